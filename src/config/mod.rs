@@ -1,0 +1,164 @@
+//! Options become settings.
+//!
+//! [`Options`] is low: what flags and variables said, unchecked. [`Settings`] is high: resolved,
+//! checked, built once and passed down. The only reader of the environment and the working folder.
+//! Must never import: anything but `types`.
+
+use std::env;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::types::{AbsPath, ContentHash};
+
+/// Files above this size are left out: 1 MiB.
+pub const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// A parser that has not ended after this time gives up, and the file is split by lines.
+pub const DEFAULT_PARSE_TIME_LIMIT_MS: u64 = 2_000;
+
+/// What was asked for. `None` is "not said".
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The folder to index; the working folder if not said.
+    pub path: Option<PathBuf>,
+    /// `--index-dir`, `CODESCRY_INDEX_DIR`: the folder that holds this project's index.
+    pub index_dir: Option<PathBuf>,
+    /// `--max-file-bytes`, `CODESCRY_MAX_FILE_BYTES`.
+    pub max_file_bytes: Option<u64>,
+    /// `--parse-workers`, `CODESCRY_PARSE_WORKERS`.
+    pub parse_workers: Option<usize>,
+    /// `--parse-time-limit-ms`, `CODESCRY_PARSE_TIME_LIMIT_MS`.
+    pub parse_time_limit_ms: Option<u64>,
+}
+
+/// What holds for this run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder that is indexed.
+    pub root: AbsPath,
+    /// Where the index is: one folder a project.
+    pub index_dir: PathBuf,
+    /// Files above this size are left out, and counted.
+    pub max_file_bytes: u64,
+    /// Parser threads; at least 1.
+    pub parse_workers: usize,
+    /// See [`DEFAULT_PARSE_TIME_LIMIT_MS`].
+    pub parse_time_limit: Duration,
+}
+
+/// An option that cannot hold.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The folder is not there.
+    #[error("cannot open {path}: {source}; give a folder that exists")]
+    Root { path: PathBuf, source: std::io::Error },
+    /// The folder is a file.
+    #[error("{path} is not a folder; give the folder to search, and `--path` to narrow it down")]
+    NotAFolder { path: PathBuf },
+    /// The working folder is gone.
+    #[error("cannot tell the working folder: {0}; change to a folder that exists")]
+    WorkingFolder(std::io::Error),
+    /// A variable is not what it should be.
+    #[error("{name}={value} is not a whole number above zero; correct or unset it")]
+    Number { name: &'static str, value: String },
+    /// No home folder and no `--index-dir`.
+    #[error("cannot tell the user data folder: {0}; give --index-dir")]
+    DataFolder(String),
+}
+
+impl Options {
+    /// Fills what the flags did not say from `CODESCRY_…` variables.
+    ///
+    /// # Errors
+    /// When a variable is not a number where one is wanted.
+    pub fn or_environment(mut self) -> Result<Self, ConfigError> {
+        self.index_dir = self.index_dir.or_else(|| {
+            env::var_os("CODESCRY_INDEX_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
+        });
+        self.max_file_bytes = number(self.max_file_bytes, "CODESCRY_MAX_FILE_BYTES")?;
+        self.parse_workers = number(self.parse_workers, "CODESCRY_PARSE_WORKERS")?;
+        self.parse_time_limit_ms = number(self.parse_time_limit_ms, "CODESCRY_PARSE_TIME_LIMIT_MS")?;
+        Ok(self)
+    }
+}
+
+impl Settings {
+    /// Resolves `options` against the working folder and the user's data folder.
+    ///
+    /// # Errors
+    /// When the folder to index does not exist, or no place for the index can be told.
+    pub fn resolve(options: &Options) -> Result<Self, ConfigError> {
+        let path = match &options.path {
+            Some(path) => path.clone(),
+            None => env::current_dir().map_err(ConfigError::WorkingFolder)?,
+        };
+        let root = AbsPath::canonical(&path).map_err(|source| ConfigError::Root { path: path.clone(), source })?;
+        if !root.as_path().is_dir() {
+            return Err(ConfigError::NotAFolder { path });
+        }
+        let index_dir = match &options.index_dir {
+            Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
+            None => data_folder()?.join(index_name(root.as_path())),
+        };
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Ok(Self {
+            root,
+            index_dir,
+            max_file_bytes: options.max_file_bytes.unwrap_or(DEFAULT_MAX_FILE_BYTES),
+            parse_workers: options.parse_workers.unwrap_or(cores).max(1),
+            parse_time_limit: Duration::from_millis(options.parse_time_limit_ms.unwrap_or(DEFAULT_PARSE_TIME_LIMIT_MS)),
+        })
+    }
+}
+
+/// `given`, or the variable's number.
+fn number<N>(given: Option<N>, name: &'static str) -> Result<Option<N>, ConfigError>
+where
+    N: std::str::FromStr + PartialOrd + From<u8>,
+{
+    if given.is_some() {
+        return Ok(given);
+    }
+    let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let value = value.to_string_lossy().into_owned();
+    match value.trim().parse::<N>() {
+        Ok(number) if number > N::from(0) => Ok(Some(number)),
+        _ => Err(ConfigError::Number { name, value }),
+    }
+}
+
+/// `$XDG_DATA_HOME/codescry` or the platform's counterpart.
+fn data_folder() -> Result<PathBuf, ConfigError> {
+    use etcetera::BaseStrategy;
+    let strategy = etcetera::choose_base_strategy().map_err(|error| ConfigError::DataFolder(error.to_string()))?;
+    Ok(strategy.data_dir().join("codescry"))
+}
+
+/// The folder's own name for people, and a hash of its whole path against namesakes.
+fn index_name(root: &Path) -> String {
+    let name = root.file_name().map_or_else(|| "root".into(), |name| name.to_string_lossy());
+    let hash = ContentHash::of(root.as_os_str().as_encoded_bytes()).to_string();
+    format!("{name}-{}", &hash[..12])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namesakes_get_different_folders() {
+        let (a, b) = (index_name(Path::new("/a/app")), index_name(Path::new("/b/app")));
+        assert!(a.starts_with("app-") && b.starts_with("app-"));
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named_in_the_error() {
+        let options = Options { path: Some("/no/such/folder".into()), ..Options::default() };
+        let error = Settings::resolve(&options).expect_err("there is no such folder").to_string();
+        assert!(error.contains("/no/such/folder") && error.contains("give a folder"), "{error}");
+    }
+}

@@ -1,0 +1,32 @@
+//! Texts become vectors.
+//!
+//! Owns the [`Embedder`] trait, the built-in static model and the rule for splitting identifiers
+//! into words ([`words`]). Vectors are unit length (or all zero for a text without a word), so a
+//! dot product is a cosine. Must never import: the store, the index, the search.
+
+pub mod static_model;
+pub mod words;
+
+use crate::types::Chunk;
+
+/// Turns texts into vectors of one fixed width.
+pub trait Embedder: Send + Sync {
+    /// Names the model and its version; a change of it makes stored vectors worthless.
+    fn model_id(&self) -> &str;
+
+    /// Width of every vector.
+    fn dimensions(&self) -> usize;
+
+    /// One unit vector a text, in order. All zeros for a text in which nothing is known.
+    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>>;
+
+    /// As [`Embedder::embed_passages`] for a question, where a model tells the two apart.
+    fn embed_query(&self, text: &str) -> Vec<f32>;
+}
+
+/// What is embedded for a chunk: its text under a header of path words, container and symbol, so
+/// that a method is found by the words of its file and class.
+pub fn passage(chunk: &Chunk) -> String {
+    let path = chunk.path.as_str().replace(['/', '.', '-'], " ");
+    format!("{path}\n{} {}\n{}", chunk.container, chunk.defines.join(" "), chunk.text)
+}

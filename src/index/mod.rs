@@ -1,0 +1,16 @@
+//! The pipeline that brings a store up to date with a folder.
+//!
+//! One file per stage, one type per hand-off, a bounded queue on every edge:
+//!
+//! ```text
+//! walk ─▶ read+hash ─▶ parse (N) ─▶ batch ─▶ embed ─▶ write
+//!    WalkEntry   SourceFile  ParsedFile  ChunkBatch  EmbeddedBatch
+//! ```
+//!
+//! Invariants: a bad file is recorded data, never an aborted run; a file's chunks are replaced
+//! together; a panicking stage ends the run with an error; every thread is joined; what was
+//! committed stays when a run is cancelled. Must never import: `search`, `mcp`, `cli`.
+
+mod progress;
+
+pub use progress::{CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, StageReport};

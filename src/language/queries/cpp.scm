@@ -1,0 +1,163 @@
+; C++. A declarator nests: `T& f()` is a reference_declarator around the
+; function_declarator. A query cannot recurse, so two depths are written out.
+; Each definition is written bare and under `template <…>`.
+
+(comment) @comment
+
+; Functions, and functions defined in a class body (their names are
+; field_identifiers, save for constructors, destructors and operators).
+(function_definition declarator: [
+    (function_declarator declarator: [(identifier) @name (operator_name) @name
+      (template_function name: (identifier) @name) (parenthesized_declarator (identifier) @name)])
+    (_ (function_declarator declarator: [(identifier) @name (operator_name) @name
+      (template_function name: (identifier) @name) (parenthesized_declarator (identifier) @name)]))
+    (_ (_ (function_declarator declarator: (identifier) @name)))]
+  body: (_)? @body) @definition.function
+(template_declaration (function_definition declarator: [
+    (function_declarator declarator: [(identifier) @name (operator_name) @name
+      (template_function name: (identifier) @name) (parenthesized_declarator (identifier) @name)])
+    (_ (function_declarator declarator: [(identifier) @name (operator_name) @name
+      (template_function name: (identifier) @name)]))]
+  body: (_)? @body)) @definition.function
+(function_definition declarator: [
+    (function_declarator declarator: [(field_identifier) @name (destructor_name) @name
+      (template_method name: (_) @name) (parenthesized_declarator (field_identifier) @name)])
+    (_ (function_declarator declarator: (field_identifier) @name))
+    (_ (_ (function_declarator declarator: (field_identifier) @name)))]
+  body: (_)? @body) @definition.method
+(template_declaration (function_definition declarator: [
+    (function_declarator declarator: [(field_identifier) @name (template_method name: (_) @name)])
+    (_ (function_declarator declarator: (field_identifier) @name))
+    (_ (_ (function_declarator declarator: (field_identifier) @name)))]
+  body: (_)? @body)) @definition.method
+(field_declaration_list [
+  (function_definition declarator: [(function_declarator declarator: (operator_name) @name)
+                                    (_ (function_declarator declarator: (operator_name) @name))]
+    body: (_)? @body)
+  (template_declaration (function_definition
+    declarator: [(function_declarator declarator: (operator_name) @name)
+                 (_ (function_declarator declarator: (operator_name) @name))]
+    body: (_)? @body))] @definition.method)
+; No return type: a constructor.
+(field_declaration_list [
+  (function_definition !type declarator: (function_declarator declarator: (identifier) @name) body: (_)? @body)
+  (template_declaration (function_definition !type
+    declarator: (function_declarator declarator: (identifier) @name) body: (_)? @body))] @definition.constructor)
+(function_definition declarator: (operator_cast type: (_) @name) body: (_)? @body) @definition.method
+
+; Out of line, `Type::name`; of nested scopes the innermost is the receiver.
+(function_definition declarator: [
+    (function_declarator declarator: (qualified_identifier
+      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name (destructor_name) @name
+             (template_function name: (_) @name)]))
+    (_ (function_declarator declarator: (qualified_identifier
+      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name (template_function name: (_) @name)])))
+    (function_declarator declarator: (qualified_identifier name: (qualified_identifier
+      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name (destructor_name) @name])))
+    (_ (function_declarator declarator: (qualified_identifier name: (qualified_identifier
+      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name]))))
+    (qualified_identifier
+      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+      name: (operator_cast type: (_) @name))]
+  body: (_)? @body) @definition.method
+(template_declaration (function_definition declarator: [
+    (function_declarator declarator: (qualified_identifier
+      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name (destructor_name) @name
+             (template_function name: (_) @name)]))
+    (_ (function_declarator declarator: (qualified_identifier
+      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name (template_function name: (_) @name)])))
+    (function_declarator declarator: (qualified_identifier name: (qualified_identifier
+      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+      name: [(identifier) @name (operator_name) @name (destructor_name) @name])))]
+  body: (_)? @body)) @definition.method
+(template_declaration (template_declaration (function_definition declarator: [
+    (function_declarator declarator: (qualified_identifier
+      scope: (template_type name: (_) @receiver) name: (identifier) @name))
+    (_ (function_declarator declarator: (qualified_identifier
+      scope: (template_type name: (_) @receiver) name: (identifier) @name)))]
+  body: (_)? @body))) @definition.method
+((function_definition !type declarator: (function_declarator declarator: (qualified_identifier
+    scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+    name: (identifier) @name)) body: (_)? @body) @definition.constructor
+  (#eq? @name @receiver))
+
+; Prototypes: of a file or namespace, not of a block, where `T x(a);` is a variable.
+(translation_unit (declaration declarator: [
+  (function_declarator declarator: [(identifier) @name (operator_name) @name])
+  (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))]) @definition.function)
+(declaration_list (declaration declarator: [
+  (function_declarator declarator: [(identifier) @name (operator_name) @name])
+  (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))]) @definition.function)
+(preproc_ifdef (declaration type: (_) declarator: [
+  (function_declarator declarator: (identifier) @name)
+  (_ (function_declarator declarator: (identifier) @name))]) @definition.function)
+(preproc_if (declaration type: (_) declarator: [
+  (function_declarator declarator: (identifier) @name)
+  (_ (function_declarator declarator: (identifier) @name))]) @definition.function)
+(template_declaration (declaration declarator: [
+  (function_declarator declarator: [(identifier) @name (operator_name) @name])
+  (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))])) @definition.function
+(field_declaration declarator: [
+  (function_declarator declarator: [(field_identifier) @name (operator_name) @name])
+  (_ (function_declarator declarator: [(field_identifier) @name (operator_name) @name]))
+  (_ (_ (function_declarator declarator: (field_identifier) @name)))]) @definition.method
+(field_declaration_list [
+  (declaration declarator: (function_declarator declarator: (destructor_name) @name))
+  (declaration declarator: (operator_cast type: (_) @name))
+  (template_declaration (declaration type: (_) declarator: [
+    (function_declarator declarator: [(identifier) @name (operator_name) @name])
+    (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))]))] @definition.method)
+(field_declaration_list [
+  (declaration !type declarator: (function_declarator declarator: (identifier) @name))
+  (template_declaration (declaration !type
+    declarator: (function_declarator declarator: (identifier) @name)))] @definition.constructor)
+
+; Types with a body. A specialization goes by the template's name.
+(class_specifier name: [(type_identifier) @name (template_type name: (_) @name)
+  (qualified_identifier name: (type_identifier) @name)] body: (_) @body) @definition.class
+(struct_specifier name: [(type_identifier) @name (template_type name: (_) @name)
+  (qualified_identifier name: [(type_identifier) @name (template_type name: (_) @name)])] body: (_) @body) @definition.struct
+(union_specifier name: (type_identifier) @name body: (_) @body) @definition.union
+(enum_specifier name: [(type_identifier) @name (qualified_identifier name: (type_identifier) @name)]
+  body: (_) @body) @definition.enum
+(template_declaration (class_specifier name: [(type_identifier) @name (template_type name: (_) @name)
+  (qualified_identifier name: (type_identifier) @name)] body: (_) @body)) @definition.class
+(template_declaration (struct_specifier name: [(type_identifier) @name (template_type name: (_) @name)
+  (qualified_identifier name: [(type_identifier) @name (template_type name: (_) @name)])] body: (_) @body)) @definition.struct
+(template_declaration (union_specifier name: (type_identifier) @name body: (_) @body)) @definition.union
+(concept_definition name: (_) @name) @definition.type
+(template_declaration (concept_definition name: (_) @name)) @definition.type
+(alias_declaration name: (type_identifier) @name) @definition.type
+(template_declaration (alias_declaration name: (type_identifier) @name)) @definition.type
+
+; typedef. `typedef struct tag { … } name;` defines both names; the last wins
+; where only one is kept.
+(type_definition declarator: [
+  (type_identifier) @name (primitive_type) @name
+  (pointer_declarator declarator: (type_identifier) @name)
+  (array_declarator declarator: (type_identifier) @name)
+  (function_declarator declarator: [(type_identifier) @name
+    (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name))])]) @definition.type
+(type_definition type: (struct_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.struct
+(type_definition type: (union_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.union
+(type_definition type: (enum_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.enum
+
+; Namespaces: `a::b` goes by its whole text. An anonymous one is not captured.
+(namespace_definition name: (_) @name body: (_) @body) @definition.module
+(namespace_alias_definition name: (_) @name) @definition.module
+
+; Macros. Without a value it is a guard or a switch, not a constant.
+(preproc_def name: (identifier) @name value: (_)) @definition.constant
+(preproc_function_def name: (identifier) @name value: (_)? @body) @definition.macro
+
+; Variables of a file or namespace.
+(translation_unit (declaration declarator: [(identifier) @name
+  (_ declarator: [(identifier) @name (qualified_identifier name: (identifier) @name)
+                  (pointer_declarator declarator: (identifier) @name)
+                  (array_declarator declarator: (identifier) @name)])]) @definition.variable)

@@ -1,0 +1,40 @@
+; C#. Attributes are inside the declaration: nothing is @attached.
+
+(comment) @comment
+
+; A file-scoped namespace is one line: what it contains follows as its siblings.
+(namespace_declaration name: (_) @name body: (_) @body) @definition.module
+(file_scoped_namespace_declaration name: (_) @name) @definition.module
+
+; Types. A positional record may have no body.
+(class_declaration name: (identifier) @name body: (_)? @body) @definition.class
+(record_declaration name: (identifier) @name body: (_)? @body) @definition.class
+(struct_declaration name: (identifier) @name body: (_)? @body) @definition.struct
+(interface_declaration name: (identifier) @name body: (_)? @body) @definition.interface
+(enum_declaration name: (identifier) @name body: (_)? @body) @definition.enum
+(delegate_declaration name: (identifier) @name) @definition.type
+
+; Members. A body is a block or `=> expression`; an abstract member has none.
+(method_declaration name: (identifier) @name body: (_)? @body) @definition.method
+(constructor_declaration name: (identifier) @name body: (_)? @body) @definition.constructor
+(destructor_declaration name: (identifier) @name body: (_)? @body) @definition.method
+(property_declaration name: (identifier) @name accessors: (_) @body) @definition.property
+(property_declaration name: (identifier) @name value: (arrow_expression_clause) @body) @definition.property
+(event_declaration name: (identifier) @name) @definition.property
+(event_field_declaration (variable_declaration (variable_declarator name: (identifier) @name))) @definition.property
+
+; These have no identifier: the name is `this`, the operator, or the target type.
+(indexer_declaration "this" @name) @definition.property
+(operator_declaration operator: _ @name body: (_)? @body) @definition.method
+(conversion_operator_declaration type: (_) @name body: (_)? @body) @definition.method
+
+; Functions of top-level statements, and local functions.
+(local_function_statement name: (identifier) @name body: (_)? @body) @definition.function
+(global_statement (local_function_statement name: (identifier) @name body: (_)? @body)) @definition.function
+(global_statement (local_declaration_statement
+  (variable_declaration (variable_declarator name: (identifier) @name)))) @definition.variable
+
+; Constants; other fields are read with their class.
+((field_declaration (variable_declaration (variable_declarator name: (identifier) @name))) @definition.constant
+  (#match? @definition.constant
+    "^(\\[[^\\]]*\\]\\s*)*((public|private|internal|protected|new)\\s+)*(const|static\\s+readonly)\\b"))

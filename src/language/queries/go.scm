@@ -1,0 +1,51 @@
+; Go.
+
+(comment) @comment
+
+(function_declaration name: (identifier) @name body: (block)? @body) @definition.function
+
+; The receiver is the type's name, without pointer and type arguments.
+(method_declaration
+  receiver: (parameter_list (parameter_declaration type: [
+    (type_identifier) @receiver
+    (generic_type type: (type_identifier) @receiver)
+    (pointer_type (type_identifier) @receiver)
+    (pointer_type (generic_type type: (type_identifier) @receiver))]))
+  name: (field_identifier) @name
+  body: (block)? @body) @definition.method
+
+; Types. The spec alone is for groups, `type ( … )`; without parentheses the
+; whole declaration is wider and wins.
+(type_declaration (type_spec name: (type_identifier) @name) @definition.type)
+(type_declaration (type_alias name: (type_identifier) @name) @definition.type)
+(type_declaration . "type" . [(type_spec name: (type_identifier) @name)
+                              (type_alias name: (type_identifier) @name)]) @definition.type
+(type_declaration (type_spec name: (type_identifier) @name
+  type: (struct_type (field_declaration_list) @body)) @definition.struct)
+(type_declaration . "type" . (type_spec name: (type_identifier) @name
+  type: (struct_type (field_declaration_list) @body))) @definition.struct
+; The grammar has no node for an interface's braces: the body is the whole type.
+(type_declaration (type_spec name: (type_identifier) @name
+  type: (interface_type) @body) @definition.interface)
+(type_declaration . "type" . (type_spec name: (type_identifier) @name
+  type: (interface_type) @body)) @definition.interface
+(method_elem name: (field_identifier) @name) @definition.method
+
+; Constants and variables of the package, in groups and alone.
+(source_file (const_declaration
+  (const_spec name: (identifier) @name) @definition.constant))
+(source_file (const_declaration . "const" .
+  (const_spec name: (identifier) @name)) @definition.constant)
+(source_file (var_declaration [
+  (var_spec name: (identifier) @name) @definition.variable
+  (var_spec_list (var_spec name: (identifier) @name) @definition.variable)]))
+(source_file (var_declaration
+  (var_spec name: (identifier) @name)) @definition.variable)
+
+; `var f = func(…) { … }`
+(source_file (var_declaration (var_spec_list
+  (var_spec name: (identifier) @name
+    value: (expression_list . (func_literal body: (block) @body))) @definition.function)))
+(source_file (var_declaration
+  (var_spec name: (identifier) @name
+    value: (expression_list . (func_literal body: (block) @body)))) @definition.function)

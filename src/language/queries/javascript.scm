@@ -1,0 +1,107 @@
+; JavaScript (also JSX: the grammar is the same).
+
+[(comment) (html_comment)] @comment
+
+; The grammar keeps every decorator inside of the member or class it marks, or
+; inside of the export around it: nothing is @attached.
+
+; Functions and classes, bare and exported.
+(function_declaration name: (_) @name body: (_) @body) @definition.function
+(generator_function_declaration name: (_) @name body: (_) @body) @definition.function
+(class_declaration name: (_) @name body: (_) @body) @definition.class
+(export_statement declaration: [
+  (function_declaration name: (_) @name body: (_) @body)
+  (generator_function_declaration name: (_) @name body: (_) @body)]) @definition.function
+(export_statement declaration: (class_declaration name: (_) @name body: (_) @body)) @definition.class
+; An anonymous default export goes by its keyword.
+(export_statement "default" @name value: [(arrow_function body: (_) @body)
+  (function_expression !name body: (_) @body) (generator_function !name body: (_) @body)]) @definition.function
+(export_statement "default" @name value: (class !name body: (_) @body)) @definition.class
+
+; Members of classes and objects.
+(method_definition name: (_) @name body: (_) @body) @definition.method
+(field_definition property: (_) @name) @definition.property
+(field_definition property: (_) @name
+  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method
+(class_body (method_definition name: (_) @name body: (_) @body) @definition.constructor
+  (#eq? @name "constructor"))
+
+; Names at the top level. The values are listed so that `require("…")` and
+; `require("…").x`, which are imports, stay out.
+(program [(lexical_declaration (variable_declarator name: (identifier) @name !value))
+          (variable_declaration (variable_declarator name: (identifier) @name !value))] @definition.variable)
+(program [
+  (lexical_declaration (variable_declarator name: (identifier) @name value: [
+    (array) (object) (string) (template_string) (number) (regex) (true) (false) (null) (undefined)
+    (identifier) (new_expression) (binary_expression) (unary_expression) (ternary_expression)
+    (await_expression) (parenthesized_expression) (member_expression object: [(identifier) (member_expression) (this)])
+    (call_expression function: [(member_expression) (parenthesized_expression) (function_expression)])
+    (call_expression function: (identifier) arguments: (arguments . [
+      (identifier) (object) (array) (number) (arrow_function) (function_expression) (new_expression)
+      (member_expression) (call_expression) (template_string) (regex)]))
+    (call_expression function: (identifier) arguments: (arguments (_) (_)))]))
+  (variable_declaration (variable_declarator name: (identifier) @name value: [
+    (array) (object) (string) (template_string) (number) (regex) (true) (false) (null) (undefined)
+    (identifier) (new_expression) (binary_expression) (unary_expression) (ternary_expression)
+    (parenthesized_expression) (call_expression function: [(member_expression) (parenthesized_expression)])]))
+  ] @definition.variable)
+(program (lexical_declaration kind: "const" (variable_declarator name: (identifier) @name value: [
+    (array) (object) (string) (template_string) (number) (regex) (true) (false) (null) (undefined)
+    (identifier) (new_expression) (binary_expression) (unary_expression) (ternary_expression)
+    (await_expression) (parenthesized_expression) (member_expression object: [(identifier) (member_expression) (this)])
+    (call_expression function: [(member_expression) (parenthesized_expression) (function_expression)])
+    (call_expression function: (identifier) arguments: (arguments . [
+      (identifier) (object) (array) (number) (arrow_function) (function_expression) (new_expression)
+      (member_expression) (call_expression) (template_string) (regex)]))
+    (call_expression function: (identifier) arguments: (arguments (_) (_)))])) @definition.constant)
+(export_statement declaration: [
+  (lexical_declaration (variable_declarator name: (identifier) @name))
+  (variable_declaration (variable_declarator name: (identifier) @name))]) @definition.variable
+(export_statement declaration: (lexical_declaration kind: "const"
+  (variable_declarator name: [(identifier) @name
+                              (object_pattern (shorthand_property_identifier_pattern) @name)]))) @definition.constant
+
+; Functions as values. With an expression for a body, only at the top level.
+(program (lexical_declaration (variable_declarator name: (identifier) @name
+  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
+          (generator_function body: (_) @body)])) @definition.function)
+(export_statement declaration: (lexical_declaration (variable_declarator name: (identifier) @name
+  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
+          (generator_function body: (_) @body)]))) @definition.function
+(_ [(lexical_declaration (variable_declarator name: (identifier) @name
+      value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))
+    (variable_declaration (variable_declarator name: (identifier) @name
+      value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))] @definition.function)
+; `memo(() => {…})`, `debounce(function …)`.
+(program (lexical_declaration (variable_declarator name: (identifier) @name
+  value: (call_expression arguments: (arguments . [(arrow_function body: (statement_block) @body)
+                                                   (function_expression body: (_) @body)])))) @definition.function)
+(export_statement declaration: (lexical_declaration (variable_declarator name: (identifier) @name
+  value: (call_expression arguments: (arguments . [(arrow_function body: (statement_block) @body)
+                                                   (function_expression body: (_) @body)]))))) @definition.function
+; Classes as values.
+(_ (lexical_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class)
+(export_statement declaration: (lexical_declaration
+  (variable_declarator name: (identifier) @name value: (class body: (_) @body)))) @definition.class
+
+; Functions in an object that has a name itself.
+(variable_declarator value: (object (pair key: (_) @name
+  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
+(assignment_expression right: (object (pair key: (_) @name
+  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
+(export_statement value: (object (pair key: (_) @name
+  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
+
+; `exports.x = function`, `module.exports = class`, `Type.x = …`, `Type.prototype.x = …`.
+(expression_statement (assignment_expression left: (member_expression property: (_) @name)
+  right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
+          (generator_function body: (_) @body)])) @definition.function
+(expression_statement (assignment_expression left: (member_expression property: (_) @name)
+  right: (class body: (_) @body))) @definition.class
+((expression_statement (assignment_expression
+  left: (member_expression object: [(identifier) @receiver
+                                    (member_expression object: (identifier) @receiver)]
+                           property: (_) @name)
+  right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
+          (generator_function body: (_) @body)])) @definition.method
+  (#match? @receiver "^[A-Z]"))

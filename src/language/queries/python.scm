@@ -1,0 +1,70 @@
+; Python. Decorators are inside `decorated_definition`, so that the wrapped
+; patterns take them in and nothing needs @attached.
+
+(comment) @comment
+
+; Functions and classes, bare and decorated. Nested functions count.
+(function_definition name: (identifier) @name body: (block) @body) @definition.function
+(decorated_definition
+  definition: (function_definition name: (identifier) @name body: (block) @body)) @definition.function
+
+(class_definition name: (identifier) @name body: (block) @body) @definition.class
+(decorated_definition
+  definition: (class_definition name: (identifier) @name body: (block) @body)) @definition.class
+
+; Methods: directly in a class body, or under an `if` there (version switches).
+(class_definition body: (block
+  [(function_definition name: (identifier) @name body: (block) @body) @definition.method
+   (decorated_definition
+     definition: (function_definition name: (identifier) @name body: (block) @body)) @definition.method]))
+(class_definition body: (block (if_statement (block
+  [(function_definition name: (identifier) @name body: (block) @body) @definition.method
+   (decorated_definition
+     definition: (function_definition name: (identifier) @name body: (block) @body)) @definition.method]))))
+(class_definition body: (block
+  (function_definition name: (identifier) @name body: (block) @body) @definition.constructor)
+  (#eq? @name "__init__"))
+(class_definition body: (block (decorated_definition
+  definition: (function_definition name: (identifier) @name body: (block) @body)) @definition.constructor)
+  (#eq? @name "__init__"))
+
+; Module level names; also one `if`, `else`, `try` or `except` deep.
+(module (expression_statement (assignment left: (identifier) @name)) @definition.variable)
+(module (if_statement (block
+  (expression_statement (assignment left: (identifier) @name)) @definition.variable)))
+(module (if_statement (_ (block
+  (expression_statement (assignment left: (identifier) @name)) @definition.variable))))
+(module (try_statement (block
+  (expression_statement (assignment left: (identifier) @name)) @definition.variable)))
+(module (try_statement (_ (block
+  (expression_statement (assignment left: (identifier) @name)) @definition.variable))))
+
+; Written in capitals: a constant, in a module or in a class body.
+((module (expression_statement (assignment left: (identifier) @name)) @definition.constant)
+  (#match? @name "^_*[A-Z][A-Z0-9_]*$"))
+((module (if_statement (block
+  (expression_statement (assignment left: (identifier) @name)) @definition.constant)))
+  (#match? @name "^_*[A-Z][A-Z0-9_]*$"))
+((module (if_statement (_ (block
+  (expression_statement (assignment left: (identifier) @name)) @definition.constant))))
+  (#match? @name "^_*[A-Z][A-Z0-9_]*$"))
+((module (try_statement (block
+  (expression_statement (assignment left: (identifier) @name)) @definition.constant)))
+  (#match? @name "^_*[A-Z][A-Z0-9_]*$"))
+((module (try_statement (_ (block
+  (expression_statement (assignment left: (identifier) @name)) @definition.constant))))
+  (#match? @name "^_*[A-Z][A-Z0-9_]*$"))
+((class_definition body: (block
+  (expression_statement (assignment left: (identifier) @name)) @definition.constant))
+  (#match? @name "^_*[A-Z][A-Z0-9_]+$"))
+
+; `name = lambda …` is a function by another spelling.
+(module (expression_statement
+  (assignment left: (identifier) @name right: (lambda body: (_) @body))) @definition.function)
+
+; Type aliases: `type Pair[T] = …` and `Pair: TypeAlias = …`.
+(type_alias_statement left: (type [(identifier) @name
+                                   (generic_type . (identifier) @name)])) @definition.type
+((module (expression_statement
+  (assignment left: (identifier) @name type: (type (identifier)))) @definition.type)
+  (#match? @definition.type "^\\w+\\s*:\\s*TypeAlias\\b"))

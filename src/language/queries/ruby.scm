@@ -1,0 +1,38 @@
+; Ruby. `=begin … =end` is a comment node too. Nothing is @attached.
+
+(comment) @comment
+
+; `class << self` has no name: its methods are captured, it is not.
+(class name: [(constant) @name (scope_resolution name: (constant) @name)]
+  body: (body_statement)? @body) @definition.class
+(module name: [(constant) @name (scope_resolution name: (constant) @name)]
+  body: (body_statement)? @body) @definition.module
+
+; Methods. `def x = expression` has the expression for a body.
+(method name: (_) @name body: (_)? @body) @definition.method
+(singleton_method name: (_) @name body: (_)? @body) @definition.method
+(program (method name: (_) @name body: (_)? @body) @definition.function)
+; `private def x`, `memoize def self.x`
+(call !receiver arguments: (argument_list .
+  [(method name: (_) @name body: (_)? @body)
+   (singleton_method name: (_) @name body: (_)? @body)] .)) @definition.method
+; `alias new_name old_name`
+(alias name: (identifier) @name) @definition.method
+
+; Constants. A class or struct made by a call with a block is a class.
+(assignment left: [(constant) @name (scope_resolution name: (constant) @name)]) @definition.constant
+(operator_assignment left: (constant) @name) @definition.constant
+((assignment left: (constant) @name
+  right: (call block: [(do_block body: (body_statement) @body)
+                       (block body: (block_body) @body)])) @definition.class
+  (#match? @definition.class "^\\w+\\s*=\\s*(Class|Struct|Data)\\b"))
+((assignment left: (constant) @name right: (call)) @definition.class
+  (#match? @definition.class "^\\w+\\s*=\\s*((Class|Struct)\\.new|Data\\.define)\\b"))
+((assignment left: (constant) @name
+  right: (call block: [(do_block body: (body_statement) @body)
+                       (block body: (block_body) @body)])) @definition.module
+  (#match? @definition.module "^\\w+\\s*=\\s*Module\\b"))
+((assignment left: (constant) @name right: (lambda body: (_) @body)) @definition.function)
+
+; Globals of a script.
+(program (assignment left: (global_variable) @name) @definition.variable)

@@ -1,0 +1,94 @@
+//! A query becomes ranked hits.
+//!
+//! Owns retrieval over the resident vectors, fusion, file-first ranking and explanations. Sees
+//! only the traits of `store` and `embed`. Equal input gives equal order. Must never import:
+//! `index`, `walk`, `parse`, `mcp`, `cli`.
+
+use crate::types::{Language, RepoPath, Span, SymbolKind};
+
+/// Which retrieval answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Dense and lexical, fused and ranked by files.
+    #[default]
+    Hybrid,
+    /// Nearest vectors alone.
+    Dense,
+    /// BM25 alone.
+    Lexical,
+}
+
+/// Which contents are searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContentFilter {
+    /// Code and docs.
+    #[default]
+    CodeAndDocs,
+    Code,
+    Docs,
+    Config,
+    All,
+}
+
+/// What narrows a search down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Names of languages; empty for all. Unknown names are an error.
+    pub languages: Vec<String>,
+    /// A glob over the path inside the root (`src/**/*.rs`); a folder or a file name does as well.
+    pub path: Option<String>,
+    pub content: ContentFilter,
+}
+
+/// A question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SearchQuery {
+    /// Words, an identifier, a sentence; not blank.
+    pub text: String,
+    /// At most this many hits; 1 to [`MAX_LIMIT`].
+    pub limit: usize,
+    pub mode: Mode,
+    pub filter: Filter,
+    /// Whether hits carry their [`Explanation`].
+    pub explain: bool,
+}
+
+/// Most hits a query can ask for.
+pub const MAX_LIMIT: usize = 200;
+
+/// One term of a hit's score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Term {
+    /// What was measured, in words (`words of the query in the file name`).
+    pub name: &'static str,
+    /// What was measured, as a number.
+    pub value: f32,
+    /// What it added to the score.
+    pub share: f32,
+}
+
+/// How a hit came to its score: the shares of the terms add up to it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Explanation {
+    pub terms: Vec<Term>,
+}
+
+/// A place that answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    pub path: RepoPath,
+    pub language: Language,
+    pub span: Span,
+    pub kind: SymbolKind,
+    /// Empty for a block.
+    pub symbol: String,
+    pub container: String,
+    pub signature: String,
+    /// The chunk as it was indexed.
+    pub text: String,
+    /// Comparable within one answer only.
+    pub score: f32,
+    /// Whether the file on disk is no longer the one that was indexed (or is gone).
+    pub stale: bool,
+    pub explanation: Option<Explanation>,
+}

@@ -1,0 +1,217 @@
+//! Chunks, vectors and file records, kept between runs.
+//!
+//! Owns the [`ChunkStore`] trait, its twin in memory ([`memory`], for tests and for builds without
+//! LanceDB) and the LanceDB store ([`lance`]). Arrow and LanceDB types never leave `lance`.
+//! The trait is synchronous; `lance` runs its own asynchronous runtime.
+//!
+//! Invariants: a [`StoreView`] shows one generation and never changes; a commit becomes visible
+//! whole or not at all; one writer at a time, readers never wait.
+//! Must never import: the walk, the parser, the index, the search.
+
+#[cfg(feature = "lance")]
+pub mod lance;
+pub mod memory;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{Chunk, FileRecord, Language, RepoPath, Span, SymbolKind};
+
+/// Version of the tables' layout; raised when a column changes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What the rows of a store were made with. A difference says which rows are worth keeping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// [`SCHEMA_VERSION`] of the tables.
+    pub schema_version: u32,
+    /// Version of the chunker and of the search text; chunks of another one are stale.
+    pub chunker_version: u32,
+    /// [`crate::embed::Embedder::model_id`].
+    pub model_id: String,
+    /// Width of the vectors.
+    pub dimensions: u32,
+    /// Settings that change what is indexed, as text (`max_file_bytes=1048576`).
+    pub settings: String,
+}
+
+/// The state of a store between two commits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Counts commits, from 1.
+    pub generation: u64,
+    pub recipe: Recipe,
+    /// The folder that is indexed.
+    pub root: PathBuf,
+    /// Whether the last index run went through to its end. While it is false, `files` is a part.
+    pub complete: bool,
+    /// Files the walk of the running or last index run found; 0 until it has ended.
+    pub files_found: u64,
+    /// Files left out by the last complete walk, by [`crate::types::SkipReason::label`].
+    pub skipped: std::collections::BTreeMap<String, u64>,
+    /// Time of the last commit, milliseconds since 1970.
+    pub committed_at_ms: u64,
+}
+
+/// A chunk with its vector and its search text, on its way into the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbeddedChunk {
+    pub chunk: Chunk,
+    /// Lower-case words for lexical retrieval, separated by single spaces, repeated as often as
+    /// they count (see [`crate::embed::words`]).
+    pub search_text: String,
+    /// Unit length, [`Recipe::dimensions`] wide.
+    pub vector: Vec<f32>,
+}
+
+/// Names a stored chunk within one generation.
+pub type RowKey = u64;
+
+/// What a search keeps of every chunk: all but its text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredChunk {
+    pub row: RowKey,
+    pub path: RepoPath,
+    pub language: Language,
+    pub span: Span,
+    pub kind: SymbolKind,
+    pub symbol: String,
+    pub container: String,
+    /// See [`Chunk::defines`].
+    pub defines: Vec<String>,
+    /// Unit length.
+    pub vector: Vec<f32>,
+}
+
+/// Files and chunks to write in one commit.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// Files whose record and chunks go, without a replacement.
+    pub remove: Vec<RepoPath>,
+    /// Files whose record and chunks are replaced by the ones given here.
+    pub replace: Vec<FileRecord>,
+    /// Files whose record is replaced and whose chunks stay (only size or time changed).
+    pub touch: Vec<FileRecord>,
+    /// The chunks of `replace`.
+    pub chunks: Vec<EmbeddedChunk>,
+}
+
+/// Where the running index stands, stored with a commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunState {
+    /// See [`Manifest::complete`].
+    pub complete: bool,
+    /// See [`Manifest::files_found`].
+    pub files_found: u64,
+    /// See [`Manifest::skipped`].
+    pub skipped: std::collections::BTreeMap<String, u64>,
+}
+
+/// A failed operation of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process writes.
+    #[error("the index at {dir} is being written by {holder}; wait for it to end, or stop it")]
+    Locked { dir: PathBuf, holder: String },
+    /// Files of the store could not be read or written.
+    #[error("cannot {operation} {path}: {source}")]
+    Io {
+        operation: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// The engine behind the store failed.
+    #[error("cannot {operation} in the index at {dir}: {message}; if this stays, run `codescry index --rebuild`")]
+    Engine {
+        operation: &'static str,
+        dir: PathBuf,
+        message: String,
+    },
+    /// The manifest is of a newer program.
+    #[error("the index at {dir} was written by a newer codescry (schema {found}, this one knows {known}); update codescry or run `codescry index --rebuild`")]
+    Newer { dir: PathBuf, found: u32, known: u32 },
+}
+
+/// A store of one indexed folder.
+pub trait ChunkStore: Send + Sync {
+    /// The number of the last commit by any process; 0 before the first one. Cheap: a search asks
+    /// before it answers.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read.
+    fn generation(&self) -> Result<u64, StoreError>;
+
+    /// The last commit, to read from. `None` before the first one.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError>;
+
+    /// Takes the writer's lock. With `fresh`, or when what is there was written under another
+    /// schema, the writer starts from nothing; readers keep the old generation until its first commit.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process holds the lock.
+    fn writer(&self, recipe: &Recipe, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError>;
+
+    /// Bytes on disk; 0 for a store in memory.
+    fn size_bytes(&self) -> u64;
+}
+
+/// One generation, read-only.
+pub trait StoreView: Send + Sync {
+    /// The manifest of this generation.
+    fn manifest(&self) -> &Manifest;
+
+    /// Every file record, by path.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn files(&self) -> Result<Vec<FileRecord>, StoreError>;
+
+    /// Every chunk but its text, grouped by file, in line order.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError>;
+
+    /// The best `limit` chunks by BM25 over the search text for any of `words` (lower case, already
+    /// split), best first. A word given twice counts twice.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn lexical(&self, words: &[String], limit: usize) -> Result<Vec<(RowKey, f32)>, StoreError>;
+
+    /// Text and signature of chunks, in the order asked for.
+    ///
+    /// # Errors
+    /// When the table cannot be read or a key is of another generation.
+    fn texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError>;
+}
+
+/// What a hit shows beyond what the search keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkText {
+    pub text: String,
+    pub signature: String,
+}
+
+/// Holds the writer's lock; dropped, it lets go.
+pub trait StoreWriter: Send {
+    /// The generation this writer goes on from; `None` when it starts from nothing.
+    fn base(&self) -> Option<Arc<dyn StoreView>>;
+
+    /// Writes all of `commit` and makes it visible to every process at once.
+    ///
+    /// # Errors
+    /// When writing fails; nothing of this commit is visible then.
+    fn commit(&mut self, commit: Commit, state: &RunState) -> Result<Manifest, StoreError>;
+
+    /// Brings the full-text index up to date and tidies small fragments, after the last commit.
+    ///
+    /// # Errors
+    /// When the engine fails; what was committed stays searchable.
+    fn finish(&mut self, state: &RunState) -> Result<Manifest, StoreError>;
+}

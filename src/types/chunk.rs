@@ -1,0 +1,176 @@
+use std::fmt;
+
+use super::{ContentHash, RepoPath};
+
+/// The name of a row in the language table (`rust`, `typescript`, `text`, …).
+///
+/// Made only by `language`, so that a value always names a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Language(pub &'static str);
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// What sort of file a language's files are; `--content` filters on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Content {
+    /// Programs.
+    Code,
+    /// Prose: Markdown, reStructuredText, plain text.
+    Docs,
+    /// Settings and build files: TOML, YAML, Makefile, Dockerfile.
+    Config,
+}
+
+/// A run of whole lines in a file, 1-based, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    pub start_line: u32,
+    pub end_line: u32,
+}
+
+impl Span {
+    /// Whether `line` (1-based) is inside.
+    pub fn contains(&self, line: u32) -> bool {
+        (self.start_line..=self.end_line).contains(&line)
+    }
+
+    /// Number of lines; never 0.
+    pub fn lines(&self) -> u32 {
+        self.end_line - self.start_line + 1
+    }
+}
+
+macro_rules! symbol_kinds {
+    ($($variant:ident $name:literal,)*) => {
+        /// What a definition defines.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum SymbolKind { $(#[doc = concat!("`", $name, "` in queries and answers.")] $variant,)* }
+
+        impl SymbolKind {
+            /// The word used in query files, in the store and in answers.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The kind of that word, or `None`.
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+symbol_kinds! {
+    Function "function",
+    Method "method",
+    Constructor "constructor",
+    Class "class",
+    Struct "struct",
+    Union "union",
+    Enum "enum",
+    Interface "interface",
+    Trait "trait",
+    Impl "impl",
+    Module "module",
+    Type "type",
+    Constant "constant",
+    Variable "variable",
+    Field "field",
+    Property "property",
+    Macro "macro",
+    Test "test",
+    Section "section",
+    Block "block",
+}
+
+impl SymbolKind {
+    /// Whether definitions of this kind usually hold others (class, module, impl, section, …).
+    pub fn is_container(self) -> bool {
+        use SymbolKind::{Class, Enum, Impl, Interface, Module, Section, Struct, Trait, Union};
+        matches!(self, Class | Struct | Union | Enum | Interface | Trait | Impl | Module | Section)
+    }
+}
+
+impl fmt::Display for SymbolKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One definition, as `outline` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    pub name: String,
+    pub kind: SymbolKind,
+    /// Names of what contains it, outermost first, joined with `.`; empty at the top level.
+    pub container: String,
+    /// From the definition's source up to its body, white space collapsed, at most 300 bytes.
+    pub signature: String,
+    /// The definition's lines, with its doc comment and attributes.
+    pub span: Span,
+}
+
+/// Names a chunk for as long as its file, place and text stay the same.
+///
+/// 128 bits, written as 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChunkId(u128);
+
+impl ChunkId {
+    /// The id of the chunk of `path` that starts at `start_line` with this text hash.
+    pub fn of(path: &RepoPath, start_line: u32, text: ContentHash) -> Self {
+        let key = blake3::hash(format!("{path}\0{start_line}\0{text}").as_bytes());
+        let mut half = [0; 16];
+        half.copy_from_slice(&key.as_bytes()[..16]);
+        Self(u128::from_be_bytes(half))
+    }
+
+    /// Reads what [`fmt::Display`] writes; `None` for anything else.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        u128::from_str_radix(hex, 16).ok().map(Self)
+    }
+}
+
+impl fmt::Display for ChunkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// A piece of a file that is embedded, stored and found as one: a definition, a part of a large
+/// one, several small neighbours, or the lines between definitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    pub id: ChunkId,
+    pub path: RepoPath,
+    pub language: Language,
+    pub span: Span,
+    pub kind: SymbolKind,
+    /// The name of the definition this chunk is, is part of, or begins with; empty for a block.
+    pub symbol: String,
+    /// Names of what contains it, outermost first, joined with `.`; empty at the top level.
+    pub container: String,
+    /// Every name defined in these lines, in order.
+    pub defines: Vec<String>,
+    /// See [`Symbol::signature`]; empty for a block.
+    pub signature: String,
+    /// The lines of `span`, as they are in the file, without the last line end.
+    pub text: String,
+    /// Hash of `text`.
+    pub hash: ContentHash,
+}
+
+impl Chunk {
+    /// `container.symbol`, or whichever of the two there is.
+    pub fn qualified_name(&self) -> String {
+        match (self.container.as_str(), self.symbol.as_str()) {
+            ("", symbol) => symbol.to_owned(),
+            (container, "") => container.to_owned(),
+            (container, symbol) => format!("{container}.{symbol}"),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The nouns every other module speaks: paths, spans, chunks, symbols, languages.
+//!
+//! Plain data without behaviour that touches the disk, the clock or the environment.
+//! Imports nothing from this crate.
+
+mod chunk;
+mod file;
+mod hash;
+mod path;
+
+pub use chunk::{Chunk, ChunkId, Content, Language, Span, Symbol, SymbolKind};
+pub use file::{FileRecord, Outcome, SkipReason};
+pub use hash::ContentHash;
+pub use path::{AbsPath, RepoPath};
