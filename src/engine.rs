@@ -5,15 +5,32 @@
 
 pub use crate::config::{Options, Settings};
 pub use crate::index::{CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress};
-pub use crate::search::{ContentFilter, Explanation, Filter, Hit, MAX_LIMIT, Mode, SearchQuery, Term};
-pub use crate::types::{RepoPath, Span, Symbol, SymbolKind};
+pub use crate::search::{ContentFilter, Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term, Weights};
+pub use crate::types::{Language, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::embed::Embedder;
+use crate::embed::static_model::StaticModel;
+use crate::index::{self, Indexer};
+use crate::language;
+pub use crate::parse::{TokenClass, highlight};
+use crate::parse;
+use crate::search::{QueryError, Searcher, Snapshot};
+use crate::store::ChunkStore;
+use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
+use crate::walk::{self, WalkOptions, Walked};
 
 /// Answers for one root.
 pub struct Engine {
     settings: Settings,
+    store: Box<dyn ChunkStore>,
+    embedder: Arc<dyn Embedder>,
+    /// The generation last searched; replaced when the store has moved on.
+    snapshot: Mutex<Option<Arc<Snapshot>>>,
 }
 
 /// How much of the folder an answer is drawn from.
@@ -96,18 +113,22 @@ pub enum EngineError {
     /// The path is outside of the root, or not there.
     #[error("{0}")]
     BadPath(String),
+    /// What is indexed was made by another version of the program.
+    #[error("the index of {root} is out of date ({reason}); run `codescry index` or call index_project first")]
+    Outdated { root: std::path::PathBuf, reason: String },
     /// Nothing was indexed yet.
     #[error("nothing is indexed yet for {root}; run `codescry index` or call index_project first")]
     NotIndexed { root: std::path::PathBuf },
 }
 
 impl Engine {
-    /// Opens (without creating anything) the engine of a root.
+    /// Opens (without creating anything) the engine of a root, with the built-in model.
     ///
     /// # Errors
     /// When the index is there but cannot be opened.
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
-        Ok(Self { settings })
+        let store = open_store(&settings)?;
+        Ok(Self { settings, store, embedder: StaticModel::builtin(), snapshot: Mutex::new(None) })
     }
 
     /// The folder this engine answers for.
@@ -120,8 +141,9 @@ impl Engine {
     ///
     /// # Errors
     /// See [`IndexError`]; what was committed before stays.
-    pub fn index(&self, _request: &IndexRequest, _cancel: &CancelToken, _observe: &(dyn Fn(&Progress) + Sync)) -> Result<IndexReport, EngineError> {
-        todo!()
+    pub fn index(&self, request: &IndexRequest, cancel: &CancelToken, observe: &(dyn Fn(&Progress) + Sync)) -> Result<IndexReport, EngineError> {
+        let indexer = Indexer { settings: &self.settings, store: self.store.as_ref(), embedder: self.embedder.as_ref() };
+        Ok(indexer.run(request, cancel, observe)?)
     }
 
     /// What an index run would take and leave, and why. Reads the files, writes nothing.
@@ -129,31 +151,84 @@ impl Engine {
     /// # Errors
     /// When the root cannot be walked.
     pub fn dry_run(&self) -> Result<DryRun, EngineError> {
-        todo!()
+        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes };
+        let mut found = DryRun::default();
+        let walked = walk::walk(&self.settings.root, &options, &mut |walked| {
+            match walked {
+                Walked::Skipped(skipped) => found.excluded.push((skipped.path, skipped.is_dir, skipped.reason)),
+                Walked::File(entry) => match fs::read(&entry.abs) {
+                    Err(error) => found.excluded.push((entry.path, false, SkipReason::Unreadable { message: error.to_string() })),
+                    Ok(bytes) => match walk::inspect(&entry.path, &bytes) {
+                        Some(reason) => found.excluded.push((entry.path, false, reason)),
+                        None => {
+                            let language = index::source(&entry.path, bytes).language;
+                            found.included.push((entry.path, language));
+                        }
+                    },
+                },
+            }
+            std::ops::ControlFlow::Continue(())
+        });
+        walked.map_err(IndexError::from)?;
+        found.included.sort();
+        found.excluded.sort();
+        Ok(found)
     }
 
     /// Answers from the last commit of any process.
     ///
     /// # Errors
     /// [`EngineError::NotIndexed`], [`EngineError::BadQuery`], or a failing store.
-    pub fn search(&self, _query: &SearchQuery) -> Result<SearchAnswer, EngineError> {
-        todo!()
+    pub fn search(&self, query: &SearchQuery) -> Result<SearchAnswer, EngineError> {
+        let snapshot = self.snapshot()?;
+        let hits = self.searcher(&snapshot).search(query)?;
+        Ok(self.answer(&snapshot, hits))
+    }
+
+    /// As [`Engine::search`] with other weights: for evaluations.
+    ///
+    /// # Errors
+    /// As [`Engine::search`].
+    pub fn search_weighted(&self, query: &SearchQuery, weights: Weights) -> Result<SearchAnswer, EngineError> {
+        let snapshot = self.snapshot()?;
+        let searcher = Searcher { weights, ..self.searcher(&snapshot) };
+        let hits = searcher.search(query)?;
+        Ok(self.answer(&snapshot, hits))
     }
 
     /// Chunks whose vectors are nearest.
     ///
     /// # Errors
     /// As [`Engine::search`]; [`EngineError::BadPath`] for a place that is not indexed.
-    pub fn find_similar(&self, _similar: &Similar, _limit: usize, _filter: &Filter) -> Result<SearchAnswer, EngineError> {
-        todo!()
+    pub fn find_similar(&self, similar: &Similar, limit: usize, filter: &Filter) -> Result<SearchAnswer, EngineError> {
+        let snapshot = self.snapshot()?;
+        let searcher = self.searcher(&snapshot);
+        let (vector, except) = match similar {
+            Similar::Snippet(text) if text.trim().is_empty() => return Err(QueryError::Empty.into()),
+            Similar::Snippet(text) => (self.embedder.embed_query(text), None),
+            Similar::Place { path, line } => {
+                let path = self.inside(path)?;
+                let chunk = searcher.chunk_at(path.as_str(), *line).ok_or_else(|| {
+                    EngineError::BadPath(format!("{path}:{line} is not in the index; search for the file, or index it first"))
+                })?;
+                (snapshot.chunk_vectors.row(chunk as usize), Some(chunk))
+            }
+        };
+        let hits = searcher.nearest(&vector, limit, filter, except)?;
+        Ok(self.answer(&snapshot, hits))
     }
 
     /// The definitions of a file below the root, parsed from disk as it is now.
     ///
     /// # Errors
     /// [`EngineError::BadPath`] when the path is outside of the root, missing or not a text file.
-    pub fn outline(&self, _path: &str) -> Result<Outline, EngineError> {
-        todo!()
+    pub fn outline(&self, path: &str) -> Result<Outline, EngineError> {
+        let path = self.inside(path)?;
+        let bytes = self.read(&path)?;
+        let file = index::source(&path, bytes);
+        let lines = u32::try_from(file.text.lines().count()).unwrap_or(u32::MAX);
+        let (symbols, problem) = parse::outline(&file, self.settings.parse_time_limit);
+        Ok(Outline { path, language: file.language.to_string(), lines, symbols, problem })
     }
 
     /// The state of the index; an index that is not there is a state too.
@@ -161,7 +236,33 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub fn status(&self) -> Result<Status, EngineError> {
-        todo!()
+        let mut status = Status {
+            root: self.root().to_owned(),
+            index_dir: self.settings.index_dir.clone(),
+            ..Status::default()
+        };
+        if self.store.generation()? == 0 {
+            return Ok(status);
+        }
+        let snapshot = self.snapshot()?;
+        let manifest = snapshot.view.manifest();
+        status.exists = true;
+        status.coverage = coverage(&snapshot);
+        status.size_bytes = self.store.size_bytes();
+        status.model_id.clone_from(&manifest.recipe.model_id);
+        status.dimensions = manifest.recipe.dimensions;
+        status.committed_at_ms = manifest.committed_at_ms;
+        status.skipped.clone_from(&manifest.skipped);
+        for record in snapshot.records.values() {
+            if let Outcome::Indexed { problem, .. } = &record.outcome {
+                *status.languages.entry(record.language.to_string()).or_default() += 1;
+                status.problems.extend(problem.iter().map(|problem| (record.path.clone(), problem.clone())));
+            }
+        }
+        status.problems.sort();
+        let recipe = index::recipe(&self.settings, self.embedder.as_ref());
+        status.redo_because = index::redo_all(&manifest.recipe, &recipe);
+        Ok(status)
     }
 
     /// Whether the whole folder is indexed (by an earlier, completed run).
@@ -169,6 +270,114 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub fn is_complete(&self) -> Result<bool, EngineError> {
-        Ok(self.status()?.coverage.complete)
+        Ok(self.store.view()?.is_some_and(|view| view.manifest().complete))
     }
+
+    fn searcher<'s>(&'s self, snapshot: &'s Arc<Snapshot>) -> Searcher<'s> {
+        Searcher { snapshot, embedder: self.embedder.as_ref(), weights: Weights::default() }
+    }
+
+    /// The last commit's snapshot, read anew when any process has committed since.
+    fn snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
+        let generation = self.store.generation()?;
+        let mut held = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = held.as_ref().filter(|snapshot| snapshot.view.manifest().generation == generation) {
+            return Ok(Arc::clone(snapshot));
+        }
+        let view = self.store.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
+        if let Some(reason) = index::redo_all(&view.manifest().recipe, &index::recipe(&self.settings, self.embedder.as_ref())) {
+            return Err(EngineError::Outdated { root: self.root().to_owned(), reason });
+        }
+        let snapshot = Arc::new(Snapshot::load(view)?);
+        *held = Some(Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    fn answer(&self, snapshot: &Snapshot, mut hits: Vec<Hit>) -> SearchAnswer {
+        let mut stale: BTreeMap<RepoPath, bool> = BTreeMap::new();
+        for hit in &mut hits {
+            let known = stale.entry(hit.path.clone()).or_insert_with(|| self.is_stale(snapshot.records.get(&hit.path)));
+            hit.stale = *known;
+        }
+        SearchAnswer { hits, coverage: coverage(snapshot) }
+    }
+
+    /// Whether the file of a record is no longer what was indexed.
+    fn is_stale(&self, record: Option<&FileRecord>) -> bool {
+        let Some(record) = record else { return true };
+        let path = record.path.under(self.root());
+        let Ok(metadata) = fs::metadata(&path) else { return true };
+        if metadata.len() == record.size_bytes && walk::mtime_ns(&metadata) == record.mtime_ns {
+            return false;
+        }
+        fs::read(&path).map_or(true, |bytes| ContentHash::of(&bytes) != record.hash)
+    }
+
+    /// A path below the root, given relative to it or absolute; links that lead out are refused.
+    fn inside(&self, path: &str) -> Result<RepoPath, EngineError> {
+        let root = self.root();
+        let refused = |why: &str| EngineError::BadPath(format!("{path} is {why} {}; give a path inside of it", root.display()));
+        let joined = root.join(path);
+        let resolved = AbsPath::canonical(&joined).map_err(|_| {
+            let outside = Path::new(path).components().any(|part| part == std::path::Component::ParentDir)
+                || (Path::new(path).is_absolute() && !joined.starts_with(root));
+            refused(if outside { "outside of" } else { "not in" })
+        })?;
+        RepoPath::below(root, resolved.as_path()).ok_or_else(|| refused("outside of"))
+    }
+
+    /// The bytes of a text file that may be shown.
+    fn read(&self, path: &RepoPath) -> Result<Vec<u8>, EngineError> {
+        let bad = |why: String| EngineError::BadPath(format!("cannot outline {path}: {why}"));
+        if let Some(rule) = walk::secret(path) {
+            return Err(bad(format!("it may hold credentials (it matches {rule})")));
+        }
+        let file = path.under(self.root());
+        let size = fs::metadata(&file).map_err(|error| bad(error.to_string()))?.len();
+        if size > self.settings.max_file_bytes {
+            return Err(bad(format!("it has {size} bytes, more than --max-file-bytes {}", self.settings.max_file_bytes)));
+        }
+        let bytes = fs::read(&file).map_err(|error| bad(error.to_string()))?;
+        match walk::inspect(path, &bytes) {
+            Some(reason @ SkipReason::Binary) => Err(bad(format!("it is {reason}"))),
+            _ => Ok(bytes),
+        }
+    }
+}
+
+fn coverage(snapshot: &Snapshot) -> Coverage {
+    let manifest = snapshot.view.manifest();
+    Coverage {
+        files_indexed: snapshot.files_indexed(),
+        files_found: manifest.files_found,
+        chunks: snapshot.chunks.len() as u64,
+        complete: manifest.complete,
+    }
+}
+
+#[cfg(feature = "lance")]
+fn open_store(settings: &Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
+    let store = crate::store::lance::LanceStore::open(&settings.index_dir, settings.root.as_path())?;
+    Ok(Box::new(store))
+}
+
+/// Without LanceDB an index lives as long as its process.
+#[cfg(not(feature = "lance"))]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of the store on disk")]
+fn open_store(settings: &Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
+    Ok(Box::new(crate::store::memory::MemoryStore::new(settings.root.as_path().to_owned())))
+}
+
+impl From<QueryError> for EngineError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Store(error) => Self::Store(error),
+            other => Self::BadQuery(other.to_string()),
+        }
+    }
+}
+
+/// Names of the languages that files are recognized as.
+pub fn languages() -> Vec<&'static str> {
+    language::all().map(|row| row.name).collect()
 }

@@ -1,0 +1,516 @@
+//! The built-in embedding: one vector a word, read from `assets/static_model.bin`.
+//!
+//! Owns the artifact's format, the table that finds a word's vector, and the rule by which words'
+//! vectors become a text's. Invariants: any byte sequence either opens or is a [`ModelError`];
+//! after that nothing here fails or panics; equal texts give bit-equal vectors; vectors are unit
+//! length, or all zero where no word is known. Must never import: anything of this crate besides
+//! [`words`] and the [`Embedder`] trait, nor any mathematics crate.
+//!
+//! # Artifact
+//!
+//! Little-endian, without padding; `tools/make_model.rs` writes it. A row's length is its word's
+//! weight: smooth inverse frequency, a / (a + p(word)) (Arora, Liang, Ma: "A Simple but
+//! Tough-to-Beat Baseline for Sentence Embeddings", ICLR 2017).
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 8 | magic `CSCRYSM1` |
+//! | 4 | u32 count of tokens, 1 to 2²⁴ |
+//! | 4 | u32 dimensions, 1 to 4096 |
+//! | 4 | u32 length of the token block in bytes |
+//! | 4 | u32 version of the model, 1 or more |
+//! | token block | UTF-8 tokens, ascending by bytes, distinct, `\n` between them and not at the end |
+//! | 4 × count | f32 scale of each row, finite and not negative |
+//! | count × dimensions | int8 rows; vector = scale × row |
+//!
+//! # A text's vector
+//!
+//! The sum over the text's distinct words of (1 + ln count) × vector, brought to unit length.
+//! A word that is no token stands for its pieces: a run of letters or of digits that is a token of
+//! 2 bytes or more, else the longest tokens of 3 bytes or more from the left. Of n pieces each
+//! weighs (share of the word's bytes that the pieces cover) / √n, so that together they are about
+//! as long as one word (their vectors being nearly orthogonal), and shorter where it is a guess.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use super::{Embedder, words};
+
+/// What every artifact begins with.
+pub const MAGIC: &[u8; 8] = b"CSCRYSM1";
+
+/// Length of magic, count, dimensions, token block length and version.
+const HEADER_BYTES: usize = 24;
+
+/// Most tokens an artifact may have; more is an error.
+const MAX_TOKENS: usize = 1 << 24;
+
+/// Most dimensions an artifact may have; more is an error.
+const MAX_DIMENSIONS: usize = 4096;
+
+/// Shortest piece of an unknown word that is looked for inside a run of letters.
+const MIN_PIECE_BYTES: usize = 3;
+
+/// Shortest run of letters or digits of an unknown word that counts when it is a token as it is.
+const MIN_RUN_BYTES: usize = 2;
+
+/// Why bytes are no model.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ModelError {
+    #[error("cannot read the embedding model: it does not begin with CSCRYSM1; make it again with tools/make_model.rs")]
+    Magic,
+    #[error("cannot read the embedding model: {actual_bytes} bytes where its header promises {expected_bytes}")]
+    Length { expected_bytes: u64, actual_bytes: u64 },
+    #[error("cannot read the embedding model: {what} {value} is out of range")]
+    Range { what: &'static str, value: u32 },
+    #[error("cannot read the embedding model: its tokens are not {expected} ascending lines of UTF-8")]
+    Tokens { expected: u32 },
+    #[error("cannot read the embedding model: the scale of token {token} is negative or not finite")]
+    Scale { token: usize },
+}
+
+/// A table of word vectors; see the module's header.
+#[derive(Debug)]
+pub struct StaticModel {
+    bytes: Cow<'static, [u8]>,
+    id: String,
+    dimensions: usize,
+    tokens: Tokens,
+    /// f32 a token.
+    scales: Vec<f32>,
+    /// Where the int8 rows begin in `bytes`; they end with it.
+    rows_at: usize,
+}
+
+impl StaticModel {
+    /// The model inside the program; opened once a process, in a few milliseconds.
+    pub fn builtin() -> Arc<Self> {
+        static BUILTIN: OnceLock<Arc<StaticModel>> = OnceLock::new();
+        Arc::clone(BUILTIN.get_or_init(|| {
+            let bytes: &'static [u8] = include_bytes!("../../assets/static_model.bin");
+            Arc::new(Self::from_bytes(bytes).expect("assets/static_model.bin is checked by the tests"))
+        }))
+    }
+
+    /// Opens an artifact, borrowed or owned.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] when a length, a count, a token or a scale is not as the format has it.
+    pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, ModelError> {
+        let bytes = bytes.into();
+        let header = Header::read(&bytes)?;
+        let scales_at = HEADER_BYTES + header.token_bytes;
+        let rows_at = scales_at + header.count * 4;
+        let tokens = Tokens::read(&bytes[HEADER_BYTES..scales_at], header.count)?;
+        let scales: Vec<f32> =
+            bytes[scales_at..rows_at].as_chunks::<4>().0.iter().map(|scale| f32::from_le_bytes(*scale)).collect();
+        if let Some(token) = scales.iter().position(|scale| !scale.is_finite() || *scale < 0.0) {
+            return Err(ModelError::Scale { token });
+        }
+        let hash = blake3::hash(&bytes).to_hex();
+        let id = format!("codescry-static-v{}-{}", header.version, &hash[..8]);
+        Ok(Self { id, dimensions: header.dimensions, tokens, scales, rows_at, bytes })
+    }
+
+    /// The vector of one text, with `scratch` from a text before.
+    fn embed(&self, text: &str, scratch: &mut Scratch) -> Vec<f32> {
+        words::words(text, |word| match self.tokens.find(self.token_block(), word.as_bytes()) {
+            Some(token) => scratch.count(token),
+            None => self.count_unknown(word, scratch),
+        });
+        let mut sum = vec![0.0; self.dimensions];
+        for token in scratch.seen.drain(..) {
+            let count = std::mem::take(&mut scratch.counts[token as usize]);
+            self.add(token, dampened(count), &mut sum);
+        }
+        for unknown in scratch.unknown.drain(..) {
+            let pieces = &scratch.pieces[unknown.pieces];
+            let weight = dampened(unknown.count) * unknown.share / as_f32(pieces.len()).sqrt();
+            for &token in pieces {
+                self.add(token, weight, &mut sum);
+            }
+        }
+        scratch.unknown_at.clear();
+        scratch.pieces.clear();
+        normalize(&mut sum);
+        sum
+    }
+
+    /// Counts a word that is no token; its pieces are looked for the first time only.
+    fn count_unknown(&self, word: &str, scratch: &mut Scratch) {
+        if let Some(&at) = scratch.unknown_at.get(word) {
+            if let Some(at) = at {
+                scratch.unknown[at].count += 1;
+            }
+            return;
+        }
+        let first = scratch.pieces.len();
+        let covered_bytes = self.find_pieces(word.as_bytes(), &mut scratch.pieces);
+        let pieces = first..scratch.pieces.len();
+        let at = (!pieces.is_empty()).then_some(scratch.unknown.len());
+        if at.is_some() {
+            let share = as_f32(covered_bytes) / as_f32(word.len());
+            scratch.unknown.push(Unknown { count: 1, share, pieces });
+        }
+        scratch.unknown_at.insert(word.to_owned(), at);
+    }
+
+    /// Appends the tokens that stand for an unknown word; returns how many bytes they cover.
+    /// Tokens are whole characters, so that a match begins and ends only between characters.
+    fn find_pieces(&self, word: &[u8], pieces: &mut Vec<u32>) -> usize {
+        let mut covered_bytes = 0;
+        for run in word.chunk_by(|before, here| before.is_ascii_digit() == here.is_ascii_digit()) {
+            let whole = self.tokens.find(self.token_block(), run).map(|token| (token, run.len()));
+            let mut next = whole.filter(|_| run.len() >= MIN_RUN_BYTES);
+            let mut at = 0;
+            while at < run.len() {
+                next = next.or_else(|| self.tokens.find_prefix(self.token_block(), &run[at..]));
+                let Some((token, len)) = next.take() else {
+                    at += 1;
+                    continue;
+                };
+                pieces.push(token);
+                covered_bytes += len;
+                at += len;
+            }
+        }
+        covered_bytes
+    }
+
+    /// `sum += weight × vector`.
+    fn add(&self, token: u32, weight: f32, sum: &mut [f32]) {
+        let token = token as usize;
+        let start = self.rows_at + token * self.dimensions;
+        let row = &self.bytes[start..start + self.dimensions];
+        let scale = self.scales[token] * weight;
+        for (total, byte) in sum.iter_mut().zip(row) {
+            *total += scale * f32::from(byte.cast_signed());
+        }
+    }
+
+    fn token_block(&self) -> &[u8] {
+        &self.bytes[HEADER_BYTES..self.rows_at - self.scales.len() * 4]
+    }
+}
+
+impl Embedder for StaticModel {
+    fn model_id(&self) -> &str {
+        &self.id
+    }
+
+    fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+        let mut scratch = Scratch::new(self.scales.len());
+        texts.iter().map(|text| self.embed(text, &mut scratch)).collect()
+    }
+
+    fn embed_query(&self, text: &str) -> Vec<f32> {
+        self.embed(text, &mut Scratch::new(self.scales.len()))
+    }
+}
+
+/// The numbers an artifact begins with, checked against each other and the artifact's length.
+struct Header {
+    count: usize,
+    dimensions: usize,
+    token_bytes: usize,
+    version: u32,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        if !bytes.starts_with(MAGIC) {
+            return Err(ModelError::Magic);
+        }
+        let fields = bytes.get(MAGIC.len()..HEADER_BYTES).unwrap_or_default().as_chunks::<4>().0;
+        let &[count, dimensions, token_bytes, version] = fields else {
+            return Err(length_error(HEADER_BYTES as u64, bytes));
+        };
+        let token_bytes = u32::from_le_bytes(token_bytes);
+        let header = Self {
+            count: in_range("count", u32::from_le_bytes(count), MAX_TOKENS)?,
+            dimensions: in_range("dimensions", u32::from_le_bytes(dimensions), MAX_DIMENSIONS)?,
+            token_bytes: in_range("length of the token block", token_bytes, u32::MAX as usize)?,
+            version: u32::from_le_bytes(version),
+        };
+        in_range("version", header.version, u32::MAX as usize)?;
+        let (count, dimensions) = (header.count as u64, header.dimensions as u64);
+        let expected = HEADER_BYTES as u64 + u64::from(token_bytes) + count * (4 + dimensions);
+        if expected != bytes.len() as u64 { Err(length_error(expected, bytes)) } else { Ok(header) }
+    }
+}
+
+fn in_range(what: &'static str, value: u32, most: usize) -> Result<usize, ModelError> {
+    let size = value as usize;
+    if (1..=most).contains(&size) { Ok(size) } else { Err(ModelError::Range { what, value }) }
+}
+
+fn length_error(expected_bytes: u64, bytes: &[u8]) -> ModelError {
+    ModelError::Length { expected_bytes, actual_bytes: bytes.len() as u64 }
+}
+
+/// Finds tokens by their bytes: a hash table with linear probing over the artifact's own token
+/// block, so that no token is copied. At least half of the slots stay free.
+#[derive(Debug)]
+struct Tokens {
+    /// Where each token begins in the block, and one past the end of the last, plus one.
+    starts: Vec<u32>,
+    /// Token + 1, or 0 for a free slot; a power of two of them.
+    slots: Vec<u32>,
+    longest_bytes: usize,
+}
+
+impl Tokens {
+    fn read(block: &[u8], count: usize) -> Result<Self, ModelError> {
+        let expected = u32::try_from(count).unwrap_or(u32::MAX);
+        let text = std::str::from_utf8(block).map_err(|_| ModelError::Tokens { expected })?;
+        let slots = vec![0; (count * 2).next_power_of_two()];
+        let mut tokens = Self { starts: vec![0], slots, longest_bytes: 0 };
+        let mut before = "";
+        let mut end = 0;
+        for (token, name) in (1..).zip(text.split('\n')) {
+            if name <= before || token > expected {
+                return Err(ModelError::Tokens { expected });
+            }
+            end += name.len() + 1;
+            tokens.starts.push(u32::try_from(end).map_err(|_| ModelError::Tokens { expected })?);
+            tokens.longest_bytes = tokens.longest_bytes.max(name.len());
+            tokens.insert(name.as_bytes(), token);
+            before = name;
+        }
+        if tokens.starts.len() == count + 1 { Ok(tokens) } else { Err(ModelError::Tokens { expected }) }
+    }
+
+    fn insert(&mut self, name: &[u8], slot: u32) {
+        let mut at = self.first_slot(name.iter().fold(HASH_START, hash_byte));
+        while self.slots[at] != 0 {
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        self.slots[at] = slot;
+    }
+
+    /// The token with exactly these bytes.
+    fn find(&self, block: &[u8], name: &[u8]) -> Option<u32> {
+        if name.len() > self.longest_bytes {
+            return None;
+        }
+        self.probe(block, name, name.iter().fold(HASH_START, hash_byte))
+    }
+
+    /// The longest token of at least [`MIN_PIECE_BYTES`] that `text` begins with, and its length.
+    fn find_prefix(&self, block: &[u8], text: &[u8]) -> Option<(u32, usize)> {
+        let mut found = None;
+        let mut hash = HASH_START;
+        for (at, byte) in text.iter().enumerate().take(self.longest_bytes) {
+            hash = hash_byte(hash, byte);
+            let len = at + 1;
+            if len >= MIN_PIECE_BYTES
+                && let Some(token) = self.probe(block, &text[..len], hash)
+            {
+                found = Some((token, len));
+            }
+        }
+        found
+    }
+
+    /// Where the search for a hash begins: its high bits folded in, for FNV's low ones are weak.
+    fn first_slot(&self, hash: u32) -> usize {
+        (hash ^ (hash >> 15)) as usize & (self.slots.len() - 1)
+    }
+
+    fn probe(&self, block: &[u8], name: &[u8], hash: u32) -> Option<u32> {
+        let mut at = self.first_slot(hash);
+        loop {
+            let token = self.slots[at].checked_sub(1)?;
+            let start = self.starts[token as usize] as usize;
+            let end = self.starts[token as usize + 1] as usize - 1;
+            if &block[start..end] == name {
+                return Some(token);
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+}
+
+/// FNV-1a over 32 bits (Fowler, Noll, Vo), which can be stopped after any byte, as pieces need it.
+const HASH_START: u32 = 0x811c_9dc5;
+
+fn hash_byte(hash: u32, byte: &u8) -> u32 {
+    (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+}
+
+/// What one text's words are counted in; empty between texts, and kept for its memory.
+#[derive(Default)]
+struct Scratch {
+    /// Count of each token, 0 but for those in `seen`.
+    counts: Vec<u32>,
+    /// Tokens in order of their first occurrence.
+    seen: Vec<u32>,
+    /// Unknown words that have pieces, in order of their first occurrence.
+    unknown: Vec<Unknown>,
+    /// Place in `unknown` of every unknown word; `None` for one without pieces.
+    unknown_at: HashMap<String, Option<usize>>,
+    /// Tokens of the unknown words' pieces.
+    pieces: Vec<u32>,
+}
+
+/// A word that is no token.
+struct Unknown {
+    count: u32,
+    /// Share of its bytes that its pieces cover, in (0, 1].
+    share: f32,
+    /// Range of [`Scratch::pieces`], not empty.
+    pieces: std::ops::Range<usize>,
+}
+
+impl Scratch {
+    fn new(tokens: usize) -> Self {
+        Self { counts: vec![0; tokens], ..Self::default() }
+    }
+
+    fn count(&mut self, token: u32) {
+        let count = &mut self.counts[token as usize];
+        if *count == 0 {
+            self.seen.push(token);
+        }
+        *count = count.saturating_add(1);
+    }
+}
+
+/// 1 + ln count: the tenth mention of a word says less than the first.
+fn dampened(count: u32) -> f32 {
+    1.0 + as_f32(count as usize).ln()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts; a part in 16 million does not matter")]
+fn as_f32(count: usize) -> f32 {
+    count as f32
+}
+
+/// Brings `vector` to unit length; leaves zeros as they are.
+fn normalize(vector: &mut [f32]) {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    if length > 0.0 && length.is_finite() {
+        vector.iter_mut().for_each(|value| *value /= length);
+    } else {
+        vector.fill(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Four tokens of two dimensions: `draw`, `json`, `parse`, `sha`.
+    fn tiny() -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        for field in [4_u32, 2, 19, 1] {
+            bytes.extend(field.to_le_bytes());
+        }
+        bytes.extend(b"draw\njson\nparse\nsha");
+        for scale in [0.5_f32, 1.0, 1.0, 2.0] {
+            bytes.extend(scale.to_le_bytes());
+        }
+        bytes.extend([0, 100, 100, 0, 60, 80, 156, 0]);
+        bytes
+    }
+
+    fn cosine(one: &str, other: &str) -> f32 {
+        let model = StaticModel::builtin();
+        let (one, other) = (model.embed_query(one), model.embed_query(other));
+        one.iter().zip(&other).map(|(a, b)| a * b).sum()
+    }
+
+    fn error(change: impl Fn(&mut Vec<u8>)) -> ModelError {
+        let mut bytes = tiny();
+        change(&mut bytes);
+        StaticModel::from_bytes(bytes).expect_err("is no model")
+    }
+
+    #[test]
+    fn near_in_meaning_is_near() {
+        assert!(cosine("parse json", "decode json text") > cosine("parse json", "draw a window"));
+        assert!(cosine("authenticate", "login password") > cosine("authenticate", "matrix multiply"));
+        assert!((cosine("parseHTTPHeader", "parse_http_header") - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn unknown_words_stand_for_their_pieces() {
+        assert!(cosine("jsondecoderfactoryzz", "json decoder factory") > 0.8);
+        assert!(cosine("sha98765", "sha") > 0.6);
+        let model = StaticModel::from_bytes(tiny()).expect("is a model");
+        assert_eq!(model.embed_query("qqjson"), [1.0, 0.0]);
+        assert_eq!(model.embed_query("sha256"), [-1.0, 0.0]);
+        assert_eq!(model.embed_query("é字json字"), [1.0, 0.0]);
+    }
+
+    #[test]
+    fn weights_are_lengths_and_counts_are_dampened() {
+        let model = StaticModel::from_bytes(tiny()).expect("is a model");
+        let expect = |text: &str, x: f32, y: f32| {
+            let (found, length) = (model.embed_query(text), x.hypot(y));
+            let far = (found[0] - x / length).abs() + (found[1] - y / length).abs();
+            assert!(far < 1e-6, "{text}: {found:?}");
+        };
+        expect("json draw", 100.0, 50.0);
+        expect("json json draw", 100.0 * (1.0 + 2.0_f32.ln()), 50.0);
+        expect("parse draw qqq", 60.0, 130.0);
+        expect("jsonparse", 160.0, 80.0);
+        expect("draw qqjsonq qqjsonq", 4.0 / 7.0 * 100.0 * (1.0 + 2.0_f32.ln()), 50.0);
+    }
+
+    #[test]
+    fn nothing_known_is_zeros_and_known_is_unit_length() {
+        let model = StaticModel::builtin();
+        for text in ["", " \n", "😀", "___", "字"] {
+            assert_eq!(model.embed_query(text), vec![0.0; model.dimensions()], "{text}");
+        }
+        assert!((cosine("fn main() {}", "fn main() {}") - 1.0).abs() < 1e-5);
+        assert!(model.model_id().starts_with("codescry-static-v1-"), "{}", model.model_id());
+    }
+
+    #[test]
+    fn a_text_has_one_vector_whatever_came_before() {
+        let model = StaticModel::builtin();
+        let texts = ["xyzzyjson a b a", "parse json", "", "xyzzyjson a b a", "parse json"];
+        let batch = model.embed_passages(&texts);
+        for (text, vector) in texts.iter().zip(&batch) {
+            assert_eq!(*vector, model.embed_query(text), "{text}");
+        }
+        let owned = StaticModel::from_bytes(model.bytes.to_vec()).expect("is a model");
+        assert_eq!(owned.embed_passages(&texts), batch);
+        assert_eq!(owned.model_id(), model.model_id());
+    }
+
+    #[test]
+    fn corrupt_artifacts_are_errors() {
+        for end in 0..tiny().len() {
+            error(|bytes| bytes.truncate(end));
+        }
+        let actual_bytes = 68;
+        assert_eq!(error(|bytes| bytes.push(0)), ModelError::Length { expected_bytes: 67, actual_bytes });
+        assert_eq!(error(|bytes| bytes[7] = b'2'), ModelError::Magic);
+        for (field, value) in [(2, u32::MAX), (2, 1 << 24), (3, u32::MAX), (3, 4096), (4, u32::MAX), (4, 18), (5, 0)] {
+            error(|bytes| bytes[field * 4..][..4].copy_from_slice(&u32::to_le_bytes(value)));
+            error(|bytes| bytes[field * 4..][..4].fill(0));
+        }
+        for (at, byte) in [(24, b'z'), (24, b'\n'), (24, 0xff), (28, b'x'), (26, b'\n'), (43, b'\n'), (46, 0xff)] {
+            error(|bytes| bytes[at] = byte);
+        }
+        assert_eq!(error(|bytes| bytes[43 + 15] = 0xc0), ModelError::Scale { token: 3 });
+    }
+
+    #[test]
+    fn a_megabyte_of_anything_is_finite() {
+        let model = StaticModel::builtin();
+        for unit in ["a", "qzx", "😀", "字", "parse", "sha256 ", "aB", "9a", "\0", "zq_"] {
+            let vector = model.embed_query(&unit.repeat(1_000_000 / unit.len()));
+            assert!(vector.iter().all(|value| value.is_finite()), "{unit}");
+        }
+    }
+}

@@ -11,6 +11,22 @@
 //! together; a panicking stage ends the run with an error; every thread is joined; what was
 //! committed stays when a run is cancelled. Must never import: `search`, `mcp`, `cli`.
 
+mod flow;
+mod plan;
 mod progress;
+mod run;
+mod stage_batch;
+mod stage_embed;
+mod stage_parse;
+mod stage_read;
+mod stage_walk;
+mod stage_write;
+
+#[cfg(test)]
+mod tests;
+
+pub use plan::{recipe, redo_all};
+pub use run::Indexer;
+pub(crate) use stage_read::source;
 
 pub use progress::{CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, StageReport};

@@ -116,6 +116,9 @@ pub enum IndexError {
     /// The store could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Other processes keep committing to the same index.
+    #[error("the index of {root} keeps being changed by another process; wait for it to end, then run this again")]
+    Contended { root: PathBuf },
     /// A thread could not be started.
     #[error("cannot start the {stage} stage: {source}")]
     Thread { stage: &'static str, source: std::io::Error },

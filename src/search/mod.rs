@@ -4,6 +4,22 @@
 //! only the traits of `store` and `embed`. Equal input gives equal order. Must never import:
 //! `index`, `walk`, `parse`, `mcp`, `cli`.
 
+mod candidates;
+mod features;
+mod filter;
+mod query;
+mod ranking;
+mod searcher;
+mod snapshot;
+mod vectors;
+
+#[cfg(test)]
+mod tests;
+
+pub use ranking::Weights;
+pub use searcher::{QueryError, Searcher};
+pub use snapshot::Snapshot;
+
 use crate::types::{Language, RepoPath, Span, SymbolKind};
 
 /// Which retrieval answers.
@@ -73,6 +89,15 @@ pub struct Explanation {
     pub terms: Vec<Term>,
 }
 
+/// Another part of a hit's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub span: Span,
+    pub kind: SymbolKind,
+    /// `container.symbol`; empty for a block outside of any definition.
+    pub name: String,
+}
+
 /// A place that answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
@@ -88,6 +113,8 @@ pub struct Hit {
     pub text: String,
     /// Comparable within one answer only.
     pub score: f32,
+    /// Other good places in the same file, best first.
+    pub also: Vec<Place>,
     /// Whether the file on disk is no longer the one that was indexed (or is gone).
     pub stale: bool,
     pub explanation: Option<Explanation>,

@@ -1,0 +1,235 @@
+//! The store's twin in memory: for tests, and for builds without LanceDB.
+//!
+//! Keeps the contract of [`super::ChunkStore`], BM25 included, by the plainest means. What it
+//! holds is gone with the process.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{
+    ChunkStore, ChunkText, Commit, EmbeddedChunk, Manifest, Recipe, RowKey, RunState, StoreError, StoreView,
+    StoreWriter, StoredChunk,
+};
+use crate::types::{FileRecord, RepoPath};
+
+/// BM25's term saturation and length normalization, as LanceDB has them.
+const K1: f32 = 1.2;
+const B: f32 = 0.75;
+
+/// One generation's rows: a file with its chunks.
+type Rows = BTreeMap<RepoPath, (FileRecord, Arc<Vec<EmbeddedChunk>>)>;
+
+/// A store that lives as long as its process. Clones share what they hold.
+#[derive(Clone)]
+pub struct MemoryStore {
+    root: PathBuf,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    view: Option<Arc<MemoryView>>,
+    locked: bool,
+}
+
+struct MemoryView {
+    manifest: Manifest,
+    rows: Rows,
+    /// Chunks in the order of their [`RowKey`].
+    chunks: Vec<EmbeddedChunk>,
+    /// For each word, the chunks it is in and how often.
+    postings: HashMap<String, Vec<(u32, f32)>>,
+    /// Words of each chunk's search text.
+    lengths: Vec<f32>,
+}
+
+impl MemoryStore {
+    /// An empty store for the folder `root`.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root, shared: Arc::default() }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ChunkStore for MemoryStore {
+    fn generation(&self) -> Result<u64, StoreError> {
+        Ok(self.shared().view.as_ref().map_or(0, |view| view.manifest.generation))
+    }
+
+    fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
+        Ok(self.shared().view.clone().map(|view| view as Arc<dyn StoreView>))
+    }
+
+    fn writer(&self, recipe: &Recipe, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
+        let mut shared = self.shared();
+        if shared.locked {
+            return Err(StoreError::Locked { dir: self.root.clone(), holder: "this process".to_owned() });
+        }
+        shared.locked = true;
+        let generation = shared.view.as_ref().map_or(0, |view| view.manifest.generation);
+        let same_schema = |view: &Arc<MemoryView>| view.manifest.recipe.schema_version == recipe.schema_version;
+        let base = shared.view.clone().filter(|view| !fresh && same_schema(view));
+        Ok(Box::new(MemoryWriter { store: self.clone(), recipe: recipe.clone(), base, generation }))
+    }
+
+    fn size_bytes(&self) -> u64 {
+        0
+    }
+}
+
+struct MemoryWriter {
+    store: MemoryStore,
+    recipe: Recipe,
+    base: Option<Arc<MemoryView>>,
+    generation: u64,
+}
+
+impl MemoryWriter {
+    fn publish(&mut self, rows: Rows, state: &RunState) -> Manifest {
+        self.generation += 1;
+        let manifest = Manifest {
+            generation: self.generation,
+            recipe: self.recipe.clone(),
+            root: self.store.root.clone(),
+            complete: state.complete,
+            files_found: state.files_found,
+            skipped: state.skipped.clone(),
+            committed_at_ms: super::now_ms(),
+            is_empty: rows.values().all(|(_, chunks)| chunks.is_empty()),
+        };
+        let view = Arc::new(MemoryView::new(manifest.clone(), rows));
+        self.store.shared().view = Some(Arc::clone(&view));
+        self.base = Some(view);
+        manifest
+    }
+
+    fn rows(&self) -> Rows {
+        self.base.as_ref().map(|view| view.rows.clone()).unwrap_or_default()
+    }
+}
+
+impl StoreWriter for MemoryWriter {
+    fn base(&self) -> Option<Arc<dyn StoreView>> {
+        self.base.clone().map(|view| view as Arc<dyn StoreView>)
+    }
+
+    fn commit(&mut self, commit: Commit, state: &RunState) -> Result<Manifest, StoreError> {
+        let mut rows = self.rows();
+        for path in &commit.remove {
+            rows.remove(path);
+        }
+        for record in commit.touch {
+            if let Some((old, _)) = rows.get_mut(&record.path) {
+                *old = record;
+            }
+        }
+        let mut by_path: HashMap<RepoPath, Vec<EmbeddedChunk>> = HashMap::new();
+        for chunk in commit.chunks {
+            by_path.entry(chunk.chunk.path.clone()).or_default().push(chunk);
+        }
+        for record in commit.replace {
+            let mut chunks = by_path.remove(&record.path).unwrap_or_default();
+            chunks.sort_by_key(|chunk| chunk.chunk.span);
+            rows.insert(record.path.clone(), (record, Arc::new(chunks)));
+        }
+        Ok(self.publish(rows, state))
+    }
+
+    fn finish(&mut self, state: &RunState) -> Result<Manifest, StoreError> {
+        Ok(self.publish(self.rows(), state))
+    }
+}
+
+impl Drop for MemoryWriter {
+    fn drop(&mut self) {
+        self.store.shared().locked = false;
+    }
+}
+
+impl MemoryView {
+    fn new(manifest: Manifest, rows: Rows) -> Self {
+        let chunks: Vec<EmbeddedChunk> = rows.values().flat_map(|(_, chunks)| chunks.iter().cloned()).collect();
+        let mut postings: HashMap<String, Vec<(u32, f32)>> = HashMap::new();
+        let mut lengths = Vec::with_capacity(chunks.len());
+        for (row, chunk) in (0_u32..).zip(&chunks) {
+            let mut counts: HashMap<&str, f32> = HashMap::new();
+            let mut length = 0.0;
+            for word in chunk.search_text.split(' ').filter(|word| !word.is_empty()) {
+                *counts.entry(word).or_default() += 1.0;
+                length += 1.0;
+            }
+            lengths.push(length);
+            for (word, count) in counts {
+                postings.entry(word.to_owned()).or_default().push((row, count));
+            }
+        }
+        Self { manifest, rows, chunks, postings, lengths }
+    }
+}
+
+impl StoreView for MemoryView {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
+        Ok(self.rows.values().map(|(record, _)| record.clone()).collect())
+    }
+
+    fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError> {
+        let stored = |(row, EmbeddedChunk { chunk, vector, .. }): (u64, &EmbeddedChunk)| StoredChunk {
+            row,
+            path: chunk.path.clone(),
+            language: chunk.language,
+            span: chunk.span,
+            kind: chunk.kind,
+            symbol: chunk.symbol.clone(),
+            container: chunk.container.clone(),
+            defines: chunk.defines.clone(),
+            vector: vector.clone(),
+        };
+        Ok((0..).zip(&self.chunks).map(stored).collect())
+    }
+
+    /// BM25 as Robertson and Zaragoza (2009) give it, with Lucene's never-negative IDF.
+    #[expect(clippy::cast_precision_loss, reason = "counts of chunks in a test store are small")]
+    fn lexical(&self, words: &[String], limit: usize) -> Result<Vec<(RowKey, f32)>, StoreError> {
+        let total = self.chunks.len() as f32;
+        let mean = self.lengths.iter().sum::<f32>() / total.max(1.0);
+        let mut scores: HashMap<u32, f32> = HashMap::new();
+        for word in words {
+            let Some(postings) = self.postings.get(word) else { continue };
+            let found = postings.len() as f32;
+            let idf = (1.0 + (total - found + 0.5) / (found + 0.5)).ln();
+            for (row, count) in postings {
+                let length = self.lengths[*row as usize];
+                let norm = K1 * (1.0 - B + B * length / mean);
+                *scores.entry(*row).or_default() += idf * count * (K1 + 1.0) / (count + norm);
+            }
+        }
+        let mut ranked: Vec<(RowKey, f32)> = scores.into_iter().map(|(row, score)| (u64::from(row), score)).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        ranked.truncate(limit);
+        Ok(ranked)
+    }
+
+    fn texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
+        let text = |row: &RowKey| {
+            let chunk = usize::try_from(*row).ok().and_then(|row| self.chunks.get(row));
+            let text = |found: &EmbeddedChunk| ChunkText {
+                text: found.chunk.text.clone(),
+                signature: found.chunk.signature.clone(),
+            };
+            chunk.map(text).ok_or_else(|| StoreError::Engine {
+                operation: "read a chunk's text",
+                dir: self.manifest.root.clone(),
+                message: format!("row {row} is of another generation"),
+            })
+        };
+        rows.iter().map(text).collect()
+    }
+}

@@ -53,6 +53,8 @@ pub struct Manifest {
     pub skipped: std::collections::BTreeMap<String, u64>,
     /// Time of the last commit, milliseconds since 1970.
     pub committed_at_ms: u64,
+    /// Whether there is no chunk at all.
+    pub is_empty: bool,
 }
 
 /// A chunk with its vector and its search text, on its way into the store.
@@ -214,4 +216,10 @@ pub trait StoreWriter: Send {
     /// # Errors
     /// When the engine fails; what was committed stays searchable.
     fn finish(&mut self, state: &RunState) -> Result<Manifest, StoreError>;
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,9 +1,11 @@
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ContentHash, Language, RepoPath};
 
 /// Why a file is not indexed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SkipReason {
     /// An ignore rule matched: `rule` as written, `source` the file it stands in.
     Ignored { rule: String, source: String },

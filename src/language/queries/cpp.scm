@@ -43,7 +43,8 @@
   (function_definition !type declarator: (function_declarator declarator: (identifier) @name) body: (_)? @body)
   (template_declaration (function_definition !type
     declarator: (function_declarator declarator: (identifier) @name) body: (_)? @body))] @definition.constructor)
-(function_definition declarator: (operator_cast type: (_) @name) body: (_)? @body) @definition.method
+; A conversion goes by all of its declarator: `operator bool() const`.
+(function_definition declarator: (operator_cast) @name body: (_)? @body) @definition.method
 
 ; Out of line, `Type::name`; of nested scopes the innermost is the receiver.
 (function_definition declarator: [
@@ -60,9 +61,20 @@
     (_ (function_declarator declarator: (qualified_identifier name: (qualified_identifier
       scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
       name: [(identifier) @name (operator_name) @name]))))
+    (function_declarator declarator: (qualified_identifier name: (qualified_identifier
+      name: (qualified_identifier
+        scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+        name: [(identifier) @name (operator_name) @name (destructor_name) @name]))))
+    (_ (function_declarator declarator: (qualified_identifier name: (qualified_identifier
+      name: (qualified_identifier
+        scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+        name: [(identifier) @name (operator_name) @name])))))
     (qualified_identifier
       scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
-      name: (operator_cast type: (_) @name))]
+      name: (operator_cast) @name)
+    (qualified_identifier name: (qualified_identifier
+      scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
+      name: (operator_cast) @name))]
   body: (_)? @body) @definition.method
 (template_declaration (function_definition declarator: [
     (function_declarator declarator: (qualified_identifier
@@ -94,11 +106,11 @@
 (declaration_list (declaration declarator: [
   (function_declarator declarator: [(identifier) @name (operator_name) @name])
   (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))]) @definition.function)
-(preproc_ifdef (declaration type: (_) declarator: [
-  (function_declarator declarator: (identifier) @name)
+(preproc_ifdef (declaration type: (_) declarator: [(function_declarator declarator: (identifier) @name)
   (_ (function_declarator declarator: (identifier) @name))]) @definition.function)
-(preproc_if (declaration type: (_) declarator: [
-  (function_declarator declarator: (identifier) @name)
+(preproc_if (declaration type: (_) declarator: [(function_declarator declarator: (identifier) @name)
+  (_ (function_declarator declarator: (identifier) @name))]) @definition.function)
+(preproc_else (declaration type: (_) declarator: [(function_declarator declarator: (identifier) @name)
   (_ (function_declarator declarator: (identifier) @name))]) @definition.function)
 (template_declaration (declaration declarator: [
   (function_declarator declarator: [(identifier) @name (operator_name) @name])
@@ -109,7 +121,7 @@
   (_ (_ (function_declarator declarator: (field_identifier) @name)))]) @definition.method
 (field_declaration_list [
   (declaration declarator: (function_declarator declarator: (destructor_name) @name))
-  (declaration declarator: (operator_cast type: (_) @name))
+  (declaration declarator: (operator_cast) @name)
   (template_declaration (declaration type: (_) declarator: [
     (function_declarator declarator: [(identifier) @name (operator_name) @name])
     (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))]))] @definition.method)
@@ -120,16 +132,18 @@
 
 ; Types with a body. A specialization goes by the template's name.
 (class_specifier name: [(type_identifier) @name (template_type name: (_) @name)
-  (qualified_identifier name: (type_identifier) @name)] body: (_) @body) @definition.class
+  (qualified_identifier name: [(type_identifier) @name (qualified_identifier name: (type_identifier) @name)])] body: (_) @body) @definition.class
 (struct_specifier name: [(type_identifier) @name (template_type name: (_) @name)
-  (qualified_identifier name: [(type_identifier) @name (template_type name: (_) @name)])] body: (_) @body) @definition.struct
+  (qualified_identifier name: [(type_identifier) @name (template_type name: (_) @name)
+                               (qualified_identifier name: (type_identifier) @name)])] body: (_) @body) @definition.struct
 (union_specifier name: (type_identifier) @name body: (_) @body) @definition.union
 (enum_specifier name: [(type_identifier) @name (qualified_identifier name: (type_identifier) @name)]
   body: (_) @body) @definition.enum
 (template_declaration (class_specifier name: [(type_identifier) @name (template_type name: (_) @name)
-  (qualified_identifier name: (type_identifier) @name)] body: (_) @body)) @definition.class
+  (qualified_identifier name: [(type_identifier) @name (qualified_identifier name: (type_identifier) @name)])] body: (_) @body)) @definition.class
 (template_declaration (struct_specifier name: [(type_identifier) @name (template_type name: (_) @name)
-  (qualified_identifier name: [(type_identifier) @name (template_type name: (_) @name)])] body: (_) @body)) @definition.struct
+  (qualified_identifier name: [(type_identifier) @name (template_type name: (_) @name)
+                               (qualified_identifier name: (type_identifier) @name)])] body: (_) @body)) @definition.struct
 (template_declaration (union_specifier name: (type_identifier) @name body: (_) @body)) @definition.union
 (concept_definition name: (_) @name) @definition.type
 (template_declaration (concept_definition name: (_) @name)) @definition.type
@@ -156,8 +170,20 @@
 (preproc_def name: (identifier) @name value: (_)) @definition.constant
 (preproc_function_def name: (identifier) @name value: (_)? @body) @definition.macro
 
-; Variables of a file or namespace.
+; Variables of a file or namespace; those that start with const or constexpr are constants.
 (translation_unit (declaration declarator: [(identifier) @name
-  (_ declarator: [(identifier) @name (qualified_identifier name: (identifier) @name)
-                  (pointer_declarator declarator: (identifier) @name)
-                  (array_declarator declarator: (identifier) @name)])]) @definition.variable)
+  (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)
+  (init_declarator declarator: [(identifier) @name (qualified_identifier name: (identifier) @name)
+    (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)])]) @definition.variable)
+(namespace_definition body: (declaration_list (declaration declarator: [(identifier) @name
+  (init_declarator declarator: [(identifier) @name
+    (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)])]) @definition.variable))
+(template_declaration (declaration declarator: (init_declarator declarator: (identifier) @name))) @definition.variable
+((translation_unit (declaration declarator: (init_declarator declarator: [(identifier) @name
+    (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)])) @definition.constant)
+  (#match? @definition.constant "^((static|inline|extern)\\s+)*(const|constexpr)\\b"))
+((namespace_definition body: (declaration_list (declaration declarator: (init_declarator declarator: [(identifier) @name
+    (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)])) @definition.constant))
+  (#match? @definition.constant "^((static|inline|extern)\\s+)*(const|constexpr)\\b"))
+((template_declaration (declaration declarator: (init_declarator declarator: (identifier) @name))) @definition.constant
+  (#match? @definition.constant "^template\\s*<[^>]*>\\s*((static|inline)\\s+)*(const|constexpr)\\b"))

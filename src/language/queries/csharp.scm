@@ -9,6 +9,7 @@
 ; Types. A positional record may have no body.
 (class_declaration name: (identifier) @name body: (_)? @body) @definition.class
 (record_declaration name: (identifier) @name body: (_)? @body) @definition.class
+(record_declaration "struct" name: (identifier) @name body: (_)? @body) @definition.struct
 (struct_declaration name: (identifier) @name body: (_)? @body) @definition.struct
 (interface_declaration name: (identifier) @name body: (_)? @body) @definition.interface
 (enum_declaration name: (identifier) @name body: (_)? @body) @definition.enum

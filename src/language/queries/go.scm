@@ -15,32 +15,41 @@
   body: (block)? @body) @definition.method
 
 ; Types. The spec alone is for groups, `type ( … )`; without parentheses the
-; whole declaration is wider and wins.
+; whole declaration is wider and wins. An anchor does not see the parenthesis,
+; so the text of the declaration tells the two apart.
 (type_declaration (type_spec name: (type_identifier) @name) @definition.type)
 (type_declaration (type_alias name: (type_identifier) @name) @definition.type)
-(type_declaration . "type" . [(type_spec name: (type_identifier) @name)
-                              (type_alias name: (type_identifier) @name)]) @definition.type
+((type_declaration [(type_spec name: (type_identifier) @name)
+                    (type_alias name: (type_identifier) @name)]) @definition.type
+  (#match? @definition.type "^type\\s+\\w"))
 (type_declaration (type_spec name: (type_identifier) @name
   type: (struct_type (field_declaration_list) @body)) @definition.struct)
-(type_declaration . "type" . (type_spec name: (type_identifier) @name
+((type_declaration (type_spec name: (type_identifier) @name
   type: (struct_type (field_declaration_list) @body))) @definition.struct
+  (#match? @definition.struct "^type\\s+\\w"))
 ; The grammar has no node for an interface's braces: the body is the whole type.
 (type_declaration (type_spec name: (type_identifier) @name
   type: (interface_type) @body) @definition.interface)
-(type_declaration . "type" . (type_spec name: (type_identifier) @name
+((type_declaration (type_spec name: (type_identifier) @name
   type: (interface_type) @body)) @definition.interface
+  (#match? @definition.interface "^type\\s+\\w"))
 (method_elem name: (field_identifier) @name) @definition.method
 
-; Constants and variables of the package, in groups and alone.
-(source_file (const_declaration
+; Constants and variables of the package, in groups and alone. `_` is no name.
+((source_file (const_declaration
   (const_spec name: (identifier) @name) @definition.constant))
-(source_file (const_declaration . "const" .
+  (#not-eq? @name "_"))
+((source_file (const_declaration
   (const_spec name: (identifier) @name)) @definition.constant)
-(source_file (var_declaration [
+  (#not-eq? @name "_")
+  (#match? @definition.constant "^const\\s+\\w"))
+((source_file (var_declaration [
   (var_spec name: (identifier) @name) @definition.variable
   (var_spec_list (var_spec name: (identifier) @name) @definition.variable)]))
-(source_file (var_declaration
+  (#not-eq? @name "_"))
+((source_file (var_declaration
   (var_spec name: (identifier) @name)) @definition.variable)
+  (#not-eq? @name "_"))
 
 ; `var f = func(…) { … }`
 (source_file (var_declaration (var_spec_list

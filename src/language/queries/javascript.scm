@@ -43,7 +43,10 @@
   (variable_declaration (variable_declarator name: (identifier) @name value: [
     (array) (object) (string) (template_string) (number) (regex) (true) (false) (null) (undefined)
     (identifier) (new_expression) (binary_expression) (unary_expression) (ternary_expression)
-    (parenthesized_expression) (call_expression function: [(member_expression) (parenthesized_expression)])]))
+    (parenthesized_expression) (call_expression function: [(member_expression) (parenthesized_expression)])
+    (call_expression function: (identifier) arguments: (arguments . [
+      (identifier) (object) (array) (number) (arrow_function) (function_expression) (new_expression)
+      (member_expression) (call_expression) (template_string) (regex)]))]))
   ] @definition.variable)
 (program (lexical_declaration kind: "const" (variable_declarator name: (identifier) @name value: [
     (array) (object) (string) (template_string) (number) (regex) (true) (false) (null) (undefined)
@@ -68,10 +71,10 @@
 (export_statement declaration: (lexical_declaration (variable_declarator name: (identifier) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
           (generator_function body: (_) @body)]))) @definition.function
-(_ [(lexical_declaration (variable_declarator name: (identifier) @name
-      value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))
-    (variable_declaration (variable_declarator name: (identifier) @name
-      value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))] @definition.function)
+[(lexical_declaration (variable_declarator name: (identifier) @name
+   value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))
+ (variable_declaration (variable_declarator name: (identifier) @name
+   value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))] @definition.function
 ; `memo(() => {…})`, `debounce(function …)`.
 (program (lexical_declaration (variable_declarator name: (identifier) @name
   value: (call_expression arguments: (arguments . [(arrow_function body: (statement_block) @body)
@@ -80,13 +83,18 @@
   value: (call_expression arguments: (arguments . [(arrow_function body: (statement_block) @body)
                                                    (function_expression body: (_) @body)]))))) @definition.function
 ; Classes as values.
-(_ (lexical_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class)
+(lexical_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class
 (export_statement declaration: (lexical_declaration
   (variable_declarator name: (identifier) @name value: (class body: (_) @body)))) @definition.class
 
 ; Functions in an object that has a name itself.
-(variable_declarator value: (object (pair key: (_) @name
-  value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
+(program [
+  (lexical_declaration (variable_declarator value: (object (pair key: (_) @name
+    value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)))
+  (variable_declaration (variable_declarator value: (object (pair key: (_) @name
+    value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)))
+  (export_statement (lexical_declaration (variable_declarator value: (object (pair key: (_) @name
+    value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))))])
 (assignment_expression right: (object (pair key: (_) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
 (export_statement value: (object (pair key: (_) @name

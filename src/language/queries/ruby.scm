@@ -16,6 +16,8 @@
 (call !receiver arguments: (argument_list .
   [(method name: (_) @name body: (_)? @body)
    (singleton_method name: (_) @name body: (_)? @body)] .)) @definition.method
+((method name: (identifier) @name body: (_)? @body) @definition.constructor
+  (#eq? @name "initialize"))
 ; `alias new_name old_name`
 (alias name: (identifier) @name) @definition.method
 

@@ -49,14 +49,14 @@
 
 ; `namespace A {}` is an expression (internal_module); `module "m" {}` is a declaration.
 (internal_module name: (_) @name body: (_) @body) @definition.module
-(module name: (_) @name body: (_) @body) @definition.module
+(module name: [(identifier) @name (nested_identifier) @name (string (string_fragment) @name)] body: (_) @body) @definition.module
 (expression_statement (internal_module name: (_) @name body: (_) @body)) @definition.module
 (export_statement declaration: (internal_module name: (_) @name body: (_) @body)) @definition.module
 (ambient_declaration [(internal_module name: (_) @name body: (_) @body)
-                      (module name: (_) @name body: (_) @body)]) @definition.module
+                      (module name: [(identifier) @name (nested_identifier) @name (string (string_fragment) @name)] body: (_) @body)]) @definition.module
 (export_statement declaration: (ambient_declaration
   [(internal_module name: (_) @name body: (_) @body)
-   (module name: (_) @name body: (_) @body)])) @definition.module
+   (module name: [(identifier) @name (nested_identifier) @name (string (string_fragment) @name)] body: (_) @body)])) @definition.module
 (ambient_declaration "global" @name (statement_block) @body) @definition.module
 
 ; Class members and methods of objects and interfaces.
@@ -76,6 +76,8 @@
 (program (lexical_declaration kind: "const" (variable_declarator name: (identifier) @name)) @definition.constant)
 (internal_module body: (statement_block
   (lexical_declaration (variable_declarator name: (identifier) @name)) @definition.variable))
+(internal_module body: (statement_block
+  (lexical_declaration kind: "const" (variable_declarator name: (identifier) @name)) @definition.constant))
 (ambient_declaration [(lexical_declaration (variable_declarator name: (identifier) @name))
                       (variable_declaration (variable_declarator name: (identifier) @name))]) @definition.variable
 (export_statement declaration: [
@@ -84,6 +86,9 @@
 (export_statement declaration: (ambient_declaration
   [(lexical_declaration (variable_declarator name: (identifier) @name))
    (variable_declaration (variable_declarator name: (identifier) @name))])) @definition.variable
+(ambient_declaration (lexical_declaration kind: "const" (variable_declarator name: (identifier) @name))) @definition.constant
+(export_statement declaration: (ambient_declaration
+  (lexical_declaration kind: "const" (variable_declarator name: (identifier) @name)))) @definition.constant
 (export_statement declaration: (lexical_declaration kind: "const"
   (variable_declarator name: [(identifier) @name
                               (object_pattern (shorthand_property_identifier_pattern) @name)]))) @definition.constant
@@ -95,10 +100,10 @@
 (export_statement declaration: (lexical_declaration (variable_declarator name: (identifier) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
           (generator_function body: (_) @body)]))) @definition.function
-(_ [(lexical_declaration (variable_declarator name: (identifier) @name
-      value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))
-    (variable_declaration (variable_declarator name: (identifier) @name
-      value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))] @definition.function)
+[(lexical_declaration (variable_declarator name: (identifier) @name
+   value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))
+ (variable_declaration (variable_declarator name: (identifier) @name
+   value: [(arrow_function body: (statement_block) @body) (function_expression body: (_) @body)]))] @definition.function
 ; `memo(() => {…})`, `forwardRef(function …)`, `debounce(() => {…})`.
 (program (lexical_declaration (variable_declarator name: (identifier) @name
   value: (call_expression arguments: (arguments . [(arrow_function body: (statement_block) @body)
@@ -107,14 +112,18 @@
   value: (call_expression arguments: (arguments . [(arrow_function body: (statement_block) @body)
                                                    (function_expression body: (_) @body)]))))) @definition.function
 ; Classes as values.
-(_ (lexical_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class)
+(lexical_declaration (variable_declarator name: (identifier) @name value: (class body: (_) @body))) @definition.class
 (export_statement declaration: (lexical_declaration
   (variable_declarator name: (identifier) @name value: (class body: (_) @body)))) @definition.class
 
-; Functions in an object that has a name itself.
-(variable_declarator value: [
-  (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)
-  (_ (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))])
+; Functions in an object that has a name itself, also under `as` and `satisfies`.
+(program [
+  (lexical_declaration (variable_declarator value: [
+    (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)
+    (_ (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))]))
+  (export_statement (lexical_declaration (variable_declarator value: [
+    (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)
+    (_ (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))])))])
 (export_statement value: (object (pair key: (_) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
 

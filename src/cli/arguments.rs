@@ -1,0 +1,330 @@
+//! The arguments, as they are written on the command line.
+//!
+//! Owns names, defaults and help texts; usage errors end the process with code 2. What an argument
+//! means is up to the commands. Must never import: anything of this crate but `config` and `engine`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use super::text;
+use crate::config::{ConfigError, Options, Settings};
+use crate::engine::{ContentFilter, MAX_LIMIT, Mode};
+
+const EXIT_CODES: &str = "Exit codes: 0 found or done, 1 nothing found, 2 error, 130 interrupted.";
+
+/// Finds code by meaning.
+///
+/// Indexes a folder once, keeps the index up to date, and answers questions about the code in it:
+/// on the command line, and to coding assistants over the Model Context Protocol.
+#[derive(Debug, Parser)]
+#[command(name = "codescry", version, after_help = EXIT_CODES, arg_required_else_help = true, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Serve the Model Context Protocol over standard input and output: short for `codescry serve`
+    #[arg(long)]
+    pub stdio: bool,
+    /// With --stdio: the folders to serve [default: the working folder]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+/// A command and its own arguments.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find code by meaning, by words or by name
+    Search(SearchArguments),
+    /// Bring the index of a folder up to date
+    Index(IndexArguments),
+    /// Show what is indexed
+    Status(StatusArguments),
+    /// Serve the Model Context Protocol over standard input and output
+    Serve(ServeArguments),
+}
+
+/// `codescry search`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct SearchArguments {
+    /// What to look for: words, a sentence or an identifier (with --batch: the folder)
+    #[arg(required_unless_present = "batch")]
+    pub query: Option<OsString>,
+    /// The folder to search [default: the working folder]
+    pub path: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// At most this many results
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, value_parser = limit)]
+    pub limit: usize,
+    /// Which retrieval answers
+    #[arg(long, value_enum, default_value_t = ModeName::Hybrid)]
+    pub mode: ModeName,
+    /// Only files in this language; may be given again, or several with commas
+    #[arg(long = "lang", value_name = "NAME", value_delimiter = ',')]
+    pub languages: Vec<String>,
+    /// Only files whose path inside the folder matches, such as `src/**/*.rs`, a folder or a file name
+    #[arg(long = "path", value_name = "GLOB")]
+    pub glob: Option<String>,
+    /// Only this sort of file [default: code and docs]
+    #[arg(long, value_enum)]
+    pub content: Option<ContentName>,
+    /// Show how each result came to its score
+    #[arg(long)]
+    pub explain: bool,
+    /// Answer many queries: reads a JSON object a line ({"query": …, "limit": …}) from standard
+    /// input, writes one a line
+    #[arg(long)]
+    pub batch: bool,
+    /// Search what is indexed, without looking for changes first
+    #[arg(long)]
+    pub no_index: bool,
+}
+
+/// `codescry index`.
+#[derive(Debug, Args)]
+pub struct IndexArguments {
+    /// The folder to index [default: the working folder]
+    pub path: Option<PathBuf>,
+    /// Do everything again, whatever is indexed
+    #[arg(long, conflicts_with = "dry_run")]
+    pub rebuild: bool,
+    /// List what would be indexed, and which rule left out what; writes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `codescry status`.
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// The folder whose index to show [default: the working folder]
+    pub path: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `codescry serve`.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// The folders to serve; nothing outside of them is read [default: the working folder]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Serve over standard input and output (there is no other way yet)
+    #[arg(long)]
+    pub stdio: bool,
+}
+
+/// What every command takes.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Shared {
+    /// Keep the index in this folder [default: one a project in the user's data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub index_dir: Option<PathBuf>,
+    /// Leave larger files out, such as 524288, 512KiB or 2MiB [default: 1MiB]
+    #[arg(long, global = true, value_name = "N", value_parser = text::parse_bytes)]
+    pub max_file_bytes: Option<u64>,
+    /// Parser threads [default: one a core]
+    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    pub parse_workers: Option<usize>,
+    /// Split a file by lines when its parser has not ended after this time [default: 2000]
+    #[arg(long, global = true, value_name = "N", value_parser = positive::<u64>)]
+    pub parse_time_limit_ms: Option<u64>,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub color: ColorChoice,
+    /// Say more on standard error; twice for even more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// No progress and no notes on standard error, only errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Set and not empty: no colours, as <https://no-color.org> wants it
+    #[arg(long, global = true, hide = true, env = "NO_COLOR", require_equals = true)]
+    pub no_color: Option<OsString>,
+    /// Width of the terminal, where the shell exports it; anything but a number is as if not set
+    #[arg(long, global = true, hide = true, env = "COLUMNS", require_equals = true)]
+    pub columns: Option<OsString>,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// [`Mode`] on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ModeName {
+    /// Meaning and words, ranked together
+    Hybrid,
+    /// Meaning alone
+    Dense,
+    /// Words alone
+    Lexical,
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Hybrid => Self::Hybrid,
+            ModeName::Dense => Self::Dense,
+            ModeName::Lexical => Self::Lexical,
+        }
+    }
+}
+
+/// [`ContentFilter`] on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ContentName {
+    /// Programs
+    Code,
+    /// Prose
+    Docs,
+    /// Settings and build files
+    Config,
+    /// Everything
+    All,
+}
+
+impl From<ContentName> for ContentFilter {
+    fn from(name: ContentName) -> Self {
+        match name {
+            ContentName::Code => Self::Code,
+            ContentName::Docs => Self::Docs,
+            ContentName::Config => Self::Config,
+            ContentName::All => Self::All,
+        }
+    }
+}
+
+impl Shared {
+    /// What holds for a command on `path` (the working folder if not said).
+    ///
+    /// # Errors
+    /// When the folder is not there or a `CODESCRY_…` variable does not hold.
+    pub fn settings(&self, path: Option<&Path>) -> Result<Settings, ConfigError> {
+        Settings::resolve(&self.options(path).or_environment()?)
+    }
+
+    fn options(&self, path: Option<&Path>) -> Options {
+        Options {
+            path: path.map(Path::to_owned),
+            index_dir: self.index_dir.clone(),
+            max_file_bytes: self.max_file_bytes,
+            parse_workers: self.parse_workers,
+            parse_time_limit_ms: self.parse_time_limit_ms,
+        }
+    }
+}
+
+/// The arguments of this process. Ends it with a message and code 2 when they do not hold.
+pub fn arguments() -> Arguments {
+    let arguments = Arguments::parse();
+    if let Err(error) = check(&arguments) {
+        error.exit();
+    }
+    arguments
+}
+
+/// What clap cannot tell by itself.
+fn check(arguments: &Arguments) -> Result<(), clap::Error> {
+    let mut command = Arguments::command();
+    let mut refuse = |kind, message: String| Err(command.error(kind, message));
+    match (&arguments.command, arguments.stdio, arguments.paths.first()) {
+        (Some(Command::Search(search)), false, _) if search.batch && search.path.is_some() => {
+            let message = "with --batch the queries come from standard input; give the folder alone";
+            refuse(ErrorKind::ArgumentConflict, message.to_owned())
+        }
+        (Some(Command::Serve(_)), _, None) | (Some(_), false, None) | (None, true, _) => Ok(()),
+        (Some(_), true, _) => refuse(ErrorKind::ArgumentConflict, "--stdio belongs to `codescry serve`".to_owned()),
+        (_, _, Some(word)) => {
+            let word = text::visible(&word.to_string_lossy());
+            let message = format!("there is no command `{word}`; to look for it, run `codescry search {word:?}`");
+            refuse(ErrorKind::InvalidSubcommand, message)
+        }
+        (None, false, None) => {
+            let help = command.render_help().to_string();
+            Err(Arguments::command().error(ErrorKind::MissingSubcommand, format!("give a command\n\n{help}")))
+        }
+    }
+}
+
+fn limit(word: &str) -> Result<usize, String> {
+    let limit = positive::<usize>(word)?;
+    if limit > MAX_LIMIT { Err(format!("give 1 to {MAX_LIMIT}")) } else { Ok(limit) }
+}
+
+fn positive<N: std::str::FromStr + PartialOrd + From<u8>>(word: &str) -> Result<N, String> {
+    let number = word.parse::<N>().ok().filter(|number| *number > N::from(0));
+    number.ok_or_else(|| "give a whole number above zero".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        let arguments = Arguments::try_parse_from(std::iter::once(&"codescry").chain(words))?;
+        check(&arguments).map(|()| arguments)
+    }
+
+    #[test]
+    fn the_declaration_holds() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_batch_takes_a_folder_and_no_query() {
+        let Ok(Arguments { command: Some(Command::Search(search)), .. }) = parse(&["search", "--batch", "--json", "dir"])
+        else {
+            panic!("a batch with a folder");
+        };
+        assert_eq!(search.query, Some("dir".into()));
+        assert!(parse(&["search", "--batch", "--json", "--limit", "10"]).is_ok());
+        assert!(parse(&["search", "--batch", "a query", "dir"]).is_err());
+        assert!(parse(&["search"]).is_err());
+    }
+
+    #[test]
+    fn stdio_is_short_for_serve() {
+        assert!(parse(&["--stdio"]).is_ok_and(|arguments| arguments.stdio && arguments.paths.is_empty()));
+        assert!(parse(&["--stdio", "a", "b"]).is_ok_and(|arguments| arguments.paths.len() == 2));
+        assert!(parse(&["--index-dir", "i", "serve", "--stdio", "a"]).is_ok());
+        assert!(parse(&["--stdio", "search", "a"]).is_err());
+    }
+
+    #[test]
+    fn a_word_that_is_no_command_is_named_with_what_to_do() {
+        let message = parse(&["where is retry"]).map(|_| ()).expect_err("no such command").to_string();
+        assert!(message.contains("where is retry") && message.contains("codescry search"), "{message}");
+    }
+
+    #[test]
+    fn flags_that_every_command_takes_stand_before_or_behind_it() {
+        let given = parse(&["search", "q", "--max-file-bytes", "2MiB", "-vv"]).expect("a search");
+        assert_eq!((given.shared.max_file_bytes, given.shared.verbose), (Some(2 << 20), 2));
+        let given = parse(&["--parse-workers", "3", "index"]).expect("an index run");
+        assert_eq!(given.shared.parse_workers, Some(3));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        for words in [["--limit", "0"], ["--limit", "201"], ["--parse-workers", "0"], ["--max-file-bytes", "0"]] {
+            assert!(parse(&["search", "q", words[0], words[1]]).is_err(), "{words:?}");
+        }
+    }
+}

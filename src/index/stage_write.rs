@@ -1,0 +1,126 @@
+//! write: batches are gathered into few, large commits.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::flow::Inlet;
+use super::stage_embed::EmbeddedBatch;
+use crate::store::{ChunkStore, Commit, Recipe, RunState, StoreError, StoreView, StoreWriter};
+use crate::types::{FileRecord, Outcome, RepoPath};
+
+/// A commit is written at this many chunks…
+const COMMIT_CHUNKS: usize = 16_384;
+
+/// … or when this long has passed since the one before, so that searches see progress.
+const COMMIT_EVERY: Duration = Duration::from_secs(3);
+
+/// Writes for one run. The lock is taken at the first commit, so that a run that changes nothing
+/// needs none.
+pub(super) struct RunWriter<'s> {
+    store: &'s dyn ChunkStore,
+    recipe: Recipe,
+    fresh: bool,
+    /// Generation this run compared the folder with; 0 for none.
+    base: u64,
+    writer: Option<Box<dyn StoreWriter>>,
+}
+
+/// What was written.
+#[derive(Default)]
+pub(super) struct Written {
+    pub files: u64,
+    pub unchanged: u64,
+    pub chunks: u64,
+    pub bytes: u64,
+    pub skipped: BTreeMap<String, u64>,
+    pub problems: Vec<(RepoPath, String)>,
+    pub vanished: Vec<RepoPath>,
+    /// Every file with a new record.
+    pub redone: HashSet<RepoPath>,
+}
+
+/// Why writing ended early.
+pub(super) enum WriteError {
+    Store(StoreError),
+    /// Another process committed since this run looked: compare again.
+    Outdated,
+}
+
+impl From<StoreError> for WriteError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl<'s> RunWriter<'s> {
+    /// A writer for a run that compares with `view`; with `fresh`, one that starts from nothing.
+    pub fn new(store: &'s dyn ChunkStore, recipe: Recipe, view: Option<&Arc<dyn StoreView>>, fresh: bool) -> Self {
+        let base = view.map_or(0, |view| view.manifest().generation);
+        Self { store, recipe, fresh, base, writer: None }
+    }
+
+    /// Takes the lock now instead of at the first commit.
+    pub fn lock(&mut self) -> Result<&mut dyn StoreWriter, WriteError> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => {
+                let writer = self.store.writer(&self.recipe, self.fresh)?;
+                if self.store.generation()? != self.base {
+                    return Err(WriteError::Outdated);
+                }
+                writer
+            }
+        };
+        Ok(self.writer.insert(writer).as_mut())
+    }
+
+    /// Whether anything was written.
+    pub fn is_open(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    /// Writes batches until the input ends.
+    pub fn run(&mut self, inlet: &Inlet<'_, EmbeddedBatch>, state: &dyn Fn() -> RunState, done: &dyn Fn(u64)) -> Result<Written, WriteError> {
+        let mut written = Written::default();
+        let mut commit = Commit::default();
+        let mut last = Instant::now();
+        while let Some(batch) = inlet.next() {
+            done(batch.replace.len() as u64 + batch.unchanged + batch.vanished.len() as u64);
+            inlet.clock.count(batch.chunks.len() as u64);
+            written.add(&batch);
+            commit.replace.extend(batch.replace);
+            commit.touch.extend(batch.touch);
+            commit.chunks.extend(batch.chunks);
+            let full = commit.chunks.len() >= COMMIT_CHUNKS;
+            let due = !commit.chunks.is_empty() && last.elapsed() >= COMMIT_EVERY;
+            if full || due {
+                self.lock()?.commit(std::mem::take(&mut commit), &state())?;
+                last = Instant::now();
+            }
+        }
+        if !commit.replace.is_empty() || !commit.touch.is_empty() {
+            self.lock()?.commit(commit, &state())?;
+        }
+        Ok(written)
+    }
+}
+
+impl Written {
+    fn add(&mut self, batch: &EmbeddedBatch) {
+        self.unchanged += batch.unchanged;
+        self.chunks += batch.chunks.len() as u64;
+        self.bytes += batch.bytes;
+        self.vanished.extend(batch.vanished.iter().cloned());
+        for FileRecord { path, outcome, .. } in &batch.replace {
+            self.redone.insert(path.clone());
+            match outcome {
+                Outcome::Indexed { problem, .. } => {
+                    self.files += 1;
+                    self.problems.extend(problem.iter().map(|problem| (path.clone(), problem.clone())));
+                }
+                Outcome::Skipped(reason) => *self.skipped.entry(reason.label().to_owned()).or_default() += 1,
+            }
+        }
+    }
+}

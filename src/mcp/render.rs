@@ -1,0 +1,356 @@
+//! Hits and outlines as text for a model, and as the same in structured form, within a budget.
+//!
+//! Invariant: the text, and the structured form as JSON, each have at most `max_tokens` tokens,
+//! whatever is in the hits. What does not fit is named: a shortened place says which lines to
+//! read, a place left out is listed. Must never import: anything of this crate but `engine`.
+
+use serde::Serialize;
+
+use super::answer::{Answer, clean, clip};
+use super::tokens;
+use super::wire::{CoverageOutput, HitOutput, SearchOutput};
+use crate::engine::{Coverage, Hit, SearchAnswer};
+
+/// Kept free for the list of what is left out, and for the frame of the structured form.
+const FRAME_TOKENS: usize = 120;
+
+/// A place gets at least this much; when there is not enough for all, the last ones are left out.
+const LEAST_BLOCK_TOKENS: usize = 120;
+
+/// Longest name shown, in characters.
+const MAX_NAME_CHARS: usize = 200;
+
+/// What an answer tells besides its hits.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// What the hits are of, for the first line: `hits`, `similar places`.
+    pub what: &'static str,
+    /// What to know about this answer; written by this server, shorter than 100 tokens.
+    pub note: Option<String>,
+}
+
+/// A hit as it will be shown.
+struct Block {
+    text: String,
+    hit: HitOutput,
+}
+
+impl Block {
+    /// The larger of its two forms, in tokens, or `limit + 1`.
+    fn cost(&self, limit: usize) -> usize {
+        // Between two blocks stand an empty line, or a comma.
+        2 + tokens::count_capped(&self.text, limit)
+            .max(tokens::count_capped(&json(&self.hit), limit))
+    }
+}
+
+/// Renders hits within `max_tokens`.
+pub fn search(found: &SearchAnswer, around: &Around, max_tokens: usize) -> Answer<SearchOutput> {
+    let head = head(found, around);
+    let mut room =
+        max_tokens.saturating_sub(FRAME_TOKENS + tokens::count_capped(&head, max_tokens));
+    let whole = |(rank, hit)| block(rank, hit, usize::MAX).cost(room);
+    let costs: Vec<_> = found.hits.iter().enumerate().map(whole).collect();
+    loop {
+        let answer = attempt(found, around, &head, &costs, room);
+        // Tokens of the whole are not always the sum of its parts'; rarely, the parts must shrink.
+        let fits = tokens::fits(&answer.text, max_tokens)
+            && tokens::fits(&json(&answer.structured), max_tokens);
+        if fits || room == 0 {
+            return answer;
+        }
+        room = room * 7 / 8;
+    }
+}
+
+fn attempt(
+    found: &SearchAnswer,
+    around: &Around,
+    head: &str,
+    costs: &[usize],
+    room: usize,
+) -> Answer<SearchOutput> {
+    let (shown, cap) = share(costs, room);
+    let mut text = head.to_owned();
+    let mut output = SearchOutput {
+        coverage: coverage(&found.coverage),
+        note: around.note.clone(),
+        ..SearchOutput::default()
+    };
+    let mut left_out = Vec::new();
+    let mut free = room;
+    for (rank, hit) in found.hits.iter().enumerate() {
+        match if rank < shown {
+            block_within(rank, hit, cap)
+        } else {
+            None
+        } {
+            Some((block, cost)) => {
+                free = free.saturating_sub(cost);
+                text.push_str("\n\n");
+                text.push_str(&block.text);
+                output.hits.push(block.hit);
+            }
+            None => left_out.push(hit),
+        }
+    }
+    if !left_out.is_empty() {
+        output.left_out = named(
+            &left_out,
+            if room == 0 {
+                0
+            } else {
+                free + FRAME_TOKENS / 3
+            },
+        );
+        output.left_out_hits = Some(left_out.len());
+        text.push_str(&format!(
+            "\n\nleft out for max_tokens: {}",
+            more(left_out.len(), &output.left_out)
+        ));
+    }
+    Answer {
+        text,
+        structured: output,
+    }
+}
+
+/// `3 more hits: a.rs:1-20, …`
+fn more(count: usize, names: &[String]) -> String {
+    let hits = if count == 1 {
+        "1 more hit".to_owned()
+    } else {
+        format!("{count} more hits")
+    };
+    let rest = match count - names.len() {
+        0 => String::new(),
+        rest if rest == count => "; ask with a larger max_tokens or a narrower path".to_owned(),
+        rest => format!(" and {rest} others"),
+    };
+    let colon = if names.is_empty() { "" } else { ": " };
+    format!("{hits}{colon}{}{rest}", names.join(", "))
+}
+
+/// The places as `path:first-last`, as many as fit.
+fn named(left_out: &[&Hit], mut free: usize) -> Vec<String> {
+    let mut names = Vec::new();
+    for hit in left_out {
+        let name = place(hit);
+        let cost = 4 + tokens::count_capped(&name, free);
+        if cost > free {
+            break;
+        }
+        free -= cost;
+        names.push(name);
+    }
+    names
+}
+
+/// How many hits to show, and the most tokens one of them may take: small ones leave their share
+/// to the large ones.
+fn share(costs: &[usize], room: usize) -> (usize, usize) {
+    let mut shown = costs.len();
+    loop {
+        let mut sorted = costs[..shown].to_vec();
+        sorted.sort_unstable();
+        let mut left = room;
+        let mut cap = room;
+        for (place, cost) in sorted.iter().enumerate() {
+            let fair = left / (shown - place);
+            if *cost > fair {
+                cap = fair;
+                break;
+            }
+            left -= cost;
+        }
+        if shown <= 1 || cap >= LEAST_BLOCK_TOKENS {
+            return (shown, cap);
+        }
+        shown -= 1;
+    }
+}
+
+/// The hit with as many of its lines as fit into `cap` tokens, and what it costs. `None` when not
+/// even a part of its first line fits.
+fn block_within(rank: usize, hit: &Hit, cap: usize) -> Option<(Block, usize)> {
+    let fitting = |block: Block| {
+        let cost = block.cost(cap);
+        (cost <= cap).then_some((block, cost))
+    };
+    if let Some(whole) = fitting(block(rank, hit, usize::MAX)) {
+        return Some(whole);
+    }
+    // By lines first, then by bytes of the first line: neither is ever more than there is room for.
+    let ends: Vec<usize> = hit.text.match_indices('\n').map(|(at, _)| at).collect();
+    let lines = largest(ends.len(), |lines| {
+        fitting(block(rank, hit, ends[lines - 1]))
+    });
+    lines.or_else(|| {
+        let first = ends.first().copied().unwrap_or(hit.text.len());
+        largest(first.min(cap * 128), |bytes| {
+            fitting(block(rank, hit, hit.text.floor_char_boundary(bytes)))
+        })
+    })
+}
+
+/// What `fit` makes of the largest number from 1 to `most` that it does not refuse.
+pub fn largest<T>(most: usize, fit: impl Fn(usize) -> Option<T>) -> Option<T> {
+    let (mut low, mut high, mut best) = (1, most, None);
+    while low <= high {
+        let middle = usize::midpoint(low, high);
+        match fit(middle) {
+            Some(found) => (low, best) = (middle + 1, Some(found)),
+            None => high = middle - 1,
+        }
+    }
+    best
+}
+
+/// The hit with the first `bytes` of its text.
+fn block(rank: usize, hit: &Hit, bytes: usize) -> Block {
+    let code = &hit.text[..bytes.min(hit.text.len())];
+    let rest = &hit.text[code.len()..];
+    let whole_lines = rest.is_empty() || rest.starts_with('\n');
+    let shown_lines = code.matches('\n').count() + usize::from(whole_lines);
+    let next_line = hit
+        .span
+        .start_line
+        .saturating_add(u32::try_from(shown_lines).unwrap_or(u32::MAX));
+    let more_lines = match rest.trim().is_empty() {
+        true => 0,
+        false => (hit.span.end_line + 1).saturating_sub(next_line).max(1),
+    };
+    let name = clip(&clean(&qualified(hit)), MAX_NAME_CHARS);
+    let fence = fence(code);
+    let stale = if hit.stale {
+        "  (stale: file changed since indexed)"
+    } else {
+        ""
+    };
+    let mut text = format!("{}. {}  [{}] {name}", rank + 1, place(hit), hit.kind);
+    text.truncate(text.trim_end().len());
+    text.push_str(&format!(
+        "{stale}\n{fence}{}\n{code}\n{fence}",
+        hit.language
+    ));
+    if more_lines > 0 {
+        let (first, last) = (next_line.min(hit.span.end_line), hit.span.end_line);
+        let what = if whole_lines {
+            "more lines"
+        } else {
+            "lines not shown in full"
+        };
+        text.push_str(&format!(
+            "\n… {more_lines} {what} (read {}:{first}-{last})",
+            clean(hit.path.as_str())
+        ));
+    }
+    let hit = HitOutput {
+        path: clean(hit.path.as_str()),
+        start_line: hit.span.start_line,
+        end_line: hit.span.end_line,
+        language: hit.language.to_string(),
+        kind: hit.kind.to_string(),
+        symbol: name,
+        score: rounded(hit.score),
+        stale: hit.stale,
+        more_lines: (more_lines > 0).then_some(more_lines),
+        code: code.to_owned(),
+    };
+    Block { text, hit }
+}
+
+/// Enough backticks to stand around `code`: one more than any of its lines begins with.
+fn fence(code: &str) -> String {
+    let run = |line: &str| {
+        line.trim_start()
+            .bytes()
+            .take_while(|byte| *byte == b'`')
+            .count()
+    };
+    let longest = code.lines().map(run).max().unwrap_or(0);
+    "`".repeat(3.max(longest + 1))
+}
+
+/// `container.symbol`, or whichever there is.
+fn qualified(hit: &Hit) -> String {
+    let names = [hit.container.as_str(), hit.symbol.as_str()];
+    names
+        .into_iter()
+        .filter(|name| !name.is_empty())
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
+fn place(hit: &Hit) -> String {
+    format!(
+        "{}:{}-{}",
+        clean(hit.path.as_str()),
+        hit.span.start_line,
+        hit.span.end_line
+    )
+}
+
+/// Three digits after the point; a score that is no number is 0.
+fn rounded(score: f32) -> f64 {
+    let rounded = (f64::from(score) * 1_000.0).round() / 1_000.0;
+    if rounded.is_finite() { rounded } else { 0.0 }
+}
+
+/// How many hits there are, and what they are drawn from where that is not the whole folder.
+fn head(found: &SearchAnswer, around: &Around) -> String {
+    let count = found.hits.len();
+    let what = if count == 1 {
+        around.what.trim_end_matches('s')
+    } else {
+        around.what
+    };
+    let mut head = format!("{count} {what}");
+    if !found.coverage.complete {
+        head.push_str(&format!(
+            "; the index is incomplete: {}",
+            files(&found.coverage)
+        ));
+    }
+    let stale = found.hits.iter().filter(|hit| hit.stale).count();
+    if stale > 0 {
+        head.push_str(&format!(
+            "; {stale} from files changed since they were indexed: call index_project"
+        ));
+    }
+    if let Some(note) = &around.note {
+        head.push_str("; ");
+        head.push_str(note);
+    }
+    head
+}
+
+/// `12 of 4000 files, 130 chunks`
+pub fn files(coverage: &Coverage) -> String {
+    let of = match coverage.files_found {
+        0 => String::new(),
+        found => format!(" of {found}"),
+    };
+    format!(
+        "{}{of} files, {} chunks",
+        coverage.files_indexed, coverage.chunks
+    )
+}
+
+/// As it goes over the wire.
+pub fn coverage(coverage: &Coverage) -> CoverageOutput {
+    CoverageOutput {
+        complete: coverage.complete,
+        files_indexed: coverage.files_indexed,
+        files_found: coverage.files_found,
+        chunks: coverage.chunks,
+    }
+}
+
+/// As a client may show it to a model.
+pub fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! Which root a call is about, and which path inside of it.
+//!
+//! Roots are fixed at start. Whatever a call says, the path that leaves here is relative, stays
+//! below its root by components, and does not lead out of it through a link; the engine checks
+//! again when it reads. Must never import: anything of this crate but `engine`.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use super::answer::{Refusal, clean};
+use super::runs::Runs;
+use crate::engine::Engine;
+
+/// A served folder.
+pub struct Root {
+    pub engine: Arc<Engine>,
+    pub runs: Arc<Runs>,
+}
+
+impl Root {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.engine.root()
+    }
+
+    /// The folder as text.
+    pub fn name(&self) -> String {
+        clean(&self.path().to_string_lossy())
+    }
+}
+
+/// All served folders; at least one.
+pub struct Roots(pub Vec<Root>);
+
+impl Roots {
+    /// The root a call is about: the one it names, the one its absolute path is in, or the only one.
+    pub fn pick(&self, root: Option<&str>, path: Option<&str>) -> Result<&Root, Refusal> {
+        if let Some(name) = root {
+            let named = self.0.iter().find(|root| root.path() == Path::new(name));
+            return named.ok_or_else(|| {
+                Refusal(format!(
+                    "root {} is not served; {}",
+                    clean(name),
+                    self.choices()
+                ))
+            });
+        }
+        if let [only] = self.0.as_slice() {
+            return Ok(only);
+        }
+        let Some(path) = path.map(Path::new).filter(|path| path.is_absolute()) else {
+            return Err(Refusal(format!(
+                "several roots are served: say which one in root; {}",
+                self.choices()
+            )));
+        };
+        let holds = |root: &&Root| path.starts_with(root.path());
+        let innermost = self
+            .0
+            .iter()
+            .filter(holds)
+            .max_by_key(|root| root.path().components().count());
+        innermost.ok_or_else(|| self.outside(&path.to_string_lossy()))
+    }
+
+    /// `path` relative to `root`; `None` when it is the root itself.
+    pub fn relative(&self, root: &Root, path: &str) -> Result<Option<String>, Refusal> {
+        let refused = || self.outside(path);
+        let mut parts = Vec::new();
+        for component in below(root.path(), Path::new(path))
+            .ok_or_else(refused)?
+            .components()
+        {
+            match component {
+                Component::CurDir => {}
+                Component::Normal(name) => parts.push(name.to_string_lossy().into_owned()),
+                Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
+                    return Err(refused());
+                }
+            }
+        }
+        if path.contains('\0') || leads_out(root.path(), &parts) {
+            return Err(refused());
+        }
+        Ok((!parts.is_empty()).then(|| parts.join("/")))
+    }
+
+    fn outside(&self, path: &str) -> Refusal {
+        Refusal(format!(
+            "path {} is outside of what is served; give a path inside the root, relative to it; {}",
+            clean(path),
+            self.choices()
+        ))
+    }
+
+    /// `roots: /a, /b`.
+    fn choices(&self) -> String {
+        let names: Vec<_> = self.0.iter().map(Root::name).collect();
+        format!("served: {}", names.join(", "))
+    }
+}
+
+/// What of `path` is below `root`: a relative path as it is, an absolute one without the root.
+fn below(root: &Path, path: &Path) -> Option<PathBuf> {
+    if path.is_relative() {
+        return Some(path.to_owned());
+    }
+    if let Ok(relative) = path.strip_prefix(root) {
+        return Some(relative.to_owned());
+    }
+    // The same folder under another name: /tmp is a link to /private/tmp on macOS.
+    let resolved = path.canonicalize().ok()?;
+    resolved.strip_prefix(root).ok().map(Path::to_owned)
+}
+
+/// Whether the part of the path that exists ends up outside of `root`.
+fn leads_out(root: &Path, parts: &[String]) -> bool {
+    let full = parts
+        .iter()
+        .fold(root.to_owned(), |path, part| path.join(part));
+    let existing = full.ancestors().find_map(|path| path.canonicalize().ok());
+    let dangling = full
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_symlink())
+        && !full.exists();
+    dangling || existing.is_none_or(|path| !path.starts_with(root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absolute_paths_lose_their_root_by_components() {
+        let below = |path: &str| below(Path::new("/srv/app"), Path::new(path));
+        assert_eq!(below("/srv/app/src/a.rs"), Some("src/a.rs".into()));
+        assert_eq!(below("/srv/app"), Some("".into()));
+        assert_eq!(below("src/a.rs"), Some("src/a.rs".into()));
+        assert_eq!(below("/srv/app-evil/a.rs"), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_may_not_lead_out() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let base = dir.path().canonicalize().expect("it is there");
+        let root = base.join("root");
+        std::fs::create_dir_all(root.join("src")).expect("a folder");
+        std::os::unix::fs::symlink(&base, root.join("out")).expect("a link");
+        std::os::unix::fs::symlink(root.join("src"), root.join("in")).expect("a link");
+        std::os::unix::fs::symlink(base.join("nowhere"), root.join("broken")).expect("a link");
+        let out = |path: &str| {
+            leads_out(
+                &root,
+                &path.split('/').map(str::to_owned).collect::<Vec<_>>(),
+            )
+        };
+        assert!(out("out") && out("out/x/y.rs") && out("broken"));
+        assert!(!out("src") && !out("in") && !out("src/**/*.rs") && !out("nothing/here.rs"));
+    }
+}

@@ -1,0 +1,210 @@
+//! `search_code`: a question becomes places in the code.
+//!
+//! Also owns what it shares with `find_similar`: how a search waits for a young index.
+//! Must never import: anything of this crate but `engine`.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use rmcp::model::{CallToolResult, JsonObject};
+use tokio::time::Instant;
+
+use super::answer::{Answer, Refusal, arguments, aside, within};
+use super::render::{self, Around};
+use super::roots::{Root, Roots};
+use super::runs::{Outcome, State};
+use super::schema;
+use super::wire::{Content, Mode, Names, SearchArguments, SearchOutput};
+use crate::engine::{
+    self, ContentFilter, Coverage, Engine, EngineError, Filter, SearchAnswer, SearchQuery,
+};
+
+/// For the list of tools.
+pub const NAME: &str = "search_code";
+pub const TITLE: &str = "Search code by meaning";
+pub const DESCRIPTION: &str = "Find code by meaning. Ask in words (\"where are failed uploads retried\", \"parse the \
+config file\") or name an identifier (\"parseConfig\"). Prefer it over grep when you do not know the exact words, want \
+the definition rather than every mention, or are new to the code; use grep for exact strings and to list every use of \
+a name. Answers with path, lines, symbol and code, best first. Narrow it with path, language or content.";
+
+pub static INPUT: LazyLock<Arc<JsonObject>> =
+    LazyLock::new(|| Arc::new(schema::of_input::<SearchArguments>()));
+pub static OUTPUT: LazyLock<Arc<JsonObject>> =
+    LazyLock::new(|| Arc::new(schema::of_output::<SearchOutput>()));
+
+/// Hits when a call does not say.
+pub const DEFAULT_LIMIT: u32 = 10;
+pub const LIMITS: std::ops::RangeInclusive<u32> = 1..=50;
+
+/// Tokens of an answer when a call does not say.
+pub const DEFAULT_MAX_TOKENS: u32 = 8_000;
+pub const MAX_TOKENS: std::ops::RangeInclusive<u32> = 500..=20_000;
+
+/// A search waits this long for the first commit of the first run.
+const FIRST_COMMIT_WAIT: Duration = Duration::from_secs(10);
+
+/// A search waits for a run to end until the run is this old.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// Answers a call.
+pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Refusal> {
+    let given: SearchArguments = arguments(given, &INPUT)?;
+    let root = roots.pick(given.root.as_deref(), given.path.as_deref())?;
+    let max_tokens = within(
+        "max_tokens",
+        given.max_tokens,
+        DEFAULT_MAX_TOKENS,
+        MAX_TOKENS,
+    )?;
+    let query = query(roots, root, given)?;
+    let found = search(root, move |engine| engine.search(&query)).await?;
+    found.into_result("hits", max_tokens).await
+}
+
+fn query(roots: &Roots, root: &Root, given: SearchArguments) -> Result<SearchQuery, Refusal> {
+    if given.query.trim().is_empty() {
+        return Err(Refusal(
+            "query is empty; say in words what the code should do, or name an identifier"
+                .to_owned(),
+        ));
+    }
+    let path = match given
+        .path
+        .as_deref()
+        .map(str::trim)
+        .filter(|path| !path.is_empty())
+    {
+        Some(path) => roots.relative(root, path)?,
+        None => None,
+    };
+    let mode = match given.mode {
+        None | Some(Mode::Hybrid) => engine::Mode::Hybrid,
+        Some(Mode::Dense) => engine::Mode::Dense,
+        Some(Mode::Lexical) => engine::Mode::Lexical,
+    };
+    let content = match given.content {
+        None => ContentFilter::CodeAndDocs,
+        Some(Content::Code) => ContentFilter::Code,
+        Some(Content::Docs) => ContentFilter::Docs,
+        Some(Content::Config) => ContentFilter::Config,
+        Some(Content::All) => ContentFilter::All,
+    };
+    let languages = given.language.map(Names::into_vec).unwrap_or_default();
+    Ok(SearchQuery {
+        text: given.query,
+        limit: within("limit", given.limit, DEFAULT_LIMIT, LIMITS)?,
+        mode,
+        filter: Filter {
+            languages,
+            path,
+            content,
+        },
+        explain: false,
+    })
+}
+
+/// What a search came to.
+pub enum Found {
+    Answer(SearchAnswer, Option<String>),
+    /// Nothing is committed yet; how far the first run is, in words.
+    Begun(String),
+}
+
+impl Found {
+    /// Both forms, within `max_tokens`.
+    pub async fn into_result(
+        self,
+        what: &'static str,
+        max_tokens: usize,
+    ) -> Result<CallToolResult, Refusal> {
+        match self {
+            Self::Answer(answer, note) => {
+                let rendered =
+                    aside(move || render::search(&answer, &Around { what, note }, max_tokens));
+                rendered.await?.into_result()
+            }
+            Self::Begun(text) => {
+                let structured = SearchOutput {
+                    note: Some(text.clone()),
+                    ..SearchOutput::default()
+                };
+                Answer { text, structured }.into_result()
+            }
+        }
+    }
+}
+
+/// Asks the engine, waiting where a run under way is about to give a better answer.
+pub async fn search<F>(root: &Root, ask: F) -> Result<Found, Refusal>
+where
+    F: Fn(&Engine) -> Result<SearchAnswer, EngineError> + Send + Sync + 'static,
+{
+    root.runs.settle(SETTLE).await;
+    let ask = Arc::new(ask);
+    let until = Instant::now() + FIRST_COMMIT_WAIT;
+    let mut watch = root.runs.watch();
+    loop {
+        let state = watch.borrow_and_update().clone();
+        let (engine, asked) = (Arc::clone(&root.engine), Arc::clone(&ask));
+        let refusal = match aside(move || asked(&engine)).await? {
+            Ok(answer) => {
+                let note = note(&answer.coverage, &state);
+                return Ok(Found::Answer(answer, note));
+            }
+            Err(error @ (EngineError::NotIndexed { .. } | EngineError::Outdated { .. })) => {
+                Refusal::from(error)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if state.running.is_none() && !watch.has_changed().unwrap_or(false) {
+            return Err(match &state.last {
+                Some(Outcome::Failed(message)) => {
+                    Refusal(format!("{}; the last run failed: {message}", refusal.0))
+                }
+                _ => refusal,
+            });
+        }
+        // Every report of the run is a chance that something was committed.
+        if tokio::time::timeout_at(until, watch.changed())
+            .await
+            .is_err()
+        {
+            let progress = progress(&state);
+            return Ok(Found::Begun(format!(
+                "indexing has just begun: {progress}; ask again in a few seconds"
+            )));
+        }
+    }
+}
+
+/// What to say about an answer that a run is about to change.
+fn note(coverage: &Coverage, state: &State) -> Option<String> {
+    match (&state.running, &state.last) {
+        (Some(_), _) if !coverage.complete => {
+            Some(format!("indexing goes on ({})", progress(state)))
+        }
+        (None, Some(Outcome::Failed(_))) => {
+            Some("the last index run failed: see index_status".to_owned())
+        }
+        (None, _) if !coverage.complete => Some("call index_project to complete it".to_owned()),
+        _ => None,
+    }
+}
+
+/// `12 of 4000 files`
+pub fn progress(state: &State) -> String {
+    let progress = state
+        .running
+        .as_ref()
+        .and_then(|running| running.progress.as_ref());
+    match progress {
+        None => "looking for files".to_owned(),
+        Some(progress) if progress.walk_ended => {
+            format!("{} of {} files", progress.files_done, progress.files_found)
+        }
+        Some(progress) => format!(
+            "{} of at least {} files",
+            progress.files_done, progress.files_found
+        ),
+    }
+}

@@ -1,0 +1,93 @@
+//! Serves one client over standard input and output, until the input ends.
+//!
+//! Owns the runtime, the signals and the order of the end: answer what is under way, cancel the
+//! index runs, return. Must never import: anything of this crate but `engine`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::ServiceExt as _;
+use rmcp::service::{QuitReason, ServerInitializeError};
+use rmcp::transport::io::stdio_pipes;
+
+use super::lines::Lines;
+use super::{McpError, Server};
+use crate::engine::Engine;
+
+/// How long the end waits for an index run to stop.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the end waits for a blocked read or a search that nobody needs any more.
+const THREAD_PATIENCE: Duration = Duration::from_millis(200);
+
+/// Serves `engines` over standard input and output; indexes them in the background meanwhile.
+/// Returns when the input ends, or on SIGTERM or ctrl-c.
+///
+/// # Errors
+/// When the server cannot be started; nothing a client sends is an error.
+pub fn serve_stdio(engines: Vec<Arc<Engine>>) -> Result<(), McpError> {
+    if engines.is_empty() {
+        return Err(McpError::NoRoots);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("codescry-mcp")
+        .enable_all()
+        .build()
+        .map_err(McpError::Runtime)?;
+    let ended = runtime.block_on(async {
+        let server = Server::new(engines);
+        server.begin_indexing();
+        let ended = talk(&server).await;
+        server.close(CLOSE_PATIENCE).await;
+        ended
+    });
+    runtime.shutdown_timeout(THREAD_PATIENCE);
+    ended
+}
+
+async fn talk(server: &Server) -> Result<(), McpError> {
+    let (reader, writer) = stdio_pipes();
+    let mut stop = std::pin::pin!(stop_signal());
+    let greeted = tokio::select! {
+        greeted = server.clone().serve(Lines::new(reader, writer)) => greeted,
+        () = &mut stop => return Ok(()),
+    };
+    let running = match greeted {
+        Ok(running) => running,
+        // The client went away without a word.
+        Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(error) => return Err(McpError::Greeting(error.to_string())),
+    };
+    let cancel = running.cancellation_token();
+    let mut waiting = std::pin::pin!(running.waiting());
+    let quit = tokio::select! {
+        quit = &mut waiting => quit,
+        () = &mut stop => {
+            cancel.cancel();
+            waiting.await
+        }
+    };
+    match quit {
+        Ok(QuitReason::JoinError(error)) | Err(error) => Err(McpError::Stopped(error.to_string())),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Resolves when the process is asked to end.
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

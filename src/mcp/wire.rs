@@ -1,0 +1,359 @@
+//! What goes over the wire: arguments and answers of the tools, apart from the model.
+//!
+//! Arguments are strict about names and lenient about spelling: `"10"` is a number, `null` is
+//! absence. Answers leave out what is not there, never writing `null`.
+//! Must never import: anything of this crate but `engine` types to convert from.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Arguments of `search_code`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchArguments {
+    /// What to find, in words or as an identifier.
+    pub query: String,
+    /// Most hits to return; 10 if not given.
+    #[serde(default, deserialize_with = "number")]
+    #[schemars(with = "u32", range(min = 1, max = 50))]
+    pub limit: Option<u32>,
+    /// Only below this: a folder, a file or a glob inside the root, like `src/**/*.rs`.
+    #[schemars(with = "String")]
+    pub path: Option<String>,
+    /// Only these languages, like `rust` or `["typescript", "tsx"]`.
+    #[schemars(with = "Names")]
+    pub language: Option<Names>,
+    /// Which contents; code and docs if not given.
+    #[schemars(with = "Content")]
+    pub content: Option<Content>,
+    /// How to search; hybrid (by meaning and by words) if not given.
+    #[schemars(with = "Mode")]
+    pub mode: Option<Mode>,
+    /// Most tokens of the answer; 8000 if not given.
+    #[serde(default, deserialize_with = "number")]
+    #[schemars(with = "u32", range(min = 500, max = 20_000))]
+    pub max_tokens: Option<u32>,
+    /// Which root to ask, when several are served.
+    #[schemars(with = "String")]
+    pub root: Option<String>,
+}
+
+/// Arguments of `find_similar`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SimilarArguments {
+    /// An indexed file, relative to the root; goes with `line`.
+    #[schemars(with = "String")]
+    pub path: Option<String>,
+    /// A line of `path`, from 1.
+    #[serde(default, deserialize_with = "number")]
+    #[schemars(with = "u32", range(min = 1))]
+    pub line: Option<u32>,
+    /// Code to find the like of, instead of `path` and `line`.
+    #[schemars(with = "String")]
+    pub snippet: Option<String>,
+    /// Most hits to return; 10 if not given.
+    #[serde(default, deserialize_with = "number")]
+    #[schemars(with = "u32", range(min = 1, max = 50))]
+    pub limit: Option<u32>,
+    /// Most tokens of the answer; 8000 if not given.
+    #[serde(default, deserialize_with = "number")]
+    #[schemars(with = "u32", range(min = 500, max = 20_000))]
+    pub max_tokens: Option<u32>,
+    /// Which root to ask, when several are served.
+    #[schemars(with = "String")]
+    pub root: Option<String>,
+}
+
+/// Arguments of `outline`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutlineArguments {
+    /// A file, relative to the root.
+    pub path: String,
+    /// Most tokens of the answer; 8000 if not given.
+    #[serde(default, deserialize_with = "number")]
+    #[schemars(with = "u32", range(min = 500, max = 20_000))]
+    pub max_tokens: Option<u32>,
+    /// Which root the file is in, when several are served.
+    #[schemars(with = "String")]
+    pub root: Option<String>,
+}
+
+/// Arguments of `index_project`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IndexArguments {
+    /// Do everything again from nothing; false if not given.
+    #[serde(default, deserialize_with = "flag")]
+    #[schemars(with = "bool")]
+    pub rebuild: Option<bool>,
+    /// Which root to index, when several are served.
+    #[schemars(with = "String")]
+    pub root: Option<String>,
+}
+
+/// Arguments of `index_status`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatusArguments {
+    /// Which root to ask, when several are served; all of them if not given.
+    #[schemars(with = "String")]
+    pub root: Option<String>,
+}
+
+/// One name or several.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a name or a list of names")]
+pub enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Names {
+    /// The names, also those written with commas between them.
+    pub fn into_vec(self) -> Vec<String> {
+        let given = match self {
+            Self::One(name) => vec![name],
+            Self::Several(names) => names,
+        };
+        let names = given.iter().flat_map(|name| name.split(','));
+        names
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Content {
+    Code,
+    Docs,
+    Config,
+    All,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Hybrid,
+    Dense,
+    Lexical,
+}
+
+/// A whole number, also when it is written as a string or with a fraction of zero.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let whole = match Option::<Value>::deserialize(deserializer)? {
+        None => return Ok(None),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        Some(Value::Number(number)) => {
+            let unfractioned = || number.as_f64().filter(|number| number.fract() == 0.0);
+            number
+                .to_string()
+                .parse()
+                .ok()
+                .or_else(|| format!("{}", unfractioned()?).parse().ok())
+        }
+        Some(_) => None,
+    };
+    whole
+        .map(Some)
+        .ok_or_else(|| D::Error::custom("expected a whole number, zero or above"))
+}
+
+/// Yes or no, also as a string.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    match Option::<Value>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(flag)),
+        Some(Value::String(text)) if text == "true" => Ok(Some(true)),
+        Some(Value::String(text)) if text == "false" => Ok(Some(false)),
+        Some(_) => Err(D::Error::custom("expected true or false")),
+    }
+}
+
+/// Answer of `search_code` and `find_similar`.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct SearchOutput {
+    /// Best first.
+    pub hits: Vec<HitOutput>,
+    /// Hits there was no room for, as `path:first-last`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    /// Number of hits there was no room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out_hits: Option<usize>,
+    pub coverage: CoverageOutput,
+    /// What to know about this answer, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A place that answers.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct HitOutput {
+    /// Relative to the root.
+    pub path: String,
+    pub start_line: u32,
+    pub end_line: u32,
+    pub language: String,
+    /// What the place defines: function, class, section, block and so on.
+    pub kind: String,
+    /// The defined name with its containers, like `Store.open`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub symbol: String,
+    /// Comparable within one answer only.
+    pub score: f64,
+    /// The file has changed since it was indexed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
+    /// Lines of the place that `code` does not show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_lines: Option<u32>,
+    /// The code as it was indexed, from `start_line` on.
+    pub code: String,
+}
+
+/// How much of the folder an answer is drawn from.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct CoverageOutput {
+    /// Whether the whole folder is indexed.
+    pub complete: bool,
+    pub files_indexed: u64,
+    /// 0 while the first walk of the folder has not ended.
+    pub files_found: u64,
+    pub chunks: u64,
+}
+
+/// Answer of `outline`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OutlineOutput {
+    pub path: String,
+    pub language: String,
+    /// Number of lines of the file.
+    pub lines: u32,
+    /// By first line.
+    pub symbols: Vec<SymbolOutput>,
+    /// Definitions there was no room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out_symbols: Option<usize>,
+    /// What the parser could not do, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// One definition.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SymbolOutput {
+    pub name: String,
+    pub kind: String,
+    /// Names of what contains it, joined with `.`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub container: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub signature: String,
+    pub start_line: u32,
+    pub end_line: u32,
+}
+
+/// Answer of `index_project`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct IndexOutput {
+    pub root: String,
+    /// Whether the run has ended; if not, ask `index_status`.
+    pub ended: bool,
+    /// Whether the run was already under way when it was asked for.
+    pub joined: bool,
+    pub coverage: CoverageOutput,
+    /// How far the run is, while it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<RunningOutput>,
+    /// What the run did, once it has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<ReportOutput>,
+}
+
+/// Answer of `index_status`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct StatusOutput {
+    pub roots: Vec<RootOutput>,
+}
+
+/// The state of one root's index.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct RootOutput {
+    pub root: String,
+    /// Whether anything can be searched.
+    pub indexed: bool,
+    pub coverage: CoverageOutput,
+    pub size_bytes: u64,
+    /// The embedding model of the vectors.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// Width of the vectors.
+    pub dimensions: u32,
+    /// Time of the last commit, milliseconds since 1970; 0 before the first one.
+    pub committed_at_ms: u64,
+    /// Indexed files by language.
+    pub languages: BTreeMap<String, u64>,
+    /// Files and folders left out, by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// The first files that were indexed with a problem.
+    pub problems: Vec<ProblemOutput>,
+    /// Number of files that were indexed with a problem.
+    pub problem_files: u64,
+    /// Why the next run will do everything again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redo_because: Option<String>,
+    /// How far the run is, while one goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<RunningOutput>,
+    /// What the last run of this server did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<ReportOutput>,
+    /// Why the last run of this server failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
+}
+
+/// A file that was indexed with a problem.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProblemOutput {
+    pub path: String,
+    pub problem: String,
+}
+
+/// A look at a running index.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RunningOutput {
+    pub files_done: u64,
+    pub files_found: u64,
+    /// Whether `files_found` is final.
+    pub walk_ended: bool,
+    pub chunks: u64,
+    pub elapsed_ms: u64,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ReportOutput {
+    pub files_found: u64,
+    pub files_indexed: u64,
+    pub files_unchanged: u64,
+    pub files_removed: u64,
+    /// Chunks written.
+    pub chunks: u64,
+    pub elapsed_ms: u64,
+    /// The stage the others waited for.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub bottleneck: String,
+    /// Why files that had not changed were done again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redone_because: Option<String>,
+}

@@ -1,0 +1,46 @@
+//! Small neighbours become one piece.
+
+use super::carve::Piece;
+use super::definitions::Definition;
+use super::lines::Lines;
+
+/// Pieces below this size may join a neighbour.
+const SMALL_BYTES: usize = 500;
+
+/// What joined pieces may come to.
+const JOINED_BYTES: usize = 1_000;
+
+/// A piece without a name below this size (a closing brace, a lone statement) joins what is above
+/// it, wherever it stands.
+const CRUMB_BYTES: usize = 80;
+
+/// Joins neighbours that are small and stand in the same scope.
+pub(super) fn merge(pieces: Vec<Piece>, lines: &Lines<'_>, definitions: &[Definition]) -> Vec<Piece> {
+    let mut merged: Vec<Piece> = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        match merged.last_mut() {
+            Some(last) if joins(last, &piece, lines) => {
+                last.end = piece.end;
+                last.defines.extend(piece.defines);
+                last.part |= piece.part;
+                last.symbol = last.symbol.or_else(|| first_named(last, definitions));
+            }
+            _ => merged.push(piece),
+        }
+    }
+    merged
+}
+
+fn joins(last: &Piece, next: &Piece, lines: &Lines<'_>) -> bool {
+    let (a, b) = (lines.bytes(last.start, last.end), lines.bytes(next.start, next.end));
+    let crumb = next.symbol.is_none() && next.defines.is_empty() && b < CRUMB_BYTES;
+    let parts = last.part || next.part;
+    let small = !parts && a < SMALL_BYTES && b < SMALL_BYTES && lines.bytes(last.start, next.end) <= JOINED_BYTES;
+    let same_scope = last.scope == next.scope || (last.symbol.is_some() && next.scope == last.symbol);
+    crumb || (small && same_scope)
+}
+
+/// The first definition of a joined piece that has none of its own yet.
+fn first_named(piece: &Piece, definitions: &[Definition]) -> Option<usize> {
+    piece.defines.iter().copied().find(|index| definitions[*index].parent == piece.scope)
+}

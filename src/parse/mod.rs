@@ -1,0 +1,132 @@
+//! A source file becomes chunks and symbols.
+//!
+//! `parse` never fails: what it cannot do is a problem beside a result that still covers the file.
+//! Invariants: the chunks of a file cover each of its non-blank lines exactly once, in order; time
+//! is bounded by the limit given; nothing recurses on the depth of the input.
+//! Must never import: the store, the embedder, the walk.
+
+mod carve;
+mod definitions;
+mod highlight;
+mod lines;
+mod markdown;
+mod merge;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use highlight::{TokenClass, highlight};
+
+use crate::language;
+use crate::types::{Chunk, ChunkId, ContentHash, Language, RepoPath, Span, Symbol, SymbolKind};
+use carve::Piece;
+use definitions::Definition;
+use lines::Lines;
+use tree::SyntaxTree;
+
+/// Raised whenever the same file would give other chunks than before.
+pub const CHUNKER_VERSION: u32 = 1;
+
+/// A file's text and what it is.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    pub path: RepoPath,
+    pub language: Language,
+    pub text: String,
+}
+
+/// What a file was parsed into.
+#[derive(Clone, Debug, Default)]
+pub struct ParsedFile {
+    /// In line order; see the module's invariants.
+    pub chunks: Vec<Chunk>,
+    /// Definitions, by first line.
+    pub symbols: Vec<Symbol>,
+    /// What went wrong, in words: a time-out, a grammar that does not load.
+    pub problem: Option<String>,
+}
+
+/// One thread's parser, kept for as long as the thread lives.
+pub struct Parser {
+    inner: tree_sitter::Parser,
+    time_limit: Duration,
+}
+
+impl Parser {
+    /// A parser that gives each file at most `time_limit`, then splits it by lines.
+    pub fn new(time_limit: Duration) -> Self {
+        Self { inner: tree_sitter::Parser::new(), time_limit }
+    }
+
+    /// Parses one file.
+    pub fn parse(&mut self, file: &SourceFile) -> ParsedFile {
+        let mut lines = Lines::new(&file.text);
+        let mut problem = None;
+        let mut definitions = Vec::new();
+        if file.language.0 == "markdown" {
+            definitions = markdown::sections(&file.text, &lines);
+        } else if let Some(grammar) = language::grammar(file.language) {
+            match SyntaxTree::parse(&mut self.inner, grammar, &file.text, self.time_limit) {
+                Ok(tree) => {
+                    lines.set_depths(tree.depths(&lines));
+                    definitions = definitions::find(&tree, &mut lines);
+                }
+                Err(message) => problem = Some(message),
+            }
+        }
+        let pieces = merge::merge(carve::carve(&lines, &definitions), &lines, &definitions);
+        let chunks = pieces.iter().map(|piece| chunk(file, &lines, &definitions, piece)).collect();
+        let symbols = definitions.iter().map(|definition| symbol(definition, &definitions)).collect();
+        ParsedFile { chunks, symbols, problem }
+    }
+}
+
+/// The definitions of a text, without chunks, as [`Parser::parse`] finds them.
+pub fn outline(file: &SourceFile, time_limit: Duration) -> (Vec<Symbol>, Option<String>) {
+    let parsed = Parser::new(time_limit).parse(file);
+    (parsed.symbols, parsed.problem)
+}
+
+fn symbol(definition: &Definition, all: &[Definition]) -> Symbol {
+    Symbol {
+        name: definition.name.clone(),
+        kind: definition.kind,
+        container: definitions::container(definition, all),
+        signature: definition.signature.clone(),
+        span: span(definition.first_line, definition.last_line),
+    }
+}
+
+/// 0-based first and last line as a span.
+fn span(first: usize, last: usize) -> Span {
+    let line = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
+    Span { start_line: line(first), end_line: line(last) }
+}
+
+fn chunk(file: &SourceFile, lines: &Lines<'_>, definitions: &[Definition], piece: &Piece) -> Chunk {
+    let text = lines.text(piece.start, piece.end);
+    let hash = ContentHash::of(text.as_bytes());
+    let span = span(piece.start, piece.end - 1);
+    let named = piece.symbol.map(|index| &definitions[index]);
+    let container = match (named, piece.scope) {
+        (Some(definition), _) => definitions::container(definition, definitions),
+        (None, Some(scope)) => definitions::path_of(scope, definitions),
+        (None, None) => String::new(),
+    };
+    Chunk {
+        id: ChunkId::of(&file.path, span.start_line, hash),
+        path: file.path.clone(),
+        language: file.language,
+        span,
+        kind: named.map_or(SymbolKind::Block, |definition| definition.kind),
+        symbol: named.map(|definition| definition.name.clone()).unwrap_or_default(),
+        container,
+        defines: piece.defines.iter().map(|index| definitions[*index].name.clone()).collect(),
+        signature: named.map(|definition| definition.signature.clone()).unwrap_or_default(),
+        text: text.to_owned(),
+        hash,
+    }
+}

@@ -1,0 +1,84 @@
+//! A question, taken apart.
+
+use crate::embed::words;
+
+/// Words that say nothing about what is looked for. Only dropped while others remain.
+const STOP_WORDS: &str = "a an and any are as at be been by can could did do does for from had has have how i if in \
+    into is it its me my of on or our should so that the their them then there these they this those to was we were \
+    what when where which while who why will with would you your";
+
+/// The parts of a question that retrieval and ranking look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct QueryTerms {
+    /// Distinct words that matter, lower case, in order.
+    pub words: Vec<String>,
+    /// What the full-text index is asked: the words, and whole identifiers.
+    pub lexical: Vec<String>,
+    /// The question without stop words, for the embedder.
+    pub dense: String,
+    /// What looks like a name in code: `parseHeader`, `parse_header`, `Foo::bar`, or a lone word.
+    pub identifiers: Vec<String>,
+}
+
+impl QueryTerms {
+    /// Takes `text` apart.
+    pub fn new(text: &str) -> Self {
+        let stop: Vec<&str> = STOP_WORDS.split_whitespace().collect();
+        let is_stop = |word: &String| stop.contains(&word.as_str());
+        let all = words::search_words(text);
+        let kept: Vec<String> = all.iter().filter(|word| !is_stop(word)).cloned().collect();
+        let lexical = dedup(if kept.is_empty() { all } else { kept });
+        let mut parts = Vec::new();
+        words::words(text, |word| parts.push(word.to_owned()));
+        let kept: Vec<String> = parts.iter().filter(|word| !is_stop(word)).cloned().collect();
+        let parts = if kept.is_empty() { parts } else { kept };
+        Self { dense: parts.join(" "), words: dedup(parts), lexical, identifiers: identifiers(text) }
+    }
+}
+
+fn dedup(words: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::with_capacity(words.len());
+    for word in words {
+        if !kept.contains(&word) {
+            kept.push(word);
+        }
+    }
+    kept
+}
+
+/// Tokens that are written as code; the only token of a question counts as one.
+fn identifiers(text: &str) -> Vec<String> {
+    let tokens: Vec<&str> = text.split_whitespace().collect();
+    let mut found = Vec::new();
+    for token in &tokens {
+        let token = token.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
+        for name in token.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|name| !name.is_empty()) {
+            let inner_upper = name.chars().skip(1).any(char::is_uppercase) && name.chars().any(char::is_lowercase);
+            let qualified = token.contains("::") || token.contains("()") || (token.contains('.') && !token.ends_with('.'));
+            if tokens.len() == 1 || inner_upper || name.contains('_') || qualified {
+                found.push(name.to_owned());
+            }
+        }
+    }
+    dedup(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_words_go_while_others_remain() {
+        assert_eq!(QueryTerms::new("where are the retries handled").words, ["retries", "handled"]);
+        assert_eq!(QueryTerms::new("how to").words, ["how", "to"]);
+    }
+
+    #[test]
+    fn names_are_told_from_prose() {
+        let identifiers = |text| QueryTerms::new(text).identifiers;
+        assert_eq!(identifiers("how does parseHTTPHeader call read_line"), ["parseHTTPHeader", "read_line"]);
+        assert_eq!(identifiers("Session::open()"), ["Session", "open"]);
+        assert_eq!(identifiers("connection pool"), Vec::<String>::new());
+        assert_eq!(identifiers("retry"), ["retry"]);
+    }
+}

@@ -1,0 +1,146 @@
+//! Searches over one snapshot.
+
+use std::sync::Arc;
+
+use super::candidates::{self, CandidateChunk};
+use super::filter::FileFilter;
+use super::query::QueryTerms;
+use super::ranking::{self, RankedFile, Weights};
+use super::snapshot::Snapshot;
+use super::{Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term};
+use crate::embed::Embedder;
+use crate::store::StoreError;
+
+/// Most other places named with a hit.
+const MAX_ALSO: usize = 3;
+
+/// A question that cannot be answered, or a store that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    #[error("the query is empty; give words, a name or a question")]
+    Empty,
+    #[error("the limit is {0}; give 1 to {MAX_LIMIT}")]
+    Limit(usize),
+    #[error("unknown language {name}; known: {known}")]
+    Language { name: String, known: String },
+    #[error("cannot read the glob {pattern}: {message}; write it like `src/**/*.rs`")]
+    Glob { pattern: String, message: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A snapshot and the model its vectors are of.
+pub struct Searcher<'s> {
+    pub snapshot: &'s Arc<Snapshot>,
+    pub embedder: &'s dyn Embedder,
+    pub weights: Weights,
+}
+
+impl Searcher<'_> {
+    /// The best hits: files in order, each with its best chunk; further chunks of the same files
+    /// only where there are fewer files than hits asked for. `stale` is left false.
+    ///
+    /// # Errors
+    /// When the question cannot be answered as it stands.
+    pub fn search(&self, query: &SearchQuery) -> Result<Vec<Hit>, QueryError> {
+        check(&query.text, query.limit)?;
+        let terms = QueryTerms::new(&query.text);
+        let allowed = FileFilter::new(&query.filter)?.allowed(self.snapshot);
+        let vector = self.embedder.embed_query(&terms.dense);
+        let found = candidates::retrieve(self.snapshot, &terms, &vector, query.mode, &allowed)?;
+        let ranked = ranking::rank(self.snapshot, &terms, query.mode, &self.weights, found);
+        self.hits(ranked, query.limit, query.explain)
+    }
+
+    /// The chunks nearest to `vector`, at most one a file, without the chunk `except`.
+    ///
+    /// # Errors
+    /// When the filter does not hold or the store cannot be read.
+    pub fn nearest(&self, vector: &[f32], limit: usize, filter: &Filter, except: Option<u32>) -> Result<Vec<Hit>, QueryError> {
+        check("a vector", limit)?;
+        let allowed = FileFilter::new(filter)?.allowed(self.snapshot);
+        let mut found = candidates::retrieve(self.snapshot, &QueryTerms::default(), vector, Mode::Dense, &allowed)?;
+        for file in &mut found {
+            file.chunks.retain(|chunk| Some(chunk.chunk) != except);
+            file.dense_best = file.chunks.iter().map(|chunk| chunk.dense).fold(0.0, f32::max);
+        }
+        found.retain(|file| !file.chunks.is_empty());
+        let ranked = ranking::rank(self.snapshot, &QueryTerms::default(), Mode::Dense, &self.weights, found);
+        self.hits(ranked, limit, false)
+    }
+
+    /// The chunk that holds a line of a file.
+    pub fn chunk_at(&self, path: &str, line: u32) -> Option<u32> {
+        let file = &self.snapshot.files[self.snapshot.file_at(path)?];
+        file.chunks.clone().find(|chunk| self.snapshot.chunks[*chunk as usize].span.end_line >= line)
+    }
+
+    fn hits(&self, ranked: Vec<RankedFile>, limit: usize, explain: bool) -> Result<Vec<Hit>, QueryError> {
+        let mut picked: Vec<(&RankedFile, &CandidateChunk, f32)> = Vec::new();
+        for depth in 0.. {
+            let before = picked.len();
+            for file in &ranked {
+                if picked.len() < limit && let Some(chunk) = file.chunks.get(depth) {
+                    // Further chunks of a file stand below every file, in an order that scores show.
+                    let score = if depth == 0 { file.score } else { 0.0 };
+                    picked.push((file, chunk, score));
+                }
+            }
+            if picked.len() == before || picked.len() >= limit {
+                break;
+            }
+        }
+        let rows: Vec<_> = picked.iter().map(|(_, chunk, _)| self.snapshot.chunks[chunk.chunk as usize].row).collect();
+        let texts = self.snapshot.view.texts(&rows)?;
+        let shown: Vec<u32> = picked.iter().map(|(_, chunk, _)| chunk.chunk).collect();
+        let hits = picked.iter().zip(texts).map(|((file, chunk, score), text)| {
+            let meta = &self.snapshot.chunks[chunk.chunk as usize];
+            let of = &self.snapshot.files[file.file];
+            Hit {
+                path: of.path.clone(),
+                language: of.language,
+                span: meta.span,
+                kind: meta.kind,
+                symbol: meta.symbol.clone(),
+                container: meta.container.clone(),
+                signature: text.signature,
+                text: text.text,
+                score: *score,
+                also: if *score == 0.0 { Vec::new() } else { self.also(file, &shown) },
+                stale: false,
+                explanation: explain.then(|| explanation(file, *score)),
+            }
+        });
+        Ok(hits.collect())
+    }
+
+    /// The next best chunks of a file that are not shown themselves.
+    fn also(&self, file: &RankedFile, shown: &[u32]) -> Vec<Place> {
+        let best = file.chunks.first().map_or(0.0, |chunk| chunk.dense + chunk.lexical);
+        let good = |chunk: &&CandidateChunk| !shown.contains(&chunk.chunk) && (chunk.dense + chunk.lexical) * 2.0 >= best;
+        let place = |chunk: &CandidateChunk| {
+            let meta = &self.snapshot.chunks[chunk.chunk as usize];
+            let name = [meta.container.as_str(), meta.symbol.as_str()].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(".");
+            Place { span: meta.span, kind: meta.kind, name }
+        };
+        file.chunks.iter().filter(good).take(MAX_ALSO).map(place).collect()
+    }
+}
+
+fn explanation(file: &RankedFile, score: f32) -> Explanation {
+    if score == 0.0 {
+        let name = "further chunk of a file above";
+        return Explanation { terms: vec![Term { name, value: file.score, share: 0.0 }] };
+    }
+    file.explanation.clone()
+}
+
+fn check(text: &str, limit: usize) -> Result<(), QueryError> {
+    if text.trim().is_empty() {
+        return Err(QueryError::Empty);
+    }
+    if limit == 0 || limit > MAX_LIMIT {
+        return Err(QueryError::Limit(limit));
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The store on LanceDB: one folder a project, no server.
+//!
+//! ```text
+//! INDEX_DIR/manifest.json   the commit point: replaced by a rename
+//!           lock            held by the one writer; writer.txt says who that is
+//!           data/           LanceDB: chunks_N and files_N
+//! ```
+//!
+//! Owns the tables' schema and every Arrow and LanceDB type. Invariants: the manifest names the
+//! exact versions of both tables that belong together, and readers open exactly these; what a
+//! crash left beyond them is rolled back by the next writer. LanceDB does not sync its files to
+//! disk: after a power loss the last commits may be gone, and `index --rebuild` makes them again.
+//! Calls block on a runtime of this module's own: never call them from asynchronous code.
+//! Must never import: anything above `store`.
+
+mod lock;
+mod manifest;
+mod reader;
+mod rows;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use tokio::runtime::Runtime;
+
+use super::{ChunkStore, Recipe, SCHEMA_VERSION, StoreError, StoreView, StoreWriter};
+use manifest::Committed;
+use reader::LanceView;
+use writer::LanceWriter;
+
+/// Shared by all stores of the process, and never dropped: a runtime must not end inside another.
+static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("lance").enable_all().build()
+});
+
+/// A folder with an index, or one where the first writer will make it.
+pub struct LanceStore {
+    place: Place,
+    /// The view of the generation last read.
+    view: Mutex<Option<Arc<LanceView>>>,
+}
+
+/// Where a store is; says so in its errors.
+#[derive(Clone, Debug)]
+struct Place {
+    dir: PathBuf,
+    root: PathBuf,
+}
+
+impl LanceStore {
+    /// The store in `dir` for the folder `root`. Reads and creates nothing yet.
+    ///
+    /// # Errors
+    /// When the runtime that drives LanceDB cannot be started.
+    pub fn open(dir: &Path, root: &Path) -> Result<Self, StoreError> {
+        let place = Place { dir: dir.to_owned(), root: root.to_owned() };
+        if let Err(error) = &*RUNTIME {
+            return Err(place.failed("start the runtime", error));
+        }
+        Ok(Self { place, view: Mutex::new(None) })
+    }
+
+    fn committed(&self) -> Result<Option<Committed>, StoreError> {
+        let committed = manifest::read(&self.place)?;
+        let found = committed.as_ref().map_or(SCHEMA_VERSION, |committed| committed.manifest.recipe.schema_version);
+        if found > SCHEMA_VERSION {
+            return Err(StoreError::Newer { dir: self.place.dir.clone(), found, known: SCHEMA_VERSION });
+        }
+        Ok(committed)
+    }
+}
+
+impl ChunkStore for LanceStore {
+    fn generation(&self) -> Result<u64, StoreError> {
+        Ok(self.committed()?.map_or(0, |committed| committed.manifest.generation))
+    }
+
+    fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
+        let Some(committed) = self.committed()? else {
+            return Ok(None);
+        };
+        let mut held = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(view) = held.as_ref().filter(|view| view.is_of(&committed)) {
+            return Ok(Some(Arc::clone(view) as Arc<dyn StoreView>));
+        }
+        let view = Arc::new(LanceView::open(self.place.clone(), committed)?);
+        *held = Some(Arc::clone(&view));
+        Ok(Some(view))
+    }
+
+    fn writer(&self, recipe: &Recipe, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
+        Ok(Box::new(LanceWriter::start(self.place.clone(), recipe.clone(), fresh)?))
+    }
+
+    fn size_bytes(&self) -> u64 {
+        size_of(&self.place.dir)
+    }
+}
+
+impl Place {
+    fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    fn failed(&self, operation: &'static str, error: &dyn std::fmt::Display) -> StoreError {
+        StoreError::Engine { operation, dir: self.dir.clone(), message: error.to_string() }
+    }
+
+    fn io(&self, operation: &'static str, name: &str, source: std::io::Error) -> StoreError {
+        StoreError::Io { operation, path: self.dir.join(name), source }
+    }
+
+    /// Runs LanceDB's side of a call to its end on this module's runtime.
+    fn block_on<T, E: std::fmt::Display>(&self, operation: &'static str, work: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
+        match &*RUNTIME {
+            Ok(runtime) => runtime.block_on(work).map_err(|error| self.failed(operation, &error)),
+            Err(error) => Err(self.failed(operation, error)),
+        }
+    }
+}
+
+/// Bytes of the files below `folder`.
+fn size_of(folder: &Path) -> u64 {
+    let mut total = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
+                Ok(metadata) => total += metadata.len(),
+                Err(_) => {}
+            }
+        }
+    }
+    total
+}

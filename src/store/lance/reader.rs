@@ -1,0 +1,130 @@
+//! One generation, read-only.
+
+use std::collections::HashMap;
+
+use arrow_array::{Float32Array, RecordBatch, StringArray, UInt64Array};
+use futures::TryStreamExt;
+use lance::dataset::ProjectionRequest;
+use lancedb::index::scalar::{FtsQuery, FullTextSearchQuery, MatchQuery};
+use lancedb::query::{ExecutableQuery, QueryBase, Select};
+use lancedb::{Connection, Table};
+
+use super::manifest::{Committed, TableVersion};
+use super::{Place, rows};
+use crate::store::{ChunkText, Manifest, RowKey, StoreError, StoreView, StoredChunk};
+use crate::types::FileRecord;
+
+/// Both tables, held at the versions of one commit.
+pub(super) struct LanceView {
+    place: Place,
+    committed: Committed,
+    chunks: Table,
+    files: Table,
+}
+
+impl LanceView {
+    /// Opens the tables that `committed` names.
+    pub fn open(place: Place, committed: Committed) -> Result<Self, StoreError> {
+        let (chunks, files) = place.block_on("open the tables", async {
+            let connection = connect(&place).await?;
+            let chunks = at(&connection, &committed.chunks).await?;
+            let files = at(&connection, &committed.files).await?;
+            Ok::<_, lancedb::Error>((chunks, files))
+        })?;
+        Ok(Self { place, committed, chunks, files })
+    }
+
+    /// Whether this is the view of that commit.
+    pub fn is_of(&self, committed: &Committed) -> bool {
+        self.committed == *committed
+    }
+
+    /// The commit this is the view of.
+    pub fn committed(&self) -> &Committed {
+        &self.committed
+    }
+}
+
+/// A connection to the folder of a store.
+pub(super) async fn connect(place: &Place) -> lancedb::Result<Connection> {
+    lancedb::connect(&place.data().to_string_lossy()).execute().await
+}
+
+async fn at(connection: &Connection, table: &TableVersion) -> lancedb::Result<Table> {
+    let opened = connection.open_table(&table.name).execute().await?;
+    opened.checkout(table.version).await?;
+    Ok(opened)
+}
+
+impl StoreView for LanceView {
+    fn manifest(&self) -> &Manifest {
+        &self.committed.manifest
+    }
+
+    fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
+        let operation = "read the files";
+        let batches = self.place.block_on(operation, async { self.files.query().execute().await?.try_collect::<Vec<_>>().await })?;
+        let mut files = Vec::new();
+        for batch in &batches {
+            files.extend(rows::read_files(batch).map_err(|error| self.place.failed(operation, &error))?);
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError> {
+        let operation = "read the chunks";
+        let query = self.chunks.query().select(Select::columns(&rows::KEPT)).with_row_id();
+        let batches = self.place.block_on(operation, async { query.execute().await?.try_collect::<Vec<_>>().await })?;
+        let mut paths = HashMap::new();
+        let mut chunks = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
+        for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+            rows::read_chunks(batch, &mut paths, &mut chunks).map_err(|error| self.place.failed(operation, &error))?;
+        }
+        chunks.sort_by(|a, b| a.path.cmp(&b.path).then(a.span.cmp(&b.span)));
+        Ok(chunks)
+    }
+
+    fn lexical(&self, words: &[String], limit: usize) -> Result<Vec<(RowKey, f32)>, StoreError> {
+        if words.is_empty() || self.committed.manifest.is_empty {
+            return Ok(Vec::new());
+        }
+        let operation = "search the full text";
+        let matching = MatchQuery::new(words.join(" ")).with_column(Some("search_text".to_owned()));
+        let text = FullTextSearchQuery::new_query(FtsQuery::Match(matching)).limit(Some(i64::try_from(limit).unwrap_or(i64::MAX)));
+        let none: [&str; 0] = [];
+        let query = self.chunks.query().full_text_search(text).select(Select::columns(&none)).with_row_id().limit(limit);
+        let batches = self.place.block_on(operation, async { query.execute().await?.try_collect::<Vec<_>>().await })?;
+        let mut found = Vec::new();
+        for batch in &batches {
+            let read = || {
+                let rows: &UInt64Array = rows::column(batch, "_rowid")?;
+                let scores: &Float32Array = rows::column(batch, "_score")?;
+                Ok::<_, arrow_schema::ArrowError>(rows.values().iter().copied().zip(scores.values().iter().copied()))
+            };
+            found.extend(read().map_err(|error| self.place.failed(operation, &error))?);
+        }
+        found.sort_by(|a: &(u64, f32), b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        Ok(found)
+    }
+
+    fn texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let operation = "read chunks' texts";
+        let Some(wrapper) = self.chunks.dataset() else {
+            return Err(self.place.failed(operation, &"the table is not a local one"));
+        };
+        let dataset = self.place.block_on(operation, wrapper.get())?;
+        let projection = ProjectionRequest::from_columns(["text", "signature"], dataset.schema());
+        let batch = self.place.block_on(operation, dataset.take_rows(rows, projection))?;
+        let column = |name| rows::column::<StringArray>(&batch, name).map_err(|error| self.place.failed(operation, &error));
+        let (texts, signatures) = (column("text")?, column("signature")?);
+        if batch.num_rows() != rows.len() {
+            return Err(self.place.failed(operation, &"a row is of another generation"));
+        }
+        let text = |index| ChunkText { text: texts.value(index).to_owned(), signature: signatures.value(index).to_owned() };
+        Ok((0..rows.len()).map(text).collect())
+    }
+}

@@ -1,0 +1,6 @@
+//! Everything a user would notice, through the built binary.
+
+mod cli;
+mod mcp_stdio;
+mod support;
+mod tidy;

@@ -1,0 +1,426 @@
+//! The server over stdio: what a client sees, what a bad client cannot do, how it ends.
+
+use rmcp::model::CallToolResult;
+use serde_json::{Value, json};
+
+use crate::support::mcp::{Client, Listener, Raw, Repository, call, connect, structured, text};
+
+const LOGIN: &str = "check a login attempt against the stored hash";
+const INVOICE: &str = "sum of the invoice including tax";
+
+/// Written into a file on the way.
+const SHUFFLE: &str = "/// Shuffles a deck of playing cards with a seeded random number generator.
+pub fn shuffle_deck(cards: &mut [u8], mut seed: u64) {
+    for i in (1..cards.len()).rev() {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1);
+        cards.swap(i, (seed >> 33) as usize % (i + 1));
+    }
+}
+";
+
+/// Runs an asynchronous test.
+fn block_on<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(test)
+}
+
+fn best(answer: &CallToolResult) -> &str {
+    paths(answer)
+        .first()
+        .unwrap_or_else(|| panic!("no hit: {answer:?}"))
+}
+
+fn paths(answer: &CallToolResult) -> Vec<&str> {
+    let hits = structured(answer)["hits"]
+        .as_array()
+        .expect("hits are a list");
+    hits.iter().filter_map(|hit| hit["path"].as_str()).collect()
+}
+
+#[test]
+fn the_tools_are_described_for_every_client() {
+    let repository = Repository::new();
+    block_on(async {
+        let client = connect(&repository, Listener::default()).await;
+        let server = client.peer_info().expect("it has greeted");
+        let instructions = server.instructions.clone().expect("it has instructions");
+        assert!(instructions.len() < 1_024 && instructions.contains("search_code"));
+        assert_eq!(
+            server.server_info.as_ref().map(|info| info.name.as_str()),
+            Some("codescry")
+        );
+        let tools = client.list_all_tools().await.expect("a list");
+        let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
+        assert_eq!(
+            names,
+            [
+                "search_code",
+                "find_similar",
+                "outline",
+                "index_project",
+                "index_status"
+            ]
+        );
+        for tool in &tools {
+            let name = tool.name.as_ref();
+            let description = tool.description.as_ref().expect("it is described");
+            assert!(
+                (80..500).contains(&description.len()),
+                "{name}: {} bytes",
+                description.len()
+            );
+            let hints = tool.annotations.as_ref().expect("it has annotations");
+            assert_eq!(
+                hints.read_only_hint,
+                Some(name != "index_project"),
+                "{name}"
+            );
+            assert_eq!(
+                (
+                    hints.destructive_hint,
+                    hints.idempotent_hint,
+                    hints.open_world_hint
+                ),
+                (Some(false), Some(true), Some(false))
+            );
+            assert!(hints.title.is_some() && tool.title.is_some(), "{name}");
+            let output = tool
+                .output_schema
+                .as_ref()
+                .expect("it has an output schema");
+            assert_eq!(output["type"], "object", "{name}");
+            assert_eq!(tool.input_schema["additionalProperties"], false, "{name}");
+            assert!(
+                !tool.input_schema["properties"]
+                    .to_string()
+                    .contains("\"root\""),
+                "{name}: one root needs no naming"
+            );
+            let schemas = json!([tool.input_schema, output]).to_string();
+            for hard in [
+                "\"format\":\"uint",
+                "\"format\":\"int",
+                "\"format\":\"double",
+                "\"format\":\"float",
+                "\"null\"",
+                "$ref",
+            ] {
+                assert!(!schemas.contains(hard), "{name}: {hard} in {schemas}");
+            }
+        }
+        client.cancel().await.expect("it ends");
+    });
+}
+
+#[test]
+fn a_project_is_indexed_searched_changed_and_searched_again() {
+    let repository = Repository::new();
+    block_on(async {
+        let listener = Listener::default();
+        let client = connect(&repository, listener.clone()).await;
+        let indexed = call(&client, "index_project", json!({})).await;
+        assert_eq!(structured(&indexed)["ended"], true, "{indexed:?}");
+        assert_eq!(structured(&indexed)["coverage"]["files_indexed"], 6);
+        told(&listener).await;
+        found(&client).await;
+        narrowed(&client).await;
+        outlined_and_likened(&client).await;
+        changed(&repository, &client).await;
+        client.cancel().await.expect("it ends");
+    });
+}
+
+/// Questions and identifiers lead to the right file.
+async fn found(client: &Client) {
+    let tried = "where is a failed operation tried again after waiting";
+    for (query, path) in [
+        (tried, "src/retry.rs"),
+        (LOGIN, "app/passwords.py"),
+        (INVOICE, "app/invoices.py"),
+        ("parseRouteParams", "web/routeParser.ts"),
+    ] {
+        let answer = call(client, "search_code", json!({ "query": query })).await;
+        assert_eq!(best(&answer), path, "{query}: {answer:?}");
+        let text = text(&answer);
+        assert!(text.contains(path) && text.contains("```"), "{text}");
+    }
+}
+
+/// A file's definitions, and code like a place and like a snippet.
+async fn outlined_and_likened(client: &Client) {
+    let outline = call(client, "outline", json!({ "path": "app/passwords.py" })).await;
+    let symbols = structured(&outline)["symbols"].as_array().expect("a list");
+    for name in ["hash_password", "verify_password"] {
+        assert!(
+            symbols.iter().any(|symbol| symbol["name"] == name),
+            "{symbols:?}"
+        );
+        assert!(text(&outline).contains(name), "{outline:?}");
+    }
+    let place = json!({ "path": "app/passwords.py", "line": 9 });
+    let similar = call(client, "find_similar", place).await;
+    assert!(!paths(&similar).is_empty(), "{similar:?}");
+    let snippet =
+        json!({ "snippet": "clearTimeout(timer); timer = setTimeout(callback, waitMs);" });
+    let similar = call(client, "find_similar", snippet).await;
+    assert_eq!(best(&similar), "web/debounce.ts", "{similar:?}");
+}
+
+/// Progress came, and grew.
+async fn told(listener: &Listener) {
+    let told = listener.told(6.0).await;
+    assert!(
+        told.windows(2)
+            .all(|pair| pair[0].progress < pair[1].progress),
+        "{told:?}"
+    );
+    let last = told.last().expect("there is one");
+    assert_eq!((last.progress, last.total), (6.0, Some(6.0)));
+    assert!(
+        last.message
+            .as_ref()
+            .is_some_and(|message| message.contains("chunks")),
+        "{last:?}"
+    );
+}
+
+/// Arguments narrow a search down, however a client writes them.
+async fn narrowed(client: &Client) {
+    let web = json!({ "query": "function", "path": "web", "limit": "2", "root": null });
+    let answer = call(client, "search_code", web).await;
+    let found = paths(&answer);
+    assert!((1..=2).contains(&found.len()), "{found:?}");
+    assert!(
+        found.iter().all(|path| path.starts_with("web/")),
+        "{found:?}"
+    );
+    let python = json!({ "query": "password", "language": ["python"] });
+    let answer = call(client, "search_code", python).await;
+    let found = paths(&answer);
+    assert!(found.iter().all(|path| path.ends_with(".py")), "{found:?}");
+}
+
+/// What is written is found after the next run, what is deleted is not.
+async fn changed(repository: &Repository, client: &Client) {
+    let retry = repository.root().join("src/retry.rs");
+    let old = std::fs::read_to_string(retry).expect("it is there");
+    repository.write("src/retry.rs", &format!("{old}\n\n{SHUFFLE}"));
+    std::fs::remove_file(repository.root().join("app/invoices.py")).expect("it was there");
+
+    let indexed = call(client, "index_project", json!({ "rebuild": false })).await;
+    assert_eq!(structured(&indexed)["ended"], true, "{indexed:?}");
+    let deck = json!({ "query": "shuffle a deck of playing cards" });
+    let answer = call(client, "search_code", deck).await;
+    assert_eq!(best(&answer), "src/retry.rs", "{answer:?}");
+    let code = structured(&answer)["hits"][0]["code"]
+        .as_str()
+        .expect("code");
+    assert!(code.contains("shuffle_deck"), "{code}");
+    let answer = call(
+        client,
+        "search_code",
+        json!({ "query": INVOICE, "limit": 50 }),
+    )
+    .await;
+    assert!(!paths(&answer).contains(&"app/invoices.py"), "{answer:?}");
+
+    let status = call(client, "index_status", json!({})).await;
+    let root = &structured(&status)["roots"][0];
+    assert_eq!(root["root"], repository.root().to_string_lossy().as_ref());
+    assert_eq!(root["indexed"], true, "{root}");
+    let coverage = &root["coverage"];
+    assert_eq!(coverage["complete"], true, "{root}");
+    assert_eq!(
+        (&coverage["files_indexed"], &coverage["files_found"]),
+        (&json!(5), &json!(5))
+    );
+}
+
+#[test]
+fn the_first_search_waits_for_the_first_index() {
+    let repository = Repository::new();
+    let mut raw = Raw::greeted(&repository);
+    raw.is_well();
+    assert!(raw.close().success());
+}
+
+#[test]
+fn bad_arguments_are_refused_in_words() {
+    let repository = Repository::new();
+    let mut raw = Raw::greeted(&repository);
+    for row in [
+        r#"search_code {"query": "  "} => query is empty"#,
+        r#"search_code {} => missing field `query`"#,
+        r#"search_code {"query": "a", "qeury": 1} => unknown field `qeury`"#,
+        r#"search_code {"query": ["a"]} => argument `query`"#,
+        r#"search_code {"query": "a", "limit": "many"} => argument `limit`: expected a whole number"#,
+        r#"search_code {"query": "a", "limit": 51} => limit is 51; give a number from 1 to 50"#,
+        r#"search_code {"query": "a", "max_tokens": 499} => from 500 to 20000"#,
+        r#"search_code {"query": "a", "language": "klingon"} => klingon"#,
+        r#"search_code {"query": "a", "content": "music"} => argument `content`"#,
+        r#"search_code {"query": "a", "root": "/"} => root / is not served"#,
+        r#"find_similar {"path": "src/cache.rs"} => either path and line"#,
+        r#"find_similar {"path": "src/cache.rs", "line": 9999} => src/cache.rs"#,
+        r#"find_similar {"snippet": ""} => a snippet of code"#,
+        r#"outline {"path": "src/nothing.rs"} => src/nothing.rs"#,
+        r#"outline {"path": "."} => give a file"#,
+        r#"index_project {"rebuild": "perhaps"} => argument `rebuild`: expected true or false"#,
+        r#"index_status {"verbose": true} => unknown field `verbose`"#,
+    ] {
+        let (call, wanted) = row.split_once(" => ").expect("a row says what is wanted");
+        let (tool, arguments) = call
+            .split_once(' ')
+            .expect("a row has a tool and arguments");
+        let arguments = serde_json::from_str(arguments).expect("arguments are JSON");
+        let said = raw.refused(tool, arguments);
+        assert!(said.contains(wanted), "{row}: {said}");
+        raw.is_well();
+    }
+    assert!(raw.close().success());
+}
+
+#[test]
+fn no_path_leads_out_of_the_root() {
+    let repository = Repository::new();
+    let evil = repository.base().join("root-evil");
+    std::fs::create_dir(&evil).expect("a folder");
+    std::fs::write(
+        evil.join("secret.rs"),
+        "pub fn secret_of_the_neighbour() {}\n",
+    )
+    .expect("a file");
+    let mut outside = vec![
+        "/etc/passwd".to_owned(),
+        "../root-evil/secret.rs".to_owned(),
+        "src/../../root-evil/secret.rs".to_owned(),
+        evil.join("secret.rs").to_string_lossy().into_owned(),
+        format!("{}-evil/secret.rs", repository.root().display()),
+        "src/\0/retry.rs".to_owned(),
+    ];
+    #[cfg(unix)]
+    {
+        crate::support::mcp::link(&evil, &repository.root().join("src/link"));
+        crate::support::mcp::link(&evil.join("secret.rs"), &repository.root().join("link.rs"));
+        outside.extend([
+            "src/link/secret.rs".to_owned(),
+            "src/link".to_owned(),
+            "link.rs".to_owned(),
+        ]);
+    }
+    let mut raw = Raw::greeted(&repository);
+    for path in outside {
+        for (tool, arguments) in [
+            ("outline", json!({ "path": path })),
+            ("find_similar", json!({ "path": path, "line": 1 })),
+            (
+                "search_code",
+                json!({ "query": "secret of the neighbour", "path": path }),
+            ),
+        ] {
+            let said = raw.refused(tool, arguments);
+            assert!(
+                said.contains("outside of what is served"),
+                "{tool} {path}: {said}"
+            );
+            assert!(
+                said.contains(repository.root().to_string_lossy().as_ref()),
+                "{tool} {path}: {said}"
+            );
+        }
+    }
+    raw.is_well();
+    let inside = repository.root().join("src/retry.rs");
+    let answer = raw.call("outline", json!({ "path": inside }));
+    assert_eq!(
+        answer["result"]["structuredContent"]["path"], "src/retry.rs",
+        "{answer}"
+    );
+    let everything = raw.call(
+        "search_code",
+        json!({ "query": "secret_of_the_neighbour", "content": "all" }),
+    );
+    assert!(
+        !everything["result"]["structuredContent"]
+            .to_string()
+            .contains("secret_of_the_neighbour"),
+        "{everything}"
+    );
+}
+
+#[test]
+fn broken_lines_do_not_end_the_conversation() {
+    let repository = Repository::new();
+    let mut raw = Raw::started(&repository);
+    raw.send(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
+    raw.send(b"hello");
+    assert_eq!(raw.next()["error"]["code"], -32700);
+    drop(raw);
+
+    let mut raw = Raw::greeted(&repository);
+    for (line, code) in [
+        (b"{\"jsonrpc\": \"2.0\", ".to_vec(), -32700),
+        (b"\xff\xfe\x00".to_vec(), -32700),
+        (b"[]".to_vec(), -32600),
+        (vec![b'x'; (16 << 20) + 10], -32600),
+    ] {
+        raw.send(&line);
+        let answer = raw.next();
+        assert_eq!(
+            (&answer["id"], &answer["error"]["code"]),
+            (&Value::Null, &json!(code)),
+            "{answer}"
+        );
+        raw.is_well();
+    }
+    let answer = raw.call("no_such_tool", json!({}));
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    let answer = raw.request("no/such/method", json!({}));
+    assert_eq!(answer["error"]["code"], -32601, "{answer}");
+    raw.is_well();
+    assert!(raw.close().success());
+}
+
+#[test]
+fn the_budget_of_an_answer_holds() {
+    let repository = Repository::new();
+    let body: String = (0..80)
+        .map(|n| format!("    total += price_of(item_{n}) * count_of(item_{n});\n"))
+        .collect();
+    for n in 0..8 {
+        let code = format!(
+            "/// Adds up the basket of a customer.\npub fn basket_total_{n}() -> u64 {{\n    let mut total = 0;\n{body}    total\n}}\n"
+        );
+        repository.write(&format!("src/basket{n}.rs"), &code);
+    }
+    let mut raw = Raw::greeted(&repository);
+    let answer = raw.call(
+        "search_code",
+        json!({ "query": "add up the basket of a customer", "max_tokens": 500 }),
+    );
+    let said = answer["result"]["content"][0]["text"]
+        .as_str()
+        .expect("text")
+        .to_owned();
+    let structured = answer["result"]["structuredContent"].to_string();
+    for form in [&said, &structured] {
+        let tokens = bpe_openai::o200k_base().count(form.as_str());
+        assert!((150..=500).contains(&tokens), "{tokens} tokens: {form}");
+    }
+    assert!(
+        said.contains("more lines (read src/basket") && said.contains("left out for max_tokens: "),
+        "{said}"
+    );
+    assert!(raw.close().success());
+}
+
+#[test]
+fn the_server_ends_with_its_input() {
+    let repository = Repository::new();
+    assert!(Raw::started(&repository).close().success());
+    assert!(Raw::greeted(&repository).close().success());
+    #[cfg(unix)]
+    assert!(Raw::greeted(&repository).terminate().success());
+}

@@ -1,0 +1,352 @@
+//! A small repository, and clients of `codescry --stdio` over it.
+//!
+//! [`connect`] is the real client of `rmcp`; [`Raw`] writes any bytes it is told to.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use rmcp::model::{CallToolRequestParams, CallToolResult, ProgressNotificationParam};
+use rmcp::service::{NotificationContext, RunningService};
+use rmcp::transport::TokioChildProcess;
+use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// Longer than any answer takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "src/retry.rs",
+        "//! Runs fallible work again.\n\n/// Calls the operation again after a failure, waiting exponentially longer each time.\n\
+         pub fn retry_with_backoff<T>(attempts: u32, mut operation: impl FnMut() -> Option<T>) -> Option<T> {\n    \
+         let mut delay_ms = 10;\n    for _ in 0..attempts {\n        if let Some(value) = operation() {\n            \
+         return Some(value);\n        }\n        std::thread::sleep(std::time::Duration::from_millis(delay_ms));\n        \
+         delay_ms *= 2;\n    }\n    None\n}\n",
+    ),
+    (
+        "src/cache.rs",
+        "//! A cache that forgets.\n\nuse std::collections::HashMap;\n\n/// Keeps the most recently used entries up to a capacity.\n\
+         pub struct LruCache {\n    capacity: usize,\n    clock: u64,\n    entries: HashMap<String, (u64, String)>,\n}\n\n\
+         impl LruCache {\n    /// Removes the entry that was not used for the longest time.\n    \
+         pub fn evict_oldest(&mut self) {\n        let oldest = self.entries.iter().min_by_key(|(_, (used, _))| *used);\n        \
+         if let Some(key) = oldest.map(|(key, _)| key.clone()) {\n            self.entries.remove(&key);\n        }\n    }\n}\n",
+    ),
+    (
+        "app/passwords.py",
+        "\"\"\"Keeping and checking passwords.\"\"\"\n\nimport hashlib\nimport hmac\n\n\n\
+         def hash_password(password: str, salt: bytes) -> bytes:\n    \"\"\"Derive a slow hash of a password for storage.\"\"\"\n    \
+         return hashlib.pbkdf2_hmac(\"sha256\", password.encode(), salt, 600_000)\n\n\n\
+         def verify_password(password: str, salt: bytes, stored: bytes) -> bool:\n    \
+         \"\"\"Check a login attempt against the stored hash in constant time.\"\"\"\n    \
+         return hmac.compare_digest(hash_password(password, salt), stored)\n",
+    ),
+    (
+        "app/invoices.py",
+        "\"\"\"Invoices and their totals.\"\"\"\n\n\nclass Invoice:\n    \"\"\"Lines of goods with prices.\"\"\"\n\n    \
+         def __init__(self):\n        self.lines = []\n\n    def total_with_tax(self, rate):\n        \
+         \"\"\"Sum the prices of all invoice lines and add value added tax.\"\"\"\n        \
+         net = sum(price * count for price, count in self.lines)\n        return net * (1 + rate)\n",
+    ),
+    (
+        "web/routeParser.ts",
+        "/** Splits the path of a URL into its named parameters. */\n\
+         export function parseRouteParams(pattern: string, url: string): Record<string, string> {\n  \
+         const params: Record<string, string> = {};\n  const parts = url.split(\"/\");\n  \
+         pattern.split(\"/\").forEach((name, index) => {\n    if (name.startsWith(\":\")) params[name.slice(1)] = parts[index];\n  \
+         });\n  return params;\n}\n",
+    ),
+    (
+        "web/debounce.ts",
+        "/** Delays calls of a function until no new one has come for a while. */\n\
+         export function debounce(callback: () => void, waitMs: number): () => void {\n  \
+         let timer: ReturnType<typeof setTimeout> | undefined;\n  return () => {\n    clearTimeout(timer);\n    \
+         timer = setTimeout(callback, waitMs);\n  };\n}\n",
+    ),
+];
+
+/// Six files in three languages in a folder of their own, and a place for the index.
+pub struct Repository {
+    dir: tempfile::TempDir,
+}
+
+impl Repository {
+    /// Writes the files.
+    pub fn new() -> Self {
+        let repository = Self {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+        };
+        for (path, text) in FILES {
+            repository.write(path, text);
+        }
+        repository
+    }
+
+    /// The folder, links resolved.
+    pub fn root(&self) -> PathBuf {
+        self.base().join("root")
+    }
+
+    /// The folder around [`Repository::root`], which is not served.
+    pub fn base(&self) -> PathBuf {
+        self.dir.path().canonicalize().expect("it is there")
+    }
+
+    /// Writes a file below the root.
+    pub fn write(&self, path: &str, text: &str) {
+        let file = self.root().join(path);
+        std::fs::create_dir_all(file.parent().expect("it is below the root")).expect("a folder");
+        std::fs::write(file, text).expect("a file");
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
+        command
+            .arg("--stdio")
+            .current_dir(self.root())
+            .env("CODESCRY_INDEX_DIR", self.base().join("index"));
+        command
+    }
+}
+
+/// Keeps the progress that was told.
+#[derive(Clone, Default)]
+pub struct Listener(Arc<watch::Sender<Vec<ProgressNotificationParam>>>);
+
+impl Listener {
+    /// What was told once `done` was; sorted, for the client hears side by side.
+    pub async fn told(&self, done: f64) -> Vec<ProgressNotificationParam> {
+        let mut watch = self.0.subscribe();
+        let heard = watch.wait_for(|told| told.iter().any(|progress| progress.progress >= done));
+        let heard = tokio::time::timeout(PATIENCE, heard)
+            .await
+            .expect("it is told in time");
+        let mut told = heard.expect("the sender is there").clone();
+        told.sort_by(|a, b| a.progress.total_cmp(&b.progress));
+        told
+    }
+}
+
+impl ClientHandler for Listener {
+    async fn on_progress(
+        &self,
+        progress: ProgressNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        self.0.send_modify(|told| told.push(progress));
+    }
+}
+
+pub type Client = RunningService<RoleClient, Listener>;
+
+/// The real client, greeted.
+pub async fn connect(repository: &Repository, listener: Listener) -> Client {
+    let command = tokio::process::Command::from(repository.command());
+    let process = TokioChildProcess::new(command).expect("codescry starts");
+    listener.serve(process).await.expect("codescry greets")
+}
+
+/// Calls a tool, which must answer in time.
+pub async fn call(client: &Client, tool: &'static str, arguments: Value) -> CallToolResult {
+    let Value::Object(arguments) = arguments else {
+        panic!("arguments are an object")
+    };
+    let call = client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments));
+    let answer = tokio::time::timeout(PATIENCE, call)
+        .await
+        .expect("an answer in time");
+    answer.expect("an answer, not a protocol error")
+}
+
+/// The text of an answer.
+pub fn text(result: &CallToolResult) -> String {
+    let texts = result.content.iter().filter_map(|block| block.as_text());
+    texts.map(|text| text.text.clone()).collect()
+}
+
+/// The structured form of an answer that is no error.
+pub fn structured(result: &CallToolResult) -> &Value {
+    assert_ne!(result.is_error, Some(true), "{}", text(result));
+    result
+        .structured_content
+        .as_ref()
+        .expect("every tool has a structured form")
+}
+
+/// A client that writes what it is told to.
+pub struct Raw {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: mpsc::Receiver<String>,
+    last_id: u64,
+}
+
+impl Raw {
+    /// Starts the server and greets it.
+    pub fn greeted(repository: &Repository) -> Self {
+        let mut raw = Self::started(repository);
+        let greeting = json!({
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": { "name": "raw", "version": "1" },
+        });
+        let answer = raw.request("initialize", greeting);
+        assert_eq!(
+            answer["result"]["serverInfo"]["name"], "codescry",
+            "{answer}"
+        );
+        raw.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        raw
+    }
+
+    /// Starts the server.
+    pub fn started(repository: &Repository) -> Self {
+        let mut command = repository.command();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("codescry starts");
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().expect("it is piped");
+        let (sender, lines) = mpsc::channel();
+        // Ends with the output of the child.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            stdin,
+            lines,
+            last_id: 0,
+        }
+    }
+
+    /// Sends one line.
+    pub fn send(&mut self, line: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("it is open");
+        stdin
+            .write_all(line)
+            .and_then(|()| stdin.write_all(b"\n"))
+            .and_then(|()| stdin.flush())
+            .expect("the server reads");
+    }
+
+    /// The next message of the server; nothing but messages may come.
+    pub fn next(&mut self) -> Value {
+        let line = self
+            .lines
+            .recv_timeout(PATIENCE)
+            .expect("the server answers in time");
+        serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("stdout is for messages alone: {error}: {line}"))
+    }
+
+    /// Sends a request and waits for its answer.
+    pub fn request(&mut self, method: &str, params: Value) -> Value {
+        self.last_id += 1;
+        let id = self.last_id;
+        self.send(
+            json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+                .to_string()
+                .as_bytes(),
+        );
+        loop {
+            let message = self.next();
+            if message["id"] == id {
+                return message;
+            }
+        }
+    }
+
+    /// Calls a tool; the whole answer.
+    pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        self.request(
+            "tools/call",
+            json!({ "name": tool, "arguments": arguments }),
+        )
+    }
+
+    /// Calls a tool that must refuse; what it says.
+    pub fn refused(&mut self, tool: &str, arguments: Value) -> String {
+        let answer = self.call(tool, arguments.clone());
+        assert_eq!(
+            answer["result"]["isError"], true,
+            "{tool} {arguments}: {answer}"
+        );
+        answer["result"]["content"][0]["text"]
+            .as_str()
+            .expect("a refusal has a text")
+            .to_owned()
+    }
+
+    /// The server still answers what it can.
+    pub fn is_well(&mut self) {
+        let answer = self.call(
+            "search_code",
+            json!({ "query": "check a login attempt against the stored hash" }),
+        );
+        let best = &answer["result"]["structuredContent"]["hits"][0]["path"];
+        assert_eq!(best, "app/passwords.py", "{answer}");
+    }
+
+    /// Closes the input; how the process ended.
+    pub fn close(&mut self) -> ExitStatus {
+        drop(self.stdin.take());
+        // The output ends with the process.
+        let until = Instant::now() + PATIENCE;
+        while self
+            .lines
+            .recv_timeout(until.saturating_duration_since(Instant::now()))
+            .is_ok()
+        {}
+        assert!(
+            Instant::now() < until,
+            "the server does not end with its input"
+        );
+        self.child.wait().expect("it has ended")
+    }
+
+    /// Asks the process to end; how it ended.
+    #[cfg(unix)]
+    pub fn terminate(&mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .expect("kill is there");
+        assert!(sent.success());
+        let until = Instant::now() + PATIENCE;
+        while self
+            .lines
+            .recv_timeout(until.saturating_duration_since(Instant::now()))
+            .is_ok()
+        {}
+        assert!(
+            Instant::now() < until,
+            "the server does not end when asked to"
+        );
+        self.child.wait().expect("it has ended")
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // A failed test leaves no process behind; one that has ended cannot be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Makes a link, where the platform has them.
+#[cfg(unix)]
+pub fn link(to: &Path, at: &Path) {
+    std::os::unix::fs::symlink(to, at).expect("a link");
+}
