@@ -15,12 +15,16 @@ use crate::engine::{ContentFilter, MAX_LIMIT, Mode};
 
 const EXIT_CODES: &str = "Exit codes: 0 found or done, 1 nothing found, 2 error, 130 interrupted.";
 
-/// Finds code by meaning.
+/// How the program is called: a command, or the server as clients start it.
+const USAGE: &str = "codescry [OPTIONS] COMMAND\n       codescry --stdio [PATH]...";
+
+/// Finds code by meaning
 ///
 /// Indexes a folder once, keeps the index up to date, and answers questions about the code in it:
 /// on the command line, and to coding assistants over the Model Context Protocol.
 #[derive(Debug, Parser)]
-#[command(name = "codescry", version, after_help = EXIT_CODES, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "codescry", version, after_help = EXIT_CODES, override_usage = USAGE)]
+#[command(arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -289,7 +293,8 @@ mod tests {
 
     #[test]
     fn a_batch_takes_a_folder_and_no_query() {
-        let Ok(Arguments { command: Some(Command::Search(search)), .. }) = parse(&["search", "--batch", "--json", "dir"])
+        let Ok(Arguments { command: Some(Command::Search(search)), .. }) =
+            parse(&["search", "--batch", "--json", "dir"])
         else {
             panic!("a batch with a folder");
         };

@@ -90,7 +90,10 @@ mod tests {
     fn a_token_over_several_lines_is_in_each_of_them() {
         let text = "let a = \"x\ny\";\r\nend";
         let lines = split(text, &[(0..3, TokenClass::Keyword), (8..12, TokenClass::String)]);
-        assert_eq!(lines[0], ("let a = \"x", vec![(0..3, Some(TokenClass::Keyword)), (3..8, None), (8..10, Some(TokenClass::String))]));
+        assert_eq!(
+            lines[0],
+            ("let a = \"x", vec![(0..3, Some(TokenClass::Keyword)), (3..8, None), (8..10, Some(TokenClass::String))])
+        );
         assert_eq!(lines[1], ("y\";", vec![(0..1, Some(TokenClass::String)), (1..3, None)]));
         assert_eq!(lines[2], ("end", vec![(0..3, None)]));
     }

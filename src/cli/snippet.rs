@@ -6,7 +6,10 @@
 use std::collections::BTreeSet;
 
 /// Words that are in every program and every question.
-const COMMON: &[&str] = &["the", "and", "for", "how", "are", "was", "what", "where", "when", "which", "with", "that", "this", "does", "from", "into"];
+const COMMON: &[&str] = &[
+    "the", "and", "for", "how", "are", "was", "what", "where", "when", "which", "with", "that", "this", "does", "from",
+    "into",
+];
 
 /// Shorter words stand in too many lines to tell anything.
 const MIN_WORD_CHARS: usize = 3;
@@ -59,10 +62,11 @@ pub fn choose(lines: &[&str], signature: &str, words: &[String], most: usize) ->
             chosen.insert(at);
         }
     };
+    let written = |at: &usize| lines.get(*at).is_some_and(|line| !line.trim().is_empty());
     for at in matching(lines, words) {
         add(Some(at));
-        add(at.checked_add(1));
-        add(at.checked_sub(1));
+        add(at.checked_add(1).filter(written));
+        add(at.checked_sub(1).filter(written));
     }
     for at in first..first.saturating_add(most) {
         add(Some(at));

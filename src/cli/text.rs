@@ -173,7 +173,10 @@ mod tests {
     #[test]
     fn bytes_are_read_as_people_write_them() {
         let read = |word| parse_bytes(word).ok();
-        assert_eq!([read("524288"), read("512KiB"), read("2 MiB"), read("1m")], [524_288, 524_288, 2 << 20, 1 << 20].map(Some));
+        assert_eq!(
+            [read("524288"), read("512KiB"), read("2 MiB"), read("1m")],
+            [524_288, 524_288, 2 << 20, 1 << 20].map(Some)
+        );
         assert_eq!(read("3kb"), Some(3_000));
         assert_eq!([read("0"), read(""), read("MiB"), read("-1"), read("1.5M"), read("1 parsec")], [None; 6]);
         assert_eq!(read("99999999999GiB"), None);

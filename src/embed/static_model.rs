@@ -28,8 +28,8 @@
 //! The sum over the text's distinct words of (1 + ln count) × vector, brought to unit length.
 //! A word that is no token stands for its pieces: a run of letters or of digits that is a token of
 //! 2 bytes or more, else the longest tokens of 3 bytes or more from the left. Of n pieces each
-//! weighs (share of the word's bytes that the pieces cover) / √n, so that together they are about
-//! as long as one word (their vectors being nearly orthogonal), and shorter where it is a guess.
+//! weighs (share of the word's bytes that they cover) / √n: together they are about as long as one
+//! word, their vectors being nearly orthogonal, and shorter where much of it is not understood.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -43,10 +43,8 @@ pub const MAGIC: &[u8; 8] = b"CSCRYSM1";
 /// Length of magic, count, dimensions, token block length and version.
 const HEADER_BYTES: usize = 24;
 
-/// Most tokens an artifact may have; more is an error.
+/// Most tokens, and most dimensions, that an artifact may have; more is an error.
 const MAX_TOKENS: usize = 1 << 24;
-
-/// Most dimensions an artifact may have; more is an error.
 const MAX_DIMENSIONS: usize = 4096;
 
 /// Shortest piece of an unknown word that is looked for inside a run of letters.
@@ -88,7 +86,7 @@ impl StaticModel {
     pub fn builtin() -> Arc<Self> {
         static BUILTIN: OnceLock<Arc<StaticModel>> = OnceLock::new();
         Arc::clone(BUILTIN.get_or_init(|| {
-            let bytes: &'static [u8] = include_bytes!("../../assets/static_model.bin");
+            let bytes = include_bytes!("../../assets/static_model.bin").as_slice();
             Arc::new(Self::from_bytes(bytes).expect("assets/static_model.bin is checked by the tests"))
         }))
     }
@@ -109,14 +107,13 @@ impl StaticModel {
         if let Some(token) = scales.iter().position(|scale| !scale.is_finite() || *scale < 0.0) {
             return Err(ModelError::Scale { token });
         }
-        let hash = blake3::hash(&bytes).to_hex();
-        let id = format!("codescry-static-v{}-{}", header.version, &hash[..8]);
+        let id = format!("codescry-static-v{}-{}", header.version, &blake3::hash(&bytes).to_hex()[..8]);
         Ok(Self { id, dimensions: header.dimensions, tokens, scales, rows_at, bytes })
     }
 
     /// The vector of one text, with `scratch` from a text before.
     fn embed(&self, text: &str, scratch: &mut Scratch) -> Vec<f32> {
-        words::words(text, |word| match self.tokens.find(self.token_block(), word.as_bytes()) {
+        words::words(text, |word| match self.tokens.find(word.as_bytes()) {
             Some(token) => scratch.count(token),
             None => self.count_unknown(word, scratch),
         });
@@ -126,10 +123,8 @@ impl StaticModel {
             self.add(token, dampened(count), &mut sum);
         }
         for unknown in scratch.unknown.drain(..) {
-            let pieces = &scratch.pieces[unknown.pieces];
-            let weight = dampened(unknown.count) * unknown.share / as_f32(pieces.len()).sqrt();
-            for &token in pieces {
-                self.add(token, weight, &mut sum);
+            for &token in &scratch.pieces[unknown.pieces] {
+                self.add(token, dampened(unknown.count) * unknown.weight, &mut sum);
             }
         }
         scratch.unknown_at.clear();
@@ -151,8 +146,8 @@ impl StaticModel {
         let pieces = first..scratch.pieces.len();
         let at = (!pieces.is_empty()).then_some(scratch.unknown.len());
         if at.is_some() {
-            let share = as_f32(covered_bytes) / as_f32(word.len());
-            scratch.unknown.push(Unknown { count: 1, share, pieces });
+            let weight = as_f32(covered_bytes) / as_f32(word.len()) / as_f32(pieces.len()).sqrt();
+            scratch.unknown.push(Unknown { count: 1, weight, pieces });
         }
         scratch.unknown_at.insert(word.to_owned(), at);
     }
@@ -162,11 +157,11 @@ impl StaticModel {
     fn find_pieces(&self, word: &[u8], pieces: &mut Vec<u32>) -> usize {
         let mut covered_bytes = 0;
         for run in word.chunk_by(|before, here| before.is_ascii_digit() == here.is_ascii_digit()) {
-            let whole = self.tokens.find(self.token_block(), run).map(|token| (token, run.len()));
+            let whole = self.tokens.find(run).map(|token| (token, run.len()));
             let mut next = whole.filter(|_| run.len() >= MIN_RUN_BYTES);
             let mut at = 0;
             while at < run.len() {
-                next = next.or_else(|| self.tokens.find_prefix(self.token_block(), &run[at..]));
+                next = next.or_else(|| self.tokens.find_prefix(&run[at..]));
                 let Some((token, len)) = next.take() else {
                     at += 1;
                     continue;
@@ -188,10 +183,6 @@ impl StaticModel {
         for (total, byte) in sum.iter_mut().zip(row) {
             *total += scale * f32::from(byte.cast_signed());
         }
-    }
-
-    fn token_block(&self) -> &[u8] {
-        &self.bytes[HEADER_BYTES..self.rows_at - self.scales.len() * 4]
     }
 }
 
@@ -219,7 +210,7 @@ struct Header {
     count: usize,
     dimensions: usize,
     token_bytes: usize,
-    version: u32,
+    version: usize,
 }
 
 impl Header {
@@ -227,38 +218,36 @@ impl Header {
         if !bytes.starts_with(MAGIC) {
             return Err(ModelError::Magic);
         }
+        let length = |expected_bytes| ModelError::Length { expected_bytes, actual_bytes: bytes.len() as u64 };
         let fields = bytes.get(MAGIC.len()..HEADER_BYTES).unwrap_or_default().as_chunks::<4>().0;
         let &[count, dimensions, token_bytes, version] = fields else {
-            return Err(length_error(HEADER_BYTES as u64, bytes));
+            return Err(length(HEADER_BYTES as u64));
         };
-        let token_bytes = u32::from_le_bytes(token_bytes);
         let header = Self {
-            count: in_range("count", u32::from_le_bytes(count), MAX_TOKENS)?,
-            dimensions: in_range("dimensions", u32::from_le_bytes(dimensions), MAX_DIMENSIONS)?,
-            token_bytes: in_range("length of the token block", token_bytes, u32::MAX as usize)?,
-            version: u32::from_le_bytes(version),
+            count: in_range("count", count, MAX_TOKENS)?,
+            dimensions: in_range("dimensions", dimensions, MAX_DIMENSIONS)?,
+            token_bytes: in_range("length of the token block", token_bytes, usize::MAX)?,
+            version: in_range("version", version, usize::MAX)?,
         };
-        in_range("version", header.version, u32::MAX as usize)?;
-        let (count, dimensions) = (header.count as u64, header.dimensions as u64);
-        let expected = HEADER_BYTES as u64 + u64::from(token_bytes) + count * (4 + dimensions);
-        if expected != bytes.len() as u64 { Err(length_error(expected, bytes)) } else { Ok(header) }
+        let [count, dimensions, token_bytes] =
+            [header.count, header.dimensions, header.token_bytes].map(|size| size as u64);
+        let expected = HEADER_BYTES as u64 + token_bytes + count * (4 + dimensions);
+        if expected == bytes.len() as u64 { Ok(header) } else { Err(length(expected)) }
     }
 }
 
-fn in_range(what: &'static str, value: u32, most: usize) -> Result<usize, ModelError> {
+fn in_range(what: &'static str, field: [u8; 4], most: usize) -> Result<usize, ModelError> {
+    let value = u32::from_le_bytes(field);
     let size = value as usize;
     if (1..=most).contains(&size) { Ok(size) } else { Err(ModelError::Range { what, value }) }
 }
 
-fn length_error(expected_bytes: u64, bytes: &[u8]) -> ModelError {
-    ModelError::Length { expected_bytes, actual_bytes: bytes.len() as u64 }
-}
-
-/// Finds tokens by their bytes: a hash table with linear probing over the artifact's own token
-/// block, so that no token is copied. At least half of the slots stay free.
+/// Finds tokens by their bytes: a hash table with linear probing over the token block, so that no
+/// token has memory of its own. At least half of the slots stay free.
 #[derive(Debug)]
 struct Tokens {
-    /// Where each token begins in the block, and one past the end of the last, plus one.
+    block: Vec<u8>,
+    /// Where each token begins in the block; then where one more would.
     starts: Vec<u32>,
     /// Token + 1, or 0 for a free slot; a power of two of them.
     slots: Vec<u32>,
@@ -270,9 +259,8 @@ impl Tokens {
         let expected = u32::try_from(count).unwrap_or(u32::MAX);
         let text = std::str::from_utf8(block).map_err(|_| ModelError::Tokens { expected })?;
         let slots = vec![0; (count * 2).next_power_of_two()];
-        let mut tokens = Self { starts: vec![0], slots, longest_bytes: 0 };
-        let mut before = "";
-        let mut end = 0;
+        let mut tokens = Self { block: block.to_vec(), starts: vec![0], slots, longest_bytes: 0 };
+        let (mut before, mut end) = ("", 0);
         for (token, name) in (1..).zip(text.split('\n')) {
             if name <= before || token > expected {
                 return Err(ModelError::Tokens { expected });
@@ -295,22 +283,19 @@ impl Tokens {
     }
 
     /// The token with exactly these bytes.
-    fn find(&self, block: &[u8], name: &[u8]) -> Option<u32> {
-        if name.len() > self.longest_bytes {
-            return None;
-        }
-        self.probe(block, name, name.iter().fold(HASH_START, hash_byte))
+    fn find(&self, name: &[u8]) -> Option<u32> {
+        self.probe(name, name.iter().fold(HASH_START, hash_byte))
     }
 
     /// The longest token of at least [`MIN_PIECE_BYTES`] that `text` begins with, and its length.
-    fn find_prefix(&self, block: &[u8], text: &[u8]) -> Option<(u32, usize)> {
+    fn find_prefix(&self, text: &[u8]) -> Option<(u32, usize)> {
         let mut found = None;
         let mut hash = HASH_START;
         for (at, byte) in text.iter().enumerate().take(self.longest_bytes) {
             hash = hash_byte(hash, byte);
             let len = at + 1;
             if len >= MIN_PIECE_BYTES
-                && let Some(token) = self.probe(block, &text[..len], hash)
+                && let Some(token) = self.probe(&text[..len], hash)
             {
                 found = Some((token, len));
             }
@@ -323,13 +308,13 @@ impl Tokens {
         (hash ^ (hash >> 15)) as usize & (self.slots.len() - 1)
     }
 
-    fn probe(&self, block: &[u8], name: &[u8], hash: u32) -> Option<u32> {
+    fn probe(&self, name: &[u8], hash: u32) -> Option<u32> {
         let mut at = self.first_slot(hash);
         loop {
             let token = self.slots[at].checked_sub(1)?;
             let start = self.starts[token as usize] as usize;
             let end = self.starts[token as usize + 1] as usize - 1;
-            if &block[start..end] == name {
+            if &self.block[start..end] == name {
                 return Some(token);
             }
             at = (at + 1) & (self.slots.len() - 1);
@@ -362,8 +347,8 @@ struct Scratch {
 /// A word that is no token.
 struct Unknown {
     count: u32,
-    /// Share of its bytes that its pieces cover, in (0, 1].
-    share: f32,
+    /// Of each piece: the share of the word's bytes that the pieces cover / √pieces; in (0, 1].
+    weight: f32,
     /// Range of [`Scratch::pieces`], not empty.
     pieces: std::ops::Range<usize>,
 }
@@ -396,7 +381,9 @@ fn as_f32(count: usize) -> f32 {
 fn normalize(vector: &mut [f32]) {
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     if length > 0.0 && length.is_finite() {
-        vector.iter_mut().for_each(|value| *value /= length);
+        for value in vector {
+            *value /= length;
+        }
     } else {
         vector.fill(0.0);
     }
@@ -444,9 +431,9 @@ mod tests {
         assert!(cosine("jsondecoderfactoryzz", "json decoder factory") > 0.8);
         assert!(cosine("sha98765", "sha") > 0.6);
         let model = StaticModel::from_bytes(tiny()).expect("is a model");
-        assert_eq!(model.embed_query("qqjson"), [1.0, 0.0]);
-        assert_eq!(model.embed_query("sha256"), [-1.0, 0.0]);
-        assert_eq!(model.embed_query("é字json字"), [1.0, 0.0]);
+        for (word, x) in [("qqjson", 1.0), ("sha256", -1.0), ("éjsoné", 1.0), ("字json字", 1.0)] {
+            assert_eq!(model.embed_query(word), [x, 0.0], "{word}");
+        }
     }
 
     #[test]
@@ -479,12 +466,9 @@ mod tests {
         let model = StaticModel::builtin();
         let texts = ["xyzzyjson a b a", "parse json", "", "xyzzyjson a b a", "parse json"];
         let batch = model.embed_passages(&texts);
-        for (text, vector) in texts.iter().zip(&batch) {
-            assert_eq!(*vector, model.embed_query(text), "{text}");
-        }
+        assert_eq!(batch, texts.map(|text| model.embed_query(text)));
         let owned = StaticModel::from_bytes(model.bytes.to_vec()).expect("is a model");
-        assert_eq!(owned.embed_passages(&texts), batch);
-        assert_eq!(owned.model_id(), model.model_id());
+        assert_eq!((owned.embed_passages(&texts), owned.model_id()), (batch, model.model_id()));
     }
 
     #[test]
@@ -492,14 +476,13 @@ mod tests {
         for end in 0..tiny().len() {
             error(|bytes| bytes.truncate(end));
         }
-        let actual_bytes = 68;
-        assert_eq!(error(|bytes| bytes.push(0)), ModelError::Length { expected_bytes: 67, actual_bytes });
+        assert_eq!(error(|bytes| bytes.push(0)), ModelError::Length { expected_bytes: 67, actual_bytes: 68 });
         assert_eq!(error(|bytes| bytes[7] = b'2'), ModelError::Magic);
         for (field, value) in [(2, u32::MAX), (2, 1 << 24), (3, u32::MAX), (3, 4096), (4, u32::MAX), (4, 18), (5, 0)] {
             error(|bytes| bytes[field * 4..][..4].copy_from_slice(&u32::to_le_bytes(value)));
             error(|bytes| bytes[field * 4..][..4].fill(0));
         }
-        for (at, byte) in [(24, b'z'), (24, b'\n'), (24, 0xff), (28, b'x'), (26, b'\n'), (43, b'\n'), (46, 0xff)] {
+        for (at, byte) in [(24, b'z'), (24, b'\n'), (24, 0xff), (26, b'\n'), (28, b'x'), (42, b'\n'), (46, 0xff)] {
             error(|bytes| bytes[at] = byte);
         }
         assert_eq!(error(|bytes| bytes[43 + 15] = 0xc0), ModelError::Scale { token: 3 });

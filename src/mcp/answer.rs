@@ -41,11 +41,8 @@ pub struct Answer<T> {
 impl<T: Serialize> Answer<T> {
     /// As the answer to a call.
     pub fn into_result(self) -> Result<CallToolResult, Refusal> {
-        let structured = serde_json::to_value(&self.structured).map_err(|error| {
-            Refusal(format!(
-                "the answer cannot be written: {error}; please report this"
-            ))
-        })?;
+        let structured = serde_json::to_value(&self.structured)
+            .map_err(|error| Refusal(format!("the answer cannot be written: {error}; please report this")))?;
         let mut result = CallToolResult::success(vec![ContentBlock::text(self.text)]);
         result.structured_content = Some(structured);
         Ok(result)
@@ -68,11 +65,7 @@ pub fn arguments<T: DeserializeOwned>(given: JsonObject, known: &JsonObject) -> 
             }
             _ => String::new(),
         };
-        Refusal(format!(
-            "{place}{}; the arguments are: {}",
-            clip(&clean(&message), 400),
-            names(known)
-        ))
+        Refusal(format!("{place}{}; the arguments are: {}", clip(&clean(&message), 400), names(known)))
     })
 }
 
@@ -82,15 +75,8 @@ fn names(schema: &JsonObject) -> String {
     let required = |name: &String| required.is_some_and(|all| all.iter().any(|one| one == name));
     let properties = schema.get("properties").and_then(Value::as_object);
     let names = properties.into_iter().flat_map(JsonObject::keys);
-    let names: Vec<_> = names
-        .map(|name| {
-            if required(name) {
-                format!("{name} (required)")
-            } else {
-                name.clone()
-            }
-        })
-        .collect();
+    let names: Vec<_> =
+        names.map(|name| if required(name) { format!("{name} (required)") } else { name.clone() }).collect();
     names.join(", ")
 }
 
@@ -104,20 +90,14 @@ pub fn within(
     let number = given.unwrap_or(default);
     if !range.contains(&number) {
         let (from, to) = range.into_inner();
-        return Err(Refusal(format!(
-            "{name} is {number}; give a number from {from} to {to}"
-        )));
+        return Err(Refusal(format!("{name} is {number}; give a number from {from} to {to}")));
     }
     Ok(number as usize)
 }
 
 /// Does `work` on a thread where it may block. A panic becomes a refusal.
-pub async fn aside<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| crashed(&error))
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| crashed(&error))
 }
 
 /// What to say when a task of a call panicked.
@@ -135,10 +115,7 @@ fn steers(c: char) -> bool {
 
 /// `text` on one line without control and bidirectional characters.
 pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c == '\n' || c == '\t' { ' ' } else { c })
-        .filter(|c| !steers(*c))
-        .collect()
+    text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { c }).filter(|c| !steers(*c)).collect()
 }
 
 /// The first `chars` characters of `text`, with `…` where it was cut.
@@ -161,56 +138,30 @@ mod tests {
 
     #[test]
     fn arguments_are_read_leniently() {
-        let read = read(
-            r#"{"query": "a", "limit": "7", "max_tokens": 900.0, "path": null, "language": "rust, go"}"#,
-        );
+        let read = read(r#"{"query": "a", "limit": "7", "max_tokens": 900.0, "path": null, "language": "rust, go"}"#);
         let read = read.expect("all of it is right");
-        assert_eq!(
-            (read.limit, read.max_tokens, read.path),
-            (Some(7), Some(900), None)
-        );
+        assert_eq!((read.limit, read.max_tokens, read.path), (Some(7), Some(900), None));
         assert_eq!(read.language.expect("given").into_vec(), ["rust", "go"]);
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         for (given, wanted) in [
-            (
-                r#"{"query": "a", "limit": {}}"#,
-                "argument `limit`: expected a whole number",
-            ),
-            (
-                r#"{"query": "a", "limit": -1}"#,
-                "argument `limit`: expected a whole number",
-            ),
+            (r#"{"query": "a", "limit": {}}"#, "argument `limit`: expected a whole number"),
+            (r#"{"query": "a", "limit": -1}"#, "argument `limit`: expected a whole number"),
             (r#"{"query": 7}"#, "argument `query`: invalid type"),
             (r#"{"limit": 7}"#, "missing field `query`"),
-            (
-                r#"{"query": "a", "languages": "rust"}"#,
-                "unknown field `languages`",
-            ),
-            (
-                r#"{"query": "a", "language": 7}"#,
-                "argument `language`: expected a name or a list of names",
-            ),
-            (
-                r#"{"query": "a", "mode": "fuzzy"}"#,
-                "argument `mode`: unknown variant `fuzzy`",
-            ),
+            (r#"{"query": "a", "languages": "rust"}"#, "unknown field `languages`"),
+            (r#"{"query": "a", "language": 7}"#, "argument `language`: expected a name or a list of names"),
+            (r#"{"query": "a", "mode": "fuzzy"}"#, "argument `mode`: unknown variant `fuzzy`"),
         ] {
             let message = read(given).expect_err("it is wrong");
-            assert!(
-                message.contains(wanted) && message.contains("query (required), "),
-                "{given}: {message}"
-            );
+            assert!(message.contains(wanted) && message.contains("query (required), "), "{given}: {message}");
         }
     }
 
     #[test]
     fn names_cannot_steer_the_display() {
-        assert_eq!(
-            clean("a\u{202e}b\u{1b}[31m\r\nc\u{2066}\u{200b}é漢"),
-            "ab[31m cé漢"
-        );
+        assert_eq!(clean("a\u{202e}b\u{1b}[31m\r\nc\u{2066}\u{200b}é漢"), "ab[31m cé漢");
     }
 }

@@ -20,28 +20,28 @@ pub const DESCRIPTION: &str = "Find code like a given place or snippet: duplicat
 of a pattern. Give path and line of indexed code (path \"src/auth.rs\", line 42) or a snippet of code. Use it before \
 changing something that may exist several times; grep misses it when names differ.";
 
-pub static INPUT: LazyLock<Arc<JsonObject>> =
-    LazyLock::new(|| Arc::new(schema::of_input::<SimilarArguments>()));
-pub static OUTPUT: LazyLock<Arc<JsonObject>> =
-    LazyLock::new(|| Arc::new(schema::of_output::<SearchOutput>()));
+pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<SimilarArguments>()));
+pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<SearchOutput>()));
+
+/// Longest snippet, in bytes.
+const MAX_SNIPPET_BYTES: usize = 50_000;
 
 /// Answers a call.
 pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Refusal> {
     let given: SimilarArguments = arguments(given, &INPUT)?;
     let root = roots.pick(given.root.as_deref(), given.path.as_deref())?;
     let limit = within("limit", given.limit, DEFAULT_LIMIT, LIMITS)?;
-    let max_tokens = within(
-        "max_tokens",
-        given.max_tokens,
-        DEFAULT_MAX_TOKENS,
-        MAX_TOKENS,
-    )?;
+    let max_tokens = within("max_tokens", given.max_tokens, DEFAULT_MAX_TOKENS, MAX_TOKENS)?;
     let similar = match (given.path, given.line, given.snippet) {
         (Some(path), Some(line), None) if line > 0 => {
             let inside = roots.relative(root, path.trim())?;
-            let path = inside
-                .ok_or_else(|| Refusal("path is the root; give a file inside of it".to_owned()))?;
+            let path = inside.ok_or_else(|| Refusal("path is the root; give a file inside of it".to_owned()))?;
             Similar::Place { path, line }
+        }
+        (None, None, Some(snippet)) if snippet.len() > MAX_SNIPPET_BYTES => {
+            let bytes = snippet.len();
+            let message = format!("snippet has {bytes} bytes; give at most {MAX_SNIPPET_BYTES}");
+            return Err(Refusal(message));
         }
         (None, None, Some(snippet)) if !snippet.trim().is_empty() => Similar::Snippet(snippet),
         _ => {
@@ -49,8 +49,6 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
             return Err(Refusal(usage.to_owned()));
         }
     };
-    let found = search(root, move |engine| {
-        engine.find_similar(&similar, limit, &Filter::default())
-    });
+    let found = search(root, move |engine| engine.find_similar(&similar, limit, &Filter::default()));
     found.await?.into_result("similar places", max_tokens).await
 }

@@ -26,10 +26,8 @@ when an answer says stale or incomplete. Only changed files are done again, whic
 after 20 seconds while the run goes on; ask index_status then. rebuild does everything from nothing: only for a broken \
 index.";
 
-pub static INPUT: LazyLock<Arc<JsonObject>> =
-    LazyLock::new(|| Arc::new(schema::of_input::<IndexArguments>()));
-pub static OUTPUT: LazyLock<Arc<JsonObject>> =
-    LazyLock::new(|| Arc::new(schema::of_output::<IndexOutput>()));
+pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<IndexArguments>()));
+pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<IndexOutput>()));
 
 /// The longest a call takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,11 +41,7 @@ pub async fn call(
     let given: IndexArguments = arguments(given, &INPUT)?;
     let root = roots.pick(given.root.as_deref(), None)?;
     let rebuild = given.rebuild.unwrap_or(false);
-    let begin = || {
-        root.runs
-            .begin(rebuild)
-            .ok_or_else(|| Refusal("the server is closing".to_owned()))
-    };
+    let begin = || root.runs.begin(rebuild).ok_or_else(|| Refusal("the server is closing".to_owned()));
     let mut waiting = Waiting::new(context);
     let mut ticket = begin()?;
     let joined = ticket.joined;
@@ -66,9 +60,9 @@ pub async fn call(
             Err(Refusal("cancelled".to_owned()))
         }
         Waited::Ended(Outcome::Failed(message)) => Err(Refusal(clean(&message))),
-        Waited::Ended(Outcome::Cancelled) => Err(Refusal(
-            "the run was cancelled; what it had done is kept, call index_project again".to_owned(),
-        )),
+        Waited::Ended(Outcome::Cancelled) => {
+            Err(Refusal("the run was cancelled; what it had done is kept, call index_project again".to_owned()))
+        }
         Waited::Ended(Outcome::Done(report)) => answer(root, joined, Some(&report)).await,
         Waited::TooLong => answer(root, joined, None).await,
     }
@@ -93,12 +87,7 @@ struct Waiting<'c> {
 impl<'c> Waiting<'c> {
     fn new(context: &'c RequestContext<RoleServer>) -> Self {
         let token = context.meta.get_progress_token();
-        Self {
-            context,
-            token,
-            until: Instant::now() + PATIENCE,
-            told: None,
-        }
+        Self { context, token, until: Instant::now() + PATIENCE, told: None }
     }
 
     async fn wait(&mut self, root: &Root, ticket: &Ticket) -> Waited {
@@ -108,8 +97,7 @@ impl<'c> Waiting<'c> {
             if state.running.is_none() || state.number > ticket.number {
                 let last = state.last.unwrap_or(Outcome::Cancelled);
                 if let Outcome::Done(report) = &last {
-                    self.tell(report.files_found, Some(report.files_found), done(report))
-                        .await;
+                    self.tell(report.files_found, Some(report.files_found), done(report)).await;
                 }
                 return Waited::Ended(last);
             }
@@ -126,16 +114,11 @@ impl<'c> Waiting<'c> {
     }
 
     async fn tell(&mut self, done: u64, total: Option<u64>, message: String) {
-        let Some(token) = self
-            .token
-            .as_ref()
-            .filter(|_| self.told.is_none_or(|told| done > told))
-        else {
+        let Some(token) = self.token.as_ref().filter(|_| self.told.is_none_or(|told| done > told)) else {
             return;
         };
         self.told = Some(done);
-        let mut told =
-            ProgressNotificationParam::new(token.clone(), done as f64).with_message(message);
+        let mut told = ProgressNotificationParam::new(token.clone(), done as f64).with_message(message);
         told.total = total.map(|total| total as f64);
         if let Err(error) = self.context.peer.notify_progress(told).await {
             tracing::debug!("progress was not told: {error}");
@@ -148,11 +131,7 @@ fn pace(progress: &Progress) -> String {
     if progress.phase == Phase::Finishing {
         return format!("{} chunks, finishing", progress.chunks);
     }
-    format!(
-        "{} chunks, {:.0} chunks/s",
-        progress.chunks,
-        per_second(progress.chunks, progress.elapsed)
-    )
+    format!("{} chunks, {:.0} chunks/s", progress.chunks, per_second(progress.chunks, progress.elapsed))
 }
 
 fn per_second(count: u64, elapsed: Duration) -> f64 {
@@ -171,11 +150,7 @@ pub fn done(report: &IndexReport) -> String {
     )
 }
 
-async fn answer(
-    root: &Root,
-    joined: bool,
-    report: Option<&IndexReport>,
-) -> Result<CallToolResult, Refusal> {
+async fn answer(root: &Root, joined: bool, report: Option<&IndexReport>) -> Result<CallToolResult, Refusal> {
     let engine = Arc::clone(&root.engine);
     // An index of another version cannot be read before the run has replaced it.
     let status = aside(move || engine.status()).await?.unwrap_or_default();
@@ -184,9 +159,7 @@ async fn answer(
     let text = match report {
         Some(report) => {
             let redone = report.redone_because.as_ref();
-            let redone = redone.map_or_else(String::new, |why| {
-                format!("; everything was done again: {}", clean(why))
-            });
+            let redone = redone.map_or_else(String::new, |why| format!("; everything was done again: {}", clean(why)));
             format!("done: {}{redone}\nsearchable: {searchable}", done(report))
         }
         None => format!(
@@ -221,12 +194,7 @@ pub fn running(state: &State) -> Option<RunningOutput> {
 /// As it goes over the wire.
 pub fn reported(report: &IndexReport) -> ReportOutput {
     // Busy time by thread: the stage that the others wait for is the one that never rests.
-    let loads = report.stages.iter().map(|stage| {
-        (
-            stage.busy.as_secs_f64() / stage.threads.max(1) as f64,
-            stage.stage,
-        )
-    });
+    let loads = report.stages.iter().map(|stage| (stage.busy.as_secs_f64() / stage.threads.max(1) as f64, stage.stage));
     let busiest = loads.max_by(|a, b| a.0.total_cmp(&b.0));
     ReportOutput {
         files_found: report.files_found,

@@ -3,7 +3,6 @@
 //! Must never import: anything of this crate but `engine`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use rmcp::model::{CallToolResult, JsonObject};
@@ -22,10 +21,8 @@ pub const DESCRIPTION: &str = "Tell how much of the project is indexed, whether 
 is, what was left out and why, problems, model and size. Ask it when search_code finds nothing where there should be \
 something, or says that the index is incomplete.";
 
-pub static INPUT: LazyLock<Arc<JsonObject>> =
-    LazyLock::new(|| Arc::new(schema::of_input::<StatusArguments>()));
-pub static OUTPUT: LazyLock<Arc<JsonObject>> =
-    LazyLock::new(|| Arc::new(schema::of_output::<StatusOutput>()));
+pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<StatusArguments>()));
+pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<StatusOutput>()));
 
 /// Most problems listed; the others are counted.
 const MAX_PROBLEMS: usize = 10;
@@ -55,21 +52,14 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
 
 /// The status, or why there is none: an index that cannot be read is a state too.
 fn status(engine: &Engine) -> Status {
-    engine.status().unwrap_or_else(|error| Status {
-        redo_because: Some(error.to_string()),
-        ..Status::default()
-    })
+    engine.status().unwrap_or_else(|error| Status { redo_because: Some(error.to_string()), ..Status::default() })
 }
 
 fn output(root: &Root, status: Status, state: &State) -> RootOutput {
-    let problems = status
-        .problems
-        .iter()
-        .take(MAX_PROBLEMS)
-        .map(|(path, problem)| ProblemOutput {
-            path: clip(&clean(path.as_str()), MAX_TEXT_CHARS),
-            problem: clip(&clean(problem), MAX_TEXT_CHARS),
-        });
+    let problems = status.problems.iter().take(MAX_PROBLEMS).map(|(path, problem)| ProblemOutput {
+        path: clip(&clean(path.as_str()), MAX_TEXT_CHARS),
+        problem: clip(&clean(problem), MAX_TEXT_CHARS),
+    });
     let (last_run, last_failure) = match &state.last {
         Some(Outcome::Done(report)) => (Some(index_project::reported(report)), None),
         Some(Outcome::Failed(message)) => (None, Some(clean(message))),
@@ -96,81 +86,52 @@ fn output(root: &Root, status: Status, state: &State) -> RootOutput {
 }
 
 fn in_words(output: &RootOutput, state: &State) -> String {
-    let mut text = format!("{}\n", output.root);
-    let mut line = |what: &str, value: &str| {
-        if !value.is_empty() {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "  {what}: {value}");
-        }
-    };
     let coverage = &output.coverage;
-    let of = if coverage.files_found > 0 {
-        format!(" of {}", coverage.files_found)
-    } else {
-        String::new()
+    let complete = if coverage.complete { "complete" } else { "incomplete" };
+    let indexed = match coverage.files_found {
+        0 => coverage.files_indexed.to_string(),
+        found => format!("{} of {found}", coverage.files_indexed),
     };
-    let complete = if coverage.complete {
-        "complete"
-    } else {
-        "incomplete"
-    };
-    line(
-        "index",
-        &format!(
-            "{complete}, {}{of} files, {} chunks",
-            coverage.files_indexed, coverage.chunks
-        ),
-    );
-    if output.running.is_some() {
-        line("running", &search_code::progress(state));
-    }
-    if let Some(Outcome::Done(report)) = &state.last {
-        line("last run", &index_project::done(report));
-    }
-    line(
-        "last run",
-        &output
-            .last_failure
-            .as_ref()
-            .map_or_else(String::new, |why| format!("failed: {why}")),
-    );
-    line("languages", &counts(&output.languages));
-    line("left out", &counts(&output.skipped));
-    let more = output
-        .problem_files
-        .saturating_sub(output.problems.len() as u64);
-    for problem in &output.problems {
-        line("problem", &format!("{}: {}", problem.path, problem.problem));
-    }
-    line(
-        "problems",
-        &if more > 0 {
-            format!("{more} more files")
-        } else {
-            String::new()
-        },
-    );
-    line(
-        "next run does everything again",
-        output.redo_because.as_deref().unwrap_or_default(),
-    );
-    if output.indexed {
-        line(
-            "model",
-            &format!("{}, {} dimensions", output.model, output.dimensions),
-        );
-        line("size", &format!("{:.1} MB", output.size_bytes as f64 / 1e6));
+    let chunks = coverage.chunks;
+    let running = output.running.as_ref().map(|_| search_code::progress(state));
+    let problem = |problem: &ProblemOutput| format!("{}: {}", problem.path, problem.problem);
+    let problems: Vec<_> = output.problems.iter().map(problem).collect();
+    let megabytes = output.size_bytes as f64 / 1e6;
+    let model = format!("{}, {} dimensions", output.model, output.dimensions);
+    let lines = [
+        ("index", Some(format!("{complete}, {indexed} files, {chunks} chunks"))),
+        ("running", running),
+        ("last run", state.last.as_ref().map(ended)),
+        ("languages", Some(counts(&output.languages))),
+        ("left out", Some(counts(&output.skipped))),
+        ("files with problems", Some(output.problem_files.to_string()).filter(|_| !problems.is_empty())),
+        ("first of them", Some(problems.join("; "))),
+        ("next run does everything again", output.redo_because.clone()),
+        ("model", output.indexed.then_some(model)),
+        ("size", output.indexed.then(|| format!("{megabytes:.1} MB"))),
+    ];
+    let mut text = format!("{}\n", output.root);
+    for (what, value) in lines {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            text.push_str(&format!("  {what}: {value}\n"));
+        }
     }
     text
+}
+
+/// How the last run ended.
+fn ended(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done(report) => index_project::done(report),
+        Outcome::Failed(message) => format!("failed: {}", clean(message)),
+        Outcome::Cancelled => "cancelled".to_owned(),
+    }
 }
 
 /// `rust 12, python 3`, the most first.
 fn counts(counts: &BTreeMap<String, u64>) -> String {
     let mut sorted: Vec<_> = counts.iter().collect();
     sorted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let parts: Vec<_> = sorted
-        .iter()
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect();
+    let parts: Vec<_> = sorted.iter().map(|(name, count)| format!("{name} {count}")).collect();
     parts.join(", ")
 }

@@ -51,8 +51,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     /// Answers what could not be read; `id` is null where none could be told.
     async fn refuse(&self, id: &Value, code: ErrorCode, message: &str) -> io::Result<()> {
-        let error =
-            json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code.0, "message": message } });
+        let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code.0, "message": message } });
         self.write(error.to_string().into_bytes()).await
     }
 }
@@ -68,21 +67,14 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Lines<W> {
                 tracing::warn!("cannot go on reading requests: {error}");
             }
         });
-        Self {
-            writer,
-            messages,
-            reader,
-        }
+        Self { writer, messages, reader }
     }
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> {
     type Error = io::Error;
 
-    fn send(
-        &mut self,
-        message: TxJsonRpcMessage<RoleServer>,
-    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+    fn send(&mut self, message: TxJsonRpcMessage<RoleServer>) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let writer = self.writer.clone();
         async move { writer.write(serde_json::to_vec(&message)?).await }
     }
@@ -98,11 +90,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
 }
 
 /// Reads to the end of the input, or until nobody listens.
-async fn read<R, W>(
-    mut reader: BufReader<R>,
-    writer: &Writer<W>,
-    sender: &mpsc::Sender<Message>,
-) -> io::Result<()>
+async fn read<R, W>(mut reader: BufReader<R>, writer: &Writer<W>, sender: &mpsc::Sender<Message>) -> io::Result<()>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -113,18 +101,14 @@ where
         let read = next_line(&mut reader, &mut line).await?;
         if let Read::TooLong = read {
             let message = format!("the message has more than {MAX_LINE_BYTES} bytes");
-            writer
-                .refuse(&Value::Null, ErrorCode::INVALID_REQUEST, &message)
-                .await?;
+            writer.refuse(&Value::Null, ErrorCode::INVALID_REQUEST, &message).await?;
             continue;
         }
         match message(&line) {
             Ok(Some(message)) => {
                 // Before the greeting, anything but a request would end the connection.
                 opened = opened || opens(&message);
-                if (opened || matches!(message, Message::Request(_)))
-                    && sender.send(message).await.is_err()
-                {
+                if (opened || matches!(message, Message::Request(_))) && sender.send(message).await.is_err() {
                     return Ok(());
                 }
             }
@@ -146,10 +130,7 @@ enum Read {
 }
 
 /// Reads up to the next line end, never holding more than [`MAX_LINE_BYTES`].
-async fn next_line<R: AsyncRead + Unpin>(
-    reader: &mut BufReader<R>,
-    line: &mut Vec<u8>,
-) -> io::Result<Read> {
+async fn next_line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<Read> {
     line.clear();
     // A long line's memory is not kept for the short ones after it.
     line.shrink_to(1 << 16);
@@ -178,32 +159,19 @@ async fn next_line<R: AsyncRead + Unpin>(
 /// The message of a line; `None` for a blank line and for a notification nobody knows; otherwise
 /// the error to answer with, and the id to answer to.
 fn message(line: &[u8]) -> Result<Option<Message>, (Value, ErrorCode, String)> {
-    let line = line
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(line)
-        .trim_ascii();
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
     if line.is_empty() {
         return Ok(None);
     }
-    let value: Value = serde_json::from_slice(line).map_err(|error| {
-        (
-            Value::Null,
-            ErrorCode::PARSE_ERROR,
-            format!("the message is not JSON: {error}"),
-        )
-    })?;
-    let id = value
-        .get("id")
-        .filter(|id| id.is_string() || id.is_number())
-        .cloned();
-    let is_notification =
-        value.get("id").is_none() && value.get("method").is_some_and(Value::is_string);
+    let value: Value = serde_json::from_slice(line)
+        .map_err(|error| (Value::Null, ErrorCode::PARSE_ERROR, format!("the message is not JSON: {error}")))?;
+    let id = value.get("id").filter(|id| id.is_string() || id.is_number()).cloned();
+    let is_notification = value.get("id").is_none() && value.get("method").is_some_and(Value::is_string);
     match serde_json::from_value(value) {
         Ok(message) => Ok(Some(message)),
         Err(_) if is_notification => Ok(None),
         Err(_) => {
-            let message =
-                "the message is not a JSON-RPC 2.0 request, notification or response".to_owned();
+            let message = "the message is not a JSON-RPC 2.0 request, notification or response".to_owned();
             Err((id.unwrap_or_default(), ErrorCode::INVALID_REQUEST, message))
         }
     }

@@ -33,14 +33,10 @@ pub enum McpError {
     #[error("no folder to serve; give at least one")]
     NoRoots,
     /// The threads of the server could not be started.
-    #[error(
-        "cannot start the server's threads: {0}; free some memory or raise the limit on threads"
-    )]
+    #[error("cannot start the server's threads: {0}; free some memory or raise the limit on threads")]
     Runtime(std::io::Error),
     /// The client did not begin the way the protocol wants.
-    #[error(
-        "the MCP client could not be greeted: {0}; check the client's log and its protocol version"
-    )]
+    #[error("the MCP client could not be greeted: {0}; check the client's log and its protocol version")]
     Greeting(String),
     /// A bug: the loop that reads requests ended by itself.
     #[error("the MCP server stopped: {0}; please report this")]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::answer::{Answer, clean, clip};
 use super::tokens;
 use super::wire::{CoverageOutput, HitOutput, SearchOutput};
-use crate::engine::{Coverage, Hit, SearchAnswer};
+use crate::engine::{Coverage, Hit, Place, SearchAnswer};
 
 /// Kept free for the list of what is left out, and for the frame of the structured form.
 const FRAME_TOKENS: usize = 120;
@@ -19,6 +19,10 @@ const LEAST_BLOCK_TOKENS: usize = 120;
 
 /// Longest name shown, in characters.
 const MAX_NAME_CHARS: usize = 200;
+
+/// Most other places of a file named below its hit, and the longest name of one, in characters.
+const MAX_ALSO: usize = 4;
+const MAX_ALSO_CHARS: usize = 60;
 
 /// What an answer tells besides its hits.
 #[derive(Clone, Debug, Default)]
@@ -39,23 +43,20 @@ impl Block {
     /// The larger of its two forms, in tokens, or `limit + 1`.
     fn cost(&self, limit: usize) -> usize {
         // Between two blocks stand an empty line, or a comma.
-        2 + tokens::count_capped(&self.text, limit)
-            .max(tokens::count_capped(&json(&self.hit), limit))
+        2 + tokens::count_capped(&self.text, limit).max(tokens::count_capped(&json(&self.hit), limit))
     }
 }
 
 /// Renders hits within `max_tokens`.
 pub fn search(found: &SearchAnswer, around: &Around, max_tokens: usize) -> Answer<SearchOutput> {
     let head = head(found, around);
-    let mut room =
-        max_tokens.saturating_sub(FRAME_TOKENS + tokens::count_capped(&head, max_tokens));
-    let whole = |(rank, hit)| block(rank, hit, usize::MAX).cost(room);
+    let mut room = max_tokens.saturating_sub(FRAME_TOKENS + tokens::count_capped(&head, max_tokens));
+    let whole = |(rank, hit)| block(rank, hit, usize::MAX, true).cost(room);
     let costs: Vec<_> = found.hits.iter().enumerate().map(whole).collect();
     loop {
         let answer = attempt(found, around, &head, &costs, room);
         // Tokens of the whole are not always the sum of its parts'; rarely, the parts must shrink.
-        let fits = tokens::fits(&answer.text, max_tokens)
-            && tokens::fits(&json(&answer.structured), max_tokens);
+        let fits = tokens::fits(&answer.text, max_tokens) && tokens::fits(&json(&answer.structured), max_tokens);
         if fits || room == 0 {
             return answer;
         }
@@ -63,65 +64,38 @@ pub fn search(found: &SearchAnswer, around: &Around, max_tokens: usize) -> Answe
     }
 }
 
-fn attempt(
-    found: &SearchAnswer,
-    around: &Around,
-    head: &str,
-    costs: &[usize],
-    room: usize,
-) -> Answer<SearchOutput> {
+fn attempt(found: &SearchAnswer, around: &Around, head: &str, costs: &[usize], room: usize) -> Answer<SearchOutput> {
     let (shown, cap) = share(costs, room);
     let mut text = head.to_owned();
-    let mut output = SearchOutput {
-        coverage: coverage(&found.coverage),
-        note: around.note.clone(),
-        ..SearchOutput::default()
-    };
+    let mut structured =
+        SearchOutput { coverage: coverage(&found.coverage), note: around.note.clone(), ..SearchOutput::default() };
     let mut left_out = Vec::new();
     let mut free = room;
     for (rank, hit) in found.hits.iter().enumerate() {
-        match if rank < shown {
-            block_within(rank, hit, cap)
-        } else {
-            None
-        } {
-            Some((block, cost)) => {
-                free = free.saturating_sub(cost);
-                text.push_str("\n\n");
-                text.push_str(&block.text);
-                output.hits.push(block.hit);
-            }
-            None => left_out.push(hit),
-        }
+        let fitting = if rank < shown { block_within(rank, hit, cap) } else { None };
+        let Some((block, cost)) = fitting else {
+            left_out.push(hit);
+            continue;
+        };
+        free = free.saturating_sub(cost);
+        text.push_str("\n\n");
+        text.push_str(&block.text);
+        structured.hits.push(block.hit);
     }
     if !left_out.is_empty() {
-        output.left_out = named(
-            &left_out,
-            if room == 0 {
-                0
-            } else {
-                free + FRAME_TOKENS / 3
-            },
-        );
-        output.left_out_hits = Some(left_out.len());
-        text.push_str(&format!(
-            "\n\nleft out for max_tokens: {}",
-            more(left_out.len(), &output.left_out)
-        ));
+        // Nothing is named any more once not even the frame has room.
+        let free = if room == 0 { 0 } else { free + FRAME_TOKENS / 3 };
+        structured.left_out = named(&left_out, free);
+        structured.left_out_hits = Some(left_out.len());
+        let more = more(left_out.len(), &structured.left_out);
+        text.push_str(&format!("\n\nleft out for max_tokens: {more}"));
     }
-    Answer {
-        text,
-        structured: output,
-    }
+    Answer { text, structured }
 }
 
 /// `3 more hits: a.rs:1-20, …`
 fn more(count: usize, names: &[String]) -> String {
-    let hits = if count == 1 {
-        "1 more hit".to_owned()
-    } else {
-        format!("{count} more hits")
-    };
+    let hits = if count == 1 { "1 more hit".to_owned() } else { format!("{count} more hits") };
     let rest = match count - names.len() {
         0 => String::new(),
         rest if rest == count => "; ask with a larger max_tokens or a narrower path".to_owned(),
@@ -177,19 +151,16 @@ fn block_within(rank: usize, hit: &Hit, cap: usize) -> Option<(Block, usize)> {
         let cost = block.cost(cap);
         (cost <= cap).then_some((block, cost))
     };
-    if let Some(whole) = fitting(block(rank, hit, usize::MAX)) {
+    if let Some(whole) = fitting(block(rank, hit, usize::MAX, true)) {
         return Some(whole);
     }
     // By lines first, then by bytes of the first line: neither is ever more than there is room for.
     let ends: Vec<usize> = hit.text.match_indices('\n').map(|(at, _)| at).collect();
-    let lines = largest(ends.len(), |lines| {
-        fitting(block(rank, hit, ends[lines - 1]))
-    });
-    lines.or_else(|| {
+    let by_lines = |also| largest(ends.len(), |lines| fitting(block(rank, hit, ends[lines - 1], also)));
+    by_lines(true).or_else(|| by_lines(false)).or_else(|| {
         let first = ends.first().copied().unwrap_or(hit.text.len());
-        largest(first.min(cap * 128), |bytes| {
-            fitting(block(rank, hit, hit.text.floor_char_boundary(bytes)))
-        })
+        let cut = |bytes| block(rank, hit, hit.text.floor_char_boundary(bytes), false);
+        largest(first.min(cap * 128), |bytes| fitting(cut(bytes)))
     })
 }
 
@@ -206,44 +177,50 @@ pub fn largest<T>(most: usize, fit: impl Fn(usize) -> Option<T>) -> Option<T> {
     best
 }
 
-/// The hit with the first `bytes` of its text.
-fn block(rank: usize, hit: &Hit, bytes: usize) -> Block {
-    let code = &hit.text[..bytes.min(hit.text.len())];
-    let rest = &hit.text[code.len()..];
-    let whole_lines = rest.is_empty() || rest.starts_with('\n');
-    let shown_lines = code.matches('\n').count() + usize::from(whole_lines);
-    let next_line = hit
-        .span
-        .start_line
-        .saturating_add(u32::try_from(shown_lines).unwrap_or(u32::MAX));
-    let more_lines = match rest.trim().is_empty() {
-        true => 0,
-        false => (hit.span.end_line + 1).saturating_sub(next_line).max(1),
-    };
+/// The beginning of a hit's text, and what comes after it.
+struct Cut<'h> {
+    code: &'h str,
+    /// Lines not shown, or not in full.
+    more_lines: u32,
+    /// The first of them.
+    next_line: u32,
+    /// Whether the text was cut inside of a line.
+    inside: bool,
+}
+
+impl<'h> Cut<'h> {
+    fn new(hit: &'h Hit, bytes: usize) -> Self {
+        let (code, rest) = hit.text.split_at(bytes.min(hit.text.len()));
+        let inside = !rest.is_empty() && !rest.starts_with('\n');
+        let shown = code.matches('\n').count() + usize::from(!inside);
+        let shown = u32::try_from(shown).unwrap_or(u32::MAX);
+        let next_line = hit.span.start_line.saturating_add(shown).min(hit.span.end_line);
+        let more_lines = hit.span.end_line - next_line + 1;
+        let nothing_left = rest.trim().is_empty();
+        Self { code, more_lines: if nothing_left { 0 } else { more_lines }, next_line, inside }
+    }
+}
+
+/// The hit with the first `bytes` of its text, and with other places of its file if `also`.
+fn block(rank: usize, hit: &Hit, bytes: usize, also: bool) -> Block {
+    let cut = Cut::new(hit, bytes);
     let name = clip(&clean(&qualified(hit)), MAX_NAME_CHARS);
-    let fence = fence(code);
-    let stale = if hit.stale {
-        "  (stale: file changed since indexed)"
-    } else {
-        ""
-    };
+    let fence = fence(cut.code);
     let mut text = format!("{}. {}  [{}] {name}", rank + 1, place(hit), hit.kind);
     text.truncate(text.trim_end().len());
-    text.push_str(&format!(
-        "{stale}\n{fence}{}\n{code}\n{fence}",
-        hit.language
-    ));
-    if more_lines > 0 {
-        let (first, last) = (next_line.min(hit.span.end_line), hit.span.end_line);
-        let what = if whole_lines {
-            "more lines"
-        } else {
-            "lines not shown in full"
-        };
-        text.push_str(&format!(
-            "\n… {more_lines} {what} (read {}:{first}-{last})",
-            clean(hit.path.as_str())
-        ));
+    if hit.stale {
+        text.push_str("  (stale: file changed since indexed)");
+    }
+    text.push_str(&format!("\n{fence}{}\n{}\n{fence}", hit.language, cut.code));
+    if cut.more_lines > 0 {
+        let what = if cut.inside { "lines not shown in full" } else { "more lines" };
+        let lines = format!("{}-{}", cut.next_line, hit.span.end_line);
+        let path = clean(hit.path.as_str());
+        text.push_str(&format!("\n… {} {what} (read {path}:{lines})", cut.more_lines));
+    }
+    let also: Vec<_> = hit.also.iter().filter(|_| also).take(MAX_ALSO).map(other).collect();
+    if !also.is_empty() {
+        text.push_str(&format!("\nalso: {}", also.join(", ")));
     }
     let hit = HitOutput {
         path: clean(hit.path.as_str()),
@@ -254,20 +231,23 @@ fn block(rank: usize, hit: &Hit, bytes: usize) -> Block {
         symbol: name,
         score: rounded(hit.score),
         stale: hit.stale,
-        more_lines: (more_lines > 0).then_some(more_lines),
-        code: code.to_owned(),
+        more_lines: (cut.more_lines > 0).then_some(cut.more_lines),
+        code: cut.code.to_owned(),
+        also,
     };
     Block { text, hit }
 }
 
+/// `reset 70-80`: a place in the same file.
+fn other(place: &Place) -> String {
+    let name = clip(&clean(&place.name), MAX_ALSO_CHARS);
+    let (from, to) = (place.span.start_line, place.span.end_line);
+    if name.is_empty() { format!("{from}-{to}") } else { format!("{name} {from}-{to}") }
+}
+
 /// Enough backticks to stand around `code`: one more than any of its lines begins with.
 fn fence(code: &str) -> String {
-    let run = |line: &str| {
-        line.trim_start()
-            .bytes()
-            .take_while(|byte| *byte == b'`')
-            .count()
-    };
+    let run = |line: &str| line.trim_start().bytes().take_while(|byte| *byte == b'`').count();
     let longest = code.lines().map(run).max().unwrap_or(0);
     "`".repeat(3.max(longest + 1))
 }
@@ -275,20 +255,11 @@ fn fence(code: &str) -> String {
 /// `container.symbol`, or whichever there is.
 fn qualified(hit: &Hit) -> String {
     let names = [hit.container.as_str(), hit.symbol.as_str()];
-    names
-        .into_iter()
-        .filter(|name| !name.is_empty())
-        .collect::<Vec<_>>()
-        .join(".")
+    names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(".")
 }
 
 fn place(hit: &Hit) -> String {
-    format!(
-        "{}:{}-{}",
-        clean(hit.path.as_str()),
-        hit.span.start_line,
-        hit.span.end_line
-    )
+    format!("{}:{}-{}", clean(hit.path.as_str()), hit.span.start_line, hit.span.end_line)
 }
 
 /// Three digits after the point; a score that is no number is 0.
@@ -300,23 +271,14 @@ fn rounded(score: f32) -> f64 {
 /// How many hits there are, and what they are drawn from where that is not the whole folder.
 fn head(found: &SearchAnswer, around: &Around) -> String {
     let count = found.hits.len();
-    let what = if count == 1 {
-        around.what.trim_end_matches('s')
-    } else {
-        around.what
-    };
+    let what = if count == 1 { around.what.trim_end_matches('s') } else { around.what };
     let mut head = format!("{count} {what}");
     if !found.coverage.complete {
-        head.push_str(&format!(
-            "; the index is incomplete: {}",
-            files(&found.coverage)
-        ));
+        head.push_str(&format!("; the index is incomplete: {}", files(&found.coverage)));
     }
     let stale = found.hits.iter().filter(|hit| hit.stale).count();
     if stale > 0 {
-        head.push_str(&format!(
-            "; {stale} from files changed since they were indexed: call index_project"
-        ));
+        head.push_str(&format!("; {stale} from files changed since they were indexed: call index_project"));
     }
     if let Some(note) = &around.note {
         head.push_str("; ");
@@ -331,10 +293,7 @@ pub fn files(coverage: &Coverage) -> String {
         0 => String::new(),
         found => format!(" of {found}"),
     };
-    format!(
-        "{}{of} files, {} chunks",
-        coverage.files_indexed, coverage.chunks
-    )
+    format!("{}{of} files, {} chunks", coverage.files_indexed, coverage.chunks)
 }
 
 /// As it goes over the wire.

@@ -37,29 +37,16 @@ impl Roots {
     pub fn pick(&self, root: Option<&str>, path: Option<&str>) -> Result<&Root, Refusal> {
         if let Some(name) = root {
             let named = self.0.iter().find(|root| root.path() == Path::new(name));
-            return named.ok_or_else(|| {
-                Refusal(format!(
-                    "root {} is not served; {}",
-                    clean(name),
-                    self.choices()
-                ))
-            });
+            return named.ok_or_else(|| Refusal(format!("root {} is not served; {}", clean(name), self.choices())));
         }
         if let [only] = self.0.as_slice() {
             return Ok(only);
         }
         let Some(path) = path.map(Path::new).filter(|path| path.is_absolute()) else {
-            return Err(Refusal(format!(
-                "several roots are served: say which one in root; {}",
-                self.choices()
-            )));
+            return Err(Refusal(format!("several roots are served: say which one in root; {}", self.choices())));
         };
         let holds = |root: &&Root| path.starts_with(root.path());
-        let innermost = self
-            .0
-            .iter()
-            .filter(holds)
-            .max_by_key(|root| root.path().components().count());
+        let innermost = self.0.iter().filter(holds).max_by_key(|root| root.path().components().count());
         innermost.ok_or_else(|| self.outside(&path.to_string_lossy()))
     }
 
@@ -67,10 +54,7 @@ impl Roots {
     pub fn relative(&self, root: &Root, path: &str) -> Result<Option<String>, Refusal> {
         let refused = || self.outside(path);
         let mut parts = Vec::new();
-        for component in below(root.path(), Path::new(path))
-            .ok_or_else(refused)?
-            .components()
-        {
+        for component in below(root.path(), Path::new(path)).ok_or_else(refused)?.components() {
             match component {
                 Component::CurDir => {}
                 Component::Normal(name) => parts.push(name.to_string_lossy().into_owned()),
@@ -93,7 +77,7 @@ impl Roots {
         ))
     }
 
-    /// `roots: /a, /b`.
+    /// `served: /a, /b`.
     fn choices(&self) -> String {
         let names: Vec<_> = self.0.iter().map(Root::name).collect();
         format!("served: {}", names.join(", "))
@@ -115,20 +99,16 @@ fn below(root: &Path, path: &Path) -> Option<PathBuf> {
 
 /// Whether the part of the path that exists ends up outside of `root`.
 fn leads_out(root: &Path, parts: &[String]) -> bool {
-    let full = parts
-        .iter()
-        .fold(root.to_owned(), |path, part| path.join(part));
+    let full = parts.iter().fold(root.to_owned(), |path, part| path.join(part));
     let existing = full.ancestors().find_map(|path| path.canonicalize().ok());
-    let dangling = full
-        .symlink_metadata()
-        .is_ok_and(|found| found.is_symlink())
-        && !full.exists();
+    let dangling = full.symlink_metadata().is_ok_and(|found| found.is_symlink()) && !full.exists();
     dangling || existing.is_none_or(|path| !path.starts_with(root))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Options, Settings};
 
     #[test]
     fn absolute_paths_lose_their_root_by_components() {
@@ -137,6 +117,50 @@ mod tests {
         assert_eq!(below("/srv/app"), Some("".into()));
         assert_eq!(below("src/a.rs"), Some("src/a.rs".into()));
         assert_eq!(below("/srv/app-evil/a.rs"), None);
+    }
+
+    /// Serves these folders of `base`.
+    fn served(base: &Path, names: &[&str]) -> Roots {
+        let root = |name: &&str| {
+            let path = base.join(name);
+            std::fs::create_dir_all(&path).expect("a folder");
+            let index_dir = Some(base.join("index").join(name));
+            let options = Options { path: Some(path), index_dir, ..Options::default() };
+            let settings = Settings::resolve(&options).expect("the folder is there");
+            let engine = Arc::new(Engine::open(settings).expect("it opens"));
+            Root { runs: Arc::new(Runs::new(Arc::clone(&engine))), engine }
+        };
+        Roots(names.iter().map(root).collect())
+    }
+
+    #[test]
+    fn a_call_names_its_root_or_leaves_no_doubt() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let base = dir.path().canonicalize().expect("it is there");
+        let text = |path: &str| base.join(path).to_string_lossy().into_owned();
+        let roots = served(&base, &["a", "b"]);
+        let pick = |root: Option<&str>, path: Option<&str>| {
+            let picked = roots.pick(root, path).map_err(|refusal| refusal.0)?;
+            Ok::<_, String>(picked.path().to_owned())
+        };
+        assert_eq!(pick(Some(&text("b")), None), Ok(base.join("b")));
+        assert_eq!(pick(None, Some(&text("b/src/x.rs"))), Ok(base.join("b")));
+        for (root, path) in [
+            (None, None),
+            (None, Some("src/x.rs".to_owned())),
+            (None, Some(text("b-evil/x.rs"))),
+            (Some(text("c")), None),
+            (Some(text("a/src")), None),
+        ] {
+            let refused = pick(root.as_deref(), path.as_deref()).expect_err("it is not clear");
+            assert!(refused.contains(&text("a")) && refused.contains(&text("b")), "{refused}");
+        }
+        let only = served(&base, &["a"]);
+        assert!(only.pick(None, Some("src/x.rs")).is_ok());
+        let relative = |path: &str| only.relative(&only.0[0], path).map_err(|refusal| refusal.0);
+        assert_eq!(relative(&text("a/./src//x.rs")), Ok(Some("src/x.rs".to_owned())));
+        assert_eq!(relative("./"), Ok(None));
+        assert!(relative("src/../x.rs").is_err() && relative(&text("b/x.rs")).is_err());
     }
 
     #[cfg(unix)]
@@ -149,12 +173,7 @@ mod tests {
         std::os::unix::fs::symlink(&base, root.join("out")).expect("a link");
         std::os::unix::fs::symlink(root.join("src"), root.join("in")).expect("a link");
         std::os::unix::fs::symlink(base.join("nowhere"), root.join("broken")).expect("a link");
-        let out = |path: &str| {
-            leads_out(
-                &root,
-                &path.split('/').map(str::to_owned).collect::<Vec<_>>(),
-            )
-        };
+        let out = |path: &str| leads_out(&root, &path.split('/').map(str::to_owned).collect::<Vec<_>>());
         assert!(out("out") && out("out/x/y.rs") && out("broken"));
         assert!(!out("src") && !out("in") && !out("src/**/*.rs") && !out("nothing/here.rs"));
     }

@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::engine::{
-    CancelToken, Engine, EngineError, IndexError, IndexReport, IndexRequest, Progress,
-};
+use crate::engine::{CancelToken, Engine, EngineError, IndexError, IndexReport, IndexRequest, Progress};
 
 /// The run of one root.
 pub struct Runs {
@@ -62,10 +60,7 @@ pub struct Ticket {
 impl Runs {
     /// No run yet.
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self {
-            engine,
-            state: watch::Sender::new(State::default()),
-        }
+        Self { engine, state: watch::Sender::new(State::default()) }
     }
 
     /// Begins a run, or joins the one under way (whatever that was asked to do). `None` once the
@@ -84,11 +79,7 @@ impl Runs {
                 progress: None,
                 cancel: CancelToken::default(),
             });
-            ticket = Some(Ticket {
-                number,
-                joined,
-                cancel: running.cancel.clone(),
-            });
+            ticket = Some(Ticket { number, joined, cancel: running.cancel.clone() });
             !joined
         });
         let ticket = ticket?;
@@ -112,9 +103,7 @@ impl Runs {
     /// Waits until run `number` has ended; how it ended.
     pub async fn ended(&self, number: u64) -> Outcome {
         let mut watch = self.watch();
-        let over = watch
-            .wait_for(|state| state.running.is_none() || state.number > number)
-            .await;
+        let over = watch.wait_for(|state| state.running.is_none() || state.number > number).await;
         let last = over.ok().and_then(|state| state.last.clone());
         last.unwrap_or(Outcome::Cancelled)
     }
@@ -138,10 +127,7 @@ impl Runs {
             }
         });
         let number = self.state.borrow().number;
-        if tokio::time::timeout(patience, self.ended(number))
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(patience, self.ended(number)).await.is_err() {
             tracing::warn!(root = %self.engine.root().display(), "the index run did not end in time");
         }
     }
@@ -155,16 +141,12 @@ impl Runs {
             });
         };
         let request = IndexRequest { rebuild };
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            self.engine.index(&request, cancel, &observe)
-        }));
+        let result = catch_unwind(AssertUnwindSafe(|| self.engine.index(&request, cancel, &observe)));
         let outcome = match result {
             Ok(Ok(report)) => Outcome::Done(Arc::new(report)),
             Ok(Err(EngineError::Index(IndexError::Cancelled { .. }))) => Outcome::Cancelled,
             Ok(Err(error)) => Outcome::Failed(error.to_string().into()),
-            Err(_) => {
-                Outcome::Failed("the index run failed inside codescry; please report this".into())
-            }
+            Err(_) => Outcome::Failed("the index run failed inside codescry; please report this".into()),
         };
         if let Outcome::Failed(message) = &outcome {
             tracing::warn!(root = %self.engine.root().display(), "indexing failed: {message}");

@@ -35,16 +35,8 @@ fn object<T: JsonSchema>(mut settings: SchemaSettings) -> JsonObject {
 fn plain(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
-            let number = |word: &str| {
-                ["int", "uint", "double", "float"]
-                    .iter()
-                    .any(|number| word.starts_with(number))
-            };
-            if object
-                .get("format")
-                .and_then(Value::as_str)
-                .is_some_and(number)
-            {
+            let number = |word: &str| ["int", "uint", "double", "float"].iter().any(|number| word.starts_with(number));
+            if object.get("format").and_then(Value::as_str).is_some_and(number) {
                 object.remove("format");
             }
             if object.get("default") == Some(&Value::Null) {

@@ -15,9 +15,7 @@ use super::roots::{Root, Roots};
 use super::runs::{Outcome, State};
 use super::schema;
 use super::wire::{Content, Mode, Names, SearchArguments, SearchOutput};
-use crate::engine::{
-    self, ContentFilter, Coverage, Engine, EngineError, Filter, SearchAnswer, SearchQuery,
-};
+use crate::engine::{self, ContentFilter, Coverage, Engine, EngineError, Filter, SearchAnswer, SearchQuery};
 
 /// For the list of tools.
 pub const NAME: &str = "search_code";
@@ -27,10 +25,8 @@ config file\") or name an identifier (\"parseConfig\"). Prefer it over grep when
 the definition rather than every mention, or are new to the code; use grep for exact strings and to list every use of \
 a name. Answers with path, lines, symbol and code, best first. Narrow it with path, language or content.";
 
-pub static INPUT: LazyLock<Arc<JsonObject>> =
-    LazyLock::new(|| Arc::new(schema::of_input::<SearchArguments>()));
-pub static OUTPUT: LazyLock<Arc<JsonObject>> =
-    LazyLock::new(|| Arc::new(schema::of_output::<SearchOutput>()));
+pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<SearchArguments>()));
+pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<SearchOutput>()));
 
 /// Hits when a call does not say.
 pub const DEFAULT_LIMIT: u32 = 10;
@@ -39,6 +35,9 @@ pub const LIMITS: std::ops::RangeInclusive<u32> = 1..=50;
 /// Tokens of an answer when a call does not say.
 pub const DEFAULT_MAX_TOKENS: u32 = 8_000;
 pub const MAX_TOKENS: std::ops::RangeInclusive<u32> = 500..=20_000;
+
+/// Longest query, in bytes; a longer one is a snippet rather than a question.
+const MAX_QUERY_BYTES: usize = 10_000;
 
 /// A search waits this long for the first commit of the first run.
 const FIRST_COMMIT_WAIT: Duration = Duration::from_secs(10);
@@ -50,12 +49,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Refusal> {
     let given: SearchArguments = arguments(given, &INPUT)?;
     let root = roots.pick(given.root.as_deref(), given.path.as_deref())?;
-    let max_tokens = within(
-        "max_tokens",
-        given.max_tokens,
-        DEFAULT_MAX_TOKENS,
-        MAX_TOKENS,
-    )?;
+    let max_tokens = within("max_tokens", given.max_tokens, DEFAULT_MAX_TOKENS, MAX_TOKENS)?;
     let query = query(roots, root, given)?;
     let found = search(root, move |engine| engine.search(&query)).await?;
     found.into_result("hits", max_tokens).await
@@ -63,17 +57,14 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
 
 fn query(roots: &Roots, root: &Root, given: SearchArguments) -> Result<SearchQuery, Refusal> {
     if given.query.trim().is_empty() {
-        return Err(Refusal(
-            "query is empty; say in words what the code should do, or name an identifier"
-                .to_owned(),
-        ));
+        return Err(Refusal("query is empty; say in words what the code should do, or name an identifier".to_owned()));
     }
-    let path = match given
-        .path
-        .as_deref()
-        .map(str::trim)
-        .filter(|path| !path.is_empty())
-    {
+    if given.query.len() > MAX_QUERY_BYTES {
+        let usage = "ask in a sentence, or give find_similar a snippet";
+        let bytes = given.query.len();
+        return Err(Refusal(format!("query has {bytes} bytes, above {MAX_QUERY_BYTES}; {usage}")));
+    }
+    let path = match given.path.as_deref().map(str::trim).filter(|path| !path.is_empty()) {
         Some(path) => roots.relative(root, path)?,
         None => None,
     };
@@ -94,11 +85,7 @@ fn query(roots: &Roots, root: &Root, given: SearchArguments) -> Result<SearchQue
         text: given.query,
         limit: within("limit", given.limit, DEFAULT_LIMIT, LIMITS)?,
         mode,
-        filter: Filter {
-            languages,
-            path,
-            content,
-        },
+        filter: Filter { languages, path, content },
         explain: false,
     })
 }
@@ -112,22 +99,14 @@ pub enum Found {
 
 impl Found {
     /// Both forms, within `max_tokens`.
-    pub async fn into_result(
-        self,
-        what: &'static str,
-        max_tokens: usize,
-    ) -> Result<CallToolResult, Refusal> {
+    pub async fn into_result(self, what: &'static str, max_tokens: usize) -> Result<CallToolResult, Refusal> {
         match self {
             Self::Answer(answer, note) => {
-                let rendered =
-                    aside(move || render::search(&answer, &Around { what, note }, max_tokens));
+                let rendered = aside(move || render::search(&answer, &Around { what, note }, max_tokens));
                 rendered.await?.into_result()
             }
             Self::Begun(text) => {
-                let structured = SearchOutput {
-                    note: Some(text.clone()),
-                    ..SearchOutput::default()
-                };
+                let structured = SearchOutput { note: Some(text.clone()), ..SearchOutput::default() };
                 Answer { text, structured }.into_result()
             }
         }
@@ -151,28 +130,19 @@ where
                 let note = note(&answer.coverage, &state);
                 return Ok(Found::Answer(answer, note));
             }
-            Err(error @ (EngineError::NotIndexed { .. } | EngineError::Outdated { .. })) => {
-                Refusal::from(error)
-            }
+            Err(error @ (EngineError::NotIndexed { .. } | EngineError::Outdated { .. })) => Refusal::from(error),
             Err(error) => return Err(error.into()),
         };
         if state.running.is_none() && !watch.has_changed().unwrap_or(false) {
             return Err(match &state.last {
-                Some(Outcome::Failed(message)) => {
-                    Refusal(format!("{}; the last run failed: {message}", refusal.0))
-                }
+                Some(Outcome::Failed(message)) => Refusal(format!("{}; the last run failed: {message}", refusal.0)),
                 _ => refusal,
             });
         }
         // Every report of the run is a chance that something was committed.
-        if tokio::time::timeout_at(until, watch.changed())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout_at(until, watch.changed()).await.is_err() {
             let progress = progress(&state);
-            return Ok(Found::Begun(format!(
-                "indexing has just begun: {progress}; ask again in a few seconds"
-            )));
+            return Ok(Found::Begun(format!("indexing has just begun: {progress}; ask again in a few seconds")));
         }
     }
 }
@@ -180,12 +150,8 @@ where
 /// What to say about an answer that a run is about to change.
 fn note(coverage: &Coverage, state: &State) -> Option<String> {
     match (&state.running, &state.last) {
-        (Some(_), _) if !coverage.complete => {
-            Some(format!("indexing goes on ({})", progress(state)))
-        }
-        (None, Some(Outcome::Failed(_))) => {
-            Some("the last index run failed: see index_status".to_owned())
-        }
+        (Some(_), _) if !coverage.complete => Some(format!("indexing goes on ({})", progress(state))),
+        (None, Some(Outcome::Failed(_))) => Some("the last index run failed: see index_status".to_owned()),
         (None, _) if !coverage.complete => Some("call index_project to complete it".to_owned()),
         _ => None,
     }
@@ -193,18 +159,12 @@ fn note(coverage: &Coverage, state: &State) -> Option<String> {
 
 /// `12 of 4000 files`
 pub fn progress(state: &State) -> String {
-    let progress = state
-        .running
-        .as_ref()
-        .and_then(|running| running.progress.as_ref());
+    let progress = state.running.as_ref().and_then(|running| running.progress.as_ref());
     match progress {
         None => "looking for files".to_owned(),
         Some(progress) if progress.walk_ended => {
             format!("{} of {} files", progress.files_done, progress.files_found)
         }
-        Some(progress) => format!(
-            "{} of at least {} files",
-            progress.files_done, progress.files_found
-        ),
+        Some(progress) => format!("{} of at least {} files", progress.files_done, progress.files_found),
     }
 }

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
-    ToolAnnotations,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -40,15 +39,9 @@ pub struct Server {
 impl Server {
     /// A server of these roots, and of nothing else.
     pub fn new(engines: Vec<Arc<Engine>>) -> Self {
-        let root = |engine: Arc<Engine>| Root {
-            runs: Arc::new(Runs::new(Arc::clone(&engine))),
-            engine,
-        };
+        let root = |engine: Arc<Engine>| Root { runs: Arc::new(Runs::new(Arc::clone(&engine))), engine };
         let roots = Roots(engines.into_iter().map(root).collect());
-        Self {
-            tools: Arc::new(tools(&roots)),
-            roots: Arc::new(roots),
-        }
+        Self { tools: Arc::new(tools(&roots)), roots: Arc::new(roots) }
     }
 
     /// Begins to index every root in the background. Must be called inside of a runtime.
@@ -83,12 +76,9 @@ impl Server {
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let name =
-            Implementation::new("codescry", env!("CARGO_PKG_VERSION")).with_title("codescry");
+        let name = Implementation::new("codescry", env!("CARGO_PKG_VERSION")).with_title("codescry");
         let capabilities = ServerCapabilities::builder().enable_tools().build();
-        ServerConfig::new(capabilities)
-            .with_server_info(name)
-            .with_instructions(INSTRUCTIONS)
+        ServerConfig::new(capabilities).with_server_info(name).with_instructions(INSTRUCTIONS)
     }
 
     async fn list_tools(
@@ -111,10 +101,7 @@ impl ServerHandler for Server {
         let Some(tool) = self.get_tool(&request.name) else {
             let names: Vec<_> = self.tools.iter().map(|tool| tool.name.as_ref()).collect();
             let unknown = clip(&clean(&request.name), 60);
-            let message = format!(
-                "unknown tool {unknown}; the tools are: {}",
-                names.join(", ")
-            );
+            let message = format!("unknown tool {unknown}; the tools are: {}", names.join(", "));
             return Err(ErrorData::invalid_params(message, None));
         };
         let server = self.clone();
@@ -132,19 +119,12 @@ fn tools(roots: &Roots) -> Vec<Tool> {
                 input: &Arc<JsonObject>,
                 output: &Arc<JsonObject>| {
         let reads = name != index_project::NAME;
-        let hints = ToolAnnotations::with_title(title)
-            .read_only(reads)
-            .destructive(false)
-            .idempotent(true)
-            .open_world(false);
-        Tool::new(
-            Cow::Borrowed(name),
-            description,
-            with_roots(name, input, roots),
-        )
-        .with_title(title)
-        .with_raw_output_schema(Arc::clone(output))
-        .with_annotations(hints)
+        let hints =
+            ToolAnnotations::with_title(title).read_only(reads).destructive(false).idempotent(true).open_world(false);
+        Tool::new(Cow::Borrowed(name), description, with_roots(name, input, roots))
+            .with_title(title)
+            .with_raw_output_schema(Arc::clone(output))
+            .with_annotations(hints)
     };
     macro_rules! tool {
         ($($of:ident)*) => { vec![$(tool($of::NAME, $of::TITLE, $of::DESCRIPTION, &$of::INPUT, &$of::OUTPUT)),*] };
@@ -155,10 +135,7 @@ fn tools(roots: &Roots) -> Vec<Tool> {
 /// The arguments as they are for these roots: one root needs no naming, several are listed.
 fn with_roots(name: &str, input: &JsonObject, roots: &Roots) -> JsonObject {
     let mut schema = input.clone();
-    let Some(properties) = schema
-        .get_mut("properties")
-        .and_then(|properties| properties.as_object_mut())
-    else {
+    let Some(properties) = schema.get_mut("properties").and_then(|properties| properties.as_object_mut()) else {
         return schema;
     };
     if let [_] = roots.0.as_slice() {
@@ -166,17 +143,11 @@ fn with_roots(name: &str, input: &JsonObject, roots: &Roots) -> JsonObject {
         return schema;
     }
     let names: Vec<_> = roots.0.iter().map(Root::name).collect();
-    if let Some(root) = properties
-        .get_mut("root")
-        .and_then(|root| root.as_object_mut())
-    {
+    if let Some(root) = properties.get_mut("root").and_then(|root| root.as_object_mut()) {
         root.insert("enum".to_owned(), json!(names));
     }
     if name != index_status::NAME
-        && let Some(required) = schema
-            .entry("required")
-            .or_insert_with(|| json!([]))
-            .as_array_mut()
+        && let Some(required) = schema.entry("required").or_insert_with(|| json!([])).as_array_mut()
     {
         required.push(json!("root"));
     }

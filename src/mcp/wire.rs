@@ -122,11 +122,7 @@ impl Names {
             Self::Several(names) => names,
         };
         let names = given.iter().flat_map(|name| name.split(','));
-        names
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect()
+        names.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 }
 
@@ -154,17 +150,11 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::
         Some(Value::String(text)) => text.trim().parse().ok(),
         Some(Value::Number(number)) => {
             let unfractioned = || number.as_f64().filter(|number| number.fract() == 0.0);
-            number
-                .to_string()
-                .parse()
-                .ok()
-                .or_else(|| format!("{}", unfractioned()?).parse().ok())
+            number.to_string().parse().ok().or_else(|| format!("{}", unfractioned()?).parse().ok())
         }
         Some(_) => None,
     };
-    whole
-        .map(Some)
-        .ok_or_else(|| D::Error::custom("expected a whole number, zero or above"))
+    whole.map(Some).ok_or_else(|| D::Error::custom("expected a whole number, zero or above"))
 }
 
 /// Yes or no, also as a string.
@@ -218,6 +208,9 @@ pub struct HitOutput {
     pub more_lines: Option<u32>,
     /// The code as it was indexed, from `start_line` on.
     pub code: String,
+    /// Other good places in the same file, as `name first-last`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
 /// How much of the folder an answer is drawn from.

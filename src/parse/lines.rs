@@ -48,11 +48,6 @@ impl<'t> Lines<'t> {
         self.text
     }
 
-    /// Whether a line holds nothing but white space.
-    pub fn is_blank(&self, line: usize) -> bool {
-        self.blank[line]
-    }
-
     /// The line a byte is on.
     pub fn of_byte(&self, byte: usize) -> usize {
         let line = self.starts.partition_point(|start| *start <= byte);

@@ -46,18 +46,21 @@ fn dedup(words: Vec<String>) -> Vec<String> {
     kept
 }
 
-/// Tokens that are written as code; the only token of a question counts as one.
+/// Names in tokens that are written as code: of `Foo::bar` the last, for the others only say where
+/// it is. The only token of a question counts as code.
 fn identifiers(text: &str) -> Vec<String> {
     let tokens: Vec<&str> = text.split_whitespace().collect();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let mut found = Vec::new();
     for token in &tokens {
-        let token = token.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
-        for name in token.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|name| !name.is_empty()) {
-            let inner_upper = name.chars().skip(1).any(char::is_uppercase) && name.chars().any(char::is_lowercase);
-            let qualified = token.contains("::") || token.contains("()") || (token.contains('.') && !token.ends_with('.'));
-            if tokens.len() == 1 || inner_upper || name.contains('_') || qualified {
-                found.push(name.to_owned());
-            }
+        let call = token.contains("()");
+        let token = token.trim_matches(|c: char| !is_part(c));
+        let mut parts = token.split(|c: char| !is_part(c)).filter(|part| !part.is_empty());
+        let Some(name) = parts.next_back() else { continue };
+        let inner_upper = name.chars().skip(1).any(char::is_uppercase) && name.chars().any(char::is_lowercase);
+        let qualified = token.contains("::") || token.contains("->") || (token.contains('.') && !token.contains('/'));
+        if tokens.len() == 1 || inner_upper || name.contains('_') || qualified || call {
+            found.push(name.to_owned());
         }
     }
     dedup(found)
@@ -77,7 +80,7 @@ mod tests {
     fn names_are_told_from_prose() {
         let identifiers = |text| QueryTerms::new(text).identifiers;
         assert_eq!(identifiers("how does parseHTTPHeader call read_line"), ["parseHTTPHeader", "read_line"]);
-        assert_eq!(identifiers("Session::open()"), ["Session", "open"]);
+        assert_eq!(identifiers("Session::open()"), ["open"]);
         assert_eq!(identifiers("connection pool"), Vec::<String>::new());
         assert_eq!(identifiers("retry"), ["retry"]);
     }

@@ -32,11 +32,11 @@ impl Default for Weights {
     fn default() -> Self {
         Self {
             dense_chunk: 1.0,
-            dense_file: 1.0,
+            dense_file: 0.7,
             lexical_chunk: 1.0,
-            lexical_file: 1.0,
-            file_name: 0.6,
-            path: 0.4,
+            lexical_file: 2.0,
+            file_name: 0.9,
+            path: 0.6,
             definition: 0.5,
             exact: 1.0,
             names: 0.3,

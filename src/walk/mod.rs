@@ -1,0 +1,199 @@
+//! Which files are in, which are out, and the rule that said so.
+//!
+//! Owns ignore rules (matched by the crate `ignore`), the list of secrets and the kinds of files
+//! that are never worth indexing. The crate's own walker does not tell what it left out, so the
+//! folders are walked here and only its matchers are used. Invariants: the order is by name, and
+//! so the same every time; links are not followed and other file systems not entered; a secret is
+//! out whatever any rule says; what cannot be read is a reason, never an error.
+//! Must never import: the parser, the embedder, the store.
+
+mod content;
+mod kinds;
+mod rules;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+pub use content::inspect;
+pub use kinds::secret;
+
+use crate::types::{AbsPath, RepoPath, SkipReason};
+use rules::{Rules, Verdict};
+
+/// What a walk is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct WalkOptions {
+    /// Files above this size are out.
+    pub max_file_bytes: u64,
+}
+
+/// A file that is in, as far as its name and size tell.
+#[derive(Clone, Debug)]
+pub struct WalkEntry {
+    pub path: RepoPath,
+    pub abs: PathBuf,
+    pub size_bytes: u64,
+    /// Nanoseconds since 1970.
+    pub mtime_ns: i64,
+}
+
+/// A file or a whole folder that is out.
+#[derive(Clone, Debug)]
+pub struct Skipped {
+    pub path: RepoPath,
+    pub is_dir: bool,
+    pub reason: SkipReason,
+}
+
+/// What a walk finds.
+#[derive(Clone, Debug)]
+pub enum Walked {
+    File(WalkEntry),
+    Skipped(Skipped),
+}
+
+/// The root cannot be walked.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the folder {path}: {source}; check that it exists and that you may read it")]
+pub struct WalkError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Visits everything below `root` until `visit` breaks off.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn walk(root: &AbsPath, options: &WalkOptions, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> Result<(), WalkError> {
+    let failed = |source| WalkError { path: root.as_path().to_owned(), source };
+    let metadata = fs::metadata(root.as_path()).map_err(failed)?;
+    fs::read_dir(root.as_path()).map_err(failed)?;
+    let rules = Arc::new(Rules::of_root(root.as_path()));
+    let mut walk = Walk { root: root.as_path(), device: device(&metadata), options, pending: Vec::new() };
+    walk.open(root.as_path(), &rules, visit);
+    while let Some(step) = walk.pending.pop() {
+        if walk.step(step, visit).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Modification time, nanoseconds since 1970; 0 where the system does not tell.
+pub fn mtime_ns(metadata: &Metadata) -> i64 {
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0)
+}
+
+struct Walk<'w> {
+    root: &'w Path,
+    device: u64,
+    options: &'w WalkOptions,
+    /// Still to visit, the next one last.
+    pending: Vec<Step>,
+}
+
+struct Step {
+    path: PathBuf,
+    rules: Arc<Rules>,
+}
+
+impl Walk<'_> {
+    /// Puts a folder's entries before everything that is pending, by name.
+    fn open(&mut self, folder: &Path, rules: &Arc<Rules>, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                if let Some(path) = RepoPath::below(self.root, folder) {
+                    let _ = visit(skipped(path, true, unreadable(&error)));
+                }
+                return;
+            }
+        };
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort_unstable_by(|a, b| b.file_name().cmp(&a.file_name()));
+        self.pending.extend(paths.into_iter().map(|path| Step { path, rules: Arc::clone(rules) }));
+    }
+
+    fn step(&mut self, step: Step, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> ControlFlow<()> {
+        let Some(path) = RepoPath::below(self.root, &step.path) else {
+            return ControlFlow::Continue(());
+        };
+        if path.file_name() == ".git" {
+            return ControlFlow::Continue(());
+        }
+        let metadata = match fs::symlink_metadata(&step.path) {
+            Ok(metadata) => metadata,
+            Err(error) => return visit(skipped(path, false, unreadable(&error))),
+        };
+        let is_dir = metadata.is_dir();
+        if let Some(reason) = by_name(&path, &step.path, is_dir, &step.rules) {
+            return visit(skipped(path, is_dir, reason));
+        }
+        if let Some(reason) = self.by_metadata(&metadata) {
+            return visit(skipped(path, is_dir, reason));
+        }
+        if is_dir {
+            let rules = Arc::new(Rules::below(&step.rules, &step.path));
+            self.open(&step.path, &rules, visit);
+            return ControlFlow::Continue(());
+        }
+        let size_bytes = metadata.len();
+        if let Some(reason) = kinds::unwanted(&path) {
+            return visit(skipped(path, false, reason));
+        }
+        if size_bytes > self.options.max_file_bytes {
+            return visit(skipped(path, false, SkipReason::TooLarge { size_bytes }));
+        }
+        visit(Walked::File(WalkEntry { path, abs: step.path, size_bytes, mtime_ns: mtime_ns(&metadata) }))
+    }
+
+    fn by_metadata(&self, metadata: &Metadata) -> Option<SkipReason> {
+        if metadata.is_symlink() {
+            Some(SkipReason::SymbolicLink)
+        } else if !metadata.is_dir() && !metadata.is_file() {
+            Some(SkipReason::NotRegular)
+        } else if device(metadata) != self.device {
+            Some(SkipReason::OtherFileSystem)
+        } else {
+            None
+        }
+    }
+}
+
+/// Secrets first: no rule brings them back. A rule can bring back what is hidden.
+fn by_name(path: &RepoPath, abs: &Path, is_dir: bool, rules: &Rules) -> Option<SkipReason> {
+    if let Some(rule) = kinds::secret(path) {
+        return Some(SkipReason::Secret { rule: rule.to_owned() });
+    }
+    match rules.verdict(abs, is_dir) {
+        Verdict::Out { rule, source } => Some(SkipReason::Ignored { rule, source }),
+        Verdict::In => None,
+        Verdict::Silent => path.file_name().starts_with('.').then_some(SkipReason::Hidden),
+    }
+}
+
+fn skipped(path: RepoPath, is_dir: bool, reason: SkipReason) -> Walked {
+    Walked::Skipped(Skipped { path, is_dir, reason })
+}
+
+fn unreadable(error: &io::Error) -> SkipReason {
+    SkipReason::Unreadable { message: error.to_string() }
+}
+
+#[cfg(unix)]
+fn device(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::dev(metadata)
+}
+
+#[cfg(not(unix))]
+fn device(_metadata: &Metadata) -> u64 {
+    0
+}

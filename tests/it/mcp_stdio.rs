@@ -1,8 +1,10 @@
 //! The server over stdio: what a client sees, what a bad client cannot do, how it ends.
 
-use rmcp::model::CallToolResult;
+use rmcp::model::{CallToolResult, Tool};
 use serde_json::{Value, json};
 
+#[cfg(unix)]
+use crate::support::mcp::link;
 use crate::support::mcp::{Client, Listener, Raw, Repository, call, connect, structured, text};
 
 const LOGIN: &str = "check a login attempt against the stored hash";
@@ -20,23 +22,16 @@ pub fn shuffle_deck(cards: &mut [u8], mut seed: u64) {
 
 /// Runs an asynchronous test.
 fn block_on<T>(test: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(test)
 }
 
 fn best(answer: &CallToolResult) -> &str {
-    paths(answer)
-        .first()
-        .unwrap_or_else(|| panic!("no hit: {answer:?}"))
+    paths(answer).first().unwrap_or_else(|| panic!("no hit: {answer:?}"))
 }
 
 fn paths(answer: &CallToolResult) -> Vec<&str> {
-    let hits = structured(answer)["hits"]
-        .as_array()
-        .expect("hits are a list");
+    let hits = structured(answer)["hits"].as_array().expect("hits are a list");
     hits.iter().filter_map(|hit| hit["path"].as_str()).collect()
 }
 
@@ -48,71 +43,39 @@ fn the_tools_are_described_for_every_client() {
         let server = client.peer_info().expect("it has greeted");
         let instructions = server.instructions.clone().expect("it has instructions");
         assert!(instructions.len() < 1_024 && instructions.contains("search_code"));
-        assert_eq!(
-            server.server_info.as_ref().map(|info| info.name.as_str()),
-            Some("codescry")
-        );
+        assert_eq!(server.server_info.as_ref().map(|info| info.name.as_str()), Some("codescry"));
         let tools = client.list_all_tools().await.expect("a list");
         let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
-        assert_eq!(
-            names,
-            [
-                "search_code",
-                "find_similar",
-                "outline",
-                "index_project",
-                "index_status"
-            ]
-        );
-        for tool in &tools {
-            let name = tool.name.as_ref();
-            let description = tool.description.as_ref().expect("it is described");
-            assert!(
-                (80..500).contains(&description.len()),
-                "{name}: {} bytes",
-                description.len()
-            );
-            let hints = tool.annotations.as_ref().expect("it has annotations");
-            assert_eq!(
-                hints.read_only_hint,
-                Some(name != "index_project"),
-                "{name}"
-            );
-            assert_eq!(
-                (
-                    hints.destructive_hint,
-                    hints.idempotent_hint,
-                    hints.open_world_hint
-                ),
-                (Some(false), Some(true), Some(false))
-            );
-            assert!(hints.title.is_some() && tool.title.is_some(), "{name}");
-            let output = tool
-                .output_schema
-                .as_ref()
-                .expect("it has an output schema");
-            assert_eq!(output["type"], "object", "{name}");
-            assert_eq!(tool.input_schema["additionalProperties"], false, "{name}");
-            assert!(
-                !tool.input_schema["properties"]
-                    .to_string()
-                    .contains("\"root\""),
-                "{name}: one root needs no naming"
-            );
-            let schemas = json!([tool.input_schema, output]).to_string();
-            for hard in [
-                "\"format\":\"uint",
-                "\"format\":\"int",
-                "\"format\":\"double",
-                "\"format\":\"float",
-                "\"null\"",
-                "$ref",
-            ] {
-                assert!(!schemas.contains(hard), "{name}: {hard} in {schemas}");
-            }
-        }
+        let wanted = "search_code find_similar outline index_project index_status";
+        assert_eq!(names.join(" "), wanted);
+        tools.iter().for_each(described);
         client.cancel().await.expect("it ends");
     });
+}
+
+/// A tool's description, hints and schemas are what clients can use.
+fn described(tool: &Tool) {
+    let name = tool.name.as_ref();
+    let described = tool.description.as_ref().map_or(0, |text| text.len());
+    assert!((80..500).contains(&described), "{name}: {described} bytes");
+    let hints = tool.annotations.clone().expect("it has annotations");
+    let reads = Some(name != "index_project");
+    assert_eq!(hints.read_only_hint, reads, "{name}");
+    assert_eq!(hints.idempotent_hint, Some(true), "{name}");
+    assert_eq!(hints.destructive_hint, Some(false), "{name}");
+    assert_eq!(hints.open_world_hint, Some(false), "{name}");
+    assert!(hints.title.is_some() && tool.title.is_some(), "{name}");
+    let output = tool.output_schema.clone().expect("it has an output schema");
+    assert_eq!(output["type"], "object", "{name}");
+    let input = &tool.input_schema;
+    assert_eq!(input["additionalProperties"], false, "{name}");
+    let rooted = input["properties"].get("root").is_some();
+    assert!(!rooted, "{name}: one root needs no naming");
+    let schemas = json!([input, output]).to_string();
+    let formats = ["uint", "int", "double", "float"].map(|format| format!("\"format\":\"{format}"));
+    for hard in formats.iter().map(String::as_str).chain(["\"null\"", "$ref"]) {
+        assert!(!schemas.contains(hard), "{name}: {hard} in {schemas}");
+    }
 }
 
 #[test]
@@ -154,17 +117,13 @@ async fn outlined_and_likened(client: &Client) {
     let outline = call(client, "outline", json!({ "path": "app/passwords.py" })).await;
     let symbols = structured(&outline)["symbols"].as_array().expect("a list");
     for name in ["hash_password", "verify_password"] {
-        assert!(
-            symbols.iter().any(|symbol| symbol["name"] == name),
-            "{symbols:?}"
-        );
+        assert!(symbols.iter().any(|symbol| symbol["name"] == name), "{symbols:?}");
         assert!(text(&outline).contains(name), "{outline:?}");
     }
     let place = json!({ "path": "app/passwords.py", "line": 9 });
     let similar = call(client, "find_similar", place).await;
     assert!(!paths(&similar).is_empty(), "{similar:?}");
-    let snippet =
-        json!({ "snippet": "clearTimeout(timer); timer = setTimeout(callback, waitMs);" });
+    let snippet = json!({ "snippet": "clearTimeout(timer); timer = setTimeout(callback, waitMs);" });
     let similar = call(client, "find_similar", snippet).await;
     assert_eq!(best(&similar), "web/debounce.ts", "{similar:?}");
 }
@@ -172,19 +131,10 @@ async fn outlined_and_likened(client: &Client) {
 /// Progress came, and grew.
 async fn told(listener: &Listener) {
     let told = listener.told(6.0).await;
-    assert!(
-        told.windows(2)
-            .all(|pair| pair[0].progress < pair[1].progress),
-        "{told:?}"
-    );
+    assert!(told.windows(2).all(|pair| pair[0].progress < pair[1].progress), "{told:?}");
     let last = told.last().expect("there is one");
     assert_eq!((last.progress, last.total), (6.0, Some(6.0)));
-    assert!(
-        last.message
-            .as_ref()
-            .is_some_and(|message| message.contains("chunks")),
-        "{last:?}"
-    );
+    assert!(last.message.as_ref().is_some_and(|message| message.contains("chunks")), "{last:?}");
 }
 
 /// Arguments narrow a search down, however a client writes them.
@@ -193,10 +143,7 @@ async fn narrowed(client: &Client) {
     let answer = call(client, "search_code", web).await;
     let found = paths(&answer);
     assert!((1..=2).contains(&found.len()), "{found:?}");
-    assert!(
-        found.iter().all(|path| path.starts_with("web/")),
-        "{found:?}"
-    );
+    assert!(found.iter().all(|path| path.starts_with("web/")), "{found:?}");
     let python = json!({ "query": "password", "language": ["python"] });
     let answer = call(client, "search_code", python).await;
     let found = paths(&answer);
@@ -215,16 +162,9 @@ async fn changed(repository: &Repository, client: &Client) {
     let deck = json!({ "query": "shuffle a deck of playing cards" });
     let answer = call(client, "search_code", deck).await;
     assert_eq!(best(&answer), "src/retry.rs", "{answer:?}");
-    let code = structured(&answer)["hits"][0]["code"]
-        .as_str()
-        .expect("code");
+    let code = structured(&answer)["hits"][0]["code"].as_str().expect("code");
     assert!(code.contains("shuffle_deck"), "{code}");
-    let answer = call(
-        client,
-        "search_code",
-        json!({ "query": INVOICE, "limit": 50 }),
-    )
-    .await;
+    let answer = call(client, "search_code", json!({ "query": INVOICE, "limit": 50 })).await;
     assert!(!paths(&answer).contains(&"app/invoices.py"), "{answer:?}");
 
     let status = call(client, "index_status", json!({})).await;
@@ -233,10 +173,7 @@ async fn changed(repository: &Repository, client: &Client) {
     assert_eq!(root["indexed"], true, "{root}");
     let coverage = &root["coverage"];
     assert_eq!(coverage["complete"], true, "{root}");
-    assert_eq!(
-        (&coverage["files_indexed"], &coverage["files_found"]),
-        (&json!(5), &json!(5))
-    );
+    assert_eq!((&coverage["files_indexed"], &coverage["files_found"]), (&json!(5), &json!(5)));
 }
 
 #[test]
@@ -271,9 +208,7 @@ fn bad_arguments_are_refused_in_words() {
         r#"index_status {"verbose": true} => unknown field `verbose`"#,
     ] {
         let (call, wanted) = row.split_once(" => ").expect("a row says what is wanted");
-        let (tool, arguments) = call
-            .split_once(' ')
-            .expect("a row has a tool and arguments");
+        let (tool, arguments) = call.split_once(' ').expect("a row has a tool and arguments");
         let arguments = serde_json::from_str(arguments).expect("arguments are JSON");
         let said = raw.refused(tool, arguments);
         assert!(said.contains(wanted), "{row}: {said}");
@@ -282,72 +217,57 @@ fn bad_arguments_are_refused_in_words() {
     assert!(raw.close().success());
 }
 
-#[test]
-fn no_path_leads_out_of_the_root() {
-    let repository = Repository::new();
+/// Paths to a folder beside the root, made for the purpose, and to others that are not served.
+fn outside(repository: &Repository) -> Vec<String> {
     let evil = repository.base().join("root-evil");
     std::fs::create_dir(&evil).expect("a folder");
-    std::fs::write(
-        evil.join("secret.rs"),
-        "pub fn secret_of_the_neighbour() {}\n",
-    )
-    .expect("a file");
-    let mut outside = vec![
+    let secret = evil.join("secret.rs");
+    std::fs::write(&secret, "pub fn secret_of_the_neighbour() {}\n").expect("a file");
+    let root = repository.root();
+    let mut paths = vec![
         "/etc/passwd".to_owned(),
         "../root-evil/secret.rs".to_owned(),
         "src/../../root-evil/secret.rs".to_owned(),
-        evil.join("secret.rs").to_string_lossy().into_owned(),
-        format!("{}-evil/secret.rs", repository.root().display()),
+        secret.to_string_lossy().into_owned(),
+        format!("{}-evil/secret.rs", root.display()),
         "src/\0/retry.rs".to_owned(),
     ];
     #[cfg(unix)]
     {
-        crate::support::mcp::link(&evil, &repository.root().join("src/link"));
-        crate::support::mcp::link(&evil.join("secret.rs"), &repository.root().join("link.rs"));
-        outside.extend([
-            "src/link/secret.rs".to_owned(),
-            "src/link".to_owned(),
-            "link.rs".to_owned(),
-        ]);
+        link(&evil, &root.join("src/link"));
+        link(&secret, &root.join("link.rs"));
+        paths.extend(["src/link/secret.rs", "src/link", "link.rs"].map(str::to_owned));
     }
+    paths
+}
+
+#[test]
+fn no_path_leads_out_of_the_root() {
+    let repository = Repository::new();
+    let outside = outside(&repository);
+    let root = repository.root().to_string_lossy().into_owned();
     let mut raw = Raw::greeted(&repository);
     for path in outside {
+        let neighbour = json!({ "query": "secret of the neighbour", "path": path });
         for (tool, arguments) in [
             ("outline", json!({ "path": path })),
             ("find_similar", json!({ "path": path, "line": 1 })),
-            (
-                "search_code",
-                json!({ "query": "secret of the neighbour", "path": path }),
-            ),
+            ("search_code", neighbour),
         ] {
             let said = raw.refused(tool, arguments);
-            assert!(
-                said.contains("outside of what is served"),
-                "{tool} {path}: {said}"
-            );
-            assert!(
-                said.contains(repository.root().to_string_lossy().as_ref()),
-                "{tool} {path}: {said}"
-            );
+            let told = said.contains("outside of what is served") && said.contains(&root);
+            assert!(told, "{tool} {path}: {said}");
         }
     }
     raw.is_well();
-    let inside = repository.root().join("src/retry.rs");
-    let answer = raw.call("outline", json!({ "path": inside }));
-    assert_eq!(
-        answer["result"]["structuredContent"]["path"], "src/retry.rs",
-        "{answer}"
-    );
-    let everything = raw.call(
-        "search_code",
-        json!({ "query": "secret_of_the_neighbour", "content": "all" }),
-    );
-    assert!(
-        !everything["result"]["structuredContent"]
-            .to_string()
-            .contains("secret_of_the_neighbour"),
-        "{everything}"
-    );
+    let inside = json!({ "path": repository.root().join("src/retry.rs") });
+    let answer = raw.call("outline", inside);
+    let path = &answer["result"]["structuredContent"]["path"];
+    assert_eq!(path, "src/retry.rs", "{answer}");
+    let neighbour = json!({ "query": "secret_of_the_neighbour", "content": "all" });
+    let answer = raw.call("search_code", neighbour);
+    let found = answer["result"]["structuredContent"].to_string();
+    assert!(!found.contains("secret_of_the_neighbour"), "{found}");
 }
 
 #[test]
@@ -368,11 +288,7 @@ fn broken_lines_do_not_end_the_conversation() {
     ] {
         raw.send(&line);
         let answer = raw.next();
-        assert_eq!(
-            (&answer["id"], &answer["error"]["code"]),
-            (&Value::Null, &json!(code)),
-            "{answer}"
-        );
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&Value::Null, &json!(code)), "{answer}");
         raw.is_well();
     }
     let answer = raw.call("no_such_tool", json!({}));
@@ -386,9 +302,7 @@ fn broken_lines_do_not_end_the_conversation() {
 #[test]
 fn the_budget_of_an_answer_holds() {
     let repository = Repository::new();
-    let body: String = (0..80)
-        .map(|n| format!("    total += price_of(item_{n}) * count_of(item_{n});\n"))
-        .collect();
+    let body: String = (0..80).map(|n| format!("    total += price_of(item_{n}) * count_of(item_{n});\n")).collect();
     for n in 0..8 {
         let code = format!(
             "/// Adds up the basket of a customer.\npub fn basket_total_{n}() -> u64 {{\n    let mut total = 0;\n{body}    total\n}}\n"
@@ -396,23 +310,14 @@ fn the_budget_of_an_answer_holds() {
         repository.write(&format!("src/basket{n}.rs"), &code);
     }
     let mut raw = Raw::greeted(&repository);
-    let answer = raw.call(
-        "search_code",
-        json!({ "query": "add up the basket of a customer", "max_tokens": 500 }),
-    );
-    let said = answer["result"]["content"][0]["text"]
-        .as_str()
-        .expect("text")
-        .to_owned();
+    let answer = raw.call("search_code", json!({ "query": "add up the basket of a customer", "max_tokens": 500 }));
+    let said = answer["result"]["content"][0]["text"].as_str().expect("text").to_owned();
     let structured = answer["result"]["structuredContent"].to_string();
     for form in [&said, &structured] {
         let tokens = bpe_openai::o200k_base().count(form.as_str());
         assert!((150..=500).contains(&tokens), "{tokens} tokens: {form}");
     }
-    assert!(
-        said.contains("more lines (read src/basket") && said.contains("left out for max_tokens: "),
-        "{said}"
-    );
+    assert!(said.contains("more lines (read src/basket") && said.contains("left out for max_tokens: "), "{said}");
     assert!(raw.close().success());
 }
 

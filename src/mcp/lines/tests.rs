@@ -8,10 +8,7 @@ const PING: &str = r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#;
 
 /// Reads `input` as a client would send it; how many messages came through, and the answers.
 fn exchange(input: Vec<u8>) -> (usize, Vec<Value>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let (mut answers, writer) = duplex(1 << 20);
         let mut lines = Lines::new(std::io::Cursor::new(input), writer);
@@ -22,12 +19,7 @@ fn exchange(input: Vec<u8>) -> (usize, Vec<Value>) {
         drop(lines);
         let mut text = String::new();
         answers.read_to_string(&mut text).await.expect("it is text");
-        (
-            messages,
-            text.lines()
-                .map(|line| serde_json::from_str(line).expect("it is JSON"))
-                .collect(),
-        )
+        (messages, text.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect())
     })
 }
 
@@ -38,28 +30,20 @@ fn broken_lines_are_answered_and_passed_by() {
         (b"\xff\xfe{}".to_vec(), Value::Null, -32700),
         ("[".repeat(100_000).into_bytes(), Value::Null, -32700),
         (b"[1, 2]".to_vec(), Value::Null, -32600),
-        (
-            br#"{"jsonrpc":"1.0","id":"a","method":"ping"}"#.to_vec(),
-            json!("a"),
-            -32600,
-        ),
+        (br#"{"jsonrpc":"1.0","id":"a","method":"ping"}"#.to_vec(), json!("a"), -32600),
         (vec![b' '; MAX_LINE_BYTES + 1], Value::Null, -32600),
     ] {
         let input = [PING.as_bytes(), &broken, PING.as_bytes()].join(&b'\n');
         let (messages, answers) = exchange(input);
         assert_eq!(messages, 2);
         assert_eq!(answers.len(), 1, "{answers:?}");
-        assert_eq!(
-            (&answers[0]["id"], &answers[0]["error"]["code"]),
-            (&id, &json!(code))
-        );
+        assert_eq!((&answers[0]["id"], &answers[0]["error"]["code"]), (&id, &json!(code)));
     }
 }
 
 #[test]
 fn blank_lines_unknown_notifications_and_byte_order_marks_are_no_errors() {
-    let input =
-        format!("\n\r\n\u{feff}{PING}\r\n{{\"jsonrpc\":\"2.0\",\"method\":\"$/unknown\"}}\n{PING}");
+    let input = format!("\n\r\n\u{feff}{PING}\r\n{{\"jsonrpc\":\"2.0\",\"method\":\"$/unknown\"}}\n{PING}");
     let (messages, answers) = exchange(input.into_bytes());
     assert_eq!((messages, answers), (2, Vec::new()));
 }

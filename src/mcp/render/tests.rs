@@ -10,38 +10,25 @@ fn hit(path: &str, text: String) -> Hit {
     Hit {
         path: RepoPath::new(path),
         language: Language("rust"),
-        span: Span {
-            start_line: 10,
-            end_line: 9 + lines,
-        },
+        span: Span { start_line: 10, end_line: 9 + lines },
         kind: SymbolKind::Function,
         symbol: "find_it".to_owned(),
         container: "Finder".to_owned(),
         signature: String::new(),
         text,
         score: 0.5,
+        also: Vec::new(),
         stale: false,
         explanation: None,
     }
 }
 
 fn found(hits: Vec<Hit>) -> SearchAnswer {
-    SearchAnswer {
-        hits,
-        coverage: Coverage {
-            files_indexed: 2,
-            files_found: 2,
-            chunks: 9,
-            complete: true,
-        },
-    }
+    SearchAnswer { hits, coverage: Coverage { files_indexed: 2, files_found: 2, chunks: 9, complete: true } }
 }
 
 fn render(hits: Vec<Hit>, max_tokens: usize) -> Answer<SearchOutput> {
-    let around = Around {
-        what: "hits",
-        note: None,
-    };
+    let around = Around { what: "hits", note: None };
     search(&found(hits), &around, max_tokens)
 }
 
@@ -54,14 +41,13 @@ fn held(answer: &Answer<SearchOutput>, max_tokens: usize) -> bool {
 fn a_hit_reads_as_place_name_and_code() {
     let mut stale = hit("b.md", "```rust\nlet a = 1;\n```".to_owned());
     stale.stale = true;
-    let answer = render(
-        vec![hit("src/a.rs", "fn find_it() {\n}".to_owned()), stale],
-        8_000,
-    );
+    let span = Span { start_line: 70, end_line: 80 };
+    stale.also = vec![Place { span, kind: SymbolKind::Section, name: "Reset".to_owned() }];
+    let answer = render(vec![hit("src/a.rs", "fn find_it() {\n}".to_owned()), stale], 8_000);
     let wanted = "2 hits; 1 from files changed since they were indexed: call index_project\n\n\
         1. src/a.rs:10-11  [function] Finder.find_it\n```rust\nfn find_it() {\n}\n```\n\n\
         2. b.md:10-12  [function] Finder.find_it  (stale: file changed since indexed)\n\
-        ````rust\n```rust\nlet a = 1;\n```\n````";
+        ````rust\n```rust\nlet a = 1;\n```\n````\nalso: Reset 70-80";
     assert_eq!(answer.text, wanted);
 }
 
@@ -69,130 +55,61 @@ fn a_hit_reads_as_place_name_and_code() {
 fn an_incomplete_index_is_told_first() {
     let mut part = found(Vec::new());
     part.coverage.complete = false;
-    let around = Around {
-        what: "similar places",
-        note: Some("indexing goes on".to_owned()),
-    };
+    let around = Around { what: "similar places", note: Some("indexing goes on".to_owned()) };
     let text = search(&part, &around, 500).text;
-    assert_eq!(
-        text,
-        "0 similar places; the index is incomplete: 2 of 2 files, 9 chunks; indexing goes on"
-    );
+    assert_eq!(text, "0 similar places; the index is incomplete: 2 of 2 files, 9 chunks; indexing goes on");
 }
 
 #[test]
 fn a_long_place_keeps_its_beginning_and_says_what_to_read() {
-    let code: Vec<_> = (0..400)
-        .map(|line| format!("    let value_{line} = compute({line});"))
-        .collect();
-    let answer = render(
-        vec![
-            hit("src/a.rs", code.join("\n")),
-            hit("src/b.rs", "fn b() {}".to_owned()),
-        ],
-        1_000,
-    );
+    let code: Vec<_> = (0..400).map(|line| format!("    let value_{line} = compute({line});")).collect();
+    let answer = render(vec![hit("src/a.rs", code.join("\n")), hit("src/b.rs", "fn b() {}".to_owned())], 1_000);
     assert!(held(&answer, 1_000), "{}", answer.text);
     let shown = &answer.structured.hits[0];
     let lines = u32::try_from(shown.code.lines().count()).expect("few lines");
     assert!(lines > 30 && shown.code.starts_with(&code[0]));
     assert_eq!(shown.more_lines, Some(400 - lines));
-    let rest = format!(
-        "\n… {} more lines (read src/a.rs:{}-409)\n\n2. src/b.rs:10-10",
-        400 - lines,
-        10 + lines
-    );
+    let rest = format!("\n… {} more lines (read src/a.rs:{}-409)\n\n2. src/b.rs:10-10", 400 - lines, 10 + lines);
     assert!(answer.text.contains(&rest), "{}", answer.text);
     assert_eq!(answer.structured.hits[1].code, "fn b() {}");
 }
 
 #[test]
 fn places_without_room_are_named() {
-    let code = |n: usize| {
-        format!(
-            "fn function_{n}() {{\n{}}}",
-            "    call(some, arguments, here);\n".repeat(30)
-        )
-    };
-    let answer = render(
-        (0..12)
-            .map(|n| hit(&format!("src/f{n}.rs"), code(n)))
-            .collect(),
-        800,
-    );
+    let code = |n: usize| format!("fn function_{n}() {{\n{}}}", "    call(some, arguments, here);\n".repeat(30));
+    let answer = render((0..12).map(|n| hit(&format!("src/f{n}.rs"), code(n))).collect(), 800);
     assert!(held(&answer, 800), "{}", answer.text);
     let shown = answer.structured.hits.len();
     assert!(shown >= 3 && answer.structured.left_out_hits == Some(12 - shown));
-    let named = format!(
-        "\n\nleft out for max_tokens: {} more hits: src/f{shown}.rs:10-41, ",
-        12 - shown
-    );
+    let named = format!("\n\nleft out for max_tokens: {} more hits: src/f{shown}.rs:10-41, ", 12 - shown);
     assert!(answer.text.contains(&named), "{}", answer.text);
 }
 
 #[test]
 fn one_line_too_long_for_the_budget_is_cut_inside() {
-    for piece in [
-        "漢字かな",
-        "👩‍👩‍👧‍👦🏳️‍🌈",
-        "QUJDREVGR0g9PQ",
-        "\u{1b}[0m\"\\\u{202e}",
-        "`````",
-        "        ",
-        "\t\r",
-    ] {
+    for piece in ["漢字かな", "👩‍👩‍👧‍👦🏳️‍🌈", "QUJDREVGR0g9PQ", "\u{1b}[0m\"\\\u{202e}", "`````", "        ", "\t\r"]
+    {
         let text = format!("let data = {};\nnext line", piece.repeat(30_000));
         let begun = std::time::Instant::now();
         for max_tokens in [500, 20_000] {
-            let answer = render(
-                vec![hit("src/a.rs", text.clone()), hit("src/b.rs", text.clone())],
-                max_tokens,
-            );
+            let answer = render(vec![hit("src/a.rs", text.clone()), hit("src/b.rs", text.clone())], max_tokens);
             assert!(held(&answer, max_tokens), "{piece:?}");
             let hits = &answer.structured.hits;
-            assert!(
-                hits.len() == 2 && hits[0].code.len() > 20,
-                "{piece:?}: {}",
-                answer.text
-            );
+            assert!(hits.len() == 2 && hits[0].code.len() > 20, "{piece:?}: {}", answer.text);
             let whole = hits[0].code == text;
-            assert!(
-                whole
-                    || answer
-                        .text
-                        .contains("lines not shown in full (read src/a.rs:10-11)"),
-                "{piece:?}"
-            );
+            assert!(whole || answer.text.contains("lines not shown in full (read src/a.rs:10-11)"), "{piece:?}");
         }
-        assert!(
-            begun.elapsed().as_secs() < 60,
-            "{piece:?} took {:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed().as_secs() < 60, "{piece:?} took {:?}", begun.elapsed());
     }
 }
 
 #[test]
 fn names_too_long_for_the_budget_are_counted() {
     let path = format!("{}/a.rs", "漢字\u{202e}/".repeat(1_000));
-    let answer = render(
-        vec![
-            hit(&path, "fn a() {}".to_owned()),
-            hit("b.rs", "fn b() {}".to_owned()),
-        ],
-        500,
-    );
+    let answer = render(vec![hit(&path, "fn a() {}".to_owned()), hit("b.rs", "fn b() {}".to_owned())], 500);
     assert!(held(&answer, 500), "{}", answer.text);
-    assert!(
-        !answer.text.contains('\u{202e}') && answer.text.contains("b.rs:10-10"),
-        "{}",
-        answer.text
-    );
-    assert!(
-        answer.text.contains("left out for max_tokens: 1 more hit"),
-        "{}",
-        answer.text
-    );
+    assert!(!answer.text.contains('\u{202e}') && answer.text.contains("b.rs:10-10"), "{}", answer.text);
+    assert!(answer.text.contains("left out for max_tokens: 1 more hit"), "{}", answer.text);
 }
 
 fn piece() -> impl Strategy<Value = String> {
@@ -213,7 +130,14 @@ proptest! {
         hits in prop::collection::vec((piece(), prop::collection::vec(piece(), 1..120)), 0..30),
         max_tokens in 500_usize..3_000,
     ) {
-        let hits = hits.into_iter().map(|(path, lines)| hit(&path, lines.join("\n"))).collect();
+        let span = Span { start_line: 1, end_line: 2 };
+        let also = |name: &String| Place { span, kind: SymbolKind::Block, name: name.clone() };
+        let made = |(path, lines): (String, Vec<String>)| {
+            let mut hit = hit(&path, lines.join("\n"));
+            hit.also = lines.iter().map(also).collect();
+            hit
+        };
+        let hits = hits.into_iter().map(made).collect();
         let answer = render(hits, max_tokens);
         prop_assert!(held(&answer, max_tokens));
     }

@@ -76,9 +76,7 @@ pub struct Repository {
 impl Repository {
     /// Writes the files.
     pub fn new() -> Self {
-        let repository = Self {
-            dir: tempfile::tempdir().expect("a temporary folder"),
-        };
+        let repository = Self { dir: tempfile::tempdir().expect("a temporary folder") };
         for (path, text) in FILES {
             repository.write(path, text);
         }
@@ -104,10 +102,7 @@ impl Repository {
 
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
-        command
-            .arg("--stdio")
-            .current_dir(self.root())
-            .env("CODESCRY_INDEX_DIR", self.base().join("index"));
+        command.arg("--stdio").current_dir(self.root()).env("CODESCRY_INDEX_DIR", self.base().join("index"));
         command
     }
 }
@@ -121,9 +116,7 @@ impl Listener {
     pub async fn told(&self, done: f64) -> Vec<ProgressNotificationParam> {
         let mut watch = self.0.subscribe();
         let heard = watch.wait_for(|told| told.iter().any(|progress| progress.progress >= done));
-        let heard = tokio::time::timeout(PATIENCE, heard)
-            .await
-            .expect("it is told in time");
+        let heard = tokio::time::timeout(PATIENCE, heard).await.expect("it is told in time");
         let mut told = heard.expect("the sender is there").clone();
         told.sort_by(|a, b| a.progress.total_cmp(&b.progress));
         told
@@ -131,11 +124,7 @@ impl Listener {
 }
 
 impl ClientHandler for Listener {
-    async fn on_progress(
-        &self,
-        progress: ProgressNotificationParam,
-        _: NotificationContext<RoleClient>,
-    ) {
+    async fn on_progress(&self, progress: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
         self.0.send_modify(|told| told.push(progress));
     }
 }
@@ -151,13 +140,9 @@ pub async fn connect(repository: &Repository, listener: Listener) -> Client {
 
 /// Calls a tool, which must answer in time.
 pub async fn call(client: &Client, tool: &'static str, arguments: Value) -> CallToolResult {
-    let Value::Object(arguments) = arguments else {
-        panic!("arguments are an object")
-    };
+    let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
     let call = client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments));
-    let answer = tokio::time::timeout(PATIENCE, call)
-        .await
-        .expect("an answer in time");
+    let answer = tokio::time::timeout(PATIENCE, call).await.expect("an answer in time");
     answer.expect("an answer, not a protocol error")
 }
 
@@ -170,10 +155,7 @@ pub fn text(result: &CallToolResult) -> String {
 /// The structured form of an answer that is no error.
 pub fn structured(result: &CallToolResult) -> &Value {
     assert_ne!(result.is_error, Some(true), "{}", text(result));
-    result
-        .structured_content
-        .as_ref()
-        .expect("every tool has a structured form")
+    result.structured_content.as_ref().expect("every tool has a structured form")
 }
 
 /// A client that writes what it is told to.
@@ -194,10 +176,7 @@ impl Raw {
             "clientInfo": { "name": "raw", "version": "1" },
         });
         let answer = raw.request("initialize", greeting);
-        assert_eq!(
-            answer["result"]["serverInfo"]["name"], "codescry",
-            "{answer}"
-        );
+        assert_eq!(answer["result"]["serverInfo"]["name"], "codescry", "{answer}");
         raw.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
         raw
     }
@@ -205,11 +184,7 @@ impl Raw {
     /// Starts the server.
     pub fn started(repository: &Repository) -> Self {
         let mut command = repository.command();
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("codescry starts");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("codescry starts");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("it is piped");
         let (sender, lines) = mpsc::channel();
@@ -221,12 +196,7 @@ impl Raw {
                 }
             }
         });
-        Self {
-            child,
-            stdin,
-            lines,
-            last_id: 0,
-        }
+        Self { child, stdin, lines, last_id: 0 }
     }
 
     /// Sends one line.
@@ -241,23 +211,15 @@ impl Raw {
 
     /// The next message of the server; nothing but messages may come.
     pub fn next(&mut self) -> Value {
-        let line = self
-            .lines
-            .recv_timeout(PATIENCE)
-            .expect("the server answers in time");
-        serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("stdout is for messages alone: {error}: {line}"))
+        let line = self.lines.recv_timeout(PATIENCE).expect("the server answers in time");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("stdout is for messages alone: {error}: {line}"))
     }
 
     /// Sends a request and waits for its answer.
     pub fn request(&mut self, method: &str, params: Value) -> Value {
         self.last_id += 1;
         let id = self.last_id;
-        self.send(
-            json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
-                .to_string()
-                .as_bytes(),
-        );
+        self.send(json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string().as_bytes());
         loop {
             let message = self.next();
             if message["id"] == id {
@@ -268,31 +230,19 @@ impl Raw {
 
     /// Calls a tool; the whole answer.
     pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
-        self.request(
-            "tools/call",
-            json!({ "name": tool, "arguments": arguments }),
-        )
+        self.request("tools/call", json!({ "name": tool, "arguments": arguments }))
     }
 
     /// Calls a tool that must refuse; what it says.
     pub fn refused(&mut self, tool: &str, arguments: Value) -> String {
         let answer = self.call(tool, arguments.clone());
-        assert_eq!(
-            answer["result"]["isError"], true,
-            "{tool} {arguments}: {answer}"
-        );
-        answer["result"]["content"][0]["text"]
-            .as_str()
-            .expect("a refusal has a text")
-            .to_owned()
+        assert_eq!(answer["result"]["isError"], true, "{tool} {arguments}: {answer}");
+        answer["result"]["content"][0]["text"].as_str().expect("a refusal has a text").to_owned()
     }
 
     /// The server still answers what it can.
     pub fn is_well(&mut self) {
-        let answer = self.call(
-            "search_code",
-            json!({ "query": "check a login attempt against the stored hash" }),
-        );
+        let answer = self.call("search_code", json!({ "query": "check a login attempt against the stored hash" }));
         let best = &answer["result"]["structuredContent"]["hits"][0]["path"];
         assert_eq!(best, "app/passwords.py", "{answer}");
     }
@@ -302,15 +252,8 @@ impl Raw {
         drop(self.stdin.take());
         // The output ends with the process.
         let until = Instant::now() + PATIENCE;
-        while self
-            .lines
-            .recv_timeout(until.saturating_duration_since(Instant::now()))
-            .is_ok()
-        {}
-        assert!(
-            Instant::now() < until,
-            "the server does not end with its input"
-        );
+        while self.lines.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
+        assert!(Instant::now() < until, "the server does not end with its input");
         self.child.wait().expect("it has ended")
     }
 
@@ -318,21 +261,11 @@ impl Raw {
     #[cfg(unix)]
     pub fn terminate(&mut self) -> ExitStatus {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .expect("kill is there");
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill is there");
         assert!(sent.success());
         let until = Instant::now() + PATIENCE;
-        while self
-            .lines
-            .recv_timeout(until.saturating_duration_since(Instant::now()))
-            .is_ok()
-        {}
-        assert!(
-            Instant::now() < until,
-            "the server does not end when asked to"
-        );
+        while self.lines.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
+        assert!(Instant::now() < until, "the server does not end when asked to");
         self.child.wait().expect("it has ended")
     }
 }

@@ -1,0 +1,32 @@
+//! Searches a folder from a program: opens an engine, indexes, asks, prints.
+//!
+//! ```text
+//! cargo run --release --example search -- path/to/folder "where are retries handled"
+//! ```
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use codescry::engine::{CancelToken, Engine, IndexRequest, Options, SearchQuery, Settings};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args_os().skip(1);
+    let folder = arguments.next().map(PathBuf::from).ok_or("usage: search FOLDER QUERY")?;
+    let text = arguments.next().and_then(|query| query.into_string().ok()).ok_or("usage: search FOLDER QUERY")?;
+
+    // Options say what was asked for; settings are what holds.
+    let options = Options { path: Some(folder), ..Options::default() };
+    let engine = Engine::open(Settings::resolve(&options)?)?;
+
+    // Only what has changed since the last run is done again.
+    let report = engine.index(&IndexRequest::default(), &CancelToken::default(), &|progress| {
+        eprintln!("{} of {} files", progress.files_done, progress.files_found);
+    })?;
+    eprintln!("indexed {} files in {:?}", report.files_indexed, report.elapsed);
+
+    let answer = engine.search(&SearchQuery { text, limit: 5, ..SearchQuery::default() })?;
+    for hit in &answer.hits {
+        println!("{}:{}-{}  {} {}", hit.path, hit.span.start_line, hit.span.end_line, hit.kind, hit.symbol);
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! What an index run did, for a person.
+//!
+//! Must never import: anything of this crate but `engine`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::palette::{Palette, Role};
+use super::text;
+use crate::engine::{IndexReport, RepoPath};
+
+/// Most problems listed.
+const PROBLEMS: usize = 10;
+
+/// Below this a run is too short for its stages to tell anything.
+const MIN_STAGE_TIME: Duration = Duration::from_millis(50);
+
+/// The summary.
+pub fn lines(report: &IndexReport, palette: Palette) -> Vec<String> {
+    let mut lines = vec![format!(
+        "indexed {} ({}, {}) in {}: {:.0} files/s",
+        palette.paint(Role::Name, &text::plural(report.files_indexed, "file")),
+        text::plural(report.chunks, "chunk"),
+        text::bytes(report.bytes),
+        text::seconds(report.elapsed),
+        text::rate(report.files_indexed, report.elapsed),
+    )];
+    lines.push(format!(
+        "found {}, unchanged {}, removed {}",
+        report.files_found, report.files_unchanged, report.files_removed
+    ));
+    lines.extend(left_out(&report.skipped));
+    if let Some(reason) = &report.redone_because {
+        lines.push(format!("done again because {}", text::visible(reason)));
+    }
+    lines.extend(problems(&report.problems, palette));
+    if report.files_indexed > 0 {
+        lines.push(String::new());
+        lines.extend(stages(report));
+    }
+    lines
+}
+
+/// `left out 12: binary 2, ignored 10`
+pub fn left_out(skipped: &BTreeMap<String, u64>) -> Option<String> {
+    let total: u64 = skipped.values().sum();
+    let reasons: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    (total > 0).then(|| format!("left out {total}: {}", reasons.join(", ")))
+}
+
+/// The first problems, one a line.
+pub fn problems(problems: &[(RepoPath, String)], palette: Palette) -> Vec<String> {
+    if problems.is_empty() {
+        return Vec::new();
+    }
+    let count = text::plural(problems.len() as u64, "problem");
+    let mut lines =
+        vec![palette.paint(Role::Warning, &format!("{count} (the text of these files can be found all the same)"))];
+    for (path, problem) in problems.iter().take(PROBLEMS) {
+        lines.push(text::visible(&format!("  {path}: {problem}")));
+    }
+    if problems.len() > PROBLEMS {
+        lines.push(format!("  … and {} more; --json lists all", problems.len() - PROBLEMS));
+    }
+    lines
+}
+
+/// How each stage spent the time of the run, and which one the others waited for.
+fn stages(report: &IndexReport) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{:<8}{:>8}{:>10}{:>8}{:>19}{:>20}",
+        "stage", "threads", "items", "busy", "waiting for input", "waiting for output"
+    )];
+    let mut bottleneck = (0.0, "");
+    for stage in &report.stages {
+        let whole = report.elapsed.as_secs_f64() * stage.threads.max(1) as f64;
+        let percent = |part: Duration| if whole > 0.0 { (part.as_secs_f64() / whole * 100.0).min(100.0) } else { 0.0 };
+        let busy = percent(stage.busy);
+        if busy > bottleneck.0 {
+            bottleneck = (busy, stage.stage);
+        }
+        let (input, output) = (percent(stage.waiting_for_input), percent(stage.waiting_for_output));
+        let (threads, items) = (stage.threads, stage.items);
+        lines.push(format!("{:<8}{threads:>8}{items:>10}{busy:>6.0} %{input:>17.0} %{output:>18.0} %", stage.stage));
+    }
+    if report.elapsed >= MIN_STAGE_TIME && !bottleneck.1.is_empty() {
+        lines.push(format!("bottleneck: {} (busy {:.0} % of the time)", bottleneck.1, bottleneck.0));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Palette = Palette { on: false, columns: 80 };
+
+    fn report() -> IndexReport {
+        IndexReport {
+            files_found: 12,
+            files_indexed: 10,
+            files_unchanged: 2,
+            files_removed: 1,
+            skipped: BTreeMap::from([("binary".to_owned(), 2), ("ignored".to_owned(), 3)]),
+            problems: (0..12).map(|n| (RepoPath::new(format!("{n}.c")), "gave up\x1b".to_owned())).collect(),
+            chunks: 40,
+            bytes: 2048,
+            redone_because: Some("a rebuild was asked for".to_owned()),
+            elapsed: Duration::from_secs(2),
+            stages: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_summary_says_what_was_done() {
+        let lines = lines(&report(), PLAIN);
+        assert_eq!(
+            lines[..4],
+            [
+                "indexed 10 files (40 chunks, 2.0 KiB) in 2.00 s: 5 files/s",
+                "found 12, unchanged 2, removed 1",
+                "left out 5: binary 2, ignored 3",
+                "done again because a rebuild was asked for",
+            ]
+        );
+    }
+
+    #[test]
+    fn ten_problems_are_listed_and_the_rest_counted() {
+        let lines = problems(&report().problems, PLAIN);
+        assert_eq!((lines.len(), lines[1].as_str()), (12, "  0.c: gave up␛"));
+        assert!(lines[11].contains("2 more"));
+    }
+}

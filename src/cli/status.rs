@@ -1,0 +1,100 @@
+//! `codescry status`: what is indexed.
+//!
+//! Must never import: anything of this crate but `engine`.
+
+use std::time::{Duration, SystemTime};
+
+use super::arguments::{Shared, StatusArguments};
+use super::palette::{Palette, Role};
+use super::printer::Printer;
+use super::{Exit, report, text, wire};
+use crate::engine::{Engine, Status};
+
+/// Runs the command.
+///
+/// # Errors
+/// When the folder or the index does not hold. No index yet is no error.
+pub fn run(shared: &Shared, given: &StatusArguments) -> anyhow::Result<Exit> {
+    let engine = Engine::open(shared.settings(given.path.as_deref())?)?;
+    let status = engine.status()?;
+    let mut printer = Printer::new();
+    if given.json {
+        printer.json(&wire::Status::new(&status))?;
+    } else {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        for line in lines(&status, now, Palette::of(shared)) {
+            printer.line(&line)?;
+        }
+    }
+    printer.finish()?;
+    Ok(Exit::Done)
+}
+
+fn lines(status: &Status, now: Duration, palette: Palette) -> Vec<String> {
+    let row = |name: &str, value: &str| format!("{name:<10}{}", text::visible(value));
+    let mut lines =
+        vec![row("folder", &status.root.display().to_string()), row("index", &status.index_dir.display().to_string())];
+    if !status.exists {
+        lines.push(row("state", "nothing is indexed yet; run `codescry index`, or search: that indexes first"));
+        return lines;
+    }
+    lines.push(row("state", &state(status)));
+    let coverage = &status.coverage;
+    let (files, chunks) = (text::plural(coverage.files_indexed, "file"), text::plural(coverage.chunks, "chunk"));
+    lines.push(row("content", &format!("{files}, {chunks}, {} on disk", text::bytes(status.size_bytes))));
+    lines.push(row("model", &format!("{} ({} dimensions)", status.model_id, status.dimensions)));
+    let ago = now.saturating_sub(Duration::from_millis(status.committed_at_ms));
+    lines.push(row("written", &format!("{} ago", text::age(ago))));
+    let mut languages: Vec<(&String, &u64)> = status.languages.iter().collect();
+    languages.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
+    let languages: Vec<String> = languages.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    if !languages.is_empty() {
+        lines.push(row("languages", &languages.join(", ")));
+    }
+    lines.extend(report::left_out(&status.skipped));
+    lines.extend(report::problems(&status.problems, palette));
+    if let Some(reason) = &status.redo_because {
+        let reason = format!("the next index run does everything again: {reason}");
+        lines.push(palette.paint(Role::Warning, &reason));
+    }
+    lines
+}
+
+fn state(status: &Status) -> String {
+    let coverage = &status.coverage;
+    if coverage.complete {
+        return "complete".to_owned();
+    }
+    let of = if coverage.files_found > 0 { format!(" of {}", coverage.files_found) } else { String::new() };
+    format!("not complete: {}{of} files so far; run `codescry index` to complete it", coverage.files_indexed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Coverage;
+
+    const PLAIN: Palette = Palette { on: false, columns: 80 };
+
+    #[test]
+    fn an_index_that_is_not_there_is_a_state() {
+        let lines = lines(&Status { root: "/a\x1b".into(), ..Status::default() }, Duration::ZERO, PLAIN);
+        assert_eq!(lines[0], "folder    /a␛");
+        assert!(lines[2].contains("nothing is indexed yet"));
+    }
+
+    #[test]
+    fn languages_stand_by_their_number_of_files() {
+        let status = Status {
+            exists: true,
+            coverage: Coverage { files_indexed: 6, files_found: 9, chunks: 7, complete: false },
+            languages: [("c", 1), ("go", 3), ("zig", 2)].map(|(name, count)| (name.to_owned(), count)).into(),
+            committed_at_ms: 1_000,
+            ..Status::default()
+        };
+        let lines = lines(&status, Duration::from_secs(121), PLAIN).join("\n");
+        for part in ["not complete: 6 of 9 files", "6 files, 7 chunks", "2 minutes ago", "go 3, zig 2, c 1"] {
+            assert!(lines.contains(part), "{part} is not in\n{lines}");
+        }
+    }
+}

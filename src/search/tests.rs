@@ -1,0 +1,116 @@
+use std::sync::Arc;
+
+use super::{ContentFilter, Filter, Hit, Mode, QueryError, SearchQuery, Searcher, Snapshot, Weights};
+use crate::embed::static_model::StaticModel;
+use crate::embed::{self, Embedder};
+use crate::language;
+use crate::parse::{Parser, SourceFile};
+use crate::store::memory::MemoryStore;
+use crate::store::{ChunkStore, Commit, EmbeddedChunk, Recipe, RunState};
+use crate::types::{ContentHash, FileRecord, Outcome, RepoPath};
+
+const FILES: &[(&str, &str)] = &[
+    ("src/retry.rs", "/// Calls again after a failure, waiting longer each time.\npub fn retry_with_backoff() {}\n\npub fn jitter() {}\n"),
+    ("src/http/header.rs", "pub fn parseHTTPHeader(line: &str) {}\n"),
+    ("src/pool.rs", "/// Keeps connections to the database open.\npub struct ConnectionPool;\n\nimpl ConnectionPool {\n    pub fn acquire(&self) {}\n}\n"),
+    ("tests/pool_test.rs", "fn connection_pool_hands_out_connections() { ConnectionPool::acquire(); }\n"),
+    ("docs/pool.md", "# Pool\n\nThe connection pool keeps connections open.\n"),
+    ("config/pool.toml", "connection_pool = 5\n"),
+    ("app/retry.py", "def retry(call):\n    return call()\n"),
+];
+
+fn snapshot() -> Arc<Snapshot> {
+    let model = StaticModel::builtin();
+    let store = MemoryStore::new("/root".into());
+    let recipe = Recipe { schema_version: 1, chunker_version: 1, model_id: String::new(), dimensions: u32::try_from(model.dimensions()).expect("small"), settings: String::new() };
+    let mut commit = Commit::default();
+    for (path, text) in FILES {
+        let path = RepoPath::new(*path);
+        let source = SourceFile { language: language::of_path(&path, None), path: path.clone(), text: (*text).to_owned() };
+        let chunks = Parser::new(std::time::Duration::from_secs(5)).parse(&source).chunks;
+        let outcome = Outcome::Indexed { chunks: 1, problem: None };
+        commit.replace.push(FileRecord { path, size_bytes: 0, mtime_ns: 0, hash: ContentHash::of(text.as_bytes()), language: source.language, outcome });
+        commit.chunks.extend(chunks.into_iter().map(|chunk| EmbeddedChunk {
+            search_text: embed::search_text(&chunk),
+            vector: model.embed_query(&embed::passage(&chunk)),
+            chunk,
+        }));
+    }
+    store.writer(&recipe, false).expect("a writer").commit(commit, &RunState::default()).expect("a commit");
+    Arc::new(Snapshot::load(store.view().expect("a view").expect("a commit")).expect("a snapshot"))
+}
+
+fn ask(query: SearchQuery) -> Result<Vec<Hit>, QueryError> {
+    let model = StaticModel::builtin();
+    Searcher { snapshot: &snapshot(), embedder: model.as_ref(), weights: Weights::default() }.search(&query)
+}
+
+fn query(text: &str) -> SearchQuery {
+    SearchQuery { text: text.to_owned(), limit: 5, ..SearchQuery::default() }
+}
+
+fn paths(query: SearchQuery) -> Vec<String> {
+    ask(query).expect("an answer").iter().map(|hit| hit.path.to_string()).collect()
+}
+
+#[test]
+fn the_place_comes_first_by_words_by_name_and_by_meaning() {
+    for (text, place) in [
+        ("connection pool", "src/pool.rs"),
+        ("parse header", "src/http/header.rs"),
+        ("parseHTTPHeader", "src/http/header.rs"),
+        ("parse_http_header", "src/http/header.rs"),
+        ("where is an operation attempted again after it failed", "src/retry.rs"),
+        ("retry_with_backoff", "src/retry.rs"),
+    ] {
+        assert_eq!(paths(query(text))[0], place, "{text}");
+    }
+}
+
+#[test]
+fn filters_narrow_down() {
+    let filtered = |filter: Filter| paths(SearchQuery { filter, limit: 50, ..query("connection pool retry") });
+    let only = |language: &str| filtered(Filter { languages: vec![language.into()], ..Filter::default() });
+    assert_eq!(only("python"), ["app/retry.py"]);
+    assert_eq!(only("toml"), ["config/pool.toml"], "who asks for a language means it");
+    assert!(filtered(Filter { path: Some("src/**".into()), ..Filter::default() }).iter().all(|path| path.starts_with("src/")));
+    let content = |content| filtered(Filter { content, ..Filter::default() });
+    assert!(!content(ContentFilter::CodeAndDocs).contains(&"config/pool.toml".to_owned()));
+    assert_eq!(content(ContentFilter::Config), ["config/pool.toml"]);
+    assert_eq!(content(ContentFilter::Docs), ["docs/pool.md"]);
+    assert!(!content(ContentFilter::Code).contains(&"docs/pool.md".to_owned()));
+    assert!(content(ContentFilter::All).contains(&"config/pool.toml".to_owned()));
+}
+
+#[test]
+fn shares_add_up_to_the_score_and_scores_fall() {
+    let hits = ask(SearchQuery { explain: true, limit: 50, ..query("connection pool") }).expect("an answer");
+    assert!(hits.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    for hit in hits {
+        let shares: f32 = hit.explanation.expect("an explanation").terms.iter().map(|term| term.share).sum();
+        assert!((shares - hit.score).abs() < 1e-4, "{shares} {}", hit.score);
+    }
+}
+
+#[test]
+fn modes_use_what_they_say() {
+    let lexical = SearchQuery { mode: Mode::Lexical, ..query("acquire") };
+    assert_eq!(paths(lexical)[0], "src/pool.rs");
+    assert!(paths(SearchQuery { mode: Mode::Lexical, ..query("zzzqqq") }).is_empty());
+    assert!(!paths(SearchQuery { mode: Mode::Dense, ..query("database connections") }).is_empty());
+}
+
+#[test]
+fn bad_questions_say_what_to_do() {
+    assert!(matches!(ask(query("  \n ")), Err(QueryError::Empty)));
+    assert!(matches!(ask(SearchQuery { limit: 0, ..query("a") }), Err(QueryError::Limit(0))));
+    let filter = Filter { path: Some("src/{a".into()), ..Filter::default() };
+    assert!(matches!(ask(SearchQuery { filter, ..query("a") }), Err(QueryError::Glob { .. })));
+}
+
+#[test]
+fn equal_questions_get_equal_answers() {
+    let ids = || ask(query("connection pool")).expect("an answer").iter().map(|hit| (hit.path.clone(), hit.span)).collect::<Vec<_>>();
+    let first = ids();
+    (0..5).for_each(|_| assert_eq!(ids(), first));
+}
