@@ -4,6 +4,8 @@
 //! cargo run --release --example search -- path/to/folder "where are retries handled"
 //! ```
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example for the command line")]
+
 use std::error::Error;
 use std::path::PathBuf;
 

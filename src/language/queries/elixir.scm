@@ -59,15 +59,15 @@
   (#match? @definition.macro "^(defmacro|defmacrop|defguard|defguardp)\\b"))
 
 ; Types, callbacks, and the attributes that a module uses as constants.
-((unary_operator operand: (call target: (identifier) (arguments (binary_operator left: [
+((unary_operator operator: "@" operand: (call target: (identifier) (arguments (binary_operator left: [
     (identifier) @name (call target: (identifier) @name)] operator: "::")))) @definition.type
   (#match? @definition.type "^@(type|typep|opaque)\\b"))
-((unary_operator operand: (call target: (identifier) (arguments [
+((unary_operator operator: "@" operand: (call target: (identifier) (arguments [
     (binary_operator left: [(identifier) @name (call target: (identifier) @name)] operator: "::")
     (binary_operator operator: "when" left: (binary_operator left: (call target: (identifier) @name)))
     ]))) @definition.method
   (#match? @definition.method "^@(callback|macrocallback)\\b"))
-((unary_operator operand: (call target: (identifier) @name (arguments))) @definition.constant
+((unary_operator operator: "@" operand: (call target: (identifier) @name (arguments))) @definition.constant
   (#not-eq? @name "doc") (#not-eq? @name "moduledoc") (#not-eq? @name "typedoc")
   (#not-eq? @name "shortdoc") (#not-eq? @name "spec") (#not-eq? @name "impl")
   (#not-eq? @name "type") (#not-eq? @name "typep") (#not-eq? @name "opaque")
@@ -79,8 +79,6 @@
   (#not-eq? @name "tag") (#not-eq? @name "describetag") (#not-eq? @name "moduletag")
   (#not-eq? @name "decorate"))
 
-; ExUnit. The name is the text between the quotes, if nothing is interpolated.
+; ExUnit: the string is the name.
 ((call target: (identifier) (arguments . (string) @name) (do_block) @body) @definition.test
-  (#match? @definition.test "^(test|describe|property)\\b"))
-((call target: (identifier) (arguments . (string . (quoted_content) @name .)) (do_block) @body) @definition.test
   (#match? @definition.test "^(test|describe|property)\\b"))

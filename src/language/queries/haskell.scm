@@ -26,7 +26,9 @@
 (deriving_instance patterns: (_) @name) @definition.impl
 
 ; Functions: each equation is a match of its own; the body begins at `=` or at
-; the first guard. The anchors keep one match for several guards.
+; the first guard. The anchors keep one match for several guards; a comment
+; before the guards breaks them, hence the patterns without a body.
+(declarations [(function name: (_) @name) (function (infix operator: (_) @name)) (bind name: (_) @name)] @definition.function)
 (declarations [
   (function name: (_) @name . patterns: (_) . match: (_) @body) @definition.function
   (function (infix operator: (_) @name) . match: (_) @body) @definition.function
