@@ -17,8 +17,8 @@ use crate::embed::Embedder;
 use crate::embed::static_model::StaticModel;
 use crate::index::{self, Indexer};
 use crate::language;
-pub use crate::parse::{TokenClass, highlight};
 use crate::parse;
+pub use crate::parse::{TokenClass, highlight};
 use crate::search::{QueryError, Searcher, Snapshot};
 use crate::store::ChunkStore;
 use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
@@ -141,8 +141,14 @@ impl Engine {
     ///
     /// # Errors
     /// See [`IndexError`]; what was committed before stays.
-    pub fn index(&self, request: &IndexRequest, cancel: &CancelToken, observe: &(dyn Fn(&Progress) + Sync)) -> Result<IndexReport, EngineError> {
-        let indexer = Indexer { settings: &self.settings, store: self.store.as_ref(), embedder: self.embedder.as_ref() };
+    pub fn index(
+        &self,
+        request: &IndexRequest,
+        cancel: &CancelToken,
+        observe: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<IndexReport, EngineError> {
+        let indexer =
+            Indexer { settings: &self.settings, store: self.store.as_ref(), embedder: self.embedder.as_ref() };
         Ok(indexer.run(request, cancel, observe)?)
     }
 
@@ -157,7 +163,9 @@ impl Engine {
             match walked {
                 Walked::Skipped(skipped) => found.excluded.push((skipped.path, skipped.is_dir, skipped.reason)),
                 Walked::File(entry) => match fs::read(&entry.abs) {
-                    Err(error) => found.excluded.push((entry.path, false, SkipReason::Unreadable { message: error.to_string() })),
+                    Err(error) => {
+                        found.excluded.push((entry.path, false, SkipReason::Unreadable { message: error.to_string() }))
+                    }
                     Ok(bytes) => match walk::inspect(&entry.path, &bytes) {
                         Some(reason) => found.excluded.push((entry.path, false, reason)),
                         None => {
@@ -209,7 +217,9 @@ impl Engine {
             Similar::Place { path, line } => {
                 let path = self.inside(path)?;
                 let chunk = searcher.chunk_at(path.as_str(), *line).ok_or_else(|| {
-                    EngineError::BadPath(format!("{path}:{line} is not in the index; search for the file, or index it first"))
+                    EngineError::BadPath(format!(
+                        "{path}:{line} is not in the index; search for the file, or index it first"
+                    ))
                 })?;
                 (snapshot.chunk_vectors.row(chunk as usize), Some(chunk))
             }
@@ -236,11 +246,8 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub fn status(&self) -> Result<Status, EngineError> {
-        let mut status = Status {
-            root: self.root().to_owned(),
-            index_dir: self.settings.index_dir.clone(),
-            ..Status::default()
-        };
+        let mut status =
+            Status { root: self.root().to_owned(), index_dir: self.settings.index_dir.clone(), ..Status::default() };
         if self.store.generation()? == 0 {
             return Ok(status);
         }
@@ -285,7 +292,9 @@ impl Engine {
             return Ok(Arc::clone(snapshot));
         }
         let view = self.store.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
-        if let Some(reason) = index::redo_all(&view.manifest().recipe, &index::recipe(&self.settings, self.embedder.as_ref())) {
+        if let Some(reason) =
+            index::redo_all(&view.manifest().recipe, &index::recipe(&self.settings, self.embedder.as_ref()))
+        {
             return Err(EngineError::Outdated { root: self.root().to_owned(), reason });
         }
         let snapshot = Arc::new(Snapshot::load(view)?);
@@ -316,7 +325,8 @@ impl Engine {
     /// A path below the root, given relative to it or absolute; links that lead out are refused.
     fn inside(&self, path: &str) -> Result<RepoPath, EngineError> {
         let root = self.root();
-        let refused = |why: &str| EngineError::BadPath(format!("{path} is {why} {}; give a path inside of it", root.display()));
+        let refused =
+            |why: &str| EngineError::BadPath(format!("{path} is {why} {}; give a path inside of it", root.display()));
         let joined = root.join(path);
         let resolved = AbsPath::canonical(&joined).map_err(|_| {
             let outside = Path::new(path).components().any(|part| part == std::path::Component::ParentDir)
@@ -335,7 +345,10 @@ impl Engine {
         let file = path.under(self.root());
         let size = fs::metadata(&file).map_err(|error| bad(error.to_string()))?.len();
         if size > self.settings.max_file_bytes {
-            return Err(bad(format!("it has {size} bytes, more than --max-file-bytes {}", self.settings.max_file_bytes)));
+            return Err(bad(format!(
+                "it has {size} bytes, more than --max-file-bytes {}",
+                self.settings.max_file_bytes
+            )));
         }
         let bytes = fs::read(&file).map_err(|error| bad(error.to_string()))?;
         match walk::inspect(path, &bytes) {

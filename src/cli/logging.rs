@@ -22,9 +22,10 @@ pub fn begin(shared: &Shared) {
 
 fn directives(verbose: u8, quiet: bool) -> &'static str {
     match (quiet, verbose) {
+        // What LanceDB and rmcp warn of is for their developers; a failure reaches the user as an error.
         (true, _) => "error",
-        (_, 0) => "warn",
-        (_, 1) => "warn,codescry=info",
+        (_, 0) => "error,codescry=warn",
+        (_, 1) => "error,codescry=info",
         (_, 2) => "warn,codescry=debug",
         _ => "info,codescry=trace",
     }

@@ -73,9 +73,9 @@ impl Options {
     /// # Errors
     /// When a variable is not a number where one is wanted.
     pub fn or_environment(mut self) -> Result<Self, ConfigError> {
-        self.index_dir = self.index_dir.or_else(|| {
-            env::var_os("CODESCRY_INDEX_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
-        });
+        self.index_dir = self
+            .index_dir
+            .or_else(|| env::var_os("CODESCRY_INDEX_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from));
         self.max_file_bytes = number(self.max_file_bytes, "CODESCRY_MAX_FILE_BYTES")?;
         self.parse_workers = number(self.parse_workers, "CODESCRY_PARSE_WORKERS")?;
         self.parse_time_limit_ms = number(self.parse_time_limit_ms, "CODESCRY_PARSE_TIME_LIMIT_MS")?;

@@ -47,11 +47,15 @@ pub(super) fn plan(view: Option<&Arc<dyn StoreView>>, recipe: &Recipe, rebuild: 
     let files = view.files()?;
     plan.stored = files.iter().map(|file| file.path.clone()).collect();
     let settings_changed = view.manifest().recipe.settings != recipe.settings;
-    let redo = |file: &FileRecord| settings_changed && matches!(&file.outcome, Outcome::Indexed { problem: Some(_), .. });
+    let redo =
+        |file: &FileRecord| settings_changed && matches!(&file.outcome, Outcome::Indexed { problem: Some(_), .. });
     let again = files.iter().filter(|file| redo(file)).count();
     if again > 0 {
         let old = &view.manifest().recipe.settings;
-        plan.because = Some(format!("the settings changed from {old} to {}: {again} files with problems are parsed again", recipe.settings));
+        plan.because = Some(format!(
+            "the settings changed from {old} to {}: {again} files with problems are parsed again",
+            recipe.settings
+        ));
     }
     plan.known = files.into_iter().filter(|file| !redo(file)).map(|file| (file.path.clone(), file)).collect();
     Ok(plan)

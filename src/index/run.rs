@@ -45,7 +45,12 @@ impl Indexer<'_> {
     /// # Errors
     /// When the root cannot be walked, the store cannot be written, a stage panics, or the run is
     /// cancelled. What was committed stays.
-    pub fn run(&self, request: &IndexRequest, cancel: &CancelToken, observe: &(dyn Fn(&Progress) + Sync)) -> Result<IndexReport, IndexError> {
+    pub fn run(
+        &self,
+        request: &IndexRequest,
+        cancel: &CancelToken,
+        observe: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<IndexReport, IndexError> {
         for _ in 1..ATTEMPTS {
             match self.attempt(request, cancel, observe) {
                 Err(Failure::Outdated) => {}
@@ -64,7 +69,12 @@ impl Indexer<'_> {
         self.settings.root.as_path().to_owned()
     }
 
-    fn attempt(&self, request: &IndexRequest, cancel: &CancelToken, observe: &(dyn Fn(&Progress) + Sync)) -> Result<IndexReport, Failure> {
+    fn attempt(
+        &self,
+        request: &IndexRequest,
+        cancel: &CancelToken,
+        observe: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<IndexReport, Failure> {
         let recipe = plan::recipe(self.settings, self.embedder);
         let view = if request.rebuild { self.store.view().unwrap_or_default() } else { self.store.view()? };
         let plan = plan::plan(view.as_ref(), &recipe, request.rebuild)?;
@@ -77,7 +87,15 @@ impl Indexer<'_> {
         if cancel.is_cancelled() {
             return Err(IndexError::Cancelled { root: self.root() }.into());
         }
-        let (removed, skipped) = self.complete(&run, &plan, &walked, &written, &mut writer, view.as_ref().map(|view| view.manifest()), observe)?;
+        let (removed, skipped) = self.complete(
+            &run,
+            &plan,
+            &walked,
+            &written,
+            &mut writer,
+            view.as_ref().map(|view| view.manifest()),
+            observe,
+        )?;
         Ok(run.report(plan, &walked, written, removed, skipped))
     }
 
@@ -94,8 +112,12 @@ impl Indexer<'_> {
         observe: &(dyn Fn(&Progress) + Sync),
     ) -> Result<(u64, BTreeMap<String, u64>), Failure> {
         let vanished: std::collections::HashSet<&RepoPath> = written.vanished.iter().collect();
-        let remove: Vec<RepoPath> =
-            plan.stored.iter().filter(|path| !walked.seen.contains(*path) || vanished.contains(path)).cloned().collect();
+        let remove: Vec<RepoPath> = plan
+            .stored
+            .iter()
+            .filter(|path| !walked.seen.contains(*path) || vanished.contains(path))
+            .cloned()
+            .collect();
         let mut skipped = walked.skipped.clone();
         if remove.is_empty() && !writer.is_open() {
             // Content verdicts of unchanged files are in their records; the manifest has the totals.
@@ -173,7 +195,12 @@ impl<'e> Run<'e> {
     }
 
     /// Starts every stage but write on its threads, writes on this one, and joins them all.
-    fn stages(&self, plan: &Plan, writer: &mut RunWriter<'_>, observe: &(dyn Fn(&Progress) + Sync)) -> Result<(WalkSummary, Written), Failure> {
+    fn stages(
+        &self,
+        plan: &Plan,
+        writer: &mut RunWriter<'_>,
+        observe: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<(WalkSummary, Written), Failure> {
         thread::scope(|scope| {
             let (entries_in, entries) = bounded(QUEUE_FILES);
             let (read_in, read) = bounded(QUEUE_FILES);
@@ -215,7 +242,12 @@ impl<'e> Run<'e> {
         })
     }
 
-    fn spawn<'scope, T: Send + 'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, stage: usize, work: impl FnOnce() -> T + Send + 'scope) -> Result<ScopedJoinHandle<'scope, T>, IndexError> {
+    fn spawn<'scope, T: Send + 'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        stage: usize,
+        work: impl FnOnce() -> T + Send + 'scope,
+    ) -> Result<ScopedJoinHandle<'scope, T>, IndexError> {
         let name = ["walk", "read", "parse", "batch", "embed", "write"][stage];
         let clock = &self.clocks[stage];
         let spawned = thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, move || clock.alive(work));
@@ -231,7 +263,11 @@ impl<'e> Run<'e> {
     }
 
     /// Shows progress until the returned sender is dropped, from a thread of its own.
-    fn observer<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, observe: &'scope (dyn Fn(&Progress) + Sync)) -> Result<(ScopedJoinHandle<'scope, ()>, Sender<()>), IndexError> {
+    fn observer<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        observe: &'scope (dyn Fn(&Progress) + Sync),
+    ) -> Result<(ScopedJoinHandle<'scope, ()>, Sender<()>), IndexError> {
         let (ended, wait) = bounded::<()>(1);
         let watch = move || {
             while matches!(wait.recv_timeout(OBSERVE_EVERY), Err(crossbeam_channel::RecvTimeoutError::Timeout)) {
@@ -265,7 +301,14 @@ impl<'e> Run<'e> {
         }
     }
 
-    fn report(&self, plan: Plan, walked: &WalkSummary, written: Written, removed: u64, skipped: BTreeMap<String, u64>) -> IndexReport {
+    fn report(
+        &self,
+        plan: Plan,
+        walked: &WalkSummary,
+        written: Written,
+        removed: u64,
+        skipped: BTreeMap<String, u64>,
+    ) -> IndexReport {
         IndexReport {
             files_found: walked.seen.len() as u64,
             files_indexed: written.files,
@@ -284,7 +327,9 @@ impl<'e> Run<'e> {
 
 /// Waits for a thread; its panic becomes an error that names the stage.
 fn join<T>(stage: usize, clocks: &[StageClock; 6], thread: ScopedJoinHandle<'_, T>) -> Result<T, IndexError> {
-    thread.join().map_err(|panic| IndexError::Panic { stage: clocks[stage].report().stage, message: message(panic.as_ref()) })
+    thread
+        .join()
+        .map_err(|panic| IndexError::Panic { stage: clocks[stage].report().stage, message: message(panic.as_ref()) })
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

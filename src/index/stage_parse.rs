@@ -10,9 +10,15 @@ use crate::types::{Chunk, FileRecord, Outcome, RepoPath};
 /// What is to be written about one file.
 pub(super) enum Parsed {
     /// The record and the chunks that replace whatever the store has of this file.
-    Replace { record: FileRecord, chunks: Vec<Chunk>, bytes: u64 },
+    Replace {
+        record: FileRecord,
+        chunks: Vec<Chunk>,
+        bytes: u64,
+    },
     /// A record whose file has no chunks to write: unchanged, touched or gone.
-    Unchanged { touch: Option<FileRecord> },
+    Unchanged {
+        touch: Option<FileRecord>,
+    },
     Vanished(RepoPath),
 }
 

@@ -16,7 +16,6 @@ use crate::walk::{self, WalkEntry};
 const FRESH_NS: i64 = 50_000_000;
 
 /// What a file turned out to be.
-#[expect(clippy::large_enum_variant, reason = "the large variant is the common one")]
 pub(super) enum Read {
     /// To be parsed; the record's outcome is filled in after that.
     Source(SourceFile, FileRecord),

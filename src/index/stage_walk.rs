@@ -15,7 +15,12 @@ pub(super) struct WalkSummary {
 }
 
 /// Walks to the end, or until nobody takes what is found. `found` is called for every file.
-pub(super) fn run(root: &AbsPath, options: &WalkOptions, outlet: &Outlet<'_, WalkEntry>, found: &dyn Fn()) -> Result<WalkSummary, WalkError> {
+pub(super) fn run(
+    root: &AbsPath,
+    options: &WalkOptions,
+    outlet: &Outlet<'_, WalkEntry>,
+    found: &dyn Fn(),
+) -> Result<WalkSummary, WalkError> {
     let mut summary = WalkSummary::default();
     walk::walk(root, options, &mut |walked| {
         match walked {

@@ -81,7 +81,12 @@ impl<'s> RunWriter<'s> {
     }
 
     /// Writes batches until the input ends.
-    pub fn run(&mut self, inlet: &Inlet<'_, EmbeddedBatch>, state: &dyn Fn() -> RunState, done: &dyn Fn(u64)) -> Result<Written, WriteError> {
+    pub fn run(
+        &mut self,
+        inlet: &Inlet<'_, EmbeddedBatch>,
+        state: &dyn Fn() -> RunState,
+        done: &dyn Fn(u64),
+    ) -> Result<Written, WriteError> {
         let mut written = Written::default();
         let mut commit = Commit::default();
         let mut last = Instant::now();

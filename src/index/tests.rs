@@ -50,7 +50,8 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = Options { path: Some(folder.path().to_owned()), index_dir: Some("unused".into()), ..Options::default() };
+        let options =
+            Options { path: Some(folder.path().to_owned()), index_dir: Some("unused".into()), ..Options::default() };
         let settings = Settings::resolve(&options).expect("settings");
         Self { store: MemoryStore::new(folder.path().to_owned()), folder, settings }
     }
@@ -65,7 +66,12 @@ impl Fixture {
         Path::new(self.folder.path()).join(path)
     }
 
-    fn index_with(&self, embedder: &dyn Embedder, request: IndexRequest, cancel: &CancelToken) -> Result<IndexReport, IndexError> {
+    fn index_with(
+        &self,
+        embedder: &dyn Embedder,
+        request: IndexRequest,
+        cancel: &CancelToken,
+    ) -> Result<IndexReport, IndexError> {
         Indexer { settings: &self.settings, store: &self.store, embedder }.run(&request, cancel, &|_| ())
     }
 

@@ -73,7 +73,12 @@ fn widest(matches: Vec<Match>) -> Vec<Match> {
     by_name.into_values().collect()
 }
 
-fn definition(tree: &SyntaxTree<'_>, lines: &Lines<'_>, attachable: &[(usize, usize, bool)], one: &Match) -> Definition {
+fn definition(
+    tree: &SyntaxTree<'_>,
+    lines: &Lines<'_>,
+    attachable: &[(usize, usize, bool)],
+    one: &Match,
+) -> Definition {
     let start = attached_start(lines.whole(), lines, attachable, one.node.0);
     let end = trimmed_end(lines.whole(), one.node.0, one.node.1);
     let name = clean(tree.slice(one.name), MAX_NAME_BYTES);
@@ -186,10 +191,15 @@ pub(super) fn path_of(index: usize, all: &[Definition]) -> String {
     names.join(".")
 }
 
-/// White space collapsed, what opens the body dropped, cut at [`MAX_SIGNATURE_BYTES`].
+/// White space collapsed, what opens the body and leading annotations dropped, cut at
+/// [`MAX_SIGNATURE_BYTES`].
 fn signature(text: &str, before_body: bool) -> String {
-    let text = if before_body { text } else { text.lines().next().unwrap_or_default() };
-    let text = clean(text, MAX_SIGNATURE_BYTES);
+    let is_annotation = |line: &&str| line.trim_start().starts_with(['@', '[']) || line.trim_start().starts_with("#[");
+    let lines: Vec<&str> = text.lines().collect();
+    let annotations = lines.iter().take_while(|line| is_annotation(line)).count();
+    let kept = if annotations < lines.len() { &lines[annotations..] } else { &lines[..] };
+    let text = if before_body { kept.join(" ") } else { kept.first().copied().unwrap_or_default().to_owned() };
+    let text = clean(&text, MAX_SIGNATURE_BYTES);
     text.trim_end_matches(['{', '=', ':', ' ']).trim_end().to_owned()
 }
 

@@ -71,9 +71,15 @@ fn class(node: Node<'_>, text: &str) -> Option<TokenClass> {
     let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| kind.ends_with(suffix));
     if kind.contains("comment") {
         Some(TokenClass::Comment)
-    } else if ends(&["string", "string_literal", "char_literal", "character_literal", "string_content", "character"]) && !node_has_code(node) {
+    } else if ends(&["string", "string_literal", "char_literal", "character_literal", "string_content", "character"])
+        && !node_has_code(node)
+    {
         Some(TokenClass::String)
-    } else if leaf && (ends(&["number", "integer", "float"]) || ["number", "integer", "float"].iter().any(|word| kind.starts_with(word)) || ends(&["number_literal", "integer_literal"])) {
+    } else if leaf
+        && (ends(&["number", "integer", "float"])
+            || ["number", "integer", "float"].iter().any(|word| kind.starts_with(word))
+            || ends(&["number_literal", "integer_literal"]))
+    {
         Some(TokenClass::Number)
     } else if leaf && (kind.contains("type_identifier") || kind == "primitive_type" || kind == "predefined_type") {
         Some(TokenClass::Type)
@@ -87,5 +93,6 @@ fn class(node: Node<'_>, text: &str) -> Option<TokenClass> {
 /// Whether a string holds interpolated code, whose parts are coloured one by one.
 fn node_has_code(node: Node<'_>) -> bool {
     let mut cursor = node.walk();
-    node.children(&mut cursor).any(|child| child.kind().contains("interpolation") || child.kind().contains("substitution"))
+    node.children(&mut cursor)
+        .any(|child| child.kind().contains("interpolation") || child.kind().contains("substitution"))
 }

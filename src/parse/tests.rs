@@ -59,12 +59,17 @@ fn listing(parsed: &ParsedFile) -> String {
     let mut out = String::new();
     for chunk in &parsed.chunks {
         let first = chunk.text.lines().next().unwrap_or_default();
-        let _ = write!(out, "{}-{} {} {}", chunk.span.start_line, chunk.span.end_line, chunk.kind, chunk.qualified_name());
+        let _ =
+            write!(out, "{}-{} {} {}", chunk.span.start_line, chunk.span.end_line, chunk.kind, chunk.qualified_name());
         let _ = writeln!(out, " [{}]\n    {}\n    {first}", chunk.defines.join(", "), chunk.signature);
     }
     out.push_str("\nsymbols\n");
     for symbol in &parsed.symbols {
-        let _ = writeln!(out, "{}-{} {} {}.{}", symbol.span.start_line, symbol.span.end_line, symbol.kind, symbol.container, symbol.name);
+        let _ = writeln!(
+            out,
+            "{}-{} {} {}.{}",
+            symbol.span.start_line, symbol.span.end_line, symbol.kind, symbol.container, symbol.name
+        );
     }
     out
 }
@@ -75,7 +80,10 @@ fn a_definition_comes_with_its_doc_comment_attributes_and_container() {
     let parsed = parse("ledger.rs", text);
     let add = parsed.symbols.iter().find(|symbol| symbol.name == "add").expect("add is found");
     assert_eq!((add.span.start_line, add.span.end_line), (12, 17));
-    assert_eq!((add.container.as_str(), add.signature.as_str()), ("Ledger", "pub fn add(&mut self, amount: u64) -> u64"));
+    assert_eq!(
+        (add.container.as_str(), add.signature.as_str()),
+        ("Ledger", "pub fn add(&mut self, amount: u64) -> u64")
+    );
     let ledger = parsed.symbols.iter().find(|symbol| symbol.name == "Ledger").expect("Ledger is found");
     assert_eq!(ledger.span.start_line, 5);
 }
@@ -84,7 +92,10 @@ fn a_definition_comes_with_its_doc_comment_attributes_and_container() {
 fn a_large_function_is_cut_at_statements_and_keeps_its_name() {
     let mut text = String::from("def work(items):\n");
     for index in 0..120 {
-        let _ = write!(text, "    if items[{index}] > {index}:\n        total_{index} = compute(\n            items[{index}],\n        )\n");
+        let _ = write!(
+            text,
+            "    if items[{index}] > {index}:\n        total_{index} = compute(\n            items[{index}],\n        )\n"
+        );
     }
     let parsed = parse("work.py", &text);
     assert!(parsed.chunks.len() > 3, "{}", parsed.chunks.len());
@@ -152,7 +163,8 @@ fn pathological_input_ends_and_is_covered_in_every_language() {
 #[test]
 fn a_parser_that_runs_out_of_time_says_so_and_the_file_is_still_covered() {
     let text = "((((((((((\n".repeat(100_000);
-    let file = SourceFile { path: RepoPath::new("a.ts"), language: language::of_path(&RepoPath::new("a.ts"), None), text };
+    let file =
+        SourceFile { path: RepoPath::new("a.ts"), language: language::of_path(&RepoPath::new("a.ts"), None), text };
     let parsed = Parser::new(Duration::from_nanos(1)).parse(&file);
     assert!(parsed.problem.is_some_and(|problem| problem.contains("gave up")));
     assert_covers(&file.text, &parsed.chunks);

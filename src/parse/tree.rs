@@ -40,7 +40,12 @@ impl<'t> SyntaxTree<'t> {
     /// Parses `text`.
     ///
     /// The error says in words that time ran out or that the grammar does not load.
-    pub fn parse(parser: &mut tree_sitter::Parser, grammar: &'static Grammar, text: &'t str, limit: Duration) -> Result<Self, String> {
+    pub fn parse(
+        parser: &mut tree_sitter::Parser,
+        grammar: &'static Grammar,
+        text: &'t str,
+        limit: Duration,
+    ) -> Result<Self, String> {
         let deadline = Instant::now() + limit;
         parser.set_language(&grammar.language()).map_err(|error| format!("the grammar does not load: {error}"))?;
         let mut expired = |_: &tree_sitter::ParseState| until(deadline);
@@ -48,7 +53,8 @@ impl<'t> SyntaxTree<'t> {
         let bytes = text.as_bytes();
         let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
         parser.reset();
-        let tree = tree.ok_or_else(|| format!("the parser gave up after {} ms; the file is split by lines", limit.as_millis()))?;
+        let tree = tree
+            .ok_or_else(|| format!("the parser gave up after {} ms; the file is split by lines", limit.as_millis()))?;
         Ok(Self { tree, grammar, text, deadline })
     }
 
@@ -60,7 +66,9 @@ impl<'t> SyntaxTree<'t> {
             let node = cursor.node();
             let start = node.start_position();
             let first = node.start_byte() - start.column;
-            if start.row < depths.len() && self.text.as_bytes()[first..node.start_byte()].iter().all(u8::is_ascii_whitespace) {
+            if start.row < depths.len()
+                && self.text.as_bytes()[first..node.start_byte()].iter().all(u8::is_ascii_whitespace)
+            {
                 depths[start.row] = depths[start.row].min(cursor.depth());
             }
             let spans_lines = node.end_position().row > start.row;

@@ -42,15 +42,27 @@ pub(super) struct CandidateChunk {
     pub lexical: f32,
     /// Whether it defines exactly a name of the question.
     pub defines: bool,
+    /// Its place among the chunks of its file; set by the ranking.
+    pub score: f32,
 }
 
 /// Everything retrieved for a question from the files that are allowed.
-pub(super) fn retrieve(snapshot: &Snapshot, terms: &QueryTerms, vector: &[f32], mode: Mode, allowed: &[bool]) -> Result<Vec<CandidateFile>, StoreError> {
+pub(super) fn retrieve(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    vector: &[f32],
+    mode: Mode,
+    allowed: &[bool],
+) -> Result<Vec<CandidateFile>, StoreError> {
     let may = |chunk: u32| allowed[snapshot.chunks[chunk as usize].file as usize];
     let dense = if mode == Mode::Lexical { Vec::new() } else { snapshot.chunk_vectors.scores(vector) };
     let files = if mode == Mode::Lexical { Vec::new() } else { snapshot.file_vectors.scores(vector) };
     let mut found: HashMap<u32, CandidateChunk> = HashMap::new();
-    let fresh = |chunk: u32| CandidateChunk { chunk, dense: dense.get(chunk as usize).copied().unwrap_or(0.0), ..CandidateChunk::default() };
+    let fresh = |chunk: u32| CandidateChunk {
+        chunk,
+        dense: dense.get(chunk as usize).copied().unwrap_or(0.0),
+        ..CandidateChunk::default()
+    };
 
     for chunk in best(&dense, DEPTH_CHUNKS, may) {
         found.entry(chunk).or_insert_with(|| fresh(chunk));
@@ -59,7 +71,9 @@ pub(super) fn retrieve(snapshot: &Snapshot, terms: &QueryTerms, vector: &[f32], 
         for (chunk, score) in lexical(snapshot, terms, allowed)? {
             found.entry(chunk).or_insert_with(|| fresh(chunk)).lexical = score;
         }
-        for chunk in terms.identifiers.iter().flat_map(|name| snapshot.defining(name)).copied().filter(|chunk| may(*chunk)) {
+        for chunk in
+            terms.identifiers.iter().flat_map(|name| snapshot.defining(name)).copied().filter(|chunk| may(*chunk))
+        {
             found.entry(chunk).or_insert_with(|| fresh(chunk)).defines = true;
         }
     }
@@ -94,7 +108,8 @@ fn lexical(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bool]) -> Result<
         let rows = snapshot.view.lexical(&terms.lexical, limit)?;
         let exhausted = rows.len() < limit || limit >= snapshot.chunks.len();
         let scored = rows.into_iter().filter_map(|(row, score)| Some((snapshot.by_row(row)?, score)));
-        let kept: Vec<(u32, f32)> = scored.filter(|(chunk, _)| allowed[snapshot.chunks[*chunk as usize].file as usize]).collect();
+        let kept: Vec<(u32, f32)> =
+            scored.filter(|(chunk, _)| allowed[snapshot.chunks[*chunk as usize].file as usize]).collect();
         if exhausted || kept.len() * 4 >= DEPTH_CHUNKS {
             return Ok(kept);
         }

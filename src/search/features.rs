@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::candidates::CandidateFile;
 use super::query::QueryTerms;
-use super::snapshot::Snapshot;
+use super::snapshot::{ChunkMeta, Snapshot};
 use crate::embed::words;
 use crate::language;
 use crate::types::{Content, RepoPath};
@@ -60,6 +60,21 @@ pub(super) fn features(snapshot: &Snapshot, candidate: &CandidateFile, terms: &Q
         names: share(&asked, &names),
         aside: if is_aside(&file.path) && !asks(ASIDE) { 1.0 } else { 0.0 },
         docs: if language::content(file.language) != Content::Code && !asks(ASKS_DOCS) { 1.0 } else { 0.0 },
+    }
+}
+
+/// For a chunk, how well the best of the names it defines fits the question, the name of what it
+/// stands in counted with it; a chunk that defines nothing has 0.
+pub(super) fn name_fit(terms: &QueryTerms) -> impl Fn(&ChunkMeta) -> f32 {
+    let asked: HashSet<String> = terms.words.iter().map(|word| root(word)).collect();
+    move |chunk| {
+        let qualified = |name: &String| {
+            let mut words = roots(name);
+            let alone = fit(&words, &asked);
+            words.extend(roots(&chunk.container));
+            alone.max(fit(&words, &asked))
+        };
+        chunk.defines.iter().map(qualified).fold(0.0, f32::max)
     }
 }
 
@@ -128,7 +143,14 @@ mod tests {
 
     #[test]
     fn forms_of_a_word_meet() {
-        for forms in [["retry", "retries"], ["parse", "parsing"], ["stop", "stopped"], ["handle", "handled"], ["class", "classes"], ["cache", "caching"]] {
+        for forms in [
+            ["retry", "retries"],
+            ["parse", "parsing"],
+            ["stop", "stopped"],
+            ["handle", "handled"],
+            ["class", "classes"],
+            ["cache", "caching"],
+        ] {
             assert_eq!(root(forms[0]), root(forms[1]), "{forms:?}");
         }
         assert_ne!(root("process"), root("proces"));
@@ -136,7 +158,9 @@ mod tests {
 
     #[test]
     fn tests_and_examples_are_told_by_their_path() {
-        for path in ["tests/a.py", "src/app.test.ts", "pkg/cache_test.go", "examples/x.rs", "src/test/java/FooTest.java"] {
+        for path in
+            ["tests/a.py", "src/app.test.ts", "pkg/cache_test.go", "examples/x.rs", "src/test/java/FooTest.java"]
+        {
             assert!(is_aside(&RepoPath::new(path)), "{path}");
         }
         for path in ["src/latest.rs", "src/contest.go", "attest/a.c"] {

@@ -29,7 +29,11 @@ impl FileFilter {
     }
 
     fn allows(&self, file: &FileMeta) -> bool {
-        let language = if self.languages.is_empty() { self.has_content(file.language) } else { self.languages.contains(&file.language) };
+        let language = if self.languages.is_empty() {
+            self.has_content(file.language)
+        } else {
+            self.languages.contains(&file.language)
+        };
         language && self.path.as_ref().is_none_or(|globs| globs.is_match(file.path.as_str()))
     }
 
@@ -59,7 +63,8 @@ fn glob(pattern: &str) -> Result<GlobSet, QueryError> {
     if !trimmed.contains('/') {
         variants.extend([format!("**/{trimmed}"), format!("**/{trimmed}/**")]);
     }
-    let bad = |error: &globset::Error| QueryError::Glob { pattern: pattern.to_owned(), message: error.kind().to_string() };
+    let bad =
+        |error: &globset::Error| QueryError::Glob { pattern: pattern.to_owned(), message: error.kind().to_string() };
     if trimmed.is_empty() {
         variants = vec!["**".to_owned()];
     }

@@ -55,7 +55,13 @@ pub(super) struct RankedFile {
 }
 
 /// Orders files by score; equal ones by path.
-pub(super) fn rank(snapshot: &Snapshot, terms: &QueryTerms, mode: Mode, weights: &Weights, candidates: Vec<CandidateFile>) -> Vec<RankedFile> {
+pub(super) fn rank(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    mode: Mode,
+    weights: &Weights,
+    candidates: Vec<CandidateFile>,
+) -> Vec<RankedFile> {
     let ranks = [
         fused(&candidates, |file| file.dense_best),
         fused(&candidates, |file| file.dense_file),
@@ -69,11 +75,16 @@ pub(super) fn rank(snapshot: &Snapshot, terms: &QueryTerms, mode: Mode, weights:
             Mode::Lexical => alone("best chunk (BM25)", candidate.lexical_best),
             Mode::Hybrid => {
                 let features = features::features(snapshot, &candidate, terms);
-                explain(&candidate, [ranks[0][index], ranks[1][index], ranks[2][index], ranks[3][index]], features, weights)
+                explain(
+                    &candidate,
+                    [ranks[0][index], ranks[1][index], ranks[2][index], ranks[3][index]],
+                    features,
+                    weights,
+                )
             }
         };
         let score = explanation.terms.iter().map(|term| term.share).sum();
-        let chunks = order_chunks(candidate.chunks, mode);
+        let chunks = order_chunks(snapshot, terms, candidate.chunks, mode);
         ranked.push(RankedFile { file: candidate.file, score, chunks, explanation });
     }
     ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.file.cmp(&b.file)));
@@ -105,12 +116,32 @@ fn fused(files: &[CandidateFile], score: impl Fn(&CandidateFile) -> f32) -> Vec<
 fn explain(candidate: &CandidateFile, ranks: [f32; 4], features: Features, weights: &Weights) -> Explanation {
     let mut terms = vec![
         Term { name: "nearest chunk, by rank", value: candidate.dense_best, share: weights.dense_chunk * ranks[0] },
-        Term { name: "meaning of the file, by rank", value: candidate.dense_file, share: weights.dense_file * ranks[1] },
-        Term { name: "best chunk's words (BM25), by rank", value: candidate.lexical_best, share: weights.lexical_chunk * ranks[2] },
-        Term { name: "words in the file (BM25), by rank", value: candidate.lexical_file, share: weights.lexical_file * ranks[3] },
-        Term { name: "file name in the query", value: features.file_name, share: weights.file_name * features.file_name },
+        Term {
+            name: "meaning of the file, by rank",
+            value: candidate.dense_file,
+            share: weights.dense_file * ranks[1],
+        },
+        Term {
+            name: "best chunk's words (BM25), by rank",
+            value: candidate.lexical_best,
+            share: weights.lexical_chunk * ranks[2],
+        },
+        Term {
+            name: "words in the file (BM25), by rank",
+            value: candidate.lexical_file,
+            share: weights.lexical_file * ranks[3],
+        },
+        Term {
+            name: "file name in the query",
+            value: features.file_name,
+            share: weights.file_name * features.file_name,
+        },
         Term { name: "query in the path", value: features.path, share: weights.path * features.path },
-        Term { name: "best fitting definition", value: features.definition, share: weights.definition * features.definition },
+        Term {
+            name: "best fitting definition",
+            value: features.definition,
+            share: weights.definition * features.definition,
+        },
         Term { name: "defines the very name", value: features.exact, share: weights.exact * features.exact },
         Term { name: "query in definition names", value: features.names, share: weights.names * features.names },
     ];
@@ -122,15 +153,27 @@ fn explain(candidate: &CandidateFile, ranks: [f32; 4], features: Features, weigh
     Explanation { terms }
 }
 
-/// A file's chunks, best first: by both ranks within the file, an exact definition before all.
-fn order_chunks(mut chunks: Vec<CandidateChunk>, mode: Mode) -> Vec<CandidateChunk> {
+/// A file's chunks, best first: by both scores within the file and by how well the names they
+/// define fit, an exact definition before all.
+fn order_chunks(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    mut chunks: Vec<CandidateChunk>,
+    mode: Mode,
+) -> Vec<CandidateChunk> {
     let most = |score: fn(&CandidateChunk) -> f32| chunks.iter().map(score).fold(f32::EPSILON, f32::max);
     let (dense, lexical) = (most(|chunk| chunk.dense), most(|chunk| chunk.lexical));
-    let score = |chunk: &CandidateChunk| match mode {
-        Mode::Dense => chunk.dense,
-        Mode::Lexical => chunk.lexical,
-        Mode::Hybrid => chunk.dense / dense + chunk.lexical / lexical + if chunk.defines { 2.0 } else { 0.0 },
-    };
-    chunks.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.chunk.cmp(&b.chunk)));
+    let fit = features::name_fit(terms);
+    for chunk in &mut chunks {
+        chunk.score = match mode {
+            Mode::Dense => chunk.dense,
+            Mode::Lexical => chunk.lexical,
+            Mode::Hybrid => {
+                let exact = if chunk.defines { 2.0 } else { 0.0 };
+                chunk.dense / dense + chunk.lexical / lexical + fit(&snapshot.chunks[chunk.chunk as usize]) + exact
+            }
+        };
+    }
+    chunks.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
     chunks
 }

@@ -56,7 +56,13 @@ impl Searcher<'_> {
     ///
     /// # Errors
     /// When the filter does not hold or the store cannot be read.
-    pub fn nearest(&self, vector: &[f32], limit: usize, filter: &Filter, except: Option<u32>) -> Result<Vec<Hit>, QueryError> {
+    pub fn nearest(
+        &self,
+        vector: &[f32],
+        limit: usize,
+        filter: &Filter,
+        except: Option<u32>,
+    ) -> Result<Vec<Hit>, QueryError> {
         check("a vector", limit)?;
         let allowed = FileFilter::new(filter)?.allowed(self.snapshot);
         let mut found = candidates::retrieve(self.snapshot, &QueryTerms::default(), vector, Mode::Dense, &allowed)?;
@@ -80,7 +86,9 @@ impl Searcher<'_> {
         for depth in 0.. {
             let before = picked.len();
             for file in &ranked {
-                if picked.len() < limit && let Some(chunk) = file.chunks.get(depth) {
+                if picked.len() < limit
+                    && let Some(chunk) = file.chunks.get(depth)
+                {
                     // Further chunks of a file stand below every file, in an order that scores show.
                     let score = if depth == 0 { file.score } else { 0.0 };
                     picked.push((file, chunk, score));
@@ -116,11 +124,16 @@ impl Searcher<'_> {
 
     /// The next best chunks of a file that are not shown themselves.
     fn also(&self, file: &RankedFile, shown: &[u32]) -> Vec<Place> {
-        let best = file.chunks.first().map_or(0.0, |chunk| chunk.dense + chunk.lexical);
-        let good = |chunk: &&CandidateChunk| !shown.contains(&chunk.chunk) && (chunk.dense + chunk.lexical) * 2.0 >= best;
+        let best = file.chunks.first().map_or(0.0, |chunk| chunk.score);
+        let good = |chunk: &&CandidateChunk| !shown.contains(&chunk.chunk) && chunk.score * 2.0 >= best;
         let place = |chunk: &CandidateChunk| {
             let meta = &self.snapshot.chunks[chunk.chunk as usize];
-            let name = [meta.container.as_str(), meta.symbol.as_str()].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(".");
+            let name = [meta.container.as_str(), meta.symbol.as_str()]
+                .iter()
+                .filter(|part| !part.is_empty())
+                .copied()
+                .collect::<Vec<_>>()
+                .join(".");
             Place { span: meta.span, kind: meta.kind, name }
         };
         file.chunks.iter().filter(good).take(MAX_ALSO).map(place).collect()

@@ -10,9 +10,15 @@ use crate::store::{ChunkStore, Commit, EmbeddedChunk, Recipe, RunState};
 use crate::types::{ContentHash, FileRecord, Outcome, RepoPath};
 
 const FILES: &[(&str, &str)] = &[
-    ("src/retry.rs", "/// Calls again after a failure, waiting longer each time.\npub fn retry_with_backoff() {}\n\npub fn jitter() {}\n"),
+    (
+        "src/retry.rs",
+        "/// Calls again after a failure, waiting longer each time.\npub fn retry_with_backoff() {}\n\npub fn jitter() {}\n",
+    ),
     ("src/http/header.rs", "pub fn parseHTTPHeader(line: &str) {}\n"),
-    ("src/pool.rs", "/// Keeps connections to the database open.\npub struct ConnectionPool;\n\nimpl ConnectionPool {\n    pub fn acquire(&self) {}\n}\n"),
+    (
+        "src/pool.rs",
+        "/// Keeps connections to the database open.\npub struct ConnectionPool;\n\nimpl ConnectionPool {\n    pub fn acquire(&self) {}\n}\n",
+    ),
     ("tests/pool_test.rs", "fn connection_pool_hands_out_connections() { ConnectionPool::acquire(); }\n"),
     ("docs/pool.md", "# Pool\n\nThe connection pool keeps connections open.\n"),
     ("config/pool.toml", "connection_pool = 5\n"),
@@ -22,14 +28,28 @@ const FILES: &[(&str, &str)] = &[
 fn snapshot() -> Arc<Snapshot> {
     let model = StaticModel::builtin();
     let store = MemoryStore::new("/root".into());
-    let recipe = Recipe { schema_version: 1, chunker_version: 1, model_id: String::new(), dimensions: u32::try_from(model.dimensions()).expect("small"), settings: String::new() };
+    let recipe = Recipe {
+        schema_version: 1,
+        chunker_version: 1,
+        model_id: String::new(),
+        dimensions: u32::try_from(model.dimensions()).expect("small"),
+        settings: String::new(),
+    };
     let mut commit = Commit::default();
     for (path, text) in FILES {
         let path = RepoPath::new(*path);
-        let source = SourceFile { language: language::of_path(&path, None), path: path.clone(), text: (*text).to_owned() };
+        let source =
+            SourceFile { language: language::of_path(&path, None), path: path.clone(), text: (*text).to_owned() };
         let chunks = Parser::new(std::time::Duration::from_secs(5)).parse(&source).chunks;
         let outcome = Outcome::Indexed { chunks: 1, problem: None };
-        commit.replace.push(FileRecord { path, size_bytes: 0, mtime_ns: 0, hash: ContentHash::of(text.as_bytes()), language: source.language, outcome });
+        commit.replace.push(FileRecord {
+            path,
+            size_bytes: 0,
+            mtime_ns: 0,
+            hash: ContentHash::of(text.as_bytes()),
+            language: source.language,
+            outcome,
+        });
         commit.chunks.extend(chunks.into_iter().map(|chunk| EmbeddedChunk {
             search_text: embed::search_text(&chunk),
             vector: model.embed_query(&embed::passage(&chunk)),
@@ -73,7 +93,11 @@ fn filters_narrow_down() {
     let only = |language: &str| filtered(Filter { languages: vec![language.into()], ..Filter::default() });
     assert_eq!(only("python"), ["app/retry.py"]);
     assert_eq!(only("toml"), ["config/pool.toml"], "who asks for a language means it");
-    assert!(filtered(Filter { path: Some("src/**".into()), ..Filter::default() }).iter().all(|path| path.starts_with("src/")));
+    assert!(
+        filtered(Filter { path: Some("src/**".into()), ..Filter::default() })
+            .iter()
+            .all(|path| path.starts_with("src/"))
+    );
     let content = |content| filtered(Filter { content, ..Filter::default() });
     assert!(!content(ContentFilter::CodeAndDocs).contains(&"config/pool.toml".to_owned()));
     assert_eq!(content(ContentFilter::Config), ["config/pool.toml"]);
@@ -110,7 +134,13 @@ fn bad_questions_say_what_to_do() {
 
 #[test]
 fn equal_questions_get_equal_answers() {
-    let ids = || ask(query("connection pool")).expect("an answer").iter().map(|hit| (hit.path.clone(), hit.span)).collect::<Vec<_>>();
+    let ids = || {
+        ask(query("connection pool"))
+            .expect("an answer")
+            .iter()
+            .map(|hit| (hit.path.clone(), hit.span))
+            .collect::<Vec<_>>()
+    };
     let first = ids();
     (0..5).for_each(|_| assert_eq!(ids(), first));
 }

@@ -119,20 +119,14 @@ pub enum StoreError {
     Locked { dir: PathBuf, holder: String },
     /// Files of the store could not be read or written.
     #[error("cannot {operation} {path}: {source}")]
-    Io {
-        operation: &'static str,
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     /// The engine behind the store failed.
     #[error("cannot {operation} in the index at {dir}: {message}; if this stays, run `codescry index --rebuild`")]
-    Engine {
-        operation: &'static str,
-        dir: PathBuf,
-        message: String,
-    },
+    Engine { operation: &'static str, dir: PathBuf, message: String },
     /// The manifest is of a newer program.
-    #[error("the index at {dir} was written by a newer codescry (schema {found}, this one knows {known}); update codescry or run `codescry index --rebuild`")]
+    #[error(
+        "the index at {dir} was written by a newer codescry (schema {found}, this one knows {known}); update codescry or run `codescry index --rebuild`"
+    )]
     Newer { dir: PathBuf, found: u32, known: u32 },
 }
 

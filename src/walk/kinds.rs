@@ -4,8 +4,20 @@ use crate::types::{RepoPath, SkipReason};
 
 /// Whole names that hold credentials, lower case.
 const SECRET_NAMES: &[&str] = &[
-    ".npmrc", ".netrc", "_netrc", ".pgpass", ".pypirc", ".git-credentials", ".htpasswd", ".dockercfg", "credentials",
-    "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".env",
+    ".npmrc",
+    ".netrc",
+    "_netrc",
+    ".pgpass",
+    ".pypirc",
+    ".git-credentials",
+    ".htpasswd",
+    ".dockercfg",
+    "credentials",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    ".env",
 ];
 
 /// Extensions of keys and of files that hold passwords.
@@ -24,24 +36,89 @@ const SECRET_FOLDERS: &[&str] = &[".aws", ".ssh", ".gnupg", ".kube", ".docker", 
 const SAMPLES: &[&str] = &["example", "sample", "template", "dist", "pub"];
 
 const LOCK_FILES: &[&str] = &[
-    "cargo.lock", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb",
-    "poetry.lock", "pipfile.lock", "uv.lock", "pdm.lock", "composer.lock", "gemfile.lock", "go.sum", "mix.lock",
-    "pubspec.lock", "podfile.lock", "package.resolved", "flake.lock", "gradle.lockfile", "packages.lock.json",
-    "stack.yaml.lock", "cabal.project.freeze", "deno.lock", "conan.lock", "cartfile.resolved",
+    "cargo.lock",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "bun.lock",
+    "bun.lockb",
+    "poetry.lock",
+    "pipfile.lock",
+    "uv.lock",
+    "pdm.lock",
+    "composer.lock",
+    "gemfile.lock",
+    "go.sum",
+    "mix.lock",
+    "pubspec.lock",
+    "podfile.lock",
+    "package.resolved",
+    "flake.lock",
+    "gradle.lockfile",
+    "packages.lock.json",
+    "stack.yaml.lock",
+    "cabal.project.freeze",
+    "deno.lock",
+    "conan.lock",
+    "cartfile.resolved",
 ];
 
 const DATA: &[&str] = &[
-    "json", "jsonl", "ndjson", "geojson", "topojson", "csv", "tsv", "svg", "parquet", "arrow", "avro", "npy", "npz", "h5", "hdf5",
-    "pkl", "pickle", "sqlite", "sqlite3", "db", "dat", "bin", "lance", "onnx", "safetensors", "gguf", "ipynb", "map", "snap",
-    "po", "pot", "mo", "log", "diff", "patch", "dump", "lst", "sum", "tfrecord", "pb", "pbtxt", "mdb", "dbf", "shp", "har",
+    "json",
+    "jsonl",
+    "ndjson",
+    "geojson",
+    "topojson",
+    "csv",
+    "tsv",
+    "svg",
+    "parquet",
+    "arrow",
+    "avro",
+    "npy",
+    "npz",
+    "h5",
+    "hdf5",
+    "pkl",
+    "pickle",
+    "sqlite",
+    "sqlite3",
+    "db",
+    "dat",
+    "bin",
+    "lance",
+    "onnx",
+    "safetensors",
+    "gguf",
+    "ipynb",
+    "map",
+    "snap",
+    "po",
+    "pot",
+    "mo",
+    "log",
+    "diff",
+    "patch",
+    "dump",
+    "lst",
+    "sum",
+    "tfrecord",
+    "pb",
+    "pbtxt",
+    "mdb",
+    "dbf",
+    "shp",
+    "har",
 ];
 
 const BINARY: &[&str] = &[
-    "png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "ico", "icns", "psd", "ai", "eps", "pdf", "zip", "gz", "tgz", "bz2",
-    "tar", "xz", "zst", "7z", "rar", "jar", "war", "ear", "class", "o", "a", "so", "dll", "exe", "dylib", "lib", "pdb", "wasm",
-    "woff", "woff2", "ttf", "otf", "eot", "mp3", "mp4", "m4a", "mov", "avi", "mkv", "webm", "ogg", "flac", "wav", "pyc", "pyo",
-    "whl", "egg", "deb", "rpm", "dmg", "iso", "img", "apk", "ipa", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods",
-    "blend", "fbx", "glb", "rlib", "rmeta", "node", "nupkg", "keystore", "phar", "swf", "cur", "beam", "hi", "dex",
+    "png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "ico", "icns", "psd", "ai", "eps", "pdf", "zip", "gz",
+    "tgz", "bz2", "tar", "xz", "zst", "7z", "rar", "jar", "war", "ear", "class", "o", "a", "so", "dll", "exe", "dylib",
+    "lib", "pdb", "wasm", "woff", "woff2", "ttf", "otf", "eot", "mp3", "mp4", "m4a", "mov", "avi", "mkv", "webm",
+    "ogg", "flac", "wav", "pyc", "pyo", "whl", "egg", "deb", "rpm", "dmg", "iso", "img", "apk", "ipa", "doc", "docx",
+    "xls", "xlsx", "ppt", "pptx", "odt", "ods", "blend", "fbx", "glb", "rlib", "rmeta", "node", "nupkg", "keystore",
+    "phar", "swf", "cur", "beam", "hi", "dex",
 ];
 
 /// The pattern by which a path may hold credentials.
@@ -59,7 +136,9 @@ pub fn secret(path: &RepoPath) -> Option<&'static str> {
     if name.starts_with(".env.") {
         return Some(".env.*");
     }
-    if let Some(known) = SECRET_NAMES.iter().find(|known| **known == name || (known.starts_with("id_") && **known == stem)) {
+    if let Some(known) =
+        SECRET_NAMES.iter().find(|known| **known == name || (known.starts_with("id_") && **known == stem))
+    {
         return Some(known);
     }
     if SECRET_STEMS.contains(&stem) && SECRET_DATA.contains(&extension) {
@@ -81,7 +160,9 @@ pub(super) fn unwanted(path: &RepoPath) -> Option<SkipReason> {
         Some(SkipReason::Data)
     } else if BINARY.contains(&extension) {
         Some(SkipReason::Binary)
-    } else if matches!(extension, "js" | "mjs" | "cjs" | "css") && [".min", "-min", ".bundle"].iter().any(|end| stem.ends_with(end)) {
+    } else if matches!(extension, "js" | "mjs" | "cjs" | "css")
+        && [".min", "-min", ".bundle"].iter().any(|end| stem.ends_with(end))
+    {
         Some(SkipReason::Minified)
     } else {
         None

@@ -71,7 +71,11 @@ pub struct WalkError {
 ///
 /// # Errors
 /// When the root itself cannot be read.
-pub fn walk(root: &AbsPath, options: &WalkOptions, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> Result<(), WalkError> {
+pub fn walk(
+    root: &AbsPath,
+    options: &WalkOptions,
+    visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
     let failed = |source| WalkError { path: root.as_path().to_owned(), source };
     let metadata = fs::metadata(root.as_path()).map_err(failed)?;
     fs::read_dir(root.as_path()).map_err(failed)?;

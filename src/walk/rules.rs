@@ -75,7 +75,8 @@ impl Rules {
             Match::None => None,
             Match::Whitelist(_) => Some(Verdict::In),
             Match::Ignore(glob) => {
-                let source = glob.from().map(|from| from.strip_prefix(&self.root).unwrap_or(from).display().to_string());
+                let source =
+                    glob.from().map(|from| from.strip_prefix(&self.root).unwrap_or(from).display().to_string());
                 Some(Verdict::Out { rule: glob.original().to_owned(), source: source.unwrap_or_default() })
             }
         }

@@ -104,7 +104,18 @@ fn a_worktree_has_the_excludes_of_its_repository() {
 
 #[test]
 fn secrets_are_out_and_their_samples_are_not_called_so() {
-    let names = [".env", ".env.local", "server.pem", "id_rsa", "id_ed25519", ".npmrc", "prod.tfvars", "secrets.yaml", "credentials", ".aws/config"];
+    let names = [
+        ".env",
+        ".env.local",
+        "server.pem",
+        "id_rsa",
+        "id_ed25519",
+        ".npmrc",
+        "prod.tfvars",
+        "secrets.yaml",
+        "credentials",
+        ".aws/config",
+    ];
     let mut files: Vec<(&str, &str)> = names.iter().map(|name| (*name, "x")).collect();
     files.extend([("credentials.py", "x"), ("keys.rs", "x"), ("env.rs", "x"), ("secret_santa.go", "x")]);
     let (found, out) = walked(&files, "");

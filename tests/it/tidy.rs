@@ -77,7 +77,9 @@ fn imports(text: &str) -> Vec<String> {
                 let rest = &line[at + prefix.len()..];
                 let inside = rest.strip_prefix('{').map_or(rest, |list| list);
                 let names = if rest.starts_with('{') { inside.split([',', '}']).collect() } else { vec![inside] };
-                let name = |part: &str| part.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned();
+                let name = |part: &str| {
+                    part.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned()
+                };
                 found.extend(names.into_iter().map(name).filter(|name| !name.is_empty()));
             }
         }
@@ -93,7 +95,8 @@ fn imports_run_downwards_only() {
     let mut seen = 0;
     for (path, text) in sources().into_iter().filter(|(path, _)| !is_test(path)) {
         let module = module(&path);
-        let own = *level.get(module.as_str()).unwrap_or_else(|| panic!("{} is no module of the design", path.display()));
+        let own =
+            *level.get(module.as_str()).unwrap_or_else(|| panic!("{} is no module of the design", path.display()));
         for import in imports(&text) {
             let Some(other) = level.get(import.as_str()) else { continue };
             seen += 1;
@@ -109,7 +112,9 @@ fn imports_run_downwards_only() {
 #[test]
 fn the_commands_and_the_server_call_the_engine_and_nothing_below_it() {
     let below = ["index", "search", "walk", "parse", "embed", "store", "language"];
-    for (path, text) in sources().into_iter().filter(|(path, _)| ["mcp", "cli"].contains(&module(path).as_str()) && !is_test(path)) {
+    for (path, text) in
+        sources().into_iter().filter(|(path, _)| ["mcp", "cli"].contains(&module(path).as_str()) && !is_test(path))
+    {
         for import in imports(&text) {
             assert!(!below.contains(&import.as_str()), "{} imports {import}", path.display());
         }
@@ -121,7 +126,9 @@ fn each_engine_lives_behind_its_module() {
     let mut wrong = Vec::new();
     for (path, text) in sources().into_iter().filter(|(path, _)| !is_test(path)) {
         for (name, homes) in BEHIND {
-            let uses = code(&text).any(|line| line.contains(&format!("{name}::")) && !line.contains(&format!("::{name}::")) && !ends_word(line, name));
+            let uses = code(&text).any(|line| {
+                line.contains(&format!("{name}::")) && !line.contains(&format!("::{name}::")) && !ends_word(line, name)
+            });
             if uses && !homes.iter().any(|home| path.starts_with(home)) {
                 wrong.push(format!("{} uses {name}", path.display()));
             }
@@ -132,7 +139,8 @@ fn each_engine_lives_behind_its_module() {
 
 /// Whether every `name::` of the line is only the end of a longer word.
 fn ends_word(line: &str, name: &str) -> bool {
-    line.match_indices(&format!("{name}::")).all(|(at, _)| line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+    line.match_indices(&format!("{name}::"))
+        .all(|(at, _)| line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
 #[test]
@@ -143,7 +151,11 @@ fn only_config_reads_the_environment_and_only_the_printer_prints() {
             assert!(!has("env::var") && !has("current_dir("), "{} reads the environment", path.display());
         }
         if !path.ends_with("cli/printer.rs") {
-            assert!(!has("println!") || !code(&text).any(|line| line.trim_start().starts_with("println!")), "{} prints", path.display());
+            assert!(
+                !has("println!") || !code(&text).any(|line| line.trim_start().starts_with("println!")),
+                "{} prints",
+                path.display()
+            );
         }
         assert!(!has("#[allow("), "{} allows where it should expect", path.display());
     }

@@ -23,7 +23,9 @@ impl WriterLock {
         let file = open().map_err(|error| place.io("open", LOCK, error))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { dir: place.dir.clone(), holder: holder(place) }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Locked { dir: place.dir.clone(), holder: holder(place) });
+            }
             Err(TryLockError::Error(error)) => return Err(place.io("lock", LOCK, error)),
         }
         let text = format!("{} {}", std::process::id(), now_ms());

@@ -116,7 +116,11 @@ impl Place {
     }
 
     /// Runs LanceDB's side of a call to its end on this module's runtime.
-    fn block_on<T, E: std::fmt::Display>(&self, operation: &'static str, work: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
+    fn block_on<T, E: std::fmt::Display>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, StoreError> {
         match &*RUNTIME {
             Ok(runtime) => runtime.block_on(work).map_err(|error| self.failed(operation, &error)),
             Err(error) => Err(self.failed(operation, error)),

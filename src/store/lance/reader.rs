@@ -63,7 +63,9 @@ impl StoreView for LanceView {
 
     fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
         let operation = "read the files";
-        let batches = self.place.block_on(operation, async { self.files.query().execute().await?.try_collect::<Vec<_>>().await })?;
+        let batches = self
+            .place
+            .block_on(operation, async { self.files.query().execute().await?.try_collect::<Vec<_>>().await })?;
         let mut files = Vec::new();
         for batch in &batches {
             files.extend(rows::read_files(batch).map_err(|error| self.place.failed(operation, &error))?);
@@ -91,9 +93,10 @@ impl StoreView for LanceView {
         }
         let operation = "search the full text";
         let matching = MatchQuery::new(words.join(" ")).with_column(Some("search_text".to_owned()));
-        let text = FullTextSearchQuery::new_query(FtsQuery::Match(matching)).limit(Some(i64::try_from(limit).unwrap_or(i64::MAX)));
-        let none: [&str; 0] = [];
-        let query = self.chunks.query().full_text_search(text).select(Select::columns(&none)).with_row_id().limit(limit);
+        let text = FullTextSearchQuery::new_query(FtsQuery::Match(matching))
+            .limit(Some(i64::try_from(limit).unwrap_or(i64::MAX)));
+        let query =
+            self.chunks.query().full_text_search(text).select(Select::columns(&["_score"])).with_row_id().limit(limit);
         let batches = self.place.block_on(operation, async { query.execute().await?.try_collect::<Vec<_>>().await })?;
         let mut found = Vec::new();
         for batch in &batches {
@@ -119,12 +122,14 @@ impl StoreView for LanceView {
         let dataset = self.place.block_on(operation, wrapper.get())?;
         let projection = ProjectionRequest::from_columns(["text", "signature"], dataset.schema());
         let batch = self.place.block_on(operation, dataset.take_rows(rows, projection))?;
-        let column = |name| rows::column::<StringArray>(&batch, name).map_err(|error| self.place.failed(operation, &error));
+        let column =
+            |name| rows::column::<StringArray>(&batch, name).map_err(|error| self.place.failed(operation, &error));
         let (texts, signatures) = (column("text")?, column("signature")?);
         if batch.num_rows() != rows.len() {
             return Err(self.place.failed(operation, &"a row is of another generation"));
         }
-        let text = |index| ChunkText { text: texts.value(index).to_owned(), signature: signatures.value(index).to_owned() };
+        let text =
+            |index| ChunkText { text: texts.value(index).to_owned(), signature: signatures.value(index).to_owned() };
         Ok((0..rows.len()).map(text).collect())
     }
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, StringBuilder, UInt32Builder};
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_array::{
+    Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
+};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use crate::language;
@@ -94,7 +96,9 @@ pub(super) fn chunks_batch(rows: &[EmbeddedChunk], dimensions: u32) -> Result<Re
 
 /// One batch of all `records`.
 pub(super) fn files_batch(records: &[FileRecord]) -> Result<RecordBatch, ArrowError> {
-    let strings = |of: &dyn Fn(&FileRecord) -> String| -> ArrayRef { Arc::new(records.iter().map(|row| Some(of(row))).collect::<StringArray>()) };
+    let strings = |of: &dyn Fn(&FileRecord) -> String| -> ArrayRef {
+        Arc::new(records.iter().map(|row| Some(of(row))).collect::<StringArray>())
+    };
     let chunks = |row: &FileRecord| if let Outcome::Indexed { chunks, .. } = row.outcome { chunks } else { 0 };
     let skip = |row: &FileRecord| match &row.outcome {
         Outcome::Skipped(reason) => serde_json::to_string(reason).ok(),
@@ -124,10 +128,16 @@ pub(super) fn column<'b, T: Array + 'static>(batch: &'b RecordBatch, name: &str)
 }
 
 /// Appends a batch of [`KEPT`] columns to `out`. Equal paths share one allocation through `paths`.
-pub(super) fn read_chunks(batch: &RecordBatch, paths: &mut HashMap<String, RepoPath>, out: &mut Vec<StoredChunk>) -> Result<(), ArrowError> {
+pub(super) fn read_chunks(
+    batch: &RecordBatch,
+    paths: &mut HashMap<String, RepoPath>,
+    out: &mut Vec<StoredChunk>,
+) -> Result<(), ArrowError> {
     let rows: &UInt64Array = column(batch, "_rowid")?;
-    let [path, languages, kinds, symbols, containers, defines] = ["path", "language", "kind", "symbol", "container", "defines"].map(|name| column::<StringArray>(batch, name));
-    let (path, languages, kinds, symbols, containers, defines) = (path?, languages?, kinds?, symbols?, containers?, defines?);
+    let [path, languages, kinds, symbols, containers, defines] =
+        ["path", "language", "kind", "symbol", "container", "defines"].map(|name| column::<StringArray>(batch, name));
+    let (path, languages, kinds, symbols, containers, defines) =
+        (path?, languages?, kinds?, symbols?, containers?, defines?);
     let (starts, ends): (&UInt32Array, &UInt32Array) = (column(batch, "start_line")?, column(batch, "end_line")?);
     let vectors: &FixedSizeListArray = column(batch, "vector")?;
     let width = usize::try_from(vectors.value_length()).unwrap_or(0);
@@ -154,7 +164,8 @@ pub(super) fn read_chunks(batch: &RecordBatch, paths: &mut HashMap<String, RepoP
 /// The records of a batch of the files table.
 pub(super) fn read_files(batch: &RecordBatch) -> Result<Vec<FileRecord>, ArrowError> {
     let text = |name| column::<StringArray>(batch, name);
-    let (paths, hashes, languages, skips, problems) = (text("path")?, text("hash")?, text("language")?, text("skip")?, text("problem")?);
+    let (paths, hashes, languages, skips, problems) =
+        (text("path")?, text("hash")?, text("language")?, text("skip")?, text("problem")?);
     let sizes: &UInt64Array = column(batch, "size_bytes")?;
     let times: &Int64Array = column(batch, "mtime_ns")?;
     let chunks: &UInt32Array = column(batch, "chunks")?;
@@ -162,13 +173,17 @@ pub(super) fn read_files(batch: &RecordBatch) -> Result<Vec<FileRecord>, ArrowEr
         let skip = (!skips.is_null(index)).then(|| serde_json::from_str(skips.value(index)));
         let outcome = match skip {
             Some(reason) => Outcome::Skipped(reason.map_err(|error| ArrowError::ParseError(error.to_string()))?),
-            None => Outcome::Indexed { chunks: chunks.value(index), problem: (!problems.is_null(index)).then(|| problems.value(index).to_owned()) },
+            None => Outcome::Indexed {
+                chunks: chunks.value(index),
+                problem: (!problems.is_null(index)).then(|| problems.value(index).to_owned()),
+            },
         };
         Ok(FileRecord {
             path: RepoPath::new(paths.value(index)),
             size_bytes: sizes.value(index),
             mtime_ns: times.value(index),
-            hash: ContentHash::from_hex(hashes.value(index)).ok_or_else(|| ArrowError::ParseError("a hash is not hexadecimal".to_owned()))?,
+            hash: ContentHash::from_hex(hashes.value(index))
+                .ok_or_else(|| ArrowError::ParseError("a hash is not hexadecimal".to_owned()))?,
             language: language_of(languages.value(index)),
             outcome,
         })

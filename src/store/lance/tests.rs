@@ -87,8 +87,7 @@ fn what_is_written_is_read() {
     timed.outcome = Outcome::Indexed { chunks: 0, problem: Some("gave up".into()) };
     written.replace.extend([skipped, timed]);
     let (records, chunks) = (written.replace.clone(), written.chunks.clone());
-    let manifest =
-        store.writer(&recipe(), false).expect("a writer").commit(written, &state(false)).expect("a commit");
+    let manifest = store.writer(&recipe(), false).expect("a writer").commit(written, &state(false)).expect("a commit");
     assert_eq!((manifest.generation, manifest.complete, manifest.files_found), (1, false, 3));
 
     let view = store.view().expect("a view").expect("a commit");
@@ -100,7 +99,10 @@ fn what_is_written_is_read() {
     let first = read.iter().find(|read| read.path.as_str() == odd).expect("the odd path");
     let original = &chunks[0];
     assert_eq!((&first.symbol, &first.container), (&original.chunk.symbol, &original.chunk.container));
-    assert_eq!((first.kind, first.span, first.language), (original.chunk.kind, original.chunk.span, original.chunk.language));
+    assert_eq!(
+        (first.kind, first.span, first.language),
+        (original.chunk.kind, original.chunk.span, original.chunk.language)
+    );
     assert_eq!((&first.defines, &first.vector), (&original.chunk.defines, &original.vector));
     let text = view.texts(&[first.row]).expect("texts").remove(0);
     assert_eq!((text.text.as_str(), text.signature.as_str()), ("alpha beta", "fn open()"));

@@ -16,7 +16,9 @@ use super::lock::WriterLock;
 use super::manifest::{self, Committed, TableVersion};
 use super::reader::{LanceView, connect};
 use super::{Place, rows};
-use crate::store::{Commit, EmbeddedChunk, Manifest, Recipe, RunState, SCHEMA_VERSION, StoreError, StoreView, StoreWriter, now_ms};
+use crate::store::{
+    Commit, EmbeddedChunk, Manifest, Recipe, RunState, SCHEMA_VERSION, StoreError, StoreView, StoreWriter, now_ms,
+};
 use crate::types::RepoPath;
 
 /// Rows of one append.
@@ -69,7 +71,10 @@ impl LanceWriter {
             match &base {
                 Some(view) => {
                     let committed = view.committed();
-                    Ok::<_, lancedb::Error>((roll_back(&connection, &committed.chunks).await?, roll_back(&connection, &committed.files).await?))
+                    Ok::<_, lancedb::Error>((
+                        roll_back(&connection, &committed.chunks).await?,
+                        roll_back(&connection, &committed.files).await?,
+                    ))
                 }
                 None => {
                     let schema = rows::chunks_schema(recipe.dimensions);
@@ -82,8 +87,24 @@ impl LanceWriter {
             Some(view) => view.files()?.into_iter().map(|file| file.path).collect(),
             None => HashSet::new(),
         };
-        let indexed = place.block_on("list the indices", async { Ok::<_, lancedb::Error>(!chunks.list_indices().await?.is_empty()) })?;
-        Ok(Self { place, recipe, connection, base, chunks, files, generation, stored, indexed, made_index: false, unindexed: 0, torn: false, _lock: lock })
+        let indexed = place.block_on("list the indices", async {
+            Ok::<_, lancedb::Error>(!chunks.list_indices().await?.is_empty())
+        })?;
+        Ok(Self {
+            place,
+            recipe,
+            connection,
+            base,
+            chunks,
+            files,
+            generation,
+            stored,
+            indexed,
+            made_index: false,
+            unindexed: 0,
+            torn: false,
+            _lock: lock,
+        })
     }
 
     /// Undoes a commit that failed half-way, so that the next one does not take its rows along.
@@ -96,7 +117,10 @@ impl LanceWriter {
         };
         let committed = view.committed().clone();
         let tables = self.place.block_on("roll back a failed commit", async {
-            Ok::<_, lancedb::Error>((roll_back(&self.connection, &committed.chunks).await?, roll_back(&self.connection, &committed.files).await?))
+            Ok::<_, lancedb::Error>((
+                roll_back(&self.connection, &committed.chunks).await?,
+                roll_back(&self.connection, &committed.files).await?,
+            ))
         })?;
         (self.chunks, self.files) = tables;
         self.torn = false;
@@ -104,8 +128,14 @@ impl LanceWriter {
     }
 
     fn write(&mut self, commit: &Commit) -> Result<(), StoreError> {
-        let gone: Vec<&RepoPath> = commit.remove.iter().chain(commit.replace.iter().map(|record| &record.path)).filter(|path| self.stored.contains(*path)).collect();
-        let touched: Vec<&RepoPath> = commit.touch.iter().map(|record| &record.path).chain(gone.iter().copied()).collect();
+        let gone: Vec<&RepoPath> = commit
+            .remove
+            .iter()
+            .chain(commit.replace.iter().map(|record| &record.path))
+            .filter(|path| self.stored.contains(*path))
+            .collect();
+        let touched: Vec<&RepoPath> =
+            commit.touch.iter().map(|record| &record.path).chain(gone.iter().copied()).collect();
         let records: Vec<_> = commit.replace.iter().chain(&commit.touch).cloned().collect();
         self.place.block_on("delete rows", async {
             delete(&self.chunks, &gone).await?;
@@ -152,7 +182,11 @@ impl LanceWriter {
 
     fn publish(&mut self, state: &RunState) -> Result<Manifest, StoreError> {
         let (chunks_version, files_version, rows) = self.place.block_on("read the tables' versions", async {
-            Ok::<_, lancedb::Error>((self.chunks.version().await?, self.files.version().await?, self.chunks.count_rows(None).await?))
+            Ok::<_, lancedb::Error>((
+                self.chunks.version().await?,
+                self.files.version().await?,
+                self.chunks.count_rows(None).await?,
+            ))
         })?;
         let manifest = Manifest {
             generation: self.generation + 1,
@@ -165,7 +199,11 @@ impl LanceWriter {
             is_empty: rows == 0,
         };
         let table = |table: &Table, version| TableVersion { name: table.name().to_owned(), version };
-        let committed = Committed { manifest: manifest.clone(), chunks: table(&self.chunks, chunks_version), files: table(&self.files, files_version) };
+        let committed = Committed {
+            manifest: manifest.clone(),
+            chunks: table(&self.chunks, chunks_version),
+            files: table(&self.files, files_version),
+        };
         manifest::publish(&self.place, &committed)?;
         self.generation += 1;
         self.base = Some(Arc::new(LanceView::open(self.place.clone(), committed)?));
@@ -183,7 +221,13 @@ impl LanceWriter {
                     table.optimize(OptimizeAction::Compact { options, remap_options: None }).await?;
                 }
                 let older_than = chrono_duration(KEEP_VERSIONS);
-                table.optimize(OptimizeAction::Prune { older_than, delete_unverified: None, error_if_tagged_old_versions: None }).await?;
+                table
+                    .optimize(OptimizeAction::Prune {
+                        older_than,
+                        delete_unverified: None,
+                        error_if_tagged_old_versions: None,
+                    })
+                    .await?;
             }
             Ok::<_, lancedb::Error>(())
         });
