@@ -16,7 +16,11 @@ pub fn recipe(settings: &Settings, embedder: &dyn Embedder) -> Recipe {
         chunker_version: CHUNKER_VERSION,
         model_id: embedder.model_id().to_owned(),
         dimensions: u32::try_from(embedder.dimensions()).unwrap_or(u32::MAX),
-        settings: format!("parse_time_limit_ms={}", settings.parse_time_limit.as_millis()),
+        settings: format!(
+            "max_file_bytes={} parse_time_limit_ms={}",
+            settings.max_file_bytes,
+            settings.parse_time_limit.as_millis()
+        ),
     }
 }
 
@@ -49,13 +53,9 @@ pub(super) fn plan(view: Option<&Arc<dyn StoreView>>, recipe: &Recipe, rebuild: 
     let settings_changed = view.manifest().recipe.settings != recipe.settings;
     let redo =
         |file: &FileRecord| settings_changed && matches!(&file.outcome, Outcome::Indexed { problem: Some(_), .. });
-    let again = files.iter().filter(|file| redo(file)).count();
-    if again > 0 {
-        let old = &view.manifest().recipe.settings;
-        plan.because = Some(format!(
-            "the settings changed from {old} to {}: {again} files with problems are parsed again",
-            recipe.settings
-        ));
+    if settings_changed {
+        let (old, new) = (&view.manifest().recipe.settings, &recipe.settings);
+        plan.because = Some(format!("the settings changed from {old} to {new}: the files they affect are done again"));
     }
     plan.known = files.into_iter().filter(|file| !redo(file)).map(|file| (file.path.clone(), file)).collect();
     Ok(plan)

@@ -1,7 +1,7 @@
 //! The stages, wired up and run to their end.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use super::{stage_batch, stage_embed, stage_parse, stage_read, stage_walk};
 use crate::config::Settings;
 use crate::embed::Embedder;
 use crate::store::{ChunkStore, Commit, RunState};
-use crate::types::RepoPath;
+use crate::types::{Outcome, RepoPath};
 use crate::walk::{WalkError, WalkOptions};
 
 /// Entries waiting to be read, files waiting to be parsed, parsed files waiting for a batch.
@@ -87,66 +87,62 @@ impl Indexer<'_> {
         if cancel.is_cancelled() {
             return Err(IndexError::Cancelled { root: self.root() }.into());
         }
-        let (removed, skipped) = self.complete(
-            &run,
-            &plan,
-            &walked,
-            &written,
-            &mut writer,
-            view.as_ref().map(|view| view.manifest()),
-            observe,
-        )?;
-        Ok(run.report(plan, &walked, written, removed, skipped))
+        let ended = Ended { plan, walked, written };
+        let (removed, skipped) = (ended.removed(), ended.skipped());
+        let recipe = plan::recipe(self.settings, self.embedder);
+        let as_before = view.is_some_and(|view| {
+            let manifest = view.manifest();
+            manifest.complete && manifest.recipe == recipe && manifest.skipped == skipped
+        });
+        if writer.is_open() || !removed.is_empty() || !as_before {
+            observe(&run.progress(Phase::Finishing));
+            complete(&mut writer, &removed, &ended.walked, &skipped)?;
+        }
+        Ok(run.report(ended, removed.len() as u64, skipped))
+    }
+}
+
+/// Removes what is gone, and records that the run went through.
+fn complete(
+    writer: &mut RunWriter<'_>,
+    removed: &[RepoPath],
+    walked: &WalkSummary,
+    skipped: &BTreeMap<String, u64>,
+) -> Result<(), Failure> {
+    let running = RunState { complete: false, files_found: walked.seen.len() as u64, skipped: skipped.clone() };
+    let store = writer.lock()?;
+    if !removed.is_empty() {
+        store.commit(Commit { remove: removed.to_vec(), ..Commit::default() }, &running)?;
+    }
+    store.finish(&RunState { complete: true, ..running })?;
+    Ok(())
+}
+
+/// What the stages of a run left behind.
+struct Ended {
+    plan: Plan,
+    walked: WalkSummary,
+    written: Written,
+}
+
+impl Ended {
+    /// Files the store has and the folder has not.
+    fn removed(&self) -> Vec<RepoPath> {
+        let vanished: HashSet<&RepoPath> = self.written.vanished.iter().collect();
+        let gone = |path: &&RepoPath| !self.walked.seen.contains(*path) || vanished.contains(*path);
+        self.plan.stored.iter().filter(gone).cloned().collect()
     }
 
-    /// Removes what is gone, and records that the run went through.
-    #[expect(clippy::too_many_arguments, reason = "the end of a run sees all of it")]
-    fn complete(
-        &self,
-        run: &Run<'_>,
-        plan: &Plan,
-        walked: &WalkSummary,
-        written: &Written,
-        writer: &mut RunWriter<'_>,
-        before: Option<&crate::store::Manifest>,
-        observe: &(dyn Fn(&Progress) + Sync),
-    ) -> Result<(u64, BTreeMap<String, u64>), Failure> {
-        let vanished: std::collections::HashSet<&RepoPath> = written.vanished.iter().collect();
-        let remove: Vec<RepoPath> = plan
-            .stored
-            .iter()
-            .filter(|path| !walked.seen.contains(*path) || vanished.contains(path))
-            .cloned()
-            .collect();
-        let mut skipped = walked.skipped.clone();
-        if remove.is_empty() && !writer.is_open() {
-            // Content verdicts of unchanged files are in their records; the manifest has the totals.
-            let stored = before.map(|manifest| manifest.skipped.clone()).unwrap_or_default();
-            if walked.skipped.iter().all(|(reason, count)| stored.get(reason).is_some_and(|known| known >= count)) {
-                return Ok((0, stored));
-            }
+    /// What was left out, by reason: by the walk, after reading in this run, and after reading in
+    /// an earlier run if the file has not changed since.
+    fn skipped(&self) -> BTreeMap<String, u64> {
+        let mut counts = self.walked.skipped.clone();
+        for (reason, count) in &self.written.skipped {
+            *counts.entry(reason.clone()).or_default() += count;
         }
-        for (reason, count) in self.skipped_after_reading(plan, walked, written) {
-            *skipped.entry(reason).or_default() += count;
-        }
-        let state = RunState { complete: true, files_found: walked.seen.len() as u64, skipped: skipped.clone() };
-        let removed = remove.len() as u64;
-        observe(&run.progress(Phase::Finishing));
-        let lance = writer.lock()?;
-        if !remove.is_empty() {
-            let running = RunState { complete: false, ..state.clone() };
-            lance.commit(Commit { remove, ..Commit::default() }, &running)?;
-        }
-        lance.finish(&state)?;
-        Ok((removed, skipped))
-    }
-
-    /// Files that were left out for their content: in this run, and unchanged since an earlier one.
-    fn skipped_after_reading(&self, plan: &Plan, walked: &WalkSummary, written: &Written) -> BTreeMap<String, u64> {
-        let mut counts = written.skipped.clone();
-        for (path, record) in &plan.known {
-            let crate::types::Outcome::Skipped(reason) = &record.outcome else { continue };
-            if walked.seen.contains(path) && !written.redone.contains(path) {
+        for (path, record) in &self.plan.known {
+            let Outcome::Skipped(reason) = &record.outcome else { continue };
+            if self.walked.seen.contains(path) && !self.written.redone.contains(path) {
                 *counts.entry(reason.label().to_owned()).or_default() += 1;
             }
         }
@@ -301,14 +297,8 @@ impl<'e> Run<'e> {
         }
     }
 
-    fn report(
-        &self,
-        plan: Plan,
-        walked: &WalkSummary,
-        written: Written,
-        removed: u64,
-        skipped: BTreeMap<String, u64>,
-    ) -> IndexReport {
+    fn report(&self, ended: Ended, removed: u64, skipped: BTreeMap<String, u64>) -> IndexReport {
+        let Ended { plan, walked, written } = ended;
         IndexReport {
             files_found: walked.seen.len() as u64,
             files_indexed: written.files,

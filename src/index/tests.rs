@@ -150,6 +150,24 @@ fn a_changed_model_does_everything_again_and_says_so() {
 }
 
 #[test]
+fn a_changed_size_cap_redoes_what_it_must_and_says_so_once() {
+    let mut fixture = Fixture::new();
+    fixture.write("small.rs", "fn f() {}\n");
+    fixture.write("large.rs", &"fn long_name() {}\n".repeat(100));
+    fixture.settings.max_file_bytes = 100;
+    assert_eq!(fixture.index().files_indexed, 1);
+    fixture.settings.max_file_bytes = 10_000;
+    let report = fixture.index();
+    assert_eq!(report.files_indexed, 1);
+    assert!(report.redone_because.is_some_and(|because| because.contains("max_file_bytes=10000")));
+    assert_eq!(report.skipped.get("too-large"), None);
+    assert_eq!(fixture.index().redone_because, None);
+    fixture.settings.max_file_bytes = 100;
+    assert_eq!(fixture.index().files_removed, 1);
+    assert_eq!(fixture.paths(), ["small.rs"]);
+}
+
+#[test]
 fn a_panicking_stage_ends_the_run_with_its_name() {
     let fixture = Fixture::new();
     (0..2000).for_each(|index| fixture.write(&format!("{index}.rs"), "fn f() {}\n"));
