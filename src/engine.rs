@@ -19,8 +19,8 @@ use crate::index::{self, Indexer};
 use crate::language;
 use crate::parse;
 pub use crate::parse::{TokenClass, highlight};
-use crate::search::{QueryError, Searcher, Snapshot};
-use crate::store::ChunkStore;
+use crate::search::{QueryError, Searcher, Snapshot, check_query};
+use crate::store::{ChunkStore, StoreError};
 use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
 use crate::walk::{self, WalkOptions, Walked};
 
@@ -121,6 +121,17 @@ pub enum EngineError {
     NotIndexed { root: std::path::PathBuf },
 }
 
+impl EngineError {
+    /// Whether the call failed only because another process is writing the same index.
+    pub fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Index(IndexError::Contended { .. } | IndexError::Store(StoreError::Locked { .. }))
+                | Self::Store(StoreError::Locked { .. })
+        )
+    }
+}
+
 impl Engine {
     /// Opens (without creating anything) the engine of a root, with the built-in model.
     ///
@@ -181,6 +192,14 @@ impl Engine {
         found.included.sort();
         found.excluded.sort();
         Ok(found)
+    }
+
+    /// Whether a question can be asked at all, whatever is indexed.
+    ///
+    /// # Errors
+    /// [`EngineError::BadQuery`].
+    pub fn check(&self, query: &SearchQuery) -> Result<(), EngineError> {
+        Ok(check_query(query)?)
     }
 
     /// Answers from the last commit of any process.
@@ -248,22 +267,24 @@ impl Engine {
     pub fn status(&self) -> Result<Status, EngineError> {
         let mut status =
             Status { root: self.root().to_owned(), index_dir: self.settings.index_dir.clone(), ..Status::default() };
-        if self.store.generation()? == 0 {
+        let Some(view) = self.store.view()? else {
             return Ok(status);
-        }
-        let snapshot = self.snapshot()?;
-        let manifest = snapshot.view.manifest();
+        };
+        let manifest = view.manifest();
         status.exists = true;
-        status.coverage = coverage(&snapshot);
         status.size_bytes = self.store.size_bytes();
         status.model_id.clone_from(&manifest.recipe.model_id);
         status.dimensions = manifest.recipe.dimensions;
         status.committed_at_ms = manifest.committed_at_ms;
         status.skipped.clone_from(&manifest.skipped);
-        for record in snapshot.records.values() {
-            if let Outcome::Indexed { problem, .. } = &record.outcome {
+        status.coverage =
+            Coverage { files_found: manifest.files_found, complete: manifest.complete, ..Coverage::default() };
+        for record in view.files()? {
+            if let Outcome::Indexed { chunks, problem } = record.outcome {
+                status.coverage.files_indexed += 1;
+                status.coverage.chunks += u64::from(chunks);
                 *status.languages.entry(record.language.to_string()).or_default() += 1;
-                status.problems.extend(problem.iter().map(|problem| (record.path.clone(), problem.clone())));
+                status.problems.extend(problem.map(|problem| (record.path, problem)));
             }
         }
         status.problems.sort();

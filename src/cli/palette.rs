@@ -4,6 +4,8 @@
 
 use std::io::IsTerminal as _;
 
+use console::Term;
+
 use super::arguments::{ColorChoice, Shared};
 use super::text;
 use crate::engine::TokenClass;
@@ -42,7 +44,8 @@ impl Palette {
             ColorChoice::Never => false,
             ColorChoice::Auto => !plain && std::io::stdout().is_terminal(),
         };
-        let columns = shared.columns.as_ref().and_then(|columns| columns.to_str()?.trim().parse().ok());
+        let said = shared.columns.as_ref().and_then(|columns| columns.to_str()?.trim().parse().ok());
+        let columns = said.or_else(|| Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)));
         Self { on, columns: columns.unwrap_or(DEFAULT_COLUMNS).max(MIN_COLUMNS) }
     }
 

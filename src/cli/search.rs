@@ -23,6 +23,9 @@ pub fn run(shared: &Shared, given: &SearchArguments) -> anyhow::Result<Exit> {
     let query = if given.batch { None } else { given.query.as_deref() };
     let query = query_of(given, query.unwrap_or_default())?;
     let engine = Engine::open(shared.settings(path)?)?;
+    if !given.batch {
+        engine.check(&query)?; // before minutes go into an index
+    }
     let interrupts = Interrupts::watch()?;
     if !given.no_index {
         update::update_or_leave(&engine, &interrupts, shared)?;

@@ -6,7 +6,7 @@ use super::arguments::Shared;
 use super::interrupts::Interrupts;
 use super::printer;
 use super::progress::Bar;
-use crate::engine::{Engine, EngineError, IndexError, IndexReport, IndexRequest};
+use crate::engine::{Engine, EngineError, IndexReport, IndexRequest};
 
 /// Brings the index up to date.
 ///
@@ -29,22 +29,12 @@ pub fn update(
 /// As [`Engine::index`], but for a lock that another process holds.
 pub fn update_or_leave(engine: &Engine, interrupts: &Interrupts, shared: &Shared) -> Result<(), EngineError> {
     match update(engine, &IndexRequest::default(), interrupts, shared) {
-        Err(EngineError::Index(error)) if is_busy(&error) => {
+        Err(error) if error.is_busy() => {
             if !shared.quiet {
                 printer::note(&format!("searching what is indexed so far: {error}"));
             }
             Ok(())
         }
         updated => updated.map(drop),
-    }
-}
-
-/// Whether another process is writing the same index.
-fn is_busy(error: &IndexError) -> bool {
-    match error {
-        IndexError::Contended { .. } => true,
-        // The engine does not name the store's errors.
-        IndexError::Store(error) => error.to_string().contains("is being written by"),
-        _ => false,
     }
 }

@@ -17,7 +17,7 @@ mod vectors;
 mod tests;
 
 pub use ranking::Weights;
-pub use searcher::{QueryError, Searcher};
+pub use searcher::{QueryError, Searcher, check_query};
 pub use snapshot::Snapshot;
 
 use crate::types::{Language, RepoPath, Span, SymbolKind};

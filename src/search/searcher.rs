@@ -43,7 +43,7 @@ impl Searcher<'_> {
     /// # Errors
     /// When the question cannot be answered as it stands.
     pub fn search(&self, query: &SearchQuery) -> Result<Vec<Hit>, QueryError> {
-        check(&query.text, query.limit)?;
+        check_query(query)?;
         let terms = QueryTerms::new(&query.text);
         let allowed = FileFilter::new(&query.filter)?.allowed(self.snapshot);
         let vector = self.embedder.embed_query(&terms.dense);
@@ -146,6 +146,15 @@ fn explanation(file: &RankedFile, score: f32) -> Explanation {
         return Explanation { terms: vec![Term { name, value: file.score, share: 0.0 }] };
     }
     file.explanation.clone()
+}
+
+/// Whether a question can be asked at all.
+///
+/// # Errors
+/// What is wrong with it, and what to change.
+pub fn check_query(query: &SearchQuery) -> Result<(), QueryError> {
+    check(&query.text, query.limit)?;
+    FileFilter::new(&query.filter).map(drop)
 }
 
 fn check(text: &str, limit: usize) -> Result<(), QueryError> {

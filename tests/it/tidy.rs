@@ -28,6 +28,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("bpe_openai", &["src/mcp"]),
     ("clap", &["src/cli"]),
     ("indicatif", &["src/cli"]),
+    ("console", &["src/cli"]),
     ("tree_sitter", &["src/language", "src/parse"]),
     ("pulldown_cmark", &["src/parse"]),
     ("anyhow", &["src/cli", "src/main.rs"]),
