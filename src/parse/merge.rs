@@ -14,6 +14,10 @@ const JOINED_BYTES: usize = 1_000;
 /// it, wherever it stands.
 const CRUMB_BYTES: usize = 80;
 
+/// The bare head of a container (`impl Ledger {`) below this size goes with the first thing in it:
+/// on its own it answers nothing.
+const HEAD_BYTES: usize = 200;
+
 /// Joins neighbours that are small and stand in the same scope.
 pub(super) fn merge(pieces: Vec<Piece>, lines: &Lines<'_>, definitions: &[Definition]) -> Vec<Piece> {
     let mut merged: Vec<Piece> = Vec::with_capacity(pieces.len());
@@ -24,6 +28,10 @@ pub(super) fn merge(pieces: Vec<Piece>, lines: &Lines<'_>, definitions: &[Defini
                 last.defines.extend(piece.defines);
                 last.part |= piece.part;
                 last.symbol = last.symbol.or_else(|| first_named(last, definitions));
+            }
+            Some(last) if is_bare_head(last, &piece, lines) => {
+                let defines = std::mem::take(&mut last.defines);
+                *last = Piece { start: last.start, defines: [defines, piece.defines].concat(), ..piece };
             }
             _ => merged.push(piece),
         }
@@ -38,6 +46,13 @@ fn joins(last: &Piece, next: &Piece, lines: &Lines<'_>) -> bool {
     let small = !parts && a < SMALL_BYTES && b < SMALL_BYTES && lines.bytes(last.start, next.end) <= JOINED_BYTES;
     let same_scope = last.scope == next.scope || (last.symbol.is_some() && next.scope == last.symbol);
     crumb || (small && same_scope)
+}
+
+fn is_bare_head(last: &Piece, next: &Piece, lines: &Lines<'_>) -> bool {
+    last.symbol.is_some()
+        && next.symbol.is_some()
+        && next.scope == last.symbol
+        && lines.bytes(last.start, last.end) < HEAD_BYTES
 }
 
 /// The first definition of a joined piece that has none of its own yet.
