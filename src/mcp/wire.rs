@@ -22,15 +22,19 @@ pub struct SearchArguments {
     #[schemars(with = "u32", range(min = 1, max = 50))]
     pub limit: Option<u32>,
     /// Only below this: a folder, a file or a glob inside the root, like `src/**/*.rs`.
+    #[serde(default)]
     #[schemars(with = "String")]
     pub path: Option<String>,
     /// Only these languages, like `rust` or `["typescript", "tsx"]`.
+    #[serde(default)]
     #[schemars(with = "Names")]
     pub language: Option<Names>,
     /// Which contents; code and docs if not given.
+    #[serde(default)]
     #[schemars(with = "Content")]
     pub content: Option<Content>,
     /// How to search; hybrid (by meaning and by words) if not given.
+    #[serde(default)]
     #[schemars(with = "Mode")]
     pub mode: Option<Mode>,
     /// Most tokens of the answer; 8000 if not given.
@@ -38,6 +42,7 @@ pub struct SearchArguments {
     #[schemars(with = "u32", range(min = 500, max = 20_000))]
     pub max_tokens: Option<u32>,
     /// Which root to ask, when several are served.
+    #[serde(default)]
     #[schemars(with = "String")]
     pub root: Option<String>,
 }
@@ -47,6 +52,7 @@ pub struct SearchArguments {
 #[serde(deny_unknown_fields)]
 pub struct SimilarArguments {
     /// An indexed file, relative to the root; goes with `line`.
+    #[serde(default)]
     #[schemars(with = "String")]
     pub path: Option<String>,
     /// A line of `path`, from 1.
@@ -54,6 +60,7 @@ pub struct SimilarArguments {
     #[schemars(with = "u32", range(min = 1))]
     pub line: Option<u32>,
     /// Code to find the like of, instead of `path` and `line`.
+    #[serde(default)]
     #[schemars(with = "String")]
     pub snippet: Option<String>,
     /// Most hits to return; 10 if not given.
@@ -65,6 +72,7 @@ pub struct SimilarArguments {
     #[schemars(with = "u32", range(min = 500, max = 20_000))]
     pub max_tokens: Option<u32>,
     /// Which root to ask, when several are served.
+    #[serde(default)]
     #[schemars(with = "String")]
     pub root: Option<String>,
 }
@@ -80,6 +88,7 @@ pub struct OutlineArguments {
     #[schemars(with = "u32", range(min = 500, max = 20_000))]
     pub max_tokens: Option<u32>,
     /// Which root the file is in, when several are served.
+    #[serde(default)]
     #[schemars(with = "String")]
     pub root: Option<String>,
 }
@@ -93,6 +102,7 @@ pub struct IndexArguments {
     #[schemars(with = "bool")]
     pub rebuild: Option<bool>,
     /// Which root to index, when several are served.
+    #[serde(default)]
     #[schemars(with = "String")]
     pub root: Option<String>,
 }
@@ -102,6 +112,7 @@ pub struct IndexArguments {
 #[serde(deny_unknown_fields)]
 pub struct StatusArguments {
     /// Which root to ask, when several are served; all of them if not given.
+    #[serde(default)]
     #[schemars(with = "String")]
     pub root: Option<String>,
 }

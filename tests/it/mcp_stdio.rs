@@ -69,6 +69,12 @@ fn described(tool: &Tool) {
     assert_eq!(output["type"], "object", "{name}");
     let input = &tool.input_schema;
     assert_eq!(input["additionalProperties"], false, "{name}");
+    let required = match name {
+        "search_code" => json!(["query"]),
+        "outline" => json!(["path"]),
+        _ => json!([]),
+    };
+    assert_eq!(input.get("required").cloned().unwrap_or(json!([])), required, "{name}: what a client must give");
     let rooted = input["properties"].get("root").is_some();
     assert!(!rooted, "{name}: one root needs no naming");
     let schemas = json!([input, output]).to_string();
