@@ -4,7 +4,7 @@ use super::definitions::Definition;
 use super::lines::Lines;
 
 /// A definition up to this size stays whole; a larger one is cut at syntax boundaries.
-/// Chosen on the evaluation (`benches/runs/`): smaller loses context, larger blurs the vector.
+/// On the evaluation 1,200 scores the same with more chunks; 3,000 and 4,000 score lower.
 pub(super) const MAX_CHUNK_BYTES: usize = 2_000;
 
 /// Lines `start..end`, 0-based; neither the first nor the last is blank.

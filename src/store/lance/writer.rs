@@ -67,6 +67,12 @@ impl LanceWriter {
         let base = kept.map(|committed| LanceView::open(place.clone(), committed).map(Arc::new)).transpose()?;
         let connection = place.block_on("open the database", connect(&place))?;
         let next = generation + 1;
+        if base.is_none() {
+            // What an earlier attempt left under these names was never committed: nobody reads it.
+            for name in [format!("chunks_{next}.lance"), format!("files_{next}.lance")] {
+                let _ = fs::remove_dir_all(place.data().join(name));
+            }
+        }
         let (chunks, files) = place.block_on("open the tables", async {
             match &base {
                 Some(view) => {
