@@ -20,7 +20,7 @@ use crate::language;
 use crate::parse;
 pub use crate::parse::{TokenClass, highlight};
 use crate::search::{QueryError, Searcher, Snapshot, check_query};
-use crate::store::{ChunkStore, StoreError};
+use crate::store::{ChunkStore, StoreError, StoreView};
 use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
 use crate::walk::{self, WalkOptions, Walked};
 
@@ -116,6 +116,11 @@ pub enum EngineError {
     /// What is indexed was made by another version of the program.
     #[error("the index of {root} is out of date ({reason}); run `codescry index` or call index_project first")]
     Outdated { root: std::path::PathBuf, reason: String },
+    /// `--index-dir` names the index of another folder.
+    #[error(
+        "the index at {index_dir} is of {indexed}, not of {root}; give another --index-dir, or replace it with `codescry index --rebuild`"
+    )]
+    OtherRoot { index_dir: std::path::PathBuf, indexed: std::path::PathBuf, root: std::path::PathBuf },
     /// Nothing was indexed yet.
     #[error("nothing is indexed yet for {root}; run `codescry index` or call index_project first")]
     NotIndexed { root: std::path::PathBuf },
@@ -267,7 +272,7 @@ impl Engine {
     pub fn status(&self) -> Result<Status, EngineError> {
         let mut status =
             Status { root: self.root().to_owned(), index_dir: self.settings.index_dir.clone(), ..Status::default() };
-        let Some(view) = self.store.view()? else {
+        let Some(view) = self.view()? else {
             return Ok(status);
         };
         let manifest = view.manifest();
@@ -298,7 +303,20 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub fn is_complete(&self) -> Result<bool, EngineError> {
-        Ok(self.store.view()?.is_some_and(|view| view.manifest().complete))
+        Ok(self.view()?.is_some_and(|view| view.manifest().complete))
+    }
+
+    /// The last commit, which must be of this engine's root.
+    fn view(&self) -> Result<Option<Arc<dyn StoreView>>, EngineError> {
+        let view = self.store.view()?;
+        match view.as_ref().map(|view| &view.manifest().root) {
+            Some(indexed) if indexed != self.root() => Err(EngineError::OtherRoot {
+                index_dir: self.settings.index_dir.clone(),
+                indexed: indexed.clone(),
+                root: self.root().to_owned(),
+            }),
+            _ => Ok(view),
+        }
     }
 
     fn searcher<'s>(&'s self, snapshot: &'s Arc<Snapshot>) -> Searcher<'s> {
@@ -312,7 +330,7 @@ impl Engine {
         if let Some(snapshot) = held.as_ref().filter(|snapshot| snapshot.view.manifest().generation == generation) {
             return Ok(Arc::clone(snapshot));
         }
-        let view = self.store.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
+        let view = self.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
         if let Some(reason) =
             index::redo_all(&view.manifest().recipe, &index::recipe(&self.settings, self.embedder.as_ref()))
         {

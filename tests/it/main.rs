@@ -1,6 +1,7 @@
 //! Everything a user would notice, through the built binary.
 
 mod cli;
+mod crash;
 mod mcp_stdio;
 mod support;
 mod tidy;
