@@ -163,6 +163,9 @@ impl Engine {
         cancel: &CancelToken,
         observe: &(dyn Fn(&Progress) + Sync),
     ) -> Result<IndexReport, EngineError> {
+        if !request.rebuild {
+            self.view()?; // refuses the index of another folder
+        }
         let indexer =
             Indexer { settings: &self.settings, store: self.store.as_ref(), embedder: self.embedder.as_ref() };
         Ok(indexer.run(request, cancel, observe)?)

@@ -24,7 +24,8 @@ pub(super) struct Definition {
     pub signature: String,
     pub first_line: usize,
     pub last_line: usize,
-    /// The line its name stands on.
+    /// Where its name starts, in bytes, and on which line.
+    pub name_start: usize,
     pub name_line: usize,
     /// Bytes of the node itself, without what is attached.
     pub node: (usize, usize),
@@ -44,7 +45,7 @@ pub(super) fn find(tree: &SyntaxTree<'_>, lines: &mut Lines<'_>) -> Vec<Definiti
     }
     let mut found: Vec<Definition> =
         widest(definitions).into_iter().map(|one| definition(tree, lines, &attachable, &one)).collect();
-    found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1)));
+    found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1), one.name_start));
     let found = nest(found);
     join_clauses(found, lines)
 }
@@ -90,6 +91,7 @@ fn definition(
         signature: signature(tree.slice((one.node.0, signature_end)), one.body_start.is_some()),
         first_line: lines.of_byte(start),
         last_line: lines.of_byte(end.saturating_sub(1).max(one.node.0)),
+        name_start: one.name.0,
         name_line: lines.of_byte(one.name.0),
         node: one.node,
         parent: None,

@@ -33,6 +33,7 @@ pub(super) fn sections(text: &str, lines: &Lines<'_>) -> Vec<Definition> {
             signature: heading.title.clone(),
             first_line,
             last_line: past.saturating_sub(1).max(first_line),
+            name_start: heading.start,
             name_line: first_line,
             node: (heading.start, end),
             parent: open.last().copied(),
