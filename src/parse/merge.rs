@@ -3,6 +3,7 @@
 use super::carve::Piece;
 use super::definitions::Definition;
 use super::lines::Lines;
+use crate::types::SymbolKind;
 
 /// Pieces below this size may join a neighbour.
 const SMALL_BYTES: usize = 500;
@@ -21,12 +22,15 @@ const HEAD_BYTES: usize = 200;
 /// Joins neighbours that are small and stand in the same scope.
 pub(super) fn merge(pieces: Vec<Piece>, lines: &Lines<'_>, definitions: &[Definition]) -> Vec<Piece> {
     let mut merged: Vec<Piece> = Vec::with_capacity(pieces.len());
-    for piece in pieces {
+    let mut pieces = pieces.into_iter().peekable();
+    while let Some(piece) = pieces.next() {
+        let opens_next = pieces.peek().is_some_and(|next| is_bare_head(&piece, next, lines));
         match merged.last_mut() {
-            Some(last) if joins(last, &piece, lines) => {
+            Some(last) if joins(last, &piece, lines, opens_next) => {
                 last.end = piece.end;
                 last.defines.extend(piece.defines);
                 last.part |= piece.part;
+                last.symbol = weightier(last.symbol, piece.symbol, definitions);
                 last.symbol = last.symbol.or_else(|| first_named(last, definitions));
             }
             Some(last) if is_bare_head(last, &piece, lines) => {
@@ -39,13 +43,24 @@ pub(super) fn merge(pieces: Vec<Piece>, lines: &Lines<'_>, definitions: &[Defini
     merged
 }
 
-fn joins(last: &Piece, next: &Piece, lines: &Lines<'_>) -> bool {
+/// The one of two neighbours that names them both: the first, unless it is a mere constant or
+/// variable and the second is not.
+fn weightier(first: Option<usize>, second: Option<usize>, definitions: &[Definition]) -> Option<usize> {
+    use SymbolKind::{Block, Constant, Field, Property, Type, Variable};
+    let light = |index: usize| matches!(definitions[index].kind, Block | Constant | Field | Property | Type | Variable);
+    match (first, second) {
+        (Some(first), Some(second)) if light(first) && !light(second) => Some(second),
+        _ => first,
+    }
+}
+
+fn joins(last: &Piece, next: &Piece, lines: &Lines<'_>, opens_next: bool) -> bool {
     let (a, b) = (lines.bytes(last.start, last.end), lines.bytes(next.start, next.end));
     let crumb = next.symbol.is_none() && next.defines.is_empty() && b < CRUMB_BYTES;
     let parts = last.part || next.part;
     let small = !parts && a < SMALL_BYTES && b < SMALL_BYTES && lines.bytes(last.start, next.end) <= JOINED_BYTES;
     let same_scope = last.scope == next.scope || (last.symbol.is_some() && next.scope == last.symbol);
-    crumb || (small && same_scope)
+    crumb || (small && same_scope && !(opens_next && last.scope == next.scope))
 }
 
 fn is_bare_head(last: &Piece, next: &Piece, lines: &Lines<'_>) -> bool {

@@ -37,9 +37,9 @@ impl Default for Weights {
             lexical_file: 2.0,
             file_name: 0.9,
             path: 0.6,
-            definition: 0.5,
+            definition: 0.8,
             exact: 1.0,
-            names: 0.3,
+            names: 0.5,
             aside: 0.4,
             docs: 0.3,
         }
