@@ -202,6 +202,12 @@ impl Engine {
         Ok(found)
     }
 
+    /// Reads what a search needs into memory, if anything is indexed, so that a search right after
+    /// an index run that changed nothing finds it there. A failure is left for the search to tell.
+    pub fn warm_up(&self) {
+        drop(self.snapshot());
+    }
+
     /// Whether a question can be asked at all, whatever is indexed.
     ///
     /// # Errors

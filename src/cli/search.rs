@@ -28,7 +28,10 @@ pub fn run(shared: &Shared, given: &SearchArguments) -> anyhow::Result<Exit> {
     }
     let interrupts = Interrupts::watch()?;
     if !given.no_index {
-        update::update_or_leave(&engine, &interrupts, shared)?;
+        std::thread::scope(|scope| {
+            scope.spawn(|| engine.warm_up());
+            update::update_or_leave(&engine, &interrupts, shared)
+        })?;
     }
     if given.batch {
         return batch::run(&engine, &query);

@@ -56,9 +56,11 @@ fn largest(vector: &[f32]) -> f32 {
     vector.iter().fold(0.0, |most, value| value.abs().max(most))
 }
 
+/// To the nearest integer. `f32::round` would be a call of the C library for each value.
 #[expect(clippy::cast_possible_truncation, reason = "the quotient is within ±127")]
 fn quantize(value: f32, scale: f32) -> i8 {
-    (value / scale).round() as i8
+    let quotient = value / scale;
+    (quotient + 0.5_f32.copysign(quotient)) as i8
 }
 
 #[expect(clippy::cast_precision_loss, reason = "scores need no more than 24 bits")]
