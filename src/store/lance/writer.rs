@@ -66,29 +66,10 @@ impl LanceWriter {
         let kept = committed.filter(|committed| !fresh && committed.manifest.recipe.schema_version == SCHEMA_VERSION);
         let base = kept.map(|committed| LanceView::open(place.clone(), committed).map(Arc::new)).transpose()?;
         let connection = place.block_on("open the database", connect(&place))?;
-        let next = generation + 1;
-        if base.is_none() {
-            // What an earlier attempt left under these names was never committed: nobody reads it.
-            for name in [format!("chunks_{next}.lance"), format!("files_{next}.lance")] {
-                let _ = fs::remove_dir_all(place.data().join(name));
-            }
-        }
-        let (chunks, files) = place.block_on("open the tables", async {
-            match &base {
-                Some(view) => {
-                    let committed = view.committed();
-                    Ok::<_, lancedb::Error>((
-                        roll_back(&connection, &committed.chunks).await?,
-                        roll_back(&connection, &committed.files).await?,
-                    ))
-                }
-                None => {
-                    let schema = rows::chunks_schema(recipe.dimensions);
-                    let chunks = create(&connection, format!("chunks_{next}"), schema).await?;
-                    Ok((chunks, create(&connection, format!("files_{next}"), rows::files_schema()).await?))
-                }
-            }
-        })?;
+        let (chunks, files) = match &base {
+            Some(view) => roll_back_both(&place, &connection, view.committed())?,
+            None => create_both(&place, &connection, recipe.dimensions, generation + 1)?,
+        };
         let stored = match &base {
             Some(view) => view.files()?.into_iter().map(|file| file.path).collect(),
             None => HashSet::new(),
@@ -121,13 +102,7 @@ impl LanceWriter {
         let Some(view) = &self.base else {
             return Err(self.place.failed("write", &"the first commit failed half-way"));
         };
-        let committed = view.committed().clone();
-        let tables = self.place.block_on("roll back a failed commit", async {
-            Ok::<_, lancedb::Error>((
-                roll_back(&self.connection, &committed.chunks).await?,
-                roll_back(&self.connection, &committed.files).await?,
-            ))
-        })?;
+        let tables = roll_back_both(&self.place, &self.connection, view.committed())?;
         (self.chunks, self.files) = tables;
         self.torn = false;
         Ok(())
@@ -286,6 +261,33 @@ impl StoreWriter for LanceWriter {
         self.drop_old_tables();
         Ok(manifest)
     }
+}
+
+/// Opens both tables for writing; what a crash left beyond their last commit is undone.
+fn roll_back_both(place: &Place, connection: &Connection, committed: &Committed) -> Result<(Table, Table), StoreError> {
+    place.block_on("roll back to the last commit", async {
+        let chunks = roll_back(connection, &committed.chunks).await?;
+        Ok::<_, lancedb::Error>((chunks, roll_back(connection, &committed.files).await?))
+    })
+}
+
+/// Makes empty tables, named after the generation they will first be seen in. What an earlier
+/// attempt left under these names was never committed: nobody reads it.
+fn create_both(
+    place: &Place,
+    connection: &Connection,
+    dimensions: u32,
+    generation: u64,
+) -> Result<(Table, Table), StoreError> {
+    let names = [format!("chunks_{generation}"), format!("files_{generation}")];
+    for name in &names {
+        let _ = fs::remove_dir_all(place.data().join(format!("{name}.lance")));
+    }
+    let [chunks, files] = names;
+    place.block_on("create the tables", async {
+        let chunks = create(connection, chunks, rows::chunks_schema(dimensions)).await?;
+        Ok::<_, lancedb::Error>((chunks, create(connection, files, rows::files_schema()).await?))
+    })
 }
 
 async fn create(connection: &Connection, name: String, schema: arrow_schema::SchemaRef) -> lancedb::Result<Table> {
