@@ -1,9 +1,15 @@
 //! Files that are out by their name alone.
+//!
+//! Owns the tables of secrets, lock files, bulk data and binary formats. Invariants: names compare
+//! without regard to case; a pattern of files never holds for a folder (`commands/credentials/` is
+//! source code); what is reported is the pattern. Never imports the store, the embedder, `index` or `search`.
 
 use crate::types::{RepoPath, SkipReason};
 
-/// Whole names that hold credentials, lower case.
-const SECRET_NAMES: &[&str] = &[
+/// Names of files that hold credentials, as globs: one `*` at most, lower case.
+const SECRET_FILES: &[&str] = &[
+    ".env",
+    ".env.*",
     ".npmrc",
     ".netrc",
     "_netrc",
@@ -14,26 +20,42 @@ const SECRET_NAMES: &[&str] = &[
     ".dockercfg",
     "credentials",
     "id_rsa",
+    "id_rsa.*",
     "id_dsa",
+    "id_dsa.*",
     "id_ecdsa",
+    "id_ecdsa.*",
     "id_ed25519",
-    ".env",
+    "id_ed25519.*",
+    "service-account*.json",
+    "service_account*.json",
+    "*.pem",
+    "*.key",
+    "*.p8",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "*.ppk",
+    "*.gpg",
+    "*.kdbx",
+    "*.tfstate",
+    "*.tfstate.backup",
+    "*.tfvars",
+    "*.tfvars.json",
 ];
 
-/// Extensions of keys and of files that hold passwords.
-const SECRET_EXTENSIONS: &[&str] =
-    &["pem", "key", "p12", "pfx", "jks", "keystore", "ppk", "kdbx", "tfstate", "tfvars", "p8", "gpg"];
-
-/// Names before a data extension: `secrets.yaml`, `credentials.json`.
-const SECRET_STEMS: &[&str] = &["credentials", "secrets", "secret"];
+/// Names that hold credentials with a [`SECRET_DATA`] extension: `secrets.yaml`, never `credentials.py`.
+const SECRET_STEMS: &[(&str, &str)] =
+    &[("credentials", "credentials.*"), ("secrets", "secrets.*"), ("secret", "secret.*")];
 
 const SECRET_DATA: &[&str] = &["json", "yml", "yaml", "toml", "env", "ini", "xml", "properties"];
 
 /// Folders that hold nothing else.
 const SECRET_FOLDERS: &[&str] = &[".aws", ".ssh", ".gnupg", ".kube", ".docker", ".azure", ".gcloud"];
 
-/// Samples of secrets are none.
-const SAMPLES: &[&str] = &["example", "sample", "template", "dist", "pub"];
+/// Extensions of samples and of public keys, which are no secrets.
+const SAMPLES: &[&str] = &["example", "sample", "template", "pub"];
 
 const LOCK_FILES: &[&str] = &[
     "cargo.lock",
@@ -62,6 +84,13 @@ const LOCK_FILES: &[&str] = &[
     "deno.lock",
     "conan.lock",
     "cartfile.resolved",
+    "rebar.lock",
+    "paket.lock",
+    "pixi.lock",
+    "chart.lock",
+    "gopkg.lock",
+    "module.bazel.lock",
+    ".terraform.lock.hcl",
 ];
 
 const DATA: &[&str] = &[
@@ -92,11 +121,11 @@ const DATA: &[&str] = &[
     "safetensors",
     "gguf",
     "ipynb",
-    "map",
     "snap",
     "po",
     "pot",
     "mo",
+    "xlf",
     "log",
     "diff",
     "patch",
@@ -112,42 +141,51 @@ const DATA: &[&str] = &[
     "har",
 ];
 
+/// Any other `.map` may be a linker's script.
+const SOURCE_MAPS: &[&str] = &[".js.map", ".mjs.map", ".cjs.map", ".css.map", ".ts.map"];
+
 const BINARY: &[&str] = &[
     "png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "ico", "icns", "psd", "ai", "eps", "pdf", "zip", "gz",
     "tgz", "bz2", "tar", "xz", "zst", "7z", "rar", "jar", "war", "ear", "class", "o", "a", "so", "dll", "exe", "dylib",
     "lib", "pdb", "wasm", "woff", "woff2", "ttf", "otf", "eot", "mp3", "mp4", "m4a", "mov", "avi", "mkv", "webm",
     "ogg", "flac", "wav", "pyc", "pyo", "whl", "egg", "deb", "rpm", "dmg", "iso", "img", "apk", "ipa", "doc", "docx",
     "xls", "xlsx", "ppt", "pptx", "odt", "ods", "blend", "fbx", "glb", "rlib", "rmeta", "node", "nupkg", "keystore",
-    "phar", "swf", "cur", "beam", "hi", "dex",
+    "phar", "swf", "cur", "beam", "hi", "dex", "mpg", "mpeg", "wmv", "flv", "heic", "avif", "aac", "opus", "lz4",
+    "lzma", "cab", "msi", "pyd", "gch", "pch", "nib", "elc", "luac", "tflite", "xcf",
 ];
 
-/// The pattern by which a path may hold credentials.
+/// The pattern by which a file may hold credentials, by its name or a folder it lies in.
 pub fn secret(path: &RepoPath) -> Option<&'static str> {
     let lower = path.as_str().to_ascii_lowercase();
     let mut parts: Vec<&str> = lower.split('/').collect();
-    if let Some(folder) = parts.iter().find_map(|part| SECRET_FOLDERS.iter().find(|folder| *folder == part)) {
-        return Some(folder);
-    }
     let name = parts.pop()?;
-    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    parts.into_iter().find_map(secret_folder_name).or_else(|| secret_file_name(name))
+}
+
+/// The pattern by which a folder may hold credentials, by its name or a folder it lies in.
+pub(super) fn secret_folder(path: &RepoPath) -> Option<&'static str> {
+    path.as_str().to_ascii_lowercase().split('/').find_map(secret_folder_name)
+}
+
+fn secret_folder_name(lower: &str) -> Option<&'static str> {
+    SECRET_FOLDERS.iter().find(|folder| **folder == lower).copied()
+}
+
+fn secret_file_name(lower: &str) -> Option<&'static str> {
+    let (stem, extension) = lower.rsplit_once('.').unwrap_or((lower, ""));
     if SAMPLES.contains(&extension) {
         return None;
     }
-    if name.starts_with(".env.") {
-        return Some(".env.*");
-    }
-    if let Some(known) =
-        SECRET_NAMES.iter().find(|known| **known == name || (known.starts_with("id_") && **known == stem))
-    {
-        return Some(known);
-    }
-    if SECRET_STEMS.contains(&stem) && SECRET_DATA.contains(&extension) {
-        return Some("credentials or secrets as data");
-    }
-    if extension == "json" && (stem.starts_with("service-account") || stem.starts_with("service_account")) {
-        return Some("service-account*.json");
-    }
-    SECRET_EXTENSIONS.iter().find(|known| **known == extension).copied()
+    let as_data = || SECRET_STEMS.iter().find(|(known, _)| *known == stem && SECRET_DATA.contains(&extension));
+    let pattern = SECRET_FILES.iter().find(|pattern| matches(pattern, lower)).copied();
+    pattern.or_else(|| as_data().map(|(_, pattern)| *pattern))
+}
+
+/// Whether a glob with one `*` at most matches the whole name.
+fn matches(pattern: &str, name: &str) -> bool {
+    pattern
+        .split_once('*')
+        .map_or(pattern == name, |(start, end)| name.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)))
 }
 
 /// Why a file that nothing excludes is not worth reading.
@@ -156,7 +194,7 @@ pub(super) fn unwanted(path: &RepoPath) -> Option<SkipReason> {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
     if LOCK_FILES.contains(&name.as_str()) {
         Some(SkipReason::LockFile)
-    } else if DATA.contains(&extension) {
+    } else if DATA.contains(&extension) || SOURCE_MAPS.iter().any(|end| name.ends_with(end)) {
         Some(SkipReason::Data)
     } else if BINARY.contains(&extension) {
         Some(SkipReason::Binary)

@@ -4,10 +4,12 @@
 //! that are never worth indexing. The crate's own walker does not tell what it left out, so the
 //! folders are walked here and only its matchers are used. Invariants: the order is by name, and
 //! so the same every time; links are not followed and other file systems not entered; a secret is
-//! out whatever any rule says; what cannot be read is a reason, never an error.
-//! Must never import: the parser, the embedder, the store.
+//! out whatever any rule says; what cannot be read is a reason, never an error. A file is tested for
+//! secret, hidden, ignore rules, links and the like, lock file, data, binary, minified name, size.
+//! Must never import: the parser, the embedder, the store, `index`, `search`.
 
 mod content;
+mod generated;
 mod kinds;
 mod rules;
 
@@ -61,13 +63,16 @@ pub enum Walked {
 
 /// The root cannot be walked.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the folder {path}: {source}; check that it exists and that you may read it")]
-pub struct WalkError {
-    path: PathBuf,
-    source: io::Error,
+pub enum WalkError {
+    #[error("cannot walk {path}: it does not exist; give an existing folder")]
+    Missing { path: PathBuf },
+    #[error("cannot walk {path}: it is not a folder; give the folder it lies in")]
+    NotAFolder { path: PathBuf },
+    #[error("cannot read the folder {path}: {source}; check that you may read it")]
+    Unreadable { path: PathBuf, source: io::Error },
 }
 
-/// Visits everything below `root` until `visit` breaks off.
+/// Visits everything below `root` until `visit` breaks off; nothing is visited after that.
 ///
 /// # Errors
 /// When the root itself cannot be read.
@@ -76,12 +81,19 @@ pub fn walk(
     options: &WalkOptions,
     visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
-    let failed = |source| WalkError { path: root.as_path().to_owned(), source };
+    let failed = |source: io::Error| {
+        let path = root.as_path().to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => WalkError::Missing { path },
+            io::ErrorKind::NotADirectory => WalkError::NotAFolder { path },
+            _ => WalkError::Unreadable { path, source },
+        }
+    };
     let metadata = fs::metadata(root.as_path()).map_err(failed)?;
-    fs::read_dir(root.as_path()).map_err(failed)?;
+    let listing = list(root.as_path()).map_err(failed)?;
     let rules = Arc::new(Rules::of_root(root.as_path()));
     let mut walk = Walk { root: root.as_path(), device: device(&metadata), options, pending: Vec::new() };
-    walk.open(root.as_path(), &rules, visit);
+    walk.push(listing, &rules);
     while let Some(step) = walk.pending.pop() {
         if walk.step(step, visit).is_break() {
             break;
@@ -110,20 +122,9 @@ struct Step {
 }
 
 impl Walk<'_> {
-    /// Puts a folder's entries before everything that is pending, by name.
-    fn open(&mut self, folder: &Path, rules: &Arc<Rules>, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) {
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                if let Some(path) = RepoPath::below(self.root, folder) {
-                    let _ = visit(skipped(path, true, unreadable(&error)));
-                }
-                return;
-            }
-        };
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.sort_unstable_by(|a, b| b.file_name().cmp(&a.file_name()));
-        self.pending.extend(paths.into_iter().map(|path| Step { path, rules: Arc::clone(rules) }));
+    /// Puts a folder's entries before everything that is pending.
+    fn push(&mut self, listing: Vec<PathBuf>, rules: &Arc<Rules>) {
+        self.pending.extend(listing.into_iter().rev().map(|path| Step { path, rules: Arc::clone(rules) }));
     }
 
     fn step(&mut self, step: Step, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> ControlFlow<()> {
@@ -145,8 +146,10 @@ impl Walk<'_> {
             return visit(skipped(path, is_dir, reason));
         }
         if is_dir {
-            let rules = Arc::new(Rules::below(&step.rules, &step.path));
-            self.open(&step.path, &rules, visit);
+            match list(&step.path) {
+                Ok(listing) => self.push(listing, &Arc::new(Rules::below(&step.rules, &step.path))),
+                Err(error) => return visit(skipped(path, true, unreadable(&error))),
+            }
             return ControlFlow::Continue(());
         }
         let size_bytes = metadata.len();
@@ -164,7 +167,8 @@ impl Walk<'_> {
             Some(SkipReason::SymbolicLink)
         } else if !metadata.is_dir() && !metadata.is_file() {
             Some(SkipReason::NotRegular)
-        } else if device(metadata) != self.device {
+        } else if metadata.is_dir() && device(metadata) != self.device {
+            // Files are not asked: on an overlay (a container's layers) theirs differs from their folder's.
             Some(SkipReason::OtherFileSystem)
         } else {
             None
@@ -172,15 +176,26 @@ impl Walk<'_> {
     }
 }
 
-/// Secrets first: no rule brings them back. A rule can bring back what is hidden.
+/// A folder's entries by name.
+fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+/// Secrets first: no rule brings them back. What is hidden comes back only by a rule made for search,
+/// not because git is to keep it.
 fn by_name(path: &RepoPath, abs: &Path, is_dir: bool, rules: &Rules) -> Option<SkipReason> {
-    if let Some(rule) = kinds::secret(path) {
+    let secret = if is_dir { kinds::secret_folder(path) } else { kinds::secret(path) };
+    if let Some(rule) = secret {
         return Some(SkipReason::Secret { rule: rule.to_owned() });
     }
+    let is_hidden = path.file_name().starts_with('.');
     match rules.verdict(abs, is_dir) {
+        Verdict::In { even_hidden: true } => None,
+        _ if is_hidden => Some(SkipReason::Hidden),
         Verdict::Out { rule, source } => Some(SkipReason::Ignored { rule, source }),
-        Verdict::In => None,
-        Verdict::Silent => path.file_name().starts_with('.').then_some(SkipReason::Hidden),
+        Verdict::In { .. } | Verdict::Silent => None,
     }
 }
 

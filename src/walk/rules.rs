@@ -1,4 +1,8 @@
 //! Ignore files, from the top of the repository down to a folder.
+//!
+//! Owns which ignore files there are and which of them counts. Invariants: the kind of file decides
+//! first, then the deepest folder, then the last line; a line or a file that cannot be read costs
+//! that line or file alone. Never imports the store, the embedder, `index` or `search`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,16 +11,22 @@ use std::sync::Arc;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder, gitconfig_excludes_path};
 
-/// Ignore files a folder can have, the one that counts most first.
+use crate::types::RepoPath;
+
+/// Ignore files a folder can have, the one that counts most first; `info/exclude` comes after them.
 const FILES: [&str; 3] = [".codescryignore", ".ignore", ".gitignore"];
+const KINDS: usize = FILES.len() + 1;
+
+/// Kinds that can ask for a hidden name: those that are not about what git keeps.
+const ABOUT_SEARCH: usize = 2;
 
 /// What the rules say of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// No rule matches.
     Silent,
-    /// A negated rule asks for it.
-    In,
+    /// A negated rule asks for it; `even_hidden` when its file is one that may.
+    In { even_hidden: bool },
     /// A rule, as written, and the file it stands in.
     Out { rule: String, source: String },
 }
@@ -24,10 +34,10 @@ pub(super) enum Verdict {
 /// The ignore files of a folder and of all folders above it.
 pub(super) struct Rules {
     above: Option<Arc<Rules>>,
-    /// One for each of [`FILES`].
-    own: [Option<Gitignore>; 3],
-    /// `.git/info/exclude`, then the user's global excludes; only at the top.
-    last: Vec<Gitignore>,
+    /// One for each of [`FILES`], then `info/exclude` where the folder is the top of a repository.
+    own: [Option<Gitignore>; KINDS],
+    /// The user's global excludes; only at the top.
+    global: Option<Gitignore>,
     /// Where paths in reports start.
     root: PathBuf,
 }
@@ -36,10 +46,9 @@ impl Rules {
     /// The rules at `root`, those of the folders above it up to the top of its repository included.
     pub fn of_root(root: &Path) -> Self {
         let top = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root);
-        let mut last: Vec<Gitignore> = exclude_file(top).and_then(|file| load(top, &file)).into_iter().collect();
         // Global rules hold below the top of the repository, wherever the program was started.
-        last.extend(gitconfig_excludes_path().and_then(|file| load(top, &file)));
-        let mut rules = Self { above: None, own: own(top), last, root: root.to_owned() };
+        let global = gitconfig_excludes_path().and_then(|file| load(top, &file));
+        let mut rules = Self { above: None, own: own(top), global, root: root.to_owned() };
         let between: Vec<&Path> = root.ancestors().take_while(|folder| *folder != top).collect();
         for folder in between.into_iter().rev() {
             rules = Self::below(&Arc::new(rules), folder);
@@ -49,54 +58,56 @@ impl Rules {
 
     /// The rules inside `folder`, which stands in the folder that `above` is of.
     pub fn below(above: &Arc<Self>, folder: &Path) -> Self {
-        Self { above: Some(Arc::clone(above)), own: own(folder), last: Vec::new(), root: above.root.clone() }
+        Self { above: Some(Arc::clone(above)), own: own(folder), global: None, root: above.root.clone() }
     }
 
     /// What holds for `path`: the first kind of file that says anything, and of its files the deepest.
     pub fn verdict(&self, path: &Path, is_dir: bool) -> Verdict {
-        for kind in 0..FILES.len() {
-            let mut folder = Some(self);
-            while let Some(rules) = folder {
-                if let Some(verdict) = rules.own[kind].as_ref().and_then(|matcher| self.ask(matcher, path, is_dir)) {
-                    return verdict;
-                }
-                folder = rules.above.as_deref();
-            }
-        }
-        let mut top = self;
-        while let Some(above) = top.above.as_deref() {
-            top = above;
-        }
-        top.last.iter().find_map(|matcher| self.ask(matcher, path, is_dir)).unwrap_or(Verdict::Silent)
+        let folders = || std::iter::successors(Some(self), |rules| rules.above.as_deref());
+        let own = (0..KINDS).flat_map(|kind| folders().map(move |rules| (kind, rules.own[kind].as_ref())));
+        let global = folders().map(|rules| (KINDS, rules.global.as_ref()));
+        own.chain(global).find_map(|(kind, matcher)| self.ask(kind, matcher?, path, is_dir)).unwrap_or(Verdict::Silent)
     }
 
-    fn ask(&self, matcher: &Gitignore, path: &Path, is_dir: bool) -> Option<Verdict> {
+    fn ask(&self, kind: usize, matcher: &Gitignore, path: &Path, is_dir: bool) -> Option<Verdict> {
         match matcher.matched(path, is_dir) {
             Match::None => None,
-            Match::Whitelist(_) => Some(Verdict::In),
+            Match::Whitelist(_) => Some(Verdict::In { even_hidden: kind < ABOUT_SEARCH }),
             Match::Ignore(glob) => {
-                let source =
-                    glob.from().map(|from| from.strip_prefix(&self.root).unwrap_or(from).display().to_string());
-                Some(Verdict::Out { rule: glob.original().to_owned(), source: source.unwrap_or_default() })
+                let source = glob.from().map(|from| self.shown(from)).unwrap_or_default();
+                Some(Verdict::Out { rule: glob.original().to_owned(), source })
             }
         }
     }
+
+    /// Relative to the root, or absolute outside of it.
+    fn shown(&self, file: &Path) -> String {
+        RepoPath::below(&self.root, file).map_or_else(|| file.display().to_string(), |path| path.to_string())
+    }
 }
 
-fn own(folder: &Path) -> [Option<Gitignore>; 3] {
-    FILES.map(|name| load(folder, &folder.join(name)))
+fn own(folder: &Path) -> [Option<Gitignore>; KINDS] {
+    let [codescry, ignore, git] = FILES.map(|name| load(folder, &folder.join(name)));
+    [codescry, ignore, git, exclude_file(folder).and_then(|file| load(folder, &file))]
 }
 
-/// The rules of a file, which hold below `folder`; a line that cannot be read is left out.
+/// The rules of a file, which hold below `folder`. Bytes that are no UTF-8 spoil their own line only.
 fn load(folder: &Path, file: &Path) -> Option<Gitignore> {
     if !file.is_file() {
         return None;
     }
+    let warn = |error: &dyn std::fmt::Display| {
+        tracing::warn!("cannot use {}: {error}; what it excludes may be indexed", file.display());
+    };
+    let bytes = fs::read(file).inspect_err(|error| warn(error)).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
     let mut builder = GitignoreBuilder::new(folder);
-    if let Some(error) = builder.add(file) {
-        tracing::warn!("{}: {error}", file.display());
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        if let Err(error) = builder.add_line(Some(file.to_owned()), line) {
+            warn(&error);
+        }
     }
-    builder.build().ok().filter(|rules| !rules.is_empty())
+    builder.build().inspect_err(|error| warn(error)).ok().filter(|rules| !rules.is_empty())
 }
 
 /// `info/exclude` of the repository at `top`, also where `.git` is a file that points elsewhere.

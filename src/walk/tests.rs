@@ -126,6 +126,21 @@ fn secrets_are_out_and_their_samples_are_not_called_so() {
 }
 
 #[test]
+fn a_folder_is_no_secret_for_a_name_that_makes_a_file_one() {
+    let (found, out) = walked(&[("commands/credentials/edit.rb", "x"), ("conf/credentials", "x")], "");
+    assert_eq!(found, ["commands/credentials/edit.rb"]);
+    assert_eq!(reason(&out, "conf/credentials").label(), "secret");
+}
+
+#[test]
+fn what_git_keeps_stays_hidden_until_a_rule_for_search_asks_for_it() {
+    let files = [(".gitignore", "!.github/\n"), (".github/w.yml", "w")];
+    assert!(walked(&files, "").0.is_empty());
+    let files = [(".codescryignore", "!.github/\n"), (".github/w.yml", "w")];
+    assert_eq!(walked(&files, "").0, [".github/w.yml"]);
+}
+
+#[test]
 fn kinds_that_are_not_worth_reading_are_counted_under_their_reason() {
     let long = "x".repeat(2000);
     let files = [
