@@ -191,28 +191,35 @@ impl LanceWriter {
         Ok(manifest)
     }
 
-    /// Joins small fragments and forgets versions no reader can still have open. Best done now and
-    /// then; a failure costs space and nothing else, so it is only logged.
-    fn tidy(&self) {
-        let tidied = self.place.block_on("tidy the tables", async {
+    /// Joins small fragments. A failure costs time and nothing else, so it is only logged.
+    fn compact(&self) {
+        let compacted = self.place.block_on("join small fragments", async {
             for table in [&self.chunks, &self.files] {
-                let fragments = table.stats().await?.fragment_stats.num_fragments;
-                if fragments > MOST_FRAGMENTS {
+                if table.stats().await?.fragment_stats.num_fragments > MOST_FRAGMENTS {
                     let options = CompactionOptions::default();
                     table.optimize(OptimizeAction::Compact { options, remap_options: None }).await?;
                 }
-                let older_than = chrono_duration(KEEP_VERSIONS);
-                table
-                    .optimize(OptimizeAction::Prune {
-                        older_than,
-                        delete_unverified: None,
-                        error_if_tagged_old_versions: None,
-                    })
-                    .await?;
             }
             Ok::<_, lancedb::Error>(())
         });
-        if let Err(error) = tidied {
+        if let Err(error) = compacted {
+            tracing::warn!("{error}");
+        }
+    }
+
+    /// Forgets versions no reader can still have open. Only once the manifest names the latest
+    /// ones: LanceDB keeps those, and a crash before that must find the ones it names.
+    fn prune(&self) {
+        let pruned = self.place.block_on("forget old versions", async {
+            for table in [&self.chunks, &self.files] {
+                let older_than = chrono_duration(KEEP_VERSIONS);
+                let delete_unverified = None;
+                let prune = OptimizeAction::Prune { older_than, delete_unverified, error_if_tagged_old_versions: None };
+                table.optimize(prune).await?;
+            }
+            Ok::<_, lancedb::Error>(())
+        });
+        if let Err(error) = pruned {
             tracing::warn!("{error}");
         }
     }
@@ -256,8 +263,9 @@ impl StoreWriter for LanceWriter {
             self.place.block_on("update the full-text index", update)?;
         }
         self.unindexed = 0;
-        self.tidy();
+        self.compact();
         let manifest = self.publish(state)?;
+        self.prune();
         self.drop_old_tables();
         Ok(manifest)
     }
