@@ -2,7 +2,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{WalkOptions, Walked, inspect, walk};
+use super::{WalkOptions, Walked, inspect, secret, walk};
 use crate::types::{AbsPath, RepoPath, SkipReason};
 
 /// A folder with these files, walked: what is in, and what is out with its reason.
@@ -172,6 +172,256 @@ fn links_are_not_followed_and_odd_names_do_no_harm() {
     let (found, out) = walk_all(folder.path());
     assert_eq!(found[0], "a.rs");
     assert_eq!(*reason(&out, "loop"), SkipReason::SymbolicLink);
+}
+
+#[test]
+fn kinds_of_ignore_files_rank_from_ours_down_to_the_excludes_of_git() {
+    let files = [
+        (".git/info/exclude", "*.rs\n"),
+        (".gitignore", "!b.rs\n!c.rs\n!d.rs\n"),
+        (".ignore", "c.rs\nd.rs\n"),
+        (".codescryignore", "!d.rs\n"),
+        ("a.rs", "a"),
+        ("b.rs", "b"),
+        ("c.rs", "c"),
+        ("d.rs", "d"),
+        // A higher kind wins even from a folder further up.
+        ("sub/.gitignore", "d.rs\n"),
+        ("sub/d.rs", "d"),
+    ];
+    let (found, out) = walked(&files, "");
+    assert_eq!(found, ["b.rs", "d.rs", "sub/d.rs"]);
+    let ignored = |rule: &str, source: &str| SkipReason::Ignored { rule: rule.into(), source: source.into() };
+    assert_eq!(*reason(&out, "a.rs"), ignored("*.rs", ".git/info/exclude"));
+    assert_eq!(*reason(&out, "c.rs"), ignored("c.rs", ".ignore"));
+}
+
+#[test]
+fn the_last_line_that_matches_wins_and_the_rule_tells_its_file() {
+    let files =
+        [("sub/.gitignore", "*.rs\n!a.rs\n/b.rs\n"), ("sub/a.rs", "a"), ("sub/b.rs", "b"), ("sub/deep/a.rs", "a")];
+    let (found, out) = walked(&files, "");
+    assert_eq!(found, ["sub/a.rs", "sub/deep/a.rs"]);
+    let rule = SkipReason::Ignored { rule: "/b.rs".into(), source: "sub/.gitignore".into() };
+    assert_eq!(*reason(&out, "sub/b.rs"), rule);
+}
+
+#[test]
+fn a_rule_from_above_the_root_tells_its_absolute_file() {
+    let files = [("repo/.git/HEAD", ""), ("repo/.gitignore", "/pkg/x.rs\n"), ("repo/pkg/x.rs", "x")];
+    let (found, out) = walked(&files, "repo/pkg");
+    assert!(found.is_empty());
+    let SkipReason::Ignored { source, .. } = reason(&out, "x.rs") else { panic!("{out:?}") };
+    assert!(Path::new(source).is_absolute() && source.ends_with(".gitignore"), "{source}");
+}
+
+#[test]
+fn a_repository_inside_has_its_own_excludes() {
+    let files = [
+        (".git/modules/lib/info/exclude", "excluded.rs\n"),
+        ("lib/.git", "gitdir: ../.git/modules/lib\n"),
+        ("lib/excluded.rs", "e"),
+        ("excluded.rs", "e"),
+    ];
+    assert_eq!(walked(&files, "").0, ["excluded.rs"]);
+}
+
+#[test]
+fn bytes_that_are_no_utf8_spoil_one_line_of_an_ignore_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join(".gitignore"), b"# gr\xf6\xdfe\nout.rs\r\n").expect("a file");
+    fs::write(folder.path().join("out.rs"), "o").expect("a file");
+    assert!(walk_all(folder.path()).0.is_empty());
+}
+
+#[test]
+fn hidden_names_come_back_by_rules_for_search_only() {
+    let files = [
+        (".gitignore", "!.by_git.rs\n"),
+        (".ignore", "!.by_ignore.rs\n!.folder/\n!.but_not.rs\n"),
+        (".codescryignore", ".but_not.rs\n"),
+        (".by_git.rs", "x"),
+        (".by_ignore.rs", "x"),
+        (".but_not.rs", "x"),
+        (".folder/a.rs", "a"),
+        (".env.example", "KEY="),
+        (".git/HEAD", "x"),
+    ];
+    let (found, out) = walked(&files, "");
+    assert_eq!(found, [".by_ignore.rs", ".folder/a.rs"]);
+    assert_eq!(*reason(&out, ".by_git.rs"), SkipReason::Hidden);
+    assert_eq!(*reason(&out, ".env.example"), SkipReason::Hidden);
+    assert!(!out.iter().any(|(path, _)| path.starts_with(".git/") || path == ".git"), "git's own folder is no news");
+}
+
+#[test]
+fn each_secret_tells_its_pattern_and_its_neighbours_are_none() {
+    let of = |path: &str| secret(&RepoPath::new(path));
+    for (path, pattern) in [
+        (".ENV", ".env"),
+        ("app/.env.production", ".env.*"),
+        ("tls/Server.PEM", "*.pem"),
+        ("id_rsa.old.bak", "id_rsa.*"),
+        ("credentials.json", "credentials.*"),
+        ("config/secrets.yml", "secrets.*"),
+        ("service-account-prod.json", "service-account*.json"),
+        (".Kube/config", ".kube"),
+        ("home/.ssh/config.rs", ".ssh"),
+        ("main.tfstate", "*.tfstate"),
+    ] {
+        assert_eq!(of(path), Some(pattern), "{path}");
+    }
+    for path in [
+        ".env.example",
+        ".env.sample",
+        ".env.template",
+        "id_rsa.pub",
+        "id_rsa_test.go",
+        "credentials.py",
+        "credentials/mod.rs",
+        "secrets.go",
+        "keys.rs",
+        "pem.rs",
+        "service-account.ts",
+        "env",
+    ] {
+        assert_eq!(of(path), None, "{path}");
+    }
+}
+
+#[test]
+fn a_folder_of_source_code_is_no_secret_for_its_name() {
+    let files = [("credentials/a.rs", "a"), ("x.key/b.rs", "b"), (".aws/credentials", "c"), (".aws/d.rs", "d")];
+    let (found, out) = walked(&files, "");
+    assert_eq!(found, ["credentials/a.rs", "x.key/b.rs"]);
+    assert_eq!(out, [(".aws".to_owned(), SkipReason::Secret { rule: ".aws".into() })]);
+}
+
+#[test]
+fn source_maps_are_data_and_linker_maps_are_not() {
+    let files = [("a.js.map", "{}"), ("b.css.map", "{}"), ("lib.map", "V1 { };"), ("a.json5", "{}"), ("b.xml", "<b/>")];
+    assert_eq!(walked(&files, "").0, ["a.json5", "b.xml", "lib.map"]);
+}
+
+#[test]
+fn entries_come_by_name_and_none_after_a_break() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["c.rs", "a.rs", "B.rs"] {
+        fs::write(folder.path().join(name), "x").expect("a file");
+    }
+    fs::create_dir(folder.path().join("b")).expect("a folder");
+    fs::write(folder.path().join("b/z.rs"), "x").expect("a file");
+    assert_eq!(walk_all(folder.path()).0, ["B.rs", "a.rs", "b/z.rs", "c.rs"]);
+
+    let root = AbsPath::canonical(folder.path()).expect("the root");
+    let mut visits = 0;
+    walk(&root, &WalkOptions { max_file_bytes: 1 }, &mut |_| {
+        visits += 1;
+        if visits == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .expect("the root is readable");
+    assert_eq!(visits, 2);
+}
+
+#[test]
+fn a_root_that_cannot_be_walked_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, gone) = (folder.path().join("a.rs"), folder.path().join("gone"));
+    fs::write(&file, "a").expect("a file");
+    fs::create_dir(&gone).expect("a folder");
+    let roots = [&file, &gone].map(|path| AbsPath::canonical(path).expect("a path"));
+    fs::remove_dir(&gone).expect("removed");
+    let errors = roots.map(|root| {
+        let options = WalkOptions { max_file_bytes: 1 };
+        walk(&root, &options, &mut |_| ControlFlow::Continue(())).expect_err("no folder").to_string()
+    });
+    assert!(errors[0].contains("a.rs: it is not a folder"), "{}", errors[0]);
+    assert!(errors[1].contains("gone: it does not exist"), "{}", errors[1]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_or_cannot_be_read_is_a_reason() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket.rs")).expect("a socket");
+    std::os::unix::fs::symlink("nowhere", folder.path().join("broken.rs")).expect("a link");
+    let shut = folder.path().join("shut");
+    fs::create_dir(&shut).expect("a folder");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).expect("shut");
+    let (found, out) = walk_all(folder.path());
+    assert!(found.is_empty());
+    assert_eq!(*reason(&out, "socket.rs"), SkipReason::NotRegular);
+    assert_eq!(*reason(&out, "broken.rs"), SkipReason::SymbolicLink);
+    // Root may read everything.
+    if fs::read_dir(&shut).is_err() {
+        assert_eq!(reason(&out, "shut").label(), "unreadable");
+    }
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o700)).expect("open");
+}
+
+#[test]
+fn generated_files_say_so_in_the_comments_they_open_with() {
+    for text in [
+        "# This file is automatically @generated by Cargo.\n",
+        "// This file is @generated by prost-build.\n",
+        "/* automatically generated by rust-bindgen 0.69.4 */\n",
+        "/*\n   AUTOGENERATED FILE, see tools/\n*/\nint a;\n",
+        "//------\n// <auto-generated>\n//     by a tool\n",
+        "<!-- DO NOT EDIT. Generated by x -->\n<a/>\n",
+        "<?php\n\n/* WARNING: this file was generated by y */\n",
+        "package a\n\n// Code generated by stringer; DO NOT EDIT.\n",
+        "# Generated by make.py.\n# Do not edit.\nx = 1\n",
+        "#ifndef A_H\n#define A_H\n/* This source code is generated by a.pl - DO NOT EDIT BY HAND */\n",
+        "//! DO NOT EDIT\n//! Options.\n//! GENERATED BY src/config_gen.zig\n",
+    ] {
+        assert_eq!(inspect(&RepoPath::new("a.rs"), text.as_bytes()), Some(SkipReason::Generated), "{text}");
+        assert_eq!(inspect(&RepoPath::new("a.md"), text.as_bytes()), None, "prose: {text}");
+    }
+    let late = format!("{}// @generated\n", "// a licence\n".repeat(40));
+    for text in [
+        "print <<HEAD\n/* This source code is generated by a.pl - DO NOT EDIT BY HAND */\nHEAD\n",
+        "HEADER = \"\"\"\n# This file is automatically generated.\n\"\"\"\n",
+        "\"\"\"Helpers whose names are\nautomatically generated by the compiler.\n\"\"\"\n",
+        "// The label data in\n// this file is generated from encodings.json.\n",
+        "// Auto-generated ids are never reused.\n",
+        "// Skips generated files, those that say DO NOT EDIT.\n",
+        "// This code is generated for each test anew.\n",
+        "-- DO NOT MODIFY THIS FILE! It won't work.\n",
+        "// @generatedBy is a tag of ours\n",
+        "# Minification: how a minified, generated bundle is told from source code.\n",
+        late.as_str(),
+    ] {
+        assert_eq!(inspect(&RepoPath::new("a.rs"), text.as_bytes()), None, "{text}");
+    }
+}
+
+#[test]
+fn minified_is_told_by_the_mean_line_or_one_very_long_line() {
+    let of = |path: &str, text: &str| inspect(&RepoPath::new(path), text.as_bytes()).map(|reason| reason.label());
+    let lines = |line: usize, count: usize| format!("{}\n", "x".repeat(line - 1)).repeat(count);
+    assert_eq!(of("a.js", &lines(4096, 1)), None, "4 KiB is not above 4 KiB");
+    assert_eq!(of("a.js", &lines(4097, 1)), Some("minified"));
+    assert_eq!(of("a.js", &lines(240, 40)), None);
+    assert_eq!(of("a.js", &lines(260, 40)), Some("minified"));
+    assert_eq!(of("a.py", &(lines(20 * 1024, 1) + &lines(40, 5000))), None);
+    assert_eq!(of("a.py", &(lines(21 * 1024, 1) + &lines(40, 5000))), Some("minified"));
+    assert_eq!(of("a.tex", &lines(30_000, 2)), None, "prose");
+    assert_eq!(of("a.c", &lines(40, 500).replace('\n', "\r")), None, "line ends of old Macs");
+}
+
+#[test]
+fn binary_and_empty_have_their_near_misses() {
+    let of = |bytes: &[u8]| inspect(&RepoPath::new("a.rs"), bytes).map(|reason| reason.label());
+    assert_eq!(of(b""), Some("empty"));
+    assert_eq!(of(b"\xef\xbb\xbf \r\n"), Some("empty"));
+    assert_eq!(of(b"\xef\xbb\xbffn a() {}"), None);
+    assert_eq!(of(&[0, 0, 0xfe, 0xff, 0, 0, 0, b'a']), Some("binary"), "UTF-32");
+    assert_eq!(of(b"12345678\x01\x02"), Some("binary"));
+    assert_eq!(of(b"123456789\x01"), None, "a tenth is not more than a tenth");
+    assert_eq!(of(&[&b"aaaaaaa\n".repeat(1024)[..], &[0]].concat()), None, "a zero byte beyond what is looked at");
+    assert_eq!(of(b"caf\xe9 = 1\n"), None, "Latin-1");
 }
 
 #[test]
