@@ -39,6 +39,11 @@ impl Grammar {
         self.function.into()
     }
 
+    /// Whether this is Bash's grammar, whose scanner needs a guard.
+    pub fn is_bash(&self) -> bool {
+        self.language() == tree_sitter_bash::LANGUAGE.into()
+    }
+
     /// The query and what each of its captures means, by capture index. Compiled on first use.
     ///
     /// # Errors

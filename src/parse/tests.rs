@@ -161,6 +161,16 @@ fn pathological_input_ends_and_is_covered_in_every_language() {
 }
 
 #[test]
+fn a_brace_range_of_odd_characters_does_not_end_the_process() {
+    for range in ["{\u{10ffff}..3}", "{1..\u{1f600}}", "{12\u{4e2d}"] {
+        let text = format!("f() {{\n  echo {range}\n}}\n");
+        let parsed = parse("odd.sh", &text);
+        assert!(parsed.problem.is_some_and(|problem| problem.contains("brace range")), "{range}");
+        assert_covers(&text, &parsed.chunks);
+    }
+}
+
+#[test]
 fn a_parser_that_runs_out_of_time_says_so_and_the_file_is_still_covered() {
     let text = "((((((((((\n".repeat(100_000);
     let file =

@@ -47,6 +47,10 @@ impl<'t> SyntaxTree<'t> {
         limit: Duration,
     ) -> Result<Self, String> {
         let deadline = Instant::now() + limit;
+        if grammar.is_bash() && overruns_bash(text) {
+            return Err("the Bash grammar cannot read a brace range with such characters; the file is split by lines"
+                .to_owned());
+        }
         parser.set_language(&grammar.language()).map_err(|error| format!("the grammar does not load: {error}"))?;
         let mut expired = |_: &tree_sitter::ParseState| until(deadline);
         let options = ParseOptions::new().progress_callback(&mut expired);
@@ -119,6 +123,13 @@ impl<'t> SyntaxTree<'t> {
 
 fn until(deadline: Instant) -> ControlFlow<()> {
     if Instant::now() >= deadline { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// Whether the scanner of tree-sitter-bash 0.25 would read outside of its table: it asks C's
+/// `isdigit` about whatever follows `{` or `.` and digits, and a large code point ends the process.
+fn overruns_bash(text: &str) -> bool {
+    let follows_range = |at: usize| text[..at].trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(['{', '.']);
+    text.char_indices().any(|(at, c)| !c.is_ascii() && follows_range(at))
 }
 
 /// A match whose captures are still being read.
