@@ -51,18 +51,14 @@ impl Indexer<'_> {
         cancel: &CancelToken,
         observe: &(dyn Fn(&Progress) + Sync),
     ) -> Result<IndexReport, IndexError> {
-        for _ in 1..ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             match self.attempt(request, cancel, observe) {
                 Err(Failure::Outdated) => {}
                 Err(Failure::Index(error)) => return Err(error),
                 Ok(report) => return Ok(report),
             }
         }
-        match self.attempt(request, cancel, observe) {
-            Ok(report) => Ok(report),
-            Err(Failure::Index(error)) => Err(error),
-            Err(Failure::Outdated) => Err(IndexError::Contended { root: self.root() }),
-        }
+        Err(IndexError::Contended { root: self.root() })
     }
 
     fn root(&self) -> std::path::PathBuf {
@@ -78,7 +74,7 @@ impl Indexer<'_> {
         let recipe = plan::recipe(self.settings, self.embedder);
         let view = if request.rebuild { self.store.view().unwrap_or_default() } else { self.store.view()? };
         let plan = plan::plan(view.as_ref(), &recipe, request.rebuild)?;
-        let mut writer = RunWriter::new(self.store, recipe, view.as_ref(), plan.fresh);
+        let mut writer = RunWriter::new(self.store, recipe.clone(), view.as_ref(), plan.fresh);
         if plan.fresh || !view.as_ref().is_some_and(|view| view.manifest().complete) {
             writer.lock()?;
         }
@@ -89,7 +85,6 @@ impl Indexer<'_> {
         }
         let ended = Ended { plan, walked, written };
         let (removed, skipped) = (ended.removed(), ended.skipped());
-        let recipe = plan::recipe(self.settings, self.embedder);
         let as_before = view.is_some_and(|view| {
             let manifest = view.manifest();
             manifest.complete && manifest.recipe == recipe && manifest.skipped == skipped

@@ -42,7 +42,7 @@ pub(super) static ROWS: std::sync::LazyLock<Vec<Row>> = std::sync::LazyLock::new
     plain("text", (&["txt", "text"], &["license", "readme", "notice", "changelog", "authors", "contributing"], &[]), Docs),
     parsed("python", (&["py", "pyi", "pyw"], &["sconstruct", "sconscript"], &["python"]), tree_sitter_python::LANGUAGE, query!("python")),
     parsed("typescript", (&["ts", "mts", "cts"], &[], &["deno"]), tree_sitter_typescript::LANGUAGE_TYPESCRIPT, query!("typescript")),
-    parsed("tsx", (&["tsx"], &[], &[]), tree_sitter_typescript::LANGUAGE_TSX, query!("tsx")),
+    parsed("tsx", (&["tsx"], &[], &[]), tree_sitter_typescript::LANGUAGE_TSX, query!("typescript")),
     parsed("javascript", (&["js", "jsx", "mjs", "cjs"], &["jakefile"], &["node"]), tree_sitter_javascript::LANGUAGE, query!("javascript")),
     parsed("go", (&["go"], &[], &[]), tree_sitter_go::LANGUAGE, query!("go")),
     parsed("rust", (&["rs"], &[], &[]), tree_sitter_rust::LANGUAGE, query!("rust")),

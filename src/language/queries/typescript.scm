@@ -1,4 +1,4 @@
-; TypeScript. `tsx.scm` holds the same patterns; change both.
+; TypeScript and TSX: their grammars name what is queried here alike.
 ; Every declaration is written three times: bare, under `export`, under `declare`.
 
 [(comment) (html_comment)] @comment
