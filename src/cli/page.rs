@@ -47,8 +47,7 @@ fn render(hit: &Hit, words: &[String], palette: Palette) -> Vec<String> {
 fn header(hit: &Hit, palette: Palette) -> String {
     let mut parts =
         vec![palette.paint(Role::Path, &format!("{}:{}-{}", hit.path, hit.span.start_line, hit.span.end_line))];
-    let names = [hit.container.as_str(), hit.symbol.as_str()];
-    let name = names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(".");
+    let name = hit.qualified_name();
     if !name.is_empty() {
         parts.push(palette.paint(Role::Name, &name));
     }

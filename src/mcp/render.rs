@@ -204,7 +204,7 @@ impl<'h> Cut<'h> {
 /// The hit with the first `bytes` of its text, and with other places of its file if `also`.
 fn block(rank: usize, hit: &Hit, bytes: usize, also: bool) -> Block {
     let cut = Cut::new(hit, bytes);
-    let name = clip(&clean(&qualified(hit)), MAX_NAME_CHARS);
+    let name = clip(&clean(&hit.qualified_name()), MAX_NAME_CHARS);
     let fence = fence(cut.code);
     let mut text = format!("{}. {}  [{}] {name}", rank + 1, place(hit), hit.kind);
     text.truncate(text.trim_end().len());
@@ -250,12 +250,6 @@ fn fence(code: &str) -> String {
     let run = |line: &str| line.trim_start().bytes().take_while(|byte| *byte == b'`').count();
     let longest = code.lines().map(run).max().unwrap_or(0);
     "`".repeat(3.max(longest + 1))
-}
-
-/// `container.symbol`, or whichever there is.
-fn qualified(hit: &Hit) -> String {
-    let names = [hit.container.as_str(), hit.symbol.as_str()];
-    names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(".")
 }
 
 fn place(hit: &Hit) -> String {

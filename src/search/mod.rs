@@ -20,7 +20,7 @@ pub use ranking::Weights;
 pub use searcher::{QueryError, Searcher, check_query};
 pub use snapshot::Snapshot;
 
-use crate::types::{Language, RepoPath, Span, SymbolKind};
+use crate::types::{Language, RepoPath, Span, SymbolKind, qualified_name};
 
 /// Which retrieval answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,4 +118,11 @@ pub struct Hit {
     /// Whether the file on disk is no longer the one that was indexed (or is gone).
     pub stale: bool,
     pub explanation: Option<Explanation>,
+}
+
+impl Hit {
+    /// See [`qualified_name`].
+    pub fn qualified_name(&self) -> String {
+        qualified_name(&self.container, &self.symbol)
+    }
 }

@@ -10,6 +10,7 @@ use super::snapshot::Snapshot;
 use super::{Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term};
 use crate::embed::Embedder;
 use crate::store::StoreError;
+use crate::types::qualified_name;
 
 /// Most other places named with a hit.
 const MAX_ALSO: usize = 3;
@@ -128,12 +129,7 @@ impl Searcher<'_> {
         let good = |chunk: &&CandidateChunk| !shown.contains(&chunk.chunk) && chunk.score * 2.0 >= best;
         let place = |chunk: &CandidateChunk| {
             let meta = &self.snapshot.chunks[chunk.chunk as usize];
-            let name = [meta.container.as_str(), meta.symbol.as_str()]
-                .iter()
-                .filter(|part| !part.is_empty())
-                .copied()
-                .collect::<Vec<_>>()
-                .join(".");
+            let name = qualified_name(&meta.container, &meta.symbol);
             Place { span: meta.span, kind: meta.kind, name }
         };
         file.chunks.iter().filter(good).take(MAX_ALSO).map(place).collect()

@@ -165,12 +165,17 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// `container.symbol`, or whichever of the two there is.
+    /// See [`qualified_name`].
     pub fn qualified_name(&self) -> String {
-        match (self.container.as_str(), self.symbol.as_str()) {
-            ("", symbol) => symbol.to_owned(),
-            (container, "") => container.to_owned(),
-            (container, symbol) => format!("{container}.{symbol}"),
-        }
+        qualified_name(&self.container, &self.symbol)
+    }
+}
+
+/// `container.symbol`, or whichever of the two there is.
+pub fn qualified_name(container: &str, symbol: &str) -> String {
+    match (container, symbol) {
+        ("", symbol) => symbol.to_owned(),
+        (container, "") => container.to_owned(),
+        (container, symbol) => format!("{container}.{symbol}"),
     }
 }

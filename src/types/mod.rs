@@ -8,7 +8,7 @@ mod file;
 mod hash;
 mod path;
 
-pub use chunk::{Chunk, ChunkId, Content, Language, Span, Symbol, SymbolKind};
+pub use chunk::{Chunk, ChunkId, Content, Language, Span, Symbol, SymbolKind, qualified_name};
 pub use file::{FileRecord, Outcome, SkipReason};
 pub use hash::ContentHash;
 pub use path::{AbsPath, RepoPath};
