@@ -1,4 +1,6 @@
 use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -32,17 +34,27 @@ fn assert_covers(text: &str, chunks: &[Chunk]) {
     }
 }
 
+/// Name and text of every fixture, one folder a language.
+fn fixtures() -> Vec<(String, String)> {
+    let list = |folder: &Path| fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let folders = list(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/languages")));
+    let mut files: Vec<_> = folders.flat_map(|folder| list(&folder)).collect();
+    files.sort();
+    let read = |path: PathBuf| {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        (name, fs::read_to_string(&path).expect("a fixture is UTF-8"))
+    };
+    files.into_iter().map(read).collect()
+}
+
 #[test]
 fn fixtures_of_every_language_match_their_snapshots() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/languages");
     let mut seen = Vec::new();
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/chunks"));
     settings.set_omit_expression(true);
-    for entry in ignore::Walk::new(folder).flatten().filter(|entry| entry.path().is_file()) {
-        let text = std::fs::read_to_string(entry.path()).expect("a fixture is UTF-8");
-        let name = entry.file_name().to_string_lossy().into_owned();
+    for (name, text) in fixtures() {
         let parsed = parse(&name, &text);
         assert_covers(&text, &parsed.chunks);
         assert_eq!(parsed.problem, None, "{name}");
@@ -181,7 +193,7 @@ fn a_parser_that_runs_out_of_time_says_so_and_the_file_is_still_covered() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 500, ..ProptestConfig::with_cases(48) })]
 
     #[test]
     fn any_text_is_covered(text in "(?s)(\\PC|[\n\r\t {}();\"'#<>/*=:-]){0,400}") {
@@ -193,13 +205,11 @@ proptest! {
     /// Real code, shuffled by lines: syntax that almost fits.
     #[test]
     fn shuffled_code_is_covered(seed in prop::collection::vec(any::<prop::sample::Index>(), 80)) {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/languages");
-        for entry in ignore::Walk::new(folder).flatten().filter(|entry| entry.path().is_file()) {
-            let text = std::fs::read_to_string(entry.path()).expect("a fixture is UTF-8");
+        for (name, text) in fixtures() {
             let lines: Vec<&str> = text.lines().collect();
             let shuffled: Vec<&str> = seed.iter().map(|index| *index.get(&lines)).collect();
             let shuffled = shuffled.join("\n");
-            assert_covers(&shuffled, &parse(&entry.file_name().to_string_lossy(), &shuffled).chunks);
+            assert_covers(&shuffled, &parse(&name, &shuffled).chunks);
         }
     }
 }

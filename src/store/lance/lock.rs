@@ -1,4 +1,8 @@
 //! One writer at a time, across processes.
+//!
+//! Invariants: the system lets go of the lock when its holder ends, however it ends; the file is
+//! never removed, or two writers could hold locks of two files by the same name.
+//! Must never import: anything above `store`.
 
 use std::fs::{self, File, TryLockError};
 

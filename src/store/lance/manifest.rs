@@ -1,4 +1,7 @@
 //! `manifest.json`: which generation is current, and which versions of the tables it is made of.
+//!
+//! Invariants: the file is replaced whole, by a rename; a manifest of a newer program is told from a
+//! broken one. Must never import: anything above `store`.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,9 +9,12 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 use super::Place;
-use crate::store::{Manifest, StoreError};
+use crate::store::{Manifest, SCHEMA_VERSION, StoreError, now_ms};
 
 const NAME: &str = "manifest.json";
+
+/// Commits that follow each other this closely, in milliseconds, are retired as one.
+const TOGETHER_MS: u64 = 60_000;
 
 /// The manifest with the tables it stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +22,9 @@ pub(super) struct Committed {
     pub manifest: Manifest,
     pub chunks: TableVersion,
     pub files: TableVersion,
+    /// Commits before this one that a reader may still have open, oldest first.
+    #[serde(default)]
+    pub retired: Vec<Retired>,
 }
 
 /// One version of one table.
@@ -25,18 +34,91 @@ pub(super) struct TableVersion {
     pub version: u64,
 }
 
+/// A commit that another one has replaced. Stands for those that were replaced within
+/// [`TOGETHER_MS`] after it, too: their versions are higher ones of the same tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Retired {
+    pub chunks: TableVersion,
+    pub files: TableVersion,
+    /// When it was replaced, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+impl Committed {
+    /// The oldest version of the table `name` that this commit or a retired one is made of; `None`
+    /// when nothing needs the table.
+    pub fn oldest(&self, name: &str) -> Option<u64> {
+        let retired = self.retired.iter().flat_map(|retired| [&retired.chunks, &retired.files]);
+        let needed = [&self.chunks, &self.files].into_iter().chain(retired);
+        needed.filter(|table| table.name == name).map(|table| table.version).min()
+    }
+
+    /// What the next commit lists as retired: this one, and those before it that were replaced
+    /// less than `keep_ms` ago.
+    pub fn retire(&self, keep_ms: u64) -> Vec<Retired> {
+        let now = now_ms();
+        let recent = |retired: &&Retired| retired.at_ms.abs_diff(now) < keep_ms;
+        let mut all: Vec<Retired> = self.retired.iter().filter(recent).cloned().collect();
+        let stands_for_this = |last: &Retired| {
+            last.chunks.name == self.chunks.name && now.abs_diff(last.at_ms) < TOGETHER_MS.min(keep_ms)
+        };
+        if !all.last().is_some_and(stands_for_this) {
+            all.push(Retired { chunks: self.chunks.clone(), files: self.files.clone(), at_ms: now });
+        }
+        all
+    }
+}
+
+/// What every version of the manifest has.
+#[derive(Deserialize)]
+struct Outline {
+    manifest: OutlineManifest,
+}
+
+#[derive(Deserialize)]
+struct OutlineManifest {
+    generation: u64,
+    recipe: OutlineRecipe,
+}
+
+#[derive(Deserialize)]
+struct OutlineRecipe {
+    schema_version: u32,
+}
+
 /// The last commit; `None` where there never was one.
+///
+/// # Errors
+/// When the file cannot be read, is not a manifest, or is one of a newer program.
 pub(super) fn read(place: &Place) -> Result<Option<Committed>, StoreError> {
     let bytes = match fs::read(place.dir.join(NAME)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(place.io("read", NAME, error)),
     };
-    let committed = serde_json::from_slice(&bytes).map_err(|error| place.failed("read manifest.json", &error))?;
-    Ok(Some(committed))
+    if let Ok(Outline { manifest }) = serde_json::from_slice(&bytes) {
+        let found = manifest.recipe.schema_version;
+        if found > SCHEMA_VERSION {
+            return Err(StoreError::Newer { dir: place.dir.clone(), found, known: SCHEMA_VERSION });
+        }
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| place.failed("read manifest.json", &error))
+}
+
+/// A generation no reader of this store has seen a later one of, for a rebuild that [`read`] bars:
+/// the one a newer program wrote, or, where not even that is legible, the seconds since 1970.
+pub(super) fn generation_past(place: &Place) -> u64 {
+    let bytes = fs::read(place.dir.join(NAME)).unwrap_or_default();
+    match serde_json::from_slice(&bytes) {
+        Ok(Outline { manifest }) => manifest.generation,
+        Err(_) => now_ms() / 1_000,
+    }
 }
 
 /// Makes `committed` the current generation, for every process at once.
+///
+/// # Errors
+/// When the file cannot be written; the generation before stays current then.
 pub(super) fn publish(place: &Place, committed: &Committed) -> Result<(), StoreError> {
     let bytes = serde_json::to_vec_pretty(committed).map_err(|error| place.failed("write manifest.json", &error))?;
     let fresh = place.dir.join("manifest.json.new");

@@ -8,7 +8,8 @@
 //!
 //! Owns the tables' schema and every Arrow and LanceDB type. Invariants: the manifest names the
 //! exact versions of both tables that belong together, and readers open exactly these; what a
-//! crash left beyond them is rolled back by the next writer. LanceDB does not sync its files to
+//! crash left beyond them is rolled back by the next writer; what a commit replaces stays readable
+//! for ten minutes (after a rebuild that is the whole old index), until the next run ends. LanceDB does not sync its files to
 //! disk: after a power loss the last commits may be gone, and `index --rebuild` makes them again.
 //! Calls block on a runtime of this module's own: never call them from asynchronous code.
 //! Must never import: anything above `store`.
@@ -17,6 +18,8 @@ mod lock;
 mod manifest;
 mod reader;
 mod rows;
+mod tables;
+mod upkeep;
 mod writer;
 
 #[cfg(test)]
@@ -28,9 +31,9 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use tokio::runtime::Runtime;
 
-use super::{ChunkStore, Recipe, SCHEMA_VERSION, StoreError, StoreView, StoreWriter};
-use manifest::Committed;
+use super::{ChunkStore, Recipe, StoreError, StoreView, StoreWriter};
 use reader::LanceView;
+use upkeep::Limits;
 use writer::LanceWriter;
 
 /// Shared by all stores of the process, and never dropped: a runtime must not end inside another.
@@ -43,6 +46,7 @@ pub struct LanceStore {
     place: Place,
     /// The view of the generation last read.
     view: Mutex<Option<Arc<LanceView>>>,
+    limits: Limits,
 }
 
 /// Where a store is; says so in its errors.
@@ -62,26 +66,17 @@ impl LanceStore {
         if let Err(error) = &*RUNTIME {
             return Err(place.failed("start the runtime", error));
         }
-        Ok(Self { place, view: Mutex::new(None) })
-    }
-
-    fn committed(&self) -> Result<Option<Committed>, StoreError> {
-        let committed = manifest::read(&self.place)?;
-        let found = committed.as_ref().map_or(SCHEMA_VERSION, |committed| committed.manifest.recipe.schema_version);
-        if found > SCHEMA_VERSION {
-            return Err(StoreError::Newer { dir: self.place.dir.clone(), found, known: SCHEMA_VERSION });
-        }
-        Ok(committed)
+        Ok(Self { place, view: Mutex::new(None), limits: Limits::default() })
     }
 }
 
 impl ChunkStore for LanceStore {
     fn generation(&self) -> Result<u64, StoreError> {
-        Ok(self.committed()?.map_or(0, |committed| committed.manifest.generation))
+        Ok(manifest::read(&self.place)?.map_or(0, |committed| committed.manifest.generation))
     }
 
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
-        let Some(committed) = self.committed()? else {
+        let Some(committed) = manifest::read(&self.place)? else {
             return Ok(None);
         };
         let mut held = self.view.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +89,7 @@ impl ChunkStore for LanceStore {
     }
 
     fn writer(&self, recipe: &Recipe, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
-        Ok(Box::new(LanceWriter::start(self.place.clone(), recipe.clone(), fresh)?))
+        Ok(Box::new(LanceWriter::start(self.place.clone(), recipe.clone(), self.limits, fresh)?))
     }
 
     fn size_bytes(&self) -> u64 {
@@ -122,7 +117,7 @@ impl Place {
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, StoreError> {
         match &*RUNTIME {
-            Ok(runtime) => runtime.block_on(work).map_err(|error| self.failed(operation, &error)),
+            Ok(runtime) => runtime.block_on(Box::pin(work)).map_err(|error| self.failed(operation, &error)),
             Err(error) => Err(self.failed(operation, error)),
         }
     }

@@ -1,15 +1,16 @@
 //! One generation, read-only.
+//!
+//! Invariants: a view reads the table versions of its commit and no others; equal calls give equal
+//! answers. Must never import: anything above `store`.
 
-use std::collections::HashMap;
-
-use arrow_array::{Float32Array, RecordBatch, StringArray, UInt64Array};
+use arrow_array::{Float32Array, StringArray, UInt64Array};
 use futures::TryStreamExt;
 use lance::dataset::ProjectionRequest;
 use lancedb::index::scalar::{FtsQuery, FullTextSearchQuery, MatchQuery};
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
-use lancedb::{Connection, Table};
 
-use super::manifest::{Committed, TableVersion};
+use super::manifest::Committed;
+use super::tables::{self, Tables};
 use super::{Place, rows};
 use crate::store::{ChunkText, Manifest, RowKey, StoreError, StoreView, StoredChunk};
 use crate::types::FileRecord;
@@ -18,20 +19,18 @@ use crate::types::FileRecord;
 pub(super) struct LanceView {
     place: Place,
     committed: Committed,
-    chunks: Table,
-    files: Table,
+    tables: Tables,
 }
 
 impl LanceView {
-    /// Opens the tables that `committed` names.
+    /// Opens the tables that `committed` names, at the versions it names.
+    ///
+    /// # Errors
+    /// When a table or its version is not there.
     pub fn open(place: Place, committed: Committed) -> Result<Self, StoreError> {
-        let (chunks, files) = place.block_on("open the tables", async {
-            let connection = connect(&place).await?;
-            let chunks = at(&connection, &committed.chunks).await?;
-            let files = at(&connection, &committed.files).await?;
-            Ok::<_, lancedb::Error>((chunks, files))
-        })?;
-        Ok(Self { place, committed, chunks, files })
+        let connection = tables::connect(&place)?;
+        let tables = place.block_on("open the tables", Tables::pinned(&connection, &committed))?;
+        Ok(Self { place, committed, tables })
     }
 
     /// Whether this is the view of that commit.
@@ -39,21 +38,16 @@ impl LanceView {
         self.committed == *committed
     }
 
+    /// The tables, to look into.
+    #[cfg(test)]
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// The commit this is the view of.
     pub fn committed(&self) -> &Committed {
         &self.committed
     }
-}
-
-/// A connection to the folder of a store.
-pub(super) async fn connect(place: &Place) -> lancedb::Result<Connection> {
-    lancedb::connect(&place.data().to_string_lossy()).execute().await
-}
-
-async fn at(connection: &Connection, table: &TableVersion) -> lancedb::Result<Table> {
-    let opened = connection.open_table(&table.name).execute().await?;
-    opened.checkout(table.version).await?;
-    Ok(opened)
 }
 
 impl StoreView for LanceView {
@@ -65,7 +59,7 @@ impl StoreView for LanceView {
         let operation = "read the files";
         let batches = self
             .place
-            .block_on(operation, async { self.files.query().execute().await?.try_collect::<Vec<_>>().await })?;
+            .block_on(operation, async { self.tables.files.query().execute().await?.try_collect::<Vec<_>>().await })?;
         let mut files = Vec::new();
         for batch in &batches {
             files.extend(rows::read_files(batch).map_err(|error| self.place.failed(operation, &error))?);
@@ -75,28 +69,36 @@ impl StoreView for LanceView {
     }
 
     fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError> {
-        let operation = "read the chunks";
-        let query = self.chunks.query().select(Select::columns(&rows::KEPT)).with_row_id();
-        let batches = self.place.block_on(operation, async { query.execute().await?.try_collect::<Vec<_>>().await })?;
-        let mut paths = HashMap::new();
-        let mut chunks = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
-        for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
-            rows::read_chunks(batch, &mut paths, &mut chunks).map_err(|error| self.place.failed(operation, &error))?;
-        }
+        let query = self.tables.chunks.query().select(Select::columns(&rows::KEPT)).with_row_id();
+        let mut chunks = self.place.block_on("read the chunks", async {
+            let mut batches = query.execute().await?;
+            let mut chunks = Vec::new();
+            // LanceDB decodes the next batches meanwhile.
+            while let Some(batch) = batches.try_next().await? {
+                rows::read_chunks(&batch, &mut chunks).map_err(|source| lancedb::Error::Arrow { source })?;
+            }
+            Ok::<_, lancedb::Error>(chunks)
+        })?;
         chunks.sort_by(|a, b| a.path.cmp(&b.path).then(a.span.cmp(&b.span)));
         Ok(chunks)
     }
 
     fn lexical(&self, words: &[String], limit: usize) -> Result<Vec<(RowKey, f32)>, StoreError> {
-        if words.is_empty() || self.committed.manifest.is_empty {
+        if words.is_empty() || limit == 0 || self.committed.manifest.is_empty {
             return Ok(Vec::new());
         }
         let operation = "search the full text";
         let matching = MatchQuery::new(words.join(" ")).with_column(Some("search_text".to_owned()));
         let text = FullTextSearchQuery::new_query(FtsQuery::Match(matching))
             .limit(Some(i64::try_from(limit).unwrap_or(i64::MAX)));
-        let query =
-            self.chunks.query().full_text_search(text).select(Select::columns(&["_score"])).with_row_id().limit(limit);
+        let query = self
+            .tables
+            .chunks
+            .query()
+            .full_text_search(text)
+            .select(Select::columns(&["_score"]))
+            .with_row_id()
+            .limit(limit);
         let batches = self.place.block_on(operation, async { query.execute().await?.try_collect::<Vec<_>>().await })?;
         let mut found = Vec::new();
         for batch in &batches {
@@ -116,7 +118,7 @@ impl StoreView for LanceView {
             return Ok(Vec::new());
         }
         let operation = "read chunks' texts";
-        let Some(wrapper) = self.chunks.dataset() else {
+        let Some(wrapper) = self.tables.chunks.dataset() else {
             return Err(self.place.failed(operation, &"the table is not a local one"));
         };
         let dataset = self.place.block_on(operation, wrapper.get())?;

@@ -1,13 +1,15 @@
 //! Rows to Arrow and back.
+//!
+//! Owns the schema of both tables. A change of it needs a higher [`crate::store::SCHEMA_VERSION`].
+//! Invariants: a batch stays below Arrow's 2 GiB a column; what cannot be read is an error that
+//! names its column, never a panic. Must never import: anything above `store`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, StringBuilder, UInt32Builder};
 use arrow_array::{
     Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
 use crate::language;
 use crate::store::{EmbeddedChunk, StoredChunk};
@@ -20,11 +22,15 @@ pub(super) const KEPT: [&str; 9] =
 /// Between the names of `defines`: no name holds a line end.
 const SEPARATOR: &str = "\n";
 
+/// A batch ends at this many rows…
+const BATCH_ROWS: usize = 8_192;
+
+/// … or at this many bytes of text.
+const BATCH_BYTES: usize = 64 << 20;
+
 pub(super) fn chunks_schema(dimensions: u32) -> SchemaRef {
     let text = |name: &str| Field::new(name, DataType::Utf8, false);
     let number = |name: &str| Field::new(name, DataType::UInt32, false);
-    let value = Arc::new(Field::new("item", DataType::Float32, true));
-    let width = i32::try_from(dimensions).unwrap_or(i32::MAX);
     Arc::new(Schema::new(vec![
         text("id"),
         text("path"),
@@ -39,7 +45,7 @@ pub(super) fn chunks_schema(dimensions: u32) -> SchemaRef {
         text("text"),
         text("search_text"),
         text("hash"),
-        Field::new("vector", DataType::FixedSizeList(value, width), false),
+        Field::new("vector", DataType::FixedSizeList(vector_value(), width(dimensions)), false),
     ]))
 }
 
@@ -57,65 +63,98 @@ pub(super) fn files_schema() -> SchemaRef {
     ]))
 }
 
-/// One batch of all `rows`.
-pub(super) fn chunks_batch(rows: &[EmbeddedChunk], dimensions: u32) -> Result<RecordBatch, ArrowError> {
-    let text = |of: &dyn Fn(&EmbeddedChunk) -> String| -> ArrayRef {
-        let mut column = StringBuilder::new();
-        rows.iter().for_each(|row| column.append_value(of(row)));
-        Arc::new(column.finish())
-    };
-    let number = |of: &dyn Fn(&EmbeddedChunk) -> u32| -> ArrayRef {
-        let mut column = UInt32Builder::new();
-        rows.iter().for_each(|row| column.append_value(of(row)));
-        Arc::new(column.finish())
-    };
-    let width = i32::try_from(dimensions).unwrap_or(i32::MAX);
-    let mut vectors = FixedSizeListBuilder::new(Float32Builder::new(), width);
-    for row in rows {
-        vectors.values().append_slice(&row.vector);
-        vectors.append(true);
-    }
+fn vector_value() -> FieldRef {
+    Arc::new(Field::new("item", DataType::Float32, true))
+}
+
+fn width(dimensions: u32) -> i32 {
+    i32::try_from(dimensions).unwrap_or(i32::MAX)
+}
+
+/// The rows in batches, each made when it is asked for and its rows dropped.
+pub(super) fn chunks_batches(
+    rows: Vec<EmbeddedChunk>,
+    dimensions: u32,
+) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static {
+    let mut rows = rows.into_iter().peekable();
+    std::iter::from_fn(move || {
+        rows.peek()?;
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        while part.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+            let Some(row) = rows.next() else { break };
+            bytes += row.chunk.text.len() + row.search_text.len();
+            part.push(row);
+        }
+        Some(chunks_batch(&part, dimensions))
+    })
+}
+
+fn chunks_batch(rows: &[EmbeddedChunk], dimensions: u32) -> Result<RecordBatch, ArrowError> {
+    let text =
+        |of: fn(&EmbeddedChunk) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
+    let made =
+        |of: fn(&EmbeddedChunk) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
+    let number =
+        |of: fn(&EmbeddedChunk) -> u32| -> ArrayRef { Arc::new(UInt32Array::from_iter_values(rows.iter().map(of))) };
     let columns = vec![
-        text(&|row| row.chunk.id.to_string()),
-        text(&|row| row.chunk.path.to_string()),
-        text(&|row| row.chunk.language.to_string()),
-        number(&|row| row.chunk.span.start_line),
-        number(&|row| row.chunk.span.end_line),
-        text(&|row| row.chunk.kind.to_string()),
-        text(&|row| row.chunk.symbol.clone()),
-        text(&|row| row.chunk.container.clone()),
-        text(&|row| row.chunk.defines.join(SEPARATOR)),
-        text(&|row| row.chunk.signature.clone()),
-        text(&|row| row.chunk.text.clone()),
-        text(&|row| row.search_text.clone()),
-        text(&|row| row.chunk.hash.to_string()),
-        Arc::new(vectors.finish()),
+        made(|row| row.chunk.id.to_string()),
+        text(|row| row.chunk.path.as_str()),
+        text(|row| row.chunk.language.0),
+        number(|row| row.chunk.span.start_line),
+        number(|row| row.chunk.span.end_line),
+        text(|row| row.chunk.kind.as_str()),
+        text(|row| &row.chunk.symbol),
+        text(|row| &row.chunk.container),
+        made(|row| row.chunk.defines.join(SEPARATOR)),
+        text(|row| &row.chunk.signature),
+        text(|row| &row.chunk.text),
+        text(|row| &row.search_text),
+        made(|row| row.chunk.hash.to_string()),
+        vectors(rows, dimensions)?,
     ];
     RecordBatch::try_new(chunks_schema(dimensions), columns)
 }
 
+fn vectors(rows: &[EmbeddedChunk], dimensions: u32) -> Result<ArrayRef, ArrowError> {
+    let mut values = Vec::with_capacity(rows.len() * dimensions as usize);
+    for row in rows {
+        if row.vector.len() != dimensions as usize {
+            let (path, found) = (&row.chunk.path, row.vector.len());
+            let message = format!("a vector of {path} has {found} dimensions, the table has {dimensions}");
+            return Err(ArrowError::InvalidArgumentError(message));
+        }
+        values.extend_from_slice(&row.vector);
+    }
+    let values = Arc::new(Float32Array::from(values));
+    Ok(Arc::new(FixedSizeListArray::try_new(vector_value(), width(dimensions), values, None)?))
+}
+
 /// One batch of all `records`.
 pub(super) fn files_batch(records: &[FileRecord]) -> Result<RecordBatch, ArrowError> {
-    let strings = |of: &dyn Fn(&FileRecord) -> String| -> ArrayRef {
-        Arc::new(records.iter().map(|row| Some(of(row))).collect::<StringArray>())
-    };
+    let strings =
+        |of: fn(&FileRecord) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(records.iter().map(of))) };
     let chunks = |row: &FileRecord| if let Outcome::Indexed { chunks, .. } = row.outcome { chunks } else { 0 };
-    let skip = |row: &FileRecord| match &row.outcome {
-        Outcome::Skipped(reason) => serde_json::to_string(reason).ok(),
-        Outcome::Indexed { .. } => None,
-    };
+    let mut skips = Vec::with_capacity(records.len());
+    for row in records {
+        skips.push(match &row.outcome {
+            Outcome::Skipped(reason) => {
+                Some(serde_json::to_string(reason).map_err(|error| ArrowError::ExternalError(Box::new(error)))?)
+            }
+            Outcome::Indexed { .. } => None,
+        });
+    }
     let problem = |row: &FileRecord| match &row.outcome {
         Outcome::Indexed { problem, .. } => problem.clone(),
         Outcome::Skipped(_) => None,
     };
     let columns: Vec<ArrayRef> = vec![
-        strings(&|row| row.path.to_string()),
+        strings(|row| row.path.to_string()),
         Arc::new(records.iter().map(|row| row.size_bytes).collect::<UInt64Array>()),
         Arc::new(records.iter().map(|row| row.mtime_ns).collect::<Int64Array>()),
-        strings(&|row| row.hash.to_string()),
-        strings(&|row| row.language.to_string()),
+        strings(|row| row.hash.to_string()),
+        strings(|row| row.language.to_string()),
         Arc::new(records.iter().map(chunks).collect::<UInt32Array>()),
-        Arc::new(records.iter().map(skip).collect::<StringArray>()),
+        Arc::new(StringArray::from(skips)),
         Arc::new(records.iter().map(problem).collect::<StringArray>()),
     ];
     RecordBatch::try_new(files_schema(), columns)
@@ -127,29 +166,36 @@ pub(super) fn column<'b, T: Array + 'static>(batch: &'b RecordBatch, name: &str)
     found.ok_or_else(|| ArrowError::SchemaError(format!("the column {name} is missing or of another type")))
 }
 
-/// Appends a batch of [`KEPT`] columns to `out`. Equal paths share one allocation through `paths`.
-pub(super) fn read_chunks(
-    batch: &RecordBatch,
-    paths: &mut HashMap<String, RepoPath>,
-    out: &mut Vec<StoredChunk>,
-) -> Result<(), ArrowError> {
+/// Appends a batch of [`KEPT`] columns to `out`. Neighbours of one file share its path.
+pub(super) fn read_chunks(batch: &RecordBatch, out: &mut Vec<StoredChunk>) -> Result<(), ArrowError> {
+    if batch.num_rows() == 0 {
+        return Ok(());
+    }
+    let text = |name| column::<StringArray>(batch, name);
+    let (paths, languages, kinds) = (text("path")?, text("language")?, text("kind")?);
+    let (symbols, containers, defines) = (text("symbol")?, text("container")?, text("defines")?);
     let rows: &UInt64Array = column(batch, "_rowid")?;
-    let [path, languages, kinds, symbols, containers, defines] =
-        ["path", "language", "kind", "symbol", "container", "defines"].map(|name| column::<StringArray>(batch, name));
-    let (path, languages, kinds, symbols, containers, defines) =
-        (path?, languages?, kinds?, symbols?, containers?, defines?);
     let (starts, ends): (&UInt32Array, &UInt32Array) = (column(batch, "start_line")?, column(batch, "end_line")?);
     let vectors: &FixedSizeListArray = column(batch, "vector")?;
     let width = usize::try_from(vectors.value_length()).unwrap_or(0);
+    let first = usize::try_from(vectors.value_offset(0)).unwrap_or(0);
     let values = vectors.values().as_any().downcast_ref::<Float32Array>();
     let values = values.ok_or_else(|| ArrowError::SchemaError("vectors are not of 32-bit floats".to_owned()))?.values();
-    let offset = usize::try_from(vectors.value_offset(0)).unwrap_or(0);
+    let mut language = (String::new(), language::text());
+    out.reserve(batch.num_rows());
     for index in 0..batch.num_rows() {
-        let start = offset + index * width;
+        let path = match out.last() {
+            Some(last) if last.path.as_str() == paths.value(index) => last.path.clone(),
+            _ => RepoPath::new(paths.value(index)),
+        };
+        if language.0 != languages.value(index) {
+            language = (languages.value(index).to_owned(), language_of(languages.value(index)));
+        }
+        let start = first + index * width;
         out.push(StoredChunk {
             row: rows.value(index),
-            path: shared(paths, path.value(index)),
-            language: language_of(languages.value(index)),
+            path,
+            language: language.1,
             span: Span { start_line: starts.value(index), end_line: ends.value(index) },
             kind: SymbolKind::parse(kinds.value(index)).unwrap_or(SymbolKind::Block),
             symbol: symbols.value(index).to_owned(),
@@ -189,15 +235,6 @@ pub(super) fn read_files(batch: &RecordBatch) -> Result<Vec<FileRecord>, ArrowEr
         })
     };
     (0..batch.num_rows()).map(record).collect()
-}
-
-fn shared(paths: &mut HashMap<String, RepoPath>, path: &str) -> RepoPath {
-    if let Some(known) = paths.get(path) {
-        return known.clone();
-    }
-    let new = RepoPath::new(path);
-    paths.insert(path.to_owned(), new.clone());
-    new
 }
 
 fn language_of(name: &str) -> Language {

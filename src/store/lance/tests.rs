@@ -1,11 +1,15 @@
 //! Real tables in temporary folders.
 
+mod damage;
+mod retrieval;
+mod upkeep;
+
 use std::collections::BTreeMap;
 use std::fs;
 
 use super::*;
 use crate::language;
-use crate::store::{Commit, EmbeddedChunk, RunState};
+use crate::store::{Commit, EmbeddedChunk, RunState, SCHEMA_VERSION};
 use crate::types::{Chunk, ChunkId, ContentHash, FileRecord, Outcome, RepoPath, SkipReason, Span, SymbolKind};
 
 fn store(folder: &Path) -> LanceStore {

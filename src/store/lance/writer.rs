@@ -1,173 +1,158 @@
 //! Commits: rows first, then the manifest that makes them visible.
+//!
+//! Invariants: whatever fails before the manifest is replaced changes nothing for a reader, and the
+//! next commit, by this writer or another one, starts from the last manifest.
+//! Must never import: anything above `store`.
 
-use std::collections::HashSet;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
-use lancedb::index::Index;
-use lancedb::index::scalar::FtsIndexBuilder;
-use lancedb::table::{CompactionOptions, OptimizeAction, OptimizeOptions};
-use lancedb::{Connection, Table};
+use lancedb::Connection;
 
+use super::Place;
 use super::lock::WriterLock;
-use super::manifest::{self, Committed, TableVersion};
-use super::reader::{LanceView, connect};
-use super::{Place, rows};
-use crate::store::{
-    Commit, EmbeddedChunk, Manifest, Recipe, RunState, SCHEMA_VERSION, StoreError, StoreView, StoreWriter, now_ms,
-};
-use crate::types::RepoPath;
-
-/// Rows of one append.
-const BATCH_ROWS: usize = 8_192;
-
-/// Paths of one deletion.
-const DELETE_PATHS: usize = 500;
-
-/// Fragments above which small ones are joined.
-const MOST_FRAGMENTS: usize = 16;
-
-/// Old versions of the tables stay this long for readers that still have them open.
-const KEEP_VERSIONS: Duration = Duration::from_secs(600);
-
-/// Longest word that is indexed, in bytes; longer ones are no words.
-const MAX_WORD_BYTES: usize = 128;
+use super::manifest::{self, Committed};
+use super::reader::LanceView;
+use super::tables::{self, Tables};
+use super::upkeep::{self, Limits};
+use crate::store::{Commit, EmbeddedChunk, Manifest, Recipe, RunState, StoreError, StoreView, StoreWriter, now_ms};
+use crate::types::{FileRecord, RepoPath};
 
 pub(super) struct LanceWriter {
     place: Place,
     recipe: Recipe,
+    limits: Limits,
     connection: Connection,
+    tables: Tables,
+    /// The generation this writer goes on from.
     base: Option<Arc<LanceView>>,
-    chunks: Table,
-    files: Table,
+    /// The last commit by anyone, even if this writer does not go on from it.
+    last: Option<Committed>,
+    /// Number of the last commit.
     generation: u64,
     /// Paths that have rows.
     stored: HashSet<RepoPath>,
-    /// Whether the full-text index is there, and whether it was made by this writer.
-    indexed: bool,
+    /// Whether this writer made the full-text index.
     made_index: bool,
-    /// Chunks appended since the full-text index was last complete.
-    unindexed: usize,
-    /// Whether the tables hold more than the last commit: a commit failed half-way.
+    /// Whether a retired commit has had its time since versions were last removed.
+    expired: bool,
+    /// Whether the tables may hold more than the last commit: something failed half-way.
     torn: bool,
     _lock: WriterLock,
 }
 
+/// What a commit does to the tables of a store.
+struct Change {
+    /// Paths whose chunks go.
+    gone: Vec<RepoPath>,
+    /// Paths whose record goes.
+    outdated: Vec<RepoPath>,
+    records: Vec<FileRecord>,
+    chunks: Vec<EmbeddedChunk>,
+    /// Paths that have rows afterwards.
+    stored: HashSet<RepoPath>,
+}
+
+impl Change {
+    /// What `commit` changes where `stored` has rows. Chunks of a file that is not replaced, and
+    /// records of a file that is not there to be touched, change nothing.
+    fn of(commit: Commit, stored: &HashSet<RepoPath>) -> Self {
+        let mut after = stored.clone();
+        commit.remove.iter().for_each(|path| _ = after.remove(path));
+        let is_there = |record: &FileRecord| after.contains(&record.path);
+        let touched = commit.touch.into_iter().filter(is_there).collect::<Vec<_>>();
+        let replaced: HashSet<RepoPath> = commit.replace.iter().map(|record| record.path.clone()).collect();
+        let gone: BTreeSet<RepoPath> = commit.remove.into_iter().chain(replaced.iter().cloned()).collect();
+        let outdated = touched.iter().map(|record| record.path.clone()).chain(gone.iter().cloned()).collect();
+        // One record a path, the last one given.
+        let records: BTreeMap<RepoPath, FileRecord> =
+            touched.into_iter().chain(commit.replace).map(|record| (record.path.clone(), record)).collect();
+        let chunks = commit.chunks.into_iter().filter(|chunk| replaced.contains(&chunk.chunk.path)).collect();
+        let there = |paths: BTreeSet<RepoPath>| paths.into_iter().filter(|path| stored.contains(path)).collect();
+        after.extend(replaced);
+        Self {
+            gone: there(gone),
+            outdated: there(outdated),
+            records: records.into_values().collect(),
+            chunks,
+            stored: after,
+        }
+    }
+}
+
 impl LanceWriter {
     /// Takes the lock, and rolls back what a crash left behind.
-    pub fn start(place: Place, recipe: Recipe, fresh: bool) -> Result<Self, StoreError> {
+    pub fn start(place: Place, recipe: Recipe, limits: Limits, fresh: bool) -> Result<Self, StoreError> {
         let lock = WriterLock::take(&place)?;
-        // A rebuild must get past a manifest that cannot be read.
-        let committed = if fresh { manifest::read(&place).unwrap_or_default() } else { manifest::read(&place)? };
-        let generation = committed.as_ref().map_or(0, |committed| committed.manifest.generation);
-        let kept = committed.filter(|committed| !fresh && committed.manifest.recipe.schema_version == SCHEMA_VERSION);
-        let base = kept.map(|committed| LanceView::open(place.clone(), committed).map(Arc::new)).transpose()?;
-        let connection = place.block_on("open the database", connect(&place))?;
-        let (chunks, files) = match &base {
-            Some(view) => roll_back_both(&place, &connection, view.committed())?,
-            None => create_both(&place, &connection, recipe.dimensions, generation + 1)?,
+        let (last, legible) = match manifest::read(&place) {
+            Ok(last) => (last, true),
+            Err(_) if fresh => (None, false), // a rebuild gets past it
+            Err(error) => return Err(error),
         };
+        let generation = match &last {
+            Some(last) => last.manifest.generation,
+            None if legible => 0,
+            None => manifest::generation_past(&place),
+        };
+        let kept = last.clone().filter(|last| !fresh && same_tables(&last.manifest.recipe, &recipe));
+        let base = kept.map(|kept| LanceView::open(place.clone(), kept).map(Arc::new)).transpose()?;
         let stored = match &base {
             Some(view) => view.files()?.into_iter().map(|file| file.path).collect(),
             None => HashSet::new(),
         };
-        let indexed = place.block_on("list the indices", async {
-            Ok::<_, lancedb::Error>(!chunks.list_indices().await?.is_empty())
-        })?;
+        let connection = tables::connect(&place)?;
+        let tables = open(&place, &connection, base.as_deref(), generation, &recipe)?;
+        if legible {
+            upkeep::forget_tables(&place, &tables, last.as_ref());
+        }
+        let (made_index, expired, torn) = (false, false, false);
         Ok(Self {
             place,
             recipe,
+            limits,
             connection,
+            tables,
             base,
-            chunks,
-            files,
+            last,
             generation,
             stored,
-            indexed,
-            made_index: false,
-            unindexed: 0,
-            torn: false,
+            made_index,
+            expired,
+            torn,
             _lock: lock,
         })
     }
 
-    /// Undoes a commit that failed half-way, so that the next one does not take its rows along.
-    fn mend(&mut self) -> Result<(), StoreError> {
-        if !self.torn {
-            return Ok(());
+    /// Undoes what failed half-way, so that the next commit does not take its rows along. From here
+    /// on the tables count as torn until the manifest is replaced.
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if self.torn {
+            self.tables = open(&self.place, &self.connection, self.base.as_deref(), self.generation, &self.recipe)?;
         }
-        let Some(view) = &self.base else {
-            return Err(self.place.failed("write", &"the first commit failed half-way"));
-        };
-        let tables = roll_back_both(&self.place, &self.connection, view.committed())?;
-        (self.chunks, self.files) = tables;
-        self.torn = false;
+        self.torn = true;
         Ok(())
     }
 
-    fn write(&mut self, commit: &Commit) -> Result<(), StoreError> {
-        let gone: Vec<&RepoPath> = commit
-            .remove
-            .iter()
-            .chain(commit.replace.iter().map(|record| &record.path))
-            .filter(|path| self.stored.contains(*path))
-            .collect();
-        let touched: Vec<&RepoPath> =
-            commit.touch.iter().map(|record| &record.path).chain(gone.iter().copied()).collect();
-        let records: Vec<_> = commit.replace.iter().chain(&commit.touch).cloned().collect();
+    fn write(&mut self, change: Change) -> Result<(), StoreError> {
+        let Change { gone, outdated, records, chunks, .. } = change;
+        let (tables, dimensions, limits) = (&self.tables, self.recipe.dimensions, &self.limits);
         self.place.block_on("delete rows", async {
-            delete(&self.chunks, &gone).await?;
-            delete(&self.files, &touched).await
+            tables::delete(&tables.chunks, &gone).await?;
+            tables::delete(&tables.files, &outdated).await
         })?;
-        let arrow = |error: ArrowError| self.place.failed("write rows", &error);
-        for part in commit.chunks.chunks(BATCH_ROWS) {
-            let batch = self.batch(part).map_err(arrow)?;
-            self.append(&self.chunks, batch)?;
-        }
-        if !records.is_empty() {
-            self.append(&self.files, rows::files_batch(&records).map_err(arrow)?)?;
-        }
-        if !self.indexed && !commit.chunks.is_empty() {
-            self.build_index()?;
-            (self.indexed, self.made_index) = (true, true);
-        } else {
-            self.unindexed += commit.chunks.len();
-        }
+        self.place.block_on("append rows", async {
+            tables.add_chunks(chunks, dimensions).await?;
+            tables.add_files(&records).await
+        })?;
+        let upkeep = upkeep::after_commit(tables, self.made_index, limits);
+        self.made_index |= self.place.block_on("update the full-text index", upkeep)?;
         Ok(())
-    }
-
-    fn batch(&self, chunks: &[EmbeddedChunk]) -> Result<RecordBatch, ArrowError> {
-        rows::chunks_batch(chunks, self.recipe.dimensions)
-    }
-
-    fn append(&self, table: &Table, batch: RecordBatch) -> Result<(), StoreError> {
-        self.place.block_on("append rows", table.add(batch).execute()).map(|_| ())
-    }
-
-    /// The search text is split into words already: nothing is to be stemmed, folded or dropped.
-    fn build_index(&self) -> Result<(), StoreError> {
-        let params = FtsIndexBuilder::default()
-            .base_tokenizer("whitespace".to_owned())
-            .max_token_length(Some(MAX_WORD_BYTES))
-            .lower_case(false)
-            .stem(false)
-            .remove_stop_words(false)
-            .ascii_folding(false)
-            .with_position(false);
-        let build = self.chunks.create_index(&["search_text"], Index::FTS(params)).replace(true);
-        self.place.block_on("build the full-text index", build.execute())
     }
 
     fn publish(&mut self, state: &RunState) -> Result<Manifest, StoreError> {
-        let (chunks_version, files_version, rows) = self.place.block_on("read the tables' versions", async {
-            Ok::<_, lancedb::Error>((
-                self.chunks.version().await?,
-                self.files.version().await?,
-                self.chunks.count_rows(None).await?,
-            ))
+        let tables = &self.tables;
+        let ((chunks, files), rows) = self.place.block_on("read the tables' versions", async {
+            Ok::<_, lancedb::Error>((tables.versions().await?, tables.chunks.count_rows(None).await?))
         })?;
         let manifest = Manifest {
             generation: self.generation + 1,
@@ -179,59 +164,30 @@ impl LanceWriter {
             committed_at_ms: now_ms(),
             is_empty: rows == 0,
         };
-        let table = |table: &Table, version| TableVersion { name: table.name().to_owned(), version };
-        let committed = Committed {
-            manifest: manifest.clone(),
-            chunks: table(&self.chunks, chunks_version),
-            files: table(&self.files, files_version),
-        };
+        let retired = self.last.as_ref().map(|last| last.retire(self.limits.keep_ms)).unwrap_or_default();
+        let committed = Committed { manifest: manifest.clone(), chunks, files, retired };
+        // Opened before it is published: what cannot be opened must not become visible.
+        let view = LanceView::open(self.place.clone(), committed.clone())?;
         manifest::publish(&self.place, &committed)?;
         self.generation += 1;
-        self.base = Some(Arc::new(LanceView::open(self.place.clone(), committed)?));
+        let kept = |retired| committed.retired.contains(retired);
+        self.expired |= self.last.as_ref().is_some_and(|last| !last.retired.iter().all(kept));
+        self.last = Some(committed);
+        self.base = Some(Arc::new(view));
+        self.torn = false;
         Ok(manifest)
     }
 
-    /// Joins small fragments. A failure costs time and nothing else, so it is only logged.
-    fn compact(&self) {
-        let compacted = self.place.block_on("join small fragments", async {
-            for table in [&self.chunks, &self.files] {
-                if table.stats().await?.fragment_stats.num_fragments > MOST_FRAGMENTS {
-                    let options = CompactionOptions::default();
-                    table.optimize(OptimizeAction::Compact { options, remap_options: None }).await?;
-                }
+    /// Removes what no reader needs. A failure costs space and nothing else, so it is only logged.
+    fn forget(&mut self) {
+        let Some(committed) = &self.last else { return };
+        upkeep::forget_tables(&self.place, &self.tables, Some(committed));
+        if self.expired {
+            let forget = upkeep::forget_versions(&self.tables, committed);
+            if let Err(error) = self.place.block_on("remove old versions", forget) {
+                tracing::warn!("{error}");
             }
-            Ok::<_, lancedb::Error>(())
-        });
-        if let Err(error) = compacted {
-            tracing::warn!("{error}");
-        }
-    }
-
-    /// Forgets versions no reader can still have open. Only once the manifest names the latest
-    /// ones: LanceDB keeps those, and a crash before that must find the ones it names.
-    fn prune(&self) {
-        let pruned = self.place.block_on("forget old versions", async {
-            for table in [&self.chunks, &self.files] {
-                let older_than = chrono_duration(KEEP_VERSIONS);
-                let delete_unverified = None;
-                let prune = OptimizeAction::Prune { older_than, delete_unverified, error_if_tagged_old_versions: None };
-                table.optimize(prune).await?;
-            }
-            Ok::<_, lancedb::Error>(())
-        });
-        if let Err(error) = pruned {
-            tracing::warn!("{error}");
-        }
-    }
-
-    /// Removes tables of earlier rebuilds. Readers that still have them open keep what they read.
-    fn drop_old_tables(&self) {
-        let keep = [self.chunks.name(), self.files.name()].map(|name| format!("{name}.lance"));
-        for entry in fs::read_dir(self.place.data()).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if (name.starts_with("chunks_") || name.starts_with("files_")) && !keep.contains(&name) {
-                let _ = fs::remove_dir_all(entry.path());
-            }
+            self.expired = false;
         }
     }
 }
@@ -242,85 +198,41 @@ impl StoreWriter for LanceWriter {
     }
 
     fn commit(&mut self, commit: Commit, state: &RunState) -> Result<Manifest, StoreError> {
-        self.mend()?;
-        self.torn = true;
-        self.write(&commit)?;
+        self.begin()?;
+        let mut change = Change::of(commit, &self.stored);
+        let stored = std::mem::take(&mut change.stored);
+        self.write(change)?;
         let manifest = self.publish(state)?;
-        self.torn = false;
-        for path in &commit.remove {
-            self.stored.remove(path);
-        }
-        self.stored.extend(commit.replace.into_iter().map(|record| record.path));
+        self.stored = stored;
         Ok(manifest)
     }
 
     fn finish(&mut self, state: &RunState) -> Result<Manifest, StoreError> {
-        self.mend()?;
-        if self.unindexed > 0 && self.made_index {
-            self.build_index()?;
-        } else if self.unindexed > 0 {
-            let update = self.chunks.optimize(OptimizeAction::Index(OptimizeOptions::default()));
-            self.place.block_on("update the full-text index", update)?;
-        }
-        self.unindexed = 0;
-        self.compact();
+        self.begin()?;
+        let upkeep = upkeep::at_end(&self.tables, self.made_index, &self.limits);
+        self.place.block_on("update the full-text index", upkeep)?;
         let manifest = self.publish(state)?;
-        self.prune();
-        self.drop_old_tables();
+        self.made_index = false;
+        self.forget();
         Ok(manifest)
     }
 }
 
-/// Opens both tables for writing; what a crash left beyond their last commit is undone.
-fn roll_back_both(place: &Place, connection: &Connection, committed: &Committed) -> Result<(Table, Table), StoreError> {
-    place.block_on("roll back to the last commit", async {
-        let chunks = roll_back(connection, &committed.chunks).await?;
-        Ok::<_, lancedb::Error>((chunks, roll_back(connection, &committed.files).await?))
-    })
+/// Whether rows of one recipe fit the tables of the other.
+fn same_tables(stored: &Recipe, now: &Recipe) -> bool {
+    (stored.schema_version, stored.dimensions) == (now.schema_version, now.dimensions)
 }
 
-/// Makes empty tables, named after the generation they will first be seen in. What an earlier
-/// attempt left under these names was never committed: nobody reads it.
-fn create_both(
+/// The tables of `base`, rolled back to it; new ones where there is none.
+fn open(
     place: &Place,
     connection: &Connection,
-    dimensions: u32,
+    base: Option<&LanceView>,
     generation: u64,
-) -> Result<(Table, Table), StoreError> {
-    let names = [format!("chunks_{generation}"), format!("files_{generation}")];
-    for name in &names {
-        let _ = fs::remove_dir_all(place.data().join(format!("{name}.lance")));
+    recipe: &Recipe,
+) -> Result<Tables, StoreError> {
+    match base {
+        Some(view) => place.block_on("roll back", Tables::rolled_back(connection, view.committed())),
+        None => place.block_on("make the tables", Tables::create(place, connection, generation + 1, recipe.dimensions)),
     }
-    let [chunks, files] = names;
-    place.block_on("create the tables", async {
-        let chunks = create(connection, chunks, rows::chunks_schema(dimensions)).await?;
-        Ok::<_, lancedb::Error>((chunks, create(connection, files, rows::files_schema()).await?))
-    })
-}
-
-async fn create(connection: &Connection, name: String, schema: arrow_schema::SchemaRef) -> lancedb::Result<Table> {
-    let mode = lancedb::database::CreateTableMode::Overwrite;
-    connection.create_empty_table(name, schema).mode(mode).execute().await
-}
-
-/// Opens a table for writing; rows beyond the committed version are undone.
-async fn roll_back(connection: &Connection, committed: &TableVersion) -> lancedb::Result<Table> {
-    let table = connection.open_table(&committed.name).execute().await?;
-    if table.version().await? != committed.version {
-        table.checkout(committed.version).await?;
-        table.restore().await?;
-    }
-    Ok(table)
-}
-
-async fn delete(table: &Table, paths: &[&RepoPath]) -> lancedb::Result<()> {
-    for part in paths.chunks(DELETE_PATHS) {
-        let list: Vec<String> = part.iter().map(|path| format!("'{}'", path.as_str().replace('\'', "''"))).collect();
-        table.delete(format!("path IN ({})", list.join(", ")).as_str()).await?;
-    }
-    Ok(())
-}
-
-fn chrono_duration(time: Duration) -> Option<lancedb::table::Duration> {
-    lancedb::table::Duration::from_std(time).ok()
 }
