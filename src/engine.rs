@@ -4,7 +4,10 @@
 //! and while an index run is under way they answer from the last commit.
 
 pub use crate::config::{Options, Settings};
-pub use crate::index::{CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress};
+pub use crate::index::{
+    Bottleneck, CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, Scope, StageReport,
+    bottleneck,
+};
 pub use crate::search::{ContentFilter, Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term, Weights};
 pub use crate::types::{Language, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 
@@ -13,8 +16,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::config::EmbedderChoice;
 use crate::embed::Embedder;
 use crate::embed::static_model::StaticModel;
+use crate::embed::synthetic::Synthetic;
 use crate::index::{self, Indexer};
 use crate::language;
 use crate::parse;
@@ -22,7 +27,7 @@ pub use crate::parse::{TokenClass, highlight};
 use crate::search::{QueryError, Searcher, Snapshot, check_query};
 use crate::store::{ChunkStore, StoreError, StoreView};
 use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
-use crate::walk::{self, WalkOptions, Walked};
+use crate::walk::{self, Disk, WalkOptions, Walked};
 
 /// Answers for one root.
 pub struct Engine {
@@ -144,7 +149,8 @@ impl Engine {
     /// When the index is there but cannot be opened.
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
         let store = open_store(&settings)?;
-        Ok(Self { settings, store, embedder: StaticModel::builtin(), snapshot: Mutex::new(None) })
+        let embedder = open_embedder(&settings);
+        Ok(Self { settings, store, embedder, snapshot: Mutex::new(None) })
     }
 
     /// The folder this engine answers for.
@@ -166,8 +172,14 @@ impl Engine {
         if !request.rebuild {
             self.view()?; // refuses the index of another folder
         }
-        let indexer =
-            Indexer { settings: &self.settings, store: self.store.as_ref(), embedder: self.embedder.as_ref() };
+        let indexer = Indexer {
+            settings: &self.settings,
+            store: self.store.as_ref(),
+            embedder: self.embedder.as_ref(),
+            cache: None,
+            files: &Disk,
+            renew_parsers: false,
+        };
         Ok(indexer.run(request, cancel, observe)?)
     }
 
@@ -413,6 +425,13 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
         files_found: manifest.files_found,
         chunks: snapshot.chunks.len() as u64,
         complete: manifest.complete,
+    }
+}
+
+fn open_embedder(settings: &Settings) -> Arc<dyn Embedder> {
+    match settings.pipeline.embedder {
+        EmbedderChoice::BuiltIn => StaticModel::builtin(),
+        EmbedderChoice::Synthetic { chunks_per_second, call } => Arc::new(Synthetic::new(chunks_per_second, call)),
     }
 }
 

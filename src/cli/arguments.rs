@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::text;
-use crate::config::{ConfigError, Options, Settings};
+use crate::config::{self, ConfigError, EmbedBatch, EmbedderChoice, Options, PipelineOptions, Settings};
 use crate::engine::{ContentFilter, MAX_LIMIT, Mode};
 
 const EXIT_CODES: &str = "Exit codes: 0 found or done, 1 nothing found, 2 error, 130 interrupted.";
@@ -135,14 +135,13 @@ pub struct Shared {
     #[arg(long, global = true, value_name = "DIR")]
     pub index_dir: Option<PathBuf>,
     /// Leave larger files out, such as 524288, 512KiB or 2MiB [default: 1MiB]
-    #[arg(long, global = true, value_name = "N", value_parser = text::parse_bytes)]
+    #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes)]
     pub max_file_bytes: Option<u64>,
-    /// Parser threads [default: one a core]
-    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
-    pub parse_workers: Option<usize>,
     /// Split a file by lines when its parser has not ended after this time [default: 2000]
     #[arg(long, global = true, value_name = "N", value_parser = positive::<u64>)]
     pub parse_time_limit_ms: Option<u64>,
+    #[command(flatten)]
+    pub pipeline: PipelineArguments,
     /// When to use colours
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub color: ColorChoice,
@@ -158,6 +157,51 @@ pub struct Shared {
     /// Width of the terminal, where the shell exports it; anything but a number is as if not set
     #[arg(long, global = true, hide = true, env = "COLUMNS", require_equals = true)]
     pub columns: Option<OsString>,
+}
+
+/// How an index run goes about its work; `codescry bench pipeline` shows what each is worth.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Index pipeline")]
+pub struct PipelineArguments {
+    /// Ceiling for the memory of an index run, such as 512MiB [default: a quarter of the machine]
+    #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes)]
+    pub max_memory: Option<u64>,
+    /// Parser threads [default: one a core]
+    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    pub parse_workers: Option<usize>,
+    /// Threads that read and hash files [default: one for every eight cores]
+    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    pub producers: Option<usize>,
+    /// Batches a queue between two stages holds [default: 32]
+    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    pub queue_depth: Option<usize>,
+    /// Files handed from stage to stage at once [default: 8]
+    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    pub file_batch: Option<usize>,
+    /// Parse every file before the first chunk is embedded, to batch chunks of one length
+    #[arg(long, global = true)]
+    pub preparse: bool,
+    /// Chunks in a call of the embedder, or auto: the size with the best rate [default: auto]
+    #[arg(long, global = true, value_name = "N")]
+    pub embed_batch: Option<EmbedBatch>,
+    /// builtin, or synthetic:CHUNKS_PER_SECOND[:CALL_MS], a device of that speed without meaning
+    #[arg(long, global = true, value_name = "NAME")]
+    pub embedder: Option<EmbedderChoice>,
+}
+
+impl PipelineArguments {
+    fn options(&self) -> PipelineOptions {
+        PipelineOptions {
+            parse_workers: self.parse_workers,
+            producers: self.producers,
+            queue_depth: self.queue_depth,
+            file_batch: self.file_batch,
+            preparse: self.preparse.then_some(true),
+            embed_batch: self.embed_batch,
+            max_memory_bytes: self.max_memory,
+            embedder: self.embedder,
+        }
+    }
 }
 
 /// When output is coloured.
@@ -229,8 +273,8 @@ impl Shared {
             path: path.map(Path::to_owned),
             index_dir: self.index_dir.clone(),
             max_file_bytes: self.max_file_bytes,
-            parse_workers: self.parse_workers,
             parse_time_limit_ms: self.parse_time_limit_ms,
+            pipeline: self.pipeline.options(),
         }
     }
 }
@@ -323,7 +367,7 @@ mod tests {
         let given = parse(&["search", "q", "--max-file-bytes", "2MiB", "-vv"]).expect("a search");
         assert_eq!((given.shared.max_file_bytes, given.shared.verbose), (Some(2 << 20), 2));
         let given = parse(&["--parse-workers", "3", "index"]).expect("an index run");
-        assert_eq!(given.shared.parse_workers, Some(3));
+        assert_eq!(given.shared.pipeline.parse_workers, Some(3));
     }
 
     #[test]

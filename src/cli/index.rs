@@ -19,7 +19,7 @@ pub fn run(shared: &Shared, given: &IndexArguments) -> anyhow::Result<Exit> {
         return dry_run::run(&engine, given.json);
     }
     let interrupts = Interrupts::watch()?;
-    let request = IndexRequest { rebuild: given.rebuild };
+    let request = IndexRequest { rebuild: given.rebuild, ..IndexRequest::default() };
     let done = update::update(&engine, &request, &interrupts, shared)?;
     let mut printer = Printer::new();
     if given.json {

@@ -10,13 +10,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::arguments::Shared;
 use super::text;
-use crate::engine::{Phase, Progress};
+use crate::engine::{Phase, Progress, bottleneck};
 
 /// Runs over unchanged files end sooner than this.
 const PATIENCE: Duration = Duration::from_millis(300);
-
-/// Before this there is no rate to tell the rest from.
-const MIN_RATE_TIME: Duration = Duration::from_secs(2);
 
 /// A bar, or nothing where nobody would see it.
 pub struct Bar(ProgressBar);
@@ -66,11 +63,8 @@ fn message(progress: &Progress) -> String {
         text::plural(progress.chunks, "chunk"),
         format!("{rate:.0} files/s"),
     ];
-    if progress.walk_ended && progress.elapsed >= MIN_RATE_TIME && rate > 0.0 {
-        let rest = progress.files_found.saturating_sub(progress.files_done);
-        let left = Duration::try_from_secs_f64(rest as f64 / rate).unwrap_or(Duration::MAX);
-        parts.push(format!("{} left", text::age(left)));
-    }
+    parts.extend(progress.remaining().map(|left| format!("{} left", text::age(left))));
+    parts.extend(bottleneck(&progress.stages, progress.elapsed).map(|slowest| format!("{} is slowest", slowest.stage)));
     parts.join(" · ")
 }
 
@@ -87,6 +81,7 @@ mod tests {
             files_done: 100,
             chunks: 900,
             elapsed: Duration::from_secs(10),
+            stages: Vec::new(),
         };
         assert_eq!(message(&progress), "100 of at least 400 files · 900 chunks · 10 files/s");
         progress.walk_ended = true;

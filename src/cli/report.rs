@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use super::palette::{Palette, Role};
 use super::text;
-use crate::engine::{IndexReport, RepoPath};
+use crate::engine::{IndexReport, RepoPath, StageReport, bottleneck};
 
 /// Most problems listed.
 const PROBLEMS: usize = 10;
-
-/// Below this a run is too short for its stages to tell anything.
-const MIN_STAGE_TIME: Duration = Duration::from_millis(50);
 
 /// The summary.
 pub fn lines(report: &IndexReport, palette: Palette) -> Vec<String> {
@@ -36,7 +33,7 @@ pub fn lines(report: &IndexReport, palette: Palette) -> Vec<String> {
     lines.extend(problems(&report.problems, palette));
     if report.files_indexed > 0 {
         lines.push(String::new());
-        lines.extend(stages(report));
+        lines.extend(stages(&report.stages, report.elapsed));
     }
     lines
 }
@@ -66,26 +63,27 @@ pub fn problems(problems: &[(RepoPath, String)], palette: Palette) -> Vec<String
 }
 
 /// How each stage spent the time of the run, and which one the others waited for.
-fn stages(report: &IndexReport) -> Vec<String> {
+pub fn stages(stages: &[StageReport], elapsed: Duration) -> Vec<String> {
     let mut lines = vec![format!(
-        "{:<8}{:>8}{:>10}{:>8}{:>19}{:>20}",
-        "stage", "threads", "items", "busy", "waiting for input", "waiting for output"
+        "{:<8}{:>8}{:>10}{:>8}{:>19}{:>20}{:>14}",
+        "stage", "threads", "items", "busy", "waiting for input", "waiting for output", "queue (mean)"
     )];
-    let mut bottleneck = (0.0, "");
-    for stage in &report.stages {
-        let whole = report.elapsed.as_secs_f64() * stage.threads.max(1) as f64;
+    for stage in stages {
+        let whole = elapsed.as_secs_f64() * stage.threads.max(1) as f64;
         let percent = |part: Duration| if whole > 0.0 { (part.as_secs_f64() / whole * 100.0).min(100.0) } else { 0.0 };
         let busy = percent(stage.busy);
-        if busy > bottleneck.0 {
-            bottleneck = (busy, stage.stage);
-        }
         let (input, output) = (percent(stage.waiting_for_input), percent(stage.waiting_for_output));
+        let queue = match stage.queue_capacity {
+            0 => String::new(),
+            capacity => format!("{:.1}/{capacity}", stage.queue_mean),
+        };
         let (threads, items) = (stage.threads, stage.items);
-        lines.push(format!("{:<8}{threads:>8}{items:>10}{busy:>6.0} %{input:>17.0} %{output:>18.0} %", stage.stage));
+        lines.push(format!(
+            "{:<8}{threads:>8}{items:>10}{busy:>6.0} %{input:>17.0} %{output:>18.0} %{queue:>14}",
+            stage.stage
+        ));
     }
-    if report.elapsed >= MIN_STAGE_TIME && !bottleneck.1.is_empty() {
-        lines.push(format!("bottleneck: {} (busy {:.0} % of the time)", bottleneck.1, bottleneck.0));
-    }
+    lines.extend(bottleneck(stages, elapsed).map(|found| found.to_string()));
     lines
 }
 
@@ -108,6 +106,10 @@ mod tests {
             redone_because: Some("a rebuild was asked for".to_owned()),
             elapsed: Duration::from_secs(2),
             stages: Vec::new(),
+            vectors_computed: 30,
+            vectors_reused: 10,
+            embed_batch: 64,
+            in_flight_peak_bytes: 4096,
         }
     }
 

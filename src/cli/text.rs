@@ -85,24 +85,6 @@ pub fn fits(line: &str, width: usize) -> bool {
     })
 }
 
-/// `524288`, `512KiB`, `2M`, `1 GB`: a number of bytes above zero.
-pub fn parse_bytes(word: &str) -> Result<u64, String> {
-    let refuse = || "give a number of bytes above zero, such as 524288, 512KiB or 2MiB".to_owned();
-    let digits = word.trim().trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit: u64 = match word.trim()[digits.len()..].trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        _ => return Err(refuse()),
-    };
-    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
-    number.and_then(|number| number.checked_mul(unit)).ok_or_else(refuse)
-}
-
 /// `1.5 MiB`.
 pub fn bytes(bytes: u64) -> String {
     let mut unit = "B";
@@ -168,18 +150,6 @@ mod tests {
     fn tabs_and_wide_characters_are_counted() {
         assert!(fits("\tabcd", 8) && !fits("\tabcde", 8));
         assert!(fits("世界", 4) && !fits("世界", 3));
-    }
-
-    #[test]
-    fn bytes_are_read_as_people_write_them() {
-        let read = |word| parse_bytes(word).ok();
-        assert_eq!(
-            [read("524288"), read("512KiB"), read("2 MiB"), read("1m")],
-            [524_288, 524_288, 2 << 20, 1 << 20].map(Some)
-        );
-        assert_eq!(read("3kb"), Some(3_000));
-        assert_eq!([read("0"), read(""), read("MiB"), read("-1"), read("1.5M"), read("1 parsec")], [None; 6]);
-        assert_eq!(read("99999999999GiB"), None);
     }
 
     #[test]

@@ -4,12 +4,16 @@
 //! checked, built once and passed down. The only reader of the environment and the working folder.
 //! Must never import: anything but `types`.
 
+pub mod machine;
+mod pipeline;
+
 use std::env;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::types::{AbsPath, ContentHash};
+
+pub use pipeline::{EmbedBatch, EmbedderChoice, Pipeline, PipelineOptions, parse_bytes};
 
 /// Files above this size are left out: 1 MiB.
 pub const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
@@ -26,10 +30,10 @@ pub struct Options {
     pub index_dir: Option<PathBuf>,
     /// `--max-file-bytes`, `CODESCRY_MAX_FILE_BYTES`.
     pub max_file_bytes: Option<u64>,
-    /// `--parse-workers`, `CODESCRY_PARSE_WORKERS`.
-    pub parse_workers: Option<usize>,
     /// `--parse-time-limit-ms`, `CODESCRY_PARSE_TIME_LIMIT_MS`.
     pub parse_time_limit_ms: Option<u64>,
+    /// How an index run goes about its work.
+    pub pipeline: PipelineOptions,
 }
 
 /// What holds for this run.
@@ -41,10 +45,10 @@ pub struct Settings {
     pub index_dir: PathBuf,
     /// Files above this size are left out, and counted.
     pub max_file_bytes: u64,
-    /// Parser threads; at least 1.
-    pub parse_workers: usize,
     /// See [`DEFAULT_PARSE_TIME_LIMIT_MS`].
     pub parse_time_limit: Duration,
+    /// How an index run goes about its work.
+    pub pipeline: Pipeline,
 }
 
 /// An option that cannot hold.
@@ -62,6 +66,12 @@ pub enum ConfigError {
     /// A variable is not what it should be.
     #[error("{name}={value} is not a whole number above zero; correct or unset it")]
     Number { name: &'static str, value: String },
+    /// A variable names no embedder, no batch size, or neither yes nor no.
+    #[error("{name}={value}: {problem}; correct or unset it")]
+    Value { name: &'static str, value: String, problem: String },
+    /// The memory ceiling leaves no room to work in.
+    #[error("--max-memory {given} bytes is too little to index in; give at least {least} bytes")]
+    Memory { given: u64, least: u64 },
     /// No home folder and no `--index-dir`.
     #[error("cannot tell the user data folder: {0}; give --index-dir")]
     DataFolder(String),
@@ -77,8 +87,8 @@ impl Options {
             .index_dir
             .or_else(|| env::var_os("CODESCRY_INDEX_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from));
         self.max_file_bytes = number(self.max_file_bytes, "CODESCRY_MAX_FILE_BYTES")?;
-        self.parse_workers = number(self.parse_workers, "CODESCRY_PARSE_WORKERS")?;
         self.parse_time_limit_ms = number(self.parse_time_limit_ms, "CODESCRY_PARSE_TIME_LIMIT_MS")?;
+        self.pipeline = self.pipeline.or_environment()?;
         Ok(self)
     }
 }
@@ -87,7 +97,8 @@ impl Settings {
     /// Resolves `options` against the working folder and the user's data folder.
     ///
     /// # Errors
-    /// When the folder to index does not exist, or no place for the index can be told.
+    /// When the folder to index does not exist, no place for the index can be told, or the memory
+    /// ceiling is too low.
     pub fn resolve(options: &Options) -> Result<Self, ConfigError> {
         let path = match &options.path {
             Some(path) => path.clone(),
@@ -101,13 +112,12 @@ impl Settings {
             Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
             None => data_folder()?.join(index_name(root.as_path())),
         };
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Ok(Self {
             root,
             index_dir,
             max_file_bytes: options.max_file_bytes.unwrap_or(DEFAULT_MAX_FILE_BYTES),
-            parse_workers: options.parse_workers.unwrap_or(cores).max(1),
             parse_time_limit: Duration::from_millis(options.parse_time_limit_ms.unwrap_or(DEFAULT_PARSE_TIME_LIMIT_MS)),
+            pipeline: Pipeline::resolve(&options.pipeline)?,
         })
     }
 }

@@ -4,10 +4,12 @@
 //! into words ([`words`]). Vectors are unit length (or all zero for a text without a word), so a
 //! dot product is a cosine. Must never import: the store, the index, the search.
 
+pub mod cache;
 pub mod static_model;
+pub mod synthetic;
 pub mod words;
 
-use crate::types::Chunk;
+use crate::types::{Chunk, RepoPath};
 
 /// Turns texts into vectors of one fixed width.
 pub trait Embedder: Send + Sync {
@@ -20,16 +22,42 @@ pub trait Embedder: Send + Sync {
     /// One unit vector a text, in order. All zeros for a text in which nothing is known.
     fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>>;
 
+    /// As [`Embedder::embed_passages`] for paths (see [`path_passage`]): a few words each.
+    fn embed_paths(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+        self.embed_passages(texts)
+    }
+
     /// As [`Embedder::embed_passages`] for a question, where a model tells the two apart.
     fn embed_query(&self, text: &str) -> Vec<f32>;
 }
 
-/// What is embedded for a chunk: its text under a header of path words, container and symbol, so
-/// that a method is found by the words of its file and class.
+/// What is embedded for a chunk: its text under a header of container and defined names. Its path
+/// is not in it, so that a moved file's vectors stay good: see [`with_path`].
 pub fn passage(chunk: &Chunk) -> String {
-    let path = chunk.path.as_str().replace(['/', '.', '-'], " ");
-    format!("{path}\n{} {}\n{}", chunk.container, chunk.defines.join(" "), chunk.text)
+    format!("{} {}\n{}", chunk.container, chunk.defines.join(" "), chunk.text)
 }
+
+/// What is embedded for a path: its words.
+pub fn path_passage(path: &RepoPath) -> String {
+    path.as_str().replace(['/', '.', '-'], " ")
+}
+
+/// The vector a chunk is stored with: its passage's and its path's, added and brought to unit length,
+/// so that a method is found by the words of its file, however long it is. `vector` is replaced.
+pub fn with_path(vector: &mut [f32], path: &[f32]) {
+    let mut square = 0.0;
+    for (value, of_path) in vector.iter_mut().zip(path) {
+        *value += PATH_SHARE * of_path;
+        square += *value * *value;
+    }
+    if square > 0.0 {
+        let scale = square.sqrt().recip();
+        vector.iter_mut().for_each(|value| *value *= scale);
+    }
+}
+
+/// How much a path's vector counts beside a passage's.
+const PATH_SHARE: f32 = 0.7;
 
 /// What lexical retrieval searches for a chunk: its words, with the names it defines, its
 /// container and its path counted several times, for a name says more than a mention.

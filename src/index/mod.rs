@@ -3,14 +3,16 @@
 //! One file per stage, one type per hand-off, a bounded queue on every edge:
 //!
 //! ```text
-//! walk ─▶ read+hash ─▶ parse (N) ─▶ batch ─▶ embed ─▶ write
-//!    WalkEntry   SourceFile  ParsedFile  ChunkBatch  EmbeddedBatch
+//! walk ─▶ read+hash (N) ─▶ parse (N) ─▶ batch ─▶ embed ─▶ write
+//!    WalkEntry        Read         Parsed    ChunkBatch  EmbeddedBatch
 //! ```
 //!
 //! Invariants: a bad file is recorded data, never an aborted run; a file's chunks are replaced
 //! together; a panicking stage ends the run with an error; every thread is joined; what was
 //! committed stays when a run is cancelled. Must never import: `search`, `mcp`, `cli`.
 
+mod bottleneck;
+mod budget;
 mod flow;
 mod plan;
 mod progress;
@@ -21,12 +23,15 @@ mod stage_parse;
 mod stage_read;
 mod stage_walk;
 mod stage_write;
+mod stages;
+mod tuner;
 
 #[cfg(test)]
 mod tests;
 
+pub use bottleneck::{Bottleneck, bottleneck};
 pub use plan::{recipe, redo_all};
 pub use run::Indexer;
 pub(crate) use stage_read::source;
 
-pub use progress::{CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, StageReport};
+pub use progress::{CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, Scope, StageReport};

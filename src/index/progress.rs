@@ -25,10 +25,39 @@ impl CancelToken {
 }
 
 /// What to do with what is already there.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct IndexRequest {
     /// Do everything again, whatever the store holds.
     pub rebuild: bool,
+    /// What to look at. A part is only looked at alone where the index is complete.
+    pub scope: Scope,
+}
+
+/// The part of the folder that a run looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it.
+    #[default]
+    All,
+    /// These files, and what is below these folders.
+    Paths(Vec<RepoPath>),
+}
+
+impl Scope {
+    /// The paths of a part.
+    pub fn paths(&self) -> Option<&[RepoPath]> {
+        match self {
+            Self::All => None,
+            Self::Paths(paths) => Some(paths),
+        }
+    }
+
+    /// Whether a file is looked at.
+    pub fn holds(&self, path: &RepoPath) -> bool {
+        let below =
+            |folder: &RepoPath| path.as_str().strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        self.paths().is_none_or(|paths| paths.iter().any(|given| path == given || below(given)))
+    }
 }
 
 /// What an index run is doing.
@@ -54,22 +83,48 @@ pub struct Progress {
     pub chunks: u64,
     /// Since the run began.
     pub elapsed: Duration,
+    /// What each stage has done so far, in the order of the pipeline.
+    pub stages: Vec<StageReport>,
 }
 
-/// What one stage did in a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl Progress {
+    /// The time the rest should take at the rate so far; `None` while the number of files is not
+    /// known or there is no rate yet.
+    pub fn remaining(&self) -> Option<Duration> {
+        let counted = self.walk_ended && self.files_done > 0 && self.elapsed >= MIN_RATE_TIME;
+        if !counted || self.phase != Phase::Indexing {
+            return None;
+        }
+        let rest = self.files_found.saturating_sub(self.files_done) as f64;
+        Duration::try_from_secs_f64(rest * self.elapsed.as_secs_f64() / self.files_done as f64).ok()
+    }
+}
+
+/// Before this there is no rate to tell the rest from.
+const MIN_RATE_TIME: Duration = Duration::from_secs(2);
+
+/// What one stage did in a run, or has done so far.
+#[derive(Clone, Debug, PartialEq)]
 pub struct StageReport {
-    /// `walk`, `read`, `parse`, `embed` or `write`.
+    /// `walk`, `read`, `parse`, `batch`, `embed` or `write`.
     pub stage: &'static str,
     pub threads: usize,
     /// Summed over its threads.
     pub busy: Duration,
     /// Waiting for the stage before it; summed over its threads.
     pub waiting_for_input: Duration,
-    /// Waiting for the stage after it; summed over its threads.
+    /// Waiting for the stage after it, or for memory; summed over its threads.
     pub waiting_for_output: Duration,
     /// Files, or chunks from `embed` on.
     pub items: u64,
+    /// Bytes of source in them; 0 for `batch`.
+    pub bytes: u64,
+    /// Batches in the queue in front of it, now…
+    pub queue_depth: usize,
+    /// … at most (0 for `walk`, which has none)…
+    pub queue_capacity: usize,
+    /// … and on average.
+    pub queue_mean: f64,
 }
 
 /// What an index run did.
@@ -96,6 +151,14 @@ pub struct IndexReport {
     pub elapsed: Duration,
     /// In the order of the pipeline.
     pub stages: Vec<StageReport>,
+    /// Vectors computed in this run…
+    pub vectors_computed: u64,
+    /// … and those that an earlier run had computed.
+    pub vectors_reused: u64,
+    /// Chunks in a call of the embedder.
+    pub embed_batch: usize,
+    /// The most that files in flight took at once, by estimate, in bytes.
+    pub in_flight_peak_bytes: u64,
 }
 
 /// What `index --dry-run` lists.
@@ -116,6 +179,11 @@ pub enum IndexError {
     /// The store could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Parsing everything first would not fit the memory ceiling.
+    #[error(
+        "--preparse would hold about {needed_bytes} bytes for {files} files, more than the {ceiling_bytes} that --max-memory leaves for files; raise --max-memory or leave --preparse out"
+    )]
+    Preparse { files: u64, needed_bytes: u64, ceiling_bytes: u64 },
     /// Other processes keep committing to the same index.
     #[error("the index of {root} keeps being changed by another process; wait for it to end, then run this again")]
     Contended { root: PathBuf },

@@ -1,33 +1,19 @@
-//! The stages, wired up and run to their end.
+//! One index run: what to do, the stages, and what to tidy up after them.
 
-use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, Scope, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-
-use super::flow::{Inlet, Outlet, StageClock};
+use super::flow::StageClock;
 use super::plan::{self, Plan};
-use super::stage_walk::WalkSummary;
-use super::stage_write::{RunWriter, WriteError, Written};
-use super::{CancelToken, IndexError, IndexReport, IndexRequest, Phase, Progress};
-use super::{stage_batch, stage_embed, stage_parse, stage_read, stage_walk};
+use super::stage_write::{RunWriter, WriteError};
+use super::stages::{Ran, Run};
+use super::{CancelToken, IndexError, IndexReport, IndexRequest, Phase, Progress, Scope, budget};
 use crate::config::Settings;
 use crate::embed::Embedder;
-use crate::store::{ChunkStore, Commit, RunState};
+use crate::embed::cache::VectorCache;
+use crate::store::{ChunkStore, Commit, Manifest, RunState};
 use crate::types::{Outcome, RepoPath};
-use crate::walk::{WalkError, WalkOptions};
-
-/// Entries waiting to be read, files waiting to be parsed, parsed files waiting for a batch.
-const QUEUE_FILES: usize = 128;
-
-/// Batches waiting to be embedded or written.
-const QUEUE_BATCHES: usize = 4;
-
-/// How often progress is shown.
-const OBSERVE_EVERY: Duration = Duration::from_millis(100);
+use crate::walk::{self, FileSystem, WalkEntry, WalkOptions, Walked};
 
 /// How often a run starts over because another process committed meanwhile.
 const ATTEMPTS: usize = 3;
@@ -37,6 +23,12 @@ pub struct Indexer<'e> {
     pub settings: &'e Settings,
     pub store: &'e dyn ChunkStore,
     pub embedder: &'e dyn Embedder,
+    /// Vectors of earlier runs; `None` to embed everything.
+    pub cache: Option<&'e VectorCache>,
+    pub files: &'e dyn FileSystem,
+    /// For benchmarks: every batch of files gets new parser threads, as in a pool that is made for
+    /// one batch.
+    pub renew_parsers: bool,
 }
 
 impl Indexer<'_> {
@@ -61,7 +53,7 @@ impl Indexer<'_> {
         Err(IndexError::Contended { root: self.root() })
     }
 
-    fn root(&self) -> std::path::PathBuf {
+    fn root(&self) -> PathBuf {
         self.settings.root.as_path().to_owned()
     }
 
@@ -74,226 +66,123 @@ impl Indexer<'_> {
         let recipe = plan::recipe(self.settings, self.embedder);
         let view = if request.rebuild { self.store.view().unwrap_or_default() } else { self.store.view()? };
         let plan = plan::plan(view.as_ref(), &recipe, request.rebuild)?;
+        let before = view.as_ref().map(|view| view.manifest());
+        let is_complete = before.is_some_and(|manifest| manifest.complete);
+        // A part can only be brought up to date where the rest is.
+        let scope = if is_complete && plan.because.is_none() { &request.scope } else { &Scope::All };
+        self.check_preparse(&plan, scope)?;
         let mut writer = RunWriter::new(self.store, recipe.clone(), view.as_ref(), plan.fresh);
-        if plan.fresh || !view.as_ref().is_some_and(|view| view.manifest().complete) {
+        if plan.fresh || !is_complete {
             writer.lock()?;
         }
         let run = Run::new(self, cancel);
-        let (walked, written) = run.stages(&plan, &mut writer, observe)?;
+        let ran = run.stages(&plan, scope, &mut writer, observe)?;
         if cancel.is_cancelled() {
             return Err(IndexError::Cancelled { root: self.root() }.into());
         }
-        let ended = Ended { plan, walked, written };
-        let (removed, skipped) = (ended.removed(), ended.skipped());
-        let as_before = view.is_some_and(|view| {
-            let manifest = view.manifest();
-            manifest.complete && manifest.recipe == recipe && manifest.skipped == skipped
-        });
+        let ended = Ended { plan, ran, scope, before };
+        let (removed, found, skipped) = (ended.removed(), ended.files_found(), ended.skipped());
+        let as_before = before
+            .is_some_and(|manifest| manifest.complete && manifest.recipe == recipe && manifest.skipped == skipped);
         if writer.is_open() || !removed.is_empty() || !as_before {
             observe(&run.progress(Phase::Finishing));
-            complete(&mut writer, &removed, &ended.walked, &skipped)?;
+            let running = RunState { complete: false, files_found: found, skipped: skipped.clone() };
+            run.finishing(|| complete(&mut writer, removed.clone(), running))?;
         }
-        Ok(run.report(ended, removed.len() as u64, skipped))
+        if let Some(Err(error)) = self.cache.map(VectorCache::flush) {
+            tracing::warn!("{error}");
+        }
+        Ok(ended.report(&run, removed.len() as u64, skipped))
+    }
+
+    /// Refuses `--preparse` where everything at once would not fit.
+    fn check_preparse(&self, plan: &Plan, scope: &Scope) -> Result<(), IndexError> {
+        if !self.settings.pipeline.preparse {
+            return Ok(());
+        }
+        let ceiling_bytes = self.settings.pipeline.in_flight_bytes();
+        let (mut files, mut needed_bytes) = (0, 0_u64);
+        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes };
+        walk::walk_scope(&self.settings.root, &options, scope.paths(), &mut |walked| {
+            let is_known = |entry: &WalkEntry| {
+                let known = plan.known.get(&entry.path);
+                known.is_some_and(|known| (known.size_bytes, known.mtime_ns) == (entry.size_bytes, entry.mtime_ns))
+            };
+            if let Walked::File(entry) = walked
+                && !is_known(&entry)
+            {
+                files += 1;
+                needed_bytes = needed_bytes.saturating_add(budget::cost(entry.size_bytes));
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+        if needed_bytes > ceiling_bytes {
+            return Err(IndexError::Preparse { files, needed_bytes, ceiling_bytes });
+        }
+        Ok(())
     }
 }
 
 /// Removes what is gone, and records that the run went through.
-fn complete(
-    writer: &mut RunWriter<'_>,
-    removed: &[RepoPath],
-    walked: &WalkSummary,
-    skipped: &BTreeMap<String, u64>,
-) -> Result<(), Failure> {
-    let running = RunState { complete: false, files_found: walked.seen.len() as u64, skipped: skipped.clone() };
+fn complete(writer: &mut RunWriter<'_>, removed: Vec<RepoPath>, running: RunState) -> Result<(), Failure> {
     let store = writer.lock()?;
     if !removed.is_empty() {
-        store.commit(Commit { remove: removed.to_vec(), ..Commit::default() }, &running)?;
+        store.commit(Commit { remove: removed, ..Commit::default() }, &running)?;
     }
     store.finish(&RunState { complete: true, ..running })?;
     Ok(())
 }
 
-/// What the stages of a run left behind.
-struct Ended {
+/// A run whose stages have ended.
+struct Ended<'r> {
     plan: Plan,
-    walked: WalkSummary,
-    written: Written,
+    ran: Ran,
+    scope: &'r Scope,
+    /// The manifest that the run began with.
+    before: Option<&'r Manifest>,
 }
 
-impl Ended {
+impl Ended<'_> {
     /// Files the store has and the folder has not.
     fn removed(&self) -> Vec<RepoPath> {
-        let vanished: HashSet<&RepoPath> = self.written.vanished.iter().collect();
-        let gone = |path: &&RepoPath| !self.walked.seen.contains(*path) || vanished.contains(*path);
+        let vanished: HashSet<&RepoPath> = self.ran.written.vanished.iter().collect();
+        let gone = |path: &&RepoPath| {
+            self.scope.holds(path) && (!self.ran.walked.seen.contains(*path) || vanished.contains(*path))
+        };
         self.plan.stored.iter().filter(gone).cloned().collect()
     }
 
+    /// Files in the whole folder.
+    fn files_found(&self) -> u64 {
+        let seen = self.ran.walked.seen.len() as u64;
+        match self.scope {
+            Scope::All => seen,
+            Scope::Paths(_) => seen + self.plan.stored.iter().filter(|path| !self.scope.holds(path)).count() as u64,
+        }
+    }
+
     /// What was left out, by reason: by the walk, after reading in this run, and after reading in
-    /// an earlier run if the file has not changed since.
+    /// an earlier run if the file has not changed since. A run over a part leaves the counts as
+    /// they were until the next whole one.
     fn skipped(&self) -> BTreeMap<String, u64> {
-        let mut counts = self.walked.skipped.clone();
-        for (reason, count) in &self.written.skipped {
+        if let (Scope::Paths(_), Some(before)) = (self.scope, self.before) {
+            return before.skipped.clone();
+        }
+        let mut counts = self.ran.walked.skipped.clone();
+        for (reason, count) in &self.ran.written.skipped {
             *counts.entry(reason.clone()).or_default() += count;
         }
         for (path, record) in &self.plan.known {
             let Outcome::Skipped(reason) = &record.outcome else { continue };
-            if self.walked.seen.contains(path) && !self.written.redone.contains(path) {
+            if self.ran.walked.seen.contains(path) && !self.ran.written.redone.contains(path) {
                 *counts.entry(reason.label().to_owned()).or_default() += 1;
             }
         }
         counts
     }
-}
 
-/// One attempt, while its stages run.
-struct Run<'e> {
-    indexer: &'e Indexer<'e>,
-    cancel: &'e CancelToken,
-    started: Instant,
-    clocks: [StageClock; 6],
-    files_found: AtomicU64,
-    walk_ended: AtomicBool,
-    files_done: AtomicU64,
-}
-
-/// Index of each stage's clock.
-const WALK: usize = 0;
-const READ: usize = 1;
-const PARSE: usize = 2;
-const BATCH: usize = 3;
-const EMBED: usize = 4;
-const WRITE: usize = 5;
-
-impl<'e> Run<'e> {
-    fn new(indexer: &'e Indexer<'e>, cancel: &'e CancelToken) -> Self {
-        Self {
-            indexer,
-            cancel,
-            started: Instant::now(),
-            clocks: ["walk", "read", "parse", "batch", "embed", "write"].map(StageClock::new),
-            files_found: AtomicU64::new(0),
-            walk_ended: AtomicBool::new(false),
-            files_done: AtomicU64::new(0),
-        }
-    }
-
-    fn inlet<T>(&self, stage: usize, from: &Receiver<T>) -> Inlet<'_, T> {
-        Inlet { from: from.clone(), clock: &self.clocks[stage], cancel: self.cancel }
-    }
-
-    fn outlet<T>(&self, stage: usize, to: &Sender<T>) -> Outlet<'_, T> {
-        Outlet { to: to.clone(), clock: &self.clocks[stage], cancel: self.cancel }
-    }
-
-    /// Starts every stage but write on its threads, writes on this one, and joins them all.
-    fn stages(
-        &self,
-        plan: &Plan,
-        writer: &mut RunWriter<'_>,
-        observe: &(dyn Fn(&Progress) + Sync),
-    ) -> Result<(WalkSummary, Written), Failure> {
-        thread::scope(|scope| {
-            let (entries_in, entries) = bounded(QUEUE_FILES);
-            let (read_in, read) = bounded(QUEUE_FILES);
-            let (parsed_in, parsed) = bounded(QUEUE_FILES);
-            let (batches_in, batches) = bounded(QUEUE_BATCHES);
-            let (embedded_in, embedded) = bounded(QUEUE_BATCHES);
-            let settings = self.indexer.settings;
-            let (observer, ended) = self.observer(scope, observe)?;
-
-            let mut threads = Vec::new();
-            let outlet = self.outlet(WALK, &entries_in);
-            let walk = self.spawn(scope, WALK, move || self.walk(&outlet))?;
-            let (inlet, outlet) = (self.inlet(READ, &entries), self.outlet(READ, &read_in));
-            threads.push((READ, self.spawn(scope, READ, move || stage_read::run(&inlet, &outlet, &plan.known))?));
-            for _ in 0..settings.parse_workers {
-                let (inlet, outlet) = (self.inlet(PARSE, &read), self.outlet(PARSE, &parsed_in));
-                let limit = settings.parse_time_limit;
-                threads.push((PARSE, self.spawn(scope, PARSE, move || stage_parse::run(&inlet, &outlet, limit))?));
-            }
-            let (inlet, outlet) = (self.inlet(BATCH, &parsed), self.outlet(BATCH, &batches_in));
-            threads.push((BATCH, self.spawn(scope, BATCH, move || stage_batch::run(&inlet, &outlet))?));
-            let (inlet, outlet) = (self.inlet(EMBED, &batches), self.outlet(EMBED, &embedded_in));
-            let embedder = self.indexer.embedder;
-            threads.push((EMBED, self.spawn(scope, EMBED, move || stage_embed::run(&inlet, &outlet, embedder))?));
-            drop((entries_in, read_in, parsed_in, batches_in, embedded_in));
-            drop((entries, read, parsed, batches));
-
-            let inlet = self.inlet(WRITE, &embedded);
-            drop(embedded);
-            let written = self.clocks[WRITE].alive(|| writer.run(&inlet, &|| self.state(), &|files| self.done(files)));
-            drop(inlet); // a failed writer lets the stages before it end
-            let walked = join(WALK, &self.clocks, walk);
-            let joined: Vec<_> = threads.into_iter().map(|(stage, thread)| join(stage, &self.clocks, thread)).collect();
-            drop(ended);
-            join(WRITE, &self.clocks, observer)?;
-            joined.into_iter().collect::<Result<Vec<()>, _>>()?;
-            let written = written?;
-            Ok((walked?.map_err(IndexError::from)?, written))
-        })
-    }
-
-    fn spawn<'scope, T: Send + 'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        stage: usize,
-        work: impl FnOnce() -> T + Send + 'scope,
-    ) -> Result<ScopedJoinHandle<'scope, T>, IndexError> {
-        let name = ["walk", "read", "parse", "batch", "embed", "write"][stage];
-        let clock = &self.clocks[stage];
-        let spawned = thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, move || clock.alive(work));
-        spawned.map_err(|source| IndexError::Thread { stage: name, source })
-    }
-
-    fn walk(&self, outlet: &Outlet<'_, crate::walk::WalkEntry>) -> Result<WalkSummary, WalkError> {
-        let options = WalkOptions { max_file_bytes: self.indexer.settings.max_file_bytes };
-        let found = || _ = self.files_found.fetch_add(1, Ordering::Relaxed);
-        let summary = stage_walk::run(&self.indexer.settings.root, &options, outlet, &found);
-        self.walk_ended.store(true, Ordering::Relaxed);
-        summary
-    }
-
-    /// Shows progress until the returned sender is dropped, from a thread of its own.
-    fn observer<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        observe: &'scope (dyn Fn(&Progress) + Sync),
-    ) -> Result<(ScopedJoinHandle<'scope, ()>, Sender<()>), IndexError> {
-        let (ended, wait) = bounded::<()>(1);
-        let watch = move || {
-            while matches!(wait.recv_timeout(OBSERVE_EVERY), Err(crossbeam_channel::RecvTimeoutError::Timeout)) {
-                observe(&self.progress(Phase::Indexing));
-            }
-            observe(&self.progress(Phase::Indexing));
-        };
-        let thread = thread::Builder::new().name("progress".to_owned()).spawn_scoped(scope, watch);
-        Ok((thread.map_err(|source| IndexError::Thread { stage: "progress", source })?, ended))
-    }
-
-    fn done(&self, files: u64) {
-        self.files_done.fetch_add(files, Ordering::Relaxed);
-    }
-
-    /// The state stored with a commit while the run is under way.
-    fn state(&self) -> RunState {
-        let ended = self.walk_ended.load(Ordering::Relaxed);
-        let files_found = if ended { self.files_found.load(Ordering::Relaxed) } else { 0 };
-        RunState { complete: false, files_found, skipped: BTreeMap::new() }
-    }
-
-    fn progress(&self, phase: Phase) -> Progress {
-        Progress {
-            phase,
-            files_found: self.files_found.load(Ordering::Relaxed),
-            walk_ended: self.walk_ended.load(Ordering::Relaxed),
-            files_done: self.files_done.load(Ordering::Relaxed),
-            chunks: self.clocks[EMBED].items(),
-            elapsed: self.started.elapsed(),
-        }
-    }
-
-    fn report(&self, ended: Ended, removed: u64, skipped: BTreeMap<String, u64>) -> IndexReport {
-        let Ended { plan, walked, written } = ended;
+    fn report(self, run: &Run<'_>, removed: u64, skipped: BTreeMap<String, u64>) -> IndexReport {
+        let Ran { walked, written, embedded } = self.ran;
         IndexReport {
             files_found: walked.seen.len() as u64,
             files_indexed: written.files,
@@ -303,27 +192,19 @@ impl<'e> Run<'e> {
             problems: written.problems,
             chunks: written.chunks,
             bytes: written.bytes,
-            redone_because: plan.because,
-            elapsed: self.started.elapsed(),
-            stages: self.clocks.iter().map(StageClock::report).collect(),
+            redone_because: self.plan.because,
+            elapsed: run.started.elapsed(),
+            stages: run.clocks.iter().map(StageClock::report).collect(),
+            vectors_computed: embedded.computed,
+            vectors_reused: embedded.reused,
+            embed_batch: embedded.batch,
+            in_flight_peak_bytes: run.budget.peak_bytes(),
         }
     }
 }
 
-/// Waits for a thread; its panic becomes an error that names the stage.
-fn join<T>(stage: usize, clocks: &[StageClock; 6], thread: ScopedJoinHandle<'_, T>) -> Result<T, IndexError> {
-    thread
-        .join()
-        .map_err(|panic| IndexError::Panic { stage: clocks[stage].report().stage, message: message(panic.as_ref()) })
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
-}
-
 /// How an attempt ends early.
-enum Failure {
+pub(super) enum Failure {
     Index(IndexError),
     Outdated,
 }

@@ -1,8 +1,18 @@
-//! embed: chunks get their vectors and their search text.
+//! embed: chunks get their vectors.
+//!
+//! Texts of one length go in one call, whichever files they are of; a file is handed on as soon as
+//! all of its chunks are done. A passage that was ever embedded is not embedded again.
 
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::budget::Permit;
 use super::flow::{Inlet, Outlet};
-use super::stage_batch::ChunkBatch;
-use super::stage_parse::Parsed;
+use super::stage_batch::{ChunkBatch, WINDOW_CHUNKS};
+use super::stage_parse::{Parsed, Prepared, Replacement};
+use super::tuner::BatchTuner;
+use crate::config::EmbedBatch;
+use crate::embed::cache::{self, VectorCache, VectorKey};
 use crate::embed::{self, Embedder};
 use crate::store::EmbeddedChunk;
 use crate::types::{FileRecord, RepoPath};
@@ -16,40 +26,201 @@ pub(super) struct EmbeddedBatch {
     pub chunks: Vec<EmbeddedChunk>,
     pub unchanged: u64,
     pub bytes: u64,
+    pub permits: Vec<Permit>,
+}
+
+/// What turns passages into vectors.
+pub(super) struct EmbedStage<'r> {
+    pub embedder: &'r dyn Embedder,
+    /// Vectors of earlier runs, by passage; `None` to embed everything.
+    pub cache: Option<&'r VectorCache>,
+    pub batch: EmbedBatch,
+}
+
+/// What was done to get the vectors.
+#[derive(Default)]
+pub(super) struct EmbedSummary {
+    pub computed: u64,
+    pub reused: u64,
+    /// Chunks in a call, as settled on.
+    pub batch: usize,
 }
 
 /// Embeds batches until the input ends.
-pub(super) fn run(inlet: &Inlet<'_, ChunkBatch>, outlet: &Outlet<'_, EmbeddedBatch>, embedder: &dyn Embedder) {
+pub(super) fn run(
+    inlet: &Inlet<'_, ChunkBatch>,
+    outlet: &Outlet<'_, EmbeddedBatch>,
+    stage: &EmbedStage<'_>,
+) -> EmbedSummary {
+    let mut summary = EmbedSummary::default();
+    let mut tuner = BatchTuner::new(stage.batch);
     while let Some(batch) = inlet.next() {
-        let embedded = embed(batch, embedder);
-        inlet.clock.count(embedded.chunks.len() as u64);
-        if !outlet.send(embedded) {
+        let mut window = Window::new(batch);
+        stage.embed_paths(&mut window);
+        let chunks = window.chunks();
+        let mut left = stage.recall(&mut window);
+        summary.computed += left.len() as u64;
+        summary.reused += (chunks - left.len()) as u64;
+        while !left.is_empty() {
+            let rest = left.split_off(tuner.size().min(left.len()));
+            stage.embed(&mut window, &left, &mut tuner);
+            left = rest;
+            if inlet.cancel.is_cancelled() || !window.hand_on(outlet, WINDOW_CHUNKS) {
+                return summary;
+            }
+        }
+        summary.batch = tuner.size();
+        if !window.hand_on(outlet, 0) {
             break;
+        }
+    }
+    summary
+}
+
+/// A chunk of a window: its file and its place in it.
+type Place = (usize, usize);
+
+impl EmbedStage<'_> {
+    /// Takes what the cache has. What is left comes by the length of its passage.
+    fn recall(&self, window: &mut Window) -> VecDeque<Place> {
+        let mut left = Vec::new();
+        for file in 0..window.files.len() {
+            for chunk in 0..window.files[file].chunks.len() {
+                let (key, mut vector) = (window.prepared((file, chunk)).key, Vec::new());
+                if self.cache.is_some_and(|cache| cache.get(key, &mut vector)) {
+                    window.fill((file, chunk), vector);
+                } else {
+                    left.push((file, chunk));
+                }
+            }
+        }
+        left.sort_by_key(|place| window.prepared(*place).passage.len());
+        left.into()
+    }
+
+    /// One call of the embedder.
+    fn embed(&self, window: &mut Window, places: &VecDeque<Place>, tuner: &mut BatchTuner) {
+        let texts: Vec<&str> = places.iter().map(|place| window.prepared(*place).passage.as_str()).collect();
+        let begun = Instant::now();
+        let vectors = self.embedder.embed_passages(&texts);
+        tuner.called(texts.len(), texts.iter().map(|text| text.len() as u64).sum(), begun.elapsed());
+        for (place, mut vector) in places.iter().zip(vectors) {
+            cache::rounded(&mut vector);
+            if let Some(cache) = self.cache {
+                cache.insert(window.prepared(*place).key, &vector);
+            }
+            window.fill(*place, vector);
+        }
+    }
+
+    /// The vectors of the files' paths.
+    fn embed_paths(&self, window: &mut Window) {
+        let mut new: Vec<(usize, VectorKey, String)> = Vec::new();
+        for (at, file) in window.files.iter_mut().enumerate() {
+            let Some(first) = file.chunks.first() else { continue };
+            let passage = embed::path_passage(&first.chunk.path);
+            let key = VectorKey::of(&passage);
+            if !self.cache.is_some_and(|cache| cache.get(key, &mut file.path)) {
+                new.push((at, key, passage));
+            }
+        }
+        let texts: Vec<&str> = new.iter().map(|(.., passage)| passage.as_str()).collect();
+        for ((at, key, _), mut vector) in new.iter().zip(self.embedder.embed_paths(&texts)) {
+            cache::rounded(&mut vector);
+            if let Some(cache) = self.cache {
+                cache.insert(*key, &vector);
+            }
+            window.files[*at].path = vector;
         }
     }
 }
 
-fn embed(batch: ChunkBatch, embedder: &dyn Embedder) -> EmbeddedBatch {
-    let mut out = EmbeddedBatch::default();
-    let mut chunks = Vec::new();
-    for parsed in batch.0 {
-        match parsed {
-            Parsed::Replace { record, chunks: of_file, bytes } => {
-                out.replace.push(record);
-                out.bytes += bytes;
-                chunks.extend(of_file);
+/// A batch while its chunks get their vectors.
+struct Window {
+    files: Vec<FileWindow>,
+    /// What can be handed on.
+    ready: EmbeddedBatch,
+}
+
+struct FileWindow {
+    /// Until it is ready.
+    record: Option<FileRecord>,
+    permit: Option<Permit>,
+    bytes: u64,
+    chunks: Vec<Prepared>,
+    /// The vector of its path.
+    path: Vec<f32>,
+    /// One a chunk; empty until it is there.
+    vectors: Vec<Vec<f32>>,
+    missing: usize,
+}
+
+impl Window {
+    fn new(batch: ChunkBatch) -> Self {
+        let mut window = Self { files: Vec::new(), ready: EmbeddedBatch::default() };
+        for parsed in batch.0 {
+            match parsed {
+                Parsed::Replace(replacement) => window.push(replacement),
+                Parsed::Unchanged { touch } => {
+                    window.ready.unchanged += 1;
+                    window.ready.touch.extend(touch);
+                }
+                Parsed::Vanished(path) => window.ready.vanished.push(path),
             }
-            Parsed::Unchanged { touch } => {
-                out.unchanged += 1;
-                out.touch.extend(touch);
-            }
-            Parsed::Vanished(path) => out.vanished.push(path),
+        }
+        window
+    }
+
+    fn push(&mut self, replacement: Replacement) {
+        let Replacement { record, chunks, bytes, permit } = replacement;
+        let missing = chunks.len();
+        let vectors = vec![Vec::new(); missing];
+        let path = Vec::new();
+        self.files.push(FileWindow { record: Some(record), permit, bytes, chunks, path, vectors, missing });
+        if missing == 0 {
+            self.finish(self.files.len() - 1);
         }
     }
-    let passages: Vec<String> = chunks.iter().map(embed::passage).collect();
-    let texts: Vec<&str> = passages.iter().map(String::as_str).collect();
-    let vectors = embedder.embed_passages(&texts);
-    let embedded = |(chunk, vector)| EmbeddedChunk { search_text: embed::search_text(&chunk), chunk, vector };
-    out.chunks = chunks.into_iter().zip(vectors).map(embedded).collect();
-    out
+
+    fn chunks(&self) -> usize {
+        self.files.iter().map(|file| file.chunks.len()).sum()
+    }
+
+    fn prepared(&self, (file, chunk): Place) -> &Prepared {
+        &self.files[file].chunks[chunk]
+    }
+
+    /// Gives a chunk its passage's vector; a file whose last one this was is ready.
+    fn fill(&mut self, (at, chunk): Place, mut vector: Vec<f32>) {
+        let file = &mut self.files[at];
+        embed::with_path(&mut vector, &file.path);
+        file.vectors[chunk] = vector;
+        file.missing -= 1;
+        if file.missing == 0 {
+            self.finish(at);
+        }
+    }
+
+    fn finish(&mut self, at: usize) {
+        let file = &mut self.files[at];
+        self.ready.replace.extend(file.record.take());
+        self.ready.permits.extend(file.permit.take());
+        self.ready.bytes += file.bytes;
+        let embedded = |(prepared, vector): (Prepared, Vec<f32>)| {
+            let Prepared { chunk, search_text, .. } = prepared;
+            EmbeddedChunk { chunk, search_text, vector }
+        };
+        let chunks = std::mem::take(&mut file.chunks);
+        self.ready.chunks.extend(chunks.into_iter().zip(std::mem::take(&mut file.vectors)).map(embedded));
+    }
+
+    /// Hands on what is ready, if it is at least so many chunks. False when nobody takes it.
+    fn hand_on(&mut self, outlet: &Outlet<'_, EmbeddedBatch>, at_least: usize) -> bool {
+        if self.ready.chunks.len() < at_least {
+            return true;
+        }
+        let ready = std::mem::take(&mut self.ready);
+        outlet.clock.count(ready.chunks.len() as u64, ready.bytes);
+        outlet.send(ready)
+    }
 }

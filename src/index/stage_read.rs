@@ -1,24 +1,30 @@
 //! read: a walk's entry becomes a source file, unless nothing about it has changed.
+//!
+//! A file is admitted to the memory budget before it is read.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use super::budget::{self, MemoryBudget, Permit};
 use super::flow::{Inlet, Outlet};
 use crate::language;
 use crate::parse::SourceFile;
 use crate::types::{ContentHash, FileRecord, Outcome, RepoPath, SkipReason};
-use crate::walk::{self, WalkEntry};
+use crate::walk::{self, FileRead, FileSystem, WalkEntry};
 
 /// A file changed less than this before it was read may change again within the same tick of the
 /// file system's clock; its time is not trusted at the next run.
 const FRESH_NS: i64 = 50_000_000;
 
+/// How much a file may have grown since the walk before it is left for the next run.
+const GROWTH_BYTES: u64 = 64 << 10;
+
 /// What a file turned out to be.
 pub(super) enum Read {
     /// To be parsed; the record's outcome is filled in after that.
-    Source(SourceFile, FileRecord),
+    Source(SourceFile, FileRecord, Permit),
     /// Same size and time, or same hash: nothing to do. `touch` holds the record if its time moved.
     Unchanged { touch: Option<FileRecord> },
     /// Left out for what is in it.
@@ -27,50 +33,109 @@ pub(super) enum Read {
     Vanished(RepoPath),
 }
 
+/// What every reader of a run shares.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'r> {
+    pub files: &'r dyn FileSystem,
+    pub known: &'r HashMap<RepoPath, FileRecord>,
+    pub budget: &'r Arc<MemoryBudget>,
+    /// Files above this size never fit the budget.
+    pub largest_bytes: u64,
+}
+
 /// Runs one reader until its input ends.
-pub(super) fn run(inlet: &Inlet<'_, WalkEntry>, outlet: &Outlet<'_, Read>, known: &HashMap<RepoPath, FileRecord>) {
-    while let Some(entry) = inlet.next() {
-        let read = read(&entry, known.get(&entry.path));
-        inlet.clock.count(1);
-        if !outlet.send(read) {
-            break;
+pub(super) fn run(inlet: &Inlet<'_, Vec<WalkEntry>>, outlet: &Outlet<'_, Vec<Read>>, reader: Reader<'_>) {
+    while let Some(entries) = inlet.next() {
+        let (files, mut bytes) = (entries.len() as u64, 0);
+        let mut batch = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if inlet.cancel.is_cancelled() {
+                return;
+            }
+            let read = match reader.without_reading(&entry) {
+                Some(read) => read,
+                None => {
+                    let Some(permit) = reader.admit(&entry, &mut batch, outlet) else { return };
+                    bytes += entry.size_bytes;
+                    reader.read(&entry, permit)
+                }
+            };
+            batch.push(read);
+        }
+        inlet.clock.count(files, bytes);
+        if !batch.is_empty() && !outlet.send(batch) {
+            return;
         }
     }
 }
 
-fn read(entry: &WalkEntry, known: Option<&FileRecord>) -> Read {
-    if let Some(known) = known
-        && known.size_bytes == entry.size_bytes
-        && known.mtime_ns == entry.mtime_ns
-    {
-        return Read::Unchanged { touch: None };
+impl Reader<'_> {
+    /// What can be told of an entry by its size and time.
+    fn without_reading(&self, entry: &WalkEntry) -> Option<Read> {
+        let known = self.known.get(&entry.path);
+        let same = known.filter(|known| known.size_bytes == entry.size_bytes && known.mtime_ns == entry.mtime_ns);
+        let was_too_large =
+            |record: &FileRecord| matches!(record.outcome, Outcome::Skipped(SkipReason::TooLarge { .. }));
+        if entry.size_bytes <= self.largest_bytes {
+            return same.filter(|known| !was_too_large(known)).map(|_| Read::Unchanged { touch: None });
+        }
+        if same.is_some_and(was_too_large) {
+            return Some(Read::Unchanged { touch: None });
+        }
+        Some(Read::Skipped(left_out(entry, entry.mtime_ns, SkipReason::TooLarge { size_bytes: entry.size_bytes })))
     }
-    let bytes = match fs::read(&entry.abs) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Read::Vanished(entry.path.clone()),
-        Err(error) => return Read::Skipped(unreadable(entry, &error)),
-    };
-    let mut record = FileRecord {
-        path: entry.path.clone(),
-        size_bytes: bytes.len() as u64,
-        mtime_ns: settled(entry.mtime_ns),
-        hash: ContentHash::of(&bytes),
-        language: language::text(),
-        outcome: Outcome::Indexed { chunks: 0, problem: None },
-    };
-    if let Some(known) = known.filter(|known| known.hash == record.hash && is_settled(&known.outcome)) {
-        record.language = known.language;
-        record.outcome = known.outcome.clone();
-        return Read::Unchanged { touch: (record != *known).then_some(record) };
+
+    /// Room for a file in flight; `None` when the run ends first. What was read before goes on its
+    /// way first, or it would wait for itself.
+    fn admit(&self, entry: &WalkEntry, batch: &mut Vec<Read>, outlet: &Outlet<'_, Vec<Read>>) -> Option<Permit> {
+        let bytes = budget::cost(entry.size_bytes);
+        if let Some(permit) = self.budget.try_acquire(bytes) {
+            return Some(permit);
+        }
+        if !batch.is_empty() && !outlet.send(std::mem::take(batch)) {
+            return None;
+        }
+        let started = Instant::now();
+        let permit = self.budget.acquire(bytes, outlet.cancel);
+        outlet.clock.waited_for_output(started.elapsed());
+        permit
     }
-    if let Some(reason) = walk::inspect(&entry.path, &bytes) {
-        record.outcome = Outcome::Skipped(reason);
-        return Read::Skipped(record);
+
+    fn read(&self, entry: &WalkEntry, permit: Permit) -> Read {
+        let most = (entry.size_bytes + GROWTH_BYTES).min(self.largest_bytes);
+        let FileRead { bytes, size_bytes, mtime_ns } = match self.files.read(&entry.abs, most + 1) {
+            Ok(read) if read.bytes.len() as u64 > most => return Read::Skipped(unreadable(entry, GREW.to_owned())),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Read::Vanished(entry.path.clone()),
+            Err(error) => return Read::Skipped(unreadable(entry, error.to_string())),
+        };
+        let as_walked =
+            (size_bytes, mtime_ns) == (entry.size_bytes, entry.mtime_ns) && size_bytes == bytes.len() as u64;
+        let mut record = FileRecord {
+            path: entry.path.clone(),
+            size_bytes: bytes.len() as u64,
+            mtime_ns: if as_walked { settled(mtime_ns) } else { -1 },
+            hash: ContentHash::of(&bytes),
+            language: language::text(),
+            outcome: Outcome::Indexed { chunks: 0, problem: None },
+        };
+        let known = self.known.get(&entry.path);
+        if let Some(known) = known.filter(|known| known.hash == record.hash && is_settled(&known.outcome)) {
+            record.language = known.language;
+            record.outcome = known.outcome.clone();
+            return Read::Unchanged { touch: (record != *known).then_some(record) };
+        }
+        if let Some(reason) = walk::inspect(&entry.path, &bytes) {
+            record.outcome = Outcome::Skipped(reason);
+            return Read::Skipped(record);
+        }
+        let source = source(&entry.path, bytes);
+        record.language = source.language;
+        Read::Source(source, record, permit)
     }
-    let source = source(&entry.path, bytes);
-    record.language = source.language;
-    Read::Source(source, record)
 }
+
+const GREW: &str = "it grew while it was read; the next run reads it again";
 
 /// The text of a file's bytes with its language. Bytes that are no UTF-8 become U+FFFD.
 pub(crate) fn source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
@@ -80,19 +145,24 @@ pub(crate) fn source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
     SourceFile { path: path.clone(), language, text }
 }
 
-/// An unreadable file is tried again at the next run.
+/// What was left out for a passing reason is tried again at the next run.
 fn is_settled(outcome: &Outcome) -> bool {
-    !matches!(outcome, Outcome::Skipped(SkipReason::Unreadable { .. }))
+    !matches!(outcome, Outcome::Skipped(SkipReason::Unreadable { .. } | SkipReason::TooLarge { .. }))
 }
 
-fn unreadable(entry: &WalkEntry, error: &io::Error) -> FileRecord {
+fn unreadable(entry: &WalkEntry, message: String) -> FileRecord {
+    left_out(entry, -1, SkipReason::Unreadable { message })
+}
+
+/// The record of a file whose bytes are not known.
+fn left_out(entry: &WalkEntry, mtime_ns: i64, reason: SkipReason) -> FileRecord {
     FileRecord {
         path: entry.path.clone(),
         size_bytes: entry.size_bytes,
-        mtime_ns: -1,
+        mtime_ns,
         hash: ContentHash::of(&[]),
         language: language::text(),
-        outcome: Outcome::Skipped(SkipReason::Unreadable { message: error.to_string() }),
+        outcome: Outcome::Skipped(reason),
     }
 }
 

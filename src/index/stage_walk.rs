@@ -1,8 +1,9 @@
-//! walk: the folder becomes entries; what is left out is counted under its reason.
+//! walk: the folder becomes entries, a few at a time; what is left out is counted under its reason.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 
+use super::Scope;
 use super::flow::Outlet;
 use crate::types::{AbsPath, RepoPath};
 use crate::walk::{self, WalkEntry, WalkError, WalkOptions, Walked};
@@ -14,21 +15,23 @@ pub(super) struct WalkSummary {
     pub skipped: BTreeMap<String, u64>,
 }
 
-/// Walks to the end, or until nobody takes what is found. `found` is called for every file.
+/// Walks the scope to the end, or until nobody takes what is found, handing on `file_batch` entries at once.
 pub(super) fn run(
     root: &AbsPath,
     options: &WalkOptions,
-    outlet: &Outlet<'_, WalkEntry>,
-    found: &dyn Fn(),
+    scope: &Scope,
+    outlet: &Outlet<'_, Vec<WalkEntry>>,
+    file_batch: usize,
 ) -> Result<WalkSummary, WalkError> {
     let mut summary = WalkSummary::default();
-    walk::walk(root, options, &mut |walked| {
+    let mut batch = Vec::with_capacity(file_batch);
+    walk::walk_scope(root, options, scope.paths(), &mut |walked| {
         match walked {
             Walked::File(entry) => {
-                found();
-                outlet.clock.count(1);
+                outlet.clock.count(1, entry.size_bytes);
                 summary.seen.insert(entry.path.clone());
-                if !outlet.send(entry) {
+                batch.push(entry);
+                if batch.len() >= file_batch && !outlet.send(std::mem::take(&mut batch)) {
                     return ControlFlow::Break(());
                 }
             }
@@ -36,5 +39,8 @@ pub(super) fn run(
         }
         ControlFlow::Continue(())
     })?;
+    if !batch.is_empty() {
+        outlet.send(batch);
+    }
     Ok(summary)
 }

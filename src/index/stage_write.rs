@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::flow::Inlet;
+use super::budget::{MemoryBudget, Permit};
+use super::flow::{Inlet, Next};
 use super::stage_embed::EmbeddedBatch;
 use crate::store::{ChunkStore, Commit, Recipe, RunState, StoreError, StoreView, StoreWriter};
 use crate::types::{FileRecord, Outcome, RepoPath};
@@ -12,7 +13,8 @@ use crate::types::{FileRecord, Outcome, RepoPath};
 /// A commit is written at this many chunks…
 const COMMIT_CHUNKS: usize = 16_384;
 
-/// … or when this long has passed since the one before, so that searches see progress.
+/// … or when this long has passed since the one before, so that searches see progress, or when
+/// files wait for memory.
 const COMMIT_EVERY: Duration = Duration::from_secs(3);
 
 /// Writes for one run. The lock is taken at the first commit, so that a run that changes nothing
@@ -81,34 +83,76 @@ impl<'s> RunWriter<'s> {
         self.writer.is_some()
     }
 
-    /// Writes batches until the input ends.
+    /// Writes batches until the input ends. After each commit `committed` is called with the number
+    /// of files that it brought to their end.
     pub fn run(
         &mut self,
         inlet: &Inlet<'_, EmbeddedBatch>,
+        budget: &Arc<MemoryBudget>,
         state: &dyn Fn() -> RunState,
-        done: &dyn Fn(u64),
+        committed: &dyn Fn(u64),
     ) -> Result<Written, WriteError> {
         let mut written = Written::default();
-        let mut commit = Commit::default();
+        let mut pending = Pending::default();
         let mut last = Instant::now();
-        while let Some(batch) = inlet.next() {
-            done(batch.replace.len() as u64 + batch.unchanged + batch.vanished.len() as u64);
-            inlet.clock.count(batch.chunks.len() as u64);
-            written.add(&batch);
-            commit.replace.extend(batch.replace);
-            commit.touch.extend(batch.touch);
-            commit.chunks.extend(batch.chunks);
-            let full = commit.chunks.len() >= COMMIT_CHUNKS;
-            let due = !commit.chunks.is_empty() && last.elapsed() >= COMMIT_EVERY;
-            if full || due {
-                self.lock()?.commit(std::mem::take(&mut commit), &state())?;
+        loop {
+            let next = inlet.poll();
+            let (is_idle, is_over) = (matches!(next, Next::Idle), matches!(next, Next::End));
+            if is_over && inlet.cancel.is_cancelled() {
+                return Ok(written); // what is pending is done again by the next run
+            }
+            if let Next::Item(batch) = next {
+                inlet.clock.count(batch.chunks.len() as u64, batch.bytes);
+                written.add(&batch);
+                pending.add(batch);
+            }
+            let is_due = pending.commit.chunks.len() >= COMMIT_CHUNKS
+                || (!pending.commit.chunks.is_empty() && last.elapsed() >= COMMIT_EVERY)
+                || (budget.is_short() && (is_idle || pending.bytes() >= budget.ceiling_bytes() / 4))
+                || is_over;
+            if is_due {
+                self.write(&mut pending, state)?;
+                committed(std::mem::take(&mut pending.files));
                 last = Instant::now();
             }
+            if is_over {
+                return Ok(written);
+            }
         }
+    }
+
+    /// Commits what is pending, if anything is, and lets go of its memory.
+    fn write(&mut self, pending: &mut Pending, state: &dyn Fn() -> RunState) -> Result<(), WriteError> {
+        let commit = std::mem::take(&mut pending.commit);
         if !commit.replace.is_empty() || !commit.touch.is_empty() {
             self.lock()?.commit(commit, &state())?;
         }
-        Ok(written)
+        pending.permits.clear();
+        Ok(())
+    }
+}
+
+/// What waits for the next commit.
+#[derive(Default)]
+struct Pending {
+    commit: Commit,
+    permits: Vec<Permit>,
+    /// Unchanged and vanished ones too.
+    files: u64,
+}
+
+impl Pending {
+    /// Of the memory budget.
+    fn bytes(&self) -> u64 {
+        self.permits.iter().map(Permit::bytes).sum()
+    }
+
+    fn add(&mut self, batch: EmbeddedBatch) {
+        self.files += batch.replace.len() as u64 + batch.unchanged + batch.vanished.len() as u64;
+        self.commit.replace.extend(batch.replace);
+        self.commit.touch.extend(batch.touch);
+        self.commit.chunks.extend(batch.chunks);
+        self.permits.extend(batch.permits);
     }
 }
 

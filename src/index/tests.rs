@@ -8,6 +8,7 @@ use crate::embed::Embedder;
 use crate::store::memory::MemoryStore;
 use crate::store::{ChunkStore, StoreError};
 use crate::types::Outcome;
+use crate::walk::Disk;
 
 /// Counts what it embeds; panics or cancels when told to.
 #[derive(Default)]
@@ -72,7 +73,9 @@ impl Fixture {
         request: IndexRequest,
         cancel: &CancelToken,
     ) -> Result<IndexReport, IndexError> {
-        Indexer { settings: &self.settings, store: &self.store, embedder }.run(&request, cancel, &|_| ())
+        let (settings, store, files) = (&self.settings, &self.store, &Disk);
+        let indexer = Indexer { settings, store, embedder, cache: None, files, renew_parsers: false };
+        indexer.run(&request, cancel, &|_| ())
     }
 
     fn index(&self) -> IndexReport {

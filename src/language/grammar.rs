@@ -55,6 +55,11 @@ impl Grammar {
         }
     }
 
+    /// Compiles the query once more and drops it: what a worker without a past has to do.
+    pub fn compile_anew(&self) {
+        drop(self.compile());
+    }
+
     fn compile(&self) -> Result<(Query, Vec<Capture>), String> {
         let query = Query::new(&self.language(), self.source).map_err(|error| error.to_string())?;
         let captures = query.capture_names().iter().map(|name| capture(name)).collect::<Result<_, _>>()?;

@@ -140,7 +140,7 @@ impl Runs {
                 }
             });
         };
-        let request = IndexRequest { rebuild };
+        let request = IndexRequest { rebuild, ..IndexRequest::default() };
         let result = catch_unwind(AssertUnwindSafe(|| self.engine.index(&request, cancel, &observe)));
         let outcome = match result {
             Ok(Ok(report)) => Outcome::Done(Arc::new(report)),

@@ -27,8 +27,9 @@ use definitions::Definition;
 use lines::Lines;
 use tree::SyntaxTree;
 
-/// Raised whenever the same file would give other chunks than before.
-pub const CHUNKER_VERSION: u32 = 1;
+/// Raised whenever the same file would give other chunks, or other texts to embed and to search, than
+/// before.
+pub const CHUNKER_VERSION: u32 = 2;
 
 /// A file's text and what it is.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@
 //! Must never import: the parser, the embedder, the store, `index`, `search`.
 
 mod content;
+mod disk;
 mod generated;
 mod kinds;
 mod rules;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 pub use content::inspect;
+pub use disk::{Disk, FileRead, FileSystem};
 pub use kinds::secret;
 
 use crate::types::{AbsPath, RepoPath, SkipReason};
@@ -100,6 +102,17 @@ pub fn walk(
         }
     }
     Ok(())
+}
+
+/// Visits `paths` and what is below them, or everything.
+pub fn walk_scope(
+    root: &AbsPath,
+    options: &WalkOptions,
+    paths: Option<&[RepoPath]>,
+    visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
+    _ = paths;
+    walk(root, options, visit)
 }
 
 /// Modification time, nanoseconds since 1970; 0 where the system does not tell.

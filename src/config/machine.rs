@@ -1,0 +1,26 @@
+//! What the machine has, and what this process takes of it.
+//!
+//! The only module that imports `sysinfo`. Must never import: anything of this crate.
+
+use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
+
+/// Memory of the machine or of the container, whichever is less, in bytes; `None` where it is not
+/// told.
+pub fn memory_bytes() -> Option<u64> {
+    let what = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(what);
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    Some(system.total_memory().min(limit)).filter(|total| *total > 0)
+}
+
+/// Memory of this process that is resident, in bytes; `None` where it is not told.
+pub fn resident_bytes() -> Option<u64> {
+    let this = sysinfo::get_current_pid().ok()?;
+    let mut system = System::new();
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::Some(&[this]),
+        false,
+        ProcessRefreshKind::nothing().with_memory(),
+    );
+    system.process(this).map(sysinfo::Process::memory)
+}

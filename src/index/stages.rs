@@ -1,0 +1,262 @@
+//! The stages of one attempt, wired up and run to their end.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, Scope as Threads, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+
+use super::budget::{self, MemoryBudget};
+use super::flow::{Inlet, Outlet, StageClock, edge};
+use super::plan::Plan;
+use super::run::{Failure, Indexer};
+use super::stage_embed::{EmbedStage, EmbedSummary};
+use super::stage_read::Reader;
+use super::stage_walk::WalkSummary;
+use super::stage_write::{RunWriter, Written};
+use super::{CancelToken, IndexError, Phase, Progress, Scope};
+use super::{stage_batch, stage_embed, stage_parse, stage_read, stage_walk};
+use crate::config::Pipeline;
+use crate::store::RunState;
+use crate::walk::{WalkEntry, WalkError, WalkOptions};
+
+/// How often progress is shown.
+const OBSERVE_EVERY: Duration = Duration::from_millis(100);
+
+/// A queue of windows of chunks is this much shorter than one of batches of files.
+const WINDOW_QUEUE: usize = 8;
+
+/// Index of each stage's clock.
+const WALK: usize = 0;
+const READ: usize = 1;
+const PARSE: usize = 2;
+const BATCH: usize = 3;
+const EMBED: usize = 4;
+const WRITE: usize = 5;
+
+/// One attempt, while its stages run.
+pub(super) struct Run<'e> {
+    indexer: &'e Indexer<'e>,
+    cancel: &'e CancelToken,
+    pub started: Instant,
+    pub clocks: [StageClock; 6],
+    pub budget: Arc<MemoryBudget>,
+    walk_ended: AtomicBool,
+    files_done: AtomicU64,
+}
+
+/// What the stages left behind.
+pub(super) struct Ran {
+    pub walked: WalkSummary,
+    pub written: Written,
+    pub embedded: EmbedSummary,
+}
+
+impl<'e> Run<'e> {
+    /// Nothing runs yet.
+    pub fn new(indexer: &'e Indexer<'e>, cancel: &'e CancelToken) -> Self {
+        Self {
+            indexer,
+            cancel,
+            started: Instant::now(),
+            clocks: ["walk", "read", "parse", "batch", "embed", "write"].map(StageClock::new),
+            budget: MemoryBudget::new(indexer.settings.pipeline.in_flight_bytes()),
+            walk_ended: AtomicBool::new(false),
+            files_done: AtomicU64::new(0),
+        }
+    }
+
+    fn pipeline(&self) -> &'e Pipeline {
+        &self.indexer.settings.pipeline
+    }
+
+    fn edge<T>(&self, from: usize, to: usize, capacity: usize) -> (Outlet<'_, T>, Inlet<'_, T>) {
+        edge(&self.clocks[from], &self.clocks[to], capacity, self.cancel)
+    }
+
+    /// Starts every stage but write on its threads, writes on this one, and joins them all.
+    pub fn stages(
+        &self,
+        plan: &Plan,
+        scope: &Scope,
+        writer: &mut RunWriter<'_>,
+        observe: &(dyn Fn(&Progress) + Sync),
+    ) -> Result<Ran, Failure> {
+        thread::scope(|threads| {
+            let observer = self.observer(threads, observe)?;
+            let depth = self.pipeline().queue_depth;
+            let windows = (depth / WINDOW_QUEUE).max(1);
+            let (to_read, entries) = self.edge(WALK, READ, depth);
+            let (to_parse, read) = self.edge(READ, PARSE, depth);
+            let (to_batch, parsed) = self.edge(PARSE, BATCH, depth);
+            let (to_embed, batches) = self.edge(BATCH, EMBED, windows);
+            let (to_write, embedded) = self.edge(EMBED, WRITE, windows);
+            let walk = self.spawn(threads, WALK, move || self.walk(scope, &to_read))?;
+            let mut joins = self.readers(threads, plan, entries, to_parse)?;
+            joins.extend(self.parsers(threads, read, to_batch)?);
+            let (preparse, budget) = (self.pipeline().preparse, &self.budget);
+            let batch = move || stage_batch::run(&parsed, &to_embed, preparse, budget);
+            joins.push((BATCH, self.spawn(threads, BATCH, batch)?));
+            let embed = self.spawn(threads, EMBED, move || self.embed(&batches, &to_write))?;
+
+            let written = self.clocks[WRITE]
+                .alive(|| writer.run(&embedded, &self.budget, &|| self.state(), &|files| self.done(files)));
+            drop(embedded); // a failed writer lets the stages before it end
+            let walked = self.join(WALK, walk);
+            let joined: Vec<_> = joins.into_iter().map(|(stage, thread)| self.join(stage, thread)).collect();
+            let embedded = self.join(EMBED, embed);
+            observer.end(self)?;
+            joined.into_iter().collect::<Result<Vec<()>, _>>()?;
+            let embedded = embedded?;
+            let written = written?;
+            Ok(Ran { walked: walked?.map_err(IndexError::from)?, written, embedded })
+        })
+    }
+
+    fn readers<'scope>(
+        &'scope self,
+        threads: &'scope Threads<'scope, '_>,
+        plan: &'scope Plan,
+        inlet: Inlet<'scope, Vec<WalkEntry>>,
+        outlet: Outlet<'scope, Vec<stage_read::Read>>,
+    ) -> Result<Joins<'scope>, IndexError> {
+        let largest = budget::largest_file(self.budget.ceiling_bytes());
+        let reader = Reader {
+            files: self.indexer.files,
+            known: &plan.known,
+            budget: &self.budget,
+            largest_bytes: largest.min(self.indexer.settings.max_file_bytes),
+        };
+        let spawn = |_| {
+            let (inlet, outlet) = (inlet.clone(), outlet.clone());
+            Ok((READ, self.spawn(threads, READ, move || stage_read::run(&inlet, &outlet, reader))?))
+        };
+        (0..self.pipeline().producers).map(spawn).collect()
+    }
+
+    fn parsers<'scope>(
+        &'scope self,
+        threads: &'scope Threads<'scope, '_>,
+        inlet: Inlet<'scope, Vec<stage_read::Read>>,
+        outlet: Outlet<'scope, Vec<stage_parse::Parsed>>,
+    ) -> Result<Joins<'scope>, IndexError> {
+        let (limit, renew) = (self.indexer.settings.parse_time_limit, self.indexer.renew_parsers);
+        let spawn = |_| {
+            let (inlet, outlet) = (inlet.clone(), outlet.clone());
+            Ok((PARSE, self.spawn(threads, PARSE, move || stage_parse::run(&inlet, &outlet, limit, renew))?))
+        };
+        (0..self.pipeline().parse_workers).map(spawn).collect()
+    }
+
+    fn embed(
+        &self,
+        inlet: &Inlet<'_, stage_batch::ChunkBatch>,
+        outlet: &Outlet<'_, stage_embed::EmbeddedBatch>,
+    ) -> EmbedSummary {
+        let (embedder, cache, batch) = (self.indexer.embedder, self.indexer.cache, self.pipeline().embed_batch);
+        stage_embed::run(inlet, outlet, &EmbedStage { embedder, cache, batch })
+    }
+
+    fn spawn<'scope, T: Send + 'scope>(
+        &'scope self,
+        threads: &'scope Threads<'scope, '_>,
+        stage: usize,
+        work: impl FnOnce() -> T + Send + 'scope,
+    ) -> Result<ScopedJoinHandle<'scope, T>, IndexError> {
+        let clock = &self.clocks[stage];
+        spawn(threads, clock.name(), move || clock.alive(work))
+    }
+
+    /// Waits for a thread; its panic becomes an error that names the stage.
+    fn join<T>(&self, stage: usize, thread: ScopedJoinHandle<'_, T>) -> Result<T, IndexError> {
+        let stage = self.clocks[stage].name();
+        thread.join().map_err(|panic| IndexError::Panic { stage, message: message(panic.as_ref()) })
+    }
+
+    fn walk(&self, scope: &Scope, outlet: &Outlet<'_, Vec<WalkEntry>>) -> Result<WalkSummary, WalkError> {
+        let settings = self.indexer.settings;
+        let options = WalkOptions { max_file_bytes: settings.max_file_bytes };
+        let summary = stage_walk::run(&settings.root, &options, scope, outlet, self.pipeline().file_batch);
+        self.walk_ended.store(true, Ordering::Relaxed);
+        summary
+    }
+
+    /// Shows progress until it is told to end, from a thread of its own.
+    fn observer<'scope>(
+        &'scope self,
+        threads: &'scope Threads<'scope, '_>,
+        observe: &'scope (dyn Fn(&Progress) + Sync),
+    ) -> Result<Observer<'scope>, IndexError> {
+        let (ended, wait) = bounded::<()>(1);
+        let watch = move || {
+            while matches!(wait.recv_timeout(OBSERVE_EVERY), Err(RecvTimeoutError::Timeout)) {
+                self.clocks.iter().for_each(StageClock::sample);
+                observe(&self.progress(Phase::Indexing));
+            }
+            observe(&self.progress(Phase::Indexing));
+        };
+        Ok(Observer { thread: spawn(threads, "progress", watch)?, ended })
+    }
+
+    fn done(&self, files: u64) {
+        self.files_done.fetch_add(files, Ordering::Relaxed);
+    }
+
+    /// The state stored with a commit while the run is under way.
+    fn state(&self) -> RunState {
+        let ended = self.walk_ended.load(Ordering::Relaxed);
+        let files_found = if ended { self.clocks[WALK].items() } else { 0 };
+        RunState { complete: false, files_found, skipped: BTreeMap::new() }
+    }
+
+    /// A look at the run.
+    pub fn progress(&self, phase: Phase) -> Progress {
+        Progress {
+            phase,
+            files_found: self.clocks[WALK].items(),
+            walk_ended: self.walk_ended.load(Ordering::Relaxed),
+            files_done: self.files_done.load(Ordering::Relaxed),
+            chunks: self.clocks[EMBED].items(),
+            elapsed: self.started.elapsed(),
+            stages: self.clocks.iter().map(StageClock::report).collect(),
+        }
+    }
+
+    /// Runs what follows the stages as the write stage's own work.
+    pub fn finishing<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.clocks[WRITE].alive(work)
+    }
+}
+
+/// Threads of stages that leave nothing behind.
+type Joins<'scope> = Vec<(usize, ScopedJoinHandle<'scope, ()>)>;
+
+/// The thread that shows progress.
+struct Observer<'scope> {
+    thread: ScopedJoinHandle<'scope, ()>,
+    ended: Sender<()>,
+}
+
+impl Observer<'_> {
+    fn end(self, run: &Run<'_>) -> Result<(), IndexError> {
+        drop(self.ended);
+        run.join(WRITE, self.thread)
+    }
+}
+
+fn spawn<'scope, T: Send + 'scope>(
+    threads: &'scope Threads<'scope, '_>,
+    name: &'static str,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>, IndexError> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn_scoped(threads, work);
+    spawned.map_err(|source| IndexError::Thread { stage: name, source })
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
