@@ -7,8 +7,10 @@ mod chunk;
 mod file;
 mod hash;
 mod path;
+mod project;
 
 pub use chunk::{Chunk, ChunkId, Content, Language, Span, Symbol, SymbolKind, qualified_name};
 pub use file::{FileRecord, Outcome, SkipReason};
 pub use hash::ContentHash;
 pub use path::{AbsPath, RepoPath};
+pub use project::{Project, is_below};

@@ -1,9 +1,9 @@
-//! Which files are in, which are out, and the rule that said so.
+//! Which files are in, which are out, and the rule that said so; and the projects they belong to.
 //!
-//! Owns ignore rules (matched by the crate `ignore`), the list of secrets and the kinds of files
-//! that are never worth indexing. The crate's own walker does not tell what it left out, so the
-//! folders are walked here and only its matchers are used. Invariants: the order is by name, and
-//! so the same every time; links are not followed and other file systems not entered; a secret is
+//! Owns ignore rules (matched by the crate `ignore`), the list of secrets, the kinds of files that
+//! are never worth indexing, and the manifests that make a folder a project. The crate's own walker
+//! does not tell what it left out, so the folders are walked here and only its matchers are used.
+//! Invariants: the order is by name, and so the same every time; links are not followed and other file systems not entered; a secret is
 //! out whatever any rule says; what cannot be read is a reason, never an error. A file is tested for
 //! secret, hidden, ignore rules, links and the like, lock file, data, binary, minified name, size.
 //! Must never import: the parser, the embedder, the store, `index`, `search`.
@@ -12,6 +12,8 @@ mod content;
 mod disk;
 mod generated;
 mod kinds;
+mod manifests;
+mod projects;
 mod rules;
 
 #[cfg(test)]
@@ -27,6 +29,7 @@ use std::time::UNIX_EPOCH;
 pub use content::inspect;
 pub use disk::{Disk, FileRead, FileSystem};
 pub use kinds::secret;
+pub use projects::projects;
 
 use crate::types::{AbsPath, RepoPath, SkipReason};
 use rules::{Rules, Verdict};
