@@ -9,7 +9,9 @@ pub use crate::index::{
     bottleneck,
 };
 pub use crate::search::{ContentFilter, Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term, Weights};
-pub use crate::types::{Language, RepoPath, SkipReason, Span, Symbol, SymbolKind};
+pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
+
+mod projects;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,6 +38,8 @@ pub struct Engine {
     embedder: Arc<dyn Embedder>,
     /// The generation last searched; replaced when the store has moved on.
     snapshot: Mutex<Option<Arc<Snapshot>>>,
+    /// Of the generation last asked about.
+    projects: Mutex<Option<projects::Found>>,
 }
 
 /// How much of the folder an answer is drawn from.
@@ -95,6 +99,8 @@ pub struct Status {
     pub committed_at_ms: u64,
     /// Indexed files by language.
     pub languages: BTreeMap<String, u64>,
+    /// The projects in the folder, see [`Engine::projects`].
+    pub projects: Vec<Project>,
     /// Left out, by reason.
     pub skipped: BTreeMap<String, u64>,
     /// Files indexed with a problem, and what it was.
@@ -150,7 +156,7 @@ impl Engine {
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
         let store = open_store(&settings)?;
         let embedder = open_embedder(&settings);
-        Ok(Self { settings, store, embedder, snapshot: Mutex::new(None) })
+        Ok(Self { settings, store, embedder, snapshot: Mutex::new(None), projects: Mutex::new(None) })
     }
 
     /// The folder this engine answers for.
@@ -234,7 +240,7 @@ impl Engine {
     /// [`EngineError::NotIndexed`], [`EngineError::BadQuery`], or a failing store.
     pub fn search(&self, query: &SearchQuery) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
-        let hits = self.searcher(&snapshot).search(query)?;
+        let hits = self.searcher(&snapshot, &query.filter)?.search(query)?;
         Ok(self.answer(&snapshot, hits))
     }
 
@@ -244,7 +250,7 @@ impl Engine {
     /// As [`Engine::search`].
     pub fn search_weighted(&self, query: &SearchQuery, weights: Weights) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
-        let searcher = Searcher { weights, ..self.searcher(&snapshot) };
+        let searcher = Searcher { weights, ..self.searcher(&snapshot, &query.filter)? };
         let hits = searcher.search(query)?;
         Ok(self.answer(&snapshot, hits))
     }
@@ -255,7 +261,7 @@ impl Engine {
     /// As [`Engine::search`]; [`EngineError::BadPath`] for a place that is not indexed.
     pub fn find_similar(&self, similar: &Similar, limit: usize, filter: &Filter) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
-        let searcher = self.searcher(&snapshot);
+        let searcher = self.searcher(&snapshot, filter)?;
         let (vector, except) = match similar {
             Similar::Snippet(text) if text.trim().is_empty() => return Err(QueryError::Empty.into()),
             Similar::Snippet(text) => (self.embedder.embed_query(text), None),
@@ -305,7 +311,9 @@ impl Engine {
         status.skipped.clone_from(&manifest.skipped);
         status.coverage =
             Coverage { files_found: manifest.files_found, complete: manifest.complete, ..Coverage::default() };
-        for record in view.files()? {
+        let records = view.files()?;
+        status.projects = self.projects_of(manifest.generation, records.iter()).to_vec();
+        for record in records {
             if let Outcome::Indexed { chunks, problem } = record.outcome {
                 status.coverage.files_indexed += 1;
                 status.coverage.chunks += u64::from(chunks);
@@ -340,8 +348,9 @@ impl Engine {
         }
     }
 
-    fn searcher<'s>(&'s self, snapshot: &'s Arc<Snapshot>) -> Searcher<'s> {
-        Searcher { snapshot, embedder: self.embedder.as_ref(), weights: Weights::default() }
+    fn searcher<'s>(&'s self, snapshot: &'s Arc<Snapshot>, filter: &Filter) -> Result<Searcher<'s>, EngineError> {
+        let folders = self.folders(snapshot, filter)?;
+        Ok(Searcher { snapshot, embedder: self.embedder.as_ref(), weights: Weights::default(), folders })
     }
 
     /// The last commit's snapshot, read anew when any process has committed since.
@@ -368,6 +377,7 @@ impl Engine {
             let known = stale.entry(hit.path.clone()).or_insert_with(|| self.is_stale(snapshot.records.get(&hit.path)));
             hit.stale = *known;
         }
+        self.name_projects(&mut hits);
         SearchAnswer { hits, coverage: coverage(snapshot) }
     }
 

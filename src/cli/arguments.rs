@@ -75,6 +75,9 @@ pub struct SearchArguments {
     /// Only files whose path inside the folder matches, such as `src/**/*.rs`, a folder or a file name
     #[arg(long = "path", value_name = "GLOB")]
     pub glob: Option<String>,
+    /// Only this project: the name in its manifest, or its folder; `codescry status` lists them
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
     /// Only this sort of file [default: code and docs]
     #[arg(long, value_enum)]
     pub content: Option<ContentName>,

@@ -128,6 +128,7 @@ mod tests {
             text,
             score: 1.5,
             also: Vec::new(),
+            project: None,
             stale: true,
             explanation: None,
         }

@@ -49,7 +49,12 @@ fn query_of(given: &SearchArguments, text: &OsStr) -> anyhow::Result<SearchQuery
     let text = text.to_str().context("the query is not UTF-8; write it in UTF-8")?.to_owned();
     anyhow::ensure!(given.batch || !text.trim().is_empty(), "the query is empty; give words, a name or a question");
     let content = given.content.map_or(ContentFilter::default(), ContentFilter::from);
-    let filter = Filter { languages: given.languages.clone(), path: given.glob.clone(), content };
+    let filter = Filter {
+        languages: given.languages.clone(),
+        path: given.glob.clone(),
+        project: given.project.clone(),
+        content,
+    };
     Ok(SearchQuery { text, limit: given.limit, mode: given.mode.into(), filter, explain: given.explain })
 }
 
@@ -72,7 +77,7 @@ fn notes(query: &SearchQuery, answer: &SearchAnswer) {
         let hint = if query.filter == Filter::default() {
             "see what is indexed with `codescry status`, and what is left out with `codescry index --dry-run`"
         } else {
-            "drop a filter (--lang, --path, --content), or see what is indexed with `codescry status`"
+            "drop a filter (--lang, --path, --project, --content), or see what is indexed with `codescry status`"
         };
         printer::note(hint);
     }

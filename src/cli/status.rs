@@ -8,7 +8,10 @@ use super::arguments::{Shared, StatusArguments};
 use super::palette::{Palette, Role};
 use super::printer::Printer;
 use super::{Exit, report, text, wire};
-use crate::engine::{Engine, Status};
+use crate::engine::{Engine, Project, Status};
+
+/// Most projects listed.
+const PROJECTS: usize = 10;
 
 /// Runs the command.
 ///
@@ -51,6 +54,7 @@ fn lines(status: &Status, now: Duration, palette: Palette) -> Vec<String> {
     if !languages.is_empty() {
         lines.push(row("languages", &languages.join(", ")));
     }
+    lines.extend(projects(&status.projects).map(|projects| row("projects", &projects)));
     lines.extend(report::left_out(&status.skipped));
     lines.extend(report::problems(&status.problems, palette));
     if let Some(reason) = &status.redo_because {
@@ -58,6 +62,20 @@ fn lines(status: &Status, now: Duration, palette: Palette) -> Vec<String> {
         lines.push(palette.paint(Role::Warning, &reason));
     }
     lines
+}
+
+/// `12: app (npm, packages/app, 340 files), … and 2 more`
+fn projects(projects: &[Project]) -> Option<String> {
+    let project = |project: &Project| {
+        let files = text::plural(project.files, "file");
+        format!("{} ({}, {}, {files})", project.name, project.kind, project.place())
+    };
+    let listed: Vec<String> = projects.iter().take(PROJECTS).map(project).collect();
+    let more = match projects.len() - listed.len() {
+        0 => String::new(),
+        more => format!(", and {more} more; --json lists all"),
+    };
+    (!listed.is_empty()).then(|| format!("{}: {}{more}", projects.len(), listed.join(", ")))
 }
 
 fn state(status: &Status) -> String {
@@ -96,5 +114,16 @@ mod tests {
         for part in ["not complete: 6 of 9 files", "6 files, 7 chunks", "2 minutes ago", "go 3, zig 2, c 1"] {
             assert!(lines.contains(part), "{part} is not in\n{lines}");
         }
+    }
+
+    #[test]
+    fn ten_projects_are_listed_and_the_rest_counted() {
+        let project = |at: u64| Project { name: format!("app{at}"), kind: "npm", folder: format!("p/{at}"), files: at };
+        assert_eq!(projects(&[]), None);
+        let root = Project { folder: String::new(), ..project(1) };
+        assert_eq!(projects(&[root]).as_deref(), Some("1: app1 (npm, ., 1 file)"));
+        let line = projects(&(0..12).map(project).collect::<Vec<_>>()).expect("a line");
+        assert!(line.starts_with("12: app0 (npm, p/0, 0 files), app1 (npm, p/1, 1 file), "), "{line}");
+        assert!(line.ends_with("app9 (npm, p/9, 9 files), and 2 more; --json lists all"), "{line}");
     }
 }

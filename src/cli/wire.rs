@@ -31,6 +31,8 @@ struct Found<'a> {
     path: &'a str,
     start_line: u32,
     end_line: u32,
+    /// `null` for a file that is in none.
+    project: Option<&'a str>,
     language: &'a str,
     kind: &'a str,
     symbol: &'a str,
@@ -72,6 +74,7 @@ impl<'a> Found<'a> {
             path: hit.path.as_str(),
             start_line: hit.span.start_line,
             end_line: hit.span.end_line,
+            project: hit.project.as_deref(),
             language: hit.language.0,
             kind: hit.kind.as_str(),
             symbol: &hit.symbol,
@@ -216,9 +219,27 @@ pub struct Status<'a> {
     dimensions: u32,
     committed_at_ms: u64,
     languages: &'a BTreeMap<String, u64>,
+    /// The one with the most files first.
+    projects: Vec<Project<'a>>,
     skipped: &'a BTreeMap<String, u64>,
     problems: Vec<Problem<'a>>,
     redo_because: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Project<'a> {
+    name: &'a str,
+    kind: &'a str,
+    /// `.` for the root.
+    folder: &'a str,
+    /// Those of projects inside of it are not counted.
+    files: u64,
+}
+
+impl<'a> Project<'a> {
+    fn new(project: &'a engine::Project) -> Self {
+        Self { name: &project.name, kind: project.kind, folder: project.place(), files: project.files }
+    }
 }
 
 impl<'a> Status<'a> {
@@ -234,6 +255,7 @@ impl<'a> Status<'a> {
             dimensions: status.dimensions,
             committed_at_ms: status.committed_at_ms,
             languages: &status.languages,
+            projects: status.projects.iter().map(Project::new).collect(),
             skipped: &status.skipped,
             problems: problems(&status.problems),
             redo_because: status.redo_because.as_deref(),

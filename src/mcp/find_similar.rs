@@ -9,7 +9,7 @@ use rmcp::model::{CallToolResult, JsonObject};
 use super::answer::{Refusal, arguments, within};
 use super::roots::Roots;
 use super::schema;
-use super::search_code::{DEFAULT_LIMIT, DEFAULT_MAX_TOKENS, LIMITS, MAX_TOKENS, search};
+use super::search_code::{DEFAULT_LIMIT, DEFAULT_MAX_TOKENS, LIMITS, MAX_TOKENS, project, search};
 use super::wire::{SearchOutput, SimilarArguments};
 use crate::engine::{Filter, Similar};
 
@@ -32,6 +32,7 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
     let root = roots.pick(given.root.as_deref(), given.path.as_deref())?;
     let limit = within("limit", given.limit, DEFAULT_LIMIT, LIMITS)?;
     let max_tokens = within("max_tokens", given.max_tokens, DEFAULT_MAX_TOKENS, MAX_TOKENS)?;
+    let filter = Filter { project: project(given.project), ..Filter::default() };
     let similar = match (given.path, given.line, given.snippet) {
         (Some(path), Some(line), None) if line > 0 => {
             let inside = roots.relative(root, path.trim())?;
@@ -49,6 +50,6 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
             return Err(Refusal(usage.to_owned()));
         }
     };
-    let found = search(root, move |engine| engine.find_similar(&similar, limit, &Filter::default()));
+    let found = search(root, move |engine| engine.find_similar(&similar, limit, &filter));
     found.await?.into_result("similar places", max_tokens).await
 }

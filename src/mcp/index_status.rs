@@ -10,22 +10,25 @@ use rmcp::model::{CallToolResult, JsonObject};
 use super::answer::{Answer, Refusal, arguments, aside, clean, clip};
 use super::roots::{Root, Roots};
 use super::runs::{Outcome, State};
-use super::wire::{ProblemOutput, RootOutput, StatusArguments, StatusOutput};
+use super::wire::{ProblemOutput, ProjectOutput, ProjectsOutput, RootOutput, StatusArguments, StatusOutput};
 use super::{index_project, render, schema, search_code};
-use crate::engine::{Engine, Status};
+use crate::engine::{Engine, Project, Status};
 
 /// For the list of tools.
 pub const NAME: &str = "index_status";
 pub const TITLE: &str = "State of the index";
 pub const DESCRIPTION: &str = "Tell how much of the project is indexed, whether an index run is under way and how far it \
-is, what was left out and why, problems, model and size. Ask it when search_code finds nothing where there should be \
-something, or says that the index is incomplete.";
+is, the projects of a monorepo, what was left out and why, problems, model and size. Ask it when search_code finds \
+nothing where there should be something, or says that the index is incomplete.";
 
 pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<StatusArguments>()));
 pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<StatusOutput>()));
 
 /// Most problems listed; the others are counted.
 const MAX_PROBLEMS: usize = 10;
+
+/// Most projects listed; the others are counted.
+const MAX_PROJECTS: usize = 20;
 
 /// Longest path or message of a problem, in characters.
 const MAX_TEXT_CHARS: usize = 160;
@@ -77,12 +80,37 @@ fn output(root: &Root, status: Status, state: &State) -> RootOutput {
         dimensions: status.dimensions,
         committed_at_ms: status.committed_at_ms,
         languages: status.languages,
+        projects: projects(&status.projects),
         skipped: status.skipped,
         redo_because: status.redo_because.as_deref().map(clean),
         running: index_project::running(state),
         last_run,
         last_failure,
     }
+}
+
+fn projects(projects: &[Project]) -> ProjectsOutput {
+    let project = |project: &Project| ProjectOutput {
+        name: clip(&clean(&project.name), MAX_TEXT_CHARS),
+        kind: project.kind.to_owned(),
+        folder: clip(&clean(project.place()), MAX_TEXT_CHARS),
+        files: project.files,
+    };
+    ProjectsOutput { total: projects.len(), first: projects.iter().take(MAX_PROJECTS).map(project).collect() }
+}
+
+/// `12: app (npm, packages/app, 340 files), … and 2 more`
+fn in_a_line(projects: &ProjectsOutput) -> Option<String> {
+    let project = |project: &ProjectOutput| {
+        let ProjectOutput { name, kind, folder, files } = project;
+        format!("{name} ({kind}, {folder}, {files} files)")
+    };
+    let first: Vec<_> = projects.first.iter().map(project).collect();
+    let more = match projects.total - first.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (projects.total > 0).then(|| format!("{}: {}{more}", projects.total, first.join(", ")))
 }
 
 fn in_words(output: &RootOutput, state: &State) -> String {
@@ -103,6 +131,7 @@ fn in_words(output: &RootOutput, state: &State) -> String {
         ("running", running),
         ("last run", state.last.as_ref().map(ended)),
         ("languages", Some(counts(&output.languages))),
+        ("projects", in_a_line(&output.projects)),
         ("left out", Some(counts(&output.skipped))),
         ("files with problems", Some(output.problem_files.to_string()).filter(|_| !problems.is_empty())),
         ("first of them", Some(problems.join("; "))),

@@ -23,7 +23,7 @@ pub const TITLE: &str = "Search code by meaning";
 pub const DESCRIPTION: &str = "Find code by meaning. Ask in words (\"where are failed uploads retried\", \"parse the \
 config file\") or name an identifier (\"parseConfig\"). Prefer it over grep when you do not know the exact words, want \
 the definition rather than every mention, or are new to the code; use grep for exact strings and to list every use of \
-a name. Answers with path, lines, symbol and code, best first. Narrow it with path, language or content.";
+a name. Answers with path, lines, symbol and code, best first. Narrow it with path, project, language or content.";
 
 pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<SearchArguments>()));
 pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<SearchOutput>()));
@@ -85,9 +85,14 @@ fn query(roots: &Roots, root: &Root, given: SearchArguments) -> Result<SearchQue
         text: given.query,
         limit: within("limit", given.limit, DEFAULT_LIMIT, LIMITS)?,
         mode,
-        filter: Filter { languages, path, content },
+        filter: Filter { languages, path, project: project(given.project), content },
         explain: false,
     })
+}
+
+/// What a call names as its project; blank is absence.
+pub fn project(given: Option<String>) -> Option<String> {
+    given.filter(|name| !name.trim().is_empty())
 }
 
 /// What a search came to.

@@ -25,6 +25,10 @@ pub struct SearchArguments {
     #[serde(default)]
     #[schemars(with = "String")]
     pub path: Option<String>,
+    /// Only this project of the root: its name or its folder, as `index_status` lists them.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub project: Option<String>,
     /// Only these languages, like `rust` or `["typescript", "tsx"]`.
     #[serde(default)]
     #[schemars(with = "Names")]
@@ -63,6 +67,10 @@ pub struct SimilarArguments {
     #[serde(default)]
     #[schemars(with = "String")]
     pub snippet: Option<String>,
+    /// Only in this project of the root: its name or its folder, as `index_status` lists them.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub project: Option<String>,
     /// Most hits to return; 10 if not given.
     #[serde(default, deserialize_with = "number")]
     #[schemars(with = "u32", range(min = 1, max = 50))]
@@ -306,6 +314,8 @@ pub struct RootOutput {
     pub committed_at_ms: u64,
     /// Indexed files by language.
     pub languages: BTreeMap<String, u64>,
+    /// Parts of the root with a manifest of their own: packages, modules, nested repositories.
+    pub projects: ProjectsOutput,
     /// Files and folders left out, by reason.
     pub skipped: BTreeMap<String, u64>,
     /// The first files that were indexed with a problem.
@@ -324,6 +334,27 @@ pub struct RootOutput {
     /// Why the last run of this server failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<String>,
+}
+
+/// The projects of a root.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct ProjectsOutput {
+    /// Number of projects.
+    pub total: usize,
+    /// The first 20, the one with the most files first.
+    pub first: Vec<ProjectOutput>,
+}
+
+/// A project; its name or its folder can be given as `project` of a search.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProjectOutput {
+    pub name: String,
+    /// What builds it, like `cargo` or `npm`.
+    pub kind: String,
+    /// Relative to the root, `.` for the root itself.
+    pub folder: String,
+    /// Indexed files, without those of projects inside of it.
+    pub files: u64,
 }
 
 /// A file that was indexed with a problem.

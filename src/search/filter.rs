@@ -5,12 +5,14 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use super::snapshot::{FileMeta, Snapshot};
 use super::{ContentFilter, Filter, QueryError};
 use crate::language;
-use crate::types::{Content, Language};
+use crate::types::{Content, Language, is_below};
 
 /// A [`Filter`] made ready to test files.
 pub(super) struct FileFilter {
     languages: Vec<Language>,
     path: Option<GlobSet>,
+    /// Empty for all.
+    folders: Vec<String>,
     content: ContentFilter,
 }
 
@@ -19,7 +21,13 @@ impl FileFilter {
     pub fn new(filter: &Filter) -> Result<Self, QueryError> {
         let languages = filter.languages.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
         let path = filter.path.as_deref().map(glob).transpose()?;
-        Ok(Self { languages, path, content: filter.content })
+        Ok(Self { languages, path, folders: Vec::new(), content: filter.content })
+    }
+
+    /// The same for what lies below one of these folders; for all of it when there are none.
+    pub fn below(mut self, folders: &[String]) -> Self {
+        self.folders = folders.to_vec();
+        self
     }
 
     /// For each file of the snapshot, whether it may be in the answer. A filter on languages or an
@@ -34,7 +42,9 @@ impl FileFilter {
         } else {
             self.languages.contains(&file.language)
         };
-        language && self.path.as_ref().is_none_or(|globs| globs.is_match(file.path.as_str()))
+        let folder = file.path.folder();
+        let inside = self.folders.is_empty() || self.folders.iter().any(|above| is_below(folder, above));
+        language && inside && self.path.as_ref().is_none_or(|globs| globs.is_match(file.path.as_str()))
     }
 
     fn has_content(&self, language: Language) -> bool {

@@ -7,6 +7,7 @@
 mod candidates;
 mod features;
 mod filter;
+mod projects;
 mod query;
 mod ranking;
 mod searcher;
@@ -16,6 +17,7 @@ mod vectors;
 #[cfg(test)]
 mod tests;
 
+pub use projects::project_folders;
 pub use ranking::Weights;
 pub use searcher::{QueryError, Searcher, check_query};
 pub use snapshot::Snapshot;
@@ -53,6 +55,9 @@ pub struct Filter {
     pub languages: Vec<String>,
     /// A glob over the path inside the root (`src/**/*.rs`); a folder or a file name does as well.
     pub path: Option<String>,
+    /// A project's name or folder, whatever its case; what lies below it is searched, nested projects too.
+    /// See [`project_folders`] for what it stands for.
+    pub project: Option<String>,
     pub content: ContentFilter,
 }
 
@@ -115,6 +120,8 @@ pub struct Hit {
     pub score: f32,
     /// Other good places in the same file, best first.
     pub also: Vec<Place>,
+    /// Name of the deepest project that holds the file, if one does; left to the engine.
+    pub project: Option<String>,
     /// Whether the file on disk is no longer the one that was indexed (or is gone).
     pub stale: bool,
     pub explanation: Option<Explanation>,

@@ -26,6 +26,8 @@ pub enum QueryError {
     Language { name: String, known: String },
     #[error("cannot read the glob {pattern}: {message}; write it like `src/**/*.rs`")]
     Glob { pattern: String, message: String },
+    #[error("unknown project {name}; known: {known}")]
+    Project { name: String, known: String },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -35,18 +37,21 @@ pub struct Searcher<'s> {
     pub snapshot: &'s Arc<Snapshot>,
     pub embedder: &'s dyn Embedder,
     pub weights: Weights,
+    /// Only files below one of these are in the answer; empty for all. What the filter's project
+    /// stands for, which is known above.
+    pub folders: Vec<String>,
 }
 
 impl Searcher<'_> {
     /// The best hits: files in order, each with its best chunk; further chunks of the same files
-    /// only where there are fewer files than hits asked for. `stale` is left false.
+    /// only where there are fewer files than hits asked for. `stale` and `project` are left open.
     ///
     /// # Errors
     /// When the question cannot be answered as it stands.
     pub fn search(&self, query: &SearchQuery) -> Result<Vec<Hit>, QueryError> {
         check_query(query)?;
         let terms = QueryTerms::new(&query.text);
-        let allowed = FileFilter::new(&query.filter)?.allowed(self.snapshot);
+        let allowed = FileFilter::new(&query.filter)?.below(&self.folders).allowed(self.snapshot);
         let vector = self.embedder.embed_query(&terms.dense);
         let found = candidates::retrieve(self.snapshot, &terms, &vector, query.mode, &allowed)?;
         let ranked = ranking::rank(self.snapshot, &terms, query.mode, &self.weights, found);
@@ -65,7 +70,7 @@ impl Searcher<'_> {
         except: Option<u32>,
     ) -> Result<Vec<Hit>, QueryError> {
         check("a vector", limit)?;
-        let allowed = FileFilter::new(filter)?.allowed(self.snapshot);
+        let allowed = FileFilter::new(filter)?.below(&self.folders).allowed(self.snapshot);
         let mut found = candidates::retrieve(self.snapshot, &QueryTerms::default(), vector, Mode::Dense, &allowed)?;
         for file in &mut found {
             file.chunks.retain(|chunk| Some(chunk.chunk) != except);
@@ -116,6 +121,7 @@ impl Searcher<'_> {
                 text: text.text,
                 score: *score,
                 also: if *score == 0.0 { Vec::new() } else { self.also(file, &shown) },
+                project: None,
                 stale: false,
                 explanation: explain.then(|| explanation(file, *score)),
             }

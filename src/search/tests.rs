@@ -62,7 +62,12 @@ fn snapshot() -> Arc<Snapshot> {
 
 fn ask(query: SearchQuery) -> Result<Vec<Hit>, QueryError> {
     let model = StaticModel::builtin();
-    Searcher { snapshot: &snapshot(), embedder: model.as_ref(), weights: Weights::default() }.search(&query)
+    searcher(&snapshot(), model.as_ref(), &[]).search(&query)
+}
+
+fn searcher<'s>(snapshot: &'s Arc<Snapshot>, embedder: &'s dyn Embedder, folders: &[&str]) -> Searcher<'s> {
+    let folders = folders.iter().map(|folder| (*folder).to_owned()).collect();
+    Searcher { snapshot, embedder, weights: Weights::default(), folders }
 }
 
 fn query(text: &str) -> SearchQuery {
@@ -104,6 +109,26 @@ fn filters_narrow_down() {
     assert_eq!(content(ContentFilter::Docs), ["docs/pool.md"]);
     assert!(!content(ContentFilter::Code).contains(&"docs/pool.md".to_owned()));
     assert!(content(ContentFilter::All).contains(&"config/pool.toml".to_owned()));
+}
+
+#[test]
+fn folders_narrow_down_questions_and_likenesses() {
+    let (snapshot, model) = (snapshot(), StaticModel::builtin());
+    let asked = SearchQuery { limit: 50, ..query("retry, parse a header, connection pool") };
+    let found = |folders: &[&str]| {
+        let searcher = searcher(&snapshot, model.as_ref(), folders);
+        let vector = model.embed_query("connection pool");
+        let near = searcher.nearest(&vector, 50, &Filter::default(), None).expect("an answer");
+        let paths =
+            |hits: Vec<Hit>| hits.iter().map(|hit| hit.path.to_string()).collect::<std::collections::BTreeSet<_>>();
+        let all = paths(searcher.search(&asked).expect("an answer"));
+        assert!(paths(near).is_subset(&all));
+        Vec::from_iter(all)
+    };
+    assert_eq!(found(&["app"]), ["app/retry.py"]);
+    assert_eq!(found(&["src/http", "app"]), ["app/retry.py", "src/http/header.rs"]);
+    assert!(found(&["sr"]).is_empty(), "by components");
+    assert_eq!(found(&[""]), found(&[]));
 }
 
 #[test]

@@ -141,13 +141,14 @@ fn json_has_every_field() {
     assert_eq!(answer["coverage"]["complete"], true);
     let best = results(&answer)[0].as_object().expect("an object");
     let fields: Vec<&str> = best.keys().map(String::as_str).collect();
-    let mut wanted = "path start_line end_line language kind symbol container signature score stale text"
+    let mut wanted = "path start_line end_line project language kind symbol container signature score stale text"
         .split(' ')
         .collect::<Vec<_>>();
     wanted.sort_unstable();
     let mut sorted = fields.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, wanted);
+    assert_eq!(best["project"], Value::Null);
     assert_eq!((&best["path"], &best["language"]), (&json!("src/net/retry.rs"), &json!("rust")));
     assert_eq!((&best["symbol"], &best["stale"]), (&json!("retry_with_backoff"), &json!(false)));
     assert!(best["text"].as_str().is_some_and(|text| text.contains("delay_ms *= 2;")));

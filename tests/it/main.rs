@@ -3,5 +3,6 @@
 mod cli;
 mod crash;
 mod mcp_stdio;
+mod projects;
 mod support;
 mod tidy;

@@ -18,6 +18,7 @@ fn hit(path: &str, text: String) -> Hit {
         text,
         score: 0.5,
         also: Vec::new(),
+        project: None,
         stale: false,
         explanation: None,
     }
