@@ -31,10 +31,10 @@ pub(super) struct Manifest {
 /// The mark of a repository: a folder, or a file that points to one.
 pub(super) const GIT: &str = ".git";
 
-/// Of several in one folder the first that has a name counts.
+/// Of several in one folder the first that has a name counts: a `package.json` is often only there
+/// for the tools of a project in another language.
 pub(super) const ALL: &[Manifest] = &[
     read("Cargo.toml", "cargo", |text| named(in_section(text, &["package"]))),
-    read("package.json", "npm", npm),
     read("go.mod", "go", |text| named(go_module(text))),
     read("pyproject.toml", "python", |text| named(in_section(text, &["project", "tool.poetry"]))),
     read("setup.py", "python", |text| named(assigned(text, "name", "="))),
@@ -44,14 +44,15 @@ pub(super) const ALL: &[Manifest] = &[
     read("settings.gradle", "gradle", |text| named(assigned(text, "rootProject.name", "="))),
     unread("build.gradle.kts", "gradle"),
     unread("build.gradle", "gradle"),
+    read("mix.exs", "mix", |text| named(word_after(text, "app: :"))),
+    read("pubspec.yaml", "pub", |text| named(field(text))),
+    read("*.gemspec", "gem", |text| named(assigned(text, ".name", "="))),
+    read("build.sbt", "sbt", |text| named(sbt(text))),
+    read("package.json", "npm", npm),
     read("composer.json", "composer", |text| named(name_of(&json(text)))),
     unread("*.csproj", "dotnet"),
     unread("*.fsproj", "dotnet"),
-    read("mix.exs", "mix", |text| named(word_after(text, "app: :"))),
-    read("pubspec.yaml", "pub", |text| named(field(text))),
     read("Package.swift", "swift", |text| named(assigned(text, "name", ":"))),
-    read("*.gemspec", "gem", |text| named(assigned(text, ".name", "="))),
-    read("build.sbt", "sbt", |text| named(assigned(text, "name", ":="))),
     read("CMakeLists.txt", "cmake", cmake),
     read("build.zig.zon", "zig", |text| named(assigned(text, ".name", "=").or_else(|| word_after(text, ".name = .")))),
     unread("build.zig", "zig"),
@@ -153,6 +154,14 @@ fn assigned(text: &str, key: &str, by: &str) -> Option<String> {
         })
     };
     lines(text).find_map(in_line)
+}
+
+/// Further in, `name :=` names a part of the build.
+fn sbt(text: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let rest = line.strip_prefix("ThisBuild / ").unwrap_or(line).strip_prefix("name")?;
+        quoted(rest.trim_start().strip_prefix(":=")?.trim_start())
+    })
 }
 
 /// `name: x` at the start of a line: YAML, Cabal.

@@ -172,7 +172,11 @@ mod tests {
             ("swift/Package.swift", "let package = Package(\n    name: \"Kit\",\n", "Kit swift"),
             ("gem/a.gemspec", "Gem::Specification.new do |s|\n  s.name = %q{x}\n  s.version = '1'\nend\n", "a gem"),
             ("rb/b.gemspec", "Gem::Specification.new do |spec|\n  spec.name        = \"ruby-b\"\n", "ruby-b gem"),
-            ("scala/build.sbt", "lazy val root = x\n  .settings(\n    name := \"scaled\",\n", "scaled sbt"),
+            (
+                "scala/build.sbt",
+                "lazy val docs = x.settings(\n    name := \"no\",\n)\nname := \"scaled\"\n",
+                "scaled sbt",
+            ),
             ("cpp/CMakeLists.txt", "# project(no)\nPROJECT ( engine LANGUAGES CXX)\n", "engine cmake"),
             ("zig/build.zig.zon", ".{\n    .name = .zap,\n}\n", "zap zig"),
             ("ziggy/build.zig", "const std = 1;\n", "ziggy zig"),
@@ -244,11 +248,14 @@ mod tests {
             ("e/x.rs", ""),
             ("f/CMakeLists.txt", "project(${NAME})\n"),
             ("f/x.rs", ""),
+            ("g/package.json", "{\"name\": \"assets\"}"),
+            ("g/mix.exs", "[app: :server]\n"),
+            ("g/x.rs", ""),
             ("Cargo.toml", "[workspace]\n"),
             ("x.rs", ""),
         ];
         let wanted = ["mono cargo . 1", "named-here python a 1", "b npm b 1", "c npm c 1", "[31mred npm d 1"];
-        assert_eq!(found(&files), [&wanted[..], &["e npm e 1", "f cmake f 1"]].concat());
+        assert_eq!(found(&files), [&wanted[..], &["e npm e 1", "f cmake f 1", "server mix g 1"]].concat());
     }
 
     #[test]
