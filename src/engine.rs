@@ -5,8 +5,8 @@
 
 pub use crate::config::{Options, Settings};
 pub use crate::index::{
-    Bottleneck, CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, Scope, StageReport,
-    bottleneck,
+    BenchKind, Bottleneck, CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, Scope,
+    StageReport, bottleneck,
 };
 pub use crate::search::{ContentFilter, Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term, Weights};
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
@@ -178,15 +178,26 @@ impl Engine {
         if !request.rebuild {
             self.view()?; // refuses the index of another folder
         }
-        let indexer = Indexer {
+        Ok(self.indexer().run(request, cancel, observe)?)
+    }
+
+    /// Indexes everything anew in one of the ways that benchmarks compare.
+    ///
+    /// # Errors
+    /// As [`Engine::index`].
+    pub fn bench(&self, kind: BenchKind, cancel: &CancelToken) -> Result<IndexReport, EngineError> {
+        Ok(self.indexer().bench(kind, cancel, &|_| ())?)
+    }
+
+    fn indexer(&self) -> Indexer<'_> {
+        Indexer {
             settings: &self.settings,
             store: self.store.as_ref(),
             embedder: self.embedder.as_ref(),
             cache: None,
             files: &Disk,
             renew_parsers: false,
-        };
-        Ok(indexer.run(request, cancel, observe)?)
+        }
     }
 
     /// What an index run would take and leave, and why. Reads the files, writes nothing.

@@ -9,6 +9,7 @@
 
 mod arguments;
 mod batch;
+mod bench;
 mod dry_run;
 mod highlight;
 mod index;
@@ -74,6 +75,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Index(given)) => index::run(shared, given),
         Some(Command::Status(given)) => status::run(shared, given),
         Some(Command::Serve(given)) => serve::run(shared, &given.paths),
+        Some(Command::Bench(given)) => bench::run(shared, &given.what),
         None => serve::run(shared, &arguments.paths),
     }
 }

@@ -110,6 +110,7 @@ mod tests {
             vectors_reused: 10,
             embed_batch: 64,
             in_flight_peak_bytes: 4096,
+            peak_memory_bytes: 8192,
         }
     }
 

@@ -110,6 +110,14 @@ pub struct Report<'a> {
     skipped: &'a BTreeMap<String, u64>,
     problems: Vec<Problem<'a>>,
     redone_because: Option<&'a str>,
+    vectors_computed: u64,
+    vectors_reused: u64,
+    /// Chunks in a call of the embedder.
+    embed_batch: usize,
+    in_flight_peak_bytes: u64,
+    peak_memory_bytes: u64,
+    /// In one sentence; null after a run too short to tell.
+    bottleneck: Option<String>,
     stages: Vec<Stage>,
 }
 
@@ -128,19 +136,32 @@ struct Stage {
     waiting_for_input_seconds: f64,
     waiting_for_output_seconds: f64,
     items: u64,
+    bytes: u64,
+    queue_depth: usize,
+    queue_capacity: usize,
+    queue_mean: f64,
 }
 
-impl<'a> Report<'a> {
-    /// What a run over `root` did.
-    pub fn new(root: &std::path::Path, report: &'a IndexReport) -> Self {
-        let stages = report.stages.iter().map(|stage| Stage {
+impl Stage {
+    fn new(stage: &engine::StageReport) -> Self {
+        Self {
             stage: stage.stage,
             threads: stage.threads,
             busy_seconds: stage.busy.as_secs_f64(),
             waiting_for_input_seconds: stage.waiting_for_input.as_secs_f64(),
             waiting_for_output_seconds: stage.waiting_for_output.as_secs_f64(),
             items: stage.items,
-        });
+            bytes: stage.bytes,
+            queue_depth: stage.queue_depth,
+            queue_capacity: stage.queue_capacity,
+            queue_mean: stage.queue_mean,
+        }
+    }
+}
+
+impl<'a> Report<'a> {
+    /// What a run over `root` did.
+    pub fn new(root: &std::path::Path, report: &'a IndexReport) -> Self {
         Self {
             root: root.display().to_string(),
             files_found: report.files_found,
@@ -154,7 +175,13 @@ impl<'a> Report<'a> {
             skipped: &report.skipped,
             problems: problems(&report.problems),
             redone_because: report.redone_because.as_deref(),
-            stages: stages.collect(),
+            vectors_computed: report.vectors_computed,
+            vectors_reused: report.vectors_reused,
+            embed_batch: report.embed_batch,
+            in_flight_peak_bytes: report.in_flight_peak_bytes,
+            peak_memory_bytes: report.peak_memory_bytes,
+            bottleneck: engine::bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()),
+            stages: report.stages.iter().map(Stage::new).collect(),
         }
     }
 }

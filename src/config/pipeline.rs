@@ -5,6 +5,7 @@
 //! `codescry bench pipeline` can be asked about. Must never import: anything but `config`.
 
 use std::env;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
@@ -186,6 +187,26 @@ pub fn parse_bytes(word: &str) -> Result<u64, String> {
     };
     let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
     number.and_then(|number| number.checked_mul(unit)).ok_or_else(refuse)
+}
+
+impl fmt::Display for EmbedBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Chunks(chunks) => write!(f, "{chunks}"),
+        }
+    }
+}
+
+impl fmt::Display for EmbedderChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("builtin"),
+            Self::Synthetic { chunks_per_second, call } => {
+                write!(f, "synthetic:{chunks_per_second}:{}", call.as_secs_f64() * 1000.0)
+            }
+        }
+    }
 }
 
 impl FromStr for EmbedBatch {

@@ -62,12 +62,13 @@ const PATH_SHARE: f32 = 0.7;
 /// What lexical retrieval searches for a chunk: its words, with the names it defines, its
 /// container and its path counted several times, for a name says more than a mention.
 pub fn search_text(chunk: &Chunk) -> String {
-    let mut out = String::with_capacity(chunk.text.len() * 2);
+    let mut out = String::with_capacity(chunk.text.len() * 3 / 2);
     let mut put = |text: &str, times: usize| {
-        let words = words::search_words(text);
-        for word in std::iter::repeat_n(&words, times).flatten() {
-            out.push_str(word);
-            out.push(' ');
+        for _ in 0..times {
+            words::search_words(text, |word| {
+                out.push_str(word);
+                out.push(' ');
+            });
         }
     };
     put(&chunk.defines.join(" "), NAME_WEIGHT);

@@ -70,11 +70,7 @@ mod tests {
             busy: seconds(busy),
             waiting_for_input: seconds(input),
             waiting_for_output: seconds(output),
-            items: 0,
-            bytes: 0,
-            queue_depth: 0,
-            queue_capacity: 0,
-            queue_mean: 0.0,
+            ..StageReport::default()
         }
     }
 

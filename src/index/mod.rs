@@ -11,6 +11,7 @@
 //! together; a panicking stage ends the run with an error; every thread is joined; what was
 //! committed stays when a run is cancelled. Must never import: `search`, `mcp`, `cli`.
 
+mod bench;
 mod bottleneck;
 mod budget;
 mod flow;
@@ -29,6 +30,7 @@ mod tuner;
 #[cfg(test)]
 mod tests;
 
+pub use bench::BenchKind;
 pub use bottleneck::{Bottleneck, bottleneck};
 pub use plan::{recipe, redo_all};
 pub use run::Indexer;

@@ -104,7 +104,7 @@ impl Progress {
 const MIN_RATE_TIME: Duration = Duration::from_secs(2);
 
 /// What one stage did in a run, or has done so far.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StageReport {
     /// `walk`, `read`, `parse`, `batch`, `embed` or `write`.
     pub stage: &'static str,
@@ -128,7 +128,7 @@ pub struct StageReport {
 }
 
 /// What an index run did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct IndexReport {
     /// Files the walk found.
     pub files_found: u64,
@@ -159,6 +159,9 @@ pub struct IndexReport {
     pub embed_batch: usize,
     /// The most that files in flight took at once, by estimate, in bytes.
     pub in_flight_peak_bytes: u64,
+    /// The most memory that the process had while the run went on, in bytes; 0 where the system
+    /// does not tell.
+    pub peak_memory_bytes: u64,
 }
 
 /// What `index --dry-run` lists.

@@ -7,11 +7,11 @@ use super::flow::StageClock;
 use super::plan::{self, Plan};
 use super::stage_write::{RunWriter, WriteError};
 use super::stages::{Ran, Run};
-use super::{CancelToken, IndexError, IndexReport, IndexRequest, Phase, Progress, Scope, budget};
+use super::{CancelToken, IndexError, IndexReport, IndexRequest, Progress, Scope, budget};
 use crate::config::Settings;
 use crate::embed::Embedder;
 use crate::embed::cache::VectorCache;
-use crate::store::{ChunkStore, Commit, Manifest, RunState};
+use crate::store::{ChunkStore, Commit, Manifest, Recipe, RunState};
 use crate::types::{Outcome, RepoPath};
 use crate::walk::{self, FileSystem, WalkEntry, WalkOptions, Walked};
 
@@ -76,23 +76,35 @@ impl Indexer<'_> {
             writer.lock()?;
         }
         let run = Run::new(self, cancel);
-        let ran = run.stages(&plan, scope, &mut writer, observe)?;
-        if cancel.is_cancelled() {
+        run.observed(observe, || self.go(&run, plan, scope, writer, before, &recipe))
+    }
+
+    /// The stages, and what is to be done after them.
+    fn go(
+        &self,
+        run: &Run<'_>,
+        plan: Plan,
+        scope: &Scope,
+        mut writer: RunWriter<'_>,
+        before: Option<&Manifest>,
+        recipe: &Recipe,
+    ) -> Result<IndexReport, Failure> {
+        let ran = run.stages(&plan, scope, &mut writer)?;
+        if run.cancel.is_cancelled() {
             return Err(IndexError::Cancelled { root: self.root() }.into());
         }
         let ended = Ended { plan, ran, scope, before };
         let (removed, found, skipped) = (ended.removed(), ended.files_found(), ended.skipped());
         let as_before = before
-            .is_some_and(|manifest| manifest.complete && manifest.recipe == recipe && manifest.skipped == skipped);
+            .is_some_and(|manifest| manifest.complete && manifest.recipe == *recipe && manifest.skipped == skipped);
         if writer.is_open() || !removed.is_empty() || !as_before {
-            observe(&run.progress(Phase::Finishing));
             let running = RunState { complete: false, files_found: found, skipped: skipped.clone() };
             run.finishing(|| complete(&mut writer, removed.clone(), running))?;
         }
         if let Some(Err(error)) = self.cache.map(VectorCache::flush) {
             tracing::warn!("{error}");
         }
-        Ok(ended.report(&run, removed.len() as u64, skipped))
+        Ok(ended.report(run, removed.len() as u64, skipped))
     }
 
     /// Refuses `--preparse` where everything at once would not fit.
@@ -199,6 +211,7 @@ impl Ended<'_> {
             vectors_reused: embedded.reused,
             embed_batch: embedded.batch,
             in_flight_peak_bytes: run.budget.peak_bytes(),
+            peak_memory_bytes: run.peak_memory_bytes(),
         }
     }
 }

@@ -86,7 +86,8 @@ fn parse(batch: Vec<Read>, inlet: &Inlet<'_, Vec<Read>>, parser: &mut Parser) ->
     parsed
 }
 
-fn prepared(chunk: Chunk) -> Prepared {
+/// A chunk with the texts that are embedded and searched for it.
+pub(super) fn prepared(chunk: Chunk) -> Prepared {
     let passage = embed::passage(&chunk);
     Prepared { key: VectorKey::of(&passage), search_text: embed::search_text(&chunk), passage, chunk }
 }

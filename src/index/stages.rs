@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Scope as Threads, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use super::budget::{self, MemoryBudget};
 use super::flow::{Inlet, Outlet, StageClock, edge};
@@ -19,7 +19,7 @@ use super::stage_walk::WalkSummary;
 use super::stage_write::{RunWriter, Written};
 use super::{CancelToken, IndexError, Phase, Progress, Scope};
 use super::{stage_batch, stage_embed, stage_parse, stage_read, stage_walk};
-use crate::config::Pipeline;
+use crate::config::{Pipeline, machine};
 use crate::store::RunState;
 use crate::walk::{WalkEntry, WalkError, WalkOptions};
 
@@ -40,12 +40,14 @@ const WRITE: usize = 5;
 /// One attempt, while its stages run.
 pub(super) struct Run<'e> {
     indexer: &'e Indexer<'e>,
-    cancel: &'e CancelToken,
+    pub cancel: &'e CancelToken,
     pub started: Instant,
     pub clocks: [StageClock; 6],
     pub budget: Arc<MemoryBudget>,
     walk_ended: AtomicBool,
+    finishing: AtomicBool,
     files_done: AtomicU64,
+    peak_memory_bytes: AtomicU64,
 }
 
 /// What the stages left behind.
@@ -65,7 +67,9 @@ impl<'e> Run<'e> {
             clocks: ["walk", "read", "parse", "batch", "embed", "write"].map(StageClock::new),
             budget: MemoryBudget::new(indexer.settings.pipeline.in_flight_bytes()),
             walk_ended: AtomicBool::new(false),
+            finishing: AtomicBool::new(false),
             files_done: AtomicU64::new(0),
+            peak_memory_bytes: AtomicU64::new(0),
         }
     }
 
@@ -78,15 +82,8 @@ impl<'e> Run<'e> {
     }
 
     /// Starts every stage but write on its threads, writes on this one, and joins them all.
-    pub fn stages(
-        &self,
-        plan: &Plan,
-        scope: &Scope,
-        writer: &mut RunWriter<'_>,
-        observe: &(dyn Fn(&Progress) + Sync),
-    ) -> Result<Ran, Failure> {
+    pub fn stages(&self, plan: &Plan, scope: &Scope, writer: &mut RunWriter<'_>) -> Result<Ran, Failure> {
         thread::scope(|threads| {
-            let observer = self.observer(threads, observe)?;
             let depth = self.pipeline().queue_depth;
             let windows = (depth / WINDOW_QUEUE).max(1);
             let (to_read, entries) = self.edge(WALK, READ, depth);
@@ -108,7 +105,6 @@ impl<'e> Run<'e> {
             let walked = self.join(WALK, walk);
             let joined: Vec<_> = joins.into_iter().map(|(stage, thread)| self.join(stage, thread)).collect();
             let embedded = self.join(EMBED, embed);
-            observer.end(self)?;
             joined.into_iter().collect::<Result<Vec<()>, _>>()?;
             let embedded = embedded?;
             let written = written?;
@@ -173,7 +169,7 @@ impl<'e> Run<'e> {
     /// Waits for a thread; its panic becomes an error that names the stage.
     fn join<T>(&self, stage: usize, thread: ScopedJoinHandle<'_, T>) -> Result<T, IndexError> {
         let stage = self.clocks[stage].name();
-        thread.join().map_err(|panic| IndexError::Panic { stage, message: message(panic.as_ref()) })
+        thread.join().map_err(|panic| panicked(stage, panic.as_ref()))
     }
 
     fn walk(&self, scope: &Scope, outlet: &Outlet<'_, Vec<WalkEntry>>) -> Result<WalkSummary, WalkError> {
@@ -184,21 +180,39 @@ impl<'e> Run<'e> {
         summary
     }
 
-    /// Shows progress until it is told to end, from a thread of its own.
-    fn observer<'scope>(
-        &'scope self,
-        threads: &'scope Threads<'scope, '_>,
-        observe: &'scope (dyn Fn(&Progress) + Sync),
-    ) -> Result<Observer<'scope>, IndexError> {
+    /// Does `work` while another thread shows progress.
+    pub fn observed<T>(
+        &self,
+        observe: &(dyn Fn(&Progress) + Sync),
+        work: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let (ended, wait) = bounded::<()>(1);
         let watch = move || {
             while matches!(wait.recv_timeout(OBSERVE_EVERY), Err(RecvTimeoutError::Timeout)) {
-                self.clocks.iter().for_each(StageClock::sample);
-                observe(&self.progress(Phase::Indexing));
+                self.look();
+                observe(&self.progress());
             }
-            observe(&self.progress(Phase::Indexing));
+            self.look();
+            observe(&self.progress());
         };
-        Ok(Observer { thread: spawn(threads, "progress", watch)?, ended })
+        thread::scope(|threads| {
+            let thread = spawn(threads, "progress", watch)?;
+            let done = work();
+            drop(ended);
+            thread.join().map_err(|panic| panicked("progress", panic.as_ref()))?;
+            done
+        })
+    }
+
+    /// Samples what has no event: queues and memory.
+    fn look(&self) {
+        self.clocks.iter().for_each(StageClock::sample);
+        self.peak_memory_bytes.fetch_max(machine::resident_bytes().unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// The most memory the process was seen to have.
+    pub fn peak_memory_bytes(&self) -> u64 {
+        self.peak_memory_bytes.load(Ordering::Relaxed)
     }
 
     fn done(&self, files: u64) {
@@ -213,9 +227,10 @@ impl<'e> Run<'e> {
     }
 
     /// A look at the run.
-    pub fn progress(&self, phase: Phase) -> Progress {
+    fn progress(&self) -> Progress {
+        let finishing = self.finishing.load(Ordering::Relaxed);
         Progress {
-            phase,
+            phase: if finishing { Phase::Finishing } else { Phase::Indexing },
             files_found: self.clocks[WALK].items(),
             walk_ended: self.walk_ended.load(Ordering::Relaxed),
             files_done: self.files_done.load(Ordering::Relaxed),
@@ -227,25 +242,13 @@ impl<'e> Run<'e> {
 
     /// Runs what follows the stages as the write stage's own work.
     pub fn finishing<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.finishing.store(true, Ordering::Relaxed);
         self.clocks[WRITE].alive(work)
     }
 }
 
 /// Threads of stages that leave nothing behind.
 type Joins<'scope> = Vec<(usize, ScopedJoinHandle<'scope, ()>)>;
-
-/// The thread that shows progress.
-struct Observer<'scope> {
-    thread: ScopedJoinHandle<'scope, ()>,
-    ended: Sender<()>,
-}
-
-impl Observer<'_> {
-    fn end(self, run: &Run<'_>) -> Result<(), IndexError> {
-        drop(self.ended);
-        run.join(WRITE, self.thread)
-    }
-}
 
 fn spawn<'scope, T: Send + 'scope>(
     threads: &'scope Threads<'scope, '_>,
@@ -256,7 +259,8 @@ fn spawn<'scope, T: Send + 'scope>(
     spawned.map_err(|source| IndexError::Thread { stage: name, source })
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
+fn panicked(stage: &'static str, panic: &(dyn Any + Send)) -> IndexError {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+    let message = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    IndexError::Panic { stage, message: message.unwrap_or_else(|| "no message".to_owned()) }
 }

@@ -85,6 +85,15 @@ impl Parser {
     }
 }
 
+impl Parser {
+    /// Only has tree-sitter parse the file, for benchmarks: what every other step is compared with.
+    pub fn parse_syntax(&mut self, file: &SourceFile) {
+        if let Some(grammar) = language::grammar(file.language) {
+            drop(SyntaxTree::parse(&mut self.inner, grammar, &file.text, self.time_limit));
+        }
+    }
+}
+
 /// The definitions of a text, without chunks, as [`Parser::parse`] finds them.
 pub fn outline(file: &SourceFile, time_limit: Duration) -> (Vec<Symbol>, Option<String>) {
     let parsed = Parser::new(time_limit).parse(file);

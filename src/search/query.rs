@@ -25,7 +25,8 @@ impl QueryTerms {
     pub fn new(text: &str) -> Self {
         let stop: Vec<&str> = STOP_WORDS.split_whitespace().collect();
         let is_stop = |word: &String| stop.contains(&word.as_str());
-        let all = words::search_words(text);
+        let mut all = Vec::new();
+        words::search_words(text, |word| all.push(word.to_owned()));
         let kept: Vec<String> = all.iter().filter(|word| !is_stop(word)).cloned().collect();
         let lexical = dedup(if kept.is_empty() { all } else { kept });
         let mut parts = Vec::new();
