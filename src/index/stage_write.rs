@@ -13,9 +13,12 @@ use crate::types::{FileRecord, Outcome, RepoPath};
 /// A commit is written at this many chunks…
 const COMMIT_CHUNKS: usize = 16_384;
 
-/// … or when this long has passed since the one before, so that searches see progress, or when
-/// files wait for memory.
+/// … or when this long has passed since the one before, so that searches see progress…
 const COMMIT_EVERY: Duration = Duration::from_secs(3);
+
+/// … or this part of the run, so that a long and slow one makes few commits; or when files wait for
+/// memory.
+const COMMIT_PART: u32 = 20;
 
 /// Writes for one run. The lock is taken at the first commit, so that a run that changes nothing
 /// needs none.
@@ -94,7 +97,8 @@ impl<'s> RunWriter<'s> {
     ) -> Result<Written, WriteError> {
         let mut written = Written::default();
         let mut pending = Pending::default();
-        let mut last = Instant::now();
+        let begun = Instant::now();
+        let mut last = begun;
         loop {
             let next = inlet.poll();
             let (is_idle, is_over) = (matches!(next, Next::Idle), matches!(next, Next::End));
@@ -107,7 +111,8 @@ impl<'s> RunWriter<'s> {
                 pending.add(batch);
             }
             let is_due = pending.commit.chunks.len() >= COMMIT_CHUNKS
-                || (!pending.commit.chunks.is_empty() && last.elapsed() >= COMMIT_EVERY)
+                || (!pending.commit.chunks.is_empty()
+                    && last.elapsed() >= COMMIT_EVERY.max(begun.elapsed() / COMMIT_PART))
                 || (budget.is_short() && (is_idle || pending.bytes() >= budget.ceiling_bytes() / 4))
                 || is_over;
             if is_due {

@@ -25,11 +25,14 @@ const MAX_WORD_BYTES: usize = 128;
 /// When upkeep is worth its time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Rows outside the full-text index before they get a segment of it in the middle of a run.
-    /// A search reads them one by one, about 5 µs each.
+    /// Rows outside the full-text index before they get a segment of it in the middle of a run, as
+    /// long as they are a third of those inside, so that a long run makes few segments. A search
+    /// reads them one by one, about 5 µs each.
     pub flat_rows: usize,
-    /// Segments of the full-text index before the small ones are joined.
+    /// Segments of the full-text index before the last ones, which are small, are joined…
     pub segments: usize,
+    /// … so many of them.
+    pub joined: usize,
     /// A fragment with fewer rows than this is small.
     pub small_rows: usize,
     /// Small fragments before they are joined at the end of a run; in the middle of one, this many
@@ -46,7 +49,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             flat_rows: 32_768,
-            segments: 8,
+            segments: 16,
+            joined: 8,
             small_rows: 4_096,
             small_fragments: 32,
             deleted_percent: 20,
@@ -82,35 +86,35 @@ pub(super) async fn after_commit(tables: &Tables, made_in_this_run: bool, limits
         Some(_) if crumbs.small > limits.small_fragments * IN_A_RUN => {
             at_end(tables, made_in_this_run, limits).await.map(|()| false)
         }
-        Some(index) if index.flat_rows >= limits.flat_rows => append_segment(chunks).await.map(|()| false),
+        Some(index) if index.flat_rows >= limits.flat_rows.max(crumbs.rows.saturating_sub(index.flat_rows) / 3) => {
+            append_segment(chunks).await.map(|()| false)
+        }
         _ => Ok(false),
     }
 }
 
-/// Brings the index up to date, and joins small fragments, at the end of a run. An index made in
-/// this run is made again as a whole: the fastest to search. An older one gets a segment with the
-/// new rows.
+/// Brings the index up to date, and joins small fragments, at the end of a run. Rows are indexed
+/// once, in segments; only where small fragments are joined in the run that made the index is all of
+/// it made again.
 pub(super) async fn at_end(tables: &Tables, made_in_this_run: bool, limits: &Limits) -> lancedb::Result<()> {
     let chunks = &tables.chunks;
     let crumbled = Crumbs::of(chunks, limits).await?.are_many(limits);
     match text_index(chunks).await? {
-        Some(index) if made_in_this_run => {
-            if crumbled {
-                chunks.drop_index(TEXT_INDEX).await?; // there is nothing to renumber then
-                compact(chunks, limits).await;
-            }
-            if crumbled || index.segments > 1 || index.flat_rows > 0 {
-                build_index(chunks).await?;
-            }
+        Some(_) if made_in_this_run && crumbled => {
+            chunks.drop_index(TEXT_INDEX).await?; // there is nothing to renumber then
+            compact(chunks, limits).await;
+            build_index(chunks).await?;
         }
         Some(index) => {
             if index.flat_rows > 0 {
                 append_segment(chunks).await?;
             }
-            // Fragments are joined only with those of the same segment.
-            join_segments(chunks, if crumbled { 2 } else { limits.segments }).await?;
             if crumbled {
+                // Fragments are joined only with those of the same segment.
+                join_segments(chunks, 2, usize::MAX).await?;
                 compact(chunks, limits).await;
+            } else {
+                join_segments(chunks, limits.segments, limits.joined).await?;
             }
         }
         None => {}
@@ -138,11 +142,12 @@ async fn append_segment(chunks: &Table) -> lancedb::Result<()> {
     chunks.optimize(OptimizeAction::Index(OptimizeOptions::append())).await.map(|_| ())
 }
 
-/// Joins all segments but the first, which holds the most, when there are more than `most`.
-async fn join_segments(chunks: &Table, most: usize) -> lancedb::Result<()> {
+/// Joins the last `joined` segments, but never the first, which holds the most, when there are more
+/// than `most`.
+async fn join_segments(chunks: &Table, most: usize, joined: usize) -> lancedb::Result<()> {
     match text_index(chunks).await? {
         Some(index) if index.segments > most.max(1) => {
-            let join = OptimizeOptions::merge(index.segments - 1);
+            let join = OptimizeOptions::merge(joined.min(index.segments - 1));
             chunks.optimize(OptimizeAction::Index(join)).await.map(|_| ())
         }
         _ => Ok(()),
