@@ -5,8 +5,8 @@
 
 pub use crate::config::{Options, Settings};
 pub use crate::index::{
-    BenchKind, Bottleneck, CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, Scope,
-    StageReport, bottleneck,
+    BenchKind, Bottleneck, CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, RunRecord,
+    RunState, Scope, StageRecord, StageReport, bottleneck,
 };
 pub use crate::search::{ContentFilter, Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term, Weights};
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
@@ -22,7 +22,7 @@ use crate::config::EmbedderChoice;
 use crate::embed::Embedder;
 use crate::embed::static_model::StaticModel;
 use crate::embed::synthetic::Synthetic;
-use crate::index::{self, Indexer};
+use crate::index::{self, Indexer, RunFile};
 use crate::language;
 use crate::parse;
 pub use crate::parse::{TokenClass, highlight};
@@ -105,6 +105,8 @@ pub struct Status {
     pub skipped: BTreeMap<String, u64>,
     /// Files indexed with a problem, and what it was.
     pub problems: Vec<(RepoPath, String)>,
+    /// The running or last index run of any process; `None` where none has told of itself.
+    pub run: Option<RunRecord>,
     /// Why the next index run will do everything again; `None` when it will not.
     pub redo_because: Option<String>,
 }
@@ -178,7 +180,13 @@ impl Engine {
         if !request.rebuild {
             self.view()?; // refuses the index of another folder
         }
-        Ok(self.indexer().run(request, cancel, observe)?)
+        let file = RunFile::new(&self.settings.index_dir);
+        let ended = self.indexer().run(request, cancel, &|progress| {
+            file.show(progress);
+            observe(progress);
+        });
+        file.end(&ended);
+        Ok(ended?)
     }
 
     /// Indexes everything anew in one of the ways that benchmarks compare.
@@ -310,6 +318,7 @@ impl Engine {
     pub fn status(&self) -> Result<Status, EngineError> {
         let mut status =
             Status { root: self.root().to_owned(), index_dir: self.settings.index_dir.clone(), ..Status::default() };
+        status.run = index::read_run(&self.settings.index_dir);
         let Some(view) = self.view()? else {
             return Ok(status);
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::palette::{Palette, Role};
 use super::text;
-use crate::engine::{IndexReport, RepoPath, StageReport, bottleneck};
+use crate::engine::{IndexReport, RepoPath, StageRecord, bottleneck};
 
 /// Most problems listed.
 const PROBLEMS: usize = 10;
@@ -33,7 +33,9 @@ pub fn lines(report: &IndexReport, palette: Palette) -> Vec<String> {
     lines.extend(problems(&report.problems, palette));
     if report.files_indexed > 0 {
         lines.push(String::new());
-        lines.extend(stages(&report.stages, report.elapsed));
+        let records: Vec<StageRecord> = report.stages.iter().map(StageRecord::from).collect();
+        lines.extend(stages(&records, report.elapsed));
+        lines.extend(bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()));
     }
     lines
 }
@@ -62,28 +64,24 @@ pub fn problems(problems: &[(RepoPath, String)], palette: Palette) -> Vec<String
     lines
 }
 
-/// How each stage spent the time of the run, and which one the others waited for.
-pub fn stages(stages: &[StageReport], elapsed: Duration) -> Vec<String> {
+/// How each stage spent the time of the run.
+pub fn stages(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
     let mut lines = vec![format!(
         "{:<8}{:>8}{:>10}{:>8}{:>19}{:>20}{:>14}",
         "stage", "threads", "items", "busy", "waiting for input", "waiting for output", "queue (mean)"
     )];
     for stage in stages {
         let whole = elapsed.as_secs_f64() * stage.threads.max(1) as f64;
-        let percent = |part: Duration| if whole > 0.0 { (part.as_secs_f64() / whole * 100.0).min(100.0) } else { 0.0 };
-        let busy = percent(stage.busy);
-        let (input, output) = (percent(stage.waiting_for_input), percent(stage.waiting_for_output));
+        let percent = |part: f64| if whole > 0.0 { (part / whole * 100.0).min(100.0) } else { 0.0 };
+        let (busy, input) = (percent(stage.busy_seconds), percent(stage.waiting_for_input_seconds));
+        let output = percent(stage.waiting_for_output_seconds);
         let queue = match stage.queue_capacity {
             0 => String::new(),
             capacity => format!("{:.1}/{capacity}", stage.queue_mean),
         };
-        let (threads, items) = (stage.threads, stage.items);
-        lines.push(format!(
-            "{:<8}{threads:>8}{items:>10}{busy:>6.0} %{input:>17.0} %{output:>18.0} %{queue:>14}",
-            stage.stage
-        ));
+        let (name, threads, items) = (text::visible(&stage.stage), stage.threads, stage.items);
+        lines.push(format!("{name:<8}{threads:>8}{items:>10}{busy:>6.0} %{input:>17.0} %{output:>18.0} %{queue:>14}"));
     }
-    lines.extend(bottleneck(stages, elapsed).map(|found| found.to_string()));
     lines
 }
 

@@ -8,7 +8,7 @@ use super::arguments::{Shared, StatusArguments};
 use super::palette::{Palette, Role};
 use super::printer::Printer;
 use super::{Exit, report, text, wire};
-use crate::engine::{Engine, Project, Status};
+use crate::engine::{Engine, Project, RunRecord, RunState, Status};
 
 /// Most projects listed.
 const PROJECTS: usize = 10;
@@ -39,6 +39,7 @@ fn lines(status: &Status, now: Duration, palette: Palette) -> Vec<String> {
         vec![row("folder", &status.root.display().to_string()), row("index", &status.index_dir.display().to_string())];
     if !status.exists {
         lines.push(row("state", "nothing is indexed yet; run `codescry index`, or search: that indexes first"));
+        lines.extend(status.run.as_ref().map(run_lines).into_iter().flatten());
         return lines;
     }
     lines.push(row("state", &state(status)));
@@ -61,6 +62,37 @@ fn lines(status: &Status, now: Duration, palette: Palette) -> Vec<String> {
         let reason = format!("the next index run does everything again: {reason}");
         lines.push(palette.paint(Role::Warning, &reason));
     }
+    lines.extend(status.run.as_ref().map(run_lines).into_iter().flatten());
+    lines
+}
+
+/// Where the running index run is, or how the last one went: its stages and its bottleneck.
+fn run_lines(run: &RunRecord) -> Vec<String> {
+    let elapsed = Duration::from_millis(run.elapsed_ms);
+    let found = if run.walk_ended { String::new() } else { "at least ".to_owned() };
+    let how = match run.state {
+        RunState::Indexing => format!("process {} is indexing", run.process),
+        RunState::Finishing => format!("process {} is finishing the full-text index", run.process),
+        RunState::Done => "the last run is done".to_owned(),
+        RunState::Cancelled => "the last run was cancelled".to_owned(),
+        RunState::Failed => "the last run failed".to_owned(),
+        RunState::Died => format!("process {} ended in the middle of the last run", run.process),
+    };
+    let mut line = format!(
+        "{how}: {} of {found}{} in {}, {} at {:.0} chunks/s",
+        run.files_done,
+        text::plural(run.files_found, "file"),
+        text::seconds(elapsed),
+        text::plural(run.chunks, "chunk"),
+        run.chunks_per_second
+    );
+    if let Some(left) = run.remaining_ms {
+        line.push_str(&format!(", {} left", text::age(Duration::from_millis(left))));
+    }
+    let mut lines = vec![String::new(), line];
+    lines.extend(run.failure.iter().map(|failure| text::visible(failure)));
+    lines.extend(report::stages(&run.stages, elapsed));
+    lines.extend(run.bottleneck.iter().map(|sentence| text::visible(sentence)));
     lines
 }
 

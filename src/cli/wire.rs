@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::text;
-use crate::engine::{self, DryRun, Hit, IndexReport, SearchAnswer};
+use crate::engine::{self, DryRun, Hit, IndexReport, SearchAnswer, StageRecord};
 
 /// `search --json`; a line of `search --batch`.
 #[derive(Serialize)]
@@ -118,45 +118,13 @@ pub struct Report<'a> {
     peak_memory_bytes: u64,
     /// In one sentence; null after a run too short to tell.
     bottleneck: Option<String>,
-    stages: Vec<Stage>,
+    stages: Vec<StageRecord>,
 }
 
 #[derive(Serialize)]
 struct Problem<'a> {
     path: &'a str,
     problem: &'a str,
-}
-
-/// Seconds are summed over the threads.
-#[derive(Serialize)]
-struct Stage {
-    stage: &'static str,
-    threads: usize,
-    busy_seconds: f64,
-    waiting_for_input_seconds: f64,
-    waiting_for_output_seconds: f64,
-    items: u64,
-    bytes: u64,
-    queue_depth: usize,
-    queue_capacity: usize,
-    queue_mean: f64,
-}
-
-impl Stage {
-    fn new(stage: &engine::StageReport) -> Self {
-        Self {
-            stage: stage.stage,
-            threads: stage.threads,
-            busy_seconds: stage.busy.as_secs_f64(),
-            waiting_for_input_seconds: stage.waiting_for_input.as_secs_f64(),
-            waiting_for_output_seconds: stage.waiting_for_output.as_secs_f64(),
-            items: stage.items,
-            bytes: stage.bytes,
-            queue_depth: stage.queue_depth,
-            queue_capacity: stage.queue_capacity,
-            queue_mean: stage.queue_mean,
-        }
-    }
 }
 
 impl<'a> Report<'a> {
@@ -181,7 +149,7 @@ impl<'a> Report<'a> {
             in_flight_peak_bytes: report.in_flight_peak_bytes,
             peak_memory_bytes: report.peak_memory_bytes,
             bottleneck: engine::bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()),
-            stages: report.stages.iter().map(Stage::new).collect(),
+            stages: report.stages.iter().map(StageRecord::from).collect(),
         }
     }
 }
@@ -251,6 +219,8 @@ pub struct Status<'a> {
     skipped: &'a BTreeMap<String, u64>,
     problems: Vec<Problem<'a>>,
     redo_because: Option<&'a str>,
+    /// The running or last index run of any process.
+    run: Option<&'a engine::RunRecord>,
 }
 
 #[derive(Serialize)]
@@ -286,6 +256,7 @@ impl<'a> Status<'a> {
             skipped: &status.skipped,
             problems: problems(&status.problems),
             redo_because: status.redo_because.as_deref(),
+            run: status.run.as_ref(),
         }
     }
 }

@@ -18,6 +18,7 @@ mod flow;
 mod plan;
 mod progress;
 mod run;
+mod run_file;
 mod stage_batch;
 mod stage_embed;
 mod stage_parse;
@@ -34,6 +35,7 @@ pub use bench::BenchKind;
 pub use bottleneck::{Bottleneck, bottleneck};
 pub use plan::{recipe, redo_all};
 pub use run::Indexer;
+pub use run_file::{RunFile, RunRecord, RunState, StageRecord, read as read_run};
 pub(crate) use stage_read::source;
 
 pub use progress::{CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, Scope, StageReport};

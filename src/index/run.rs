@@ -11,7 +11,7 @@ use super::{CancelToken, IndexError, IndexReport, IndexRequest, Progress, Scope,
 use crate::config::Settings;
 use crate::embed::Embedder;
 use crate::embed::cache::VectorCache;
-use crate::store::{ChunkStore, Commit, Manifest, Recipe, RunState};
+use crate::store::{ChunkStore, Commit, Manifest, Recipe, RunState, StoreError};
 use crate::types::{Outcome, RepoPath};
 use crate::walk::{self, FileSystem, WalkEntry, WalkOptions, Walked};
 
@@ -46,11 +46,13 @@ impl Indexer<'_> {
         for _ in 0..ATTEMPTS {
             match self.attempt(request, cancel, observe) {
                 Err(Failure::Outdated) => {}
+                Err(Failure::Index(IndexError::Store(StoreError::Stopped { .. }))) => break,
                 Err(Failure::Index(error)) => return Err(error),
                 Ok(report) => return Ok(report),
             }
         }
-        Err(IndexError::Contended { root: self.root() })
+        let root = self.root();
+        Err(if cancel.is_cancelled() { IndexError::Cancelled { root } } else { IndexError::Contended { root } })
     }
 
     fn root(&self) -> PathBuf {
@@ -71,7 +73,7 @@ impl Indexer<'_> {
         // A part can only be brought up to date where the rest is.
         let scope = if is_complete && plan.because.is_none() { &request.scope } else { &Scope::All };
         self.check_preparse(&plan, scope)?;
-        let mut writer = RunWriter::new(self.store, recipe.clone(), view.as_ref(), plan.fresh);
+        let mut writer = RunWriter::new(self.store, recipe.clone(), view.as_ref(), plan.fresh, cancel);
         if plan.fresh || !is_complete {
             writer.lock()?;
         }

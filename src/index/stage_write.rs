@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::CancelToken;
 use super::budget::{MemoryBudget, Permit};
 use super::flow::{Inlet, Next};
 use super::stage_embed::EmbeddedBatch;
@@ -28,6 +29,7 @@ pub(super) struct RunWriter<'s> {
     fresh: bool,
     /// Generation this run compared the folder with; 0 for none.
     base: u64,
+    cancel: CancelToken,
     writer: Option<Box<dyn StoreWriter>>,
 }
 
@@ -60,9 +62,15 @@ impl From<StoreError> for WriteError {
 
 impl<'s> RunWriter<'s> {
     /// A writer for a run that compares with `view`; with `fresh`, one that starts from nothing.
-    pub fn new(store: &'s dyn ChunkStore, recipe: Recipe, view: Option<&Arc<dyn StoreView>>, fresh: bool) -> Self {
+    pub fn new(
+        store: &'s dyn ChunkStore,
+        recipe: Recipe,
+        view: Option<&Arc<dyn StoreView>>,
+        fresh: bool,
+        cancel: &CancelToken,
+    ) -> Self {
         let base = view.map_or(0, |view| view.manifest().generation);
-        Self { store, recipe, fresh, base, writer: None }
+        Self { store, recipe, fresh, base, cancel: cancel.clone(), writer: None }
     }
 
     /// Takes the lock now instead of at the first commit.
@@ -70,7 +78,9 @@ impl<'s> RunWriter<'s> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
             None => {
-                let writer = self.store.writer(&self.recipe, self.fresh)?;
+                let mut writer = self.store.writer(&self.recipe, self.fresh)?;
+                let cancel = self.cancel.clone();
+                writer.stop_when(Arc::new(move || cancel.is_cancelled()));
                 // Who starts from nothing compared with nothing, and must get past a broken manifest.
                 if !self.fresh && self.store.generation()? != self.base {
                     return Err(WriteError::Outdated);

@@ -16,7 +16,7 @@ use super::roots::{Root, Roots};
 use super::runs::{Outcome, State, Ticket};
 use super::wire::{IndexArguments, IndexOutput, ReportOutput, RunningOutput};
 use super::{render, schema, search_code};
-use crate::engine::{IndexReport, Phase, Progress};
+use crate::engine::{IndexReport, Phase, Progress, bottleneck};
 
 /// For the list of tools.
 pub const NAME: &str = "index_project";
@@ -126,12 +126,19 @@ impl<'c> Waiting<'c> {
     }
 }
 
-/// `412 chunks, 96 chunks/s`
+/// `412 chunks, 96 chunks/s, 12 s left; parse is the bottleneck: busy 98 %`
 fn pace(progress: &Progress) -> String {
     if progress.phase == Phase::Finishing {
         return format!("{} chunks, finishing", progress.chunks);
     }
-    format!("{} chunks, {:.0} chunks/s", progress.chunks, per_second(progress.chunks, progress.elapsed))
+    let mut pace = format!("{} chunks, {:.0} chunks/s", progress.chunks, per_second(progress.chunks, progress.elapsed));
+    if let Some(left) = progress.remaining() {
+        pace.push_str(&format!(", {} s left", left.as_secs()));
+    }
+    if let Some(slowest) = bottleneck(&progress.stages, progress.elapsed) {
+        pace.push_str(&format!("; {slowest}"));
+    }
+    pace
 }
 
 fn per_second(count: u64, elapsed: Duration) -> f64 {
@@ -193,9 +200,7 @@ pub fn running(state: &State) -> Option<RunningOutput> {
 
 /// As it goes over the wire.
 pub fn reported(report: &IndexReport) -> ReportOutput {
-    // Busy time by thread: the stage that the others wait for is the one that never rests.
-    let loads = report.stages.iter().map(|stage| (stage.busy.as_secs_f64() / stage.threads.max(1) as f64, stage.stage));
-    let busiest = loads.max_by(|a, b| a.0.total_cmp(&b.0));
+    let slowest = bottleneck(&report.stages, report.elapsed);
     ReportOutput {
         files_found: report.files_found,
         files_indexed: report.files_indexed,
@@ -203,7 +208,7 @@ pub fn reported(report: &IndexReport) -> ReportOutput {
         files_removed: report.files_removed,
         chunks: report.chunks,
         elapsed_ms: in_ms(report.elapsed),
-        bottleneck: busiest.map_or_else(String::new, |(_, stage)| stage.to_owned()),
+        bottleneck: slowest.map_or_else(String::new, |slowest| slowest.to_string()),
         redone_because: report.redone_because.clone(),
     }
 }

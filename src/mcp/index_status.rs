@@ -10,9 +10,12 @@ use rmcp::model::{CallToolResult, JsonObject};
 use super::answer::{Answer, Refusal, arguments, aside, clean, clip};
 use super::roots::{Root, Roots};
 use super::runs::{Outcome, State};
-use super::wire::{ProblemOutput, ProjectOutput, ProjectsOutput, RootOutput, StatusArguments, StatusOutput};
+use super::wire::{
+    PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootOutput, StageOutput, StatusArguments,
+    StatusOutput,
+};
 use super::{index_project, render, schema, search_code};
-use crate::engine::{Engine, Project, Status};
+use crate::engine::{Engine, Project, RunRecord, StageRecord, Status};
 
 /// For the list of tools.
 pub const NAME: &str = "index_status";
@@ -84,6 +87,7 @@ fn output(root: &Root, status: Status, state: &State) -> RootOutput {
         skipped: status.skipped,
         redo_because: status.redo_because.as_deref().map(clean),
         running: index_project::running(state),
+        pipeline: status.run.as_ref().map(pipeline),
         last_run,
         last_failure,
     }
@@ -130,6 +134,8 @@ fn in_words(output: &RootOutput, state: &State) -> String {
         ("index", Some(format!("{complete}, {indexed} files, {chunks} chunks"))),
         ("running", running),
         ("last run", state.last.as_ref().map(ended)),
+        ("bottleneck", output.pipeline.as_ref().and_then(|pipeline| pipeline.bottleneck.clone())),
+        ("stages (busy/waits for input/waits for output)", output.pipeline.as_ref().map(stages)),
         ("languages", Some(counts(&output.languages))),
         ("projects", in_a_line(&output.projects)),
         ("left out", Some(counts(&output.skipped))),
@@ -146,6 +152,43 @@ fn in_words(output: &RootOutput, state: &State) -> String {
         }
     }
     text
+}
+
+/// As it goes over the wire.
+fn pipeline(run: &RunRecord) -> PipelineOutput {
+    let stage = |stage: &StageRecord| {
+        let whole = run.elapsed_ms as f64 / 1_000.0 * stage.threads.max(1) as f64;
+        let percent = |seconds: f64| (seconds / whole.max(0.001) * 100.0).clamp(0.0, 100.0).round();
+        StageOutput {
+            stage: clean(&stage.stage),
+            threads: stage.threads,
+            busy_percent: percent(stage.busy_seconds),
+            waiting_for_input_percent: percent(stage.waiting_for_input_seconds),
+            waiting_for_output_percent: percent(stage.waiting_for_output_seconds),
+            items: stage.items,
+            queue_depth: stage.queue_depth,
+            queue_capacity: stage.queue_capacity,
+        }
+    };
+    PipelineOutput {
+        state: format!("{:?}", run.state).to_lowercase(),
+        process: run.process,
+        elapsed_ms: run.elapsed_ms,
+        files_per_second: run.files_per_second.round(),
+        chunks_per_second: run.chunks_per_second.round(),
+        remaining_ms: run.remaining_ms,
+        bottleneck: run.bottleneck.as_deref().map(clean),
+        stages: run.stages.iter().map(stage).collect(),
+    }
+}
+
+/// `walk 2/0/98 %, parse 97/3/0 %, …`
+fn stages(pipeline: &PipelineOutput) -> String {
+    let stage = |stage: &StageOutput| {
+        let shares = [stage.busy_percent, stage.waiting_for_input_percent, stage.waiting_for_output_percent];
+        format!("{} {} %", stage.stage, shares.map(|share| share.to_string()).join("/"))
+    };
+    pipeline.stages.iter().map(stage).collect::<Vec<_>>().join(", ")
 }
 
 /// How the last run ended.

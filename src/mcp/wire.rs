@@ -328,6 +328,9 @@ pub struct RootOutput {
     /// How far the run is, while one goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<RunningOutput>,
+    /// The stages of the running or last run of any process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<PipelineOutput>,
     /// What the last run of this server did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_run: Option<ReportOutput>,
@@ -375,6 +378,41 @@ pub struct RunningOutput {
     pub elapsed_ms: u64,
 }
 
+/// How the stages of a run spent their time, and which one the others wait for.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PipelineOutput {
+    /// `indexing`, `finishing`, `done`, `cancelled`, `failed` or `died`.
+    pub state: String,
+    /// Of the process that runs or ran it.
+    pub process: u32,
+    pub elapsed_ms: u64,
+    pub files_per_second: f64,
+    pub chunks_per_second: f64,
+    /// Until the end, at the rate so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining_ms: Option<u64>,
+    /// In one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bottleneck: Option<String>,
+    /// In the order of the pipeline.
+    pub stages: Vec<StageOutput>,
+}
+
+/// One stage; shares are percent of the run, of each of its threads.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct StageOutput {
+    pub stage: String,
+    pub threads: usize,
+    pub busy_percent: f64,
+    pub waiting_for_input_percent: f64,
+    pub waiting_for_output_percent: f64,
+    /// Files, or chunks from `embed` on.
+    pub items: u64,
+    /// Batches waiting in front of it, of at most `queue_capacity`.
+    pub queue_depth: usize,
+    pub queue_capacity: usize,
+}
+
 /// What a run did.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ReportOutput {
@@ -385,7 +423,7 @@ pub struct ReportOutput {
     /// Chunks written.
     pub chunks: u64,
     pub elapsed_ms: u64,
-    /// The stage the others waited for.
+    /// Which stage the others waited for, in one sentence.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub bottleneck: String,
     /// Why files that had not changed were done again.

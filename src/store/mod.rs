@@ -128,7 +128,13 @@ pub enum StoreError {
         "the index at {dir} was written by a newer codescry (schema {found}, this one knows {known}); update codescry or run `codescry index --rebuild`"
     )]
     Newer { dir: PathBuf, found: u32, known: u32 },
+    /// See [`StoreWriter::stop_when`].
+    #[error("writing to the index at {dir} was stopped; what was committed is kept")]
+    Stopped { dir: PathBuf },
 }
+
+/// Says whether what is being written is no longer wanted.
+pub type Stop = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// A store of one indexed folder.
 pub trait ChunkStore: Send + Sync {
@@ -204,6 +210,12 @@ pub trait StoreWriter: Send {
     /// # Errors
     /// When writing fails; nothing of this commit is visible then.
     fn commit(&mut self, commit: Commit, state: &RunState) -> Result<Manifest, StoreError>;
+
+    /// Lets a commit or a finish end early, with [`StoreError::Stopped`] and nothing of it visible,
+    /// soon after `stop` has turned true. A store whose commits take no time need not ask.
+    fn stop_when(&mut self, stop: Stop) {
+        drop(stop);
+    }
 
     /// Brings the full-text index up to date and tidies small fragments, after the last commit.
     ///

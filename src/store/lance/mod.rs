@@ -28,10 +28,11 @@ mod tests;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::{ChunkStore, Recipe, StoreError, StoreView, StoreWriter};
+use super::{ChunkStore, Recipe, Stop, StoreError, StoreView, StoreWriter};
 use reader::LanceView;
 use upkeep::Limits;
 use writer::LanceWriter;
@@ -121,7 +122,35 @@ impl Place {
             Err(error) => Err(self.failed(operation, error)),
         }
     }
+
+    /// As [`Place::block_on`], but given up soon after `stop` has turned true.
+    fn block_on_until<T, E: std::fmt::Display>(
+        &self,
+        operation: &'static str,
+        stop: &Stop,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, StoreError> {
+        let stopped = async {
+            while !stop() {
+                tokio::time::sleep(STOP_POLL).await;
+            }
+        };
+        let either = async {
+            tokio::select! {
+                biased;
+                () = stopped => Err(StoreError::Stopped { dir: self.dir.clone() }),
+                done = Box::pin(work) => done.map_err(|error| self.failed(operation, &error)),
+            }
+        };
+        match &*RUNTIME {
+            Ok(runtime) => runtime.block_on(either),
+            Err(error) => Err(self.failed(operation, error)),
+        }
+    }
 }
+
+/// How often a running operation is asked whether it is still wanted.
+const STOP_POLL: Duration = Duration::from_millis(20);
 
 /// Bytes of the files below `folder`.
 fn size_of(folder: &Path) -> u64 {

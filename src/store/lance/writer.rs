@@ -15,7 +15,9 @@ use super::manifest::{self, Committed};
 use super::reader::LanceView;
 use super::tables::{self, Tables};
 use super::upkeep::{self, Limits};
-use crate::store::{Commit, EmbeddedChunk, Manifest, Recipe, RunState, StoreError, StoreView, StoreWriter, now_ms};
+use crate::store::{
+    Commit, EmbeddedChunk, Manifest, Recipe, RunState, Stop, StoreError, StoreView, StoreWriter, now_ms,
+};
 use crate::types::{FileRecord, RepoPath};
 
 pub(super) struct LanceWriter {
@@ -38,6 +40,7 @@ pub(super) struct LanceWriter {
     expired: bool,
     /// Whether the tables may hold more than the last commit: something failed half-way.
     torn: bool,
+    stop: Stop,
     _lock: WriterLock,
 }
 
@@ -119,6 +122,7 @@ impl LanceWriter {
             made_index,
             expired,
             torn,
+            stop: Arc::new(|| false),
             _lock: lock,
         })
     }
@@ -136,16 +140,16 @@ impl LanceWriter {
     fn write(&mut self, change: Change) -> Result<(), StoreError> {
         let Change { gone, outdated, records, chunks, .. } = change;
         let (tables, dimensions, limits) = (&self.tables, self.recipe.dimensions, &self.limits);
-        self.place.block_on("delete rows", async {
+        self.place.block_on_until("delete rows", &self.stop, async {
             tables::delete(&tables.chunks, &gone).await?;
             tables::delete(&tables.files, &outdated).await
         })?;
-        self.place.block_on("append rows", async {
+        self.place.block_on_until("append rows", &self.stop, async {
             tables.add_chunks(chunks, dimensions).await?;
             tables.add_files(&records).await
         })?;
         let upkeep = upkeep::after_commit(tables, self.made_index, limits);
-        self.made_index |= self.place.block_on("update the full-text index", upkeep)?;
+        self.made_index |= self.place.block_on_until("update the full-text index", &self.stop, upkeep)?;
         Ok(())
     }
 
@@ -207,10 +211,14 @@ impl StoreWriter for LanceWriter {
         Ok(manifest)
     }
 
+    fn stop_when(&mut self, stop: Stop) {
+        self.stop = stop;
+    }
+
     fn finish(&mut self, state: &RunState) -> Result<Manifest, StoreError> {
         self.begin()?;
         let upkeep = upkeep::at_end(&self.tables, self.made_index, &self.limits);
-        self.place.block_on("update the full-text index", upkeep)?;
+        self.place.block_on_until("update the full-text index", &self.stop, upkeep)?;
         let manifest = self.publish(state)?;
         self.made_index = false;
         self.forget();
