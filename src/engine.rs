@@ -291,7 +291,7 @@ impl Engine {
                         "{path}:{line} is not in the index; search for the file, or index it first"
                     ))
                 })?;
-                (snapshot.chunk_vectors.row(chunk as usize), Some(chunk))
+                (snapshot.vector(chunk), Some(chunk))
             }
         };
         let hits = searcher.nearest(&vector, limit, filter, except)?;
@@ -394,7 +394,7 @@ impl Engine {
     fn answer(&self, snapshot: &Snapshot, mut hits: Vec<Hit>) -> SearchAnswer {
         let mut stale: BTreeMap<RepoPath, bool> = BTreeMap::new();
         for hit in &mut hits {
-            let known = stale.entry(hit.path.clone()).or_insert_with(|| self.is_stale(snapshot.records.get(&hit.path)));
+            let known = stale.entry(hit.path.clone()).or_insert_with(|| self.is_stale(snapshot.record(&hit.path)));
             hit.stale = *known;
         }
         self.name_projects(&mut hits);
@@ -453,7 +453,7 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
     Coverage {
         files_indexed: snapshot.files_indexed(),
         files_found: manifest.files_found,
-        chunks: snapshot.chunks.len() as u64,
+        chunks: snapshot.len() as u64,
         complete: manifest.complete,
     }
 }

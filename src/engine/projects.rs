@@ -49,7 +49,7 @@ impl Engine {
             return Ok(Vec::new());
         };
         let manifest = snapshot.view.manifest();
-        let projects = self.projects_of(manifest.generation, snapshot.records.values());
+        let projects = self.projects_of(manifest.generation, snapshot.records().iter());
         project_folders(&projects, asked).map_err(|error| match error {
             QueryError::Project { name, known } if !manifest.complete => {
                 let known = format!("{known}; the index is not complete yet, so there may be others");

@@ -17,7 +17,9 @@ use super::{CancelToken, IndexError, IndexReport, IndexRequest, Indexer, Progres
 use crate::embed::Embedder;
 use crate::language;
 use crate::parse::{Parser, SourceFile};
-use crate::store::{ChunkStore, Commit, EmbeddedChunk, Manifest, Recipe, RunState, StoreError, StoreView, StoreWriter};
+use crate::store::{
+    ChunkStore, Commit, EmbeddedChunk, Manifest, Recipe, RunState, Stamp, StoreError, StoreView, StoreWriter,
+};
 use crate::types::{ContentHash, FileRecord, Outcome};
 use crate::walk::{self, WalkEntry, WalkOptions, Walked};
 
@@ -233,8 +235,8 @@ impl Embedder for Nothing {
 struct Nowhere;
 
 impl ChunkStore for Nowhere {
-    fn generation(&self) -> Result<u64, StoreError> {
-        Ok(0)
+    fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
+        Ok(None)
     }
 
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Mode;
 use super::query::QueryTerms;
-use super::snapshot::Snapshot;
+use super::snapshot::{Scores, Snapshot};
 use crate::store::StoreError;
 
 /// Chunks taken from each retrieval.
@@ -54,9 +54,9 @@ pub(super) fn retrieve(
     mode: Mode,
     allowed: &[bool],
 ) -> Result<Vec<CandidateFile>, StoreError> {
-    let may = |chunk: u32| allowed[snapshot.chunks[chunk as usize].file as usize];
-    let dense = if mode == Mode::Lexical { Vec::new() } else { snapshot.chunk_vectors.scores(vector) };
-    let files = if mode == Mode::Lexical { Vec::new() } else { snapshot.file_vectors.scores(vector) };
+    let may = |chunk: u32| allowed[snapshot.owner(chunk)];
+    let scores = if mode == Mode::Lexical { Scores::default() } else { snapshot.scores(vector) };
+    let (dense, files) = (scores.chunks, scores.files);
     let mut found: HashMap<u32, CandidateChunk> = HashMap::new();
     let fresh = |chunk: u32| CandidateChunk {
         chunk,
@@ -71,15 +71,13 @@ pub(super) fn retrieve(
         for (chunk, score) in lexical(snapshot, terms, allowed)? {
             found.entry(chunk).or_insert_with(|| fresh(chunk)).lexical = score;
         }
-        for chunk in
-            terms.identifiers.iter().flat_map(|name| snapshot.defining(name)).copied().filter(|chunk| may(*chunk))
-        {
+        for chunk in terms.identifiers.iter().flat_map(|name| snapshot.defining(name)).filter(|chunk| may(*chunk)) {
             found.entry(chunk).or_insert_with(|| fresh(chunk)).defines = true;
         }
     }
     if mode == Mode::Hybrid {
         for file in best(&files, DEPTH_FILES, |file| allowed[file as usize]) {
-            let chunks = snapshot.files[file as usize].chunks.clone();
+            let chunks = snapshot.chunks_of(file as usize);
             if let Some(nearest) = chunks.max_by(|a, b| dense[*a as usize].total_cmp(&dense[*b as usize])) {
                 found.entry(nearest).or_insert_with(|| fresh(nearest));
             }
@@ -106,10 +104,9 @@ fn lexical(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bool]) -> Result<
     let mut limit = DEPTH_CHUNKS;
     loop {
         let rows = snapshot.view.lexical(&terms.lexical, limit)?;
-        let exhausted = rows.len() < limit || limit >= snapshot.chunks.len();
+        let exhausted = rows.len() < limit || limit >= snapshot.len();
         let scored = rows.into_iter().filter_map(|(row, score)| Some((snapshot.by_row(row)?, score)));
-        let kept: Vec<(u32, f32)> =
-            scored.filter(|(chunk, _)| allowed[snapshot.chunks[*chunk as usize].file as usize]).collect();
+        let kept: Vec<(u32, f32)> = scored.filter(|(chunk, _)| allowed[snapshot.owner(*chunk)]).collect();
         if exhausted || kept.len() * 4 >= DEPTH_CHUNKS {
             return Ok(kept);
         }
@@ -121,7 +118,7 @@ fn lexical(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bool]) -> Result<
 fn gather(snapshot: &Snapshot, found: HashMap<u32, CandidateChunk>, file_scores: &[f32]) -> Vec<CandidateFile> {
     let mut by_file: HashMap<usize, CandidateFile> = HashMap::new();
     for chunk in found.into_values() {
-        let file = snapshot.chunks[chunk.chunk as usize].file as usize;
+        let file = snapshot.owner(chunk.chunk);
         let candidate = by_file.entry(file).or_insert_with(|| CandidateFile {
             file,
             dense_file: file_scores.get(file).copied().unwrap_or(0.0),

@@ -44,8 +44,8 @@ pub(super) fn features(snapshot: &Snapshot, candidate: &CandidateFile, terms: &Q
     place.extend(name.iter().cloned());
     let mut names = HashSet::new();
     let mut definition = 0.0_f32;
-    for chunk in file.chunks.clone() {
-        for defined in &snapshot.chunks[chunk as usize].defines {
+    for chunk in &file.chunks {
+        for defined in &chunk.defines {
             let words = roots(defined);
             definition = definition.max(fit(&words, &asked));
             names.extend(words);

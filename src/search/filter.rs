@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::snapshot::{FileMeta, Snapshot};
+use super::snapshot::{FileChunks, Snapshot};
 use super::{ContentFilter, Filter, QueryError};
 use crate::language;
 use crate::types::{Content, Language, is_below};
@@ -36,7 +36,7 @@ impl FileFilter {
         snapshot.files.iter().map(|file| self.allows(file)).collect()
     }
 
-    fn allows(&self, file: &FileMeta) -> bool {
+    fn allows(&self, file: &FileChunks) -> bool {
         let language = if self.languages.is_empty() {
             self.has_content(file.language)
         } else {

@@ -7,6 +7,7 @@
 mod candidates;
 mod features;
 mod filter;
+mod lookup;
 mod projects;
 mod query;
 mod ranking;

@@ -170,7 +170,7 @@ fn order_chunks(
             Mode::Lexical => chunk.lexical,
             Mode::Hybrid => {
                 let exact = if chunk.defines { 2.0 } else { 0.0 };
-                chunk.dense / dense + chunk.lexical / lexical + fit(&snapshot.chunks[chunk.chunk as usize]) + exact
+                chunk.dense / dense + chunk.lexical / lexical + fit(snapshot.chunk(chunk.chunk)) + exact
             }
         };
     }

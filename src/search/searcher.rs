@@ -83,8 +83,8 @@ impl Searcher<'_> {
 
     /// The chunk that holds a line of a file.
     pub fn chunk_at(&self, path: &str, line: u32) -> Option<u32> {
-        let file = &self.snapshot.files[self.snapshot.file_at(path)?];
-        file.chunks.clone().find(|chunk| self.snapshot.chunks[*chunk as usize].span.end_line >= line)
+        let mut chunks = self.snapshot.chunks_of(self.snapshot.file_at(path)?);
+        chunks.find(|chunk| self.snapshot.chunk(*chunk).span.end_line >= line)
     }
 
     fn hits(&self, ranked: Vec<RankedFile>, limit: usize, explain: bool) -> Result<Vec<Hit>, QueryError> {
@@ -104,11 +104,11 @@ impl Searcher<'_> {
                 break;
             }
         }
-        let rows: Vec<_> = picked.iter().map(|(_, chunk, _)| self.snapshot.chunks[chunk.chunk as usize].row).collect();
+        let rows: Vec<_> = picked.iter().map(|(_, chunk, _)| self.snapshot.chunk(chunk.chunk).row).collect();
         let texts = self.snapshot.view.texts(&rows)?;
         let shown: Vec<u32> = picked.iter().map(|(_, chunk, _)| chunk.chunk).collect();
         let hits = picked.iter().zip(texts).map(|((file, chunk, score), text)| {
-            let meta = &self.snapshot.chunks[chunk.chunk as usize];
+            let meta = self.snapshot.chunk(chunk.chunk);
             let of = &self.snapshot.files[file.file];
             Hit {
                 path: of.path.clone(),
@@ -134,7 +134,7 @@ impl Searcher<'_> {
         let best = file.chunks.first().map_or(0.0, |chunk| chunk.score);
         let good = |chunk: &&CandidateChunk| !shown.contains(&chunk.chunk) && chunk.score * 2.0 >= best;
         let place = |chunk: &CandidateChunk| {
-            let meta = &self.snapshot.chunks[chunk.chunk as usize];
+            let meta = self.snapshot.chunk(chunk.chunk);
             let name = qualified_name(&meta.container, &meta.symbol);
             Place { span: meta.span, kind: meta.kind, name }
         };

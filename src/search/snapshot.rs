@@ -1,19 +1,25 @@
 //! One generation of a store, held in memory in the shape a search reads it.
+//!
+//! Made of parts, one a file, that never change: the snapshot after a commit shares those of all
+//! files the commit left alone. What numbers all chunks is made again each time; it is small.
 
-use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::vectors::{Matrix, normalize};
+use super::lookup::{GONE, Lookup};
+use super::vectors::{Matrix, Needle, normalize};
 use crate::store::{RowKey, StoreError, StoreView, StoredChunk};
 use crate::types::{FileRecord, Language, Outcome, RepoPath, Span, SymbolKind};
+
+/// From this many chunks to read on, all are read when they are the greater part: a scan is faster
+/// then.
+const MANY: usize = 16_384;
 
 /// All of a chunk but its text and its vector.
 #[derive(Clone, Debug)]
 pub struct ChunkMeta {
     pub row: RowKey,
-    /// Index of its file.
-    pub file: u32,
     pub span: Span,
     pub kind: SymbolKind,
     pub symbol: String,
@@ -21,29 +27,39 @@ pub struct ChunkMeta {
     pub defines: Vec<String>,
 }
 
-/// A file and its chunks.
-#[derive(Clone, Debug)]
-pub struct FileMeta {
+/// A file that has chunks, with all that a search keeps of them.
+pub struct FileChunks {
     pub path: RepoPath,
     pub language: Language,
-    /// Indices of its chunks, in line order.
-    pub chunks: Range<u32>,
+    /// In line order.
+    pub chunks: Vec<ChunkMeta>,
+    /// A row for each chunk, and a last one for the file: the mean of theirs, unit length.
+    vectors: Matrix,
 }
 
 /// What a search reads: never changes, shared between threads.
 pub struct Snapshot {
     pub view: Arc<dyn StoreView>,
-    pub chunks: Vec<ChunkMeta>,
-    pub files: Vec<FileMeta>,
-    /// One row a chunk.
-    pub chunk_vectors: Matrix,
-    /// One row a file: the mean of its chunks' vectors, unit length.
-    pub file_vectors: Matrix,
-    /// Every record, to tell stale hits and to count.
-    pub records: HashMap<RepoPath, FileRecord>,
-    rows: HashMap<RowKey, u32>,
-    /// Chunks by the names they define, see [`name_key`].
-    names: HashMap<String, Vec<u32>>,
+    /// By path. The chunks of all, one file after the other, are numbered from 0.
+    pub files: Vec<Arc<FileChunks>>,
+    /// By path; every one there is, to tell stale hits and to count.
+    records: Vec<FileRecord>,
+    /// The number of each file's first chunk, and last of all the number of chunks.
+    starts: Vec<u32>,
+    /// The file of each chunk.
+    owners: Vec<u32>,
+    rows: Lookup<RowKey>,
+    /// By [`name_hash`] of the names that chunks define.
+    names: Lookup<u64>,
+}
+
+/// Dot products of a vector with all there is.
+#[derive(Debug, Default, PartialEq)]
+pub struct Scores {
+    /// By number of the chunk.
+    pub chunks: Vec<f32>,
+    /// By index of the file: of the mean of its chunks' vectors.
+    pub files: Vec<f32>,
 }
 
 impl Snapshot {
@@ -52,68 +68,166 @@ impl Snapshot {
     /// # Errors
     /// When the store cannot be read.
     pub fn load(view: Arc<dyn StoreView>) -> Result<Self, StoreError> {
-        let stored = view.chunks()?;
-        let records = view.files()?.into_iter().map(|record| (record.path.clone(), record)).collect();
-        let dimensions = view.manifest().recipe.dimensions as usize;
-        let mut snapshot = Self {
-            chunks: Vec::with_capacity(stored.len()),
-            files: Vec::new(),
-            chunk_vectors: Matrix::with_capacity(dimensions, stored.len()),
-            file_vectors: Matrix::with_capacity(dimensions, 0),
-            records,
-            rows: HashMap::with_capacity(stored.len()),
-            names: HashMap::new(),
-            view,
-        };
-        let mut sum = vec![0.0; dimensions];
-        for (index, chunk) in (0_u32..).zip(stored) {
-            if snapshot.files.last().is_none_or(|file| file.path != chunk.path) {
-                snapshot.close_file(&mut sum);
-                let chunks = index..index;
-                snapshot.files.push(FileMeta { path: chunk.path.clone(), language: chunk.language, chunks });
+        let (records, files) = (view.files()?, parts(view.chunks()?, dimensions(view.as_ref())));
+        let (mut rows, mut names) = (Vec::new(), Vec::new());
+        for (first, file) in numbered(&files) {
+            file.add_keys(first, &mut rows, &mut names);
+        }
+        Ok(Self::of(view, records, files, Lookup::new(rows), Lookup::new(names)))
+    }
+
+    /// The snapshot of a later view of the same store. Reads what this one does not have; where the
+    /// store has renumbered its rows since, that is everything.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn refresh(&self, view: Arc<dyn StoreView>) -> Result<Self, StoreError> {
+        let dimensions = dimensions(view.as_ref());
+        if view.rows_epoch() != self.view.rows_epoch() || dimensions != self::dimensions(self.view.as_ref()) {
+            return Self::load(view);
+        }
+        let live = view.rows()?;
+        let (kept, missing) = self.compare(&live);
+        if missing.len() > MANY && missing.len() * 2 > live.len() {
+            return Self::load(view);
+        }
+        let read = parts(view.chunks_of(&missing)?, dimensions);
+        let records = view.files()?;
+        let snapshot = self.with(Arc::clone(&view), records, &kept, read);
+        let whole = snapshot.rows.pairs().iter().map(|(row, _)| row).eq(&live)
+            && snapshot.files.windows(2).all(|pair| pair[0].path < pair[1].path);
+        if whole { Ok(snapshot) } else { Self::load(view) }
+    }
+
+    /// For each file, whether all its chunks are among the rows `live` (rising); and the live rows
+    /// that no such file has. A row is written once, so what is still there is still the same.
+    fn compare(&self, live: &[RowKey]) -> (Vec<bool>, Vec<RowKey>) {
+        let mut kept = vec![true; self.files.len()];
+        let mut ahead = live.iter().peekable();
+        let mut missing = Vec::new();
+        for (row, chunk) in self.rows.pairs() {
+            while let Some(new) = ahead.next_if(|other| *other < row) {
+                missing.push(*new);
             }
-            sum.iter_mut().zip(&chunk.vector).for_each(|(sum, value)| *sum += value);
-            snapshot.push(index, chunk);
+            if ahead.next_if_eq(&row).is_none() {
+                kept[self.owner(*chunk)] = false;
+            }
         }
-        snapshot.close_file(&mut sum);
-        Ok(snapshot)
+        missing.extend(ahead);
+        // A store replaces files whole, so there are rarely such rows.
+        let of_gone_file = |row: &&RowKey| self.by_row(**row).is_some_and(|chunk| !kept[self.owner(chunk)]);
+        if kept.contains(&false) {
+            missing.extend(live.iter().filter(of_gone_file));
+        }
+        (kept, missing)
     }
 
-    fn push(&mut self, index: u32, chunk: StoredChunk) {
-        let file = u32::try_from(self.files.len().saturating_sub(1)).unwrap_or(u32::MAX);
-        if let Some(last) = self.files.last_mut() {
-            last.chunks.end = index + 1;
+    /// The files of this snapshot that are kept together with those `read` anew (by path).
+    fn with(
+        &self,
+        view: Arc<dyn StoreView>,
+        records: Vec<FileRecord>,
+        kept: &[bool],
+        read: Vec<Arc<FileChunks>>,
+    ) -> Self {
+        let mut files = Vec::with_capacity(self.files.len() + read.len());
+        let mut numbers = vec![GONE; self.owners.len()];
+        let (mut rows, mut names) = (Vec::new(), Vec::new());
+        let mut next = 0_u32;
+        let mut add = |file: Arc<FileChunks>, old: Option<Range<u32>>| {
+            match old {
+                Some(old) => old.zip(next..).for_each(|(old, new)| numbers[old as usize] = new),
+                None => file.add_keys(next, &mut rows, &mut names),
+            }
+            next += file.count();
+            files.push(file);
+        };
+        let mut read = read.into_iter().peekable();
+        for (index, file) in self.files.iter().enumerate().filter(|(index, _)| kept[*index]) {
+            while let Some(new) = read.next_if(|new| new.path < file.path) {
+                add(new, None);
+            }
+            add(Arc::clone(file), Some(self.chunks_of(index)));
         }
-        for name in &chunk.defines {
-            self.names.entry(name_key(name)).or_default().push(index);
-        }
-        self.rows.insert(chunk.row, index);
-        self.chunk_vectors.push(&chunk.vector);
-        let StoredChunk { row, span, kind, symbol, container, defines, .. } = chunk;
-        self.chunks.push(ChunkMeta { row, file, span, kind, symbol, container, defines });
+        read.for_each(|new| add(new, None));
+        let rows = Lookup::new(self.rows.moved(&numbers).chain(rows).collect());
+        let names = Lookup::new(self.names.moved(&numbers).chain(names).collect());
+        Self::of(view, records, files, rows, names)
     }
 
-    fn close_file(&mut self, sum: &mut [f32]) {
-        if !self.files.is_empty() {
-            normalize(sum);
-            self.file_vectors.push(sum);
-            sum.fill(0.0);
+    fn of(
+        view: Arc<dyn StoreView>,
+        records: Vec<FileRecord>,
+        files: Vec<Arc<FileChunks>>,
+        rows: Lookup<RowKey>,
+        names: Lookup<u64>,
+    ) -> Self {
+        let mut starts: Vec<u32> = numbered(&files).map(|(first, _)| first).collect();
+        let mut owners = Vec::with_capacity(rows.pairs().len());
+        for (index, file) in (0_u32..).zip(&files) {
+            owners.resize(owners.len() + file.chunks.len(), index);
         }
+        starts.push(number(owners.len()));
+        Self { view, files, records, starts, owners, rows, names }
+    }
+
+    /// Number of chunks.
+    pub fn len(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// The chunk of that number.
+    pub fn chunk(&self, chunk: u32) -> &ChunkMeta {
+        let (file, place) = self.place(chunk);
+        &file.chunks[place]
+    }
+
+    /// Index of the file of a chunk.
+    pub fn owner(&self, chunk: u32) -> usize {
+        self.owners[chunk as usize] as usize
+    }
+
+    /// Numbers of the chunks of the file at `index`.
+    pub fn chunks_of(&self, index: usize) -> Range<u32> {
+        self.starts[index]..self.starts[index + 1]
+    }
+
+    /// A chunk's vector, up to rounding.
+    pub fn vector(&self, chunk: u32) -> Vec<f32> {
+        let (file, place) = self.place(chunk);
+        file.vectors.row(place)
+    }
+
+    /// The file of a chunk, and where in it the chunk is.
+    fn place(&self, chunk: u32) -> (&FileChunks, usize) {
+        let owner = self.owner(chunk);
+        (&self.files[owner], (chunk - self.starts[owner]) as usize)
+    }
+
+    /// Dot products of `vector` with every chunk and every file.
+    pub fn scores(&self, vector: &[f32]) -> Scores {
+        let needle = Needle::new(vector);
+        let mut scores = Scores {
+            chunks: Vec::with_capacity(self.len() + 1), // the file's row comes and goes
+            files: Vec::with_capacity(self.files.len()),
+        };
+        for file in &self.files {
+            file.vectors.scores(&needle, &mut scores.chunks);
+            scores.files.extend(scores.chunks.pop());
+        }
+        scores
     }
 
     /// The chunk of a store's row.
     pub fn by_row(&self, row: RowKey) -> Option<u32> {
-        self.rows.get(&row).copied()
+        self.rows.of(row).next()
     }
 
     /// Chunks that define exactly this name, however it is written.
-    pub fn defining(&self, name: &str) -> &[u32] {
-        self.names.get(&name_key(name)).map_or(&[], Vec::as_slice)
-    }
-
-    /// The file of a chunk.
-    pub fn file_of(&self, chunk: u32) -> &FileMeta {
-        &self.files[self.chunks[chunk as usize].file as usize]
+    pub fn defining(&self, name: &str) -> impl Iterator<Item = u32> {
+        let defines =
+            move |chunk: &u32| self.chunk(*chunk).defines.iter().any(|other| name_key(other).eq(name_key(name)));
+        self.names.of(name_hash(name)).filter(defines)
     }
 
     /// Index of the file at `path`.
@@ -121,13 +235,92 @@ impl Snapshot {
         self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()
     }
 
+    /// The record of the file at `path`.
+    pub fn record(&self, path: &RepoPath) -> Option<&FileRecord> {
+        let index = self.records.binary_search_by(|record| record.path.cmp(path)).ok()?;
+        Some(&self.records[index])
+    }
+
+    /// Every record, by path.
+    pub fn records(&self) -> &[FileRecord] {
+        &self.records
+    }
+
     /// Files with chunks in the index, or rightly without any.
     pub fn files_indexed(&self) -> u64 {
-        self.records.values().filter(|record| matches!(record.outcome, Outcome::Indexed { .. })).count() as u64
+        self.records.iter().filter(|record| matches!(record.outcome, Outcome::Indexed { .. })).count() as u64
     }
 }
 
+impl FileChunks {
+    /// Of the chunks of one file, in line order.
+    fn new(chunks: Vec<StoredChunk>, path: RepoPath, language: Language, dimensions: usize) -> Self {
+        let mut vectors = Matrix::with_capacity(dimensions, chunks.len() + 1);
+        let mut sum = vec![0.0; dimensions];
+        for chunk in &chunks {
+            sum.iter_mut().zip(&chunk.vector).for_each(|(sum, value)| *sum += value);
+            vectors.push(&chunk.vector);
+        }
+        normalize(&mut sum);
+        vectors.push(&sum);
+        let meta = |chunk| {
+            let StoredChunk { row, span, kind, symbol, container, defines, .. } = chunk;
+            ChunkMeta { row, span, kind, symbol, container, defines }
+        };
+        Self { path, language, chunks: chunks.into_iter().map(meta).collect(), vectors }
+    }
+
+    fn count(&self) -> u32 {
+        number(self.chunks.len())
+    }
+
+    /// Appends what its chunks are found by, the first of them numbered `first`.
+    fn add_keys(&self, first: u32, rows: &mut Vec<(RowKey, u32)>, names: &mut Vec<(u64, u32)>) {
+        for (number, chunk) in (first..).zip(&self.chunks) {
+            rows.push((chunk.row, number));
+            names.extend(chunk.defines.iter().map(|name| (name_hash(name), number)));
+        }
+    }
+}
+
+/// The files of `chunks`, which are grouped by file and in line order.
+fn parts(chunks: Vec<StoredChunk>, dimensions: usize) -> Vec<Arc<FileChunks>> {
+    let mut files = Vec::new();
+    let mut chunks = chunks.into_iter().peekable();
+    while let Some(first) = chunks.next() {
+        let (path, language) = (first.path.clone(), first.language);
+        let mut of_file = vec![first];
+        of_file.extend(std::iter::from_fn(|| chunks.next_if(|chunk| chunk.path == path)));
+        files.push(Arc::new(FileChunks::new(of_file, path, language, dimensions)));
+    }
+    files
+}
+
+/// Each file with the number of its first chunk.
+fn numbered(files: &[Arc<FileChunks>]) -> impl Iterator<Item = (u32, &FileChunks)> {
+    files.iter().scan(0, |next, file| {
+        let first = *next;
+        *next += file.count();
+        Some((first, file.as_ref()))
+    })
+}
+
+fn dimensions(view: &dyn StoreView) -> usize {
+    view.manifest().recipe.dimensions as usize
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 /// What makes `parseHTTPHeader`, `parse_http_header` and `ParseHttpHeader` the same name.
-fn name_key(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+fn name_key(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
+}
+
+/// Hash of [`name_key`]. Different names may share it.
+fn name_hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name_key(name).for_each(|c| hasher.write_u32(u32::from(c)));
+    hasher.finish()
 }

@@ -29,26 +29,35 @@ impl Matrix {
         }
     }
 
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.scales.len()
-    }
-
     /// The row as it was pushed, up to rounding.
     pub fn row(&self, index: usize) -> Vec<f32> {
         let row = &self.data[index * self.dimensions..(index + 1) * self.dimensions];
         row.iter().map(|value| f32::from(*value) * self.scales[index]).collect()
     }
 
-    /// Dot product of `query` with every row, in order.
-    pub fn scores(&self, query: &[f32]) -> Vec<f32> {
-        let scale = largest(query) / 127.0;
-        if query.len() != self.dimensions || scale <= 0.0 {
-            return vec![0.0; self.len()];
+    /// Appends the dot product of `needle` with every row, in order; zeros for one of another width.
+    pub fn scores(&self, needle: &Needle, out: &mut Vec<f32>) {
+        let Needle { values, scale } = needle;
+        if values.len() != self.dimensions || *scale <= 0.0 {
+            out.resize(out.len() + self.scales.len(), 0.0);
+            return;
         }
-        let query: Vec<i8> = query.iter().map(|value| quantize(*value, scale)).collect();
         let rows = self.data.chunks_exact(self.dimensions.max(1)).zip(&self.scales);
-        rows.map(|(row, row_scale)| as_f32(dot(&query, row)) * scale * row_scale).collect()
+        out.extend(rows.map(|(row, row_scale)| as_f32(dot(values, row)) * scale * row_scale));
+    }
+}
+
+/// A vector to compare rows with.
+pub struct Needle {
+    values: Vec<i8>,
+    scale: f32,
+}
+
+impl Needle {
+    /// Rounds `vector` as rows are.
+    pub fn new(vector: &[f32]) -> Self {
+        let scale = largest(vector) / 127.0;
+        Self { values: vector.iter().map(|value| quantize(*value, scale)).collect(), scale }
     }
 }
 
@@ -90,10 +99,15 @@ mod tests {
         matrix.push(&[0.6, 0.8, 0.0]);
         matrix.push(&[0.0, 0.0, 0.0]);
         matrix.push(&[0.0, -1.0, 0.0]);
-        let scores = matrix.scores(&[0.6, 0.8, 0.0]);
+        let scores = |vector: &[f32]| {
+            let mut scores = Vec::new();
+            matrix.scores(&Needle::new(vector), &mut scores);
+            scores
+        };
+        let (scores, narrow) = (scores(&[0.6, 0.8, 0.0]), scores(&[1.0]));
         for (score, expected) in scores.iter().zip([1.0, 0.0, -0.8]) {
             assert!((score - expected).abs() < 0.01, "{scores:?}");
         }
-        assert_eq!(matrix.scores(&[1.0]), vec![0.0; 3]);
+        assert_eq!(narrow, vec![0.0; 3]);
     }
 }

@@ -3,12 +3,12 @@
 //! Keeps the contract of [`super::ChunkStore`], BM25 included, by the plainest means. What it
 //! holds is gone with the process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
-    ChunkStore, ChunkText, Commit, EmbeddedChunk, Manifest, Recipe, RowKey, RunState, StoreError, StoreView,
+    ChunkStore, ChunkText, Commit, EmbeddedChunk, Manifest, Recipe, RowKey, RunState, Stamp, StoreError, StoreView,
     StoreWriter, StoredChunk,
 };
 use crate::types::{FileRecord, RepoPath};
@@ -18,7 +18,7 @@ const K1: f32 = 1.2;
 const B: f32 = 0.75;
 
 /// One generation's rows: a file with its chunks.
-type Rows = BTreeMap<RepoPath, (FileRecord, Arc<Vec<EmbeddedChunk>>)>;
+type Rows = BTreeMap<RepoPath, (FileRecord, Arc<Vec<(RowKey, EmbeddedChunk)>>)>;
 
 /// A store that lives as long as its process. Clones share what they hold.
 #[derive(Clone)]
@@ -31,13 +31,18 @@ pub struct MemoryStore {
 struct Shared {
     view: Option<Arc<MemoryView>>,
     locked: bool,
+    /// Rows ever written: the next one's key. None is used twice.
+    written: RowKey,
 }
 
 struct MemoryView {
     manifest: Manifest,
+    epoch: u64,
     rows: Rows,
-    /// Chunks in the order of their [`RowKey`].
-    chunks: Vec<EmbeddedChunk>,
+    /// Chunks by path, in line order.
+    chunks: Vec<(RowKey, EmbeddedChunk)>,
+    /// Where in `chunks` a row is.
+    places: BTreeMap<RowKey, u32>,
     /// For each word, the chunks it is in and how often.
     postings: HashMap<String, Vec<(u32, f32)>>,
     /// Words of each chunk's search text.
@@ -56,8 +61,8 @@ impl MemoryStore {
 }
 
 impl ChunkStore for MemoryStore {
-    fn generation(&self) -> Result<u64, StoreError> {
-        Ok(self.shared().view.as_ref().map_or(0, |view| view.manifest.generation))
+    fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
+        Ok(self.shared().view.as_ref().map(|view| view.stamp()))
     }
 
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
@@ -73,7 +78,9 @@ impl ChunkStore for MemoryStore {
         let generation = shared.view.as_ref().map_or(0, |view| view.manifest.generation);
         let same_schema = |view: &Arc<MemoryView>| view.manifest.recipe.schema_version == recipe.schema_version;
         let base = shared.view.clone().filter(|view| !fresh && same_schema(view));
-        Ok(Box::new(MemoryWriter { store: self.clone(), recipe: recipe.clone(), base, generation }))
+        let last = shared.view.as_ref().map_or(0, |view| view.epoch);
+        let epoch = base.as_ref().map_or(last + 1, |view| view.epoch);
+        Ok(Box::new(MemoryWriter { store: self.clone(), recipe: recipe.clone(), base, generation, epoch }))
     }
 
     fn size_bytes(&self) -> u64 {
@@ -86,6 +93,7 @@ struct MemoryWriter {
     recipe: Recipe,
     base: Option<Arc<MemoryView>>,
     generation: u64,
+    epoch: u64,
 }
 
 impl MemoryWriter {
@@ -101,7 +109,7 @@ impl MemoryWriter {
             committed_at_ms: super::now_ms(),
             is_empty: rows.values().all(|(_, chunks)| chunks.is_empty()),
         };
-        let view = Arc::new(MemoryView::new(manifest.clone(), rows));
+        let view = Arc::new(MemoryView::new(manifest.clone(), self.epoch, rows));
         self.store.shared().view = Some(Arc::clone(&view));
         self.base = Some(view);
         manifest
@@ -134,7 +142,10 @@ impl StoreWriter for MemoryWriter {
         for record in commit.replace {
             let mut chunks = by_path.remove(&record.path).unwrap_or_default();
             chunks.sort_by_key(|chunk| chunk.chunk.span);
-            rows.insert(record.path.clone(), (record, Arc::new(chunks)));
+            let mut shared = self.store.shared();
+            let first = shared.written;
+            shared.written += chunks.len() as u64;
+            rows.insert(record.path.clone(), (record, Arc::new((first..).zip(chunks).collect())));
         }
         Ok(self.publish(rows, state))
     }
@@ -151,11 +162,12 @@ impl Drop for MemoryWriter {
 }
 
 impl MemoryView {
-    fn new(manifest: Manifest, rows: Rows) -> Self {
-        let chunks: Vec<EmbeddedChunk> = rows.values().flat_map(|(_, chunks)| chunks.iter().cloned()).collect();
+    fn new(manifest: Manifest, epoch: u64, rows: Rows) -> Self {
+        let chunks: Vec<_> = rows.values().flat_map(|(_, chunks)| chunks.iter().cloned()).collect();
+        let places = (0..).zip(&chunks).map(|(place, (row, _))| (*row, place)).collect();
         let mut postings: HashMap<String, Vec<(u32, f32)>> = HashMap::new();
         let mut lengths = Vec::with_capacity(chunks.len());
-        for (row, chunk) in (0_u32..).zip(&chunks) {
+        for (place, (_, chunk)) in (0_u32..).zip(&chunks) {
             let mut counts: HashMap<&str, f32> = HashMap::new();
             let mut length = 0.0;
             for word in chunk.search_text.split(' ').filter(|word| !word.is_empty()) {
@@ -164,10 +176,20 @@ impl MemoryView {
             }
             lengths.push(length);
             for (word, count) in counts {
-                postings.entry(word.to_owned()).or_default().push((row, count));
+                postings.entry(word.to_owned()).or_default().push((place, count));
             }
         }
-        Self { manifest, rows, chunks, postings, lengths }
+        Self { manifest, epoch, rows, chunks, places, postings, lengths }
+    }
+
+    /// The chunk of a row.
+    fn chunk(&self, row: RowKey) -> Result<&EmbeddedChunk, StoreError> {
+        let place = self.places.get(&row).map(|place| &self.chunks[*place as usize].1);
+        place.ok_or_else(|| StoreError::Engine {
+            operation: "read a chunk",
+            dir: self.manifest.root.clone(),
+            message: format!("row {row} is of another generation"),
+        })
     }
 }
 
@@ -180,19 +202,23 @@ impl StoreView for MemoryView {
         Ok(self.rows.values().map(|(record, _)| record.clone()).collect())
     }
 
+    fn rows_epoch(&self) -> u64 {
+        self.epoch
+    }
+
     fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError> {
-        let stored = |(row, EmbeddedChunk { chunk, vector, .. }): (u64, &EmbeddedChunk)| StoredChunk {
-            row,
-            path: chunk.path.clone(),
-            language: chunk.language,
-            span: chunk.span,
-            kind: chunk.kind,
-            symbol: chunk.symbol.clone(),
-            container: chunk.container.clone(),
-            defines: chunk.defines.clone(),
-            vector: vector.clone(),
-        };
-        Ok((0..).zip(&self.chunks).map(stored).collect())
+        Ok(self.chunks.iter().map(|(row, chunk)| stored(*row, chunk)).collect())
+    }
+
+    fn rows(&self) -> Result<Vec<RowKey>, StoreError> {
+        Ok(self.places.keys().copied().collect())
+    }
+
+    fn chunks_of(&self, rows: &[RowKey]) -> Result<Vec<StoredChunk>, StoreError> {
+        let wanted: HashSet<RowKey> = rows.iter().copied().collect();
+        wanted.iter().try_for_each(|row| self.chunk(*row).map(drop))?;
+        let found = self.chunks.iter().filter(|(row, _)| wanted.contains(row));
+        Ok(found.map(|(row, chunk)| stored(*row, chunk)).collect())
     }
 
     /// BM25 as Robertson and Zaragoza (2009) give it, with Lucene's never-negative IDF.
@@ -205,13 +231,14 @@ impl StoreView for MemoryView {
             let Some(postings) = self.postings.get(word) else { continue };
             let found = postings.len() as f32;
             let idf = (1.0 + (total - found + 0.5) / (found + 0.5)).ln();
-            for (row, count) in postings {
-                let length = self.lengths[*row as usize];
+            for (place, count) in postings {
+                let length = self.lengths[*place as usize];
                 let norm = K1 * (1.0 - B + B * length / mean);
-                *scores.entry(*row).or_default() += idf * count * (K1 + 1.0) / (count + norm);
+                *scores.entry(*place).or_default() += idf * count * (K1 + 1.0) / (count + norm);
             }
         }
-        let mut ranked: Vec<(RowKey, f32)> = scores.into_iter().map(|(row, score)| (u64::from(row), score)).collect();
+        let keyed = |(place, score): (u32, f32)| (self.chunks[place as usize].0, score);
+        let mut ranked: Vec<(RowKey, f32)> = scores.into_iter().map(keyed).collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         ranked.truncate(limit);
         Ok(ranked)
@@ -219,17 +246,23 @@ impl StoreView for MemoryView {
 
     fn texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
         let text = |row: &RowKey| {
-            let chunk = usize::try_from(*row).ok().and_then(|row| self.chunks.get(row));
-            let text = |found: &EmbeddedChunk| ChunkText {
-                text: found.chunk.text.clone(),
-                signature: found.chunk.signature.clone(),
-            };
-            chunk.map(text).ok_or_else(|| StoreError::Engine {
-                operation: "read a chunk's text",
-                dir: self.manifest.root.clone(),
-                message: format!("row {row} is of another generation"),
-            })
+            let chunk = &self.chunk(*row)?.chunk;
+            Ok(ChunkText { text: chunk.text.clone(), signature: chunk.signature.clone() })
         };
         rows.iter().map(text).collect()
+    }
+}
+
+fn stored(row: RowKey, EmbeddedChunk { chunk, vector, .. }: &EmbeddedChunk) -> StoredChunk {
+    StoredChunk {
+        row,
+        path: chunk.path.clone(),
+        language: chunk.language,
+        span: chunk.span,
+        kind: chunk.kind,
+        symbol: chunk.symbol.clone(),
+        container: chunk.container.clone(),
+        defines: chunk.defines.clone(),
+        vector: vector.clone(),
     }
 }

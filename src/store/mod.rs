@@ -68,8 +68,17 @@ pub struct EmbeddedChunk {
     pub vector: Vec<f32>,
 }
 
-/// Names a stored chunk within one generation.
+/// Names a stored chunk for as long as it is stored; see [`StoreView::rows_epoch`].
 pub type RowKey = u64;
+
+/// Tells a commit from every other one, those of a folder that was deleted and indexed anew included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    pub generation: u64,
+    /// See [`StoreView::rows_epoch`].
+    pub rows_epoch: u64,
+    pub committed_at_ms: u64,
+}
 
 /// What a search keeps of every chunk: all but its text.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,12 +147,20 @@ pub type Stop = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// A store of one indexed folder.
 pub trait ChunkStore: Send + Sync {
-    /// The number of the last commit by any process; 0 before the first one. Cheap: a search asks
-    /// before it answers.
+    /// The last commit by any process; `None` before the first one. Cheap: a search asks before it
+    /// answers.
     ///
     /// # Errors
     /// When the manifest cannot be read.
-    fn generation(&self) -> Result<u64, StoreError>;
+    fn stamp(&self) -> Result<Option<Stamp>, StoreError>;
+
+    /// The number of the last commit by any process; 0 before the first one. Cheap.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read.
+    fn generation(&self) -> Result<u64, StoreError> {
+        Ok(self.stamp()?.map_or(0, |stamp| stamp.generation))
+    }
 
     /// The last commit, to read from. `None` before the first one.
     ///
@@ -167,6 +184,16 @@ pub trait StoreView: Send + Sync {
     /// The manifest of this generation.
     fn manifest(&self) -> &Manifest;
 
+    /// As long as it is the same for two views, a row key that both have names the same chunk in
+    /// both. Made anew with the tables, changed by whatever renumbers rows.
+    fn rows_epoch(&self) -> u64;
+
+    /// The commit this is the view of.
+    fn stamp(&self) -> Stamp {
+        let Manifest { generation, committed_at_ms, .. } = *self.manifest();
+        Stamp { generation, rows_epoch: self.rows_epoch(), committed_at_ms }
+    }
+
     /// Every file record, by path.
     ///
     /// # Errors
@@ -178,6 +205,19 @@ pub trait StoreView: Send + Sync {
     /// # Errors
     /// When the table cannot be read.
     fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError>;
+
+    /// The keys of all chunks, rising. Costs much less than the chunks: with it a reader finds out
+    /// which of them it has already.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn rows(&self) -> Result<Vec<RowKey>, StoreError>;
+
+    /// The chunks of these rows, in the order of [`StoreView::chunks`]. Costs what is asked for.
+    ///
+    /// # Errors
+    /// When the table cannot be read or a key is not in it.
+    fn chunks_of(&self, rows: &[RowKey]) -> Result<Vec<StoredChunk>, StoreError>;
 
     /// The best `limit` chunks by BM25 over the search text for any of `words` (lower case, already
     /// split), best first. A word given twice counts twice.
