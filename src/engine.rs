@@ -453,7 +453,7 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
     Coverage {
         files_indexed: snapshot.files_indexed(),
         files_found: manifest.files_found,
-        chunks: snapshot.len() as u64,
+        chunks: snapshot.chunk_count() as u64,
         complete: manifest.complete,
     }
 }

@@ -104,7 +104,7 @@ fn lexical(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bool]) -> Result<
     let mut limit = DEPTH_CHUNKS;
     loop {
         let rows = snapshot.view.lexical(&terms.lexical, limit)?;
-        let exhausted = rows.len() < limit || limit >= snapshot.len();
+        let exhausted = rows.len() < limit || limit >= snapshot.chunk_count();
         let scored = rows.into_iter().filter_map(|(row, score)| Some((snapshot.by_row(row)?, score)));
         let kept: Vec<(u32, f32)> = scored.filter(|(chunk, _)| allowed[snapshot.owner(*chunk)]).collect();
         if exhausted || kept.len() * 4 >= DEPTH_CHUNKS {

@@ -172,7 +172,7 @@ impl Snapshot {
     }
 
     /// Number of chunks.
-    pub fn len(&self) -> usize {
+    pub fn chunk_count(&self) -> usize {
         self.owners.len()
     }
 
@@ -208,7 +208,7 @@ impl Snapshot {
     pub fn scores(&self, vector: &[f32]) -> Scores {
         let needle = Needle::new(vector);
         let mut scores = Scores {
-            chunks: Vec::with_capacity(self.len() + 1), // the file's row comes and goes
+            chunks: Vec::with_capacity(self.chunk_count() + 1), // the file's row comes and goes
             files: Vec::with_capacity(self.files.len()),
         };
         for file in &self.files {
