@@ -26,6 +26,9 @@ pub fn lines(report: &IndexReport, palette: Palette) -> Vec<String> {
         "found {}, unchanged {}, removed {}",
         report.files_found, report.files_unchanged, report.files_removed
     ));
+    if report.files_vanished > 0 {
+        lines.push(format!("gone before they could be read: {}", text::plural(report.files_vanished, "file")));
+    }
     lines.extend(left_out(&report.skipped));
     if let Some(reason) = &report.redone_because {
         lines.push(format!("done again because {}", text::visible(reason)));
@@ -97,6 +100,7 @@ mod tests {
             files_indexed: 10,
             files_unchanged: 2,
             files_removed: 1,
+            files_vanished: 0,
             skipped: BTreeMap::from([("binary".to_owned(), 2), ("ignored".to_owned(), 3)]),
             problems: (0..12).map(|n| (RepoPath::new(format!("{n}.c")), "gave up\x1b".to_owned())).collect(),
             chunks: 40,

@@ -138,6 +138,8 @@ pub struct IndexReport {
     pub files_unchanged: u64,
     /// Files gone from the folder, and so from the index.
     pub files_removed: u64,
+    /// Files that were gone by the time they were to be read.
+    pub files_vanished: u64,
     /// Files and folders left out, by [`SkipReason::label`].
     pub skipped: BTreeMap<String, u64>,
     /// Files indexed with a problem, and what it was.

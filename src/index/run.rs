@@ -202,6 +202,7 @@ impl Ended<'_> {
             files_indexed: written.files,
             files_unchanged: written.unchanged,
             files_removed: removed,
+            files_vanished: written.vanished.len() as u64,
             skipped,
             problems: written.problems,
             chunks: written.chunks,

@@ -1,3 +1,5 @@
+mod faults;
+
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +10,7 @@ use crate::embed::Embedder;
 use crate::store::memory::MemoryStore;
 use crate::store::{ChunkStore, StoreError};
 use crate::types::Outcome;
-use crate::walk::Disk;
+use crate::walk::{Disk, FileSystem};
 
 /// Counts what it embeds; panics or cancels when told to.
 #[derive(Default)]
@@ -73,9 +75,16 @@ impl Fixture {
         request: IndexRequest,
         cancel: &CancelToken,
     ) -> Result<IndexReport, IndexError> {
-        let (settings, store, files) = (&self.settings, &self.store, &Disk);
-        let indexer = Indexer { settings, store, embedder, cache: None, files, renew_parsers: false };
-        indexer.run(&request, cancel, &|_| ())
+        self.indexer(&self.store, embedder, &Disk).run(&request, cancel, &|_| ())
+    }
+
+    fn indexer<'i>(
+        &'i self,
+        store: &'i dyn ChunkStore,
+        embedder: &'i dyn Embedder,
+        files: &'i dyn FileSystem,
+    ) -> Indexer<'i> {
+        Indexer { settings: &self.settings, store, embedder, cache: None, files, renew_parsers: false }
     }
 
     fn index(&self) -> IndexReport {

@@ -2,6 +2,8 @@
 
 mod cli;
 mod crash;
+#[cfg(feature = "lance")]
+mod kills;
 mod mcp_stdio;
 mod projects;
 mod support;

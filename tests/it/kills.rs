@@ -1,0 +1,117 @@
+//! An index run is killed again and again, and nothing is lost or torn.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use codescry::store::ChunkStore as _;
+use codescry::store::lance::LanceStore;
+use codescry::types::Outcome;
+
+use crate::support::cli::Project;
+
+/// Kills in one run of the test.
+const KILLS: u32 = 200;
+
+/// Small enough that a run commits many times.
+const INDEX: [&str; 5] = ["index", "--max-memory", "128MiB", "--embedder", "synthetic:40000"];
+
+/// A file's outcome and hash, and each of its chunks with everything a search sees of it.
+type Content = BTreeMap<String, (String, Vec<String>)>;
+
+#[test]
+fn a_run_killed_at_any_instant_leaves_whole_files_and_ends_as_if_undisturbed() {
+    let project = corpus();
+    let begun = Instant::now();
+    assert_eq!(project.run(&INDEX).code, 0);
+    let whole_run = begun.elapsed();
+    let undisturbed = content(&project);
+    let mut random = Random(0x5eed);
+    let (mut kills, mut torn_runs) = (0, 0);
+    while kills < KILLS {
+        std::fs::remove_dir_all(project.index_dir()).expect("an index to remove");
+        loop {
+            let killed = kill_after(&project, whole_run.mul_f64(random.share() * 1.1));
+            kills += u32::from(killed);
+            let found = content(&project);
+            torn_runs += u32::from(killed && !found.is_empty() && found.len() < undisturbed.len());
+            for (path, file) in &found {
+                assert_eq!(Some(file), undisturbed.get(path), "half of {path} after kill {kills}");
+            }
+            if random.share() < 0.5 {
+                break;
+            }
+        }
+        let done = project.run(&INDEX);
+        assert_eq!(done.code, 0, "{}", done.err);
+        let ended = content(&project);
+        assert!(ended == undisturbed, "after kill {kills} the index is not what it would have been");
+    }
+    assert!(torn_runs > KILLS / 20, "only {torn_runs} kills met a run with a part committed");
+}
+
+/// Files of many sizes, a few megabytes in all.
+fn corpus() -> Project {
+    let project = Project::empty();
+    for at in 0..2_400 {
+        let body =
+            format!("    let total_{at} = values.iter().map(|value| value * {at}).sum::<u64>();\n").repeat(at % 60 + 1);
+        let text =
+            format!("/// Adds up part {at}.\nfn part_{at}(values: &[u64]) -> u64 {{\n{body}    total_{at}\n}}\n");
+        project.write(&format!("src/module_{}/part_{at}.rs", at % 40), text);
+    }
+    project
+}
+
+/// Starts an index run and kills it that much later; false when it had ended by then.
+fn kill_after(project: &Project, time: Duration) -> bool {
+    let mut child = project.command(&INDEX).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    std::thread::sleep(time);
+    let killed = child.try_wait().expect("it is there").is_none();
+    child.kill().expect("it can be killed, or has ended");
+    child.wait().expect("it ends");
+    killed
+}
+
+/// All that the index holds; nothing before its first commit.
+fn content(project: &Project) -> Content {
+    read(&project.index_dir(), project.root()).unwrap_or_else(|error| panic!("the index does not open: {error}"))
+}
+
+fn read(dir: &Path, root: &Path) -> Result<Content, codescry::store::StoreError> {
+    let Some(view) = LanceStore::open(dir, root)?.view()? else {
+        return Ok(Content::new());
+    };
+    let mut content = Content::new();
+    let mut expected = BTreeMap::new();
+    for file in view.files()? {
+        if let Outcome::Indexed { chunks, .. } = file.outcome {
+            expected.insert(file.path.to_string(), chunks as usize);
+        }
+        content.insert(file.path.to_string(), (format!("{} {:?}", file.hash, file.outcome), Vec::new()));
+    }
+    let chunks = view.chunks()?;
+    let texts = view.texts(&chunks.iter().map(|chunk| chunk.row).collect::<Vec<_>>())?;
+    for (mut chunk, text) in chunks.into_iter().zip(texts) {
+        chunk.row = 0; // counts appends
+        let file = content.get_mut(chunk.path.as_str()).expect("a chunk's file has a record");
+        file.1.push(format!("{chunk:?} {text:?}"));
+    }
+    for (path, chunks) in expected {
+        assert_eq!(content[&path].1.len(), chunks, "{path} has not the chunks that its record says");
+    }
+    Ok(content)
+}
+
+/// xorshift64*: the same instants in every run.
+struct Random(u64);
+
+impl Random {
+    fn share(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
