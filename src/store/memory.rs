@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
@@ -16,6 +17,9 @@ use crate::types::{FileRecord, RepoPath};
 /// BM25's term saturation and length normalization, as LanceDB has them.
 const K1: f32 = 1.2;
 const B: f32 = 0.75;
+
+/// The next epoch of any store of this process.
+static EPOCHS: AtomicU64 = AtomicU64::new(1);
 
 /// One generation's rows: a file with its chunks.
 type Rows = BTreeMap<RepoPath, (FileRecord, Arc<Vec<(RowKey, EmbeddedChunk)>>)>;
@@ -78,8 +82,7 @@ impl ChunkStore for MemoryStore {
         let generation = shared.view.as_ref().map_or(0, |view| view.manifest.generation);
         let same_schema = |view: &Arc<MemoryView>| view.manifest.recipe.schema_version == recipe.schema_version;
         let base = shared.view.clone().filter(|view| !fresh && same_schema(view));
-        let last = shared.view.as_ref().map_or(0, |view| view.epoch);
-        let epoch = base.as_ref().map_or(last + 1, |view| view.epoch);
+        let epoch = base.as_ref().map_or_else(|| EPOCHS.fetch_add(1, Ordering::Relaxed), |view| view.epoch);
         Ok(Box::new(MemoryWriter { store: self.clone(), recipe: recipe.clone(), base, generation, epoch }))
     }
 

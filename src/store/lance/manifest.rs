@@ -4,6 +4,7 @@
 //! broken one. Must never import: anything above `store`.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ pub(super) struct Committed {
     pub manifest: Manifest,
     pub chunks: TableVersion,
     pub files: TableVersion,
+    /// See [`crate::store::StoreView::rows_epoch`]; 0 in a manifest written before there were epochs.
+    #[serde(default)]
+    pub rows_epoch: u64,
     /// Commits before this one that a reader may still have open, oldest first.
     #[serde(default)]
     pub retired: Vec<Retired>,
@@ -113,6 +117,12 @@ pub(super) fn generation_past(place: &Place) -> u64 {
         Ok(Outline { manifest }) => manifest.generation,
         Err(_) => now_ms() / 1_000,
     }
+}
+
+/// The first epoch of new tables. Random, because there may be nothing to count on from: a rebuild
+/// may not be able to read the manifest, and a reader may see the folder deleted and made again.
+pub(super) fn first_epoch() -> u64 {
+    RandomState::new().hash_one(now_ms()).max(1)
 }
 
 /// Makes `committed` the current generation, for every process at once.

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::{ChunkStore, Recipe, Stop, StoreError, StoreView, StoreWriter};
+use super::{ChunkStore, Recipe, Stamp, Stop, StoreError, StoreView, StoreWriter};
 use reader::LanceView;
 use upkeep::Limits;
 use writer::LanceWriter;
@@ -72,8 +72,13 @@ impl LanceStore {
 }
 
 impl ChunkStore for LanceStore {
-    fn generation(&self) -> Result<u64, StoreError> {
-        Ok(manifest::read(&self.place)?.map_or(0, |committed| committed.manifest.generation))
+    fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
+        let stamp = |committed: manifest::Committed| Stamp {
+            generation: committed.manifest.generation,
+            rows_epoch: committed.rows_epoch,
+            committed_at_ms: committed.manifest.committed_at_ms,
+        };
+        Ok(manifest::read(&self.place)?.map(stamp))
     }
 
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {

@@ -3,8 +3,11 @@
 //! Invariants: a view reads the table versions of its commit and no others; equal calls give equal
 //! answers. Must never import: anything above `store`.
 
+use std::sync::Arc;
+
 use arrow_array::{Float32Array, StringArray, UInt64Array};
 use futures::TryStreamExt;
+use lance::Dataset;
 use lance::dataset::ProjectionRequest;
 use lancedb::index::scalar::{FtsQuery, FullTextSearchQuery, MatchQuery};
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
@@ -14,6 +17,9 @@ use super::tables::{self, Tables};
 use super::{Place, rows};
 use crate::store::{ChunkText, Manifest, RowKey, StoreError, StoreView, StoredChunk};
 use crate::types::FileRecord;
+
+/// Rows taken out of a table at once.
+const TAKE_ROWS: usize = 8_192;
 
 /// Both tables, held at the versions of one commit.
 pub(super) struct LanceView {
@@ -48,11 +54,23 @@ impl LanceView {
     pub fn committed(&self) -> &Committed {
         &self.committed
     }
+
+    /// The chunks as Lance has them, at this view's version.
+    fn dataset(&self, operation: &'static str) -> Result<Arc<Dataset>, StoreError> {
+        match self.tables.chunks.dataset() {
+            Some(wrapper) => self.place.block_on(operation, wrapper.get()),
+            None => Err(self.place.failed(operation, &"the table is not a local one")),
+        }
+    }
 }
 
 impl StoreView for LanceView {
     fn manifest(&self) -> &Manifest {
         &self.committed.manifest
+    }
+
+    fn rows_epoch(&self) -> u64 {
+        self.committed.rows_epoch
     }
 
     fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
@@ -75,11 +93,38 @@ impl StoreView for LanceView {
             let mut chunks = Vec::new();
             // LanceDB decodes the next batches meanwhile.
             while let Some(batch) = batches.try_next().await? {
-                rows::read_chunks(&batch, &mut chunks).map_err(|source| lancedb::Error::Arrow { source })?;
+                let read = rows::column::<UInt64Array>(&batch, "_rowid")
+                    .and_then(|keys| rows::read_chunks(&batch, keys.values(), &mut chunks));
+                read.map_err(|source| lancedb::Error::Arrow { source })?;
             }
             Ok::<_, lancedb::Error>(chunks)
         })?;
-        chunks.sort_by(|a, b| a.path.cmp(&b.path).then(a.span.cmp(&b.span)));
+        chunks.sort_by(by_place);
+        Ok(chunks)
+    }
+
+    fn rows(&self) -> Result<Vec<RowKey>, StoreError> {
+        let operation = "read the chunks' keys";
+        let dataset = self.dataset(operation)?;
+        self.place.block_on(operation, tables::keys(&dataset))
+    }
+
+    fn chunks_of(&self, wanted: &[RowKey]) -> Result<Vec<StoredChunk>, StoreError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let operation = "read some chunks";
+        let dataset = self.dataset(operation)?;
+        let mut keys = wanted.to_vec();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut chunks = Vec::with_capacity(keys.len());
+        for part in keys.chunks(TAKE_ROWS) {
+            let projection = ProjectionRequest::from_columns(rows::KEPT, dataset.schema());
+            let batch = self.place.block_on(operation, dataset.take_rows(part, projection))?;
+            rows::read_chunks(&batch, part, &mut chunks).map_err(|error| self.place.failed(operation, &error))?;
+        }
+        chunks.sort_by(by_place);
         Ok(chunks)
     }
 
@@ -118,10 +163,7 @@ impl StoreView for LanceView {
             return Ok(Vec::new());
         }
         let operation = "read chunks' texts";
-        let Some(wrapper) = self.tables.chunks.dataset() else {
-            return Err(self.place.failed(operation, &"the table is not a local one"));
-        };
-        let dataset = self.place.block_on(operation, wrapper.get())?;
+        let dataset = self.dataset(operation)?;
         let projection = ProjectionRequest::from_columns(["text", "signature"], dataset.schema());
         let batch = self.place.block_on(operation, dataset.take_rows(rows, projection))?;
         let column =
@@ -134,4 +176,9 @@ impl StoreView for LanceView {
             |index| ChunkText { text: texts.value(index).to_owned(), signature: signatures.value(index).to_owned() };
         Ok((0..rows.len()).map(text).collect())
     }
+}
+
+/// Grouped by file, in line order.
+fn by_place(a: &StoredChunk, b: &StoredChunk) -> std::cmp::Ordering {
+    a.path.cmp(&b.path).then(a.span.cmp(&b.span))
 }

@@ -12,7 +12,7 @@ use arrow_array::{
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
 use crate::language;
-use crate::store::{EmbeddedChunk, StoredChunk};
+use crate::store::{EmbeddedChunk, RowKey, StoredChunk};
 use crate::types::{ContentHash, FileRecord, Language, Outcome, RepoPath, Span, SymbolKind};
 
 /// Columns a search keeps in memory, beside the row id.
@@ -166,15 +166,18 @@ pub(super) fn column<'b, T: Array + 'static>(batch: &'b RecordBatch, name: &str)
     found.ok_or_else(|| ArrowError::SchemaError(format!("the column {name} is missing or of another type")))
 }
 
-/// Appends a batch of [`KEPT`] columns to `out`. Neighbours of one file share its path.
-pub(super) fn read_chunks(batch: &RecordBatch, out: &mut Vec<StoredChunk>) -> Result<(), ArrowError> {
+/// Appends a batch of [`KEPT`] columns, its rows' keys beside it, to `out`. Neighbours of one file
+/// share its path.
+pub(super) fn read_chunks(batch: &RecordBatch, keys: &[RowKey], out: &mut Vec<StoredChunk>) -> Result<(), ArrowError> {
+    if batch.num_rows() != keys.len() {
+        return Err(ArrowError::InvalidArgumentError("a row is of another generation".to_owned()));
+    }
     if batch.num_rows() == 0 {
         return Ok(());
     }
     let text = |name| column::<StringArray>(batch, name);
     let (paths, languages, kinds) = (text("path")?, text("language")?, text("kind")?);
     let (symbols, containers, defines) = (text("symbol")?, text("container")?, text("defines")?);
-    let rows: &UInt64Array = column(batch, "_rowid")?;
     let (starts, ends): (&UInt32Array, &UInt32Array) = (column(batch, "start_line")?, column(batch, "end_line")?);
     let vectors: &FixedSizeListArray = column(batch, "vector")?;
     let width = usize::try_from(vectors.value_length()).unwrap_or(0);
@@ -193,7 +196,7 @@ pub(super) fn read_chunks(batch: &RecordBatch, out: &mut Vec<StoredChunk>) -> Re
         }
         let start = first + index * width;
         out.push(StoredChunk {
-            row: rows.value(index),
+            row: keys[index],
             path,
             language: language.1,
             span: Span { start_line: starts.value(index), end_line: ends.value(index) },

@@ -8,15 +8,21 @@ use std::path::Path;
 
 use arrow_array::{RecordBatchIterator, RecordBatchReader};
 use arrow_schema::ArrowError;
+use futures::{StreamExt, TryStreamExt};
+use lance::Dataset;
+use lance::dataset::fragment::FileFragment;
 use lancedb::{Connection, Table};
 
 use super::manifest::{Committed, TableVersion};
 use super::{Place, rows};
-use crate::store::{EmbeddedChunk, StoreError};
+use crate::store::{EmbeddedChunk, RowKey, StoreError};
 use crate::types::{FileRecord, RepoPath};
 
 /// Paths of one deletion; more make another one.
 const DELETE_PATHS: usize = 4_000;
+
+/// Fragments whose deletions are read at the same time.
+const FRAGMENTS_AHEAD: usize = 16;
 
 /// Both tables, to write to or at the version of one commit.
 pub(super) struct Tables {
@@ -110,6 +116,26 @@ pub(super) async fn delete(table: &Table, paths: &[RepoPath]) -> lancedb::Result
         table.delete(format!("path IN ({})", list.join(", ")).as_str()).await?;
     }
     Ok(())
+}
+
+/// The keys of all rows, rising. Reads which rows are deleted and nothing else.
+pub(super) async fn keys(dataset: &Dataset) -> lance::Result<Vec<RowKey>> {
+    let parts = futures::stream::iter(dataset.get_fragments()).map(fragment_keys).buffered(FRAGMENTS_AHEAD);
+    let mut keys = parts.try_collect::<Vec<_>>().await?.concat();
+    keys.sort_unstable();
+    Ok(keys)
+}
+
+/// A row's key is the number of its fragment, which no other one ever gets, and its place in it.
+async fn fragment_keys(fragment: FileFragment) -> lance::Result<Vec<RowKey>> {
+    let first = fragment.metadata().id << 32;
+    let rows = fragment.physical_rows().await? as u64;
+    let all = first..first + rows;
+    let Some(deleted) = fragment.get_deletion_vector().await? else {
+        return Ok(all.collect());
+    };
+    let mut deleted = deleted.to_sorted_iter().map(|place| first + RowKey::from(place)).peekable();
+    Ok(all.filter(|key| deleted.next_if_eq(key).is_none()).collect())
 }
 
 fn arrow(source: ArrowError) -> lancedb::Error {

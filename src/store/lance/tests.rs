@@ -1,6 +1,7 @@
 //! Real tables in temporary folders.
 
 mod damage;
+mod keys;
 mod retrieval;
 mod upkeep;
 

@@ -76,33 +76,44 @@ async fn text_index(chunks: &Table) -> lancedb::Result<Option<TextIndex>> {
     }))
 }
 
-/// Sees to it that the tables can be searched, and fast enough, after a commit. Returns whether the
-/// full-text index was made here.
-pub(super) async fn after_commit(tables: &Tables, made_in_this_run: bool, limits: &Limits) -> lancedb::Result<bool> {
+/// What upkeep did that the writer has to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Upkeep {
+    /// The full-text index was made.
+    pub made_index: bool,
+    /// Chunks were given other row keys.
+    pub renumbered: bool,
+}
+
+/// Sees to it that the tables can be searched, and fast enough, after a commit.
+pub(super) async fn after_commit(tables: &Tables, made_in_this_run: bool, limits: &Limits) -> lancedb::Result<Upkeep> {
     let chunks = &tables.chunks;
     let crumbs = Crumbs::of(chunks, limits).await?;
     match text_index(chunks).await? {
-        None if crumbs.rows > crumbs.deleted => build_index(chunks).await.map(|()| true),
-        Some(_) if crumbs.small > limits.small_fragments * IN_A_RUN => {
-            at_end(tables, made_in_this_run, limits).await.map(|()| false)
+        None if crumbs.rows > crumbs.deleted => {
+            build_index(chunks).await?;
+            Ok(Upkeep { made_index: true, renumbered: false })
         }
+        Some(_) if crumbs.small > limits.small_fragments * IN_A_RUN => at_end(tables, made_in_this_run, limits).await,
         Some(index) if index.flat_rows >= limits.flat_rows.max(crumbs.rows.saturating_sub(index.flat_rows) / 3) => {
-            append_segment(chunks).await.map(|()| false)
+            append_segment(chunks).await?;
+            Ok(Upkeep::default())
         }
-        _ => Ok(false),
+        _ => Ok(Upkeep::default()),
     }
 }
 
 /// Brings the index up to date, and joins small fragments, at the end of a run. Rows are indexed
 /// once, in segments; only where small fragments are joined in the run that made the index is all of
 /// it made again.
-pub(super) async fn at_end(tables: &Tables, made_in_this_run: bool, limits: &Limits) -> lancedb::Result<()> {
+pub(super) async fn at_end(tables: &Tables, made_in_this_run: bool, limits: &Limits) -> lancedb::Result<Upkeep> {
     let chunks = &tables.chunks;
+    let mut done = Upkeep::default();
     let crumbled = Crumbs::of(chunks, limits).await?.are_many(limits);
     match text_index(chunks).await? {
         Some(_) if made_in_this_run && crumbled => {
             chunks.drop_index(TEXT_INDEX).await?; // there is nothing to renumber then
-            compact(chunks, limits).await;
+            done.renumbered = compact(chunks, limits).await;
             build_index(chunks).await?;
         }
         Some(index) => {
@@ -112,7 +123,7 @@ pub(super) async fn at_end(tables: &Tables, made_in_this_run: bool, limits: &Lim
             if crumbled {
                 // Fragments are joined only with those of the same segment.
                 join_segments(chunks, 2, usize::MAX).await?;
-                compact(chunks, limits).await;
+                done.renumbered = compact(chunks, limits).await;
             } else {
                 join_segments(chunks, limits.segments, limits.joined).await?;
             }
@@ -122,7 +133,7 @@ pub(super) async fn at_end(tables: &Tables, made_in_this_run: bool, limits: &Lim
     if Crumbs::of(&tables.files, limits).await?.are_many(limits) {
         compact(&tables.files, limits).await;
     }
-    Ok(())
+    Ok(done)
 }
 
 /// The search text is split into words already: nothing is to be stemmed, folded or dropped.
@@ -155,11 +166,15 @@ async fn join_segments(chunks: &Table, most: usize, joined: usize) -> lancedb::R
 }
 
 /// Joins small fragments and rewrites those with many deleted rows. Without it a table is slower and
-/// nothing else, so a failure is only logged.
-async fn compact(table: &Table, limits: &Limits) {
+/// nothing else, so a failure is only logged. Returns whether rows may have other keys now.
+async fn compact(table: &Table, limits: &Limits) -> bool {
     let options = CompactionOptions { target_rows_per_fragment: limits.small_rows, ..Default::default() };
-    if let Err(error) = table.optimize(OptimizeAction::Compact { options, remap_options: None }).await {
-        tracing::warn!("cannot join the fragments of {}: {error}", table.name());
+    match table.optimize(OptimizeAction::Compact { options, remap_options: None }).await {
+        Ok(stats) => stats.compaction.is_none_or(|metrics| metrics.fragments_removed > 0),
+        Err(error) => {
+            tracing::warn!("cannot join the fragments of {}: {error}", table.name());
+            true
+        }
     }
 }
 

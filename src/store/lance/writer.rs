@@ -36,6 +36,8 @@ pub(super) struct LanceWriter {
     stored: HashSet<RepoPath>,
     /// Whether this writer made the full-text index.
     made_index: bool,
+    /// Whether rows have other keys than in the last commit.
+    renumbered: bool,
     /// Whether a retired commit has had its time since versions were last removed.
     expired: bool,
     /// Whether the tables may hold more than the last commit: something failed half-way.
@@ -108,7 +110,7 @@ impl LanceWriter {
         if legible {
             upkeep::forget_tables(&place, &tables, last.as_ref());
         }
-        let (made_index, expired, torn) = (false, false, false);
+        let (made_index, renumbered, expired, torn) = (false, false, false, false);
         Ok(Self {
             place,
             recipe,
@@ -120,6 +122,7 @@ impl LanceWriter {
             generation,
             stored,
             made_index,
+            renumbered,
             expired,
             torn,
             stop: Arc::new(|| false),
@@ -132,6 +135,7 @@ impl LanceWriter {
     fn begin(&mut self) -> Result<(), StoreError> {
         if self.torn {
             self.tables = open(&self.place, &self.connection, self.base.as_deref(), self.generation, &self.recipe)?;
+            self.renumbered = false;
         }
         self.torn = true;
         Ok(())
@@ -149,7 +153,9 @@ impl LanceWriter {
             tables.add_files(&records).await
         })?;
         let upkeep = upkeep::after_commit(tables, self.made_index, limits);
-        self.made_index |= self.place.block_on_until("update the full-text index", &self.stop, upkeep)?;
+        let done = self.place.block_on_until("update the full-text index", &self.stop, upkeep)?;
+        self.made_index |= done.made_index;
+        self.renumbered |= done.renumbered;
         Ok(())
     }
 
@@ -169,7 +175,7 @@ impl LanceWriter {
             is_empty: rows == 0,
         };
         let retired = self.last.as_ref().map(|last| last.retire(self.limits.keep_ms)).unwrap_or_default();
-        let committed = Committed { manifest: manifest.clone(), chunks, files, retired };
+        let committed = Committed { manifest: manifest.clone(), chunks, files, rows_epoch: self.rows_epoch(), retired };
         // Opened before it is published: what cannot be opened must not become visible.
         let view = LanceView::open(self.place.clone(), committed.clone())?;
         manifest::publish(&self.place, &committed)?;
@@ -178,8 +184,16 @@ impl LanceWriter {
         self.expired |= self.last.as_ref().is_some_and(|last| !last.retired.iter().all(kept));
         self.last = Some(committed);
         self.base = Some(Arc::new(view));
-        self.torn = false;
+        (self.torn, self.renumbered) = (false, false);
         Ok(manifest)
+    }
+
+    /// The epoch of the next commit: the last one's, raised when rows were renumbered since.
+    fn rows_epoch(&self) -> u64 {
+        match self.base.as_ref().map(|base| base.committed().rows_epoch) {
+            Some(last) if last > 0 => last.wrapping_add(u64::from(self.renumbered)),
+            _ => manifest::first_epoch(),
+        }
     }
 
     /// Removes what no reader needs. A failure costs space and nothing else, so it is only logged.
@@ -218,7 +232,7 @@ impl StoreWriter for LanceWriter {
     fn finish(&mut self, state: &RunState) -> Result<Manifest, StoreError> {
         self.begin()?;
         let upkeep = upkeep::at_end(&self.tables, self.made_index, &self.limits);
-        self.place.block_on_until("update the full-text index", &self.stop, upkeep)?;
+        self.renumbered |= self.place.block_on_until("update the full-text index", &self.stop, upkeep)?.renumbered;
         let manifest = self.publish(state)?;
         self.made_index = false;
         self.forget();

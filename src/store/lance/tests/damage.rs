@@ -101,10 +101,15 @@ fn yesterday_s_manifest_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = written(folder.path());
     edit_manifest(folder.path(), |json| {
-        json.as_object_mut().expect("an object").remove("retired");
+        let json = json.as_object_mut().expect("an object");
+        json.remove("retired");
+        json.remove("rows_epoch");
     });
     assert_eq!(finds(&store, "beta"), ["beta"]);
-    assert!(store.writer(&recipe(), false).is_ok());
+    assert_eq!(store.stamp().expect("a stamp").expect("a commit").rows_epoch, 0);
+    let mut writer = store.writer(&recipe(), false).expect("a writer");
+    writer.commit(commit(&[("a.rs", "gamma")]), &state(true)).expect("a commit");
+    assert_ne!(store.stamp().expect("a stamp").expect("a commit").rows_epoch, 0, "the next commit has an epoch");
 }
 
 #[test]
