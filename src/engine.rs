@@ -16,7 +16,7 @@ mod projects;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use crate::config::EmbedderChoice;
 use crate::embed::Embedder;
@@ -36,8 +36,11 @@ pub struct Engine {
     settings: Settings,
     store: Box<dyn ChunkStore>,
     embedder: Arc<dyn Embedder>,
-    /// The generation last searched; replaced when the store has moved on.
+    /// The generation last searched; replaced when the store has moved on. Locked to look and to
+    /// swap only.
     snapshot: Mutex<Option<Arc<Snapshot>>>,
+    /// Held by the one search that reads the store for a newer snapshot.
+    loading: Mutex<()>,
     /// Of the generation last asked about.
     projects: Mutex<Option<projects::Found>>,
 }
@@ -158,7 +161,8 @@ impl Engine {
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
         let store = open_store(&settings)?;
         let embedder = open_embedder(&settings);
-        Ok(Self { settings, store, embedder, snapshot: Mutex::new(None), projects: Mutex::new(None) })
+        let (snapshot, loading, projects) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Self { settings, store, embedder, snapshot, loading, projects })
     }
 
     /// The folder this engine answers for.
@@ -373,21 +377,48 @@ impl Engine {
         Ok(Searcher { snapshot, embedder: self.embedder.as_ref(), weights: Weights::default(), folders })
     }
 
-    /// The last commit's snapshot, read anew when any process has committed since.
+    /// The last commit's snapshot, brought up to date when any process has committed since. Who
+    /// comes while another search does that takes the snapshot before, or waits where there is none.
     fn snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
-        let generation = self.store.generation()?;
-        let mut held = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(snapshot) = held.as_ref().filter(|snapshot| snapshot.view.manifest().generation == generation) {
-            return Ok(Arc::clone(snapshot));
+        if let Some(current) = self.current()? {
+            return Ok(current);
         }
+        let held = self.held();
+        let _loading = match (self.loading.try_lock(), held) {
+            (Ok(loading), _) => loading,
+            (Err(TryLockError::WouldBlock), Some(held)) => return Ok(held),
+            (Err(TryLockError::WouldBlock), None) => self.loading.lock().unwrap_or_else(PoisonError::into_inner),
+            (Err(TryLockError::Poisoned(loading)), _) => loading.into_inner(),
+        };
+        match self.current()? {
+            Some(current) => Ok(current), // another search was faster
+            None => self.load(),
+        }
+    }
+
+    fn held(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The held snapshot if it is the last commit's.
+    fn current(&self) -> Result<Option<Arc<Snapshot>>, EngineError> {
+        let stamp = self.store.stamp()?;
+        Ok(self.held().filter(|held| Some(held.view.stamp()) == stamp))
+    }
+
+    /// Reads the last commit's snapshot, what the held one lacks of it if there is one.
+    fn load(&self) -> Result<Arc<Snapshot>, EngineError> {
         let view = self.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
         if let Some(reason) =
             index::redo_all(&view.manifest().recipe, &index::recipe(&self.settings, self.embedder.as_ref()))
         {
             return Err(EngineError::Outdated { root: self.root().to_owned(), reason });
         }
-        let snapshot = Arc::new(Snapshot::load(view)?);
-        *held = Some(Arc::clone(&snapshot));
+        let snapshot = Arc::new(match self.held() {
+            Some(held) => held.refresh(view)?,
+            None => Snapshot::load(view)?,
+        });
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
         Ok(snapshot)
     }
 
@@ -491,3 +522,6 @@ impl From<QueryError> for EngineError {
 pub fn languages() -> Vec<&'static str> {
     language::all().map(|row| row.name).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Searches that meet while the store moves on.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+use crate::store::memory::MemoryStore;
+use crate::store::{ChunkText, Manifest, Recipe, RowKey, Stamp, StoreWriter, StoredChunk};
+
+/// A store whose readers pass a gate. Clones share what they hold.
+#[derive(Clone)]
+struct Gated {
+    store: Arc<Mutex<MemoryStore>>,
+    gate: Arc<Gate>,
+}
+
+#[derive(Default)]
+struct Gate {
+    /// Held by a test to keep readers waiting.
+    closed: Mutex<()>,
+    reads: AtomicUsize,
+}
+
+struct GatedView {
+    view: Arc<dyn StoreView>,
+    gate: Arc<Gate>,
+}
+
+impl GatedView {
+    fn pass(&self) {
+        self.gate.reads.fetch_add(1, Ordering::SeqCst);
+        drop(self.gate.closed.lock().expect("the gate"));
+    }
+}
+
+impl Gated {
+    fn store(&self) -> MemoryStore {
+        self.store.lock().expect("the store").clone()
+    }
+}
+
+impl ChunkStore for Gated {
+    fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
+        self.store().stamp()
+    }
+
+    fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
+        let gated = |view| Arc::new(GatedView { view, gate: Arc::clone(&self.gate) }) as Arc<dyn StoreView>;
+        Ok(self.store().view()?.map(gated))
+    }
+
+    fn writer(&self, recipe: &Recipe, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
+        self.store().writer(recipe, fresh)
+    }
+
+    fn size_bytes(&self) -> u64 {
+        0
+    }
+}
+
+impl StoreView for GatedView {
+    fn manifest(&self) -> &Manifest {
+        self.view.manifest()
+    }
+
+    fn rows_epoch(&self) -> u64 {
+        self.view.rows_epoch()
+    }
+
+    fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
+        self.view.files()
+    }
+
+    fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError> {
+        self.pass();
+        self.view.chunks()
+    }
+
+    fn rows(&self) -> Result<Vec<RowKey>, StoreError> {
+        self.view.rows()
+    }
+
+    fn chunks_of(&self, rows: &[RowKey]) -> Result<Vec<StoredChunk>, StoreError> {
+        self.pass();
+        self.view.chunks_of(rows)
+    }
+
+    fn lexical(&self, words: &[String], limit: usize) -> Result<Vec<(RowKey, f32)>, StoreError> {
+        self.view.lexical(words, limit)
+    }
+
+    fn texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
+        self.view.texts(rows)
+    }
+}
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    store: Gated,
+    engine: Engine,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options =
+            Options { path: Some(folder.path().to_owned()), index_dir: Some("unused".into()), ..Options::default() };
+        let settings = Settings::resolve(&options).expect("settings");
+        let inner = MemoryStore::new(settings.root.as_path().to_owned());
+        let store = Gated { store: Arc::new(Mutex::new(inner)), gate: Arc::default() };
+        let engine = Engine {
+            settings,
+            store: Box::new(store.clone()),
+            embedder: StaticModel::builtin(),
+            snapshot: Mutex::default(),
+            loading: Mutex::default(),
+        };
+        Self { folder, store, engine }
+    }
+
+    fn index(&self, path: &str, text: &str) {
+        fs::write(self.folder.path().join(path), text).expect("a file");
+        self.engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
+    }
+
+    /// Paths of the hits for a name.
+    fn finds(&self, name: &str) -> Vec<String> {
+        let query = SearchQuery { text: name.into(), limit: 5, mode: Mode::Lexical, ..SearchQuery::default() };
+        self.engine.search(&query).expect("an answer").hits.iter().map(|hit| hit.path.to_string()).collect()
+    }
+
+    fn reads(&self) -> usize {
+        self.store.gate.reads.load(Ordering::SeqCst)
+    }
+
+    fn wait_for_reads(&self, count: usize) {
+        while self.reads() < count {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
+fn first_searches_that_meet_read_the_store_once() {
+    let fixture = Fixture::new();
+    fixture.index("a.rs", "fn alpha() {}\n");
+    let closed = fixture.store.gate.closed.lock().expect("the gate");
+    thread::scope(|scope| {
+        let searches: Vec<_> = (0..4).map(|_| scope.spawn(|| fixture.finds("alpha"))).collect();
+        fixture.wait_for_reads(1);
+        thread::sleep(Duration::from_millis(50));
+        drop(closed);
+        for search in searches {
+            assert_eq!(search.join().expect("a search"), ["a.rs"]);
+        }
+    });
+    assert_eq!(fixture.reads(), 1);
+}
+
+#[test]
+fn a_search_does_not_wait_for_one_that_reads() {
+    let fixture = Fixture::new();
+    fixture.index("a.rs", "fn alpha() {}\n");
+    assert_eq!(fixture.finds("alpha"), ["a.rs"]);
+    fixture.index("b.rs", "fn alpha() {}\n");
+    let closed = fixture.store.gate.closed.lock().expect("the gate");
+    thread::scope(|scope| {
+        let reading = scope.spawn(|| fixture.finds("alpha").len());
+        fixture.wait_for_reads(2);
+        let (send, answers) = mpsc::channel();
+        let fixture = &fixture;
+        scope.spawn(move || send.send(fixture.finds("alpha")));
+        let answer = answers.recv_timeout(Duration::from_secs(20));
+        drop(closed);
+        assert_eq!(answer.as_deref(), Ok(&["a.rs".to_owned()][..]), "from the snapshot before");
+        assert_eq!(reading.join().expect("a search"), 2);
+    });
+    assert_eq!(fixture.finds("alpha").len(), 2);
+    assert_eq!(fixture.reads(), 2);
+}
+
+#[test]
+fn an_index_that_was_deleted_and_made_again_is_noticed() {
+    let fixture = Fixture::new();
+    fixture.index("a.rs", "fn alpha() {}\n");
+    assert_eq!(fixture.finds("alpha"), ["a.rs"]);
+    let generation = fixture.store.generation().expect("a generation");
+    *fixture.store.store.lock().expect("the store") = MemoryStore::new(fixture.engine.root().to_owned());
+    assert!(matches!(fixture.engine.snapshot(), Err(EngineError::NotIndexed { .. })));
+    fs::remove_file(fixture.folder.path().join("a.rs")).expect("a file");
+    fixture.index("b.rs", "fn alpha() {}\n");
+    assert_eq!(fixture.store.generation().expect("a generation"), generation);
+    assert_eq!(fixture.finds("alpha"), ["b.rs"]);
+}
