@@ -77,7 +77,7 @@ pub(super) fn retrieve(
     }
     if mode == Mode::Hybrid {
         for file in best(&files, DEPTH_FILES, |file| allowed[file as usize]) {
-            let chunks = snapshot.chunks_of(file as usize);
+            let chunks = snapshot.chunks_in(file as usize);
             if let Some(nearest) = chunks.max_by(|a, b| dense[*a as usize].total_cmp(&dense[*b as usize])) {
                 found.entry(nearest).or_insert_with(|| fresh(nearest));
             }

@@ -83,7 +83,7 @@ impl Searcher<'_> {
 
     /// The chunk that holds a line of a file.
     pub fn chunk_at(&self, path: &str, line: u32) -> Option<u32> {
-        let mut chunks = self.snapshot.chunks_of(self.snapshot.file_at(path)?);
+        let mut chunks = self.snapshot.chunks_in(self.snapshot.file_at(path)?);
         chunks.find(|chunk| self.snapshot.chunk(*chunk).span.end_line >= line)
     }
 

@@ -147,7 +147,7 @@ impl Snapshot {
             while let Some(new) = read.next_if(|new| new.path < file.path) {
                 add(new, None);
             }
-            add(Arc::clone(file), Some(self.chunks_of(index)));
+            add(Arc::clone(file), Some(self.chunks_in(index)));
         }
         read.for_each(|new| add(new, None));
         let rows = Lookup::new(self.rows.moved(&numbers).chain(rows).collect());
@@ -188,7 +188,7 @@ impl Snapshot {
     }
 
     /// Numbers of the chunks of the file at `index`.
-    pub fn chunks_of(&self, index: usize) -> Range<u32> {
+    pub fn chunks_in(&self, index: usize) -> Range<u32> {
         self.starts[index]..self.starts[index + 1]
     }
 

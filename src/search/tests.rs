@@ -1,3 +1,7 @@
+//! Searches over small stores.
+
+mod refresh;
+
 use std::sync::Arc;
 
 use super::{ContentFilter, Filter, Hit, Mode, QueryError, SearchQuery, Searcher, Snapshot, Weights};
@@ -25,38 +29,37 @@ const FILES: &[(&str, &str)] = &[
     ("app/retry.py", "def retry(call):\n    return call()\n"),
 ];
 
-fn snapshot() -> Arc<Snapshot> {
-    let model = StaticModel::builtin();
-    let store = MemoryStore::new("/root".into());
-    let recipe = Recipe {
+fn recipe() -> Recipe {
+    Recipe {
         schema_version: 1,
         chunker_version: 1,
         model_id: String::new(),
-        dimensions: u32::try_from(model.dimensions()).expect("small"),
+        dimensions: u32::try_from(StaticModel::builtin().dimensions()).expect("small"),
         settings: String::new(),
-    };
-    let mut commit = Commit::default();
-    for (path, text) in FILES {
-        let path = RepoPath::new(*path);
-        let source =
-            SourceFile { language: language::of_path(&path, None), path: path.clone(), text: (*text).to_owned() };
-        let chunks = Parser::new(std::time::Duration::from_secs(5)).parse(&source).chunks;
-        let outcome = Outcome::Indexed { chunks: 1, problem: None };
-        commit.replace.push(FileRecord {
-            path,
-            size_bytes: 0,
-            mtime_ns: 0,
-            hash: ContentHash::of(text.as_bytes()),
-            language: source.language,
-            outcome,
-        });
-        commit.chunks.extend(chunks.into_iter().map(|chunk| EmbeddedChunk {
-            search_text: embed::search_text(&chunk),
-            vector: model.embed_query(&embed::passage(&chunk)),
-            chunk,
-        }));
     }
-    store.writer(&recipe, false).expect("a writer").commit(commit, &RunState::default()).expect("a commit");
+}
+
+/// Lets `commit` write a file.
+fn put(commit: &mut Commit, path: &str, text: &str) {
+    let model = StaticModel::builtin();
+    let path = RepoPath::new(path);
+    let source = SourceFile { language: language::of_path(&path, None), path: path.clone(), text: text.to_owned() };
+    let chunks = Parser::new(std::time::Duration::from_secs(5)).parse(&source).chunks;
+    let outcome = Outcome::Indexed { chunks: u32::try_from(chunks.len()).expect("few"), problem: None };
+    let (hash, language) = (ContentHash::of(text.as_bytes()), source.language);
+    commit.replace.push(FileRecord { path, size_bytes: 0, mtime_ns: 0, hash, language, outcome });
+    commit.chunks.extend(chunks.into_iter().map(|chunk| EmbeddedChunk {
+        search_text: embed::search_text(&chunk),
+        vector: model.embed_query(&embed::passage(&chunk)),
+        chunk,
+    }));
+}
+
+fn snapshot() -> Arc<Snapshot> {
+    let store = MemoryStore::new("/root".into());
+    let mut commit = Commit::default();
+    FILES.iter().for_each(|(path, text)| put(&mut commit, path, text));
+    store.writer(&recipe(), false).expect("a writer").commit(commit, &RunState::default()).expect("a commit");
     Arc::new(Snapshot::load(store.view().expect("a view").expect("a commit")).expect("a snapshot"))
 }
 
