@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use crate::config::EmbedderChoice;
 use crate::embed::Embedder;
+use crate::embed::cache::VectorCache;
 use crate::embed::static_model::StaticModel;
 use crate::embed::synthetic::Synthetic;
 use crate::index::{self, Indexer, RunFile};
@@ -43,6 +44,8 @@ pub struct Engine {
     loading: Mutex<()>,
     /// Of the generation last asked about.
     projects: Mutex<Option<projects::Found>>,
+    /// Vectors of all projects; `None` where none are to be kept.
+    cache: Option<VectorCache>,
 }
 
 /// How much of the folder an answer is drawn from.
@@ -162,7 +165,10 @@ impl Engine {
         let store = open_store(&settings)?;
         let embedder = open_embedder(&settings);
         let (snapshot, loading, projects) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Ok(Self { settings, store, embedder, snapshot, loading, projects })
+        let Settings { cache_dir, max_cache_bytes, .. } = &settings;
+        let cache = || VectorCache::open(cache_dir, embedder.model_id(), embedder.dimensions(), *max_cache_bytes);
+        let cache = (*max_cache_bytes > 0).then(cache);
+        Ok(Self { settings, store, embedder, snapshot, loading, projects, cache })
     }
 
     /// The folder this engine answers for.
@@ -206,7 +212,7 @@ impl Engine {
             settings: &self.settings,
             store: self.store.as_ref(),
             embedder: self.embedder.as_ref(),
-            cache: None,
+            cache: self.cache.as_ref(),
             files: &Disk,
             renew_parsers: false,
         }

@@ -208,6 +208,12 @@ pub struct Shared {
     /// Split a file by lines when its parser has not ended after this time [default: 2000]
     #[arg(long, global = true, value_name = "N", value_parser = positive::<u64>)]
     pub parse_time_limit_ms: Option<u64>,
+    /// Keep the vectors of all projects in this folder [default: the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// At most so many bytes of them, 0 for none [default: 2GiB]
+    #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes_or_none)]
+    pub max_cache_bytes: Option<u64>,
     #[command(flatten)]
     pub pipeline: PipelineArguments,
     /// When to use colours
@@ -342,6 +348,8 @@ impl Shared {
             index_dir: self.index_dir.clone(),
             max_file_bytes: self.max_file_bytes,
             parse_time_limit_ms: self.parse_time_limit_ms,
+            cache_dir: self.cache_dir.clone(),
+            max_cache_bytes: self.max_cache_bytes,
             pipeline: self.pipeline.options(),
         }
     }

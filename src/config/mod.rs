@@ -13,13 +13,16 @@ use std::time::Duration;
 
 use crate::types::{AbsPath, ContentHash};
 
-pub use pipeline::{EmbedBatch, EmbedderChoice, Pipeline, PipelineOptions, parse_bytes};
+pub use pipeline::{EmbedBatch, EmbedderChoice, Pipeline, PipelineOptions, parse_bytes, parse_bytes_or_none};
 
 /// Files above this size are left out: 1 MiB.
 pub const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// A parser that has not ended after this time gives up, and the file is split by lines.
 pub const DEFAULT_PARSE_TIME_LIMIT_MS: u64 = 2_000;
+
+/// Vectors kept for later runs, of each model: 2 GiB, some four million chunks.
+pub const DEFAULT_MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// What was asked for. `None` is "not said".
 #[derive(Clone, Debug, Default)]
@@ -32,6 +35,10 @@ pub struct Options {
     pub max_file_bytes: Option<u64>,
     /// `--parse-time-limit-ms`, `CODESCRY_PARSE_TIME_LIMIT_MS`.
     pub parse_time_limit_ms: Option<u64>,
+    /// `--cache-dir`, `CODESCRY_CACHE_DIR`: the folder that holds the vectors of all projects.
+    pub cache_dir: Option<PathBuf>,
+    /// `--max-cache-bytes`, `CODESCRY_MAX_CACHE_BYTES`; 0 for no cache.
+    pub max_cache_bytes: Option<u64>,
     /// How an index run goes about its work.
     pub pipeline: PipelineOptions,
 }
@@ -47,6 +54,10 @@ pub struct Settings {
     pub max_file_bytes: u64,
     /// See [`DEFAULT_PARSE_TIME_LIMIT_MS`].
     pub parse_time_limit: Duration,
+    /// Where vectors are kept between runs and shared by projects.
+    pub cache_dir: PathBuf,
+    /// Above this the cache forgets what was not of use for longest; at 0 nothing is kept.
+    pub max_cache_bytes: u64,
     /// How an index run goes about its work.
     pub pipeline: Pipeline,
 }
@@ -73,7 +84,7 @@ pub enum ConfigError {
     #[error("--max-memory {given} bytes is too little to index in; give at least {least} bytes")]
     Memory { given: u64, least: u64 },
     /// No home folder and no `--index-dir`.
-    #[error("cannot tell the user data folder: {0}; give --index-dir")]
+    #[error("cannot tell the user's data and cache folders: {0}; give --index-dir and --cache-dir")]
     DataFolder(String),
 }
 
@@ -83,9 +94,10 @@ impl Options {
     /// # Errors
     /// When a variable is not a number where one is wanted.
     pub fn or_environment(mut self) -> Result<Self, ConfigError> {
-        self.index_dir = self
-            .index_dir
-            .or_else(|| env::var_os("CODESCRY_INDEX_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from));
+        let folder = |name| env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        self.index_dir = self.index_dir.or_else(|| folder("CODESCRY_INDEX_DIR"));
+        self.cache_dir = self.cache_dir.or_else(|| folder("CODESCRY_CACHE_DIR"));
+        self.max_cache_bytes = pipeline::value(self.max_cache_bytes, "CODESCRY_MAX_CACHE_BYTES", parse_bytes_or_none)?;
         self.max_file_bytes = number(self.max_file_bytes, "CODESCRY_MAX_FILE_BYTES")?;
         self.parse_time_limit_ms = number(self.parse_time_limit_ms, "CODESCRY_PARSE_TIME_LIMIT_MS")?;
         self.pipeline = self.pipeline.or_environment()?;
@@ -110,13 +122,18 @@ impl Settings {
         }
         let index_dir = match &options.index_dir {
             Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
-            None => data_folder()?.join(index_name(root.as_path())),
+            None => user_folder(etcetera::BaseStrategy::data_dir)?.join(index_name(root.as_path())),
         };
         Ok(Self {
             root,
             index_dir,
             max_file_bytes: options.max_file_bytes.unwrap_or(DEFAULT_MAX_FILE_BYTES),
             parse_time_limit: Duration::from_millis(options.parse_time_limit_ms.unwrap_or(DEFAULT_PARSE_TIME_LIMIT_MS)),
+            cache_dir: match &options.cache_dir {
+                Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
+                None => user_folder(etcetera::BaseStrategy::cache_dir)?,
+            },
+            max_cache_bytes: options.max_cache_bytes.unwrap_or(DEFAULT_MAX_CACHE_BYTES),
             pipeline: Pipeline::resolve(&options.pipeline)?,
         })
     }
@@ -140,12 +157,17 @@ where
     }
 }
 
-/// `$XDG_DATA_HOME/codescry` or the platform's counterpart.
-fn data_folder() -> Result<PathBuf, ConfigError> {
-    use etcetera::BaseStrategy;
-    let strategy = etcetera::choose_base_strategy().map_err(|error| ConfigError::DataFolder(error.to_string()))?;
-    Ok(strategy.data_dir().join("codescry"))
+/// `$XDG_DATA_HOME/codescry`, `$XDG_CACHE_HOME/codescry` or the platform's counterpart.
+fn user_folder(which: fn(&UserFolders) -> PathBuf) -> Result<PathBuf, ConfigError> {
+    let folders = etcetera::choose_base_strategy().map_err(|error| ConfigError::DataFolder(error.to_string()))?;
+    Ok(which(&folders).join("codescry"))
 }
+
+/// Where the platform wants a user's files.
+#[cfg(not(windows))]
+type UserFolders = etcetera::base_strategy::Xdg;
+#[cfg(windows)]
+type UserFolders = etcetera::base_strategy::Windows;
 
 /// The folder's own name for people, and a hash of its whole path against namesakes.
 fn index_name(root: &Path) -> String {

@@ -142,7 +142,7 @@ fn quarter_of_memory() -> u64 {
 }
 
 /// `given`, or the variable's value as `parse` reads it.
-fn value<T, E: ToString>(
+pub(super) fn value<T, E: ToString>(
     given: Option<T>,
     name: &'static str,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -187,6 +187,14 @@ pub fn parse_bytes(word: &str) -> Result<u64, String> {
     };
     let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
     number.and_then(|number| number.checked_mul(unit)).ok_or_else(refuse)
+}
+
+/// As [`parse_bytes`], or 0.
+///
+/// # Errors
+/// What to give instead.
+pub fn parse_bytes_or_none(word: &str) -> Result<u64, String> {
+    if word.trim() == "0" { Ok(0) } else { parse_bytes(word) }
 }
 
 impl fmt::Display for EmbedBatch {

@@ -116,6 +116,8 @@ impl Fixture {
             embedder: StaticModel::builtin(),
             snapshot: Mutex::default(),
             loading: Mutex::default(),
+            projects: Mutex::default(),
+            cache: None,
         };
         Self { folder, store, engine }
     }

@@ -146,7 +146,8 @@ fn assert_same(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
         for mode in [Mode::Hybrid, Mode::Dense, Mode::Lexical] {
             let query = SearchQuery { mode, explain: true, limit: 20, ..query(text) };
             let ask = |snapshot| {
-                let searcher = Searcher { snapshot, embedder: model.as_ref(), weights: Weights::default() };
+                let searcher =
+                    Searcher { snapshot, embedder: model.as_ref(), weights: Weights::default(), folders: Vec::new() };
                 searcher.search(&query).expect("an answer")
             };
             assert_eq!(ask(refreshed), ask(loaded), "{query:?}");
@@ -226,7 +227,8 @@ fn only_what_was_written_is_read_again() {
     let third = Arc::new(second.refresh(view(&store)).expect("a snapshot"));
     assert_eq!(shared(&second, &third), ["lib/b.md", "lib/b.rs", "tests/d.rs"]);
     let model = StaticModel::builtin();
-    let searcher = Searcher { snapshot: &third, embedder: model.as_ref(), weights: Weights::default() };
+    let searcher =
+        Searcher { snapshot: &third, embedder: model.as_ref(), weights: Weights::default(), folders: Vec::new() };
     assert_eq!(searcher.search(&query("jitter")).expect("an answer")[0].path.as_str(), "a.rs");
 
     write(&store, folder.all(), true);
