@@ -2,18 +2,20 @@
 //!
 //! Made of parts, one a file, that never change: the snapshot after a commit shares those of all
 //! files the commit left alone. What numbers all chunks is made again each time; it is small.
+//! Vectors of files that were read together stay together, so that a scan runs through memory in
+//! long stretches: in blocks of their own a hundred thousand small ones take twice as long.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::lookup::{GONE, Lookup};
-use super::vectors::{Matrix, Needle, normalize};
+use super::vectors::{Batch, Needle, Run};
 use crate::store::{RowKey, StoreError, StoreView, StoredChunk};
 use crate::types::{FileRecord, Language, Outcome, RepoPath, Span, SymbolKind};
 
-/// From this many chunks to read on, all are read when they are the greater part: a scan is faster
-/// then.
+/// Up to this many chunks are read one by one, and as many vectors held without use, before
+/// everything is read again. In a large index it is half of all.
 const MANY: usize = 16_384;
 
 /// All of a chunk but its text and its vector.
@@ -33,8 +35,8 @@ pub struct FileChunks {
     pub language: Language,
     /// In line order.
     pub chunks: Vec<ChunkMeta>,
-    /// A row for each chunk, and a last one for the file: the mean of theirs, unit length.
-    vectors: Matrix,
+    /// Where its vectors are.
+    vectors: Run,
 }
 
 /// What a search reads: never changes, shared between threads.
@@ -48,6 +50,10 @@ pub struct Snapshot {
     starts: Vec<u32>,
     /// The file of each chunk.
     owners: Vec<u32>,
+    /// The vectors of all files in their order.
+    runs: Vec<Run>,
+    /// Vectors held, counting those that came in and may be of no use any more.
+    held: usize,
     rows: Lookup<RowKey>,
     /// By [`name_hash`] of the names that chunks define.
     names: Lookup<u64>,
@@ -73,7 +79,8 @@ impl Snapshot {
         for (first, file) in numbered(&files) {
             file.add_keys(first, &mut rows, &mut names);
         }
-        Ok(Self::of(view, records, files, Lookup::new(rows), Lookup::new(names)))
+        let held = rows.len();
+        Ok(Self::of(view, records, files, (Lookup::new(rows), Lookup::new(names)), held))
     }
 
     /// The snapshot of a later view of the same store. Reads what this one does not have; where the
@@ -88,7 +95,8 @@ impl Snapshot {
         }
         let live = view.rows()?;
         let (kept, missing) = self.compare(&live);
-        if missing.len() > MANY && missing.len() * 2 > live.len() {
+        let worth = MANY.max(live.len() / 2);
+        if missing.len() > worth || self.held + missing.len() > live.len() + worth {
             return Self::load(view);
         }
         let read = parts(view.chunks_of(&missing)?, dimensions);
@@ -150,25 +158,32 @@ impl Snapshot {
             add(Arc::clone(file), Some(self.chunks_in(index)));
         }
         read.for_each(|new| add(new, None));
+        let held = self.held + rows.len();
         let rows = Lookup::new(self.rows.moved(&numbers).chain(rows).collect());
         let names = Lookup::new(self.names.moved(&numbers).chain(names).collect());
-        Self::of(view, records, files, rows, names)
+        Self::of(view, records, files, (rows, names), held)
     }
 
     fn of(
         view: Arc<dyn StoreView>,
         records: Vec<FileRecord>,
         files: Vec<Arc<FileChunks>>,
-        rows: Lookup<RowKey>,
-        names: Lookup<u64>,
+        (rows, names): (Lookup<RowKey>, Lookup<u64>),
+        held: usize,
     ) -> Self {
+        let mut runs: Vec<Run> = Vec::new();
+        for file in &files {
+            if !runs.last_mut().is_some_and(|last| last.join(&file.vectors)) {
+                runs.push(file.vectors.clone());
+            }
+        }
         let mut starts: Vec<u32> = numbered(&files).map(|(first, _)| first).collect();
         let mut owners = Vec::with_capacity(rows.pairs().len());
         for (index, file) in (0_u32..).zip(&files) {
             owners.resize(owners.len() + file.chunks.len(), index);
         }
         starts.push(number(owners.len()));
-        Self { view, files, records, starts, owners, rows, names }
+        Self { view, files, records, starts, owners, runs, held, rows, names }
     }
 
     /// Number of chunks.
@@ -195,7 +210,7 @@ impl Snapshot {
     /// A chunk's vector, up to rounding.
     pub fn vector(&self, chunk: u32) -> Vec<f32> {
         let (file, place) = self.place(chunk);
-        file.vectors.row(place)
+        file.vectors.chunk(place)
     }
 
     /// The file of a chunk, and where in it the chunk is.
@@ -207,15 +222,11 @@ impl Snapshot {
     /// Dot products of `vector` with every chunk and every file.
     pub fn scores(&self, vector: &[f32]) -> Scores {
         let needle = Needle::new(vector);
-        let mut scores = Scores {
-            chunks: Vec::with_capacity(self.chunk_count() + 1), // the file's row comes and goes
-            files: Vec::with_capacity(self.files.len()),
-        };
-        for file in &self.files {
-            file.vectors.scores(&needle, &mut scores.chunks);
-            scores.files.extend(scores.chunks.pop());
+        let (mut chunks, mut files) = (Vec::with_capacity(self.chunk_count()), Vec::with_capacity(self.files.len()));
+        for run in &self.runs {
+            run.scores(&needle, &mut chunks, &mut files);
         }
-        scores
+        Scores { chunks, files }
     }
 
     /// The chunk of a store's row.
@@ -253,23 +264,6 @@ impl Snapshot {
 }
 
 impl FileChunks {
-    /// Of the chunks of one file, in line order.
-    fn new(chunks: Vec<StoredChunk>, path: RepoPath, language: Language, dimensions: usize) -> Self {
-        let mut vectors = Matrix::with_capacity(dimensions, chunks.len() + 1);
-        let mut sum = vec![0.0; dimensions];
-        for chunk in &chunks {
-            sum.iter_mut().zip(&chunk.vector).for_each(|(sum, value)| *sum += value);
-            vectors.push(&chunk.vector);
-        }
-        normalize(&mut sum);
-        vectors.push(&sum);
-        let meta = |chunk| {
-            let StoredChunk { row, span, kind, symbol, container, defines, .. } = chunk;
-            ChunkMeta { row, span, kind, symbol, container, defines }
-        };
-        Self { path, language, chunks: chunks.into_iter().map(meta).collect(), vectors }
-    }
-
     fn count(&self) -> u32 {
         number(self.chunks.len())
     }
@@ -285,15 +279,23 @@ impl FileChunks {
 
 /// The files of `chunks`, which are grouped by file and in line order.
 fn parts(chunks: Vec<StoredChunk>, dimensions: usize) -> Vec<Arc<FileChunks>> {
+    let mut batch = Batch::with_capacity(dimensions, chunks.len());
     let mut files = Vec::new();
     let mut chunks = chunks.into_iter().peekable();
-    while let Some(first) = chunks.next() {
+    while let Some(first) = chunks.peek() {
         let (path, language) = (first.path.clone(), first.language);
-        let mut of_file = vec![first];
-        of_file.extend(std::iter::from_fn(|| chunks.next_if(|chunk| chunk.path == path)));
-        files.push(Arc::new(FileChunks::new(of_file, path, language, dimensions)));
+        let mut of_file = Vec::new();
+        while let Some(chunk) = chunks.next_if(|chunk| chunk.path == path) {
+            let StoredChunk { row, span, kind, symbol, container, defines, vector, .. } = chunk;
+            batch.push(&vector);
+            of_file.push(ChunkMeta { row, span, kind, symbol, container, defines });
+        }
+        batch.end_file();
+        of_file.shrink_to_fit();
+        files.push((path, language, of_file));
     }
-    files
+    let part = |((path, language, chunks), vectors)| Arc::new(FileChunks { path, language, chunks, vectors });
+    files.into_iter().zip(batch.into_runs()).map(part).collect()
 }
 
 /// Each file with the number of its first chunk.
