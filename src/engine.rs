@@ -263,7 +263,8 @@ impl Engine {
         Ok(check_query(query)?)
     }
 
-    /// Answers from the last commit of any process.
+    /// Answers from the last commit of any process; from the one before while another search is
+    /// reading that one.
     ///
     /// # Errors
     /// [`EngineError::NotIndexed`], [`EngineError::BadQuery`], or a failing store.
