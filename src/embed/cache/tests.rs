@@ -125,8 +125,8 @@ fn above_the_limit_what_was_of_no_use_goes_first() {
     used.flush().expect("written");
     let bytes = fs::metadata(&segments(folder.path())[0]).expect("a segment").len();
     let kept = VectorCache::open(folder.path(), MODEL, 3, bytes * 2);
-    assert_eq!(segments(folder.path()).len(), 2);
     assert!(has(&kept, oldest), "what was of use stays");
+    assert_eq!(segments(folder.path()).len(), 2);
 }
 
 #[test]
