@@ -13,6 +13,7 @@ mod disk;
 mod generated;
 mod kinds;
 mod manifests;
+mod paths;
 mod projects;
 mod rules;
 
@@ -29,9 +30,11 @@ use std::time::UNIX_EPOCH;
 pub use content::inspect;
 pub use disk::{Disk, FileRead, FileSystem};
 pub use kinds::secret;
+pub use paths::{changes_rules, folders, walk_paths};
 pub use projects::projects;
 
 use crate::types::{AbsPath, RepoPath, SkipReason};
+use paths::Wanted;
 use rules::{Rules, Verdict};
 
 /// What a walk is asked for.
@@ -42,7 +45,7 @@ pub struct WalkOptions {
 }
 
 /// A file that is in, as far as its name and size tell.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalkEntry {
     pub path: RepoPath,
     pub abs: PathBuf,
@@ -52,7 +55,7 @@ pub struct WalkEntry {
 }
 
 /// A file or a whole folder that is out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     pub path: RepoPath,
     pub is_dir: bool,
@@ -60,7 +63,7 @@ pub struct Skipped {
 }
 
 /// What a walk finds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Walked {
     File(WalkEntry),
     Skipped(Skipped),
@@ -86,19 +89,33 @@ pub fn walk(
     options: &WalkOptions,
     visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
+    run(root, options, &Wanted::everything(), &mut |_| true, visit)
+}
+
+/// The walk behind [`walk`], [`walk_paths`] and [`folders`]. `enter` is asked before a folder is listed.
+fn run(
+    root: &AbsPath,
+    options: &WalkOptions,
+    wanted: &Wanted,
+    enter: &mut dyn FnMut(&Path) -> bool,
+    visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
+    let root = root.as_path();
     let failed = |source: io::Error| {
-        let path = root.as_path().to_owned();
+        let path = root.to_owned();
         match source.kind() {
             io::ErrorKind::NotFound => WalkError::Missing { path },
             io::ErrorKind::NotADirectory => WalkError::NotAFolder { path },
             _ => WalkError::Unreadable { path, source },
         }
     };
-    let metadata = fs::metadata(root.as_path()).map_err(failed)?;
-    let listing = list(root.as_path()).map_err(failed)?;
-    let rules = Arc::new(Rules::of_root(root.as_path()));
-    let mut walk = Walk { root: root.as_path(), device: device(&metadata), options, pending: Vec::new() };
-    walk.push(listing, &rules);
+    let metadata = fs::metadata(root).map_err(failed)?;
+    if !enter(root) {
+        return Ok(());
+    }
+    let listing = list(root).map_err(failed)?;
+    let mut walk = Walk { root, device: device(&metadata), options, wanted, enter, pending: Vec::new() };
+    walk.push(listing, &Arc::new(Rules::of_root(root)));
     while let Some(step) = walk.pending.pop() {
         if walk.step(step, visit).is_break() {
             break;
@@ -108,14 +125,19 @@ pub fn walk(
 }
 
 /// Visits `paths` and what is below them, or everything.
+///
+/// # Errors
+/// When the root itself cannot be read.
 pub fn walk_scope(
     root: &AbsPath,
     options: &WalkOptions,
     paths: Option<&[RepoPath]>,
     visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
-    _ = paths;
-    walk(root, options, visit)
+    match paths {
+        None => walk(root, options, visit),
+        Some(paths) => walk_paths(root, options, paths, visit),
+    }
 }
 
 /// Modification time, nanoseconds since 1970; 0 where the system does not tell.
@@ -128,42 +150,50 @@ struct Walk<'w> {
     root: &'w Path,
     device: u64,
     options: &'w WalkOptions,
+    wanted: &'w Wanted,
+    enter: &'w mut dyn FnMut(&Path) -> bool,
     /// Still to visit, the next one last.
     pending: Vec<Step>,
 }
 
 struct Step {
-    path: PathBuf,
+    path: RepoPath,
+    abs: PathBuf,
     rules: Arc<Rules>,
 }
 
 impl Walk<'_> {
-    /// Puts a folder's entries before everything that is pending.
+    /// Puts what is wanted of a folder's entries before everything that is pending.
     fn push(&mut self, listing: Vec<PathBuf>, rules: &Arc<Rules>) {
-        self.pending.extend(listing.into_iter().rev().map(|path| Step { path, rules: Arc::clone(rules) }));
+        let steps = listing.into_iter().rev().filter_map(|abs| {
+            let path = RepoPath::below(self.root, &abs).filter(|path| self.wanted.leads(path))?;
+            Some(Step { path, abs, rules: Arc::clone(rules) })
+        });
+        self.pending.extend(steps);
     }
 
     fn step(&mut self, step: Step, visit: &mut dyn FnMut(Walked) -> ControlFlow<()>) -> ControlFlow<()> {
-        let Some(path) = RepoPath::below(self.root, &step.path) else {
-            return ControlFlow::Continue(());
-        };
+        let Step { path, abs, rules } = step;
         if path.file_name() == ".git" {
             return ControlFlow::Continue(());
         }
-        let metadata = match fs::symlink_metadata(&step.path) {
+        let metadata = match fs::symlink_metadata(&abs) {
             Ok(metadata) => metadata,
             Err(error) => return visit(skipped(path, false, unreadable(&error))),
         };
         let is_dir = metadata.is_dir();
-        if let Some(reason) = by_name(&path, &step.path, is_dir, &step.rules) {
+        if let Some(reason) = by_name(&path, &abs, is_dir, &rules) {
             return visit(skipped(path, is_dir, reason));
         }
         if let Some(reason) = self.by_metadata(&metadata) {
             return visit(skipped(path, is_dir, reason));
         }
         if is_dir {
-            match list(&step.path) {
-                Ok(listing) => self.push(listing, &Arc::new(Rules::below(&step.rules, &step.path))),
+            if !(self.enter)(&abs) {
+                return ControlFlow::Continue(());
+            }
+            match list(&abs) {
+                Ok(listing) => self.push(listing, &Arc::new(Rules::below(&rules, &abs))),
                 Err(error) => return visit(skipped(path, true, unreadable(&error))),
             }
             return ControlFlow::Continue(());
@@ -175,7 +205,7 @@ impl Walk<'_> {
         if size_bytes > self.options.max_file_bytes {
             return visit(skipped(path, false, SkipReason::TooLarge { size_bytes }));
         }
-        visit(Walked::File(WalkEntry { path, abs: step.path, size_bytes, mtime_ns: mtime_ns(&metadata) }))
+        visit(Walked::File(WalkEntry { path, abs, size_bytes, mtime_ns: mtime_ns(&metadata) }))
     }
 
     fn by_metadata(&self, metadata: &Metadata) -> Option<SkipReason> {

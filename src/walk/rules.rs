@@ -14,7 +14,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder, gitconfig_excludes_path};
 use crate::types::RepoPath;
 
 /// Ignore files a folder can have, the one that counts most first; `info/exclude` comes after them.
-const FILES: [&str; 3] = [".codescryignore", ".ignore", ".gitignore"];
+pub(super) const FILES: [&str; 3] = [".codescryignore", ".ignore", ".gitignore"];
 const KINDS: usize = FILES.len() + 1;
 
 /// Kinds that can ask for a hidden name: those that are not about what git keeps.
