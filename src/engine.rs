@@ -11,6 +11,7 @@ pub use crate::index::{
 pub use crate::search::{ContentFilter, Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term, Weights};
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 
+mod follow;
 mod projects;
 
 use std::collections::BTreeMap;

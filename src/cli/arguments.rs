@@ -49,6 +49,8 @@ pub enum Command {
     Status(StatusArguments),
     /// Serve the Model Context Protocol over standard input and output
     Serve(ServeArguments),
+    /// Keep the index of a folder up to date while its files change, until Ctrl-C
+    Watch(WatchArguments),
     /// Measure the program on a folder of yours
     Bench(BenchArguments),
 }
@@ -193,6 +195,16 @@ pub struct ServeArguments {
     /// Serve over standard input and output (there is no other way yet)
     #[arg(long)]
     pub stdio: bool,
+    /// Do not follow the folders: a search looks for changes instead, at most every two seconds
+    #[arg(long)]
+    pub no_watch: bool,
+}
+
+/// `codescry watch`.
+#[derive(Debug, Args)]
+pub struct WatchArguments {
+    /// The folder to follow [default: the working folder]
+    pub path: Option<PathBuf>,
 }
 
 /// What every command takes.

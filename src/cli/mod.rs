@@ -26,6 +26,7 @@ mod snippet;
 mod status;
 mod text;
 mod update;
+mod watch;
 mod wire;
 
 use std::io;
@@ -74,9 +75,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Search(given)) => search::run(shared, given),
         Some(Command::Index(given)) => index::run(shared, given),
         Some(Command::Status(given)) => status::run(shared, given),
-        Some(Command::Serve(given)) => serve::run(shared, &given.paths),
+        Some(Command::Serve(given)) => serve::run(shared, &given.paths, !given.no_watch),
+        Some(Command::Watch(given)) => watch::run(shared, given),
         Some(Command::Bench(given)) => bench::run(shared, &given.what),
-        None => serve::run(shared, &arguments.paths),
+        None => serve::run(shared, &arguments.paths, true),
     }
 }
 

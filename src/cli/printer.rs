@@ -41,6 +41,14 @@ impl Printer {
         self.out.flush()
     }
 
+    /// Writes out what is still held back, and goes on.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Writes out what is still held back.
     ///
     /// # Errors

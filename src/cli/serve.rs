@@ -9,11 +9,12 @@ use super::Exit;
 use super::arguments::Shared;
 use crate::engine::Engine;
 
-/// Serves these folders (the working folder for none) until the client goes away.
+/// Serves these folders (the working folder for none) until the client goes away, and with `follow`
+/// keeps their indexes up to date.
 ///
 /// # Errors
 /// When a folder does not hold or the server cannot be started.
-pub fn run(shared: &Shared, paths: &[PathBuf]) -> anyhow::Result<Exit> {
+pub fn run(shared: &Shared, paths: &[PathBuf], follow: bool) -> anyhow::Result<Exit> {
     let paths: Vec<Option<&Path>> =
         if paths.is_empty() { vec![None] } else { paths.iter().map(|path| Some(path.as_path())).collect() };
     let mut engines: Vec<Arc<Engine>> = Vec::new();
@@ -35,6 +36,6 @@ pub fn run(shared: &Shared, paths: &[PathBuf]) -> anyhow::Result<Exit> {
         index_dirs.push(settings.index_dir.clone());
         engines.push(Arc::new(Engine::open(settings)?));
     }
-    crate::mcp::serve_stdio(engines)?;
+    crate::mcp::serve_stdio(engines, follow)?;
     Ok(Exit::Done)
 }

@@ -27,6 +27,7 @@ mod stage_walk;
 mod stage_write;
 mod stages;
 mod tuner;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -37,5 +38,6 @@ pub use plan::{recipe, redo_all};
 pub use run::Indexer;
 pub use run_file::{RunFile, RunRecord, RunState, StageRecord, read as read_run};
 pub(crate) use stage_read::source;
+pub use watch::{Changes, WatchError, Watcher};
 
 pub use progress::{CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, Scope, StageReport};

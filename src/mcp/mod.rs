@@ -9,6 +9,7 @@
 
 mod answer;
 mod find_similar;
+mod follow;
 mod index_project;
 mod index_status;
 mod lines;

@@ -6,11 +6,18 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::engine::{CancelToken, Engine, EngineError, IndexError, IndexReport, IndexRequest, Progress};
+use crate::engine::{CancelToken, Engine, EngineError, IndexError, IndexReport, IndexRequest, Progress, Scope};
+
+/// How long to wait for another run before trying again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// How old the last look at a folder may be that nobody follows.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The run of one root.
 pub struct Runs {
@@ -26,6 +33,9 @@ pub struct State {
     pub running: Option<Running>,
     /// How the last ended run ended.
     pub last: Option<Outcome>,
+    /// Whether changes of the folder begin a run by themselves.
+    pub is_followed: bool,
+    ended: Option<Instant>,
     closed: bool,
 }
 
@@ -64,8 +74,19 @@ impl Runs {
     }
 
     /// Begins a run, or joins the one under way (whatever that was asked to do). `None` once the
-    /// server is closing.
+    /// server is closing. Must be called inside of a runtime.
     pub fn begin(self: &Arc<Self>, rebuild: bool) -> Option<Ticket> {
+        let ticket = self.claim()?;
+        if !ticket.joined {
+            let (runs, cancel) = (Arc::clone(self), ticket.cancel.clone());
+            let request = IndexRequest { rebuild, ..IndexRequest::default() };
+            tokio::task::spawn_blocking(move || runs.run(&request, &cancel));
+        }
+        Some(ticket)
+    }
+
+    /// The right to run, or the run under way.
+    fn claim(&self) -> Option<Ticket> {
         let mut ticket = None;
         self.state.send_if_modified(|state| {
             if state.closed {
@@ -82,12 +103,40 @@ impl Runs {
             ticket = Some(Ticket { number, joined, cancel: running.cancel.clone() });
             !joined
         });
-        let ticket = ticket?;
-        if !ticket.joined {
-            let (runs, cancel) = (Arc::clone(self), ticket.cancel.clone());
-            tokio::task::spawn_blocking(move || runs.run(rebuild, &cancel));
+        ticket
+    }
+
+    /// Brings `scope` up to date on this thread, as soon as no other run is under way, here or in
+    /// another process. Gives up when `stop` is cancelled or the server closes.
+    pub fn catch_up(&self, scope: &Scope, stop: &CancelToken) {
+        while !stop.is_cancelled() {
+            let Some(ticket) = self.claim() else { return };
+            if !ticket.joined {
+                let request = IndexRequest { scope: scope.clone(), ..IndexRequest::default() };
+                if !self.run(&request, &ticket.cancel) {
+                    return;
+                }
+            }
+            thread::sleep(RETRY);
         }
-        Some(ticket)
+    }
+
+    /// Begins to look for changes unless that was done a moment ago, where nothing tells of them.
+    pub fn look_for_changes(self: &Arc<Self>) {
+        let state = self.state();
+        if !state.is_followed && state.ended.is_none_or(|at| at.elapsed() >= LOOK_AGAIN) {
+            self.begin(false);
+        }
+    }
+
+    /// Whether changes of the folder begin a run by themselves.
+    pub fn set_followed(&self, is_followed: bool) {
+        self.state.send_modify(|state| state.is_followed = is_followed);
+    }
+
+    /// Of the root.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// The state now, and how to hear of the next one.
@@ -132,7 +181,8 @@ impl Runs {
         }
     }
 
-    fn run(&self, rebuild: bool, cancel: &CancelToken) {
+    /// Runs to the end. True when another process was writing the same index.
+    fn run(&self, request: &IndexRequest, cancel: &CancelToken) -> bool {
         let observe = |progress: &Progress| {
             self.state.send_modify(|state| {
                 if let Some(running) = &mut state.running {
@@ -140,8 +190,8 @@ impl Runs {
                 }
             });
         };
-        let request = IndexRequest { rebuild, ..IndexRequest::default() };
-        let result = catch_unwind(AssertUnwindSafe(|| self.engine.index(&request, cancel, &observe)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.engine.index(request, cancel, &observe)));
+        let is_busy = matches!(&result, Ok(Err(error)) if error.is_busy());
         let outcome = match result {
             Ok(Ok(report)) => Outcome::Done(Arc::new(report)),
             Ok(Err(EngineError::Index(IndexError::Cancelled { .. }))) => Outcome::Cancelled,
@@ -153,7 +203,9 @@ impl Runs {
         }
         self.state.send_modify(|state| {
             state.running = None;
+            state.ended = Some(Instant::now());
             state.last = Some(outcome);
         });
+        is_busy
     }
 }

@@ -123,6 +123,7 @@ pub async fn search<F>(root: &Root, ask: F) -> Result<Found, Refusal>
 where
     F: Fn(&Engine) -> Result<SearchAnswer, EngineError> + Send + Sync + 'static,
 {
+    root.runs.look_for_changes();
     root.runs.settle(SETTLE).await;
     let ask = Arc::new(ask);
     let until = Instant::now() + FIRST_COMMIT_WAIT;

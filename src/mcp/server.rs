@@ -16,6 +16,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 
 use super::answer::{Refusal, clean, clip, crashed};
+use super::follow::Followers;
 use super::roots::{Root, Roots};
 use super::runs::Runs;
 use super::{find_similar, index_project, index_status, outline, search_code};
@@ -49,6 +50,11 @@ impl Server {
         for root in &self.roots.0 {
             root.runs.begin(false);
         }
+    }
+
+    /// Follows every root's folder from now on, until what is returned is dropped.
+    pub fn follow(&self) -> Followers {
+        Followers::start(&self.roots.0)
     }
 
     /// Cancels the index runs and waits for their end, up to `patience` each.

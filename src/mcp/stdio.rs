@@ -20,12 +20,12 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the end waits for a blocked read or a search that nobody needs any more.
 const THREAD_PATIENCE: Duration = Duration::from_millis(200);
 
-/// Serves `engines` over standard input and output; indexes them in the background meanwhile.
-/// Returns when the input ends, or on SIGTERM or ctrl-c.
+/// Serves `engines` over standard input and output; indexes them in the background meanwhile and,
+/// with `follow`, whenever one of their files changes. Returns when the input ends, or on SIGTERM or ctrl-c.
 ///
 /// # Errors
 /// When the server cannot be started; nothing a client sends is an error.
-pub fn serve_stdio(engines: Vec<Arc<Engine>>) -> Result<(), McpError> {
+pub fn serve_stdio(engines: Vec<Arc<Engine>>, follow: bool) -> Result<(), McpError> {
     if engines.is_empty() {
         return Err(McpError::NoRoots);
     }
@@ -38,8 +38,10 @@ pub fn serve_stdio(engines: Vec<Arc<Engine>>) -> Result<(), McpError> {
     let ended = runtime.block_on(async {
         let server = Server::new(engines);
         server.begin_indexing();
+        let followers = follow.then(|| server.follow());
         let ended = talk(&server).await;
         server.close(CLOSE_PATIENCE).await;
+        drop(followers);
         ended
     });
     runtime.shutdown_timeout(THREAD_PATIENCE);
