@@ -26,7 +26,7 @@ pub fn run(shared: &Shared, given: &WatchArguments) -> anyhow::Result<Exit> {
     let followed = interrupts.during(|stop| {
         let mut failure = None;
         let mut is_first = true;
-        let followed = engine.follow(stop, &mut |scope| {
+        let followed = engine.follow(stop, &mut |scope, _| {
             let done = catch_up(&engine, &scope, stop).map_err(anyhow::Error::from);
             let told = done.and_then(|report| match report {
                 Some(report) => tell(&mut printer, shared, &engine, &report, std::mem::take(&mut is_first)),

@@ -1,369 +1,330 @@
-//! Follows the file system below a root and tells what changed, gathered into few batches.
+//! Follows the file system below a root.
 //!
-//! The only module that imports `notify`. Invariants: only folders that a walk enters are watched
-//! where that can be chosen (a build folder costs nothing); a folder that appears is watched before it is
-//! told of; what could have been missed is told as [`Changes::Everything`]. Must never import:
-//! `search`, `mcp`, `cli`.
+//! Owns the crate `notify`, which events count as a change and which of them are told together.
+//! Only folders that a walk enters are followed: on Linux each has a watch of its own, set before the
+//! folder is listed; elsewhere one watch covers the root and what lies in other folders is dropped.
+//! Invariant: whatever may have been missed is told as [`Changes::Everything`], with the reason. What
+//! happens outside of the root (ignore files above it) is not seen. Never imports the store, the
+//! parser, the embedder or `search`.
 
-use std::collections::BTreeSet;
-use std::fs;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashSet};
+use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, MetadataKind, ModifyKind};
-use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode, EventKind, MetadataKind, ModifyKind};
+use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::CancelToken;
 use crate::types::{AbsPath, RepoPath};
 use crate::walk::{self, WalkError};
 
-/// A batch is complete when nothing has changed for this long…
+/// Changes are told once nothing has happened for this long: a branch switch is one batch.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// … or when this much time has passed since its first change.
+/// Or once the first of them is this old, however busy the folder is.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Paths in a batch; with more, looking at everything is faster.
-const MAX_PATHS: usize = 1_000;
+/// More changed paths than this are told as everything: a walk is then as fast as looking at each.
+const MOST_PATHS: usize = 1000;
 
-/// How long a wait goes on without looking whether it is still wanted.
-const STOP_POLL: Duration = Duration::from_millis(50);
+/// How often [`Watcher::next`] looks for changes and for a stop.
+const POLL: Duration = Duration::from_millis(50);
 
-/// What has changed.
+/// What has changed below the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changes {
-    /// These files and folders appeared, changed or went; sorted.
+    /// These files and folders, sorted, each once: made, written, renamed or gone. Of a folder, all
+    /// that is below may have changed.
     Paths(Vec<RepoPath>),
-    /// Nobody knows what, or too much.
+    /// Anything may have.
     Everything { because: String },
 }
 
-/// The folder cannot be followed.
+/// The file system cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// The system follows no more folders.
-    #[error(
-        "cannot follow {root}: the system watches no more folders for this user; raise fs.inotify.max_user_watches; until then a search looks for changes itself"
-    )]
-    Limit { root: PathBuf },
-    /// The system does not follow this one.
-    #[error("cannot follow {root}: {message}; a search looks for changes itself")]
-    System { root: PathBuf, message: String },
-    /// The root cannot be walked.
+    /// The root could not be walked.
     #[error(transparent)]
     Walk(#[from] WalkError),
+    /// The system gives out no more watches.
+    #[error(
+        "cannot follow the changes in {path}: the system's limit of watches is reached; raise \
+         fs.inotify.max_user_watches (sysctl); until then a search looks for changes itself"
+    )]
+    Limit { path: PathBuf },
+    /// Most often: the limit of processes that follow files, or of open files.
+    #[error(
+        "cannot follow the changes in {path}: {message}; if too many files are open, raise \
+         fs.inotify.max_user_instances (sysctl); until then a search looks for changes itself"
+    )]
+    System { path: PathBuf, message: String },
 }
 
-/// Follows a root while it lives.
+/// Follows one root until it is dropped.
 pub struct Watcher {
-    root: AbsPath,
     shared: Arc<Shared>,
-    inner: Mutex<RecommendedWatcher>,
-}
-
-/// What the system's thread hands over.
-struct Shared {
-    root: PathBuf,
-    index_dir: PathBuf,
-    pending: Mutex<Pending>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Pending {
-    paths: BTreeSet<RepoPath>,
-    everything: Option<String>,
-    /// When the first and the last change came.
-    times: Option<(Instant, Instant)>,
+    system: Mutex<RecommendedWatcher>,
+    /// Whether every folder is followed.
+    complete: AtomicBool,
 }
 
 impl Watcher {
-    /// Follows `root` from now on, but for the index in `index_dir`.
+    /// Follows `root`, but for `index_dir`, which may lie inside of it. What changes from now on is told;
+    /// an index run that starts after this misses nothing.
     ///
     /// # Errors
-    /// When the system does not allow it.
+    /// When the root cannot be read or the system gives no watches.
     pub fn start(root: &AbsPath, index_dir: &Path) -> Result<Self, WatchError> {
-        let shared = Arc::new(Shared {
-            root: root.as_path().to_owned(),
-            index_dir: index_dir.to_owned(),
-            pending: Mutex::default(),
-            changed: Condvar::new(),
-        });
+        let index_dir = index_dir.canonicalize().unwrap_or_else(|_| index_dir.to_owned());
+        let shared = Arc::new(Shared { root: root.clone(), index_dir, state: Mutex::default() });
         let told = Arc::clone(&shared);
-        let inner = notify::recommended_watcher(move |event| told.take(event));
-        let inner = inner.map_err(|error| shared.failed(&error))?;
-        let watcher = Self { root: root.clone(), shared, inner: Mutex::new(inner) };
-        watcher.watch(&[RepoPath::new("")])?;
+        let handler = move |event| told.note(event, Instant::now());
+        let system = notify::recommended_watcher(handler).map_err(|error| refused(root.as_path(), &error))?;
+        let watcher = Self { shared, system: Mutex::new(system), complete: AtomicBool::new(true) };
+        if !EACH_FOLDER {
+            let mut system = watcher.system.lock().unwrap_or_else(PoisonError::into_inner);
+            let watched = system.watch(root.as_path(), RecursiveMode::Recursive);
+            watched.map_err(|error| refused(root.as_path(), &error))?;
+        }
+        watcher.follow(&[whole()])?;
         Ok(watcher)
     }
 
-    /// The next batch of changes; `None` once `stop` is cancelled.
+    /// Waits for changes. `None` once `stop` is cancelled.
     pub fn next(&self, stop: &CancelToken) -> Option<Changes> {
-        loop {
-            let Pending { paths, everything, .. } = self.gather(stop)?;
-            let paths: Vec<RepoPath> = paths.into_iter().collect();
-            // Whatever it is now: watched before anyone looks into it.
-            let folders: Vec<RepoPath> =
-                if everything.is_some() { vec![RepoPath::new("")] } else { self.folders(&paths) };
-            let because = match self.watch(&folders) {
-                Ok(()) => everything,
-                Err(error) => Some(error.to_string()),
-            };
-            match because {
-                Some(because) => return Some(Changes::Everything { because }),
-                None if paths.is_empty() => {}
-                None => return Some(Changes::Paths(paths)),
-            }
-        }
-    }
-
-    /// Waits until a batch is complete.
-    fn gather(&self, stop: &CancelToken) -> Option<Pending> {
-        let mut pending = self.shared.pending();
         loop {
             if stop.is_cancelled() {
                 return None;
             }
-            let wait = match pending.times {
-                None => STOP_POLL,
-                Some((first, last)) => {
-                    let quiet = QUIET.saturating_sub(last.elapsed());
-                    let rest = quiet.min(LONGEST.saturating_sub(first.elapsed()));
-                    if rest.is_zero() {
-                        return Some(std::mem::take(&mut *pending));
-                    }
-                    rest.min(STOP_POLL)
-                }
-            };
-            pending = self.shared.changed.wait_timeout(pending, wait).unwrap_or_else(PoisonError::into_inner).0;
+            if let Some(gathered) = self.shared.settled(Instant::now()) {
+                return Some(self.take_in(gathered));
+            }
+            thread::sleep(POLL);
         }
     }
 
-    fn folders(&self, paths: &[RepoPath]) -> Vec<RepoPath> {
-        let is_folder = |path: &&RepoPath| {
-            fs::symlink_metadata(path.under(self.root.as_path())).is_ok_and(|metadata| metadata.is_dir())
-        };
-        paths.iter().filter(is_folder).cloned().collect()
+    /// Whether every folder is followed. If not, changes may go unseen, and a search has to look for itself.
+    pub fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Relaxed)
     }
 
-    /// Watches these folders and those below them that a walk enters.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn watch(&self, folders: &[RepoPath]) -> Result<(), WatchError> {
+    /// Follows the folders that are new, before the changes are told: what is made in them from now on is
+    /// seen here, what was made before is found by whoever looks at the folder.
+    fn take_in(&self, gathered: Gathered) -> Changes {
+        if let Some(because) = gathered.everything {
+            let failed = self.follow_anew().err();
+            return Changes::Everything { because: failed.map_or(because, |error| self.incomplete(&error)) };
+        }
+        let root = self.shared.root.as_path();
+        let (folders, others): (Vec<_>, Vec<_>) =
+            gathered.paths.iter().cloned().partition(|path| is_folder(&path.under(root)));
+        self.shared.forget(&others);
         if folders.is_empty() {
-            return Ok(());
+            return Changes::Paths(others);
         }
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut failure = None;
-        walk::folders(&self.root, folders, &mut |folder| {
-            if folder.starts_with(&self.shared.index_dir) {
+        match self.follow(&folders) {
+            Ok(()) => Changes::Paths(gathered.paths.into_iter().collect()),
+            Err(error) => Changes::Everything { because: self.incomplete(&error) },
+        }
+    }
+
+    fn incomplete(&self, error: &WatchError) -> String {
+        self.complete.store(false, Ordering::Relaxed);
+        error.to_string()
+    }
+
+    /// Follows all folders there are now, and no others.
+    fn follow_anew(&self) -> Result<(), WatchError> {
+        let before = mem::take(&mut self.shared.state().kept);
+        if let Err(error) = self.follow(&[whole()]) {
+            self.shared.state().kept.extend(before);
+            return Err(error);
+        }
+        if EACH_FOLDER {
+            let kept = self.shared.state().kept.clone();
+            let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+            for folder in before.difference(&kept) {
+                // It has no watch any more if it is gone.
+                system.unwatch(folder).ok();
+            }
+        }
+        self.complete.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Follows the folders of `paths` and below that a walk enters.
+    fn follow(&self, paths: &[RepoPath]) -> Result<(), WatchError> {
+        let mut failed = None;
+        let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+        walk::folders(&self.shared.root, paths, &mut |folder| {
+            if failed.is_some() || folder == self.shared.index_dir {
                 return false;
             }
-            match inner.watch(folder, RecursiveMode::NonRecursive) {
-                Ok(()) => true,
-                Err(error) if is_gone(&error) => false,
-                Err(error) => {
-                    failure.get_or_insert(error);
-                    false
-                }
+            // Kept first: an event that comes with the watch must find it.
+            self.shared.state().kept.insert(folder.to_owned());
+            if EACH_FOLDER {
+                failed = system.watch(folder, RecursiveMode::NonRecursive).err().filter(|error| !is_gone(error));
             }
+            true
         })?;
-        failure.map_or(Ok(()), |error| Err(self.shared.failed(&error)))
-    }
-
-    /// One watch for the whole root: all that these systems have.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn watch(&self, folders: &[RepoPath]) -> Result<(), WatchError> {
-        if !folders.iter().any(|folder| folder.as_str().is_empty()) {
-            return Ok(());
-        }
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.watch(self.root.as_path(), RecursiveMode::Recursive).map_err(|error| self.shared.failed(&error))
+        failed.map_or(Ok(()), |error| Err(refused(self.shared.root.as_path(), &error)))
     }
 }
 
-/// Whether a folder went before it could be watched.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn is_gone(error: &notify::Error) -> bool {
-    match &error.kind {
-        ErrorKind::PathNotFound => true,
-        ErrorKind::Io(error) => {
-            matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied)
-        }
-        _ => false,
-    }
+/// Whether each folder gets a watch of its own. A recursive watch is one of these per folder on Linux,
+/// those that are out included; other systems have real ones.
+const EACH_FOLDER: bool = cfg!(target_os = "linux");
+
+/// What the thread that takes the system's events shares with the watcher.
+struct Shared {
+    root: AbsPath,
+    index_dir: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Folders that are followed; some may be gone.
+    kept: HashSet<PathBuf>,
+    gathered: Gathered,
+}
+
+/// Changes since the last were told.
+#[derive(Default)]
+struct Gathered {
+    /// When the first and the last of them came.
+    times: Option<(Instant, Instant)>,
+    paths: BTreeSet<RepoPath>,
+    everything: Option<String>,
 }
 
 impl Shared {
-    fn pending(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn failed(&self, error: &notify::Error) -> WatchError {
-        let root = self.root.clone();
-        match &error.kind {
-            ErrorKind::MaxFilesWatch => WatchError::Limit { root },
-            // What inotify_add_watch says where the limit is reached.
-            ErrorKind::Io(io) if io.kind() == std::io::ErrorKind::StorageFull => WatchError::Limit { root },
-            _ => WatchError::System { root, message: error.to_string() },
-        }
-    }
-
-    /// Takes note of an event; called by the system's thread.
-    fn take(&self, event: notify::Result<Event>) {
-        let mut pending = self.pending();
+    /// Takes an event of the system's in.
+    fn note(&self, event: notify::Result<Event>, now: Instant) {
+        let mut state = self.state();
         match event {
-            Err(error) => pending.all(&error.to_string()),
-            Ok(event) if event.need_rescan() => pending.all("the system lost track of the changes"),
+            Err(error) => state.gathered.all(now, format!("the system cannot tell what has changed: {error}")),
+            Ok(event) if event.need_rescan() => {
+                state.gathered.all(now, "more has changed at once than the system can tell".to_owned());
+            }
             Ok(event) if is_change(event.kind) => {
-                event.paths.iter().filter_map(|path| self.told(path)).for_each(|path| pending.add(path));
+                for path in &event.paths {
+                    self.place(&mut state, path, event.kind, now);
+                }
             }
             Ok(_) => {}
         }
-        self.changed.notify_one();
     }
 
-    /// The path of a change that matters.
-    fn told(&self, path: &Path) -> Option<RepoPath> {
-        if path.starts_with(&self.index_dir) {
-            return None;
+    fn place(&self, state: &mut State, abs: &Path, kind: EventKind, now: Instant) {
+        let is_write =
+            !matches!(kind, EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+        if is_write && state.kept.contains(abs) {
+            // Of a folder some systems tell each change in it so.
+            return;
         }
-        let path = RepoPath::below(&self.root, path)?;
-        let is_git = path.as_str().split('/').any(|part| part == ".git");
-        (!is_git || walk::changes_rules(&path)).then_some(path)
+        if abs == self.root.as_path() {
+            return state.gathered.all(now, format!("{} itself was moved or deleted", self.root));
+        }
+        let Some(path) = RepoPath::below(self.root.as_path(), abs) else { return };
+        let is_followed = abs.parent().is_some_and(|folder| state.kept.contains(folder));
+        if !is_followed || abs.starts_with(&self.index_dir) || (is_write && path.file_name() == ".git") {
+            return;
+        }
+        if walk::changes_rules(&path) {
+            state.gathered.all(now, format!("{path} has changed, and other files may be in or out by it"));
+        } else {
+            state.gathered.add(now, path);
+        }
+    }
+
+    /// What was gathered, once it is time to tell it.
+    fn settled(&self, now: Instant) -> Option<Gathered> {
+        let mut state = self.state();
+        let (first, last) = state.gathered.times?;
+        let is_due = now >= last + QUIET || now >= first + LONGEST;
+        is_due.then(|| mem::take(&mut state.gathered))
+    }
+
+    /// These are no folders, or no longer.
+    fn forget(&self, paths: &[RepoPath]) {
+        let mut state = self.state();
+        for path in paths {
+            state.kept.remove(&path.under(self.root.as_path()));
+        }
     }
 }
 
-impl Pending {
-    fn add(&mut self, path: RepoPath) {
-        if walk::changes_rules(&path) {
-            self.all(&format!("the rules in {path} changed"));
-        } else if self.everything.is_none() {
+impl Gathered {
+    fn add(&mut self, now: Instant, path: RepoPath) {
+        self.touch(now);
+        if self.everything.is_none() {
             self.paths.insert(path);
-            if self.paths.len() > MAX_PATHS {
-                self.all(&format!("more than {MAX_PATHS} files changed at once"));
-            }
         }
-        self.tick();
+        if self.paths.len() > MOST_PATHS {
+            self.all(now, format!("more than {MOST_PATHS} files and folders have changed"));
+        }
     }
 
-    fn all(&mut self, because: &str) {
-        self.everything.get_or_insert_with(|| because.to_owned());
+    /// The first reason is the one that is told.
+    fn all(&mut self, now: Instant, because: String) {
+        self.touch(now);
         self.paths.clear();
-        self.tick();
+        self.everything.get_or_insert(because);
     }
 
-    fn tick(&mut self) {
-        let now = Instant::now();
+    fn touch(&mut self, now: Instant) {
         let first = self.times.map_or(now, |(first, _)| first);
         self.times = Some((first, now));
     }
 }
 
-/// Whether an event may have changed what a file says, or which files there are.
+/// Whether an event says that something is there, is gone or was written; reading and rights are no change.
 fn is_change(kind: EventKind) -> bool {
     match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-        EventKind::Access(_) => false,
-        EventKind::Modify(ModifyKind::Metadata(kind)) => matches!(kind, MetadataKind::WriteTime),
-        _ => true,
+        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
+        EventKind::Modify(ModifyKind::Metadata(metadata)) => metadata == MetadataKind::WriteTime,
+        EventKind::Other => false,
+        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) => true,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
+/// The root, as a path below itself.
+fn whole() -> RepoPath {
+    RepoPath::new("")
+}
 
-    use super::*;
+/// Links are no folders here, as in a walk.
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+}
 
-    struct Followed {
-        folder: tempfile::TempDir,
-        watcher: Watcher,
+/// Whether a folder cannot be watched because a walk could not list it either.
+fn is_gone(error: &notify::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    match &error.kind {
+        ErrorKind::PathNotFound => true,
+        ErrorKind::Io(error) => matches!(error.kind(), NotFound | NotADirectory | PermissionDenied),
+        _ => false,
     }
+}
 
-    impl Followed {
-        fn new(files: &[(&str, &str)]) -> Self {
-            let folder = tempfile::tempdir().expect("a folder");
-            files.iter().for_each(|(path, text)| write(folder.path(), path, text));
-            let root = AbsPath::canonical(folder.path()).expect("the root");
-            let index_dir = root.as_path().join("index");
-            Self { watcher: Watcher::start(&root, &index_dir).expect("it can be followed"), folder }
-        }
-
-        fn write(&self, path: &str) {
-            write(self.folder.path(), path, "changed");
-        }
-
-        /// All that is told until `last` is: a batch may end between two writes.
-        fn told_until(&self, last: &str) -> Vec<String> {
-            let mut told = BTreeSet::new();
-            while !told.contains(last) {
-                match self.watcher.next(&CancelToken::default()).expect("it goes on") {
-                    Changes::Paths(paths) => told.extend(paths.iter().map(RepoPath::to_string)),
-                    Changes::Everything { because } => panic!("everything: {because}"),
-                }
-            }
-            told.into_iter().collect()
-        }
-    }
-
-    fn write(root: &Path, path: &str, text: &str) {
-        let path = root.join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(path, text).expect("a file");
-    }
-
-    #[test]
-    fn edits_new_files_moves_and_removals_are_told_and_looking_is_not() {
-        let followed = Followed::new(&[("a.rs", ""), ("sub/b.rs", ""), ("sub/c.rs", "")]);
-        followed.write("a.rs");
-        followed.write("sub/new.rs");
-        let _ = fs::read(followed.folder.path().join("sub/c.rs")).expect("readable");
-        fs::rename(followed.folder.path().join("sub/b.rs"), followed.folder.path().join("moved.rs")).expect("moved");
-        fs::remove_file(followed.folder.path().join("a.rs")).expect("removed");
-        followed.write("z.rs");
-        assert_eq!(followed.told_until("z.rs"), ["a.rs", "moved.rs", "sub/b.rs", "sub/new.rs", "z.rs"]);
-    }
-
-    #[test]
-    fn a_folder_that_appears_or_moves_is_told_and_followed_with_what_is_in_it() {
-        let followed = Followed::new(&[("a.rs", ""), ("old/deep/b.rs", "")]);
-        followed.write("new/deep/c.rs");
-        assert!(followed.told_until("new").contains(&"new".to_owned()));
-        followed.write("new/deep/d.rs");
-        assert!(followed.told_until("new/deep/d.rs").contains(&"new/deep/d.rs".to_owned()));
-        fs::rename(followed.folder.path().join("old"), followed.folder.path().join("moved")).expect("moved");
-        assert_eq!(followed.told_until("moved"), ["moved", "old"]);
-        followed.write("moved/deep/e.rs");
-        assert!(followed.told_until("moved/deep/e.rs").iter().all(|path| path.starts_with("moved")));
-    }
-
-    #[test]
-    fn what_a_walk_leaves_out_is_not_followed() {
-        let followed =
-            Followed::new(&[(".gitignore", "target/\n"), ("target/x/a.rs", ""), (".git/HEAD", "x"), ("b.rs", "")]);
-        followed.write("target/x/a.rs");
-        followed.write("target/x/new.rs");
-        followed.write(".git/HEAD");
-        followed.write("index/manifest.json");
-        followed.write("b.rs");
-        assert_eq!(followed.told_until("b.rs"), ["b.rs"]);
-    }
-
-    #[test]
-    fn rules_that_change_and_many_files_at_once_ask_for_everything_in_one_batch() {
-        let followed = Followed::new(&[("sub/a.rs", "")]);
-        followed.write("sub/.gitignore");
-        let next = || followed.watcher.next(&CancelToken::default()).expect("it goes on");
-        assert!(matches!(next(), Changes::Everything { because } if because.contains("sub/.gitignore")));
-        (0..3_000).for_each(|at| followed.write(&format!("sub/{at}.rs")));
-        assert!(matches!(next(), Changes::Everything { because } if because.contains("1000 files")));
-    }
-
-    #[test]
-    fn it_ends_when_it_is_told_to() {
-        let stop = CancelToken::default();
-        stop.cancel();
-        assert_eq!(Followed::new(&[]).watcher.next(&stop), None);
+fn refused(path: &Path, error: &notify::Error) -> WatchError {
+    let path = path.to_owned();
+    match &error.kind {
+        ErrorKind::MaxFilesWatch => WatchError::Limit { path },
+        _ => WatchError::System { path, message: error.to_string() },
     }
 }

@@ -42,8 +42,8 @@ impl Drop for Followers {
 }
 
 fn follow(runs: &Runs, stop: &CancelToken) {
-    let mut catch_up = |scope: Scope| {
-        runs.set_followed(true);
+    let mut catch_up = |scope: Scope, is_complete| {
+        runs.set_followed(is_complete);
         runs.catch_up(&scope, stop);
     };
     if let Err(error) = runs.engine().follow(stop, &mut catch_up) {
