@@ -3,6 +3,7 @@ use std::sync::OnceLock;
 use tree_sitter::Query;
 use tree_sitter_language::LanguageFn;
 
+use super::roots::Roots;
 use crate::types::SymbolKind;
 
 /// What a capture name of a query file means.
@@ -26,7 +27,16 @@ pub enum Capture {
 pub struct Grammar {
     function: LanguageFn,
     source: &'static str,
-    compiled: OnceLock<Result<(Query, Vec<Capture>), String>>,
+    compiled: OnceLock<Result<Compiled, String>>,
+}
+
+/// A query, ready to be run.
+pub struct Compiled {
+    pub query: Query,
+    /// What each of its captures means, by capture index.
+    pub captures: Vec<Capture>,
+    /// Where its patterns begin; `None` where that can be anywhere.
+    pub roots: Option<Roots>,
 }
 
 impl Grammar {
@@ -44,15 +54,12 @@ impl Grammar {
         self.language() == tree_sitter_bash::LANGUAGE.into()
     }
 
-    /// The query and what each of its captures means, by capture index. Compiled on first use.
+    /// The query, compiled on first use.
     ///
     /// # Errors
     /// When the query file does not fit the grammar: a bug that a test of this module finds.
-    pub fn query(&self) -> Result<(&Query, &[Capture]), &str> {
-        match self.compiled.get_or_init(|| self.compile()) {
-            Ok((query, captures)) => Ok((query, captures)),
-            Err(message) => Err(message),
-        }
+    pub fn query(&self) -> Result<&Compiled, &str> {
+        self.compiled.get_or_init(|| self.compile()).as_ref().map_err(String::as_str)
     }
 
     /// Compiles the query once more and drops it: what a worker without a past has to do.
@@ -60,10 +67,12 @@ impl Grammar {
         drop(self.compile());
     }
 
-    fn compile(&self) -> Result<(Query, Vec<Capture>), String> {
-        let query = Query::new(&self.language(), self.source).map_err(|error| error.to_string())?;
+    fn compile(&self) -> Result<Compiled, String> {
+        let language = self.language();
+        let query = Query::new(&language, self.source).map_err(|error| error.to_string())?;
         let captures = query.capture_names().iter().map(|name| capture(name)).collect::<Result<_, _>>()?;
-        Ok((query, captures))
+        let roots = Roots::of(self.source, &language, |name| capture(name).ok());
+        Ok(Compiled { query, captures, roots })
     }
 }
 

@@ -4,12 +4,14 @@
 //! Must never import: anything but `types`.
 
 mod grammar;
+mod roots;
 mod table;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-pub use grammar::{Capture, Grammar};
+pub use grammar::{Capture, Compiled, Grammar};
+pub use roots::Roots;
 pub use table::Row;
 
 use crate::types::{Content, Language, RepoPath};

@@ -35,8 +35,8 @@ pub(super) struct Definition {
 
 /// The definitions of a tree, by first line, containers before what they contain.
 /// A line right below a comment is tied to it in `lines`.
-pub(super) fn find(tree: &SyntaxTree<'_>, lines: &mut Lines<'_>) -> Vec<Definition> {
-    let Matches { definitions, attachable } = tree.matches();
+pub(super) fn find(tree: &SyntaxTree<'_>, matches: Matches, lines: &mut Lines<'_>) -> Vec<Definition> {
+    let Matches { definitions, attachable } = matches;
     for (start, end, is_comment) in &attachable {
         if *is_comment && is_first_on_line(lines, *start) {
             let last = lines.of_byte(trimmed_end(lines.whole(), *start, *end).saturating_sub(1));

@@ -72,8 +72,9 @@ impl Parser {
         } else if let Some(grammar) = language::grammar(file.language) {
             match SyntaxTree::parse(&mut self.inner, grammar, &file.text, self.time_limit) {
                 Ok(tree) => {
-                    lines.set_depths(tree.depths(&lines));
-                    definitions = definitions::find(&tree, &mut lines);
+                    let (depths, matches) = tree.survey(&lines);
+                    lines.set_depths(depths);
+                    definitions = definitions::find(&tree, matches, &mut lines);
                 }
                 Err(message) => problem = Some(message),
             }

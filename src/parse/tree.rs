@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tree_sitter::{Node, ParseOptions, QueryCursor, QueryCursorOptions, StreamingIterator, Tree};
 
 use super::lines::{INSIDE, Lines};
-use crate::language::{Capture, Grammar};
+use crate::language::{Capture, Compiled, Grammar};
 use crate::types::SymbolKind;
 
 /// A parsed text with its grammar, and the moment by which work on it ends.
@@ -62,52 +62,48 @@ impl<'t> SyntaxTree<'t> {
         Ok(Self { tree, grammar, text, deadline })
     }
 
-    /// For every line, how deep the outermost node is that begins with the line's first character.
-    pub fn depths(&self, lines: &Lines<'_>) -> Vec<u32> {
-        let mut depths = vec![INSIDE; lines.count()];
+    /// Walks the tree once: for every line, how deep the outermost node is that begins with the line's
+    /// first character, and everything the query finds. Past the deadline, what was found until then.
+    pub fn survey(&self, lines: &Lines<'_>) -> (Vec<u32>, Matches) {
+        let mut found = Matches::default();
+        let Ok(compiled) = self.grammar.query() else {
+            return (vec![INSIDE; lines.count()], found);
+        };
+        let mut search = Search { tree: self, compiled, cursor: QueryCursor::new() };
+        let mut depths = Depths::new(lines);
         let mut cursor = self.tree.walk();
-        loop {
+        if compiled.roots.is_none() {
+            search.run(cursor.node(), None, &mut found);
+        }
+        let mut steps = 0_u32;
+        'walk: loop {
             let node = cursor.node();
-            let start = node.start_position();
-            let first = node.start_byte() - start.column;
-            if start.row < depths.len()
-                && self.text.as_bytes()[first..node.start_byte()].iter().all(u8::is_ascii_whitespace)
-            {
-                depths[start.row] = depths[start.row].min(cursor.depth());
+            depths.visit(node.start_byte(), cursor.depth());
+            if let Some(roots) = &compiled.roots {
+                let kind = node.kind_id();
+                if let Some(capture) = roots.plain(kind) {
+                    Partial::default().take(capture, node, &mut found.attachable);
+                }
+                if roots.is_searched(kind) {
+                    search.run(node, Some(0), &mut found);
+                }
             }
-            let spans_lines = node.end_position().row > start.row;
-            if spans_lines && Instant::now() < self.deadline && cursor.goto_first_child() {
+            steps += 1;
+            if steps.is_multiple_of(STEPS_PER_LOOK) && Instant::now() >= self.deadline {
+                break;
+            }
+            if cursor.goto_first_child() {
                 continue;
             }
             while !cursor.goto_next_sibling() {
                 if !cursor.goto_parent() {
-                    return depths;
+                    break 'walk;
                 }
             }
         }
-    }
-
-    /// Runs the language's query. Past the deadline it returns what was found until then.
-    pub fn matches(&self) -> Matches {
-        let mut found = Matches::default();
-        let Ok((query, captures)) = self.grammar.query() else {
-            return found;
-        };
-        let mut cursor = QueryCursor::new();
-        let deadline = self.deadline;
-        let mut expired = |_: &tree_sitter::QueryCursorState| until(deadline);
-        let options = QueryCursorOptions::new().progress_callback(&mut expired);
-        let mut matches = cursor.matches_with_options(query, self.tree.root_node(), self.text.as_bytes(), options);
-        while let Some(one) = matches.next() {
-            let mut partial = Partial::default();
-            for capture in one.captures {
-                partial.take(captures[capture.index as usize], capture.node, &mut found.attachable);
-            }
-            found.definitions.extend(partial.finish(one.pattern_index));
-        }
         found.attachable.sort_unstable();
         found.attachable.dedup();
-        found
+        (depths.depths, found)
     }
 
     /// A cursor at the root.
@@ -118,6 +114,76 @@ impl<'t> SyntaxTree<'t> {
     /// The text of a byte range.
     pub fn slice(&self, range: (usize, usize)) -> &'t str {
         self.text.get(range.0..range.1).unwrap_or_default()
+    }
+}
+
+/// Nodes between two looks at the clock.
+const STEPS_PER_LOOK: u32 = 4_096;
+
+/// The query, run on one node after another.
+struct Search<'s, 't> {
+    tree: &'s SyntaxTree<'t>,
+    compiled: &'static Compiled,
+    cursor: QueryCursor,
+}
+
+impl Search<'_, '_> {
+    /// Adds the matches of patterns that begin at most `depth` below `node`.
+    fn run(&mut self, node: Node<'_>, depth: Option<u32>, found: &mut Matches) {
+        let deadline = self.tree.deadline;
+        let mut expired = |_: &tree_sitter::QueryCursorState| until(deadline);
+        let options = QueryCursorOptions::new().progress_callback(&mut expired);
+        self.cursor.set_max_start_depth(depth);
+        let Compiled { query, captures, .. } = self.compiled;
+        let mut matches = self.cursor.matches_with_options(query, node, self.tree.text.as_bytes(), options);
+        while let Some(one) = matches.next() {
+            let mut partial = Partial::default();
+            for capture in one.captures {
+                partial.take(captures[capture.index as usize], capture.node, &mut found.attachable);
+            }
+            found.definitions.extend(partial.finish(one.pattern_index));
+        }
+    }
+}
+
+/// Depths of lines, gathered in a walk in the order of the text.
+struct Depths<'l, 't> {
+    lines: &'l Lines<'t>,
+    depths: Vec<u32>,
+    /// The line of the last visit, where it ends, and where white space ends at its start.
+    line: usize,
+    end: usize,
+    code: usize,
+}
+
+impl<'l, 't> Depths<'l, 't> {
+    fn new(lines: &'l Lines<'t>) -> Self {
+        let mut depths = Self { lines, depths: vec![INSIDE; lines.count()], line: 0, end: 0, code: 0 };
+        depths.go_to(0);
+        depths
+    }
+
+    /// A node that begins at `byte`.
+    fn visit(&mut self, byte: usize, depth: u32) {
+        if byte >= self.end || byte < self.lines.start_byte(self.line) {
+            self.go_to(byte);
+        }
+        if byte <= self.code
+            && let Some(least) = self.depths.get_mut(self.line)
+        {
+            *least = depth.min(*least);
+        }
+    }
+
+    fn go_to(&mut self, byte: usize) {
+        let whole = self.lines.whole();
+        // Behind a last line end there is no line.
+        let is_past = byte >= whole.len() && (whole.is_empty() || whole.ends_with('\n'));
+        self.line = if is_past { self.lines.count() } else { self.lines.of_byte(byte) };
+        let start = self.lines.start_byte(self.line.min(self.lines.count()));
+        self.end = self.lines.start_byte((self.line + 1).min(self.lines.count()));
+        let white = whole.as_bytes()[start..self.end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        self.code = (start + white).min(self.end.saturating_sub(usize::from(white > 0 && start + white == self.end)));
     }
 }
 
