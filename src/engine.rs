@@ -12,6 +12,7 @@ pub use crate::search::{ContentFilter, Explanation, Filter, Hit, MAX_LIMIT, Mode
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 
 mod follow;
+mod indexing;
 mod projects;
 
 use std::collections::BTreeMap;
@@ -24,14 +25,14 @@ use crate::embed::Embedder;
 use crate::embed::cache::VectorCache;
 use crate::embed::static_model::StaticModel;
 use crate::embed::synthetic::Synthetic;
-use crate::index::{self, Indexer, RunFile};
+use crate::index;
 use crate::language;
 use crate::parse;
 pub use crate::parse::{TokenClass, highlight};
 use crate::search::{QueryError, Searcher, Snapshot, check_query};
 use crate::store::{ChunkStore, StoreError, StoreView};
 use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
-use crate::walk::{self, Disk, WalkOptions, Walked};
+use crate::walk;
 
 /// Answers for one root.
 pub struct Engine {
@@ -175,79 +176,6 @@ impl Engine {
     /// The folder this engine answers for.
     pub fn root(&self) -> &Path {
         self.settings.root.as_path()
-    }
-
-    /// Brings the index up to date with the folder. `observe` is called a few times a second from
-    /// one thread, and once at the end.
-    ///
-    /// # Errors
-    /// See [`IndexError`]; what was committed before stays.
-    pub fn index(
-        &self,
-        request: &IndexRequest,
-        cancel: &CancelToken,
-        observe: &(dyn Fn(&Progress) + Sync),
-    ) -> Result<IndexReport, EngineError> {
-        if !request.rebuild {
-            self.view()?; // refuses the index of another folder
-        }
-        let file = RunFile::new(&self.settings.index_dir);
-        let ended = self.indexer().run(request, cancel, &|progress| {
-            file.show(progress);
-            observe(progress);
-        });
-        file.end(&ended);
-        Ok(ended?)
-    }
-
-    /// Indexes everything anew in one of the ways that benchmarks compare.
-    ///
-    /// # Errors
-    /// As [`Engine::index`].
-    pub fn bench(&self, kind: BenchKind, cancel: &CancelToken) -> Result<IndexReport, EngineError> {
-        Ok(self.indexer().bench(kind, cancel, &|_| ())?)
-    }
-
-    fn indexer(&self) -> Indexer<'_> {
-        Indexer {
-            settings: &self.settings,
-            store: self.store.as_ref(),
-            embedder: self.embedder.as_ref(),
-            cache: self.cache.as_ref(),
-            files: &Disk,
-            renew_parsers: false,
-        }
-    }
-
-    /// What an index run would take and leave, and why. Reads the files, writes nothing.
-    ///
-    /// # Errors
-    /// When the root cannot be walked.
-    pub fn dry_run(&self) -> Result<DryRun, EngineError> {
-        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes };
-        let mut found = DryRun::default();
-        let walked = walk::walk(&self.settings.root, &options, &mut |walked| {
-            match walked {
-                Walked::Skipped(skipped) => found.excluded.push((skipped.path, skipped.is_dir, skipped.reason)),
-                Walked::File(entry) => match fs::read(&entry.abs) {
-                    Err(error) => {
-                        found.excluded.push((entry.path, false, SkipReason::Unreadable { message: error.to_string() }))
-                    }
-                    Ok(bytes) => match walk::inspect(&entry.path, &bytes) {
-                        Some(reason) => found.excluded.push((entry.path, false, reason)),
-                        None => {
-                            let language = index::source(&entry.path, bytes).language;
-                            found.included.push((entry.path, language));
-                        }
-                    },
-                },
-            }
-            std::ops::ControlFlow::Continue(())
-        });
-        walked.map_err(IndexError::from)?;
-        found.included.sort();
-        found.excluded.sort();
-        Ok(found)
     }
 
     /// Reads what a search needs into memory, if anything is indexed, so that a search right after

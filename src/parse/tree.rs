@@ -75,10 +75,11 @@ impl<'t> SyntaxTree<'t> {
         if compiled.roots.is_none() {
             search.run(cursor.node(), None, &mut found);
         }
-        let mut steps = 0_u32;
+        // The cursor counts its depth anew each time it is asked.
+        let (mut steps, mut depth) = (0_u32, 0_u32);
         'walk: loop {
             let node = cursor.node();
-            depths.visit(node.start_byte(), cursor.depth());
+            depths.visit(node.start_byte(), depth);
             if let Some(roots) = &compiled.roots {
                 let kind = node.kind_id();
                 if let Some(capture) = roots.plain(kind) {
@@ -93,12 +94,14 @@ impl<'t> SyntaxTree<'t> {
                 break;
             }
             if cursor.goto_first_child() {
+                depth += 1;
                 continue;
             }
             while !cursor.goto_next_sibling() {
                 if !cursor.goto_parent() {
                     break 'walk;
                 }
+                depth -= 1;
             }
         }
         found.attachable.sort_unstable();

@@ -11,8 +11,8 @@ use codescry::types::Outcome;
 
 use crate::support::cli::Project;
 
-/// Kills in one run of the test.
-const KILLS: u32 = 200;
+/// Kills in one run of the test, unless `CODESCRY_TEST_KILLS` says otherwise.
+const KILLS: u32 = 24;
 
 /// Small enough that a run commits many times.
 const INDEX: [&str; 5] = ["index", "--max-memory", "128MiB", "--embedder", "synthetic:40000"];
@@ -28,8 +28,9 @@ fn a_run_killed_at_any_instant_leaves_whole_files_and_ends_as_if_undisturbed() {
     let whole_run = begun.elapsed();
     let undisturbed = content(&project);
     let mut random = Random(0x5eed);
+    let wanted = std::env::var("CODESCRY_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     let (mut kills, mut torn_runs) = (0, 0);
-    while kills < KILLS {
+    while kills < wanted {
         std::fs::remove_dir_all(project.index_dir()).expect("an index to remove");
         loop {
             let killed = kill_after(&project, whole_run.mul_f64(random.share() * 1.1));
@@ -48,7 +49,7 @@ fn a_run_killed_at_any_instant_leaves_whole_files_and_ends_as_if_undisturbed() {
         let ended = content(&project);
         assert!(ended == undisturbed, "after kill {kills} the index is not what it would have been");
     }
-    assert!(torn_runs > KILLS / 20, "only {torn_runs} kills met a run with a part committed");
+    assert!(torn_runs > wanted / 20, "only {torn_runs} kills met a run with a part committed");
 }
 
 /// Files of many sizes, a few megabytes in all.
