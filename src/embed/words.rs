@@ -194,6 +194,11 @@ fn for_lowered(piece: &str, buffer: &mut String, each: &mut impl FnMut(&str)) {
         return each(piece);
     }
     buffer.clear();
+    if piece.is_ascii() && piece.len() <= MAX_WORD_BYTES {
+        buffer.push_str(piece);
+        buffer.make_ascii_lowercase();
+        return each(buffer);
+    }
     // Character by character and so without context: a final sigma is lower-cased like any other.
     for lower in piece.chars().flat_map(char::to_lowercase) {
         if buffer.len() + lower.len_utf8() > MAX_WORD_BYTES {

@@ -68,6 +68,15 @@ struct TextIndex {
     flat_rows: usize,
 }
 
+impl TextIndex {
+    /// Whether the rows outside are worth a segment in the middle of a run.
+    fn is_due(&self, crumbs: &Crumbs, nearly_done: bool, limits: &Limits) -> bool {
+        let inside = crumbs.rows.saturating_sub(self.flat_rows);
+        let least = if nearly_done { limits.flat_rows / 2 } else { limits.flat_rows.max(inside / 3) };
+        self.flat_rows >= least.max(1)
+    }
+}
+
 async fn text_index(chunks: &Table) -> lancedb::Result<Option<TextIndex>> {
     let found = chunks.index_stats(TEXT_INDEX).await?;
     Ok(found.map(|stats| TextIndex {
@@ -86,7 +95,15 @@ pub(super) struct Upkeep {
 }
 
 /// Sees to it that the tables can be searched, and fast enough, after a commit.
-pub(super) async fn after_commit(tables: &Tables, made_in_this_run: bool, limits: &Limits) -> lancedb::Result<Upkeep> {
+///
+/// Towards the end of a run (`nearly_done`) the rest is indexed early: a segment is made on one core,
+/// and until the last commit there is other work for the others.
+pub(super) async fn after_commit(
+    tables: &Tables,
+    made_in_this_run: bool,
+    nearly_done: bool,
+    limits: &Limits,
+) -> lancedb::Result<Upkeep> {
     let chunks = &tables.chunks;
     let crumbs = Crumbs::of(chunks, limits).await?;
     match text_index(chunks).await? {
@@ -95,7 +112,7 @@ pub(super) async fn after_commit(tables: &Tables, made_in_this_run: bool, limits
             Ok(Upkeep { made_index: true, renumbered: false })
         }
         Some(_) if crumbs.small > limits.small_fragments * IN_A_RUN => at_end(tables, made_in_this_run, limits).await,
-        Some(index) if index.flat_rows >= limits.flat_rows.max(crumbs.rows.saturating_sub(index.flat_rows) / 3) => {
+        Some(index) if index.is_due(&crumbs, nearly_done, limits) => {
             append_segment(chunks).await?;
             Ok(Upkeep::default())
         }

@@ -46,6 +46,9 @@ pub(super) struct LanceWriter {
     _lock: WriterLock,
 }
 
+/// Percent of the files found that a run has stored when it is nearly done.
+const NEARLY_DONE: u64 = 85;
+
 /// What a commit does to the tables of a store.
 struct Change {
     /// Paths whose chunks go.
@@ -141,7 +144,7 @@ impl LanceWriter {
         Ok(())
     }
 
-    fn write(&mut self, change: Change) -> Result<(), StoreError> {
+    fn write(&mut self, change: Change, nearly_done: bool) -> Result<(), StoreError> {
         let Change { gone, outdated, records, chunks, .. } = change;
         let (tables, dimensions, limits) = (&self.tables, self.recipe.dimensions, &self.limits);
         self.place.block_on_until("delete rows", &self.stop, async {
@@ -152,7 +155,7 @@ impl LanceWriter {
             tables.add_chunks(chunks, dimensions).await?;
             tables.add_files(&records).await
         })?;
-        let upkeep = upkeep::after_commit(tables, self.made_index, limits);
+        let upkeep = upkeep::after_commit(tables, self.made_index, nearly_done, limits);
         let done = self.place.block_on_until("update the full-text index", &self.stop, upkeep)?;
         self.made_index |= done.made_index;
         self.renumbered |= done.renumbered;
@@ -219,7 +222,8 @@ impl StoreWriter for LanceWriter {
         self.begin()?;
         let mut change = Change::of(commit, &self.stored);
         let stored = std::mem::take(&mut change.stored);
-        self.write(change)?;
+        let nearly_done = state.files_found > 0 && stored.len() as u64 * 100 >= state.files_found * NEARLY_DONE;
+        self.write(change, nearly_done)?;
         let manifest = self.publish(state)?;
         self.stored = stored;
         Ok(manifest)
