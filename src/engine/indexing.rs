@@ -56,7 +56,7 @@ impl Engine {
     /// # Errors
     /// When the root cannot be walked.
     pub fn dry_run(&self) -> Result<DryRun, EngineError> {
-        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes };
+        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: &Disk };
         let mut found = DryRun::default();
         let walked = walk::walk(&self.settings.root, &options, &mut |walked| {
             match walked {

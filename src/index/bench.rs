@@ -68,7 +68,7 @@ impl Indexer<'_> {
     }
 
     fn entries(&self) -> Result<Vec<WalkEntry>, IndexError> {
-        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes };
+        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: self.files };
         let mut entries = Vec::new();
         walk::walk(&self.settings.root, &options, &mut |walked| {
             if let Walked::File(entry) = walked {

@@ -116,7 +116,7 @@ impl Indexer<'_> {
         }
         let ceiling_bytes = self.settings.pipeline.in_flight_bytes();
         let (mut files, mut needed_bytes) = (0, 0_u64);
-        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes };
+        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: self.files };
         walk::walk_scope(&self.settings.root, &options, scope.paths(), &mut |walked| {
             let is_known = |entry: &WalkEntry| {
                 let known = plan.known.get(&entry.path);

@@ -18,7 +18,7 @@ pub(super) struct WalkSummary {
 /// Walks the scope to the end, or until nobody takes what is found, handing on `file_batch` entries at once.
 pub(super) fn run(
     root: &AbsPath,
-    options: &WalkOptions,
+    options: &WalkOptions<'_>,
     scope: &Scope,
     outlet: &Outlet<'_, Vec<WalkEntry>>,
     file_batch: usize,

@@ -174,7 +174,7 @@ impl<'e> Run<'e> {
 
     fn walk(&self, scope: &Scope, outlet: &Outlet<'_, Vec<WalkEntry>>) -> Result<WalkSummary, WalkError> {
         let settings = self.indexer.settings;
-        let options = WalkOptions { max_file_bytes: settings.max_file_bytes };
+        let options = WalkOptions { max_file_bytes: settings.max_file_bytes, files: self.indexer.files };
         let summary = stage_walk::run(&settings.root, &options, scope, outlet, self.pipeline().file_batch);
         self.walk_ended.store(true, Ordering::Relaxed);
         summary

@@ -3,9 +3,9 @@
 //! A trait, so that tests can make each call fail. Invariants: a read never takes more bytes than
 //! its limit, whatever the file does meanwhile. Must never import: anything above `walk`.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::mtime_ns;
 
@@ -25,6 +25,24 @@ pub trait FileSystem: Sync {
     /// # Errors
     /// As the system tells them.
     fn read(&self, path: &Path, limit_bytes: u64) -> io::Result<FileRead>;
+
+    /// What is at a path; of a link, the link itself.
+    ///
+    /// # Errors
+    /// As the system tells them.
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        fs::symlink_metadata(path)
+    }
+
+    /// A folder's entries by name.
+    ///
+    /// # Errors
+    /// As the system tells them.
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        paths.sort_unstable();
+        Ok(paths)
+    }
 }
 
 /// The machine's own.

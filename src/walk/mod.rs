@@ -38,10 +38,12 @@ use paths::Wanted;
 use rules::{Rules, Verdict};
 
 /// What a walk is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct WalkOptions {
+#[derive(Clone, Copy)]
+pub struct WalkOptions<'f> {
     /// Files above this size are out.
     pub max_file_bytes: u64,
+    /// Where the files are.
+    pub files: &'f dyn FileSystem,
 }
 
 /// A file that is in, as far as its name and size tell.
@@ -86,7 +88,7 @@ pub enum WalkError {
 /// When the root itself cannot be read.
 pub fn walk(
     root: &AbsPath,
-    options: &WalkOptions,
+    options: &WalkOptions<'_>,
     visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
     run(root, options, &Wanted::everything(), &mut |_| true, visit)
@@ -95,7 +97,7 @@ pub fn walk(
 /// The walk behind [`walk`], [`walk_paths`] and [`folders`]. `enter` is asked before a folder is listed.
 fn run(
     root: &AbsPath,
-    options: &WalkOptions,
+    options: &WalkOptions<'_>,
     wanted: &Wanted,
     enter: &mut dyn FnMut(&Path) -> bool,
     visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
@@ -113,7 +115,7 @@ fn run(
     if !enter(root) {
         return Ok(());
     }
-    let listing = list(root).map_err(failed)?;
+    let listing = options.files.list(root).map_err(failed)?;
     let mut walk = Walk { root, device: device(&metadata), options, wanted, enter, pending: Vec::new() };
     walk.push(listing, &Arc::new(Rules::of_root(root)));
     while let Some(step) = walk.pending.pop() {
@@ -130,7 +132,7 @@ fn run(
 /// When the root itself cannot be read.
 pub fn walk_scope(
     root: &AbsPath,
-    options: &WalkOptions,
+    options: &WalkOptions<'_>,
     paths: Option<&[RepoPath]>,
     visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
@@ -149,7 +151,7 @@ pub fn mtime_ns(metadata: &Metadata) -> i64 {
 struct Walk<'w> {
     root: &'w Path,
     device: u64,
-    options: &'w WalkOptions,
+    options: &'w WalkOptions<'w>,
     wanted: &'w Wanted,
     enter: &'w mut dyn FnMut(&Path) -> bool,
     /// Still to visit, the next one last.
@@ -177,7 +179,7 @@ impl Walk<'_> {
         if path.file_name() == ".git" {
             return ControlFlow::Continue(());
         }
-        let metadata = match fs::symlink_metadata(&abs) {
+        let metadata = match self.options.files.metadata(&abs) {
             Ok(metadata) => metadata,
             Err(error) => return visit(skipped(path, false, unreadable(&error))),
         };
@@ -192,7 +194,7 @@ impl Walk<'_> {
             if !(self.enter)(&abs) {
                 return ControlFlow::Continue(());
             }
-            match list(&abs) {
+            match self.options.files.list(&abs) {
                 Ok(listing) => self.push(listing, &Arc::new(Rules::below(&rules, &abs))),
                 Err(error) => return visit(skipped(path, true, unreadable(&error))),
             }
@@ -220,13 +222,6 @@ impl Walk<'_> {
             None
         }
     }
-}
-
-/// A folder's entries by name.
-fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    paths.sort_unstable();
-    Ok(paths)
 }
 
 /// Secrets first: no rule brings them back. What is hidden comes back only by a rule made for search,

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::rules::FILES;
-use super::{WalkError, WalkOptions, Walked};
+use super::{Disk, WalkError, WalkOptions, Walked};
 use crate::types::{AbsPath, RepoPath};
 
 /// Visits just these files and folders, folders with all that is below; the empty path is the root.
@@ -21,7 +21,7 @@ use crate::types::{AbsPath, RepoPath};
 /// When the root itself cannot be read.
 pub fn walk_paths(
     root: &AbsPath,
-    options: &WalkOptions,
+    options: &WalkOptions<'_>,
     paths: &[RepoPath],
     visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
@@ -49,7 +49,7 @@ pub fn folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&Path) 
         Some(path) if wanted.covers(&path) => enter(folder),
         _ => true,
     };
-    let options = WalkOptions { max_file_bytes: 0 };
+    let options = WalkOptions { max_file_bytes: 0, files: &Disk };
     super::run(root, &options, &wanted, &mut enter_wanted, &mut |_| ControlFlow::Continue(()))
 }
 
@@ -96,7 +96,7 @@ mod tests {
     use super::super::walk;
     use super::*;
 
-    const OPTIONS: WalkOptions = WalkOptions { max_file_bytes: 100 };
+    const OPTIONS: WalkOptions<'_> = WalkOptions { max_file_bytes: 100, files: &Disk };
 
     const LARGE: &str =
         "pub fn larger_than_the_options_let_in() { let (a, b) = (1, 2); let (c, d) = (a + b, a - b); drop((c, d)) }\n";

@@ -2,7 +2,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{WalkOptions, Walked, inspect, secret, walk};
+use super::{Disk, WalkOptions, Walked, inspect, secret, walk};
 use crate::types::{AbsPath, RepoPath, SkipReason};
 
 /// A folder with these files, walked: what is in, and what is out with its reason.
@@ -19,7 +19,7 @@ fn walked(files: &[(&str, &str)], below: &str) -> (Vec<String>, Vec<(String, Ski
 fn walk_all(root: &Path) -> (Vec<String>, Vec<(String, SkipReason)>) {
     let root = AbsPath::canonical(root).expect("the root");
     let (mut found, mut out) = (Vec::new(), Vec::new());
-    walk(&root, &WalkOptions { max_file_bytes: 1000 }, &mut |walked| {
+    walk(&root, &WalkOptions { max_file_bytes: 1000, files: &Disk }, &mut |walked| {
         match walked {
             Walked::File(entry) => found.push(entry.path.to_string()),
             Walked::Skipped(skipped) => out.push((skipped.path.to_string(), skipped.reason)),
@@ -315,7 +315,7 @@ fn entries_come_by_name_and_none_after_a_break() {
 
     let root = AbsPath::canonical(folder.path()).expect("the root");
     let mut visits = 0;
-    walk(&root, &WalkOptions { max_file_bytes: 1 }, &mut |_| {
+    walk(&root, &WalkOptions { max_file_bytes: 1, files: &Disk }, &mut |_| {
         visits += 1;
         if visits == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
@@ -332,7 +332,7 @@ fn a_root_that_cannot_be_walked_says_why() {
     let roots = [&file, &gone].map(|path| AbsPath::canonical(path).expect("a path"));
     fs::remove_dir(&gone).expect("removed");
     let errors = roots.map(|root| {
-        let options = WalkOptions { max_file_bytes: 1 };
+        let options = WalkOptions { max_file_bytes: 1, files: &Disk };
         walk(&root, &options, &mut |_| ControlFlow::Continue(())).expect_err("no folder").to_string()
     });
     assert!(errors[0].contains("a.rs: it is not a folder"), "{}", errors[0]);

@@ -5,6 +5,7 @@ mod crash;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_stdio;
+mod pipeline;
 mod projects;
 mod support;
 mod tidy;

@@ -1,8 +1,9 @@
 //! Each call to the file system and to the store is made to fail, one after the other: no run hangs
 //! or panics, and what a fault kept out is told, and made up for by the next run.
 
+use std::fs::Metadata;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -105,6 +106,61 @@ fn a_file_that_cannot_be_read_is_recorded_and_the_next_run_makes_up_for_it() {
             fixture.index();
             assert_eq!(content(&fixture.store), wanted, "{fault:?} at {at}");
         }
+    }
+}
+
+/// Files of which one call about a folder or a path fails.
+struct FaultyFolders {
+    fails: usize,
+    calls: AtomicUsize,
+}
+
+impl FaultyFolders {
+    fn next(&self) -> io::Result<()> {
+        let is_it = self.calls.fetch_add(1, Ordering::SeqCst) == self.fails;
+        if is_it { Err(ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+    }
+}
+
+impl FileSystem for FaultyFolders {
+    fn read(&self, path: &Path, limit_bytes: u64) -> io::Result<FileRead> {
+        Disk.read(path, limit_bytes)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.next()?;
+        Disk.metadata(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        self.next()?;
+        Disk.list(folder)
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_listed_is_told_and_the_next_run_makes_up_for_it() {
+    for fails in 0.. {
+        let fixture = Fixture::new();
+        ["a.rs", "sub/b.rs", "sub/deep/c.rs"].iter().for_each(|path| fixture.write(path, "fn f() {}\n"));
+        fixture.index();
+        let wanted = content(&fixture.store);
+        let files = FaultyFolders { fails, calls: AtomicUsize::new(0) };
+        let indexer = fixture.indexer(&fixture.store, &EMBEDDER, &files);
+        let ran = indexer.run(&IndexRequest::default(), &CancelToken::default(), &|_| ());
+        if files.calls.load(Ordering::SeqCst) <= fails {
+            assert!(ran.is_ok() && fails >= 7, "only {fails} calls were made to fail");
+            return;
+        }
+        match ran {
+            Ok(report) => assert_eq!(report.skipped.get("unreadable"), Some(&1), "call {fails}"),
+            Err(error) => {
+                assert!(matches!(error, IndexError::Walk(_)), "call {fails}: {error}");
+                assert_eq!(content(&fixture.store), wanted, "a run that cannot begin changes nothing");
+            }
+        }
+        fixture.index();
+        assert_eq!(content(&fixture.store), wanted, "call {fails}");
     }
 }
 

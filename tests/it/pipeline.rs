@@ -1,0 +1,182 @@
+//! The index pipeline as its users meet it: settings, memory, stopping, following, what is kept.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::cli::Project;
+use crate::support::mcp::{PATIENCE, Raw, Repository};
+
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+    assert!(sent.success());
+}
+
+fn project(files: usize) -> Project {
+    let project = Project::empty();
+    for at in 0..files {
+        project
+            .write(&format!("src/part_{at}.rs"), format!("fn part_{at}(value: u64) -> u64 {{\n    value + {at}\n}}\n"));
+    }
+    project
+}
+
+#[test]
+#[cfg(unix)]
+fn an_edit_is_found_without_asking_for_it_while_the_server_follows() {
+    let repository = Repository::new();
+    let mut client = Raw::greeted(&repository);
+    client.call("index_project", json!({}));
+    repository.write("src/shuffle.rs", "/// Shuffles a deck of cards.\npub fn shuffle_deck(cards: &mut [u8]) {}\n");
+    // No word of the new file is anywhere else, so it is found once it is there.
+    let found = |answer: &Value| answer["result"]["structuredContent"]["hits"][0]["path"] == "src/shuffle.rs";
+    let begun = std::time::Instant::now();
+    while !found(&client.call("search_code", json!({"query": "shuffle_deck"}))) {
+        assert!(begun.elapsed() < PATIENCE, "the edit was never found");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    if cfg!(feature = "lance") {
+        let status = client.call("index_status", json!({}));
+        let stages = &status["result"]["structuredContent"]["roots"][0]["pipeline"]["stages"];
+        assert_eq!(stages.as_array().map(Vec::len), Some(6), "{status}");
+    }
+    assert!(client.close().success());
+}
+
+#[test]
+#[cfg(unix)]
+#[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
+fn watch_keeps_the_index_up_to_date_until_ctrl_c() {
+    let project = project(3);
+    let mut child = project.spawn(&["watch"]);
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("a line"));
+    assert!(lines.any(|line| line.starts_with("watching ")), "it says that it watches");
+    project.write("src/new.rs", "fn entirely_new() {}\n");
+    project.remove("src/part_1.rs");
+    let mut told = (0, 0);
+    for line in lines.by_ref() {
+        let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        told = (told.0 + numbers[0], told.1 + numbers[1]);
+        if told == (1, 1) {
+            break;
+        }
+    }
+    assert_eq!(project.paths(&["entirely_new", "--no-index"])[0], "src/new.rs");
+    interrupt(&child);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+#[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
+fn vectors_are_computed_once_for_renames_rebuilds_and_sibling_worktrees() {
+    let (first, second) = (project(20), project(20));
+    let cache = first.index_dir().with_file_name("vectors of all").to_string_lossy().into_owned();
+    let index = |project: &Project, more: &[&str]| {
+        let ran = project.run(&[&["index", "--json", "--cache-dir", &cache], more].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let report = ran.json();
+        (report["vectors_computed"].as_u64().expect("a count"), report["vectors_reused"].as_u64().expect("a count"))
+    };
+    assert_eq!(index(&first, &[]), (20, 0));
+    assert_eq!(index(&second, &[]), (0, 20), "a sibling with the same files");
+    first.rename("src/part_7.rs", "moved/elsewhere.rs");
+    assert_eq!(index(&first, &[]), (0, 1), "a rename");
+    assert_eq!(index(&first, &["--rebuild"]), (0, 20), "a rebuild");
+    first.write("src/part_3.rs", "fn part_3() {}\n");
+    assert_eq!(index(&first, &[]), (1, 0), "an edit");
+    first.write("src/part_3.rs", "fn part_3(value: u64) -> u64 {\n    value + 3\n}\n");
+    assert_eq!(index(&first, &[]), (0, 1), "the edit taken back");
+    assert_eq!(index(&first, &["--rebuild", "--max-cache-bytes", "0"]), (20, 0), "without a cache");
+}
+
+#[test]
+#[cfg(unix)]
+#[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
+fn ctrl_c_keeps_what_is_committed_and_the_next_run_goes_on_from_there() {
+    let project = project(4_000);
+    let slow = ["index", "--embedder", "synthetic:500", "--max-memory", "128MiB"];
+    let child = project.spawn(&slow);
+    let status = || project.run(&["status", "--json", "--embedder", "synthetic:500"]).json();
+    let begun = std::time::Instant::now();
+    while status()["coverage"]["files_indexed"].as_u64().is_none_or(|files| files < 200) {
+        assert!(begun.elapsed() < PATIENCE, "nothing was committed");
+    }
+    let running = status();
+    let run = &running["run"];
+    assert_eq!(run["state"], "indexing", "{run}");
+    assert!(run["bottleneck"].as_str().is_some_and(|told| told.starts_with("embed is the bottleneck")), "{run}");
+    interrupt(&child);
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130));
+    assert_eq!(status()["run"]["state"], "cancelled");
+    let kept = status()["coverage"]["files_indexed"].as_u64().expect("a count");
+    assert!((200..4_000).contains(&kept), "{kept} files kept");
+    let done = project.run(&["index", "--json", "--embedder", "synthetic:1000000"]).json();
+    assert_eq!(done["files_unchanged"].as_u64().zip(done["files_indexed"].as_u64()).map(|(a, b)| a + b), Some(4_000));
+    assert!(done["files_unchanged"].as_u64() >= Some(kept), "{done}");
+    assert!(done["vectors_computed"].as_u64() < Some(4_000 - kept + 1), "{done}");
+}
+
+#[test]
+fn a_file_too_large_for_the_memory_ceiling_is_left_out_and_the_others_are_not() {
+    let project = project(3);
+    let line = "let value = compute(first, second, third);\n";
+    project.write("src/gigantic.rs", format!("fn gigantic() {{\n{}}}\n", line.repeat(12 << 20 >> 5)));
+    let limits = ["--max-file-bytes", "100MiB", "--max-memory", "128MiB"];
+    let ran = project.run(&[&["index", "--json"], &limits[..]].concat());
+    let report = ran.json();
+    assert_eq!((&report["files_indexed"], &report["skipped"]["too-large"]), (&3.into(), &1.into()), "{}", ran.err);
+    assert!(report["in_flight_peak_bytes"].as_u64().is_some_and(|peak| peak <= 64 << 20), "{report}");
+}
+
+#[test]
+fn everything_is_parsed_first_where_it_fits_and_refused_with_the_reason_where_it_does_not() {
+    let project = project(30);
+    let small = project.run(&["index", "--json", "--preparse"]).json();
+    assert_eq!((&small["files_indexed"], &small["chunks"]), (&30.into(), &30.into()));
+    let line = "let value = compute(first, second, third);\n";
+    for at in 0..20 {
+        project.write(&format!("src/large_{at}.rs"), format!("fn large_{at}() {{\n{}}}\n", line.repeat(16_000)));
+    }
+    let refused = project.run(&["index", "--preparse", "--max-memory", "128MiB"]);
+    assert!(refused.code == 2 && refused.err.contains("raise --max-memory"), "{}", refused.err);
+    assert_eq!(project.run(&["index", "--max-memory", "128MiB"]).code, 0);
+}
+
+#[test]
+fn settings_are_read_from_flags_and_variables_and_refused_with_a_reason() {
+    let project = project(2);
+    for (flag, value) in
+        [("--embed-batch", "many"), ("--embedder", "gpu"), ("--max-memory", "0"), ("--queue-depth", "0")]
+    {
+        let ran = project.run(&["index", flag, value]);
+        assert!(ran.code == 2 && ran.err.contains(flag), "{flag}: {}", ran.err);
+    }
+    let too_little = project.run(&["index", "--max-memory", "1MiB"]);
+    assert!(too_little.code == 2 && too_little.err.contains("at least"), "{}", too_little.err);
+    let mut command = project.command(&["index", "--json"]);
+    command.env("CODESCRY_PARSE_WORKERS", "3").env("CODESCRY_QUEUE_DEPTH", "5").env("CODESCRY_EMBED_BATCH", "7");
+    let report: Value = serde_json::from_slice(&command.output().expect("it runs").stdout).expect("JSON");
+    let parse = report["stages"].as_array().and_then(|all| all.iter().find(|stage| stage["stage"] == "parse"));
+    let parse = parse.expect("a parse stage");
+    let seen = (&parse["threads"], &parse["queue_capacity"], &report["embed_batch"]);
+    assert_eq!(seen, (&3.into(), &5.into(), &7.into()));
+    let bad = project.command(&["index"]).env("CODESCRY_PREPARSE", "perhaps").output().expect("it runs");
+    assert!(String::from_utf8_lossy(&bad.stderr).contains("CODESCRY_PREPARSE=perhaps"));
+}
+
+#[test]
+fn the_benchmark_prints_a_row_for_each_way() {
+    let project = project(40);
+    let ran = project.run(&["bench", "pipeline", "--only", "pipeline", "--quiet"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let rows: Vec<&str> = ran.out.lines().collect();
+    assert!(
+        rows.len() == 3 && rows[1].starts_with("tree-sitter alone") && rows[2].starts_with("pipeline "),
+        "{}",
+        ran.out
+    );
+    assert!(rows[2].contains("parse ") && rows[2].contains("write "));
+}
