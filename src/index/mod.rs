@@ -15,6 +15,7 @@ mod bench;
 mod bottleneck;
 mod budget;
 mod flow;
+mod indexer;
 mod plan;
 mod progress;
 mod run;
@@ -34,8 +35,8 @@ mod tests;
 
 pub use bench::BenchKind;
 pub use bottleneck::{Bottleneck, bottleneck};
+pub use indexer::Indexer;
 pub use plan::{recipe, redo_all};
-pub use run::Indexer;
 pub use run_file::{RunFile, RunRecord, RunState, StageRecord, read as read_run};
 pub(crate) use stage_read::source;
 pub use watch::{Changes, WatchError, Watcher};

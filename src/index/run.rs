@@ -4,32 +4,18 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use super::flow::StageClock;
+use super::indexer::{Failure, Indexer};
 use super::plan::{self, Plan};
-use super::stage_write::{RunWriter, WriteError};
+use super::stage_write::RunWriter;
 use super::stages::{Ran, Run};
 use super::{CancelToken, IndexError, IndexReport, IndexRequest, Progress, Scope, budget};
-use crate::config::Settings;
-use crate::embed::Embedder;
 use crate::embed::cache::VectorCache;
-use crate::store::{ChunkStore, Commit, Manifest, Recipe, RunState, StoreError};
+use crate::store::{Commit, Manifest, Recipe, RunState, StoreError};
 use crate::types::{Outcome, RepoPath};
-use crate::walk::{self, FileSystem, WalkEntry, WalkOptions, Walked};
+use crate::walk::{self, WalkEntry, WalkOptions, Walked};
 
 /// How often a run starts over because another process committed meanwhile.
 const ATTEMPTS: usize = 3;
-
-/// What a run works with.
-pub struct Indexer<'e> {
-    pub settings: &'e Settings,
-    pub store: &'e dyn ChunkStore,
-    pub embedder: &'e dyn Embedder,
-    /// Vectors of earlier runs; `None` to embed everything.
-    pub cache: Option<&'e VectorCache>,
-    pub files: &'e dyn FileSystem,
-    /// For benchmarks: every batch of files gets new parser threads, as in a pool that is made for
-    /// one batch.
-    pub renew_parsers: bool,
-}
 
 impl Indexer<'_> {
     /// Brings the store up to date with the folder.
@@ -215,27 +201,6 @@ impl Ended<'_> {
             embed_batch: embedded.batch,
             in_flight_peak_bytes: run.budget.peak_bytes(),
             peak_memory_bytes: run.peak_memory_bytes(),
-        }
-    }
-}
-
-/// How an attempt ends early.
-pub(super) enum Failure {
-    Index(IndexError),
-    Outdated,
-}
-
-impl<E: Into<IndexError>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Index(error.into())
-    }
-}
-
-impl From<WriteError> for Failure {
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Store(error) => Self::Index(error.into()),
-            WriteError::Outdated => Self::Outdated,
         }
     }
 }

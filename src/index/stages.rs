@@ -11,8 +11,8 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use super::budget::{self, MemoryBudget};
 use super::flow::{Inlet, Outlet, StageClock, edge};
+use super::indexer::{Failure, Indexer};
 use super::plan::Plan;
-use super::run::{Failure, Indexer};
 use super::stage_embed::{EmbedStage, EmbedSummary};
 use super::stage_read::Reader;
 use super::stage_walk::WalkSummary;
