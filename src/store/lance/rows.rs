@@ -191,7 +191,7 @@ pub(super) fn read_chunks(batch: &RecordBatch, keys: &[RowKey], out: &mut Vec<St
     let values = values.ok_or_else(|| ArrowError::SchemaError("vectors are not of 32-bit floats".to_owned()))?.values();
     let mut language = (String::new(), language::text());
     out.reserve(batch.num_rows());
-    for index in 0..batch.num_rows() {
+    for (index, row) in keys.iter().copied().enumerate().take(batch.num_rows()) {
         let path = match out.last() {
             Some(last) if last.path.as_str() == paths.value(index) => last.path.clone(),
             _ => RepoPath::new(paths.value(index)),
@@ -201,7 +201,7 @@ pub(super) fn read_chunks(batch: &RecordBatch, keys: &[RowKey], out: &mut Vec<St
         }
         let start = first + index * width;
         out.push(StoredChunk {
-            row: keys[index],
+            row,
             path,
             language: language.1,
             span: Span { start_line: starts.value(index), end_line: ends.value(index) },
