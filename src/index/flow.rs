@@ -77,10 +77,15 @@ impl StageClock {
 
     /// Runs a thread's whole work and adds its life time to the stage.
     pub fn alive<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.lives(|lives| lives.threads += 1);
+        self.alive_again(work)
+    }
+
+    /// As [`StageClock::alive`], for more work of a thread that was counted before.
+    pub fn alive_again<T>(&self, work: impl FnOnce() -> T) -> T {
         let start = self.begun.elapsed();
         self.lives(|lives| {
             lives.running += 1;
-            lives.threads = lives.threads.max(lives.running as usize);
             lives.starts += start;
         });
         let result = work();

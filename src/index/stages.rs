@@ -243,7 +243,7 @@ impl<'e> Run<'e> {
     /// Runs what follows the stages as the write stage's own work.
     pub fn finishing<T>(&self, work: impl FnOnce() -> T) -> T {
         self.finishing.store(true, Ordering::Relaxed);
-        self.clocks[WRITE].alive(work)
+        self.clocks[WRITE].alive_again(work)
     }
 }
 
