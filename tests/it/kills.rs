@@ -23,9 +23,7 @@ type Content = BTreeMap<String, (String, Vec<String>)>;
 #[test]
 fn a_run_killed_at_any_instant_leaves_whole_files_and_ends_as_if_undisturbed() {
     let project = corpus();
-    let begun = Instant::now();
-    assert_eq!(project.run(&INDEX).code, 0);
-    let whole_run = begun.elapsed();
+    let whole_run = complete(&project);
     let undisturbed = content(&project);
     let mut random = Random(0x5eed);
     let wanted = std::env::var("CODESCRY_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
@@ -44,8 +42,7 @@ fn a_run_killed_at_any_instant_leaves_whole_files_and_ends_as_if_undisturbed() {
                 break;
             }
         }
-        let done = project.run(&INDEX);
-        assert_eq!(done.code, 0, "{}", done.err);
+        complete(&project);
         let ended = content(&project);
         assert!(ended == undisturbed, "after kill {kills} the index is not what it would have been");
     }
@@ -65,10 +62,21 @@ fn corpus() -> Project {
     project
 }
 
+/// Runs to the end; how long that took.
+fn complete(project: &Project) -> Duration {
+    let begun = Instant::now();
+    let done = project.run(&INDEX);
+    assert_eq!(done.code, 0, "{}", done.err);
+    begun.elapsed()
+}
+
 /// Starts an index run and kills it that much later; false when it had ended by then.
 fn kill_after(project: &Project, time: Duration) -> bool {
     let mut child = project.command(&INDEX).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    std::thread::sleep(time);
+    let begun = Instant::now();
+    while begun.elapsed() < time && child.try_wait().expect("it is there").is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let killed = child.try_wait().expect("it is there").is_none();
     child.kill().expect("it can be killed, or has ended");
     child.wait().expect("it ends");
