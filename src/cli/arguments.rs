@@ -267,6 +267,9 @@ pub struct PipelineArguments {
     /// Parse every file before the first chunk is embedded, to batch chunks of one length
     #[arg(long, global = true)]
     pub preparse: bool,
+    /// Threads that call the embedder [default: 2]
+    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    pub embed_workers: Option<usize>,
     /// Chunks in a call of the embedder, or auto: the size with the best rate [default: auto]
     #[arg(long, global = true, value_name = "N")]
     pub embed_batch: Option<EmbedBatch>,
@@ -279,6 +282,7 @@ impl PipelineArguments {
     fn options(&self) -> PipelineOptions {
         PipelineOptions {
             parse_workers: self.parse_workers,
+            embed_workers: self.embed_workers,
             producers: self.producers,
             queue_depth: self.queue_depth,
             file_batch: self.file_batch,

@@ -53,6 +53,7 @@ const WAYS: &[Way] = &[
     Way { name: "pipeline", kind: "pipeline", flags: &[] },
     Way { name: "… workers renewed per batch", kind: "renewed-parsers", flags: &[] },
     Way { name: "… one parse worker", kind: "pipeline", flags: &["--parse-workers=1"] },
+    Way { name: "… one embed worker", kind: "pipeline", flags: &["--embed-workers=1"] },
     Way { name: "… queue depth 2", kind: "pipeline", flags: &["--queue-depth=2"] },
     Way { name: "… file batch 1", kind: "pipeline", flags: &["--file-batch=1"] },
     Way { name: "… file batch 64", kind: "pipeline", flags: &["--file-batch=64"] },
@@ -211,6 +212,7 @@ impl super::arguments::PipelineArguments {
         let mut flag = |name: &str, value: Option<String>| flags.extend(value.map(|value| format!("--{name}={value}")));
         flag("max-memory", self.max_memory.map(|bytes| bytes.to_string()));
         flag("parse-workers", self.parse_workers.map(|n| n.to_string()));
+        flag("embed-workers", self.embed_workers.map(|n| n.to_string()));
         flag("producers", self.producers.map(|n| n.to_string()));
         flag("queue-depth", self.queue_depth.map(|n| n.to_string()));
         flag("file-batch", self.file_batch.map(|n| n.to_string()));

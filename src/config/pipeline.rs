@@ -35,6 +35,8 @@ pub struct PipelineOptions {
     pub file_batch: Option<usize>,
     /// `--preparse`, `CODESCRY_PREPARSE`.
     pub preparse: Option<bool>,
+    /// `--embed-workers`, `CODESCRY_EMBED_WORKERS`.
+    pub embed_workers: Option<usize>,
     /// `--embed-batch`, `CODESCRY_EMBED_BATCH`.
     pub embed_batch: Option<EmbedBatch>,
     /// `--max-memory`, `CODESCRY_MAX_MEMORY`: bytes.
@@ -57,6 +59,9 @@ pub struct Pipeline {
     /// Whether every file is parsed before the first chunk is embedded, so that all chunks can be
     /// batched by length.
     pub preparse: bool,
+    /// Threads that call the embedder. With two, a device has its next call waiting while it works
+    /// on one: it is never idle because this program wakes late or prepares what follows.
+    pub embed_workers: usize,
     /// Chunks in one call of the embedder.
     pub embed_batch: EmbedBatch,
     /// Ceiling for the memory of an index run, in bytes.
@@ -98,6 +103,7 @@ impl PipelineOptions {
         self.queue_depth = number(self.queue_depth, "CODESCRY_QUEUE_DEPTH")?;
         self.file_batch = number(self.file_batch, "CODESCRY_FILE_BATCH")?;
         self.preparse = value(self.preparse, "CODESCRY_PREPARSE", yes_or_no)?;
+        self.embed_workers = number(self.embed_workers, "CODESCRY_EMBED_WORKERS")?;
         self.embed_batch = value(self.embed_batch, "CODESCRY_EMBED_BATCH", str::parse)?;
         self.max_memory_bytes = value(self.max_memory_bytes, "CODESCRY_MAX_MEMORY", parse_bytes)?;
         self.embedder = value(self.embedder, "CODESCRY_EMBEDDER", str::parse)?;
@@ -119,6 +125,7 @@ impl Pipeline {
             queue_depth: options.queue_depth.unwrap_or(DEFAULT_QUEUE_DEPTH).max(1),
             file_batch: options.file_batch.unwrap_or(DEFAULT_FILE_BATCH).max(1),
             preparse: options.preparse.unwrap_or(false),
+            embed_workers: options.embed_workers.unwrap_or(DEFAULT_EMBED_WORKERS).max(1),
             embed_batch: options.embed_batch.unwrap_or_default(),
             max_memory_bytes,
             embedder: options.embedder.unwrap_or_default(),
@@ -133,6 +140,9 @@ impl Pipeline {
 
 /// See [`Pipeline::queue_depth`].
 const DEFAULT_QUEUE_DEPTH: usize = 32;
+
+/// See [`Pipeline::embed_workers`].
+const DEFAULT_EMBED_WORKERS: usize = 2;
 
 /// See [`Pipeline::file_batch`].
 const DEFAULT_FILE_BATCH: usize = 8;

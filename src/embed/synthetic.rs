@@ -16,14 +16,25 @@ const DIMENSIONS: usize = 256;
 pub struct Synthetic {
     chunks_per_second: f64,
     call: Duration,
-    /// The device does one call at a time.
-    busy: Mutex<()>,
+    /// When the device will have done all it was given: it does one call at a time, in order.
+    busy_until: Mutex<Option<Instant>>,
 }
 
 impl Synthetic {
     /// A device that takes `call` to begin, and then does so many chunks a second.
     pub fn new(chunks_per_second: f64, call: Duration) -> Self {
-        Self { chunks_per_second, call, busy: Mutex::new(()) }
+        Self { chunks_per_second, call, busy_until: Mutex::new(None) }
+    }
+}
+
+impl Synthetic {
+    /// Gives the device work of that length; when it will have done it.
+    fn queue(&self, work: Duration) -> Instant {
+        let mut busy_until = self.busy_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let end = busy_until.map_or(now, |until| until.max(now)) + work;
+        *busy_until = Some(end);
+        end
     }
 }
 
@@ -37,13 +48,11 @@ impl Embedder for Synthetic {
     }
 
     fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
-        let begun = Instant::now();
-        let _device = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         let seconds = texts.len() as f64 / self.chunks_per_second;
+        let end = self.queue(self.call + Duration::from_secs_f64(seconds));
         let vectors = texts.iter().map(|text| vector(text)).collect();
-        let rest = (self.call + Duration::from_secs_f64(seconds)).saturating_sub(begun.elapsed());
-        thread::sleep(rest);
+        thread::sleep(end.saturating_duration_since(Instant::now()));
         vectors
     }
 

@@ -2,8 +2,11 @@
 //!
 //! Texts of one length go in one call, whichever files they are of; a file is handed on as soon as
 //! all of its chunks are done. A passage that was ever embedded is not embedded again.
+//! Several threads do this side by side, each with a window of its own.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::budget::Permit;
@@ -34,7 +37,27 @@ pub(super) struct EmbedStage<'r> {
     pub embedder: &'r dyn Embedder,
     /// Vectors of earlier runs, by passage; `None` to embed everything.
     pub cache: Option<&'r VectorCache>,
-    pub batch: EmbedBatch,
+    /// Learns from the calls of all threads.
+    tuner: Mutex<BatchTuner>,
+    computed: AtomicU64,
+    reused: AtomicU64,
+}
+
+impl<'r> EmbedStage<'r> {
+    /// A stage that has not called its embedder yet.
+    pub fn new(embedder: &'r dyn Embedder, cache: Option<&'r VectorCache>, batch: EmbedBatch) -> Self {
+        Self { embedder, cache, tuner: Mutex::new(BatchTuner::new(batch)), computed: AtomicU64::new(0), reused: AtomicU64::new(0) }
+    }
+
+    fn tuner(&self) -> MutexGuard<'_, BatchTuner> {
+        self.tuner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was done so far.
+    pub fn summary(&self) -> EmbedSummary {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        EmbedSummary { computed: count(&self.computed), reused: count(&self.reused), batch: self.tuner().size() }
+    }
 }
 
 /// What was done to get the vectors.
@@ -47,34 +70,27 @@ pub(super) struct EmbedSummary {
 }
 
 /// Embeds batches until the input ends.
-pub(super) fn run(
-    inlet: &Inlet<'_, ChunkBatch>,
-    outlet: &Outlet<'_, EmbeddedBatch>,
-    stage: &EmbedStage<'_>,
-) -> EmbedSummary {
-    let mut summary = EmbedSummary::default();
-    let mut tuner = BatchTuner::new(stage.batch);
+pub(super) fn run(inlet: &Inlet<'_, ChunkBatch>, outlet: &Outlet<'_, EmbeddedBatch>, stage: &EmbedStage<'_>) {
     while let Some(batch) = inlet.next() {
         let mut window = Window::new(batch);
         stage.embed_paths(&mut window);
         let chunks = window.chunks();
         let mut left = stage.recall(&mut window);
-        summary.computed += left.len() as u64;
-        summary.reused += (chunks - left.len()) as u64;
+        stage.computed.fetch_add(left.len() as u64, Ordering::Relaxed);
+        stage.reused.fetch_add((chunks - left.len()) as u64, Ordering::Relaxed);
         while !left.is_empty() {
-            let rest = left.split_off(tuner.size().min(left.len()));
-            stage.embed(&mut window, &left, &mut tuner);
+            let size = stage.tuner().size();
+            let rest = left.split_off(size.min(left.len()));
+            stage.embed(&mut window, &left);
             left = rest;
             if inlet.cancel.is_cancelled() || !window.hand_on(outlet, WINDOW_CHUNKS) {
-                return summary;
+                return;
             }
         }
-        summary.batch = tuner.size();
         if !window.hand_on(outlet, 0) {
-            break;
+            return;
         }
     }
-    summary
 }
 
 /// A chunk of a window: its file and its place in it.
@@ -99,11 +115,11 @@ impl EmbedStage<'_> {
     }
 
     /// One call of the embedder.
-    fn embed(&self, window: &mut Window, places: &VecDeque<Place>, tuner: &mut BatchTuner) {
+    fn embed(&self, window: &mut Window, places: &VecDeque<Place>) {
         let texts: Vec<&str> = places.iter().map(|place| window.prepared(*place).passage.as_str()).collect();
         let begun = Instant::now();
         let vectors = self.embedder.embed_passages(&texts);
-        tuner.called(texts.len(), texts.iter().map(|text| text.len() as u64).sum(), begun.elapsed());
+        self.tuner().called(texts.len(), texts.iter().map(|text| text.len() as u64).sum(), begun.elapsed());
         for (place, mut vector) in places.iter().zip(vectors) {
             cache::rounded(&mut vector);
             if let Some(cache) = self.cache {

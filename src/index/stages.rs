@@ -83,6 +83,7 @@ impl<'e> Run<'e> {
 
     /// Starts every stage but write on its threads, writes on this one, and joins them all.
     pub fn stages(&self, plan: &Plan, scope: &Scope, writer: &mut RunWriter<'_>) -> Result<Ran, Failure> {
+        let stage = EmbedStage::new(self.indexer.embedder, self.indexer.cache, self.pipeline().embed_batch);
         thread::scope(|threads| {
             let depth = self.pipeline().queue_depth;
             let windows = (depth / WINDOW_QUEUE).max(1);
@@ -90,25 +91,24 @@ impl<'e> Run<'e> {
             let (to_parse, read) = self.edge(READ, PARSE, depth);
             let (to_batch, parsed) = self.edge(PARSE, BATCH, depth);
             let (to_embed, batches) = self.edge(BATCH, EMBED, windows);
-            let (to_write, embedded) = self.edge(EMBED, WRITE, windows);
+            // As long as it can be: while a commit is written, the embedder goes on. Memory has its own bound.
+            let (to_write, embedded) = self.edge(EMBED, WRITE, depth);
             let walk = self.spawn(threads, WALK, move || self.walk(scope, &to_read))?;
             let mut joins = self.readers(threads, plan, entries, to_parse)?;
             joins.extend(self.parsers(threads, read, to_batch)?);
             let (preparse, budget) = (self.pipeline().preparse, &self.budget);
             let batch = move || stage_batch::run(&parsed, &to_embed, preparse, budget);
             joins.push((BATCH, self.spawn(threads, BATCH, batch)?));
-            let embed = self.spawn(threads, EMBED, move || self.embed(&batches, &to_write))?;
+            joins.extend(self.embedders(threads, &stage, batches, to_write)?);
 
             let written = self.clocks[WRITE]
                 .alive(|| writer.run(&embedded, &self.budget, &|| self.state(), &|files| self.done(files)));
             drop(embedded); // a failed writer lets the stages before it end
             let walked = self.join(WALK, walk);
             let joined: Vec<_> = joins.into_iter().map(|(stage, thread)| self.join(stage, thread)).collect();
-            let embedded = self.join(EMBED, embed);
             joined.into_iter().collect::<Result<Vec<()>, _>>()?;
-            let embedded = embedded?;
             let written = written?;
-            Ok(Ran { walked: walked?.map_err(IndexError::from)?, written, embedded })
+            Ok(Ran { walked: walked?.map_err(IndexError::from)?, written, embedded: stage.summary() })
         })
     }
 
@@ -147,13 +147,18 @@ impl<'e> Run<'e> {
         (0..self.pipeline().parse_workers).map(spawn).collect()
     }
 
-    fn embed(
-        &self,
-        inlet: &Inlet<'_, stage_batch::ChunkBatch>,
-        outlet: &Outlet<'_, stage_embed::EmbeddedBatch>,
-    ) -> EmbedSummary {
-        let (embedder, cache, batch) = (self.indexer.embedder, self.indexer.cache, self.pipeline().embed_batch);
-        stage_embed::run(inlet, outlet, &EmbedStage { embedder, cache, batch })
+    fn embedders<'scope>(
+        &'scope self,
+        threads: &'scope Threads<'scope, '_>,
+        stage: &'scope EmbedStage<'scope>,
+        inlet: Inlet<'scope, stage_batch::ChunkBatch>,
+        outlet: Outlet<'scope, stage_embed::EmbeddedBatch>,
+    ) -> Result<Joins<'scope>, IndexError> {
+        let spawn = |_| {
+            let (inlet, outlet) = (inlet.clone(), outlet.clone());
+            Ok((EMBED, self.spawn(threads, EMBED, move || stage_embed::run(&inlet, &outlet, stage))?))
+        };
+        (0..self.pipeline().embed_workers).map(spawn).collect()
     }
 
     fn spawn<'scope, T: Send + 'scope>(

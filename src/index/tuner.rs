@@ -23,6 +23,10 @@ const TIME: Duration = Duration::from_millis(20);
 /// A larger size must be this much faster to be worth its memory.
 const GAIN: f64 = 1.03;
 
+/// Calls shorter than this cost the threads' waking up, which no rate shows: a larger size is taken
+/// while it is not slower.
+const SHORT_CALL: Duration = Duration::from_millis(25);
+
 /// Tries sizes, then keeps the best.
 pub(super) struct BatchTuner {
     size: usize,
@@ -58,7 +62,8 @@ impl BatchTuner {
             return;
         }
         let rate = self.bytes as f64 / self.time.as_secs_f64();
-        let is_better = rate > best_rate * GAIN;
+        let is_short = self.time < SHORT_CALL * self.calls;
+        let is_better = rate > best_rate * if is_short { GAIN.recip() } else { GAIN };
         let found = if is_better { (self.size, rate) } else { (best, best_rate) };
         (self.calls, self.bytes, self.time) = (0, 0, Duration::ZERO);
         if is_better && self.size < LARGEST {
@@ -90,6 +95,7 @@ mod tests {
     fn calls_that_cost_much_get_many_chunks_and_calls_that_cost_nothing_few() {
         assert_eq!(chosen(0.0, 1.0), SMALLEST);
         assert_eq!(chosen(50.0, 0.1), LARGEST);
+        assert_eq!(chosen(0.0, 0.01), LARGEST);
         assert!((128..=512).contains(&chosen(8.0, 1.0)), "{}", chosen(8.0, 1.0));
     }
 

@@ -123,6 +123,9 @@ impl<'t> SyntaxTree<'t> {
 /// Nodes between two looks at the clock.
 const STEPS_PER_LOOK: u32 = 4_096;
 
+/// A node with so many below it is searched without a look at the clock.
+const SMALL_NODES: usize = 500;
+
 /// The query, run on one node after another.
 struct Search<'s, 't> {
     tree: &'s SyntaxTree<'t>,
@@ -135,7 +138,11 @@ impl Search<'_, '_> {
     fn run(&mut self, node: Node<'_>, depth: Option<u32>, found: &mut Matches) {
         let deadline = self.tree.deadline;
         let mut expired = |_: &tree_sitter::QueryCursorState| until(deadline);
-        let options = QueryCursorOptions::new().progress_callback(&mut expired);
+        let mut options = QueryCursorOptions::new();
+        // The walk looks at the clock often enough for small nodes; asking costs more than they do.
+        if node.descendant_count() > SMALL_NODES {
+            options = options.progress_callback(&mut expired);
+        }
         self.cursor.set_max_start_depth(depth);
         let Compiled { query, captures, .. } = self.compiled;
         let mut matches = self.cursor.matches_with_options(query, node, self.tree.text.as_bytes(), options);
