@@ -30,7 +30,7 @@ use crate::language;
 use crate::parse;
 pub use crate::parse::{TokenClass, highlight};
 use crate::search::{QueryError, Searcher, Snapshot, check_query};
-use crate::store::{ChunkStore, StoreError, StoreView};
+use crate::store::{ChunkStore, SCHEMA_VERSION, StoreError, StoreView};
 use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
 use crate::walk;
 
@@ -295,7 +295,8 @@ impl Engine {
         Ok(self.view()?.is_some_and(|view| view.manifest().complete))
     }
 
-    /// The last commit, which must be of this engine's root.
+    /// The last commit, which must be of this engine's root. `None` also for one of an earlier
+    /// layout, which can be replaced but not read.
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, EngineError> {
         let view = self.store.view()?;
         match view.as_ref().map(|view| &view.manifest().root) {
@@ -304,7 +305,7 @@ impl Engine {
                 indexed: indexed.clone(),
                 root: self.root().to_owned(),
             }),
-            _ => Ok(view),
+            _ => Ok(view.filter(|view| view.manifest().recipe.schema_version == SCHEMA_VERSION)),
         }
     }
 

@@ -3,7 +3,7 @@
 //! The modules in reading order; imports run downwards only (`tests/it/tidy.rs` checks it):
 //!
 //! ```text
-//! main → cli → mcp → engine → {index, search} → {walk, parse, embed, store} → {language, config} → types
+//! main → cli → mcp → engine → {index, search} → store → lexical → {walk, parse, embed} → {language, config} → types
 //! ```
 //!
 //! - [`types`]: paths, spans, chunks, symbols. No behaviour.
@@ -12,6 +12,7 @@
 //! - [`walk`]: which files are in, which are out, and the rule that said so.
 //! - [`parse`]: a source file becomes chunks and symbols; broken input becomes problems, never errors.
 //! - [`embed`]: texts become vectors.
+//! - [`lexical`]: the words of chunks, in segments on disk, and BM25F over them.
 //! - [`store`]: chunks, vectors and file records on disk; LanceDB stays inside `store::lance`.
 //! - [`index`]: the pipeline that brings a store up to date with a folder.
 //! - [`search`]: a query becomes ranked hits.
@@ -25,6 +26,7 @@ pub mod embed;
 pub mod engine;
 pub mod index;
 pub mod language;
+pub mod lexical;
 pub mod mcp;
 pub mod parse;
 pub mod search;

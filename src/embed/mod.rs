@@ -58,29 +58,3 @@ pub fn with_path(vector: &mut [f32], path: &[f32]) {
 
 /// How much a path's vector counts beside a passage's.
 const PATH_SHARE: f32 = 0.7;
-
-/// What lexical retrieval searches for a chunk: its words, with the names it defines, its
-/// container and its path counted several times, for a name says more than a mention.
-pub fn search_text(chunk: &Chunk) -> String {
-    let mut out = String::with_capacity(chunk.text.len() * 3 / 2);
-    let mut put = |text: &str, times: usize| {
-        for _ in 0..times {
-            words::search_words(text, |word| {
-                out.push_str(word);
-                out.push(' ');
-            });
-        }
-    };
-    put(&chunk.defines.join(" "), NAME_WEIGHT);
-    put(&chunk.container, 1);
-    put(chunk.path.as_str(), PATH_WEIGHT);
-    put(&chunk.text, 1);
-    out.truncate(out.trim_end().len());
-    out
-}
-
-/// How often the words of a defined name count.
-const NAME_WEIGHT: usize = 3;
-
-/// How often the words of the path count.
-const PATH_WEIGHT: usize = 2;

@@ -87,8 +87,12 @@ impl StoreView for GatedView {
         self.view.chunks_of(rows)
     }
 
-    fn lexical(&self, words: &[String], limit: usize) -> Result<Vec<(RowKey, f32)>, StoreError> {
-        self.view.lexical(words, limit)
+    fn words(&self) -> &crate::lexical::Index {
+        self.view.words()
+    }
+
+    fn unreadable_words(&self, error: &crate::lexical::SegmentError) -> StoreError {
+        self.view.unreadable_words(error)
     }
 
     fn texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {

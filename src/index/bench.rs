@@ -172,8 +172,8 @@ impl Indexer<'_> {
         for part in prepared.chunks(SERIAL_CALL) {
             let texts: Vec<&str> = part.iter().map(|prepared| prepared.passage.as_str()).collect();
             for (prepared, vector) in part.iter().zip(self.embedder.embed_passages(&texts)) {
-                let (chunk, search_text) = (prepared.chunk.clone(), prepared.search_text.clone());
-                commit.chunks.push(EmbeddedChunk { chunk, search_text, vector });
+                let (chunk, terms) = (prepared.chunk.clone(), prepared.terms.clone());
+                commit.chunks.push(EmbeddedChunk { chunk, terms, vector });
             }
         }
         commit

@@ -46,7 +46,13 @@ pub(super) struct EmbedStage<'r> {
 impl<'r> EmbedStage<'r> {
     /// A stage that has not called its embedder yet.
     pub fn new(embedder: &'r dyn Embedder, cache: Option<&'r VectorCache>, batch: EmbedBatch) -> Self {
-        Self { embedder, cache, tuner: Mutex::new(BatchTuner::new(batch)), computed: AtomicU64::new(0), reused: AtomicU64::new(0) }
+        Self {
+            embedder,
+            cache,
+            tuner: Mutex::new(BatchTuner::new(batch)),
+            computed: AtomicU64::new(0),
+            reused: AtomicU64::new(0),
+        }
     }
 
     fn tuner(&self) -> MutexGuard<'_, BatchTuner> {
@@ -223,8 +229,8 @@ impl Window {
         self.ready.permits.extend(file.permit.take());
         self.ready.bytes += file.bytes;
         let embedded = |(prepared, vector): (Prepared, Vec<f32>)| {
-            let Prepared { chunk, search_text, .. } = prepared;
-            EmbeddedChunk { chunk, search_text, vector }
+            let Prepared { chunk, terms, .. } = prepared;
+            EmbeddedChunk { chunk, terms, vector }
         };
         let chunks = std::mem::take(&mut file.chunks);
         self.ready.chunks.extend(chunks.into_iter().zip(std::mem::take(&mut file.vectors)).map(embedded));

@@ -10,6 +10,7 @@ use super::stage_read::Read;
 use crate::embed;
 use crate::embed::cache::VectorKey;
 use crate::language;
+use crate::lexical::Terms;
 use crate::parse::Parser;
 use crate::types::{Chunk, FileRecord, Outcome, RepoPath};
 
@@ -38,8 +39,7 @@ pub(super) struct Prepared {
     pub chunk: Chunk,
     /// See [`embed::passage`].
     pub passage: String,
-    /// See [`embed::search_text`].
-    pub search_text: String,
+    pub terms: Terms,
     /// Of the passage.
     pub key: VectorKey,
 }
@@ -89,7 +89,7 @@ fn parse(batch: Vec<Read>, inlet: &Inlet<'_, Vec<Read>>, parser: &mut Parser) ->
 /// A chunk with the texts that are embedded and searched for it.
 pub(super) fn prepared(chunk: Chunk) -> Prepared {
     let passage = embed::passage(&chunk);
-    Prepared { key: VectorKey::of(&passage), search_text: embed::search_text(&chunk), passage, chunk }
+    Prepared { key: VectorKey::of(&passage), terms: Terms::of(&chunk), passage, chunk }
 }
 
 fn parse_anew(batch: Vec<Read>, inlet: &Inlet<'_, Vec<Read>>, time_limit: Duration) -> Vec<Parsed> {

@@ -83,7 +83,7 @@ mod tests {
     /// The size chosen for a device that takes `call_ms` for a call and `chunk_ms` for a chunk.
     fn chosen(call_ms: f64, chunk_ms: f64) -> usize {
         let mut tuner = BatchTuner::new(EmbedBatch::Auto);
-        for _ in 0..100 {
+        for _ in 0..1_000 {
             let size = tuner.size();
             let ms = size as f64 * chunk_ms + call_ms;
             tuner.called(size, 1_000 * size as u64, Duration::from_secs_f64(ms / 1_000.0));

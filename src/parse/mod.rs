@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use highlight::{TokenClass, highlight};
 
 use crate::language;
-use crate::types::{Chunk, ChunkId, ContentHash, Language, RepoPath, Span, Symbol, SymbolKind};
+use crate::types::{Chunk, ContentHash, Language, RepoPath, Span, Symbol, SymbolKind};
 use carve::Piece;
 use definitions::Definition;
 use lines::Lines;
@@ -128,7 +128,6 @@ fn chunk(file: &SourceFile, lines: &Lines<'_>, definitions: &[Definition], piece
         (None, None) => String::new(),
     };
     Chunk {
-        id: ChunkId::of(&file.path, span.start_line, hash),
         path: file.path.clone(),
         language: file.language,
         span,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::Mode;
 use super::query::QueryTerms;
 use super::snapshot::{Scores, Snapshot};
+use crate::lexical::{self, Bm25f};
 use crate::store::StoreError;
 
 /// Chunks taken from each retrieval.
@@ -57,10 +58,12 @@ pub(super) fn retrieve(
     let may = |chunk: u32| allowed[snapshot.owner(chunk)];
     let scores = if mode == Mode::Lexical { Scores::default() } else { snapshot.scores(vector) };
     let (dense, files) = (scores.chunks, scores.files);
+    let lexical = if mode == Mode::Dense { Vec::new() } else { lexical(snapshot, terms, allowed)? };
     let mut found: HashMap<u32, CandidateChunk> = HashMap::new();
     let fresh = |chunk: u32| CandidateChunk {
         chunk,
         dense: dense.get(chunk as usize).copied().unwrap_or(0.0),
+        lexical: lexical.get(chunk as usize).copied().unwrap_or(0.0),
         ..CandidateChunk::default()
     };
 
@@ -68,8 +71,8 @@ pub(super) fn retrieve(
         found.entry(chunk).or_insert_with(|| fresh(chunk));
     }
     if mode != Mode::Dense {
-        for (chunk, score) in lexical(snapshot, terms, allowed)? {
-            found.entry(chunk).or_insert_with(|| fresh(chunk)).lexical = score;
+        for chunk in best(&lexical, DEPTH_CHUNKS, |chunk| lexical[chunk as usize] > 0.0) {
+            found.entry(chunk).or_insert_with(|| fresh(chunk));
         }
         for chunk in terms.identifiers.iter().flat_map(|name| snapshot.defining(name)).filter(|chunk| may(*chunk)) {
             found.entry(chunk).or_insert_with(|| fresh(chunk)).defines = true;
@@ -84,7 +87,7 @@ pub(super) fn retrieve(
         }
     }
     found.retain(|_, chunk| chunk.defines || chunk.lexical > 0.0 || chunk.dense >= LEAST_COSINE);
-    Ok(gather(snapshot, found, &files))
+    Ok(gather(snapshot, found, &files, &lexical))
 }
 
 /// The highest scores' indices among those that may, best first; equal scores by index.
@@ -99,23 +102,27 @@ fn best(scores: &[f32], count: usize, may: impl Fn(u32) -> bool) -> Vec<u32> {
     indices
 }
 
-/// BM25 over all chunks, less those not allowed. Asks for more while a filter leaves too few.
-fn lexical(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bool]) -> Result<Vec<(u32, f32)>, StoreError> {
-    let mut limit = DEPTH_CHUNKS;
-    loop {
-        let rows = snapshot.view.lexical(&terms.lexical, limit)?;
-        let exhausted = rows.len() < limit || limit >= snapshot.chunk_count();
-        let scored = rows.into_iter().filter_map(|(row, score)| Some((snapshot.by_row(row)?, score)));
-        let kept: Vec<(u32, f32)> = scored.filter(|(chunk, _)| allowed[snapshot.owner(*chunk)]).collect();
-        if exhausted || kept.len() * 4 >= DEPTH_CHUNKS {
-            return Ok(kept);
-        }
-        limit *= 8;
+/// BM25F of every chunk that is allowed, by number of the chunk.
+fn lexical(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bool]) -> Result<Vec<f32>, StoreError> {
+    let bm25f = Bm25f::default();
+    let mut scores = vec![0.0; snapshot.chunk_count()];
+    for word in &terms.lexical {
+        snapshot.word(lexical::hash(word), &bm25f, |chunk, matched| {
+            if allowed[snapshot.owner(chunk)] {
+                scores[chunk as usize] += matched.score;
+            }
+        })?;
     }
+    Ok(scores)
 }
 
 /// Groups chunks by file, in a fixed order.
-fn gather(snapshot: &Snapshot, found: HashMap<u32, CandidateChunk>, file_scores: &[f32]) -> Vec<CandidateFile> {
+fn gather(
+    snapshot: &Snapshot,
+    found: HashMap<u32, CandidateChunk>,
+    file_scores: &[f32],
+    lexical: &[f32],
+) -> Vec<CandidateFile> {
     let mut by_file: HashMap<usize, CandidateFile> = HashMap::new();
     for chunk in found.into_values() {
         let file = snapshot.owner(chunk.chunk);
@@ -132,7 +139,8 @@ fn gather(snapshot: &Snapshot, found: HashMap<u32, CandidateChunk>, file_scores:
     files.sort_by_key(|candidate| candidate.file);
     for candidate in &mut files {
         candidate.chunks.sort_by_key(|chunk| chunk.chunk);
-        candidate.lexical_file = discounted(candidate.chunks.iter().map(|chunk| chunk.lexical));
+        let chunks = snapshot.chunks_in(candidate.file);
+        candidate.lexical_file = discounted(chunks.filter_map(|chunk| lexical.get(chunk as usize).copied()));
     }
     files
 }

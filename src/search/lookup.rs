@@ -24,6 +24,16 @@ impl<K: Ord + Copy> Lookup<K> {
         self.0[start..].iter().take_while(move |(other, _)| *other == key).map(|(_, chunk)| *chunk)
     }
 
+    /// The first chunk of each of `keys`, which rise; [`GONE`] where there is none.
+    pub fn all(&self, keys: &[K]) -> Vec<u32> {
+        let mut pairs = self.0.iter().peekable();
+        let find = |key: &K| {
+            while pairs.next_if(|(other, _)| other < key).is_some() {}
+            pairs.peek().filter(|(other, _)| other == key).map_or(GONE, |(_, chunk)| *chunk)
+        };
+        keys.iter().map(find).collect()
+    }
+
     /// All pairs, by key.
     pub fn pairs(&self) -> &[(K, u32)] {
         &self.0
@@ -42,6 +52,7 @@ mod tests {
         let lookup = Lookup::new(vec![(7, 2), (5, 0), (7, 1), (7, 2), (9, 3)]);
         assert_eq!(lookup.of(7).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(lookup.of(6).count() + lookup.of(10).count(), 0);
+        assert_eq!(lookup.all(&[4, 5, 6, 9, 10]), [GONE, 0, GONE, 3, GONE]);
         let moved = Lookup::new(lookup.moved(&[GONE, 0, 4, GONE]).chain([(7, 1)]).collect());
         assert_eq!(moved.pairs(), [(7, 0), (7, 1), (7, 4)]);
     }

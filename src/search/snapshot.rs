@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::lookup::{GONE, Lookup};
 use super::vectors::{Batch, Needle, Run};
+use crate::lexical::{Bm25f, DocNumber, Matched};
 use crate::store::{RowKey, StoreError, StoreView, StoredChunk};
 use crate::types::{FileRecord, Language, Outcome, RepoPath, Span, SymbolKind};
 
@@ -22,6 +23,8 @@ const MANY: usize = 16_384;
 #[derive(Clone, Debug)]
 pub struct ChunkMeta {
     pub row: RowKey,
+    /// See [`StoredChunk::number`].
+    pub number: DocNumber,
     pub span: Span,
     pub kind: SymbolKind,
     pub symbol: String,
@@ -55,6 +58,11 @@ pub struct Snapshot {
     /// Vectors held, counting those that came in and may be of no use any more.
     held: usize,
     rows: Lookup<RowKey>,
+    /// By document number.
+    numbers: Lookup<DocNumber>,
+    /// For each segment of the word index, the chunk of each of its documents; [`GONE`] where it is
+    /// no more.
+    documents: Vec<Vec<u32>>,
     /// By [`name_hash`] of the names that chunks define.
     names: Lookup<u64>,
 }
@@ -75,12 +83,12 @@ impl Snapshot {
     /// When the store cannot be read.
     pub fn load(view: Arc<dyn StoreView>) -> Result<Self, StoreError> {
         let (records, files) = (view.files()?, parts(view.chunks()?, dimensions(view.as_ref())));
-        let (mut rows, mut names) = (Vec::new(), Vec::new());
+        let mut keys = Keys::default();
         for (first, file) in numbered(&files) {
-            file.add_keys(first, &mut rows, &mut names);
+            keys.add(first, file);
         }
-        let held = rows.len();
-        Ok(Self::of(view, records, files, (Lookup::new(rows), Lookup::new(names)), held))
+        let held = keys.rows.len();
+        Ok(Self::of(view, records, files, keys, held))
     }
 
     /// The snapshot of a later view of the same store. Reads what this one does not have; where the
@@ -140,12 +148,12 @@ impl Snapshot {
     ) -> Self {
         let mut files = Vec::with_capacity(self.files.len() + read.len());
         let mut numbers = vec![GONE; self.owners.len()];
-        let (mut rows, mut names) = (Vec::new(), Vec::new());
+        let mut keys = Keys::default();
         let mut next = 0_u32;
         let mut add = |file: Arc<FileChunks>, old: Option<Range<u32>>| {
             match old {
                 Some(old) => old.zip(next..).for_each(|(old, new)| numbers[old as usize] = new),
-                None => file.add_keys(next, &mut rows, &mut names),
+                None => keys.add(next, &file),
             }
             next += file.count();
             files.push(file);
@@ -158,19 +166,23 @@ impl Snapshot {
             add(Arc::clone(file), Some(self.chunks_in(index)));
         }
         read.for_each(|new| add(new, None));
-        let held = self.held + rows.len();
-        let rows = Lookup::new(self.rows.moved(&numbers).chain(rows).collect());
-        let names = Lookup::new(self.names.moved(&numbers).chain(names).collect());
-        Self::of(view, records, files, (rows, names), held)
+        let held = self.held + keys.rows.len();
+        keys.rows.extend(self.rows.moved(&numbers));
+        keys.numbers.extend(self.numbers.moved(&numbers));
+        keys.names.extend(self.names.moved(&numbers));
+        Self::of(view, records, files, keys, held)
     }
 
     fn of(
         view: Arc<dyn StoreView>,
         records: Vec<FileRecord>,
         files: Vec<Arc<FileChunks>>,
-        (rows, names): (Lookup<RowKey>, Lookup<u64>),
+        keys: Keys,
         held: usize,
     ) -> Self {
+        let (rows, numbers, names) = (Lookup::new(keys.rows), Lookup::new(keys.numbers), Lookup::new(keys.names));
+        let segments = view.words().segments();
+        let documents = segments.iter().map(|segment| numbers.all(segment.docs())).collect();
         let mut runs: Vec<Run> = Vec::new();
         for file in &files {
             if !runs.last_mut().is_some_and(|last| last.join(&file.vectors)) {
@@ -183,7 +195,7 @@ impl Snapshot {
             owners.resize(owners.len() + file.chunks.len(), index);
         }
         starts.push(number(owners.len()));
-        Self { view, files, records, starts, owners, runs, held, rows, names }
+        Self { view, files, records, starts, owners, runs, held, rows, numbers, documents, names }
     }
 
     /// Number of chunks.
@@ -229,6 +241,21 @@ impl Snapshot {
         Scores { chunks, files }
     }
 
+    /// Hands every chunk that has the word of this hash to `each`, with what it scores by it; returns
+    /// the word's inverse document frequency.
+    ///
+    /// # Errors
+    /// When the words cannot be read.
+    pub fn word(&self, hash: u64, bm25f: &Bm25f, mut each: impl FnMut(u32, Matched)) -> Result<f32, StoreError> {
+        let with_chunk = |matched: Matched| {
+            let chunk = self.documents[matched.segment][matched.place as usize];
+            if chunk != GONE {
+                each(chunk, matched);
+            }
+        };
+        self.view.words().word(hash, bm25f, with_chunk).map_err(|error| self.view.unreadable_words(&error))
+    }
+
     /// The chunk of a store's row.
     pub fn by_row(&self, row: RowKey) -> Option<u32> {
         self.rows.of(row).next()
@@ -267,12 +294,23 @@ impl FileChunks {
     fn count(&self) -> u32 {
         number(self.chunks.len())
     }
+}
 
-    /// Appends what its chunks are found by, the first of them numbered `first`.
-    fn add_keys(&self, first: u32, rows: &mut Vec<(RowKey, u32)>, names: &mut Vec<(u64, u32)>) {
-        for (number, chunk) in (first..).zip(&self.chunks) {
-            rows.push((chunk.row, number));
-            names.extend(chunk.defines.iter().map(|name| (name_hash(name), number)));
+/// What chunks are found by, with the number of the chunk.
+#[derive(Default)]
+struct Keys {
+    rows: Vec<(RowKey, u32)>,
+    numbers: Vec<(DocNumber, u32)>,
+    names: Vec<(u64, u32)>,
+}
+
+impl Keys {
+    /// Adds those of a file whose first chunk has the number `first`.
+    fn add(&mut self, first: u32, file: &FileChunks) {
+        for (number, chunk) in (first..).zip(&file.chunks) {
+            self.rows.push((chunk.row, number));
+            self.numbers.push((chunk.number, number));
+            self.names.extend(chunk.defines.iter().map(|name| (name_hash(name), number)));
         }
     }
 }
@@ -286,9 +324,9 @@ fn parts(chunks: Vec<StoredChunk>, dimensions: usize) -> Vec<Arc<FileChunks>> {
         let (path, language) = (first.path.clone(), first.language);
         let mut of_file = Vec::new();
         while let Some(chunk) = chunks.next_if(|chunk| chunk.path == path) {
-            let StoredChunk { row, span, kind, symbol, container, defines, vector, .. } = chunk;
+            let StoredChunk { row, number, span, kind, symbol, container, defines, vector, .. } = chunk;
             batch.push(&vector);
-            of_file.push(ChunkMeta { row, span, kind, symbol, container, defines });
+            of_file.push(ChunkMeta { row, number, span, kind, symbol, container, defines });
         }
         batch.end_file();
         of_file.shrink_to_fit();

@@ -8,6 +8,7 @@ use super::{ContentFilter, Filter, Hit, Mode, QueryError, SearchQuery, Searcher,
 use crate::embed::static_model::StaticModel;
 use crate::embed::{self, Embedder};
 use crate::language;
+use crate::lexical::Terms;
 use crate::parse::{Parser, SourceFile};
 use crate::store::memory::MemoryStore;
 use crate::store::{ChunkStore, Commit, EmbeddedChunk, Recipe, RunState};
@@ -49,7 +50,7 @@ fn put(commit: &mut Commit, path: &str, text: &str) {
     let (hash, language) = (ContentHash::of(text.as_bytes()), source.language);
     commit.replace.push(FileRecord { path, size_bytes: 0, mtime_ns: 0, hash, language, outcome });
     commit.chunks.extend(chunks.into_iter().map(|chunk| EmbeddedChunk {
-        search_text: embed::search_text(&chunk),
+        terms: Terms::of(&chunk),
         vector: model.embed_query(&embed::passage(&chunk)),
         chunk,
     }));

@@ -1,6 +1,6 @@
 //! The store's twin in memory: for tests, and for builds without LanceDB.
 //!
-//! Keeps the contract of [`super::ChunkStore`], BM25 included, by the plainest means. What it
+//! Keeps the contract of [`super::ChunkStore`] by the plainest means. What it
 //! holds is gone with the process.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,11 +12,8 @@ use super::{
     ChunkStore, ChunkText, Commit, EmbeddedChunk, Manifest, Recipe, RowKey, RunState, Stamp, StoreError, StoreView,
     StoreWriter, StoredChunk,
 };
+use crate::lexical::{DocNumber, Index, Segment, SegmentError, SegmentWriter};
 use crate::types::{FileRecord, RepoPath};
-
-/// BM25's term saturation and length normalization, as LanceDB has them.
-const K1: f32 = 1.2;
-const B: f32 = 0.75;
 
 /// The next epoch of any store of this process.
 static EPOCHS: AtomicU64 = AtomicU64::new(1);
@@ -47,10 +44,7 @@ struct MemoryView {
     chunks: Vec<(RowKey, EmbeddedChunk)>,
     /// Where in `chunks` a row is.
     places: BTreeMap<RowKey, u32>,
-    /// For each word, the chunks it is in and how often.
-    postings: HashMap<String, Vec<(u32, f32)>>,
-    /// Words of each chunk's search text.
-    lengths: Vec<f32>,
+    words: Index,
 }
 
 impl MemoryStore {
@@ -168,21 +162,8 @@ impl MemoryView {
     fn new(manifest: Manifest, epoch: u64, rows: Rows) -> Self {
         let chunks: Vec<_> = rows.values().flat_map(|(_, chunks)| chunks.iter().cloned()).collect();
         let places = (0..).zip(&chunks).map(|(place, (row, _))| (*row, place)).collect();
-        let mut postings: HashMap<String, Vec<(u32, f32)>> = HashMap::new();
-        let mut lengths = Vec::with_capacity(chunks.len());
-        for (place, (_, chunk)) in (0_u32..).zip(&chunks) {
-            let mut counts: HashMap<&str, f32> = HashMap::new();
-            let mut length = 0.0;
-            for word in chunk.search_text.split(' ').filter(|word| !word.is_empty()) {
-                *counts.entry(word).or_default() += 1.0;
-                length += 1.0;
-            }
-            lengths.push(length);
-            for (word, count) in counts {
-                postings.entry(word.to_owned()).or_default().push((place, count));
-            }
-        }
-        Self { manifest, epoch, rows, chunks, places, postings, lengths }
+        let words = words(&places, &chunks);
+        Self { manifest, epoch, rows, chunks, places, words }
     }
 
     /// The chunk of a row.
@@ -224,27 +205,12 @@ impl StoreView for MemoryView {
         Ok(found.map(|(row, chunk)| stored(*row, chunk)).collect())
     }
 
-    /// BM25 as Robertson and Zaragoza (2009) give it, with Lucene's never-negative IDF.
-    #[expect(clippy::cast_precision_loss, reason = "counts of chunks in a test store are small")]
-    fn lexical(&self, words: &[String], limit: usize) -> Result<Vec<(RowKey, f32)>, StoreError> {
-        let total = self.chunks.len() as f32;
-        let mean = self.lengths.iter().sum::<f32>() / total.max(1.0);
-        let mut scores: HashMap<u32, f32> = HashMap::new();
-        for word in words {
-            let Some(postings) = self.postings.get(word) else { continue };
-            let found = postings.len() as f32;
-            let idf = (1.0 + (total - found + 0.5) / (found + 0.5)).ln();
-            for (place, count) in postings {
-                let length = self.lengths[*place as usize];
-                let norm = K1 * (1.0 - B + B * length / mean);
-                *scores.entry(*place).or_default() += idf * count * (K1 + 1.0) / (count + norm);
-            }
-        }
-        let keyed = |(place, score): (u32, f32)| (self.chunks[place as usize].0, score);
-        let mut ranked: Vec<(RowKey, f32)> = scores.into_iter().map(keyed).collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        ranked.truncate(limit);
-        Ok(ranked)
+    fn words(&self) -> &Index {
+        &self.words
+    }
+
+    fn unreadable_words(&self, error: &SegmentError) -> StoreError {
+        StoreError::Engine { operation: "read the words", dir: self.manifest.root.clone(), message: error.to_string() }
     }
 
     fn texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
@@ -256,9 +222,25 @@ impl StoreView for MemoryView {
     }
 }
 
+/// One segment of all chunks, numbered as their rows are.
+fn words(places: &BTreeMap<RowKey, u32>, chunks: &[(RowKey, EmbeddedChunk)]) -> Index {
+    let mut writer = SegmentWriter::default();
+    for (row, place) in places {
+        writer.add(number(*row), &chunks[*place as usize].1.terms);
+    }
+    let segment = writer.finish().and_then(|bytes| Segment::from_bytes(&bytes).ok());
+    Index::new(segment.map(Arc::new).into_iter().collect())
+}
+
+/// Rows in memory are never so many that a number could not hold them.
+fn number(row: RowKey) -> DocNumber {
+    DocNumber::try_from(row).unwrap_or(DocNumber::MAX)
+}
+
 fn stored(row: RowKey, EmbeddedChunk { chunk, vector, .. }: &EmbeddedChunk) -> StoredChunk {
     StoredChunk {
         row,
+        number: number(row),
         path: chunk.path.clone(),
         language: chunk.language,
         span: chunk.span,

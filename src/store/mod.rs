@@ -17,10 +17,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lexical::{self, DocNumber, SegmentError, Terms};
 use crate::types::{Chunk, FileRecord, Language, RepoPath, Span, SymbolKind};
 
 /// Version of the tables' layout; raised when a column changes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What the rows of a store were made with. A difference says which rows are worth keeping.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,13 +58,12 @@ pub struct Manifest {
     pub is_empty: bool,
 }
 
-/// A chunk with its vector and its search text, on its way into the store.
+/// A chunk with its vector and its words, on its way into the store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbeddedChunk {
     pub chunk: Chunk,
-    /// Lower-case words for lexical retrieval, separated by single spaces, repeated as often as
-    /// they count (see [`crate::embed::words`]).
-    pub search_text: String,
+    /// What lexical retrieval finds it by.
+    pub terms: Terms,
     /// Unit length, [`Recipe::dimensions`] wide.
     pub vector: Vec<f32>,
 }
@@ -84,6 +84,8 @@ pub struct Stamp {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredChunk {
     pub row: RowKey,
+    /// Its number in [`StoreView::words`].
+    pub number: DocNumber,
     pub path: RepoPath,
     pub language: Language,
     pub span: Span,
@@ -219,12 +221,11 @@ pub trait StoreView: Send + Sync {
     /// When the table cannot be read or a key is not in it.
     fn chunks_of(&self, rows: &[RowKey]) -> Result<Vec<StoredChunk>, StoreError>;
 
-    /// The best `limit` chunks by BM25 over the search text for any of `words` (lower case, already
-    /// split), best first. A word given twice counts twice.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    fn lexical(&self, words: &[String], limit: usize) -> Result<Vec<(RowKey, f32)>, StoreError>;
+    /// The words of all chunks, and of some that are gone: [`StoredChunk::number`] tells.
+    fn words(&self) -> &lexical::Index;
+
+    /// The error for words that could not be read.
+    fn unreadable_words(&self, error: &SegmentError) -> StoreError;
 
     /// Text and signature of chunks, in the order asked for.
     ///
@@ -257,7 +258,7 @@ pub trait StoreWriter: Send {
         drop(stop);
     }
 
-    /// Brings the full-text index up to date and tidies small fragments, after the last commit.
+    /// Tidies small fragments and segments, after the last commit.
     ///
     /// # Errors
     /// When the engine fails; what was committed stays searchable.

@@ -114,38 +114,10 @@ pub struct Symbol {
     pub span: Span,
 }
 
-/// Names a chunk for as long as its file, place and text stay the same.
-///
-/// 128 bits, written as 32 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ChunkId(u128);
-
-impl ChunkId {
-    /// The id of the chunk of `path` that starts at `start_line` with this text hash.
-    pub fn of(path: &RepoPath, start_line: u32, text: ContentHash) -> Self {
-        let key = blake3::hash(format!("{path}\0{start_line}\0{text}").as_bytes());
-        let mut half = [0; 16];
-        half.copy_from_slice(&key.as_bytes()[..16]);
-        Self(u128::from_be_bytes(half))
-    }
-
-    /// Reads what [`fmt::Display`] writes; `None` for anything else.
-    pub fn from_hex(hex: &str) -> Option<Self> {
-        u128::from_str_radix(hex, 16).ok().map(Self)
-    }
-}
-
-impl fmt::Display for ChunkId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
 /// A piece of a file that is embedded, stored and found as one: a definition, a part of a large
 /// one, several small neighbours, or the lines between definitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    pub id: ChunkId,
     pub path: RepoPath,
     pub language: Language,
     pub span: Span,

@@ -10,6 +10,11 @@ impl ContentHash {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Reads the 64 hexadecimal digits that [`fmt::Display`] writes; `None` for anything else.
     pub fn from_hex(hex: &str) -> Option<Self> {
         Some(Self(*blake3::Hash::from_hex(hex).ok()?.as_bytes()))

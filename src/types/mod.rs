@@ -9,7 +9,7 @@ mod hash;
 mod path;
 mod project;
 
-pub use chunk::{Chunk, ChunkId, Content, Language, Span, Symbol, SymbolKind, qualified_name};
+pub use chunk::{Chunk, Content, Language, Span, Symbol, SymbolKind, qualified_name};
 pub use file::{FileRecord, Outcome, SkipReason};
 pub use hash::ContentHash;
 pub use path::{AbsPath, RepoPath};

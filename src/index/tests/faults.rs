@@ -246,8 +246,12 @@ impl StoreView for FaultyView {
         self.inner.chunks_of(rows)
     }
 
-    fn lexical(&self, words: &[String], limit: usize) -> Result<Vec<(RowKey, f32)>, StoreError> {
-        self.inner.lexical(words, limit)
+    fn words(&self) -> &crate::lexical::Index {
+        self.inner.words()
+    }
+
+    fn unreadable_words(&self, error: &crate::lexical::SegmentError) -> StoreError {
+        self.inner.unreadable_words(error)
     }
 
     fn texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {

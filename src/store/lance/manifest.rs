@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 use super::Place;
+use crate::lexical::DocNumber;
 use crate::store::{Manifest, SCHEMA_VERSION, StoreError, now_ms};
 
 const NAME: &str = "manifest.json";
@@ -23,6 +24,15 @@ pub(super) struct Committed {
     pub manifest: Manifest,
     pub chunks: TableVersion,
     pub files: TableVersion,
+    /// Segments of the word index, by file name, in the order of their documents.
+    #[serde(default)]
+    pub words: Vec<String>,
+    /// The number of the next chunk.
+    #[serde(default)]
+    pub next_number: DocNumber,
+    /// Segments that earlier commits were made of, until no reader needs them.
+    #[serde(default)]
+    pub dropped_words: Vec<DroppedWords>,
     /// See [`crate::store::StoreView::rows_epoch`]; 0 in a manifest written before there were epochs.
     #[serde(default)]
     pub rows_epoch: u64,
@@ -36,6 +46,14 @@ pub(super) struct Committed {
 pub(super) struct TableVersion {
     pub name: String,
     pub version: u64,
+}
+
+/// A segment of the word index that the current commit does without.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DroppedWords {
+    pub name: String,
+    /// When it was replaced, milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 /// A commit that another one has replaced. Stands for those that were replaced within
@@ -55,6 +73,15 @@ impl Committed {
         let retired = self.retired.iter().flat_map(|retired| [&retired.chunks, &retired.files]);
         let needed = [&self.chunks, &self.files].into_iter().chain(retired);
         needed.filter(|table| table.name == name).map(|table| table.version).min()
+    }
+
+    /// What a next commit made of the segments `words` lists as dropped: those of this one that it
+    /// lacks, and those dropped less than `keep_ms` ago.
+    pub fn drop_words(&self, words: &[String], keep_ms: u64) -> Vec<DroppedWords> {
+        let now = now_ms();
+        let recent = self.dropped_words.iter().filter(|dropped| dropped.at_ms.abs_diff(now) < keep_ms).cloned();
+        let gone = self.words.iter().filter(|name| !words.contains(name));
+        recent.chain(gone.map(|name| DroppedWords { name: name.clone(), at_ms: now })).collect()
     }
 
     /// What the next commit lists as retired: this one, and those before it that were replaced

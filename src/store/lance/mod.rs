@@ -4,6 +4,7 @@
 //! INDEX_DIR/manifest.json   the commit point: replaced by a rename
 //!           lock            held by the one writer; writer.txt says who that is
 //!           data/           LanceDB: chunks_N and files_N
+//!           words/          segments of the word index
 //! ```
 //!
 //! Owns the tables' schema and every Arrow and LanceDB type. Invariants: the manifest names the
@@ -20,6 +21,7 @@ mod reader;
 mod rows;
 mod tables;
 mod upkeep;
+mod words;
 mod writer;
 
 #[cfg(test)]
@@ -89,7 +91,7 @@ impl ChunkStore for LanceStore {
         if let Some(view) = held.as_ref().filter(|view| view.is_of(&committed)) {
             return Ok(Some(Arc::clone(view) as Arc<dyn StoreView>));
         }
-        let view = Arc::new(LanceView::open(self.place.clone(), committed)?);
+        let view = Arc::new(LanceView::open(self.place.clone(), committed, held.as_deref())?);
         *held = Some(Arc::clone(&view));
         Ok(Some(view))
     }

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Float32Array, StringArray, UInt64Array};
+use arrow_array::{StringArray, UInt64Array};
 use futures::TryStreamExt;
 use lance::Dataset;
 use lance::dataset::ProjectionRequest;
-use lancedb::index::scalar::{FtsQuery, FullTextSearchQuery, MatchQuery};
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 
 use super::manifest::Committed;
 use super::tables::{self, Tables};
+use super::words::{self, Words};
 use super::{Place, rows};
+use crate::lexical::{Index, SegmentError};
 use crate::store::{ChunkText, Manifest, RowKey, StoreError, StoreView, StoredChunk};
 use crate::types::FileRecord;
 
@@ -26,17 +27,32 @@ pub(super) struct LanceView {
     place: Place,
     committed: Committed,
     tables: Tables,
+    words: Words,
 }
 
 impl LanceView {
-    /// Opens the tables that `committed` names, at the versions it names.
+    /// Opens the tables that `committed` names, at the versions it names, and the words; those that
+    /// an earlier view has open are shared with it.
     ///
     /// # Errors
-    /// When a table or its version is not there.
-    pub fn open(place: Place, committed: Committed) -> Result<Self, StoreError> {
+    /// When a table, its version or a segment of the words is not there.
+    pub fn open(place: Place, committed: Committed, before: Option<&Self>) -> Result<Self, StoreError> {
+        // Another index in the same folder has segments of the same names.
+        let before = before.filter(|view| view.committed.rows_epoch == committed.rows_epoch);
+        let words = Words::open(&place, &committed, before.map(|view| &view.words))?;
+        Self::with_words(place, committed, words)
+    }
+
+    /// As [`LanceView::open`], the words being open already.
+    pub fn with_words(place: Place, committed: Committed, words: Words) -> Result<Self, StoreError> {
         let connection = tables::connect(&place)?;
         let tables = place.block_on("open the tables", Tables::pinned(&connection, &committed))?;
-        Ok(Self { place, committed, tables })
+        Ok(Self { place, committed, tables, words })
+    }
+
+    /// The segments of the word index.
+    pub fn segments(&self) -> &Words {
+        &self.words
     }
 
     /// Whether this is the view of that commit.
@@ -128,34 +144,12 @@ impl StoreView for LanceView {
         Ok(chunks)
     }
 
-    fn lexical(&self, words: &[String], limit: usize) -> Result<Vec<(RowKey, f32)>, StoreError> {
-        if words.is_empty() || limit == 0 || self.committed.manifest.is_empty {
-            return Ok(Vec::new());
-        }
-        let operation = "search the full text";
-        let matching = MatchQuery::new(words.join(" ")).with_column(Some("search_text".to_owned()));
-        let text = FullTextSearchQuery::new_query(FtsQuery::Match(matching))
-            .limit(Some(i64::try_from(limit).unwrap_or(i64::MAX)));
-        let query = self
-            .tables
-            .chunks
-            .query()
-            .full_text_search(text)
-            .select(Select::columns(&["_score"]))
-            .with_row_id()
-            .limit(limit);
-        let batches = self.place.block_on(operation, async { query.execute().await?.try_collect::<Vec<_>>().await })?;
-        let mut found = Vec::new();
-        for batch in &batches {
-            let read = || {
-                let rows: &UInt64Array = rows::column(batch, "_rowid")?;
-                let scores: &Float32Array = rows::column(batch, "_score")?;
-                Ok::<_, arrow_schema::ArrowError>(rows.values().iter().copied().zip(scores.values().iter().copied()))
-            };
-            found.extend(read().map_err(|error| self.place.failed(operation, &error))?);
-        }
-        found.sort_by(|a: &(u64, f32), b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        Ok(found)
+    fn words(&self) -> &Index {
+        self.words.index()
+    }
+
+    fn unreadable_words(&self, error: &SegmentError) -> StoreError {
+        words::failed(&self.place, error)
     }
 
     fn texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {

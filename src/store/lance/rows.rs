@@ -7,17 +7,22 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, FixedSizeBinaryArray, FixedSizeListArray, Float16Array, Int64Array, RecordBatch, StringArray,
+    UInt32Array, UInt64Array,
 };
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
+
 use crate::language;
+use crate::lexical::DocNumber;
 use crate::store::{EmbeddedChunk, RowKey, StoredChunk};
 use crate::types::{ContentHash, FileRecord, Language, Outcome, RepoPath, Span, SymbolKind};
 
 /// Columns a search keeps in memory, beside the row id.
-pub(super) const KEPT: [&str; 9] =
-    ["path", "language", "start_line", "end_line", "kind", "symbol", "container", "defines", "vector"];
+pub(super) const KEPT: [&str; 10] =
+    ["number", "path", "language", "start_line", "end_line", "kind", "symbol", "container", "defines", "vector"];
 
 /// Between the names of `defines`: no name holds a line end.
 const SEPARATOR: &str = "\n";
@@ -37,7 +42,7 @@ pub(super) fn chunks_schema(dimensions: u32) -> SchemaRef {
     // Compressing them took a tenth of the processor's time in a first index.
     let plain = |name: &str| text(name).with_metadata([(COMPRESSION.to_owned(), "none".to_owned())].into());
     Arc::new(Schema::new(vec![
-        plain("id"),
+        number("number"),
         text("path"),
         text("language"),
         number("start_line"),
@@ -48,8 +53,7 @@ pub(super) fn chunks_schema(dimensions: u32) -> SchemaRef {
         text("defines"),
         text("signature"),
         plain("text"),
-        plain("search_text"),
-        plain("hash"),
+        Field::new("hash", DataType::FixedSizeBinary(HASH_BYTES), false),
         Field::new("vector", DataType::FixedSizeList(vector_value(), width(dimensions)), false),
     ]))
 }
@@ -69,40 +73,43 @@ pub(super) fn files_schema() -> SchemaRef {
 }
 
 fn vector_value() -> FieldRef {
-    Arc::new(Field::new("item", DataType::Float32, true))
+    Arc::new(Field::new("item", DataType::Float16, true))
 }
+
+/// Width of a content hash.
+const HASH_BYTES: i32 = 32;
 
 fn width(dimensions: u32) -> i32 {
     i32::try_from(dimensions).unwrap_or(i32::MAX)
 }
 
-/// The rows in batches, each made when it is asked for and its rows dropped.
+/// The rows, numbered from `first`, in batches, each made when it is asked for and its rows dropped.
 pub(super) fn chunks_batches(
     rows: Vec<EmbeddedChunk>,
+    first: DocNumber,
     dimensions: u32,
 ) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static {
-    let mut rows = rows.into_iter().peekable();
+    let mut rows = (first..).zip(rows).peekable();
     std::iter::from_fn(move || {
         rows.peek()?;
         let (mut part, mut bytes) = (Vec::new(), 0);
         while part.len() < BATCH_ROWS && bytes < BATCH_BYTES {
             let Some(row) = rows.next() else { break };
-            bytes += row.chunk.text.len() + row.search_text.len();
+            bytes += row.1.chunk.text.len();
             part.push(row);
         }
         Some(chunks_batch(&part, dimensions))
     })
 }
 
-fn chunks_batch(rows: &[EmbeddedChunk], dimensions: u32) -> Result<RecordBatch, ArrowError> {
+fn chunks_batch(rows: &[(DocNumber, EmbeddedChunk)], dimensions: u32) -> Result<RecordBatch, ArrowError> {
+    let chunks = || rows.iter().map(|(_, row)| row);
     let text =
-        |of: fn(&EmbeddedChunk) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
-    let made =
-        |of: fn(&EmbeddedChunk) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
+        |of: fn(&EmbeddedChunk) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(chunks().map(of))) };
     let number =
-        |of: fn(&EmbeddedChunk) -> u32| -> ArrayRef { Arc::new(UInt32Array::from_iter_values(rows.iter().map(of))) };
-    let columns = vec![
-        made(|row| row.chunk.id.to_string()),
+        |of: fn(&EmbeddedChunk) -> u32| -> ArrayRef { Arc::new(UInt32Array::from_iter_values(chunks().map(of))) };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|(number, _)| *number))),
         text(|row| row.chunk.path.as_str()),
         text(|row| row.chunk.language.0),
         number(|row| row.chunk.span.start_line),
@@ -110,27 +117,30 @@ fn chunks_batch(rows: &[EmbeddedChunk], dimensions: u32) -> Result<RecordBatch, 
         text(|row| row.chunk.kind.as_str()),
         text(|row| &row.chunk.symbol),
         text(|row| &row.chunk.container),
-        made(|row| row.chunk.defines.join(SEPARATOR)),
+        Arc::new(StringArray::from_iter_values(chunks().map(|row| row.chunk.defines.join(SEPARATOR)))),
         text(|row| &row.chunk.signature),
         text(|row| &row.chunk.text),
-        text(|row| &row.search_text),
-        made(|row| row.chunk.hash.to_string()),
-        vectors(rows, dimensions)?,
+        Arc::new(FixedSizeBinaryArray::try_from_iter(chunks().map(|row| row.chunk.hash.as_bytes()))?),
+        vectors(chunks(), dimensions)?,
     ];
     RecordBatch::try_new(chunks_schema(dimensions), columns)
 }
 
-fn vectors(rows: &[EmbeddedChunk], dimensions: u32) -> Result<ArrayRef, ArrowError> {
-    let mut values = Vec::with_capacity(rows.len() * dimensions as usize);
-    for row in rows {
+/// Half floats: as the vectors are rounded already, nothing is lost.
+fn vectors<'r>(
+    rows: impl ExactSizeIterator<Item = &'r EmbeddedChunk>,
+    dimensions: u32,
+) -> Result<ArrayRef, ArrowError> {
+    let mut values = vec![f16::ZERO; rows.len() * dimensions as usize];
+    for (row, values) in rows.zip(values.chunks_exact_mut((dimensions as usize).max(1))) {
         if row.vector.len() != dimensions as usize {
             let (path, found) = (&row.chunk.path, row.vector.len());
             let message = format!("a vector of {path} has {found} dimensions, the table has {dimensions}");
             return Err(ArrowError::InvalidArgumentError(message));
         }
-        values.extend_from_slice(&row.vector);
+        values.convert_from_f32_slice(&row.vector);
     }
-    let values = Arc::new(Float32Array::from(values));
+    let values = Arc::new(Float16Array::from(values));
     Ok(Arc::new(FixedSizeListArray::try_new(vector_value(), width(dimensions), values, None)?))
 }
 
@@ -184,11 +194,12 @@ pub(super) fn read_chunks(batch: &RecordBatch, keys: &[RowKey], out: &mut Vec<St
     let (paths, languages, kinds) = (text("path")?, text("language")?, text("kind")?);
     let (symbols, containers, defines) = (text("symbol")?, text("container")?, text("defines")?);
     let (starts, ends): (&UInt32Array, &UInt32Array) = (column(batch, "start_line")?, column(batch, "end_line")?);
+    let numbers: &UInt32Array = column(batch, "number")?;
     let vectors: &FixedSizeListArray = column(batch, "vector")?;
     let width = usize::try_from(vectors.value_length()).unwrap_or(0);
     let first = usize::try_from(vectors.value_offset(0)).unwrap_or(0);
-    let values = vectors.values().as_any().downcast_ref::<Float32Array>();
-    let values = values.ok_or_else(|| ArrowError::SchemaError("vectors are not of 32-bit floats".to_owned()))?.values();
+    let values = vectors.values().as_any().downcast_ref::<Float16Array>();
+    let values = values.ok_or_else(|| ArrowError::SchemaError("vectors are not of half floats".to_owned()))?.values();
     let mut language = (String::new(), language::text());
     out.reserve(batch.num_rows());
     for (index, row) in keys.iter().copied().enumerate().take(batch.num_rows()) {
@@ -202,6 +213,7 @@ pub(super) fn read_chunks(batch: &RecordBatch, keys: &[RowKey], out: &mut Vec<St
         let start = first + index * width;
         out.push(StoredChunk {
             row,
+            number: numbers.value(index),
             path,
             language: language.1,
             span: Span { start_line: starts.value(index), end_line: ends.value(index) },
@@ -209,7 +221,7 @@ pub(super) fn read_chunks(batch: &RecordBatch, keys: &[RowKey], out: &mut Vec<St
             symbol: symbols.value(index).to_owned(),
             container: containers.value(index).to_owned(),
             defines: defines.value(index).split(SEPARATOR).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-            vector: values[start..start + width].to_vec(),
+            vector: values[start..start + width].to_f32_vec(),
         });
     }
     Ok(())

@@ -3,18 +3,21 @@
 //! Invariants: a new pair takes names that nothing on disk has, so that no reader's table is ever
 //! written over. Must never import: anything above `store`.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use arrow_array::{RecordBatchIterator, RecordBatchReader};
+use arrow_array::{RecordBatchIterator, RecordBatchReader, UInt32Array};
 use arrow_schema::ArrowError;
 use futures::{StreamExt, TryStreamExt};
 use lance::Dataset;
 use lance::dataset::fragment::FileFragment;
+use lancedb::query::{ExecutableQuery, QueryBase, Select};
 use lancedb::{Connection, Table};
 
 use super::manifest::{Committed, TableVersion};
 use super::{Place, rows};
+use crate::lexical::DocNumber;
 use crate::store::{EmbeddedChunk, RowKey, StoreError};
 use crate::types::{FileRecord, RepoPath};
 
@@ -88,12 +91,17 @@ impl Tables {
         Ok((version(&self.chunks).await?, version(&self.files).await?))
     }
 
-    /// Appends all of `chunks` as one version.
-    pub async fn add_chunks(&self, chunks: Vec<EmbeddedChunk>, dimensions: u32) -> lancedb::Result<()> {
+    /// Appends all of `chunks`, numbered from `first`, as one version.
+    pub async fn add_chunks(
+        &self,
+        chunks: Vec<EmbeddedChunk>,
+        first: DocNumber,
+        dimensions: u32,
+    ) -> lancedb::Result<()> {
         if chunks.is_empty() {
             return Ok(());
         }
-        let batches = rows::chunks_batches(chunks, dimensions);
+        let batches = rows::chunks_batches(chunks, first, dimensions);
         let reader: Box<dyn RecordBatchReader + Send> =
             Box::new(RecordBatchIterator::new(batches, rows::chunks_schema(dimensions)));
         self.chunks.add(reader).execute().await.map(|_| ())
@@ -116,6 +124,16 @@ pub(super) async fn delete(table: &Table, paths: &[RepoPath]) -> lancedb::Result
         table.delete(format!("path IN ({})", list.join(", ")).as_str()).await?;
     }
     Ok(())
+}
+
+/// The numbers of all chunks that are there.
+pub(super) async fn numbers(chunks: &Table) -> lancedb::Result<HashSet<DocNumber>> {
+    let mut batches = chunks.query().select(Select::columns(&["number"])).execute().await?;
+    let mut numbers = HashSet::new();
+    while let Some(batch) = batches.try_next().await? {
+        numbers.extend(rows::column::<UInt32Array>(&batch, "number").map_err(arrow)?.values());
+    }
+    Ok(numbers)
 }
 
 /// The keys of all rows, rising. Reads which rows are deleted and nothing else.

@@ -1,4 +1,4 @@
-//! What keeps the tables fast and small: the full-text index, compaction, and forgetting.
+//! What keeps the tables fast and small: compaction and forgetting.
 //!
 //! Invariants: nothing here changes what a search finds; nothing the manifest names, and nothing it
 //! lists as retired, is removed. Must never import: anything above `store`.
@@ -7,32 +7,17 @@ use std::fs;
 
 use lance::dataset::cleanup::CleanupPolicy;
 use lancedb::Table;
-use lancedb::index::Index;
-use lancedb::index::scalar::FtsIndexBuilder;
-use lancedb::table::{CompactionOptions, OptimizeAction, OptimizeOptions};
+use lancedb::table::{CompactionOptions, OptimizeAction};
 
 use super::Place;
 use super::manifest::Committed;
 use super::tables::{Tables, number_of};
 
-/// The column with the words, and LanceDB's name for the index over it.
-pub(super) const TEXT_COLUMN: &str = "search_text";
-const TEXT_INDEX: &str = "search_text_idx";
-
-/// Longest word that is indexed, in bytes; longer ones are no words.
-const MAX_WORD_BYTES: usize = 128;
-
 /// When upkeep is worth its time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Rows outside the full-text index before they get a segment of it in the middle of a run, as
-    /// long as they are a third of those inside, so that a long run makes few segments. A search
-    /// reads them one by one, about 5 µs each.
-    pub flat_rows: usize,
-    /// Segments of the full-text index before the last ones, which are small, are joined…
+    /// Segments of the word index before the last ones, which are small, are joined.
     pub segments: usize,
-    /// … so many of them.
-    pub joined: usize,
     /// A fragment with fewer rows than this is small.
     pub small_rows: usize,
     /// Small fragments before they are joined at the end of a run; in the middle of one, this many
@@ -47,139 +32,28 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            flat_rows: 32_768,
-            segments: 16,
-            joined: 8,
-            small_rows: 4_096,
-            small_fragments: 32,
-            deleted_percent: 20,
-            keep_ms: 11 * 60_000,
-        }
+        Self { segments: 32, small_rows: 4_096, small_fragments: 32, deleted_percent: 20, keep_ms: 11 * 60_000 }
     }
 }
 
 /// See [`Limits::small_fragments`]. A fragment costs a reader a third of a millisecond.
 const IN_A_RUN: usize = 8;
 
-/// The state of a table's full-text index.
-struct TextIndex {
-    segments: usize,
-    flat_rows: usize,
+/// Joins small fragments in the middle of a run, where there are very many. Returns whether rows may
+/// have other keys now.
+pub(super) async fn after_commit(tables: &Tables, limits: &Limits) -> lancedb::Result<bool> {
+    let crumbs = Crumbs::of(&tables.chunks, limits).await?;
+    if crumbs.small > limits.small_fragments * IN_A_RUN { at_end(tables, limits).await } else { Ok(false) }
 }
 
-impl TextIndex {
-    /// Whether the rows outside are worth a segment in the middle of a run.
-    fn is_due(&self, crumbs: &Crumbs, nearly_done: bool, limits: &Limits) -> bool {
-        let inside = crumbs.rows.saturating_sub(self.flat_rows);
-        let least = if nearly_done { limits.flat_rows / 2 } else { limits.flat_rows.max(inside / 3) };
-        self.flat_rows >= least.max(1)
-    }
-}
-
-async fn text_index(chunks: &Table) -> lancedb::Result<Option<TextIndex>> {
-    let found = chunks.index_stats(TEXT_INDEX).await?;
-    Ok(found.map(|stats| TextIndex {
-        segments: stats.num_indices.map_or(1, |count| count as usize),
-        flat_rows: stats.num_unindexed_rows,
-    }))
-}
-
-/// What upkeep did that the writer has to know.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Upkeep {
-    /// The full-text index was made.
-    pub made_index: bool,
-    /// Chunks were given other row keys.
-    pub renumbered: bool,
-}
-
-/// Sees to it that the tables can be searched, and fast enough, after a commit.
-///
-/// Towards the end of a run (`nearly_done`) the rest is indexed early: a segment is made on one core,
-/// and until the last commit there is other work for the others.
-pub(super) async fn after_commit(
-    tables: &Tables,
-    made_in_this_run: bool,
-    nearly_done: bool,
-    limits: &Limits,
-) -> lancedb::Result<Upkeep> {
-    let chunks = &tables.chunks;
-    let crumbs = Crumbs::of(chunks, limits).await?;
-    match text_index(chunks).await? {
-        None if crumbs.rows > crumbs.deleted => {
-            build_index(chunks).await?;
-            Ok(Upkeep { made_index: true, renumbered: false })
-        }
-        Some(_) if crumbs.small > limits.small_fragments * IN_A_RUN => at_end(tables, made_in_this_run, limits).await,
-        Some(index) if index.is_due(&crumbs, nearly_done, limits) => {
-            append_segment(chunks).await?;
-            Ok(Upkeep::default())
-        }
-        _ => Ok(Upkeep::default()),
-    }
-}
-
-/// Brings the index up to date, and joins small fragments, at the end of a run. Rows are indexed
-/// once, in segments; only where small fragments are joined in the run that made the index is all of
-/// it made again.
-pub(super) async fn at_end(tables: &Tables, made_in_this_run: bool, limits: &Limits) -> lancedb::Result<Upkeep> {
-    let chunks = &tables.chunks;
-    let mut done = Upkeep::default();
-    let crumbled = Crumbs::of(chunks, limits).await?.are_many(limits);
-    match text_index(chunks).await? {
-        Some(_) if made_in_this_run && crumbled => {
-            chunks.drop_index(TEXT_INDEX).await?; // there is nothing to renumber then
-            done.renumbered = compact(chunks, limits).await;
-            build_index(chunks).await?;
-        }
-        Some(index) => {
-            if index.flat_rows > 0 {
-                append_segment(chunks).await?;
-            }
-            if crumbled {
-                // Fragments are joined only with those of the same segment.
-                join_segments(chunks, 2, usize::MAX).await?;
-                done.renumbered = compact(chunks, limits).await;
-            } else {
-                join_segments(chunks, limits.segments, limits.joined).await?;
-            }
-        }
-        None => {}
-    }
-    if Crumbs::of(&tables.files, limits).await?.are_many(limits) {
+/// Joins small fragments at the end of a run. Returns whether rows may have other keys now.
+pub(super) async fn at_end(tables: &Tables, limits: &Limits) -> lancedb::Result<bool> {
+    let is_crumbled = async |table: &Table| Crumbs::of(table, limits).await.map(|crumbs| crumbs.are_many(limits));
+    let renumbered = is_crumbled(&tables.chunks).await? && compact(&tables.chunks, limits).await;
+    if is_crumbled(&tables.files).await? {
         compact(&tables.files, limits).await;
     }
-    Ok(done)
-}
-
-/// The search text is split into words already: nothing is to be stemmed, folded or dropped.
-async fn build_index(chunks: &Table) -> lancedb::Result<()> {
-    let params = FtsIndexBuilder::default()
-        .base_tokenizer("whitespace".to_owned())
-        .max_token_length(Some(MAX_WORD_BYTES))
-        .lower_case(false)
-        .stem(false)
-        .remove_stop_words(false)
-        .ascii_folding(false)
-        .with_position(false);
-    chunks.create_index(&[TEXT_COLUMN], Index::FTS(params)).replace(true).execute().await
-}
-
-async fn append_segment(chunks: &Table) -> lancedb::Result<()> {
-    chunks.optimize(OptimizeAction::Index(OptimizeOptions::append())).await.map(|_| ())
-}
-
-/// Joins the last `joined` segments, but never the first, which holds the most, when there are more
-/// than `most`.
-async fn join_segments(chunks: &Table, most: usize, joined: usize) -> lancedb::Result<()> {
-    match text_index(chunks).await? {
-        Some(index) if index.segments > most.max(1) => {
-            let join = OptimizeOptions::merge(joined.min(index.segments - 1));
-            chunks.optimize(OptimizeAction::Index(join)).await.map(|_| ())
-        }
-        _ => Ok(()),
-    }
+    Ok(renumbered)
 }
 
 /// Joins small fragments and rewrites those with many deleted rows. Without it a table is slower and

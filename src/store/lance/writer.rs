@@ -15,6 +15,7 @@ use super::manifest::{self, Committed};
 use super::reader::LanceView;
 use super::tables::{self, Tables};
 use super::upkeep::{self, Limits};
+use super::words::{self, Words};
 use crate::store::{
     Commit, EmbeddedChunk, Manifest, Recipe, RunState, Stop, StoreError, StoreView, StoreWriter, now_ms,
 };
@@ -26,6 +27,8 @@ pub(super) struct LanceWriter {
     limits: Limits,
     connection: Connection,
     tables: Tables,
+    /// The words of the next commit.
+    words: Words,
     /// The generation this writer goes on from.
     base: Option<Arc<LanceView>>,
     /// The last commit by anyone, even if this writer does not go on from it.
@@ -34,8 +37,6 @@ pub(super) struct LanceWriter {
     generation: u64,
     /// Paths that have rows.
     stored: HashSet<RepoPath>,
-    /// Whether this writer made the full-text index.
-    made_index: bool,
     /// Whether rows have other keys than in the last commit.
     renumbered: bool,
     /// Whether a retired commit has had its time since versions were last removed.
@@ -45,9 +46,6 @@ pub(super) struct LanceWriter {
     stop: Stop,
     _lock: WriterLock,
 }
-
-/// Percent of the files found that a run has stored when it is nearly done.
-const NEARLY_DONE: u64 = 85;
 
 /// What a commit does to the tables of a store.
 struct Change {
@@ -103,7 +101,7 @@ impl LanceWriter {
             None => manifest::generation_past(&place),
         };
         let kept = last.clone().filter(|last| !fresh && same_tables(&last.manifest.recipe, &recipe));
-        let base = kept.map(|kept| LanceView::open(place.clone(), kept).map(Arc::new)).transpose()?;
+        let base = kept.map(|kept| LanceView::open(place.clone(), kept, None).map(Arc::new)).transpose()?;
         let stored = match &base {
             Some(view) => view.files()?.into_iter().map(|file| file.path).collect(),
             None => HashSet::new(),
@@ -112,19 +110,21 @@ impl LanceWriter {
         let tables = open(&place, &connection, base.as_deref(), generation, &recipe)?;
         if legible {
             upkeep::forget_tables(&place, &tables, last.as_ref());
+            words::forget(&place, last.as_ref());
         }
-        let (made_index, renumbered, expired, torn) = (false, false, false, false);
+        let words = base.as_ref().map(|view| view.segments().clone()).unwrap_or_default();
+        let (renumbered, expired, torn) = (false, false, false);
         Ok(Self {
             place,
             recipe,
             limits,
             connection,
             tables,
+            words,
             base,
             last,
             generation,
             stored,
-            made_index,
             renumbered,
             expired,
             torn,
@@ -138,28 +138,41 @@ impl LanceWriter {
     fn begin(&mut self) -> Result<(), StoreError> {
         if self.torn {
             self.tables = open(&self.place, &self.connection, self.base.as_deref(), self.generation, &self.recipe)?;
+            self.words = self.base.as_ref().map(|view| view.segments().clone()).unwrap_or_default();
             self.renumbered = false;
         }
         self.torn = true;
         Ok(())
     }
 
-    fn write(&mut self, change: Change, nearly_done: bool) -> Result<(), StoreError> {
+    fn write(&mut self, change: Change) -> Result<(), StoreError> {
         let Change { gone, outdated, records, chunks, .. } = change;
-        let (tables, dimensions, limits) = (&self.tables, self.recipe.dimensions, &self.limits);
+        let first = self.words.add(&self.place, self.generation + 1, &chunks)?;
+        let (tables, dimensions) = (&self.tables, self.recipe.dimensions);
         self.place.block_on_until("delete rows", &self.stop, async {
             tables::delete(&tables.chunks, &gone).await?;
             tables::delete(&tables.files, &outdated).await
         })?;
         self.place.block_on_until("append rows", &self.stop, async {
-            tables.add_chunks(chunks, dimensions).await?;
+            tables.add_chunks(chunks, first, dimensions).await?;
             tables.add_files(&records).await
         })?;
-        let upkeep = upkeep::after_commit(tables, self.made_index, nearly_done, limits);
-        let done = self.place.block_on_until("update the full-text index", &self.stop, upkeep)?;
-        self.made_index |= done.made_index;
-        self.renumbered |= done.renumbered;
-        Ok(())
+        let upkeep = upkeep::after_commit(tables, &self.limits);
+        self.renumbered |= self.place.block_on_until("join small fragments", &self.stop, upkeep)?;
+        self.tidy_words(usize::MAX)
+    }
+
+    /// Joins segments of the word index where there are too many, or all when more of what they
+    /// name is gone than there are rows.
+    fn tidy_words(&mut self, rows: usize) -> Result<(), StoreError> {
+        let is_stale = self.words.index().docs() / 2 > rows;
+        let count = if is_stale { usize::MAX } else { self.words.worth_joining(self.limits.segments) };
+        if count == 0 {
+            return Ok(());
+        }
+        let numbers = tables::numbers(&self.tables.chunks);
+        let live = self.place.block_on_until("read the chunks' numbers", &self.stop, numbers)?;
+        self.words.join(&self.place, self.generation + 1, count, &live)
     }
 
     fn publish(&mut self, state: &RunState) -> Result<Manifest, StoreError> {
@@ -178,9 +191,20 @@ impl LanceWriter {
             is_empty: rows == 0,
         };
         let retired = self.last.as_ref().map(|last| last.retire(self.limits.keep_ms)).unwrap_or_default();
-        let committed = Committed { manifest: manifest.clone(), chunks, files, rows_epoch: self.rows_epoch(), retired };
+        let words = self.words.names().to_vec();
+        let dropped = self.last.as_ref().map(|last| last.drop_words(&words, self.limits.keep_ms));
+        let committed = Committed {
+            manifest: manifest.clone(),
+            chunks,
+            files,
+            words,
+            next_number: self.words.next(),
+            dropped_words: dropped.unwrap_or_default(),
+            rows_epoch: self.rows_epoch(),
+            retired,
+        };
         // Opened before it is published: what cannot be opened must not become visible.
-        let view = LanceView::open(self.place.clone(), committed.clone())?;
+        let view = LanceView::with_words(self.place.clone(), committed.clone(), self.words.clone())?;
         manifest::publish(&self.place, &committed)?;
         self.generation += 1;
         let kept = |retired| committed.retired.contains(retired);
@@ -203,6 +227,7 @@ impl LanceWriter {
     fn forget(&mut self) {
         let Some(committed) = &self.last else { return };
         upkeep::forget_tables(&self.place, &self.tables, Some(committed));
+        words::forget(&self.place, Some(committed));
         if self.expired {
             let forget = upkeep::forget_versions(&self.tables, committed);
             if let Err(error) = self.place.block_on("remove old versions", forget) {
@@ -222,8 +247,7 @@ impl StoreWriter for LanceWriter {
         self.begin()?;
         let mut change = Change::of(commit, &self.stored);
         let stored = std::mem::take(&mut change.stored);
-        let nearly_done = state.files_found > 0 && stored.len() as u64 * 100 >= state.files_found * NEARLY_DONE;
-        self.write(change, nearly_done)?;
+        self.write(change)?;
         let manifest = self.publish(state)?;
         self.stored = stored;
         Ok(manifest)
@@ -235,10 +259,11 @@ impl StoreWriter for LanceWriter {
 
     fn finish(&mut self, state: &RunState) -> Result<Manifest, StoreError> {
         self.begin()?;
-        let upkeep = upkeep::at_end(&self.tables, self.made_index, &self.limits);
-        self.renumbered |= self.place.block_on_until("update the full-text index", &self.stop, upkeep)?.renumbered;
+        let upkeep = upkeep::at_end(&self.tables, &self.limits);
+        self.renumbered |= self.place.block_on_until("join small fragments", &self.stop, upkeep)?;
+        let rows = self.place.block_on("count the chunks", self.tables.chunks.count_rows(None))?;
+        self.tidy_words(rows)?;
         let manifest = self.publish(state)?;
-        self.made_index = false;
         self.forget();
         Ok(manifest)
     }

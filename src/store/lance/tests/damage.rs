@@ -51,6 +51,36 @@ fn a_missing_version_or_data_file_is_an_error_too() {
 }
 
 #[test]
+fn missing_or_broken_words_are_an_error_until_a_rebuild() {
+    let folder = tempfile::tempdir().expect("a folder");
+    written(folder.path());
+    let segment = fs::read_dir(folder.path().join("index/words")).expect("words").next().expect("one").expect("one");
+    let bytes = fs::read(segment.path()).expect("a segment");
+    fs::write(segment.path(), &bytes[..bytes.len() / 2]).expect("half of it");
+    remedy(store(folder.path()).view().map(|_| ()));
+    fs::remove_file(segment.path()).expect("it is there");
+    let store = store(folder.path());
+    remedy(store.view().map(|_| ()));
+    let mut writer = store.writer(&recipe(), true).expect("a writer");
+    writer.commit(commit(&[("c.rs", "gamma")]), &state(true)).expect("a commit");
+    assert_eq!(finds(&store, "gamma"), ["gamma"]);
+}
+
+#[test]
+fn an_index_of_an_earlier_layout_is_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = written(folder.path());
+    edit_manifest(folder.path(), |json| json["manifest"]["recipe"]["schema_version"] = 1.into());
+    let mut writer = store.writer(&recipe(), false).expect("a writer");
+    assert!(writer.base().is_none());
+    let manifest = writer.commit(commit(&[("c.rs", "gamma")]), &state(true)).expect("a commit");
+    assert_eq!(
+        (manifest.generation, finds(&store, "gamma"), finds(&store, "alpha")),
+        (2, vec!["gamma".into()], vec![])
+    );
+}
+
+#[test]
 fn a_row_of_another_generation_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = written(folder.path());
