@@ -144,12 +144,16 @@ impl Search<'_, '_> {
             options = options.progress_callback(&mut expired);
         }
         self.cursor.set_max_start_depth(depth);
-        let Compiled { query, captures, .. } = self.compiled;
+        let Compiled { query, captures, finds_body, .. } = self.compiled;
         let mut matches = self.cursor.matches_with_options(query, node, self.tree.text.as_bytes(), options);
         while let Some(one) = matches.next() {
             let mut partial = Partial::default();
             for capture in one.captures {
-                partial.take(captures[capture.index as usize], capture.node, &mut found.attachable);
+                let what = captures[capture.index as usize];
+                partial.take(what, capture.node, &mut found.attachable);
+                if finds_body[one.pattern_index] && matches!(what, Capture::Definition(_)) {
+                    partial.body_start = capture.node.child_by_field_name("body").map(|body| body.start_byte());
+                }
             }
             found.definitions.extend(partial.finish(one.pattern_index));
         }

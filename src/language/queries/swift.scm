@@ -15,11 +15,10 @@
 (associatedtype_declaration name: (type_identifier) @name) @definition.type
 
 ; Functions; a type's are methods. `name:` also holds the types of parameters
-; and of the result, hence the node kinds. An operator is its own name.
-(function_declaration name: (simple_identifier) @name body: (_) @body) @definition.function
-(function_declaration "func" . name: _ @name body: (_) @body) @definition.function
-(class_body (function_declaration "func" . name: _ @name body: (_) @body) @definition.method)
-(enum_class_body (function_declaration "func" . name: _ @name body: (_) @body) @definition.method)
+; and of the result, hence the place. An operator is its own name.
+((function_declaration "func" . name: _ @name) @definition.function (#set! body))
+(class_body (function_declaration "func" . name: _ @name) @definition.method (#set! body))
+(enum_class_body (function_declaration "func" . name: _ @name) @definition.method (#set! body))
 (protocol_function_declaration "func" . name: _ @name) @definition.method
 
 ; Members without an identifier go by their keyword.
