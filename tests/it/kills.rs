@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use codescry::store::ChunkStore as _;
+use codescry::lexical::{self, Bm25f, Field, Matched};
 use codescry::store::lance::LanceStore;
+use codescry::store::{ChunkStore as _, StoreView, StoredChunk};
 use codescry::types::Outcome;
 
 use crate::support::cli::Project;
@@ -25,6 +26,7 @@ fn a_run_killed_at_any_instant_leaves_whole_files_and_ends_as_if_undisturbed() {
     let project = corpus();
     let whole_run = complete(&project);
     let undisturbed = content(&project);
+    assert!(undisturbed.values().all(|(_, chunks)| chunks.iter().all(|chunk| chunk.ends_with("1 times by its name"))));
     let mut random = Random(0x5eed);
     let wanted = std::env::var("CODESCRY_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     let (mut kills, mut torn_runs) = (0, 0);
@@ -103,14 +105,27 @@ fn read(dir: &Path, root: &Path) -> Result<Content, codescry::store::StoreError>
     let chunks = view.chunks()?;
     let texts = view.texts(&chunks.iter().map(|chunk| chunk.row).collect::<Vec<_>>())?;
     for (mut chunk, text) in chunks.into_iter().zip(texts) {
-        chunk.row = 0; // counts appends
+        let named = format!("{} times by its name", found_by_name(view.as_ref(), &chunk));
+        (chunk.row, chunk.number) = (0, 0); // they count appends
         let file = content.get_mut(chunk.path.as_str()).expect("a chunk's file has a record");
-        file.1.push(format!("{chunk:?} {text:?}"));
+        file.1.push(format!("{chunk:?} {text:?} {named}"));
     }
     for (path, chunks) in expected {
         assert_eq!(content[&path].1.len(), chunks, "{path} has not the chunks that its record says");
     }
     Ok(content)
+}
+
+/// How often the words know this chunk under the name it defines.
+fn found_by_name(view: &dyn StoreView, chunk: &StoredChunk) -> usize {
+    let (words, mut found) = (view.words(), 0);
+    let name = lexical::hash(&chunk.symbol.replace('_', ""));
+    let count = |matched: Matched| {
+        let number = words.segments()[matched.segment].docs()[matched.place as usize];
+        found += usize::from(number == chunk.number && matched.counts.of(Field::Name) > 0.0);
+    };
+    words.word(name, &Bm25f::default(), count).expect("the words are readable");
+    found
 }
 
 /// xorshift64*: the same instants in every run.
