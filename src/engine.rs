@@ -8,7 +8,9 @@ pub use crate::index::{
     BenchKind, Bottleneck, CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, RunRecord,
     RunState, Scope, StageRecord, StageReport, bottleneck,
 };
-pub use crate::search::{ContentFilter, Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term, Weights};
+pub use crate::search::{
+    ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term, Weights,
+};
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 
 mod follow;
@@ -212,6 +214,15 @@ impl Engine {
         let searcher = Searcher { weights, ..self.searcher(&snapshot, &query.filter)? };
         let hits = searcher.search(query)?;
         Ok(self.answer(&snapshot, hits))
+    }
+
+    /// What is measured of every file that may answer: what [`Weights`] are learned from.
+    ///
+    /// # Errors
+    /// As [`Engine::search`].
+    pub fn measure(&self, query: &SearchQuery) -> Result<Vec<(RepoPath, Features)>, EngineError> {
+        let snapshot = self.snapshot()?;
+        Ok(self.searcher(&snapshot, &query.filter)?.measure(query)?)
     }
 
     /// Chunks whose vectors are nearest.

@@ -1,11 +1,12 @@
-//! Retrieval: scores of chunks and files from vectors, words and names.
+//! Retrieval: the chunks and files that may answer, with what each kind of retrieval says of them.
 
 use std::collections::HashMap;
 
 use super::Mode;
+use super::best::best;
 use super::query::QueryTerms;
 use super::snapshot::{Scores, Snapshot};
-use crate::lexical::{self, Bm25f};
+use super::words::WordScores;
 use crate::store::StoreError;
 
 /// Chunks taken from each retrieval.
@@ -23,14 +24,26 @@ pub(super) struct CandidateFile {
     pub file: usize,
     /// Cosine of the whole file.
     pub dense_file: f32,
-    /// Sum of the BM25 scores of its chunks, best ones first and each further one counting less.
+    /// Mean cosine of its three nearest chunks.
+    pub dense_mean: f32,
+    /// Sum of the BM25F scores of its chunks, best ones first and each further one counting less.
     pub lexical_file: f32,
     /// Best cosine of a chunk.
     pub dense_best: f32,
-    /// Best BM25 score of a chunk.
+    /// Best BM25F score of a chunk.
     pub lexical_best: f32,
+    /// Best score of a chunk for neighbouring words that are one identifier.
+    pub joined: f32,
+    /// Share of the question's words, by idf, that one of its chunks has.
+    pub coverage_chunk: f32,
+    /// … that it has anywhere.
+    pub coverage_file: f32,
+    /// … that the names it defines have.
+    pub coverage_names: f32,
     /// Its chunks that were retrieved.
     pub chunks: Vec<CandidateChunk>,
+    /// Its chunks whose names have a word of the question.
+    pub named: Vec<u32>,
 }
 
 /// A chunk that may answer.
@@ -39,7 +52,7 @@ pub(super) struct CandidateChunk {
     pub chunk: u32,
     /// Cosine; 0 when the mode leaves vectors out.
     pub dense: f32,
-    /// BM25; 0 when no word matches.
+    /// BM25F; 0 when no word matches.
     pub lexical: f32,
     /// Whether it defines exactly a name of the question.
     pub defines: bool,
@@ -56,102 +69,81 @@ pub(super) fn retrieve(
     allowed: &[bool],
 ) -> Result<Vec<CandidateFile>, StoreError> {
     let may = |chunk: u32| allowed[snapshot.owner(chunk)];
-    let scores = if mode == Mode::Lexical { Scores::default() } else { snapshot.scores(vector) };
-    let (dense, files) = (scores.chunks, scores.files);
-    let lexical = if mode == Mode::Dense { Vec::new() } else { lexical(snapshot, terms, allowed)? };
+    let dense = if mode == Mode::Lexical { Scores::default() } else { snapshot.scores(vector) };
+    let words = if mode == Mode::Dense { WordScores::default() } else { WordScores::of(snapshot, terms, allowed)? };
+    let cosine = |chunk: u32| dense.chunks.get(chunk as usize).copied().unwrap_or(0.0);
     let mut found: HashMap<u32, CandidateChunk> = HashMap::new();
-    let fresh = |chunk: u32| CandidateChunk {
-        chunk,
-        dense: dense.get(chunk as usize).copied().unwrap_or(0.0),
-        lexical: lexical.get(chunk as usize).copied().unwrap_or(0.0),
-        ..CandidateChunk::default()
+    let mut add = |chunk: u32, defines: bool| {
+        let fresh =
+            || CandidateChunk { chunk, dense: cosine(chunk), lexical: words.score(chunk), ..CandidateChunk::default() };
+        found.entry(chunk).or_insert_with(fresh).defines |= defines;
     };
-
-    for chunk in best(&dense, DEPTH_CHUNKS, may) {
-        found.entry(chunk).or_insert_with(|| fresh(chunk));
-    }
+    best(&dense.chunks, DEPTH_CHUNKS, f32::MIN, may).into_iter().for_each(|chunk| add(chunk, false));
+    best(&words.scores, DEPTH_CHUNKS, 0.0, may).into_iter().for_each(|chunk| add(chunk, false));
     if mode != Mode::Dense {
-        for chunk in best(&lexical, DEPTH_CHUNKS, |chunk| lexical[chunk as usize] > 0.0) {
-            found.entry(chunk).or_insert_with(|| fresh(chunk));
-        }
-        for chunk in terms.identifiers.iter().flat_map(|name| snapshot.defining(name)).filter(|chunk| may(*chunk)) {
-            found.entry(chunk).or_insert_with(|| fresh(chunk)).defines = true;
-        }
+        let defining = terms.identifiers.iter().flat_map(|name| snapshot.defining(name));
+        defining.filter(|chunk| may(*chunk)).for_each(|chunk| add(chunk, true));
     }
     if mode == Mode::Hybrid {
-        for file in best(&files, DEPTH_FILES, |file| allowed[file as usize]) {
+        for file in best(&dense.files, DEPTH_FILES, f32::MIN, |file| allowed[file as usize]) {
             let chunks = snapshot.chunks_in(file as usize);
-            if let Some(nearest) = chunks.max_by(|a, b| dense[*a as usize].total_cmp(&dense[*b as usize])) {
-                found.entry(nearest).or_insert_with(|| fresh(nearest));
+            if let Some(nearest) = chunks.max_by(|a, b| cosine(*a).total_cmp(&cosine(*b))) {
+                add(nearest, false);
             }
         }
     }
     found.retain(|_, chunk| chunk.defines || chunk.lexical > 0.0 || chunk.dense >= LEAST_COSINE);
-    Ok(gather(snapshot, found, &files, &lexical))
-}
-
-/// The highest scores' indices among those that may, best first; equal scores by index.
-fn best(scores: &[f32], count: usize, may: impl Fn(u32) -> bool) -> Vec<u32> {
-    let mut indices: Vec<u32> = (0_u32..).take(scores.len()).filter(|index| may(*index)).collect();
-    let order = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
-    if indices.len() > count {
-        indices.select_nth_unstable_by(count, order);
-        indices.truncate(count);
-    }
-    indices.sort_unstable_by(order);
-    indices
-}
-
-/// BM25F of every chunk that is allowed, by number of the chunk.
-fn lexical(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bool]) -> Result<Vec<f32>, StoreError> {
-    let bm25f = Bm25f::default();
-    let mut scores = vec![0.0; snapshot.chunk_count()];
-    for word in &terms.lexical {
-        snapshot.word(lexical::hash(word), &bm25f, |chunk, matched| {
-            if allowed[snapshot.owner(chunk)] {
-                scores[chunk as usize] += matched.score;
-            }
-        })?;
-    }
-    Ok(scores)
+    Ok(gather(snapshot, found, &dense, &words))
 }
 
 /// Groups chunks by file, in a fixed order.
 fn gather(
     snapshot: &Snapshot,
     found: HashMap<u32, CandidateChunk>,
-    file_scores: &[f32],
-    lexical: &[f32],
+    dense: &Scores,
+    words: &WordScores,
 ) -> Vec<CandidateFile> {
     let mut by_file: HashMap<usize, CandidateFile> = HashMap::new();
     for chunk in found.into_values() {
         let file = snapshot.owner(chunk.chunk);
-        let candidate = by_file.entry(file).or_insert_with(|| CandidateFile {
-            file,
-            dense_file: file_scores.get(file).copied().unwrap_or(0.0),
-            ..CandidateFile::default()
-        });
-        candidate.dense_best = candidate.dense_best.max(chunk.dense);
-        candidate.lexical_best = candidate.lexical_best.max(chunk.lexical);
-        candidate.chunks.push(chunk);
+        by_file.entry(file).or_insert_with(|| CandidateFile { file, ..CandidateFile::default() }).chunks.push(chunk);
     }
     let mut files: Vec<CandidateFile> = by_file.into_values().collect();
     files.sort_by_key(|candidate| candidate.file);
     for candidate in &mut files {
         candidate.chunks.sort_by_key(|chunk| chunk.chunk);
-        let chunks = snapshot.chunks_in(candidate.file);
-        candidate.lexical_file = discounted(chunks.filter_map(|chunk| lexical.get(chunk as usize).copied()));
+        measure(snapshot, candidate, dense, words);
     }
     files
 }
 
-/// The sum of scores, the n-th best divided by n.
-fn discounted(scores: impl Iterator<Item = f32>) -> f32 {
-    let mut scores: Vec<f32> = scores.filter(|score| *score > 0.0).collect();
-    scores.sort_by(|a, b| b.total_cmp(a));
-    let mut rank = 0.0;
-    scores.into_iter().fold(0.0, |sum, score| {
-        rank += 1.0;
-        sum + score / rank
-    })
+/// What retrieval says of the whole of a file.
+fn measure(snapshot: &Snapshot, candidate: &mut CandidateFile, dense: &Scores, words: &WordScores) {
+    let chunks = snapshot.chunks_in(candidate.file);
+    candidate.dense_file = dense.files.get(candidate.file).copied().unwrap_or(0.0);
+    let range = chunks.start as usize..chunks.end as usize;
+    if let Some(cosines) = dense.chunks.get(range.clone()) {
+        let nearest = descending(cosines);
+        candidate.dense_best = nearest.first().copied().unwrap_or(0.0).max(0.0);
+        let few = &nearest[..nearest.len().min(3)];
+        candidate.dense_mean = few.iter().sum::<f32>() / 3.0;
+    }
+    if let Some(scores) = words.scores.get(range.clone()) {
+        let scores = descending(scores);
+        candidate.lexical_best = scores.first().copied().unwrap_or(0.0);
+        candidate.lexical_file = scores.iter().zip(1_u16..).map(|(score, rank)| score / f32::from(rank)).sum();
+        candidate.joined = words.joined[range.clone()].iter().copied().fold(0.0, f32::max);
+        let (any, names) = (&words.any[range.clone()], &words.names[range]);
+        candidate.coverage_chunk = any.iter().map(|mask| words.coverage(*mask)).fold(0.0, f32::max);
+        candidate.coverage_file = words.coverage(any.iter().fold(0, |all, mask| all | mask));
+        candidate.coverage_names = words.coverage(names.iter().fold(0, |all, mask| all | mask));
+        candidate.named = chunks.zip(names).filter(|(_, mask)| **mask != 0).map(|(chunk, _)| chunk).collect();
+    }
+}
+
+/// Sorted, the highest first.
+fn descending(scores: &[f32]) -> Vec<f32> {
+    let mut scores = scores.to_vec();
+    scores.sort_unstable_by(|a, b| b.total_cmp(a));
+    scores
 }

@@ -1,32 +1,20 @@
-//! What a file's names and place say about a question.
+//! What is measured of a file for a question: the numbers that the ranking weighs.
+//!
+//! Must never import: anything above `search`.
 
 use std::collections::HashSet;
 
 use super::candidates::CandidateFile;
+use super::forms::{self, roots};
 use super::query::QueryTerms;
-use super::snapshot::{ChunkMeta, Snapshot};
+use super::snapshot::{ChunkMeta, FileChunks, Snapshot};
 use crate::embed::words;
 use crate::language;
-use crate::types::{Content, RepoPath};
+use crate::types::{Content, RepoPath, SymbolKind};
 
-/// Signals about one file; each from 0 to 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Features {
-    /// Share of the words of the file's name that the question has.
-    pub file_name: f32,
-    /// Share of the question's words that the file's name or folder has.
-    pub path: f32,
-    /// How well the best definition's name fits: its words in the question, and the reverse.
-    pub definition: f32,
-    /// Whether it defines exactly a name of the question.
-    pub exact: f32,
-    /// Share of the question's words that any definition's name has.
-    pub names: f32,
-    /// 1 for tests, examples, benchmarks and fixtures the question does not ask for.
-    pub aside: f32,
-    /// 1 for prose the question does not ask for.
-    pub docs: f32,
-}
+/// Reciprocal rank fusion's constant (Cormack, Clarke and Büttcher 2009), scaled so that rank 1
+/// gives 1: `(K + 1) / (K + rank)`.
+const K: f32 = 20.0;
 
 /// Folders and name parts of what is written about the code rather than being it.
 const ASIDE: &str = "test tests testing spec specs example examples sample samples demo demos bench benches benchmark \
@@ -35,44 +23,203 @@ const ASIDE: &str = "test tests testing spec specs example examples sample sampl
 /// Words by which a question asks for prose.
 const ASKS_DOCS: &str = "readme documentation docs guide tutorial changelog install installation license";
 
-/// Measures `candidate` against the question.
-pub(super) fn features(snapshot: &Snapshot, candidate: &CandidateFile, terms: &QueryTerms) -> Features {
-    let file = &snapshot.files[candidate.file];
-    let asked: HashSet<String> = terms.words.iter().map(|word| root(word)).collect();
-    let name = roots(file.path.stem());
-    let mut place = roots(file.path.folder());
-    place.extend(name.iter().cloned());
-    let mut names = HashSet::new();
-    let mut definition = 0.0_f32;
-    for chunk in &file.chunks {
-        for defined in &chunk.defines {
-            let words = roots(defined);
-            definition = definition.max(fit(&words, &asked));
-            names.extend(words);
+/// Folders and name parts of code that others wrote, that a program wrote, or that is on its way out.
+const FOREIGN: &str = "vendor vendored third_party thirdparty external generated gen deprecated legacy compat polyfill";
+
+/// Names of files that gather what other files define.
+const ENTRANCES: &str = "__init__ mod lib index main init";
+
+macro_rules! features {
+    ($($(#[doc = $doc:literal])* $name:ident = $words:literal,)*) => {
+        /// What is measured; see [`Features`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "their names for people are their documentation")]
+        pub enum Feature { $($(#[doc = $doc])* $name,)* }
+
+        impl Feature {
+            /// Every feature, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// What `--explain` calls it.
+            pub fn words(self) -> &'static str {
+                match self { $(Self::$name => $words,)* }
+            }
+
+            /// What a file of weights calls it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+        }
+    };
+}
+
+features! {
+    DenseChunkRank = "nearest chunk, by rank",
+    DenseChunk = "nearest chunk (cosine), relative to the best",
+    DenseMean = "three nearest chunks, relative to the best",
+    DenseFileRank = "meaning of the file, by rank",
+    DenseFile = "meaning of the file (cosine), relative to the best",
+    LexicalChunkRank = "best chunk's words (BM25F), by rank",
+    LexicalChunk = "best chunk's words (BM25F), relative to the best",
+    LexicalFileRank = "words in the file (BM25F), by rank",
+    LexicalFile = "words in the file (BM25F), relative to the best",
+    Joined = "query words that are one identifier",
+    CoverageChunk = "share of the query's words in one chunk",
+    CoverageFile = "share of the query's words in the file",
+    CoverageNames = "share of the query's words in names it defines",
+    Definition = "best fitting definition",
+    DefinedType = "best fitting definition, of a type",
+    Exact = "defines the very name",
+    ExactType = "defines the very name, as a type",
+    FileName = "file name in the query",
+    Path = "query in the path",
+    Stem = "file is named as the query or a name in it",
+    FileNameSymbol = "file name in a query of one name",
+    LexicalSymbol = "words in the file, for a query of one name",
+    Aside = "test, example or the like",
+    Docs = "prose",
+    Data = "configuration or data",
+    Foreign = "vendored, generated or deprecated",
+    Entrance = "gathers what other files define",
+    Declarations = "declarations only",
+    Size = "length",
+    Depth = "depth of the path",
+}
+
+/// Number of [`Feature`]s.
+pub const FEATURES: usize = Feature::ALL.len();
+
+/// A number for each feature, most of them from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Features(pub [f32; FEATURES]);
+
+impl Default for Features {
+    fn default() -> Self {
+        Self([0.0; FEATURES])
+    }
+}
+
+impl Features {
+    /// The number of a feature.
+    pub fn of(&self, feature: Feature) -> f32 {
+        self.0[feature as usize]
+    }
+
+    fn set(&mut self, feature: Feature, value: f32) {
+        self.0[feature as usize] = value;
+    }
+}
+
+/// Measures all candidates of a question, in their order.
+pub(super) fn features(snapshot: &Snapshot, terms: &QueryTerms, candidates: &[CandidateFile]) -> Vec<Features> {
+    let mut features: Vec<Features> = candidates.iter().map(|candidate| alone(snapshot, terms, candidate)).collect();
+    for (ranked, relative, score) in [
+        (Some(Feature::DenseChunkRank), Feature::DenseChunk, (|file| file.dense_best) as fn(&CandidateFile) -> f32),
+        (None, Feature::DenseMean, |file| file.dense_mean),
+        (Some(Feature::DenseFileRank), Feature::DenseFile, |file| file.dense_file),
+        (Some(Feature::LexicalChunkRank), Feature::LexicalChunk, |file| file.lexical_best),
+        (Some(Feature::LexicalFileRank), Feature::LexicalFile, |file| file.lexical_file),
+        (None, Feature::Joined, |file| file.joined),
+    ] {
+        let best = candidates.iter().map(score).fold(0.0, f32::max);
+        for (features, candidate) in features.iter_mut().zip(candidates) {
+            features.set(relative, if best > 0.0 { score(candidate).max(0.0) / best } else { 0.0 });
+        }
+        if let Some(ranked) = ranked {
+            features.iter_mut().zip(ranks(candidates, score)).for_each(|(features, rank)| features.set(ranked, rank));
         }
     }
-    let asks = |list: &str| list.split_whitespace().any(|word| asked.contains(&root(word)));
-    Features {
-        file_name: share(&name, &asked),
-        path: share(&asked, &place),
-        definition,
-        exact: if candidate.chunks.iter().any(|chunk| chunk.defines) { 1.0 } else { 0.0 },
-        names: share(&asked, &names),
-        aside: if is_aside(&file.path) && !asks(ASIDE) { 1.0 } else { 0.0 },
-        docs: if language::content(file.language) != Content::Code && !asks(ASKS_DOCS) { 1.0 } else { 0.0 },
+    if terms.is_symbol() {
+        for features in &mut features {
+            features.set(Feature::LexicalSymbol, features.of(Feature::LexicalFile));
+            features.set(Feature::FileNameSymbol, features.of(Feature::FileName));
+        }
     }
+    features
+}
+
+/// `(K + 1) / (K + rank)` of each file by `score`, 0 where the score is; equal scores share a rank.
+#[expect(clippy::cast_precision_loss, reason = "ranks are below a thousand")]
+fn ranks(files: &[CandidateFile], score: impl Fn(&CandidateFile) -> f32) -> Vec<f32> {
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by(|a, b| score(&files[*b]).total_cmp(&score(&files[*a])));
+    let mut ranks = vec![0.0; files.len()];
+    let mut rank = 0;
+    for (place, index) in order.iter().enumerate() {
+        if place == 0 || score(&files[*index]) < score(&files[order[place - 1]]) {
+            rank = place + 1;
+        }
+        if score(&files[*index]) > 0.0 {
+            ranks[*index] = (K + 1.0) / (K + rank as f32);
+        }
+    }
+    ranks
+}
+
+/// What can be said of a candidate without the others.
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
+fn alone(snapshot: &Snapshot, terms: &QueryTerms, candidate: &CandidateFile) -> Features {
+    let file = &snapshot.files[candidate.file];
+    let mut features = Features::default();
+    features.set(Feature::CoverageChunk, candidate.coverage_chunk);
+    features.set(Feature::CoverageFile, candidate.coverage_file);
+    features.set(Feature::CoverageNames, candidate.coverage_names);
+    let fit = name_fit(terms);
+    for chunk in candidate.named.iter().map(|chunk| snapshot.chunk(*chunk)) {
+        let fit = fit(chunk);
+        features.set(Feature::Definition, features.of(Feature::Definition).max(fit));
+        if is_type(chunk.kind) {
+            features.set(Feature::DefinedType, features.of(Feature::DefinedType).max(fit));
+        }
+    }
+    for chunk in candidate.chunks.iter().filter(|chunk| chunk.defines) {
+        features.set(Feature::Exact, 1.0);
+        if is_type(snapshot.chunk(chunk.chunk).kind) {
+            features.set(Feature::ExactType, 1.0);
+        }
+    }
+    place(&mut features, terms, file);
+    features.set(Feature::Size, (1.0 + file.chunks.len() as f32).ln() / 5.0);
+    features
+}
+
+/// What the path says.
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
+fn place(features: &mut Features, terms: &QueryTerms, file: &FileChunks) {
+    let asks = |list: &str| list.split_whitespace().any(|word| terms.roots.contains(&forms::root(word)));
+    let flag = |is: bool| if is { 1.0 } else { 0.0 };
+    let stem = file.path.stem();
+    let name = roots(stem);
+    let mut place = roots(file.path.folder());
+    place.extend(name.iter().cloned());
+    let content = language::content(file.language);
+    features.set(Feature::FileName, share(&name, &terms.roots));
+    features.set(Feature::Path, share(&terms.roots, &place));
+    features.set(Feature::Stem, flag(terms.names_file(stem)));
+    features.set(Feature::Aside, flag(is_aside(&file.path) && !asks(ASIDE)));
+    features.set(Feature::Docs, flag(content == Content::Docs && !asks(ASKS_DOCS)));
+    features.set(Feature::Data, flag(!matches!(content, Content::Code | Content::Docs)));
+    features.set(Feature::Foreign, flag(has_word(&file.path, FOREIGN) && !asks(FOREIGN)));
+    features.set(Feature::Entrance, flag(ENTRANCES.split_whitespace().any(|entrance| entrance == stem)));
+    let name = file.path.file_name();
+    features.set(Feature::Declarations, flag([".d.ts", ".pyi", ".h", ".hpp"].iter().any(|end| name.ends_with(end))));
+    features.set(Feature::Depth, file.path.as_str().matches('/').count() as f32 / 10.0);
+}
+
+fn is_type(kind: SymbolKind) -> bool {
+    matches!(kind, SymbolKind::Class | SymbolKind::Struct | SymbolKind::Interface | SymbolKind::Enum | SymbolKind::Type)
 }
 
 /// For a chunk, how well the best of the names it defines fits the question, the name of what it
 /// stands in counted with it; a chunk that defines nothing has 0.
 pub(super) fn name_fit(terms: &QueryTerms) -> impl Fn(&ChunkMeta) -> f32 {
-    let asked: HashSet<String> = terms.words.iter().map(|word| root(word)).collect();
     move |chunk| {
+        let container = roots(&chunk.container);
         let qualified = |name: &String| {
             let mut words = roots(name);
-            let alone = fit(&words, &asked);
-            words.extend(roots(&chunk.container));
-            alone.max(fit(&words, &asked))
+            let alone = fit(&words, &terms.roots);
+            words.extend(container.iter().cloned());
+            alone.max(fit(&words, &terms.roots))
         };
         chunk.defines.iter().map(qualified).fold(0.0, f32::max)
     }
@@ -80,8 +227,12 @@ pub(super) fn name_fit(terms: &QueryTerms) -> impl Fn(&ChunkMeta) -> f32 {
 
 /// Whether a path is that of a test, an example or the like.
 pub(super) fn is_aside(path: &RepoPath) -> bool {
+    has_word(path, ASIDE)
+}
+
+fn has_word(path: &RepoPath, list: &str) -> bool {
     let mut found = false;
-    words::words(path.as_str(), |word| found |= ASIDE.split_whitespace().any(|aside| aside == word));
+    words::words(path.as_str(), |word| found |= list.split_whitespace().any(|other| other == word));
     found
 }
 
@@ -100,61 +251,9 @@ fn share(words: &HashSet<String>, others: &HashSet<String>) -> f32 {
     words.intersection(others).count() as f32 / words.len() as f32
 }
 
-fn roots(text: &str) -> HashSet<String> {
-    let mut found = HashSet::new();
-    words::words(text, |word| {
-        if !word.bytes().all(|byte| byte.is_ascii_digit()) {
-            found.insert(root(word));
-        }
-    });
-    found
-}
-
-/// A word without its English ending, so that "retries", "retried" and "retry" meet. A crude form
-/// of Porter's first step (1980); both sides of a comparison go through it.
-fn root(word: &str) -> String {
-    let stem = |suffix: &str, least: usize| word.strip_suffix(suffix).filter(|stem| stem.len() >= least);
-    let cut = stem("ies", 2)
-        .or_else(|| stem("ied", 2))
-        .map(|stem| format!("{stem}y"))
-        .or_else(|| stem("ing", 4).map(undouble))
-        .or_else(|| stem("ed", 3).map(undouble))
-        .or_else(|| stem("es", 3).map(str::to_owned))
-        .or_else(|| stem("s", 3).filter(|stem| !stem.ends_with('s')).map(str::to_owned))
-        .unwrap_or_else(|| word.to_owned());
-    match cut.strip_suffix('e') {
-        Some(short) if short.len() >= 3 => short.to_owned(),
-        _ => cut,
-    }
-}
-
-/// `stopp` of "stopped" is `stop`.
-fn undouble(stem: &str) -> String {
-    let mut last = stem.chars().rev();
-    match (last.next(), last.next()) {
-        (Some(a), Some(b)) if a == b && !matches!(a, 'l' | 's' | 'z') => stem[..stem.len() - a.len_utf8()].to_owned(),
-        _ => stem.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn forms_of_a_word_meet() {
-        for forms in [
-            ["retry", "retries"],
-            ["parse", "parsing"],
-            ["stop", "stopped"],
-            ["handle", "handled"],
-            ["class", "classes"],
-            ["cache", "caching"],
-        ] {
-            assert_eq!(root(forms[0]), root(forms[1]), "{forms:?}");
-        }
-        assert_ne!(root("process"), root("proces"));
-    }
 
     #[test]
     fn tests_and_examples_are_told_by_their_path() {

@@ -4,9 +4,12 @@
 //! only the traits of `store` and `embed`. Equal input gives equal order. Must never import:
 //! `index`, `walk`, `parse`, `mcp`, `cli`.
 
+mod best;
 mod candidates;
 mod features;
 mod filter;
+mod forms;
+pub mod learn;
 mod lookup;
 mod projects;
 mod query;
@@ -14,10 +17,12 @@ mod ranking;
 mod searcher;
 mod snapshot;
 mod vectors;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use features::{FEATURES, Feature, Features};
 pub use projects::project_folders;
 pub use ranking::Weights;
 pub use searcher::{QueryError, Searcher, check_query};

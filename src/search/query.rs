@@ -1,5 +1,8 @@
 //! A question, taken apart.
 
+use std::collections::HashSet;
+
+use super::forms;
 use crate::embed::words;
 
 /// Words that say nothing about what is looked for. Only dropped while others remain.
@@ -12,12 +15,29 @@ const STOP_WORDS: &str = "a an and any are as at be been by can could did do doe
 pub(super) struct QueryTerms {
     /// Distinct words that matter, lower case, in order.
     pub words: Vec<String>,
-    /// What the full-text index is asked: the words, and whole identifiers.
-    pub lexical: Vec<String>,
+    /// What the word index is asked: the words, and whole identifiers.
+    pub lexical: Vec<Word>,
+    /// Two and three neighbouring words as one: an identifier may be made of them.
+    pub joined: Vec<String>,
+    /// The roots of `words`.
+    pub roots: HashSet<String>,
     /// The question without stop words, for the embedder.
     pub dense: String,
+    /// Whether the question is little more than a name.
+    symbol: bool,
     /// What looks like a name in code: `parseHeader`, `parse_header`, `Foo::bar`, or a lone word.
     pub identifiers: Vec<String>,
+}
+
+/// See [`QueryTerms::is_symbol`].
+const MOST_TOKENS_OF_A_NAME: usize = 2;
+
+/// A word to look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub text: String,
+    /// See [`forms::forms`].
+    pub forms: Vec<String>,
 }
 
 impl QueryTerms {
@@ -33,7 +53,32 @@ impl QueryTerms {
         words::words(text, |word| parts.push(word.to_owned()));
         let kept: Vec<String> = parts.iter().filter(|word| !is_stop(word)).cloned().collect();
         let parts = if kept.is_empty() { parts } else { kept };
-        Self { dense: parts.join(" "), words: dedup(parts), lexical, identifiers: identifiers(text) }
+        let joined = [2, 3].iter().flat_map(|count| parts.windows(*count)).map(<[String]>::concat);
+        let joined = dedup(joined.filter(|joined| !lexical.contains(joined)).collect());
+        let lexical = lexical.into_iter().map(|text| Word { forms: forms::forms(&text), text }).collect();
+        let roots = parts.iter().flat_map(|word| forms::roots(word)).collect();
+        let identifiers = identifiers(text);
+        let symbol = !identifiers.is_empty() && text.split_whitespace().count() <= MOST_TOKENS_OF_A_NAME;
+        Self { dense: parts.join(" "), words: dedup(parts), lexical, joined, roots, symbol, identifiers }
+    }
+
+    /// Whether the question is a name, or a name and one word about it.
+    pub fn is_symbol(&self) -> bool {
+        self.symbol
+    }
+
+    /// Whether a file of this name, without its extension, is named as something in the question:
+    /// `path_router` for "PathRouter", "path router" or "router of paths: path_router".
+    pub fn names_file(&self, stem: &str) -> bool {
+        let plain = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        let stem: String = plain(stem);
+        let sole = if self.words.len() == 1 { self.words.first() } else { None };
+        self.identifiers
+            .iter()
+            .map(|name| plain(name))
+            .chain(self.joined.iter().cloned())
+            .chain(sole.cloned())
+            .any(|name: String| name == stem)
     }
 }
 

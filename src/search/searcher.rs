@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::candidates::{self, CandidateChunk};
+use super::candidates::{self, CandidateChunk, CandidateFile};
+use super::features::{self, Features};
 use super::filter::FileFilter;
 use super::query::QueryTerms;
 use super::ranking::{self, RankedFile, Weights};
@@ -10,7 +11,7 @@ use super::snapshot::Snapshot;
 use super::{Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term};
 use crate::embed::Embedder;
 use crate::store::StoreError;
-use crate::types::qualified_name;
+use crate::types::{RepoPath, qualified_name};
 
 /// Most other places named with a hit.
 const MAX_ALSO: usize = 3;
@@ -54,7 +55,8 @@ impl Searcher<'_> {
         let allowed = FileFilter::new(&query.filter)?.below(&self.folders).allowed(self.snapshot);
         let vector = self.embedder.embed_query(&terms.dense);
         let found = candidates::retrieve(self.snapshot, &terms, &vector, query.mode, &allowed)?;
-        let ranked = ranking::rank(self.snapshot, &terms, query.mode, &self.weights, found);
+        let mut ranked = ranking::rank(self.snapshot, &terms, query.mode, &self.weights, found);
+        self.cut(&mut ranked, &terms, query.limit, query.mode);
         self.hits(ranked, query.limit, query.explain)
     }
 
@@ -77,8 +79,33 @@ impl Searcher<'_> {
             file.dense_best = file.chunks.iter().map(|chunk| chunk.dense).fold(0.0, f32::max);
         }
         found.retain(|file| !file.chunks.is_empty());
-        let ranked = ranking::rank(self.snapshot, &QueryTerms::default(), Mode::Dense, &self.weights, found);
+        let terms = QueryTerms::default();
+        let mut ranked = ranking::rank(self.snapshot, &terms, Mode::Dense, &self.weights, found);
+        self.cut(&mut ranked, &terms, limit, Mode::Dense);
         self.hits(ranked, limit, false)
+    }
+
+    /// The features of every file that may answer, by path: what weights are learned from.
+    ///
+    /// # Errors
+    /// When the question cannot be answered as it stands.
+    pub fn measure(&self, query: &SearchQuery) -> Result<Vec<(RepoPath, Features)>, QueryError> {
+        check_query(query)?;
+        let terms = QueryTerms::new(&query.text);
+        let allowed = FileFilter::new(&query.filter)?.below(&self.folders).allowed(self.snapshot);
+        let vector = self.embedder.embed_query(&terms.dense);
+        let found = candidates::retrieve(self.snapshot, &terms, &vector, Mode::Hybrid, &allowed)?;
+        let features = features::features(self.snapshot, &terms, &found);
+        let path = |candidate: &CandidateFile| self.snapshot.files[candidate.file].path.clone();
+        Ok(found.iter().map(path).zip(features).collect())
+    }
+
+    /// Leaves the files that can be among the first `limit` hits, their chunks in order.
+    fn cut(&self, ranked: &mut Vec<RankedFile>, terms: &QueryTerms, limit: usize, mode: Mode) {
+        ranked.truncate(limit);
+        for file in ranked {
+            ranking::order_chunks(self.snapshot, terms, &mut file.chunks, mode);
+        }
     }
 
     /// The chunk that holds a line of a file.
