@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! main → cli → mcp → engine → {index, search} → store → lexical → {walk, parse, embed} → {language, config} → types
+//!        cli → clients → config
 //! ```
 //!
 //! - [`types`]: paths, spans, chunks, symbols. No behaviour.
@@ -17,10 +18,12 @@
 //! - [`index`]: the pipeline that brings a store up to date with a folder.
 //! - [`search`]: a query becomes ranked hits.
 //! - [`engine`]: open, index, search, status. What `cli` and `mcp` call, and nothing below it.
+//! - [`clients`]: the configurations of MCP clients, and one entry in each.
 //! - [`mcp`]: the Model Context Protocol server.
 //! - [`cli`]: the command line.
 
 pub mod cli;
+pub mod clients;
 pub mod config;
 pub mod embed;
 pub mod engine;

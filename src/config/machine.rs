@@ -1,6 +1,8 @@
 //! What the machine has, and what this process takes of it.
 //!
-//! The only module that imports `sysinfo`. Must never import: anything of this crate.
+//! The only module that imports `sysinfo` and `rustix`. Must never import: anything of this crate.
+
+use std::path::Path;
 
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
 
@@ -23,4 +25,19 @@ pub fn resident_bytes() -> Option<u64> {
         ProcessRefreshKind::nothing().with_memory(),
     );
     system.process(this).map(sysinfo::Process::memory)
+}
+
+/// Bytes that this user may still write on the disk of `path`, which must be there; `None` where it
+/// is not told.
+pub fn free_disk_bytes(path: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let disk = rustix::fs::statvfs(path).ok()?;
+        disk.f_bavail.checked_mul(disk.f_frsize)
+    }
+    #[cfg(not(unix))]
+    {
+        _ = path;
+        None
+    }
 }

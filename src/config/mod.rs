@@ -6,6 +6,7 @@
 
 pub mod machine;
 mod pipeline;
+mod user;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use crate::types::{AbsPath, ContentHash};
 
 pub use pipeline::{EmbedBatch, EmbedderChoice, Pipeline, PipelineOptions, parse_bytes, parse_bytes_or_none};
+pub use user::{Surroundings, System};
 
 /// Files above this size are left out: 1 MiB.
 pub const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
@@ -74,6 +76,12 @@ pub enum ConfigError {
     /// The working folder is gone.
     #[error("cannot tell the working folder: {0}; change to a folder that exists")]
     WorkingFolder(std::io::Error),
+    /// No home folder.
+    #[error("cannot tell the home folder: {0}; set HOME")]
+    HomeFolder(String),
+    /// The system does not say which file the program is.
+    #[error("cannot tell this program's own file: {0}")]
+    Program(std::io::Error),
     /// A variable is not what it should be.
     #[error("{name}={value} is not a whole number above zero; correct or unset it")]
     Number { name: &'static str, value: String },

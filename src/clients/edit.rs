@@ -1,0 +1,87 @@
+//! Cutting and inserting text; which of the two syntaxes does it.
+//!
+//! Must never import: anything of this crate but `clients`.
+
+use super::{Dialect, EditError, Entry, Found, json, toml};
+
+/// Some editors put it in front of UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// Puts `with` where `from..to` was.
+#[derive(Clone, Debug)]
+pub(super) struct Splice {
+    pub from: usize,
+    pub to: usize,
+    pub with: String,
+}
+
+impl Splice {
+    pub fn insert(at: usize, with: String) -> Self {
+        Self { from: at, to: at, with }
+    }
+
+    pub fn cut(from: usize, to: usize) -> Self {
+        Self { from, to, with: String::new() }
+    }
+}
+
+/// `text` with all of the splices done; they do not overlap. Those at one place go in in order.
+pub(super) fn spliced(text: &str, mut splices: Vec<Splice>) -> String {
+    splices.sort_by_key(|splice| splice.from);
+    let mut made = String::with_capacity(text.len() + 256);
+    let mut at = 0;
+    for splice in splices {
+        made.push_str(&text[at..splice.from]);
+        made.push_str(&splice.with);
+        at = splice.to;
+    }
+    made.push_str(&text[at..]);
+    made
+}
+
+/// The line end that `text` uses.
+pub(super) fn line_end(text: &str) -> &'static str {
+    if text.contains("\r\n") { "\r\n" } else { "\n" }
+}
+
+/// The entry in `text`, if it is there.
+///
+/// # Errors
+/// When `text` cannot be parsed.
+pub(super) fn find(text: &str, dialect: Dialect) -> Result<Option<Found>, EditError> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    match dialect {
+        Dialect::Json { key, .. } => json::find(text, key),
+        Dialect::Toml => toml::find(text),
+    }
+}
+
+/// `text` with the entry; an entry that is there gets its command and its arguments replaced, and
+/// keeps everything else.
+///
+/// # Errors
+/// When `text` cannot be parsed, or holds something else where the entry belongs.
+pub(super) fn with(text: &str, dialect: Dialect, entry: &Entry) -> Result<String, EditError> {
+    behind_mark(text, |text| match dialect {
+        Dialect::Json { key, typed } => json::with(text, key, typed, entry),
+        Dialect::Toml => toml::with(text, entry),
+    })
+}
+
+/// `text` without the entry.
+///
+/// # Errors
+/// As [`with`].
+pub(super) fn without(text: &str, dialect: Dialect) -> Result<String, EditError> {
+    behind_mark(text, |text| match dialect {
+        Dialect::Json { key, .. } => json::without(text, key),
+        Dialect::Toml => toml::without(text),
+    })
+}
+
+fn behind_mark(text: &str, edit: impl FnOnce(&str) -> Result<String, EditError>) -> Result<String, EditError> {
+    match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(text) => Ok(format!("{BYTE_ORDER_MARK}{}", edit(text)?)),
+        None => edit(text),
+    }
+}
