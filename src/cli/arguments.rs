@@ -3,6 +3,8 @@
 //! Owns names, defaults and help texts; usage errors end the process with code 2. What an argument
 //! means is up to the commands. Must never import: anything of this crate but `config` and `engine`.
 
+mod setup;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::text;
+pub use setup::{CompletionsArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients};
+
 use crate::config::{self, ConfigError, EmbedBatch, EmbedderChoice, Options, PipelineOptions, Settings};
 use crate::engine::{BenchKind, ContentFilter, MAX_LIMIT, Mode};
 
@@ -53,6 +57,14 @@ pub enum Command {
     Watch(WatchArguments),
     /// Measure the program on a folder of yours
     Bench(BenchArguments),
+    /// Write this server into the configurations of the MCP clients on this machine
+    Install(InstallArguments),
+    /// Take it out of them again
+    Uninstall(UninstallArguments),
+    /// Print the completions of a shell
+    Completions(CompletionsArguments),
+    /// Print a manual page
+    Man(ManArguments),
 }
 
 /// `codescry bench`.

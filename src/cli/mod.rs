@@ -5,14 +5,17 @@
 //! Standard output carries the answer and nothing else; only [`printer`] writes there. No byte of
 //! an indexed file reaches a terminal unless it is printable.
 //! The only module that imports `clap` and `indicatif`. Must never import: anything of this crate
-//! but `config`, `engine` and `mcp`.
+//! but `clients`, `config`, `engine` and `mcp`.
 
 mod arguments;
 mod batch;
 mod bench;
+mod completions;
+mod diff;
 mod dry_run;
 mod highlight;
 mod index;
+mod install;
 mod interrupts;
 mod logging;
 mod page;
@@ -42,7 +45,7 @@ use arguments::Command;
 pub enum Exit {
     /// Done; a search found something.
     Done,
-    /// A search found nothing.
+    /// A search found nothing, or an installation no client.
     NothingFound,
     /// The command failed, or could not be understood.
     Failed,
@@ -78,6 +81,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Serve(given)) => serve::run(shared, &given.paths, !given.no_watch),
         Some(Command::Watch(given)) => watch::run(shared, given),
         Some(Command::Bench(given)) => bench::run(shared, &given.what),
+        Some(Command::Install(given)) => install::install(shared, given),
+        Some(Command::Uninstall(given)) => install::uninstall(shared, given),
+        Some(Command::Completions(given)) => completions::completions(given.shell),
+        Some(Command::Man(given)) => completions::man(given.command.as_deref()),
         None => serve::run(shared, &arguments.paths, true),
     }
 }

@@ -23,6 +23,8 @@ pub enum Role {
     Name,
     Dim,
     Warning,
+    Good,
+    Bad,
     Token(TokenClass),
 }
 
@@ -64,7 +66,8 @@ impl Palette {
             Role::Name => "\x1b[1m",
             Role::Dim | Role::Token(TokenClass::Comment) => "\x1b[2m",
             Role::Warning | Role::Token(TokenClass::Type) => "\x1b[33m",
-            Role::Token(TokenClass::String) => "\x1b[32m",
+            Role::Good | Role::Token(TokenClass::String) => "\x1b[32m",
+            Role::Bad => "\x1b[31m",
             Role::Token(TokenClass::Number) => "\x1b[36m",
             Role::Token(TokenClass::Keyword) => "\x1b[35m",
         }

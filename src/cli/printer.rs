@@ -30,6 +30,14 @@ impl Printer {
         self.out.write_all(b"\n")
     }
 
+    /// Writes a text that this program made for another one.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)
+    }
+
     /// Writes `value` as one line of JSON and flushes it.
     ///
     /// # Errors
@@ -61,4 +69,10 @@ impl Printer {
 /// Tells a person something on standard error. Nobody may be reading: that is no error.
 pub fn note(message: &str) {
     _ = writeln!(io::stderr(), "{}", text::visible_lines(message));
+}
+
+/// As [`note`], with the answer on the same line.
+pub fn ask(question: &str) {
+    let mut err = io::stderr();
+    _ = write!(err, "{}", text::visible(question)).and_then(|()| err.flush());
 }

@@ -7,5 +7,6 @@ mod kills;
 mod mcp_stdio;
 mod pipeline;
 mod projects;
+mod setup;
 mod support;
 mod tidy;

@@ -37,6 +37,11 @@ impl Project {
         &self.root
     }
 
+    /// The user's home folder.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// Where the index goes with [`Project::command`].
     pub fn index_dir(&self) -> PathBuf {
         self.home.path().join("index")
@@ -66,7 +71,8 @@ impl Project {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
         for (name, _) in std::env::vars_os() {
             let of_a_user = ["CODESCRY_", "XDG_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
-            if of_a_user || ["NO_COLOR", "COLUMNS", "RUST_LOG"].iter().any(|known| name == *known) {
+            let known = ["NO_COLOR", "COLUMNS", "RUST_LOG", "CLAUDE_CONFIG_DIR", "CODEX_HOME"];
+            if of_a_user || known.iter().any(|known| name == *known) {
                 command.env_remove(name);
             }
         }
