@@ -12,7 +12,9 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::text;
-pub use setup::{CompletionsArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients};
+pub use setup::{
+    CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients,
+};
 
 use crate::config::{self, ConfigError, EmbedBatch, EmbedderChoice, Options, PipelineOptions, Settings};
 use crate::engine::{BenchKind, ContentFilter, MAX_LIMIT, Mode};
@@ -61,6 +63,8 @@ pub enum Command {
     Install(InstallArguments),
     /// Take it out of them again
     Uninstall(UninstallArguments),
+    /// Check the program, the clients, the index and the server, and say what to do
+    Doctor(DoctorArguments),
     /// Print the completions of a shell
     Completions(CompletionsArguments),
     /// Print a manual page

@@ -39,7 +39,7 @@ pub fn install(shared: &Shared, given: &InstallArguments) -> anyhow::Result<Exit
     let done = Work { which, user: &user, unchanged: "is set up already", palette: Palette::of(shared) };
     let (exit, wrote) = done.run(planned.collect())?;
     if wrote > 0 && !shared.quiet {
-        printer::note("restart the clients");
+        printer::note("restart the clients; `codescry doctor` checks that they can start the server");
         if given.command.is_none() && which.project {
             printer::note("the files name this machine's program: for others, use --command codescry");
         }

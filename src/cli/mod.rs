@@ -12,6 +12,7 @@ mod batch;
 mod bench;
 mod completions;
 mod diff;
+mod doctor;
 mod dry_run;
 mod highlight;
 mod index;
@@ -47,6 +48,8 @@ pub enum Exit {
     Done,
     /// A search found nothing, or an installation no client.
     NothingFound,
+    /// A check of the doctor failed.
+    Unwell,
     /// The command failed, or could not be understood.
     Failed,
     /// Ctrl-C.
@@ -57,7 +60,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Done => 0,
-            Exit::NothingFound => 1,
+            Exit::NothingFound | Exit::Unwell => 1,
             Exit::Failed => 2,
             Exit::Interrupted => INTERRUPTED,
         })
@@ -83,6 +86,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Bench(given)) => bench::run(shared, &given.what),
         Some(Command::Install(given)) => install::install(shared, given),
         Some(Command::Uninstall(given)) => install::uninstall(shared, given),
+        Some(Command::Doctor(given)) => doctor::run(shared, given),
         Some(Command::Completions(given)) => completions::completions(given.shell),
         Some(Command::Man(given)) => completions::man(given.command.as_deref()),
         None => serve::run(shared, &arguments.paths, true),

@@ -2,6 +2,7 @@
 
 mod cli;
 mod crash;
+mod doctor;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_stdio;

@@ -120,7 +120,7 @@ fn clients_and_projects_can_be_named() {
 #[test]
 fn shells_and_man_know_every_command() {
     let project = Project::empty();
-    let commands = ["search", "index", "status", "serve", "watch", "install", "uninstall", "completions"];
+    let commands = ["search", "index", "status", "serve", "watch", "install", "uninstall", "doctor", "completions"];
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let ran = project.run(&["completions", shell]);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{shell}");

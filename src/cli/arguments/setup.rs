@@ -1,4 +1,4 @@
-//! The arguments of what is asked once: install, uninstall, completions, man.
+//! The arguments of what is asked once: install, uninstall, doctor, completions, man.
 //!
 //! Must never import: anything of this crate but `clients`.
 
@@ -48,6 +48,16 @@ pub struct WhichClients {
     /// Show what would be written, and write nothing
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
+}
+
+/// `codescry doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// The folder whose index to check [default: the working folder]
+    pub path: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `codescry completions`.

@@ -1,0 +1,69 @@
+//! What the doctor says of a machine that is well, and of one that is not.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::setup::with_clients;
+
+/// The check of this name.
+fn check<'a>(answer: &'a Value, name: &str) -> &'a Value {
+    let checks = answer["checks"].as_array().expect("checks are a list");
+    checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name} in {answer}"))
+}
+
+#[test]
+fn the_doctor_talks_to_the_server() {
+    let project = with_clients();
+    assert_eq!(project.run(&["install", "--yes"]).code, 0);
+    let ran = project.run(&["doctor", "--json"]);
+    let answer = ran.json();
+    assert_eq!((ran.code, &answer["well"]), (0, &json!(true)), "{answer}");
+    for name in ["program", "Cursor", "Codex", "Zed", "files", "server", "tools", "search"] {
+        assert_eq!(check(&answer, name)["state"], "ok", "{answer}");
+    }
+    assert_eq!(check(&answer, "index")["state"], "warn");
+    assert!(!project.index_dir().exists(), "a doctor begins no index");
+    let text = project.run(&["doctor"]);
+    assert!(text.out.contains("\nok    Cursor  ") && text.out.contains("→ codescry index"), "{}", text.out);
+}
+
+#[test]
+#[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
+fn the_doctor_looks_at_the_index() {
+    let project = with_clients();
+    assert_eq!(project.run(&["index"]).code, 0);
+    let answer = project.run(&["doctor", "--json"]).json();
+    assert_eq!(check(&answer, "index")["state"], "ok", "{answer}");
+    assert!(check(&answer, "files")["message"].as_str().is_some_and(|said| said.contains("none changed")), "{answer}");
+    assert!(check(&answer, "search")["message"].as_str().is_some_and(|said| said.contains("src/retry.rs")), "{answer}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(check(&answer, "index folder")["state"], "ok", "{answer}");
+        fs::set_permissions(project.index_dir(), fs::Permissions::from_mode(0o755)).expect("its rights can be set");
+        let open = project.run(&["doctor", "--json"]).json();
+        let said = check(&open, "index folder");
+        assert!(
+            said["state"] == "warn" && said["remedy"].as_str().is_some_and(|do_it| do_it.starts_with("chmod 700 "))
+        );
+    }
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong() {
+    let project = with_clients();
+    let stale = project.home().join("old/codescry");
+    let configuration = json!({ "mcpServers": { "codescry": { "command": stale, "args": ["--stdio"] } } });
+    fs::write(project.home().join(".cursor/mcp.json"), configuration.to_string()).expect("it can be written");
+    let ran = project.run(&["doctor", "--json"]);
+    let answer = ran.json();
+    assert_eq!((ran.code, &answer["well"]), (1, &json!(false)), "{answer}");
+    let cursor = check(&answer, "Cursor");
+    assert!(cursor["message"].as_str().is_some_and(|said| said.contains("which is not there")), "{cursor}");
+    assert_eq!((&cursor["state"], &cursor["remedy"]), (&json!("fail"), &json!("codescry install --client cursor")));
+
+    let output = project.command(&["doctor"]).env("CODESCRY_PARSE_WORKERS", "lots").output().expect("it starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("fail  settings"));
+}
