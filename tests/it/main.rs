@@ -6,6 +6,7 @@ mod doctor;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_stdio;
+mod packaging;
 mod pipeline;
 mod projects;
 mod setup;

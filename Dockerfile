@@ -1,0 +1,28 @@
+# syntax=docker/dockerfile:1
+# The server in an image of its own: no shell, no package manager, not root.
+#
+#   docker build -t codescry .
+#   docker run --rm -i --network none -v "$PWD:/code:ro" -v codescry-data:/data codescry
+#
+# The index is kept in /data: give every project a volume of its own.
+
+FROM rust:1.94-bookworm AS build
+WORKDIR /source
+COPY . .
+# The target folder stays with the builder: LanceDB takes long to compile.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/target \
+    CARGO_TARGET_DIR=/target cargo build --release --locked --bin codescry \
+    && install -D -m 755 /target/release/codescry /image/usr/local/bin/codescry \
+    && install -d -m 700 -o 65532 -g 65532 /image/data
+
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /image/usr/local/bin/codescry /usr/local/bin/codescry
+COPY --from=build --chown=65532:65532 /image/data /data
+COPY LICENSE-APACHE LICENSE-MIT NOTICE /usr/share/doc/codescry/
+ENV XDG_DATA_HOME=/data XDG_CACHE_HOME=/data/cache
+VOLUME /data
+WORKDIR /code
+USER 65532:65532
+ENTRYPOINT ["codescry"]
+CMD ["serve", "--stdio", "/code"]
