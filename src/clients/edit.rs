@@ -51,9 +51,17 @@ pub(super) fn line_end(text: &str) -> &'static str {
 pub(super) fn find(text: &str, dialect: Dialect) -> Result<Option<Found>, EditError> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     match dialect {
-        Dialect::Json { key, .. } => json::find(text, key),
+        Dialect::Json { key, .. } => json::find(text, &[key]),
         Dialect::Toml => toml::find(text),
     }
+}
+
+/// The entry for the folder at `root` in the JSON `text` of a client that keeps such below `projects`.
+///
+/// # Errors
+/// When `text` cannot be parsed.
+pub(super) fn find_of_project(text: &str, projects: &str, root: &str, key: &str) -> Result<Option<Found>, EditError> {
+    json::find(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text), &[projects, root, key])
 }
 
 /// `text` with the entry; an entry that is there gets its command and its arguments replaced, and

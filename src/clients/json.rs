@@ -14,10 +14,10 @@ use super::{EditError, Entry, Found, NAME};
 /// One step deeper where the text does not show how it indents.
 const INDENT: &str = "  ";
 
-/// The entry below `key`.
-pub(super) fn find(text: &str, key: &str) -> Result<Option<Found>, EditError> {
+/// The entry below `keys`, one in the other.
+pub(super) fn find(text: &str, keys: &[&str]) -> Result<Option<Found>, EditError> {
     let root = parse(text)?;
-    let Some(servers) = servers(text, root.as_ref(), key)? else { return Ok(None) };
+    let Some(servers) = servers(text, root.as_ref(), keys)? else { return Ok(None) };
     let Some(entry) = property(text, servers, NAME)? else { return Ok(None) };
     let Value::Object(entry) = &entry.value else { return Ok(Some(Found { command: None, args: Vec::new() })) };
     let command = entry.get_string("command").map(|command| command.value.to_string());
@@ -43,7 +43,7 @@ pub(super) fn with(text: &str, key: &str, typed: bool, entry: &Entry) -> Result<
     let Value::Object(object) = root else {
         return Err(EditError::at(text, root.range().start, "this is not an object"));
     };
-    let splices = match servers(text, Some(root), key)? {
+    let splices = match servers(text, Some(root), &[key])? {
         None => style.insert(text, object, key, &|style| style.servers(typed, entry)),
         Some(servers) => match property(text, servers, NAME)? {
             None => style.insert(text, servers, NAME, &|style| style.entry(typed, entry)),
@@ -56,7 +56,7 @@ pub(super) fn with(text: &str, key: &str, typed: bool, entry: &Entry) -> Result<
 /// `text` without the entry below `key`.
 pub(super) fn without(text: &str, key: &str) -> Result<String, EditError> {
     let root = parse(text)?;
-    let Some(servers) = servers(text, root.as_ref(), key)? else { return Ok(text.to_owned()) };
+    let Some(servers) = servers(text, root.as_ref(), &[key])? else { return Ok(text.to_owned()) };
     let Some(entry) = property(text, servers, NAME)? else { return Ok(text.to_owned()) };
     checked(text, spliced(text, cut(text, servers, entry)), key)
 }
@@ -81,18 +81,27 @@ fn parse(text: &str) -> Result<Option<Value<'_>>, EditError> {
     })
 }
 
-/// The object below `key` of the root, if there is one.
-fn servers<'v, 't>(text: &str, root: Option<&'v Value<'t>>, key: &str) -> Result<Option<&'v Object<'t>>, EditError> {
-    let root = match root {
+/// The object below `keys` of the root, one in the other, if there is one.
+fn servers<'v, 't>(
+    text: &str,
+    root: Option<&'v Value<'t>>,
+    keys: &[&str],
+) -> Result<Option<&'v Object<'t>>, EditError> {
+    let mut object = match root {
         None => return Ok(None),
         Some(Value::Object(root)) => root,
         Some(other) => return Err(EditError::at(text, other.range().start, "this is not an object")),
     };
-    match property(text, root, key)? {
-        None => Ok(None),
-        Some(ObjectProp { value: Value::Object(servers), .. }) => Ok(Some(servers)),
-        Some(other) => Err(EditError::at(text, other.value.range().start, format!("{key:?} is not an object"))),
+    for key in keys {
+        object = match property(text, object, key)? {
+            None => return Ok(None),
+            Some(ObjectProp { value: Value::Object(inner), .. }) => inner,
+            Some(other) => {
+                return Err(EditError::at(text, other.value.range().start, format!("{key:?} is not an object")));
+            }
+        };
     }
+    Ok(Some(object))
 }
 
 /// The property of this name, which must be the only one.

@@ -29,6 +29,8 @@ pub struct Client {
     pub folder: Folder,
     /// Its file in a project, if it has one.
     pub project_file: Option<&'static str>,
+    /// Where its user's file keeps entries for single folders, each below the folder's path.
+    pub projects: Option<&'static str>,
     /// Its user's file, and the folder that is there when the client is.
     user: fn(&Surroundings) -> (PathBuf, PathBuf),
 }
@@ -55,6 +57,7 @@ pub const CLIENTS: &[Client] = &[
         dialect: TYPED_SERVERS,
         folder: Folder::Working,
         project_file: Some(".mcp.json"),
+        projects: Some("projects"),
         user: |user| match &user.claude {
             Some(folder) => (folder.join(".claude.json"), folder.clone()),
             None => (user.home.join(".claude.json"), user.home.join(".claude")),
@@ -66,6 +69,7 @@ pub const CLIENTS: &[Client] = &[
         dialect: SERVERS,
         folder: Folder::Untold,
         project_file: None,
+        projects: None,
         user: |user| in_folder(user.settings.join("Claude"), "claude_desktop_config.json"),
     },
     Client {
@@ -74,6 +78,7 @@ pub const CLIENTS: &[Client] = &[
         dialect: TYPED_SERVERS,
         folder: WORKSPACE,
         project_file: Some(".cursor/mcp.json"),
+        projects: None,
         user: |user| in_folder(user.home.join(".cursor"), "mcp.json"),
     },
     Client {
@@ -82,6 +87,7 @@ pub const CLIENTS: &[Client] = &[
         dialect: VSCODE,
         folder: WORKSPACE,
         project_file: Some(".vscode/mcp.json"),
+        projects: None,
         user: |user| in_folder(user.settings.join("Code").join("User"), "mcp.json"),
     },
     Client {
@@ -90,6 +96,7 @@ pub const CLIENTS: &[Client] = &[
         dialect: VSCODE,
         folder: WORKSPACE,
         project_file: None,
+        projects: None,
         user: |user| in_folder(user.settings.join("Code - Insiders").join("User"), "mcp.json"),
     },
     Client {
@@ -98,6 +105,7 @@ pub const CLIENTS: &[Client] = &[
         dialect: Dialect::Toml,
         folder: Folder::Working,
         project_file: None,
+        projects: None,
         user: |user| in_folder(user.codex.clone().unwrap_or_else(|| user.home.join(".codex")), "config.toml"),
     },
     Client {
@@ -106,6 +114,7 @@ pub const CLIENTS: &[Client] = &[
         dialect: SERVERS,
         folder: Folder::Untold,
         project_file: None,
+        projects: None,
         user: |user| in_folder(user.home.join(".codeium").join("windsurf"), "mcp_config.json"),
     },
     Client {
@@ -114,6 +123,7 @@ pub const CLIENTS: &[Client] = &[
         dialect: Dialect::Json { key: "context_servers", typed: false },
         folder: Folder::Working,
         project_file: None,
+        projects: None,
         user: |user| {
             let folder = match user.system {
                 System::Windows => user.settings.join("Zed"),
@@ -128,6 +138,7 @@ pub const CLIENTS: &[Client] = &[
         dialect: SERVERS,
         folder: Folder::Working,
         project_file: None,
+        projects: None,
         user: |user| in_folder(user.home.join(".gemini"), "settings.json"),
     },
 ];

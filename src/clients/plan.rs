@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::places::{Folder, Place};
-use super::{ClientError, Entry, Found, disk, edit};
+use super::{ClientError, Dialect, Entry, Found, disk, edit};
 use crate::config::Surroundings;
 
 /// What to write into configurations.
@@ -49,6 +49,18 @@ impl Place {
             Some(text) => self.found_in(&text),
             None => Ok(None),
         }
+    }
+
+    /// The entry for the folder at `root` alone, which the client takes before the other one.
+    ///
+    /// # Errors
+    /// When the file cannot be read or parsed.
+    pub fn entry_of_project(&self, root: &Path) -> Result<Option<Found>, ClientError> {
+        let (Some(projects), Dialect::Json { key, .. }) = (self.client.projects, self.client.dialect) else {
+            return Ok(None);
+        };
+        let (Some(text), Some(root)) = (disk::read(&self.file)?, root.to_str()) else { return Ok(None) };
+        edit::find_of_project(&text, projects, root, key).map_err(|source| self.refused(source))
     }
 
     fn found_in(&self, text: &str) -> Result<Option<Found>, ClientError> {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
@@ -282,6 +284,17 @@ fn every_client_goes_in_and_out_without_a_trace() {
 }
 
 #[test]
+fn an_entry_for_one_folder_is_found() {
+    let home = Home::new();
+    home.file(".claude.json", "{\"projects\": {\"/code\": {\"mcpServers\": {\"codescry\": {\"command\": \"c\"}}}}}");
+    let place = home.place("claude-code");
+    assert_eq!(place.entry().expect("it can be read"), None);
+    let found = place.entry_of_project(Path::new("/code")).expect("it can be read").expect("it is there");
+    assert_eq!(found, Found { command: Some("c".to_owned()), args: Vec::new() });
+    assert_eq!(place.entry_of_project(Path::new("/other")).expect("it can be read"), None);
+}
+
+#[test]
 fn what_changed_after_the_install_stays() {
     let home = Home::new();
     let file = home.file(".cursor/mcp.json", "{\n  \"mcpServers\": {\n    \"a\": {}\n  }\n}\n");
@@ -405,4 +418,49 @@ fn a_project_has_the_files_of_clients_in_use() {
     let found = project_places(&root, &home.user).into_iter().filter(|place| place.found);
     let files: Vec<PathBuf> = found.map(|place| place.file).collect();
     assert_eq!(files, [root.join(".mcp.json"), root.join(".vscode/mcp.json")]);
+}
+
+/// Any JSON, as a value.
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|value| json!(value)),
+        any::<i32>().prop_map(|value| json!(value)),
+        "[a-z/{}\\[\\]\"\\\\,:ü☃ ]{0,6}".prop_map(|value| json!(value)),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|list| json!(list)),
+            prop::collection::btree_map("[a-z/,:{ü]{0,4}|codescry|mcpServers", inner, 0..4).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+/// `value` as somebody might have written it, comments and all.
+fn written(value: &serde_json::Value, how: u8) -> String {
+    let text = if how & 1 == 0 { value.to_string() } else { format!("{value:#}") };
+    let text = if how & 2 == 0 { text } else { text.replace("\n", " // {\"a\": [\n") };
+    let text = if how & 4 == 0 { text } else { text.replace("\n", "\r\n") };
+    if how & 8 == 0 { text } else { format!("/* , \" */ {text}\n// }}\n") }
+}
+
+proptest! {
+    /// Whatever a file holds: it is refused, or gets the entry and nothing else, and loses it again.
+    #[test]
+    fn nothing_else_is_lost(root in prop::collection::btree_map("[a-z]{1,3}|mcpServers", any_json(), 0..4), how in 0u8..16) {
+        let before = written(&json!(root), how);
+        let is_ours = root.get("mcpServers").is_none_or(|servers| servers.as_object().is_some_and(|all| !all.contains_key(NAME)));
+        let made = edit::with(&before, JSON, &entry());
+        prop_assert_eq!(made.is_ok(), is_ours, "{}: {:?}", before, made);
+        if let Ok(made) = made {
+            let again = edit::with(&made, JSON, &entry());
+            prop_assert_eq!(again.as_deref(), Ok(made.as_str()));
+            let out = edit::without(&made, JSON).expect("it can be taken out");
+            let kept: Vec<&str> = before.lines().map(str::trim).filter(|line| line.starts_with("//")).collect();
+            prop_assert!(kept.iter().all(|comment| out.contains(comment)));
+            if root.get("mcpServers").is_some_and(|servers| servers.as_object().is_some_and(|all| !all.is_empty())) {
+                prop_assert_eq!(out, before);
+            }
+        }
+    }
 }

@@ -30,6 +30,12 @@ pub(super) fn checks(user: &Surroundings, root: &Path) -> Vec<Check> {
             }
             Err(error) => Check::fail(place.client.title, error.to_string(), "correct the file"),
         });
+        // A broken file has been told.
+        if let Ok(Some(entry)) = place.entry_of_project(root) {
+            set_up += 1;
+            let check = check(user, &place, &entry);
+            checks.push(Check { message: format!("for this folder alone, {}", check.message), ..check });
+        }
     }
     for place in clients::project_places(root, user) {
         match place.entry() {
