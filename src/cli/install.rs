@@ -67,9 +67,12 @@ pub fn uninstall(shared: &Shared, given: &UninstallArguments) -> anyhow::Result<
 
 /// The whole path of a folder that is there.
 fn folder(path: &Path) -> anyhow::Result<PathBuf> {
-    let whole = path.canonicalize().with_context(|| path.display().to_string());
-    let whole = whole.map_err(|error| anyhow::anyhow!("cannot open {error:#}; give a folder that exists"))?;
-    anyhow::ensure!(whole.is_dir(), "{} is not a folder; give the folder to serve", path.display());
+    // What Windows calls canonical, other programs do not understand.
+    let whole = if cfg!(windows) { std::path::absolute(path) } else { path.canonicalize() };
+    let whole = whole.and_then(|whole| whole.metadata().map(|found| (whole, found.is_dir())));
+    let (whole, is_dir) =
+        whole.map_err(|error| anyhow::anyhow!("cannot open {}: {error}; give a folder that exists", path.display()))?;
+    anyhow::ensure!(is_dir, "{} is not a folder; give the folder to serve", path.display());
     Ok(whole)
 }
 

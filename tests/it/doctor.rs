@@ -67,3 +67,25 @@ fn the_doctor_finds_what_is_wrong() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("fail  settings"));
 }
+
+#[test]
+#[cfg(unix)]
+fn the_doctor_asks_another_program_for_its_version() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = with_clients();
+    let other = project.home().join("old/codescry");
+    fs::create_dir_all(project.home().join("old")).expect("a folder can be made");
+    fs::write(&other, "#!/bin/sh\necho codescry 0.0.1\n").expect("it can be written");
+    let install = ["install", "--yes", "--client", "cursor", "--command", other.to_str().expect("UTF-8")];
+    assert_eq!(project.run(&install).code, 0);
+    let state = |mode: u32| {
+        fs::set_permissions(&other, fs::Permissions::from_mode(mode)).expect("its rights can be set");
+        let answer = project.run(&["doctor", "--json"]).json();
+        let check = check(&answer, "Cursor").clone();
+        (check["state"].clone(), check["message"].as_str().expect("a message").to_owned())
+    };
+    let (state_of_data, said) = state(0o644);
+    assert!(state_of_data == "fail" && said.contains("may not be run"), "{said}");
+    let (state_of_old, said) = state(0o755);
+    assert!(state_of_old == "warn" && said.contains("of version 0.0.1, not this program"), "{said}");
+}

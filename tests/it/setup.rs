@@ -98,6 +98,9 @@ fn clients_and_projects_can_be_named() {
     assert_eq!((nobody.code, nobody.out.as_str()), (1, ""));
     assert!(nobody.err.contains("--client") && nobody.err.contains("windsurf"), "{}", nobody.err);
     assert_eq!(project.run(&["install", "--client", "netscape"]).code, 2);
+    let nowhere = project.run(&["install", "no/such/folder", "--client", "zed"]);
+    assert_eq!(nowhere.code, 2);
+    assert!(nowhere.err.contains("no/such/folder") && nowhere.err.contains("give a folder"), "{}", nowhere.err);
 
     let named = project.run(&["install", "--yes", "--client", "windsurf"]);
     assert_eq!(named.code, 0, "{}", named.err);
