@@ -3,6 +3,7 @@
 //! Owns names, defaults and help texts; usage errors end the process with code 2. What an argument
 //! means is up to the commands. Must never import: anything of this crate but `config` and `engine`.
 
+mod bench;
 mod setup;
 
 use std::ffi::OsString;
@@ -12,12 +13,13 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::text;
+pub use bench::{BenchArguments, BenchCommand, OnceArguments, PipelineBenchArguments};
 pub use setup::{
     CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients,
 };
 
 use crate::config::{self, ConfigError, EmbedBatch, EmbedderChoice, Options, PipelineOptions, Settings};
-use crate::engine::{BenchKind, ContentFilter, MAX_LIMIT, Mode};
+use crate::engine::{ContentFilter, MAX_LIMIT, Mode};
 
 const EXIT_CODES: &str = "Exit codes: 0 found or done, 1 nothing found, 2 error, 130 interrupted.";
 
@@ -69,69 +71,6 @@ pub enum Command {
     Completions(CompletionsArguments),
     /// Print a manual page
     Man(ManArguments),
-}
-
-/// `codescry bench`.
-#[derive(Debug, Args)]
-pub struct BenchArguments {
-    #[command(subcommand)]
-    pub what: BenchCommand,
-}
-
-/// What `codescry bench` measures.
-#[derive(Debug, Subcommand)]
-pub enum BenchCommand {
-    /// Index a folder in many ways, and tell what each setting of the pipeline is worth there
-    Pipeline(PipelineBenchArguments),
-    /// One of the runs that the others are made of
-    #[command(hide = true)]
-    Once(OnceArguments),
-}
-
-/// `codescry bench pipeline`.
-#[derive(Debug, Args)]
-pub struct PipelineBenchArguments {
-    /// The folder to index; its own index is left alone [default: the working folder]
-    pub path: Option<PathBuf>,
-    /// Do everything so many times in turn, and tell the median
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive::<usize>)]
-    pub rounds: usize,
-    /// Only the ways whose name has this in it (the first one always)
-    #[arg(long, value_name = "TEXT")]
-    pub only: Option<String>,
-    /// Print one JSON object with every run instead of a table
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// One run, in a process of its own so that its memory is its own.
-#[derive(Debug, Args)]
-pub struct OnceArguments {
-    pub path: PathBuf,
-    #[arg(long, value_enum)]
-    pub kind: KindName,
-}
-
-/// [`BenchKind`] on the command line.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum KindName {
-    Pipeline,
-    RenewedParsers,
-    ParseAlone,
-    TreeSitterAlone,
-    SerialBatches,
-}
-
-impl From<KindName> for BenchKind {
-    fn from(name: KindName) -> Self {
-        match name {
-            KindName::Pipeline => Self::Pipeline,
-            KindName::RenewedParsers => Self::RenewedParsers,
-            KindName::ParseAlone => Self::ParseAlone,
-            KindName::TreeSitterAlone => Self::TreeSitterAlone,
-            KindName::SerialBatches => Self::SerialBatches,
-        }
-    }
 }
 
 /// `codescry search`.
