@@ -15,6 +15,7 @@
 //! - [`store`]: chunks, vectors and file records on disk; LanceDB stays inside `store::lance`.
 //! - [`index`]: the pipeline that brings a store up to date with a folder.
 //! - [`search`]: a query becomes ranked hits.
+//! - [`train`]: pairs of texts from repositories, and a model trained on them.
 //! - [`engine`]: open, index, search, status. What `cli` and `mcp` call, and nothing below it.
 //! - [`mcp`]: the Model Context Protocol server.
 //! - [`cli`]: the command line.
@@ -29,5 +30,6 @@ pub mod mcp;
 pub mod parse;
 pub mod search;
 pub mod store;
+pub mod train;
 pub mod types;
 pub mod walk;

@@ -57,7 +57,7 @@ pub fn with_path(vector: &mut [f32], path: &[f32]) {
 }
 
 /// How much a path's vector counts beside a passage's.
-const PATH_SHARE: f32 = 0.7;
+pub const PATH_SHARE: f32 = 0.7;
 
 /// What lexical retrieval searches for a chunk: its words, with the names it defines, its
 /// container and its path counted several times, for a name says more than a mention.
