@@ -100,7 +100,7 @@ fn push_line(text: &mut String, line: &str) {
 pub fn first_sentence(comment: &str) -> Option<String> {
     let mut text = String::new();
     for line in comment.lines() {
-        let line = line.trim().trim_start_matches(['/', '*', '!', '#', '-', '|', '^', ' ', '<']);
+        let line = line.trim().trim_start_matches(['/', '*', '!', '#', '-', '|', '^', ' ']);
         let line = without_tags(line);
         let line = line.trim();
         let line = ["@brief", "\\brief", "@summary", "@description", "@doc"]

@@ -11,6 +11,7 @@ use super::examples::{Example, Examples, Group};
 use super::gradient::{Batch, Gradient, gradient};
 use super::mining::{self, Negatives};
 use super::model::{Bag, Table, as_f32, as_f64};
+use super::pairs::PairKind;
 use super::random::Random;
 
 /// How training goes.
@@ -22,7 +23,7 @@ pub struct Options {
     /// Repositories in a batch, and pairs of each.
     pub batch_repositories: usize,
     pub batch_pairs: usize,
-    /// Most pairs of one repository in an epoch; others are drawn for the next.
+    /// Most pairs of one kind and one repository in an epoch; others are drawn for the next.
     pub epoch_pairs: usize,
     pub temperature: f32,
     /// Adam's step at the beginning; it falls to nothing along a straight line.
@@ -47,7 +48,7 @@ impl Default for Options {
             threads: 2,
             batch_repositories: 8,
             batch_pairs: 256,
-            epoch_pairs: 6_000,
+            epoch_pairs: 2_000,
             temperature: 0.05,
             learning_rate: 1e-3,
             pull: 0.0,
@@ -112,7 +113,8 @@ impl<'e> Trainer<'e> {
         for (at, group) in self.examples.groups.iter().enumerate() {
             let mut order: Vec<usize> = (0..group.examples.len()).collect();
             random.shuffle(&mut order);
-            order.truncate(self.options.epoch_pairs);
+            let mut left = PairKind::ALL.map(|_| self.options.epoch_pairs);
+            order.retain(|at| take_one(&mut left[group.examples[*at].kind as usize]));
             runs.extend(order.chunks(self.options.batch_pairs.max(2)).map(|run| (at, run.to_vec())));
         }
         random.shuffle(&mut runs);
@@ -143,6 +145,13 @@ impl<'e> Trainer<'e> {
         let masked = masked(&keys, queries.len());
         Batch { queries, passages, masked }
     }
+}
+
+/// Whether there was one left.
+fn take_one(left: &mut usize) -> bool {
+    let found = *left > 0;
+    *left = left.saturating_sub(1);
+    found
 }
 
 /// For each of the first `count`, the others that share a key with it.
