@@ -107,21 +107,28 @@ fn product_tile(one: &Matrix, top: usize, panels: &Panels, tile: &mut [f32], wid
     // Rows that are not there repeat the last one; their sums are thrown away.
     let rows: [&[f32]; TILE_ROWS] = std::array::from_fn(|row| one.row(top + row.min(height - 1)));
     for (strip, panel) in panels.values.chunks_exact(panels.depth.max(1)).enumerate() {
-        let mut sums = [[0.0_f32; TILE_COLUMNS]; TILE_ROWS];
-        for (depth, values) in panel.iter().enumerate() {
-            for (sum, row) in sums.iter_mut().zip(&rows) {
-                let factor = row[depth];
-                for (total, value) in sum.iter_mut().zip(values) {
-                    *total += factor * value;
-                }
-            }
-        }
+        let sums = strip_sums(&rows, panel);
         let left = strip * TILE_COLUMNS;
         let right = (left + TILE_COLUMNS).min(width);
         for (row, sum) in sums.iter().take(height).enumerate() {
             tile[row * width + left..row * width + right].copy_from_slice(&sum[..right - left]);
         }
     }
+}
+
+/// The products of four rows with one strip. Four sums by name, so that they stay in registers.
+fn strip_sums(rows: &[&[f32]; TILE_ROWS], panel: &[[f32; TILE_COLUMNS]]) -> [[f32; TILE_COLUMNS]; TILE_ROWS] {
+    let [mut first, mut second, mut third, mut fourth] = [[0.0_f32; TILE_COLUMNS]; TILE_ROWS];
+    let factors = rows[0].iter().zip(rows[1]).zip(rows[2]).zip(rows[3]);
+    for (values, (((a, b), c), d)) in panel.iter().zip(factors) {
+        for lane in 0..TILE_COLUMNS {
+            first[lane] += a * values[lane];
+            second[lane] += b * values[lane];
+            third[lane] += c * values[lane];
+            fourth[lane] += d * values[lane];
+        }
+    }
+    [first, second, third, fourth]
 }
 
 /// Gives each thread a run of whole rows, in multiples of `step`; `work` gets its first row's number.
