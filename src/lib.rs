@@ -3,7 +3,7 @@
 //! The modules in reading order; imports run downwards only (`tests/it/tidy.rs` checks it):
 //!
 //! ```text
-//! main → cli → mcp → engine → {index, search} → {walk, parse, embed, store} → {language, config} → types
+//! main → cli → mcp → engine → {index, search, train} → {walk, parse, embed, store} → {language, config} → types
 //! ```
 //!
 //! - [`types`]: paths, spans, chunks, symbols. No behaviour.

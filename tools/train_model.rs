@@ -23,7 +23,7 @@ use codescry::train::{Options, Pair, PairKind, Repository, Split, examples, pair
 use codescry::types::AbsPath;
 
 const USAGE: &str = "train_model --corpus FOLDER... --start FILE --out FILE [--held-out NAME...] [--kinds doc,name,…] \
-    [--epochs N] [--seed S] [--threads N] [--batch-repositories N] [--batch-pairs N] [--epoch-pairs N] [--temperature T] \
+    [--epochs N] [--decay-epochs N] [--seed S] [--threads N] [--batch-repositories N] [--batch-pairs N] [--epoch-pairs N] [--temperature T] \
     [--learning-rate R] [--pull P] [--path-share S] [--hard-negatives N] [--mining-epochs N] [--kept-share S]";
 
 /// One repository in so many is held out when none is named.
@@ -45,7 +45,8 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse(std::env::args().skip(1))?;
     let bytes = fs::read(&arguments.start).with_context(|| format!("cannot read {}", arguments.start.display()))?;
     let start = StaticModel::from_bytes(bytes)?;
-    let repositories = read_all(&arguments)?;
+    let mut repositories = read_all(&arguments)?;
+    repositories.sort_by(|one, other| one.name.cmp(&other.name));
     let is_held_out = |name: &str| {
         if arguments.held_out.is_empty() {
             examples::hash(name).is_multiple_of(HELD_OUT_EVERY)
@@ -76,7 +77,7 @@ fn main() -> Result<()> {
 impl Arguments {
     fn parse(given: impl Iterator<Item = String>) -> Result<Self> {
         let (mut start, mut out) = (None, None);
-        let (mut corpora, mut held_out, mut kinds) = (Vec::new(), Vec::new(), PairKind::ALL.to_vec());
+        let (mut corpora, mut held_out, mut kinds) = (Vec::new(), Vec::new(), vec![PairKind::Doc, PairKind::Name]);
         let mut options = Options::default();
         let mut option = String::new();
         for value in given {
@@ -109,7 +110,8 @@ fn parse_kinds(list: &str) -> Result<Vec<PairKind>> {
 
 fn set(options: &mut Options, name: &str, value: &str) -> Result<()> {
     match name {
-        "--epochs" => options.epochs = number(name, value)?,
+        "--epochs" => (options.epochs, options.decay_epochs) = (number(name, value)?, None),
+        "--decay-epochs" => options.decay_epochs = Some(number(name, value)?),
         "--seed" => options.seed = number(name, value)?,
         "--threads" => options.threads = number(name, value)?,
         "--batch-repositories" => options.batch_repositories = number(name, value)?,
@@ -131,7 +133,7 @@ fn number<T: FromStr>(name: &str, value: &str) -> Result<T> {
     value.parse().ok().with_context(|| format!("{name} {value}: not a number that fits"))
 }
 
-/// The pairs of every folder, in the order given, read by several threads.
+/// The pairs of every folder, read by several threads.
 fn read_all(arguments: &Arguments) -> Result<Vec<Repository>> {
     let next = AtomicUsize::new(0);
     let found: Vec<Mutex<Option<Result<Repository>>>> = arguments.corpora.iter().map(|_| Mutex::new(None)).collect();

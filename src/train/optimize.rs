@@ -14,10 +14,13 @@ use super::model::{Bag, Table, as_f32, as_f64};
 use super::pairs::PairKind;
 use super::random::Random;
 
-/// How training goes.
+/// How training goes. The defaults are what the built-in embedding was trained with.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub epochs: usize,
+    /// Epochs over which the optimizer's step falls to nothing, if not over all: training that is
+    /// stopped early.
+    pub decay_epochs: Option<usize>,
     pub seed: u64,
     pub threads: usize,
     /// Repositories in a batch, and pairs of each.
@@ -43,13 +46,14 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            epochs: 8,
+            epochs: 2,
+            decay_epochs: Some(3),
             seed: 1,
             threads: 2,
             batch_repositories: 8,
             batch_pairs: 256,
-            epoch_pairs: 2_000,
-            temperature: 0.05,
+            epoch_pairs: 1_500,
+            temperature: 0.1,
             learning_rate: 1e-3,
             pull: 0.0,
             path_share: 0.5,
@@ -92,7 +96,7 @@ impl<'e> Trainer<'e> {
         let mut random = Random::new(options.seed, self.epochs_done as u64 + 1);
         let runs = self.runs(&mut random);
         let batches: Vec<&[Run]> = runs.chunks(options.batch_repositories.max(1)).collect();
-        let steps = as_f64(batches.len() * options.epochs.max(1));
+        let steps = as_f64(batches.len() * options.decay_epochs.unwrap_or(options.epochs).max(1));
         let mut losses = 0.0;
         for runs in &batches {
             let batch = self.batch(runs, &mut random);

@@ -56,7 +56,15 @@ fn toy(name: &str, seed: u64, pairs: usize) -> Repository {
 }
 
 fn options() -> Options {
-    Options { epochs: 6, learning_rate: 0.02, batch_pairs: 32, hard_negatives: 1, ..Options::default() }
+    Options {
+        epochs: 6,
+        decay_epochs: None,
+        temperature: 0.05,
+        learning_rate: 0.02,
+        batch_pairs: 32,
+        hard_negatives: 1,
+        ..Options::default()
+    }
 }
 
 fn toy_split() -> Split {

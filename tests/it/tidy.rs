@@ -9,7 +9,7 @@ const LEVELS: &[&[&str]] = &[
     &["types"],
     &["config", "language"],
     &["walk", "parse", "embed", "store"],
-    &["index", "search"],
+    &["index", "search", "train"],
     &["engine"],
     &["mcp"],
     &["cli"],
@@ -115,7 +115,7 @@ fn imports_run_downwards_only() {
 
 #[test]
 fn the_commands_and_the_server_call_the_engine_and_nothing_below_it() {
-    let below = ["index", "search", "walk", "parse", "embed", "store", "language"];
+    let below = ["index", "search", "train", "walk", "parse", "embed", "store", "language"];
     for (path, text) in
         sources().into_iter().filter(|(path, _)| ["mcp", "cli"].contains(&module(path).as_str()) && !is_test(path))
     {

@@ -67,7 +67,7 @@ fn nothing_known_is_zeros_and_known_is_unit_length() {
         assert_eq!(model.embed_query(text), vec![0.0; model.dimensions()], "{text}");
     }
     assert!((cosine("fn main() {}", "fn main() {}") - 1.0).abs() < 1e-5);
-    assert!(model.model_id().starts_with("codescry-static-v1-"), "{}", model.model_id());
+    assert!(model.model_id().starts_with("codescry-static-v2-"), "{}", model.model_id());
 }
 
 #[test]
