@@ -28,15 +28,12 @@ pub enum PairKind {
     Heading,
     /// A test, and what it tests.
     Test,
-    /// A commit's subject, and a definition that it changed.
-    Commit,
     /// Nothing, and a definition: only found, never asked for.
     Definition,
 }
 
 impl PairKind {
-    pub const ALL: [Self; 7] =
-        [Self::Doc, Self::Name, Self::Member, Self::Heading, Self::Test, Self::Commit, Self::Definition];
+    pub const ALL: [Self; 6] = [Self::Doc, Self::Name, Self::Member, Self::Heading, Self::Test, Self::Definition];
 
     /// The word for it on the command line.
     pub fn as_str(self) -> &'static str {
@@ -46,7 +43,6 @@ impl PairKind {
             Self::Member => "member",
             Self::Heading => "heading",
             Self::Test => "test",
-            Self::Commit => "commit",
             Self::Definition => "definition",
         }
     }
