@@ -3,7 +3,7 @@
 //! The modules in reading order; imports run downwards only (`tests/it/tidy.rs` checks it):
 //!
 //! ```text
-//! main → cli → mcp → engine → {index, search} → store → lexical → {walk, parse, embed} → {language, config} → types
+//! main → cli → mcp → engine → {index, search, train} → store → lexical → {walk, parse, embed} → {language, config} → types
 //!        cli → clients → config
 //! ```
 //!
@@ -17,6 +17,7 @@
 //! - [`store`]: chunks, vectors and file records on disk; LanceDB stays inside `store::lance`.
 //! - [`index`]: the pipeline that brings a store up to date with a folder.
 //! - [`search`]: a query becomes ranked hits.
+//! - [`train`]: pairs of texts from repositories, and a model trained on them.
 //! - [`engine`]: open, index, search, status. What `cli` and `mcp` call, and nothing below it.
 //! - [`clients`]: the configurations of MCP clients, and one entry in each.
 //! - [`mcp`]: the Model Context Protocol server.
@@ -34,5 +35,6 @@ pub mod mcp;
 pub mod parse;
 pub mod search;
 pub mod store;
+pub mod train;
 pub mod types;
 pub mod walk;

@@ -57,4 +57,4 @@ pub fn with_path(vector: &mut [f32], path: &[f32]) {
 }
 
 /// How much a path's vector counts beside a passage's.
-const PATH_SHARE: f32 = 0.7;
+pub const PATH_SHARE: f32 = 0.7;

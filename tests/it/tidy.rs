@@ -11,7 +11,7 @@ const LEVELS: &[&[&str]] = &[
     &["walk", "parse", "embed", "clients"],
     &["lexical"],
     &["store"],
-    &["index", "search"],
+    &["index", "search", "train"],
     &["engine"],
     &["mcp"],
     &["cli"],
@@ -122,7 +122,7 @@ fn imports_run_downwards_only() {
 
 #[test]
 fn the_commands_and_the_server_call_the_engine_and_nothing_below_it() {
-    let below = ["index", "search", "walk", "parse", "embed", "store", "language"];
+    let below = ["index", "search", "train", "walk", "parse", "embed", "store", "language"];
     for (path, text) in
         sources().into_iter().filter(|(path, _)| ["mcp", "cli"].contains(&module(path).as_str()) && !is_test(path))
     {

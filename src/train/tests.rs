@@ -1,0 +1,328 @@
+//! Training as a whole, and the promises of its parts.
+
+use super::dense::{Matrix, product};
+use super::examples::Examples;
+use super::gradient::{Batch, gradient};
+use super::model::{Bag, Table};
+use super::optimize::Trainer;
+use super::random::Random;
+use super::*;
+use crate::embed::{Embedder, with_path};
+use crate::types::AbsPath;
+
+/// Words of two vocabularies: the first of each line is asked for, the second is in the passages.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("fetch", "download"),
+    ("remove", "unlink"),
+    ("sort", "quicksort"),
+    ("picture", "bitmap"),
+    ("password", "credential"),
+    ("thread", "worker"),
+    ("window", "viewport"),
+    ("mail", "smtp"),
+];
+
+/// A model of random unit rows: nothing in it means anything yet.
+fn meaningless(seed: u64) -> StaticModel {
+    let mut tokens: Vec<String> = SYNONYMS.iter().flat_map(|(one, other)| [*one, *other]).map(str::to_owned).collect();
+    tokens.extend((0..40).map(|number| {
+        format!("word{}", char::from(b'a' + number % 26).to_string().repeat(1 + usize::from(number / 26)))
+    }));
+    tokens.sort();
+    tokens.dedup();
+    let mut random = Random::new(seed, 9);
+    let rows: Vec<f32> = (0..tokens.len() * 16).map(|_| as_signed(random.next())).collect();
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    let artifact = crate::embed::static_model::encode(&tokens, &rows, 16, 1).expect("fits");
+    StaticModel::from_bytes(artifact).expect("is a model")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "any number from -1 to 1 will do")]
+fn as_signed(random: u64) -> f32 {
+    (random >> 40) as f32 / 8_388_608.0 - 1.0
+}
+
+/// Questions and passages that share meaning and no word, among words that mean nothing.
+fn toy(name: &str, seed: u64, pairs: usize) -> Repository {
+    let mut random = Random::new(seed, 1);
+    let noise = |random: &mut Random| format!("word{}", char::from(b'a' + u8::try_from(random.below(26)).unwrap_or(0)));
+    let pair = |target: usize| {
+        let (one, other) = (random.below(SYNONYMS.len()), random.below(SYNONYMS.len()));
+        let query = format!("{} {} {}", SYNONYMS[one].0, SYNONYMS[other].0, noise(&mut random));
+        let passage = format!("{} {} {}", SYNONYMS[one].1, SYNONYMS[other].1, noise(&mut random));
+        Pair { kind: PairKind::Doc, query, passage, path: noise(&mut random), target: target as u64 }
+    };
+    Repository { name: name.to_owned(), pairs: (0..pairs).map(pair).collect() }
+}
+
+fn options() -> Options {
+    Options {
+        epochs: 6,
+        decay_epochs: None,
+        temperature: 0.05,
+        learning_rate: 0.02,
+        batch_pairs: 32,
+        hard_negatives: 1,
+        ..Options::default()
+    }
+}
+
+fn toy_split() -> Split {
+    Split::by_repository(vec![toy("a", 1, 200), toy("b", 2, 200), toy("c", 3, 60)], |name| name == "c")
+}
+
+#[test]
+fn training_finds_out_what_words_mean() {
+    let mut epochs = Vec::new();
+    let trained =
+        train(&meaningless(1), &toy_split(), &options(), &mut |epoch, _| epochs.push(epoch.number)).expect("trains");
+    assert_eq!(epochs, (0..=6).collect::<Vec<_>>());
+    let (before, after) = (trained.before.measure, trained.best.measure);
+    assert!(before.mrr < 0.15 && after.mrr > before.mrr + 0.2, "{before:?} {after:?}");
+    let model = StaticModel::from_bytes(trained.artifact).expect("opens");
+    let cosine = |one: &str, other: &str| {
+        let (one, other) = (model.embed_query(one), model.embed_query(other));
+        one.iter().zip(&other).map(|(a, b)| a * b).sum::<f32>()
+    };
+    assert!(cosine("remove", "unlink") > cosine("remove", "bitmap") + 0.3);
+    assert!(model.model_id().starts_with("codescry-static-v2-"));
+}
+
+#[test]
+fn equal_input_gives_equal_bytes_whatever_the_number_of_threads() {
+    let artifact = |threads: usize, seed: u64| {
+        let options = Options { threads, seed, epochs: 2, ..options() };
+        train(&meaningless(1), &toy_split(), &options, &mut |_, _| ()).expect("trains").artifact
+    };
+    let first = artifact(1, 7);
+    assert_eq!(first, artifact(1, 7));
+    assert_eq!(first, artifact(2, 7));
+    assert_eq!(first, artifact(3, 7));
+    assert_ne!(first, artifact(1, 8));
+}
+
+#[test]
+fn nothing_to_train_with_leaves_the_start() {
+    let start = meaningless(1);
+    let split = Split { train: Vec::new(), held_out: Vec::new() };
+    let trained = train(&start, &split, &options(), &mut |_, _| ()).expect("trains");
+    assert_eq!(trained.best.number, 0);
+    let model = StaticModel::from_bytes(trained.artifact).expect("opens");
+    let (found, expected) = (model.embed_query("fetch mail"), start.embed_query("fetch mail"));
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?} {expected:?}");
+}
+
+#[test]
+fn a_strong_pull_holds_the_table_near_its_start() {
+    let start = meaningless(1);
+    let distance = |pull: f32| {
+        let options = Options { pull, hard_negatives: 0, ..options() };
+        let examples = Examples::of(&toy_split().train, &start);
+        let mut table = Table::of(&start);
+        let mut trainer = Trainer::new(&examples, &options);
+        (0..3).for_each(|_| _ = trainer.epoch(&mut table));
+        table.rows.iter().zip(&table.start).map(|(row, start)| (row - start) * (row - start)).sum::<f32>()
+    };
+    assert!(distance(20.0) < distance(0.0) / 2.0);
+}
+
+#[test]
+fn vectors_are_those_of_the_model() {
+    let model = StaticModel::builtin();
+    let table = Table::of(&model);
+    let (text, path) = ("fn parseHTTPHeader(xyzzyjson) { decode decode sha98765 }", "src http header rs");
+    let bags = model.weighted_tokens(&[text, path, "", "😀"]);
+    let near = |found: &[f32], expected: &[f32]| {
+        found.iter().zip(expected).for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{a} {b}"));
+    };
+    near(&table.embed(&bags[0]), &model.embed_query(text));
+    let mut joined = model.embed_query(text);
+    with_path(&mut joined, &model.embed_query(path));
+    near(&table.embed_passage(&bags[0], &bags[1]), &joined);
+    near(&table.embed_passage(&bags[0], &bags[2]), &model.embed_query(text));
+    assert_eq!(table.embed(&bags[3]), vec![0.0; table.dimensions()]);
+}
+
+#[test]
+fn an_artifact_gives_the_same_vectors_but_for_rounding() {
+    let start = StaticModel::builtin();
+    let table = Table::of(&start).between(0.5);
+    let model = StaticModel::from_bytes(table.artifact(MODEL_VERSION).expect("fits")).expect("opens");
+    assert!(model.tokens().eq(start.tokens()));
+    for text in ["parse the header of a request", "retry", "struct Ledger { total: u64 }"] {
+        let vector = table.embed(&start.weighted_tokens(&[text])[0]);
+        let cosine: f32 = vector.iter().zip(model.embed_query(text)).map(|(a, b)| a * b).sum();
+        assert!(cosine > 0.999, "{text}: {cosine}");
+    }
+}
+
+/// The loss of a batch, for the finite differences.
+fn loss(table: &Table, batch: &Batch<'_>) -> f64 {
+    gradient(table, batch, 0.2, 1).loss
+}
+
+#[test]
+fn the_gradient_is_that_of_finite_differences() {
+    let mut table = Table::of(&meaningless(3));
+    let bags: Vec<Vec<(u32, f32)>> =
+        (0..9_u32).map(|at| vec![(at, 1.0), ((at * 5 + 3) % 20, 1.5), (20 + at % 3, 0.4)]).collect();
+    let bag = |at: usize| -> &Bag { &bags[at] };
+    let batch = Batch {
+        queries: (0..3).map(bag).collect(),
+        passages: vec![(bag(3), bag(7)), (bag(4), &[]), (bag(5), bag(8)), (bag(6), bag(7))],
+        masked: vec![vec![], vec![2], vec![]],
+    };
+    let found = gradient(&table, &batch, 0.2, 2);
+    let mut by_row = vec![0.0; table.rows.len()];
+    let mut add = |bag: &Bag, values: &[f32]| {
+        for (token, weight) in bag {
+            let row = &mut by_row[*token as usize * 16..][..16];
+            row.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
+        }
+    };
+    batch.queries.iter().enumerate().for_each(|(at, bag)| add(bag, found.queries.row(at)));
+    for (at, (passage, path)) in batch.passages.iter().enumerate() {
+        add(passage, found.passages.row(at));
+        add(path, found.paths.row(at));
+    }
+    for at in (0..24 * 16).step_by(7) {
+        let kept = table.rows[at];
+        let mut moved = |by: f32| {
+            table.rows[at] = kept + by;
+            loss(&table, &batch)
+        };
+        let slope = (moved(0.01) - moved(-0.01)) / 0.02;
+        table.rows[at] = kept;
+        assert!((slope - f64::from(by_row[at])).abs() < 2e-3, "{at}: {slope} {}", by_row[at]);
+    }
+}
+
+#[test]
+fn a_product_is_that_of_rows_and_columns_whatever_the_threads() {
+    let mut random = Random::new(5, 5);
+    let mut matrix = |rows: usize, width: usize| Matrix {
+        width,
+        values: (0..rows * width).map(|_| as_signed(random.next())).collect(),
+    };
+    for (rows, depth, width) in [(1, 1, 1), (5, 3, 17), (9, 16, 33), (4, 20, 16)] {
+        let (one, other) = (matrix(rows, depth), matrix(depth, width));
+        let found = product(&one, &other, 1);
+        assert_eq!(found, product(&one, &other, 3));
+        for row in 0..rows {
+            for column in 0..width {
+                let expected: f32 = (0..depth).map(|at| one.row(row)[at] * other.row(at)[column]).sum();
+                assert!((found.row(row)[column] - expected).abs() < 1e-5);
+            }
+        }
+    }
+}
+
+/// Writes files and reads the pairs of their folder.
+fn pairs_of(files: &[(&str, &str)]) -> Vec<Pair> {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("has a parent")).expect("a folder");
+        std::fs::write(path, text).expect("is written");
+    }
+    pairs::of_folder("fixture", &AbsPath::canonical(folder.path()).expect("is there")).expect("is read").pairs
+}
+
+fn of_kind(pairs: &[Pair], kind: PairKind) -> Vec<(&str, &str)> {
+    pairs.iter().filter(|pair| pair.kind == kind).map(|pair| (pair.query.as_str(), pair.passage.as_str())).collect()
+}
+
+const RUST: &str = "\
+/// Where the money is kept for later.
+pub struct Ledger { total: u64, entries: Vec<Entry> }
+
+impl Ledger {
+    /// Adds what was paid in. Panics never.
+    ///
+    /// # Errors
+    pub fn record_payment(&mut self, cents: u64) {
+        self.total += cents; self.entries.push(Entry::new(cents));
+    }
+}
+
+#[test]
+fn test_record_payment_twice() {
+    let mut ledger = Ledger::default(); ledger.record_payment(3);
+}
+";
+
+#[test]
+fn definitions_become_pairs() {
+    let readme = "# Ledger\n\nA program.\n\n## Paying in\n\nCall the method that records a payment, with an amount.\n";
+    let pairs = pairs_of(&[("src/ledger.rs", RUST), ("README.md", readme)]);
+    let docs = of_kind(&pairs, PairKind::Doc);
+    let (query, passage) = docs.iter().find(|(query, _)| query.starts_with("Adds")).expect("the method's");
+    assert_eq!(*query, "Adds what was paid in.");
+    assert!(passage.starts_with("Ledger record_payment\n") && !passage.contains("paid in"), "{passage}");
+    assert!(docs.iter().any(|(query, _)| *query == "Where the money is kept for later."));
+    let (_, body) =
+        *of_kind(&pairs, PairKind::Name).iter().find(|(query, _)| *query == "record payment").expect("the method's");
+    assert!(!body.contains("record_payment") && body.contains("self.total += cents"), "{body}");
+    let headings = of_kind(&pairs, PairKind::Heading);
+    assert!(
+        headings.iter().any(|(query, body)| *query == "Ledger Paying in" && body.starts_with("Call")),
+        "{headings:?}"
+    );
+    let tests = of_kind(&pairs, PairKind::Test);
+    assert!(tests.len() == 1 && tests[0].1.contains("cents: u64"), "{tests:?}");
+    let path = pairs.iter().find(|pair| pair.kind == PairKind::Doc).map(|pair| pair.path.as_str());
+    assert_eq!(path, Some("src ledger rs"));
+}
+
+#[test]
+fn doc_comments_are_told_from_code_in_every_style() {
+    let cases = [
+        (
+            "a.py",
+            "def load(path, mode):\n    \"\"\"Loads a table from disk.\n\n    More.\n    \"\"\"\n    return read(path, mode, True)\n",
+        ),
+        (
+            "a.js",
+            "/**\n * Loads a table from disk.\n * @param {string} path\n */\nfunction load(path, mode) { return read(path, mode, true) }\n",
+        ),
+        (
+            "a.go",
+            "package a\n\n// Loads a table from disk. More.\nfunc load(path string, mode int) error { return read(path, mode, true) }\n",
+        ),
+        ("a.rb", "# Loads a table from disk.\ndef load(path, mode)\n  read(path, mode, true, false, nil)\nend\n"),
+        (
+            "a.cs",
+            "class A {\n/// <summary>\n/// Loads a table from disk.\n/// </summary>\nint Load(string path, int mode) { return Read(path, mode, true); }\n}\n",
+        ),
+        (
+            "a.lua",
+            "--- Loads a table from disk.\n---@param path string\nlocal function load(path, mode)\n  return read(path, mode, true)\nend\n",
+        ),
+        (
+            "a.ex",
+            "defmodule A do\n  @doc \"\"\"\n  Loads a table from disk.\n  \"\"\"\n  def load(path, mode) do\n    read(path, mode, true, false)\n  end\nend\n",
+        ),
+        (
+            "a.hs",
+            "module A where\n\n-- | Loads a table from disk.\nload :: FilePath -> Mode -> IO Table\nload path mode = readTable path mode True\n",
+        ),
+        (
+            "a.c",
+            "/* Loads a table from disk. */\nint load(const char *path, int mode) { return read_table(path, mode, 1); }\n",
+        ),
+    ];
+    for (path, text) in cases {
+        let pairs = pairs_of(&[(path, text)]);
+        let docs = of_kind(&pairs, PairKind::Doc);
+        assert_eq!(docs.iter().map(|(query, _)| *query).collect::<Vec<_>>(), ["Loads a table from disk."], "{path}");
+        assert!(!docs[0].1.contains("from disk") && docs[0].1.to_lowercase().contains("mode"), "{path}: {}", docs[0].1);
+    }
+}
+
+#[test]
+fn a_single_repository_is_split_by_its_definitions() {
+    let split = Split::by_definition(vec![toy("a", 1, 100)], 5);
+    let (kept, back) = (&split.train[0].pairs, &split.held_out[0].pairs);
+    assert_eq!((kept.len(), back.len()), (80, 20));
+    assert!(back.iter().all(|one| kept.iter().all(|other| one.target != other.target)));
+}
