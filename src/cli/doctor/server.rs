@@ -91,7 +91,8 @@ fn found(answer: &Value, query: &str, wanted: Option<&str>) -> Result<Check, Str
     let hits = answer["structuredContent"]["hits"].as_array().map_or(&[][..], Vec::as_slice);
     let best = hits.first().and_then(|hit| hit["path"].as_str());
     match (best, wanted) {
-        (None, _) => Ok(Check::warn(
+        (None, None) => Ok(Check::ok("search", format!("{query:?} is answered, though nothing here fits it"))),
+        (None, Some(_)) => Ok(Check::warn(
             "search",
             format!("{query:?} finds nothing"),
             "codescry index --dry-run tells what is left out",
