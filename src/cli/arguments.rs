@@ -106,6 +106,9 @@ pub struct SearchArguments {
     /// Show how each result came to its score
     #[arg(long)]
     pub explain: bool,
+    /// Rank chunks one by one instead of files with their best chunk
+    #[arg(long)]
+    pub per_chunk: bool,
     /// Answer many queries: reads a JSON object a line ({"query": …, "limit": …}) from standard
     /// input, writes one a line
     #[arg(long)]

@@ -55,7 +55,14 @@ fn query_of(given: &SearchArguments, text: &OsStr) -> anyhow::Result<SearchQuery
         project: given.project.clone(),
         content,
     };
-    Ok(SearchQuery { text, limit: given.limit, mode: given.mode.into(), filter, explain: given.explain })
+    Ok(SearchQuery {
+        text,
+        limit: given.limit,
+        mode: given.mode.into(),
+        filter,
+        explain: given.explain,
+        per_chunk: given.per_chunk,
+    })
 }
 
 fn print(shared: &Shared, given: &SearchArguments, query: &SearchQuery, answer: &SearchAnswer) -> std::io::Result<()> {

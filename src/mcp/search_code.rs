@@ -87,6 +87,7 @@ fn query(roots: &Roots, root: &Root, given: SearchArguments) -> Result<SearchQue
         mode,
         filter: Filter { languages, path, project: project(given.project), content },
         explain: false,
+        per_chunk: false,
     })
 }
 

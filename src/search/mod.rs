@@ -78,6 +78,9 @@ pub struct SearchQuery {
     pub filter: Filter,
     /// Whether hits carry their [`Explanation`].
     pub explain: bool,
+    /// Whether each chunk is a hit of its own, by its own score alone. Otherwise files are ranked, and
+    /// each shows its best chunk.
+    pub per_chunk: bool,
 }
 
 /// Most hits a query can ask for.

@@ -91,6 +91,11 @@ fn alone(name: &'static str, value: f32) -> Explanation {
     Explanation { terms: vec![Term { name, value, share: value }] }
 }
 
+/// Why a chunk that is a hit of its own is where it is.
+pub(super) fn of_chunk(chunk: &CandidateChunk) -> Explanation {
+    alone("the chunk alone", chunk.score)
+}
+
 fn explain(features: &Features, weights: &Weights) -> Explanation {
     let term = |feature: &Feature| {
         let value = features.of(*feature);

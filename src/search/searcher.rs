@@ -56,7 +56,11 @@ impl Searcher<'_> {
         let vector = self.embedder.embed_query(&terms.dense);
         let found = candidates::retrieve(self.snapshot, &terms, &vector, query.mode, &allowed)?;
         let mut ranked = ranking::rank(self.snapshot, &terms, query.mode, &self.weights, found);
-        self.cut(&mut ranked, &terms, query.limit, query.mode);
+        if query.per_chunk {
+            self.split(&mut ranked, &terms, query.limit, query.mode);
+        } else {
+            self.cut(&mut ranked, &terms, query.limit, query.mode);
+        }
         self.hits(ranked, query.limit, query.explain)
     }
 
@@ -98,6 +102,19 @@ impl Searcher<'_> {
         let features = features::features(self.snapshot, &terms, &found);
         let path = |candidate: &CandidateFile| self.snapshot.files[candidate.file].path.clone();
         Ok(found.iter().map(path).zip(features).collect())
+    }
+
+    /// Makes each chunk a file of its own that is ranked by what retrieval says of the chunk.
+    fn split(&self, ranked: &mut Vec<RankedFile>, terms: &QueryTerms, limit: usize, mode: Mode) {
+        let mut chunks: Vec<CandidateChunk> = ranked.drain(..).flat_map(|file| file.chunks).collect();
+        ranking::order_chunks(self.snapshot, terms, &mut chunks, mode);
+        chunks.truncate(limit);
+        ranked.extend(chunks.into_iter().map(|chunk| RankedFile {
+            file: self.snapshot.owner(chunk.chunk),
+            score: chunk.score,
+            explanation: ranking::of_chunk(&chunk),
+            chunks: vec![chunk],
+        }));
     }
 
     /// Leaves the files that can be among the first `limit` hits, their chunks in order.

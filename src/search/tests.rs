@@ -154,6 +154,18 @@ fn modes_use_what_they_say() {
 }
 
 #[test]
+fn chunks_can_be_ranked_one_by_one() {
+    for mode in [Mode::Dense, Mode::Lexical, Mode::Hybrid] {
+        let asked = SearchQuery { mode, per_chunk: true, limit: 50, explain: true, ..query("connection pool acquire") };
+        let hits = ask(asked).expect("an answer");
+        assert!(hits.windows(2).all(|pair| pair[0].score >= pair[1].score));
+        let places: std::collections::BTreeSet<_> = hits.iter().map(|hit| (hit.path.clone(), hit.span)).collect();
+        assert_eq!(places.len(), hits.len());
+        assert_eq!(hits[0].path.as_str(), "src/pool.rs");
+    }
+}
+
+#[test]
 fn bad_questions_say_what_to_do() {
     assert!(matches!(ask(query("  \n ")), Err(QueryError::Empty)));
     assert!(matches!(ask(SearchQuery { limit: 0, ..query("a") }), Err(QueryError::Limit(0))));
