@@ -4,6 +4,7 @@
 //! means is up to the commands. Must never import: anything of this crate but `config` and `engine`.
 
 mod bench;
+mod eval;
 mod setup;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::text;
 pub use bench::{BenchArguments, BenchCommand, OnceArguments, PipelineBenchArguments};
+pub use eval::EvalArguments;
 pub use setup::{
     CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients,
 };
@@ -59,6 +61,8 @@ pub enum Command {
     Serve(ServeArguments),
     /// Keep the index of a folder up to date while its files change, until Ctrl-C
     Watch(WatchArguments),
+    /// Measure retrieval on questions of yours whose answers are known
+    Eval(EvalArguments),
     /// Measure the program on a folder of yours
     Bench(BenchArguments),
     /// Write this server into the configurations of the MCP clients on this machine

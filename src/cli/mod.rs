@@ -14,6 +14,7 @@ mod completions;
 mod diff;
 mod doctor;
 mod dry_run;
+mod eval;
 mod highlight;
 mod index;
 mod install;
@@ -83,6 +84,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Status(given)) => status::run(shared, given),
         Some(Command::Serve(given)) => serve::run(shared, &given.paths, !given.no_watch),
         Some(Command::Watch(given)) => watch::run(shared, given),
+        Some(Command::Eval(given)) => eval::run(shared, given),
         Some(Command::Bench(given)) => bench::run(shared, &given.what),
         Some(Command::Install(given)) => install::install(shared, given),
         Some(Command::Uninstall(given)) => install::uninstall(shared, given),

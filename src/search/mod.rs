@@ -9,6 +9,7 @@ mod candidates;
 mod features;
 mod filter;
 mod forms;
+pub mod judge;
 pub mod learn;
 mod lookup;
 mod projects;

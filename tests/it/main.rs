@@ -3,6 +3,7 @@
 mod cli;
 mod crash;
 mod doctor;
+mod eval;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_stdio;

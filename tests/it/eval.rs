@@ -1,0 +1,62 @@
+//! `codescry eval` on a small folder with known answers.
+
+use std::fs;
+
+use crate::support::cli::Project;
+
+fn project() -> Project {
+    let project = Project::empty();
+    project.write("src/retry.rs", "/// Calls again after a failure.\npub fn retry_with_backoff(attempts: u32) {}\n");
+    project.write("src/login.py", "def check_password(name, password):\n    return slow_hash(password)\n");
+    project.write("src/pool.go", "package pool\n\n// Acquire takes a connection from the pool.\nfunc Acquire() {}\n");
+    project
+}
+
+fn write(project: &Project, name: &str, text: &str) -> String {
+    let path = project.home().join(name);
+    fs::write(&path, text).expect("it can be written");
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn answers_are_measured_and_compared_with_those_before() {
+    let project = project();
+    let lines = "{\"query\": \"retry with backoff\", \"relevant\": [\"src/retry.rs\"]}\n\n\
+        {\"query\": \"check a password\", \"relevant\": [{\"path\": \"login.py\", \"start_line\": 1, \"end_line\": 2}]}\n\
+        {\"query\": \"acquire a connection\", \"relevant\": [\"src/nowhere.rs\"], \"secondary\": []}\n";
+    let tasks = write(&project, "tasks.jsonl", lines);
+    let ran = project.run(&["eval", &tasks, "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let answer = ran.json();
+    assert_eq!(answer["questions"], 3);
+    let measure = |name: &str| answer[name].as_f64().expect("a number");
+    for name in ["ndcg_at_10", "mrr", "recall_at_10"] {
+        assert!((measure(name) - 2.0 / 3.0).abs() < 1e-9, "{answer}");
+    }
+    assert_eq!(answer["per_query"][2]["ndcg_at_10"], 0.0);
+
+    let before = ran.out.replace("\"ndcg_at_10\":1.0,\"reciprocal_rank\"", "\"ndcg_at_10\":0.5,\"reciprocal_rank\"");
+    let before = write(&project, "before.json", &before);
+    let compared = project.run(&["eval", &tasks, "--against", &before]);
+    assert!(compared.out.contains("2 better, 0 worse, 1 the same"), "{}", compared.out);
+    assert!(compared.out.contains("+0.500  check a password"), "{}", compared.out);
+    assert!(!compared.out.contains("acquire"), "only what moved: {}", compared.out);
+    assert!(project.run(&["eval", &tasks, "--per-query", "--mode", "lexical"]).out.contains("acquire"));
+}
+
+#[test]
+fn tasks_that_are_none_are_refused_in_words() {
+    let project = project();
+    for (name, text, said) in [
+        ("none.json", "[]", "no labelled question"),
+        ("word.jsonl", "{\"query\": \"a\", \"relevant\": [\"a\"]}\nhello\n", "line 2"),
+        ("blank.json", "[{\"query\": \" \", \"relevant\": [\"a\"]}]", "question 1"),
+    ] {
+        let tasks = write(&project, name, text);
+        let ran = project.run(&["eval", &tasks]);
+        assert_eq!(ran.code, 2, "{}", ran.out);
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    let ran = project.run(&["eval", "nowhere.json"]);
+    assert!(ran.code == 2 && ran.err.contains("nowhere.json"), "{}", ran.err);
+}
