@@ -14,8 +14,10 @@ pub use crate::search::{
 };
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 
+mod embedders;
 mod follow;
 mod indexing;
+pub mod models;
 mod projects;
 
 use std::collections::BTreeMap;
@@ -23,11 +25,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
-use crate::config::EmbedderChoice;
-use crate::embed::Embedder;
+pub use crate::embed::DeviceReport;
 use crate::embed::cache::VectorCache;
-use crate::embed::static_model::StaticModel;
-use crate::embed::synthetic::Synthetic;
+use crate::embed::models::ModelError;
+use crate::embed::{EmbedError, Embedder};
 use crate::index;
 use crate::language;
 use crate::parse;
@@ -36,12 +37,13 @@ use crate::search::{QueryError, Searcher, Snapshot, check_query};
 use crate::store::{ChunkStore, SCHEMA_VERSION, StoreError, StoreView};
 use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
 use crate::walk;
+use embedders::Embedders;
 
 /// Answers for one root.
 pub struct Engine {
     settings: Settings,
     store: Box<dyn ChunkStore>,
-    embedder: Arc<dyn Embedder>,
+    embedders: Embedders,
     /// The generation last searched; replaced when the store has moved on. Locked to look and to
     /// swap only.
     snapshot: Mutex<Option<Arc<Snapshot>>>,
@@ -134,6 +136,17 @@ pub enum EngineError {
     /// The question cannot be answered as it stands; the message says what to change.
     #[error("{0}")]
     BadQuery(String),
+    /// The model that was asked for is not to be had.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The model that the index was made with is not to be had.
+    #[error(
+        "the index was made with a model that cannot be used now: {0}; or give --embedder builtin to index anew with the built-in model"
+    )]
+    IndexModel(ModelError),
+    /// The model or its device failed.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
     /// The path is outside of the root, or not there.
     #[error("{0}")]
     BadPath(String),
@@ -168,12 +181,15 @@ impl Engine {
     /// When the index is there but cannot be opened.
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
         let store = open_store(&settings)?;
-        let embedder = open_embedder(&settings);
+        // A view that cannot be read is told by the first call that needs it.
+        let view = store.view().ok().flatten();
+        let embedders = Embedders::open(&settings, view.as_deref())?;
+        let embedder = &embedders.current;
         let (snapshot, loading, projects) = (Mutex::default(), Mutex::default(), Mutex::default());
         let Settings { cache_dir, max_cache_bytes, .. } = &settings;
         let cache = || VectorCache::open(cache_dir, embedder.model_id(), embedder.dimensions(), *max_cache_bytes);
         let cache = (*max_cache_bytes > 0).then(cache);
-        Ok(Self { settings, store, embedder, snapshot, loading, projects, cache })
+        Ok(Self { settings, store, embedders, snapshot, loading, projects, cache })
     }
 
     /// The folder this engine answers for.
@@ -202,7 +218,8 @@ impl Engine {
     /// [`EngineError::NotIndexed`], [`EngineError::BadQuery`], or a failing store.
     pub fn search(&self, query: &SearchQuery) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
-        let hits = self.searcher(&snapshot, &query.filter)?.search(query)?;
+        let embedder = self.embedder_of(&snapshot)?;
+        let hits = self.searcher(&snapshot, embedder.as_ref(), &query.filter)?.search(query)?;
         Ok(self.answer(&snapshot, hits))
     }
 
@@ -212,7 +229,8 @@ impl Engine {
     /// As [`Engine::search`].
     pub fn search_weighted(&self, query: &SearchQuery, weights: Weights) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
-        let searcher = Searcher { weights, ..self.searcher(&snapshot, &query.filter)? };
+        let embedder = self.embedder_of(&snapshot)?;
+        let searcher = Searcher { weights, ..self.searcher(&snapshot, embedder.as_ref(), &query.filter)? };
         let hits = searcher.search(query)?;
         Ok(self.answer(&snapshot, hits))
     }
@@ -223,7 +241,8 @@ impl Engine {
     /// As [`Engine::search`].
     pub fn measure(&self, query: &SearchQuery) -> Result<Vec<(RepoPath, Features)>, EngineError> {
         let snapshot = self.snapshot()?;
-        Ok(self.searcher(&snapshot, &query.filter)?.measure(query)?)
+        let embedder = self.embedder_of(&snapshot)?;
+        Ok(self.searcher(&snapshot, embedder.as_ref(), &query.filter)?.measure(query)?)
     }
 
     /// Chunks whose vectors are nearest.
@@ -232,10 +251,11 @@ impl Engine {
     /// As [`Engine::search`]; [`EngineError::BadPath`] for a place that is not indexed.
     pub fn find_similar(&self, similar: &Similar, limit: usize, filter: &Filter) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
-        let searcher = self.searcher(&snapshot, filter)?;
+        let embedder = self.embedder_of(&snapshot)?;
+        let searcher = self.searcher(&snapshot, embedder.as_ref(), filter)?;
         let (vector, except) = match similar {
             Similar::Snippet(text) if text.trim().is_empty() => return Err(QueryError::Empty.into()),
-            Similar::Snippet(text) => (self.embedder.embed_query(text), None),
+            Similar::Snippet(text) => (embedder.try_query(text)?, None),
             Similar::Place { path, line } => {
                 let path = self.inside(path)?;
                 let chunk = searcher.chunk_at(path.as_str(), *line).ok_or_else(|| {
@@ -294,7 +314,7 @@ impl Engine {
             }
         }
         status.problems.sort();
-        let recipe = index::recipe(&self.settings, self.embedder.as_ref());
+        let recipe = index::recipe(&self.settings, self.embedders.current.as_ref());
         status.redo_because = index::redo_all(&manifest.recipe, &recipe);
         Ok(status)
     }
@@ -321,9 +341,14 @@ impl Engine {
         }
     }
 
-    fn searcher<'s>(&'s self, snapshot: &'s Arc<Snapshot>, filter: &Filter) -> Result<Searcher<'s>, EngineError> {
+    fn searcher<'s>(
+        &self,
+        snapshot: &'s Arc<Snapshot>,
+        embedder: &'s dyn Embedder,
+        filter: &Filter,
+    ) -> Result<Searcher<'s>, EngineError> {
         let folders = self.folders(snapshot, filter)?;
-        Ok(Searcher { snapshot, embedder: self.embedder.as_ref(), weights: Weights::default(), folders })
+        Ok(Searcher { snapshot, embedder, weights: Weights::default(), folders })
     }
 
     /// The last commit's snapshot, brought up to date when any process has committed since. Who
@@ -358,11 +383,7 @@ impl Engine {
     /// Reads the last commit's snapshot, what the held one lacks of it if there is one.
     fn load(&self) -> Result<Arc<Snapshot>, EngineError> {
         let view = self.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
-        if let Some(reason) =
-            index::redo_all(&view.manifest().recipe, &index::recipe(&self.settings, self.embedder.as_ref()))
-        {
-            return Err(EngineError::Outdated { root: self.root().to_owned(), reason });
-        }
+        self.check_usable(view.as_ref())?;
         let snapshot = Arc::new(match self.held() {
             Some(held) => held.refresh(view)?,
             None => Snapshot::load(view)?,
@@ -438,13 +459,6 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
     }
 }
 
-fn open_embedder(settings: &Settings) -> Arc<dyn Embedder> {
-    match settings.pipeline.embedder {
-        EmbedderChoice::BuiltIn => StaticModel::builtin(),
-        EmbedderChoice::Synthetic { chunks_per_second, call } => Arc::new(Synthetic::new(chunks_per_second, call)),
-    }
-}
-
 #[cfg(feature = "lance")]
 fn open_store(settings: &Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
     let store = crate::store::lance::LanceStore::open(&settings.index_dir, settings.root.as_path())?;
@@ -462,6 +476,7 @@ impl From<QueryError> for EngineError {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Store(error) => Self::Store(error),
+            QueryError::Embed(error) => Self::Embed(error),
             other => Self::BadQuery(other.to_string()),
         }
     }

@@ -5,6 +5,7 @@
 
 mod bench;
 mod eval;
+mod models;
 mod setup;
 
 use std::ffi::OsString;
@@ -16,11 +17,15 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use super::text;
 pub use bench::{BenchArguments, BenchCommand, OnceArguments, PipelineBenchArguments};
 pub use eval::EvalArguments;
+pub use models::{ModelsArguments, ModelsCommand};
 pub use setup::{
     CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients,
 };
 
-use crate::config::{self, ConfigError, EmbedBatch, EmbedderChoice, Options, PipelineOptions, Settings};
+use crate::config::{
+    self, ConfigError, DeviceChoice, EmbedBatch, EmbedderChoice, ModelOptions, ModelSettings, Options, PipelineOptions,
+    Settings,
+};
 use crate::engine::{ContentFilter, MAX_LIMIT, Mode};
 
 const EXIT_CODES: &str = "Exit codes: 0 found or done, 1 nothing found, 2 error, 130 interrupted.";
@@ -65,6 +70,8 @@ pub enum Command {
     Eval(EvalArguments),
     /// Measure the program on a folder of yours
     Bench(BenchArguments),
+    /// List, fetch, check and remove embedding models
+    Models(ModelsArguments),
     /// Write this server into the configurations of the MCP clients on this machine
     Install(InstallArguments),
     /// Take it out of them again
@@ -235,9 +242,15 @@ pub struct PipelineArguments {
     /// Chunks in a call of the embedder, or auto: the size with the best rate [default: auto]
     #[arg(long, global = true, value_name = "N")]
     pub embed_batch: Option<EmbedBatch>,
-    /// builtin, or synthetic:CHUNKS_PER_SECOND[:CALL_MS], a device of that speed without meaning
+    /// builtin, a model's name or folder (see `codescry models`), or
+    /// synthetic:CHUNKS_PER_SECOND[:CALL_MS], a device of that speed without meaning [default: what
+    /// the index was made with, or builtin]
     #[arg(long, global = true, value_name = "NAME")]
     pub embedder: Option<EmbedderChoice>,
+    /// What runs a model: auto, cpu, cuda, tensorrt, rocm, migraphx, directml, coreml or openvino;
+    /// with the numbers of devices, such as cuda:0,1 [default: auto]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub device: Option<DeviceChoice>,
 }
 
 impl PipelineArguments {
@@ -251,7 +264,7 @@ impl PipelineArguments {
             preparse: self.preparse.then_some(true),
             embed_batch: self.embed_batch,
             max_memory_bytes: self.max_memory,
-            embedder: self.embedder,
+            embedder: self.embedder.clone(),
         }
     }
 }
@@ -320,6 +333,15 @@ impl Shared {
         Settings::resolve(&self.options(path).or_environment()?)
     }
 
+    /// What holds for models, of no folder.
+    ///
+    /// # Errors
+    /// When a `CODESCRY_…` variable does not hold.
+    pub fn models(&self) -> Result<ModelSettings, ConfigError> {
+        let options = self.options(None).or_environment()?;
+        ModelSettings::resolve(&options.models, options.cache_dir.as_ref())
+    }
+
     fn options(&self, path: Option<&Path>) -> Options {
         Options {
             path: path.map(Path::to_owned),
@@ -329,6 +351,7 @@ impl Shared {
             cache_dir: self.cache_dir.clone(),
             max_cache_bytes: self.max_cache_bytes,
             pipeline: self.pipeline.options(),
+            models: ModelOptions { device: self.pipeline.device.clone(), models_dir: None },
         }
     }
 }

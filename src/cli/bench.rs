@@ -217,7 +217,8 @@ impl super::arguments::PipelineArguments {
         flag("queue-depth", self.queue_depth.map(|n| n.to_string()));
         flag("file-batch", self.file_batch.map(|n| n.to_string()));
         flag("embed-batch", self.embed_batch.map(|batch| batch.to_string()));
-        flag("embedder", self.embedder.map(|embedder| embedder.to_string()));
+        flag("embedder", self.embedder.as_ref().map(ToString::to_string));
+        flag("device", self.device.as_ref().map(ToString::to_string));
         flags
     }
 }

@@ -20,6 +20,7 @@ mod index;
 mod install;
 mod interrupts;
 mod logging;
+mod models;
 mod page;
 mod palette;
 mod printer;
@@ -86,6 +87,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Watch(given)) => watch::run(shared, given),
         Some(Command::Eval(given)) => eval::run(shared, given),
         Some(Command::Bench(given)) => bench::run(shared, &given.what),
+        Some(Command::Models(given)) => models::run(shared, &given.what),
         Some(Command::Install(given)) => install::install(shared, given),
         Some(Command::Uninstall(given)) => install::uninstall(shared, given),
         Some(Command::Doctor(given)) => doctor::run(shared, given),

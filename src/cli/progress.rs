@@ -82,6 +82,7 @@ mod tests {
             chunks: 900,
             elapsed: Duration::from_secs(10),
             stages: Vec::new(),
+            device: None,
         };
         assert_eq!(message(&progress), "100 of at least 400 files · 900 chunks · 10 files/s");
         progress.walk_ended = true;

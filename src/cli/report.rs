@@ -39,6 +39,7 @@ pub fn lines(report: &IndexReport, palette: Palette) -> Vec<String> {
         let records: Vec<StageRecord> = report.stages.iter().map(StageRecord::from).collect();
         lines.extend(stages(&records, report.elapsed));
         lines.extend(bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()));
+        lines.extend(report.device.as_ref().map(|device| text::visible(&device.sentence())));
     }
     lines
 }
@@ -113,6 +114,7 @@ mod tests {
             embed_batch: 64,
             in_flight_peak_bytes: 4096,
             peak_memory_bytes: 8192,
+            device: None,
         }
     }
 

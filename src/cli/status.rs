@@ -93,6 +93,7 @@ fn run_lines(run: &RunRecord) -> Vec<String> {
     lines.extend(run.failure.iter().map(|failure| text::visible(failure)));
     lines.extend(report::stages(&run.stages, elapsed));
     lines.extend(run.bottleneck.iter().map(|sentence| text::visible(sentence)));
+    lines.extend(run.device.as_ref().map(|device| text::visible(&device.sentence())));
     lines
 }
 

@@ -120,6 +120,8 @@ pub struct Report<'a> {
     /// In one sentence; null after a run too short to tell.
     bottleneck: Option<String>,
     stages: Vec<StageRecord>,
+    /// What the embedder's device did; null where it has none.
+    device: Option<&'a engine::DeviceReport>,
 }
 
 #[derive(Serialize)]
@@ -152,6 +154,7 @@ impl<'a> Report<'a> {
             peak_memory_bytes: report.peak_memory_bytes,
             bottleneck: engine::bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()),
             stages: report.stages.iter().map(StageRecord::from).collect(),
+            device: report.device.as_ref(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Must never import: anything but `types`.
 
 pub mod machine;
+mod models;
 mod pipeline;
 mod user;
 
@@ -14,7 +15,10 @@ use std::time::Duration;
 
 use crate::types::{AbsPath, ContentHash};
 
-pub use pipeline::{EmbedBatch, EmbedderChoice, Pipeline, PipelineOptions, parse_bytes, parse_bytes_or_none};
+pub use models::{DeviceChoice, LibraryPlaces, ModelOptions, ModelSettings, Provider};
+pub use pipeline::{
+    DEFAULT_EMBED_WORKERS, EmbedBatch, EmbedderChoice, Pipeline, PipelineOptions, parse_bytes, parse_bytes_or_none,
+};
 pub use user::{Surroundings, System};
 
 /// Files above this size are left out: 1 MiB.
@@ -43,6 +47,8 @@ pub struct Options {
     pub max_cache_bytes: Option<u64>,
     /// How an index run goes about its work.
     pub pipeline: PipelineOptions,
+    /// What runs embedding models, and where they are.
+    pub models: ModelOptions,
 }
 
 /// What holds for this run.
@@ -62,6 +68,8 @@ pub struct Settings {
     pub max_cache_bytes: u64,
     /// How an index run goes about its work.
     pub pipeline: Pipeline,
+    /// What runs embedding models, and where they are.
+    pub models: ModelSettings,
 }
 
 /// An option that cannot hold.
@@ -109,6 +117,7 @@ impl Options {
         self.max_file_bytes = number(self.max_file_bytes, "CODESCRY_MAX_FILE_BYTES")?;
         self.parse_time_limit_ms = number(self.parse_time_limit_ms, "CODESCRY_PARSE_TIME_LIMIT_MS")?;
         self.pipeline = self.pipeline.or_environment()?;
+        self.models = self.models.or_environment()?;
         Ok(self)
     }
 }
@@ -132,15 +141,17 @@ impl Settings {
             Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
             None => user_folder(etcetera::BaseStrategy::data_dir)?.join(index_name(root.as_path())),
         };
+        let cache_dir = match &options.cache_dir {
+            Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
+            None => user_folder(etcetera::BaseStrategy::cache_dir)?,
+        };
         Ok(Self {
             root,
             index_dir,
+            models: ModelSettings::resolve(&options.models, Some(&cache_dir))?,
             max_file_bytes: options.max_file_bytes.unwrap_or(DEFAULT_MAX_FILE_BYTES),
             parse_time_limit: Duration::from_millis(options.parse_time_limit_ms.unwrap_or(DEFAULT_PARSE_TIME_LIMIT_MS)),
-            cache_dir: match &options.cache_dir {
-                Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
-                None => user_folder(etcetera::BaseStrategy::cache_dir)?,
-            },
+            cache_dir,
             max_cache_bytes: options.max_cache_bytes.unwrap_or(DEFAULT_MAX_CACHE_BYTES),
             pipeline: Pipeline::resolve(&options.pipeline)?,
         })

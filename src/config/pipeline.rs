@@ -61,13 +61,14 @@ pub struct Pipeline {
     pub preparse: bool,
     /// Threads that call the embedder. With two, a device has its next call waiting while it works
     /// on one: it is never idle because this program wakes late or prepares what follows.
-    pub embed_workers: usize,
+    /// `None` for as many as the embedder wants.
+    pub embed_workers: Option<usize>,
     /// Chunks in one call of the embedder.
     pub embed_batch: EmbedBatch,
     /// Ceiling for the memory of an index run, in bytes.
     pub max_memory_bytes: u64,
-    /// What turns chunks into vectors.
-    pub embedder: EmbedderChoice,
+    /// What turns chunks into vectors; `None` for what the index was made with, or the built-in model.
+    pub embedder: Option<EmbedderChoice>,
 }
 
 /// Chunks in one call of the embedder.
@@ -81,7 +82,7 @@ pub enum EmbedBatch {
 }
 
 /// What turns chunks into vectors.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum EmbedderChoice {
     /// The static model inside the program.
     #[default]
@@ -93,6 +94,8 @@ pub enum EmbedderChoice {
         /// What a call takes before its first chunk.
         call: Duration,
     },
+    /// A model by its name or its folder; see `codescry models`.
+    Model(String),
 }
 
 impl PipelineOptions {
@@ -125,10 +128,10 @@ impl Pipeline {
             queue_depth: options.queue_depth.unwrap_or(DEFAULT_QUEUE_DEPTH).max(1),
             file_batch: options.file_batch.unwrap_or(DEFAULT_FILE_BATCH).max(1),
             preparse: options.preparse.unwrap_or(false),
-            embed_workers: options.embed_workers.unwrap_or(DEFAULT_EMBED_WORKERS).max(1),
+            embed_workers: options.embed_workers.map(|workers| workers.max(1)),
             embed_batch: options.embed_batch.unwrap_or_default(),
             max_memory_bytes,
-            embedder: options.embedder.unwrap_or_default(),
+            embedder: options.embedder.clone(),
         })
     }
 
@@ -142,7 +145,7 @@ impl Pipeline {
 const DEFAULT_QUEUE_DEPTH: usize = 32;
 
 /// See [`Pipeline::embed_workers`].
-const DEFAULT_EMBED_WORKERS: usize = 2;
+pub const DEFAULT_EMBED_WORKERS: usize = 2;
 
 /// See [`Pipeline::file_batch`].
 const DEFAULT_FILE_BATCH: usize = 8;
@@ -223,6 +226,7 @@ impl fmt::Display for EmbedderChoice {
             Self::Synthetic { chunks_per_second, call } => {
                 write!(f, "synthetic:{chunks_per_second}:{}", call.as_secs_f64() * 1000.0)
             }
+            Self::Model(name) => f.write_str(name),
         }
     }
 }
@@ -243,11 +247,19 @@ impl FromStr for EmbedderChoice {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        let usage = || "give builtin, or synthetic:CHUNKS_PER_SECOND[:CALL_MS]".to_owned();
+        let usage = || "give builtin, a model's name or folder, or synthetic:CHUNKS_PER_SECOND[:CALL_MS]".to_owned();
         if word == "builtin" {
             return Ok(Self::BuiltIn);
         }
-        let mut parts = word.strip_prefix("synthetic:").ok_or_else(usage)?.splitn(2, ':');
+        let Some(synthetic) = word.strip_prefix("synthetic:") else {
+            // Which models there are is known where they are opened.
+            return if word.is_empty() || word == "synthetic" {
+                Err(usage())
+            } else {
+                Ok(Self::Model(word.to_owned()))
+            };
+        };
+        let mut parts = synthetic.splitn(2, ':');
         let number =
             |part: Option<&str>| part.map(|part| part.parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0));
         let rate = number(parts.next()).flatten().filter(|rate| *rate > 0.0).ok_or_else(usage)?;
@@ -268,9 +280,8 @@ mod tests {
         assert_eq!("builtin".parse(), Ok(EmbedderChoice::BuiltIn));
         assert_eq!("synthetic:500".parse(), Ok(synthetic(500.0, 0)));
         assert_eq!("synthetic:500:20".parse(), Ok(synthetic(500.0, 20)));
-        for word in
-            ["", "gpu", "synthetic", "synthetic:", "synthetic:0", "synthetic:-1", "synthetic:nan", "synthetic:5:x"]
-        {
+        assert_eq!("potion-code-16M".parse(), Ok(EmbedderChoice::Model("potion-code-16M".to_owned())));
+        for word in ["", "synthetic", "synthetic:", "synthetic:0", "synthetic:-1", "synthetic:nan", "synthetic:5:x"] {
             assert!(word.parse::<EmbedderChoice>().is_err(), "{word}");
         }
         assert_eq!(("auto".parse(), "64".parse()), (Ok(EmbedBatch::Auto), Ok(EmbedBatch::Chunks(64))));

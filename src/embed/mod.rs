@@ -1,13 +1,22 @@
 //! Texts become vectors.
 //!
-//! Owns the [`Embedder`] trait, the built-in static model and the rule for splitting identifiers
-//! into words ([`words`]). Vectors are unit length (or all zero for a text without a word), so a
+//! Owns the [`Embedder`] trait, the built-in static model, transformers ([`onnx`]), tables of word
+//! vectors ([`model2vec`]), which models there are ([`models`]) and the rule for splitting
+//! identifiers into words ([`words`]). Vectors are unit length (or all zero for a text without a word), so a
 //! dot product is a cosine. Must never import: the store, the index, the search.
 
 pub mod cache;
+mod error;
+pub mod model2vec;
+pub mod models;
+pub mod onnx;
+mod report;
 pub mod static_model;
 pub mod synthetic;
 pub mod words;
+
+pub use error::EmbedError;
+pub use report::DeviceReport;
 
 use crate::types::{Chunk, RepoPath};
 
@@ -29,6 +38,63 @@ pub trait Embedder: Send + Sync {
 
     /// As [`Embedder::embed_passages`] for a question, where a model tells the two apart.
     fn embed_query(&self, text: &str) -> Vec<f32>;
+
+    /// Opens what the first text would. A model that is built in is always ready.
+    ///
+    /// # Errors
+    /// When it cannot be used; the message says what to do.
+    fn ready(&self) -> Result<(), EmbedError> {
+        Ok(())
+    }
+
+    /// As [`Embedder::embed_query`], for a model that may fail.
+    ///
+    /// # Errors
+    /// When it does.
+    fn try_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        Ok(self.embed_query(text))
+    }
+
+    /// Whether it makes batches of its own: [`Embedder::embed_each`] then takes a whole window.
+    fn makes_batches(&self) -> bool {
+        false
+    }
+
+    /// As [`Embedder::embed_passages`], in any order, each vector as soon as it is there: with the
+    /// place of its text. Ends early when `each` says false.
+    ///
+    /// # Errors
+    /// When the model fails.
+    fn embed_each(&self, texts: &[&str], each: &mut dyn FnMut(usize, Vec<f32>) -> bool) -> Result<(), EmbedError> {
+        _ = self.embed_passages(texts).into_iter().enumerate().all(|(at, vector)| each(at, vector));
+        Ok(())
+    }
+
+    /// Threads that keep it busy, where that is known.
+    fn workers(&self) -> Option<usize> {
+        None
+    }
+
+    /// Chunks in a window, where it wants more than usual.
+    fn window_chunks(&self) -> Option<usize> {
+        None
+    }
+
+    /// Memory that it takes, of what a run may.
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+
+    /// A run begins: what is reported begins with it.
+    fn begin(&self) {}
+
+    /// Called a few times a second while a run goes on.
+    fn sample(&self) {}
+
+    /// What really ran since the run began; `None` where there is no device to tell of.
+    fn report(&self) -> Option<DeviceReport> {
+        None
+    }
 }
 
 /// What is embedded for a chunk: its text under a header of container and defined names. Its path

@@ -20,8 +20,11 @@ impl Engine {
         cancel: &CancelToken,
         observe: &(dyn Fn(&Progress) + Sync),
     ) -> Result<IndexReport, EngineError> {
-        if !request.rebuild {
-            self.view()?; // refuses the index of another folder
+        let view = if request.rebuild { None } else { self.view()? }; // refuses the index of another folder
+        let recipe = index::recipe(&self.settings, self.embedders.current.as_ref());
+        if view.is_none_or(|view| index::redo_all(&view.manifest().recipe, &recipe).is_some()) {
+            // All will be embedded: say now what will not do.
+            self.embedders.current.ready()?;
         }
         let file = RunFile::new(&self.settings.index_dir);
         let ended = self.indexer().run(request, cancel, &|progress| {
@@ -44,7 +47,7 @@ impl Engine {
         Indexer {
             settings: &self.settings,
             store: self.store.as_ref(),
-            embedder: self.embedder.as_ref(),
+            embedder: self.embedders.current.as_ref(),
             cache: self.cache.as_ref(),
             files: &Disk,
             renew_parsers: false,

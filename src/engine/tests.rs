@@ -114,10 +114,11 @@ impl Fixture {
         let settings = Settings::resolve(&options).expect("settings");
         let inner = MemoryStore::new(settings.root.as_path().to_owned());
         let store = Gated { store: Arc::new(Mutex::new(inner)), gate: Arc::default() };
+        let embedders = Embedders::open(&settings, None).expect("the built-in model");
         let engine = Engine {
             settings,
             store: Box::new(store.clone()),
-            embedder: StaticModel::builtin(),
+            embedders,
             snapshot: Mutex::default(),
             loading: Mutex::default(),
             projects: Mutex::default(),

@@ -276,6 +276,8 @@ impl StoreWriter for NoWriter {
         None
     }
 
+    fn hide(&mut self) {}
+
     fn commit(&mut self, _commit: Commit, _state: &RunState) -> Result<Manifest, StoreError> {
         Ok(self.manifest())
     }

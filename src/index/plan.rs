@@ -32,19 +32,23 @@ pub(super) struct Plan {
     pub stored: Vec<RepoPath>,
     /// Whether nothing that is stored can be kept.
     pub fresh: bool,
+    /// Whether what is stored stays searchable until this run is complete: only its model is another.
+    pub keeps_old: bool,
     /// Why work is done again, in words.
     pub because: Option<String>,
 }
 
 /// Compares the recipe of `view` with the one of this run.
 pub(super) fn plan(view: Option<&Arc<dyn StoreView>>, recipe: &Recipe, rebuild: bool) -> Result<Plan, StoreError> {
-    let mut plan = Plan { known: HashMap::new(), stored: Vec::new(), fresh: rebuild, because: None };
+    let mut plan = Plan { known: HashMap::new(), stored: Vec::new(), fresh: rebuild, keeps_old: false, because: None };
     let Some(view) = view else {
         return Ok(plan);
     };
     let because = redo_all(&view.manifest().recipe, recipe);
     if rebuild || because.is_some() {
         plan.fresh = true;
+        plan.keeps_old =
+            !rebuild && view.manifest().complete && differs_by_model_alone(&view.manifest().recipe, recipe);
         plan.because = because.or_else(|| Some("a rebuild was asked for".to_owned()));
         return Ok(plan);
     }
@@ -59,6 +63,12 @@ pub(super) fn plan(view: Option<&Arc<dyn StoreView>>, recipe: &Recipe, rebuild: 
     }
     plan.known = files.into_iter().filter(|file| !redo(file)).map(|file| (file.path.clone(), file)).collect();
     Ok(plan)
+}
+
+/// Whether rows could be kept but for their vectors.
+pub fn differs_by_model_alone(stored: &Recipe, now: &Recipe) -> bool {
+    let with_its_model = Recipe { model_id: stored.model_id.clone(), dimensions: stored.dimensions, ..now.clone() };
+    redo_all(stored, now).is_some() && redo_all(stored, &with_its_model).is_none()
 }
 
 /// Why no stored row can be kept, or `None` when they can.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::embed::{DeviceReport, EmbedError};
 use crate::store::StoreError;
 use crate::types::{RepoPath, SkipReason};
 use crate::walk::WalkError;
@@ -85,6 +86,8 @@ pub struct Progress {
     pub elapsed: Duration,
     /// What each stage has done so far, in the order of the pipeline.
     pub stages: Vec<StageReport>,
+    /// What the embedder's device has done so far, where it has one.
+    pub device: Option<DeviceReport>,
 }
 
 impl Progress {
@@ -164,6 +167,8 @@ pub struct IndexReport {
     /// The most memory that the process had while the run went on, in bytes; 0 where the system
     /// does not tell.
     pub peak_memory_bytes: u64,
+    /// What the embedder's device did, where it has one.
+    pub device: Option<DeviceReport>,
 }
 
 /// What `index --dry-run` lists.
@@ -195,6 +200,9 @@ pub enum IndexError {
     /// A thread could not be started.
     #[error("cannot start the {stage} stage: {source}")]
     Thread { stage: &'static str, source: std::io::Error },
+    /// The model or its device failed.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
     /// A bug: a stage panicked.
     #[error("the {stage} stage failed: {message}; what was committed before is kept; please report this")]
     Panic { stage: &'static str, message: String },

@@ -61,7 +61,10 @@ impl Indexer<'_> {
         self.check_preparse(&plan, scope)?;
         let mut writer = RunWriter::new(self.store, recipe.clone(), view.as_ref(), plan.fresh, cancel);
         if plan.fresh || !is_complete {
-            writer.lock()?;
+            let locked = writer.lock()?;
+            if plan.keeps_old {
+                locked.hide();
+            }
         }
         let run = Run::new(self, cancel);
         run.observed(observe, || self.go(&run, plan, scope, writer, before, &recipe))
@@ -201,6 +204,7 @@ impl Ended<'_> {
             embed_batch: embedded.batch,
             in_flight_peak_bytes: run.budget.peak_bytes(),
             peak_memory_bytes: run.peak_memory_bytes(),
+            device: run.device().filter(|device| device.batches > 0),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::{IndexError, IndexReport, Phase, Progress, StageReport, bottleneck};
+use crate::embed::DeviceReport;
 
 const NAME: &str = "run.json";
 
@@ -64,6 +65,9 @@ pub struct RunRecord {
     pub bottleneck: Option<String>,
     /// In the order of the pipeline.
     pub stages: Vec<StageRecord>,
+    /// What the embedder's device has done, where it has one.
+    #[serde(default)]
+    pub device: Option<DeviceReport>,
     /// Why it failed.
     pub failure: Option<String>,
 }
@@ -136,6 +140,7 @@ impl<'r> RunFile<'r> {
             files_done: progress.files_done,
             chunks: progress.chunks,
             remaining_ms: progress.remaining().map(in_ms),
+            device: progress.device.clone(),
             ..record(state, &progress.stages, progress.elapsed, (progress.files_done, progress.chunks))
         };
         self.write(&record);
@@ -153,6 +158,7 @@ impl<'r> RunFile<'r> {
                 walk_ended: true,
                 files_done: report.files_found,
                 chunks: report.chunks,
+                device: report.device.clone(),
                 ..record(RunState::Done, &report.stages, report.elapsed, (report.files_indexed, report.chunks))
             },
             Err(error) => {
@@ -197,6 +203,7 @@ fn record(state: RunState, stages: &[StageReport], elapsed: Duration, (files, ch
         remaining_ms: None,
         bottleneck: bottleneck(stages, elapsed).map(|found| found.to_string()),
         stages: stages.iter().map(StageRecord::from).collect(),
+        device: None,
         failure: None,
     }
 }
@@ -222,6 +229,7 @@ mod tests {
             chunks: 40,
             elapsed: Duration::from_secs(4),
             stages: vec![StageReport { stage: "parse", threads: 2, ..StageReport::default() }],
+            device: None,
         }
     }
 

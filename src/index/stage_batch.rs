@@ -22,6 +22,7 @@ pub(super) fn run(
     inlet: &Inlet<'_, Vec<Parsed>>,
     outlet: &Outlet<'_, ChunkBatch>,
     preparse: bool,
+    window_chunks: usize,
     budget: &Arc<MemoryBudget>,
 ) {
     let (mut files, mut chunks) = (Vec::new(), 0);
@@ -31,7 +32,7 @@ pub(super) fn run(
                 inlet.clock.count(parsed.len() as u64, 0);
                 chunks += parsed.iter().map(chunks_of).sum::<usize>();
                 files.extend(parsed);
-                (!preparse && (chunks >= WINDOW_CHUNKS || files.len() >= WINDOW_FILES), false)
+                (!preparse && (chunks >= window_chunks || files.len() >= WINDOW_FILES), false)
             }
             Next::Idle => (!preparse || budget.is_short(), false),
             Next::End => (true, true),

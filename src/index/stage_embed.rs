@@ -16,9 +16,12 @@ use super::stage_parse::{Parsed, Prepared, Replacement};
 use super::tuner::BatchTuner;
 use crate::config::EmbedBatch;
 use crate::embed::cache::{self, VectorCache, VectorKey};
-use crate::embed::{self, Embedder};
+use crate::embed::{self, EmbedError, Embedder};
 use crate::store::EmbeddedChunk;
 use crate::types::{FileRecord, RepoPath};
+
+/// Chunks handed on at once by an embedder that makes its own batches: few, for it may be slow.
+const HAND_ON_CHUNKS: usize = 64;
 
 /// Files whose chunks are ready to be written.
 #[derive(Default)]
@@ -41,6 +44,7 @@ pub(super) struct EmbedStage<'r> {
     tuner: Mutex<BatchTuner>,
     computed: AtomicU64,
     reused: AtomicU64,
+    failure: Mutex<Option<EmbedError>>,
 }
 
 impl<'r> EmbedStage<'r> {
@@ -52,11 +56,17 @@ impl<'r> EmbedStage<'r> {
             tuner: Mutex::new(BatchTuner::new(batch)),
             computed: AtomicU64::new(0),
             reused: AtomicU64::new(0),
+            failure: Mutex::default(),
         }
     }
 
     fn tuner(&self) -> MutexGuard<'_, BatchTuner> {
         self.tuner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the embedder gave no vectors, if it did not.
+    pub fn failure(&self) -> Option<EmbedError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What was done so far.
@@ -75,21 +85,16 @@ pub(super) struct EmbedSummary {
     pub batch: usize,
 }
 
-/// Embeds batches until the input ends.
+/// Embeds batches until the input ends, or the embedder fails.
 pub(super) fn run(inlet: &Inlet<'_, ChunkBatch>, outlet: &Outlet<'_, EmbeddedBatch>, stage: &EmbedStage<'_>) {
     while let Some(batch) = inlet.next() {
         let mut window = Window::new(batch);
-        stage.embed_paths(&mut window);
-        let chunks = window.chunks();
-        let mut left = stage.recall(&mut window);
-        stage.computed.fetch_add(left.len() as u64, Ordering::Relaxed);
-        stage.reused.fetch_add((chunks - left.len()) as u64, Ordering::Relaxed);
-        while !left.is_empty() {
-            let size = stage.tuner().size();
-            let rest = left.split_off(size.min(left.len()));
-            stage.embed(&mut window, &left);
-            left = rest;
-            if inlet.cancel.is_cancelled() || !window.hand_on(outlet, WINDOW_CHUNKS) {
+        let embedded = if stage.failure().is_some() { Ok(false) } else { stage.window(&mut window, inlet, outlet) };
+        match embedded {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                stage.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 return;
             }
         }
@@ -103,6 +108,57 @@ pub(super) fn run(inlet: &Inlet<'_, ChunkBatch>, outlet: &Outlet<'_, EmbeddedBat
 type Place = (usize, usize);
 
 impl EmbedStage<'_> {
+    /// Embeds a window. False when nobody wants it any more.
+    fn window(
+        &self,
+        window: &mut Window,
+        inlet: &Inlet<'_, ChunkBatch>,
+        outlet: &Outlet<'_, EmbeddedBatch>,
+    ) -> Result<bool, EmbedError> {
+        self.embed_paths(window)?;
+        let chunks = window.chunks();
+        let mut left = self.recall(window);
+        self.computed.fetch_add(left.len() as u64, Ordering::Relaxed);
+        self.reused.fetch_add((chunks - left.len()) as u64, Ordering::Relaxed);
+        if self.embedder.makes_batches() {
+            return self.embed_all(window, left.make_contiguous(), inlet, outlet);
+        }
+        while !left.is_empty() {
+            let size = self.tuner().size();
+            let rest = left.split_off(size.min(left.len()));
+            self.embed(window, &left);
+            left = rest;
+            if inlet.cancel.is_cancelled() || !window.hand_on(outlet, WINDOW_CHUNKS) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// One call of an embedder that makes its own batches: files are handed on as they are done.
+    fn embed_all(
+        &self,
+        window: &mut Window,
+        places: &[Place],
+        inlet: &Inlet<'_, ChunkBatch>,
+        outlet: &Outlet<'_, EmbeddedBatch>,
+    ) -> Result<bool, EmbedError> {
+        let texts: Vec<String> =
+            places.iter().map(|place| std::mem::take(&mut window.prepared_mut(*place).passage)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut goes_on = true;
+        self.embedder.embed_each(&texts, &mut |at, mut vector| {
+            cache::rounded(&mut vector);
+            if let Some(cache) = self.cache {
+                cache.insert(window.prepared(places[at]).key, &vector);
+            }
+            window.fill(places[at], vector);
+            goes_on = !inlet.cancel.is_cancelled() && window.hand_on(outlet, HAND_ON_CHUNKS);
+            goes_on
+        })?;
+        Ok(goes_on)
+    }
+
     /// Takes what the cache has. What is left comes by the length of its passage.
     fn recall(&self, window: &mut Window) -> VecDeque<Place> {
         let mut left = Vec::new();
@@ -136,7 +192,7 @@ impl EmbedStage<'_> {
     }
 
     /// The vectors of the files' paths.
-    fn embed_paths(&self, window: &mut Window) {
+    fn embed_paths(&self, window: &mut Window) -> Result<(), EmbedError> {
         let mut new: Vec<(usize, VectorKey, String)> = Vec::new();
         for (at, file) in window.files.iter_mut().enumerate() {
             let Some(first) = file.chunks.first() else { continue };
@@ -147,13 +203,20 @@ impl EmbedStage<'_> {
             }
         }
         let texts: Vec<&str> = new.iter().map(|(.., passage)| passage.as_str()).collect();
-        for ((at, key, _), mut vector) in new.iter().zip(self.embedder.embed_paths(&texts)) {
+        let mut keep = |place: usize, mut vector: Vec<f32>| {
+            let (at, key, _) = &new[place];
             cache::rounded(&mut vector);
             if let Some(cache) = self.cache {
                 cache.insert(*key, &vector);
             }
             window.files[*at].path = vector;
+            true
+        };
+        if self.embedder.makes_batches() {
+            return self.embedder.embed_each(&texts, &mut keep);
         }
+        self.embedder.embed_paths(&texts).into_iter().enumerate().for_each(|(place, vector)| _ = keep(place, vector));
+        Ok(())
     }
 }
 
@@ -210,6 +273,10 @@ impl Window {
 
     fn prepared(&self, (file, chunk): Place) -> &Prepared {
         &self.files[file].chunks[chunk]
+    }
+
+    fn prepared_mut(&mut self, (file, chunk): Place) -> &mut Prepared {
+        &mut self.files[file].chunks[chunk]
     }
 
     /// Gives a chunk its passage's vector; a file whose last one this was is ready.

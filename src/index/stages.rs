@@ -19,7 +19,8 @@ use super::stage_walk::WalkSummary;
 use super::stage_write::{RunWriter, Written};
 use super::{CancelToken, IndexError, Phase, Progress, Scope};
 use super::{stage_batch, stage_embed, stage_parse, stage_read, stage_walk};
-use crate::config::{Pipeline, machine};
+use crate::config::{DEFAULT_EMBED_WORKERS, Pipeline, machine};
+use crate::embed::DeviceReport;
 use crate::store::RunState;
 use crate::walk::{WalkEntry, WalkError, WalkOptions};
 
@@ -60,12 +61,13 @@ pub(super) struct Ran {
 impl<'e> Run<'e> {
     /// Nothing runs yet.
     pub fn new(indexer: &'e Indexer<'e>, cancel: &'e CancelToken) -> Self {
+        indexer.embedder.begin();
         Self {
             indexer,
             cancel,
             started: Instant::now(),
             clocks: ["walk", "read", "parse", "batch", "embed", "write"].map(StageClock::new),
-            budget: MemoryBudget::new(indexer.settings.pipeline.in_flight_bytes()),
+            budget: MemoryBudget::new(in_flight_bytes(indexer)),
             walk_ended: AtomicBool::new(false),
             finishing: AtomicBool::new(false),
             files_done: AtomicU64::new(0),
@@ -97,7 +99,8 @@ impl<'e> Run<'e> {
             let mut joins = self.readers(threads, plan, entries, to_parse)?;
             joins.extend(self.parsers(threads, read, to_batch)?);
             let (preparse, budget) = (self.pipeline().preparse, &self.budget);
-            let batch = move || stage_batch::run(&parsed, &to_embed, preparse, budget);
+            let window = self.indexer.embedder.window_chunks().unwrap_or(stage_batch::WINDOW_CHUNKS);
+            let batch = move || stage_batch::run(&parsed, &to_embed, preparse, window, budget);
             joins.push((BATCH, self.spawn(threads, BATCH, batch)?));
             joins.extend(self.embedders(threads, &stage, batches, to_write)?);
 
@@ -107,6 +110,9 @@ impl<'e> Run<'e> {
             let walked = self.join(WALK, walk);
             let joined: Vec<_> = joins.into_iter().map(|(stage, thread)| self.join(stage, thread)).collect();
             joined.into_iter().collect::<Result<Vec<()>, _>>()?;
+            if let Some(error) = stage.failure() {
+                return Err(IndexError::Embed(error).into());
+            }
             let written = written?;
             Ok(Ran { walked: walked?.map_err(IndexError::from)?, written, embedded: stage.summary() })
         })
@@ -158,7 +164,8 @@ impl<'e> Run<'e> {
             let (inlet, outlet) = (inlet.clone(), outlet.clone());
             Ok((EMBED, self.spawn(threads, EMBED, move || stage_embed::run(&inlet, &outlet, stage))?))
         };
-        (0..self.pipeline().embed_workers).map(spawn).collect()
+        let wanted = self.indexer.embedder.workers().unwrap_or(DEFAULT_EMBED_WORKERS);
+        (0..self.pipeline().embed_workers.unwrap_or(wanted)).map(spawn).collect()
     }
 
     fn spawn<'scope, T: Send + 'scope>(
@@ -212,12 +219,18 @@ impl<'e> Run<'e> {
     /// Samples what has no event: queues and memory.
     fn look(&self) {
         self.clocks.iter().for_each(StageClock::sample);
+        self.indexer.embedder.sample();
         self.peak_memory_bytes.fetch_max(machine::resident_bytes().unwrap_or(0), Ordering::Relaxed);
     }
 
     /// The most memory the process was seen to have.
     pub fn peak_memory_bytes(&self) -> u64 {
         self.peak_memory_bytes.load(Ordering::Relaxed)
+    }
+
+    /// What the embedder's device has done.
+    pub fn device(&self) -> Option<DeviceReport> {
+        self.indexer.embedder.report()
     }
 
     fn done(&self, files: u64) {
@@ -242,6 +255,7 @@ impl<'e> Run<'e> {
             chunks: self.clocks[EMBED].items(),
             elapsed: self.started.elapsed(),
             stages: self.clocks.iter().map(StageClock::report).collect(),
+            device: self.device(),
         }
     }
 
@@ -250,6 +264,12 @@ impl<'e> Run<'e> {
         self.finishing.store(true, Ordering::Relaxed);
         self.clocks[WRITE].alive_again(work)
     }
+}
+
+/// Bytes for files: what the ceiling and the embedder's own memory leave.
+fn in_flight_bytes(indexer: &Indexer<'_>) -> u64 {
+    let whole = indexer.settings.pipeline.in_flight_bytes();
+    whole.saturating_sub(indexer.embedder.memory_bytes()).max(whole / 4)
 }
 
 /// Threads of stages that leave nothing behind.

@@ -9,7 +9,7 @@ use super::query::QueryTerms;
 use super::ranking::{self, RankedFile, Weights};
 use super::snapshot::Snapshot;
 use super::{Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term};
-use crate::embed::Embedder;
+use crate::embed::{EmbedError, Embedder};
 use crate::store::StoreError;
 use crate::types::{RepoPath, qualified_name};
 
@@ -31,6 +31,8 @@ pub enum QueryError {
     Project { name: String, known: String },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
 }
 
 /// A snapshot and the model its vectors are of.
@@ -53,7 +55,7 @@ impl Searcher<'_> {
         check_query(query)?;
         let terms = QueryTerms::new(&query.text);
         let allowed = FileFilter::new(&query.filter)?.below(&self.folders).allowed(self.snapshot);
-        let vector = self.embedder.embed_query(&terms.dense);
+        let vector = self.embedder.try_query(&terms.dense)?;
         let found = candidates::retrieve(self.snapshot, &terms, &vector, query.mode, &allowed)?;
         let mut ranked = ranking::rank(self.snapshot, &terms, query.mode, &self.weights, found);
         if query.per_chunk {
@@ -97,7 +99,7 @@ impl Searcher<'_> {
         check_query(query)?;
         let terms = QueryTerms::new(&query.text);
         let allowed = FileFilter::new(&query.filter)?.below(&self.folders).allowed(self.snapshot);
-        let vector = self.embedder.embed_query(&terms.dense);
+        let vector = self.embedder.try_query(&terms.dense)?;
         let found = candidates::retrieve(self.snapshot, &terms, &vector, Mode::Hybrid, &allowed)?;
         let features = features::features(self.snapshot, &terms, &found);
         let path = |candidate: &CandidateFile| self.snapshot.files[candidate.file].path.clone();

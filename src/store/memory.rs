@@ -77,7 +77,14 @@ impl ChunkStore for MemoryStore {
         let same_schema = |view: &Arc<MemoryView>| view.manifest.recipe.schema_version == recipe.schema_version;
         let base = shared.view.clone().filter(|view| !fresh && same_schema(view));
         let epoch = base.as_ref().map_or_else(|| EPOCHS.fetch_add(1, Ordering::Relaxed), |view| view.epoch);
-        Ok(Box::new(MemoryWriter { store: self.clone(), recipe: recipe.clone(), base, generation, epoch }))
+        Ok(Box::new(MemoryWriter {
+            store: self.clone(),
+            recipe: recipe.clone(),
+            base,
+            generation,
+            epoch,
+            hides: false,
+        }))
     }
 
     fn size_bytes(&self) -> u64 {
@@ -91,6 +98,8 @@ struct MemoryWriter {
     base: Option<Arc<MemoryView>>,
     generation: u64,
     epoch: u64,
+    /// See [`StoreWriter::hide`].
+    hides: bool,
 }
 
 impl MemoryWriter {
@@ -107,7 +116,9 @@ impl MemoryWriter {
             is_empty: rows.values().all(|(_, chunks)| chunks.is_empty()),
         };
         let view = Arc::new(MemoryView::new(manifest.clone(), self.epoch, rows));
-        self.store.shared().view = Some(Arc::clone(&view));
+        if state.complete || !self.hides {
+            self.store.shared().view = Some(Arc::clone(&view));
+        }
         self.base = Some(view);
         manifest
     }
@@ -120,6 +131,10 @@ impl MemoryWriter {
 impl StoreWriter for MemoryWriter {
     fn base(&self) -> Option<Arc<dyn StoreView>> {
         self.base.clone().map(|view| view as Arc<dyn StoreView>)
+    }
+
+    fn hide(&mut self) {
+        self.hides = true;
     }
 
     fn commit(&mut self, commit: Commit, state: &RunState) -> Result<Manifest, StoreError> {

@@ -252,6 +252,11 @@ pub trait StoreWriter: Send {
     /// When writing fails; nothing of this commit is visible then.
     fn commit(&mut self, commit: Commit, state: &RunState) -> Result<Manifest, StoreError>;
 
+    /// Makes commits visible only with [`StoreWriter::finish`] of a complete run: readers keep the
+    /// generation before until then. For a writer that starts from nothing; one that is killed
+    /// leaves nothing.
+    fn hide(&mut self);
+
     /// Lets a commit or a finish end early, with [`StoreError::Stopped`] and nothing of it visible,
     /// soon after `stop` has turned true. A store whose commits take no time need not ask.
     fn stop_when(&mut self, stop: Stop) {

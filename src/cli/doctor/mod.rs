@@ -7,6 +7,7 @@
 
 mod configurations;
 mod folder;
+mod onnx;
 mod program;
 mod server;
 mod talk;
@@ -94,6 +95,7 @@ pub fn run(shared: &Shared, given: &DoctorArguments) -> anyhow::Result<Exit> {
 fn check_folder(telling: &mut Telling, user: &Surroundings, settings: Settings) -> anyhow::Result<()> {
     telling.tell(configurations::checks(user, settings.root.as_path()))?;
     telling.tell(folder::of_the_machine(&settings))?;
+    telling.tell(onnx::checks(&settings))?;
     let (checks, is_indexed) = folder::of_the_index(&settings);
     telling.tell(checks)?;
     telling.tell(server::checks(user, &settings, is_indexed))

@@ -48,7 +48,7 @@ fn is_build_folder(program: &Path) -> bool {
 /// What the program was built with. Nothing of it is a library to be found when it runs.
 fn parts() -> Check {
     if cfg!(feature = "lance") {
-        return Check::ok("parts", "LanceDB and the embedding model are built in; no library is needed");
+        return Check::ok("parts", "LanceDB and the embedding model are built in; only other models need a library");
     }
     Check::warn(
         "parts",

@@ -269,6 +269,10 @@ impl StoreWriter for FaultyWriter {
         self.inner.base()
     }
 
+    fn hide(&mut self) {
+        self.inner.hide();
+    }
+
     fn commit(&mut self, commit: Commit, state: &RunState) -> Result<Manifest, StoreError> {
         self.calls.next("write")?;
         self.inner.commit(commit, state)

@@ -43,6 +43,8 @@ pub(super) struct LanceWriter {
     expired: bool,
     /// Whether the tables may hold more than the last commit: something failed half-way.
     torn: bool,
+    /// See [`StoreWriter::hide`].
+    hides: bool,
     stop: Stop,
     _lock: WriterLock,
 }
@@ -113,7 +115,7 @@ impl LanceWriter {
             words::forget(&place, last.as_ref());
         }
         let words = base.as_ref().map(|view| view.segments().clone()).unwrap_or_default();
-        let (renumbered, expired, torn) = (false, false, false);
+        let (renumbered, expired, torn, hides) = (false, false, false, false);
         Ok(Self {
             place,
             recipe,
@@ -128,6 +130,7 @@ impl LanceWriter {
             renumbered,
             expired,
             torn,
+            hides,
             stop: Arc::new(|| false),
             _lock: lock,
         })
@@ -205,11 +208,13 @@ impl LanceWriter {
         };
         // Opened before it is published: what cannot be opened must not become visible.
         let view = LanceView::with_words(self.place.clone(), committed.clone(), self.words.clone())?;
-        manifest::publish(&self.place, &committed)?;
         self.generation += 1;
-        let kept = |retired| committed.retired.contains(retired);
-        self.expired |= self.last.as_ref().is_some_and(|last| !last.retired.iter().all(kept));
-        self.last = Some(committed);
+        if state.complete || !self.hides {
+            manifest::publish(&self.place, &committed).inspect_err(|_| self.generation -= 1)?;
+            let kept = |retired| committed.retired.contains(retired);
+            self.expired |= self.last.as_ref().is_some_and(|last| !last.retired.iter().all(kept));
+            self.last = Some(committed);
+        }
         self.base = Some(Arc::new(view));
         (self.torn, self.renumbered) = (false, false);
         Ok(manifest)
@@ -251,6 +256,10 @@ impl StoreWriter for LanceWriter {
         let manifest = self.publish(state)?;
         self.stored = stored;
         Ok(manifest)
+    }
+
+    fn hide(&mut self) {
+        self.hides = true;
     }
 
     fn stop_when(&mut self, stop: Stop) {

@@ -1,0 +1,158 @@
+//! Tables of word vectors in safetensors: the model2vec family.
+//!
+//! A text's vector is the (weighted) mean of its tokens' rows, as model2vec makes it. Needs no ONNX
+//! Runtime. The only file that knows the safetensors crate. Must never import: anything of this
+//! crate but `embed`.
+
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors};
+use tokenizers::Tokenizer;
+
+use super::models::Installed;
+use super::onnx::normalize;
+use super::{EmbedError, Embedder};
+
+/// A table in memory.
+pub struct Model2Vec {
+    model: Installed,
+    tokenizer: Tokenizer,
+    rows: Vec<f32>,
+    width: usize,
+    /// Of each token, where the model has weights apart from its rows.
+    weights: Option<Vec<f32>>,
+    /// The row of each token, where several share one.
+    mapping: Option<Vec<u32>>,
+    unknown: Option<u32>,
+}
+
+impl Model2Vec {
+    /// Reads the table and its tokenizer.
+    ///
+    /// # Errors
+    /// When either is broken, or they do not fit each other.
+    pub fn open(model: Installed) -> Result<Self, EmbedError> {
+        let path = model.file();
+        let broken =
+            |problem: String| EmbedError::Model { model: model.description.name.clone(), path: path.clone(), problem };
+        let bytes = std::fs::read(&path).map_err(|error| broken(error.to_string()))?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| broken(error.to_string()))?;
+        let table = tensors.tensor("embeddings").or_else(|_| tensors.tensor("embedding.weight"));
+        let table = table.map_err(|_| broken("it has no table named embeddings".to_owned()))?;
+        let &[count, width] = table.shape() else {
+            return Err(broken(format!("its table has the shape {:?}, not two axes", table.shape())));
+        };
+        if width != model.description.dimensions {
+            let problem =
+                format!("its vectors are {width} wide, and the description says {}", model.description.dimensions);
+            return Err(EmbedError::Misfit { path, problem });
+        }
+        let rows =
+            floats(table.dtype(), table.data()).ok_or_else(|| broken("its table is of no known number".to_owned()))?;
+        let aside = |name: &str| tensors.tensor(name).ok();
+        let weights = aside("weights").and_then(|weights| floats(weights.dtype(), weights.data()));
+        let mapping = aside("mapping").and_then(|mapping| integers(mapping.dtype(), mapping.data()));
+        let tokenizer = read_tokenizer(&model.tokenizer())?;
+        let tokens = tokenizer.get_vocab_size(true);
+        let known = mapping.as_ref().map_or(count, Vec::len);
+        if tokens > known || mapping.iter().flatten().any(|row| *row as usize >= count) {
+            let problem = format!("it has {tokens} tokens, and the table {} knows {known}", path.display());
+            return Err(EmbedError::Tokenizer { path: model.tokenizer(), problem });
+        }
+        let unknown = ["[UNK]", "<unk>"].into_iter().find_map(|word| tokenizer.token_to_id(word));
+        Ok(Self { model, tokenizer, rows, width, weights, mapping, unknown })
+    }
+
+    fn embed(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        let encoded = self
+            .tokenizer
+            .encode_fast(text, false)
+            .map_err(|error| EmbedError::Tokenizer { path: self.model.tokenizer(), problem: error.to_string() })?;
+        let tokens = encoded.get_ids().iter().filter(|token| Some(**token) != self.unknown);
+        let (mut sum, mut count) = (vec![0.0; self.width], 0.0_f32);
+        for token in tokens.take(self.model.description.max_tokens) {
+            let at = *token as usize;
+            let row = self.mapping.as_ref().map_or(at, |mapping| mapping[at] as usize) * self.width;
+            let weight = self.weights.as_ref().and_then(|weights| weights.get(at)).copied().unwrap_or(1.0);
+            sum.iter_mut().zip(&self.rows[row..row + self.width]).for_each(|(sum, value)| *sum += weight * value);
+            count += 1.0;
+        }
+        sum.iter_mut().for_each(|value| *value /= count.max(1.0));
+        sum.truncate(self.model.description.width());
+        if self.model.description.normalize {
+            normalize(&mut sum);
+        }
+        Ok(sum)
+    }
+}
+
+impl Embedder for Model2Vec {
+    fn model_id(&self) -> &str {
+        self.model.id()
+    }
+
+    fn dimensions(&self) -> usize {
+        self.model.description.width()
+    }
+
+    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+        texts.iter().map(|text| self.embed_query(text)).collect()
+    }
+
+    fn embed_query(&self, text: &str) -> Vec<f32> {
+        self.embed(text).unwrap_or_else(|error| {
+            tracing::warn!("{error}");
+            vec![0.0; self.dimensions()]
+        })
+    }
+
+    fn try_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        self.embed(text)
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.rows.len() as u64 * 4
+    }
+}
+
+fn read_tokenizer(path: &Path) -> Result<Tokenizer, EmbedError> {
+    let bad = |problem: String| EmbedError::Tokenizer { path: path.to_owned(), problem };
+    let bytes = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
+    let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| bad(format!("it is no tokenizer: {error}")))?;
+    tokenizer.with_padding(None);
+    tokenizer.with_truncation(None).map_err(|error| bad(error.to_string()))?;
+    Ok(tokenizer)
+}
+
+fn floats(kind: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+    match kind {
+        Dtype::F32 => Some(bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
+        Dtype::F64 => {
+            #[expect(clippy::cast_possible_truncation, reason = "a weight needs no more than 24 bits")]
+            let narrow = |bytes: &[u8; 8]| f64::from_le_bytes(*bytes) as f32;
+            Some(bytes.as_chunks::<8>().0.iter().map(narrow).collect())
+        }
+        Dtype::F16 => {
+            Some(bytes.as_chunks::<2>().0.iter().map(|bytes| half::f16::from_le_bytes(*bytes).to_f32()).collect())
+        }
+        Dtype::BF16 => {
+            Some(bytes.as_chunks::<2>().0.iter().map(|bytes| half::bf16::from_le_bytes(*bytes).to_f32()).collect())
+        }
+        Dtype::I8 => Some(bytes.iter().map(|byte| f32::from(byte.cast_signed())).collect()),
+        _ => None,
+    }
+}
+
+fn integers(kind: Dtype, bytes: &[u8]) -> Option<Vec<u32>> {
+    match kind {
+        Dtype::I64 => {
+            let number = |bytes: &[u8; 8]| u32::try_from(i64::from_le_bytes(*bytes)).ok();
+            bytes.as_chunks::<8>().0.iter().map(number).collect()
+        }
+        Dtype::I32 => {
+            let number = |bytes: &[u8; 4]| u32::try_from(i32::from_le_bytes(*bytes)).ok();
+            bytes.as_chunks::<4>().0.iter().map(number).collect()
+        }
+        _ => None,
+    }
+}

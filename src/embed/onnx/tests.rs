@@ -1,0 +1,187 @@
+//! Models that really run. They need ONNX Runtime, and some need all-MiniLM-L6-v2:
+//! `eval "$(tests/onnx/fetch)"` fetches both. Without them these tests say that they are skipped.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::*;
+use crate::embed::models::{Description, Pooling, Precision};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/onnx");
+
+fn options(scratch: &Path) -> Option<OnnxOptions> {
+    let Some(library) = std::env::var_os("CODESCRY_TEST_ORT_LIB") else {
+        eprintln!("SKIPPED: no ONNX Runtime; eval \"$(tests/onnx/fetch)\" first");
+        return None;
+    };
+    Some(OnnxOptions {
+        device: DeviceChoice::Auto,
+        library: LibraryPlaces { named: Some(library.into()), ..LibraryPlaces::default() },
+        probes_dir: scratch.join("probes"),
+        max_memory_bytes: 1 << 30,
+        batch_tokens: None,
+    })
+}
+
+fn minilm(options: OnnxOptions) -> Option<OnnxEmbedder> {
+    let Some(folder) = std::env::var_os("CODESCRY_TEST_MINILM").map(PathBuf::from) else {
+        eprintln!("SKIPPED: no all-MiniLM-L6-v2; eval \"$(tests/onnx/fetch)\" first");
+        return None;
+    };
+    let description = Description::read(&folder).expect("it holds").expect("it is there");
+    let model = Installed::new(description, folder, &[Precision::Int8]).expect("it is complete");
+    Some(OnnxEmbedder::new(model, options))
+}
+
+/// A model of 16 tokens and 8 values, whose rows are `dynamic` or 2 by 8 tokens.
+fn tiny(scratch: &Path, file: &str, change: impl FnOnce(&mut Description)) -> Installed {
+    for (from, to) in [(file, "model.onnx"), ("tokenizer.json", "tokenizer.json")] {
+        std::fs::copy(Path::new(FIXTURES).join(from), scratch.join(to)).expect("copied");
+    }
+    let files = BTreeMap::from([(Precision::Fp32, "model.onnx".to_owned())]);
+    let mut description = Description {
+        name: "tiny".into(),
+        files,
+        tokenizer: "tokenizer.json".into(),
+        dimensions: 8,
+        max_tokens: 32,
+        normalize: true,
+        ..Description::default()
+    };
+    change(&mut description);
+    Installed::new(description, scratch.to_owned(), &[Precision::Fp32]).expect("it is complete")
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[derive(serde::Deserialize)]
+struct Golden {
+    texts: Vec<String>,
+    alone: Vec<Vec<f32>>,
+    together: Vec<Vec<f32>>,
+}
+
+#[test]
+fn vectors_are_those_of_python_alone_and_in_batches_of_mixed_lengths() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let Some(model) = options(scratch.path()).and_then(minilm) else { return };
+    let golden = std::fs::read(Path::new(FIXTURES).join("golden.json")).expect("the fixture");
+    let Golden { texts, alone, together } = serde_json::from_slice(&golden).expect("the fixture holds");
+    assert_eq!((texts.len(), alone.len(), together.len()), (20, 20, 20));
+    for (text, expected) in texts.iter().zip(&alone) {
+        let found = model.try_query(text).expect("a vector");
+        assert!(cosine(&found, expected) >= 0.9999, "{text:.40}: {}", cosine(&found, expected));
+    }
+    // Each text many times, so that batches are full and of every length.
+    let many: Vec<&str> = (0..120).map(|at| texts[at * 7 % 20].as_str()).collect();
+    for (at, found) in model.embed_passages(&many).iter().enumerate() {
+        let least = cosine(found, &together[at * 7 % 20]).min(cosine(found, &alone[at * 7 % 20]));
+        assert!(least >= 0.9999, "text {at}: {least}");
+    }
+    let report = model.report().expect("a report");
+    assert_eq!((report.devices, report.texts), (vec!["CPU".to_owned()], 120));
+    assert!(report.padding < 0.10, "{}", report.padding);
+}
+
+#[test]
+fn a_model_with_a_fixed_shape_gives_what_one_without_gives() {
+    let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let Some(options) = options(one.path()) else { return };
+    let texts = ["connection pool", "parse", "", "file index search model batch", "unheard of", "thread memory"];
+    let dynamic = OnnxEmbedder::new(tiny(one.path(), "dynamic.onnx", |_| ()), options.clone());
+    let fixed = OnnxEmbedder::new(tiny(other.path(), "fixed.onnx", |_| ()), options);
+    let (dynamic_vectors, fixed_vectors) = (dynamic.embed_passages(&texts), fixed.embed_passages(&texts));
+    for (one, other) in dynamic_vectors.iter().zip(&fixed_vectors) {
+        assert!((cosine(one, other) - 1.0).abs() < 1e-5, "{one:?} {other:?}");
+    }
+    assert!((cosine(&dynamic_vectors[0], &dynamic_vectors[0]) - 1.0).abs() < 1e-5);
+    assert!(cosine(&dynamic_vectors[0], &dynamic_vectors[1]) < 0.99);
+    // Longer than the shape: cut.
+    let long = "pool ".repeat(100);
+    let (cut, short) = (fixed.try_query(&long).expect("a vector"), fixed.try_query("pool pool").expect("a vector"));
+    assert!((cosine(&cut, &short) - 1.0).abs() < 1e-5);
+    assert_eq!(fixed.report().expect("a report").batches, 3, "two rows a batch");
+}
+
+#[test]
+fn dimensions_are_cut_and_prefixes_stand_in_front() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let Some(options) = options(scratch.path()) else { return };
+    let plain = OnnxEmbedder::new(tiny(scratch.path(), "dynamic.onnx", |_| ()), options.clone());
+    let with =
+        |change: fn(&mut Description)| OnnxEmbedder::new(tiny(scratch.path(), "dynamic.onnx", change), options.clone());
+    let cut = with(|model| model.truncate_to = Some(4));
+    assert_eq!((cut.dimensions(), cut.try_query("pool").expect("a vector").len()), (4, 4));
+    assert_ne!(cut.model_id(), plain.model_id());
+    let prefixed = with(|model| model.query_prefix = "search ".into());
+    assert_eq!(prefixed.try_query("pool").expect("it"), plain.try_query("search pool").expect("it"));
+    assert_eq!(prefixed.embed_passages(&["pool"]), plain.embed_passages(&["pool"]));
+}
+
+#[test]
+fn what_does_not_fit_is_told_before_the_first_text() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let Some(options) = options(scratch.path()) else { return };
+    let refused = |change: &dyn Fn(&Path, &mut Description), device: &str| {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let model = tiny(scratch.path(), "dynamic.onnx", |description| change(scratch.path(), description));
+        let device = device.parse().expect("a device");
+        let embedder = OnnxEmbedder::new(model, OnnxOptions { device, ..options.clone() });
+        embedder.ready().expect_err("it does not fit").to_string()
+    };
+    let said = refused(&|_, model| model.dimensions = 16, "cpu");
+    assert!(said.contains("8 wide, and the description says 16"), "{said}");
+    let said = refused(&|_, model| model.output = Some("pooled".into()), "cpu");
+    assert!(said.contains("no output pooled; it has last_hidden_state"), "{said}");
+    let said = refused(&|_, model| model.pooling = Pooling::None, "cpu");
+    assert!(said.contains("3 axes, and with this pooling 2"), "{said}");
+    let other = |folder: &Path, _: &mut Description| {
+        let other = Path::new(FIXTURES).join("tokenizer-of-another.json");
+        std::fs::copy(other, folder.join("tokenizer.json")).expect("copied");
+    };
+    let said = refused(&other, "cpu");
+    assert!(said.contains("its last token is 115") && said.contains("take the tokenizer.json"), "{said}");
+    let garbage =
+        |folder: &Path, _: &mut Description| std::fs::write(folder.join("tokenizer.json"), "{}").expect("written");
+    assert!(refused(&garbage, "cpu").contains("it is no tokenizer"));
+    let truncated = |folder: &Path, _: &mut Description| {
+        let whole = std::fs::read(folder.join("model.onnx")).expect("read");
+        std::fs::write(folder.join("model.onnx"), &whole[..whole.len() / 2]).expect("written");
+    };
+    let said = refused(&truncated, "auto");
+    assert!(said.contains("cannot load the model") && said.contains("models verify tiny"), "{said}");
+    if library::loaded().is_some_and(|library| !library.providers.contains(&Provider::Cuda)) {
+        let said = refused(&|_, _| (), "cuda:0");
+        assert!(said.contains("--device cuda is not to be had") && said.contains("was built without it"), "{said}");
+    }
+}
+
+#[test]
+fn a_question_passes_between_batches() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let Some(model) = options(scratch.path()).and_then(minilm) else { return };
+    model.ready().expect("it is ready");
+    let texts: Vec<String> = (0..200).map(|at| format!("word{at} ").repeat(60)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let (began, done) = (std::sync::Barrier::new(2), std::sync::atomic::AtomicBool::new(false));
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            let mut first = true;
+            let ended = model.embed_each(&texts, &mut |_, _| {
+                if std::mem::take(&mut first) {
+                    began.wait();
+                }
+                // Stops as soon as the question has its answer; were it kept waiting, all would be run.
+                !done.load(std::sync::atomic::Ordering::Relaxed)
+            });
+            ended.expect("no failure");
+        });
+        began.wait();
+        let vector = model.try_query("a question").expect("a vector");
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(vector.len(), 384);
+    });
+    assert!(model.report().expect("a report").texts < 200, "the question waited for all texts");
+}
