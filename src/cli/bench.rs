@@ -24,8 +24,19 @@ use crate::engine::Engine;
 pub fn run(shared: &Shared, what: &BenchCommand) -> anyhow::Result<Exit> {
     match what {
         BenchCommand::Pipeline(given) => pipeline(shared, given),
+        BenchCommand::Passages { path } => passages(shared, path),
         BenchCommand::Once(given) => once(shared, given),
     }
+}
+
+fn passages(shared: &Shared, path: &Path) -> anyhow::Result<Exit> {
+    let engine = Engine::open(shared.settings(Some(path))?)?;
+    let mut printer = Printer::new();
+    for passage in engine.passages()? {
+        printer.line(&serde_json::to_string(&passage)?)?;
+    }
+    printer.finish()?;
+    Ok(Exit::Done)
 }
 
 fn once(shared: &Shared, given: &OnceArguments) -> anyhow::Result<Exit> {

@@ -43,6 +43,14 @@ impl Engine {
         Ok(self.indexer().bench(kind, cancel, &|_| ())?)
     }
 
+    /// What the embedder is given for the folder: for measuring it beside other programs.
+    ///
+    /// # Errors
+    /// When the root cannot be walked.
+    pub fn passages(&self) -> Result<Vec<String>, EngineError> {
+        Ok(self.indexer().passages()?)
+    }
+
     fn indexer(&self) -> Indexer<'_> {
         Indexer {
             settings: &self.settings,

@@ -67,6 +67,16 @@ impl Indexer<'_> {
         }
     }
 
+    /// What the embedder is given for the folder: each chunk's passage, file by file.
+    ///
+    /// # Errors
+    /// When the root cannot be walked.
+    pub fn passages(&self) -> Result<Vec<String>, IndexError> {
+        let mut parsed = self.parse_with_a_new_pool(&self.entries()?);
+        parsed.sort_by(|one, other| one.0.path.cmp(&other.0.path));
+        Ok(parsed.into_iter().flat_map(|(_, chunks)| chunks).map(|prepared| prepared.passage).collect())
+    }
+
     fn entries(&self) -> Result<Vec<WalkEntry>, IndexError> {
         let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: self.files };
         let mut entries = Vec::new();

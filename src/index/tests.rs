@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CancelToken, IndexError, IndexReport, IndexRequest, Indexer};
 use crate::config::{Options, Settings};
-use crate::embed::Embedder;
+use crate::embed::{EmbedError, Embedder};
 use crate::store::memory::MemoryStore;
 use crate::store::{ChunkStore, StoreError};
 use crate::types::Outcome;
@@ -159,6 +159,59 @@ fn a_changed_model_does_everything_again_and_says_so() {
     let report = fixture.index_with(&other, IndexRequest::default(), &CancelToken::default()).expect("an index run");
     assert_eq!(report.files_indexed, 1);
     assert!(report.redone_because.is_some_and(|because| because.contains("model")));
+}
+
+#[test]
+fn what_is_indexed_stays_until_another_model_is_done_with_all() {
+    let fixture = Fixture::new();
+    fixture.write("a.rs", "fn f() {}\n");
+    fixture.write("b.rs", "fn g() {}\n");
+    fixture.index();
+    let (before, other) = (fixture.store.stamp().expect("a stamp"), "other");
+    let stopped = CancelToken::default();
+    let half = Counting { model: other, cancels: Some(stopped.clone()), ..Counting::default() };
+    fixture.index_with(&half, IndexRequest::default(), &stopped).expect_err("it was cancelled");
+    assert_eq!(fixture.store.stamp().expect("a stamp"), before, "nothing of a part is seen");
+    let failing = Failing { model: other };
+    let error = fixture.index_with(&failing, IndexRequest::default(), &CancelToken::default()).expect_err("it fails");
+    assert!(error.to_string().contains("the model other failed on CPU"), "{error}");
+    assert_eq!(fixture.store.stamp().expect("a stamp"), before);
+    let whole = Counting { model: other, ..Counting::default() };
+    fixture.index_with(&whole, IndexRequest::default(), &CancelToken::default()).expect("an index run");
+    let view = fixture.store.view().expect("a view").expect("a commit");
+    assert_eq!((view.manifest().recipe.model_id.as_str(), view.manifest().complete), (other, true));
+    assert_eq!(fixture.paths(), ["a.rs", "b.rs"]);
+}
+
+/// A model that makes its own batches, and fails.
+struct Failing {
+    model: &'static str,
+}
+
+impl Embedder for Failing {
+    fn model_id(&self) -> &str {
+        self.model
+    }
+
+    fn dimensions(&self) -> usize {
+        2
+    }
+
+    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+        vec![vec![0.0; 2]; texts.len()]
+    }
+
+    fn embed_query(&self, _text: &str) -> Vec<f32> {
+        vec![0.0; 2]
+    }
+
+    fn makes_batches(&self) -> bool {
+        true
+    }
+
+    fn embed_each(&self, _: &[&str], _: &mut dyn FnMut(usize, Vec<f32>) -> bool) -> Result<(), EmbedError> {
+        Err(EmbedError::Run { model: self.model.into(), device: "CPU".into(), problem: "no luck".into() })
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod eval;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_stdio;
+mod models;
+mod onnx;
 mod packaging;
 mod pipeline;
 mod projects;

@@ -21,6 +21,11 @@ pub struct BenchArguments {
 pub enum BenchCommand {
     /// Index a folder in many ways, and tell what each setting of the pipeline is worth there
     Pipeline(PipelineBenchArguments),
+    /// Print what the embedder is given for a folder, one JSON string a line
+    Passages {
+        /// The folder
+        path: PathBuf,
+    },
     /// One of the runs that the others are made of
     #[command(hide = true)]
     Once(OnceArguments),
