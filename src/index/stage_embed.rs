@@ -115,7 +115,9 @@ impl EmbedStage<'_> {
         inlet: &Inlet<'_, ChunkBatch>,
         outlet: &Outlet<'_, EmbeddedBatch>,
     ) -> Result<bool, EmbedError> {
-        self.embed_paths(window)?;
+        if !self.embed_paths(window, inlet)? {
+            return Ok(false);
+        }
         let chunks = window.chunks();
         let mut left = self.recall(window);
         self.computed.fetch_add(left.len() as u64, Ordering::Relaxed);
@@ -191,8 +193,8 @@ impl EmbedStage<'_> {
         }
     }
 
-    /// The vectors of the files' paths.
-    fn embed_paths(&self, window: &mut Window) -> Result<(), EmbedError> {
+    /// The vectors of the files' paths. False when nobody wants them any more.
+    fn embed_paths(&self, window: &mut Window, inlet: &Inlet<'_, ChunkBatch>) -> Result<bool, EmbedError> {
         let mut new: Vec<(usize, VectorKey, String)> = Vec::new();
         for (at, file) in window.files.iter_mut().enumerate() {
             let Some(first) = file.chunks.first() else { continue };
@@ -210,13 +212,14 @@ impl EmbedStage<'_> {
                 cache.insert(*key, &vector);
             }
             window.files[*at].path = vector;
-            true
+            !inlet.cancel.is_cancelled()
         };
         if self.embedder.makes_batches() {
-            return self.embedder.embed_each(&texts, &mut keep);
+            self.embedder.embed_each(&texts, &mut keep)?;
+            return Ok(!inlet.cancel.is_cancelled());
         }
         self.embedder.embed_paths(&texts).into_iter().enumerate().for_each(|(place, vector)| _ = keep(place, vector));
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -88,7 +88,8 @@ fn a_model_answers_and_the_report_says_what_ran() {
     let ran =
         run(&project, Some(&library), &["search", "connection", "--json", "--mode", "dense", "--embedder", &tiny]);
     assert_eq!(ran.paths()[0], "pool.rs", "{}", ran.err);
-    let report = run(&project, Some(&library), &["index", "--json", "--rebuild", "--embedder", &tiny]).json();
+    let arguments = ["index", "--json", "--rebuild", "--max-cache-bytes", "0", "--embedder", &tiny];
+    let report = run(&project, Some(&library), &arguments).json();
     let device = &report["device"];
     assert_eq!((&device["asked"], &device["devices"][0]), (&"auto".into(), &"CPU".into()), "{report}");
     assert!(device["texts"].as_u64().is_some_and(|texts| texts >= 2), "{report}");
