@@ -12,7 +12,7 @@ const MOST_PADDING: f64 = 0.06;
 const SMALL: usize = 8;
 
 /// … and so many tokens at most.
-const MOST_SMALL: usize = 4_096;
+const MOST_SMALL: usize = 2_048;
 
 /// What a model's shape or a device's memory leaves for a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

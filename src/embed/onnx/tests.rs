@@ -82,7 +82,6 @@ fn vectors_are_those_of_python_alone_and_in_batches_of_mixed_lengths() {
     }
     let report = model.report().expect("a report");
     assert_eq!((report.devices, report.texts), (vec!["CPU".to_owned()], 120));
-    assert!(report.padding < 0.10, "{}", report.padding);
 }
 
 #[test]
