@@ -13,6 +13,7 @@ use crate::support::cli::{Project, Ran};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/onnx");
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn fetched(variable: &str) -> Option<PathBuf> {
     let found = std::env::var_os(variable).map(PathBuf::from);
     if found.is_none() {

@@ -144,7 +144,7 @@ impl Known {
     /// The model of this name or alias, in whatever case.
     pub fn named(name: &str) -> Option<&'static Self> {
         let is = |other: &&str| other.eq_ignore_ascii_case(name);
-        KNOWN.iter().find(|known| is(&known.name) || known.aliases.iter().any(|alias| is(alias)))
+        KNOWN.iter().find(|known| is(&known.name) || known.aliases.iter().any(&is))
     }
 
     /// All of it that is not the hub's.

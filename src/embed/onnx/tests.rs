@@ -9,6 +9,7 @@ use crate::embed::models::{Description, Pooling, Precision};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/onnx");
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn options(scratch: &Path) -> Option<OnnxOptions> {
     let Some(library) = std::env::var_os("CODESCRY_TEST_ORT_LIB") else {
         eprintln!("SKIPPED: no ONNX Runtime; eval \"$(tests/onnx/fetch)\" first");
@@ -23,6 +24,7 @@ fn options(scratch: &Path) -> Option<OnnxOptions> {
     })
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn minilm(options: OnnxOptions) -> Option<OnnxEmbedder> {
     let Some(folder) = std::env::var_os("CODESCRY_TEST_MINILM").map(PathBuf::from) else {
         eprintln!("SKIPPED: no all-MiniLM-L6-v2; eval \"$(tests/onnx/fetch)\" first");
