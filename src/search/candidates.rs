@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Mode;
 use super::best::best;
+use super::filter::FileFilter;
 use super::query::QueryTerms;
 use super::snapshot::{Scores, Snapshot};
 use super::words::WordScores;
@@ -56,8 +57,27 @@ pub(super) struct CandidateChunk {
     pub lexical: f32,
     /// Whether it defines exactly a name of the question.
     pub defines: bool,
+    /// Whether the question names its file.
+    pub named: bool,
     /// Its place among the chunks of its file; set by the ranking.
     pub score: f32,
+}
+
+/// Where an answer may come from.
+pub(super) struct Within {
+    /// For each file, whether it may.
+    pub files: Vec<bool>,
+    /// For each chunk, whether it is of a kind that may; `None` where all are.
+    pub kinds: Option<FileFilter>,
+    /// Chunks of files that the question names.
+    pub named: Vec<u32>,
+}
+
+impl Within {
+    fn may(&self, snapshot: &Snapshot, chunk: u32) -> bool {
+        let kind = |filter: &FileFilter| filter.allows_kind(snapshot.chunk(chunk).kind);
+        self.files[snapshot.owner(chunk)] && self.kinds.as_ref().is_none_or(kind)
+    }
 }
 
 /// Everything retrieved for a question from the files that are allowed.
@@ -66,9 +86,10 @@ pub(super) fn retrieve(
     terms: &QueryTerms,
     vector: &[f32],
     mode: Mode,
-    allowed: &[bool],
+    within: &Within,
 ) -> Result<Vec<CandidateFile>, StoreError> {
-    let may = |chunk: u32| allowed[snapshot.owner(chunk)];
+    let allowed = within.files.as_slice();
+    let may = |chunk: u32| within.may(snapshot, chunk);
     let dense = if mode == Mode::Lexical { Scores::default() } else { snapshot.scores(vector) };
     let words = if mode == Mode::Dense { WordScores::default() } else { WordScores::of(snapshot, terms, allowed)? };
     let cosine = |chunk: u32| dense.chunks.get(chunk as usize).copied().unwrap_or(0.0);
@@ -81,18 +102,27 @@ pub(super) fn retrieve(
     best(&dense.chunks, DEPTH_CHUNKS, f32::MIN, may).into_iter().for_each(|chunk| add(chunk, false));
     best(&words.scores, DEPTH_CHUNKS, 0.0, may).into_iter().for_each(|chunk| add(chunk, false));
     if mode != Mode::Dense {
-        let defining = terms.identifiers.iter().flat_map(|name| snapshot.defining(name));
+        let defining = terms.names.iter().flat_map(|name| snapshot.defining(&name.text));
         defining.filter(|chunk| may(*chunk)).for_each(|chunk| add(chunk, true));
     }
     if mode == Mode::Hybrid {
         for file in best(&dense.files, DEPTH_FILES, f32::MIN, |file| allowed[file as usize]) {
-            let chunks = snapshot.chunks_in(file as usize);
+            let chunks = snapshot.chunks_in(file as usize).filter(|chunk| may(*chunk));
             if let Some(nearest) = chunks.max_by(|a, b| cosine(*a).total_cmp(&cosine(*b))) {
                 add(nearest, false);
             }
         }
     }
-    found.retain(|_, chunk| chunk.defines || chunk.lexical > 0.0 || chunk.dense >= LEAST_COSINE);
+    for chunk in within.named.iter().filter(|chunk| may(**chunk)) {
+        let fresh = || CandidateChunk {
+            chunk: *chunk,
+            dense: cosine(*chunk),
+            lexical: words.score(*chunk),
+            ..CandidateChunk::default()
+        };
+        found.entry(*chunk).or_insert_with(fresh).named = true;
+    }
+    found.retain(|_, chunk| chunk.defines || chunk.named || chunk.lexical > 0.0 || chunk.dense >= LEAST_COSINE);
     Ok(gather(snapshot, found, &dense, &words))
 }
 

@@ -16,9 +16,12 @@ use crate::types::{Content, RepoPath, SymbolKind};
 /// gives 1: `(K + 1) / (K + rank)`.
 const K: f32 = 20.0;
 
-/// Folders and name parts of what is written about the code rather than being it.
-const ASIDE: &str = "test tests testing spec specs example examples sample samples demo demos bench benches benchmark \
-    benchmarks fixture fixtures mock mocks testdata e2e doctest testutil";
+/// Folders and name parts of tests.
+const TESTS: &str = "test tests testing spec specs mock mocks e2e doctest testutil";
+
+/// Folders and name parts of what shows or measures the code, or feeds its tests.
+const EXAMPLES: &str = "example examples sample samples demo demos bench benches benchmark benchmarks fixture fixtures \
+    testdata";
 
 /// Words by which a question asks for prose.
 const ASKS_DOCS: &str = "readme documentation docs guide tutorial changelog install installation license";
@@ -74,8 +77,7 @@ features! {
     FileName = "file name in the query",
     Path = "query in the path",
     Stem = "file is named as the query or a name in it",
-    FileNameSymbol = "file name in a query of one name",
-    LexicalSymbol = "words in the file, for a query of one name",
+    Qualified = "defines the very name in what the query says it is in",
     Aside = "test, example or the like",
     Docs = "prose",
     Data = "configuration or data",
@@ -84,6 +86,33 @@ features! {
     Declarations = "declarations only",
     Size = "length",
     Depth = "depth of the path",
+    DepthTop = "x1",
+    DepthOver = "x2",
+    DepthAll = "x3",
+}
+
+/// What a feature can be evidence for; its weight has that sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// The file answers.
+    For,
+    /// It does not.
+    Against,
+    /// Either, whatever is learned.
+    Either,
+}
+
+impl Feature {
+    /// See [`Evidence`].
+    pub fn evidence(self) -> Evidence {
+        match self {
+            Self::Entrance | Self::Size => Evidence::Either,
+            Self::Aside | Self::Docs | Self::Data | Self::Foreign | Self::Declarations | Self::Depth | Self::DepthTop | Self::DepthOver | Self::DepthAll => {
+                Evidence::Against
+            }
+            _ => Evidence::For,
+        }
+    }
 }
 
 /// Number of [`Feature`]s.
@@ -129,13 +158,29 @@ pub(super) fn features(snapshot: &Snapshot, terms: &QueryTerms, candidates: &[Ca
             features.iter_mut().zip(ranks(candidates, score)).for_each(|(features, rank)| features.set(ranked, rank));
         }
     }
-    if terms.is_symbol() {
-        for features in &mut features {
-            features.set(Feature::LexicalSymbol, features.of(Feature::LexicalFile));
-            features.set(Feature::FileNameSymbol, features.of(Feature::FileName));
-        }
-    }
+    depths(snapshot, candidates, &mut features);
     features
+}
+
+fn depths(snapshot: &Snapshot, candidates: &[CandidateFile], features: &mut [Features]) {
+    let path = |c: &CandidateFile| snapshot.files[c.file].path.as_str().to_owned();
+    let top = |c: &CandidateFile| { let p = path(c); p.split_once('/').map(|(t, _)| t.to_owned()).unwrap_or_default() };
+    let depth = |c: &CandidateFile| path(c).matches('/').count();
+    let mut groups: std::collections::HashMap<String, Vec<usize>> = std::collections::HashMap::new();
+    let mut all = Vec::new();
+    for c in candidates { groups.entry(top(c)).or_default().push(depth(c)); all.push(depth(c)); }
+    let q = |v: &[usize], d: usize| {
+        let below = v.iter().filter(|x| **x < d).count() as f32;
+        let same = v.iter().filter(|x| **x == d).count() as f32;
+        (below + same / 2.0) / v.len() as f32
+    };
+    for (f, c) in features.iter_mut().zip(candidates) {
+        let g = &groups[&top(c)];
+        f.set(Feature::DepthTop, q(g, depth(c)));
+        f.set(Feature::DepthAll, q(&all, depth(c)));
+        let least = *g.iter().min().unwrap_or(&0);
+        f.set(Feature::DepthOver, ((depth(c) - least) as f32 / 3.0).min(1.0));
+    }
 }
 
 /// `(K + 1) / (K + rank)` of each file by `score`, 0 where the score is; equal scores share a rank.
@@ -172,10 +217,13 @@ fn alone(snapshot: &Snapshot, terms: &QueryTerms, candidate: &CandidateFile) -> 
             features.set(Feature::DefinedType, features.of(Feature::DefinedType).max(fit));
         }
     }
-    for chunk in candidate.chunks.iter().filter(|chunk| chunk.defines) {
+    for chunk in candidate.chunks.iter().filter(|chunk| chunk.defines).map(|chunk| snapshot.chunk(chunk.chunk)) {
         features.set(Feature::Exact, 1.0);
-        if is_type(snapshot.chunk(chunk.chunk).kind) {
+        if is_type(chunk.kind) {
             features.set(Feature::ExactType, 1.0);
+        }
+        if terms.places_name_in(&chunk.container) {
+            features.set(Feature::Qualified, 1.0);
         }
     }
     place(&mut features, terms, file);
@@ -196,10 +244,10 @@ fn place(features: &mut Features, terms: &QueryTerms, file: &FileChunks) {
     features.set(Feature::FileName, share(&name, &terms.roots));
     features.set(Feature::Path, share(&terms.roots, &place));
     features.set(Feature::Stem, flag(terms.names_file(stem)));
-    features.set(Feature::Aside, flag(is_aside(&file.path) && !asks(ASIDE)));
+    features.set(Feature::Aside, flag(is_aside(&file.path) && !asks(TESTS) && !asks(EXAMPLES)));
     features.set(Feature::Docs, flag(content == Content::Docs && !asks(ASKS_DOCS)));
     features.set(Feature::Data, flag(!matches!(content, Content::Code | Content::Docs)));
-    features.set(Feature::Foreign, flag(has_word(&file.path, FOREIGN) && !asks(FOREIGN)));
+    features.set(Feature::Foreign, flag(is_foreign(&file.path) && !asks(FOREIGN)));
     features.set(Feature::Entrance, flag(ENTRANCES.split_whitespace().any(|entrance| entrance == stem)));
     let name = file.path.file_name();
     features.set(Feature::Declarations, flag([".d.ts", ".pyi", ".h", ".hpp"].iter().any(|end| name.ends_with(end))));
@@ -227,7 +275,22 @@ pub(super) fn name_fit(terms: &QueryTerms) -> impl Fn(&ChunkMeta) -> f32 {
 
 /// Whether a path is that of a test, an example or the like.
 pub(super) fn is_aside(path: &RepoPath) -> bool {
-    has_word(path, ASIDE)
+    is_test(path) || is_example(path)
+}
+
+/// Whether a path is that of a test.
+pub(super) fn is_test(path: &RepoPath) -> bool {
+    has_word(path, TESTS)
+}
+
+/// Whether a path is that of an example, a benchmark or a fixture.
+pub(super) fn is_example(path: &RepoPath) -> bool {
+    has_word(path, EXAMPLES)
+}
+
+/// Whether a path is that of code that others or a program wrote, or that is on its way out.
+pub(super) fn is_foreign(path: &RepoPath) -> bool {
+    has_word(path, FOREIGN)
 }
 
 fn has_word(path: &RepoPath, list: &str) -> bool {
