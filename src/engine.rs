@@ -10,7 +10,8 @@ pub use crate::index::{
 };
 pub use crate::search::judge::{DEPTH as JUDGED_HITS, Judgement, Target, judge, mean};
 pub use crate::search::{
-    ContentFilter, Explanation, Features, Filter, Hit, Kind, Measured, MAX_LIMIT, Mode, Place, SearchQuery, Term, Weights,
+    ContentFilter, Explanation, Features, Filter, Hit, Kind, MAX_LIMIT, Measured, Mode, Place, SearchQuery, Term,
+    Weights,
 };
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 

@@ -55,6 +55,41 @@ fn main() -> Result<()> {
     let arguments = arguments()?;
     let labelled = measure(&arguments)?;
     let learning = arguments.learning;
+    if std::env::var("EXPERIMENT").is_ok() {
+        use Feature::*;
+        let depths = [Depth, DepthCapped, DepthAbs];
+        let run = |name: &str, keep: &[Feature]| {
+            let mut l = learning;
+            for d in depths {
+                l.only[d as usize] = keep.contains(&d);
+            }
+            let scores = cross_validated(&labelled, &l, arguments.folds);
+            let weights = learn_both(labelled.iter(), &l);
+            let all: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &weights)).collect();
+            let of = |scores: &[f32], q: &dyn Fn(&Labelled) -> bool| {
+                mean(&labelled.iter().zip(scores).filter(|(a, _)| q(a)).map(|(_, s)| *s).collect::<Vec<_>>())
+            };
+            println!(
+                "EXP {name:20} questions {:.4} all {:.4} names {:.4} words {:.4} lookups {:.4}",
+                of(&scores, &|l| !l.is_lookup),
+                of(&all, &|l| !l.is_lookup),
+                of(&scores, &|l| !l.is_lookup && l.is_name),
+                of(&scores, &|l| !l.is_name && !l.is_lookup),
+                of(&scores, &|l| l.is_lookup)
+            );
+            fs::write(format!("/work/scratch-q/ranker-{name}.txt"), weights.write()).expect("written");
+            fs::write(format!("/work/scratch-q/report-{name}.tsv"), lines(&labelled, &all, &scores)).expect("written");
+        };
+        for name in std::env::var("EXPERIMENT").unwrap_or_default().split(',') {
+            match name {
+                "rel" => run("rel", &[Depth]),
+                "cap" => run("cap", &[DepthCapped]),
+                "abs" => run("abs", &[DepthAbs]),
+                _ => run("relabs", &[Depth, DepthAbs]),
+            }
+        }
+        return Ok(());
+    }
     let weights = learn_both(labelled.iter(), &learning);
     let within: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &weights)).collect();
     let across = cross_validated(&labelled, &learning, arguments.folds);
@@ -73,27 +108,6 @@ fn main() -> Result<()> {
     }
     by(&labelled, &across, |labelled| Some(&labelled.category));
     by(&labelled, &across, |labelled| Some(&labelled.repository).filter(|_| !labelled.is_lookup));
-    if std::env::var("EXPERIMENT").is_ok() {
-        use Feature::*;
-        let depths = [Depth, DepthTop, DepthOver, DepthAll];
-        let run = |name: &str, keep: &[Feature], signed: bool, decay: f32| {
-            let mut l = learning;
-            l.signed = signed;
-            l.decay = decay;
-            for d in depths { l.only[d as usize] = keep.contains(&d); }
-            let scores = cross_validated(&labelled, &l, arguments.folds);
-            let of = |q: &dyn Fn(&Labelled) -> bool| mean(&labelled.iter().zip(&scores).filter(|(a, _)| q(a)).map(|(_, s)| *s).collect::<Vec<_>>());
-            println!("EXP {name:20} questions {:.4} names {:.4} words {:.4} lookups {:.4}", of(&|l| !l.is_lookup), of(&|l| !l.is_lookup && l.is_name), of(&|l| !l.is_name && !l.is_lookup), of(&|l| l.is_lookup));
-        };
-        run("abs signed", &[Depth], true, 0.002);
-        run("abs unsigned", &[Depth], false, 0.002);
-        run("none signed", &[], true, 0.002);
-        run("top signed", &[DepthTop], true, 0.002);
-        run("over signed", &[DepthOver], true, 0.002);
-        run("all signed", &[DepthAll], true, 0.002);
-        run("none signed d01", &[], true, 0.01);
-        run("over signed d005", &[DepthOver], true, 0.005);
-    }
     if arguments.ablate {
         for feature in Feature::ALL {
             let mut without = learning;
@@ -120,9 +134,8 @@ fn main() -> Result<()> {
 /// The weights for names and those for words, each from the questions that they concern.
 fn learn_both<'l>(labelled: impl Iterator<Item = &'l Labelled>, learning: &Learning) -> Weights {
     let (names, words): (Vec<&Labelled>, Vec<&Labelled>) = labelled.partition(|labelled| labelled.is_name);
-    let learned = |of: &[&Labelled]| {
-        learn(&of.iter().map(|labelled| labelled.question.clone()).collect::<Vec<_>>(), learning)
-    };
+    let learned =
+        |of: &[&Labelled]| learn(&of.iter().map(|labelled| labelled.question.clone()).collect::<Vec<_>>(), learning);
     Weights { names: learned(&names), words: learned(&words) }
 }
 
@@ -196,12 +209,7 @@ fn measure(arguments: &Arguments) -> Result<Vec<Labelled>> {
 }
 
 /// Measures one question, of a category, that these paths answer.
-fn ask(
-    engine: &Engine,
-    repository: &str,
-    (category, text): (String, String),
-    right: &[String],
-) -> Result<Labelled> {
+fn ask(engine: &Engine, repository: &str, (category, text): (String, String), right: &[String]) -> Result<Labelled> {
     let query = SearchQuery { text, limit: 10, ..SearchQuery::default() };
     let measured = engine.measure(&query)?;
     let target_of = |path: &str| right.iter().position(|target| same(path, target));
@@ -244,8 +252,11 @@ fn lookups(defined: &[Defined], repository: &str, count: usize) -> Vec<(&'static
         };
         lookups.push((form, text, one.path.to_string()));
     }
-    let mut named: Vec<(&str, &str)> =
-        files.into_iter().filter(|(_, paths)| paths.len() == 1).flat_map(|(name, paths)| paths.into_iter().map(move |path| (name, path))).collect();
+    let mut named: Vec<(&str, &str)> = files
+        .into_iter()
+        .filter(|(_, paths)| paths.len() == 1)
+        .flat_map(|(name, paths)| paths.into_iter().map(move |path| (name, path)))
+        .collect();
     named.sort_by_key(|(name, _)| hash(&[repository, name]));
     for (at, (name, path)) in named.into_iter().take(count / 4).enumerate() {
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);

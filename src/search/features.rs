@@ -29,6 +29,10 @@ const ASKS_DOCS: &str = "readme documentation docs guide tutorial changelog inst
 /// Folders and name parts of code that others wrote, that a program wrote, or that is on its way out.
 const FOREIGN: &str = "vendor vendored third_party thirdparty external generated gen deprecated legacy compat polyfill";
 
+/// Files that stand where a project begins, beside a readme.
+const PROJECT_FILES: &str = "Cargo.toml pyproject.toml setup.py setup.cfg pom.xml build.gradle build.gradle.kts \
+    settings.gradle settings.gradle.kts mix.exs pubspec.yaml build.sbt Package.swift package.yaml build.zig";
+
 /// Names of files that gather what other files define.
 const ENTRANCES: &str = "__init__ mod lib index main init";
 
@@ -85,10 +89,9 @@ features! {
     Entrance = "gathers what other files define",
     Declarations = "declarations only",
     Size = "length",
-    Depth = "depth of the path",
-    DepthTop = "x1",
-    DepthOver = "x2",
-    DepthAll = "x3",
+    Depth = "depth within its project",
+    DepthCapped = "x1",
+    DepthAbs = "x2",
 }
 
 /// What a feature can be evidence for; its weight has that sign.
@@ -107,9 +110,14 @@ impl Feature {
     pub fn evidence(self) -> Evidence {
         match self {
             Self::Entrance | Self::Size => Evidence::Either,
-            Self::Aside | Self::Docs | Self::Data | Self::Foreign | Self::Declarations | Self::Depth | Self::DepthTop | Self::DepthOver | Self::DepthAll => {
-                Evidence::Against
-            }
+            Self::Aside
+            | Self::Docs
+            | Self::Data
+            | Self::Foreign
+            | Self::Declarations
+            | Self::Depth
+            | Self::DepthCapped
+            | Self::DepthAbs => Evidence::Against,
             _ => Evidence::For,
         }
     }
@@ -162,25 +170,30 @@ pub(super) fn features(snapshot: &Snapshot, terms: &QueryTerms, candidates: &[Ca
     features
 }
 
+/// Sets how deep each candidate lies in its project. In a folder of many, whole paths tell which
+/// project has the deeper folders, and nothing of the file.
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
 fn depths(snapshot: &Snapshot, candidates: &[CandidateFile], features: &mut [Features]) {
-    let path = |c: &CandidateFile| snapshot.files[c.file].path.as_str().to_owned();
-    let top = |c: &CandidateFile| { let p = path(c); p.split_once('/').map(|(t, _)| t.to_owned()).unwrap_or_default() };
-    let depth = |c: &CandidateFile| path(c).matches('/').count();
-    let mut groups: std::collections::HashMap<String, Vec<usize>> = std::collections::HashMap::new();
-    let mut all = Vec::new();
-    for c in candidates { groups.entry(top(c)).or_default().push(depth(c)); all.push(depth(c)); }
-    let q = |v: &[usize], d: usize| {
-        let below = v.iter().filter(|x| **x < d).count() as f32;
-        let same = v.iter().filter(|x| **x == d).count() as f32;
-        (below + same / 2.0) / v.len() as f32
-    };
-    for (f, c) in features.iter_mut().zip(candidates) {
-        let g = &groups[&top(c)];
-        f.set(Feature::DepthTop, q(g, depth(c)));
-        f.set(Feature::DepthAll, q(&all, depth(c)));
-        let least = *g.iter().min().unwrap_or(&0);
-        f.set(Feature::DepthOver, ((depth(c) - least) as f32 / 3.0).min(1.0));
+    let roots: HashSet<&str> =
+        snapshot.files.iter().filter(|file| is_at_root(file.path.file_name())).map(|file| file.path.folder()).collect();
+    for (features, candidate) in features.iter_mut().zip(candidates) {
+        let folder = snapshot.files[candidate.file].path.folder();
+        let above = std::iter::successors(Some(folder).filter(|folder| !folder.is_empty()), |folder| {
+            folder.rsplit_once('/').map(|(above, _)| above)
+        });
+        let depth = above.take_while(|folder| !roots.contains(folder)).count();
+        features.set(Feature::Depth, depth as f32 / 10.0);
+        features.set(Feature::DepthCapped, depth.min(4) as f32 / 10.0);
+        features
+            .set(Feature::DepthAbs, snapshot.files[candidate.file].path.as_str().matches('/').count() as f32 / 10.0);
     }
+}
+
+/// Whether a file of this name stands where a project begins. Of manifests these are the ones that
+/// are indexed; a readme is there in nearly every project.
+fn is_at_root(name: &str) -> bool {
+    let starts = |start: &str| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
+    starts("readme") || PROJECT_FILES.split_whitespace().any(|other| other == name) || name.ends_with(".gemspec")
 }
 
 /// `(K + 1) / (K + rank)` of each file by `score`, 0 where the score is; equal scores share a rank.
@@ -232,7 +245,6 @@ fn alone(snapshot: &Snapshot, terms: &QueryTerms, candidate: &CandidateFile) -> 
 }
 
 /// What the path says.
-#[expect(clippy::cast_precision_loss, reason = "small counts")]
 fn place(features: &mut Features, terms: &QueryTerms, file: &FileChunks) {
     let asks = |list: &str| list.split_whitespace().any(|word| terms.roots.contains(&forms::root(word)));
     let flag = |is: bool| if is { 1.0 } else { 0.0 };
@@ -251,7 +263,6 @@ fn place(features: &mut Features, terms: &QueryTerms, file: &FileChunks) {
     features.set(Feature::Entrance, flag(ENTRANCES.split_whitespace().any(|entrance| entrance == stem)));
     let name = file.path.file_name();
     features.set(Feature::Declarations, flag([".d.ts", ".pyi", ".h", ".hpp"].iter().any(|end| name.ends_with(end))));
-    features.set(Feature::Depth, file.path.as_str().matches('/').count() as f32 / 10.0);
 }
 
 fn is_type(kind: SymbolKind) -> bool {

@@ -150,8 +150,10 @@ fn globs<S: AsRef<str>>(
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         let pattern = pattern.as_ref();
-        let bad =
-            |error: &globset::Error| QueryError::Glob { pattern: pattern.to_owned(), message: error.kind().to_string() };
+        let bad = |error: &globset::Error| QueryError::Glob {
+            pattern: pattern.to_owned(),
+            message: error.kind().to_string(),
+        };
         for variant in variants(pattern) {
             set.add(GlobBuilder::new(&variant).literal_separator(true).build().map_err(|error| bad(&error))?);
         }

@@ -9,8 +9,19 @@ use super::snapshot::Snapshot;
 
 /// Folders where the sources of other programs lie; a path through one is rarely of this code.
 const ELSEWHERE: &[&str] = &[
-    "site-packages", "dist-packages", "node_modules", "rustc", "registry", "mod", "gems", "usr", "lib", "internal",
-    "java.base", "jdk", "node:internal",
+    "site-packages",
+    "dist-packages",
+    "node_modules",
+    "rustc",
+    "registry",
+    "mod",
+    "gems",
+    "usr",
+    "lib",
+    "internal",
+    "java.base",
+    "jdk",
+    "node:internal",
 ];
 
 /// A file that the question names.

@@ -73,7 +73,8 @@ fn nearest(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> 
             }
         }
     }
-    let best = found.iter().min_by_key(|(name, (errors, begins, count))| (*errors, *begins, usize::MAX - count, **name));
+    let best =
+        found.iter().min_by_key(|(name, (errors, begins, count))| (*errors, *begins, usize::MAX - count, **name));
     best.map(|(name, _)| (*name).to_owned())
 }
 

@@ -27,7 +27,11 @@ fn a_name_comes_first_wherever_it_is_defined() {
     let panic = "thread 'main' panicked at src/pool.rs:2:5:\nno connection is free";
     assert_eq!(project.paths(&[panic])[0], "p5/src/pool.rs");
     let misspelt = project.run(&["search", "zebrafinch7quoka"]);
-    assert!(misspelt.err.contains("no exact match for `zebrafinch7quoka`; showing `zebrafinch7quokka`"), "{}", misspelt.err);
+    assert!(
+        misspelt.err.contains("no exact match for `zebrafinch7quoka`; showing `zebrafinch7quokka`"),
+        "{}",
+        misspelt.err
+    );
 }
 
 #[test]
@@ -37,7 +41,12 @@ fn filters_in_the_query_are_those_of_the_flags() {
     assert_eq!(answer["understood"], "a name (acquire); filters: kind:function project:p5", "{answer}");
     assert_eq!(answer["results"][0]["path"], "p5/src/pool.rs");
     assert_eq!(answer["results"].as_array().map(Vec::len), Some(1));
-    assert!(project.paths(&["zebra -project:p3 -lang:ruby"]).iter().all(|path| path.ends_with("lib.rs") && !path.starts_with("p3")));
+    assert!(
+        project
+            .paths(&["zebra -project:p3 -lang:ruby"])
+            .iter()
+            .all(|path| path.ends_with("lib.rs") && !path.starts_with("p3"))
+    );
     for (query, wanted) in [
         ("lang:klingon a", "unknown language klingon; known: "),
         ("kind:verb a", "unknown kind verb; known: function"),

@@ -161,7 +161,11 @@ mod tests {
             ("project:api -test -generated login", "project:api -test -generated", "login"),
             ("-examples how to log in", "-example", "how to log in"),
             ("say \"connection refused\" twice", "\"connection refused\"", "say connection refused twice"),
-            ("tag:beta std::path::Path path::Path file:///a.rs", "", "tag:beta std::path::Path path::Path file:///a.rs"),
+            (
+                "tag:beta std::path::Path path::Path file:///a.rs",
+                "",
+                "tag:beta std::path::Path path::Path file:///a.rs",
+            ),
             ("lang: go, kind:", "", "lang: go, kind:"),
             ("it's 5\" wide  and  high", "", "it's 5\" wide  and  high"),
             ("a - b -c", "", "a - b -c"),

@@ -43,6 +43,7 @@ const FRAMING: &[&str] = &[
     "Stack trace:",
     "goroutine ",
     "exit status ",
+    "... ",
 ];
 
 /// Reads a pasted trace, or `None` where the text is none.
@@ -66,7 +67,7 @@ pub(super) fn trace(text: &str) -> Option<Trace> {
                 places.insert(at, place);
                 at += 1;
             }
-            None if FRAMING.iter().any(|framing| line.starts_with(framing)) => {}
+            None if FRAMING.iter().any(|framing| line.starts_with(framing)) || is_callee(line) => {}
             None => message.push(line),
         }
         above = line;
@@ -91,28 +92,30 @@ fn is_trace(text: &str, places: usize) -> bool {
         || text.contains("rror")
 }
 
+/// Whether a line is the function of a frame that Rust prints: `12: app::session::open`.
+fn is_callee(line: &str) -> bool {
+    line.split_once(": ").is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Whether a line begins as the frames of some language do, or with a path and a line.
 fn starts_frame(line: &str) -> bool {
     let begins = ["at ", "File \"", "from ", "#", "in "].iter().any(|start| line.starts_with(start));
-    begins || line.split_whitespace().next().is_some_and(|token| place_in(token).is_some_and(|place| place.line.is_some()))
+    begins
+        || line.split_whitespace().next().is_some_and(|token| place_in(token).is_some_and(|place| place.line.is_some()))
 }
 
 /// The frame on a line, whose function may stand on the line `above`.
 fn frame(line: &str, above: &str) -> Option<Place> {
-    let mut place = java(line).or_else(|| quoted(line)).or_else(|| {
-        let tokens = line.split([' ', '\t', '(', ')', '\'', '"', '`']).filter(|token| !token.is_empty());
-        let mut places = tokens.clone().filter_map(place_in);
-        let numbered = places.clone().find(|place| place.line.is_some());
-        numbered.or_else(|| places.next().filter(|_| starts_frame(line))).map(|mut place| {
-            place.line = place.line.or_else(|| number_after(line, &["line ", "("]));
-            place
-        })
-    })?;
-    place.line?;
-    place.traced = true;
-    if place.function.is_empty() {
-        place.function = function(line).or_else(|| function_above(line, above)).unwrap_or_default();
+    if let Some(place) = java(line).or_else(|| quoted(line)) {
+        return place.line.is_some().then_some(place);
     }
+    let tokens = line.split([' ', '\t', '(', ')', '\'', '"', '`']).filter(|token| !token.is_empty());
+    let mut places = tokens.filter_map(place_in);
+    let numbered = places.clone().find(|place| place.line.is_some());
+    let mut place = numbered.or_else(|| places.next().filter(|_| starts_frame(line)))?;
+    place.line = Some(place.line.or_else(|| number_after(line, &["line ", "("]))?);
+    place.traced = true;
+    place.function = function(line).or_else(|| function_above(line, above)).unwrap_or_default();
     Some(place)
 }
 
@@ -141,17 +144,13 @@ fn quoted(line: &str) -> Option<Place> {
     let function = rest.split_once(", in ").map_or("", |(_, function)| function.trim());
     let function = function.rsplit('.').next().unwrap_or_default().trim_matches(|c| c == '<' || c == '>');
     let function = if function == "module" { "" } else { function };
-    Some(Place {
-        path: plain(path),
-        line: number_after(rest, &["line "]),
-        function: function.to_owned(),
-        traced: true,
-    })
+    Some(Place { path: plain(path), line: number_after(rest, &["line "]), function: function.to_owned(), traced: true })
 }
 
 /// `src/search/snapshot.rs:120:7`, `Program.cs:line`, `snapshot.rs`; nothing for what is no path.
 pub(super) fn place_in(token: &str) -> Option<Place> {
-    let token = token.trim_matches(|c: char| matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '<' | '>'));
+    let token =
+        token.trim_matches(|c: char| matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '<' | '>'));
     let token = token.trim_end_matches(['.', ':', '?', '!']);
     let schemes = ["file:///", "file://", "webpack-internal:///", "webpack:///"];
     let token = schemes.iter().find_map(|scheme| token.strip_prefix(scheme)).unwrap_or(token);

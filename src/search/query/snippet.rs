@@ -39,7 +39,8 @@ fn marks(line: &str) -> usize {
 
 /// `def f(a):`, `pub fn f(a: B) -> C`: a keyword, a name, a bracket.
 fn begins_definition(line: &str) -> bool {
-    let mut tokens = line.split_whitespace().skip_while(|token| matches!(*token, "pub" | "async" | "export" | "static"));
+    let mut tokens =
+        line.split_whitespace().skip_while(|token| matches!(*token, "pub" | "async" | "export" | "static"));
     let keyword = matches!(tokens.next(), Some("def" | "fn" | "func" | "function" | "fun"));
     keyword && tokens.next().is_some_and(|name| name.contains('('))
 }

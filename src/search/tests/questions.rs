@@ -21,7 +21,9 @@ fn folder() -> Arc<Snapshot> {
     let mut files = Vec::new();
     for at in 0..PROJECTS {
         let project = format!("owner{at}+project{at}");
-        let main = format!("\"\"\"Project {at}: begins here, quokka and zebra.\"\"\"\n\n\ndef main{at}(value):\n    return value\n");
+        let main = format!(
+            "\"\"\"Project {at}: begins here, quokka and zebra.\"\"\"\n\n\ndef main{at}(value):\n    return value\n"
+        );
         files.push((format!("{project}/main.py"), main));
         files.push((format!("{project}/Rakefile"), "task :value do\n  puts 'zebra finch quokka'\nend\n".to_owned()));
         files.push((format!("{project}/lib/project{at}.rb"), "module Finch\n  VALUE = 7\nend\n".to_owned()));
@@ -29,7 +31,10 @@ fn folder() -> Arc<Snapshot> {
     let deep = "owner3+project3/test/typing/plain_files/orm/nested/write_only.py";
     files.push((deep.to_owned(), "def zebrafinch7quokka(value):\n    return value\n".to_owned()));
     files.push(("owner5+project5/src/app/net/pool.py".to_owned(), POOL.to_owned()));
-    files.push(("owner5+project5/tests/test_pool.py".to_owned(), "def test_pool():\n    Pool().acquire(wait=1)\n".to_owned()));
+    files.push((
+        "owner5+project5/tests/test_pool.py".to_owned(),
+        "def test_pool():\n    Pool().acquire(wait=1)\n".to_owned(),
+    ));
     files.push(("owner6+project6/internal/session/session.go".to_owned(), SESSION.to_owned()));
     files.push(("owner7+project7/src/cache.js".to_owned(), CACHE.to_owned()));
     files.push(("owner7+project7/vendor/cache.js".to_owned(), CACHE.replace("evictOldest", "evictFirst")));
@@ -80,7 +85,10 @@ fn what_is_meant_comes_first() {
              +0x1\nexample.com/app/internal/session.getUserById(...)\n\t/srv/app/internal/session/session.go:10 +0x2a",
             "session/session.go",
         ),
-        ("TypeError: first is undefined\n    at Cache.evictOldest (/srv/app/src/cache.js:8:5)", "project7/src/cache.js"),
+        (
+            "TypeError: first is undefined\n    at Cache.evictOldest (/srv/app/src/cache.js:8:5)",
+            "project7/src/cache.js",
+        ),
         ("PoolError: no connection is free", "net/pool.py"),
         // code
         ("const first = this.map.keys().next().value;\nthis.map.delete(first);", "cache.js"),
@@ -99,7 +107,9 @@ fn what_is_meant_comes_first() {
 #[test]
 fn the_chunk_with_the_line_is_shown() {
     let hit = |text: &str| answer(text).expect("an answer").hits.remove(0);
-    for (text, line) in [("net/pool.py:9", 9), ("pool.py:13", 13), ("at Cache.evictOldest (/srv/app/src/cache.js:8:5)", 8)] {
+    for (text, line) in
+        [("net/pool.py:9", 9), ("pool.py:13", 13), ("at Cache.evictOldest (/srv/app/src/cache.js:8:5)", 8)]
+    {
         assert!(hit(text).span.contains(line), "{text}");
     }
 }
@@ -114,8 +124,13 @@ fn filters_leave_out_what_they_say() {
         paths
     };
     assert!(paths("pool acquire -test").iter().all(|path| !path.contains("test")));
-    assert!(paths("value -lang:python,ruby").is_empty() || paths("value -lang:python").iter().all(|p| !p.ends_with(".py")));
-    assert_eq!(paths("kind:class pool"), ["owner5+project5/src/app/net/pool.py", "owner7+project7/src/cache.js", "owner7+project7/vendor/cache.js"]);
+    assert!(
+        paths("value -lang:python,ruby").is_empty() || paths("value -lang:python").iter().all(|p| !p.ends_with(".py"))
+    );
+    assert_eq!(
+        paths("kind:class pool"),
+        ["owner5+project5/src/app/net/pool.py", "owner7+project7/src/cache.js", "owner7+project7/vendor/cache.js"]
+    );
     assert!(paths("path:owner7+project7/** -path:vendor acquire").iter().all(|path| path.ends_with("src/cache.js")));
     for (text, wanted) in [
         ("lang:klingon open", "unknown language klingon; known: "),
