@@ -12,6 +12,7 @@ mod onnx;
 mod packaging;
 mod pipeline;
 mod projects;
+mod questions;
 mod setup;
 mod support;
 mod tidy;
