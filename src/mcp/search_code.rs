@@ -137,7 +137,7 @@ where
         let (engine, asked) = (Arc::clone(&root.engine), Arc::clone(&ask));
         let refusal = match aside(move || asked(&engine)).await? {
             Ok(answer) => {
-                let told = note(&answer.coverage, &state).into_iter().chain(answer.notes.iter().map(said));
+                let told = note(&answer.coverage, &state).into_iter().chain(answer.notes.iter().map(|note| said(note)));
                 let note = told.collect::<Vec<_>>().join("; ");
                 return Ok(Found::Answer(answer, Some(note).filter(|note| !note.is_empty())));
             }
@@ -159,7 +159,7 @@ where
 }
 
 /// A note of the engine's, which may quote the question.
-fn said(note: &String) -> String {
+fn said(note: &str) -> String {
     clip(&clean(note), MAX_NOTE_CHARS)
 }
 

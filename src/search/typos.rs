@@ -10,6 +10,9 @@ use crate::store::StoreError;
 /// A shorter name has too many neighbours.
 const LEAST_LETTERS: usize = 4;
 
+/// A longer one is rarely typed.
+const MOST_LETTERS: usize = 64;
+
 /// A name of so many letters may have two errors.
 const LETTERS_OF_TWO_ERRORS: usize = 8;
 
@@ -89,11 +92,10 @@ struct Asked {
 impl Asked {
     fn new(name: &str) -> Option<Self> {
         let letters: Vec<char> = key(name).collect();
-        let most = match letters.len() {
-            count if count < LEAST_LETTERS || count > 64 => return None,
-            count if count < LETTERS_OF_TWO_ERRORS => 1,
-            _ => 2,
-        };
+        if !(LEAST_LETTERS..=MOST_LETTERS).contains(&letters.len()) {
+            return None;
+        }
+        let most = if letters.len() < LETTERS_OF_TWO_ERRORS { 1 } else { 2 };
         Some(Self { mask: mask(&letters), letters, most })
     }
 

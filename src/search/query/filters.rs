@@ -132,7 +132,7 @@ fn split(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let (mut start, mut quoted) = (None, false);
     // A quote without its other half is a letter like any other.
-    let pairs = text.matches('"').count() % 2 == 0;
+    let pairs = text.matches('"').count().is_multiple_of(2);
     for (at, c) in text.char_indices() {
         quoted ^= c == '"' && pairs;
         if c.is_whitespace() && !quoted {
