@@ -230,8 +230,9 @@ fn function_above(line: &str, above: &str) -> Option<String> {
     let go = line.contains(".go:") && above.contains('(');
     let rust = line.starts_with("at ") && above.contains("::");
     if go {
-        let callee = &above[..above.rfind('(')?];
-        return last_name(callee);
+        // The receiver stands in brackets, too.
+        let callee = above[..above.rfind('(')?].trim_end_matches("...");
+        return callee.rsplit('.').next().and_then(last_name);
     }
     let callee = above.split_once(": ").map_or(above, |(_, callee)| callee);
     // `app::open::{{closure}}` and `app::open::h0123456789abcdef` are of `open`.
