@@ -44,10 +44,10 @@ impl Engine {
         let snapshot = self.snapshot()?;
         let mut defined = Vec::new();
         for file in &snapshot.files {
-            for chunk in &file.chunks {
-                defined.extend(chunk.defines.iter().map(|name| Defined {
-                    name: name.clone(),
-                    container: chunk.container.clone(),
+            for chunk in file.chunks() {
+                defined.extend(chunk.defines().map(|name| Defined {
+                    name: name.to_owned(),
+                    container: chunk.container.to_owned(),
                     path: file.path.clone(),
                 }));
             }

@@ -2,8 +2,9 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::features::Marks;
 use super::snapshot::{FileChunks, Snapshot};
-use super::{Asked, ContentFilter, Filter, Folders, QueryError, features};
+use super::{Asked, ContentFilter, Filter, Folders, QueryError};
 use crate::language;
 use crate::types::{Content, Language, SymbolKind};
 
@@ -71,7 +72,42 @@ impl FileFilter {
     /// For each file of the snapshot, whether it may be in the answer. A filter on languages or an
     /// unfiltered content leaves contents alone: who asks for TOML means to see TOML.
     pub fn allowed(&self, snapshot: &Snapshot) -> Vec<bool> {
-        snapshot.files.iter().map(|file| self.allows(file)).collect()
+        // Neighbours mostly are of one language.
+        let mut last: Option<(Language, bool)> = None;
+        let allows = |language: &Language| {
+            let allowed = last.filter(|last| last.0 == *language);
+            let allowed = allowed.map_or_else(|| self.has_language(*language), |(_, allowed)| allowed);
+            last = Some((*language, allowed));
+            allowed
+        };
+        let mut allowed: Vec<bool> = snapshot.languages.iter().map(allows).collect();
+        if self.minds_places() {
+            let places = allowed.iter_mut().zip(&snapshot.files).filter(|(allowed, _)| **allowed);
+            places.for_each(|(allowed, file)| *allowed = self.has_place(file));
+        }
+        allowed
+    }
+
+    fn has_language(&self, language: Language) -> bool {
+        let wanted =
+            if self.languages.is_empty() { self.has_content(language) } else { self.languages.contains(&language) };
+        wanted && !self.without.languages.contains(&language)
+    }
+
+    /// Whether any file is left out for where it is.
+    fn minds_places(&self) -> bool {
+        let kinds = self.no_tests || self.no_examples || self.no_foreign;
+        let left_out = !self.without.paths.iter().all(GlobSet::is_empty);
+        kinds || left_out || !self.paths.is_empty() || !self.folders.are_all()
+    }
+
+    fn has_place(&self, file: &FileChunks) -> bool {
+        let (path, marks) = (file.path.as_str(), Marks::of(&file.path));
+        let unwanted = self.without.paths.iter().any(|globs| globs.is_match(path))
+            || (self.no_tests && marks.test)
+            || (self.no_examples && marks.example)
+            || (self.no_foreign && marks.foreign);
+        !unwanted && self.paths.iter().all(|globs| globs.is_match(path)) && self.folders.hold(file.path.folder())
     }
 
     /// Whether a chunk of a file that is allowed may be in the answer.
@@ -83,22 +119,6 @@ impl FileFilter {
     /// Whether [`FileFilter::allows_kind`] is so for all kinds.
     pub fn allows_all_kinds(&self) -> bool {
         self.kinds.is_empty() && self.without.kinds.is_empty() && !self.no_tests
-    }
-
-    fn allows(&self, file: &FileChunks) -> bool {
-        let language = if self.languages.is_empty() {
-            self.has_content(file.language)
-        } else {
-            self.languages.contains(&file.language)
-        };
-        let path = file.path.as_str();
-        let unwanted = self.without.languages.contains(&file.language)
-            || self.without.paths.iter().any(|globs| globs.is_match(path))
-            || (self.no_tests && features::is_test(&file.path))
-            || (self.no_examples && features::is_example(&file.path))
-            || (self.no_foreign && features::is_foreign(&file.path));
-        let matches = self.paths.iter().all(|globs| globs.is_match(path));
-        language && !unwanted && matches && self.folders.hold(file.path.folder())
     }
 
     fn has_content(&self, language: Language) -> bool {

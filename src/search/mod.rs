@@ -5,7 +5,9 @@
 //! `index`, `walk`, `parse`, `mcp`, `cli`.
 
 mod best;
+mod block;
 mod candidates;
+mod dense;
 mod exact;
 mod features;
 mod filter;
@@ -17,6 +19,7 @@ mod places;
 mod projects;
 mod query;
 mod ranking;
+mod resident;
 mod searcher;
 mod snapshot;
 mod typos;
@@ -84,6 +87,11 @@ pub struct Folders {
 }
 
 impl Folders {
+    /// Whether all files may be in the answer.
+    pub fn are_all(&self) -> bool {
+        self.inside.is_empty() && self.outside.is_empty()
+    }
+
     /// Whether a file in `folder` may be in the answer.
     pub fn hold(&self, folder: &str) -> bool {
         let below = |folders: &Vec<String>| folders.iter().any(|above| is_below(folder, above));

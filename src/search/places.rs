@@ -45,7 +45,7 @@ impl NamedFile {
 
     /// How surely a chunk of the file is what is meant, from 0 to 1.
     pub fn fit(&self, snapshot: &Snapshot, chunk: u32) -> f32 {
-        let defines = || snapshot.chunk(chunk).defines.contains(&self.function);
+        let defines = || snapshot.chunk(chunk).defines().any(|name| name == self.function);
         if self.has_line(snapshot, chunk) {
             1.0
         } else if !self.function.is_empty() && defines() {

@@ -68,7 +68,7 @@ fn nearest(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> 
     let mut fewest = asked.most;
     let mut letters = Vec::new();
     for (_, file) in snapshot.files.iter().enumerate().filter(|(file, _)| allowed[*file]) {
-        for other in file.chunks.iter().flat_map(|chunk| &chunk.defines) {
+        for other in file.chunks().flat_map(|chunk| chunk.defines()) {
             if let Some(errors) = asked.errors(other, fewest, &mut letters) {
                 fewest = errors;
                 let begins = letters.first() != asked.letters.first();

@@ -5,14 +5,12 @@ mod frames;
 mod names;
 mod snippet;
 
-use std::collections::HashSet;
-
 pub use filters::{Asked, Values};
 pub(super) use frames::Place;
 pub(super) use names::Name;
 pub(super) use snippet::tokens;
 
-use super::forms;
+use super::forms::{self, Roots};
 use crate::embed::words;
 use crate::types::RepoPath;
 
@@ -47,7 +45,7 @@ pub(super) struct QueryTerms {
     /// Two and three neighbouring words as one: an identifier may be made of them.
     pub joined: Vec<String>,
     /// The roots of `words`.
-    pub roots: HashSet<String>,
+    pub roots: Roots,
     /// The question without stop words, for the embedder.
     pub dense: String,
     /// What looks like a name in code: `parseHeader`, `parse_header`, `Foo::bar`, or a lone word.
@@ -120,7 +118,7 @@ impl QueryTerms {
         let joined = [2, 3].iter().flat_map(|count| parts.windows(*count)).map(<[String]>::concat);
         let joined = dedup(joined.filter(|joined| !lexical.contains(joined)).collect());
         let lexical = lexical.into_iter().map(|text| Word { forms: forms::forms(&text), text }).collect();
-        let roots = parts.iter().flat_map(|word| forms::roots(word)).collect();
+        let roots = Roots::of(&parts.join(" "));
         Self { dense: parts.join(" "), words: dedup(parts), lexical, joined, roots, ..Self::default() }
     }
 
