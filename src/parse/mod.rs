@@ -12,6 +12,7 @@ mod lines;
 mod markdown;
 mod merge;
 mod tree;
+mod uses;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod tests;
 use std::time::Duration;
 
 pub use highlight::{TokenClass, highlight};
+pub use uses::{Use, UseKind, Uses, uses, words as whole_words};
 
 use crate::language;
 use crate::types::{Chunk, ContentHash, Language, RepoPath, Span, Symbol, SymbolKind};
