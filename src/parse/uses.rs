@@ -219,7 +219,7 @@ fn is_text(leaf: Node<'_>) -> bool {
         }
         let texts = ["string", "char_literal", "character", "heredoc", "quoted", "charlist", "sigil", "regex"];
         if texts.iter().any(|word| kind.contains(word)) || matches!(kind, "text" | "jsx_text" | "raw_text") {
-            return !kind.contains("expression") || kind.contains("string");
+            return true;
         }
     }
     false
@@ -269,6 +269,7 @@ fn is_binding(kind: &str, field: &str, node: Node<'_>) -> bool {
     let named = matches!(field, "name" | "pattern" | "declarator") || (field.is_empty() && is_first(node));
     let binds = kind.contains("parameter") && !kind.contains("type_") && kind != "parameters"
         || kind.contains("declarator")
+        || ["field_declaration", "field_definition", "property_declaration", "enum_variant", "enumerator"].contains(&kind)
         || matches!(kind, "let_declaration" | "variable_declaration" | "var_spec" | "const_spec" | "for_expression");
     named && binds
 }

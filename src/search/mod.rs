@@ -15,8 +15,10 @@ mod lookup;
 mod projects;
 mod query;
 mod ranking;
+mod references;
 mod searcher;
 mod snapshot;
+mod symbols;
 mod vectors;
 mod words;
 
@@ -26,8 +28,10 @@ mod tests;
 pub use features::{FEATURES, Feature, Features};
 pub use projects::project_folders;
 pub use ranking::Weights;
+pub use references::files_with;
 pub use searcher::{QueryError, Searcher, check_query};
-pub use snapshot::Snapshot;
+pub use snapshot::{ChunkMeta, Snapshot};
+pub use symbols::{NameMatch, NameQuery, Named, extent, find_named};
 
 use crate::types::{Language, RepoPath, Span, SymbolKind, qualified_name};
 

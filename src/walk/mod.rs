@@ -32,7 +32,7 @@ pub use beneath::read_beneath;
 pub use content::inspect;
 pub use disk::{Disk, FileRead, FileSystem};
 pub use kinds::secret;
-pub use paths::{changes_rules, folders, walk_paths};
+pub use paths::{changes_rules, folders, judge, walk_paths};
 pub use projects::projects;
 
 use crate::types::{AbsPath, RepoPath, SkipReason};
