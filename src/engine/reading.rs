@@ -177,7 +177,8 @@ impl Engine {
             return Err(bad(format!("it may hold credentials (it matches {rule})")));
         }
         let most = self.settings.max_file_bytes;
-        let read = walk::read_beneath(self.root(), path, most.saturating_add(1)).map_err(|error| bad(error.to_string()))?;
+        let read =
+            walk::read_beneath(self.root(), path, most.saturating_add(1)).map_err(|error| bad(error.to_string()))?;
         if read.bytes.len() as u64 > most {
             return Err(bad(format!("it has {} bytes, more than --max-file-bytes {most}", read.size_bytes)));
         }

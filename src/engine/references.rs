@@ -57,6 +57,8 @@ pub struct Reference {
 pub struct ReferencedFile {
     pub path: RepoPath,
     pub language: Language,
+    /// Its place in the order of all files, as [`Position::files`] counts.
+    pub place: usize,
     /// In the order of the text.
     pub references: Vec<Reference>,
     /// What the parser could not do, if anything.
@@ -105,7 +107,11 @@ impl Engine {
     /// # Errors
     /// [`EngineError::BadQuery`] for a text without a name or a filter that does not hold;
     /// [`EngineError::NotIndexed`]; a failing store.
-    pub fn find_references(&self, query: &ReferenceQuery, cancel: &CancelToken) -> Result<ReferenceAnswer, EngineError> {
+    pub fn find_references(
+        &self,
+        query: &ReferenceQuery,
+        cancel: &CancelToken,
+    ) -> Result<ReferenceAnswer, EngineError> {
         let deadline = Instant::now() + query.time_limit;
         let name = NameQuery::new(&query.name).map(|query| query.name).ok_or_else(|| {
             EngineError::BadQuery(format!("there is no name in {:?}; give an identifier like `parse`", query.name))
@@ -160,6 +166,7 @@ impl Scan<'_> {
             let batch = &files[at..files.len().min(at + 2 * threads)];
             for part in self.read(batch, threads) {
                 let Some(mut part) = part else { break };
+                part.file.place = at;
                 answer.definitions_left_out += if pass == 0 { part.definitions_left_out } else { 0 };
                 let passed = pass.min(part.file.references.len());
                 part.file.references.drain(..passed);
@@ -215,7 +222,7 @@ impl Scan<'_> {
 
     /// What one file has to tell; nothing when it cannot be read any more.
     fn part(&self, path: &RepoPath, language: Language) -> Part {
-        let file = ReferencedFile { path: path.clone(), language, references: Vec::new(), problem: None };
+        let file = ReferencedFile { path: path.clone(), language, place: 0, references: Vec::new(), problem: None };
         let mut part = Part { file, definitions_left_out: 0 };
         let Ok(read) = self.engine.read_indexed(path) else { return part };
         let source = index::source(path, read.bytes);
@@ -229,7 +236,9 @@ impl Scan<'_> {
         for one in &uses {
             let asked = match self.query.kinds.as_slice() {
                 [] => one.kind != UseKind::Definition || self.query.include_definitions,
-                kinds => kinds.contains(&one.kind) || (one.kind == UseKind::Definition && self.query.include_definitions),
+                kinds => {
+                    kinds.contains(&one.kind) || (one.kind == UseKind::Definition && self.query.include_definitions)
+                }
             };
             if asked {
                 part.file.references.push(reference(one, &symbols, &lines, self.name));

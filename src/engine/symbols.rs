@@ -138,13 +138,8 @@ fn symbol(snapshot: &Snapshot, named: &Named, text: &str, signature: String) -> 
     let name = &chunk.defines[named.place];
     let earlier = chunk.defines[..named.place].iter().filter(|other| *other == name).count();
     let is_first = *name == chunk.symbol && earlier == 0;
-    let whole = |span| Symbol {
-        name: name.clone(),
-        kind: chunk.kind,
-        container: chunk.container.clone(),
-        signature,
-        span,
-    };
+    let whole =
+        |span| Symbol { name: name.clone(), kind: chunk.kind, container: chunk.container.clone(), signature, span };
     if is_first && (chunk.defines.len() == 1 || chunk.kind.is_container()) {
         return whole(extent(snapshot, named.chunk));
     }
@@ -153,7 +148,8 @@ fn symbol(snapshot: &Snapshot, named: &Named, text: &str, signature: String) -> 
         let mut found = parsed(&source(format!("{}{text}\n}}", wrap(file.language))), name, earlier)?;
         found.span.start_line = found.span.start_line.saturating_sub(1).max(1);
         found.span.end_line = found.span.end_line.saturating_sub(1).clamp(1, chunk.span.lines());
-        found.container = found.container.strip_prefix(WRAPPER).unwrap_or(&found.container).trim_matches('.').to_owned();
+        found.container =
+            found.container.strip_prefix(WRAPPER).unwrap_or(&found.container).trim_matches('.').to_owned();
         Some(found)
     });
     let Some(mut inner) = inner else {

@@ -234,8 +234,22 @@ fn is_import(kind: &str) -> bool {
 /// `a.b.name`, of `a::name`, of `name<T>`.
 fn whole(leaf: Node<'_>) -> Node<'_> {
     let wraps = [
-        "member", "field_expression", "scoped", "attribute", "selector", "navigation", "qualified", "generic_function",
-        "dot_", "index_expression", "template_function", "suffix", "access", "variable_name", "generic_name", "remote",
+        "member",
+        "field_expression",
+        "scoped",
+        "attribute",
+        "selector",
+        "navigation",
+        "qualified",
+        "generic_function",
+        "dot_",
+        "index_expression",
+        "template_function",
+        "suffix",
+        "access",
+        "variable_name",
+        "generic_name",
+        "remote",
     ];
     let mut node = leaf;
     for parent in above(leaf) {
@@ -254,9 +268,8 @@ fn whole(leaf: Node<'_>) -> Node<'_> {
 /// The field of its parent that a node is.
 fn field(node: Node<'_>) -> Option<&'static str> {
     let parent = node.parent()?;
-    let at = (0..parent.child_count()).find(|at| {
-        parent.child(u32::try_from(*at).unwrap_or(u32::MAX)).is_some_and(|child| child == node)
-    })?;
+    let at = (0..parent.child_count())
+        .find(|at| parent.child(u32::try_from(*at).unwrap_or(u32::MAX)).is_some_and(|child| child == node))?;
     parent.field_name_for_child(u32::try_from(at).ok()?)
 }
 
@@ -269,7 +282,8 @@ fn is_binding(kind: &str, field: &str, node: Node<'_>) -> bool {
     let named = matches!(field, "name" | "pattern" | "declarator") || (field.is_empty() && is_first(node));
     let binds = kind.contains("parameter") && !kind.contains("type_") && kind != "parameters"
         || kind.contains("declarator")
-        || ["field_declaration", "field_definition", "property_declaration", "enum_variant", "enumerator"].contains(&kind)
+        || ["field_declaration", "field_definition", "property_declaration", "enum_variant", "enumerator"]
+            .contains(&kind)
         || matches!(kind, "let_declaration" | "variable_declaration" | "var_spec" | "const_spec" | "for_expression");
     named && binds
 }

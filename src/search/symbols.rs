@@ -275,7 +275,9 @@ fn is_word_start(name: &[u8], at: usize) -> bool {
 
 /// Which letters and digits there are, a bit each.
 fn letters(name: &[u8]) -> u64 {
-    name.iter().filter(|byte| byte.is_ascii_alphanumeric()).fold(0, |seen, byte| seen | 1 << (byte.to_ascii_lowercase() & 63))
+    name.iter()
+        .filter(|byte| byte.is_ascii_alphanumeric())
+        .fold(0, |seen, byte| seen | 1 << (byte.to_ascii_lowercase() & 63))
 }
 
 /// How many letters of `name` are wrong, missing, too many or swapped with the next one; `None` for
@@ -348,8 +350,10 @@ pub fn extent(snapshot: &Snapshot, chunk: u32) -> Span {
     let mut span = first.span;
     let rest = snapshot.chunks_in(snapshot.owner(chunk)).filter(|next| *next > chunk).map(|next| snapshot.chunk(next));
     for next in rest {
-        let is_below = next.container.strip_prefix(inner.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        let goes_on = next.symbol == first.symbol && next.container == first.container && !next.defines.contains(&first.symbol);
+        let is_below =
+            next.container.strip_prefix(inner.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let goes_on =
+            next.symbol == first.symbol && next.container == first.container && !next.defines.contains(&first.symbol);
         let begins_anew = next.container == first.container && next.defines.contains(&first.symbol);
         if begins_anew || (!goes_on && !is_below) {
             break;
@@ -398,7 +402,8 @@ mod tests {
         ] {
             assert_eq!(matches(asked, name), words, "{asked} {name}");
         }
-        for (asked, name) in [("eader", "parseHTTPHeader"), ("header*", "parse_header"), ("ab", "xyz"), ("açé", "b")] {
+        for (asked, name) in [("eader", "parseHTTPHeader"), ("header*", "parse_header"), ("ab", "xyz"), ("açé", "b")]
+        {
             assert_eq!(matches(asked, name), None, "{asked} {name}");
         }
     }

@@ -106,7 +106,10 @@ fn code_in_a_string_is_code_and_a_symbol_is_a_name() {
 
 #[test]
 fn a_word_is_found_where_there_is_no_grammar_and_only_whole() {
-    assert_eq!(found("a.proto", "Fetch", "message Fetch {}\nmessage FetchAll {}\nrpc fetch (Fetch)\n"), ["1:text", "3:text"]);
+    assert_eq!(
+        found("a.proto", "Fetch", "message Fetch {}\nmessage FetchAll {}\nrpc fetch (Fetch)\n"),
+        ["1:text", "3:text"]
+    );
     assert_eq!(found("a.rs", "café", "fn f() { let x = café + cafés; }\n"), ["1:other"]);
     assert!(found("a.rs", "x", "").is_empty());
 }
