@@ -76,48 +76,59 @@ impl Engine {
         let name = query.container.iter().fold(name, |name, container| name.inside(container));
         let snapshot = self.snapshot()?;
         let folders = self.folders(&snapshot, &query.filter)?;
-        let (found, is_qualified) = find_named(&snapshot, &query.filter, &folders, &name)?;
-        let (mut symbols, more) = self.page(&snapshot, &found, query)?;
+        let find = |name: &NameQuery, query: &SymbolQuery| {
+            let found = find_named(&snapshot, &query.filter, &folders, name)?;
+            page(&snapshot, &found, name, query)
+        };
+        let (mut symbols, mut more) = find(&name, query)?;
+        let mut is_qualified = true;
+        let first = SymbolQuery { offset: 0, limit: 1, ..query.clone() };
+        if symbols.is_empty() && !name.qualifiers.is_empty() && find(&name, &first)?.0.is_empty() {
+            (symbols, more) = find(&name.anywhere(), query)?;
+            is_qualified = symbols.is_empty();
+        }
         for found in &mut symbols {
             found.stale = self.is_stale(snapshot.record(&found.path));
         }
         let edition = super::edition(&snapshot);
         Ok(SymbolAnswer { symbols, more, is_qualified, coverage: coverage(&snapshot), edition })
     }
+}
 
-    /// The symbols that are asked for, and whether there are others.
-    fn page(
-        &self,
-        snapshot: &Arc<Snapshot>,
-        found: &[Named],
-        query: &SymbolQuery,
-    ) -> Result<(Vec<FoundSymbol>, bool), EngineError> {
-        // Without a kind to look at, what is passed over need not be read.
-        let (unread, mut pass) = if query.kinds.is_empty() { (query.offset, 0) } else { (0, query.offset) };
-        let rest = found.get(unread..).unwrap_or_default();
-        let mut symbols = Vec::new();
-        for step in rest[..rest.len().min(MAX_LOOKED_AT)].chunks(STEP) {
-            let rows: Vec<_> = step.iter().map(|named| snapshot.chunk(named.chunk).row).collect();
-            let texts = snapshot.view.texts(&rows)?;
-            for (named, text) in step.iter().zip(texts) {
-                let symbol = symbol(snapshot, named, &text.text, text.signature);
-                if !query.kinds.is_empty() && !query.kinds.iter().any(|asked| stands_for(*asked, symbol.kind)) {
-                    continue;
-                }
-                if pass > 0 {
-                    pass -= 1;
-                    continue;
-                }
-                if symbols.len() == query.limit {
-                    return Ok((symbols, true));
-                }
-                let file = &snapshot.files[snapshot.owner(named.chunk)];
-                let (path, language) = (file.path.clone(), file.language);
-                symbols.push(FoundSymbol { path, language, symbol, how: named.how, stale: false });
+/// The symbols that are asked for, and whether there are others.
+fn page(
+    snapshot: &Arc<Snapshot>,
+    found: &[Named],
+    name: &NameQuery,
+    query: &SymbolQuery,
+) -> Result<(Vec<FoundSymbol>, bool), EngineError> {
+    // Where nothing has to be looked at, what is passed over need not be read.
+    let is_plain = query.kinds.is_empty() && name.qualifiers.is_empty();
+    let (unread, mut pass) = if is_plain { (query.offset, 0) } else { (0, query.offset) };
+    let rest = found.get(unread..).unwrap_or_default();
+    let mut symbols = Vec::new();
+    for step in rest[..rest.len().min(MAX_LOOKED_AT)].chunks(STEP) {
+        let rows: Vec<_> = step.iter().map(|named| snapshot.chunk(named.chunk).row).collect();
+        let texts = snapshot.view.texts(&rows)?;
+        for (named, text) in step.iter().zip(texts) {
+            let file = &snapshot.files[snapshot.owner(named.chunk)];
+            let symbol = symbol(snapshot, named, &text.text, text.signature);
+            let is_kind = query.kinds.is_empty() || query.kinds.iter().any(|asked| stands_for(*asked, symbol.kind));
+            if !is_kind || !name.fits(&symbol.name, &symbol.container, &file.path) {
+                continue;
             }
+            if pass > 0 {
+                pass -= 1;
+                continue;
+            }
+            if symbols.len() == query.limit {
+                return Ok((symbols, true));
+            }
+            let (path, language) = (file.path.clone(), file.language);
+            symbols.push(FoundSymbol { path, language, symbol, how: named.how, stale: false });
         }
-        Ok((symbols, rest.len() > MAX_LOOKED_AT))
     }
+    Ok((symbols, rest.len() > MAX_LOOKED_AT))
 }
 
 /// Whether someone who asks for a kind means another one, too.

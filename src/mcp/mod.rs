@@ -13,6 +13,8 @@ mod find_references;
 mod find_similar;
 mod find_symbol;
 mod follow;
+#[cfg(test)]
+mod fuzz;
 mod index_project;
 mod index_status;
 mod lines;

@@ -6,10 +6,10 @@
 //! Invariant: equal input gives equal order.
 
 use super::filter::FileFilter;
-use super::snapshot::{ChunkMeta, FileChunks, Snapshot, name_key};
+use super::snapshot::{ChunkMeta, Snapshot, name_key};
 use super::{Filter, QueryError, features};
 use crate::embed::words;
-use crate::types::{Span, SymbolKind};
+use crate::types::{RepoPath, Span, SymbolKind};
 
 /// How a name matches, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,21 +65,37 @@ impl NameQuery {
         self
     }
 
-    /// Whether what has this container, in this file, is where the qualifiers say.
-    fn is_in(&self, chunk: &ChunkMeta, place: usize, file: &FileChunks) -> bool {
+    /// Whether a definition of this name and container, in this file, is where the qualifiers say.
+    pub fn fits(&self, name: &str, container: &str, path: &RepoPath) -> bool {
+        name == self.whole || self.is_below(container.rsplit(['.', ':']), path)
+    }
+
+    /// The same name wherever it is.
+    pub fn anywhere(self) -> Self {
+        Self { qualifiers: Vec::new(), ..self }
+    }
+
+    /// Whether a name of a chunk may be where the qualifiers say: any name before it in the chunk may be
+    /// what it is in.
+    fn may_fit(&self, chunk: &ChunkMeta, place: usize, path: &RepoPath) -> bool {
+        let before = chunk.defines[..place].iter().rev().map(String::as_str);
+        chunk.defines[place] == self.whole || self.is_below(before.chain(chunk.container.rsplit(['.', ':'])), path)
+    }
+
+    /// Whether the qualifiers are among these containers and then the file and its folders, in order
+    /// from the inside out.
+    fn is_below<'c>(&self, containers: impl Iterator<Item = &'c str>, path: &'c RepoPath) -> bool {
         let mut asked = self.qualifiers.iter().rev().peekable();
-        let mut match_next = |part: &str| {
-            if asked.peek().is_some_and(|asked| name_key(asked).eq(name_key(part))) {
-                asked.next();
+        let mut parts =
+            containers.chain([path.stem()]).chain(path.folder().rsplit('/')).filter(|part| !part.is_empty());
+        while let Some(wanted) = asked.peek() {
+            match parts.next() {
+                None => return false,
+                Some(part) if name_key(wanted).eq(name_key(without_arguments(part))) => _ = asked.next(),
+                Some(_) => {}
             }
-            asked.peek().is_none()
-        };
-        if self.qualifiers.is_empty() || chunk.defines[place] == self.whole {
-            return true;
         }
-        let containers = chunk.container.rsplit(['.', ':']).filter(|part| !part.is_empty());
-        let folders = file.path.folder().rsplit('/');
-        containers.chain([file.path.stem()]).chain(folders).any(|part| match_next(without_arguments(part)))
+        true
     }
 }
 
@@ -118,8 +134,8 @@ pub struct Named {
     pub typos: usize,
 }
 
-/// The definitions a name stands for, best first, and whether they are where its qualifiers say:
-/// where none is, all of that name are told. `folders` is what the filter's project stands for.
+/// The definitions a name may stand for, best first. Of a chunk's definitions only the first one's
+/// container is known: see [`NameQuery::fits`]. `folders` is what the filter's project stands for.
 ///
 /// # Errors
 /// When the filter does not hold.
@@ -128,27 +144,22 @@ pub fn find_named(
     filter: &Filter,
     folders: &[String],
     query: &NameQuery,
-) -> Result<(Vec<Named>, bool), QueryError> {
+) -> Result<Vec<Named>, QueryError> {
     let allowed = FileFilter::new(filter)?.below(folders).allowed(snapshot);
     let mut found = if query.is_prefix { Vec::new() } else { same(snapshot, &allowed, query) };
     if found.is_empty() {
         found = similar(snapshot, &allowed, query);
     }
+    found.retain(|named| {
+        let path = &snapshot.files[snapshot.owner(named.chunk)].path;
+        query.may_fit(snapshot.chunk(named.chunk), named.place, path)
+    });
     let best = found.iter().map(|named| named.how).min();
     if best.is_some_and(|best| best < NameMatch::Fuzzy) {
         found.retain(|named| named.how < NameMatch::Fuzzy);
     }
-    let is_in = |named: &Named| {
-        let file = &snapshot.files[snapshot.owner(named.chunk)];
-        query.is_in(snapshot.chunk(named.chunk), named.place, file)
-    };
-    let is_qualified = found.iter().any(is_in);
-    if is_qualified {
-        found.retain(is_in);
-    }
     found.sort_by_cached_key(|named| Order::of(snapshot, named));
-    let is_qualified = is_qualified || found.is_empty();
-    Ok((found, is_qualified))
+    Ok(found)
 }
 
 /// Names of the same letters and digits.
