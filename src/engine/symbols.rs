@@ -151,9 +151,6 @@ fn symbol(snapshot: &Snapshot, named: &Named, text: &str, signature: String) -> 
     let is_first = *name == chunk.symbol && earlier == 0;
     let whole =
         |span| Symbol { name: name.clone(), kind: chunk.kind, container: chunk.container.clone(), signature, span };
-    if is_first && (chunk.defines.len() == 1 || chunk.kind.is_container()) {
-        return whole(extent(snapshot, named.chunk));
-    }
     let source = |text: String| SourceFile { path: file.path.clone(), language: file.language, text };
     let inner = parsed(&source(text.to_owned()), name, earlier).or_else(|| {
         let mut found = parsed(&source(format!("{}{text}\n}}", wrap(file.language))), name, earlier)?;
@@ -166,11 +163,17 @@ fn symbol(snapshot: &Snapshot, named: &Named, text: &str, signature: String) -> 
     let Some(mut inner) = inner else {
         return if is_first { whole(extent(snapshot, named.chunk)) } else { by_line(chunk, name, text) };
     };
-    let first = chunk.span.start_line - 1;
-    inner.span = Span { start_line: first + inner.span.start_line, end_line: first + inner.span.end_line };
+    let before = chunk.span.start_line - 1;
+    inner.span = Span { start_line: before + inner.span.start_line, end_line: before + inner.span.end_line };
+    if is_first {
+        // Where it goes on in other chunks, this one has only its beginning.
+        let Span { start_line, end_line } = inner.span;
+        let last = extent(snapshot, named.chunk).end_line;
+        return whole(Span { start_line, end_line: if last > chunk.span.end_line { last } else { end_line } });
+    }
     inner.container = qualified_name(&chunk.container, &inner.container);
     // Without what stands around it, a method looks like a function.
-    if is_first || (inner.kind == SymbolKind::Function && chunk.kind == SymbolKind::Method) {
+    if inner.kind == SymbolKind::Function && chunk.kind == SymbolKind::Method {
         inner.kind = chunk.kind;
     }
     inner

@@ -67,7 +67,12 @@ impl NameQuery {
 
     /// Whether a definition of this name and container, in this file, is where the qualifiers say.
     pub fn fits(&self, name: &str, container: &str, path: &RepoPath) -> bool {
-        name == self.whole || self.is_below(container.rsplit(['.', ':']), path)
+        self.is_whole(name) || self.is_below(container.rsplit(['.', ':']), path)
+    }
+
+    /// Whether a name holds its own qualifiers: `M.open` in Lua.
+    fn is_whole(&self, name: &str) -> bool {
+        self.whole != self.name && self.whole == name
     }
 
     /// The same name wherever it is.
@@ -79,7 +84,7 @@ impl NameQuery {
     /// what it is in.
     fn may_fit(&self, chunk: &ChunkMeta, place: usize, path: &RepoPath) -> bool {
         let before = chunk.defines[..place].iter().rev().map(String::as_str);
-        chunk.defines[place] == self.whole || self.is_below(before.chain(chunk.container.rsplit(['.', ':'])), path)
+        self.is_whole(&chunk.defines[place]) || self.is_below(before.chain(chunk.container.rsplit(['.', ':'])), path)
     }
 
     /// Whether the qualifiers are among these containers and then the file and its folders, in order
