@@ -264,3 +264,65 @@ fn reference(one: &Use, symbols: &[Symbol], lines: &[&str], name: &str) -> Refer
         text: text.chars().take(MAX_LINE_CHARS).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{IndexRequest, Options, Settings};
+
+    fn engine(folder: &std::path::Path, files: usize) -> Engine {
+        for n in 0..files {
+            let text = format!("fn caller_{n}() {{\n    price_of({n});\n    price_of(0);\n}}\n");
+            std::fs::write(folder.join(format!("f{n:02}.rs")), text).expect("a file");
+        }
+        let options = Options {
+            path: Some(folder.to_owned()),
+            index_dir: Some(folder.join(".index")),
+            max_cache_bytes: Some(0),
+            ..Options::default()
+        };
+        let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("it opens");
+        engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
+        engine
+    }
+
+    fn query(from: Position, time_limit: Duration) -> ReferenceQuery {
+        let filter = Filter::default();
+        let (name, kinds) = ("price_of".to_owned(), Vec::new());
+        ReferenceQuery { name, kinds, include_definitions: false, filter, from, limit: 7, time_limit }
+    }
+
+    /// Every use by asking for part after part, and the number of parts.
+    fn all(engine: &Engine, time_limit: Duration, cancel: &CancelToken) -> (Vec<String>, usize) {
+        let (mut found, mut from) = (Vec::new(), Position::default());
+        for parts in 1..100 {
+            let answer = engine.find_references(&query(from, time_limit), cancel).expect("an answer");
+            for file in &answer.files {
+                found.extend(file.references.iter().map(|one| format!("{}:{} {}", file.path, one.line, one.within)));
+            }
+            match answer.next {
+                Some(next) => assert!(next > from, "no headway from {from:?}"),
+                None => return (found, parts),
+            }
+            from = answer.next.unwrap_or_default();
+        }
+        panic!("it does not end: {found:?}");
+    }
+
+    #[test]
+    fn without_time_every_part_makes_headway_and_nothing_is_missed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = engine(folder.path(), 12);
+        let wanted: Vec<String> =
+            (0..12).flat_map(|n| [2, 3].map(|line| format!("f{n:02}.rs:{line} caller_{n}"))).collect();
+        let cancel = CancelToken::default();
+        assert_eq!(all(&engine, Duration::from_secs(60), &cancel), (wanted.clone(), 4));
+        let (hurried, parts) = all(&engine, Duration::ZERO, &cancel);
+        assert_eq!(hurried, wanted);
+        assert_eq!(parts, 12, "a file each");
+        cancel.cancel();
+        let answer = engine.find_references(&query(Position::default(), Duration::from_secs(60)), &cancel);
+        let answer = answer.expect("what there is");
+        assert!(answer.out_of_time && answer.files.len() <= 1, "{answer:?}");
+    }
+}

@@ -236,3 +236,36 @@ fn with_roots(name: &str, input: &JsonObject, roots: &Roots) -> JsonObject {
     }
     schema
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tells when it is dropped.
+    struct Told(Option<tokio::sync::oneshot::Sender<()>>);
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            _ = self.0.take().map(|tell| tell.send(()));
+        }
+    }
+
+    #[test]
+    fn a_cancelled_call_is_given_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let (tell, told) = tokio::sync::oneshot::channel();
+            let told_by = Told(Some(tell));
+            let task = tokio::spawn(async move {
+                let _told_by = told_by;
+                std::future::pending().await
+            });
+            let refusal = in_time(task, std::future::ready(())).await.map(|_| ()).expect_err("it never ends");
+            assert_eq!(refusal.0, "cancelled");
+            told.await.expect("its work is dropped");
+            let refused = async { Err(Refusal("no".to_owned())) };
+            let refusal = in_time(tokio::spawn(refused), std::future::pending()).await.map(|_| ());
+            assert_eq!(refusal.expect_err("it is refused").0, "no");
+        });
+    }
+}
