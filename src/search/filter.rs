@@ -36,7 +36,8 @@ impl FileFilter {
         snapshot.files.iter().map(|file| self.allows(file)).collect()
     }
 
-    fn allows(&self, file: &FileChunks) -> bool {
+    /// Whether this file may be in the answer.
+    pub fn allows(&self, file: &FileChunks) -> bool {
         let language = if self.languages.is_empty() {
             self.has_content(file.language)
         } else {

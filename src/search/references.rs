@@ -17,14 +17,15 @@ pub fn files_with(
     folders: &[String],
     name: &str,
 ) -> Result<Vec<usize>, QueryError> {
-    let allowed = FileFilter::new(filter)?.below(folders).allowed(snapshot);
+    let filter = FileFilter::new(filter)?.below(folders);
     // The words of an identifier come first, then the identifier as a whole.
     let mut whole = None;
     words::search_words(name, |word| whole = Some(lexical::hash(word)));
     let Some(whole) = whole else { return Ok(Vec::new()) };
     let mut has = vec![false; snapshot.files.len()];
     snapshot.word(whole, &Bm25f::default(), |chunk, _| has[snapshot.owner(chunk)] = true)?;
-    let mut found: Vec<usize> = (0..has.len()).filter(|file| has[*file] && allowed[*file]).collect();
+    let mut found: Vec<usize> =
+        (0..has.len()).filter(|file| has[*file] && filter.allows(&snapshot.files[*file])).collect();
     found.sort_by_cached_key(|file| (features::is_aside(&snapshot.files[*file].path), *file));
     Ok(found)
 }

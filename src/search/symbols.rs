@@ -150,15 +150,18 @@ pub fn find_named(
     folders: &[String],
     query: &NameQuery,
 ) -> Result<Vec<Named>, QueryError> {
-    let allowed = FileFilter::new(filter)?.below(folders).allowed(snapshot);
-    let mut found = if query.is_prefix { Vec::new() } else { same(snapshot, &allowed, query) };
-    if found.is_empty() {
-        found = similar(snapshot, &allowed, query);
+    // Most files have no such name, so that only those that have one are tested.
+    let filter = FileFilter::new(filter)?.below(folders);
+    let is_asked_for = |named: &Named| {
+        let file = &snapshot.files[snapshot.owner(named.chunk)];
+        filter.allows(file) && query.may_fit(snapshot.chunk(named.chunk), named.place, &file.path)
+    };
+    let mut found = if query.is_prefix { Vec::new() } else { same(snapshot, query) };
+    let is_known = found.iter().any(|named| filter.allows(&snapshot.files[snapshot.owner(named.chunk)]));
+    if !is_known {
+        found = similar(snapshot, query);
     }
-    found.retain(|named| {
-        let path = &snapshot.files[snapshot.owner(named.chunk)].path;
-        query.may_fit(snapshot.chunk(named.chunk), named.place, path)
-    });
+    found.retain(is_asked_for);
     let best = found.iter().map(|named| named.how).min();
     if best.is_some_and(|best| best < NameMatch::Fuzzy) {
         found.retain(|named| named.how < NameMatch::Fuzzy);
@@ -168,10 +171,10 @@ pub fn find_named(
 }
 
 /// Names of the same letters and digits.
-fn same(snapshot: &Snapshot, allowed: &[bool], query: &NameQuery) -> Vec<Named> {
+fn same(snapshot: &Snapshot, query: &NameQuery) -> Vec<Named> {
     let mut found = Vec::new();
     let mut add = |name: &str, how, matches: &dyn Fn(&str) -> bool| {
-        for chunk in snapshot.defining(name).filter(|chunk| allowed[snapshot.owner(*chunk)]) {
+        for chunk in snapshot.defining(name) {
             let defines = snapshot.chunk(chunk).defines.iter().enumerate();
             let places = defines.filter(|(_, other)| matches(other.as_str()));
             found.extend(places.map(|(place, _)| Named { chunk, place, how, typos: 0 }));
@@ -189,7 +192,7 @@ fn same(snapshot: &Snapshot, allowed: &[bool], query: &NameQuery) -> Vec<Named> 
 const CHUNKS_A_THREAD: usize = 60_000;
 
 /// Names that have the words asked for, or else are nearly the same.
-fn similar(snapshot: &Snapshot, allowed: &[bool], query: &NameQuery) -> Vec<Named> {
+fn similar(snapshot: &Snapshot, query: &NameQuery) -> Vec<Named> {
     let pattern = Pattern::new(query);
     let threads = (snapshot.chunk_count() / CHUNKS_A_THREAD + 1)
         .min(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
@@ -198,7 +201,7 @@ fn similar(snapshot: &Snapshot, allowed: &[bool], query: &NameQuery) -> Vec<Name
     let look = |first: usize| {
         let mut found = Vec::new();
         let last = (first + each).min(snapshot.files.len());
-        for file in (first..last).filter(|file| allowed[*file]) {
+        for file in first..last {
             for (chunk, meta) in snapshot.chunks_in(file).zip(&snapshot.files[file].chunks) {
                 for (place, name) in meta.defines.iter().enumerate() {
                     if let Some((how, typos)) = pattern.matches(name) {
@@ -247,14 +250,16 @@ impl Pattern {
 
     fn matches(&self, name: &str) -> Option<(NameMatch, usize)> {
         let name = name.as_bytes();
-        if name.len() >= self.key.len() {
-            let begins = name.len() >= self.key.len() && name[..self.key.len()].eq_ignore_ascii_case(&self.key);
+        let letters = letters(name);
+        // Most names are out by the letters they have.
+        if name.len() >= self.key.len() && self.letters & !letters == 0 {
+            let begins = name[..self.key.len()].eq_ignore_ascii_case(&self.key);
             if begins || self.has_words(name) {
                 return Some((NameMatch::Words, 0));
             }
         }
-        let near = name.len().abs_diff(self.key.len()) <= self.most_typos + 2
-            && (letters(name) ^ self.letters).count_ones() as usize <= 2 * self.most_typos;
+        let near = (letters ^ self.letters).count_ones() as usize <= 2 * self.most_typos
+            && name.len().abs_diff(self.key.len()) <= self.most_typos + 2;
         if self.most_typos == 0 || !near || name.len() > 64 {
             return None;
         }
@@ -289,11 +294,21 @@ fn is_word_start(name: &[u8], at: usize) -> bool {
         || here.is_ascii_uppercase() && (!before.is_ascii_uppercase() || next_is_lower)
 }
 
+/// For each byte the bit of its letter, whatever its case, or of its digit; none for what separates.
+const LETTERS: [u64; 256] = {
+    let mut letters = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let is_letter = (byte as u8).is_ascii_alphanumeric();
+        letters[byte] = if is_letter { 1 << ((byte as u8).to_ascii_lowercase() & 63) } else { 0 };
+        byte += 1;
+    }
+    letters
+};
+
 /// Which letters and digits there are, a bit each.
 fn letters(name: &[u8]) -> u64 {
-    name.iter()
-        .filter(|byte| byte.is_ascii_alphanumeric())
-        .fold(0, |seen, byte| seen | 1 << (byte.to_ascii_lowercase() & 63))
+    name.iter().fold(0, |seen, byte| seen | LETTERS[usize::from(*byte)])
 }
 
 /// How many letters of `name` are wrong, missing, too many or swapped with the next one; `None` for
