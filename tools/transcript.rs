@@ -184,6 +184,9 @@ fn main() -> Result<(), Failed> {
                 return Err(format!("{ask}: {expected:?} is not in the answer:\n{said}").into());
             }
         }
+        if let Some(note) = question["note"].as_str() {
+            writeln!(body, "\n{note}")?;
+        }
         let Grep { lines, answer, every, files } = grep(&repository, &all, question);
         let pattern = question["grep"].as_str().unwrap_or_default();
         writeln!(table, "| {} | {cost} | `{pattern}` | {lines} | {answer} | {every} ({files} files) |", number + 1)?;
@@ -198,10 +201,11 @@ fn main() -> Result<(), Failed> {
         "# A session\n\nTen questions about {of}, asked of the server over stdio and answered by its tools alone. \
          `tools/transcript.rs` asks what `tools/session.json` says, checks that the answer is there, and writes this \
          page; nothing in it is edited. Long answers are cut here, not in the counts.\n\n\
-         ## What it costs\n\nTokens of the `o200k` vocabulary, of calls and answers. Beside it what grep costs for one \
-         good pattern: its matching lines; these and the whole files that hold the answer (which somebody who does not \
-         know the answer cannot pick); these and every file that matches. Grep's lines alone are often the cheapest, \
-         and often do not answer.\n\n\
+         ## What it costs\n\nTokens of the `o200k` vocabulary, of calls and answers. Beside it what grep costs over the \
+         whole folder for one plain pattern: its matching lines; these and the whole files that hold the answer (which \
+         somebody who does not know the answer cannot pick); these and every file that matches. Sometimes grep's lines \
+         alone are the cheapest, but they seldom answer. Both could be narrowed: grep by a better pattern, the tools' \
+         answers by a smaller limit than those given here. The questions were chosen with the tools in mind.\n\n\
          | question | tools | grep for | its lines | + files with the answer | + every file that matches |\n\
          |---|---|---|---|---|---|\n{table}"
     );
