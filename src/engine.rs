@@ -10,13 +10,15 @@ pub use crate::index::{
 };
 pub use crate::search::judge::{DEPTH as JUDGED_HITS, Judgement, Target, judge, mean};
 pub use crate::search::{
-    ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, Mode, NameMatch, Place, SearchQuery, Term, Weights,
+    ContentFilter, Explanation, Features, Filter, Hit, Kind, MAX_LIMIT, Measured, Mode, NameMatch, Place, SearchQuery,
+    Term, Weights,
 };
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 
 mod files;
 mod follow;
 mod indexing;
+mod learning;
 mod projects;
 mod reading;
 mod references;
@@ -26,6 +28,8 @@ pub use files::{FilePage, IndexedFile};
 pub use reading::{CodeRead, Freshness, ReadRequest};
 pub use references::{Position, Reference, ReferenceAnswer, ReferenceQuery, ReferencedFile};
 pub use symbols::{FoundSymbol, SymbolAnswer, SymbolQuery};
+
+pub use learning::Defined;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,7 +45,7 @@ use crate::index;
 use crate::language;
 use crate::parse;
 pub use crate::parse::{TokenClass, UseKind, highlight};
-use crate::search::{QueryError, Searcher, Snapshot, check_query};
+use crate::search::{Answered, QueryError, Searcher, Snapshot, check_query};
 use crate::store::{ChunkStore, SCHEMA_VERSION, StoreError, StoreView};
 use crate::types::{ContentHash, FileRecord, Outcome};
 use crate::walk;
@@ -83,6 +87,10 @@ pub struct SearchAnswer {
     /// Tells the commit that answered from every other one, so that who asks for the rest of an answer
     /// sees that the index has moved on.
     pub edition: u64,
+    /// What to know about the answer: a name that was taken for another one.
+    pub notes: Vec<String>,
+    /// What the question was taken for, filters included; empty for a likeness.
+    pub understood: String,
 }
 
 /// What to find the like of.
@@ -213,29 +221,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotIndexed`], [`EngineError::BadQuery`], or a failing store.
     pub fn search(&self, query: &SearchQuery) -> Result<SearchAnswer, EngineError> {
-        let snapshot = self.snapshot()?;
-        let hits = self.searcher(&snapshot, &query.filter)?.search(query)?;
-        Ok(self.answer(&snapshot, hits))
-    }
-
-    /// As [`Engine::search`] with other weights: for evaluations.
-    ///
-    /// # Errors
-    /// As [`Engine::search`].
-    pub fn search_weighted(&self, query: &SearchQuery, weights: Weights) -> Result<SearchAnswer, EngineError> {
-        let snapshot = self.snapshot()?;
-        let searcher = Searcher { weights, ..self.searcher(&snapshot, &query.filter)? };
-        let hits = searcher.search(query)?;
-        Ok(self.answer(&snapshot, hits))
-    }
-
-    /// What is measured of every file that may answer: what [`Weights`] are learned from.
-    ///
-    /// # Errors
-    /// As [`Engine::search`].
-    pub fn measure(&self, query: &SearchQuery) -> Result<Vec<(RepoPath, Features)>, EngineError> {
-        let snapshot = self.snapshot()?;
-        Ok(self.searcher(&snapshot, &query.filter)?.measure(query)?)
+        self.search_weighted(query, Weights::default())
     }
 
     /// Chunks whose vectors are nearest.
@@ -259,7 +245,7 @@ impl Engine {
             }
         };
         let hits = searcher.nearest(&vector, limit, filter, except)?;
-        Ok(self.answer(&snapshot, hits))
+        Ok(self.answer(&snapshot, Answered { hits, ..Answered::default() }))
     }
 
     /// The definitions of a file below the root, parsed from disk as it is now.
@@ -382,14 +368,15 @@ impl Engine {
         Ok(snapshot)
     }
 
-    fn answer(&self, snapshot: &Snapshot, mut hits: Vec<Hit>) -> SearchAnswer {
+    fn answer(&self, snapshot: &Snapshot, answered: Answered) -> SearchAnswer {
+        let Answered { mut hits, notes, understood } = answered;
         let mut stale: BTreeMap<RepoPath, bool> = BTreeMap::new();
         for hit in &mut hits {
             let known = stale.entry(hit.path.clone()).or_insert_with(|| self.is_stale(snapshot.record(&hit.path)));
             hit.stale = *known;
         }
         self.name_projects(&mut hits);
-        SearchAnswer { hits, coverage: coverage(snapshot), edition: edition(snapshot) }
+        SearchAnswer { hits, coverage: coverage(snapshot), edition: edition(snapshot), notes, understood }
     }
 
     /// Whether the file of a record is no longer what was indexed.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Coverage, Engine, EngineError, coverage};
 use crate::parse::{self, SourceFile};
-use crate::search::{Filter, NameMatch, NameQuery, Named, Snapshot, extent, find_named};
+use crate::search::{ChunkMeta, Filter, NameMatch, NameQuery, Named, Snapshot, extent, find_named};
 use crate::types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
 
 /// A name to find the definitions of.
@@ -146,11 +146,16 @@ fn stands_for(asked: SymbolKind, kind: SymbolKind) -> bool {
 /// What is shown of a name that a chunk defines.
 fn symbol(snapshot: &Snapshot, named: &Named, text: &str, signature: String) -> Symbol {
     let (chunk, file) = (snapshot.chunk(named.chunk), &snapshot.files[snapshot.owner(named.chunk)]);
-    let name = &chunk.defines[named.place];
-    let earlier = chunk.defines[..named.place].iter().filter(|other| *other == name).count();
-    let is_first = *name == chunk.symbol && earlier == 0;
-    let whole =
-        |span| Symbol { name: name.clone(), kind: chunk.kind, container: chunk.container.clone(), signature, span };
+    let name = chunk.defines().nth(named.place).unwrap_or_default();
+    let earlier = chunk.defines().take(named.place).filter(|other| *other == name).count();
+    let is_first = name == chunk.symbol && earlier == 0;
+    let whole = |span| Symbol {
+        name: name.to_owned(),
+        kind: chunk.kind,
+        container: chunk.container.to_owned(),
+        signature,
+        span,
+    };
     let source = |text: String| SourceFile { path: file.path.clone(), language: file.language, text };
     let inner = parsed(&source(text.to_owned()), name, earlier).or_else(|| {
         let mut found = parsed(&source(format!("{}{text}\n}}", wrap(file.language))), name, earlier)?;
@@ -161,7 +166,7 @@ fn symbol(snapshot: &Snapshot, named: &Named, text: &str, signature: String) -> 
         Some(found)
     });
     let Some(mut inner) = inner else {
-        return if is_first { whole(extent(snapshot, named.chunk)) } else { by_line(chunk, name, text) };
+        return if is_first { whole(extent(snapshot, named.chunk)) } else { by_line(&chunk, name, text) };
     };
     let before = chunk.span.start_line - 1;
     inner.span = Span { start_line: before + inner.span.start_line, end_line: before + inner.span.end_line };
@@ -171,7 +176,7 @@ fn symbol(snapshot: &Snapshot, named: &Named, text: &str, signature: String) -> 
         let last = extent(snapshot, named.chunk).end_line;
         return whole(Span { start_line, end_line: if last > chunk.span.end_line { last } else { end_line } });
     }
-    inner.container = qualified_name(&chunk.container, &inner.container);
+    inner.container = qualified_name(chunk.container, &inner.container);
     // Without what stands around it, a method looks like a function.
     if inner.kind == SymbolKind::Function && chunk.kind == SymbolKind::Method {
         inner.kind = chunk.kind;
@@ -197,7 +202,7 @@ fn parsed(file: &SourceFile, name: &str, earlier: usize) -> Option<Symbol> {
 }
 
 /// The first line of a chunk that has the name.
-fn by_line(chunk: &crate::search::ChunkMeta, name: &str, text: &str) -> Symbol {
+fn by_line(chunk: &ChunkMeta<'_>, name: &str, text: &str) -> Symbol {
     let last = name.rsplit(['.', ':']).next().unwrap_or(name);
     let at = parse::whole_words(text, last).next().unwrap_or(0);
     let index = text[..at].matches('\n').count();
@@ -207,7 +212,7 @@ fn by_line(chunk: &crate::search::ChunkMeta, name: &str, text: &str) -> Symbol {
     Symbol {
         name: name.to_owned(),
         kind: if is_around { SymbolKind::Method } else { chunk.kind },
-        container: if is_around { qualified_name(&chunk.container, &chunk.symbol) } else { chunk.container.clone() },
+        container: if is_around { qualified_name(chunk.container, chunk.symbol) } else { chunk.container.to_owned() },
         signature: line.chars().take(160).collect::<String>().trim_end_matches(['{', ' ', ':']).to_owned(),
         span: Span { start_line, end_line: start_line },
     }

@@ -2,7 +2,8 @@
 
 use super::filter::FileFilter;
 use super::snapshot::Snapshot;
-use super::{Filter, QueryError, features};
+use super::symbols::is_aside;
+use super::{Filter, Folders, QueryError};
 use crate::embed::words;
 use crate::lexical::{self, Bm25f};
 
@@ -14,7 +15,7 @@ use crate::lexical::{self, Bm25f};
 pub fn files_with(
     snapshot: &Snapshot,
     filter: &Filter,
-    folders: &[String],
+    folders: &Folders,
     name: &str,
 ) -> Result<Vec<usize>, QueryError> {
     let filter = FileFilter::new(filter)?.below(folders);
@@ -26,6 +27,6 @@ pub fn files_with(
     snapshot.word(whole, &Bm25f::default(), |chunk, _| has[snapshot.owner(chunk)] = true)?;
     let mut found: Vec<usize> =
         (0..has.len()).filter(|file| has[*file] && filter.allows(&snapshot.files[*file])).collect();
-    found.sort_by_cached_key(|file| (features::is_aside(&snapshot.files[*file].path), *file));
+    found.sort_by_cached_key(|file| (is_aside(&snapshot.files[*file].path), *file));
     Ok(found)
 }

@@ -5,9 +5,11 @@
 //! where nothing matches better. Names are looked up where they are held already: nothing is kept for this.
 //! Invariant: equal input gives equal order.
 
+use super::block::ChunkMeta;
+use super::features::Marks;
 use super::filter::FileFilter;
-use super::snapshot::{ChunkMeta, Snapshot, name_key};
-use super::{Filter, QueryError, features};
+use super::snapshot::{Snapshot, name_key};
+use super::{Filter, Folders, QueryError};
 use crate::embed::words;
 use crate::types::{RepoPath, Span, SymbolKind};
 
@@ -82,9 +84,11 @@ impl NameQuery {
 
     /// Whether a name of a chunk may be where the qualifiers say: any name before it in the chunk may be
     /// what it is in.
-    fn may_fit(&self, chunk: &ChunkMeta, place: usize, path: &RepoPath) -> bool {
-        let before = chunk.defines[..place].iter().rev().map(String::as_str);
-        self.is_whole(&chunk.defines[place]) || self.is_below(before.chain(chunk.container.rsplit(['.', ':'])), path)
+    fn may_fit(&self, chunk: ChunkMeta<'_>, place: usize, path: &RepoPath) -> bool {
+        let names: Vec<&str> = chunk.defines().take(place + 1).collect();
+        let Some((name, before)) = names.split_last() else { return false };
+        let before = before.iter().rev().copied();
+        self.is_whole(name) || self.is_below(before.chain(chunk.container.rsplit(['.', ':'])), path)
     }
 
     /// Whether the qualifiers are among these containers and then the file and its folders, in order
@@ -147,7 +151,7 @@ pub struct Named {
 pub fn find_named(
     snapshot: &Snapshot,
     filter: &Filter,
-    folders: &[String],
+    folders: &Folders,
     query: &NameQuery,
 ) -> Result<Vec<Named>, QueryError> {
     // Most files have no such name, so that only those that have one are tested.
@@ -175,8 +179,8 @@ fn same(snapshot: &Snapshot, query: &NameQuery) -> Vec<Named> {
     let mut found = Vec::new();
     let mut add = |name: &str, how, matches: &dyn Fn(&str) -> bool| {
         for chunk in snapshot.defining(name) {
-            let defines = snapshot.chunk(chunk).defines.iter().enumerate();
-            let places = defines.filter(|(_, other)| matches(other.as_str()));
+            let defines = snapshot.chunk(chunk).defines().enumerate();
+            let places = defines.filter(|(_, other)| matches(other));
             found.extend(places.map(|(place, _)| Named { chunk, place, how, typos: 0 }));
         }
     };
@@ -202,8 +206,8 @@ fn similar(snapshot: &Snapshot, query: &NameQuery) -> Vec<Named> {
         let mut found = Vec::new();
         let last = (first + each).min(snapshot.files.len());
         for file in first..last {
-            for (chunk, meta) in snapshot.chunks_in(file).zip(&snapshot.files[file].chunks) {
-                for (place, name) in meta.defines.iter().enumerate() {
+            for chunk in snapshot.chunks_in(file) {
+                for (place, name) in snapshot.chunk(chunk).defines().enumerate() {
                     if let Some((how, typos)) = pattern.matches(name) {
                         found.push(Named { chunk, place, how, typos });
                     }
@@ -337,6 +341,12 @@ fn typos(name: &[u8], key: &[u8], most: usize) -> Option<usize> {
     last.last().copied().filter(|typos| *typos <= most)
 }
 
+/// Whether a path is that of a test, an example or the like.
+pub(super) fn is_aside(path: &RepoPath) -> bool {
+    let marks = Marks::of(path);
+    marks.test || marks.example
+}
+
 /// What decides the order of names that match.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Order {
@@ -353,11 +363,11 @@ struct Order {
 impl Order {
     fn of(snapshot: &Snapshot, named: &Named) -> Self {
         let (chunk, file) = (snapshot.chunk(named.chunk), &snapshot.files[snapshot.owner(named.chunk)]);
-        let name = &chunk.defines[named.place];
+        let name = chunk.defines().nth(named.place).unwrap_or_default();
         // Of a chunk with several definitions only the first one's kind is known.
-        let rank = if *name == chunk.symbol { rank(chunk.kind) } else { rank(SymbolKind::Method) };
+        let rank = if name == chunk.symbol { rank(chunk.kind) } else { rank(SymbolKind::Method) };
         let excess = if named.how == NameMatch::Words { name.len() } else { 0 };
-        let is_aside = features::is_aside(&file.path);
+        let is_aside = is_aside(&file.path);
         Self { how: named.how, typos: named.typos, is_aside, rank, excess, chunk: named.chunk, place: named.place }
     }
 }
@@ -383,9 +393,10 @@ pub fn extent(snapshot: &Snapshot, chunk: u32) -> Span {
     for next in rest {
         let is_below =
             next.container.strip_prefix(inner.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        let goes_on =
-            next.symbol == first.symbol && next.container == first.container && !next.defines.contains(&first.symbol);
-        let begins_anew = next.container == first.container && next.defines.contains(&first.symbol);
+        let goes_on = next.symbol == first.symbol
+            && next.container == first.container
+            && !next.defines().any(|name| name == first.symbol);
+        let begins_anew = next.container == first.container && next.defines().any(|name| name == first.symbol);
         if begins_anew || (!goes_on && !is_below) {
             break;
         }

@@ -12,6 +12,7 @@ mod names;
 mod packaging;
 mod pipeline;
 mod projects;
+mod questions;
 mod resources;
 mod setup;
 mod support;

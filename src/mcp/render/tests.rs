@@ -28,7 +28,7 @@ fn found(hits: Vec<Hit>) -> SearchAnswer {
     SearchAnswer {
         hits,
         coverage: Coverage { files_indexed: 2, files_found: 2, chunks: 9, complete: true },
-        edition: 1,
+        ..SearchAnswer::default()
     }
 }
 
