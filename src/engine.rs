@@ -10,15 +10,24 @@ pub use crate::index::{
 };
 pub use crate::search::judge::{DEPTH as JUDGED_HITS, Judgement, Target, judge, mean};
 pub use crate::search::{
-    ContentFilter, Explanation, Features, Filter, Hit, Kind, MAX_LIMIT, Measured, Mode, Place, SearchQuery, Term,
-    Weights,
+    ContentFilter, Explanation, Features, Filter, Hit, Kind, MAX_LIMIT, Measured, Mode, NameMatch, Place, SearchQuery,
+    Term, Weights,
 };
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 
+mod files;
 mod follow;
 mod indexing;
 mod learning;
 mod projects;
+mod reading;
+mod references;
+mod symbols;
+
+pub use files::{FilePage, IndexedFile};
+pub use reading::{CodeRead, Freshness, ReadRequest};
+pub use references::{Position, Reference, ReferenceAnswer, ReferenceQuery, ReferencedFile};
+pub use symbols::{FoundSymbol, SymbolAnswer, SymbolQuery};
 
 pub use learning::Defined;
 
@@ -35,10 +44,10 @@ use crate::embed::synthetic::Synthetic;
 use crate::index;
 use crate::language;
 use crate::parse;
-pub use crate::parse::{TokenClass, highlight};
+pub use crate::parse::{TokenClass, UseKind, highlight};
 use crate::search::{Answered, QueryError, Searcher, Snapshot, check_query};
 use crate::store::{ChunkStore, SCHEMA_VERSION, StoreError, StoreView};
-use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
+use crate::types::{ContentHash, FileRecord, Outcome};
 use crate::walk;
 
 /// Answers for one root.
@@ -75,6 +84,9 @@ pub struct Coverage {
 pub struct SearchAnswer {
     pub hits: Vec<Hit>,
     pub coverage: Coverage,
+    /// Tells the commit that answered from every other one, so that who asks for the rest of an answer
+    /// sees that the index has moved on.
+    pub edition: u64,
     /// What to know about the answer: a name that was taken for another one.
     pub notes: Vec<String>,
     /// What the question was taken for, filters included; empty for a likeness.
@@ -241,9 +253,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError::BadPath`] when the path is outside of the root, missing or not a text file.
     pub fn outline(&self, path: &str) -> Result<Outline, EngineError> {
-        let path = self.inside(path)?;
-        let bytes = self.read(&path)?;
-        let file = index::source(&path, bytes);
+        let (path, read) = self.open_file(path)?;
+        let file = index::source(&path, read.bytes);
         let lines = u32::try_from(file.text.lines().count()).unwrap_or(u32::MAX);
         let (symbols, problem) = parse::outline(&file, self.settings.parse_time_limit);
         Ok(Outline { path, language: file.language.to_string(), lines, symbols, problem })
@@ -365,54 +376,26 @@ impl Engine {
             hit.stale = *known;
         }
         self.name_projects(&mut hits);
-        SearchAnswer { hits, coverage: coverage(snapshot), notes, understood }
+        SearchAnswer { hits, coverage: coverage(snapshot), edition: edition(snapshot), notes, understood }
     }
 
     /// Whether the file of a record is no longer what was indexed.
     fn is_stale(&self, record: Option<&FileRecord>) -> bool {
         let Some(record) = record else { return true };
-        let path = record.path.under(self.root());
-        let Ok(metadata) = fs::metadata(&path) else { return true };
+        let Ok(metadata) = fs::symlink_metadata(record.path.under(self.root())) else { return true };
         if metadata.len() == record.size_bytes && walk::mtime_ns(&metadata) == record.mtime_ns {
             return false;
         }
-        fs::read(&path).map_or(true, |bytes| ContentHash::of(&bytes) != record.hash)
+        let read = walk::read_beneath(self.root(), &record.path, self.settings.max_file_bytes);
+        read.map_or(true, |read| ContentHash::of(&read.bytes) != record.hash)
     }
+}
 
-    /// A path below the root, given relative to it or absolute; links that lead out are refused.
-    fn inside(&self, path: &str) -> Result<RepoPath, EngineError> {
-        let root = self.root();
-        let refused =
-            |why: &str| EngineError::BadPath(format!("{path} is {why} {}; give a path inside of it", root.display()));
-        let joined = root.join(path);
-        let resolved = AbsPath::canonical(&joined).map_err(|_| {
-            let outside = Path::new(path).components().any(|part| part == std::path::Component::ParentDir)
-                || (Path::new(path).is_absolute() && !joined.starts_with(root));
-            refused(if outside { "outside of" } else { "not in" })
-        })?;
-        RepoPath::below(root, resolved.as_path()).ok_or_else(|| refused("outside of"))
-    }
-
-    /// The bytes of a text file that may be shown.
-    fn read(&self, path: &RepoPath) -> Result<Vec<u8>, EngineError> {
-        let bad = |why: String| EngineError::BadPath(format!("cannot outline {path}: {why}"));
-        if let Some(rule) = walk::secret(path) {
-            return Err(bad(format!("it may hold credentials (it matches {rule})")));
-        }
-        let file = path.under(self.root());
-        let size = fs::metadata(&file).map_err(|error| bad(error.to_string()))?.len();
-        if size > self.settings.max_file_bytes {
-            return Err(bad(format!(
-                "it has {size} bytes, more than --max-file-bytes {}",
-                self.settings.max_file_bytes
-            )));
-        }
-        let bytes = fs::read(&file).map_err(|error| bad(error.to_string()))?;
-        match walk::inspect(path, &bytes) {
-            Some(reason @ SkipReason::Binary) => Err(bad(format!("it is {reason}"))),
-            _ => Ok(bytes),
-        }
-    }
+/// See [`SearchAnswer::edition`].
+fn edition(snapshot: &Snapshot) -> u64 {
+    let stamp = snapshot.view.stamp();
+    let mix = |seed: u64, part: u64| (seed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    [stamp.generation, stamp.rows_epoch, stamp.committed_at_ms].into_iter().fold(1, mix)
 }
 
 fn coverage(snapshot: &Snapshot) -> Coverage {

@@ -5,6 +5,7 @@
 
 mod bench;
 mod eval;
+mod names;
 mod setup;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use super::text;
 pub use bench::{BenchArguments, BenchCommand, OnceArguments, PipelineBenchArguments};
 pub use eval::EvalArguments;
+pub use names::{Narrow, ReferencesArguments, SymbolArguments};
 pub use setup::{
     CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients,
 };
@@ -53,6 +55,10 @@ pub struct Arguments {
 pub enum Command {
     /// Find code by meaning, by words or by name
     Search(SearchArguments),
+    /// Find where a name is defined
+    Symbol(SymbolArguments),
+    /// List where a name is used
+    References(ReferencesArguments),
     /// Bring the index of a folder up to date
     Index(IndexArguments),
     /// Show what is indexed

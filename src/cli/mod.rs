@@ -20,6 +20,7 @@ mod index;
 mod install;
 mod interrupts;
 mod logging;
+mod names;
 mod page;
 mod palette;
 mod printer;
@@ -80,6 +81,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     logging::begin(shared);
     match &arguments.command {
         Some(Command::Search(given)) => search::run(shared, given),
+        Some(Command::Symbol(given)) => names::symbol(shared, given),
+        Some(Command::References(given)) => names::references(shared, given),
         Some(Command::Index(given)) => index::run(shared, given),
         Some(Command::Status(given)) => status::run(shared, given),
         Some(Command::Serve(given)) => serve::run(shared, &given.paths, !given.no_watch),

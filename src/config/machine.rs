@@ -1,6 +1,6 @@
 //! What the machine has, and what this process takes of it.
 //!
-//! The only module that imports `sysinfo` and `rustix`. Must never import: anything of this crate.
+//! The only module that imports `sysinfo`. Must never import: anything of this crate.
 
 use std::path::Path;
 

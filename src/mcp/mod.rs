@@ -1,6 +1,6 @@
 //! The Model Context Protocol server.
 //!
-//! Owns the five tools, their wire types, the text a model reads, and the stdio transport. Roots
+//! Owns the tools, resources and prompts, their wire types, the text a model reads, and the stdio transport. Roots
 //! are fixed when a [`Server`] is made; no argument of a tool widens them. Everything is asked of
 //! [`crate::engine`], always on a blocking thread. Nothing but JSON-RPC goes to stdout, and a bad
 //! call is an answer the model can read, never the end of the server.
@@ -8,13 +8,21 @@
 //! but `engine`.
 
 mod answer;
+mod cursor;
+mod find_references;
 mod find_similar;
+mod find_symbol;
 mod follow;
+#[cfg(test)]
+mod fuzz;
 mod index_project;
 mod index_status;
 mod lines;
 mod outline;
+mod prompts;
+mod read_code;
 mod render;
+mod resources;
 mod roots;
 mod runs;
 mod schema;

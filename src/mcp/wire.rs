@@ -4,8 +4,14 @@
 //! absence. Answers leave out what is not there, never writing `null`.
 //! Must never import: anything of this crate but `engine` types to convert from.
 
+mod names;
+
 use std::collections::BTreeMap;
 
+pub use names::{
+    FindReferencesArguments, FindReferencesOutput, FindSymbolArguments, FindSymbolOutput, FoundSymbolOutput,
+    ReadArguments, ReadOutput, ReferencedFileOutput, UseOutput, parse_lines,
+};
 use schemars::JsonSchema;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
@@ -42,6 +48,10 @@ pub struct SearchArguments {
     #[serde(default)]
     #[schemars(with = "Mode")]
     pub mode: Option<Mode>,
+    /// `next_cursor` of the answer before, for more of it.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub cursor: Option<String>,
     /// Most tokens of the answer; 8000 if not given.
     #[serde(default, deserialize_with = "number")]
     #[schemars(with = "u32", range(min = 500, max = 20_000))]
@@ -199,6 +209,9 @@ pub struct SearchOutput {
     /// Number of hits there was no room for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out_hits: Option<usize>,
+    /// Give it as `cursor` for more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
     pub coverage: CoverageOutput,
     /// What to know about this answer, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,10 +3,11 @@
 //! A trait, so that tests can make each call fail. Invariants: a read never takes more bytes than
 //! its limit, whatever the file does meanwhile. Must never import: anything above `walk`.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::beneath::open_file;
 use super::mtime_ns;
 
 /// A file's bytes, and what it was right after they were read.
@@ -51,11 +52,11 @@ pub struct Disk;
 
 impl FileSystem for Disk {
     fn read(&self, path: &Path, limit_bytes: u64) -> io::Result<FileRead> {
-        let mut file = File::open(path)?;
+        let mut file = open_file(path)?;
         let expected = file.metadata()?.len().min(limit_bytes);
         let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1);
         file.by_ref().take(limit_bytes).read_to_end(&mut bytes)?;
-        let metadata = fs::metadata(path)?;
+        let metadata = fs::symlink_metadata(path)?;
         Ok(FileRead { bytes, size_bytes: metadata.len(), mtime_ns: mtime_ns(&metadata) })
     }
 }

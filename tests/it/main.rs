@@ -4,13 +4,16 @@ mod cli;
 mod crash;
 mod doctor;
 mod eval;
+mod guard;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_stdio;
+mod names;
 mod packaging;
 mod pipeline;
 mod projects;
 mod questions;
+mod resources;
 mod setup;
 mod support;
 mod tidy;
