@@ -35,7 +35,7 @@ pub use crate::parse::{TokenClass, highlight};
 use crate::search::{QueryError, Searcher, Snapshot, check_query};
 use crate::store::{ChunkStore, SCHEMA_VERSION, StoreError, StoreView};
 use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
-use crate::walk;
+use crate::walk::{self, Disk, FileSystem as _};
 
 /// Answers for one root.
 pub struct Engine {
@@ -385,11 +385,12 @@ impl Engine {
     fn is_stale(&self, record: Option<&FileRecord>) -> bool {
         let Some(record) = record else { return true };
         let path = record.path.under(self.root());
-        let Ok(metadata) = fs::metadata(&path) else { return true };
+        let Ok(metadata) = fs::symlink_metadata(&path) else { return true };
         if metadata.len() == record.size_bytes && walk::mtime_ns(&metadata) == record.mtime_ns {
             return false;
         }
-        fs::read(&path).map_or(true, |bytes| ContentHash::of(&bytes) != record.hash)
+        let read = Disk.read(&path, self.settings.max_file_bytes.max(metadata.len()));
+        read.map_or(true, |read| ContentHash::of(&read.bytes) != record.hash)
     }
 
     /// A path below the root, given relative to it or absolute; links that lead out are refused.
@@ -413,14 +414,15 @@ impl Engine {
             return Err(bad(format!("it may hold credentials (it matches {rule})")));
         }
         let file = path.under(self.root());
-        let size = fs::metadata(&file).map_err(|error| bad(error.to_string()))?.len();
+        let size = fs::symlink_metadata(&file).map_err(|error| bad(error.to_string()))?.len();
         if size > self.settings.max_file_bytes {
             return Err(bad(format!(
                 "it has {size} bytes, more than --max-file-bytes {}",
                 self.settings.max_file_bytes
             )));
         }
-        let bytes = fs::read(&file).map_err(|error| bad(error.to_string()))?;
+        // It may have become a link since it was resolved.
+        let bytes = Disk.read(&file, size).map_err(|error| bad(error.to_string()))?.bytes;
         match walk::inspect(path, &bytes) {
             Some(reason @ SkipReason::Binary) => Err(bad(format!("it is {reason}"))),
             _ => Ok(bytes),

@@ -5,6 +5,7 @@
 
 mod bench;
 mod eval;
+mod http;
 mod setup;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use super::text;
 pub use bench::{BenchArguments, BenchCommand, OnceArguments, PipelineBenchArguments};
 pub use eval::EvalArguments;
+pub use http::HttpArguments;
 pub use setup::{
     CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients,
 };
@@ -57,7 +59,7 @@ pub enum Command {
     Index(IndexArguments),
     /// Show what is indexed
     Status(StatusArguments),
-    /// Serve the Model Context Protocol over standard input and output
+    /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),
     /// Keep the index of a folder up to date while its files change, until Ctrl-C
     Watch(WatchArguments),
@@ -154,12 +156,14 @@ pub struct ServeArguments {
     /// The folders to serve; nothing outside of them is read [default: the working folder]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Serve over standard input and output (there is no other way yet)
+    /// Serve over standard input and output, which is the default
     #[arg(long)]
     pub stdio: bool,
     /// Do not follow the folders: a search looks for changes instead, at most every two seconds
     #[arg(long)]
     pub no_watch: bool,
+    #[command(flatten)]
+    pub http: HttpArguments,
 }
 
 /// `codescry watch`.

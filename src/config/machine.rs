@@ -1,6 +1,6 @@
 //! What the machine has, and what this process takes of it.
 //!
-//! The only module that imports `sysinfo` and `rustix`. Must never import: anything of this crate.
+//! The only module that imports `sysinfo`. Must never import: anything of this crate.
 
 use std::path::Path;
 
@@ -40,4 +40,18 @@ pub fn free_disk_bytes(path: &Path) -> Option<u64> {
         _ = path;
         None
     }
+}
+
+/// Lets this process open as many files as its user may; how many, or `None` where it is not told.
+pub fn raise_open_files() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        // Some systems tell of no limit and have one; what is there already is kept then.
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        if raised.is_ok() { maximum } else { current }
+    }
+    #[cfg(not(unix))]
+    None
 }

@@ -16,6 +16,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 
 use super::answer::{Refusal, clean, clip, crashed};
+use super::calls::Calls;
 use super::follow::Followers;
 use super::roots::{Root, Roots};
 use super::runs::Runs;
@@ -35,6 +36,7 @@ index_project; when an answer says that the index is incomplete, search again la
 pub struct Server {
     roots: Arc<Roots>,
     tools: Arc<Vec<Tool>>,
+    calls: Arc<Calls>,
 }
 
 impl Server {
@@ -42,7 +44,7 @@ impl Server {
     pub fn new(engines: Vec<Arc<Engine>>) -> Self {
         let root = |engine: Arc<Engine>| Root { runs: Arc::new(Runs::new(Arc::clone(&engine))), engine };
         let roots = Roots(engines.into_iter().map(root).collect());
-        Self { tools: Arc::new(tools(&roots)), roots: Arc::new(roots) }
+        Self { tools: Arc::new(tools(&roots)), roots: Arc::new(roots), calls: Arc::default() }
     }
 
     /// Begins to index every root in the background. Must be called inside of a runtime.
@@ -62,6 +64,16 @@ impl Server {
         for root in &self.roots.0 {
             root.runs.close(patience).await;
         }
+    }
+
+    /// The counts of calls.
+    pub(super) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// The roots by name.
+    pub(super) fn engines(&self) -> impl Iterator<Item = (String, Arc<Engine>)> {
+        self.roots.0.iter().map(|root| (root.name(), Arc::clone(&root.engine)))
     }
 
     async fn call(
@@ -110,11 +122,14 @@ impl ServerHandler for Server {
             let message = format!("unknown tool {unknown}; the tools are: {}", names.join(", "));
             return Err(ErrorData::invalid_params(message, None));
         };
+        let counted = self.calls.begin(&request.name);
         let server = self.clone();
         let given = request.arguments.unwrap_or_default();
         let task = tokio::spawn(async move { server.call(&tool.name, given, &context).await });
         let result = task.await.unwrap_or_else(|error| Err(crashed(&error)));
-        Ok(result.unwrap_or_else(Refusal::into_result).into())
+        let result = result.unwrap_or_else(Refusal::into_result);
+        counted.end(&result);
+        Ok(result.into())
     }
 }
 
