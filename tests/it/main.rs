@@ -6,6 +6,7 @@ mod doctor;
 mod eval;
 #[cfg(feature = "lance")]
 mod kills;
+mod mcp_http;
 mod mcp_stdio;
 mod packaging;
 mod pipeline;

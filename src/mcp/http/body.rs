@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use rmcp::model::ErrorCode;
 use serde_json::{Value, json};
@@ -39,23 +39,42 @@ pub fn error(status: StatusCode, id: &Value, code: ErrorCode, message: &str) -> 
     with_type(status, "application/json", body.to_string())
 }
 
+/// How many times the limit is read and thrown away: who is still sending does not read the answer.
+const PATIENCE: usize = 4;
+
 /// Reads a request's body; the answer to give where that is too much or too slow.
 pub async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits) -> Result<Bytes, Box<Response<Answer>>> {
     let most = limits.body_bytes;
-    let too_large = || {
-        let message = format!("the body has more than {most} bytes");
-        Box::new(error(StatusCode::PAYLOAD_TOO_LARGE, &Value::Null, ErrorCode::INVALID_REQUEST, &message))
-    };
     let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if told.is_some_and(|bytes| bytes > most as u64) {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(limits.body, Limited::new(body, most).collect()).await {
-        Ok(Ok(read)) => Ok(read.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+    let is_hopeless = told.is_some_and(|bytes| bytes > (most * PATIENCE) as u64);
+    let read = async { if is_hopeless { Ok(None) } else { collect(body, most).await } };
+    match tokio::time::timeout(limits.body, read).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => {
+            let message = format!("the body has more than {most} bytes");
+            Err(Box::new(error(StatusCode::PAYLOAD_TOO_LARGE, &Value::Null, ErrorCode::INVALID_REQUEST, &message)))
+        }
         Ok(Err(_)) => Err(Box::new(text(StatusCode::BAD_REQUEST, "the body did not come to its end"))),
         Err(_) => Err(Box::new(text(StatusCode::REQUEST_TIMEOUT, "the body took too long"))),
     }
+}
+
+/// The bytes of a body; none where there are more than `most`.
+async fn collect(mut body: Incoming, most: usize) -> Result<Option<Bytes>, hyper::Error> {
+    let (mut kept, mut came) = (Vec::new(), 0);
+    while came <= most * PATIENCE {
+        let Some(frame) = body.frame().await else {
+            return Ok((came <= most).then(|| kept.into()));
+        };
+        let Ok(data) = frame?.into_data() else { continue };
+        came += data.len();
+        if came <= most {
+            kept.extend_from_slice(&data);
+        } else {
+            kept = Vec::new();
+        }
+    }
+    Ok(None)
 }
 
 /// A body that holds something until it is sent or given up.
