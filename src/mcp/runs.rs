@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::engine::{CancelToken, Engine, EngineError, IndexError, IndexReport, IndexRequest, Progress, Scope};
+use crate::engine::{
+    CancelToken, Engine, EngineError, IndexError, IndexReport, IndexRequest, Progress, Scope, yield_to_others,
+};
 
 /// How long to wait for another run before trying again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -80,9 +82,26 @@ impl Runs {
         if !ticket.joined {
             let (runs, cancel) = (Arc::clone(self), ticket.cancel.clone());
             let request = IndexRequest { rebuild, ..IndexRequest::default() };
-            tokio::task::spawn_blocking(move || runs.run(&request, &cancel));
+            let name = "index".to_owned();
+            let run = move || {
+                yield_to_others();
+                runs.run(&request, &cancel);
+            };
+            if let Err(error) = thread::Builder::new().name(name).spawn(run) {
+                self.failed_to_begin(&error);
+            }
         }
         Some(ticket)
+    }
+
+    fn failed_to_begin(&self, error: &std::io::Error) {
+        let message =
+            format!("cannot start a thread to index: {error}; free some memory or raise the limit on threads");
+        self.state.send_modify(|state| {
+            state.running = None;
+            state.last = Some(Outcome::Failed(message.into()));
+            state.ended = Some(Instant::now());
+        });
     }
 
     /// The right to run, or the run under way.
