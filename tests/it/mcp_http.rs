@@ -292,7 +292,6 @@ fn ten_thousand_idle_connections_lock_nobody_out() {
     assert!(idle.len() >= 500, "too few files may be open to check anything: {wanted}");
     served.is_well();
     assert!(served.measured("codescry_http_connections") <= 4_096.0);
-    println!("{} idle connections", idle.len());
     drop(idle);
     served.is_well();
 }
