@@ -3,6 +3,7 @@
 //! An [`Engine`] belongs to one root. It may be shared between threads: searches run side by side,
 //! and while an index run is under way they answer from the last commit.
 
+pub use crate::config::machine::yield_to_others;
 pub use crate::config::{Options, Settings};
 pub use crate::index::{
     BenchKind, Bottleneck, CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, RunRecord,

@@ -5,6 +5,7 @@
 
 mod bench;
 mod eval;
+mod http;
 mod names;
 mod setup;
 
@@ -17,6 +18,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use super::text;
 pub use bench::{BenchArguments, BenchCommand, OnceArguments, PipelineBenchArguments};
 pub use eval::EvalArguments;
+pub use http::HttpArguments;
 pub use names::{Narrow, ReferencesArguments, SymbolArguments};
 pub use setup::{
     CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients,
@@ -63,7 +65,7 @@ pub enum Command {
     Index(IndexArguments),
     /// Show what is indexed
     Status(StatusArguments),
-    /// Serve the Model Context Protocol over standard input and output
+    /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),
     /// Keep the index of a folder up to date while its files change, until Ctrl-C
     Watch(WatchArguments),
@@ -161,12 +163,14 @@ pub struct ServeArguments {
     /// The folders to serve; nothing outside of them is read [default: the working folder]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Serve over standard input and output (there is no other way yet)
+    /// Serve over standard input and output, which is the default
     #[arg(long)]
     pub stdio: bool,
     /// Do not follow the folders: a search looks for changes instead, at most every two seconds
     #[arg(long)]
     pub no_watch: bool,
+    #[command(flatten)]
+    pub http: HttpArguments,
 }
 
 /// `codescry watch`.

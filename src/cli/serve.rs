@@ -1,20 +1,37 @@
-//! `codescry serve`: the Model Context Protocol over standard input and output.
+//! `codescry serve`: the Model Context Protocol over standard input and output, or over HTTP.
 //!
-//! Must never import: anything of this crate but `engine` and `mcp`.
+//! Must never import: anything of this crate but `config`, `engine` and `mcp`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Exit;
-use super::arguments::Shared;
+use super::arguments::{HttpArguments, Shared};
+use super::{Exit, printer};
+use crate::config::{self, Surroundings, machine};
 use crate::engine::Engine;
+use crate::mcp::http::{HttpOptions, Token, serve_http};
 
-/// Serves these folders (the working folder for none) until the client goes away, and with `follow`
-/// keeps their indexes up to date.
+/// Files that are open besides connections: of indexes, pipes, what the runtime needs.
+const OTHER_FILES: u64 = 256;
+
+/// Serves these folders (the working folder for none) until the client goes away or, over HTTP, the
+/// process is asked to end; with `follow`, keeps their indexes up to date.
 ///
 /// # Errors
 /// When a folder does not hold or the server cannot be started.
-pub fn run(shared: &Shared, paths: &[PathBuf], follow: bool) -> anyhow::Result<Exit> {
+pub fn run(shared: &Shared, paths: &[PathBuf], follow: bool, http: &HttpArguments) -> anyhow::Result<Exit> {
+    let http = http_options(http)?;
+    let engines = engines(shared, paths)?;
+    match http {
+        None => crate::mcp::serve_stdio(engines, follow)?,
+        Some(options) => serve_http(engines, follow, &options, |address| {
+            printer::note(&format!("serving MCP at http://{address}/mcp until Ctrl-C"));
+        })?,
+    }
+    Ok(Exit::Done)
+}
+
+fn engines(shared: &Shared, paths: &[PathBuf]) -> anyhow::Result<Vec<Arc<Engine>>> {
     let paths: Vec<Option<&Path>> =
         if paths.is_empty() { vec![None] } else { paths.iter().map(|path| Some(path.as_path())).collect() };
     let mut engines: Vec<Arc<Engine>> = Vec::new();
@@ -25,9 +42,9 @@ pub fn run(shared: &Shared, paths: &[PathBuf], follow: bool) -> anyhow::Result<E
         if engines.iter().any(|engine| engine.root() == root) {
             continue;
         }
-        // Some clients start their servers in the root of the file system.
+        // Some clients start their servers in the root of the file system, or at home.
         anyhow::ensure!(
-            path.is_some() || root.parent().is_some(),
+            path.is_some() || !is_too_much(root),
             "the working folder is {}; give the folder to serve",
             root.display()
         );
@@ -36,6 +53,28 @@ pub fn run(shared: &Shared, paths: &[PathBuf], follow: bool) -> anyhow::Result<E
         index_dirs.push(settings.index_dir.clone());
         engines.push(Arc::new(Engine::open(settings)?));
     }
-    crate::mcp::serve_stdio(engines, follow)?;
-    Ok(Exit::Done)
+    Ok(engines)
+}
+
+/// Whether nobody would mean this folder without naming it: everything, or all that is somebody's.
+fn is_too_much(root: &Path) -> bool {
+    let home = Surroundings::of_this_process().ok().and_then(|user| user.home.canonicalize().ok());
+    root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))
+}
+
+/// What is asked for, checked before anything is opened.
+fn http_options(given: &HttpArguments) -> anyhow::Result<Option<HttpOptions>> {
+    let Some(address) = given.http else { return Ok(None) };
+    let mut options = HttpOptions::at(address);
+    options.token = config::http_token(given.token_file.as_deref())?.map(|token| Token::new(&token)).transpose()?;
+    options.hosts.clone_from(&given.hosts);
+    let limits = &mut options.limits;
+    limits.sessions = given.max_sessions.unwrap_or(limits.sessions);
+    limits.requests_per_second = given.max_requests.unwrap_or(limits.requests_per_second);
+    if let Some(files) = machine::raise_open_files() {
+        let left = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+        limits.connections = limits.connections.min(left).max(1);
+    }
+    options.check()?;
+    Ok(Some(options))
 }

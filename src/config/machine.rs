@@ -41,3 +41,28 @@ pub fn free_disk_bytes(path: &Path) -> Option<u64> {
         None
     }
 }
+
+/// Lets this process open as many files as its user may; how many, or `None` where it is not told.
+pub fn raise_open_files() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        // Some systems tell of no limit and have one; what is there already is kept then.
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        if raised.is_ok() { maximum } else { current }
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Lets this thread, and those it starts, work when others do not want to: searches are waited for, an
+/// index run in the background is not. Where threads have no priority of their own, does nothing.
+pub fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        const NICE: i32 = 10;
+        // Without it the work is the same, only less polite.
+        _ = rustix::process::setpriority_process(None, NICE);
+    }
+}

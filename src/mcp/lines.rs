@@ -23,7 +23,8 @@ const MAX_LINE_BYTES: usize = 16 << 20;
 /// Messages read ahead of the server.
 const READ_AHEAD: usize = 8;
 
-type Message = RxJsonRpcMessage<RoleServer>;
+/// What a client sends.
+pub type Message = RxJsonRpcMessage<RoleServer>;
 
 /// The server's end of a pair of byte streams.
 pub struct Lines<W> {
@@ -158,7 +159,7 @@ async fn next_line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, line: &mut V
 
 /// The message of a line; `None` for a blank line and for a notification nobody knows; otherwise
 /// the error to answer with, and the id to answer to.
-fn message(line: &[u8]) -> Result<Option<Message>, (Value, ErrorCode, String)> {
+pub fn message(line: &[u8]) -> Result<Option<Message>, (Value, ErrorCode, String)> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
     if line.is_empty() {
         return Ok(None);

@@ -18,6 +18,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 
 use super::answer::{Refusal, clean, clip, crashed};
+use super::calls::Calls;
 use super::follow::Followers;
 use super::roots::{Root, Roots};
 use super::runs::Runs;
@@ -47,6 +48,7 @@ const FAREWELL: Duration = Duration::from_millis(300);
 pub struct Server {
     roots: Arc<Roots>,
     tools: Arc<Vec<Tool>>,
+    calls: Arc<Calls>,
 }
 
 impl Server {
@@ -54,7 +56,7 @@ impl Server {
     pub fn new(engines: Vec<Arc<Engine>>) -> Self {
         let root = |engine: Arc<Engine>| Root { runs: Arc::new(Runs::new(Arc::clone(&engine))), engine };
         let roots = Roots(engines.into_iter().map(root).collect());
-        Self { tools: Arc::new(tools(&roots)), roots: Arc::new(roots) }
+        Self { tools: Arc::new(tools(&roots)), roots: Arc::new(roots), calls: Arc::default() }
     }
 
     /// Begins to index every root in the background. Must be called inside of a runtime.
@@ -74,6 +76,16 @@ impl Server {
         for root in &self.roots.0 {
             root.runs.close(patience).await;
         }
+    }
+
+    /// The counts of calls.
+    pub(super) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// The roots by name.
+    pub(super) fn engines(&self) -> impl Iterator<Item = (String, Arc<Engine>)> {
+        self.roots.0.iter().map(|root| (root.name(), Arc::clone(&root.engine)))
     }
 
     async fn call(
@@ -125,12 +137,14 @@ impl ServerHandler for Server {
             let message = format!("unknown tool {unknown}; the tools are: {}", names.join(", "));
             return Err(ErrorData::invalid_params(message, None));
         };
+        let counted = self.calls.begin(&request.name);
         let server = self.clone();
         let given = request.arguments.unwrap_or_default();
         let cancelled = context.ct.clone();
         let task = tokio::spawn(async move { server.call(&tool.name, given, &context).await });
-        let result = in_time(task, cancelled.cancelled()).await;
-        Ok(result.unwrap_or_else(Refusal::into_result).into())
+        let result = in_time(task, cancelled.cancelled()).await.unwrap_or_else(Refusal::into_result);
+        counted.end(&result);
+        Ok(result.into())
     }
 
     async fn list_resources(

@@ -9,16 +9,17 @@ use std::time::Duration;
 use rmcp::ServiceExt as _;
 use rmcp::service::{QuitReason, ServerInitializeError};
 use rmcp::transport::io::stdio_pipes;
+use tokio::runtime::Runtime;
 
 use super::lines::Lines;
 use super::{McpError, Server};
 use crate::engine::Engine;
 
 /// How long the end waits for an index run to stop.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the end waits for a blocked read or a search that nobody needs any more.
-const THREAD_PATIENCE: Duration = Duration::from_millis(200);
+pub(super) const THREAD_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Serves `engines` over standard input and output; indexes them in the background meanwhile and,
 /// with `follow`, whenever one of their files changes. Returns when the input ends, or on SIGTERM or ctrl-c.
@@ -29,12 +30,7 @@ pub fn serve_stdio(engines: Vec<Arc<Engine>>, follow: bool) -> Result<(), McpErr
     if engines.is_empty() {
         return Err(McpError::NoRoots);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("codescry-mcp")
-        .enable_all()
-        .build()
-        .map_err(McpError::Runtime)?;
+    let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let server = Server::new(engines);
         server.begin_indexing();
@@ -76,19 +72,31 @@ async fn talk(server: &Server) -> Result<(), McpError> {
     }
 }
 
-/// Resolves when the process is asked to end.
-async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
+/// What the server runs on.
+pub(super) fn runtime() -> Result<Runtime, McpError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).thread_name("codescry-mcp").enable_all().build().map_err(McpError::Runtime)
+}
+
+/// Resolves when the process is asked to end; from this call on, that does not kill it.
+#[cfg(unix)]
+pub(super) fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let [mut terminate, mut interrupt] =
+        [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok());
+    async move {
+        // One that cannot be listened to is never heard.
+        tokio::select! {
+            Some(()) = async { terminate.as_mut()?.recv().await } => {}
+            Some(()) = async { interrupt.as_mut()?.recv().await } => {}
+            else => std::future::pending().await,
         }
     }
+}
+
+/// Resolves when the process is asked to end.
+#[cfg(not(unix))]
+pub(super) async fn stop_signal() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -1,7 +1,8 @@
 //! The file system, as the index sees it.
 //!
 //! A trait, so that tests can make each call fail. Invariants: a read never takes more bytes than
-//! its limit, whatever the file does meanwhile. Must never import: anything above `walk`.
+//! its limit, whatever the file does meanwhile, and never goes through a link: what was a file when
+//! it was looked at may have become a link since. Must never import: anything above `walk`.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Read as _};
@@ -21,10 +22,10 @@ pub struct FileRead {
 
 /// What the index asks of a file system.
 pub trait FileSystem: Sync {
-    /// The first `limit_bytes` of a file.
+    /// The first `limit_bytes` of a file, whose path is [canonical](std::fs::canonicalize).
     ///
     /// # Errors
-    /// As the system tells them.
+    /// As the system tells them; when the file is behind a link, or none.
     fn read(&self, path: &Path, limit_bytes: u64) -> io::Result<FileRead>;
 
     /// What is at a path; of a link, the link itself.

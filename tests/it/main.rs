@@ -7,6 +7,7 @@ mod eval;
 mod guard;
 #[cfg(feature = "lance")]
 mod kills;
+mod mcp_http;
 mod mcp_stdio;
 mod names;
 mod packaging;
