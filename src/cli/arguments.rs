@@ -160,6 +160,10 @@ pub struct ServeArguments {
     /// Do not follow the folders: a search looks for changes instead, at most every two seconds
     #[arg(long)]
     pub no_watch: bool,
+    /// Have a process of its own, even where another one serves the same folders with the same
+    /// settings [also: CODESCRY_NO_SHARE=1]
+    #[arg(long)]
+    pub no_share: bool,
 }
 
 /// `codescry watch`.

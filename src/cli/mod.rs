@@ -82,7 +82,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Search(given)) => search::run(shared, given),
         Some(Command::Index(given)) => index::run(shared, given),
         Some(Command::Status(given)) => status::run(shared, given),
-        Some(Command::Serve(given)) => serve::run(shared, &given.paths, !given.no_watch),
+        Some(Command::Serve(given)) => serve::run(shared, &given.paths, !given.no_watch, given.no_share),
         Some(Command::Watch(given)) => watch::run(shared, given),
         Some(Command::Eval(given)) => eval::run(shared, given),
         Some(Command::Bench(given)) => bench::run(shared, &given.what),
@@ -91,7 +91,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Doctor(given)) => doctor::run(shared, given),
         Some(Command::Completions(given)) => completions::completions(given.shell),
         Some(Command::Man(given)) => completions::man(given.command.as_deref()),
-        None => serve::run(shared, &arguments.paths, true),
+        None => serve::run(shared, &arguments.paths, true, false),
     }
 }
 

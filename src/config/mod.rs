@@ -6,6 +6,7 @@
 
 pub mod machine;
 mod pipeline;
+mod sharing;
 mod user;
 
 use std::env;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::types::{AbsPath, ContentHash};
 
 pub use pipeline::{EmbedBatch, EmbedderChoice, Pipeline, PipelineOptions, parse_bytes, parse_bytes_or_none};
+pub use sharing::{runtime_dir, shares};
 pub use user::{Surroundings, System};
 
 /// Files above this size are left out: 1 MiB.

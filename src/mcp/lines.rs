@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 /// Longest line; above it, a line is passed by and answered with an error.
-const MAX_LINE_BYTES: usize = 16 << 20;
+pub(super) const MAX_LINE_BYTES: usize = 16 << 20;
 
 /// Messages read ahead of the server.
 const READ_AHEAD: usize = 8;
@@ -33,7 +33,7 @@ pub struct Lines<W> {
 }
 
 /// Writes whole lines, whoever writes.
-struct Writer<W>(Arc<Mutex<W>>);
+pub(super) struct Writer<W>(Arc<Mutex<W>>);
 
 impl<W> Clone for Writer<W> {
     fn clone(&self) -> Self {
@@ -42,7 +42,13 @@ impl<W> Clone for Writer<W> {
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    async fn write(&self, mut line: Vec<u8>) -> io::Result<()> {
+    /// Writes to `writer`.
+    pub(super) fn new(writer: W) -> Self {
+        Self(Arc::new(Mutex::new(writer)))
+    }
+
+    /// Writes a line, which has no end yet.
+    pub(super) async fn write(&self, mut line: Vec<u8>) -> io::Result<()> {
         line.push(b'\n');
         let mut writer = self.0.lock().await;
         writer.write_all(&line).await?;
@@ -50,7 +56,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Answers what could not be read; `id` is null where none could be told.
-    async fn refuse(&self, id: &Value, code: ErrorCode, message: &str) -> io::Result<()> {
+    pub(super) async fn refuse(&self, id: &Value, code: ErrorCode, message: &str) -> io::Result<()> {
         let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code.0, "message": message } });
         self.write(error.to_string().into_bytes()).await
     }
@@ -59,7 +65,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 impl<W: AsyncWrite + Unpin + Send + 'static> Lines<W> {
     /// Begins to read. Must be called inside of a runtime.
     pub fn new<R: AsyncRead + Unpin + Send + 'static>(reader: R, writer: W) -> Self {
-        let writer = Writer(Arc::new(Mutex::new(writer)));
+        let writer = Writer::new(writer);
         let (sender, messages) = mpsc::channel(READ_AHEAD);
         let refuser = writer.clone();
         let reader = tokio::spawn(async move {
@@ -122,7 +128,7 @@ where
 }
 
 /// How reading a line came out.
-enum Read {
+pub(super) enum Read {
     Line,
     TooLong,
     /// The input has ended; what is left in the line is the last one.
@@ -130,7 +136,10 @@ enum Read {
 }
 
 /// Reads up to the next line end, never holding more than [`MAX_LINE_BYTES`].
-async fn next_line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<Read> {
+pub(super) async fn next_line<R: AsyncRead + Unpin>(
+    reader: &mut BufReader<R>,
+    line: &mut Vec<u8>,
+) -> io::Result<Read> {
     line.clear();
     // A long line's memory is not kept for the short ones after it.
     line.shrink_to(1 << 16);

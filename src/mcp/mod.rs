@@ -14,18 +14,23 @@ mod index_project;
 mod index_status;
 mod lines;
 mod outline;
+mod parent;
 mod render;
 mod roots;
 mod runs;
 mod schema;
 mod search_code;
 mod server;
+mod share;
 mod stdio;
 mod tokens;
 mod wire;
 
 pub use server::Server;
+pub use share::{owner, serve_shared};
 pub use stdio::serve_stdio;
+
+use crate::engine::EngineError;
 
 /// Why the server could not be started or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +38,9 @@ pub enum McpError {
     /// There is nothing to serve.
     #[error("no folder to serve; give at least one")]
     NoRoots,
+    /// A folder's index cannot be opened.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The threads of the server could not be started.
     #[error("cannot start the server's threads: {0}; free some memory or raise the limit on threads")]
     Runtime(std::io::Error),
