@@ -19,9 +19,10 @@ pub fn shares(no_share: bool) -> Result<bool, ConfigError> {
 }
 
 /// The folder for this user's sockets: short, for a socket's path has about a hundred bytes.
-/// `$XDG_RUNTIME_DIR/codescry`, or one in the folder for temporary files that is named by the user.
+/// `$XDG_RUNTIME_DIR/codescry`, or where there is none, one in the folder for temporary files that is
+/// named by the user.
 pub fn runtime_dir() -> PathBuf {
-    match env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute()) {
+    match env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute() && dir.is_dir()) {
         Some(dir) => dir.join("codescry"),
         None => env::temp_dir().join(format!("codescry-{}", machine::user_id())),
     }

@@ -82,7 +82,13 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
 
     fn send(&mut self, message: TxJsonRpcMessage<RoleServer>) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let writer = self.writer.clone();
-        async move { writer.write(serde_json::to_vec(&message)?).await }
+        async move {
+            match writer.write(serde_json::to_vec(&message)?).await {
+                // That the client has gone, the end of its input tells, once.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                written => written,
+            }
+        }
     }
 
     async fn receive(&mut self) -> Option<Message> {

@@ -4,6 +4,8 @@ mod cli;
 mod crash;
 mod doctor;
 mod eval;
+#[cfg(target_os = "linux")]
+mod fuzz;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_stdio;
@@ -11,5 +13,7 @@ mod packaging;
 mod pipeline;
 mod projects;
 mod setup;
+#[cfg(target_os = "linux")]
+mod share;
 mod support;
 mod tidy;
