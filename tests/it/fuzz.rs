@@ -14,7 +14,7 @@ use crate::support::mcp::{Raw, Repository};
 const FRAMES: u64 = 10_000;
 
 /// Frames sent before the answers to them are waited for.
-const BATCH: u64 = 100;
+const BATCH: usize = 100;
 
 /// Memory that a server may have more at the end than after a tenth of the frames, in KiB.
 const GROWTH_KIB: u64 = 48 << 10;
@@ -40,39 +40,52 @@ fn survive(arguments: &[&str]) {
     // What it would say is about this test.
     command.stderr(std::process::Stdio::null());
     let mut server = Raw::of(command);
-    server.greet();
-    server.is_well();
     let frames = number("CODESCRY_TEST_FRAMES", FRAMES);
     let mut random = Random(number("CODESCRY_TEST_SEED", 0x5eed_c0de).max(1));
-    let (mut sent, mut answered, mut refused, mut early) = (0, 0, 0, 0);
-    while sent < frames {
+    let mut told = Told::default();
+    // Before the greeting, and after it.
+    (1..=frames / 10).step_by(BATCH).for_each(|first| told.exchange(&mut server, &mut random, first));
+    server.greet();
+    server.is_well();
+    let early = resident_kib(server.id());
+    (frames / 10 + 1..=frames).step_by(BATCH).for_each(|first| told.exchange(&mut server, &mut random, first));
+    server.is_well();
+    let late = resident_kib(server.id());
+    let Told { answers, refusals } = told;
+    println!("{arguments:?}: {frames} frames, {answers} answers, {refusals} refusals, {early} KiB, then {late} KiB");
+    assert!(answers > frames / 100 && refusals > frames / 4, "{answers} answers and {refusals} refusals of {frames}");
+    assert!(late < early + GROWTH_KIB, "{early} KiB after a tenth of {frames} frames, {late} KiB at the end");
+    assert!(server.close().success());
+}
+
+/// What a server said.
+#[derive(Default)]
+struct Told {
+    answers: u64,
+    refusals: u64,
+}
+
+impl Told {
+    /// Sends a batch of frames, and waits for all answers that there must be.
+    fn exchange(&mut self, server: &mut Raw, random: &mut Random, first: u64) {
         let mut open = HashSet::new();
-        for _ in 0..BATCH.min(frames - sent) {
-            sent += 1;
-            let frame = frame(&mut random, sent);
+        for number in first..first + BATCH as u64 {
+            let frame = frame(random, number);
             server.send(&frame.line);
             open.extend(frame.id.map(Value::from));
         }
         // Its answer comes after the refusals of all that was no message.
-        open.insert(json!(format!("end of {sent}")));
-        server.send(json!({ "jsonrpc": "2.0", "id": format!("end of {sent}"), "method": "ping" }).to_string().as_bytes());
+        let last = json!({ "jsonrpc": "2.0", "id": format!("end of {first}"), "method": "ping" });
+        open.insert(last["id"].clone());
+        server.send(last.to_string().as_bytes());
         while !open.is_empty() {
             let answer = server.next();
             assert_eq!(answer["jsonrpc"], "2.0", "{answer}");
             open.remove(&answer["id"]);
-            refused += u64::from(answer.get("error").is_some());
-            answered += u64::from(answer.get("result").is_some());
-        }
-        if early == 0 && sent * 10 >= frames {
-            early = resident_kib(server.id());
+            self.refusals += u64::from(answer.get("error").is_some());
+            self.answers += u64::from(answer.get("result").is_some());
         }
     }
-    server.is_well();
-    let late = resident_kib(server.id());
-    println!("{arguments:?}: {sent} frames, {answered} answers, {refused} refusals, {early} KiB, then {late} KiB");
-    assert!(answered > frames / 100 && refused > frames / 4, "{answered} answers and {refused} refusals of {frames}");
-    assert!(late < early + GROWTH_KIB, "{early} KiB after a tenth of {frames} frames, {late} KiB at the end");
-    assert!(server.close().success());
 }
 
 fn resident_kib(id: u32) -> u64 {

@@ -178,7 +178,7 @@ fn nobody_joins_whose_folders_settings_or_program_differ() {
         other.greet();
         all.push(other.id());
         assert_eq!(owners(&repository).len(), 2, "{arguments:?} has a process of its own");
-        let mut secret = |server: &mut Raw| {
+        let secret = |server: &mut Raw| {
             let found = server.call("search_code", json!({ "query": "secret_of_the_neighbour" }));
             found["result"]["structuredContent"].to_string().contains("secret.rs")
         };

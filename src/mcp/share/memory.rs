@@ -37,6 +37,8 @@ struct Request {
     id: String,
     line: Arc<[u8]>,
     is_greeting: bool,
+    /// Whether its answer comes when there is something to tell, if ever.
+    is_patient: bool,
     /// How many have been given it.
     servers: u32,
 }
@@ -67,8 +69,8 @@ impl Memory {
         let method = message.method.as_ref().and_then(Value::as_str);
         match (method, message.id()) {
             (Some(method), Some(id)) => {
-                let is_greeting = method == "initialize";
-                self.add(Request { id, line: line.into(), is_greeting, servers: 1 });
+                let (is_greeting, is_patient) = (method == "initialize", method == "subscriptions/listen");
+                self.add(Request { id, line: line.into(), is_greeting, is_patient, servers: 1 });
                 true
             }
             (Some("notifications/initialized"), None) => {
@@ -113,6 +115,11 @@ impl Memory {
     /// How many requests have no answer.
     pub fn open(&self) -> usize {
         self.open.len()
+    }
+
+    /// Whether an answer is due.
+    pub fn is_awaiting(&self) -> bool {
+        self.open.values().any(|request| !request.is_patient)
     }
 
     /// What to tell a server that knows nothing yet, and what to answer in its stead.

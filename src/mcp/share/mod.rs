@@ -90,8 +90,10 @@ where
     let mut relay = Relay::new(reader, writer);
     loop {
         let link = servers.next().await?;
-        if relay.converse(link).await == End::Client {
-            return Ok(());
+        match relay.converse(link).await {
+            End::Client => return Ok(()),
+            End::Server => {}
+            End::Hung => servers.leave().await?,
         }
     }
 }
@@ -133,6 +135,15 @@ impl Servers {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Gives up a server that hangs. One of this process has calls that take their time: it stays.
+    async fn leave(&mut self) -> Result<(), McpError> {
+        if self.hub.is_none() {
+            tracing::warn!("the process that serves this folder does not answer; this one serves it too");
+            self.own(None).await?;
+        }
+        Ok(())
     }
 
     /// Makes a server in this process, open to others with the right to be.

@@ -5,12 +5,12 @@
 //! Must never import: anything of this crate.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rmcp::model::ErrorCode;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
@@ -27,6 +27,9 @@ const MAX_OPEN: usize = 4_096;
 /// How long calls may take to be answered once the client says no more.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// How long a server may keep silent while it is asked something: longer than any call takes.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// Shortest time between two servers.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -36,12 +39,20 @@ pub struct Relay<W> {
     /// Taken from the input and not passed on yet.
     pending: Option<Vec<u8>>,
     client: Writer<W>,
-    memory: Mutex<Memory>,
-    /// Told whenever a request is answered.
-    room: Notify,
+    talk: Talk,
     /// Since when the client says no more.
     closed: Option<Instant>,
     last_link: Option<Instant>,
+    silence: Duration,
+}
+
+/// What both directions know.
+struct Talk {
+    memory: Mutex<Memory>,
+    /// Told whenever a request is answered.
+    room: Notify,
+    /// When the server last said something, or was first asked after that.
+    heard: Mutex<Instant>,
 }
 
 /// How a conversation with a server ended.
@@ -51,6 +62,8 @@ pub enum End {
     Client,
     /// The server has gone.
     Server,
+    /// The server is there, and does not answer.
+    Hung,
 }
 
 impl<W: AsyncWrite + Send + Unpin + 'static> Relay<W> {
@@ -64,8 +77,8 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Relay<W> {
                 tracing::warn!("cannot go on reading requests: {error}");
             }
         });
-        let (pending, memory, room) = (None, Mutex::default(), Notify::new());
-        Self { input, pending, client, memory, room, closed: None, last_link: None }
+        let talk = Talk { memory: Mutex::default(), room: Notify::new(), heard: Mutex::new(Instant::now()) };
+        Self { input, pending: None, client, talk, closed: None, last_link: None, silence: SILENCE }
     }
 
     /// Passes messages until either side ends.
@@ -74,36 +87,55 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Relay<W> {
             tokio::time::sleep(PAUSE).await;
         }
         self.last_link = Some(Instant::now());
-        let Self { input, pending, client, memory, room, closed, .. } = self;
-        let replay = lock(memory).replay();
+        let Self { input, pending, client, talk, closed, silence, .. } = self;
+        let replay = talk.memory().replay();
         for line in replay.to_client {
             if client.write(line).await.is_err() {
                 return End::Client;
             }
         }
+        talk.hear();
         let up = async {
             let mut server = link.writer;
             // Of a server that has gone, the other direction tells.
-            if pass_up(&replay.to_server, input, pending, closed, memory, room, &mut server).await.is_err() {
+            if pass_up(&replay.to_server, input, pending, talk, &mut server).await.is_err() {
                 std::future::pending::<()>().await;
             }
+            let closed = *closed.get_or_insert_with(Instant::now);
             // The server answers what it has, and ends.
             _ = server.shutdown().await;
-            tokio::time::sleep_until(closed.get_or_insert_with(Instant::now).to_owned() + LAST_WORDS).await;
+            tokio::time::sleep_until(closed + LAST_WORDS).await;
             End::Client
         };
-        let down = pass_down(link.reader, client, memory, room);
         let end = tokio::select! {
             end = up => end,
-            end = down => end,
+            end = pass_down(link.reader, client, talk) => end,
+            () = talk.silent_for(*silence) => End::Hung,
         };
-        let done = self.closed.is_some_and(|closed| closed.elapsed() >= LAST_WORDS || lock(&self.memory).open() == 0);
-        if done { End::Client } else { end }
+        let is_done = |closed: Instant| closed.elapsed() >= LAST_WORDS || self.talk.memory().open() == 0;
+        if self.closed.is_some_and(is_done) { End::Client } else { end }
     }
 }
 
-fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
-    memory.lock().unwrap_or_else(PoisonError::into_inner)
+impl Talk {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Resolves when the server has said nothing for so long that it must have hung.
+    async fn silent_for(&self, patience: Duration) {
+        loop {
+            let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.memory().is_awaiting() && heard.elapsed() >= patience {
+                return;
+            }
+            tokio::time::sleep(patience / 4).await;
+        }
+    }
 }
 
 /// Reads the client's lines to the end.
@@ -135,38 +167,33 @@ where
 
 /// Passes what the client says on to a server, after `replay`; returns when the client says no more.
 async fn pass_up<S: AsyncWrite + Unpin>(
-    replay: &[std::sync::Arc<[u8]>],
+    replay: &[Arc<[u8]>],
     input: &mut mpsc::Receiver<Vec<u8>>,
     pending: &mut Option<Vec<u8>>,
-    closed: &mut Option<Instant>,
-    memory: &Mutex<Memory>,
-    room: &Notify,
+    talk: &Talk,
     server: &mut S,
 ) -> io::Result<()> {
     for line in replay {
         write(server, line).await?;
     }
     loop {
-        if pending.is_none() {
-            while lock(memory).open() >= MAX_OPEN {
-                room.notified().await;
-            }
-            let Some(line) = input.recv().await else {
-                closed.get_or_insert_with(Instant::now);
-                return Ok(());
-            };
-            let is_remembered = lock(memory).sent(&line);
-            // What is remembered is repeated by that alone.
-            if is_remembered {
-                write(server, &line).await?;
-                continue;
-            }
-            *pending = Some(line);
-        }
         if let Some(line) = pending {
             write(server, line).await?;
         }
         *pending = None;
+        while talk.memory().open() >= MAX_OPEN {
+            talk.room.notified().await;
+        }
+        let Some(line) = input.recv().await else { return Ok(()) };
+        if !talk.memory().is_awaiting() {
+            talk.hear();
+        }
+        if talk.memory().sent(&line) {
+            // What is remembered is repeated by that alone.
+            write(server, &line).await?;
+        } else {
+            *pending = Some(line);
+        }
     }
 }
 
@@ -177,9 +204,9 @@ async fn write<S: AsyncWrite + Unpin>(server: &mut S, line: &[u8]) -> io::Result
 }
 
 /// Passes what a server says on to the client, until either ends.
-async fn pass_down<R, W>(mut server: R, client: &Writer<W>, memory: &Mutex<Memory>, room: &Notify) -> End
+async fn pass_down<R, W>(mut server: R, client: &Writer<W>, talk: &Talk) -> End
 where
-    R: tokio::io::AsyncBufRead + Unpin,
+    R: AsyncBufRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     loop {
@@ -190,7 +217,8 @@ where
             Ok(_) | Err(_) => return End::Server,
         }
         line.pop();
-        let passing = lock(memory).received(&line);
+        talk.hear();
+        let passing = talk.memory().received(&line);
         if passing == Passing::Nothing {
             continue;
         }
@@ -198,8 +226,11 @@ where
             return End::Client;
         }
         if let Passing::Answer(id) = passing {
-            lock(memory).answered(&id);
-            room.notify_one();
+            talk.memory().answered(&id);
+            talk.room.notify_one();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
