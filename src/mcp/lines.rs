@@ -142,10 +142,7 @@ pub(super) enum Read {
 }
 
 /// Reads up to the next line end, never holding more than [`MAX_LINE_BYTES`].
-pub(super) async fn next_line<R: AsyncRead + Unpin>(
-    reader: &mut BufReader<R>,
-    line: &mut Vec<u8>,
-) -> io::Result<Read> {
+pub(super) async fn next_line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<Read> {
     line.clear();
     // A long line's memory is not kept for the short ones after it.
     line.shrink_to(1 << 16);

@@ -33,6 +33,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
 }
 
+#[expect(clippy::print_stdout, reason = "what a long run is recorded by")]
 fn survive(arguments: &[&str]) {
     let repository = Repository::new();
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_codescry"));
@@ -238,7 +239,8 @@ fn odd_call(random: &mut Random, id: &str) -> String {
 
 /// What is JSON, and only just no message, or one to nobody.
 fn odd_envelope(random: &mut Random) -> String {
-    let ids = ["null", "1e400", "-0", "1.5", "[]", "{}", "true", "99999999999999999999999", r#""\ud800""#, r#""""#, "7"];
+    let ids =
+        ["null", "1e400", "-0", "1.5", "[]", "{}", "true", "99999999999999999999999", r#""\ud800""#, r#""""#, "7"];
     let methods = ["7", "null", "[]", r#""ping""#, r#""tools/call""#, r#""initialize""#];
     let params = ["null", "[]", "7", r#""x""#, "{}", r#"{"name":7}"#, r#"{"name":"outline","arguments":[]}"#];
     let (id, method, params) = (random.one_of(&ids), random.one_of(&methods), random.one_of(&params));

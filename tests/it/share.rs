@@ -84,6 +84,9 @@ fn ten_servers_share_one_process() {
     assert_eq!(owners(&repository), [owner.id()]);
     let own = memory_kib(owner.id(), "Pss:");
     let others: Vec<_> = servers.iter().map(|server| memory_kib(server.id(), "Private_Dirty:")).collect();
+    let status = repository.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["status"]).output();
+    let status = String::from_utf8_lossy(&status.expect("it starts").stdout).into_owned();
+    assert!(status.contains(&format!("process {} serves this folder", owner.id())), "{status}");
     // Even next to the index of six files.
     assert!(others.iter().all(|other| *other < 8 << 10 && other * 2 < own), "{others:?} KiB and {own} KiB");
     for server in &servers {

@@ -55,11 +55,7 @@ impl Hub {
     ///
     /// # Errors
     /// When an engine cannot be opened, or the threads cannot be started.
-    pub fn start(
-        settings: &[Settings],
-        follow: bool,
-        owned: Option<(Place, Ownership)>,
-    ) -> Result<Self, McpError> {
+    pub fn start(settings: &[Settings], follow: bool, owned: Option<(Place, Ownership)>) -> Result<Self, McpError> {
         let runtime = stdio::runtime()?;
         let inside = runtime.enter();
         // Whoever joins waits from now on, instead of trying again.

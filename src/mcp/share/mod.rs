@@ -69,7 +69,7 @@ pub fn serve_shared(settings: Vec<Settings>, follow: bool) -> Result<(), McpErro
 
 /// The process that serves these folders to those who join, if there is one.
 pub fn owner(settings: &[Settings], follow: bool) -> Option<u32> {
-    Place::of(key::of(settings, follow)?).ok()?.owner()
+    Place::to_look_at(key::of(settings, follow)?).owner()
 }
 
 /// Where servers like this one meet; `None` where they cannot.

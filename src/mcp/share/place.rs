@@ -30,9 +30,14 @@ impl Place {
     /// # Errors
     /// When the folder cannot be made, or may be used by others.
     pub fn of(key: String) -> io::Result<Self> {
-        let dir = config::runtime_dir();
-        make_private(&dir)?;
-        Ok(Self { dir, key })
+        let place = Self::to_look_at(key);
+        make_private(&place.dir)?;
+        Ok(place)
+    }
+
+    /// As [`Place::of`], whether or not anybody has been there.
+    pub fn to_look_at(key: String) -> Self {
+        Self { dir: config::runtime_dir(), key }
     }
 
     /// What a partner must have in common.

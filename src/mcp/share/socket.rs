@@ -182,3 +182,43 @@ mod nowhere {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_knows_the_key_comes_in_and_nobody_waits_for_the_silent() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = dir.path().join("sock");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = listen(&at).expect("it is free");
+            assert!(listen(&at).is_err(), "one listens at a time");
+            let join = |key: &'static str| {
+                let at = at.clone();
+                tokio::spawn(async move { connect(&at, key).await })
+            };
+            let silent = tokio::net::UnixStream::connect(&at).await.expect("it listens");
+            let (silent_one, _) = accept(&listener).await.expect("it has come");
+            let waiting = tokio::spawn(silent_one.welcome("key"));
+
+            let wrong = join("another key");
+            let (stranger, _) = accept(&listener).await.expect("it has come");
+            assert!(stranger.welcome("key").await.is_err());
+            assert!(wrong.await.expect("it ends").is_err());
+
+            let right = join("key");
+            let (friend, cut) = accept(&listener).await.expect("it has come");
+            let mut here = friend.welcome("key").await.expect("it knows the key");
+            let mut there = right.await.expect("it ends").expect("it is let in");
+            here.writer.write_all(b"hello\n").await.expect("it is there");
+            assert_eq!(there.first_line().await.expect("a line"), "hello");
+            cut.now();
+            assert!(there.first_line().await.is_err());
+
+            drop(silent);
+            assert!(waiting.await.expect("it ends").is_err());
+        });
+    }
+}
