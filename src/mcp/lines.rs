@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientRequest, ErrorCode, GetMeta as _};
+use rmcp::model::{ClientRequest, ErrorCode, GetMeta as _, ProtocolVersion};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde_json::{Value, json};
@@ -195,7 +195,13 @@ fn opens(message: &Message) -> bool {
         Message::Request(request) => match &request.request {
             ClientRequest::InitializeRequest(_) => true,
             ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
-            other => other.get_meta().protocol_version().is_some(),
+            other => {
+                let greeting = other.get_meta();
+                let version = greeting.protocol_version();
+                // One that is not understood is answered, and greets nobody.
+                version.is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version))
+                    && greeting.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+            }
         },
         _ => false,
     }

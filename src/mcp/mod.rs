@@ -4,8 +4,9 @@
 //! are fixed when a [`Server`] is made; no argument of a tool widens them. Everything is asked of
 //! [`crate::engine`], always on a blocking thread. Nothing but JSON-RPC goes to stdout, and a bad
 //! call is an answer the model can read, never the end of the server.
+//! Several clients may be served by one process: see `share`.
 //! The only module that imports `rmcp` and `schemars`. Must never import: anything of this crate
-//! but `engine`.
+//! but `engine`, `config` and `types`.
 
 mod answer;
 mod find_similar;
