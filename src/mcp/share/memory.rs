@@ -1,12 +1,13 @@
 //! What a relay remembers of a conversation, so that it can go on with another server.
 //!
 //! Messages are known by their id and method alone; what else they say is between the client and
-//! the server. Invariants: a request is remembered from before it is passed on until its answer has
+//! the server. A line that the server cannot read is answered without an id, so it is no request here. Invariants: a request is remembered from before it is passed on until its answer has
 //! been passed on, or its client has cancelled it; the greeting, for good.
 //! Must never import: anything of this crate.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -41,6 +42,7 @@ struct Request {
     is_patient: bool,
     /// How many have been given it.
     servers: u32,
+    since: Instant,
 }
 
 /// What to do with a message of the server.
@@ -65,22 +67,25 @@ pub struct Replay {
 impl Memory {
     /// A message of the client, before it is passed on. Whether [`Memory::replay`] would repeat it.
     pub fn sent(&mut self, line: &[u8]) -> bool {
-        let Some(message) = read::<Message>(line) else { return false };
-        let method = message.method.as_ref().and_then(Value::as_str);
-        match (method, message.id()) {
+        // All of it is read, as the server does: what only looks like a request is never answered.
+        let Some(message) = read::<Value>(line) else { return false };
+        let id = message.get("id");
+        match (message.get("method").and_then(Value::as_str), id.filter(|id| id.is_string() || id.is_i64())) {
             (Some(method), Some(id)) => {
+                let id = id.to_string();
                 let (is_greeting, is_patient) = (method == "initialize", method == "subscriptions/listen");
-                self.add(Request { id, line: line.into(), is_greeting, is_patient, servers: 1 });
+                let line = line.into();
+                self.add(Request { id, line, is_greeting, is_patient, servers: 1, since: Instant::now() });
                 true
             }
-            (Some("notifications/initialized"), None) => {
+            (Some("notifications/initialized"), None) if id.is_none() => {
                 self.greeted = Some(line.into());
                 true
             }
             (Some("notifications/cancelled"), None) => {
                 // It may be answered all the same, but nobody waits for that.
-                if let Some(cancelled) = read::<Cancellation>(line) {
-                    self.remove(&cancelled.params.id.to_string());
+                if let Some(id) = message.pointer("/params/requestId") {
+                    self.remove(&id.to_string());
                 }
                 false
             }
@@ -115,6 +120,14 @@ impl Memory {
     /// How many requests have no answer.
     pub fn open(&self) -> usize {
         self.open.len()
+    }
+
+    /// Forgets requests this old, for which there will be no answer any more.
+    pub fn forget(&mut self, age: Duration) {
+        let old: Vec<_> = self.open.values().filter(|request| request.since.elapsed() >= age).cloned().collect();
+        for request in old {
+            self.remove(&request.id);
+        }
     }
 
     /// Whether an answer is due.
@@ -159,24 +172,12 @@ impl Memory {
     }
 }
 
-/// What is read of a message.
+/// What is read of a message of the server.
 #[derive(Deserialize)]
 struct Message {
     id: Option<Value>,
     method: Option<Value>,
     error: Option<IgnoredAny>,
-}
-
-/// What is read of a cancellation.
-#[derive(Deserialize)]
-struct Cancellation {
-    params: Cancelled,
-}
-
-#[derive(Deserialize)]
-struct Cancelled {
-    #[serde(rename = "requestId")]
-    id: Value,
 }
 
 /// `line` as `T`, if it is one.
@@ -262,6 +263,27 @@ mod tests {
         let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
         let mut memory = sent(&[request("1"), request("2"), cancel.to_owned()]);
         assert_eq!(repeated(&mut memory), [request("2")]);
+    }
+
+    #[test]
+    fn what_the_server_cannot_read_is_no_request() {
+        let deep = format!(r#"{{"id":1,"method":"x","params":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
+        for line in [
+            r#"{"id":1,"method":"x","params":1e400}"#,
+            r#"{"id":1,"method":"x","params":"\ud800"}"#,
+            r#"{"id":1.5,"method":"x"}"#,
+            r#"{"id":1,"method":7}"#,
+            &deep,
+        ] {
+            let mut memory = Memory::default();
+            assert!(!memory.sent(line.as_bytes()), "{line}");
+            assert_eq!(memory.open(), 0, "{line}");
+        }
+        let mut memory = sent(&[request("1")]);
+        memory.forget(Duration::from_secs(60));
+        assert_eq!(memory.open(), 1);
+        memory.forget(Duration::ZERO);
+        assert_eq!(memory.open(), 0);
     }
 
     #[test]

@@ -90,7 +90,7 @@ where
     let mut relay = Relay::new(reader, writer);
     loop {
         let link = servers.next().await?;
-        match relay.converse(link).await {
+        match relay.converse(link, servers.hub.is_none()).await {
             End::Client => return Ok(()),
             End::Server => {}
             End::Hung => servers.leave().await?,
@@ -137,13 +137,10 @@ impl Servers {
         }
     }
 
-    /// Gives up a server that hangs. One of this process has calls that take their time: it stays.
+    /// Gives up a server in another process that hangs.
     async fn leave(&mut self) -> Result<(), McpError> {
-        if self.hub.is_none() {
-            tracing::warn!("the process that serves this folder does not answer; this one serves it too");
-            self.own(None).await?;
-        }
-        Ok(())
+        tracing::warn!("the process that serves this folder does not answer; this one serves it too");
+        self.own(None).await.map(drop)
     }
 
     /// Makes a server in this process, open to others with the right to be.

@@ -30,6 +30,9 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long a server may keep silent while it is asked something: longer than any call takes.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// How long to wait for room before looking what may be forgotten.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Shortest time between two servers.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -81,8 +84,8 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Relay<W> {
         Self { input, pending: None, client, talk, closed: None, last_link: None, silence: SILENCE }
     }
 
-    /// Passes messages until either side ends.
-    pub async fn converse(&mut self, link: Link) -> End {
+    /// Passes messages until either side ends, or, in another process, the server hangs.
+    pub async fn converse(&mut self, link: Link, elsewhere: bool) -> End {
         if self.last_link.is_some_and(|last| last.elapsed() < PAUSE) {
             tokio::time::sleep(PAUSE).await;
         }
@@ -110,7 +113,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Relay<W> {
         let end = tokio::select! {
             end = up => end,
             end = pass_down(link.reader, client, talk) => end,
-            () = talk.silent_for(*silence) => End::Hung,
+            () = talk.silent_for(*silence), if elsewhere => End::Hung,
         };
         let is_done = |closed: Instant| closed.elapsed() >= LAST_WORDS || self.talk.memory().open() == 0;
         if self.closed.is_some_and(is_done) { End::Client } else { end }
@@ -182,7 +185,9 @@ async fn pass_up<S: AsyncWrite + Unpin>(
         }
         *pending = None;
         while talk.memory().open() >= MAX_OPEN {
-            talk.room.notified().await;
+            talk.memory().forget(SILENCE);
+            // A time-out is a reason to look again.
+            _ = tokio::time::timeout(LOOK, talk.room.notified()).await;
         }
         let Some(line) = input.recv().await else { return Ok(()) };
         if !talk.memory().is_awaiting() {

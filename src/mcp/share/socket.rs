@@ -5,21 +5,8 @@
 //! Must never import: anything of this crate but `config`.
 
 use std::io;
-use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
-
-/// What a joiner says before the key. The number is for the conversation that follows.
-const HELLO: &str = "codescry-share 1 ";
-
-/// What an owner answers.
-const WELCOME: &str = "welcome";
-
-/// Longest first line of either.
-const MAX_HELLO_BYTES: u64 = 200;
-
-/// How long an owner waits for a joiner's first line.
-const HELLO_PATIENCE: Duration = Duration::from_secs(2);
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 
 /// One end of a conversation.
 pub struct Link {
@@ -35,32 +22,6 @@ impl Link {
     ) -> Self {
         Self { reader: BufReader::new(Box::new(reader)), writer: Box::new(writer) }
     }
-
-    /// Asks the owner of `key` to be let in.
-    async fn ask(mut self, key: &str) -> io::Result<Self> {
-        self.writer.write_all(format!("{HELLO}{key}\n").as_bytes()).await?;
-        self.writer.flush().await?;
-        let said = self.first_line().await?;
-        if said == WELCOME { Ok(self) } else { Err(io::Error::other("the owner does not want to share")) }
-    }
-
-    /// Lets in who knows `key`.
-    async fn welcome(mut self, key: &str) -> io::Result<Self> {
-        let said = tokio::time::timeout(HELLO_PATIENCE, self.first_line()).await??;
-        if said.strip_prefix(HELLO) != Some(key) {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it wants another index"));
-        }
-        self.writer.write_all(format!("{WELCOME}\n").as_bytes()).await?;
-        self.writer.flush().await?;
-        Ok(self)
-    }
-
-    async fn first_line(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        (&mut self.reader).take(MAX_HELLO_BYTES).read_line(&mut line).await?;
-        let line = line.strip_suffix('\n').ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok(line.to_owned())
-    }
 }
 
 #[cfg(unix)]
@@ -74,12 +35,26 @@ mod here {
     use std::net::Shutdown;
     use std::os::unix::net as blocking;
     use std::path::Path;
+    use std::time::Duration;
 
+    use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::unix::UCred;
     use tokio::net::{UnixListener, UnixStream};
 
     use super::{Link, io};
     use crate::config::machine;
+
+    /// What a joiner says before the key. The number is for the conversation that follows.
+    const HELLO: &str = "codescry-share 1 ";
+
+    /// What an owner answers.
+    const WELCOME: &str = "welcome";
+
+    /// Longest first line of either.
+    const MAX_HELLO_BYTES: u64 = 200;
+
+    /// How long an owner waits for a joiner's first line.
+    const HELLO_PATIENCE: Duration = Duration::from_secs(2);
 
     /// Where joiners come in.
     pub type Listener = UnixListener;
@@ -126,6 +101,34 @@ mod here {
         own(&stream.peer_cred()?)?;
         let (reader, writer) = stream.into_split();
         Link::new(reader, writer).ask(key).await
+    }
+
+    impl Link {
+        /// Asks the owner of `key` to be let in.
+        async fn ask(mut self, key: &str) -> io::Result<Self> {
+            self.writer.write_all(format!("{HELLO}{key}\n").as_bytes()).await?;
+            self.writer.flush().await?;
+            let said = self.first_line().await?;
+            if said == WELCOME { Ok(self) } else { Err(io::Error::other("the owner does not want to share")) }
+        }
+
+        /// Lets in who knows `key`.
+        async fn welcome(mut self, key: &str) -> io::Result<Self> {
+            let said = tokio::time::timeout(HELLO_PATIENCE, self.first_line()).await??;
+            if said.strip_prefix(HELLO) != Some(key) {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it wants another index"));
+            }
+            self.writer.write_all(format!("{WELCOME}\n").as_bytes()).await?;
+            self.writer.flush().await?;
+            Ok(self)
+        }
+
+        pub(super) async fn first_line(&mut self) -> io::Result<String> {
+            let mut line = String::new();
+            (&mut self.reader).take(MAX_HELLO_BYTES).read_line(&mut line).await?;
+            let line = line.strip_suffix('\n').ok_or(io::ErrorKind::UnexpectedEof)?;
+            Ok(line.to_owned())
+        }
     }
 
     /// Refuses another user's process.
@@ -185,6 +188,8 @@ mod nowhere {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     #[test]

@@ -43,7 +43,7 @@ fn half_an_answer_is_none_and_the_next_server_is_asked() {
             first.write_all(&ANSWER.as_bytes()[..20]).await.expect("it reads");
             drop(first);
         };
-        assert_eq!(tokio::join!(relay.converse(link), dies).0, End::Server);
+        assert_eq!(tokio::join!(relay.converse(link, true), dies).0, End::Server);
         drop(client);
         let (mut second, link) = server();
         let answers_well = async {
@@ -53,7 +53,7 @@ fn half_an_answer_is_none_and_the_next_server_is_asked() {
             drop(second);
             line(&mut answers).await
         };
-        assert_eq!(tokio::join!(relay.converse(link), answers_well), (End::Client, ANSWER.to_owned()));
+        assert_eq!(tokio::join!(relay.converse(link, true), answers_well), (End::Client, ANSWER.to_owned()));
     });
 }
 
@@ -65,11 +65,11 @@ fn a_server_that_hangs_is_given_up_only_while_an_answer_is_due() {
         let listen = r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}"#;
         client.write_all(format!("{listen}\n").as_bytes()).await.expect("it reads");
         let (_server, link) = server();
-        let idle = tokio::time::timeout(Duration::from_millis(200), relay.converse(link)).await;
+        let idle = tokio::time::timeout(Duration::from_millis(200), relay.converse(link, true)).await;
         assert!(idle.is_err(), "{idle:?}");
         client.write_all(format!("{CALL}\n").as_bytes()).await.expect("it reads");
         let (_server, link) = server();
-        assert_eq!(relay.converse(link).await, End::Hung);
+        assert_eq!(relay.converse(link, true).await, End::Hung);
     });
 }
 
@@ -85,6 +85,6 @@ fn what_is_too_long_is_refused_and_what_follows_is_passed_on() {
             assert_eq!(line(&mut server).await, CALL);
             drop(server);
         };
-        assert_eq!(tokio::join!(relay.converse(link), talks).0, End::Server);
+        assert_eq!(tokio::join!(relay.converse(link, true), talks).0, End::Server);
     });
 }
