@@ -158,7 +158,7 @@ pub struct StatusArguments {
 }
 
 /// `codescry serve`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct ServeArguments {
     /// The folders to serve; nothing outside of them is read [default: the working folder]
     #[arg(value_name = "PATH")]
@@ -169,6 +169,10 @@ pub struct ServeArguments {
     /// Do not follow the folders: a search looks for changes instead, at most every two seconds
     #[arg(long)]
     pub no_watch: bool,
+    /// Have a process of its own, even where another one serves the same folders with the same
+    /// settings [also: CODESCRY_NO_SHARE=1]
+    #[arg(long)]
+    pub no_share: bool,
     #[command(flatten)]
     pub http: HttpArguments,
 }

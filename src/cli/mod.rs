@@ -41,7 +41,7 @@ use std::process::ExitCode;
 pub use arguments::{Arguments, arguments};
 
 use crate::engine::{EngineError, IndexError};
-use arguments::{Command, HttpArguments};
+use arguments::{Command, ServeArguments};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::References(given)) => names::references(shared, given),
         Some(Command::Index(given)) => index::run(shared, given),
         Some(Command::Status(given)) => status::run(shared, given),
-        Some(Command::Serve(given)) => serve::run(shared, &given.paths, !given.no_watch, &given.http),
+        Some(Command::Serve(given)) => serve::run(shared, given),
         Some(Command::Watch(given)) => watch::run(shared, given),
         Some(Command::Eval(given)) => eval::run(shared, given),
         Some(Command::Bench(given)) => bench::run(shared, &given.what),
@@ -94,7 +94,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Doctor(given)) => doctor::run(shared, given),
         Some(Command::Completions(given)) => completions::completions(given.shell),
         Some(Command::Man(given)) => completions::man(given.command.as_deref()),
-        None => serve::run(shared, &arguments.paths, true, &HttpArguments::default()),
+        None => serve::run(shared, &ServeArguments { paths: arguments.paths.clone(), ..ServeArguments::default() }),
     }
 }
 

@@ -5,41 +5,49 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::arguments::{HttpArguments, Shared};
+use super::arguments::{HttpArguments, ServeArguments, Shared};
 use super::{Exit, printer};
 use crate::config::{self, Surroundings, machine};
-use crate::engine::Engine;
+use crate::engine::{Engine, Settings};
 use crate::mcp::http::{HttpOptions, Token, serve_http};
 
 /// Files that are open besides connections: of indexes, pipes, what the runtime needs.
 const OTHER_FILES: u64 = 256;
 
-/// Serves these folders (the working folder for none) until the client goes away or, over HTTP, the
-/// process is asked to end; with `follow`, keeps their indexes up to date.
+/// Serves the given folders (the working folder for none) until the client goes away or, over HTTP, the
+/// process is asked to end; keeps their indexes up to date where that is not refused. Over standard
+/// input and output in another server's process where there is one of the same folders.
 ///
 /// # Errors
 /// When a folder does not hold or the server cannot be started.
-pub fn run(shared: &Shared, paths: &[PathBuf], follow: bool, http: &HttpArguments) -> anyhow::Result<Exit> {
-    let http = http_options(http)?;
-    let engines = engines(shared, paths)?;
+pub fn run(shared: &Shared, given: &ServeArguments) -> anyhow::Result<Exit> {
+    let follow = !given.no_watch;
+    let http = http_options(&given.http)?;
+    let served = served(shared, &given.paths)?;
     match http {
-        None => crate::mcp::serve_stdio(engines, follow)?,
-        Some(options) => serve_http(engines, follow, &options, |address| {
+        // Nothing is opened before it is known that no other process has it open.
+        None if config::shares(given.no_share)? => crate::mcp::serve_shared(served, follow)?,
+        None => crate::mcp::serve_stdio(engines(served)?, follow)?,
+        Some(options) => serve_http(engines(served)?, follow, &options, |address| {
             printer::note(&format!("serving MCP at http://{address}/mcp until Ctrl-C"));
         })?,
     }
     Ok(Exit::Done)
 }
 
-fn engines(shared: &Shared, paths: &[PathBuf]) -> anyhow::Result<Vec<Arc<Engine>>> {
+fn engines(served: Vec<Settings>) -> anyhow::Result<Vec<Arc<Engine>>> {
+    let engines = served.into_iter().map(|settings| Engine::open(settings).map(Arc::new));
+    Ok(engines.collect::<Result<_, _>>()?)
+}
+
+fn served(shared: &Shared, paths: &[PathBuf]) -> anyhow::Result<Vec<Settings>> {
     let paths: Vec<Option<&Path>> =
         if paths.is_empty() { vec![None] } else { paths.iter().map(|path| Some(path.as_path())).collect() };
-    let mut engines: Vec<Arc<Engine>> = Vec::new();
-    let mut index_dirs = Vec::new();
+    let mut served: Vec<Settings> = Vec::new();
     for path in paths {
         let settings = shared.settings(path)?;
         let root = settings.root.as_path();
-        if engines.iter().any(|engine| engine.root() == root) {
+        if served.iter().any(|other| other.root == settings.root) {
             continue;
         }
         // Some clients start their servers in the root of the file system, or at home.
@@ -48,12 +56,11 @@ fn engines(shared: &Shared, paths: &[PathBuf]) -> anyhow::Result<Vec<Arc<Engine>
             "the working folder is {}; give the folder to serve",
             root.display()
         );
-        let shares = index_dirs.contains(&settings.index_dir);
+        let shares = served.iter().any(|other| other.index_dir == settings.index_dir);
         anyhow::ensure!(!shares, "--index-dir holds the index of one folder; give one PATH, or leave --index-dir out");
-        index_dirs.push(settings.index_dir.clone());
-        engines.push(Arc::new(Engine::open(settings)?));
+        served.push(settings);
     }
-    Ok(engines)
+    Ok(served)
 }
 
 /// Whether nobody would mean this folder without naming it: everything, or all that is somebody's.

@@ -1,6 +1,6 @@
 //! `codescry status`: what is indexed.
 //!
-//! Must never import: anything of this crate but `engine`.
+//! Must never import: anything of this crate but `engine` and `mcp`.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,8 +18,9 @@ const PROJECTS: usize = 10;
 /// # Errors
 /// When the folder or the index does not hold. No index yet is no error.
 pub fn run(shared: &Shared, given: &StatusArguments) -> anyhow::Result<Exit> {
-    let engine = Engine::open(shared.settings(given.path.as_deref())?)?;
-    let status = engine.status()?;
+    let settings = shared.settings(given.path.as_deref())?;
+    let server = crate::mcp::owner(std::slice::from_ref(&settings), true);
+    let status = Engine::open(settings)?.status()?;
     let mut printer = Printer::new();
     if given.json {
         printer.json(&wire::Status::new(&status))?;
@@ -27,6 +28,9 @@ pub fn run(shared: &Shared, given: &StatusArguments) -> anyhow::Result<Exit> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         for line in lines(&status, now, Palette::of(shared)) {
             printer.line(&line)?;
+        }
+        if let Some(server) = server {
+            printer.line(&format!("{:<10}process {server} serves this folder to all clients", "server"))?;
         }
     }
     printer.finish()?;

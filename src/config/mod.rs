@@ -7,6 +7,7 @@
 mod http;
 pub mod machine;
 mod pipeline;
+mod sharing;
 mod user;
 
 use std::env;
@@ -17,6 +18,7 @@ use crate::types::{AbsPath, ContentHash};
 
 pub use http::http_token;
 pub use pipeline::{EmbedBatch, EmbedderChoice, Pipeline, PipelineOptions, parse_bytes, parse_bytes_or_none};
+pub use sharing::{runtime_dir, shares};
 pub use user::{Surroundings, System};
 
 /// Files above this size are left out: 1 MiB.

@@ -71,11 +71,9 @@ impl Server {
         Followers::start(&self.roots.0)
     }
 
-    /// Cancels the index runs and waits for their end, up to `patience` each.
+    /// Cancels the index runs and waits for their end, up to `patience`.
     pub async fn close(&self, patience: Duration) {
-        for root in &self.roots.0 {
-            root.runs.close(patience).await;
-        }
+        futures::future::join_all(self.roots.0.iter().map(|root| root.runs.close(patience))).await;
     }
 
     /// The counts of calls.

@@ -4,6 +4,8 @@ mod cli;
 mod crash;
 mod doctor;
 mod eval;
+#[cfg(target_os = "linux")]
+mod fuzz;
 mod guard;
 #[cfg(feature = "lance")]
 mod kills;
@@ -16,5 +18,7 @@ mod projects;
 mod questions;
 mod resources;
 mod setup;
+#[cfg(target_os = "linux")]
+mod share;
 mod support;
 mod tidy;

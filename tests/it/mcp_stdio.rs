@@ -301,6 +301,12 @@ fn broken_lines_do_not_end_the_conversation() {
     raw.send(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
     raw.send(b"hello");
     assert_eq!(raw.next()["error"]["code"], -32700);
+    // Half a greeting is none.
+    let half = json!({ "_meta": { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } });
+    assert_eq!(raw.request("tools/list", half)["error"]["code"], -32602);
+    raw.send(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
+    raw.greet();
+    raw.is_well();
     drop(raw);
 
     let mut raw = Raw::greeted(&repository);

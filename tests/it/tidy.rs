@@ -27,7 +27,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("ignore", &["src/walk"]),
     ("notify", &["src/index/watch.rs"]),
     ("sysinfo", &["src/config/machine.rs"]),
-    ("rustix", &["src/config/machine.rs", "src/walk/beneath.rs"]),
+    ("rustix", &["src/config/machine.rs", "src/walk/beneath.rs", "src/walk/disk.rs"]),
     ("jsonc_parser", &["src/clients"]),
     ("toml_edit", &["src/clients"]),
     ("half", &["src/embed", "src/store/lance"]),

@@ -18,6 +18,9 @@ use tokio::sync::watch;
 /// Longer than any answer takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How a server says that there is no index yet.
+const BEGUN: &str = "ask again in a few seconds";
+
 const FILES: &[(&str, &str)] = &[
     (
         "src/retry.rs",
@@ -100,9 +103,17 @@ impl Repository {
         std::fs::write(file, text).expect("a file");
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
-        command.arg("--stdio").current_dir(self.root()).env("CODESCRY_INDEX_DIR", self.base().join("index"));
+    /// The server as a client starts it, in the folder.
+    pub fn command(&self) -> Command {
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["--stdio"])
+    }
+
+    /// Another program, or other arguments.
+    pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.root()).env("CODESCRY_INDEX_DIR", self.base().join("index"));
+        // Where servers of one index meet.
+        command.env("XDG_RUNTIME_DIR", self.base()).env_remove("CODESCRY_NO_SHARE");
         command
     }
 }
@@ -169,7 +180,9 @@ pub struct Raw {
 impl Raw {
     /// Starts the server and greets it.
     pub fn greeted(repository: &Repository) -> Self {
-        Self::started(repository).greet()
+        let mut raw = Self::started(repository);
+        raw.greet();
+        raw
     }
 
     /// The same with a server that does not follow its folder, but looks for changes with a search.
@@ -177,28 +190,30 @@ impl Raw {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
         command.args(["serve", "--no-watch"]).current_dir(repository.root());
         command.env("CODESCRY_INDEX_DIR", repository.base().join("index"));
-        Self::run(command).greet()
+        let mut raw = Self::of(command);
+        raw.greet();
+        raw
     }
 
-    fn greet(self) -> Self {
-        let mut raw = self;
+    /// Greets the server.
+    pub fn greet(&mut self) {
         let greeting = json!({
             "protocolVersion": "2025-06-18",
             "capabilities": {},
             "clientInfo": { "name": "raw", "version": "1" },
         });
-        let answer = raw.request("initialize", greeting);
+        let answer = self.request("initialize", greeting);
         assert_eq!(answer["result"]["serverInfo"]["name"], "codescry", "{answer}");
-        raw.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-        raw
+        self.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
     }
 
     /// Starts the server.
     pub fn started(repository: &Repository) -> Self {
-        Self::run(repository.command())
+        Self::of(repository.command())
     }
 
-    fn run(mut command: Command) -> Self {
+    /// Starts this server.
+    pub fn of(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("codescry starts");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("it is piped");
@@ -212,6 +227,17 @@ impl Raw {
             }
         });
         Self { child, stdin, lines, last_id: 0 }
+    }
+
+    /// Of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends the process at once.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
     }
 
     /// Sends one line.
