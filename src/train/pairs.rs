@@ -84,7 +84,7 @@ const MIN_BODY_BYTES: usize = 40;
 const MAX_MEMBERS: usize = 4;
 
 /// One definition with what is known of it.
-pub(super) struct Found {
+pub struct Found {
     pub path: RepoPath,
     pub symbol: Symbol,
     /// Its lines, with comment and attributes.
@@ -108,7 +108,11 @@ pub fn of_folder(name: &str, root: &AbsPath) -> Result<Repository, WalkError> {
 }
 
 /// All definitions of a folder.
-pub(super) fn definitions(root: &AbsPath) -> Result<Vec<Found>, WalkError> {
+///
+/// # Errors
+///
+/// When the folder cannot be read.
+pub fn definitions(root: &AbsPath) -> Result<Vec<Found>, WalkError> {
     let mut entries = Vec::new();
     let options = WalkOptions { max_file_bytes: MAX_FILE_BYTES, files: &Disk };
     walk::walk(root, &options, &mut |walked| {
