@@ -63,12 +63,7 @@ fn main() -> Result<()> {
     by(&labelled, &across, |labelled| &labelled.category);
     by(&labelled, &across, |labelled| &labelled.repository);
     if arguments.ablate {
-        for feature in Feature::ALL {
-            let mut without = learning;
-            without.only[*feature as usize] = false;
-            let scores = cross_validated(&labelled, &without, arguments.folds);
-            println!("without {:18} {:+.4}", feature.name(), mean(&scores) - mean(&across));
-        }
+        ablate(&labelled, &learning, arguments.folds, mean(&across));
     }
     if let Some(out) = &arguments.out {
         fs::write(
@@ -80,6 +75,33 @@ fn main() -> Result<()> {
         fs::write(report, lines(&labelled, &within, &across))?;
     }
     Ok(())
+}
+
+/// Features that measure the same sort of thing.
+const GROUPS: &[(&str, &[Feature])] = {
+    use Feature::*;
+    &[
+        ("meaning", &[DenseChunkRank, DenseChunk, DenseMean, DenseFileRank, DenseFile]),
+        ("words", &[LexicalChunkRank, LexicalChunk, LexicalFileRank, LexicalFile, LexicalSymbol, Joined]),
+        ("chunks alone", &[DenseChunkRank, DenseChunk, DenseMean, LexicalChunkRank, LexicalChunk, CoverageChunk]),
+        ("whole files", &[DenseFileRank, DenseFile, LexicalFileRank, LexicalFile, CoverageFile]),
+        ("coverage", &[CoverageChunk, CoverageFile, CoverageNames]),
+        ("definitions", &[Definition, DefinedType, Exact, ExactType]),
+        ("path and file name", &[FileName, Path, Stem, FileNameSymbol]),
+        ("sort of file", &[Aside, Docs, Data, Foreign, Entrance, Declarations]),
+        ("size and depth", &[Size, Depth]),
+    ]
+};
+
+/// What each group and each feature is worth: cross-validated again without it.
+fn ablate(labelled: &[Labelled], learning: &Learning, folds: usize, whole: f32) {
+    let singles = Feature::ALL.iter().map(|feature| (feature.name(), std::slice::from_ref(feature)));
+    for (name, features) in GROUPS.iter().copied().chain(singles) {
+        let mut without = *learning;
+        features.iter().for_each(|feature| without.only[*feature as usize] = false);
+        let scores = cross_validated(labelled, &without, folds);
+        println!("without {name:18} {:+.4}", mean(&scores) - whole);
+    }
 }
 
 fn arguments() -> Result<Arguments> {

@@ -13,3 +13,4 @@ mod projects;
 mod setup;
 mod support;
 mod tidy;
+mod tune;
