@@ -46,7 +46,8 @@ impl Engine {
             !cancel.is_cancelled()
         };
         let read = pairs::of_folder_watched("folder", &self.settings.root, &mut reading)?;
-        let repository = read.ok_or(TuneError::Stopped)?;
+        let mut repository = read.ok_or(TuneError::Stopped)?;
+        repository.pairs.retain(|pair| tune::KINDS.contains(&pair.kind));
         tracing::info!("learning from {} pairs", repository.pairs.len());
         let options = tune::options(self.settings.pipeline.parse_workers);
         let mut training = |step| {

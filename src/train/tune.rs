@@ -19,16 +19,12 @@ const HELD_BACK_EVERY: u64 = 10;
 /// Fewest documented definitions for each of them: with fewer, chance decides.
 pub const MIN_QUESTIONS: usize = 15;
 
-/// Fewest steps of the optimizer: a small folder is gone through more often, so many times at most.
-const MIN_STEPS: usize = 40;
-const MAX_PASSES: usize = 20;
-
 /// A gain counts above so many standard errors: chance alone gets there once in twenty times.
 const MARGIN: f64 = 1.645;
 
 /// What is learned from, as the built-in model did. A container's comment above its members would put the
 /// questions of the verdict into the training.
-const KINDS: [PairKind; 3] = [PairKind::Doc, PairKind::Name, PairKind::Definition];
+pub const KINDS: [PairKind; 3] = [PairKind::Doc, PairKind::Name, PairKind::Definition];
 
 /// Where tuning is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,11 +138,10 @@ impl Parts {
 /// When there are too few pairs, or `watch` said to stop.
 pub fn tune(
     start: &StaticModel,
-    mut repository: Repository,
+    repository: Repository,
     options: &Options,
     watch: &mut dyn FnMut(Step) -> bool,
 ) -> Result<Tuned, TuneError> {
-    repository.pairs.retain(|pair| KINDS.contains(&pair.kind));
     let documented = repository.pairs.iter().filter(|pair| pair.kind == PairKind::Doc).count();
     let parts = Parts::of(repository);
     let asked = |held_out: &HeldOut| held_out.groups.iter().map(|group| group.answers.len()).sum::<usize>();
@@ -181,10 +176,6 @@ fn best_epoch(
     options: &Options,
     watch: &mut dyn FnMut(Step) -> bool,
 ) -> Result<(usize, Vec<u8>), TuneError> {
-    let pairs: usize = examples.groups.iter().map(|group| group.examples.len()).sum();
-    let batches = pairs.div_ceil(options.batch_pairs * options.batch_repositories).max(1);
-    let epochs = options.epochs.max(MIN_STEPS.div_ceil(batches)).min(MAX_PASSES.max(options.epochs));
-    let options = &Options { epochs, ..options.clone() };
     let mut table = Table::of(start);
     let mrr = |table: &Table| measure::measure(table, choice, options.threads).mrr;
     let (mut best, mut epoch, mut taken) = (mrr(&table), 0, table.clone());

@@ -66,7 +66,7 @@ fn what_helps_is_kept_used_and_can_be_undone_or_damaged() {
     let answer = tuned.json();
     assert_eq!(answer["outcome"], "kept", "{answer}");
     let measured = |name: &str| answer["measured"][name].as_f64().expect("a number");
-    assert!(measured("mrr_after") > measured("mrr_before") + 0.1, "{answer}");
+    assert!(measured("mrr_after") > measured("mrr_before") + 0.03, "{answer}");
     assert!(answer["vectors_computed"].as_u64() > Some(0), "everything is embedded anew: {answer}");
 
     let status = project.run(&["status", "--json"]).json();
