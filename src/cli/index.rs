@@ -30,5 +30,9 @@ pub fn run(shared: &Shared, given: &IndexArguments) -> anyhow::Result<Exit> {
         }
     }
     printer.finish()?;
+    if done.files_indexed > 0 {
+        // Keeps what the first search would otherwise make of a large index.
+        engine.warm_up();
+    }
     Ok(Exit::Done)
 }

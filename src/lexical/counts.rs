@@ -35,6 +35,12 @@ impl Counts {
         Self(packed)
     }
 
+    /// Whether it is in a field at all.
+    pub fn has(self, field: Field) -> bool {
+        let shift: u32 = BITS[..field as usize].iter().sum();
+        self.0 >> shift & ((1 << BITS[field as usize]) - 1) != 0
+    }
+
     /// The count in one field.
     pub fn of(self, field: Field) -> f32 {
         let shift: u32 = BITS[..field as usize].iter().sum();

@@ -5,7 +5,7 @@
 //! 2009), with Lucene's idf ln(1 + (N − n + ½) / (n + ½)), which is never negative.
 //! Must never import: anything of this crate but `lexical`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::counts::{Counts, length};
 use super::segment::{Reader, Segment, SegmentError};
@@ -96,6 +96,9 @@ impl Index {
         }
         let idf = (1.0 + (self.docs as f32 - found as f32 + 0.5) / (found as f32 + 0.5)).ln();
         let norms = Norms::new(bm25f, &self.means);
+        let score = |t: f32| idf * t / (bm25f.k1 + t);
+        // What most postings are: one mention in the body.
+        let once = norms.0[Field::Body as usize].map(score);
         for (number, bytes) in &lists {
             let segment = &self.segments[*number];
             let lengths = Field::ALL.map(|field| segment.lengths(field));
@@ -104,18 +107,13 @@ impl Index {
                 if at >= segment.docs().len() {
                     return Err(SegmentError::Format);
                 }
-                let t = if counts == Counts::ONE {
-                    norms.of(Field::Body, lengths[Field::Body as usize][at])
+                let score = if counts == Counts::ONE {
+                    once[usize::from(lengths[Field::Body as usize][at])]
                 } else {
-                    Field::ALL
-                        .iter()
-                        .map(|field| {
-                            let count = counts.of(*field);
-                            if count > 0.0 { count * norms.of(*field, lengths[*field as usize][at]) } else { 0.0 }
-                        })
-                        .sum()
+                    let inside = Field::ALL.iter().filter(|field| counts.has(**field));
+                    score(inside.map(|field| counts.of(*field) * norms.of(*field, lengths[*field as usize][at])).sum())
                 };
-                each(Matched { segment: *number, place, score: idf * t / (bm25f.k1 + t), counts });
+                each(Matched { segment: *number, place, score, counts });
             }
         }
         Ok(idf)
@@ -142,10 +140,11 @@ impl Norms {
 }
 
 /// The length each code stands for.
-fn lengths() -> [f32; 256] {
-    let mut lengths = [0.0; 256];
-    for (code, value) in (0..=u8::MAX).zip(&mut lengths) {
-        *value = length(code);
-    }
-    lengths
+fn lengths() -> &'static [f32; 256] {
+    static LENGTHS: LazyLock<[f32; 256]> = LazyLock::new(|| {
+        let mut lengths = [0.0; 256];
+        (0..=u8::MAX).zip(&mut lengths).for_each(|(code, value)| *value = length(code));
+        lengths
+    });
+    &LENGTHS
 }

@@ -1,28 +1,28 @@
 //! The highest of many scores.
 
-/// The `count` highest of `scores` above `least` that `may`, best first; equal scores by index.
+/// The `count` with the highest scores above `least`, best first; equal scores by number.
 ///
-/// Goes through them once: what is not above the worst of those kept so far is passed over.
-pub(super) fn best(scores: &[f32], count: usize, least: f32, may: impl Fn(u32) -> bool) -> Vec<u32> {
+/// Goes through them once: what is below the worst of those kept so far is passed over.
+pub(super) fn best(scores: impl Iterator<Item = (u32, f32)>, count: usize, least: f32) -> Vec<u32> {
     if count == 0 {
         return Vec::new();
     }
-    let order = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
-    let mut kept: Vec<u32> = Vec::with_capacity(count * 2);
-    let mut least = least;
-    for (index, score) in (0_u32..).zip(scores) {
-        if *score > least && may(index) {
-            kept.push(index);
+    let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    let mut kept: Vec<(u32, f32)> = Vec::with_capacity(count * 2);
+    let mut worst = f32::MIN;
+    for (number, score) in scores {
+        if score >= worst && score > least {
+            kept.push((number, score));
             if kept.len() == count * 2 {
                 kept.select_nth_unstable_by(count - 1, order);
                 kept.truncate(count);
-                least = scores[kept[count - 1] as usize];
+                worst = kept[count - 1].1;
             }
         }
     }
     kept.sort_unstable_by(order);
     kept.truncate(count);
-    kept
+    kept.into_iter().map(|(number, _)| number).collect()
 }
 
 #[cfg(test)]
@@ -42,8 +42,11 @@ mod tests {
             (0..5_000).filter(|index| index % 3 != 0 && scores[*index as usize] > 5.0).collect();
         expected.sort_by(|a, b| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b)));
         for count in [0, 1, 7, 100, 10_000] {
-            let found = best(&scores, count, 5.0, |index| index % 3 != 0);
+            let scored = (0_u32..).zip(scores.iter().copied()).filter(|(index, _)| index % 3 != 0);
+            let found = best(scored.clone(), count, 5.0);
             assert_eq!(found, expected[..count.min(expected.len())], "{count}");
+            let backwards = scored.collect::<Vec<_>>().into_iter().rev();
+            assert_eq!(best(backwards, count, 5.0), found, "in any order");
         }
     }
 }

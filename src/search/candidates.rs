@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::Mode;
-use super::best::best;
+use super::dense::Dense;
 use super::query::QueryTerms;
-use super::snapshot::{Scores, Snapshot};
+use super::snapshot::Snapshot;
 use super::words::WordScores;
 use crate::store::StoreError;
 
@@ -69,39 +69,44 @@ pub(super) fn retrieve(
     allowed: &[bool],
 ) -> Result<Vec<CandidateFile>, StoreError> {
     let may = |chunk: u32| allowed[snapshot.owner(chunk)];
-    let dense = if mode == Mode::Lexical { Scores::default() } else { snapshot.scores(vector) };
-    let words = if mode == Mode::Dense { WordScores::default() } else { WordScores::of(snapshot, terms, allowed)? };
-    let cosine = |chunk: u32| dense.chunks.get(chunk as usize).copied().unwrap_or(0.0);
+    let dense = (mode != Mode::Lexical).then(|| Dense::new(snapshot, vector));
+    let words = if mode == Mode::Dense { None } else { Some(WordScores::of(snapshot, terms, allowed)?) };
+    let cosine = |chunk: u32| dense.as_ref().map_or(0.0, |dense| dense.cosine(chunk));
+    let most_words = words.as_ref().map_or_else(Vec::new, |words| words.best(DEPTH_CHUNKS));
+    let lexical = |chunk: u32| words.as_ref().map_or(0.0, |words| words.score(chunk));
     let mut found: HashMap<u32, CandidateChunk> = HashMap::new();
     let mut add = |chunk: u32, defines: bool| {
         let fresh =
-            || CandidateChunk { chunk, dense: cosine(chunk), lexical: words.score(chunk), ..CandidateChunk::default() };
+            || CandidateChunk { chunk, dense: cosine(chunk), lexical: lexical(chunk), ..CandidateChunk::default() };
         found.entry(chunk).or_insert_with(fresh).defines |= defines;
     };
-    best(&dense.chunks, DEPTH_CHUNKS, f32::MIN, may).into_iter().for_each(|chunk| add(chunk, false));
-    best(&words.scores, DEPTH_CHUNKS, 0.0, may).into_iter().for_each(|chunk| add(chunk, false));
+    let nearest = dense.as_ref().map_or_else(Vec::new, |dense| dense.nearest(DEPTH_CHUNKS, may));
+    nearest.into_iter().for_each(|chunk| add(chunk, false));
+    most_words.into_iter().for_each(|chunk| add(chunk, false));
     if mode != Mode::Dense {
         let defining = terms.identifiers.iter().flat_map(|name| snapshot.defining(name));
         defining.filter(|chunk| may(*chunk)).for_each(|chunk| add(chunk, true));
     }
-    if mode == Mode::Hybrid {
-        for file in best(&dense.files, DEPTH_FILES, f32::MIN, |file| allowed[file as usize]) {
+    if mode == Mode::Hybrid
+        && let Some(dense) = &dense
+    {
+        for file in dense.nearest_files(DEPTH_FILES, |file| allowed[file as usize]) {
             let chunks = snapshot.chunks_in(file as usize);
-            if let Some(nearest) = chunks.max_by(|a, b| cosine(*a).total_cmp(&cosine(*b))) {
+            if let Some((nearest, _)) = chunks.clone().zip(dense.cosines(chunks)).max_by(|a, b| a.1.total_cmp(&b.1)) {
                 add(nearest, false);
             }
         }
     }
     found.retain(|_, chunk| chunk.defines || chunk.lexical > 0.0 || chunk.dense >= LEAST_COSINE);
-    Ok(gather(snapshot, found, &dense, &words))
+    Ok(gather(snapshot, found, dense.as_ref(), words.as_ref()))
 }
 
 /// Groups chunks by file, in a fixed order.
 fn gather(
     snapshot: &Snapshot,
     found: HashMap<u32, CandidateChunk>,
-    dense: &Scores,
-    words: &WordScores,
+    dense: Option<&Dense<'_>>,
+    words: Option<&WordScores<'_>>,
 ) -> Vec<CandidateFile> {
     let mut by_file: HashMap<usize, CandidateFile> = HashMap::new();
     for chunk in found.into_values() {
@@ -118,32 +123,45 @@ fn gather(
 }
 
 /// What retrieval says of the whole of a file.
-fn measure(snapshot: &Snapshot, candidate: &mut CandidateFile, dense: &Scores, words: &WordScores) {
+fn measure(
+    snapshot: &Snapshot,
+    candidate: &mut CandidateFile,
+    dense: Option<&Dense<'_>>,
+    words: Option<&WordScores<'_>>,
+) {
     let chunks = snapshot.chunks_in(candidate.file);
-    candidate.dense_file = dense.files.get(candidate.file).copied().unwrap_or(0.0);
-    let range = chunks.start as usize..chunks.end as usize;
-    if let Some(cosines) = dense.chunks.get(range.clone()) {
-        let nearest = descending(cosines);
+    if let Some(dense) = dense {
+        candidate.dense_file = dense.file(candidate.file);
+        let nearest = descending(dense.cosines(chunks.clone()).into_iter());
         candidate.dense_best = nearest.first().copied().unwrap_or(0.0).max(0.0);
         let few = &nearest[..nearest.len().min(3)];
         candidate.dense_mean = few.iter().sum::<f32>() / 3.0;
     }
-    if let Some(scores) = words.scores.get(range.clone()) {
-        let scores = descending(scores);
+    if let Some(words) = words {
+        let tallies = words.tallies(chunks.clone());
+        let scores = descending(tallies.iter().map(|tally| tally.score).filter(|score| *score > 0.0));
         candidate.lexical_best = scores.first().copied().unwrap_or(0.0);
         candidate.lexical_file = scores.iter().zip(1_u16..).map(|(score, rank)| score / f32::from(rank)).sum();
-        candidate.joined = words.joined[range.clone()].iter().copied().fold(0.0, f32::max);
-        let (any, names) = (&words.any[range.clone()], &words.names[range]);
-        candidate.coverage_chunk = any.iter().map(|mask| words.coverage(*mask)).fold(0.0, f32::max);
-        candidate.coverage_file = words.coverage(any.iter().fold(0, |all, mask| all | mask));
-        candidate.coverage_names = words.coverage(names.iter().fold(0, |all, mask| all | mask));
-        candidate.named = chunks.zip(names).filter(|(_, mask)| **mask != 0).map(|(chunk, _)| chunk).collect();
+        candidate.joined = words.joined(&chunks);
+        let most = |most: f32, mask: u32| most.max(words.coverage(mask));
+        candidate.coverage_chunk = distinct(tallies.iter().map(|tally| tally.any)).into_iter().fold(0.0, most);
+        candidate.coverage_file = words.coverage(tallies.iter().fold(0, |all, tally| all | tally.any));
+        candidate.coverage_names = words.coverage(tallies.iter().fold(0, |all, tally| all | tally.names));
+        candidate.named = chunks.zip(tallies).filter(|(_, tally)| tally.names != 0).map(|(chunk, _)| chunk).collect();
     }
 }
 
+/// What differs among these, which mostly repeat.
+fn distinct(masks: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut masks: Vec<u32> = masks.filter(|mask| *mask != 0).collect();
+    masks.sort_unstable();
+    masks.dedup();
+    masks
+}
+
 /// Sorted, the highest first.
-fn descending(scores: &[f32]) -> Vec<f32> {
-    let mut scores = scores.to_vec();
+fn descending(scores: impl Iterator<Item = f32>) -> Vec<f32> {
+    let mut scores: Vec<f32> = scores.collect();
     scores.sort_unstable_by(|a, b| b.total_cmp(a));
     scores
 }

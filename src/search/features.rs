@@ -4,10 +4,11 @@
 
 use std::collections::HashSet;
 
+use super::block::ChunkMeta;
 use super::candidates::CandidateFile;
 use super::forms::{self, roots};
 use super::query::QueryTerms;
-use super::snapshot::{ChunkMeta, FileChunks, Snapshot};
+use super::snapshot::{FileChunks, Snapshot};
 use crate::embed::words;
 use crate::language;
 use crate::types::{Content, RepoPath, SymbolKind};
@@ -179,7 +180,7 @@ fn alone(snapshot: &Snapshot, terms: &QueryTerms, candidate: &CandidateFile) -> 
         }
     }
     place(&mut features, terms, file);
-    features.set(Feature::Size, (1.0 + file.chunks.len() as f32).ln() / 5.0);
+    features.set(Feature::Size, (1.0 + file.len() as f32).ln() / 5.0);
     features
 }
 
@@ -212,16 +213,16 @@ fn is_type(kind: SymbolKind) -> bool {
 
 /// For a chunk, how well the best of the names it defines fits the question, the name of what it
 /// stands in counted with it; a chunk that defines nothing has 0.
-pub(super) fn name_fit(terms: &QueryTerms) -> impl Fn(&ChunkMeta) -> f32 {
+pub(super) fn name_fit(terms: &QueryTerms) -> impl Fn(ChunkMeta<'_>) -> f32 {
     move |chunk| {
-        let container = roots(&chunk.container);
-        let qualified = |name: &String| {
+        let container = roots(chunk.container);
+        let qualified = |name: &str| {
             let mut words = roots(name);
             let alone = fit(&words, &terms.roots);
             words.extend(container.iter().cloned());
             alone.max(fit(&words, &terms.roots))
         };
-        chunk.defines.iter().map(qualified).fold(0.0, f32::max)
+        chunk.defines().map(qualified).fold(0.0, f32::max)
     }
 }
 

@@ -33,18 +33,30 @@ impl FileFilter {
     /// For each file of the snapshot, whether it may be in the answer. A filter on languages or an
     /// unfiltered content leaves contents alone: who asks for TOML means to see TOML.
     pub fn allowed(&self, snapshot: &Snapshot) -> Vec<bool> {
-        snapshot.files.iter().map(|file| self.allows(file)).collect()
+        // Neighbours mostly are of one language.
+        let mut last: Option<(Language, bool)> = None;
+        let allows = |language: &Language| {
+            let allowed = last.filter(|last| last.0 == *language);
+            let allowed = allowed.map_or_else(|| self.has_language(*language), |(_, allowed)| allowed);
+            last = Some((*language, allowed));
+            allowed
+        };
+        let mut allowed: Vec<bool> = snapshot.languages.iter().map(allows).collect();
+        if self.path.is_some() || !self.folders.is_empty() {
+            let places = allowed.iter_mut().zip(&snapshot.files).filter(|(allowed, _)| **allowed);
+            places.for_each(|(allowed, file)| *allowed = self.has_place(file));
+        }
+        allowed
     }
 
-    fn allows(&self, file: &FileChunks) -> bool {
-        let language = if self.languages.is_empty() {
-            self.has_content(file.language)
-        } else {
-            self.languages.contains(&file.language)
-        };
-        let folder = file.path.folder();
-        let inside = self.folders.is_empty() || self.folders.iter().any(|above| is_below(folder, above));
-        language && inside && self.path.as_ref().is_none_or(|globs| globs.is_match(file.path.as_str()))
+    fn has_language(&self, language: Language) -> bool {
+        if self.languages.is_empty() { self.has_content(language) } else { self.languages.contains(&language) }
+    }
+
+    fn has_place(&self, file: &FileChunks) -> bool {
+        let below = |above: &String| is_below(file.path.folder(), above);
+        let inside = self.folders.is_empty() || self.folders.iter().any(below);
+        inside && self.path.as_ref().is_none_or(|globs| globs.is_match(file.path.as_str()))
     }
 
     fn has_content(&self, language: Language) -> bool {

@@ -5,7 +5,9 @@
 //! `index`, `walk`, `parse`, `mcp`, `cli`.
 
 mod best;
+mod block;
 mod candidates;
+mod dense;
 mod features;
 mod filter;
 mod forms;
@@ -15,6 +17,7 @@ mod lookup;
 mod projects;
 mod query;
 mod ranking;
+mod resident;
 mod searcher;
 mod snapshot;
 mod vectors;

@@ -159,8 +159,8 @@ impl Searcher<'_> {
                 language: of.language,
                 span: meta.span,
                 kind: meta.kind,
-                symbol: meta.symbol.clone(),
-                container: meta.container.clone(),
+                symbol: meta.symbol.to_owned(),
+                container: meta.container.to_owned(),
                 signature: text.signature,
                 text: text.text,
                 score: *score,
@@ -179,7 +179,7 @@ impl Searcher<'_> {
         let good = |chunk: &&CandidateChunk| !shown.contains(&chunk.chunk) && chunk.score * 2.0 >= best;
         let place = |chunk: &CandidateChunk| {
             let meta = self.snapshot.chunk(chunk.chunk);
-            let name = qualified_name(&meta.container, &meta.symbol);
+            let name = qualified_name(meta.container, meta.symbol);
             Place { span: meta.span, kind: meta.kind, name }
         };
         file.chunks.iter().filter(good).take(MAX_ALSO).map(place).collect()

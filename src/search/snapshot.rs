@@ -2,44 +2,46 @@
 //!
 //! Made of parts, one a file, that never change: the snapshot after a commit shares those of all
 //! files the commit left alone. What numbers all chunks is made again each time; it is small.
-//! Vectors of files that were read together stay together, so that a scan runs through memory in
+//! Files that were read together stay together in a [`Block`], so that a scan runs through memory in
 //! long stretches: in blocks of their own a hundred thousand small ones take twice as long.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::block::{Block, BlockBuilder, BlockFile, ChunkMeta};
 use super::lookup::{GONE, Lookup};
-use super::vectors::{Batch, Needle, Run};
+use super::resident;
+use super::vectors::Needle;
+use super::words::Tallies;
 use crate::lexical::{Bm25f, DocNumber, Matched};
-use crate::store::{RowKey, StoreError, StoreView, StoredChunk};
-use crate::types::{FileRecord, Language, Outcome, RepoPath, Span, SymbolKind};
+use crate::store::{RowKey, StoreError, StoreView};
+use crate::types::{FileRecord, Language, Outcome, RepoPath};
 
 /// Up to this many chunks are read one by one, and as many vectors held without use, before
 /// everything is read again. In a large index it is half of all.
 const MANY: usize = 16_384;
 
-/// All of a chunk but its text and its vector.
-#[derive(Clone, Debug)]
-pub struct ChunkMeta {
-    pub row: RowKey,
-    /// See [`StoredChunk::number`].
-    pub number: DocNumber,
-    pub span: Span,
-    pub kind: SymbolKind,
-    pub symbol: String,
-    pub container: String,
-    pub defines: Vec<String>,
-}
+/// Fewer chunks than this are read from the store about as fast.
+const WORTH_KEEPING: usize = if cfg!(test) { 1 } else { 2_000 };
 
-/// A file that has chunks, with all that a search keeps of them.
+/// A file that has chunks: a part of a block.
 pub struct FileChunks {
     pub path: RepoPath,
     pub language: Language,
-    /// In line order.
-    pub chunks: Vec<ChunkMeta>,
-    /// Where its vectors are.
-    vectors: Run,
+    block: Arc<Block>,
+    /// Which of the block's files.
+    index: usize,
+}
+
+/// Files that stand side by side in one block.
+struct Run {
+    block: Arc<Block>,
+    /// The number of its first chunk in the snapshot.
+    first: u32,
+    /// Where in the block they are.
+    chunks: Range<usize>,
+    files: Range<usize>,
 }
 
 /// What a search reads: never changes, shared between threads.
@@ -47,16 +49,20 @@ pub struct Snapshot {
     pub view: Arc<dyn StoreView>,
     /// By path. The chunks of all, one file after the other, are numbered from 0.
     pub files: Vec<Arc<FileChunks>>,
+    /// The language of each file, for filters: it is in the file, too, but those are all over the memory.
+    pub(super) languages: Vec<Language>,
     /// By path; every one there is, to tell stale hits and to count.
     records: Vec<FileRecord>,
     /// The number of each file's first chunk, and last of all the number of chunks.
     starts: Vec<u32>,
     /// The file of each chunk.
     owners: Vec<u32>,
-    /// The vectors of all files in their order.
+    /// All files in their order.
     runs: Vec<Run>,
-    /// Vectors held, counting those that came in and may be of no use any more.
+    /// Chunks held, counting those that came in and may be of no use any more.
     held: usize,
+    /// See [`Snapshot::files_indexed`].
+    files_indexed: u64,
     rows: Lookup<RowKey>,
     /// By document number.
     numbers: Lookup<DocNumber>,
@@ -65,24 +71,48 @@ pub struct Snapshot {
     documents: Vec<Vec<u32>>,
     /// By [`name_hash`] of the names that chunks define.
     names: Lookup<u64>,
-}
-
-/// Dot products of a vector with all there is.
-#[derive(Debug, Default, PartialEq)]
-pub struct Scores {
-    /// By number of the chunk.
-    pub chunks: Vec<f32>,
-    /// By index of the file: of the mean of its chunks' vectors.
-    pub files: Vec<f32>,
+    pub(super) tallies: Tallies,
 }
 
 impl Snapshot {
-    /// Reads everything a search needs from `view`.
+    /// Reads everything a search needs from `view`: from what was kept beside the store, if that is of
+    /// this store, and then what has changed since; otherwise from the store, and keeps it.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn load(view: Arc<dyn StoreView>) -> Result<Self, StoreError> {
-        let (records, files) = (view.files()?, parts(view.chunks()?, dimensions(view.as_ref())));
+        let kept_at = view.kept_at();
+        let kept =
+            kept_at.as_deref().and_then(|path| resident::read(path, view.rows_epoch(), dimensions(view.as_ref())));
+        if let Some((block, generation)) = kept {
+            let is_same = generation == view.manifest().generation;
+            let snapshot = Self::whole(Arc::clone(&view), block)?;
+            return if is_same { Ok(snapshot) } else { snapshot.refresh(view) };
+        }
+        Self::read(view)
+    }
+
+    /// As [`Snapshot::load`], from the store alone.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) fn read(view: Arc<dyn StoreView>) -> Result<Self, StoreError> {
+        let mut builder = BlockBuilder::new(dimensions(view.as_ref()));
+        builder.reserve(view.rows()?.len());
+        view.each_chunk(&mut |chunk| builder.push(chunk))?;
+        let block = builder.finish();
+        if let Some(path) = view.kept_at().filter(|_| block.len() >= WORTH_KEEPING) {
+            // A folder that cannot be written to costs time and nothing else.
+            if let Err(error) = resident::write(&path, &block, view.stamp()) {
+                tracing::debug!("cannot keep {}: {error}", path.display());
+            }
+        }
+        Self::whole(view, block)
+    }
+
+    /// The snapshot of a block of all chunks.
+    fn whole(view: Arc<dyn StoreView>, block: Block) -> Result<Self, StoreError> {
+        let (records, files) = (view.files()?, parts(block));
         let mut keys = Keys::default();
         for (first, file) in numbered(&files) {
             keys.add(first, file);
@@ -105,14 +135,15 @@ impl Snapshot {
         let (kept, missing) = self.compare(&live);
         let worth = MANY.max(live.len() / 2);
         if missing.len() > worth || self.held + missing.len() > live.len() + worth {
-            return Self::load(view);
+            return Self::read(view);
         }
-        let read = parts(view.chunks_of(&missing)?, dimensions);
+        let mut builder = BlockBuilder::new(dimensions);
+        view.chunks_of(&missing)?.into_iter().for_each(|chunk| builder.push(chunk));
         let records = view.files()?;
-        let snapshot = self.with(Arc::clone(&view), records, &kept, read);
+        let snapshot = self.with(Arc::clone(&view), records, &kept, parts(builder.finish()));
         let whole = snapshot.rows.pairs().iter().map(|(row, _)| row).eq(&live)
             && snapshot.files.windows(2).all(|pair| pair[0].path < pair[1].path);
-        if whole { Ok(snapshot) } else { Self::load(view) }
+        if whole { Ok(snapshot) } else { Self::read(view) }
     }
 
     /// For each file, whether all its chunks are among the rows `live` (rising); and the live rows
@@ -155,7 +186,7 @@ impl Snapshot {
                 Some(old) => old.zip(next..).for_each(|(old, new)| numbers[old as usize] = new),
                 None => keys.add(next, &file),
             }
-            next += file.count();
+            next += number(file.len());
             files.push(file);
         };
         let mut read = read.into_iter().peekable();
@@ -184,18 +215,36 @@ impl Snapshot {
         let segments = view.words().segments();
         let documents = segments.iter().map(|segment| numbers.all(segment.docs())).collect();
         let mut runs: Vec<Run> = Vec::new();
-        for file in &files {
-            if !runs.last_mut().is_some_and(|last| last.join(&file.vectors)) {
-                runs.push(file.vectors.clone());
+        for (first, file) in numbered(&files) {
+            if !runs.last_mut().is_some_and(|last| last.join(file)) {
+                runs.push(file.run(first));
             }
         }
         let mut starts: Vec<u32> = numbered(&files).map(|(first, _)| first).collect();
         let mut owners = Vec::with_capacity(rows.pairs().len());
         for (index, file) in (0_u32..).zip(&files) {
-            owners.resize(owners.len() + file.chunks.len(), index);
+            owners.resize(owners.len() + file.len(), index);
         }
         starts.push(number(owners.len()));
-        Self { view, files, records, starts, owners, runs, held, rows, numbers, documents, names }
+        let indexed = records.iter().filter(|record| matches!(record.outcome, Outcome::Indexed { .. }));
+        let files_indexed = indexed.count() as u64;
+        let (tallies, languages) = (Tallies::default(), files.iter().map(|file| file.language).collect());
+        Self {
+            view,
+            files,
+            languages,
+            records,
+            starts,
+            owners,
+            runs,
+            held,
+            files_indexed,
+            rows,
+            numbers,
+            documents,
+            names,
+            tallies,
+        }
     }
 
     /// Number of chunks.
@@ -204,9 +253,9 @@ impl Snapshot {
     }
 
     /// The chunk of that number.
-    pub fn chunk(&self, chunk: u32) -> &ChunkMeta {
-        let (file, place) = self.place(chunk);
-        &file.chunks[place]
+    pub fn chunk(&self, chunk: u32) -> ChunkMeta<'_> {
+        let (block, place) = self.place(chunk);
+        block.chunk(place)
     }
 
     /// Index of the file of a chunk.
@@ -221,24 +270,41 @@ impl Snapshot {
 
     /// A chunk's vector, up to rounding.
     pub fn vector(&self, chunk: u32) -> Vec<f32> {
-        let (file, place) = self.place(chunk);
-        file.vectors.chunk(place)
+        let (block, place) = self.place(chunk);
+        block.chunks.row(place)
     }
 
-    /// The file of a chunk, and where in it the chunk is.
-    fn place(&self, chunk: u32) -> (&FileChunks, usize) {
-        let owner = self.owner(chunk);
-        (&self.files[owner], (chunk - self.starts[owner]) as usize)
+    /// The block of a chunk, and where in it the chunk is.
+    fn place(&self, chunk: u32) -> (&Block, usize) {
+        let after = self.runs.partition_point(|run| run.first <= chunk);
+        let run = &self.runs[after - 1];
+        (&run.block, run.chunks.start + (chunk - run.first) as usize)
     }
 
-    /// Dot products of `vector` with every chunk and every file.
-    pub fn scores(&self, vector: &[f32]) -> Scores {
-        let needle = Needle::new(vector);
-        let (mut chunks, mut files) = (Vec::with_capacity(self.chunk_count()), Vec::with_capacity(self.files.len()));
-        for run in &self.runs {
-            run.scores(&needle, &mut chunks, &mut files);
-        }
-        Scores { chunks, files }
+    /// The dot product of `needle` with a chunk.
+    pub(super) fn chunk_score(&self, chunk: u32, needle: &Needle) -> f32 {
+        let (block, place) = self.place(chunk);
+        block.chunks.score(place, needle)
+    }
+
+    /// The dot product of `needle` with the mean of a file's chunks.
+    pub(super) fn file_score(&self, index: usize, needle: &Needle) -> f32 {
+        let file = &self.files[index];
+        file.block.means.score(file.index, needle)
+    }
+
+    /// In how many bits the sketch of each chunk differs from that of `needle`.
+    pub(super) fn chunk_distances(&self, needle: &Needle) -> Vec<u16> {
+        let mut distances = Vec::with_capacity(self.chunk_count());
+        self.runs.iter().for_each(|run| run.block.chunks.distances(run.chunks.clone(), needle, &mut distances));
+        distances
+    }
+
+    /// As [`Snapshot::chunk_distances`], of each file.
+    pub(super) fn file_distances(&self, needle: &Needle) -> Vec<u16> {
+        let mut distances = Vec::with_capacity(self.files.len());
+        self.runs.iter().for_each(|run| run.block.means.distances(run.files.clone(), needle, &mut distances));
+        distances
     }
 
     /// Hands every chunk that has the word of this hash to `each`, with what it scores by it; returns
@@ -263,8 +329,7 @@ impl Snapshot {
 
     /// Chunks that define exactly this name, however it is written.
     pub fn defining(&self, name: &str) -> impl Iterator<Item = u32> {
-        let defines =
-            move |chunk: &u32| self.chunk(*chunk).defines.iter().any(|other| name_key(other).eq(name_key(name)));
+        let defines = move |chunk: &u32| self.chunk(*chunk).defines().any(|other| name_key(other).eq(name_key(name)));
         self.names.of(name_hash(name)).filter(defines)
     }
 
@@ -286,13 +351,38 @@ impl Snapshot {
 
     /// Files with chunks in the index, or rightly without any.
     pub fn files_indexed(&self) -> u64 {
-        self.records.iter().filter(|record| matches!(record.outcome, Outcome::Indexed { .. })).count() as u64
+        self.files_indexed
     }
 }
 
 impl FileChunks {
-    fn count(&self) -> u32 {
-        number(self.chunks.len())
+    /// Number of its chunks.
+    pub fn len(&self) -> usize {
+        self.range().len()
+    }
+
+    /// Where in its block they are.
+    fn range(&self) -> Range<usize> {
+        self.block.chunks_in(self.index)
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = ChunkMeta<'_>> {
+        self.range().map(|at| self.block.chunk(at))
+    }
+
+    fn run(&self, first: u32) -> Run {
+        Run { block: Arc::clone(&self.block), first, chunks: self.range(), files: self.index..self.index + 1 }
+    }
+}
+
+impl Run {
+    /// Takes `next` in if it follows at once.
+    fn join(&mut self, next: &FileChunks) -> bool {
+        let follows = Arc::ptr_eq(&self.block, &next.block) && self.files.end == next.index;
+        if follows {
+            (self.chunks.end, self.files.end) = (next.range().end, next.index + 1);
+        }
+        follows
     }
 }
 
@@ -307,40 +397,28 @@ struct Keys {
 impl Keys {
     /// Adds those of a file whose first chunk has the number `first`.
     fn add(&mut self, first: u32, file: &FileChunks) {
-        for (number, chunk) in (first..).zip(&file.chunks) {
+        for (number, chunk) in (first..).zip(file.chunks()) {
             self.rows.push((chunk.row, number));
             self.numbers.push((chunk.number, number));
-            self.names.extend(chunk.defines.iter().map(|name| (name_hash(name), number)));
+            self.names.extend(chunk.defines().map(|name| (name_hash(name), number)));
         }
     }
 }
 
-/// The files of `chunks`, which are grouped by file and in line order.
-fn parts(chunks: Vec<StoredChunk>, dimensions: usize) -> Vec<Arc<FileChunks>> {
-    let mut batch = Batch::with_capacity(dimensions, chunks.len());
-    let mut files = Vec::new();
-    let mut chunks = chunks.into_iter().peekable();
-    while let Some(first) = chunks.peek() {
-        let (path, language) = (first.path.clone(), first.language);
-        let mut of_file = Vec::new();
-        while let Some(chunk) = chunks.next_if(|chunk| chunk.path == path) {
-            let StoredChunk { row, number, span, kind, symbol, container, defines, vector, .. } = chunk;
-            batch.push(&vector);
-            of_file.push(ChunkMeta { row, number, span, kind, symbol, container, defines });
-        }
-        batch.end_file();
-        of_file.shrink_to_fit();
-        files.push((path, language, of_file));
-    }
-    let part = |((path, language, chunks), vectors)| Arc::new(FileChunks { path, language, chunks, vectors });
-    files.into_iter().zip(batch.into_runs()).map(part).collect()
+/// The files of a block.
+fn parts(block: Block) -> Vec<Arc<FileChunks>> {
+    let block = Arc::new(block);
+    let part = |(index, file): (usize, &BlockFile)| {
+        Arc::new(FileChunks { path: file.path.clone(), language: file.language, block: Arc::clone(&block), index })
+    };
+    block.files.iter().enumerate().map(part).collect()
 }
 
 /// Each file with the number of its first chunk.
 fn numbered(files: &[Arc<FileChunks>]) -> impl Iterator<Item = (u32, &FileChunks)> {
     files.iter().scan(0, |next, file| {
         let first = *next;
-        *next += file.count();
+        *next += number(file.len());
         Some((first, file.as_ref()))
     })
 }

@@ -1,151 +1,153 @@
 //! Vectors held resident as int8, and the scan over them.
 //!
 //! A unit vector is kept as int8 with one scale, so that a dot product is integer arithmetic the
-//! compiler turns into SIMD. The error of a cosine stays below 0.01 at 256 dimensions.
+//! compiler turns into SIMD. The error of a cosine stays below 0.01 at 256 dimensions. Beside it stands
+//! its sketch, the signs of its values as bits: how many of them two vectors share tells roughly how
+//! near they are, from an eighth of the memory.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-/// Rows of one width, one scale a row.
+/// Bits of a word of a sketch.
+const WORD: usize = 64;
+
+/// Rows of one width.
 #[derive(Clone, Debug, Default)]
 pub struct Matrix {
     dimensions: usize,
-    data: Vec<i8>,
+    /// Of int8, by their bits.
+    data: Vec<u8>,
+    /// One a row.
     scales: Vec<f32>,
+    /// One bit a value, in whole words.
+    sketches: Vec<u64>,
 }
 
 impl Matrix {
-    /// An empty matrix with room for `rows`.
-    pub fn with_capacity(dimensions: usize, rows: usize) -> Self {
-        Self { dimensions, data: Vec::with_capacity(dimensions * rows), scales: Vec::with_capacity(rows) }
+    /// An empty matrix.
+    pub fn new(dimensions: usize) -> Self {
+        Self { dimensions, ..Self::default() }
+    }
+
+    /// The matrix of these parts, if they fit together.
+    pub fn of(dimensions: usize, data: Vec<u8>, scales: Vec<f32>, sketches: Vec<u64>) -> Option<Self> {
+        let fits = data.len() == scales.len() * dimensions && sketches.len() == scales.len() * words(dimensions);
+        fits.then_some(Self { dimensions, data, scales, sketches })
+    }
+
+    /// What [`Matrix::of`] takes.
+    pub fn parts(&self) -> (&[u8], &[f32], &[u64]) {
+        (&self.data, &self.scales, &self.sketches)
+    }
+
+    /// Makes room for further rows.
+    pub fn reserve(&mut self, rows: usize) {
+        self.data.reserve_exact(rows * self.dimensions);
+        self.scales.reserve_exact(rows);
+        self.sketches.reserve_exact(rows * words(self.dimensions));
     }
 
     /// Appends a vector; one of another width counts as all zeros.
     pub fn push(&mut self, vector: &[f32]) {
         let scale = largest(vector) / 127.0;
+        let start = self.data.len();
         if vector.len() == self.dimensions && scale > 0.0 {
-            self.data.extend(vector.iter().map(|value| quantize(*value, scale)));
+            self.data.extend(vector.iter().map(|value| quantize(*value, scale).cast_unsigned()));
             self.scales.push(scale);
         } else {
-            self.data.resize(self.data.len() + self.dimensions, 0);
+            self.data.resize(start + self.dimensions, 0);
             self.scales.push(0.0);
         }
+        self.sketches.extend(sketch(&self.data[start..]));
+    }
+
+    /// Appends the mean of some rows of another matrix, made unit length.
+    pub fn push_mean(&mut self, other: &Self, rows: Range<usize>) {
+        let mut sum = vec![0.0; self.dimensions];
+        for row in rows {
+            for (sum, value) in sum.iter_mut().zip(other.bytes(row)) {
+                *sum += f32::from(value.cast_signed()) * other.scales[row];
+            }
+        }
+        normalize(&mut sum);
+        self.push(&sum);
+    }
+
+    /// The same rows in another order, or some of them.
+    pub fn ordered(&self, order: &[u32]) -> Self {
+        let mut ordered = Self::new(self.dimensions);
+        ordered.reserve(order.len());
+        let width = words(self.dimensions);
+        for row in order.iter().map(|row| *row as usize) {
+            ordered.data.extend_from_slice(self.bytes(row));
+            ordered.scales.push(self.scales[row]);
+            ordered.sketches.extend_from_slice(&self.sketches[row * width..(row + 1) * width]);
+        }
+        ordered
+    }
+
+    fn bytes(&self, row: usize) -> &[u8] {
+        &self.data[row * self.dimensions..(row + 1) * self.dimensions]
     }
 
     /// The row as it was pushed, up to rounding.
-    pub fn row(&self, index: usize) -> Vec<f32> {
-        let row = &self.data[index * self.dimensions..(index + 1) * self.dimensions];
-        row.iter().map(|value| f32::from(*value) * self.scales[index]).collect()
+    pub fn row(&self, row: usize) -> Vec<f32> {
+        self.bytes(row).iter().map(|value| f32::from(value.cast_signed()) * self.scales[row]).collect()
     }
 
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.scales.len()
+    /// Width of the rows.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
     }
 
-    /// Appends the dot product of `needle` with each of these rows, in order; zeros for one of
-    /// another width.
-    pub fn scores(&self, rows: Range<usize>, needle: &Needle, out: &mut Vec<f32>) {
-        let Needle { values, scale } = needle;
-        if values.len() != self.dimensions || *scale <= 0.0 {
-            out.resize(out.len() + rows.len(), 0.0);
+    /// The dot product of `needle` with a row; 0 for a needle of another width.
+    pub fn score(&self, row: usize, needle: &Needle) -> f32 {
+        if needle.values.len() != self.dimensions || needle.scale <= 0.0 {
+            return 0.0;
+        }
+        as_f32(dot(&needle.values, self.bytes(row))) * needle.scale * self.scales[row]
+    }
+
+    /// Appends for each of these rows in how many bits its sketch differs from that of `needle`.
+    pub fn distances(&self, rows: Range<usize>, needle: &Needle, out: &mut Vec<u16>) {
+        let width = words(self.dimensions);
+        if needle.sketch.len() != width || width == 0 {
+            out.resize(out.len() + rows.len(), 0);
             return;
         }
-        let data = &self.data[rows.start * self.dimensions..rows.end * self.dimensions];
-        let rows = data.chunks_exact(self.dimensions.max(1)).zip(&self.scales[rows]);
-        out.extend(rows.map(|(row, row_scale)| as_f32(dot(values, row)) * scale * row_scale));
+        let sketches = self.sketches[rows.start * width..rows.end * width].chunks_exact(width);
+        out.extend(sketches.map(|sketch| differing(sketch, &needle.sketch)));
     }
 }
 
-/// Vectors of files that are read together, one after the other.
-pub struct Batch {
-    chunks: Matrix,
-    /// Of each file the mean of its chunks' vectors, unit length.
-    files: Matrix,
-    /// The first row in `chunks` past each file.
-    ends: Vec<usize>,
-    /// Of the vectors since the last file's end.
-    sum: Vec<f32>,
+/// Words of a sketch.
+fn words(dimensions: usize) -> usize {
+    dimensions.div_ceil(WORD)
 }
 
-impl Batch {
-    /// An empty batch with room for `chunks`.
-    pub fn with_capacity(dimensions: usize, chunks: usize) -> Self {
-        Self {
-            chunks: Matrix::with_capacity(dimensions, chunks),
-            files: Matrix::with_capacity(dimensions, 0),
-            ends: Vec::new(),
-            sum: vec![0.0; dimensions],
-        }
-    }
-
-    /// Appends a chunk of the current file.
-    pub fn push(&mut self, vector: &[f32]) {
-        self.sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
-        self.chunks.push(vector);
-    }
-
-    /// Ends the current file.
-    pub fn end_file(&mut self) {
-        normalize(&mut self.sum);
-        self.files.push(&self.sum);
-        self.ends.push(self.chunks.len());
-        self.sum.fill(0.0);
-    }
-
-    /// The vectors of each file.
-    pub fn into_runs(self) -> Vec<Run> {
-        let batch = Arc::new(self);
-        let mut start = 0;
-        let run = |(file, end): (usize, &usize)| {
-            let chunks = std::mem::replace(&mut start, *end)..*end;
-            Run { batch: Arc::clone(&batch), chunks, files: file..file + 1 }
-        };
-        batch.ends.iter().enumerate().map(run).collect()
-    }
+/// The signs of int8 values.
+fn sketch(values: &[u8]) -> impl Iterator<Item = u64> {
+    values.chunks(WORD).map(|values| values.iter().rev().fold(0, |bits, value| bits << 1 | u64::from(value >> 7)))
 }
 
-/// The vectors of files that stand side by side in one batch.
-#[derive(Clone)]
-pub struct Run {
-    batch: Arc<Batch>,
-    chunks: Range<usize>,
-    files: Range<usize>,
-}
-
-impl Run {
-    /// Takes `next` in if it follows at once.
-    pub fn join(&mut self, next: &Self) -> bool {
-        let follows = Arc::ptr_eq(&self.batch, &next.batch) && self.files.end == next.files.start;
-        if follows {
-            (self.chunks.end, self.files.end) = (next.chunks.end, next.files.end);
-        }
-        follows
-    }
-
-    /// Appends the dot products with `needle`: of each chunk to `chunks`, of each file to `files`.
-    pub fn scores(&self, needle: &Needle, chunks: &mut Vec<f32>, files: &mut Vec<f32>) {
-        self.batch.chunks.scores(self.chunks.clone(), needle, chunks);
-        self.batch.files.scores(self.files.clone(), needle, files);
-    }
-
-    /// The vector of its chunk at `index`, up to rounding.
-    pub fn chunk(&self, index: usize) -> Vec<f32> {
-        self.batch.chunks.row(self.chunks.start + index)
-    }
+fn differing(a: &[u64], b: &[u64]) -> u16 {
+    let bits: u32 = a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum();
+    u16::try_from(bits).unwrap_or(u16::MAX)
 }
 
 /// A vector to compare rows with.
 pub struct Needle {
     values: Vec<i8>,
     scale: f32,
+    sketch: Vec<u64>,
 }
 
 impl Needle {
     /// Rounds `vector` as rows are.
     pub fn new(vector: &[f32]) -> Self {
         let scale = largest(vector) / 127.0;
-        Self { values: vector.iter().map(|value| quantize(*value, scale)).collect(), scale }
+        let values: Vec<i8> = vector.iter().map(|value| quantize(*value, scale)).collect();
+        let bytes: Vec<u8> = values.iter().map(|value| value.cast_unsigned()).collect();
+        Self { values, scale, sketch: sketch(&bytes).collect() }
     }
 }
 
@@ -165,8 +167,8 @@ fn as_f32(value: i32) -> f32 {
     value as f32
 }
 
-fn dot(a: &[i8], b: &[i8]) -> i32 {
-    a.iter().zip(b).map(|(a, b)| i32::from(i16::from(*a) * i16::from(*b))).sum()
+fn dot(a: &[i8], b: &[u8]) -> i32 {
+    a.iter().zip(b).map(|(a, b)| i32::from(i16::from(*a) * i16::from(b.cast_signed()))).sum()
 }
 
 /// Scales to unit length; all zeros stay so.
@@ -183,40 +185,34 @@ mod tests {
 
     #[test]
     fn scores_are_dot_products_up_to_rounding() {
-        let mut matrix = Matrix::with_capacity(3, 2);
-        matrix.push(&[0.6, 0.8, 0.0]);
-        matrix.push(&[0.0, 0.0, 0.0]);
-        matrix.push(&[0.0, -1.0, 0.0]);
-        let scores = |vector: &[f32]| {
-            let mut scores = Vec::new();
-            matrix.scores(0..3, &Needle::new(vector), &mut scores);
-            scores
-        };
+        let mut matrix = Matrix::new(3);
+        for vector in [[0.6, 0.8, 0.0], [0.0, 0.0, 0.0], [0.0, -1.0, 0.0]] {
+            matrix.push(&vector);
+        }
+        let scores = |vector: &[f32]| [0, 1, 2].map(|row| matrix.score(row, &Needle::new(vector)));
         let (scores, narrow) = (scores(&[0.6, 0.8, 0.0]), scores(&[1.0]));
         for (score, expected) in scores.iter().zip([1.0, 0.0, -0.8]) {
             assert!((score - expected).abs() < 0.01, "{scores:?}");
         }
-        assert_eq!(narrow, vec![0.0; 3]);
+        assert!(narrow.iter().all(|score| *score == 0.0));
+        let mut distances = Vec::new();
+        matrix.distances(0..3, &Needle::new(&[0.6, 0.8, 0.0]), &mut distances);
+        assert_eq!(distances, [0, 0, 1], "signs that differ");
     }
 
     #[test]
-    fn runs_that_stand_side_by_side_join() {
-        let mut batch = Batch::with_capacity(2, 4);
-        for file in [vec![[1.0, 0.0], [0.0, 1.0]], vec![[0.0, -1.0]], vec![[0.6, 0.8]]] {
-            file.iter().for_each(|vector| batch.push(vector));
-            batch.end_file();
+    fn rows_can_be_put_in_order_and_averaged() {
+        let mut matrix = Matrix::new(2);
+        for vector in [[1.0, 0.0], [0.0, 1.0], [0.0, -1.0], [0.6, 0.8]] {
+            matrix.push(&vector);
         }
-        let scores = |run: &Run| {
-            let (mut chunks, mut files) = (Vec::new(), Vec::new());
-            run.scores(&Needle::new(&[0.0, 1.0]), &mut chunks, &mut files);
-            let percent = |scores: Vec<f32>| scores.iter().map(|score| (score * 100.0).round()).collect::<Vec<_>>();
-            (percent(chunks), percent(files))
-        };
-        let runs = batch.into_runs();
-        assert_eq!(scores(&runs[2]), (vec![80.0], vec![80.0]));
-        let mut joined = runs[0].clone();
-        assert!(!joined.join(&runs[2]) && joined.join(&runs[1]) && joined.join(&runs[2]));
-        assert_eq!(scores(&joined), (vec![0.0, 100.0, -100.0, 80.0], vec![71.0, -100.0, 80.0]));
-        assert_eq!(joined.chunk(2), [0.0, -1.0]);
+        let ordered = matrix.ordered(&[3, 0]);
+        assert_eq!((ordered.row(0), ordered.row(1)), (matrix.row(3), matrix.row(0)));
+        let mut means = Matrix::new(2);
+        means.push_mean(&matrix, 0..2);
+        assert!(means.row(0).iter().all(|value| (value - 0.5_f32.sqrt()).abs() < 0.01));
+        let (data, scales, sketches) = ordered.parts();
+        assert!(Matrix::of(2, data.to_vec(), scales.to_vec(), sketches.to_vec()).is_some());
+        assert!(Matrix::of(3, data.to_vec(), scales.to_vec(), sketches.to_vec()).is_none());
     }
 }

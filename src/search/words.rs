@@ -2,6 +2,10 @@
 //!
 //! Must never import: anything above `search`.
 
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use super::best::best;
 use super::query::QueryTerms;
 use super::snapshot::Snapshot;
 use crate::lexical::{self, Bm25f, Field};
@@ -13,69 +17,132 @@ pub(super) const MAX_WORDS: usize = 32;
 /// What another form of a word counts beside the word itself.
 const OTHER_FORM: f32 = 0.6;
 
-/// What the words of a question found, by number of the chunk.
-#[derive(Default)]
-pub(super) struct WordScores {
+/// What the words of a question found in a chunk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
     /// BM25F over all words.
-    pub scores: Vec<f32>,
+    pub score: f32,
     /// Which words it has anywhere, as bits.
-    pub any: Vec<u32>,
+    pub any: u32,
     /// Which words the names it defines have.
-    pub names: Vec<u32>,
-    /// BM25F of neighbouring words that are one identifier here: "connection pool", `ConnectionPool`.
-    pub joined: Vec<f32>,
-    /// Inverse document frequency of each word.
-    pub idf: Vec<f32>,
+    pub names: u32,
 }
 
-impl WordScores {
+/// Tallies of all chunks, none of which says anything: kept from one question to the next, for making
+/// them takes longer than using them.
+#[derive(Default)]
+pub(super) struct Tallies(Mutex<Vec<Vec<Tally>>>);
+
+impl Tallies {
+    fn take(&self, count: usize) -> Vec<Tally> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| vec![Tally::default(); count])
+    }
+
+    fn put(&self, tallies: Vec<Tally>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(tallies);
+    }
+}
+
+/// What the words of a question found.
+pub(super) struct WordScores<'s> {
+    snapshot: &'s Snapshot,
+    /// By number of the chunk.
+    tallies: Vec<Tally>,
+    /// The chunks whose tally says something.
+    touched: Vec<u32>,
+    /// BM25F of neighbouring words that are one identifier here: "connection pool", `ConnectionPool`;
+    /// by number of the chunk.
+    joined: Vec<(u32, f32)>,
+    /// Inverse document frequency of each word.
+    idf: Vec<f32>,
+}
+
+impl<'s> WordScores<'s> {
     /// Asks the words of `terms`; chunks of files that are not allowed have nothing.
-    pub fn of(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bool]) -> Result<Self, StoreError> {
-        let count = snapshot.chunk_count();
-        let mut found = Self {
-            scores: vec![0.0; count],
-            any: vec![0; count],
-            names: vec![0; count],
-            joined: vec![0.0; count],
-            idf: Vec::new(),
-        };
+    pub fn of(snapshot: &'s Snapshot, terms: &QueryTerms, allowed: &[bool]) -> Result<Self, StoreError> {
+        let tallies = snapshot.tallies.take(snapshot.chunk_count());
+        let mut found = Self { snapshot, tallies, touched: Vec::new(), joined: Vec::new(), idf: Vec::new() };
+        let all = !allowed.contains(&false);
+        let may = |chunk: u32| all || allowed[snapshot.owner(chunk)];
         let bm25f = Bm25f::default();
         for (place, word) in terms.lexical.iter().enumerate() {
-            let bit = 1 << place.min(MAX_WORDS - 1);
             let mut best = 0.0_f32;
             for (form, text) in std::iter::once(&word.text).chain(&word.forms).enumerate() {
                 let weight = if form == 0 { 1.0 } else { OTHER_FORM };
-                let idf = snapshot.word(lexical::hash(text), &bm25f, |chunk, matched| {
-                    let at = chunk as usize;
-                    if !allowed[snapshot.owner(chunk)] {
-                        return;
-                    }
-                    if found.any[at] & bit == 0 || place >= MAX_WORDS {
-                        found.scores[at] += weight * matched.score;
-                    }
-                    found.any[at] |= bit;
-                    if matched.counts.of(Field::Name) > 0.0 {
-                        found.names[at] |= bit;
-                    }
-                })?;
+                let idf = found.add(place, lexical::hash(text), weight, &bm25f, may)?;
                 // A word that is nowhere weighs as its commonest form does.
                 best = if best == 0.0 { idf } else { best.min(if idf > 0.0 { idf } else { best }) };
             }
             found.idf.push(best);
         }
         for joined in &terms.joined {
+            let with = &mut found.joined;
             snapshot.word(lexical::hash(joined), &bm25f, |chunk, matched| {
-                if allowed[snapshot.owner(chunk)] {
-                    found.joined[chunk as usize] += matched.score;
+                if may(chunk) {
+                    with.push((chunk, matched.score));
                 }
             })?;
         }
+        found.joined.sort_by_key(|(chunk, _)| *chunk);
         Ok(found)
+    }
+
+    /// Adds what a form of the word at `place` finds; its inverse document frequency.
+    fn add(
+        &mut self,
+        place: usize,
+        hash: u64,
+        weight: f32,
+        bm25f: &Bm25f,
+        may: impl Fn(u32) -> bool,
+    ) -> Result<f32, StoreError> {
+        let Self { snapshot, tallies, touched, .. } = self;
+        let bit = 1 << place.min(MAX_WORDS - 1);
+        snapshot.word(hash, bm25f, |chunk, matched| {
+            if !may(chunk) {
+                return;
+            }
+            let tally = &mut tallies[chunk as usize];
+            if tally.any == 0 {
+                touched.push(chunk);
+            }
+            if tally.any & bit == 0 || place >= MAX_WORDS {
+                tally.score += weight * matched.score;
+            }
+            tally.any |= bit;
+            if matched.counts.has(Field::Name) {
+                tally.names |= bit;
+            }
+        })
     }
 
     /// BM25F of a chunk.
     pub fn score(&self, chunk: u32) -> f32 {
-        self.scores.get(chunk as usize).copied().unwrap_or(0.0)
+        self.tallies[chunk as usize].score
+    }
+
+    /// The `count` chunks that score highest, best first; equal ones by number.
+    pub fn best(&self, count: usize) -> Vec<u32> {
+        best(self.touched.iter().map(|chunk| (*chunk, self.score(*chunk))), count, 0.0)
+    }
+
+    /// The tallies of some chunks.
+    pub fn tallies(&self, chunks: Range<u32>) -> &[Tally] {
+        &self.tallies[chunks.start as usize..chunks.end as usize]
+    }
+
+    /// The most that neighbouring words which are one identifier score in one of these chunks.
+    pub fn joined(&self, chunks: &Range<u32>) -> f32 {
+        let start = self.joined.partition_point(|(chunk, _)| *chunk < chunks.start);
+        let inside = self.joined[start..].iter().take_while(|(chunk, _)| *chunk < chunks.end);
+        let mut most = 0.0_f32;
+        let mut sum = (u32::MAX, 0.0);
+        for (chunk, score) in inside {
+            sum = if sum.0 == *chunk { (*chunk, sum.1 + score) } else { (*chunk, *score) };
+            most = most.max(sum.1);
+        }
+        most
     }
 
     /// Share of the question's words, each by its inverse document frequency, that are in `mask`.
@@ -86,5 +153,13 @@ impl WordScores {
         };
         let whole = of(true);
         if whole > 0.0 { of(false) / whole } else { 0.0 }
+    }
+}
+
+impl Drop for WordScores<'_> {
+    fn drop(&mut self) {
+        let mut tallies = std::mem::take(&mut self.tallies);
+        self.touched.iter().for_each(|chunk| tallies[*chunk as usize] = Tally::default());
+        self.snapshot.tallies.put(tallies);
     }
 }

@@ -208,6 +208,21 @@ pub trait StoreView: Send + Sync {
     /// When the table cannot be read.
     fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError>;
 
+    /// Hands over what [`StoreView::chunks`] gives, one by one and in any order: nothing holds all of them.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn each_chunk(&self, each: &mut dyn FnMut(StoredChunk)) -> Result<(), StoreError> {
+        self.chunks()?.into_iter().for_each(each);
+        Ok(())
+    }
+
+    /// A file beside the store in which a reader may keep what it made of all chunks, to read that
+    /// faster the next time; `None` where nothing can be kept.
+    fn kept_at(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// The keys of all chunks, rising. Costs much less than the chunks: with it a reader finds out
     /// which of them it has already.
     ///

@@ -51,6 +51,9 @@ macro_rules! symbol_kinds {
         pub enum SymbolKind { $(#[doc = concat!("`", $name, "` in queries and answers.")] $variant,)* }
 
         impl SymbolKind {
+            /// Every kind, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
             /// The word used in query files, in the store and in answers.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::search::dense::Dense;
 use crate::search::snapshot::FileChunks;
 use crate::store::StoreView;
 
@@ -141,7 +142,12 @@ fn assert_same(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
     let model = StaticModel::builtin();
     for text in QUESTIONS {
         let vector = model.embed_query(text);
-        assert_eq!(refreshed.scores(&vector), loaded.scores(&vector));
+        let near = |snapshot: &Snapshot| {
+            let dense = Dense::new(snapshot, &vector);
+            let scores = dense.cosines(0..u32::try_from(snapshot.chunk_count()).expect("few"));
+            (dense.nearest(5, |_| true), dense.nearest_files(5, |_| true), scores)
+        };
+        assert_eq!(near(refreshed), near(loaded));
         assert!(refreshed.defining(text).eq(loaded.defining(text)));
         for mode in [Mode::Hybrid, Mode::Dense, Mode::Lexical] {
             let query = SearchQuery { mode, explain: true, limit: 20, ..query(text) };
@@ -171,11 +177,15 @@ fn follow(store: &dyn ChunkStore, steps: &[Step]) {
             Step::Search => {
                 let new = Arc::new(held.refresh(view(store)).expect("a snapshot"));
                 let old = std::mem::replace(&mut held, new);
-                let is_old = |file: &&Arc<FileChunks>| old.by_row(file.chunks[0].row).is_some();
-                let kept = held.files.iter().filter(is_old).count();
+                let is_old = |index: &usize| {
+                    let first = held.chunks_in(*index).start;
+                    old.by_row(held.chunk(first).row).is_some()
+                };
+                let kept = (0..held.files.len()).filter(is_old).count();
                 let is_same_epoch = old.view.rows_epoch() == held.view.rows_epoch();
                 assert_eq!(shared(&old, &held).len(), if is_same_epoch { kept } else { 0 });
                 assert_same(&held, &Arc::new(Snapshot::load(view(store)).expect("a snapshot")));
+                assert_same(&held, &Arc::new(Snapshot::read(view(store)).expect("a snapshot")));
             }
         }
     }
@@ -200,6 +210,36 @@ proptest! {
         let store = crate::store::lance::LanceStore::open(&folder.path().join("index"), folder.path()).expect("a store");
         follow(&store, &steps);
     }
+}
+
+#[cfg(feature = "lance")]
+#[test]
+fn what_was_kept_beside_the_store_is_checked_before_it_is_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = crate::store::lance::LanceStore::open(&folder.path().join("index"), folder.path()).expect("a store");
+    let mut texts = Folder { texts: [Some(0), Some(1), Some(2), Some(4), None, None], clock: 0 };
+    write(&store, texts.all(), false);
+    let kept_at = view(&store).kept_at().expect("a place");
+    let load = || Arc::new(Snapshot::load(view(&store)).expect("a snapshot"));
+    let read = || Arc::new(Snapshot::read(view(&store)).expect("a snapshot"));
+    let first = load();
+    let kept = std::fs::read(&kept_at).expect("what was kept");
+    assert_same(&load(), &first);
+    write(&store, texts.edited(&[Edit::Write { path: 4, text: 3 }, Edit::Remove { path: 2 }]), false);
+    assert_same(&load(), &read());
+    std::fs::write(&kept_at, &kept).expect("an older generation");
+    assert_same(&load(), &read());
+    for end in (0..kept.len()).step_by(kept.len() / 40) {
+        let mut flipped = kept.clone();
+        flipped[end] ^= 0x10;
+        for damaged in [&kept[..end], &flipped] {
+            std::fs::write(&kept_at, damaged).expect("a damaged file");
+            assert_same(&load(), &read());
+        }
+    }
+    write(&store, texts.all(), true);
+    std::fs::write(&kept_at, &kept).expect("of the tables before");
+    assert_same(&load(), &read());
 }
 
 /// Which of the files of `new` are those of `old`, not read again.

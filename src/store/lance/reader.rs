@@ -3,6 +3,7 @@
 //! Invariants: a view reads the table versions of its commit and no others; equal calls give equal
 //! answers. Must never import: anything above `store`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::{StringArray, UInt64Array};
@@ -103,20 +104,28 @@ impl StoreView for LanceView {
     }
 
     fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError> {
+        let mut chunks = Vec::new();
+        self.each_chunk(&mut |chunk| chunks.push(chunk))?;
+        chunks.sort_by(by_place);
+        Ok(chunks)
+    }
+
+    fn each_chunk(&self, each: &mut dyn FnMut(StoredChunk)) -> Result<(), StoreError> {
         let query = self.tables.chunks.query().select(Select::columns(&rows::KEPT)).with_row_id();
-        let mut chunks = self.place.block_on("read the chunks", async {
+        self.place.block_on("read the chunks", async {
             let mut batches = query.execute().await?;
-            let mut chunks = Vec::new();
             // LanceDB decodes the next batches meanwhile.
             while let Some(batch) = batches.try_next().await? {
                 let read = rows::column::<UInt64Array>(&batch, "_rowid")
-                    .and_then(|keys| rows::read_chunks(&batch, keys.values(), &mut chunks));
+                    .and_then(|keys| rows::read_chunks(&batch, keys.values(), each));
                 read.map_err(|source| lancedb::Error::Arrow { source })?;
             }
-            Ok::<_, lancedb::Error>(chunks)
-        })?;
-        chunks.sort_by(by_place);
-        Ok(chunks)
+            Ok::<_, lancedb::Error>(())
+        })
+    }
+
+    fn kept_at(&self) -> Option<PathBuf> {
+        Some(self.place.dir.join("resident"))
     }
 
     fn rows(&self) -> Result<Vec<RowKey>, StoreError> {
@@ -138,7 +147,8 @@ impl StoreView for LanceView {
         for part in keys.chunks(TAKE_ROWS) {
             let projection = ProjectionRequest::from_columns(rows::KEPT, dataset.schema());
             let batch = self.place.block_on(operation, dataset.take_rows(part, projection))?;
-            rows::read_chunks(&batch, part, &mut chunks).map_err(|error| self.place.failed(operation, &error))?;
+            rows::read_chunks(&batch, part, &mut |chunk| chunks.push(chunk))
+                .map_err(|error| self.place.failed(operation, &error))?;
         }
         chunks.sort_by(by_place);
         Ok(chunks)

@@ -181,9 +181,13 @@ pub(super) fn column<'b, T: Array + 'static>(batch: &'b RecordBatch, name: &str)
     found.ok_or_else(|| ArrowError::SchemaError(format!("the column {name} is missing or of another type")))
 }
 
-/// Appends a batch of [`KEPT`] columns, its rows' keys beside it, to `out`. Neighbours of one file
-/// share its path.
-pub(super) fn read_chunks(batch: &RecordBatch, keys: &[RowKey], out: &mut Vec<StoredChunk>) -> Result<(), ArrowError> {
+/// Hands the rows of a batch of [`KEPT`] columns, their keys beside it, to `each`. Neighbours of one
+/// file share its path.
+pub(super) fn read_chunks(
+    batch: &RecordBatch,
+    keys: &[RowKey],
+    each: &mut dyn FnMut(StoredChunk),
+) -> Result<(), ArrowError> {
     if batch.num_rows() != keys.len() {
         return Err(ArrowError::InvalidArgumentError("a row is of another generation".to_owned()));
     }
@@ -201,20 +205,19 @@ pub(super) fn read_chunks(batch: &RecordBatch, keys: &[RowKey], out: &mut Vec<St
     let values = vectors.values().as_any().downcast_ref::<Float16Array>();
     let values = values.ok_or_else(|| ArrowError::SchemaError("vectors are not of half floats".to_owned()))?.values();
     let mut language = (String::new(), language::text());
-    out.reserve(batch.num_rows());
+    let mut path = RepoPath::new("");
     for (index, row) in keys.iter().copied().enumerate().take(batch.num_rows()) {
-        let path = match out.last() {
-            Some(last) if last.path.as_str() == paths.value(index) => last.path.clone(),
-            _ => RepoPath::new(paths.value(index)),
-        };
+        if path.as_str() != paths.value(index) {
+            path = RepoPath::new(paths.value(index));
+        }
         if language.0 != languages.value(index) {
             language = (languages.value(index).to_owned(), language_of(languages.value(index)));
         }
         let start = first + index * width;
-        out.push(StoredChunk {
+        each(StoredChunk {
             row,
             number: numbers.value(index),
-            path,
+            path: path.clone(),
             language: language.1,
             span: Span { start_line: starts.value(index), end_line: ends.value(index) },
             kind: SymbolKind::parse(kinds.value(index)).unwrap_or(SymbolKind::Block),
