@@ -55,7 +55,7 @@ fn main() -> Result<()> {
 fn write_sets(repository: &Path, out: &Path) -> Result<()> {
     let name = repository.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut found: Vec<Found> = definitions(&AbsPath::canonical(repository)?)?;
-    found.retain(|one| is_candidate(one));
+    found.retain(is_candidate);
     found.sort_by_key(|one| one.target);
     found.dedup_by(|one, other| one.target == other.target || one.rest == other.rest);
     let mut sentences: HashMap<&str, usize> = HashMap::new();
