@@ -10,7 +10,8 @@ pub use crate::index::{
 };
 pub use crate::search::judge::{DEPTH as JUDGED_HITS, Judgement, Target, judge, mean};
 pub use crate::search::{
-    ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term, Weights,
+    ContentFilter, Explanation, Features, Filter, Hit, Kind, MAX_LIMIT, Measured, Mode, Place, SearchQuery, Term,
+    Weights,
 };
 pub use crate::train::tune::{Step as TuneStep, Tuned};
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
@@ -18,12 +19,15 @@ pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, Sy
 mod embedding;
 mod follow;
 mod indexing;
+mod learning;
 mod projects;
 mod tuned;
 mod tuning;
 
 pub use tuned::{TunedError, TunedModel};
 pub use tuning::TuningError;
+
+pub use learning::Defined;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -38,7 +42,7 @@ use crate::index;
 use crate::language;
 use crate::parse;
 pub use crate::parse::{TokenClass, highlight};
-use crate::search::{QueryError, Searcher, Snapshot, check_query};
+use crate::search::{Answered, QueryError, Searcher, Snapshot, check_query};
 use crate::store::{ChunkStore, SCHEMA_VERSION, StoreError, StoreView};
 use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
 use crate::walk;
@@ -76,6 +80,10 @@ pub struct Coverage {
 pub struct SearchAnswer {
     pub hits: Vec<Hit>,
     pub coverage: Coverage,
+    /// What to know about the answer: a name that was taken for another one.
+    pub notes: Vec<String>,
+    /// What the question was taken for, filters included; empty for a likeness.
+    pub understood: String,
 }
 
 /// What to find the like of.
@@ -207,32 +215,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotIndexed`], [`EngineError::BadQuery`], or a failing store.
     pub fn search(&self, query: &SearchQuery) -> Result<SearchAnswer, EngineError> {
-        let snapshot = self.snapshot()?;
-        let model = self.model_of(&snapshot)?;
-        let hits = self.searcher(&snapshot, &model, &query.filter)?.search(query)?;
-        Ok(self.answer(&snapshot, hits))
-    }
-
-    /// As [`Engine::search`] with other weights: for evaluations.
-    ///
-    /// # Errors
-    /// As [`Engine::search`].
-    pub fn search_weighted(&self, query: &SearchQuery, weights: Weights) -> Result<SearchAnswer, EngineError> {
-        let snapshot = self.snapshot()?;
-        let model = self.model_of(&snapshot)?;
-        let searcher = Searcher { weights, ..self.searcher(&snapshot, &model, &query.filter)? };
-        let hits = searcher.search(query)?;
-        Ok(self.answer(&snapshot, hits))
-    }
-
-    /// What is measured of every file that may answer: what [`Weights`] are learned from.
-    ///
-    /// # Errors
-    /// As [`Engine::search`].
-    pub fn measure(&self, query: &SearchQuery) -> Result<Vec<(RepoPath, Features)>, EngineError> {
-        let snapshot = self.snapshot()?;
-        let model = self.model_of(&snapshot)?;
-        Ok(self.searcher(&snapshot, &model, &query.filter)?.measure(query)?)
+        self.search_weighted(query, Weights::default())
     }
 
     /// Chunks whose vectors are nearest.
@@ -257,7 +240,7 @@ impl Engine {
             }
         };
         let hits = searcher.nearest(&vector, limit, filter, except)?;
-        Ok(self.answer(&snapshot, hits))
+        Ok(self.answer(&snapshot, Answered { hits, ..Answered::default() }))
     }
 
     /// The definitions of a file below the root, parsed from disk as it is now.
@@ -388,14 +371,15 @@ impl Engine {
         Ok(snapshot)
     }
 
-    fn answer(&self, snapshot: &Snapshot, mut hits: Vec<Hit>) -> SearchAnswer {
+    fn answer(&self, snapshot: &Snapshot, answered: Answered) -> SearchAnswer {
+        let Answered { mut hits, notes, understood } = answered;
         let mut stale: BTreeMap<RepoPath, bool> = BTreeMap::new();
         for hit in &mut hits {
             let known = stale.entry(hit.path.clone()).or_insert_with(|| self.is_stale(snapshot.record(&hit.path)));
             hit.stale = *known;
         }
         self.name_projects(&mut hits);
-        SearchAnswer { hits, coverage: coverage(snapshot) }
+        SearchAnswer { hits, coverage: coverage(snapshot), notes, understood }
     }
 
     /// Whether the file of a record is no longer what was indexed.

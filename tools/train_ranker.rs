@@ -1,24 +1,28 @@
 //! Learns the weights of the ranking (`assets/ranker.txt`) from labelled questions, and says how good they are.
 //!
 //! ```text
-//! train_ranker --corpora FOLDER --tasks FOLDER [--out FILE] [--report FILE] [--folds 10] [--decay 0.002] [--rounds 400] [--ablate]
+//! train_ranker --corpora FOLDER --tasks FOLDER [--out FILE] [--report FILE] [--folds 10] [--decay 0.002] [--rounds 400]
+//!     [--lookups 24] [--ablate]
 //! ```
 //!
 //! `--tasks` has `repos.json` (name and benchmark_root of each repository below `--corpora`) and
-//! `annotations/NAME.json` (query, relevant, secondary, category). Two figures are given: with weights
-//! learned on all questions, and cross-validated, the weights for a repository's questions learned
-//! without any question of it (folds by repository). `--report` has a line a question, `--ablate` leaves
-//! each feature out in turn. The same input gives the same weights.
+//! `annotations/NAME.json` (query, relevant, secondary, category). Each repository adds lookups of its own:
+//! names that one of its files alone defines, tests included, and names of files, written in a few ways. The weights
+//! for words are learned from the questions in words, those for names from the rest and the lookups. Two figures are
+//! given: with weights learned on all questions, and cross-validated, the weights for a repository's questions
+//! learned without any question of it (folds by repository); the lookups have figures of their own. `--report` has a
+//! line a question, `--ablate` leaves each feature out in turn. The same input gives the same weights.
 
 #![expect(clippy::print_stdout, reason = "a command's answer")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::hash::Hasher as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use codescry::config::{Options, Settings};
-use codescry::engine::{CancelToken, Engine, IndexRequest, SearchQuery};
+use codescry::engine::{CancelToken, Defined, Engine, IndexRequest, SearchQuery};
 use codescry::search::learn::{Learning, Question, learn, ndcg_at_10};
 use codescry::search::{Feature, Weights};
 use serde_json::Value;
@@ -29,6 +33,8 @@ struct Arguments {
     out: Option<PathBuf>,
     report: Option<PathBuf>,
     folds: usize,
+    /// Names looked up in each repository, and a quarter as many files.
+    lookups: usize,
     learning: Learning,
     ablate: bool,
 }
@@ -38,43 +44,11 @@ struct Labelled {
     repository: String,
     category: String,
     text: String,
+    /// Whether the weights for names concern it.
+    is_name: bool,
+    /// Whether it is made from the repository itself.
+    is_lookup: bool,
     question: Question,
-}
-
-fn main() -> Result<()> {
-    let arguments = arguments()?;
-    let labelled = measure(&arguments)?;
-    let learning = arguments.learning;
-    let all: Vec<Question> = labelled.iter().map(|labelled| labelled.question.clone()).collect();
-    let weights = learn(&all, &learning);
-    let within: Vec<f32> = all.iter().map(|question| ndcg_at_10(question, &weights)).collect();
-    let across = cross_validated(&labelled, &learning, arguments.folds);
-    let present: Vec<f32> = all.iter().map(|question| ndcg_at_10(question, &Weights::default())).collect();
-    let ceiling: Vec<f32> = all.iter().map(best_possible).collect();
-    println!(
-        "questions {}, candidates {}",
-        all.len(),
-        all.iter().map(|question| question.candidates.len()).sum::<usize>()
-    );
-    println!("nDCG@10 with the weights in the program  {:.4}", mean(&present));
-    println!("nDCG@10 learned on all                   {:.4}", mean(&within));
-    println!("nDCG@10 cross-validated by repository    {:.4}", mean(&across));
-    println!("nDCG@10 of the best order of candidates  {:.4}", mean(&ceiling));
-    by(&labelled, &across, |labelled| &labelled.category);
-    by(&labelled, &across, |labelled| &labelled.repository);
-    if arguments.ablate {
-        ablate(&labelled, &learning, arguments.folds, mean(&across));
-    }
-    if let Some(out) = &arguments.out {
-        fs::write(
-            out,
-            format!("# Written by tools/train_ranker.rs: what each feature of a file counts.\n{}", weights.write()),
-        )?;
-    }
-    if let Some(report) = &arguments.report {
-        fs::write(report, lines(&labelled, &within, &across))?;
-    }
-    Ok(())
 }
 
 /// Features that measure the same sort of thing.
@@ -82,26 +56,108 @@ const GROUPS: &[(&str, &[Feature])] = {
     use Feature::*;
     &[
         ("meaning", &[DenseChunkRank, DenseChunk, DenseMean, DenseFileRank, DenseFile]),
-        ("words", &[LexicalChunkRank, LexicalChunk, LexicalFileRank, LexicalFile, LexicalSymbol, Joined]),
+        ("words", &[LexicalChunkRank, LexicalChunk, LexicalFileRank, LexicalFile, Joined]),
         ("chunks alone", &[DenseChunkRank, DenseChunk, DenseMean, LexicalChunkRank, LexicalChunk, CoverageChunk]),
         ("whole files", &[DenseFileRank, DenseFile, LexicalFileRank, LexicalFile, CoverageFile]),
         ("coverage", &[CoverageChunk, CoverageFile, CoverageNames]),
         ("definitions", &[Definition, DefinedType, Exact, ExactType]),
-        ("path and file name", &[FileName, Path, Stem, FileNameSymbol]),
+        ("path and file name", &[FileName, Path, Stem]),
         ("sort of file", &[Aside, Docs, Data, Foreign, Entrance, Declarations]),
         ("size and depth", &[Size, Depth]),
     ]
 };
 
-/// What each group and each feature is worth: cross-validated again without it.
-fn ablate(labelled: &[Labelled], learning: &Learning, folds: usize, whole: f32) {
-    let singles = Feature::ALL.iter().map(|feature| (feature.name(), std::slice::from_ref(feature)));
-    for (name, features) in GROUPS.iter().copied().chain(singles) {
-        let mut without = *learning;
-        features.iter().for_each(|feature| without.only[*feature as usize] = false);
-        let scores = cross_validated(labelled, &without, folds);
-        println!("without {name:18} {:+.4}", mean(&scores) - whole);
+fn main() -> Result<()> {
+    let arguments = arguments()?;
+    let labelled = measure(&arguments)?;
+    let learning = arguments.learning;
+    if std::env::var("EXPERIMENT").is_ok() {
+        use Feature::*;
+        let depths = [Depth, DepthCapped, DepthAbs];
+        let run = |name: &str, keep: &[Feature]| {
+            let mut l = learning;
+            for d in depths {
+                l.only[d as usize] = keep.contains(&d);
+            }
+            let scores = cross_validated(&labelled, &l, arguments.folds);
+            let weights = learn_both(labelled.iter(), &l);
+            let all: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &weights)).collect();
+            let of = |scores: &[f32], q: &dyn Fn(&Labelled) -> bool| {
+                mean(&labelled.iter().zip(scores).filter(|(a, _)| q(a)).map(|(_, s)| *s).collect::<Vec<_>>())
+            };
+            println!(
+                "EXP {name:20} questions {:.4} all {:.4} names {:.4} words {:.4} lookups {:.4}",
+                of(&scores, &|l| !l.is_lookup),
+                of(&all, &|l| !l.is_lookup),
+                of(&scores, &|l| !l.is_lookup && l.is_name),
+                of(&scores, &|l| !l.is_name && !l.is_lookup),
+                of(&scores, &|l| l.is_lookup)
+            );
+            fs::write(format!("/work/scratch-q/ranker-{name}.txt"), weights.write()).expect("written");
+            fs::write(format!("/work/scratch-q/report-{name}.tsv"), lines(&labelled, &all, &scores)).expect("written");
+        };
+        for name in std::env::var("EXPERIMENT").unwrap_or_default().split(',') {
+            match name {
+                "rel" => run("rel", &[Depth]),
+                "cap" => run("cap", &[DepthCapped]),
+                "abs" => run("abs", &[DepthAbs]),
+                _ => run("relabs", &[Depth, DepthAbs]),
+            }
+        }
+        return Ok(());
     }
+    let weights = learn_both(labelled.iter(), &learning);
+    let within: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &weights)).collect();
+    let across = cross_validated(&labelled, &learning, arguments.folds);
+    let present: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &Weights::default())).collect();
+    let ceiling: Vec<f32> = labelled.iter().map(|labelled| best_possible(&labelled.question)).collect();
+    for (name, lookups) in [("questions", false), ("lookups", true)] {
+        let of = |scores: &[f32]| {
+            let both = labelled.iter().zip(scores).filter(|(labelled, _)| labelled.is_lookup == lookups);
+            mean(&both.map(|(_, score)| *score).collect::<Vec<_>>())
+        };
+        println!("{name}: {}", labelled.iter().filter(|labelled| labelled.is_lookup == lookups).count());
+        println!("nDCG@10 with the weights in the program  {:.4}", of(&present));
+        println!("nDCG@10 learned on all                   {:.4}", of(&within));
+        println!("nDCG@10 cross-validated by repository    {:.4}", of(&across));
+        println!("nDCG@10 of the best order of candidates  {:.4}", of(&ceiling));
+    }
+    by(&labelled, &across, |labelled| Some(&labelled.category));
+    by(&labelled, &across, |labelled| Some(&labelled.repository).filter(|_| !labelled.is_lookup));
+    if arguments.ablate {
+        let singles = Feature::ALL.iter().map(|feature| (feature.name(), std::slice::from_ref(feature)));
+        for (name, features) in GROUPS.iter().copied().chain(singles) {
+            let mut without = learning;
+            features.iter().for_each(|feature| without.only[*feature as usize] = false);
+            let scores = cross_validated(&labelled, &without, arguments.folds);
+            let of = |lookups: bool| {
+                let changes = labelled.iter().zip(scores.iter().zip(&across));
+                let changes = changes.filter(|(labelled, _)| labelled.is_lookup == lookups);
+                mean(&changes.map(|(_, (without, with))| without - with).collect::<Vec<_>>())
+            };
+            println!("without {name:18} {:+.4}  lookups {:+.4}", of(false), of(true));
+        }
+    }
+    if let Some(out) = &arguments.out {
+        let head = "# Written by tools/train_ranker.rs: what each feature of a file counts, for names and for words.";
+        fs::write(out, format!("{head}\n{}", weights.write()))?;
+    }
+    if let Some(report) = &arguments.report {
+        fs::write(report, lines(&labelled, &within, &across))?;
+    }
+    Ok(())
+}
+
+/// The weights for names and those for words, each from the questions that they concern.
+fn learn_both<'l>(labelled: impl Iterator<Item = &'l Labelled>, learning: &Learning) -> Weights {
+    let (names, words): (Vec<&Labelled>, Vec<&Labelled>) = labelled.partition(|labelled| labelled.is_name);
+    let learned =
+        |of: &[&Labelled]| learn(&of.iter().map(|labelled| labelled.question.clone()).collect::<Vec<_>>(), learning);
+    Weights { names: learned(&names), words: learned(&words) }
+}
+
+fn judge(labelled: &Labelled, weights: &Weights) -> f32 {
+    ndcg_at_10(&labelled.question, if labelled.is_name { &weights.names } else { &weights.words })
 }
 
 fn arguments() -> Result<Arguments> {
@@ -123,6 +179,7 @@ fn arguments() -> Result<Arguments> {
         out: take("--out").map(PathBuf::from),
         report: take("--report").map(PathBuf::from),
         folds: take("--folds").map_or(Ok(10), |folds| folds.parse())?,
+        lookups: take("--lookups").map_or(Ok(24), |lookups| lookups.parse())?,
         learning: Learning {
             decay: take("--decay").map_or(Ok(standard.decay), |decay| decay.parse())?,
             rounds: take("--rounds").map_or(Ok(standard.rounds), |rounds| rounds.parse())?,
@@ -157,19 +214,108 @@ fn measure(arguments: &Arguments) -> Result<Vec<Labelled>> {
             if right.is_empty() {
                 continue;
             }
-            let query = SearchQuery { text: text(&task, "query"), limit: 10, ..SearchQuery::default() };
-            let candidates = engine.measure(&query)?.into_iter();
-            let target_of = |path: &str| right.iter().position(|target| same(path, target));
-            let candidates = candidates.map(|(path, features)| (features, target_of(path.as_str()))).collect();
-            labelled.push(Labelled {
-                repository: name.clone(),
-                category: text(&task, "category"),
-                text: query.text,
-                question: Question { candidates, right: right.len() },
-            });
+            labelled.push(ask(&engine, &name, (text(&task, "category"), text(&task, "query")), &right)?);
+        }
+        for (form, query, right) in lookups(&engine.defined()?, &name, arguments.lookups) {
+            let mut lookup = ask(&engine, &name, (format!("lookup: {form}"), query), &[right])?;
+            lookup.is_lookup = true;
+            labelled.push(lookup);
         }
     }
     Ok(labelled)
+}
+
+/// Measures one question, of a category, that these paths answer.
+fn ask(engine: &Engine, repository: &str, (category, text): (String, String), right: &[String]) -> Result<Labelled> {
+    let query = SearchQuery { text, limit: 10, ..SearchQuery::default() };
+    let measured = engine.measure(&query)?;
+    let target_of = |path: &str| right.iter().position(|target| same(path, target));
+    let candidates =
+        measured.candidates.into_iter().map(|(path, features)| (features, target_of(path.as_str()))).collect();
+    Ok(Labelled {
+        repository: repository.to_owned(),
+        category,
+        text: query.text,
+        is_name: measured.is_name,
+        is_lookup: false,
+        question: Question { candidates, right: right.len() },
+    })
+}
+
+/// Names that one file alone defines, and files that alone have their name: the way it is asked, the
+/// question, the answer. Which ones is a matter of their hashes.
+fn lookups(defined: &[Defined], repository: &str, count: usize) -> Vec<(&'static str, String, String)> {
+    let mut by_name: BTreeMap<String, Vec<&Defined>> = BTreeMap::new();
+    let mut files: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut stems: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for one in defined {
+        by_name.entry(plain(&one.name)).or_default().push(one);
+        files.entry(one.path.file_name()).or_default().insert(one.path.as_str());
+        stems.entry(plain(one.path.stem())).or_default().insert(one.path.as_str());
+    }
+    let alone = |all: &Vec<&Defined>| all.iter().all(|one| one.path == all[0].path);
+    let mut names: Vec<&Defined> = by_name.values().filter(|all| alone(all)).map(|all| all[0]).collect();
+    names.retain(|one| one.name.len() >= 4 && one.name.chars().all(|c| c.is_alphanumeric() || c == '_'));
+    names.sort_by_key(|one| hash(&[repository, &one.name]));
+    let mut lookups = Vec::new();
+    for (at, one) in names.into_iter().take(count).enumerate() {
+        let container = one.container.rsplit('.').next().unwrap_or_default();
+        let (form, text) = match at % 6 {
+            1 if !container.is_empty() => ("Container.name", format!("{container}.{}", one.name)),
+            2 if !container.is_empty() => ("Container::name", format!("{container}::{}", one.name)),
+            3 => ("other case", other_case(&one.name)),
+            4 if one.name.len() >= 8 => ("typo", typo(&one.name)),
+            _ => ("name", one.name.clone()),
+        };
+        lookups.push((form, text, one.path.to_string()));
+    }
+    let mut named: Vec<(&str, &str)> = files
+        .into_iter()
+        .filter(|(_, paths)| paths.len() == 1)
+        .flat_map(|(name, paths)| paths.into_iter().map(move |path| (name, path)))
+        .collect();
+    named.sort_by_key(|(name, _)| hash(&[repository, name]));
+    for (at, (name, path)) in named.into_iter().take(count / 4).enumerate() {
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        let sole = stems.get(&plain(stem)).is_some_and(|paths| paths.len() == 1) && !by_name.contains_key(&plain(stem));
+        let (form, text) = if at % 2 == 0 && sole { ("file stem", stem) } else { ("file name", name) };
+        lookups.push((form, text.to_owned(), path.to_owned()));
+    }
+    lookups
+}
+
+/// What spellings of a name have in common.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+fn hash(parts: &[&str]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    parts.iter().for_each(|part| hasher.write(part.as_bytes()));
+    hasher.finish()
+}
+
+/// `parse_header` for `parseHeader`, and `ParseHeader` for `parse_header`.
+fn other_case(name: &str) -> String {
+    let mut words = Vec::new();
+    codescry::embed::words::words(name, |word| words.push(word.to_owned()));
+    if !name.contains('_') {
+        return words.join("_");
+    }
+    let capital = |word: &String| word[..1].to_uppercase() + &word[1..];
+    if words.iter().all(|word| word.is_ascii()) { words.iter().map(capital).collect() } else { name.to_owned() }
+}
+
+/// With two neighbouring letters in the middle exchanged, or one left out where they are the same.
+fn typo(name: &str) -> String {
+    let mut letters: Vec<char> = name.chars().collect();
+    let middle = letters.len() / 2;
+    if letters[middle] == letters[middle + 1] {
+        letters.remove(middle);
+    } else {
+        letters.swap(middle, middle + 1);
+    }
+    letters.into_iter().collect()
 }
 
 fn list(path: &Path) -> Result<Vec<Value>> {
@@ -198,12 +344,9 @@ fn cross_validated(labelled: &[Labelled], learning: &Learning, folds: usize) -> 
         repositories.iter().position(|name| *name == labelled.repository).unwrap_or_default() % folds.max(2)
     };
     let weights: Vec<Weights> = (0..folds.max(2))
-        .map(|held| {
-            let others = labelled.iter().filter(|labelled| fold(labelled) != held);
-            learn(&others.map(|labelled| labelled.question.clone()).collect::<Vec<_>>(), learning)
-        })
+        .map(|held| learn_both(labelled.iter().filter(|labelled| fold(labelled) != held), learning))
         .collect();
-    labelled.iter().map(|labelled| ndcg_at_10(&labelled.question, &weights[fold(labelled)])).collect()
+    labelled.iter().map(|labelled| judge(labelled, &weights[fold(labelled)])).collect()
 }
 
 /// nDCG@10 if every right file that was retrieved came first.
@@ -218,9 +361,13 @@ fn mean(scores: &[f32]) -> f32 {
     scores.iter().sum::<f32>() / scores.len().max(1) as f32
 }
 
-fn by(labelled: &[Labelled], scores: &[f32], key: fn(&Labelled) -> &String) {
+fn by(labelled: &[Labelled], scores: &[f32], key: fn(&Labelled) -> Option<&String>) {
     let mut groups: BTreeMap<&String, Vec<f32>> = BTreeMap::new();
-    labelled.iter().zip(scores).for_each(|(labelled, score)| groups.entry(key(labelled)).or_default().push(*score));
+    for (labelled, score) in labelled.iter().zip(scores) {
+        if let Some(key) = key(labelled) {
+            groups.entry(key).or_default().push(*score);
+        }
+    }
     for (name, scores) in groups {
         println!("  {name:24} {:4}  {:.3}", scores.len(), mean(&scores));
     }

@@ -86,7 +86,8 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct SearchArguments {
-    /// What to look for: words, a sentence or an identifier (with --batch: the folder)
+    /// What to look for: words, a name, a path, a stack trace or code, with filters such as lang:go,
+    /// path:src/**, kind:function or -test among them (with --batch: the folder)
     #[arg(required_unless_present = "batch")]
     pub query: Option<OsString>,
     /// The folder to search [default: the working folder]

@@ -54,6 +54,7 @@ fn query_of(given: &SearchArguments, text: &OsStr) -> anyhow::Result<SearchQuery
         path: given.glob.clone(),
         project: given.project.clone(),
         content,
+        ..Filter::default()
     };
     Ok(SearchQuery {
         text,
@@ -78,13 +79,17 @@ fn print(shared: &Shared, given: &SearchArguments, query: &SearchQuery, answer: 
 /// What the results alone do not tell.
 fn notes(query: &SearchQuery, answer: &SearchAnswer) {
     let coverage = &answer.coverage;
+    answer.notes.iter().for_each(|note| printer::note(note));
+    if query.explain {
+        printer::note(&format!("understood as {}", answer.understood));
+    }
     if answer.hits.is_empty() {
         let files = text::plural(coverage.files_indexed, "file");
         printer::note(&format!("nothing found for {:?} in {files}", query.text));
-        let hint = if query.filter == Filter::default() {
+        let hint = if query.understood().filter == Filter::default() {
             "see what is indexed with `codescry status`, and what is left out with `codescry index --dry-run`"
         } else {
-            "drop a filter (--lang, --path, --project, --content), or see what is indexed with `codescry status`"
+            "drop a filter (--lang, --path, --project, --content, or one in the query), or see what is indexed with `codescry status`"
         };
         printer::note(hint);
     }

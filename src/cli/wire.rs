@@ -14,6 +14,12 @@ use crate::engine::{self, DryRun, Hit, IndexReport, SearchAnswer, StageRecord};
 #[derive(Serialize)]
 pub struct Answer<'a> {
     query: &'a str,
+    /// What the question was taken for; with `--explain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    understood: Option<&'a str>,
+    /// What to know about the answer, if anything: a name that was taken for another one.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [String],
     /// Best first.
     results: Vec<Found<'a>>,
     coverage: Coverage,
@@ -63,7 +69,14 @@ struct Coverage {
 impl<'a> Answer<'a> {
     /// The answer to `query`.
     pub fn new(query: &'a str, answer: &'a SearchAnswer) -> Self {
-        Self { query, results: answer.hits.iter().map(Found::new).collect(), coverage: Coverage::new(&answer.coverage) }
+        let explained = answer.hits.iter().any(|hit| hit.explanation.is_some());
+        Self {
+            query,
+            understood: explained.then_some(answer.understood.as_str()),
+            notes: &answer.notes,
+            results: answer.hits.iter().map(Found::new).collect(),
+            coverage: Coverage::new(&answer.coverage),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::{Engine, EngineError};
-use crate::search::{Filter, Hit, QueryError, Snapshot, project_folders};
+use crate::search::{Filter, Folders, Hit, QueryError, Snapshot, project_folders};
 use crate::types::{FileRecord, Outcome, Project};
 use crate::walk;
 
@@ -43,20 +43,36 @@ impl Engine {
         projects
     }
 
-    /// The folders that a filter's project stands for; none when it names no project.
-    pub(super) fn folders(&self, snapshot: &Snapshot, filter: &Filter) -> Result<Vec<String>, EngineError> {
-        let Some(asked) = &filter.project else {
-            return Ok(Vec::new());
-        };
+    /// The folders that a filter's projects stand for.
+    pub(super) fn folders(&self, snapshot: &Snapshot, filter: &Filter) -> Result<Folders, EngineError> {
+        let (only, without) = (&filter.asked.only.projects, &filter.asked.without.projects);
+        let mut folders = Folders::default();
+        if filter.project.is_none() && only.is_empty() && without.is_empty() {
+            return Ok(folders);
+        }
         let manifest = snapshot.view.manifest();
         let projects = self.projects_of(manifest.generation, snapshot.records().iter());
-        project_folders(&projects, asked).map_err(|error| match error {
-            QueryError::Project { name, known } if !manifest.complete => {
-                let known = format!("{known}; the index is not complete yet, so there may be others");
-                QueryError::Project { name, known }.into()
-            }
-            other => other.into(),
-        })
+        let find = |asked: &String| {
+            project_folders(&projects, asked).map_err(|error| match error {
+                QueryError::Project { name, known } if !manifest.complete => {
+                    let known = format!("{known}; the index is not complete yet, so there may be others");
+                    QueryError::Project { name, known }
+                }
+                other => other,
+            })
+        };
+        let all = |asked: &[String]| -> Result<Vec<String>, QueryError> {
+            let found: Vec<Vec<String>> = asked.iter().map(find).collect::<Result<_, _>>()?;
+            Ok(found.concat())
+        };
+        if let Some(asked) = &filter.project {
+            folders.inside.push(find(asked)?);
+        }
+        if !only.is_empty() {
+            folders.inside.push(all(only)?);
+        }
+        folders.outside = all(without)?;
+        Ok(folders)
     }
 
     /// Names the project of each hit. Only the folders of the hits and those above them are looked

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rmcp::model::{CallToolResult, JsonObject};
 use tokio::time::Instant;
 
-use super::answer::{Answer, Refusal, arguments, aside, within};
+use super::answer::{Answer, Refusal, arguments, aside, clean, clip, within};
 use super::render::{self, Around};
 use super::roots::{Root, Roots};
 use super::runs::{Outcome, State};
@@ -20,10 +20,10 @@ use crate::engine::{self, ContentFilter, Coverage, Engine, EngineError, Filter, 
 /// For the list of tools.
 pub const NAME: &str = "search_code";
 pub const TITLE: &str = "Search code by meaning";
-pub const DESCRIPTION: &str = "Find code by meaning. Ask in words (\"where are failed uploads retried\", \"parse the \
-config file\") or name an identifier (\"parseConfig\"). Prefer it over grep when you do not know the exact words, want \
-the definition rather than every mention, or are new to the code; use grep for exact strings and to list every use of \
-a name. Answers with path, lines, symbol and code, best first. Narrow it with path, project, language or content.";
+pub const DESCRIPTION: &str = "Find code by meaning. Ask in words (\"where are failed uploads retried\"), name a symbol \
+(\"parseConfig\", \"Foo::bar\") or a file (\"pool.rs:120\"), or paste an error, a stack trace or a snippet. Filters go in \
+the query: \"lang:go path:internal/** kind:function -test login\". Prefer it over grep unless you want every use of an \
+exact string. Answers with path, lines, symbol and code, best first.";
 
 pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<SearchArguments>()));
 pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<SearchOutput>()));
@@ -38,6 +38,9 @@ pub const MAX_TOKENS: std::ops::RangeInclusive<u32> = 500..=20_000;
 
 /// Longest query, in bytes; a longer one is a snippet rather than a question.
 const MAX_QUERY_BYTES: usize = 10_000;
+
+/// Longest note about a question, in characters.
+const MAX_NOTE_CHARS: usize = 120;
 
 /// A search waits this long for the first commit of the first run.
 const FIRST_COMMIT_WAIT: Duration = Duration::from_secs(10);
@@ -85,7 +88,7 @@ fn query(roots: &Roots, root: &Root, given: SearchArguments) -> Result<SearchQue
         text: given.query,
         limit: within("limit", given.limit, DEFAULT_LIMIT, LIMITS)?,
         mode,
-        filter: Filter { languages, path, project: project(given.project), content },
+        filter: Filter { languages, path, project: project(given.project), content, ..Filter::default() },
         explain: false,
         per_chunk: false,
     })
@@ -134,8 +137,9 @@ where
         let (engine, asked) = (Arc::clone(&root.engine), Arc::clone(&ask));
         let refusal = match aside(move || asked(&engine)).await? {
             Ok(answer) => {
-                let note = note(&answer.coverage, &state);
-                return Ok(Found::Answer(answer, note));
+                let told = note(&answer.coverage, &state).into_iter().chain(answer.notes.iter().map(said));
+                let note = told.collect::<Vec<_>>().join("; ");
+                return Ok(Found::Answer(answer, Some(note).filter(|note| !note.is_empty())));
             }
             Err(error @ (EngineError::NotIndexed { .. } | EngineError::Outdated { .. })) => Refusal::from(error),
             Err(error) => return Err(error.into()),
@@ -152,6 +156,11 @@ where
             return Ok(Found::Begun(format!("indexing has just begun: {progress}; ask again in a few seconds")));
         }
     }
+}
+
+/// A note of the engine's, which may quote the question.
+fn said(note: &String) -> String {
+    clip(&clean(note), MAX_NOTE_CHARS)
 }
 
 /// What to say about an answer that a run is about to change.

@@ -15,7 +15,8 @@ use serde_json::Value;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchArguments {
-    /// What to find, in words or as an identifier.
+    /// What to find: words, a symbol, a file, an error or a snippet. May hold filters: `lang:` `path:` `file:` `kind:`
+    /// `project:`, each also with `-` before it, `-test`, and "exact words" in quotes.
     pub query: String,
     /// Most hits to return; 10 if not given.
     #[serde(default, deserialize_with = "number")]

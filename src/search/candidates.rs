@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Mode;
 use super::dense::Dense;
+use super::filter::FileFilter;
 use super::query::QueryTerms;
 use super::snapshot::Snapshot;
 use super::words::WordScores;
@@ -56,8 +57,27 @@ pub(super) struct CandidateChunk {
     pub lexical: f32,
     /// Whether it defines exactly a name of the question.
     pub defines: bool,
+    /// Whether the question names its file.
+    pub named: bool,
     /// Its place among the chunks of its file; set by the ranking.
     pub score: f32,
+}
+
+/// Where an answer may come from.
+pub(super) struct Within {
+    /// For each file, whether it may.
+    pub files: Vec<bool>,
+    /// For each chunk, whether it is of a kind that may; `None` where all are.
+    pub kinds: Option<FileFilter>,
+    /// Chunks of files that the question names.
+    pub named: Vec<u32>,
+}
+
+impl Within {
+    fn may(&self, snapshot: &Snapshot, chunk: u32) -> bool {
+        let kind = |filter: &FileFilter| filter.allows_kind(snapshot.chunk(chunk).kind);
+        self.files[snapshot.owner(chunk)] && self.kinds.as_ref().is_none_or(kind)
+    }
 }
 
 /// Everything retrieved for a question from the files that are allowed.
@@ -66,13 +86,14 @@ pub(super) fn retrieve(
     terms: &QueryTerms,
     vector: &[f32],
     mode: Mode,
-    allowed: &[bool],
+    within: &Within,
 ) -> Result<Vec<CandidateFile>, StoreError> {
-    let may = |chunk: u32| allowed[snapshot.owner(chunk)];
+    let allowed = within.files.as_slice();
+    let may = |chunk: u32| within.may(snapshot, chunk);
     let dense = (mode != Mode::Lexical).then(|| Dense::new(snapshot, vector));
     let words = if mode == Mode::Dense { None } else { Some(WordScores::of(snapshot, terms, allowed)?) };
     let cosine = |chunk: u32| dense.as_ref().map_or(0.0, |dense| dense.cosine(chunk));
-    let most_words = words.as_ref().map_or_else(Vec::new, |words| words.best(DEPTH_CHUNKS));
+    let most_words = words.as_ref().map_or_else(Vec::new, |words| words.best(DEPTH_CHUNKS, may));
     let lexical = |chunk: u32| words.as_ref().map_or(0.0, |words| words.score(chunk));
     let mut found: HashMap<u32, CandidateChunk> = HashMap::new();
     let mut add = |chunk: u32, defines: bool| {
@@ -84,20 +105,29 @@ pub(super) fn retrieve(
     nearest.into_iter().for_each(|chunk| add(chunk, false));
     most_words.into_iter().for_each(|chunk| add(chunk, false));
     if mode != Mode::Dense {
-        let defining = terms.identifiers.iter().flat_map(|name| snapshot.defining(name));
+        let defining = terms.names.iter().flat_map(|name| snapshot.defining(&name.text));
         defining.filter(|chunk| may(*chunk)).for_each(|chunk| add(chunk, true));
     }
     if mode == Mode::Hybrid
         && let Some(dense) = &dense
     {
         for file in dense.nearest_files(DEPTH_FILES, |file| allowed[file as usize]) {
-            let chunks = snapshot.chunks_in(file as usize);
-            if let Some((nearest, _)) = chunks.clone().zip(dense.cosines(chunks)).max_by(|a, b| a.1.total_cmp(&b.1)) {
+            let chunks = snapshot.chunks_in(file as usize).filter(|chunk| may(*chunk));
+            if let Some(nearest) = chunks.max_by(|a, b| cosine(*a).total_cmp(&cosine(*b))) {
                 add(nearest, false);
             }
         }
     }
-    found.retain(|_, chunk| chunk.defines || chunk.lexical > 0.0 || chunk.dense >= LEAST_COSINE);
+    for chunk in within.named.iter().filter(|chunk| may(**chunk)) {
+        let fresh = || CandidateChunk {
+            chunk: *chunk,
+            dense: cosine(*chunk),
+            lexical: lexical(*chunk),
+            ..CandidateChunk::default()
+        };
+        found.entry(*chunk).or_insert_with(fresh).named = true;
+    }
+    found.retain(|_, chunk| chunk.defines || chunk.named || chunk.lexical > 0.0 || chunk.dense >= LEAST_COSINE);
     Ok(gather(snapshot, found, dense.as_ref(), words.as_ref()))
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Must never import: anything above `search`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use super::block::ChunkMeta;
 use super::candidates::CandidateFile;
-use super::forms::{self, roots};
+use super::forms::Roots;
 use super::query::QueryTerms;
 use super::snapshot::{FileChunks, Snapshot};
 use crate::embed::words;
@@ -17,15 +18,22 @@ use crate::types::{Content, RepoPath, SymbolKind};
 /// gives 1: `(K + 1) / (K + rank)`.
 const K: f32 = 20.0;
 
-/// Folders and name parts of what is written about the code rather than being it.
-const ASIDE: &str = "test tests testing spec specs example examples sample samples demo demos bench benches benchmark \
-    benchmarks fixture fixtures mock mocks testdata e2e doctest testutil";
+/// Folders and name parts of tests.
+const TESTS: &str = "test tests testing spec specs mock mocks e2e doctest testutil";
+
+/// Folders and name parts of what shows or measures the code, or feeds its tests.
+const EXAMPLES: &str = "example examples sample samples demo demos bench benches benchmark benchmarks fixture fixtures \
+    testdata";
 
 /// Words by which a question asks for prose.
 const ASKS_DOCS: &str = "readme documentation docs guide tutorial changelog install installation license";
 
 /// Folders and name parts of code that others wrote, that a program wrote, or that is on its way out.
 const FOREIGN: &str = "vendor vendored third_party thirdparty external generated gen deprecated legacy compat polyfill";
+
+/// Files that stand where a project begins, beside a readme.
+const PROJECT_FILES: &str = "Cargo.toml pyproject.toml setup.py setup.cfg pom.xml build.gradle build.gradle.kts \
+    settings.gradle settings.gradle.kts mix.exs pubspec.yaml build.sbt Package.swift package.yaml build.zig";
 
 /// Names of files that gather what other files define.
 const ENTRANCES: &str = "__init__ mod lib index main init";
@@ -75,8 +83,7 @@ features! {
     FileName = "file name in the query",
     Path = "query in the path",
     Stem = "file is named as the query or a name in it",
-    FileNameSymbol = "file name in a query of one name",
-    LexicalSymbol = "words in the file, for a query of one name",
+    Qualified = "defines the very name in what the query says it is in",
     Aside = "test, example or the like",
     Docs = "prose",
     Data = "configuration or data",
@@ -84,7 +91,38 @@ features! {
     Entrance = "gathers what other files define",
     Declarations = "declarations only",
     Size = "length",
-    Depth = "depth of the path",
+    Depth = "depth within its project",
+    DepthCapped = "x1",
+    DepthAbs = "x2",
+}
+
+/// What a feature can be evidence for; its weight has that sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// The file answers.
+    For,
+    /// It does not.
+    Against,
+    /// Either, whatever is learned.
+    Either,
+}
+
+impl Feature {
+    /// See [`Evidence`].
+    pub fn evidence(self) -> Evidence {
+        match self {
+            Self::Entrance | Self::Size => Evidence::Either,
+            Self::Aside
+            | Self::Docs
+            | Self::Data
+            | Self::Foreign
+            | Self::Declarations
+            | Self::Depth
+            | Self::DepthCapped
+            | Self::DepthAbs => Evidence::Against,
+            _ => Evidence::For,
+        }
+    }
 }
 
 /// Number of [`Feature`]s.
@@ -113,7 +151,9 @@ impl Features {
 
 /// Measures all candidates of a question, in their order.
 pub(super) fn features(snapshot: &Snapshot, terms: &QueryTerms, candidates: &[CandidateFile]) -> Vec<Features> {
-    let mut features: Vec<Features> = candidates.iter().map(|candidate| alone(snapshot, terms, candidate)).collect();
+    let asks = Asks::of(terms);
+    let alone = |candidate| alone(snapshot, terms, &asks, candidate);
+    let mut features: Vec<Features> = candidates.iter().map(alone).collect();
     for (ranked, relative, score) in [
         (Some(Feature::DenseChunkRank), Feature::DenseChunk, (|file| file.dense_best) as fn(&CandidateFile) -> f32),
         (None, Feature::DenseMean, |file| file.dense_mean),
@@ -130,13 +170,37 @@ pub(super) fn features(snapshot: &Snapshot, terms: &QueryTerms, candidates: &[Ca
             features.iter_mut().zip(ranks(candidates, score)).for_each(|(features, rank)| features.set(ranked, rank));
         }
     }
-    if terms.is_symbol() {
-        for features in &mut features {
-            features.set(Feature::LexicalSymbol, features.of(Feature::LexicalFile));
-            features.set(Feature::FileNameSymbol, features.of(Feature::FileName));
-        }
-    }
+    depths(snapshot, candidates, &mut features);
     features
+}
+
+/// Sets how deep each candidate lies in its project. In a folder of many, whole paths tell which
+/// project has the deeper folders, and nothing of the file.
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
+fn depths(snapshot: &Snapshot, candidates: &[CandidateFile], features: &mut [Features]) {
+    let find = || {
+        let begins = snapshot.files.iter().filter(|file| is_at_root(file.path.file_name()));
+        begins.map(|file| file.path.folder().to_owned()).collect()
+    };
+    let roots = snapshot.project_folders.get_or_init(find);
+    for (features, candidate) in features.iter_mut().zip(candidates) {
+        let folder = snapshot.files[candidate.file].path.folder();
+        let above = std::iter::successors(Some(folder).filter(|folder| !folder.is_empty()), |folder| {
+            folder.rsplit_once('/').map(|(above, _)| above)
+        });
+        let depth = above.take_while(|folder| !roots.contains(*folder)).count();
+        features.set(Feature::Depth, depth as f32 / 10.0);
+        features.set(Feature::DepthCapped, depth.min(4) as f32 / 10.0);
+        features
+            .set(Feature::DepthAbs, snapshot.files[candidate.file].path.as_str().matches('/').count() as f32 / 10.0);
+    }
+}
+
+/// Whether a file of this name stands where a project begins. Of manifests these are the ones that
+/// are indexed; a readme is there in nearly every project.
+fn is_at_root(name: &str) -> bool {
+    let starts = |start: &str| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
+    starts("readme") || PROJECT_FILES.split_whitespace().any(|other| other == name) || name.ends_with(".gemspec")
 }
 
 /// `(K + 1) / (K + rank)` of each file by `score`, 0 where the score is; equal scores share a rank.
@@ -159,7 +223,7 @@ fn ranks(files: &[CandidateFile], score: impl Fn(&CandidateFile) -> f32) -> Vec<
 
 /// What can be said of a candidate without the others.
 #[expect(clippy::cast_precision_loss, reason = "small counts")]
-fn alone(snapshot: &Snapshot, terms: &QueryTerms, candidate: &CandidateFile) -> Features {
+fn alone(snapshot: &Snapshot, terms: &QueryTerms, asks: &Asks, candidate: &CandidateFile) -> Features {
     let file = &snapshot.files[candidate.file];
     let mut features = Features::default();
     features.set(Feature::CoverageChunk, candidate.coverage_chunk);
@@ -173,38 +237,53 @@ fn alone(snapshot: &Snapshot, terms: &QueryTerms, candidate: &CandidateFile) -> 
             features.set(Feature::DefinedType, features.of(Feature::DefinedType).max(fit));
         }
     }
-    for chunk in candidate.chunks.iter().filter(|chunk| chunk.defines) {
+    for chunk in candidate.chunks.iter().filter(|chunk| chunk.defines).map(|chunk| snapshot.chunk(chunk.chunk)) {
         features.set(Feature::Exact, 1.0);
-        if is_type(snapshot.chunk(chunk.chunk).kind) {
+        if is_type(chunk.kind) {
             features.set(Feature::ExactType, 1.0);
         }
+        if terms.places_name_in(chunk.container) {
+            features.set(Feature::Qualified, 1.0);
+        }
     }
-    place(&mut features, terms, file);
+    place(&mut features, terms, asks, file);
     features.set(Feature::Size, (1.0 + file.len() as f32).ln() / 5.0);
     features
 }
 
+/// What a question asks for by name.
+struct Asks {
+    aside: bool,
+    docs: bool,
+    foreign: bool,
+}
+
+impl Asks {
+    fn of(terms: &QueryTerms) -> Self {
+        let asks = |list: &str| list.split_whitespace().any(|word| terms.roots.have(word));
+        Self { aside: asks(TESTS) || asks(EXAMPLES), docs: asks(ASKS_DOCS), foreign: asks(FOREIGN) }
+    }
+}
+
 /// What the path says.
-#[expect(clippy::cast_precision_loss, reason = "small counts")]
-fn place(features: &mut Features, terms: &QueryTerms, file: &FileChunks) {
-    let asks = |list: &str| list.split_whitespace().any(|word| terms.roots.contains(&forms::root(word)));
+fn place(features: &mut Features, terms: &QueryTerms, asks: &Asks, file: &FileChunks) {
     let flag = |is: bool| if is { 1.0 } else { 0.0 };
     let stem = file.path.stem();
-    let name = roots(stem);
-    let mut place = roots(file.path.folder());
-    place.extend(name.iter().cloned());
+    let name = Roots::of(stem);
+    let mut place = Roots::of(file.path.folder());
+    place.add(&name);
     let content = language::content(file.language);
-    features.set(Feature::FileName, share(&name, &terms.roots));
-    features.set(Feature::Path, share(&terms.roots, &place));
+    let marks = Marks::of(&file.path);
+    features.set(Feature::FileName, name.share(&terms.roots));
+    features.set(Feature::Path, terms.roots.share(&place));
     features.set(Feature::Stem, flag(terms.names_file(stem)));
-    features.set(Feature::Aside, flag(is_aside(&file.path) && !asks(ASIDE)));
-    features.set(Feature::Docs, flag(content == Content::Docs && !asks(ASKS_DOCS)));
+    features.set(Feature::Aside, flag((marks.test || marks.example) && !asks.aside));
+    features.set(Feature::Docs, flag(content == Content::Docs && !asks.docs));
     features.set(Feature::Data, flag(!matches!(content, Content::Code | Content::Docs)));
-    features.set(Feature::Foreign, flag(has_word(&file.path, FOREIGN) && !asks(FOREIGN)));
+    features.set(Feature::Foreign, flag(marks.foreign && !asks.foreign));
     features.set(Feature::Entrance, flag(ENTRANCES.split_whitespace().any(|entrance| entrance == stem)));
     let name = file.path.file_name();
     features.set(Feature::Declarations, flag([".d.ts", ".pyi", ".h", ".hpp"].iter().any(|end| name.ends_with(end))));
-    features.set(Feature::Depth, file.path.as_str().matches('/').count() as f32 / 10.0);
 }
 
 fn is_type(kind: SymbolKind) -> bool {
@@ -215,41 +294,53 @@ fn is_type(kind: SymbolKind) -> bool {
 /// stands in counted with it; a chunk that defines nothing has 0.
 pub(super) fn name_fit(terms: &QueryTerms) -> impl Fn(ChunkMeta<'_>) -> f32 {
     move |chunk| {
-        let container = roots(chunk.container);
+        let container = Roots::of(chunk.container);
         let qualified = |name: &str| {
-            let mut words = roots(name);
+            let mut words = Roots::of(name);
             let alone = fit(&words, &terms.roots);
-            words.extend(container.iter().cloned());
+            words.add(&container);
             alone.max(fit(&words, &terms.roots))
         };
         chunk.defines().map(qualified).fold(0.0, f32::max)
     }
 }
 
-/// Whether a path is that of a test, an example or the like.
-pub(super) fn is_aside(path: &RepoPath) -> bool {
-    has_word(path, ASIDE)
+/// What the words of a path say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub test: bool,
+    /// An example, a benchmark or a fixture.
+    pub example: bool,
+    /// Code that others or a program wrote, or that is on its way out.
+    pub foreign: bool,
 }
 
-fn has_word(path: &RepoPath, list: &str) -> bool {
-    let mut found = false;
-    words::words(path.as_str(), |word| found |= list.split_whitespace().any(|other| other == word));
-    found
+impl Marks {
+    /// Of a path.
+    pub fn of(path: &RepoPath) -> Self {
+        static WORDS: LazyLock<HashMap<&str, Marks>> = LazyLock::new(|| {
+            let mut words: HashMap<&str, Marks> = HashMap::new();
+            TESTS.split_whitespace().for_each(|word| words.entry(word).or_default().test = true);
+            EXAMPLES.split_whitespace().for_each(|word| words.entry(word).or_default().example = true);
+            FOREIGN.split_whitespace().for_each(|word| words.entry(word).or_default().foreign = true);
+            words
+        });
+        let mut marks = Self::default();
+        words::words(path.as_str(), |word| {
+            if let Some(mark) = WORDS.get(word) {
+                marks.test |= mark.test;
+                marks.example |= mark.example;
+                marks.foreign |= mark.foreign;
+            }
+        });
+        marks
+    }
 }
 
 /// The geometric mean of both shares: a name of two words that are both asked for beats one of
 /// five that has the same two.
-fn fit(name: &HashSet<String>, asked: &HashSet<String>) -> f32 {
-    (share(name, asked) * share(asked, name)).sqrt()
-}
-
-/// Share of `words` that are among `others`; 0 for none.
-#[expect(clippy::cast_precision_loss, reason = "counts of words in a name are small")]
-fn share(words: &HashSet<String>, others: &HashSet<String>) -> f32 {
-    if words.is_empty() {
-        return 0.0;
-    }
-    words.intersection(others).count() as f32 / words.len() as f32
+fn fit(name: &Roots, asked: &Roots) -> f32 {
+    (name.share(asked) * asked.share(name)).sqrt()
 }
 
 #[cfg(test)]
@@ -261,10 +352,11 @@ mod tests {
         for path in
             ["tests/a.py", "src/app.test.ts", "pkg/cache_test.go", "examples/x.rs", "src/test/java/FooTest.java"]
         {
-            assert!(is_aside(&RepoPath::new(path)), "{path}");
+            let marks = Marks::of(&RepoPath::new(path));
+            assert!(marks.test || marks.example, "{path}");
         }
         for path in ["src/latest.rs", "src/contest.go", "attest/a.c"] {
-            assert!(!is_aside(&RepoPath::new(path)), "{path}");
+            assert_eq!(Marks::of(&RepoPath::new(path)), Marks::default(), "{path}");
         }
     }
 }

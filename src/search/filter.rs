@@ -2,31 +2,70 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::features::Marks;
 use super::snapshot::{FileChunks, Snapshot};
-use super::{ContentFilter, Filter, QueryError};
+use super::{Asked, ContentFilter, Filter, Folders, QueryError};
 use crate::language;
-use crate::types::{Content, Language, is_below};
+use crate::types::{Content, Language, SymbolKind};
 
-/// A [`Filter`] made ready to test files.
+/// A [`Filter`] made ready to test files and chunks.
 pub(super) struct FileFilter {
     languages: Vec<Language>,
-    path: Option<GlobSet>,
-    /// Empty for all.
-    folders: Vec<String>,
+    /// What a path must match, each.
+    paths: Vec<GlobSet>,
+    folders: Folders,
     content: ContentFilter,
+    kinds: Vec<SymbolKind>,
+    without: Without,
+    no_tests: bool,
+    no_examples: bool,
+    no_foreign: bool,
+}
+
+/// What is left out.
+struct Without {
+    languages: Vec<Language>,
+    paths: Vec<GlobSet>,
+    kinds: Vec<SymbolKind>,
 }
 
 impl FileFilter {
-    /// Checks the names and compiles the glob.
+    /// Checks the names and compiles the globs.
     pub fn new(filter: &Filter) -> Result<Self, QueryError> {
-        let languages = filter.languages.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
-        let path = filter.path.as_deref().map(glob).transpose()?;
-        Ok(Self { languages, path, folders: Vec::new(), content: filter.content })
+        let Asked { only, without, no_tests, no_examples, no_foreign, .. } = &filter.asked;
+        let mut paths = Vec::new();
+        if let Some(path) = &filter.path {
+            paths.push(globs([path], glob)?);
+        }
+        if !only.paths.is_empty() {
+            paths.push(globs(&only.paths, glob)?);
+        }
+        if !only.files.is_empty() {
+            paths.push(globs(&only.files, file_glob)?);
+        }
+        let mut languages = languages(&filter.languages)?;
+        let asked = self::languages(&only.languages)?;
+        if languages.is_empty() {
+            languages = asked;
+        } else if !asked.is_empty() {
+            languages.retain(|language| asked.contains(language));
+            if languages.is_empty() {
+                return Err(QueryError::Apart { flag: filter.languages.join(", "), asked: only.languages.join(", ") });
+            }
+        }
+        let without = Without {
+            languages: self::languages(&without.languages)?,
+            paths: vec![globs(&without.paths, glob)?, globs(&without.files, file_glob)?],
+            kinds: kinds(&without.kinds)?,
+        };
+        let (no_tests, no_examples, no_foreign) = (*no_tests, *no_examples, *no_foreign);
+        let (folders, content, kinds) = (Folders::default(), filter.content, kinds(&only.kinds)?);
+        Ok(Self { languages, paths, folders, content, kinds, without, no_tests, no_examples, no_foreign })
     }
 
-    /// The same for what lies below one of these folders; for all of it when there are none.
-    pub fn below(mut self, folders: &[String]) -> Self {
-        self.folders = folders.to_vec();
+    /// The same for what lies in these folders.
+    pub fn below(mut self, folders: &Folders) -> Self {
+        self.folders = folders.clone();
         self
     }
 
@@ -42,7 +81,7 @@ impl FileFilter {
             allowed
         };
         let mut allowed: Vec<bool> = snapshot.languages.iter().map(allows).collect();
-        if self.path.is_some() || !self.folders.is_empty() {
+        if self.minds_places() {
             let places = allowed.iter_mut().zip(&snapshot.files).filter(|(allowed, _)| **allowed);
             places.for_each(|(allowed, file)| *allowed = self.has_place(file));
         }
@@ -50,13 +89,36 @@ impl FileFilter {
     }
 
     fn has_language(&self, language: Language) -> bool {
-        if self.languages.is_empty() { self.has_content(language) } else { self.languages.contains(&language) }
+        let wanted =
+            if self.languages.is_empty() { self.has_content(language) } else { self.languages.contains(&language) };
+        wanted && !self.without.languages.contains(&language)
+    }
+
+    /// Whether any file is left out for where it is.
+    fn minds_places(&self) -> bool {
+        let kinds = self.no_tests || self.no_examples || self.no_foreign;
+        let left_out = !self.without.paths.iter().all(GlobSet::is_empty);
+        kinds || left_out || !self.paths.is_empty() || !self.folders.are_all()
     }
 
     fn has_place(&self, file: &FileChunks) -> bool {
-        let below = |above: &String| is_below(file.path.folder(), above);
-        let inside = self.folders.is_empty() || self.folders.iter().any(below);
-        inside && self.path.as_ref().is_none_or(|globs| globs.is_match(file.path.as_str()))
+        let (path, marks) = (file.path.as_str(), Marks::of(&file.path));
+        let unwanted = self.without.paths.iter().any(|globs| globs.is_match(path))
+            || (self.no_tests && marks.test)
+            || (self.no_examples && marks.example)
+            || (self.no_foreign && marks.foreign);
+        !unwanted && self.paths.iter().all(|globs| globs.is_match(path)) && self.folders.hold(file.path.folder())
+    }
+
+    /// Whether a chunk of a file that is allowed may be in the answer.
+    pub fn allows_kind(&self, kind: SymbolKind) -> bool {
+        let wanted = self.kinds.is_empty() || self.kinds.contains(&kind);
+        wanted && !self.without.kinds.contains(&kind) && !(self.no_tests && kind == SymbolKind::Test)
+    }
+
+    /// Whether [`FileFilter::allows_kind`] is so for all kinds.
+    pub fn allows_all_kinds(&self) -> bool {
+        self.kinds.is_empty() && self.without.kinds.is_empty() && !self.no_tests
     }
 
     fn has_content(&self, language: Language) -> bool {
@@ -78,23 +140,64 @@ fn find(name: &str) -> Result<Language, QueryError> {
     })
 }
 
+fn languages(names: &[String]) -> Result<Vec<Language>, QueryError> {
+    names.iter().map(|name| find(name)).collect()
+}
+
+/// A function is also a method or a constructor, a type also what languages call otherwise.
+fn kinds(names: &[String]) -> Result<Vec<SymbolKind>, QueryError> {
+    use SymbolKind::{Class, Constructor, Enum, Function, Interface, Method, Struct, Trait, Type, Union};
+    let mut kinds = Vec::new();
+    for name in names {
+        let kind = SymbolKind::parse(&name.trim().to_lowercase()).ok_or_else(|| {
+            let known: Vec<&str> = SymbolKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            QueryError::Kind { name: name.clone(), known: known.join(", ") }
+        })?;
+        match kind {
+            Function => kinds.extend([Function, Method, Constructor]),
+            Type => kinds.extend([Class, Struct, Union, Enum, Interface, Trait, Type]),
+            other => kinds.push(other),
+        }
+    }
+    Ok(kinds)
+}
+
+/// What matches any of `patterns`.
+fn globs<S: AsRef<str>>(
+    patterns: impl IntoIterator<Item = S>,
+    variants: fn(&str) -> Vec<String>,
+) -> Result<GlobSet, QueryError> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let pattern = pattern.as_ref();
+        let bad = |error: &globset::Error| QueryError::Glob {
+            pattern: pattern.to_owned(),
+            message: error.kind().to_string(),
+        };
+        for variant in variants(pattern) {
+            set.add(GlobBuilder::new(&variant).literal_separator(true).build().map_err(|error| bad(&error))?);
+        }
+    }
+    set.build().map_err(|error| QueryError::Glob { pattern: String::new(), message: error.kind().to_string() })
+}
+
 /// `src/**/*.rs` as it stands; a folder also stands for what is in it, a bare name for any depth.
-fn glob(pattern: &str) -> Result<GlobSet, QueryError> {
+fn glob(pattern: &str) -> Vec<String> {
     let trimmed = pattern.trim().trim_start_matches("./").trim_end_matches('/');
+    if trimmed.is_empty() {
+        return vec!["**".to_owned()];
+    }
     let mut variants = vec![trimmed.to_owned(), format!("{trimmed}/**")];
     if !trimmed.contains('/') {
         variants.extend([format!("**/{trimmed}"), format!("**/{trimmed}/**")]);
     }
-    let bad =
-        |error: &globset::Error| QueryError::Glob { pattern: pattern.to_owned(), message: error.kind().to_string() };
-    if trimmed.is_empty() {
-        variants = vec!["**".to_owned()];
-    }
-    let mut set = GlobSetBuilder::new();
-    for variant in &variants {
-        set.add(GlobBuilder::new(variant).literal_separator(true).build().map_err(|error| bad(&error))?);
-    }
-    set.build().map_err(|error| bad(&error))
+    variants
+}
+
+/// A file by its name, or by the end of its path.
+fn file_glob(pattern: &str) -> Vec<String> {
+    let trimmed = pattern.trim().trim_start_matches("./");
+    vec![trimmed.to_owned(), format!("**/{trimmed}")]
 }
 
 #[cfg(test)]
@@ -103,12 +206,15 @@ mod tests {
 
     #[test]
     fn globs_match_as_people_write_them() {
-        let matches = |pattern: &str, path: &str| glob(pattern).is_ok_and(|set| set.is_match(path));
+        let matches = |pattern: &str, path: &str| globs([pattern], glob).is_ok_and(|set| set.is_match(path));
         assert!(matches("src/**/*.rs", "src/a/b.rs") && !matches("src/*.rs", "src/a/b.rs"));
         assert!(matches("src", "src/a/b.rs") && matches("./src/", "src/a/b.rs"));
         assert!(matches("*.rs", "src/a/b.rs") && matches("b.rs", "src/a/b.rs") && matches("a", "src/a/b.rs"));
         assert!(!matches("src/b.rs", "lib/src/b.rs"));
-        assert!(glob("src/{a").is_err());
+        assert!(globs(["src/{a"], glob).is_err());
+        let is_file = |pattern: &str, path: &str| globs([pattern], file_glob).is_ok_and(|set| set.is_match(path));
+        assert!(is_file("pool.rs", "a/pool.rs") && is_file("*.rs", "a/pool.rs") && is_file("a/*.rs", "x/a/pool.rs"));
+        assert!(!is_file("pool", "pool/a.rs"));
     }
 
     #[test]

@@ -2,8 +2,6 @@
 //!
 //! Must never import: anything of this crate but `embed::words`.
 
-use std::collections::HashSet;
-
 use crate::embed::words;
 
 /// Shortest word that has other forms.
@@ -12,28 +10,82 @@ const LEAST_BYTES: usize = 3;
 /// A word without its English ending. A crude form of Porter's first step (1980); both sides of a
 /// comparison go through it.
 pub(super) fn root(word: &str) -> String {
+    let (stem, ending) = cut(word);
+    format!("{stem}{ending}")
+}
+
+/// A word's root, in two pieces.
+fn cut(word: &str) -> (&str, &'static str) {
     let stem = |suffix: &str, least: usize| word.strip_suffix(suffix).filter(|stem| stem.len() >= least);
-    let cut = stem("ies", 2)
-        .or_else(|| stem("ied", 2))
-        .map(|stem| format!("{stem}y"))
-        .or_else(|| stem("ing", 4).map(undouble))
-        .or_else(|| stem("ed", 3).map(undouble))
-        .or_else(|| stem("es", 3).map(str::to_owned))
-        .or_else(|| stem("s", 3).filter(|stem| !stem.ends_with('s')).map(str::to_owned))
-        .unwrap_or_else(|| word.to_owned());
-    match cut.strip_suffix('e') {
-        Some(short) if short.len() >= 3 => short.to_owned(),
-        _ => cut,
+    if let Some(stem) = stem("ies", 2).or_else(|| stem("ied", 2)) {
+        return (stem, "y");
     }
+    let cut = stem("ing", 4)
+        .map(undouble)
+        .or_else(|| stem("ed", 3).map(undouble))
+        .or_else(|| stem("es", 3))
+        .or_else(|| stem("s", 3).filter(|stem| !stem.ends_with('s')))
+        .unwrap_or(word);
+    (cut.strip_suffix('e').filter(|short| short.len() >= 3).unwrap_or(cut), "")
 }
 
 /// `stopp` of "stopped" is `stop`.
-fn undouble(stem: &str) -> String {
+fn undouble(stem: &str) -> &str {
     let mut last = stem.chars().rev();
     match (last.next(), last.next()) {
-        (Some(a), Some(b)) if a == b && !matches!(a, 'l' | 's' | 'z') => stem[..stem.len() - a.len_utf8()].to_owned(),
-        _ => stem.to_owned(),
+        (Some(a), Some(b)) if a == b && !matches!(a, 'l' | 's' | 'z') => &stem[..stem.len() - a.len_utf8()],
+        _ => stem,
     }
+}
+
+/// Distinct roots of words, by their hashes: thousands of names are compared with a question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Roots(Vec<u64>);
+
+impl Roots {
+    /// Of the words of `text`, numbers left out.
+    pub fn of(text: &str) -> Self {
+        let mut roots = Self::default();
+        words::words(text, |word| {
+            if !word.bytes().all(|byte| byte.is_ascii_digit()) {
+                roots.insert(hash(word));
+            }
+        });
+        roots
+    }
+
+    fn insert(&mut self, hash: u64) {
+        if let Err(place) = self.0.binary_search(&hash) {
+            self.0.insert(place, hash);
+        }
+    }
+
+    /// Takes those of `other` in.
+    pub fn add(&mut self, other: &Self) {
+        other.0.iter().for_each(|hash| self.insert(*hash));
+    }
+
+    /// Whether the root of `word` is among them.
+    pub fn have(&self, word: &str) -> bool {
+        self.0.binary_search(&hash(word)).is_ok()
+    }
+
+    /// Share of these that are among `others`; 0 for none.
+    #[expect(clippy::cast_precision_loss, reason = "counts of words in a name are small")]
+    pub fn share(&self, others: &Self) -> f32 {
+        if self.0.is_empty() {
+            return 0.0;
+        }
+        let shared = self.0.iter().filter(|hash| others.0.binary_search(hash).is_ok()).count();
+        shared as f32 / self.0.len() as f32
+    }
+}
+
+/// FNV-1a (Fowler, Noll, Vo) of a word's root.
+fn hash(word: &str) -> u64 {
+    let (stem, ending) = cut(word);
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    stem.bytes().chain(ending.bytes()).fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// Other words with the same root, likely or not; none for a short word or one with digits.
@@ -49,17 +101,6 @@ pub(super) fn forms(word: &str) -> Vec<String> {
     }
     forms.retain(|form| form != word && form.len() >= LEAST_BYTES);
     forms
-}
-
-/// The roots of the words of `text`, numbers left out.
-pub(super) fn roots(text: &str) -> HashSet<String> {
-    let mut found = HashSet::new();
-    words::words(text, |word| {
-        if !word.bytes().all(|byte| byte.is_ascii_digit()) {
-            found.insert(root(word));
-        }
-    });
-    found
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@
 
 use std::collections::HashSet;
 
-use super::features::{FEATURES, Features};
-use super::ranking::Weights;
+use super::features::{Evidence, FEATURES, Feature, Features};
+use super::ranking::Vector;
 
 /// A question: for each file that may answer, its features and which of the right answers it is.
 #[derive(Clone, Debug, Default)]
@@ -30,17 +30,19 @@ pub struct Learning {
     pub decay: f32,
     /// The features that may weigh something.
     pub only: [bool; FEATURES],
+    /// Whether a weight has the sign of what its feature is evidence for.
+    pub signed: bool,
 }
 
 impl Default for Learning {
     fn default() -> Self {
-        Self { rounds: 400, step: 0.3, decay: 0.002, only: [true; FEATURES] }
+        Self { rounds: 400, step: 0.3, decay: 0.002, only: [true; FEATURES], signed: true }
     }
 }
 
 /// The weights that rank the right files of `questions` first. Normalized features are learned on, so
 /// that one step and one decay fit all; the weights are for the features as they are.
-pub fn learn(questions: &[Question], learning: &Learning) -> Weights {
+pub fn learn(questions: &[Question], learning: &Learning) -> Vector {
     let scale = deviations(questions);
     let mut weights = [0.0_f32; FEATURES];
     let mut squares = [1e-8_f32; FEATURES];
@@ -52,12 +54,17 @@ pub fn learn(questions: &[Question], learning: &Learning) -> Weights {
             let slope = gradient[at] + learning.decay * weights[at];
             squares[at] = squares[at] * 0.95 + slope * slope * 0.05;
             weights[at] -= step * slope / squares[at].sqrt() * 0.1;
+            weights[at] = match Feature::ALL[at].evidence() {
+                Evidence::For if learning.signed => weights[at].max(0.0),
+                Evidence::Against if learning.signed => weights[at].min(0.0),
+                _ => weights[at],
+            };
         }
     }
     for (weight, scale) in weights.iter_mut().zip(scale) {
         *weight *= scale;
     }
-    Weights(weights)
+    Vector(weights)
 }
 
 /// The mean slope of the loss by each (normalized) weight.
@@ -90,7 +97,7 @@ fn gradient(questions: &[Question], weights: &[f32; FEATURES], scale: &[f32; FEA
 }
 
 /// nDCG@10 of one question under `weights`, gains being 1 or 0 (Järvelin, Kekäläinen 2002).
-pub fn ndcg_at_10(question: &Question, weights: &Weights) -> f32 {
+pub fn ndcg_at_10(question: &Question, weights: &Vector) -> f32 {
     let mut order: Vec<usize> = (0..question.candidates.len()).collect();
     let score = |at: usize| weights.score(&question.candidates[at].0);
     order.sort_by(|a, b| score(*b).total_cmp(&score(*a)).then(a.cmp(b)));
@@ -170,7 +177,7 @@ mod tests {
     fn the_measure_is_that_of_its_definition() {
         let mut question = questions()[1].clone();
         question.right = 2; // one was not retrieved
-        let mut weights = Weights([0.0; FEATURES]);
+        let mut weights = Vector([0.0; FEATURES]);
         weights.0[Feature::Exact as usize] = 1.0;
         let ideal = 1.0 + 1.0 / 3.0_f32.log2();
         assert!((ndcg_at_10(&question, &weights) - 1.0 / ideal).abs() < 1e-6);

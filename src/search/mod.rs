@@ -8,31 +8,35 @@ mod best;
 mod block;
 mod candidates;
 mod dense;
+mod exact;
 mod features;
 mod filter;
 mod forms;
 pub mod judge;
 pub mod learn;
 mod lookup;
+mod places;
 mod projects;
 mod query;
 mod ranking;
 mod resident;
 mod searcher;
 mod snapshot;
+mod typos;
 mod vectors;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-pub use features::{FEATURES, Feature, Features};
+pub use features::{Evidence, FEATURES, Feature, Features};
 pub use projects::project_folders;
-pub use ranking::Weights;
-pub use searcher::{QueryError, Searcher, check_query};
+pub use query::{Asked, Kind, Values};
+pub use ranking::{Vector, Weights};
+pub use searcher::{Answered, Measured, QueryError, Searcher, check_query};
 pub use snapshot::Snapshot;
 
-use crate::types::{Language, RepoPath, Span, SymbolKind, qualified_name};
+use crate::types::{Language, RepoPath, Span, SymbolKind, is_below, qualified_name};
 
 /// Which retrieval answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,12 +73,36 @@ pub struct Filter {
     /// See [`project_folders`] for what it stands for.
     pub project: Option<String>,
     pub content: ContentFilter,
+    /// What the question's own filters ask, see [`SearchQuery::understood`].
+    pub asked: Asked,
+}
+
+/// Where the answer may lie, which is known above: what projects stand for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folders {
+    /// A file lies below one folder of each of these lists.
+    pub inside: Vec<Vec<String>>,
+    /// And below none of these.
+    pub outside: Vec<String>,
+}
+
+impl Folders {
+    /// Whether all files may be in the answer.
+    pub fn are_all(&self) -> bool {
+        self.inside.is_empty() && self.outside.is_empty()
+    }
+
+    /// Whether a file in `folder` may be in the answer.
+    pub fn hold(&self, folder: &str) -> bool {
+        let below = |folders: &Vec<String>| folders.iter().any(|above| is_below(folder, above));
+        self.inside.iter().all(below) && !below(&self.outside)
+    }
 }
 
 /// A question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchQuery {
-    /// Words, an identifier, a sentence; not blank.
+    /// Words, a name, a sentence, a path, a stack trace, code; filters among them. Not blank.
     pub text: String,
     /// At most this many hits; 1 to [`MAX_LIMIT`].
     pub limit: usize,
@@ -85,6 +113,18 @@ pub struct SearchQuery {
     /// Whether each chunk is a hit of its own, by its own score alone. Otherwise files are ranked, and
     /// each shows its best chunk.
     pub per_chunk: bool,
+}
+
+impl SearchQuery {
+    /// The question without the filters in its text, which the filter then has. A question from which
+    /// they were taken stays as it is.
+    pub fn understood(&self) -> Self {
+        if self.filter.asked != Asked::default() {
+            return self.clone();
+        }
+        let (asked, text) = Asked::take(&self.text);
+        Self { text, filter: Filter { asked, ..self.filter.clone() }, ..self.clone() }
+    }
 }
 
 /// Most hits a query can ask for.

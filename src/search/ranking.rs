@@ -3,45 +3,68 @@
 //! A file's score is the sum of its features, each times a weight. The weights are learned:
 //! `tools/train_ranker.rs` writes `assets/ranker.txt`.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::candidates::{CandidateChunk, CandidateFile};
 use super::features::{self, FEATURES, Feature, Features};
+use super::places::NamedFile;
 use super::query::QueryTerms;
 use super::snapshot::Snapshot;
 use super::{Explanation, Mode, Term};
 
-/// What each feature counts.
+/// What each feature counts for one kind of question.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Weights(pub [f32; FEATURES]);
+pub struct Vector(pub [f32; FEATURES]);
+
+/// What each feature counts. For a name it is something else than for words: the file that defines
+/// the very name is right wherever it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    /// For names and paths.
+    pub names: Vector,
+    pub words: Vector,
+}
+
+impl Vector {
+    /// The score of a file with these features.
+    pub fn score(&self, features: &Features) -> f32 {
+        self.0.iter().zip(&features.0).map(|(weight, value)| weight * value).sum()
+    }
+}
 
 impl Weights {
-    /// Reads lines of a feature's name and its weight; a feature without a line weighs nothing, and
-    /// `#` begins a comment.
+    /// Reads lines of a feature's name, its weight for names and its weight for words; a feature
+    /// without a line weighs nothing, and `#` begins a comment.
     ///
     /// # Errors
     /// The line that is not so.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut weights = Self([0.0; FEATURES]);
+        let mut weights = Self { names: Vector([0.0; FEATURES]), words: Vector([0.0; FEATURES]) };
         for line in text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
-            let parsed = line.split_once(char::is_whitespace).and_then(|(name, weight)| {
-                let feature = Feature::ALL.iter().find(|feature| feature.name() == name)?;
-                Some((*feature, weight.trim().parse().ok().filter(|weight: &f32| weight.is_finite())?))
-            });
-            let (feature, weight) = parsed.ok_or_else(|| format!("{line:?} is no feature and its weight"))?;
-            weights.0[feature as usize] = weight;
+            let bad = || format!("{line:?} is no feature and its two weights");
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            let [name, names, words] = columns.as_slice() else { return Err(bad()) };
+            let feature = Feature::ALL.iter().find(|feature| feature.name() == *name).ok_or_else(bad)?;
+            let number = |text: &str| text.parse().ok().filter(|weight: &f32| weight.is_finite()).ok_or_else(bad);
+            weights.names.0[*feature as usize] = number(names)?;
+            weights.words.0[*feature as usize] = number(words)?;
         }
         Ok(weights)
     }
 
     /// What [`Weights::parse`] reads.
     pub fn write(&self) -> String {
-        Feature::ALL.iter().map(|feature| format!("{} {:.4}\n", feature.name(), self.0[*feature as usize])).collect()
+        let line = |feature: &Feature| {
+            let at = *feature as usize;
+            format!("{} {:.4} {:.4}\n", feature.name(), self.names.0[at], self.words.0[at])
+        };
+        Feature::ALL.iter().map(line).collect()
     }
 
-    /// The score of a file with these features.
-    pub fn score(&self, features: &Features) -> f32 {
-        self.0.iter().zip(&features.0).map(|(weight, value)| weight * value).sum()
+    /// Those for a question.
+    pub(super) fn of(&self, terms: &QueryTerms) -> &Vector {
+        if terms.is_name() { &self.names } else { &self.words }
     }
 }
 
@@ -64,22 +87,69 @@ pub(super) struct RankedFile {
     pub explanation: Explanation,
 }
 
+/// What a place that the question names counts: it comes before all that the question describes.
+const NAMED: f32 = 100.0;
+
+/// What a file counts that has all of a snippet, token by token.
+const WHOLE_SNIPPET: f32 = 20.0;
+
+/// What is known of candidates beside their features.
+#[derive(Default)]
+pub(super) struct Extra {
+    /// By index of the file.
+    pub named: HashMap<usize, NamedFile>,
+    /// See [`exact::shares`](super::exact::shares); by number of the chunk.
+    pub shares: HashMap<u32, f32>,
+}
+
+/// A question, as the ranking sees it.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'q> {
+    pub terms: &'q QueryTerms,
+    pub mode: Mode,
+    pub extra: &'q Extra,
+}
+
+impl Extra {
+    fn terms(&self, candidate: &CandidateFile) -> Vec<Term> {
+        let mut terms = Vec::new();
+        if let Some(named) = self.named.get(&candidate.file) {
+            let share = NAMED - f32::from(named.order);
+            terms.push(Term { name: "the question names the file", value: 1.0, share });
+        }
+        let shares = candidate.chunks.iter().filter_map(|chunk| self.shares.get(&chunk.chunk));
+        let value = shares.copied().fold(0.0, f32::max);
+        if value > 0.0 {
+            terms.push(Term { name: "runs of tokens of the snippet", value, share: WHOLE_SNIPPET * value });
+        }
+        terms
+    }
+
+    /// What it adds to a chunk: that it is the place, or has the snippet.
+    fn of_chunk(&self, snapshot: &Snapshot, chunk: &CandidateChunk) -> f32 {
+        let share = self.shares.get(&chunk.chunk).map_or(0.0, |share| WHOLE_SNIPPET * share);
+        let named = self.named.get(&snapshot.owner(chunk.chunk));
+        share + named.map_or(0.0, |named| named.fit(snapshot, chunk.chunk) * (NAMED - f32::from(named.order)))
+    }
+}
+
 /// Orders files by score; equal ones by path.
 pub(super) fn rank(
     snapshot: &Snapshot,
-    terms: &QueryTerms,
-    mode: Mode,
+    question: &Question<'_>,
     weights: &Weights,
     candidates: Vec<CandidateFile>,
 ) -> Vec<RankedFile> {
+    let Question { terms, mode, extra } = *question;
     let features = if mode == Mode::Hybrid { features::features(snapshot, terms, &candidates) } else { Vec::new() };
     let mut ranked: Vec<RankedFile> = Vec::with_capacity(candidates.len());
     for (index, candidate) in candidates.into_iter().enumerate() {
-        let explanation = match mode {
+        let mut explanation = match mode {
             Mode::Dense => alone("nearest chunk (cosine)", candidate.dense_best),
             Mode::Lexical => alone("best chunk (BM25F)", candidate.lexical_best),
-            Mode::Hybrid => explain(&features[index], weights),
+            Mode::Hybrid => explain(&features[index], weights.of(terms)),
         };
+        explanation.terms.extend(extra.terms(&candidate));
         let score = explanation.terms.iter().map(|term| term.share).sum();
         ranked.push(RankedFile { file: candidate.file, score, chunks: candidate.chunks, explanation });
     }
@@ -96,7 +166,7 @@ pub(super) fn of_chunk(chunk: &CandidateChunk) -> Explanation {
     alone("the chunk alone", chunk.score)
 }
 
-fn explain(features: &Features, weights: &Weights) -> Explanation {
+fn explain(features: &Features, weights: &Vector) -> Explanation {
     let term = |feature: &Feature| {
         let value = features.of(*feature);
         Term { name: feature.words(), value, share: weights.0[*feature as usize] * value }
@@ -106,7 +176,8 @@ fn explain(features: &Features, weights: &Weights) -> Explanation {
 
 /// Puts a file's chunks in order, best first: by both scores within the file and by how well the
 /// names they define fit, an exact definition before all.
-pub(super) fn order_chunks(snapshot: &Snapshot, terms: &QueryTerms, chunks: &mut [CandidateChunk], mode: Mode) {
+pub(super) fn order_chunks(snapshot: &Snapshot, question: &Question<'_>, chunks: &mut [CandidateChunk]) {
+    let Question { terms, mode, extra } = *question;
     let most = |score: fn(&CandidateChunk) -> f32| chunks.iter().map(score).fold(f32::EPSILON, f32::max);
     let (dense, lexical) = (most(|chunk| chunk.dense), most(|chunk| chunk.lexical));
     let fit = features::name_fit(terms);
@@ -115,8 +186,11 @@ pub(super) fn order_chunks(snapshot: &Snapshot, terms: &QueryTerms, chunks: &mut
             Mode::Dense => chunk.dense,
             Mode::Lexical => chunk.lexical,
             Mode::Hybrid => {
+                let meta = snapshot.chunk(chunk.chunk);
                 let exact = if chunk.defines { 2.0 } else { 0.0 };
-                chunk.dense / dense + chunk.lexical / lexical + fit(snapshot.chunk(chunk.chunk)) + exact
+                let qualified = if chunk.defines && terms.places_name_in(&meta.container) { 2.0 } else { 0.0 };
+                let known = extra.of_chunk(snapshot, chunk);
+                chunk.dense / dense + chunk.lexical / lexical + fit(meta) + exact + qualified + known
             }
         };
     }
@@ -130,10 +204,12 @@ mod tests {
     #[test]
     fn the_learned_weights_are_read_and_written() {
         let weights = Weights::default();
-        assert!(weights.0.iter().any(|weight| *weight > 0.0));
         let again = Weights::parse(&weights.write()).expect("what was written");
-        assert!(again.0.iter().zip(weights.0).all(|(again, weight)| (again - weight).abs() < 1e-3));
-        for bad in ["Nothing 1", "Size x", "Size inf", "Size"] {
+        for (vector, again) in [(weights.names, again.names), (weights.words, again.words)] {
+            assert!(vector.0.iter().any(|weight| *weight > 0.0));
+            assert!(again.0.iter().zip(vector.0).all(|(again, weight)| (again - weight).abs() < 1e-3));
+        }
+        for bad in ["Nothing 1 1", "Size 1 x", "Size inf 1", "Size", "Size 1"] {
             assert!(Weights::parse(bad).is_err(), "{bad}");
         }
     }

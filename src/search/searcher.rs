@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::candidates::{self, CandidateChunk, CandidateFile};
+use super::candidates::{self, CandidateChunk, CandidateFile, Within};
 use super::features::{self, Features};
 use super::filter::FileFilter;
 use super::query::QueryTerms;
-use super::ranking::{self, RankedFile, Weights};
+use super::ranking::{self, Extra, Question, RankedFile, Weights};
 use super::snapshot::Snapshot;
-use super::{Explanation, Filter, Hit, MAX_LIMIT, Mode, Place, SearchQuery, Term};
+use super::typos::{self, Correction};
+use super::{Asked, Explanation, Filter, Folders, Hit, Kind, MAX_LIMIT, Mode, Place, SearchQuery, Term, exact, places};
 use crate::embed::Embedder;
 use crate::store::StoreError;
 use crate::types::{RepoPath, qualified_name};
@@ -25,6 +26,12 @@ pub enum QueryError {
     Limit(usize),
     #[error("unknown language {name}; known: {known}")]
     Language { name: String, known: String },
+    #[error("the query has filters only; add words, a name or a question")]
+    OnlyFilters,
+    #[error("unknown kind {name}; known: {known}")]
+    Kind { name: String, known: String },
+    #[error("the query asks for language {asked}, and the search is narrowed down to {flag}; drop one of them")]
+    Apart { flag: String, asked: String },
     #[error("cannot read the glob {pattern}: {message}; write it like `src/**/*.rs`")]
     Glob { pattern: String, message: String },
     #[error("unknown project {name}; known: {known}")]
@@ -33,14 +40,40 @@ pub enum QueryError {
     Store(#[from] StoreError),
 }
 
+/// What weights are learned from.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Which weights it concerns: those for names, or those for words.
+    pub is_name: bool,
+    /// Every file that may answer.
+    pub candidates: Vec<(RepoPath, Features)>,
+}
+
 /// A snapshot and the model its vectors are of.
 pub struct Searcher<'s> {
     pub snapshot: &'s Arc<Snapshot>,
     pub embedder: &'s dyn Embedder,
     pub weights: Weights,
-    /// Only files below one of these are in the answer; empty for all. What the filter's project
-    /// stands for, which is known above.
-    pub folders: Vec<String>,
+    /// What the filter's projects stand for, which is known above.
+    pub folders: Folders,
+}
+
+/// Hits, best first, and what to know about them.
+#[derive(Clone, Debug, Default)]
+pub struct Answered {
+    pub hits: Vec<Hit>,
+    /// Whole sentences but for the capital.
+    pub notes: Vec<String>,
+    /// What the question was taken for.
+    pub understood: String,
+}
+
+/// A question taken apart, with what may answer it.
+struct Taken {
+    terms: QueryTerms,
+    notes: Vec<String>,
+    extra: Extra,
+    found: Vec<CandidateFile>,
 }
 
 impl Searcher<'_> {
@@ -49,19 +82,62 @@ impl Searcher<'_> {
     ///
     /// # Errors
     /// When the question cannot be answered as it stands.
-    pub fn search(&self, query: &SearchQuery) -> Result<Vec<Hit>, QueryError> {
-        check_query(query)?;
-        let terms = QueryTerms::new(&query.text);
-        let allowed = FileFilter::new(&query.filter)?.below(&self.folders).allowed(self.snapshot);
-        let vector = self.embedder.embed_query(&terms.dense);
-        let found = candidates::retrieve(self.snapshot, &terms, &vector, query.mode, &allowed)?;
-        let mut ranked = ranking::rank(self.snapshot, &terms, query.mode, &self.weights, found);
-        if query.per_chunk {
-            self.split(&mut ranked, &terms, query.limit, query.mode);
-        } else {
-            self.cut(&mut ranked, &terms, query.limit, query.mode);
+    pub fn search(&self, query: &SearchQuery) -> Result<Answered, QueryError> {
+        let query = query.understood();
+        check_query(&query)?;
+        let Taken { terms, notes, extra, found } = self.take(&query)?;
+        let mut understood = terms.describe();
+        let filters = query.filter.asked.written();
+        if !filters.is_empty() {
+            understood.push_str("; filters: ");
+            understood.push_str(&filters);
         }
-        self.hits(ranked, query.limit, query.explain)
+        let question = Question { terms: &terms, mode: query.mode, extra: &extra };
+        let mut ranked = ranking::rank(self.snapshot, &question, &self.weights, found);
+        if query.per_chunk {
+            self.split(&mut ranked, &question, query.limit);
+        } else {
+            self.cut(&mut ranked, &question, query.limit);
+        }
+        let hits = self.hits(ranked, query.limit, query.explain)?;
+        Ok(Answered { hits, notes, understood })
+    }
+
+    /// Takes a question apart and retrieves what may answer it.
+    fn take(&self, query: &SearchQuery) -> Result<Taken, QueryError> {
+        let snapshot = self.snapshot;
+        let filter = FileFilter::new(&query.filter)?.below(&self.folders);
+        let files = filter.allowed(snapshot);
+        let mut terms = QueryTerms::new(&query.text);
+        let mut notes = Vec::new();
+        if query.mode != Mode::Dense {
+            let corrections = typos::corrections(snapshot, &terms, &files)?;
+            let mut text = query.text.clone();
+            for Correction { from, to } in &corrections {
+                notes.push(format!("no exact match for `{from}`; showing `{to}`"));
+                text = text.replace(from, to);
+            }
+            if !corrections.is_empty() {
+                terms = QueryTerms::new(&text);
+            }
+        }
+        let mut extra = Extra::default();
+        if query.mode == Mode::Hybrid {
+            extra.named = places::named_files(snapshot, &terms, &files);
+        }
+        let named = extra.named.iter().map(|(file, named)| named.chunk(snapshot, *file)).collect();
+        let kinds = if filter.allows_all_kinds() { None } else { Some(filter) };
+        let vector = self.embedder.embed_query(&terms.dense);
+        let mut found = candidates::retrieve(snapshot, &terms, &vector, query.mode, &Within { files, kinds, named })?;
+        let exact = &query.filter.asked.exact;
+        if !exact.is_empty() && !exact::keep_exact(snapshot, exact, &mut found)? {
+            let phrases: Vec<String> = exact.iter().map(|phrase| format!("\"{phrase}\"")).collect();
+            notes.push(format!("nothing found has {} word for word; showing what is near", phrases.join(" and ")));
+        }
+        if terms.kind == Kind::Snippet && query.mode == Mode::Hybrid {
+            extra.shares = exact::shares(snapshot, &query.text, &found)?;
+        }
+        Ok(Taken { terms, notes, extra, found })
     }
 
     /// The chunks nearest to `vector`, at most one a file, without the chunk `except`.
@@ -76,38 +152,38 @@ impl Searcher<'_> {
         except: Option<u32>,
     ) -> Result<Vec<Hit>, QueryError> {
         check("a vector", limit)?;
-        let allowed = FileFilter::new(filter)?.below(&self.folders).allowed(self.snapshot);
-        let mut found = candidates::retrieve(self.snapshot, &QueryTerms::default(), vector, Mode::Dense, &allowed)?;
+        let files = FileFilter::new(filter)?.below(&self.folders).allowed(self.snapshot);
+        let within = Within { files, kinds: None, named: Vec::new() };
+        let terms = QueryTerms::default();
+        let mut found = candidates::retrieve(self.snapshot, &terms, vector, Mode::Dense, &within)?;
         for file in &mut found {
             file.chunks.retain(|chunk| Some(chunk.chunk) != except);
             file.dense_best = file.chunks.iter().map(|chunk| chunk.dense).fold(0.0, f32::max);
         }
         found.retain(|file| !file.chunks.is_empty());
-        let terms = QueryTerms::default();
-        let mut ranked = ranking::rank(self.snapshot, &terms, Mode::Dense, &self.weights, found);
-        self.cut(&mut ranked, &terms, limit, Mode::Dense);
+        let question = Question { terms: &terms, mode: Mode::Dense, extra: &Extra::default() };
+        let mut ranked = ranking::rank(self.snapshot, &question, &self.weights, found);
+        self.cut(&mut ranked, &question, limit);
         self.hits(ranked, limit, false)
     }
 
-    /// The features of every file that may answer, by path: what weights are learned from.
+    /// What is measured for a question.
     ///
     /// # Errors
     /// When the question cannot be answered as it stands.
-    pub fn measure(&self, query: &SearchQuery) -> Result<Vec<(RepoPath, Features)>, QueryError> {
-        check_query(query)?;
-        let terms = QueryTerms::new(&query.text);
-        let allowed = FileFilter::new(&query.filter)?.below(&self.folders).allowed(self.snapshot);
-        let vector = self.embedder.embed_query(&terms.dense);
-        let found = candidates::retrieve(self.snapshot, &terms, &vector, Mode::Hybrid, &allowed)?;
+    pub fn measure(&self, query: &SearchQuery) -> Result<Measured, QueryError> {
+        let query = query.understood();
+        check_query(&query)?;
+        let Taken { terms, found, .. } = self.take(&query)?;
         let features = features::features(self.snapshot, &terms, &found);
         let path = |candidate: &CandidateFile| self.snapshot.files[candidate.file].path.clone();
-        Ok(found.iter().map(path).zip(features).collect())
+        Ok(Measured { is_name: terms.is_name(), candidates: found.iter().map(path).zip(features).collect() })
     }
 
     /// Makes each chunk a file of its own that is ranked by what retrieval says of the chunk.
-    fn split(&self, ranked: &mut Vec<RankedFile>, terms: &QueryTerms, limit: usize, mode: Mode) {
+    fn split(&self, ranked: &mut Vec<RankedFile>, question: &Question<'_>, limit: usize) {
         let mut chunks: Vec<CandidateChunk> = ranked.drain(..).flat_map(|file| file.chunks).collect();
-        ranking::order_chunks(self.snapshot, terms, &mut chunks, mode);
+        ranking::order_chunks(self.snapshot, question, &mut chunks);
         chunks.truncate(limit);
         ranked.extend(chunks.into_iter().map(|chunk| RankedFile {
             file: self.snapshot.owner(chunk.chunk),
@@ -118,10 +194,10 @@ impl Searcher<'_> {
     }
 
     /// Leaves the files that can be among the first `limit` hits, their chunks in order.
-    fn cut(&self, ranked: &mut Vec<RankedFile>, terms: &QueryTerms, limit: usize, mode: Mode) {
+    fn cut(&self, ranked: &mut Vec<RankedFile>, question: &Question<'_>, limit: usize) {
         ranked.truncate(limit);
         for file in ranked {
-            ranking::order_chunks(self.snapshot, terms, &mut file.chunks, mode);
+            ranking::order_chunks(self.snapshot, question, &mut file.chunks);
         }
     }
 
@@ -199,6 +275,10 @@ fn explanation(file: &RankedFile, score: f32) -> Explanation {
 /// # Errors
 /// What is wrong with it, and what to change.
 pub fn check_query(query: &SearchQuery) -> Result<(), QueryError> {
+    let query = &query.understood();
+    if query.text.trim().is_empty() && query.filter.asked != Asked::default() {
+        return Err(QueryError::OnlyFilters);
+    }
     check(&query.text, query.limit)?;
     FileFilter::new(&query.filter).map(drop)
 }

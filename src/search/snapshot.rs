@@ -5,9 +5,10 @@
 //! Files that were read together stay together in a [`Block`], so that a scan runs through memory in
 //! long stretches: in blocks of their own a hundred thousand small ones take twice as long.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::block::{Block, BlockBuilder, BlockFile, ChunkMeta};
 use super::lookup::{GONE, Lookup};
@@ -72,6 +73,8 @@ pub struct Snapshot {
     /// By [`name_hash`] of the names that chunks define.
     names: Lookup<u64>,
     pub(super) tallies: Tallies,
+    /// Folders in which a project begins; found by the first question that asks.
+    pub(super) project_folders: OnceLock<HashSet<String>>,
 }
 
 impl Snapshot {
@@ -244,6 +247,7 @@ impl Snapshot {
             documents,
             names,
             tallies,
+            project_folders: OnceLock::new(),
         }
     }
 
@@ -366,7 +370,8 @@ impl FileChunks {
         self.block.chunks_in(self.index)
     }
 
-    fn chunks(&self) -> impl Iterator<Item = ChunkMeta<'_>> {
+    /// In line order.
+    pub fn chunks(&self) -> impl Iterator<Item = ChunkMeta<'_>> {
         self.range().map(|at| self.block.chunk(at))
     }
 

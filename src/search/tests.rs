@@ -1,10 +1,11 @@
 //! Searches over small stores.
 
+mod questions;
 mod refresh;
 
 use std::sync::Arc;
 
-use super::{ContentFilter, Filter, Hit, Mode, QueryError, SearchQuery, Searcher, Snapshot, Weights};
+use super::{ContentFilter, Filter, Folders, Hit, Mode, QueryError, SearchQuery, Searcher, Snapshot, Weights};
 use crate::embed::static_model::StaticModel;
 use crate::embed::{self, Embedder};
 use crate::language;
@@ -57,20 +58,25 @@ fn put(commit: &mut Commit, path: &str, text: &str) {
 }
 
 fn snapshot() -> Arc<Snapshot> {
+    snapshot_of(FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())))
+}
+
+fn snapshot_of(files: impl Iterator<Item = (String, String)>) -> Arc<Snapshot> {
     let store = MemoryStore::new("/root".into());
     let mut commit = Commit::default();
-    FILES.iter().for_each(|(path, text)| put(&mut commit, path, text));
+    files.for_each(|(path, text)| put(&mut commit, &path, &text));
     store.writer(&recipe(), false).expect("a writer").commit(commit, &RunState::default()).expect("a commit");
     Arc::new(Snapshot::load(store.view().expect("a view").expect("a commit")).expect("a snapshot"))
 }
 
 fn ask(query: SearchQuery) -> Result<Vec<Hit>, QueryError> {
     let model = StaticModel::builtin();
-    searcher(&snapshot(), model.as_ref(), &[]).search(&query)
+    Ok(searcher(&snapshot(), model.as_ref(), &[]).search(&query)?.hits)
 }
 
 fn searcher<'s>(snapshot: &'s Arc<Snapshot>, embedder: &'s dyn Embedder, folders: &[&str]) -> Searcher<'s> {
-    let folders = folders.iter().map(|folder| (*folder).to_owned()).collect();
+    let inside: Vec<String> = folders.iter().map(|folder| (*folder).to_owned()).collect();
+    let folders = Folders { inside: if inside.is_empty() { Vec::new() } else { vec![inside] }, outside: Vec::new() };
     Searcher { snapshot, embedder, weights: Weights::default(), folders }
 }
 
@@ -125,7 +131,7 @@ fn folders_narrow_down_questions_and_likenesses() {
         let near = searcher.nearest(&vector, 50, &Filter::default(), None).expect("an answer");
         let paths =
             |hits: Vec<Hit>| hits.iter().map(|hit| hit.path.to_string()).collect::<std::collections::BTreeSet<_>>();
-        let all = paths(searcher.search(&asked).expect("an answer"));
+        let all = paths(searcher.search(&asked).expect("an answer").hits);
         assert!(paths(near).is_subset(&all));
         Vec::from_iter(all)
     };

@@ -122,9 +122,10 @@ impl<'s> WordScores<'s> {
         self.tallies[chunk as usize].score
     }
 
-    /// The `count` chunks that score highest, best first; equal ones by number.
-    pub fn best(&self, count: usize) -> Vec<u32> {
-        best(self.touched.iter().map(|chunk| (*chunk, self.score(*chunk))), count, 0.0)
+    /// The `count` chunks that `may` and score highest, best first; equal ones by number.
+    pub fn best(&self, count: usize, may: impl Fn(u32) -> bool) -> Vec<u32> {
+        let found = self.touched.iter().filter(|chunk| may(**chunk));
+        best(found.map(|chunk| (*chunk, self.score(*chunk))), count, 0.0)
     }
 
     /// The tallies of some chunks.

@@ -10,6 +10,7 @@ mod mcp_stdio;
 mod packaging;
 mod pipeline;
 mod projects;
+mod questions;
 mod setup;
 mod support;
 mod tidy;

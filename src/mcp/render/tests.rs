@@ -25,7 +25,11 @@ fn hit(path: &str, text: String) -> Hit {
 }
 
 fn found(hits: Vec<Hit>) -> SearchAnswer {
-    SearchAnswer { hits, coverage: Coverage { files_indexed: 2, files_found: 2, chunks: 9, complete: true } }
+    SearchAnswer {
+        hits,
+        coverage: Coverage { files_indexed: 2, files_found: 2, chunks: 9, complete: true },
+        ..SearchAnswer::default()
+    }
 }
 
 fn render(hits: Vec<Hit>, max_tokens: usize) -> Answer<SearchOutput> {

@@ -152,9 +152,13 @@ fn assert_same(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
         for mode in [Mode::Hybrid, Mode::Dense, Mode::Lexical] {
             let query = SearchQuery { mode, explain: true, limit: 20, ..query(text) };
             let ask = |snapshot| {
-                let searcher =
-                    Searcher { snapshot, embedder: model.as_ref(), weights: Weights::default(), folders: Vec::new() };
-                searcher.search(&query).expect("an answer")
+                let searcher = Searcher {
+                    snapshot,
+                    embedder: model.as_ref(),
+                    weights: Weights::default(),
+                    folders: Folders::default(),
+                };
+                searcher.search(&query).expect("an answer").hits
             };
             assert_eq!(ask(refreshed), ask(loaded), "{query:?}");
         }
@@ -267,9 +271,13 @@ fn only_what_was_written_is_read_again() {
     let third = Arc::new(second.refresh(view(&store)).expect("a snapshot"));
     assert_eq!(shared(&second, &third), ["lib/b.md", "lib/b.rs", "tests/d.rs"]);
     let model = StaticModel::builtin();
-    let searcher =
-        Searcher { snapshot: &third, embedder: model.as_ref(), weights: Weights::default(), folders: Vec::new() };
-    assert_eq!(searcher.search(&query("jitter")).expect("an answer")[0].path.as_str(), "a.rs");
+    let searcher = Searcher {
+        snapshot: &third,
+        embedder: model.as_ref(),
+        weights: Weights::default(),
+        folders: Folders::default(),
+    };
+    assert_eq!(searcher.search(&query("jitter")).expect("an answer").hits[0].path.as_str(), "a.rs");
 
     write(&store, folder.all(), true);
     let fourth = third.refresh(view(&store)).expect("a snapshot");

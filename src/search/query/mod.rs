@@ -1,0 +1,196 @@
+//! A question, taken apart.
+
+mod filters;
+mod frames;
+mod names;
+mod snippet;
+
+pub use filters::{Asked, Values};
+pub(super) use frames::Place;
+pub(super) use names::Name;
+pub(super) use snippet::tokens;
+
+use super::forms::{self, Roots};
+use crate::embed::words;
+use crate::types::RepoPath;
+
+/// Words that say nothing about what is looked for. Only dropped while others remain.
+const STOP_WORDS: &str = "a an and any are as at be been by can could did do does for from had has have how i if in \
+    into is it its me my of on or our should so that the their them then there these they this those to was we were \
+    what when where which while who why will with would you your";
+
+/// What a question is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A name, or a name and one word about it.
+    Name,
+    /// A file name or a path.
+    Path,
+    /// Frames of a stack, or a message with the place it comes from.
+    Trace,
+    /// Code.
+    Snippet,
+    #[default]
+    Words,
+}
+
+/// The parts of a question that retrieval and ranking look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct QueryTerms {
+    pub kind: Kind,
+    /// Distinct words that matter, lower case, in order.
+    pub words: Vec<String>,
+    /// What the word index is asked: the words, and whole identifiers.
+    pub lexical: Vec<Word>,
+    /// Two and three neighbouring words as one: an identifier may be made of them.
+    pub joined: Vec<String>,
+    /// The roots of `words`.
+    pub roots: Roots,
+    /// The question without stop words, for the embedder.
+    pub dense: String,
+    /// What looks like a name in code: `parseHeader`, `parse_header`, `Foo::bar`, or a lone word.
+    pub names: Vec<Name>,
+    /// Files it names, with lines: what is wanted most first.
+    pub places: Vec<Place>,
+}
+
+/// More words are no name.
+const MOST_TOKENS_OF_A_NAME: usize = 2;
+
+/// Most functions of a trace that are looked up by name.
+const MAX_TRACED_NAMES: usize = 3;
+
+/// A word to look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub text: String,
+    /// See [`forms::forms`].
+    pub forms: Vec<String>,
+}
+
+impl QueryTerms {
+    /// Takes `text` apart.
+    pub fn new(text: &str) -> Self {
+        if let Some(trace) = frames::trace(text) {
+            return Self::of_trace(&trace);
+        }
+        if snippet::is_code(text) {
+            let names = snippet::names(text);
+            return Self { kind: Kind::Snippet, names, ..Self::of_words(&snippet::words(text)) };
+        }
+        let is_file = |token: &str| frames::place_in(token).is_some();
+        let places: Vec<Place> = text.split_whitespace().filter_map(frames::place_in).collect();
+        let names = names::names(text, is_file);
+        let short = text.split_whitespace().count() <= MOST_TOKENS_OF_A_NAME;
+        let kind = match (short, places.is_empty(), names.is_empty()) {
+            (true, false, _) => Kind::Path,
+            (true, true, false) => Kind::Name,
+            _ => Kind::Words,
+        };
+        Self { kind, names, places, ..Self::of_words(text) }
+    }
+
+    /// The message says what happened, the functions where.
+    fn of_trace(trace: &frames::Trace) -> Self {
+        let mut names = names::names(&trace.message, |token| frames::place_in(token).is_some());
+        let functions = trace.places.iter().map(|place| &place.function).filter(|function| !function.is_empty());
+        let functions: Vec<String> = dedup(functions.cloned().collect());
+        let functions = &functions[..functions.len().min(MAX_TRACED_NAMES)];
+        names.extend(functions.iter().map(|text| Name { text: text.clone(), ..Name::default() }));
+        let mut text = format!("{} {}", trace.message, functions.join(" "));
+        if text.trim().is_empty() {
+            text = trace.places.iter().map(|place| place.path.as_str()).collect::<Vec<_>>().join(" ");
+        }
+        Self { kind: Kind::Trace, names, places: trace.places.clone(), ..Self::of_words(&text) }
+    }
+
+    fn of_words(text: &str) -> Self {
+        let stop: Vec<&str> = STOP_WORDS.split_whitespace().collect();
+        let is_stop = |word: &String| stop.contains(&word.as_str());
+        let mut all = Vec::new();
+        words::search_words(text, |word| all.push(word.to_owned()));
+        let kept: Vec<String> = all.iter().filter(|word| !is_stop(word)).cloned().collect();
+        let lexical = dedup(if kept.is_empty() { all } else { kept });
+        let mut parts = Vec::new();
+        words::words(text, |word| parts.push(word.to_owned()));
+        let kept: Vec<String> = parts.iter().filter(|word| !is_stop(word)).cloned().collect();
+        let parts = if kept.is_empty() { parts } else { kept };
+        let joined = [2, 3].iter().flat_map(|count| parts.windows(*count)).map(<[String]>::concat);
+        let joined = dedup(joined.filter(|joined| !lexical.contains(joined)).collect());
+        let lexical = lexical.into_iter().map(|text| Word { forms: forms::forms(&text), text }).collect();
+        let roots = Roots::of(&parts.join(" "));
+        Self { dense: parts.join(" "), words: dedup(parts), lexical, joined, roots, ..Self::default() }
+    }
+
+    /// What the question was taken for, in words.
+    pub fn describe(&self) -> String {
+        let name = |name: &Name| match name.container.as_str() {
+            "" => name.text.clone(),
+            container => format!("{} in {container}", name.text),
+        };
+        let place = |place: &Place| match place.line {
+            Some(line) => format!("{}:{line}", place.path),
+            None => place.path.clone(),
+        };
+        let mut parts: Vec<String> = self.names.iter().map(name).collect();
+        parts.extend(self.places.iter().take(MAX_TRACED_NAMES).map(place));
+        let kind = match self.kind {
+            Kind::Name => "a name",
+            Kind::Path => "a path",
+            Kind::Trace => "a stack trace",
+            Kind::Snippet => "code",
+            Kind::Words => "words",
+        };
+        if parts.is_empty() { kind.to_owned() } else { format!("{kind} ({})", parts.join(", ")) }
+    }
+
+    /// Whether the question is a name or a path, and little more.
+    pub fn is_name(&self) -> bool {
+        matches!(self.kind, Kind::Name | Kind::Path)
+    }
+
+    /// Whether a file of this name, without its extension, is named as something in the question:
+    /// `path_router` for "PathRouter", "path router" or "router of paths: path_router".
+    pub fn names_file(&self, stem: &str) -> bool {
+        let sole = if self.words.len() == 1 { self.words.first() } else { None };
+        let place = |place: &'_ Place| RepoPath::new(place.path.as_str()).stem().to_owned();
+        let written = self.names.iter().map(|name| name.text.as_str()).chain(self.joined.iter().map(String::as_str));
+        written.chain(sole.map(String::as_str)).any(|name| same_name(name, stem))
+            || self.places.iter().any(|other| place(other) == stem)
+    }
+
+    /// Whether one of the names is said to be in what has this container.
+    pub fn places_name_in(&self, container: &str) -> bool {
+        let last = container.rsplit('.').next().unwrap_or_default();
+        !last.is_empty() && self.names.iter().any(|name| !name.container.is_empty() && same_name(&name.container, last))
+    }
+}
+
+/// Whether two names differ in their case style alone.
+fn same_name(a: &str, b: &str) -> bool {
+    fn plain(name: &str) -> impl Iterator<Item = char> {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
+    }
+    plain(a).eq(plain(b))
+}
+
+fn dedup(words: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::with_capacity(words.len());
+    for word in words {
+        if !kept.contains(&word) {
+            kept.push(word);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_words_go_while_others_remain() {
+        assert_eq!(QueryTerms::new("where are the retries handled").words, ["retries", "handled"]);
+        assert_eq!(QueryTerms::new("how to").words, ["how", "to"]);
+    }
+}

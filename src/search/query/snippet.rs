@@ -1,0 +1,135 @@
+//! A question that is code.
+
+use std::collections::HashSet;
+
+use super::Name;
+
+/// Words of the languages themselves: in nearly every file, and no name.
+const KEYWORDS: &str = "abstract and as assert async await begin bool boolean break byte case catch char class const \
+    continue def default defer del delete do double elif else end enum except export extends extern false final \
+    finally float fn for foreach from fun func function go goto if impl implements import in include instanceof int \
+    interface internal is lambda let long loop match mod module mut namespace new nil none not null object of or \
+    override package pass private protected pub public raise ref require return self short static str string struct \
+    super switch template then this throw throws trait true try type typedef typeof union unless unsafe unsigned until \
+    use using val var virtual void when where while with yield";
+
+/// Marks that prose does not have.
+const MARKS: &[&str] = &["{", "}", ";", "=>", "->", "==", "!=", ":=", "&&", "||", " = ", "+=", "</", "/>", "](", "::<"];
+
+/// Whether a text is code rather than a question: several lines with marks of code, or one line
+/// that is full of them.
+pub(super) fn is_code(text: &str) -> bool {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if text.trim_end().ends_with('?') {
+        return false;
+    }
+    match lines.as_slice() {
+        [line] => marks(line) >= 2 || (begins_definition(line) && line.contains('(')) || is_call(line),
+        lines => {
+            let code = lines.iter().filter(|line| marks(line) > 0 || begins_definition(line) || is_call(line)).count();
+            code * 2 >= lines.len().max(2)
+        }
+    }
+}
+
+fn marks(line: &str) -> usize {
+    let ends = usize::from(line.ends_with(['{', ';', '}']));
+    MARKS.iter().filter(|mark| line.contains(**mark)).count() + ends
+}
+
+/// `def f(a):`, `pub fn f(a: B) -> C`: a keyword, a name, a bracket.
+fn begins_definition(line: &str) -> bool {
+    let mut tokens =
+        line.split_whitespace().skip_while(|token| matches!(*token, "pub" | "async" | "export" | "static"));
+    let keyword = matches!(tokens.next(), Some("def" | "fn" | "func" | "function" | "fun"));
+    keyword && tokens.next().is_some_and(|name| name.contains('('))
+}
+
+/// `foo(bar, baz)` or `x.foo(bar)`: a call with arguments, and nothing before it.
+fn is_call(line: &str) -> bool {
+    let Some((callee, rest)) = line.split_once('(') else { return false };
+    let named = !callee.is_empty() && callee.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | ':'));
+    named && !rest.trim_start().starts_with(')') && rest.contains(')')
+}
+
+/// Its words without those of the language.
+pub(super) fn words(text: &str) -> String {
+    let kept: Vec<&str> = identifiers(text).map(|(_, name)| name).collect();
+    if kept.is_empty() { text.to_owned() } else { kept.join(" ") }
+}
+
+/// What it defines and what it calls.
+pub(super) fn names(text: &str) -> Vec<Name> {
+    let mut seen = HashSet::new();
+    let is_called = |at: usize, name: &str| text[at + name.len()..].trim_start().starts_with('(');
+    let is_long = |name: &str| name.contains('_') || name.chars().skip(1).any(char::is_uppercase);
+    identifiers(text)
+        .filter(|(at, name)| is_called(*at, name) || is_long(name))
+        .filter(|(_, name)| seen.insert(*name))
+        .map(|(_, name)| Name { text: name.to_owned(), ..Name::default() })
+        .collect()
+}
+
+/// Each identifier with where it begins; keywords, numbers and single letters left out.
+fn identifiers(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let keywords: HashSet<&str> = KEYWORDS.split_whitespace().collect();
+    let start = text.as_ptr().addr();
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|name| name.len() > 1 && !name.starts_with(|c: char| c.is_ascii_digit()))
+        .filter(move |name| !keywords.contains(name.to_lowercase().as_str()))
+        .map(move |name| (name.as_ptr().addr() - start, name))
+}
+
+/// The tokens of a text, for comparing sequences of them: identifiers, and marks one by one.
+pub(in crate::search) fn tokens(text: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let inside = |c: char| c.is_alphanumeric() || c == '_';
+        let end = if inside(first) { rest.find(|c| !inside(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
+        tokens.push(&rest[..end]);
+        rest = rest[end..].trim_start();
+    }
+    tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_told_from_questions() {
+        for code in [
+            "let x = parse(line)?;",
+            "for (int i = 0; i < n; i++) {",
+            "def open_session(self, name):\n    return Session(name)",
+            "pub fn open(&self) -> Result<()>",
+            "retry(call, times=3)",
+            "if err != nil {\n\treturn nil, err\n}",
+            "items.map(item => item.id)",
+        ] {
+            assert!(is_code(code), "{code}");
+        }
+        for words in [
+            "where are retries handled",
+            "Foo::bar",
+            "foo()",
+            "parseHTTPHeader",
+            "does open() close the file?",
+            "what calls retry(call, times)?",
+            "reads a file (or a folder)",
+            "error: cannot open the file",
+            "C++ templates",
+        ] {
+            assert!(!is_code(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn names_of_a_snippet_are_what_it_calls_and_defines() {
+        let named = |text| names(text).into_iter().map(|name| name.text).collect::<Vec<_>>();
+        assert_eq!(named("for x in open_all(paths):\n    close(x)"), ["open_all", "close"]);
+        assert_eq!(words("return self.pool.acquire(timeout)"), "pool acquire timeout");
+        assert_eq!(tokens("a_b = f( 1 )"), ["a_b", "=", "f", "(", "1", ")"]);
+    }
+}

@@ -1,0 +1,157 @@
+//! Each kind of question, on a folder of many projects: what must come first.
+
+use super::*;
+use crate::search::Answered;
+
+/// Projects of a few shallow files that have a word of everything, and of one deep test.
+const PROJECTS: usize = 12;
+
+const POOL: &str = "class PoolError(Exception):\n    pass\n\n\nclass Pool:\n    def acquire(self, wait):\n        \"\"\"Hands \
+    out a connection.\"\"\"\n        if not self.free:\n            raise PoolError('no connection is free')\n        return \
+    self.free.pop()\n\n    def release(self, connection):\n        self.free.append(connection)\n";
+
+const SESSION: &str = "package session\n\n// Open begins a session for a user.\nfunc Open(user string) *Session {\n\treturn \
+    &Session{user: user}\n}\n\n// getUserById looks a user up.\nfunc getUserById(id int) string {\n\treturn \
+    table[id]\n}\n";
+
+const CACHE: &str = "export class Cache {\n  acquire(key) {\n    return this.map.get(key);\n  }\n\n  evictOldest() {\n    \
+    const first = this.map.keys().next().value;\n    this.map.delete(first);\n  }\n}\n";
+
+fn folder() -> Arc<Snapshot> {
+    let mut files = Vec::new();
+    for at in 0..PROJECTS {
+        let project = format!("owner{at}+project{at}");
+        let main = format!(
+            "\"\"\"Project {at}: begins here, quokka and zebra.\"\"\"\n\n\ndef main{at}(value):\n    return value\n"
+        );
+        files.push((format!("{project}/main.py"), main));
+        files.push((format!("{project}/Rakefile"), "task :value do\n  puts 'zebra finch quokka'\nend\n".to_owned()));
+        files.push((format!("{project}/lib/project{at}.rb"), "module Finch\n  VALUE = 7\nend\n".to_owned()));
+    }
+    let deep = "owner3+project3/test/typing/plain_files/orm/nested/write_only.py";
+    files.push((deep.to_owned(), "def zebrafinch7quokka(value):\n    return value\n".to_owned()));
+    files.push(("owner5+project5/src/app/net/pool.py".to_owned(), POOL.to_owned()));
+    files.push((
+        "owner5+project5/tests/test_pool.py".to_owned(),
+        "def test_pool():\n    Pool().acquire(wait=1)\n".to_owned(),
+    ));
+    files.push(("owner6+project6/internal/session/session.go".to_owned(), SESSION.to_owned()));
+    files.push(("owner7+project7/src/cache.js".to_owned(), CACHE.to_owned()));
+    files.push(("owner7+project7/vendor/cache.js".to_owned(), CACHE.replace("evictOldest", "evictFirst")));
+    snapshot_of(files.into_iter())
+}
+
+fn answer(text: &str) -> Result<Answered, QueryError> {
+    static FOLDER: std::sync::LazyLock<Arc<Snapshot>> = std::sync::LazyLock::new(folder);
+    searcher(&FOLDER, StaticModel::builtin().as_ref(), &[]).search(&query(text))
+}
+
+/// The end of the path, the lines and the name of the first hit.
+fn first(text: &str) -> String {
+    let answered = answer(text).expect("an answer");
+    let hit = answered.hits.first().expect("a hit");
+    format!("{}:{} {}", hit.path, hit.span.start_line, hit.qualified_name())
+}
+
+#[test]
+fn what_is_meant_comes_first() {
+    for (text, path) in [
+        // names, as they are written anywhere
+        ("zebrafinch7quokka", "orm/nested/write_only.py:1 zebrafinch7quokka"),
+        ("zebrafinch7quokka()", "orm/nested/write_only.py:1 zebrafinch7quokka"),
+        ("Zebrafinch7Quokka", "orm/nested/write_only.py:1 zebrafinch7quokka"),
+        ("zebrafinch7quoka", "orm/nested/write_only.py:1 zebrafinch7quokka"),
+        ("Pool.acquire", "net/pool.py"),
+        ("Pool::acquire", "net/pool.py"),
+        ("Cache#acquire", "project7/src/cache.js"),
+        ("get_user_by_id", "session/session.go"),
+        // questions
+        ("where is the oldest entry of the cache evicted", "project7/src/cache.js"),
+        ("hands out a connection", "net/pool.py"),
+        ("test of the pool", "tests/test_pool.py"),
+        // files and paths
+        ("write_only.py", "orm/nested/write_only.py"),
+        ("session.go", "session/session.go"),
+        ("net/pool.py:9", "net/pool.py:"),
+        // traces
+        (
+            "Traceback (most recent call last):\n  File \"/srv/project5/src/app/main.py\", line 3, in run\n    \
+             pool.acquire(1)\n  File \"/srv/project5/src/app/net/pool.py\", line 9, in acquire\n    raise \
+             PoolError('no connection is free')\nPoolError: no connection is free",
+            "net/pool.py",
+        ),
+        (
+            "panic: no user\n\ngoroutine 1 [running]:\nruntime.throw(0x1)\n\t/usr/local/go/src/runtime/panic.go:77 \
+             +0x1\nexample.com/app/internal/session.getUserById(...)\n\t/srv/app/internal/session/session.go:10 +0x2a",
+            "session/session.go",
+        ),
+        (
+            "TypeError: first is undefined\n    at Cache.evictOldest (/srv/app/src/cache.js:8:5)",
+            "project7/src/cache.js",
+        ),
+        ("PoolError: no connection is free", "net/pool.py"),
+        // code
+        ("const first = this.map.keys().next().value;\nthis.map.delete(first);", "cache.js"),
+        ("if not self.free:\n    raise PoolError('no connection is free')", "net/pool.py"),
+        // filters
+        ("lang:go open", "session/session.go"),
+        ("acquire file:cache.js -generated", "project7/src/cache.js"),
+        ("path:owner5+project5/** -test acquire", "net/pool.py"),
+        ("\"no connection is free\"", "net/pool.py"),
+    ] {
+        let found = first(text);
+        assert!(found.contains(path), "{text}: {found}");
+    }
+}
+
+#[test]
+fn the_chunk_with_the_line_is_shown() {
+    let hit = |text: &str| answer(text).expect("an answer").hits.remove(0);
+    for (text, line) in
+        [("net/pool.py:9", 9), ("pool.py:13", 13), ("at Cache.evictOldest (/srv/app/src/cache.js:8:5)", 8)]
+    {
+        assert!(hit(text).span.contains(line), "{text}");
+    }
+}
+
+#[test]
+fn filters_leave_out_what_they_say() {
+    let paths = |text: &str| -> Vec<String> {
+        let mut paths: Vec<String> =
+            answer(text).expect("an answer").hits.iter().map(|hit| hit.path.to_string()).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    };
+    assert!(paths("pool acquire -test").iter().all(|path| !path.contains("test")));
+    assert!(
+        paths("value -lang:python,ruby").is_empty() || paths("value -lang:python").iter().all(|p| !p.ends_with(".py"))
+    );
+    assert_eq!(
+        paths("kind:class pool"),
+        ["owner5+project5/src/app/net/pool.py", "owner7+project7/src/cache.js", "owner7+project7/vendor/cache.js"]
+    );
+    assert!(paths("path:owner7+project7/** -path:vendor acquire").iter().all(|path| path.ends_with("src/cache.js")));
+    for (text, wanted) in [
+        ("lang:klingon open", "unknown language klingon; known: "),
+        ("kind:verb open", "unknown kind verb; known: function, method"),
+        ("path:src/{a open", "cannot read the glob src/{a"),
+        ("lang:go -test", "the query has filters only"),
+    ] {
+        let message = answer(text).expect_err("it is wrong").to_string();
+        assert!(message.contains(wanted), "{message}");
+    }
+}
+
+#[test]
+fn what_was_understood_is_told() {
+    let understood = |text: &str| answer(text).expect("an answer").understood;
+    assert_eq!(understood("Pool.acquire"), "a name (acquire in Pool)");
+    assert_eq!(understood("lang:go -test where is a session opened"), "words; filters: lang:go -test");
+    assert_eq!(understood("net/pool.py:9"), "a path (net/pool.py:9)");
+    let notes = |text: &str| answer(text).expect("an answer").notes;
+    assert_eq!(notes("getUserByld"), ["no exact match for `getUserByld`; showing `getUserById`"]);
+    assert_eq!(notes("where is getUesrById called"), ["no exact match for `getUesrById`; showing `getUserById`"]);
+    assert!(notes("getUserById").is_empty() && notes("acquires").is_empty() && notes("connection").is_empty());
+    assert_eq!(notes("\"never written\" pool").len(), 1);
+}

@@ -1,0 +1,167 @@
+//! Names that are written a letter wrong.
+//!
+//! Must never import: anything above `search`.
+
+use super::query::{Kind, Name, QueryTerms};
+use super::snapshot::Snapshot;
+use crate::lexical::{self, Bm25f};
+use crate::store::StoreError;
+
+/// A shorter name has too many neighbours.
+const LEAST_LETTERS: usize = 4;
+
+/// A name of so many letters may have two errors.
+const LETTERS_OF_TWO_ERRORS: usize = 8;
+
+/// Most names of one question that are looked for.
+const MAX_NAMES: usize = 2;
+
+/// A name of a question that is nowhere, and the defined one that it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Correction {
+    pub from: String,
+    pub to: String,
+}
+
+/// Corrects names that are nowhere in the index, in a question that is a name or in words.
+pub(super) fn corrections(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    allowed: &[bool],
+) -> Result<Vec<Correction>, StoreError> {
+    let mut found = Vec::new();
+    if !matches!(terms.kind, Kind::Name | Kind::Words) {
+        return Ok(found);
+    }
+    for Name { text, .. } in terms.names.iter().take(MAX_NAMES) {
+        if !is_somewhere(snapshot, text)?
+            && let Some(to) = nearest(snapshot, text, allowed)
+        {
+            found.push(Correction { from: text.clone(), to });
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the name is defined, or it or a form of it occurs as a word.
+fn is_somewhere(snapshot: &Snapshot, name: &str) -> Result<bool, StoreError> {
+    if snapshot.defining(name).next().is_some() {
+        return Ok(true);
+    }
+    let whole: String = key(name).collect();
+    let mut found = false;
+    for form in std::iter::once(&whole).chain(&super::forms::forms(&whole)) {
+        snapshot.word(lexical::hash(form), &Bm25f::default(), |_, _| found = true)?;
+    }
+    Ok(found)
+}
+
+/// The defined name with the fewest errors between it and `name`; of several the one that begins
+/// alike, then the one defined most often, then the first by letters.
+fn nearest(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> {
+    let asked = Asked::new(name)?;
+    // Errors, whether it begins otherwise, and how often each spelling is there.
+    let mut found: std::collections::BTreeMap<&str, (usize, bool, usize)> = std::collections::BTreeMap::new();
+    let mut fewest = asked.most;
+    let mut letters = Vec::new();
+    for (_, file) in snapshot.files.iter().enumerate().filter(|(file, _)| allowed[*file]) {
+        for other in file.chunks().flat_map(|chunk| chunk.defines()) {
+            if let Some(errors) = asked.errors(other, fewest, &mut letters) {
+                fewest = errors;
+                let begins = letters.first() != asked.letters.first();
+                found.entry(other).or_insert((errors, begins, 0)).2 += 1;
+            }
+        }
+    }
+    let best =
+        found.iter().min_by_key(|(name, (errors, begins, count))| (*errors, *begins, usize::MAX - count, **name));
+    best.map(|(name, _)| (*name).to_owned())
+}
+
+/// A name made ready to be compared with many.
+struct Asked {
+    letters: Vec<char>,
+    /// A bit for each letter it has, up to 64.
+    mask: u64,
+    most: usize,
+}
+
+impl Asked {
+    fn new(name: &str) -> Option<Self> {
+        let letters: Vec<char> = key(name).collect();
+        let most = match letters.len() {
+            count if count < LEAST_LETTERS || count > 64 => return None,
+            count if count < LETTERS_OF_TWO_ERRORS => 1,
+            _ => 2,
+        };
+        Some(Self { mask: mask(&letters), letters, most })
+    }
+
+    /// How many errors make the two names one, if at most `most`. Nearly all names are told to be
+    /// farther by their length, or by the letters that they have.
+    fn errors(&self, other: &str, most: usize, letters: &mut Vec<char>) -> Option<usize> {
+        // An underscore is no letter, and a letter may take four bytes.
+        if other.len() + most < self.letters.len() || other.len() > (self.letters.len() + most) * 4 {
+            return None;
+        }
+        letters.clear();
+        letters.extend(key(other));
+        let unlike = mask(letters) ^ self.mask;
+        if letters.len().abs_diff(self.letters.len()) > most || unlike.count_ones() as usize > 2 * most {
+            return None;
+        }
+        Some(distance(&self.letters, letters)).filter(|errors| *errors <= most)
+    }
+}
+
+fn mask(letters: &[char]) -> u64 {
+    letters.iter().fold(0, |mask, letter| mask | 1 << (u32::from(*letter) % 64))
+}
+
+/// What spellings of a name have in common.
+fn key(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
+}
+
+/// Letters put in, taken out, replaced, or exchanged with their neighbour (Damerau 1964, each letter
+/// in one error at most).
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut before = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, letter) in a.iter().enumerate() {
+        let mut row = vec![i + 1; b.len() + 1];
+        for (j, other) in b.iter().enumerate() {
+            let mut least = (last[j] + usize::from(letter != other)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *letter == b[j - 1] && a[i - 1] == *other {
+                least = least.min(before[j - 1] + 1);
+            }
+            row[j + 1] = least;
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_counted_up_to_a_few() {
+        for (asked, other, errors) in [
+            ("getUserByld", "getUserById", Some(1)),
+            ("getUserByld", "get_user_by_id", Some(1)),
+            ("getUesrById", "getUserById", Some(1)),
+            ("getUsrByIdd", "getUserById", Some(2)),
+            ("getUserById", "getOrderById", None),
+            ("pool", "poll", Some(1)),
+            ("pool", "bowl", None),
+            ("retry", "retries", None),
+        ] {
+            let asked = Asked::new(asked).expect("long enough");
+            assert_eq!(asked.errors(other, asked.most, &mut Vec::new()), errors, "{other}");
+        }
+        assert!(Asked::new("abc").is_none());
+        assert_eq!(distance(&['a', 'b'], &['b', 'a']), 1);
+    }
+}

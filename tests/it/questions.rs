@@ -1,0 +1,78 @@
+//! Questions of each kind, asked of the program: names, filters, typing errors, traces.
+
+use serde_json::json;
+
+use crate::support::cli::Project;
+use crate::support::mcp::{Listener, Repository, call, connect, structured, text};
+
+/// A folder of projects, one of which alone defines a name, deep in its tests.
+fn folder() -> Project {
+    let project = Project::empty();
+    for at in 0..8 {
+        project.write(&format!("p{at}/Cargo.toml"), format!("[package]\nname = \"p{at}\"\n"));
+        project.write(&format!("p{at}/lib.rs"), format!("/// Finch, quokka and zebra.\npub fn begin_{at}() {{}}\n"));
+        project.write(&format!("p{at}/Rakefile"), "task :zebra do\n  puts 'quokka'\nend\n");
+    }
+    project.write("p3/test/typing/files/orm/write_only.py", "def zebrafinch7quokka(value):\n    return value\n");
+    project.write("p5/src/pool.rs", "pub fn acquire() {\n    panic!(\"no connection is free\");\n}\n");
+    project
+}
+
+#[test]
+fn a_name_comes_first_wherever_it_is_defined() {
+    let project = folder();
+    for query in ["zebrafinch7quokka", "zebrafinch7quoka", "write_only.py", "lang:python zebrafinch7quokka"] {
+        assert_eq!(project.paths(&[query])[0], "p3/test/typing/files/orm/write_only.py", "{query}");
+    }
+    let panic = "thread 'main' panicked at src/pool.rs:2:5:\nno connection is free";
+    assert_eq!(project.paths(&[panic])[0], "p5/src/pool.rs");
+    let misspelt = project.run(&["search", "zebrafinch7quoka"]);
+    assert!(
+        misspelt.err.contains("no exact match for `zebrafinch7quoka`; showing `zebrafinch7quokka`"),
+        "{}",
+        misspelt.err
+    );
+}
+
+#[test]
+fn filters_in_the_query_are_those_of_the_flags() {
+    let project = folder();
+    let answer = project.run(&["search", "project:p5 kind:function acquire", "--json", "--explain"]).json();
+    assert_eq!(answer["understood"], "a name (acquire); filters: kind:function project:p5", "{answer}");
+    assert_eq!(answer["results"][0]["path"], "p5/src/pool.rs");
+    assert_eq!(answer["results"].as_array().map(Vec::len), Some(1));
+    assert!(
+        project
+            .paths(&["zebra -project:p3 -lang:ruby"])
+            .iter()
+            .all(|path| path.ends_with("lib.rs") && !path.starts_with("p3"))
+    );
+    for (query, wanted) in [
+        ("lang:klingon a", "unknown language klingon; known: "),
+        ("kind:verb a", "unknown kind verb; known: function"),
+        ("project:p55 a", "unknown project p55; known: p5 (p5)"),
+        ("lang:go", "filters only"),
+    ] {
+        let refused = project.run(&["search", query]);
+        assert_eq!(refused.code, 2, "{query}: {}", refused.err);
+        assert!(refused.err.contains(wanted), "{query}: {}", refused.err);
+    }
+}
+
+#[test]
+fn an_assistant_is_told_of_a_typing_error() {
+    let repository = Repository::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let client = connect(&repository, Listener::default()).await;
+        let answer = call(&client, "search_code", json!({ "query": "retry_with_bakoff" })).await;
+        let said = "no exact match for `retry_with_bakoff`; showing `retry_with_backoff`";
+        assert!(text(&answer).contains(said), "{answer:?}");
+        let narrowed = json!({ "query": "lang:rust kind:function retry_with_backoff" });
+        let answer = call(&client, "search_code", narrowed).await;
+        assert_eq!(structured(&answer)["hits"][0]["symbol"], "retry_with_backoff", "{answer:?}");
+        let refused = call(&client, "search_code", json!({ "query": "kind:verb retry" })).await;
+        assert!(refused.is_error == Some(true) && text(&refused).contains("unknown kind verb"), "{refused:?}");
+        client.cancel().await.expect("it ends");
+    });
+}
