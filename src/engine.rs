@@ -14,8 +14,10 @@ pub use crate::search::{
     ContentFilter, Explanation, Features, Filter, Hit, Kind, MAX_LIMIT, Measured, Mode, NameMatch, Place, SearchQuery,
     Term, Weights,
 };
+pub use crate::train::tune::{Step as TuneStep, Tuned};
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 
+mod embedding;
 mod files;
 mod follow;
 mod indexing;
@@ -29,6 +31,11 @@ pub use files::{FilePage, IndexedFile};
 pub use reading::{CodeRead, Freshness, ReadRequest};
 pub use references::{Position, Reference, ReferenceAnswer, ReferenceQuery, ReferencedFile};
 pub use symbols::{FoundSymbol, SymbolAnswer, SymbolQuery};
+mod tuned;
+mod tuning;
+
+pub use tuned::{TunedError, TunedModel};
+pub use tuning::TuningError;
 
 pub use learning::Defined;
 
@@ -39,7 +46,6 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use crate::config::EmbedderChoice;
 use crate::embed::Embedder;
-use crate::embed::cache::VectorCache;
 use crate::embed::static_model::StaticModel;
 use crate::embed::synthetic::Synthetic;
 use crate::index;
@@ -50,12 +56,13 @@ use crate::search::{Answered, QueryError, Searcher, Snapshot, check_query};
 use crate::store::{ChunkStore, SCHEMA_VERSION, StoreError, StoreView};
 use crate::types::{ContentHash, FileRecord, Outcome};
 use crate::walk;
+use embedding::{Model, Models};
 
 /// Answers for one root.
 pub struct Engine {
     settings: Settings,
     store: Box<dyn ChunkStore>,
-    embedder: Arc<dyn Embedder>,
+    models: Models,
     /// The generation last searched; replaced when the store has moved on. Locked to look and to
     /// swap only.
     snapshot: Mutex<Option<Arc<Snapshot>>>,
@@ -63,8 +70,6 @@ pub struct Engine {
     loading: Mutex<()>,
     /// Of the generation last asked about.
     projects: Mutex<Option<projects::Found>>,
-    /// Vectors of all projects; `None` where none are to be kept.
-    cache: Option<VectorCache>,
 }
 
 /// How much of the folder an answer is drawn from.
@@ -141,6 +146,8 @@ pub struct Status {
     pub run: Option<RunRecord>,
     /// Why the next index run will do everything again; `None` when it will not.
     pub redo_because: Option<String>,
+    /// What `codescry tune` keeps for this folder.
+    pub tuned: Option<TunedModel>,
 }
 
 /// A failed call. Each message says what to do.
@@ -152,6 +159,8 @@ pub enum EngineError {
     Index(#[from] IndexError),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
     /// The question cannot be answered as it stands; the message says what to change.
     #[error("{0}")]
     BadQuery(String),
@@ -189,12 +198,9 @@ impl Engine {
     /// When the index is there but cannot be opened.
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
         let store = open_store(&settings)?;
-        let embedder = open_embedder(&settings);
+        let models = Models::new(&settings, open_embedder(&settings));
         let (snapshot, loading, projects) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let Settings { cache_dir, max_cache_bytes, .. } = &settings;
-        let cache = || VectorCache::open(cache_dir, embedder.model_id(), embedder.dimensions(), *max_cache_bytes);
-        let cache = (*max_cache_bytes > 0).then(cache);
-        Ok(Self { settings, store, embedder, snapshot, loading, projects, cache })
+        Ok(Self { settings, store, models, snapshot, loading, projects })
     }
 
     /// The folder this engine answers for.
@@ -231,10 +237,11 @@ impl Engine {
     /// As [`Engine::search`]; [`EngineError::BadPath`] for a place that is not indexed.
     pub fn find_similar(&self, similar: &Similar, limit: usize, filter: &Filter) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
-        let searcher = self.searcher(&snapshot, filter)?;
+        let model = self.model_of(&snapshot)?;
+        let searcher = self.searcher(&snapshot, &model, filter)?;
         let (vector, except) = match similar {
             Similar::Snippet(text) if text.trim().is_empty() => return Err(QueryError::Empty.into()),
-            Similar::Snippet(text) => (self.embedder.embed_query(text), None),
+            Similar::Snippet(text) => (model.embedder.embed_query(text), None),
             Similar::Place { path, line } => {
                 let path = self.inside(path)?;
                 let chunk = searcher.chunk_at(path.as_str(), *line).ok_or_else(|| {
@@ -269,6 +276,7 @@ impl Engine {
         let mut status =
             Status { root: self.root().to_owned(), index_dir: self.settings.index_dir.clone(), ..Status::default() };
         status.run = index::read_run(&self.settings.index_dir);
+        status.tuned = self.tuned_model();
         let Some(view) = self.view()? else {
             return Ok(status);
         };
@@ -292,7 +300,7 @@ impl Engine {
             }
         }
         status.problems.sort();
-        let recipe = index::recipe(&self.settings, self.embedder.as_ref());
+        let recipe = index::recipe(&self.settings, self.models.current().embedder.as_ref());
         status.redo_because = index::redo_all(&manifest.recipe, &recipe);
         Ok(status)
     }
@@ -319,9 +327,19 @@ impl Engine {
         }
     }
 
-    fn searcher<'s>(&'s self, snapshot: &'s Arc<Snapshot>, filter: &Filter) -> Result<Searcher<'s>, EngineError> {
+    fn searcher<'s>(
+        &'s self,
+        snapshot: &'s Arc<Snapshot>,
+        model: &'s Model,
+        filter: &Filter,
+    ) -> Result<Searcher<'s>, EngineError> {
         let folders = self.folders(snapshot, filter)?;
-        Ok(Searcher { snapshot, embedder: self.embedder.as_ref(), weights: Weights::default(), folders })
+        Ok(Searcher { snapshot, embedder: model.embedder.as_ref(), weights: Weights::default(), folders })
+    }
+
+    /// The model that a snapshot's rows were made with.
+    fn model_of(&self, snapshot: &Snapshot) -> Result<Arc<Model>, EngineError> {
+        self.model_for(&snapshot.view.manifest().recipe)
     }
 
     /// The last commit's snapshot, brought up to date when any process has committed since. Who
@@ -356,11 +374,7 @@ impl Engine {
     /// Reads the last commit's snapshot, what the held one lacks of it if there is one.
     fn load(&self) -> Result<Arc<Snapshot>, EngineError> {
         let view = self.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
-        if let Some(reason) =
-            index::redo_all(&view.manifest().recipe, &index::recipe(&self.settings, self.embedder.as_ref()))
-        {
-            return Err(EngineError::Outdated { root: self.root().to_owned(), reason });
-        }
+        self.model_for(&view.manifest().recipe)?; // refuses rows that no question can be compared with
         let snapshot = Arc::new(match self.held() {
             Some(held) => held.refresh(view)?,
             None => Snapshot::load(view)?,

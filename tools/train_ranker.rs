@@ -51,6 +51,22 @@ struct Labelled {
     question: Question,
 }
 
+/// Features that measure the same sort of thing.
+const GROUPS: &[(&str, &[Feature])] = {
+    use Feature::*;
+    &[
+        ("meaning", &[DenseChunkRank, DenseChunk, DenseMean, DenseFileRank, DenseFile]),
+        ("words", &[LexicalChunkRank, LexicalChunk, LexicalFileRank, LexicalFile, Joined]),
+        ("chunks alone", &[DenseChunkRank, DenseChunk, DenseMean, LexicalChunkRank, LexicalChunk, CoverageChunk]),
+        ("whole files", &[DenseFileRank, DenseFile, LexicalFileRank, LexicalFile, CoverageFile]),
+        ("coverage", &[CoverageChunk, CoverageFile, CoverageNames]),
+        ("definitions", &[Definition, DefinedType, Exact, ExactType]),
+        ("path and file name", &[FileName, Path, Stem]),
+        ("sort of file", &[Aside, Docs, Data, Foreign, Entrance, Declarations]),
+        ("size and depth", &[Size, Depth]),
+    ]
+};
+
 fn main() -> Result<()> {
     let arguments = arguments()?;
     let labelled = measure(&arguments)?;
@@ -78,16 +94,17 @@ fn main() -> Result<()> {
     by(&labelled, &across, |labelled| Some(&labelled.category));
     by(&labelled, &across, |labelled| Some(&labelled.repository).filter(|_| !labelled.is_lookup));
     if arguments.ablate {
-        for feature in Feature::ALL {
+        let singles = Feature::ALL.iter().map(|feature| (feature.name(), std::slice::from_ref(feature)));
+        for (name, features) in GROUPS.iter().copied().chain(singles) {
             let mut without = learning;
-            without.only[*feature as usize] = false;
+            features.iter().for_each(|feature| without.only[*feature as usize] = false);
             let scores = cross_validated(&labelled, &without, arguments.folds);
             let of = |lookups: bool| {
                 let changes = labelled.iter().zip(scores.iter().zip(&across));
                 let changes = changes.filter(|(labelled, _)| labelled.is_lookup == lookups);
                 mean(&changes.map(|(_, (without, with))| without - with).collect::<Vec<_>>())
             };
-            println!("without {:18} {:+.4}  lookups {:+.4}", feature.name(), of(false), of(true));
+            println!("without {name:18} {:+.4}  lookups {:+.4}", of(false), of(true));
         }
     }
     if let Some(report) = &arguments.report {

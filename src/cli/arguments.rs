@@ -8,6 +8,7 @@ mod eval;
 mod http;
 mod names;
 mod setup;
+mod tune;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ pub use names::{Narrow, ReferencesArguments, SymbolArguments};
 pub use setup::{
     CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients,
 };
+
+pub use tune::TuneArguments;
 
 use crate::config::{self, ConfigError, EmbedBatch, EmbedderChoice, Options, PipelineOptions, Settings};
 use crate::engine::{ContentFilter, MAX_LIMIT, Mode};
@@ -71,6 +74,8 @@ pub enum Command {
     Watch(WatchArguments),
     /// Measure retrieval on questions of yours whose answers are known
     Eval(EvalArguments),
+    /// Train the built-in model further on a folder of yours, and keep that if answers get better
+    Tune(TuneArguments),
     /// Measure the program on a folder of yours
     Bench(BenchArguments),
     /// Write this server into the configurations of the MCP clients on this machine

@@ -31,6 +31,7 @@ mod serve;
 mod snippet;
 mod status;
 mod text;
+mod tune;
 mod update;
 mod watch;
 mod wire;
@@ -88,6 +89,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Serve(given)) => serve::run(shared, given),
         Some(Command::Watch(given)) => watch::run(shared, given),
         Some(Command::Eval(given)) => eval::run(shared, given),
+        Some(Command::Tune(given)) => tune::run(shared, given),
         Some(Command::Bench(given)) => bench::run(shared, &given.what),
         Some(Command::Install(given)) => install::install(shared, given),
         Some(Command::Uninstall(given)) => install::uninstall(shared, given),

@@ -8,7 +8,7 @@ use super::arguments::{Shared, StatusArguments};
 use super::palette::{Palette, Role};
 use super::printer::Printer;
 use super::{Exit, report, text, wire};
-use crate::engine::{Engine, Project, RunRecord, RunState, Status};
+use crate::engine::{Engine, Project, RunRecord, RunState, Status, TunedModel};
 
 /// Most projects listed.
 const PROJECTS: usize = 10;
@@ -41,6 +41,7 @@ fn lines(status: &Status, now: Duration, palette: Palette) -> Vec<String> {
     let row = |name: &str, value: &str| format!("{name:<10}{}", text::visible(value));
     let mut lines =
         vec![row("folder", &status.root.display().to_string()), row("index", &status.index_dir.display().to_string())];
+    lines.extend(status.tuned.as_ref().map(|tuned| row("tuned", &tuned_for(tuned))));
     if !status.exists {
         lines.push(row("state", "nothing is indexed yet; run `codescry index`, or search: that indexes first"));
         lines.extend(status.run.as_ref().map(run_lines).into_iter().flatten());
@@ -68,6 +69,12 @@ fn lines(status: &Status, now: Duration, palette: Palette) -> Vec<String> {
     }
     lines.extend(status.run.as_ref().map(run_lines).into_iter().flatten());
     lines
+}
+
+/// What `tune` keeps for the folder.
+fn tuned_for(tuned: &TunedModel) -> String {
+    let TunedModel { model_id, mrr_before, mrr_after, questions, .. } = tuned;
+    format!("{model_id}, for this folder: MRR {mrr_before:.3} to {mrr_after:.3} on {questions} held-out doc comments")
 }
 
 /// Where the running index run is, or how the last one went: its stages and its bottleneck.

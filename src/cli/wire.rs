@@ -234,6 +234,8 @@ pub struct Status<'a> {
     skipped: &'a BTreeMap<String, u64>,
     problems: Vec<Problem<'a>>,
     redo_because: Option<&'a str>,
+    /// What `codescry tune` keeps for the folder.
+    tuned: Option<&'a engine::TunedModel>,
     /// The running or last index run of any process.
     run: Option<&'a engine::RunRecord>,
 }
@@ -271,6 +273,7 @@ impl<'a> Status<'a> {
             skipped: &status.skipped,
             problems: problems(&status.problems),
             redo_because: status.redo_because.as_deref(),
+            tuned: status.tuned.as_ref(),
             run: status.run.as_ref(),
         }
     }

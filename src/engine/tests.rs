@@ -115,13 +115,12 @@ impl Fixture {
         let inner = MemoryStore::new(settings.root.as_path().to_owned());
         let store = Gated { store: Arc::new(Mutex::new(inner)), gate: Arc::default() };
         let engine = Engine {
+            models: Models::new(&settings, StaticModel::builtin()),
             settings,
             store: Box::new(store.clone()),
-            embedder: StaticModel::builtin(),
             snapshot: Mutex::default(),
             loading: Mutex::default(),
             projects: Mutex::default(),
-            cache: None,
         };
         Self { folder, store, engine }
     }

@@ -22,3 +22,4 @@ mod setup;
 mod share;
 mod support;
 mod tidy;
+mod tune;
