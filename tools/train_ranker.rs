@@ -60,7 +60,7 @@ const GROUPS: &[(&str, &[Feature])] = {
         ("chunks alone", &[DenseChunkRank, DenseChunk, DenseMean, LexicalChunkRank, LexicalChunk, CoverageChunk]),
         ("whole files", &[DenseFileRank, DenseFile, LexicalFileRank, LexicalFile, CoverageFile]),
         ("coverage", &[CoverageChunk, CoverageFile, CoverageNames]),
-        ("definitions", &[Definition, DefinedType, Exact, ExactType]),
+        ("definitions", &[Definition, DefinedType, Exact, ExactType, Qualified]),
         ("path and file name", &[FileName, Path, Stem]),
         ("sort of file", &[Aside, Docs, Data, Foreign, Entrance, Declarations]),
         ("size and depth", &[Size, Depth]),

@@ -36,25 +36,6 @@ pub fn read_beneath(root: &Path, path: &RepoPath, limit_bytes: u64) -> io::Resul
     Ok(FileRead { bytes, size_bytes: metadata.len(), mtime_ns: mtime_ns(&metadata) })
 }
 
-/// Opens a file that a walk has met, unless a link, a pipe or a folder has taken its place since.
-///
-/// # Errors
-/// As the system tells them.
-pub(super) fn open_file(path: &Path) -> io::Result<File> {
-    let mut options = std::fs::OpenOptions::new();
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
-    }
-    let file = options.read(true).open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file any more"))
-}
-
 #[cfg(unix)]
 fn open(root: &Path, parts: &[&str]) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open, openat};

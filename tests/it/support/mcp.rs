@@ -18,9 +18,6 @@ use tokio::sync::watch;
 /// Longer than any answer takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How a server says that there is no index yet.
-const BEGUN: &str = "ask again in a few seconds";
-
 const FILES: &[(&str, &str)] = &[
     (
         "src/retry.rs",
