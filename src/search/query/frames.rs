@@ -208,7 +208,8 @@ fn number_after(line: &str, marks: &[&str]) -> Option<u32> {
 /// ``:in `open'``, `#0 path(12): Session->open()`.
 fn function(line: &str) -> Option<String> {
     if let Some((_, rest)) = line.split_once(":in ") {
-        return last_name(rest.trim_matches(|c| matches!(c, '`' | '\'')));
+        let quoted = rest.strip_prefix(['`', '\'']).and_then(|rest| rest.split('\'').next());
+        return last_name(quoted.unwrap_or(rest));
     }
     if let Some(rest) = line.strip_prefix("at ") {
         let rest = rest.strip_prefix("async ").or_else(|| rest.strip_prefix("new ")).unwrap_or(rest);
