@@ -76,7 +76,8 @@ fn write(write: impl Fn(&str, &str)) {
 fn served() -> (Repository, Raw) {
     let repository = Repository::new();
     write(|path, text| repository.write(path, text));
-    let raw = Raw::greeted(&repository);
+    let mut raw = Raw::greeted(&repository);
+    raw.indexed();
     (repository, raw)
 }
 
@@ -263,6 +264,7 @@ fn further_parts_of_an_answer_follow_without_gaps() {
     }
     repository.write("src/prices.rs", "pub fn price_of(rate: u32) -> u32 {\n    rate\n}\n");
     let mut raw = Raw::greeted(&repository);
+    raw.indexed();
     for (tool, asked, page, whole, key) in [
         ("find_symbol", json!({ "name": "basket_total*" }), 5, 50, "/symbols"),
         ("find_references", json!({ "name": "price_of" }), 7, 500, "/files"),

@@ -48,18 +48,6 @@ fn memory_kib(id: u32, what: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
-/// Waits until the index is complete.
-fn indexed(server: &mut Raw) {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let answer = server.call("index_project", json!({}));
-        if answer["result"]["structuredContent"]["ended"] == true {
-            return;
-        }
-        assert!(Instant::now() < until, "{answer}");
-    }
-}
-
 /// Calls that go on in a server, and their ids.
 fn ask(server: &mut Raw, round: usize) -> Vec<Value> {
     let calls = [
@@ -107,7 +95,7 @@ fn ten_servers_share_one_process() {
     }
     // What one client changes the others find.
     repository.write("src/greeting.rs", "/// Wishes a good morning.\npub fn wish_a_good_morning() {}\n");
-    indexed(&mut servers[0]);
+    servers[0].indexed();
     for server in &mut servers {
         let found = server.call("search_code", json!({ "query": "wish_a_good_morning" }));
         assert_eq!(found["result"]["structuredContent"]["hits"][0]["path"], "src/greeting.rs", "{found}");
@@ -181,7 +169,7 @@ fn nobody_joins_whose_folders_settings_or_program_differ() {
     let here = here.to_str().expect("it is UTF-8");
 
     let mut first = Raw::greeted(&repository);
-    indexed(&mut first);
+    first.indexed();
     for (program, arguments) in [
         (program, &["serve", &there][..]),
         (program, &["serve", here, "--no-watch"]),
@@ -190,7 +178,7 @@ fn nobody_joins_whose_folders_settings_or_program_differ() {
     ] {
         let mut other = Raw::of(repository.command_of(program, arguments));
         other.greet();
-        indexed(&mut other);
+        other.indexed();
         assert_eq!(owners(&repository).len(), 2, "{arguments:?} has a process of its own");
         let secret = |server: &mut Raw| {
             let found = server.call("search_code", json!({ "query": "secret_of_the_neighbour" }));

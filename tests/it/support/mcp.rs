@@ -278,6 +278,18 @@ impl Raw {
         answer["result"]["content"][0]["text"].as_str().expect("a refusal has a text").to_owned()
     }
 
+    /// Waits until the index is complete.
+    pub fn indexed(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.call("index_project", json!({}));
+            if answer["result"]["structuredContent"]["ended"] == true {
+                return;
+            }
+            assert!(Instant::now() < until, "{answer}");
+        }
+    }
+
     /// The server still answers what it can.
     pub fn is_well(&mut self) {
         let until = Instant::now() + PATIENCE;
