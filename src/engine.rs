@@ -3,6 +3,7 @@
 //! An [`Engine`] belongs to one root. It may be shared between threads: searches run side by side,
 //! and while an index run is under way they answer from the last commit.
 
+pub use crate::config::machine::yield_to_others;
 pub use crate::config::{Options, Settings};
 pub use crate::index::{
     BenchKind, Bottleneck, CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, RunRecord,
@@ -10,17 +11,33 @@ pub use crate::index::{
 };
 pub use crate::search::judge::{DEPTH as JUDGED_HITS, Judgement, Target, judge, mean};
 pub use crate::search::{
-    ContentFilter, Explanation, Features, Filter, Hit, Kind, MAX_LIMIT, Measured, Mode, Place, SearchQuery, Term,
-    Weights,
+    ContentFilter, Explanation, Features, Filter, Hit, Kind, MAX_LIMIT, Measured, Mode, NameMatch, Place, SearchQuery,
+    Term, Weights,
 };
+pub use crate::train::tune::{Step as TuneStep, Tuned};
 pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
 
 mod embedders;
+mod embedding;
+mod files;
 mod follow;
 mod indexing;
 mod learning;
 pub mod models;
 mod projects;
+mod reading;
+mod references;
+mod symbols;
+
+pub use files::{FilePage, IndexedFile};
+pub use reading::{CodeRead, Freshness, ReadRequest};
+pub use references::{Position, Reference, ReferenceAnswer, ReferenceQuery, ReferencedFile};
+pub use symbols::{FoundSymbol, SymbolAnswer, SymbolQuery};
+mod tuned;
+mod tuning;
+
+pub use tuned::{TunedError, TunedModel};
+pub use tuning::TuningError;
 
 pub use learning::Defined;
 
@@ -30,24 +47,23 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 pub use crate::embed::DeviceReport;
-use crate::embed::cache::VectorCache;
+use crate::embed::EmbedError;
 use crate::embed::models::ModelError;
-use crate::embed::{EmbedError, Embedder};
 use crate::index;
 use crate::language;
 use crate::parse;
-pub use crate::parse::{TokenClass, highlight};
+pub use crate::parse::{TokenClass, UseKind, highlight};
 use crate::search::{Answered, QueryError, Searcher, Snapshot, check_query};
 use crate::store::{ChunkStore, SCHEMA_VERSION, StoreError, StoreView};
-use crate::types::{AbsPath, ContentHash, FileRecord, Outcome};
+use crate::types::{ContentHash, FileRecord, Outcome};
 use crate::walk;
-use embedders::Embedders;
+use embedding::{Model, Models};
 
 /// Answers for one root.
 pub struct Engine {
     settings: Settings,
     store: Box<dyn ChunkStore>,
-    embedders: Embedders,
+    models: Models,
     /// The generation last searched; replaced when the store has moved on. Locked to look and to
     /// swap only.
     snapshot: Mutex<Option<Arc<Snapshot>>>,
@@ -55,8 +71,6 @@ pub struct Engine {
     loading: Mutex<()>,
     /// Of the generation last asked about.
     projects: Mutex<Option<projects::Found>>,
-    /// Vectors of all projects; `None` where none are to be kept.
-    cache: Option<VectorCache>,
 }
 
 /// How much of the folder an answer is drawn from.
@@ -77,6 +91,9 @@ pub struct Coverage {
 pub struct SearchAnswer {
     pub hits: Vec<Hit>,
     pub coverage: Coverage,
+    /// Tells the commit that answered from every other one, so that who asks for the rest of an answer
+    /// sees that the index has moved on.
+    pub edition: u64,
     /// What to know about the answer: a name that was taken for another one.
     pub notes: Vec<String>,
     /// What the question was taken for, filters included; empty for a likeness.
@@ -128,8 +145,12 @@ pub struct Status {
     pub problems: Vec<(RepoPath, String)>,
     /// The running or last index run of any process; `None` where none has told of itself.
     pub run: Option<RunRecord>,
+    /// What runs the model in this process, or ran it in that index run; `None` for a model that needs no device.
+    pub device: Option<DeviceReport>,
     /// Why the next index run will do everything again; `None` when it will not.
     pub redo_because: Option<String>,
+    /// What `codescry tune` keeps for this folder.
+    pub tuned: Option<TunedModel>,
 }
 
 /// A failed call. Each message says what to do.
@@ -141,6 +162,8 @@ pub enum EngineError {
     Index(#[from] IndexError),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
     /// The question cannot be answered as it stands; the message says what to change.
     #[error("{0}")]
     BadQuery(String),
@@ -191,13 +214,9 @@ impl Engine {
         let store = open_store(&settings)?;
         // A view that cannot be read is told by the first call that needs it.
         let view = store.view().ok().flatten();
-        let embedders = Embedders::open(&settings, view.as_deref())?;
-        let embedder = &embedders.current;
+        let models = Models::open(&settings, view.as_deref())?;
         let (snapshot, loading, projects) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let Settings { cache_dir, max_cache_bytes, .. } = &settings;
-        let cache = || VectorCache::open(cache_dir, embedder.model_id(), embedder.dimensions(), *max_cache_bytes);
-        let cache = (*max_cache_bytes > 0).then(cache);
-        Ok(Self { settings, store, embedders, snapshot, loading, projects, cache })
+        Ok(Self { settings, store, models, snapshot, loading, projects })
     }
 
     /// The folder this engine answers for.
@@ -234,11 +253,11 @@ impl Engine {
     /// As [`Engine::search`]; [`EngineError::BadPath`] for a place that is not indexed.
     pub fn find_similar(&self, similar: &Similar, limit: usize, filter: &Filter) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
-        let embedder = self.embedder_of(&snapshot)?;
-        let searcher = self.searcher(&snapshot, embedder.as_ref(), filter)?;
+        let model = self.model_of(&snapshot)?;
+        let searcher = self.searcher(&snapshot, &model, filter)?;
         let (vector, except) = match similar {
             Similar::Snippet(text) if text.trim().is_empty() => return Err(QueryError::Empty.into()),
-            Similar::Snippet(text) => (embedder.try_query(text)?, None),
+            Similar::Snippet(text) => (model.embedder.try_query(text)?, None),
             Similar::Place { path, line } => {
                 let path = self.inside(path)?;
                 let chunk = searcher.chunk_at(path.as_str(), *line).ok_or_else(|| {
@@ -258,9 +277,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError::BadPath`] when the path is outside of the root, missing or not a text file.
     pub fn outline(&self, path: &str) -> Result<Outline, EngineError> {
-        let path = self.inside(path)?;
-        let bytes = self.read(&path)?;
-        let file = index::source(&path, bytes);
+        let (path, read) = self.open_file(path)?;
+        let file = index::source(&path, read.bytes);
         let lines = u32::try_from(file.text.lines().count()).unwrap_or(u32::MAX);
         let (symbols, problem) = parse::outline(&file, self.settings.parse_time_limit);
         Ok(Outline { path, language: file.language.to_string(), lines, symbols, problem })
@@ -274,6 +292,9 @@ impl Engine {
         let mut status =
             Status { root: self.root().to_owned(), index_dir: self.settings.index_dir.clone(), ..Status::default() };
         status.run = index::read_run(&self.settings.index_dir);
+        let here = self.models.current().embedder.report().filter(|report| !report.devices.is_empty());
+        status.device = here.or_else(|| status.run.as_ref()?.device.clone());
+        status.tuned = self.tuned_model();
         let Some(view) = self.view()? else {
             return Ok(status);
         };
@@ -297,7 +318,7 @@ impl Engine {
             }
         }
         status.problems.sort();
-        let recipe = index::recipe(&self.settings, self.embedders.current.as_ref());
+        let recipe = index::recipe(&self.settings, self.models.current().embedder.as_ref());
         status.redo_because = index::redo_all(&manifest.recipe, &recipe);
         Ok(status)
     }
@@ -325,13 +346,18 @@ impl Engine {
     }
 
     fn searcher<'s>(
-        &self,
+        &'s self,
         snapshot: &'s Arc<Snapshot>,
-        embedder: &'s dyn Embedder,
+        model: &'s Model,
         filter: &Filter,
     ) -> Result<Searcher<'s>, EngineError> {
         let folders = self.folders(snapshot, filter)?;
-        Ok(Searcher { snapshot, embedder, weights: Weights::default(), folders })
+        Ok(Searcher { snapshot, embedder: model.embedder.as_ref(), weights: Weights::default(), folders })
+    }
+
+    /// The model that a snapshot's rows were made with.
+    fn model_of(&self, snapshot: &Snapshot) -> Result<Arc<Model>, EngineError> {
+        self.model_for(&snapshot.view.manifest().recipe)
     }
 
     /// The last commit's snapshot, brought up to date when any process has committed since. Who
@@ -366,7 +392,7 @@ impl Engine {
     /// Reads the last commit's snapshot, what the held one lacks of it if there is one.
     fn load(&self) -> Result<Arc<Snapshot>, EngineError> {
         let view = self.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
-        self.check_usable(view.as_ref())?;
+        self.model_for(&view.manifest().recipe)?; // refuses rows that no question can be compared with
         let snapshot = Arc::new(match self.held() {
             Some(held) => held.refresh(view)?,
             None => Snapshot::load(view)?,
@@ -383,54 +409,26 @@ impl Engine {
             hit.stale = *known;
         }
         self.name_projects(&mut hits);
-        SearchAnswer { hits, coverage: coverage(snapshot), notes, understood }
+        SearchAnswer { hits, coverage: coverage(snapshot), edition: edition(snapshot), notes, understood }
     }
 
     /// Whether the file of a record is no longer what was indexed.
     fn is_stale(&self, record: Option<&FileRecord>) -> bool {
         let Some(record) = record else { return true };
-        let path = record.path.under(self.root());
-        let Ok(metadata) = fs::metadata(&path) else { return true };
+        let Ok(metadata) = fs::symlink_metadata(record.path.under(self.root())) else { return true };
         if metadata.len() == record.size_bytes && walk::mtime_ns(&metadata) == record.mtime_ns {
             return false;
         }
-        fs::read(&path).map_or(true, |bytes| ContentHash::of(&bytes) != record.hash)
+        let read = walk::read_beneath(self.root(), &record.path, self.settings.max_file_bytes);
+        read.map_or(true, |read| ContentHash::of(&read.bytes) != record.hash)
     }
+}
 
-    /// A path below the root, given relative to it or absolute; links that lead out are refused.
-    fn inside(&self, path: &str) -> Result<RepoPath, EngineError> {
-        let root = self.root();
-        let refused =
-            |why: &str| EngineError::BadPath(format!("{path} is {why} {}; give a path inside of it", root.display()));
-        let joined = root.join(path);
-        let resolved = AbsPath::canonical(&joined).map_err(|_| {
-            let outside = Path::new(path).components().any(|part| part == std::path::Component::ParentDir)
-                || (Path::new(path).is_absolute() && !joined.starts_with(root));
-            refused(if outside { "outside of" } else { "not in" })
-        })?;
-        RepoPath::below(root, resolved.as_path()).ok_or_else(|| refused("outside of"))
-    }
-
-    /// The bytes of a text file that may be shown.
-    fn read(&self, path: &RepoPath) -> Result<Vec<u8>, EngineError> {
-        let bad = |why: String| EngineError::BadPath(format!("cannot outline {path}: {why}"));
-        if let Some(rule) = walk::secret(path) {
-            return Err(bad(format!("it may hold credentials (it matches {rule})")));
-        }
-        let file = path.under(self.root());
-        let size = fs::metadata(&file).map_err(|error| bad(error.to_string()))?.len();
-        if size > self.settings.max_file_bytes {
-            return Err(bad(format!(
-                "it has {size} bytes, more than --max-file-bytes {}",
-                self.settings.max_file_bytes
-            )));
-        }
-        let bytes = fs::read(&file).map_err(|error| bad(error.to_string()))?;
-        match walk::inspect(path, &bytes) {
-            Some(reason @ SkipReason::Binary) => Err(bad(format!("it is {reason}"))),
-            _ => Ok(bytes),
-        }
-    }
+/// See [`SearchAnswer::edition`].
+fn edition(snapshot: &Snapshot) -> u64 {
+    let stamp = snapshot.view.stamp();
+    let mix = |seed: u64, part: u64| (seed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    [stamp.generation, stamp.rows_epoch, stamp.committed_at_ms].into_iter().fold(1, mix)
 }
 
 fn coverage(snapshot: &Snapshot) -> Coverage {

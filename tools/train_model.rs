@@ -29,6 +29,9 @@ const USAGE: &str = "train_model --corpus FOLDER... --start FILE --out FILE [--h
 /// One repository in so many is held out when none is named.
 const HELD_OUT_EVERY: u64 = 12;
 
+/// Commits whose messages are read with `--kinds …,commit`.
+const MAX_COMMITS: usize = 1_500;
+
 /// An artifact above this size does not go into the program.
 const MAX_ARTIFACT_BYTES: usize = 16_000_000;
 
@@ -157,7 +160,8 @@ fn read_all(arguments: &Arguments) -> Result<Vec<Repository>> {
 fn read(folder: &Path, kinds: &[PairKind]) -> Result<Repository> {
     let root = AbsPath::canonical(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut repository = pairs::of_folder(&name, &root)?;
+    let commits = if kinds.contains(&PairKind::Commit) { MAX_COMMITS } else { 0 };
+    let mut repository = pairs::of_folder_and_history(&name, &root, commits)?;
     repository.pairs.retain(|pair: &Pair| pair.kind == PairKind::Definition || kinds.contains(&pair.kind));
     Ok(repository)
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! train_ranker --corpora FOLDER --tasks FOLDER [--out FILE] [--report FILE] [--folds 10] [--decay 0.002] [--rounds 400]
-//!     [--lookups 24] [--ablate]
+//!     [--lookups 18] [--ablate]
 //! ```
 //!
 //! `--tasks` has `repos.json` (name and benchmark_root of each repository below `--corpora`) and
@@ -51,46 +51,31 @@ struct Labelled {
     question: Question,
 }
 
+/// Features that measure the same sort of thing.
+const GROUPS: &[(&str, &[Feature])] = {
+    use Feature::*;
+    &[
+        ("meaning", &[DenseChunkRank, DenseChunk, DenseMean, DenseFileRank, DenseFile]),
+        ("words", &[LexicalChunkRank, LexicalChunk, LexicalFileRank, LexicalFile, Joined]),
+        ("chunks alone", &[DenseChunkRank, DenseChunk, DenseMean, LexicalChunkRank, LexicalChunk, CoverageChunk]),
+        ("whole files", &[DenseFileRank, DenseFile, LexicalFileRank, LexicalFile, CoverageFile]),
+        ("coverage", &[CoverageChunk, CoverageFile, CoverageNames]),
+        ("definitions", &[Definition, DefinedType, Exact, ExactType, Qualified]),
+        ("path and file name", &[FileName, Path, Stem]),
+        ("sort of file", &[Aside, Docs, Data, Foreign, Entrance, Declarations]),
+        ("size and depth", &[Size, Depth]),
+    ]
+};
+
 fn main() -> Result<()> {
     let arguments = arguments()?;
     let labelled = measure(&arguments)?;
     let learning = arguments.learning;
-    if std::env::var("EXPERIMENT").is_ok() {
-        use Feature::*;
-        let depths = [Depth, DepthCapped, DepthAbs];
-        let run = |name: &str, keep: &[Feature]| {
-            let mut l = learning;
-            for d in depths {
-                l.only[d as usize] = keep.contains(&d);
-            }
-            let scores = cross_validated(&labelled, &l, arguments.folds);
-            let weights = learn_both(labelled.iter(), &l);
-            let all: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &weights)).collect();
-            let of = |scores: &[f32], q: &dyn Fn(&Labelled) -> bool| {
-                mean(&labelled.iter().zip(scores).filter(|(a, _)| q(a)).map(|(_, s)| *s).collect::<Vec<_>>())
-            };
-            println!(
-                "EXP {name:20} questions {:.4} all {:.4} names {:.4} words {:.4} lookups {:.4}",
-                of(&scores, &|l| !l.is_lookup),
-                of(&all, &|l| !l.is_lookup),
-                of(&scores, &|l| !l.is_lookup && l.is_name),
-                of(&scores, &|l| !l.is_name && !l.is_lookup),
-                of(&scores, &|l| l.is_lookup)
-            );
-            fs::write(format!("/work/scratch-q/ranker-{name}.txt"), weights.write()).expect("written");
-            fs::write(format!("/work/scratch-q/report-{name}.tsv"), lines(&labelled, &all, &scores)).expect("written");
-        };
-        for name in std::env::var("EXPERIMENT").unwrap_or_default().split(',') {
-            match name {
-                "rel" => run("rel", &[Depth]),
-                "cap" => run("cap", &[DepthCapped]),
-                "abs" => run("abs", &[DepthAbs]),
-                _ => run("relabs", &[Depth, DepthAbs]),
-            }
-        }
-        return Ok(());
-    }
     let weights = learn_both(labelled.iter(), &learning);
+    if let Some(out) = &arguments.out {
+        let head = "# Written by tools/train_ranker.rs: what each feature of a file counts, for names and for words.";
+        fs::write(out, format!("{head}\n{}", weights.write()))?;
+    }
     let within: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &weights)).collect();
     let across = cross_validated(&labelled, &learning, arguments.folds);
     let present: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &Weights::default())).collect();
@@ -109,21 +94,18 @@ fn main() -> Result<()> {
     by(&labelled, &across, |labelled| Some(&labelled.category));
     by(&labelled, &across, |labelled| Some(&labelled.repository).filter(|_| !labelled.is_lookup));
     if arguments.ablate {
-        for feature in Feature::ALL {
+        let singles = Feature::ALL.iter().map(|feature| (feature.name(), std::slice::from_ref(feature)));
+        for (name, features) in GROUPS.iter().copied().chain(singles) {
             let mut without = learning;
-            without.only[*feature as usize] = false;
+            features.iter().for_each(|feature| without.only[*feature as usize] = false);
             let scores = cross_validated(&labelled, &without, arguments.folds);
             let of = |lookups: bool| {
                 let changes = labelled.iter().zip(scores.iter().zip(&across));
                 let changes = changes.filter(|(labelled, _)| labelled.is_lookup == lookups);
                 mean(&changes.map(|(_, (without, with))| without - with).collect::<Vec<_>>())
             };
-            println!("without {:18} {:+.4}  lookups {:+.4}", feature.name(), of(false), of(true));
+            println!("without {name:18} {:+.4}  lookups {:+.4}", of(false), of(true));
         }
-    }
-    if let Some(out) = &arguments.out {
-        let head = "# Written by tools/train_ranker.rs: what each feature of a file counts, for names and for words.";
-        fs::write(out, format!("{head}\n{}", weights.write()))?;
     }
     if let Some(report) = &arguments.report {
         fs::write(report, lines(&labelled, &within, &across))?;
@@ -162,7 +144,7 @@ fn arguments() -> Result<Arguments> {
         out: take("--out").map(PathBuf::from),
         report: take("--report").map(PathBuf::from),
         folds: take("--folds").map_or(Ok(10), |folds| folds.parse())?,
-        lookups: take("--lookups").map_or(Ok(24), |lookups| lookups.parse())?,
+        lookups: take("--lookups").map_or(Ok(18), |lookups| lookups.parse())?,
         learning: Learning {
             decay: take("--decay").map_or(Ok(standard.decay), |decay| decay.parse())?,
             rounds: take("--rounds").map_or(Ok(standard.rounds), |rounds| rounds.parse())?,

@@ -5,8 +5,11 @@
 
 mod bench;
 mod eval;
+mod http;
 mod models;
+mod names;
 mod setup;
+mod tune;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,10 +20,14 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use super::text;
 pub use bench::{BenchArguments, BenchCommand, OnceArguments, PipelineBenchArguments};
 pub use eval::EvalArguments;
+pub use http::HttpArguments;
 pub use models::{ModelsArguments, ModelsCommand};
+pub use names::{Narrow, ReferencesArguments, SymbolArguments};
 pub use setup::{
     CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients,
 };
+
+pub use tune::TuneArguments;
 
 use crate::config::{
     self, ConfigError, DeviceChoice, EmbedBatch, EmbedderChoice, ModelOptions, ModelSettings, Options, PipelineOptions,
@@ -58,16 +65,22 @@ pub struct Arguments {
 pub enum Command {
     /// Find code by meaning, by words or by name
     Search(SearchArguments),
+    /// Find where a name is defined
+    Symbol(SymbolArguments),
+    /// List where a name is used
+    References(ReferencesArguments),
     /// Bring the index of a folder up to date
     Index(IndexArguments),
     /// Show what is indexed
     Status(StatusArguments),
-    /// Serve the Model Context Protocol over standard input and output
+    /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),
     /// Keep the index of a folder up to date while its files change, until Ctrl-C
     Watch(WatchArguments),
     /// Measure retrieval on questions of yours whose answers are known
     Eval(EvalArguments),
+    /// Train the built-in model further on a folder of yours, and keep that if answers get better
+    Tune(TuneArguments),
     /// Measure the program on a folder of yours
     Bench(BenchArguments),
     /// List, fetch, check and remove embedding models
@@ -157,17 +170,23 @@ pub struct StatusArguments {
 }
 
 /// `codescry serve`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct ServeArguments {
     /// The folders to serve; nothing outside of them is read [default: the working folder]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Serve over standard input and output (there is no other way yet)
+    /// Serve over standard input and output, which is the default
     #[arg(long)]
     pub stdio: bool,
     /// Do not follow the folders: a search looks for changes instead, at most every two seconds
     #[arg(long)]
     pub no_watch: bool,
+    /// Have a process of its own, even where another one serves the same folders with the same
+    /// settings [also: CODESCRY_NO_SHARE=1]
+    #[arg(long)]
+    pub no_share: bool,
+    #[command(flatten)]
+    pub http: HttpArguments,
 }
 
 /// `codescry watch`.

@@ -21,6 +21,7 @@ mod install;
 mod interrupts;
 mod logging;
 mod models;
+mod names;
 mod page;
 mod palette;
 mod printer;
@@ -31,6 +32,7 @@ mod serve;
 mod snippet;
 mod status;
 mod text;
+mod tune;
 mod update;
 mod watch;
 mod wire;
@@ -41,7 +43,7 @@ use std::process::ExitCode;
 pub use arguments::{Arguments, arguments};
 
 use crate::engine::{EngineError, IndexError};
-use arguments::Command;
+use arguments::{Command, ServeArguments};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +83,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     logging::begin(shared);
     match &arguments.command {
         Some(Command::Search(given)) => search::run(shared, given),
+        Some(Command::Symbol(given)) => names::symbol(shared, given),
+        Some(Command::References(given)) => names::references(shared, given),
         Some(Command::Index(given)) => index::run(shared, given),
         Some(Command::Status(given)) => status::run(shared, given),
-        Some(Command::Serve(given)) => serve::run(shared, &given.paths, !given.no_watch),
+        Some(Command::Serve(given)) => serve::run(shared, given),
         Some(Command::Watch(given)) => watch::run(shared, given),
         Some(Command::Eval(given)) => eval::run(shared, given),
+        Some(Command::Tune(given)) => tune::run(shared, given),
         Some(Command::Bench(given)) => bench::run(shared, &given.what),
         Some(Command::Models(given)) => models::run(shared, &given.what),
         Some(Command::Install(given)) => install::install(shared, given),
@@ -93,7 +98,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Some(Command::Doctor(given)) => doctor::run(shared, given),
         Some(Command::Completions(given)) => completions::completions(given.shell),
         Some(Command::Man(given)) => completions::man(given.command.as_deref()),
-        None => serve::run(shared, &arguments.paths, true),
+        None => serve::run(shared, &ServeArguments { paths: arguments.paths.clone(), ..ServeArguments::default() }),
     }
 }
 

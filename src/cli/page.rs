@@ -21,7 +21,7 @@ const GAP: &str = "⋯";
 /// # Errors
 /// When standard output cannot be written.
 pub fn print(printer: &mut Printer, palette: Palette, query: &SearchQuery, answer: &SearchAnswer) -> io::Result<()> {
-    let words = snippet::query_words(&query.text);
+    let words = snippet::query_words(&query.understood().text);
     for (at, hit) in answer.hits.iter().enumerate() {
         if at > 0 {
             printer.line("")?;

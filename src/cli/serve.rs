@@ -1,41 +1,87 @@
-//! `codescry serve`: the Model Context Protocol over standard input and output.
+//! `codescry serve`: the Model Context Protocol over standard input and output, or over HTTP.
 //!
-//! Must never import: anything of this crate but `engine` and `mcp`.
+//! Must never import: anything of this crate but `config`, `engine` and `mcp`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Exit;
-use super::arguments::Shared;
-use crate::engine::Engine;
+use super::arguments::{HttpArguments, ServeArguments, Shared};
+use super::{Exit, printer};
+use crate::config::{self, Surroundings, machine};
+use crate::engine::{Engine, Settings};
+use crate::mcp::http::{HttpOptions, Token, serve_http};
 
-/// Serves these folders (the working folder for none) until the client goes away, and with `follow`
-/// keeps their indexes up to date.
+/// Files that are open besides connections: of indexes, pipes, what the runtime needs.
+const OTHER_FILES: u64 = 256;
+
+/// Serves the given folders (the working folder for none) until the client goes away or, over HTTP, the
+/// process is asked to end; keeps their indexes up to date where that is not refused. Over standard
+/// input and output in another server's process where there is one of the same folders.
 ///
 /// # Errors
 /// When a folder does not hold or the server cannot be started.
-pub fn run(shared: &Shared, paths: &[PathBuf], follow: bool) -> anyhow::Result<Exit> {
+pub fn run(shared: &Shared, given: &ServeArguments) -> anyhow::Result<Exit> {
+    let follow = !given.no_watch;
+    let http = http_options(&given.http)?;
+    let served = served(shared, &given.paths)?;
+    match http {
+        // Nothing is opened before it is known that no other process has it open.
+        None if config::shares(given.no_share)? => crate::mcp::serve_shared(served, follow)?,
+        None => crate::mcp::serve_stdio(engines(served)?, follow)?,
+        Some(options) => serve_http(engines(served)?, follow, &options, |address| {
+            printer::note(&format!("serving MCP at http://{address}/mcp until Ctrl-C"));
+        })?,
+    }
+    Ok(Exit::Done)
+}
+
+fn engines(served: Vec<Settings>) -> anyhow::Result<Vec<Arc<Engine>>> {
+    let engines = served.into_iter().map(|settings| Engine::open(settings).map(Arc::new));
+    Ok(engines.collect::<Result<_, _>>()?)
+}
+
+fn served(shared: &Shared, paths: &[PathBuf]) -> anyhow::Result<Vec<Settings>> {
     let paths: Vec<Option<&Path>> =
         if paths.is_empty() { vec![None] } else { paths.iter().map(|path| Some(path.as_path())).collect() };
-    let mut engines: Vec<Arc<Engine>> = Vec::new();
-    let mut index_dirs = Vec::new();
+    let mut served: Vec<Settings> = Vec::new();
     for path in paths {
         let settings = shared.settings(path)?;
         let root = settings.root.as_path();
-        if engines.iter().any(|engine| engine.root() == root) {
+        if served.iter().any(|other| other.root == settings.root) {
             continue;
         }
-        // Some clients start their servers in the root of the file system.
+        // Some clients start their servers in the root of the file system, or at home.
         anyhow::ensure!(
-            path.is_some() || root.parent().is_some(),
+            path.is_some() || !is_too_much(root),
             "the working folder is {}; give the folder to serve",
             root.display()
         );
-        let shares = index_dirs.contains(&settings.index_dir);
+        let shares = served.iter().any(|other| other.index_dir == settings.index_dir);
         anyhow::ensure!(!shares, "--index-dir holds the index of one folder; give one PATH, or leave --index-dir out");
-        index_dirs.push(settings.index_dir.clone());
-        engines.push(Arc::new(Engine::open(settings)?));
+        served.push(settings);
     }
-    crate::mcp::serve_stdio(engines, follow)?;
-    Ok(Exit::Done)
+    Ok(served)
+}
+
+/// Whether nobody would mean this folder without naming it: everything, or all that is somebody's.
+fn is_too_much(root: &Path) -> bool {
+    let home = Surroundings::of_this_process().ok().and_then(|user| user.home.canonicalize().ok());
+    root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))
+}
+
+/// What is asked for, checked before anything is opened.
+fn http_options(given: &HttpArguments) -> anyhow::Result<Option<HttpOptions>> {
+    let Some(address) = given.http else { return Ok(None) };
+    let mut options = HttpOptions::at(address);
+    options.token = config::http_token(given.token_file.as_deref())?.map(|token| Token::new(&token)).transpose()?;
+    options.hosts.clone_from(&given.hosts);
+    let limits = &mut options.limits;
+    limits.sessions = given.max_sessions.unwrap_or(limits.sessions);
+    limits.requests_per_second = given.max_requests.unwrap_or(limits.requests_per_second);
+    if let Some(files) = machine::raise_open_files() {
+        let left = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+        limits.connections = limits.connections.min(left).max(1);
+    }
+    options.check()?;
+    Ok(Some(options))
 }

@@ -1,6 +1,6 @@
 //! `codescry status`: what is indexed.
 //!
-//! Must never import: anything of this crate but `engine`.
+//! Must never import: anything of this crate but `engine` and `mcp`.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use super::arguments::{Shared, StatusArguments};
 use super::palette::{Palette, Role};
 use super::printer::Printer;
 use super::{Exit, report, text, wire};
-use crate::engine::{Engine, Project, RunRecord, RunState, Status};
+use crate::engine::{Engine, Project, RunRecord, RunState, Status, TunedModel};
 
 /// Most projects listed.
 const PROJECTS: usize = 10;
@@ -18,8 +18,9 @@ const PROJECTS: usize = 10;
 /// # Errors
 /// When the folder or the index does not hold. No index yet is no error.
 pub fn run(shared: &Shared, given: &StatusArguments) -> anyhow::Result<Exit> {
-    let engine = Engine::open(shared.settings(given.path.as_deref())?)?;
-    let status = engine.status()?;
+    let settings = shared.settings(given.path.as_deref())?;
+    let server = crate::mcp::owner(std::slice::from_ref(&settings), true);
+    let status = Engine::open(settings)?.status()?;
     let mut printer = Printer::new();
     if given.json {
         printer.json(&wire::Status::new(&status))?;
@@ -27,6 +28,9 @@ pub fn run(shared: &Shared, given: &StatusArguments) -> anyhow::Result<Exit> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         for line in lines(&status, now, Palette::of(shared)) {
             printer.line(&line)?;
+        }
+        if let Some(server) = server {
+            printer.line(&format!("{:<10}process {server} serves this folder to all clients", "server"))?;
         }
     }
     printer.finish()?;
@@ -37,6 +41,7 @@ fn lines(status: &Status, now: Duration, palette: Palette) -> Vec<String> {
     let row = |name: &str, value: &str| format!("{name:<10}{}", text::visible(value));
     let mut lines =
         vec![row("folder", &status.root.display().to_string()), row("index", &status.index_dir.display().to_string())];
+    lines.extend(status.tuned.as_ref().map(|tuned| row("tuned", &tuned_for(tuned))));
     if !status.exists {
         lines.push(row("state", "nothing is indexed yet; run `codescry index`, or search: that indexes first"));
         lines.extend(status.run.as_ref().map(run_lines).into_iter().flatten());
@@ -64,6 +69,12 @@ fn lines(status: &Status, now: Duration, palette: Palette) -> Vec<String> {
     }
     lines.extend(status.run.as_ref().map(run_lines).into_iter().flatten());
     lines
+}
+
+/// What `tune` keeps for the folder.
+fn tuned_for(tuned: &TunedModel) -> String {
+    let TunedModel { model_id, mrr_before, mrr_after, questions, .. } = tuned;
+    format!("{model_id}, for this folder: MRR {mrr_before:.3} to {mrr_after:.3} on {questions} held-out doc comments")
 }
 
 /// Where the running index run is, or how the last one went: its stages and its bottleneck.

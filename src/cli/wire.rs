@@ -236,7 +236,11 @@ pub struct Status<'a> {
     projects: Vec<Project<'a>>,
     skipped: &'a BTreeMap<String, u64>,
     problems: Vec<Problem<'a>>,
+    /// What runs the model, or ran it in the last run; null for one that needs no device.
+    device: Option<&'a engine::DeviceReport>,
     redo_because: Option<&'a str>,
+    /// What `codescry tune` keeps for the folder.
+    tuned: Option<&'a engine::TunedModel>,
     /// The running or last index run of any process.
     run: Option<&'a engine::RunRecord>,
 }
@@ -273,7 +277,9 @@ impl<'a> Status<'a> {
             projects: status.projects.iter().map(Project::new).collect(),
             skipped: &status.skipped,
             problems: problems(&status.problems),
+            device: status.device.as_ref(),
             redo_because: status.redo_because.as_deref(),
+            tuned: status.tuned.as_ref(),
             run: status.run.as_ref(),
         }
     }

@@ -1,8 +1,10 @@
 //! What the machine has, and what this process takes of it.
 //!
-//! The only module that imports `sysinfo` and `rustix`. Must never import: anything of this crate.
+//! The only module that imports `sysinfo`. Must never import: anything of this crate.
 
+use std::fs;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
 
@@ -40,4 +42,93 @@ pub fn free_disk_bytes(path: &Path) -> Option<u64> {
         _ = path;
         None
     }
+}
+
+/// Lets this process open as many files as its user may; how many, or `None` where it is not told.
+pub fn raise_open_files() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        // Some systems tell of no limit and have one; what is there already is kept then.
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        if raised.is_ok() { maximum } else { current }
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Lets this thread, and those it starts, work when others do not want to: searches are waited for, an
+/// index run in the background is not. Where threads have no priority of their own, does nothing.
+pub fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        const NICE: i32 = 10;
+        // Without it the work is the same, only less polite.
+        _ = rustix::process::setpriority_process(None, NICE);
+    }
+}
+/// The number of the user that this process runs as; 0 where users have no numbers.
+pub fn user_id() -> u32 {
+    #[cfg(unix)]
+    {
+        rustix::process::geteuid().as_raw()
+    }
+    #[cfg(not(unix))]
+    {
+        0
+    }
+}
+
+/// Tells this program's file from another version of it: its length and when it was written.
+/// `None` where the system does not say.
+pub fn program_stamp() -> Option<String> {
+    let file = fs::metadata(std::env::current_exe().ok()?).ok()?;
+    let written = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", file.len(), written.as_nanos()))
+}
+
+/// The process that started this one.
+pub struct Parent {
+    id: u32,
+    /// Tells it from a later process by the same number.
+    #[cfg(not(unix))]
+    start: u64,
+}
+
+impl Parent {
+    /// `None` where it is not told, or has ended already and left this process to the system.
+    pub fn of_this_process() -> Option<Self> {
+        #[cfg(unix)]
+        {
+            Some(Self { id: std::os::unix::process::parent_id() }).filter(|parent| parent.id > 1)
+        }
+        #[cfg(not(unix))]
+        {
+            let id = process(sysinfo::get_current_pid().ok()?, sysinfo::Process::parent)??;
+            let start = process(id, sysinfo::Process::start_time)?;
+            Some(Self { id: id.as_u32(), start })
+        }
+    }
+
+    /// Whether it is still there.
+    pub fn is_alive(&self) -> bool {
+        #[cfg(unix)]
+        {
+            // A process whose parent has ended gets another one.
+            std::os::unix::process::parent_id() == self.id
+        }
+        #[cfg(not(unix))]
+        {
+            process(sysinfo::Pid::from_u32(self.id), sysinfo::Process::start_time) == Some(self.start)
+        }
+    }
+}
+
+/// What `ask` says of a process.
+#[cfg(not(unix))]
+fn process<T>(id: sysinfo::Pid, ask: impl Fn(&sysinfo::Process) -> T) -> Option<T> {
+    let mut system = System::new();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[id]), true, ProcessRefreshKind::nothing());
+    system.process(id).map(ask)
 }

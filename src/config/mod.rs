@@ -4,9 +4,11 @@
 //! checked, built once and passed down. The only reader of the environment and the working folder.
 //! Must never import: anything but `types`.
 
+mod http;
 pub mod machine;
 mod models;
 mod pipeline;
+mod sharing;
 mod user;
 
 use std::env;
@@ -15,10 +17,12 @@ use std::time::Duration;
 
 use crate::types::{AbsPath, ContentHash};
 
+pub use http::http_token;
 pub use models::{DeviceChoice, LibraryPlaces, ModelOptions, ModelSettings, Provider};
 pub use pipeline::{
     DEFAULT_EMBED_WORKERS, EmbedBatch, EmbedderChoice, Pipeline, PipelineOptions, parse_bytes, parse_bytes_or_none,
 };
+pub use sharing::{runtime_dir, shares};
 pub use user::{Surroundings, System};
 
 /// Files above this size are left out: 1 MiB.
@@ -90,6 +94,12 @@ pub enum ConfigError {
     /// The system does not say which file the program is.
     #[error("cannot tell this program's own file: {0}")]
     Program(std::io::Error),
+    /// `--token-file` cannot be read.
+    #[error("cannot read the token in {path}: {source}; give a file with the secret in it")]
+    TokenFile { path: PathBuf, source: std::io::Error },
+    /// `--token-file` holds nothing.
+    #[error("there is no token in {path}; write one into it, such as `openssl rand -hex 32` prints")]
+    NoTokenInFile { path: PathBuf },
     /// A variable is not what it should be.
     #[error("{name}={value} is not a whole number above zero; correct or unset it")]
     Number { name: &'static str, value: String },

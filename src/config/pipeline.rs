@@ -173,7 +173,7 @@ pub(super) fn value<T, E: ToString>(
     }
 }
 
-fn yes_or_no(word: &str) -> Result<bool, &'static str> {
+pub(super) fn yes_or_no(word: &str) -> Result<bool, &'static str> {
     match word.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" => Ok(true),
         "0" | "false" | "no" => Ok(false),

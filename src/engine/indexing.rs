@@ -1,11 +1,15 @@
 //! Index runs of an engine.
 
 use std::fs;
+use std::sync::Arc;
 
+use super::embedding::Model;
+use super::tuned;
 use super::{
     BenchKind, CancelToken, DryRun, Engine, EngineError, IndexError, IndexReport, IndexRequest, Progress, SkipReason,
 };
 use crate::index::{self, Indexer, RunFile};
+use crate::store::Recipe;
 use crate::walk::{self, Disk, WalkOptions, Walked};
 
 impl Engine {
@@ -21,17 +25,21 @@ impl Engine {
         observe: &(dyn Fn(&Progress) + Sync),
     ) -> Result<IndexReport, EngineError> {
         let view = if request.rebuild { None } else { self.view()? }; // refuses the index of another folder
-        let recipe = index::recipe(&self.settings, self.embedders.current.as_ref());
+        let model = self.models.current();
+        let recipe = index::recipe(&self.settings, model.embedder.as_ref());
         if view.is_none_or(|view| index::redo_all(&view.manifest().recipe, &recipe).is_some()) {
             // All will be embedded: say now what will not do.
-            self.embedders.current.ready()?;
+            model.embedder.ready()?;
         }
         let file = RunFile::new(&self.settings.index_dir);
-        let ended = self.indexer().run(request, cancel, &|progress| {
+        let ended = self.indexer(&model).run(request, cancel, &|progress| {
             file.show(progress);
             observe(progress);
         });
         file.end(&ended);
+        if ended.is_ok() {
+            tuned::tidy(&self.settings.index_dir, model.embedder.model_id());
+        }
         Ok(ended?)
     }
 
@@ -40,7 +48,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::index`].
     pub fn bench(&self, kind: BenchKind, cancel: &CancelToken) -> Result<IndexReport, EngineError> {
-        Ok(self.indexer().bench(kind, cancel, &|_| ())?)
+        Ok(self.indexer(&self.models.current()).bench(kind, cancel, &|_| ())?)
     }
 
     /// What the embedder is given for the folder: for measuring it beside other programs.
@@ -48,15 +56,24 @@ impl Engine {
     /// # Errors
     /// When the root cannot be walked.
     pub fn passages(&self) -> Result<Vec<String>, EngineError> {
-        Ok(self.indexer().passages()?)
+        Ok(self.indexer(&self.models.current()).passages()?)
     }
 
-    fn indexer(&self) -> Indexer<'_> {
+    /// The model that rows of this recipe were made with.
+    pub(super) fn model_for(&self, stored: &Recipe) -> Result<Arc<Model>, EngineError> {
+        let model = self.models.of(&self.settings, stored).unwrap_or_else(|| self.models.current());
+        match index::redo_all(stored, &index::recipe(&self.settings, model.embedder.as_ref())) {
+            Some(reason) => Err(EngineError::Outdated { root: self.root().to_owned(), reason }),
+            None => Ok(model),
+        }
+    }
+
+    fn indexer<'s>(&'s self, model: &'s Model) -> Indexer<'s> {
         Indexer {
             settings: &self.settings,
             store: self.store.as_ref(),
-            embedder: self.embedders.current.as_ref(),
-            cache: self.cache.as_ref(),
+            embedder: model.embedder.as_ref(),
+            cache: model.cache.as_ref(),
             files: &Disk,
             renew_parsers: false,
         }

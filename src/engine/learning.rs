@@ -20,9 +20,8 @@ impl Engine {
     /// As [`Engine::search`].
     pub fn search_weighted(&self, query: &SearchQuery, weights: Weights) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
-        let query = query.understood();
-        let embedder = self.embedder_of(&snapshot)?;
-        let searcher = Searcher { weights, ..self.searcher(&snapshot, embedder.as_ref(), &query.filter)? };
+        let (query, model) = (query.understood(), self.model_of(&snapshot)?);
+        let searcher = Searcher { weights, ..self.searcher(&snapshot, &model, &query.filter)? };
         let answered = searcher.search(&query)?;
         Ok(self.answer(&snapshot, answered))
     }
@@ -33,9 +32,8 @@ impl Engine {
     /// As [`Engine::search`].
     pub fn measure(&self, query: &SearchQuery) -> Result<Measured, EngineError> {
         let snapshot = self.snapshot()?;
-        let query = query.understood();
-        let embedder = self.embedder_of(&snapshot)?;
-        Ok(self.searcher(&snapshot, embedder.as_ref(), &query.filter)?.measure(&query)?)
+        let (query, model) = (query.understood(), self.model_of(&snapshot)?);
+        Ok(self.searcher(&snapshot, &model, &query.filter)?.measure(&query)?)
     }
 
     /// Every name that is defined in the index, sorted.

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
+use crate::embed::static_model::StaticModel;
 use crate::store::memory::MemoryStore;
 use crate::store::{ChunkText, Manifest, Recipe, RowKey, Stamp, StoreWriter, StoredChunk};
 
@@ -114,15 +115,13 @@ impl Fixture {
         let settings = Settings::resolve(&options).expect("settings");
         let inner = MemoryStore::new(settings.root.as_path().to_owned());
         let store = Gated { store: Arc::new(Mutex::new(inner)), gate: Arc::default() };
-        let embedders = Embedders::open(&settings, None).expect("the built-in model");
         let engine = Engine {
+            models: Models::new(&settings, StaticModel::builtin()),
             settings,
             store: Box::new(store.clone()),
-            embedders,
             snapshot: Mutex::default(),
             loading: Mutex::default(),
             projects: Mutex::default(),
-            cache: None,
         };
         Self { folder, store, engine }
     }

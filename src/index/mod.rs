@@ -36,7 +36,7 @@ mod tests;
 pub use bench::BenchKind;
 pub use bottleneck::{Bottleneck, bottleneck};
 pub use indexer::Indexer;
-pub use plan::{differs_by_model_alone, recipe, redo_all};
+pub use plan::{recipe, redo_all};
 pub use run_file::{RunFile, RunRecord, RunState, StageRecord, read as read_run};
 pub(crate) use stage_read::source;
 pub use watch::{Changes, WatchError, Watcher};

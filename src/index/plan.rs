@@ -66,7 +66,7 @@ pub(super) fn plan(view: Option<&Arc<dyn StoreView>>, recipe: &Recipe, rebuild: 
 }
 
 /// Whether rows could be kept but for their vectors.
-pub fn differs_by_model_alone(stored: &Recipe, now: &Recipe) -> bool {
+fn differs_by_model_alone(stored: &Recipe, now: &Recipe) -> bool {
     let with_its_model = Recipe { model_id: stored.model_id.clone(), dimensions: stored.dimensions, ..now.clone() };
     redo_all(stored, now).is_some() && redo_all(stored, &with_its_model).is_none()
 }

@@ -3,10 +3,14 @@
 //! A [`Refusal`] is an answer with `isError` that tells the model what to do differently.
 //! Must never import: anything of this crate but `engine` errors.
 
+use std::sync::LazyLock;
+use std::thread;
+
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::engine::EngineError;
 
@@ -95,9 +99,20 @@ pub fn within(
     Ok(number as usize)
 }
 
-/// Does `work` on a thread where it may block. A panic becomes a refusal.
+/// One for each core, in the order of asking: more at once would only slow each other down.
+static TURNS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(2, |cores| cores.get().max(2))));
+
+/// Does `work` on a thread where it may block, when it is its turn. A panic becomes a refusal.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| crashed(&error))
+    // There is no end of turns: nobody closes them.
+    let turn = TURNS.acquire().await.ok();
+    let working = tokio::task::spawn_blocking(move || {
+        // Whoever asked may have gone away meanwhile; the work is the work.
+        let _turn = turn;
+        work()
+    });
+    working.await.map_err(|error| crashed(&error))
 }
 
 /// What to say when a task of a call panicked.

@@ -51,5 +51,5 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
         }
     };
     let found = search(root, move |engine| engine.find_similar(&similar, limit, &filter));
-    found.await?.into_result("similar places", max_tokens).await
+    found.await?.into_result("similar places", max_tokens, None).await
 }

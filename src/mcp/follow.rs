@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use super::roots::Root;
 use super::runs::Runs;
-use crate::engine::{CancelToken, Scope};
+use crate::engine::{CancelToken, Scope, yield_to_others};
 
 /// Threads that follow folders; dropped, they end.
 pub struct Followers {
@@ -42,6 +42,7 @@ impl Drop for Followers {
 }
 
 fn follow(runs: &Runs, stop: &CancelToken) {
+    yield_to_others();
     let mut catch_up = |scope: Scope, is_complete| {
         runs.set_followed(is_complete);
         runs.catch_up(&scope, stop);

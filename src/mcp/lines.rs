@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientRequest, ErrorCode, GetMeta as _};
+use rmcp::model::{ClientRequest, ErrorCode, GetMeta as _, ProtocolVersion};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde_json::{Value, json};
@@ -18,12 +18,13 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 /// Longest line; above it, a line is passed by and answered with an error.
-const MAX_LINE_BYTES: usize = 16 << 20;
+pub(super) const MAX_LINE_BYTES: usize = 16 << 20;
 
 /// Messages read ahead of the server.
 const READ_AHEAD: usize = 8;
 
-type Message = RxJsonRpcMessage<RoleServer>;
+/// What a client sends.
+pub type Message = RxJsonRpcMessage<RoleServer>;
 
 /// The server's end of a pair of byte streams.
 pub struct Lines<W> {
@@ -33,7 +34,7 @@ pub struct Lines<W> {
 }
 
 /// Writes whole lines, whoever writes.
-struct Writer<W>(Arc<Mutex<W>>);
+pub(super) struct Writer<W>(Arc<Mutex<W>>);
 
 impl<W> Clone for Writer<W> {
     fn clone(&self) -> Self {
@@ -42,7 +43,13 @@ impl<W> Clone for Writer<W> {
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    async fn write(&self, mut line: Vec<u8>) -> io::Result<()> {
+    /// Writes to `writer`.
+    pub(super) fn new(writer: W) -> Self {
+        Self(Arc::new(Mutex::new(writer)))
+    }
+
+    /// Writes a line, which has no end yet.
+    pub(super) async fn write(&self, mut line: Vec<u8>) -> io::Result<()> {
         line.push(b'\n');
         let mut writer = self.0.lock().await;
         writer.write_all(&line).await?;
@@ -50,7 +57,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Answers what could not be read; `id` is null where none could be told.
-    async fn refuse(&self, id: &Value, code: ErrorCode, message: &str) -> io::Result<()> {
+    pub(super) async fn refuse(&self, id: &Value, code: ErrorCode, message: &str) -> io::Result<()> {
         let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code.0, "message": message } });
         self.write(error.to_string().into_bytes()).await
     }
@@ -59,7 +66,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 impl<W: AsyncWrite + Unpin + Send + 'static> Lines<W> {
     /// Begins to read. Must be called inside of a runtime.
     pub fn new<R: AsyncRead + Unpin + Send + 'static>(reader: R, writer: W) -> Self {
-        let writer = Writer(Arc::new(Mutex::new(writer)));
+        let writer = Writer::new(writer);
         let (sender, messages) = mpsc::channel(READ_AHEAD);
         let refuser = writer.clone();
         let reader = tokio::spawn(async move {
@@ -76,7 +83,13 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
 
     fn send(&mut self, message: TxJsonRpcMessage<RoleServer>) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let writer = self.writer.clone();
-        async move { writer.write(serde_json::to_vec(&message)?).await }
+        async move {
+            match writer.write(serde_json::to_vec(&message)?).await {
+                // That the client has gone, the end of its input tells, once.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                written => written,
+            }
+        }
     }
 
     async fn receive(&mut self) -> Option<Message> {
@@ -122,7 +135,7 @@ where
 }
 
 /// How reading a line came out.
-enum Read {
+pub(super) enum Read {
     Line,
     TooLong,
     /// The input has ended; what is left in the line is the last one.
@@ -130,7 +143,7 @@ enum Read {
 }
 
 /// Reads up to the next line end, never holding more than [`MAX_LINE_BYTES`].
-async fn next_line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<Read> {
+pub(super) async fn next_line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, line: &mut Vec<u8>) -> io::Result<Read> {
     line.clear();
     // A long line's memory is not kept for the short ones after it.
     line.shrink_to(1 << 16);
@@ -158,7 +171,7 @@ async fn next_line<R: AsyncRead + Unpin>(reader: &mut BufReader<R>, line: &mut V
 
 /// The message of a line; `None` for a blank line and for a notification nobody knows; otherwise
 /// the error to answer with, and the id to answer to.
-fn message(line: &[u8]) -> Result<Option<Message>, (Value, ErrorCode, String)> {
+pub fn message(line: &[u8]) -> Result<Option<Message>, (Value, ErrorCode, String)> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
     if line.is_empty() {
         return Ok(None);
@@ -183,7 +196,13 @@ fn opens(message: &Message) -> bool {
         Message::Request(request) => match &request.request {
             ClientRequest::InitializeRequest(_) => true,
             ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
-            other => other.get_meta().protocol_version().is_some(),
+            other => {
+                let greeting = other.get_meta();
+                let version = greeting.protocol_version();
+                // One that is not understood is answered, and greets nobody.
+                version.is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version))
+                    && greeting.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+            }
         },
         _ => false,
     }

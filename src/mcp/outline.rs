@@ -84,7 +84,8 @@ fn line(symbol: &SymbolOutput) -> String {
     format!("\n{indent}{start_line}-{end_line}  [{kind}] {shown}")
 }
 
-fn symbol(symbol: &Symbol) -> SymbolOutput {
+/// As it goes over the wire.
+pub fn symbol(symbol: &Symbol) -> SymbolOutput {
     SymbolOutput {
         name: clip(&clean(&symbol.name), MAX_NAME_CHARS),
         kind: symbol.kind.to_string(),

@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::answer::{Answer, clean, clip};
+use super::cursor::Cursor;
 use super::tokens;
 use super::wire::{CoverageOutput, HitOutput, SearchOutput};
 use crate::engine::{Coverage, Hit, Place, SearchAnswer};
@@ -31,6 +32,32 @@ pub struct Around {
     pub what: &'static str,
     /// What to know about this answer; written by this server, shorter than 100 tokens.
     pub note: Option<String>,
+    /// Where the hits stand in all there are; `None` for an answer without further parts.
+    pub page: Option<Page>,
+}
+
+/// A part of a longer answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Where it begins.
+    pub cursor: Cursor,
+    /// Of the index it is from.
+    pub edition: u64,
+    /// Whether there is more behind its last hit.
+    pub more: bool,
+}
+
+impl Around {
+    /// How many hits are before the first one.
+    fn before(&self) -> usize {
+        self.page.map_or(0, |page| page.cursor.at[0])
+    }
+
+    /// What to ask with for what comes behind the first `shown` of `all`.
+    fn next(&self, shown: usize, all: usize) -> Option<String> {
+        let page = self.page.filter(|page| shown > 0 && (page.more || shown < all))?;
+        Some(page.cursor.next(page.edition, [page.cursor.at[0] + shown, 0]))
+    }
 }
 
 /// A hit as it will be shown.
@@ -51,7 +78,7 @@ impl Block {
 pub fn search(found: &SearchAnswer, around: &Around, max_tokens: usize) -> Answer<SearchOutput> {
     let head = head(found, around);
     let mut room = max_tokens.saturating_sub(FRAME_TOKENS + tokens::count_capped(&head, max_tokens));
-    let whole = |(rank, hit)| block(rank, hit, usize::MAX, true).cost(room);
+    let whole = |(rank, hit)| block(around.before() + rank, hit, usize::MAX, true).cost(room);
     let costs: Vec<_> = found.hits.iter().enumerate().map(whole).collect();
     loop {
         let answer = attempt(found, around, &head, &costs, room);
@@ -70,10 +97,12 @@ fn attempt(found: &SearchAnswer, around: &Around, head: &str, costs: &[usize], r
     let mut structured =
         SearchOutput { coverage: coverage(&found.coverage), note: around.note.clone(), ..SearchOutput::default() };
     let mut left_out = Vec::new();
+    let mut first_left_out = found.hits.len();
     let mut free = room;
     for (rank, hit) in found.hits.iter().enumerate() {
-        let fitting = if rank < shown { block_within(rank, hit, cap) } else { None };
+        let fitting = if rank < shown { block_within(around.before() + rank, hit, cap) } else { None };
         let Some((block, cost)) = fitting else {
+            first_left_out = first_left_out.min(rank);
             left_out.push(hit);
             continue;
         };
@@ -89,6 +118,10 @@ fn attempt(found: &SearchAnswer, around: &Around, head: &str, costs: &[usize], r
         structured.left_out_hits = Some(left_out.len());
         let more = more(left_out.len(), &structured.left_out);
         text.push_str(&format!("\n\nleft out for max_tokens: {more}"));
+    }
+    structured.next_cursor = around.next(first_left_out, found.hits.len());
+    if let Some(cursor) = &structured.next_cursor {
+        text.push_str(&format!("\n\nmore: cursor {cursor}"));
     }
     Answer { text, structured }
 }
@@ -246,7 +279,7 @@ fn other(place: &Place) -> String {
 }
 
 /// Enough backticks to stand around `code`: one more than any of its lines begins with.
-fn fence(code: &str) -> String {
+pub fn fence(code: &str) -> String {
     let run = |line: &str| line.trim_start().bytes().take_while(|byte| *byte == b'`').count();
     let longest = code.lines().map(run).max().unwrap_or(0);
     "`".repeat(3.max(longest + 1))
@@ -266,19 +299,28 @@ fn rounded(score: f32) -> f64 {
 fn head(found: &SearchAnswer, around: &Around) -> String {
     let count = found.hits.len();
     let what = if count == 1 { around.what.trim_end_matches('s') } else { around.what };
-    let mut head = format!("{count} {what}");
-    if !found.coverage.complete {
-        head.push_str(&format!("; the index is incomplete: {}", files(&found.coverage)));
-    }
+    let from = match around.before() {
+        0 => String::new(),
+        before => format!(" after the first {before}"),
+    };
     let stale = found.hits.iter().filter(|hit| hit.stale).count();
+    format!("{count} {what}{from}{}", about(&found.coverage, stale, around.note.as_deref()))
+}
+
+/// What an answer is drawn from where that is not the whole folder, and what else to know of it.
+pub fn about(coverage: &Coverage, stale: usize, note: Option<&str>) -> String {
+    let mut about = String::new();
+    if !coverage.complete {
+        about.push_str(&format!("; the index is incomplete: {}", files(coverage)));
+    }
     if stale > 0 {
-        head.push_str(&format!("; {stale} from files changed since they were indexed: call index_project"));
+        about.push_str(&format!("; {stale} from files changed since they were indexed: call index_project"));
     }
-    if let Some(note) = &around.note {
-        head.push_str("; ");
-        head.push_str(note);
+    if let Some(note) = note {
+        about.push_str("; ");
+        about.push_str(note);
     }
-    head
+    about
 }
 
 /// `12 of 4000 files, 130 chunks`

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::engine::{CancelToken, Engine, EngineError, IndexError, IndexReport, IndexRequest, Progress, Scope};
+use crate::engine::{
+    CancelToken, Engine, EngineError, IndexError, IndexReport, IndexRequest, Progress, Scope, yield_to_others,
+};
 
 /// How long to wait for another run before trying again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -43,6 +45,8 @@ pub struct State {
 #[derive(Clone)]
 pub struct Running {
     pub begun: Instant,
+    /// Whether it does again what is there already: then there is nothing to wait for.
+    is_rebuild: bool,
     /// `None` until the run has reported for the first time.
     pub progress: Option<Progress>,
     cancel: CancelToken,
@@ -76,17 +80,34 @@ impl Runs {
     /// Begins a run, or joins the one under way (whatever that was asked to do). `None` once the
     /// server is closing. Must be called inside of a runtime.
     pub fn begin(self: &Arc<Self>, rebuild: bool) -> Option<Ticket> {
-        let ticket = self.claim()?;
+        let ticket = self.claim(rebuild)?;
         if !ticket.joined {
             let (runs, cancel) = (Arc::clone(self), ticket.cancel.clone());
             let request = IndexRequest { rebuild, ..IndexRequest::default() };
-            tokio::task::spawn_blocking(move || runs.run(&request, &cancel));
+            let name = "index".to_owned();
+            let run = move || {
+                yield_to_others();
+                runs.run(&request, &cancel);
+            };
+            if let Err(error) = thread::Builder::new().name(name).spawn(run) {
+                self.failed_to_begin(&error);
+            }
         }
         Some(ticket)
     }
 
+    fn failed_to_begin(&self, error: &std::io::Error) {
+        let message =
+            format!("cannot start a thread to index: {error}; free some memory or raise the limit on threads");
+        self.state.send_modify(|state| {
+            state.running = None;
+            state.last = Some(Outcome::Failed(message.into()));
+            state.ended = Some(Instant::now());
+        });
+    }
+
     /// The right to run, or the run under way.
-    fn claim(&self) -> Option<Ticket> {
+    fn claim(&self, is_rebuild: bool) -> Option<Ticket> {
         let mut ticket = None;
         self.state.send_if_modified(|state| {
             if state.closed {
@@ -97,6 +118,7 @@ impl Runs {
             let number = state.number;
             let running = state.running.get_or_insert_with(|| Running {
                 begun: Instant::now(),
+                is_rebuild,
                 progress: None,
                 cancel: CancelToken::default(),
             });
@@ -110,7 +132,7 @@ impl Runs {
     /// another process. Gives up when `stop` is cancelled or the server closes.
     pub fn catch_up(&self, scope: &Scope, stop: &CancelToken) {
         while !stop.is_cancelled() {
-            let Some(ticket) = self.claim() else { return };
+            let Some(ticket) = self.claim(false) else { return };
             if !ticket.joined {
                 let request = IndexRequest { scope: scope.clone(), ..IndexRequest::default() };
                 if !self.run(&request, &ticket.cancel) {
@@ -160,7 +182,7 @@ impl Runs {
     /// Waits until a run that began less than `grace` ago has ended or is that old.
     pub async fn settle(&self, grace: Duration) {
         let state = self.state();
-        if let Some(running) = state.running {
+        if let Some(running) = state.running.filter(|running| !running.is_rebuild) {
             let until = tokio::time::Instant::from_std(running.begun + grace);
             // Being too late is as good as being done: both go on with what is there.
             let _ = tokio::time::timeout_at(until, self.ended(state.number)).await;

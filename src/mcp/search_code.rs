@@ -10,20 +10,24 @@ use rmcp::model::{CallToolResult, JsonObject};
 use tokio::time::Instant;
 
 use super::answer::{Answer, Refusal, arguments, aside, clean, clip, within};
-use super::render::{self, Around};
+use super::cursor::{Cursor, MOVED_ON, fingerprint};
+use super::render::{self, Around, Page};
 use super::roots::{Root, Roots};
 use super::runs::{Outcome, State};
 use super::schema;
 use super::wire::{Content, Mode, Names, SearchArguments, SearchOutput};
-use crate::engine::{self, ContentFilter, Coverage, Engine, EngineError, Filter, SearchAnswer, SearchQuery};
+use crate::engine::{
+    self, ContentFilter, Coverage, Engine, EngineError, Filter, MAX_LIMIT, ReferenceAnswer, SearchAnswer, SearchQuery,
+    SymbolAnswer,
+};
 
 /// For the list of tools.
 pub const NAME: &str = "search_code";
 pub const TITLE: &str = "Search code by meaning";
-pub const DESCRIPTION: &str = "Find code by meaning. Ask in words (\"where are failed uploads retried\"), name a symbol \
-(\"parseConfig\", \"Foo::bar\") or a file (\"pool.rs:120\"), or paste an error, a stack trace or a snippet. Filters go in \
-the query: \"lang:go path:internal/** kind:function -test login\". Prefer it over grep unless you want every use of an \
-exact string. Answers with path, lines, symbol and code, best first.";
+pub const DESCRIPTION: &str = "Find code by meaning. Ask in words (\"where are failed uploads retried\"), name a symbol or a \
+file (\"pool.rs:120\"), or paste an error, a stack trace or a snippet. Filters go in the query: \"lang:go path:internal/** \
+kind:function -test login\". Prefer it over grep unless you want an exact string; for a known name use find_symbol and \
+find_references. Answers with path, lines, symbol and code, best first; next_cursor has more.";
 
 pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<SearchArguments>()));
 pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<SearchOutput>()));
@@ -50,12 +54,35 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 /// Answers a call.
 pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Refusal> {
+    let question = fingerprint(&given);
     let given: SearchArguments = arguments(given, &INPUT)?;
+    let cursor = Cursor::read(question, given.cursor.as_deref())?;
     let root = roots.pick(given.root.as_deref(), given.path.as_deref())?;
     let max_tokens = within("max_tokens", given.max_tokens, DEFAULT_MAX_TOKENS, MAX_TOKENS)?;
-    let query = query(roots, root, given)?;
-    let found = search(root, move |engine| engine.search(&query)).await?;
-    found.into_result("hits", max_tokens).await
+    let mut query = query(roots, root, given)?;
+    let (before, limit) = (cursor.at[0], query.limit);
+    if before >= MAX_LIMIT {
+        return Err(Refusal(format!("no more than {MAX_LIMIT} hits are ranked; ask a narrower question")));
+    }
+    // One more than is shown tells whether there is more.
+    query.limit = (before + limit + 1).min(MAX_LIMIT);
+    let mut found = search(root, move |engine| engine.search(&query)).await?;
+    let mut page = None;
+    if let Found::Answer(answer, note) = &mut found {
+        answer.hits.drain(..before.min(answer.hits.len()));
+        page = Some(Page { cursor, edition: answer.edition, more: answer.hits.len() > limit });
+        answer.hits.truncate(limit);
+        tell_moved_on(&cursor, answer.edition, note);
+    }
+    found.into_result("hits", max_tokens, page).await
+}
+
+/// Says in the note of a further page that the index is another one than that of the page before.
+pub fn tell_moved_on(cursor: &Cursor, edition: u64, note: &mut Option<String>) {
+    if cursor.has_moved_on(edition) {
+        let before = note.take().map(|note| format!("{note}; ")).unwrap_or_default();
+        *note = Some(format!("{before}{MOVED_ON}"));
+    }
 }
 
 fn query(roots: &Roots, root: &Root, given: SearchArguments) -> Result<SearchQuery, Refusal> {
@@ -67,10 +94,7 @@ fn query(roots: &Roots, root: &Root, given: SearchArguments) -> Result<SearchQue
         let bytes = given.query.len();
         return Err(Refusal(format!("query has {bytes} bytes, above {MAX_QUERY_BYTES}; {usage}")));
     }
-    let path = match given.path.as_deref().map(str::trim).filter(|path| !path.is_empty()) {
-        Some(path) => roots.relative(root, path)?,
-        None => None,
-    };
+    let path = below(roots, root, given.path.as_deref())?;
     let mode = match given.mode {
         None | Some(Mode::Hybrid) => engine::Mode::Hybrid,
         Some(Mode::Dense) => engine::Mode::Dense,
@@ -94,25 +118,77 @@ fn query(roots: &Roots, root: &Root, given: SearchArguments) -> Result<SearchQue
     })
 }
 
+/// What a call narrows an answer down to; blank is absence.
+pub fn below(roots: &Roots, root: &Root, path: Option<&str>) -> Result<Option<String>, Refusal> {
+    match path.map(str::trim).filter(|path| !path.is_empty()) {
+        Some(path) => roots.relative(root, path),
+        None => Ok(None),
+    }
+}
+
 /// What a call names as its project; blank is absence.
 pub fn project(given: Option<String>) -> Option<String> {
     given.filter(|name| !name.trim().is_empty())
 }
 
+/// What is answered from an index, which may be incomplete.
+pub trait Drawn {
+    /// How much of the folder it is drawn from; `None` where that does not matter.
+    fn coverage(&self) -> Option<&Coverage>;
+
+    /// What the engine says about it.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
+}
+
+impl Drawn for SearchAnswer {
+    fn coverage(&self) -> Option<&Coverage> {
+        Some(&self.coverage)
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+impl Drawn for SymbolAnswer {
+    fn coverage(&self) -> Option<&Coverage> {
+        Some(&self.coverage)
+    }
+}
+
+impl Drawn for ReferenceAnswer {
+    fn coverage(&self) -> Option<&Coverage> {
+        Some(&self.coverage)
+    }
+}
+
+impl Drawn for engine::CodeRead {
+    fn coverage(&self) -> Option<&Coverage> {
+        None
+    }
+}
+
 /// What a search came to.
-pub enum Found {
-    Answer(SearchAnswer, Option<String>),
+pub enum Found<T> {
+    Answer(T, Option<String>),
     /// Nothing is committed yet; how far the first run is, in words.
     Begun(String),
 }
 
-impl Found {
+impl Found<SearchAnswer> {
     /// Both forms, within `max_tokens`.
-    pub async fn into_result(self, what: &'static str, max_tokens: usize) -> Result<CallToolResult, Refusal> {
+    pub async fn into_result(
+        self,
+        what: &'static str,
+        max_tokens: usize,
+        page: Option<Page>,
+    ) -> Result<CallToolResult, Refusal> {
         match self {
             Self::Answer(answer, note) => {
-                let rendered = aside(move || render::search(&answer, &Around { what, note }, max_tokens));
-                rendered.await?.into_result()
+                let around = Around { what, note, page };
+                aside(move || render::search(&answer, &around, max_tokens)).await?.into_result()
             }
             Self::Begun(text) => {
                 let structured = SearchOutput { note: Some(text.clone()), ..SearchOutput::default() };
@@ -123,9 +199,10 @@ impl Found {
 }
 
 /// Asks the engine, waiting where a run under way is about to give a better answer.
-pub async fn search<F>(root: &Root, ask: F) -> Result<Found, Refusal>
+pub async fn search<T, F>(root: &Root, ask: F) -> Result<Found<T>, Refusal>
 where
-    F: Fn(&Engine) -> Result<SearchAnswer, EngineError> + Send + Sync + 'static,
+    T: Drawn + Send + 'static,
+    F: Fn(&Engine) -> Result<T, EngineError> + Send + Sync + 'static,
 {
     root.runs.look_for_changes();
     root.runs.settle(SETTLE).await;
@@ -137,7 +214,8 @@ where
         let (engine, asked) = (Arc::clone(&root.engine), Arc::clone(&ask));
         let refusal = match aside(move || asked(&engine)).await? {
             Ok(answer) => {
-                let told = note(&answer.coverage, &state).into_iter().chain(answer.notes.iter().map(said));
+                let about = answer.coverage().and_then(|coverage| note(coverage, &state));
+                let told = about.into_iter().chain(answer.notes().iter().map(|note| said(note)));
                 let note = told.collect::<Vec<_>>().join("; ");
                 return Ok(Found::Answer(answer, Some(note).filter(|note| !note.is_empty())));
             }
@@ -159,7 +237,7 @@ where
 }
 
 /// A note of the engine's, which may quote the question.
-fn said(note: &String) -> String {
+fn said(note: &str) -> String {
     clip(&clean(note), MAX_NOTE_CHARS)
 }
 

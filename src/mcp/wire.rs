@@ -4,8 +4,14 @@
 //! absence. Answers leave out what is not there, never writing `null`.
 //! Must never import: anything of this crate but `engine` types to convert from.
 
+mod names;
+
 use std::collections::BTreeMap;
 
+pub use names::{
+    FindReferencesArguments, FindReferencesOutput, FindSymbolArguments, FindSymbolOutput, FoundSymbolOutput,
+    ReadArguments, ReadOutput, ReferencedFileOutput, UseOutput, parse_lines,
+};
 use schemars::JsonSchema;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
@@ -42,6 +48,10 @@ pub struct SearchArguments {
     #[serde(default)]
     #[schemars(with = "Mode")]
     pub mode: Option<Mode>,
+    /// `next_cursor` of the answer before, for more of it.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub cursor: Option<String>,
     /// Most tokens of the answer; 8000 if not given.
     #[serde(default, deserialize_with = "number")]
     #[schemars(with = "u32", range(min = 500, max = 20_000))]
@@ -199,6 +209,9 @@ pub struct SearchOutput {
     /// Number of hits there was no room for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out_hits: Option<usize>,
+    /// Give it as `cursor` for more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
     pub coverage: CoverageOutput,
     /// What to know about this answer, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -311,6 +324,9 @@ pub struct RootOutput {
     pub model: String,
     /// Width of the vectors.
     pub dimensions: u32,
+    /// What really runs the model; absent for the built-in one, which needs no device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceOutput>,
     /// Time of the last commit, milliseconds since 1970; 0 before the first one.
     pub committed_at_ms: u64,
     /// Indexed files by language.
@@ -338,6 +354,19 @@ pub struct RootOutput {
     /// Why the last run of this server failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<String>,
+}
+
+/// What runs a model.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DeviceOutput {
+    /// What was asked for: `auto`, or a device.
+    pub asked: String,
+    /// What really runs.
+    pub running: Vec<String>,
+    /// Why `auto` did not take something better.
+    pub passed_over: Vec<String>,
+    /// The ONNX Runtime library and its version.
+    pub library: String,
 }
 
 /// The projects of a root.

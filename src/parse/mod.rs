@@ -12,6 +12,7 @@ mod lines;
 mod markdown;
 mod merge;
 mod tree;
+mod uses;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod tests;
 use std::time::Duration;
 
 pub use highlight::{TokenClass, highlight};
+pub use uses::{Use, UseKind, Uses, uses, words as whole_words};
 
 use crate::language;
 use crate::types::{Chunk, ContentHash, Language, RepoPath, Span, Symbol, SymbolKind};
@@ -65,24 +67,29 @@ impl Parser {
     /// Parses one file.
     pub fn parse(&mut self, file: &SourceFile) -> ParsedFile {
         let mut lines = Lines::new(&file.text);
-        let mut problem = None;
-        let mut definitions = Vec::new();
-        if file.language.0 == "markdown" {
-            definitions = markdown::sections(&file.text, &lines);
-        } else if let Some(grammar) = language::grammar(file.language) {
-            match SyntaxTree::parse(&mut self.inner, grammar, &file.text, self.time_limit) {
-                Ok(tree) => {
-                    let (depths, matches) = tree.survey(&lines);
-                    lines.set_depths(depths);
-                    definitions = definitions::find(&tree, matches, &mut lines);
-                }
-                Err(message) => problem = Some(message),
-            }
-        }
+        let (definitions, problem) = self.definitions(file, &mut lines);
         let pieces = merge::merge(carve::carve(&lines, &definitions), &lines, &definitions);
         let chunks = pieces.iter().map(|piece| chunk(file, &lines, &definitions, piece)).collect();
         let symbols = definitions.iter().map(|definition| symbol(definition, &definitions)).collect();
         ParsedFile { chunks, symbols, problem }
+    }
+
+    /// The definitions of a file, and what went wrong; tells `lines` how deep they are.
+    fn definitions(&mut self, file: &SourceFile, lines: &mut Lines<'_>) -> (Vec<Definition>, Option<String>) {
+        if file.language.0 == "markdown" {
+            return (markdown::sections(&file.text, lines), None);
+        }
+        let Some(grammar) = language::grammar(file.language) else {
+            return (Vec::new(), None);
+        };
+        match SyntaxTree::parse(&mut self.inner, grammar, &file.text, self.time_limit) {
+            Ok(tree) => {
+                let (depths, matches) = tree.survey(lines);
+                lines.set_depths(depths);
+                (definitions::find(&tree, matches, lines), None)
+            }
+            Err(message) => (Vec::new(), Some(message)),
+        }
     }
 }
 
@@ -97,8 +104,9 @@ impl Parser {
 
 /// The definitions of a text, without chunks, as [`Parser::parse`] finds them.
 pub fn outline(file: &SourceFile, time_limit: Duration) -> (Vec<Symbol>, Option<String>) {
-    let parsed = Parser::new(time_limit).parse(file);
-    (parsed.symbols, parsed.problem)
+    let mut lines = Lines::new(&file.text);
+    let (definitions, problem) = Parser::new(time_limit).definitions(file, &mut lines);
+    (definitions.iter().map(|definition| symbol(definition, &definitions)).collect(), problem)
 }
 
 fn symbol(definition: &Definition, all: &[Definition]) -> Symbol {

@@ -92,8 +92,6 @@ features! {
     Declarations = "declarations only",
     Size = "length",
     Depth = "depth within its project",
-    DepthCapped = "x1",
-    DepthAbs = "x2",
 }
 
 /// What a feature can be evidence for; its weight has that sign.
@@ -112,14 +110,9 @@ impl Feature {
     pub fn evidence(self) -> Evidence {
         match self {
             Self::Entrance | Self::Size => Evidence::Either,
-            Self::Aside
-            | Self::Docs
-            | Self::Data
-            | Self::Foreign
-            | Self::Declarations
-            | Self::Depth
-            | Self::DepthCapped
-            | Self::DepthAbs => Evidence::Against,
+            Self::Aside | Self::Docs | Self::Data | Self::Foreign | Self::Declarations | Self::Depth => {
+                Evidence::Against
+            }
             _ => Evidence::For,
         }
     }
@@ -190,9 +183,6 @@ fn depths(snapshot: &Snapshot, candidates: &[CandidateFile], features: &mut [Fea
         });
         let depth = above.take_while(|folder| !roots.contains(*folder)).count();
         features.set(Feature::Depth, depth as f32 / 10.0);
-        features.set(Feature::DepthCapped, depth.min(4) as f32 / 10.0);
-        features
-            .set(Feature::DepthAbs, snapshot.files[candidate.file].path.as_str().matches('/').count() as f32 / 10.0);
     }
 }
 

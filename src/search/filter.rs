@@ -88,6 +88,11 @@ impl FileFilter {
         allowed
     }
 
+    /// Whether this file may be in the answer.
+    pub fn allows(&self, file: &FileChunks) -> bool {
+        self.has_language(file.language) && (!self.minds_places() || self.has_place(file))
+    }
+
     fn has_language(&self, language: Language) -> bool {
         let wanted =
             if self.languages.is_empty() { self.has_content(language) } else { self.languages.contains(&language) };

@@ -19,9 +19,11 @@ mod places;
 mod projects;
 mod query;
 mod ranking;
+mod references;
 mod resident;
 mod searcher;
 mod snapshot;
+mod symbols;
 mod typos;
 mod vectors;
 mod words;
@@ -29,12 +31,15 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use block::ChunkMeta;
 pub use features::{Evidence, FEATURES, Feature, Features};
 pub use projects::project_folders;
 pub use query::{Asked, Kind, Values};
 pub use ranking::{Vector, Weights};
+pub use references::files_with;
 pub use searcher::{Answered, Measured, QueryError, Searcher, check_query};
 pub use snapshot::Snapshot;
+pub use symbols::{NameMatch, NameQuery, Named, extent, find_named};
 
 use crate::types::{Language, RepoPath, Span, SymbolKind, is_below, qualified_name};
 

@@ -437,7 +437,7 @@ fn number(count: usize) -> u32 {
 }
 
 /// What makes `parseHTTPHeader`, `parse_http_header` and `ParseHttpHeader` the same name.
-fn name_key(name: &str) -> impl Iterator<Item = char> {
+pub(super) fn name_key(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 

@@ -10,6 +10,9 @@ use crate::store::StoreError;
 /// A shorter name has too many neighbours.
 const LEAST_LETTERS: usize = 4;
 
+/// A longer one is rarely typed.
+const MOST_LETTERS: usize = 64;
+
 /// A name of so many letters may have two errors.
 const LETTERS_OF_TWO_ERRORS: usize = 8;
 
@@ -89,33 +92,60 @@ struct Asked {
 impl Asked {
     fn new(name: &str) -> Option<Self> {
         let letters: Vec<char> = key(name).collect();
-        let most = match letters.len() {
-            count if count < LEAST_LETTERS || count > 64 => return None,
-            count if count < LETTERS_OF_TWO_ERRORS => 1,
-            _ => 2,
-        };
+        if !(LEAST_LETTERS..=MOST_LETTERS).contains(&letters.len()) {
+            return None;
+        }
+        let most = if letters.len() < LETTERS_OF_TWO_ERRORS { 1 } else { 2 };
         Some(Self { mask: mask(&letters), letters, most })
     }
 
     /// How many errors make the two names one, if at most `most`. Nearly all names are told to be
     /// farther by their length, or by the letters that they have.
     fn errors(&self, other: &str, most: usize, letters: &mut Vec<char>) -> Option<usize> {
-        // An underscore is no letter, and a letter may take four bytes.
-        if other.len() + most < self.letters.len() || other.len() > (self.letters.len() + most) * 4 {
+        let (count, mask) = outline(other);
+        let unlike = mask ^ self.mask;
+        if count.abs_diff(self.letters.len()) > most || unlike.count_ones() as usize > 2 * most {
             return None;
         }
         letters.clear();
         letters.extend(key(other));
-        let unlike = mask(letters) ^ self.mask;
-        if letters.len().abs_diff(self.letters.len()) > most || unlike.count_ones() as usize > 2 * most {
-            return None;
-        }
         Some(distance(&self.letters, letters)).filter(|errors| *errors <= most)
     }
 }
 
 fn mask(letters: &[char]) -> u64 {
-    letters.iter().fold(0, |mask, letter| mask | 1 << (u32::from(*letter) % 64))
+    letters.iter().fold(0, |mask, letter| mask | bit(*letter))
+}
+
+fn bit(letter: char) -> u64 {
+    1 << (u32::from(letter) % 64)
+}
+
+/// The [`bit`] of each ASCII letter and digit, of capitals that of the small letter; 0 for others.
+const BITS: [u64; 128] = {
+    let mut bits = [0; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        if (byte as u8).is_ascii_alphanumeric() {
+            bits[byte] = 1 << ((byte as u8).to_ascii_lowercase() % 64);
+        }
+        byte += 1;
+    }
+    bits
+};
+
+/// The number of letters that [`key`] gives, and their [`mask`]: what most names of an index are
+/// passed over by, hundreds of thousands at a question.
+fn outline(name: &str) -> (usize, u64) {
+    let (mut count, mut mask) = (0, 0);
+    for byte in name.bytes() {
+        let Some(bit) = BITS.get(usize::from(byte)) else {
+            return key(name).fold((0, 0), |(count, mask), letter| (count + 1, mask | self::bit(letter)));
+        };
+        count += usize::from(*bit != 0);
+        mask |= bit;
+    }
+    (count, mask)
 }
 
 /// What spellings of a name have in common.
@@ -162,6 +192,10 @@ mod tests {
             assert_eq!(asked.errors(other, asked.most, &mut Vec::new()), errors, "{other}");
         }
         assert!(Asked::new("abc").is_none());
+        for name in ["getUserById", "get_user_by_id", "größe_Ändern", "x"] {
+            let letters: Vec<char> = key(name).collect();
+            assert_eq!(outline(name), (letters.len(), mask(&letters)), "{name}");
+        }
         assert_eq!(distance(&['a', 'b'], &['b', 'a']), 1);
     }
 }

@@ -109,8 +109,7 @@ impl HeldOutGroup {
         let (passages, paths, queries) = (Bags::default(), Bags::default(), Bags::default());
         let mut group = Self { passages, paths, queries, answers: Vec::new() };
         let mut place: HashMap<u64, usize> = HashMap::new();
-        let asked = |kind| matches!(kind, PairKind::Doc | PairKind::Definition);
-        for pair in repository.pairs.iter().filter(|pair| asked(pair.kind)) {
+        for pair in repository.pairs.iter().filter(|pair| pair.is_definition()) {
             let next = place.len();
             let answer = *place.entry(pair.target).or_insert(next);
             let bags = model.weighted_tokens(&[&pair.query, &pair.passage, &pair.path]);

@@ -30,22 +30,35 @@ pub fn measure(table: &Table, held_out: &HeldOut, threads: usize) -> Measure {
     Measure { mrr: total.mrr / groups, recall_at_10: total.recall_at_10 / groups, ..total }
 }
 
+/// The rank of each question's answer, from 1.
+pub(super) fn ranks(table: &Table, held_out: &HeldOut, threads: usize) -> Vec<f64> {
+    held_out.groups.iter().flat_map(|group| group_ranks(table, group, threads)).collect()
+}
+
 fn measure_group(table: &Table, group: &HeldOutGroup, threads: usize) -> Measure {
+    of_ranks(&group_ranks(table, group, threads))
+}
+
+/// The measures of questions whose answers have these ranks.
+pub(super) fn of_ranks(ranks: &[f64]) -> Measure {
+    let questions = ranks.len();
+    let count = as_f64(questions.max(1));
+    let mrr = ranks.iter().map(|rank| rank.recip()).sum::<f64>() / count;
+    let recall_at_10 = as_f64(ranks.iter().filter(|rank| **rank <= 10.0).count()) / count;
+    Measure { mrr, recall_at_10, questions }
+}
+
+fn group_ranks(table: &Table, group: &HeldOutGroup, threads: usize) -> Vec<f64> {
     let passage = |at: usize| table.embed_passage(group.passages.get(at), group.paths.get(at));
     let passages = embedded(table, group.passage_count(), threads, &passage).transposed();
-    let mut sums = (0.0, 0.0);
+    let mut ranks = Vec::with_capacity(group.answers.len());
     for first in (0..group.answers.len()).step_by(BLOCK_ROWS) {
         let answers = &group.answers[first..(first + BLOCK_ROWS).min(group.answers.len())];
         let query = |at: usize| table.embed(group.queries.get(first + at));
         let scores = product(&embedded(table, answers.len(), threads, &query), &passages, threads);
-        for (row, answer) in answers.iter().enumerate() {
-            let rank = as_f64(rank(scores.row(row), *answer));
-            sums.0 += rank.recip();
-            sums.1 += f64::from(u8::from(rank <= 10.0));
-        }
+        ranks.extend(answers.iter().enumerate().map(|(row, answer)| as_f64(rank(scores.row(row), *answer))));
     }
-    let questions = group.answers.len();
-    Measure { mrr: sums.0 / as_f64(questions), recall_at_10: sums.1 / as_f64(questions), questions }
+    ranks
 }
 
 /// Rows made by `of`, over threads.

@@ -12,6 +12,7 @@
 //! ```
 
 pub mod comments;
+mod commits;
 mod dense;
 pub mod examples;
 mod gradient;
@@ -21,6 +22,8 @@ pub mod model;
 pub mod optimize;
 pub mod pairs;
 mod random;
+pub mod tune;
+mod vocabulary;
 
 #[cfg(test)]
 mod tests;
@@ -50,10 +53,13 @@ impl Split {
     }
 
     /// Holds back every pair of one definition in `every`, of each repository: the split for a single one.
+    /// What is held back is looked for among all definitions.
     pub fn by_definition(repositories: Vec<Repository>, every: u64) -> Self {
         let (mut train, mut held_out) = (Vec::new(), Vec::new());
         for repository in repositories {
-            let (back, kept) = repository.pairs.into_iter().partition(|pair| pair.target % every.max(1) == 0);
+            let (mut back, kept): (Vec<Pair>, Vec<Pair>) =
+                repository.pairs.into_iter().partition(|pair| pair.target % every.max(1) == 0);
+            back.extend(kept.iter().filter(|pair| pair.is_definition()).map(Pair::unasked));
             train.push(Repository { name: repository.name.clone(), pairs: kept });
             held_out.push(Repository { name: repository.name, pairs: back });
         }
@@ -102,7 +108,7 @@ pub fn train(
     let (mut best, mut artifact) = (before, table.artifact(MODEL_VERSION)?);
     let mut trainer = Trainer::new(&examples, options);
     for number in 1..=options.epochs {
-        let loss = trainer.epoch(&mut table);
+        let Some(loss) = trainer.epoch(&mut table, &mut |_, _| true) else { break };
         let shown = table.between(options.kept_share);
         let epoch = Epoch { number, loss, measure: measured(&shown) };
         each(&epoch, &shown);

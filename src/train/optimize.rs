@@ -87,8 +87,9 @@ impl<'e> Trainer<'e> {
         Self { examples, options: options.clone(), adam, negatives, epochs_done: 0, steps_done: 0 }
     }
 
-    /// One pass; returns the mean loss of its batches.
-    pub fn epoch(&mut self, table: &mut Table) -> f64 {
+    /// One pass; returns the mean loss of its batches. After each of them `watch` is told how many of
+    /// how many are done, and says whether to go on; `None` when it said no.
+    pub fn epoch(&mut self, table: &mut Table, watch: &mut dyn FnMut(usize, usize) -> bool) -> Option<f64> {
         let options = self.options.clone();
         if options.hard_negatives > 0 && self.epochs_done.is_multiple_of(options.mining_epochs.max(1)) {
             self.negatives = mining::mine(table, self.examples, options.hard_negatives, options.threads);
@@ -98,7 +99,7 @@ impl<'e> Trainer<'e> {
         let batches: Vec<&[Run]> = runs.chunks(options.batch_repositories.max(1)).collect();
         let steps = as_f64(batches.len() * options.decay_epochs.unwrap_or(options.epochs).max(1));
         let mut losses = 0.0;
-        for runs in &batches {
+        for (done, runs) in (1..).zip(&batches) {
             let batch = self.batch(runs, &mut random);
             let gradient = gradient(table, &batch, options.temperature, options.threads);
             losses += gradient.loss;
@@ -106,9 +107,12 @@ impl<'e> Trainer<'e> {
             self.steps_done += 1;
             let step = Step { size: options.learning_rate * left, pull: options.pull, number: self.steps_done };
             self.adam.step(table, &batch, &gradient, &step, options.threads);
+            if !watch(done, batches.len()) {
+                return None;
+            }
         }
         self.epochs_done += 1;
-        losses / as_f64(batches.len().max(1))
+        Some(losses / as_f64(batches.len().max(1)))
     }
 
     /// The epoch's pairs in runs, in random order.

@@ -7,8 +7,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::comments;
 use super::examples::hash;
+use super::{comments, commits};
 use crate::embed::{path_passage, words};
 use crate::language;
 use crate::parse::{Parser, SourceFile};
@@ -28,12 +28,15 @@ pub enum PairKind {
     Heading,
     /// A test, and what it tests.
     Test,
+    /// A commit's message, and a function it changed.
+    Commit,
     /// Nothing, and a definition: only found, never asked for.
     Definition,
 }
 
 impl PairKind {
-    pub const ALL: [Self; 6] = [Self::Doc, Self::Name, Self::Member, Self::Heading, Self::Test, Self::Definition];
+    pub const ALL: [Self; 7] =
+        [Self::Doc, Self::Name, Self::Member, Self::Heading, Self::Test, Self::Commit, Self::Definition];
 
     /// The word for it on the command line.
     pub fn as_str(self) -> &'static str {
@@ -43,6 +46,7 @@ impl PairKind {
             Self::Member => "member",
             Self::Heading => "heading",
             Self::Test => "test",
+            Self::Commit => "commit",
             Self::Definition => "definition",
         }
     }
@@ -59,6 +63,18 @@ pub struct Pair {
     pub path: String,
     /// Names the definition of the passage.
     pub target: u64,
+}
+
+impl Pair {
+    /// Whether its passage is a whole definition, as a search would find it.
+    pub(super) fn is_definition(&self) -> bool {
+        matches!(self.kind, PairKind::Doc | PairKind::Definition)
+    }
+
+    /// Its passage, to be found and not to be asked for.
+    pub(super) fn unasked(&self) -> Self {
+        Self { kind: PairKind::Definition, query: String::new(), ..self.clone() }
+    }
 }
 
 /// The pairs of one repository.
@@ -84,7 +100,7 @@ const MIN_BODY_BYTES: usize = 40;
 const MAX_MEMBERS: usize = 4;
 
 /// One definition with what is known of it.
-pub(super) struct Found {
+pub struct Found {
     pub path: RepoPath,
     pub symbol: Symbol,
     /// Its lines, with comment and attributes.
@@ -107,8 +123,46 @@ pub fn of_folder(name: &str, root: &AbsPath) -> Result<Repository, WalkError> {
     Ok(Repository { name: name.to_owned(), pairs: of_definitions(&found) })
 }
 
+/// As [`of_folder`], with pairs from the last `commits` commits where the folder is a git repository.
+///
+/// # Errors
+///
+/// When the folder cannot be read.
+pub fn of_folder_and_history(name: &str, root: &AbsPath, commits: usize) -> Result<Repository, WalkError> {
+    let found = definitions(root)?;
+    let mut pairs = of_definitions(&found);
+    pairs.extend(commits::of_history(root.as_path(), &found, commits));
+    Ok(Repository { name: name.to_owned(), pairs })
+}
+
+/// As [`of_folder`]; after each file `watch` is told how many of how many are read, and says whether to
+/// go on. `None` when it said no.
+///
+/// # Errors
+///
+/// When the folder cannot be read.
+pub fn of_folder_watched(
+    name: &str,
+    root: &AbsPath,
+    watch: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<Option<Repository>, WalkError> {
+    let found = definitions_watched(root, watch)?;
+    Ok(found.map(|found| Repository { name: name.to_owned(), pairs: of_definitions(&found) }))
+}
+
 /// All definitions of a folder.
-pub(super) fn definitions(root: &AbsPath) -> Result<Vec<Found>, WalkError> {
+///
+/// # Errors
+///
+/// When the folder cannot be read.
+pub fn definitions(root: &AbsPath) -> Result<Vec<Found>, WalkError> {
+    Ok(definitions_watched(root, &mut |_, _| true)?.unwrap_or_default())
+}
+
+fn definitions_watched(
+    root: &AbsPath,
+    watch: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<Option<Vec<Found>>, WalkError> {
     let mut entries = Vec::new();
     let options = WalkOptions { max_file_bytes: MAX_FILE_BYTES, files: &Disk };
     walk::walk(root, &options, &mut |walked| {
@@ -118,8 +172,14 @@ pub(super) fn definitions(root: &AbsPath) -> Result<Vec<Found>, WalkError> {
         ControlFlow::Continue(())
     })?;
     let mut parser = Parser::new(Duration::from_secs(2));
-    let sources = entries.iter().filter_map(source);
-    Ok(sources.flat_map(|file| of_file(&mut parser, &file)).collect())
+    let mut found = Vec::new();
+    for (done, entry) in (1..).zip(&entries) {
+        found.extend(source(entry).into_iter().flat_map(|file| of_file(&mut parser, &file)));
+        if !watch(done, entries.len()) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(found))
 }
 
 fn source(entry: &WalkEntry) -> Option<SourceFile> {
@@ -185,7 +245,7 @@ pub(super) fn of_definitions(found: &[Found]) -> Vec<Pair> {
     pairs
 }
 
-fn pair(one: &Found, kind: PairKind, query: String, passage: String) -> Pair {
+pub(super) fn pair(one: &Found, kind: PairKind, query: String, passage: String) -> Pair {
     Pair { kind, query, passage, path: path_passage(&one.path), target: one.target }
 }
 

@@ -120,7 +120,7 @@ fn a_strong_pull_holds_the_table_near_its_start() {
         let examples = Examples::of(&toy_split().train, &start);
         let mut table = Table::of(&start);
         let mut trainer = Trainer::new(&examples, &options);
-        (0..3).for_each(|_| _ = trainer.epoch(&mut table));
+        (0..3).for_each(|_| _ = trainer.epoch(&mut table, &mut |_, _| true));
         table.rows.iter().zip(&table.start).map(|(row, start)| (row - start) * (row - start)).sum::<f32>()
     };
     assert!(distance(20.0) < distance(0.0) / 2.0);
@@ -322,7 +322,39 @@ fn doc_comments_are_told_from_code_in_every_style() {
 #[test]
 fn a_single_repository_is_split_by_its_definitions() {
     let split = Split::by_definition(vec![toy("a", 1, 100)], 5);
-    let (kept, back) = (&split.train[0].pairs, &split.held_out[0].pairs);
-    assert_eq!((kept.len(), back.len()), (80, 20));
+    let kept = &split.train[0].pairs;
+    let (back, beside): (Vec<&Pair>, Vec<&Pair>) =
+        split.held_out[0].pairs.iter().partition(|pair| pair.kind == PairKind::Doc);
+    assert_eq!((kept.len(), back.len(), beside.len()), (80, 20, 80));
     assert!(back.iter().all(|one| kept.iter().all(|other| one.target != other.target)));
+    assert!(beside.iter().all(|one| one.query.is_empty()), "only found, never asked for");
+}
+
+#[test]
+fn a_commit_message_is_paired_with_the_function_it_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let git = |arguments: &[&str]| {
+        let mut git = std::process::Command::new("git");
+        git.arg("-C").arg(folder.path()).args(["-c", "user.name=A", "-c", "user.email=a@example.org"]);
+        let ran = git.args(arguments).output().expect("there is a git");
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    };
+    let lines = |delay: u32| {
+        let middle = "    step();\n".repeat(9);
+        format!("fn connect_slowly() {{\n{middle}    wait({delay});\n}}\n\nfn other_thing() {{\n{middle}}}\n")
+    };
+    let write = |delay| std::fs::write(folder.path().join("a.rs"), lines(delay)).expect("is written");
+    git(&["init", "-q"]);
+    write(1);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "Begin"]);
+    write(2);
+    git(&["commit", "-q", "-a", "-m", "fix(net): give a slow server more time (#12)"]);
+    write(3);
+    git(&["commit", "-q", "-a", "-m", "Bump the version of everything"]);
+    let root = AbsPath::canonical(folder.path()).expect("is there");
+    let pairs = pairs::of_folder_and_history("fixture", &root, 10).expect("is read").pairs;
+    let commits = of_kind(&pairs, PairKind::Commit);
+    assert_eq!(commits.len(), 1, "{commits:?}");
+    assert!(commits[0].0 == "give a slow server more time" && commits[0].1.contains("wait(3)"), "{commits:?}");
 }

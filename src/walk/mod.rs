@@ -8,6 +8,7 @@
 //! secret, hidden, ignore rules, links and the like, lock file, data, binary, minified name, size.
 //! Must never import: the parser, the embedder, the store, `index`, `search`.
 
+mod beneath;
 mod content;
 mod disk;
 mod generated;
@@ -27,10 +28,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+pub use beneath::read_beneath;
 pub use content::inspect;
 pub use disk::{Disk, FileRead, FileSystem};
 pub use kinds::secret;
-pub use paths::{changes_rules, folders, walk_paths};
+pub use paths::{changes_rules, folders, judge, walk_paths};
 pub use projects::projects;
 
 use crate::types::{AbsPath, RepoPath, SkipReason};

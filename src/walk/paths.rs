@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::rules::FILES;
 use super::{Disk, WalkError, WalkOptions, Walked};
-use crate::types::{AbsPath, RepoPath};
+use crate::types::{AbsPath, RepoPath, is_below};
 
 /// Visits just these files and folders, folders with all that is below; the empty path is the root.
 ///
@@ -51,6 +51,27 @@ pub fn folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&Path) 
     };
     let options = WalkOptions { max_file_bytes: 0, files: &Disk };
     super::run(root, &options, &wanted, &mut enter_wanted, &mut |_| ControlFlow::Continue(()))
+}
+
+/// What a walk says of this file or folder, or of the folder it lies in that is out; `None` where no
+/// walk comes by.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn judge(root: &AbsPath, options: &WalkOptions<'_>, path: &RepoPath) -> Result<Option<Walked>, WalkError> {
+    let mut found = None;
+    super::run(root, options, &Wanted::only(std::slice::from_ref(path)), &mut |_| true, &mut |walked| {
+        let at = match &walked {
+            Walked::File(entry) => &entry.path,
+            Walked::Skipped(skipped) => &skipped.path,
+        };
+        if is_below(path.as_str(), at.as_str()) {
+            found = Some(walked);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
 }
 
 /// Whether a change of this file may change what a walk says of others.

@@ -4,15 +4,24 @@ mod cli;
 mod crash;
 mod doctor;
 mod eval;
+#[cfg(target_os = "linux")]
+mod fuzz;
+mod guard;
 #[cfg(feature = "lance")]
 mod kills;
+mod mcp_http;
 mod mcp_stdio;
 mod models;
+mod names;
 mod onnx;
 mod packaging;
 mod pipeline;
 mod projects;
 mod questions;
+mod resources;
 mod setup;
+#[cfg(target_os = "linux")]
+mod share;
 mod support;
 mod tidy;
+mod tune;

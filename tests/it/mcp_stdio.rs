@@ -46,7 +46,8 @@ fn the_tools_are_described_for_every_client() {
         assert_eq!(server.server_info.as_ref().map(|info| info.name.as_str()), Some("codescry"));
         let tools = client.list_all_tools().await.expect("a list");
         let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
-        let wanted = "search_code find_similar outline index_project index_status";
+        let wanted =
+            "search_code find_symbol find_references read_code outline find_similar index_project index_status";
         assert_eq!(names.join(" "), wanted);
         tools.iter().for_each(described);
         client.cancel().await.expect("it ends");
@@ -71,6 +72,7 @@ fn described(tool: &Tool) {
     assert_eq!(input["additionalProperties"], false, "{name}");
     let required = match name {
         "search_code" => json!(["query"]),
+        "find_symbol" | "find_references" => json!(["name"]),
         "outline" => json!(["path"]),
         _ => json!([]),
     };
@@ -208,6 +210,18 @@ fn bad_arguments_are_refused_in_words() {
         r#"find_similar {"path": "src/cache.rs"} => either path and line"#,
         r#"find_similar {"path": "src/cache.rs", "line": 9999} => src/cache.rs"#,
         r#"find_similar {"snippet": ""} => a snippet of code"#,
+        r#"find_symbol {"name": " :: "} => there is no name"#,
+        r#"find_symbol {"name": "a", "kind": "poem"} => the kinds are: function"#,
+        r#"find_symbol {"name": "a", "cursor": "xyz"} => cursor xyz is none of this server"#,
+        r#"find_references {"name": ""} => there is no name"#,
+        r#"find_references {"name": "a", "kind": "poem"} => the kinds are: call"#,
+        r#"find_references {"name": "a", "limit": 0} => limit is 0; give a number from 1 to 500"#,
+        r#"read_code {} => give a symbol, or a path"#,
+        r#"read_code {"path": "src/cache.rs", "lines": "9-"} => argument `lines`: expected lines"#,
+        r#"read_code {"path": "src/cache.rs", "lines": "900-901"} => has lines 1 to"#,
+        r#"read_code {"path": "src"} => it is a folder"#,
+        r#"read_code {"path": "src/cache.rs", "symbol": "Nothing"} => does not define Nothing; it defines LruCache"#,
+        r#"read_code {"symbol": "zzzzzzzzzzzz"} => no definition of zzzzzzzzzzzz"#,
         r#"outline {"path": "src/nothing.rs"} => src/nothing.rs"#,
         r#"outline {"path": "."} => give a file"#,
         r#"index_project {"rebuild": "perhaps"} => argument `rebuild`: expected true or false"#,
@@ -259,6 +273,10 @@ fn no_path_leads_out_of_the_root() {
             ("outline", json!({ "path": path })),
             ("find_similar", json!({ "path": path, "line": 1 })),
             ("search_code", neighbour),
+            ("read_code", json!({ "path": path })),
+            ("read_code", json!({ "path": path, "lines": "1-2" })),
+            ("find_symbol", json!({ "name": "secret_of_the_neighbour", "path": path })),
+            ("find_references", json!({ "name": "secret_of_the_neighbour", "path": path })),
         ] {
             let said = raw.refused(tool, arguments);
             let told = said.contains("outside of what is served") && said.contains(&root);
@@ -283,6 +301,12 @@ fn broken_lines_do_not_end_the_conversation() {
     raw.send(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
     raw.send(b"hello");
     assert_eq!(raw.next()["error"]["code"], -32700);
+    // Half a greeting is none.
+    let half = json!({ "_meta": { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } });
+    assert_eq!(raw.request("tools/list", half)["error"]["code"], -32602);
+    raw.send(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
+    raw.greet();
+    raw.is_well();
     drop(raw);
 
     let mut raw = Raw::greeted(&repository);

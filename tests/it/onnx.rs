@@ -94,6 +94,8 @@ fn a_model_answers_and_the_report_says_what_ran() {
     let device = &report["device"];
     assert_eq!((&device["asked"], &device["devices"][0]), (&"auto".into(), &"CPU".into()), "{report}");
     assert!(device["texts"].as_u64().is_some_and(|texts| texts >= 2), "{report}");
+    let status = run(&project, Some(&library), &["status", "--json"]).json();
+    assert_eq!(status["device"]["devices"][0], "CPU", "what ran stays known: {status}");
     let doctor = run(&project, Some(&library), &["doctor", "--json", "--embedder", &tiny]).json();
     let (state, said) = check(&doctor, "onnx runtime");
     assert!(state == "ok" && said.contains("built for") && said.contains("CPU"), "{said}");

@@ -12,6 +12,7 @@ use ort::session::{RunOptions, Session};
 
 use super::library::Library;
 use super::session::Encoder;
+use super::team::Team;
 use crate::config::{DeviceChoice, Provider};
 use crate::embed::EmbedError;
 use crate::embed::models::Description;
@@ -40,15 +41,17 @@ pub struct Opening<'o> {
     pub library: &'static Library,
     pub model: &'o Description,
     pub path: &'o Path,
-    /// Threads of a session on the CPU.
+    /// Threads of the CPU.
     pub threads: usize,
+    /// Of the whole process.
+    pub max_memory_bytes: u64,
     /// Bytes of a device's memory that its arena may take; `None` for all there is.
     pub device_bytes: Option<usize>,
 }
 
 /// Sessions that run, and what was not to be had on the way to them.
 pub struct Opened {
-    pub encoders: Vec<(Device, Encoder)>,
+    pub teams: Vec<(Device, Team)>,
     /// Why `auto` did not take what stands before.
     pub passed_over: Vec<String>,
 }
@@ -62,9 +65,9 @@ impl Opening<'_> {
         match choice {
             DeviceChoice::Named { provider, ids } => {
                 let one = |id: &u32| self.on(*provider, *id);
-                let encoders = ids.iter().map(one).collect::<Result<Vec<_>, Refusal>>();
-                let encoders = encoders.map_err(|refusal| refusal.of(choice))?;
-                Ok(Opened { encoders, passed_over: Vec::new() })
+                let teams = ids.iter().map(one).collect::<Result<Vec<_>, Refusal>>();
+                let teams = teams.map_err(|refusal| refusal.of(choice))?;
+                Ok(Opened { teams, passed_over: Vec::new() })
             }
             DeviceChoice::Auto => self.auto(),
         }
@@ -76,7 +79,7 @@ impl Opening<'_> {
         let slow = [Provider::TensorRt, Provider::OpenVino];
         for provider in Provider::ALL.into_iter().filter(|provider| !slow.contains(provider)) {
             match self.on(provider, 0) {
-                Ok(opened) => return Ok(Opened { encoders: vec![opened], passed_over }),
+                Ok(opened) => return Ok(Opened { teams: vec![opened], passed_over }),
                 Err(refusal @ Refusal::Model(_)) => return Err(refusal.of(&DeviceChoice::Auto)),
                 Err(refusal) if provider == Provider::Cpu => return Err(refusal.of(&DeviceChoice::Auto)),
                 Err(Refusal::NotBuilt) => {}
@@ -86,19 +89,36 @@ impl Opening<'_> {
         Err(Refusal::NotBuilt.of(&DeviceChoice::Auto))
     }
 
-    /// A session on the CPU.
-    pub fn on_cpu(&self) -> Result<Encoder, EmbedError> {
+    /// A session on the CPU, beside those on another device.
+    pub fn on_cpu(&self) -> Result<Team, EmbedError> {
         let cpu = DeviceChoice::Named { provider: Provider::Cpu, ids: vec![0] };
-        self.on(Provider::Cpu, 0).map(|(_, encoder)| encoder).map_err(|refusal| refusal.of(&cpu))
+        let encoder = self.session_on_cpu(self.threads).map_err(|refusal| refusal.of(&cpu))?;
+        Ok(Team::new(encoder, Vec::new()))
     }
 
-    fn on(&self, provider: Provider, id: u32) -> Result<(Device, Encoder), Refusal> {
+    fn session_on_cpu(&self, threads: usize) -> Result<Encoder, Refusal> {
+        let builder = self.builder(Provider::Cpu, 0)?.with_intra_threads(threads).map_err(device)?;
+        self.encoder(self.commit(builder)?, Provider::Cpu, 0)
+    }
+
+    /// Several sessions, unless the model insists on a number of rows: those are for one.
+    fn team_on_cpu(&self) -> Result<Team, Refusal> {
+        let weights = std::fs::metadata(self.path).map_or(u64::MAX, |file| file.len());
+        let count = sessions(weights, self.max_memory_bytes, self.threads);
+        let first = self.session_on_cpu(self.threads / count)?;
+        if first.rows.is_some() && count > 1 {
+            return Ok(Team::new(self.session_on_cpu(self.threads)?, Vec::new()));
+        }
+        let others = (1..count).map(|_| self.session_on_cpu(self.threads / count)).collect::<Result<_, _>>()?;
+        Ok(Team::new(first, others))
+    }
+
+    fn on(&self, provider: Provider, id: u32) -> Result<(Device, Team), Refusal> {
         if !self.library.providers.contains(&provider) {
             return Err(Refusal::NotBuilt);
         }
         if provider == Provider::Cpu {
-            let session = self.commit(self.builder(provider, id)?)?;
-            return Ok((Device { provider, id, is_partly_cpu: false }, self.encoder(session, provider, id)?));
+            return Ok((Device { provider, id, is_partly_cpu: false }, self.team_on_cpu()?));
         }
         // First so that nothing may run on the CPU; if that is refused, it partly does.
         let whole = self.builder(provider, id)?.with_disable_cpu_fallback().map_err(device)?;
@@ -106,7 +126,8 @@ impl Opening<'_> {
             Ok(session) => (session, false),
             Err(_) => (self.commit(self.builder(provider, id)?)?, true),
         };
-        Ok((Device { provider, id, is_partly_cpu }, self.encoder(session, provider, id)?))
+        let encoder = self.encoder(session, provider, id)?;
+        Ok((Device { provider, id, is_partly_cpu }, Team::new(encoder, Vec::new())))
     }
 
     fn builder(&self, provider: Provider, id: u32) -> Result<SessionBuilder, Refusal> {
@@ -114,7 +135,6 @@ impl Opening<'_> {
         let builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(device)?;
         // Lengths vary from call to call: a plan of one call's memory is of no use to the next.
         let builder = builder.with_memory_pattern(false).map_err(device)?;
-        let builder = builder.with_intra_threads(self.threads).map_err(device)?;
         // Threads that spin while they wait take the cores from the parsers.
         let builder = builder.with_intra_op_spinning(false).map_err(device)?;
         builder.with_execution_providers([self.provider(provider, id)]).map_err(device)
@@ -138,11 +158,17 @@ impl Opening<'_> {
 
     fn encoder(&self, session: Session, provider: Provider, id: u32) -> Result<Encoder, Refusal> {
         let misfit = |problem| Refusal::Model(EmbedError::Misfit { path: self.path.to_owned(), problem });
-        let mut options = RunOptions::new().map_err(device)?;
-        if let Provider::Cuda | Provider::TensorRt | Provider::Rocm | Provider::MiGraphX = provider {
-            // What the largest batch took goes back to the device after each call.
-            options.set("memory.enable_memory_arena_shrinkage", format!("gpu:{id}")).map_err(device)?;
+        let arena = match provider {
+            Provider::Cpu => Some("cpu:0".to_owned()),
+            Provider::Cuda | Provider::TensorRt | Provider::Rocm | Provider::MiGraphX => Some(format!("gpu:{id}")),
+            _ => None,
+        };
+        let mut last = RunOptions::new().map_err(device)?;
+        if let Some(arena) = arena {
+            // What the largest batch took goes back, but not after each call: to have it again takes time.
+            last.set("memory.enable_memory_arena_shrinkage", arena).map_err(device)?;
         }
+        let options = [RunOptions::new().map_err(device)?, last];
         Encoder::new(session, options, self.model).map_err(misfit)
     }
 
@@ -151,8 +177,7 @@ impl Opening<'_> {
         let grow = ArenaExtendStrategy::SameAsRequested;
         let limit = self.device_bytes;
         let dispatch = match provider {
-            // Without an arena: it would keep the memory of the largest batch for ever.
-            Provider::Cpu => ep::CPU::default().with_arena_allocator(false).build(),
+            Provider::Cpu => ep::CPU::default().with_arena_allocator(true).build(),
             Provider::Cuda => {
                 let cuda = ep::CUDA::default().with_device_id(index).with_arena_extend_strategy(grow);
                 limit.map_or(cuda.clone(), |limit| cuda.with_memory_limit(limit)).build()
@@ -172,6 +197,16 @@ impl Opening<'_> {
         };
         dispatch.error_on_failure()
     }
+}
+
+/// Most sessions on a CPU. More threads than that share a session: the memory for batches is divided.
+const MOST_SESSIONS: usize = 4;
+
+/// How many sessions of a model with weights of so many bytes a CPU of so many threads has: as many as
+/// a quarter of the memory holds.
+pub fn sessions(weights: u64, max_memory_bytes: u64, threads: usize) -> usize {
+    let room = usize::try_from(max_memory_bytes / 4 / weights.max(1)).unwrap_or(usize::MAX);
+    room.min(MOST_SESSIONS).clamp(1, threads.max(1))
 }
 
 /// Why there is no session.

@@ -12,7 +12,8 @@ use super::session::RunError;
 /// Runs one batch of so many tokens with padding; false to stop.
 pub type One<'o> = dyn FnMut(Range<usize>, usize) -> Result<bool, RunError> + 'o;
 
-/// Takes texts, whose lengths in tokens rise, through `one` in batches. Where the memory does not
+/// Takes texts, whose lengths in tokens rise, through `one` in batches, the longest first: what that
+/// takes of a device's memory does for all others. Where the memory does not
 /// do, `most` is lowered to half of that batch, for all that follow.
 ///
 /// # Errors
@@ -24,7 +25,7 @@ pub fn through(
     one: &mut One<'_>,
 ) -> Result<(), (RunError, usize)> {
     let mut left: VecDeque<Range<usize>> = batches::plan(lengths, limits).into();
-    while let Some(batch) = left.pop_front() {
+    while let Some(batch) = left.pop_back() {
         let longest = lengths[batch.end - 1];
         let padded = limits.padded(batch.len(), longest);
         let can_halve = batch.len() > 1 && limits.rows.is_none();
@@ -48,8 +49,8 @@ pub fn through(
 
 fn halve(batch: &Range<usize>, left: &mut VecDeque<Range<usize>>) {
     let middle = batch.start + batch.len() / 2;
-    left.push_front(middle..batch.end);
-    left.push_front(batch.start..middle);
+    left.push_back(batch.start..middle);
+    left.push_back(middle..batch.end);
 }
 
 #[cfg(test)]
@@ -66,11 +67,11 @@ mod tests {
                 return Err(RunError::Memory);
             }
             ran.push(padded);
-            done.extend(batch);
+            done.extend(batch.rev());
             Ok(true)
         });
         if ended.is_ok() {
-            assert!(done.iter().copied().eq(0..lengths.len()), "each once and in order: {done:?}");
+            assert!(done.iter().copied().eq((0..lengths.len()).rev()), "each once, from the longest: {done:?}");
         }
         (ended.map_err(|(_, longest)| longest), ran, most.into_inner())
     }

@@ -16,7 +16,8 @@ use super::device::Device;
 use super::halving;
 use super::meter::{Idle, Meter};
 use super::probe::{self, ProbeFile};
-use super::session::{Encoder, RunError};
+use super::session::RunError;
+use super::team::Team;
 use crate::config::Provider;
 use crate::embed::EmbedError;
 use crate::embed::models::Description;
@@ -47,7 +48,7 @@ pub fn batch_bytes(max_memory_bytes: u64) -> u64 {
 /// One device.
 struct Lane {
     device: Device,
-    encoder: Mutex<Encoder>,
+    team: Mutex<Team>,
     /// Questions that want the device: the next batch lets them pass.
     questions: AtomicUsize,
     /// Lowered when the memory is not enough.
@@ -60,7 +61,7 @@ struct Lane {
 pub struct Lanes {
     lanes: Vec<Lane>,
     /// For questions, beside devices that are no CPU.
-    on_cpu: Option<Mutex<Encoder>>,
+    on_cpu: Option<Mutex<Team>>,
     /// Whether questions are faster there.
     questions_on_cpu: OnceLock<bool>,
     free: Mutex<Vec<usize>>,
@@ -83,29 +84,28 @@ pub struct Work<'w> {
 impl Lanes {
     /// Nothing runs yet.
     pub fn new(
-        encoders: Vec<(Device, Encoder)>,
-        on_cpu: Option<Encoder>,
+        teams: Vec<(Device, Team)>,
+        on_cpu: Option<Team>,
         options: &OnnxOptions,
         key: &str,
         model: &Description,
     ) -> Self {
         let bytes = if on_cpu.is_some() { GPU_BYTES } else { batch_bytes(options.max_memory_bytes) };
-        let key =
-            format!("{key} {} {bytes}", encoders.first().map(|(device, _)| device.to_string()).unwrap_or_default());
+        let key = format!("{key} {} {bytes}", teams.first().map(|(device, _)| device.to_string()).unwrap_or_default());
         let file = ProbeFile::new(&options.probes_dir, &key);
         let tokens = options.batch_tokens.or(file.read().batch_tokens);
         let probed = OnceLock::new();
         if tokens.is_some() {
             _ = probed.set(());
         }
-        let lane = |(device, encoder)| Lane {
+        let lane = |(device, team)| Lane {
             device,
-            encoder: Mutex::new(encoder),
+            team: Mutex::new(team),
             questions: AtomicUsize::new(0),
             batch_tokens: AtomicUsize::new(tokens.unwrap_or(DEFAULT_TOKENS)),
             free_since: Mutex::default(),
         };
-        let lanes: Vec<Lane> = encoders.into_iter().map(lane).collect();
+        let lanes: Vec<Lane> = teams.into_iter().map(lane).collect();
         Self {
             free: Mutex::new((0..lanes.len()).collect()),
             freed: Condvar::new(),
@@ -172,7 +172,8 @@ impl Lanes {
         let mut one = |batch: Range<usize>, padded: usize| {
             let rows: Vec<&[u32]> = order[batch.clone()].iter().map(|at| work.tokens[*at].as_slice()).collect();
             let begun = Instant::now();
-            let vectors = lane.turn().run(&rows)?;
+            // Batches come with the longest texts first.
+            let vectors = lane.turn().run(&rows, batch.start == 0)?;
             work.meter.called(rows.len(), lengths[batch.clone()].iter().sum(), padded, begun.elapsed());
             let begun = Instant::now();
             let goes_on = order[batch].iter().zip(vectors).all(|(at, vector)| (work.each)(*at, vector));
@@ -192,8 +193,8 @@ impl Lanes {
 
     fn limits(&self, lane: &Lane) -> Limits {
         let (rows, row_tokens) = {
-            let encoder = lane.turn();
-            (encoder.rows, encoder.row_tokens)
+            let team = lane.turn();
+            (team.rows(), team.row_tokens())
         };
         let tokens = lane.batch_tokens.load(Relaxed);
         Limits { tokens, bytes: self.bytes, width: self.model.dimensions, rows, row_tokens }
@@ -215,11 +216,13 @@ impl Lanes {
             }
             let rows = vec![row.as_slice(); rows];
             let begun = Instant::now();
-            lane.turn().run(&rows).ok()?;
+            lane.turn().run(&rows, false).ok()?;
             Some(begun.elapsed())
         };
         _ = call(row_tokens); // the first call of a session is slower
-        let Some(tokens) = probe::best(sizes, call) else { return };
+        let best = probe::best(sizes, call);
+        _ = lane.turn().run(&[&row], true);
+        let Some(tokens) = best else { return };
         self.lanes.iter().for_each(|lane| lane.batch_tokens.store(tokens, Relaxed));
         self.file.write(|found| found.batch_tokens = Some(tokens));
     }
@@ -227,17 +230,15 @@ impl Lanes {
     /// The vector of one question.
     pub fn query(&self, tokens: &[u32]) -> Result<Vec<f32>, EmbedError> {
         let lane = &self.lanes[0];
-        let on_cpu = |encoder: &Mutex<Encoder>| encoder.lock().unwrap_or_else(PoisonError::into_inner).run(&[tokens]);
+        let on_cpu = |team: &Mutex<Team>| team.lock().unwrap_or_else(PoisonError::into_inner).run(&[tokens], true);
         let on_device = || {
             lane.questions.fetch_add(1, Relaxed);
-            let ran = lane.encoder().run(&[tokens]);
+            let ran = lane.team().run(&[tokens], true);
             lane.questions.fetch_sub(1, Relaxed);
             ran
         };
         let ran = match &self.on_cpu {
-            Some(encoder) if *self.questions_on_cpu.get_or_init(|| self.is_cpu_faster(encoder, lane)) => {
-                on_cpu(encoder)
-            }
+            Some(team) if *self.questions_on_cpu.get_or_init(|| self.is_cpu_faster(team, lane)) => on_cpu(team),
             _ => on_device(),
         };
         let mut vectors = ran.map_err(|error| self.failed(error, &lane.device, tokens.len()))?;
@@ -245,20 +246,20 @@ impl Lanes {
     }
 
     /// Whether a question is faster on the CPU: measured once, and kept.
-    fn is_cpu_faster(&self, encoder: &Mutex<Encoder>, lane: &Lane) -> bool {
+    fn is_cpu_faster(&self, on_cpu: &Mutex<Team>, lane: &Lane) -> bool {
         if let Some(known) = self.file.read().queries_on_cpu {
             return known;
         }
         let question = [1_u32; 16];
-        let fastest = |encoder: &Mutex<Encoder>| {
+        let fastest = |team: &Mutex<Team>| {
             let once = |_| {
-                let mut encoder = encoder.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut team = team.lock().unwrap_or_else(PoisonError::into_inner);
                 let begun = Instant::now();
-                encoder.run(&[&question]).map_or(Duration::MAX, |_| begun.elapsed())
+                team.run(&[&question], false).map_or(Duration::MAX, |_| begun.elapsed())
             };
             (0..4).map(once).min().unwrap_or(Duration::MAX)
         };
-        let is_faster = fastest(encoder) < fastest(&lane.encoder);
+        let is_faster = fastest(on_cpu) < fastest(&lane.team);
         self.file.write(|found| found.queries_on_cpu = Some(is_faster));
         is_faster
     }
@@ -284,16 +285,16 @@ impl Lanes {
 }
 
 impl Lane {
-    fn encoder(&self) -> MutexGuard<'_, Encoder> {
-        self.encoder.lock().unwrap_or_else(PoisonError::into_inner)
+    fn team(&self) -> MutexGuard<'_, Team> {
+        self.team.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The device for a batch, once no question waits for it.
-    fn turn(&self) -> MutexGuard<'_, Encoder> {
+    fn turn(&self) -> MutexGuard<'_, Team> {
         while self.questions.load(Relaxed) > 0 {
             thread::sleep(Duration::from_micros(200));
         }
-        self.encoder()
+        self.team()
     }
 }
 

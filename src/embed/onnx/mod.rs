@@ -2,7 +2,7 @@
 //!
 //! Owns the [`OnnxEmbedder`], one concern a file: `library` finds and loads ONNX Runtime, `device`
 //! opens sessions on what was asked for, `tokens` makes tokens, `batches` says which texts go
-//! together, `session` runs them, `pool` makes one vector of many, `probe` finds the best size of a
+//! together, `session` runs them and `team` has several of those, `pool` makes one vector of many, `probe` finds the best size of a
 //! batch, `meter` and `gauge` say how the time went. Types of ort never leave it.
 //!
 //! Invariants: nothing is loaded before the first text or question; what runs is what is reported;
@@ -19,6 +19,7 @@ mod meter;
 mod pool;
 mod probe;
 mod session;
+mod team;
 mod tokens;
 
 use std::path::PathBuf;
@@ -57,6 +58,10 @@ pub struct OnnxEmbedder {
     gauge: Gauge,
 }
 
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
 /// A model that is open.
 struct Running {
     splitter: Splitter,
@@ -84,22 +89,23 @@ impl OnnxEmbedder {
         let (model, path) = (&self.model.description, self.model.file());
         let library = library::load(&self.options.library, &model.name)?;
         let splitter = Splitter::read(&self.model.tokenizer(), model.max_tokens)?;
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let threads = threads();
         let id = match &self.options.device {
             DeviceChoice::Named { ids, .. } => ids.first().copied().unwrap_or(0),
             DeviceChoice::Auto => 0,
         };
         let free = self.gauge.free_bytes(id).and_then(|free| usize::try_from(free / 10 * 9).ok());
-        let opening = Opening { library, model, path: &path, threads, device_bytes: free };
-        let Opened { encoders, passed_over } = opening.open(&self.options.device)?;
+        let max_memory_bytes = self.options.max_memory_bytes;
+        let opening = Opening { library, model, path: &path, threads, max_memory_bytes, device_bytes: free };
+        let Opened { teams, passed_over } = opening.open(&self.options.device)?;
         if !passed_over.is_empty() {
             tracing::warn!("{} runs on the CPU: {}", model.name, passed_over.join("; "));
         }
-        let is_cpu = encoders.iter().all(|(device, _)| device.provider == Provider::Cpu);
+        let is_cpu = teams.iter().all(|(device, _)| device.provider == Provider::Cpu);
         let on_cpu = if is_cpu { None } else { Some(opening.on_cpu()?) };
         let library = format!("{} {}", library.path.display(), library.version).trim().to_owned();
         let key = format!("{} {} {library} {threads}", self.model.id(), self.gauge.name(id).unwrap_or_default());
-        let lanes = Lanes::new(encoders, on_cpu, &self.options, &key, model);
+        let lanes = Lanes::new(teams, on_cpu, &self.options, &key, model);
         let running = Running { splitter, lanes, passed_over, library };
         self.try_out(&running)?;
         Ok(running)
@@ -201,7 +207,9 @@ impl Embedder for OnnxEmbedder {
 
     fn memory_bytes(&self) -> u64 {
         let weights = std::fs::metadata(self.model.file()).map_or(0, |file| file.len());
-        weights * 2 + lanes::batch_bytes(self.options.max_memory_bytes)
+        let sessions = device::sessions(weights, self.options.max_memory_bytes, threads());
+        // Once more while it is loaded.
+        weights * (sessions as u64 + 1) + lanes::batch_bytes(self.options.max_memory_bytes)
     }
 
     fn begin(&self) {

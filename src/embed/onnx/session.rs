@@ -35,7 +35,8 @@ struct Input {
 /// A loaded model.
 pub struct Encoder {
     session: Session,
-    options: RunOptions,
+    /// For a call after which others come, and for the last one of a window.
+    options: [RunOptions; 2],
     inputs: Vec<Input>,
     output: String,
     model: Description,
@@ -51,7 +52,7 @@ impl Encoder {
     ///
     /// # Errors
     /// Where it does not fit its description: an unknown input, no such output, another width.
-    pub fn new(session: Session, options: RunOptions, model: &Description) -> Result<Self, String> {
+    pub fn new(session: Session, options: [RunOptions; 2], model: &Description) -> Result<Self, String> {
         let inputs = session.inputs().iter().map(|outlet| input(outlet.name(), outlet.dtype()));
         let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
         if !inputs.iter().any(|input| input.wants == Wants::Tokens) {
@@ -104,11 +105,11 @@ impl Encoder {
         }
     }
 
-    /// The vectors of rows of tokens, in order.
+    /// The vectors of rows of tokens, in order. `is_last` gives back the memory that calls share.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn run(&mut self, rows: &[&[u32]]) -> Result<Vec<Vec<f32>>, RunError> {
+    pub fn run(&mut self, rows: &[&[u32]], is_last: bool) -> Result<Vec<Vec<f32>>, RunError> {
         let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         let (count, row_tokens) = (self.rows.unwrap_or(rows.len()), self.row_tokens.unwrap_or(longest));
         self.fill(rows, count, row_tokens);
@@ -123,7 +124,10 @@ impl Encoder {
             };
             values.push((&input.name, value.map_err(|error| failed(&error))?));
         }
-        let outputs = self.session.run_with_options(values, &self.options).map_err(|error| failed(&error))?;
+        let outputs = self
+            .session
+            .run_with_options(values, &self.options[usize::from(is_last)])
+            .map_err(|error| failed(&error))?;
         let output = outputs.get(&self.output).ok_or_else(|| RunError::Other("it gave no output".to_owned()))?;
         let halves: Vec<f32>;
         let (axes, values): (Vec<i64>, &[f32]) = match output.try_extract_tensor::<f32>() {

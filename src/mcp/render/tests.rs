@@ -33,7 +33,7 @@ fn found(hits: Vec<Hit>) -> SearchAnswer {
 }
 
 fn render(hits: Vec<Hit>, max_tokens: usize) -> Answer<SearchOutput> {
-    let around = Around { what: "hits", note: None };
+    let around = Around { what: "hits", note: None, page: None };
     search(&found(hits), &around, max_tokens)
 }
 
@@ -60,7 +60,7 @@ fn a_hit_reads_as_place_name_and_code() {
 fn an_incomplete_index_is_told_first() {
     let mut part = found(Vec::new());
     part.coverage.complete = false;
-    let around = Around { what: "similar places", note: Some("indexing goes on".to_owned()) };
+    let around = Around { what: "similar places", note: Some("indexing goes on".to_owned()), page: None };
     let text = search(&part, &around, 500).text;
     assert_eq!(text, "0 similar places; the index is incomplete: 2 of 2 files, 9 chunks; indexing goes on");
 }

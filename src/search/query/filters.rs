@@ -49,9 +49,10 @@ impl Asked {
             return (asked, rest.join("\n"));
         }
         let mut rest = Vec::new();
-        for word in split(text) {
+        let words = split(text);
+        for word in &words {
             if !asked.read(word) {
-                rest.push(asked.quoted(word));
+                rest.push(asked.quoted(word, words.len() == 1));
             }
         }
         // A text without filters stays as it is to the letter.
@@ -103,10 +104,11 @@ impl Asked {
         true
     }
 
-    /// A word that stays; one in quotes must stand in the answer as it is.
-    fn quoted<'t>(&mut self, word: &'t str) -> &'t str {
+    /// A word that stays; several in quotes must stand in the answer as they are. One alone in quotes is
+    /// rather what a message quotes (`no field "wait"`), unless it is the whole question.
+    fn quoted<'t>(&mut self, word: &'t str, is_all: bool) -> &'t str {
         match word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) {
-            Some(exact) if !exact.trim().is_empty() => {
+            Some(exact) if exact.trim().contains(char::is_whitespace) || (is_all && !exact.trim().is_empty()) => {
                 self.exact.push(exact.trim().to_owned());
                 exact
             }
@@ -132,7 +134,7 @@ fn split(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let (mut start, mut quoted) = (None, false);
     // A quote without its other half is a letter like any other.
-    let pairs = text.matches('"').count() % 2 == 0;
+    let pairs = text.matches('"').count().is_multiple_of(2);
     for (at, c) in text.char_indices() {
         quoted ^= c == '"' && pairs;
         if c.is_whitespace() && !quoted {
@@ -166,6 +168,8 @@ mod tests {
                 "",
                 "tag:beta std::path::Path path::Path file:///a.rs",
             ),
+            ("no field \"wait\" here", "", "no field \"wait\" here"),
+            ("\"wait\"", "\"wait\"", "wait"),
             ("lang: go, kind:", "", "lang: go, kind:"),
             ("it's 5\" wide  and  high", "", "it's 5\" wide  and  high"),
             ("a - b -c", "", "a - b -c"),

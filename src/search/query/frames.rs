@@ -48,6 +48,9 @@ const FRAMING: &[&str] = &[
 
 /// Reads a pasted trace, or `None` where the text is none.
 pub(super) fn trace(text: &str) -> Option<Trace> {
+    if !text.trim().contains(char::is_whitespace) {
+        return None; // a path
+    }
     let mut innermost_last = false;
     let mut places: Vec<Place> = Vec::new();
     // Where the frames of the last cause go: before those of what it caused.
@@ -61,9 +64,7 @@ pub(super) fn trace(text: &str) -> Option<Trace> {
         innermost_last |= line.starts_with("Traceback (most recent call last)") || line.starts_with("File \"");
         match frame(line, above) {
             Some(place) => {
-                if line.contains("panicked at") || !starts_frame(line) {
-                    message.push(line);
-                }
+                message.extend(said(line));
                 places.insert(at, place);
                 at += 1;
             }
@@ -90,6 +91,15 @@ fn is_trace(text: &str, places: usize) -> bool {
         || text.lines().any(|line| starts_frame(line.trim()))
         || text.trim().lines().count() > 1 && text.lines().count() <= places + 4
         || text.contains("rror")
+}
+
+/// What a line with a place in it says beside it: `a.c:4:2: error: no such name`.
+fn said(line: &str) -> Option<&str> {
+    if line.contains("panicked at") || !starts_frame(line) {
+        return Some(line);
+    }
+    let (place, rest) = line.split_once(char::is_whitespace)?;
+    place_in(place).map(|_| rest)
 }
 
 /// Whether a line is the function of a frame that Rust prints: `12: app::session::open`.
@@ -177,7 +187,7 @@ fn is_file_name(path: &str) -> bool {
     }
     let known = language::of_path(&RepoPath::new(name.to_lowercase()), None) != language::text()
         || matches!(extension, "txt" | "json" | "lock" | "cfg");
-    known && extension.bytes().any(|byte| byte.is_ascii_lowercase()) || path.contains('/') && known
+    known && (path.contains('/') || extension.bytes().any(|byte| byte.is_ascii_lowercase()))
 }
 
 /// With `/` between components, and without what does not tell where it is.
@@ -198,7 +208,8 @@ fn number_after(line: &str, marks: &[&str]) -> Option<u32> {
 /// ``:in `open'``, `#0 path(12): Session->open()`.
 fn function(line: &str) -> Option<String> {
     if let Some((_, rest)) = line.split_once(":in ") {
-        return last_name(rest.trim_matches(|c| matches!(c, '`' | '\'')));
+        let quoted = rest.strip_prefix(['`', '\'']).and_then(|rest| rest.split('\'').next());
+        return last_name(quoted.unwrap_or(rest));
     }
     if let Some(rest) = line.strip_prefix("at ") {
         let rest = rest.strip_prefix("async ").or_else(|| rest.strip_prefix("new ")).unwrap_or(rest);
@@ -220,12 +231,14 @@ fn function_above(line: &str, above: &str) -> Option<String> {
     let go = line.contains(".go:") && above.contains('(');
     let rust = line.starts_with("at ") && above.contains("::");
     if go {
-        let callee = &above[..above.rfind('(')?];
-        return last_name(callee);
+        // The receiver stands in brackets, too.
+        let callee = above[..above.rfind('(')?].trim_end_matches("...");
+        return callee.rsplit('.').next().and_then(last_name);
     }
     let callee = above.split_once(": ").map_or(above, |(_, callee)| callee);
     // `app::open::{{closure}}` and `app::open::h0123456789abcdef` are of `open`.
-    let named = |part: &&str| !part.starts_with('{') && !(part.len() == 17 && part.starts_with('h'));
+    let is_hash = |part: &str| part.len() == 17 && part.starts_with('h');
+    let named = |part: &&str| !part.starts_with('{') && !is_hash(part);
     if rust { callee.split("::").filter(named).last().and_then(last_name) } else { None }
 }
 

@@ -100,9 +100,17 @@ impl Repository {
         std::fs::write(file, text).expect("a file");
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
-        command.arg("--stdio").current_dir(self.root()).env("CODESCRY_INDEX_DIR", self.base().join("index"));
+    /// The server as a client starts it, in the folder.
+    pub fn command(&self) -> Command {
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["--stdio"])
+    }
+
+    /// Another program, or other arguments.
+    pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.root()).env("CODESCRY_INDEX_DIR", self.base().join("index"));
+        // Where servers of one index meet.
+        command.env("XDG_RUNTIME_DIR", self.base()).env_remove("CODESCRY_NO_SHARE");
         command
     }
 }
@@ -170,20 +178,39 @@ impl Raw {
     /// Starts the server and greets it.
     pub fn greeted(repository: &Repository) -> Self {
         let mut raw = Self::started(repository);
+        raw.greet();
+        raw
+    }
+
+    /// The same with a server that does not follow its folder, but looks for changes with a search.
+    pub fn unwatched(repository: &Repository) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
+        command.args(["serve", "--no-watch"]).current_dir(repository.root());
+        command.env("CODESCRY_INDEX_DIR", repository.base().join("index"));
+        let mut raw = Self::of(command);
+        raw.greet();
+        raw
+    }
+
+    /// Greets the server.
+    pub fn greet(&mut self) {
         let greeting = json!({
             "protocolVersion": "2025-06-18",
             "capabilities": {},
             "clientInfo": { "name": "raw", "version": "1" },
         });
-        let answer = raw.request("initialize", greeting);
+        let answer = self.request("initialize", greeting);
         assert_eq!(answer["result"]["serverInfo"]["name"], "codescry", "{answer}");
-        raw.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-        raw
+        self.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
     }
 
     /// Starts the server.
     pub fn started(repository: &Repository) -> Self {
-        let mut command = repository.command();
+        Self::of(repository.command())
+    }
+
+    /// Starts this server.
+    pub fn of(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("codescry starts");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("it is piped");
@@ -197,6 +224,17 @@ impl Raw {
             }
         });
         Self { child, stdin, lines, last_id: 0 }
+    }
+
+    /// Of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends the process at once.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
     }
 
     /// Sends one line.
@@ -240,11 +278,32 @@ impl Raw {
         answer["result"]["content"][0]["text"].as_str().expect("a refusal has a text").to_owned()
     }
 
+    /// Waits until the index is complete.
+    pub fn indexed(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.call("index_project", json!({}));
+            if answer["result"]["structuredContent"]["ended"] == true {
+                return;
+            }
+            assert!(Instant::now() < until, "{answer}");
+        }
+    }
+
     /// The server still answers what it can.
     pub fn is_well(&mut self) {
-        let answer = self.call("search_code", json!({ "query": "check a login attempt against the stored hash" }));
-        let best = &answer["result"]["structuredContent"]["hits"][0]["path"];
-        assert_eq!(best, "app/passwords.py", "{answer}");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.call("search_code", json!({ "query": "check a login attempt against the stored hash" }));
+            let found = &answer["result"]["structuredContent"];
+            // On a busy machine, the server's own patience may end before the first file is indexed.
+            let is_young = found["note"].is_string() && found["coverage"]["files_indexed"] == 0;
+            if is_young && Instant::now() < until {
+                continue;
+            }
+            assert_eq!(found["hits"][0]["path"], "app/passwords.py", "{answer}");
+            return;
+        }
     }
 
     /// Closes the input; how the process ended.

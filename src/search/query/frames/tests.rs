@@ -70,6 +70,9 @@ fn the_message_is_what_is_no_frame() {
     let text = "Traceback (most recent call last):\n  File \"/app/pool.py\", line 4, in get\n    raise \
                 PoolError(wait)\nPoolError: no connection is free";
     assert_eq!(trace(text).expect("a trace").message, "raise PoolError(wait)\nPoolError: no connection is free");
+    let message = |text: &str| trace(text).expect("a trace").message;
+    assert_eq!(message("src/pool.c:42:7: error: no such name"), "error: no such name");
+    assert_eq!(message("at get (a.js:1:2)\nat put (b.js:3:4)"), "");
 }
 
 #[test]

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Measures what sharing a server is worth on a folder: memory of one and of ten `serve` processes,
+and how long the others wait when the one with the index is killed.
+
+    benches/share.py PROGRAM FOLDER [--servers 10] [--index-dir DIR] [--kills 3]
+
+Linux only (/proc). Prints one JSON object; memory is PSS in KiB from /proc/PID/smaps_rollup, which
+counts a page that several processes have once. The index is brought up to date first, so that what
+is measured is serving. Nothing is written but the index and the cache (both in --index-dir)."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+QUERIES = ["where is a failed request tried again", "connection pool", "parse the command line", "render a template"]
+
+
+class Server:
+    """A `codescry serve` and its client."""
+
+    def __init__(self, program, folder, index, runtime, extra=()):
+        env = dict(os.environ, XDG_RUNTIME_DIR=runtime)
+        env.pop("CODESCRY_NO_SHARE", None)
+        words = [program, "serve", "--stdio", folder, "--index-dir", index + "/index", "--cache-dir", index + "/cache"]
+        self.begun = time.monotonic()
+        self.process = subprocess.Popen([*words, *extra], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+        self.number = 0
+
+    def send(self, message):
+        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def ask(self, method, params):
+        self.number += 1
+        self.send({"id": self.number, "method": method, "params": params})
+
+    def answer(self):
+        """The answer to what was asked last; notifications are passed by."""
+        while True:
+            line = self.process.stdout.readline()
+            if not line:
+                sys.exit(f"process {self.process.pid} ended without an answer")
+            message = json.loads(line)
+            if message.get("id") == self.number:
+                if "result" not in message or message["result"].get("isError"):
+                    sys.exit(f"refused: {line.decode()[:400]}")
+                return message["result"]
+
+    def greet(self):
+        client = {"name": "share.py", "version": "1"}
+        self.ask("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client})
+        self.answer()
+        self.send({"method": "notifications/initialized"})
+
+    def call(self, tool, arguments):
+        self.ask("tools/call", {"name": tool, "arguments": arguments})
+
+    def search(self, query):
+        self.call("search_code", {"query": query})
+        hits = self.answer()["structuredContent"]["hits"]
+        if not hits:
+            sys.exit(f"nothing found for {query!r}: the index is not complete")
+
+    def warm(self):
+        for query in QUERIES:
+            self.search(query)
+
+    def memory(self):
+        with open(f"/proc/{self.process.pid}/smaps_rollup") as lines:
+            found = dict(line.split(":", 1) for line in lines if ":" in line)
+        return {what: int(found[what].split()[0]) for what in ("Pss", "Pss_Anon", "Rss", "Private_Dirty")}
+
+    def end(self):
+        begun = time.monotonic()
+        self.process.stdin.close()
+        self.process.wait()
+        return round(time.monotonic() - begun, 3)
+
+
+def wait_for_index(server):
+    """Serves nothing but a complete index; how many chunks it has."""
+    while True:
+        server.call("index_project", {})
+        answer = server.answer()["structuredContent"]
+        if answer["ended"]:
+            return answer["coverage"]["chunks"]
+
+
+def takeover(servers, runtime):
+    """Kills the owner while every other client waits for an answer; seconds to each answer."""
+    owners = [open(os.path.join(runtime, "codescry", name)).read() for name in os.listdir(runtime + "/codescry")
+              if name.endswith(".owner")]
+    owner = next(server for server in servers if str(server.process.pid) in owners)
+    servers.remove(owner)
+    # Stopped first, so that every call is under way when it is killed.
+    owner.process.send_signal(19)
+    for server in servers:
+        server.call("search_code", {"query": QUERIES[0]})
+    time.sleep(0.2)
+    seconds = [None] * len(servers)
+
+    def listen(place, server):
+        server.answer()
+        seconds[place] = round(time.monotonic() - killed, 3)
+
+    threads = [threading.Thread(target=listen, args=pair) for pair in enumerate(servers)]
+    killed = time.monotonic()
+    owner.process.kill()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    owner.process.wait()
+    return sorted(seconds)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("program")
+    parser.add_argument("folder")
+    parser.add_argument("--servers", type=int, default=10)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--index-dir", help="keeps the index for the next time [default: a temporary folder]")
+    given = parser.parse_args()
+    temporary = tempfile.TemporaryDirectory()
+    runtime = temporary.name
+    index = os.path.abspath(given.index_dir or temporary.name)
+    start = lambda *extra: Server(os.path.abspath(given.program), os.path.abspath(given.folder), index, runtime, extra)
+    told = {}
+
+    alone = start("--no-share")
+    alone.greet()
+    told["chunks"] = wait_for_index(alone)
+    alone.end()
+
+    # One that finds the index complete, as the first window of a day does.
+    alone = start("--no-share")
+    alone.greet()
+    alone.search(QUERIES[0])
+    told["seconds_to_first_answer_alone"] = round(time.monotonic() - alone.begun, 3)
+    alone.warm()
+    told["one_alone"] = alone.memory()
+    told["seconds_to_end_alone"] = alone.end()
+
+    servers, joined = [], []
+    for _ in range(given.servers):
+        server = start()
+        server.greet()
+        server.search(QUERIES[0])
+        joined.append(round(time.monotonic() - server.begun, 3))
+        servers.append(server)
+    for server in servers:
+        server.warm()
+    told["seconds_to_first_answer_shared"] = joined
+    memory = sorted((server.memory() for server in servers), key=lambda one: -one["Pss"])
+    told["shared"] = memory
+    told["shared_pss_total"] = sum(one["Pss"] for one in memory)
+    told["ratio_to_one_alone"] = round(told["shared_pss_total"] / told["one_alone"]["Pss"], 3)
+    told["seconds_after_kill"] = [takeover(servers, runtime) for _ in range(min(given.kills, given.servers - 1))]
+    told["seconds_to_end_shared"] = [server.end() for server in servers]
+    print(json.dumps(told, indent=1))
+
+
+if __name__ == "__main__":
+    main()

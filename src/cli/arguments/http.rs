@@ -1,0 +1,60 @@
+//! The arguments of `codescry serve` that are about HTTP.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::positive;
+
+/// `codescry serve --http …`.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Over HTTP")]
+pub struct HttpArguments {
+    /// Serve over HTTP at this address, such as 127.0.0.1:7979: MCP at /mcp and, for older clients,
+    /// at /sse; health at /healthz, measurements at /metrics
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "stdio", value_parser = address)]
+    pub http: Option<SocketAddr>,
+    /// Ask clients for the secret in this file [default: the one in CODESCRY_TOKEN]; other addresses than
+    /// those of this machine alone need one
+    #[arg(long, value_name = "FILE", requires = "http")]
+    pub token_file: Option<PathBuf>,
+    /// Another name of this server, as clients have it in their Host header; may be given again
+    #[arg(long = "host", value_name = "NAME", requires = "http")]
+    pub hosts: Vec<String>,
+    /// Most sessions at once [default: 512]
+    #[arg(long, value_name = "N", requires = "http", value_parser = positive::<usize>)]
+    pub max_sessions: Option<usize>,
+    /// Most requests a second from one address [default: 1000]
+    #[arg(long, value_name = "N", requires = "http", value_parser = positive::<u32>)]
+    pub max_requests: Option<u32>,
+}
+
+/// `127.0.0.1:7979`, `[::1]:7979`, `localhost:7979` or a port of this machine.
+fn address(word: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = word.strip_prefix("localhost:").unwrap_or(word).parse() {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    word.parse().map_err(|_| "give an address and a port, such as 127.0.0.1:7979".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_people_write_them() {
+        for (word, read) in [
+            ("127.0.0.1:7979", "127.0.0.1:7979"),
+            ("localhost:80", "127.0.0.1:80"),
+            ("8080", "127.0.0.1:8080"),
+            ("[::1]:1", "[::1]:1"),
+            ("0.0.0.0:0", "0.0.0.0:0"),
+        ] {
+            assert_eq!(address(word).map(|address| address.to_string()), Ok(read.to_owned()));
+        }
+        for word in ["", "example.com:80", "127.0.0.1", "65536", "http://127.0.0.1:80", "/repo"] {
+            assert!(address(word).is_err(), "{word}");
+        }
+    }
+}

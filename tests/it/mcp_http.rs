@@ -1,0 +1,562 @@
+//! The server over HTTP: both transports, who may ask, what a bad client cannot do, how it ends.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rmcp::ServiceExt as _;
+use rmcp::transport::StreamableHttpClientTransport;
+use serde_json::{Value, json};
+
+use crate::support::http::{Events, JSON, Served, calling, command, greeting, reply};
+use crate::support::mcp::{Listener, PATIENCE, Repository, call, structured};
+
+const LOGIN: &str = "check a login attempt against the stored hash";
+const TOKEN: &str = "c0ffee-c0ffee-c0ffee-c0ffee";
+
+/// An index run that goes on until it is stopped: one chunk takes longer than any test.
+const ENDLESS: [&str; 2] = ["--embedder", "synthetic:1:60000"];
+
+fn best(answer: &Value) -> &Value {
+    &answer["result"]["structuredContent"]["hits"][0]["path"]
+}
+
+#[test]
+fn the_client_of_the_rust_sdk_indexes_and_searches() {
+    let repository = Repository::new();
+    let served = Served::start(&repository, &[]);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let listener = Listener::default();
+        let transport = StreamableHttpClientTransport::from_uri(format!("http://{}/mcp", served.address));
+        let client = listener.clone().serve(transport).await.expect("codescry greets");
+        let tools = client.list_all_tools().await.expect("a list");
+        assert!(tools.iter().any(|tool| tool.name == "search_code"), "{tools:?}");
+        let indexed = call(&client, "index_project", json!({})).await;
+        assert_eq!(structured(&indexed)["coverage"]["files_indexed"], 6);
+        let told = listener.told(6.0).await;
+        assert!(told.windows(2).all(|pair| pair[0].progress < pair[1].progress), "{told:?}");
+        let found = call(&client, "search_code", json!({ "query": LOGIN })).await;
+        assert_eq!(structured(&found)["hits"][0]["path"], "app/passwords.py");
+        client.cancel().await.expect("it ends");
+    });
+    served.until_measured("codescry_sessions{transport=\"streamable\"}", |open| open == 0.0);
+    assert!(served.measured("codescry_tool_calls_total{tool=\"search_code\",outcome=\"answered\"}") >= 1.0);
+    let chunks = format!("codescry_index_chunks{{root=\"{}\"}}", repository.root().display());
+    assert!(served.measured(&chunks) >= 6.0);
+}
+
+#[test]
+fn a_client_without_sessions_is_answered() {
+    let repository = Repository::new();
+    let served = Served::start(&repository, &[]);
+    let version = "io.modelcontextprotocol/protocolVersion";
+    let meta = json!({ version: "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} });
+    let params = json!({ "name": "search_code", "arguments": { "query": LOGIN }, "_meta": meta });
+    let body = json!({ "jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": params }).to_string();
+    let headers = "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: search_code\r\n";
+    let answer = served.post(headers, &body);
+    assert_eq!(best(&answer.message()), "app/passwords.py", "{answer:?}");
+    assert_eq!(answer.header("mcp-session-id"), None);
+    // A header that says something else than the body could lead it past a proxy's rules.
+    let other = headers.replace("mcp-name: search_code", "mcp-name: outline");
+    assert_eq!(served.post(&other, &body).status, 400);
+}
+
+#[test]
+fn the_older_transport_greets_searches_and_tells_progress() {
+    let repository = Repository::new();
+    let served = Served::start(&repository, &[]);
+    let mut events = Events::open(&served);
+    events.greet(&served);
+    events.post(&served, &calling(1, "index_project", json!({})));
+    let mut progress = Vec::new();
+    let indexed = loop {
+        let message = events.next();
+        match message["params"]["progress"].as_f64() {
+            Some(done) => progress.push(done),
+            None => break message,
+        }
+    };
+    assert_eq!(indexed["result"]["structuredContent"]["ended"], true, "{indexed}");
+    assert!(progress.contains(&6.0) && progress.is_sorted(), "{progress:?}");
+    events.post(&served, &calling(2, "search_code", json!({ "query": LOGIN })));
+    assert_eq!(best(&events.next()), "app/passwords.py");
+
+    let broken = served.ask(&format!("POST {}", events.messages), JSON, "{\"jsonrpc\": ");
+    assert_eq!((broken.status, &broken.message()["error"]["code"]), (400, &json!(-32700)));
+    assert_eq!(served.ask("POST /messages?sessionId=nobody", JSON, &greeting()).status, 404);
+    assert_eq!(served.ask("POST /messages", JSON, &greeting()).status, 400);
+    // The session ends with its stream.
+    let messages = events.messages.clone();
+    drop(events);
+    served.until_measured("codescry_sessions{transport=\"sse\"}", |open| open == 0.0);
+    assert_eq!(served.ask(&format!("POST {messages}"), JSON, &greeting()).status, 404);
+    served.is_well();
+}
+
+#[test]
+fn a_cancelled_call_ends_and_the_session_goes_on() {
+    let repository = Repository::new();
+    let served = Served::start(&repository, &ENDLESS);
+    let session = served.greet("");
+    let mut events = Events::open(&served);
+    events.greet(&served);
+    let under_way = "codescry_tool_calls_under_way";
+    std::thread::scope(|threads| {
+        let waiting = threads.spawn(|| session.post(&calling(7, "index_project", json!({}))));
+        events.post(&served, &calling(7, "index_project", json!({})));
+        served.until_measured(under_way, |calls| calls == 2.0);
+        let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#;
+        events.post(&served, cancel);
+        served.until_measured(under_way, |calls| calls == 1.0);
+        assert_eq!(session.post(cancel).status, 202);
+        served.until_measured(under_way, |calls| calls == 0.0);
+        // What was cancelled has no answer, and its stream ends.
+        let reply = waiting.join().expect("it is answered");
+        assert!(!reply.body.contains("\"result\""), "{reply:?}");
+    });
+    let answer = session.call("index_status", json!({}));
+    assert!(answer["result"]["content"][0]["text"].is_string(), "{answer}");
+}
+
+#[test]
+fn other_names_and_pages_are_refused() {
+    let repository = Repository::new();
+    let served = Served::start(&repository, &["--host", "code.example"]);
+    let port = served.address.port();
+    for place in ["POST /mcp", "GET /mcp", "GET /sse", "POST /messages?sessionId=1", "GET /metrics", "GET /healthz"] {
+        for host in ["evil.example", &format!("evil.example:{port}"), "localhost.evil.example", "10.0.0.1", "", "a b"] {
+            let reply = served.ask(place, &format!("{JSON}host: {host}\r\n"), &greeting());
+            assert!(reply.status == 403 || reply.status == 400, "{place} {host}: {reply:?}");
+        }
+        for origin in
+            ["http://evil.example", "null", &format!("http://localhost:{}", port ^ 1), "https://localhost", "http://"]
+        {
+            let reply = served.ask(place, &format!("{JSON}origin: {origin}\r\n"), &greeting());
+            assert_eq!(reply.status, 403, "{place} {origin}: {reply:?}");
+        }
+    }
+    for headers in [
+        format!("host: localhost:{port}\r\norigin: http://localhost:{port}\r\n"),
+        format!("host: 127.0.0.1:{port}\r\norigin: http://localhost:{port}\r\n"),
+        "host: CODE.example\r\norigin: https://code.example\r\n".to_owned(),
+        String::new(),
+    ] {
+        let reply = served.post(&headers, &greeting());
+        assert_eq!(reply.status, 200, "{headers}: {reply:?}");
+        assert_eq!(reply.header("access-control-allow-origin"), None);
+    }
+}
+
+#[test]
+fn a_token_is_asked_for_everywhere_but_for_health() {
+    let repository = Repository::new();
+    let mut guarded = command(&repository, &["--http", "127.0.0.1:0"]);
+    guarded.env("CODESCRY_TOKEN", TOKEN);
+    let served = Served::spawn(guarded);
+    let right = format!("authorization: Bearer {TOKEN}\r\n");
+    for place in ["POST /mcp", "GET /mcp", "DELETE /mcp", "GET /sse", "POST /messages?sessionId=1", "GET /metrics"] {
+        for wrong in [
+            String::new(),
+            "authorization: Bearer c0ffee-c0ffee-c0ffee-c0fff0\r\n".to_owned(),
+            format!("authorization: Basic {TOKEN}\r\n"),
+            format!("authorization: Bearer {TOKEN}x\r\n"),
+            format!("{right}authorization: Bearer other\r\n"),
+            format!("x-token: {TOKEN}\r\ncookie: token={TOKEN}\r\n"),
+        ] {
+            let reply = patiently(|| served.ask(place, &format!("{JSON}{wrong}"), &greeting()));
+            assert_eq!(reply.status, 401, "{place} {wrong}: {reply:?}");
+            assert_eq!(reply.header("www-authenticate"), Some("bearer"));
+        }
+    }
+    let in_the_address = patiently(|| served.ask(&format!("POST /mcp?token={TOKEN}"), JSON, &greeting()));
+    assert_eq!(in_the_address.status, 401);
+    assert_eq!(patiently(|| served.ask("GET /healthz", "", "")).body, "ok\n");
+    assert!(served.ask("GET /metrics", &right, "").body.contains("codescry_http_responses_total{status=\"401\"}"));
+    let answer = served.greet(&right).call("search_code", json!({ "query": LOGIN }));
+    assert_eq!(best(&answer), "app/passwords.py");
+}
+
+/// Asks again as long as it is told that it asks too often.
+fn patiently(ask: impl Fn() -> crate::support::http::Reply) -> crate::support::http::Reply {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let reply = ask();
+        if reply.status != 429 || Instant::now() > until {
+            return reply;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_network_is_not_served_without_a_token() {
+    let repository = Repository::new();
+    let file = repository.base().join("token");
+    let file_name = file.to_string_lossy().into_owned();
+    let refused = |more: &[&str]| {
+        let output = command(&repository, more).output().expect("it ends");
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).expect("text")
+    };
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        let said = refused(&["--http", address]);
+        assert!(said.contains("--token-file") && said.contains("CODESCRY_TOKEN"), "{said}");
+    }
+    let with_file = ["--http", "0.0.0.0:0", "--token-file", &file_name];
+    assert!(refused(&with_file).contains("cannot read the token"));
+    std::fs::write(&file, " \n").expect("a file");
+    assert!(refused(&with_file).contains("there is no token"));
+    std::fs::write(&file, "guess\n").expect("a file");
+    let said = refused(&with_file);
+    assert!(said.contains("too weak") && !said.contains("guess"), "{said}");
+    std::fs::write(&file, format!("{TOKEN}\n")).expect("a file");
+    let mut served = Served::spawn(command(&repository, &with_file));
+    served.address = ([127, 0, 0, 1], served.address.port()).into();
+    assert_eq!(served.post("", &greeting()).status, 401);
+    let right = format!("authorization: Bearer {TOKEN}\r\n");
+    // An address cannot be a name that a page has made its own.
+    assert_eq!(served.post(&format!("{right}host: 192.0.2.1:80\r\n"), &greeting()).status, 200);
+    assert_eq!(served.post(&format!("{right}host: evil.example\r\n"), &greeting()).status, 403);
+
+    let taken = command(&repository, &["--http", &served.address.to_string()]).output().expect("it ends");
+    let said = String::from_utf8(taken.stderr).expect("text");
+    assert!(said.contains("cannot listen at") && said.contains("give another address"), "{said}");
+}
+
+#[test]
+fn bodies_above_the_limit_are_not_kept() {
+    const BYTES: usize = 100_000_000;
+    let repository = Repository::new();
+    let served = Served::start(&repository, &[]);
+    served.is_well();
+    #[cfg(target_os = "linux")]
+    let before = served.resident_bytes();
+    let session = served.greet("");
+    let part = vec![b'x'; 1 << 16];
+    for chunked in [false, true] {
+        let length = if chunked { "transfer-encoding: chunked".to_owned() } else { format!("content-length: {BYTES}") };
+        let mut stream = served.connect();
+        stream.set_write_timeout(Some(PATIENCE)).expect("a limit");
+        let head =
+            format!("POST /mcp HTTP/1.1\r\nhost: {}\r\n{JSON}{}{length}\r\n\r\n", served.address, session.headers);
+        stream.write_all(head.as_bytes()).expect("it reads the head");
+        let mut sent = 0;
+        while sent < BYTES {
+            let begin = if chunked { format!("{:x}\r\n", part.len()) } else { String::new() };
+            let end: &[u8] = if chunked { b"\r\n" } else { b"" };
+            // It may close before it has read everything, which is the point.
+            if stream
+                .write_all(begin.as_bytes())
+                .and_then(|()| stream.write_all(&part))
+                .and_then(|()| stream.write_all(end))
+                .is_err()
+            {
+                break;
+            }
+            sent += part.len();
+        }
+        let mut answer = Vec::new();
+        // The answer is lost where the system throws it away with the connection.
+        if stream.read_to_end(&mut answer).is_ok() && !answer.is_empty() {
+            assert_eq!(reply(&String::from_utf8_lossy(&answer)).status, 413);
+        }
+        assert!(sent < BYTES, "all of it was read");
+    }
+    #[cfg(target_os = "linux")]
+    assert!(served.resident_bytes() < before + (64 << 20), "{before} → {}", served.resident_bytes());
+    let small = session.post(&calling(1, "search_code", json!({ "query": "x".repeat(5 << 20) })));
+    assert_eq!(small.status, 413, "{small:?}");
+    served.is_well();
+}
+
+#[test]
+fn ten_thousand_idle_connections_lock_nobody_out() {
+    let repository = Repository::new();
+    let served = Served::start(&repository, &[]);
+    served.is_well();
+    let wanted = open_files().map_or(10_000, |files| files.saturating_sub(500).min(10_000));
+    let mut idle = Vec::with_capacity(wanted);
+    for number in 0..wanted {
+        let mut stream = TcpStream::connect(served.address).expect("it takes connections");
+        match number % 3 {
+            // Nothing, half of a head, and a whole request.
+            0 => {}
+            1 => stream.write_all(b"POST /mcp HTTP/1.1\r\nhost: loc").expect("it takes bytes"),
+            _ => write!(stream, "GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", served.address).expect("it takes bytes"),
+        }
+        idle.push(stream);
+    }
+    assert!(idle.len() >= 500, "too few files may be open to check anything: {wanted}");
+    served.is_well();
+    assert!(served.measured("codescry_http_connections") <= 4_096.0);
+    drop(idle);
+    served.is_well();
+}
+
+/// How many files this process may open.
+fn open_files() -> Option<usize> {
+    let limit = codescry::config::machine::raise_open_files()?;
+    usize::try_from(limit).ok()
+}
+
+#[test]
+fn broken_messages_are_answered_and_harm_nobody() {
+    let repository = Repository::new();
+    let served = Served::start(&repository, &[]);
+    let session = served.greet("");
+    let deep = "[".repeat(100_000);
+    for (body, status, code) in [
+        ("{\"jsonrpc\": \"2.0\", ", 400, -32700),
+        ("hello", 400, -32700),
+        (" ", 400, -32700),
+        ("[]", 400, -32600),
+        ("{}", 400, -32600),
+        ("7", 400, -32600),
+        (r#"{"jsonrpc":"1.0","id":3,"method":"ping"}"#, 400, -32600),
+        (r#"{"jsonrpc":"2.0","id":3,"method":7}"#, 400, -32600),
+        (r#"[{"jsonrpc":"2.0","id":3,"method":"ping"}]"#, 400, -32600),
+        (deep.as_str(), 400, -32700),
+    ] {
+        let reply = session.post(body);
+        let shown = &body[..body.len().min(60)];
+        assert_eq!((reply.status, &reply.message()["error"]["code"]), (status, &json!(code)), "{shown}: {reply:?}");
+    }
+    let unknown = session.post(r#"{"jsonrpc":"2.0","id":4,"method":"no/such/method"}"#);
+    assert_eq!(unknown.message()["error"]["code"], -32601, "{unknown:?}");
+    assert_eq!(session.post(r#"{"jsonrpc":"2.0","method":"notifications/nobody/knows"}"#).status, 202);
+    for (line, headers, status) in [
+        ("POST /mcp", "content-type: text/plain\r\naccept: application/json, text/event-stream\r\n", 415),
+        ("POST /mcp", "content-type: application/json\r\naccept: application/json\r\n", 406),
+        ("PUT /mcp", JSON, 405),
+        ("GET /messages", "", 405),
+        ("POST /sse", JSON, 405),
+        ("GET /", "", 404),
+        ("GET /../../etc/passwd", "", 404),
+        ("GET /mcp", "accept: text/event-stream\r\nmcp-session-id: nobody\r\n", 404),
+    ] {
+        let reply = served.ask(line, headers, &greeting());
+        assert_eq!(reply.status, status, "{line}: {reply:?}");
+    }
+    served.is_well();
+}
+
+/// What no answer may hold.
+const SECRET: &str = "XyzzySecretOfSomebody";
+
+/// Calls every tool in every way that takes a path or a question; all that came back.
+fn everything(session: &crate::support::http::Session<'_>, paths: &[String]) -> String {
+    let mut said = String::new();
+    for path in paths {
+        for (tool, arguments) in [
+            ("outline", json!({ "path": path })),
+            ("find_similar", json!({ "path": path, "line": 1 })),
+            ("search_code", json!({ "query": SECRET, "path": path, "content": "all" })),
+        ] {
+            said.push_str(&session.call(tool, arguments).to_string());
+        }
+    }
+    for mode in ["hybrid", "dense", "lexical"] {
+        let question = json!({ "query": SECRET, "content": "all", "mode": mode, "limit": 50, "max_tokens": 20000 });
+        // The question itself stands in the answer.
+        said.push_str(&session.call("search_code", question).to_string().replace(&format!("\"{SECRET}\""), ""));
+    }
+    said.push_str(
+        &session.call("find_similar", json!({ "snippet": "let password = token;", "limit": 50 })).to_string(),
+    );
+    said.push_str(&session.call("index_status", json!({})).to_string());
+    said
+}
+
+#[test]
+fn nothing_outside_of_the_root_comes_back() {
+    let repository = Repository::new();
+    let root = repository.root();
+    let evil = repository.base().join("root-evil");
+    std::fs::create_dir(&evil).expect("a folder");
+    std::fs::write(evil.join("secret.rs"), format!("/// {SECRET}\npub fn {SECRET}() {{}}\n")).expect("a file");
+    let mut paths: Vec<String> = [
+        "../root-evil/secret.rs",
+        "src/../../root-evil/secret.rs",
+        "..%2froot-evil%2fsecret.rs",
+        "src/..\\..\\root-evil\\secret.rs",
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "//etc/passwd",
+        "src/\0/../../root-evil/secret.rs",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    paths.push(format!("{}-evil/secret.rs", root.display()));
+    paths.push(evil.join("secret.rs").to_string_lossy().into_owned());
+    #[cfg(unix)]
+    {
+        crate::support::mcp::link(&evil, &root.join("src/link"));
+        crate::support::mcp::link(&evil.join("secret.rs"), &root.join("link.rs"));
+        paths.extend(["src/link/secret.rs", "src/link", "link.rs"].map(str::to_owned));
+    }
+    let served = Served::start(&repository, &[]);
+    let session = served.greet("");
+    session.call("index_project", json!({}));
+    let said = everything(&session, &paths);
+    assert!(!said.contains(SECRET) && !said.contains("root:x:"), "{said}");
+    for path in &paths {
+        let answer = session.call("outline", json!({ "path": path }));
+        assert_eq!(answer["result"]["isError"], true, "{path}: {answer}");
+    }
+    served.is_well();
+}
+
+#[test]
+fn planted_secrets_come_back_from_no_tool() {
+    let repository = Repository::new();
+    let planted = [
+        ".env",
+        ".env.production",
+        "id_rsa",
+        "keys/server.pem",
+        "keys/tls.key",
+        ".npmrc",
+        ".netrc",
+        ".aws/credentials",
+        "src/.env.local",
+        "deploy/id_ed25519",
+    ];
+    for path in planted {
+        repository.write(path, &format!("PASSWORD={SECRET}\n-----BEGIN PRIVATE KEY-----\n{SECRET}\n"));
+    }
+    let served = Served::start(&repository, &[]);
+    let session = served.greet("");
+    let indexed = session.call("index_project", json!({ "rebuild": true }));
+    assert_eq!(indexed["result"]["structuredContent"]["coverage"]["files_indexed"], 6, "{indexed}");
+    let said = everything(&session, &planted.map(str::to_owned));
+    assert!(!said.contains(SECRET), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_put_in_place_of_a_file_is_not_followed() {
+    let repository = Repository::new();
+    let root = repository.root();
+    let secret = repository.base().join("secret.rs");
+    std::fs::write(&secret, format!("/// {SECRET}\npub fn {SECRET}() {{}}\n")).expect("a file");
+    repository.write("src/swapped.rs", "/// Harmless.\npub fn harmless() {}\n");
+    let served = Served::start(&repository, &["--no-watch"]);
+    let session = served.greet("");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let mut outlined = 0;
+    std::thread::scope(|threads| {
+        threads.spawn(|| swap(&root, &secret, &stop));
+        for round in 0..600 {
+            let mut said = session.call("outline", json!({ "path": "src/swapped.rs" })).to_string();
+            outlined += u64::from(said.contains("harmless"));
+            if round % 200 == 0 {
+                said.push_str(&session.call("index_project", json!({ "rebuild": true })).to_string());
+                said.push_str(&everything(&session, &["src/swapped.rs".to_owned()]));
+            }
+            if said.contains(SECRET) {
+                stop.store(true, std::sync::atomic::Ordering::Relaxed);
+                panic!("round {round}: {said}");
+            }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(outlined > 0, "the file was never there when it was looked for");
+    served.is_well();
+}
+
+/// Puts a link to the secret in place of a file, and the file back, as fast as it goes.
+#[cfg(unix)]
+fn swap(root: &Path, secret: &Path, stop: &std::sync::atomic::AtomicBool) {
+    let place = root.join("src/swapped.rs");
+    let (link, file) = (root.join(".link"), root.join(".file"));
+    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+        crate::support::mcp::link(secret, &link);
+        std::fs::rename(&link, &place).expect("it can be replaced");
+        std::fs::write(&file, "/// Harmless.\npub fn harmless() {}\n").expect("a file");
+        std::fs::rename(&file, &place).expect("it can be replaced");
+    }
+}
+
+#[test]
+fn there_are_no_more_sessions_than_allowed() {
+    let repository = Repository::new();
+    let served = Served::start(&repository, &["--max-sessions", "3"]);
+    let one = served.greet("");
+    let _two = served.greet("");
+    let events = Events::open(&served);
+    let full = served.post("", &greeting());
+    assert_eq!((full.status, &full.message()["id"]), (503, &json!(0)), "{full:?}");
+    assert_eq!(served.ask("GET /sse", "", "").status, 503);
+    one.close();
+    served.until_measured("codescry_sessions{transport=\"streamable\"}", |open| open == 1.0);
+    served.is_well();
+    drop(events);
+    served.until_measured("codescry_sessions{transport=\"sse\"}", |open| open == 0.0);
+    drop(Events::open(&served));
+}
+
+#[test]
+fn who_asks_too_often_is_told_to_wait() {
+    let repository = Repository::new();
+    let served = Served::start(&repository, &["--max-requests", "1"]);
+    let statuses: Vec<u16> = (0..40).map(|_| served.ask("GET /healthz", "", "").status).collect();
+    assert!(statuses.contains(&200) && statuses.contains(&429), "{statuses:?}");
+    assert_eq!(patiently(|| served.ask("GET /healthz", "", "")).status, 200);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_under_way_is_answered_before_the_end() {
+    for signal in ["-TERM", "-INT"] {
+        let repository = Repository::new();
+        let mut served = Served::start(&repository, &ENDLESS);
+        let (address, session) = (served.address, served.greet(""));
+        let (headers, mut events) = (session.headers.clone(), Events::open(&served));
+        events.greet(&served);
+        let idle = served.connect();
+        let call = calling(1, "index_project", json!({}));
+        events.post(&served, &call);
+        let mut stream = served.connect();
+        let head =
+            format!("POST /mcp HTTP/1.0\r\nhost: {address}\r\n{JSON}{headers}content-length: {}\r\n\r\n", call.len());
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(call.as_bytes())).expect("it reads");
+        served.until_measured("codescry_tool_calls_under_way", |calls| calls == 2.0);
+        served.signal(signal);
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it is answered");
+        let answer = reply(&answer).message();
+        let said = answer["result"]["content"][0]["text"].as_str().expect("an answer");
+        assert!(said.contains("cancelled") || said.contains("closing"), "{signal}: {answer}");
+        loop {
+            let message = events.next();
+            if message["id"] == 1 {
+                assert!(message["result"]["content"].is_array(), "{message}");
+                break;
+            }
+        }
+        while events.next_line().is_some() {}
+        assert!(served.ended().success(), "{signal}");
+        drop(idle);
+        assert!(TcpStream::connect(address).is_err(), "it still listens");
+    }
+}
+
+#[test]
+fn home_and_everything_are_served_only_by_name() {
+    let repository = Repository::new();
+    let root = repository.root();
+    for folder in [root.as_path(), Path::new("/")] {
+        let mut serve = std::process::Command::new(env!("CARGO_BIN_EXE_codescry"));
+        serve.args(["serve", "--http", "127.0.0.1:0"]).current_dir(folder).env("HOME", &root);
+        serve.env("CODESCRY_INDEX_DIR", repository.base().join("index"));
+        let output = serve.output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("give the folder to serve"), "{said}");
+    }
+    let mut named = command(&repository, &["--http", "127.0.0.1:0"]);
+    named.env("HOME", &root);
+    drop(Served::spawn(named));
+}

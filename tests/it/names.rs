@@ -1,0 +1,318 @@
+//! Names: where they are defined, where they are used, and what is read of them; over MCP and on the
+//! command line.
+
+use serde_json::{Value, json};
+
+use crate::support::cli::Project;
+use crate::support::mcp::{Raw, Repository};
+
+const STORE: &str = "//! Keeps things.
+
+use std::path::Path;
+
+/// A place for things.
+pub struct Store {
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Store {
+    /// Opens the store of a folder; open_store does the same.
+    pub fn open(path: &Path) -> Store {
+        let mut store = open_store(path);
+        store.count = 1;
+        store
+    }
+
+    fn close(self) {}
+}
+
+/// Opens a store, \"open_store\" that is.
+pub fn open_store(path: &Path) -> Store {
+    Store { count: path.components().count() }
+}
+";
+
+const MAIN: &str = "use crate::store::open_store;
+
+fn main() {
+    // open_store is called here
+    let store = open_store(\".\".as_ref());
+    let reopen = open_store;
+    println!(\"open_store {}\", store.count);
+}
+";
+
+const TEST: &str = "#[test]
+fn it_opens() {
+    assert_eq!(open_store(\"a\".as_ref()).count, 1);
+}
+
+struct Store;
+";
+
+const CLIENT: &str = "export class HttpClient {
+  retries = 3;
+
+  open(url: string): void {
+    this.sendRequest(url);
+  }
+
+  sendRequest(url: string): void {
+    this.retries -= 1;
+  }
+}
+";
+
+fn write(write: impl Fn(&str, &str)) {
+    write("src/store.rs", STORE);
+    write("src/main.rs", MAIN);
+    write("tests/opening.rs", TEST);
+    write("web/client.ts", CLIENT);
+    write("proto/store.proto", "message Thing {}\nrpc open_store (Thing) returns (Thing);\n");
+    write("notes.md", "# Notes\n\nCall open_store first.\n");
+}
+
+fn served() -> (Repository, Raw) {
+    let repository = Repository::new();
+    write(|path, text| repository.write(path, text));
+    let mut raw = Raw::greeted(&repository);
+    raw.indexed();
+    (repository, raw)
+}
+
+/// The text and the structured form of an answer that is no refusal.
+fn answer(raw: &mut Raw, tool: &str, arguments: Value) -> (String, Value) {
+    let answer = raw.call(tool, arguments.clone());
+    assert_ne!(answer["result"]["isError"], true, "{tool} {arguments}: {answer}");
+    let text = answer["result"]["content"][0]["text"].as_str().expect("a text").to_owned();
+    (text, answer["result"]["structuredContent"].clone())
+}
+
+/// Each definition as `path:first name kind`.
+fn definitions(raw: &mut Raw, arguments: Value) -> Vec<String> {
+    let (_, found) = answer(raw, "find_symbol", arguments);
+    let line = |one: &Value| {
+        let [path, name, kind] = ["path", "name", "kind"].map(|key| one[key].as_str().expect("text"));
+        format!("{path}:{} {name} {kind}", one["start_line"])
+    };
+    found["symbols"].as_array().expect("a list").iter().map(line).collect()
+}
+
+/// Each use as `path:line kind within`.
+fn uses(raw: &mut Raw, arguments: Value) -> Vec<String> {
+    let (_, found) = answer(raw, "find_references", arguments);
+    let files = found["files"].as_array().expect("a list");
+    let of_file = |file: &Value| {
+        let path = file["path"].as_str().expect("a path").to_owned();
+        let line = move |one: &Value| {
+            let [kind, within] = ["kind", "within"].map(|key| one[key].as_str().unwrap_or_default().to_owned());
+            format!("{path}:{} {kind} {within}", one["line"]).trim_end().to_owned()
+        };
+        file["uses"].as_array().expect("a list").iter().map(line).collect::<Vec<_>>()
+    };
+    files.iter().flat_map(of_file).collect()
+}
+
+#[test]
+fn definitions_are_found_by_name_however_it_is_written() {
+    let (_repository, mut raw) = served();
+    let mut found = |name: &str| definitions(&mut raw, json!({ "name": name }));
+    assert_eq!(found("open_store"), ["src/store.rs:22 open_store function"]);
+    assert_eq!(found("openStore"), ["src/store.rs:22 open_store function"], "in another case");
+    assert_eq!(found("Store::open"), ["src/store.rs:12 open method"]);
+    assert_eq!(found("HttpClient.open"), ["web/client.ts:4 open method"]);
+    assert_eq!(found("HttpClient#sendRequest"), ["web/client.ts:8 sendRequest method"]);
+    assert_eq!(found("open_stroe"), ["src/store.rs:22 open_store function"], "with a typo");
+    assert_eq!(found("sendReq"), ["web/client.ts:8 sendRequest method"], "by its beginning");
+    assert_eq!(found("request"), ["web/client.ts:8 sendRequest method"], "by one of its words");
+    let stores = found("Store");
+    let wanted = ["src/store.rs:5 Store struct", "src/store.rs:11 Store impl", "tests/opening.rs:6 Store struct"];
+    assert_eq!(stores, wanted, "real code before tests");
+    assert!(found("zzzzzzzzzzzz").is_empty());
+}
+
+#[test]
+fn definitions_are_narrowed_down() {
+    let (_repository, mut raw) = served();
+    let mut found = |arguments: Value| definitions(&mut raw, arguments);
+    assert_eq!(found(json!({ "name": "open", "container": "HttpClient" })), ["web/client.ts:4 open method"]);
+    assert_eq!(
+        found(json!({ "name": "open", "language": "rust", "kind": "function" })),
+        ["src/store.rs:12 open method"]
+    );
+    assert_eq!(found(json!({ "name": "Store", "kind": "type", "path": "src" })), ["src/store.rs:5 Store struct"]);
+    assert_eq!(found(json!({ "name": "Store", "kind": ["impl"] })), ["src/store.rs:11 Store impl"]);
+    let (text, found) = answer(&mut raw, "find_symbol", json!({ "name": "open", "container": "Nowhere" }));
+    assert!(text.contains("none is in that container") && !found["symbols"][0].is_null(), "{text}");
+    let (text, _) = answer(&mut raw, "find_symbol", json!({ "name": "open_store" }));
+    let wanted = "1 definition\nsrc/store.rs:22-25  [function] open_store: pub fn open_store(path: &Path) -> Store";
+    assert_eq!(text, wanted);
+}
+
+#[test]
+fn uses_are_told_apart_and_comments_strings_and_definitions_left_out() {
+    let (_repository, mut raw) = served();
+    let all = [
+        "proto/store.proto:2 text",
+        "src/main.rs:1 import",
+        "src/main.rs:5 call main",
+        "src/main.rs:6 other main",
+        "src/store.rs:14 call Store.open",
+        "tests/opening.rs:3 call it_opens",
+    ];
+    assert_eq!(uses(&mut raw, json!({ "name": "open_store" })), all);
+    let (text, found) = answer(&mut raw, "find_references", json!({ "name": "open_store" }));
+    assert_eq!(found["definitions_left_out"], 1);
+    assert_eq!((&found["files_with_name"], &found["files_read"]), (&json!(4), &json!(4)));
+    assert!(text.starts_with("6 uses of open_store in 4 files; 1 definition not shown\n"), "{text}");
+    assert!(text.contains("\n  14 [call] Store.open: let mut store = open_store(path);"), "{text}");
+    let calls = uses(&mut raw, json!({ "name": "crate::store::open_store", "kind": "call", "path": "src" }));
+    assert_eq!(calls, ["src/main.rs:5 call main", "src/store.rs:14 call Store.open"]);
+    let defined = uses(&mut raw, json!({ "name": "open_store", "include_definition": true, "path": "src/store.rs" }));
+    assert_eq!(defined, ["src/store.rs:14 call Store.open", "src/store.rs:23 definition"]);
+    let written = uses(&mut raw, json!({ "name": "count", "kind": ["write"], "language": "rust" }));
+    assert_eq!(written, ["src/store.rs:15 write Store.open", "src/store.rs:24 write open_store"]);
+}
+
+#[test]
+fn uses_are_those_of_the_file_as_it_is_now() {
+    let (repository, mut raw) = served();
+    assert_eq!(uses(&mut raw, json!({ "name": "sendRequest" })), ["web/client.ts:5 call HttpClient.open"]);
+    repository.write("web/client.ts", &format!("// new\n{CLIENT}"));
+    assert_eq!(uses(&mut raw, json!({ "name": "sendRequest" })), ["web/client.ts:6 call HttpClient.open"]);
+}
+
+#[test]
+fn code_is_read_by_name_and_by_lines_with_what_it_stands_in() {
+    let (repository, mut raw) = served();
+    let (text, read) = answer(&mut raw, "read_code", json!({ "symbol": "Store::open" }));
+    let code = STORE.lines().skip(11).take(6).collect::<Vec<_>>().join("\n");
+    let wanted = format!(
+        "src/store.rs:12-17  [method] Store.open  (file has 25 lines)\ninside 11-20 [impl] impl Store\n```rust\n{code}\n```"
+    );
+    assert_eq!(text, wanted);
+    assert_eq!(read["code"], code);
+    let (_, read) = answer(&mut raw, "read_code", json!({ "path": "src/store.rs:15", "context": 1 }));
+    assert_eq!((&read["start_line"], &read["end_line"]), (&json!(14), &json!(16)));
+    assert_eq!(read["inside"][1]["name"], "open");
+    let (_, read) = answer(&mut raw, "read_code", json!({ "path": "web/client.ts", "symbol": "sendRequest" }));
+    assert_eq!((&read["start_line"], &read["changed"]), (&json!(8), &Value::Null));
+    let (_, all) = answer(&mut raw, "read_code", json!({ "path": "src/main.rs" }));
+    assert_eq!(all["code"], MAIN.trim_end());
+    let (text, cut) = answer(&mut raw, "read_code", json!({ "path": "src/store.rs", "lines": "3-9999" }));
+    assert_eq!((&cut["start_line"], &cut["end_line"], &cut["lines"]), (&json!(3), &json!(25), &json!(25)), "{text}");
+    repository.write("long.rs", &"let number = 1_000_000 + 2_000_000;\n".repeat(400));
+    let (text, read) = answer(&mut raw, "read_code", json!({ "path": "long.rs", "max_tokens": 500 }));
+    let tokens = bpe_openai::o200k_base().count(text.as_str());
+    let end = read["end_line"].as_u64().expect("a line");
+    assert!((300..=500).contains(&tokens) && end > 10, "{tokens}: {text}");
+    assert_eq!(read["left_out_lines"], format!("{}-400", end + 1));
+}
+
+#[test]
+fn a_changed_file_is_read_as_it_is_and_said_to_be_changed() {
+    let repository = Repository::new();
+    write(|path, text| repository.write(path, text));
+    let mut raw = Raw::unwatched(&repository);
+    raw.is_well();
+    repository.write("web/client.ts", &format!("// new\n{CLIENT}"));
+    let (text, read) = answer(&mut raw, "read_code", json!({ "path": "web/client.ts", "symbol": "HttpClient.open" }));
+    assert_eq!((&read["changed"], &read["start_line"]), (&json!(true), &json!(5)));
+    assert!(text.contains("changed since it was indexed"), "{text}");
+}
+
+#[test]
+fn the_command_line_finds_definitions_and_uses() {
+    let project = Project::empty();
+    write(|path, text| project.write(path, text));
+    let ran = project.run(&["symbol", "open_store"]);
+    assert_eq!(ran.out, "src/store.rs:22-25  open_store  [function]  pub fn open_store(path: &Path) -> Store\n");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let ran = project.run(&["symbol", "Store::open", "--json", "--kind", "method"]);
+    let found = &ran.json()["results"][0];
+    assert_eq!(
+        (&found["path"], &found["container"], &found["matched"]),
+        (&json!("src/store.rs"), &json!("Store"), &json!("exact"))
+    );
+    let ran = project.run(&["symbol", "zzzzzzzzzzzz"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{}", ran.err);
+    let ran = project.run(&["references", "open_store", "--path", "src"]);
+    let wanted = "src/main.rs:1  [import]  use crate::store::open_store;\n\
+                  src/main.rs:5  [call]  main  let store = open_store(\".\".as_ref());\n\
+                  src/main.rs:6  [other]  main  let reopen = open_store;\n\
+                  src/store.rs:14  [call]  Store.open  let mut store = open_store(path);\n";
+    assert_eq!((ran.code, ran.out.as_str()), (0, wanted), "{}", ran.err);
+    assert!(ran.err.contains("1 definition not shown"), "{}", ran.err);
+    let ran = project.run(&["references", "sendRequest", "--json", "--definitions"]);
+    let kinds: Vec<_> =
+        ran.json()["results"].as_array().expect("a list").iter().map(|one| one["kind"].clone()).collect();
+    assert_eq!(kinds, ["call", "definition"]);
+    let ran = project.run(&["references", "open_store", "--kind", "poem"]);
+    assert!(ran.code == 2 && ran.err.contains("the kinds are: call"), "{}", ran.err);
+}
+
+/// All parts of an answer are what it is in one, in order, nothing twice.
+#[test]
+fn further_parts_of_an_answer_follow_without_gaps() {
+    let repository = Repository::new();
+    for n in 0..12 {
+        let text = format!(
+            "/// Adds up basket {n}.\npub fn basket_total_{n}(rate: u32) -> u32 {{\n    price_of(rate) + price_of({n})\n}}\n"
+        );
+        repository.write(&format!("src/basket{n:02}.rs"), &text);
+    }
+    repository.write("src/prices.rs", "pub fn price_of(rate: u32) -> u32 {\n    rate\n}\n");
+    let mut raw = Raw::greeted(&repository);
+    raw.indexed();
+    for (tool, asked, page, whole, key) in [
+        ("find_symbol", json!({ "name": "basket_total*" }), 5, 50, "/symbols"),
+        ("find_references", json!({ "name": "price_of" }), 7, 500, "/files"),
+        ("search_code", json!({ "query": "add up the basket" }), 4, 40, "/hits"),
+    ] {
+        let with = |limit: usize, cursor: Option<&Value>| {
+            let mut arguments = asked.clone();
+            arguments["limit"] = json!(limit);
+            arguments["cursor"] = cursor.cloned().unwrap_or(Value::Null);
+            arguments
+        };
+        let flat = |found: &Value| -> Vec<String> {
+            let rows = found.pointer(key).and_then(Value::as_array).expect("a list");
+            let each = |row: &Value| match row["uses"].as_array() {
+                Some(uses) => {
+                    uses.iter().map(|one| format!("{} {} {}", row["path"], one["line"], one["column"])).collect()
+                }
+                None => vec![format!("{} {}", row["path"], row["start_line"])],
+            };
+            rows.iter().flat_map(each).collect()
+        };
+        let all = flat(&answer(&mut raw, tool, with(whole, None)).1);
+        assert!(all.len() >= 12, "{tool}: {all:?}");
+        let (mut parts, mut cursor) = (Vec::new(), None);
+        for _ in 0..40 {
+            let (text, found) = answer(&mut raw, tool, with(page, cursor.as_ref()));
+            parts.extend(flat(&found));
+            cursor = found.get("next_cursor").cloned();
+            let Some(next) = &cursor else { break };
+            assert!(text.contains(&format!("cursor {}", next.as_str().expect("text"))), "{text}");
+            assert!(!text.contains("index has changed"), "{text}");
+        }
+        assert_eq!(cursor, None, "{tool} does not end");
+        assert_eq!(parts, all, "{tool}");
+        let (_, found) = answer(&mut raw, tool, with(page, None));
+        let mut other = with(page, found.get("next_cursor"));
+        other["language"] = json!("rust");
+        assert!(raw.refused(tool, other).contains("belongs to another question"));
+    }
+}
+
+#[test]
+fn a_further_part_says_that_the_index_has_moved_on() {
+    let (repository, mut raw) = served();
+    let (_, found) = answer(&mut raw, "find_symbol", json!({ "name": "Store", "limit": 1 }));
+    let cursor = found["next_cursor"].clone();
+    repository.write("src/new.rs", "pub fn something_new() {}\n");
+    answer(&mut raw, "index_project", json!({}));
+    let (text, _) = answer(&mut raw, "find_symbol", json!({ "name": "Store", "limit": 1, "cursor": cursor }));
+    assert!(text.contains("the index has changed since the page before"), "{text}");
+}

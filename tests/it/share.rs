@@ -1,0 +1,310 @@
+//! Servers of one index share a process: who joins whom, and what happens when one of them ends.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::mcp::{PATIENCE, Raw, Repository};
+
+const QUERY: &str = "check a login attempt against the stored hash";
+
+/// The processes that own a place where servers meet; several with different settings.
+fn owners(repository: &Repository) -> Vec<u32> {
+    let Ok(found) = fs::read_dir(repository.base().join("codescry")) else { return Vec::new() };
+    let paths = found.map(|entry| entry.expect("an entry").path());
+    let owners = paths.filter(|path| path.extension().is_some_and(|extension| extension == "owner"));
+    let ids = owners.map(|path| fs::read_to_string(path).expect("it is there").parse().expect("a number"));
+    ids.filter(|id: &u32| Path::new(&format!("/proc/{id}/exe")).exists()).collect()
+}
+
+/// Starts servers in the same instant and greets them.
+fn start(repository: &Repository, count: usize) -> Vec<Raw> {
+    let mut servers: Vec<_> = (0..count).map(|_| Raw::started(repository)).collect();
+    servers.iter_mut().for_each(Raw::greet);
+    servers
+}
+
+/// Takes the owner out of `servers`.
+fn take_owner(repository: &Repository, servers: &mut Vec<Raw>) -> Raw {
+    let owners = owners(repository);
+    let place = servers.iter().position(|server| owners.contains(&server.id()));
+    servers.swap_remove(place.unwrap_or_else(|| panic!("none of these is an owner: {owners:?}")))
+}
+
+fn signal(server: &Raw, name: &str) {
+    let sent = Command::new("kill").args([name, &server.id().to_string()]).status().expect("kill is there");
+    assert!(sent.success());
+}
+
+/// A line of `/proc/ID/smaps_rollup`, in KiB.
+fn memory_kib(id: u32, what: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).expect("the process is there");
+    let line = text.lines().find(|line| line.starts_with(what)).expect("the kernel tells it");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// Calls that go on in a server, and their ids.
+fn ask(server: &mut Raw, round: usize) -> Vec<Value> {
+    let calls = [
+        json!({ "name": "search_code", "arguments": { "query": QUERY } }),
+        json!({ "name": "outline", "arguments": { "path": "src/retry.rs" } }),
+        json!({ "name": "find_similar", "arguments": { "snippet": "clearTimeout(timer);" } }),
+        json!({ "name": "index_project", "arguments": {} }),
+        json!({ "name": "index_status", "arguments": {} }),
+    ];
+    let ids: Vec<_> = (0..calls.len()).map(|call| json!(format!("round {round} call {call}"))).collect();
+    for (id, call) in ids.iter().zip(calls) {
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": call });
+        server.send(request.to_string().as_bytes());
+    }
+    ids
+}
+
+/// Each is answered, once, with what it asked for.
+fn answered(server: &mut Raw, mut ids: Vec<Value>) {
+    while !ids.is_empty() {
+        let answer = server.next();
+        let place = ids.iter().position(|id| *id == answer["id"]);
+        ids.swap_remove(place.unwrap_or_else(|| panic!("nobody asked for {answer}")));
+        assert_eq!(answer["result"]["isError"], Value::Bool(false), "{answer}");
+    }
+}
+
+#[test]
+fn ten_servers_share_one_process() {
+    let repository = Repository::new();
+    let mut servers = start(&repository, 10);
+    servers.iter_mut().for_each(Raw::is_well);
+    let owner = take_owner(&repository, &mut servers);
+    assert_eq!(owners(&repository), [owner.id()]);
+    let own = memory_kib(owner.id(), "Pss:");
+    let others: Vec<_> = servers.iter().map(|server| memory_kib(server.id(), "Private_Dirty:")).collect();
+    let status = repository.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["status"]).output();
+    let status = String::from_utf8_lossy(&status.expect("it starts").stdout).into_owned();
+    assert!(status.contains(&format!("process {} serves this folder", owner.id())), "{status}");
+    // Even next to the index of six files.
+    assert!(others.iter().all(|other| *other < 16 << 10 && other * 2 < own), "{others:?} KiB and {own} KiB");
+    for server in &servers {
+        let threads = fs::read_dir(format!("/proc/{}/task", server.id())).expect("it is there").count();
+        assert_eq!(threads, 1, "one that only passes messages on has no workers");
+    }
+    // What one client changes the others find.
+    repository.write("src/greeting.rs", "/// Wishes a good morning.\npub fn wish_a_good_morning() {}\n");
+    servers[0].indexed();
+    for server in &mut servers {
+        let found = server.call("search_code", json!({ "query": "wish_a_good_morning" }));
+        assert_eq!(found["result"]["structuredContent"]["hits"][0]["path"], "src/greeting.rs", "{found}");
+        assert!(server.close().success());
+    }
+}
+
+#[test]
+fn no_call_is_lost_when_one_owner_after_another_is_killed() {
+    let repository = Repository::new();
+    let mut servers = start(&repository, 4);
+    servers.iter_mut().for_each(Raw::is_well);
+    for round in 0..3 {
+        let mut owner = take_owner(&repository, &mut servers);
+        // So that the calls are under way for certain.
+        signal(&owner, "-STOP");
+        let asked: Vec<_> = servers.iter_mut().map(|server| ask(server, round)).collect();
+        owner.kill();
+        for (server, ids) in servers.iter_mut().zip(asked) {
+            answered(server, ids);
+            server.is_well();
+        }
+        assert_eq!(owners(&repository).len(), 1);
+    }
+    // Nobody is left to tidy up behind this one.
+    take_owner(&repository, &mut servers).kill();
+    let mut next = start(&repository, 2);
+    next.iter_mut().for_each(Raw::is_well);
+    assert_eq!(owners(&repository).len(), 1);
+}
+
+#[test]
+fn an_owner_whose_client_goes_hands_over() {
+    let repository = Repository::new();
+    let mut servers = start(&repository, 3);
+    servers.iter_mut().for_each(Raw::is_well);
+    let mut owner = take_owner(&repository, &mut servers);
+    let asked: Vec<_> = servers.iter_mut().map(|server| ask(server, 0)).collect();
+    assert!(owner.close().success());
+    for (server, ids) in servers.iter_mut().zip(asked) {
+        answered(server, ids);
+        server.is_well();
+    }
+    let mut owner = take_owner(&repository, &mut servers);
+    assert!(owner.terminate().success());
+    servers[0].is_well();
+    assert!(servers[0].close().success());
+}
+
+#[test]
+fn an_owner_that_hangs_holds_nobody_up() {
+    let repository = Repository::new();
+    let owner = Raw::greeted(&repository);
+    signal(&owner, "-STOP");
+    let mut other = Raw::greeted(&repository);
+    other.is_well();
+    assert!(other.close().success());
+    signal(&owner, "-CONT");
+}
+
+#[test]
+fn nobody_joins_whose_folders_settings_or_program_differ() {
+    let repository = Repository::new();
+    let neighbour = repository.base().join("neighbour");
+    fs::create_dir(&neighbour).expect("a folder");
+    fs::write(neighbour.join("secret.rs"), "pub fn secret_of_the_neighbour() {}\n").expect("a file");
+    let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
+    let copy = repository.base().join("codescry-of-another-day");
+    fs::copy(program, &copy).expect("the program can be copied");
+    let (here, there) = (repository.root(), neighbour.to_string_lossy().into_owned());
+    let here = here.to_str().expect("it is UTF-8");
+
+    let mut first = Raw::greeted(&repository);
+    first.indexed();
+    for (program, arguments) in [
+        (program, &["serve", &there][..]),
+        (program, &["serve", here, "--no-watch"]),
+        (program, &["serve", here, "--max-file-bytes", "1000"]),
+        (&copy, &["serve", here]),
+    ] {
+        let mut other = Raw::of(repository.command_of(program, arguments));
+        other.greet();
+        other.indexed();
+        assert_eq!(owners(&repository).len(), 2, "{arguments:?} has a process of its own");
+        let secret = |server: &mut Raw| {
+            let found = server.call("search_code", json!({ "query": "secret_of_the_neighbour" }));
+            found["result"]["structuredContent"].to_string().contains("secret.rs")
+        };
+        assert_eq!(secret(&mut other), arguments.contains(&there.as_str()));
+        assert!(!secret(&mut first), "{arguments:?} widens what another serves");
+        let said = first.refused("outline", json!({ "path": format!("{there}/secret.rs") }));
+        assert!(said.contains("outside of what is served"), "{said}");
+        assert!(other.close().success());
+    }
+    // The same folder by another name, with the defaults given, is the same.
+    let mut same = Raw::of(repository.command_of(program, &["serve", "--stdio", "../root/./src/.."]));
+    same.greet();
+    same.is_well();
+    assert_eq!(owners(&repository), [first.id()]);
+    let said = same.refused("outline", json!({ "path": format!("{there}/secret.rs") }));
+    assert!(said.contains("outside of what is served"), "{said}");
+}
+
+#[test]
+fn who_does_not_want_to_share_has_a_process_of_its_own() {
+    let repository = Repository::new();
+    let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
+    let mut alone = repository.command();
+    alone.env("CODESCRY_NO_SHARE", "1");
+    let given = repository.command_of(program, &["serve", "--stdio", "--no-share"]);
+    for command in [alone, given] {
+        let mut server = Raw::of(command);
+        server.greet();
+        server.is_well();
+        assert!(owners(&repository).is_empty() && server.close().success());
+    }
+    let mut wrong = repository.command();
+    let wrong = wrong.env("CODESCRY_NO_SHARE", "perhaps").output().expect("it starts");
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(!wrong.status.success() && said.contains("CODESCRY_NO_SHARE=perhaps"), "{said}");
+}
+
+/// Only the superuser can become somebody else: for others there is nothing to try.
+#[test]
+fn another_user_does_not_join() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let nobody = 65_534;
+    let repository = Repository::new();
+    let base = repository.base();
+    if fs::metadata(&base).expect("it is there").uid() != 0 {
+        return;
+    }
+    let program = base.join("codescry-for-all");
+    fs::copy(env!("CARGO_BIN_EXE_codescry"), &program).expect("the program can be copied");
+    let everybody = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("it is ours");
+    [base.as_path(), program.as_path()].into_iter().for_each(everybody);
+    let command = || repository.command_of(&program, &["--stdio"]);
+    let mut first = Raw::of(command());
+    first.greet();
+    first.is_well();
+    let index = base.join("index");
+    if index.exists() {
+        everybody(&index);
+    }
+    let mut theirs = command();
+    theirs.uid(nobody).gid(nobody).env("HOME", &base).env("CODESCRY_INDEX_DIR", base.join("theirs"));
+    let mut theirs = Raw::of(theirs);
+    theirs.greet();
+    theirs.is_well();
+    assert_eq!(owners(&repository), [first.id()]);
+    let place = base.join("codescry");
+    let look = Command::new("ls").arg(&place).uid(nobody).gid(nobody).output().expect("ls is there");
+    assert!(!look.status.success(), "the folder of the sockets is open: {look:?}");
+}
+
+#[test]
+fn long_messages_pass_and_a_client_that_does_not_read_holds_up_nobody() {
+    let repository = Repository::new();
+    let mut owner = Raw::greeted(&repository);
+    let mut joined = Raw::greeted(&repository);
+    assert_eq!(owners(&repository), [owner.id()]);
+    let said = joined.refused("search_code", json!({ "query": "long ".repeat(3 << 20) }));
+    assert!(said.contains("query has 15728640 bytes"), "{said}");
+    joined.send(&vec![b'x'; (16 << 20) + 10]);
+    assert_eq!(joined.next()["error"]["code"], -32600);
+
+    let mut deaf = repository.command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut stdin = deaf.stdin.take().expect("a pipe");
+    let greeting = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "deaf", "version": "1" } });
+    let greeting = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": greeting });
+    let list = r#"{"jsonrpc":"2.0","id":ID,"method":"tools/list"}"#;
+    // Some answers are kilobytes long: more than all that a pipe and a socket hold.
+    let asking = std::thread::spawn(move || {
+        writeln!(stdin, "{greeting}").expect("it reads");
+        (1..4_000).take_while(|id| writeln!(stdin, "{}", list.replace("ID", &id.to_string())).is_ok()).count()
+    });
+    for _ in 0..20 {
+        joined.is_well();
+        owner.is_well();
+    }
+    deaf.kill().expect("it can be killed");
+    deaf.wait().expect("it ends");
+    asking.join().expect("it ends with the pipe");
+    assert!(joined.close().success());
+    owner.is_well();
+}
+
+/// A client that is killed may leave the server's input open in another process.
+#[test]
+fn a_server_ends_with_the_process_that_started_it() {
+    let repository = Repository::new();
+    for arguments in ["", "--no-share"] {
+        let script = format!("exec 3<&0; \"$0\" serve --stdio {arguments} <&3 & echo $!; wait");
+        let mut parent = repository.command_of(Path::new("/bin/sh"), &["-c", &script, env!("CARGO_BIN_EXE_codescry")]);
+        let mut parent = parent.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
+        let mut lines = BufReader::new(parent.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let id = lines.next().expect("the shell tells of its child");
+        let mut stdin = parent.stdin.take().expect("a pipe");
+        writeln!(stdin, r#"{{"jsonrpc":"2.0","id":1,"method":"ping"}}"#).expect("it reads");
+        assert!(lines.next().is_some_and(|answer| answer.contains("result")), "it is there");
+        parent.kill().expect("it can be killed");
+        parent.wait().expect("it ends");
+        let killed = Instant::now();
+        let is_there = || Path::new(&format!("/proc/{id}/exe")).exists();
+        while is_there() {
+            assert!(killed.elapsed() < PATIENCE, "the server outlives its parent");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        drop(stdin);
+        assert_eq!(lines.count(), 0);
+    }
+}
