@@ -85,6 +85,8 @@ fn what_helps_is_kept_used_and_can_be_undone_or_damaged() {
     assert!(beside.err.contains("checksum") && beside.err.contains("codescry tune --undo"), "{}", beside.err);
     assert!(project.run(&["status", "--json"]).json()["tuned"].is_null(), "what is damaged does not hold");
     fs::write(&path, bytes).expect("it can be written");
+    assert_eq!(project.run(&["index"]).code, 0);
+    assert_eq!(project.run(&["status", "--json"]).json()["tuned"]["model_id"], answer["model_id"], "it holds again");
 
     let undone = project.run(&["tune", "--undo", "--json"]);
     assert_eq!(undone.code, 0, "{}", undone.err);
