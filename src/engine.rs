@@ -168,13 +168,13 @@ pub enum EngineError {
     #[error("{0}")]
     BadQuery(String),
     /// The model that was asked for is not to be had.
-    #[error(transparent)]
+    #[error("--embedder: {0}")]
     Model(#[from] ModelError),
     /// The model that the index was made with is not to be had.
     #[error(
         "the index was made with a model that cannot be used now: {0}; or give --embedder builtin to index anew with the built-in model"
     )]
-    IndexModel(ModelError),
+    IndexModel(Arc<ModelError>),
     /// The model or its device failed.
     #[error(transparent)]
     Embed(#[from] EmbedError),
@@ -292,6 +292,7 @@ impl Engine {
         let mut status =
             Status { root: self.root().to_owned(), index_dir: self.settings.index_dir.clone(), ..Status::default() };
         status.run = index::read_run(&self.settings.index_dir);
+        status.redo_because = self.models.check().err().map(|error| error.to_string());
         let here = self.models.current().embedder.report().filter(|report| !report.devices.is_empty());
         status.device = here.or_else(|| status.run.as_ref()?.device.clone());
         status.tuned = self.tuned_model();
@@ -319,7 +320,7 @@ impl Engine {
         }
         status.problems.sort();
         let recipe = index::recipe(&self.settings, self.models.current().embedder.as_ref());
-        status.redo_because = index::redo_all(&manifest.recipe, &recipe);
+        status.redo_because = status.redo_because.or_else(|| index::redo_all(&manifest.recipe, &recipe));
         Ok(status)
     }
 

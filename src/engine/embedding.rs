@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::tuned::{self, Stamp};
 use super::{EngineError, embedders};
-use crate::config::{EmbedderChoice, Settings};
+use crate::config::Settings;
 use crate::embed::Embedder;
 use crate::embed::cache::VectorCache;
-use crate::embed::models;
+use crate::embed::models::ModelError;
 use crate::embed::static_model::StaticModel;
 use crate::store::{Recipe, StoreView};
 
@@ -44,6 +44,8 @@ pub(super) struct Models {
     keeper: Keeper,
     /// What the settings name, or what the index was made with.
     given: Arc<Model>,
+    /// Why what the index was made with cannot be had; `given` is the built-in one then.
+    missing: Option<Arc<ModelError>>,
     /// What was last found beside the index.
     found: Mutex<Found>,
     /// The model of rows that another one was chosen for since.
@@ -57,30 +59,38 @@ struct Found {
 }
 
 impl Models {
-    /// Opens what the settings name; where they name nothing, what the index of `view` was made with.
+    /// Opens what the settings name; where they name nothing, what the index of `view` was made with. That
+    /// this cannot be had is told by who needs it: see [`Models::check`].
     pub fn open(settings: &Settings, view: Option<&dyn StoreView>) -> Result<Self, EngineError> {
-        let of_index = || choice_of(&view?.manifest().recipe).filter(|choice| *choice != EmbedderChoice::BuiltIn);
-        let embedder = match (&settings.pipeline.embedder, of_index()) {
-            (Some(choice), _) => embedders::open(settings, choice)?,
-            (None, Some(choice)) => embedders::open(settings, &choice).map_err(|error| match error {
-                EngineError::Model(error) => EngineError::IndexModel(error),
-                error => error,
-            })?,
-            (None, None) => StaticModel::builtin(),
-        };
-        Ok(Self::new(settings, embedder))
+        if let Some(choice) = &settings.pipeline.embedder {
+            return Ok(Self::new(settings, embedders::open(settings, choice)?));
+        }
+        let of_index = view.map(|view| embedders::open_stored(settings, &view.manifest().recipe));
+        match of_index {
+            Some(Err(EngineError::Model(error))) => {
+                Ok(Self { missing: Some(Arc::new(error)), ..Self::new(settings, StaticModel::builtin()) })
+            }
+            Some(Err(error)) => Err(error),
+            Some(Ok(Some(embedder))) => Ok(Self::new(settings, embedder)),
+            Some(Ok(None)) | None => Ok(Self::new(settings, StaticModel::builtin())),
+        }
     }
 
     pub fn new(settings: &Settings, given: Arc<dyn Embedder>) -> Self {
         let keeper = Keeper { cache_dir: settings.cache_dir.clone(), max_bytes: settings.max_cache_bytes };
         let given = Model::open(given, &keeper);
         let (found, before) = (Mutex::default(), Mutex::default());
-        Self { index_dir: settings.index_dir.clone(), keeper, given, found, before }
+        Self { index_dir: settings.index_dir.clone(), keeper, given, missing: None, found, before }
+    }
+
+    /// That the model of the index is at hand, for whoever would take another one for it.
+    pub fn check(&self) -> Result<(), EngineError> {
+        self.missing.as_ref().map_or(Ok(()), |error| Err(EngineError::IndexModel(Arc::clone(error))))
     }
 
     /// Whether the settings name the built-in model, which is the one that can be tuned.
     pub fn is_builtin(&self) -> bool {
-        self.given.embedder.model_id() == StaticModel::builtin().model_id()
+        self.missing.is_none() && self.given.embedder.model_id() == StaticModel::builtin().model_id()
     }
 
     /// The model that rows are made with from now on.
@@ -122,17 +132,8 @@ impl Models {
         }
         let retired =
             tuned::retired(&self.index_dir, &stored.model_id).map(|model| Arc::new(model) as Arc<dyn Embedder>);
-        let opened = retired.or_else(|| embedders::open(settings, &choice_of(stored)?).ok());
+        let opened = retired.or_else(|| embedders::open_stored(settings, stored).ok()?);
         let model = Model::open(opened.filter(|embedder| fits(embedder.as_ref()))?, &self.keeper);
         Some(Arc::clone(before.insert(model)))
-    }
-}
-
-/// What names the model of these rows; `None` for the synthetic one, whose rows nobody searches.
-fn choice_of(stored: &Recipe) -> Option<EmbedderChoice> {
-    match models::name_of_id(&stored.model_id) {
-        Some(name) => Some(EmbedderChoice::Model(name.to_owned())),
-        None if stored.model_id.starts_with("synthetic") => None,
-        None => Some(EmbedderChoice::BuiltIn),
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
+use super::embedders;
 use super::embedding::Model;
 use super::tuned;
 use super::{
@@ -24,6 +25,7 @@ impl Engine {
         cancel: &CancelToken,
         observe: &(dyn Fn(&Progress) + Sync),
     ) -> Result<IndexReport, EngineError> {
+        self.models.check()?;
         let view = if request.rebuild { None } else { self.view()? }; // refuses the index of another folder
         let model = self.models.current();
         let recipe = index::recipe(&self.settings, model.embedder.as_ref());
@@ -38,6 +40,7 @@ impl Engine {
         });
         file.end(&ended);
         if ended.is_ok() {
+            embedders::remember(&self.settings);
             tuned::tidy(&self.settings.index_dir, model.embedder.model_id());
         }
         Ok(ended?)
@@ -48,6 +51,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::index`].
     pub fn bench(&self, kind: BenchKind, cancel: &CancelToken) -> Result<IndexReport, EngineError> {
+        self.models.check()?;
         Ok(self.indexer(&self.models.current()).bench(kind, cancel, &|_| ())?)
     }
 
@@ -61,7 +65,10 @@ impl Engine {
 
     /// The model that rows of this recipe were made with.
     pub(super) fn model_for(&self, stored: &Recipe) -> Result<Arc<Model>, EngineError> {
-        let model = self.models.of(&self.settings, stored).unwrap_or_else(|| self.models.current());
+        let model = match self.models.of(&self.settings, stored) {
+            Some(model) => model,
+            None => self.models.check().map(|()| self.models.current())?,
+        };
         match index::redo_all(stored, &index::recipe(&self.settings, model.embedder.as_ref())) {
             Some(reason) => Err(EngineError::Outdated { root: self.root().to_owned(), reason }),
             None => Ok(model),

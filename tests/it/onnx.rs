@@ -94,12 +94,33 @@ fn a_model_answers_and_the_report_says_what_ran() {
     let device = &report["device"];
     assert_eq!((&device["asked"], &device["devices"][0]), (&"auto".into(), &"CPU".into()), "{report}");
     assert!(device["texts"].as_u64().is_some_and(|texts| texts >= 2), "{report}");
-    let status = run(&project, Some(&library), &["status", "--json"]).json();
-    assert_eq!(status["device"]["devices"][0], "CPU", "what ran stays known: {status}");
+    if cfg!(feature = "lance") {
+        let status = run(&project, Some(&library), &["status", "--json"]).json();
+        assert_eq!(status["device"]["devices"][0], "CPU", "what ran stays known: {status}");
+    }
     let doctor = run(&project, Some(&library), &["doctor", "--json", "--embedder", &tiny]).json();
     let (state, said) = check(&doctor, "onnx runtime");
     assert!(state == "ok" && said.contains("built for") && said.contains("CPU"), "{said}");
     assert!(check(&doctor, "onnx place").1.contains("by CODESCRY_ORT_LIB"));
+}
+
+#[cfg(feature = "lance")]
+#[test]
+fn an_index_remembers_the_folder_of_its_model_and_takes_no_other_unasked() {
+    let (project, tiny) = with_tiny();
+    let Some(library) = fetched("CODESCRY_TEST_ORT_LIB") else { return };
+    assert_eq!(run(&project, Some(&library), &["index", "--embedder", &tiny]).code, 0);
+    let unchanged = run(&project, Some(&library), &["index", "--json"]).json();
+    assert_eq!(unchanged["files_indexed"], 0, "the same model without being told: {unchanged}");
+    fs::rename(&tiny, format!("{tiny}-elsewhere")).expect("moved");
+    let status = run(&project, Some(&library), &["status", "--json"]).json();
+    let because = status["redo_because"].as_str().unwrap_or_default();
+    assert!(because.contains("cannot be used now") && because.contains("--embedder builtin"), "{status}");
+    for command in [&["index"][..], &["search", "connection"]] {
+        let ran = run(&project, Some(&library), command);
+        assert!(ran.code == 2 && ran.err.contains("cannot be used now"), "{command:?}: {}", ran.err);
+    }
+    assert_eq!(run(&project, Some(&library), &["index", "--embedder", "builtin"]).code, 0);
 }
 
 #[test]

@@ -148,7 +148,9 @@ fn an_owner_whose_client_goes_hands_over() {
 #[test]
 fn an_owner_that_hangs_holds_nobody_up() {
     let repository = Repository::new();
-    let owner = Raw::greeted(&repository);
+    let mut owner = Raw::greeted(&repository);
+    // So that it holds no lock on the index.
+    owner.indexed();
     signal(&owner, "-STOP");
     let mut other = Raw::greeted(&repository);
     other.is_well();

@@ -34,6 +34,9 @@ impl Team {
     /// # Errors
     /// When the device fails.
     pub fn run(&mut self, rows: &[&[u32]], is_last: bool) -> Result<Vec<Vec<f32>>, RunError> {
+        if rows.len() < 2 || self.others.is_empty() {
+            return self.first.run(rows, is_last);
+        }
         let lengths: Vec<usize> = rows.iter().map(|row| row.len()).collect();
         let mut rest = rows;
         let mut parts = split(&lengths, 1 + self.others.len()).into_iter().map(|count| {
@@ -46,7 +49,7 @@ impl Team {
         thread::scope(|scope| {
             let pairs = self.others.iter_mut().zip(theirs).filter(|(_, part)| !part.is_empty());
             let running: Vec<_> = pairs.map(|(other, part)| scope.spawn(move || other.run(part, is_last))).collect();
-            let mut vectors = self.first.run(mine, is_last)?;
+            let mut vectors = if mine.is_empty() { Vec::new() } else { self.first.run(mine, is_last)? };
             for run in running {
                 let ended = run.join().unwrap_or_else(|_| Err(RunError::Other("a session's thread ended".to_owned())));
                 vectors.extend(ended?);
