@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::vectors::Matrix;
 use crate::lexical::DocNumber;
 use crate::store::{RowKey, StoredChunk};
@@ -106,6 +108,14 @@ impl Block {
         let names = self.names.get(names.0 as usize..).and_then(|rest| rest.get(..usize::from(names.1)));
         let names = names.unwrap_or_default();
         ChunkMeta { row, number, span, kind, symbol, container, names, strings: &self.strings }
+    }
+
+    /// Every distinct symbol, container and name.
+    pub fn texts(&self) -> impl ParallelIterator<Item = &str> {
+        /// Fewer are not worth handing over.
+        const AT_ONCE: usize = 4_096;
+        let strings = &self.strings;
+        (0..count(strings.ends.len())).into_par_iter().with_min_len(AT_ONCE).map(|number| strings.of(number))
     }
 
     /// Where the chunks of the file at `index` are.

@@ -1,6 +1,9 @@
 //! Retrieval: the chunks and files that may answer, with what each kind of retrieval says of them.
 
 use std::collections::HashMap;
+use std::ops::Range;
+
+use rayon::prelude::*;
 
 use super::Mode;
 use super::dense::Dense;
@@ -74,9 +77,26 @@ pub(super) struct Within {
 }
 
 impl Within {
-    fn may(&self, snapshot: &Snapshot, chunk: u32) -> bool {
-        let kind = |filter: &FileFilter| filter.allows_kind(snapshot.chunk(chunk).kind);
-        self.files[snapshot.owner(chunk)] && self.kinds.as_ref().is_none_or(kind)
+    /// Whether a chunk may answer.
+    pub fn may(&self, snapshot: &Snapshot, chunk: u32) -> bool {
+        self.files[snapshot.owner(chunk)] && self.may_by_kind(snapshot, chunk)
+    }
+
+    fn may_by_kind(&self, snapshot: &Snapshot, chunk: u32) -> bool {
+        self.kinds.as_ref().is_none_or(|filter| filter.allows_kind(snapshot.chunk(chunk).kind))
+    }
+
+    /// Hands over the numbers of all chunks that may not answer.
+    pub fn bar(&self, snapshot: &Snapshot, mut barred: impl FnMut(Range<usize>)) {
+        for (file, may) in self.files.iter().enumerate() {
+            let chunks = snapshot.chunks_in(file);
+            if !may {
+                barred(chunks.start as usize..chunks.end as usize);
+            } else if self.kinds.is_some() {
+                let chunks = chunks.filter(|chunk| !self.may_by_kind(snapshot, *chunk));
+                chunks.for_each(|chunk| barred(chunk as usize..chunk as usize + 1));
+            }
+        }
     }
 }
 
@@ -91,9 +111,22 @@ pub(super) fn retrieve(
     let allowed = within.files.as_slice();
     let may = |chunk: u32| within.may(snapshot, chunk);
     let dense = (mode != Mode::Lexical).then(|| Dense::new(snapshot, vector));
-    let words = if mode == Mode::Dense { None } else { Some(WordScores::of(snapshot, terms, allowed)?) };
+    let by_words = || {
+        let words = if mode == Mode::Dense { None } else { Some(WordScores::of(snapshot, terms, allowed)?) };
+        let most_words = words
+            .as_ref()
+            .map_or_else(Vec::new, |words| words.best(DEPTH_CHUNKS, |chunk| within.may_by_kind(snapshot, chunk)));
+        Ok::<_, StoreError>((words, most_words))
+    };
+    let by_meaning = || {
+        let nearest = dense.as_ref().map_or_else(Vec::new, |dense| dense.nearest(DEPTH_CHUNKS, within));
+        let by_file = dense.as_ref().filter(|_| mode == Mode::Hybrid);
+        let files = by_file.map(|dense| dense.nearest_files(DEPTH_FILES, within));
+        (nearest, files.unwrap_or_default())
+    };
+    let (by_words, (nearest, files)) = rayon::join(by_words, by_meaning);
+    let (words, most_words) = by_words?;
     let cosine = |chunk: u32| dense.as_ref().map_or(0.0, |dense| dense.cosine(chunk));
-    let most_words = words.as_ref().map_or_else(Vec::new, |words| words.best(DEPTH_CHUNKS, may));
     let lexical = |chunk: u32| words.as_ref().map_or(0.0, |words| words.score(chunk));
     let mut found: HashMap<u32, CandidateChunk> = HashMap::new();
     let mut add = |chunk: u32, defines: bool| {
@@ -101,21 +134,16 @@ pub(super) fn retrieve(
             || CandidateChunk { chunk, dense: cosine(chunk), lexical: lexical(chunk), ..CandidateChunk::default() };
         found.entry(chunk).or_insert_with(fresh).defines |= defines;
     };
-    let nearest = dense.as_ref().map_or_else(Vec::new, |dense| dense.nearest(DEPTH_CHUNKS, may));
     nearest.into_iter().for_each(|chunk| add(chunk, false));
     most_words.into_iter().for_each(|chunk| add(chunk, false));
     if mode != Mode::Dense {
         let defining = terms.names.iter().flat_map(|name| snapshot.defining(&name.text));
         defining.filter(|chunk| may(*chunk)).for_each(|chunk| add(chunk, true));
     }
-    if mode == Mode::Hybrid
-        && let Some(dense) = &dense
-    {
-        for file in dense.nearest_files(DEPTH_FILES, |file| allowed[file as usize]) {
-            let chunks = snapshot.chunks_in(file as usize).filter(|chunk| may(*chunk));
-            if let Some(nearest) = chunks.max_by(|a, b| cosine(*a).total_cmp(&cosine(*b))) {
-                add(nearest, false);
-            }
+    for file in files {
+        let chunks = snapshot.chunks_in(file as usize).filter(|chunk| may(*chunk));
+        if let Some(nearest) = chunks.max_by(|a, b| cosine(*a).total_cmp(&cosine(*b))) {
+            add(nearest, false);
         }
     }
     for chunk in within.named.iter().filter(|chunk| may(**chunk)) {
@@ -145,10 +173,10 @@ fn gather(
     }
     let mut files: Vec<CandidateFile> = by_file.into_values().collect();
     files.sort_by_key(|candidate| candidate.file);
-    for candidate in &mut files {
+    files.par_iter_mut().for_each(|candidate| {
         candidate.chunks.sort_by_key(|chunk| chunk.chunk);
         measure(snapshot, candidate, dense, words);
-    }
+    });
     files
 }
 

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::best::best;
+use super::candidates::Within;
 use super::snapshot::Snapshot;
 use super::vectors::Needle;
 
@@ -15,6 +16,9 @@ const ALL: usize = 8_192;
 
 /// How many of more are: for each one that is asked for.
 const FOR_ONE: usize = 8;
+
+/// The distance of what may not answer.
+const BARRED: u16 = u16::MAX;
 
 /// A vector among those of a snapshot.
 pub(super) struct Dense<'s> {
@@ -28,16 +32,31 @@ impl<'s> Dense<'s> {
         Self { snapshot, needle: Needle::new(vector) }
     }
 
-    /// The `count` nearest chunks that `may`, best first; equal ones by number.
-    pub fn nearest(&self, count: usize, may: impl Fn(u32) -> bool) -> Vec<u32> {
+    /// The `count` nearest chunks of those that may answer, best first; equal ones by number.
+    pub fn nearest(&self, count: usize, within: &Within) -> Vec<u32> {
         let all = self.snapshot.chunk_count();
-        nearest(all, count, may, || self.snapshot.chunk_distances(&self.needle), |chunk| self.cosine(chunk))
+        let compared = if all <= ALL {
+            (0..number(all)).filter(|chunk| within.may(self.snapshot, *chunk)).collect()
+        } else {
+            let mut distances = self.snapshot.chunk_distances(&self.needle);
+            within.bar(self.snapshot, |chunks| distances[chunks].fill(BARRED));
+            lowest(&distances, many(count))
+        };
+        nearest(compared, count, |chunk| self.cosine(chunk))
     }
 
     /// The `count` files whose chunks' mean is nearest, as [`Dense::nearest`].
-    pub fn nearest_files(&self, count: usize, may: impl Fn(u32) -> bool) -> Vec<u32> {
+    pub fn nearest_files(&self, count: usize, within: &Within) -> Vec<u32> {
         let all = self.snapshot.files.len();
-        nearest(all, count, may, || self.snapshot.file_distances(&self.needle), |file| self.file(file as usize))
+        let compared = if all <= ALL {
+            (0..number(all)).filter(|file| within.files[*file as usize]).collect()
+        } else {
+            let mut distances = self.snapshot.file_distances(&self.needle);
+            let barred = distances.iter_mut().zip(&within.files).filter(|(_, may)| !**may);
+            barred.for_each(|(distance, _)| *distance = BARRED);
+            lowest(&distances, many(count))
+        };
+        nearest(compared, count, |file| self.file(file as usize))
     }
 
     /// The cosine of a chunk.
@@ -56,35 +75,32 @@ impl<'s> Dense<'s> {
     }
 }
 
-fn nearest(
-    all: usize,
-    count: usize,
-    may: impl Fn(u32) -> bool,
-    distances: impl FnOnce() -> Vec<u16>,
-    score: impl Fn(u32) -> f32,
-) -> Vec<u32> {
-    let number = u32::try_from(all).unwrap_or(u32::MAX);
-    let compared: Vec<u32> = if all <= ALL {
-        (0..number).filter(|index| may(*index)).collect()
-    } else {
-        lowest(&distances(), (count * FOR_ONE).max(ALL / 4), may)
-    };
+fn nearest(compared: Vec<u32>, count: usize, score: impl Fn(u32) -> f32) -> Vec<u32> {
     best(compared.into_iter().map(|index| (index, score(index))), count, f32::MIN)
 }
 
-/// Those with the lowest distances that `may`, rising: at least `count` where there are as many, and
-/// all that are as near as the last of them.
-fn lowest(distances: &[u16], count: usize, may: impl Fn(u32) -> bool) -> Vec<u32> {
-    let allowed = || (0_u32..).zip(distances).filter(|(index, _)| may(*index));
+/// How many are compared for so many that are asked for.
+fn many(count: usize) -> usize {
+    (count * FOR_ONE).max(ALL / 4)
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Those with the lowest distances, rising: at least `count` where there are as many, and all that are
+/// as near as the last of them. Never those that are [`BARRED`].
+fn lowest(distances: &[u16], count: usize) -> Vec<u32> {
     let mut with = [0_usize; 1 << 12];
-    allowed().for_each(|(_, distance)| with[usize::from(*distance).min(with.len() - 1)] += 1);
+    let farthest = with.len() - 1;
+    distances.iter().for_each(|distance| with[usize::from(*distance).min(farthest)] += 1);
     let mut sum = 0;
-    let last = with.iter().position(|some| {
+    let last = with[..farthest].iter().position(|some| {
         sum += some;
         sum >= count
     });
-    let last = last.map_or(u16::MAX, |last| u16::try_from(last).unwrap_or(u16::MAX));
-    allowed().filter(|(_, distance)| **distance <= last).map(|(index, _)| index).collect()
+    let last = last.map_or(BARRED - 1, |last| u16::try_from(last).unwrap_or(BARRED - 1));
+    (0_u32..).zip(distances).filter(|(_, distance)| **distance <= last).map(|(index, _)| index).collect()
 }
 
 #[cfg(test)]
@@ -94,9 +110,9 @@ mod tests {
     #[test]
     fn the_nearest_by_sketch_are_all_that_are_as_near_as_the_last() {
         let distances = [5, 1, 3, 3, 9, 0, 3];
-        assert_eq!(lowest(&distances, 3, |_| true), [1, 2, 3, 5, 6]);
-        assert_eq!(lowest(&distances, 2, |index| index != 5), [1, 2, 3, 6]);
-        assert_eq!(lowest(&distances, 20, |index| index < 2), [0, 1]);
-        assert!(lowest(&[], 3, |_| true).is_empty());
+        assert_eq!(lowest(&distances, 3), [1, 2, 3, 5, 6]);
+        assert_eq!(lowest(&[5, 1, 3, 3, 9, BARRED, 3], 2), [1, 2, 3, 6]);
+        assert_eq!(lowest(&[5, 1, BARRED, BARRED], 20), [0, 1]);
+        assert!(lowest(&[], 3).is_empty());
     }
 }

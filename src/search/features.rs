@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use rayon::prelude::*;
+
 use super::block::ChunkMeta;
 use super::candidates::CandidateFile;
 use super::forms::Roots;
@@ -146,7 +148,7 @@ impl Features {
 pub(super) fn features(snapshot: &Snapshot, terms: &QueryTerms, candidates: &[CandidateFile]) -> Vec<Features> {
     let asks = Asks::of(terms);
     let alone = |candidate| alone(snapshot, terms, &asks, candidate);
-    let mut features: Vec<Features> = candidates.iter().map(alone).collect();
+    let mut features: Vec<Features> = candidates.par_iter().map(alone).collect();
     for (ranked, relative, score) in [
         (Some(Feature::DenseChunkRank), Feature::DenseChunk, (|file| file.dense_best) as fn(&CandidateFile) -> f32),
         (None, Feature::DenseMean, |file| file.dense_mean),

@@ -10,6 +10,8 @@ use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use rayon::prelude::*;
+
 use super::block::{Block, BlockBuilder, BlockFile, ChunkMeta};
 use super::lookup::{GONE, Lookup};
 use super::resident;
@@ -335,6 +337,31 @@ impl Snapshot {
     pub fn defining(&self, name: &str) -> impl Iterator<Item = u32> {
         let defines = move |chunk: &u32| self.chunk(*chunk).defines().any(|other| name_key(other).eq(name_key(name)));
         self.names.of(name_hash(name)).filter(defines)
+    }
+
+    /// Chunks that define a name of exactly this spelling, each with its place among the chunk's names.
+    pub(super) fn spelled(&self, name: &str) -> Vec<(u32, usize)> {
+        let mut chunks: Vec<u32> = self.names.of(name_hash(name)).collect();
+        chunks.sort_unstable();
+        chunks.dedup();
+        let places = |chunk: u32| {
+            let places = self.chunk(chunk).defines().enumerate().filter(|(_, other)| *other == name);
+            places.map(move |(place, _)| (chunk, place))
+        };
+        chunks.into_iter().flat_map(places).collect()
+    }
+
+    /// The names that `matches`, by spelling, each once: every name there is is tried once, however often
+    /// it is defined. Some may be defined no more, or be containers alone: see [`Snapshot::spelled`].
+    pub(super) fn names_that<M: Send>(&self, matches: impl Fn(&str) -> Option<M> + Sync) -> Vec<(&str, M)> {
+        let mut blocks: Vec<&Arc<Block>> = self.runs.iter().map(|run| &run.block).collect();
+        blocks.sort_by_key(|block| Arc::as_ptr(block));
+        blocks.dedup_by_key(|block| Arc::as_ptr(block));
+        let names = blocks.into_par_iter().flat_map(|block| block.texts());
+        let mut found: Vec<(&str, M)> = names.filter_map(|name| Some((name, matches(name)?))).collect();
+        found.sort_by(|a, b| a.0.cmp(b.0));
+        found.dedup_by(|a, b| a.0 == b.0);
+        found
     }
 
     /// Index of the file at `path`.

@@ -192,38 +192,15 @@ fn same(snapshot: &Snapshot, query: &NameQuery) -> Vec<Named> {
     found
 }
 
-/// Chunks above which more than one thread looks through the names.
-const CHUNKS_A_THREAD: usize = 60_000;
-
 /// Names that have the words asked for, or else are nearly the same.
 fn similar(snapshot: &Snapshot, query: &NameQuery) -> Vec<Named> {
     let pattern = Pattern::new(query);
-    let threads = (snapshot.chunk_count() / CHUNKS_A_THREAD + 1)
-        .min(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
-        .min(8);
-    let each = snapshot.files.len().div_ceil(threads).max(1);
-    let look = |first: usize| {
-        let mut found = Vec::new();
-        let last = (first + each).min(snapshot.files.len());
-        for file in first..last {
-            for chunk in snapshot.chunks_in(file) {
-                for (place, name) in snapshot.chunk(chunk).defines().enumerate() {
-                    if let Some((how, typos)) = pattern.matches(name) {
-                        found.push(Named { chunk, place, how, typos });
-                    }
-                }
-            }
-        }
-        found
+    let names = snapshot.names_that(|name| pattern.matches(name));
+    let places = |(name, (how, typos))| {
+        let named = move |(chunk, place)| Named { chunk, place, how, typos };
+        snapshot.spelled(name).into_iter().map(named)
     };
-    if threads == 1 {
-        return look(0);
-    }
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = (0..threads).map(|part| scope.spawn(move || look(part * each))).collect();
-        // It cannot panic but by a bug, which has told of itself.
-        parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
-    })
+    names.into_iter().flat_map(places).collect()
 }
 
 /// What is looked for in every name there is.

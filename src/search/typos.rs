@@ -63,22 +63,19 @@ fn is_somewhere(snapshot: &Snapshot, name: &str) -> Result<bool, StoreError> {
 /// alike, then the one defined most often, then the first by letters.
 fn nearest(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> {
     let asked = Asked::new(name)?;
-    // Errors, whether it begins otherwise, and how often each spelling is there.
-    let mut found: std::collections::BTreeMap<&str, (usize, bool, usize)> = std::collections::BTreeMap::new();
-    let mut fewest = asked.most;
-    let mut letters = Vec::new();
-    for (_, file) in snapshot.files.iter().enumerate().filter(|(file, _)| allowed[*file]) {
-        for other in file.chunks().flat_map(|chunk| chunk.defines()) {
-            if let Some(errors) = asked.errors(other, fewest, &mut letters) {
-                fewest = errors;
-                let begins = letters.first() != asked.letters.first();
-                found.entry(other).or_insert((errors, begins, 0)).2 += 1;
-            }
+    let near = snapshot.names_that(|other| asked.errors(other));
+    let is_allowed = |(chunk, _): &(u32, usize)| allowed[snapshot.owner(*chunk)];
+    let places = |other: &str| snapshot.spelled(other).iter().filter(|place| is_allowed(place)).count();
+    for errors in 0..=asked.most {
+        let alike = near.iter().filter(|(_, found)| *found == errors);
+        let defined = alike.map(|(other, _)| (*other, places(other))).filter(|(_, places)| *places > 0);
+        let begins = |other: &str| key(other).next() == asked.letters.first().copied();
+        let best = defined.min_by_key(|(other, places)| (!begins(other), usize::MAX - places, *other));
+        if let Some((other, _)) = best {
+            return Some(other.to_owned());
         }
     }
-    let best =
-        found.iter().min_by_key(|(name, (errors, begins, count))| (*errors, *begins, usize::MAX - count, **name));
-    best.map(|(name, _)| (*name).to_owned())
+    None
 }
 
 /// A name made ready to be compared with many.
@@ -99,17 +96,16 @@ impl Asked {
         Some(Self { mask: mask(&letters), letters, most })
     }
 
-    /// How many errors make the two names one, if at most `most`. Nearly all names are told to be
+    /// How many errors make the two names one, if few enough. Nearly all names are told to be
     /// farther by their length, or by the letters that they have.
-    fn errors(&self, other: &str, most: usize, letters: &mut Vec<char>) -> Option<usize> {
+    fn errors(&self, other: &str) -> Option<usize> {
         let (count, mask) = outline(other);
         let unlike = mask ^ self.mask;
-        if count.abs_diff(self.letters.len()) > most || unlike.count_ones() as usize > 2 * most {
+        if count.abs_diff(self.letters.len()) > self.most || unlike.count_ones() as usize > 2 * self.most {
             return None;
         }
-        letters.clear();
-        letters.extend(key(other));
-        Some(distance(&self.letters, letters)).filter(|errors| *errors <= most)
+        let letters: Vec<char> = key(other).collect();
+        Some(distance(&self.letters, &letters)).filter(|errors| *errors <= self.most)
     }
 }
 
@@ -189,7 +185,7 @@ mod tests {
             ("retry", "retries", None),
         ] {
             let asked = Asked::new(asked).expect("long enough");
-            assert_eq!(asked.errors(other, asked.most, &mut Vec::new()), errors, "{other}");
+            assert_eq!(asked.errors(other), errors, "{other}");
         }
         assert!(Asked::new("abc").is_none());
         for name in ["getUserById", "get_user_by_id", "größe_Ändern", "x"] {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::search::candidates::Within;
 use crate::search::dense::Dense;
 use crate::search::snapshot::FileChunks;
 use crate::store::StoreView;
@@ -144,8 +145,9 @@ fn assert_same(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
         let vector = model.embed_query(text);
         let near = |snapshot: &Snapshot| {
             let dense = Dense::new(snapshot, &vector);
+            let all = Within { files: vec![true; snapshot.files.len()], kinds: None, named: Vec::new() };
             let scores = dense.cosines(0..u32::try_from(snapshot.chunk_count()).expect("few"));
-            (dense.nearest(5, |_| true), dense.nearest_files(5, |_| true), scores)
+            (dense.nearest(5, &all), dense.nearest_files(5, &all), scores)
         };
         assert_eq!(near(refreshed), near(loaded));
         assert!(refreshed.defining(text).eq(loaded.defining(text)));
