@@ -77,22 +77,37 @@ impl Block {
 /// Renders hits within `max_tokens`.
 pub fn search(found: &SearchAnswer, around: &Around, max_tokens: usize) -> Answer<SearchOutput> {
     let head = head(found, around);
+    let fits = |answer: &Answer<SearchOutput>| {
+        tokens::fits(&answer.text, max_tokens) && tokens::fits(&json(&answer.structured), max_tokens)
+    };
+    // Mostly everything fits: then it is counted once.
+    let all = attempt(found, around, &head, max_tokens, |rank, hit| Some((block(rank, hit, usize::MAX, true), 0)));
+    if fits(&all) {
+        return all;
+    }
     let mut room = max_tokens.saturating_sub(FRAME_TOKENS + tokens::count_capped(&head, max_tokens));
     let whole = |(rank, hit)| block(around.before() + rank, hit, usize::MAX, true).cost(room);
     let costs: Vec<_> = found.hits.iter().enumerate().map(whole).collect();
     loop {
-        let answer = attempt(found, around, &head, &costs, room);
+        let (shown, cap) = share(&costs, room);
+        let within = |rank, hit| if rank < around.before() + shown { block_within(rank, hit, cap) } else { None };
+        let answer = attempt(found, around, &head, room, within);
         // Tokens of the whole are not always the sum of its parts'; rarely, the parts must shrink.
-        let fits = tokens::fits(&answer.text, max_tokens) && tokens::fits(&json(&answer.structured), max_tokens);
-        if fits || room == 0 {
+        if fits(&answer) || room == 0 {
             return answer;
         }
         room = room * 7 / 8;
     }
 }
 
-fn attempt(found: &SearchAnswer, around: &Around, head: &str, costs: &[usize], room: usize) -> Answer<SearchOutput> {
-    let (shown, cap) = share(costs, room);
+/// The answer with what `fitting` makes of each hit, by its rank, and what that costs.
+fn attempt<'f>(
+    found: &'f SearchAnswer,
+    around: &Around,
+    head: &str,
+    room: usize,
+    fitting: impl Fn(usize, &'f Hit) -> Option<(Block, usize)>,
+) -> Answer<SearchOutput> {
     let mut text = head.to_owned();
     let mut structured =
         SearchOutput { coverage: coverage(&found.coverage), note: around.note.clone(), ..SearchOutput::default() };
@@ -100,8 +115,7 @@ fn attempt(found: &SearchAnswer, around: &Around, head: &str, costs: &[usize], r
     let mut first_left_out = found.hits.len();
     let mut free = room;
     for (rank, hit) in found.hits.iter().enumerate() {
-        let fitting = if rank < shown { block_within(around.before() + rank, hit, cap) } else { None };
-        let Some((block, cost)) = fitting else {
+        let Some((block, cost)) = fitting(around.before() + rank, hit) else {
             first_left_out = first_left_out.min(rank);
             left_out.push(hit);
             continue;

@@ -108,6 +108,17 @@ pub(super) fn retrieve(
     mode: Mode,
     within: &Within,
 ) -> Result<Vec<CandidateFile>, StoreError> {
+    // One way to the threads that share the work, and not one for each part of it.
+    rayon::scope(|_| retrieve_there(snapshot, terms, vector, mode, within))
+}
+
+fn retrieve_there(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    vector: &[f32],
+    mode: Mode,
+    within: &Within,
+) -> Result<Vec<CandidateFile>, StoreError> {
     let allowed = within.files.as_slice();
     let may = |chunk: u32| within.may(snapshot, chunk);
     let dense = (mode != Mode::Lexical).then(|| Dense::new(snapshot, vector));

@@ -17,6 +17,9 @@ const ALL: usize = 8_192;
 /// How many of more are: for each one that is asked for.
 const FOR_ONE: usize = 8;
 
+/// So many chunks of a file are all compared; of more, an eighth more than that.
+const FEW: usize = 8;
+
 /// The distance of what may not answer.
 const BARRED: u16 = u16::MAX;
 
@@ -64,9 +67,14 @@ impl<'s> Dense<'s> {
         self.snapshot.chunk_score(chunk, &self.needle)
     }
 
-    /// The cosines of some chunks.
+    /// The cosines of the nearest of some chunks; of few, those of all.
     pub fn cosines(&self, chunks: Range<u32>) -> Vec<f32> {
-        chunks.map(|chunk| self.cosine(chunk)).collect()
+        let count = FEW + chunks.len() / FEW;
+        if count >= chunks.len() {
+            return chunks.map(|chunk| self.cosine(chunk)).collect();
+        }
+        let distances = self.snapshot.distances_of(chunks.clone(), &self.needle);
+        lowest(&distances, count).into_iter().map(|place| self.cosine(chunks.start + place)).collect()
     }
 
     /// The cosine of the mean of a file's chunks.
@@ -81,7 +89,7 @@ fn nearest(compared: Vec<u32>, count: usize, score: impl Fn(u32) -> f32) -> Vec<
 
 /// How many are compared for so many that are asked for.
 fn many(count: usize) -> usize {
-    (count * FOR_ONE).max(ALL / 4)
+    (count * FOR_ONE).max(ALL / 8)
 }
 
 fn number(count: usize) -> u32 {

@@ -107,11 +107,13 @@ impl FileFilter {
     }
 
     fn has_place(&self, file: &FileChunks) -> bool {
-        let (path, marks) = (file.path.as_str(), Marks::of(&file.path));
-        let unwanted = self.without.paths.iter().any(|globs| globs.is_match(path))
-            || (self.no_tests && marks.test)
-            || (self.no_examples && marks.example)
-            || (self.no_foreign && marks.foreign);
+        let path = file.path.as_str();
+        let is_marked = || {
+            let marks = Marks::of(&file.path);
+            (self.no_tests && marks.test) || (self.no_examples && marks.example) || (self.no_foreign && marks.foreign)
+        };
+        let minds_marks = self.no_tests || self.no_examples || self.no_foreign;
+        let unwanted = self.without.paths.iter().any(|globs| globs.is_match(path)) || (minds_marks && is_marked());
         !unwanted && self.paths.iter().all(|globs| globs.is_match(path)) && self.folders.hold(file.path.folder())
     }
 

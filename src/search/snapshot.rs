@@ -306,6 +306,14 @@ impl Snapshot {
         distances
     }
 
+    /// As [`Snapshot::chunk_distances`], of the chunks of one file.
+    pub(super) fn distances_of(&self, chunks: Range<u32>, needle: &Needle) -> Vec<u16> {
+        let (block, first) = self.place(chunks.start);
+        let mut distances = Vec::with_capacity(chunks.len());
+        block.chunks.distances(first..first + chunks.len(), needle, &mut distances);
+        distances
+    }
+
     /// As [`Snapshot::chunk_distances`], of each file.
     pub(super) fn file_distances(&self, needle: &Needle) -> Vec<u16> {
         let mut distances = Vec::with_capacity(self.files.len());

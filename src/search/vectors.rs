@@ -136,7 +136,8 @@ fn differing(a: &[u64], b: &[u64]) -> u16 {
 
 /// A vector to compare rows with.
 pub struct Needle {
-    values: Vec<i8>,
+    /// Of int8, wide enough to be multiplied as they are.
+    values: Vec<i16>,
     scale: f32,
     sketch: Vec<u64>,
 }
@@ -147,6 +148,7 @@ impl Needle {
         let scale = largest(vector) / 127.0;
         let values: Vec<i8> = vector.iter().map(|value| quantize(*value, scale)).collect();
         let bytes: Vec<u8> = values.iter().map(|value| value.cast_unsigned()).collect();
+        let values = values.into_iter().map(i16::from).collect();
         Self { values, scale, sketch: sketch(&bytes).collect() }
     }
 }
@@ -167,8 +169,8 @@ fn as_f32(value: i32) -> f32 {
     value as f32
 }
 
-fn dot(a: &[i8], b: &[u8]) -> i32 {
-    a.iter().zip(b).map(|(a, b)| i32::from(i16::from(*a) * i16::from(b.cast_signed()))).sum()
+fn dot(a: &[i16], b: &[u8]) -> i32 {
+    a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(b.cast_signed())).sum()
 }
 
 /// Scales to unit length; all zeros stay so.
