@@ -1,6 +1,7 @@
 //! Which files a search may answer with.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use rayon::prelude::*;
 
 use super::features::Marks;
 use super::snapshot::{FileChunks, Snapshot};
@@ -82,7 +83,7 @@ impl FileFilter {
         };
         let mut allowed: Vec<bool> = snapshot.languages.iter().map(allows).collect();
         if self.minds_places() {
-            let places = allowed.iter_mut().zip(&snapshot.files).filter(|(allowed, _)| **allowed);
+            let places = allowed.par_iter_mut().zip(&snapshot.files).filter(|(allowed, _)| **allowed);
             places.for_each(|(allowed, file)| *allowed = self.has_place(file));
         }
         allowed

@@ -1,12 +1,14 @@
 //! From a key to the chunks that have it, as one sorted list: small, and cheap to carry over.
 
+use rayon::prelude::*;
+
 /// Pairs of a key and the number of a chunk, sorted.
 pub(super) struct Lookup<K>(Vec<(K, u32)>);
 
-impl<K: Ord + Copy> Lookup<K> {
+impl<K: Ord + Copy + Send> Lookup<K> {
     /// Of pairs in any order. Runs that are in order already cost no more than a pass over them.
     pub fn new(mut pairs: Vec<(K, u32)>) -> Self {
-        pairs.sort();
+        pairs.par_sort();
         pairs.dedup();
         Self(pairs)
     }

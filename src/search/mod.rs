@@ -13,6 +13,7 @@ mod features;
 mod filter;
 mod forms;
 pub mod judge;
+mod keys;
 pub mod learn;
 mod lookup;
 mod places;

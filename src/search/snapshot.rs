@@ -6,13 +6,13 @@
 //! long stretches: in blocks of their own a hundred thousand small ones take twice as long.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
 use super::block::{Block, BlockBuilder, BlockFile, ChunkMeta};
+use super::keys::{Keys, name_hash, name_key};
 use super::lookup::{GONE, Lookup};
 use super::resident;
 use super::vectors::Needle;
@@ -118,10 +118,7 @@ impl Snapshot {
     /// The snapshot of a block of all chunks.
     fn whole(view: Arc<dyn StoreView>, block: Block) -> Result<Self, StoreError> {
         let (records, files) = (view.files()?, parts(block));
-        let mut keys = Keys::default();
-        for (first, file) in numbered(&files) {
-            keys.add(first, file);
-        }
+        let keys = Keys::of(&files);
         let held = keys.rows.len();
         Ok(Self::of(view, records, files, keys, held))
     }
@@ -262,6 +259,17 @@ impl Snapshot {
     pub fn chunk(&self, chunk: u32) -> ChunkMeta<'_> {
         let (block, place) = self.place(chunk);
         block.chunk(place)
+    }
+
+    /// Reads a text here and there, so that the store has opened what it reads texts from.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn touch_texts(&self) -> Result<(), StoreError> {
+        const TEXTS: usize = 128;
+        let rows = self.rows.pairs();
+        let spread: Vec<RowKey> = rows.iter().step_by(rows.len() / TEXTS + 1).map(|(row, _)| *row).collect();
+        self.view.texts(&spread).map(drop)
     }
 
     /// Index of the file of a chunk.
@@ -426,25 +434,6 @@ impl Run {
     }
 }
 
-/// What chunks are found by, with the number of the chunk.
-#[derive(Default)]
-struct Keys {
-    rows: Vec<(RowKey, u32)>,
-    numbers: Vec<(DocNumber, u32)>,
-    names: Vec<(u64, u32)>,
-}
-
-impl Keys {
-    /// Adds those of a file whose first chunk has the number `first`.
-    fn add(&mut self, first: u32, file: &FileChunks) {
-        for (number, chunk) in (first..).zip(file.chunks()) {
-            self.rows.push((chunk.row, number));
-            self.numbers.push((chunk.number, number));
-            self.names.extend(chunk.defines().map(|name| (name_hash(name), number)));
-        }
-    }
-}
-
 /// The files of a block.
 fn parts(block: Block) -> Vec<Arc<FileChunks>> {
     let block = Arc::new(block);
@@ -455,7 +444,7 @@ fn parts(block: Block) -> Vec<Arc<FileChunks>> {
 }
 
 /// Each file with the number of its first chunk.
-fn numbered(files: &[Arc<FileChunks>]) -> impl Iterator<Item = (u32, &FileChunks)> {
+pub(super) fn numbered(files: &[Arc<FileChunks>]) -> impl Iterator<Item = (u32, &FileChunks)> {
     files.iter().scan(0, |next, file| {
         let first = *next;
         *next += number(file.len());
@@ -469,16 +458,4 @@ fn dimensions(view: &dyn StoreView) -> usize {
 
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// What makes `parseHTTPHeader`, `parse_http_header` and `ParseHttpHeader` the same name.
-pub(super) fn name_key(name: &str) -> impl Iterator<Item = char> {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
-}
-
-/// Hash of [`name_key`]. Different names may share it.
-fn name_hash(name: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name_key(name).for_each(|c| hasher.write_u32(u32::from(c)));
-    hasher.finish()
 }

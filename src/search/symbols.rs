@@ -8,7 +8,8 @@
 use super::block::ChunkMeta;
 use super::features::Marks;
 use super::filter::FileFilter;
-use super::snapshot::{Snapshot, name_key};
+use super::keys::name_key;
+use super::snapshot::Snapshot;
 use super::{Filter, Folders, QueryError};
 use crate::embed::words;
 use crate::types::{RepoPath, Span, SymbolKind};

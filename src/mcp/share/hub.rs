@@ -70,7 +70,7 @@ impl Hub {
         let engines = settings.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         for engine in engines.iter().map(Arc::clone) {
             // Beside the look for changes: others may be waiting for an answer.
-            tokio::task::spawn_blocking(move || engine.warm_up());
+            tokio::task::spawn_blocking(move || engine.warm_up_texts());
         }
         let server = Server::new(engines);
         server.begin_indexing();

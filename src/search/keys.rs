@@ -1,0 +1,62 @@
+//! What chunks are found by: their rows, their numbers in the index of words, and the names they define.
+//!
+//! Must never import: anything above `search`.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::snapshot::{FileChunks, numbered};
+use crate::lexical::DocNumber;
+use crate::store::RowKey;
+
+/// What chunks are found by, with the number of the chunk.
+#[derive(Default)]
+pub(super) struct Keys {
+    pub rows: Vec<(RowKey, u32)>,
+    pub numbers: Vec<(DocNumber, u32)>,
+    pub names: Vec<(u64, u32)>,
+}
+
+impl Keys {
+    /// Those of all files.
+    pub fn of(files: &[Arc<FileChunks>]) -> Self {
+        const FILES_AT_ONCE: usize = 1_024;
+        let numbered: Vec<(u32, &FileChunks)> = numbered(files).collect();
+        let of_some = |some: &[(u32, &FileChunks)]| {
+            let mut keys = Self::default();
+            some.iter().for_each(|(first, file)| keys.add(*first, file));
+            keys
+        };
+        let parts: Vec<Self> = numbered.par_chunks(FILES_AT_ONCE).map(of_some).collect();
+        let mut all = Self::default();
+        for Self { rows, numbers, names } in parts {
+            all.rows.extend(rows);
+            all.numbers.extend(numbers);
+            all.names.extend(names);
+        }
+        all
+    }
+
+    /// Adds those of a file whose first chunk has the number `first`.
+    pub fn add(&mut self, first: u32, file: &FileChunks) {
+        for (number, chunk) in (first..).zip(file.chunks()) {
+            self.rows.push((chunk.row, number));
+            self.numbers.push((chunk.number, number));
+            self.names.extend(chunk.defines().map(|name| (name_hash(name), number)));
+        }
+    }
+}
+
+/// What makes `parseHTTPHeader`, `parse_http_header` and `ParseHttpHeader` the same name.
+pub(super) fn name_key(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
+}
+
+/// Hash of [`name_key`]. Different names may share it.
+pub(super) fn name_hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name_key(name).for_each(|c| hasher.write_u32(u32::from(c)));
+    hasher.finish()
+}
