@@ -53,7 +53,7 @@ use crate::index;
 use crate::language;
 use crate::parse;
 pub use crate::parse::{TokenClass, UseKind, highlight};
-use crate::search::{Answered, QueryError, Searcher, Snapshot, check_query};
+use crate::search::{self, Answered, QueryError, Searcher, Snapshot, check_query};
 use crate::store::{ChunkStore, SCHEMA_VERSION, StoreError, StoreView};
 use crate::types::{ContentHash, FileRecord, Outcome};
 use crate::walk;
@@ -211,6 +211,7 @@ impl Engine {
     /// # Errors
     /// When the index is there but cannot be opened.
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
+        search::begin_threads();
         let store = open_store(&settings)?;
         // A view that cannot be read is told by the first call that needs it.
         let view = store.view().ok().flatten();
@@ -228,6 +229,13 @@ impl Engine {
     /// an index run that changed nothing finds it there. A failure is left for the search to tell.
     pub fn warm_up(&self) {
         drop(self.snapshot());
+    }
+
+    /// As [`Engine::warm_up`], if a search has kept anything yet.
+    pub fn keep_up(&self) {
+        if self.held().is_some() {
+            self.warm_up();
+        }
     }
 
     /// As [`Engine::warm_up`], and opens what texts are read from: for who answers many searches.

@@ -211,8 +211,12 @@ impl Runs {
                     running.progress = Some(progress.clone());
                 }
             });
+            // Searches go on with what they have meanwhile, instead of one of them reading each commit.
+            self.engine.keep_up();
         };
         let result = catch_unwind(AssertUnwindSafe(|| self.engine.index(request, cancel, &observe)));
+        // Before the end is told: who searches then finds what was indexed.
+        self.engine.keep_up();
         let is_busy = matches!(&result, Ok(Err(error)) if error.is_busy());
         let outcome = match result {
             Ok(Ok(report)) => Outcome::Done(Arc::new(report)),

@@ -192,3 +192,11 @@ impl Hit {
         qualified_name(&self.container, &self.symbol)
     }
 }
+
+/// Begins the threads that searches share, with the priority of this thread. Left out, the first search
+/// does it, and that may be an index run's.
+pub fn begin_threads() {
+    let named = rayon::ThreadPoolBuilder::new().thread_name(|number| format!("search {number}"));
+    // They are there already.
+    _ = named.build_global();
+}
