@@ -200,3 +200,21 @@ fn an_index_that_was_deleted_and_made_again_is_noticed() {
     assert_eq!(fixture.store.generation().expect("a generation"), generation);
     assert_eq!(fixture.finds("alpha"), ["b.rs"]);
 }
+
+#[test]
+fn of_two_names_in_a_file_the_one_spelled_as_asked_is_shown() {
+    let fixture = Fixture::new();
+    let method =
+        |at: usize| format!("    def method_{at}(self):\n        return self.call({at}, 'a rather long argument')\n\n");
+    let class = |name: &str| format!("class {name}:\n{}\n\n", (0..40).map(method).collect::<String>());
+    let text = format!(
+        "{}def session():\n    \"\"\"Returns a session: Session.\"\"\"\n    return Session()\n",
+        class("Session")
+    );
+    fixture.index("sessions.py", &text);
+    for (asked, symbol) in [("Session", "Session"), ("session", "session")] {
+        let query = SearchQuery { text: asked.into(), limit: 1, ..SearchQuery::default() };
+        let hits = fixture.engine.search(&query).expect("an answer").hits;
+        assert_eq!(hits[0].symbol, symbol, "{asked}");
+    }
+}

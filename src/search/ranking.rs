@@ -188,9 +188,11 @@ pub(super) fn order_chunks(snapshot: &Snapshot, question: &Question<'_>, chunks:
             Mode::Hybrid => {
                 let meta = snapshot.chunk(chunk.chunk);
                 let exact = if chunk.defines { 2.0 } else { 0.0 };
+                // `Session` is the class, not the function `session` beside it.
+                let spelled = if chunk.defines && terms.spells(meta.defines()) { 1.0 } else { 0.0 };
                 let qualified = if chunk.defines && terms.places_name_in(meta.container) { 2.0 } else { 0.0 };
                 let known = extra.of_chunk(snapshot, chunk);
-                chunk.dense / dense + chunk.lexical / lexical + fit(meta) + exact + qualified + known
+                chunk.dense / dense + chunk.lexical / lexical + fit(meta) + exact + spelled + qualified + known
             }
         };
     }

@@ -159,6 +159,11 @@ impl QueryTerms {
             || self.places.iter().any(|other| place(other) == stem)
     }
 
+    /// Whether one of the names is written exactly so.
+    pub fn spells(&self, mut names: impl Iterator<Item = impl AsRef<str>>) -> bool {
+        names.any(|other| self.names.iter().any(|name| name.text == other.as_ref()))
+    }
+
     /// Whether one of the names is said to be in what has this container.
     pub fn places_name_in(&self, container: &str) -> bool {
         let last = container.rsplit('.').next().unwrap_or_default();
