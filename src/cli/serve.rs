@@ -21,6 +21,7 @@ const OTHER_FILES: u64 = 256;
 /// # Errors
 /// When a folder does not hold or the server cannot be started.
 pub fn run(shared: &Shared, given: &ServeArguments) -> anyhow::Result<Exit> {
+    machine::bound_freed_memory();
     let follow = !given.no_watch;
     let http = http_options(&given.http)?;
     let served = served(shared, &given.paths)?;

@@ -132,3 +132,28 @@ fn process<T>(id: sysinfo::Pid, ask: impl Fn(&sysinfo::Process) -> T) -> Option<
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[id]), true, ProcessRefreshKind::nothing());
     system.process(id).map(ask)
 }
+
+/// Bounds what glibc keeps of freed memory, by beginning this process anew with the variable that says
+/// so: it is read only then.
+///
+/// glibc gives threads heaps of their own, up to eight a core, and each keeps what was freed in it; index
+/// runs come with new threads each time. A server that indexed 59,000 chunks anew five times held 980
+/// MiB, with a heap a core 450. Must be called before anything is read or opened. Where it cannot be
+/// done, the program goes on as it is.
+pub fn bound_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        use std::os::unix::process::CommandExt as _;
+        const HEAPS: &str = "MALLOC_ARENA_MAX";
+        if std::env::var_os(HEAPS).is_some() {
+            return;
+        }
+        let Ok(program) = std::env::current_exe() else { return };
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get).max(2);
+        let mut arguments = std::env::args_os();
+        let name = arguments.next().unwrap_or_else(|| program.clone().into_os_string());
+        let mut anew = std::process::Command::new(program);
+        let error = anew.arg0(name).args(arguments).env(HEAPS, cores.to_string()).exec();
+        tracing::debug!("cannot begin anew: {error}");
+    }
+}
