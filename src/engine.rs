@@ -21,6 +21,7 @@ mod embedders;
 mod embedding;
 mod files;
 mod follow;
+mod held;
 mod indexing;
 mod learning;
 pub mod models;
@@ -44,7 +45,8 @@ pub use learning::Defined;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 
 pub use crate::embed::DeviceReport;
 use crate::embed::EmbedError;
@@ -69,6 +71,8 @@ pub struct Engine {
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     /// Held by the one search that reads the store for a newer snapshot.
     loading: Mutex<()>,
+    /// How many look after the snapshot now, see [`Engine::while_kept_up`].
+    keepers: AtomicUsize,
     /// Of the generation last asked about.
     projects: Mutex<Option<projects::Found>>,
 }
@@ -217,32 +221,12 @@ impl Engine {
         let view = store.view().ok().flatten();
         let models = Models::open(&settings, view.as_deref())?;
         let (snapshot, loading, projects) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Ok(Self { settings, store, models, snapshot, loading, projects })
+        Ok(Self { settings, store, models, snapshot, loading, keepers: AtomicUsize::new(0), projects })
     }
 
     /// The folder this engine answers for.
     pub fn root(&self) -> &Path {
         self.settings.root.as_path()
-    }
-
-    /// Reads what a search needs into memory, if anything is indexed, so that a search right after
-    /// an index run that changed nothing finds it there. A failure is left for the search to tell.
-    pub fn warm_up(&self) {
-        drop(self.snapshot());
-    }
-
-    /// As [`Engine::warm_up`], if a search has kept anything yet.
-    pub fn keep_up(&self) {
-        if self.held().is_some() {
-            self.warm_up();
-        }
-    }
-
-    /// As [`Engine::warm_up`], and opens what texts are read from: for who answers many searches.
-    pub fn warm_up_texts(&self) {
-        if let Ok(snapshot) = self.snapshot() {
-            drop(snapshot.touch_texts());
-        }
     }
 
     /// Whether a question can be asked at all, whatever is indexed.
@@ -374,47 +358,6 @@ impl Engine {
     /// The model that a snapshot's rows were made with.
     fn model_of(&self, snapshot: &Snapshot) -> Result<Arc<Model>, EngineError> {
         self.model_for(&snapshot.view.manifest().recipe)
-    }
-
-    /// The last commit's snapshot, brought up to date when any process has committed since. Who
-    /// comes while another search does that takes the snapshot before, or waits where there is none.
-    fn snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
-        if let Some(current) = self.current()? {
-            return Ok(current);
-        }
-        let held = self.held();
-        let _loading = match (self.loading.try_lock(), held) {
-            (Ok(loading), _) => loading,
-            (Err(TryLockError::WouldBlock), Some(held)) => return Ok(held),
-            (Err(TryLockError::WouldBlock), None) => self.loading.lock().unwrap_or_else(PoisonError::into_inner),
-            (Err(TryLockError::Poisoned(loading)), _) => loading.into_inner(),
-        };
-        match self.current()? {
-            Some(current) => Ok(current), // another search was faster
-            None => self.load(),
-        }
-    }
-
-    fn held(&self) -> Option<Arc<Snapshot>> {
-        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The held snapshot if it is the last commit's.
-    fn current(&self) -> Result<Option<Arc<Snapshot>>, EngineError> {
-        let stamp = self.store.stamp()?;
-        Ok(self.held().filter(|held| Some(held.view.stamp()) == stamp))
-    }
-
-    /// Reads the last commit's snapshot, what the held one lacks of it if there is one.
-    fn load(&self) -> Result<Arc<Snapshot>, EngineError> {
-        let view = self.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
-        self.model_for(&view.manifest().recipe)?; // refuses rows that no question can be compared with
-        let snapshot = Arc::new(match self.held() {
-            Some(held) => held.refresh(view)?,
-            None => Snapshot::load(view)?,
-        });
-        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
-        Ok(snapshot)
     }
 
     fn answer(&self, snapshot: &Snapshot, answered: Answered) -> SearchAnswer {

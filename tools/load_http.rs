@@ -145,7 +145,8 @@ impl Session {
 /// What one client saw.
 #[derive(Default)]
 struct Seen {
-    waits_ms: Vec<f64>,
+    /// With the second in which each was asked.
+    waits_ms: Vec<(f64, u64)>,
     errors: Vec<String>,
 }
 
@@ -172,7 +173,10 @@ fn search(load: &Load, number: usize, end: Instant) -> Seen {
             Ok(body)
         });
         match answer {
-            Ok(body) if body.contains("\"hits\":[{") => seen.waits_ms.push(asked.elapsed().as_secs_f64() * 1000.0),
+            Ok(body) if body.contains("\"hits\":[{") => {
+                let second = load.time.saturating_sub(end.saturating_duration_since(asked)).as_secs();
+                seen.waits_ms.push((asked.elapsed().as_secs_f64() * 1000.0, second));
+            }
             Ok(body) => seen.errors.push(body.chars().take(300).collect()),
             Err(error) => seen.errors.push(error.to_string()),
         }
@@ -225,14 +229,16 @@ fn main() -> Outcome<()> {
         ended.store(true, Ordering::Relaxed);
         (seen, calls.transpose(), watcher.join().unwrap_or_default())
     });
-    let mut waits: Vec<f64> = seen.iter().flat_map(|seen| seen.waits_ms.iter().copied()).collect();
-    waits.sort_unstable_by(f64::total_cmp);
+    let mut waits: Vec<(f64, u64)> = seen.iter().flat_map(|seen| seen.waits_ms.iter().copied()).collect();
+    waits.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let slowest: Vec<String> = waits.iter().rev().take(12).map(|(ms, at)| format!("{ms:.0} ms at {at} s")).collect();
     let errors: Vec<&String> = seen.iter().flat_map(|seen| &seen.errors).collect();
-    let at = |share: f64| waits.get(((waits.len() as f64 * share) as usize).min(waits.len().saturating_sub(1)));
+    let of = |share: f64| ((waits.len() as f64 * share) as usize).min(waits.len().saturating_sub(1));
+    let at = |share: f64| waits.get(of(share)).map(|(ms, _)| ms);
     let report = json!({
         "clients": load.clients, "seconds": load.time.as_secs(), "pause_ms": load.pause_ms,
         "searches": waits.len(), "searches_per_s": waits.len() as f64 / begun.elapsed().as_secs_f64(),
-        "p50_ms": at(0.5), "p90_ms": at(0.9), "p99_ms": at(0.99), "max_ms": waits.last(),
+        "p50_ms": at(0.5), "p90_ms": at(0.9), "p99_ms": at(0.99), "max_ms": at(1.0), "slowest": slowest,
         "errors": errors.len(), "first_errors": errors.iter().take(3).collect::<Vec<_>>(),
         "index_calls": calls?, "server_mib": memory,
     });

@@ -63,7 +63,7 @@ pub fn raise_open_files() -> Option<u64> {
 pub fn yield_to_others() {
     #[cfg(target_os = "linux")]
     {
-        const NICE: i32 = 10;
+        const NICE: i32 = 19;
         // Without it the work is the same, only less polite.
         _ = rustix::process::setpriority_process(None, NICE);
     }

@@ -120,6 +120,7 @@ impl Fixture {
             settings,
             store: Box::new(store.clone()),
             snapshot: Mutex::default(),
+            keepers: AtomicUsize::new(0),
             loading: Mutex::default(),
             projects: Mutex::default(),
         };
@@ -185,6 +186,24 @@ fn a_search_does_not_wait_for_one_that_reads() {
     });
     assert_eq!(fixture.finds("alpha").len(), 2);
     assert_eq!(fixture.reads(), 2);
+}
+
+#[test]
+fn no_search_reads_what_an_index_run_looks_after() {
+    let fixture = Fixture::new();
+    fixture.index("a.rs", "fn alpha() {}\n");
+    assert_eq!(fixture.finds("alpha"), ["a.rs"]);
+    fixture.engine.while_kept_up(|| {
+        fixture.index("b.rs", "fn alpha() {}\n");
+        assert_eq!(fixture.finds("alpha"), ["a.rs"], "from what is held");
+        assert_eq!(fixture.reads(), 1);
+        fixture.engine.keep_up();
+        assert_eq!(fixture.finds("alpha").len(), 2);
+        fixture.index("c.rs", "fn alpha() {}\n");
+    });
+    assert_eq!((fixture.finds("alpha").len(), fixture.reads()), (3, 3), "the end of the run has read the rest");
+    fixture.index("d.rs", "fn alpha() {}\n");
+    assert_eq!(fixture.finds("alpha").len(), 4, "nobody looks after it any more");
 }
 
 #[test]

@@ -214,9 +214,9 @@ impl Runs {
             // Searches go on with what they have meanwhile, instead of one of them reading each commit.
             self.engine.keep_up();
         };
-        let result = catch_unwind(AssertUnwindSafe(|| self.engine.index(request, cancel, &observe)));
-        // Before the end is told: who searches then finds what was indexed.
-        self.engine.keep_up();
+        // It is kept up before the end is told: who searches then finds what was indexed.
+        let run = || self.engine.while_kept_up(|| self.engine.index(request, cancel, &observe));
+        let result = catch_unwind(AssertUnwindSafe(run));
         let is_busy = matches!(&result, Ok(Err(error)) if error.is_busy());
         let outcome = match result {
             Ok(Ok(report)) => Outcome::Done(Arc::new(report)),

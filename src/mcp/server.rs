@@ -59,9 +59,12 @@ impl Server {
         Self { tools: Arc::new(tools(&roots)), roots: Arc::new(roots), calls: Arc::default() }
     }
 
-    /// Begins to index every root in the background. Must be called inside of a runtime.
-    pub fn begin_indexing(&self) {
+    /// Reads what searches need, so that the first one finds it in memory, and beside that begins to index
+    /// every root. Must be called inside of a runtime.
+    pub fn begin(&self) {
         for root in &self.roots.0 {
+            let engine = Arc::clone(&root.engine);
+            tokio::task::spawn_blocking(move || engine.warm_up_texts());
             root.runs.begin(false);
         }
     }

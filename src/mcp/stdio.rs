@@ -37,7 +37,7 @@ pub fn serve_stdio(engines: Vec<Arc<Engine>>, follow: bool) -> Result<(), McpErr
     let runtime = runtime()?;
     let inside = runtime.enter();
     let server = Server::new(engines);
-    server.begin_indexing();
+    server.begin();
     let followers = follow.then(|| server.follow());
     drop(inside);
     let ended = runtime.block_on(async {

@@ -42,6 +42,11 @@ pub use searcher::{Answered, Measured, QueryError, Searcher, check_query};
 pub use snapshot::Snapshot;
 pub use symbols::{NameMatch, NameQuery, Named, extent, find_named};
 
+use std::sync::LazyLock;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::config::machine::yield_to_others;
 use crate::types::{Language, RepoPath, Span, SymbolKind, is_below, qualified_name};
 
 /// Which retrieval answers.
@@ -196,7 +201,20 @@ impl Hit {
 /// Begins the threads that searches share, with the priority of this thread. Left out, the first search
 /// does it, and that may be an index run's.
 pub fn begin_threads() {
-    let named = rayon::ThreadPoolBuilder::new().thread_name(|number| format!("search {number}"));
+    let named = ThreadPoolBuilder::new().thread_name(|number| format!("search {number}"));
     // They are there already.
     _ = named.build_global();
+}
+
+/// Does `work` on threads apart from those that searches share: a search that waits for a part of its own
+/// work takes up what lies around there, and must not end up with a piece of something long.
+pub fn beside_searches<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    static APART: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
+        let named = ThreadPoolBuilder::new().thread_name(|number| format!("refresh {number}"));
+        named.start_handler(|_| yield_to_others()).build().ok()
+    });
+    match APART.as_ref() {
+        Some(apart) => apart.install(work),
+        None => work(),
+    }
 }

@@ -49,7 +49,7 @@ pub fn serve_http(
         let stop = stop_signal();
         let listener = listen(options).await?;
         let server = Server::new(engines);
-        server.begin_indexing();
+        server.begin();
         let followers = follow.then(|| server.follow());
         announce(address(&listener, options));
         let site = Site::new(server.clone(), Some(server.clone()), options);

@@ -68,12 +68,8 @@ impl Hub {
         });
         let open = |settings: &Settings| Engine::open(settings.clone()).map(Arc::new);
         let engines = settings.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-        for engine in engines.iter().map(Arc::clone) {
-            // Beside the look for changes: others may be waiting for an answer.
-            tokio::task::spawn_blocking(move || engine.warm_up_texts());
-        }
         let server = Server::new(engines);
-        server.begin_indexing();
+        server.begin();
         let followers = follow.then(|| server.follow());
         let door = door.map(|(place, ownership, listener)| {
             let guests = Guests::default();
