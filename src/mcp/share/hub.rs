@@ -93,16 +93,25 @@ impl Hub {
     /// here has ended. Blocks; must not be called inside of a runtime.
     pub fn close(self) {
         let ownership = self.door.map(|door| {
+            // Before anything is stopped: a call that is must not be answered with that. It is asked again
+            // of the next owner.
+            cut(&door.guests);
             door.accepting.abort();
             // Without it nobody tries to connect; left, the next owner removes it.
             _ = door.place.clear();
-            let mut guests = door.guests.lock().unwrap_or_else(PoisonError::into_inner);
-            guests.cuts.drain(..).for_each(|(_, cut)| cut.now());
+            // And who came meanwhile.
+            cut(&door.guests);
             door.ownership
         });
         stdio::end(self.runtime, &self.server, self.followers);
         drop(ownership);
     }
+}
+
+/// Ends the connections there are.
+fn cut(guests: &Guests) {
+    let mut guests = guests.lock().unwrap_or_else(PoisonError::into_inner);
+    guests.cuts.drain(..).for_each(|(_, cut)| cut.now());
 }
 
 /// Lets in whoever knows the key, for as long as the task lives.
