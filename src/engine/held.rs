@@ -42,8 +42,12 @@ impl Engine {
 
     /// As [`Engine::latest`], or what is held while somebody else looks after that.
     pub(super) fn snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
-        let is_kept_up = self.keepers.load(Ordering::SeqCst) > 0;
-        self.held().filter(|_| is_kept_up).map_or_else(|| self.latest(), Ok)
+        self.held().filter(|_| self.is_kept_up()).map_or_else(|| self.latest(), Ok)
+    }
+
+    /// Whether an index run of this process looks after what is held.
+    fn is_kept_up(&self) -> bool {
+        self.keepers.load(Ordering::SeqCst) > 0
     }
 
     /// The last commit's snapshot, brought up to date when any process has committed since. Who
@@ -80,7 +84,9 @@ impl Engine {
         let view = self.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
         self.model_for(&view.manifest().recipe)?; // refuses rows that no question can be compared with
         let snapshot = Arc::new(match self.held() {
-            Some(held) => search::beside_searches(|| held.refresh(view))?,
+            Some(held) if self.is_kept_up() => search::beside_searches(|| held.refresh(view))?,
+            // Of another process's commit, for a search that waits for it: with a search's priority.
+            Some(held) => held.refresh(view)?,
             None => Snapshot::load(view)?,
         });
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
