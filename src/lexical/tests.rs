@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::types::{Chunk, ContentHash, Language, RepoPath, Span, SymbolKind};
+use crate::types::{Chunk, Language, RepoPath, Span, SymbolKind};
 
 fn chunk(path: &str, name: &str, text: &str) -> Chunk {
     let (path, span) = (RepoPath::new(path), Span { start_line: 1, end_line: 9 });
@@ -15,7 +15,6 @@ fn chunk(path: &str, name: &str, text: &str) -> Chunk {
         defines: if name.is_empty() { Vec::new() } else { vec![name.to_owned()] },
         signature: String::new(),
         text: text.to_owned(),
-        hash: ContentHash::of(text.as_bytes()),
     }
 }
 

@@ -23,7 +23,7 @@ pub use highlight::{TokenClass, highlight};
 pub use uses::{Use, UseKind, Uses, uses, words as whole_words};
 
 use crate::language;
-use crate::types::{Chunk, ContentHash, Language, RepoPath, Span, Symbol, SymbolKind};
+use crate::types::{Chunk, Language, RepoPath, Span, Symbol, SymbolKind};
 use carve::Piece;
 use definitions::Definition;
 use lines::Lines;
@@ -127,7 +127,6 @@ fn span(first: usize, last: usize) -> Span {
 
 fn chunk(file: &SourceFile, lines: &Lines<'_>, definitions: &[Definition], piece: &Piece) -> Chunk {
     let text = lines.text(piece.start, piece.end);
-    let hash = ContentHash::of(text.as_bytes());
     let span = span(piece.start, piece.end - 1);
     let named = piece.symbol.map(|index| &definitions[index]);
     let container = match (named, piece.scope) {
@@ -145,6 +144,5 @@ fn chunk(file: &SourceFile, lines: &Lines<'_>, definitions: &[Definition], piece
         defines: piece.defines.iter().map(|index| definitions[*index].name.clone()).collect(),
         signature: named.map(|definition| definition.signature.clone()).unwrap_or_default(),
         text: text.to_owned(),
-        hash,
     }
 }

@@ -21,7 +21,7 @@ use crate::lexical::{self, DocNumber, SegmentError, Terms};
 use crate::types::{Chunk, FileRecord, Language, RepoPath, Span, SymbolKind};
 
 /// Version of the tables' layout; raised when a column changes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// What the rows of a store were made with. A difference says which rows are worth keeping.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{ContentHash, RepoPath};
+use super::RepoPath;
 
 /// The name of a row in the language table (`rust`, `typescript`, `text`, …).
 ///
@@ -135,8 +135,6 @@ pub struct Chunk {
     pub signature: String,
     /// The lines of `span`, as they are in the file, without the last line end.
     pub text: String,
-    /// Hash of `text`.
-    pub hash: ContentHash,
 }
 
 impl Chunk {

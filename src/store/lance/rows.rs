@@ -7,8 +7,7 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, FixedSizeBinaryArray, FixedSizeListArray, Float16Array, Int64Array, RecordBatch, StringArray,
-    UInt32Array, UInt64Array,
+    Array, ArrayRef, FixedSizeListArray, Float16Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
@@ -53,7 +52,6 @@ pub(super) fn chunks_schema(dimensions: u32) -> SchemaRef {
         text("defines"),
         text("signature"),
         plain("text"),
-        Field::new("hash", DataType::FixedSizeBinary(HASH_BYTES), false),
         Field::new("vector", DataType::FixedSizeList(vector_value(), width(dimensions)), false),
     ]))
 }
@@ -75,9 +73,6 @@ pub(super) fn files_schema() -> SchemaRef {
 fn vector_value() -> FieldRef {
     Arc::new(Field::new("item", DataType::Float16, true))
 }
-
-/// Width of a content hash.
-const HASH_BYTES: i32 = 32;
 
 fn width(dimensions: u32) -> i32 {
     i32::try_from(dimensions).unwrap_or(i32::MAX)
@@ -120,7 +115,6 @@ fn chunks_batch(rows: &[(DocNumber, EmbeddedChunk)], dimensions: u32) -> Result<
         Arc::new(StringArray::from_iter_values(chunks().map(|row| row.chunk.defines.join(SEPARATOR)))),
         text(|row| &row.chunk.signature),
         text(|row| &row.chunk.text),
-        Arc::new(FixedSizeBinaryArray::try_from_iter(chunks().map(|row| row.chunk.hash.as_bytes()))?),
         vectors(chunks(), dimensions)?,
     ];
     RecordBatch::try_new(chunks_schema(dimensions), columns)

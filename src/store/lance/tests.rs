@@ -41,7 +41,6 @@ fn record(path: &str, text: &str) -> FileRecord {
 
 fn chunk(path: &str, start_line: u32, text: &str) -> EmbeddedChunk {
     let path = RepoPath::new(path);
-    let hash = ContentHash::of(text.as_bytes());
     let chunk = Chunk {
         path,
         language: language::by_name("rust").expect("rust"),
@@ -52,7 +51,6 @@ fn chunk(path: &str, start_line: u32, text: &str) -> EmbeddedChunk {
         defines: vec!["open".into(), "it's \"quoted\"".into()],
         signature: "fn open()".into(),
         text: text.into(),
-        hash,
     };
     EmbeddedChunk { terms: Terms::of(&chunk), chunk, vector: vec![0.5, -0.5, 0.5, 0.25] }
 }

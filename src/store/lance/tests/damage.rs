@@ -70,7 +70,7 @@ fn missing_or_broken_words_are_an_error_until_a_rebuild() {
 fn an_index_of_an_earlier_layout_is_made_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = written(folder.path());
-    edit_manifest(folder.path(), |json| json["manifest"]["recipe"]["schema_version"] = 1.into());
+    edit_manifest(folder.path(), |json| json["manifest"]["recipe"]["schema_version"] = (SCHEMA_VERSION - 1).into());
     let mut writer = store.writer(&recipe(), false).expect("a writer");
     assert!(writer.base().is_none());
     let manifest = writer.commit(commit(&[("c.rs", "gamma")]), &state(true)).expect("a commit");
