@@ -12,9 +12,11 @@ use super::{DocNumber, FIELDS, Field};
 pub struct SegmentWriter {
     docs: Vec<DocNumber>,
     lengths: Vec<[u8; FIELDS]>,
-    /// Hash, place of the document, counts.
-    found: Vec<(u64, u32, Counts)>,
+    found: Vec<Found>,
 }
+
+/// Hash, place of the document, counts.
+type Found = (u64, u32, Counts);
 
 impl SegmentWriter {
     /// Adds a document; its number is above that of the one before.
@@ -26,14 +28,43 @@ impl SegmentWriter {
     }
 
     /// The segment's bytes; `None` when its postings would take 4 GiB or more.
-    pub fn finish(mut self) -> Option<Vec<u8>> {
-        self.found.sort_unstable_by_key(|(hash, place, _)| (*hash, *place));
+    pub fn finish(self) -> Option<Vec<u8>> {
         let mut out = Out::default();
-        for same in self.found.chunk_by(|a, b| a.0 == b.0) {
-            out.word(same[0].0, same.iter().map(|(_, place, counts)| (*place, *counts)))?;
+        let (mut parted, ends) = part(&self.found);
+        let mut start = 0;
+        for end in ends {
+            let words = &mut parted[start..end];
+            // By place, too: a document has a word once.
+            words.sort_unstable_by_key(|(hash, place, _)| (*hash, *place));
+            for same in words.chunk_by(|a, b| a.0 == b.0) {
+                out.word(same[0].0, same.iter().map(|(_, place, counts)| (*place, *counts)))?;
+            }
+            start = end;
         }
         Some(out.finish(&self.docs, &self.lengths))
     }
+}
+
+/// Bits of a hash that words are parted by before they are sorted: so many parts fit the processor's
+/// nearest memory one by one.
+const PART_BITS: u32 = 12;
+
+/// The words in the order of their hashes' highest bits, and where each part ends.
+fn part(found: &[Found]) -> (Vec<Found>, Vec<usize>) {
+    let part_of = |found: &Found| (found.0 >> (u64::BITS - PART_BITS)) as usize;
+    let mut at = vec![0; 1 << PART_BITS];
+    found.iter().for_each(|found| at[part_of(found)] += 1);
+    let mut sum = 0;
+    for at in &mut at {
+        sum += std::mem::replace(at, sum);
+    }
+    let mut parted = vec![(0, 0, Counts::default()); found.len()];
+    for found in found {
+        let at = &mut at[part_of(found)];
+        parted[*at] = *found;
+        *at += 1;
+    }
+    (parted, at)
 }
 
 /// One segment of several whose documents follow each other, with those that `is_live`. `None` when
