@@ -48,11 +48,12 @@ fn is_blank(bytes: &[u8]) -> bool {
 
 /// A zero byte, the mark of UTF-16 or UTF-32, or one control character in ten.
 fn is_binary(bytes: &[u8]) -> bool {
-    let control = |byte: &&u8| **byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
-    bytes.starts_with(&[0xff, 0xfe])
-        || bytes.starts_with(&[0xfe, 0xff])
-        || bytes.contains(&0)
-        || bytes.iter().filter(control).count() * 10 > bytes.len().max(1)
+    let is_control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
+    // Without a branch, so that many bytes are looked at in one step.
+    let (zeros, controls) = bytes.iter().fold((0_usize, 0_usize), |(zeros, controls), byte| {
+        (zeros + usize::from(*byte == 0), controls + usize::from(is_control(*byte)))
+    });
+    bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || zeros > 0 || controls * 10 > bytes.len()
 }
 
 fn is_minified(bytes: &[u8]) -> bool {
@@ -61,7 +62,10 @@ fn is_minified(bytes: &[u8]) -> bool {
     }
     // Some files still end their lines as old Macs did.
     let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
-    let lines = bytes.split(|byte| *byte == end);
-    let (count, longest) = lines.fold((0, 0), |(count, longest), line| (count + 1, line.len().max(longest)));
+    let (mut count, mut longest, mut start) = (1, 0, 0);
+    for at in memchr::memchr_iter(end, bytes) {
+        (count, longest, start) = (count + 1, longest.max(at - start), at + 1);
+    }
+    longest = longest.max(bytes.len() - start);
     bytes.len() / count > MINIFIED_MEAN_BYTES || longest > MINIFIED_LINE_BYTES
 }
