@@ -19,6 +19,8 @@ pub use error::EmbedError;
 pub use report::DeviceReport;
 
 use crate::types::{Chunk, RepoPath};
+use cache::{KeyHasher, VectorKey};
+use static_model::StaticModel;
 
 /// Turns texts into vectors of one fixed width.
 pub trait Embedder: Send + Sync {
@@ -34,6 +36,12 @@ pub trait Embedder: Send + Sync {
     /// As [`Embedder::embed_passages`] for paths (see [`path_passage`]): a few words each.
     fn embed_paths(&self, texts: &[&str]) -> Vec<Vec<f32>> {
         self.embed_passages(texts)
+    }
+
+    /// The table of words it is, where it is nothing else: a passage's words, counted while it is split for
+    /// lexical search, then stand for the passage.
+    fn word_table(&self) -> Option<&StaticModel> {
+        None
     }
 
     /// As [`Embedder::embed_passages`] for a question, where a model tells the two apart.
@@ -100,7 +108,30 @@ pub trait Embedder: Send + Sync {
 /// What is embedded for a chunk: its text under a header of container and defined names. Its path
 /// is not in it, so that a moved file's vectors stay good: see [`with_path`].
 pub fn passage(chunk: &Chunk) -> String {
-    format!("{} {}\n{}", chunk.container, chunk.defines.join(" "), chunk.text)
+    let mut passage = String::with_capacity(chunk.text.len() + chunk.container.len() + 32);
+    for_parts(chunk, |part| passage.push_str(part));
+    passage
+}
+
+/// The key of a chunk's passage, which is not made for it.
+pub fn passage_key(chunk: &Chunk) -> VectorKey {
+    let mut hasher = KeyHasher::default();
+    for_parts(chunk, |part| hasher.add(part));
+    hasher.key()
+}
+
+/// The parts of a passage, in order.
+fn for_parts<'c>(chunk: &'c Chunk, mut each: impl FnMut(&'c str)) {
+    each(&chunk.container);
+    each(" ");
+    for (place, name) in chunk.defines.iter().enumerate() {
+        if place > 0 {
+            each(" ");
+        }
+        each(name);
+    }
+    each("\n");
+    each(&chunk.text);
 }
 
 /// What is embedded for a path: its words.

@@ -32,17 +32,20 @@
 //! word, their vectors being nearly orthogonal, and shorter where much of it is not understood.
 
 mod table;
+mod tally;
 
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub use table::encode;
+pub use tally::{Bag, Tally};
 
-use super::{Embedder, words};
+use super::Embedder;
+use super::words::{self, Buffers, HASH_START, hash_byte};
+use tally::Scratch;
 
 /// What every artifact begins with.
 pub const MAGIC: &[u8; 8] = b"CSCRYSM1";
@@ -86,6 +89,8 @@ pub struct StaticModel {
     scales: Vec<f32>,
     /// Where the int8 rows begin in `bytes`; they end with it.
     rows_at: usize,
+    /// Of tallies that have ended.
+    scratches: Mutex<Vec<Scratch>>,
 }
 
 impl StaticModel {
@@ -115,54 +120,35 @@ impl StaticModel {
             return Err(ModelError::Scale { token });
         }
         let id = format!("codescry-static-v{}-{}", header.version, &blake3::hash(&bytes).to_hex()[..8]);
-        Ok(Self { id, dimensions: header.dimensions, tokens, scales, rows_at, bytes })
+        Ok(Self { id, dimensions: header.dimensions, tokens, scales, rows_at, bytes, scratches: Mutex::default() })
     }
 
-    /// The vector of one text, with `scratch` from a text before.
-    fn embed(&self, text: &str, scratch: &mut Scratch) -> Vec<f32> {
+    /// The words of one text.
+    fn bag(text: &str, buffers: &mut Buffers, tally: &mut Tally<'_>) -> Bag {
+        words::split(text, buffers, |word| {
+            if !word.joined {
+                tally.add(word);
+            }
+        });
+        tally.take()
+    }
+
+    /// What to count a text's words with.
+    pub fn tally(&self) -> Tally<'_> {
+        let kept = self.scratches().pop();
+        Tally { model: self, scratch: kept.unwrap_or_else(|| Scratch::new(self.scales.len())) }
+    }
+
+    fn scratches(&self) -> MutexGuard<'_, Vec<Scratch>> {
+        self.scratches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The vector of a text's words.
+    pub fn embed_bag(&self, bag: &Bag) -> Vec<f32> {
         let mut sum = vec![0.0; self.dimensions];
-        self.weigh(text, scratch, |token, weight| self.add(token, weight, &mut sum));
+        bag.0.iter().for_each(|(token, weight)| self.add(*token, *weight, &mut sum));
         normalize(&mut sum);
         sum
-    }
-
-    /// Hands each token of a text and its weight to `each`, in the order they are summed up in. A token
-    /// that is a word and a piece of another comes once for each.
-    fn weigh(&self, text: &str, scratch: &mut Scratch, mut each: impl FnMut(u32, f32)) {
-        words::words(text, |word| match self.tokens.find(word.as_bytes()) {
-            Some(token) => scratch.count(token),
-            None => self.count_unknown(word, scratch),
-        });
-        for token in scratch.seen.drain(..) {
-            let count = std::mem::take(&mut scratch.counts[token as usize]);
-            each(token, dampened(count));
-        }
-        for unknown in scratch.unknown.drain(..) {
-            for &token in &scratch.pieces[unknown.pieces] {
-                each(token, dampened(unknown.count) * unknown.weight);
-            }
-        }
-        scratch.unknown_at.clear();
-        scratch.pieces.clear();
-    }
-
-    /// Counts a word that is no token; its pieces are looked for the first time only.
-    fn count_unknown(&self, word: &str, scratch: &mut Scratch) {
-        if let Some(&at) = scratch.unknown_at.get(word) {
-            if let Some(at) = at {
-                scratch.unknown[at].count += 1;
-            }
-            return;
-        }
-        let first = scratch.pieces.len();
-        let covered_bytes = self.find_pieces(word.as_bytes(), &mut scratch.pieces);
-        let pieces = first..scratch.pieces.len();
-        let at = (!pieces.is_empty()).then_some(scratch.unknown.len());
-        if at.is_some() {
-            let weight = as_f32(covered_bytes) / as_f32(word.len()) / as_f32(pieces.len()).sqrt();
-            scratch.unknown.push(Unknown { count: 1, weight, pieces });
-        }
-        scratch.unknown_at.insert(word.to_owned(), at);
     }
 
     /// Appends the tokens that stand for an unknown word; returns how many bytes they cover.
@@ -209,12 +195,16 @@ impl Embedder for StaticModel {
     }
 
     fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
-        let mut scratch = Scratch::new(self.scales.len());
-        texts.iter().map(|text| self.embed(text, &mut scratch)).collect()
+        let (mut tally, mut buffers) = (self.tally(), Buffers::default());
+        texts.iter().map(|text| self.embed_bag(&Self::bag(text, &mut buffers, &mut tally))).collect()
+    }
+
+    fn word_table(&self) -> Option<&StaticModel> {
+        Some(self)
     }
 
     fn embed_query(&self, text: &str) -> Vec<f32> {
-        self.embed(text, &mut Scratch::new(self.scales.len()))
+        self.embed_bag(&Self::bag(text, &mut Buffers::default(), &mut self.tally()))
     }
 }
 
@@ -288,7 +278,7 @@ impl Tokens {
     }
 
     fn insert(&mut self, name: &[u8], slot: u32) {
-        let mut at = self.first_slot(name.iter().fold(HASH_START, hash_byte));
+        let mut at = self.first_slot(words::hash(name));
         while self.slots[at] != 0 {
             at = (at + 1) & (self.slots.len() - 1);
         }
@@ -297,7 +287,7 @@ impl Tokens {
 
     /// The token with exactly these bytes.
     fn find(&self, name: &[u8]) -> Option<u32> {
-        self.probe(name, name.iter().fold(HASH_START, hash_byte))
+        self.probe(name, words::hash(name))
     }
 
     /// The longest token of at least [`MIN_PIECE_BYTES`] that `text` begins with, and its length.
@@ -317,11 +307,13 @@ impl Tokens {
     }
 
     /// Where the search for a hash begins: its high bits folded in, for FNV's low ones are weak.
-    fn first_slot(&self, hash: u32) -> usize {
-        (hash ^ (hash >> 15)) as usize & (self.slots.len() - 1)
+    #[expect(clippy::cast_possible_truncation, reason = "only low bits are used")]
+    fn first_slot(&self, hash: u64) -> usize {
+        (hash ^ (hash >> 32)) as usize & (self.slots.len() - 1)
     }
 
-    fn probe(&self, name: &[u8], hash: u32) -> Option<u32> {
+    /// The token of these bytes, given their [`words::hash`].
+    fn probe(&self, name: &[u8], hash: u64) -> Option<u32> {
         let mut at = self.first_slot(hash);
         loop {
             let token = self.slots[at].checked_sub(1)?;
@@ -333,61 +325,6 @@ impl Tokens {
             at = (at + 1) & (self.slots.len() - 1);
         }
     }
-}
-
-/// FNV-1a over 32 bits (Fowler, Noll, Vo), which can be stopped after any byte, as pieces need it.
-const HASH_START: u32 = 0x811c_9dc5;
-
-fn hash_byte(hash: u32, byte: &u8) -> u32 {
-    (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-}
-
-/// What one text's words are counted in; empty between texts, and kept for its memory.
-#[derive(Default)]
-struct Scratch {
-    /// Count of each token, 0 but for those in `seen`.
-    counts: Vec<u32>,
-    /// Tokens in order of their first occurrence.
-    seen: Vec<u32>,
-    /// Unknown words that have pieces, in order of their first occurrence.
-    unknown: Vec<Unknown>,
-    /// Place in `unknown` of every unknown word; `None` for one without pieces.
-    unknown_at: HashMap<String, Option<usize>>,
-    /// Tokens of the unknown words' pieces.
-    pieces: Vec<u32>,
-}
-
-/// A word that is no token.
-struct Unknown {
-    count: u32,
-    /// Of each piece: the share of the word's bytes that the pieces cover / √pieces; in (0, 1].
-    weight: f32,
-    /// Range of [`Scratch::pieces`], not empty.
-    pieces: std::ops::Range<usize>,
-}
-
-impl Scratch {
-    fn new(tokens: usize) -> Self {
-        Self { counts: vec![0; tokens], ..Self::default() }
-    }
-
-    fn count(&mut self, token: u32) {
-        let count = &mut self.counts[token as usize];
-        if *count == 0 {
-            self.seen.push(token);
-        }
-        *count = count.saturating_add(1);
-    }
-}
-
-/// 1 + ln count: the tenth mention of a word says less than the first.
-fn dampened(count: u32) -> f32 {
-    1.0 + as_f32(count as usize).ln()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts; a part in 16 million does not matter")]
-fn as_f32(count: usize) -> f32 {
-    count as f32
 }
 
 /// Brings `vector` to unit length; leaves zeros as they are.

@@ -15,6 +15,36 @@
 /// characters, so that a megabyte of letters is many words and never one huge one.
 pub const MAX_WORD_BYTES: usize = 64;
 
+/// A word, or the words of one identifier joined, lower case.
+#[derive(Clone, Copy, Debug)]
+pub struct Word<'w> {
+    pub text: &'w str,
+    /// See [`hash`].
+    pub hash: u64,
+    /// Whether it is the whole of an identifier that has several words.
+    pub joined: bool,
+}
+
+impl<'w> Word<'w> {
+    fn new(text: &'w str) -> Self {
+        Self { text, hash: hash(text.as_bytes()), joined: false }
+    }
+}
+
+/// What words are told apart by, here and in the word index: FNV-1a over 64 bits (Fowler, Noll, Vo),
+/// which can be stopped after any byte.
+pub fn hash(word: &[u8]) -> u64 {
+    word.iter().fold(HASH_START, hash_byte)
+}
+
+/// The [`hash`] of nothing.
+pub const HASH_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The [`hash`] of one byte more.
+pub fn hash_byte(hash: u64, byte: &u8) -> u64 {
+    (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+}
+
 /// Hands each word of `text` to `each`, lower case, in order. A word is valid until `each` returns.
 ///
 /// ```
@@ -24,8 +54,8 @@ pub const MAX_WORD_BYTES: usize = 64;
 /// ```
 pub fn words(text: &str, mut each: impl FnMut(&str)) {
     let mut buffer = String::new();
-    for_identifiers(text, |identifier| {
-        for_pieces(identifier, |piece| for_lowered(piece, &mut buffer, &mut each));
+    for_identifiers(text, |identifier, classes| {
+        for_pieces(identifier, classes, |piece| for_lowered(piece, &mut buffer, &mut each));
     });
 }
 
@@ -33,8 +63,8 @@ pub fn words(text: &str, mut each: impl FnMut(&str)) {
 /// (`parsehttpheader`, `parse_http_header`), in order. Runs of nothing but `_` are left out.
 pub fn identifiers(text: &str, mut each: impl FnMut(&str)) {
     let mut buffer = String::new();
-    for_identifiers(text, |identifier| {
-        if identifier.bytes().any(|byte| byte != b'_') {
+    for_identifiers(text, |identifier, classes| {
+        if classes != UNDERSCORE {
             for_lowered(identifier, &mut buffer, &mut each);
         }
     });
@@ -46,21 +76,37 @@ pub fn identifiers(text: &str, mut each: impl FnMut(&str)) {
 /// `parsehttpheader`. Of a joined identifier over [`MAX_WORD_BYTES`] the first so many bytes stand
 /// for the whole.
 pub fn search_words(text: &str, mut each: impl FnMut(&str)) {
-    let (mut buffer, mut whole) = (String::new(), String::new());
-    for_identifiers(text, |identifier| {
+    split(text, &mut Buffers::default(), |word| each(word.text));
+}
+
+/// As [`search_words`], with what else is known of each word. Those that are not joined are what
+/// [`words`] hands out.
+pub fn split(text: &str, buffers: &mut Buffers, mut each: impl FnMut(Word<'_>)) {
+    let Buffers { lowered, whole } = buffers;
+    for_identifiers(text, |identifier, classes| {
         whole.clear();
         let mut count = 0;
-        for_pieces(identifier, |piece| {
-            for_lowered(piece, &mut buffer, &mut |word: &str| {
+        if classes & !(LOWER | DIGIT) == 0 && identifier.len() <= MAX_WORD_BYTES {
+            return each(Word::new(identifier)); // what most are
+        }
+        for_pieces(identifier, classes, |piece| {
+            for_lowered(piece, lowered, &mut |word: &str| {
                 count += 1;
                 whole.push_str(word);
-                each(word);
+                each(Word::new(word));
             });
         });
         if count > 1 {
-            each(&whole[..whole.floor_char_boundary(MAX_WORD_BYTES)]);
+            each(Word { joined: true, ..Word::new(&whole[..whole.floor_char_boundary(MAX_WORD_BYTES)]) });
         }
     });
+}
+
+/// Scratch of [`split`], kept for its memory.
+#[derive(Default)]
+pub struct Buffers {
+    lowered: String,
+    whole: String,
 }
 
 /// What a character is to the splitting rule.
@@ -77,13 +123,19 @@ enum Class {
 }
 
 impl Class {
+    const fn of_ascii(byte: u8) -> Self {
+        match byte {
+            b'a'..=b'z' => Self::Lower,
+            b'A'..=b'Z' => Self::Upper,
+            b'0'..=b'9' => Self::Digit,
+            b'_' => Self::Underscore,
+            _ => Self::Other,
+        }
+    }
+
     fn of(character: char) -> Self {
         match character {
-            'a'..='z' => Self::Lower,
-            'A'..='Z' => Self::Upper,
-            '0'..='9' => Self::Digit,
-            '_' => Self::Underscore,
-            '\0'..='\x7f' => Self::Other,
+            '\0'..='\x7f' => Self::of_ascii(character as u8),
             _ if character.is_lowercase() => Self::Lower,
             _ if character.is_uppercase() => Self::Upper,
             _ if character.is_alphabetic() => Self::Letter,
@@ -93,46 +145,71 @@ impl Class {
     }
 }
 
-/// Whether an ASCII character is part of an identifier: what [`Class::of`] says, looked up.
-const INSIDE: [bool; 128] = {
-    let mut inside = [false; 128];
+/// Which classes the bytes of an identifier are of, one bit each.
+type Classes = u8;
+const LOWER: Classes = 1;
+const UPPER: Classes = 2;
+const DIGIT: Classes = 4;
+const UNDERSCORE: Classes = 8;
+/// Of a character beyond ASCII, whatever it is.
+const WIDE: Classes = 128;
+
+/// The class of each byte; 0 for ASCII that is no part of an identifier.
+const CLASSES: [Classes; 256] = {
+    let mut classes = [WIDE; 256];
     let mut byte = 0;
     while byte < 128 {
-        inside[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        classes[byte] = match Class::of_ascii(byte as u8) {
+            Class::Lower => LOWER,
+            Class::Upper => UPPER,
+            Class::Digit => DIGIT,
+            Class::Underscore => UNDERSCORE,
+            Class::Letter | Class::Other => 0,
+        };
         byte += 1;
     }
-    inside
+    classes
 };
 
-/// Hands each maximal run of letters, digits and `_` to `each`, as written.
-fn for_identifiers(text: &str, mut each: impl FnMut(&str)) {
+/// Hands each maximal run of letters, digits and `_` to `each`, as written, with its classes.
+fn for_identifiers(text: &str, mut each: impl FnMut(&str, Classes)) {
     let bytes = text.as_bytes();
-    let (mut start, mut at) = (None, 0);
+    let mut at = 0;
     while at < bytes.len() {
-        let (inside, width) = match INSIDE.get(usize::from(bytes[at])) {
-            Some(inside) => (*inside, 1),
-            None => text[at..].chars().next().map_or((false, 1), |c| (Class::of(c) != Class::Other, c.len_utf8())),
-        };
-        match start {
-            None if inside => start = Some(at),
-            Some(from) if !inside => {
-                each(&text[from..at]);
-                start = None;
+        let start = at;
+        let mut classes = 0;
+        while let Some(byte) = bytes.get(at) {
+            let class = CLASSES[usize::from(*byte)];
+            if class == 0 {
+                break;
             }
-            _ => {}
+            at += match class {
+                WIDE => match text[at..].chars().next() {
+                    Some(inside) if Class::of(inside) != Class::Other => inside.len_utf8(),
+                    _ => break,
+                },
+                _ => 1,
+            };
+            classes |= class;
         }
-        at += width;
-    }
-    if let Some(from) = start {
-        each(&text[from..]);
+        if start < at {
+            each(&text[start..at], classes);
+        }
+        // What ended the run, if it was not the text's end.
+        at += match bytes.get(at) {
+            Some(byte) if !byte.is_ascii() => text[at..].chars().next().map_or(1, char::len_utf8),
+            _ => 1,
+        };
     }
 }
 
 /// Hands each word of one identifier to `each`, as written and of any length.
-fn for_pieces(identifier: &str, mut each: impl FnMut(&str)) {
-    // Most identifiers of most texts are one word in small letters.
-    if identifier.bytes().all(|byte| byte.is_ascii_lowercase()) {
+fn for_pieces(identifier: &str, classes: Classes, mut each: impl FnMut(&str)) {
+    if classes & !(LOWER | DIGIT) == 0 {
         return each(identifier);
+    }
+    if classes & !(LOWER | DIGIT | UNDERSCORE) == 0 {
+        return identifier.split('_').filter(|piece| !piece.is_empty()).for_each(each);
     }
     let mut start = 0;
     let mut capitals = 0;

@@ -20,13 +20,13 @@ use crate::store::{Recipe, StoreView};
 pub(super) struct Model {
     pub embedder: Arc<dyn Embedder>,
     /// `None` where none are to be kept.
-    pub cache: Option<VectorCache>,
+    pub cache: Option<Arc<VectorCache>>,
 }
 
 impl Model {
     fn open(embedder: Arc<dyn Embedder>, keeper: &Keeper) -> Arc<Self> {
         let cache =
-            || VectorCache::open(&keeper.cache_dir, embedder.model_id(), embedder.dimensions(), keeper.max_bytes);
+            || VectorCache::shared(&keeper.cache_dir, embedder.model_id(), embedder.dimensions(), keeper.max_bytes);
         let cache = (keeper.max_bytes > 0).then(cache);
         Arc::new(Self { embedder, cache })
     }

@@ -80,7 +80,7 @@ impl Engine {
             settings: &self.settings,
             store: self.store.as_ref(),
             embedder: model.embedder.as_ref(),
-            cache: model.cache.as_ref(),
+            cache: model.cache.as_deref(),
             files: &Disk,
             renew_parsers: false,
         }

@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::stage_parse::{self, Prepared};
+use super::stage_parse::{Prepared, Preparer, Wanted};
 use super::stage_read::source;
 use super::{CancelToken, IndexError, IndexReport, IndexRequest, Indexer, Progress, StageReport, plan};
-use crate::embed::Embedder;
+use crate::embed::{self, Embedder};
 use crate::language;
 use crate::parse::{Parser, SourceFile};
 use crate::store::{
@@ -74,7 +74,7 @@ impl Indexer<'_> {
     pub fn passages(&self) -> Result<Vec<String>, IndexError> {
         let mut parsed = self.parse_with_a_new_pool(&self.entries()?);
         parsed.sort_by(|one, other| one.0.path.cmp(&other.0.path));
-        Ok(parsed.into_iter().flat_map(|(_, chunks)| chunks).map(|prepared| prepared.passage).collect())
+        Ok(parsed.into_iter().flat_map(|(_, chunks)| chunks).map(|prepared| embed::passage(&prepared.chunk)).collect())
     }
 
     fn entries(&self) -> Result<Vec<WalkEntry>, IndexError> {
@@ -145,6 +145,7 @@ impl Indexer<'_> {
         let work = || {
             let mut parser = Parser::new(self.settings.parse_time_limit);
             let (mut parsed, mut loaded) = (Vec::new(), HashSet::new());
+            let mut preparer = Preparer::new(Wanted { embedder: &Nothing(0), keys: false });
             while let Some(entry) = batch.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let Some(file) = self.read(entry) else { continue };
                 if loaded.insert(file.language) {
@@ -160,7 +161,7 @@ impl Indexer<'_> {
                     language: file.language,
                     outcome: Outcome::Indexed { chunks, problem: found.problem },
                 };
-                parsed.push((record, found.chunks.into_iter().map(stage_parse::prepared).collect()));
+                parsed.push((record, found.chunks.into_iter().map(|chunk| preparer.prepare(chunk)).collect()));
             }
             parsed
         };
@@ -180,7 +181,8 @@ impl Indexer<'_> {
             prepared.extend(chunks);
         }
         for part in prepared.chunks(SERIAL_CALL) {
-            let texts: Vec<&str> = part.iter().map(|prepared| prepared.passage.as_str()).collect();
+            let texts: Vec<String> = part.iter().map(|prepared| embed::passage(&prepared.chunk)).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             for (prepared, vector) in part.iter().zip(self.embedder.embed_passages(&texts)) {
                 let (chunk, terms) = (prepared.chunk.clone(), prepared.terms.clone());
                 commit.chunks.push(EmbeddedChunk { chunk, terms, vector });

@@ -4,10 +4,12 @@
 //! all of its chunks are done. A passage that was ever embedded is not embedded again.
 //! Several threads do this side by side, each with a window of its own.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Instant;
+
+use half::f16;
 
 use super::budget::Permit;
 use super::flow::{Inlet, Outlet};
@@ -45,6 +47,8 @@ pub(super) struct EmbedStage<'r> {
     computed: AtomicU64,
     reused: AtomicU64,
     failure: Mutex<Option<EmbedError>>,
+    /// Whether what others have kept since the last run was looked for.
+    refreshed: Once,
 }
 
 impl<'r> EmbedStage<'r> {
@@ -57,6 +61,7 @@ impl<'r> EmbedStage<'r> {
             computed: AtomicU64::new(0),
             reused: AtomicU64::new(0),
             failure: Mutex::default(),
+            refreshed: Once::new(),
         }
     }
 
@@ -115,6 +120,9 @@ impl EmbedStage<'_> {
         inlet: &Inlet<'_, ChunkBatch>,
         outlet: &Outlet<'_, EmbeddedBatch>,
     ) -> Result<bool, EmbedError> {
+        if let Some(cache) = self.cache {
+            self.refreshed.call_once(|| cache.refresh(&|| inlet.cancel.is_cancelled()));
+        }
         if !self.embed_paths(window, inlet)? {
             return Ok(false);
         }
@@ -128,7 +136,7 @@ impl EmbedStage<'_> {
         while !left.is_empty() {
             let size = self.tuner().size();
             let rest = left.split_off(size.min(left.len()));
-            self.embed(window, &left);
+            self.embed(window, left.make_contiguous());
             left = rest;
             if inlet.cancel.is_cancelled() || !window.hand_on(outlet, WINDOW_CHUNKS) {
                 return Ok(false);
@@ -145,15 +153,11 @@ impl EmbedStage<'_> {
         inlet: &Inlet<'_, ChunkBatch>,
         outlet: &Outlet<'_, EmbeddedBatch>,
     ) -> Result<bool, EmbedError> {
-        let texts: Vec<String> =
-            places.iter().map(|place| std::mem::take(&mut window.prepared_mut(*place).passage)).collect();
+        let texts = window.passages(places);
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let mut goes_on = true;
+        let (mut goes_on, mut halves) = (true, Vec::new());
         self.embedder.embed_each(&texts, &mut |at, mut vector| {
-            cache::rounded(&mut vector);
-            if let Some(cache) = self.cache {
-                cache.insert(window.prepared(places[at]).key, &vector);
-            }
+            self.keep(window.prepared(places[at]).key, &mut vector, &mut halves);
             window.fill(places[at], vector);
             goes_on = !inlet.cancel.is_cancelled() && window.hand_on(outlet, HAND_ON_CHUNKS);
             goes_on
@@ -161,56 +165,72 @@ impl EmbedStage<'_> {
         Ok(goes_on)
     }
 
-    /// Takes what the cache has. What is left comes by the length of its passage.
+    /// Rounds a vector that was computed, and keeps it. `halves` is scratch.
+    fn keep(&self, key: Option<VectorKey>, vector: &mut [f32], halves: &mut Vec<f16>) {
+        cache::round(vector, halves);
+        if let (Some(cache), Some(key)) = (self.cache, key) {
+            cache.insert(key, halves);
+        }
+    }
+
+    /// Takes what the cache has. What is left comes by the length of its passage; of chunks with one
+    /// passage it is the first, the others get its vector.
     fn recall(&self, window: &mut Window) -> VecDeque<Place> {
-        let mut left = Vec::new();
+        let mut left: Vec<Place> = Vec::new();
+        let (mut firsts, mut vector) = (HashMap::new(), Vec::new());
         for file in 0..window.files.len() {
             for chunk in 0..window.files[file].chunks.len() {
-                let (key, mut vector) = (window.prepared((file, chunk)).key, Vec::new());
-                if self.cache.is_some_and(|cache| cache.get(key, &mut vector)) {
-                    window.fill((file, chunk), vector);
+                let (place, key) = ((file, chunk), window.files[file].chunks[chunk].key);
+                let first = key.and_then(|key| firsts.get(&key).copied());
+                if let Some(first) = first {
+                    window.twins.entry(first).or_default().push(place);
+                } else if key.zip(self.cache).is_some_and(|(key, cache)| cache.get(key, &mut vector)) {
+                    window.fill(place, std::mem::take(&mut vector));
                 } else {
-                    left.push((file, chunk));
+                    firsts.extend(key.map(|key| (key, place)));
+                    left.push(place);
                 }
             }
         }
-        left.sort_by_key(|place| window.prepared(*place).passage.len());
+        left.sort_by_key(|place| window.prepared(*place).chunk.text.len());
         left.into()
     }
 
     /// One call of the embedder.
-    fn embed(&self, window: &mut Window, places: &VecDeque<Place>) {
-        let texts: Vec<&str> = places.iter().map(|place| window.prepared(*place).passage.as_str()).collect();
+    fn embed(&self, window: &mut Window, places: &[Place]) {
+        let bytes = places.iter().map(|place| window.prepared(*place).chunk.text.len() as u64).sum();
         let begun = Instant::now();
-        let vectors = self.embedder.embed_passages(&texts);
-        self.tuner().called(texts.len(), texts.iter().map(|text| text.len() as u64).sum(), begun.elapsed());
-        for (place, mut vector) in places.iter().zip(vectors) {
-            cache::rounded(&mut vector);
-            if let Some(cache) = self.cache {
-                cache.insert(window.prepared(*place).key, &vector);
+        let vectors = match self.embedder.word_table() {
+            Some(table) => places.iter().map(|place| table.embed_bag(&window.prepared(*place).bag)).collect(),
+            None => {
+                let texts = window.passages(places);
+                self.embedder.embed_passages(&texts.iter().map(String::as_str).collect::<Vec<_>>())
             }
+        };
+        self.tuner().called(places.len(), bytes, begun.elapsed());
+        let mut halves = Vec::new();
+        for (place, mut vector) in places.iter().zip(vectors) {
+            self.keep(window.prepared(*place).key, &mut vector, &mut halves);
             window.fill(*place, vector);
         }
     }
 
     /// The vectors of the files' paths. False when nobody wants them any more.
     fn embed_paths(&self, window: &mut Window, inlet: &Inlet<'_, ChunkBatch>) -> Result<bool, EmbedError> {
-        let mut new: Vec<(usize, VectorKey, String)> = Vec::new();
+        let mut new: Vec<(usize, Option<VectorKey>, String)> = Vec::new();
         for (at, file) in window.files.iter_mut().enumerate() {
             let Some(first) = file.chunks.first() else { continue };
             let passage = embed::path_passage(&first.chunk.path);
-            let key = VectorKey::of(&passage);
-            if !self.cache.is_some_and(|cache| cache.get(key, &mut file.path)) {
+            let key = self.cache.map(|_| VectorKey::of(&passage));
+            if !key.zip(self.cache).is_some_and(|(key, cache)| cache.get(key, &mut file.path)) {
                 new.push((at, key, passage));
             }
         }
         let texts: Vec<&str> = new.iter().map(|(.., passage)| passage.as_str()).collect();
+        let mut halves = Vec::new();
         let mut keep = |place: usize, mut vector: Vec<f32>| {
             let (at, key, _) = &new[place];
-            cache::rounded(&mut vector);
-            if let Some(cache) = self.cache {
-                cache.insert(*key, &vector);
-            }
+            self.keep(*key, &mut vector, &mut halves);
             window.files[*at].path = vector;
             !inlet.cancel.is_cancelled()
         };
@@ -226,6 +246,8 @@ impl EmbedStage<'_> {
 /// A batch while its chunks get their vectors.
 struct Window {
     files: Vec<FileWindow>,
+    /// Chunks that have the passage of another one.
+    twins: HashMap<Place, Vec<Place>>,
     /// What can be handed on.
     ready: EmbeddedBatch,
 }
@@ -245,7 +267,7 @@ struct FileWindow {
 
 impl Window {
     fn new(batch: ChunkBatch) -> Self {
-        let mut window = Self { files: Vec::new(), ready: EmbeddedBatch::default() };
+        let mut window = Self { files: Vec::new(), twins: HashMap::new(), ready: EmbeddedBatch::default() };
         for parsed in batch.0 {
             match parsed {
                 Parsed::Replace(replacement) => window.push(replacement),
@@ -278,12 +300,20 @@ impl Window {
         &self.files[file].chunks[chunk]
     }
 
-    fn prepared_mut(&mut self, (file, chunk): Place) -> &mut Prepared {
-        &mut self.files[file].chunks[chunk]
+    fn passages(&self, places: &[Place]) -> Vec<String> {
+        places.iter().map(|place| embed::passage(&self.prepared(*place).chunk)).collect()
     }
 
-    /// Gives a chunk its passage's vector; a file whose last one this was is ready.
-    fn fill(&mut self, (at, chunk): Place, mut vector: Vec<f32>) {
+    /// Gives a chunk its passage's vector, and those of the same passage.
+    fn fill(&mut self, place: Place, vector: Vec<f32>) {
+        for twin in self.twins.remove(&place).unwrap_or_default() {
+            self.fill_one(twin, vector.clone());
+        }
+        self.fill_one(place, vector);
+    }
+
+    /// Adds the vector of its path to a chunk's; a file whose last one this was is ready.
+    fn fill_one(&mut self, (at, chunk): Place, mut vector: Vec<f32>) {
         let file = &mut self.files[at];
         embed::with_path(&mut vector, &file.path);
         file.vectors[chunk] = vector;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::budget::Permit;
 use super::flow::{Inlet, Outlet};
 use super::stage_read::Read;
-use crate::embed;
 use crate::embed::cache::VectorKey;
+use crate::embed::static_model::{Bag, StaticModel, Tally};
+use crate::embed::{self, Embedder};
 use crate::language;
-use crate::lexical::Terms;
+use crate::lexical::{Counter, Terms};
 use crate::parse::Parser;
 use crate::types::{Chunk, FileRecord, Outcome, RepoPath};
 
@@ -37,19 +38,64 @@ pub(super) struct Replacement {
 /// A chunk with all its texts.
 pub(super) struct Prepared {
     pub chunk: Chunk,
-    /// See [`embed::passage`].
-    pub passage: String,
     pub terms: Terms,
-    /// Of the passage.
-    pub key: VectorKey,
+    /// The words of its passage; empty where the embedder is no table of words.
+    pub bag: Bag,
+    /// Of its passage, where vectors are kept.
+    pub key: Option<VectorKey>,
+}
+
+/// What a chunk is prepared for.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'r> {
+    pub embedder: &'r dyn Embedder,
+    /// Whether vectors are kept.
+    pub keys: bool,
+}
+
+/// One thread's scratch for the texts of chunks.
+pub(super) struct Preparer<'r> {
+    counter: Counter,
+    tally: Option<Tally<'r>>,
+    keys: bool,
+}
+
+impl<'r> Preparer<'r> {
+    pub fn new(wanted: Wanted<'r>) -> Self {
+        let tally = wanted.embedder.word_table().map(StaticModel::tally);
+        Self { counter: Counter::default(), tally, keys: wanted.keys }
+    }
+
+    /// A chunk with what is embedded and searched for it.
+    pub fn prepare(&mut self, chunk: Chunk) -> Prepared {
+        let key = self.keys.then(|| embed::passage_key(&chunk));
+        let tally = &mut self.tally;
+        let terms = self.counter.terms(&chunk, &mut |word| {
+            if let Some(tally) = tally {
+                tally.add(word);
+            }
+        });
+        let bag = self.tally.as_mut().map(Tally::take).unwrap_or_default();
+        Prepared { chunk, terms, bag, key }
+    }
 }
 
 /// Runs one parser until its input ends. With `renew`, every batch gets a new thread, a new parser
 /// and its queries compiled anew, as a pool made for one batch would have it: for benchmarks.
-pub(super) fn run(inlet: &Inlet<'_, Vec<Read>>, outlet: &Outlet<'_, Vec<Parsed>>, time_limit: Duration, renew: bool) {
-    let mut parser = Parser::new(time_limit);
+pub(super) fn run(
+    inlet: &Inlet<'_, Vec<Read>>,
+    outlet: &Outlet<'_, Vec<Parsed>>,
+    wanted: Wanted<'_>,
+    time_limit: Duration,
+    renew: bool,
+) {
+    let (mut parser, mut preparer) = (Parser::new(time_limit), Preparer::new(wanted));
     while let Some(batch) = inlet.next() {
-        let parsed = if renew { parse_anew(batch, inlet, time_limit) } else { parse(batch, inlet, &mut parser) };
+        let parsed = if renew {
+            parse_anew(batch, inlet, wanted, time_limit)
+        } else {
+            parse(batch, inlet, &mut parser, &mut preparer)
+        };
         if !parsed.is_empty() && !outlet.send(parsed) {
             break;
         }
@@ -57,7 +103,12 @@ pub(super) fn run(inlet: &Inlet<'_, Vec<Read>>, outlet: &Outlet<'_, Vec<Parsed>>
 }
 
 /// The files of a batch; cut short when the run is cancelled.
-fn parse(batch: Vec<Read>, inlet: &Inlet<'_, Vec<Read>>, parser: &mut Parser) -> Vec<Parsed> {
+fn parse(
+    batch: Vec<Read>,
+    inlet: &Inlet<'_, Vec<Read>>,
+    parser: &mut Parser,
+    preparer: &mut Preparer<'_>,
+) -> Vec<Parsed> {
     let mut parsed = Vec::with_capacity(batch.len());
     for read in batch {
         if inlet.cancel.is_cancelled() {
@@ -73,7 +124,7 @@ fn parse(batch: Vec<Read>, inlet: &Inlet<'_, Vec<Read>>, parser: &mut Parser) ->
                 let bytes = source.text.len() as u64;
                 inlet.clock.count(1, bytes);
                 drop(source);
-                let chunks = found.chunks.into_iter().map(prepared).collect();
+                let chunks = found.chunks.into_iter().map(|chunk| preparer.prepare(chunk)).collect();
                 Parsed::Replace(Replacement { record, chunks, bytes, permit: Some(permit) })
             }
             Read::Skipped(record) => {
@@ -86,19 +137,13 @@ fn parse(batch: Vec<Read>, inlet: &Inlet<'_, Vec<Read>>, parser: &mut Parser) ->
     parsed
 }
 
-/// A chunk with the texts that are embedded and searched for it.
-pub(super) fn prepared(chunk: Chunk) -> Prepared {
-    let passage = embed::passage(&chunk);
-    Prepared { key: VectorKey::of(&passage), terms: Terms::of(&chunk), passage, chunk }
-}
-
-fn parse_anew(batch: Vec<Read>, inlet: &Inlet<'_, Vec<Read>>, time_limit: Duration) -> Vec<Parsed> {
+fn parse_anew(batch: Vec<Read>, inlet: &Inlet<'_, Vec<Read>>, wanted: Wanted<'_>, time_limit: Duration) -> Vec<Parsed> {
     let work = move || {
         let mut languages: Vec<_> = batch.iter().filter_map(language_of).collect();
         languages.sort_unstable();
         languages.dedup();
         languages.into_iter().for_each(language::compile_anew);
-        parse(batch, inlet, &mut Parser::new(time_limit))
+        parse(batch, inlet, &mut Parser::new(time_limit), &mut Preparer::new(wanted))
     };
     match thread::scope(|scope| scope.spawn(work).join()) {
         Ok(parsed) => parsed,
@@ -110,5 +155,35 @@ fn language_of(read: &Read) -> Option<crate::types::Language> {
     match read {
         Read::Source(source, ..) => Some(source.language),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::SourceFile;
+
+    const SOURCE: &str = "//! Größe, naïve — 使用JSON格式.\n\n/// Parses an HTTPHeader of `qqjsonzz`.\n\
+        impl Store_v2 {\n    pub fn parseHTTPHeader(&self) -> u32 {\n        let x_y = self.x9.max(0xff);\n        x_y\n    }\n\
+        \n    /* open\n    closes */\n    fn other__name(&self, n: usize) -> usize {\n        n + 1\n    }\n}\n";
+
+    #[test]
+    fn a_text_that_is_split_once_has_the_words_and_the_vector_of_one_that_is_split_twice() {
+        let model = StaticModel::builtin();
+        let mut preparer = Preparer::new(Wanted { embedder: model.as_ref(), keys: true });
+        let mut parser = Parser::new(Duration::from_secs(5));
+        for (path, text) in
+            [("src/store.rs", SOURCE), ("a_b/Store.rs", SOURCE), ("a_b/Store.rs", "qqq zz9 x"), ("b.txt", "_")]
+        {
+            let path = RepoPath::new(path);
+            let source = SourceFile { language: language::of_path(&path, None), path, text: text.repeat(40) };
+            for chunk in parser.parse(&source).chunks {
+                let passage = embed::passage(&chunk);
+                let prepared = preparer.prepare(chunk);
+                assert_eq!(prepared.key, Some(VectorKey::of(&passage)));
+                assert_eq!(prepared.terms, Terms::of(&prepared.chunk));
+                assert_eq!(model.embed_bag(&prepared.bag), model.embed_passages(&[&passage])[0], "{passage}");
+            }
+        }
     }
 }

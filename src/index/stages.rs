@@ -14,6 +14,7 @@ use super::flow::{Inlet, Outlet, StageClock, edge};
 use super::indexer::{Failure, Indexer};
 use super::plan::Plan;
 use super::stage_embed::{EmbedStage, EmbedSummary};
+use super::stage_parse::Wanted;
 use super::stage_read::Reader;
 use super::stage_walk::WalkSummary;
 use super::stage_write::{RunWriter, Written};
@@ -146,9 +147,10 @@ impl<'e> Run<'e> {
         outlet: Outlet<'scope, Vec<stage_parse::Parsed>>,
     ) -> Result<Joins<'scope>, IndexError> {
         let (limit, renew) = (self.indexer.settings.parse_time_limit, self.indexer.renew_parsers);
+        let wanted = Wanted { embedder: self.indexer.embedder, keys: self.indexer.cache.is_some() };
         let spawn = |_| {
             let (inlet, outlet) = (inlet.clone(), outlet.clone());
-            Ok((PARSE, self.spawn(threads, PARSE, move || stage_parse::run(&inlet, &outlet, limit, renew))?))
+            Ok((PARSE, self.spawn(threads, PARSE, move || stage_parse::run(&inlet, &outlet, wanted, limit, renew))?))
         };
         (0..self.pipeline().parse_workers).map(spawn).collect()
     }

@@ -21,7 +21,7 @@ mod tests;
 pub use counts::Counts;
 pub use score::{Bm25f, Index, Matched};
 pub use segment::{Segment, SegmentError};
-pub use terms::{Terms, hash};
+pub use terms::{Counter, Terms, hash};
 pub use writer::{SegmentWriter, merge};
 
 /// Names a chunk for as long as it is stored.

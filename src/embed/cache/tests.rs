@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
-use super::{VectorCache, VectorKey, rounded};
+use super::{VectorCache, VectorKey, round};
 
 const MODEL: &str = "a/model:v1";
 const PLENTY: u64 = 1 << 30;
@@ -14,9 +14,19 @@ fn open(folder: &Path) -> VectorCache {
 }
 
 fn vector(seed: u16) -> Vec<f32> {
+    rounded(seed).0
+}
+
+/// A vector, and its values as they are kept.
+fn rounded(seed: u16) -> (Vec<f32>, Vec<half::f16>) {
     let mut vector = [1.0, 2.0, 3.0].map(|part| f32::from(seed % 1000) / part).to_vec();
-    rounded(&mut vector);
-    vector
+    let mut halves = Vec::new();
+    round(&mut vector, &mut halves);
+    (vector, halves)
+}
+
+fn insert(cache: &VectorCache, seed: u16) {
+    cache.insert(key(seed), &rounded(seed).1);
 }
 
 fn key(seed: u16) -> VectorKey {
@@ -24,7 +34,7 @@ fn key(seed: u16) -> VectorKey {
 }
 
 fn fill(cache: &VectorCache, seeds: impl IntoIterator<Item = u16>) {
-    seeds.into_iter().for_each(|seed| cache.insert(key(seed), &vector(seed)));
+    seeds.into_iter().for_each(|seed| insert(cache, seed));
     cache.flush().expect("written");
 }
 
@@ -56,7 +66,7 @@ fn what_one_process_keeps_the_next_one_finds() {
     let folder = tempfile::tempdir().expect("a folder");
     let first = open(folder.path());
     assert!(!folder.path().join("vectors").exists(), "nothing is made before there is something to keep");
-    first.insert(key(1), &vector(1));
+    insert(&first, 1);
     assert!(has(&first, 1), "not written yet");
     fill(&first, [2]);
     assert!(has(&first, 1) && has(&first, 2), "written");
@@ -73,7 +83,7 @@ fn models_and_widths_do_not_mix() {
         assert!(!has(&VectorCache::open(folder.path(), model, dimensions, PLENTY), 1));
     }
     let cache = open(folder.path());
-    cache.insert(key(2), &[1.0; 5]);
+    cache.insert(key(2), &[half::f16::ONE; 5]);
     assert!(!has(&cache, 2), "a vector of another width is none of this model's");
 }
 
@@ -107,10 +117,81 @@ fn small_segments_are_joined_once_there_are_many_and_nothing_is_lost() {
     let folder = tempfile::tempdir().expect("a folder");
     (0..20).for_each(|seed| fill(&open(folder.path()), [seed]));
     assert_eq!(segments(folder.path()).len(), 20);
-    segments(folder.path())[1..].iter().for_each(|path| age(path, 1));
+    let writing = open(folder.path());
+    fill(&writing, [20]);
+    segments(folder.path()).iter().for_each(|path| age(path, 1));
     let cache = open(folder.path());
-    assert!((0..20).all(|seed| has(&cache, seed)));
-    assert_eq!(segments(folder.path()).len(), 2, "the one just written stays by itself");
+    assert!((0..21).all(|seed| has(&cache, seed)));
+    assert_eq!(segments(folder.path()).len(), 2, "one that is written to stays by itself");
+    fill(&writing, [21]);
+    assert!((0..22).all(|seed| has(&open(folder.path()), seed)), "and is found with what came later");
+}
+
+#[test]
+fn processes_that_go_on_see_what_each_of_them_keeps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, other) = (open(folder.path()), open(folder.path()));
+    assert!(!has(&one, 1) && !has(&other, 1), "both have looked");
+    for seed in 1..4 {
+        fill(&one, [seed]);
+        fill(&other, [100 + seed]);
+        one.refresh(&|| false);
+        other.refresh(&|| false);
+        assert!((1..=seed).all(|seed| [&one, &other].iter().all(|cache| has(cache, seed) && has(cache, 100 + seed))));
+    }
+    assert_eq!(segments(folder.path()).len(), 2);
+}
+
+#[test]
+fn indexes_of_one_process_share_a_cache() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shared = |model| VectorCache::shared(folder.path(), model, 3, PLENTY);
+    let (one, other) = (shared(MODEL), shared(MODEL));
+    insert(&one, 1);
+    assert!(has(&other, 1) && !has(&shared("another"), 1));
+    drop((one, other));
+    assert!(has(&shared(MODEL), 1), "the last one to go has written it");
+}
+
+#[test]
+fn keys_that_are_missing_or_torn_are_read_from_the_records() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fill(&open(folder.path()), 0..2_000);
+    let keys = segments(folder.path())[0].with_extension("keys");
+    for kept_bytes in [2_000 * 16, 1_000 * 16 + 5, 3, 0] {
+        File::options().write(true).open(&keys).expect("keys").set_len(kept_bytes).expect("cut");
+        let cache = open(folder.path());
+        assert!((0..2_000).all(|seed| has(&cache, seed)), "{kept_bytes} bytes");
+    }
+    fs::remove_file(&keys).expect("keys");
+    assert!((0..2_000).all(|seed| has(&open(folder.path()), seed)) && keys.exists(), "read once");
+    fs::write(&keys, [7; 32_000]).expect("keys");
+    assert!(!has(&open(folder.path()), 1), "keys of no record find nothing");
+}
+
+#[test]
+fn a_look_that_is_stopped_goes_on_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    (0..3).for_each(|seed| fill(&open(folder.path()), [seed]));
+    let cache = open(folder.path());
+    let looks = std::cell::Cell::new(0);
+    cache.refresh(&|| looks.replace(looks.get() + 1) > 0);
+    assert_eq!((0..3).filter(|seed| has(&cache, *seed)).count(), 1);
+    cache.refresh(&|| false);
+    assert!((0..3).all(|seed| has(&cache, seed)));
+}
+
+#[test]
+fn a_cache_that_is_removed_while_it_is_used_begins_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = open(folder.path());
+    fill(&cache, [1, 2]);
+    fs::remove_dir_all(folder.path().join("vectors")).expect("removed");
+    cache.refresh(&|| false);
+    assert!(!has(&cache, 1));
+    fill(&cache, [2, 3]);
+    assert!(has(&cache, 2) && has(&cache, 3));
+    assert!(has(&open(folder.path()), 2) && !has(&open(folder.path()), 1));
 }
 
 #[test]
@@ -130,14 +211,27 @@ fn above_the_limit_what_was_of_no_use_goes_first() {
 }
 
 #[test]
+fn what_is_written_to_stays_above_the_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let writing = open(folder.path());
+    fill(&writing, [1]);
+    fill(&open(folder.path()), [2]);
+    age(&segments(folder.path())[0], 1);
+    let small = VectorCache::open(folder.path(), MODEL, 3, 1);
+    assert!(has(&small, 1) && !has(&small, 2));
+    fill(&writing, [3]);
+    assert!(has(&open(folder.path()), 3));
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_ends_the_keeping_and_says_so_once() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("vectors"), "a file in the way").expect("written");
     let cache = open(folder.path());
-    cache.insert(key(1), &vector(1));
+    insert(&cache, 1);
     let error = cache.flush().expect_err("no folder can be made there").to_string();
     assert!(error.contains("--cache-dir"), "{error}");
-    cache.insert(key(2), &vector(2));
+    insert(&cache, 2);
     assert!(cache.flush().is_ok() && !has(&cache, 2));
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: what [`encode`] writes opens, with the same tokens and with rows that differ from those
 //! given by rounding and one common factor. Must never import anything but its parent module.
 
-use super::{MAGIC, MAX_DIMENSIONS, MAX_TOKENS, ModelError, Scratch, StaticModel};
+use super::{Buffers, MAGIC, MAX_DIMENSIONS, MAX_TOKENS, ModelError, StaticModel};
 
 impl StaticModel {
     /// The tokens, ascending.
@@ -21,13 +21,8 @@ impl StaticModel {
     /// The tokens of each text and how much each of them weighs in it: the text's vector is the sum of
     /// weight × row, brought to unit length.
     pub fn weighted_tokens(&self, texts: &[&str]) -> Vec<Vec<(u32, f32)>> {
-        let mut scratch = Scratch::new(self.scales.len());
-        let mut of_text = |text: &&str| {
-            let mut found = Vec::new();
-            self.weigh(text, &mut scratch, |token, weight| found.push((token, weight)));
-            found
-        };
-        texts.iter().map(&mut of_text).collect()
+        let (mut tally, mut buffers) = (self.tally(), Buffers::default());
+        texts.iter().map(|text| Self::bag(text, &mut buffers, &mut tally).0).collect()
     }
 }
 
