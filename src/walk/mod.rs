@@ -119,7 +119,7 @@ fn run(
     }
     let listing = options.files.list(root).map_err(failed)?;
     let mut walk = Walk { root, device: device(&metadata), options, wanted, enter, pending: Vec::new() };
-    walk.push(listing, &Arc::new(Rules::of_root(root)));
+    walk.push(listing, &Rules::of_root(root));
     while let Some(step) = walk.pending.pop() {
         if walk.step(step, visit).is_break() {
             break;
@@ -197,7 +197,10 @@ impl Walk<'_> {
                 return ControlFlow::Continue(());
             }
             match self.options.files.list(&abs) {
-                Ok(listing) => self.push(listing, &Arc::new(Rules::below(&rules, &abs))),
+                Ok(listing) => {
+                    let rules = Rules::below(&rules, &abs, &listing);
+                    self.push(listing, &rules);
+                }
                 Err(error) => return visit(skipped(path, true, unreadable(&error))),
             }
             return ControlFlow::Continue(());

@@ -44,21 +44,31 @@ pub(super) struct Rules {
 
 impl Rules {
     /// The rules at `root`, those of the folders above it up to the top of its repository included.
-    pub fn of_root(root: &Path) -> Self {
+    pub fn of_root(root: &Path) -> Arc<Self> {
         let top = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root);
         // Global rules hold below the top of the repository, wherever the program was started.
         let global = gitconfig_excludes_path().and_then(|file| load(top, &file));
-        let mut rules = Self { above: None, own: own(top), global, root: root.to_owned() };
+        let mut rules = Arc::new(Self { above: None, own: own(top, &|_| true), global, root: root.to_owned() });
         let between: Vec<&Path> = root.ancestors().take_while(|folder| *folder != top).collect();
         for folder in between.into_iter().rev() {
-            rules = Self::below(&Arc::new(rules), folder);
+            rules = Self::with(&rules, folder, &|_| true);
         }
         rules
     }
 
-    /// The rules inside `folder`, which stands in the folder that `above` is of.
-    pub fn below(above: &Arc<Self>, folder: &Path) -> Self {
-        Self { above: Some(Arc::clone(above)), own: own(folder), global: None, root: above.root.clone() }
+    /// The rules inside `folder`, which stands in the folder that `above` is of and has these entries.
+    pub fn below(above: &Arc<Self>, folder: &Path, entries: &[PathBuf]) -> Arc<Self> {
+        Self::with(above, folder, &|name| {
+            entries.iter().any(|entry| entry.file_name().is_some_and(|own| own.eq_ignore_ascii_case(name)))
+        })
+    }
+
+    fn with(above: &Arc<Self>, folder: &Path, may_have: &dyn Fn(&str) -> bool) -> Arc<Self> {
+        let own = own(folder, may_have);
+        if own.iter().all(Option::is_none) {
+            return Arc::clone(above);
+        }
+        Arc::new(Self { above: Some(Arc::clone(above)), own, global: None, root: above.root.clone() })
     }
 
     /// What holds for `path`: the first kind of file that says anything, and of its files the deepest.
@@ -86,9 +96,11 @@ impl Rules {
     }
 }
 
-fn own(folder: &Path) -> [Option<Gitignore>; KINDS] {
-    let [codescry, ignore, git] = FILES.map(|name| load(folder, &folder.join(name)));
-    [codescry, ignore, git, exclude_file(folder).and_then(|file| load(folder, &file))]
+/// The rules of a folder's own files. Nothing is asked of the disk for names that it does not have.
+fn own(folder: &Path, may_have: &dyn Fn(&str) -> bool) -> [Option<Gitignore>; KINDS] {
+    let [codescry, ignore, git] = FILES.map(|name| may_have(name).then(|| load(folder, &folder.join(name))).flatten());
+    let exclude = may_have(".git").then(|| exclude_file(folder)).flatten();
+    [codescry, ignore, git, exclude.and_then(|file| load(folder, &file))]
 }
 
 /// The rules of a file, which hold below `folder`. Bytes that are no UTF-8 spoil their own line only.
