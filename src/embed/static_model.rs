@@ -255,14 +255,21 @@ struct Tokens {
     /// Token + 1, or 0 for a free slot; a power of two of them.
     slots: Vec<u32>,
     longest_bytes: usize,
+    /// A bit for the hash of each beginning of a token, from [`MIN_PIECE_BYTES`] on: where it is 0, no token
+    /// goes on.
+    beginnings: Vec<u64>,
 }
+
+/// Bits of [`Tokens::beginnings`] for each byte of the tokens, so that few are 1 for another one's sake.
+const BEGINNING_BITS: usize = 2;
 
 impl Tokens {
     fn read(block: &[u8], count: usize) -> Result<Self, ModelError> {
         let expected = u32::try_from(count).unwrap_or(u32::MAX);
         let text = std::str::from_utf8(block).map_err(|_| ModelError::Tokens { expected })?;
         let slots = vec![0; (count * 2).next_power_of_two()];
-        let mut tokens = Self { block: block.to_vec(), starts: vec![0], slots, longest_bytes: 0 };
+        let beginnings = vec![0; (block.len() * BEGINNING_BITS).next_power_of_two().div_ceil(64)];
+        let mut tokens = Self { block: block.to_vec(), starts: vec![0], slots, longest_bytes: 0, beginnings };
         let (mut before, mut end) = ("", 0);
         for (token, name) in (1..).zip(text.split('\n')) {
             if name <= before || token > expected {
@@ -272,6 +279,7 @@ impl Tokens {
             tokens.starts.push(u32::try_from(end).map_err(|_| ModelError::Tokens { expected })?);
             tokens.longest_bytes = tokens.longest_bytes.max(name.len());
             tokens.insert(name.as_bytes(), token);
+            tokens.note_beginnings(name.as_bytes());
             before = name;
         }
         if tokens.starts.len() == count + 1 { Ok(tokens) } else { Err(ModelError::Tokens { expected }) }
@@ -283,6 +291,24 @@ impl Tokens {
             at = (at + 1) & (self.slots.len() - 1);
         }
         self.slots[at] = slot;
+    }
+
+    fn note_beginnings(&mut self, name: &[u8]) {
+        let mut hash = HASH_START;
+        for (at, byte) in name.iter().enumerate() {
+            hash = hash_byte(hash, byte);
+            if at + 1 >= MIN_PIECE_BYTES {
+                let (word, bit) = self.beginning(hash);
+                self.beginnings[word] |= bit;
+            }
+        }
+    }
+
+    /// Where the bit of a beginning is.
+    #[expect(clippy::cast_possible_truncation, reason = "only low bits are used")]
+    fn beginning(&self, hash: u64) -> (usize, u64) {
+        let hash = hash ^ (hash >> 32);
+        ((hash >> 6) as usize & (self.beginnings.len() - 1), 1 << (hash & 63))
     }
 
     /// The token with exactly these bytes.
@@ -297,9 +323,14 @@ impl Tokens {
         for (at, byte) in text.iter().enumerate().take(self.longest_bytes) {
             hash = hash_byte(hash, byte);
             let len = at + 1;
-            if len >= MIN_PIECE_BYTES
-                && let Some(token) = self.probe(&text[..len], hash)
-            {
+            if len < MIN_PIECE_BYTES {
+                continue;
+            }
+            let (word, bit) = self.beginning(hash);
+            if self.beginnings[word] & bit == 0 {
+                break;
+            }
+            if let Some(token) = self.probe(&text[..len], hash) {
                 found = Some((token, len));
             }
         }
