@@ -1,7 +1,7 @@
 //! `codescry bench`: what each setting of the pipeline is worth on a folder.
 //!
-//! Every run is a process of its own, with an index of its own in a folder that is removed after
-//! it, so that neither memory nor caches carry over. Must never import: anything of this crate but
+//! Every run is a process of its own, with an index and a cache of vectors of its own in a folder that is
+//! removed after it, so that neither memory nor caches carry over. Must never import: anything of this crate but
 //! `engine`.
 
 use std::path::{Path, PathBuf};
@@ -149,11 +149,11 @@ impl Drop for Scratch {
 
 /// One run in a process of its own.
 fn child(shared: &Shared, root: &Path, way: &Way, scratch: &Scratch) -> anyhow::Result<Value> {
-    let index = scratch.0.join("index");
-    _ = std::fs::remove_dir_all(&index);
+    let [index, cache] = ["index", "cache"].map(|name| scratch.0.join(name));
+    [&index, &cache].into_iter().for_each(|folder| _ = std::fs::remove_dir_all(folder));
     let mut command = Command::new(std::env::current_exe().context("cannot tell this program's own file")?);
     command.args(["bench", "once", "--kind", way.kind]).args(flags(shared, way));
-    command.arg("--index-dir").arg(&index).arg("--").arg(root).stdin(Stdio::null());
+    command.arg("--index-dir").arg(&index).arg("--cache-dir").arg(&cache).arg("--").arg(root).stdin(Stdio::null());
     let output = command.output().context("cannot start a run")?;
     if output.status.success() {
         return Ok(serde_json::from_slice(&output.stdout)?);

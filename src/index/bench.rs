@@ -54,10 +54,8 @@ impl Indexer<'_> {
     ) -> Result<IndexReport, IndexError> {
         let request = IndexRequest { rebuild: true, ..IndexRequest::default() };
         match kind {
-            BenchKind::Pipeline => Indexer { cache: None, ..*self }.run(&request, cancel, observe),
-            BenchKind::RenewedParsers => {
-                Indexer { renew_parsers: true, cache: None, ..*self }.run(&request, cancel, observe)
-            }
+            BenchKind::Pipeline => self.run(&request, cancel, observe),
+            BenchKind::RenewedParsers => Indexer { renew_parsers: true, ..*self }.run(&request, cancel, observe),
             BenchKind::ParseAlone => {
                 let (store, embedder) = (Nowhere, Nothing(self.embedder.dimensions()));
                 Indexer { store: &store, embedder: &embedder, cache: None, ..*self }.run(&request, cancel, observe)
