@@ -57,33 +57,34 @@ struct Change {
     outdated: Vec<RepoPath>,
     records: Vec<FileRecord>,
     chunks: Vec<EmbeddedChunk>,
-    /// Paths that have rows afterwards.
-    stored: HashSet<RepoPath>,
+    /// Paths that have no rows afterwards, …
+    removed: Vec<RepoPath>,
+    /// … unless they are among these, which have.
+    replaced: HashSet<RepoPath>,
 }
 
 impl Change {
     /// What `commit` changes where `stored` has rows. Chunks of a file that is not replaced, and
     /// records of a file that is not there to be touched, change nothing.
     fn of(commit: Commit, stored: &HashSet<RepoPath>) -> Self {
-        let mut after = stored.clone();
-        commit.remove.iter().for_each(|path| _ = after.remove(path));
-        let is_there = |record: &FileRecord| after.contains(&record.path);
+        let gone: BTreeSet<RepoPath> = commit.remove.iter().cloned().collect();
+        let is_there = |record: &FileRecord| stored.contains(&record.path) && !gone.contains(&record.path);
         let touched = commit.touch.into_iter().filter(is_there).collect::<Vec<_>>();
         let replaced: HashSet<RepoPath> = commit.replace.iter().map(|record| record.path.clone()).collect();
-        let gone: BTreeSet<RepoPath> = commit.remove.into_iter().chain(replaced.iter().cloned()).collect();
+        let gone: BTreeSet<RepoPath> = gone.into_iter().chain(replaced.iter().cloned()).collect();
         let outdated = touched.iter().map(|record| record.path.clone()).chain(gone.iter().cloned()).collect();
         // One record a path, the last one given.
         let records: BTreeMap<RepoPath, FileRecord> =
             touched.into_iter().chain(commit.replace).map(|record| (record.path.clone(), record)).collect();
         let chunks = commit.chunks.into_iter().filter(|chunk| replaced.contains(&chunk.chunk.path)).collect();
         let there = |paths: BTreeSet<RepoPath>| paths.into_iter().filter(|path| stored.contains(path)).collect();
-        after.extend(replaced);
         Self {
             gone: there(gone),
             outdated: there(outdated),
             records: records.into_values().collect(),
             chunks,
-            stored: after,
+            removed: commit.remove,
+            replaced,
         }
     }
 }
@@ -251,10 +252,11 @@ impl StoreWriter for LanceWriter {
     fn commit(&mut self, commit: Commit, state: &RunState) -> Result<Manifest, StoreError> {
         self.begin()?;
         let mut change = Change::of(commit, &self.stored);
-        let stored = std::mem::take(&mut change.stored);
+        let (removed, replaced) = (std::mem::take(&mut change.removed), std::mem::take(&mut change.replaced));
         self.write(change)?;
         let manifest = self.publish(state)?;
-        self.stored = stored;
+        removed.iter().for_each(|path| _ = self.stored.remove(path));
+        self.stored.extend(replaced);
         Ok(manifest)
     }
 
