@@ -118,8 +118,8 @@ impl Carver<'_, '_> {
                 best = Some((cost, line));
             }
         }
-        let fits = (start + 1..end).take_while(|line| self.lines.bytes(start, *line) <= MAX_CHUNK_BYTES).last();
-        best.map(|(_, line)| line).or(fits).unwrap_or(start + 1)
+        let fits = || (start + 1..end).take_while(|line| self.lines.bytes(start, *line) <= MAX_CHUNK_BYTES).last();
+        best.map(|(_, line)| line).or_else(fits).unwrap_or(start + 1)
     }
 }
 

@@ -54,6 +54,11 @@ impl<'t> Lines<'t> {
         line.saturating_sub(1).min(self.count().saturating_sub(1))
     }
 
+    /// The bytes of a line, if there is one of this number.
+    pub fn range(&self, line: usize) -> Option<std::ops::Range<usize>> {
+        Some(*self.starts.get(line)?..*self.starts.get(line + 1)?)
+    }
+
     /// The first byte of a line.
     pub fn start_byte(&self, line: usize) -> usize {
         self.starts[line]

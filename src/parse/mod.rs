@@ -46,10 +46,16 @@ pub struct SourceFile {
 pub struct ParsedFile {
     /// In line order; see the module's invariants.
     pub chunks: Vec<Chunk>,
-    /// Definitions, by first line.
-    pub symbols: Vec<Symbol>,
+    definitions: Vec<Definition>,
     /// What went wrong, in words: a time-out, a grammar that does not load.
     pub problem: Option<String>,
+}
+
+impl ParsedFile {
+    /// Its definitions, by first line.
+    pub fn symbols(&self) -> Vec<Symbol> {
+        symbols(&self.definitions)
+    }
 }
 
 /// One thread's parser, kept for as long as the thread lives.
@@ -70,8 +76,7 @@ impl Parser {
         let (definitions, problem) = self.definitions(file, &mut lines);
         let pieces = merge::merge(carve::carve(&lines, &definitions), &lines, &definitions);
         let chunks = pieces.iter().map(|piece| chunk(file, &lines, &definitions, piece)).collect();
-        let symbols = definitions.iter().map(|definition| symbol(definition, &definitions)).collect();
-        ParsedFile { chunks, symbols, problem }
+        ParsedFile { chunks, definitions, problem }
     }
 
     /// The definitions of a file, and what went wrong; tells `lines` how deep they are.
@@ -106,7 +111,11 @@ impl Parser {
 pub fn outline(file: &SourceFile, time_limit: Duration) -> (Vec<Symbol>, Option<String>) {
     let mut lines = Lines::new(&file.text);
     let (definitions, problem) = Parser::new(time_limit).definitions(file, &mut lines);
-    (definitions.iter().map(|definition| symbol(definition, &definitions)).collect(), problem)
+    (symbols(&definitions), problem)
+}
+
+fn symbols(definitions: &[Definition]) -> Vec<Symbol> {
+    definitions.iter().map(|definition| symbol(definition, definitions)).collect()
 }
 
 fn symbol(definition: &Definition, all: &[Definition]) -> Symbol {

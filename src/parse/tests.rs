@@ -76,7 +76,7 @@ fn listing(parsed: &ParsedFile) -> String {
         let _ = writeln!(out, " [{}]\n    {}\n    {first}", chunk.defines.join(", "), chunk.signature);
     }
     out.push_str("\nsymbols\n");
-    for symbol in &parsed.symbols {
+    for symbol in &parsed.symbols() {
         let _ = writeln!(
             out,
             "{}-{} {} {}.{}",
@@ -90,13 +90,14 @@ fn listing(parsed: &ParsedFile) -> String {
 fn a_definition_comes_with_its_doc_comment_attributes_and_container() {
     let text = "use std::fmt;\n\n// a remark of its own\n\n/// Keeps money.\n#[derive(Debug)]\npub struct Ledger {\n    total: u64,\n}\n\nimpl Ledger {\n    /// Adds.\n    #[inline]\n    pub fn add(&mut self, amount: u64) -> u64 {\n        self.total += amount;\n        self.total\n    }\n}\n";
     let parsed = parse("ledger.rs", text);
-    let add = parsed.symbols.iter().find(|symbol| symbol.name == "add").expect("add is found");
+    let symbols = parsed.symbols();
+    let add = symbols.iter().find(|symbol| symbol.name == "add").expect("add is found");
     assert_eq!((add.span.start_line, add.span.end_line), (12, 17));
     assert_eq!(
         (add.container.as_str(), add.signature.as_str()),
         ("Ledger", "pub fn add(&mut self, amount: u64) -> u64")
     );
-    let ledger = parsed.symbols.iter().find(|symbol| symbol.name == "Ledger").expect("Ledger is found");
+    let ledger = symbols.iter().find(|symbol| symbol.name == "Ledger").expect("Ledger is found");
     assert_eq!(ledger.span.start_line, 5);
 }
 
@@ -127,13 +128,13 @@ fn broken_code_still_yields_its_definitions() {
     let text = "fn good() {\n    work();\n}\n\nfn broken( {\n    let x = ;\n\nfn also_good() -> u8 {\n    7\n}\n";
     let parsed = parse("broken.rs", text);
     assert_covers(text, &parsed.chunks);
-    assert!(parsed.symbols.iter().any(|symbol| symbol.name == "good"));
+    assert!(parsed.symbols().iter().any(|symbol| symbol.name == "good"));
 }
 
 #[test]
 fn headings_make_sections_and_code_does_not() {
     let text = "---\ntitle: x\n---\n\n# Guide\n\nIntro.\n\n```sh\n# not a heading\n```\n\n## Install\n\nRun it.\n\nUse\n===\n\nMore.\n";
-    let symbols = parse("guide.md", text).symbols;
+    let symbols = parse("guide.md", text).symbols();
     let names: Vec<_> = symbols.iter().map(|symbol| (symbol.name.as_str(), symbol.container.as_str())).collect();
     assert_eq!(names, [("Guide", ""), ("Install", "Guide"), ("Use", "")]);
 }

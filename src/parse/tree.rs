@@ -193,7 +193,11 @@ impl<'l, 't> Depths<'l, 't> {
         let whole = self.lines.whole();
         // Behind a last line end there is no line.
         let is_past = byte >= whole.len() && (whole.is_empty() || whole.ends_with('\n'));
-        self.line = if is_past { self.lines.count() } else { self.lines.of_byte(byte) };
+        self.line = match self.lines.range(self.line + 1) {
+            _ if is_past => self.lines.count(),
+            Some(next) if next.contains(&byte) => self.line + 1, // where a walk mostly goes
+            _ => self.lines.of_byte(byte),
+        };
         let start = self.lines.start_byte(self.line.min(self.lines.count()));
         self.end = self.lines.start_byte((self.line + 1).min(self.lines.count()));
         let white = whole.as_bytes()[start..self.end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();

@@ -194,7 +194,7 @@ fn source(entry: &WalkEntry) -> Option<SourceFile> {
 fn of_file(parser: &mut Parser, file: &SourceFile) -> Vec<Found> {
     let lines: Vec<&str> = file.text.lines().collect();
     let mut found: Vec<Found> = Vec::new();
-    for symbol in parser.parse(file).symbols {
+    for symbol in parser.parse(file).symbols() {
         let last = (symbol.span.end_line as usize).min(lines.len());
         let text = lines[(symbol.span.start_line as usize - 1).min(last)..last].join("\n");
         let documented = comments::split(&text, file.language);
