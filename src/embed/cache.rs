@@ -180,6 +180,12 @@ impl VectorCache {
         Ok(())
     }
 
+    /// Memory that the keys in the folder take at most.
+    pub fn memory_bytes(&self) -> u64 {
+        let bytes: u64 = folder::list(&self.folder).iter().map(|found| found.bytes).sum();
+        bytes / self.format.record_bytes() as u64 * state::BYTES_A_KEY
+    }
+
     /// Puts the vector of `key` into `out` and returns true, if it is there.
     pub fn get(&self, key: VectorKey, out: &mut Vec<f32>) -> bool {
         if !self.has_looked.load(Ordering::Relaxed) {

@@ -237,3 +237,31 @@ fn of_two_names_in_a_file_the_one_spelled_as_asked_is_shown() {
         assert_eq!(hits[0].symbol, symbol, "{asked}");
     }
 }
+
+#[test]
+fn two_worktrees_in_one_process_have_a_vector_computed_once() {
+    let (folder, cancel) = (tempfile::tempdir().expect("a folder"), CancelToken::default());
+    let open = |name: &str| {
+        let root = folder.path().join(name);
+        fs::create_dir(&root).expect("a folder");
+        fs::write(root.join("first.rs"), "fn first() {}\n").expect("a file");
+        let options = Options {
+            path: Some(root),
+            index_dir: Some(folder.path().join(format!("index of {name}"))),
+            cache_dir: Some(folder.path().join("cache")),
+            ..Options::default()
+        };
+        Engine::open(Settings::resolve(&options).expect("settings")).expect("an engine")
+    };
+    let index = |engine: &Engine| {
+        let report = engine.index(&IndexRequest::default(), &cancel, &|_| ()).expect("an index run");
+        (report.vectors_computed, report.vectors_reused)
+    };
+    let engines = [open("main"), open("branch")];
+    assert_eq!(engines.each_ref().map(index), [(1, 0), (0, 1)]);
+    for engine in &engines {
+        fs::write(engine.root().join("later.rs"), "fn later(value: u64) -> u64 {\n    value\n}\n").expect("a file");
+        fs::write(engine.root().join("copy.rs"), "fn later(value: u64) -> u64 {\n    value\n}\n").expect("a file");
+    }
+    assert_eq!(engines.each_ref().map(index), [(1, 1), (0, 2)], "a copy in the same window is none, either");
+}

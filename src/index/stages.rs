@@ -22,6 +22,7 @@ use super::{CancelToken, IndexError, Phase, Progress, Scope};
 use super::{stage_batch, stage_embed, stage_parse, stage_read, stage_walk};
 use crate::config::{DEFAULT_EMBED_WORKERS, Pipeline, machine};
 use crate::embed::DeviceReport;
+use crate::embed::cache::VectorCache;
 use crate::store::RunState;
 use crate::walk::{WalkEntry, WalkError, WalkOptions};
 
@@ -268,10 +269,11 @@ impl<'e> Run<'e> {
     }
 }
 
-/// Bytes for files: what the ceiling and the embedder's own memory leave.
+/// Bytes for files: what the ceiling, the embedder's own memory and the keys of kept vectors leave.
 fn in_flight_bytes(indexer: &Indexer<'_>) -> u64 {
     let whole = indexer.settings.pipeline.in_flight_bytes();
-    whole.saturating_sub(indexer.embedder.memory_bytes()).max(whole / 4)
+    let kept = indexer.cache.map_or(0, VectorCache::memory_bytes);
+    whole.saturating_sub(indexer.embedder.memory_bytes() + kept).max(whole / 4)
 }
 
 /// Threads of stages that leave nothing behind.

@@ -43,6 +43,7 @@ impl Terms {
 pub struct Counter {
     /// Hashes of words that carry their field, of the chunk at hand.
     keys: Vec<u64>,
+    words: Vec<(u64, Counts)>,
     lengths: [u32; FIELDS],
     /// The last chunk's path and its keys: the next one is mostly of the same file.
     path: Option<RepoPath>,
@@ -105,7 +106,7 @@ impl Counter {
 
     fn finish(&mut self) -> Terms {
         self.keys.sort_unstable();
-        let mut words = Vec::with_capacity(self.keys.len());
+        self.words.clear();
         for same in self.keys.chunk_by(|a, b| a & !FIELD_BITS == b & !FIELD_BITS) {
             let counts = match same {
                 [key] if key & FIELD_BITS == Field::Body as u64 => Counts::ONE,
@@ -115,10 +116,9 @@ impl Counter {
                     Counts::new(counts)
                 }
             };
-            words.push((same[0] & !FIELD_BITS, counts));
+            self.words.push((same[0] & !FIELD_BITS, counts));
         }
-        words.shrink_to_fit();
-        Terms { words, lengths: self.lengths.map(length_code) }
+        Terms { words: self.words.clone(), lengths: self.lengths.map(length_code) }
     }
 }
 

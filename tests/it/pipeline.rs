@@ -1,6 +1,8 @@
 //! The index pipeline as its users meet it: settings, memory, stopping, following, what is kept.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -89,6 +91,35 @@ fn vectors_are_computed_once_for_renames_rebuilds_and_sibling_worktrees() {
     first.write("src/part_3.rs", "fn part_3(value: u64) -> u64 {\n    value + 3\n}\n");
     assert_eq!(index(&first, &[]), (0, 1), "the edit taken back");
     assert_eq!(index(&first, &["--rebuild", "--max-cache-bytes", "0"]), (20, 0), "without a cache");
+}
+
+#[test]
+fn a_run_that_was_killed_is_not_computed_again() {
+    let project = Project::empty();
+    let body = |at: usize| format!("    let total_{at} = first_{at}.max(second_{at}) + third_{at};\n").repeat(12);
+    let functions: String = (0..400).map(|at| format!("fn part_{at}() {{\n{}}}\n\n", body(at))).collect();
+    project.write("src/parts.rs", functions);
+    let cache = project.index_dir().with_file_name("vectors of the killed");
+    let index = ["index", "--json", "--cache-dir", cache.to_str().expect("UTF-8")];
+    let mut child = project.spawn(&[&index[..], &["--embedder", "synthetic:40"]].concat());
+    while kept_vectors(&cache) < 40 {
+        assert!(child.try_wait().expect("it can be asked").is_none(), "it kept nothing before its end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let kept = kept_vectors(&cache) - 1; // one is of the path
+    let done = project.run(&[&index[..], &["--rebuild", "--embedder", "synthetic:1000000"]].concat()).json();
+    assert_eq!(done["chunks"], 400, "{done}");
+    assert_eq!(done["vectors_computed"].as_u64(), Some(400 - kept), "{kept} were kept: {done}");
+}
+
+/// Vectors that the cache in this folder says it has.
+fn kept_vectors(cache: &Path) -> u64 {
+    let models = fs::read_dir(cache.join("vectors")).into_iter().flatten().flatten();
+    let files = models.flat_map(|model| fs::read_dir(model.path()).into_iter().flatten().flatten());
+    let keys = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "keys"));
+    keys.map(|file| file.metadata().map_or(0, |metadata| metadata.len() / 16)).sum()
 }
 
 #[test]

@@ -19,7 +19,7 @@ const SMALL_BYTES: u64 = 4 << 20;
 /// A segment's file.
 pub(super) struct Found {
     pub path: PathBuf,
-    bytes: u64,
+    pub bytes: u64,
     used: SystemTime,
 }
 

@@ -18,6 +18,9 @@ const PENDING_BYTES: usize = 4 << 20;
 /// … and for how long: a slow model's vectors are worth a system call each.
 const PENDING_FOR: Duration = Duration::from_secs(2);
 
+/// Memory that a key takes at most: [`State::places`] may be half empty.
+pub(super) const BYTES_A_KEY: u64 = 40;
+
 /// The number of a segment, [`OWN`] for the one written here, and of a record in it.
 type Place = (u32, u32);
 

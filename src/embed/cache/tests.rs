@@ -170,6 +170,15 @@ fn keys_that_are_missing_or_torn_are_read_from_the_records() {
 }
 
 #[test]
+fn memory_is_told_before_a_key_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert_eq!(open(folder.path()).memory_bytes(), 0);
+    fill(&open(folder.path()), 0..2_000);
+    let told = open(folder.path()).memory_bytes();
+    assert!((2_000 * 20..2_000 * 100).contains(&told), "{told} bytes for 2,000 keys");
+}
+
+#[test]
 fn a_look_that_is_stopped_goes_on_later() {
     let folder = tempfile::tempdir().expect("a folder");
     (0..3).for_each(|seed| fill(&open(folder.path()), [seed]));
