@@ -94,6 +94,23 @@ fn vectors_are_computed_once_for_renames_rebuilds_and_sibling_worktrees() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
+fn an_index_of_an_earlier_layout_is_done_again_and_says_why() {
+    let project = project(3);
+    assert_eq!(project.run(&["index"]).code, 0);
+    let path = project.index_dir().join("manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&path).expect("a manifest")).expect("JSON");
+    let version = &mut manifest["manifest"]["recipe"]["schema_version"];
+    let now = version.as_u64().expect("a version");
+    *version = (now - 1).into();
+    fs::write(&path, manifest.to_string()).expect("a manifest");
+    let report = project.run(&["index", "--json"]).json();
+    let because = format!("the index layout changed from version {} to {now}", now - 1);
+    assert_eq!((&report["redone_because"], &report["files_indexed"]), (&because.into(), &3.into()), "{report}");
+    assert_eq!(project.paths(&["part_1", "--no-index"])[0], "src/part_1.rs");
+}
+
+#[test]
 fn a_run_that_was_killed_is_not_computed_again() {
     let project = Project::empty();
     let body = |at: usize| format!("    let total_{at} = first_{at}.max(second_{at}) + third_{at};\n").repeat(12);
