@@ -77,9 +77,12 @@ pub struct CacheError {
     source: std::io::Error,
 }
 
+/// The values of a vector as they are kept.
+pub type Halves = Vec<f16>;
+
 /// Rounds each value to a half float, as the cache keeps it, and leaves these in `halves`. The pipeline
 /// rounds every vector, so that an index is the same whether its vectors were computed or kept.
-pub fn round(vector: &mut [f32], halves: &mut Vec<f16>) {
+pub fn round(vector: &mut [f32], halves: &mut Halves) {
     halves.resize(vector.len(), f16::ZERO);
     halves.convert_from_f32_slice(vector);
     halves.convert_to_f32_slice(vector);

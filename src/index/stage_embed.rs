@@ -9,15 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Instant;
 
-use half::f16;
-
 use super::budget::Permit;
 use super::flow::{Inlet, Outlet};
 use super::stage_batch::{ChunkBatch, WINDOW_CHUNKS};
 use super::stage_parse::{Parsed, Prepared, Replacement};
 use super::tuner::BatchTuner;
 use crate::config::EmbedBatch;
-use crate::embed::cache::{self, VectorCache, VectorKey};
+use crate::embed::cache::{self, Halves, VectorCache, VectorKey};
 use crate::embed::{self, EmbedError, Embedder};
 use crate::store::EmbeddedChunk;
 use crate::types::{FileRecord, RepoPath};
@@ -155,7 +153,7 @@ impl EmbedStage<'_> {
     ) -> Result<bool, EmbedError> {
         let texts = window.passages(places);
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let (mut goes_on, mut halves) = (true, Vec::new());
+        let (mut goes_on, mut halves) = (true, Halves::new());
         self.embedder.embed_each(&texts, &mut |at, mut vector| {
             self.keep(window.prepared(places[at]).key, &mut vector, &mut halves);
             window.fill(places[at], vector);
@@ -166,7 +164,7 @@ impl EmbedStage<'_> {
     }
 
     /// Rounds a vector that was computed, and keeps it. `halves` is scratch.
-    fn keep(&self, key: Option<VectorKey>, vector: &mut [f32], halves: &mut Vec<f16>) {
+    fn keep(&self, key: Option<VectorKey>, vector: &mut [f32], halves: &mut Halves) {
         cache::round(vector, halves);
         if let (Some(cache), Some(key)) = (self.cache, key) {
             cache.insert(key, halves);
@@ -208,7 +206,7 @@ impl EmbedStage<'_> {
             }
         };
         self.tuner().called(places.len(), bytes, begun.elapsed());
-        let mut halves = Vec::new();
+        let mut halves = Halves::new();
         for (place, mut vector) in places.iter().zip(vectors) {
             self.keep(window.prepared(*place).key, &mut vector, &mut halves);
             window.fill(*place, vector);
@@ -227,7 +225,7 @@ impl EmbedStage<'_> {
             }
         }
         let texts: Vec<&str> = new.iter().map(|(.., passage)| passage.as_str()).collect();
-        let mut halves = Vec::new();
+        let mut halves = Halves::new();
         let mut keep = |place: usize, mut vector: Vec<f32>| {
             let (at, key, _) = &new[place];
             self.keep(*key, &mut vector, &mut halves);
