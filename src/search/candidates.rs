@@ -1,7 +1,6 @@
 //! Retrieval: the chunks and files that may answer, with what each kind of retrieval says of them.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -85,19 +84,6 @@ impl Within {
     fn may_by_kind(&self, snapshot: &Snapshot, chunk: u32) -> bool {
         self.kinds.as_ref().is_none_or(|filter| filter.allows_kind(snapshot.chunk(chunk).kind))
     }
-
-    /// Hands over the numbers of all chunks that may not answer.
-    pub fn bar(&self, snapshot: &Snapshot, mut barred: impl FnMut(Range<usize>)) {
-        for (file, may) in self.files.iter().enumerate() {
-            let chunks = snapshot.chunks_in(file);
-            if !may {
-                barred(chunks.start as usize..chunks.end as usize);
-            } else if self.kinds.is_some() {
-                let chunks = chunks.filter(|chunk| !self.may_by_kind(snapshot, *chunk));
-                chunks.for_each(|chunk| barred(chunk as usize..chunk as usize + 1));
-            }
-        }
-    }
 }
 
 /// Everything retrieved for a question from the files that are allowed.
@@ -153,7 +139,8 @@ fn retrieve_there(
     }
     for file in files {
         let chunks = snapshot.chunks_in(file as usize).filter(|chunk| may(*chunk));
-        if let Some(nearest) = chunks.max_by(|a, b| cosine(*a).total_cmp(&cosine(*b))) {
+        let nearest = chunks.map(|chunk| (chunk, cosine(chunk))).max_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((nearest, _)) = nearest {
             add(nearest, false);
         }
     }
@@ -201,10 +188,9 @@ fn measure(
     let chunks = snapshot.chunks_in(candidate.file);
     if let Some(dense) = dense {
         candidate.dense_file = dense.file(candidate.file);
-        let nearest = descending(dense.cosines(chunks.clone()).into_iter());
-        candidate.dense_best = nearest.first().copied().unwrap_or(0.0).max(0.0);
-        let few = &nearest[..nearest.len().min(3)];
-        candidate.dense_mean = few.iter().sum::<f32>() / 3.0;
+        let highest = dense.highest(chunks.clone());
+        candidate.dense_best = highest[0].max(0.0);
+        candidate.dense_mean = highest.iter().sum::<f32>() / 3.0;
     }
     if let Some(words) = words {
         let tallies = words.tallies(chunks.clone());

@@ -20,9 +20,6 @@ const FOR_ONE: usize = 8;
 /// So many chunks of a file are all compared; of more, an eighth more than that.
 const FEW: usize = 8;
 
-/// The distance of what may not answer.
-const BARRED: u16 = u16::MAX;
-
 /// A vector among those of a snapshot.
 pub(super) struct Dense<'s> {
     snapshot: &'s Snapshot,
@@ -41,9 +38,14 @@ impl<'s> Dense<'s> {
         let compared = if all <= ALL {
             (0..number(all)).filter(|chunk| within.may(self.snapshot, *chunk)).collect()
         } else {
-            let mut distances = self.snapshot.chunk_distances(&self.needle);
-            within.bar(self.snapshot, |chunks| distances[chunks].fill(BARRED));
-            lowest(&distances, many(count))
+            let mut lowest = Lowest::new(many(count), self.needle.bits());
+            self.snapshot.near_chunks(&self.needle, &mut |chunk, bits| {
+                if within.may(self.snapshot, chunk) {
+                    lowest.push(chunk, bits);
+                }
+                lowest.last
+            });
+            lowest.finish()
         };
         nearest(compared, count, |chunk| self.cosine(chunk))
     }
@@ -54,10 +56,14 @@ impl<'s> Dense<'s> {
         let compared = if all <= ALL {
             (0..number(all)).filter(|file| within.files[*file as usize]).collect()
         } else {
-            let mut distances = self.snapshot.file_distances(&self.needle);
-            let barred = distances.iter_mut().zip(&within.files).filter(|(_, may)| !**may);
-            barred.for_each(|(distance, _)| *distance = BARRED);
-            lowest(&distances, many(count))
+            let mut lowest = Lowest::new(many(count), self.needle.bits());
+            self.snapshot.near_files(&self.needle, &mut |file, bits| {
+                if within.files[file as usize] {
+                    lowest.push(file, bits);
+                }
+                lowest.last
+            });
+            lowest.finish()
         };
         nearest(compared, count, |file| self.file(file as usize))
     }
@@ -67,14 +73,30 @@ impl<'s> Dense<'s> {
         self.snapshot.chunk_score(chunk, &self.needle)
     }
 
-    /// The cosines of the nearest of some chunks; of few, those of all.
-    pub fn cosines(&self, chunks: Range<u32>) -> Vec<f32> {
-        let count = FEW + chunks.len() / FEW;
-        if count >= chunks.len() {
-            return chunks.map(|chunk| self.cosine(chunk)).collect();
+    /// The three highest cosines of some chunks, falling, 0 where there are fewer; of many chunks, those whose
+    /// sketches are nearest are compared.
+    pub fn highest(&self, chunks: Range<u32>) -> [f32; 3] {
+        let mut highest = [f32::MIN; 3];
+        let mut take = |chunk: u32| {
+            let mut cosine = self.cosine(chunk);
+            for place in &mut highest {
+                if cosine.total_cmp(place).is_gt() {
+                    std::mem::swap(place, &mut cosine);
+                }
+            }
+        };
+        let compared = FEW + chunks.len() / FEW;
+        if compared >= chunks.len() {
+            chunks.for_each(take);
+        } else {
+            let mut lowest = Lowest::new(compared, self.needle.bits());
+            self.snapshot.near_chunks_of(chunks.clone(), &self.needle, &mut |place, bits| {
+                lowest.push(place, bits);
+                lowest.last
+            });
+            lowest.finish().into_iter().for_each(|place| take(chunks.start + place));
         }
-        let distances = self.snapshot.distances_of(chunks.clone(), &self.needle);
-        lowest(&distances, count).into_iter().map(|place| self.cosine(chunks.start + place)).collect()
+        highest.map(|cosine| if cosine == f32::MIN { 0.0 } else { cosine })
     }
 
     /// The cosine of the mean of a file's chunks.
@@ -96,19 +118,46 @@ fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// Those with the lowest distances, rising: at least `count` where there are as many, and all that are
-/// as near as the last of them. Never those that are [`BARRED`].
-fn lowest(distances: &[u16], count: usize) -> Vec<u32> {
-    let mut with = [0_usize; 1 << 12];
-    let farthest = with.len() - 1;
-    distances.iter().for_each(|distance| with[usize::from(*distance).min(farthest)] += 1);
-    let mut sum = 0;
-    let last = with[..farthest].iter().position(|some| {
-        sum += some;
-        sum >= count
-    });
-    let last = last.map_or(BARRED - 1, |last| u16::try_from(last).unwrap_or(BARRED - 1));
-    (0_u32..).zip(distances).filter(|(_, distance)| **distance <= last).map(|(index, _)| index).collect()
+/// Gathers those with the lowest distances: at least `count` where there are as many, and all that are as near
+/// as the last of them.
+struct Lowest {
+    count: usize,
+    /// With their distances.
+    kept: Vec<(u32, u16)>,
+    /// How many are of each distance.
+    with: Vec<u32>,
+    /// How many of those kept are no farther than `last`.
+    near: usize,
+    /// What is farther need not be handed over.
+    last: u16,
+}
+
+impl Lowest {
+    /// Of distances up to `farthest`.
+    fn new(count: usize, farthest: usize) -> Self {
+        let last = u16::try_from(farthest).unwrap_or(u16::MAX);
+        Self { count, kept: Vec::new(), with: vec![0; usize::from(last) + 1], near: 0, last }
+    }
+
+    fn push(&mut self, index: u32, distance: u16) {
+        if distance > self.last {
+            return;
+        }
+        self.kept.push((index, distance));
+        self.with[usize::from(distance)] += 1;
+        self.near += 1;
+        // As long as there are enough without the farthest of them.
+        while self.last > 0 && self.near - self.with[usize::from(self.last)] as usize >= self.count {
+            self.near -= self.with[usize::from(self.last)] as usize;
+            self.last -= 1;
+        }
+    }
+
+    /// In the order in which they came.
+    fn finish(self) -> Vec<u32> {
+        let near = self.kept.into_iter().filter(|(_, distance)| *distance <= self.last);
+        near.map(|(index, _)| index).collect()
+    }
 }
 
 #[cfg(test)]
@@ -117,10 +166,15 @@ mod tests {
 
     #[test]
     fn the_nearest_by_sketch_are_all_that_are_as_near_as_the_last() {
-        let distances = [5, 1, 3, 3, 9, 0, 3];
-        assert_eq!(lowest(&distances, 3), [1, 2, 3, 5, 6]);
-        assert_eq!(lowest(&[5, 1, 3, 3, 9, BARRED, 3], 2), [1, 2, 3, 6]);
-        assert_eq!(lowest(&[5, 1, BARRED, BARRED], 20), [0, 1]);
+        let lowest = |distances: &[u16], count: usize| {
+            let mut lowest = Lowest::new(count, 256);
+            (0..).zip(distances).for_each(|(index, distance)| lowest.push(index, *distance));
+            lowest.finish()
+        };
+        assert_eq!(lowest(&[5, 1, 3, 3, 9, 0, 3], 3), [1, 2, 3, 5, 6]);
+        assert_eq!(lowest(&[5, 1, 3, 3, 9, 3], 2), [1, 2, 3, 5]);
+        assert_eq!(lowest(&[256, 1, 0, 0], 20), [0, 1, 2, 3]);
+        assert_eq!(lowest(&[7, 0, 0, 0], 1), [1, 2, 3]);
         assert!(lowest(&[], 3).is_empty());
     }
 }

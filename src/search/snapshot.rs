@@ -307,26 +307,36 @@ impl Snapshot {
         file.block.means.score(file.index, needle)
     }
 
-    /// In how many bits the sketch of each chunk differs from that of `needle`.
-    pub(super) fn chunk_distances(&self, needle: &Needle) -> Vec<u16> {
-        let mut distances = Vec::with_capacity(self.chunk_count());
-        self.runs.iter().for_each(|run| run.block.chunks.distances(run.chunks.clone(), needle, &mut distances));
-        distances
+    /// Hands every chunk whose sketch is near to that of `needle` to `each`, as [`Matrix::near`] does, which
+    /// at first takes all.
+    ///
+    /// [`Matrix::near`]: super::vectors::Matrix::near
+    pub(super) fn near_chunks(&self, needle: &Needle, each: &mut impl FnMut(u32, u16) -> u16) {
+        let mut most = u16::MAX;
+        for Run { block, first, chunks, .. } in &self.runs {
+            block.chunks.near(chunks.clone(), needle, most, &mut |at, bits| {
+                most = each(first + at, bits);
+                most
+            });
+        }
     }
 
-    /// As [`Snapshot::chunk_distances`], of the chunks of one file.
-    pub(super) fn distances_of(&self, chunks: Range<u32>, needle: &Needle) -> Vec<u16> {
+    /// As [`Snapshot::near_chunks`], of the chunks of one file, numbered from the first of them.
+    pub(super) fn near_chunks_of(&self, chunks: Range<u32>, needle: &Needle, each: &mut impl FnMut(u32, u16) -> u16) {
         let (block, first) = self.place(chunks.start);
-        let mut distances = Vec::with_capacity(chunks.len());
-        block.chunks.distances(first..first + chunks.len(), needle, &mut distances);
-        distances
+        block.chunks.near(first..first + chunks.len(), needle, u16::MAX, each);
     }
 
-    /// As [`Snapshot::chunk_distances`], of each file.
-    pub(super) fn file_distances(&self, needle: &Needle) -> Vec<u16> {
-        let mut distances = Vec::with_capacity(self.files.len());
-        self.runs.iter().for_each(|run| run.block.means.distances(run.files.clone(), needle, &mut distances));
-        distances
+    /// As [`Snapshot::near_chunks`], of each file.
+    pub(super) fn near_files(&self, needle: &Needle, each: &mut impl FnMut(u32, u16) -> u16) {
+        let (mut first, mut most) = (0, u16::MAX);
+        for Run { block, files, .. } in &self.runs {
+            block.means.near(files.clone(), needle, most, &mut |at, bits| {
+                most = each(first + at, bits);
+                most
+            });
+            first += number(files.len());
+        }
     }
 
     /// Hands every chunk that has the word of this hash to `each`, with what it scores by it; returns

@@ -1,11 +1,14 @@
 //! Vectors held resident as int8, and the scan over them.
 //!
 //! A unit vector is kept as int8 with one scale, so that a dot product is integer arithmetic the
-//! compiler turns into SIMD. The error of a cosine stays below 0.01 at 256 dimensions. Beside it stands
+//! compiler turns into SIMD: what the machine has of it, which is found out when the program runs. Sums of
+//! integers are the same on each. The error of a cosine stays below 0.01 at 256 dimensions. Beside it stands
 //! its sketch, the signs of its values as bits: how many of them two vectors share tells roughly how
 //! near they are, from an eighth of the memory.
 
 use std::ops::Range;
+
+use fearless_simd::{Level, dispatch};
 
 /// Bits of a word of a sketch.
 const WORD: usize = 64;
@@ -104,18 +107,25 @@ impl Matrix {
         if needle.values.len() != self.dimensions || needle.scale <= 0.0 {
             return 0.0;
         }
-        as_f32(dot(&needle.values, self.bytes(row))) * needle.scale * self.scales[row]
+        let dot = dispatch!(needle.level, _simd => dot(&needle.values, self.bytes(row)));
+        as_f32(dot) * needle.scale * self.scales[row]
     }
 
-    /// Appends for each of these rows in how many bits its sketch differs from that of `needle`.
-    pub fn distances(&self, rows: Range<usize>, needle: &Needle, out: &mut Vec<u16>) {
+    /// Hands over each of these rows whose sketch differs from that of `needle` in at most `most` bits, counted from
+    /// the first of them, with the number of those bits. What `each` returns is `most` from there on. To a
+    /// needle of another width all are equally near.
+    pub fn near(&self, rows: Range<usize>, needle: &Needle, most: u16, each: &mut impl FnMut(u32, u16) -> u16) {
         let width = words(self.dimensions);
         if needle.sketch.len() != width || width == 0 {
-            out.resize(out.len() + rows.len(), 0);
+            (0..).zip(rows).for_each(|(at, _)| _ = each(at, 0));
             return;
         }
-        let sketches = self.sketches[rows.start * width..rows.end * width].chunks_exact(width);
-        out.extend(sketches.map(|sketch| differing(sketch, &needle.sketch)));
+        let sketches = &self.sketches[rows.start * width..rows.end * width];
+        // Of a width that is known, the compiler makes a dozen instructions.
+        dispatch!(needle.level, _simd => match <&[u64; 4]>::try_from(needle.sketch.as_slice()) {
+            Ok(sketch) => near(sketches.as_chunks::<4>().0.iter().map(<[u64; 4]>::as_slice), sketch, most, each),
+            Err(_) => near(sketches.chunks_exact(width), &needle.sketch, most, each),
+        });
     }
 }
 
@@ -129,6 +139,23 @@ fn sketch(values: &[u8]) -> impl Iterator<Item = u64> {
     values.chunks(WORD).map(|values| values.iter().rev().fold(0, |bits, value| bits << 1 | u64::from(value >> 7)))
 }
 
+/// See [`Matrix::near`].
+#[inline(always)]
+fn near<'r>(
+    rows: impl Iterator<Item = &'r [u64]>,
+    needle: &[u64],
+    mut most: u16,
+    each: &mut impl FnMut(u32, u16) -> u16,
+) {
+    for (at, row) in (0..).zip(rows) {
+        let bits = differing(row, needle);
+        if bits <= most {
+            most = each(at, bits);
+        }
+    }
+}
+
+#[inline(always)]
 fn differing(a: &[u64], b: &[u64]) -> u16 {
     let bits: u32 = a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum();
     u16::try_from(bits).unwrap_or(u16::MAX)
@@ -140,16 +167,27 @@ pub struct Needle {
     values: Vec<i16>,
     scale: f32,
     sketch: Vec<u64>,
+    /// Which SIMD the machine has.
+    level: Level,
 }
 
 impl Needle {
     /// Rounds `vector` as rows are.
     pub fn new(vector: &[f32]) -> Self {
+        Self::at(Level::new(), vector)
+    }
+
+    fn at(level: Level, vector: &[f32]) -> Self {
         let scale = largest(vector) / 127.0;
         let values: Vec<i8> = vector.iter().map(|value| quantize(*value, scale)).collect();
         let bytes: Vec<u8> = values.iter().map(|value| value.cast_unsigned()).collect();
         let values = values.into_iter().map(i16::from).collect();
-        Self { values, scale, sketch: sketch(&bytes).collect() }
+        Self { values, scale, sketch: sketch(&bytes).collect(), level }
+    }
+
+    /// The most bits in which a sketch can differ from its own.
+    pub fn bits(&self) -> usize {
+        self.sketch.len() * WORD
     }
 }
 
@@ -169,6 +207,7 @@ fn as_f32(value: i32) -> f32 {
     value as f32
 }
 
+#[inline(always)]
 fn dot(a: &[i16], b: &[u8]) -> i32 {
     a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(b.cast_signed())).sum()
 }
@@ -197,9 +236,54 @@ mod tests {
             assert!((score - expected).abs() < 0.01, "{scores:?}");
         }
         assert!(narrow.iter().all(|score| *score == 0.0));
-        let mut distances = Vec::new();
-        matrix.distances(0..3, &Needle::new(&[0.6, 0.8, 0.0]), &mut distances);
-        assert_eq!(distances, [0, 0, 1], "signs that differ");
+        let near = |most: u16| {
+            let mut near = Vec::new();
+            matrix.near(0..3, &Needle::new(&[0.6, 0.8, 0.0]), most, &mut |at, bits| {
+                near.push((at, bits));
+                most
+            });
+            near
+        };
+        assert_eq!(near(1), [(0, 0), (1, 0), (2, 1)], "signs that differ");
+        assert_eq!(near(0), [(0, 0), (1, 0)]);
+    }
+
+    #[test]
+    fn every_machine_computes_the_same() {
+        let mut state = 7_u64;
+        for dimensions in [1, 3, 64, 100, 256, 300, 384, 1_024] {
+            let mut random = || -> Vec<f32> {
+                let mut next = || {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+                };
+                (0..dimensions).map(|_| next()).collect()
+            };
+            let mut matrix = Matrix::new(dimensions);
+            (0..50).for_each(|_| matrix.push(&random()));
+            let vector = random();
+            let measured = |level: Level| {
+                let needle = Needle::at(level, &vector);
+                let scores: Vec<u32> = (0..50).map(|row| matrix.score(row, &needle).to_bits()).collect();
+                let mut near = Vec::new();
+                matrix.near(3..50, &needle, u16::MAX, &mut |at, bits| {
+                    near.push((at, bits));
+                    bits
+                });
+                (scores, near)
+            };
+            let plain = |row: usize| {
+                let bytes = matrix.bytes(row).iter().map(|value| i32::from(value.cast_signed()));
+                Needle::new(&vector).values.iter().zip(bytes).map(|(a, b)| i32::from(*a) * b).sum::<i32>()
+            };
+            let (scores, near) = measured(Level::new());
+            let needle = Needle::new(&vector);
+            for (row, score) in scores.iter().enumerate() {
+                assert_eq!(*score, (as_f32(plain(row)) * needle.scale * matrix.scales[row]).to_bits(), "{dimensions}");
+            }
+            assert!(near.is_sorted_by(|a, b| a.0 < b.0 && a.1 >= b.1), "each is as near as the one before: {near:?}");
+            assert_eq!((scores, near), measured(Level::baseline()), "{dimensions}");
+        }
     }
 
     #[test]

@@ -36,6 +36,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("safetensors", &["src/embed/model2vec.rs"]),
     ("ureq", &["src/embed/models/hub.rs"]),
     ("half", &["src/embed", "src/store/lance"]),
+    ("fearless_simd", &["src/search/vectors.rs"]),
     ("rmcp", &["src/mcp"]),
     ("schemars", &["src/mcp"]),
     ("hyper", &["src/mcp/http"]),
