@@ -32,9 +32,8 @@ impl Default for Bm25f {
 #[derive(Clone, Default)]
 pub struct Index {
     segments: Vec<Arc<Segment>>,
-    /// Of each field's length, in words.
-    means: [f32; FIELDS],
     docs: usize,
+    norms: Norms,
 }
 
 /// A word in a document.
@@ -62,7 +61,7 @@ impl Index {
             let sum: f64 = segments.iter().map(of).sum();
             (sum / (docs as f64).max(1.0)) as f32
         });
-        Self { segments, means, docs }
+        Self { segments, docs, norms: Norms::new(&Bm25f::default(), &means) }
     }
 
     /// In the order of their documents.
@@ -81,24 +80,16 @@ impl Index {
     /// # Errors
     /// When a segment cannot be read.
     #[expect(clippy::cast_precision_loss, reason = "a frequency needs no more than 24 bits")]
-    pub fn word(&self, hash: u64, bm25f: &Bm25f, mut each: impl FnMut(Matched)) -> Result<f32, SegmentError> {
-        let mut lists = Vec::new();
-        for (number, segment) in self.segments.iter().enumerate() {
-            if let Some(index) = segment.find(hash) {
-                let mut bytes = Vec::new();
-                segment.read(index, &mut bytes)?;
-                lists.push((number, bytes));
-            }
-        }
+    pub fn word(&self, hash: u64, mut each: impl FnMut(Matched)) -> Result<f32, SegmentError> {
+        let lists = self.lists(hash)?;
         let found: u32 = lists.iter().map(|(_, bytes)| Reader::new(bytes).len()).sum();
         if found == 0 {
             return Ok(0.0);
         }
         let idf = (1.0 + (self.docs as f32 - found as f32 + 0.5) / (found as f32 + 0.5)).ln();
-        let norms = Norms::new(bm25f, &self.means);
-        let score = |t: f32| idf * t / (bm25f.k1 + t);
+        let score = |t: f32| idf * t / (self.norms.k1 + t);
         // What most postings are: one mention in the body.
-        let once = norms.0[Field::Body as usize].map(score);
+        let once = self.norms.counted[Field::Body as usize].map(score);
         for (number, bytes) in &lists {
             let segment = &self.segments[*number];
             let lengths = Field::ALL.map(|field| segment.lengths(field));
@@ -110,18 +101,53 @@ impl Index {
                 let score = if counts == Counts::ONE {
                     once[usize::from(lengths[Field::Body as usize][at])]
                 } else {
-                    let inside = Field::ALL.iter().filter(|field| counts.has(**field));
-                    score(inside.map(|field| counts.of(*field) * norms.of(*field, lengths[*field as usize][at])).sum())
+                    score(self.norms.of(counts, |field| lengths[field as usize][at]))
                 };
                 each(Matched { segment: *number, place, score, counts });
             }
         }
         Ok(idf)
     }
+
+    /// Whether any document that `counts` has the word of this hash, given a segment and a place as [`Matched`] has
+    /// them.
+    ///
+    /// # Errors
+    /// When a segment cannot be read.
+    pub fn has(&self, hash: u64, counts: impl Fn(usize, u32) -> bool) -> Result<bool, SegmentError> {
+        let lists = self.lists(hash)?;
+        let inside = |number: usize, place: u32| (place as usize) < self.segments[number].docs().len();
+        Ok(lists.iter().any(|(number, bytes)| {
+            Reader::new(bytes).any(|(place, _)| inside(*number, place) && counts(*number, place))
+        }))
+    }
+
+    /// The postings of a word, with the segment each is of.
+    fn lists(&self, hash: u64) -> Result<Vec<(usize, Vec<u8>)>, SegmentError> {
+        let mut lists = Vec::new();
+        for (number, segment) in self.segments.iter().enumerate() {
+            if let Some(index) = segment.find(hash) {
+                let mut bytes = Vec::new();
+                segment.read(index, &mut bytes)?;
+                lists.push((number, bytes));
+            }
+        }
+        Ok(lists)
+    }
 }
 
 /// What one mention counts, by field and length code.
-struct Norms([[f32; 256]; FIELDS]);
+#[derive(Clone)]
+struct Norms {
+    counted: [[f32; 256]; FIELDS],
+    k1: f32,
+}
+
+impl Default for Norms {
+    fn default() -> Self {
+        Self::new(&Bm25f::default(), &[0.0; FIELDS])
+    }
+}
 
 impl Norms {
     fn new(bm25f: &Bm25f, means: &[f32; FIELDS]) -> Self {
@@ -131,11 +157,18 @@ impl Norms {
             let (b, mean) = (bm25f.b[at], means[at].max(f32::EPSILON));
             lengths.map(|length| bm25f.weights[at] / (1.0 - b + b * length / mean))
         };
-        Self(Field::ALL.map(of_field))
+        Self { counted: Field::ALL.map(of_field), k1: bm25f.k1 }
     }
 
-    fn of(&self, field: Field, code: u8) -> f32 {
-        self.0[field as usize][usize::from(code)]
+    /// What all mentions count in a document with fields of these lengths.
+    fn of(&self, counts: Counts, length: impl Fn(Field) -> u8) -> f32 {
+        let mut sum = 0.0;
+        for field in Field::ALL {
+            if counts.has(field) {
+                sum += counts.of(field) * self.counted[field as usize][usize::from(length(field))];
+            }
+        }
+        sum
     }
 }
 

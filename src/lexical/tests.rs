@@ -34,7 +34,7 @@ fn found(index: &Index, word: &str) -> Vec<(DocNumber, f32)> {
     let each = |matched: Matched| {
         found.push((index.segments()[matched.segment].docs()[matched.place as usize], matched.score));
     };
-    index.word(hash(word), &Bm25f::default(), each).expect("it is readable");
+    index.word(hash(word), each).expect("it is readable");
     found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     found
 }
@@ -135,7 +135,7 @@ fn broken_bytes_are_an_error_and_never_a_panic() {
             let Ok(segment) = Segment::from_bytes(&bad) else { continue };
             let index = Index::new(vec![Arc::new(segment)]);
             for word in ["request", "http", "socket", "retry"] {
-                let _ = index.word(hash(word), &Bm25f::default(), |_| {});
+                let _ = index.word(hash(word), |_| {});
             }
             let _ = merge(&[&index.segments()[0]], |_| true);
         }

@@ -1,9 +1,15 @@
 //! The highest of many scores.
 
-/// The `count` with the highest scores above `least`, best first; equal scores by number.
+/// The `count` that `may` with the highest scores above `least`, best first; equal scores by number.
 ///
-/// Goes through them once: what is below the worst of those kept so far is passed over.
-pub(super) fn best(scores: impl Iterator<Item = (u32, f32)>, count: usize, least: f32) -> Vec<u32> {
+/// Goes through them once: what is below the worst of those kept so far is passed over, and not asked
+/// whether it may.
+pub(super) fn best(
+    scores: impl Iterator<Item = (u32, f32)>,
+    count: usize,
+    least: f32,
+    may: impl Fn(u32) -> bool,
+) -> Vec<u32> {
     if count == 0 {
         return Vec::new();
     }
@@ -11,7 +17,7 @@ pub(super) fn best(scores: impl Iterator<Item = (u32, f32)>, count: usize, least
     let mut kept: Vec<(u32, f32)> = Vec::with_capacity(count * 2);
     let mut worst = f32::MIN;
     for (number, score) in scores {
-        if score >= worst && score > least {
+        if score >= worst && score > least && may(number) {
             kept.push((number, score));
             if kept.len() == count * 2 {
                 kept.select_nth_unstable_by(count - 1, order);
@@ -42,11 +48,12 @@ mod tests {
             (0..5_000).filter(|index| index % 3 != 0 && scores[*index as usize] > 5.0).collect();
         expected.sort_by(|a, b| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b)));
         for count in [0, 1, 7, 100, 10_000] {
-            let scored = (0_u32..).zip(scores.iter().copied()).filter(|(index, _)| index % 3 != 0);
-            let found = best(scored.clone(), count, 5.0);
+            let scored = (0_u32..).zip(scores.iter().copied());
+            let may = |index: u32| !index.is_multiple_of(3);
+            let found = best(scored.clone(), count, 5.0, may);
             assert_eq!(found, expected[..count.min(expected.len())], "{count}");
             let backwards = scored.collect::<Vec<_>>().into_iter().rev();
-            assert_eq!(best(backwards, count, 5.0), found, "in any order");
+            assert_eq!(best(backwards, count, 5.0, may), found, "in any order");
         }
     }
 }

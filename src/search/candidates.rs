@@ -105,14 +105,11 @@ fn retrieve_there(
     mode: Mode,
     within: &Within,
 ) -> Result<Vec<CandidateFile>, StoreError> {
-    let allowed = within.files.as_slice();
     let may = |chunk: u32| within.may(snapshot, chunk);
     let dense = (mode != Mode::Lexical).then(|| Dense::new(snapshot, vector));
     let by_words = || {
-        let words = if mode == Mode::Dense { None } else { Some(WordScores::of(snapshot, terms, allowed)?) };
-        let most_words = words
-            .as_ref()
-            .map_or_else(Vec::new, |words| words.best(DEPTH_CHUNKS, |chunk| within.may_by_kind(snapshot, chunk)));
+        let words = if mode == Mode::Dense { None } else { Some(WordScores::of(snapshot, terms)?) };
+        let most_words = words.as_ref().map_or_else(Vec::new, |words| words.best(DEPTH_CHUNKS, may));
         Ok::<_, StoreError>((words, most_words))
     };
     let by_meaning = || {

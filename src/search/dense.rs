@@ -106,7 +106,7 @@ impl<'s> Dense<'s> {
 }
 
 fn nearest(compared: Vec<u32>, count: usize, score: impl Fn(u32) -> f32) -> Vec<u32> {
-    best(compared.into_iter().map(|index| (index, score(index))), count, f32::MIN)
+    best(compared.into_iter().map(|index| (index, score(index))), count, f32::MIN, |_| true)
 }
 
 /// How many are compared for so many that are asked for.

@@ -5,7 +5,7 @@ use super::snapshot::Snapshot;
 use super::symbols::is_aside;
 use super::{Filter, Folders, QueryError};
 use crate::embed::words;
-use crate::lexical::{self, Bm25f};
+use crate::lexical;
 
 /// Indices of the files whose text has the identifier `name`, in whatever case: real code before tests
 /// and examples, then by path. `folders` is what the filter's project stands for.
@@ -24,7 +24,7 @@ pub fn files_with(
     words::search_words(name, |word| whole = Some(lexical::hash(word)));
     let Some(whole) = whole else { return Ok(Vec::new()) };
     let mut has = vec![false; snapshot.files.len()];
-    snapshot.word(whole, &Bm25f::default(), |chunk, _| has[snapshot.owner(chunk)] = true)?;
+    snapshot.word(whole, |chunk, _| has[snapshot.owner(chunk)] = true)?;
     let mut found: Vec<usize> =
         (0..has.len()).filter(|file| has[*file] && filter.allows(&snapshot.files[*file])).collect();
     found.sort_by_cached_key(|file| (is_aside(&snapshot.files[*file].path), *file));

@@ -17,7 +17,7 @@ use super::lookup::{GONE, Lookup};
 use super::resident;
 use super::vectors::Needle;
 use super::words::Tallies;
-use crate::lexical::{Bm25f, DocNumber, Matched};
+use crate::lexical::{DocNumber, Matched};
 use crate::store::{RowKey, StoreError, StoreView};
 use crate::types::{FileRecord, Language, Outcome, RepoPath};
 
@@ -344,14 +344,23 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the words cannot be read.
-    pub fn word(&self, hash: u64, bm25f: &Bm25f, mut each: impl FnMut(u32, Matched)) -> Result<f32, StoreError> {
+    pub fn word(&self, hash: u64, mut each: impl FnMut(u32, Matched)) -> Result<f32, StoreError> {
         let with_chunk = |matched: Matched| {
             let chunk = self.documents[matched.segment][matched.place as usize];
             if chunk != GONE {
                 each(chunk, matched);
             }
         };
-        self.view.words().word(hash, bm25f, with_chunk).map_err(|error| self.view.unreadable_words(&error))
+        self.view.words().word(hash, with_chunk).map_err(|error| self.view.unreadable_words(&error))
+    }
+
+    /// Whether any chunk has the word of this hash.
+    ///
+    /// # Errors
+    /// When the words cannot be read.
+    pub(super) fn has_word(&self, hash: u64) -> Result<bool, StoreError> {
+        let is_live = |segment: usize, place: u32| self.documents[segment][place as usize] != GONE;
+        self.view.words().has(hash, is_live).map_err(|error| self.view.unreadable_words(&error))
     }
 
     /// The chunk of a store's row.

@@ -4,7 +4,7 @@
 
 use super::query::{Kind, Name, QueryTerms};
 use super::snapshot::Snapshot;
-use crate::lexical::{self, Bm25f};
+use crate::lexical;
 use crate::store::StoreError;
 
 /// A shorter name has too many neighbours.
@@ -52,11 +52,12 @@ fn is_somewhere(snapshot: &Snapshot, name: &str) -> Result<bool, StoreError> {
         return Ok(true);
     }
     let whole: String = key(name).collect();
-    let mut found = false;
     for form in std::iter::once(&whole).chain(&super::forms::forms(&whole)) {
-        snapshot.word(lexical::hash(form), &Bm25f::default(), |_, _| found = true)?;
+        if snapshot.has_word(lexical::hash(form))? {
+            return Ok(true);
+        }
     }
-    Ok(found)
+    Ok(false)
 }
 
 /// The defined name with the fewest errors between it and `name`; of several the one that begins

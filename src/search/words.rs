@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::best::best;
 use super::query::QueryTerms;
 use super::snapshot::Snapshot;
-use crate::lexical::{self, Bm25f, Field};
+use crate::lexical::{self, Field};
 use crate::store::StoreError;
 
 /// Words of a question that are told apart; further ones share the last place.
@@ -56,21 +56,21 @@ pub(super) struct WordScores<'s> {
     joined: Vec<(u32, f32)>,
     /// Inverse document frequency of each word.
     idf: Vec<f32>,
+    /// Of all of them.
+    whole: f32,
 }
 
 impl<'s> WordScores<'s> {
-    /// Asks the words of `terms`; chunks of files that are not allowed have nothing.
-    pub fn of(snapshot: &'s Snapshot, terms: &QueryTerms, allowed: &[bool]) -> Result<Self, StoreError> {
+    /// Asks the words of `terms`.
+    pub fn of(snapshot: &'s Snapshot, terms: &QueryTerms) -> Result<Self, StoreError> {
         let tallies = snapshot.tallies.take(snapshot.chunk_count());
-        let mut found = Self { snapshot, tallies, touched: Vec::new(), joined: Vec::new(), idf: Vec::new() };
-        let all = !allowed.contains(&false);
-        let may = |chunk: u32| all || allowed[snapshot.owner(chunk)];
-        let bm25f = Bm25f::default();
+        let mut found =
+            Self { snapshot, tallies, touched: Vec::new(), joined: Vec::new(), idf: Vec::new(), whole: 0.0 };
         for (place, word) in terms.lexical.iter().enumerate() {
             let mut best = 0.0_f32;
             for (form, text) in std::iter::once(&word.text).chain(&word.forms).enumerate() {
                 let weight = if form == 0 { 1.0 } else { OTHER_FORM };
-                let idf = found.add(place, lexical::hash(text), weight, &bm25f, may)?;
+                let idf = found.add(place, lexical::hash(text), weight)?;
                 // A word that is nowhere weighs as its commonest form does.
                 best = if best == 0.0 { idf } else { best.min(if idf > 0.0 { idf } else { best }) };
             }
@@ -78,31 +78,18 @@ impl<'s> WordScores<'s> {
         }
         for joined in &terms.joined {
             let with = &mut found.joined;
-            snapshot.word(lexical::hash(joined), &bm25f, |chunk, matched| {
-                if may(chunk) {
-                    with.push((chunk, matched.score));
-                }
-            })?;
+            snapshot.word(lexical::hash(joined), |chunk, matched| with.push((chunk, matched.score)))?;
         }
+        found.whole = found.idf.iter().sum();
         found.joined.sort_by_key(|(chunk, _)| *chunk);
         Ok(found)
     }
 
     /// Adds what a form of the word at `place` finds; its inverse document frequency.
-    fn add(
-        &mut self,
-        place: usize,
-        hash: u64,
-        weight: f32,
-        bm25f: &Bm25f,
-        may: impl Fn(u32) -> bool,
-    ) -> Result<f32, StoreError> {
+    fn add(&mut self, place: usize, hash: u64, weight: f32) -> Result<f32, StoreError> {
         let Self { snapshot, tallies, touched, .. } = self;
         let bit = 1 << place.min(MAX_WORDS - 1);
-        snapshot.word(hash, bm25f, |chunk, matched| {
-            if !may(chunk) {
-                return;
-            }
+        snapshot.word(hash, |chunk, matched| {
             let tally = &mut tallies[chunk as usize];
             if tally.any == 0 {
                 touched.push(chunk);
@@ -124,8 +111,7 @@ impl<'s> WordScores<'s> {
 
     /// The `count` chunks that `may` and score highest, best first; equal ones by number.
     pub fn best(&self, count: usize, may: impl Fn(u32) -> bool) -> Vec<u32> {
-        let found = self.touched.iter().filter(|chunk| may(**chunk));
-        best(found.map(|chunk| (*chunk, self.score(*chunk))), count, 0.0)
+        best(self.touched.iter().map(|chunk| (*chunk, self.score(*chunk))), count, 0.0, may)
     }
 
     /// The tallies of some chunks.
@@ -148,19 +134,21 @@ impl<'s> WordScores<'s> {
 
     /// Share of the question's words, each by its inverse document frequency, that are in `mask`.
     pub fn coverage(&self, mask: u32) -> f32 {
-        let of = |all: bool| -> f32 {
-            let inside = |place: usize| all || mask & (1 << place.min(MAX_WORDS - 1)) != 0;
-            self.idf.iter().enumerate().filter(|(place, _)| inside(*place)).map(|(_, idf)| idf).sum()
-        };
-        let whole = of(true);
-        if whole > 0.0 { of(false) / whole } else { 0.0 }
+        let inside = |place: usize| mask & (1 << place.min(MAX_WORDS - 1)) != 0;
+        let inside: f32 = (0..).zip(&self.idf).filter(|(place, _)| inside(*place)).map(|(_, idf)| idf).sum();
+        if self.whole > 0.0 { inside / self.whole } else { 0.0 }
     }
 }
 
 impl Drop for WordScores<'_> {
     fn drop(&mut self) {
         let mut tallies = std::mem::take(&mut self.tallies);
-        self.touched.iter().for_each(|chunk| tallies[*chunk as usize] = Tally::default());
+        // Of many, all are sooner done than each one.
+        if self.touched.len() > tallies.len() / 8 {
+            tallies.fill(Tally::default());
+        } else {
+            self.touched.iter().for_each(|chunk| tallies[*chunk as usize] = Tally::default());
+        }
         self.snapshot.tallies.put(tallies);
     }
 }

@@ -10,7 +10,7 @@ use std::fs;
 
 use super::*;
 use crate::language;
-use crate::lexical::{self, Bm25f, DocNumber, Terms};
+use crate::lexical::{self, DocNumber, Terms};
 use crate::store::{Commit, EmbeddedChunk, RowKey, RunState, SCHEMA_VERSION};
 use crate::types::{Chunk, ContentHash, FileRecord, Outcome, RepoPath, SkipReason, Span, SymbolKind};
 
@@ -80,7 +80,7 @@ fn hits(view: &dyn StoreView, words: &[String], limit: usize) -> Vec<(RowKey, f3
                 *scores.entry(*row).or_default() += matched.score;
             }
         };
-        index.word(lexical::hash(word), &Bm25f::default(), add).expect("they are readable");
+        index.word(lexical::hash(word), add).expect("they are readable");
     }
     let mut best: Vec<(RowKey, f32)> = scores.into_iter().collect();
     best.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
