@@ -6,13 +6,18 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use super::keys::Outline;
 use super::vectors::Matrix;
 use crate::lexical::DocNumber;
 use crate::store::{RowKey, StoredChunk};
 use crate::types::{Language, RepoPath, Span, SymbolKind};
+
+/// Fewer strings are not worth handing over to another thread.
+const AT_ONCE: usize = 4_096;
 
 /// Chunks of some files.
 #[derive(Default)]
@@ -25,6 +30,15 @@ pub struct Block {
     pub(super) chunks: Matrix,
     /// A row a file: the mean of its chunks' vectors, unit length.
     pub(super) means: Matrix,
+    /// Of each of the strings; made when a question first asks for them.
+    pub(super) outlines: OnceLock<Outlines>,
+}
+
+/// The [`Outline`] of each string, in columns: hundreds of thousands are looked at for one question.
+#[derive(Default)]
+pub(super) struct Outlines {
+    counts: Vec<u8>,
+    masks: Vec<u64>,
 }
 
 /// A file of a block.
@@ -112,10 +126,24 @@ impl Block {
 
     /// Every distinct symbol, container and name.
     pub fn texts(&self) -> impl ParallelIterator<Item = &str> {
-        /// Fewer are not worth handing over.
-        const AT_ONCE: usize = 4_096;
         let strings = &self.strings;
         (0..count(strings.ends.len())).into_par_iter().with_min_len(AT_ONCE).map(|number| strings.of(number))
+    }
+
+    /// Those of [`Block::texts`] whose outline `may`.
+    pub(super) fn texts_like(&self, may: impl Fn(Outline) -> bool + Sync + Send) -> impl ParallelIterator<Item = &str> {
+        let Outlines { counts, masks } = self.outlines.get_or_init(|| {
+            // In one thread: one that waits for others may take up a question that waits for this.
+            let outlines = (0..count(self.strings.ends.len())).map(|number| Outline::of(self.strings.of(number)));
+            let (counts, masks) = outlines.map(|Outline { count, mask }| (count, mask)).unzip();
+            Outlines { counts, masks }
+        });
+        let numbered = (0..count(counts.len())).into_par_iter().with_min_len(AT_ONCE);
+        let like = move |number: &u32| {
+            let at = *number as usize;
+            may(Outline { count: counts[at], mask: masks[at] })
+        };
+        numbered.filter(like).map(|number| self.strings.of(number))
     }
 
     /// Where the chunks of the file at `index` are.

@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use super::block::ChunkMeta;
 use super::candidates::CandidateFile;
 use super::forms::Roots;
+use super::parts::FileChunks;
 use super::query::QueryTerms;
-use super::snapshot::{FileChunks, Snapshot};
+use super::snapshot::Snapshot;
 use crate::embed::words;
 use crate::language;
 use crate::types::{Content, RepoPath, SymbolKind};
@@ -261,13 +262,11 @@ impl Asks {
 fn place(features: &mut Features, terms: &QueryTerms, asks: &Asks, file: &FileChunks) {
     let flag = |is: bool| if is { 1.0 } else { 0.0 };
     let stem = file.path.stem();
-    let name = Roots::of(stem);
-    let mut place = Roots::of(file.path.folder());
-    place.add(&name);
+    let words = file.path_words();
     let content = language::content(file.language);
-    let marks = Marks::of(&file.path);
-    features.set(Feature::FileName, name.share(&terms.roots));
-    features.set(Feature::Path, terms.roots.share(&place));
+    let marks = file.marks();
+    features.set(Feature::FileName, words.stem.share(&terms.roots));
+    features.set(Feature::Path, terms.roots.share(&words.all));
     features.set(Feature::Stem, flag(terms.names_file(stem)));
     features.set(Feature::Aside, flag((marks.test || marks.example) && !asks.aside));
     features.set(Feature::Docs, flag(content == Content::Docs && !asks.docs));

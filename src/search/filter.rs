@@ -3,8 +3,8 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rayon::prelude::*;
 
-use super::features::Marks;
-use super::snapshot::{FileChunks, Snapshot};
+use super::parts::FileChunks;
+use super::snapshot::Snapshot;
 use super::{Asked, ContentFilter, Filter, Folders, QueryError};
 use crate::language;
 use crate::types::{Content, Language, SymbolKind};
@@ -110,7 +110,7 @@ impl FileFilter {
     fn has_place(&self, file: &FileChunks) -> bool {
         let path = file.path.as_str();
         let is_marked = || {
-            let marks = Marks::of(&file.path);
+            let marks = file.marks();
             (self.no_tests && marks.test) || (self.no_examples && marks.example) || (self.no_foreign && marks.foreign)
         };
         let minds_marks = self.no_tests || self.no_examples || self.no_foreign;

@@ -16,6 +16,7 @@ pub mod judge;
 mod keys;
 pub mod learn;
 mod lookup;
+mod parts;
 mod places;
 mod projects;
 mod query;

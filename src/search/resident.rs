@@ -119,7 +119,8 @@ pub(super) fn read(path: &Path, epoch: u64, dimensions: usize) -> Option<(Block,
         start = path_end as usize;
         files.push(BlockFile { path, language: language::by_name(name)?, end });
     }
-    Some((Block { files, entries, names, strings, chunks: matrices.0, means: matrices.1 }, generation))
+    let (chunks, means) = matrices;
+    Some((Block { files, entries, names, strings, chunks, means, ..Block::default() }, generation))
 }
 
 fn entry_bytes(entry: &Entry) -> [u8; ENTRY_BYTES] {

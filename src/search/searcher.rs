@@ -86,7 +86,6 @@ impl Searcher<'_> {
     /// When the question cannot be answered as it stands.
     pub fn search(&self, query: &SearchQuery) -> Result<Answered, QueryError> {
         let query = query.understood();
-        check_query(&query)?;
         let Taken { terms, notes, extra, found } = self.take(&query)?;
         let mut understood = terms.describe();
         let filters = query.filter.asked.written();
@@ -105,10 +104,10 @@ impl Searcher<'_> {
         Ok(Answered { hits, notes, understood })
     }
 
-    /// Takes a question apart and retrieves what may answer it.
+    /// Takes a question apart, which is understood, and retrieves what may answer it.
     fn take(&self, query: &SearchQuery) -> Result<Taken, QueryError> {
         let snapshot = self.snapshot;
-        let filter = FileFilter::new(&query.filter)?.below(&self.folders);
+        let filter = checked(query)?.below(&self.folders);
         let files = filter.allowed(snapshot);
         let mut terms = QueryTerms::new(&query.text);
         let mut notes = Vec::new();
@@ -175,7 +174,6 @@ impl Searcher<'_> {
     /// When the question cannot be answered as it stands.
     pub fn measure(&self, query: &SearchQuery) -> Result<Measured, QueryError> {
         let query = query.understood();
-        check_query(&query)?;
         let Taken { terms, found, .. } = self.take(&query)?;
         let features = features::features(self.snapshot, &terms, &found);
         let path = |candidate: &CandidateFile| self.snapshot.files[candidate.file].path.clone();
@@ -277,12 +275,16 @@ fn explanation(file: &RankedFile, score: f32) -> Explanation {
 /// # Errors
 /// What is wrong with it, and what to change.
 pub fn check_query(query: &SearchQuery) -> Result<(), QueryError> {
-    let query = &query.understood();
+    checked(&query.understood()).map(drop)
+}
+
+/// The filter of a question that can be asked, and is understood.
+fn checked(query: &SearchQuery) -> Result<FileFilter, QueryError> {
     if query.text.trim().is_empty() && query.filter.asked != Asked::default() {
         return Err(QueryError::OnlyFilters);
     }
     check(&query.text, query.limit)?;
-    FileFilter::new(&query.filter).map(drop)
+    FileFilter::new(&query.filter)
 }
 
 fn check(text: &str, limit: usize) -> Result<(), QueryError> {

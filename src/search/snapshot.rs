@@ -11,9 +11,10 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
-use super::block::{Block, BlockBuilder, BlockFile, ChunkMeta};
-use super::keys::{Keys, name_hash, name_key};
+use super::block::{Block, BlockBuilder, ChunkMeta};
+use super::keys::{Keys, Outline, name_hash, name_key};
 use super::lookup::{GONE, Lookup};
+use super::parts::{FileChunks, Run, numbered, parts};
 use super::resident;
 use super::vectors::Needle;
 use super::words::Tallies;
@@ -27,25 +28,6 @@ const MANY: usize = 16_384;
 
 /// Fewer chunks than this are read from the store about as fast.
 const WORTH_KEEPING: usize = if cfg!(test) { 1 } else { 2_000 };
-
-/// A file that has chunks: a part of a block.
-pub struct FileChunks {
-    pub path: RepoPath,
-    pub language: Language,
-    block: Arc<Block>,
-    /// Which of the block's files.
-    index: usize,
-}
-
-/// Files that stand side by side in one block.
-struct Run {
-    block: Arc<Block>,
-    /// The number of its first chunk in the snapshot.
-    first: u32,
-    /// Where in the block they are.
-    chunks: Range<usize>,
-    files: Range<usize>,
-}
 
 /// What a search reads: never changes, shared between threads.
 pub struct Snapshot {
@@ -389,14 +371,26 @@ impl Snapshot {
     /// The names that `matches`, by spelling, each once: every name there is is tried once, however often
     /// it is defined. Some may be defined no more, or be containers alone: see [`Snapshot::spelled`].
     pub(super) fn names_that<M: Send>(&self, matches: impl Fn(&str) -> Option<M> + Sync) -> Vec<(&str, M)> {
-        let mut blocks: Vec<&Arc<Block>> = self.runs.iter().map(|run| &run.block).collect();
-        blocks.sort_by_key(|block| Arc::as_ptr(block));
-        blocks.dedup_by_key(|block| Arc::as_ptr(block));
-        let names = blocks.into_par_iter().flat_map(|block| block.texts());
-        let mut found: Vec<(&str, M)> = names.filter_map(|name| Some((name, matches(name)?))).collect();
-        found.sort_by(|a, b| a.0.cmp(b.0));
-        found.dedup_by(|a, b| a.0 == b.0);
-        found
+        let names = self.blocks().into_par_iter().flat_map(Block::texts);
+        once_each(names.filter_map(|name| Some((name, matches(name)?))).collect())
+    }
+
+    /// As [`Snapshot::names_that`], of the names with an outline that `may` match.
+    pub(super) fn names_like<M: Send>(
+        &self,
+        may: impl Fn(Outline) -> bool + Sync,
+        matches: impl Fn(&str) -> Option<M> + Sync,
+    ) -> Vec<(&str, M)> {
+        let names = self.blocks().into_par_iter().flat_map(|block| block.texts_like(&may));
+        once_each(names.filter_map(|name| Some((name, matches(name)?))).collect())
+    }
+
+    /// Each block once.
+    fn blocks(&self) -> Vec<&Block> {
+        let mut blocks: Vec<&Block> = self.runs.iter().map(|run| run.block.as_ref()).collect();
+        blocks.sort_by_key(|block| std::ptr::from_ref(*block));
+        blocks.dedup_by_key(|block| std::ptr::from_ref(*block));
+        blocks
     }
 
     /// Index of the file at `path`.
@@ -421,54 +415,11 @@ impl Snapshot {
     }
 }
 
-impl FileChunks {
-    /// Number of its chunks.
-    pub fn len(&self) -> usize {
-        self.range().len()
-    }
-
-    /// Where in its block they are.
-    fn range(&self) -> Range<usize> {
-        self.block.chunks_in(self.index)
-    }
-
-    /// In line order.
-    pub fn chunks(&self) -> impl Iterator<Item = ChunkMeta<'_>> {
-        self.range().map(|at| self.block.chunk(at))
-    }
-
-    fn run(&self, first: u32) -> Run {
-        Run { block: Arc::clone(&self.block), first, chunks: self.range(), files: self.index..self.index + 1 }
-    }
-}
-
-impl Run {
-    /// Takes `next` in if it follows at once.
-    fn join(&mut self, next: &FileChunks) -> bool {
-        let follows = Arc::ptr_eq(&self.block, &next.block) && self.files.end == next.index;
-        if follows {
-            (self.chunks.end, self.files.end) = (next.range().end, next.index + 1);
-        }
-        follows
-    }
-}
-
-/// The files of a block.
-fn parts(block: Block) -> Vec<Arc<FileChunks>> {
-    let block = Arc::new(block);
-    let part = |(index, file): (usize, &BlockFile)| {
-        Arc::new(FileChunks { path: file.path.clone(), language: file.language, block: Arc::clone(&block), index })
-    };
-    block.files.iter().enumerate().map(part).collect()
-}
-
-/// Each file with the number of its first chunk.
-pub(super) fn numbered(files: &[Arc<FileChunks>]) -> impl Iterator<Item = (u32, &FileChunks)> {
-    files.iter().scan(0, |next, file| {
-        let first = *next;
-        *next += number(file.len());
-        Some((first, file.as_ref()))
-    })
+/// By spelling, of the same ones the first.
+fn once_each<M>(mut found: Vec<(&str, M)>) -> Vec<(&str, M)> {
+    found.sort_by(|a, b| a.0.cmp(b.0));
+    found.dedup_by(|a, b| a.0 == b.0);
+    found
 }
 
 fn dimensions(view: &dyn StoreView) -> usize {

@@ -2,6 +2,7 @@
 //!
 //! Must never import: anything above `search`.
 
+use super::keys::{Outline, name_key};
 use super::query::{Kind, Name, QueryTerms};
 use super::snapshot::Snapshot;
 use crate::lexical;
@@ -51,7 +52,7 @@ fn is_somewhere(snapshot: &Snapshot, name: &str) -> Result<bool, StoreError> {
     if snapshot.defining(name).next().is_some() {
         return Ok(true);
     }
-    let whole: String = key(name).collect();
+    let whole: String = name_key(name).collect();
     for form in std::iter::once(&whole).chain(&super::forms::forms(&whole)) {
         if snapshot.has_word(lexical::hash(form))? {
             return Ok(true);
@@ -64,13 +65,13 @@ fn is_somewhere(snapshot: &Snapshot, name: &str) -> Result<bool, StoreError> {
 /// alike, then the one defined most often, then the first by letters.
 fn nearest(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> {
     let asked = Asked::new(name)?;
-    let near = snapshot.names_that(|other| asked.errors(other));
+    let near = snapshot.names_like(|outline| asked.may_be(outline), |other| asked.errors(other));
     let is_allowed = |(chunk, _): &(u32, usize)| allowed[snapshot.owner(*chunk)];
     let places = |other: &str| snapshot.spelled(other).iter().filter(|place| is_allowed(place)).count();
-    for errors in 0..=asked.most {
+    for errors in 0..=usize::from(asked.most) {
         let alike = near.iter().filter(|(_, found)| *found == errors);
         let defined = alike.map(|(other, _)| (*other, places(other))).filter(|(_, places)| *places > 0);
-        let begins = |other: &str| key(other).next() == asked.letters.first().copied();
+        let begins = |other: &str| name_key(other).next() == asked.letters.first().copied();
         let best = defined.min_by_key(|(other, places)| (!begins(other), usize::MAX - places, *other));
         if let Some((other, _)) = best {
             return Some(other.to_owned());
@@ -82,72 +83,32 @@ fn nearest(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> 
 /// A name made ready to be compared with many.
 struct Asked {
     letters: Vec<char>,
-    /// A bit for each letter it has, up to 64.
-    mask: u64,
-    most: usize,
+    outline: Outline,
+    most: u8,
 }
 
 impl Asked {
     fn new(name: &str) -> Option<Self> {
-        let letters: Vec<char> = key(name).collect();
+        let letters: Vec<char> = name_key(name).collect();
         if !(LEAST_LETTERS..=MOST_LETTERS).contains(&letters.len()) {
             return None;
         }
         let most = if letters.len() < LETTERS_OF_TWO_ERRORS { 1 } else { 2 };
-        Some(Self { mask: mask(&letters), letters, most })
+        Some(Self { outline: Outline::of_letters(letters.iter().copied()), letters, most })
     }
 
-    /// How many errors make the two names one, if few enough. Nearly all names are told to be
-    /// farther by their length, or by the letters that they have.
+    /// Whether a name of that outline may be near. Nearly all names are told to be farther by their
+    /// length, or by the letters that they have.
+    fn may_be(&self, Outline { count, mask }: Outline) -> bool {
+        let unlike = mask ^ self.outline.mask;
+        count.abs_diff(self.outline.count) <= self.most && unlike.count_ones() <= 2 * u32::from(self.most)
+    }
+
+    /// How many errors make the two names one, if few enough.
     fn errors(&self, other: &str) -> Option<usize> {
-        let (count, mask) = outline(other);
-        let unlike = mask ^ self.mask;
-        if count.abs_diff(self.letters.len()) > self.most || unlike.count_ones() as usize > 2 * self.most {
-            return None;
-        }
-        let letters: Vec<char> = key(other).collect();
-        Some(distance(&self.letters, &letters)).filter(|errors| *errors <= self.most)
+        let letters: Vec<char> = name_key(other).collect();
+        Some(distance(&self.letters, &letters)).filter(|errors| *errors <= usize::from(self.most))
     }
-}
-
-fn mask(letters: &[char]) -> u64 {
-    letters.iter().fold(0, |mask, letter| mask | bit(*letter))
-}
-
-fn bit(letter: char) -> u64 {
-    1 << (u32::from(letter) % 64)
-}
-
-/// The [`bit`] of each ASCII letter and digit, of capitals that of the small letter; 0 for others.
-const BITS: [u64; 128] = {
-    let mut bits = [0; 128];
-    let mut byte = 0;
-    while byte < 128 {
-        if (byte as u8).is_ascii_alphanumeric() {
-            bits[byte] = 1 << ((byte as u8).to_ascii_lowercase() % 64);
-        }
-        byte += 1;
-    }
-    bits
-};
-
-/// The number of letters that [`key`] gives, and their [`mask`]: what most names of an index are
-/// passed over by, hundreds of thousands at a question.
-fn outline(name: &str) -> (usize, u64) {
-    let (mut count, mut mask) = (0, 0);
-    for byte in name.bytes() {
-        let Some(bit) = BITS.get(usize::from(byte)) else {
-            return key(name).fold((0, 0), |(count, mask), letter| (count + 1, mask | self::bit(letter)));
-        };
-        count += usize::from(*bit != 0);
-        mask |= bit;
-    }
-    (count, mask)
-}
-
-/// What spellings of a name have in common.
-fn key(name: &str) -> impl Iterator<Item = char> {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 /// Letters put in, taken out, replaced, or exchanged with their neighbour (Damerau 1964, each letter
@@ -187,12 +148,9 @@ mod tests {
         ] {
             let asked = Asked::new(asked).expect("long enough");
             assert_eq!(asked.errors(other), errors, "{other}");
+            assert!(errors.is_none() || asked.may_be(Outline::of(other)), "{other}");
         }
         assert!(Asked::new("abc").is_none());
-        for name in ["getUserById", "get_user_by_id", "größe_Ändern", "x"] {
-            let letters: Vec<char> = key(name).collect();
-            assert_eq!(outline(name), (letters.len(), mask(&letters)), "{name}");
-        }
         assert_eq!(distance(&['a', 'b'], &['b', 'a']), 1);
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::search::candidates::Within;
 use crate::search::dense::Dense;
-use crate::search::snapshot::FileChunks;
+use crate::search::parts::FileChunks;
 use crate::store::StoreView;
 
 /// Few enough that edits meet: the same file twice, a text that comes back, a name that moves.
