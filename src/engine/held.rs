@@ -33,10 +33,12 @@ impl Engine {
         done.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// As [`Engine::warm_up`], and opens what texts are read from: for who answers many searches.
+    /// As [`Engine::warm_up`], and opens what texts are read from, and keeps what questions compare names by: for who
+    /// answers many searches.
     pub fn warm_up_texts(&self) {
         if let Ok(snapshot) = self.latest() {
             drop(snapshot.touch_texts());
+            snapshot.keep_roots();
         }
     }
 

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use super::forms::Roots;
 use super::keys::Outline;
 use super::vectors::Matrix;
 use crate::lexical::DocNumber;
@@ -30,15 +31,6 @@ pub struct Block {
     pub(super) chunks: Matrix,
     /// A row a file: the mean of its chunks' vectors, unit length.
     pub(super) means: Matrix,
-    /// Of each of the strings; made when a question first asks for them.
-    pub(super) outlines: OnceLock<Outlines>,
-}
-
-/// The [`Outline`] of each string, in columns: hundreds of thousands are looked at for one question.
-#[derive(Default)]
-pub(super) struct Outlines {
-    counts: Vec<u8>,
-    masks: Vec<u64>,
 }
 
 /// A file of a block.
@@ -64,13 +56,41 @@ pub(super) struct Entry {
 }
 
 /// Distinct texts, one after the other.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Strings {
     pub text: String,
     pub ends: Vec<u32>,
+    /// Made when a question first asks for them.
+    outlines: OnceLock<Outlines>,
+    roots: OnceLock<RootsOfAll>,
+}
+
+/// The [`Outline`] of each string, in columns: hundreds of thousands are looked at for one question.
+struct Outlines {
+    counts: Vec<u8>,
+    masks: Vec<u64>,
+}
+
+/// The [`Roots`] of each string, one after the other.
+struct RootsOfAll {
+    hashes: Vec<u64>,
+    ends: Vec<u32>,
 }
 
 impl Strings {
+    pub fn new(text: String, ends: Vec<u32>) -> Self {
+        Self { text, ends, ..Self::default() }
+    }
+
+    /// The roots of the text of that number: as they were kept, or found out.
+    fn roots(&self, number: u32) -> Roots<'_> {
+        let Some(RootsOfAll { hashes, ends }) = self.roots.get() else { return Roots::of(self.of(number)) };
+        let at = number as usize;
+        let start = at.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| *end as usize);
+        let kept = ends.get(at).and_then(|end| hashes.get(start..*end as usize));
+        Roots::kept(kept.unwrap_or_default())
+    }
+
     /// The text of that number; empty for a number that is none.
     fn of(&self, number: u32) -> &str {
         let at = number as usize;
@@ -89,6 +109,7 @@ pub struct ChunkMeta<'b> {
     pub kind: SymbolKind,
     pub symbol: &'b str,
     pub container: &'b str,
+    container_number: u32,
     names: &'b [u32],
     strings: &'b Strings,
 }
@@ -98,6 +119,17 @@ impl<'b> ChunkMeta<'b> {
     pub fn defines(&self) -> impl Iterator<Item = &'b str> + use<'b> {
         let strings = self.strings;
         self.names.iter().map(|name| strings.of(*name))
+    }
+
+    /// The roots of each name it defines.
+    pub(super) fn name_roots(&self) -> impl Iterator<Item = Roots<'b>> + use<'b> {
+        let strings = self.strings;
+        self.names.iter().map(|name| strings.roots(*name))
+    }
+
+    /// The roots of the name of what it stands in; none where it defines nothing.
+    pub(super) fn container_roots(&self) -> Roots<'b> {
+        if self.names.is_empty() { Roots::default() } else { self.strings.roots(self.container_number) }
     }
 }
 
@@ -118,10 +150,11 @@ impl Block {
     /// The chunk at `at`.
     pub fn chunk(&self, at: usize) -> ChunkMeta<'_> {
         let Entry { row, number, span, kind, symbol, container, names } = self.entries[at];
-        let (symbol, container) = (self.strings.of(symbol), self.strings.of(container));
+        let (symbol, container_number) = (self.strings.of(symbol), container);
+        let container = self.strings.of(container);
         let names = self.names.get(names.0 as usize..).and_then(|rest| rest.get(..usize::from(names.1)));
         let names = names.unwrap_or_default();
-        ChunkMeta { row, number, span, kind, symbol, container, names, strings: &self.strings }
+        ChunkMeta { row, number, span, kind, symbol, container, container_number, names, strings: &self.strings }
     }
 
     /// Every distinct symbol, container and name.
@@ -132,7 +165,7 @@ impl Block {
 
     /// Those of [`Block::texts`] whose outline `may`.
     pub(super) fn texts_like(&self, may: impl Fn(Outline) -> bool + Sync + Send) -> impl ParallelIterator<Item = &str> {
-        let Outlines { counts, masks } = self.outlines.get_or_init(|| {
+        let Outlines { counts, masks } = self.strings.outlines.get_or_init(|| {
             // In one thread: one that waits for others may take up a question that waits for this.
             let outlines = (0..count(self.strings.ends.len())).map(|number| Outline::of(self.strings.of(number)));
             let (counts, masks) = outlines.map(|Outline { count, mask }| (count, mask)).unzip();
@@ -144,6 +177,25 @@ impl Block {
             may(Outline { count: counts[at], mask: masks[at] })
         };
         numbered.filter(like).map(|number| self.strings.of(number))
+    }
+
+    /// Keeps the roots of all names, which every question compares itself with: for who answers many.
+    pub(super) fn keep_roots(&self) {
+        let strings = &self.strings;
+        strings.roots.get_or_init(|| {
+            let (mut hashes, mut ends) = (Vec::new(), Vec::with_capacity(strings.ends.len()));
+            for number in 0..count(strings.ends.len()) {
+                hashes.extend_from_slice(Roots::of(strings.of(number)).hashes());
+                ends.push(count(hashes.len()));
+            }
+            hashes.shrink_to_fit();
+            RootsOfAll { hashes, ends }
+        });
+    }
+
+    /// Whether it has kept them.
+    pub(super) fn keeps_roots(&self) -> bool {
+        self.strings.roots.get().is_some()
     }
 
     /// Where the chunks of the file at `index` are.
@@ -198,7 +250,7 @@ impl BlockBuilder {
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }
-        let Strings { text: all, ends } = &mut self.block.strings;
+        let Strings { text: all, ends, .. } = &mut self.block.strings;
         let number = count(ends.len());
         all.push_str(text);
         ends.push(count(all.len()));

@@ -9,7 +9,6 @@ use rayon::prelude::*;
 
 use super::block::ChunkMeta;
 use super::candidates::CandidateFile;
-use super::forms::Roots;
 use super::parts::FileChunks;
 use super::query::QueryTerms;
 use super::snapshot::Snapshot;
@@ -285,14 +284,8 @@ fn is_type(kind: SymbolKind) -> bool {
 /// stands in counted with it; a chunk that defines nothing has 0.
 pub(super) fn name_fit(terms: &QueryTerms) -> impl Fn(ChunkMeta<'_>) -> f32 {
     move |chunk| {
-        let container = Roots::of(chunk.container);
-        let qualified = |name: &str| {
-            let mut words = Roots::of(name);
-            let alone = fit(&words, &terms.roots);
-            words.add(&container);
-            alone.max(fit(&words, &terms.roots))
-        };
-        chunk.defines().map(qualified).fold(0.0, f32::max)
+        let container = chunk.container_roots();
+        chunk.name_roots().map(|name| name.fit(&container, &terms.roots)).fold(0.0, f32::max)
     }
 }
 
@@ -326,12 +319,6 @@ impl Marks {
         });
         marks
     }
-}
-
-/// The geometric mean of both shares: a name of two words that are both asked for beats one of
-/// five that has the same two.
-fn fit(name: &Roots, asked: &Roots) -> f32 {
-    (name.share(asked) * asked.share(name)).sqrt()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! Must never import: anything of this crate but `embed::words`.
 
+use std::borrow::Cow;
+
 use crate::embed::words;
 
 /// Shortest word that has other forms.
@@ -38,47 +40,77 @@ fn undouble(stem: &str) -> &str {
     }
 }
 
-/// Distinct roots of words, by their hashes: thousands of names are compared with a question.
+/// Distinct roots of words, rising, by their hashes: thousands of names are compared with a question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Roots(Vec<u64>);
+pub(super) struct Roots<'r>(Cow<'r, [u64]>);
 
-impl Roots {
+impl<'r> Roots<'r> {
     /// Of the words of `text`, numbers left out.
     pub fn of(text: &str) -> Self {
-        let mut roots = Self::default();
+        let mut roots = Vec::new();
         words::words(text, |word| {
             if !word.bytes().all(|byte| byte.is_ascii_digit()) {
-                roots.insert(hash(word));
+                insert(&mut roots, hash(word));
             }
         });
-        roots
+        Self(Cow::Owned(roots))
     }
 
-    fn insert(&mut self, hash: u64) {
-        if let Err(place) = self.0.binary_search(&hash) {
-            self.0.insert(place, hash);
-        }
+    /// Those that [`Roots::hashes`] gave.
+    pub fn kept(hashes: &'r [u64]) -> Self {
+        Self(Cow::Borrowed(hashes))
+    }
+
+    /// To be kept.
+    pub fn hashes(&self) -> &[u64] {
+        &self.0
     }
 
     /// Takes those of `other` in.
-    pub fn add(&mut self, other: &Self) {
-        other.0.iter().for_each(|hash| self.insert(*hash));
+    pub fn add(&mut self, other: &Roots<'_>) {
+        let roots = self.0.to_mut();
+        other.0.iter().for_each(|hash| insert(roots, *hash));
     }
 
     /// Whether the root of `word` is among them.
     pub fn have(&self, word: &str) -> bool {
-        self.0.binary_search(&hash(word)).is_ok()
+        self.has(hash(word))
+    }
+
+    fn has(&self, hash: u64) -> bool {
+        self.0.binary_search(&hash).is_ok()
     }
 
     /// Share of these that are among `others`; 0 for none.
-    #[expect(clippy::cast_precision_loss, reason = "counts of words in a name are small")]
-    pub fn share(&self, others: &Self) -> f32 {
-        if self.0.is_empty() {
-            return 0.0;
-        }
-        let shared = self.0.iter().filter(|hash| others.0.binary_search(hash).is_ok()).count();
-        shared as f32 / self.0.len() as f32
+    pub fn share(&self, others: &Roots<'_>) -> f32 {
+        share(self.0.iter().filter(|hash| others.has(**hash)).count(), self.0.len())
     }
+
+    /// How well these, a name's, fit those that are asked for, alone or together with those of what it stands in. It
+    /// is the geometric mean of both shares: a name of two words that are both asked for beats one of five that
+    /// has the same two.
+    pub fn fit(&self, container: &Roots<'_>, asked: &Roots<'_>) -> f32 {
+        let mean = |shared: usize, of: usize| (share(shared, of) * share(shared, asked.0.len())).sqrt();
+        let mut shared = self.0.iter().filter(|hash| asked.has(**hash)).count();
+        let alone = mean(shared, self.0.len());
+        let mut count = self.0.len();
+        for hash in container.0.iter().filter(|hash| !self.has(**hash)) {
+            count += 1;
+            shared += usize::from(asked.has(*hash));
+        }
+        alone.max(mean(shared, count))
+    }
+}
+
+fn insert(roots: &mut Vec<u64>, hash: u64) {
+    if let Err(place) = roots.binary_search(&hash) {
+        roots.insert(place, hash);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of words in a name are small")]
+fn share(some: usize, all: usize) -> f32 {
+    if all == 0 { 0.0 } else { some as f32 / all as f32 }
 }
 
 /// FNV-1a (Fowler, Noll, Vo) of a word's root.
@@ -120,6 +152,19 @@ mod tests {
             assert_eq!(root(pair[0]), root(pair[1]), "{pair:?}");
         }
         assert_ne!(root("process"), root("proces"));
+    }
+
+    #[test]
+    fn a_name_fits_by_what_it_has_and_what_it_has_beside_that() {
+        let fit = |name: &str, container: &str| {
+            let asked = Roots::of("open the connection pool");
+            Roots::of(name).fit(&Roots::of(container), &asked)
+        };
+        assert!((fit("connectionPool", "") - (2.0_f32 / 2.0 * 2.0 / 4.0).sqrt()).abs() < 1e-6);
+        assert!((fit("openPools", "Connection") - (3.0_f32 / 3.0 * 3.0 / 4.0).sqrt()).abs() < 1e-6);
+        assert!(fit("connectionPool", "") > fit("connectionPoolOfMany", ""));
+        assert!((fit("pool", "Other.Pool.Registry") - fit("pool", "")).abs() < 1e-6, "alone it fits better");
+        assert!(fit("x", "") < 1e-6 && fit("", "").abs() < 1e-6);
     }
 
     #[test]

@@ -25,9 +25,9 @@ pub struct FileChunks {
 /// The words of a path.
 pub(super) struct PathWords {
     /// Of the file's name without its ending.
-    pub stem: Roots,
+    pub stem: Roots<'static>,
     /// Of its folders as well.
-    pub all: Roots,
+    pub all: Roots<'static>,
 }
 
 impl FileChunks {

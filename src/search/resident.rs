@@ -50,7 +50,7 @@ pub(super) fn write(path: &Path, block: &Block, stamp: Stamp) -> io::Result<()> 
 
 fn write_to(path: &Path, block: &Block, stamp: Stamp) -> io::Result<()> {
     let mut out = Summed { inner: BufWriter::with_capacity(1 << 20, File::create(path)?), sum: XxHash3_64::new() };
-    let Strings { text, ends } = &block.strings;
+    let Strings { text, ends, .. } = &block.strings;
     let paths: String = block.files.iter().map(|file| file.path.as_str()).collect();
     let languages: String = block.files.iter().map(|file| format!("{}\n", file.language)).collect();
     let dimensions = block.chunks.dimensions();
@@ -103,7 +103,7 @@ pub(super) fn read(path: &Path, epoch: u64, dimensions: usize) -> Option<(Block,
     let entries = input.bytes(chunks.checked_mul(ENTRY_BYTES as u64)?, size)?;
     let entries: Vec<Entry> = entries.as_chunks().0.iter().map(entry).collect::<Option<_>>()?;
     let (names, string_ends) = (input.numbers(names, size)?, input.numbers(strings, size)?);
-    let strings = Strings { text: String::from_utf8(input.bytes(text_bytes, size)?).ok()?, ends: string_ends };
+    let strings = Strings::new(String::from_utf8(input.bytes(text_bytes, size)?).ok()?, string_ends);
     let matrices = (input.matrix(dimensions, chunks, size)?, input.matrix(dimensions, files, size)?);
     let sum = input.sum.finish();
     if words(&input.bytes(8, size)?) != [sum]
@@ -119,8 +119,7 @@ pub(super) fn read(path: &Path, epoch: u64, dimensions: usize) -> Option<(Block,
         start = path_end as usize;
         files.push(BlockFile { path, language: language::by_name(name)?, end });
     }
-    let (chunks, means) = matrices;
-    Some((Block { files, entries, names, strings, chunks, means, ..Block::default() }, generation))
+    Some((Block { files, entries, names, strings, chunks: matrices.0, means: matrices.1 }, generation))
 }
 
 fn entry_bytes(entry: &Entry) -> [u8; ENTRY_BYTES] {

@@ -111,6 +111,14 @@ impl Snapshot {
     /// # Errors
     /// When the store cannot be read.
     pub fn refresh(&self, view: Arc<dyn StoreView>) -> Result<Self, StoreError> {
+        let snapshot = self.refreshed(view)?;
+        if self.blocks().into_iter().any(Block::keeps_roots) {
+            snapshot.keep_roots();
+        }
+        Ok(snapshot)
+    }
+
+    fn refreshed(&self, view: Arc<dyn StoreView>) -> Result<Self, StoreError> {
         let dimensions = dimensions(view.as_ref());
         if view.rows_epoch() != self.view.rows_epoch() || dimensions != self::dimensions(self.view.as_ref()) {
             return Self::load(view);
@@ -252,6 +260,11 @@ impl Snapshot {
         let rows = self.rows.pairs();
         let spread: Vec<RowKey> = rows.iter().step_by(rows.len() / TEXTS + 1).map(|(row, _)| *row).collect();
         self.view.texts(&spread).map(drop)
+    }
+
+    /// Finds out beforehand what questions compare names by: for who answers many.
+    pub fn keep_roots(&self) {
+        self.blocks().into_iter().for_each(Block::keep_roots);
     }
 
     /// Index of the file of a chunk.

@@ -45,7 +45,7 @@ pub(super) struct QueryTerms {
     /// Two and three neighbouring words as one: an identifier may be made of them.
     pub joined: Vec<String>,
     /// The roots of `words`.
-    pub roots: Roots,
+    pub roots: Roots<'static>,
     /// The question without stop words, for the embedder.
     pub dense: String,
     /// What looks like a name in code: `parseHeader`, `parse_header`, `Foo::bar`, or a lone word.
