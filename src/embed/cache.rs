@@ -45,7 +45,6 @@ impl VectorKey {
     }
 
     /// What it is looked up by in memory: two texts of which share these 64 bits, one is embedded anew.
-    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is one")]
     fn short(self) -> u64 {
         self.0 as u64
     }

@@ -305,7 +305,6 @@ impl Tokens {
     }
 
     /// Where the bit of a beginning is.
-    #[expect(clippy::cast_possible_truncation, reason = "only low bits are used")]
     fn beginning(&self, hash: u64) -> (usize, u64) {
         let hash = hash ^ (hash >> 32);
         ((hash >> 6) as usize & (self.beginnings.len() - 1), 1 << (hash & 63))
@@ -338,7 +337,6 @@ impl Tokens {
     }
 
     /// Where the search for a hash begins: its high bits folded in, for FNV's low ones are weak.
-    #[expect(clippy::cast_possible_truncation, reason = "only low bits are used")]
     fn first_slot(&self, hash: u64) -> usize {
         (hash ^ (hash >> 32)) as usize & (self.slots.len() - 1)
     }
