@@ -76,7 +76,8 @@ impl Indexer<'_> {
     }
 
     fn entries(&self) -> Result<Vec<WalkEntry>, IndexError> {
-        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: self.files };
+        let options =
+            WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: self.files, stop: &walk::to_the_end };
         let mut entries = Vec::new();
         walk::walk(&self.settings.root, &options, &mut |walked| {
             if let Walked::File(entry) = walked {
