@@ -200,14 +200,13 @@ impl<'r> Ended<'r> {
         self.ran.walked.seen.len() as u64 + self.unseen.elsewhere + self.unseen.hidden
     }
 
-    /// Records that were not written anew because the last look at their files told the same again.
-    fn looked_at_again(&self) -> impl Iterator<Item = &FileRecord> {
+    /// Records of a kind that were not written anew because the last look at their files told the same again.
+    fn told_again(&self, is_it: fn(&FileRecord) -> bool) -> impl Iterator<Item = &FileRecord> {
         let Written { redone, touched, .. } = &self.ran.written;
-        let is_it = |record: &&FileRecord| {
-            let path = &record.path;
-            self.ran.walked.seen.contains(path) && !redone.contains(path) && !touched.contains(path)
-        };
-        self.plan.known.values().filter(is_it)
+        let is_old = move |path: &RepoPath| !redone.contains(path) && !touched.contains(path);
+        let seen = &self.ran.walked.seen;
+        let records = self.plan.known.values().filter(move |record| is_it(record));
+        records.filter(move |record| seen.contains(&record.path) && is_old(&record.path))
     }
 
     /// What was left out, by reason: by the walk, after reading in this run, and after reading in
@@ -232,7 +231,7 @@ impl<'r> Ended<'r> {
 
     /// What could not be read, and what is said of it.
     fn unread(&mut self) -> (Vec<RepoPath>, Vec<(RepoPath, String)>) {
-        let again: Vec<&FileRecord> = self.looked_at_again().filter(|record| record.is_unread()).collect();
+        let again: Vec<&FileRecord> = self.told_again(FileRecord::is_unread).collect();
         let (paths, mut problems): (Vec<_>, Vec<_>) = (
             again.iter().map(|record| record.path.clone()).collect(),
             again.into_iter().filter_map(problem_of).collect(),
@@ -247,12 +246,15 @@ impl<'r> Ended<'r> {
 
     /// The files that only the ceiling for memory keeps out.
     fn too_large(&self, run: &Run<'_>) -> Option<String> {
-        let is_it = |record: &&FileRecord| matches!(record.outcome, Outcome::Skipped(SkipReason::TooLarge { .. }));
+        let is_it = |record: &FileRecord| matches!(record.outcome, Outcome::Skipped(SkipReason::TooLarge { .. }));
         let new = self.ran.written.skipped.get(TOO_LARGE).copied().unwrap_or(0);
-        let files = new + self.looked_at_again().filter(is_it).count() as u64;
+        let files = new + self.told_again(is_it).count() as u64;
         let largest = budget::largest_file(run.budget.ceiling_bytes()) as f64 / f64::from(1 << 20);
         (files > 0).then(|| {
-            format!("too large for --max-memory, which has room for files up to {largest:.1} MiB: {files}; raise it to index them")
+            format!(
+                "too large for --max-memory, which has room for files up to {largest:.1} MiB: {files}; raise it to index \
+                 them"
+            )
         })
     }
 
