@@ -182,6 +182,25 @@ fn a_file_too_large_for_the_memory_ceiling_is_left_out_and_the_others_are_not() 
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+#[cfg_attr(not(feature = "lance"), ignore = "a store in memory keeps what it is given")]
+fn resident_memory_stays_below_the_ceiling_whatever_the_files_are() {
+    let project = Project::empty();
+    let line = "let value = compute(first, second, third);\n";
+    let large = |mebibytes: usize| format!("fn large() {{\n{}}}\n", line.repeat((mebibytes << 20) / line.len()));
+    project.write("src/gigantic.rs", large(10));
+    (0..30).for_each(|at| project.write(&format!("src/large_{at}.rs"), large(1)));
+    (0..6_000).for_each(|at| project.write(&format!("tiny/{}/{at}.rs", at % 50), format!("fn tiny_{at}() {{}}\n")));
+    let limits = ["--max-file-bytes", "100MiB", "--max-memory", "256MiB", "--max-cache-bytes", "0"];
+    let report = project.run(&[&["index", "--json"], &limits[..]].concat()).json();
+    assert_eq!(report["files_indexed"], 6_031, "{report}");
+    // All of it at once would take twice the ceiling.
+    let (flight, peak) = (report["in_flight_peak_bytes"].as_u64(), report["peak_memory_bytes"].as_u64());
+    assert!(flight.is_some_and(|bytes| (64 << 20..=128 << 20).contains(&bytes)), "the ceiling does not bind: {report}");
+    assert!(peak.is_some_and(|bytes| (1..=256 << 20).contains(&bytes)), "{report}");
+}
+
+#[test]
 fn everything_is_parsed_first_where_it_fits_and_refused_with_the_reason_where_it_does_not() {
     let project = project(30);
     let small = project.run(&["index", "--json", "--preparse"]).json();
