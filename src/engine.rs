@@ -31,6 +31,7 @@ mod references;
 mod symbols;
 
 pub use files::{FilePage, IndexedFile};
+pub use follow::Left;
 pub use reading::{CodeRead, Freshness, ReadRequest};
 pub use references::{Position, Reference, ReferenceAnswer, ReferenceQuery, ReferencedFile};
 pub use symbols::{FoundSymbol, SymbolAnswer, SymbolQuery};
@@ -201,11 +202,10 @@ pub enum EngineError {
 impl EngineError {
     /// Whether the call failed only because another process is writing the same index.
     pub fn is_busy(&self) -> bool {
-        matches!(
-            self,
-            Self::Index(IndexError::Contended { .. } | IndexError::Store(StoreError::Locked { .. }))
-                | Self::Store(StoreError::Locked { .. })
-        )
+        match self {
+            Self::Index(error) => error.is_busy(),
+            other => matches!(other, Self::Store(StoreError::Locked { .. })),
+        }
     }
 }
 

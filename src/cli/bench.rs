@@ -110,13 +110,24 @@ fn pipeline(shared: &Shared, given: &PipelineBenchArguments) -> anyhow::Result<E
     let ways: Vec<&Way> = WAYS.iter().enumerate().filter(|(at, way)| wanted(*at, way)).map(|(_, way)| way).collect();
     let mut rows: Vec<Row> = ways.iter().map(|way| Row { name: way.name, runs: Vec::new() }).collect();
     let scratch = Scratch::new()?;
-    for round in 0..given.rounds {
-        for (way, row) in ways.iter().zip(&mut rows) {
-            if !shared.quiet {
-                printer::note(&format!("round {} of {}: {}", round + 1, given.rounds, way.name));
+    // A Ctrl-C ends the run of the moment, which is in the same group of processes, and then this.
+    let is_over = Interrupts::watch()?.during(|stop| -> anyhow::Result<bool> {
+        for round in 0..given.rounds {
+            for (way, row) in ways.iter().zip(&mut rows) {
+                if !shared.quiet {
+                    printer::note(&format!("round {} of {}: {}", round + 1, given.rounds, way.name));
+                }
+                let run = child(shared, settings.root.as_path(), way, &scratch);
+                if stop.is_cancelled() {
+                    return Ok(false);
+                }
+                row.runs.push(run?);
             }
-            row.runs.push(child(shared, settings.root.as_path(), way, &scratch)?);
         }
+        Ok(true)
+    })?;
+    if !is_over {
+        return Ok(Exit::Interrupted);
     }
     let mut printer = Printer::new();
     if given.json {
@@ -169,7 +180,7 @@ fn child(shared: &Shared, root: &Path, way: &Way, scratch: &Scratch) -> anyhow::
 fn flags(shared: &Shared, way: &Way) -> Vec<String> {
     let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
     let ours: Vec<String> = way.flags.iter().map(|flag| (*flag).to_owned()).collect();
-    let theirs = shared.pipeline.flags().into_iter().filter(|flag| !ours.iter().any(|own| name(own) == name(flag)));
+    let theirs = shared.index_flags().into_iter().filter(|flag| !ours.iter().any(|own| name(own) == name(flag)));
     theirs.chain(ours.iter().cloned()).collect()
 }
 
@@ -196,8 +207,16 @@ fn table(rows: &[Row]) -> Vec<String> {
             text::bytes(ran.peak_memory_bytes),
             ["parse", "embed", "write"].map(|name| shares(&ran, name)).join("  "),
         ));
+        lines.extend(syntax_alone(row, &ran, first));
     }
     lines
+}
+
+/// Of tree-sitter alone, the part that is tree-sitter's: without the walk and the reads.
+fn syntax_alone(row: &Row, ran: &Ran, first: f64) -> Option<String> {
+    let parse = ran.stages.iter().find(|stage| stage.stage == "parse" && row.name == WAYS[0].name)?;
+    let seconds = parse.busy_seconds / parse.threads.max(1) as f64;
+    Some(format!("{:<30}{:>9.2}{:>7.2}", "… without walk and reads", seconds, seconds / first))
 }
 
 /// The run of a row with the median time.
@@ -214,6 +233,16 @@ fn shares(ran: &Ran, name: &str) -> String {
     let parts = [stage.busy_seconds, stage.waiting_for_input_seconds, stage.waiting_for_output_seconds];
     let parts = parts.map(|seconds| format!("{:.0}", percent(seconds)));
     format!("{name} {}", parts.join("/"))
+}
+
+impl Shared {
+    /// The flags of an index run that say the same again.
+    fn index_flags(&self) -> Vec<String> {
+        let mut flags = self.pipeline.flags();
+        flags.extend(self.max_file_bytes.map(|bytes| format!("--max-file-bytes={bytes}")));
+        flags.extend(self.parse_time_limit_ms.map(|limit| format!("--parse-time-limit-ms={limit}")));
+        flags
+    }
 }
 
 impl super::arguments::PipelineArguments {

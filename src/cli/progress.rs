@@ -10,10 +10,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::arguments::Shared;
 use super::text;
-use crate::engine::{Phase, Progress, bottleneck};
+use crate::engine::{Phase, Progress, StageReport, bottleneck};
 
 /// Runs over unchanged files end sooner than this.
 const PATIENCE: Duration = Duration::from_millis(300);
+
+/// A run that takes longer than this is worth a look at its stages.
+const TABLE_AFTER: Duration = Duration::from_secs(2);
 
 /// A bar, or nothing where nobody would see it.
 pub struct Bar(ProgressBar);
@@ -51,21 +54,49 @@ impl Drop for Bar {
     }
 }
 
-/// `120/400 files · 900 chunks · 60 files/s · 5 seconds left`
+/// `120 of 400 files · 900 chunks · 60 files/s · 450 chunks/s · 5 seconds left`, then what each stage does with
+/// its time, then the sentence about the bottleneck.
 fn message(progress: &Progress) -> String {
     if progress.phase == Phase::Finishing {
         return "finishing the full-text index…".to_owned();
     }
-    let rate = text::rate(progress.files_done, progress.elapsed);
+    let rate = |number| text::rate(number, progress.elapsed);
     let found = if progress.walk_ended { "" } else { "at least " };
     let mut parts = vec![
         format!("{} of {found}{}", progress.files_done, text::plural(progress.files_found, "file")),
         text::plural(progress.chunks, "chunk"),
-        format!("{rate:.0} files/s"),
+        format!("{:.0} files/s", rate(progress.files_redone)),
+        format!("{:.0} chunks/s", rate(progress.chunks)),
     ];
     parts.extend(progress.remaining().map(|left| format!("{} left", text::age(left))));
-    parts.extend(bottleneck(&progress.stages, progress.elapsed).map(|slowest| format!("{} is slowest", slowest.stage)));
-    parts.join(" · ")
+    let mut lines = vec![parts.join(" · ")];
+    if progress.elapsed >= TABLE_AFTER && !progress.stages.is_empty() {
+        lines.extend(table(&progress.stages, progress.elapsed));
+        lines.extend(bottleneck(&progress.stages, progress.elapsed).map(|found| found.to_string()));
+    }
+    lines.join("\n")
+}
+
+/// Shares of the run in percent, and how full the queue before each stage is: a column a stage.
+fn table(stages: &[StageReport], elapsed: Duration) -> [String; 5] {
+    let row = |name: &str, cell: &dyn Fn(&StageReport) -> String| {
+        let cells: String = stages.iter().map(|stage| format!("{:>8}", cell(stage))).collect();
+        format!("  {name:<15}{cells}")
+    };
+    let share = |stage: &StageReport, part: Duration| {
+        let whole = elapsed.as_secs_f64() * stage.threads.max(1) as f64;
+        format!("{:.0} %", (part.as_secs_f64() / whole.max(0.001) * 100.0).min(100.0))
+    };
+    [
+        row("", &|stage| stage.stage.to_owned()),
+        row("busy", &|stage| share(stage, stage.busy)),
+        row("waits for input", &|stage| share(stage, stage.waiting_for_input)),
+        row("… for output", &|stage| share(stage, stage.waiting_for_output)),
+        row("queue", &|stage| match stage.queue_capacity {
+            0 => String::new(),
+            capacity => format!("{}/{capacity}", stage.queue_depth),
+        }),
+    ]
 }
 
 #[cfg(test)]
@@ -79,15 +110,63 @@ mod tests {
             files_found: 400,
             walk_ended: false,
             files_done: 100,
+            files_changed: 400,
+            files_redone: 100,
             chunks: 900,
             elapsed: Duration::from_secs(10),
             stages: Vec::new(),
             device: None,
         };
-        assert_eq!(message(&progress), "100 of at least 400 files · 900 chunks · 10 files/s");
+        assert_eq!(message(&progress), "100 of at least 400 files · 900 chunks · 10 files/s · 90 chunks/s");
         progress.walk_ended = true;
-        assert_eq!(message(&progress), "100 of 400 files · 900 chunks · 10 files/s · 30 seconds left");
+        assert_eq!(message(&progress), "100 of 400 files · 900 chunks · 10 files/s · 90 chunks/s · 30 seconds left");
+        // What is unchanged takes no time.
+        (progress.files_done, progress.files_changed) = (350, 150);
+        assert!(message(&progress).ends_with("5 seconds left"), "{}", message(&progress));
         progress.phase = Phase::Finishing;
         assert_eq!(message(&progress), "finishing the full-text index…");
+    }
+
+    #[test]
+    fn each_stage_has_a_column_and_the_bottleneck_a_sentence() {
+        let seconds = Duration::from_secs;
+        let stage = |stage, busy: u64, input: u64, output: u64, queue_depth, queue_capacity| StageReport {
+            stage,
+            threads: 2,
+            busy: seconds(busy * 2),
+            waiting_for_input: seconds(input * 2),
+            waiting_for_output: seconds(output * 2),
+            queue_depth,
+            queue_capacity,
+            ..StageReport::default()
+        };
+        let stages = vec![stage("parse", 1, 0, 9, 32, 32), stage("embed", 10, 0, 0, 4, 4)];
+        let progress = Progress {
+            phase: Phase::Indexing,
+            files_found: 400,
+            walk_ended: true,
+            files_done: 100,
+            files_changed: 400,
+            files_redone: 100,
+            chunks: 900,
+            elapsed: seconds(10),
+            stages,
+            device: None,
+        };
+        let shown = message(&progress);
+        let lines: Vec<&str> = shown.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "                    parse   embed",
+                "  busy               10 %   100 %",
+                "  waits for input     0 %     0 %",
+                "  … for output       90 %     0 %",
+                "  queue             32/32     4/4",
+                "embed is the bottleneck: busy 100 %; parse waits on it 90 % of the time",
+            ]
+        );
+        let glance = Progress { elapsed: seconds(1), ..progress };
+        assert_eq!(message(&glance).lines().count(), 1);
     }
 }

@@ -30,6 +30,7 @@ pub fn lines(report: &IndexReport, palette: Palette) -> Vec<String> {
         lines.push(format!("gone before they could be read: {}", text::plural(report.files_vanished, "file")));
     }
     lines.extend(left_out(&report.skipped));
+    lines.extend(report.notes.iter().map(|note| text::visible(note)));
     if let Some(reason) = &report.redone_because {
         lines.push(format!("done again because {}", text::visible(reason)));
     }
@@ -104,6 +105,8 @@ mod tests {
             files_vanished: 0,
             skipped: BTreeMap::from([("binary".to_owned(), 2), ("ignored".to_owned(), 3)]),
             problems: (0..12).map(|n| (RepoPath::new(format!("{n}.c")), "gave up\x1b".to_owned())).collect(),
+            unread: Vec::new(),
+            notes: vec!["too large for --max-memory: 1".to_owned()],
             chunks: 40,
             bytes: 2048,
             redone_because: Some("a rebuild was asked for".to_owned()),
@@ -122,11 +125,12 @@ mod tests {
     fn the_summary_says_what_was_done() {
         let lines = lines(&report(), PLAIN);
         assert_eq!(
-            lines[..4],
+            lines[..5],
             [
                 "indexed 10 files (40 chunks, 2.0 KiB) in 2.00 s: 5 files/s",
                 "found 12, unchanged 2, removed 1",
                 "left out 5: binary 2, ignored 3",
+                "too large for --max-memory: 1",
                 "done again because a rebuild was asked for",
             ]
         );

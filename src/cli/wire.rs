@@ -123,6 +123,8 @@ pub struct Report<'a> {
     files_per_second: f64,
     skipped: &'a BTreeMap<String, u64>,
     problems: Vec<Problem<'a>>,
+    /// What to change, if anything, a sentence each.
+    notes: &'a [String],
     redone_because: Option<&'a str>,
     vectors_computed: u64,
     vectors_reused: u64,
@@ -159,6 +161,7 @@ impl<'a> Report<'a> {
             files_per_second: text::rate(report.files_indexed, report.elapsed),
             skipped: &report.skipped,
             problems: problems(&report.problems),
+            notes: &report.notes,
             redone_because: report.redone_because.as_deref(),
             vectors_computed: report.vectors_computed,
             vectors_reused: report.vectors_reused,

@@ -91,7 +91,8 @@ impl Engine {
     /// # Errors
     /// When the root cannot be walked.
     pub fn dry_run(&self) -> Result<DryRun, EngineError> {
-        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: &Disk };
+        let options =
+            WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: &Disk, stop: &walk::to_the_end };
         let mut found = DryRun::default();
         let walked = walk::walk(&self.settings.root, &options, &mut |walked| {
             match walked {

@@ -155,7 +155,7 @@ impl Engine {
         if let Some(rule) = walk::secret(&resolved).or_else(|| walk::secret(&named)) {
             return Err(bad(format!("it may hold credentials (it matches {rule})")));
         }
-        let options = WalkOptions { max_file_bytes: u64::MAX, files: &Disk };
+        let options = WalkOptions { max_file_bytes: u64::MAX, files: &Disk, stop: &walk::to_the_end };
         match walk::judge(&self.settings.root, &options, &resolved).map_err(|error| bad(error.to_string()))? {
             Some(Walked::File(_)) => {}
             // A whole file of data is no use to a search, but somebody may want to see it.

@@ -5,8 +5,9 @@
 //! first, so that a large file is not passed by for ever; every permit that is dropped wakes a
 //! waiter. Must never import: anything of this crate but `index`.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::CancelToken;
 
@@ -35,15 +36,16 @@ pub(super) struct MemoryBudget {
     ceiling_bytes: u64,
     state: Mutex<State>,
     freed: Condvar,
-    /// Held by the one who waits, so that the others stand in line.
-    turn: Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     used_bytes: u64,
     peak_bytes: u64,
-    waiting: bool,
+    /// Who waits, the first one first; each has a number of its own.
+    line: VecDeque<u64>,
+    /// Numbers given so far.
+    places: u64,
 }
 
 /// A file's share of the budget, given back when dropped.
@@ -55,7 +57,7 @@ pub(super) struct Permit {
 impl MemoryBudget {
     /// Nothing is in flight yet.
     pub fn new(ceiling_bytes: u64) -> Arc<Self> {
-        Arc::new(Self { ceiling_bytes, state: Mutex::default(), freed: Condvar::new(), turn: Mutex::default() })
+        Arc::new(Self { ceiling_bytes, state: Mutex::default(), freed: Condvar::new() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -65,24 +67,31 @@ impl MemoryBudget {
     /// A share of `bytes` if there is room for it now.
     pub fn try_acquire(self: &Arc<Self>, bytes: u64) -> Option<Permit> {
         let mut state = self.state();
-        let fits = state.used_bytes + bytes <= self.ceiling_bytes && !state.waiting;
+        let fits = state.used_bytes + bytes <= self.ceiling_bytes && state.line.is_empty();
         fits.then(|| self.grant(&mut state, bytes))
     }
 
     /// A share of `bytes`, once there is room for it; `None` when the run is cancelled. More than
-    /// the ceiling is granted when nothing else is in flight.
-    pub fn acquire(self: &Arc<Self>, bytes: u64, cancel: &CancelToken) -> Option<Permit> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+    /// the ceiling is granted when nothing else is in flight. `waited` is told of the wait while it goes on.
+    pub fn acquire(self: &Arc<Self>, bytes: u64, cancel: &CancelToken, waited: &dyn Fn(Duration)) -> Option<Permit> {
+        let mut told = Instant::now();
         let mut state = self.state();
-        while state.used_bytes > 0 && state.used_bytes + bytes > self.ceiling_bytes {
+        let place = state.places;
+        state.places += 1;
+        state.line.push_back(place);
+        let is_mine = |state: &State| state.line.front() == Some(&place);
+        while !is_mine(&state) || (state.used_bytes > 0 && state.used_bytes + bytes > self.ceiling_bytes) {
             if cancel.is_cancelled() {
-                state.waiting = false;
+                state.line.retain(|waiting| *waiting != place);
                 return None;
             }
-            state.waiting = true;
             state = self.freed.wait_timeout(state, CANCEL_POLL).unwrap_or_else(PoisonError::into_inner).0;
+            let now = Instant::now();
+            waited(now - told);
+            told = now;
         }
-        state.waiting = false;
+        state.line.pop_front();
+        self.freed.notify_all(); // there may be room for the next one too
         Some(self.grant(&mut state, bytes))
     }
 
@@ -99,7 +108,7 @@ impl MemoryBudget {
 
     /// Whether a file waits for others to be committed: who holds some back should hand it on.
     pub fn is_short(&self) -> bool {
-        self.state().waiting
+        !self.state().line.is_empty()
     }
 
     /// The most that was in flight at once, in bytes.
@@ -118,12 +127,13 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.budget.state().used_bytes -= self.bytes;
-        self.budget.freed.notify_one();
+        self.budget.freed.notify_all();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
     use super::*;
@@ -131,14 +141,19 @@ mod tests {
     #[test]
     fn the_ceiling_holds_and_who_waits_is_admitted_when_there_is_room() {
         let (budget, cancel) = (MemoryBudget::new(100), CancelToken::default());
-        let first = budget.acquire(80, &cancel).expect("there is room");
+        let first = budget.acquire(80, &cancel, &|_| ()).expect("there is room");
         assert!(budget.try_acquire(21).is_none());
+        let told = AtomicBool::new(false);
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| budget.acquire(60, &cancel).is_some());
+            let waiting =
+                scope.spawn(|| budget.acquire(60, &cancel, &|_| told.store(true, Ordering::SeqCst)).is_some());
             while !budget.is_short() {
                 thread::yield_now();
             }
             assert!(budget.try_acquire(1).is_none(), "nobody passes by who waits");
+            while !told.load(Ordering::SeqCst) {
+                thread::yield_now(); // the wait is told before it is over
+            }
             drop(first);
             assert!(waiting.join().expect("no panic"));
         });
@@ -148,9 +163,9 @@ mod tests {
     #[test]
     fn what_is_larger_than_the_ceiling_goes_alone_and_a_cancelled_run_waits_for_nothing() {
         let (budget, cancel) = (MemoryBudget::new(100), CancelToken::default());
-        let alone = budget.acquire(1_000, &cancel);
+        let alone = budget.acquire(1_000, &cancel, &|_| ());
         assert!(alone.is_some());
         cancel.cancel();
-        assert!(budget.acquire(1, &cancel).is_none());
+        assert!(budget.acquire(1, &cancel, &|_| ()).is_none());
     }
 }

@@ -23,6 +23,15 @@ pub struct Indexer<'e> {
     pub renew_parsers: bool,
 }
 
+impl Indexer<'_> {
+    /// Bytes for files: what the ceiling, the embedder's own memory and the keys of kept vectors leave.
+    pub(super) fn in_flight_bytes(&self) -> u64 {
+        let whole = self.settings.pipeline.in_flight_bytes();
+        let kept = self.cache.map_or(0, VectorCache::memory_bytes);
+        whole.saturating_sub(self.embedder.memory_bytes() + kept).max(whole / 4)
+    }
+}
+
 /// How an attempt ends early.
 pub(super) enum Failure {
     Index(IndexError),

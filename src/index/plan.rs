@@ -8,6 +8,7 @@ use crate::embed::Embedder;
 use crate::parse::CHUNKER_VERSION;
 use crate::store::{Recipe, SCHEMA_VERSION, StoreError, StoreView};
 use crate::types::{FileRecord, Outcome, RepoPath};
+use crate::walk::WalkEntry;
 
 /// The recipe of rows written now.
 pub fn recipe(settings: &Settings, embedder: &dyn Embedder) -> Recipe {
@@ -36,6 +37,14 @@ pub(super) struct Plan {
     pub keeps_old: bool,
     /// Why work is done again, in words.
     pub because: Option<String>,
+}
+
+impl Plan {
+    /// Whether a file is known, by its size and time: it needs no reading.
+    pub fn knows(&self, entry: &WalkEntry) -> bool {
+        let known = self.known.get(&entry.path);
+        known.is_some_and(|known| (known.size_bytes, known.mtime_ns) == (entry.size_bytes, entry.mtime_ns))
+    }
 }
 
 /// Compares the recipe of `view` with the one of this run.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::embed::{DeviceReport, EmbedError};
 use crate::store::StoreError;
-use crate::types::{RepoPath, SkipReason};
-use crate::walk::WalkError;
+use crate::types::{Places, RepoPath, SkipReason};
+use crate::walk::{self, WalkError};
 
 /// Tells a running index to stop; clones share the flag.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,11 @@ impl CancelToken {
     /// Asks for a stop. What was committed stays.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// The flag itself, for who must not know this type.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
     }
 
     /// Whether a stop was asked for.
@@ -53,11 +58,21 @@ impl Scope {
         }
     }
 
-    /// Whether a file is looked at.
-    pub fn holds(&self, path: &RepoPath) -> bool {
-        let below =
-            |folder: &RepoPath| path.as_str().strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'));
-        self.paths().is_none_or(|paths| paths.iter().any(|given| path == given || below(given)))
+    /// Both parts together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Paths(one), Self::Paths(other)) => {
+                let both: Places = one.into_iter().chain(other).collect();
+                Self::Paths(both.into_iter().collect())
+            }
+            _ => Self::All,
+        }
+    }
+
+    /// To ask of many files whether they are looked at; `None` for all of them.
+    pub fn places(&self) -> Option<Places> {
+        self.paths().map(|paths| paths.iter().cloned().collect())
     }
 }
 
@@ -78,8 +93,12 @@ pub struct Progress {
     pub files_found: u64,
     /// Whether `files_found` is final.
     pub walk_ended: bool,
-    /// Files that are done: unchanged, indexed, or skipped after reading.
+    /// Files that are done but for their commit: unchanged, indexed, or skipped after reading.
     pub files_done: u64,
+    /// Files found so far whose size or time is not the one that the index knows…
+    pub files_changed: u64,
+    /// … and how many of these are done.
+    pub files_redone: u64,
     /// Chunks embedded so far.
     pub chunks: u64,
     /// Since the run began.
@@ -92,14 +111,14 @@ pub struct Progress {
 
 impl Progress {
     /// The time the rest should take at the rate so far; `None` while the number of files is not
-    /// known or there is no rate yet.
+    /// known or there is no rate yet. What an earlier run has done takes no time, and counts for nothing.
     pub fn remaining(&self) -> Option<Duration> {
-        let counted = self.walk_ended && self.files_done > 0 && self.elapsed >= MIN_RATE_TIME;
+        let counted = self.walk_ended && self.files_redone > 0 && self.elapsed >= MIN_RATE_TIME;
         if !counted || self.phase != Phase::Indexing {
             return None;
         }
-        let rest = self.files_found.saturating_sub(self.files_done) as f64;
-        Duration::try_from_secs_f64(rest * self.elapsed.as_secs_f64() / self.files_done as f64).ok()
+        let rest = self.files_changed.saturating_sub(self.files_redone) as f64;
+        Duration::try_from_secs_f64(rest * self.elapsed.as_secs_f64() / self.files_redone as f64).ok()
     }
 }
 
@@ -145,8 +164,12 @@ pub struct IndexReport {
     pub files_vanished: u64,
     /// Files and folders left out, by [`SkipReason::label`].
     pub skipped: BTreeMap<String, u64>,
-    /// Files indexed with a problem, and what it was.
+    /// Files indexed with a problem, and what it was; places that could not be read, whose rows are kept.
     pub problems: Vec<(RepoPath, String)>,
+    /// Files and folders that could not be read, by path: worth another look later.
+    pub unread: Vec<RepoPath>,
+    /// What a user may want to change, a sentence each.
+    pub notes: Vec<String>,
     /// Chunks written in this run.
     pub chunks: u64,
     /// Bytes of source parsed in this run.
@@ -160,7 +183,7 @@ pub struct IndexReport {
     pub vectors_computed: u64,
     /// … and those that an earlier run had computed.
     pub vectors_reused: u64,
-    /// Chunks in a call of the embedder.
+    /// Chunks in a call of the embedder; the mean, where it makes its own batches.
     pub embed_batch: usize,
     /// The most that files in flight took at once, by estimate, in bytes.
     pub in_flight_peak_bytes: u64,
@@ -171,6 +194,19 @@ pub struct IndexReport {
     pub device: Option<DeviceReport>,
 }
 
+impl IndexReport {
+    /// What is worth another look later, because it could not be read; `None` where everything could.
+    pub fn look_again(&self) -> Option<Scope> {
+        if self.unread.is_empty() {
+            None
+        } else if self.unread.iter().any(walk::changes_rules) {
+            Some(Scope::All)
+        } else {
+            Some(Scope::Paths(self.unread.clone()))
+        }
+    }
+}
+
 /// What `index --dry-run` lists.
 #[derive(Clone, Debug, Default)]
 pub struct DryRun {
@@ -178,6 +214,13 @@ pub struct DryRun {
     pub included: Vec<(RepoPath, crate::types::Language)>,
     /// Files and folders (`is_dir`) that would not, and why.
     pub excluded: Vec<(RepoPath, bool, SkipReason)>,
+}
+
+impl IndexError {
+    /// Whether another process is writing the index: worth another try later.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Contended { .. } | Self::Store(StoreError::Locked { .. }))
+    }
 }
 
 /// Why an index run ended early.

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use super::flow::StageClock;
 use super::indexer::{Failure, Indexer};
 use super::plan::{self, Plan};
-use super::stage_write::RunWriter;
-use super::stages::{Ran, Run};
+use super::stage_write::{RunWriter, Written, problem_of};
+use super::stages::{Part, Ran, Run};
 use super::{CancelToken, IndexError, IndexReport, IndexRequest, Progress, Scope, budget};
 use crate::embed::cache::VectorCache;
 use crate::store::{Commit, Manifest, Recipe, RunState, StoreError};
-use crate::types::{Outcome, RepoPath};
-use crate::walk::{self, WalkEntry, WalkOptions, Walked};
+use crate::types::{FileRecord, Outcome, RepoPath, SkipReason};
+use crate::walk::{self, WalkOptions, Walked};
+
+/// The label of what is too large: after reading, only the ceiling for memory says so.
+const TOO_LARGE: &str = "too-large";
 
 /// How often a run starts over because another process committed meanwhile.
 const ATTEMPTS: usize = 3;
@@ -58,7 +61,10 @@ impl Indexer<'_> {
         let is_complete = before.is_some_and(|manifest| manifest.complete);
         // A part can only be brought up to date where the rest is.
         let scope = if is_complete && plan.because.is_none() { &request.scope } else { &Scope::All };
-        self.check_preparse(&plan, scope)?;
+        self.check_preparse(&plan, scope, cancel)?;
+        if cancel.is_cancelled() {
+            return Err(IndexError::Cancelled { root: self.root() }.into());
+        }
         let mut writer = RunWriter::new(self.store, recipe.clone(), view.as_ref(), plan.fresh, cancel);
         if plan.fresh || !is_complete {
             let locked = writer.lock()?;
@@ -66,7 +72,7 @@ impl Indexer<'_> {
                 locked.hide();
             }
         }
-        let run = Run::new(self, cancel);
+        let run = Run::new(self, cancel, part(&plan, scope, before));
         run.observed(observe, || self.go(&run, plan, scope, writer, before, &recipe))
     }
 
@@ -84,35 +90,32 @@ impl Indexer<'_> {
         if run.cancel.is_cancelled() {
             return Err(IndexError::Cancelled { root: self.root() }.into());
         }
-        let ended = Ended { plan, ran, scope, before };
-        let (removed, found, skipped) = (ended.removed(), ended.files_found(), ended.skipped());
+        let ended = Ended::new(plan, ran, scope, before);
+        let (found, skipped) = (ended.files_found(), ended.skipped());
         let as_before = before
             .is_some_and(|manifest| manifest.complete && manifest.recipe == *recipe && manifest.skipped == skipped);
-        if writer.is_open() || !removed.is_empty() || !as_before {
+        if writer.is_open() || !ended.unseen.gone.is_empty() || !as_before {
             let running = RunState { complete: false, files_found: found, skipped: skipped.clone() };
-            run.finishing(|| complete(&mut writer, removed.clone(), running))?;
+            run.finishing(|| complete(&mut writer, ended.unseen.gone.clone(), running))?;
         }
         if let Some(Err(error)) = self.cache.map(VectorCache::flush) {
             tracing::warn!("{error}");
         }
-        Ok(ended.report(run, removed.len() as u64, skipped))
+        Ok(ended.report(run, skipped))
     }
 
     /// Refuses `--preparse` where everything at once would not fit.
-    fn check_preparse(&self, plan: &Plan, scope: &Scope) -> Result<(), IndexError> {
+    fn check_preparse(&self, plan: &Plan, scope: &Scope, cancel: &CancelToken) -> Result<(), IndexError> {
         if !self.settings.pipeline.preparse {
             return Ok(());
         }
-        let ceiling_bytes = self.settings.pipeline.in_flight_bytes();
+        let ceiling_bytes = self.in_flight_bytes();
         let (mut files, mut needed_bytes) = (0, 0_u64);
-        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: self.files };
+        let stop = || cancel.is_cancelled();
+        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: self.files, stop: &stop };
         walk::walk_scope(&self.settings.root, &options, scope.paths(), &mut |walked| {
-            let is_known = |entry: &WalkEntry| {
-                let known = plan.known.get(&entry.path);
-                known.is_some_and(|known| (known.size_bytes, known.mtime_ns) == (entry.size_bytes, entry.mtime_ns))
-            };
             if let Walked::File(entry) = walked
-                && !is_known(&entry)
+                && !plan.knows(&entry)
             {
                 files += 1;
                 needed_bytes = needed_bytes.saturating_add(budget::cost(entry.size_bytes));
@@ -124,6 +127,14 @@ impl Indexer<'_> {
         }
         Ok(())
     }
+}
+
+/// What the run goes on from.
+fn part(plan: &Plan, scope: &Scope, before: Option<&Manifest>) -> Part {
+    let skipped = before.filter(|_| !plan.fresh).map(|before| before.skipped.clone()).unwrap_or_default();
+    let Some(places) = scope.places() else { return Part { skipped, ..Part::default() } };
+    let elsewhere = plan.stored.iter().filter(|path| !places.cover(path)).count() as u64;
+    Part { expected: plan.stored.len() as u64, elsewhere, skipped }
 }
 
 /// Removes what is gone, and records that the run went through.
@@ -143,25 +154,59 @@ struct Ended<'r> {
     scope: &'r Scope,
     /// The manifest that the run began with.
     before: Option<&'r Manifest>,
+    unseen: Unseen,
 }
 
-impl Ended<'_> {
-    /// Files the store has and the folder has not.
-    fn removed(&self) -> Vec<RepoPath> {
-        let vanished: HashSet<&RepoPath> = self.ran.written.vanished.iter().collect();
-        let gone = |path: &&RepoPath| {
-            self.scope.holds(path) && (!self.ran.walked.seen.contains(*path) || vanished.contains(*path))
-        };
-        self.plan.stored.iter().filter(gone).cloned().collect()
+/// Files the store has and the run did not come by.
+#[derive(Default)]
+struct Unseen {
+    /// The folder has them no more.
+    gone: Vec<RepoPath>,
+    /// They lie where nothing could be read.
+    hidden: u64,
+    /// They are not in the part that the run looked at.
+    elsewhere: u64,
+}
+
+impl Unseen {
+    fn new(plan: &Plan, ran: &Ran, scope: &Scope) -> Self {
+        let (places, mut unseen) = (scope.places(), Self::default());
+        let vanished: HashSet<&RepoPath> = ran.written.vanished.iter().collect();
+        for path in &plan.stored {
+            if ran.walked.seen.contains(path) {
+                if vanished.contains(path) {
+                    unseen.gone.push(path.clone());
+                }
+            } else if places.as_ref().is_some_and(|places| !places.cover(path)) {
+                unseen.elsewhere += 1;
+            } else if ran.walked.unread.cover(path) {
+                unseen.hidden += 1;
+            } else {
+                unseen.gone.push(path.clone());
+            }
+        }
+        unseen
+    }
+}
+
+impl<'r> Ended<'r> {
+    fn new(plan: Plan, ran: Ran, scope: &'r Scope, before: Option<&'r Manifest>) -> Self {
+        let unseen = Unseen::new(&plan, &ran, scope);
+        Self { plan, ran, scope, before, unseen }
     }
 
-    /// Files in the whole folder.
+    /// Files in the whole folder; those that cannot be looked at are taken to be there still.
     fn files_found(&self) -> u64 {
-        let seen = self.ran.walked.seen.len() as u64;
-        match self.scope {
-            Scope::All => seen,
-            Scope::Paths(_) => seen + self.plan.stored.iter().filter(|path| !self.scope.holds(path)).count() as u64,
-        }
+        self.ran.walked.seen.len() as u64 + self.unseen.elsewhere + self.unseen.hidden
+    }
+
+    /// Records of a kind that were not written anew because the last look at their files told the same again.
+    fn told_again(&self, is_it: fn(&FileRecord) -> bool) -> impl Iterator<Item = &FileRecord> {
+        let Written { redone, touched, .. } = &self.ran.written;
+        let is_old = move |path: &RepoPath| !redone.contains(path) && !touched.contains(path);
+        let seen = &self.ran.walked.seen;
+        let records = self.plan.known.values().filter(move |record| is_it(record));
+        records.filter(move |record| seen.contains(&record.path) && is_old(&record.path))
     }
 
     /// What was left out, by reason: by the walk, after reading in this run, and after reading in
@@ -184,16 +229,49 @@ impl Ended<'_> {
         counts
     }
 
-    fn report(self, run: &Run<'_>, removed: u64, skipped: BTreeMap<String, u64>) -> IndexReport {
+    /// What could not be read, and what is said of it.
+    fn unread(&mut self) -> (Vec<RepoPath>, Vec<(RepoPath, String)>) {
+        let again: Vec<&FileRecord> = self.told_again(FileRecord::is_unread).collect();
+        let (paths, mut problems): (Vec<_>, Vec<_>) = (
+            again.iter().map(|record| record.path.clone()).collect(),
+            again.into_iter().filter_map(problem_of).collect(),
+        );
+        let Ran { walked, written, .. } = &mut self.ran;
+        problems.append(&mut walked.problems);
+        problems.append(&mut written.problems);
+        let mut unread = std::mem::take(&mut walked.unread);
+        paths.into_iter().chain(written.unread.drain(..)).for_each(|path| unread.insert(path));
+        (unread.into_iter().collect(), problems)
+    }
+
+    /// The files that only the ceiling for memory keeps out.
+    fn too_large(&self, run: &Run<'_>) -> Option<String> {
+        let is_it = |record: &FileRecord| matches!(record.outcome, Outcome::Skipped(SkipReason::TooLarge { .. }));
+        let new = self.ran.written.skipped.get(TOO_LARGE).copied().unwrap_or(0);
+        let files = new + self.told_again(is_it).count() as u64;
+        let largest = budget::largest_file(run.budget.ceiling_bytes()) as f64 / f64::from(1 << 20);
+        (files > 0).then(|| {
+            format!(
+                "too large for --max-memory, which has room for files up to {largest:.1} MiB: {files}; raise it to index \
+                 them"
+            )
+        })
+    }
+
+    fn report(mut self, run: &Run<'_>, skipped: BTreeMap<String, u64>) -> IndexReport {
+        let notes = self.too_large(run).into_iter().collect();
+        let (unread, problems) = self.unread();
         let Ran { walked, written, embedded } = self.ran;
         IndexReport {
             files_found: walked.seen.len() as u64,
             files_indexed: written.files,
             files_unchanged: written.unchanged,
-            files_removed: removed,
+            files_removed: self.unseen.gone.len() as u64,
             files_vanished: written.vanished.len() as u64,
             skipped,
-            problems: written.problems,
+            problems,
+            unread,
+            notes,
             chunks: written.chunks,
             bytes: written.bytes,
             redone_because: self.plan.because,
@@ -201,7 +279,7 @@ impl Ended<'_> {
             stages: run.clocks.iter().map(StageClock::report).collect(),
             vectors_computed: embedded.computed,
             vectors_reused: embedded.reused,
-            embed_batch: embedded.batch,
+            embed_batch: run.embed_batch().unwrap_or(embedded.batch),
             in_flight_peak_bytes: run.budget.peak_bytes(),
             peak_memory_bytes: run.peak_memory_bytes(),
             device: run.device().filter(|device| device.batches > 0),

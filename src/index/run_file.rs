@@ -115,10 +115,18 @@ pub fn read(index_dir: &Path) -> Option<RunRecord> {
     Some(record)
 }
 
+/// What was told last.
+#[derive(Default)]
+struct Last {
+    record: Option<RunRecord>,
+    /// When it was written, if it was.
+    written: Option<Instant>,
+}
+
 /// Tells of one run.
 pub struct RunFile<'r> {
     index_dir: &'r Path,
-    last: Mutex<(Option<Instant>, Option<RunRecord>)>,
+    last: Mutex<Last>,
 }
 
 impl<'r> RunFile<'r> {
@@ -127,24 +135,28 @@ impl<'r> RunFile<'r> {
         Self { index_dir, last: Mutex::default() }
     }
 
-    /// Takes note of where the run is.
+    /// Takes note of where the run is. It is not told before the run has changed something.
     pub fn show(&self, progress: &Progress) {
         let Ok(mut last) = self.last.lock() else { return };
-        if last.0.is_some_and(|at| at.elapsed() < EVERY) {
+        if last.written.is_some_and(|at| at.elapsed() < EVERY) {
             return;
         }
         let state = if progress.phase == Phase::Finishing { RunState::Finishing } else { RunState::Indexing };
         let record = RunRecord {
             files_found: progress.files_found,
             walk_ended: progress.walk_ended,
-            files_done: progress.files_done,
             chunks: progress.chunks,
             remaining_ms: progress.remaining().map(in_ms),
             device: progress.device.clone(),
-            ..record(state, &progress.stages, progress.elapsed, (progress.files_done, progress.chunks))
+            files_done: progress.files_done,
+            ..record(state, &progress.stages, progress.elapsed, (progress.files_redone, progress.chunks))
         };
-        self.write(&record);
-        *last = (Some(Instant::now()), Some(record));
+        let has_changed = progress.stages.iter().any(|stage| stage.stage == "parse" && stage.items > 0);
+        if has_changed {
+            self.write(&record);
+            last.written = Some(Instant::now());
+        }
+        last.record = Some(record);
     }
 
     /// Takes note of how the run ended. One that changed nothing leaves no trace: the last that did
@@ -152,7 +164,9 @@ impl<'r> RunFile<'r> {
     pub fn end(&self, ended: &Result<IndexReport, IndexError>) {
         let Ok(last) = self.last.lock() else { return };
         let ended = match ended {
-            Ok(report) if report.files_indexed + report.files_removed == 0 && last.1.is_none() => return,
+            Ok(report) if report.files_indexed + report.files_removed == 0 && last.written.is_none() => return,
+            // That one tells of itself.
+            Err(error) if error.is_busy() && last.written.is_none() => return,
             Ok(report) => RunRecord {
                 files_found: report.files_found,
                 walk_ended: true,
@@ -162,7 +176,7 @@ impl<'r> RunFile<'r> {
                 ..record(RunState::Done, &report.stages, report.elapsed, (report.files_indexed, report.chunks))
             },
             Err(error) => {
-                let Some(last) = last.1.clone() else { return };
+                let Some(last) = last.record.clone() else { return };
                 let is_cancelled = matches!(error, IndexError::Cancelled { .. });
                 let state = if is_cancelled { RunState::Cancelled } else { RunState::Failed };
                 let failure = (!is_cancelled).then(|| error.to_string());
@@ -226,9 +240,11 @@ mod tests {
             files_found: 10,
             walk_ended: true,
             files_done: 5,
+            files_changed: 8,
+            files_redone: 4,
             chunks: 40,
             elapsed: Duration::from_secs(4),
-            stages: vec![StageReport { stage: "parse", threads: 2, ..StageReport::default() }],
+            stages: vec![StageReport { stage: "parse", threads: 2, items: 4, ..StageReport::default() }],
             device: None,
         }
     }
@@ -245,6 +261,26 @@ mod tests {
         file.end(&Err(IndexError::Cancelled { root: folder.path().to_owned() }));
         let ended = read(folder.path()).expect("a record");
         assert_eq!((ended.state, ended.files_done, ended.remaining_ms), (RunState::Cancelled, 5, None));
+    }
+
+    #[test]
+    fn a_run_that_changes_nothing_leaves_the_record_of_the_last_that_did() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let changing = RunFile::new(folder.path());
+        changing.show(&progress());
+        changing.end(&Ok(IndexReport { files_found: 10, files_indexed: 4, ..IndexReport::default() }));
+        let before = read(folder.path());
+        let idle = RunFile::new(folder.path());
+        let nothing = Progress { files_changed: 0, files_redone: 0, chunks: 0, stages: Vec::new(), ..progress() };
+        for phase in [Phase::Indexing, Phase::Finishing] {
+            idle.show(&Progress { phase, ..nothing.clone() });
+        }
+        idle.end(&Ok(IndexReport { files_found: 10, files_unchanged: 10, ..IndexReport::default() }));
+        assert_eq!(read(folder.path()), before);
+        idle.end(&Err(IndexError::Contended { root: folder.path().to_owned() }));
+        assert_eq!(read(folder.path()), before, "who is in the way tells of itself");
+        idle.end(&Err(IndexError::Cancelled { root: folder.path().to_owned() }));
+        assert_eq!(read(folder.path()).map(|record| record.state), Some(RunState::Cancelled));
     }
 
     #[test]

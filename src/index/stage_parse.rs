@@ -109,6 +109,7 @@ fn parse(
     parser: &mut Parser,
     preparer: &mut Preparer<'_>,
 ) -> Vec<Parsed> {
+    parser.stop_with(inlet.cancel.flag());
     let mut parsed = Vec::with_capacity(batch.len());
     for read in batch {
         if inlet.cancel.is_cancelled() {
@@ -117,6 +118,9 @@ fn parse(
         parsed.push(match read {
             Read::Source(source, mut record, permit) => {
                 let found = parser.parse(&source);
+                if inlet.cancel.is_cancelled() {
+                    break; // it was cut short
+                }
                 record.outcome = Outcome::Indexed {
                     chunks: u32::try_from(found.chunks.len()).unwrap_or(u32::MAX),
                     problem: found.problem,

@@ -5,10 +5,12 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::budget::{self, MemoryBudget, Permit};
 use super::flow::{Inlet, Outlet};
+use super::stages::Counts;
 use crate::language;
 use crate::parse::SourceFile;
 use crate::types::{ContentHash, FileRecord, Outcome, RepoPath, SkipReason};
@@ -38,6 +40,7 @@ pub(super) enum Read {
 pub(super) struct Reader<'r> {
     pub files: &'r dyn FileSystem,
     pub known: &'r HashMap<RepoPath, FileRecord>,
+    pub counts: &'r Counts,
     pub budget: &'r Arc<MemoryBudget>,
     /// Files above this size never fit the budget.
     pub largest_bytes: u64,
@@ -57,7 +60,11 @@ pub(super) fn run(inlet: &Inlet<'_, Vec<WalkEntry>>, outlet: &Outlet<'_, Vec<Rea
                 None => {
                     let Some(permit) = reader.admit(&entry, &mut batch, outlet) else { return };
                     bytes += entry.size_bytes;
-                    reader.read(&entry, permit)
+                    let read = reader.read(&entry, permit);
+                    if matches!(read, Read::Unchanged { .. }) {
+                        reader.counts.redone.fetch_add(1, Ordering::Relaxed);
+                    }
+                    read
                 }
             };
             batch.push(read);
@@ -95,19 +102,16 @@ impl Reader<'_> {
         if !batch.is_empty() && !outlet.send(std::mem::take(batch)) {
             return None;
         }
-        let started = Instant::now();
-        let permit = self.budget.acquire(bytes, outlet.cancel);
-        outlet.clock.waited_for_output(started.elapsed());
-        permit
+        self.budget.acquire(bytes, outlet.cancel, &|time| outlet.clock.waited_for_output(time))
     }
 
     fn read(&self, entry: &WalkEntry, permit: Permit) -> Read {
         let most = (entry.size_bytes + GROWTH_BYTES).min(self.largest_bytes);
         let FileRead { bytes, size_bytes, mtime_ns } = match self.files.read(&entry.abs, most + 1) {
-            Ok(read) if read.bytes.len() as u64 > most => return Read::Skipped(unreadable(entry, GREW.to_owned())),
+            Ok(read) if read.bytes.len() as u64 > most => return self.unreadable(entry, GREW.to_owned()),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Read::Vanished(entry.path.clone()),
-            Err(error) => return Read::Skipped(unreadable(entry, error.to_string())),
+            Err(error) => return self.unreadable(entry, error.to_string()),
         };
         let as_walked =
             (size_bytes, mtime_ns) == (entry.size_bytes, entry.mtime_ns) && size_bytes == bytes.len() as u64;
@@ -120,7 +124,7 @@ impl Reader<'_> {
             outcome: Outcome::Indexed { chunks: 0, problem: None },
         };
         let known = self.known.get(&entry.path);
-        if let Some(known) = known.filter(|known| known.hash == record.hash && is_settled(&known.outcome)) {
+        if let Some(known) = known.filter(|known| known.hash == record.hash && is_settled(known)) {
             record.language = known.language;
             record.outcome = known.outcome.clone();
             return Read::Unchanged { touch: (record != *known).then_some(record) };
@@ -133,6 +137,28 @@ impl Reader<'_> {
         record.language = source.language;
         Read::Source(source, record, permit)
     }
+
+    /// A file that cannot be read now: what is known of it is kept until it can be again.
+    fn unreadable(&self, entry: &WalkEntry, message: String) -> Read {
+        let known = self.known.get(&entry.path);
+        let (record, is_kept) = match known.and_then(|known| kept(known, &message)) {
+            Some(record) => (record, true),
+            None => (left_out(entry, -1, SkipReason::Unreadable { message }), false),
+        };
+        match (known == Some(&record), is_kept) {
+            (true, _) => Read::Unchanged { touch: None },
+            (false, true) => Read::Unchanged { touch: Some(record) },
+            (false, false) => Read::Skipped(record),
+        }
+    }
+}
+
+/// The record of a file that has chunks and cannot be read now.
+fn kept(known: &FileRecord, message: &str) -> Option<FileRecord> {
+    let Outcome::Indexed { chunks, .. } = known.outcome else { return None };
+    let problem = Some(format!("cannot be read any more: {message}; what was indexed before is kept"));
+    let outcome = Outcome::Indexed { chunks, problem };
+    Some(FileRecord { mtime_ns: FileRecord::UNREAD_NS, outcome, ..known.clone() })
 }
 
 const GREW: &str = "it grew while it was read; the next run reads it again";
@@ -146,12 +172,8 @@ pub(crate) fn source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
 }
 
 /// What was left out for a passing reason is tried again at the next run.
-fn is_settled(outcome: &Outcome) -> bool {
-    !matches!(outcome, Outcome::Skipped(SkipReason::Unreadable { .. } | SkipReason::TooLarge { .. }))
-}
-
-fn unreadable(entry: &WalkEntry, message: String) -> FileRecord {
-    left_out(entry, -1, SkipReason::Unreadable { message })
+fn is_settled(known: &FileRecord) -> bool {
+    !known.is_unread() && !matches!(known.outcome, Outcome::Skipped(SkipReason::TooLarge { .. }))
 }
 
 /// The record of a file whose bytes are not known.

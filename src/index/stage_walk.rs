@@ -5,23 +5,29 @@ use std::ops::ControlFlow;
 
 use super::Scope;
 use super::flow::Outlet;
-use crate::types::{AbsPath, RepoPath};
-use crate::walk::{self, WalkEntry, WalkError, WalkOptions, Walked};
+use crate::types::{AbsPath, Places, RepoPath, SkipReason};
+use crate::walk::{self, Skipped, WalkEntry, WalkError, WalkOptions, Walked};
 
 /// What the walk saw, once it has ended.
 #[derive(Default)]
 pub(super) struct WalkSummary {
     pub seen: HashSet<RepoPath>,
     pub skipped: BTreeMap<String, u64>,
+    /// What could not be looked at, or listed.
+    pub unread: Places,
+    /// The same in words.
+    pub problems: Vec<(RepoPath, String)>,
 }
 
 /// Walks the scope to the end, or until nobody takes what is found, handing on `file_batch` entries at once.
+/// Each is shown to `found` first.
 pub(super) fn run(
     root: &AbsPath,
     options: &WalkOptions<'_>,
     scope: &Scope,
     outlet: &Outlet<'_, Vec<WalkEntry>>,
     file_batch: usize,
+    found: &dyn Fn(&WalkEntry),
 ) -> Result<WalkSummary, WalkError> {
     let mut summary = WalkSummary::default();
     let mut batch = Vec::with_capacity(file_batch);
@@ -29,13 +35,14 @@ pub(super) fn run(
         match walked {
             Walked::File(entry) => {
                 outlet.clock.count(1, entry.size_bytes);
+                found(&entry);
                 summary.seen.insert(entry.path.clone());
                 batch.push(entry);
                 if batch.len() >= file_batch && !outlet.send(std::mem::take(&mut batch)) {
                     return ControlFlow::Break(());
                 }
             }
-            Walked::Skipped(skipped) => *summary.skipped.entry(skipped.reason.label().to_owned()).or_default() += 1,
+            Walked::Skipped(skipped) => summary.skip(skipped),
         }
         ControlFlow::Continue(())
     })?;
@@ -43,4 +50,19 @@ pub(super) fn run(
         outlet.send(batch);
     }
     Ok(summary)
+}
+
+impl WalkSummary {
+    fn skip(&mut self, skipped: Skipped) {
+        let Skipped { path, reason, .. } = skipped;
+        *self.skipped.entry(reason.label().to_owned()).or_default() += 1;
+        if let SkipReason::Unreadable { message } = reason {
+            self.unread.insert(path.clone());
+            let then = match walk::changes_rules(&path) {
+                true => "what it excludes may be indexed",
+                false => "what was indexed of it before is kept",
+            };
+            self.problems.push((path, format!("cannot be read: {message}; {then}")));
+        }
+    }
 }

@@ -22,12 +22,15 @@ use super::{CancelToken, IndexError, Phase, Progress, Scope};
 use super::{stage_batch, stage_embed, stage_parse, stage_read, stage_walk};
 use crate::config::{DEFAULT_EMBED_WORKERS, Pipeline, machine};
 use crate::embed::DeviceReport;
-use crate::embed::cache::VectorCache;
 use crate::store::RunState;
 use crate::walk::{WalkEntry, WalkError, WalkOptions};
 
 /// How often progress is shown.
 const OBSERVE_EVERY: Duration = Duration::from_millis(100);
+
+/// So many files the walk may be ahead of the readers, whatever the queues: how much there is to do is then known
+/// early, and an entry takes little.
+const WALK_AHEAD_FILES: usize = 65_536;
 
 /// A queue of windows of chunks is this much shorter than one of batches of files.
 const WINDOW_QUEUE: usize = 8;
@@ -47,10 +50,33 @@ pub(super) struct Run<'e> {
     pub started: Instant,
     pub clocks: [StageClock; 6],
     pub budget: Arc<MemoryBudget>,
+    part: Part,
     walk_ended: AtomicBool,
     finishing: AtomicBool,
-    files_done: AtomicU64,
+    counts: Counts,
     peak_memory_bytes: AtomicU64,
+}
+
+/// What a run goes on from, for what is stored with its commits.
+#[derive(Default)]
+pub(super) struct Part {
+    /// Files in the whole folder while the walk goes on; 0 when that is not known.
+    pub expected: u64,
+    /// Stored files that the run does not look at.
+    pub elsewhere: u64,
+    /// See [`RunState::skipped`]: as the last complete run left it.
+    pub skipped: BTreeMap<String, u64>,
+}
+
+/// Files, as far as the stages are.
+#[derive(Default)]
+pub(super) struct Counts {
+    /// Those whose size or time is not the known one.
+    pub changed: AtomicU64,
+    /// Of these, the ones that have been through the embedder or turned out to be as they were.
+    pub redone: AtomicU64,
+    /// All that are through, unchanged ones too.
+    pub done: AtomicU64,
 }
 
 /// What the stages left behind.
@@ -62,17 +88,18 @@ pub(super) struct Ran {
 
 impl<'e> Run<'e> {
     /// Nothing runs yet.
-    pub fn new(indexer: &'e Indexer<'e>, cancel: &'e CancelToken) -> Self {
+    pub fn new(indexer: &'e Indexer<'e>, cancel: &'e CancelToken, part: Part) -> Self {
         indexer.embedder.begin();
         Self {
             indexer,
             cancel,
             started: Instant::now(),
             clocks: ["walk", "read", "parse", "batch", "embed", "write"].map(StageClock::new),
-            budget: MemoryBudget::new(in_flight_bytes(indexer)),
+            budget: MemoryBudget::new(indexer.in_flight_bytes()),
+            part,
             walk_ended: AtomicBool::new(false),
             finishing: AtomicBool::new(false),
-            files_done: AtomicU64::new(0),
+            counts: Counts::default(),
             peak_memory_bytes: AtomicU64::new(0),
         }
     }
@@ -91,13 +118,14 @@ impl<'e> Run<'e> {
         thread::scope(|threads| {
             let depth = self.pipeline().queue_depth;
             let windows = (depth / WINDOW_QUEUE).max(1);
-            let (to_read, entries) = self.edge(WALK, READ, depth);
+            let ahead = depth.max(WALK_AHEAD_FILES / self.pipeline().file_batch);
+            let (to_read, entries) = self.edge(WALK, READ, ahead);
             let (to_parse, read) = self.edge(READ, PARSE, depth);
             let (to_batch, parsed) = self.edge(PARSE, BATCH, depth);
             let (to_embed, batches) = self.edge(BATCH, EMBED, windows);
             // As long as it can be: while a commit is written, the embedder goes on. Memory has its own bound.
             let (to_write, embedded) = self.edge(EMBED, WRITE, depth);
-            let walk = self.spawn(threads, WALK, move || self.walk(scope, &to_read))?;
+            let walk = self.spawn(threads, WALK, move || self.walk(scope, plan, &to_read))?;
             let mut joins = self.readers(threads, plan, entries, to_parse)?;
             joins.extend(self.parsers(threads, read, to_batch)?);
             let (preparse, budget) = (self.pipeline().preparse, &self.budget);
@@ -106,8 +134,8 @@ impl<'e> Run<'e> {
             joins.push((BATCH, self.spawn(threads, BATCH, batch)?));
             joins.extend(self.embedders(threads, &stage, batches, to_write)?);
 
-            let written = self.clocks[WRITE]
-                .alive(|| writer.run(&embedded, &self.budget, &|| self.state(), &|files| self.done(files)));
+            let written =
+                self.clocks[WRITE].alive(|| writer.run(&embedded, &self.budget, &|| self.state(), &self.counts));
             drop(embedded); // a failed writer lets the stages before it end
             let walked = self.join(WALK, walk);
             let joined: Vec<_> = joins.into_iter().map(|(stage, thread)| self.join(stage, thread)).collect();
@@ -131,6 +159,7 @@ impl<'e> Run<'e> {
         let reader = Reader {
             files: self.indexer.files,
             known: &plan.known,
+            counts: &self.counts,
             budget: &self.budget,
             largest_bytes: largest.min(self.indexer.settings.max_file_bytes),
         };
@@ -187,10 +216,14 @@ impl<'e> Run<'e> {
         thread.join().map_err(|panic| panicked(stage, panic.as_ref()))
     }
 
-    fn walk(&self, scope: &Scope, outlet: &Outlet<'_, Vec<WalkEntry>>) -> Result<WalkSummary, WalkError> {
+    fn walk(&self, scope: &Scope, plan: &Plan, outlet: &Outlet<'_, Vec<WalkEntry>>) -> Result<WalkSummary, WalkError> {
         let settings = self.indexer.settings;
-        let options = WalkOptions { max_file_bytes: settings.max_file_bytes, files: self.indexer.files };
-        let summary = stage_walk::run(&settings.root, &options, scope, outlet, self.pipeline().file_batch);
+        let stop = || self.cancel.is_cancelled();
+        let options = WalkOptions { max_file_bytes: settings.max_file_bytes, files: self.indexer.files, stop: &stop };
+        let changed = |entry: &WalkEntry| {
+            self.counts.changed.fetch_add(u64::from(!plan.knows(entry)), Ordering::Relaxed);
+        };
+        let summary = stage_walk::run(&settings.root, &options, scope, outlet, self.pipeline().file_batch, &changed);
         self.walk_ended.store(true, Ordering::Relaxed);
         summary
     }
@@ -231,30 +264,35 @@ impl<'e> Run<'e> {
         self.peak_memory_bytes.load(Ordering::Relaxed)
     }
 
+    /// Chunks in a call, of an embedder that makes its own batches.
+    pub fn embed_batch(&self) -> Option<usize> {
+        let device = self.device().filter(|device| device.batches > 0 && self.indexer.embedder.makes_batches())?;
+        usize::try_from(device.texts.div_ceil(device.batches)).ok()
+    }
+
     /// What the embedder's device has done.
     pub fn device(&self) -> Option<DeviceReport> {
         self.indexer.embedder.report()
     }
 
-    fn done(&self, files: u64) {
-        self.files_done.fetch_add(files, Ordering::Relaxed);
-    }
-
     /// The state stored with a commit while the run is under way.
     fn state(&self) -> RunState {
         let ended = self.walk_ended.load(Ordering::Relaxed);
-        let files_found = if ended { self.clocks[WALK].items() } else { 0 };
-        RunState { complete: false, files_found, skipped: BTreeMap::new() }
+        let files_found = if ended { self.part.elsewhere + self.clocks[WALK].items() } else { self.part.expected };
+        RunState { complete: false, files_found, skipped: self.part.skipped.clone() }
     }
 
     /// A look at the run.
     fn progress(&self) -> Progress {
         let finishing = self.finishing.load(Ordering::Relaxed);
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Progress {
             phase: if finishing { Phase::Finishing } else { Phase::Indexing },
             files_found: self.clocks[WALK].items(),
             walk_ended: self.walk_ended.load(Ordering::Relaxed),
-            files_done: self.files_done.load(Ordering::Relaxed),
+            files_done: count(&self.counts.done),
+            files_changed: count(&self.counts.changed),
+            files_redone: count(&self.counts.redone),
             chunks: self.clocks[EMBED].items(),
             elapsed: self.started.elapsed(),
             stages: self.clocks.iter().map(StageClock::report).collect(),
@@ -267,13 +305,6 @@ impl<'e> Run<'e> {
         self.finishing.store(true, Ordering::Relaxed);
         self.clocks[WRITE].alive_again(work)
     }
-}
-
-/// Bytes for files: what the ceiling, the embedder's own memory and the keys of kept vectors leave.
-fn in_flight_bytes(indexer: &Indexer<'_>) -> u64 {
-    let whole = indexer.settings.pipeline.in_flight_bytes();
-    let kept = indexer.cache.map_or(0, VectorCache::memory_bytes);
-    whole.saturating_sub(indexer.embedder.memory_bytes() + kept).max(whole / 4)
 }
 
 /// Threads of stages that leave nothing behind.

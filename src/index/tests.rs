@@ -1,4 +1,6 @@
 mod faults;
+mod stops;
+mod store_faults;
 
 use std::fs;
 use std::path::Path;

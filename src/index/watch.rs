@@ -14,7 +14,6 @@ use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,7 +34,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// More changed paths than this are told as everything: a walk is then as fast as looking at each.
 const MOST_PATHS: usize = 1000;
 
-/// How often [`Watcher::next`] looks for changes and for a stop.
+/// How often [`Watcher::wait`] looks for changes and for a stop.
 const POLL: Duration = Duration::from_millis(50);
 
 /// What has changed below the root.
@@ -72,8 +71,8 @@ pub enum WatchError {
 pub struct Watcher {
     shared: Arc<Shared>,
     system: Mutex<RecommendedWatcher>,
-    /// Whether every folder is followed.
-    complete: AtomicBool,
+    /// Why not every folder is followed, if so.
+    unseen: Mutex<Option<String>>,
 }
 
 impl Watcher {
@@ -88,7 +87,7 @@ impl Watcher {
         let told = Arc::clone(&shared);
         let handler = move |event| told.note(event, Instant::now());
         let system = notify::recommended_watcher(handler).map_err(|error| refused(root.as_path(), &error))?;
-        let watcher = Self { shared, system: Mutex::new(system), complete: AtomicBool::new(true) };
+        let watcher = Self { shared, system: Mutex::new(system), unseen: Mutex::default() };
         if !EACH_FOLDER {
             let mut system = watcher.system.lock().unwrap_or_else(PoisonError::into_inner);
             let watched = system.watch(root.as_path(), RecursiveMode::Recursive);
@@ -98,10 +97,11 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// Waits for changes. `None` once `stop` is cancelled.
-    pub fn next(&self, stop: &CancelToken) -> Option<Changes> {
+    /// Waits for changes, for ever or so long at most. `None` when there were none, or `stop` is cancelled.
+    pub fn wait(&self, stop: &CancelToken, at_most: Option<Duration>) -> Option<Changes> {
+        let begun = Instant::now();
         loop {
-            if stop.is_cancelled() {
+            if stop.is_cancelled() || at_most.is_some_and(|at_most| begun.elapsed() >= at_most) {
                 return None;
             }
             if let Some(gathered) = self.shared.settled(Instant::now()) {
@@ -111,9 +111,20 @@ impl Watcher {
         }
     }
 
-    /// Whether every folder is followed. If not, changes may go unseen, and a search has to look for itself.
-    pub fn is_complete(&self) -> bool {
-        self.complete.load(Ordering::Relaxed)
+    /// Why not every folder is followed, if so: changes may go unseen, and somebody has to look for them.
+    pub fn unseen(&self) -> Option<String> {
+        self.unseen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tries to follow every folder.
+    pub fn follow_all(&self) {
+        if let Err(error) = self.follow_anew() {
+            self.incomplete(&error);
+        }
+    }
+
+    fn set_unseen(&self, because: Option<String>) {
+        *self.unseen.lock().unwrap_or_else(PoisonError::into_inner) = because;
     }
 
     /// Follows the folders that are new, before the changes are told: what is made in them from now on is
@@ -137,7 +148,7 @@ impl Watcher {
     }
 
     fn incomplete(&self, error: &WatchError) -> String {
-        self.complete.store(false, Ordering::Relaxed);
+        self.set_unseen(Some(error.to_string()));
         error.to_string()
     }
 
@@ -156,7 +167,7 @@ impl Watcher {
                 system.unwatch(folder).ok();
             }
         }
-        self.complete.store(true, Ordering::Relaxed);
+        self.set_unseen(None);
         Ok(())
     }
 

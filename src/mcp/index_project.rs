@@ -1,6 +1,8 @@
 //! `index_project`: brings the index up to date, reporting on the way.
 //!
-//! Waits at most [`PATIENCE`], well below the time-outs of clients; the run goes on by itself.
+//! Waits at most [`PATIENCE`], well below the time-outs of clients; the run goes on by itself. A request that is
+//! cancelled while it waits stops the run, whoever began it, unless another request waits for the same one. After the
+//! answer there is nothing that a client could cancel.
 //! Must never import: anything of this crate but `engine`.
 
 use std::sync::{Arc, LazyLock};
@@ -53,12 +55,7 @@ pub async fn call(
         waited = waiting.wait(root, &ticket).await;
     }
     match waited {
-        Waited::Cancelled => {
-            if !ticket.joined {
-                ticket.cancel.cancel();
-            }
-            Err(Refusal("cancelled".to_owned()))
-        }
+        Waited::Cancelled => Err(Refusal("cancelled".to_owned())),
         Waited::Ended(Outcome::Failed(message)) => Err(Refusal(clean(&message))),
         Waited::Ended(Outcome::Cancelled) => {
             Err(Refusal("the run was cancelled; what it had done is kept, call index_project again".to_owned()))
@@ -92,6 +89,7 @@ impl<'c> Waiting<'c> {
 
     async fn wait(&mut self, root: &Root, ticket: &Ticket) -> Waited {
         let mut watch = root.runs.watch();
+        let seat = root.runs.seat(ticket.number);
         loop {
             let state = watch.borrow_and_update().clone();
             if state.running.is_none() || state.number > ticket.number {
@@ -108,7 +106,10 @@ impl<'c> Waiting<'c> {
             tokio::select! {
                 changed = watch.changed() => if changed.is_err() { return Waited::Cancelled },
                 () = tokio::time::sleep_until(self.until) => return Waited::TooLong,
-                () = self.context.ct.cancelled() => return Waited::Cancelled,
+                () = self.context.ct.cancelled() => {
+                    seat.cancel();
+                    return Waited::Cancelled;
+                }
             }
         }
     }
@@ -167,7 +168,8 @@ async fn answer(root: &Root, joined: bool, report: Option<&IndexReport>) -> Resu
         Some(report) => {
             let redone = report.redone_because.as_ref();
             let redone = redone.map_or_else(String::new, |why| format!("; everything was done again: {}", clean(why)));
-            format!("done: {}{redone}\nsearchable: {searchable}", done(report))
+            let notes: String = report.notes.iter().map(|note| format!("\n{}", clean(note))).collect();
+            format!("done: {}{redone}{notes}\nsearchable: {searchable}", done(report))
         }
         None => format!(
             "still running: {}; ask index_status\nalready searchable: {searchable}",

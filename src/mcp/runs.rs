@@ -1,7 +1,8 @@
 //! Index runs in the background: at most one a root, joined by whoever asks for it.
 //!
 //! Owns the state of each root's run and tells everyone who waits when it changes; nobody polls.
-//! A run ends by itself, when whoever started it cancels, or with the server.
+//! A run ends by itself, when the last request that waits for it is cancelled, whoever began it, or with
+//! the server.
 //! Must never import: anything of this crate but `engine`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::engine::{
-    CancelToken, Engine, EngineError, IndexError, IndexReport, IndexRequest, Progress, Scope, yield_to_others,
+    CancelToken, Engine, EngineError, IndexError, IndexReport, IndexRequest, Left, Progress, Scope, yield_to_others,
 };
 
 /// How long to wait for another run before trying again.
@@ -49,6 +50,8 @@ pub struct Running {
     is_rebuild: bool,
     /// `None` until the run has reported for the first time.
     pub progress: Option<Progress>,
+    /// Requests that wait for it.
+    waiting: usize,
     cancel: CancelToken,
 }
 
@@ -61,14 +64,46 @@ pub enum Outcome {
     Failed(Arc<str>),
 }
 
+/// How a run ended, to who began it.
+enum Ended {
+    Done(Arc<IndexReport>),
+    Cancelled,
+    Failed,
+    /// Another process was writing the same index.
+    Busy,
+}
+
 /// A run that was asked for.
 pub struct Ticket {
     /// Of the run, as in [`State::number`].
     pub number: u64,
     /// Whether the run was under way already.
     pub joined: bool,
-    /// Stops the run.
-    pub cancel: CancelToken,
+    cancel: CancelToken,
+}
+
+/// A request that waits for a run, until it is dropped.
+pub struct Seat<'r> {
+    runs: &'r Runs,
+    /// See [`Ticket::number`].
+    number: u64,
+}
+
+impl Seat<'_> {
+    /// The request is cancelled: so is the run, unless another one waits for it.
+    pub fn cancel(self) {
+        self.runs.change(self.number, |running| {
+            if running.waiting == 1 {
+                running.cancel.cancel();
+            }
+        });
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.runs.change(self.number, |running| running.waiting = running.waiting.saturating_sub(1));
+    }
 }
 
 impl Runs {
@@ -120,6 +155,7 @@ impl Runs {
                 begun: Instant::now(),
                 is_rebuild,
                 progress: None,
+                waiting: 0,
                 cancel: CancelToken::default(),
             });
             ticket = Some(Ticket { number, joined, cancel: running.cancel.clone() });
@@ -128,25 +164,52 @@ impl Runs {
         ticket
     }
 
+    /// Takes part in the wait for a run.
+    pub fn seat(&self, number: u64) -> Seat<'_> {
+        self.change(number, |running| running.waiting += 1);
+        Seat { runs: self, number }
+    }
+
+    /// Changes what is known of run `number`, if it goes on. Nobody needs to hear of it.
+    fn change(&self, number: u64, with: impl FnOnce(&mut Running)) {
+        self.state.send_if_modified(|state| {
+            if let Some(running) = state.running.as_mut().filter(|_| state.number == number) {
+                with(running);
+            }
+            false
+        });
+    }
+
     /// Brings `scope` up to date on this thread, as soon as no other run is under way, here or in
-    /// another process. Gives up when `stop` is cancelled or the server closes.
-    pub fn catch_up(&self, scope: &Scope, stop: &CancelToken) {
+    /// another process; what was left of it. Gives up when `stop` is cancelled or the server closes.
+    pub fn catch_up(&self, scope: Scope, stop: &CancelToken) -> Left {
         while !stop.is_cancelled() {
-            let Some(ticket) = self.claim(false) else { return };
+            let Some(ticket) = self.claim(false) else { return Left::Nothing };
             if !ticket.joined {
                 let request = IndexRequest { scope: scope.clone(), ..IndexRequest::default() };
-                if !self.run(&request, &ticket.cancel) {
-                    return;
+                match self.run(&request, &ticket.cancel) {
+                    Ended::Done(report) => return report.look_again().map_or(Left::Nothing, Left::Again),
+                    Ended::Cancelled => return Left::Waiting(scope),
+                    Ended::Failed => return Left::Again(scope),
+                    Ended::Busy => {}
                 }
             }
             thread::sleep(RETRY);
+            let state = self.state();
+            let has_ended = ticket.joined && state.number == ticket.number && state.running.is_none();
+            if has_ended && matches!(state.last, Some(Outcome::Cancelled)) {
+                return Left::Waiting(scope); // who stopped that run does not want the next one
+            }
         }
+        Left::Nothing
     }
 
-    /// Begins to look for changes unless that was done a moment ago, where nothing tells of them.
+    /// Begins to look for changes unless that was done a moment ago, where nothing tells of them or they could
+    /// not be indexed.
     pub fn look_for_changes(self: &Arc<Self>) {
         let state = self.state();
-        if !state.is_followed && state.ended.is_none_or(|at| at.elapsed() >= LOOK_AGAIN) {
+        let is_told = state.is_followed && !matches!(state.last, Some(Outcome::Failed(_)));
+        if !is_told && state.ended.is_none_or(|at| at.elapsed() >= LOOK_AGAIN) {
             self.begin(false);
         }
     }
@@ -203,8 +266,8 @@ impl Runs {
         }
     }
 
-    /// Runs to the end. True when another process was writing the same index.
-    fn run(&self, request: &IndexRequest, cancel: &CancelToken) -> bool {
+    /// Runs to the end.
+    fn run(&self, request: &IndexRequest, cancel: &CancelToken) -> Ended {
         let observe = |progress: &Progress| {
             self.state.send_modify(|state| {
                 if let Some(running) = &mut state.running {
@@ -230,8 +293,65 @@ impl Runs {
         self.state.send_modify(|state| {
             state.running = None;
             state.ended = Some(Instant::now());
-            state.last = Some(outcome);
+            state.last = Some(outcome.clone());
         });
-        is_busy
+        match outcome {
+            _ if is_busy => Ended::Busy,
+            Outcome::Done(report) => Ended::Done(report),
+            Outcome::Cancelled => Ended::Cancelled,
+            Outcome::Failed(_) => Ended::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Options, Settings};
+
+    fn runs() -> (tempfile::TempDir, Arc<Runs>) {
+        let home = tempfile::tempdir().expect("a folder");
+        let root = home.path().join("root");
+        std::fs::create_dir(&root).expect("a folder");
+        std::fs::write(root.join("a.rs"), "fn a() {}\n").expect("a file");
+        let options = Options { path: Some(root), index_dir: Some(home.path().join("index")), ..Options::default() };
+        let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("an engine");
+        (home, Arc::new(Runs::new(Arc::new(engine))))
+    }
+
+    #[test]
+    fn what_could_not_be_indexed_is_left_to_be_done_again() {
+        let (home, runs) = runs();
+        let stop = CancelToken::default();
+        assert_eq!(runs.catch_up(Scope::All, &stop), Left::Nothing);
+        runs.set_followed(true);
+        std::fs::rename(home.path().join("root"), home.path().join("away")).expect("moved");
+        let scope = Scope::Paths(vec![crate::engine::RepoPath::new("a.rs")]);
+        assert_eq!(runs.catch_up(scope.clone(), &stop), Left::Again(scope.clone()));
+        assert!(matches!(runs.state().last, Some(Outcome::Failed(_))));
+        std::fs::rename(home.path().join("away"), home.path().join("root")).expect("moved back");
+        assert_eq!(runs.catch_up(scope, &stop), Left::Nothing);
+        assert!(matches!(runs.state().last, Some(Outcome::Done(_))));
+    }
+
+    #[test]
+    fn a_run_is_cancelled_with_the_last_request_that_waits_for_it_whoever_began_it() {
+        let (_home, runs) = runs();
+        let ticket = runs.claim(false).expect("the server is open");
+        let (one, other) = (runs.seat(ticket.number), runs.seat(ticket.number));
+        one.cancel();
+        assert!(!ticket.cancel.is_cancelled(), "another request waits");
+        other.cancel();
+        assert!(ticket.cancel.is_cancelled());
+    }
+
+    #[test]
+    fn a_request_that_waits_no_more_keeps_nobody_from_cancelling() {
+        let (_home, runs) = runs();
+        let ticket = runs.claim(false).expect("the server is open");
+        drop(runs.seat(ticket.number));
+        assert!(!ticket.cancel.is_cancelled());
+        runs.seat(ticket.number).cancel();
+        assert!(ticket.cancel.is_cancelled());
     }
 }

@@ -32,7 +32,7 @@ pub fn highlight(language: Language, text: &str) -> Vec<(Range<usize>, TokenClas
     };
     let mut parser = tree_sitter::Parser::new();
     let limit = Duration::from_millis(100);
-    let Ok(tree) = super::tree::SyntaxTree::parse(&mut parser, grammar, text, limit) else {
+    let Ok(tree) = super::tree::SyntaxTree::parse(&mut parser, grammar, text, limit.into()) else {
         return found;
     };
     let mut cursor = tree.walk();

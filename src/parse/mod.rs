@@ -17,6 +17,8 @@ mod uses;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use highlight::{TokenClass, highlight};
@@ -27,7 +29,7 @@ use crate::types::{Chunk, Language, RepoPath, Span, Symbol, SymbolKind};
 use carve::Piece;
 use definitions::Definition;
 use lines::Lines;
-use tree::SyntaxTree;
+use tree::{Limit, SyntaxTree};
 
 /// Raised whenever the same file would give other chunks, or other texts to embed and to search, than
 /// before.
@@ -62,12 +64,22 @@ impl ParsedFile {
 pub struct Parser {
     inner: tree_sitter::Parser,
     time_limit: Duration,
+    stop: Arc<AtomicBool>,
 }
 
 impl Parser {
     /// A parser that gives each file at most `time_limit`, then splits it by lines.
     pub fn new(time_limit: Duration) -> Self {
-        Self { inner: tree_sitter::Parser::new(), time_limit }
+        Self { inner: tree_sitter::Parser::new(), time_limit, stop: Arc::default() }
+    }
+
+    /// Once `stop` is set, each file's time is up at once.
+    pub fn stop_with(&mut self, stop: Arc<AtomicBool>) {
+        self.stop = stop;
+    }
+
+    fn limit(&self) -> Limit {
+        Limit::new(self.time_limit, Arc::clone(&self.stop))
     }
 
     /// Parses one file.
@@ -87,7 +99,8 @@ impl Parser {
         let Some(grammar) = language::grammar(file.language) else {
             return (Vec::new(), None);
         };
-        match SyntaxTree::parse(&mut self.inner, grammar, &file.text, self.time_limit) {
+        let limit = self.limit();
+        match SyntaxTree::parse(&mut self.inner, grammar, &file.text, limit) {
             Ok(tree) => {
                 let (depths, matches) = tree.survey(lines);
                 lines.set_depths(depths);
@@ -102,7 +115,8 @@ impl Parser {
     /// Only has tree-sitter parse the file, for benchmarks: what every other step is compared with.
     pub fn parse_syntax(&mut self, file: &SourceFile) {
         if let Some(grammar) = language::grammar(file.language) {
-            drop(SyntaxTree::parse(&mut self.inner, grammar, &file.text, self.time_limit));
+            let limit = self.limit();
+            drop(SyntaxTree::parse(&mut self.inner, grammar, &file.text, limit));
         }
     }
 }

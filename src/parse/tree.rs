@@ -1,6 +1,8 @@
 //! tree-sitter behind one door: parsing and querying within a time limit.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tree_sitter::{Node, ParseOptions, QueryCursor, QueryCursorOptions, StreamingIterator, Tree};
@@ -14,7 +16,37 @@ pub(super) struct SyntaxTree<'t> {
     tree: Tree,
     grammar: &'static Grammar,
     text: &'t str,
+    limit: Limit,
+}
+
+/// The moment by which work on a file ends.
+pub(super) struct Limit {
     deadline: Instant,
+    time: Duration,
+    /// Set when nobody wants the result.
+    stop: Arc<AtomicBool>,
+}
+
+impl Limit {
+    /// From now on.
+    pub fn new(time: Duration, stop: Arc<AtomicBool>) -> Self {
+        Self { deadline: Instant::now() + time, time, stop }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+    }
+
+    /// For tree-sitter.
+    fn flow(&self) -> ControlFlow<()> {
+        if self.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl From<Duration> for Limit {
+    fn from(time: Duration) -> Self {
+        Self::new(time, Arc::default())
+    }
 }
 
 /// One match of a definition pattern, in bytes.
@@ -44,22 +76,22 @@ impl<'t> SyntaxTree<'t> {
         parser: &mut tree_sitter::Parser,
         grammar: &'static Grammar,
         text: &'t str,
-        limit: Duration,
+        limit: Limit,
     ) -> Result<Self, String> {
-        let deadline = Instant::now() + limit;
         if grammar.is_bash() && overruns_bash(text) {
             return Err("the Bash grammar cannot read a brace range with such characters; the file is split by lines"
                 .to_owned());
         }
         parser.set_language(&grammar.language()).map_err(|error| format!("the grammar does not load: {error}"))?;
-        let mut expired = |_: &tree_sitter::ParseState| until(deadline);
+        let mut expired = |_: &tree_sitter::ParseState| limit.flow();
         let options = ParseOptions::new().progress_callback(&mut expired);
         let bytes = text.as_bytes();
         let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
         parser.reset();
-        let tree = tree
-            .ok_or_else(|| format!("the parser gave up after {} ms; the file is split by lines", limit.as_millis()))?;
-        Ok(Self { tree, grammar, text, deadline })
+        let tree = tree.ok_or_else(|| {
+            format!("the parser gave up after {} ms; the file is split by lines", limit.time.as_millis())
+        })?;
+        Ok(Self { tree, grammar, text, limit })
     }
 
     /// Walks the tree once: for every line, how deep the outermost node is that begins with the line's
@@ -90,7 +122,7 @@ impl<'t> SyntaxTree<'t> {
                 }
             }
             steps += 1;
-            if steps.is_multiple_of(STEPS_PER_LOOK) && Instant::now() >= self.deadline {
+            if steps.is_multiple_of(STEPS_PER_LOOK) && self.limit.is_over() {
                 break;
             }
             if cursor.goto_first_child() {
@@ -136,8 +168,8 @@ struct Search<'s, 't> {
 impl Search<'_, '_> {
     /// Adds the matches of patterns that begin at most `depth` below `node`.
     fn run(&mut self, node: Node<'_>, depth: Option<u32>, found: &mut Matches) {
-        let deadline = self.tree.deadline;
-        let mut expired = |_: &tree_sitter::QueryCursorState| until(deadline);
+        let tree = self.tree;
+        let mut expired = |_: &tree_sitter::QueryCursorState| tree.limit.flow();
         let mut options = QueryCursorOptions::new();
         // The walk looks at the clock often enough for small nodes; asking costs more than they do.
         if node.descendant_count() > SMALL_NODES {
@@ -203,10 +235,6 @@ impl<'l, 't> Depths<'l, 't> {
         let white = whole.as_bytes()[start..self.end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         self.code = (start + white).min(self.end.saturating_sub(usize::from(white > 0 && start + white == self.end)));
     }
-}
-
-fn until(deadline: Instant) -> ControlFlow<()> {
-    if Instant::now() >= deadline { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// Whether the scanner of tree-sitter-bash 0.25 would read outside of its table: it asks C's

@@ -91,7 +91,7 @@ pub fn uses(file: &SourceFile, name: &str, time_limit: Duration) -> Uses {
         return as_words(&lines, None);
     };
     let mut parser = tree_sitter::Parser::new();
-    let tree = match SyntaxTree::parse(&mut parser, grammar, &file.text, time_limit) {
+    let tree = match SyntaxTree::parse(&mut parser, grammar, &file.text, time_limit.into()) {
         Ok(tree) => tree,
         Err(problem) => return as_words(&lines, Some(problem)),
     };

@@ -164,7 +164,7 @@ fn definitions_watched(
     watch: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Option<Vec<Found>>, WalkError> {
     let mut entries = Vec::new();
-    let options = WalkOptions { max_file_bytes: MAX_FILE_BYTES, files: &Disk };
+    let options = WalkOptions { max_file_bytes: MAX_FILE_BYTES, files: &Disk, stop: &walk::to_the_end };
     walk::walk(root, &options, &mut |walked| {
         if let Walked::File(entry) = walked {
             entries.push(entry);

@@ -86,9 +86,20 @@ pub enum Outcome {
 pub struct FileRecord {
     pub path: RepoPath,
     pub size_bytes: u64,
-    /// Modification time, nanoseconds since 1970; -1 when it was too fresh to be trusted.
+    /// Modification time, nanoseconds since 1970; -1 when it was too fresh to be trusted,
+    /// [`FileRecord::UNREAD_NS`] when the file could not be read since.
     pub mtime_ns: i64,
     pub hash: ContentHash,
     pub language: Language,
     pub outcome: Outcome,
+}
+
+impl FileRecord {
+    /// The time in the record of a file whose chunks are those of an earlier read, because the last one failed.
+    pub const UNREAD_NS: i64 = -2;
+
+    /// Whether the file could not be read when it was last looked at.
+    pub fn is_unread(&self) -> bool {
+        self.mtime_ns == Self::UNREAD_NS || matches!(self.outcome, Outcome::Skipped(SkipReason::Unreadable { .. }))
+    }
 }

@@ -12,5 +12,5 @@ mod project;
 pub use chunk::{Chunk, Content, Language, Span, Symbol, SymbolKind, qualified_name};
 pub use file::{FileRecord, Outcome, SkipReason};
 pub use hash::ContentHash;
-pub use path::{AbsPath, RepoPath};
+pub use path::{AbsPath, Places, RepoPath};
 pub use project::{Project, is_below};

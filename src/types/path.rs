@@ -1,5 +1,8 @@
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
+use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,6 +59,57 @@ impl RepoPath {
     /// The path on disk.
     pub fn under(&self, root: &Path) -> PathBuf {
         self.0.split('/').fold(root.to_owned(), |path, part| path.join(part))
+    }
+}
+
+impl Borrow<str> for RepoPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Files and folders; a folder stands for all that is below it, the empty path for everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places(BTreeSet<RepoPath>);
+
+impl Places {
+    /// Whether `path`, or a folder it lies in, is one of them.
+    pub fn cover(&self, path: &RepoPath) -> bool {
+        let path = path.as_str();
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        ["", path].into_iter().chain(folders).any(|path| self.0.contains(path))
+    }
+
+    /// Whether one of them is at `path`, above it or below it.
+    pub fn touch(&self, path: &RepoPath) -> bool {
+        self.cover(path) || self.lie_below(path)
+    }
+
+    fn lie_below(&self, folder: &RepoPath) -> bool {
+        let start = format!("{folder}/");
+        let mut rest = self.0.range::<str, _>((Bound::Included(start.as_str()), Bound::Unbounded));
+        rest.next().is_some_and(|first| first.as_str().starts_with(&start))
+    }
+
+    /// Adds one.
+    pub fn insert(&mut self, path: RepoPath) {
+        self.0.insert(path);
+    }
+}
+
+impl FromIterator<RepoPath> for Places {
+    fn from_iter<I: IntoIterator<Item = RepoPath>>(paths: I) -> Self {
+        Self(paths.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Places {
+    type Item = RepoPath;
+    type IntoIter = std::collections::btree_set::IntoIter<RepoPath>;
+
+    /// By path.
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

@@ -35,8 +35,7 @@ pub use kinds::secret;
 pub use paths::{changes_rules, folders, judge, walk_paths};
 pub use projects::projects;
 
-use crate::types::{AbsPath, RepoPath, SkipReason};
-use paths::Wanted;
+use crate::types::{AbsPath, Places, RepoPath, SkipReason};
 use rules::{Rules, Verdict};
 
 /// What a walk is asked for.
@@ -46,6 +45,13 @@ pub struct WalkOptions<'f> {
     pub max_file_bytes: u64,
     /// Where the files are.
     pub files: &'f dyn FileSystem,
+    /// Asked before each step: whether nobody wants the rest.
+    pub stop: &'f dyn Fn() -> bool,
+}
+
+/// For a walk that nobody stops.
+pub fn to_the_end() -> bool {
+    false
 }
 
 /// A file that is in, as far as its name and size tell.
@@ -84,7 +90,7 @@ pub enum WalkError {
     Unreadable { path: PathBuf, source: io::Error },
 }
 
-/// Visits everything below `root` until `visit` breaks off; nothing is visited after that.
+/// Visits everything below `root` until `visit` breaks off or the walk is stopped; nothing is visited after that.
 ///
 /// # Errors
 /// When the root itself cannot be read.
@@ -93,14 +99,15 @@ pub fn walk(
     options: &WalkOptions<'_>,
     visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
-    run(root, options, &Wanted::everything(), &mut |_| true, visit)
+    let everything = [RepoPath::new("")].into_iter().collect();
+    run(root, options, &everything, &mut |_| true, visit)
 }
 
 /// The walk behind [`walk`], [`walk_paths`] and [`folders`]. `enter` is asked before a folder is listed.
 fn run(
     root: &AbsPath,
     options: &WalkOptions<'_>,
-    wanted: &Wanted,
+    wanted: &Places,
     enter: &mut dyn FnMut(&Path) -> bool,
     visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
@@ -121,7 +128,7 @@ fn run(
     let mut walk = Walk { root, device: device(&metadata), options, wanted, enter, pending: Vec::new() };
     walk.push(listing, &Rules::of_root(root));
     while let Some(step) = walk.pending.pop() {
-        if walk.step(step, visit).is_break() {
+        if (options.stop)() || walk.step(step, visit).is_break() {
             break;
         }
     }
@@ -154,7 +161,7 @@ struct Walk<'w> {
     root: &'w Path,
     device: u64,
     options: &'w WalkOptions<'w>,
-    wanted: &'w Wanted,
+    wanted: &'w Places,
     enter: &'w mut dyn FnMut(&Path) -> bool,
     /// Still to visit, the next one last.
     pending: Vec<Step>,
@@ -170,7 +177,7 @@ impl Walk<'_> {
     /// Puts what is wanted of a folder's entries before everything that is pending.
     fn push(&mut self, listing: Vec<PathBuf>, rules: &Arc<Rules>) {
         let steps = listing.into_iter().rev().filter_map(|abs| {
-            let path = RepoPath::below(self.root, &abs).filter(|path| self.wanted.leads(path))?;
+            let path = RepoPath::below(self.root, &abs).filter(|path| self.wanted.touch(path))?;
             Some(Step { path, abs, rules: Arc::clone(rules) })
         });
         self.pending.extend(steps);
@@ -183,7 +190,7 @@ impl Walk<'_> {
         }
         let metadata = match self.options.files.metadata(&abs) {
             Ok(metadata) => metadata,
-            Err(error) => return visit(skipped(path, false, unreadable(&error))),
+            Err(error) => return unlooked(path, false, &error, visit),
         };
         let is_dir = metadata.is_dir();
         if let Some(reason) = by_name(&path, &abs, is_dir, &rules) {
@@ -201,7 +208,7 @@ impl Walk<'_> {
                     let rules = Rules::below(&rules, &abs, &listing);
                     self.push(listing, &rules);
                 }
-                Err(error) => return visit(skipped(path, true, unreadable(&error))),
+                Err(error) => return unlooked(path, true, &error, visit),
             }
             return ControlFlow::Continue(());
         }
@@ -237,6 +244,9 @@ fn by_name(path: &RepoPath, abs: &Path, is_dir: bool, rules: &Rules) -> Option<S
         return Some(SkipReason::Secret { rule: rule.to_owned() });
     }
     let is_hidden = path.file_name().starts_with('.');
+    if let Some(message) = rules.unread(abs) {
+        return Some(SkipReason::Unreadable { message: message.to_owned() });
+    }
     match rules.verdict(abs, is_dir) {
         Verdict::In { even_hidden: true } => None,
         _ if is_hidden => Some(SkipReason::Hidden),
@@ -249,8 +259,17 @@ fn skipped(path: RepoPath, is_dir: bool, reason: SkipReason) -> Walked {
     Walked::Skipped(Skipped { path, is_dir, reason })
 }
 
-fn unreadable(error: &io::Error) -> SkipReason {
-    SkipReason::Unreadable { message: error.to_string() }
+/// Tells of what cannot be looked at. What has gone since its folder was listed is not told: it is not there.
+fn unlooked(
+    path: RepoPath,
+    is_dir: bool,
+    error: &io::Error,
+    visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+        return ControlFlow::Continue(());
+    }
+    visit(skipped(path, is_dir, SkipReason::Unreadable { message: error.to_string() }))
 }
 
 #[cfg(unix)]

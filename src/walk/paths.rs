@@ -4,18 +4,17 @@
 //! judges it, in the same order, because it is the same walk with the rest of the tree left out.
 //! Never imports the store, the embedder, `index` or `search`.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::rules::FILES;
-use super::{Disk, WalkError, WalkOptions, Walked};
-use crate::types::{AbsPath, RepoPath, is_below};
+use super::{Disk, Skipped, WalkError, WalkOptions, Walked, to_the_end};
+use crate::types::{AbsPath, Places, RepoPath, SkipReason, is_below};
 
 /// Visits just these files and folders, folders with all that is below; the empty path is the root.
 ///
 /// Each is told once, as [`super::walk`] would tell it. So a path that is missing, or below a folder
-/// that is out, is not visited.
+/// that is out, is not visited; a folder on the way that cannot be read is.
 ///
 /// # Errors
 /// When the root itself cannot be read.
@@ -25,14 +24,16 @@ pub fn walk_paths(
     paths: &[RepoPath],
     visit: &mut dyn FnMut(Walked) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
-    let wanted = Wanted::only(paths);
+    let wanted = paths.iter().cloned().collect::<Places>();
     super::run(root, options, &wanted, &mut |_| true, &mut |walked| {
-        let path = match &walked {
-            Walked::File(entry) => &entry.path,
-            Walked::Skipped(skipped) => &skipped.path,
+        let is_told = match &walked {
+            Walked::File(entry) => wanted.cover(&entry.path),
+            // Nobody knows what lies behind it.
+            Walked::Skipped(Skipped { path, reason: SkipReason::Unreadable { .. }, .. }) => wanted.touch(path),
+            // What is only on the way to a wanted path was not asked for.
+            Walked::Skipped(skipped) => wanted.cover(&skipped.path),
         };
-        // What is only on the way to a wanted path was not asked for.
-        if wanted.covers(path) { visit(walked) } else { ControlFlow::Continue(()) }
+        if is_told { visit(walked) } else { ControlFlow::Continue(()) }
     })
 }
 
@@ -44,12 +45,12 @@ pub fn walk_paths(
 /// # Errors
 /// When the root itself cannot be read.
 pub fn folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&Path) -> bool) -> Result<(), WalkError> {
-    let wanted = Wanted::only(paths);
+    let wanted = paths.iter().cloned().collect::<Places>();
     let mut enter_wanted = |folder: &Path| match RepoPath::below(root.as_path(), folder) {
-        Some(path) if wanted.covers(&path) => enter(folder),
+        Some(path) if wanted.cover(&path) => enter(folder),
         _ => true,
     };
-    let options = WalkOptions { max_file_bytes: 0, files: &Disk };
+    let options = WalkOptions { max_file_bytes: 0, files: &Disk, stop: &to_the_end };
     super::run(root, &options, &wanted, &mut enter_wanted, &mut |_| ControlFlow::Continue(()))
 }
 
@@ -60,7 +61,7 @@ pub fn folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&Path) 
 /// When the root itself cannot be read.
 pub fn judge(root: &AbsPath, options: &WalkOptions<'_>, path: &RepoPath) -> Result<Option<Walked>, WalkError> {
     let mut found = None;
-    super::run(root, options, &Wanted::only(std::slice::from_ref(path)), &mut |_| true, &mut |walked| {
+    super::run(root, options, &[path.clone()].into_iter().collect(), &mut |_| true, &mut |walked| {
         let at = match &walked {
             Walked::File(entry) => &entry.path,
             Walked::Skipped(skipped) => &skipped.path,
@@ -80,36 +81,6 @@ pub fn changes_rules(path: &RepoPath) -> bool {
     FILES.contains(&name) || name == ".git" || (name == "exclude" && path.folder().ends_with(".git/info"))
 }
 
-/// The part of a tree that a walk is asked for.
-pub(super) struct Wanted(BTreeSet<String>);
-
-impl Wanted {
-    pub fn everything() -> Self {
-        Self(BTreeSet::from([String::new()]))
-    }
-
-    fn only(paths: &[RepoPath]) -> Self {
-        Self(paths.iter().map(RepoPath::to_string).collect())
-    }
-
-    /// Whether something that is asked for is at `path`, above it or below it.
-    pub fn leads(&self, path: &RepoPath) -> bool {
-        self.covers(path) || self.reaches_into(path)
-    }
-
-    /// Whether `path`, or a folder it lies in, is asked for.
-    fn covers(&self, path: &RepoPath) -> bool {
-        let path = path.as_str();
-        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
-        ["", path].into_iter().chain(folders).any(|path| self.0.contains(path))
-    }
-
-    fn reaches_into(&self, folder: &RepoPath) -> bool {
-        let start = format!("{folder}/");
-        self.0.range(start.clone()..).next().is_some_and(|first| first.starts_with(&start))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -117,7 +88,7 @@ mod tests {
     use super::super::walk;
     use super::*;
 
-    const OPTIONS: WalkOptions<'_> = WalkOptions { max_file_bytes: 100, files: &Disk };
+    const OPTIONS: WalkOptions<'_> = WalkOptions { max_file_bytes: 100, files: &Disk, stop: &to_the_end };
 
     const LARGE: &str =
         "pub fn larger_than_the_options_let_in() { let (a, b) = (1, 2); let (c, d) = (a + b, a - b); drop((c, d)) }\n";

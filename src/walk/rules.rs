@@ -5,6 +5,7 @@
 //! that line or file alone. Never imports the store, the embedder, `index` or `search`.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub(super) struct Rules {
     above: Option<Arc<Rules>>,
     /// One for each of [`FILES`], then `info/exclude` where the folder is the top of a repository.
     own: [Option<Gitignore>; KINDS],
+    /// Those of [`FILES`] that are here and cannot be read, and why.
+    unread: Vec<(PathBuf, String)>,
     /// The user's global excludes; only at the top.
     global: Option<Gitignore>,
     /// Where paths in reports start.
@@ -47,8 +50,9 @@ impl Rules {
     pub fn of_root(root: &Path) -> Arc<Self> {
         let top = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root);
         // Global rules hold below the top of the repository, wherever the program was started.
-        let global = gitconfig_excludes_path().and_then(|file| load(top, &file));
-        let mut rules = Arc::new(Self { above: None, own: own(top, &|_| true), global, root: root.to_owned() });
+        let global = gitconfig_excludes_path().and_then(|file| load(top, &file).ok()).flatten();
+        let (own, unread) = own(top, &|_| true);
+        let mut rules = Arc::new(Self { above: None, own, unread, global, root: root.to_owned() });
         let between: Vec<&Path> = root.ancestors().take_while(|folder| *folder != top).collect();
         for folder in between.into_iter().rev() {
             rules = Self::with(&rules, folder, &|_| true);
@@ -64,11 +68,16 @@ impl Rules {
     }
 
     fn with(above: &Arc<Self>, folder: &Path, may_have: &dyn Fn(&str) -> bool) -> Arc<Self> {
-        let own = own(folder, may_have);
-        if own.iter().all(Option::is_none) {
+        let (own, unread) = own(folder, may_have);
+        if unread.is_empty() && own.iter().all(Option::is_none) {
             return Arc::clone(above);
         }
-        Arc::new(Self { above: Some(Arc::clone(above)), own, global: None, root: above.root.clone() })
+        Arc::new(Self { above: Some(Arc::clone(above)), own, unread, global: None, root: above.root.clone() })
+    }
+
+    /// Why the rules in `file` do not hold, if it is an ignore file of this folder that cannot be read.
+    pub fn unread(&self, file: &Path) -> Option<&str> {
+        self.unread.iter().find(|(unread, _)| unread == file).map(|(_, message)| message.as_str())
     }
 
     /// What holds for `path`: the first kind of file that says anything, and of its files the deepest.
@@ -96,22 +105,39 @@ impl Rules {
     }
 }
 
-/// The rules of a folder's own files. Nothing is asked of the disk for names that it does not have.
-fn own(folder: &Path, may_have: &dyn Fn(&str) -> bool) -> [Option<Gitignore>; KINDS] {
-    let [codescry, ignore, git] = FILES.map(|name| may_have(name).then(|| load(folder, &folder.join(name))).flatten());
+/// The rules of a folder's own files, and those of them that cannot be read. Nothing is asked of the disk for names
+/// that it does not have.
+fn own(folder: &Path, may_have: &dyn Fn(&str) -> bool) -> ([Option<Gitignore>; KINDS], Vec<(PathBuf, String)>) {
+    let mut unread = Vec::new();
+    let [codescry, ignore, git] = FILES.map(|name| {
+        let file = may_have(name).then(|| folder.join(name))?;
+        load(folder, &file).unwrap_or_else(|error| {
+            unread.push((file, error.to_string()));
+            None
+        })
+    });
     let exclude = may_have(".git").then(|| exclude_file(folder)).flatten();
-    [codescry, ignore, git, exclude.and_then(|file| load(folder, &file))]
+    let exclude = exclude.and_then(|file| load(folder, &file).ok()).flatten();
+    ([codescry, ignore, git, exclude], unread)
 }
 
 /// The rules of a file, which hold below `folder`. Bytes that are no UTF-8 spoil their own line only.
-fn load(folder: &Path, file: &Path) -> Option<Gitignore> {
-    if !file.is_file() {
-        return None;
-    }
+fn load(folder: &Path, file: &Path) -> io::Result<Option<Gitignore>> {
     let warn = |error: &dyn std::fmt::Display| {
         tracing::warn!("cannot use {}: {error}; what it excludes may be indexed", file.display());
     };
-    let bytes = fs::read(file).inspect_err(|error| warn(error)).ok()?;
+    match fs::metadata(file) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => {
+            warn(&error);
+            return Err(error);
+        }
+    }
+    let bytes = fs::read(file).inspect_err(|error| warn(error))?;
     let text = String::from_utf8_lossy(&bytes);
     let mut builder = GitignoreBuilder::new(folder);
     for line in text.trim_start_matches('\u{feff}').lines() {
@@ -119,7 +145,7 @@ fn load(folder: &Path, file: &Path) -> Option<Gitignore> {
             warn(&error);
         }
     }
-    builder.build().inspect_err(|error| warn(error)).ok().filter(|rules| !rules.is_empty())
+    Ok(builder.build().inspect_err(|error| warn(error)).ok().filter(|rules| !rules.is_empty()))
 }
 
 /// `info/exclude` of the repository at `top`, also where `.git` is a file that points elsewhere.

@@ -28,7 +28,7 @@ fn a_run_killed_at_any_instant_leaves_whole_files_and_ends_as_if_undisturbed() {
     let undisturbed = content(&project);
     assert!(undisturbed.values().all(|(_, chunks)| chunks.iter().any(|chunk| chunk.ends_with(" 1 times by its name"))));
     let mut random = Random(0x5eed);
-    let wanted = std::env::var("CODESCRY_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
+    let wanted = wanted();
     let (mut kills, mut torn_runs) = (0, 0);
     while kills < wanted {
         std::fs::remove_dir_all(project.index_dir()).expect("an index to remove");
@@ -49,6 +49,66 @@ fn a_run_killed_at_any_instant_leaves_whole_files_and_ends_as_if_undisturbed() {
         assert!(ended == undisturbed, "after kill {kills} the index is not what it would have been");
     }
     assert!(torn_runs > wanted / 20, "only {torn_runs} kills met a run with a part committed");
+}
+
+#[test]
+fn a_run_over_changed_files_killed_at_any_instant_leaves_each_as_it_was_or_as_it_is() {
+    let project = corpus();
+    complete(&project);
+    let (before, saved) = (content(&project), project.home().join("saved"));
+    copy(&project.index_dir(), &saved);
+    let line = "    let value = compute(first, second, third);\n".repeat(200);
+    for at in 0..2_400 {
+        let path = format!("src/module_{}/part_{at}.rs", at % 40);
+        match at % 5 {
+            // Enough of them for several commits.
+            0 | 3 => project.write(&path, format!("fn rewritten_{at}() {{\n{line}}}\n")),
+            1 => project.remove(&path),
+            2 => project.rename(&path, &format!("src/moved/part_{at}.rs")),
+            _ => {}
+        }
+    }
+    let whole_run = complete(&project);
+    let after = content(&project);
+    assert!(after.len() == 1_920 && after != before);
+    let mut random = Random(0xdead);
+    let (mut kills, mut torn_runs) = (0, 0);
+    while kills < wanted() / 2 {
+        std::fs::remove_dir_all(project.index_dir()).expect("an index to remove");
+        copy(&saved, &project.index_dir());
+        kills += u32::from(kill_after(&project, whole_run.mul_f64(random.share() * 1.1)));
+        let found = content(&project);
+        torn_runs += u32::from(found != before && found != after);
+        for (path, file) in &found {
+            let is_whole = [before.get(path), after.get(path)].contains(&Some(file));
+            assert!(is_whole, "half of {path} after kill {kills}");
+        }
+        for (path, file) in &before {
+            let is_kept = found.contains_key(path) || after.get(path) != Some(file);
+            assert!(is_kept, "{path} is lost after kill {kills}");
+        }
+        complete(&project);
+        assert!(content(&project) == after, "after kill {kills} the index is not what it would have been");
+    }
+    assert!(torn_runs > 0, "no kill met a run with a part committed");
+}
+
+/// Kills in one run of the test.
+fn wanted() -> u32 {
+    std::env::var("CODESCRY_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS)
+}
+
+/// A folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let (path, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).expect("an entry");
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).expect("a file");
+        }
+    }
 }
 
 /// Files of many sizes, a few megabytes in all.

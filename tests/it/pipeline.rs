@@ -177,6 +177,27 @@ fn a_file_too_large_for_the_memory_ceiling_is_left_out_and_the_others_are_not() 
     let report = ran.json();
     assert_eq!((&report["files_indexed"], &report["skipped"]["too-large"]), (&3.into(), &1.into()), "{}", ran.err);
     assert!(report["in_flight_peak_bytes"].as_u64().is_some_and(|peak| peak <= 64 << 20), "{report}");
+    let note = report["notes"][0].as_str().unwrap_or_default();
+    assert!(note.contains("--max-memory") && note.contains("5.3 MiB") && note.contains("raise it"), "{report}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[cfg_attr(not(feature = "lance"), ignore = "a store in memory keeps what it is given")]
+fn resident_memory_stays_below_the_ceiling_whatever_the_files_are() {
+    let project = Project::empty();
+    let line = "let value = compute(first, second, third);\n";
+    let large = |mebibytes: usize| format!("fn large() {{\n{}}}\n", line.repeat((mebibytes << 20) / line.len()));
+    project.write("src/gigantic.rs", large(10));
+    (0..30).for_each(|at| project.write(&format!("src/large_{at}.rs"), large(1)));
+    (0..6_000).for_each(|at| project.write(&format!("tiny/{}/{at}.rs", at % 50), format!("fn tiny_{at}() {{}}\n")));
+    let limits = ["--max-file-bytes", "100MiB", "--max-memory", "256MiB", "--max-cache-bytes", "0"];
+    let report = project.run(&[&["index", "--json"], &limits[..]].concat()).json();
+    assert_eq!(report["files_indexed"], 6_031, "{report}");
+    // All of it at once would take twice the ceiling.
+    let (flight, peak) = (report["in_flight_peak_bytes"].as_u64(), report["peak_memory_bytes"].as_u64());
+    assert!(flight.is_some_and(|bytes| (64 << 20..=128 << 20).contains(&bytes)), "the ceiling does not bind: {report}");
+    assert!(peak.is_some_and(|bytes| (1..=256 << 20).contains(&bytes)), "{report}");
 }
 
 #[test]
@@ -222,9 +243,34 @@ fn the_benchmark_prints_a_row_for_each_way() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let rows: Vec<&str> = ran.out.lines().collect();
     assert!(
-        rows.len() == 3 && rows[1].starts_with("tree-sitter alone") && rows[2].starts_with("pipeline "),
+        rows.len() == 4 && rows[1].starts_with("tree-sitter alone") && rows[3].starts_with("pipeline "),
         "{}",
         ran.out
     );
-    assert!(rows[2].contains("parse ") && rows[2].contains("write "));
+    assert!(rows[3].contains("parse ") && rows[3].contains("write "));
+    let seconds = |row: &str| row.split_whitespace().filter_map(|word| word.parse::<f64>().ok()).next();
+    let (whole, syntax) = (seconds(rows[1]), seconds(rows[2]));
+    assert!(rows[2].starts_with("… without walk and reads") && syntax <= whole, "{}", ran.out);
+}
+
+#[test]
+fn the_benchmark_runs_with_the_limits_it_was_given() {
+    let project = project(40);
+    let limits = ["--max-file-bytes", "10", "--parse-time-limit-ms", "1234"];
+    let ran = project.run(&[&["bench", "pipeline", "--only", "pipeline", "--json", "--quiet"], &limits[..]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let pipeline = &ran.json()[1]["runs"][0];
+    assert_eq!((&pipeline["files_indexed"], &pipeline["skipped"]["too-large"]), (&0.into(), &40.into()), "{pipeline}");
+}
+
+#[test]
+#[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
+fn a_search_that_changes_nothing_leaves_the_account_of_the_last_run() {
+    let project = project(30);
+    assert_eq!(project.run(&["index"]).code, 0);
+    let run = || project.run(&["status", "--json"]).json()["run"].clone();
+    let before = run();
+    assert_eq!((&before["state"], &before["files_done"]), (&"done".into(), &30.into()), "{before}");
+    assert_eq!(project.paths(&["part_7"])[0], "src/part_7.rs");
+    assert_eq!(run(), before);
 }

@@ -1,20 +1,16 @@
 //! Each call to the file system and to the store is made to fail, one after the other: no run hangs
-//! or panics, and what a fault kept out is told, and made up for by the next run.
+//! or panics, what was indexed before is kept, and what a fault kept out is told, and made up for by the next run.
 
 use std::fs::Metadata;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Counting, Fixture};
-use crate::index::{CancelToken, IndexError, IndexReport, IndexRequest};
+use crate::index::{CancelToken, IndexError, IndexReport, IndexRequest, Scope};
+use crate::store::ChunkStore as _;
 use crate::store::memory::MemoryStore;
-use crate::store::{
-    ChunkStore, ChunkText, Commit, Manifest, Recipe, RowKey, RunState, Stamp, StoreError, StoreView, StoreWriter,
-    StoredChunk,
-};
-use crate::types::{FileRecord, Outcome, RepoPath, SkipReason};
+use crate::types::{Outcome, RepoPath, SkipReason};
 use crate::walk::{Disk, FileRead, FileSystem};
 
 /// What happens to one read.
@@ -63,21 +59,21 @@ impl FileSystem for FaultyFiles {
     }
 }
 
-const FILES: usize = 12;
+pub(super) const FILES: usize = 12;
 
-fn fixture() -> Fixture {
+pub(super) fn fixture() -> Fixture {
     let fixture = Fixture::new();
     (0..FILES).for_each(|at| fixture.write(&format!("{at:02}.rs"), &format!("fn part_{at}() {{}}\n")));
     fixture
 }
 
 /// Path, hash and outcome of every file.
-fn content(store: &MemoryStore) -> Vec<(RepoPath, String, Outcome)> {
+pub(super) fn content(store: &MemoryStore) -> Vec<(RepoPath, String, Outcome)> {
     let files = store.view().expect("a view").map_or_else(Vec::new, |view| view.files().expect("files"));
     files.into_iter().map(|file| (file.path, file.hash.to_string(), file.outcome)).collect()
 }
 
-fn undisturbed() -> Vec<(RepoPath, String, Outcome)> {
+pub(super) fn undisturbed() -> Vec<(RepoPath, String, Outcome)> {
     let fixture = fixture();
     fixture.index();
     content(&fixture.store)
@@ -139,7 +135,7 @@ impl FileSystem for FaultyFolders {
 }
 
 #[test]
-fn a_folder_that_cannot_be_listed_is_told_and_the_next_run_makes_up_for_it() {
+fn a_folder_that_cannot_be_listed_is_told_and_what_was_indexed_of_it_is_kept() {
     for fails in 0.. {
         let fixture = Fixture::new();
         ["a.rs", "sub/b.rs", "sub/deep/c.rs"].iter().for_each(|path| fixture.write(path, "fn f() {}\n"));
@@ -153,7 +149,11 @@ fn a_folder_that_cannot_be_listed_is_told_and_the_next_run_makes_up_for_it() {
             return;
         }
         match ran {
-            Ok(report) => assert_eq!(report.skipped.get("unreadable"), Some(&1), "call {fails}"),
+            Ok(report) => {
+                assert_eq!(report.skipped.get("unreadable"), Some(&1), "call {fails}");
+                assert_eq!((report.unread.len(), report.files_removed), (1, 0), "call {fails}");
+                assert_eq!(content(&fixture.store), wanted, "call {fails} lost something");
+            }
             Err(error) => {
                 assert!(matches!(error, IndexError::Walk(_)), "call {fails}: {error}");
                 assert_eq!(content(&fixture.store), wanted, "a run that cannot begin changes nothing");
@@ -164,155 +164,92 @@ fn a_folder_that_cannot_be_listed_is_told_and_the_next_run_makes_up_for_it() {
     }
 }
 
-static EMBEDDER: Counting = Counting { texts: AtomicUsize::new(0), panics: false, cancels: None, model: "" };
+pub(super) static EMBEDDER: Counting = Counting { texts: AtomicUsize::new(0), panics: false, cancels: None, model: "" };
 
 fn indexed(report: &IndexReport) -> usize {
     usize::try_from(report.files_indexed).expect("few")
 }
 
-/// A store of which one call fails.
-#[derive(Clone)]
-struct FaultyStore {
-    inner: MemoryStore,
-    calls: Arc<Calls>,
-}
-
-struct Calls {
-    made: AtomicUsize,
-    fails: usize,
-}
-
-impl Calls {
-    fn next(&self, operation: &'static str) -> Result<(), StoreError> {
-        if self.made.fetch_add(1, Ordering::SeqCst) == self.fails {
-            let full = io::Error::from(ErrorKind::StorageFull);
-            return Err(StoreError::Io { operation, path: "index".into(), source: full });
+#[test]
+fn a_part_of_a_folder_that_cannot_be_listed_keeps_what_was_indexed_of_it() {
+    for fails in 0.. {
+        let fixture = Fixture::new();
+        ["a.rs", "sub/b.rs", "sub/deep/c.rs"].iter().for_each(|path| fixture.write(path, "fn f() {}\n"));
+        fixture.index();
+        let wanted = content(&fixture.store);
+        let files = FaultyFolders { fails, calls: AtomicUsize::new(0) };
+        let scope = Scope::Paths(vec![RepoPath::new("sub/deep/c.rs")]);
+        let request = IndexRequest { scope, ..IndexRequest::default() };
+        let ran = fixture.indexer(&fixture.store, &EMBEDDER, &files).run(&request, &CancelToken::default(), &|_| ());
+        assert_eq!(content(&fixture.store), wanted, "call {fails} lost something");
+        if files.calls.load(Ordering::SeqCst) <= fails {
+            assert!(ran.is_ok() && fails >= 5, "only {fails} calls were made to fail");
+            return;
         }
-        Ok(())
+        assert!(ran.is_err() || ran.is_ok_and(|report| report.look_again().is_some()), "call {fails} is not told");
     }
 }
 
-impl ChunkStore for FaultyStore {
-    fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
-        self.calls.next("read")?;
-        self.inner.stamp()
-    }
+/// Files of which one can never be read.
+struct Shut(&'static str);
 
-    fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
-        self.calls.next("open")?;
-        let calls = Arc::clone(&self.calls);
-        Ok(self.inner.view()?.map(|inner| Arc::new(FaultyView { inner, calls }) as Arc<dyn StoreView>))
-    }
-
-    fn writer(&self, recipe: &Recipe, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
-        self.calls.next("lock")?;
-        let inner = self.inner.writer(recipe, fresh)?;
-        Ok(Box::new(FaultyWriter { inner, calls: Arc::clone(&self.calls) }))
-    }
-
-    fn size_bytes(&self) -> u64 {
-        self.inner.size_bytes()
-    }
-}
-
-struct FaultyView {
-    inner: Arc<dyn StoreView>,
-    calls: Arc<Calls>,
-}
-
-impl StoreView for FaultyView {
-    fn manifest(&self) -> &Manifest {
-        self.inner.manifest()
-    }
-
-    fn rows_epoch(&self) -> u64 {
-        self.inner.rows_epoch()
-    }
-
-    fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
-        self.calls.next("read")?;
-        self.inner.files()
-    }
-
-    fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError> {
-        self.inner.chunks()
-    }
-
-    fn rows(&self) -> Result<Vec<RowKey>, StoreError> {
-        self.inner.rows()
-    }
-
-    fn chunks_of(&self, rows: &[RowKey]) -> Result<Vec<StoredChunk>, StoreError> {
-        self.inner.chunks_of(rows)
-    }
-
-    fn words(&self) -> &crate::lexical::Index {
-        self.inner.words()
-    }
-
-    fn unreadable_words(&self, error: &crate::lexical::SegmentError) -> StoreError {
-        self.inner.unreadable_words(error)
-    }
-
-    fn texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
-        self.inner.texts(rows)
-    }
-}
-
-struct FaultyWriter {
-    inner: Box<dyn StoreWriter>,
-    calls: Arc<Calls>,
-}
-
-impl StoreWriter for FaultyWriter {
-    fn base(&self) -> Option<Arc<dyn StoreView>> {
-        self.inner.base()
-    }
-
-    fn hide(&mut self) {
-        self.inner.hide();
-    }
-
-    fn commit(&mut self, commit: Commit, state: &RunState) -> Result<Manifest, StoreError> {
-        self.calls.next("write")?;
-        self.inner.commit(commit, state)
-    }
-
-    fn finish(&mut self, state: &RunState) -> Result<Manifest, StoreError> {
-        self.calls.next("finish")?;
-        self.inner.finish(state)
+impl FileSystem for Shut {
+    fn read(&self, path: &Path, limit_bytes: u64) -> io::Result<FileRead> {
+        if path.ends_with(self.0) { Err(ErrorKind::PermissionDenied.into()) } else { Disk.read(path, limit_bytes) }
     }
 }
 
 #[test]
-fn a_store_that_fails_ends_the_run_with_its_reason_and_loses_nothing() {
-    let wanted = undisturbed();
-    let mut failed = 0;
-    for fails in 0.. {
-        let fixture = fixture();
-        // Something to go on from: the second run replaces, adds and removes.
-        fixture.write("00.rs", "fn before() {}\n");
-        fixture.write("gone.rs", "fn gone() {}\n");
+fn a_file_that_cannot_be_read_any_more_keeps_its_rows_and_says_so() {
+    let fixture = fixture();
+    age_all(&fixture, 1);
+    fixture.index();
+    let chunks = || fixture.store.view().expect("a view").expect("a commit").chunks().expect("chunks").len();
+    let (wanted, before) = (content(&fixture.store), chunks());
+    for fault in [Fault::Error(ErrorKind::PermissionDenied), Fault::Error(ErrorKind::Other), Fault::Grows] {
+        age_all(&fixture, 2);
+        let files = FaultyFiles { at: 3, fault, reads: AtomicUsize::new(0) };
+        let indexer = fixture.indexer(&fixture.store, &EMBEDDER, &files);
+        let report = indexer.run(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("a run");
+        let hashes =
+            |content: &[(RepoPath, String, Outcome)]| content.iter().map(|file| file.1.clone()).collect::<Vec<_>>();
+        assert_eq!(hashes(&content(&fixture.store)), hashes(&wanted), "{fault:?}");
+        assert_eq!((chunks(), report.unread.len(), report.problems.len()), (before, 1, 1), "{fault:?}");
+        assert!(report.problems[0].1.contains("what was indexed before is kept"), "{:?}", report.problems);
+        assert_eq!(fixture.index().unread, [], "{fault:?}");
+        assert_eq!(content(&fixture.store), wanted, "{fault:?}");
+        age_all(&fixture, 1);
         fixture.index();
-        let before = content(&fixture.store);
-        fixture.write("00.rs", "fn part_0() {}\n");
-        std::fs::remove_file(fixture.path("gone.rs")).expect("removed");
-        let calls = Arc::new(Calls { made: AtomicUsize::new(0), fails });
-        let store = FaultyStore { inner: fixture.store.clone(), calls: Arc::clone(&calls) };
-        let ran =
-            fixture.indexer(&store, &EMBEDDER, &Disk).run(&IndexRequest::default(), &CancelToken::default(), &|_| ());
-        if calls.made.load(Ordering::SeqCst) <= fails {
-            assert!(ran.is_ok() && content(&fixture.store) == wanted);
-            break;
-        }
-        failed += 1;
-        let error = ran.expect_err("a call failed");
-        assert!(matches!(error, IndexError::Store(_)), "call {fails}: {error}");
-        let kept = content(&fixture.store);
-        let known = |file| before.contains(file) || wanted.contains(file);
-        assert!(kept.len() >= FILES && kept.iter().all(known), "call {fails} lost something");
-        fixture.index();
-        assert_eq!(content(&fixture.store), wanted, "call {fails}");
     }
-    assert!(failed >= 6, "only {failed} calls were made to fail");
+}
+
+#[test]
+fn a_file_that_stays_unreadable_makes_no_run_commit() {
+    let first = fixture();
+    let later = fixture();
+    [&first, &later].iter().for_each(|fixture| age_all(fixture, 1));
+    later.index();
+    age_all(&later, 2);
+    for fixture in [first, later] {
+        let run = || {
+            let indexer = fixture.indexer(&fixture.store, &EMBEDDER, &Shut("03.rs"));
+            indexer.run(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("a run")
+        };
+        let told = run();
+        let generation = fixture.store.generation().expect("a generation");
+        let _lock = fixture.store.writer(&crate::index::recipe(&fixture.settings, &EMBEDDER), false).expect("the lock");
+        let again = run();
+        assert_eq!(fixture.store.generation().expect("a generation"), generation);
+        assert_eq!((&again.unread, &again.problems), (&told.unread, &told.problems));
+        assert_eq!((again.unread.len(), again.skipped), (1, told.skipped));
+    }
+}
+
+/// Gives every file a time of its own in the past.
+fn age_all(fixture: &Fixture, seconds: u64) {
+    let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000 + seconds);
+    for at in 0..FILES {
+        let file = std::fs::File::options().write(true).open(fixture.path(&format!("{at:02}.rs"))).expect("a file");
+        file.set_modified(time).expect("a time");
+    }
 }

@@ -45,7 +45,7 @@ impl Followed {
                 late.cancel();
             }
         });
-        let changes = self.watcher.next(&stop).expect("changes within a minute");
+        let changes = self.watcher.wait(&stop, None).expect("changes within a minute");
         drop(done);
         guard.join().expect("the guard ends");
         changes
@@ -93,7 +93,7 @@ fn files_that_are_written_made_renamed_or_gone_are_told() {
     assert_eq!(followed.told(), ["a.rs"]);
     fs::rename(followed.at("src/b.rs"), followed.at("src/deep/b.rs")).expect("renamed");
     assert_eq!(followed.told(), ["src/b.rs", "src/deep/b.rs"]);
-    assert!(followed.watcher.is_complete());
+    assert_eq!(followed.watcher.unseen(), None);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn the_loss_of_the_root_tells_everything() {
     let followed = Followed { folder, watcher, asked: Cell::new(0) };
     fs::rename(followed.at("root"), followed.at("moved")).expect("renamed");
     assert!(followed.because().contains("does not exist"));
-    assert!(!followed.watcher.is_complete());
+    assert!(followed.watcher.unseen().is_some_and(|because| because.contains("does not exist")));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn a_stop_ends_the_wait() {
     let followed = Followed::new(&[]);
     let stop = CancelToken::default();
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| followed.watcher.next(&stop));
+        let waiting = scope.spawn(|| followed.watcher.wait(&stop, None));
         stop.cancel();
         assert_eq!(waiting.join().expect("it ends"), None);
     });

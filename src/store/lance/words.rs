@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::Place;
 use super::manifest::Committed;
 use crate::lexical::{self, DocNumber, Index, Segment, SegmentError, SegmentWriter};
-use crate::store::{EmbeddedChunk, StoreError};
+use crate::store::{EmbeddedChunk, Stop, StoreError};
 
 const EXTENSION: &str = "words";
 
@@ -105,19 +105,27 @@ impl Words {
     /// Makes one segment of the last `count`, with those documents that are in `live`.
     ///
     /// # Errors
-    /// When a segment cannot be read or written.
+    /// When a segment cannot be read or written, and soon after `stop` has turned true.
     pub fn join(
         &mut self,
         place: &Place,
         generation: u64,
         count: usize,
-        live: &HashSet<DocNumber>,
+        live: HashSet<DocNumber>,
+        stop: &Stop,
     ) -> Result<(), StoreError> {
         let segments = self.index.segments();
         let kept = segments.len().saturating_sub(count);
-        let joined: Vec<&Segment> = segments[kept..].iter().map(Arc::as_ref).collect();
+        let joined = segments[kept..].to_vec();
         let first = joined.first().and_then(|segment| segment.docs().first()).copied().unwrap_or(0);
-        let merged = lexical::merge(&joined, |number| live.contains(&number)).map_err(|error| failed(place, &error))?;
+        let merge = move || {
+            let joined: Vec<&Segment> = joined.iter().map(Arc::as_ref).collect();
+            lexical::merge(&joined, |number| live.contains(&number)).map_err(|error| error.to_string())
+        };
+        // On a thread of its own, so that who stops it need not wait for its end.
+        let merged = place.block_on_until("join the words", stop, async {
+            tokio::task::spawn_blocking(merge).await.map_err(|error| error.to_string())?
+        })?;
         // Too many for one segment: they stay as they are.
         let Some(bytes) = merged else { return Ok(()) };
         let (name, segment) = write(place, generation, first, &bytes)?;

@@ -176,7 +176,7 @@ impl LanceWriter {
         }
         let numbers = tables::numbers(&self.tables.chunks);
         let live = self.place.block_on_until("read the chunks' numbers", &self.stop, numbers)?;
-        self.words.join(&self.place, self.generation + 1, count, &live)
+        self.words.join(&self.place, self.generation + 1, count, live, &self.stop)
     }
 
     fn publish(&mut self, state: &RunState) -> Result<Manifest, StoreError> {
@@ -236,8 +236,9 @@ impl LanceWriter {
         words::forget(&self.place, Some(committed));
         if self.expired {
             let forget = upkeep::forget_versions(&self.tables, committed);
-            if let Err(error) = self.place.block_on("remove old versions", forget) {
-                tracing::warn!("{error}");
+            match self.place.block_on_until("remove old versions", &self.stop, forget) {
+                Ok(()) | Err(StoreError::Stopped { .. }) => {} // what is left goes with the next ones
+                Err(error) => tracing::warn!("{error}"),
             }
             self.expired = false;
         }

@@ -175,3 +175,21 @@ fn every_column_is_stored_as_it_was_given() {
     assert_eq!(text("text"), given.chunk.text);
     assert_eq!((text("kind"), text("language")), ("method".to_owned(), "rust".to_owned()));
 }
+
+#[test]
+fn joining_words_ends_when_nobody_wants_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path());
+    fs::create_dir_all(&store.place.dir).expect("the index folder");
+    let mut words = words::Words::default();
+    for at in 0..3 {
+        words.add(&store.place, at + 1, &[chunk("a.rs", 1, "text")]).expect("a segment");
+    }
+    let mut join = |is_stopped: bool| {
+        let stop: Stop = Arc::new(move || is_stopped);
+        let joined = words.join(&store.place, 9, 3, [0, 1, 2].into(), &stop);
+        (joined, words.names().len())
+    };
+    assert!(matches!(join(true), (Err(StoreError::Stopped { .. }), 3)));
+    assert!(matches!(join(false), (Ok(()), 1)));
+}
