@@ -96,7 +96,7 @@ def external(folder):
     """Has its table in a file beside it."""
     path = folder / "external.onnx"
     onnx.save_model(
-        Graph().model(), path, save_as_external_data=True, location="external.onnx_data", size_threshold=0
+        Graph().model(), path, save_as_external_data=True, location="external.onnx_data", size_threshold=100
     )
 
 

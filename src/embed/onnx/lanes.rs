@@ -275,7 +275,7 @@ mod tests {
         let lanes = lanes(folder.path(), GPU, team, None);
         let (meter, tokens) = (Meter::default(), vec![vec![1; 10]; 64]);
         run(&lanes, &meter, &tokens, &mut |_, _| true);
-        assert!(lanes.batch_tokens() < 100 && meter.report().out_of_memory >= 4, "{:?}", meter.report());
+        assert!(lanes.batch_tokens() < 100 && meter.report().out_of_memory > 0, "{:?}", meter.report());
         meter.reset();
         lanes.begin();
         assert_eq!(lanes.batch_tokens(), 2_048, "there may be more memory now");
