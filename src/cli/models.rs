@@ -57,6 +57,8 @@ struct Row<'a> {
     folder: Option<String>,
     precisions: Vec<&'static str>,
     dimensions: Option<usize>,
+    /// Widths that `NAME@WIDTH` may ask for.
+    truncatable: &'a [usize],
     max_tokens: Option<usize>,
     about: &'a str,
     problem: Option<&'a str>,
@@ -105,6 +107,7 @@ fn row(listed: &Listed) -> Row<'_> {
         folder,
         precisions,
         dimensions: listed.description.as_ref().map(|description| description.width()),
+        truncatable: listed.description.as_ref().map_or(&[], |description| &description.truncatable),
         max_tokens: listed.description.as_ref().map(|description| description.max_tokens),
         about: &listed.about,
         problem: listed.problem.as_deref(),

@@ -45,6 +45,8 @@ pub struct ModelSettings {
     pub hub_time_limit: Duration,
     /// Where ONNX Runtime may be.
     pub library: LibraryPlaces,
+    /// `CUDA_VISIBLE_DEVICES`: the GPUs that CUDA shows this process.
+    pub visible_gpus: Option<String>,
     /// Where the best batch sizes are kept.
     pub probes_dir: PathBuf,
 }
@@ -208,6 +210,7 @@ impl ModelSettings {
             is_offline: word("HF_HUB_OFFLINE").is_some_and(is_yes),
             hub_time_limit: Duration::from_millis(time_limit),
             library: LibraryPlaces::of(&user),
+            visible_gpus: env::var("CUDA_VISIBLE_DEVICES").ok(),
             probes_dir: cache_dir.join("probes"),
         })
     }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub enum EmbedError {
     /// There is no ONNX Runtime.
     #[error(
-        "no ONNX Runtime library was found ({looked}), and the model {model} needs one; `pip install onnxruntime` (or onnxruntime-gpu), or set CODESCRY_ORT_LIB to the library; `codescry doctor` shows each place looked at"
+        "no ONNX Runtime library was found ({looked}), and the model {model} needs one; `pip install onnxruntime` (with an NVIDIA GPU: 'onnxruntime-gpu[cuda,cudnn]'), or set CODESCRY_ORT_LIB to the library; `codescry doctor` shows each place looked at"
     )]
     NoLibrary { model: String, looked: String },
     /// The library is there and cannot be used.
@@ -40,4 +40,14 @@ pub enum EmbedError {
         "{device} has too little memory for one text of {tokens} tokens with the model {model}; close what else uses it, lower max_tokens in the model's description, or give --device cpu"
     )]
     OutOfMemory { model: String, device: String, tokens: usize },
+    /// Its weights alone are more than the process may have.
+    #[error(
+        "the model {model} ({path}) has {} of weights, and --max-memory is {}; raise --max-memory, or take a smaller model or precision ({model}:int8)",
+        mebibytes(*weights_bytes), mebibytes(*max_memory_bytes)
+    )]
+    TooLarge { model: String, path: PathBuf, weights_bytes: u64, max_memory_bytes: u64 },
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
 }

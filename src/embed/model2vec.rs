@@ -68,9 +68,11 @@ impl Model2Vec {
             .tokenizer
             .encode_fast(text, false)
             .map_err(|error| EmbedError::Tokenizer { path: self.model.tokenizer(), problem: error.to_string() })?;
-        let tokens = encoded.get_ids().iter().filter(|token| Some(**token) != self.unknown);
+        // Cut before unknown tokens are left out, as model2vec does.
+        let tokens = encoded.get_ids().iter().take(self.model.description.max_tokens);
+        let tokens = tokens.filter(|token| Some(**token) != self.unknown);
         let (mut sum, mut count) = (vec![0.0; self.width], 0.0_f32);
-        for token in tokens.take(self.model.description.max_tokens) {
+        for token in tokens {
             let at = *token as usize;
             let row = self.mapping.as_ref().map_or(at, |mapping| mapping[at] as usize) * self.width;
             let weight = self.weights.as_ref().and_then(|weights| weights.get(at)).copied().unwrap_or(1.0);
@@ -154,5 +156,51 @@ fn integers(kind: Dtype, bytes: &[u8]) -> Option<Vec<u32>> {
             bytes.as_chunks::<4>().0.iter().map(number).collect()
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::embed::models::{Description, Kind, Precision};
+
+    const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/onnx");
+
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        texts: Vec<String>,
+        vectors: Vec<Vec<f32>>,
+    }
+
+    #[test]
+    fn vectors_are_those_of_python_and_long_texts_are_cut_where_it_cuts() {
+        let golden = std::fs::read(Path::new(FIXTURES).join("model2vec.json")).expect("the fixture");
+        let Golden { texts, vectors } = serde_json::from_slice(&golden).expect("the fixture holds");
+        let description = |max_tokens| Description {
+            name: "words".into(),
+            kind: Kind::Model2vec,
+            files: BTreeMap::from([(Precision::Fp32, "model2vec.safetensors".into())]),
+            tokenizer: "tokenizer.json".into(),
+            dimensions: 8,
+            max_tokens,
+            normalize: true,
+            ..Description::default()
+        };
+        let open = |max_tokens| {
+            let model = Installed::new(description(max_tokens), FIXTURES.into(), &[Precision::Fp32]);
+            Model2Vec::open(model.expect("it is complete")).unwrap_or_else(|error| panic!("{error}"))
+        };
+        let off = |model: &Model2Vec, at: usize| {
+            let found = model.embed_query(&texts[at]);
+            found.iter().zip(&vectors[at]).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max)
+        };
+        let model = open(512);
+        for (at, text) in texts.iter().enumerate() {
+            assert!(off(&model, at) < 1e-5, "{text:.40}: {}", off(&model, at));
+        }
+        let long = texts.iter().position(|text| text.len() > 2_000).expect("one is long");
+        assert!(off(&open(1 << 20), long) > 0.1, "that one is cut");
     }
 }

@@ -20,15 +20,18 @@ pub struct DeviceReport {
     pub batches: u64,
     /// Without padding.
     pub tokens: u64,
-    /// Tokens with padding that were not padding, 0 to 1, taken from one.
+    /// Share of tokens with padding that were padding, 0 to 1.
     pub padding: f64,
     /// Tokens with padding in a full batch.
     pub batch_tokens: u64,
     /// In calls of the model.
     pub busy_seconds: f64,
-    /// Between calls, because no chunks were there: for the parsers or the tokenizer.
+    /// Between calls, because no chunks were there: for the parsers.
     pub waits_for_chunks_seconds: f64,
-    /// Between calls, while a batch was handed on: for the writer.
+    /// Between calls, while tokens were made of the next chunks: for the tokenizer.
+    #[serde(default)]
+    pub waits_for_tokens_seconds: f64,
+    /// Between calls, while batches were handed on: for the writer.
     pub waits_for_output_seconds: f64,
     /// Making tokens, in threads of their own.
     pub tokenizing_seconds: f64,
@@ -41,27 +44,33 @@ pub struct DeviceReport {
 }
 
 impl DeviceReport {
-    /// `all-MiniLM-L6-v2:int8 on CPU: busy 97 %, waits for chunks 2 %, for output 1 %; padding 3 %`
+    /// `all-MiniLM-L6-v2:int8 on CPU: busy 97 %, waits for chunks 1 %, for the tokenizer 1 %,
+    /// for output 1 %; padding 3 %`
     pub fn sentence(&self) -> String {
         let devices = if self.devices.is_empty() { self.asked.clone() } else { self.devices.join(" and ") };
         let mut said = format!("{} on {devices}", self.model);
         if self.asked == "auto" && !self.passed_over.is_empty() {
             said.push_str(&format!(" (fell back: {})", self.passed_over.join("; ")));
         }
-        let whole = self.busy_seconds + self.waits_for_chunks_seconds + self.waits_for_output_seconds;
+        let waits = self.waits_for_chunks_seconds + self.waits_for_tokens_seconds + self.waits_for_output_seconds;
+        let whole = self.busy_seconds + waits;
         if self.batches == 0 || whole <= 0.0 {
             return said;
         }
         let percent = |part: f64| format!("{:.0} %", part * 100.0);
         said.push_str(&format!(
-            ": busy {}, waits for chunks {}, for output {}; padding {}",
+            ": busy {}, waits for chunks {}, for the tokenizer {}, for output {}; padding {}",
             percent(self.busy_seconds / whole),
             percent(self.waits_for_chunks_seconds / whole),
+            percent(self.waits_for_tokens_seconds / whole),
             percent(self.waits_for_output_seconds / whole),
             percent(self.padding),
         ));
         if let Some(share) = self.gpu_utilization {
             said.push_str(&format!("; GPU utilization {}", percent(share)));
+        }
+        if let Some(bytes) = self.gpu_memory_bytes {
+            said.push_str(&format!(", GPU memory {:.1} GiB", bytes as f64 / f64::from(1_u32 << 30)));
         }
         if self.out_of_memory > 0 {
             said.push_str(&format!("; {} batches halved for want of memory", self.out_of_memory));
@@ -82,13 +91,16 @@ mod tests {
             devices: vec!["CPU".into()],
             passed_over: vec!["CUDA: no driver".into()],
             batches: 3,
-            busy_seconds: 9.0,
-            waits_for_chunks_seconds: 1.0,
+            busy_seconds: 8.0,
+            waits_for_chunks_seconds: 1.5,
+            waits_for_tokens_seconds: 0.5,
             padding: 0.034,
+            gpu_utilization: Some(0.93),
+            gpu_memory_bytes: Some(3 << 29),
             ..DeviceReport::default()
         };
-        let said =
-            "m on CPU (fell back: CUDA: no driver): busy 90 %, waits for chunks 10 %, for output 0 %; padding 3 %";
+        let said = "m on CPU (fell back: CUDA: no driver): busy 80 %, waits for chunks 15 %, for the tokenizer 5 %, \
+             for output 0 %; padding 3 %; GPU utilization 93 %, GPU memory 1.5 GiB";
         assert_eq!(report.sentence(), said);
     }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::EngineError;
-use crate::config::{DeviceChoice, EmbedBatch, EmbedderChoice, ModelSettings, Provider, Settings};
+use crate::config::{EmbedBatch, EmbedderChoice, ModelSettings, Provider, Settings};
 use crate::embed::Embedder;
 use crate::embed::model2vec::Model2Vec;
-use crate::embed::models::{self, Kind, ModelError, Precision};
-use crate::embed::onnx::{OnnxEmbedder, OnnxOptions, library};
+use crate::embed::models::{self, Kind, ModelError, Precision, Reference};
+use crate::embed::onnx::gauge::Visible;
+use crate::embed::onnx::{OnnxEmbedder, OnnxOptions, device};
 use crate::embed::static_model::StaticModel;
 use crate::embed::synthetic::Synthetic;
 use crate::store::Recipe;
@@ -45,7 +46,9 @@ pub(super) fn open_stored(settings: &Settings, stored: &Recipe) -> Result<Option
     let opened = match open(settings, &EmbedderChoice::Model(name.to_owned())) {
         Err(error @ EngineError::Model(ModelError::Unknown { .. })) => {
             let folder = fs::read_to_string(settings.index_dir.join(FOLDER)).map_err(|_| error)?;
-            open(settings, &EmbedderChoice::Model(folder))
+            // With the precision and the width of the index.
+            let beside = &name[Reference::read(name).name.len()..];
+            open(settings, &EmbedderChoice::Model(format!("{folder}{beside}")))
         }
         opened => opened,
     };
@@ -56,7 +59,8 @@ pub(super) fn open_stored(settings: &Settings, stored: &Recipe) -> Result<Option
 /// be written has to be said again.
 pub(super) fn remember(settings: &Settings) {
     if let Some(EmbedderChoice::Model(word)) = &settings.pipeline.embedder
-        && let Ok(folder) = Path::new(word).canonicalize()
+        && let Ok(folder) =
+            Path::new(word).canonicalize().or_else(|_| Path::new(Reference::read(word).name).canonicalize())
     {
         _ = fs::write(settings.index_dir.join(FOLDER), folder.to_string_lossy().as_bytes());
     }
@@ -66,6 +70,7 @@ fn onnx_options(settings: &Settings) -> OnnxOptions {
     OnnxOptions {
         device: settings.models.device.clone(),
         library: settings.models.library.clone(),
+        visible: visible(&settings.models),
         probes_dir: settings.models.probes_dir.clone(),
         max_memory_bytes: settings.pipeline.max_memory_bytes,
         batch_tokens: match settings.pipeline.embed_batch {
@@ -75,19 +80,16 @@ fn onnx_options(settings: &Settings) -> OnnxOptions {
     }
 }
 
-/// The precisions in the order that suits the device: small numbers on a CPU, halves on a GPU.
+/// The precisions in the order that suits what will most likely run the model: small numbers on a CPU,
+/// halves on everything else.
 pub(super) fn preferred(models: &ModelSettings) -> Vec<Precision> {
-    let on_cpu = match &models.device {
-        DeviceChoice::Named { provider, .. } => *provider == Provider::Cpu,
-        DeviceChoice::Auto => {
-            let looked = library::look(&models.library);
-            let first = looked.iter().find(|place| place.found.is_some());
-            first.is_none_or(|place| place.providers == [Provider::Cpu])
-        }
-    };
-    if on_cpu {
-        vec![Precision::Int8, Precision::Fp32, Precision::Fp16]
-    } else {
-        vec![Precision::Fp16, Precision::Fp32, Precision::Int8]
+    match device::expected(&models.device, &models.library, &visible(models)) {
+        Provider::Cpu => vec![Precision::Int8, Precision::Fp32, Precision::Fp16],
+        _ => vec![Precision::Fp16, Precision::Fp32, Precision::Int8],
     }
+}
+
+/// The GPUs that CUDA shows.
+pub(super) fn visible(models: &ModelSettings) -> Visible {
+    Visible::read(models.visible_gpus.as_deref())
 }

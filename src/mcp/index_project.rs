@@ -17,7 +17,7 @@ use super::answer::{Answer, Refusal, arguments, aside, clean};
 use super::roots::{Root, Roots};
 use super::runs::{Outcome, State, Ticket};
 use super::wire::{IndexArguments, IndexOutput, ReportOutput, RunningOutput};
-use super::{render, schema, search_code};
+use super::{device, render, schema, search_code};
 use crate::engine::{IndexReport, Phase, Progress, bottleneck};
 
 /// For the list of tools.
@@ -146,15 +146,17 @@ fn per_second(count: u64, elapsed: Duration) -> f64 {
     count as f64 / elapsed.as_secs_f64().max(0.001)
 }
 
-/// `3 files indexed, 120 unchanged, 1 removed, 45 chunks in 0.8 s`
+/// `3 files indexed, 120 unchanged, 1 removed, 45 chunks in 0.8 s`, and what ran the model.
 pub fn done(report: &IndexReport) -> String {
+    let device = report.device.as_ref().map(|report| format!("; {}", device::in_words(report)));
     format!(
-        "{} files indexed, {} unchanged, {} removed, {} chunks in {:.1} s",
+        "{} files indexed, {} unchanged, {} removed, {} chunks in {:.1} s{}",
         report.files_indexed,
         report.files_unchanged,
         report.files_removed,
         report.chunks,
-        report.elapsed.as_secs_f64()
+        report.elapsed.as_secs_f64(),
+        device.unwrap_or_default()
     )
 }
 
@@ -211,6 +213,7 @@ pub fn reported(report: &IndexReport) -> ReportOutput {
         chunks: report.chunks,
         elapsed_ms: in_ms(report.elapsed),
         bottleneck: slowest.map_or_else(String::new, |slowest| slowest.to_string()),
+        device: report.device.as_ref().map(device::output),
         redone_because: report.redone_because.clone(),
     }
 }

@@ -11,11 +11,11 @@ use super::answer::{Answer, Refusal, arguments, aside, clean, clip};
 use super::roots::{Root, Roots};
 use super::runs::{Outcome, State};
 use super::wire::{
-    DeviceOutput, PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootOutput, StageOutput,
-    StatusArguments, StatusOutput,
+    PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootOutput, StageOutput, StatusArguments,
+    StatusOutput,
 };
-use super::{index_project, render, schema, search_code};
-use crate::engine::{DeviceReport, Engine, Project, RunRecord, StageRecord, Status};
+use super::{device, index_project, render, schema, search_code};
+use crate::engine::{Engine, Project, RunRecord, StageRecord, Status};
 
 /// For the list of tools.
 pub const NAME: &str = "index_status";
@@ -48,8 +48,10 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
     for root in asked {
         let engine = Arc::clone(&root.engine);
         let state = root.runs.state();
-        let output = output(root, aside(move || status(&engine)).await?, &state);
-        text.push_str(&in_words(&output, &state));
+        let status = aside(move || status(&engine)).await?;
+        let device = status.device.as_ref().map(device::in_words);
+        let output = output(root, status, &state);
+        text.push_str(&in_words(&output, &state, device));
         structured.roots.push(output);
     }
     text.truncate(text.trim_end().len());
@@ -81,7 +83,7 @@ fn output(root: &Root, status: Status, state: &State) -> RootOutput {
         problem_files: status.problems.len() as u64,
         model: status.model_id,
         dimensions: status.dimensions,
-        device: status.device.as_ref().map(device),
+        device: status.device.as_ref().map(device::output),
         committed_at_ms: status.committed_at_ms,
         languages: status.languages,
         projects: projects(&status.projects),
@@ -92,22 +94,6 @@ fn output(root: &Root, status: Status, state: &State) -> RootOutput {
         last_run,
         last_failure,
     }
-}
-
-fn device(report: &DeviceReport) -> DeviceOutput {
-    DeviceOutput {
-        asked: clean(&report.asked),
-        running: report.devices.iter().map(|device| clean(device)).collect(),
-        passed_over: report.passed_over.iter().map(|reason| clean(reason)).collect(),
-        library: clean(&report.library),
-    }
-}
-
-/// `CPU`, or `CPU; not CUDA: …`
-fn device_in_words(device: &DeviceOutput) -> String {
-    let running = if device.running.is_empty() { &device.asked } else { &device.running.join(" and ") };
-    let passed_over = device.passed_over.iter().map(|reason| format!("; not {reason}"));
-    std::iter::once(running.clone()).chain(passed_over).collect()
 }
 
 fn projects(projects: &[Project]) -> ProjectsOutput {
@@ -134,7 +120,7 @@ fn in_a_line(projects: &ProjectsOutput) -> Option<String> {
     (projects.total > 0).then(|| format!("{}: {}{more}", projects.total, first.join(", ")))
 }
 
-fn in_words(output: &RootOutput, state: &State) -> String {
+fn in_words(output: &RootOutput, state: &State, device: Option<String>) -> String {
     let coverage = &output.coverage;
     let complete = if coverage.complete { "complete" } else { "incomplete" };
     let indexed = match coverage.files_found {
@@ -160,7 +146,7 @@ fn in_words(output: &RootOutput, state: &State) -> String {
         ("first of them", Some(problems.join("; "))),
         ("next run does everything again", output.redo_because.clone()),
         ("model", output.indexed.then_some(model)),
-        ("runs on", output.device.as_ref().map(device_in_words)),
+        ("device", device),
         ("size", output.indexed.then(|| format!("{megabytes:.1} MB"))),
     ];
     let mut text = format!("{}\n", output.root);

@@ -11,6 +11,7 @@
 mod answer;
 mod calls;
 mod cursor;
+mod device;
 mod find_references;
 mod find_similar;
 mod find_symbol;

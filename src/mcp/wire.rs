@@ -367,6 +367,25 @@ pub struct DeviceOutput {
     pub passed_over: Vec<String>,
     /// The ONNX Runtime library and its version.
     pub library: String,
+    /// Embedded in the run.
+    pub texts: u64,
+    /// Of the run's time while there were texts; so are the next three.
+    pub busy_percent: f64,
+    pub waiting_for_chunks_percent: f64,
+    pub waiting_for_tokenizer_percent: f64,
+    pub waiting_for_output_percent: f64,
+    /// Of the tokens that the device was given.
+    pub padding_percent: f64,
+    /// Tokens with padding in a full batch.
+    pub batch_tokens: u64,
+    /// Batches halved for want of memory.
+    pub out_of_memory: u64,
+    /// What the driver says, where there is one to ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_utilization_percent: Option<f64>,
+    /// The most seen in use, by everyone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_memory_bytes: Option<u64>,
 }
 
 /// The projects of a root.
@@ -456,6 +475,9 @@ pub struct ReportOutput {
     /// Which stage the others waited for, in one sentence.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub bottleneck: String,
+    /// What really ran the model; absent for the built-in one, which needs no device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceOutput>,
     /// Why files that had not changed were done again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redone_because: Option<String>,

@@ -13,13 +13,17 @@ use crate::support::cli::{Project, Ran};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/onnx");
 
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn fetched(variable: &str) -> Option<PathBuf> {
     let found = std::env::var_os(variable).map(PathBuf::from);
     if found.is_none() {
-        eprintln!("SKIPPED: {variable} is not set; eval \"$(tests/onnx/fetch)\" first");
+        skipped(&format!("{variable} is not set; eval \"$(tests/onnx/fetch)\" first"));
     }
     found
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
 }
 
 /// A project with a tiny model in `home/tiny`: a table of 16 words as a graph.
@@ -65,6 +69,133 @@ fn without_a_library_what_needs_none_works_and_what_needs_one_says_so() {
 }
 
 #[test]
+fn with_no_library_anywhere_it_is_said_where_it_was_looked_for() {
+    let (project, tiny) = with_tiny();
+    let doctor = run(&project, None, &["doctor", "--json", "--embedder", &tiny]).json();
+    let checks = doctor["checks"].as_array().expect("checks are a list");
+    if let Some(place) = checks.iter().find(|check| check["name"] == "onnx place") {
+        return skipped(&format!("this machine has one: {place}"));
+    }
+    let ran = run(&project, None, &["index", "--embedder", &tiny]);
+    let places = "(looked beside the program, in the system's folders";
+    assert!(
+        ran.code == 2 && ran.err.contains("no ONNX Runtime library was found") && ran.err.contains(places),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("the model tiny needs one") && ran.err.contains("pip install onnxruntime"), "{}", ran.err);
+    let (state, said) = check(&doctor, "onnx runtime");
+    assert!(state == "fail" && said.contains("no ONNX Runtime library was found"), "{said}");
+    let doctor = run(&project, None, &["doctor", "--json"]).json();
+    assert_eq!(check(&doctor, "onnx runtime").0, "ok", "the built-in model needs none");
+    assert!(check(&doctor, "onnx places").1.contains("/usr/lib"), "each folder is shown");
+    assert_eq!(run(&project, None, &["search", "connection pool"]).code, 0);
+}
+
+#[test]
+fn a_library_that_is_too_old_is_told_which_it_must_be() {
+    let (project, tiny) = with_tiny();
+    let Some(library) = fetched("CODESCRY_TEST_OLD_ORT_LIB") else { return };
+    let ran = run(&project, Some(&library), &["index", "--embedder", &tiny]);
+    assert!(ran.code == 2 && ran.err.contains("its version is 1.16.3"), "{}", ran.err);
+    assert!(ran.err.contains("1.17.0 or newer is needed"), "{}", ran.err);
+}
+
+#[test]
+fn what_auto_passes_over_is_said_and_stands_in_the_report() {
+    let (project, tiny) = with_tiny();
+    let Some(library) = fetched("CODESCRY_TEST_ORT_GPU_LIB") else { return };
+    let ran = run(&project, Some(&library), &["index", "--json", "--embedder", &tiny, "--device", "auto"]);
+    let device = &ran.json()["device"];
+    if device["devices"][0].as_str().is_some_and(|device| device.starts_with("CUDA")) {
+        return skipped("here is a GPU that runs: nothing is passed over");
+    }
+    assert_eq!((ran.code, &device["devices"][0]), (0, &"CPU".into()), "{}", ran.err);
+    let reason = device["passed_over"][0].as_str().unwrap_or_default();
+    assert!(reason.starts_with("CUDA: "), "{device}");
+    assert!(ran.err.contains("tiny runs on CPU: CUDA: "), "once, plainly: {}", ran.err);
+    let ran = run(&project, Some(&library), &["index", "--rebuild", "--embedder", &tiny, "--device", "cuda"]);
+    assert!(ran.code == 2 && ran.err.contains("--device cuda is not to be had"), "{}", ran.err);
+    // With its CUDA libraries beside it, only the driver is missing.
+    let site = library.ancestors().nth(3).expect("site-packages");
+    if site.join("nvidia/cu13/lib").is_dir() {
+        assert!(!ran.err.contains("libcublas"), "they are loaded from beside it: {}", ran.err);
+    }
+    let doctor = run(&project, Some(&library), &["doctor", "--json", "--device", "cuda"]).json();
+    let (state, said) = check(&doctor, "onnx device");
+    assert!(state == "fail" && said.contains("cuda does not compute"), "{said}");
+}
+
+#[test]
+fn weights_beside_a_model_are_taken_along() {
+    let (project, tiny) = with_tiny();
+    for (from, to) in [("external.onnx", "model.onnx"), ("external.onnx_data", "external.onnx_data")] {
+        fs::copy(Path::new(FIXTURES).join(from), Path::new(&tiny).join(to)).expect("copied");
+    }
+    let ran = run(&project, None, &["models", "add", &tiny]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let added = project.home().join("models/tiny/external.onnx_data");
+    assert!(added.is_file());
+    assert!(run(&project, None, &["models", "verify", "tiny"]).out.contains("external.onnx_data"));
+    if let Some(library) = fetched("CODESCRY_TEST_ORT_LIB") {
+        let arguments = ["search", "connection", "--json", "--mode", "dense", "--embedder", "tiny"];
+        assert_eq!(run(&project, Some(&library), &arguments).paths()[0], "pool.rs");
+    }
+    fs::remove_file(added).expect("removed");
+    let ran = run(&project, None, &["index", "--embedder", "tiny"]);
+    assert!(ran.code == 2 && ran.err.contains("external.onnx_data is missing"), "{}", ran.err);
+}
+
+#[test]
+fn vectors_are_cut_to_the_widths_that_a_model_was_trained_for() {
+    let (project, tiny) = with_tiny();
+    let description = Path::new(&tiny).join("codescry-model.toml");
+    let text = fs::read_to_string(&description).expect("read");
+    fs::write(&description, format!("truncatable = [4]\n{text}")).expect("written");
+    let ran = run(&project, None, &["index", "--embedder", &format!("{tiny}@5")]);
+    assert!(ran.code == 2 && ran.err.contains("cannot be cut to 5: it was trained for 4 and 8"), "{}", ran.err);
+    fs::write(&description, &text).expect("written");
+    let ran = run(&project, None, &["index", "--embedder", &format!("{tiny}@4")]);
+    assert!(ran.code == 2 && ran.err.contains("was not trained to be cut"), "{}", ran.err);
+    assert!(ran.err.contains("Qwen3-Embedding-0.6B (32, 64, 128, 256, 512, 768)"), "{}", ran.err);
+    fs::write(&description, format!("truncatable = [4]\n{text}")).expect("written");
+    let Some(library) = fetched("CODESCRY_TEST_ORT_LIB") else { return };
+    let cut = format!("{tiny}@4");
+    let report = run(&project, Some(&library), &["index", "--json", "--embedder", &cut]).json();
+    let model = report["device"]["model"].as_str().unwrap_or_default();
+    assert!(model.starts_with("tiny:fp32@4@"), "{report}");
+    let arguments = ["search", "connection", "--json", "--mode", "dense", "--embedder", &cut];
+    assert_eq!(run(&project, Some(&library), &arguments).paths()[0], "pool.rs");
+    if cfg!(feature = "lance") {
+        let unchanged = run(&project, Some(&library), &["index", "--json"]).json();
+        assert_eq!(unchanged["files_indexed"], 0, "the index remembers the width too: {unchanged}");
+    }
+}
+
+#[test]
+fn a_model_in_the_hubs_cache_answers() {
+    let (Some(library), Some(model)) = (fetched("CODESCRY_TEST_ORT_LIB"), fetched("CODESCRY_TEST_MINILM")) else {
+        return;
+    };
+    let project = Project::empty();
+    project.write("a.py", "def greet(name):\n    return 'good morning, ' + name\n");
+    project.write("b.py", "def total(prices):\n    return sum(prices) * 1.19  # value added tax\n");
+    let cached = project.home().join("hf/hub/models--Xenova--all-MiniLM-L6-v2");
+    let snapshot = cached.join("snapshots/rev1");
+    fs::create_dir_all(snapshot.join("onnx")).expect("made");
+    fs::create_dir_all(cached.join("refs")).expect("made");
+    fs::write(cached.join("refs/main"), "rev1").expect("written");
+    fs::copy(model.join("model.onnx"), snapshot.join("onnx/model_quantized.onnx")).expect("copied");
+    fs::copy(model.join("tokenizer.json"), snapshot.join("tokenizer.json")).expect("copied");
+    let arguments = ["search", "how much money", "--json", "--mode", "dense", "--embedder", "minilm"];
+    let mut command = project.command(&arguments);
+    command.env("HF_HOME", project.home().join("hf")).env_remove("HF_HUB_CACHE").env("CODESCRY_ORT_LIB", library);
+    let ran: Ran =
+        command.env("CODESCRY_MODELS_DIR", project.home().join("models")).output().expect("it starts").into();
+    assert_eq!(ran.paths().first().map(String::as_str), Some("b.py"), "{}", ran.err);
+}
+
+#[test]
 fn a_wrong_library_is_named_with_what_the_loader_says() {
     let (project, tiny) = with_tiny();
     let garbage = project.home().join("libonnxruntime.so");
@@ -102,6 +233,8 @@ fn a_model_answers_and_the_report_says_what_ran() {
     let (state, said) = check(&doctor, "onnx runtime");
     assert!(state == "ok" && said.contains("built for") && said.contains("CPU"), "{said}");
     assert!(check(&doctor, "onnx place").1.contains("by CODESCRY_ORT_LIB"));
+    let (state, said) = check(&doctor, "onnx device");
+    assert!(state == "ok" && said.contains("cpu computes"), "a session was opened: {said}");
 }
 
 #[cfg(feature = "lance")]

@@ -14,7 +14,7 @@ use crate::engine::models::{self, Place, Source};
 pub(super) fn checks(settings: &Settings) -> Vec<Check> {
     let models = &settings.models;
     let mut checks: Vec<Check> = Vec::new();
-    let looked = models::look(&models.library);
+    let looked = models::look(models);
     let (found, empty): (Vec<&Place>, Vec<&Place>) = looked.iter().partition(|place| place.found.is_some());
     checks.extend(found.iter().map(|place| place_found(place)));
     if !empty.is_empty() {
@@ -23,6 +23,7 @@ pub(super) fn checks(settings: &Settings) -> Vec<Check> {
     }
     let begin = Instant::now();
     checks.push(library(settings).since(begin));
+    checks.extend(devices(models));
     checks.push(here(models));
     checks
 }
@@ -38,6 +39,20 @@ fn words(providers: &[Provider]) -> String {
     providers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// Whether what runs a model does: that the library was built for it says little.
+fn devices(models: &ModelSettings) -> Vec<Check> {
+    let name = "onnx device";
+    let is_auto = models.device == DeviceChoice::Auto;
+    let remedy =
+        "install its driver and libraries (CUDA: pip install 'onnxruntime-gpu[cuda,cudnn]'), or give --device cpu";
+    let one = |(device, worked): (DeviceChoice, Result<(), String>)| match worked {
+        Ok(()) => Check::ok(name, format!("{device} computes")),
+        Err(problem) if is_auto => Check::warn(name, format!("{device} does not compute: {problem}"), remedy),
+        Err(problem) => Check::fail(name, format!("{device} does not compute: {problem}"), remedy),
+    };
+    models::try_devices(models).into_iter().map(one).collect()
+}
+
 /// Whether the library loads, and has what was asked for.
 fn library(settings: &Settings) -> Check {
     let name = "onnx runtime";
@@ -49,13 +64,21 @@ fn library(settings: &Settings) -> Check {
                 DeviceChoice::Named { provider, .. } if !providers.contains(provider) => Check::fail(
                     name,
                     format!("{said}; --device {} is not among them", settings.models.device),
-                    "install the ONNX Runtime of that device (onnxruntime-gpu for CUDA), or give another --device",
+                    "install the ONNX Runtime of that device (CUDA: pip install 'onnxruntime-gpu[cuda,cudnn]'), or give another --device",
                 ),
+                DeviceChoice::Auto if !providers.contains(&Provider::Cuda) => match models::gpu(&settings.models) {
+                    Some(gpu) => Check::warn(
+                        name,
+                        format!("{said}; there is an {gpu}, which it cannot use"),
+                        "pip install 'onnxruntime-gpu[cuda,cudnn]'",
+                    ),
+                    None => Check::ok(name, said),
+                },
                 _ => Check::ok(name, said),
             }
         }
         Err(error) => {
-            let remedy = "pip install onnxruntime (or onnxruntime-gpu), or set CODESCRY_ORT_LIB to its library";
+            let remedy = "pip install onnxruntime (with an NVIDIA GPU: 'onnxruntime-gpu[cuda,cudnn]'), or set CODESCRY_ORT_LIB to its library";
             match (is_asked || settings.models.library.named.is_some(), error.to_string()) {
                 (true, said) => Check::fail(name, said, remedy),
                 (false, _) => {

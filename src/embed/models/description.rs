@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::ModelError;
+use super::{ModelError, weights};
 
 /// Names of the file that describes a model, in its folder.
 pub const FILES: [&str; 2] = ["codescry-model.toml", "codescry-model.json"];
@@ -97,6 +97,9 @@ pub struct Description {
     /// Keep only so many dimensions, of a model that was trained for it.
     #[serde(default)]
     pub truncate_to: Option<usize>,
+    /// The widths that `NAME@WIDTH` may ask for: those that the model was trained to be cut to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub truncatable: Vec<usize>,
     /// Name of the output to read; the first one where not said.
     #[serde(default)]
     pub output: Option<String>,
@@ -155,6 +158,9 @@ impl Description {
         if !(1..=65_536).contains(&self.dimensions) || !(8..=1 << 20).contains(&self.max_tokens) {
             return Err("dimensions must be 1 to 65536 and max_tokens 8 to 1048576".to_owned());
         }
+        if let Some(width) = self.truncatable.iter().find(|width| !(1..self.dimensions).contains(width)) {
+            return Err(format!("truncatable has {width}, which is not below {}", self.dimensions));
+        }
         match self.truncate_to {
             Some(to) if to == 0 || to > self.dimensions => {
                 Err(format!("truncate_to {to} is not 1 to {}", self.dimensions))
@@ -168,9 +174,24 @@ impl Description {
         self.truncate_to.unwrap_or(self.dimensions)
     }
 
-    /// The files that must be there for this precision.
-    pub fn needed(&self, precision: Precision) -> Vec<&str> {
-        self.files.get(&precision).into_iter().chain([&self.tokenizer]).map(String::as_str).collect()
+    /// The files below `folder` that the weights of this precision are in: that which is named, and
+    /// those that it names in turn.
+    pub fn weight_files(&self, folder: &Path, precision: Precision) -> Vec<String> {
+        let Some(file) = self.files.get(&precision) else { return Vec::new() };
+        let beside = match self.kind {
+            Kind::Onnx => weights::external(&folder.join(file)),
+            Kind::Model2vec => Vec::new(),
+        };
+        // A name in the file is relative to where the file is.
+        let below = |name: String| Path::new(file).with_file_name(name).to_string_lossy().replace('\\', "/");
+        std::iter::once(file.clone()).chain(beside.into_iter().map(below)).collect()
+    }
+
+    /// All files below `folder` that must be there for this precision.
+    pub fn needed(&self, folder: &Path, precision: Precision) -> Vec<String> {
+        let mut files = self.weight_files(folder, precision);
+        files.push(self.tokenizer.clone());
+        files
     }
 
     /// As the file of a model's folder has it.
@@ -195,7 +216,7 @@ mod tests {
             "name = \"mine\"\ndimensions = 8\npooling = \"last\"\nquery_prefix = \"q: \"\n[files]\nfp32 = \"m.onnx\"\n";
         let described = read(FILES[0], toml).expect("it holds").expect("it is there");
         assert_eq!((described.pooling, described.max_tokens, described.normalize), (Pooling::Last, 512, true));
-        assert_eq!(described.needed(Precision::Fp32), ["m.onnx", "tokenizer.json"]);
+        assert_eq!(described.needed(Path::new("none"), Precision::Fp32), ["m.onnx", "tokenizer.json"]);
         let again = read(FILES[1], &described.to_json()).expect("it holds").expect("it is there");
         assert_eq!(again, described);
     }
@@ -209,6 +230,7 @@ mod tests {
             (r#"{"name":"a","files":{"fp32":"../m"},"dimensions":4}"#, "not inside"),
             (r#"{"name":"a/b","files":{"fp32":"m"},"dimensions":4}"#, "the name"),
             (r#"{"name":"a","files":{"fp32":"m"},"dimensions":4,"truncate_to":5}"#, "truncate_to 5"),
+            (r#"{"name":"a","files":{"fp32":"m"},"dimensions":4,"truncatable":[2,4]}"#, "truncatable has 4"),
         ] {
             let error = read(FILES[1], text).expect_err(text).to_string();
             assert!(error.contains(problem) && error.contains(FILES[1]), "{error}");

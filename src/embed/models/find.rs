@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::description::{Description, Precision};
 use super::table::{KNOWN, Known};
-use super::{Installed, ModelError};
+use super::{Installed, ModelError, Reference};
 use crate::config::ModelSettings;
 
 /// Where a model is.
@@ -33,28 +33,31 @@ pub struct Listed {
     pub description: Option<Description>,
 }
 
-/// The model that `word` means: a known or installed one by its name, with or without a precision
-/// (`all-MiniLM-L6-v2:int8`), or a folder with a description.
+/// The model that `word` means: a known or installed one by its name, with or without a precision and
+/// a width (`all-MiniLM-L6-v2:int8`, `Qwen3-Embedding-0.6B@256`), or a folder with a description.
 ///
 /// # Errors
-/// When it is not here or not complete.
+/// When it is not here, not complete, or not to be had in that width.
 pub fn find(settings: &ModelSettings, word: &str, wanted: &[Precision]) -> Result<Installed, ModelError> {
-    let (name, wanted) = match word.rsplit_once(':').and_then(|(name, last)| Some((name, Precision::named(last)?))) {
-        Some((name, precision)) => (name, vec![precision]),
-        None => (word, wanted.to_vec()),
-    };
+    let plain = Reference { name: word, precision: None, width: None };
+    let reference = if Path::new(word).is_dir() { plain } else { Reference::read(word) };
+    let (description, folder) = place(settings, reference.name)?;
+    let model = Installed::new(description, folder, &reference.precisions(wanted))?;
+    reference.width.map_or(Ok(model.clone()), |width| model.cut(width))
+}
+
+fn place(settings: &ModelSettings, name: &str) -> Result<(Description, PathBuf), ModelError> {
     let known = Known::named(name);
     let proper = known.map_or(name, |known| known.name);
     let plain = !proper.contains(['/', '\\']) && proper != "." && proper != "..";
     let installed = settings.models_dir.join(proper);
     if plain && let Some(description) = Description::read(&installed)? {
-        return Installed::new(description, installed, &wanted);
+        return Ok((description, installed));
     }
     if let Some(known) = known {
-        if let Some(snapshot) = in_hub_cache(settings, known) {
-            return Installed::new(known.description(), snapshot, &wanted);
-        }
-        return Err(ModelError::NotInstalled { name: known.name.to_owned(), models_dir: settings.models_dir.clone() });
+        let not_here =
+            || ModelError::NotInstalled { name: known.name.to_owned(), models_dir: settings.models_dir.clone() };
+        return in_hub_cache(settings, known).map(|snapshot| (known.description(), snapshot)).ok_or_else(not_here);
     }
     let folder = Path::new(name);
     if folder.is_dir() {
@@ -65,7 +68,7 @@ pub fn find(settings: &ModelSettings, word: &str, wanted: &[Precision]) -> Resul
             path: folder.to_owned(),
             source,
         })?;
-        return Installed::new(description, folder, &wanted);
+        return Ok((description, folder));
     }
     Err(ModelError::Unknown { name: name.to_owned(), known: names() })
 }
@@ -91,7 +94,7 @@ fn in_hub_cache(settings: &ModelSettings, known: &Known) -> Option<PathBuf> {
 /// The precisions whose files are all in `folder`.
 fn present(description: &Description, folder: &Path) -> Vec<Precision> {
     let is_there =
-        |precision: &&Precision| description.needed(**precision).iter().all(|file| folder.join(file).is_file());
+        |precision: &&Precision| description.needed(folder, **precision).iter().all(|file| folder.join(file).is_file());
     description.files.keys().filter(is_there).copied().collect()
 }
 

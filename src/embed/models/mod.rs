@@ -1,6 +1,7 @@
 //! Which embedding models there are, and where.
 //!
-//! Owns their descriptions (`description`, `table`), finding them in the models folder and in the
+//! Owns their descriptions (`description`, `table`), which files one has (`weights`), what it is called
+//! by (`reference`), finding them in the models folder and in the
 //! hub's cache (`find`), and bringing them there (`hub`, `store`). Invariants: a model's folder is
 //! complete or not there; what was fetched is kept with its checksum; nothing is asked of a hub but
 //! by [`install`]. Must never import: anything of this crate but `config`.
@@ -8,13 +9,16 @@
 mod description;
 mod find;
 mod hub;
+mod reference;
 mod store;
 mod table;
+mod weights;
 
 use std::path::{Path, PathBuf};
 
 pub use description::{Description, Kind, Pooling, Precision};
 pub use find::{Listed, Source, find, list};
+pub use reference::Reference;
 pub use store::{Checked, Fetching, add, install, remove, verify};
 pub use table::{KNOWN, Known};
 
@@ -24,6 +28,8 @@ pub struct Installed {
     pub description: Description,
     pub folder: PathBuf,
     pub precision: Precision,
+    /// Whether its vectors are cut because that was asked for.
+    is_cut: bool,
     id: String,
 }
 
@@ -33,28 +39,63 @@ impl Installed {
     /// # Errors
     /// When a file that it needs is not.
     pub fn new(description: Description, folder: PathBuf, wanted: &[Precision]) -> Result<Self, ModelError> {
-        let is_there = |precision: &Precision| {
-            let needed = description.needed(*precision);
-            description.files.contains_key(precision) && needed.iter().all(|file| folder.join(file).is_file())
+        let missing = |precision: &Precision| -> Vec<String> {
+            let mut needed = description.needed(&folder, *precision);
+            needed.retain(|file| !folder.join(file).is_file());
+            needed
         };
-        let Some(precision) = wanted.iter().copied().find(is_there) else {
-            let files: Vec<&str> =
-                description.files.values().chain([&description.tokenizer]).map(String::as_str).collect();
-            let missing: Vec<&str> = files.into_iter().filter(|file| !folder.join(file).is_file()).collect();
-            return Err(ModelError::Incomplete {
-                name: description.name.clone(),
-                folder,
-                missing: if missing.is_empty() { "the precision asked for".to_owned() } else { missing.join(", ") },
-            });
+        let here = wanted.iter().filter(|precision| description.files.contains_key(precision));
+        let Some(precision) = here.clone().copied().find(|precision| missing(precision).is_empty()) else {
+            // Of that which is there in part, before that of which nothing is.
+            let least = here.map(missing).min_by_key(Vec::len);
+            let missing = least.map_or_else(|| "the precision asked for".to_owned(), |missing| missing.join(", "));
+            return Err(ModelError::Incomplete { name: description.name.clone(), folder, missing });
         };
-        let mut model = Self { description, folder, precision, id: String::new() };
+        let mut model = Self { description, folder, precision, is_cut: false, id: String::new() };
         model.id = model.name_with_hash()?;
         Ok(model)
     }
 
-    /// The file with its weights.
+    /// The model with vectors of another width.
+    ///
+    /// # Errors
+    /// When it was not trained for that.
+    pub fn cut(mut self, width: usize) -> Result<Self, ModelError> {
+        let name = self.description.name.clone();
+        if width == self.description.width() {
+            return Ok(self);
+        }
+        let known = Known::named(&name).map_or(&[][..], |known| known.truncatable);
+        let widths = if self.description.truncatable.is_empty() { known } else { &self.description.truncatable };
+        if !widths.contains(&width) {
+            let words = |widths: &[usize]| widths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+            let may = if widths.is_empty() {
+                let others = KNOWN.iter().filter(|known| !known.truncatable.is_empty());
+                let others = others.map(|known| format!("{} ({})", known.name, words(known.truncatable)));
+                format!(
+                    "was not trained to be cut; of those known by name that was {}",
+                    others.collect::<Vec<_>>().join(", ")
+                )
+            } else {
+                format!("was trained for {} and {}", words(widths), self.description.dimensions)
+            };
+            return Err(ModelError::NotCut { name, width, may });
+        }
+        self.description.truncate_to = Some(width);
+        self.is_cut = true;
+        self.id = self.name_with_hash()?;
+        Ok(self)
+    }
+
+    /// The file with its weights, or that which names those that have them.
     pub fn file(&self) -> PathBuf {
         self.folder.join(&self.description.files[&self.precision])
+    }
+
+    /// Bytes of all files of its weights.
+    pub fn weights_bytes(&self) -> u64 {
+        let files = self.description.weight_files(&self.folder, self.precision);
+        files.iter().map(|file| std::fs::metadata(self.folder.join(file)).map_or(0, |file| file.len())).sum()
     }
 
     /// Its tokenizer.
@@ -70,7 +111,8 @@ impl Installed {
 
     /// `all-MiniLM-L6-v2:int8`: what it is called by.
     pub fn reference(&self) -> String {
-        format!("{}:{}", self.description.name, self.precision.word())
+        let width = if self.is_cut { format!("@{}", self.description.width()) } else { String::new() };
+        format!("{}:{}{width}", self.description.name, self.precision.word())
     }
 
     /// Tokens that the model knows, where its `config.json` says so.
@@ -88,7 +130,8 @@ impl Installed {
             "{pooling:?} {passage_prefix:?} {query_prefix:?} {max_tokens} {truncate_to:?} {output:?} {normalize}"
         );
         hasher.update(said.as_bytes());
-        for path in [self.file(), self.tokenizer()] {
+        for file in self.description.needed(&self.folder, self.precision) {
+            let path = self.folder.join(file);
             sample(&path, &mut hasher).map_err(|source| ModelError::Io { operation: "read", path, source })?;
         }
         Ok(format!("{}@{}", self.reference(), &hasher.finalize().to_hex()[..12]))
@@ -97,7 +140,7 @@ impl Installed {
 
 /// The name in a model's id: what finds it again.
 pub fn name_of_id(id: &str) -> Option<&str> {
-    id.split_once('@').map(|(name, _)| name).filter(|name| name.contains(':'))
+    id.rsplit_once('@').map(|(name, _)| name).filter(|name| name.contains(':'))
 }
 
 /// Feeds a file's length and its first and last mebibyte: enough to tell files of weights apart,
@@ -131,6 +174,8 @@ pub enum ModelError {
         "the model {name} in {folder} is not complete: {missing} is missing; `codescry models install {name}` fetches what is not there"
     )]
     Incomplete { name: String, folder: PathBuf, missing: String },
+    #[error("the vectors of {name} cannot be cut to {width}: it {may}")]
+    NotCut { name: String, width: usize, may: String },
     #[error("cannot use {path}: {problem}; correct it (the documentation of models says what goes there)")]
     Description { path: PathBuf, problem: String },
     #[error(

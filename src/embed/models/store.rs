@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::description::{Description, FILES, Precision};
 use super::hub::{Hub, Progress, RemoteFile};
 use super::table::{KNOWN, Known};
-use super::{Installed, ModelError};
+use super::{Installed, ModelError, Reference};
 use crate::config::ModelSettings;
 
 /// The file that has the checksums of a model's files.
@@ -39,10 +39,8 @@ pub fn install(
     wanted: &[Precision],
     progress: &mut Fetching<'_>,
 ) -> Result<Installed, ModelError> {
-    let (name, wanted) = match word.rsplit_once(':').and_then(|(name, last)| Some((name, Precision::named(last)?))) {
-        Some((name, precision)) => (name, vec![precision]),
-        None => (word, wanted.to_vec()),
-    };
+    let reference = Reference::read(word);
+    let (name, wanted) = (reference.name, reference.precisions(wanted));
     let known = Known::named(name).ok_or_else(|| ModelError::Unknown {
         name: name.to_owned(),
         known: KNOWN.iter().map(|known| known.name).collect::<Vec<_>>().join(", "),
@@ -60,24 +58,26 @@ pub fn install(
     let offered = |precision: &&Precision| description.files.get(precision).is_some_and(|file| has(file));
     let precision = wanted.iter().find(offered).copied();
     let precision = precision.ok_or(ModelError::NoExport { name, repository })?;
-    let needed = description.needed(precision);
-    // Weights too large for one file have more of them beside it.
-    let belongs = |file: &&RemoteFile| {
-        needed.iter().any(|needed| file.name == *needed || file.name.starts_with(&format!("{needed}_data")))
-            || ASIDE.contains(&file.name.as_str())
-    };
     let folder = settings.models_dir.join(known.name);
     let mut checksums = read_checksums(&folder);
-    for file in remote.files.iter().filter(belongs) {
-        let to = folder.join(&file.name);
-        if !to.is_file() || !checksums.contains_key(&file.name) {
-            hub.fetch(known.repository, &remote.revision, file, &to, progress)?;
-            checksums.insert(file.name.clone(), checksum(&to)?);
-            write(&folder.join(CHECKSUMS), &serde_json::to_string_pretty(&checksums).unwrap_or_default())?;
+    let mut fetch = |names: Vec<String>| -> Result<(), ModelError> {
+        let wanted = |file: &&RemoteFile| names.contains(&file.name);
+        for file in remote.files.iter().filter(wanted) {
+            let to = folder.join(&file.name);
+            if !to.is_file() || !checksums.contains_key(&file.name) {
+                hub.fetch(known.repository, &remote.revision, file, &to, progress)?;
+                checksums.insert(file.name.clone(), checksum(&to)?);
+                write(&folder.join(CHECKSUMS), &serde_json::to_string_pretty(&checksums).unwrap_or_default())?;
+            }
         }
-    }
+        Ok(())
+    };
+    fetch([description.needed(&folder, precision), ASIDE.map(str::to_owned).to_vec()].concat())?;
+    // Weights too large for one file are in others, which it names.
+    fetch(description.weight_files(&folder, precision))?;
     write(&folder.join(FILES[1]), &description.to_json())?;
-    Installed::new(description, folder, &[precision])
+    let model = Installed::new(description, folder, &[precision])?;
+    reference.width.map_or(Ok(model.clone()), |width| model.cut(width))
 }
 
 /// Takes a model from a folder of the user's: its files are copied.
@@ -133,19 +133,9 @@ fn locate(description: &mut Description, from: &Path) {
 /// Every file of a model that is in a folder, those beside its weights too.
 fn files_of(model: &Installed, folder: &Path) -> Vec<String> {
     let description = &model.description;
-    let named = description.files.values().chain([&description.tokenizer]).cloned();
+    let needed = description.files.keys().flat_map(|precision| description.needed(folder, *precision));
     let mut files: Vec<String> =
-        named.chain(ASIDE.map(str::to_owned)).filter(|file| folder.join(file).is_file()).collect();
-    for weights in description.files.values() {
-        let path = folder.join(weights);
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { continue };
-        let data = format!("{}_data", name.to_string_lossy());
-        let Ok(entries) = fs::read_dir(parent) else { continue };
-        for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&data)) {
-            let aside = Path::new(weights).with_file_name(entry.file_name());
-            files.push(aside.to_string_lossy().replace('\\', "/"));
-        }
-    }
+        needed.chain(ASIDE.map(str::to_owned)).filter(|file| folder.join(file).is_file()).collect();
     files.sort();
     files.dedup();
     files
@@ -181,8 +171,7 @@ pub fn remove(settings: &ModelSettings, name: &str) -> Result<PathBuf, ModelErro
 
 /// The folder of an installed model, complete or not.
 fn folder_of(settings: &ModelSettings, word: &str) -> Result<PathBuf, ModelError> {
-    let name =
-        word.rsplit_once(':').filter(|(_, last)| Precision::named(last).is_some()).map_or(word, |(name, _)| name);
+    let name = Reference::read(word).name;
     let name = Known::named(name).map_or(name, |known| known.name);
     let folder = settings.models_dir.join(name);
     let is_one = !name.is_empty() && !name.contains(['/', '\\']) && name != "." && name != ".." && folder.is_dir();

@@ -163,6 +163,7 @@ impl Known {
             max_tokens: self.max_tokens,
             dimensions: self.dimensions,
             truncate_to: None,
+            truncatable: self.truncatable.to_vec(),
             output: None,
         }
     }

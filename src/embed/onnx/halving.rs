@@ -14,7 +14,7 @@ pub type One<'o> = dyn FnMut(Range<usize>, usize) -> Result<bool, RunError> + 'o
 
 /// Takes texts, whose lengths in tokens rise, through `one` in batches, the longest first: what that
 /// takes of a device's memory does for all others. Where the memory does not
-/// do, `most` is lowered to half of that batch, for all that follow.
+/// do, `most` is lowered to half of that batch, for all that follow. False when `one` says so.
 ///
 /// # Errors
 /// When a single text fails, or for another reason; with the longest text of that batch.
@@ -23,7 +23,7 @@ pub fn through(
     limits: &Limits,
     most: &AtomicUsize,
     one: &mut One<'_>,
-) -> Result<(), (RunError, usize)> {
+) -> Result<bool, (RunError, usize)> {
     let mut left: VecDeque<Range<usize>> = batches::plan(lengths, limits).into();
     while let Some(batch) = left.pop_back() {
         let longest = lengths[batch.end - 1];
@@ -36,7 +36,7 @@ pub fn through(
         }
         match one(batch.clone(), padded) {
             Ok(true) => {}
-            Ok(false) => return Ok(()),
+            Ok(false) => return Ok(false),
             Err(RunError::Memory) if can_halve => {
                 most.fetch_min((padded / 2).max(1), Relaxed);
                 halve(&batch, &mut left);
@@ -44,7 +44,7 @@ pub fn through(
             Err(error) => return Err((error, longest)),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn halve(batch: &Range<usize>, left: &mut VecDeque<Range<usize>>) {
@@ -60,7 +60,7 @@ mod tests {
     const LIMITS: Limits = Limits { tokens: 4_096, bytes: u64::MAX, width: 384, rows: None, row_tokens: None };
 
     /// The sizes of the batches that a device with room for so many tokens has run.
-    fn ran(lengths: &[usize], room: usize) -> (Result<(), usize>, Vec<usize>, usize) {
+    fn ran(lengths: &[usize], room: usize) -> (Result<bool, usize>, Vec<usize>, usize) {
         let (most, mut ran, mut done) = (AtomicUsize::new(LIMITS.tokens), Vec::new(), Vec::new());
         let ended = through(lengths, &LIMITS, &most, &mut |batch, padded| {
             if padded > room {
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_batch_too_large_is_halved_and_those_after_it_are_smaller_at_once() {
         let (ended, sizes, most) = ran(&[100; 200], 1_000);
-        assert_eq!(ended, Ok(()));
+        assert_eq!(ended, Ok(true));
         assert!(sizes.iter().all(|size| *size <= 1_000));
         assert!((256..=1_024).contains(&most), "{most}");
         assert_eq!(ran(&[100; 200], usize::MAX).2, LIMITS.tokens);

@@ -1,41 +1,24 @@
 //! Devices side by side, and whose turn it is.
 //!
-//! A window of texts has one device until it is done, so that with one thread more than devices
-//! there is always a window ready for the next. A question goes between two batches. Must never
-//! import: anything of this crate but `config` and `embed`.
+//! A window of texts has one device until it is done, and a device has two windows at most (see
+//! `lane`), so that with one thread more than that there is always a window ready for the next. A
+//! question goes between two batches. Must never import: anything of this crate but `config` and `embed`.
 
-use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::OnnxOptions;
-use super::batches::{self, Limits};
-use super::device::Device;
-use super::halving;
-use super::meter::{Idle, Meter};
-use super::probe::{self, ProbeFile};
+use super::device::{self, Device};
+use super::lane::{Lane, Work};
+use super::probe::ProbeFile;
 use super::session::RunError;
 use super::team::Team;
 use crate::config::Provider;
 use crate::embed::EmbedError;
 use crate::embed::models::Description;
 
-/// Tokens in a batch where nothing was measured.
-const DEFAULT_TOKENS: usize = 2_048;
-
-/// Fewer texts than this are not worth a probe.
-const WORTH_PROBING: usize = 256;
-
-/// Tokens a row in the probe.
-const PROBE_ROW: usize = 128;
-
-/// Sizes tried on a CPU, …
-const CPU_SIZES: [usize; 5] = [512, 1_024, 2_048, 4_096, 8_192];
-
-/// … and on everything else.
-const GPU_SIZES: [usize; 7] = [2_048, 4_096, 8_192, 16_384, 32_768, 65_536, 131_072];
+/// Windows that share a device.
+pub const WINDOWS: usize = 2;
 
 /// Memory that a batch's intermediate values may take on a device of its own.
 const GPU_BYTES: u64 = 8 << 30;
@@ -45,16 +28,12 @@ pub fn batch_bytes(max_memory_bytes: u64) -> u64 {
     (max_memory_bytes / 8).clamp(48 << 20, 1 << 30)
 }
 
-/// One device.
-struct Lane {
-    device: Device,
-    team: Mutex<Team>,
-    /// Questions that want the device: the next batch lets them pass.
-    questions: AtomicUsize,
-    /// Lowered when the memory is not enough.
-    batch_tokens: AtomicUsize,
-    /// Since when nobody has it.
-    free_since: Mutex<Option<Instant>>,
+/// What is known of a device beside its sessions.
+pub struct Known {
+    /// Everything that its best batch depends on.
+    pub key: String,
+    /// Bytes of its own memory that nobody uses now.
+    pub free_bytes: Option<u64>,
 }
 
 /// All devices of a model.
@@ -64,21 +43,10 @@ pub struct Lanes {
     on_cpu: Option<Mutex<Team>>,
     /// Whether questions are faster there.
     questions_on_cpu: OnceLock<bool>,
+    /// Windows that each device has room for.
     free: Mutex<Vec<usize>>,
     freed: Condvar,
-    probed: OnceLock<()>,
-    file: ProbeFile,
-    given_tokens: Option<usize>,
-    bytes: u64,
     model: Description,
-}
-
-/// Texts to be embedded.
-pub struct Work<'w> {
-    pub tokens: &'w [Vec<u32>],
-    /// Takes the vector of a text; false to stop.
-    pub each: &'w mut dyn FnMut(usize, Vec<f32>) -> bool,
-    pub meter: &'w Meter,
 }
 
 impl Lanes {
@@ -87,35 +55,25 @@ impl Lanes {
         teams: Vec<(Device, Team)>,
         on_cpu: Option<Team>,
         options: &OnnxOptions,
-        key: &str,
+        known: &dyn Fn(&Device) -> Known,
         model: &Description,
     ) -> Self {
-        let bytes = if on_cpu.is_some() { GPU_BYTES } else { batch_bytes(options.max_memory_bytes) };
-        let key = format!("{key} {} {bytes}", teams.first().map(|(device, _)| device.to_string()).unwrap_or_default());
-        let file = ProbeFile::new(&options.probes_dir, &key);
-        let tokens = options.batch_tokens.or(file.read().batch_tokens);
-        let probed = OnceLock::new();
-        if tokens.is_some() {
-            _ = probed.set(());
-        }
-        let lane = |(device, team)| Lane {
-            device,
-            team: Mutex::new(team),
-            questions: AtomicUsize::new(0),
-            batch_tokens: AtomicUsize::new(tokens.unwrap_or(DEFAULT_TOKENS)),
-            free_since: Mutex::default(),
+        let lane = |(device, team): (Device, Team)| {
+            let Known { key, free_bytes } = known(&device);
+            let own = batch_bytes(options.max_memory_bytes);
+            let (bytes, key) = match device.provider {
+                Provider::Cpu => (own, format!("{key} {own}")),
+                _ => (free_bytes.map_or(GPU_BYTES, |free| GPU_BYTES.min(free / 2)), key),
+            };
+            Lane::new((device, team), bytes, options.batch_tokens, ProbeFile::new(&options.probes_dir, &key), model)
         };
         let lanes: Vec<Lane> = teams.into_iter().map(lane).collect();
         Self {
-            free: Mutex::new((0..lanes.len()).collect()),
+            free: Mutex::new(vec![WINDOWS; lanes.len()]),
             freed: Condvar::new(),
             lanes,
             on_cpu: on_cpu.map(Mutex::new),
             questions_on_cpu: OnceLock::new(),
-            probed,
-            file,
-            given_tokens: options.batch_tokens,
-            bytes,
             model: model.clone(),
         }
     }
@@ -127,7 +85,7 @@ impl Lanes {
 
     /// Whether there is no other device.
     pub fn is_cpu(&self) -> bool {
-        self.on_cpu.is_none()
+        self.lanes.iter().all(|lane| lane.device.provider == Provider::Cpu)
     }
 
     /// What really runs, for people.
@@ -143,7 +101,12 @@ impl Lanes {
 
     /// Tokens with padding in a full batch, as settled on.
     pub fn batch_tokens(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.batch_tokens.load(Relaxed)).min().unwrap_or(0)
+        self.lanes.iter().map(Lane::batch_tokens).min().unwrap_or(0)
+    }
+
+    /// A run begins.
+    pub fn begin(&self) {
+        self.lanes.iter().for_each(Lane::begin);
     }
 
     /// Runs everything through one device.
@@ -153,130 +116,48 @@ impl Lanes {
         }
         let lease = self.lease();
         let lane = &self.lanes[lease.at];
-        if work.tokens.len() >= WORTH_PROBING && self.given_tokens.is_none() {
-            self.probed.get_or_init(|| self.probe(lane));
-        }
-        if let Some(since) = lane.free_since.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            work.meter.waited(Idle::Chunks, since);
-        }
-        let done = self.batches(lane, work);
-        *lane.free_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        done
-    }
-
-    fn batches(&self, lane: &Lane, work: &mut Work<'_>) -> Result<(), EmbedError> {
-        let mut order: Vec<usize> = (0..work.tokens.len()).collect();
-        order.sort_by_key(|at| work.tokens[*at].len());
-        let lengths: Vec<usize> = order.iter().map(|at| work.tokens[*at].len()).collect();
-        let limits = self.limits(lane);
-        let mut one = |batch: Range<usize>, padded: usize| {
-            let rows: Vec<&[u32]> = order[batch.clone()].iter().map(|at| work.tokens[*at].as_slice()).collect();
-            let begun = Instant::now();
-            // Batches come with the longest texts first.
-            let vectors = lane.turn().run(&rows, batch.start == 0)?;
-            work.meter.called(rows.len(), lengths[batch.clone()].iter().sum(), padded, begun.elapsed());
-            let begun = Instant::now();
-            let goes_on = order[batch].iter().zip(vectors).all(|(at, vector)| (work.each)(*at, vector));
-            work.meter.waited(Idle::Output, begun);
-            Ok(goes_on)
-        };
-        let before = lane.batch_tokens.load(Relaxed);
-        let done = halving::through(&lengths, &limits, &lane.batch_tokens, &mut one);
-        let after = lane.batch_tokens.load(Relaxed);
-        if after < before {
-            work.meter.out_of_memory.fetch_add(u64::from((before / after.max(1)).ilog2().max(1)), Relaxed);
-            tracing::warn!("{} has too little memory for a batch: the next ones are of {after} tokens", lane.device);
-            self.file.write(|found| found.batch_tokens = Some(after));
-        }
-        done.map_err(|(error, longest)| self.failed(error, &lane.device, longest))
-    }
-
-    fn limits(&self, lane: &Lane) -> Limits {
-        let (rows, row_tokens) = {
-            let team = lane.turn();
-            (team.rows(), team.row_tokens())
-        };
-        let tokens = lane.batch_tokens.load(Relaxed);
-        Limits { tokens, bytes: self.bytes, width: self.model.dimensions, rows, row_tokens }
-    }
-
-    /// Finds the best size of a batch on a device, which stands for all.
-    fn probe(&self, lane: &Lane) {
-        let limits = self.limits(lane);
-        if limits.rows.is_some() {
-            return;
-        }
-        let row_tokens = limits.row_tokens.unwrap_or(PROBE_ROW.min(self.model.max_tokens));
-        let sizes: &[usize] = if lane.device.provider == Provider::Cpu { &CPU_SIZES } else { &GPU_SIZES };
-        let row = vec![1; row_tokens];
-        let call = |size: usize| {
-            let rows = (size / row_tokens).max(1);
-            if batches::bytes(rows, row_tokens, limits.width) > limits.bytes {
-                return None;
-            }
-            let rows = vec![row.as_slice(); rows];
-            let begun = Instant::now();
-            lane.turn().run(&rows, false).ok()?;
-            Some(begun.elapsed())
-        };
-        _ = call(row_tokens); // the first call of a session is slower
-        let best = probe::best(sizes, call);
-        _ = lane.turn().run(&[&row], true);
-        let Some(tokens) = best else { return };
-        self.lanes.iter().for_each(|lane| lane.batch_tokens.store(tokens, Relaxed));
-        self.file.write(|found| found.batch_tokens = Some(tokens));
+        lane.run(work).map_err(|(error, longest)| device::failed(error, &self.model.name, &lane.device, longest))
     }
 
     /// The vector of one question.
     pub fn query(&self, tokens: &[u32]) -> Result<Vec<f32>, EmbedError> {
         let lane = &self.lanes[0];
-        let on_cpu = |team: &Mutex<Team>| team.lock().unwrap_or_else(PoisonError::into_inner).run(&[tokens], true);
-        let on_device = || {
-            lane.questions.fetch_add(1, Relaxed);
-            let ran = lane.team().run(&[tokens], true);
-            lane.questions.fetch_sub(1, Relaxed);
-            ran
-        };
         let ran = match &self.on_cpu {
-            Some(team) if *self.questions_on_cpu.get_or_init(|| self.is_cpu_faster(team, lane)) => on_cpu(team),
-            _ => on_device(),
+            Some(team) if self.is_cpu_faster(team, lane)? => {
+                team.lock().unwrap_or_else(PoisonError::into_inner).run(&[tokens], true)
+            }
+            _ => lane.ask(tokens, true),
         };
-        let mut vectors = ran.map_err(|error| self.failed(error, &lane.device, tokens.len()))?;
+        let vectors = ran.and_then(|called| called.vectors(&[tokens], &self.model));
+        let mut vectors =
+            vectors.map_err(|error| device::failed(error, &self.model.name, &lane.device, tokens.len()))?;
         Ok(vectors.pop().unwrap_or_default())
     }
 
-    /// Whether a question is faster on the CPU: measured once, and kept.
-    fn is_cpu_faster(&self, on_cpu: &Mutex<Team>, lane: &Lane) -> bool {
-        if let Some(known) = self.file.read().queries_on_cpu {
-            return known;
+    /// Whether a question is faster on the CPU: measured once, and kept. A device that fails is no
+    /// measurement.
+    fn is_cpu_faster(&self, on_cpu: &Mutex<Team>, lane: &Lane) -> Result<bool, EmbedError> {
+        if let Some(known) = self.questions_on_cpu.get().copied().or(lane.file.read().queries_on_cpu) {
+            return Ok(known);
         }
         let question = [1_u32; 16];
-        let fastest = |team: &Mutex<Team>| {
-            let once = |_| {
-                let mut team = team.lock().unwrap_or_else(PoisonError::into_inner);
-                let begun = Instant::now();
-                team.run(&[&question], false).map_or(Duration::MAX, |_| begun.elapsed())
-            };
-            (0..4).map(once).min().unwrap_or(Duration::MAX)
-        };
-        let is_faster = fastest(on_cpu) < fastest(&lane.team);
-        self.file.write(|found| found.queries_on_cpu = Some(is_faster));
-        is_faster
+        let here =
+            fastest(&mut || on_cpu.lock().unwrap_or_else(PoisonError::into_inner).run(&[&question], false).map(drop));
+        let there = fastest(&mut || lane.ask(&question, false).map(drop));
+        let there = there.map_err(|error| device::failed(error, &self.model.name, &lane.device, question.len()))?;
+        let Ok(here) = here else { return Ok(*self.questions_on_cpu.get_or_init(|| false)) };
+        let is_faster = here < there;
+        lane.file.write(|found| found.queries_on_cpu = Some(is_faster));
+        Ok(*self.questions_on_cpu.get_or_init(|| is_faster))
     }
 
-    fn failed(&self, error: RunError, device: &Device, tokens: usize) -> EmbedError {
-        let (model, device) = (self.model.name.clone(), device.to_string());
-        match error {
-            RunError::Memory => EmbedError::OutOfMemory { model, device, tokens },
-            RunError::Other(problem) => EmbedError::Run { model, device, problem },
-        }
-    }
-
-    /// A device that nobody has; waits for one.
+    /// A device with room for one more window, that which has the fewest; waits for one.
     fn lease(&self) -> Lease<'_> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(at) = free.pop() {
+            let most = (0..free.len()).rev().max_by_key(|at| free[*at]);
+            if let Some(at) = most.filter(|at| free[*at] > 0) {
+                free[at] -= 1;
                 return Lease { lanes: self, at };
             }
             free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
@@ -284,18 +165,15 @@ impl Lanes {
     }
 }
 
-impl Lane {
-    fn team(&self) -> MutexGuard<'_, Team> {
-        self.team.lock().unwrap_or_else(PoisonError::into_inner)
+/// The least of four times.
+fn fastest(call: &mut dyn FnMut() -> Result<(), RunError>) -> Result<Duration, RunError> {
+    let mut least = Duration::MAX;
+    for _ in 0..4 {
+        let begun = Instant::now();
+        call()?;
+        least = least.min(begun.elapsed());
     }
-
-    /// The device for a batch, once no question waits for it.
-    fn turn(&self) -> MutexGuard<'_, Team> {
-        while self.questions.load(Relaxed) > 0 {
-            thread::sleep(Duration::from_micros(200));
-        }
-        self.team()
-    }
+    Ok(least)
 }
 
 /// A device for as long as a window takes.
@@ -306,7 +184,133 @@ struct Lease<'l> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        self.lanes.free.lock().unwrap_or_else(PoisonError::into_inner).push(self.at);
+        self.lanes.free.lock().unwrap_or_else(PoisonError::into_inner)[self.at] += 1;
         self.lanes.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    use super::super::fake::Fake;
+    use super::super::gauge::Visible;
+    use super::super::meter::Meter;
+    use super::*;
+    use crate::config::{DeviceChoice, LibraryPlaces};
+
+    const CPU: Device = Device { provider: Provider::Cpu, id: 0, is_partly_cpu: false };
+    const GPU: Device = Device { provider: Provider::Cuda, ..CPU };
+
+    fn options(folder: &std::path::Path) -> OnnxOptions {
+        OnnxOptions {
+            device: DeviceChoice::Auto,
+            library: LibraryPlaces::default(),
+            visible: Visible::All,
+            probes_dir: folder.to_owned(),
+            max_memory_bytes: 1 << 30,
+            batch_tokens: None,
+        }
+    }
+
+    fn lanes(folder: &std::path::Path, device: Device, team: Team, on_cpu: Option<Team>) -> Lanes {
+        let model = Description { name: "m".into(), dimensions: 1, normalize: false, ..Description::default() };
+        let known = |_: &Device| Known { key: "key".into(), free_bytes: None };
+        Lanes::new(vec![(device, team)], on_cpu, &options(folder), &known, &model)
+    }
+
+    fn run(lanes: &Lanes, meter: &Meter, tokens: &[Vec<u32>], each: &mut dyn FnMut(usize, Vec<f32>) -> bool) {
+        let now = Instant::now();
+        let ran = lanes.run(&mut Work { tokens, tokenized: (now, now), each, meter });
+        ran.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    #[test]
+    fn what_is_measured_with_is_embedded_once_and_its_vectors_are_used() {
+        let (folder, calls) = (tempfile::tempdir().expect("a folder"), Arc::new(AtomicUsize::new(0)));
+        let seen = Arc::clone(&calls);
+        let team = Fake::team(move |rows, _| {
+            seen.fetch_add(rows.len(), SeqCst);
+            Ok(())
+        });
+        let lanes = lanes(folder.path(), CPU, team, None);
+        let tokens: Vec<Vec<u32>> = (0..1_024).map(|at| vec![at; 60 + at as usize % 100]).collect();
+        let (meter, mut vectors) = (Meter::default(), vec![None; tokens.len()]);
+        run(&lanes, &meter, &tokens, &mut |at, vector| vectors[at].replace(vector[0]).is_none());
+        assert_eq!(calls.load(SeqCst), tokens.len(), "no row more than there are texts");
+        for (at, vector) in vectors.iter().enumerate() {
+            let found = vector.unwrap_or_else(|| panic!("text {at} has no vector"));
+            assert!((found - at as f32).abs() < 0.01, "text {at} has the vector of {found}");
+        }
+        // Each call takes as long as any other: the more tokens the better.
+        assert_eq!(lanes.batch_tokens(), 8_192);
+        let known = ProbeFile::new(folder.path(), &format!("key {}", batch_bytes(1 << 30))).read();
+        assert_eq!(known.batch_tokens, Some(8_192), "the next process knows");
+    }
+
+    #[test]
+    fn while_the_vectors_of_a_window_are_handed_on_the_device_has_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lanes = lanes(folder.path(), CPU, Fake::team(|_, _| Ok(())), None);
+        let (meter, wait) = (Meter::default(), Duration::from_secs(30));
+        let ((to_one, one), (to_other, other)) = (mpsc::channel(), mpsc::channel());
+        let pass = |tell: mpsc::Sender<()>, hear: mpsc::Receiver<()>| {
+            run(&lanes, &meter, &[vec![1, 2]], &mut |_, _| {
+                tell.send(()).expect("someone hears");
+                hear.recv_timeout(wait).is_ok() || panic!("the other window waits for this one")
+            });
+        };
+        std::thread::scope(|threads| {
+            threads.spawn(|| pass(to_one, other));
+            pass(to_other, one);
+        });
+    }
+
+    #[test]
+    fn time_between_runs_is_no_wait_and_a_smaller_batch_is_forgotten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let team = Fake::team(|rows, _| if rows.len() > 4 { Err(RunError::Memory) } else { Ok(()) });
+        let lanes = lanes(folder.path(), GPU, team, None);
+        let (meter, tokens) = (Meter::default(), vec![vec![1; 10]; 64]);
+        run(&lanes, &meter, &tokens, &mut |_, _| true);
+        assert!(lanes.batch_tokens() < 100 && meter.report().out_of_memory > 0, "{:?}", meter.report());
+        meter.reset();
+        lanes.begin();
+        assert_eq!(lanes.batch_tokens(), 2_048, "there may be more memory now");
+        run(&lanes, &meter, &[vec![1]], &mut |_, _| true);
+        let report = meter.report();
+        let waits = [report.waits_for_chunks_seconds, report.waits_for_tokens_seconds];
+        assert_eq!(waits, [0.0, 0.0], "nobody waited before the run began");
+        run(&lanes, &meter, &[vec![1]], &mut |_, _| true);
+        assert!(meter.report().waits_for_chunks_seconds > 0.0, "but in it");
+        let kept = ProbeFile::new(folder.path(), "key").read();
+        assert_eq!(kept.batch_tokens, None, "another process has another machine's memory");
+    }
+
+    #[test]
+    fn a_gpu_that_fails_at_a_question_is_an_error_and_not_slow() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let failing = Fake::team(|_, _| Err(RunError::Other("CUDA failure 719: unspecified launch failure".into())));
+        let lanes = lanes(folder.path(), GPU, failing, Some(Fake::team(|_, _| Ok(()))));
+        let said = lanes.query(&[1]).expect_err("the GPU failed").to_string();
+        assert!(said.contains("the model m failed on CUDA:0: CUDA failure 719"), "{said}");
+        assert_eq!(ProbeFile::new(folder.path(), "key").read().queries_on_cpu, None);
+    }
+
+    #[test]
+    fn a_question_goes_where_it_is_faster() {
+        let (folder, asked) = (tempfile::tempdir().expect("a folder"), Arc::new(AtomicUsize::new(0)));
+        let seen = Arc::clone(&asked);
+        let cpu = Fake::team(move |_, _| {
+            seen.fetch_add(1, SeqCst);
+            Ok(())
+        });
+        let known = ProbeFile::new(folder.path(), "key");
+        known.write(|found| found.queries_on_cpu = Some(true));
+        let lanes = lanes(folder.path(), GPU, Fake::team(|_, _| panic!("it is slower")), Some(cpu));
+        assert_eq!(lanes.query(&[7]).expect("a vector"), [7.0]);
+        assert_eq!(asked.load(SeqCst), 1, "what was measured once is not measured again");
     }
 }

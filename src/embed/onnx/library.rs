@@ -47,17 +47,17 @@ static LOADED: OnceLock<Library> = OnceLock::new();
 /// Held while a library is loaded: only one can be.
 static LOADING: Mutex<()> = Mutex::new(());
 
-/// The library, loaded now if it was not yet. A failure is not kept: what was missing may be
-/// installed while a server runs.
+/// The library, loaded now if it was not yet: of those that load, the first with files for `wanted`, or
+/// the first. A failure is not kept: what was missing may be installed while a server runs.
 ///
 /// # Errors
 /// When there is none, or the one that was named does not load.
-pub fn load(places: &LibraryPlaces, model: &str) -> Result<&'static Library, EmbedError> {
+pub fn load(places: &LibraryPlaces, wanted: Option<Provider>, model: &str) -> Result<&'static Library, EmbedError> {
     let _loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(library) = LOADED.get() {
         return Ok(library);
     }
-    let looked = look(places);
+    let looked = in_order(places, wanted);
     let mut failed = None;
     for place in &looked {
         let Some(path) = &place.found else { continue };
@@ -90,12 +90,26 @@ pub fn loaded() -> Option<&'static Library> {
 }
 
 fn in_short(looked: &[Place]) -> String {
-    let mut kinds: Vec<&str> = looked.iter().map(|place| place.why).collect();
-    kinds.dedup();
+    let mut kinds: Vec<&str> = Vec::new();
+    for place in looked {
+        if !kinds.contains(&place.why) {
+            kinds.push(place.why);
+        }
+    }
     format!("looked {}", kinds.join(", "))
 }
 
-/// Every place, in the order that [`load`] takes them.
+/// Every place, in the order that [`load`] takes them: one with files for the provider that is wanted
+/// comes before those without, which would hide it.
+pub fn in_order(places: &LibraryPlaces, wanted: Option<Provider>) -> Vec<Place> {
+    let mut looked = look(places);
+    if let Some(wanted) = wanted {
+        looked.sort_by_key(|place| !place.providers.contains(&wanted));
+    }
+    looked
+}
+
+/// Every place, in the order that they are looked at.
 pub fn look(places: &LibraryPlaces) -> Vec<Place> {
     if let Some(named) = &places.named {
         return vec![look_at("by CODESCRY_ORT_LIB", named)];
@@ -246,6 +260,13 @@ mod tests {
         assert_eq!((looked.len(), looked[0].found.as_ref()), (2, None));
         assert_eq!(looked[1].version.as_deref(), Some("1.26.1"));
         assert_eq!(looked[1].providers, [Provider::Cuda, Provider::Cpu]);
+        let system = root.path().join("lib");
+        fs::create_dir(&system).expect("made");
+        fs::write(system.join(name), "not a library either").expect("written");
+        let places = LibraryPlaces { system: vec![system.clone()], ..places };
+        let first = |wanted| in_order(&places, wanted)[0].folder.clone();
+        assert_eq!((first(None), first(Some(Provider::Rocm))), (system.clone(), system));
+        assert_eq!(first(Some(Provider::Cuda)), capi, "one without CUDA does not hide it");
         let named = LibraryPlaces { named: Some(root.path().join("none")), ..places };
         assert_eq!(look(&named).len(), 1, "what is named is the only place");
     }

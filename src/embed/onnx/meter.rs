@@ -17,14 +17,19 @@ pub struct Meter {
     pub out_of_memory: AtomicU64,
     busy_ns: AtomicU64,
     no_chunks_ns: AtomicU64,
+    no_tokens_ns: AtomicU64,
     output_ns: AtomicU64,
     tokenizing_ns: AtomicU64,
 }
 
-/// What a device was not busy for.
-#[derive(Clone, Copy)]
+/// What a device waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idle {
+    /// Those who make chunks.
     Chunks,
+    /// The tokenizer.
+    Tokens,
+    /// Those who take vectors.
     Output,
 }
 
@@ -39,6 +44,7 @@ impl Meter {
             &self.out_of_memory,
             &self.busy_ns,
             &self.no_chunks_ns,
+            &self.no_tokens_ns,
             &self.output_ns,
             &self.tokenizing_ns,
         ];
@@ -54,18 +60,19 @@ impl Meter {
         self.busy_ns.fetch_add(nanos(took), Relaxed);
     }
 
-    /// Takes note of a device that waited since `since`.
-    pub fn waited(&self, what: Idle, since: Instant) {
+    /// Takes note of a device that waited.
+    pub fn waited(&self, what: Idle, time: Duration) {
         let counter = match what {
             Idle::Chunks => &self.no_chunks_ns,
+            Idle::Tokens => &self.no_tokens_ns,
             Idle::Output => &self.output_ns,
         };
-        counter.fetch_add(nanos(since.elapsed()), Relaxed);
+        counter.fetch_add(nanos(time), Relaxed);
     }
 
     /// Takes note of tokens made.
-    pub fn tokenized(&self, since: Instant) {
-        self.tokenizing_ns.fetch_add(nanos(since.elapsed()), Relaxed);
+    pub fn tokenized(&self, (begun, ended): (Instant, Instant)) {
+        self.tokenizing_ns.fetch_add(nanos(ended.saturating_duration_since(begun)), Relaxed);
     }
 
     /// The counts in a report.
@@ -80,6 +87,7 @@ impl Meter {
             padding: if padded > 0 { 1.0 - tokens as f64 / padded as f64 } else { 0.0 },
             busy_seconds: seconds(&self.busy_ns),
             waits_for_chunks_seconds: seconds(&self.no_chunks_ns),
+            waits_for_tokens_seconds: seconds(&self.no_tokens_ns),
             waits_for_output_seconds: seconds(&self.output_ns),
             tokenizing_seconds: seconds(&self.tokenizing_ns),
             out_of_memory: count(&self.out_of_memory),

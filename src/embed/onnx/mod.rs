@@ -1,21 +1,29 @@
 //! Transformers on ONNX Runtime.
 //!
 //! Owns the [`OnnxEmbedder`], one concern a file: `library` finds and loads ONNX Runtime, `device`
-//! opens sessions on what was asked for, `tokens` makes tokens, `batches` says which texts go
-//! together, `session` runs them and `team` has several of those, `pool` makes one vector of many, `probe` finds the best size of a
-//! batch, `meter` and `gauge` say how the time went. Types of ort never leave it.
+//! chooses what was asked for, `opening` makes its sessions (`cuda` loads what those of CUDA need),
+//! `tokens` makes tokens, `batches` says which texts go together, `inputs` and `session` run them and
+//! `team` has several of those, `pool` makes one vector of many, `lane` takes windows of texts through a
+//! device and `lanes` has several, `probe` finds the best size of a batch, `meter` and `gauge` say how
+//! the time went. Types of ort never leave it.
 //!
 //! Invariants: nothing is loaded before the first text or question; what runs is what is reported;
 //! a batch is bounded by its tokens and its memory, whatever the texts are. Must never import:
 //! anything of this crate but `config` and `embed`.
 
 mod batches;
-mod device;
-mod gauge;
+mod cuda;
+pub mod device;
+#[cfg(test)]
+mod fake;
+pub mod gauge;
 mod halving;
+mod inputs;
+mod lane;
 mod lanes;
 pub mod library;
 mod meter;
+mod opening;
 mod pool;
 mod probe;
 mod session;
@@ -29,12 +37,15 @@ use std::time::Instant;
 use super::models::Installed;
 use super::{DeviceReport, EmbedError, Embedder};
 use crate::config::{DeviceChoice, LibraryPlaces, Provider};
-use device::{Opened, Opening};
-use gauge::Gauge;
-use lanes::{Lanes, Work};
+use device::{Candidates, Opened};
+use gauge::{Gauge, Visible};
+use lane::Work;
+use lanes::{Known, Lanes};
 use meter::Meter;
+use opening::Opening;
 use tokens::Splitter;
 
+pub use opening::works;
 pub use pool::normalize;
 
 /// What an embedder needs to know beside its model.
@@ -42,6 +53,8 @@ pub use pool::normalize;
 pub struct OnnxOptions {
     pub device: DeviceChoice,
     pub library: LibraryPlaces,
+    /// The GPUs that CUDA shows.
+    pub visible: Visible,
     pub probes_dir: PathBuf,
     /// Of the whole process.
     pub max_memory_bytes: u64,
@@ -73,7 +86,8 @@ struct Running {
 impl OnnxEmbedder {
     /// Nothing is loaded yet.
     pub fn new(model: Installed, options: OnnxOptions) -> Self {
-        Self { model, options, running: Mutex::default(), meter: Meter::default(), gauge: Gauge::new() }
+        let gauge = Gauge::new(options.visible.clone());
+        Self { model, options, running: Mutex::default(), meter: Meter::default(), gauge }
     }
 
     /// The open model, opened now if it was not. A failure is not kept.
@@ -86,55 +100,71 @@ impl OnnxEmbedder {
     }
 
     fn open(&self) -> Result<Running, EmbedError> {
-        let (model, path) = (&self.model.description, self.model.file());
-        let library = library::load(&self.options.library, &model.name)?;
-        let splitter = Splitter::read(&self.model.tokenizer(), model.max_tokens)?;
-        let threads = threads();
-        let id = match &self.options.device {
-            DeviceChoice::Named { ids, .. } => ids.first().copied().unwrap_or(0),
-            DeviceChoice::Auto => 0,
-        };
-        let free = self.gauge.free_bytes(id).and_then(|free| usize::try_from(free / 10 * 9).ok());
-        let max_memory_bytes = self.options.max_memory_bytes;
-        let opening = Opening { library, model, path: &path, threads, max_memory_bytes, device_bytes: free };
-        let Opened { teams, passed_over } = opening.open(&self.options.device)?;
-        if !passed_over.is_empty() {
-            tracing::warn!("{} runs on the CPU: {}", model.name, passed_over.join("; "));
+        let (model, path, options) = (&self.model.description, self.model.file(), &self.options);
+        let (weights_bytes, max_memory_bytes) = (self.model.weights_bytes(), options.max_memory_bytes);
+        if weights_bytes > max_memory_bytes {
+            let model = model.name.clone();
+            return Err(EmbedError::TooLarge { model, path, weights_bytes, max_memory_bytes });
         }
-        let is_cpu = teams.iter().all(|(device, _)| device.provider == Provider::Cpu);
-        let on_cpu = if is_cpu { None } else { Some(opening.on_cpu()?) };
+        let wanted = device::wanted(&options.device, &options.visible);
+        let library = library::load(&options.library, wanted, &model.name)?;
+        let splitter = Splitter::read(&self.model.tokenizer(), model.max_tokens)?;
+        let last_token = self.last_token(&splitter)?;
+        let device_bytes = |provider: Provider, id: u32| {
+            let is_known = matches!(provider, Provider::Cuda | Provider::TensorRt);
+            let free = if is_known { self.gauge.free_bytes(id) } else { None };
+            free.and_then(|free| usize::try_from(free / 10 * 9).ok())
+        };
+        let threads = threads();
+        let opening = Opening {
+            library,
+            model,
+            path: &path,
+            weights_bytes,
+            threads,
+            max_memory_bytes,
+            wants_cuda: wanted == Some(Provider::Cuda) || wanted == Some(Provider::TensorRt),
+            device_bytes: &device_bytes,
+        };
+        let misfit = |problem: &str| self.misfit(&splitter, last_token, problem);
+        let gpu = gauge::first(&options.visible);
+        let candidates =
+            Candidates { opens: &opening, model, gpu, library: &library.path, last_token, misfit: &misfit };
+        let Opened { teams, on_cpu, passed_over } = candidates.open(&options.device)?;
         let library = format!("{} {}", library.path.display(), library.version).trim().to_owned();
-        let key = format!("{} {} {library} {threads}", self.model.id(), self.gauge.name(id).unwrap_or_default());
-        let lanes = Lanes::new(teams, on_cpu, &self.options, &key, model);
-        let running = Running { splitter, lanes, passed_over, library };
-        self.try_out(&running)?;
-        Ok(running)
+        let known = |device: &device::Device| {
+            let is_nvidia = matches!(device.provider, Provider::Cuda | Provider::TensorRt);
+            let name = self.gauge.name(device.id).filter(|_| is_nvidia).unwrap_or_default();
+            let key = format!("{} {name} {library} {threads} {}", self.model.id(), device.provider);
+            Known { key, free_bytes: self.gauge.free_bytes(device.id).filter(|_| is_nvidia) }
+        };
+        let lanes = Lanes::new(teams, on_cpu, options, &known, model);
+        if !passed_over.is_empty() {
+            tracing::warn!("{} runs on {}: {}", model.name, lanes.devices().join(" and "), passed_over.join("; "));
+        }
+        Ok(Running { splitter, lanes, passed_over, library })
     }
 
-    /// Runs the tokenizer's last token through the model: one that has no row for it is of another
-    /// tokenizer. Tells also whether vectors come out at all.
-    fn try_out(&self, running: &Running) -> Result<(), EmbedError> {
-        let last = running.splitter.last_token();
-        let misfit = |problem: &str| {
-            running.splitter.bad(format!(
-                "its last token is {last}, which the model {} does not know ({problem})",
-                self.model.file().display()
-            ))
-        };
-        if let Some(size) = self.model.vocabulary_size()
-            && u64::from(last) >= size
-        {
-            return Err(misfit(&format!("config.json says {size} tokens")));
-        }
-        match running.lanes.query(&[last]) {
-            Ok(_) => Ok(()),
-            Err(EmbedError::Run { problem, .. })
-                if problem.contains("out of data bounds") || problem.contains("idx=") =>
-            {
-                Err(misfit(&problem))
+    /// The tokenizer's last token, which the model must have a row for: one that has none is of another
+    /// tokenizer.
+    fn last_token(&self, splitter: &Splitter) -> Result<u32, EmbedError> {
+        let last = splitter.last_token();
+        match self.model.vocabulary_size() {
+            Some(size) if u64::from(last) >= size => {
+                Err(self.misfit(splitter, last, &format!("config.json says {size} tokens")))
             }
-            Err(error) => Err(error),
+            _ => Ok(last),
         }
+    }
+
+    fn misfit(&self, splitter: &Splitter, last: u32, problem: &str) -> EmbedError {
+        let path = self.model.file();
+        let path = path.display();
+        splitter.bad(format!("its last token is {last}, which the model {path} does not know ({problem})"))
+    }
+
+    fn running_now(&self) -> Option<Arc<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -189,25 +219,37 @@ impl Embedder for OnnxEmbedder {
         let prefixed: Vec<&str> = prefixed.iter().map(String::as_str).collect();
         let begun = Instant::now();
         let tokens = running.splitter.split(if prefix.is_empty() { texts } else { &prefixed })?;
-        self.meter.tokenized(begun);
-        running.lanes.run(&mut Work { tokens: &tokens, each, meter: &self.meter })
+        let tokenized = (begun, Instant::now());
+        self.meter.tokenized(tokenized);
+        running.lanes.run(&mut Work { tokens: &tokens, tokenized, each, meter: &self.meter })
     }
 
     fn workers(&self) -> Option<usize> {
-        // While each device works on a window, one more thread makes the tokens of the next.
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.as_ref().map(|running| running.lanes.count() + 1)
+        // While a device has its windows, one more thread makes the tokens of the next. Asked before
+        // anything is open, too.
+        let devices = self.running_now().map_or_else(
+            || match &self.options.device {
+                DeviceChoice::Named { ids, .. } => ids.len(),
+                DeviceChoice::Auto => 1,
+            },
+            |running| running.lanes.count(),
+        );
+        Some(devices * lanes::WINDOWS + 1)
     }
 
     fn window_chunks(&self) -> Option<usize> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let OnnxOptions { device, library, visible, .. } = &self.options;
+        let is_cpu = self.running_now().map_or_else(
+            || device::expected(device, library, visible) == Provider::Cpu,
+            |running| running.lanes.is_cpu(),
+        );
         // On a GPU a batch may be a whole window of the usual size.
-        running.as_ref().filter(|running| !running.lanes.is_cpu()).map(|_| 8_192)
+        (!is_cpu).then_some(8_192)
     }
 
     fn memory_bytes(&self) -> u64 {
-        let weights = std::fs::metadata(self.model.file()).map_or(0, |file| file.len());
-        let sessions = device::sessions(weights, self.options.max_memory_bytes, threads());
+        let weights = self.model.weights_bytes();
+        let sessions = opening::sessions(weights, self.options.max_memory_bytes, threads());
         // Once more while it is loaded.
         weights * (sessions as u64 + 1) + lanes::batch_bytes(self.options.max_memory_bytes)
     }
@@ -215,17 +257,19 @@ impl Embedder for OnnxEmbedder {
     fn begin(&self) {
         self.meter.reset();
         self.gauge.reset();
+        if let Some(running) = self.running_now() {
+            running.lanes.begin();
+        }
     }
 
     fn sample(&self) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(running) = running {
+        if let Some(running) = self.running_now() {
             self.gauge.sample(&running.lanes.gpus());
         }
     }
 
     fn report(&self) -> Option<DeviceReport> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let running = self.running_now();
         let seen = self.gauge.seen();
         let report = DeviceReport {
             model: self.model.id().to_owned(),

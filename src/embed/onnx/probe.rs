@@ -1,14 +1,17 @@
 //! How large a batch should be: measured once for each device and model, and kept.
 //!
+//! It is measured with the first chunks of a run, whose vectors are used.
+//!
 //! Must never import anything of this crate.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The probe takes no longer than this; the largest size tried so far then stays untried.
+/// The search takes no longer than this; larger sizes then stay untried.
 const TIME: Duration = Duration::from_secs(3);
 
 /// A larger size must be this much faster to be worth its memory.
@@ -56,50 +59,156 @@ impl ProbeFile {
     }
 }
 
-/// The size of the best rate. `call` runs a batch of so many tokens and says how long it took;
-/// `None` ends the search, for larger ones would fail too.
-pub fn best(sizes: &[usize], mut call: impl FnMut(usize) -> Option<Duration>) -> Option<usize> {
-    let begun = Instant::now();
-    let mut best: Option<(usize, f64)> = None;
-    let mut worse = 0;
-    for size in sizes {
-        let mut rate = 0.0_f64;
-        for _ in 0..2 {
-            let Some(took) = call(*size) else { return best.map(|(size, _)| size) };
-            rate = rate.max(*size as f64 / took.as_secs_f64().max(1e-9));
-            if begun.elapsed() > TIME {
-                break;
-            }
-        }
-        let is_better = best.is_none_or(|(_, least)| rate > least * GAIN);
-        worse = if is_better { 0 } else { worse + 1 };
-        if is_better {
-            best = Some((*size, rate));
-        }
-        if worse == 2 || begun.elapsed() > TIME {
-            break;
-        }
+/// The size of the best rate, looked for with batches that have to be run anyway: from small to
+/// large, each size twice, until two sizes were no better.
+pub struct Search {
+    sizes: &'static [usize],
+    /// Calls so far: none is measured the first time, for the first call of a session is slower.
+    calls: usize,
+    /// Of this size.
+    rate: f64,
+    best: Option<(usize, f64)>,
+    worse: usize,
+    spent: Duration,
+    is_over: bool,
+}
+
+impl Search {
+    /// For sizes from small to large.
+    pub fn new(sizes: &'static [usize]) -> Self {
+        Self { sizes, calls: 0, rate: 0.0, best: None, worse: 0, spent: Duration::ZERO, is_over: sizes.is_empty() }
     }
-    best.map(|(size, _)| size)
+
+    /// Tokens to measure next; `None` when it is over.
+    pub fn next(&self) -> Option<usize> {
+        if self.is_over { None } else { Some(self.sizes[self.calls.saturating_sub(1) / 2]) }
+    }
+
+    /// Takes note of a batch of so many tokens with padding.
+    pub fn measured(&mut self, padded: usize, took: Duration) {
+        self.calls += 1;
+        if self.calls == 1 {
+            return;
+        }
+        self.spent += took;
+        self.rate = self.rate.max(padded as f64 / took.as_secs_f64().max(1e-9));
+        let at = (self.calls - 2) / 2;
+        let is_twice = self.calls % 2 == 1;
+        if is_twice || self.spent > TIME {
+            let is_better = self.best.is_none_or(|(_, least)| self.rate > least * GAIN);
+            self.worse = if is_better { 0 } else { self.worse + 1 };
+            if is_better {
+                self.best = Some((self.sizes[at], self.rate));
+            }
+            self.rate = 0.0;
+        }
+        self.is_over = self.spent > TIME || self.worse == 2 || (is_twice && at + 1 == self.sizes.len());
+    }
+
+    /// Larger ones do not go.
+    pub fn end(&mut self) {
+        self.is_over = true;
+    }
+
+    /// What was best so far.
+    pub fn best(&self) -> Option<usize> {
+        self.best.map(|(size, _)| size)
+    }
+
+    /// Whether nothing is left to measure.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+}
+
+/// Takes texts for batches from the middle of a window, where their lengths differ least: from
+/// above what was taken, then from below.
+pub struct Picker {
+    done: Range<usize>,
+    is_above: bool,
+}
+
+impl Picker {
+    /// For texts whose lengths rise.
+    pub fn new(lengths: &[usize]) -> Self {
+        let middle = lengths.len() / 2;
+        Self { done: middle..middle, is_above: true }
+    }
+
+    /// Texts for a batch of so many tokens with padding, if enough are left.
+    pub fn pick(&self, lengths: &[usize], size: usize, row_tokens: Option<usize>) -> Option<Range<usize>> {
+        let rows = |longest: usize| (size / row_tokens.unwrap_or(longest).max(1)).max(1);
+        let batch = if self.is_above {
+            // The longest is the last: fewer rows than by the first.
+            let mut end = self.done.end + 1;
+            while end < lengths.len() && end - self.done.end < rows(lengths[end]) {
+                end += 1;
+            }
+            self.done.end..end
+        } else {
+            let longest = *lengths.get(self.done.start.checked_sub(1)?)?;
+            self.done.start.saturating_sub(rows(longest))..self.done.start
+        };
+        let longest = row_tokens.unwrap_or(*lengths.get(batch.end - 1)?);
+        // Half a batch would tell of half its size.
+        (batch.len() * longest >= size / 4 * 3).then_some(batch)
+    }
+
+    /// Takes note that a batch is done.
+    pub fn took(&mut self, batch: &Range<usize>) {
+        self.done = self.done.start.min(batch.start)..self.done.end.max(batch.end);
+        self.is_above = !self.is_above;
+    }
+
+    /// What is done: one stretch of the window.
+    pub fn done(&self) -> Range<usize> {
+        self.done.clone()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SIZES: [usize; 6] = [512, 1_024, 2_048, 4_096, 8_192, 16_384];
+    const SIZES: &[usize] = &[512, 1_024, 2_048, 4_096, 8_192, 16_384];
 
     /// For a device that takes `call_us` for a call, `token_us` for a token, and so many at most.
     fn found(call_us: f64, token_us: f64, most: usize) -> Option<usize> {
-        best(&SIZES, |size| (size <= most).then(|| Duration::from_secs_f64((call_us + token_us * size as f64) / 1e6)))
+        let mut search = Search::new(SIZES);
+        while let Some(size) = search.next() {
+            if size > most {
+                search.end();
+                break;
+            }
+            search.measured(size, Duration::from_secs_f64((call_us + token_us * size as f64) / 1e6));
+        }
+        assert!(search.is_over());
+        search.best()
     }
 
     #[test]
     fn calls_that_cost_much_get_many_tokens_and_memory_ends_the_search() {
         assert_eq!(found(0.0, 100.0, usize::MAX), Some(512));
-        assert_eq!(found(1e6, 1.0, usize::MAX), Some(16_384));
-        assert_eq!(found(1e6, 1.0, 2_048), Some(2_048));
-        assert_eq!(found(1e6, 1.0, 0), None);
+        assert_eq!(found(1e5, 1.0, usize::MAX), Some(16_384));
+        assert_eq!(found(1e5, 1.0, 2_048), Some(2_048));
+        assert_eq!(found(1e5, 1.0, 0), None);
+        assert_eq!(found(1e6, 1.0, usize::MAX), Some(1_024), "what takes too long is not gone on with");
+    }
+
+    #[test]
+    fn batches_to_measure_with_are_of_one_length_and_leave_one_stretch() {
+        let lengths: Vec<usize> = (0..1_000).map(|at| 20 + at / 5).collect();
+        let (mut picker, mut rows) = (Picker::new(&lengths), 0);
+        for size in [512, 512, 1_024, 1_024, 4_096, 4_096] {
+            let batch = picker.pick(&lengths, size, None).expect("there are enough");
+            let longest = lengths[batch.end - 1];
+            assert!(batch.len() * longest <= size && batch.len() * longest > size / 4 * 3, "{batch:?}");
+            assert!(longest - lengths[batch.start] <= 8, "of about one length: {batch:?}");
+            rows += batch.len();
+            picker.took(&batch);
+        }
+        assert_eq!(picker.done().len(), rows, "each once");
+        assert!(picker.pick(&lengths, 1 << 20, None).is_none(), "not enough are left");
     }
 
     #[test]

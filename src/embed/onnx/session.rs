@@ -1,50 +1,101 @@
-//! One model on one device: tokens in, vectors out.
+//! One model on one device: tokens in, what the model gives for them out.
 //!
-//! The buffers of a call are kept for the next one. Must never import: anything of this crate but
-//! `embed`.
+//! Must never import: anything of this crate but `embed`.
 
-use ort::session::{RunOptions, Session, SessionInputValue};
-use ort::value::{TensorElementType, TensorRef, ValueType};
+use std::time::{Duration, Instant};
 
+use ort::session::{HasSelectedOutputs, NoSelectedOutputs, OutputSelector, RunOptions, Session};
+use ort::value::DynValue;
+
+use super::inputs::Inputs;
 use super::pool::{self, Hidden};
 use crate::embed::models::{Description, Pooling};
 
 /// How a call failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunError {
     /// The device's memory: fewer rows may do.
     Memory,
     Other(String),
 }
 
-/// What an input of a model wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wants {
-    Tokens,
-    Mask,
-    Types,
-    Positions,
+/// What runs rows of tokens: a session, or in tests what stands for one.
+pub trait Runs: Send {
+    /// Rows that the model insists on.
+    fn rows(&self) -> Option<usize>;
+
+    /// Tokens a row that it insists on.
+    fn row_tokens(&self) -> Option<usize>;
+
+    /// One call. `is_last` gives back the memory that calls share.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn run(&mut self, rows: &[&[u32]], is_last: bool) -> Result<Ran, RunError>;
+
+    /// Whether it holds memory of a call that was not the last one.
+    fn holds_memory(&self) -> bool {
+        false
+    }
 }
 
-/// An input.
-struct Input {
-    name: String,
-    wants: Wants,
-    is_narrow: bool,
+/// What a call gave. Nothing is made of it yet, so that the device can have its next call meanwhile.
+pub struct Ran {
+    pub given: Given,
+    pub rows: usize,
+    pub row_tokens: usize,
+    /// In the device, without what was done before and after.
+    pub took: Duration,
+}
+
+/// The numbers of a call.
+pub enum Given {
+    Tensor(DynValue),
+    #[cfg(test)]
+    Numbers(Vec<f32>),
+}
+
+impl Ran {
+    /// The vectors of the rows, in order.
+    ///
+    /// # Errors
+    /// When the model gave something else than its description says.
+    pub fn vectors(&self, rows: &[&[u32]], model: &Description) -> Result<Vec<Vec<f32>>, RunError> {
+        let halves: Vec<f32>;
+        let (axes, values): (Vec<i64>, &[f32]) = match &self.given {
+            Given::Tensor(tensor) => match tensor.try_extract_tensor::<f32>() {
+                Ok((axes, values)) => (axes.to_vec(), values),
+                Err(_) => {
+                    let (axes, values) = tensor.try_extract_tensor::<half::f16>().map_err(|error| failed(&error))?;
+                    halves = values.iter().map(|value| value.to_f32()).collect();
+                    (axes.to_vec(), &halves)
+                }
+            },
+            #[cfg(test)]
+            Given::Numbers(values) => (vec![i64::try_from(model.dimensions).unwrap_or(0)], values),
+        };
+        let width = axes.last().and_then(|width| usize::try_from(*width).ok()).unwrap_or(0);
+        let per_row = if model.pooling == Pooling::None { 1 } else { self.row_tokens };
+        if width != model.dimensions || values.len() < rows.len() * per_row * width {
+            let problem = format!("it gave {axes:?} for {} rows of {} tokens", self.rows, self.row_tokens);
+            return Err(RunError::Other(problem));
+        }
+        let hidden = Hidden { values, row_tokens: self.row_tokens, width };
+        let vector = |(at, row): (usize, &&[u32])| pool::pooled(&hidden, at, row.len().min(self.row_tokens), model);
+        Ok(rows.iter().enumerate().map(vector).collect())
+    }
 }
 
 /// A loaded model.
 pub struct Encoder {
     session: Session,
     /// For a call after which others come, and for the last one of a window.
-    options: [RunOptions; 2],
-    inputs: Vec<Input>,
+    options: [RunOptions<HasSelectedOutputs>; 2],
+    inputs: Inputs,
     output: String,
-    model: Description,
-    /// Rows and tokens a row, where the model insists on them.
-    pub rows: Option<usize>,
-    pub row_tokens: Option<usize>,
-    buffers: [Vec<i64>; 4],
-    narrow: [Vec<i32>; 4],
+    rows: Option<usize>,
+    row_tokens: Option<usize>,
+    holds_memory: bool,
 }
 
 impl Encoder {
@@ -52,153 +103,126 @@ impl Encoder {
     ///
     /// # Errors
     /// Where it does not fit its description: an unknown input, no such output, another width.
-    pub fn new(session: Session, options: [RunOptions; 2], model: &Description) -> Result<Self, String> {
-        let inputs = session.inputs().iter().map(|outlet| input(outlet.name(), outlet.dtype()));
-        let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
-        if !inputs.iter().any(|input| input.wants == Wants::Tokens) {
-            return Err("it has no input input_ids".to_owned());
-        }
+    pub fn new(
+        session: Session,
+        options: [RunOptions<NoSelectedOutputs>; 2],
+        model: &Description,
+    ) -> Result<Self, String> {
+        let inputs = Inputs::new(session.inputs())?;
         let outputs: Vec<&str> = session.outputs().iter().map(ort::value::Outlet::name).collect();
         let output = match &model.output {
             Some(name) if outputs.contains(&name.as_str()) => name.clone(),
             Some(name) => return Err(format!("it has no output {name}; it has {}", outputs.join(", "))),
             None => outputs.first().ok_or("it has no output")?.to_string(),
         };
+        check_width(&session, &output, model)?;
         let shape = session.inputs().iter().find(|outlet| outlet.name() == "input_ids");
         let shape: Vec<i64> =
             shape.and_then(|outlet| outlet.dtype().tensor_shape()).map_or(vec![], |shape| shape.to_vec());
         let fixed = |at: usize| shape.get(at).and_then(|size| usize::try_from(*size).ok()).filter(|size| *size > 0);
+        // What is not asked for is not computed.
+        let options = options.map(|options| options.with_outputs(OutputSelector::no_default().with(&output)));
         let (rows, row_tokens) = (fixed(0), fixed(1));
-        let encoder = Self {
-            inputs,
-            output,
-            model: model.clone(),
-            rows,
-            row_tokens,
-            options,
-            session,
-            buffers: Default::default(),
-            narrow: Default::default(),
-        };
-        encoder.check_width()?;
-        Ok(encoder)
+        Ok(Self { session, options, inputs, output, rows, row_tokens, holds_memory: false })
+    }
+}
+
+fn check_width(session: &Session, output: &str, model: &Description) -> Result<(), String> {
+    let outlet = session.outputs().iter().find(|outlet| outlet.name() == output);
+    let Some(shape) = outlet.and_then(|outlet| outlet.dtype().tensor_shape()) else {
+        return Err(format!("its output {output} is no tensor"));
+    };
+    let rank = if model.pooling == Pooling::None { 2 } else { 3 };
+    if !shape.is_empty() && shape.len() != rank {
+        let axes = shape.len();
+        return Err(format!("its output {output} has {axes} axes, and with this pooling {rank} are needed"));
+    }
+    match shape.last() {
+        Some(width) if *width > 0 && *width != model.dimensions as i64 => {
+            Err(format!("its vectors are {width} wide, and the description says {}", model.dimensions))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Runs for Encoder {
+    fn rows(&self) -> Option<usize> {
+        self.rows
     }
 
-    fn check_width(&self) -> Result<(), String> {
-        let outlet = self.session.outputs().iter().find(|outlet| outlet.name() == self.output);
-        let Some(shape) = outlet.and_then(|outlet| outlet.dtype().tensor_shape()) else {
-            return Err(format!("its output {} is no tensor", self.output));
-        };
-        let rank = if self.model.pooling == Pooling::None { 2 } else { 3 };
-        if !shape.is_empty() && shape.len() != rank {
-            return Err(format!(
-                "its output {} has {} axes, and with this pooling {rank} are needed",
-                self.output,
-                shape.len()
-            ));
-        }
-        match shape.last() {
-            Some(width) if *width > 0 && *width != self.model.dimensions as i64 => {
-                Err(format!("its vectors are {width} wide, and the description says {}", self.model.dimensions))
-            }
-            _ => Ok(()),
-        }
+    fn row_tokens(&self) -> Option<usize> {
+        self.row_tokens
     }
 
-    /// The vectors of rows of tokens, in order. `is_last` gives back the memory that calls share.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn run(&mut self, rows: &[&[u32]], is_last: bool) -> Result<Vec<Vec<f32>>, RunError> {
+    fn run(&mut self, rows: &[&[u32]], is_last: bool) -> Result<Ran, RunError> {
         let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         let (count, row_tokens) = (self.rows.unwrap_or(rows.len()), self.row_tokens.unwrap_or(longest));
-        self.fill(rows, count, row_tokens);
-        let shape = [count, row_tokens];
-        let mut values: Vec<(&str, SessionInputValue<'_>)> = Vec::new();
-        for input in &self.inputs {
-            let at = input.wants as usize;
-            let value = if input.is_narrow {
-                TensorRef::from_array_view((shape, self.narrow[at].as_slice())).map(Into::into)
-            } else {
-                TensorRef::from_array_view((shape, self.buffers[at].as_slice())).map(Into::into)
-            };
-            values.push((&input.name, value.map_err(|error| failed(&error))?));
-        }
-        let outputs = self
-            .session
-            .run_with_options(values, &self.options[usize::from(is_last)])
-            .map_err(|error| failed(&error))?;
-        let output = outputs.get(&self.output).ok_or_else(|| RunError::Other("it gave no output".to_owned()))?;
-        let halves: Vec<f32>;
-        let (axes, values): (Vec<i64>, &[f32]) = match output.try_extract_tensor::<f32>() {
-            Ok((axes, values)) => (axes.to_vec(), values),
-            Err(_) => {
-                let (axes, values) = output.try_extract_tensor::<half::f16>().map_err(|error| failed(&error))?;
-                halves = values.iter().map(|value| value.to_f32()).collect();
-                (axes.to_vec(), &halves)
-            }
-        };
-        let width = axes.last().and_then(|width| usize::try_from(*width).ok()).unwrap_or(0);
-        let per_row = if self.model.pooling == Pooling::None { 1 } else { row_tokens };
-        if width != self.model.dimensions || values.len() < rows.len() * per_row * width {
-            return Err(RunError::Other(format!("it gave {axes:?} for {count} rows of {row_tokens} tokens")));
-        }
-        let hidden = Hidden { values, row_tokens, width };
-        let vector = |(at, row): (usize, &&[u32])| pool::pooled(&hidden, at, row.len().min(row_tokens), &self.model);
-        Ok(rows.iter().enumerate().map(vector).collect())
+        self.inputs.fill(rows, count, row_tokens);
+        let values = self.inputs.values().map_err(|error| failed(&error))?;
+        self.holds_memory = !is_last;
+        let begun = Instant::now();
+        let outputs = self.session.run_with_options(values, &self.options[usize::from(is_last)]);
+        let took = begun.elapsed();
+        let output = outputs.map_err(|error| failed(&error))?.remove(&self.output);
+        let output = output.ok_or_else(|| RunError::Other("it gave no output".to_owned()))?;
+        Ok(Ran { given: Given::Tensor(output), rows: count, row_tokens, took })
     }
 
-    /// Writes the inputs of a call. Rows and tokens beyond those given are padding; so is, in a row
-    /// of padding, all but one token, for some models divide by the number of tokens.
-    fn fill(&mut self, rows: &[&[u32]], count: usize, row_tokens: usize) {
-        let [tokens, mask, types, positions] = &mut self.buffers;
-        for buffer in [&mut *tokens, &mut *mask, &mut *types, &mut *positions] {
-            buffer.clear();
-            buffer.resize(count * row_tokens, 0);
-        }
-        for row in 0..count {
-            let given = rows.get(row).copied().unwrap_or(&[0]);
-            let start = row * row_tokens;
-            for (at, token) in given.iter().take(row_tokens).enumerate() {
-                tokens[start + at] = i64::from(*token);
-                mask[start + at] = 1;
-            }
-            for at in 0..row_tokens {
-                positions[start + at] = i64::try_from(at).unwrap_or(0);
-            }
-        }
-        for input in self.inputs.iter().filter(|input| input.is_narrow) {
-            let at = input.wants as usize;
-            self.narrow[at].clear();
-            self.narrow[at].extend(self.buffers[at].iter().map(|value| i32::try_from(*value).unwrap_or(0)));
-        }
+    fn holds_memory(&self) -> bool {
+        self.holds_memory
     }
 }
 
-fn input(name: &str, kind: &ValueType) -> Result<Input, String> {
-    let wants = match name {
-        "input_ids" => Wants::Tokens,
-        "attention_mask" => Wants::Mask,
-        "token_type_ids" => Wants::Types,
-        "position_ids" => Wants::Positions,
-        other => {
-            return Err(format!("it wants an input {other}, which no text gives; export it for feature extraction"));
-        }
-    };
-    let is_narrow = match kind.tensor_type() {
-        Some(TensorElementType::Int64) => false,
-        Some(TensorElementType::Int32) => true,
-        other => return Err(format!("its input {name} is {other:?}, not int64 or int32")),
-    };
-    Ok(Input { name: name.to_owned(), wants, is_narrow })
-}
-
-/// Tells want of memory from everything else: providers have no code for it.
 fn failed(error: &ort::Error) -> RunError {
-    let message = error.message();
+    if is_memory(error.message()) { RunError::Memory } else { RunError::Other(error.message().to_owned()) }
+}
+
+/// Tells want of memory from everything else by what ONNX Runtime's arena, the C++ library and the
+/// drivers say: providers have no code for it.
+pub fn is_memory(message: &str) -> bool {
     let lower = message.to_ascii_lowercase();
-    let is_memory = ["out of memory", "failed to allocate memory", "bad_alloc", "alloc_failed", "memory_allocation"]
-        .iter()
-        .any(|sign| lower.contains(sign));
-    if is_memory { RunError::Memory } else { RunError::Other(message.to_owned()) }
+    let signs = [
+        "out of memory",
+        "outofmemory",
+        "not enough memory",
+        "failed to allocate memory",
+        // An arena with a limit, which a GPU's has: `Available memory of 5 is smaller than requested bytes of 7`.
+        "is smaller than requested bytes",
+        "bad_alloc",
+        "alloc_failed",
+        "memory_allocation",
+        "hipmalloc failed",
+    ];
+    signs.iter().any(|sign| lower.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn want_of_memory_is_told_by_what_arenas_and_drivers_say() {
+        let arena = "Non-zero status code returned while running Gather node. Name:'node_embedding_1' Status Message: \
+            /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(\
+            size_t, bool, onnxruntime::Stream*) ";
+        let limited = format!("{arena}Available memory of 622080 is smaller than requested bytes of 3145728");
+        let refused = format!("{arena}Failed to allocate memory for requested buffer of size 281474976710656");
+        for message in [
+            limited.as_str(),
+            refused.as_str(),
+            "CUDA failure 2: out of memory ; GPU=0 ; hostname=a ; file=cuda_allocator.cc ; expr=cudaMalloc((void**)&p, size);",
+            "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; expr=cublasCreate(&cublas_handle_);",
+            "HIP failure 2: hipErrorOutOfMemory",
+            "std::bad_alloc",
+        ] {
+            assert!(is_memory(message), "{message}");
+        }
+        for message in [
+            "indices element out of data bounds, idx=99 must be within the inclusive range [-16,15]",
+            "CUDA failure 100: no CUDA-capable device is detected",
+            "Got invalid dimensions for input: input_ids",
+        ] {
+            assert!(!is_memory(message), "{message}");
+        }
+    }
 }

@@ -18,6 +18,7 @@ fn options(scratch: &Path) -> Option<OnnxOptions> {
     Some(OnnxOptions {
         device: DeviceChoice::Auto,
         library: LibraryPlaces { named: Some(library.into()), ..LibraryPlaces::default() },
+        visible: Visible::All,
         probes_dir: scratch.join("probes"),
         max_memory_bytes: 1 << 30,
         batch_tokens: None,
@@ -104,6 +105,88 @@ fn a_model_with_a_fixed_shape_gives_what_one_without_gives() {
     let (cut, short) = (fixed.try_query(&long).expect("a vector"), fixed.try_query("pool pool").expect("a vector"));
     assert!((cosine(&cut, &short) - 1.0).abs() < 1e-5);
     assert_eq!(fixed.report().expect("a report").batches, 3, "two rows a batch");
+}
+
+#[test]
+fn every_shape_of_export_gives_the_same_vectors() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let Some(options) = options(scratch.path()) else { return };
+    let texts = ["connection pool", "parse", "", "file index search model batch", "unheard of", "thread memory"];
+    let vectors = |file: &str, change: fn(&mut Description)| {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let model = OnnxEmbedder::new(tiny(scratch.path(), file, change), options.clone());
+        let mut vectors = vec![Vec::new(); texts.len()];
+        let embedded = model.embed_each(&texts, &mut |at, vector| {
+            vectors[at] = vector;
+            true
+        });
+        embedded.unwrap_or_else(|error| panic!("{file}: {error}"));
+        vectors
+    };
+    let plain = |model: &mut Description| model.normalize = false;
+    let expected = vectors("dynamic.onnx", plain);
+    assert_eq!(vectors("narrow.onnx", plain), expected, "inputs of 32 bits");
+    for (half, whole) in vectors("half.onnx", plain).iter().flatten().zip(expected.iter().flatten()) {
+        assert!((half - whole).abs() < 2e-3, "outputs of 16 bits: {half} {whole}");
+    }
+    // That one adds each token's position to the first value.
+    for ((text, found), plain) in texts.iter().zip(vectors("cached.onnx", plain)).zip(&expected) {
+        let tokens = text.split_whitespace().count().max(1);
+        let mut shifted = plain.clone();
+        shifted[0] += (tokens - 1) as f32 / 2.0;
+        let off = found.iter().zip(&shifted).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+        assert!(off < 1e-5, "{text}: {found:?}, not {shifted:?}");
+    }
+}
+
+#[test]
+fn a_session_without_memory_for_a_batch_has_smaller_ones_and_loses_none() {
+    let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let Some(options) = options(one.path()) else { return };
+    let texts: Vec<String> = (0..64).map(|at| "connection pool parse ".repeat(1 + at % 3)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let hungry = OnnxEmbedder::new(tiny(one.path(), "hungry.onnx", |_| ()), options.clone());
+    let plain = OnnxEmbedder::new(tiny(other.path(), "dynamic.onnx", |_| ()), options);
+    let (mut count, mut least) = (0, 1.0_f32);
+    let expected = plain.embed_passages(&texts);
+    let embedded = hungry.embed_each(&texts, &mut |at, vector| {
+        count += 1;
+        least = least.min(cosine(&vector, &expected[at]));
+        true
+    });
+    embedded.unwrap_or_else(|error| panic!("{error}"));
+    assert!(count == texts.len() && least > 0.9999, "{count} vectors, the worst {least}");
+    let report = hungry.report().expect("a report");
+    assert!(report.out_of_memory > 0 && report.sentence().contains("halved for want of memory"), "{report:?}");
+}
+
+#[test]
+fn weights_beside_a_model_belong_to_it() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let named = |file: &str| Path::new(FIXTURES).join(file);
+    let data = scratch.path().join("external.onnx_data");
+    std::fs::copy(named("external.onnx_data"), &data).expect("copied");
+    let model = tiny(scratch.path(), "external.onnx", |_| ());
+    let length = |path: &Path| std::fs::metadata(path).expect("it is there").len();
+    assert_eq!(model.weights_bytes(), length(&data) + length(&model.file()));
+    let (description, id) = (model.description.clone(), model.id().to_owned());
+    let again = || Installed::new(description.clone(), scratch.path().to_owned(), &[Precision::Fp32]);
+    if let Some(options) = options(scratch.path()) {
+        let plain = tempfile::tempdir().expect("a folder");
+        let plain = OnnxEmbedder::new(tiny(plain.path(), "dynamic.onnx", |_| ()), options.clone());
+        let embedder = OnnxEmbedder::new(model.clone(), options.clone());
+        assert_eq!(embedder.try_query("pool").expect("a vector"), plain.try_query("pool").expect("a vector"));
+        let small = OnnxOptions { max_memory_bytes: length(&model.file()) + 1, ..options };
+        let said = OnnxEmbedder::new(model, small).ready().expect_err("too large").to_string();
+        assert!(said.contains("of weights, and --max-memory is 1 MiB"), "{said}");
+    }
+    let mut bytes = std::fs::read(&data).expect("read");
+    bytes[0] ^= 1;
+    std::fs::write(&data, bytes).expect("written");
+    assert_ne!(again().expect("it is complete").id(), id, "other weights are another model");
+    std::fs::remove_file(&data).expect("removed");
+    let said = again().expect_err("it is not complete").to_string();
+    assert!(said.contains("external.onnx_data is missing"), "{said}");
 }
 
 #[test]
