@@ -20,6 +20,7 @@ pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, Sy
 mod embedders;
 mod embedding;
 mod files;
+mod folders;
 mod follow;
 mod held;
 mod indexing;
@@ -31,6 +32,7 @@ mod references;
 mod symbols;
 
 pub use files::{FilePage, IndexedFile};
+pub use folders::{FolderEntry, FolderOutline, FolderQuery};
 pub use reading::{CodeRead, Freshness, ReadRequest};
 pub use references::{Position, Reference, ReferenceAnswer, ReferenceQuery, ReferencedFile};
 pub use symbols::{FoundSymbol, SymbolAnswer, SymbolQuery};

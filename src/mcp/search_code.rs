@@ -164,6 +164,12 @@ impl Drawn for ReferenceAnswer {
     }
 }
 
+impl Drawn for engine::FolderOutline {
+    fn coverage(&self) -> Option<&Coverage> {
+        Some(&self.coverage)
+    }
+}
+
 impl Drawn for engine::CodeRead {
     fn coverage(&self) -> Option<&Coverage> {
         None

@@ -5,6 +5,7 @@
 //! Must never import: anything of this crate but `engine` types to convert from.
 
 mod names;
+mod outlines;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ pub use names::{
     FindReferencesArguments, FindReferencesOutput, FindSymbolArguments, FindSymbolOutput, FoundSymbolOutput,
     ReadArguments, ReadOutput, ReferencedFileOutput, UseOutput, parse_lines,
 };
+pub use outlines::{FolderOutput, OutlineArguments, OutlineOutput, OutlinedFileOutput, SymbolOutput};
 use schemars::JsonSchema;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
@@ -91,22 +93,6 @@ pub struct SimilarArguments {
     #[schemars(with = "u32", range(min = 500, max = 20_000))]
     pub max_tokens: Option<u32>,
     /// Which root to ask, when several are served.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub root: Option<String>,
-}
-
-/// Arguments of `outline`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OutlineArguments {
-    /// A file, relative to the root.
-    pub path: String,
-    /// Most tokens of the answer; 8000 if not given.
-    #[serde(default, deserialize_with = "number")]
-    #[schemars(with = "u32", range(min = 500, max = 20_000))]
-    pub max_tokens: Option<u32>,
-    /// Which root the file is in, when several are served.
     #[serde(default)]
     #[schemars(with = "String")]
     pub root: Option<String>,
@@ -255,37 +241,6 @@ pub struct CoverageOutput {
     /// 0 while the first walk of the folder has not ended.
     pub files_found: u64,
     pub chunks: u64,
-}
-
-/// Answer of `outline`.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct OutlineOutput {
-    pub path: String,
-    pub language: String,
-    /// Number of lines of the file.
-    pub lines: u32,
-    /// By first line.
-    pub symbols: Vec<SymbolOutput>,
-    /// Definitions there was no room for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_out_symbols: Option<usize>,
-    /// What the parser could not do, if anything.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-}
-
-/// One definition.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct SymbolOutput {
-    pub name: String,
-    pub kind: String,
-    /// Names of what contains it, joined with `.`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub container: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub signature: String,
-    pub start_line: u32,
-    pub end_line: u32,
 }
 
 /// Answer of `index_project`.

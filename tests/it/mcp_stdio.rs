@@ -223,7 +223,8 @@ fn bad_arguments_are_refused_in_words() {
         r#"read_code {"path": "src/cache.rs", "symbol": "Nothing"} => does not define Nothing; it defines LruCache"#,
         r#"read_code {"symbol": "zzzzzzzzzzzz"} => no definition of zzzzzzzzzzzz"#,
         r#"outline {"path": "src/nothing.rs"} => src/nothing.rs"#,
-        r#"outline {"path": "."} => give a file"#,
+        r#"outline {"path": "src", "depth": 0} => depth is 0; give a number from 1 to 50"#,
+        r#"outline {"path": "src/cache.rs/deeper"} => src/cache.rs/deeper"#,
         r#"index_project {"rebuild": "perhaps"} => argument `rebuild`: expected true or false"#,
         r#"index_status {"verbose": true} => unknown field `verbose`"#,
     ] {
@@ -348,6 +349,63 @@ fn the_budget_of_an_answer_holds() {
         assert!((150..=500).contains(&tokens), "{tokens} tokens: {form}");
     }
     assert!(said.contains("more lines (read src/basket") && said.contains("left out for max_tokens: "), "{said}");
+    assert!(raw.close().success());
+}
+
+/// Folder by folder, each file with its names; a member of a class is none of the file's.
+#[test]
+fn a_folder_is_outlined_with_what_its_files_define() {
+    let repository = Repository::new();
+    let mut raw = Raw::greeted(&repository);
+    raw.indexed();
+    let map = raw.call("outline", json!({ "path": "." }));
+    let said = map["result"]["content"][0]["text"].as_str().expect("text").to_owned();
+    assert!(said.starts_with(".  indexed files: 6\napp/\n  invoices.py  Invoice\n  passwords.py  hash_password, "), "{said}");
+    assert!(said.contains("\nsrc/\n  cache.rs  LruCache\n  retry.rs  retry_with_backoff\nweb/\n"), "{said}");
+    let structured = &map["result"]["structuredContent"];
+    assert_eq!((&structured["files"], &structured["folders"][1]["folder"]), (&json!(6), &json!("src")), "{map}");
+    assert_eq!(structured["folders"][1]["files"][0], json!({ "name": "cache.rs", "defines": ["LruCache"] }), "{map}");
+
+    let shallow = raw.call("outline", json!({ "path": ".", "depth": 1 }));
+    let folders = &shallow["result"]["structuredContent"]["folders"];
+    assert_eq!(folders[2], json!({ "folder": "web", "not_listed": 2 }), "{shallow}");
+    let part = raw.call("outline", json!({ "path": repository.root().join("src") }));
+    assert_eq!(part["result"]["structuredContent"]["files"], 2, "{part}");
+    std::fs::create_dir(repository.root().join("empty")).expect("a folder");
+    assert!(raw.refused("outline", json!({ "path": "empty" })).contains("no file below empty is indexed"));
+    assert!(raw.close().success());
+}
+
+/// What is too much becomes less deep, and then a page; nothing is left out on the way through the pages.
+#[test]
+fn a_large_folder_is_outlined_in_parts() {
+    let repository = Repository::new();
+    for n in 0..200 {
+        let code = format!("pub fn first_of_file_{n}() {{}}\n\npub fn second_of_file_{n}() {{}}\n");
+        repository.write(&format!("many/deep/part{n:03}.rs"), &code);
+    }
+    let mut raw = Raw::greeted(&repository);
+    raw.indexed();
+    let map = raw.call("outline", json!({ "path": ".", "max_tokens": 500 }));
+    let folders = map["result"]["structuredContent"]["folders"].as_array().expect("a list").clone();
+    let deep = folders.iter().find(|folder| folder["folder"] == "many/deep" || folder["folder"] == "many");
+    assert_eq!(deep.expect("it is there")["not_listed"], 200, "{map}");
+
+    let (mut seen, mut cursor) = (Vec::new(), Value::Null);
+    loop {
+        let page = raw.call("outline", json!({ "path": "many/deep", "max_tokens": 500, "cursor": cursor }));
+        let structured = &page["result"]["structuredContent"];
+        for form in [page["result"]["content"][0]["text"].as_str().expect("text"), &structured.to_string()] {
+            assert!(bpe_openai::o200k_base().count(form) <= 500, "{form}");
+        }
+        let files = structured["folders"][0]["files"].as_array().unwrap_or_else(|| panic!("no files: {page}"));
+        seen.extend(files.iter().map(|file| file["name"].as_str().expect("a name").to_owned()));
+        cursor = structured["next_cursor"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..200).map(|n| format!("part{n:03}.rs")).collect::<Vec<_>>());
     assert!(raw.close().success());
 }
 
