@@ -208,6 +208,44 @@ fn nobody_joins_whose_folders_settings_or_program_differ() {
     assert!(said.contains("outside of what is served"), "{said}");
 }
 
+/// A window that was opened in another shell, and one of a client that hands on two variables.
+#[test]
+fn windows_with_other_variables_share_a_process() {
+    let repository = Repository::new();
+    let base = repository.base();
+    let path = |name: &str| base.join(name).to_string_lossy().into_owned();
+    let (index, cache) = (path("index"), path("cache"));
+    let arguments = ["serve", "--stdio", "--index-dir", &index, "--cache-dir", &cache];
+    let status = ["status", "--index-dir", &index, "--cache-dir", &cache];
+    let bare = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
+        command.args(arguments).current_dir(repository.root()).env_clear().env("HOME", &base);
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    };
+    let of_a_shell = |name: &str| {
+        fs::create_dir_all(base.join(name).join("lib/python3.13/site-packages")).expect("a folder");
+        let mut command = bare(&arguments);
+        command.env("VIRTUAL_ENV", path(name)).env("LD_LIBRARY_PATH", path(name)).env("HF_TOKEN", name);
+        command.env("XDG_RUNTIME_DIR", path(name)).env("TMPDIR", path(name)).env("HF_HOME", path(name));
+        command
+    };
+    let mut first = Raw::of(of_a_shell("venv"));
+    first.greet();
+    first.is_well();
+    for command in [of_a_shell("another"), bare(&arguments)] {
+        let mut other = Raw::of(command);
+        other.greet();
+        other.is_well();
+        let threads = fs::read_dir(format!("/proc/{}/task", other.id())).expect("it is there").count();
+        assert_eq!(threads, 1, "it has a server of its own");
+        assert!(other.close().success());
+    }
+    let said = bare(&status).output().expect("it starts");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains(&format!("process {} serves this folder", first.id())), "{said}");
+}
+
 #[test]
 fn who_does_not_want_to_share_has_a_process_of_its_own() {
     let repository = Repository::new();
