@@ -13,6 +13,10 @@ use crate::support::mcp::{PATIENCE, Raw, Repository};
 
 const QUERY: &str = "check a login attempt against the stored hash";
 
+/// Three servers go on and have all their answers within this time on a very busy machine; it takes a
+/// second or two. A client's own limit is a minute.
+const TAKEOVER: Duration = Duration::from_secs(20);
+
 /// The processes that own a place where servers meet; several with different settings.
 fn owners(repository: &Repository) -> Vec<u32> {
     let Ok(found) = fs::read_dir(repository.base().join("codescry")) else { return Vec::new() };
@@ -114,10 +118,12 @@ fn no_call_is_lost_when_one_owner_after_another_is_killed() {
         signal(&owner, "-STOP");
         let asked: Vec<_> = servers.iter_mut().map(|server| ask(server, round)).collect();
         owner.kill();
+        let killed = Instant::now();
         for (server, ids) in servers.iter_mut().zip(asked) {
             answered(server, ids);
             server.is_well();
         }
+        assert!(killed.elapsed() < TAKEOVER, "{:?}", killed.elapsed());
         assert_eq!(owners(&repository).len(), 1);
     }
     // Nobody is left to tidy up behind this one.
@@ -156,6 +162,34 @@ fn an_owner_that_hangs_holds_nobody_up() {
     other.is_well();
     assert!(other.close().success());
     signal(&owner, "-CONT");
+}
+
+/// The process is there and listens, so that nothing tells that it will never answer.
+#[test]
+fn an_owner_that_hangs_amid_a_conversation_is_left_and_joined_again() {
+    let repository = Repository::new();
+    let mut owner = Raw::greeted(&repository);
+    owner.indexed();
+    let mut other = Raw::greeted(&repository);
+    other.is_well();
+    let threads = |server: &Raw| fs::read_dir(format!("/proc/{}/task", server.id())).expect("it is there").count();
+    assert_eq!(threads(&other), 1);
+    signal(&owner, "-STOP");
+    let asked = Instant::now();
+    other.is_well();
+    // The longest that any call may take, which a client waits for.
+    assert!(asked.elapsed() < Duration::from_secs(50), "{:?}", asked.elapsed());
+    assert!(threads(&other) > 1, "it has a server of its own");
+    signal(&owner, "-CONT");
+    let until = Instant::now() + PATIENCE;
+    while threads(&other) > 1 {
+        assert!(Instant::now() < until, "it does not join the owner again");
+        other.is_well();
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    other.is_well();
+    owner.is_well();
+    assert!(other.close().success());
 }
 
 #[test]
