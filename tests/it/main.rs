@@ -10,6 +10,7 @@ mod guard;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_http;
+mod mcp_limits;
 mod mcp_stdio;
 mod models;
 mod names;

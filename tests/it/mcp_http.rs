@@ -483,24 +483,6 @@ fn swap(root: &Path, secret: &Path, stop: &std::sync::atomic::AtomicBool) {
 }
 
 #[test]
-fn there_are_no_more_sessions_than_allowed() {
-    let repository = Repository::new();
-    let served = Served::start(&repository, &["--max-sessions", "3"]);
-    let one = served.greet("");
-    let _two = served.greet("");
-    let events = Events::open(&served);
-    let full = served.post("", &greeting());
-    assert_eq!((full.status, &full.message()["id"]), (503, &json!(0)), "{full:?}");
-    assert_eq!(served.ask("GET /sse", "", "").status, 503);
-    one.close();
-    served.until_measured("codescry_sessions{transport=\"streamable\"}", |open| open == 1.0);
-    served.is_well();
-    drop(events);
-    served.until_measured("codescry_sessions{transport=\"sse\"}", |open| open == 0.0);
-    drop(Events::open(&served));
-}
-
-#[test]
 fn who_asks_too_often_is_told_to_wait() {
     let repository = Repository::new();
     let served = Served::start(&repository, &["--max-requests", "1"]);

@@ -29,7 +29,7 @@ use super::rate::Rates;
 use super::sessions::Sessions;
 
 /// How soon a client whose stream broke off is told to come back.
-const RETRY: Duration = Duration::from_secs(3);
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Counts what is under way.
 #[derive(Clone, Default)]
@@ -159,7 +159,7 @@ impl<S: ServerHandler + Clone> Site<S> {
     async fn streamed(&self, parts: Parts, bytes: Bytes) -> Response<Answer> {
         match self.message(&bytes).await {
             Ok(ClientJsonRpcMessage::Request(request))
-                if matches!(request.request, ClientRequest::InitializeRequest(_)) && self.sessions.is_full().await =>
+                if matches!(request.request, ClientRequest::InitializeRequest(_)) && !self.sessions.make_room().await =>
             {
                 let id = serde_json::to_value(&request.id).unwrap_or_default();
                 let message = "too many sessions; close some, or come back later";
