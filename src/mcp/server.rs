@@ -16,6 +16,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::answer::{Refusal, clean, clip, crashed};
 use super::calls::Calls;
@@ -40,6 +41,9 @@ when the index is incomplete, ask again later or see index_status.\n\
 /// The longest that any call takes; clients give up after a minute.
 const PATIENCE: Duration = Duration::from_secs(45);
 
+/// Calls under way, of all clients; above it, one is refused. Each holds what it was asked with.
+const MAX_CALLS: usize = 512;
+
 /// How long a cancelled call has to end by itself.
 const FAREWELL: Duration = Duration::from_millis(300);
 
@@ -49,6 +53,7 @@ pub struct Server {
     roots: Arc<Roots>,
     tools: Arc<Vec<Tool>>,
     calls: Arc<Calls>,
+    turns: Arc<Semaphore>,
 }
 
 impl Server {
@@ -56,7 +61,8 @@ impl Server {
     pub fn new(engines: Vec<Arc<Engine>>) -> Self {
         let root = |engine: Arc<Engine>| Root { runs: Arc::new(Runs::new(Arc::clone(&engine))), engine };
         let roots = Roots(engines.into_iter().map(root).collect());
-        Self { tools: Arc::new(tools(&roots)), roots: Arc::new(roots), calls: Arc::default() }
+        let turns = Arc::new(Semaphore::new(MAX_CALLS));
+        Self { tools: Arc::new(tools(&roots)), roots: Arc::new(roots), calls: Arc::default(), turns }
     }
 
     /// Reads what searches need, so that the first one finds it in memory, and beside that begins to index
@@ -137,6 +143,10 @@ impl ServerHandler for Server {
             let unknown = clip(&clean(&request.name), 60);
             let message = format!("unknown tool {unknown}; the tools are: {}", names.join(", "));
             return Err(ErrorData::invalid_params(message, None));
+        };
+        let Ok(_turn) = self.turns.try_acquire() else {
+            let busy = format!("{MAX_CALLS} calls are under way already: wait for an answer, then ask again");
+            return Ok(Refusal(busy).into_result().into());
         };
         let counted = self.calls.begin(&request.name);
         let server = self.clone();

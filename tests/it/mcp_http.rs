@@ -16,7 +16,7 @@ const LOGIN: &str = "check a login attempt against the stored hash";
 const TOKEN: &str = "c0ffee-c0ffee-c0ffee-c0ffee";
 
 /// An index run that goes on until it is stopped: one chunk takes longer than any test.
-const ENDLESS: [&str; 2] = ["--embedder", "synthetic:1:60000"];
+pub const ENDLESS: [&str; 2] = ["--embedder", "synthetic:1:60000"];
 
 fn best(answer: &Value) -> &Value {
     &answer["result"]["structuredContent"]["hits"][0]["path"]

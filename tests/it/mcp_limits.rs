@@ -1,8 +1,12 @@
 //! How much of everything there may be over HTTP, and who has to go when there is more.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::json;
 
-use crate::support::http::{Events, Served, calling, greeting};
+use crate::mcp_http::ENDLESS;
+use crate::support::http::{Events, JSON, Served, calling, greeting, reply};
 use crate::support::mcp::Repository;
 
 #[test]
@@ -46,4 +50,57 @@ fn clients_that_go_without_a_word_lock_nobody_out() {
     served.is_well();
     assert!(served.measured("codescry_sessions{transport=\"streamable\"}") <= 512.0);
     assert_eq!(first.expect("the first").post(&calling(1, "index_status", json!({}))).status, 404);
+}
+
+/// Each is within the limit of one body; together they would be a hundred megabytes.
+#[test]
+fn bodies_that_do_not_come_to_their_end_are_held_within_a_limit() {
+    let repository = Repository::new();
+    let served = Served::start(&repository, &[]);
+    let part = vec![b' '; (4 << 20) - 1];
+    let mut refused = 0;
+    let mut open = Vec::new();
+    for _ in 0..25 {
+        let mut stream = served.connect();
+        let length = part.len() + 1;
+        let head = format!("POST /mcp HTTP/1.0\r\nhost: {}\r\n{JSON}content-length: {length}\r\n\r\n", served.address);
+        // Who is refused may find the connection closed while it still sends.
+        if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&part)).is_err() {
+            refused += 1;
+            continue;
+        }
+        open.push(stream);
+    }
+    served.until_measured("codescry_http_responses_total{status=\"503\"}", |answers| answers >= 1.0);
+    let mut last = open.pop().expect("not all were cut off");
+    let mut answer = String::new();
+    // The answer is lost where the system throws it away with the connection.
+    if last.read_to_string(&mut answer).is_ok() && !answer.is_empty() {
+        let answer = reply(&answer);
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{answer:?}");
+    }
+    assert!(refused + open.len() >= 16, "{refused} were refused, {} wait", open.len());
+    drop(open);
+    served.until_measured("codescry_http_connections", |open| open <= 2.0);
+    served.is_well();
+    drop(TcpStream::connect(served.address).expect("it listens"));
+}
+
+/// The answer to what was cancelled never comes, so nobody may wait for it.
+#[cfg(unix)]
+#[test]
+fn a_call_that_was_cancelled_does_not_hold_up_the_end() {
+    let repository = Repository::new();
+    let mut served = Served::start(&repository, &ENDLESS);
+    let mut events = Events::open(&served);
+    events.greet(&served);
+    events.post(&served, &calling(7, "index_project", json!({})));
+    served.until_measured("codescry_tool_calls_under_way", |calls| calls == 1.0);
+    events.post(&served, r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#);
+    served.until_measured("codescry_tool_calls_under_way", |calls| calls == 0.0);
+    served.signal("-TERM");
+    while events.next_line().is_some() {}
+    assert!(served.ended().success());
+    let said = served.said();
+    assert!(!said.contains("not answered in time"), "{said}");
 }
