@@ -184,6 +184,7 @@ impl Engine {
         }
         match walk::inspect(path, &read.bytes) {
             Some(reason @ SkipReason::Binary) => Err(bad(format!("it is {reason}"))),
+            Some(SkipReason::Secret { .. }) => Err(bad("it holds a private key".to_owned())),
             _ => Ok(read),
         }
     }

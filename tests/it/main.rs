@@ -11,6 +11,7 @@ mod guard;
 mod kills;
 mod mcp_http;
 mod mcp_limits;
+mod mcp_secrets;
 mod mcp_stdio;
 mod models;
 mod names;
