@@ -165,7 +165,8 @@ fn top_names(snapshot: &Snapshot, index: usize) -> Result<Vec<String>, EngineErr
         .filter(|chunk| chunk.container.is_empty() && chunk.defines().next().is_some())
         .collect();
     // A chunk keeps the names of members beside those of their containers; its text tells them apart.
-    let is_mixed = |chunk: &&crate::search::ChunkMeta<'_>| chunk.kind.is_container() && chunk.defines().nth(1).is_some();
+    let is_mixed =
+        |chunk: &&crate::search::ChunkMeta<'_>| chunk.kind.is_container() && chunk.defines().nth(1).is_some();
     let rows: Vec<_> = top.iter().filter(is_mixed).map(|chunk| chunk.row).collect();
     let mut texts = snapshot.view.texts(&rows)?.into_iter();
     let file = &snapshot.files[index];

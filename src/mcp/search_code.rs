@@ -197,7 +197,8 @@ impl Found<SearchAnswer> {
                 aside(move || render::search(&answer, &around, max_tokens)).await?.into_result()
             }
             Self::Begun(text) => {
-                let structured = SearchOutput { note: Some(text.clone()), ..SearchOutput::default() };
+                let (note, coverage) = (Some(text.clone()), render::partial(&Coverage::default()));
+                let structured = SearchOutput { note, coverage, ..SearchOutput::default() };
                 Answer { text, structured }.into_result()
             }
         }

@@ -198,7 +198,9 @@ pub struct SearchOutput {
     /// Give it as `cursor` for more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    pub coverage: CoverageOutput,
+    /// Absent when the whole folder is indexed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<CoverageOutput>,
     /// What to know about this answer, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -211,20 +213,17 @@ pub struct HitOutput {
     pub path: String,
     pub start_line: u32,
     pub end_line: u32,
-    pub language: String,
     /// What the place defines: function, class, section, block and so on.
     pub kind: String,
     /// The defined name with its containers, like `Store.open`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub symbol: String,
-    /// Comparable within one answer only.
-    pub score: f64,
     /// The file has changed since it was indexed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
-    /// Lines of the place that `code` does not show.
+    /// Lines of the place that `code` does not show, or not in full, as `first-last`: read_code has them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub more_lines: Option<u32>,
+    pub more_lines: Option<String>,
     /// The code as it was indexed, from `start_line` on.
     pub code: String,
     /// Other good places in the same file, as `name first-last`.

@@ -117,6 +117,12 @@ async fn found(client: &Client) {
         assert_eq!(best(&answer), path, "{query}: {answer:?}");
         let text = text(&answer);
         assert!(text.contains(path) && text.contains("```"), "{text}");
+        // Some clients show a model nothing else: no field says what is known already.
+        let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(structured(&answer)), ["hits"], "{answer:?}");
+        let hit = &structured(&answer)["hits"][0];
+        let known = ["path", "start_line", "end_line", "kind", "symbol", "code", "also"];
+        assert!(names(hit).iter().all(|name| known.contains(&name.as_str())), "{hit}");
     }
 }
 

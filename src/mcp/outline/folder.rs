@@ -66,7 +66,12 @@ fn render(map: &FolderOutline, cursor: &Cursor, note: Option<&str>, max_tokens: 
 }
 
 /// All entries with as many names of each as fit, if that is enough of them.
-fn fitted(map: &FolderOutline, cursor: &Cursor, note: Option<&str>, max_tokens: usize) -> Option<Answer<OutlineOutput>> {
+fn fitted(
+    map: &FolderOutline,
+    cursor: &Cursor,
+    note: Option<&str>,
+    max_tokens: usize,
+) -> Option<Answer<OutlineOutput>> {
     let with = |names| fits(first(map, cursor, note, map.entries.len(), names), max_tokens);
     with(MOST_NAMES).or_else(|| {
         let least = with(LEAST_NAMES)?;
