@@ -278,9 +278,17 @@ pub struct RootOutput {
     pub model: String,
     /// Width of the vectors.
     pub dimensions: u32,
-    /// What really runs the model; absent for the built-in one, which needs no device.
+    /// What really runs the model.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub runs_on: String,
+    /// More of that; absent for the built-in model, which needs no device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceOutput>,
+    /// Whether changes of the folder are indexed by themselves; if not, a search looks for them first.
+    pub followed: bool,
+    /// Seconds since this server has last looked through what had changed; absent before it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_look_s: Option<u64>,
     /// Time of the last commit, milliseconds since 1970; 0 before the first one.
     pub committed_at_ms: u64,
     /// Indexed files by language.

@@ -188,6 +188,11 @@ async fn changed(repository: &Repository, client: &Client) {
     let coverage = &root["coverage"];
     assert_eq!(coverage["complete"], true, "{root}");
     assert_eq!((&coverage["files_indexed"], &coverage["files_found"]), (&json!(5), &json!(5)));
+    assert_eq!((&root["runs_on"], &root["followed"]), (&json!("CPU, built in"), &json!(true)), "{root}");
+    assert!(root["last_look_s"].is_u64(), "{root}");
+    let said = text(&status);
+    assert!(said.contains("  runs on: CPU, built in\n"), "{said}");
+    assert!(said.contains("  up to date: the folder is followed, last looked through "), "{said}");
 }
 
 #[test]
