@@ -80,10 +80,22 @@ pub struct SimilarArguments {
     #[serde(default)]
     #[schemars(with = "String")]
     pub snippet: Option<String>,
+    /// Only below this: a folder, a file or a glob inside the root, like `src/**/*.rs`.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub below: Option<String>,
+    /// Only these languages, like `rust` or `["typescript", "tsx"]`.
+    #[serde(default)]
+    #[schemars(with = "Names")]
+    pub language: Option<Names>,
     /// Only in this project of the root: its name or its folder, as `index_status` lists them.
     #[serde(default)]
     #[schemars(with = "String")]
     pub project: Option<String>,
+    /// `next_cursor` of the answer before, for more of it.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub cursor: Option<String>,
     /// Most hits to return; 10 if not given.
     #[serde(default, deserialize_with = "number")]
     #[schemars(with = "u32", range(min = 1, max = 50))]

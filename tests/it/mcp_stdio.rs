@@ -1,5 +1,7 @@
 //! The server over stdio: what a client sees, what a bad client cannot do, how it ends.
 
+use std::process::Command;
+
 use rmcp::model::{CallToolResult, Tool};
 use serde_json::{Value, json};
 
@@ -195,6 +197,53 @@ async fn changed(repository: &Repository, client: &Client) {
     assert!(said.contains("  up to date: the folder is followed, last looked through "), "{said}");
 }
 
+/// A model that has read no tool yet knows what is served, and what to call it.
+#[test]
+fn the_instructions_name_the_roots() {
+    let repository = Repository::new();
+    let (root, other) = (repository.root(), repository.base().join("other"));
+    std::fs::create_dir_all(&other).expect("a folder");
+    std::fs::write(other.join("settings.rs"), "pub fn settings_of_the_other() {}\n").expect("a file");
+    for roots in [vec![root.clone()], vec![root, other]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
+        command.args(["serve", "--no-share"]).args(&roots).current_dir(repository.root());
+        command.env("XDG_DATA_HOME", repository.base().join("data")).env_remove("CODESCRY_INDEX_DIR");
+        let mut raw = Raw::of(command);
+        let client = json!({ "name": "raw", "version": "1" });
+        let greeting = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
+        let answer = raw.request("initialize", greeting);
+        let said = answer["result"]["instructions"].as_str().expect("they are there").to_owned();
+        assert!(roots.iter().all(|root| said.contains(root.to_string_lossy().as_ref())), "{said}");
+        // Clients cut what is longer.
+        assert!(said.len() < 2_000, "{} bytes", said.len());
+        raw.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        if roots.len() > 1 {
+            let found = raw.call("find_symbol", json!({ "name": "settings_of_the_other", "root": "other" }));
+            assert_eq!(found["result"]["structuredContent"]["symbols"][0]["path"], "settings.rs", "{found}");
+        }
+        assert!(raw.close().success());
+    }
+}
+
+/// Who finds nothing is told what was not looked through.
+#[test]
+fn configuration_that_was_not_searched_is_told() {
+    let repository = Repository::new();
+    repository.write("conf/server.toml", "# The port of the server.\nport = 7979\n");
+    let mut raw = Raw::greeted(&repository);
+    raw.indexed();
+    let question = json!({ "query": "port of the server", "path": "conf" });
+    let answer = raw.call("search_code", question.clone());
+    let note = answer["result"]["structuredContent"]["note"].as_str().unwrap_or_default().to_owned();
+    let said = answer["result"]["content"][0]["text"].as_str().expect("text");
+    assert!(note.contains("configuration files were not searched") && said.contains(&note), "{answer}");
+    let mut all = question;
+    all["content"] = json!("config");
+    let answer = raw.call("search_code", all);
+    assert_eq!(answer["result"]["structuredContent"]["hits"][0]["path"], "conf/server.toml", "{answer}");
+    assert!(raw.close().success());
+}
+
 #[test]
 fn the_first_search_waits_for_the_first_index() {
     let repository = Repository::new();
@@ -371,7 +420,10 @@ fn a_folder_is_outlined_with_what_its_files_define() {
     raw.indexed();
     let map = raw.call("outline", json!({ "path": "." }));
     let said = map["result"]["content"][0]["text"].as_str().expect("text").to_owned();
-    assert!(said.starts_with(".  indexed files: 6\napp/\n  invoices.py  Invoice\n  passwords.py  hash_password, "), "{said}");
+    assert!(
+        said.starts_with(".  indexed files: 6\napp/\n  invoices.py  Invoice\n  passwords.py  hash_password, "),
+        "{said}"
+    );
     assert!(said.contains("\nsrc/\n  cache.rs  LruCache\n  retry.rs  retry_with_backoff\nweb/\n"), "{said}");
     let structured = &map["result"]["structuredContent"];
     assert_eq!((&structured["files"], &structured["folders"][1]["folder"]), (&json!(6), &json!("src")), "{map}");

@@ -276,6 +276,7 @@ fn further_parts_of_an_answer_follow_without_gaps() {
         ("find_symbol", json!({ "name": "basket_total*" }), 5, 50, "/symbols"),
         ("find_references", json!({ "name": "price_of" }), 7, 500, "/files"),
         ("search_code", json!({ "query": "add up the basket" }), 4, 40, "/hits"),
+        ("find_similar", json!({ "snippet": "pub fn total(rate: u32) -> u32 { price_of(rate) }" }), 4, 40, "/hits"),
     ] {
         let with = |limit: usize, cursor: Option<&Value>| {
             let mut arguments = asked.clone();
