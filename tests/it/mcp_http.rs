@@ -503,18 +503,24 @@ fn what_is_under_way_is_answered_before_the_end() {
 }
 
 #[test]
-fn home_and_everything_are_served_only_by_name() {
+fn home_and_everything_are_served_only_when_that_is_meant() {
     let repository = Repository::new();
     let root = repository.root();
-    for folder in [root.as_path(), Path::new("/")] {
+    let named = root.to_string_lossy().into_owned();
+    for (folder, path) in [(root.as_path(), None), (Path::new("/"), None), (Path::new("/"), Some(named.as_str()))] {
         let mut serve = std::process::Command::new(env!("CARGO_BIN_EXE_codescry"));
-        serve.args(["serve", "--http", "127.0.0.1:0"]).current_dir(folder).env("HOME", &root);
+        serve.args(["serve", "--http", "127.0.0.1:0"]).args(path).current_dir(folder).env("HOME", &root);
         serve.env("CODESCRY_INDEX_DIR", repository.base().join("index"));
         let output = serve.output().expect("it ends");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains("give the folder to serve"), "{said}");
+        assert!(
+            !output.status.success()
+                && said.contains("give the folder with your code")
+                && said.contains("--allow-home"),
+            "{said}"
+        );
     }
-    let mut named = command(&repository, &["--http", "127.0.0.1:0"]);
-    named.env("HOME", &root);
-    drop(Served::spawn(named));
+    let mut meant = command(&repository, &["--http", "127.0.0.1:0", "--allow-home"]);
+    meant.env("HOME", &root);
+    drop(Served::spawn(meant));
 }

@@ -53,7 +53,7 @@ fn talk(user: &Surroundings, folders: [&Path; 3], query: &str, wanted: Option<&s
     let mut command = Command::new(&user.program);
     let [root, index, cache] = folders;
     command.arg("--index-dir").arg(index).arg("--cache-dir").arg(cache);
-    command.args(["serve", "--stdio", "--no-watch", "--no-share"]).arg(root);
+    command.args(["serve", "--stdio", "--no-watch", "--no-share", "--allow-home"]).arg(root);
     let remedy = format!("run it yourself to see why: codescry serve --stdio {}", root.display());
     let mut checks = Vec::new();
     let mut steps = || -> Result<(), String> {
