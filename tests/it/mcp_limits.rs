@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
@@ -84,6 +85,49 @@ fn bodies_that_do_not_come_to_their_end_are_held_within_a_limit() {
     served.until_measured("codescry_http_connections", |open| open <= 2.0);
     served.is_well();
     drop(TcpStream::connect(served.address).expect("it listens"));
+}
+
+/// Nobody is refused, and everybody finds what is there, while all of it is done anew.
+#[test]
+fn many_clients_search_while_everything_is_indexed_anew() {
+    let repository = Repository::new();
+    for n in 0..300 {
+        repository.write(
+            &format!("many/part{n}.rs"),
+            &format!("/// Part {n} of many.\npub fn part_{n}() -> u32 {{ {n} }}\n"),
+        );
+    }
+    let served = Served::start(&repository, &[]);
+    served.greet("").call("index_project", json!({}));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        let anew = threads.spawn(|| {
+            let session = served.greet("");
+            let mut runs = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let run = session.call("index_project", json!({ "rebuild": true }));
+                assert!(run["result"]["structuredContent"]["ended"].is_boolean(), "{run}");
+                runs += 1;
+            }
+            runs
+        });
+        let client = || {
+            let session = served.greet("");
+            for _ in 0..15 {
+                let question = json!({ "query": "check a login attempt against the stored hash", "limit": 3 });
+                let answer = session.call("search_code", question);
+                let hits = &answer["result"]["structuredContent"]["hits"];
+                assert_eq!(hits[0]["path"], "app/passwords.py", "{answer}");
+            }
+            session.close();
+        };
+        let clients: Vec<_> = (0..32).map(|_| threads.spawn(client)).collect();
+        let ended: Vec<_> = clients.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        stop.store(true, Ordering::Relaxed);
+        assert!(anew.join().expect("it indexes") > 0);
+        assert!(ended.iter().all(Result::is_ok), "a client was not answered well");
+    });
+    served.is_well();
 }
 
 /// The answer to what was cancelled never comes, so nobody may wait for it.
