@@ -164,20 +164,20 @@ impl Talk {
         }
     }
 
-    /// Asks the server whether it is there as long as an answer is due; resolves when it has gone.
+    /// Asks the server whether it is there as long as an answer is due. Does not end: that the server has
+    /// gone, the other direction tells, once it has read what was said until then.
     async fn keep_asking<S: AsyncWrite + Unpin>(&self, every: Duration, server: &tokio::sync::Mutex<S>) {
         loop {
             tokio::time::sleep(every).await;
             if self.memory().is_awaiting() && write(server, ping().as_bytes()).await.is_err() {
-                // What it has said until then is still to be read.
                 std::future::pending::<()>().await;
             }
         }
     }
 
-    /// Resolves when nothing is under way in either direction.
+    /// Resolves when nothing is under way in either direction. What may never be answered is repeated.
     async fn idle(&self) {
-        while self.memory().open() > 0 || self.is_telling.load(Ordering::Relaxed) {
+        while self.memory().is_awaiting() || self.is_telling.load(Ordering::Relaxed) {
             tokio::time::sleep(LOOK).await;
         }
     }
