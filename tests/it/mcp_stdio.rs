@@ -447,27 +447,35 @@ fn a_large_folder_is_outlined_in_parts() {
         let code = format!("pub fn first_of_file_{n}() {{}}\n\npub fn second_of_file_{n}() {{}}\n");
         repository.write(&format!("many/deep/part{n:03}.rs"), &code);
     }
+    for n in 0..3 {
+        repository.write(&format!("many/deep/er/more{n}.rs"), "pub fn one_of_few() {}\n");
+    }
     let mut raw = Raw::greeted(&repository);
     raw.indexed();
     let map = raw.call("outline", json!({ "path": ".", "max_tokens": 500 }));
     let folders = map["result"]["structuredContent"]["folders"].as_array().expect("a list").clone();
     let deep = folders.iter().find(|folder| folder["folder"] == "many/deep" || folder["folder"] == "many");
-    assert_eq!(deep.expect("it is there")["not_listed"], 200, "{map}");
+    assert_eq!(deep.expect("it is there")["not_listed"], 203, "{map}");
 
-    let (mut seen, mut cursor) = (Vec::new(), Value::Null);
+    let (mut seen, mut not_listed, mut cursor) = (Vec::new(), 0, Value::Null);
     loop {
         let page = raw.call("outline", json!({ "path": "many/deep", "max_tokens": 500, "cursor": cursor }));
         let structured = &page["result"]["structuredContent"];
         for form in [page["result"]["content"][0]["text"].as_str().expect("text"), &structured.to_string()] {
             assert!(bpe_openai::o200k_base().count(form) <= 500, "{form}");
         }
-        let files = structured["folders"][0]["files"].as_array().unwrap_or_else(|| panic!("no files: {page}"));
-        seen.extend(files.iter().map(|file| file["name"].as_str().expect("a name").to_owned()));
+        for folder in structured["folders"].as_array().unwrap_or_else(|| panic!("no folders: {page}")) {
+            let files = folder["files"].as_array().into_iter().flatten();
+            seen.extend(files.map(|file| file["name"].as_str().expect("a name").to_owned()));
+            // Each page is as deep as the first one, also where there would be room for more.
+            not_listed += folder["not_listed"].as_u64().unwrap_or(0);
+        }
         cursor = structured["next_cursor"].clone();
         if cursor.is_null() {
             break;
         }
     }
+    assert_eq!(not_listed, 3);
     assert_eq!(seen, (0..200).map(|n| format!("part{n:03}.rs")).collect::<Vec<_>>());
     assert!(raw.close().success());
 }

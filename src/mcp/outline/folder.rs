@@ -35,6 +35,8 @@ pub async fn call(
     max_tokens: usize,
 ) -> Result<CallToolResult, Refusal> {
     let shown = path.clone().unwrap_or_else(|| ".".to_owned());
+    // A further page is as deep as the one before.
+    let depth = depth.or(Some(cursor.at[1]).filter(|depth| *depth > 0));
     let found = search(root, move |engine| {
         let limit = (max_tokens / FILE_TOKENS).max(1);
         let query = FolderQuery { path: path.clone(), depth, offset: cursor.at[0], limit };
@@ -116,7 +118,7 @@ fn first(
         }
     }
     let next = cursor.at[0] + count;
-    let next_cursor = (next < map.total && count > 0).then(|| cursor.next(map.edition, [next, 0]));
+    let next_cursor = (next < map.total && count > 0).then(|| cursor.next(map.edition, [next, map.depth]));
     if let Some(cursor) = &next_cursor {
         text.push_str(&format!("\nmore: cursor {cursor}"));
     }
