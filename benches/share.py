@@ -24,7 +24,7 @@ class Server:
     """A `codescry serve` and its client."""
 
     def __init__(self, program, folder, index, runtime, extra=()):
-        env = dict(os.environ, XDG_RUNTIME_DIR=runtime)
+        env = dict(os.environ, CODESCRY_RUNTIME_DIR=os.path.join(runtime, "codescry"))
         env.pop("CODESCRY_NO_SHARE", None)
         words = [program, "serve", "--stdio", folder, "--index-dir", index + "/index", "--cache-dir", index + "/cache"]
         self.begun = time.monotonic()

@@ -20,6 +20,7 @@ pub use crate::types::{Language, Project, RepoPath, SkipReason, Span, Symbol, Sy
 mod embedders;
 mod embedding;
 mod files;
+mod folders;
 mod follow;
 mod held;
 mod indexing;
@@ -32,6 +33,7 @@ mod symbols;
 
 pub use files::{FilePage, IndexedFile};
 pub use follow::Left;
+pub use folders::{FolderEntry, FolderOutline, FolderQuery};
 pub use reading::{CodeRead, Freshness, ReadRequest};
 pub use references::{Position, Reference, ReferenceAnswer, ReferenceQuery, ReferencedFile};
 pub use symbols::{FoundSymbol, SymbolAnswer, SymbolQuery};

@@ -67,11 +67,15 @@ impl Server {
         }
     }
 
-    /// The text of a tool's answer.
-    fn call(&mut self, tool: &Value, arguments: &Value) -> Result<String, Failed> {
+    /// The text of a tool's answer, and its structured form.
+    fn call(&mut self, tool: &Value, arguments: &Value) -> Result<(String, Value), Failed> {
         let answer = self.request("tools/call", json!({ "name": tool, "arguments": arguments }))?;
         let text = answer["content"][0]["text"].as_str().ok_or("an answer without a text")?;
-        if answer["isError"] == true { Err(text.into()) } else { Ok(text.to_owned()) }
+        if answer["isError"] == true {
+            Err(text.into())
+        } else {
+            Ok((text.to_owned(), answer["structuredContent"].clone()))
+        }
     }
 }
 
@@ -85,6 +89,16 @@ impl Drop for Server {
 
 fn tokens(text: &str) -> usize {
     bpe_openai::o200k_base().count(text)
+}
+
+/// All texts of a structured answer, one below the other.
+fn words(value: &Value, said: &mut String) {
+    match value {
+        Value::String(text) => _ = writeln!(said, "{text}"),
+        Value::Array(values) => values.iter().for_each(|value| words(value, said)),
+        Value::Object(fields) => fields.values().for_each(|value| words(value, said)),
+        _ => {}
+    }
 }
 
 /// What grep reads: text files that are not hidden, by path.
@@ -164,24 +178,31 @@ fn main() -> Result<(), Failed> {
     let mut all = Vec::new();
     texts(&repository, &mut all)?;
     let (mut body, mut table) = (String::new(), String::new());
-    let mut sums = [0; 4];
+    let mut sums = [0; 5];
     for (number, question) in questions["questions"].as_array().ok_or("no questions")?.iter().enumerate() {
         let ask = question["ask"].as_str().ok_or("a question without words")?;
         write!(body, "\n## {}. {ask}\n", number + 1)?;
-        let (mut said, mut cost) = (String::new(), 0);
+        let (mut said, mut structured_said) = (String::new(), String::new());
+        let (mut cost, mut structured_cost) = (0, 0);
         for call in question["calls"].as_array().ok_or("a question without calls")? {
             let begun = Instant::now();
-            let text = server.call(&call["tool"], &call["arguments"]).map_err(|error| format!("{ask}: {error}"))?;
+            let answer = server.call(&call["tool"], &call["arguments"]);
+            let (text, structured) = answer.map_err(|error| format!("{ask}: {error}"))?;
             let elapsed = begun.elapsed().as_millis();
             let written = call["arguments"].to_string();
             cost += tokens(&text) + tokens(&written);
+            structured_cost += tokens(&structured.to_string()) + tokens(&written);
+            words(&structured, &mut structured_said);
             let tool = call["tool"].as_str().unwrap_or_default();
             write!(body, "\n`{tool}` `{written}` → {} tokens, {elapsed} ms\n\n{}", tokens(&text), shown(&text))?;
             said.push_str(&text);
         }
         for expected in question["expect"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            if !said.contains(expected) {
-                return Err(format!("{ask}: {expected:?} is not in the answer:\n{said}").into());
+            // Some clients show a model the one form, some the other.
+            for said in [&said, &structured_said] {
+                if !said.contains(expected) {
+                    return Err(format!("{ask}: {expected:?} is not in the answer:\n{said}").into());
+                }
             }
         }
         if let Some(note) = question["note"].as_str() {
@@ -189,25 +210,27 @@ fn main() -> Result<(), Failed> {
         }
         let Grep { lines, answer, every, files } = grep(&repository, &all, question);
         let pattern = question["grep"].as_str().unwrap_or_default();
-        writeln!(table, "| {} | {cost} | `{pattern}` | {lines} | {answer} | {every} ({files} files) |", number + 1)?;
-        for (sum, one) in sums.iter_mut().zip([cost, lines, answer, every]) {
+        let tools = format!("{cost} | {structured_cost}");
+        writeln!(table, "| {} | {tools} | `{pattern}` | {lines} | {answer} | {every} ({files} files) |", number + 1)?;
+        for (sum, one) in sums.iter_mut().zip([cost, structured_cost, lines, answer, every]) {
             *sum += one;
         }
     }
-    let [cost, lines, answer, every] = sums;
-    writeln!(table, "| **all** | **{cost}** | | **{lines}** | **{answer}** | **{every}** |")?;
+    let [cost, structured, lines, answer, every] = sums;
+    writeln!(table, "| **all** | **{cost}** | **{structured}** | | **{lines}** | **{answer}** | **{every}** |")?;
     let of = questions["repository"].as_str().unwrap_or_default();
     let intro = format!(
         "# A session\n\nTen questions about {of}, asked of the server over stdio and answered by its tools alone. \
          `tools/transcript.rs` asks what `tools/session.json` says, checks that the answer is there, and writes this \
          page; nothing in it is edited. Long answers are cut here, not in the counts.\n\n\
-         ## What it costs\n\nTokens of the `o200k` vocabulary, of calls and answers. Beside it what grep costs over the \
+         ## What it costs\n\nTokens of the `o200k` vocabulary, of calls and answers: as text, and as the \
+         structured form, which is all that some clients show their model. Beside it what grep costs over the \
          whole folder for one plain pattern: its matching lines; these and the whole files that hold the answer (which \
          somebody who does not know the answer cannot pick); these and every file that matches. Sometimes grep's lines \
          alone are the cheapest, but they seldom answer. Both could be narrowed: grep by a better pattern, the tools' \
          answers by a smaller limit than those given here. The questions were chosen with the tools in mind.\n\n\
-         | question | tools | grep for | its lines | + files with the answer | + every file that matches |\n\
-         |---|---|---|---|---|---|\n{table}"
+         | question | tools, as text | as JSON | grep for | its lines | + files with the answer | + every file that matches |\n\
+         |---|---|---|---|---|---|---|\n{table}"
     );
     fs::write(page, intro + &body)?;
     drop(server);

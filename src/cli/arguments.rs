@@ -185,6 +185,9 @@ pub struct ServeArguments {
     /// settings [also: CODESCRY_NO_SHARE=1]
     #[arg(long)]
     pub no_share: bool,
+    /// Serve the home folder, or one around it, if that is what PATH or the working folder is
+    #[arg(long)]
+    pub allow_home: bool,
     #[command(flatten)]
     pub http: HttpArguments,
 }

@@ -24,7 +24,7 @@ pub fn run(shared: &Shared, given: &ServeArguments) -> anyhow::Result<Exit> {
     machine::bound_freed_memory();
     let follow = !given.no_watch;
     let http = http_options(&given.http)?;
-    let served = served(shared, &given.paths)?;
+    let served = served(shared, &given.paths, given.allow_home)?;
     match http {
         // Nothing is opened before it is known that no other process has it open.
         None if config::shares(given.no_share)? => crate::mcp::serve_shared(served, follow)?,
@@ -41,7 +41,7 @@ fn engines(served: Vec<Settings>) -> anyhow::Result<Vec<Arc<Engine>>> {
     Ok(engines.collect::<Result<_, _>>()?)
 }
 
-fn served(shared: &Shared, paths: &[PathBuf]) -> anyhow::Result<Vec<Settings>> {
+fn served(shared: &Shared, paths: &[PathBuf], allow_home: bool) -> anyhow::Result<Vec<Settings>> {
     let paths: Vec<Option<&Path>> =
         if paths.is_empty() { vec![None] } else { paths.iter().map(|path| Some(path.as_path())).collect() };
     let mut served: Vec<Settings> = Vec::new();
@@ -51,10 +51,11 @@ fn served(shared: &Shared, paths: &[PathBuf]) -> anyhow::Result<Vec<Settings>> {
         if served.iter().any(|other| other.root == settings.root) {
             continue;
         }
-        // Some clients start their servers in the root of the file system, or at home.
+        // Some clients start their servers in the root of the file system or at home, or put that in place
+        // of a variable for the folder that is open when none is.
         anyhow::ensure!(
-            path.is_some() || !is_too_much(root),
-            "the working folder is {}; give the folder to serve",
+            allow_home || !is_too_much(root),
+            "{} is too much to serve unasked; give the folder with your code, or --allow-home if you mean all of it",
             root.display()
         );
         let shares = served.iter().any(|other| other.index_dir == settings.index_dir);
@@ -64,7 +65,7 @@ fn served(shared: &Shared, paths: &[PathBuf]) -> anyhow::Result<Vec<Settings>> {
     Ok(served)
 }
 
-/// Whether nobody would mean this folder without naming it: everything, or all that is somebody's.
+/// Whether nobody would mean this folder without saying so: everything, or all that is somebody's.
 fn is_too_much(root: &Path) -> bool {
     let home = Surroundings::of_this_process().ok().and_then(|user| user.home.canonicalize().ok());
     root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))

@@ -104,7 +104,7 @@ pub const CLIENTS: &[Client] = &[
         title: "Codex",
         dialect: Dialect::Toml,
         folder: Folder::Working,
-        project_file: None,
+        project_file: Some(".codex/config.toml"),
         projects: None,
         user: |user| in_folder(user.codex.clone().unwrap_or_else(|| user.home.join(".codex")), "config.toml"),
     },
@@ -122,7 +122,7 @@ pub const CLIENTS: &[Client] = &[
         title: "Zed",
         dialect: Dialect::Json { key: "context_servers", typed: false },
         folder: Folder::Working,
-        project_file: None,
+        project_file: Some(".zed/settings.json"),
         projects: None,
         user: |user| {
             let folder = match user.system {
@@ -137,7 +137,7 @@ pub const CLIENTS: &[Client] = &[
         title: "Gemini CLI",
         dialect: SERVERS,
         folder: Folder::Working,
-        project_file: None,
+        project_file: Some(".gemini/settings.json"),
         projects: None,
         user: |user| in_folder(user.home.join(".gemini"), "settings.json"),
     },

@@ -133,7 +133,10 @@ fn args(place: &Place, request: &Request, user: &Surroundings) -> Result<Vec<Str
             Some(text_of(&folder)?)
         }
     };
-    Ok(["serve", "--stdio"].map(str::to_owned).into_iter().chain(folder).collect())
+    // Who names it means it.
+    let is_much = request.folder.as_deref().is_some_and(|folder| folder == user.home || folder.parent().is_none());
+    let meant = is_much.then(|| "--allow-home".to_owned());
+    Ok(["serve", "--stdio"].map(str::to_owned).into_iter().chain(meant).chain(folder).collect())
 }
 
 /// A path as it can stand in a configuration.

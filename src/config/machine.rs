@@ -3,7 +3,7 @@
 //! The only module that imports `sysinfo`. Must never import: anything of this crate.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
@@ -68,6 +68,7 @@ pub fn yield_to_others() {
         _ = rustix::process::setpriority_process(None, NICE);
     }
 }
+
 /// The number of the user that this process runs as; 0 where users have no numbers.
 pub fn user_id() -> u32 {
     #[cfg(unix)]
@@ -77,6 +78,26 @@ pub fn user_id() -> u32 {
     #[cfg(not(unix))]
     {
         0
+    }
+}
+
+/// A folder by this name that lives as long as this user is logged in, or one for temporary files that is
+/// named by the user; whatever the environment says. It need not be there.
+pub fn user_runtime_dir(name: &str) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let user = user_id();
+        let by_system = PathBuf::from(format!("/run/user/{user}"));
+        // Of another user's, or of a link, nothing is known.
+        match fs::symlink_metadata(&by_system) {
+            Ok(found) if found.is_dir() && found.uid() == user => by_system.join(name),
+            _ => PathBuf::from(format!("/tmp/{name}-{user}")),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        std::env::temp_dir().join(name)
     }
 }
 

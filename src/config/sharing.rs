@@ -19,11 +19,10 @@ pub fn shares(no_share: bool) -> Result<bool, ConfigError> {
 }
 
 /// The folder for this user's sockets: short, for a socket's path has about a hundred bytes.
-/// `$XDG_RUNTIME_DIR/codescry`, or where there is none, one in the folder for temporary files that is
-/// named by the user.
+/// `CODESCRY_RUNTIME_DIR`; without it `codescry` in `/run/user/UID` where the system has made that, or
+/// else `/tmp/codescry-UID`. Some clients start servers with hardly any variables, so that no other one
+/// may have a say: all servers of a user must come to the same folder.
 pub fn runtime_dir() -> PathBuf {
-    match env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute() && dir.is_dir()) {
-        Some(dir) => dir.join("codescry"),
-        None => env::temp_dir().join(format!("codescry-{}", machine::user_id())),
-    }
+    let named = env::var_os("CODESCRY_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    named.unwrap_or_else(|| machine::user_runtime_dir("codescry"))
 }

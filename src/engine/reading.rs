@@ -162,7 +162,7 @@ impl Engine {
             Some(Walked::Skipped(skipped)) if is_readable(&skipped.reason) => {}
             Some(Walked::Skipped(skipped)) => return Err(bad(format!("it is left out: {}", skipped.reason))),
             None if resolved.under(self.root()).is_dir() => {
-                return Err(bad("it is a folder; give a file inside of it".to_owned()));
+                return Err(bad("it is a folder; give a file inside of it, or ask outline for the files".to_owned()));
             }
             None => return Err(bad("it is left out".to_owned())),
         }
@@ -184,6 +184,7 @@ impl Engine {
         }
         match walk::inspect(path, &read.bytes) {
             Some(reason @ SkipReason::Binary) => Err(bad(format!("it is {reason}"))),
+            Some(SkipReason::Secret { .. }) => Err(bad("it holds a private key".to_owned())),
             _ => Ok(read),
         }
     }

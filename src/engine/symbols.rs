@@ -60,7 +60,7 @@ const STEP: usize = 32;
 const MAX_LOOKED_AT: usize = 2_000;
 
 /// A chunk is short; its parser is given no longer.
-const PARSE_LIMIT: Duration = Duration::from_millis(50);
+pub(super) const PARSE_LIMIT: Duration = Duration::from_millis(50);
 
 impl Engine {
     /// Definitions of a name: exactly so where there are any, else in another case, else with these

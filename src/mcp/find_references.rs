@@ -15,7 +15,7 @@ use super::roots::Roots;
 use super::search_code::{DEFAULT_MAX_TOKENS, Found, MAX_TOKENS, below, project, search, tell_moved_on};
 use super::wire::{FindReferencesArguments, FindReferencesOutput, Names, ReferencedFileOutput, UseOutput};
 use super::{schema, tokens};
-use crate::engine::{CancelToken, Filter, Position, Reference, ReferenceAnswer, ReferenceQuery, UseKind};
+use crate::engine::{CancelToken, Coverage, Filter, Position, Reference, ReferenceAnswer, ReferenceQuery, UseKind};
 
 /// For the list of tools.
 pub const NAME: &str = "find_references";
@@ -71,7 +71,8 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
     let cancel = stop.0.clone();
     match search(root, move |engine| engine.find_references(&query, &cancel)).await? {
         Found::Begun(text) => {
-            let structured = FindReferencesOutput { note: Some(text.clone()), ..FindReferencesOutput::default() };
+            let (note, coverage) = (Some(text.clone()), render::partial(&Coverage::default()));
+            let structured = FindReferencesOutput { note, coverage, ..FindReferencesOutput::default() };
             Answer { text, structured }.into_result()
         }
         Found::Answer(answer, mut note) => {
@@ -139,13 +140,15 @@ fn first(answer: &ReferenceAnswer, cursor: &Cursor, note: Option<&str>, count: u
         text.push_str(&format!("\nmore: cursor {cursor}"));
     }
     let left_out = answer.definitions_left_out;
+    let is_partly_read = answer.files_read < answer.files_with_name;
     let structured = FindReferencesOutput {
         files,
         definitions_left_out: (left_out > 0).then_some(left_out),
-        files_with_name: answer.files_with_name,
-        files_read: answer.files_read,
+        files_with_name: is_partly_read.then_some(answer.files_with_name),
+        files_read: is_partly_read.then_some(answer.files_read),
+        out_of_time: answer.out_of_time,
         next_cursor,
-        coverage: render::coverage(&answer.coverage),
+        coverage: render::partial(&answer.coverage),
         note: note.map(str::to_owned),
     };
     Answer { text, structured }

@@ -7,18 +7,20 @@ use std::sync::{Arc, LazyLock};
 use rmcp::model::{CallToolResult, JsonObject};
 
 use super::answer::{Refusal, arguments, within};
+use super::cursor::{Cursor, fingerprint};
 use super::roots::Roots;
 use super::schema;
-use super::search_code::{DEFAULT_LIMIT, DEFAULT_MAX_TOKENS, LIMITS, MAX_TOKENS, project, search};
-use super::wire::{SearchOutput, SimilarArguments};
-use crate::engine::{Filter, Similar};
+use super::search_code::{DEFAULT_LIMIT, DEFAULT_MAX_TOKENS, LIMITS, MAX_TOKENS, below, has_room, project, search};
+use super::wire::{Names, SearchOutput, SimilarArguments};
+use crate::engine::{Filter, MAX_LIMIT, Similar};
 
 /// For the list of tools.
 pub const NAME: &str = "find_similar";
 pub const TITLE: &str = "Find similar code";
 pub const DESCRIPTION: &str = "Find code like a given place or snippet: duplicates, sibling implementations, other uses \
 of a pattern. Give path and line of indexed code (path \"src/auth.rs\", line 42) or a snippet of code. Use it before \
-changing something that may exist several times; grep misses it when names differ.";
+changing something that may exist several times; grep misses it when names differ. Narrow it with below, project or \
+language.";
 
 pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<SimilarArguments>()));
 pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<SearchOutput>()));
@@ -28,11 +30,15 @@ const MAX_SNIPPET_BYTES: usize = 50_000;
 
 /// Answers a call.
 pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Refusal> {
+    let question = fingerprint(&given);
     let given: SimilarArguments = arguments(given, &INPUT)?;
-    let root = roots.pick(given.root.as_deref(), given.path.as_deref())?;
+    let cursor = Cursor::read(question, given.cursor.as_deref())?;
+    let root = roots.pick(given.root.as_deref(), given.path.as_deref().or(given.below.as_deref()))?;
     let limit = within("limit", given.limit, DEFAULT_LIMIT, LIMITS)?;
     let max_tokens = within("max_tokens", given.max_tokens, DEFAULT_MAX_TOKENS, MAX_TOKENS)?;
-    let filter = Filter { project: project(given.project), ..Filter::default() };
+    let path = below(roots, root, given.below.as_deref())?;
+    let languages = given.language.map(Names::into_vec).unwrap_or_default();
+    let filter = Filter { languages, path, project: project(given.project), ..Filter::default() };
     let similar = match (given.path, given.line, given.snippet) {
         (Some(path), Some(line), None) if line > 0 => {
             let inside = roots.relative(root, path.trim())?;
@@ -50,6 +56,10 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
             return Err(Refusal(usage.to_owned()));
         }
     };
-    let found = search(root, move |engine| engine.find_similar(&similar, limit, &filter));
-    found.await?.into_result("similar places", max_tokens, None).await
+    let before = has_room(&cursor)?;
+    // One more than is shown tells whether there is more.
+    let most = (before + limit + 1).min(MAX_LIMIT);
+    let mut found = search(root, move |engine| engine.find_similar(&similar, most, &filter)).await?;
+    let page = found.page(cursor, limit);
+    found.into_result("similar places", max_tokens, page).await
 }

@@ -13,7 +13,7 @@ use super::roots::Roots;
 use super::search_code::{DEFAULT_MAX_TOKENS, Found, MAX_TOKENS, below, project, search, tell_moved_on};
 use super::wire::{FindSymbolArguments, FindSymbolOutput, FoundSymbolOutput, Names};
 use super::{outline, schema, tokens};
-use crate::engine::{Filter, FoundSymbol, NameMatch, SymbolAnswer, SymbolKind, SymbolQuery};
+use crate::engine::{Coverage, Filter, FoundSymbol, NameMatch, SymbolAnswer, SymbolKind, SymbolQuery};
 
 /// For the list of tools.
 pub const NAME: &str = "find_symbol";
@@ -55,7 +55,8 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
     };
     match search(root, move |engine| engine.find_symbol(&query)).await? {
         Found::Begun(text) => {
-            let structured = FindSymbolOutput { note: Some(text.clone()), ..FindSymbolOutput::default() };
+            let (note, coverage) = (Some(text.clone()), render::partial(&Coverage::default()));
+            let structured = FindSymbolOutput { note, coverage, ..FindSymbolOutput::default() };
             Answer { text, structured }.into_result()
         }
         Found::Answer(answer, mut note) => {
@@ -132,7 +133,7 @@ fn first(answer: &SymbolAnswer, cursor: &Cursor, note: Option<&str>, count: usiz
         text.push_str(&format!(" after the first {}", cursor.at[0]));
     }
     text.push_str(match how {
-        None if cursor.at[0] == 0 => "; try fewer words of the name, or search_code",
+        None if cursor.at[0] == 0 => NOTHING,
         None | Some(NameMatch::Exact) => "",
         Some(NameMatch::Plain) => " in another case",
         Some(NameMatch::Words) => " with these words in their names",
@@ -140,15 +141,26 @@ fn first(answer: &SymbolAnswer, cursor: &Cursor, note: Option<&str>, count: usiz
     });
     text.push_str(&render::about(&answer.coverage, stale, note.as_deref()));
     symbols.iter().map(line).for_each(|line| text.push_str(&line));
+    let mut note = note;
     if let Some(cursor) = &next_cursor {
         text.push_str(&format!("\nmore: cursor {cursor}"));
     } else if count < all {
-        text.push_str("\nleft out for max_tokens: all of them; ask with a larger one");
+        text.push_str(&format!("\n{ALL_LEFT_OUT}"));
+        note = Some(ALL_LEFT_OUT.to_owned());
+    } else if all == 0 && cursor.at[0] == 0 {
+        let hint = NOTHING.trim_start_matches("; ").to_owned();
+        note = Some(note.map_or(hint.clone(), |note| format!("{hint}; {note}")));
     }
     let matched = how.map(matched).unwrap_or_default().to_owned();
-    let coverage = render::coverage(&answer.coverage);
+    let coverage = render::partial(&answer.coverage);
     Answer { text, structured: FindSymbolOutput { symbols, matched, next_cursor, coverage, note } }
 }
+
+/// What is said when nothing has such a name.
+const NOTHING: &str = "; try fewer words of the name, or search_code";
+
+/// What is said when not even one fits.
+const ALL_LEFT_OUT: &str = "left out for max_tokens: all of them; ask with a larger one";
 
 /// What is said when a container has no such name.
 const ELSEWHERE: &str = "none is in that container: these have the name alone";
@@ -166,7 +178,6 @@ fn found(found: &FoundSymbol) -> FoundSymbolOutput {
     FoundSymbolOutput {
         path: clip(&clean(found.path.as_str()), MAX_PATH_CHARS),
         symbol: outline::symbol(&found.symbol),
-        language: found.language.to_string(),
         stale: found.stale,
     }
 }

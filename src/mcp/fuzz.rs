@@ -54,6 +54,9 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     World { roots: Roots(vec![Root { engine, runs }]), runtime, _dir: dir }
 });
 
+/// Random cases of each test; `index_project` gets its own over stdio, in `tests/it/fuzz.rs`.
+const CASES: u32 = 1_500;
+
 const TOOLS: [&str; 7] =
     ["search_code", "find_symbol", "find_references", "read_code", "outline", "find_similar", "index_status"];
 
@@ -180,6 +183,8 @@ fn arguments() -> impl Strategy<Value = JsonObject> {
         "max_tokens",
         "cursor",
         "context",
+        "depth",
+        "below",
         "include_definition",
         "content",
         "mode",
@@ -211,7 +216,7 @@ fn completed(tool: &str, mut given: JsonObject, text: &str) -> JsonObject {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_arguments_are_answered_or_refused(tool in proptest::sample::select(TOOLS.to_vec()), given in arguments()) {

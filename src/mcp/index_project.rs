@@ -25,8 +25,8 @@ pub const NAME: &str = "index_project";
 pub const TITLE: &str = "Index the project";
 pub const DESCRIPTION: &str = "Bring the index up to date with the folder: after many edits, after a branch switch, or \
 when an answer says stale or incomplete. Only changed files are done again, which takes seconds. Returns when done, or \
-after 20 seconds while the run goes on; ask index_status then. rebuild does everything from nothing: only for a broken \
-index.";
+after 20 seconds while the run goes on; ask index_status then. Mostly with {}; {\"rebuild\": true} does everything from \
+nothing: only for a broken index.";
 
 pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<IndexArguments>()));
 pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<IndexOutput>()));

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rmcp::model::{CallToolResult, JsonObject};
 
@@ -11,7 +12,7 @@ use super::answer::{Answer, Refusal, arguments, aside, clean, clip};
 use super::roots::{Root, Roots};
 use super::runs::{Outcome, State};
 use super::wire::{
-    PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootOutput, StageOutput, StatusArguments,
+    DeviceOutput, PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootOutput, StageOutput, StatusArguments,
     StatusOutput,
 };
 use super::{device, index_project, render, schema, search_code};
@@ -20,9 +21,9 @@ use crate::engine::{Engine, Project, RunRecord, StageRecord, Status};
 /// For the list of tools.
 pub const NAME: &str = "index_status";
 pub const TITLE: &str = "State of the index";
-pub const DESCRIPTION: &str = "Tell how much of the project is indexed, whether an index run is under way and how far it \
-is, the projects of a monorepo, what was left out and why, problems, model and size. Ask it when search_code finds \
-nothing where there should be something, or says that the index is incomplete.";
+pub const DESCRIPTION: &str = "Tell how much of the project is indexed, how fresh that is, whether an index run is under \
+way and how far it is, the projects of a monorepo, what was left out and why, problems, model, device and size. Ask it, \
+with {}, when search_code finds nothing where there should be something, or says that the index is incomplete.";
 
 pub static INPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_input::<StatusArguments>()));
 pub static OUTPUT: LazyLock<Arc<JsonObject>> = LazyLock::new(|| Arc::new(schema::of_output::<StatusOutput>()));
@@ -74,6 +75,7 @@ fn output(root: &Root, status: Status, state: &State) -> RootOutput {
         Some(Outcome::Cancelled) => (None, Some("cancelled".to_owned())),
         None => (None, None),
     };
+    let device = status.device.as_ref().map(device::output);
     RootOutput {
         root: root.name(),
         indexed: status.exists,
@@ -83,7 +85,10 @@ fn output(root: &Root, status: Status, state: &State) -> RootOutput {
         problem_files: status.problems.len() as u64,
         model: status.model_id,
         dimensions: status.dimensions,
-        device: status.device.as_ref().map(device::output),
+        runs_on: if status.exists { runs_on(device.as_ref()) } else { String::new() },
+        device,
+        followed: state.is_followed,
+        last_look_s: state.since_last_look().map(|since| since.as_secs()),
         committed_at_ms: status.committed_at_ms,
         languages: status.languages,
         projects: projects(&status.projects),
@@ -94,6 +99,15 @@ fn output(root: &Root, status: Status, state: &State) -> RootOutput {
         last_run,
         last_failure,
     }
+}
+
+/// `CPU, built in`, `CPU`, or `CPU; not CUDA: …`
+fn runs_on(device: Option<&DeviceOutput>) -> String {
+    // Tables of word vectors are looked up by the program itself.
+    let Some(device) = device else { return "CPU, built in".to_owned() };
+    let running = if device.running.is_empty() { &device.asked } else { &device.running.join(" and ") };
+    let passed_over = device.passed_over.iter().map(|reason| format!("; not {reason}"));
+    std::iter::once(running.clone()).chain(passed_over).collect()
 }
 
 fn projects(projects: &[Project]) -> ProjectsOutput {
@@ -135,6 +149,7 @@ fn in_words(output: &RootOutput, state: &State, device: Option<String>) -> Strin
     let model = format!("{}, {} dimensions", output.model, output.dimensions);
     let lines = [
         ("index", Some(format!("{complete}, {indexed} files, {chunks} chunks"))),
+        ("up to date", output.indexed.then(|| staleness(output))),
         ("running", running),
         ("last run", state.last.as_ref().map(ended)),
         ("bottleneck", output.pipeline.as_ref().and_then(|pipeline| pipeline.bottleneck.clone())),
@@ -146,7 +161,7 @@ fn in_words(output: &RootOutput, state: &State, device: Option<String>) -> Strin
         ("first of them", Some(problems.join("; "))),
         ("next run does everything again", output.redo_because.clone()),
         ("model", output.indexed.then_some(model)),
-        ("device", device),
+        ("runs on", Some(device.unwrap_or_else(|| output.runs_on.clone()))),
         ("size", output.indexed.then(|| format!("{megabytes:.1} MB"))),
     ];
     let mut text = format!("{}\n", output.root);
@@ -156,6 +171,28 @@ fn in_words(output: &RootOutput, state: &State, device: Option<String>) -> Strin
         }
     }
     text
+}
+
+/// `followed, last looked through 12 s ago, last commit 3 min ago`
+fn staleness(output: &RootOutput) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let commit = now.saturating_sub(output.committed_at_ms / 1_000);
+    let how = if output.followed { "the folder is followed" } else { "a search looks for changes first" };
+    let look = match output.last_look_s {
+        Some(seconds) => format!("last looked through {} ago", ago(seconds)),
+        None => "not looked through yet by this server".to_owned(),
+    };
+    format!("{how}, {look}, last commit {} ago", ago(commit))
+}
+
+/// `40 s`, `12 min`, `3 h` or `5 days`.
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 /// As it goes over the wire.

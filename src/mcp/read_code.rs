@@ -145,6 +145,7 @@ fn first(read: &CodeRead, note: Option<&str>, bytes: usize) -> Answer<ReadOutput
         code: code.to_owned(),
         left_out_lines,
         changed: read.freshness == Freshness::Changed,
+        not_indexed: read.freshness == Freshness::Unknown,
         also,
         note: note.map(str::to_owned),
     };

@@ -110,7 +110,7 @@ fn attempt<'f>(
 ) -> Answer<SearchOutput> {
     let mut text = head.to_owned();
     let mut structured =
-        SearchOutput { coverage: coverage(&found.coverage), note: around.note.clone(), ..SearchOutput::default() };
+        SearchOutput { coverage: partial(&found.coverage), note: around.note.clone(), ..SearchOutput::default() };
     let mut left_out = Vec::new();
     let mut first_left_out = found.hits.len();
     let mut free = room;
@@ -273,12 +273,10 @@ fn block(rank: usize, hit: &Hit, bytes: usize, also: bool) -> Block {
         path: clean(hit.path.as_str()),
         start_line: hit.span.start_line,
         end_line: hit.span.end_line,
-        language: hit.language.to_string(),
         kind: hit.kind.to_string(),
         symbol: name,
-        score: rounded(hit.score),
         stale: hit.stale,
-        more_lines: (cut.more_lines > 0).then_some(cut.more_lines),
+        more_lines: (cut.more_lines > 0).then(|| format!("{}-{}", cut.next_line, hit.span.end_line)),
         code: cut.code.to_owned(),
         also,
     };
@@ -301,12 +299,6 @@ pub fn fence(code: &str) -> String {
 
 fn place(hit: &Hit) -> String {
     format!("{}:{}-{}", clean(hit.path.as_str()), hit.span.start_line, hit.span.end_line)
-}
-
-/// Three digits after the point; a score that is no number is 0.
-fn rounded(score: f32) -> f64 {
-    let rounded = (f64::from(score) * 1_000.0).round() / 1_000.0;
-    if rounded.is_finite() { rounded } else { 0.0 }
 }
 
 /// How many hits there are, and what they are drawn from where that is not the whole folder.
@@ -344,6 +336,11 @@ pub fn files(coverage: &Coverage) -> String {
         found => format!(" of {found}"),
     };
     format!("{}{of} files, {} chunks", coverage.files_indexed, coverage.chunks)
+}
+
+/// The coverage of an answer, where it has something to say.
+pub fn partial(known: &Coverage) -> Option<CoverageOutput> {
+    (!known.complete).then(|| coverage(known))
 }
 
 /// As it goes over the wire.

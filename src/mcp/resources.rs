@@ -11,7 +11,7 @@ use rmcp::model::{
 };
 
 use super::answer::{Refusal, aside, clean, clip};
-use super::roots::{Root, Roots};
+use super::roots::{Root, Roots, encode};
 use super::wire::parse_lines;
 use crate::engine::{CodeRead, EngineError, IndexedFile, ReadRequest};
 
@@ -25,7 +25,7 @@ const MAX_TEXT_BYTES: usize = 256 * 1024;
 
 /// A part of the list of all indexed files.
 pub async fn list(roots: &Roots, cursor: Option<&str>) -> Result<ListResourcesResult, ErrorData> {
-    let names = names(roots);
+    let names = roots.short_names();
     let (mut at, mut offset) = match cursor {
         None => (0, 0),
         Some(cursor) => position(cursor, names.len()).ok_or_else(|| {
@@ -83,7 +83,7 @@ pub fn templates(roots: &Roots) -> ListResourceTemplatesResult {
             .with_description("A function, type or other definition, whole, like src/config.rs#Config.load");
         [lines, symbol]
     };
-    ListResourceTemplatesResult::with_all_items(names(roots).into_iter().flat_map(of_root).collect())
+    ListResourceTemplatesResult::with_all_items(roots.short_names().into_iter().flat_map(of_root).collect())
 }
 
 /// The text of a resource.
@@ -92,7 +92,7 @@ pub async fn read(roots: &Roots, uri: &str) -> Result<ReadResourceResult, ErrorD
         let uri = clip(&clean(uri), 300);
         ErrorData::resource_not_found(format!("{uri}: {why}"), None)
     };
-    let names = names(roots);
+    let names = roots.short_names();
     let (name, request) = parse(uri).ok_or_else(|| missing("it is no codescry://ROOT/PATH"))?;
     let at = names.iter().position(|known| *known == encode(&name));
     let Some(root) = at.and_then(|at| roots.0.get(at)) else {
@@ -139,40 +139,9 @@ fn parse(uri: &str) -> Option<(String, ReadRequest)> {
     Some((decode(name)?, ReadRequest { path: Some(path), lines, symbol, context_lines: 0 }))
 }
 
-/// A name for each root that stands in addresses: its folder's, with a number where others have it, too.
-fn names(roots: &Roots) -> Vec<String> {
-    let mut names: Vec<String> = Vec::with_capacity(roots.0.len());
-    for root in &roots.0 {
-        let folder =
-            root.path().file_name().map_or_else(|| "root".to_owned(), |name| name.to_string_lossy().into_owned());
-        let folder = encode(&folder);
-        let mut name = folder.clone();
-        let mut number = 2;
-        while names.contains(&name) {
-            name = format!("{folder}~{number}");
-            number += 1;
-        }
-        names.push(name);
-    }
-    names
-}
-
 fn uri(root: &str, path: &str) -> String {
     let path: Vec<String> = path.split('/').map(encode).collect();
     format!("{SCHEME}{root}/{}", path.join("/"))
-}
-
-/// Percent-encodes what has a meaning in addresses.
-fn encode(part: &str) -> String {
-    let mut text = String::with_capacity(part.len());
-    for byte in part.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
 }
 
 /// `None` for what is no encoding of UTF-8.
@@ -200,7 +169,8 @@ fn mime(language: &str) -> String {
     }
 }
 
-fn internal(refusal: Refusal) -> ErrorData {
+/// What is no fault of the client.
+pub fn internal(refusal: Refusal) -> ErrorData {
     ErrorData::internal_error(refusal.0, None)
 }
 

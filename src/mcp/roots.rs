@@ -36,7 +36,9 @@ impl Roots {
     /// The root a call is about: the one it names, the one its absolute path is in, or the only one.
     pub fn pick(&self, root: Option<&str>, path: Option<&str>) -> Result<&Root, Refusal> {
         if let Some(name) = root {
-            let named = self.0.iter().find(|root| root.path() == Path::new(name));
+            let by_path = self.0.iter().find(|root| root.path() == Path::new(name));
+            let by_name = || self.0.get(self.short_names().iter().position(|short| *short == name)?);
+            let named = by_path.or_else(by_name);
             return named.ok_or_else(|| Refusal(format!("root {} is not served; {}", clean(name), self.choices())));
         }
         if let [only] = self.0.as_slice() {
@@ -69,6 +71,25 @@ impl Roots {
         Ok((!parts.is_empty()).then(|| parts.join("/")))
     }
 
+    /// A name for each root, as it stands in addresses of resources: its folder's, with a number where
+    /// others have it, too.
+    pub fn short_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::with_capacity(self.0.len());
+        for root in &self.0 {
+            let folder =
+                root.path().file_name().map_or_else(|| "root".to_owned(), |name| name.to_string_lossy().into_owned());
+            let folder = encode(&folder);
+            let mut name = folder.clone();
+            let mut number = 2;
+            while names.contains(&name) {
+                name = format!("{folder}~{number}");
+                number += 1;
+            }
+            names.push(name);
+        }
+        names
+    }
+
     fn outside(&self, path: &str) -> Refusal {
         Refusal(format!(
             "path {} is outside of what is served; give a path inside the root, relative to it; {}",
@@ -82,6 +103,19 @@ impl Roots {
         let names: Vec<_> = self.0.iter().map(Root::name).collect();
         format!("served: {}", names.join(", "))
     }
+}
+
+/// Percent-encodes what has a meaning in addresses.
+pub fn encode(part: &str) -> String {
+    let mut text = String::with_capacity(part.len());
+    for byte in part.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
 }
 
 /// What of `path` is below `root`: a relative path as it is, an absolute one without the root.
@@ -145,6 +179,10 @@ mod tests {
         };
         assert_eq!(pick(Some(&text("b")), None), Ok(base.join("b")));
         assert_eq!(pick(None, Some(&text("b/src/x.rs"))), Ok(base.join("b")));
+        assert_eq!(pick(Some("b"), None), Ok(base.join("b")));
+        let namesakes = served(&base, &["x/app", "y/app"]);
+        let second = namesakes.pick(Some("app~2"), None).map(|root| root.path().to_owned());
+        assert!(second.is_ok_and(|path| path == base.join("y/app")));
         for (root, path) in [
             (None, None),
             (None, Some("src/x.rs".to_owned())),

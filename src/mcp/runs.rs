@@ -42,6 +42,13 @@ pub struct State {
     closed: bool,
 }
 
+impl State {
+    /// How long ago the last run of this server ended: until then it is known what the folder was.
+    pub fn since_last_look(&self) -> Option<Duration> {
+        self.ended.map(|ended| ended.elapsed())
+    }
+}
+
 /// A run that goes on.
 #[derive(Clone)]
 pub struct Running {

@@ -46,6 +46,9 @@ const MAX_QUERY_BYTES: usize = 10_000;
 /// Longest note about a question, in characters.
 const MAX_NOTE_CHARS: usize = 120;
 
+/// What is said where nothing was found and not everything looked through.
+const NO_CONFIGURATION: &str = "configuration files were not searched: content \"config\" or \"all\" does";
+
 /// A search waits this long for the first commit of the first run.
 const FIRST_COMMIT_WAIT: Duration = Duration::from_secs(10);
 
@@ -60,29 +63,40 @@ pub async fn call(roots: &Roots, given: JsonObject) -> Result<CallToolResult, Re
     let root = roots.pick(given.root.as_deref(), given.path.as_deref())?;
     let max_tokens = within("max_tokens", given.max_tokens, DEFAULT_MAX_TOKENS, MAX_TOKENS)?;
     let mut query = query(roots, root, given)?;
-    let (before, limit) = (cursor.at[0], query.limit);
-    if before >= MAX_LIMIT {
-        return Err(Refusal(format!("no more than {MAX_LIMIT} hits are ranked; ask a narrower question")));
-    }
+    let (before, limit) = (has_room(&cursor)?, query.limit);
+    let is_narrowed = query.filter.content == ContentFilter::CodeAndDocs && query.filter.languages.is_empty();
     // One more than is shown tells whether there is more.
     query.limit = (before + limit + 1).min(MAX_LIMIT);
     let mut found = search(root, move |engine| engine.search(&query)).await?;
-    let mut page = None;
-    if let Found::Answer(answer, note) = &mut found {
-        answer.hits.drain(..before.min(answer.hits.len()));
-        page = Some(Page { cursor, edition: answer.edition, more: answer.hits.len() > limit });
-        answer.hits.truncate(limit);
-        tell_moved_on(&cursor, answer.edition, note);
+    if let Found::Answer(answer, note) = &mut found
+        && answer.hits.is_empty()
+        && is_narrowed
+    {
+        tell(note, NO_CONFIGURATION);
     }
+    let page = found.page(cursor, limit);
     found.into_result("hits", max_tokens, page).await
+}
+
+/// How many hits are before a page, which must not be behind all that are ranked.
+pub fn has_room(cursor: &Cursor) -> Result<usize, Refusal> {
+    if cursor.at[0] >= MAX_LIMIT {
+        return Err(Refusal(format!("no more than {MAX_LIMIT} hits are ranked; ask a narrower question")));
+    }
+    Ok(cursor.at[0])
 }
 
 /// Says in the note of a further page that the index is another one than that of the page before.
 pub fn tell_moved_on(cursor: &Cursor, edition: u64, note: &mut Option<String>) {
     if cursor.has_moved_on(edition) {
-        let before = note.take().map(|note| format!("{note}; ")).unwrap_or_default();
-        *note = Some(format!("{before}{MOVED_ON}"));
+        tell(note, MOVED_ON);
     }
+}
+
+/// Adds to a note.
+fn tell(note: &mut Option<String>, more: &str) {
+    let before = note.take().map(|note| format!("{note}; ")).unwrap_or_default();
+    *note = Some(format!("{before}{more}"));
 }
 
 fn query(roots: &Roots, root: &Root, given: SearchArguments) -> Result<SearchQuery, Refusal> {
@@ -164,6 +178,12 @@ impl Drawn for ReferenceAnswer {
     }
 }
 
+impl Drawn for engine::FolderOutline {
+    fn coverage(&self) -> Option<&Coverage> {
+        Some(&self.coverage)
+    }
+}
+
 impl Drawn for engine::CodeRead {
     fn coverage(&self) -> Option<&Coverage> {
         None
@@ -178,6 +198,16 @@ pub enum Found<T> {
 }
 
 impl Found<SearchAnswer> {
+    /// Cuts a page of at most `limit` hits out of what was found from the beginning on.
+    pub fn page(&mut self, cursor: Cursor, limit: usize) -> Option<Page> {
+        let Self::Answer(answer, note) = self else { return None };
+        answer.hits.drain(..cursor.at[0].min(answer.hits.len()));
+        let page = Page { cursor, edition: answer.edition, more: answer.hits.len() > limit };
+        answer.hits.truncate(limit);
+        tell_moved_on(&cursor, answer.edition, note);
+        Some(page)
+    }
+
     /// Both forms, within `max_tokens`.
     pub async fn into_result(
         self,
@@ -191,7 +221,8 @@ impl Found<SearchAnswer> {
                 aside(move || render::search(&answer, &around, max_tokens)).await?.into_result()
             }
             Self::Begun(text) => {
-                let structured = SearchOutput { note: Some(text.clone()), ..SearchOutput::default() };
+                let (note, coverage) = (Some(text.clone()), render::partial(&Coverage::default()));
+                let structured = SearchOutput { note, coverage, ..SearchOutput::default() };
                 Answer { text, structured }.into_result()
             }
         }

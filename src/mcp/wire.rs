@@ -5,6 +5,7 @@
 //! Must never import: anything of this crate but `engine` types to convert from.
 
 mod names;
+mod outlines;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ pub use names::{
     FindReferencesArguments, FindReferencesOutput, FindSymbolArguments, FindSymbolOutput, FoundSymbolOutput,
     ReadArguments, ReadOutput, ReferencedFileOutput, UseOutput, parse_lines,
 };
+pub use outlines::{FolderOutput, OutlineArguments, OutlineOutput, OutlinedFileOutput, SymbolOutput};
 use schemars::JsonSchema;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
@@ -78,10 +80,22 @@ pub struct SimilarArguments {
     #[serde(default)]
     #[schemars(with = "String")]
     pub snippet: Option<String>,
+    /// Only below this: a folder, a file or a glob inside the root, like `src/**/*.rs`.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub below: Option<String>,
+    /// Only these languages, like `rust` or `["typescript", "tsx"]`.
+    #[serde(default)]
+    #[schemars(with = "Names")]
+    pub language: Option<Names>,
     /// Only in this project of the root: its name or its folder, as `index_status` lists them.
     #[serde(default)]
     #[schemars(with = "String")]
     pub project: Option<String>,
+    /// `next_cursor` of the answer before, for more of it.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub cursor: Option<String>,
     /// Most hits to return; 10 if not given.
     #[serde(default, deserialize_with = "number")]
     #[schemars(with = "u32", range(min = 1, max = 50))]
@@ -91,22 +105,6 @@ pub struct SimilarArguments {
     #[schemars(with = "u32", range(min = 500, max = 20_000))]
     pub max_tokens: Option<u32>,
     /// Which root to ask, when several are served.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub root: Option<String>,
-}
-
-/// Arguments of `outline`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OutlineArguments {
-    /// A file, relative to the root.
-    pub path: String,
-    /// Most tokens of the answer; 8000 if not given.
-    #[serde(default, deserialize_with = "number")]
-    #[schemars(with = "u32", range(min = 500, max = 20_000))]
-    pub max_tokens: Option<u32>,
-    /// Which root the file is in, when several are served.
     #[serde(default)]
     #[schemars(with = "String")]
     pub root: Option<String>,
@@ -212,7 +210,9 @@ pub struct SearchOutput {
     /// Give it as `cursor` for more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    pub coverage: CoverageOutput,
+    /// Absent when the whole folder is indexed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<CoverageOutput>,
     /// What to know about this answer, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -225,20 +225,17 @@ pub struct HitOutput {
     pub path: String,
     pub start_line: u32,
     pub end_line: u32,
-    pub language: String,
     /// What the place defines: function, class, section, block and so on.
     pub kind: String,
     /// The defined name with its containers, like `Store.open`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub symbol: String,
-    /// Comparable within one answer only.
-    pub score: f64,
     /// The file has changed since it was indexed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
-    /// Lines of the place that `code` does not show.
+    /// Lines of the place that `code` does not show, or not in full, as `first-last`: read_code has them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub more_lines: Option<u32>,
+    pub more_lines: Option<String>,
     /// The code as it was indexed, from `start_line` on.
     pub code: String,
     /// Other good places in the same file, as `name first-last`.
@@ -255,37 +252,6 @@ pub struct CoverageOutput {
     /// 0 while the first walk of the folder has not ended.
     pub files_found: u64,
     pub chunks: u64,
-}
-
-/// Answer of `outline`.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct OutlineOutput {
-    pub path: String,
-    pub language: String,
-    /// Number of lines of the file.
-    pub lines: u32,
-    /// By first line.
-    pub symbols: Vec<SymbolOutput>,
-    /// Definitions there was no room for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_out_symbols: Option<usize>,
-    /// What the parser could not do, if anything.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-}
-
-/// One definition.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct SymbolOutput {
-    pub name: String,
-    pub kind: String,
-    /// Names of what contains it, joined with `.`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub container: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub signature: String,
-    pub start_line: u32,
-    pub end_line: u32,
 }
 
 /// Answer of `index_project`.
@@ -324,9 +290,17 @@ pub struct RootOutput {
     pub model: String,
     /// Width of the vectors.
     pub dimensions: u32,
-    /// What really runs the model; absent for the built-in one, which needs no device.
+    /// What really runs the model.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub runs_on: String,
+    /// More of that; absent for the built-in model, which needs no device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceOutput>,
+    /// Whether changes of the folder are indexed by themselves; if not, a search looks for them first.
+    pub followed: bool,
+    /// Seconds since this server has last looked through what had changed; absent before it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_look_s: Option<u64>,
     /// Time of the last commit, milliseconds since 1970; 0 before the first one.
     pub committed_at_ms: u64,
     /// Indexed files by language.

@@ -1,7 +1,7 @@
 //! Files that are out by what is in them.
 //!
-//! Owns the limits beyond which a text is none that a person wrote. Invariants: looks at bytes only,
-//! never at the disk; prose is never minified nor generated, since it has a paragraph a line and
+//! Owns the limits beyond which a text is none that a person wrote, and what a private key looks like.
+//! Invariants: looks at bytes only, never at the disk; a secret is told before anything else; prose is never minified nor generated, since it has a paragraph a line and
 //! speaks of generated code. Never imports the store, the embedder, `index` or `search`.
 
 use super::generated::is_generated;
@@ -22,11 +22,27 @@ const MINIFIED_LINE_BYTES: usize = 20 * 1024;
 /// Extensions of prose.
 const PROSE: &[&str] = &["md", "markdown", "mdx", "rst", "txt", "adoc", "asciidoc", "org", "tex"];
 
+/// Where a private key begins, in a file of its own or amid another: PEM, OpenSSH and PGP.
+const KEY_BEGIN: &str = "-----BEGIN ";
+const KEY_LABEL: &str = "PRIVATE KEY";
+
+/// Longest label of a key, in bytes.
+const MAX_LABEL_BYTES: usize = 48;
+
+/// So many signs of Base64 after its first line are a key; a text that only speaks of keys has none.
+const LEAST_KEY_SIGNS: usize = 16;
+
+/// What may stand between the first line of a key and the key.
+const KEY_HEADERS: &[&str] = &["Proc-Type:", "DEK-Info:", "Version:", "Comment:"];
+
 /// Why a file with these bytes is not indexed; `None` when it is.
 pub fn inspect(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
     let sniffed = &bytes[..bytes.len().min(SNIFF_BYTES)];
     if is_binary(sniffed) {
         return Some(SkipReason::Binary);
+    }
+    if has_private_key(bytes) {
+        return Some(SkipReason::Secret { rule: format!("{KEY_BEGIN}… {KEY_LABEL}-----") });
     }
     if is_blank(bytes) {
         return Some(SkipReason::Empty);
@@ -39,6 +55,34 @@ pub fn inspect(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
         return Some(SkipReason::Minified);
     }
     is_generated(bytes).then_some(SkipReason::Generated)
+}
+
+/// Whether a private key stands anywhere in the text: on lines of its own, indented in a configuration, or
+/// as a string with `\n` for its line ends, as in the JSON of a service account.
+fn has_private_key(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    text.match_indices(KEY_BEGIN).any(|(at, begin)| {
+        let rest = &text[at + begin.len()..];
+        let label = rest.find("-----").filter(|end| *end <= MAX_LABEL_BYTES);
+        label.is_some_and(|end| rest[..end].contains(KEY_LABEL) && is_key(&rest[end + "-----".len()..]))
+    })
+}
+
+/// Whether what follows the first line of a key is one.
+fn is_key(mut rest: &str) -> bool {
+    loop {
+        let before = rest.len();
+        rest = rest.trim_start();
+        for line_end in ["\\r", "\\n"] {
+            rest = rest.strip_prefix(line_end).unwrap_or(rest);
+        }
+        if rest.len() == before {
+            break;
+        }
+    }
+    let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    let signs = rest.bytes().take_while(is_sign).count();
+    signs >= LEAST_KEY_SIGNS || KEY_HEADERS.iter().any(|header| rest.starts_with(header))
 }
 
 /// White space and nothing else, after the mark of UTF-8 if there is one.

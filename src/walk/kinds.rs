@@ -10,6 +10,10 @@ use crate::types::{RepoPath, SkipReason};
 const SECRET_FILES: &[&str] = &[
     ".env",
     ".env.*",
+    ".env-*",
+    ".env_*",
+    ".envrc",
+    "*.env",
     ".npmrc",
     ".netrc",
     "_netrc",
@@ -43,11 +47,20 @@ const SECRET_FILES: &[&str] = &[
     "*.tfstate.backup",
     "*.tfvars",
     "*.tfvars.json",
+    "kubeconfig",
+    "*.kubeconfig",
 ];
 
+/// Names of keys that people write more behind. With an extension it is source code: `id_rsa_parser.rs`.
+const SECRET_KEYS: &[&str] = &["id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*"];
+
 /// Names that hold credentials with a [`SECRET_DATA`] extension: `secrets.yaml`, never `credentials.py`.
-const SECRET_STEMS: &[(&str, &str)] =
-    &[("credentials", "credentials.*"), ("secrets", "secrets.*"), ("secret", "secret.*")];
+const SECRET_STEMS: &[(&str, &str)] = &[
+    ("credentials", "credentials.*"),
+    ("secrets", "secrets.*"),
+    ("secret", "secret.*"),
+    ("kubeconfig", "kubeconfig.*"),
+];
 
 const SECRET_DATA: &[&str] = &["json", "yml", "yaml", "toml", "env", "ini", "xml", "properties"];
 
@@ -177,7 +190,8 @@ fn secret_file_name(lower: &str) -> Option<&'static str> {
         return None;
     }
     let as_data = || SECRET_STEMS.iter().find(|(known, _)| *known == stem && SECRET_DATA.contains(&extension));
-    let pattern = SECRET_FILES.iter().find(|pattern| matches(pattern, lower)).copied();
+    let keys: &[&str] = if extension.is_empty() { SECRET_KEYS } else { &[] };
+    let pattern = SECRET_FILES.iter().chain(keys).find(|pattern| matches(pattern, lower)).copied();
     pattern.or_else(|| as_data().map(|(_, pattern)| *pattern))
 }
 

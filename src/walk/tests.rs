@@ -268,6 +268,13 @@ fn each_secret_tells_its_pattern_and_its_neighbours_are_none() {
         (".Kube/config", ".kube"),
         ("home/.ssh/config.rs", ".ssh"),
         ("main.tfstate", "*.tfstate"),
+        ("prod.env", "*.env"),
+        (".envrc", ".envrc"),
+        (".env-staging", ".env-*"),
+        ("id_rsa_work", "id_rsa*"),
+        ("keys/id_ed25519_sk", "id_ed25519*"),
+        ("kubeconfig", "kubeconfig"),
+        ("ops/kubeconfig.yaml", "kubeconfig.*"),
     ] {
         assert_eq!(of(path), Some(pattern), "{path}");
     }
@@ -283,9 +290,40 @@ fn each_secret_tells_its_pattern_and_its_neighbours_are_none() {
         "keys.rs",
         "pem.rs",
         "service-account.ts",
+        "kubeconfig.go",
+        "environment.ts",
+        "id_map",
         "env",
     ] {
         assert_eq!(of(path), None, "{path}");
+    }
+}
+
+/// A key is one wherever it stands; what only speaks of keys is not.
+#[test]
+fn private_keys_are_told_by_their_text() {
+    let of = |text: &str| inspect(&RepoPath::new("notes.txt"), text.as_bytes()).map(|reason| reason.label());
+    let base64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+    let begin = |kind: &str| format!("-----BEGIN {kind}PRIVATE KEY-----");
+    for key in [
+        format!("{}\n{base64}\n", begin("")),
+        format!("a host:\r\n{}\r\n{base64}\r\n", begin("OPENSSH ")),
+        format!("tls:\n  key: |\n    {}\n    {base64}\n", begin("ENCRYPTED ")),
+        format!("{{\"private_key\": \"{}\\n{base64}\\n\"}}", begin("")),
+        format!("{}\nProc-Type: 4,ENCRYPTED\n\n{base64}\n", begin("RSA ")),
+        format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{base64}\n"),
+    ] {
+        assert_eq!(of(&key), Some("secret"), "{key}");
+    }
+    for text in [
+        format!("const BEGIN: &str = \"{}\";\nfn is_key_material(text: &str) {{}}\n", begin("")),
+        format!("{}\n...\n-----END PRIVATE KEY-----\n", begin("")),
+        format!("{}\n<your key here>\n", begin("RSA ")),
+        format!("-----BEGIN CERTIFICATE-----\n{base64}\n"),
+        format!("-----BEGIN PUBLIC KEY-----\n{base64}\n"),
+        "-----BEGIN ".to_owned(),
+    ] {
+        assert_eq!(of(&text), None, "{text}");
     }
 }
 

@@ -28,6 +28,37 @@ fn the_doctor_talks_to_the_server() {
     assert!(text.out.contains("\nok    Cursor  ") && text.out.contains("→ codescry index"), "{}", text.out);
 }
 
+/// What looks right may be no way to start a server.
+#[test]
+fn the_doctor_starts_each_entry_as_its_client_does() {
+    let project = with_clients();
+    assert_eq!(project.run(&["install", "--yes"]).code, 0);
+    let answer = project.run(&["doctor", "--json"]).json();
+    let tried = |answer: &Value| -> Vec<(String, String)> {
+        let checks = answer["checks"].as_array().expect("checks are a list").iter();
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        checks
+            .filter(|check| check["name"] == "handshake")
+            .map(|check| (text(&check["state"]), text(&check["message"])))
+            .collect()
+    };
+    let all = tried(&answer);
+    let plain = all.iter().find(|(_, said)| said.starts_with("Codex, Zed get 8 tools of "));
+    assert!(plain.is_some() && all.iter().all(|(state, _)| state == "ok"), "{all:?}");
+    assert!(all.iter().any(|(_, said)| said.contains("${workspaceFolder}")), "{all:?}");
+
+    let args = ["serve", "--stdio", "--no-such-option"];
+    let entry = json!({ "command": env!("CARGO_BIN_EXE_codescry"), "args": args });
+    let configuration = json!({ "mcpServers": { "codescry": entry } });
+    fs::write(project.home().join(".cursor/mcp.json"), configuration.to_string()).expect("it can be written");
+    let ran = project.run(&["doctor", "--json"]);
+    let all = tried(&ran.json());
+    let wrong = all.iter().find(|(state, _)| state == "fail").expect("one cannot be started");
+    assert!(wrong.1.starts_with("Cursor: ") && wrong.1.contains("--no-such-option"), "{all:?}");
+    assert_eq!(ran.code, 1);
+    assert!(!project.index_dir().exists(), "a doctor begins no index");
+}
+
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
 fn the_doctor_looks_at_the_index() {

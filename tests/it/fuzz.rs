@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::mcp::{PATIENCE, Raw, Repository};
 
 /// Frames to each server.
-const FRAMES: u64 = 10_000;
+const FRAMES: u64 = 20_000;
 
 /// Frames sent before the answers to them are waited for.
 const BATCH: usize = 100;
@@ -231,6 +231,8 @@ fn tool_arguments(random: &mut Random) -> Value {
         ("lines", json!([3, 9])),
         ("kind", json!("function")),
         ("cursor", json!("MTA=")),
+        ("depth", json!(2)),
+        ("below", json!("src")),
     ];
     let mut arguments = json!({});
     for _ in 0..random.below(4) {

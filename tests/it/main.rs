@@ -10,6 +10,8 @@ mod guard;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_http;
+mod mcp_limits;
+mod mcp_secrets;
 mod mcp_stdio;
 mod models;
 mod names;

@@ -1,5 +1,7 @@
 //! The server over stdio: what a client sees, what a bad client cannot do, how it ends.
 
+use std::process::Command;
+
 use rmcp::model::{CallToolResult, Tool};
 use serde_json::{Value, json};
 
@@ -117,6 +119,12 @@ async fn found(client: &Client) {
         assert_eq!(best(&answer), path, "{query}: {answer:?}");
         let text = text(&answer);
         assert!(text.contains(path) && text.contains("```"), "{text}");
+        // Some clients show a model nothing else: no field says what is known already.
+        let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(structured(&answer)), ["hits"], "{answer:?}");
+        let hit = &structured(&answer)["hits"][0];
+        let known = ["path", "start_line", "end_line", "kind", "symbol", "code", "also"];
+        assert!(names(hit).iter().all(|name| known.contains(&name.as_str())), "{hit}");
     }
 }
 
@@ -182,6 +190,58 @@ async fn changed(repository: &Repository, client: &Client) {
     let coverage = &root["coverage"];
     assert_eq!(coverage["complete"], true, "{root}");
     assert_eq!((&coverage["files_indexed"], &coverage["files_found"]), (&json!(5), &json!(5)));
+    assert_eq!((&root["runs_on"], &root["followed"]), (&json!("CPU, built in"), &json!(true)), "{root}");
+    assert!(root["last_look_s"].is_u64(), "{root}");
+    let said = text(&status);
+    assert!(said.contains("  runs on: CPU, built in\n"), "{said}");
+    assert!(said.contains("  up to date: the folder is followed, last looked through "), "{said}");
+}
+
+/// A model that has read no tool yet knows what is served, and what to call it.
+#[test]
+fn the_instructions_name_the_roots() {
+    let repository = Repository::new();
+    let (root, other) = (repository.root(), repository.base().join("other"));
+    std::fs::create_dir_all(&other).expect("a folder");
+    std::fs::write(other.join("settings.rs"), "pub fn settings_of_the_other() {}\n").expect("a file");
+    for roots in [vec![root.clone()], vec![root, other]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
+        command.args(["serve", "--no-share"]).args(&roots).current_dir(repository.root());
+        command.env("XDG_DATA_HOME", repository.base().join("data")).env_remove("CODESCRY_INDEX_DIR");
+        let mut raw = Raw::of(command);
+        let client = json!({ "name": "raw", "version": "1" });
+        let greeting = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
+        let answer = raw.request("initialize", greeting);
+        let said = answer["result"]["instructions"].as_str().expect("they are there").to_owned();
+        assert!(roots.iter().all(|root| said.contains(root.to_string_lossy().as_ref())), "{said}");
+        // Clients cut what is longer.
+        assert!(said.len() < 2_000, "{} bytes", said.len());
+        raw.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        if roots.len() > 1 {
+            let found = raw.call("find_symbol", json!({ "name": "settings_of_the_other", "root": "other" }));
+            assert_eq!(found["result"]["structuredContent"]["symbols"][0]["path"], "settings.rs", "{found}");
+        }
+        assert!(raw.close().success());
+    }
+}
+
+/// Who finds nothing is told what was not looked through.
+#[test]
+fn configuration_that_was_not_searched_is_told() {
+    let repository = Repository::new();
+    repository.write("conf/server.toml", "# The port of the server.\nport = 7979\n");
+    let mut raw = Raw::greeted(&repository);
+    raw.indexed();
+    let question = json!({ "query": "port of the server", "path": "conf" });
+    let answer = raw.call("search_code", question.clone());
+    let note = answer["result"]["structuredContent"]["note"].as_str().unwrap_or_default().to_owned();
+    let said = answer["result"]["content"][0]["text"].as_str().expect("text");
+    assert!(note.contains("configuration files were not searched") && said.contains(&note), "{answer}");
+    let mut all = question;
+    all["content"] = json!("config");
+    let answer = raw.call("search_code", all);
+    assert_eq!(answer["result"]["structuredContent"]["hits"][0]["path"], "conf/server.toml", "{answer}");
+    assert!(raw.close().success());
 }
 
 #[test]
@@ -223,7 +283,8 @@ fn bad_arguments_are_refused_in_words() {
         r#"read_code {"path": "src/cache.rs", "symbol": "Nothing"} => does not define Nothing; it defines LruCache"#,
         r#"read_code {"symbol": "zzzzzzzzzzzz"} => no definition of zzzzzzzzzzzz"#,
         r#"outline {"path": "src/nothing.rs"} => src/nothing.rs"#,
-        r#"outline {"path": "."} => give a file"#,
+        r#"outline {"path": "src", "depth": 0} => depth is 0; give a number from 1 to 50"#,
+        r#"outline {"path": "src/cache.rs/deeper"} => src/cache.rs/deeper"#,
         r#"index_project {"rebuild": "perhaps"} => argument `rebuild`: expected true or false"#,
         r#"index_status {"verbose": true} => unknown field `verbose`"#,
     ] {
@@ -348,6 +409,74 @@ fn the_budget_of_an_answer_holds() {
         assert!((150..=500).contains(&tokens), "{tokens} tokens: {form}");
     }
     assert!(said.contains("more lines (read src/basket") && said.contains("left out for max_tokens: "), "{said}");
+    assert!(raw.close().success());
+}
+
+/// Folder by folder, each file with its names; a member of a class is none of the file's.
+#[test]
+fn a_folder_is_outlined_with_what_its_files_define() {
+    let repository = Repository::new();
+    let mut raw = Raw::greeted(&repository);
+    raw.indexed();
+    let map = raw.call("outline", json!({ "path": "." }));
+    let said = map["result"]["content"][0]["text"].as_str().expect("text").to_owned();
+    assert!(
+        said.starts_with(".  indexed files: 6\napp/\n  invoices.py  Invoice\n  passwords.py  hash_password, "),
+        "{said}"
+    );
+    assert!(said.contains("\nsrc/\n  cache.rs  LruCache\n  retry.rs  retry_with_backoff\nweb/\n"), "{said}");
+    let structured = &map["result"]["structuredContent"];
+    assert_eq!((&structured["files"], &structured["folders"][1]["folder"]), (&json!(6), &json!("src")), "{map}");
+    assert_eq!(structured["folders"][1]["files"][0], json!({ "name": "cache.rs", "defines": ["LruCache"] }), "{map}");
+
+    let shallow = raw.call("outline", json!({ "path": ".", "depth": 1 }));
+    let folders = &shallow["result"]["structuredContent"]["folders"];
+    assert_eq!(folders[2], json!({ "folder": "web", "not_listed": 2 }), "{shallow}");
+    let part = raw.call("outline", json!({ "path": repository.root().join("src") }));
+    assert_eq!(part["result"]["structuredContent"]["files"], 2, "{part}");
+    std::fs::create_dir(repository.root().join("empty")).expect("a folder");
+    assert!(raw.refused("outline", json!({ "path": "empty" })).contains("no file below empty is indexed"));
+    assert!(raw.close().success());
+}
+
+/// What is too much becomes less deep, and then a page; nothing is left out on the way through the pages.
+#[test]
+fn a_large_folder_is_outlined_in_parts() {
+    let repository = Repository::new();
+    for n in 0..200 {
+        let code = format!("pub fn first_of_file_{n}() {{}}\n\npub fn second_of_file_{n}() {{}}\n");
+        repository.write(&format!("many/deep/part{n:03}.rs"), &code);
+    }
+    for n in 0..3 {
+        repository.write(&format!("many/deep/er/more{n}.rs"), "pub fn one_of_few() {}\n");
+    }
+    let mut raw = Raw::greeted(&repository);
+    raw.indexed();
+    let map = raw.call("outline", json!({ "path": ".", "max_tokens": 500 }));
+    let folders = map["result"]["structuredContent"]["folders"].as_array().expect("a list").clone();
+    let deep = folders.iter().find(|folder| folder["folder"] == "many/deep" || folder["folder"] == "many");
+    assert_eq!(deep.expect("it is there")["not_listed"], 203, "{map}");
+
+    let (mut seen, mut not_listed, mut cursor) = (Vec::new(), 0, Value::Null);
+    loop {
+        let page = raw.call("outline", json!({ "path": "many/deep", "max_tokens": 500, "cursor": cursor }));
+        let structured = &page["result"]["structuredContent"];
+        for form in [page["result"]["content"][0]["text"].as_str().expect("text"), &structured.to_string()] {
+            assert!(bpe_openai::o200k_base().count(form) <= 500, "{form}");
+        }
+        for folder in structured["folders"].as_array().unwrap_or_else(|| panic!("no folders: {page}")) {
+            let files = folder["files"].as_array().into_iter().flatten();
+            seen.extend(files.map(|file| file["name"].as_str().expect("a name").to_owned()));
+            // Each page is as deep as the first one, also where there would be room for more.
+            not_listed += folder["not_listed"].as_u64().unwrap_or(0);
+        }
+        cursor = structured["next_cursor"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!(not_listed, 3);
+    assert_eq!(seen, (0..200).map(|n| format!("part{n:03}.rs")).collect::<Vec<_>>());
     assert!(raw.close().success());
 }
 

@@ -117,7 +117,14 @@ fn clients_and_projects_can_be_named() {
     let vscode = json!({ "type": "stdio", "command": "codescry", "args": ["serve", "--stdio", "${workspaceFolder}"] });
     assert_eq!(read(".vscode/mcp.json")["servers"]["codescry"], vscode);
     assert_eq!(read(".mcp.json")["mcpServers"]["codescry"]["command"], "codescry");
-    assert_eq!(project.run(&["install", "--project", "--client", "zed"]).code, 2);
+    let more = ["install", "--yes", "--project", "--client", "zed", "--client", "codex", "--client", "gemini"];
+    assert_eq!(project.run(&more).code, 0);
+    let here = json!(["serve", "--stdio"]);
+    assert_eq!(read(".zed/settings.json")["context_servers"]["codescry"]["args"], here);
+    assert_eq!(read(".gemini/settings.json")["mcpServers"]["codescry"]["args"], here);
+    let codex = fs::read_to_string(project.root().join(".codex/config.toml")).expect("it is there");
+    assert!(codex.starts_with("[mcp_servers.codescry]\n"), "{codex}");
+    assert_eq!(project.run(&["install", "--project", "--client", "windsurf"]).code, 2);
 }
 
 #[test]

@@ -13,6 +13,10 @@ use crate::support::mcp::{PATIENCE, Raw, Repository};
 
 const QUERY: &str = "check a login attempt against the stored hash";
 
+/// Three servers go on and have all their answers within this time on a very busy machine; it takes a
+/// second or two. A client's own limit is a minute.
+const TAKEOVER: Duration = Duration::from_secs(20);
+
 /// The processes that own a place where servers meet; several with different settings.
 fn owners(repository: &Repository) -> Vec<u32> {
     let Ok(found) = fs::read_dir(repository.base().join("codescry")) else { return Vec::new() };
@@ -114,10 +118,12 @@ fn no_call_is_lost_when_one_owner_after_another_is_killed() {
         signal(&owner, "-STOP");
         let asked: Vec<_> = servers.iter_mut().map(|server| ask(server, round)).collect();
         owner.kill();
+        let killed = Instant::now();
         for (server, ids) in servers.iter_mut().zip(asked) {
             answered(server, ids);
             server.is_well();
         }
+        assert!(killed.elapsed() < TAKEOVER, "{:?}", killed.elapsed());
         assert_eq!(owners(&repository).len(), 1);
     }
     // Nobody is left to tidy up behind this one.
@@ -156,6 +162,39 @@ fn an_owner_that_hangs_holds_nobody_up() {
     other.is_well();
     assert!(other.close().success());
     signal(&owner, "-CONT");
+}
+
+/// The process is there and listens, so that nothing tells that it will never answer.
+#[test]
+fn an_owner_that_hangs_amid_a_conversation_is_left_and_joined_again() {
+    let repository = Repository::new();
+    let mut owner = Raw::greeted(&repository);
+    owner.indexed();
+    let mut other = Raw::greeted(&repository);
+    other.is_well();
+    // A server's own threads; those that share the work of searches stay, once they are there.
+    let threads = |server: &Raw| {
+        let all = fs::read_dir(format!("/proc/{}/task", server.id())).expect("it is there");
+        let names = all.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("codescry-mcp")).count()
+    };
+    assert_eq!(threads(&other), 0);
+    signal(&owner, "-STOP");
+    let asked = Instant::now();
+    other.is_well();
+    // The longest that any call may take, which a client waits for.
+    assert!(asked.elapsed() < Duration::from_secs(50), "{:?}", asked.elapsed());
+    assert!(threads(&other) > 0, "it has a server of its own");
+    signal(&owner, "-CONT");
+    let until = Instant::now() + PATIENCE;
+    while threads(&other) > 0 {
+        assert!(Instant::now() < until, "it does not join the owner again");
+        other.is_well();
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    other.is_well();
+    owner.is_well();
+    assert!(other.close().success());
 }
 
 #[test]
@@ -206,6 +245,44 @@ fn nobody_joins_whose_folders_settings_or_program_differ() {
     assert_eq!(owners(&repository), [first.id()]);
     let said = same.refused("outline", json!({ "path": format!("{there}/secret.rs") }));
     assert!(said.contains("outside of what is served"), "{said}");
+}
+
+/// A window that was opened in another shell, and one of a client that hands on two variables.
+#[test]
+fn windows_with_other_variables_share_a_process() {
+    let repository = Repository::new();
+    let base = repository.base();
+    let path = |name: &str| base.join(name).to_string_lossy().into_owned();
+    let (index, cache) = (path("index"), path("cache"));
+    let arguments = ["serve", "--stdio", "--index-dir", &index, "--cache-dir", &cache];
+    let status = ["status", "--index-dir", &index, "--cache-dir", &cache];
+    let bare = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
+        command.args(arguments).current_dir(repository.root()).env_clear().env("HOME", &base);
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    };
+    let of_a_shell = |name: &str| {
+        fs::create_dir_all(base.join(name).join("lib/python3.13/site-packages")).expect("a folder");
+        let mut command = bare(&arguments);
+        command.env("VIRTUAL_ENV", path(name)).env("LD_LIBRARY_PATH", path(name)).env("HF_TOKEN", name);
+        command.env("XDG_RUNTIME_DIR", path(name)).env("TMPDIR", path(name)).env("HF_HOME", path(name));
+        command
+    };
+    let mut first = Raw::of(of_a_shell("venv"));
+    first.greet();
+    first.is_well();
+    for command in [of_a_shell("another"), bare(&arguments)] {
+        let mut other = Raw::of(command);
+        other.greet();
+        other.is_well();
+        let threads = fs::read_dir(format!("/proc/{}/task", other.id())).expect("it is there").count();
+        assert_eq!(threads, 1, "it has a server of its own");
+        assert!(other.close().success());
+    }
+    let said = bare(&status).output().expect("it starts");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains(&format!("process {} serves this folder", first.id())), "{said}");
 }
 
 #[test]

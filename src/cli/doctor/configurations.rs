@@ -3,12 +3,13 @@
 //! Must never import: anything of this crate but `clients` and `config`.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Check;
+use super::entries::Entries;
 use crate::clients::{self, Found, Place};
 use crate::config::Surroundings;
 
@@ -18,12 +19,13 @@ const VERSION_PATIENCE: Duration = Duration::from_secs(5);
 /// Checks the configurations of the user, and those in the folder that have the entry.
 pub(super) fn checks(user: &Surroundings, root: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
+    let mut entries = Entries::default();
     let mut set_up = 0;
     for place in clients::user_places(user).into_iter().filter(|place| place.found) {
         let entry = place.entry();
         set_up += usize::from(matches!(entry, Ok(Some(_))));
         checks.push(match entry {
-            Ok(Some(entry)) => check(user, &place, &entry),
+            Ok(Some(entry)) => check(user, &place, entry, &mut entries),
             Ok(None) => {
                 let remedy = format!("codescry install --client {}", place.client.name);
                 Check::warn(place.client.title, format!("{} has no entry", user.shown(&place.file)), remedy)
@@ -33,7 +35,7 @@ pub(super) fn checks(user: &Surroundings, root: &Path) -> Vec<Check> {
         // A broken file has been told.
         if let Ok(Some(entry)) = place.entry_of_project(root) {
             set_up += 1;
-            let check = check(user, &place, &entry);
+            let check = check(user, &place, entry, &mut entries);
             checks.push(Check { message: format!("for this folder alone, {}", check.message), ..check });
         }
     }
@@ -41,7 +43,7 @@ pub(super) fn checks(user: &Surroundings, root: &Path) -> Vec<Check> {
         match place.entry() {
             Ok(Some(entry)) => {
                 set_up += 1;
-                checks.push(check(user, &place, &entry));
+                checks.push(check(user, &place, entry, &mut entries));
             }
             Ok(None) => {}
             Err(error) => checks.push(Check::fail(place.client.title, error.to_string(), "correct the file")),
@@ -57,21 +59,37 @@ pub(super) fn checks(user: &Surroundings, root: &Path) -> Vec<Check> {
             check.state = super::State::Ok;
         }
     }
+    checks.extend(entries.checks(user, root));
     checks
 }
 
-fn check(user: &Surroundings, place: &Place, entry: &Found) -> Check {
+/// Looks at an entry; one of this program is to be tried.
+fn check(user: &Surroundings, place: &Place, entry: Found, entries: &mut Entries) -> Check {
+    let check = look(user, place, &entry);
+    let program = entry.command.as_ref().and_then(|command| resolve(user, command));
+    let is_ours = program.is_some_and(|program| program.canonicalize().ok() == user.program.canonicalize().ok());
+    if is_ours && check.state == super::State::Ok {
+        entries.add(place, entry);
+    }
+    check
+}
+
+/// The file that a client's command starts.
+fn resolve(user: &Surroundings, command: &str) -> Option<PathBuf> {
+    match Path::new(command) {
+        path if path.is_absolute() => Some(path.to_owned()).filter(|path| path.is_file()),
+        _ => user.on_path(command),
+    }
+}
+
+fn look(user: &Surroundings, place: &Place, entry: &Found) -> Check {
     let begin = Instant::now();
     let (title, file) = (place.client.title, user.shown(&place.file));
     let again = format!("codescry install --client {}", place.client.name);
     let Some(command) = &entry.command else {
         return Check::ok(title, format!("{file} has an entry that starts no program; it was not checked"));
     };
-    let program = match Path::new(command) {
-        path if path.is_absolute() => Some(path.to_owned()).filter(|path| path.is_file()),
-        _ => user.on_path(command),
-    };
-    let Some(program) = program else {
+    let Some(program) = resolve(user, command) else {
         return Check::fail(title, format!("{file} starts {command}, which is not there"), again);
     };
     if !is_executable(&program) {

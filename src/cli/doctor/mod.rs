@@ -6,6 +6,7 @@
 //! `clients`, `config` and `engine`.
 
 mod configurations;
+mod entries;
 mod folder;
 mod onnx;
 mod program;

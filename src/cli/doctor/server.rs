@@ -35,7 +35,7 @@ pub(super) fn checks(user: &Surroundings, settings: &Settings, is_indexed: bool)
         let folders = [settings.root.as_path(), &settings.index_dir, &settings.cache_dir];
         return talk(user, folders, "main entry point", None);
     }
-    match Sample::make() {
+    match Sample::make("server") {
         Ok(sample) => {
             let (root, index, cache) = (sample.0.join("code"), sample.0.join("index"), sample.0.join("cache"));
             talk(user, [&root, &index, &cache], SAMPLE_QUERY, Some("retry.rs"))
@@ -53,7 +53,7 @@ fn talk(user: &Surroundings, folders: [&Path; 3], query: &str, wanted: Option<&s
     let mut command = Command::new(&user.program);
     let [root, index, cache] = folders;
     command.arg("--index-dir").arg(index).arg("--cache-dir").arg(cache);
-    command.args(["serve", "--stdio", "--no-watch", "--no-share"]).arg(root);
+    command.args(["serve", "--stdio", "--no-watch", "--no-share", "--allow-home"]).arg(root);
     let remedy = format!("run it yourself to see why: codescry serve --stdio {}", root.display());
     let mut checks = Vec::new();
     let mut steps = || -> Result<(), String> {
@@ -104,14 +104,15 @@ fn found(answer: &Value, query: &str, wanted: Option<&str>) -> Result<Check, Str
 }
 
 /// A folder with a file in it, gone when dropped.
-struct Sample(PathBuf);
+pub(super) struct Sample(PathBuf);
 
 impl Sample {
-    fn make() -> io::Result<Self> {
+    /// `what` tells it from others of this process.
+    pub fn make(what: &str) -> io::Result<Self> {
         let mut builder = DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        let folder = std::env::temp_dir().join(format!("codescry-doctor-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("codescry-doctor-{}-{what}", std::process::id()));
         // Fails where somebody else has made it.
         builder.create(&folder)?;
         let sample = Self(folder);
@@ -119,6 +120,11 @@ impl Sample {
         fs::write(sample.0.join("code/retry.rs"), SAMPLE)?;
         fs::write(sample.0.join("code/notes.md"), "# Notes\n\nWhat there is to know about invoices.\n")?;
         Ok(sample)
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.0
     }
 }
 

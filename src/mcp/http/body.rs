@@ -4,16 +4,18 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use rmcp::model::ErrorCode;
 use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::options::Limits;
 
@@ -42,39 +44,81 @@ pub fn error(status: StatusCode, id: &Value, code: ErrorCode, message: &str) -> 
 /// How many times the limit is read and thrown away: who is still sending does not read the answer.
 const PATIENCE: usize = 4;
 
-/// Reads a request's body; the answer to give where that is too much or too slow.
-pub async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits) -> Result<Bytes, Box<Response<Answer>>> {
-    let most = limits.body_bytes;
-    let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let is_hopeless = told.is_some_and(|bytes| bytes > (most * PATIENCE) as u64);
-    let read = async { if is_hopeless { Ok(None) } else { collect(body, most).await } };
-    match tokio::time::timeout(limits.body, read).await {
-        Ok(Ok(Some(bytes))) => Ok(bytes),
-        Ok(Ok(None)) => {
-            let message = format!("the body has more than {most} bytes");
-            Err(Box::new(error(StatusCode::PAYLOAD_TOO_LARGE, &Value::Null, ErrorCode::INVALID_REQUEST, &message)))
-        }
-        Ok(Err(_)) => Err(Box::new(text(StatusCode::BAD_REQUEST, "the body did not come to its end"))),
-        Err(_) => Err(Box::new(text(StatusCode::REQUEST_TIMEOUT, "the body took too long"))),
-    }
+/// Bodies are counted in pieces of so many bytes.
+const PIECE_BYTES: usize = 1 << 10;
+
+/// The room that all bodies share.
+pub struct Bodies(Arc<Semaphore>);
+
+/// The room of one body, until it is dropped.
+pub type Held = Option<OwnedSemaphorePermit>;
+
+/// Why a body was not read.
+enum Unread {
+    TooLong,
+    NoRoom,
+    Broken,
 }
 
-/// The bytes of a body; none where there are more than `most`.
-async fn collect(mut body: Incoming, most: usize) -> Result<Option<Bytes>, hyper::Error> {
-    let (mut kept, mut came) = (Vec::new(), 0);
-    while came <= most * PATIENCE {
-        let Some(frame) = body.frame().await else {
-            return Ok((came <= most).then(|| kept.into()));
-        };
-        let Ok(data) = frame?.into_data() else { continue };
-        came += data.len();
-        if came <= most {
-            kept.extend_from_slice(&data);
-        } else {
-            kept = Vec::new();
-        }
+impl Bodies {
+    /// Room for so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes / PIECE_BYTES)))
     }
-    Ok(None)
+
+    /// Reads a request's body, and what holds its room; the answer to give where it is too much or too slow.
+    pub async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Incoming,
+        limits: &Limits,
+    ) -> Result<(Bytes, Held), Box<Response<Answer>>> {
+        let most = limits.body_bytes;
+        let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let is_hopeless = told.is_some_and(|bytes| bytes > (most * PATIENCE) as u64);
+        let read = async { if is_hopeless { Err(Unread::TooLong) } else { self.collect(body, most).await } };
+        let refused = match tokio::time::timeout(limits.body, read).await {
+            Ok(Ok(read)) => return Ok(read),
+            Ok(Err(Unread::TooLong)) => {
+                let message = format!("the body has more than {most} bytes");
+                error(StatusCode::PAYLOAD_TOO_LARGE, &Value::Null, ErrorCode::INVALID_REQUEST, &message)
+            }
+            Ok(Err(Unread::NoRoom)) => {
+                let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "the server has too much to read; try again");
+                response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
+                response
+            }
+            Ok(Err(Unread::Broken)) => text(StatusCode::BAD_REQUEST, "the body did not come to its end"),
+            Err(_) => text(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+        };
+        Err(Box::new(refused))
+    }
+
+    /// The bytes of a body. Room is taken as they come, so that who only says that many will come takes none.
+    async fn collect(&self, mut body: Incoming, most: usize) -> Result<(Bytes, Held), Unread> {
+        let (mut kept, mut came, mut held) = (Vec::new(), 0, None::<OwnedSemaphorePermit>);
+        while came <= most * PATIENCE {
+            let Some(frame) = body.frame().await else {
+                return if came <= most { Ok((kept.into(), held)) } else { Err(Unread::TooLong) };
+            };
+            let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+            came += data.len();
+            if came > most {
+                (kept, held) = (Vec::new(), None);
+                continue;
+            }
+            let missing = came.div_ceil(PIECE_BYTES) - held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+            if let Ok(pieces @ 1..) = u32::try_from(missing) {
+                let more = Arc::clone(&self.0).try_acquire_many_owned(pieces).map_err(|_| Unread::NoRoom)?;
+                match &mut held {
+                    Some(held) => held.merge(more),
+                    None => held = Some(more),
+                }
+            }
+            kept.extend_from_slice(&data);
+        }
+        Err(Unread::TooLong)
+    }
 }
 
 /// A body that holds something until it is sent or given up.

@@ -16,14 +16,14 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use rmcp::model::{JsonRpcMessage, RequestId};
+use rmcp::model::{ClientNotification, JsonRpcMessage, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::body::{self, Answer, Holding};
+use super::body::{self, Answer, Held, Holding};
 use super::sessions::{OlderSession, Sessions};
 use super::site::{Busy, Working};
 
@@ -33,7 +33,10 @@ const QUEUE: usize = 16;
 /// A comment is sent when nothing else was for so long, so that nobody between takes the stream for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-type Inward = mpsc::Sender<RxJsonRpcMessage<RoleServer>>;
+/// A message, and what holds the room of its body.
+type Coming = (RxJsonRpcMessage<RoleServer>, Held);
+
+type Inward = mpsc::Sender<Coming>;
 
 /// The sessions and what serves them.
 pub struct Older<S> {
@@ -89,12 +92,7 @@ impl<S: ServerHandler + Clone> Older<S> {
     }
 
     /// `POST /messages?sessionId=…`.
-    pub async fn take(
-        &self,
-        query: Option<&str>,
-        message: RxJsonRpcMessage<RoleServer>,
-        limit: Duration,
-    ) -> Response<Answer> {
+    pub async fn take(&self, query: Option<&str>, message: Coming, limit: Duration) -> Response<Answer> {
         let parts = query.unwrap_or_default().split('&').filter_map(|part| part.split_once('='));
         let Some((_, id)) = parts.into_iter().find(|(name, _)| *name == "sessionId") else {
             return body::text(StatusCode::BAD_REQUEST, "the address lacks its sessionId; take it from GET /sse");
@@ -144,11 +142,11 @@ fn sync_wrapper<T: Send>(
 
 /// The server's end of a session.
 struct Events {
-    messages: mpsc::Receiver<RxJsonRpcMessage<RoleServer>>,
+    messages: mpsc::Receiver<Coming>,
     outward: mpsc::Sender<Bytes>,
     busy: Busy,
     /// Requests that are not answered yet.
-    working: Arc<Mutex<HashMap<RequestId, Working>>>,
+    working: Arc<Mutex<HashMap<RequestId, (Working, Held)>>>,
 }
 
 impl Transport<RoleServer> for Events {
@@ -173,11 +171,23 @@ impl Transport<RoleServer> for Events {
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
-        let message = self.messages.recv().await?;
-        if let JsonRpcMessage::Request(request) = &message {
-            let mut working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
-            working.insert(request.id.clone(), self.busy.begin());
+        let (message, held) = self.messages.recv().await?;
+        let mut working = self.working.lock().unwrap_or_else(PoisonError::into_inner);
+        match &message {
+            JsonRpcMessage::Request(request) => {
+                working.insert(request.id.clone(), (self.busy.begin(), held));
+            }
+            // What is cancelled gets no answer.
+            JsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    working.remove(id);
+                }
+            }
+            _ => {}
         }
+        drop(working);
         Some(message)
     }
 

@@ -34,6 +34,8 @@ pub struct Limits {
     pub requests_per_second: u32,
     /// Bytes of a request's body.
     pub body_bytes: usize,
+    /// Bytes of all bodies that are being read or worked on; above it, a request is refused.
+    pub bodies_bytes: usize,
     /// For the head of a request, and between two requests of a connection.
     pub head: Duration,
     /// For the body of a request.
@@ -51,6 +53,7 @@ impl Default for Limits {
             sessions: 512,
             requests_per_second: 1_000,
             body_bytes: 4 << 20,
+            bodies_bytes: 64 << 20,
             head: Duration::from_secs(30),
             body: Duration::from_secs(30),
             session: Duration::from_secs(30 * 60),

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Server, lines};
-use super::body::{self, Answer, Holding};
+use super::body::{self, Answer, Bodies, Holding};
 use super::guard::Guard;
 use super::metrics::Metrics;
 use super::older::Older;
@@ -29,7 +29,7 @@ use super::rate::Rates;
 use super::sessions::Sessions;
 
 /// How soon a client whose stream broke off is told to come back.
-const RETRY: Duration = Duration::from_secs(3);
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Counts what is under way.
 #[derive(Clone, Default)]
@@ -62,6 +62,7 @@ pub struct Site<S> {
     guard: Guard,
     rates: Rates,
     limits: Limits,
+    bodies: Bodies,
     streamable: StreamableHttpService<S, Sessions>,
     sessions: Arc<Sessions>,
     older: Older<S>,
@@ -87,6 +88,7 @@ impl<S: ServerHandler + Clone> Site<S> {
             guard: Guard::new(options),
             rates: Rates::new(options.limits.requests_per_second),
             limits: options.limits,
+            bodies: Bodies::new(options.limits.bodies_bytes),
             streamable: StreamableHttpService::new(move || Ok(one.clone()), Arc::clone(&sessions), config),
             older: Older::new(service, Arc::clone(&sessions), ending.clone(), busy.clone()),
             metrics: Metrics::new(server, Arc::clone(&sessions)),
@@ -134,17 +136,20 @@ impl<S: ServerHandler + Clone> Site<S> {
             (&Method::GET, "/healthz") => body::text(StatusCode::OK, "ok\n"),
             (&Method::GET, "/metrics") => self.metrics.text().await,
             (&Method::GET, "/sse") => self.older.open().await,
-            (&Method::POST, "/messages") => match body::read(&parts.headers, body, &self.limits).await {
-                Ok(bytes) => match self.message(&bytes).await {
-                    Ok(message) => self.older.take(parts.uri.query(), message, self.limits.body).await,
+            (&Method::POST, "/messages") => match self.bodies.read(&parts.headers, body, &self.limits).await {
+                Ok((bytes, held)) => match self.message(&bytes).await {
+                    Ok(message) => self.older.take(parts.uri.query(), (message, held), self.limits.body).await,
                     Err(refused) => *refused,
                 },
                 Err(refused) => last(*refused),
             },
             (&Method::POST, "/mcp") => {
                 let working = self.busy.begin();
-                match body::read(&parts.headers, body, &self.limits).await {
-                    Ok(bytes) => self.streamed(parts, bytes).await.map(|body| Holding::boxed(body, working)),
+                match self.bodies.read(&parts.headers, body, &self.limits).await {
+                    // What was asked is held as long as it is worked on.
+                    Ok((bytes, held)) => {
+                        self.streamed(parts, bytes).await.map(|body| Holding::boxed(body, (working, held)))
+                    }
                     Err(refused) => last(*refused),
                 }
             }
@@ -159,7 +164,8 @@ impl<S: ServerHandler + Clone> Site<S> {
     async fn streamed(&self, parts: Parts, bytes: Bytes) -> Response<Answer> {
         match self.message(&bytes).await {
             Ok(ClientJsonRpcMessage::Request(request))
-                if matches!(request.request, ClientRequest::InitializeRequest(_)) && self.sessions.is_full().await =>
+                if matches!(request.request, ClientRequest::InitializeRequest(_))
+                    && !self.sessions.make_room().await =>
             {
                 let id = serde_json::to_value(&request.id).unwrap_or_default();
                 let message = "too many sessions; close some, or come back later";

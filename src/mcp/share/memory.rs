@@ -45,6 +45,9 @@ struct Request {
     since: Instant,
 }
 
+/// Of what a relay asks for itself, as JSON. Whoever else would choose it gets no answer.
+pub const PING_ID: &str = r#""codescry relay ping""#;
+
 /// What to do with a message of the server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Passing {
@@ -99,6 +102,9 @@ impl Memory {
         let Some((id, failed)) = message.and_then(|message| Some((message.id()?, message.error.is_some()))) else {
             return Passing::On;
         };
+        if id == PING_ID {
+            return Passing::Nothing;
+        }
         if self.swallow.as_ref() == Some(&id) {
             self.swallow = None;
             return Passing::Nothing;

@@ -6,7 +6,8 @@
 //! load nothing. When the owner ends, for whatever reason, the lock is free: one of the others becomes
 //! the owner, the rest find it, and each repeats what has no answer yet. So an owner whose client
 //! goes ends like any other server, and hands over by ending.
-//! Where sharing is not possible, or the owner does not answer, a server has a process of its own.
+//! Where sharing is not possible, or the owner does not answer, a server has a process of its own: until the
+//! owner answers again, or is no more.
 //! Must never import: anything of this crate but `config`, `engine` and `types`.
 
 mod hub;
@@ -35,6 +36,9 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(4);
 /// How long to wait between two looks.
 const LOOK: Duration = Duration::from_millis(15);
 
+/// How often a process that had to make a server of its own looks whether it is still needed.
+const REJOIN: Duration = Duration::from_secs(5);
+
 /// Serves these folders over standard input and output, in the process of another server of the same
 /// folders with the same settings if there is one. Otherwise as [`super::serve_stdio`].
 ///
@@ -50,7 +54,7 @@ pub fn serve_shared(settings: Vec<Settings>, follow: bool) -> Result<(), McpErro
         return stdio::serve_stdio(engines, follow);
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(McpError::Runtime)?;
-    let mut servers = Servers { settings, follow, place, hub: None };
+    let mut servers = Servers { settings, follow, place, hub: None, is_spare: false };
     let ended = runtime.block_on(async {
         let (reader, writer) = stdio_pipes();
         tokio::select! {
@@ -90,10 +94,11 @@ where
     let mut relay = Relay::new(reader, writer);
     loop {
         let link = servers.next().await?;
-        match relay.converse(link, servers.hub.is_none()).await {
+        match relay.converse(link, servers.hub.is_none(), servers.better()).await {
             End::Client => return Ok(()),
             End::Server => {}
-            End::Hung => servers.leave().await?,
+            End::Hung => drop(servers.leave().await?),
+            End::Moved => servers.rejoin().await?,
         }
     }
 }
@@ -105,6 +110,8 @@ struct Servers {
     place: Place,
     /// The server of this process, once there is one.
     hub: Option<Hub>,
+    /// Whether it is here only because the one that others join did not answer.
+    is_spare: bool,
 }
 
 impl Servers {
@@ -128,19 +135,40 @@ impl Servers {
             match tokio::time::timeout_at(until, joined).await {
                 Ok(Ok(link)) => return Ok(link),
                 Ok(Err(error)) => tracing::debug!("cannot join yet: {error}"),
-                Err(_) => {
-                    tracing::warn!("the process that serves this folder does not answer; this one serves it too");
-                    return self.own(None).await;
-                }
+                Err(_) => return self.leave().await,
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
     /// Gives up a server in another process that hangs.
-    async fn leave(&mut self) -> Result<(), McpError> {
+    async fn leave(&mut self) -> Result<Link, McpError> {
         tracing::warn!("the process that serves this folder does not answer; this one serves it too");
-        self.own(None).await.map(drop)
+        self.is_spare = true;
+        self.own(None).await
+    }
+
+    /// Resolves when this process has a server only for want of one to join, and that is over.
+    async fn better(&self) {
+        if !self.is_spare {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            tokio::time::sleep(REJOIN).await;
+            let socket = self.place.socket();
+            let joined = tokio::time::timeout(REJOIN, socket::connect(&socket, self.place.key()));
+            if self.place.owner().is_none() || matches!(joined.await, Ok(Ok(_))) {
+                return;
+            }
+        }
+    }
+
+    /// Ends the server of this process, to join another one or to begin as one that others can join.
+    async fn rejoin(&mut self) -> Result<(), McpError> {
+        self.is_spare = false;
+        let Some(hub) = self.hub.take() else { return Ok(()) };
+        tracing::info!("the process that serves this folder answers again");
+        tokio::task::spawn_blocking(|| hub.close()).await.map_err(|error| McpError::Stopped(error.to_string()))
     }
 
     /// Makes a server in this process, open to others with the right to be.

@@ -5,6 +5,7 @@
 //! Must never import: anything of this crate.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, Async
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use super::memory::{Memory, Passing};
+use super::memory::{Memory, PING_ID, Passing};
 use super::socket::Link;
 use crate::mcp::lines::{self, MAX_LINE_BYTES, Read, Writer};
 
@@ -27,8 +28,15 @@ const MAX_OPEN: usize = 4_096;
 /// How long calls may take to be answered once the client says no more.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// How long a server may keep silent while it is asked something: longer than any call takes.
-const SILENCE: Duration = Duration::from_secs(60);
+/// How often a server that is asked something is asked whether it is there. It answers that at once,
+/// whatever else it does.
+const PING: Duration = Duration::from_secs(2);
+
+/// How many pings in a row may go without a word before the server is taken to hang.
+const PINGS: u32 = 3;
+
+/// A request this old has no answer any more: longer than any call takes.
+const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// How long to wait for room before looking what may be forgotten.
 const LOOK: Duration = Duration::from_secs(1);
@@ -46,7 +54,7 @@ pub struct Relay<W> {
     /// Since when the client says no more.
     closed: Option<Instant>,
     last_link: Option<Instant>,
-    silence: Duration,
+    ping: Duration,
 }
 
 /// What both directions know.
@@ -56,6 +64,8 @@ struct Talk {
     room: Notify,
     /// When the server last said something, or was first asked after that.
     heard: Mutex<Instant>,
+    /// Whether a line is on its way to the client, who may be slow to take it.
+    is_telling: AtomicBool,
 }
 
 /// How a conversation with a server ended.
@@ -67,6 +77,8 @@ pub enum End {
     Server,
     /// The server is there, and does not answer.
     Hung,
+    /// There is a better server, and nothing is under way with this one.
+    Moved,
 }
 
 impl<W: AsyncWrite + Send + Unpin + 'static> Relay<W> {
@@ -80,17 +92,23 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Relay<W> {
                 tracing::warn!("cannot go on reading requests: {error}");
             }
         });
-        let talk = Talk { memory: Mutex::default(), room: Notify::new(), heard: Mutex::new(Instant::now()) };
-        Self { input, pending: None, client, talk, closed: None, last_link: None, silence: SILENCE }
+        let talk = Talk {
+            memory: Mutex::default(),
+            room: Notify::new(),
+            heard: Mutex::new(Instant::now()),
+            is_telling: AtomicBool::new(false),
+        };
+        Self { input, pending: None, client, talk, closed: None, last_link: None, ping: PING }
     }
 
-    /// Passes messages until either side ends, or, in another process, the server hangs.
-    pub async fn converse(&mut self, link: Link, elsewhere: bool) -> End {
+    /// Passes messages until either side ends; in another process (`elsewhere`), until the server hangs;
+    /// and until nothing is under way once `better` has found another server.
+    pub async fn converse(&mut self, link: Link, elsewhere: bool, better: impl Future<Output = ()>) -> End {
         if self.last_link.is_some_and(|last| last.elapsed() < PAUSE) {
             tokio::time::sleep(PAUSE).await;
         }
         self.last_link = Some(Instant::now());
-        let Self { input, pending, client, talk, closed, silence, .. } = self;
+        let Self { input, pending, client, talk, closed, ping, .. } = self;
         let replay = talk.memory().replay();
         for line in replay.to_client {
             if client.write(line).await.is_err() {
@@ -98,22 +116,24 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Relay<W> {
             }
         }
         talk.hear();
+        let server = tokio::sync::Mutex::new(link.writer);
         let up = async {
-            let mut server = link.writer;
             // Of a server that has gone, the other direction tells.
-            if pass_up(&replay.to_server, input, pending, talk, &mut server).await.is_err() {
+            if pass_up(&replay.to_server, input, pending, talk, &server).await.is_err() {
                 std::future::pending::<()>().await;
             }
             let closed = *closed.get_or_insert_with(Instant::now);
             // The server answers what it has, and ends.
-            _ = server.shutdown().await;
+            _ = server.lock().await.shutdown().await;
             tokio::time::sleep_until(closed + LAST_WORDS).await;
             End::Client
         };
         let end = tokio::select! {
             end = up => end,
             end = pass_down(link.reader, client, talk) => end,
-            () = talk.silent_for(*silence), if elsewhere => End::Hung,
+            () = talk.silent_for(*ping * PINGS), if elsewhere => End::Hung,
+            () = talk.keep_asking(*ping, &server), if elsewhere => End::Server,
+            () = async { better.await; talk.idle().await } => End::Moved,
         };
         let is_done = |closed: Instant| closed.elapsed() >= LAST_WORDS || self.talk.memory().open() == 0;
         if self.closed.is_some_and(is_done) { End::Client } else { end }
@@ -129,9 +149,13 @@ impl Talk {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// Resolves when the server has said nothing for so long that it must have hung.
+    /// Resolves when the server has said nothing for so long that it must have hung. While the client
+    /// takes its time to read, nobody listens to the server.
     async fn silent_for(&self, patience: Duration) {
         loop {
+            if self.is_telling.load(Ordering::Relaxed) {
+                self.hear();
+            }
             let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
             if self.memory().is_awaiting() && heard.elapsed() >= patience {
                 return;
@@ -139,6 +163,29 @@ impl Talk {
             tokio::time::sleep(patience / 4).await;
         }
     }
+
+    /// Asks the server whether it is there as long as an answer is due. Does not end: that the server has
+    /// gone, the other direction tells, once it has read what was said until then.
+    async fn keep_asking<S: AsyncWrite + Unpin>(&self, every: Duration, server: &tokio::sync::Mutex<S>) {
+        loop {
+            tokio::time::sleep(every).await;
+            if self.memory().is_awaiting() && write(server, ping().as_bytes()).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Resolves when nothing is under way in either direction. What may never be answered is repeated.
+    async fn idle(&self) {
+        while self.memory().is_awaiting() || self.is_telling.load(Ordering::Relaxed) {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// A request of the relay's own; [`Memory`] keeps its answer from the client.
+fn ping() -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{PING_ID},"method":"ping"}}"#)
 }
 
 /// Reads the client's lines to the end.
@@ -174,7 +221,7 @@ async fn pass_up<S: AsyncWrite + Unpin>(
     input: &mut mpsc::Receiver<Vec<u8>>,
     pending: &mut Option<Vec<u8>>,
     talk: &Talk,
-    server: &mut S,
+    server: &tokio::sync::Mutex<S>,
 ) -> io::Result<()> {
     for line in replay {
         write(server, line).await?;
@@ -185,7 +232,7 @@ async fn pass_up<S: AsyncWrite + Unpin>(
         }
         *pending = None;
         while talk.memory().open() >= MAX_OPEN {
-            talk.memory().forget(SILENCE);
+            talk.memory().forget(FORGOTTEN);
             // A time-out is a reason to look again.
             _ = tokio::time::timeout(LOOK, talk.room.notified()).await;
         }
@@ -202,7 +249,8 @@ async fn pass_up<S: AsyncWrite + Unpin>(
     }
 }
 
-async fn write<S: AsyncWrite + Unpin>(server: &mut S, line: &[u8]) -> io::Result<()> {
+async fn write<S: AsyncWrite + Unpin>(server: &tokio::sync::Mutex<S>, line: &[u8]) -> io::Result<()> {
+    let mut server = server.lock().await;
     server.write_all(line).await?;
     server.write_all(b"\n").await?;
     server.flush().await
@@ -227,7 +275,10 @@ where
         if passing == Passing::Nothing {
             continue;
         }
-        if client.write(line).await.is_err() {
+        talk.is_telling.store(true, Ordering::Relaxed);
+        let told = client.write(line).await;
+        talk.is_telling.store(false, Ordering::Relaxed);
+        if told.is_err() {
             return End::Client;
         }
         if let Passing::Answer(id) = passing {

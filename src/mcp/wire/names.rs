@@ -157,7 +157,9 @@ pub struct FindSymbolOutput {
     /// Give it as `cursor` for more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    pub coverage: CoverageOutput,
+    /// Absent when the whole folder is indexed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<CoverageOutput>,
     /// What to know about this answer, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -170,7 +172,6 @@ pub struct FoundSymbolOutput {
     pub path: String,
     #[serde(flatten)]
     pub symbol: SymbolOutput,
-    pub language: String,
     /// The file has changed since it was indexed: lines may be off.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
@@ -184,14 +185,21 @@ pub struct FindReferencesOutput {
     /// Definitions of the name in these files that are not listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub definitions_left_out: Option<usize>,
-    /// Files whose text has the name.
-    pub files_with_name: usize,
+    /// Files whose text has the name; absent once all of them have been looked through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_with_name: Option<usize>,
     /// How many of them have been looked through, by the answers before and this one.
-    pub files_read: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_read: Option<usize>,
+    /// No further file was looked into for want of time: the cursor goes on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub out_of_time: bool,
     /// Give it as `cursor` for more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    pub coverage: CoverageOutput,
+    /// Absent when the whole folder is indexed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<CoverageOutput>,
     /// What to know about this answer, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -246,6 +254,9 @@ pub struct ReadOutput {
     /// The file is not what was indexed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub changed: bool,
+    /// The file is not in the index.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub not_indexed: bool,
     /// Other definitions of the name, as `path:first-last name`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,

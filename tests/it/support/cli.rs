@@ -77,7 +77,9 @@ impl Project {
             }
         }
         command.env("HOME", self.home.path()).env("XDG_DATA_HOME", self.home.path().join("data"));
-        command.env("CODESCRY_INDEX_DIR", self.index_dir()).env("XDG_RUNTIME_DIR", self.home.path());
+        command
+            .env("CODESCRY_INDEX_DIR", self.index_dir())
+            .env("CODESCRY_RUNTIME_DIR", self.home.path().join("codescry"));
         command.current_dir(&self.root).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -16,6 +17,8 @@ pub const JSON: &str = "content-type: application/json\r\naccept: application/js
 pub struct Served {
     child: Child,
     pub address: SocketAddr,
+    /// Reads what it says on standard error.
+    listener: Option<JoinHandle<String>>,
 }
 
 /// An answer.
@@ -70,9 +73,12 @@ impl Served {
                 break rest.split('/').next().and_then(|address| address.parse().ok()).expect("an address");
             }
         };
-        // What it says later is nobody's, but the pipe must not fill.
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        Self { child, address }
+        let listener = std::thread::spawn(move || {
+            let mut rest = Vec::new();
+            said.read_to_end(&mut rest).expect("it can be read");
+            String::from_utf8_lossy(&rest).into_owned()
+        });
+        Self { child, address, listener: Some(listener) }
     }
 
     /// A connection.
@@ -154,6 +160,11 @@ impl Served {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill is there");
         assert!(sent.success());
+    }
+
+    /// What it said on standard error since it listened, once it has ended.
+    pub fn said(&mut self) -> String {
+        self.listener.take().expect("it is asked once").join().expect("it is text")
     }
 
     /// Waits for the end; how it ended.

@@ -110,7 +110,7 @@ impl Repository {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.root()).env("CODESCRY_INDEX_DIR", self.base().join("index"));
         // Where servers of one index meet.
-        command.env("XDG_RUNTIME_DIR", self.base()).env_remove("CODESCRY_NO_SHARE");
+        command.env("CODESCRY_RUNTIME_DIR", self.base().join("codescry")).env_remove("CODESCRY_NO_SHARE");
         command
     }
 }

@@ -43,7 +43,7 @@ fn half_an_answer_is_none_and_the_next_server_is_asked() {
             first.write_all(&ANSWER.as_bytes()[..20]).await.expect("it reads");
             drop(first);
         };
-        assert_eq!(tokio::join!(relay.converse(link, true), dies).0, End::Server);
+        assert_eq!(tokio::join!(relay.converse(link, true, std::future::pending()), dies).0, End::Server);
         drop(client);
         let (mut second, link) = server();
         let answers_well = async {
@@ -53,7 +53,10 @@ fn half_an_answer_is_none_and_the_next_server_is_asked() {
             drop(second);
             line(&mut answers).await
         };
-        assert_eq!(tokio::join!(relay.converse(link, true), answers_well), (End::Client, ANSWER.to_owned()));
+        assert_eq!(
+            tokio::join!(relay.converse(link, true, std::future::pending()), answers_well),
+            (End::Client, ANSWER.to_owned())
+        );
     });
 }
 
@@ -61,15 +64,16 @@ fn half_an_answer_is_none_and_the_next_server_is_asked() {
 fn a_server_that_hangs_is_given_up_only_while_an_answer_is_due() {
     block_on(async {
         let (mut relay, mut client, _answers) = relay();
-        relay.silence = Duration::from_millis(40);
+        relay.ping = Duration::from_millis(15);
         let listen = r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}"#;
         client.write_all(format!("{listen}\n").as_bytes()).await.expect("it reads");
         let (_server, link) = server();
-        let idle = tokio::time::timeout(Duration::from_millis(200), relay.converse(link, true)).await;
+        let idle =
+            tokio::time::timeout(Duration::from_millis(200), relay.converse(link, true, std::future::pending())).await;
         assert!(idle.is_err(), "{idle:?}");
         client.write_all(format!("{CALL}\n").as_bytes()).await.expect("it reads");
         let (_server, link) = server();
-        assert_eq!(relay.converse(link, true).await, End::Hung);
+        assert_eq!(relay.converse(link, true, std::future::pending()).await, End::Hung);
     });
 }
 
@@ -85,6 +89,67 @@ fn what_is_too_long_is_refused_and_what_follows_is_passed_on() {
             assert_eq!(line(&mut server).await, CALL);
             drop(server);
         };
-        assert_eq!(tokio::join!(relay.converse(link, true), talks).0, End::Server);
+        assert_eq!(tokio::join!(relay.converse(link, true, std::future::pending()), talks).0, End::Server);
+    });
+}
+
+#[test]
+fn a_server_that_answers_pings_may_take_its_time_and_the_client_hears_none() {
+    block_on(async {
+        let (mut relay, mut client, mut answers) = relay();
+        relay.ping = Duration::from_millis(15);
+        client.write_all(format!("{CALL}\n").as_bytes()).await.expect("it reads");
+        let (mut server, link) = server();
+        let slow = async {
+            assert_eq!(line(&mut server).await, CALL);
+            // Many times longer than a silent one is waited for.
+            for _ in 0..20 {
+                let ping: Value = serde_json::from_str(&line(&mut server).await).expect("it is JSON");
+                assert_eq!(ping["method"], "ping");
+                let pong = serde_json::json!({ "jsonrpc": "2.0", "id": ping["id"], "result": {} });
+                server.write_all(format!("{pong}\n").as_bytes()).await.expect("it reads");
+            }
+            server.write_all(format!("{ANSWER}\n").as_bytes()).await.expect("it reads");
+            assert_eq!(line(&mut answers).await, ANSWER);
+            drop(server);
+        };
+        assert_eq!(tokio::join!(relay.converse(link, true, std::future::pending()), slow).0, End::Server);
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_is_no_server_that_hangs() {
+    block_on(async {
+        let (mut relay, mut client, mut answers) = relay();
+        relay.ping = Duration::from_millis(15);
+        client.write_all(format!("{CALL}\n").as_bytes()).await.expect("it reads");
+        let (mut server, link) = server();
+        // More than what is on its way may be.
+        let long = format!(r#"{{"jsonrpc":"2.0","method":"notifications/x","params":"{}"}}"#, "x".repeat(8 << 10));
+        let talks = async {
+            server.write_all(format!("{long}\n").as_bytes()).await.expect("it reads");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert_eq!(line(&mut answers).await, long);
+            server.write_all(format!("{ANSWER}\n").as_bytes()).await.expect("it reads");
+            assert_eq!(line(&mut answers).await, ANSWER);
+            drop(server);
+        };
+        assert_eq!(tokio::join!(relay.converse(link, true, std::future::pending()), talks).0, End::Server);
+    });
+}
+
+#[test]
+fn a_better_server_is_taken_when_nothing_is_under_way() {
+    block_on(async {
+        let (mut relay, mut client, mut answers) = relay();
+        client.write_all(format!("{CALL}\n").as_bytes()).await.expect("it reads");
+        let (mut server, link) = server();
+        let answers_first = async {
+            assert_eq!(line(&mut server).await, CALL);
+            server.write_all(format!("{ANSWER}\n").as_bytes()).await.expect("it reads");
+            line(&mut answers).await
+        };
+        let ended = tokio::join!(relay.converse(link, false, std::future::ready(())), answers_first);
+        assert_eq!(ended, (End::Moved, ANSWER.to_owned()));
     });
 }
