@@ -35,6 +35,7 @@ fn folder(settings: &Settings) -> String {
                 models_dir,
                 library,
                 hub_cache,
+                visible_gpus,
                 // How a model came here, and how it is best run, is no part of an answer.
                 hub: _,
                 hub_token: _,
@@ -46,7 +47,7 @@ fn folder(settings: &Settings) -> String {
     let limits = (max_file_bytes, parse_time_limit, max_cache_bytes);
     // Where a model is and what runs it matters only to one that has to be found.
     let is_named = matches!(pipeline.embedder, Some(EmbedderChoice::Model(_)));
-    let found_at = is_named.then_some((library, hub_cache));
+    let found_at = is_named.then_some((library, hub_cache, visible_gpus));
     format!("{root:?} {index_dir:?} {cache_dir:?} {limits:?} {pipeline:?} {device:?} {models_dir:?} {found_at:?}")
 }
 
