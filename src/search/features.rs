@@ -14,7 +14,7 @@ use super::query::QueryTerms;
 use super::snapshot::Snapshot;
 use crate::embed::words;
 use crate::language;
-use crate::types::{Content, RepoPath, SymbolKind};
+use crate::types::{Content, Language, RepoPath, SymbolKind};
 
 /// Reciprocal rank fusion's constant (Cormack, Clarke and Büttcher 2009), scaled so that rank 1
 /// gives 1: `(K + 1) / (K + rank)`.
@@ -225,13 +225,13 @@ fn alone(snapshot: &Snapshot, terms: &QueryTerms, asks: &Asks, candidate: &Candi
     for chunk in candidate.named.iter().map(|chunk| snapshot.chunk(*chunk)) {
         let fit = fit(chunk);
         features.set(Feature::Definition, features.of(Feature::Definition).max(fit));
-        if is_type(chunk.kind) {
+        if is_type(chunk.kind, file.language) {
             features.set(Feature::DefinedType, features.of(Feature::DefinedType).max(fit));
         }
     }
     for chunk in candidate.chunks.iter().filter(|chunk| chunk.defines).map(|chunk| snapshot.chunk(chunk.chunk)) {
         features.set(Feature::Exact, 1.0);
-        if is_type(chunk.kind) {
+        if is_type(chunk.kind, file.language) {
             features.set(Feature::ExactType, 1.0);
         }
         if terms.places_name_in(chunk.container) {
@@ -276,8 +276,11 @@ fn place(features: &mut Features, terms: &QueryTerms, asks: &Asks, file: &FileCh
     features.set(Feature::Declarations, flag([".d.ts", ".pyi", ".h", ".hpp"].iter().any(|end| name.ends_with(end))));
 }
 
-fn is_type(kind: SymbolKind) -> bool {
-    matches!(kind, SymbolKind::Class | SymbolKind::Struct | SymbolKind::Interface | SymbolKind::Enum | SymbolKind::Type)
+/// Whether a definition is what others are made of. An Elixir module is what other languages have classes for;
+/// elsewhere a module is a folder of names, and `mod pool;` is not where a pool is defined.
+fn is_type(kind: SymbolKind, language: Language) -> bool {
+    use SymbolKind::{Class, Enum, Interface, Module, Struct, Trait, Type, Union};
+    matches!(kind, Class | Struct | Union | Enum | Interface | Trait | Type) || kind == Module && language.0 == "elixir"
 }
 
 /// For a chunk, how well the best of the names it defines fits the question, the name of what it
@@ -335,6 +338,20 @@ mod tests {
         }
         for path in ["src/latest.rs", "src/contest.go", "attest/a.c"] {
             assert_eq!(Marks::of(&RepoPath::new(path)), Marks::default(), "{path}");
+        }
+    }
+
+    #[test]
+    fn types_are_told_by_kind_and_language() {
+        use SymbolKind::{Function, Module, Trait, Union};
+        for (kind, language, is) in [
+            (Trait, "rust", true),
+            (Union, "c", true),
+            (Module, "elixir", true),
+            (Module, "rust", false),
+            (Function, "c", false),
+        ] {
+            assert_eq!(is_type(kind, Language(language)), is, "{kind} {language}");
         }
     }
 }
