@@ -90,6 +90,9 @@ pub(super) struct RankedFile {
 /// What a place that the question names counts: it comes before all that the question describes.
 const NAMED: f32 = 100.0;
 
+/// What a file counts that is called as the question says, one of many: more than most of what words tell.
+const CALLED: f32 = 4.0;
+
 /// What a file counts that has all of a snippet, token by token.
 const WHOLE_SNIPPET: f32 = 20.0;
 
@@ -114,8 +117,8 @@ impl Extra {
     fn terms(&self, candidate: &CandidateFile) -> Vec<Term> {
         let mut terms = Vec::new();
         if let Some(named) = self.named.get(&candidate.file) {
-            let share = NAMED - f32::from(named.order);
-            terms.push(Term { name: "the question names the file", value: 1.0, share });
+            let name = if named.sure { "the question names the file" } else { "one of the files the question names" };
+            terms.push(Term { name, value: 1.0, share: weight(named) });
         }
         let shares = candidate.chunks.iter().filter_map(|chunk| self.shares.get(&chunk.chunk));
         let value = shares.copied().fold(0.0, f32::max);
@@ -129,8 +132,13 @@ impl Extra {
     fn of_chunk(&self, snapshot: &Snapshot, chunk: &CandidateChunk) -> f32 {
         let share = self.shares.get(&chunk.chunk).map_or(0.0, |share| WHOLE_SNIPPET * share);
         let named = self.named.get(&snapshot.owner(chunk.chunk));
-        share + named.map_or(0.0, |named| named.fit(snapshot, chunk.chunk) * (NAMED - f32::from(named.order)))
+        share + named.map_or(0.0, |named| named.fit(snapshot, chunk.chunk) * weight(named))
     }
+}
+
+/// What it counts that the question names a file.
+fn weight(named: &NamedFile) -> f32 {
+    if named.sure { NAMED - f32::from(named.order) } else { CALLED }
 }
 
 /// Orders files by score; equal ones by path.

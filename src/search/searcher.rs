@@ -109,7 +109,7 @@ impl Searcher<'_> {
         let snapshot = self.snapshot;
         let filter = checked(query)?.below(&self.folders);
         let files = filter.allowed(snapshot);
-        let mut terms = QueryTerms::new(&query.text);
+        let mut terms = QueryTerms::new(&query.text, snapshot.as_ref());
         let mut notes = Vec::new();
         if query.mode != Mode::Dense {
             let corrections = typos::corrections(snapshot, &terms, &files)?;
@@ -119,7 +119,7 @@ impl Searcher<'_> {
                 text = text.replace(from, to);
             }
             if !corrections.is_empty() {
-                terms = QueryTerms::new(&text);
+                terms = QueryTerms::new(&text, snapshot.as_ref());
             }
         }
         let mut extra = Extra::default();

@@ -70,10 +70,14 @@ fn what_is_meant_comes_first() {
         ("where is the oldest entry of the cache evicted", "project7/src/cache.js"),
         ("hands out a connection", "net/pool.py"),
         ("test of the pool", "tests/test_pool.py"),
+        ("where is the oldest entry of the cache evicted, rather than in main.py", "project7/src/cache.js"),
+        ("how does pool.py say that no connection is free", "net/pool.py"),
         // files and paths
         ("write_only.py", "orm/nested/write_only.py"),
         ("session.go", "session/session.go"),
         ("net/pool.py:9", "net/pool.py:"),
+        ("WRITE_ONLY.PY", "orm/nested/write_only.py"),
+        ("tests/test_pool.py::test_pool", "tests/test_pool.py"),
         // traces
         (
             "Traceback (most recent call last):\n  File \"/srv/project5/src/app/main.py\", line 3, in run\n    \
