@@ -114,9 +114,10 @@ impl Searcher<'_> {
         if query.mode != Mode::Dense {
             let corrections = typos::corrections(snapshot, &terms, &files)?;
             let mut text = query.text.clone();
-            for Correction { from, to } in &corrections {
+            for correction in &corrections {
+                let Correction { from, to } = correction;
                 notes.push(format!("no exact match for `{from}`; showing `{to}`"));
-                text = text.replace(from, to);
+                text = correction.applied(&text);
             }
             if !corrections.is_empty() {
                 terms = QueryTerms::new(&text, snapshot.as_ref());

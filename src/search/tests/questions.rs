@@ -157,4 +157,9 @@ fn what_was_understood_is_told() {
     assert_eq!(notes("where is getUesrById called"), ["no exact match for `getUesrById`; showing `getUserById`"]);
     assert!(notes("getUserById").is_empty() && notes("acquires").is_empty() && notes("connection").is_empty());
     assert_eq!(notes("\"never written\" pool").len(), 1);
+    assert_eq!(notes("Pol.acquire"), ["no exact match for `Pol`; showing `Pool`"]);
+    assert_eq!(notes("how does sesion.go begin a sesion"), ["no exact match for `sesion.go`; showing `session.go`"]);
+    assert_eq!(notes("where are conections handed out"), Vec::<String>::new(), "no name has it");
+    assert!(notes("write an oly.py server").is_empty() && notes("Node.js server").is_empty());
+    assert_eq!(notes("which entry is evictd from the cache"), ["no exact match for `evictd`; showing `evict`"]);
 }
