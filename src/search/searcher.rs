@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::candidates::{self, CandidateChunk, CandidateFile, Within};
+use super::exact::{self, Having};
 use super::features::{self, Features};
 use super::filter::FileFilter;
 use super::query::QueryTerms;
 use super::ranking::{self, Extra, Question, RankedFile, Weights};
 use super::snapshot::Snapshot;
 use super::typos::{self, Correction};
-use super::{Asked, Explanation, Filter, Folders, Hit, Kind, MAX_LIMIT, Mode, Place, SearchQuery, Term, exact, places};
+use super::{Asked, Explanation, Filter, Folders, Hit, Kind, MAX_LIMIT, Mode, Place, SearchQuery, Term, places};
 use crate::embed::{EmbedError, Embedder};
 use crate::store::StoreError;
 use crate::types::{RepoPath, qualified_name};
@@ -130,16 +131,34 @@ impl Searcher<'_> {
         let named = extra.named.iter().map(|(file, named)| named.chunk(snapshot, *file)).collect();
         let kinds = if filter.allows_all_kinds() { None } else { Some(filter) };
         let vector = self.embedder.try_query(&terms.dense)?;
-        let mut found = candidates::retrieve(snapshot, &terms, &vector, query.mode, &Within { files, kinds, named })?;
-        let exact = &query.filter.asked.exact;
-        if !exact.is_empty() && !exact::keep_exact(snapshot, exact, &mut found)? {
-            let phrases: Vec<String> = exact.iter().map(|phrase| format!("\"{phrase}\"")).collect();
-            notes.push(format!("nothing found has {} word for word; showing what is near", phrases.join(" and ")));
-        }
+        let mut within = Within { files, kinds, only: None, named };
+        notes.extend(self.keep_exact(&query.filter.asked.exact, &mut within)?);
+        let found = candidates::retrieve(snapshot, &terms, &vector, query.mode, &within)?;
         if terms.kind == Kind::Snippet && query.mode == Mode::Hybrid {
             extra.shares = exact::shares(snapshot, &query.text, &found)?;
         }
         Ok(Taken { terms, notes, extra, found })
+    }
+
+    /// Narrows down to the chunks that have all phrases, where there are any; what to tell of it.
+    fn keep_exact(&self, phrases: &[String], within: &mut Within) -> Result<Option<String>, QueryError> {
+        if phrases.is_empty() {
+            return Ok(None);
+        }
+        let snapshot = self.snapshot;
+        let Having { chunks, read, with_words } =
+            exact::having(snapshot, phrases, |chunk| within.may(snapshot, chunk))?;
+        let written: Vec<String> = phrases.iter().map(|phrase| format!("\"{phrase}\"")).collect();
+        let written = written.join(" and ");
+        let partly = (read < with_words).then(|| format!("{read} of the {with_words} places that have the words"));
+        if chunks.is_empty() {
+            let among = partly.map_or_else(String::new, |partly| format!(", in {partly}"));
+            return Ok(Some(format!("nothing found has {written} word for word{among}; showing what is near")));
+        }
+        let mut files = vec![false; within.files.len()];
+        chunks.iter().for_each(|chunk| files[snapshot.owner(*chunk)] = true);
+        (within.files, within.only) = (files, Some(chunks));
+        Ok(partly.map(|partly| format!("looked for {written} in {partly}")))
     }
 
     /// The chunks nearest to `vector`, at most one a file, without the chunk `except`.
@@ -155,7 +174,7 @@ impl Searcher<'_> {
     ) -> Result<Vec<Hit>, QueryError> {
         check("a vector", limit)?;
         let files = FileFilter::new(filter)?.below(&self.folders).allowed(self.snapshot);
-        let within = Within { files, kinds: None, named: Vec::new() };
+        let within = Within { files, kinds: None, only: None, named: Vec::new() };
         let terms = QueryTerms::default();
         let mut found = candidates::retrieve(self.snapshot, &terms, vector, Mode::Dense, &within)?;
         for file in &mut found {

@@ -163,3 +163,41 @@ fn what_was_understood_is_told() {
     assert!(notes("write an oly.py server").is_empty() && notes("Node.js server").is_empty());
     assert_eq!(notes("which entry is evictd from the cache"), ["no exact match for `evictd`; showing `evict`"]);
 }
+
+#[test]
+fn a_file_is_measured_by_what_may_answer() {
+    let lines = |line: &str| format!("    {line}\n").repeat(60);
+    let files = [
+        (
+            "a.py",
+            format!("def feed():\n{}\n\nclass Cage:\n{}", lines("zebra = zebra + quokka"), lines("bars = iron(bars)")),
+        ),
+        ("b.py", format!("class Stable:\n{}    zebra = 7\n", lines("straw = hay(straw)"))),
+    ];
+    let snapshot = snapshot_of(files.into_iter().map(|(path, text)| (path.to_owned(), text)));
+    let first = |text: &str| {
+        let answered =
+            searcher(&snapshot, StaticModel::builtin().as_ref(), &[]).search(&query(text)).expect("an answer");
+        answered.hits[0].path.to_string()
+    };
+    assert_eq!(first("zebra"), "a.py");
+    assert_eq!(first("kind:class zebra"), "b.py", "what the function has is not the class's");
+}
+
+#[test]
+fn exact_words_are_found_wherever_they_are() {
+    // Every file has the words, many times and near in meaning; the phrase is in one that has little else of them.
+    let mut files: Vec<(String, String)> = (0..900)
+        .map(|at| (format!("a{at:03}.py"), "def open_the_gate():\n    return gate.open() or the_gate\n".to_owned()))
+        .collect();
+    let filler = "    x = y\n".repeat(40);
+    files.push(("z.py".to_owned(), format!("def other():\n{filler}    say('Open  the gate')\n{filler}")));
+    let snapshot = snapshot_of(files.into_iter());
+    let ask =
+        |text: &str| searcher(&snapshot, StaticModel::builtin().as_ref(), &[]).search(&query(text)).expect("an answer");
+    let answered = ask("\"open the gate\"");
+    assert_eq!(answered.hits.iter().map(|hit| hit.path.as_str()).collect::<Vec<_>>(), ["z.py"]);
+    assert!(answered.notes.is_empty(), "{:?}", answered.notes);
+    assert!(ask("\"gate the open\"").notes[0].starts_with("nothing found has \"gate the open\" word for word"));
+    assert!(ask("\"gate.open() or\" path:a00*").hits.len() > 2);
+}
