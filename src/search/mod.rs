@@ -36,7 +36,7 @@ mod tests;
 pub use block::ChunkMeta;
 pub use features::{Evidence, FEATURES, Feature, Features};
 pub use projects::project_folders;
-pub use query::{Asked, Kind, Values};
+pub use query::{Asked, Kind, Unread, Values};
 pub use ranking::{Vector, Weights};
 pub use references::files_with;
 pub use searcher::{Answered, Measured, QueryError, Searcher, check_query};

@@ -6,14 +6,15 @@ use super::candidates::{self, CandidateChunk, CandidateFile, Within};
 use super::exact::{self, Having};
 use super::features::{self, Features};
 use super::filter::FileFilter;
-use super::query::QueryTerms;
+use super::query::{QueryTerms, Unread};
 use super::ranking::{self, Extra, Question, RankedFile, Weights};
 use super::snapshot::Snapshot;
 use super::typos::{self, Correction};
 use super::{Asked, Explanation, Filter, Folders, Hit, Kind, MAX_LIMIT, Mode, Place, SearchQuery, Term, places};
 use crate::embed::{EmbedError, Embedder};
+use crate::language;
 use crate::store::StoreError;
-use crate::types::{RepoPath, qualified_name};
+use crate::types::{RepoPath, SymbolKind, qualified_name};
 
 /// Most other places named with a hit.
 const MAX_ALSO: usize = 3;
@@ -111,7 +112,7 @@ impl Searcher<'_> {
         let filter = checked(query)?.below(&self.folders);
         let files = filter.allowed(snapshot);
         let mut terms = QueryTerms::new(&query.text, snapshot.as_ref());
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = query.filter.asked.unread.iter().map(unread).collect();
         if query.mode != Mode::Dense {
             let corrections = typos::corrections(snapshot, &terms, &files)?;
             let mut text = query.text.clone();
@@ -288,6 +289,29 @@ fn explanation(file: &RankedFile, score: f32) -> Explanation {
         return Explanation { terms: vec![Term { name, value: file.score, share: 0.0 }] };
     }
     file.explanation.clone()
+}
+
+/// What to tell of a word that would be a filter.
+fn unread(unread: &Unread) -> String {
+    let (word, error) = match unread {
+        Unread::Language(name) => ("lang", QueryError::language(name)),
+        Unread::Kind(name) => ("kind", QueryError::kind(name)),
+    };
+    format!("`{word}:` is taken as a word: {error}")
+}
+
+impl QueryError {
+    /// That there is no such language.
+    pub(super) fn language(name: &str) -> Self {
+        let known: Vec<_> = language::all().map(|row| row.name).collect();
+        Self::Language { name: name.to_owned(), known: known.join(", ") }
+    }
+
+    /// That there is no such kind.
+    pub(super) fn kind(name: &str) -> Self {
+        let known: Vec<&str> = SymbolKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        Self::Kind { name: name.to_owned(), known: known.join(", ") }
+    }
 }
 
 /// Whether a question can be asked at all.

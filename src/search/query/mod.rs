@@ -5,7 +5,7 @@ mod frames;
 mod names;
 mod snippet;
 
-pub use filters::{Asked, Values};
+pub use filters::{Asked, Unread, Values};
 pub(super) use frames::Place;
 pub(super) use names::Name;
 pub(super) use snippet::tokens;
