@@ -102,7 +102,7 @@ impl Searcher<'_> {
         } else {
             self.cut(&mut ranked, &question, query.limit);
         }
-        let hits = self.hits(ranked, query.limit, query.explain)?;
+        let hits = self.hits(ranked, query.limit, query.explain.then_some(&question))?;
         Ok(Answered { hits, notes, understood })
     }
 
@@ -186,7 +186,7 @@ impl Searcher<'_> {
         let question = Question { terms: &terms, mode: Mode::Dense, extra: &Extra::default() };
         let mut ranked = ranking::rank(self.snapshot, &question, &self.weights, found);
         self.cut(&mut ranked, &question, limit);
-        self.hits(ranked, limit, false)
+        self.hits(ranked, limit, None)
     }
 
     /// What is measured for a question.
@@ -205,12 +205,12 @@ impl Searcher<'_> {
     fn split(&self, ranked: &mut Vec<RankedFile>, question: &Question<'_>, limit: usize) {
         let mut chunks: Vec<CandidateChunk> = ranked.drain(..).flat_map(|file| file.chunks).collect();
         ranking::order_chunks(self.snapshot, question, &mut chunks);
-        chunks.truncate(limit);
-        ranked.extend(chunks.into_iter().map(|chunk| RankedFile {
+        let why = ranking::why_chunk(self.snapshot, question, &chunks);
+        ranked.extend(chunks.iter().take(limit).map(|chunk| RankedFile {
             file: self.snapshot.owner(chunk.chunk),
             score: chunk.score,
-            explanation: ranking::of_chunk(&chunk),
-            chunks: vec![chunk],
+            explanation: Explanation { terms: why(chunk), chunk: Vec::new() },
+            chunks: vec![chunk.clone()],
         }));
     }
 
@@ -228,17 +228,16 @@ impl Searcher<'_> {
         chunks.find(|chunk| self.snapshot.chunk(*chunk).span.end_line >= line)
     }
 
-    fn hits(&self, ranked: Vec<RankedFile>, limit: usize, explain: bool) -> Result<Vec<Hit>, QueryError> {
-        let mut picked: Vec<(&RankedFile, &CandidateChunk, f32)> = Vec::new();
+    /// The hits of ranked files, explained where it is asked `why`.
+    fn hits(&self, ranked: Vec<RankedFile>, limit: usize, why: Option<&Question<'_>>) -> Result<Vec<Hit>, QueryError> {
+        let mut picked: Vec<(&RankedFile, &CandidateChunk, bool)> = Vec::new();
         for depth in 0.. {
             let before = picked.len();
             for file in &ranked {
                 if picked.len() < limit
                     && let Some(chunk) = file.chunks.get(depth)
                 {
-                    // Further chunks of a file stand below every file, in an order that scores show.
-                    let score = if depth == 0 { file.score } else { 0.0 };
-                    picked.push((file, chunk, score));
+                    picked.push((file, chunk, depth == 0));
                 }
             }
             if picked.len() == before || picked.len() >= limit {
@@ -248,7 +247,7 @@ impl Searcher<'_> {
         let rows: Vec<_> = picked.iter().map(|(_, chunk, _)| self.snapshot.chunk(chunk.chunk).row).collect();
         let texts = self.snapshot.view.texts(&rows)?;
         let shown: Vec<u32> = picked.iter().map(|(_, chunk, _)| chunk.chunk).collect();
-        let hits = picked.iter().zip(texts).map(|((file, chunk, score), text)| {
+        let hits = picked.iter().zip(texts).map(|((file, chunk, is_first), text)| {
             let meta = self.snapshot.chunk(chunk.chunk);
             let of = &self.snapshot.files[file.file];
             Hit {
@@ -260,14 +259,32 @@ impl Searcher<'_> {
                 container: meta.container.to_owned(),
                 signature: text.signature,
                 text: text.text,
-                score: *score,
-                also: if *score == 0.0 { Vec::new() } else { self.also(file, &shown) },
+                // Further chunks of a file stand below every file, in an order that scores show.
+                score: if *is_first { file.score } else { 0.0 },
+                also: if *is_first { self.also(file, &shown) } else { Vec::new() },
                 project: None,
                 stale: false,
-                explanation: explain.then(|| explanation(file, *score)),
+                explanation: why.map(|question| self.explanation(question, file, chunk, *is_first)),
             }
         });
         Ok(hits.collect())
+    }
+
+    /// How a hit came to its place: its file among others, and the chunk in its file.
+    fn explanation(
+        &self,
+        question: &Question<'_>,
+        file: &RankedFile,
+        chunk: &CandidateChunk,
+        is_first: bool,
+    ) -> Explanation {
+        let in_file = || ranking::why_chunk(self.snapshot, question, &file.chunks)(chunk);
+        if !is_first {
+            let name = "further chunk of a file above, whose score is";
+            return Explanation { terms: vec![Term { name, value: file.score, share: 0.0 }], chunk: in_file() };
+        }
+        let chunk = if file.chunks.len() > 1 { in_file() } else { Vec::new() };
+        Explanation { chunk, ..file.explanation.clone() }
     }
 
     /// The next best chunks of a file that are not shown themselves.
@@ -281,14 +298,6 @@ impl Searcher<'_> {
         };
         file.chunks.iter().filter(good).take(MAX_ALSO).map(place).collect()
     }
-}
-
-fn explanation(file: &RankedFile, score: f32) -> Explanation {
-    if score == 0.0 {
-        let name = "further chunk of a file above";
-        return Explanation { terms: vec![Term { name, value: file.score, share: 0.0 }] };
-    }
-    file.explanation.clone()
 }
 
 /// What to tell of a word that would be a filter.

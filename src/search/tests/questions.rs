@@ -202,3 +202,26 @@ fn exact_words_are_found_wherever_they_are() {
     assert!(ask("\"gate the open\"").notes[0].starts_with("nothing found has \"gate the open\" word for word"));
     assert!(ask("\"gate.open() or\" path:a00*").hits.len() > 2);
 }
+
+#[test]
+fn each_choice_is_explained() {
+    let explained = |text: &str, per_chunk| {
+        let asked = SearchQuery { explain: true, per_chunk, limit: 50, ..query(text) };
+        searcher(&folder(), StaticModel::builtin().as_ref(), &[]).search(&asked).expect("an answer").hits
+    };
+    for hit in explained("Pool.acquire", true) {
+        let terms = hit.explanation.expect("an explanation").terms;
+        let sum: f32 = terms.iter().map(|term| term.share).sum();
+        assert!(
+            (sum - hit.score).abs() < 1e-4 && terms.iter().all(|term| term.name.starts_with("chunk: ")),
+            "{terms:?}"
+        );
+    }
+    let mut further = 0;
+    for hit in explained("session getUserById", false) {
+        let explanation = hit.explanation.expect("an explanation");
+        further += usize::from(hit.score == 0.0);
+        assert!(hit.score != 0.0 || !explanation.chunk.is_empty(), "{explanation:?}");
+    }
+    assert!(further > 0, "some file has two chunks");
+}
