@@ -92,8 +92,14 @@ fn before_place(line: &str) -> Option<String> {
     if numbered { name(before.rsplit(' ').next()?) } else { None }
 }
 
-/// The function on the line above: `main.(*Server).Serve(0xc00)` (Go), `12: app::session::open` (Rust).
+/// The function on the line above: `main.(*Server).Serve(0xc00)` (Go), `12: app::session::open` (Rust),
+/// `pool.c: In function 'acquire':` (gcc).
 fn function_above(line: &str, above: &str) -> Option<String> {
+    if above.contains(": In ")
+        && let Some((_, quoted)) = above.split_once("function '")
+    {
+        return name(quoted.split('\'').next()?);
+    }
     if above.contains(' ') && !above.contains("::") && !above.contains('(') {
         return None;
     }

@@ -165,6 +165,10 @@ fn each_language_and_its_tools_are_read() {
             "In file included from src/main.c:2:\nsrc/pool.h:42:7: error: unknown type name 'conn'\n   42 |  conn *c;",
             vec!["src/main.c:2", "src/pool.h:42"],
         ),
+        (
+            "src/pool.cc: In member function 'int app::Pool::acquire(int)':\nsrc/pool.cc:42:7: error: 'wait' was not declared",
+            vec!["src/pool.cc:42 acquire"],
+        ),
         ("src\\pool.cpp(42,7): error C2065: 'wait': undeclared identifier", vec!["src/pool.cpp:42"]),
         (
             "#0      Pool.acquire (package:app/net/pool.dart:42:5)\n#1      main.<anonymous closure> \
