@@ -118,12 +118,15 @@ fn is_of_code(terms: &QueryTerms, word: &str) -> bool {
     is
 }
 
-/// The container of a definition of `name` with one error between it and `container`, or few.
+/// What a definition of `name` stands in, with few errors between it and `container`: its chunk's container, or
+/// what is defined in the same chunk.
 fn nearest_container(snapshot: &Snapshot, name: &str, container: &str) -> Option<String> {
     let asked = Asked::of(container, LEAST_LETTERS_OF_A_CONTAINER)?;
-    let containers = snapshot.defining(name).map(|chunk| snapshot.chunk(chunk).container);
-    let last = containers.map(|container| container.rsplit('.').next().unwrap_or_default());
-    let near = last.filter_map(|other| Some((asked.near(other)?, other)));
+    let around = snapshot.defining(name).map(|chunk| snapshot.chunk(chunk)).flat_map(|chunk| {
+        let last = chunk.container.rsplit('.').next().unwrap_or_default();
+        std::iter::once(last).chain(chunk.defines())
+    });
+    let near = around.filter_map(|other| Some((asked.near(other)?, other)));
     near.min().map(|(_, other)| other.to_owned())
 }
 
