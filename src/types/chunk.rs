@@ -96,7 +96,7 @@ impl SymbolKind {
         let word = word.trim().to_lowercase();
         let singular = || word.strip_suffix('s').and_then(Self::parse);
         let plural = || word.strip_suffix("es").and_then(Self::parse); // classes
-        Self::parse(&word).or_else(singular).or_else(plural).or_else(|| match word.as_str() {
+        Self::parse(&word).or_else(singular).or_else(plural).or(match word.as_str() {
             "fn" | "func" | "fun" | "def" | "procedure" => Some(Self::Function),
             "ctor" | "init" => Some(Self::Constructor),
             "mod" | "namespace" | "package" => Some(Self::Module),
