@@ -9,7 +9,7 @@ pub use crate::index::{
     BenchKind, Bottleneck, CancelToken, DryRun, IndexError, IndexReport, IndexRequest, Phase, Progress, RunRecord,
     RunState, Scope, StageRecord, StageReport, bottleneck,
 };
-pub use crate::search::judge::{DEPTH as JUDGED_HITS, Judgement, Target, judge, mean};
+pub use crate::search::judge::{DEPTH as JUDGED_HITS, Judgement, Target, bootstrap_interval, judge, mean};
 pub use crate::search::{
     ContentFilter, Explanation, Features, Filter, Hit, Kind, MAX_LIMIT, Measured, Mode, NameMatch, Place, SearchQuery,
     Term, Weights,

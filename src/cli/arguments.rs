@@ -19,7 +19,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::text;
 pub use bench::{BenchArguments, BenchCommand, OnceArguments, PipelineBenchArguments};
-pub use eval::EvalArguments;
+pub use eval::{Against, EvalArguments, EvalSetting};
 pub use http::HttpArguments;
 pub use models::{ModelsArguments, ModelsCommand};
 pub use names::{Narrow, ReferencesArguments, SymbolArguments};

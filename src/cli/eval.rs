@@ -3,22 +3,22 @@
 //!
 //! Must never import: anything of this crate but `engine`.
 
+mod compare;
+
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{EvalArguments, Shared};
+use self::compare::Comparison;
+use super::arguments::{Against, EvalArguments, EvalSetting, Shared};
 use super::interrupts::Interrupts;
 use super::printer::{self, Printer};
 use super::{Exit, text, update};
 use crate::engine::{
     ContentFilter, Engine, Filter, JUDGED_HITS, Judgement, Mode, SearchQuery, Span, Target, judge, mean,
 };
-
-/// A change of nDCG below this is none.
-const SAME: f64 = 0.0005;
 
 /// A line of the tasks.
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ enum Wanted {
     Place { path: String, start_line: Option<u32>, end_line: Option<u32> },
 }
 
-/// What `--json` prints, and `--against` reads.
+/// What `--json` prints beside the comparison, and `--against` reads.
 #[derive(Serialize, Deserialize)]
 struct Evaluation {
     setting: String,
@@ -52,9 +52,24 @@ struct Evaluation {
 #[derive(Serialize, Deserialize)]
 struct Judged {
     query: String,
+    /// The places that answer it, as the tasks name them; none in what older versions printed.
+    #[serde(default)]
+    relevant: Vec<String>,
     ndcg_at_10: f64,
     reciprocal_rank: f64,
     recall_at_10: f64,
+    /// Why it was not answered; it counts nothing then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    ours: &'a Evaluation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<&'a Comparison>,
 }
 
 /// Runs the command.
@@ -63,22 +78,33 @@ struct Judged {
 /// When the tasks, the folder or the index do not hold.
 pub fn run(shared: &Shared, given: &EvalArguments) -> anyhow::Result<Exit> {
     let tasks = tasks(&given.tasks)?;
-    let former = given.against.as_deref().map(former).transpose()?;
+    // A file that cannot be read is told before minutes go into an index.
+    let former = match &given.against {
+        Some(Against::File(path)) => Some(former(path)?),
+        _ => None,
+    };
     let engine = Engine::open(shared.settings(given.path.as_deref())?)?;
     let interrupts = Interrupts::watch()?;
     if !given.no_index {
         update::update_or_leave(&engine, &interrupts, shared)?;
     }
-    let setting = if given.per_chunk { format!("{}, per chunk", given.mode) } else { given.mode.to_string() };
-    let ours = evaluate(&engine, &tasks, setting, given.mode.into(), given.per_chunk, given.content_filter())?;
+    let of = |setting: &EvalSetting| evaluate(&engine, &tasks, setting, given.content_filter());
+    let theirs = match &given.against {
+        Some(Against::Setting(setting)) => Some(of(setting)?),
+        _ => former,
+    };
+    let ours = of(&given.setting())?;
+    let against = theirs.as_ref().map(|theirs| Comparison::new(&ours, theirs));
     let mut printer = Printer::new();
     if given.json {
-        printer.json(&ours)?;
-        printer.finish()?;
-        return Ok(Exit::Done);
+        printer.json(&Report { ours: &ours, against: against.as_ref() })?;
+    } else {
+        print(&mut printer, &ours, theirs.as_ref().zip(against.as_ref()), given.per_query)?;
     }
-    print(&mut printer, &ours, former.as_ref(), given.per_query)?;
     printer.finish()?;
+    if let Some(against) = &against {
+        against.notes().iter().for_each(|note| printer::note(note));
+    }
     Ok(Exit::Done)
 }
 
@@ -130,46 +156,66 @@ fn former(path: &Path) -> anyhow::Result<Evaluation> {
     serde_json::from_slice(&bytes).with_context(shape)
 }
 
+/// # Errors
+/// When no question at all can be answered.
 fn evaluate(
     engine: &Engine,
     tasks: &[(String, Vec<Target>)],
-    setting: String,
-    mode: Mode,
-    per_chunk: bool,
+    setting: &EvalSetting,
     content: ContentFilter,
 ) -> anyhow::Result<Evaluation> {
     let filter = Filter { content, ..Filter::default() };
+    let (mode, per_chunk) = (Mode::from(setting.mode), setting.per_chunk);
     let like = SearchQuery { limit: JUDGED_HITS, mode, per_chunk, filter, ..SearchQuery::default() };
     let mut judged = Vec::with_capacity(tasks.len());
+    let mut per_query = Vec::with_capacity(tasks.len());
     for (query, targets) in tasks {
-        let answer = engine.search(&SearchQuery { text: query.clone(), ..like.clone() })?;
-        judged.push(judge(&answer.hits, targets));
+        let answer = engine.search(&SearchQuery { text: query.clone(), ..like.clone() });
+        let error = answer.as_ref().err().map(ToString::to_string);
+        if let Some(error) = &error {
+            printer::note(&format!("{query:?} cannot be answered and counts nothing: {error}"));
+        }
+        let of_it = answer.map_or(Judgement::default(), |answer| judge(&answer.hits, targets));
+        judged.push(of_it);
+        per_query.push(Judged {
+            query: query.clone(),
+            relevant: targets.iter().map(written).collect(),
+            ndcg_at_10: of_it.ndcg,
+            reciprocal_rank: of_it.reciprocal_rank,
+            recall_at_10: of_it.recall,
+            error,
+        });
+    }
+    if let Some(error) = per_query.iter().map(|judged| judged.error.as_deref()).collect::<Option<Vec<_>>>() {
+        bail!("no question can be answered: {}", error.first().copied().unwrap_or_default());
     }
     let Judgement { ndcg, reciprocal_rank, recall } = mean(&judged);
-    let per_query = tasks.iter().zip(&judged).map(|((query, _), judged)| Judged {
-        query: query.clone(),
-        ndcg_at_10: judged.ndcg,
-        reciprocal_rank: judged.reciprocal_rank,
-        recall_at_10: judged.recall,
-    });
     Ok(Evaluation {
-        setting,
+        setting: setting.to_string(),
         questions: tasks.len(),
         ndcg_at_10: ndcg,
         mrr: reciprocal_rank,
         recall_at_10: recall,
-        per_query: per_query.collect(),
+        per_query,
     })
+}
+
+/// `src/io.rs`, `src/io.rs:10-40`
+fn written(target: &Target) -> String {
+    match &target.lines {
+        Some(lines) => format!("{}:{}-{}", target.path, lines.start_line, lines.end_line),
+        None => target.path.clone(),
+    }
 }
 
 fn print(
     printer: &mut Printer,
     ours: &Evaluation,
-    former: Option<&Evaluation>,
+    against: Option<(&Evaluation, &Comparison)>,
     per_query: bool,
 ) -> std::io::Result<()> {
     printer.line(&format!("{:24} {:>9} {:>8} {:>8} {:>10}", "setting", "questions", "nDCG@10", "MRR", "recall@10"))?;
-    for one in former.into_iter().chain([ours]) {
+    for one in against.map(|(theirs, _)| theirs).into_iter().chain([ours]) {
         printer.line(&format!(
             "{:24} {:>9} {:>8.4} {:>8.4} {:>10.4}",
             text::visible(&one.setting),
@@ -179,19 +225,12 @@ fn print(
             one.recall_at_10
         ))?;
     }
-    let before = |query: &str| former?.per_query.iter().find(|judged| judged.query == query);
-    let change = |judged: &Judged| before(&judged.query).map(|before| judged.ndcg_at_10 - before.ndcg_at_10);
-    if former.is_some() {
-        let count = |is: fn(f64) -> bool| ours.per_query.iter().filter_map(change).filter(|by| is(*by)).count();
-        let (better, worse) = (count(|by| by > SAME), count(|by| by < -SAME));
-        let same = ours.per_query.iter().filter_map(change).count() - better - worse;
+    if let Some((_, comparison)) = against {
         printer.line("")?;
-        printer.line(&format!("{better} better, {worse} worse, {same} the same"))?;
+        return comparison.print(printer, per_query);
     }
-    let moved = |judged: &&Judged| per_query || change(judged).is_some_and(|by| by.abs() > SAME);
-    for judged in ours.per_query.iter().filter(moved) {
-        let by = change(judged).map_or_else(String::new, |by| format!("{by:+.3}"));
-        printer.line(&format!("{:.3} {by:>7}  {}", judged.ndcg_at_10, text::visible(&judged.query)))?;
+    for judged in ours.per_query.iter().filter(|_| per_query) {
+        printer.line(&format!("{:.3}  {}", judged.ndcg_at_10, text::visible(&judged.query)))?;
     }
     Ok(())
 }

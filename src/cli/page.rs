@@ -98,13 +98,16 @@ fn also(hit: &Hit, palette: Palette) -> Option<String> {
     (!places.is_empty()).then(|| palette.paint(Role::Dim, &format!("  also: {}", places.join(", "))))
 }
 
-/// The terms of a score as a table, and their sum.
+/// The terms of a score as a table, and their sum; below it why this chunk of the file is shown.
 fn terms(explanation: &Explanation, score: f32) -> Vec<String> {
     let mut lines = vec![format!("  {:>9}  {:>9}  term", "share", "value")];
     for term in &explanation.terms {
         lines.push(format!("  {:>+9.4}  {:>9.4}  {}", term.share, term.value, term.name));
     }
     lines.push(format!("  {score:>9.4}  {:>9}  score", ""));
+    for term in &explanation.chunk {
+        lines.push(format!("  {:>+9.4}  {:>9.4}  {}", term.share, term.value, term.name));
+    }
     lines
 }
 
@@ -157,8 +160,10 @@ mod tests {
     #[test]
     fn terms_stand_in_columns() {
         let terms_of = vec![Term { name: "words in the path", value: 2.0, share: -0.25 }];
-        let lines = terms(&Explanation { terms: terms_of }, 1.5);
+        let chunk = vec![Term { name: "chunk: words", value: 1.0, share: 1.0 }];
+        let lines = terms(&Explanation { terms: terms_of, chunk }, 1.5);
         assert_eq!(lines[1], "    -0.2500     2.0000  words in the path");
         assert_eq!(lines[2], "     1.5000             score");
+        assert_eq!(lines[3], "    +1.0000     1.0000  chunk: words");
     }
 }

@@ -49,6 +49,9 @@ struct Found<'a> {
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<Vec<Term>>,
+    /// Why this chunk of the file is shown; the score does not count it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain_chunk: Option<Vec<Term>>,
 }
 
 #[derive(Serialize)]
@@ -97,6 +100,11 @@ impl<'a> Found<'a> {
             stale: hit.stale,
             text: &hit.text,
             explain: hit.explanation.as_ref().map(|explanation| explanation.terms.iter().map(term).collect()),
+            explain_chunk: hit
+                .explanation
+                .as_ref()
+                .filter(|explanation| !explanation.chunk.is_empty())
+                .map(|explanation| explanation.chunk.iter().map(term).collect()),
         }
     }
 }

@@ -134,6 +134,11 @@ fn for_parts<'c>(chunk: &'c Chunk, mut each: impl FnMut(&'c str)) {
     each(&chunk.text);
 }
 
+/// Whether a word, in small letters, is in common use: the built-in model has it as a whole.
+pub fn is_common_word(word: &str) -> bool {
+    static_model::StaticModel::builtin().knows(word)
+}
+
 /// What is embedded for a path: its words.
 pub fn path_passage(path: &RepoPath) -> String {
     path.as_str().replace(['/', '.', '-'], " ")

@@ -151,6 +151,11 @@ impl StaticModel {
         sum
     }
 
+    /// Whether a word, in small letters, is a token of its own.
+    pub fn knows(&self, word: &str) -> bool {
+        self.tokens.find(word.as_bytes()).is_some()
+    }
+
     /// Appends the tokens that stand for an unknown word; returns how many bytes they cover.
     /// Tokens are whole characters, so that a match begins and ends only between characters.
     fn find_pieces(&self, word: &[u8], pieces: &mut Vec<u32>) -> usize {

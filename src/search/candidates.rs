@@ -1,5 +1,6 @@
 //! Retrieval: the chunks and files that may answer, with what each kind of retrieval says of them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rayon::prelude::*;
@@ -71,6 +72,8 @@ pub(super) struct Within {
     pub files: Vec<bool>,
     /// For each chunk, whether it is of a kind that may; `None` where all are.
     pub kinds: Option<FileFilter>,
+    /// The chunks that may, rising; `None` where all may.
+    pub only: Option<Vec<u32>>,
     /// Chunks of files that the question names.
     pub named: Vec<u32>,
 }
@@ -82,7 +85,13 @@ impl Within {
     }
 
     fn may_by_kind(&self, snapshot: &Snapshot, chunk: u32) -> bool {
-        self.kinds.as_ref().is_none_or(|filter| filter.allows_kind(snapshot.chunk(chunk).kind))
+        self.only.as_ref().is_none_or(|only| only.binary_search(&chunk).is_ok())
+            && self.kinds.as_ref().is_none_or(|filter| filter.allows_kind(snapshot.chunk(chunk).kind))
+    }
+
+    /// Whether some chunks of a file that may answer may not.
+    fn splits_files(&self) -> bool {
+        self.kinds.is_some() || self.only.is_some()
     }
 }
 
@@ -151,7 +160,7 @@ fn retrieve_there(
         found.entry(*chunk).or_insert_with(fresh).named = true;
     }
     found.retain(|_, chunk| chunk.defines || chunk.named || chunk.lexical > 0.0 || chunk.dense >= LEAST_COSINE);
-    Ok(gather(snapshot, found, dense.as_ref(), words.as_ref()))
+    Ok(gather(snapshot, found, dense.as_ref(), words.as_ref(), within))
 }
 
 /// Groups chunks by file, in a fixed order.
@@ -160,6 +169,7 @@ fn gather(
     found: HashMap<u32, CandidateChunk>,
     dense: Option<&Dense<'_>>,
     words: Option<&WordScores<'_>>,
+    within: &Within,
 ) -> Vec<CandidateFile> {
     let mut by_file: HashMap<usize, CandidateFile> = HashMap::new();
     for chunk in found.into_values() {
@@ -170,27 +180,42 @@ fn gather(
     files.sort_by_key(|candidate| candidate.file);
     files.par_iter_mut().for_each(|candidate| {
         candidate.chunks.sort_by_key(|chunk| chunk.chunk);
-        measure(snapshot, candidate, dense, words);
+        measure(snapshot, candidate, dense, words, within);
     });
     files
 }
 
-/// What retrieval says of the whole of a file.
+/// What retrieval says of the whole of a file, or of those of its chunks that may answer.
 fn measure(
     snapshot: &Snapshot,
     candidate: &mut CandidateFile,
     dense: Option<&Dense<'_>>,
     words: Option<&WordScores<'_>>,
+    within: &Within,
 ) {
     let chunks = snapshot.chunks_in(candidate.file);
+    let may = |chunk: &u32| within.may_by_kind(snapshot, *chunk);
+    let some: Option<Vec<u32>> = within.splits_files().then(|| chunks.clone().filter(may).collect());
     if let Some(dense) = dense {
         candidate.dense_file = dense.file(candidate.file);
-        let highest = dense.highest(chunks.clone());
+        let highest = match &some {
+            Some(some) => {
+                let cosines = descending(some.iter().map(|chunk| dense.cosine(*chunk)));
+                [0, 1, 2].map(|at| cosines.get(at).copied().unwrap_or(0.0))
+            }
+            None => dense.highest(chunks.clone()),
+        };
         candidate.dense_best = highest[0].max(0.0);
         candidate.dense_mean = highest.iter().sum::<f32>() / 3.0;
     }
     if let Some(words) = words {
-        let tallies = words.tallies(chunks.clone());
+        let of_all = words.tallies(chunks.clone());
+        let tallies = match &some {
+            Some(some) => {
+                Cow::Owned(some.iter().map(|chunk| of_all[(chunk - chunks.start) as usize]).collect::<Vec<_>>())
+            }
+            None => Cow::Borrowed(of_all),
+        };
         let scores = descending(tallies.iter().map(|tally| tally.score).filter(|score| *score > 0.0));
         candidate.lexical_best = scores.first().copied().unwrap_or(0.0);
         candidate.lexical_file = scores.iter().zip(1_u16..).map(|(score, rank)| score / f32::from(rank)).sum();
@@ -199,7 +224,11 @@ fn measure(
         candidate.coverage_chunk = distinct(tallies.iter().map(|tally| tally.any)).into_iter().fold(0.0, most);
         candidate.coverage_file = words.coverage(tallies.iter().fold(0, |all, tally| all | tally.any));
         candidate.coverage_names = words.coverage(tallies.iter().fold(0, |all, tally| all | tally.names));
-        candidate.named = chunks.zip(tallies).filter(|(_, tally)| tally.names != 0).map(|(chunk, _)| chunk).collect();
+        let named = |chunk: &u32| of_all[(chunk - chunks.start) as usize].names != 0;
+        candidate.named = match some {
+            Some(some) => some.into_iter().filter(named).collect(),
+            None => chunks.clone().filter(named).collect(),
+        };
     }
 }
 

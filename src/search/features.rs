@@ -14,14 +14,15 @@ use super::query::QueryTerms;
 use super::snapshot::Snapshot;
 use crate::embed::words;
 use crate::language;
-use crate::types::{Content, RepoPath, SymbolKind};
+use crate::types::{Content, Language, RepoPath, SymbolKind};
 
 /// Reciprocal rank fusion's constant (Cormack, Clarke and Büttcher 2009), scaled so that rank 1
 /// gives 1: `(K + 1) / (K + rank)`.
 const K: f32 = 20.0;
 
 /// Folders and name parts of tests.
-const TESTS: &str = "test tests testing spec specs mock mocks e2e doctest testutil";
+const TESTS: &str = "test tests testing spec specs mock mocks e2e doctest testutil testutils testcase testcases \
+    testhelper testhelpers unittests conftest";
 
 /// Folders and name parts of what shows or measures the code, or feeds its tests.
 const EXAMPLES: &str = "example examples sample samples demo demos bench benches benchmark benchmarks fixture fixtures \
@@ -31,7 +32,7 @@ const EXAMPLES: &str = "example examples sample samples demo demos bench benches
 const ASKS_DOCS: &str = "readme documentation docs guide tutorial changelog install installation license";
 
 /// Folders and name parts of code that others wrote, that a program wrote, or that is on its way out.
-const FOREIGN: &str = "vendor vendored third_party thirdparty external generated gen deprecated legacy compat polyfill";
+const FOREIGN: &str = "vendor vendored thirdparty 3rdparty external generated deprecated legacy compat polyfill";
 
 /// Files that stand where a project begins, beside a readme.
 const PROJECT_FILES: &str = "Cargo.toml pyproject.toml setup.py setup.cfg pom.xml build.gradle build.gradle.kts \
@@ -225,13 +226,13 @@ fn alone(snapshot: &Snapshot, terms: &QueryTerms, asks: &Asks, candidate: &Candi
     for chunk in candidate.named.iter().map(|chunk| snapshot.chunk(*chunk)) {
         let fit = fit(chunk);
         features.set(Feature::Definition, features.of(Feature::Definition).max(fit));
-        if is_type(chunk.kind) {
+        if is_type(chunk.kind, file.language) {
             features.set(Feature::DefinedType, features.of(Feature::DefinedType).max(fit));
         }
     }
     for chunk in candidate.chunks.iter().filter(|chunk| chunk.defines).map(|chunk| snapshot.chunk(chunk.chunk)) {
         features.set(Feature::Exact, 1.0);
-        if is_type(chunk.kind) {
+        if is_type(chunk.kind, file.language) {
             features.set(Feature::ExactType, 1.0);
         }
         if terms.places_name_in(chunk.container) {
@@ -276,8 +277,11 @@ fn place(features: &mut Features, terms: &QueryTerms, asks: &Asks, file: &FileCh
     features.set(Feature::Declarations, flag([".d.ts", ".pyi", ".h", ".hpp"].iter().any(|end| name.ends_with(end))));
 }
 
-fn is_type(kind: SymbolKind) -> bool {
-    matches!(kind, SymbolKind::Class | SymbolKind::Struct | SymbolKind::Interface | SymbolKind::Enum | SymbolKind::Type)
+/// Whether a definition is what others are made of. An Elixir module is what other languages have classes for;
+/// elsewhere a module is a folder of names, and `mod pool;` is not where a pool is defined.
+fn is_type(kind: SymbolKind, language: Language) -> bool {
+    use SymbolKind::{Class, Enum, Interface, Module, Struct, Trait, Type, Union};
+    matches!(kind, Class | Struct | Union | Enum | Interface | Trait | Type) || kind == Module && language.0 == "elixir"
 }
 
 /// For a chunk, how well the best of the names it defines fits the question, the name of what it
@@ -310,6 +314,7 @@ impl Marks {
             words
         });
         let mut marks = Self::default();
+        marks.add_whole(path);
         words::words(path.as_str(), |word| {
             if let Some(mark) = WORDS.get(word) {
                 marks.test |= mark.test;
@@ -319,6 +324,24 @@ impl Marks {
         });
         marks
     }
+
+    /// What is said by whole components and by the last part of a file's name: their words alone say nothing
+    /// (`gen` is in the name of many a generator, `t` anywhere).
+    fn add_whole(&mut self, path: &RepoPath) {
+        for folder in path.folder().split('/') {
+            match folder {
+                "t" | "__snapshots__" => self.test = true,
+                "third_party" | "third-party" | "node_modules" | "bower_components" | "site-packages" | "Pods"
+                | "Carthage" | "gen" => self.foreign = true,
+                _ => {}
+            }
+        }
+        let (stem, extension) = path.file_name().rsplit_once('.').unwrap_or_default();
+        let last = stem.rsplit_once(['.', '_']).map(|(_, last)| last);
+        self.test |= extension == "t" || last == Some("cy");
+        self.example |= last == Some("stories");
+        self.foreign |= matches!(last, Some("gen" | "pb" | "pb2" | "freezed"));
+    }
 }
 
 #[cfg(test)]
@@ -327,14 +350,51 @@ mod tests {
 
     #[test]
     fn tests_and_examples_are_told_by_their_path() {
-        for path in
-            ["tests/a.py", "src/app.test.ts", "pkg/cache_test.go", "examples/x.rs", "src/test/java/FooTest.java"]
-        {
+        for path in [
+            "tests/a.py",
+            "app/conftest.py",
+            "src/app.test.ts",
+            "pkg/cache_test.go",
+            "examples/x.rs",
+            "src/test/java/FooTest.java",
+            "app/src/androidTest/Foo.kt",
+            "Tests/FooTests.swift",
+            "spec/foo_spec.rb",
+            "Foo.Tests/Pool.cs",
+            "src/__tests__/pool.tsx",
+            "test/test_helper.exs",
+            "test/PoolSpec.hs",
+            "lib/pool_test.dart",
+            "tests/PoolTest.php",
+            "t/pool.pl",
+            "pool.t",
+            "web/login.cy.ts",
+            "web/button.stories.tsx",
+            "bench/pool_bench.cc",
+        ] {
             let marks = Marks::of(&RepoPath::new(path));
-            assert!(marks.test || marks.example, "{path}");
+            assert!((marks.test || marks.example) && !marks.foreign, "{path}");
         }
-        for path in ["src/latest.rs", "src/contest.go", "attest/a.c"] {
+        for path in ["third_party/a.c", "web/node_modules/a/b.js", "gen/api.go", "api/pool.pb.go", "src/routes.gen.ts"]
+        {
+            assert!(Marks::of(&RepoPath::new(path)).foreign, "{path}");
+        }
+        for path in ["src/latest.rs", "src/contest.go", "attest/a.c", "lib/mix/tasks/phx.gen.auth.ex", "src/gen.go"] {
             assert_eq!(Marks::of(&RepoPath::new(path)), Marks::default(), "{path}");
+        }
+    }
+
+    #[test]
+    fn types_are_told_by_kind_and_language() {
+        use SymbolKind::{Function, Module, Trait, Union};
+        for (kind, language, is) in [
+            (Trait, "rust", true),
+            (Union, "c", true),
+            (Module, "elixir", true),
+            (Module, "rust", false),
+            (Function, "c", false),
+        ] {
+            assert_eq!(is_type(kind, Language(language)), is, "{kind} {language}");
         }
     }
 }

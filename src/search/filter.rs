@@ -142,10 +142,7 @@ impl FileFilter {
 }
 
 fn find(name: &str) -> Result<Language, QueryError> {
-    language::by_name(name.trim()).ok_or_else(|| {
-        let known: Vec<_> = language::all().map(|row| row.name).collect();
-        QueryError::Language { name: name.to_owned(), known: known.join(", ") }
-    })
+    language::by_name(name.trim()).ok_or_else(|| QueryError::language(name))
 }
 
 fn languages(names: &[String]) -> Result<Vec<Language>, QueryError> {
@@ -157,10 +154,7 @@ fn kinds(names: &[String]) -> Result<Vec<SymbolKind>, QueryError> {
     use SymbolKind::{Class, Constructor, Enum, Function, Interface, Method, Struct, Trait, Type, Union};
     let mut kinds = Vec::new();
     for name in names {
-        let kind = SymbolKind::parse(&name.trim().to_lowercase()).ok_or_else(|| {
-            let known: Vec<&str> = SymbolKind::ALL.iter().map(|kind| kind.as_str()).collect();
-            QueryError::Kind { name: name.clone(), known: known.join(", ") }
-        })?;
+        let kind = SymbolKind::of_word(name).ok_or_else(|| QueryError::kind(name))?;
         match kind {
             Function => kinds.extend([Function, Method, Constructor]),
             Type => kinds.extend([Class, Struct, Union, Enum, Interface, Trait, Type]),

@@ -36,7 +36,7 @@ mod tests;
 pub use block::ChunkMeta;
 pub use features::{Evidence, FEATURES, Feature, Features};
 pub use projects::project_folders;
-pub use query::{Asked, Kind, Values};
+pub use query::{Asked, Kind, Unread, Values};
 pub use ranking::{Vector, Weights};
 pub use references::files_with;
 pub use searcher::{Answered, Measured, QueryError, Searcher, check_query};
@@ -157,6 +157,9 @@ pub struct Term {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Explanation {
     pub terms: Vec<Term>,
+    /// How its chunk came to be shown of the file's, which the score does not count; empty where there was
+    /// no choice, or where the terms are those of the chunk.
+    pub chunk: Vec<Term>,
 }
 
 /// Another part of a hit's file.

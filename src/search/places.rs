@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::query::{Place, QueryTerms};
+use super::query::{Known, Place, QueryTerms};
 use super::snapshot::Snapshot;
 
 /// Folders where the sources of other programs lie; a path through one is rarely of this code.
@@ -32,6 +32,8 @@ pub(super) struct NamedFile {
     pub line: Option<u32>,
     /// The function of a frame; empty for none.
     pub function: String,
+    /// Whether it is this file that is meant, rather than one of many that are called so.
+    pub sure: bool,
 }
 
 impl NamedFile {
@@ -60,34 +62,47 @@ impl NamedFile {
     }
 }
 
+/// A file name in prose that so many files have may be any of them.
+const FEW_FILES: usize = 2;
+
+/// Most files that one place stands for; of more, those that lie highest.
+const MOST_FILES: usize = 200;
+
+impl Known for Snapshot {
+    fn has_file(&self, name: &str, exact: bool) -> bool {
+        let same = |file: usize| !exact || self.files[file].path.file_name() == name;
+        self.files_named(name).any(same)
+    }
+
+    fn defines(&self, name: &str) -> bool {
+        self.defining(name).next().is_some()
+    }
+}
+
 /// The files that the places of a question are, by index: of two places in one file the one that is
 /// wanted more. Where files match a path equally well, all of them.
 pub(super) fn named_files(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bool]) -> HashMap<usize, NamedFile> {
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (at, place) in terms.places.iter().enumerate() {
-        by_name.entry(place.path.rsplit('/').next().unwrap_or_default()).or_default().push(at);
-    }
     let mut named = HashMap::new();
-    if by_name.is_empty() {
-        return named;
-    }
-    // For each place, how many components agree at best, and in which files.
-    let mut best: Vec<(usize, Vec<usize>)> = vec![(0, Vec::new()); terms.places.len()];
-    for (file, chunks) in snapshot.files.iter().enumerate().filter(|(file, _)| allowed[*file]) {
-        for at in by_name.get(chunks.path.file_name()).into_iter().flatten() {
-            let agree = agreement(&terms.places[*at], chunks.path.as_str());
-            let (most, files) = &mut best[*at];
-            if agree > *most {
-                (*most, *files) = (agree, Vec::new());
-            }
-            if agree > 0 && agree == *most {
+    for (order, place) in (0_u16..).zip(&terms.places) {
+        // How many components agree at best, and in which files.
+        let (mut most, mut files) = (1, Vec::new());
+        for file in snapshot.files_named(place.path.rsplit('/').next().unwrap_or_default()) {
+            let agree = agreement(place, snapshot.files[file].path.as_str());
+            if allowed[file] && agree >= most {
+                if agree > most {
+                    files.clear();
+                }
+                most = agree;
                 files.push(file);
             }
         }
-    }
-    for (order, (place, (_, files))) in (0_u16..).zip(terms.places.iter().zip(best)) {
+        let sure = place.line.is_some() || place.traced || place.alone || files.len() <= FEW_FILES;
+        if files.len() > MOST_FILES {
+            files.sort_by_key(|file| (snapshot.files[*file].path.as_str().matches('/').count(), *file));
+            files.truncate(MOST_FILES);
+        }
         for file in files {
-            let fresh = || NamedFile { order, line: place.line, function: place.function.clone() };
+            let fresh = || NamedFile { order, line: place.line, function: place.function.clone(), sure };
             named.entry(file).or_insert_with(fresh);
         }
     }
@@ -98,7 +113,7 @@ pub(super) fn named_files(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bo
 /// same file. A frame of another program may end as a file here does: it takes two components, or
 /// all of one of the paths.
 fn agreement(place: &Place, path: &str) -> usize {
-    let agree = place.path.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| a == b).count();
+    let agree = place.path.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
     let all_of = |path: &str| agree == path.split('/').filter(|part| !part.is_empty()).count();
     let elsewhere = place.path.split('/').any(|part| ELSEWHERE.contains(&part));
     if !place.traced || agree >= 2 || all_of(&place.path) || (all_of(path) && !elsewhere) { agree } else { 0 }

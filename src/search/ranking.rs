@@ -90,6 +90,9 @@ pub(super) struct RankedFile {
 /// What a place that the question names counts: it comes before all that the question describes.
 const NAMED: f32 = 100.0;
 
+/// What a file counts that is called as the question says, one of many: more than most of what words tell.
+const CALLED: f32 = 4.0;
+
 /// What a file counts that has all of a snippet, token by token.
 const WHOLE_SNIPPET: f32 = 20.0;
 
@@ -114,8 +117,8 @@ impl Extra {
     fn terms(&self, candidate: &CandidateFile) -> Vec<Term> {
         let mut terms = Vec::new();
         if let Some(named) = self.named.get(&candidate.file) {
-            let share = NAMED - f32::from(named.order);
-            terms.push(Term { name: "the question names the file", value: 1.0, share });
+            let name = if named.sure { "the question names the file" } else { "one of the files the question names" };
+            terms.push(Term { name, value: 1.0, share: weight(named) });
         }
         let shares = candidate.chunks.iter().filter_map(|chunk| self.shares.get(&chunk.chunk));
         let value = shares.copied().fold(0.0, f32::max);
@@ -129,8 +132,13 @@ impl Extra {
     fn of_chunk(&self, snapshot: &Snapshot, chunk: &CandidateChunk) -> f32 {
         let share = self.shares.get(&chunk.chunk).map_or(0.0, |share| WHOLE_SNIPPET * share);
         let named = self.named.get(&snapshot.owner(chunk.chunk));
-        share + named.map_or(0.0, |named| named.fit(snapshot, chunk.chunk) * (NAMED - f32::from(named.order)))
+        share + named.map_or(0.0, |named| named.fit(snapshot, chunk.chunk) * weight(named))
     }
+}
+
+/// What it counts that the question names a file.
+fn weight(named: &NamedFile) -> f32 {
+    if named.sure { NAMED - f32::from(named.order) } else { CALLED }
 }
 
 /// Orders files by score; equal ones by path.
@@ -158,12 +166,7 @@ pub(super) fn rank(
 }
 
 fn alone(name: &'static str, value: f32) -> Explanation {
-    Explanation { terms: vec![Term { name, value, share: value }] }
-}
-
-/// Why a chunk that is a hit of its own is where it is.
-pub(super) fn of_chunk(chunk: &CandidateChunk) -> Explanation {
-    alone("the chunk alone", chunk.score)
+    Explanation { terms: vec![Term { name, value, share: value }], chunk: Vec::new() }
 }
 
 fn explain(features: &Features, weights: &Vector) -> Explanation {
@@ -171,32 +174,62 @@ fn explain(features: &Features, weights: &Vector) -> Explanation {
         let value = features.of(*feature);
         Term { name: feature.words(), value, share: weights.0[*feature as usize] * value }
     };
-    Explanation { terms: Feature::ALL.iter().map(term).filter(|term| term.share != 0.0).collect() }
+    Explanation { terms: Feature::ALL.iter().map(term).filter(|term| term.share != 0.0).collect(), chunk: Vec::new() }
 }
 
 /// Puts a file's chunks in order, best first: by both scores within the file and by how well the
 /// names they define fit, an exact definition before all.
 pub(super) fn order_chunks(snapshot: &Snapshot, question: &Question<'_>, chunks: &mut [CandidateChunk]) {
+    let terms = chunk_terms(snapshot, question, chunks);
+    let scores: Vec<f32> = chunks.iter().map(|chunk| terms(chunk).iter().map(|term| term.share).sum()).collect();
+    chunks.iter_mut().zip(scores).for_each(|(chunk, score)| chunk.score = score);
+    chunks.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
+}
+
+/// What makes the place of a chunk among `chunks`: the shares add up to its score.
+pub(super) fn why_chunk<'a, 'q>(
+    snapshot: &'a Snapshot,
+    question: &'a Question<'q>,
+    chunks: &[CandidateChunk],
+) -> impl Fn(&CandidateChunk) -> Vec<Term> + use<'a, 'q> {
+    let terms = chunk_terms(snapshot, question, chunks);
+    move |chunk| terms(chunk).into_iter().filter(|term| term.share != 0.0).collect()
+}
+
+/// The terms of a chunk's score among `chunks`. Their weights are set by hand: what answers inside of a file is
+/// rarely labelled.
+fn chunk_terms<'a, 'q>(
+    snapshot: &'a Snapshot,
+    question: &'a Question<'q>,
+    chunks: &[CandidateChunk],
+) -> impl Fn(&CandidateChunk) -> [Term; 7] + use<'a, 'q> {
     let Question { terms, mode, extra } = *question;
     let most = |score: fn(&CandidateChunk) -> f32| chunks.iter().map(score).fold(f32::EPSILON, f32::max);
     let (dense, lexical) = (most(|chunk| chunk.dense), most(|chunk| chunk.lexical));
     let fit = features::name_fit(terms);
-    for chunk in &mut *chunks {
-        chunk.score = match mode {
-            Mode::Dense => chunk.dense,
-            Mode::Lexical => chunk.lexical,
-            Mode::Hybrid => {
-                let meta = snapshot.chunk(chunk.chunk);
-                let exact = if chunk.defines { 2.0 } else { 0.0 };
-                // `Session` is the class, not the function `session` beside it.
-                let spelled = if chunk.defines && terms.spells(meta.defines()) { 1.0 } else { 0.0 };
-                let qualified = if chunk.defines && terms.places_name_in(meta.container) { 2.0 } else { 0.0 };
-                let known = extra.of_chunk(snapshot, chunk);
-                chunk.dense / dense + chunk.lexical / lexical + fit(meta) + exact + spelled + qualified + known
-            }
-        };
+    let hybrid = mode == Mode::Hybrid;
+    move |chunk| {
+        let meta = snapshot.chunk(chunk.chunk);
+        let defines = hybrid && chunk.defines;
+        let term = |name, value: f32, weight: f32| Term { name, value, share: value * weight };
+        let flag = |name, is: bool, weight: f32| term(name, if is { 1.0 } else { 0.0 }, weight);
+        // Of one retrieval its own score, of two each as much as the other.
+        let of = |alone: Mode, best: f32| if hybrid { 1.0 / best } else { f32::from(u8::from(mode == alone)) };
+        [
+            term("chunk: nearest (cosine)", chunk.dense, of(Mode::Dense, dense)),
+            term("chunk: words (BM25F)", chunk.lexical, of(Mode::Lexical, lexical)),
+            term("chunk: best fitting definition", if hybrid { fit(meta) } else { 0.0 }, 1.0),
+            flag("chunk: defines the very name", defines, 2.0),
+            // `Session` is the class, not the function `session` beside it.
+            flag("chunk: … spelled as in the query", defines && terms.spells(meta.defines()), 1.0),
+            flag("chunk: … in what the query says it is in", defines && terms.places_name_in(meta.container), 2.0),
+            term(
+                "chunk: the place or the snippet asked for",
+                if hybrid { extra.of_chunk(snapshot, chunk) } else { 0.0 },
+                1.0,
+            ),
+        ]
     }
-    chunks.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
 }
 
 #[cfg(test)]

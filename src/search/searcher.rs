@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::candidates::{self, CandidateChunk, CandidateFile, Within};
+use super::exact::{self, Having};
 use super::features::{self, Features};
 use super::filter::FileFilter;
-use super::query::QueryTerms;
+use super::query::{QueryTerms, Unread};
 use super::ranking::{self, Extra, Question, RankedFile, Weights};
 use super::snapshot::Snapshot;
 use super::typos::{self, Correction};
-use super::{Asked, Explanation, Filter, Folders, Hit, Kind, MAX_LIMIT, Mode, Place, SearchQuery, Term, exact, places};
+use super::{Asked, Explanation, Filter, Folders, Hit, Kind, MAX_LIMIT, Mode, Place, SearchQuery, Term, places};
 use crate::embed::{EmbedError, Embedder};
+use crate::language;
 use crate::store::StoreError;
-use crate::types::{RepoPath, qualified_name};
+use crate::types::{RepoPath, SymbolKind, qualified_name};
 
 /// Most other places named with a hit.
 const MAX_ALSO: usize = 3;
@@ -100,7 +102,7 @@ impl Searcher<'_> {
         } else {
             self.cut(&mut ranked, &question, query.limit);
         }
-        let hits = self.hits(ranked, query.limit, query.explain)?;
+        let hits = self.hits(ranked, query.limit, query.explain.then_some(&question))?;
         Ok(Answered { hits, notes, understood })
     }
 
@@ -109,17 +111,18 @@ impl Searcher<'_> {
         let snapshot = self.snapshot;
         let filter = checked(query)?.below(&self.folders);
         let files = filter.allowed(snapshot);
-        let mut terms = QueryTerms::new(&query.text);
-        let mut notes = Vec::new();
+        let mut terms = QueryTerms::new(&query.text, snapshot.as_ref());
+        let mut notes: Vec<String> = query.filter.asked.unread.iter().map(unread).collect();
         if query.mode != Mode::Dense {
             let corrections = typos::corrections(snapshot, &terms, &files)?;
             let mut text = query.text.clone();
-            for Correction { from, to } in &corrections {
+            for correction in &corrections {
+                let Correction { from, to } = correction;
                 notes.push(format!("no exact match for `{from}`; showing `{to}`"));
-                text = text.replace(from, to);
+                text = correction.applied(&text);
             }
             if !corrections.is_empty() {
-                terms = QueryTerms::new(&text);
+                terms = QueryTerms::new(&text, snapshot.as_ref());
             }
         }
         let mut extra = Extra::default();
@@ -129,16 +132,34 @@ impl Searcher<'_> {
         let named = extra.named.iter().map(|(file, named)| named.chunk(snapshot, *file)).collect();
         let kinds = if filter.allows_all_kinds() { None } else { Some(filter) };
         let vector = self.embedder.try_query(&terms.dense)?;
-        let mut found = candidates::retrieve(snapshot, &terms, &vector, query.mode, &Within { files, kinds, named })?;
-        let exact = &query.filter.asked.exact;
-        if !exact.is_empty() && !exact::keep_exact(snapshot, exact, &mut found)? {
-            let phrases: Vec<String> = exact.iter().map(|phrase| format!("\"{phrase}\"")).collect();
-            notes.push(format!("nothing found has {} word for word; showing what is near", phrases.join(" and ")));
-        }
+        let mut within = Within { files, kinds, only: None, named };
+        notes.extend(self.keep_exact(&query.filter.asked.exact, &mut within)?);
+        let found = candidates::retrieve(snapshot, &terms, &vector, query.mode, &within)?;
         if terms.kind == Kind::Snippet && query.mode == Mode::Hybrid {
             extra.shares = exact::shares(snapshot, &query.text, &found)?;
         }
         Ok(Taken { terms, notes, extra, found })
+    }
+
+    /// Narrows down to the chunks that have all phrases, where there are any; what to tell of it.
+    fn keep_exact(&self, phrases: &[String], within: &mut Within) -> Result<Option<String>, QueryError> {
+        if phrases.is_empty() {
+            return Ok(None);
+        }
+        let snapshot = self.snapshot;
+        let Having { chunks, read, with_words } =
+            exact::having(snapshot, phrases, |chunk| within.may(snapshot, chunk))?;
+        let written: Vec<String> = phrases.iter().map(|phrase| format!("\"{phrase}\"")).collect();
+        let written = written.join(" and ");
+        let partly = (read < with_words).then(|| format!("{read} of the {with_words} places that have the words"));
+        if chunks.is_empty() {
+            let among = partly.map_or_else(String::new, |partly| format!(", in {partly}"));
+            return Ok(Some(format!("nothing found has {written} word for word{among}; showing what is near")));
+        }
+        let mut files = vec![false; within.files.len()];
+        chunks.iter().for_each(|chunk| files[snapshot.owner(*chunk)] = true);
+        (within.files, within.only) = (files, Some(chunks));
+        Ok(partly.map(|partly| format!("looked for {written} in {partly}")))
     }
 
     /// The chunks nearest to `vector`, at most one a file, without the chunk `except`.
@@ -154,7 +175,7 @@ impl Searcher<'_> {
     ) -> Result<Vec<Hit>, QueryError> {
         check("a vector", limit)?;
         let files = FileFilter::new(filter)?.below(&self.folders).allowed(self.snapshot);
-        let within = Within { files, kinds: None, named: Vec::new() };
+        let within = Within { files, kinds: None, only: None, named: Vec::new() };
         let terms = QueryTerms::default();
         let mut found = candidates::retrieve(self.snapshot, &terms, vector, Mode::Dense, &within)?;
         for file in &mut found {
@@ -165,7 +186,7 @@ impl Searcher<'_> {
         let question = Question { terms: &terms, mode: Mode::Dense, extra: &Extra::default() };
         let mut ranked = ranking::rank(self.snapshot, &question, &self.weights, found);
         self.cut(&mut ranked, &question, limit);
-        self.hits(ranked, limit, false)
+        self.hits(ranked, limit, None)
     }
 
     /// What is measured for a question.
@@ -184,12 +205,12 @@ impl Searcher<'_> {
     fn split(&self, ranked: &mut Vec<RankedFile>, question: &Question<'_>, limit: usize) {
         let mut chunks: Vec<CandidateChunk> = ranked.drain(..).flat_map(|file| file.chunks).collect();
         ranking::order_chunks(self.snapshot, question, &mut chunks);
-        chunks.truncate(limit);
-        ranked.extend(chunks.into_iter().map(|chunk| RankedFile {
+        let why = ranking::why_chunk(self.snapshot, question, &chunks);
+        ranked.extend(chunks.iter().take(limit).map(|chunk| RankedFile {
             file: self.snapshot.owner(chunk.chunk),
             score: chunk.score,
-            explanation: ranking::of_chunk(&chunk),
-            chunks: vec![chunk],
+            explanation: Explanation { terms: why(chunk), chunk: Vec::new() },
+            chunks: vec![chunk.clone()],
         }));
     }
 
@@ -207,17 +228,16 @@ impl Searcher<'_> {
         chunks.find(|chunk| self.snapshot.chunk(*chunk).span.end_line >= line)
     }
 
-    fn hits(&self, ranked: Vec<RankedFile>, limit: usize, explain: bool) -> Result<Vec<Hit>, QueryError> {
-        let mut picked: Vec<(&RankedFile, &CandidateChunk, f32)> = Vec::new();
+    /// The hits of ranked files, explained where it is asked `why`.
+    fn hits(&self, ranked: Vec<RankedFile>, limit: usize, why: Option<&Question<'_>>) -> Result<Vec<Hit>, QueryError> {
+        let mut picked: Vec<(&RankedFile, &CandidateChunk, bool)> = Vec::new();
         for depth in 0.. {
             let before = picked.len();
             for file in &ranked {
                 if picked.len() < limit
                     && let Some(chunk) = file.chunks.get(depth)
                 {
-                    // Further chunks of a file stand below every file, in an order that scores show.
-                    let score = if depth == 0 { file.score } else { 0.0 };
-                    picked.push((file, chunk, score));
+                    picked.push((file, chunk, depth == 0));
                 }
             }
             if picked.len() == before || picked.len() >= limit {
@@ -227,7 +247,7 @@ impl Searcher<'_> {
         let rows: Vec<_> = picked.iter().map(|(_, chunk, _)| self.snapshot.chunk(chunk.chunk).row).collect();
         let texts = self.snapshot.view.texts(&rows)?;
         let shown: Vec<u32> = picked.iter().map(|(_, chunk, _)| chunk.chunk).collect();
-        let hits = picked.iter().zip(texts).map(|((file, chunk, score), text)| {
+        let hits = picked.iter().zip(texts).map(|((file, chunk, is_first), text)| {
             let meta = self.snapshot.chunk(chunk.chunk);
             let of = &self.snapshot.files[file.file];
             Hit {
@@ -239,14 +259,32 @@ impl Searcher<'_> {
                 container: meta.container.to_owned(),
                 signature: text.signature,
                 text: text.text,
-                score: *score,
-                also: if *score == 0.0 { Vec::new() } else { self.also(file, &shown) },
+                // Further chunks of a file stand below every file, in an order that scores show.
+                score: if *is_first { file.score } else { 0.0 },
+                also: if *is_first { self.also(file, &shown) } else { Vec::new() },
                 project: None,
                 stale: false,
-                explanation: explain.then(|| explanation(file, *score)),
+                explanation: why.map(|question| self.explanation(question, file, chunk, *is_first)),
             }
         });
         Ok(hits.collect())
+    }
+
+    /// How a hit came to its place: its file among others, and the chunk in its file.
+    fn explanation(
+        &self,
+        question: &Question<'_>,
+        file: &RankedFile,
+        chunk: &CandidateChunk,
+        is_first: bool,
+    ) -> Explanation {
+        let in_file = || ranking::why_chunk(self.snapshot, question, &file.chunks)(chunk);
+        if !is_first {
+            let name = "further chunk of a file above, whose score is";
+            return Explanation { terms: vec![Term { name, value: file.score, share: 0.0 }], chunk: in_file() };
+        }
+        let chunk = if file.chunks.len() > 1 { in_file() } else { Vec::new() };
+        Explanation { chunk, ..file.explanation.clone() }
     }
 
     /// The next best chunks of a file that are not shown themselves.
@@ -262,12 +300,27 @@ impl Searcher<'_> {
     }
 }
 
-fn explanation(file: &RankedFile, score: f32) -> Explanation {
-    if score == 0.0 {
-        let name = "further chunk of a file above";
-        return Explanation { terms: vec![Term { name, value: file.score, share: 0.0 }] };
+/// What to tell of a word that would be a filter.
+fn unread(unread: &Unread) -> String {
+    let (word, error) = match unread {
+        Unread::Language(name) => ("lang", QueryError::language(name)),
+        Unread::Kind(name) => ("kind", QueryError::kind(name)),
+    };
+    format!("`{word}:` is taken as a word: {error}")
+}
+
+impl QueryError {
+    /// That there is no such language.
+    pub(super) fn language(name: &str) -> Self {
+        let known: Vec<_> = language::all().map(|row| row.name).collect();
+        Self::Language { name: name.to_owned(), known: known.join(", ") }
     }
-    file.explanation.clone()
+
+    /// That there is no such kind.
+    pub(super) fn kind(name: &str) -> Self {
+        let known: Vec<&str> = SymbolKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        Self::Kind { name: name.to_owned(), known: known.join(", ") }
+    }
 }
 
 /// Whether a question can be asked at all.

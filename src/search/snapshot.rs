@@ -59,6 +59,8 @@ pub struct Snapshot {
     pub(super) tallies: Tallies,
     /// Folders in which a project begins; found by the first question that asks.
     pub(super) project_folders: OnceLock<HashSet<String>>,
+    /// Files by [`name_hash`] of their names; made by the first question that names one.
+    file_names: OnceLock<Lookup<u64>>,
 }
 
 impl Snapshot {
@@ -237,6 +239,7 @@ impl Snapshot {
             names,
             tallies,
             project_folders: OnceLock::new(),
+            file_names: OnceLock::new(),
         }
     }
 
@@ -409,6 +412,14 @@ impl Snapshot {
     /// Index of the file at `path`.
     pub fn file_at(&self, path: &str) -> Option<usize> {
         self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()
+    }
+
+    /// Indexes of the files of this name, letter case aside.
+    pub fn files_named(&self, name: &str) -> impl Iterator<Item = usize> {
+        let hashed = |(index, file): (usize, &Arc<FileChunks>)| (name_hash(file.path.file_name()), number(index));
+        let find = || Lookup::new(self.files.par_iter().enumerate().map(hashed).collect());
+        let found = self.file_names.get_or_init(find).of(name_hash(name)).map(|file| file as usize);
+        found.filter(move |file| self.files[*file].path.file_name().eq_ignore_ascii_case(name))
     }
 
     /// The record of the file at `path`.

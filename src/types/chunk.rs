@@ -91,6 +91,26 @@ symbol_kinds! {
 }
 
 impl SymbolKind {
+    /// The kind that people mean by a word, in any letter case: `functions`, `fn`, `const`.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let word = word.trim().to_lowercase();
+        let singular = || word.strip_suffix('s').and_then(Self::parse);
+        let plural = || word.strip_suffix("es").and_then(Self::parse); // classes
+        Self::parse(&word).or_else(singular).or_else(plural).or(match word.as_str() {
+            "fn" | "func" | "fun" | "def" | "procedure" => Some(Self::Function),
+            "ctor" | "init" => Some(Self::Constructor),
+            "mod" | "namespace" | "package" => Some(Self::Module),
+            "protocol" => Some(Self::Interface),
+            "typedef" | "alias" => Some(Self::Type),
+            "const" | "constants" => Some(Self::Constant),
+            "var" | "let" => Some(Self::Variable),
+            "properties" | "prop" => Some(Self::Property),
+            "attr" | "attribute" | "member" => Some(Self::Field),
+            "heading" => Some(Self::Section),
+            _ => None,
+        })
+    }
+
     /// Whether definitions of this kind usually hold others (class, module, impl, section, …).
     pub fn is_container(self) -> bool {
         use SymbolKind::{Class, Enum, Impl, Interface, Module, Section, Struct, Trait, Union};

@@ -39,9 +39,55 @@ fn answers_are_measured_and_compared_with_those_before() {
     let before = write(&project, "before.json", &before);
     let compared = project.run(&["eval", &tasks, "--against", &before]);
     assert!(compared.out.contains("2 better, 0 worse, 1 the same"), "{}", compared.out);
-    assert!(compared.out.contains("+0.500  check a password"), "{}", compared.out);
+    assert!(compared.out.contains("0.500 → 1.000 +0.500  check a password"), "{}", compared.out);
+    assert!(compared.out.contains("nDCG@10 +0.3333 (95 %: "), "{}", compared.out);
     assert!(!compared.out.contains("acquire"), "only what moved: {}", compared.out);
+    assert!(!compared.err.contains("differ"), "{}", compared.err);
     assert!(project.run(&["eval", &tasks, "--per-query", "--mode", "lexical"]).out.contains("acquire"));
+}
+
+#[test]
+fn two_settings_are_compared_in_one_call() {
+    let project = project();
+    // Not a word of it is in the file, so words alone cannot find it.
+    let lines = "{\"query\": \"retry_with_backoff\", \"relevant\": [\"src/retry.rs\"]}\n\
+        {\"query\": \"authenticate\", \"relevant\": [\"login.py\"]}\n\
+        {\"query\": \"retry_with_backoff\", \"relevant\": [\"src/nowhere.rs\"]}\n";
+    let tasks = write(&project, "tasks.jsonl", lines);
+    let answer = project.run(&["eval", &tasks, "--against", "lexical", "--json"]).json();
+    let against = &answer["against"];
+    assert_eq!((&answer["setting"], &against["setting"]), (&"hybrid".into(), &"lexical".into()), "{answer}");
+    assert_eq!((&against["questions"], &against["worse"]), (&3.into(), &0.into()), "{answer}");
+    let change = |at: usize| against["per_query"][at]["change"].as_f64().expect("a number");
+    assert!(change(1) > 0.5, "{answer}");
+    // The same question with two answers is each compared with itself.
+    assert_eq!((change(0), change(2)), (0.0, 0.0), "{answer}");
+    let interval = &against["interval_95"];
+    assert!(interval[0].as_f64() <= against["mean_change"].as_f64(), "{answer}");
+    let text = project.run(&["eval", &tasks, "--against", "dense,per-chunk"]);
+    assert!(text.out.contains("\ndense, per chunk "), "{}", text.out);
+}
+
+#[test]
+fn other_tasks_and_questions_that_fail_are_told() {
+    let project = project();
+    let line = |query: &str, path: &str| format!("{{\"query\": \"{query}\", \"relevant\": [\"{path}\"]}}\n");
+    let retry = line("retry_with_backoff", "src/retry.rs");
+    let before = write(&project, "one.jsonl", &(retry.clone() + &line("check a password", "login.py")));
+    let before = write(&project, "before.json", &project.run(&["eval", &before, "--json"]).out);
+    let tasks = retry + &line("check a password", "pool.go") + &line("path:src/{a open", "src/retry.rs");
+    let tasks = write(&project, "two.jsonl", &tasks);
+    let ran = project.run(&["eval", &tasks, "--against", &before]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("1 question here alone, 0 questions in what it is compared with alone"), "{}", ran.err);
+    assert!(ran.err.contains("1 question had other relevant places before"), "{}", ran.err);
+    assert!(ran.err.contains("cannot be answered and counts nothing: cannot read the glob"), "{}", ran.err);
+    let answer = project.run(&["eval", &tasks, "--json"]).json();
+    assert_eq!(answer["per_query"][2]["ndcg_at_10"], 0.0);
+    assert!(answer["per_query"][2]["error"].as_str().is_some_and(|error| error.contains("glob")), "{answer}");
+    let none = write(&project, "none.jsonl", &line("path:src/{a open", "src/retry.rs"));
+    let ran = project.run(&["eval", &none]);
+    assert!(ran.code == 2 && ran.err.contains("no question can be answered: cannot read the glob"), "{}", ran.err);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The arguments of `codescry eval`.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 
 use super::{ContentName, ModeName};
 use crate::engine::{ContentFilter, Mode};
@@ -28,10 +29,11 @@ pub struct EvalArguments {
     /// Rank chunks one by one instead of files with their best chunk
     #[arg(long)]
     pub per_chunk: bool,
-    /// Compare with what an earlier run printed with --json
-    #[arg(long, value_name = "FILE", conflicts_with = "json")]
-    pub against: Option<PathBuf>,
-    /// Show each question
+    /// Compare with another setting (hybrid, dense, lexical, per-chunk, or `dense,per-chunk`), or with the file
+    /// of what an earlier run printed with --json
+    #[arg(long, value_name = "SETTING|FILE")]
+    pub against: Option<Against>,
+    /// Show each question, also what did not change
     #[arg(long)]
     pub per_query: bool,
     /// Print one JSON object instead of text: keep it for --against
@@ -42,7 +44,49 @@ pub struct EvalArguments {
     pub no_index: bool,
 }
 
+/// What answers.
+#[derive(Clone, Copy, Debug)]
+pub struct EvalSetting {
+    pub mode: ModeName,
+    pub per_chunk: bool,
+}
+
+/// What an evaluation is compared with.
+#[derive(Clone, Debug)]
+pub enum Against {
+    Setting(EvalSetting),
+    File(PathBuf),
+}
+
+impl FromStr for Against {
+    type Err = std::convert::Infallible;
+
+    /// Names of settings; what is none is a file.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut setting = EvalSetting { mode: ModeName::Hybrid, per_chunk: false };
+        for word in text.split(',') {
+            match ModeName::from_str(word, true) {
+                Ok(mode) => setting.mode = mode,
+                Err(_) if word == "per-chunk" => setting.per_chunk = true,
+                Err(_) => return Ok(Self::File(text.into())),
+            }
+        }
+        Ok(Self::Setting(setting))
+    }
+}
+
+impl std::fmt::Display for EvalSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.mode, if self.per_chunk { ", per chunk" } else { "" })
+    }
+}
+
 impl EvalArguments {
+    /// What is measured.
+    pub fn setting(&self) -> EvalSetting {
+        EvalSetting { mode: self.mode, per_chunk: self.per_chunk }
+    }
+
     /// The sort of files that are searched.
     pub fn content_filter(&self) -> ContentFilter {
         self.content.map_or(ContentFilter::default(), ContentFilter::from)

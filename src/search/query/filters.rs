@@ -1,8 +1,11 @@
 //! Filters written into a question: `lang:go path:internal/** kind:function -test retries`.
 //!
 //! A word is a filter when it begins with the name of one, a colon and a value; any other stays a
-//! word of the question. Several values of one filter widen it (`lang:go,rust` is `lang:go
+//! word of the question, also one whose kind or language is none (`kind:Pod`). Several values of one filter widen it (`lang:go,rust` is `lang:go
 //! lang:rust`), several filters narrow the search down, and `-` before one leaves out what it names.
+
+use crate::language;
+use crate::types::SymbolKind;
 
 /// The filters of a question, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +21,17 @@ pub struct Asked {
     pub no_foreign: bool,
     /// Texts that a place must have, letter case and white space aside.
     pub exact: Vec<String>,
+    /// Words that have the form of a filter and a value that is none: they stay words.
+    pub unread: Vec<Unread>,
+}
+
+/// A word that is a filter but for its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// `lang:klingon`
+    Language(String),
+    /// `kind:verb`
+    Kind(String),
 }
 
 /// Values of the filters of one sign.
@@ -52,6 +66,7 @@ impl Asked {
         let words = split(text);
         for word in &words {
             if !asked.read(word) {
+                asked.unread.extend(unread(word));
                 rest.push(asked.quoted(word, words.len() == 1));
             }
         }
@@ -90,6 +105,9 @@ impl Asked {
                 if value.is_empty() || value.starts_with(':') || value.starts_with("//") {
                     return false;
                 }
+                if unread(word).is_some() {
+                    return false;
+                }
                 let list = || value.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned);
                 match name.to_ascii_lowercase().as_str() {
                     "lang" | "language" => values.languages.extend(list()),
@@ -126,6 +144,23 @@ impl Values {
             ("kind", &self.kinds),
             ("project", &self.projects),
         ]
+    }
+}
+
+/// What is wrong with a word that names a filter and a value that is none.
+fn unread(word: &str) -> Option<Unread> {
+    let (name, value) = word.strip_prefix('-').unwrap_or(word).split_once(':')?;
+    let mut values = value.trim_matches('"').split(',').map(str::trim).filter(|one| !one.is_empty());
+    match name.to_ascii_lowercase().as_str() {
+        "lang" | "language" => {
+            let unknown = values.find(|one| language::by_name(one).is_none())?;
+            Some(Unread::Language(unknown.to_owned()))
+        }
+        "kind" => {
+            let unknown = values.find(|one| SymbolKind::of_word(one).is_none())?;
+            Some(Unread::Kind(unknown.to_owned()))
+        }
+        _ => None,
     }
 }
 
@@ -171,6 +206,8 @@ mod tests {
             ("no field \"wait\" here", "", "no field \"wait\" here"),
             ("\"wait\"", "\"wait\"", "wait"),
             ("lang: go, kind:", "", "lang: go, kind:"),
+            ("kind:Pod spec", "", "kind:Pod spec"),
+            ("kind:function,verb -lang:klingon open", "", "kind:function,verb -lang:klingon open"),
             ("it's 5\" wide  and  high", "", "it's 5\" wide  and  high"),
             ("a - b -c", "", "a - b -c"),
         ] {
@@ -183,6 +220,7 @@ mod tests {
     fn code_keeps_what_looks_like_filters() {
         let code = "spec:\n  kind:function\n  run(\"a b\")";
         assert_eq!(Asked::take(&format!("{code}\nlang:yaml")).1, "spec:\n  run(\"a b\")");
+        assert_eq!(Asked::take("kind:Pod\nname: a").1, "kind:Pod\nname: a");
         let (asked, rest) = Asked::take("at f (a.js:1)\nat g (b.js:2)\nlang:javascript -test");
         assert_eq!((asked.written().as_str(), rest.lines().count()), ("lang:javascript -test", 2));
     }

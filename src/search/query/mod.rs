@@ -5,7 +5,7 @@ mod frames;
 mod names;
 mod snippet;
 
-pub use filters::{Asked, Values};
+pub use filters::{Asked, Unread, Values};
 pub(super) use frames::Place;
 pub(super) use names::Name;
 pub(super) use snippet::tokens;
@@ -52,6 +52,8 @@ pub(super) struct QueryTerms {
     pub names: Vec<Name>,
     /// Files it names, with lines: what is wanted most first.
     pub places: Vec<Place>,
+    /// What looks like the name of a file and is not in the index.
+    pub absent: Vec<String>,
 }
 
 /// More words are no name.
@@ -68,31 +70,78 @@ pub(super) struct Word {
     pub forms: Vec<String>,
 }
 
+/// What is in the index, which decides between readings: `response.json` may be a file or a method.
+pub(super) trait Known {
+    /// Whether a file of this name is indexed, letter case aside unless it is `exact`.
+    fn has_file(&self, name: &str, exact: bool) -> bool;
+    /// Whether a definition has this name.
+    fn defines(&self, name: &str) -> bool;
+}
+
+/// What a token is taken for.
+enum Reading {
+    File(Place),
+    /// A name, or a word: see [`names::names`].
+    Name,
+    /// It looks like a file and is neither a file nor a name of the index.
+    Neither,
+}
+
+impl Reading {
+    /// A place with a folder or a line cannot be a name; `this.props` and `Node.js` are files only where there
+    /// is such a file.
+    fn of(token: &str, known: &dyn Known) -> Self {
+        let Some(place) = frames::place_in(token) else { return Self::Name };
+        let is_path = place.line.is_some() || place.path.contains('/') || !place.function.is_empty();
+        let member = place.path.rsplit('.').next().unwrap_or_default();
+        if is_path || known.has_file(&place.path, true) {
+            Self::File(place)
+        } else if known.defines(member) {
+            Self::Name
+        } else if known.has_file(&place.path, false) {
+            Self::File(place)
+        } else {
+            Self::Neither
+        }
+    }
+}
+
 impl QueryTerms {
     /// Takes `text` apart.
-    pub fn new(text: &str) -> Self {
+    pub fn new(text: &str, known: &dyn Known) -> Self {
         if let Some(trace) = frames::trace(text) {
-            return Self::of_trace(&trace);
+            return Self::of_trace(&trace, known);
         }
         if snippet::is_code(text) {
             let names = snippet::names(text);
             return Self { kind: Kind::Snippet, names, ..Self::of_words(&snippet::words(text)) };
         }
-        let is_file = |token: &str| frames::place_in(token).is_some();
-        let places: Vec<Place> = text.split_whitespace().filter_map(frames::place_in).collect();
-        let names = names::names(text, is_file);
-        let short = text.split_whitespace().count() <= MOST_TOKENS_OF_A_NAME;
+        let (mut places, mut absent) = (Vec::new(), Vec::new());
+        let tokens = text.split_whitespace();
+        let count = tokens.clone().count();
+        for token in tokens {
+            match Reading::of(token, known) {
+                Reading::File(place) => places.push(place),
+                Reading::Name => {}
+                Reading::Neither => absent.extend(frames::place_in(token).map(|place| place.path)),
+            }
+        }
+        if count == 1 {
+            places.iter_mut().for_each(|place| place.alone = true);
+        }
+        let names = names::names(text, |token| matches!(Reading::of(token, known), Reading::Name));
+        let short = count <= MOST_TOKENS_OF_A_NAME;
         let kind = match (short, places.is_empty(), names.is_empty()) {
             (true, false, _) => Kind::Path,
             (true, true, false) => Kind::Name,
             _ => Kind::Words,
         };
-        Self { kind, names, places, ..Self::of_words(text) }
+        Self { kind, names, places, absent, ..Self::of_words(text) }
     }
 
     /// The message says what happened, the functions where.
-    fn of_trace(trace: &frames::Trace) -> Self {
-        let mut names = names::names(&trace.message, |token| frames::place_in(token).is_some());
+    fn of_trace(trace: &frames::Trace, known: &dyn Known) -> Self {
+        let mut names = names::names(&trace.message, |token| matches!(Reading::of(token, known), Reading::Name));
         let functions = trace.places.iter().map(|place| &place.function).filter(|function| !function.is_empty());
         let functions: Vec<String> = dedup(functions.cloned().collect());
         let functions = &functions[..functions.len().min(MAX_TRACED_NAMES)];
@@ -193,9 +242,47 @@ fn dedup(words: Vec<String>) -> Vec<String> {
 mod tests {
     use super::*;
 
+    /// An index of these files and names.
+    struct Few(&'static [&'static str], &'static [&'static str]);
+
+    impl Known for Few {
+        fn has_file(&self, name: &str, exact: bool) -> bool {
+            self.0.iter().any(|file| *file == name || !exact && file.eq_ignore_ascii_case(name))
+        }
+
+        fn defines(&self, name: &str) -> bool {
+            self.1.contains(&name)
+        }
+    }
+
     #[test]
     fn stop_words_go_while_others_remain() {
-        assert_eq!(QueryTerms::new("where are the retries handled").words, ["retries", "handled"]);
-        assert_eq!(QueryTerms::new("how to").words, ["how", "to"]);
+        let words = |text| QueryTerms::new(text, &Few(&[], &[])).words;
+        assert_eq!(words("where are the retries handled"), ["retries", "handled"]);
+        assert_eq!(words("how to"), ["how", "to"]);
+    }
+
+    #[test]
+    fn a_file_is_one_that_is_there() {
+        let known = Few(&["server.js", "README.md", "config.json"], &["json", "props"]);
+        for (text, taken) in [
+            ("Response.json", "a name (json in Response)"),
+            ("res.json", "a name (json in res)"),
+            ("this.props", "a name (props in this)"),
+            ("what does this.props hold here", "words (props in this)"),
+            ("config.json", "a path (config.json)"),
+            ("i18n.t", "words"),
+            ("Node.js server", "words"),
+            ("server.js", "a path (server.js)"),
+            ("readme.md", "a path (readme.md)"),
+            ("how is server.js started", "words (server.js)"),
+            ("lib/gone.js", "a path (lib/gone.js)"),
+            ("gone.js:7", "a path (gone.js:7)"),
+            ("tests/test_pool.py::TestPool::test_get", "a path (tests/test_pool.py)"),
+        ] {
+            assert_eq!(QueryTerms::new(text, &known).describe(), taken, "{text}");
+        }
+        let trace = QueryTerms::new("TypeError: res.json is not a function\n    at load (src/app.js:3:1)", &known);
+        assert!(trace.names.iter().any(|name| name.text == "json" && name.container == "res"), "{trace:?}");
     }
 }

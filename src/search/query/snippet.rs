@@ -45,11 +45,25 @@ fn begins_definition(line: &str) -> bool {
     keyword && tokens.next().is_some_and(|name| name.contains('('))
 }
 
-/// `foo(bar, baz)` or `x.foo(bar)`: a call with arguments, and nothing before it.
+/// `foo(bar, baz)` or `x.foo(bar)`: a call with arguments, nothing before it and after it nothing but
+/// more code: `fetch(url) caching` is a question.
 fn is_call(line: &str) -> bool {
     let Some((callee, rest)) = line.split_once('(') else { return false };
     let named = !callee.is_empty() && callee.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | ':'));
-    named && !rest.trim_start().starts_with(')') && rest.contains(')')
+    let mut depth = 1_usize;
+    let end = rest.char_indices().find_map(|(at, c)| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        (depth == 0).then_some(at)
+    });
+    let Some(end) = end else { return false };
+    let goes_on = rest[end + 1..].trim_start();
+    let is_code =
+        goes_on.is_empty() || goes_on.starts_with(['.', ';', ',', ':', '{', ')', '[', '?', '=', '|', '&', '/', '#']);
+    named && !rest[..end].trim().is_empty() && is_code
 }
 
 /// Its words without those of the language.
@@ -107,6 +121,7 @@ mod tests {
             "retry(call, times=3)",
             "if err != nil {\n\treturn nil, err\n}",
             "items.map(item => item.id)",
+            "pool.get(key(a), b).close()",
         ] {
             assert!(is_code(code), "{code}");
         }
@@ -117,6 +132,8 @@ mod tests {
             "parseHTTPHeader",
             "does open() close the file?",
             "what calls retry(call, times)?",
+            "fetch(url) caching",
+            "retry(call, times=3) in the tests",
             "reads a file (or a folder)",
             "error: cannot open the file",
             "C++ templates",

@@ -70,10 +70,14 @@ fn what_is_meant_comes_first() {
         ("where is the oldest entry of the cache evicted", "project7/src/cache.js"),
         ("hands out a connection", "net/pool.py"),
         ("test of the pool", "tests/test_pool.py"),
+        ("where is the oldest entry of the cache evicted, rather than in main.py", "project7/src/cache.js"),
+        ("how does pool.py say that no connection is free", "net/pool.py"),
         // files and paths
         ("write_only.py", "orm/nested/write_only.py"),
         ("session.go", "session/session.go"),
         ("net/pool.py:9", "net/pool.py:"),
+        ("Write_Only.py", "orm/nested/write_only.py"),
+        ("tests/test_pool.py::test_pool", "tests/test_pool.py"),
         // traces
         (
             "Traceback (most recent call last):\n  File \"/srv/project5/src/app/main.py\", line 3, in run\n    \
@@ -130,13 +134,11 @@ fn filters_leave_out_what_they_say() {
     assert!(
         of_kind.iter().all(|hit| hit.kind == SymbolKind::Class) && of_kind[0].path.as_str().ends_with("net/pool.py")
     );
+    assert_eq!(answer("kind:Classes pool").expect("an answer").hits, of_kind);
     assert!(paths("path:owner7+project7/** -path:vendor acquire").iter().all(|path| path.ends_with("src/cache.js")));
-    for (text, wanted) in [
-        ("lang:klingon open", "unknown language klingon; known: "),
-        ("kind:verb open", "unknown kind verb; known: function, method"),
-        ("path:src/{a open", "cannot read the glob src/{a"),
-        ("lang:go -test", "the query has filters only"),
-    ] {
+    for (text, wanted) in
+        [("path:src/{a open", "cannot read the glob src/{a"), ("lang:go -test", "the query has filters only")]
+    {
         let message = answer(text).expect_err("it is wrong").to_string();
         assert!(message.contains(wanted), "{message}");
     }
@@ -153,4 +155,77 @@ fn what_was_understood_is_told() {
     assert_eq!(notes("where is getUesrById called"), ["no exact match for `getUesrById`; showing `getUserById`"]);
     assert!(notes("getUserById").is_empty() && notes("acquires").is_empty() && notes("connection").is_empty());
     assert_eq!(notes("\"never written\" pool").len(), 1);
+    assert_eq!(notes("Pol.acquire"), ["no exact match for `Pol`; showing `Pool`"]);
+    assert_eq!(notes("how does sesion.go begin a sesion"), ["no exact match for `sesion.go`; showing `session.go`"]);
+    assert_eq!(notes("where are conections handed out"), Vec::<String>::new(), "no name has it");
+    assert!(notes("write an oly.py server").is_empty() && notes("Node.js server").is_empty());
+    assert_eq!(notes("which entry is evictd from the cache"), ["no exact match for `evictd`; showing `evict`"]);
+    assert!(notes("lang:klingon open")[0].starts_with("`lang:` is taken as a word: unknown language klingon; known: "));
+    assert!(notes("kind:verb open")[0].contains("unknown kind verb; known: function, method"));
+    assert!(notes("kind:Pod\nmetadata:\n  name: pool").is_empty(), "a pasted text");
+}
+
+/// A file with much of a word in a function and none of it in a class, and one with a little of it in a class.
+fn zebras() -> Arc<Snapshot> {
+    let lines = |line: &str| format!("    {line}\n").repeat(60);
+    let (feed, cage) = (lines("zebra = zebra + quokka"), lines("bars = iron(bars)"));
+    let files = [
+        ("a.py", format!("def feed():\n{feed}\n\nclass Cage:\n{cage}")),
+        ("b.py", format!("class Stable:\n{}    zebra = 7\n", lines("straw = hay(straw)"))),
+    ];
+    snapshot_of(files.into_iter().map(|(path, text)| (path.to_owned(), text)))
+}
+
+#[test]
+fn a_file_is_measured_by_what_may_answer() {
+    let snapshot = zebras();
+    let first = |text: &str| {
+        let answered =
+            searcher(&snapshot, StaticModel::builtin().as_ref(), &[]).search(&query(text)).expect("an answer");
+        answered.hits[0].path.to_string()
+    };
+    assert_eq!(first("zebra"), "a.py");
+    assert_eq!(first("kind:class zebra"), "b.py", "what the function has is not the class's");
+}
+
+#[test]
+fn exact_words_are_found_wherever_they_are() {
+    // Every file has the words, many times and near in meaning; the phrase is in one that has little else of them.
+    let mut files: Vec<(String, String)> = (0..900)
+        .map(|at| (format!("a{at:03}.py"), "def open_the_gate():\n    return gate.open() or the_gate\n".to_owned()))
+        .collect();
+    let filler = "    x = y\n".repeat(40);
+    files.push(("z.py".to_owned(), format!("def other():\n{filler}    say('Open  the gate')\n{filler}")));
+    let snapshot = snapshot_of(files.into_iter());
+    let ask =
+        |text: &str| searcher(&snapshot, StaticModel::builtin().as_ref(), &[]).search(&query(text)).expect("an answer");
+    let answered = ask("\"open the gate\"");
+    assert_eq!(answered.hits.iter().map(|hit| hit.path.as_str()).collect::<Vec<_>>(), ["z.py"]);
+    assert!(answered.notes.is_empty(), "{:?}", answered.notes);
+    assert!(ask("\"gate the open\"").notes[0].starts_with("nothing found has \"gate the open\" word for word"));
+    assert!(ask("\"gate.open() or\" path:a00*").hits.len() > 2);
+}
+
+#[test]
+fn each_choice_is_explained() {
+    let explained = |text: &str, per_chunk| {
+        let asked = SearchQuery { explain: true, per_chunk, limit: 50, ..query(text) };
+        searcher(&folder(), StaticModel::builtin().as_ref(), &[]).search(&asked).expect("an answer").hits
+    };
+    for hit in explained("Pool.acquire", true) {
+        let terms = hit.explanation.expect("an explanation").terms;
+        let sum: f32 = terms.iter().map(|term| term.share).sum();
+        assert!(
+            (sum - hit.score).abs() < 1e-4 && terms.iter().all(|term| term.name.starts_with("chunk: ")),
+            "{terms:?}"
+        );
+    }
+    let (snapshot, model) = (zebras(), StaticModel::builtin());
+    let zebras = searcher(&snapshot, model.as_ref(), &[]);
+    let hits = zebras.search(&SearchQuery { explain: true, ..query("zebra bars") }).expect("an answer").hits;
+    let further: Vec<_> = hits.iter().filter(|hit| hit.score == 0.0).collect();
+    assert!(!further.is_empty(), "a file has two chunks");
+    for hit in hits.iter().filter(|hit| hit.path.as_str() == "a.py") {
+        assert!(!hit.explanation.as_ref().expect("an explanation").chunk.is_empty(), "{hit:?}");
+    }
 }

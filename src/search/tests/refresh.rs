@@ -145,7 +145,7 @@ fn assert_same(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
         let vector = model.embed_query(text);
         let near = |snapshot: &Snapshot| {
             let dense = Dense::new(snapshot, &vector);
-            let all = Within { files: vec![true; snapshot.files.len()], kinds: None, named: Vec::new() };
+            let all = Within { files: vec![true; snapshot.files.len()], kinds: None, only: None, named: Vec::new() };
             let numbers = 0..u32::try_from(snapshot.chunk_count()).expect("few");
             let scores: Vec<f32> = numbers.map(|chunk| dense.cosine(chunk)).collect();
             (dense.nearest(5, &all), dense.nearest_files(5, &all), scores)
