@@ -144,12 +144,14 @@ fn a_better_server_is_taken_when_nothing_is_under_way() {
         let (mut relay, mut client, mut answers) = relay();
         client.write_all(format!("{CALL}\n").as_bytes()).await.expect("it reads");
         let (mut server, link) = server();
+        let found = Notify::new();
         let answers_first = async {
             assert_eq!(line(&mut server).await, CALL);
+            found.notify_one();
             server.write_all(format!("{ANSWER}\n").as_bytes()).await.expect("it reads");
             line(&mut answers).await
         };
-        let ended = tokio::join!(relay.converse(link, false, std::future::ready(())), answers_first);
+        let ended = tokio::join!(relay.converse(link, false, found.notified()), answers_first);
         assert_eq!(ended, (End::Moved, ANSWER.to_owned()));
     });
 }
