@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use codescry::lexical::{self, Bm25f, Field, Matched};
+use codescry::lexical::{self, Field, Matched};
 use codescry::store::lance::LanceStore;
 use codescry::store::{ChunkStore as _, StoreView, StoredChunk};
 use codescry::types::Outcome;
@@ -184,7 +184,7 @@ fn found_by_name(view: &dyn StoreView, chunk: &StoredChunk) -> usize {
         let number = words.segments()[matched.segment].docs()[matched.place as usize];
         found += usize::from(number == chunk.number && matched.counts.of(Field::Name) > 0.0);
     };
-    words.word(name, &Bm25f::default(), count).expect("the words are readable");
+    words.word(name, count).expect("the words are readable");
     found
 }
 
