@@ -62,6 +62,7 @@ fn follow(runs: &Runs, stop: &CancelToken) {
 mod tests {
     use std::fs;
     use std::path::Path;
+    use std::thread;
     use std::time::Duration;
 
     use super::super::runs::{Outcome, State};
@@ -100,12 +101,13 @@ mod tests {
         (0..300).for_each(|at| write(&path, at, "after"));
         (300..400).for_each(|at| fs::remove_file(path.join(format!("part_{at}.rs"))).expect("removed"));
         (400..500).for_each(|at| write(&path, at, "after"));
-        let first = |name: &str| {
-            let answer = engine
-                .search(&SearchQuery { text: name.into(), limit: 1, ..SearchQuery::default() })
-                .expect("an answer");
+        let ask = |name: &str| {
+            let query = SearchQuery { text: name.into(), limit: 1, ..SearchQuery::default() };
+            let answer = engine.search(&query).expect("an answer");
             answer.hits.first().map(|hit| hit.symbol.clone()).unwrap_or_default()
         };
+        // The store may not be waited for on a thread that runs futures.
+        let first = |name: &str| thread::scope(|threads| threads.spawn(|| ask(name)).join().expect("no panic"));
         wait(&runs, |state| state.running.is_none() && first("after_499") == "after_499");
         assert_eq!(
             (first("after_7").as_str(), engine.status().expect("a status").coverage.files_indexed),
