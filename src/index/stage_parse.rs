@@ -2,7 +2,6 @@
 //! whole run.
 
 use std::thread;
-use std::time::Duration;
 
 use super::budget::Permit;
 use super::flow::{Inlet, Outlet};
@@ -80,19 +79,19 @@ impl<'r> Preparer<'r> {
     }
 }
 
-/// Runs one parser until its input ends. With `renew`, every batch gets a new thread, a new parser
+/// Runs one parser, as `make` makes it, until its input ends. With `renew`, every batch gets a new thread, a new parser
 /// and its queries compiled anew, as a pool made for one batch would have it: for benchmarks.
 pub(super) fn run(
     inlet: &Inlet<'_, Vec<Read>>,
     outlet: &Outlet<'_, Vec<Parsed>>,
     wanted: Wanted<'_>,
-    time_limit: Duration,
+    make: &(dyn Fn() -> Parser + Sync),
     renew: bool,
 ) {
-    let (mut parser, mut preparer) = (Parser::new(time_limit), Preparer::new(wanted));
+    let (mut parser, mut preparer) = (make(), Preparer::new(wanted));
     while let Some(batch) = inlet.next() {
         let parsed = if renew {
-            parse_anew(batch, inlet, wanted, time_limit)
+            parse_anew(batch, inlet, wanted, make)
         } else {
             parse(batch, inlet, &mut parser, &mut preparer)
         };
@@ -141,13 +140,18 @@ fn parse(
     parsed
 }
 
-fn parse_anew(batch: Vec<Read>, inlet: &Inlet<'_, Vec<Read>>, wanted: Wanted<'_>, time_limit: Duration) -> Vec<Parsed> {
+fn parse_anew(
+    batch: Vec<Read>,
+    inlet: &Inlet<'_, Vec<Read>>,
+    wanted: Wanted<'_>,
+    make: &(dyn Fn() -> Parser + Sync),
+) -> Vec<Parsed> {
     let work = move || {
         let mut languages: Vec<_> = batch.iter().filter_map(language_of).collect();
         languages.sort_unstable();
         languages.dedup();
         languages.into_iter().for_each(language::compile_anew);
-        parse(batch, inlet, &mut Parser::new(time_limit), &mut Preparer::new(wanted))
+        parse(batch, inlet, &mut make(), &mut Preparer::new(wanted))
     };
     match thread::scope(|scope| scope.spawn(work).join()) {
         Ok(parsed) => parsed,
@@ -164,6 +168,8 @@ fn language_of(read: &Read) -> Option<crate::types::Language> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::parse::SourceFile;
 

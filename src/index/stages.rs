@@ -22,6 +22,7 @@ use super::{CancelToken, IndexError, Phase, Progress, Scope};
 use super::{stage_batch, stage_embed, stage_parse, stage_read, stage_walk};
 use crate::config::{DEFAULT_EMBED_WORKERS, Pipeline, machine};
 use crate::embed::DeviceReport;
+use crate::parse::Parser;
 use crate::store::RunState;
 use crate::walk::{WalkEntry, WalkError, WalkOptions};
 
@@ -177,10 +178,17 @@ impl<'e> Run<'e> {
         outlet: Outlet<'scope, Vec<stage_parse::Parsed>>,
     ) -> Result<Joins<'scope>, IndexError> {
         let (limit, renew) = (self.indexer.settings.parse_time_limit, self.indexer.renew_parsers);
+        // Trees are not in flight, but are in memory beside what is: half of a low ceiling is for all but files.
+        let tree_bytes = self.budget.ceiling_bytes() / self.pipeline().parse_workers as u64;
         let wanted = Wanted { embedder: self.indexer.embedder, keys: self.indexer.cache.is_some() };
         let spawn = |_| {
             let (inlet, outlet) = (inlet.clone(), outlet.clone());
-            Ok((PARSE, self.spawn(threads, PARSE, move || stage_parse::run(&inlet, &outlet, wanted, limit, renew))?))
+            Ok((
+                PARSE,
+                self.spawn(threads, PARSE, move || {
+                    stage_parse::run(&inlet, &outlet, wanted, &|| Parser::new(limit).within(tree_bytes), renew);
+                })?,
+            ))
         };
         (0..self.pipeline().parse_workers).map(spawn).collect()
     }

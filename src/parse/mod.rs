@@ -60,17 +60,27 @@ impl ParsedFile {
     }
 }
 
+/// Bytes of a syntax tree for each byte of a text, at the most that was seen (short statements, one after the other).
+const TREE_BYTES_PER_BYTE: u64 = 45;
+
 /// One thread's parser, kept for as long as the thread lives.
 pub struct Parser {
     inner: tree_sitter::Parser,
     time_limit: Duration,
+    tree_bytes: u64,
     stop: Arc<AtomicBool>,
 }
 
 impl Parser {
     /// A parser that gives each file at most `time_limit`, then splits it by lines.
     pub fn new(time_limit: Duration) -> Self {
-        Self { inner: tree_sitter::Parser::new(), time_limit, stop: Arc::default() }
+        Self { inner: tree_sitter::Parser::new(), time_limit, tree_bytes: u64::MAX, stop: Arc::default() }
+    }
+
+    /// The same for trees of at most so many bytes: a text whose tree may be larger is split by lines.
+    #[must_use]
+    pub fn within(self, tree_bytes: u64) -> Self {
+        Self { tree_bytes, ..self }
     }
 
     /// Once `stop` is set, each file's time is up at once.
@@ -99,6 +109,10 @@ impl Parser {
         let Some(grammar) = language::grammar(file.language) else {
             return (Vec::new(), None);
         };
+        if (file.text.len() as u64).saturating_mul(TREE_BYTES_PER_BYTE) > self.tree_bytes {
+            let message = "its syntax tree may not fit into --max-memory; the file is split by lines";
+            return (Vec::new(), Some(message.to_owned()));
+        }
         let limit = self.limit();
         match SyntaxTree::parse(&mut self.inner, grammar, &file.text, limit) {
             Ok(tree) => {
