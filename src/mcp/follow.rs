@@ -62,7 +62,6 @@ fn follow(runs: &Runs, stop: &CancelToken) {
 mod tests {
     use std::fs;
     use std::path::Path;
-    use std::thread;
     use std::time::Duration;
 
     use super::super::runs::{Outcome, State};

@@ -11,7 +11,7 @@ fn indexed_files_are_listed_in_parts_and_read_back() {
         repository.write(&format!("many/file {n:03}.rs"), &format!("pub fn number_{n}() {{}}\n"));
     }
     let mut raw = Raw::greeted(&repository);
-    raw.is_well();
+    raw.indexed();
     let (mut all, mut cursor) = (Vec::new(), Value::Null);
     for _ in 0..5 {
         let params = if cursor.is_null() { json!({}) } else { json!({ "cursor": cursor }) };
