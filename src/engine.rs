@@ -32,8 +32,8 @@ mod references;
 mod symbols;
 
 pub use files::{FilePage, IndexedFile};
-pub use follow::Left;
 pub use folders::{FolderEntry, FolderOutline, FolderQuery};
+pub use follow::Left;
 pub use reading::{CodeRead, Freshness, ReadRequest};
 pub use references::{Position, Reference, ReferenceAnswer, ReferenceQuery, ReferencedFile};
 pub use symbols::{FoundSymbol, SymbolAnswer, SymbolQuery};

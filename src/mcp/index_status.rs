@@ -12,8 +12,8 @@ use super::answer::{Answer, Refusal, arguments, aside, clean, clip};
 use super::roots::{Root, Roots};
 use super::runs::{Outcome, State};
 use super::wire::{
-    DeviceOutput, PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootOutput, StageOutput, StatusArguments,
-    StatusOutput,
+    DeviceOutput, PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootOutput, StageOutput,
+    StatusArguments, StatusOutput,
 };
 use super::{device, index_project, render, schema, search_code};
 use crate::engine::{Engine, Project, RunRecord, StageRecord, Status};
