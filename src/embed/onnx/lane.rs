@@ -134,8 +134,8 @@ impl Lane {
         let (before, limits) = (self.batch_tokens(), self.limits());
         // Those beside what was measured with, the longest first.
         let all = passing.lengths.len();
-        let parts = if done.is_empty() { vec![0..all] } else { vec![done.end..all, 0..done.start] };
-        let parts: Vec<Range<usize>> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let parts: Vec<Range<usize>> =
+            [done.end..all, 0..done.start].into_iter().filter(|part| !part.is_empty()).collect();
         for (at, part) in parts.iter().enumerate() {
             let (lengths, is_last_part) = (passing.lengths[part.clone()].to_vec(), at + 1 == parts.len());
             let mut one = |batch: Range<usize>, padded: usize| {
