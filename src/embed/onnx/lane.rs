@@ -134,6 +134,8 @@ impl Lane {
         let (before, limits) = (self.batch_tokens(), self.limits());
         // Those beside what was measured with, the longest first.
         let all = passing.lengths.len();
+        // Where nothing was measured, nothing is cut either.
+        let done = if done.is_empty() { 0..0 } else { done };
         let parts: Vec<Range<usize>> =
             [done.end..all, 0..done.start].into_iter().filter(|part| !part.is_empty()).collect();
         for (at, part) in parts.iter().enumerate() {
