@@ -7,6 +7,7 @@
 
 pub mod cache;
 mod error;
+mod hashed;
 pub mod model2vec;
 pub mod models;
 pub mod onnx;

@@ -4,7 +4,7 @@
 //! vectors become a text's. Invariants: any byte sequence either opens or is a [`ModelError`];
 //! after that nothing here fails or panics; equal texts give bit-equal vectors; vectors are unit
 //! length, or all zero where no word is known. Must never import: anything of this crate besides
-//! [`words`] and the [`Embedder`] trait, nor any mathematics crate.
+//! [`words`], the hasher of `embed` and the [`Embedder`] trait, nor any mathematics crate.
 //!
 //! # Artifact
 //!

@@ -4,13 +4,14 @@
 //! while and after it is written. Must never import: anything of this crate but `cache`.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::VectorKey;
 use super::segment::Segment;
+use crate::embed::hashed::AsItIs;
 
 /// Records held back before they are written, …
 const PENDING_BYTES: usize = 4 << 20;
@@ -175,23 +176,5 @@ impl State {
         self.pending.bytes = Arc::default();
         let lost = self.writing.first;
         self.places.retain(|_, (segment, number)| *segment != OWN || *number < lost);
-    }
-}
-
-/// For keys that are hashes.
-#[derive(Default)]
-pub(super) struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }

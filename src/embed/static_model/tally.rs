@@ -4,10 +4,11 @@
 //! which its vectors are summed up. Must never import anything but its parent module and the words.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::ops::Range;
 
 use super::StaticModel;
+use crate::embed::hashed::AsItIs;
 use crate::embed::words::Word;
 
 /// The tokens of a text and how much each of them weighs in it, in the order they are summed up in. A
@@ -109,24 +110,6 @@ impl Scratch {
             self.seen.push(token);
         }
         *count = count.saturating_add(1);
-    }
-}
-
-/// For keys that are hashes.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash ^ (hash >> 32);
     }
 }
 
