@@ -1,7 +1,7 @@
 //! Where each vector is: in a segment of this cache or of another one, or still in memory.
 //!
 //! Invariant: a record's number is given when it is added and stays, so that it is found before,
-//! while and after it is written. Must never import: anything of this crate but `cache`.
+//! while and after it is written. Must never import: anything of this crate but `cache` and the hasher beside it.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;

@@ -1,7 +1,7 @@
 //! The words of one text, counted for a model.
 //!
 //! Invariants: equal words give equal bags, whatever was counted before; a bag's order is that in
-//! which its vectors are summed up. Must never import anything but its parent module and the words.
+//! which its vectors are summed up. Must never import anything but its parent module, the words and the hasher of `embed`.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
