@@ -109,6 +109,32 @@ def product():
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
+def pool(kind):
+    """Not a model of texts either: makes one vector of those of a row's tokens, each with its share.
+    Values without a share do not count, whatever they are: infinity times nothing is no number."""
+    shape = ["rows", "tokens"]
+    given = helper.make_tensor_value_info("hidden", kind, shape + ["width"])
+    shares = helper.make_tensor_value_info("shares", TensorProto.FLOAT, shape)
+    made = helper.make_tensor_value_info("pooled", TensorProto.FLOAT, ["rows", "width"])
+    constants = [
+        numpy_helper.from_array(numpy.array(value, dtype=number), name)
+        for name, value, number in (("nothing", 0, numpy.float32), ("one", [1], numpy.int64), ("two", [2], numpy.int64))
+    ]
+    nodes = [
+        helper.make_node("Cast", ["hidden"], ["whole"], to=TensorProto.FLOAT),
+        helper.make_node("Greater", ["shares", "nothing"], ["counts"]),
+        helper.make_node("Unsqueeze", ["counts", "two"], ["column"]),
+        helper.make_node("Where", ["column", "whole", "nothing"], ["counted"]),
+        helper.make_node("Unsqueeze", ["shares", "one"], ["row"]),
+        helper.make_node("MatMul", ["row", "counted"], ["sum"]),
+        helper.make_node("Squeeze", ["sum", "one"], ["pooled"]),
+    ]
+    graph = helper.make_graph(nodes, "pool", [given, shares], [made], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    return model
+
+
 def tokenizer(words):
     vocabulary = {word: at for at, word in enumerate(words)}
     made = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="[UNK]"))
@@ -143,7 +169,13 @@ def main(folder):
     for name, model in made.items():
         (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
     external(folder)
-    (pathlib.Path(__file__).parents[2] / "assets" / "product.onnx").write_bytes(product().SerializeToString())
+    assets = pathlib.Path(__file__).parents[2] / "assets"
+    for name, model in {
+        "product": product(),
+        "pool_fp32": pool(TensorProto.FLOAT),
+        "pool_fp16": pool(TensorProto.FLOAT16),
+    }.items():
+        (assets / f"{name}.onnx").write_bytes(model.SerializeToString())
     (folder / "tokenizer.json").write_text(tokenizer(WORDS))
     (folder / "tokenizer-of-another.json").write_text(tokenizer(WORDS + [f"word{at}" for at in range(100)]))
     model2vec(folder)

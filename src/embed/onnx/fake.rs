@@ -45,7 +45,8 @@ impl Runs for Fake {
             let tokens = row.iter().map(|token| f32::from(u16::try_from(*token).unwrap_or(0)));
             values.extend(tokens.chain(std::iter::repeat(0.0)).take(row_tokens));
         }
-        Ok(Ran { given: Given::Numbers(values), rows: rows.len(), row_tokens, took: Duration::from_millis(1) })
+        let (given, took) = (Given::Numbers(values), Duration::from_millis(1));
+        Ok(Ran { given, rows: rows.len(), row_tokens, is_pooled: false, took })
     }
 
     fn holds_memory(&self) -> bool {

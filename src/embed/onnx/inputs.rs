@@ -3,7 +3,7 @@
 //! Must never import anything of this crate but `embed::onnx`.
 
 use ort::session::SessionInputValue;
-use ort::value::{Outlet, TensorElementType, TensorRef};
+use ort::value::{DynTensor, Outlet, Tensor, TensorElementType, TensorRef};
 
 /// What an input of a model wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,20 +91,46 @@ impl Inputs {
     pub fn values(&self) -> ort::Result<Vec<(&str, SessionInputValue<'_>)>> {
         self.inputs.iter().map(|input| Ok((input.name.as_str(), input.value(self.shape)?))).collect()
     }
+
+    /// The same in tensors of their own, which is what can be bound: ort copies a borrowed one by
+    /// binding it, and waits for itself (2.0.0-rc.15).
+    ///
+    /// # Errors
+    /// When ONNX Runtime does not take it.
+    pub fn owned(&self) -> ort::Result<Vec<(&str, DynTensor)>> {
+        self.inputs.iter().map(|input| Ok((input.name.as_str(), input.owned(self.shape)?))).collect()
+    }
+}
+
+/// The shape of what is kept of no token.
+fn past([rows, _]: [usize; 2], heads: usize, values: usize) -> [usize; 4] {
+    [rows, heads, 0, values]
 }
 
 impl Input {
     fn value(&self, shape: [usize; 2]) -> ort::Result<SessionInputValue<'_>> {
-        let past = |heads, values| [shape[0], heads, 0, values];
         Ok(match (self.wants, self.kind) {
             (Wants::Past { heads, values }, Kind::Fp16) => {
-                TensorRef::from_array_view((past(heads, values), &[] as &[half::f16]))?.into()
+                TensorRef::from_array_view((past(shape, heads, values), &[] as &[half::f16]))?.into()
             }
             (Wants::Past { heads, values }, _) => {
-                TensorRef::from_array_view((past(heads, values), &[] as &[f32]))?.into()
+                TensorRef::from_array_view((past(shape, heads, values), &[] as &[f32]))?.into()
             }
             (_, Kind::Int32) => TensorRef::from_array_view((shape, self.narrow.as_slice()))?.into(),
             _ => TensorRef::from_array_view((shape, self.wide.as_slice()))?.into(),
+        })
+    }
+
+    fn owned(&self, shape: [usize; 2]) -> ort::Result<DynTensor> {
+        Ok(match (self.wants, self.kind) {
+            (Wants::Past { heads, values }, Kind::Fp16) => {
+                Tensor::from_array((past(shape, heads, values), Vec::<half::f16>::new()))?.upcast()
+            }
+            (Wants::Past { heads, values }, _) => {
+                Tensor::from_array((past(shape, heads, values), Vec::<f32>::new()))?.upcast()
+            }
+            (_, Kind::Int32) => Tensor::from_array((shape, self.narrow.clone()))?.upcast(),
+            _ => Tensor::from_array((shape, self.wide.clone()))?.upcast(),
         })
     }
 

@@ -3,7 +3,7 @@
 //! Owns the [`OnnxEmbedder`], one concern a file: `library` finds and loads ONNX Runtime, `device`
 //! chooses what was asked for, `opening` makes its sessions (`cuda` loads what those of CUDA need),
 //! `tokens` makes tokens, `batches` says which texts go together, `inputs` and `session` run them and
-//! `team` has several of those, `pool` makes one vector of many, `lane` takes windows of texts through a
+//! `team` has several of those, `pool` makes one vector of many (`pooler` does on a GPU), `lane` takes windows of texts through a
 //! device and `lanes` has several, `probe` finds the best size of a batch, `meter` and `gauge` say how
 //! the time went. Types of ort never leave it.
 //!
@@ -25,6 +25,7 @@ pub mod library;
 mod meter;
 mod opening;
 mod pool;
+mod pooler;
 mod probe;
 mod session;
 mod team;

@@ -5,18 +5,20 @@
 use std::path::Path;
 
 use ort::ep::{self, ArenaExtendStrategy, ExecutionProviderDispatch};
+use ort::memory::AllocationDevice;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{RunOptions, Session};
+use ort::session::{NoSelectedOutputs, RunOptions, Session};
 use ort::value::TensorRef;
 
 use super::cuda;
 use super::device::{Device, Opens, Refusal};
 use super::library::Library;
+use super::pooler::{self, Pooler};
 use super::session::{Encoder, Runs, is_memory};
 use super::team::Team;
 use crate::config::Provider;
 use crate::embed::EmbedError;
-use crate::embed::models::Description;
+use crate::embed::models::{Description, Pooling};
 
 /// What to open, and how.
 pub struct Opening<'o> {
@@ -52,8 +54,13 @@ impl Opens for Opening<'_> {
             Ok(session) => (session, false),
             Err(_) => (self.commit(self.builder(provider, id)?, provider)?, true),
         };
-        let encoder = self.encoder(session, provider, id)?;
-        Ok((Device { provider, id, is_partly_cpu }, Team::new(encoder, Vec::new())))
+        let mut encoder = self.encoder(session, provider, id)?;
+        if let Some((memory, pools)) = pooler::place(provider)
+            && let Err(problem) = self.pool_there(&mut encoder, memory, pools, id)
+        {
+            tracing::warn!("vectors of {} are pooled on the CPU, which takes longer: {problem}", self.model.name);
+        }
+        Ok((Device { provider, id, is_partly_cpu }, Team::new(Box::new(encoder), Vec::new())))
     }
 
     fn beside(&self) -> Result<Option<Team>, Refusal> {
@@ -61,12 +68,16 @@ impl Opens for Opening<'_> {
         if self.weights_bytes > self.max_memory_bytes / 4 {
             return Ok(None);
         }
-        Ok(Some(Team::new(self.session_on_cpu(self.threads)?, Vec::new())))
+        Ok(Some(Team::new(Box::new(self.on_cpu(self.threads)?), Vec::new())))
     }
 }
 
 impl Opening<'_> {
-    fn session_on_cpu(&self, threads: usize) -> Result<Box<dyn Runs>, Refusal> {
+    /// A session of so many threads on the CPU.
+    ///
+    /// # Errors
+    /// When the CPU cannot have the model.
+    pub fn on_cpu(&self, threads: usize) -> Result<Encoder, Refusal> {
         let builder = self.builder(Provider::Cpu, 0)?.with_intra_threads(threads).map_err(device)?;
         self.encoder(self.commit(builder, Provider::Cpu)?, Provider::Cpu, 0)
     }
@@ -74,11 +85,12 @@ impl Opening<'_> {
     /// Several sessions, unless the model insists on a number of rows: those are for one.
     fn team_on_cpu(&self) -> Result<Team, Refusal> {
         let count = sessions(self.weights_bytes, self.max_memory_bytes, self.threads);
-        let first = self.session_on_cpu(self.threads / count)?;
+        let session = || self.on_cpu(self.threads / count).map(|encoder| Box::new(encoder) as Box<dyn Runs>);
+        let first = session()?;
         if first.rows().is_some() && count > 1 {
-            return Ok(Team::new(self.session_on_cpu(self.threads)?, Vec::new()));
+            return Ok(Team::new(Box::new(self.on_cpu(self.threads)?), Vec::new()));
         }
-        let others = (1..count).map(|_| self.session_on_cpu(self.threads / count)).collect::<Result<_, _>>()?;
+        let others = (1..count).map(|_| session()).collect::<Result<_, _>>()?;
         Ok(Team::new(first, others))
     }
 
@@ -105,21 +117,30 @@ impl Opening<'_> {
         })
     }
 
-    fn encoder(&self, session: Session, provider: Provider, id: u32) -> Result<Box<dyn Runs>, Refusal> {
+    fn encoder(&self, session: Session, provider: Provider, id: u32) -> Result<Encoder, Refusal> {
         let misfit = |problem| Refusal::Model(EmbedError::Misfit { path: self.path.to_owned(), problem });
-        let arena = match provider {
-            Provider::Cpu => Some("cpu:0".to_owned()),
-            Provider::Cuda | Provider::TensorRt | Provider::Rocm | Provider::MiGraphX => Some(format!("gpu:{id}")),
-            _ => None,
+        Encoder::new(session, run_options(provider, id).map_err(device)?, self.model).map_err(misfit)
+    }
+
+    /// Has what a model gives pooled in the memory where it is, if it is not one vector a text already.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub fn pool_there(
+        &self,
+        encoder: &mut Encoder,
+        memory: AllocationDevice<'static>,
+        provider: Provider,
+        id: u32,
+    ) -> Result<(), String> {
+        let Some(graph) = encoder.pooling_graph().filter(|_| self.model.pooling != Pooling::None) else {
+            return Ok(());
         };
-        let mut last = RunOptions::new().map_err(device)?;
-        if let Some(arena) = arena {
-            // What the largest batch took goes back, but not after each call: to have it again takes time.
-            last.set("memory.enable_memory_arena_shrinkage", arena).map_err(device)?;
-        }
-        let options = [RunOptions::new().map_err(device)?, last];
-        let encoder = Encoder::new(session, options, self.model).map_err(misfit)?;
-        Ok(Box::new(encoder))
+        let said = |error: ort::Error| error.message().to_owned();
+        let mut builder = self.builder(provider, id).map_err(Refusal::problem)?;
+        let session = builder.commit_from_memory(graph).map_err(said)?;
+        let options = run_options(provider, id).map_err(said)?;
+        encoder.pool_with(Pooler::new(session, self.model.pooling, (memory, id), options).map_err(said)?, self.model)
     }
 
     fn provider(&self, provider: Provider, id: u32) -> ExecutionProviderDispatch {
@@ -147,6 +168,21 @@ impl Opening<'_> {
         };
         dispatch.error_on_failure()
     }
+}
+
+/// For a call after which others come, and for the last one of a window.
+fn run_options(provider: Provider, id: u32) -> ort::Result<[RunOptions<NoSelectedOutputs>; 2]> {
+    let arena = match provider {
+        Provider::Cpu => Some("cpu:0".to_owned()),
+        Provider::Cuda | Provider::TensorRt | Provider::Rocm | Provider::MiGraphX => Some(format!("gpu:{id}")),
+        _ => None,
+    };
+    let mut last = RunOptions::new()?;
+    if let Some(arena) = arena {
+        // What the largest batch took goes back, but not after each call: to have it again takes time.
+        last.set("memory.enable_memory_arena_shrinkage", arena)?;
+    }
+    Ok([RunOptions::new()?, last])
 }
 
 /// Most sessions on a CPU. More threads than that share a session: the memory for batches is divided.

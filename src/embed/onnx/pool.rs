@@ -4,12 +4,13 @@
 
 use crate::embed::models::{Description, Pooling};
 
-/// What a model gave for a batch: a vector a token, or with [`Pooling::None`] one a row.
+/// What was given for a batch: a vector a token, or with [`Pooling::None`] one a row.
 pub struct Hidden<'a> {
     pub values: &'a [f32],
     /// Tokens a row, with padding.
     pub row_tokens: usize,
     pub width: usize,
+    pub pooling: Pooling,
 }
 
 /// The vector of the row at `row`, whose first `tokens` are no padding.
@@ -19,7 +20,7 @@ pub fn pooled(hidden: &Hidden<'_>, row: usize, tokens: usize, model: &Descriptio
         let start = (row * hidden.row_tokens + at) * width;
         &hidden.values[start..start + width]
     };
-    let mut vector = match model.pooling {
+    let mut vector = match hidden.pooling {
         Pooling::None => hidden.values[row * width..(row + 1) * width].to_vec(),
         Pooling::Cls => token(0).to_vec(),
         Pooling::Last => token(tokens.saturating_sub(1)).to_vec(),
@@ -54,14 +55,14 @@ mod tests {
     #[test]
     fn padding_is_left_out_and_dimensions_are_cut_before_the_length() {
         let values = [3.0, 0.0, 0.0, 4.0, 9.0, 9.0, 1.0, 0.0, 2.0, 2.0, 9.0, 9.0];
-        let hidden = Hidden { values: &values, row_tokens: 3, width: 2 };
-        let model = |pooling| Description { pooling, dimensions: 2, normalize: false, ..Description::default() };
-        assert_eq!(pooled(&hidden, 0, 2, &model(Pooling::Mean)), [1.5, 2.0]);
-        assert_eq!(pooled(&hidden, 1, 2, &model(Pooling::Cls)), [1.0, 0.0]);
-        assert_eq!(pooled(&hidden, 0, 2, &model(Pooling::Last)), [0.0, 4.0]);
-        assert_eq!(pooled(&hidden, 2, 2, &model(Pooling::None)), [9.0, 9.0]);
-        let cut = Description { truncate_to: Some(1), normalize: true, ..model(Pooling::Mean) };
-        assert_eq!(pooled(&hidden, 0, 2, &cut), [1.0]);
+        let model = Description { dimensions: 2, normalize: false, ..Description::default() };
+        let hidden = |pooling| Hidden { values: &values, row_tokens: 3, width: 2, pooling };
+        assert_eq!(pooled(&hidden(Pooling::Mean), 0, 2, &model), [1.5, 2.0]);
+        assert_eq!(pooled(&hidden(Pooling::Cls), 1, 2, &model), [1.0, 0.0]);
+        assert_eq!(pooled(&hidden(Pooling::Last), 0, 2, &model), [0.0, 4.0]);
+        assert_eq!(pooled(&hidden(Pooling::None), 2, 2, &model), [9.0, 9.0]);
+        let cut = Description { truncate_to: Some(1), normalize: true, ..model };
+        assert_eq!(pooled(&hidden(Pooling::Mean), 0, 2, &cut), [1.0]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use ort::value::DynValue;
 
 use super::inputs::Inputs;
 use super::pool::{self, Hidden};
+use super::pooler::{self, Pooler};
 use crate::embed::models::{Description, Pooling};
 
 /// How a call failed.
@@ -44,6 +45,8 @@ pub struct Ran {
     pub given: Given,
     pub rows: usize,
     pub row_tokens: usize,
+    /// Whether each row has one vector already.
+    pub is_pooled: bool,
     /// In the device, without what was done before and after.
     pub took: Duration,
 }
@@ -75,12 +78,13 @@ impl Ran {
             Given::Numbers(values) => (vec![i64::try_from(model.dimensions).unwrap_or(0)], values),
         };
         let width = axes.last().and_then(|width| usize::try_from(*width).ok()).unwrap_or(0);
-        let per_row = if model.pooling == Pooling::None { 1 } else { self.row_tokens };
+        let pooling = if self.is_pooled { Pooling::None } else { model.pooling };
+        let per_row = if pooling == Pooling::None { 1 } else { self.row_tokens };
         if width != model.dimensions || values.len() < rows.len() * per_row * width {
             let problem = format!("it gave {axes:?} for {} rows of {} tokens", self.rows, self.row_tokens);
             return Err(RunError::Other(problem));
         }
-        let hidden = Hidden { values, row_tokens: self.row_tokens, width };
+        let hidden = Hidden { values, row_tokens: self.row_tokens, width, pooling };
         let vector = |(at, row): (usize, &&[u32])| pool::pooled(&hidden, at, row.len().min(self.row_tokens), model);
         Ok(rows.iter().enumerate().map(vector).collect())
     }
@@ -93,6 +97,7 @@ pub struct Encoder {
     options: [RunOptions<HasSelectedOutputs>; 2],
     inputs: Inputs,
     output: String,
+    pooler: Option<Pooler>,
     rows: Option<usize>,
     row_tokens: Option<usize>,
     holds_memory: bool,
@@ -123,8 +128,43 @@ impl Encoder {
         // What is not asked for is not computed.
         let options = options.map(|options| options.with_outputs(OutputSelector::no_default().with(&output)));
         let (rows, row_tokens) = (fixed(0), fixed(1));
-        Ok(Self { session, options, inputs, output, rows, row_tokens, holds_memory: false })
+        Ok(Self { session, options, inputs, output, pooler: None, rows, row_tokens, holds_memory: false })
     }
+
+    /// The graph that pools what this model gives.
+    pub fn pooling_graph(&self) -> Option<&'static [u8]> {
+        let outlet = self.session.outputs().iter().find(|outlet| outlet.name() == self.output)?;
+        pooler::graph(outlet.dtype().tensor_type())
+    }
+
+    /// From now on a call gives pooled vectors, if those of two texts are then what they were before.
+    ///
+    /// # Errors
+    /// Why they are not.
+    pub fn pool_with(&mut self, pooler: Pooler, model: &Description) -> Result<(), String> {
+        let texts: [&[u32]; 2] = [&[1], &[0, 1]];
+        let rows = &texts[..self.rows.unwrap_or(2).clamp(1, 2)];
+        let vectors = |encoder: &mut Self| {
+            let vectors = encoder.run(rows, true).and_then(|ran| ran.vectors(rows, model));
+            vectors.map_err(|error| format!("{error:?}"))
+        };
+        let expected = vectors(self)?;
+        self.pooler = Some(pooler);
+        let found = vectors(self);
+        let is_same = found.as_ref().is_ok_and(|found| found.iter().zip(&expected).all(|(a, b)| is_near(a, b)));
+        if !is_same {
+            self.pooler = None;
+            return Err(found.map_or_else(|problem| problem, |found| format!("it gives {found:?}, not {expected:?}")));
+        }
+        Ok(())
+    }
+}
+
+/// Whether two vectors point the same way, but for what half precision rounds off.
+fn is_near(a: &[f32], b: &[f32]) -> bool {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let (between, lengths) = (dot(a, b), (dot(a, a) * dot(b, b)).sqrt());
+    (between - lengths).abs() <= lengths * 1e-3
 }
 
 fn check_width(session: &Session, output: &str, model: &Description) -> Result<(), String> {
@@ -158,14 +198,23 @@ impl Runs for Encoder {
         let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         let (count, row_tokens) = (self.rows.unwrap_or(rows.len()), self.row_tokens.unwrap_or(longest));
         self.inputs.fill(rows, count, row_tokens);
-        let values = self.inputs.values().map_err(|error| failed(&error))?;
         self.holds_memory = !is_last;
         let begun = Instant::now();
-        let outputs = self.session.run_with_options(values, &self.options[usize::from(is_last)]);
+        let given = match &mut self.pooler {
+            Some(pooler) => {
+                let (inputs, shape) = (self.inputs.owned().map_err(|error| failed(&error))?, [count, row_tokens]);
+                pooler.run((&mut self.session, &self.output), &inputs, (rows, shape), is_last).map(Some)
+            }
+            None => {
+                let values = self.inputs.values().map_err(|error| failed(&error))?;
+                let outputs = self.session.run_with_options(values, &self.options[usize::from(is_last)]);
+                outputs.map(|mut outputs| outputs.remove(&self.output))
+            }
+        };
         let took = begun.elapsed();
-        let output = outputs.map_err(|error| failed(&error))?.remove(&self.output);
-        let output = output.ok_or_else(|| RunError::Other("it gave no output".to_owned()))?;
-        Ok(Ran { given: Given::Tensor(output), rows: count, row_tokens, took })
+        let given = given.map_err(|error| failed(&error))?;
+        let given = Given::Tensor(given.ok_or_else(|| RunError::Other("it gave no output".to_owned()))?);
+        Ok(Ran { given, rows: count, row_tokens, is_pooled: self.pooler.is_some(), took })
     }
 
     fn holds_memory(&self) -> bool {

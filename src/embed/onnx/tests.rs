@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ort::memory::AllocationDevice;
+
+use super::session::Runs as _;
 use super::*;
 use crate::embed::models::{Description, Pooling, Precision};
 
@@ -136,6 +139,48 @@ fn every_shape_of_export_gives_the_same_vectors() {
         shifted[0] += (tokens - 1) as f32 / 2.0;
         let off = found.iter().zip(&shifted).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
         assert!(off < 1e-5, "{text}: {found:?}, not {shifted:?}");
+    }
+}
+
+#[test]
+fn vectors_pooled_where_the_model_runs_are_those_pooled_here() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let Some(options) = options(scratch.path()) else { return };
+    let library = library::load(&options.library, None, "tiny").expect("a library");
+    let texts: [&[u32]; 3] = [&[2, 3], &[4], &[6, 7, 8, 9, 10, 11]];
+    for (file, most) in
+        [("dynamic.onnx", 3), ("narrow.onnx", 3), ("half.onnx", 3), ("cached.onnx", 3), ("fixed.onnx", 2)]
+    {
+        for pooling in [Pooling::Mean, Pooling::Cls, Pooling::Last] {
+            let scratch = tempfile::tempdir().expect("a folder");
+            let model = tiny(scratch.path(), file, |model| (model.pooling, model.normalize) = (pooling, false));
+            let path = model.file();
+            let opening = Opening {
+                library,
+                model: &model.description,
+                path: &path,
+                weights_bytes: 0,
+                threads: 1,
+                max_memory_bytes: 1 << 30,
+                wants_cuda: false,
+                device_bytes: &|_, _| None,
+            };
+            let rows = &texts[3 - most..];
+            let mut encoder = opening.on_cpu(1).unwrap_or_else(|refusal| panic!("{}", refusal.problem()));
+            let run = |encoder: &mut session::Encoder, is_pooled: bool| {
+                let ran = encoder.run(rows, true).unwrap_or_else(|error| panic!("{file}: {error:?}"));
+                assert_eq!(ran.is_pooled, is_pooled);
+                ran.vectors(rows, &model.description).expect("vectors")
+            };
+            let expected = run(&mut encoder, false);
+            let pooled = opening.pool_there(&mut encoder, AllocationDevice::CPU, Provider::Cpu, 0);
+            pooled.unwrap_or_else(|problem| panic!("{file}, {pooling:?}: {problem}"));
+            let found = run(&mut encoder, true);
+            assert_eq!((found.len(), expected.len()), (most, most));
+            for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+                assert!((found - expected).abs() < 1e-5, "{file}, {pooling:?}: {found}, not {expected}");
+            }
+        }
     }
 }
 
