@@ -5,6 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, TryLockError};
+use std::time::Instant;
 
 use super::{Engine, EngineError};
 use crate::search::{self, Snapshot};
@@ -85,12 +86,14 @@ impl Engine {
     fn load(&self) -> Result<Arc<Snapshot>, EngineError> {
         let view = self.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
         self.model_for(&view.manifest().recipe)?; // refuses rows that no question can be compared with
+        let begun = Instant::now();
         let snapshot = Arc::new(match self.held() {
             Some(held) if self.is_kept_up() => search::beside_searches(|| held.refresh(view))?,
             // Of another process's commit, for a search that waits for it: with a search's priority.
             Some(held) => held.refresh(view)?,
             None => Snapshot::load(view)?,
         });
+        tracing::debug!("loaded {} chunks for searches in {:.1?}", snapshot.chunk_count(), begun.elapsed());
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
         Ok(snapshot)
     }

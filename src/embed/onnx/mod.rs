@@ -35,7 +35,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::models::Installed;
+use super::models::{Description, Installed, Precision};
 use super::{DeviceReport, EmbedError, Embedder};
 use crate::config::{DeviceChoice, LibraryPlaces, Provider};
 use device::{Candidates, Opened};
@@ -131,7 +131,10 @@ impl OnnxEmbedder {
         let gpu = gauge::first(&options.visible);
         let candidates =
             Candidates { opens: &opening, model, gpu, library: &library.path, last_token, misfit: &misfit };
-        let Opened { teams, on_cpu, passed_over } = candidates.open(&options.device)?;
+        let Opened { teams, on_cpu, mut passed_over } = candidates.open(&options.device)?;
+        if let (Some(last), Some(hint)) = (passed_over.last_mut(), self.better_on_cpu(&teams)) {
+            last.push_str(&hint);
+        }
         let library = format!("{} {}", library.path.display(), library.version).trim().to_owned();
         let known = |device: &device::Device| {
             let is_nvidia = matches!(device.provider, Provider::Cuda | Provider::TensorRt);
@@ -162,6 +165,15 @@ impl OnnxEmbedder {
         let path = self.model.file();
         let path = path.display();
         splitter.bad(format!("its last token is {last}, which the model {path} does not know ({problem})"))
+    }
+
+    /// The precision is chosen by what is seen, before anything is loaded: where a GPU that was seen did
+    /// not run, it is the wrong one.
+    fn better_on_cpu(&self, teams: &[(device::Device, team::Team)]) -> Option<String> {
+        let is_on_cpu = teams.iter().all(|(device, _)| device.provider == Provider::Cpu);
+        let Description { name, files, .. } = &self.model.description;
+        let is_wrong = is_on_cpu && self.model.precision == Precision::Fp16 && files.contains_key(&Precision::Int8);
+        is_wrong.then(|| format!(" (`--embedder {name}:int8` is faster on the CPU than its fp16 file)"))
     }
 
     fn running_now(&self) -> Option<Arc<Running>> {

@@ -288,6 +288,23 @@ fn what_does_not_fit_is_told_before_the_first_text() {
 }
 
 #[test]
+fn the_pipeline_is_told_of_devices_before_any_is_open() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let of = |device: &str, library: &str| {
+        let library = LibraryPlaces { named: Some(scratch.path().join(library)), ..LibraryPlaces::default() };
+        let (device, probes_dir) = (device.parse().expect("a device"), scratch.path().join("probes"));
+        let visible = Visible::These(Vec::new());
+        let options =
+            OnnxOptions { device, library, visible, probes_dir, max_memory_bytes: 1 << 30, batch_tokens: None };
+        let model = OnnxEmbedder::new(tiny(scratch.path(), "dynamic.onnx", |_| ()), options);
+        (model.workers(), model.window_chunks())
+    };
+    assert_eq!(of("cuda:0,1", "nowhere"), (Some(5), Some(8_192)), "two windows a GPU, and tokens for the next");
+    assert_eq!(of("cpu", "nowhere"), (Some(3), None));
+    assert_eq!(of("auto", "nowhere"), (Some(3), None), "no GPU is seen");
+}
+
+#[test]
 fn a_question_passes_between_batches() {
     let scratch = tempfile::tempdir().expect("a folder");
     let Some(model) = options(scratch.path()).and_then(minilm) else { return };
