@@ -10,9 +10,10 @@
 # checksums. `pack` takes the CUDA libraries along (1.4 GB) unless NO_CUDA=1 says that they are
 # there, makes all-MiniLM-L6-v2 in fp16 and fp32, and one model of BERT's base size with random weights,
 # which computes as much as a trained one. FOLDERS="A B" takes further models along.
-# PEAK_TFLOPS sets the peak of the chip where it is not known by its name.
+# PEAK_TFLOPS sets the peak of the chip where it is not known by its name. DEVICE=cpu tries `run` out where
+# there is no GPU.
 #
-# `pack` has run; `run` has not run on a GPU yet: no such machine was at hand when it was written.
+# `pack` has run, and `run` with DEVICE=cpu; on a GPU it has not run: no such machine was at hand.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work='' unpacked='' sampler=''
@@ -85,20 +86,28 @@ run() {
     # The program loads them itself; what those load in turn may look here.
     LD_LIBRARY_PATH=$(find "$site" -name '*.so*' -printf '%h\n' | sort -u | tr '\n' ':')${LD_LIBRARY_PATH:-}
     export CODESCRY_ORT_LIB LD_LIBRARY_PATH CODESCRY_MODELS_DIR="$unpacked/none"
-    nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$results/gpu.csv"
+    local device="${DEVICE:-cuda}"
+    if [ "$device" = cpu ]; then
+        echo none > "$results/gpu.csv"
+    else
+        nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$results/gpu.csv"
+    fi
     gpu=$(head -1 "$results/gpu.csv")
-    "$program" doctor --device cuda | grep -i onnx | tee "$results/doctor.txt"
+    "$program" doctor --device "$device" | grep -i onnx | tee "$results/doctor.txt"
     for model in "$unpacked"/models/*; do
         local name log
         name=$(basename "$model") log="$results/$(basename "$model").utilization.csv"
-        nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used --format=csv,noheader,nounits -lms 200 > "$log" &
-        sampler=$!
-        local options=(--embedder "$model" --device cuda --index-dir "$unpacked/$name.index" --cache-dir "$unpacked/$name.cache")
+        if [ "$device" != cpu ]; then
+            nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used --format=csv,noheader,nounits -lms 200 > "$log" &
+            sampler=$!
+        fi
+        local options=(--embedder "$model" --device "$device" --index-dir "$unpacked/$name.index" --cache-dir "$unpacked/$name.cache")
         # Once for the best size of a batch, once measured.
         for turn in first measured; do
             "$program" index "$corpus" "${options[@]}" --json --max-cache-bytes 0 --rebuild > "$results/$name.$turn.json"
         done
-        kill "$sampler" && sampler=''
+        [ -z "$sampler" ] || kill "$sampler"
+        sampler=''
         "$program" status "$corpus" "${options[@]}" | tee "$results/$name.status.txt"
         summary "$results/$name.measured.json" "$model" "$(peaks "$gpu")" "$log" | tee "$results/$name.summary.txt"
     done
@@ -135,5 +144,5 @@ PYTHON
 case "${1:-}" in
 pack) shift && pack "$@" ;;
 run) shift && run "$@" ;;
-*) sed -n '2,17p' "$0" && exit 2 ;;
+*) sed -n '2,18p' "$0" && exit 2 ;;
 esac

@@ -109,7 +109,9 @@ impl Opening<'_> {
             let problem = error.message().to_owned();
             // A folder's name says nothing about devices.
             let said = problem.replace(&*self.path.to_string_lossy(), "");
-            if is_of_device(provider, &said) {
+            let is_of_device = is_of_device(provider, &said);
+            let problem = plain(&problem);
+            if is_of_device {
                 return Refusal::Device(problem);
             }
             let (model, path) = (self.model.name.clone(), self.path.to_owned());
@@ -206,7 +208,14 @@ fn is_of_device(provider: Provider, problem: &str) -> bool {
 }
 
 fn device<R>(error: ort::Error<R>) -> Refusal {
-    Refusal::Device(error.message().to_owned())
+    Refusal::Device(plain(error.message()))
+}
+
+/// What ONNX Runtime says, without where in its source it says so:
+/// `/onnxruntime_src/…/provider_bridge_ort.cc:2043 … [ONNXRuntimeError] : 1 : FAIL : Failed to load …`.
+fn plain(message: &str) -> String {
+    let after = message.split_once("[ONNXRuntimeError] : ").and_then(|(_, after)| after.splitn(3, " : ").nth(2));
+    after.unwrap_or(message).trim().to_owned()
 }
 
 /// A product of two matrices: enough to see whether a device computes.
@@ -232,7 +241,7 @@ pub fn works(library: &'static Library, provider: Provider, id: u32) -> Result<(
     if matches!(provider, Provider::Cuda | Provider::TensorRt) {
         cuda::preload(&library.path);
     }
-    let said = |error: ort::Error| error.message().to_owned();
+    let said = |error: ort::Error| plain(error.message());
     let builder = opening.builder(provider, id).map_err(Refusal::problem)?;
     let mut builder = builder.with_intra_threads(1).map_err(|error| error.message().to_owned())?;
     let mut session = builder.commit_from_memory(PRODUCT).map_err(said)?;
@@ -260,6 +269,14 @@ mod tests {
         }
         let broken = "Load model from  failed:Protobuf parsing failed.";
         assert!(!is_of_device(Provider::Cuda, broken));
+    }
+
+    #[test]
+    fn what_onnx_runtime_says_is_told_without_its_source() {
+        let said = "/onnxruntime_src/core/session/provider_bridge_ort.cc:2043 Provider& ProviderLibrary::Get() \
+            [ONNXRuntimeError] : 1 : FAIL : Failed to load library a.so with error: b.so: cannot open it : no\n";
+        assert_eq!(plain(said), "Failed to load library a.so with error: b.so: cannot open it : no");
+        assert_eq!(plain("CUDA failure 35"), "CUDA failure 35");
     }
 
     #[test]
