@@ -94,6 +94,14 @@ impl FileFilter {
         self.has_language(file.language) && (!self.minds_places() || self.has_place(file))
     }
 
+    /// Whether a file may be in the answer if the question names it: settings are left out where nothing
+    /// is said of contents, and who names one asks for it.
+    pub fn allows_named(&self, file: &FileChunks) -> bool {
+        let says_nothing = self.languages.is_empty() && self.content == ContentFilter::CodeAndDocs;
+        let may = says_nothing && !self.without.languages.contains(&file.language);
+        may && (!self.minds_places() || self.has_place(file))
+    }
+
     fn has_language(&self, language: Language) -> bool {
         let wanted =
             if self.languages.is_empty() { self.has_content(language) } else { self.languages.contains(&language) };

@@ -80,15 +80,19 @@ impl Known for Snapshot {
 }
 
 /// The files that the places of a question are, by index: of two places in one file the one that is
-/// wanted more. Where files match a path equally well, all of them.
-pub(super) fn named_files(snapshot: &Snapshot, terms: &QueryTerms, allowed: &[bool]) -> HashMap<usize, NamedFile> {
+/// wanted more. Where files match a path equally well, all of them that `may` be.
+pub(super) fn named_files(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    may: impl Fn(usize) -> bool,
+) -> HashMap<usize, NamedFile> {
     let mut named = HashMap::new();
     for (order, place) in (0_u16..).zip(&terms.places) {
         // How many components agree at best, and in which files.
         let (mut most, mut files) = (1, Vec::new());
         for file in snapshot.files_named(place.path.rsplit('/').next().unwrap_or_default()) {
             let agree = agreement(place, snapshot.files[file].path.as_str());
-            if allowed[file] && agree >= most {
+            if agree >= most && may(file) {
                 if agree > most {
                     files.clear();
                 }

@@ -110,7 +110,7 @@ impl Searcher<'_> {
     fn take(&self, query: &SearchQuery) -> Result<Taken, QueryError> {
         let snapshot = self.snapshot;
         let filter = checked(query)?.below(&self.folders);
-        let files = filter.allowed(snapshot);
+        let mut files = filter.allowed(snapshot);
         let mut terms = QueryTerms::new(&query.text, snapshot.as_ref());
         let mut notes: Vec<String> = query.filter.asked.unread.iter().map(unread).collect();
         if query.mode != Mode::Dense {
@@ -127,7 +127,11 @@ impl Searcher<'_> {
         }
         let mut extra = Extra::default();
         if query.mode == Mode::Hybrid {
-            extra.named = places::named_files(snapshot, &terms, &files);
+            let may = |file: usize| files[file] || filter.allows_named(&snapshot.files[file]);
+            extra.named = places::named_files(snapshot, &terms, may);
+            // A name that many settings have, in prose, asks for none of them.
+            extra.named.retain(|file, named| files[*file] || named.sure);
+            extra.named.keys().for_each(|file| files[*file] = true);
         }
         let named = extra.named.iter().map(|(file, named)| named.chunk(snapshot, *file)).collect();
         let kinds = if filter.allows_all_kinds() { None } else { Some(filter) };

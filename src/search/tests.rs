@@ -122,6 +122,17 @@ fn filters_narrow_down() {
 }
 
 #[test]
+fn settings_are_found_by_who_names_their_file() {
+    for text in ["pool.toml", "config/pool.toml", "how is pool.toml used", "pool.toml:1"] {
+        assert_eq!(paths(query(text))[0], "config/pool.toml", "{text}");
+    }
+    let only = |content| paths(SearchQuery { filter: Filter { content, ..Filter::default() }, ..query("pool.toml") });
+    assert!(!only(ContentFilter::Code).contains(&"config/pool.toml".to_owned()), "who wants code gets none");
+    assert!(!paths(query("pool.toml -lang:toml")).contains(&"config/pool.toml".to_owned()));
+    assert!(!paths(query("pool.toml path:src/**")).contains(&"config/pool.toml".to_owned()));
+}
+
+#[test]
 fn folders_narrow_down_questions_and_likenesses() {
     let (snapshot, model) = (snapshot(), StaticModel::builtin());
     let asked = SearchQuery { limit: 50, ..query("retry, parse a header, connection pool") };
