@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use codescry::embed::static_model::StaticModel;
-use codescry::train::{Options, Pair, PairKind, Repository, Split, examples, pairs, train};
+use codescry::train::{Options, Pair, PairKind, Repository, Split, commits, pairs, train};
 use codescry::types::AbsPath;
 
 const USAGE: &str = "train_model --corpus FOLDER... --start FILE --out FILE [--held-out NAME...] [--kinds doc,name,…] \
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
     repositories.sort_by(|one, other| one.name.cmp(&other.name));
     let is_held_out = |name: &str| {
         if arguments.held_out.is_empty() {
-            examples::hash(name).is_multiple_of(HELD_OUT_EVERY)
+            pairs::hash(name).is_multiple_of(HELD_OUT_EVERY)
         } else {
             arguments.held_out.iter().any(|held_out| held_out == name)
         }
@@ -161,7 +161,7 @@ fn read(folder: &Path, kinds: &[PairKind]) -> Result<Repository> {
     let root = AbsPath::canonical(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let commits = if kinds.contains(&PairKind::Commit) { MAX_COMMITS } else { 0 };
-    let mut repository = pairs::of_folder_and_history(&name, &root, commits)?;
+    let mut repository = commits::of_folder_and_history(&name, &root, commits)?;
     repository.pairs.retain(|pair: &Pair| pair.kind == PairKind::Definition || kinds.contains(&pair.kind));
     Ok(repository)
 }

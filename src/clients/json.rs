@@ -8,7 +8,7 @@ use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions};
 use serde_json::Value as Plain;
 
-use super::edit::{Splice, line_end, spliced};
+use super::splice::{Splice, line_end, spliced};
 use super::{EditError, Entry, Found, NAME};
 
 /// One step deeper where the text does not show how it indents.

@@ -13,6 +13,7 @@ mod edit;
 mod json;
 mod places;
 mod plan;
+mod splice;
 #[cfg(test)]
 mod tests;
 mod toml;

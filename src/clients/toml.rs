@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use toml_edit::{Array, Document, Item, Table, TableLike, Value};
 
-use super::edit::{Splice, line_end, spliced};
+use super::splice::{Splice, line_end, spliced};
 use super::{EditError, Entry, Found, NAME};
 
 const KEY: &str = "mcp_servers";

@@ -112,13 +112,14 @@ impl Engine {
         query: &ReferenceQuery,
         cancel: &CancelToken,
     ) -> Result<ReferenceAnswer, EngineError> {
-        let deadline = Instant::now() + query.time_limit;
         let name = NameQuery::new(&query.name).map(|query| query.name).ok_or_else(|| {
             EngineError::BadQuery(format!("there is no name in {:?}; give an identifier like `parse`", query.name))
         })?;
         // What Ruby and Elixir put behind a name is no part of its word.
         let name = name.trim_end_matches(['?', '!', '=']).to_owned();
         let snapshot = self.snapshot()?;
+        // What had to be loaded is for every later question, too.
+        let deadline = Instant::now() + query.time_limit;
         let folders = self.folders(&snapshot, &query.filter)?;
         let mut filter = query.filter.clone();
         if filter.content == ContentFilter::CodeAndDocs {

@@ -14,6 +14,7 @@
 mod bench;
 mod bottleneck;
 mod budget;
+mod counts;
 mod flow;
 mod indexer;
 mod plan;

@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::budget::{self, MemoryBudget, Permit};
+use super::counts::Counts;
 use super::flow::{Inlet, Outlet};
-use super::stages::Counts;
 use crate::language;
 use crate::parse::SourceFile;
 use crate::types::{ContentHash, FileRecord, Outcome, RepoPath, SkipReason};

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::CancelToken;
 use super::budget::{MemoryBudget, Permit};
+use super::counts::Counts;
 use super::flow::{Inlet, Next};
 use super::stage_embed::EmbeddedBatch;
-use super::stages::Counts;
 use crate::store::{ChunkStore, Commit, Recipe, RunState, StoreError, StoreView, StoreWriter};
 use crate::types::{FileRecord, Outcome, RepoPath};
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use super::budget::{self, MemoryBudget};
+use super::counts::Counts;
 use super::flow::{Inlet, Outlet, StageClock, edge};
 use super::indexer::{Failure, Indexer};
 use super::plan::Plan;
@@ -67,17 +68,6 @@ pub(super) struct Part {
     pub elsewhere: u64,
     /// See [`RunState::skipped`]: as the last complete run left it.
     pub skipped: BTreeMap<String, u64>,
-}
-
-/// Files, as far as the stages are.
-#[derive(Default)]
-pub(super) struct Counts {
-    /// Those whose size or time is not the known one.
-    pub changed: AtomicU64,
-    /// Of these, the ones that have been through the embedder or turned out to be as they were.
-    pub redone: AtomicU64,
-    /// All that are through, unchanged ones too.
-    pub done: AtomicU64,
 }
 
 /// What the stages left behind.

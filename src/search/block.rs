@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use super::forms::Roots;
-use super::keys::Outline;
+use super::names::Outline;
 use super::vectors::Matrix;
 use crate::lexical::DocNumber;
 use crate::store::{RowKey, StoredChunk};

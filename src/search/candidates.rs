@@ -7,9 +7,9 @@ use rayon::prelude::*;
 
 use super::Mode;
 use super::dense::Dense;
-use super::filter::FileFilter;
 use super::query::QueryTerms;
 use super::snapshot::Snapshot;
+use super::within::Within;
 use super::words::WordScores;
 use crate::store::StoreError;
 
@@ -64,35 +64,6 @@ pub(super) struct CandidateChunk {
     pub named: bool,
     /// Its place among the chunks of its file; set by the ranking.
     pub score: f32,
-}
-
-/// Where an answer may come from.
-pub(super) struct Within {
-    /// For each file, whether it may.
-    pub files: Vec<bool>,
-    /// For each chunk, whether it is of a kind that may; `None` where all are.
-    pub kinds: Option<FileFilter>,
-    /// The chunks that may, rising; `None` where all may.
-    pub only: Option<Vec<u32>>,
-    /// Chunks of files that the question names.
-    pub named: Vec<u32>,
-}
-
-impl Within {
-    /// Whether a chunk may answer.
-    pub fn may(&self, snapshot: &Snapshot, chunk: u32) -> bool {
-        self.files[snapshot.owner(chunk)] && self.may_by_kind(snapshot, chunk)
-    }
-
-    fn may_by_kind(&self, snapshot: &Snapshot, chunk: u32) -> bool {
-        self.only.as_ref().is_none_or(|only| only.binary_search(&chunk).is_ok())
-            && self.kinds.as_ref().is_none_or(|filter| filter.allows_kind(snapshot.chunk(chunk).kind))
-    }
-
-    /// Whether some chunks of a file that may answer may not.
-    fn splits_files(&self) -> bool {
-        self.kinds.is_some() || self.only.is_some()
-    }
 }
 
 /// Everything retrieved for a question from the files that are allowed.

@@ -7,9 +7,9 @@
 use std::ops::Range;
 
 use super::best::best;
-use super::candidates::Within;
 use super::snapshot::Snapshot;
 use super::vectors::Needle;
+use super::within::Within;
 
 /// Up to so many vectors are all compared.
 const ALL: usize = 8_192;

@@ -16,6 +16,8 @@ pub mod judge;
 mod keys;
 pub mod learn;
 mod lookup;
+mod marks;
+mod names;
 mod parts;
 mod places;
 mod projects;
@@ -26,8 +28,10 @@ mod resident;
 mod searcher;
 mod snapshot;
 mod symbols;
+mod tallies;
 mod typos;
 mod vectors;
+mod within;
 mod words;
 
 #[cfg(test)]

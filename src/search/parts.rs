@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::block::{Block, BlockFile, ChunkMeta};
-use super::features::Marks;
 use super::forms::Roots;
+use super::marks::Marks;
 use crate::types::{Language, RepoPath};
 
 /// A file that has chunks: a part of a block.

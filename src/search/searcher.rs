@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::candidates::{self, CandidateChunk, CandidateFile, Within};
+use super::candidates::{self, CandidateChunk, CandidateFile};
 use super::exact::{self, Having};
 use super::features::{self, Features};
 use super::filter::FileFilter;
@@ -10,6 +10,7 @@ use super::query::{QueryTerms, Unread};
 use super::ranking::{self, Extra, Question, RankedFile, Weights};
 use super::snapshot::Snapshot;
 use super::typos::{self, Correction};
+use super::within::Within;
 use super::{Asked, Explanation, Filter, Folders, Hit, Kind, MAX_LIMIT, Mode, Place, SearchQuery, Term, places};
 use crate::embed::{EmbedError, Embedder};
 use crate::language;

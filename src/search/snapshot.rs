@@ -12,12 +12,13 @@ use std::sync::{Arc, OnceLock};
 use rayon::prelude::*;
 
 use super::block::{Block, BlockBuilder, ChunkMeta};
-use super::keys::{Keys, Outline, name_hash, name_key};
+use super::keys::Keys;
 use super::lookup::{GONE, Lookup};
+use super::names::{Outline, name_hash, name_key};
 use super::parts::{FileChunks, Run, numbered, parts};
 use super::resident;
+use super::tallies::Tallies;
 use super::vectors::Needle;
-use super::words::Tallies;
 use crate::lexical::{DocNumber, Matched};
 use crate::store::{RowKey, StoreError, StoreView};
 use crate::types::{FileRecord, Language, Outcome, RepoPath};

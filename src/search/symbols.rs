@@ -6,9 +6,9 @@
 //! Invariant: equal input gives equal order.
 
 use super::block::ChunkMeta;
-use super::features::Marks;
 use super::filter::FileFilter;
-use super::keys::name_key;
+use super::marks::Marks;
+use super::names::name_key;
 use super::snapshot::Snapshot;
 use super::{Filter, Folders, QueryError};
 use crate::embed::words;

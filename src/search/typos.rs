@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::keys::{Outline, name_key};
+use super::names::{Outline, name_key};
 use super::query::{Kind, Name, QueryTerms};
 use super::snapshot::Snapshot;
 use crate::embed::{is_common_word, words};

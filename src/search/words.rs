@@ -3,11 +3,11 @@
 //! Must never import: anything above `search`.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use super::best::best;
 use super::query::QueryTerms;
 use super::snapshot::Snapshot;
+use super::tallies::Tally;
 use crate::lexical::{self, Field};
 use crate::store::StoreError;
 
@@ -16,33 +16,6 @@ pub(super) const MAX_WORDS: usize = 32;
 
 /// What another form of a word counts beside the word itself.
 const OTHER_FORM: f32 = 0.6;
-
-/// What the words of a question found in a chunk.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
-    /// BM25F over all words.
-    pub score: f32,
-    /// Which words it has anywhere, as bits.
-    pub any: u32,
-    /// Which words the names it defines have.
-    pub names: u32,
-}
-
-/// Tallies of all chunks, none of which says anything: kept from one question to the next, for making
-/// them takes longer than using them.
-#[derive(Default)]
-pub(super) struct Tallies(Mutex<Vec<Vec<Tally>>>);
-
-impl Tallies {
-    fn take(&self, count: usize) -> Vec<Tally> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.unwrap_or_else(|| vec![Tally::default(); count])
-    }
-
-    fn put(&self, tallies: Vec<Tally>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(tallies);
-    }
-}
 
 /// What the words of a question found.
 pub(super) struct WordScores<'s> {

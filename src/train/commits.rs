@@ -10,8 +10,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::pairs::{Found, Pair, PairKind, pair, passage, split_words};
-use crate::types::SymbolKind;
+use super::pairs::{Found, Pair, PairKind, Repository, definitions, of_definitions, pair, passage, split_words};
+use crate::types::{AbsPath, SymbolKind};
+use crate::walk::WalkError;
 
 /// A commit that changes more functions says too little of each.
 const MAX_FUNCTIONS: usize = 3;
@@ -47,8 +48,20 @@ const ASIDE: &[&str] = &[
     "copyright",
 ];
 
+/// As [`super::pairs::of_folder`], with pairs from the last `commits` commits where the folder is a git repository.
+///
+/// # Errors
+///
+/// When the folder cannot be read.
+pub fn of_folder_and_history(name: &str, root: &AbsPath, commits: usize) -> Result<Repository, WalkError> {
+    let found = definitions(root)?;
+    let mut pairs = of_definitions(&found);
+    pairs.extend(of_history(root.as_path(), &found, commits));
+    Ok(Repository { name: name.to_owned(), pairs })
+}
+
 /// Pairs of the last `commits` commits that are not merges.
-pub(super) fn of_history(root: &Path, found: &[Found], commits: usize) -> Vec<Pair> {
+fn of_history(root: &Path, found: &[Found], commits: usize) -> Vec<Pair> {
     if commits == 0 {
         return Vec::new();
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::pairs::{PairKind, Repository};
+use super::pairs::{PairKind, Repository, hash};
 use crate::embed::static_model::StaticModel;
 
 /// Bags of tokens, one after another.
@@ -72,13 +72,6 @@ impl Group {
         }
         group
     }
-}
-
-/// The first 8 bytes of a text's hash.
-pub fn hash(text: &str) -> u64 {
-    let mut first = [0; 8];
-    first.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..8]);
-    u64::from_le_bytes(first)
 }
 
 /// What is measured with: in each repository, questions and the passages that may answer them.

@@ -12,7 +12,7 @@
 //! ```
 
 pub mod comments;
-mod commits;
+pub mod commits;
 mod dense;
 pub mod examples;
 mod gradient;

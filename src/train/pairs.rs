@@ -7,8 +7,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::examples::hash;
-use super::{comments, commits};
+use super::comments;
 use crate::embed::{path_passage, words};
 use crate::language;
 use crate::parse::{Parser, SourceFile};
@@ -113,6 +112,13 @@ pub struct Found {
     pub target: u64,
 }
 
+/// The first 8 bytes of a text's hash.
+pub fn hash(text: &str) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
 /// Reads a folder and pairs what is in it.
 ///
 /// # Errors
@@ -121,18 +127,6 @@ pub struct Found {
 pub fn of_folder(name: &str, root: &AbsPath) -> Result<Repository, WalkError> {
     let found = definitions(root)?;
     Ok(Repository { name: name.to_owned(), pairs: of_definitions(&found) })
-}
-
-/// As [`of_folder`], with pairs from the last `commits` commits where the folder is a git repository.
-///
-/// # Errors
-///
-/// When the folder cannot be read.
-pub fn of_folder_and_history(name: &str, root: &AbsPath, commits: usize) -> Result<Repository, WalkError> {
-    let found = definitions(root)?;
-    let mut pairs = of_definitions(&found);
-    pairs.extend(commits::of_history(root.as_path(), &found, commits));
-    Ok(Repository { name: name.to_owned(), pairs })
 }
 
 /// As [`of_folder`]; after each file `watch` is told how many of how many are read, and says whether to

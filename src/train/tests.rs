@@ -353,7 +353,7 @@ fn a_commit_message_is_paired_with_the_function_it_changed() {
     write(3);
     git(&["commit", "-q", "-a", "-m", "Bump the version of everything"]);
     let root = AbsPath::canonical(folder.path()).expect("is there");
-    let pairs = pairs::of_folder_and_history("fixture", &root, 10).expect("is read").pairs;
+    let pairs = commits::of_folder_and_history("fixture", &root, 10).expect("is read").pairs;
     let commits = of_kind(&pairs, PairKind::Commit);
     assert_eq!(commits.len(), 1, "{commits:?}");
     assert!(commits[0].0 == "give a slow server more time" && commits[0].1.contains("wait(3)"), "{commits:?}");

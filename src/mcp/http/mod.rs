@@ -8,6 +8,7 @@
 //! Must never import: anything of this crate but `engine`.
 
 mod body;
+mod busy;
 mod connections;
 mod guard;
 mod metrics;

@@ -24,8 +24,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::body::{self, Answer, Held, Holding};
+use super::busy::{Busy, Working};
 use super::sessions::{OlderSession, Sessions};
-use super::site::{Busy, Working};
 
 /// Messages of a session on their way in, and out.
 const QUEUE: usize = 16;

@@ -16,11 +16,11 @@ use rmcp::ServerHandler;
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorCode};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Server, lines};
 use super::body::{self, Answer, Bodies, Holding};
+use super::busy::Busy;
 use super::guard::Guard;
 use super::metrics::Metrics;
 use super::older::Older;
@@ -30,32 +30,6 @@ use super::sessions::Sessions;
 
 /// How soon a client whose stream broke off is told to come back.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// Counts what is under way.
-#[derive(Clone, Default)]
-pub struct Busy(Arc<watch::Sender<usize>>);
-
-/// Something under way; dropped, it is done.
-pub struct Working(Busy);
-
-impl Busy {
-    pub fn begin(&self) -> Working {
-        self.0.send_modify(|count| *count += 1);
-        Working(self.clone())
-    }
-
-    /// Waits until nothing is under way.
-    pub async fn over(&self) {
-        // The sender is in `self`: there is no end to wait for but that.
-        _ = self.0.subscribe().wait_for(|count| *count == 0).await;
-    }
-}
-
-impl Drop for Working {
-    fn drop(&mut self) {
-        (self.0).0.send_modify(|count| *count -= 1);
-    }
-}
 
 /// Everything that is served at one address.
 pub struct Site<S> {
