@@ -8,14 +8,14 @@ use super::EngineError;
 use crate::config::{EmbedBatch, EmbedderChoice, ModelSettings, Provider, Settings};
 use crate::embed::Embedder;
 use crate::embed::model2vec::Model2Vec;
-use crate::embed::models::{self, Kind, ModelError, Precision, Reference};
+use crate::embed::models::{self, Kind, Precision, Reference};
 use crate::embed::onnx::gauge::Visible;
 use crate::embed::onnx::{OnnxEmbedder, OnnxOptions, device};
 use crate::embed::static_model::StaticModel;
 use crate::embed::synthetic::Synthetic;
 use crate::store::Recipe;
 
-/// In the index folder: the folder of a model that is found by no name.
+/// In the index folder: the folder of a model that its name may not find, or of which it finds another.
 const FOLDER: &str = "model-folder.txt";
 
 /// Tokens of an average chunk: what `--embed-batch N` means to a model that counts tokens.
@@ -43,16 +43,21 @@ pub(super) fn open_stored(settings: &Settings, stored: &Recipe) -> Result<Option
             Some(StaticModel::builtin() as Arc<dyn Embedder>).filter(|_| !stored.model_id.starts_with("synthetic"))
         );
     };
-    let opened = match open(settings, &EmbedderChoice::Model(name.to_owned())) {
-        Err(error @ EngineError::Model(ModelError::Unknown { .. })) => {
-            let folder = fs::read_to_string(settings.index_dir.join(FOLDER)).map_err(|_| error)?;
-            // With the precision and the width of the index.
-            let beside = &name[Reference::read(name).name.len()..];
-            open(settings, &EmbedderChoice::Model(format!("{folder}{beside}")))
-        }
-        opened => opened,
+    let is_it = |opened: &Result<Arc<dyn Embedder>, EngineError>| {
+        opened.as_ref().is_ok_and(|embedder| embedder.model_id() == stored.model_id)
     };
-    opened.map(Some)
+    let by_name = open(settings, &EmbedderChoice::Model(name.to_owned()));
+    if !is_it(&by_name)
+        && let Ok(folder) = fs::read_to_string(settings.index_dir.join(FOLDER))
+    {
+        // With the precision and the width of the index.
+        let beside = &name[Reference::read(name).name.len()..];
+        let by_folder = open(settings, &EmbedderChoice::Model(format!("{folder}{beside}")));
+        if is_it(&by_folder) {
+            return by_folder.map(Some);
+        }
+    }
+    by_name.map(Some)
 }
 
 /// Keeps which folder the index's model came from: its name alone does not find it again. What cannot

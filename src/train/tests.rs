@@ -336,6 +336,9 @@ fn a_commit_message_is_paired_with_the_function_it_changed() {
     let git = |arguments: &[&str]| {
         let mut git = std::process::Command::new("git");
         git.arg("-C").arg(folder.path()).args(["-c", "user.name=A", "-c", "user.email=a@example.org"]);
+        // Neither another repository, as in a hook of one, nor what a user has set, such as to sign.
+        git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         let ran = git.args(arguments).output().expect("there is a git");
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     };

@@ -6,8 +6,12 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
+#[cfg(unix)]
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
+#[cfg(unix)]
+use crate::support::cli::signal;
 use crate::support::cli::{Project, paths};
 
 const RETRY: &str = "//! Requests that may fail.
@@ -451,18 +455,20 @@ fn ctrl_c_keeps_what_was_committed() {
     for at in 0..1_500 {
         project.write(&format!("src/part_{at}.rs"), RETRY.replace("retry", &format!("retry_{at}")).repeat(20));
     }
-    let mut child = project.command(&["index"]).stdout(Stdio::null()).spawn().expect("it starts");
+    // No machine is at its end before it is interrupted.
+    let slow = ["index", "--embedder", "synthetic:100"];
+    let mut child = project.command(&slow).stdout(Stdio::null()).spawn().expect("it starts");
     // The lock is there once the run has begun.
     while !project.index_dir().join("lock").exists() {
         assert!(child.try_wait().expect("it is there").is_none(), "it ended before it began");
         std::thread::yield_now();
     }
-    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(kill.expect("there is a kill").success());
+    signal(&child, Signal::INT);
     let output = child.wait_with_output().expect("it ends");
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(130), "{err}");
     assert!(err.contains("stopping") && err.contains("what was committed is kept"), "{err}");
-    assert_eq!(project.run(&["index", "--json"]).json()["files_found"], 1_500);
+    let done = project.run(&["index", "--json", "--embedder", "synthetic:1000000"]).json();
+    assert_eq!(done["files_found"], 1_500);
     assert!(fs::exists(project.index_dir()).expect("it can be asked"));
 }

@@ -56,6 +56,8 @@ fn survive(arguments: &[&str]) {
         let mut command = repository.command_of(program, arguments);
         // What it would say is about this test.
         command.stderr(std::process::Stdio::null());
+        // What is kept for each thread by glibc grows with the cores, and is no leak.
+        command.env("MALLOC_ARENA_MAX", "2");
         Raw::of(command)
     };
     let frames = number("CODESCRY_TEST_FRAMES", FRAMES);

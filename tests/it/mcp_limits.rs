@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::mcp_http::ENDLESS;
@@ -105,7 +107,7 @@ fn many_clients_search_while_everything_is_indexed_anew() {
         );
     }
     let served = Served::start(&repository, &[]);
-    served.greet("").call("index_project", json!({}));
+    served.greet("").indexed(json!({}));
     let stop = AtomicBool::new(false);
     std::thread::scope(|threads| {
         let anew = threads.spawn(|| {
@@ -149,7 +151,7 @@ fn a_call_that_was_cancelled_does_not_hold_up_the_end() {
     served.until_measured("codescry_tool_calls_under_way", |calls| calls == 1.0);
     events.post(&served, r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#);
     served.until_measured("codescry_tool_calls_under_way", |calls| calls == 0.0);
-    served.signal("-TERM");
+    served.signal(Signal::TERM);
     while events.next_line().is_some() {}
     assert!(served.ended().success());
     let said = served.said();

@@ -59,7 +59,7 @@ fn planted_secrets_come_back_from_no_tool() {
     );
     let served = Served::start(&repository, &[]);
     let session = served.greet("");
-    let indexed = session.call("index_project", json!({ "rebuild": true }));
+    let indexed = session.indexed(json!({ "rebuild": true }));
     assert_eq!(indexed["result"]["structuredContent"]["coverage"]["files_indexed"], 7, "{indexed}");
     let paths: Vec<String> = NAMED.into_iter().chain(found.iter().map(|(path, _)| *path)).map(str::to_owned).collect();
     let mut said = everything(&session, &paths);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 #[cfg(unix)]
 use crate::support::mcp::link;
-use crate::support::mcp::{Client, Listener, Raw, Repository, call, connect, structured, text};
+use crate::support::mcp::{Client, Listener, Raw, Repository, call, connect, indexed, structured, text, until_ended};
 
 const LOGIN: &str = "check a login attempt against the stored hash";
 const INVOICE: &str = "sum of the invoice including tax";
@@ -94,8 +94,7 @@ fn a_project_is_indexed_searched_changed_and_searched_again() {
     block_on(async {
         let listener = Listener::default();
         let client = connect(&repository, listener.clone()).await;
-        let indexed = call(&client, "index_project", json!({})).await;
-        assert_eq!(structured(&indexed)["ended"], true, "{indexed:?}");
+        let indexed = indexed(&client, json!({})).await;
         assert_eq!(structured(&indexed)["coverage"]["files_indexed"], 6);
         told(&listener).await;
         found(&client).await;
@@ -173,8 +172,7 @@ async fn changed(repository: &Repository, client: &Client) {
     repository.write("src/retry.rs", &format!("{old}\n\n{SHUFFLE}"));
     std::fs::remove_file(repository.root().join("app/invoices.py")).expect("it was there");
 
-    let indexed = call(client, "index_project", json!({ "rebuild": false })).await;
-    assert_eq!(structured(&indexed)["ended"], true, "{indexed:?}");
+    indexed(client, json!({ "rebuild": false })).await;
     let deck = json!({ "query": "shuffle a deck of playing cards" });
     let answer = call(client, "search_code", deck).await;
     assert_eq!(best(&answer), "src/retry.rs", "{answer:?}");
@@ -208,6 +206,7 @@ fn the_instructions_name_the_roots() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
         command.args(["serve", "--no-share"]).args(&roots).current_dir(repository.root());
         command.env("XDG_DATA_HOME", repository.base().join("data")).env_remove("CODESCRY_INDEX_DIR");
+        command.env("CODESCRY_CACHE_DIR", repository.base().join("cache"));
         let mut raw = Raw::of(command);
         let client = json!({ "name": "raw", "version": "1" });
         let greeting = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
@@ -218,6 +217,7 @@ fn the_instructions_name_the_roots() {
         assert!(said.len() < 2_000, "{} bytes", said.len());
         raw.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
         if roots.len() > 1 {
+            until_ended(json!({ "root": "other" }), |arguments| raw.call("index_project", arguments));
             let found = raw.call("find_symbol", json!({ "name": "settings_of_the_other", "root": "other" }));
             assert_eq!(found["result"]["structuredContent"]["symbols"][0]["path"], "settings.rs", "{found}");
         }
@@ -401,6 +401,7 @@ fn the_budget_of_an_answer_holds() {
         repository.write(&format!("src/basket{n}.rs"), &code);
     }
     let mut raw = Raw::greeted(&repository);
+    raw.indexed();
     let answer = raw.call("search_code", json!({ "query": "add up the basket of a customer", "max_tokens": 500 }));
     let said = answer["result"]["content"][0]["text"].as_str().expect("text").to_owned();
     let structured = answer["result"]["structuredContent"].to_string();

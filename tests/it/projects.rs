@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::cli::Project;
-use crate::support::mcp::{Listener, Repository, call, connect, structured, text};
+use crate::support::mcp::{Listener, Repository, call, connect, indexed, structured, text};
 
 const RETRY: &str = "/// Calls a request again after a failure.\npub fn retry_request(attempts: u32) {}\n";
 
@@ -83,8 +83,7 @@ fn projects_are_listed_and_narrow_down() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let client = connect(&repository, Listener::default()).await;
-        let indexed = call(&client, "index_project", json!({})).await;
-        assert_eq!(structured(&indexed)["ended"], true, "{indexed:?}");
+        indexed(&client, json!({})).await;
         let status = call(&client, "index_status", json!({})).await;
         let projects = &structured(&status)["roots"][0]["projects"];
         let row = |name: &str, kind: &str, folder: &str, files: u32| json!({ "name": name, "kind": kind, "folder": folder, "files": files });

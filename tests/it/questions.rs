@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::cli::Project;
-use crate::support::mcp::{Listener, Repository, call, connect, structured, text};
+use crate::support::mcp::{Listener, Repository, call, connect, indexed, structured, text};
 
 /// A folder of projects, one of which alone defines a name, deep in its tests.
 fn folder() -> Project {
@@ -64,6 +64,7 @@ fn an_assistant_is_told_of_a_typing_error() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let client = connect(&repository, Listener::default()).await;
+        indexed(&client, json!({})).await;
         let answer = call(&client, "search_code", json!({ "query": "retry_with_bakoff" })).await;
         let said = "no exact match for `retry_with_bakoff`; showing `retry_with_backoff`";
         assert!(text(&answer).contains(said), "{answer:?}");

@@ -7,15 +7,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::mcp::{PATIENCE, Raw, Repository};
 
 const QUERY: &str = "check a login attempt against the stored hash";
 
-/// Three servers go on and have all their answers within this time on a very busy machine; it takes a
-/// second or two. A client's own limit is a minute.
-const TAKEOVER: Duration = Duration::from_secs(20);
+/// Three servers go on and have all their answers within this time, which is a client's own limit; it takes
+/// a second or two.
+const TAKEOVER: Duration = Duration::from_secs(60);
 
 /// The processes that own a place where servers meet; several with different settings.
 fn owners(repository: &Repository) -> Vec<u32> {
@@ -40,9 +41,22 @@ fn take_owner(repository: &Repository, servers: &mut Vec<Raw>) -> Raw {
     servers.swap_remove(place.unwrap_or_else(|| panic!("none of these is an owner: {owners:?}")))
 }
 
-fn signal(server: &Raw, name: &str) {
-    let sent = Command::new("kill").args([name, &server.id().to_string()]).status().expect("kill is there");
-    assert!(sent.success());
+/// What is measured as soon as it is as wanted, or in the end: what a server gives back, and whom it joins, may take
+/// it a while on a busy machine.
+fn settled<T>(measure: impl Fn() -> T, is_wanted: impl Fn(&T) -> bool) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let measured = measure();
+        if is_wanted(&measured) || Instant::now() > until {
+            return measured;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// All threads of a server.
+fn threads(server: &Raw) -> usize {
+    fs::read_dir(format!("/proc/{}/task", server.id())).expect("it is there").count()
 }
 
 /// A line of `/proc/ID/smaps_rollup`, in KiB.
@@ -86,15 +100,19 @@ fn ten_servers_share_one_process() {
     servers.iter_mut().for_each(Raw::is_well);
     let owner = take_owner(&repository, &mut servers);
     assert_eq!(owners(&repository), [owner.id()]);
-    let own = memory_kib(owner.id(), "Pss:");
-    let others: Vec<_> = servers.iter().map(|server| memory_kib(server.id(), "Private_Dirty:")).collect();
+    let memory = || {
+        let others: Vec<_> = servers.iter().map(|server| memory_kib(server.id(), "Private_Dirty:")).collect();
+        (others, memory_kib(owner.id(), "Pss:"))
+    };
+    let are_small = |(others, own): &(Vec<u64>, u64)| others.iter().all(|other| *other < 16 << 10 && other * 2 < *own);
     let status = repository.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["status"]).output();
     let status = String::from_utf8_lossy(&status.expect("it starts").stdout).into_owned();
     assert!(status.contains(&format!("process {} serves this folder", owner.id())), "{status}");
     // Even next to the index of six files.
-    assert!(others.iter().all(|other| *other < 16 << 10 && other * 2 < own), "{others:?} KiB and {own} KiB");
+    let found = settled(memory, are_small);
+    assert!(are_small(&found), "{:?} KiB and {} KiB", found.0, found.1);
     for server in &servers {
-        let threads = fs::read_dir(format!("/proc/{}/task", server.id())).expect("it is there").count();
+        let threads = settled(|| threads(server), |threads| *threads == 1);
         assert_eq!(threads, 1, "one that only passes messages on has no workers");
     }
     // What one client changes the others find.
@@ -115,7 +133,7 @@ fn no_call_is_lost_when_one_owner_after_another_is_killed() {
     for round in 0..3 {
         let mut owner = take_owner(&repository, &mut servers);
         // So that the calls are under way for certain.
-        signal(&owner, "-STOP");
+        owner.signal(Signal::STOP);
         let asked: Vec<_> = servers.iter_mut().map(|server| ask(server, round)).collect();
         owner.kill();
         let killed = Instant::now();
@@ -157,11 +175,11 @@ fn an_owner_that_hangs_holds_nobody_up() {
     let mut owner = Raw::greeted(&repository);
     // So that it holds no lock on the index.
     owner.indexed();
-    signal(&owner, "-STOP");
+    owner.signal(Signal::STOP);
     let mut other = Raw::greeted(&repository);
     other.is_well();
     assert!(other.close().success());
-    signal(&owner, "-CONT");
+    owner.signal(Signal::CONT);
 }
 
 /// The process is there and listens, so that nothing tells that it will never answer.
@@ -178,14 +196,14 @@ fn an_owner_that_hangs_amid_a_conversation_is_left_and_joined_again() {
         let names = all.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
         names.filter(|name| name.starts_with("codescry-mcp")).count()
     };
-    assert_eq!(threads(&other), 0);
-    signal(&owner, "-STOP");
+    assert_eq!(settled(|| threads(&other), |threads| *threads == 0), 0);
+    owner.signal(Signal::STOP);
     let asked = Instant::now();
     other.is_well();
     // The longest that any call may take, which a client waits for.
     assert!(asked.elapsed() < Duration::from_secs(50), "{:?}", asked.elapsed());
     assert!(threads(&other) > 0, "it has a server of its own");
-    signal(&owner, "-CONT");
+    owner.signal(Signal::CONT);
     let until = Instant::now() + PATIENCE;
     while threads(&other) > 0 {
         assert!(Instant::now() < until, "it does not join the owner again");
@@ -276,7 +294,7 @@ fn windows_with_other_variables_share_a_process() {
         let mut other = Raw::of(command);
         other.greet();
         other.is_well();
-        let threads = fs::read_dir(format!("/proc/{}/task", other.id())).expect("it is there").count();
+        let threads = settled(|| threads(&other), |threads| *threads == 1);
         assert_eq!(threads, 1, "it has a server of its own");
         assert!(other.close().success());
     }
@@ -327,7 +345,11 @@ fn another_user_does_not_join() {
         everybody(&index);
     }
     let mut theirs = command();
-    theirs.uid(nobody).gid(nobody).env("HOME", &base).env("CODESCRY_INDEX_DIR", base.join("theirs"));
+    theirs
+        .uid(nobody)
+        .gid(nobody)
+        .env("CODESCRY_INDEX_DIR", base.join("theirs"))
+        .env("CODESCRY_CACHE_DIR", base.join("their cache"));
     let mut theirs = Raw::of(theirs);
     theirs.greet();
     theirs.is_well();

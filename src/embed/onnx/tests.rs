@@ -69,22 +69,33 @@ struct Golden {
     together: Vec<Vec<f32>>,
 }
 
+/// How much alike vectors of a model with 8 bits must at least be. The golden ones are those of a processor with
+/// VNNI; on another x86 processor ONNX Runtime adds products of 8 bits up in 16, and cuts off what does not fit.
+fn least_like() -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if !std::is_x86_feature_detected!("avx512vnni") && !std::is_x86_feature_detected!("avxvnni") {
+        return 0.99;
+    }
+    0.9999
+}
+
 #[test]
 fn vectors_are_those_of_python_alone_and_in_batches_of_mixed_lengths() {
     let scratch = tempfile::tempdir().expect("a folder");
     let Some(model) = options(scratch.path()).and_then(minilm) else { return };
     let golden = std::fs::read(Path::new(FIXTURES).join("golden.json")).expect("the fixture");
     let Golden { texts, alone, together } = serde_json::from_slice(&golden).expect("the fixture holds");
+    let least_like = least_like();
     assert_eq!((texts.len(), alone.len(), together.len()), (20, 20, 20));
     for (text, expected) in texts.iter().zip(&alone) {
         let found = model.try_query(text).expect("a vector");
-        assert!(cosine(&found, expected) >= 0.9999, "{text:.40}: {}", cosine(&found, expected));
+        assert!(cosine(&found, expected) >= least_like, "{text:.40}: {}", cosine(&found, expected));
     }
     // Each text many times, so that batches are full and of every length.
     let many: Vec<&str> = (0..120).map(|at| texts[at * 7 % 20].as_str()).collect();
     for (at, found) in model.embed_passages(&many).iter().enumerate() {
         let least = cosine(found, &together[at * 7 % 20]).min(cosine(found, &alone[at * 7 % 20]));
-        assert!(least >= 0.9999, "text {at}: {least}");
+        assert!(least >= least_like, "text {at}: {least}");
     }
     let report = model.report().expect("a report");
     assert_eq!((report.devices, report.texts), (vec!["CPU".to_owned()], 120));

@@ -189,9 +189,20 @@ fn thousands_of_changes_are_told_at_once() {
     for number in 0..3000 {
         fs::write(followed.at(&format!("src/{number}.rs")), "").expect("a file");
     }
-    let because = followed.because();
+    // On a busy machine the first ones may be told before the others are known, and the last ones after.
+    let because = loop {
+        if let Changes::Everything { because } = followed.next() {
+            break because;
+        }
+    };
     assert!(because.starts_with("more "), "{because}");
-    assert!(followed.told().is_empty(), "all were told");
+    // Nothing is left once what is written last is told alone.
+    let last = "last-of-all.rs";
+    let is_drained = (0..100).any(|_| {
+        followed.write(last);
+        followed.next() == Changes::Paths(vec![RepoPath::new(last)])
+    });
+    assert!(is_drained, "it is told again and again");
     followed.write("src/17.rs");
     assert_eq!(followed.told(), ["src/17.rs"]);
 }

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::search::candidates::Within;
 use crate::search::dense::Dense;
 use crate::search::parts::FileChunks;
+use crate::search::within::Within;
 use crate::store::StoreView;
 
 /// Few enough that edits meet: the same file twice, a text that comes back, a name that moves.

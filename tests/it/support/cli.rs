@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -122,6 +124,12 @@ impl Ran {
     pub fn paths(&self) -> Vec<String> {
         paths(&self.json())
     }
+}
+
+/// Sends a signal, without waiting.
+#[cfg(unix)]
+pub fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("it is there until it is waited for");
 }
 
 /// The paths of an answer, best first.

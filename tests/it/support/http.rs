@@ -6,9 +6,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::mcp::{PATIENCE, Repository};
+use super::mcp::{PATIENCE, Repository, finds, until_ended};
 
 /// What every request of the protocol carries.
 pub const JSON: &str = "content-type: application/json\r\naccept: application/json, text/event-stream\r\n";
@@ -125,9 +127,7 @@ impl Served {
     /// Still answers somebody new, with what is in the repository.
     pub fn is_well(&self) {
         let session = self.greet("");
-        let answer = session.call("search_code", json!({ "query": "check a login attempt against the stored hash" }));
-        let best = &answer["result"]["structuredContent"]["hits"][0]["path"];
-        assert_eq!(best, "app/passwords.py", "{answer}");
+        finds(|question| session.call("search_code", question));
         session.close();
     }
 
@@ -157,9 +157,8 @@ impl Served {
 
     /// Asks it to end, without waiting.
     #[cfg(unix)]
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill is there");
-        assert!(sent.success());
+    pub fn signal(&self, signal: Signal) {
+        super::cli::signal(&self.child, signal);
     }
 
     /// What it said on standard error since it listened, once it has ended.
@@ -221,6 +220,11 @@ impl Session<'_> {
     /// Calls a tool; the whole answer.
     pub fn call(&self, tool: &str, arguments: Value) -> Value {
         self.post(&calling(1, tool, arguments)).message()
+    }
+
+    /// Waits until a run has ended; the last answer.
+    pub fn indexed(&self, arguments: Value) -> Value {
+        until_ended(arguments, |arguments| self.call("index_project", arguments))
     }
 
     /// Posts a message.

@@ -5,6 +5,8 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,8 @@ use rmcp::model::{CallToolRequestParams, CallToolResult, ProgressNotificationPar
 use rmcp::service::{NotificationContext, RunningService};
 use rmcp::transport::TokioChildProcess;
 use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
+#[cfg(unix)]
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -109,6 +113,8 @@ impl Repository {
     pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.root()).env("CODESCRY_INDEX_DIR", self.base().join("index"));
+        // Nothing of the user's.
+        command.env("CODESCRY_CACHE_DIR", self.base().join("cache")).env("HOME", self.base());
         // Where servers of one index meet.
         command.env("CODESCRY_RUNTIME_DIR", self.base().join("codescry")).env_remove("CODESCRY_NO_SHARE");
         command
@@ -126,6 +132,9 @@ impl Listener {
         let heard = watch.wait_for(|told| told.iter().any(|progress| progress.progress >= done));
         let heard = tokio::time::timeout(PATIENCE, heard).await.expect("it is told in time");
         let mut told = heard.expect("the sender is there").clone();
+        // A call that is made again tells from the beginning.
+        let last = told.iter().rfind(|progress| progress.progress >= done).expect("it is told").progress_token.clone();
+        told.retain(|progress| progress.progress_token == last);
         told.sort_by(|a, b| a.progress.total_cmp(&b.progress));
         told
     }
@@ -152,6 +161,50 @@ pub async fn call(client: &Client, tool: &'static str, arguments: Value) -> Call
     let call = client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments));
     let answer = tokio::time::timeout(PATIENCE, call).await.expect("an answer in time");
     answer.expect("an answer, not a protocol error")
+}
+
+/// Calls `index_project` until it says that a run has ended, for the server's own patience may end before; the
+/// last answer.
+pub async fn indexed(client: &Client, arguments: Value) -> CallToolResult {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = call(client, "index_project", arguments.clone()).await;
+        if structured(&answer)["ended"] == true {
+            return answer;
+        }
+        assert!(Instant::now() < until, "{answer:?}");
+    }
+}
+
+/// The same with any client that calls `index_project` with what it is given.
+pub fn until_ended(mut arguments: Value, mut call: impl FnMut(Value) -> Value) -> Value {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = call(arguments.clone());
+        if answer["result"]["structuredContent"]["ended"] == true {
+            return answer;
+        }
+        assert!(Instant::now() < until, "{answer}");
+        // Else it would be done from nothing again.
+        arguments["rebuild"] = json!(false);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Searches until what is in the repository is found: on a busy machine, the server's own patience may end before
+/// all files are indexed.
+pub fn finds(mut search: impl FnMut(Value) -> Value) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = search(json!({ "query": "check a login attempt against the stored hash" }));
+        let found = &answer["result"]["structuredContent"];
+        if found["hits"][0]["path"] == "app/passwords.py" {
+            return;
+        }
+        let is_young = found["note"].is_string() && found["coverage"].is_object();
+        assert!(is_young && Instant::now() < until, "{answer}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// The text of an answer.
@@ -184,10 +237,8 @@ impl Raw {
 
     /// The same with a server that does not follow its folder, but looks for changes with a search.
     pub fn unwatched(repository: &Repository) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
-        command.args(["serve", "--no-watch"]).current_dir(repository.root());
-        command.env("CODESCRY_INDEX_DIR", repository.base().join("index"));
-        let mut raw = Self::of(command);
+        let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
+        let mut raw = Self::of(repository.command_of(program, &["serve", "--no-watch"]));
         raw.greet();
         raw
     }
@@ -229,6 +280,12 @@ impl Raw {
     /// Of the process.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends a signal, without waiting.
+    #[cfg(unix)]
+    pub fn signal(&self, signal: Signal) {
+        super::cli::signal(&self.child, signal);
     }
 
     /// Ends the process at once.
@@ -280,30 +337,12 @@ impl Raw {
 
     /// Waits until the index is complete.
     pub fn indexed(&mut self) {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let answer = self.call("index_project", json!({}));
-            if answer["result"]["structuredContent"]["ended"] == true {
-                return;
-            }
-            assert!(Instant::now() < until, "{answer}");
-        }
+        until_ended(json!({}), |arguments| self.call("index_project", arguments));
     }
 
     /// The server still answers what it can.
     pub fn is_well(&mut self) {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let answer = self.call("search_code", json!({ "query": "check a login attempt against the stored hash" }));
-            let found = &answer["result"]["structuredContent"];
-            // On a busy machine, the server's own patience may end before the first file is indexed.
-            let is_young = found["note"].is_string() && found["coverage"]["files_indexed"] == 0;
-            if is_young && Instant::now() < until {
-                continue;
-            }
-            assert_eq!(found["hits"][0]["path"], "app/passwords.py", "{answer}");
-            return;
-        }
+        finds(|question| self.call("search_code", question));
     }
 
     /// Closes the input; how the process ended.
@@ -319,9 +358,7 @@ impl Raw {
     /// Asks the process to end; how it ended.
     #[cfg(unix)]
     pub fn terminate(&mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill is there");
-        assert!(sent.success());
+        self.signal(Signal::TERM);
         let until = Instant::now() + PATIENCE;
         while self.lines.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
         assert!(Instant::now() < until, "the server does not end when asked to");
@@ -334,6 +371,18 @@ impl Drop for Raw {
         // A failed test leaves no process behind; one that has ended cannot be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Sets a flag when it is dropped, in a panic too: a thread of a scope that goes on until then would be waited for
+/// for ever.
+#[cfg(unix)]
+pub struct Setting<'f>(pub &'f AtomicBool);
+
+#[cfg(unix)]
+impl Drop for Setting<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -7,6 +7,9 @@ use super::*;
 const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call"}"#;
 const ANSWER: &str = r#"{"jsonrpc":"2.0","id":7,"result":{}}"#;
 
+/// Between pings: a busy machine is not silent for as long as three of them.
+const UNHURRIED: Duration = Duration::from_millis(500);
+
 /// A relay, and its client's ends.
 fn relay() -> (Relay<DuplexStream>, DuplexStream, BufReader<DuplexStream>) {
     let (to_relay, from_client) = duplex(1 << 10);
@@ -97,13 +100,13 @@ fn what_is_too_long_is_refused_and_what_follows_is_passed_on() {
 fn a_server_that_answers_pings_may_take_its_time_and_the_client_hears_none() {
     block_on(async {
         let (mut relay, mut client, mut answers) = relay();
-        relay.ping = Duration::from_millis(15);
+        relay.ping = UNHURRIED;
         client.write_all(format!("{CALL}\n").as_bytes()).await.expect("it reads");
         let (mut server, link) = server();
         let slow = async {
             assert_eq!(line(&mut server).await, CALL);
-            // Many times longer than a silent one is waited for.
-            for _ in 0..20 {
+            // Twice as long as a silent one is waited for.
+            for _ in 0..2 * PINGS {
                 let ping: Value = serde_json::from_str(&line(&mut server).await).expect("it is JSON");
                 assert_eq!(ping["method"], "ping");
                 let pong = serde_json::json!({ "jsonrpc": "2.0", "id": ping["id"], "result": {} });
@@ -121,14 +124,15 @@ fn a_server_that_answers_pings_may_take_its_time_and_the_client_hears_none() {
 fn a_client_that_does_not_read_is_no_server_that_hangs() {
     block_on(async {
         let (mut relay, mut client, mut answers) = relay();
-        relay.ping = Duration::from_millis(15);
+        relay.ping = UNHURRIED;
         client.write_all(format!("{CALL}\n").as_bytes()).await.expect("it reads");
         let (mut server, link) = server();
         // More than what is on its way may be.
         let long = format!(r#"{{"jsonrpc":"2.0","method":"notifications/x","params":"{}"}}"#, "x".repeat(8 << 10));
         let talks = async {
             server.write_all(format!("{long}\n").as_bytes()).await.expect("it reads");
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            // Longer than a silent one is waited for.
+            tokio::time::sleep(UNHURRIED * (PINGS + 2)).await;
             assert_eq!(line(&mut answers).await, long);
             server.write_all(format!("{ANSWER}\n").as_bytes()).await.expect("it reads");
             assert_eq!(line(&mut answers).await, ANSWER);
