@@ -131,7 +131,7 @@ impl Lane {
         let before = (Idle::Tokens, work.tokenized.0, work.tokenized.1);
         let mut passing = Passing { work, order, lengths, before };
         let Some(done) = self.probe(&mut passing)? else { return Ok(()) };
-        let (before, limits) = (self.batch_tokens(), self.limits());
+        let (limits, mut is_short) = (self.limits(), false);
         // Those beside what was measured with, the longest first.
         let all = passing.lengths.len();
         // Where nothing was measured, nothing is cut either.
@@ -142,14 +142,17 @@ impl Lane {
             let (lengths, is_last_part) = (passing.lengths[part.clone()].to_vec(), at + 1 == parts.len());
             let mut one = |batch: Range<usize>, padded: usize| {
                 let is_last = is_last_part && batch.start == 0;
-                self.batch(&mut passing, part.start + batch.start..part.start + batch.end, padded, is_last)
+                let ran = self.batch(&mut passing, part.start + batch.start..part.start + batch.end, padded, is_last);
+                is_short |= matches!(ran, Err(RunError::Memory));
+                ran
             };
             if !halving::through(&lengths, &limits, &self.batch_tokens, &mut one)? {
                 break;
             }
         }
-        let after = self.batch_tokens();
-        if after < before {
+        // Another window may have settled on a smaller batch meanwhile, which is no want of memory.
+        if is_short {
+            let after = self.batch_tokens();
             tracing::warn!("{} has too little memory for a batch: the next ones are of {after} tokens", self.device);
         }
         Ok(())
