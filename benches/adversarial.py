@@ -3,7 +3,7 @@
 
     benches/adversarial.py FOLDER [SHORT [LONG]]
 
-SHORT files (default 90,000) of one character to sixty, so that a batch has thousands of rows, and among them LONG
+SHORT files (default 100,000) of one character to sixty, so that a batch has thousands of rows, and among them LONG
 files (default 60), each of a hundred chunks at the chunker's limit: one endless word, nothing but punctuation (a token
 a character), emoji and Chinese (several bytes a character), digits, and minified code in one line. Neighbours in the
 walk's order are as unlike as can be. The same folder every time.
@@ -11,7 +11,7 @@ walk's order are as unlike as can be. The same folder every time.
 import pathlib, random, sys
 
 folder = pathlib.Path(sys.argv[1])
-short, long = (int(sys.argv[at]) if len(sys.argv) > at else default for at, default in ((2, 90_000), (3, 60)))
+short, long = (int(sys.argv[at]) if len(sys.argv) > at else default for at, default in ((2, 100_000), (3, 60)))
 made = random.Random(1)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -22,7 +22,7 @@ def piece(kind, size):
     if kind == 1:
         return "".join(made.choice("(){}[]<>;:,.!?+-*/=&|^%$#@~") for _ in range(size))
     if kind == 2:
-        return "".join(made.choice("😀🚀🧪字符编码検索語彙") for _ in range(size // 3))
+        return "".join(made.choice("😀🚀🧪字符编码検索語彙") for _ in range(size // 3 + 1))
     if kind == 3:
         return "".join(made.choice("0123456789") for _ in range(size))
     return "".join(f"{made.choice(LETTERS)}={made.choice(LETTERS)}({made.randrange(99)});" for _ in range(size // 8))

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Measures how long after an edit was saved a search over MCP finds it.
+
+    benches/edit_latency.py PROGRAM FOLDER [--index-dir DIR] [--edits 10]
+
+One `serve --stdio --no-share`, which follows the folder. Each edit writes a function with a name of its own into a new file
+of FOLDER; `search_code` is then asked for the name again and again until the first hit is that file. Prints one JSON object
+with the times in ms, from the end of the write to the end of the answer. The file is removed in the end."""
+
+import argparse
+import json
+import pathlib
+import time
+
+from query_time import Server, at
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("program")
+    parser.add_argument("folder")
+    parser.add_argument("--index-dir", default=None)
+    parser.add_argument("--edits", type=int, default=10)
+    given = parser.parse_args()
+    places = ["--index-dir", given.index_dir] if given.index_dir else []
+    server = Server([given.program, "serve", "--stdio", "--no-share", *places, given.folder])
+    while not server.ask("tools/call", {"name": "index_project", "arguments": {}})["structuredContent"]["ended"]:
+        pass
+    edited, times = pathlib.Path(given.folder) / "codescry_edit_latency.py", []
+    try:
+        for number in range(given.edits):
+            time.sleep(1.5 if number else 10)  # at rest, and following: the first folders take seconds
+            name = f"quokka{number}zebra{time.time_ns()}"
+            edited.write_text(f"def {name}(value):\n    return value + {number}\n")
+            saved = time.perf_counter()
+            while True:
+                hits = server.search(name)[1].get("structuredContent", {}).get("hits", [])
+                if hits and hits[0]["path"] == edited.name and name in json.dumps(hits[0]):
+                    break
+                time.sleep(0.01)
+            times.append(round((time.perf_counter() - saved) * 1000))
+    finally:
+        edited.unlink(missing_ok=True)
+        server.process.stdin.close()
+        server.process.wait()
+    print(json.dumps({"edits": len(times), "median_ms": at(times, 0.5), "longest_ms": max(times), "all_ms": times}))
+
+
+if __name__ == "__main__":
+    main()
