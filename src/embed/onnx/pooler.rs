@@ -1,5 +1,5 @@
-//! Vectors of tokens become those of texts where the model runs, so that one vector a text leaves the
-//! device and not one a token: for a small model the copy would take longer than the model.
+//! Pooling on the GPU: vectors of tokens become those of texts where the model runs, so that one vector
+//! a text leaves the device and not one a token. For a small model the copy would take longer than the model.
 //!
 //! The model's output is bound to the device's memory (`IoBinding`), and a second session reads it there.
 //! Must never import: anything of this crate but `embed`.
