@@ -3,9 +3,9 @@
 
     benches/adversarial.py FOLDER [SHORT [LONG]]
 
-SHORT files (default 100,000) of one character to sixty, so that a batch has thousands of rows, and among them LONG
-files (default 60), each of a hundred chunks at the chunker's limit: one endless word, nothing but punctuation (a token
-a character), emoji and Chinese (several bytes a character), digits, and minified code in one line. Neighbours in the
+SHORT files (default 100,000) of up to sixty characters (some blank), so that a batch has thousands of rows, and among them LONG
+files (default 60), each of a hundred lines at the chunker's limit: an endless word, nothing but punctuation (a token
+a character), emoji and Chinese (several bytes a character), digits, or minified code. Neighbours in the
 walk's order are as unlike as can be. The same folder every time.
 """
 import pathlib, random, sys

@@ -3,9 +3,10 @@
 
     benches/edit_latency.py PROGRAM FOLDER [--index-dir DIR] [--edits 10]
 
-One `serve --stdio --no-share`, which follows the folder. Each edit writes a function with a name of its own into a new file
-of FOLDER; `search_code` is then asked for the name again and again until the first hit is that file. Prints one JSON object
-with the times in ms, from the end of the write to the end of the answer. The file is removed in the end."""
+One `serve --stdio --no-share`, which follows the folder. Each edit writes a function with a name of its own into one file of
+FOLDER, which the first edit makes; `search_code` is then asked for the name again and again until the first hit is that file.
+Prints one JSON object with the times in ms, from the end of the write to the end of the answer. The file is removed in the end.
+--pause 0 makes the first edit while the server has yet to follow all folders."""
 
 import argparse
 import json
@@ -21,15 +22,16 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--index-dir", default=None)
     parser.add_argument("--edits", type=int, default=10)
+    parser.add_argument("--pause", type=float, default=10, help="seconds before the first edit")
     given = parser.parse_args()
     places = ["--index-dir", given.index_dir] if given.index_dir else []
     server = Server([given.program, "serve", "--stdio", "--no-share", *places, given.folder])
-    while not server.ask("tools/call", {"name": "index_project", "arguments": {}})["structuredContent"]["ended"]:
-        pass
     edited, times = pathlib.Path(given.folder) / "codescry_edit_latency.py", []
     try:
+        while not server.ask("tools/call", {"name": "index_project", "arguments": {}})["structuredContent"]["ended"]:
+            pass
         for number in range(given.edits):
-            time.sleep(1.5 if number else 10)  # at rest, and following: the first folders take seconds
+            time.sleep(1.5 if number else given.pause)
             name = f"quokka{number}zebra{time.time_ns()}"
             edited.write_text(f"def {name}(value):\n    return value + {number}\n")
             saved = time.perf_counter()
@@ -37,6 +39,8 @@ def main():
                 hits = server.search(name)[1].get("structuredContent", {}).get("hits", [])
                 if hits and hits[0]["path"] == edited.name and name in json.dumps(hits[0]):
                     break
+                if time.perf_counter() - saved > 60:
+                    raise SystemExit(f"edit {number} was not found within a minute")
                 time.sleep(0.01)
             times.append(round((time.perf_counter() - saved) * 1000))
     finally:

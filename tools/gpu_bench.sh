@@ -106,7 +106,7 @@ run() {
         for turn in first measured; do
             "$program" index "$corpus" "${options[@]}" --json --max-cache-bytes 0 --rebuild > "$results/$name.$turn.json"
         done
-        [ -z "$sampler" ] || kill "$sampler"
+        [ -z "$sampler" ] || kill "$sampler" 2>/dev/null || true
         sampler=''
         "$program" status "$corpus" "${options[@]}" | tee "$results/$name.status.txt"
         summary "$results/$name.measured.json" "$model" "$(peaks "$gpu")" "$log" | tee "$results/$name.summary.txt"
@@ -144,5 +144,5 @@ PYTHON
 case "${1:-}" in
 pack) shift && pack "$@" ;;
 run) shift && run "$@" ;;
-*) sed -n '2,18p' "$0" && exit 2 ;;
+*) sed -n '2,16p' "$0" && exit 2 ;;
 esac

@@ -47,17 +47,15 @@ pub(super) fn open_stored(settings: &Settings, stored: &Recipe) -> Result<Option
         opened.as_ref().is_ok_and(|embedder| embedder.model_id() == stored.model_id)
     };
     let by_name = open(settings, &EmbedderChoice::Model(name.to_owned()));
-    if !is_it(&by_name)
-        && let Ok(folder) = fs::read_to_string(settings.index_dir.join(FOLDER))
-    {
-        // With the precision and the width of the index.
-        let beside = &name[Reference::read(name).name.len()..];
-        let by_folder = open(settings, &EmbedderChoice::Model(format!("{folder}{beside}")));
-        if is_it(&by_folder) {
-            return by_folder.map(Some);
-        }
+    if is_it(&by_name) {
+        return by_name.map(Some);
     }
-    by_name.map(Some)
+    let Ok(folder) = fs::read_to_string(settings.index_dir.join(FOLDER)) else { return by_name.map(Some) };
+    // With the precision and the width of the index.
+    let beside = &name[Reference::read(name).name.len()..];
+    let by_folder = open(settings, &EmbedderChoice::Model(format!("{folder}{beside}")));
+    // What went wrong with the folder is what there is to mend.
+    by_folder.or_else(|problem| by_name.map_err(|_| problem)).map(Some)
 }
 
 /// Keeps which folder the index's model came from: its name alone does not find it again. What cannot

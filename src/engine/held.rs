@@ -84,9 +84,9 @@ impl Engine {
 
     /// Reads the last commit's snapshot, what the held one lacks of it if there is one.
     fn load(&self) -> Result<Arc<Snapshot>, EngineError> {
+        let begun = Instant::now();
         let view = self.view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
         self.model_for(&view.manifest().recipe)?; // refuses rows that no question can be compared with
-        let begun = Instant::now();
         let snapshot = Arc::new(match self.held() {
             Some(held) if self.is_kept_up() => search::beside_searches(|| held.refresh(view))?,
             // Of another process's commit, for a search that waits for it: with a search's priority.

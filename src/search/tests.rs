@@ -130,6 +130,13 @@ fn settings_are_found_by_who_names_their_file() {
     assert!(!only(ContentFilter::Code).contains(&"config/pool.toml".to_owned()), "who wants code gets none");
     assert!(!paths(query("pool.toml -lang:toml")).contains(&"config/pool.toml".to_owned()));
     assert!(!paths(query("pool.toml path:src/**")).contains(&"config/pool.toml".to_owned()));
+    // A name that many have asks for none of them in prose, and for all of them alone.
+    let many = (0..4).map(|at| (format!("part{at}/pool.toml"), format!("[pool]\nconnections = {at}\n")));
+    let code = ("src/pool.rs".to_owned(), "/// How a pool.toml is used.\nfn used() {}\n".to_owned());
+    let (snapshot, model) = (snapshot_of(many.chain([code])), StaticModel::builtin());
+    let found =
+        |text: &str| searcher(&snapshot, model.as_ref(), &[]).search(&query(text)).expect("an answer").hits.len();
+    assert_eq!((found("how is pool.toml used"), found("pool.toml")), (1, 5));
 }
 
 #[test]

@@ -98,6 +98,21 @@ const MIN_BODY_BYTES: usize = 40;
 /// Members of one container that its comment is paired with.
 const MAX_MEMBERS: usize = 4;
 
+/// Whose code is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Anyone's: the same folder must give the same pairs on every machine, however slow.
+    Published,
+    /// The user's, who waits, and whose secrets are left alone.
+    Own,
+}
+
+/// What a file is given to be parsed in, …
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// … and where nobody waits.
+const UNHURRIED: Duration = Duration::from_secs(3_600);
+
 /// One definition with what is known of it.
 pub struct Found {
     pub path: RepoPath,
@@ -140,7 +155,7 @@ pub fn of_folder_watched(
     root: &AbsPath,
     watch: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Option<Repository>, WalkError> {
-    let found = definitions_watched(root, watch)?;
+    let found = read(root, Whose::Own, watch)?;
     Ok(found.map(|found| Repository { name: name.to_owned(), pairs: of_definitions(&found) }))
 }
 
@@ -150,11 +165,12 @@ pub fn of_folder_watched(
 ///
 /// When the folder cannot be read.
 pub fn definitions(root: &AbsPath) -> Result<Vec<Found>, WalkError> {
-    Ok(definitions_watched(root, &mut |_, _| true)?.unwrap_or_default())
+    Ok(read(root, Whose::Published, &mut |_, _| true)?.unwrap_or_default())
 }
 
-fn definitions_watched(
+fn read(
     root: &AbsPath,
+    whose: Whose,
     watch: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Option<Vec<Found>>, WalkError> {
     let mut entries = Vec::new();
@@ -165,10 +181,10 @@ fn definitions_watched(
         }
         ControlFlow::Continue(())
     })?;
-    let mut parser = Parser::new(Duration::from_secs(2));
+    let mut parser = Parser::new(if whose == Whose::Own { TIME_LIMIT } else { UNHURRIED });
     let mut found = Vec::new();
     for (done, entry) in (1..).zip(&entries) {
-        found.extend(source(entry).into_iter().flat_map(|file| of_file(&mut parser, &file)));
+        found.extend(source(entry, whose).into_iter().flat_map(|file| of_file(&mut parser, &file)));
         if !watch(done, entries.len()) {
             return Ok(None);
         }
@@ -176,9 +192,10 @@ fn definitions_watched(
     Ok(Some(found))
 }
 
-fn source(entry: &WalkEntry) -> Option<SourceFile> {
+fn source(entry: &WalkEntry, whose: Whose) -> Option<SourceFile> {
     let bytes = fs::read(&entry.abs).ok()?;
-    let is_out = walk::inspect(&entry.path, &bytes).is_some();
+    let inspect = if whose == Whose::Own { walk::inspect } else { walk::inspect_published };
+    let is_out = inspect(&entry.path, &bytes).is_some();
     let text = String::from_utf8(bytes).ok().filter(|_| !is_out)?;
     let language = language::of_path(&entry.path, text.lines().next());
     let language = language::refine(language, &entry.path, &text);

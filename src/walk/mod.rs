@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 pub use beneath::read_beneath;
-pub use content::inspect;
+pub use content::{inspect, inspect_published};
 pub use disk::{Disk, FileRead, FileSystem};
 pub use kinds::secret;
 pub use paths::{changes_rules, folders, judge, walk_paths};

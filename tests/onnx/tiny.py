@@ -58,6 +58,12 @@ def half():
     return graph.model(graph.add("Cast", ["masked"], "halves", to=TensorProto.FLOAT16), TensorProto.FLOAT16)
 
 
+def infinite():
+    """Gives no number where the padding is: a zero divided by itself."""
+    graph = Graph()
+    return graph.model(graph.add("Div", ["masked", "wide"], "shares"))
+
+
 def cached():
     """Exported for generation: wants what it would have kept of earlier tokens, and positions, which
     it adds to the first of the eight values."""
@@ -163,6 +169,7 @@ def main(folder):
         "fixed": Graph(2, 8).model(),
         "narrow": Graph(kind=TensorProto.INT32).model(),
         "half": half(),
+        "infinite": infinite(),
         "cached": cached(),
         "hungry": hungry(),
     }

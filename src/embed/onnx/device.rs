@@ -167,6 +167,9 @@ impl Candidates<'_> {
             Refusal::NotBuilt => {
                 format!("the ONNX Runtime library {} was built without it{}", self.library.display(), remedy(choice))
             }
+            Refusal::Device(problem) if problem.contains("libcuda.so") => {
+                format!("{problem}; the NVIDIA driver is missing")
+            }
             Refusal::Device(problem) if problem.contains("cannot open shared object file") => {
                 format!("{problem}{}", remedy(choice))
             }

@@ -35,7 +35,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::models::{Description, Installed, Precision};
+use super::models::{Installed, Precision};
 use super::{DeviceReport, EmbedError, Embedder};
 use crate::config::{DeviceChoice, LibraryPlaces, Provider};
 use device::{Candidates, Opened};
@@ -167,13 +167,17 @@ impl OnnxEmbedder {
         splitter.bad(format!("its last token is {last}, which the model {path} does not know ({problem})"))
     }
 
-    /// The precision is chosen by what is seen, before anything is loaded: where a GPU that was seen did
-    /// not run, it is the wrong one.
+    /// What to say where the CPU runs a file that is meant for a GPU, and one that is meant for the CPU is here.
     fn better_on_cpu(&self, teams: &[(device::Device, team::Team)]) -> Option<String> {
+        let Installed { description, folder, precision, .. } = &self.model;
         let is_on_cpu = teams.iter().all(|(device, _)| device.provider == Provider::Cpu);
-        let Description { name, files, .. } = &self.model.description;
-        let is_wrong = is_on_cpu && self.model.precision == Precision::Fp16 && files.contains_key(&Precision::Int8);
-        is_wrong.then(|| format!(" (`--embedder {name}:int8` is faster on the CPU than its fp16 file)"))
+        let mut needed = description.needed(folder, Precision::Int8).into_iter();
+        let is_here =
+            description.files.contains_key(&Precision::Int8) && needed.all(|file| folder.join(file).is_file());
+        let is_wrong = is_on_cpu && *precision == Precision::Fp16 && is_here;
+        is_wrong.then(|| {
+            " (its int8 file is faster there: `:int8` behind the model's name, and all is embedded anew)".into()
+        })
     }
 
     fn running_now(&self) -> Option<Arc<Running>> {

@@ -138,11 +138,26 @@ impl Opening<'_> {
         let Some(graph) = encoder.pooling_graph().filter(|_| self.model.pooling != Pooling::None) else {
             return Ok(());
         };
-        let said = |error: ort::Error| error.message().to_owned();
+        encoder.pool_with(self.pooler(graph, self.model.pooling, memory, provider, id)?, self.model)
+    }
+
+    /// A session that pools.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn pooler(
+        &self,
+        graph: &[u8],
+        pooling: Pooling,
+        memory: AllocationDevice<'static>,
+        provider: Provider,
+        id: u32,
+    ) -> Result<Pooler, String> {
+        let said = |error: ort::Error| plain(error.message());
         let mut builder = self.builder(provider, id).map_err(Refusal::problem)?;
         let session = builder.commit_from_memory(graph).map_err(said)?;
         let options = run_options(provider, id).map_err(said)?;
-        encoder.pool_with(Pooler::new(session, self.model.pooling, (memory, id), options).map_err(said)?, self.model)
+        Pooler::new(session, pooling, (memory, id), options).map_err(said)
     }
 
     fn provider(&self, provider: Provider, id: u32) -> ExecutionProviderDispatch {

@@ -43,8 +43,9 @@ pub struct Pooler {
     memory: MemoryInfo<'static>,
     /// For a call after which others come, and for the last one of a window.
     options: [RunOptions<NoSelectedOutputs>; 2],
-    /// Of the last call.
+    /// Of the last call, which had this shape.
     shares: Vec<f32>,
+    shape: [usize; 2],
 }
 
 impl Pooler {
@@ -60,34 +61,44 @@ impl Pooler {
     ) -> ort::Result<Self> {
         let id = i32::try_from(id).unwrap_or(i32::MAX);
         let memory = MemoryInfo::new(device, id, AllocatorType::Device, MemoryType::Default)?;
-        Ok(Self { session, pooling, memory, options, shares: Vec::new() })
+        Ok(Self { session, pooling, memory, options, shares: Vec::new(), shape: [0; 2] })
     }
 
-    /// Runs `model`, whose `output` is pooled: (rows, width). Rows and tokens beyond those of `rows`,
-    /// up to `shape`, are padding.
+    /// Readies a call of rows of tokens. Rows and tokens beyond those of `rows`, up to `shape`, are padding.
+    pub fn fill(&mut self, rows: &[&[u32]], shape: [usize; 2]) {
+        self.shape = shape;
+        share_out(&mut self.shares, rows, shape, self.pooling);
+    }
+
+    /// Runs `model`, whose `output` is pooled: (rows, width).
     ///
     /// # Errors
-    /// When the device fails.
+    /// When the device fails, or the output is not in its memory.
     pub fn run(
         &mut self,
         (model, output): (&mut Session, &str),
         inputs: &[(&str, DynTensor)],
-        (rows, shape): (&[&[u32]], [usize; 2]),
         is_last: bool,
     ) -> ort::Result<DynValue> {
-        let options = &self.options[usize::from(is_last)];
         let mut binding = model.create_binding()?;
         for (name, value) in inputs {
             binding.bind_input(*name, value)?;
         }
         binding.bind_output_to_device(output, &self.memory)?;
-        let mut given = model.run_binding_with_options(&binding, options)?;
-        let missing = || ort::Error::new(format!("it gave no {output}"));
-        let hidden = given.remove(output).ok_or_else(missing)?;
-        share_out(&mut self.shares, rows, shape, self.pooling);
-        let shares = TensorRef::from_array_view((shape, self.shares.as_slice()))?;
+        // What it gives is still in its memory when it ends, so that nothing could be given back yet: see
+        // `Encoder::run`.
+        let mut given = model.run_binding_with_options(&binding, &self.options[0])?;
+        let hidden = given.remove(output).ok_or_else(|| ort::Error::new(format!("it gave no {output}")))?;
+        let hidden: DynTensor = hidden.downcast()?;
+        // Binding to a memory that a provider does not know falls back to the CPU's without a word.
+        let place = hidden.memory_info();
+        let is_there = place.allocation_device() == self.memory.allocation_device();
+        if !is_there || place.device_id() != self.memory.device_id() {
+            return Err(ort::Error::new("what it gives is not in the device's memory"));
+        }
+        let shares = TensorRef::from_array_view((self.shape, self.shares.as_slice()))?;
         let inputs = ort::inputs!["hidden" => &hidden, "shares" => shares];
-        let mut pooled = self.session.run_with_options(inputs, options)?;
+        let mut pooled = self.session.run_with_options(inputs, &self.options[usize::from(is_last)])?;
         pooled.remove("pooled").ok_or_else(|| ort::Error::new("the graph that pools gave nothing"))
     }
 }
