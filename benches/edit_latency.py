@@ -13,7 +13,8 @@ import json
 import pathlib
 import time
 
-from query_time import Server, at
+from mcp_client import Client
+from query_time import at
 
 
 def main():
@@ -25,18 +26,18 @@ def main():
     parser.add_argument("--pause", type=float, default=10, help="seconds before the first edit")
     given = parser.parse_args()
     places = ["--index-dir", given.index_dir] if given.index_dir else []
-    server = Server([given.program, "serve", "--stdio", "--no-share", *places, given.folder])
+    server = Client([given.program, "serve", "--stdio", "--no-share", *places, given.folder])
     edited, times = pathlib.Path(given.folder) / "codescry_edit_latency.py", []
     try:
-        while not server.ask("tools/call", {"name": "index_project", "arguments": {}})["structuredContent"]["ended"]:
-            pass
+        server.greet()
+        server.wait_for_index()
         for number in range(given.edits):
             time.sleep(1.5 if number else given.pause)
             name = f"quokka{number}zebra{time.time_ns()}"
             edited.write_text(f"def {name}(value):\n    return value + {number}\n")
             saved = time.perf_counter()
             while True:
-                hits = server.search(name)[1].get("structuredContent", {}).get("hits", [])
+                hits = server.hits(name, limit=5)
                 if hits and hits[0]["path"] == edited.name and name in json.dumps(hits[0]):
                     break
                 if time.perf_counter() - saved > 60:
@@ -45,8 +46,7 @@ def main():
             times.append(round((time.perf_counter() - saved) * 1000))
     finally:
         edited.unlink(missing_ok=True)
-        server.process.stdin.close()
-        server.process.wait()
+        server.end()
     print(json.dumps({"edits": len(times), "median_ms": at(times, 0.5), "longest_ms": max(times), "all_ms": times}))
 
 

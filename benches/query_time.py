@@ -16,33 +16,20 @@ import random
 import subprocess
 import time
 
+from mcp_client import Client
+
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 
 
-class Server:
+class Server(Client):
     def __init__(self, words):
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.number = 0
-        client = {"name": "query_time.py", "version": "1"}
-        self.ask("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client})
-        self.send({"method": "notifications/initialized"})
+        super().__init__(words)
+        self.greet()
 
-    def send(self, message):
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
-        self.process.stdin.flush()
-
-    def ask(self, method, params):
-        self.number += 1
-        self.send({"id": self.number, "method": method, "params": params})
-        while True:
-            message = json.loads(self.process.stdout.readline())
-            if message.get("id") == self.number:
-                return message["result"]
-
-    def search(self, query):
+    def search_ms(self, query):
         begun = time.perf_counter()
-        answer = self.ask("tools/call", {"name": "search_code", "arguments": {"query": query, "limit": 5}})
-        return (time.perf_counter() - begun) * 1000, answer
+        self.hits(query, limit=5)
+        return (time.perf_counter() - begun) * 1000
 
     def processor_ms(self):
         with open(f"/proc/{self.process.pid}/stat") as stat:
@@ -82,17 +69,16 @@ def main():
         loads.append(round(time.perf_counter() - begun, 3))
     server = Server([given.program, "serve", "--stdio", "--no-share", "--no-watch", *places, given.folder])
     for query in questions[:50]:
-        _, answer = server.search(query)
+        server.search_ms(query)
     asked = questions[50:50 + given.count]
     rounds = []
     for _ in range(given.rounds):
         before = server.processor_ms()
-        times = [server.search(query)[0] for query in asked]
+        times = [server.search_ms(query) for query in asked]
         spent = (server.processor_ms() - before) / len(asked)
         rounds.append({"p50_ms": at(times, 0.5), "p99_ms": at(times, 0.99), "processor_ms": round(spent, 2)})
     report = {"rounds": rounds, "questions": len(asked), "whole_process_s": loads, **server.memory()}
-    server.process.stdin.close()
-    server.process.wait()
+    server.end()
     print(json.dumps(report))
 
 

@@ -11,16 +11,17 @@ is measured is serving. Nothing is written but the index and the cache (both in 
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
+from mcp_client import Client
+
 QUERIES = ["where is a failed request tried again", "connection pool", "parse the command line", "render a template"]
 
 
-class Server:
+class Server(Client):
     """A `codescry serve` and its client."""
 
     def __init__(self, program, folder, index, runtime, extra=()):
@@ -28,42 +29,10 @@ class Server:
         env.pop("CODESCRY_NO_SHARE", None)
         words = [program, "serve", "--stdio", folder, "--index-dir", index + "/index", "--cache-dir", index + "/cache"]
         self.begun = time.monotonic()
-        self.process = subprocess.Popen([*words, *extra], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
-        self.number = 0
-
-    def send(self, message):
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
-        self.process.stdin.flush()
-
-    def ask(self, method, params):
-        self.number += 1
-        self.send({"id": self.number, "method": method, "params": params})
-
-    def answer(self):
-        """The answer to what was asked last; notifications are passed by."""
-        while True:
-            line = self.process.stdout.readline()
-            if not line:
-                sys.exit(f"process {self.process.pid} ended without an answer")
-            message = json.loads(line)
-            if message.get("id") == self.number:
-                if "result" not in message or message["result"].get("isError"):
-                    sys.exit(f"refused: {line.decode()[:400]}")
-                return message["result"]
-
-    def greet(self):
-        client = {"name": "share.py", "version": "1"}
-        self.ask("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client})
-        self.answer()
-        self.send({"method": "notifications/initialized"})
-
-    def call(self, tool, arguments):
-        self.ask("tools/call", {"name": tool, "arguments": arguments})
+        super().__init__([*words, *extra], env)
 
     def search(self, query):
-        self.call("search_code", {"query": query})
-        hits = self.answer()["structuredContent"]["hits"]
-        if not hits:
+        if not self.hits(query):
             sys.exit(f"nothing found for {query!r}: the index is not complete")
 
     def warm(self):
@@ -77,18 +46,8 @@ class Server:
 
     def end(self):
         begun = time.monotonic()
-        self.process.stdin.close()
-        self.process.wait()
+        super().end()
         return round(time.monotonic() - begun, 3)
-
-
-def wait_for_index(server):
-    """Serves nothing but a complete index; how many chunks it has."""
-    while True:
-        server.call("index_project", {})
-        answer = server.answer()["structuredContent"]
-        if answer["ended"]:
-            return answer["coverage"]["chunks"]
 
 
 def takeover(servers, runtime):
@@ -135,7 +94,7 @@ def main():
 
     alone = start("--no-share")
     alone.greet()
-    told["chunks"] = wait_for_index(alone)
+    told["chunks"] = alone.wait_for_index()
     alone.end()
 
     # One that finds the index complete, as the first window of a day does.

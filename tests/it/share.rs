@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::mcp::{PATIENCE, Raw, Repository};
+use crate::support::mcp::{PATIENCE, Raw, Repository, settled};
 
 const QUERY: &str = "check a login attempt against the stored hash";
 
@@ -39,19 +39,6 @@ fn take_owner(repository: &Repository, servers: &mut Vec<Raw>) -> Raw {
     let owners = owners(repository);
     let place = servers.iter().position(|server| owners.contains(&server.id()));
     servers.swap_remove(place.unwrap_or_else(|| panic!("none of these is an owner: {owners:?}")))
-}
-
-/// What is measured as soon as it is as wanted, or in the end: what a server gives back, and whom it joins, may take
-/// it a while on a busy machine.
-fn settled<T>(measure: impl Fn() -> T, is_wanted: impl Fn(&T) -> bool) -> T {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let measured = measure();
-        if is_wanted(&measured) || Instant::now() > until {
-            return measured;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// All threads of a server.

@@ -194,6 +194,13 @@ impl Description {
         files
     }
 
+    /// Those of [`Description::needed`] that are not in `folder`.
+    pub fn missing(&self, folder: &Path, precision: Precision) -> Vec<String> {
+        let mut files = self.needed(folder, precision);
+        files.retain(|file| !folder.join(file).is_file());
+        files
+    }
+
     /// As the file of a model's folder has it.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()

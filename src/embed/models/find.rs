@@ -93,8 +93,7 @@ fn in_hub_cache(settings: &ModelSettings, known: &Known) -> Option<PathBuf> {
 
 /// The precisions whose files are all in `folder`.
 fn present(description: &Description, folder: &Path) -> Vec<Precision> {
-    let is_there =
-        |precision: &&Precision| description.needed(folder, **precision).iter().all(|file| folder.join(file).is_file());
+    let is_there = |precision: &&Precision| description.missing(folder, **precision).is_empty();
     description.files.keys().filter(is_there).copied().collect()
 }
 

@@ -39,11 +39,7 @@ impl Installed {
     /// # Errors
     /// When a file that it needs is not.
     pub fn new(description: Description, folder: PathBuf, wanted: &[Precision]) -> Result<Self, ModelError> {
-        let missing = |precision: &Precision| -> Vec<String> {
-            let mut needed = description.needed(&folder, *precision);
-            needed.retain(|file| !folder.join(file).is_file());
-            needed
-        };
+        let missing = |precision: &Precision| description.missing(&folder, *precision);
         let here = wanted.iter().filter(|precision| description.files.contains_key(precision));
         let Some(precision) = here.clone().copied().find(|precision| missing(precision).is_empty()) else {
             // Of that which is there in part, before that of which nothing is.

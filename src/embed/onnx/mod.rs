@@ -171,9 +171,8 @@ impl OnnxEmbedder {
     fn better_on_cpu(&self, teams: &[(device::Device, team::Team)]) -> Option<String> {
         let Installed { description, folder, precision, .. } = &self.model;
         let is_on_cpu = teams.iter().all(|(device, _)| device.provider == Provider::Cpu);
-        let mut needed = description.needed(folder, Precision::Int8).into_iter();
         let is_here =
-            description.files.contains_key(&Precision::Int8) && needed.all(|file| folder.join(file).is_file());
+            description.files.contains_key(&Precision::Int8) && description.missing(folder, Precision::Int8).is_empty();
         let is_wrong = is_on_cpu && *precision == Precision::Fp16 && is_here;
         is_wrong.then(|| {
             " (its int8 file is faster there: `:int8` behind the model's name, and all is embedded anew)".into()

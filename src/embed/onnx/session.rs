@@ -209,26 +209,25 @@ impl Runs for Encoder {
         let (count, row_tokens) = (self.rows.unwrap_or(rows.len()), self.row_tokens.unwrap_or(longest));
         self.inputs.fill(rows, count, row_tokens);
         self.holds_memory = !is_last;
-        let (begun, given) = match &mut self.pooler {
+        let (given, took) = match &mut self.pooler {
             Some(pooler) => {
                 pooler.fill(rows, [count, row_tokens]);
                 let inputs = self.inputs.owned().map_err(|error| failed(&error))?;
                 let begun = Instant::now();
                 let pooled = pooler.run((&mut self.session, &self.output), &inputs, is_last).map(Some);
-                drop(inputs);
-                if is_last && pooled.is_ok() {
-                    self.give_back();
-                }
-                (begun, pooled)
+                (pooled, begun.elapsed())
             }
             None => {
                 let values = self.inputs.values().map_err(|error| failed(&error))?;
                 let begun = Instant::now();
                 let outputs = self.session.run_with_options(values, &self.options[usize::from(is_last)]);
-                (begun, outputs.map(|mut outputs| outputs.remove(&self.output)))
+                let took = begun.elapsed();
+                (outputs.map(|mut outputs| outputs.remove(&self.output)), took)
             }
         };
-        let took = begun.elapsed();
+        if is_last && self.pooler.is_some() && given.is_ok() {
+            self.give_back();
+        }
         let given = given.map_err(|error| failed(&error))?;
         let given = Given::Tensor(given.ok_or_else(|| RunError::Other("it gave no output".to_owned()))?);
         Ok(Ran { given, rows: count, row_tokens, is_pooled: self.pooler.is_some(), took })

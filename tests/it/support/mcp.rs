@@ -178,32 +178,41 @@ pub async fn indexed(client: &Client, arguments: Value) -> CallToolResult {
 
 /// The same with any client that calls `index_project` with what it is given.
 pub fn until_ended(mut arguments: Value, mut call: impl FnMut(Value) -> Value) -> Value {
-    let until = Instant::now() + PATIENCE;
-    loop {
+    let again = || {
         let answer = call(arguments.clone());
-        if answer["result"]["structuredContent"]["ended"] == true {
-            return answer;
-        }
-        assert!(Instant::now() < until, "{answer}");
         // Else it would be done from nothing again.
         arguments["rebuild"] = json!(false);
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        answer
+    };
+    let has_ended = |answer: &Value| answer["result"]["structuredContent"]["ended"] == true;
+    let answer = settled(again, has_ended);
+    assert!(has_ended(&answer), "{answer}");
+    answer
 }
 
 /// Searches until what is in the repository is found: on a busy machine, the server's own patience may end before
 /// all files are indexed.
 pub fn finds(mut search: impl FnMut(Value) -> Value) {
+    let again = || search(json!({ "query": "check a login attempt against the stored hash" }));
+    let is_found = |answer: &Value| answer["result"]["structuredContent"]["hits"][0]["path"] == "app/passwords.py";
+    let is_young = |answer: &Value| {
+        let found = &answer["result"]["structuredContent"];
+        found["note"].is_string() && found["coverage"].is_object()
+    };
+    let answer = settled(again, |answer| is_found(answer) || !is_young(answer));
+    assert!(is_found(&answer), "{answer}");
+}
+
+/// What is measured as soon as it is as wanted, or in the end: what a server does, and what it gives back, may take it a
+/// while on a busy machine.
+pub fn settled<T>(mut measure: impl FnMut() -> T, is_wanted: impl Fn(&T) -> bool) -> T {
     let until = Instant::now() + PATIENCE;
     loop {
-        let answer = search(json!({ "query": "check a login attempt against the stored hash" }));
-        let found = &answer["result"]["structuredContent"];
-        if found["hits"][0]["path"] == "app/passwords.py" {
-            return;
+        let measured = measure();
+        if is_wanted(&measured) || Instant::now() > until {
+            return measured;
         }
-        let is_young = found["note"].is_string() && found["coverage"].is_object();
-        assert!(is_young && Instant::now() < until, "{answer}");
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
