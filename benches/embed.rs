@@ -1,7 +1,7 @@
-//! Words a second through the built-in model, on one thread.
+//! Measures the throughput of the built-in embedding model on one thread, in words per second.
 //!
 //! ```text
-//! cargo bench --bench embed -- [FOLDER]     (this crate's own sources if not given)
+//! cargo bench --bench embed -- [FOLDER]     (default: the sources of this crate)
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
@@ -10,19 +10,20 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use codescry::embed::static_model::StaticModel;
-use codescry::embed::{Embedder, words};
+use embed::Embedder;
+use embed::static_model::StaticModel;
+use text::words;
 
-/// Characters of one passage, about as many as a chunk has.
+/// The length of a passage in characters, about that of a chunk.
 const PASSAGE_CHARS: usize = 1_000;
 
 fn main() {
-    let given = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
-    let folder = given.map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), PathBuf::from);
-    let passages = passages(folder);
+    let argument = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let folder = argument.map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), PathBuf::from);
+    let passages = read_passages(folder);
     let texts: Vec<&str> = passages.iter().map(String::as_str).collect();
     let mut count = 0_u64;
-    texts.iter().for_each(|text| words::words(text, |_| count += 1));
+    texts.iter().for_each(|text| words::for_each_word(text, |_| count += 1));
     let model = StaticModel::builtin();
     for run in 1..=5 {
         let started = Instant::now();
@@ -35,9 +36,9 @@ fn main() {
     }
 }
 
-/// The text files below `folder`, in pieces.
-fn passages(folder: PathBuf) -> Vec<String> {
-    let mut found = Vec::new();
+/// Reads the text files below `folder` and divides them into passages.
+fn read_passages(folder: PathBuf) -> Vec<String> {
+    let mut passages = Vec::new();
     let mut folders = vec![folder];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -46,9 +47,9 @@ fn passages(folder: PathBuf) -> Vec<String> {
                 folders.push(path);
             } else if let Ok(text) = fs::read_to_string(&path) {
                 let chars: Vec<char> = text.chars().collect();
-                found.extend(chars.chunks(PASSAGE_CHARS).map(|piece| piece.iter().collect::<String>()));
+                passages.extend(chars.chunks(PASSAGE_CHARS).map(|piece| piece.iter().collect::<String>()));
             }
         }
     }
-    found
+    passages
 }

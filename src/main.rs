@@ -1,13 +1,13 @@
-//! Parses the arguments, runs the command, sets the exit code.
+//! The `codescry` program: parses the arguments, runs the command and sets the exit code.
 
 use std::process::ExitCode;
 
-use codescry::cli;
+mod cli;
 
 fn main() -> ExitCode {
-    let arguments = cli::arguments();
-    match cli::run(&arguments) {
+    let arguments = cli::parse_command_line();
+    match cli::run_command(&arguments) {
         Ok(exit) => exit.into(),
-        Err(error) => cli::failed(&error).into(),
+        Err(error) => cli::report_failure(&error).into(),
     }
 }

@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use codescry::mcp::http::{HttpOptions, serve_service};
+use mcp::http::{HttpOptions, serve_service};
 use rmcp::model::*;
 use rmcp::service::{RequestContext, SubscriptionContext, SubscriptionSink};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -33,7 +33,7 @@ const KEEP_MS: u64 = 1_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7980".to_owned());
-    let options = HttpOptions::at(address.parse::<SocketAddr>()?);
+    let options = HttpOptions::new(address.parse::<SocketAddr>()?);
     serve_service(Fixture::default(), &options, |address| {
         // Whoever reads this waits for it; nobody else does.
         _ = writeln!(std::io::stderr(), "serving MCP at http://{address}/mcp until Ctrl-C");

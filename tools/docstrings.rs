@@ -20,11 +20,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use codescry::config::{Options, Settings};
-use codescry::embed::{path_passage, words};
-use codescry::engine::{CancelToken, Engine, IndexRequest, Mode, SearchQuery};
-use codescry::train::pairs::{Found, definitions};
-use codescry::types::{AbsPath, SymbolKind};
+use config::{Options, Settings};
+use embed::build_path_passage;
+use text::words;
+use engine::{CancelToken, Engine, IndexRequest, RetrievalMode, SearchQuery};
+use train::pairs::{CodeDefinition, read_definitions};
+use types::{AbsPath, SymbolKind};
 use serde_json::{Value, json};
 
 /// Most questions and most candidates of a repository; which ones is drawn by hash.
@@ -54,22 +55,22 @@ fn main() -> Result<()> {
 /// Draws the questions and the candidates of a repository.
 fn write_sets(repository: &Path, out: &Path) -> Result<()> {
     let name = repository.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut found: Vec<Found> = definitions(&AbsPath::canonical(repository)?)?;
+    let mut found: Vec<CodeDefinition> = read_definitions(&AbsPath::canonical(repository)?)?;
     found.retain(is_candidate);
     found.sort_by_key(|one| one.target);
     found.dedup_by(|one, other| one.target == other.target || one.rest == other.rest);
     let mut sentences: HashMap<&str, usize> = HashMap::new();
     found.iter().filter_map(|one| one.sentence.as_deref()).for_each(|words| *sentences.entry(words).or_default() += 1);
-    let is_asked = |one: &Found| one.sentence.as_deref().is_some_and(|words| sentences[words] == 1);
+    let is_asked = |one: &CodeDefinition| one.sentence.as_deref().is_some_and(|words| sentences[words] == 1);
     let asked: HashSet<u64> =
         found.iter().filter(|one| is_asked(one)).take(MAX_QUESTIONS).map(|one| one.target).collect();
     let questions: Vec<&str> =
         found.iter().filter(|one| asked.contains(&one.target)).filter_map(|one| one.sentence.as_deref()).collect();
     // A function around another has the other's comment in it.
-    let tells = |one: &Found| questions.iter().any(|question| one.rest.contains(question));
-    let kept: Vec<&Found> = found.iter().filter(|one| !tells(one)).collect();
-    let (right, others): (Vec<&Found>, Vec<&Found>) = kept.into_iter().partition(|one| asked.contains(&one.target));
-    let candidates: Vec<&Found> = right.iter().copied().chain(others).take(MAX_CANDIDATES).collect();
+    let tells = |one: &CodeDefinition| questions.iter().any(|question| one.rest.contains(question));
+    let kept: Vec<&CodeDefinition> = found.iter().filter(|one| !tells(one)).collect();
+    let (right, others): (Vec<&CodeDefinition>, Vec<&CodeDefinition>) = kept.into_iter().partition(|one| asked.contains(&one.target));
+    let candidates: Vec<&CodeDefinition> = right.iter().copied().chain(others).take(MAX_CANDIDATES).collect();
     let folder = out.join(&name);
     for (number, one) in candidates.iter().enumerate() {
         write_candidate(&folder, number, one)?;
@@ -78,7 +79,7 @@ fn write_sets(repository: &Path, out: &Path) -> Result<()> {
         right.iter().enumerate().map(|(number, one)| json!({"text": one.sentence, "right": number})).collect();
     let texts: Vec<Value> = candidates
         .iter()
-        .map(|one| json!({"path": one.path.to_string(), "text": format!("{} {}\n{}", path_passage(&one.path), one.symbol.container, body(one))}))
+        .map(|one| json!({"path": one.path.to_string(), "text": format!("{} {}\n{}", build_path_passage(&one.path), one.symbol.container, body(one))}))
         .collect();
     println!("{name}: {} questions, {} candidates", questions.len(), texts.len());
     fs::write(
@@ -89,7 +90,7 @@ fn write_sets(repository: &Path, out: &Path) -> Result<()> {
 }
 
 /// Functions of the program itself: not tests, not examples.
-fn is_candidate(one: &Found) -> bool {
+fn is_candidate(one: &CodeDefinition) -> bool {
     use SymbolKind::{Constructor, Function, Method};
     let aside = ["test", "tests", "spec", "specs", "example", "examples", "testing", "fixtures"];
     let path = one.path.to_string().to_lowercase();
@@ -105,12 +106,12 @@ fn is_declaration(text: &str) -> bool {
     text.trim_end().ends_with(';') && !text.contains('{') && !text.contains("=>")
 }
 
-fn body(one: &Found) -> &str {
+fn body(one: &CodeDefinition) -> &str {
     one.rest[..one.rest.floor_char_boundary(MAX_BYTES)].trim_start_matches('\n')
 }
 
 /// `NAME/src/app/Container/0012.rs`.
-fn write_candidate(folder: &Path, number: usize, one: &Found) -> Result<()> {
+fn write_candidate(folder: &Path, number: usize, one: &CodeDefinition) -> Result<()> {
     let path = one.path.to_string();
     let extension = Path::new(&path).extension().unwrap_or_default().to_string_lossy().into_owned();
     let plain = |part: &str| part.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { ' ' }).collect();
@@ -159,10 +160,10 @@ fn rank(folder: &Path, name: &str) -> Result<()> {
     let engine = Engine::open(Settings::resolve(&options)?)?;
     engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ())?;
     for (system, mode, per_chunk) in [
-        ("codescry", Mode::Hybrid, false),
-        ("codescry-per-chunk", Mode::Hybrid, true),
-        ("codescry-dense", Mode::Dense, false),
-        ("codescry-lexical", Mode::Lexical, false),
+        ("codescry", RetrievalMode::Hybrid, false),
+        ("codescry-per-chunk", RetrievalMode::Hybrid, true),
+        ("codescry-dense", RetrievalMode::Dense, false),
+        ("codescry-lexical", RetrievalMode::Lexical, false),
     ] {
         let like = SearchQuery { limit: DEPTH, mode, per_chunk, ..SearchQuery::default() };
         let ranks: Result<Vec<usize>> = sets.questions.iter().map(|question| ask(&engine, question, &like)).collect();
@@ -187,7 +188,7 @@ fn ask(engine: &Engine, (text, right): &(String, usize), like: &SearchQuery) -> 
 fn bm25(sets: &Sets) -> Vec<usize> {
     let split = |text: &str| {
         let mut found = Vec::new();
-        words::words(text, |word| found.push(word.to_owned()));
+        words::for_each_word(text, |word| found.push(word.to_owned()));
         found
     };
     let documents: Vec<Vec<String>> = sets.candidates.iter().map(|text| split(text)).collect();

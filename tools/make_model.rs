@@ -1,6 +1,6 @@
 //! Makes `assets/static_model.bin`, the built-in embedding, from teacher vectors and word counts.
 //!
-//! Owns the recipe; the artifact's format belongs to `codescry::embed::static_model`. Invariant:
+//! Owns the recipe; the artifact's format belongs to `embed::static_model`. Invariant:
 //! the same teacher, corpora and options give the same bytes, on any machine (IEEE arithmetic in
 //! a fixed order, nothing random, no library mathematics but the square root). Must never import
 //! anything but std, codescry's public modules, anyhow and blake3.
@@ -29,8 +29,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use codescry::embed::static_model::MAGIC;
-use codescry::embed::words;
+use embed::static_model::MAGIC;
+use text::words;
 
 /// Goes into the artifact and from there into the model's id.
 const MODEL_VERSION: u32 = 1;
@@ -188,7 +188,7 @@ impl Counts {
             return;
         };
         self.files += 1;
-        words::words(text, |word| {
+        words::for_each_word(text, |word| {
             self.total += 1;
             match self.of.get_mut(word) {
                 Some(count) => *count += 1,

@@ -1,4 +1,4 @@
-//! Trains the built-in embedding further on public repositories; `codescry::train` has the method.
+//! Trains the built-in embedding further on public repositories; `train` has the method.
 //!
 //! Owns the command line, the choice of held-out repositories and what is printed. Must never import
 //! anything but std, codescry's public modules, anyhow and blake3.
@@ -18,9 +18,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use codescry::embed::static_model::StaticModel;
-use codescry::train::{Options, Pair, PairKind, Repository, Split, commits, pairs, train};
-use codescry::types::AbsPath;
+use embed::static_model::StaticModel;
+use train::{PairKind, TextPair, TrainingOptions, TrainingRepository, TrainingSplit, commits, pairs, train_model};
+use types::AbsPath;
 
 const USAGE: &str = "train_model --corpus FOLDER... --start FILE --out FILE [--held-out NAME...] [--kinds doc,name,…] \
     [--epochs N] [--decay-epochs N] [--seed S] [--threads N] [--batch-repositories N] [--batch-pairs N] [--epoch-pairs N] [--temperature T] \
@@ -41,7 +41,7 @@ struct Arguments {
     out: PathBuf,
     held_out: Vec<String>,
     kinds: Vec<PairKind>,
-    options: Options,
+    options: TrainingOptions,
 }
 
 fn main() -> Result<()> {
@@ -52,14 +52,14 @@ fn main() -> Result<()> {
     repositories.sort_by(|one, other| one.name.cmp(&other.name));
     let is_held_out = |name: &str| {
         if arguments.held_out.is_empty() {
-            pairs::hash(name).is_multiple_of(HELD_OUT_EVERY)
+            pairs::hash_text(name).is_multiple_of(HELD_OUT_EVERY)
         } else {
             arguments.held_out.iter().any(|held_out| held_out == name)
         }
     };
     print_corpus(&repositories, &is_held_out)?;
-    let split = Split::by_repository(repositories, is_held_out);
-    let trained = train(&start, &split, &arguments.options, &mut |epoch, _| {
+    let split = TrainingSplit::by_repository(repositories, is_held_out);
+    let trained = train_model(&start, &split, &arguments.options, &mut |epoch, _| {
         let measure = epoch.measure;
         let (number, loss, mrr, recall) = (epoch.number, epoch.loss, measure.mrr, measure.recall_at_10);
         // A line that cannot be printed is no reason to stop.
@@ -81,7 +81,7 @@ impl Arguments {
     fn parse(given: impl Iterator<Item = String>) -> Result<Self> {
         let (mut start, mut out) = (None, None);
         let (mut corpora, mut held_out, mut kinds) = (Vec::new(), Vec::new(), vec![PairKind::Doc, PairKind::Name]);
-        let mut options = Options::default();
+        let mut options = TrainingOptions::default();
         let mut option = String::new();
         for value in given {
             if value.starts_with("--") {
@@ -111,7 +111,7 @@ fn parse_kinds(list: &str) -> Result<Vec<PairKind>> {
     list.split(',').map(|word| of(word).with_context(|| format!("--kinds {word}: not a kind of pairs"))).collect()
 }
 
-fn set(options: &mut Options, name: &str, value: &str) -> Result<()> {
+fn set(options: &mut TrainingOptions, name: &str, value: &str) -> Result<()> {
     match name {
         "--epochs" => (options.epochs, options.decay_epochs) = (number(name, value)?, None),
         "--decay-epochs" => options.decay_epochs = Some(number(name, value)?),
@@ -137,9 +137,9 @@ fn number<T: FromStr>(name: &str, value: &str) -> Result<T> {
 }
 
 /// The pairs of every folder, read by several threads.
-fn read_all(arguments: &Arguments) -> Result<Vec<Repository>> {
+fn read_all(arguments: &Arguments) -> Result<Vec<TrainingRepository>> {
     let next = AtomicUsize::new(0);
-    let found: Vec<Mutex<Option<Result<Repository>>>> = arguments.corpora.iter().map(|_| Mutex::new(None)).collect();
+    let found: Vec<Mutex<Option<Result<TrainingRepository>>>> = arguments.corpora.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
         for _ in 0..arguments.options.threads.max(1) {
             scope.spawn(|| {
@@ -150,23 +150,23 @@ fn read_all(arguments: &Arguments) -> Result<Vec<Repository>> {
             });
         }
     });
-    let taken = |slot: Mutex<Option<Result<Repository>>>| {
+    let taken = |slot: Mutex<Option<Result<TrainingRepository>>>| {
         slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).context("a folder was not read")?
     };
     found.into_iter().map(taken).collect()
 }
 
 /// Definitions are always read: held-out repositories are searched for them.
-fn read(folder: &Path, kinds: &[PairKind]) -> Result<Repository> {
+fn read(folder: &Path, kinds: &[PairKind]) -> Result<TrainingRepository> {
     let root = AbsPath::canonical(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let commits = if kinds.contains(&PairKind::Commit) { MAX_COMMITS } else { 0 };
-    let mut repository = commits::of_folder_and_history(&name, &root, commits)?;
-    repository.pairs.retain(|pair: &Pair| pair.kind == PairKind::Definition || kinds.contains(&pair.kind));
+    let mut repository = commits::read_pairs_with_history(&name, &root, commits)?;
+    repository.pairs.retain(|pair: &TextPair| pair.kind == PairKind::Definition || kinds.contains(&pair.kind));
     Ok(repository)
 }
 
-fn print_corpus(repositories: &[Repository], is_held_out: &impl Fn(&str) -> bool) -> Result<()> {
+fn print_corpus(repositories: &[TrainingRepository], is_held_out: &impl Fn(&str) -> bool) -> Result<()> {
     for repository in repositories {
         let count = |kind: PairKind| repository.pairs.iter().filter(|pair| pair.kind == kind).count();
         let counts = PairKind::ALL.map(|kind| format!("{} {}", kind.as_str(), count(kind)));

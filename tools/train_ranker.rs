@@ -21,10 +21,10 @@ use std::hash::Hasher as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use codescry::config::{Options, Settings};
-use codescry::engine::{CancelToken, Defined, Engine, IndexRequest, SearchQuery};
-use codescry::search::learn::{Learning, Question, learn, ndcg_at_10};
-use codescry::search::{Feature, Weights};
+use config::{Options, Settings};
+use engine::{CancelToken, DefinedName, Engine, IndexRequest, SearchQuery};
+use search::learn::{LearningOptions, TrainingQuery, learn_weights, ndcg_at_10};
+use search::{Feature, RankingWeights};
 use serde_json::Value;
 
 struct Arguments {
@@ -35,7 +35,7 @@ struct Arguments {
     folds: usize,
     /// Names looked up in each repository, and a quarter as many files.
     lookups: usize,
-    learning: Learning,
+    learning: LearningOptions,
     ablate: bool,
 }
 
@@ -48,7 +48,7 @@ struct Labelled {
     is_name: bool,
     /// Whether it is made from the repository itself.
     is_lookup: bool,
-    question: Question,
+    question: TrainingQuery,
 }
 
 /// Features that measure the same sort of thing.
@@ -74,11 +74,11 @@ fn main() -> Result<()> {
     let weights = learn_both(labelled.iter(), &learning);
     if let Some(out) = &arguments.out {
         let head = "# Written by tools/train_ranker.rs: what each feature of a file counts, for names and for words.";
-        fs::write(out, format!("{head}\n{}", weights.write()))?;
+        fs::write(out, format!("{head}\n{}", weights.to_text()))?;
     }
     let within: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &weights)).collect();
     let across = cross_validated(&labelled, &learning, arguments.folds);
-    let present: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &Weights::default())).collect();
+    let present: Vec<f32> = labelled.iter().map(|labelled| judge(labelled, &RankingWeights::default())).collect();
     let ceiling: Vec<f32> = labelled.iter().map(|labelled| best_possible(&labelled.question)).collect();
     for (name, lookups) in [("questions", false), ("lookups", true)] {
         let of = |scores: &[f32]| {
@@ -97,7 +97,7 @@ fn main() -> Result<()> {
         let singles = Feature::ALL.iter().map(|feature| (feature.name(), std::slice::from_ref(feature)));
         for (name, features) in GROUPS.iter().copied().chain(singles) {
             let mut without = learning;
-            features.iter().for_each(|feature| without.only[*feature as usize] = false);
+            features.iter().for_each(|feature| without.active[*feature as usize] = false);
             let scores = cross_validated(&labelled, &without, arguments.folds);
             let of = |lookups: bool| {
                 let changes = labelled.iter().zip(scores.iter().zip(&across));
@@ -114,14 +114,14 @@ fn main() -> Result<()> {
 }
 
 /// The weights for names and those for words, each from the questions that they concern.
-fn learn_both<'l>(labelled: impl Iterator<Item = &'l Labelled>, learning: &Learning) -> Weights {
+fn learn_both<'l>(labelled: impl Iterator<Item = &'l Labelled>, learning: &LearningOptions) -> RankingWeights {
     let (names, words): (Vec<&Labelled>, Vec<&Labelled>) = labelled.partition(|labelled| labelled.is_name);
     let learned =
-        |of: &[&Labelled]| learn(&of.iter().map(|labelled| labelled.question.clone()).collect::<Vec<_>>(), learning);
-    Weights { names: learned(&names), words: learned(&words) }
+        |of: &[&Labelled]| learn_weights(&of.iter().map(|labelled| labelled.question.clone()).collect::<Vec<_>>(), learning);
+    RankingWeights { names: learned(&names), words: learned(&words) }
 }
 
-fn judge(labelled: &Labelled, weights: &Weights) -> f32 {
+fn judge(labelled: &Labelled, weights: &RankingWeights) -> f32 {
     ndcg_at_10(&labelled.question, if labelled.is_name { &weights.names } else { &weights.words })
 }
 
@@ -137,7 +137,7 @@ fn arguments() -> Result<Arguments> {
         values.insert(flag, value);
     }
     let mut take = |flag: &str| values.remove(flag);
-    let standard = Learning::default();
+    let standard = LearningOptions::default();
     let arguments = Arguments {
         corpora: take("--corpora").context("give --corpora FOLDER")?.into(),
         tasks: take("--tasks").context("give --tasks FOLDER")?.into(),
@@ -145,7 +145,7 @@ fn arguments() -> Result<Arguments> {
         report: take("--report").map(PathBuf::from),
         folds: take("--folds").map_or(Ok(10), |folds| folds.parse())?,
         lookups: take("--lookups").map_or(Ok(18), |lookups| lookups.parse())?,
-        learning: Learning {
+        learning: LearningOptions {
             decay: take("--decay").map_or(Ok(standard.decay), |decay| decay.parse())?,
             rounds: take("--rounds").map_or(Ok(standard.rounds), |rounds| rounds.parse())?,
             ..standard
@@ -181,7 +181,7 @@ fn measure(arguments: &Arguments) -> Result<Vec<Labelled>> {
             }
             labelled.push(ask(&engine, &name, (text(&task, "category"), text(&task, "query")), &right)?);
         }
-        for (form, query, right) in lookups(&engine.defined()?, &name, arguments.lookups) {
+        for (form, query, right) in lookups(&engine.defined_names()?, &name, arguments.lookups) {
             let mut lookup = ask(&engine, &name, (format!("lookup: {form}"), query), &[right])?;
             lookup.is_lookup = true;
             labelled.push(lookup);
@@ -193,7 +193,7 @@ fn measure(arguments: &Arguments) -> Result<Vec<Labelled>> {
 /// Measures one question, of a category, that these paths answer.
 fn ask(engine: &Engine, repository: &str, (category, text): (String, String), right: &[String]) -> Result<Labelled> {
     let query = SearchQuery { text, limit: 10, ..SearchQuery::default() };
-    let measured = engine.measure(&query)?;
+    let measured = engine.measure_features(&query)?;
     let target_of = |path: &str| right.iter().position(|target| same(path, target));
     let candidates =
         measured.candidates.into_iter().map(|(path, features)| (features, target_of(path.as_str()))).collect();
@@ -203,14 +203,14 @@ fn ask(engine: &Engine, repository: &str, (category, text): (String, String), ri
         text: query.text,
         is_name: measured.is_name,
         is_lookup: false,
-        question: Question { candidates, right: right.len() },
+        question: TrainingQuery { candidates, target_count: right.len() },
     })
 }
 
 /// Names that one file alone defines, and files that alone have their name: the way it is asked, the
 /// question, the answer. Which ones is a matter of their hashes.
-fn lookups(defined: &[Defined], repository: &str, count: usize) -> Vec<(&'static str, String, String)> {
-    let mut by_name: BTreeMap<String, Vec<&Defined>> = BTreeMap::new();
+fn lookups(defined: &[DefinedName], repository: &str, count: usize) -> Vec<(&'static str, String, String)> {
+    let mut by_name: BTreeMap<String, Vec<&DefinedName>> = BTreeMap::new();
     let mut files: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut stems: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for one in defined {
@@ -218,8 +218,8 @@ fn lookups(defined: &[Defined], repository: &str, count: usize) -> Vec<(&'static
         files.entry(one.path.file_name()).or_default().insert(one.path.as_str());
         stems.entry(plain(one.path.stem())).or_default().insert(one.path.as_str());
     }
-    let alone = |all: &Vec<&Defined>| all.iter().all(|one| one.path == all[0].path);
-    let mut names: Vec<&Defined> = by_name.values().filter(|all| alone(all)).map(|all| all[0]).collect();
+    let alone = |all: &Vec<&DefinedName>| all.iter().all(|one| one.path == all[0].path);
+    let mut names: Vec<&DefinedName> = by_name.values().filter(|all| alone(all)).map(|all| all[0]).collect();
     names.retain(|one| one.name.len() >= 4 && one.name.chars().all(|c| c.is_alphanumeric() || c == '_'));
     names.sort_by_key(|one| hash(&[repository, &one.name]));
     let mut lookups = Vec::new();
@@ -263,7 +263,7 @@ fn hash(parts: &[&str]) -> u64 {
 /// `parse_header` for `parseHeader`, and `ParseHeader` for `parse_header`.
 fn other_case(name: &str) -> String {
     let mut words = Vec::new();
-    codescry::embed::words::words(name, |word| words.push(word.to_owned()));
+    text::words::for_each_word(name, |word| words.push(word.to_owned()));
     if !name.contains('_') {
         return words.join("_");
     }
@@ -302,24 +302,24 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 /// nDCG@10 of each question under weights learned without its repository.
-fn cross_validated(labelled: &[Labelled], learning: &Learning, folds: usize) -> Vec<f32> {
+fn cross_validated(labelled: &[Labelled], learning: &LearningOptions, folds: usize) -> Vec<f32> {
     let mut repositories: Vec<&str> = labelled.iter().map(|labelled| labelled.repository.as_str()).collect();
     repositories.dedup();
     let fold = |labelled: &Labelled| {
         repositories.iter().position(|name| *name == labelled.repository).unwrap_or_default() % folds.max(2)
     };
-    let weights: Vec<Weights> = (0..folds.max(2))
+    let weights: Vec<RankingWeights> = (0..folds.max(2))
         .map(|held| learn_both(labelled.iter().filter(|labelled| fold(labelled) != held), learning))
         .collect();
     labelled.iter().map(|labelled| judge(labelled, &weights[fold(labelled)])).collect()
 }
 
 /// nDCG@10 if every right file that was retrieved came first.
-fn best_possible(question: &Question) -> f32 {
+fn best_possible(question: &TrainingQuery) -> f32 {
     let found: BTreeSet<usize> = question.candidates.iter().filter_map(|(_, target)| *target).collect();
     let found = found.len();
     let gain = |count: usize| (0..count.min(10)).map(|rank| (rank as f32 + 2.0).log2().recip()).sum::<f32>();
-    gain(found) / gain(question.right.max(1))
+    gain(found) / gain(question.target_count.max(1))
 }
 
 fn mean(scores: &[f32]) -> f32 {

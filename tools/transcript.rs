@@ -220,15 +220,16 @@ fn main() -> Result<(), Failed> {
     writeln!(table, "| **all** | **{cost}** | **{structured}** | | **{lines}** | **{answer}** | **{every}** |")?;
     let of = questions["repository"].as_str().unwrap_or_default();
     let intro = format!(
-        "# A session\n\nTen questions about {of}, asked of the server over stdio and answered by its tools alone. \
-         `tools/transcript.rs` asks what `tools/session.json` says, checks that the answer is there, and writes this \
-         page; nothing in it is edited. Long answers are cut here, not in the counts.\n\n\
-         ## What it costs\n\nTokens of the `o200k` vocabulary, of calls and answers: as text, and as the \
-         structured form, which is all that some clients show their model. Beside it what grep costs over the \
-         whole folder for one plain pattern: its matching lines; these and the whole files that hold the answer (which \
-         somebody who does not know the answer cannot pick); these and every file that matches. Sometimes grep's lines \
-         alone are the cheapest, but they seldom answer. Both could be narrowed: grep by a better pattern, the tools' \
-         answers by a smaller limit than those given here. The questions were chosen with the tools in mind.\n\n\
+        "# A session\n\nTen questions about {of}, answered by the server's tools over stdio. `tools/transcript.rs` sends \
+         the calls in `tools/session.json`, checks that the answer contains the expected code, and writes this \
+         page; nothing in it is edited. Long answers are shortened here, but counted in full.\n\n## Token cost\n\nThe \
+         table counts tokens of the `o200k` vocabulary, for calls and answers: as text, and as structured JSON, \
+         which is the only form that some clients show to their model. For comparison it counts the output of \
+         grep over the whole folder for one plain pattern: the matching lines; these and the whole files that \
+         contain the answer (which a reader who does not know the answer cannot select); these and every matching \
+         file. Sometimes grep's lines alone cost least, but they seldom contain the answer. Both could be \
+         reduced: grep by a better pattern, the tools' answers by a smaller limit. The questions were chosen with \
+         the tools in mind.\n\n\
          | question | tools, as text | as JSON | grep for | its lines | + files with the answer | + every file that matches |\n\
          |---|---|---|---|---|---|---|\n{table}"
     );

@@ -1,7 +1,6 @@
-//! The arguments, as they are written on the command line.
+//! The command line arguments: their names, defaults and help texts.
 //!
-//! Owns names, defaults and help texts; usage errors end the process with code 2. What an argument
-//! means is up to the commands. Must never import: anything of this crate but `config` and `engine`.
+//! Usage errors end the process with exit code 2.
 
 mod bench;
 mod eval;
@@ -18,38 +17,38 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::text;
-pub use bench::{BenchArguments, BenchCommand, OnceArguments, PipelineBenchArguments};
-pub use eval::{Against, EvalArguments, EvalSetting};
+pub use bench::{BenchArguments, BenchCommand, BenchRunArguments, PipelineBenchArguments};
+pub use eval::{EvalArguments, EvalBaseline, EvalSetting};
 pub use http::HttpArguments;
 pub use models::{ModelsArguments, ModelsCommand};
-pub use names::{Narrow, ReferencesArguments, SymbolArguments};
+pub use names::{NameFilterArguments, ReferencesArguments, SymbolArguments};
 pub use setup::{
-    CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments, WhichClients,
+    ClientSelectionArguments, CompletionsArguments, DoctorArguments, InstallArguments, ManArguments, UninstallArguments,
 };
 
 pub use tune::TuneArguments;
 
-use crate::config::{
+use config::{
     self, ConfigError, DeviceChoice, EmbedBatch, EmbedderChoice, ModelOptions, ModelSettings, Options, PipelineOptions,
     Settings,
 };
-use crate::engine::{ContentFilter, MAX_LIMIT, Mode};
+use engine::{ContentFilter, MAX_LIMIT, RetrievalMode};
 
 const EXIT_CODES: &str = "Exit codes: 0 found or done, 1 nothing found, 2 error, 130 interrupted.";
 
-/// How the program is called: a command, or the server as clients start it.
+/// The usage line: a command, or the short form by which clients start the server.
 const USAGE: &str = "codescry [OPTIONS] COMMAND\n       codescry --stdio [PATH]...";
 
 /// Finds code by meaning
 ///
-/// Indexes a folder once, keeps the index up to date, and answers questions about the code in it:
+/// Indexes a folder once, keeps the index up to date, and answers queries about the code in it:
 /// on the command line, and to coding assistants over the Model Context Protocol.
 #[derive(Debug, Parser)]
 #[command(name = "codescry", version, after_help = EXIT_CODES, override_usage = USAGE)]
 #[command(arg_required_else_help = true)]
-pub struct Arguments {
+pub struct CliArguments {
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub command: Option<CliCommand>,
     /// Serve the Model Context Protocol over standard input and output: short for `codescry serve`
     #[arg(long)]
     pub stdio: bool,
@@ -57,52 +56,52 @@ pub struct Arguments {
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
-    pub shared: Shared,
+    pub shared: SharedArguments,
 }
 
-/// A command and its own arguments.
+/// The commands with their arguments.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Find code by meaning, by words or by name
     Search(SearchArguments),
     /// Find where a name is defined
     Symbol(SymbolArguments),
     /// List where a name is used
     References(ReferencesArguments),
-    /// Bring the index of a folder up to date
+    /// Create or update the index of a folder
     Index(IndexArguments),
-    /// Show what is indexed
+    /// Show the state of the index
     Status(StatusArguments),
     /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),
-    /// Keep the index of a folder up to date while its files change, until Ctrl-C
+    /// Watch a folder and keep its index up to date, until Ctrl-C
     Watch(WatchArguments),
-    /// Measure retrieval on questions of yours whose answers are known
+    /// Measure search quality on your own questions with known answers
     Eval(EvalArguments),
-    /// Train the built-in model further on a folder of yours, and keep that if answers get better
+    /// Fine-tune the built-in model on a folder, and keep the result if search improves
     Tune(TuneArguments),
-    /// Measure the program on a folder of yours
+    /// Measure the speed of indexing on a folder
     Bench(BenchArguments),
-    /// List, fetch, check and remove embedding models
+    /// List, install, verify, add and remove embedding models
     Models(ModelsArguments),
-    /// Write this server into the configurations of the MCP clients on this machine
+    /// Add this server to the configurations of the MCP clients on this machine
     Install(InstallArguments),
-    /// Take it out of them again
+    /// Remove this server from the configurations of the MCP clients
     Uninstall(UninstallArguments),
-    /// Check the program, the clients, the index and the server, and say what to do
+    /// Check the program, the clients, the index and the server, and suggest remedies
     Doctor(DoctorArguments),
-    /// Print the completions of a shell
+    /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Print a manual page
     Man(ManArguments),
 }
 
-/// `codescry search`.
+/// The arguments of `codescry search`.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct SearchArguments {
-    /// What to look for: words, a name, a path, a stack trace or code, with filters such as lang:go,
-    /// path:src/**, kind:function or -test among them (with --batch: the folder)
+    /// The query: words, a name, a path, a stack trace or code; may contain filters such as lang:go,
+    /// path:src/**, kind:function or -test (with --batch: the folder to search)
     #[arg(required_unless_present = "batch")]
     pub query: Option<OsString>,
     /// The folder to search [default: the working folder]
@@ -110,48 +109,48 @@ pub struct SearchArguments {
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
-    /// At most this many results
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, value_parser = limit)]
+    /// Maximum number of results
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, value_parser = parse_limit)]
     pub limit: usize,
-    /// Which retrieval answers
+    /// The retrieval mode
     #[arg(long, value_enum, default_value_t = ModeName::Hybrid)]
     pub mode: ModeName,
-    /// Only files in this language; may be given again, or several with commas
+    /// Only files in this language; may be repeated, or a list separated by commas
     #[arg(long = "lang", value_name = "NAME", value_delimiter = ',')]
     pub languages: Vec<String>,
     /// Only files whose path inside the folder matches, such as `src/**/*.rs`, a folder or a file name
     #[arg(long = "path", value_name = "GLOB")]
     pub glob: Option<String>,
-    /// Only this project: the name in its manifest, or its folder; `codescry status` lists them
+    /// Only this project, by the name in its manifest or by its folder; `codescry status` lists projects
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
-    /// Only this sort of file [default: code and docs]
+    /// Only files of this kind [default: code and docs]
     #[arg(long, value_enum)]
     pub content: Option<ContentName>,
-    /// Show how each result came to its score
+    /// Show the terms of each result's score
     #[arg(long)]
     pub explain: bool,
-    /// Rank chunks one by one instead of files with their best chunk
+    /// Rank chunks; by default files are ranked, and each is shown by its best chunk
     #[arg(long)]
     pub per_chunk: bool,
-    /// Answer many queries: reads a JSON object a line ({"query": …, "limit": …}) from standard
-    /// input, writes one a line
+    /// Answer many queries: read one JSON object per line ({"query": …, "limit": …}) from standard
+    /// input, and write one answer per line
     #[arg(long)]
     pub batch: bool,
-    /// Search what is indexed, without looking for changes first
+    /// Search the existing index without updating it first
     #[arg(long)]
     pub no_index: bool,
 }
 
-/// `codescry index`.
+/// The arguments of `codescry index`.
 #[derive(Debug, Args)]
 pub struct IndexArguments {
     /// The folder to index [default: the working folder]
     pub path: Option<PathBuf>,
-    /// Do everything again, whatever is indexed
+    /// Index all files again, including unchanged ones
     #[arg(long, conflicts_with = "dry_run")]
     pub rebuild: bool,
-    /// List what would be indexed, and which rule left out what; writes nothing
+    /// List the files that would be indexed, and the rule that excludes each of the others; write nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Print one JSON object instead of text
@@ -159,7 +158,7 @@ pub struct IndexArguments {
     pub json: bool,
 }
 
-/// `codescry status`.
+/// The arguments of `codescry status`.
 #[derive(Debug, Args)]
 pub struct StatusArguments {
     /// The folder whose index to show [default: the working folder]
@@ -169,109 +168,109 @@ pub struct StatusArguments {
     pub json: bool,
 }
 
-/// `codescry serve`.
+/// The arguments of `codescry serve`.
 #[derive(Debug, Default, Args)]
 pub struct ServeArguments {
-    /// The folders to serve; nothing outside of them is read [default: the working folder]
+    /// The folders to serve; files outside are never read [default: the working folder]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Serve over standard input and output, which is the default
+    /// Serve over standard input and output; this is the default
     #[arg(long)]
     pub stdio: bool,
-    /// Do not follow the folders: a search looks for changes instead, at most every two seconds
+    /// Do not watch the folders; searches check for changes instead, at most every two seconds
     #[arg(long)]
     pub no_watch: bool,
-    /// Have a process of its own, even where another one serves the same folders with the same
+    /// Use a separate process, even if another one serves the same folders with the same
     /// settings [also: CODESCRY_NO_SHARE=1]
     #[arg(long)]
     pub no_share: bool,
-    /// Serve the home folder, or one around it, if that is what PATH or the working folder is
+    /// Allow serving the home folder, or a folder that contains it
     #[arg(long)]
     pub allow_home: bool,
     #[command(flatten)]
     pub http: HttpArguments,
 }
 
-/// `codescry watch`.
+/// The arguments of `codescry watch`.
 #[derive(Debug, Args)]
 pub struct WatchArguments {
-    /// The folder to follow [default: the working folder]
+    /// The folder to watch [default: the working folder]
     pub path: Option<PathBuf>,
 }
 
-/// What every command takes.
+/// The arguments that every command takes.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Shared {
-    /// Keep the index in this folder [default: one a project in the user's data folder]
+pub struct SharedArguments {
+    /// Keep the index in this folder [default: one per project in the user's data folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub index_dir: Option<PathBuf>,
-    /// Leave larger files out, such as 524288, 512KiB or 2MiB [default: 1MiB]
+    /// Exclude files larger than this, such as 524288, 512KiB or 2MiB [default: 1MiB]
     #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes)]
     pub max_file_bytes: Option<u64>,
-    /// Split a file by lines when its parser has not ended after this time [default: 2000]
-    #[arg(long, global = true, value_name = "N", value_parser = positive::<u64>)]
+    /// Split a file by lines if parsing takes longer than this many milliseconds [default: 2000]
+    #[arg(long, global = true, value_name = "N", value_parser = parse_positive::<u64>)]
     pub parse_time_limit_ms: Option<u64>,
-    /// Keep the vectors of all projects in this folder [default: the user's cache folder]
+    /// Keep the vector cache of all projects in this folder [default: the user's cache folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
-    /// At most so many bytes of them, 0 for none [default: 2GiB]
-    #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes_or_none)]
+    /// Limit the size of the vector cache; 0 disables it [default: 2GiB]
+    #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes_or_zero)]
     pub max_cache_bytes: Option<u64>,
     #[command(flatten)]
     pub pipeline: PipelineArguments,
     /// When to use colours
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub color: ColorChoice,
-    /// Say more on standard error; twice for even more
+    /// Print more on standard error; repeat for even more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// No progress and no notes on standard error, only errors
+    /// Print only errors on standard error, no progress and no notes
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Set and not empty: no colours, as <https://no-color.org> wants it
+    /// Disables colours if set and not empty; see <https://no-color.org>
     #[arg(long, global = true, hide = true, env = "NO_COLOR", require_equals = true)]
     pub no_color: Option<OsString>,
-    /// Width of the terminal, where the shell exports it; anything but a number is as if not set
+    /// Width of the terminal, if the shell exports it; values other than numbers are ignored
     #[arg(long, global = true, hide = true, env = "COLUMNS", require_equals = true)]
     pub columns: Option<OsString>,
 }
 
-/// How an index run goes about its work; `codescry bench pipeline` shows what each is worth.
+/// The settings of the index pipeline; `codescry bench pipeline` measures the effect of each.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Index pipeline")]
 pub struct PipelineArguments {
-    /// Ceiling for the memory of an index run, such as 512MiB [default: a quarter of the machine]
+    /// Memory limit of an index run, such as 512MiB [default: a quarter of the machine's memory]
     #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes)]
     pub max_memory: Option<u64>,
-    /// Parser threads [default: one a core]
-    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    /// Threads that parse files [default: one per core]
+    #[arg(long, global = true, value_name = "N", value_parser = parse_positive::<usize>)]
     pub parse_workers: Option<usize>,
-    /// Threads that read and hash files [default: one for every eight cores]
-    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    /// Threads that read and hash files [default: one per eight cores]
+    #[arg(long, global = true, value_name = "N", value_parser = parse_positive::<usize>)]
     pub producers: Option<usize>,
-    /// Batches a queue between two stages holds [default: 32]
-    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    /// Capacity of each queue between two stages, in batches [default: 32]
+    #[arg(long, global = true, value_name = "N", value_parser = parse_positive::<usize>)]
     pub queue_depth: Option<usize>,
-    /// Files handed from stage to stage at once [default: 8]
-    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    /// Files that one stage hands to the next in one batch [default: 8]
+    #[arg(long, global = true, value_name = "N", value_parser = parse_positive::<usize>)]
     pub file_batch: Option<usize>,
-    /// Parse every file before the first chunk is embedded, to batch chunks of one length
+    /// Parse all files before embedding the first chunk, so that batches hold chunks of similar length
     #[arg(long, global = true)]
     pub preparse: bool,
     /// Threads that call the embedder [default: 2]
-    #[arg(long, global = true, value_name = "N", value_parser = positive::<usize>)]
+    #[arg(long, global = true, value_name = "N", value_parser = parse_positive::<usize>)]
     pub embed_workers: Option<usize>,
-    /// Chunks in a call of the embedder, or auto: the size with the best rate [default: auto]
+    /// Chunks per call of the embedder, or auto to measure the fastest size [default: auto]
     #[arg(long, global = true, value_name = "N")]
     pub embed_batch: Option<EmbedBatch>,
-    /// builtin, a model's name or folder (see `codescry models`), or
-    /// synthetic:CHUNKS_PER_SECOND[:CALL_MS], a device of that speed without meaning [default: what
-    /// the index was made with, or builtin]
+    /// The embedding model: builtin, the name or folder of a model (see `codescry models`), or
+    /// synthetic:CHUNKS_PER_SECOND[:CALL_MS], which simulates a device of that speed with vectors
+    /// that carry no meaning [default: the model of the index, or builtin]
     #[arg(long, global = true, value_name = "NAME")]
     pub embedder: Option<EmbedderChoice>,
-    /// What runs a model: auto, cpu, cuda, tensorrt, rocm, migraphx, directml, coreml or openvino;
-    /// with the numbers of devices, such as cuda:0,1 [default: auto]
+    /// The device that runs the model: auto, cpu, cuda, tensorrt, rocm, migraphx, directml, coreml
+    /// or openvino, optionally with device numbers such as cuda:0,1 [default: auto]
     #[arg(long, global = true, value_name = "NAME")]
     pub device: Option<DeviceChoice>,
 }
@@ -292,17 +291,17 @@ impl PipelineArguments {
     }
 }
 
-/// When output is coloured.
+/// The choices of `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal
+    /// Only on a terminal
     #[default]
     Auto,
     Always,
     Never,
 }
 
-/// [`Mode`] on the command line.
+/// The choices of `--mode`; see [`RetrievalMode`].
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum ModeName {
     /// Meaning and words, ranked together
@@ -313,7 +312,7 @@ pub enum ModeName {
     Lexical,
 }
 
-impl From<ModeName> for Mode {
+impl From<ModeName> for RetrievalMode {
     fn from(name: ModeName) -> Self {
         match name {
             ModeName::Hybrid => Self::Hybrid,
@@ -323,16 +322,16 @@ impl From<ModeName> for Mode {
     }
 }
 
-/// [`ContentFilter`] on the command line.
+/// The choices of `--content`; see [`ContentFilter`].
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum ContentName {
-    /// Programs
+    /// Source code
     Code,
-    /// Prose
+    /// Documentation
     Docs,
-    /// Settings and build files
+    /// Configuration and build files
     Config,
-    /// Everything
+    /// All files
     All,
 }
 
@@ -347,21 +346,21 @@ impl From<ContentName> for ContentFilter {
     }
 }
 
-impl Shared {
-    /// What holds for a command on `path` (the working folder if not said).
+impl SharedArguments {
+    /// Returns the settings of a command on `path`, or on the working folder if `None`.
     ///
     /// # Errors
-    /// When the folder is not there or a `CODESCRY_…` variable does not hold.
+    /// If the folder does not exist or a `CODESCRY_…` variable is invalid.
     pub fn settings(&self, path: Option<&Path>) -> Result<Settings, ConfigError> {
-        Settings::resolve(&self.options(path).or_environment()?)
+        Settings::resolve(&self.options(path).with_environment()?)
     }
 
-    /// What holds for models, of no folder.
+    /// Returns the model settings, which do not depend on a folder.
     ///
     /// # Errors
-    /// When a `CODESCRY_…` variable does not hold.
-    pub fn models(&self) -> Result<ModelSettings, ConfigError> {
-        let options = self.options(None).or_environment()?;
+    /// If a `CODESCRY_…` variable is invalid.
+    pub fn model_settings(&self) -> Result<ModelSettings, ConfigError> {
+        let options = self.options(None).with_environment()?;
         ModelSettings::resolve(&options.models, options.cache_dir.as_ref())
     }
 
@@ -379,44 +378,48 @@ impl Shared {
     }
 }
 
-/// The arguments of this process. Ends it with a message and code 2 when they do not hold.
-pub fn arguments() -> Arguments {
-    let arguments = Arguments::parse();
-    if let Err(error) = check(&arguments) {
+/// Parses the arguments of this process.
+///
+/// Ends the process with a message and exit code 2 if they are invalid.
+pub fn parse_command_line() -> CliArguments {
+    let arguments = CliArguments::parse();
+    if let Err(error) = check_arguments(&arguments) {
         error.exit();
     }
     arguments
 }
 
-/// What clap cannot tell by itself.
-fn check(arguments: &Arguments) -> Result<(), clap::Error> {
-    let mut command = Arguments::command();
+/// Checks the rules that clap's attributes cannot express.
+fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
+    let mut command = CliArguments::command();
     let mut refuse = |kind, message: String| Err(command.error(kind, message));
     match (&arguments.command, arguments.stdio, arguments.paths.first()) {
-        (Some(Command::Search(search)), false, _) if search.batch && search.path.is_some() => {
-            let message = "with --batch the queries come from standard input; give the folder alone";
+        (Some(CliCommand::Search(search)), false, _) if search.batch && search.path.is_some() => {
+            let message = "--batch reads the queries from standard input; give only the folder";
             refuse(ErrorKind::ArgumentConflict, message.to_owned())
         }
-        (Some(Command::Serve(_)), _, None) | (Some(_), false, None) | (None, true, _) => Ok(()),
-        (Some(_), true, _) => refuse(ErrorKind::ArgumentConflict, "--stdio belongs to `codescry serve`".to_owned()),
+        (Some(CliCommand::Serve(_)), _, None) | (Some(_), false, None) | (None, true, _) => Ok(()),
+        (Some(_), true, _) => {
+            refuse(ErrorKind::ArgumentConflict, "--stdio applies to `codescry serve` only".to_owned())
+        }
         (_, _, Some(word)) => {
-            let word = text::visible(&word.to_string_lossy());
-            let message = format!("there is no command `{word}`; to look for it, run `codescry search {word:?}`");
+            let word = text::escape_controls(&word.to_string_lossy());
+            let message = format!("unknown command `{word}`; to search for it, run `codescry search {word:?}`");
             refuse(ErrorKind::InvalidSubcommand, message)
         }
         (None, false, None) => {
             let help = command.render_help().to_string();
-            Err(Arguments::command().error(ErrorKind::MissingSubcommand, format!("give a command\n\n{help}")))
+            Err(CliArguments::command().error(ErrorKind::MissingSubcommand, format!("give a command\n\n{help}")))
         }
     }
 }
 
-fn limit(word: &str) -> Result<usize, String> {
-    let limit = positive::<usize>(word)?;
-    if limit > MAX_LIMIT { Err(format!("give 1 to {MAX_LIMIT}")) } else { Ok(limit) }
+fn parse_limit(word: &str) -> Result<usize, String> {
+    let limit = parse_positive::<usize>(word)?;
+    if limit > MAX_LIMIT { Err(format!("give a number from 1 to {MAX_LIMIT}")) } else { Ok(limit) }
 }
 
-fn positive<N: std::str::FromStr + PartialOrd + From<u8>>(word: &str) -> Result<N, String> {
+fn parse_positive<N: std::str::FromStr + PartialOrd + From<u8>>(word: &str) -> Result<N, String> {
     let number = word.parse::<N>().ok().filter(|number| *number > N::from(0));
     number.ok_or_else(|| "give a whole number above zero".to_owned())
 }
@@ -425,19 +428,19 @@ fn positive<N: std::str::FromStr + PartialOrd + From<u8>>(word: &str) -> Result<
 mod tests {
     use super::*;
 
-    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
-        let arguments = Arguments::try_parse_from(std::iter::once(&"codescry").chain(words))?;
-        check(&arguments).map(|()| arguments)
+    fn parse(words: &[&str]) -> Result<CliArguments, clap::Error> {
+        let arguments = CliArguments::try_parse_from(std::iter::once(&"codescry").chain(words))?;
+        check_arguments(&arguments).map(|()| arguments)
     }
 
     #[test]
-    fn the_declaration_holds() {
-        Arguments::command().debug_assert();
+    fn the_declaration_is_valid() {
+        CliArguments::command().debug_assert();
     }
 
     #[test]
     fn a_batch_takes_a_folder_and_no_query() {
-        let Ok(Arguments { command: Some(Command::Search(search)), .. }) =
+        let Ok(CliArguments { command: Some(CliCommand::Search(search)), .. }) =
             parse(&["search", "--batch", "--json", "dir"])
         else {
             panic!("a batch with a folder");
@@ -457,17 +460,17 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_no_command_is_named_with_what_to_do() {
+    fn an_unknown_command_is_named_with_a_remedy() {
         let message = parse(&["where is retry"]).map(|_| ()).expect_err("no such command").to_string();
         assert!(message.contains("where is retry") && message.contains("codescry search"), "{message}");
     }
 
     #[test]
-    fn flags_that_every_command_takes_stand_before_or_behind_it() {
-        let given = parse(&["search", "q", "--max-file-bytes", "2MiB", "-vv"]).expect("a search");
-        assert_eq!((given.shared.max_file_bytes, given.shared.verbose), (Some(2 << 20), 2));
-        let given = parse(&["--parse-workers", "3", "index"]).expect("an index run");
-        assert_eq!(given.shared.pipeline.parse_workers, Some(3));
+    fn global_flags_may_precede_or_follow_the_command() {
+        let arguments = parse(&["search", "q", "--max-file-bytes", "2MiB", "-vv"]).expect("a search");
+        assert_eq!((arguments.shared.max_file_bytes, arguments.shared.verbose), (Some(2 << 20), 2));
+        let arguments = parse(&["--parse-workers", "3", "index"]).expect("an index run");
+        assert_eq!(arguments.shared.pipeline.parse_workers, Some(3));
     }
 
     #[test]

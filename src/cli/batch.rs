@@ -1,42 +1,43 @@
-//! `codescry search --batch`: one question a line in, one answer a line out, in order.
+//! `codescry search --batch`: reads one query per line and writes one answer per line, in order.
 //!
-//! Invariants: every line of the input, also a blank or a broken one, gets exactly one line of
-//! output, flushed before the next is read; a line never takes more memory than [`MAX_LINE_BYTES`].
-//! Must never import: anything of this crate but `engine`.
+//! Invariants: every input line, including blank and malformed ones, gets exactly one line of
+//! output, which is flushed before the next line is read; at most [`MAX_QUERY_LINE_BYTES`] of a line are
+//! held in memory.
 
 use std::io::{self, BufRead, Read as _};
 
 use serde::Deserialize;
 
 use super::printer::Printer;
-use super::{Exit, wire};
-use crate::engine::{Engine, SearchAnswer, SearchQuery};
+use super::{CommandExit, wire};
+use engine::{Engine, SearchAnswer, SearchQuery};
 
-/// Longest line that is read; a longer one is refused.
-const MAX_LINE_BYTES: u64 = 1 << 20;
+/// Maximum length of an input line; longer lines are answered with an error.
+const MAX_QUERY_LINE_BYTES: u64 = 1 << 20;
 
-/// A line of the input. Other fields are left alone.
+/// One line of the input. Unknown fields are ignored.
 #[derive(Deserialize)]
-struct Asked {
+struct BatchQuery {
     query: String,
     limit: Option<usize>,
 }
 
-/// Answers standard input until it ends; `like` says what the lines leave open.
+/// Answers the queries on standard input until it ends; `defaults` supplies the other parameters.
 ///
 /// # Errors
-/// When standard input or output fails. A bad line is answered, and remembered for the exit code.
-pub fn run(engine: &Engine, like: &SearchQuery) -> anyhow::Result<Exit> {
+/// If standard input or output fails. An invalid line is answered with an error object and makes
+/// the outcome [`CommandExit::Failed`].
+pub fn answer_batch(engine: &Engine, defaults: &SearchQuery) -> anyhow::Result<CommandExit> {
     let mut input = io::stdin().lock();
     let mut printer = Printer::new();
-    let mut exit = Exit::Done;
-    while let Some(line) = next_line(&mut input)? {
-        let query = line.and_then(|line| asked(&line, like));
-        match query.and_then(|query| answer(engine, query)) {
-            Ok((query, answer)) => printer.json(&wire::Answer::new(&query.text, &answer))?,
+    let mut exit = CommandExit::Done;
+    while let Some(line) = read_query_line(&mut input)? {
+        let query = line.and_then(|line| parse_query_line(&line, defaults));
+        match query.and_then(|query| answer_query(engine, query)) {
+            Ok((query, answer)) => printer.json(&wire::SearchJson::new(&query.text, &answer))?,
             Err(error) => {
-                exit = Exit::Failed;
-                printer.json(&wire::Refused { error })?;
+                exit = CommandExit::Failed;
+                printer.json(&wire::BatchErrorJson { error })?;
             }
         }
     }
@@ -44,39 +45,39 @@ pub fn run(engine: &Engine, like: &SearchQuery) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn answer(engine: &Engine, query: SearchQuery) -> Result<(SearchQuery, SearchAnswer), String> {
+fn answer_query(engine: &Engine, query: SearchQuery) -> Result<(SearchQuery, SearchAnswer), String> {
     let answer = engine.search(&query).map_err(|error| error.to_string())?;
     Ok((query, answer))
 }
 
-fn asked(line: &[u8], like: &SearchQuery) -> Result<SearchQuery, String> {
-    let asked: Asked = serde_json::from_slice(line).map_err(|error| {
-        format!("cannot read the line: {error}; give one object a line, such as {{\"query\": \"open a file\"}}")
+fn parse_query_line(line: &[u8], defaults: &SearchQuery) -> Result<SearchQuery, String> {
+    let line: BatchQuery = serde_json::from_slice(line).map_err(|error| {
+        format!("cannot parse the line: {error}; give one JSON object per line, such as {{\"query\": \"open a file\"}}")
     })?;
-    Ok(SearchQuery { text: asked.query, limit: asked.limit.unwrap_or(like.limit), ..like.clone() })
+    Ok(SearchQuery { text: line.query, limit: line.limit.unwrap_or(defaults.limit), ..defaults.clone() })
 }
 
-/// The next line, or why it is not read; `None` at the end.
-fn next_line(input: &mut impl BufRead) -> io::Result<Option<Result<Vec<u8>, String>>> {
+/// Reads the next line, or returns why it is rejected; `None` at the end of the input.
+fn read_query_line(input: &mut impl BufRead) -> io::Result<Option<Result<Vec<u8>, String>>> {
     let mut line = Vec::new();
-    let read = input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
+    let read = input.by_ref().take(MAX_QUERY_LINE_BYTES).read_until(b'\n', &mut line)?;
     if read == 0 {
         return Ok(None);
     }
-    if line.ends_with(b"\n") || (read as u64) < MAX_LINE_BYTES {
+    if line.ends_with(b"\n") || (read as u64) < MAX_QUERY_LINE_BYTES {
         return Ok(Some(Ok(line)));
     }
     skip_line(input)?;
-    Ok(Some(Err(format!("the line is longer than {MAX_LINE_BYTES} bytes; ask in fewer words"))))
+    Ok(Some(Err(format!("the line is longer than {MAX_QUERY_LINE_BYTES} bytes; shorten the query"))))
 }
 
-/// Reads up to the next line end without keeping anything.
+/// Skips input up to and including the next line end.
 fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
     loop {
-        let held = input.fill_buf()?;
-        let end = held.iter().position(|byte| *byte == b'\n');
-        let used = end.map_or(held.len(), |end| end + 1);
-        let over = end.is_some() || held.is_empty();
+        let buffer = input.fill_buf()?;
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let used = end.map_or(buffer.len(), |end| end + 1);
+        let over = end.is_some() || buffer.is_empty();
         input.consume(used);
         if over {
             return Ok(());
@@ -89,12 +90,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_too_long_is_refused_and_the_next_one_read() {
-        let mut input = vec![b'x'; (MAX_LINE_BYTES + 7) as usize];
+    fn a_too_long_line_is_refused_and_the_next_one_is_read() {
+        let mut input = vec![b'x'; (MAX_QUERY_LINE_BYTES + 7) as usize];
         input.extend(b"\nnext\n\nlast");
         let mut input = input.as_slice();
         let mut lines = Vec::new();
-        while let Some(line) = next_line(&mut input).expect("a slice can be read") {
+        while let Some(line) = read_query_line(&mut input).expect("a slice can be read") {
             lines.push(line);
         }
         assert!(lines[0].as_ref().is_err_and(|error| error.contains("longer than")));
@@ -102,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_takes_over_what_it_does_not_say() {
-        let like = SearchQuery { limit: 7, explain: true, ..SearchQuery::default() };
-        let query = asked(br#"{"query": "a", "category": "x"}"#, &like).expect("a query");
+    fn fields_that_a_line_omits_take_the_defaults() {
+        let defaults = SearchQuery { limit: 7, explain: true, ..SearchQuery::default() };
+        let query = parse_query_line(br#"{"query": "a", "category": "x"}"#, &defaults).expect("a query");
         assert_eq!((query.text.as_str(), query.limit, query.explain), ("a", 7, true));
-        assert_eq!(asked(br#"{"query": "a", "limit": 3}"#, &like).map(|query| query.limit), Ok(3));
+        assert_eq!(parse_query_line(br#"{"query": "a", "limit": 3}"#, &defaults).map(|query| query.limit), Ok(3));
         for bad in [&b""[..], b"\n", b"[]", b"{}", br#"{"query": 1}"#, br#"{"query": "a", "limit": -1}"#, b"\xff"] {
-            assert!(asked(bad, &like).is_err_and(|error| error.contains("one object a line")));
+            assert!(parse_query_line(bad, &defaults).is_err_and(|error| error.contains("one JSON object per line")));
         }
     }
 }

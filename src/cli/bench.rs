@@ -1,8 +1,7 @@
-//! `codescry bench`: what each setting of the pipeline is worth on a folder.
+//! `codescry bench`: measures indexing a folder with different pipeline settings.
 //!
-//! Every run is a process of its own, with an index and a cache of vectors of its own in a folder that is
-//! removed after it, so that neither memory nor caches carry over. Must never import: anything of this crate but
-//! `engine`.
+//! Every run is a separate process with a separate index and vector cache in a temporary folder, so
+//! that neither memory nor caches carry over between runs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,83 +10,84 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::arguments::{BenchCommand, OnceArguments, PipelineBenchArguments, Shared};
+use super::arguments::{BenchCommand, BenchRunArguments, PipelineBenchArguments, SharedArguments};
 use super::interrupts::Interrupts;
 use super::printer::{self, Printer};
-use super::{Exit, text, wire};
-use crate::engine::Engine;
+use super::{CommandExit, text, wire};
+use engine::Engine;
 
-/// Runs the command.
+/// Runs `codescry bench`.
 ///
 /// # Errors
-/// When a run fails.
-pub fn run(shared: &Shared, what: &BenchCommand) -> anyhow::Result<Exit> {
-    match what {
-        BenchCommand::Pipeline(given) => pipeline(shared, given),
-        BenchCommand::Passages { path } => passages(shared, path),
-        BenchCommand::Once(given) => once(shared, given),
+/// If a run fails.
+pub fn run_bench(shared: &SharedArguments, command: &BenchCommand) -> anyhow::Result<CommandExit> {
+    match command {
+        BenchCommand::Pipeline(arguments) => bench_pipeline(shared, arguments),
+        BenchCommand::Passages { path } => print_passages(shared, path),
+        BenchCommand::Once(arguments) => run_single_bench(shared, arguments),
     }
 }
 
-fn passages(shared: &Shared, path: &Path) -> anyhow::Result<Exit> {
+fn print_passages(shared: &SharedArguments, path: &Path) -> anyhow::Result<CommandExit> {
     let engine = Engine::open(shared.settings(Some(path))?)?;
     let mut printer = Printer::new();
     for passage in engine.passages()? {
         printer.line(&serde_json::to_string(&passage)?)?;
     }
     printer.finish()?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
-fn once(shared: &Shared, given: &OnceArguments) -> anyhow::Result<Exit> {
-    let engine = Engine::open(shared.settings(Some(&given.path))?)?;
-    let interrupts = Interrupts::watch()?;
-    let report = interrupts.during(|cancel| engine.bench(given.kind.into(), cancel))?;
+fn run_single_bench(shared: &SharedArguments, arguments: &BenchRunArguments) -> anyhow::Result<CommandExit> {
+    let engine = Engine::open(shared.settings(Some(&arguments.path))?)?;
+    let interrupts = Interrupts::listen()?;
+    let report = interrupts.run_cancellable(|cancel| engine.bench(arguments.kind.into(), cancel))?;
     let mut printer = Printer::new();
-    printer.json(&wire::Report::new(engine.root(), &report))?;
+    printer.json(&wire::IndexReportJson::new(engine.root(), &report))?;
     printer.finish()?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
-/// One way to index: what is compared.
-struct Way {
+/// One of the compared ways to index: a kind of run with flags.
+struct BenchVariant {
     name: &'static str,
     kind: &'static str,
     flags: &'static [&'static str],
 }
 
-/// In the order of the table: what there is to reach, the whole, each remedy left out, and what
-/// all of this is compared with.
-const WAYS: &[Way] = &[
-    Way { name: "tree-sitter alone", kind: "tree-sitter-alone", flags: &[] },
-    Way { name: "walk, read, parse alone", kind: "parse-alone", flags: &[] },
-    Way { name: "pipeline", kind: "pipeline", flags: &[] },
-    Way { name: "… workers renewed per batch", kind: "renewed-parsers", flags: &[] },
-    Way { name: "… one parse worker", kind: "pipeline", flags: &["--parse-workers=1"] },
-    Way { name: "… one embed worker", kind: "pipeline", flags: &["--embed-workers=1"] },
-    Way { name: "… queue depth 2", kind: "pipeline", flags: &["--queue-depth=2"] },
-    Way { name: "… file batch 1", kind: "pipeline", flags: &["--file-batch=1"] },
-    Way { name: "… file batch 64", kind: "pipeline", flags: &["--file-batch=64"] },
-    Way { name: "… 1 producer", kind: "pipeline", flags: &["--producers=1"] },
-    Way { name: "… 4 producers", kind: "pipeline", flags: &["--producers=4"] },
-    Way { name: "… everything parsed first", kind: "pipeline", flags: &["--preparse"] },
-    Way { name: "… embed batch 16", kind: "pipeline", flags: &["--embed-batch=16"] },
-    Way { name: "… embed batch 256", kind: "pipeline", flags: &["--embed-batch=256"] },
-    Way { name: "one batch after another", kind: "serial-batches", flags: &[] },
+/// The variants, in the order of the table: lower bounds, the whole pipeline, the pipeline with one
+/// setting changed, and a serial run for comparison.
+const VARIANTS: &[BenchVariant] = &[
+    BenchVariant { name: "tree-sitter alone", kind: "tree-sitter-alone", flags: &[] },
+    BenchVariant { name: "walk, read, parse alone", kind: "parse-alone", flags: &[] },
+    BenchVariant { name: "pipeline", kind: "pipeline", flags: &[] },
+    BenchVariant { name: "… workers renewed per batch", kind: "renewed-parsers", flags: &[] },
+    BenchVariant { name: "… one parse worker", kind: "pipeline", flags: &["--parse-workers=1"] },
+    BenchVariant { name: "… one embed worker", kind: "pipeline", flags: &["--embed-workers=1"] },
+    BenchVariant { name: "… queue depth 2", kind: "pipeline", flags: &["--queue-depth=2"] },
+    BenchVariant { name: "… file batch 1", kind: "pipeline", flags: &["--file-batch=1"] },
+    BenchVariant { name: "… file batch 64", kind: "pipeline", flags: &["--file-batch=64"] },
+    BenchVariant { name: "… 1 producer", kind: "pipeline", flags: &["--producers=1"] },
+    BenchVariant { name: "… 4 producers", kind: "pipeline", flags: &["--producers=4"] },
+    BenchVariant { name: "… everything parsed first", kind: "pipeline", flags: &["--preparse"] },
+    BenchVariant { name: "… embed batch 16", kind: "pipeline", flags: &["--embed-batch=16"] },
+    BenchVariant { name: "… embed batch 256", kind: "pipeline", flags: &["--embed-batch=256"] },
+    BenchVariant { name: "one batch after another", kind: "serial-batches", flags: &[] },
 ];
 
-/// What a run reported, of all that `index --json` has.
+/// The fields of a run's `index --json` report that the table shows.
 #[derive(Clone, Debug, Deserialize)]
-struct Ran {
+struct BenchRun {
     seconds: f64,
     files_indexed: u64,
     chunks: u64,
     peak_memory_bytes: u64,
-    stages: Vec<Stage>,
+    stages: Vec<StageTimes>,
 }
 
+/// The fields of one stage's report.
 #[derive(Clone, Debug, Deserialize)]
-struct Stage {
+struct StageTimes {
     stage: String,
     threads: usize,
     busy_seconds: f64,
@@ -95,29 +95,32 @@ struct Stage {
     waiting_for_output_seconds: f64,
 }
 
-/// A way with its runs.
+/// A variant with the reports of its runs.
 #[derive(Serialize)]
-struct Row {
+struct VariantRuns {
     name: &'static str,
-    /// As `index --json` prints them; a refusal instead where the way cannot be taken.
+    /// The reports, as `index --json` prints them, or `{"refused": reason}` if the variant cannot run.
     runs: Vec<Value>,
 }
 
-fn pipeline(shared: &Shared, given: &PipelineBenchArguments) -> anyhow::Result<Exit> {
-    let settings = shared.settings(given.path.as_deref())?;
-    let wanted =
-        |at: usize, way: &Way| at == 0 || given.only.as_ref().is_none_or(|only| way.name.contains(only.as_str()));
-    let ways: Vec<&Way> = WAYS.iter().enumerate().filter(|(at, way)| wanted(*at, way)).map(|(_, way)| way).collect();
-    let mut rows: Vec<Row> = ways.iter().map(|way| Row { name: way.name, runs: Vec::new() }).collect();
-    let scratch = Scratch::new()?;
-    // A Ctrl-C ends the run of the moment, which is in the same group of processes, and then this.
-    let is_over = Interrupts::watch()?.during(|stop| -> anyhow::Result<bool> {
-        for round in 0..given.rounds {
-            for (way, row) in ways.iter().zip(&mut rows) {
+fn bench_pipeline(shared: &SharedArguments, arguments: &PipelineBenchArguments) -> anyhow::Result<CommandExit> {
+    let settings = shared.settings(arguments.path.as_deref())?;
+    let wanted = |at: usize, variant: &BenchVariant| {
+        at == 0 || arguments.only.as_ref().is_none_or(|only| variant.name.contains(only.as_str()))
+    };
+    let variants: Vec<&BenchVariant> =
+        VARIANTS.iter().enumerate().filter(|(at, variant)| wanted(*at, variant)).map(|(_, variant)| variant).collect();
+    let mut rows: Vec<VariantRuns> =
+        variants.iter().map(|variant| VariantRuns { name: variant.name, runs: Vec::new() }).collect();
+    let scratch = ScratchFolder::new()?;
+    // Ctrl-C also ends the running child, which belongs to the same process group.
+    let is_complete = Interrupts::listen()?.run_cancellable(|stop| -> anyhow::Result<bool> {
+        for round in 0..arguments.rounds {
+            for (variant, row) in variants.iter().zip(&mut rows) {
                 if !shared.quiet {
-                    printer::note(&format!("round {} of {}: {}", round + 1, given.rounds, way.name));
+                    printer::print_note(&format!("round {} of {}: {}", round + 1, arguments.rounds, variant.name));
                 }
-                let run = child(shared, settings.root.as_path(), way, &scratch);
+                let run = run_variant(shared, settings.root.as_path(), variant, &scratch);
                 if stop.is_cancelled() {
                     return Ok(false);
                 }
@@ -126,25 +129,25 @@ fn pipeline(shared: &Shared, given: &PipelineBenchArguments) -> anyhow::Result<E
         }
         Ok(true)
     })?;
-    if !is_over {
-        return Ok(Exit::Interrupted);
+    if !is_complete {
+        return Ok(CommandExit::Interrupted);
     }
     let mut printer = Printer::new();
-    if given.json {
+    if arguments.json {
         printer.json(&rows)?;
     } else {
-        for line in table(&rows) {
+        for line in bench_table(&rows) {
             printer.line(&line)?;
         }
     }
     printer.finish()?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
-/// A folder for indexes that are not kept.
-struct Scratch(PathBuf);
+/// A temporary folder for the indexes of the runs, removed on drop.
+struct ScratchFolder(PathBuf);
 
-impl Scratch {
+impl ScratchFolder {
     fn new() -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("codescry-bench-{}", std::process::id()));
         std::fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -152,20 +155,25 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for ScratchFolder {
     fn drop(&mut self) {
         _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// One run in a process of its own.
-fn child(shared: &Shared, root: &Path, way: &Way, scratch: &Scratch) -> anyhow::Result<Value> {
+/// Runs a variant once in a separate process, and returns its report.
+fn run_variant(
+    shared: &SharedArguments,
+    root: &Path,
+    variant: &BenchVariant,
+    scratch: &ScratchFolder,
+) -> anyhow::Result<Value> {
     let [index, cache] = ["index", "cache"].map(|name| scratch.0.join(name));
     [&index, &cache].into_iter().for_each(|folder| _ = std::fs::remove_dir_all(folder));
-    let mut command = Command::new(std::env::current_exe().context("cannot tell this program's own file")?);
-    command.args(["bench", "once", "--kind", way.kind]).args(flags(shared, way));
+    let mut command = Command::new(std::env::current_exe().context("cannot find the path of this program")?);
+    command.args(["bench", "once", "--kind", variant.kind]).args(merge_flags(shared, variant));
     command.arg("--index-dir").arg(&index).arg("--cache-dir").arg(&cache).arg("--").arg(root).stdin(Stdio::null());
-    let output = command.output().context("cannot start a run")?;
+    let output = command.output().context("cannot start a measurement run")?;
     if output.status.success() {
         return Ok(serde_json::from_slice(&output.stdout)?);
     }
@@ -173,27 +181,28 @@ fn child(shared: &Shared, root: &Path, way: &Way, scratch: &Scratch) -> anyhow::
     if message.contains("--preparse") {
         return Ok(serde_json::json!({ "refused": message }));
     }
-    bail!("the run \"{}\" failed: {}", way.name, text::visible(&message))
+    bail!("the run \"{}\" failed: {}", variant.name, text::escape_controls(&message))
 }
 
-/// What the caller said, unless the way says otherwise, and what the way says.
-fn flags(shared: &Shared, way: &Way) -> Vec<String> {
+/// Returns the caller's flags, overridden by the flags of the variant.
+fn merge_flags(shared: &SharedArguments, variant: &BenchVariant) -> Vec<String> {
     let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
-    let ours: Vec<String> = way.flags.iter().map(|flag| (*flag).to_owned()).collect();
-    let theirs = shared.index_flags().into_iter().filter(|flag| !ours.iter().any(|own| name(own) == name(flag)));
-    theirs.chain(ours.iter().cloned()).collect()
+    let variant_flags: Vec<String> = variant.flags.iter().map(|flag| (*flag).to_owned()).collect();
+    let overridden = |flag: &String| variant_flags.iter().any(|other| name(other) == name(flag));
+    let caller_flags = shared.index_flags().into_iter().filter(|flag| !overridden(flag));
+    caller_flags.chain(variant_flags.iter().cloned()).collect()
 }
 
-fn table(rows: &[Row]) -> Vec<String> {
+fn bench_table(rows: &[VariantRuns]) -> Vec<String> {
     let mut lines = vec![format!(
         "{:<30}{:>9}{:>7}{:>9}{:>10}{:>10}  parse, embed, write: busy/waits for input/waits for output, percent of the run",
-        "way", "seconds", "ratio", "files/s", "chunks/s", "memory"
+        "variant", "seconds", "ratio", "files/s", "chunks/s", "memory"
     )];
-    let first = rows.first().and_then(median).map_or(f64::NAN, |ran| ran.seconds);
+    let first = rows.first().and_then(median_run).map_or(f64::NAN, |ran| ran.seconds);
     for row in rows {
-        let Some(ran) = median(row) else {
+        let Some(ran) = median_run(row) else {
             let refused = row.runs.first().and_then(|run| run["refused"].as_str()).unwrap_or("no result");
-            lines.push(format!("{:<30}{}", row.name, text::visible(refused)));
+            lines.push(format!("{:<30}{}", row.name, text::escape_controls(refused)));
             continue;
         };
         let rate = |count: u64| count as f64 / ran.seconds;
@@ -204,30 +213,31 @@ fn table(rows: &[Row]) -> Vec<String> {
             ran.seconds / first,
             rate(ran.files_indexed),
             rate(ran.chunks),
-            text::bytes(ran.peak_memory_bytes),
-            ["parse", "embed", "write"].map(|name| shares(&ran, name)).join("  "),
+            text::format_bytes(ran.peak_memory_bytes),
+            ["parse", "embed", "write"].map(|name| stage_percentages(&ran, name)).join("  "),
         ));
-        lines.extend(syntax_alone(row, &ran, first));
+        lines.extend(tree_sitter_line(row, &ran, first));
     }
     lines
 }
 
-/// Of tree-sitter alone, the part that is tree-sitter's: without the walk and the reads.
-fn syntax_alone(row: &Row, ran: &Ran, first: f64) -> Option<String> {
-    let parse = ran.stages.iter().find(|stage| stage.stage == "parse" && row.name == WAYS[0].name)?;
+/// Returns a table line with the parse time of the "tree-sitter alone" run, without walk and reads.
+fn tree_sitter_line(row: &VariantRuns, ran: &BenchRun, first: f64) -> Option<String> {
+    let parse = ran.stages.iter().find(|stage| stage.stage == "parse" && row.name == VARIANTS[0].name)?;
     let seconds = parse.busy_seconds / parse.threads.max(1) as f64;
     Some(format!("{:<30}{:>9.2}{:>7.2}", "… without walk and reads", seconds, seconds / first))
 }
 
-/// The run of a row with the median time.
-fn median(row: &Row) -> Option<Ran> {
-    let mut runs: Vec<Ran> = row.runs.iter().filter_map(|run| serde_json::from_value(run.clone()).ok()).collect();
+/// Returns the run with the median time.
+fn median_run(row: &VariantRuns) -> Option<BenchRun> {
+    let mut runs: Vec<BenchRun> = row.runs.iter().filter_map(|run| serde_json::from_value(run.clone()).ok()).collect();
     runs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
     runs.get(runs.len() / 2).cloned()
 }
 
-/// `parse 98/1/0`
-fn shares(ran: &Ran, name: &str) -> String {
+/// Formats the time shares of a stage in percent, such as `parse 98/1/0`:
+/// busy / waiting for input / waiting for output.
+fn stage_percentages(ran: &BenchRun, name: &str) -> String {
     let Some(stage) = ran.stages.iter().find(|stage| stage.stage == name) else { return String::new() };
     let percent = |seconds: f64| (seconds / ran.seconds / stage.threads.max(1) as f64 * 100.0).min(100.0);
     let parts = [stage.busy_seconds, stage.waiting_for_input_seconds, stage.waiting_for_output_seconds];
@@ -235,8 +245,8 @@ fn shares(ran: &Ran, name: &str) -> String {
     format!("{name} {}", parts.join("/"))
 }
 
-impl Shared {
-    /// The flags of an index run that say the same again.
+impl SharedArguments {
+    /// Returns these arguments as flags of a child process.
     fn index_flags(&self) -> Vec<String> {
         let mut flags = self.pipeline.flags();
         flags.extend(self.max_file_bytes.map(|bytes| format!("--max-file-bytes={bytes}")));
@@ -246,7 +256,7 @@ impl Shared {
 }
 
 impl super::arguments::PipelineArguments {
-    /// The flags that say the same again.
+    /// Returns these arguments as flags of a child process.
     fn flags(&self) -> Vec<String> {
         let mut flags: Vec<String> = Vec::new();
         let mut flag = |name: &str, value: Option<String>| flags.extend(value.map(|value| format!("--{name}={value}")));

@@ -1,33 +1,31 @@
-//! `codescry index --dry-run`: what would be indexed, and which rule left out what.
-//!
-//! Must never import: anything of this crate but `engine`.
+//! `codescry index --dry-run`: lists the files that would be indexed, and why others are excluded.
 
 use std::collections::BTreeMap;
 
 use super::printer::Printer;
-use super::{Exit, text, wire};
-use crate::engine::{DryRun, Engine};
+use super::{CommandExit, text, wire};
+use engine::{DryRun, Engine};
 
-/// Lists the folder.
+/// Prints the listing of the engine's folder.
 ///
 /// # Errors
-/// When the folder cannot be walked or standard output cannot be written.
-pub fn run(engine: &Engine, json: bool) -> anyhow::Result<Exit> {
+/// If the folder cannot be walked or standard output cannot be written.
+pub fn print_dry_run(engine: &Engine, json: bool) -> anyhow::Result<CommandExit> {
     let found = engine.dry_run()?;
     let mut printer = Printer::new();
     if json {
-        printer.json(&wire::Listing::new(&found))?;
+        printer.json(&wire::DryRunJson::new(&found))?;
     } else {
-        for line in lines(&found) {
-            printer.line(&text::visible(&line))?;
+        for line in dry_run_lines(&found) {
+            printer.line(&text::escape_controls(&line))?;
         }
     }
     printer.finish()?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
-/// By path, what is in and what is out together; then the totals.
-fn lines(found: &DryRun) -> Vec<String> {
+/// Returns included and excluded paths as lines in path order, then the totals per reason.
+fn dry_run_lines(found: &DryRun) -> Vec<String> {
     let mut rows = Vec::with_capacity(found.included.len() + found.excluded.len());
     let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
     for (path, language) in &found.included {
@@ -43,7 +41,7 @@ fn lines(found: &DryRun) -> Vec<String> {
     lines.push(String::new());
     lines.push(format!(
         "{} would be indexed, {} left out",
-        text::plural(found.included.len() as u64, "file"),
+        text::pluralize(found.included.len() as u64, "file"),
         found.excluded.len()
     ));
     lines.extend(totals.into_iter().map(|(reason, count)| format!("{count:>8}  {reason}")));
@@ -53,10 +51,10 @@ fn lines(found: &DryRun) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Language, RepoPath, SkipReason};
+    use engine::{Language, RepoPath, SkipReason};
 
     #[test]
-    fn what_is_in_and_what_is_out_stand_together_by_path() {
+    fn included_and_excluded_paths_are_sorted_together() {
         let found = DryRun {
             included: vec![(RepoPath::new("b.rs"), Language("rust"))],
             excluded: vec![
@@ -75,6 +73,6 @@ mod tests {
             "       2  binary",
             "       1  hidden",
         ];
-        assert_eq!(lines(&found), expected);
+        assert_eq!(dry_run_lines(&found), expected);
     }
 }

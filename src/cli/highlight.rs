@@ -1,26 +1,25 @@
-//! Lines of code with the classes of their tokens, cut to the terminal.
+//! Syntax highlighting: code split into lines and tokens, coloured, and cut to the terminal width.
 //!
-//! Invariants: every byte of a line is in exactly one run; tokens that do not fit the text (out of
-//! order, overlapping, inside of a character) are passed by. Must never import: anything of this
-//! crate but `engine`.
+//! Invariants: every byte of a line belongs to exactly one run; invalid tokens (out of order,
+//! overlapping, or splitting a character) are ignored.
 
 use std::ops::Range;
 
-use super::palette::{Palette, Role};
+use super::palette::{Palette, TextRole};
 use super::text;
-use crate::engine::{self, Language, TokenClass};
+use engine::{self, Language, TokenClass};
 
-/// A part of a line: its bytes within the line, and what they are.
-pub type Run = (Range<usize>, Option<TokenClass>);
+/// A run of a line: its byte range within the line, and its token class.
+pub type TokenRun = (Range<usize>, Option<TokenClass>);
 
-/// The lines of `text` with their runs; one run a line when nothing is to be coloured.
-pub fn lines(language: Language, text: &str, palette: Palette) -> Vec<(&str, Vec<Run>)> {
-    let tokens = if palette.on { engine::highlight(language, text) } else { Vec::new() };
-    split(text, &tokens)
+/// Splits `text` into lines with their runs; without colours, each line is one run.
+pub fn highlight_lines(language: Language, text: &str, palette: Palette) -> Vec<(&str, Vec<TokenRun>)> {
+    let tokens = if palette.is_coloured { engine::highlight_tokens(language, text) } else { Vec::new() };
+    split_tokens(text, &tokens)
 }
 
-/// Cuts `text` into lines, and each line at the borders of `tokens`.
-fn split<'t>(text: &'t str, tokens: &[(Range<usize>, TokenClass)]) -> Vec<(&'t str, Vec<Run>)> {
+/// Splits `text` into lines, and each line at the boundaries of `tokens`.
+fn split_tokens<'t>(text: &'t str, tokens: &[(Range<usize>, TokenClass)]) -> Vec<(&'t str, Vec<TokenRun>)> {
     let mut tokens = tokens.iter().peekable();
     let mut lines = Vec::new();
     let mut start = 0;
@@ -39,7 +38,7 @@ fn split<'t>(text: &'t str, tokens: &[(Range<usize>, TokenClass)]) -> Vec<(&'t s
                 at = to;
             }
             if range.end > end {
-                break; // it goes on in the next line
+                break; // the token continues on the next line
             }
             tokens.next();
         }
@@ -52,23 +51,23 @@ fn split<'t>(text: &'t str, tokens: &[(Range<usize>, TokenClass)]) -> Vec<(&'t s
     lines
 }
 
-/// A line as it is shown in at most `width` columns; `…` stands for what was cut off.
-pub fn paint(line: &str, runs: &[Run], width: usize, palette: Palette) -> String {
-    let whole = text::fits(line, width);
+/// Returns a line, escaped and coloured, in at most `width` columns; `…` marks a cut.
+pub fn paint_line(line: &str, runs: &[TokenRun], width: usize, palette: Palette) -> String {
+    let whole = text::fits_columns(line, width);
     let width = if whole { width } else { width.saturating_sub(1) };
     let mut shown = String::with_capacity(line.len());
     let mut column = 0;
     for (range, class) in runs {
-        shown.push_str(class.map_or("", |class| palette.begin(Role::Token(class))));
+        shown.push_str(class.map_or("", |class| palette.role_prefix(TextRole::Token(class))));
         for c in line[range.clone()].chars() {
             let before = shown.len();
-            column += text::push_visible(&mut shown, c, column);
+            column += text::push_escaped(&mut shown, c, column);
             if column > width {
                 shown.truncate(before);
                 break;
             }
         }
-        shown.push_str(class.map_or("", |_| palette.end()));
+        shown.push_str(class.map_or("", |_| palette.role_suffix()));
         if column > width {
             break;
         }
@@ -83,13 +82,13 @@ pub fn paint(line: &str, runs: &[Run], width: usize, palette: Palette) -> String
 mod tests {
     use super::*;
 
-    const PLAIN: Palette = Palette { on: false, columns: 80 };
-    const COLOURED: Palette = Palette { on: true, columns: 80 };
+    const PLAIN: Palette = Palette { is_coloured: false, columns: 80 };
+    const COLOURED: Palette = Palette { is_coloured: true, columns: 80 };
 
     #[test]
     fn a_token_over_several_lines_is_in_each_of_them() {
         let text = "let a = \"x\ny\";\r\nend";
-        let lines = split(text, &[(0..3, TokenClass::Keyword), (8..12, TokenClass::String)]);
+        let lines = split_tokens(text, &[(0..3, TokenClass::Keyword), (8..12, TokenClass::String)]);
         assert_eq!(
             lines[0],
             ("let a = \"x", vec![(0..3, Some(TokenClass::Keyword)), (3..8, None), (8..10, Some(TokenClass::String))])
@@ -99,24 +98,24 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_do_not_fit_are_passed_by() {
+    fn invalid_tokens_are_ignored() {
         let text = "é = 1\n";
         let tokens = [(1..3, TokenClass::String), (0..2, TokenClass::Type), (5..900, TokenClass::Number)];
-        let (line, runs) = &split(text, &tokens)[0];
+        let (line, runs) = &split_tokens(text, &tokens)[0];
         let joined: String = runs.iter().map(|(range, _)| &line[range.clone()]).collect();
         assert_eq!(joined, "é = 1");
     }
 
     #[test]
     fn a_long_line_is_cut_to_the_width() {
-        assert_eq!(paint("abcdefgh", &[(0..8, None)], 5, PLAIN), "abcd…");
-        assert_eq!(paint("abcde", &[(0..5, None)], 5, PLAIN), "abcde");
-        assert_eq!(paint("世界世界", &[(0..12, None)], 5, PLAIN), "世界…");
+        assert_eq!(paint_line("abcdefgh", &[(0..8, None)], 5, PLAIN), "abcd…");
+        assert_eq!(paint_line("abcde", &[(0..5, None)], 5, PLAIN), "abcde");
+        assert_eq!(paint_line("世界世界", &[(0..12, None)], 5, PLAIN), "世界…");
     }
 
     #[test]
     fn code_cannot_colour_or_end_a_colour() {
-        let shown = paint("\x1b[0mx", &[(0..5, Some(TokenClass::Comment))], 80, COLOURED);
+        let shown = paint_line("\x1b[0mx", &[(0..5, Some(TokenClass::Comment))], 80, COLOURED);
         assert_eq!(shown, "\x1b[2m␛[0mx\x1b[0m");
     }
 }

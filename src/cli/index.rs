@@ -1,38 +1,36 @@
-//! `codescry index`: brings an index up to date and says what that took.
-//!
-//! Must never import: anything of this crate but `engine`.
+//! `codescry index`: updates an index and reports the run.
 
-use super::arguments::{IndexArguments, Shared};
+use super::arguments::{IndexArguments, SharedArguments};
 use super::interrupts::Interrupts;
 use super::palette::Palette;
 use super::printer::Printer;
-use super::{Exit, dry_run, report, update, wire};
-use crate::engine::{Engine, IndexRequest};
+use super::{CommandExit, dry_run, report, update, wire};
+use engine::{Engine, IndexRequest};
 
-/// Runs the command.
+/// Runs `codescry index`.
 ///
 /// # Errors
-/// When the folder or the index does not hold, or the run is cancelled.
-pub fn run(shared: &Shared, given: &IndexArguments) -> anyhow::Result<Exit> {
-    let engine = Engine::open(shared.settings(given.path.as_deref())?)?;
-    if given.dry_run {
-        return dry_run::run(&engine, given.json);
+/// If the folder or the index is invalid, or the run is cancelled.
+pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow::Result<CommandExit> {
+    let engine = Engine::open(shared.settings(arguments.path.as_deref())?)?;
+    if arguments.dry_run {
+        return dry_run::print_dry_run(&engine, arguments.json);
     }
-    let interrupts = Interrupts::watch()?;
-    let request = IndexRequest { rebuild: given.rebuild, ..IndexRequest::default() };
-    let done = update::update(&engine, &request, &interrupts, shared)?;
+    let interrupts = Interrupts::listen()?;
+    let request = IndexRequest { rebuild: arguments.rebuild, ..IndexRequest::default() };
+    let done = update::update_index(&engine, &request, &interrupts, shared)?;
     let mut printer = Printer::new();
-    if given.json {
-        printer.json(&wire::Report::new(engine.root(), &done))?;
+    if arguments.json {
+        printer.json(&wire::IndexReportJson::new(engine.root(), &done))?;
     } else {
-        for line in report::lines(&done, Palette::of(shared)) {
+        for line in report::report_lines(&done, Palette::for_stdout(shared)) {
             printer.line(&line)?;
         }
     }
     printer.finish()?;
     if done.files_indexed > 0 {
-        // Keeps what the first search would otherwise make of a large index.
+        // Builds and saves the data that the first search of a large index would otherwise compute.
         engine.warm_up();
     }
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }

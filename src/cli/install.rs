@@ -1,73 +1,82 @@
-//! `codescry install` and `codescry uninstall`: the entry in the clients' configurations.
+//! `codescry install` and `codescry uninstall`: edit the server's entry in client configurations.
 //!
-//! Shows every change before the first one is made. Must never import: anything of this crate but
-//! `clients` and `config`.
+//! Every change is shown before the first file is written.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::arguments::{InstallArguments, Shared, UninstallArguments, WhichClients};
-use super::palette::{Palette, Role};
+use super::arguments::{ClientSelectionArguments, InstallArguments, SharedArguments, UninstallArguments};
+use super::palette::{Palette, TextRole};
 use super::printer::{self, Printer};
-use super::{Exit, diff, text};
-use crate::clients::{self, Change, ClientError, Place, Request};
-use crate::config::Surroundings;
+use super::{CommandExit, diff, text};
+use clients::{self, ClientConfigFile, ClientError, ConfigChange, InstallRequest};
+use config::UserEnvironment;
 
-/// Writes the server into the clients' configurations.
+/// Runs `codescry install`, which adds the server to the clients' configurations.
 ///
 /// # Errors
-/// When there is nobody to ask, or the folder is not there.
-pub fn install(shared: &Shared, given: &InstallArguments) -> anyhow::Result<Exit> {
-    let user = Surroundings::of_this_process()?;
-    let folder = given.path.as_deref().map(folder).transpose()?;
-    let which = &given.which;
+/// If the folder does not exist, or the changes cannot be confirmed because standard input is not
+/// a terminal.
+pub fn run_install(shared: &SharedArguments, arguments: &InstallArguments) -> anyhow::Result<CommandExit> {
+    let user = UserEnvironment::detect()?;
+    let folder = arguments.path.as_deref().map(resolve_folder).transpose()?;
+    let selection = &arguments.selection;
     let root = folder.clone().unwrap_or_else(|| user.working.clone());
-    let places = chosen(which, &root, &user)?;
-    if places.is_empty() {
-        printer::note(&nobody(which));
-        return Ok(Exit::NothingFound);
+    let config_files = select_configurations(selection, &root, &user)?;
+    if config_files.is_empty() {
+        printer::print_note(&no_client_message(selection));
+        return Ok(CommandExit::NothingFound);
     }
-    let command = given.command.clone().unwrap_or_else(|| user.program_to_remember());
-    // A project's clients work in the project.
-    let request = Request::new(&command, folder.filter(|_| !which.project))?;
-    let planned = places.into_iter().map(|place| {
-        let named = format!("{} {}", place.client.title, user.shown(&place.file));
-        (named, clients::plan_install(place, &request, &user))
+    let command = arguments.command.clone().unwrap_or_else(|| user.stable_program_path());
+    // Clients that read a project's file start the server in the project, so it needs no folder.
+    let request = InstallRequest::new(&command, folder.filter(|_| !selection.project))?;
+    let planned = config_files.into_iter().map(|config_file| {
+        let named = format!("{} {}", config_file.client.title, user.display_path(&config_file.file));
+        (named, clients::plan_install(config_file, &request, &user))
     });
-    let done = Work { which, user: &user, unchanged: "is set up already", palette: Palette::of(shared) };
-    let (exit, wrote) = done.run(planned.collect())?;
+    let editor = ConfigurationEditor {
+        selection,
+        user: &user,
+        unchanged: "is already set up",
+        palette: Palette::for_stdout(shared),
+    };
+    let (exit, wrote) = editor.show_and_apply(planned.collect())?;
     if wrote > 0 && !shared.quiet {
-        printer::note("restart the clients; `codescry doctor` checks that they can start the server");
-        if given.command.is_none() && which.project {
-            printer::note("the files name this machine's program: for others, use --command codescry");
+        printer::print_note("restart the clients; `codescry doctor` checks that they can start the server");
+        if arguments.command.is_none() && selection.project {
+            printer::print_note(
+                "the files contain the path of the program on this machine; to share them, use --command codescry",
+            );
         }
     }
     Ok(exit)
 }
 
-/// Takes the server out of them.
+/// Runs `codescry uninstall`, which removes the server from the clients' configurations.
 ///
 /// # Errors
-/// As [`install`].
-pub fn uninstall(shared: &Shared, given: &UninstallArguments) -> anyhow::Result<Exit> {
-    let user = Surroundings::of_this_process()?;
-    let which = &given.which;
-    let root = given.path.as_deref().map(folder).transpose()?.unwrap_or_else(|| user.working.clone());
-    let places = chosen(which, &root, &user)?;
-    let there = places.into_iter().filter(|place| !which.clients.is_empty() || place.file.exists());
-    let planned = there.map(|place| {
-        let named = format!("{} {}", place.client.title, user.shown(&place.file));
-        (named, clients::plan_uninstall(place))
+/// See [`run_install`].
+pub fn run_uninstall(shared: &SharedArguments, arguments: &UninstallArguments) -> anyhow::Result<CommandExit> {
+    let user = UserEnvironment::detect()?;
+    let selection = &arguments.selection;
+    let root = arguments.path.as_deref().map(resolve_folder).transpose()?.unwrap_or_else(|| user.working.clone());
+    let config_files = select_configurations(selection, &root, &user)?;
+    let there =
+        config_files.into_iter().filter(|config_file| !selection.clients.is_empty() || config_file.file.exists());
+    let planned = there.map(|config_file| {
+        let named = format!("{} {}", config_file.client.title, user.display_path(&config_file.file));
+        (named, clients::plan_uninstall(config_file))
     });
-    let done = Work { which, user: &user, unchanged: "has no entry", palette: Palette::of(shared) };
-    Ok(done.run(planned.collect())?.0)
+    let editor =
+        ConfigurationEditor { selection, user: &user, unchanged: "has no entry", palette: Palette::for_stdout(shared) };
+    Ok(editor.show_and_apply(planned.collect())?.0)
 }
 
-/// The whole path of a folder that is there.
-fn folder(path: &Path) -> anyhow::Result<PathBuf> {
-    // What Windows calls canonical, other programs do not understand.
+/// Returns the absolute path of an existing folder.
+fn resolve_folder(path: &Path) -> anyhow::Result<PathBuf> {
+    // Canonical paths on Windows start with `\\?\`, which many programs do not accept.
     let whole = if cfg!(windows) { std::path::absolute(path) } else { path.canonicalize() };
     let whole = whole.and_then(|whole| whole.metadata().map(|found| (whole, found.is_dir())));
     let (whole, is_dir) =
@@ -76,42 +85,51 @@ fn folder(path: &Path) -> anyhow::Result<PathBuf> {
     Ok(whole)
 }
 
-/// The configurations that are asked for.
-fn chosen(which: &WhichClients, root: &Path, user: &Surroundings) -> anyhow::Result<Vec<Place>> {
-    let mut places = if which.project { clients::project_places(root, user) } else { clients::user_places(user) };
-    if which.clients.is_empty() {
-        places.retain(|place| place.found);
-        return Ok(places);
+/// Returns the configuration files that the arguments select.
+fn select_configurations(
+    selection: &ClientSelectionArguments,
+    root: &Path,
+    user: &UserEnvironment,
+) -> anyhow::Result<Vec<ClientConfigFile>> {
+    let mut config_files =
+        if selection.project { clients::project_config_files(root, user) } else { clients::user_config_files(user) };
+    if selection.clients.is_empty() {
+        config_files.retain(|config_file| config_file.in_use);
+        return Ok(config_files);
     }
-    for name in &which.clients {
-        let known = places.iter().any(|place| place.client.name == name);
-        anyhow::ensure!(known, "{name} has no file in a project; leave --project out");
+    for name in &selection.clients {
+        let known = config_files.iter().any(|config_file| config_file.client.name == name);
+        anyhow::ensure!(known, "{name} has no project configuration; leave out --project");
     }
-    places.retain(|place| which.clients.iter().any(|name| place.client.name == name));
-    Ok(places)
+    config_files.retain(|config_file| selection.clients.iter().any(|name| config_file.client.name == name));
+    Ok(config_files)
 }
 
-fn nobody(which: &WhichClients) -> String {
-    let names: Vec<&str> = clients::CLIENTS
+/// Returns the note that no client was found, with the names for `--client`.
+fn no_client_message(selection: &ClientSelectionArguments) -> String {
+    let names: Vec<&str> = clients::MCP_CLIENTS
         .iter()
-        .filter(|client| !which.project || client.project_file.is_some())
+        .filter(|client| !selection.project || client.project_file.is_some())
         .map(|client| client.name)
         .collect();
-    format!("no MCP client is found; name yours with --client: {}", names.join(", "))
+    format!("no MCP client found; name one with --client: {}", names.join(", "))
 }
 
-/// What install and uninstall have in common.
-struct Work<'a> {
-    which: &'a WhichClients,
-    user: &'a Surroundings,
-    /// What is said of a file that stays.
+/// Shows, confirms and applies changes of configuration files, for install and uninstall.
+struct ConfigurationEditor<'a> {
+    selection: &'a ClientSelectionArguments,
+    user: &'a UserEnvironment,
+    /// The text after the name of a file that needs no change.
     unchanged: &'static str,
     palette: Palette,
 }
 
-impl Work<'_> {
-    /// Shows what is planned, asks, and does it; how many files were written.
-    fn run(&self, planned: Vec<(String, Result<Change, ClientError>)>) -> anyhow::Result<(Exit, usize)> {
+impl ConfigurationEditor<'_> {
+    /// Shows the changes and applies them if confirmed; returns the number of files written.
+    fn show_and_apply(
+        &self,
+        planned: Vec<(String, Result<ConfigChange, ClientError>)>,
+    ) -> anyhow::Result<(CommandExit, usize)> {
         let mut printer = Printer::new();
         let (mut needed, mut failed) = (Vec::new(), false);
         for (named, change) in planned {
@@ -119,73 +137,75 @@ impl Work<'_> {
                 Err(error) => {
                     failed = true;
                     printer.flush()?;
-                    printer::note(&format!("error: {error}"));
+                    printer::print_note(&format!("error: {error}"));
                 }
                 Ok(change) if !change.is_needed() => {
-                    printer.line(&format!("{} {}", text::visible(&named), self.unchanged))?;
+                    printer.line(&format!("{} {}", text::escape_controls(&named), self.unchanged))?;
                 }
                 Ok(change) => {
-                    self.show(&mut printer, &named, &change)?;
+                    self.show_change(&mut printer, &named, &change)?;
                     needed.push(change);
                 }
             }
         }
         printer.flush()?;
         let mut wrote = 0;
-        if !needed.is_empty() && !self.which.dry_run && self.may_write(needed.len())? {
+        if !needed.is_empty() && !self.selection.dry_run && self.confirm_write(needed.len())? {
             for change in &needed {
-                match self.apply(&mut printer, change) {
+                match self.apply_change(&mut printer, change) {
                     Ok(()) => wrote += 1,
                     Err(error) => {
                         failed = true;
-                        printer::note(&format!("error: {error}"));
+                        printer::print_note(&format!("error: {error}"));
                     }
                 }
                 printer.flush()?;
             }
         }
         printer.finish()?;
-        Ok((if failed { Exit::Failed } else { Exit::Done }, wrote))
+        Ok((if failed { CommandExit::Failed } else { CommandExit::Done }, wrote))
     }
 
-    fn show(&self, printer: &mut Printer, named: &str, change: &Change) -> io::Result<()> {
+    fn show_change(&self, printer: &mut Printer, named: &str, change: &ConfigChange) -> io::Result<()> {
         let how = match (&change.before, &change.after) {
             (None, _) => " (new)",
-            (_, None) => " (removed: nothing else is in it)",
+            (_, None) => " (removed: it has no other content)",
             _ => "",
         };
-        printer.line(&format!("{}{how}", self.palette.paint(Role::Name, named)))?;
+        printer.line(&format!("{}{how}", self.palette.paint(TextRole::Name, named)))?;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        for line in diff::lines(&text(&change.before), &text(&change.after), self.palette) {
+        for line in diff::diff_lines(&text(&change.before), &text(&change.after), self.palette) {
             printer.line(&line)?;
         }
         printer.line("")
     }
 
-    fn apply(&self, printer: &mut Printer, change: &Change) -> anyhow::Result<()> {
-        let file = text::visible(&self.user.shown(&change.place.file));
+    fn apply_change(&self, printer: &mut Printer, change: &ConfigChange) -> anyhow::Result<()> {
+        let file = text::escape_controls(&self.user.display_path(&change.config_file.file));
         let applied = change.apply()?;
         let verb = if change.after.is_some() { "wrote" } else { "removed" };
-        let kept = applied.backup.map(|backup| format!("; as it was: {}", text::visible(&self.user.shown(&backup))));
+        let kept = applied
+            .backup
+            .map(|backup| format!("; backup: {}", text::escape_controls(&self.user.display_path(&backup))));
         printer.line(&format!("{verb} {file}{}", kept.unwrap_or_default()))?;
         Ok(())
     }
 
-    /// Whether the person at the terminal, or `--yes`, wants it.
-    fn may_write(&self, files: usize) -> anyhow::Result<bool> {
-        if self.which.yes {
+    /// Returns whether `--yes` or the user at the terminal confirms the changes.
+    fn confirm_write(&self, files: usize) -> anyhow::Result<bool> {
+        if self.selection.yes {
             return Ok(true);
         }
         anyhow::ensure!(
             io::stdin().is_terminal(),
-            "nothing was written, for there is nobody to ask; give --yes to write, or --dry-run to look"
+            "nothing was written: standard input is not a terminal to confirm on; give --yes to write, or --dry-run to preview"
         );
-        printer::ask(&format!("write {}? [y/N] ", text::plural(files as u64, "file")));
+        printer::print_prompt(&format!("write {}? [y/N] ", text::pluralize(files as u64, "file")));
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
         let yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
         if !yes {
-            printer::note("nothing was written");
+            printer::print_note("nothing was written");
         }
         Ok(yes)
     }

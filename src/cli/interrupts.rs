@@ -1,8 +1,7 @@
-//! Ctrl-C: the first one stops an index run in good order, the next one ends the process at once.
+//! Ctrl-C handling: the first Ctrl-C cancels cancellable work, the next one ends the process.
 //!
-//! Owns one thread that waits for signals from [`Interrupts::watch`] until the drop, which joins
-//! it. Outside of an index run the first Ctrl-C ends the process. Must never import: anything of
-//! this crate but `engine`.
+//! Outside of cancellable work the first Ctrl-C ends the process. One thread waits for signals,
+//! from [`Interrupts::listen`] until the value is dropped, which joins the thread.
 
 use std::io;
 use std::process;
@@ -19,42 +18,42 @@ use tokio::signal::unix::Signal;
 use tokio::signal::windows::CtrlC as Signal;
 
 use super::{INTERRUPTED, printer};
-use crate::engine::CancelToken;
+use engine::CancelToken;
 
-/// Watches for Ctrl-C while it lives.
+/// A listener for Ctrl-C, active until it is dropped.
 pub struct Interrupts {
     cancel: CancelToken,
-    indexing: Arc<AtomicBool>,
+    is_cancellable: Arc<AtomicBool>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Interrupts {
-    /// Begins to watch: no Ctrl-C after this is missed.
+    /// Starts to listen; no Ctrl-C after this call is missed.
     ///
     /// # Errors
-    /// When the thread or the signal handler cannot be set up.
-    pub fn watch() -> anyhow::Result<Self> {
+    /// If the thread or the signal handler cannot be set up.
+    pub fn listen() -> anyhow::Result<Self> {
         let failed =
-            |error: io::Error| anyhow!("cannot watch for ctrl-c: {error}; raise the limits on files and threads");
+            |error: io::Error| anyhow!("cannot listen for Ctrl-C: {error}; raise the limits on open files and threads");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let signal = {
-            let _inside = runtime.enter();
-            listen().map_err(failed)?
+            let _guard = runtime.enter();
+            listen_for_ctrl_c().map_err(failed)?
         };
         let (stop, stopped) = oneshot::channel();
-        let (cancel, indexing) = (CancelToken::default(), Arc::new(AtomicBool::new(false)));
-        let (token, flag) = (cancel.clone(), Arc::clone(&indexing));
-        let wait = move || runtime.block_on(wait(signal, &token, &flag, stopped));
+        let (cancel, is_cancellable) = (CancelToken::default(), Arc::new(AtomicBool::new(false)));
+        let (token, flag) = (cancel.clone(), Arc::clone(&is_cancellable));
+        let wait = move || runtime.block_on(wait_for_ctrl_c(signal, &token, &flag, stopped));
         let thread = thread::Builder::new().name("ctrl-c".to_owned()).spawn(wait).map_err(failed)?;
-        Ok(Self { cancel, indexing, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { cancel, is_cancellable, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Runs `work`; the first Ctrl-C meanwhile only sets the token.
-    pub fn during<T>(&self, work: impl FnOnce(&CancelToken) -> T) -> T {
-        self.indexing.store(true, Ordering::SeqCst);
+    /// Runs `work`; during it, the first Ctrl-C only cancels the token.
+    pub fn run_cancellable<T>(&self, work: impl FnOnce(&CancelToken) -> T) -> T {
+        self.is_cancellable.store(true, Ordering::SeqCst);
         let done = work(&self.cancel);
-        self.indexing.store(false, Ordering::SeqCst);
+        self.is_cancellable.store(false, Ordering::SeqCst);
         done
     }
 }
@@ -63,33 +62,38 @@ impl Drop for Interrupts {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // It cannot panic, and nothing hangs on how it ended.
+            // The thread does not panic and returns nothing.
             _ = thread.join();
         }
     }
 }
 
 #[cfg(unix)]
-fn listen() -> io::Result<Signal> {
+fn listen_for_ctrl_c() -> io::Result<Signal> {
     use tokio::signal::unix::{SignalKind, signal};
     signal(SignalKind::interrupt())
 }
 
 #[cfg(windows)]
-fn listen() -> io::Result<Signal> {
+fn listen_for_ctrl_c() -> io::Result<Signal> {
     tokio::signal::windows::ctrl_c()
 }
 
-async fn wait(mut signal: Signal, cancel: &CancelToken, indexing: &AtomicBool, mut stopped: oneshot::Receiver<()>) {
+async fn wait_for_ctrl_c(
+    mut signal: Signal,
+    cancel: &CancelToken,
+    is_cancellable: &AtomicBool,
+    mut stopped: oneshot::Receiver<()>,
+) {
     loop {
         tokio::select! {
             _ = &mut stopped => return,
             _ = signal.recv() => {}
         }
-        if !indexing.load(Ordering::SeqCst) || cancel.is_cancelled() {
+        if !is_cancellable.load(Ordering::SeqCst) || cancel.is_cancelled() {
             process::exit(i32::from(INTERRUPTED));
         }
         cancel.cancel();
-        printer::note("stopping; ctrl-c again ends at once");
+        printer::print_note("stopping; press Ctrl-C again to stop at once");
     }
 }

@@ -1,28 +1,29 @@
-//! Logs, on standard error.
+//! Logging on standard error.
 //!
-//! Owns the one subscriber of the process. `RUST_LOG` is read here, by `tracing-subscriber` itself,
-//! because it belongs to that library; every variable of codescry's own is read by `config`.
-//! Must never import: anything of this crate.
+//! `tracing-subscriber` reads `RUST_LOG`, a variable of that library; `config` reads all `CODESCRY_…`
+//! variables.
 
 use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 
-use super::arguments::Shared;
+use super::arguments::SharedArguments;
 
-/// Begins to log: warnings, or what `--verbose`, `--quiet` or `RUST_LOG` say.
-pub fn begin(shared: &Shared) {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(directives(shared.verbose, shared.quiet)));
+/// Installs the log subscriber of the process: warnings, or the level that `--verbose`, `--quiet` or
+/// `RUST_LOG` set.
+pub fn init_logging(shared: &SharedArguments) {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(log_directives(shared.verbose, shared.quiet)));
     let plain = shared.no_color.as_ref().is_some_and(|value| !value.is_empty());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // A second subscriber cannot be set; the first one goes on.
+    // Fails if a subscriber is already installed, which then stays in use.
     _ = log.with_ansi(!plain && io::stderr().is_terminal()).try_init();
 }
 
-fn directives(verbose: u8, quiet: bool) -> &'static str {
+/// Returns the filter directives for the given verbosity.
+fn log_directives(verbose: u8, quiet: bool) -> &'static str {
     match (quiet, verbose) {
-        // What LanceDB and rmcp warn of is for their developers; a failure reaches the user as an error.
+        // Warnings of LanceDB and rmcp address their developers; failures reach the user as errors.
         (true, _) => "error",
         (_, 0) => "error,codescry=warn",
         (_, 1) => "error,codescry=info",

@@ -1,11 +1,9 @@
-//! The command line.
+//! The command line interface.
 //!
-//! Owns the arguments, one file per command, what a person or a script reads on standard output,
-//! and the exit codes. Everything is asked of [`crate::engine`]; the server is [`crate::mcp`].
-//! Standard output carries the answer and nothing else; only [`printer`] writes there. No byte of
-//! an indexed file reaches a terminal unless it is printable.
-//! The only module that imports `clap` and `indicatif`. Must never import: anything of this crate
-//! but `clients`, `config`, `engine` and `mcp`.
+//! Parses the arguments, runs one command per file through [`engine`] or [`mcp`],
+//! prints the answer as text or JSON, and sets the exit code. Standard output carries only the
+//! answer, and only [`printer`] writes to it. Text from indexed files is escaped before it
+//! reaches a terminal.
 
 mod arguments;
 mod batch;
@@ -16,13 +14,13 @@ mod doctor;
 mod dry_run;
 mod eval;
 mod highlight;
+mod hits;
 mod index;
 mod install;
 mod interrupts;
 mod logging;
 mod models;
 mod names;
-mod page;
 mod palette;
 mod printer;
 mod progress;
@@ -40,81 +38,83 @@ mod wire;
 use std::io;
 use std::process::ExitCode;
 
-pub use arguments::{Arguments, arguments};
+pub use arguments::{CliArguments, parse_command_line};
 
-use crate::engine::{EngineError, IndexError};
-use arguments::{Command, ServeArguments};
+use arguments::{CliCommand, ServeArguments};
+use engine::{EngineError, IndexError};
 
-/// How a command ended.
+/// The outcome of a command, which determines the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// Done; a search found something.
+pub enum CommandExit {
+    /// The command succeeded; a search found something.
     Done,
-    /// A search found nothing, or an installation no client.
+    /// A search found no hit, or an installation found no client.
     NothingFound,
-    /// A check of the doctor failed.
-    Unwell,
-    /// The command failed, or could not be understood.
+    /// A check of `codescry doctor` failed.
+    CheckFailed,
+    /// The command failed, or its arguments are invalid.
     Failed,
-    /// Ctrl-C.
+    /// Ctrl-C interrupted the command.
     Interrupted,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<CommandExit> for ExitCode {
+    fn from(exit: CommandExit) -> Self {
         Self::from(match exit {
-            Exit::Done => 0,
-            Exit::NothingFound | Exit::Unwell => 1,
-            Exit::Failed => 2,
-            Exit::Interrupted => INTERRUPTED,
+            CommandExit::Done => 0,
+            CommandExit::NothingFound | CommandExit::CheckFailed => 1,
+            CommandExit::Failed => 2,
+            CommandExit::Interrupted => INTERRUPTED,
         })
     }
 }
 
-/// As a shell reports a process that SIGINT ended.
+/// The exit code that shells report for a process killed by SIGINT.
 const INTERRUPTED: u8 = 130;
 
-/// Runs the command that was asked for.
+/// Runs the command named in the arguments.
 ///
 /// # Errors
-/// When it cannot be done; see [`failed`].
-pub fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+/// If the command fails; see [`report_failure`].
+pub fn run_command(arguments: &CliArguments) -> anyhow::Result<CommandExit> {
     let shared = &arguments.shared;
-    logging::begin(shared);
+    logging::init_logging(shared);
     match &arguments.command {
-        Some(Command::Search(given)) => search::run(shared, given),
-        Some(Command::Symbol(given)) => names::symbol(shared, given),
-        Some(Command::References(given)) => names::references(shared, given),
-        Some(Command::Index(given)) => index::run(shared, given),
-        Some(Command::Status(given)) => status::run(shared, given),
-        Some(Command::Serve(given)) => serve::run(shared, given),
-        Some(Command::Watch(given)) => watch::run(shared, given),
-        Some(Command::Eval(given)) => eval::run(shared, given),
-        Some(Command::Tune(given)) => tune::run(shared, given),
-        Some(Command::Bench(given)) => bench::run(shared, &given.what),
-        Some(Command::Models(given)) => models::run(shared, &given.what),
-        Some(Command::Install(given)) => install::install(shared, given),
-        Some(Command::Uninstall(given)) => install::uninstall(shared, given),
-        Some(Command::Doctor(given)) => doctor::run(shared, given),
-        Some(Command::Completions(given)) => completions::completions(given.shell),
-        Some(Command::Man(given)) => completions::man(given.command.as_deref()),
-        None => serve::run(shared, &ServeArguments { paths: arguments.paths.clone(), ..ServeArguments::default() }),
+        Some(CliCommand::Search(arguments)) => search::run_search(shared, arguments),
+        Some(CliCommand::Symbol(arguments)) => names::run_symbol(shared, arguments),
+        Some(CliCommand::References(arguments)) => names::run_references(shared, arguments),
+        Some(CliCommand::Index(arguments)) => index::run_index(shared, arguments),
+        Some(CliCommand::Status(arguments)) => status::run_status(shared, arguments),
+        Some(CliCommand::Serve(arguments)) => serve::run_serve(shared, arguments),
+        Some(CliCommand::Watch(arguments)) => watch::run_watch(shared, arguments),
+        Some(CliCommand::Eval(arguments)) => eval::run_eval(shared, arguments),
+        Some(CliCommand::Tune(arguments)) => tune::run_tune(shared, arguments),
+        Some(CliCommand::Bench(arguments)) => bench::run_bench(shared, &arguments.command),
+        Some(CliCommand::Models(arguments)) => models::run_models(shared, &arguments.command),
+        Some(CliCommand::Install(arguments)) => install::run_install(shared, arguments),
+        Some(CliCommand::Uninstall(arguments)) => install::run_uninstall(shared, arguments),
+        Some(CliCommand::Doctor(arguments)) => doctor::run_doctor(shared, arguments),
+        Some(CliCommand::Completions(arguments)) => completions::print_completions(arguments.shell),
+        Some(CliCommand::Man(arguments)) => completions::print_man_page(arguments.command.as_deref()),
+        None => {
+            serve::run_serve(shared, &ServeArguments { paths: arguments.paths.clone(), ..ServeArguments::default() })
+        }
     }
 }
 
-/// Tells on standard error why a command failed.
-pub fn failed(error: &anyhow::Error) -> Exit {
+/// Prints the reason of a failure on standard error, and returns the matching outcome.
+pub fn report_failure(error: &anyhow::Error) -> CommandExit {
     if let Some(io) = error.downcast_ref::<io::Error>()
         && io.kind() == io::ErrorKind::BrokenPipe
     {
-        // Whoever read the answer has seen enough.
-        return Exit::Done;
+        // The reader closed the pipe, such as `head` after its last line: not a failure.
+        return CommandExit::Done;
     }
     if let Some(EngineError::Index(cancelled @ IndexError::Cancelled { .. })) = error.downcast_ref() {
-        printer::note(&cancelled.to_string());
-        return Exit::Interrupted;
+        printer::print_note(&cancelled.to_string());
+        return CommandExit::Interrupted;
     }
-    // The messages of every module name their cause themselves.
-    printer::note(&format!("error: {error}"));
-    Exit::Failed
+    // Error messages include their cause, so the source chain is not printed.
+    printer::print_note(&format!("error: {error}"));
+    CommandExit::Failed
 }

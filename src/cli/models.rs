@@ -1,6 +1,4 @@
-//! `codescry models`: which embedding models there are, and getting them.
-//!
-//! Must never import: anything of this crate but `config` and `engine`.
+//! `codescry models`: lists, installs, verifies, adds and removes embedding models.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -9,100 +7,98 @@ use anyhow::bail;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::arguments::{ModelsCommand, Shared};
+use super::arguments::{ModelsCommand, SharedArguments};
 use super::interrupts::Interrupts;
 use super::printer::{self, Printer};
-use super::{Exit, text};
-use crate::config::ModelSettings;
-use crate::engine::models::{self, Listed, ModelError, Source};
+use super::{CommandExit, text};
+use config::ModelSettings;
+use engine::models::{self, ListedModel, ModelError, ModelSource};
 
-/// How often progress is told where there is no terminal.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// The interval between progress notes if standard error is not a terminal.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Runs the command.
+/// Runs `codescry models`.
 ///
 /// # Errors
-/// When a model is not known, not to be had or damaged.
-pub fn run(shared: &Shared, what: &ModelsCommand) -> anyhow::Result<Exit> {
-    let settings = shared.models()?;
-    match what {
-        ModelsCommand::List { json } => list(&settings, *json),
-        ModelsCommand::Install { name } => install(shared, &settings, name),
-        ModelsCommand::Verify { name } => verify(&settings, name),
+/// If a model is unknown, cannot be downloaded, or is damaged.
+pub fn run_models(shared: &SharedArguments, command: &ModelsCommand) -> anyhow::Result<CommandExit> {
+    let settings = shared.model_settings()?;
+    match command {
+        ModelsCommand::List { json } => print_models(&settings, *json),
+        ModelsCommand::Install { name } => download_model(shared, &settings, name),
+        ModelsCommand::Verify { name } => print_verified_files(&settings, name),
         ModelsCommand::Remove { name } => {
-            let folder = models::remove(&settings, name)?;
-            say(&format!("removed {}", folder.display()))
+            let folder = models::remove_model(&settings, name)?;
+            print_line(&format!("removed {}", folder.display()))
         }
         ModelsCommand::Add { folder, name } => {
-            let model = models::add(&settings, folder, name.as_deref())?;
+            let model = models::add_model(&settings, folder, name.as_deref())?;
             let (reference, to) = (model.reference(), model.folder.display().to_string());
-            say(&format!("{reference} is in {to}; use it with --embedder {}", model.description.name))
+            print_line(&format!("{reference} is in {to}; use it with --embedder {}", model.description.name))
         }
     }
 }
 
-fn say(line: &str) -> anyhow::Result<Exit> {
+fn print_line(line: &str) -> anyhow::Result<CommandExit> {
     let mut printer = Printer::new();
-    printer.line(&text::visible(line))?;
+    printer.line(&text::escape_controls(line))?;
     printer.finish()?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
-/// `models list --json`.
+/// One model in the output of `codescry models list --json`.
 #[derive(Serialize)]
-struct Row<'a> {
+struct ModelJson<'a> {
     name: &'a str,
-    /// `installed`, `hub cache` or `hub`.
+    /// The location: `installed`, `hub cache` or `hub`.
     place: &'static str,
     folder: Option<String>,
     precisions: Vec<&'static str>,
     dimensions: Option<usize>,
-    /// Widths that `NAME@WIDTH` may ask for.
+    /// The dimensions that `NAME@WIDTH` accepts.
     truncatable: &'a [usize],
     max_tokens: Option<usize>,
     about: &'a str,
     problem: Option<&'a str>,
 }
 
-fn list(settings: &ModelSettings, json: bool) -> anyhow::Result<Exit> {
-    let listed = models::list(settings);
+fn print_models(settings: &ModelSettings, json: bool) -> anyhow::Result<CommandExit> {
+    let listed = models::list_models(settings);
     let mut printer = Printer::new();
-    let rows: Vec<Row<'_>> = listed.iter().map(row).collect();
+    let rows: Vec<ModelJson<'_>> = listed.iter().map(model_json).collect();
     if json {
         printer.json(&rows)?;
         printer.finish()?;
-        return Ok(Exit::Done);
+        return Ok(CommandExit::Done);
     }
-    printer.line(&format!("{:<30}{:<12}{:>5}  {:<16}{}", "model", "place", "width", "here", "what it is"))?;
-    printer.line(&format!(
-        "{:<30}{:<12}{:>5}  {:<16}{}",
-        "builtin", "program", 256, "", "trained for code; needs nothing"
-    ))?;
+    printer.line(&format!("{:<30}{:<12}{:>5}  {:<16}{}", "model", "location", "width", "precisions", "description"))?;
+    printer
+        .line(&format!("{:<30}{:<12}{:>5}  {:<16}{}", "builtin", "program", 256, "", "trained for code; built in"))?;
     for row in &rows {
         let width = row.dimensions.map(|width| width.to_string()).unwrap_or_default();
-        let (name, here) = (text::visible(row.name), row.precisions.join(" "));
-        let about = text::visible(row.problem.unwrap_or(row.about));
+        let (name, here) = (text::escape_controls(row.name), row.precisions.join(" "));
+        let about = text::escape_controls(row.problem.unwrap_or(row.about));
         printer.line(&format!("{name:<30}{:<12}{width:>5}  {here:<16}{about}", row.place))?;
     }
     printer.line("")?;
-    printer.line(&text::visible(&format!("models folder: {}", settings.models_dir.display())))?;
+    printer.line(&text::escape_controls(&format!("models folder: {}", settings.models_dir.display())))?;
     printer.finish()?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
-fn row(listed: &Listed) -> Row<'_> {
+fn model_json(listed: &ListedModel) -> ModelJson<'_> {
     let (folder, precisions) = match &listed.here {
         Some((folder, precisions)) => {
-            (Some(folder.display().to_string()), precisions.iter().map(|precision| precision.word()).collect())
+            (Some(folder.display().to_string()), precisions.iter().map(|precision| precision.as_str()).collect())
         }
         None => (None, Vec::new()),
     };
-    Row {
+    ModelJson {
         name: &listed.name,
         place: match listed.source {
-            Source::Installed => "installed",
-            Source::HubCache => "hub cache",
-            Source::Hub => "hub",
+            ModelSource::Installed => "installed",
+            ModelSource::HubCache => "hub cache",
+            ModelSource::Hub => "hub",
         },
         folder,
         precisions,
@@ -114,50 +110,50 @@ fn row(listed: &Listed) -> Row<'_> {
     }
 }
 
-fn install(shared: &Shared, settings: &ModelSettings, name: &str) -> anyhow::Result<Exit> {
-    let interrupts = Interrupts::watch()?;
-    let mut showing = Showing::new(shared);
-    let installed = interrupts.during(|cancel| {
-        models::install(settings, name, &mut |file, bytes, all| {
-            showing.show(file, bytes, all);
+fn download_model(shared: &SharedArguments, settings: &ModelSettings, name: &str) -> anyhow::Result<CommandExit> {
+    let interrupts = Interrupts::listen()?;
+    let mut progress = DownloadProgress::new(shared);
+    let installed = interrupts.run_cancellable(|cancel| {
+        models::install_preferred_model(settings, name, &mut |file, bytes, all| {
+            progress.show(file, bytes, all);
             !cancel.is_cancelled()
         })
     });
-    drop(showing);
+    drop(progress);
     match installed {
-        Ok(model) => say(&format!(
+        Ok(model) => print_line(&format!(
             "{} is in {}; use it with --embedder {}",
             model.reference(),
             model.folder.display(),
             model.description.name
         )),
         Err(error @ ModelError::Stopped) => {
-            printer::note(&error.to_string());
-            Ok(Exit::Interrupted)
+            printer::print_note(&error.to_string());
+            Ok(CommandExit::Interrupted)
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// A bar on a terminal, a line now and then elsewhere.
-struct Showing {
+/// The progress of a download: a bar on a terminal, otherwise notes at intervals.
+struct DownloadProgress {
     bar: Option<ProgressBar>,
     is_quiet: bool,
     file: String,
-    told: Instant,
+    last_note: Instant,
 }
 
-impl Showing {
-    fn new(shared: &Shared) -> Self {
-        let seen = !shared.quiet && std::io::stderr().is_terminal();
-        let bar = seen.then(|| {
+impl DownloadProgress {
+    fn new(shared: &SharedArguments) -> Self {
+        let is_visible = !shared.quiet && std::io::stderr().is_terminal();
+        let bar = is_visible.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             if let Ok(style) = ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes} {bytes_per_sec} {msg}") {
                 bar.set_style(style);
             }
             bar
         });
-        Self { bar, is_quiet: shared.quiet, file: String::new(), told: Instant::now() }
+        Self { bar, is_quiet: shared.quiet, file: String::new(), last_note: Instant::now() }
     }
 
     fn show(&mut self, file: &str, bytes: u64, all: Option<u64>) {
@@ -167,18 +163,18 @@ impl Showing {
             if is_new {
                 bar.reset();
                 bar.set_length(all.unwrap_or(0));
-                bar.set_message(text::visible(file));
+                bar.set_message(text::escape_controls(file));
             }
             bar.set_position(bytes);
-        } else if !self.is_quiet && (is_new || self.told.elapsed() >= TELL_EVERY) {
+        } else if !self.is_quiet && (is_new || self.last_note.elapsed() >= PROGRESS_INTERVAL) {
             let of = all.map(|all| format!(" of {}", HumanBytes(all))).unwrap_or_default();
-            printer::note(&format!("{file}: {}{of}", HumanBytes(bytes)));
-            self.told = Instant::now();
+            printer::print_note(&format!("{file}: {}{of}", HumanBytes(bytes)));
+            self.last_note = Instant::now();
         }
     }
 }
 
-impl Drop for Showing {
+impl Drop for DownloadProgress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -186,19 +182,21 @@ impl Drop for Showing {
     }
 }
 
-fn verify(settings: &ModelSettings, name: &str) -> anyhow::Result<Exit> {
-    let checked = models::verify(settings, name)?;
+fn print_verified_files(settings: &ModelSettings, name: &str) -> anyhow::Result<CommandExit> {
+    let checked = models::verify_model(settings, name)?;
     if checked.is_empty() {
-        bail!("the model {name} has no checksums; `codescry models install {name}` or `models add` it again");
+        bail!(
+            "the model {name} has no checksums; install or add it again, such as with `codescry models install {name}`"
+        );
     }
     let mut printer = Printer::new();
     for file in &checked {
         let state = file.problem.as_deref().unwrap_or("ok");
-        printer.line(&text::visible(&format!("{:<32}{state}", file.file)))?;
+        printer.line(&text::escape_controls(&format!("{:<32}{state}", file.file)))?;
     }
     printer.finish()?;
     if checked.iter().any(|file| file.problem.is_some()) {
-        bail!("the model {name} is damaged; `codescry models remove {name}` and install it again");
+        bail!("the model {name} is damaged; run `codescry models remove {name}` and install it again");
     }
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }

@@ -1,24 +1,22 @@
-//! Colours, or none.
-//!
-//! Must never import: anything of this crate but `engine`.
+//! Terminal colours and width.
 
 use std::io::IsTerminal as _;
 
 use console::Term;
 
-use super::arguments::{ColorChoice, Shared};
+use super::arguments::{ColorChoice, SharedArguments};
 use super::text;
-use crate::engine::TokenClass;
+use engine::TokenClass;
 
-/// How wide lines are where the terminal does not say.
+/// Line width in columns if the width of the terminal is unknown.
 const DEFAULT_COLUMNS: usize = 160;
 
-/// Fewer columns than this leave no room for code.
+/// Minimum line width in columns; less leaves no room for code.
 const MIN_COLUMNS: usize = 40;
 
-/// What a piece of output is.
+/// The role of a piece of output, which determines its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum TextRole {
     Path,
     Name,
     Dim,
@@ -28,53 +26,53 @@ pub enum Role {
     Token(TokenClass),
 }
 
-/// Which escape sequences are written, and how wide lines may be.
+/// The output style: whether escape sequences are written, and the line width.
 #[derive(Clone, Copy, Debug)]
 pub struct Palette {
-    /// Whether any are written.
-    pub on: bool,
-    /// Longest line in columns; longer ones are cut.
+    /// Whether escape sequences are written.
+    pub is_coloured: bool,
+    /// Maximum line width in columns; longer lines are cut.
     pub columns: usize,
 }
 
 impl Palette {
-    /// For standard output.
-    pub fn of(shared: &Shared) -> Self {
+    /// Returns the style for standard output.
+    pub fn for_stdout(shared: &SharedArguments) -> Self {
         let plain = shared.no_color.as_ref().is_some_and(|value| !value.is_empty());
-        let on = match shared.color {
+        let is_coloured = match shared.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
             ColorChoice::Auto => !plain && std::io::stdout().is_terminal(),
         };
-        let said = shared.columns.as_ref().and_then(|columns| columns.to_str()?.trim().parse().ok());
-        let columns = said.or_else(|| Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)));
-        Self { on, columns: columns.unwrap_or(DEFAULT_COLUMNS).max(MIN_COLUMNS) }
+        let exported = shared.columns.as_ref().and_then(|columns| columns.to_str()?.trim().parse().ok());
+        let columns = exported.or_else(|| Term::stdout().size_checked().map(|(_, columns)| usize::from(columns)));
+        Self { is_coloured, columns: columns.unwrap_or(DEFAULT_COLUMNS).max(MIN_COLUMNS) }
     }
 
-    /// `text`, made visible, in the colour of its role.
-    pub fn paint(self, role: Role, text: &str) -> String {
-        format!("{}{}{}", self.begin(role), text::visible(text), self.end())
+    /// Returns `text` with control characters escaped, in the colour of `role`.
+    pub fn paint(self, role: TextRole, text: &str) -> String {
+        format!("{}{}{}", self.role_prefix(role), text::escape_controls(text), self.role_suffix())
     }
 
-    /// Goes before text of this role.
-    pub fn begin(self, role: Role) -> &'static str {
-        if !self.on {
+    /// Returns the escape sequence that starts the colour of `role`; empty without colours.
+    pub fn role_prefix(self, role: TextRole) -> &'static str {
+        if !self.is_coloured {
             return "";
         }
         match role {
-            Role::Path => "\x1b[1;36m",
-            Role::Name => "\x1b[1m",
-            Role::Dim | Role::Token(TokenClass::Comment) => "\x1b[2m",
-            Role::Warning | Role::Token(TokenClass::Type) => "\x1b[33m",
-            Role::Good | Role::Token(TokenClass::String) => "\x1b[32m",
-            Role::Bad => "\x1b[31m",
-            Role::Token(TokenClass::Number) => "\x1b[36m",
-            Role::Token(TokenClass::Keyword) => "\x1b[35m",
+            TextRole::Path => "\x1b[1;36m",
+            TextRole::Name => "\x1b[1m",
+            TextRole::Dim | TextRole::Token(TokenClass::Comment) => "\x1b[2m",
+            TextRole::Warning | TextRole::Token(TokenClass::Type) => "\x1b[33m",
+            TextRole::Good | TextRole::Token(TokenClass::String) => "\x1b[32m",
+            TextRole::Bad => "\x1b[31m",
+            TextRole::Token(TokenClass::Number) => "\x1b[36m",
+            TextRole::Token(TokenClass::Keyword) => "\x1b[35m",
         }
     }
 
-    /// Goes behind it.
-    pub fn end(self) -> &'static str {
-        if self.on { "\x1b[0m" } else { "" }
+    /// Returns the escape sequence that ends a colour; empty without colours.
+    pub fn role_suffix(self) -> &'static str {
+        if self.is_coloured { "\x1b[0m" } else { "" }
     }
 }

@@ -1,8 +1,8 @@
-//! The only place that writes to standard output; notes for people go to standard error.
+//! Output to standard output; notes for users go to standard error.
 //!
-//! Invariants: one lock for the whole command; an answer is flushed when it is complete; a reader
-//! that went away is an [`io::ErrorKind::BrokenPipe`], which `cli::failed` takes for a good end.
-//! Must never import: anything of this crate.
+//! Invariants: standard output is locked for the whole command; an answer is flushed when it is
+//! complete; a closed pipe is an [`io::ErrorKind::BrokenPipe`], which `cli::report_failure` treats
+//! as success.
 
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::text;
 
-/// Standard output.
+/// A buffered writer to standard output.
 pub struct Printer {
     out: BufWriter<StdoutLock<'static>>,
 }
@@ -21,19 +21,19 @@ impl Printer {
         Self { out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()) }
     }
 
-    /// Writes a line. The caller has made it [visible](text::visible).
+    /// Writes a line, in which the caller has [escaped control characters](text::escape_controls).
     ///
     /// # Errors
-    /// When standard output cannot be written.
+    /// If standard output cannot be written.
     pub fn line(&mut self, line: &str) -> io::Result<()> {
         self.out.write_all(line.as_bytes())?;
         self.out.write_all(b"\n")
     }
 
-    /// Writes a text that this program made for another one.
+    /// Writes text that this program generated, unescaped.
     ///
     /// # Errors
-    /// When standard output cannot be written.
+    /// If standard output cannot be written.
     pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.out.write_all(bytes)
     }
@@ -41,38 +41,38 @@ impl Printer {
     /// Writes `value` as one line of JSON and flushes it.
     ///
     /// # Errors
-    /// When standard output cannot be written.
+    /// If standard output cannot be written.
     pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
-        // One line whatever a path or a text holds: JSON escapes line ends.
+        // JSON escapes line ends in strings, so the value is always one line.
         serde_json::to_writer(&mut self.out, value)?;
         self.out.write_all(b"\n")?;
         self.out.flush()
     }
 
-    /// Writes out what is still held back, and goes on.
+    /// Writes buffered output.
     ///
     /// # Errors
-    /// When standard output cannot be written.
+    /// If standard output cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
-    /// Writes out what is still held back.
+    /// Writes buffered output and releases standard output.
     ///
     /// # Errors
-    /// When standard output cannot be written.
+    /// If standard output cannot be written.
     pub fn finish(mut self) -> io::Result<()> {
         self.out.flush()
     }
 }
 
-/// Tells a person something on standard error. Nobody may be reading: that is no error.
-pub fn note(message: &str) {
-    _ = writeln!(io::stderr(), "{}", text::visible_lines(message));
+/// Prints a note on standard error, ignoring errors: the reader may have closed the pipe.
+pub fn print_note(message: &str) {
+    _ = writeln!(io::stderr(), "{}", text::escape_lines(message));
 }
 
-/// As [`note`], with the answer on the same line.
-pub fn ask(question: &str) {
+/// Prints a question on standard error without a line end; the user answers on the same line.
+pub fn print_prompt(question: &str) {
     let mut err = io::stderr();
-    _ = write!(err, "{}", text::visible(question)).and_then(|()| err.flush());
+    _ = write!(err, "{}", text::escape_controls(question)).and_then(|()| err.flush());
 }

@@ -1,84 +1,83 @@
 //! The progress bar of an index run, on standard error.
 //!
-//! Shown on a terminal only, and only once a run takes longer than a glance. Must never import:
-//! anything of this crate but `engine`.
+//! Shown only on a terminal, and only if a run takes longer than [`SHOW_AFTER`].
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::arguments::Shared;
+use super::arguments::SharedArguments;
 use super::text;
-use crate::engine::{Phase, Progress, StageReport, bottleneck};
+use engine::{IndexPhase, IndexProgress, StageReport, find_bottleneck};
 
-/// Runs over unchanged files end sooner than this.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// The bar is shown after this time; runs over unchanged files are usually shorter.
+const SHOW_AFTER: Duration = Duration::from_millis(300);
 
-/// A run that takes longer than this is worth a look at its stages.
+/// The table of stages is shown after this time.
 const TABLE_AFTER: Duration = Duration::from_secs(2);
 
-/// A bar, or nothing where nobody would see it.
-pub struct Bar(ProgressBar);
+/// A progress bar, hidden if standard error is not a terminal.
+pub struct IndexProgressBar(ProgressBar);
 
-impl Bar {
-    /// For one run.
-    pub fn new(shared: &Shared) -> Self {
-        let seen = !shared.quiet && std::io::stderr().is_terminal();
-        let target = if seen { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+impl IndexProgressBar {
+    /// Creates the bar of one run.
+    pub fn new(shared: &SharedArguments) -> Self {
+        let is_visible = !shared.quiet && std::io::stderr().is_terminal();
+        let target = if is_visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self(ProgressBar::with_draw_target(None, target))
     }
 
-    /// Shows where the run is.
-    pub fn show(&self, progress: &Progress) {
-        if self.0.is_hidden() || progress.elapsed < PATIENCE {
+    /// Updates the bar.
+    pub fn show(&self, progress: &IndexProgress) {
+        if self.0.is_hidden() || progress.elapsed < SHOW_AFTER {
             return;
         }
-        let counted = progress.walk_ended && progress.phase == Phase::Indexing;
-        if counted {
+        let is_counted = progress.walk_ended && progress.phase == IndexPhase::Indexing;
+        if is_counted {
             self.0.set_length(progress.files_found);
         }
-        let template = if counted { "{bar:24} {msg}" } else { "{spinner} {msg}" };
+        let template = if is_counted { "{bar:24} {msg}" } else { "{spinner} {msg}" };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.0.set_style(style);
         }
-        self.0.set_message(message(progress));
+        self.0.set_message(progress_message(progress));
         self.0.set_position(progress.files_done);
         self.0.tick();
     }
 }
 
-impl Drop for Bar {
+impl Drop for IndexProgressBar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
 }
 
-/// `120 of 400 files · 900 chunks · 60 files/s · 450 chunks/s · 5 seconds left`, then what each stage does with
-/// its time, then the sentence about the bottleneck.
-fn message(progress: &Progress) -> String {
-    if progress.phase == Phase::Finishing {
+/// Formats the progress as `120 of 400 files · 900 chunks · 60 files/s · 450 chunks/s · 5 seconds left`,
+/// followed by the table of stages and the sentence about the bottleneck.
+fn progress_message(progress: &IndexProgress) -> String {
+    if progress.phase == IndexPhase::Finishing {
         return "finishing the full-text index…".to_owned();
     }
-    let rate = |number| text::rate(number, progress.elapsed);
+    let rate = |number| text::count_per_second(number, progress.elapsed);
     let found = if progress.walk_ended { "" } else { "at least " };
     let mut parts = vec![
-        format!("{} of {found}{}", progress.files_done, text::plural(progress.files_found, "file")),
-        text::plural(progress.chunks, "chunk"),
+        format!("{} of {found}{}", progress.files_done, text::pluralize(progress.files_found, "file")),
+        text::pluralize(progress.chunks, "chunk"),
         format!("{:.0} files/s", rate(progress.files_redone)),
         format!("{:.0} chunks/s", rate(progress.chunks)),
     ];
-    parts.extend(progress.remaining().map(|left| format!("{} left", text::age(left))));
+    parts.extend(progress.remaining().map(|left| format!("{} left", text::format_age(left))));
     let mut lines = vec![parts.join(" · ")];
     if progress.elapsed >= TABLE_AFTER && !progress.stages.is_empty() {
-        lines.extend(table(&progress.stages, progress.elapsed));
-        lines.extend(bottleneck(&progress.stages, progress.elapsed).map(|found| found.to_string()));
+        lines.extend(progress_table(&progress.stages, progress.elapsed));
+        lines.extend(find_bottleneck(&progress.stages, progress.elapsed).map(|found| found.to_string()));
     }
     lines.join("\n")
 }
 
-/// Shares of the run in percent, and how full the queue before each stage is: a column a stage.
-fn table(stages: &[StageReport], elapsed: Duration) -> [String; 5] {
+/// Returns a table with one column per stage: time shares in percent, and the fill of its input queue.
+fn progress_table(stages: &[StageReport], elapsed: Duration) -> [String; 5] {
     let row = |name: &str, cell: &dyn Fn(&StageReport) -> String| {
         let cells: String = stages.iter().map(|stage| format!("{:>8}", cell(stage))).collect();
         format!("  {name:<15}{cells}")
@@ -104,9 +103,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rest_is_told_once_the_walk_has_ended() {
-        let mut progress = Progress {
-            phase: Phase::Indexing,
+    fn the_remaining_time_is_shown_after_the_walk() {
+        let mut progress = IndexProgress {
+            phase: IndexPhase::Indexing,
             files_found: 400,
             walk_ended: false,
             files_done: 100,
@@ -117,14 +116,17 @@ mod tests {
             stages: Vec::new(),
             device: None,
         };
-        assert_eq!(message(&progress), "100 of at least 400 files · 900 chunks · 10 files/s · 90 chunks/s");
+        assert_eq!(progress_message(&progress), "100 of at least 400 files · 900 chunks · 10 files/s · 90 chunks/s");
         progress.walk_ended = true;
-        assert_eq!(message(&progress), "100 of 400 files · 900 chunks · 10 files/s · 90 chunks/s · 30 seconds left");
-        // What is unchanged takes no time.
+        assert_eq!(
+            progress_message(&progress),
+            "100 of 400 files · 900 chunks · 10 files/s · 90 chunks/s · 30 seconds left"
+        );
+        // Unchanged files take no time.
         (progress.files_done, progress.files_changed) = (350, 150);
-        assert!(message(&progress).ends_with("5 seconds left"), "{}", message(&progress));
-        progress.phase = Phase::Finishing;
-        assert_eq!(message(&progress), "finishing the full-text index…");
+        assert!(progress_message(&progress).ends_with("5 seconds left"), "{}", progress_message(&progress));
+        progress.phase = IndexPhase::Finishing;
+        assert_eq!(progress_message(&progress), "finishing the full-text index…");
     }
 
     #[test]
@@ -141,8 +143,8 @@ mod tests {
             ..StageReport::default()
         };
         let stages = vec![stage("parse", 1, 0, 9, 32, 32), stage("embed", 10, 0, 0, 4, 4)];
-        let progress = Progress {
-            phase: Phase::Indexing,
+        let progress = IndexProgress {
+            phase: IndexPhase::Indexing,
             files_found: 400,
             walk_ended: true,
             files_done: 100,
@@ -153,7 +155,7 @@ mod tests {
             stages,
             device: None,
         };
-        let shown = message(&progress);
+        let shown = progress_message(&progress);
         let lines: Vec<&str> = shown.lines().skip(1).collect();
         assert_eq!(
             lines,
@@ -166,7 +168,7 @@ mod tests {
                 "embed is the bottleneck: busy 100 %; parse waits on it 90 % of the time",
             ]
         );
-        let glance = Progress { elapsed: seconds(1), ..progress };
-        assert_eq!(message(&glance).lines().count(), 1);
+        let early = IndexProgress { elapsed: seconds(1), ..progress };
+        assert_eq!(progress_message(&early).lines().count(), 1);
     }
 }

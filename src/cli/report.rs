@@ -1,76 +1,74 @@
-//! What an index run did, for a person.
-//!
-//! Must never import: anything of this crate but `engine`.
+//! The report of an index run as text.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::palette::{Palette, Role};
+use super::palette::{Palette, TextRole};
 use super::text;
-use crate::engine::{IndexReport, RepoPath, StageRecord, bottleneck};
+use engine::{IndexReport, RepoPath, StageRecord, find_bottleneck};
 
-/// Most problems listed.
-const PROBLEMS: usize = 10;
+/// Maximum number of problems listed.
+const MAX_PROBLEMS: usize = 10;
 
-/// The summary.
-pub fn lines(report: &IndexReport, palette: Palette) -> Vec<String> {
+/// Returns the summary of a run.
+pub fn report_lines(report: &IndexReport, palette: Palette) -> Vec<String> {
     let mut lines = vec![format!(
         "indexed {} ({}, {}) in {}: {:.0} files/s",
-        palette.paint(Role::Name, &text::plural(report.files_indexed, "file")),
-        text::plural(report.chunks, "chunk"),
-        text::bytes(report.bytes),
-        text::seconds(report.elapsed),
-        text::rate(report.files_indexed, report.elapsed),
+        palette.paint(TextRole::Name, &text::pluralize(report.files_indexed, "file")),
+        text::pluralize(report.chunks, "chunk"),
+        text::format_bytes(report.bytes),
+        text::format_seconds(report.elapsed),
+        text::count_per_second(report.files_indexed, report.elapsed),
     )];
     lines.push(format!(
         "found {}, unchanged {}, removed {}",
         report.files_found, report.files_unchanged, report.files_removed
     ));
     if report.files_vanished > 0 {
-        lines.push(format!("gone before they could be read: {}", text::plural(report.files_vanished, "file")));
+        lines.push(format!("deleted before they could be read: {}", text::pluralize(report.files_vanished, "file")));
     }
-    lines.extend(left_out(&report.skipped));
-    lines.extend(report.notes.iter().map(|note| text::visible(note)));
+    lines.extend(skipped_line(&report.skipped));
+    lines.extend(report.notes.iter().map(|note| text::escape_controls(note)));
     if let Some(reason) = &report.redone_because {
-        lines.push(format!("done again because {}", text::visible(reason)));
+        lines.push(format!("all files were indexed again: {}", text::escape_controls(reason)));
     }
-    lines.extend(problems(&report.problems, palette));
+    lines.extend(problem_lines(&report.problems, palette));
     if report.files_indexed > 0 {
         lines.push(String::new());
         let records: Vec<StageRecord> = report.stages.iter().map(StageRecord::from).collect();
-        lines.extend(stages(&records, report.elapsed));
-        lines.extend(bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()));
-        lines.extend(report.device.as_ref().map(|device| text::visible(&device.sentence())));
+        lines.extend(stage_table(&records, report.elapsed));
+        lines.extend(find_bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()));
+        lines.extend(report.device.as_ref().map(|device| text::escape_controls(&device.summary())));
     }
     lines
 }
 
-/// `left out 12: binary 2, ignored 10`
-pub fn left_out(skipped: &BTreeMap<String, u64>) -> Option<String> {
+/// Formats the counts of excluded files as `left out 12: binary 2, ignored 10`.
+pub fn skipped_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
     let total: u64 = skipped.values().sum();
     let reasons: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
     (total > 0).then(|| format!("left out {total}: {}", reasons.join(", ")))
 }
 
-/// The first problems, one a line.
-pub fn problems(problems: &[(RepoPath, String)], palette: Palette) -> Vec<String> {
+/// Lists the first problems, one per line.
+pub fn problem_lines(problems: &[(RepoPath, String)], palette: Palette) -> Vec<String> {
     if problems.is_empty() {
         return Vec::new();
     }
-    let count = text::plural(problems.len() as u64, "problem");
+    let count = text::pluralize(problems.len() as u64, "problem");
     let mut lines =
-        vec![palette.paint(Role::Warning, &format!("{count} (the text of these files can be found all the same)"))];
-    for (path, problem) in problems.iter().take(PROBLEMS) {
-        lines.push(text::visible(&format!("  {path}: {problem}")));
+        vec![palette.paint(TextRole::Warning, &format!("{count} (these files can still be searched as text)"))];
+    for (path, problem) in problems.iter().take(MAX_PROBLEMS) {
+        lines.push(text::escape_controls(&format!("  {path}: {problem}")));
     }
-    if problems.len() > PROBLEMS {
-        lines.push(format!("  … and {} more; --json lists all", problems.len() - PROBLEMS));
+    if problems.len() > MAX_PROBLEMS {
+        lines.push(format!("  … and {} more; --json lists all", problems.len() - MAX_PROBLEMS));
     }
     lines
 }
 
-/// How each stage spent the time of the run.
-pub fn stages(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
+/// Returns a table of the time that each stage was busy and waiting, in percent of the run.
+pub fn stage_table(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
     let mut lines = vec![format!(
         "{:<8}{:>8}{:>10}{:>8}{:>19}{:>20}{:>14}",
         "stage", "threads", "items", "busy", "waiting for input", "waiting for output", "queue (mean)"
@@ -84,7 +82,7 @@ pub fn stages(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
             0 => String::new(),
             capacity => format!("{:.1}/{capacity}", stage.queue_mean),
         };
-        let (name, threads, items) = (text::visible(&stage.stage), stage.threads, stage.items);
+        let (name, threads, items) = (text::escape_controls(&stage.stage), stage.threads, stage.items);
         lines.push(format!("{name:<8}{threads:>8}{items:>10}{busy:>6.0} %{input:>17.0} %{output:>18.0} %{queue:>14}"));
     }
     lines
@@ -94,7 +92,7 @@ pub fn stages(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const PLAIN: Palette = Palette { on: false, columns: 80 };
+    const PLAIN: Palette = Palette { is_coloured: false, columns: 80 };
 
     fn report() -> IndexReport {
         IndexReport {
@@ -109,7 +107,7 @@ mod tests {
             notes: vec!["too large for --max-memory: 1".to_owned()],
             chunks: 40,
             bytes: 2048,
-            redone_because: Some("a rebuild was asked for".to_owned()),
+            redone_because: Some("a rebuild was requested".to_owned()),
             elapsed: Duration::from_secs(2),
             stages: Vec::new(),
             vectors_computed: 30,
@@ -122,8 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_says_what_was_done() {
-        let lines = lines(&report(), PLAIN);
+    fn the_summary_lists_counts_and_reasons() {
+        let lines = report_lines(&report(), PLAIN);
         assert_eq!(
             lines[..5],
             [
@@ -131,14 +129,14 @@ mod tests {
                 "found 12, unchanged 2, removed 1",
                 "left out 5: binary 2, ignored 3",
                 "too large for --max-memory: 1",
-                "done again because a rebuild was asked for",
+                "all files were indexed again: a rebuild was requested",
             ]
         );
     }
 
     #[test]
     fn ten_problems_are_listed_and_the_rest_counted() {
-        let lines = problems(&report().problems, PLAIN);
+        let lines = problem_lines(&report().problems, PLAIN);
         assert_eq!((lines.len(), lines[1].as_str()), (12, "  0.c: gave up␛"));
         assert!(lines[11].contains("2 more"));
     }

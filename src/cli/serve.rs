@@ -1,47 +1,48 @@
-//! `codescry serve`: the Model Context Protocol over standard input and output, or over HTTP.
-//!
-//! Must never import: anything of this crate but `config`, `engine` and `mcp`.
+//! `codescry serve`: serves the Model Context Protocol over standard input and output, or over HTTP.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::arguments::{HttpArguments, ServeArguments, Shared};
-use super::{Exit, printer};
-use crate::config::{self, Surroundings, machine};
-use crate::engine::{Engine, Settings};
-use crate::mcp::http::{HttpOptions, Token, serve_http};
+use super::arguments::{HttpArguments, ServeArguments, SharedArguments};
+use super::{CommandExit, printer};
+use config::{self, UserEnvironment};
+use engine::{Engine, Settings};
+use mcp::http::{BearerToken, HttpOptions, serve_http};
+use platform::process;
 
-/// Files that are open besides connections: of indexes, pipes, what the runtime needs.
+/// File descriptors reserved for indexes, pipes and the runtime; connections may use the rest.
 const OTHER_FILES: u64 = 256;
 
-/// Serves the given folders (the working folder for none) until the client goes away or, over HTTP, the
-/// process is asked to end; keeps their indexes up to date where that is not refused. Over standard
-/// input and output in another server's process where there is one of the same folders.
+/// Runs `codescry serve` until the client disconnects or, over HTTP, until the process is terminated.
+///
+/// Watches the folders and keeps their indexes up to date, unless `--no-watch` is given. Over
+/// standard input and output, joins the process of another server of the same folders, if any.
 ///
 /// # Errors
-/// When a folder does not hold or the server cannot be started.
-pub fn run(shared: &Shared, given: &ServeArguments) -> anyhow::Result<Exit> {
-    machine::bound_freed_memory();
-    let follow = !given.no_watch;
-    let http = http_options(&given.http)?;
-    let served = served(shared, &given.paths, given.allow_home)?;
+/// If a folder is invalid or the server cannot be started.
+pub fn run_serve(shared: &SharedArguments, arguments: &ServeArguments) -> anyhow::Result<CommandExit> {
+    process::limit_malloc_arenas();
+    let watch = !arguments.no_watch;
+    let http = build_http_options(&arguments.http)?;
+    let served = resolve_folders(shared, &arguments.paths, arguments.allow_home)?;
     match http {
-        // Nothing is opened before it is known that no other process has it open.
-        None if config::shares(given.no_share)? => crate::mcp::serve_shared(served, follow)?,
-        None => crate::mcp::serve_stdio(engines(served)?, follow)?,
-        Some(options) => serve_http(engines(served)?, follow, &options, |address| {
-            printer::note(&format!("serving MCP at http://{address}/mcp until Ctrl-C"));
+        // Opens no index yet: another process may serve these folders already.
+        None if config::is_sharing_enabled(arguments.no_share)? => sharing::serve_shared(served, watch)?,
+        None => mcp::serve_stdio(open_engines(served)?, watch)?,
+        Some(options) => serve_http(open_engines(served)?, watch, &options, |address| {
+            printer::print_note(&format!("serving MCP at http://{address}/mcp until Ctrl-C"));
         })?,
     }
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
-fn engines(served: Vec<Settings>) -> anyhow::Result<Vec<Arc<Engine>>> {
+fn open_engines(served: Vec<Settings>) -> anyhow::Result<Vec<Arc<Engine>>> {
     let engines = served.into_iter().map(|settings| Engine::open(settings).map(Arc::new));
     Ok(engines.collect::<Result<_, _>>()?)
 }
 
-fn served(shared: &Shared, paths: &[PathBuf], allow_home: bool) -> anyhow::Result<Vec<Settings>> {
+/// Returns the settings of each distinct folder.
+fn resolve_folders(shared: &SharedArguments, paths: &[PathBuf], allow_home: bool) -> anyhow::Result<Vec<Settings>> {
     let paths: Vec<Option<&Path>> =
         if paths.is_empty() { vec![None] } else { paths.iter().map(|path| Some(path.as_path())).collect() };
     let mut served: Vec<Settings> = Vec::new();
@@ -51,39 +52,40 @@ fn served(shared: &Shared, paths: &[PathBuf], allow_home: bool) -> anyhow::Resul
         if served.iter().any(|other| other.root == settings.root) {
             continue;
         }
-        // Some clients start their servers in the root of the file system or at home, or put that in place
-        // of a variable for the folder that is open when none is.
+        // Some clients start servers in the root of the file system or in the home folder, or pass these
+        // if no folder is open.
         anyhow::ensure!(
-            allow_home || !is_too_much(root),
-            "{} is too much to serve unasked; give the folder with your code, or --allow-home if you mean all of it",
+            allow_home || !is_too_broad(root),
+            "{} is too broad to serve by default; give the folder with your code, or --allow-home to serve all of it",
             root.display()
         );
         let shares = served.iter().any(|other| other.index_dir == settings.index_dir);
-        anyhow::ensure!(!shares, "--index-dir holds the index of one folder; give one PATH, or leave --index-dir out");
+        anyhow::ensure!(!shares, "--index-dir holds the index of one folder; give one PATH, or leave out --index-dir");
         served.push(settings);
     }
     Ok(served)
 }
 
-/// Whether nobody would mean this folder without saying so: everything, or all that is somebody's.
-fn is_too_much(root: &Path) -> bool {
-    let home = Surroundings::of_this_process().ok().and_then(|user| user.home.canonicalize().ok());
+/// Returns whether `root` is the root of a file system, or is or contains the home folder.
+fn is_too_broad(root: &Path) -> bool {
+    let home = UserEnvironment::detect().ok().and_then(|user| user.home.canonicalize().ok());
     root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))
 }
 
-/// What is asked for, checked before anything is opened.
-fn http_options(given: &HttpArguments) -> anyhow::Result<Option<HttpOptions>> {
-    let Some(address) = given.http else { return Ok(None) };
-    let mut options = HttpOptions::at(address);
-    options.token = config::http_token(given.token_file.as_deref())?.map(|token| Token::new(&token)).transpose()?;
-    options.hosts.clone_from(&given.hosts);
+/// Builds and checks the HTTP options; `None` without `--http`.
+fn build_http_options(arguments: &HttpArguments) -> anyhow::Result<Option<HttpOptions>> {
+    let Some(address) = arguments.http else { return Ok(None) };
+    let mut options = HttpOptions::new(address);
+    options.token =
+        config::read_http_token(arguments.token_file.as_deref())?.map(|token| BearerToken::new(&token)).transpose()?;
+    options.hosts.clone_from(&arguments.hosts);
     let limits = &mut options.limits;
-    limits.sessions = given.max_sessions.unwrap_or(limits.sessions);
-    limits.requests_per_second = given.max_requests.unwrap_or(limits.requests_per_second);
-    if let Some(files) = machine::raise_open_files() {
+    limits.sessions = arguments.max_sessions.unwrap_or(limits.sessions);
+    limits.requests_per_second = arguments.max_requests.unwrap_or(limits.requests_per_second);
+    if let Some(files) = process::raise_open_file_limit() {
         let left = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
         limits.connections = limits.connections.min(left).max(1);
     }
-    options.check()?;
+    options.validate()?;
     Ok(Some(options))
 }

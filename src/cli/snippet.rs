@@ -1,37 +1,37 @@
-//! Which lines of a hit are shown.
+//! The choice of the lines of a hit that are shown.
 //!
-//! Invariants: at most as many lines as asked for, in order, the signature's line among them.
-//! Must never import: anything of this crate.
+//! Invariants: the chosen lines are in order, at most the requested number, and include the line of
+//! the signature.
 
 use std::collections::BTreeSet;
 
-/// Words that are in every program and every question.
+/// Words that are too common in code and queries to select lines.
 const COMMON: &[&str] = &[
     "the", "and", "for", "how", "are", "was", "what", "where", "when", "which", "with", "that", "this", "does", "from",
     "into",
 ];
 
-/// Shorter words stand in too many lines to tell anything.
+/// Minimum length of a query word in characters; shorter words occur in too many lines.
 const MIN_WORD_CHARS: usize = 3;
 
-/// The beginnings of the words of a query, lower case: `connection` also finds `connect`.
-pub fn query_words(query: &str) -> Vec<String> {
+/// Returns the prefixes of the words of a query in lower case, so that `connection` also matches `connect`.
+pub fn query_prefixes(query: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for word in split_words(query) {
+    for word in split_identifiers(query) {
         let chars = word.chars().count();
         if chars < MIN_WORD_CHARS || COMMON.contains(&word.as_str()) {
             continue;
         }
-        let stem: String = word.chars().take(chars.saturating_sub(3).max(4)).collect();
-        if !words.contains(&stem) {
-            words.push(stem);
+        let prefix: String = word.chars().take(chars.saturating_sub(3).max(4)).collect();
+        if !words.contains(&prefix) {
+            words.push(prefix);
         }
     }
     words
 }
 
-/// `parseHTTPHeader now` → `parse`, `httpheader`, `now`.
-fn split_words(text: &str) -> Vec<String> {
+/// Splits text into lower-case words: `parseHTTPHeader now` → `parse`, `httpheader`, `now`.
+fn split_identifiers(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut lower = false;
     for c in text.chars() {
@@ -47,28 +47,28 @@ fn split_words(text: &str) -> Vec<String> {
     words
 }
 
-/// Indices of at most `most` of `lines`: the signature, then lines with words of the query and
-/// their neighbours, then what follows the signature.
-pub fn choose(lines: &[&str], signature: &str, words: &[String], most: usize) -> Vec<usize> {
+/// Returns the indices of at most `max_lines` lines: the signature, then lines with words of the query
+/// and their neighbours, then the lines after and before the signature.
+pub fn choose_lines(lines: &[&str], signature: &str, words: &[String], max_lines: usize) -> Vec<usize> {
     let used = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
     let lines = &lines[..used];
-    if lines.len() <= most {
+    if lines.len() <= max_lines {
         return (0..lines.len()).collect();
     }
-    let first = signature_line(lines, signature);
+    let first = find_signature_line(lines, signature);
     let mut chosen = BTreeSet::from([first]);
     let mut add = |at: Option<usize>| {
-        if let Some(at) = at.filter(|at| *at < lines.len() && chosen.len() < most) {
+        if let Some(at) = at.filter(|at| *at < lines.len() && chosen.len() < max_lines) {
             chosen.insert(at);
         }
     };
-    let written = |at: &usize| lines.get(*at).is_some_and(|line| !line.trim().is_empty());
-    for at in matching(lines, words) {
+    let has_text = |at: &usize| lines.get(*at).is_some_and(|line| !line.trim().is_empty());
+    for at in rank_matching_lines(lines, words) {
         add(Some(at));
-        add(at.checked_add(1).filter(written));
-        add(at.checked_sub(1).filter(written));
+        add(at.checked_add(1).filter(has_text));
+        add(at.checked_sub(1).filter(has_text));
     }
-    for at in first..first.saturating_add(most) {
+    for at in first..first.saturating_add(max_lines) {
         add(Some(at));
     }
     for at in (0..first).rev() {
@@ -77,22 +77,22 @@ pub fn choose(lines: &[&str], signature: &str, words: &[String], most: usize) ->
     chosen.into_iter().collect()
 }
 
-/// Lines with words of the query, those with most of them first.
-fn matching(lines: &[&str], words: &[String]) -> Vec<usize> {
-    let mut found = Vec::new();
+/// Returns the indices of lines with words of the query, those with the most words first.
+fn rank_matching_lines(lines: &[&str], words: &[String]) -> Vec<usize> {
+    let mut matches = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let line = line.to_lowercase();
         let hits = words.iter().filter(|word| line.contains(word.as_str())).count();
         if hits > 0 {
-            found.push((hits, at));
+            matches.push((hits, at));
         }
     }
-    found.sort_by_key(|(hits, at)| (std::cmp::Reverse(*hits), *at));
-    found.into_iter().map(|(_, at)| at).collect()
+    matches.sort_by_key(|(hits, at)| (std::cmp::Reverse(*hits), *at));
+    matches.into_iter().map(|(_, at)| at).collect()
 }
 
-/// The line on which `signature` (white space collapsed) begins; the first line if none does.
-fn signature_line(lines: &[&str], signature: &str) -> usize {
+/// Returns the index of the line on which `signature` (white space collapsed) starts, or 0.
+fn find_signature_line(lines: &[&str], signature: &str) -> usize {
     if signature.is_empty() {
         return 0;
     }
@@ -108,15 +108,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_found_in_their_other_forms() {
-        assert_eq!(query_words("how is the connectionPool retried, retries?"), ["connect", "pool", "retr"]);
-        assert_eq!(query_words("a b"), Vec::<String>::new());
+    fn inflected_words_share_a_prefix() {
+        assert_eq!(query_prefixes("how is the connectionPool retried, retries?"), ["connect", "pool", "retr"]);
+        assert_eq!(query_prefixes("a b"), Vec::<String>::new());
     }
 
     #[test]
     fn a_short_text_is_shown_whole_without_blank_lines_at_its_end() {
-        assert_eq!(choose(&["a", "", "b", "  "], "", &[], 12), [0, 1, 2]);
-        assert_eq!(choose(&[], "", &[], 12), Vec::<usize>::new());
+        assert_eq!(choose_lines(&["a", "", "b", "  "], "", &[], 12), [0, 1, 2]);
+        assert_eq!(choose_lines(&[], "", &[], 12), Vec::<usize>::new());
     }
 
     #[test]
@@ -124,20 +124,20 @@ mod tests {
         let mut lines = vec!["filler"; 60];
         lines[2] = "pub fn  open(";
         lines[40] = "    retry_after(delay)";
-        let chosen = choose(&lines, "pub fn open( path: &Path )", &query_words("retry"), 6);
+        let chosen = choose_lines(&lines, "pub fn open( path: &Path )", &query_prefixes("retry"), 6);
         assert_eq!(chosen, [2, 3, 4, 39, 40, 41]);
     }
 
     #[test]
-    fn never_more_lines_than_asked_for() {
+    fn at_most_the_requested_number_of_lines_is_chosen() {
         let lines = vec!["retry"; 60];
-        assert_eq!(choose(&lines, "nowhere", &query_words("retry"), 12).len(), 12);
+        assert_eq!(choose_lines(&lines, "nowhere", &query_prefixes("retry"), 12).len(), 12);
     }
 
     #[test]
-    fn the_end_of_a_text_is_filled_up_from_before() {
+    fn lines_before_the_signature_fill_the_rest() {
         let mut lines = vec!["filler"; 20];
         lines[19] = "fn last()";
-        assert_eq!(choose(&lines, "fn last()", &[], 3), [17, 18, 19]);
+        assert_eq!(choose_lines(&lines, "fn last()", &[], 3), [17, 18, 19]);
     }
 }

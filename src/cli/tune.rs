@@ -1,6 +1,4 @@
-//! `codescry tune`: trains the built-in model further on a folder, and keeps that if it is better.
-//!
-//! Must never import: anything of this crate but `engine`.
+//! `codescry tune`: fine-tunes the built-in model on a folder, and keeps the result if it is better.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -8,20 +6,20 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::arguments::{Shared, TuneArguments};
+use super::arguments::{SharedArguments, TuneArguments};
 use super::interrupts::Interrupts;
 use super::printer::{self, Printer};
-use super::{Exit, text, update};
-use crate::engine::{Engine, EngineError, IndexRequest, TuneStep, Tuned};
+use super::{CommandExit, text, update};
+use engine::{Engine, EngineError, IndexRequest, TuneResult, TuneStep};
 
-/// What `--json` prints.
+/// The output of `codescry tune --json`.
 #[derive(Serialize)]
-struct Outcome {
-    /// `kept`, `not_better`, `dry_run`, `undone` or `not_tuned`.
+struct TuneJson {
+    /// The outcome: `kept`, `not_better`, `dry_run`, `undone` or `not_tuned`.
     outcome: &'static str,
     model_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    measured: Option<Measured>,
+    measured: Option<TuneMeasurementsJson>,
     elapsed_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     vectors_computed: Option<u64>,
@@ -29,9 +27,9 @@ struct Outcome {
     vectors_reused: Option<u64>,
 }
 
-/// On the pairs that were held out.
+/// The measurements on the held-out pairs.
 #[derive(Serialize)]
-struct Measured {
+struct TuneMeasurementsJson {
     is_better: bool,
     pairs: usize,
     questions: usize,
@@ -39,110 +37,120 @@ struct Measured {
     new_words: usize,
     mrr_before: f64,
     mrr_after: f64,
-    /// Of the difference.
+    /// The standard error of the difference in MRR.
     standard_error: f64,
     recall_at_10_before: f64,
     recall_at_10_after: f64,
 }
 
-/// Runs the command.
+/// Runs `codescry tune`.
 ///
 /// # Errors
-/// When the folder has too little to learn from, or the index cannot be written.
-pub fn run(shared: &Shared, given: &TuneArguments) -> anyhow::Result<Exit> {
-    let engine = Engine::open(shared.settings(given.path.as_deref())?)?;
-    let interrupts = Interrupts::watch()?;
+/// If the folder has too little to learn from, or the index cannot be written.
+pub fn run_tune(shared: &SharedArguments, arguments: &TuneArguments) -> anyhow::Result<CommandExit> {
+    let engine = Engine::open(shared.settings(arguments.path.as_deref())?)?;
+    let interrupts = Interrupts::listen()?;
     let began = Instant::now();
-    if given.undo {
-        return undo(&engine, &interrupts, shared, given.json, began);
+    if arguments.undo {
+        return undo_tuning_and_update(&engine, &interrupts, shared, arguments.json, began);
     }
-    let tuned = match tune(&engine, &interrupts, shared) {
+    let tuned = match tune_with_progress(&engine, &interrupts, shared) {
         Err(EngineError::Tuning(error)) if error.is_stopped() => {
-            printer::note(&error.to_string());
-            return Ok(Exit::Interrupted);
+            printer::print_note(&error.to_string());
+            return Ok(CommandExit::Interrupted);
         }
         tuned => tuned?,
     };
     let trained = began.elapsed();
-    let outcome = match (given.dry_run, tuned.is_better()) {
+    let outcome = match (arguments.dry_run, tuned.is_better()) {
         (true, _) => "dry_run",
         (false, true) => "kept",
         (false, false) => "not_better",
     };
     let mut printer = Printer::new();
-    if !given.json {
-        measured_lines(&tuned, trained).iter().try_for_each(|line| printer.line(line))?;
+    if !arguments.json {
+        measurement_lines(&tuned, trained).iter().try_for_each(|line| printer.line(line))?;
         printer.flush()?;
     }
     if outcome == "kept" {
         engine.keep_tuned(&tuned)?;
-        let report = update::update(&engine, &IndexRequest::default(), &interrupts, shared)?;
+        let report = update::update_index(&engine, &IndexRequest::default(), &interrupts, shared)?;
         let vectors = Some((report.vectors_computed, report.vectors_reused));
-        return told(&engine, printer, given.json, outcome, Some(&tuned), vectors, began);
+        return print_outcome(&engine, printer, arguments.json, outcome, Some(&tuned), vectors, began);
     }
-    told(&engine, printer, given.json, outcome, Some(&tuned), None, began)
+    print_outcome(&engine, printer, arguments.json, outcome, Some(&tuned), None, began)
 }
 
-fn tune(engine: &Engine, interrupts: &Interrupts, shared: &Shared) -> Result<Tuned, EngineError> {
-    let bar = Bar::new(shared);
-    interrupts.during(|cancel| engine.tune(cancel, &mut |step| bar.show(step)))
+fn tune_with_progress(
+    engine: &Engine,
+    interrupts: &Interrupts,
+    shared: &SharedArguments,
+) -> Result<TuneResult, EngineError> {
+    let bar = TuneProgressBar::new(shared);
+    interrupts.run_cancellable(|cancel| engine.tune(cancel, &mut |step| bar.show(step)))
 }
 
-fn undo(engine: &Engine, interrupts: &Interrupts, shared: &Shared, json: bool, began: Instant) -> anyhow::Result<Exit> {
+fn undo_tuning_and_update(
+    engine: &Engine,
+    interrupts: &Interrupts,
+    shared: &SharedArguments,
+    json: bool,
+    began: Instant,
+) -> anyhow::Result<CommandExit> {
     let was_tuned = engine.undo_tuning()?;
     let report = if was_tuned {
-        let report = update::update(engine, &IndexRequest::default(), interrupts, shared)?;
+        let report = update::update_index(engine, &IndexRequest::default(), interrupts, shared)?;
         Some((report.vectors_computed, report.vectors_reused))
     } else {
         None
     };
     let outcome = if was_tuned { "undone" } else { "not_tuned" };
-    told(engine, Printer::new(), json, outcome, None, report, began)
+    print_outcome(engine, Printer::new(), json, outcome, None, report, began)
 }
 
-/// Says how it ended.
-fn told(
+/// Prints the outcome as JSON or text.
+fn print_outcome(
     engine: &Engine,
     mut printer: Printer,
     json: bool,
     outcome: &'static str,
-    tuned: Option<&Tuned>,
+    tuned: Option<&TuneResult>,
     vectors: Option<(u64, u64)>,
     began: Instant,
-) -> anyhow::Result<Exit> {
+) -> anyhow::Result<CommandExit> {
     if json {
-        printer.json(&Outcome {
+        printer.json(&TuneJson {
             outcome,
             model_id: engine.model_id(),
-            measured: tuned.map(Measured::of),
+            measured: tuned.map(TuneMeasurementsJson::new),
             elapsed_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             vectors_computed: vectors.map(|(computed, _)| computed),
             vectors_reused: vectors.map(|(_, reused)| reused),
         })?;
-        return Ok(Exit::Done);
+        return Ok(CommandExit::Done);
     }
-    let made = vectors.map_or_else(String::new, |(computed, reused)| {
-        format!(" ({} computed, {reused} from the cache)", text::plural(computed, "vector"))
+    let vectors_text = vectors.map_or_else(String::new, |(computed, reused)| {
+        format!(" ({} computed, {reused} from the cache)", text::pluralize(computed, "vector"))
     });
     printer.line(&match outcome {
         "kept" => format!(
-            "kept: this folder is now searched with {}{made}; `codescry tune --undo` goes back",
+            "kept: this folder is now searched with {}{vectors_text}; `codescry tune --undo` reverts this",
             engine.model_id()
         ),
-        "dry_run" if tuned.is_some_and(Tuned::is_better) => {
-            "nothing was changed; without --dry-run it would be kept".to_owned()
+        "dry_run" if tuned.is_some_and(TuneResult::is_better) => {
+            "nothing was changed; without --dry-run the tuned model would be kept".to_owned()
         }
-        "dry_run" => "nothing was changed; without --dry-run it would not be kept either".to_owned(),
-        "undone" => format!("this folder is searched with the built-in model again{made}"),
-        "not_tuned" => "this folder is searched with the built-in model already; nothing to undo".to_owned(),
-        _ => format!("not kept: no better than chance would make it; this folder stays with {}", engine.model_id()),
+        "dry_run" => "nothing was changed; without --dry-run the tuned model would not be kept either".to_owned(),
+        "undone" => format!("this folder is searched with the built-in model again{vectors_text}"),
+        "not_tuned" => "this folder already uses the built-in model; nothing to undo".to_owned(),
+        _ => format!("not kept: the gain is within chance; this folder keeps using {}", engine.model_id()),
     })?;
     printer.finish()?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
-impl Measured {
-    fn of(tuned: &Tuned) -> Self {
+impl TuneMeasurementsJson {
+    fn new(tuned: &TuneResult) -> Self {
         Self {
             is_better: tuned.is_better(),
             pairs: tuned.pairs,
@@ -158,13 +166,13 @@ impl Measured {
     }
 }
 
-fn measured_lines(tuned: &Tuned, elapsed: Duration) -> Vec<String> {
-    let words = text::plural(tuned.words as u64, "new word");
+fn measurement_lines(tuned: &TuneResult, elapsed: Duration) -> Vec<String> {
+    let words = text::pluralize(tuned.words as u64, "new word");
     let (pairs, questions) =
-        (text::plural(tuned.pairs as u64, "pair"), text::plural(tuned.after.questions as u64, "doc comment"));
+        (text::pluralize(tuned.pairs as u64, "pair"), text::pluralize(tuned.after.questions as u64, "doc comment"));
     vec![
-        format!("learned from {pairs} and {words} in {}", text::seconds(elapsed)),
-        format!("{questions} held out, each to find its definition among {}:", tuned.definitions),
+        format!("learned from {pairs} and {words} in {}", text::format_seconds(elapsed)),
+        format!("{questions} held out, each searched for its definition among {}:", tuned.definitions),
         format!("{:12} {:>8} {:>10}", "", "MRR", "recall@10"),
         format!("{:12} {:>8.3} {:>10.3}", "built-in", tuned.before.mrr, tuned.before.recall_at_10),
         format!("{:12} {:>8.3} {:>10.3}", "tuned", tuned.after.mrr, tuned.after.recall_at_10),
@@ -172,13 +180,13 @@ fn measured_lines(tuned: &Tuned, elapsed: Duration) -> Vec<String> {
     ]
 }
 
-/// How far it is, on a terminal.
-struct Bar(ProgressBar);
+/// The progress bar of a tuning run, hidden if standard error is not a terminal.
+struct TuneProgressBar(ProgressBar);
 
-impl Bar {
-    fn new(shared: &Shared) -> Self {
-        let seen = !shared.quiet && std::io::stderr().is_terminal();
-        let target = if seen { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+impl TuneProgressBar {
+    fn new(shared: &SharedArguments) -> Self {
+        let is_visible = !shared.quiet && std::io::stderr().is_terminal();
+        let target = if is_visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(1), target);
         if let Ok(style) = ProgressStyle::with_template("{bar:24} {msg}") {
             bar.set_style(style);
@@ -191,7 +199,7 @@ impl Bar {
             TuneStep::Reading { done, files } => (done, files, format!("reading {done} of {files} files")),
             TuneStep::Training { epoch, epochs, done, batches } => {
                 let all = (epoch - 1) * batches + done;
-                (all, epochs * batches, format!("learning, pass {epoch} of {epochs}"))
+                (all, epochs * batches, format!("training, epoch {epoch} of {epochs}"))
             }
         };
         self.0.set_length(of as u64);
@@ -200,7 +208,7 @@ impl Bar {
     }
 }
 
-impl Drop for Bar {
+impl Drop for TuneProgressBar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

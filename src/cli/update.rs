@@ -1,37 +1,38 @@
-//! An index run for a command: the progress bar, Ctrl-C, and the writer's lock.
-//!
-//! Must never import: anything of this crate but `engine`.
+//! An index run for a command, with a progress bar and Ctrl-C.
 
-use super::arguments::Shared;
+use super::arguments::SharedArguments;
 use super::interrupts::Interrupts;
 use super::printer;
-use super::progress::Bar;
-use crate::engine::{Engine, EngineError, IndexReport, IndexRequest};
+use super::progress::IndexProgressBar;
+use engine::{Engine, EngineError, IndexReport, IndexRequest};
 
-/// Brings the index up to date.
+/// Updates the index.
 ///
 /// # Errors
-/// As [`Engine::index`].
-pub fn update(
+/// See [`Engine::index`].
+pub fn update_index(
     engine: &Engine,
     request: &IndexRequest,
     interrupts: &Interrupts,
-    shared: &Shared,
+    shared: &SharedArguments,
 ) -> Result<IndexReport, EngineError> {
-    let bar = Bar::new(shared);
-    interrupts.during(|cancel| engine.index(request, cancel, &|progress| bar.show(progress)))
+    let bar = IndexProgressBar::new(shared);
+    interrupts.run_cancellable(|cancel| engine.index(request, cancel, &|progress| bar.show(progress)))
 }
 
-/// Brings the index up to date before a search. While another process does that, what is there
-/// is searched, and a note says so.
+/// Updates the index before a search; prints a note instead if another process is writing the index.
 ///
 /// # Errors
-/// As [`Engine::index`], but for a lock that another process holds.
-pub fn update_or_leave(engine: &Engine, interrupts: &Interrupts, shared: &Shared) -> Result<(), EngineError> {
-    match update(engine, &IndexRequest::default(), interrupts, shared) {
+/// See [`Engine::index`]; a lock held by another process is not an error here.
+pub fn update_index_if_free(
+    engine: &Engine,
+    interrupts: &Interrupts,
+    shared: &SharedArguments,
+) -> Result<(), EngineError> {
+    match update_index(engine, &IndexRequest::default(), interrupts, shared) {
         Err(error) if error.is_busy() => {
             if !shared.quiet {
-                printer::note(&format!("searching what is indexed so far: {error}"));
+                printer::print_note(&format!("searching the files indexed so far: {error}"));
             }
             Ok(())
         }

@@ -1,82 +1,88 @@
-//! `codescry watch`: keeps an index up to date while files change.
-//!
-//! Must never import: anything of this crate but `engine`.
+//! `codescry watch`: watches a folder and keeps its index up to date.
 
 use std::thread;
 use std::time::Duration;
 
-use super::arguments::{Shared, WatchArguments};
+use super::arguments::{SharedArguments, WatchArguments};
 use super::interrupts::Interrupts;
 use super::palette::Palette;
 use super::printer::{self, Printer};
-use super::progress::Bar;
-use super::{Exit, report, text};
-use crate::engine::{CancelToken, Engine, EngineError, IndexReport, IndexRequest, Left, Progress, Scope};
+use super::progress::IndexProgressBar;
+use super::{CommandExit, report, text};
+use engine::{CancelToken, Engine, EngineError, IndexProgress, IndexReport, IndexRequest, IndexScope, RemainingWork};
 
-/// How long to wait while another process writes the same index.
-const RETRY: Duration = Duration::from_millis(500);
+/// The interval between attempts while another process writes the same index.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Runs the command.
+/// Runs `codescry watch`.
 ///
 /// # Errors
-/// When the folder cannot be followed or indexed the first time.
-pub fn run(shared: &Shared, given: &WatchArguments) -> anyhow::Result<Exit> {
-    let engine = Engine::open(shared.settings(given.path.as_deref())?)?;
-    let interrupts = Interrupts::watch()?;
-    interrupts.during(|stop| {
-        let mut watch = Watch { shared, engine: &engine, printer: Printer::new(), is_first: true, unseen: None };
+/// If the folder cannot be watched, or the first index run fails.
+pub fn run_watch(shared: &SharedArguments, arguments: &WatchArguments) -> anyhow::Result<CommandExit> {
+    let engine = Engine::open(shared.settings(arguments.path.as_deref())?)?;
+    let interrupts = Interrupts::listen()?;
+    interrupts.run_cancellable(|stop| {
+        let mut watch =
+            WatchCommand { shared, engine: &engine, printer: Printer::new(), is_first: true, unwatched: None };
         let mut failure = None;
-        let followed = engine.follow(stop, &mut |scope, unseen| {
-            watch.changed(scope, unseen, stop).unwrap_or_else(|error| {
+        let followed = engine.watch(stop, &mut |scope, unwatched| {
+            watch.index_scope(scope, unwatched, stop).unwrap_or_else(|error| {
                 failure.get_or_insert(error);
                 stop.cancel();
-                Left::Nothing
+                RemainingWork::Nothing
             })
         });
         failure.map_or(Ok(()), Err)?;
         followed.map_err(anyhow::Error::from)
     })?;
-    Ok(Exit::Done)
+    Ok(CommandExit::Done)
 }
 
-/// The command, while it goes on.
-struct Watch<'w> {
-    shared: &'w Shared,
+/// The state of a running `codescry watch`.
+struct WatchCommand<'w> {
+    shared: &'w SharedArguments,
     engine: &'w Engine,
     printer: Printer,
-    /// Until everything has been indexed once.
+    /// Whether the first index run is still to complete.
     is_first: bool,
-    /// Why not every folder is followed, as told last.
-    unseen: Option<String>,
+    /// The last reported reason why some folders are not watched.
+    unwatched: Option<String>,
 }
 
-impl Watch<'_> {
-    /// Brings a part up to date and tells of it. That it cannot be done ends the command the first time only: later
-    /// it is told, and tried again.
-    fn changed(&mut self, scope: Scope, unseen: Option<&str>, stop: &CancelToken) -> anyhow::Result<Left> {
-        if self.unseen.as_deref() != unseen {
-            printer::note(unseen.unwrap_or("all folders are followed again"));
-            self.unseen = unseen.map(str::to_owned);
+impl WatchCommand<'_> {
+    /// Indexes a changed part of the folder and reports the run, and returns the part to retry.
+    ///
+    /// # Errors
+    /// If the first run fails; failures of later runs are printed and retried.
+    fn index_scope(
+        &mut self,
+        scope: IndexScope,
+        unwatched: Option<&str>,
+        stop: &CancelToken,
+    ) -> anyhow::Result<RemainingWork> {
+        if self.unwatched.as_deref() != unwatched {
+            printer::print_note(unwatched.unwrap_or("all folders are watched again"));
+            self.unwatched = unwatched.map(str::to_owned);
         }
-        let report = match self.catch_up(&scope, stop) {
+        let report = match self.index_until_done(&scope, stop) {
             Ok(Some(report)) => report,
-            Ok(None) => return Ok(Left::Nothing),
+            Ok(None) => return Ok(RemainingWork::Nothing),
             Err(error) if self.is_first => return Err(error.into()),
             Err(error) => {
-                printer::note(&format!("not brought up to date, and tried again later: {error}"));
-                return Ok(Left::Again(scope));
+                printer::print_note(&format!("cannot update the index, retrying later: {error}"));
+                return Ok(RemainingWork::Retry(scope));
             }
         };
-        self.tell(&report)?;
+        self.print_report(&report)?;
         self.is_first = false;
-        Ok(report.look_again().map_or(Left::Nothing, Left::Again))
+        Ok(report.retry_scope().map_or(RemainingWork::Nothing, RemainingWork::Retry))
     }
 
-    /// Runs to the end; `None` when stopped. Waits for another process that writes the index.
-    fn catch_up(&self, scope: &Scope, stop: &CancelToken) -> Result<Option<IndexReport>, EngineError> {
+    /// Indexes `scope`, waiting while another process writes the index; `None` if stopped.
+    fn index_until_done(&self, scope: &IndexScope, stop: &CancelToken) -> Result<Option<IndexReport>, EngineError> {
         let request = IndexRequest { scope: scope.clone(), ..IndexRequest::default() };
-        let bar = self.is_first.then(|| Bar::new(self.shared));
-        let show = |progress: &Progress| {
+        let bar = self.is_first.then(|| IndexProgressBar::new(self.shared));
+        let show = |progress: &IndexProgress| {
             if let Some(bar) = &bar {
                 bar.show(progress);
             }
@@ -84,26 +90,26 @@ impl Watch<'_> {
         loop {
             match self.engine.index(&request, stop, &show) {
                 Err(_) if stop.is_cancelled() => return Ok(None),
-                Err(error) if error.is_busy() => thread::sleep(RETRY),
+                Err(error) if error.is_busy() => thread::sleep(RETRY_INTERVAL),
                 done => return done.map(Some),
             }
         }
     }
 
-    fn tell(&mut self, report: &IndexReport) -> anyhow::Result<()> {
+    fn print_report(&mut self, report: &IndexReport) -> anyhow::Result<()> {
         if self.is_first {
-            for line in report::lines(report, Palette::of(self.shared)) {
+            for line in report::report_lines(report, Palette::for_stdout(self.shared)) {
                 self.printer.line(&line)?;
             }
-            let root = text::visible(&self.engine.root().to_string_lossy());
-            self.printer.line(&format!("watching {root}; ctrl-c ends"))?;
+            let root = text::escape_controls(&self.engine.root().to_string_lossy());
+            self.printer.line(&format!("watching {root}; press Ctrl-C to stop"))?;
         } else if report.files_indexed + report.files_removed > 0 {
             self.printer.line(&format!(
                 "indexed {} ({}), removed {} in {}",
-                text::plural(report.files_indexed, "file"),
-                text::plural(report.chunks, "chunk"),
+                text::pluralize(report.files_indexed, "file"),
+                text::pluralize(report.chunks, "chunk"),
                 report.files_removed,
-                text::seconds(report.elapsed)
+                text::format_seconds(report.elapsed)
             ))?;
         }
         self.printer.flush()?;

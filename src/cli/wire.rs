@@ -1,43 +1,43 @@
-//! The JSON that scripts read. A field, once there, stays.
+//! The JSON output for scripts. Fields are never removed or renamed.
 //!
-//! Apart from the engine's types, so that they can change without it. Must never import: anything
-//! of this crate but `engine`.
+//! These types are separate from the engine's, which may change without changing the output.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::text;
-use crate::engine::{self, DryRun, Hit, IndexReport, SearchAnswer, StageRecord};
+use engine::{self, DryRun, Hit, IndexReport, SearchAnswer, StageRecord};
 
-/// `search --json`; a line of `search --batch`.
+/// The output of `codescry search --json`, and of each line of `codescry search --batch`.
 #[derive(Serialize)]
-pub struct Answer<'a> {
+pub struct SearchJson<'a> {
     query: &'a str,
-    /// What the question was taken for; with `--explain`.
+    /// The interpretation of the query; only with `--explain`.
     #[serde(skip_serializing_if = "Option::is_none")]
     understood: Option<&'a str>,
-    /// What to know about the answer, if anything: a name that was taken for another one.
+    /// Notes about the answer, such as a corrected name.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     notes: &'a [String],
-    /// Best first.
-    results: Vec<Found<'a>>,
-    coverage: Coverage,
+    /// The hits, best first.
+    results: Vec<HitJson<'a>>,
+    coverage: CoverageJson,
 }
 
-/// A line of `search --batch` that could not be answered.
+/// The answer to a failed line of `codescry search --batch`.
 #[derive(Serialize)]
-pub struct Refused {
-    /// What failed, and what to do.
+pub struct BatchErrorJson {
+    /// The reason and the remedy.
     pub error: String,
 }
 
+/// One hit.
 #[derive(Serialize)]
-struct Found<'a> {
+struct HitJson<'a> {
     path: &'a str,
     start_line: u32,
     end_line: u32,
-    /// `null` for a file that is in none.
+    /// The project of the file; `null` if it belongs to none.
     project: Option<&'a str>,
     language: &'a str,
     kind: &'a str,
@@ -48,44 +48,46 @@ struct Found<'a> {
     stale: bool,
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    explain: Option<Vec<Term>>,
-    /// Why this chunk of the file is shown; the score does not count it.
+    explain: Option<Vec<TermJson>>,
+    /// The terms that chose this chunk of the file; not part of the score.
     #[serde(skip_serializing_if = "Option::is_none")]
-    explain_chunk: Option<Vec<Term>>,
+    explain_chunk: Option<Vec<TermJson>>,
 }
 
+/// One term of a score.
 #[derive(Serialize)]
-struct Term {
+struct TermJson {
     name: &'static str,
     value: f32,
     share: f32,
 }
 
+/// The indexed part of the folder.
 #[derive(Serialize)]
-struct Coverage {
+struct CoverageJson {
     files_indexed: u64,
     files_found: u64,
     chunks: u64,
     complete: bool,
 }
 
-impl<'a> Answer<'a> {
-    /// The answer to `query`.
+impl<'a> SearchJson<'a> {
+    /// Converts the answer to `query`.
     pub fn new(query: &'a str, answer: &'a SearchAnswer) -> Self {
         let explained = answer.hits.iter().any(|hit| hit.explanation.is_some());
         Self {
             query,
             understood: explained.then_some(answer.understood.as_str()),
             notes: &answer.notes,
-            results: answer.hits.iter().map(Found::new).collect(),
-            coverage: Coverage::new(&answer.coverage),
+            results: answer.hits.iter().map(HitJson::new).collect(),
+            coverage: CoverageJson::new(&answer.coverage),
         }
     }
 }
 
-impl<'a> Found<'a> {
+impl<'a> HitJson<'a> {
     fn new(hit: &'a Hit) -> Self {
-        let term = |term: &engine::Term| Term { name: term.name, value: term.value, share: term.share };
+        let term = |term: &engine::ScoreTerm| TermJson { name: term.name, value: term.value, share: term.share };
         Self {
             path: hit.path.as_str(),
             start_line: hit.span.start_line,
@@ -109,16 +111,16 @@ impl<'a> Found<'a> {
     }
 }
 
-impl Coverage {
-    fn new(coverage: &engine::Coverage) -> Self {
-        let engine::Coverage { files_indexed, files_found, chunks, complete } = *coverage;
+impl CoverageJson {
+    fn new(coverage: &engine::IndexCoverage) -> Self {
+        let engine::IndexCoverage { files_indexed, files_found, chunks, complete } = *coverage;
         Self { files_indexed, files_found, chunks, complete }
     }
 }
 
-/// `index --json`.
+/// The output of `codescry index --json`.
 #[derive(Serialize)]
-pub struct Report<'a> {
+pub struct IndexReportJson<'a> {
     root: String,
     files_found: u64,
     files_indexed: u64,
@@ -130,31 +132,32 @@ pub struct Report<'a> {
     seconds: f64,
     files_per_second: f64,
     skipped: &'a BTreeMap<String, u64>,
-    problems: Vec<Problem<'a>>,
-    /// What to change, if anything, a sentence each.
+    problems: Vec<ProblemJson<'a>>,
+    /// Recommendations, one sentence each.
     notes: &'a [String],
     redone_because: Option<&'a str>,
     vectors_computed: u64,
     vectors_reused: u64,
-    /// Chunks in a call of the embedder.
+    /// Chunks per call of the embedder.
     embed_batch: usize,
     in_flight_peak_bytes: u64,
     peak_memory_bytes: u64,
-    /// In one sentence; null after a run too short to tell.
+    /// The bottleneck in one sentence; `null` if the run was too short to determine it.
     bottleneck: Option<String>,
     stages: Vec<StageRecord>,
-    /// What the embedder's device did; null where it has none.
+    /// The report of the embedder's device; `null` if it has none.
     device: Option<&'a engine::DeviceReport>,
 }
 
+/// A problem with one file.
 #[derive(Serialize)]
-struct Problem<'a> {
+struct ProblemJson<'a> {
     path: &'a str,
     problem: &'a str,
 }
 
-impl<'a> Report<'a> {
-    /// What a run over `root` did.
+impl<'a> IndexReportJson<'a> {
+    /// Converts the report of a run over `root`.
     pub fn new(root: &std::path::Path, report: &'a IndexReport) -> Self {
         Self {
             root: root.display().to_string(),
@@ -166,9 +169,9 @@ impl<'a> Report<'a> {
             chunks: report.chunks,
             bytes: report.bytes,
             seconds: report.elapsed.as_secs_f64(),
-            files_per_second: text::rate(report.files_indexed, report.elapsed),
+            files_per_second: text::count_per_second(report.files_indexed, report.elapsed),
             skipped: &report.skipped,
-            problems: problems(&report.problems),
+            problems: to_problems(&report.problems),
             notes: &report.notes,
             redone_because: report.redone_because.as_deref(),
             vectors_computed: report.vectors_computed,
@@ -176,52 +179,56 @@ impl<'a> Report<'a> {
             embed_batch: report.embed_batch,
             in_flight_peak_bytes: report.in_flight_peak_bytes,
             peak_memory_bytes: report.peak_memory_bytes,
-            bottleneck: engine::bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()),
+            bottleneck: engine::find_bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()),
             stages: report.stages.iter().map(StageRecord::from).collect(),
             device: report.device.as_ref(),
         }
     }
 }
 
-fn problems(problems: &[(engine::RepoPath, String)]) -> Vec<Problem<'_>> {
-    problems.iter().map(|(path, problem)| Problem { path: path.as_str(), problem }).collect()
+fn to_problems(problems: &[(engine::RepoPath, String)]) -> Vec<ProblemJson<'_>> {
+    problems.iter().map(|(path, problem)| ProblemJson { path: path.as_str(), problem }).collect()
 }
 
-/// `index --dry-run --json`.
+/// The output of `codescry index --dry-run --json`.
 #[derive(Serialize)]
-pub struct Listing<'a> {
-    included: Vec<Included<'a>>,
-    excluded: Vec<Excluded<'a>>,
-    /// Files and folders left out, by reason.
+pub struct DryRunJson<'a> {
+    included: Vec<IncludedFileJson<'a>>,
+    excluded: Vec<ExcludedPathJson<'a>>,
+    /// The number of excluded files and folders per reason.
     totals: BTreeMap<&'static str, u64>,
 }
 
+/// A file that would be indexed.
 #[derive(Serialize)]
-struct Included<'a> {
+struct IncludedFileJson<'a> {
     path: &'a str,
     language: &'a str,
 }
 
+/// A file or folder that is excluded.
 #[derive(Serialize)]
-struct Excluded<'a> {
+struct ExcludedPathJson<'a> {
     path: &'a str,
     is_folder: bool,
-    /// One word.
+    /// The reason as one word.
     reason: &'static str,
-    /// The reason with the rule or the number behind it.
+    /// The reason with its rule or limit.
     detail: String,
 }
 
-impl<'a> Listing<'a> {
-    /// What a run would take and leave.
+impl<'a> DryRunJson<'a> {
+    /// Converts the listing.
     pub fn new(found: &'a DryRun) -> Self {
         let mut totals = BTreeMap::new();
         for (_, _, reason) in &found.excluded {
             *totals.entry(reason.label()).or_default() += 1;
         }
-        let included =
-            found.included.iter().map(|(path, language)| Included { path: path.as_str(), language: language.0 });
-        let excluded = found.excluded.iter().map(|(path, is_folder, reason)| Excluded {
+        let included = found
+            .included
+            .iter()
+            .map(|(path, language)| IncludedFileJson { path: path.as_str(), language: language.0 });
+        let excluded = found.excluded.iter().map(|(path, is_folder, reason)| ExcludedPathJson {
             path: path.as_str(),
             is_folder: *is_folder,
             reason: reason.label(),
@@ -231,63 +238,64 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// `status --json`.
+/// The output of `codescry status --json`.
 #[derive(Serialize)]
-pub struct Status<'a> {
+pub struct StatusJson<'a> {
     root: String,
     index_dir: String,
     exists: bool,
-    coverage: Coverage,
+    coverage: CoverageJson,
     size_bytes: u64,
     model_id: &'a str,
     dimensions: u32,
     committed_at_ms: u64,
     languages: &'a BTreeMap<String, u64>,
-    /// The one with the most files first.
-    projects: Vec<Project<'a>>,
+    /// The projects, the one with the most files first.
+    projects: Vec<ProjectJson<'a>>,
     skipped: &'a BTreeMap<String, u64>,
-    problems: Vec<Problem<'a>>,
-    /// What runs the model, or ran it in the last run; null for one that needs no device.
+    problems: Vec<ProblemJson<'a>>,
+    /// The device that runs the model, or ran it in the last run; `null` if the model needs none.
     device: Option<&'a engine::DeviceReport>,
     redo_because: Option<&'a str>,
-    /// What `codescry tune` keeps for the folder.
+    /// The tuned model of the folder, from `codescry tune`.
     tuned: Option<&'a engine::TunedModel>,
-    /// The running or last index run of any process.
+    /// The current or last index run, by any process.
     run: Option<&'a engine::RunRecord>,
 }
 
+/// A project inside the folder.
 #[derive(Serialize)]
-struct Project<'a> {
+struct ProjectJson<'a> {
     name: &'a str,
     kind: &'a str,
-    /// `.` for the root.
+    /// The folder of the project; `.` for the root.
     folder: &'a str,
-    /// Those of projects inside of it are not counted.
+    /// The number of files, without those of nested projects.
     files: u64,
 }
 
-impl<'a> Project<'a> {
+impl<'a> ProjectJson<'a> {
     fn new(project: &'a engine::Project) -> Self {
-        Self { name: &project.name, kind: project.kind, folder: project.place(), files: project.files }
+        Self { name: &project.name, kind: project.kind, folder: project.display_folder(), files: project.files }
     }
 }
 
-impl<'a> Status<'a> {
-    /// The state of an index.
-    pub fn new(status: &'a engine::Status) -> Self {
+impl<'a> StatusJson<'a> {
+    /// Converts the state of an index.
+    pub fn new(status: &'a engine::IndexStatus) -> Self {
         Self {
             root: status.root.display().to_string(),
             index_dir: status.index_dir.display().to_string(),
             exists: status.exists,
-            coverage: Coverage::new(&status.coverage),
+            coverage: CoverageJson::new(&status.coverage),
             size_bytes: status.size_bytes,
             model_id: &status.model_id,
             dimensions: status.dimensions,
             committed_at_ms: status.committed_at_ms,
             languages: &status.languages,
-            projects: status.projects.iter().map(Project::new).collect(),
+            projects: status.projects.iter().map(ProjectJson::new).collect(),
             skipped: &status.skipped,
-            problems: problems(&status.problems),
+            problems: to_problems(&status.problems),
             device: status.device.as_ref(),
             redo_because: status.redo_because.as_deref(),
             tuned: status.tuned.as_ref(),

@@ -1,6 +1,6 @@
-//! The command line: what is found, what is printed where, and the exit codes.
+//! Tests of the command line: search results, output streams and exit codes.
 //!
-//! Without LanceDB an index lives as long as its process: tests over several runs need it.
+//! Tests that run the program several times over one index need LanceDB, because without it the index is in memory.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -50,7 +50,7 @@ const RETRIES: &str = "retry a failed request with backoff";
 const PASSWORDS: &str = "check the password of a user at login";
 const BOTH: &str = "retry a request with backoff, check a password";
 
-/// Code, docs, settings, and what no index may hold.
+/// Creates a project with code, documentation, settings, and files that must not be indexed.
 fn project() -> Project {
     let project = Project::empty();
     project.write("src/net/retry.rs", RETRY);
@@ -70,7 +70,7 @@ fn results(answer: &Value) -> &[Value] {
 }
 
 #[test]
-fn a_cold_search_indexes_and_finds() {
+fn a_first_search_builds_the_index() {
     let ran = project().run(&["search", RETRIES]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let header = ran.out.lines().next().expect("a result");
@@ -79,7 +79,7 @@ fn a_cold_search_indexes_and_finds() {
 }
 
 #[test]
-fn the_folder_can_be_given() {
+fn a_folder_can_be_given_as_an_argument() {
     let (elsewhere, project) = (Project::empty(), project());
     let root = project.root().to_str().expect("UTF-8");
     let ran = elsewhere.run(&["search", PASSWORDS, root, "--json"]);
@@ -87,7 +87,7 @@ fn the_folder_can_be_given() {
 }
 
 #[test]
-fn nothing_found_is_code_1_with_a_hint_on_standard_error() {
+fn no_results_exit_with_code_1_and_a_hint() {
     let ran = project().run(&["search", RETRIES, "--path", "nowhere/**"]);
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
     assert!(ran.err.starts_with(&format!("nothing found for {RETRIES:?} in 4 files\n")), "{}", ran.err);
@@ -97,7 +97,7 @@ fn nothing_found_is_code_1_with_a_hint_on_standard_error() {
 }
 
 #[test]
-fn mistakes_are_code_2_and_say_what_to_do() {
+fn usage_errors_exit_with_code_2_and_a_remedy() {
     let project = project();
     let cases: [(&[&str], &[&str]); 8] = [
         (&["search"], &["QUERY"]),
@@ -119,14 +119,14 @@ fn mistakes_are_code_2_and_say_what_to_do() {
 }
 
 #[test]
-fn a_bad_variable_is_named() {
+fn an_invalid_environment_variable_is_named() {
     let output = project().command(&["index"]).env("CODESCRY_PARSE_WORKERS", "lots").output().expect("it starts");
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("CODESCRY_PARSE_WORKERS=lots"));
 }
 
 #[test]
-fn without_a_command_there_is_help_and_code_2() {
+fn running_without_a_command_prints_help_and_exits_with_code_2() {
     let project = Project::empty();
     let ran = project.run(&[]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
@@ -136,7 +136,7 @@ fn without_a_command_there_is_help_and_code_2() {
 }
 
 #[test]
-fn json_has_every_field() {
+fn json_output_has_every_field() {
     let ran = project().run(&["search", RETRIES, "--json"]);
     assert_eq!((ran.code, ran.out.lines().count()), (0, 1));
     let answer = ran.json();
@@ -160,7 +160,7 @@ fn json_has_every_field() {
 }
 
 #[test]
-fn languages_narrow_down() {
+fn languages_filter_results() {
     let project = project();
     assert_eq!(project.paths(&[BOTH, "--lang", "python"]), ["src/auth/accounts.py"]);
     let mut both = project.paths(&[BOTH, "--lang", "python,rust"]);
@@ -172,7 +172,7 @@ fn languages_narrow_down() {
 }
 
 #[test]
-fn paths_narrow_down() {
+fn paths_filter_results() {
     let project = project();
     for glob in ["src/auth", "src/auth/**", "*.py", "accounts.py"] {
         let mut found = project.paths(&[BOTH, "--path", glob]);
@@ -184,7 +184,7 @@ fn paths_narrow_down() {
 }
 
 #[test]
-fn contents_narrow_down() {
+fn content_kinds_filter_results() {
     let project = project();
     let query = "server address port invoice password";
     let of = |content: &str| project.paths(&[query, "--content", content, "--limit", "50"]);
@@ -200,23 +200,23 @@ fn contents_narrow_down() {
 }
 
 #[test]
-fn the_mode_says_what_counts() {
+fn the_mode_selects_dense_or_lexical_search() {
     let project = project();
-    // No file has this word; its meaning is near to `wait`.
+    // No file contains this word; its meaning is close to `wait`.
     assert_eq!(project.run(&["search", "pause", "--mode", "lexical"]).code, 1);
     assert_eq!(project.run(&["search", "pause", "--mode", "dense"]).code, 0);
     assert_eq!(project.paths(&["backoff", "--mode", "lexical"])[0], "src/net/retry.rs");
 }
 
 #[test]
-fn the_limit_is_kept() {
+fn the_limit_bounds_the_number_of_results() {
     let project = project();
     assert_eq!(project.paths(&[BOTH, "--limit", "1"]).len(), 1);
     assert_eq!(project.paths(&[BOTH, "--limit", "2"]).len(), 2);
 }
 
 #[test]
-fn a_batch_answers_line_by_line_in_order() {
+fn a_batch_is_answered_line_by_line_in_order() {
     let project = project();
     let lines = [json!({"query": BOTH}), json!({"query": BOTH, "limit": 1}), json!({"query": PASSWORDS, "id": 7})];
     let input = lines.map(|line| line.to_string()).join("\n");
@@ -233,7 +233,7 @@ fn a_batch_answers_line_by_line_in_order() {
 }
 
 #[test]
-fn a_bad_line_of_a_batch_is_answered_in_its_place() {
+fn an_invalid_line_of_a_batch_gets_an_error_in_its_place() {
     let input = format!(
         "{}\nnot json\n\n{}\n{}\n",
         json!({"query": RETRIES}),
@@ -251,7 +251,7 @@ fn a_bad_line_of_a_batch_is_answered_in_its_place() {
 }
 
 #[test]
-fn a_batch_answers_before_it_reads_on() {
+fn a_batch_answers_each_line_before_reading_the_next() {
     let project = project();
     let mut child = project.spawn(&["search", "--batch"]);
     let mut answers = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -267,7 +267,7 @@ fn a_batch_answers_before_it_reads_on() {
 }
 
 #[test]
-fn the_shares_of_an_explanation_add_up_to_the_score() {
+fn the_shares_in_an_explanation_sum_to_the_score() {
     let project = project();
     let answer = project.run(&["search", RETRIES, "--json", "--explain", "--limit", "3"]).json();
     for result in results(&answer) {
@@ -285,7 +285,7 @@ fn the_shares_of_an_explanation_add_up_to_the_score() {
 }
 
 #[test]
-fn nothing_is_coloured_in_a_pipe_and_nothing_in_code_reaches_the_terminal() {
+fn output_to_a_pipe_has_no_color_and_escape_sequences_in_code_are_neutralized() {
     let project = project();
     project
         .write("src/evil.rs", "/// Clears the screen\x1b[31m\u{9b}2J for a prank.\npub fn clear_screen_prank() {}\n");
@@ -298,7 +298,7 @@ fn nothing_is_coloured_in_a_pipe_and_nothing_in_code_reaches_the_terminal() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_output_pipe_is_not_an_error() {
     let project = project();
     let search = ["search", RETRIES];
     for arguments in [&search[..], &["search", RETRIES, "--json"], &["index"], &["index", "--dry-run"], &["status"]] {
@@ -314,7 +314,7 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
-fn a_dry_run_names_the_rule_and_writes_nothing() {
+fn index_dry_run_names_the_rules_and_writes_nothing() {
     let project = project();
     let ran = project.run(&["index", "--dry-run"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -339,7 +339,7 @@ fn a_dry_run_names_the_rule_and_writes_nothing() {
 }
 
 #[test]
-fn an_index_run_says_what_it_did() {
+fn an_index_run_prints_a_report() {
     let project = project();
     let ran = project.run(&["index"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -353,14 +353,14 @@ fn an_index_run_says_what_it_did() {
 }
 
 #[test]
-fn files_above_the_cap_are_left_out() {
+fn files_above_the_size_limit_are_skipped() {
     let project = project();
     let ran = project.run(&["index", "--json", "--max-file-bytes", "100"]);
     assert_eq!(ran.json()["skipped"]["too-large"], 3);
 }
 
 #[test]
-fn an_index_that_is_not_there_is_told() {
+fn a_missing_index_is_reported() {
     let project = project();
     let status = project.run(&["status"]);
     assert_eq!(status.code, 0, "{}", status.err);
@@ -372,7 +372,7 @@ fn an_index_that_is_not_there_is_told() {
 }
 
 #[test]
-fn the_server_ends_well_when_its_client_goes_away() {
+fn the_server_exits_with_code_0_when_its_client_disconnects() {
     let project = project();
     for arguments in [&["--stdio"][..], &["serve"], &["serve", "--stdio", "."]] {
         let ran = project.run(arguments);
@@ -384,7 +384,7 @@ fn the_server_ends_well_when_its_client_goes_away() {
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn a_second_run_over_unchanged_files_indexes_none() {
+fn a_second_run_indexes_no_unchanged_files() {
     let project = project();
     assert_eq!(project.run(&["index", "--json"]).json()["files_indexed"], 4);
     let second = project.run(&["index", "--json"]).json();
@@ -416,7 +416,7 @@ fn the_next_search_sees_edits_renames_and_deletions() {
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn a_hit_in_a_file_that_has_changed_is_marked() {
+fn a_hit_in_a_changed_file_is_marked_stale() {
     let project = project();
     assert_eq!(project.run(&["index"]).code, 0);
     project.write("src/net/retry.rs", format!("{RETRY}\npub fn other() {{}}\n"));
@@ -432,7 +432,7 @@ fn a_hit_in_a_file_that_has_changed_is_marked() {
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn while_another_process_writes_searches_answer_from_what_is_there() {
+fn searches_use_the_committed_index_while_another_process_writes() {
     let project = project();
     assert_eq!(project.run(&["index"]).code, 0);
     let lock = File::options().write(true).open(project.index_dir().join("lock")).expect("the writer's lock");
@@ -440,7 +440,7 @@ fn while_another_process_writes_searches_answer_from_what_is_there() {
     project.write("src/net/more.rs", RETRY);
     let search = project.run(&["search", RETRIES, "--json"]);
     assert_eq!((search.code, search.paths()[0].as_str()), (0, "src/net/retry.rs"));
-    assert!(search.err.contains("searching what is indexed so far"), "{}", search.err);
+    assert!(search.err.contains("searching the files indexed so far"), "{}", search.err);
     let index = project.run(&["index"]);
     assert!(index.code == 2 && index.err.contains("is being written by"), "{}", index.err);
     lock.unlock().expect("it is held");
@@ -450,15 +450,15 @@ fn while_another_process_writes_searches_answer_from_what_is_there() {
 #[test]
 #[cfg(unix)]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn ctrl_c_keeps_what_was_committed() {
+fn ctrl_c_keeps_committed_files() {
     let project = Project::empty();
     for at in 0..1_500 {
         project.write(&format!("src/part_{at}.rs"), RETRY.replace("retry", &format!("retry_{at}")).repeat(20));
     }
-    // No machine is at its end before it is interrupted.
+    // Slow enough that the run cannot finish before it is interrupted.
     let slow = ["index", "--embedder", "synthetic:100"];
     let mut child = project.command(&slow).stdout(Stdio::null()).spawn().expect("it starts");
-    // The lock is there once the run has begun.
+    // The lock file appears when the run starts.
     while !project.index_dir().join("lock").exists() {
         assert!(child.try_wait().expect("it is there").is_none(), "it ended before it began");
         std::thread::yield_now();

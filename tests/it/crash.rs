@@ -1,4 +1,4 @@
-//! What is on disk survives the process, and says so when it is not what it should be.
+//! Tests of the index on disk after crashes, damage and mix-ups.
 
 use std::fs;
 use std::process::Stdio;
@@ -9,12 +9,12 @@ const NEEDS_DISK: &str = "fn connection_pool() -> Pool { Pool::open() }\n";
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn a_killed_run_leaves_an_index_that_opens_and_the_next_run_completes_it() {
+fn a_killed_run_leaves_a_readable_index_that_the_next_run_completes() {
     let project = Project::empty();
     for at in 0..3_000 {
         project.write(&format!("src/part_{at}.rs"), NEEDS_DISK.replace("pool", &format!("pool_{at}")).repeat(40));
     }
-    // Killed as soon as the lock is there, then each time a little further on its way.
+    // Kill the run as soon as the lock file appears, then a little later each time.
     for spins in [0, 20_000, 200_000, 2_000_000] {
         let mut child =
             project.command(&["index"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -35,7 +35,7 @@ fn a_killed_run_leaves_an_index_that_opens_and_the_next_run_completes_it() {
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn a_broken_manifest_is_told_and_a_rebuild_mends_it() {
+fn a_broken_manifest_is_reported_and_repaired_by_a_rebuild() {
     let project = Project::empty();
     project.write("src/pool.rs", NEEDS_DISK);
     assert_eq!(project.run(&["index"]).code, 0);

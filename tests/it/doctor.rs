@@ -1,4 +1,4 @@
-//! What the doctor says of a machine that is well, and of one that is not.
+//! Tests of `codescry doctor`.
 
 use std::fs;
 
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::setup::with_clients;
 
-/// The check of this name.
+/// Returns the check with this name.
 fn check<'a>(answer: &'a Value, name: &str) -> &'a Value {
     let checks = answer["checks"].as_array().expect("checks are a list");
     checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name} in {answer}"))
 }
 
 #[test]
-fn the_doctor_talks_to_the_server() {
+fn the_doctor_checks_the_server() {
     let project = with_clients();
     assert_eq!(project.run(&["install", "--yes"]).code, 0);
     let ran = project.run(&["doctor", "--json"]);
@@ -28,9 +28,9 @@ fn the_doctor_talks_to_the_server() {
     assert!(text.out.contains("\nok    Cursor  ") && text.out.contains("→ codescry index"), "{}", text.out);
 }
 
-/// What looks right may be no way to start a server.
+/// An entry may look right and still fail to start a server.
 #[test]
-fn the_doctor_starts_each_entry_as_its_client_does() {
+fn the_doctor_starts_each_configured_server_as_its_client_does() {
     let project = with_clients();
     assert_eq!(project.run(&["install", "--yes"]).code, 0);
     let answer = project.run(&["doctor", "--json"]).json();
@@ -43,7 +43,7 @@ fn the_doctor_starts_each_entry_as_its_client_does() {
             .collect()
     };
     let all = tried(&answer);
-    let plain = all.iter().find(|(_, said)| said.starts_with("Codex, Zed get 8 tools of "));
+    let plain = all.iter().find(|(_, said)| said.starts_with("Codex, Zed get 8 tools from "));
     assert!(plain.is_some() && all.iter().all(|(state, _)| state == "ok"), "{all:?}");
     assert!(all.iter().any(|(_, said)| said.contains("${workspaceFolder}")), "{all:?}");
 
@@ -61,7 +61,7 @@ fn the_doctor_starts_each_entry_as_its_client_does() {
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn the_doctor_looks_at_the_index() {
+fn the_doctor_checks_the_index() {
     let project = with_clients();
     assert_eq!(project.run(&["index"]).code, 0);
     let answer = project.run(&["doctor", "--json"]).json();
@@ -82,7 +82,7 @@ fn the_doctor_looks_at_the_index() {
 }
 
 #[test]
-fn the_doctor_finds_what_is_wrong() {
+fn the_doctor_reports_problems_with_remedies() {
     let project = with_clients();
     let stale = project.home().join("old/codescry");
     let configuration = json!({ "mcpServers": { "codescry": { "command": stale, "args": ["--stdio"] } } });
@@ -91,7 +91,7 @@ fn the_doctor_finds_what_is_wrong() {
     let answer = ran.json();
     assert_eq!((ran.code, &answer["well"]), (1, &json!(false)), "{answer}");
     let cursor = check(&answer, "Cursor");
-    assert!(cursor["message"].as_str().is_some_and(|said| said.contains("which is not there")), "{cursor}");
+    assert!(cursor["message"].as_str().is_some_and(|said| said.contains("which does not exist")), "{cursor}");
     assert_eq!((&cursor["state"], &cursor["remedy"]), (&json!("fail"), &json!("codescry install --client cursor")));
 
     let output = project.command(&["doctor"]).env("CODESCRY_PARSE_WORKERS", "lots").output().expect("it starts");
@@ -101,7 +101,7 @@ fn the_doctor_finds_what_is_wrong() {
 
 #[test]
 #[cfg(unix)]
-fn the_doctor_asks_another_program_for_its_version() {
+fn the_doctor_checks_the_version_of_another_program() {
     use std::os::unix::fs::PermissionsExt as _;
     let project = with_clients();
     let other = project.home().join("old/codescry");
@@ -116,7 +116,7 @@ fn the_doctor_asks_another_program_for_its_version() {
         (check["state"].clone(), check["message"].as_str().expect("a message").to_owned())
     };
     let (state_of_data, said) = state(0o644);
-    assert!(state_of_data == "fail" && said.contains("may not be run"), "{said}");
+    assert!(state_of_data == "fail" && said.contains("is not executable"), "{said}");
     let (state_of_old, said) = state(0o755);
     assert!(state_of_old == "warn" && said.contains("of version 0.0.1, not this program"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! `codescry eval` on a small folder with known answers.
+//! Tests of `codescry eval` on a small project with known answers.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ fn write(project: &Project, name: &str, text: &str) -> String {
 }
 
 #[test]
-fn answers_are_measured_and_compared_with_those_before() {
+fn results_are_measured_and_compared_with_a_previous_run() {
     let project = project();
     let lines = "{\"query\": \"retry with backoff\", \"relevant\": [\"src/retry.rs\"]}\n\n\
         {\"query\": \"check a password\", \"relevant\": [{\"path\": \"login.py\", \"start_line\": 1, \"end_line\": 2}]}\n\
@@ -49,7 +49,7 @@ fn answers_are_measured_and_compared_with_those_before() {
 #[test]
 fn two_settings_are_compared_in_one_call() {
     let project = project();
-    // Not a word of it is in the file, so words alone cannot find it.
+    // The file does not contain the word `authenticate`, so lexical search cannot find it.
     let lines = "{\"query\": \"retry_with_backoff\", \"relevant\": [\"src/retry.rs\"]}\n\
         {\"query\": \"authenticate\", \"relevant\": [\"login.py\"]}\n\
         {\"query\": \"retry_with_backoff\", \"relevant\": [\"src/nowhere.rs\"]}\n";
@@ -60,7 +60,7 @@ fn two_settings_are_compared_in_one_call() {
     assert_eq!((&against["questions"], &against["worse"]), (&3.into(), &0.into()), "{answer}");
     let change = |at: usize| against["per_query"][at]["change"].as_f64().expect("a number");
     assert!(change(1) > 0.5, "{answer}");
-    // The same question with two answers is each compared with itself.
+    // A question that occurs twice with different answers: each is compared with itself.
     assert_eq!((change(0), change(2)), (0.0, 0.0), "{answer}");
     let interval = &against["interval_95"];
     assert!(interval[0].as_f64() <= against["mean_change"].as_f64(), "{answer}");
@@ -69,7 +69,7 @@ fn two_settings_are_compared_in_one_call() {
 }
 
 #[test]
-fn other_tasks_and_questions_that_fail_are_told() {
+fn differing_tasks_and_failing_questions_are_reported() {
     let project = project();
     let line = |query: &str, path: &str| format!("{{\"query\": \"{query}\", \"relevant\": [\"{path}\"]}}\n");
     let retry = line("retry_with_backoff", "src/retry.rs");
@@ -79,9 +79,9 @@ fn other_tasks_and_questions_that_fail_are_told() {
     let tasks = write(&project, "two.jsonl", &tasks);
     let ran = project.run(&["eval", &tasks, "--against", &before]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.err.contains("1 question here alone, 0 questions in what it is compared with alone"), "{}", ran.err);
-    assert!(ran.err.contains("1 question had other relevant places before"), "{}", ran.err);
-    assert!(ran.err.contains("cannot be answered and counts nothing: cannot read the glob"), "{}", ran.err);
+    assert!(ran.err.contains("1 question only in this run, 0 questions only in the other"), "{}", ran.err);
+    assert!(ran.err.contains("1 question had other relevant locations before"), "{}", ran.err);
+    assert!(ran.err.contains("cannot be answered and scores zero: cannot read the glob"), "{}", ran.err);
     let answer = project.run(&["eval", &tasks, "--json"]).json();
     assert_eq!(answer["per_query"][2]["ndcg_at_10"], 0.0);
     assert!(answer["per_query"][2]["error"].as_str().is_some_and(|error| error.contains("glob")), "{answer}");
@@ -91,7 +91,7 @@ fn other_tasks_and_questions_that_fail_are_told() {
 }
 
 #[test]
-fn tasks_that_are_none_are_refused_in_words() {
+fn invalid_task_files_are_rejected_with_a_reason() {
     let project = project();
     for (name, text, said) in [
         ("none.json", "[]", "no labelled question"),

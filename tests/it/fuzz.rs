@@ -1,7 +1,7 @@
-//! Whatever a client writes, the server answers or refuses it, and goes on.
+//! Fuzz tests of the stdio server: it answers or refuses every frame and keeps running.
 //!
-//! The frames are random and the same in every run. `CODESCRY_TEST_FRAMES` says how many, in place of
-//! [`FRAMES`]; `CODESCRY_TEST_SEED` makes others.
+//! The frames are pseudo-random and the same in every run. `CODESCRY_TEST_FRAMES` overrides their number
+//! ([`FRAMES`]), and `CODESCRY_TEST_SEED` their seed.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,18 +9,18 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::mcp::{PATIENCE, Raw, Repository};
+use crate::support::mcp::{PATIENCE, RawClient, Repository};
 
-/// Frames to each server.
+/// The number of frames sent to each server.
 const FRAMES: u64 = 20_000;
 
-/// Frames sent before the answers to them are waited for.
+/// The number of frames sent before waiting for their answers.
 const BATCH: usize = 100;
 
-/// Memory that a server may have more at the end than half-way, in KiB.
+/// The maximum growth of a server's memory in the second half of the test.
 const GROWTH_KIB: u64 = 32 << 10;
 
-/// What calls are sent to; the last two are no tools.
+/// The names of the tools called. The last two do not exist.
 const TOOLS: [&str; 10] = [
     "search_code",
     "find_similar",
@@ -35,12 +35,12 @@ const TOOLS: [&str; 10] = [
 ];
 
 #[test]
-fn whatever_is_sent_to_a_server_that_may_be_shared_it_goes_on() {
+fn a_shared_server_survives_random_frames() {
     survive(&["--stdio"]);
 }
 
 #[test]
-fn whatever_is_sent_to_a_server_alone_it_goes_on() {
+fn an_unshared_server_survives_random_frames() {
     survive(&["serve", "--no-share"]);
 }
 
@@ -54,42 +54,42 @@ fn survive(arguments: &[&str]) {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_codescry"));
     let started = || {
         let mut command = repository.command_of(program, arguments);
-        // What it would say is about this test.
+        // The server logs an error for every bad frame.
         command.stderr(std::process::Stdio::null());
-        // What is kept for each thread by glibc grows with the cores, and is no leak.
+        // glibc keeps an arena per thread, which grows with the number of cores and is not a leak.
         command.env("MALLOC_ARENA_MAX", "2");
-        Raw::of(command)
+        RawClient::spawn(command)
     };
     let frames = number("CODESCRY_TEST_FRAMES", FRAMES);
-    let mut random = Random(number("CODESCRY_TEST_SEED", 0x5eed_c0de).max(1));
-    let mut told = Told::default();
-    // What comes before a greeting; some of it is one.
+    let mut random = Xorshift(number("CODESCRY_TEST_SEED", 0x5eed_c0de).max(1));
+    let mut told = ReplyCounts::default();
+    // Frames before the session is initialized; some of them initialize it.
     let mut server = started();
     (1..=frames / 10).step_by(BATCH).for_each(|first| told.exchange(&mut server, &mut random, first));
-    server.greet();
-    is_well(&mut server);
+    server.initialize();
+    assert_search_works(&mut server);
     assert!(server.close().success());
 
     let mut server = started();
-    server.greet();
-    is_well(&mut server);
-    // Each cache and pool has been used by then; what grows on is a leak.
+    server.initialize();
+    assert_search_works(&mut server);
+    // By half-time, every cache and pool has been filled: further growth is a leak.
     let middle = (frames / BATCH as u64).div_ceil(2) * BATCH as u64;
     let mut send = |from: u64, to: u64| {
         (from + 1..=to).step_by(BATCH).for_each(|first| told.exchange(&mut server, &mut random, first));
-        is_well(&mut server);
+        assert_search_works(&mut server);
         resident_kib(server.id())
     };
     let (early, late) = (send(frames / 10, middle), send(middle, frames));
-    let Told { answers, refusals } = told;
+    let ReplyCounts { answers, refusals } = told;
     println!("{arguments:?}: {frames} frames, {answers} answers, {refusals} refusals, {early} KiB, then {late} KiB");
     assert!(answers > frames / 100 && refusals > frames / 4, "{answers} answers and {refusals} refusals of {frames}");
     assert!(late < early + GROWTH_KIB, "{early} KiB after {middle} frames, {late} KiB after {frames}");
     assert!(server.close().success());
 }
 
-/// The server still answers what it can, whichever way it has been greeted.
-fn is_well(server: &mut Raw) {
+/// Checks that the server can still search, however its session was initialized.
+fn assert_search_works(server: &mut RawClient) {
     let until = Instant::now() + PATIENCE;
     let greeting = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} });
     let query = json!({ "query": "check a login attempt against the stored hash" });
@@ -103,23 +103,23 @@ fn is_well(server: &mut Raw) {
     }
 }
 
-/// What a server said.
+/// The number of answers and errors that a server sent.
 #[derive(Default)]
-struct Told {
+struct ReplyCounts {
     answers: u64,
     refusals: u64,
 }
 
-impl Told {
-    /// Sends a batch of frames, and waits for all answers that there must be.
-    fn exchange(&mut self, server: &mut Raw, random: &mut Random, first: u64) {
+impl ReplyCounts {
+    /// Sends a batch of frames, and waits for all answers that are due.
+    fn exchange(&mut self, server: &mut RawClient, random: &mut Xorshift, first: u64) {
         let mut open = HashSet::new();
         for number in first..first + BATCH as u64 {
             let frame = frame(random, number);
             server.send(&frame.line);
             open.extend(frame.id.map(Value::from));
         }
-        // Its answer comes after the refusals of all that was no message.
+        // The answer to this ping comes after the errors for invalid frames.
         let last = json!({ "jsonrpc": "2.0", "id": format!("end of {first}"), "method": "ping" });
         open.insert(last["id"].clone());
         server.send(last.to_string().as_bytes());
@@ -139,14 +139,14 @@ fn resident_kib(id: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// What is sent, and the id that must be answered if there is one.
+/// A line to send, and the request ID that must be answered, if any.
 struct Frame {
     line: Vec<u8>,
     id: Option<String>,
 }
 
-/// One frame of many kinds.
-fn frame(random: &mut Random, number: u64) -> Frame {
+/// Generates a frame of a random kind.
+fn frame(random: &mut Xorshift, number: u64) -> Frame {
     let id = format!("frame {number}");
     let other = |line: Vec<u8>| Frame { line: line.into_iter().filter(|byte| *byte != b'\n').collect(), id: None };
     let asks = |line: String| Frame { line: line.into_bytes(), id: Some(id.clone()) };
@@ -162,7 +162,7 @@ fn frame(random: &mut Random, number: u64) -> Frame {
         38..48 => other(odd_envelope(random).into_bytes()),
         48..58 => other(notice(random, number).to_string().into_bytes()),
         58..60 => {
-            // Two by one id are answered at least once.
+            // Two requests with the same ID get at least one answer.
             let call = json!({ "jsonrpc": "2.0", "id": id, "method": "ping" });
             asks(format!("{call}\n{call}"))
         }
@@ -171,8 +171,8 @@ fn frame(random: &mut Random, number: u64) -> Frame {
     }
 }
 
-/// A request of the right form to a method that may be there.
-fn request(random: &mut Random, id: &str) -> Value {
+/// Generates a well-formed request to a method that may not exist.
+fn request(random: &mut Xorshift, id: &str) -> Value {
     if random.below(3) == 0 {
         let params = json!({ "name": random.one_of(&TOOLS), "arguments": tool_arguments(random) });
         return json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
@@ -205,7 +205,7 @@ fn request(random: &mut Random, id: &str) -> Value {
     }
     if random.below(8) == 0 && (request["params"].is_null() || request["params"].is_object()) {
         request["params"]["_meta"] = json!({ "progressToken": value(random, 1) });
-        // A request may carry its greeting along, or a part of it.
+        // A request without a session carries the client's version and capabilities, or a part of them.
         for (name, usual) in [("protocolVersion", json!("2026-07-28")), ("clientCapabilities", json!({}))] {
             let given = [usual, json!("2025-06-18"), value(random, 1)];
             request["params"]["_meta"][format!("io.modelcontextprotocol/{name}")] = random.one_of(&given).clone();
@@ -214,8 +214,8 @@ fn request(random: &mut Random, id: &str) -> Value {
     request
 }
 
-/// Arguments that tools have, with values that they may not expect.
-fn tool_arguments(random: &mut Random) -> Value {
+/// Generates arguments with known names and possibly unexpected values.
+fn tool_arguments(random: &mut Xorshift) -> Value {
     let known = [
         ("query", json!("verify a password")),
         ("path", json!("src/retry.rs")),
@@ -250,8 +250,8 @@ fn tool_arguments(random: &mut Random) -> Value {
     arguments
 }
 
-/// Any value, `depth` deep at most.
-fn value(random: &mut Random, depth: usize) -> Value {
+/// Generates a random value, nested at most `depth` levels deep.
+fn value(random: &mut Xorshift, depth: usize) -> Value {
     let words = ["", "a", "\u{0}", "../../etc/passwd", "é\u{202e}漢", "2025-06-18", "2026-07-28", "null", "\\", "**/*"];
     match random.below(if depth > 0 { 11 } else { 8 }) {
         0 => Value::Null,
@@ -265,14 +265,14 @@ fn value(random: &mut Random, depth: usize) -> Value {
         8 => (0..random.below(4)).map(|_| value(random, depth - 1)).collect(),
         _ => {
             let names = ["name", "arguments", "uri", "requestId", "level", "cursor", "capabilities", "_meta", "x"];
-            let field = |random: &mut Random| ((*random.one_of(&names)).to_owned(), value(random, depth - 1));
+            let field = |random: &mut Xorshift| ((*random.one_of(&names)).to_owned(), value(random, depth - 1));
             Value::Object((0..random.below(4)).map(|_| field(random)).collect())
         }
     }
 }
 
-/// A call with what no JSON library writes.
-fn odd_call(random: &mut Random, id: &str) -> String {
+/// Generates a call with valid JSON that JSON libraries do not write.
+fn odd_call(random: &mut Xorshift, id: &str) -> String {
     let odd = [
         "1e308",
         "-1E-400",
@@ -292,8 +292,8 @@ fn odd_call(random: &mut Random, id: &str) -> String {
     format!(r#" {{"method":"tools/call","params":{params},"id":"{id}","jsonrpc":"2.0"}}"#)
 }
 
-/// What is JSON, and only just no message, or one to nobody.
-fn odd_envelope(random: &mut Random) -> String {
+/// Generates JSON that is almost a valid message, or a response to no request.
+fn odd_envelope(random: &mut Xorshift) -> String {
     let ids =
         ["null", "1e400", "-0", "1.5", "[]", "{}", "true", "99999999999999999999999", r#""\ud800""#, r#""""#, "7"];
     let methods = ["7", "null", "[]", r#""ping""#, r#""tools/call""#, r#""initialize""#];
@@ -310,8 +310,8 @@ fn odd_envelope(random: &mut Random) -> String {
     }
 }
 
-/// A notification, or a message that looks like one.
-fn notice(random: &mut Random, number: u64) -> Value {
+/// Generates a notification, or a message that looks like one.
+fn notice(random: &mut Xorshift, number: u64) -> Value {
     let methods = [
         "notifications/cancelled",
         "notifications/initialized",
@@ -320,15 +320,15 @@ fn notice(random: &mut Random, number: u64) -> Value {
         "notifications/no_such",
         "ping",
     ];
-    // Never one that must be answered.
+    // Never the ID of a request that must be answered.
     let id = [json!(format!("never {number}")), value(random, 1)][random.below(2)].clone();
     let params = json!({ "requestId": id, "progressToken": value(random, 1), "progress": value(random, 1) });
     let params = if random.below(3) == 0 { value(random, 3) } else { params };
     json!({ "jsonrpc": "2.0", "method": random.one_of(&methods), "params": params })
 }
 
-/// Deeper than any message is meant to be.
-fn nested(random: &mut Random, id: &str) -> Vec<u8> {
+/// Generates deeply nested JSON.
+fn nested(random: &mut Xorshift, id: &str) -> Vec<u8> {
     let depth = *random.one_of(&[100, 127, 129, 5_000, 100_000]);
     let (open, close) = *random.one_of(&[("[", "]"), (r#"{"a":"#, "}")]);
     let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
@@ -339,8 +339,8 @@ fn nested(random: &mut Random, id: &str) -> Vec<u8> {
     }
 }
 
-/// Cuts, inserts, overwrites or doubles a part.
-fn damage(random: &mut Random, line: &mut Vec<u8>) {
+/// Damages a line: truncates, deletes, inserts, overwrites or duplicates a part of it.
+fn damage(random: &mut Xorshift, line: &mut Vec<u8>) {
     for _ in 0..=random.below(3) {
         let at = random.below(line.len().max(1));
         let until = (at + random.below(12)).min(line.len());
@@ -358,10 +358,10 @@ fn damage(random: &mut Random, line: &mut Vec<u8>) {
     }
 }
 
-/// xorshift64*: the same frames in every run.
-struct Random(u64);
+/// A pseudo-random generator (xorshift64*) with the same sequence in every run.
+struct Xorshift(u64);
 
-impl Random {
+impl Xorshift {
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -377,7 +377,7 @@ impl Random {
         &choices[self.below(choices.len())]
     }
 
-    /// Up to `most`, none of them a line end.
+    /// Returns fewer than `most` random bytes without line feeds.
     fn bytes(&mut self, most: usize) -> Vec<u8> {
         (0..self.below(most)).map(|_| self.next() as u8).filter(|byte| *byte != b'\n').collect()
     }

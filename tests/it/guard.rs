@@ -1,13 +1,14 @@
-//! Nothing from outside of the root, and no secret, whatever is asked and whatever is swapped meanwhile.
+//! Tests that the server never reveals secrets, ignored files or files outside the root, even if links change
+//! during a call.
 
 use serde_json::{Value, json};
 
-use crate::support::mcp::{Raw, Repository};
+use crate::support::mcp::{RawClient, Repository};
 
-/// Stands in every file that must not be shown.
+/// A name contained in every file that must not be shown.
 const MARK: &str = "forbidden_fruit";
 
-/// Every way to ask for a file.
+/// Returns calls of all tools that could reveal a file.
 fn questions(path: &str) -> Vec<(&'static str, Value)> {
     vec![
         ("read_code", json!({ "path": path })),
@@ -24,15 +25,15 @@ fn questions(path: &str) -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// What the server says, without what was asked of it.
-fn said(raw: &mut Raw, tool: &str, arguments: &Value) -> String {
+/// Calls a tool and returns its result as text.
+fn said(raw: &mut RawClient, tool: &str, arguments: &Value) -> String {
     let answer = raw.call(tool, arguments.clone());
     assert!(answer["error"].is_null(), "{tool} {arguments}: {answer}");
     answer["result"].to_string()
 }
 
-/// Nothing of the kind is in any answer; a name that was asked for may be repeated, with its text not.
-fn never_shown(raw: &mut Raw, path: &str) {
+/// Checks that no tool reveals a file's text. Answers may repeat the name that was asked for.
+fn never_shown(raw: &mut RawClient, path: &str) {
     for (tool, arguments) in questions(path) {
         let said = said(raw, tool, &arguments);
         assert!(
@@ -46,7 +47,7 @@ fn never_shown(raw: &mut Raw, path: &str) {
 }
 
 #[test]
-fn secrets_and_what_is_ignored_never_come_back() {
+fn secrets_and_ignored_files_are_never_revealed() {
     let repository = Repository::new();
     let code = "pub fn forbidden_fruit() { forbidden_fruit_of(1); }\n";
     let secrets = [
@@ -66,8 +67,8 @@ fn secrets_and_what_is_ignored_never_come_back() {
     }
     repository.write(".gitignore", "/generated/\ndraft.rs\nnode\n");
     repository.write(".codescryignore", "!.env\n!secrets.yaml\n");
-    let mut raw = Raw::greeted(&repository);
-    raw.is_well();
+    let mut raw = RawClient::initialized(&repository);
+    raw.assert_search_works();
     for path in secrets {
         never_shown(&mut raw, path);
         let said = raw.refused("read_code", json!({ "path": path }));
@@ -79,14 +80,14 @@ fn secrets_and_what_is_ignored_never_come_back() {
         assert!(said.contains("left out"), "{path}: {said}");
         assert!(raw.refused("outline", json!({ "path": path })).contains("left out"), "{path}");
     }
-    // A file that becomes ignored after it was indexed is not read any more.
+    // A file that becomes ignored after indexing can no longer be read.
     repository.write(".gitignore", "/generated/\ndraft.rs\nnode\n/src/cache.rs\n");
     assert!(raw.refused("read_code", json!({ "path": "src/cache.rs" })).contains("left out"));
 }
 
 #[cfg(unix)]
 #[test]
-fn links_lead_nowhere() {
+fn links_to_other_files_are_not_followed() {
     use crate::support::mcp::link;
     let repository = Repository::new();
     let (root, evil) = (repository.root(), repository.base().join("root-evil"));
@@ -98,8 +99,8 @@ fn links_lead_nowhere() {
     link(&evil, &root.join("src/folder"));
     link(&root.join("keys/id_rsa"), &root.join("src/plain.rs"));
     link(&root.join("src/cache.rs"), &root.join("src/.env"));
-    let mut raw = Raw::greeted(&repository);
-    raw.is_well();
+    let mut raw = RawClient::initialized(&repository);
+    raw.assert_search_works();
     let evil = evil.to_string_lossy().into_owned();
     let paths = [
         "src/file.rs".to_owned(),
@@ -115,17 +116,17 @@ fn links_lead_nowhere() {
         never_shown(&mut raw, &path);
         raw.refused("read_code", json!({ "path": path }));
     }
-    raw.is_well();
+    raw.assert_search_works();
 }
 
-/// A folder, and a file, that become links to the neighbour's again and again while they are read.
+/// A folder is repeatedly replaced by a link to an outside folder while its file is read.
 #[cfg(unix)]
 #[test]
-fn a_link_that_is_swapped_in_leads_nowhere() {
+fn a_link_swapped_in_during_a_call_is_not_followed() {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Instant;
 
-    use crate::support::mcp::{PATIENCE, Setting};
+    use crate::support::mcp::{PATIENCE, SetOnDrop};
     let repository = Repository::new();
     let (root, base) = (repository.root(), repository.base());
     let inside = "pub fn harmless() { harmless_too(1); }\n";
@@ -133,13 +134,13 @@ fn a_link_that_is_swapped_in_leads_nowhere() {
     repository.write("lib/a.rs", inside);
     std::fs::create_dir(base.join("evil")).expect("a folder");
     std::fs::write(base.join("evil/a.rs"), outside).expect("a file");
-    let mut raw = Raw::unwatched(&repository);
-    raw.is_well();
+    let mut raw = RawClient::unwatched(&repository);
+    raw.assert_search_works();
     crate::support::mcp::link(&base.join("evil"), &base.join("link"));
     let is_over = AtomicBool::new(false);
     let rename = |from: std::path::PathBuf, to: std::path::PathBuf| std::fs::rename(from, to).expect("it moves");
     std::thread::scope(|scope| {
-        let _ending = Setting(&is_over);
+        let _ending = SetOnDrop(&is_over);
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 rename(root.join("lib"), base.join("aside"));
@@ -147,7 +148,7 @@ fn a_link_that_is_swapped_in_leads_nowhere() {
                 std::thread::yield_now();
                 rename(root.join("lib"), base.join("link"));
                 rename(base.join("aside"), root.join("lib"));
-                // Both states are seen where there is one core, too.
+                // With a single core, yielding lets the server see both states.
                 std::thread::yield_now();
             }
         });

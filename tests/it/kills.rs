@@ -1,33 +1,34 @@
-//! An index run is killed again and again, and nothing is lost or torn.
+//! Tests that kill index runs at random instants: no file is lost or half indexed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use codescry::lexical::{self, Field, Matched};
-use codescry::store::lance::LanceStore;
-use codescry::store::{ChunkStore as _, StoreView, StoredChunk};
-use codescry::types::Outcome;
+use store::lance::LanceStore;
+use store::lexical::{self, ChunkField, ScoredPosting};
+use store::{ChunkStore as _, StoreView, StoredChunk};
+use types::FileOutcome;
 
 use crate::support::cli::Project;
 
-/// Kills in one run of the test, unless `CODESCRY_TEST_KILLS` says otherwise.
+/// The default number of kills per test, overridden by `CODESCRY_TEST_KILLS`.
 const KILLS: u32 = 24;
 
-/// Memory so little that a run commits many times.
+/// Arguments with so little memory that a run commits many times.
 const INDEX: [&str; 5] = ["index", "--max-memory", "128MiB", "--embedder", "synthetic:40000"];
 
-/// A file's outcome and hash, and each of its chunks with everything a search sees of it.
+/// The content of an index: for each path, the file's hash and outcome, and its chunks with all their searchable
+/// data.
 type Content = BTreeMap<String, (String, Vec<String>)>;
 
 #[test]
-fn a_run_killed_at_any_instant_leaves_whole_files_and_ends_as_if_undisturbed() {
+fn a_killed_first_run_leaves_whole_files_and_can_be_completed() {
     let project = corpus();
     let whole_run = complete(&project);
     let undisturbed = content(&project);
     assert!(undisturbed.values().all(|(_, chunks)| chunks.iter().any(|chunk| chunk.ends_with(" 1 times by its name"))));
-    let mut random = Random(0x5eed);
+    let mut random = Xorshift(0x5eed);
     let wanted = wanted();
     let (mut kills, mut torn_runs) = (0, 0);
     while kills < wanted {
@@ -52,7 +53,7 @@ fn a_run_killed_at_any_instant_leaves_whole_files_and_ends_as_if_undisturbed() {
 }
 
 #[test]
-fn a_run_over_changed_files_killed_at_any_instant_leaves_each_as_it_was_or_as_it_is() {
+fn a_killed_update_leaves_each_file_in_its_old_or_new_state() {
     let project = corpus();
     complete(&project);
     let (before, saved) = (content(&project), project.home().join("saved"));
@@ -61,7 +62,7 @@ fn a_run_over_changed_files_killed_at_any_instant_leaves_each_as_it_was_or_as_it
     for at in 0..2_400 {
         let path = format!("src/module_{}/part_{at}.rs", at % 40);
         match at % 5 {
-            // Enough of them for several commits.
+            // Enough files for several commits.
             0 | 3 => project.write(&path, format!("fn rewritten_{at}() {{\n{line}}}\n")),
             1 => project.remove(&path),
             2 => project.rename(&path, &format!("src/moved/part_{at}.rs")),
@@ -71,7 +72,7 @@ fn a_run_over_changed_files_killed_at_any_instant_leaves_each_as_it_was_or_as_it
     let whole_run = complete(&project);
     let after = content(&project);
     assert!(after.len() == 1_920 && after != before);
-    let mut random = Random(0xdead);
+    let mut random = Xorshift(0xdead);
     let (mut kills, mut torn_runs) = (0, 0);
     while kills < wanted() / 2 {
         std::fs::remove_dir_all(project.index_dir()).expect("an index to remove");
@@ -93,12 +94,12 @@ fn a_run_over_changed_files_killed_at_any_instant_leaves_each_as_it_was_or_as_it
     assert!(torn_runs >= wanted() / 8, "only {torn_runs} kills met a run with a part committed");
 }
 
-/// Kills in one run of the test.
+/// Returns the number of kills per test.
 fn wanted() -> u32 {
     std::env::var("CODESCRY_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS)
 }
 
-/// A folder with all that is in it.
+/// Copies a folder recursively.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder") {
@@ -111,7 +112,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Files of many sizes, more than that memory holds at once.
+/// Creates a project with files of many sizes, larger in total than the memory limit.
 fn corpus() -> Project {
     let project = Project::empty();
     let note = "/// Says nothing, at length, so that memory is soon full of what waits for a commit.\n".repeat(60);
@@ -125,13 +126,13 @@ fn corpus() -> Project {
     project
 }
 
-/// A run that nobody disturbs.
+/// The duration and number of commits of an undisturbed run.
 struct WholeRun {
     time: Duration,
     commits: u64,
 }
 
-/// Runs to the end.
+/// Runs `codescry index` until it exits.
 fn complete(project: &Project) -> WholeRun {
     let (begun, before) = (Instant::now(), generation(project));
     let done = project.run(&INDEX);
@@ -139,9 +140,9 @@ fn complete(project: &Project) -> WholeRun {
     WholeRun { time: begun.elapsed(), commits: generation(project) - before }
 }
 
-/// Starts an index run and kills it: every other time at any instant, else soon after a commit that others
-/// follow, however fast the machine is. False when it had ended by then.
-fn kill(project: &Project, whole_run: &WholeRun, random: &mut Random) -> bool {
+/// Starts an index run and kills it, either at a random instant or soon after a commit that is not the last.
+/// Returns false if the run exited before.
+fn kill(project: &Project, whole_run: &WholeRun, random: &mut Xorshift) -> bool {
     let (is_by_commit, at, delay) = (random.share() < 0.5, random.share(), random.share());
     let commits = whole_run.commits.saturating_sub(1);
     assert!(commits > 2, "a run commits too seldom to be killed between commits");
@@ -163,31 +164,31 @@ fn kill(project: &Project, whole_run: &WholeRun, random: &mut Random) -> bool {
     killed
 }
 
-/// The number of the last commit; 0 before the first one.
+/// Returns the generation number of the index; 0 before the first commit.
 fn generation(project: &Project) -> u64 {
     let store = LanceStore::open(&project.index_dir(), project.root()).expect("the index opens");
-    store.generation().expect("the manifest is readable")
+    store.generation_number().expect("the manifest is readable")
 }
 
-/// All that the index holds; nothing before its first commit.
+/// Returns the content of the index; empty before the first commit.
 fn content(project: &Project) -> Content {
     read(&project.index_dir(), project.root()).unwrap_or_else(|error| panic!("the index does not open: {error}"))
 }
 
-fn read(dir: &Path, root: &Path) -> Result<Content, codescry::store::StoreError> {
+fn read(dir: &Path, root: &Path) -> Result<Content, store::StoreError> {
     let Some(view) = LanceStore::open(dir, root)?.view()? else {
         return Ok(Content::new());
     };
     let mut content = Content::new();
     let mut expected = BTreeMap::new();
     for file in view.files()? {
-        if let Outcome::Indexed { chunks, .. } = file.outcome {
+        if let FileOutcome::Indexed { chunks, .. } = file.outcome {
             expected.insert(file.path.to_string(), chunks as usize);
         }
         content.insert(file.path.to_string(), (format!("{} {:?}", file.hash, file.outcome), Vec::new()));
     }
     let chunks = view.chunks()?;
-    let texts = view.texts(&chunks.iter().map(|chunk| chunk.row).collect::<Vec<_>>())?;
+    let texts = view.chunk_texts(&chunks.iter().map(|chunk| chunk.row).collect::<Vec<_>>())?;
     for (mut chunk, text) in chunks.into_iter().zip(texts) {
         let named = format!("{} times by its name", found_by_name(view.as_ref(), &chunk));
         (chunk.row, chunk.number) = (0, 0); // they count appends
@@ -202,20 +203,20 @@ fn read(dir: &Path, root: &Path) -> Result<Content, codescry::store::StoreError>
 
 /// How often the words know this chunk under the name it defines.
 fn found_by_name(view: &dyn StoreView, chunk: &StoredChunk) -> usize {
-    let (words, mut found) = (view.words(), 0);
-    let name = lexical::hash(&chunk.symbol.replace('_', ""));
-    let count = |matched: Matched| {
-        let number = words.segments()[matched.segment].docs()[matched.place as usize];
-        found += usize::from(number == chunk.number && matched.counts.of(Field::Name) > 0.0);
+    let (words, mut found) = (view.inverted_index(), 0);
+    let name = lexical::hash_term(&chunk.symbol.replace('_', ""));
+    let count = |matched: ScoredPosting| {
+        let number = words.segments()[matched.segment].docs()[matched.ordinal as usize];
+        found += usize::from(number == chunk.number && matched.counts.count(ChunkField::Name) > 0.0);
     };
-    words.word(name, count).expect("the words are readable");
+    words.score_postings(name, count).expect("the words are readable");
     found
 }
 
-/// xorshift64*: the same instants in every run.
-struct Random(u64);
+/// A pseudo-random generator (xorshift64*) with the same sequence in every run.
+struct Xorshift(u64);
 
-impl Random {
+impl Xorshift {
     fn share(&mut self) -> f64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

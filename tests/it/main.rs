@@ -1,4 +1,4 @@
-//! Everything a user would notice, through the built binary.
+//! Integration tests: they run the built program and check its observable behavior.
 
 mod cli;
 mod crash;

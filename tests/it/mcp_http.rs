@@ -1,4 +1,4 @@
-//! The server over HTTP: both transports, who may ask, what a bad client cannot do, how it ends.
+//! Tests of the HTTP server: both transports, access control, misbehaving clients and shutdown.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,15 +11,15 @@ use rmcp::transport::StreamableHttpClientTransport;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::http::{Events, JSON, Served, calling, command, greeting, reply};
+use crate::support::http::{HttpServer, JSON, LegacySseClient, calling, command, greeting, reply};
 #[cfg(unix)]
-use crate::support::mcp::Setting;
-use crate::support::mcp::{Listener, PATIENCE, Repository, call, indexed, structured, until_ended};
+use crate::support::mcp::SetOnDrop;
+use crate::support::mcp::{PATIENCE, ProgressListener, Repository, call, index_until_ended, indexed, structured};
 
 const LOGIN: &str = "check a login attempt against the stored hash";
 const TOKEN: &str = "c0ffee-c0ffee-c0ffee-c0ffee";
 
-/// An index run that goes on until it is stopped: one chunk takes longer than any test.
+/// Arguments for an index run that does not end by itself: embedding one chunk takes longer than any test.
 pub const ENDLESS: [&str; 2] = ["--embedder", "synthetic:1:60000"];
 
 fn best(answer: &Value) -> &Value {
@@ -27,12 +27,12 @@ fn best(answer: &Value) -> &Value {
 }
 
 #[test]
-fn the_client_of_the_rust_sdk_indexes_and_searches() {
+fn an_rmcp_client_indexes_and_searches_over_http() {
     let repository = Repository::new();
-    let served = Served::start(&repository, &[]);
+    let served = HttpServer::start(&repository, &[]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let listener = Listener::default();
+        let listener = ProgressListener::default();
         let transport = StreamableHttpClientTransport::from_uri(format!("http://{}/mcp", served.address));
         let client = listener.clone().serve(transport).await.expect("codescry greets");
         let tools = client.list_all_tools().await.expect("a list");
@@ -45,18 +45,18 @@ fn the_client_of_the_rust_sdk_indexes_and_searches() {
         assert_eq!(structured(&found)["hits"][0]["path"], "app/passwords.py");
         client.cancel().await.expect("it ends");
     });
-    served.until_measured("codescry_sessions{transport=\"streamable\"}", |open| open == 0.0);
+    served.wait_for_metric("codescry_sessions{transport=\"streamable\"}", |open| open == 0.0);
     assert!(served.measured("codescry_tool_calls_total{tool=\"search_code\",outcome=\"answered\"}") >= 1.0);
     let chunks = format!("codescry_index_chunks{{root=\"{}\"}}", repository.root().display());
     assert!(served.measured(&chunks) >= 6.0);
 }
 
 #[test]
-fn a_client_without_sessions_is_answered() {
+fn requests_without_a_session_are_answered() {
     let repository = Repository::new();
-    let served = Served::start(&repository, &[]);
-    // Its own search comes when the index is there.
-    served.is_well();
+    let served = HttpServer::start(&repository, &[]);
+    // Wait for the index before the actual search.
+    served.assert_search_works();
     let version = "io.modelcontextprotocol/protocolVersion";
     let meta = json!({ version: "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} });
     let params = json!({ "name": "search_code", "arguments": { "query": LOGIN }, "_meta": meta });
@@ -65,21 +65,21 @@ fn a_client_without_sessions_is_answered() {
     let answer = served.post(headers, &body);
     assert_eq!(best(&answer.message()), "app/passwords.py", "{answer:?}");
     assert_eq!(answer.header("mcp-session-id"), None);
-    // A header that says something else than the body could lead it past a proxy's rules.
+    // A header that contradicts the body could bypass the rules of a proxy.
     let other = headers.replace("mcp-name: search_code", "mcp-name: outline");
     assert_eq!(served.post(&other, &body).status, 400);
 }
 
 #[test]
-fn the_older_transport_greets_searches_and_tells_progress() {
+fn the_legacy_sse_transport_searches_and_reports_progress() {
     let repository = Repository::new();
-    let served = Served::start(&repository, &[]);
-    let mut events = Events::open(&served);
-    events.greet(&served);
+    let served = HttpServer::start(&repository, &[]);
+    let mut events = LegacySseClient::open(&served);
+    events.initialize(&served);
     let mut progress = Vec::new();
-    until_ended(json!({}), |arguments| {
+    index_until_ended(json!({}), |arguments| {
         events.post(&served, &calling(1, "index_project", arguments));
-        // A call that is made again tells from the beginning.
+        // A repeated call reports progress from the beginning.
         progress.clear();
         loop {
             let message = events.next();
@@ -97,32 +97,32 @@ fn the_older_transport_greets_searches_and_tells_progress() {
     assert_eq!((broken.status, &broken.message()["error"]["code"]), (400, &json!(-32700)));
     assert_eq!(served.ask("POST /messages?sessionId=nobody", JSON, &greeting()).status, 404);
     assert_eq!(served.ask("POST /messages", JSON, &greeting()).status, 400);
-    // The session ends with its stream.
+    // The session ends when its stream is closed.
     let messages = events.messages.clone();
     drop(events);
-    served.until_measured("codescry_sessions{transport=\"sse\"}", |open| open == 0.0);
+    served.wait_for_metric("codescry_sessions{transport=\"sse\"}", |open| open == 0.0);
     assert_eq!(served.ask(&format!("POST {messages}"), JSON, &greeting()).status, 404);
-    served.is_well();
+    served.assert_search_works();
 }
 
 #[test]
-fn a_cancelled_call_ends_and_the_session_goes_on() {
+fn a_cancelled_call_ends_and_its_session_continues() {
     let repository = Repository::new();
-    let served = Served::start(&repository, &ENDLESS);
-    let session = served.greet("");
-    let mut events = Events::open(&served);
-    events.greet(&served);
+    let served = HttpServer::start(&repository, &ENDLESS);
+    let session = served.initialize("");
+    let mut events = LegacySseClient::open(&served);
+    events.initialize(&served);
     let under_way = "codescry_tool_calls_under_way";
     std::thread::scope(|threads| {
         let waiting = threads.spawn(|| session.post(&calling(7, "index_project", json!({}))));
         events.post(&served, &calling(7, "index_project", json!({})));
-        served.until_measured(under_way, |calls| calls == 2.0);
+        served.wait_for_metric(under_way, |calls| calls == 2.0);
         let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#;
         events.post(&served, cancel);
-        served.until_measured(under_way, |calls| calls == 1.0);
+        served.wait_for_metric(under_way, |calls| calls == 1.0);
         assert_eq!(session.post(cancel).status, 202);
-        served.until_measured(under_way, |calls| calls == 0.0);
-        // What was cancelled has no answer, and its stream ends.
+        served.wait_for_metric(under_way, |calls| calls == 0.0);
+        // A cancelled call gets no response, and its stream ends.
         let reply = waiting.join().expect("it is answered");
         assert!(!reply.body.contains("\"result\""), "{reply:?}");
     });
@@ -131,9 +131,9 @@ fn a_cancelled_call_ends_and_the_session_goes_on() {
 }
 
 #[test]
-fn other_names_and_pages_are_refused() {
+fn foreign_hosts_and_origins_are_refused() {
     let repository = Repository::new();
-    let served = Served::start(&repository, &["--host", "code.example"]);
+    let served = HttpServer::start(&repository, &["--host", "code.example"]);
     let port = served.address.port();
     for place in ["POST /mcp", "GET /mcp", "GET /sse", "POST /messages?sessionId=1", "GET /metrics", "GET /healthz"] {
         for host in ["evil.example", &format!("evil.example:{port}"), "localhost.evil.example", "10.0.0.1", "", "a b"] {
@@ -160,11 +160,11 @@ fn other_names_and_pages_are_refused() {
 }
 
 #[test]
-fn a_token_is_asked_for_everywhere_but_for_health() {
+fn a_token_is_required_everywhere_except_for_health() {
     let repository = Repository::new();
     let mut guarded = command(&repository, &["--http", "127.0.0.1:0"]);
     guarded.env("CODESCRY_TOKEN", TOKEN);
-    let served = Served::spawn(guarded);
+    let served = HttpServer::spawn(guarded);
     let right = format!("authorization: Bearer {TOKEN}\r\n");
     for place in ["POST /mcp", "GET /mcp", "DELETE /mcp", "GET /sse", "POST /messages?sessionId=1", "GET /metrics"] {
         for wrong in [
@@ -184,13 +184,13 @@ fn a_token_is_asked_for_everywhere_but_for_health() {
     assert_eq!(in_the_address.status, 401);
     assert_eq!(patiently(|| served.ask("GET /healthz", "", "")).body, "ok\n");
     assert!(served.ask("GET /metrics", &right, "").body.contains("codescry_http_responses_total{status=\"401\"}"));
-    let session = served.greet(&right);
+    let session = served.initialize(&right);
     session.indexed(json!({}));
     let answer = session.call("search_code", json!({ "query": LOGIN }));
     assert_eq!(best(&answer), "app/passwords.py");
 }
 
-/// Asks again as long as it is told that it asks too often.
+/// Repeats a request while the server answers 429 (too many requests).
 fn patiently(ask: impl Fn() -> crate::support::http::Reply) -> crate::support::http::Reply {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -203,7 +203,7 @@ fn patiently(ask: impl Fn() -> crate::support::http::Reply) -> crate::support::h
 }
 
 #[test]
-fn the_network_is_not_served_without_a_token() {
+fn listening_on_the_network_requires_a_token() {
     let repository = Repository::new();
     let file = repository.base().join("token");
     let file_name = file.to_string_lossy().into_owned();
@@ -224,28 +224,28 @@ fn the_network_is_not_served_without_a_token() {
     let said = refused(&with_file);
     assert!(said.contains("too weak") && !said.contains("guess"), "{said}");
     std::fs::write(&file, format!("{TOKEN}\n")).expect("a file");
-    let mut served = Served::spawn(command(&repository, &with_file));
+    let mut served = HttpServer::spawn(command(&repository, &with_file));
     served.address = ([127, 0, 0, 1], served.address.port()).into();
     assert_eq!(served.post("", &greeting()).status, 401);
     let right = format!("authorization: Bearer {TOKEN}\r\n");
-    // An address cannot be a name that a page has made its own.
+    // A host given as an IP address cannot be a rebound DNS name.
     assert_eq!(served.post(&format!("{right}host: 192.0.2.1:80\r\n"), &greeting()).status, 200);
     assert_eq!(served.post(&format!("{right}host: evil.example\r\n"), &greeting()).status, 403);
 
     let taken = command(&repository, &["--http", &served.address.to_string()]).output().expect("it ends");
     let said = String::from_utf8(taken.stderr).expect("text");
-    assert!(said.contains("cannot listen at") && said.contains("give another address"), "{said}");
+    assert!(said.contains("cannot listen on") && said.contains("give another address"), "{said}");
 }
 
 #[test]
-fn bodies_above_the_limit_are_not_kept() {
+fn bodies_above_the_limit_are_not_buffered() {
     const BYTES: usize = 100_000_000;
     let repository = Repository::new();
-    let served = Served::start(&repository, &[]);
-    served.is_well();
+    let served = HttpServer::start(&repository, &[]);
+    served.assert_search_works();
     #[cfg(target_os = "linux")]
     let before = served.resident_bytes();
-    let session = served.greet("");
+    let session = served.initialize("");
     let part = vec![b'x'; 1 << 16];
     for chunked in [false, true] {
         let length = if chunked { "transfer-encoding: chunked".to_owned() } else { format!("content-length: {BYTES}") };
@@ -258,7 +258,7 @@ fn bodies_above_the_limit_are_not_kept() {
         while sent < BYTES {
             let begin = if chunked { format!("{:x}\r\n", part.len()) } else { String::new() };
             let end: &[u8] = if chunked { b"\r\n" } else { b"" };
-            // It may close before it has read everything, which is the point.
+            // The server may close the connection before the whole body is sent; that is the purpose of the test.
             if stream
                 .write_all(begin.as_bytes())
                 .and_then(|()| stream.write_all(&part))
@@ -270,7 +270,7 @@ fn bodies_above_the_limit_are_not_kept() {
             sent += part.len();
         }
         let mut answer = Vec::new();
-        // The answer is lost where the system throws it away with the connection.
+        // Some systems discard the response when the connection is closed.
         if stream.read_to_end(&mut answer).is_ok() && !answer.is_empty() {
             assert_eq!(reply(&String::from_utf8_lossy(&answer)).status, 413);
         }
@@ -280,22 +280,21 @@ fn bodies_above_the_limit_are_not_kept() {
     assert!(served.resident_bytes() < before + (64 << 20), "{before} → {}", served.resident_bytes());
     let small = session.post(&calling(1, "search_code", json!({ "query": "x".repeat(5 << 20) })));
     assert_eq!(small.status, 413, "{small:?}");
-    served.is_well();
+    served.assert_search_works();
 }
 
 #[test]
-fn ten_thousand_idle_connections_lock_nobody_out() {
+fn ten_thousand_idle_connections_do_not_block_the_server() {
     let repository = Repository::new();
-    // Three thousand of them ask something, on a quick machine within a second: that is not what is
-    // checked here.
-    let served = Served::start(&repository, &["--max-requests", "100000"]);
-    served.is_well();
+    // A third of the connections send a request: do not let the rate limit refuse them.
+    let served = HttpServer::start(&repository, &["--max-requests", "100000"]);
+    served.assert_search_works();
     let wanted = open_files().map_or(10_000, |files| files.saturating_sub(500).min(10_000));
     let mut idle = Vec::with_capacity(wanted);
     for number in 0..wanted {
         let mut stream = TcpStream::connect(served.address).expect("it takes connections");
         match number % 3 {
-            // Nothing, half of a head, and a whole request.
+            // Send nothing, half of a request head, or a whole request.
             0 => {}
             1 => stream.write_all(b"POST /mcp HTTP/1.1\r\nhost: loc").expect("it takes bytes"),
             _ => write!(stream, "GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", served.address).expect("it takes bytes"),
@@ -303,23 +302,23 @@ fn ten_thousand_idle_connections_lock_nobody_out() {
         idle.push(stream);
     }
     assert!(idle.len() >= 500, "too few files may be open to check anything: {wanted}");
-    served.is_well();
+    served.assert_search_works();
     assert!(served.measured("codescry_http_connections") <= 4_096.0);
     drop(idle);
-    served.is_well();
+    served.assert_search_works();
 }
 
-/// How many files this process may open.
+/// Raises the limit of open files and returns it.
 fn open_files() -> Option<usize> {
-    let limit = codescry::config::machine::raise_open_files()?;
+    let limit = platform::process::raise_open_file_limit()?;
     usize::try_from(limit).ok()
 }
 
 #[test]
-fn broken_messages_are_answered_and_harm_nobody() {
+fn broken_messages_get_errors_and_the_server_continues() {
     let repository = Repository::new();
-    let served = Served::start(&repository, &[]);
-    let session = served.greet("");
+    let served = HttpServer::start(&repository, &[]);
+    let session = served.initialize("");
     let deep = "[".repeat(100_000);
     for (body, status, code) in [
         ("{\"jsonrpc\": \"2.0\", ", 400, -32700),
@@ -353,13 +352,13 @@ fn broken_messages_are_answered_and_harm_nobody() {
         let reply = served.ask(line, headers, &greeting());
         assert_eq!(reply.status, status, "{line}: {reply:?}");
     }
-    served.is_well();
+    served.assert_search_works();
 }
 
-/// What no answer may hold.
+/// A text that no answer may contain.
 pub const SECRET: &str = "XyzzySecretOfSomebody";
 
-/// Calls every tool in every way that takes a path or a question; all that came back.
+/// Calls the tools that take a path or a query, and returns all results as text.
 pub fn everything(session: &crate::support::http::Session<'_>, paths: &[String]) -> String {
     let mut said = String::new();
     for path in paths {
@@ -373,7 +372,7 @@ pub fn everything(session: &crate::support::http::Session<'_>, paths: &[String])
     }
     for mode in ["hybrid", "dense", "lexical"] {
         let question = json!({ "query": SECRET, "content": "all", "mode": mode, "limit": 50, "max_tokens": 20000 });
-        // The question itself stands in the answer.
+        // The answer repeats the query.
         said.push_str(&session.call("search_code", question).to_string().replace(&format!("\"{SECRET}\""), ""));
     }
     said.push_str(
@@ -384,7 +383,7 @@ pub fn everything(session: &crate::support::http::Session<'_>, paths: &[String])
 }
 
 #[test]
-fn nothing_outside_of_the_root_comes_back() {
+fn nothing_outside_the_root_is_revealed_over_http() {
     let repository = Repository::new();
     let root = repository.root();
     let evil = repository.base().join("root-evil");
@@ -410,8 +409,8 @@ fn nothing_outside_of_the_root_comes_back() {
         crate::support::mcp::link(&evil.join("secret.rs"), &root.join("link.rs"));
         paths.extend(["src/link/secret.rs", "src/link", "link.rs"].map(str::to_owned));
     }
-    let served = Served::start(&repository, &[]);
-    let session = served.greet("");
+    let served = HttpServer::start(&repository, &[]);
+    let session = served.initialize("");
     session.indexed(json!({}));
     let said = everything(&session, &paths);
     assert!(!said.contains(SECRET) && !said.contains("root:x:"), "{said}");
@@ -419,23 +418,23 @@ fn nothing_outside_of_the_root_comes_back() {
         let answer = session.call("outline", json!({ "path": path }));
         assert_eq!(answer["result"]["isError"], true, "{path}: {answer}");
     }
-    served.is_well();
+    served.assert_search_works();
 }
 
 #[cfg(unix)]
 #[test]
-fn a_link_put_in_place_of_a_file_is_not_followed() {
+fn a_link_replacing_a_file_is_not_followed() {
     let repository = Repository::new();
     let root = repository.root();
     let secret = repository.base().join("secret.rs");
     std::fs::write(&secret, format!("/// {SECRET}\npub fn {SECRET}() {{}}\n")).expect("a file");
     repository.write("src/swapped.rs", "/// Harmless.\npub fn harmless() {}\n");
-    let served = Served::start(&repository, &["--no-watch"]);
-    let session = served.greet("");
+    let served = HttpServer::start(&repository, &["--no-watch"]);
+    let session = served.initialize("");
     let stop = std::sync::atomic::AtomicBool::new(false);
     let mut outlined = 0;
     std::thread::scope(|threads| {
-        let _stopping = Setting(&stop);
+        let _stopping = SetOnDrop(&stop);
         threads.spawn(|| swap(&root, &secret, &stop));
         for round in 0..600 {
             let mut said = session.call("outline", json!({ "path": "src/swapped.rs" })).to_string();
@@ -448,10 +447,10 @@ fn a_link_put_in_place_of_a_file_is_not_followed() {
         }
     });
     assert!(outlined > 0, "the file was never there when it was looked for");
-    served.is_well();
+    served.assert_search_works();
 }
 
-/// Puts a link to the secret in place of a file, and the file back, as fast as it goes.
+/// Replaces a file by a link to the secret and back, as fast as possible.
 #[cfg(unix)]
 fn swap(root: &Path, secret: &Path, stop: &std::sync::atomic::AtomicBool) {
     let place = root.join("src/swapped.rs");
@@ -465,9 +464,9 @@ fn swap(root: &Path, secret: &Path, stop: &std::sync::atomic::AtomicBool) {
 }
 
 #[test]
-fn who_asks_too_often_is_told_to_wait() {
+fn too_many_requests_get_status_429() {
     let repository = Repository::new();
-    let served = Served::start(&repository, &["--max-requests", "1"]);
+    let served = HttpServer::start(&repository, &["--max-requests", "1"]);
     let statuses: Vec<u16> = (0..40).map(|_| served.ask("GET /healthz", "", "").status).collect();
     assert!(statuses.contains(&200) && statuses.contains(&429), "{statuses:?}");
     assert_eq!(patiently(|| served.ask("GET /healthz", "", "")).status, 200);
@@ -475,13 +474,13 @@ fn who_asks_too_often_is_told_to_wait() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_under_way_is_answered_before_the_end() {
+fn running_calls_are_answered_before_shutdown() {
     for signal in [Signal::TERM, Signal::INT] {
         let repository = Repository::new();
-        let mut served = Served::start(&repository, &ENDLESS);
-        let (address, session) = (served.address, served.greet(""));
-        let (headers, mut events) = (session.headers.clone(), Events::open(&served));
-        events.greet(&served);
+        let mut served = HttpServer::start(&repository, &ENDLESS);
+        let (address, session) = (served.address, served.initialize(""));
+        let (headers, mut events) = (session.headers.clone(), LegacySseClient::open(&served));
+        events.initialize(&served);
         let idle = served.connect();
         let call = calling(1, "index_project", json!({}));
         events.post(&served, &call);
@@ -489,7 +488,7 @@ fn what_is_under_way_is_answered_before_the_end() {
         let head =
             format!("POST /mcp HTTP/1.0\r\nhost: {address}\r\n{JSON}{headers}content-length: {}\r\n\r\n", call.len());
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(call.as_bytes())).expect("it reads");
-        served.until_measured("codescry_tool_calls_under_way", |calls| calls == 2.0);
+        served.wait_for_metric("codescry_tool_calls_under_way", |calls| calls == 2.0);
         served.signal(signal);
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it is answered");
@@ -504,14 +503,14 @@ fn what_is_under_way_is_answered_before_the_end() {
             }
         }
         while events.next_line().is_some() {}
-        assert!(served.ended().success(), "{signal:?}");
+        assert!(served.wait().success(), "{signal:?}");
         drop(idle);
         assert!(TcpStream::connect(address).is_err(), "it still listens");
     }
 }
 
 #[test]
-fn home_and_everything_are_served_only_when_that_is_meant() {
+fn the_home_and_root_folders_are_served_only_on_request() {
     let repository = Repository::new();
     let root = repository.root();
     let named = root.to_string_lossy().into_owned();
@@ -530,5 +529,5 @@ fn home_and_everything_are_served_only_when_that_is_meant() {
     }
     let mut meant = command(&repository, &["--http", "127.0.0.1:0", "--allow-home"]);
     meant.env("HOME", &root);
-    drop(Served::spawn(meant));
+    drop(HttpServer::spawn(meant));
 }

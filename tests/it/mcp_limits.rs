@@ -1,4 +1,4 @@
-//! How much of everything there may be over HTTP, and who has to go when there is more.
+//! Tests of the HTTP server's limits on sessions, requests and memory.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,57 +10,57 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::mcp_http::ENDLESS;
-use crate::support::http::{Events, JSON, Served, calling, greeting, reply};
+use crate::support::http::{HttpServer, JSON, LegacySseClient, calling, greeting, reply};
 use crate::support::mcp::{PATIENCE, Repository};
 
 #[test]
-fn there_are_no_more_sessions_than_allowed_and_idle_ones_make_room() {
+fn idle_sessions_are_closed_when_the_limit_is_reached() {
     let repository = Repository::new();
-    let served = Served::start(&repository, &["--max-sessions", "3"]);
-    let one = served.greet("");
-    let two = served.greet("");
-    let events = Events::open(&served);
-    // The one that was idle for longest has gone.
+    let served = HttpServer::start(&repository, &["--max-sessions", "3"]);
+    let one = served.initialize("");
+    let two = served.initialize("");
+    let events = LegacySseClient::open(&served);
+    // The session that was idle for the longest time is closed.
     let status = one.call("index_status", json!({}));
     assert!(status["result"].is_object(), "{status}");
-    let three = served.greet("");
+    let three = served.initialize("");
     assert_eq!(two.post(&calling(1, "index_status", json!({}))).status, 404);
     for session in [&one, &three] {
         let status = session.call("index_status", json!({}));
         assert!(status["result"].is_object(), "{status}");
     }
-    // Streams are no idle sessions.
-    let more = [Events::open(&served), Events::open(&served)];
+    // Sessions with an open stream do not count as idle.
+    let more = [LegacySseClient::open(&served), LegacySseClient::open(&served)];
     let full = served.post("", &greeting());
     assert_eq!((full.status, &full.message()["id"]), (503, &json!(0)), "{full:?}");
     assert_eq!(served.ask("GET /sse", "", "").status, 503);
     assert_eq!(one.post(&calling(1, "index_status", json!({}))).status, 404);
     drop(events);
-    served.until_measured("codescry_sessions{transport=\"sse\"}", |open| open == 2.0);
-    served.is_well();
+    served.wait_for_metric("codescry_sessions{transport=\"sse\"}", |open| open == 2.0);
+    served.assert_search_works();
     drop(more);
 }
 
-/// Most clients that are closed say nothing of it.
+/// Most clients exit without closing their session.
 #[test]
-fn clients_that_go_without_a_word_lock_nobody_out() {
+fn abandoned_sessions_do_not_lock_out_new_clients() {
     let repository = Repository::new();
-    let served = Served::start(&repository, &["--max-requests", "100000"]);
+    let served = HttpServer::start(&repository, &["--max-requests", "100000"]);
     let mut first = None;
     for _ in 0..600 {
-        let session = served.greet("");
+        let session = served.initialize("");
         first.get_or_insert(session);
     }
-    served.is_well();
+    served.assert_search_works();
     assert!(served.measured("codescry_sessions{transport=\"streamable\"}") <= 512.0);
     assert_eq!(first.expect("the first").post(&calling(1, "index_status", json!({}))).status, 404);
 }
 
-/// Each is within the limit of one body; together they would be a hundred megabytes.
+/// Each body is within the limit for one request; together they would be a hundred megabytes.
 #[test]
-fn bodies_that_do_not_come_to_their_end_are_held_within_a_limit() {
+fn unfinished_request_bodies_are_limited_in_total() {
     let repository = Repository::new();
-    let served = Served::start(&repository, &[]);
+    let served = HttpServer::start(&repository, &[]);
     let part = vec![b' '; (4 << 20) - 1];
     let mut refused = 0;
     let mut open = Vec::new();
@@ -68,7 +68,7 @@ fn bodies_that_do_not_come_to_their_end_are_held_within_a_limit() {
         let mut stream = served.connect();
         let length = part.len() + 1;
         let head = format!("POST /mcp HTTP/1.0\r\nhost: {}\r\n{JSON}content-length: {length}\r\n\r\n", served.address);
-        // Who is refused may find the connection closed while it still sends.
+        // The server may close a refused connection while the client still sends.
         if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&part)).is_err() {
             refused += 1;
             continue;
@@ -82,23 +82,23 @@ fn bodies_that_do_not_come_to_their_end_are_held_within_a_limit() {
     }
     let mut last = open.pop().expect("not all were cut off");
     let mut answer = String::new();
-    // The answer is lost where the system throws it away with the connection.
+    // Some systems discard the response when the connection is closed.
     if last.read_to_string(&mut answer).is_ok() && !answer.is_empty() {
         let answer = reply(&answer);
-        // On a busy machine its time may be over before it is looked at.
+        // On a busy machine, the request may time out first.
         let expected = if answer.status == 408 { (408, None) } else { (503, Some("1")) };
         assert_eq!((answer.status, answer.header("retry-after")), expected, "{answer:?}");
     }
     assert!(refused + open.len() >= 16, "{refused} were refused, {} wait", open.len());
     drop(open);
-    served.until_measured("codescry_http_connections", |open| open <= 2.0);
-    served.is_well();
+    served.wait_for_metric("codescry_http_connections", |open| open <= 2.0);
+    served.assert_search_works();
     drop(TcpStream::connect(served.address).expect("it listens"));
 }
 
-/// Nobody is refused, and everybody finds what is there, while all of it is done anew.
+/// Searches during a rebuild are neither refused nor incomplete.
 #[test]
-fn many_clients_search_while_everything_is_indexed_anew() {
+fn many_clients_can_search_during_a_rebuild() {
     let repository = Repository::new();
     for n in 0..300 {
         repository.write(
@@ -106,12 +106,12 @@ fn many_clients_search_while_everything_is_indexed_anew() {
             &format!("/// Part {n} of many.\npub fn part_{n}() -> u32 {{ {n} }}\n"),
         );
     }
-    let served = Served::start(&repository, &[]);
-    served.greet("").indexed(json!({}));
+    let served = HttpServer::start(&repository, &[]);
+    served.initialize("").indexed(json!({}));
     let stop = AtomicBool::new(false);
     std::thread::scope(|threads| {
         let anew = threads.spawn(|| {
-            let session = served.greet("");
+            let session = served.initialize("");
             let mut runs = 0;
             while !stop.load(Ordering::Relaxed) {
                 let run = session.call("index_project", json!({ "rebuild": true }));
@@ -121,7 +121,7 @@ fn many_clients_search_while_everything_is_indexed_anew() {
             runs
         });
         let client = || {
-            let session = served.greet("");
+            let session = served.initialize("");
             for _ in 0..15 {
                 let question = json!({ "query": "check a login attempt against the stored hash", "limit": 3 });
                 let answer = session.call("search_code", question);
@@ -136,24 +136,24 @@ fn many_clients_search_while_everything_is_indexed_anew() {
         assert!(anew.join().expect("it indexes") > 0);
         assert!(ended.iter().all(Result::is_ok), "a client was not answered well");
     });
-    served.is_well();
+    served.assert_search_works();
 }
 
-/// The answer to what was cancelled never comes, so nobody may wait for it.
+/// A cancelled call gets no response, so shutting down must not wait for one.
 #[cfg(unix)]
 #[test]
-fn a_call_that_was_cancelled_does_not_hold_up_the_end() {
+fn a_cancelled_call_does_not_delay_shutdown() {
     let repository = Repository::new();
-    let mut served = Served::start(&repository, &ENDLESS);
-    let mut events = Events::open(&served);
-    events.greet(&served);
+    let mut served = HttpServer::start(&repository, &ENDLESS);
+    let mut events = LegacySseClient::open(&served);
+    events.initialize(&served);
     events.post(&served, &calling(7, "index_project", json!({})));
-    served.until_measured("codescry_tool_calls_under_way", |calls| calls == 1.0);
+    served.wait_for_metric("codescry_tool_calls_under_way", |calls| calls == 1.0);
     events.post(&served, r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#);
-    served.until_measured("codescry_tool_calls_under_way", |calls| calls == 0.0);
+    served.wait_for_metric("codescry_tool_calls_under_way", |calls| calls == 0.0);
     served.signal(Signal::TERM);
     while events.next_line().is_some() {}
-    assert!(served.ended().success());
-    let said = served.said();
+    assert!(served.wait().success());
+    let said = served.stderr();
     assert!(!said.contains("not answered in time"), "{said}");
 }

@@ -1,12 +1,12 @@
-//! What holds credentials is never read, whatever it is called and whoever asks.
+//! Tests that files with credentials are never read, whatever their name and whichever tool is called.
 
 use serde_json::json;
 
 use crate::mcp_http::{SECRET, everything};
-use crate::support::http::Served;
+use crate::support::http::HttpServer;
 use crate::support::mcp::Repository;
 
-/// Out by their names.
+/// Paths excluded because of their names.
 const NAMED: [&str; 17] = [
     ".env",
     ".env.production",
@@ -28,13 +28,13 @@ const NAMED: [&str; 17] = [
 ];
 
 #[test]
-fn planted_secrets_come_back_from_no_tool() {
+fn no_tool_returns_planted_secrets() {
     let repository = Repository::new();
     let key = |kind: &str| format!("-----BEGIN {kind}PRIVATE KEY-----\n{SECRET}\n-----END {kind}PRIVATE KEY-----\n");
     for path in NAMED {
         repository.write(path, &format!("PASSWORD={SECRET}\n"));
     }
-    // Out by what is in them.
+    // Files excluded because of their contents.
     let pem = serde_json::to_string(&key("")).expect("a text");
     let account =
         format!("{{\n  \"type\": \"service_account\",\n  \"private_key\": {pem},\n  \"x\": \"{SECRET}\"\n}}\n");
@@ -49,16 +49,16 @@ fn planted_secrets_come_back_from_no_tool() {
     for (path, text) in &found {
         repository.write(path, text);
     }
-    // An ignore file can bring back what is hidden, and no secret.
+    // An ignore file can include hidden files, but not secrets.
     repository.write(".codescryignore", "!.env*\n!.envrc\n!.npmrc\n!.netrc\n!.aws/\n!*.env\n!id_*\n");
-    // What only speaks of keys is source code.
+    // A source file that only mentions keys is indexed.
     repository.write(
         "src/pem.rs",
         "/// The first line of a key.\npub const BEGIN: &str = \"-----BEGIN PRIVATE KEY-----\";\n\n\
          pub fn is_key(line: &str) -> bool {\n    line == BEGIN\n}\n",
     );
-    let served = Served::start(&repository, &[]);
-    let session = served.greet("");
+    let served = HttpServer::start(&repository, &[]);
+    let session = served.initialize("");
     let indexed = session.indexed(json!({ "rebuild": true }));
     assert_eq!(indexed["result"]["structuredContent"]["coverage"]["files_indexed"], 7, "{indexed}");
     let paths: Vec<String> = NAMED.into_iter().chain(found.iter().map(|(path, _)| *path)).map(str::to_owned).collect();

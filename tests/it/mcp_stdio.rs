@@ -1,4 +1,4 @@
-//! The server over stdio: what a client sees, what a bad client cannot do, how it ends.
+//! Tests of the stdio server: tools, errors, misbehaving clients and shutdown.
 
 use std::process::Command;
 
@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 
 #[cfg(unix)]
 use crate::support::mcp::link;
-use crate::support::mcp::{Client, Listener, Raw, Repository, call, connect, indexed, structured, text, until_ended};
+use crate::support::mcp::{
+    Client, ProgressListener, RawClient, Repository, call, connect, index_until_ended, indexed, structured, text,
+};
 
 const LOGIN: &str = "check a login attempt against the stored hash";
 const INVOICE: &str = "sum of the invoice including tax";
 
-/// Written into a file on the way.
+/// A function appended to a file during a test.
 const SHUFFLE: &str = "/// Shuffles a deck of playing cards with a seeded random number generator.
 pub fn shuffle_deck(cards: &mut [u8], mut seed: u64) {
     for i in (1..cards.len()).rev() {
@@ -38,10 +40,10 @@ fn paths(answer: &CallToolResult) -> Vec<&str> {
 }
 
 #[test]
-fn the_tools_are_described_for_every_client() {
+fn tool_descriptions_suit_every_client() {
     let repository = Repository::new();
     block_on(async {
-        let client = connect(&repository, Listener::default()).await;
+        let client = connect(&repository, ProgressListener::default()).await;
         let server = client.peer_info().expect("it has greeted");
         let instructions = server.instructions.clone().expect("it has instructions");
         assert!(instructions.len() < 1_024 && instructions.contains("search_code"));
@@ -56,7 +58,7 @@ fn the_tools_are_described_for_every_client() {
     });
 }
 
-/// A tool's description, hints and schemas are what clients can use.
+/// Checks that a tool's description, hints and schemas suit all clients.
 fn described(tool: &Tool) {
     let name = tool.name.as_ref();
     let described = tool.description.as_ref().map_or(0, |text| text.len());
@@ -89,10 +91,10 @@ fn described(tool: &Tool) {
 }
 
 #[test]
-fn a_project_is_indexed_searched_changed_and_searched_again() {
+fn changes_to_a_project_are_found_after_indexing() {
     let repository = Repository::new();
     block_on(async {
-        let listener = Listener::default();
+        let listener = ProgressListener::default();
         let client = connect(&repository, listener.clone()).await;
         let indexed = indexed(&client, json!({})).await;
         assert_eq!(structured(&indexed)["coverage"]["files_indexed"], 6);
@@ -105,7 +107,7 @@ fn a_project_is_indexed_searched_changed_and_searched_again() {
     });
 }
 
-/// Questions and identifiers lead to the right file.
+/// Checks that questions and identifiers find the right file.
 async fn found(client: &Client) {
     let tried = "where is a failed operation tried again after waiting";
     for (query, path) in [
@@ -118,7 +120,7 @@ async fn found(client: &Client) {
         assert_eq!(best(&answer), path, "{query}: {answer:?}");
         let text = text(&answer);
         assert!(text.contains(path) && text.contains("```"), "{text}");
-        // Some clients show a model nothing else: no field says what is known already.
+        // Some clients show a model only the structured content, so it must have no redundant fields.
         let names = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(structured(&answer)), ["hits"], "{answer:?}");
         let hit = &structured(&answer)["hits"][0];
@@ -127,7 +129,7 @@ async fn found(client: &Client) {
     }
 }
 
-/// A file's definitions, and code like a place and like a snippet.
+/// Checks a file's outline, and code similar to a location and to a snippet.
 async fn outlined_and_likened(client: &Client) {
     let outline = call(client, "outline", json!({ "path": "app/passwords.py" })).await;
     let symbols = structured(&outline)["symbols"].as_array().expect("a list");
@@ -143,8 +145,8 @@ async fn outlined_and_likened(client: &Client) {
     assert_eq!(best(&similar), "web/debounce.ts", "{similar:?}");
 }
 
-/// Progress came, and grew.
-async fn told(listener: &Listener) {
+/// Checks that progress is reported and increases.
+async fn told(listener: &ProgressListener) {
     let told = listener.told(6.0).await;
     assert!(told.windows(2).all(|pair| pair[0].progress < pair[1].progress), "{told:?}");
     let last = told.last().expect("there is one");
@@ -152,7 +154,7 @@ async fn told(listener: &Listener) {
     assert!(last.message.as_ref().is_some_and(|message| message.contains("chunks")), "{last:?}");
 }
 
-/// Arguments narrow a search down, however a client writes them.
+/// Checks that arguments filter a search in all accepted spellings.
 async fn narrowed(client: &Client) {
     let web = json!({ "query": "function", "path": "web", "limit": "2", "root": null });
     let answer = call(client, "search_code", web).await;
@@ -165,7 +167,7 @@ async fn narrowed(client: &Client) {
     assert!(found.iter().all(|path| path.ends_with(".py")), "{found:?}");
 }
 
-/// What is written is found after the next run, what is deleted is not.
+/// Checks that added code is found after the next run, and deleted code is not.
 async fn changed(repository: &Repository, client: &Client) {
     let retry = repository.root().join("src/retry.rs");
     let old = std::fs::read_to_string(retry).expect("it is there");
@@ -192,10 +194,10 @@ async fn changed(repository: &Repository, client: &Client) {
     assert!(root["last_look_s"].is_u64(), "{root}");
     let said = text(&status);
     assert!(said.contains("  runs on: CPU, built in\n"), "{said}");
-    assert!(said.contains("  up to date: the folder is followed, last looked through "), "{said}");
+    assert!(said.contains("  up to date: the folder is watched, last scanned "), "{said}");
 }
 
-/// A model that has read no tool yet knows what is served, and what to call it.
+/// The instructions tell a model which roots are served, before it reads any tool description.
 #[test]
 fn the_instructions_name_the_roots() {
     let repository = Repository::new();
@@ -207,17 +209,17 @@ fn the_instructions_name_the_roots() {
         command.args(["serve", "--no-share"]).args(&roots).current_dir(repository.root());
         command.env("XDG_DATA_HOME", repository.base().join("data")).env_remove("CODESCRY_INDEX_DIR");
         command.env("CODESCRY_CACHE_DIR", repository.base().join("cache"));
-        let mut raw = Raw::of(command);
+        let mut raw = RawClient::spawn(command);
         let client = json!({ "name": "raw", "version": "1" });
         let greeting = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
         let answer = raw.request("initialize", greeting);
         let said = answer["result"]["instructions"].as_str().expect("they are there").to_owned();
         assert!(roots.iter().all(|root| said.contains(root.to_string_lossy().as_ref())), "{said}");
-        // Clients cut what is longer.
+        // Clients truncate longer instructions.
         assert!(said.len() < 2_000, "{} bytes", said.len());
         raw.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
         if roots.len() > 1 {
-            until_ended(json!({ "root": "other" }), |arguments| raw.call("index_project", arguments));
+            index_until_ended(json!({ "root": "other" }), |arguments| raw.call("index_project", arguments));
             let found = raw.call("find_symbol", json!({ "name": "settings_of_the_other", "root": "other" }));
             assert_eq!(found["result"]["structuredContent"]["symbols"][0]["path"], "settings.rs", "{found}");
         }
@@ -225,12 +227,12 @@ fn the_instructions_name_the_roots() {
     }
 }
 
-/// Who finds nothing is told what was not looked through.
+/// A search without results mentions the files that it left out.
 #[test]
-fn configuration_that_was_not_searched_is_told() {
+fn a_search_notes_that_configuration_was_not_searched() {
     let repository = Repository::new();
     repository.write("conf/server.toml", "# The port of the server.\nport = 7979\n");
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     raw.indexed();
     let question = json!({ "query": "port of the server", "path": "conf" });
     let answer = raw.call("search_code", question.clone());
@@ -247,15 +249,15 @@ fn configuration_that_was_not_searched_is_told() {
 #[test]
 fn the_first_search_waits_for_the_first_index() {
     let repository = Repository::new();
-    let mut raw = Raw::greeted(&repository);
-    raw.is_well();
+    let mut raw = RawClient::initialized(&repository);
+    raw.assert_search_works();
     assert!(raw.close().success());
 }
 
 #[test]
-fn bad_arguments_are_refused_in_words() {
+fn invalid_arguments_are_rejected_with_a_reason() {
     let repository = Repository::new();
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     for row in [
         r#"search_code {"query": "  "} => query is empty"#,
         r#"search_code {} => missing field `query`"#,
@@ -272,7 +274,7 @@ fn bad_arguments_are_refused_in_words() {
         r#"find_similar {"snippet": ""} => a snippet of code"#,
         r#"find_symbol {"name": " :: "} => there is no name"#,
         r#"find_symbol {"name": "a", "kind": "poem"} => the kinds are: function"#,
-        r#"find_symbol {"name": "a", "cursor": "xyz"} => cursor xyz is none of this server"#,
+        r#"find_symbol {"name": "a", "cursor": "xyz"} => cursor xyz is not from this server"#,
         r#"find_references {"name": ""} => there is no name"#,
         r#"find_references {"name": "a", "kind": "poem"} => the kinds are: call"#,
         r#"find_references {"name": "a", "limit": 0} => limit is 0; give a number from 1 to 500"#,
@@ -293,12 +295,12 @@ fn bad_arguments_are_refused_in_words() {
         let arguments = serde_json::from_str(arguments).expect("arguments are JSON");
         let said = raw.refused(tool, arguments);
         assert!(said.contains(wanted), "{row}: {said}");
-        raw.is_well();
+        raw.assert_search_works();
     }
     assert!(raw.close().success());
 }
 
-/// Paths to a folder beside the root, made for the purpose, and to others that are not served.
+/// Creates a folder beside the root, and returns paths to it and to other files outside the root.
 fn outside(repository: &Repository) -> Vec<String> {
     let evil = repository.base().join("root-evil");
     std::fs::create_dir(&evil).expect("a folder");
@@ -323,11 +325,11 @@ fn outside(repository: &Repository) -> Vec<String> {
 }
 
 #[test]
-fn no_path_leads_out_of_the_root() {
+fn paths_outside_the_root_are_refused() {
     let repository = Repository::new();
     let outside = outside(&repository);
     let root = repository.root().to_string_lossy().into_owned();
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     for path in outside {
         let neighbour = json!({ "query": "secret of the neighbour", "path": path });
         for (tool, arguments) in [
@@ -340,11 +342,11 @@ fn no_path_leads_out_of_the_root() {
             ("find_references", json!({ "name": "secret_of_the_neighbour", "path": path })),
         ] {
             let said = raw.refused(tool, arguments);
-            let told = said.contains("outside of what is served") && said.contains(&root);
+            let told = said.contains("outside the served roots") && said.contains(&root);
             assert!(told, "{tool} {path}: {said}");
         }
     }
-    raw.is_well();
+    raw.assert_search_works();
     let inside = json!({ "path": repository.root().join("src/retry.rs") });
     let answer = raw.call("outline", inside);
     let path = &answer["result"]["structuredContent"]["path"];
@@ -356,21 +358,21 @@ fn no_path_leads_out_of_the_root() {
 }
 
 #[test]
-fn broken_lines_do_not_end_the_conversation() {
+fn broken_lines_get_errors_and_the_session_continues() {
     let repository = Repository::new();
-    let mut raw = Raw::started(&repository);
+    let mut raw = RawClient::uninitialized(&repository);
     raw.send(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
     raw.send(b"hello");
     assert_eq!(raw.next()["error"]["code"], -32700);
-    // Half a greeting is none.
+    // A request with an incomplete `_meta` does not initialize a session.
     let half = json!({ "_meta": { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } });
     assert_eq!(raw.request("tools/list", half)["error"]["code"], -32602);
     raw.send(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#);
-    raw.greet();
-    raw.is_well();
+    raw.initialize();
+    raw.assert_search_works();
     drop(raw);
 
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     for (line, code) in [
         (b"{\"jsonrpc\": \"2.0\", ".to_vec(), -32700),
         (b"\xff\xfe\x00".to_vec(), -32700),
@@ -380,18 +382,18 @@ fn broken_lines_do_not_end_the_conversation() {
         raw.send(&line);
         let answer = raw.next();
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&Value::Null, &json!(code)), "{answer}");
-        raw.is_well();
+        raw.assert_search_works();
     }
     let answer = raw.call("no_such_tool", json!({}));
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
     let answer = raw.request("no/such/method", json!({}));
     assert_eq!(answer["error"]["code"], -32601, "{answer}");
-    raw.is_well();
+    raw.assert_search_works();
     assert!(raw.close().success());
 }
 
 #[test]
-fn the_budget_of_an_answer_holds() {
+fn answers_stay_within_their_token_budget() {
     let repository = Repository::new();
     let body: String = (0..80).map(|n| format!("    total += price_of(item_{n}) * count_of(item_{n});\n")).collect();
     for n in 0..8 {
@@ -400,7 +402,7 @@ fn the_budget_of_an_answer_holds() {
         );
         repository.write(&format!("src/basket{n}.rs"), &code);
     }
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     raw.indexed();
     let answer = raw.call("search_code", json!({ "query": "add up the basket of a customer", "max_tokens": 500 }));
     let said = answer["result"]["content"][0]["text"].as_str().expect("text").to_owned();
@@ -413,11 +415,11 @@ fn the_budget_of_an_answer_holds() {
     assert!(raw.close().success());
 }
 
-/// Folder by folder, each file with its names; a member of a class is none of the file's.
+/// The outline of a folder lists each file with its top-level definitions.
 #[test]
-fn a_folder_is_outlined_with_what_its_files_define() {
+fn a_folder_outline_lists_the_definitions_of_its_files() {
     let repository = Repository::new();
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     raw.indexed();
     let map = raw.call("outline", json!({ "path": "." }));
     let said = map["result"]["content"][0]["text"].as_str().expect("text").to_owned();
@@ -436,13 +438,13 @@ fn a_folder_is_outlined_with_what_its_files_define() {
     let part = raw.call("outline", json!({ "path": repository.root().join("src") }));
     assert_eq!(part["result"]["structuredContent"]["files"], 2, "{part}");
     std::fs::create_dir(repository.root().join("empty")).expect("a folder");
-    assert!(raw.refused("outline", json!({ "path": "empty" })).contains("no file below empty is indexed"));
+    assert!(raw.refused("outline", json!({ "path": "empty" })).contains("no file in empty is indexed"));
     assert!(raw.close().success());
 }
 
-/// What is too much becomes less deep, and then a page; nothing is left out on the way through the pages.
+/// A large outline is first made less deep and then divided into pages, which together are complete.
 #[test]
-fn a_large_folder_is_outlined_in_parts() {
+fn a_large_folder_outline_is_divided_into_pages() {
     let repository = Repository::new();
     for n in 0..200 {
         let code = format!("pub fn first_of_file_{n}() {{}}\n\npub fn second_of_file_{n}() {{}}\n");
@@ -451,7 +453,7 @@ fn a_large_folder_is_outlined_in_parts() {
     for n in 0..3 {
         repository.write(&format!("many/deep/er/more{n}.rs"), "pub fn one_of_few() {}\n");
     }
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     raw.indexed();
     let map = raw.call("outline", json!({ "path": ".", "max_tokens": 500 }));
     let folders = map["result"]["structuredContent"]["folders"].as_array().expect("a list").clone();
@@ -468,7 +470,7 @@ fn a_large_folder_is_outlined_in_parts() {
         for folder in structured["folders"].as_array().unwrap_or_else(|| panic!("no folders: {page}")) {
             let files = folder["files"].as_array().into_iter().flatten();
             seen.extend(files.map(|file| file["name"].as_str().expect("a name").to_owned()));
-            // Each page is as deep as the first one, also where there would be room for more.
+            // All pages have the depth of the first, even if deeper levels would fit.
             not_listed += folder["not_listed"].as_u64().unwrap_or(0);
         }
         cursor = structured["next_cursor"].clone();
@@ -482,10 +484,10 @@ fn a_large_folder_is_outlined_in_parts() {
 }
 
 #[test]
-fn the_server_ends_with_its_input() {
+fn the_server_exits_when_its_input_closes() {
     let repository = Repository::new();
-    assert!(Raw::started(&repository).close().success());
-    assert!(Raw::greeted(&repository).close().success());
+    assert!(RawClient::uninitialized(&repository).close().success());
+    assert!(RawClient::initialized(&repository).close().success());
     #[cfg(unix)]
-    assert!(Raw::greeted(&repository).terminate().success());
+    assert!(RawClient::initialized(&repository).terminate().success());
 }

@@ -1,4 +1,4 @@
-//! Getting embedding models: from a hub on this machine, from a folder, from a hub that fails.
+//! Tests of `codescry models`: models from a local hub, from a failing hub and from a folder.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,29 +14,29 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::cli::{Project, Ran};
+use crate::support::cli::{Project, RunOutput};
 
-/// The known model that the hub here has.
+/// A model of the catalog that the test hub offers.
 const NAME: &str = "potion-base-8M";
 const REPOSITORY: &str = "minishlab/potion-base-8M";
 
-/// What a hub does wrong.
+/// A fault that a test hub simulates.
 #[derive(Clone, Copy, PartialEq)]
-enum Manners {
+enum HubFault {
     Good,
-    /// Closes the connection after so many bytes of a file, each time.
+    /// Closes the connection after this number of bytes of each file.
     CutsAfter(usize),
-    /// Takes a request and says nothing.
+    /// Accepts requests and never answers.
     SaysNothing,
-    /// Falls silent in the middle of a file.
+    /// Stops sending after this number of bytes of a file, and keeps the connection open.
     StopsAfter(usize),
-    /// Sends other bytes than it says.
+    /// Sends bytes that do not match the checksum.
     Damages,
-    /// Fails the first requests.
+    /// Answers the first requests with status 503.
     FailsFirst(usize),
 }
 
-/// A hub on this machine.
+/// A model hub on localhost.
 struct Hub {
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -45,7 +45,7 @@ struct Hub {
 }
 
 impl Hub {
-    fn start(files: &[(&str, Vec<u8>)], manners: Manners) -> Self {
+    fn start(files: &[(&str, Vec<u8>)], manners: HubFault) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let (asked, stop) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<AtomicBool>::default());
@@ -87,7 +87,7 @@ fn answer(
     seen: &Mutex<Vec<String>>,
     stopped: &AtomicBool,
     failed: &AtomicUsize,
-    manners: Manners,
+    manners: HubFault,
 ) {
     let mut lines = BufReader::new(stream.try_clone().expect("a handle")).lines();
     let Some(Ok(first)) = lines.next() else { return };
@@ -97,10 +97,10 @@ fn answer(
         name.eq_ignore_ascii_case("range").then(|| value.trim_start_matches("bytes=").to_owned())
     });
     seen.lock().expect("the list").push(format!("{first} {}", range.as_deref().unwrap_or("-")));
-    if manners == Manners::SaysNothing {
+    if manners == HubFault::SaysNothing {
         return silence(stopped);
     }
-    if let Manners::FailsFirst(times) = manners
+    if let HubFault::FailsFirst(times) = manners
         && failed.fetch_add(1, Ordering::SeqCst) < times
     {
         _ = (&stream).write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
@@ -115,17 +115,17 @@ fn answer(
     _ = (&stream).write_all(format!("{head}\r\n").as_bytes());
     let is_file = path.contains("/resolve/");
     match manners {
-        Manners::Damages if is_file => body.iter_mut().for_each(|byte| *byte ^= 1),
-        Manners::CutsAfter(bytes) | Manners::StopsAfter(bytes) if is_file => body.truncate(bytes),
+        HubFault::Damages if is_file => body.iter_mut().for_each(|byte| *byte ^= 1),
+        HubFault::CutsAfter(bytes) | HubFault::StopsAfter(bytes) if is_file => body.truncate(bytes),
         _ => {}
     }
     _ = (&stream).write_all(&body).and_then(|()| (&stream).flush());
-    if let (Manners::StopsAfter(_), true) = (manners, is_file) {
+    if let (HubFault::StopsAfter(_), true) = (manners, is_file) {
         silence(stopped);
     }
 }
 
-/// Until the test is over.
+/// Blocks until the test ends.
 fn silence(stopped: &AtomicBool) {
     while !stopped.load(Ordering::SeqCst) {
         thread::sleep(Duration::from_millis(10));
@@ -156,19 +156,19 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     vec![("model.safetensors", weights), ("tokenizer.json", b"{}".to_vec()), ("README.md", b"not wanted".to_vec())]
 }
 
-/// `codescry models …` with a hub and a models folder of the test's own.
-fn models(project: &Project, hub: &str, arguments: &[&str]) -> Ran {
+/// Runs `codescry models …` with the test's hub and models folder.
+fn models(project: &Project, hub: &str, arguments: &[&str]) -> RunOutput {
     command(project, hub, arguments).output().expect("the program starts").into()
 }
 
-/// The same before it runs.
+/// Returns the command that [`models`] runs.
 fn command(project: &Project, hub: &str, arguments: &[&str]) -> Command {
     let mut command = project.command(&[&["models"], arguments].concat());
     command.env("CODESCRY_MODELS_DIR", folder(project)).env("HF_ENDPOINT", format!("http://{hub}"));
     command.env("HF_HOME", project.home().join("hf")).env_remove("HF_HUB_OFFLINE").env_remove("HF_TOKEN");
-    // Longer than a hub here is silent on a busy machine.
+    // Longer than any pause of the test hub on a busy machine.
     command.env_remove("HF_HUB_CACHE").env("CODESCRY_HUB_TIME_LIMIT_MS", "60000");
-    // No proxy of this machine's knows the hub.
+    // Connect to the hub directly, even if this machine has a proxy.
     command.env("NO_PROXY", "127.0.0.1,localhost").env("no_proxy", "127.0.0.1,localhost");
     command
 }
@@ -184,8 +184,8 @@ fn row(project: &Project, hub: &str, name: &str) -> Value {
 }
 
 #[test]
-fn a_model_is_fetched_checked_listed_verified_and_removed() {
-    let (project, hub) = (Project::empty(), Hub::start(&files(), Manners::Good));
+fn a_model_is_installed_listed_verified_and_removed() {
+    let (project, hub) = (Project::empty(), Hub::start(&files(), HubFault::Good));
     assert_eq!(row(&project, &hub.address, NAME)["place"], "hub");
     let ran = models(&project, &hub.address, &["install", "Potion-Base-8M"]);
     assert!(ran.code == 0 && ran.out.contains("use it with --embedder potion-base-8M"), "{} {}", ran.out, ran.err);
@@ -198,58 +198,60 @@ fn a_model_is_fetched_checked_listed_verified_and_removed() {
     assert_eq!(models(&project, &hub.address, &["verify", NAME]).code, 0);
     fs::write(folder(&project).join(NAME).join("tokenizer.json"), "[]").expect("written");
     let ran = models(&project, &hub.address, &["verify", NAME]);
-    assert!(ran.code == 2 && ran.out.contains("not what was installed") && ran.err.contains("install it again"));
+    assert!(
+        ran.code == 2 && ran.out.contains("differs from the installed one") && ran.err.contains("install it again")
+    );
     assert_eq!(models(&project, &hub.address, &["remove", NAME]).code, 0);
     assert!(!folder(&project).join(NAME).exists());
     let ran = models(&project, &hub.address, &["remove", NAME]);
-    assert!(ran.code == 2 && ran.err.contains("there is no model potion-base-8M here"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("the model potion-base-8M is not on this machine"), "{}", ran.err);
 }
 
 #[test]
-fn a_download_that_breaks_off_is_gone_on_from() {
+fn an_interrupted_download_is_resumed() {
     let (project, files) = (Project::empty(), files());
-    let broken = Hub::start(&files, Manners::CutsAfter(70_000));
+    let broken = Hub::start(&files, HubFault::CutsAfter(70_000));
     let ran = models(&project, &broken.address, &["install", NAME]);
-    assert!(ran.code == 2 && ran.err.contains("what has arrived is kept"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("run the command again to continue the download"), "{}", ran.err);
     let part = folder(&project).join(NAME).join("model.safetensors.part");
-    let arrived = fs::metadata(&part).expect("what has arrived is kept").len();
+    let arrived = fs::metadata(&part).expect("the partial download is kept").len();
     assert!(arrived > 0 && arrived < 200_000, "{arrived}");
     let found = row(&project, &broken.address, NAME);
     assert_eq!(found["place"], "hub", "half a model is none");
-    let good = Hub::start(&files, Manners::Good);
+    let good = Hub::start(&files, HubFault::Good);
     assert_eq!(models(&project, &good.address, &["install", NAME]).code, 0);
     assert!(good.asked().iter().any(|line| line.ends_with(&format!("{arrived}-199999"))), "{:?}", good.asked());
     assert_eq!(fs::read(folder(&project).join(NAME).join("model.safetensors")).expect("it is there"), files[0].1);
 }
 
 #[test]
-fn a_hub_that_hangs_is_given_up() {
-    for manners in [Manners::SaysNothing, Manners::StopsAfter(1_000)] {
+fn a_hub_that_hangs_times_out() {
+    for manners in [HubFault::SaysNothing, HubFault::StopsAfter(1_000)] {
         let (project, hub) = (Project::empty(), Hub::start(&files(), manners));
         let begun = Instant::now();
         let mut install = command(&project, &hub.address, &["install", NAME]);
-        let ran: Ran = install.env("CODESCRY_HUB_TIME_LIMIT_MS", "700").output().expect("it starts").into();
+        let ran: RunOutput = install.env("CODESCRY_HUB_TIME_LIMIT_MS", "700").output().expect("it starts").into();
         assert!(begun.elapsed() < Duration::from_secs(30), "it does not hang with it");
-        assert!(ran.code == 2 && ran.err.contains("the hub was silent for 0.7 s"), "{}", ran.err);
+        assert!(ran.code == 2 && ran.err.contains("the hub sent nothing for 0.7 s"), "{}", ran.err);
         assert!(ran.err.contains("models add FOLDER"), "{}", ran.err);
     }
 }
 
 #[test]
-fn what_arrives_damaged_is_refused_and_a_busy_hub_is_asked_again() {
-    let (project, hub) = (Project::empty(), Hub::start(&files(), Manners::Damages));
+fn damaged_downloads_are_rejected_and_busy_hubs_retried() {
+    let (project, hub) = (Project::empty(), Hub::start(&files(), HubFault::Damages));
     let ran = models(&project, &hub.address, &["install", NAME]);
-    assert!(ran.code == 2 && ran.err.contains("arrived damaged: its SHA-256 is"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("is damaged: its SHA-256 is"), "{}", ran.err);
     assert!(!folder(&project).join(NAME).join("model.safetensors").exists());
-    let hub = Hub::start(&files(), Manners::FailsFirst(2));
+    let hub = Hub::start(&files(), HubFault::FailsFirst(2));
     assert_eq!(models(&project, &hub.address, &["install", NAME]).code, 0);
 }
 
 #[test]
-fn offline_nothing_is_asked_and_what_cannot_be_had_is_said() {
-    let (project, hub) = (Project::empty(), Hub::start(&files(), Manners::Good));
+fn offline_mode_sends_no_request_and_missing_models_are_reported() {
+    let (project, hub) = (Project::empty(), Hub::start(&files(), HubFault::Good));
     let mut install = command(&project, &hub.address, &["install", NAME]);
-    let ran: Ran = install.env("HF_HUB_OFFLINE", "1").output().expect("it starts").into();
+    let ran: RunOutput = install.env("HF_HUB_OFFLINE", "1").output().expect("it starts").into();
     assert!(ran.code == 2 && ran.err.contains("HF_HUB_OFFLINE is set"), "{}", ran.err);
     assert!(hub.asked().is_empty(), "{:?}", hub.asked());
     for (name, said) in
@@ -259,7 +261,7 @@ fn offline_nothing_is_asked_and_what_cannot_be_had_is_said() {
         assert!(ran.code == 2 && ran.err.contains(said) && ran.err.contains("models add FOLDER"), "{}", ran.err);
     }
     let ran = models(&project, "127.0.0.1:1", &["install", NAME]);
-    assert!(ran.code == 2 && ran.err.contains("cannot fetch http://127.0.0.1:1/"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("cannot download http://127.0.0.1:1/"), "{}", ran.err);
 }
 
 #[test]
@@ -276,7 +278,7 @@ fn a_model_in_the_hubs_cache_is_found() {
     assert_eq!(row(&project, "127.0.0.1:1", NAME)["place"], "hub cache");
 }
 
-/// A table of four words and two values, with its tokenizer and its description.
+/// Writes a model2vec model of four words and two dimensions, with its tokenizer and description.
 fn table(folder: &Path) {
     fs::create_dir_all(folder).expect("made");
     let header = json!({ "embeddings": { "dtype": "F32", "shape": [5, 2], "data_offsets": [0, 40] } }).to_string();
@@ -298,7 +300,7 @@ fn table(folder: &Path) {
 }
 
 #[test]
-fn a_model_from_a_folder_is_added_and_answers() {
+fn a_model_from_a_folder_is_added_and_used() {
     let project = Project::empty();
     let own = project.home().join("own");
     table(&own);
@@ -306,7 +308,7 @@ fn a_model_from_a_folder_is_added_and_answers() {
     assert!(ran.code == 0 && ran.out.contains("--embedder words"), "{}", ran.err);
     project.write("net.rs", "fn open() { connection; }\n");
     project.write("text.rs", "fn read() { grammar; }\n");
-    let search = |embedder: &str, question: &str| -> Ran {
+    let search = |embedder: &str, question: &str| -> RunOutput {
         let arguments = ["search", question, "--json", "--mode", "dense", "--embedder", embedder];
         let mut command = project.command(&arguments);
         command.env("CODESCRY_MODELS_DIR", folder(&project)).output().expect("it starts").into()

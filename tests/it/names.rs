@@ -1,12 +1,11 @@
-//! Names: where they are defined, where they are used, and what is read of them; over MCP and on the
-//! command line.
+//! Tests of definitions, references and reading code by name, over MCP and on the command line.
 
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::support::cli::Project;
-use crate::support::mcp::{PATIENCE, Raw, Repository};
+use crate::support::mcp::{PATIENCE, RawClient, Repository};
 
 const STORE: &str = "//! Keeps things.
 
@@ -75,24 +74,24 @@ fn write(write: impl Fn(&str, &str)) {
     write("notes.md", "# Notes\n\nCall open_store first.\n");
 }
 
-fn served() -> (Repository, Raw) {
+fn served() -> (Repository, RawClient) {
     let repository = Repository::new();
     write(|path, text| repository.write(path, text));
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     raw.indexed();
     (repository, raw)
 }
 
-/// The text and the structured form of an answer that is no refusal.
-fn answer(raw: &mut Raw, tool: &str, arguments: Value) -> (String, Value) {
+/// Calls a tool and returns its text and structured content. Panics if the result is an error.
+fn answer(raw: &mut RawClient, tool: &str, arguments: Value) -> (String, Value) {
     let answer = raw.call(tool, arguments.clone());
     assert_ne!(answer["result"]["isError"], true, "{tool} {arguments}: {answer}");
     let text = answer["result"]["content"][0]["text"].as_str().expect("a text").to_owned();
     (text, answer["result"]["structuredContent"].clone())
 }
 
-/// Each definition as `path:first name kind`.
-fn definitions(raw: &mut Raw, arguments: Value) -> Vec<String> {
+/// Calls `find_symbol` and returns each definition as `path:start_line name kind`.
+fn definitions(raw: &mut RawClient, arguments: Value) -> Vec<String> {
     let (_, found) = answer(raw, "find_symbol", arguments);
     let line = |one: &Value| {
         let [path, name, kind] = ["path", "name", "kind"].map(|key| one[key].as_str().expect("text"));
@@ -101,9 +100,9 @@ fn definitions(raw: &mut Raw, arguments: Value) -> Vec<String> {
     found["symbols"].as_array().expect("a list").iter().map(line).collect()
 }
 
-/// Each use as `path:line kind within`, of all parts of the answer: on a busy machine, the time for one may be over
-/// before all files are read.
-fn uses(raw: &mut Raw, mut arguments: Value) -> Vec<String> {
+/// Calls `find_references` and returns each use as `path:line kind within`. All pages are read: on a busy machine, a
+/// call may run out of time before all files are read.
+fn uses(raw: &mut RawClient, mut arguments: Value) -> Vec<String> {
     let of_file = |file: &Value| {
         let path = file["path"].as_str().expect("a path").to_owned();
         let line = move |one: &Value| {
@@ -125,7 +124,7 @@ fn uses(raw: &mut Raw, mut arguments: Value) -> Vec<String> {
 }
 
 #[test]
-fn definitions_are_found_by_name_however_it_is_written() {
+fn definitions_are_found_by_names_in_any_spelling() {
     let (_repository, mut raw) = served();
     let mut found = |name: &str| definitions(&mut raw, json!({ "name": name }));
     assert_eq!(found("open_store"), ["src/store.rs:22 open_store function"]);
@@ -143,7 +142,7 @@ fn definitions_are_found_by_name_however_it_is_written() {
 }
 
 #[test]
-fn definitions_are_narrowed_down() {
+fn definitions_are_filtered() {
     let (_repository, mut raw) = served();
     let mut found = |arguments: Value| definitions(&mut raw, arguments);
     assert_eq!(found(json!({ "name": "open", "container": "HttpClient" })), ["web/client.ts:4 open method"]);
@@ -164,7 +163,7 @@ fn definitions_are_narrowed_down() {
 }
 
 #[test]
-fn uses_are_told_apart_and_comments_strings_and_definitions_left_out() {
+fn uses_are_classified_without_comments_strings_and_definitions() {
     let (_repository, mut raw) = served();
     let all = [
         "proto/store.proto:2 text",
@@ -195,7 +194,7 @@ fn uses_are_told_apart_and_comments_strings_and_definitions_left_out() {
 }
 
 #[test]
-fn uses_are_those_of_the_file_as_it_is_now() {
+fn uses_reflect_the_current_file() {
     let (repository, mut raw) = served();
     assert_eq!(uses(&mut raw, json!({ "name": "sendRequest" })), ["web/client.ts:5 call HttpClient.open"]);
     repository.write("web/client.ts", &format!("// new\n{CLIENT}"));
@@ -203,7 +202,7 @@ fn uses_are_those_of_the_file_as_it_is_now() {
 }
 
 #[test]
-fn code_is_read_by_name_and_by_lines_with_what_it_stands_in() {
+fn code_is_read_by_name_and_by_lines_with_its_container() {
     let (repository, mut raw) = served();
     let (text, read) = answer(&mut raw, "read_code", json!({ "symbol": "Store::open" }));
     let code = STORE.lines().skip(11).take(6).collect::<Vec<_>>().join("\n");
@@ -234,11 +233,11 @@ fn code_is_read_by_name_and_by_lines_with_what_it_stands_in() {
 }
 
 #[test]
-fn a_changed_file_is_read_as_it_is_and_said_to_be_changed() {
+fn a_changed_file_is_read_and_marked_as_changed() {
     let repository = Repository::new();
     write(|path, text| repository.write(path, text));
-    let mut raw = Raw::unwatched(&repository);
-    // A run that is still under way may read what is written now.
+    let mut raw = RawClient::unwatched(&repository);
+    // Wait for the run to end: otherwise it may read the file as changed below.
     raw.indexed();
     repository.write("web/client.ts", &format!("// new\n{CLIENT}"));
     let (text, read) = answer(&mut raw, "read_code", json!({ "path": "web/client.ts", "symbol": "HttpClient.open" }));
@@ -276,9 +275,9 @@ fn the_command_line_finds_definitions_and_uses() {
     assert!(ran.code == 2 && ran.err.contains("the kinds are: call"), "{}", ran.err);
 }
 
-/// All parts of an answer are what it is in one, in order, nothing twice.
+/// The pages of an answer together equal the whole answer, in order and without duplicates.
 #[test]
-fn further_parts_of_an_answer_follow_without_gaps() {
+fn pages_of_an_answer_follow_without_gaps() {
     let repository = Repository::new();
     for n in 0..12 {
         let text = format!(
@@ -287,7 +286,7 @@ fn further_parts_of_an_answer_follow_without_gaps() {
         repository.write(&format!("src/basket{n:02}.rs"), &text);
     }
     repository.write("src/prices.rs", "pub fn price_of(rate: u32) -> u32 {\n    rate\n}\n");
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     raw.indexed();
     for (tool, asked, page, whole, key) in [
         ("find_symbol", json!({ "name": "basket_total*" }), 5, 50, "/symbols"),
@@ -323,24 +322,24 @@ fn further_parts_of_an_answer_follow_without_gaps() {
             }
             panic!("{tool} does not end")
         };
-        // One part, or a few where a busy machine's time for uses is over.
+        // Usually a single page; a few if a call runs out of time on a busy machine.
         let all = parts(whole);
         assert!(all.len() >= 12, "{tool}: {all:?}");
         assert_eq!(parts(page), all, "{tool}");
         let (_, found) = answer(&mut raw, tool, with(page, None));
         let mut other = with(page, found.get("next_cursor"));
         other["language"] = json!("rust");
-        assert!(raw.refused(tool, other).contains("belongs to another question"));
+        assert!(raw.refused(tool, other).contains("belongs to a call with other arguments"));
     }
 }
 
 #[test]
-fn a_further_part_says_that_the_index_has_moved_on() {
+fn a_page_notes_that_the_index_has_changed() {
     let (repository, mut raw) = served();
     let (_, found) = answer(&mut raw, "find_symbol", json!({ "name": "Store", "limit": 1 }));
     let cursor = found["next_cursor"].clone();
     repository.write("src/new.rs", "pub fn something_new() {}\n");
     raw.indexed();
     let (text, _) = answer(&mut raw, "find_symbol", json!({ "name": "Store", "limit": 1, "cursor": cursor }));
-    assert!(text.contains("the index has changed since the page before"), "{text}");
+    assert!(text.contains("the index has changed since the previous page"), "{text}");
 }

@@ -1,15 +1,14 @@
-//! Indexing and searching with transformers through the built binary, and everything that may be
-//! wrong on the way to one.
+//! Tests of indexing and searching with transformers, and of errors in their setup.
 //!
-//! `eval "$(tests/onnx/fetch)"` fetches ONNX Runtime and a model; tests that need them say when they
-//! are skipped.
+//! `eval "$(tests/onnx/fetch)"` fetches ONNX Runtime and a model. Without them, tests that need them print `SKIPPED`
+//! and pass.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::cli::{Project, Ran};
+use crate::support::cli::{Project, RunOutput};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/onnx");
 
@@ -26,7 +25,7 @@ fn skipped(why: &str) {
     eprintln!("SKIPPED: {why}");
 }
 
-/// A project with a tiny model in `home/tiny`: a table of 16 words as a graph.
+/// Creates a project with a tiny model of 16 words in `home/tiny`. Returns the project and the model's folder.
 fn with_tiny() -> (Project, String) {
     let project = Project::empty();
     let folder = project.home().join("tiny");
@@ -41,8 +40,8 @@ fn with_tiny() -> (Project, String) {
     (project, folder.to_str().expect("UTF-8").to_owned())
 }
 
-/// The program with a library, and with no other to be found.
-fn run(project: &Project, library: Option<&Path>, arguments: &[&str]) -> Ran {
+/// Runs the program so that it can find no ONNX Runtime library except `library`.
+fn run(project: &Project, library: Option<&Path>, arguments: &[&str]) -> RunOutput {
     let mut command = project.command(arguments);
     command.env("CODESCRY_MODELS_DIR", project.home().join("models")).env("PATH", project.home());
     for name in ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX"] {
@@ -55,7 +54,7 @@ fn run(project: &Project, library: Option<&Path>, arguments: &[&str]) -> Ran {
 }
 
 #[test]
-fn without_a_library_what_needs_none_works_and_what_needs_one_says_so() {
+fn a_missing_library_affects_only_commands_that_need_it() {
     let (project, tiny) = with_tiny();
     let nowhere = project.home().join("no-such-library");
     assert_eq!(run(&project, Some(&nowhere), &["search", "connection pool"]).code, 0, "the built-in model needs none");
@@ -69,7 +68,7 @@ fn without_a_library_what_needs_none_works_and_what_needs_one_says_so() {
 }
 
 #[test]
-fn with_no_library_anywhere_it_is_said_where_it_was_looked_for() {
+fn without_any_library_the_error_lists_the_places_searched() {
     let (project, tiny) = with_tiny();
     let doctor = run(&project, None, &["doctor", "--json", "--embedder", &tiny]).json();
     let checks = doctor["checks"].as_array().expect("checks are a list");
@@ -93,7 +92,7 @@ fn with_no_library_anywhere_it_is_said_where_it_was_looked_for() {
 }
 
 #[test]
-fn a_library_that_is_too_old_is_told_which_it_must_be() {
+fn a_library_that_is_too_old_is_rejected_with_the_required_version() {
     let (project, tiny) = with_tiny();
     let Some(library) = fetched("CODESCRY_TEST_OLD_ORT_LIB") else { return };
     let ran = run(&project, Some(&library), &["index", "--embedder", &tiny]);
@@ -102,7 +101,7 @@ fn a_library_that_is_too_old_is_told_which_it_must_be() {
 }
 
 #[test]
-fn what_auto_passes_over_is_said_and_stands_in_the_report() {
+fn devices_that_auto_passes_over_are_reported() {
     let (project, tiny) = with_tiny();
     let Some(library) = fetched("CODESCRY_TEST_ORT_GPU_LIB") else { return };
     let ran = run(&project, Some(&library), &["index", "--json", "--embedder", &tiny, "--device", "auto"]);
@@ -115,19 +114,19 @@ fn what_auto_passes_over_is_said_and_stands_in_the_report() {
     assert!(reason.starts_with("CUDA: "), "{device}");
     assert!(ran.err.contains("tiny runs on CPU: CUDA: "), "once, plainly: {}", ran.err);
     let ran = run(&project, Some(&library), &["index", "--rebuild", "--embedder", &tiny, "--device", "cuda"]);
-    assert!(ran.code == 2 && ran.err.contains("--device cuda is not to be had"), "{}", ran.err);
-    // With its CUDA libraries beside it, only the driver is missing.
+    assert!(ran.code == 2 && ran.err.contains("--device cuda is not available"), "{}", ran.err);
+    // If the CUDA libraries are installed beside the library, only the driver is missing.
     let site = library.ancestors().nth(3).expect("site-packages");
     if site.join("nvidia/cu13/lib").is_dir() {
         assert!(!ran.err.contains("libcublas"), "they are loaded from beside it: {}", ran.err);
     }
     let doctor = run(&project, Some(&library), &["doctor", "--json", "--device", "cuda"]).json();
     let (state, said) = check(&doctor, "onnx device");
-    assert!(state == "fail" && said.contains("cuda does not compute"), "{said}");
+    assert!(state == "fail" && said.contains("cuda does not work"), "{said}");
 }
 
 #[test]
-fn weights_beside_a_model_are_taken_along() {
+fn external_weights_are_installed_with_a_model() {
     let (project, tiny) = with_tiny();
     for (from, to) in [("external.onnx", "model.onnx"), ("external.onnx_data", "external.onnx_data")] {
         fs::copy(Path::new(FIXTURES).join(from), Path::new(&tiny).join(to)).expect("copied");
@@ -147,16 +146,16 @@ fn weights_beside_a_model_are_taken_along() {
 }
 
 #[test]
-fn vectors_are_cut_to_the_widths_that_a_model_was_trained_for() {
+fn vectors_are_truncated_only_to_trained_widths() {
     let (project, tiny) = with_tiny();
     let description = Path::new(&tiny).join("codescry-model.toml");
     let text = fs::read_to_string(&description).expect("read");
     fs::write(&description, format!("truncatable = [4]\n{text}")).expect("written");
     let ran = run(&project, None, &["index", "--embedder", &format!("{tiny}@5")]);
-    assert!(ran.code == 2 && ran.err.contains("cannot be cut to 5: it was trained for 4 and 8"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("cannot be truncated to 5: it was trained for 4 and 8"), "{}", ran.err);
     fs::write(&description, &text).expect("written");
     let ran = run(&project, None, &["index", "--embedder", &format!("{tiny}@4")]);
-    assert!(ran.code == 2 && ran.err.contains("was not trained to be cut"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("was not trained to be truncated"), "{}", ran.err);
     assert!(ran.err.contains("Qwen3-Embedding-0.6B (32, 64, 128, 256, 512, 768)"), "{}", ran.err);
     fs::write(&description, format!("truncatable = [4]\n{text}")).expect("written");
     let Some(library) = fetched("CODESCRY_TEST_ORT_LIB") else { return };
@@ -173,7 +172,7 @@ fn vectors_are_cut_to_the_widths_that_a_model_was_trained_for() {
 }
 
 #[test]
-fn a_model_in_the_hubs_cache_answers() {
+fn a_model_in_the_hub_cache_is_used() {
     let (Some(library), Some(model)) = (fetched("CODESCRY_TEST_ORT_LIB"), fetched("CODESCRY_TEST_MINILM")) else {
         return;
     };
@@ -190,13 +189,13 @@ fn a_model_in_the_hubs_cache_answers() {
     let arguments = ["search", "how much money", "--json", "--mode", "dense", "--embedder", "minilm"];
     let mut command = project.command(&arguments);
     command.env("HF_HOME", project.home().join("hf")).env_remove("HF_HUB_CACHE").env("CODESCRY_ORT_LIB", library);
-    let ran: Ran =
+    let ran: RunOutput =
         command.env("CODESCRY_MODELS_DIR", project.home().join("models")).output().expect("it starts").into();
     assert_eq!(ran.paths().first().map(String::as_str), Some("b.py"), "{}", ran.err);
 }
 
 #[test]
-fn a_wrong_library_is_named_with_what_the_loader_says() {
+fn an_invalid_library_is_named_with_the_loader_error() {
     let (project, tiny) = with_tiny();
     let garbage = project.home().join("libonnxruntime.so");
     fs::write(&garbage, "this is no library").expect("written");
@@ -209,12 +208,12 @@ fn a_wrong_library_is_named_with_what_the_loader_says() {
         .find(|path| Path::new(path).is_file())
     {
         let ran = run(&project, Some(Path::new(other)), &["index", "--embedder", &tiny]);
-        assert!(ran.code == 2 && ran.err.contains("it is a library, but not ONNX Runtime's"), "{}", ran.err);
+        assert!(ran.code == 2 && ran.err.contains("it is a library, but not ONNX Runtime"), "{}", ran.err);
     }
 }
 
 #[test]
-fn a_model_answers_and_the_report_says_what_ran() {
+fn a_model_is_used_and_the_report_names_the_device() {
     let (project, tiny) = with_tiny();
     let Some(library) = fetched("CODESCRY_TEST_ORT_LIB") else { return };
     let ran =
@@ -234,17 +233,17 @@ fn a_model_answers_and_the_report_says_what_ran() {
     assert!(state == "ok" && said.contains("built for") && said.contains("CPU"), "{said}");
     assert!(check(&doctor, "onnx place").1.contains("by CODESCRY_ORT_LIB"));
     let (state, said) = check(&doctor, "onnx device");
-    assert!(state == "ok" && said.contains("cpu computes"), "a session was opened: {said}");
+    assert!(state == "ok" && said.contains("cpu works"), "a session was opened: {said}");
 }
 
 #[cfg(feature = "lance")]
 #[test]
-fn an_index_remembers_the_folder_of_its_model_and_takes_no_other_unasked() {
+fn an_index_remembers_its_model_and_uses_no_other_unasked() {
     let (project, tiny) = with_tiny();
     let Some(library) = fetched("CODESCRY_TEST_ORT_LIB") else { return };
     let description = Path::new(&tiny).join("codescry-model.toml");
     let unknown = fs::read_to_string(&description).expect("read");
-    // Also where its name is one that could be installed, and is not.
+    // Once with the name of a known model that is not installed, and once with an unknown name.
     for description_now in [unknown.replace("tiny", "all-MiniLM-L6-v2"), unknown] {
         fs::write(&description, description_now).expect("written");
         assert_eq!(run(&project, Some(&library), &["index", "--embedder", &tiny]).code, 0);
@@ -254,26 +253,33 @@ fn an_index_remembers_the_folder_of_its_model_and_takes_no_other_unasked() {
     fs::rename(&tiny, format!("{tiny}-elsewhere")).expect("moved");
     let status = run(&project, Some(&library), &["status", "--json"]).json();
     let because = status["redo_because"].as_str().unwrap_or_default();
-    assert!(because.contains("cannot be used now") && because.contains("--embedder builtin"), "{status}");
+    assert!(
+        because.contains("the model that made the index is not available") && because.contains("--embedder builtin"),
+        "{status}"
+    );
     for command in [&["index"][..], &["search", "connection"]] {
         let ran = run(&project, Some(&library), command);
-        assert!(ran.code == 2 && ran.err.contains("cannot be used now"), "{command:?}: {}", ran.err);
+        assert!(
+            ran.code == 2 && ran.err.contains("the model that made the index is not available"),
+            "{command:?}: {}",
+            ran.err
+        );
     }
     assert_eq!(run(&project, Some(&library), &["index", "--embedder", "builtin"]).code, 0);
 }
 
 #[test]
-fn a_device_asked_for_by_name_is_not_replaced() {
+fn a_device_requested_by_name_is_not_replaced() {
     let (project, tiny) = with_tiny();
     let Some(library) = fetched("CODESCRY_TEST_ORT_LIB") else { return };
     let ran = run(&project, Some(&library), &["index", "--embedder", &tiny, "--device", "cuda:0,1"]);
-    assert!(ran.code == 2 && ran.err.contains("--device cuda:0,1 is not to be had"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("--device cuda:0,1 is not available"), "{}", ran.err);
     let ran = run(&project, Some(&library), &["index", "--embedder", &tiny, "--device", "gpu"]);
     assert!(ran.code == 2 && ran.err.contains("give auto, cuda"), "{}", ran.err);
 }
 
 #[test]
-fn a_truncated_model_and_a_tokenizer_that_does_not_fit_are_told() {
+fn truncated_models_and_mismatched_tokenizers_are_reported() {
     let (project, tiny) = with_tiny();
     let Some(library) = fetched("CODESCRY_TEST_ORT_LIB") else { return };
     let model = Path::new(&tiny).join("model.onnx");
@@ -290,14 +296,14 @@ fn a_truncated_model_and_a_tokenizer_that_does_not_fit_are_told() {
         .expect("copied");
     let ran = run(&project, Some(&library), &["index", "--embedder", &tiny]);
     assert!(
-        ran.code == 2 && ran.err.contains("does not fit") && ran.err.contains("its last token is 115"),
+        ran.code == 2 && ran.err.contains("does not fit") && ran.err.contains("its largest token ID is 115"),
         "{}",
         ran.err
     );
 }
 
 #[test]
-fn minilm_finds_by_meaning_what_has_no_word_in_common() {
+fn minilm_finds_text_without_a_common_word() {
     let (Some(library), Some(model)) = (fetched("CODESCRY_TEST_ORT_LIB"), fetched("CODESCRY_TEST_MINILM")) else {
         return;
     };
@@ -311,7 +317,7 @@ fn minilm_finds_by_meaning_what_has_no_word_in_common() {
     assert_eq!(ran.paths().first().map(String::as_str), Some("b.py"), "{}", ran.err);
 }
 
-/// State and message of a check of the doctor.
+/// Returns the state and message of a check in the answer of `codescry doctor`.
 fn check<'a>(answer: &'a Value, name: &str) -> (&'a str, &'a str) {
     let checks = answer["checks"].as_array().expect("checks are a list");
     let check = checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name} in {answer}"));

@@ -1,11 +1,11 @@
-//! What the packages say of the program is so.
+//! Tests that the package manifests match the program.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::mcp::{Raw, Repository};
+use crate::support::mcp::{RawClient, Repository};
 
 fn read(path: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -27,9 +27,9 @@ fn every_package_has_the_version_of_the_program() {
 }
 
 #[test]
-fn the_manifest_lists_the_tools_that_there_are() {
+fn the_manifest_lists_the_tools_of_the_server() {
     let repository = Repository::new();
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     let answer = raw.request("tools/list", json!({}));
     let names = |tools: &Value| -> Vec<Value> {
         tools.as_array().expect("tools are a list").iter().map(|tool| tool["name"].clone()).collect()

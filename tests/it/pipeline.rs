@@ -1,4 +1,4 @@
-//! The index pipeline as its users meet it: settings, memory, stopping, following, what is kept.
+//! Tests of index runs: settings, memory limits, interruption, watching and the vector cache.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::cli::Project;
 #[cfg(unix)]
 use crate::support::cli::signal;
-use crate::support::mcp::{PATIENCE, Raw, Repository};
+use crate::support::mcp::{PATIENCE, RawClient, Repository};
 
 fn project(files: usize) -> Project {
     let project = Project::empty();
@@ -25,12 +25,12 @@ fn project(files: usize) -> Project {
 
 #[test]
 #[cfg(unix)]
-fn an_edit_is_found_without_asking_for_it_while_the_server_follows() {
+fn a_watching_server_finds_an_edit_without_a_request() {
     let repository = Repository::new();
-    let mut client = Raw::greeted(&repository);
+    let mut client = RawClient::initialized(&repository);
     client.call("index_project", json!({}));
     repository.write("src/shuffle.rs", "/// Shuffles a deck of cards.\npub fn shuffle_deck(cards: &mut [u8]) {}\n");
-    // No word of the new file is anywhere else, so it is found once it is there.
+    // No other file contains the words of the new file, so it comes first once it is indexed.
     let found = |answer: &Value| answer["result"]["structuredContent"]["hits"][0]["path"] == "src/shuffle.rs";
     let begun = std::time::Instant::now();
     while !found(&client.call("search_code", json!({"query": "shuffle_deck"}))) {
@@ -48,7 +48,7 @@ fn an_edit_is_found_without_asking_for_it_while_the_server_follows() {
 #[test]
 #[cfg(unix)]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn watch_keeps_the_index_up_to_date_until_ctrl_c() {
+fn watch_updates_the_index_until_ctrl_c() {
     let project = project(3);
     let mut child = project.spawn(&["watch"]);
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("a line"));
@@ -93,7 +93,7 @@ fn vectors_are_computed_once_for_renames_rebuilds_and_sibling_worktrees() {
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn an_index_of_an_earlier_layout_is_done_again_and_says_why() {
+fn an_index_of_an_earlier_layout_is_rebuilt_with_a_reason() {
     let project = project(3);
     assert_eq!(project.run(&["index"]).code, 0);
     let path = project.index_dir().join("manifest.json");
@@ -109,7 +109,7 @@ fn an_index_of_an_earlier_layout_is_done_again_and_says_why() {
 }
 
 #[test]
-fn a_run_that_was_killed_is_not_computed_again() {
+fn vectors_of_a_killed_run_are_not_computed_again() {
     let project = Project::empty();
     let body = |at: usize| format!("    let total_{at} = first_{at}.max(second_{at}) + third_{at};\n").repeat(12);
     let functions: String = (0..400).map(|at| format!("fn part_{at}() {{\n{}}}\n\n", body(at))).collect();
@@ -126,12 +126,12 @@ fn a_run_that_was_killed_is_not_computed_again() {
     let kept = kept_vectors(&cache) - 1; // one is of the path
     let done = project.run(&[&index[..], &["--rebuild", "--embedder", "synthetic:1000000"]].concat()).json();
     assert_eq!(done["chunks"], 400, "{done}");
-    // A vector is kept before its key is, and found without it.
+    // A vector is written before its key, and can be found without it.
     let computed = done["vectors_computed"].as_u64().expect("a count");
     assert!(computed <= 400 - kept, "{kept} were kept: {done}");
 }
 
-/// Vectors that the cache in this folder says it has.
+/// Returns the number of vectors in a cache folder, by the size of its key files.
 fn kept_vectors(cache: &Path) -> u64 {
     let models = fs::read_dir(cache.join("vectors")).into_iter().flatten().flatten();
     let files = models.flat_map(|model| fs::read_dir(model.path()).into_iter().flatten().flatten());
@@ -142,9 +142,9 @@ fn kept_vectors(cache: &Path) -> u64 {
 #[test]
 #[cfg(unix)]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn ctrl_c_keeps_what_is_committed_and_the_next_run_goes_on_from_there() {
+fn ctrl_c_keeps_committed_files_and_the_next_run_continues() {
     let project = project(4_000);
-    // So slow that it is far from its end whenever a slow machine looks.
+    // Slow enough that the run is far from finished when its status is read.
     let slow = ["index", "--embedder", "synthetic:100", "--max-memory", "128MiB"];
     let child = project.spawn(&slow);
     let status = || project.run(&["status", "--json", "--embedder", "synthetic:100"]).json();
@@ -169,7 +169,7 @@ fn ctrl_c_keeps_what_is_committed_and_the_next_run_goes_on_from_there() {
 }
 
 #[test]
-fn a_file_too_large_for_the_memory_ceiling_is_left_out_and_the_others_are_not() {
+fn a_file_too_large_for_the_memory_limit_is_skipped_alone() {
     let project = project(3);
     let line = "let value = compute(first, second, third);\n";
     project.write("src/gigantic.rs", format!("fn gigantic() {{\n{}}}\n", line.repeat(12 << 20 >> 5)));
@@ -185,7 +185,7 @@ fn a_file_too_large_for_the_memory_ceiling_is_left_out_and_the_others_are_not() 
 #[test]
 #[cfg(target_os = "linux")]
 #[cfg_attr(not(feature = "lance"), ignore = "a store in memory keeps what it is given")]
-fn resident_memory_stays_below_the_ceiling_whatever_the_files_are() {
+fn resident_memory_stays_below_the_limit() {
     let project = Project::empty();
     let line = "let value = compute(first, second, third);\n";
     let large = |mebibytes: usize| format!("fn large() {{\n{}}}\n", line.repeat((mebibytes << 20) / line.len()));
@@ -193,14 +193,14 @@ fn resident_memory_stays_below_the_ceiling_whatever_the_files_are() {
     (0..30).for_each(|at| project.write(&format!("src/large_{at}.rs"), large(1)));
     (0..6_000).for_each(|at| project.write(&format!("tiny/{}/{at}.rs", at % 50), format!("fn tiny_{at}() {{}}\n")));
     let limits = ["--max-file-bytes", "100MiB", "--max-memory", "512MiB", "--max-cache-bytes", "0"];
-    // The same on every machine, and no tree is given up because it took long.
+    // The same load on every machine, and no parse is abandoned because of a time limit.
     let machine = ["--parse-workers", "2", "--parse-time-limit-ms", "600000"];
     let report = project.run(&[&["index", "--json"], &limits[..], &machine].concat()).json();
     assert_eq!(report["files_indexed"], 6_031, "{report}");
     let of_memory = |one: &Value| one["problem"].as_str().is_some_and(|problem| problem.contains("--max-memory"));
     let has_it = report["problems"].as_array().is_some_and(|all| all.iter().any(of_memory));
     assert!(has_it, "its tree alone would take the ceiling: {report}");
-    // All of it at once would take twice what is for files.
+    // All files together would take twice the memory reserved for files.
     let (flight, peak) = (report["in_flight_peak_bytes"].as_u64(), report["peak_memory_bytes"].as_u64());
     assert!(
         flight.is_some_and(|bytes| (128 << 20..=256 << 20).contains(&bytes)),
@@ -210,7 +210,7 @@ fn resident_memory_stays_below_the_ceiling_whatever_the_files_are() {
 }
 
 #[test]
-fn everything_is_parsed_first_where_it_fits_and_refused_with_the_reason_where_it_does_not() {
+fn preparsing_runs_if_memory_suffices_and_fails_with_a_reason_otherwise() {
     let project = project(30);
     let small = project.run(&["index", "--json", "--preparse"]).json();
     assert_eq!((&small["files_indexed"], &small["chunks"]), (&30.into(), &30.into()));
@@ -224,7 +224,7 @@ fn everything_is_parsed_first_where_it_fits_and_refused_with_the_reason_where_it
 }
 
 #[test]
-fn settings_are_read_from_flags_and_variables_and_refused_with_a_reason() {
+fn settings_come_from_flags_and_variables_and_invalid_ones_are_rejected() {
     let project = project(2);
     for (flag, value) in
         [("--embed-batch", "many"), ("--embedder", "gpu"), ("--max-memory", "0"), ("--queue-depth", "0")]
@@ -246,7 +246,7 @@ fn settings_are_read_from_flags_and_variables_and_refused_with_a_reason() {
 }
 
 #[test]
-fn the_benchmark_prints_a_row_for_each_way() {
+fn the_benchmark_prints_a_row_per_variant() {
     let project = project(40);
     let ran = project.run(&["bench", "pipeline", "--only", "pipeline", "--quiet"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -263,7 +263,7 @@ fn the_benchmark_prints_a_row_for_each_way() {
 }
 
 #[test]
-fn the_benchmark_runs_with_the_limits_it_was_given() {
+fn the_benchmark_applies_the_given_limits() {
     let project = project(40);
     let limits = ["--max-file-bytes", "10", "--parse-time-limit-ms", "1234"];
     let ran = project.run(&[&["bench", "pipeline", "--only", "pipeline", "--json", "--quiet"], &limits[..]].concat());
@@ -274,7 +274,7 @@ fn the_benchmark_runs_with_the_limits_it_was_given() {
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn a_search_that_changes_nothing_leaves_the_account_of_the_last_run() {
+fn a_search_without_changes_keeps_the_report_of_the_last_run() {
     let project = project(30);
     assert_eq!(project.run(&["index"]).code, 0);
     let run = || project.run(&["status", "--json"]).json()["run"].clone();

@@ -1,18 +1,18 @@
-//! Projects inside of a folder: recognized, listed, searched one at a time.
+//! Tests of projects within a folder: detection, listing and filtering.
 
 use serde_json::{Value, json};
 
 use crate::support::cli::Project;
-use crate::support::mcp::{Listener, Repository, call, connect, indexed, structured, text};
+use crate::support::mcp::{ProgressListener, Repository, call, connect, indexed, structured, text};
 
 const RETRY: &str = "/// Calls a request again after a failure.\npub fn retry_request(attempts: u32) {}\n";
 
 const LOGIN: &str = "def check_password(name, password):\n    \"\"\"Compares a login attempt with the hash.\"\"\"\n";
 
-/// Finds all of both.
+/// A query that matches all files of the test project.
 const BOTH: &str = "retry a request, check a password";
 
-/// A monorepo: a service, a package that has another one inside of it, and a file in none.
+/// Creates a monorepo: a service, a package with a nested package, and a file that belongs to no project.
 fn monorepo() -> Project {
     let project = Project::empty();
     project.write("services/net/Cargo.toml", "[package]\nname = \"net-service\"\n");
@@ -26,7 +26,7 @@ fn monorepo() -> Project {
 }
 
 #[test]
-fn projects_narrow_down() {
+fn projects_filter_results() {
     let project = monorepo();
     let of = |name: &str| {
         let mut found = project.paths(&[BOTH, "--project", name, "--limit", "50"]);
@@ -63,7 +63,7 @@ fn the_status_lists_the_projects() {
     assert_eq!(project.run(&["index"]).code, 0);
     let status = project.run(&["status", "--json"]).json();
     let row = |name: &str, kind: &str, folder: &str| json!({"name": name, "kind": kind, "folder": folder, "files": 1});
-    // A pyproject.toml and a Cargo.toml are text, and so files of their projects; a package.json is data.
+    // Files named pyproject.toml and Cargo.toml are indexed and count; package.json is data and does not.
     let mut wanted = vec![row("net-service", "cargo", "services/net"), row("plugin", "python", "packages/web/plugin")];
     wanted.iter_mut().for_each(|row| row["files"] = json!(2));
     wanted.push(row("@org/web", "npm", "packages/web"));
@@ -76,18 +76,18 @@ fn the_status_lists_the_projects() {
 }
 
 #[test]
-fn projects_are_listed_and_narrow_down() {
+fn projects_are_listed_and_filter_results_over_mcp() {
     let repository = Repository::new();
     repository.write("web/package.json", "{\"name\": \"@org/web\"}");
     repository.write("app/setup.cfg", "[metadata]\nname = billing\n");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let client = connect(&repository, Listener::default()).await;
+        let client = connect(&repository, ProgressListener::default()).await;
         indexed(&client, json!({})).await;
         let status = call(&client, "index_status", json!({})).await;
         let projects = &structured(&status)["roots"][0]["projects"];
         let row = |name: &str, kind: &str, folder: &str, files: u32| json!({ "name": name, "kind": kind, "folder": folder, "files": files });
-        // The package.json is data: no file of the index.
+        // The package.json is data and not indexed.
         let first = [row("billing", "python", "app", 3), row("@org/web", "npm", "web", 2)];
         assert_eq!(*projects, json!({ "total": 2, "first": first }));
         let line = "projects: 2: billing (python, app, 3 files), @org/web (npm, web, 2 files)\n";
@@ -108,7 +108,7 @@ fn projects_are_listed_and_narrow_down() {
     });
 }
 
-/// Whether there are hits, and all of them in a folder.
+/// Returns whether there are hits and all are below a folder.
 fn all_below(folder: &str, hits: &Value) -> bool {
     let hits = hits.as_array().expect("hits are a list");
     let below = |hit: &Value| hit["path"].as_str().is_some_and(|path| path.starts_with(folder));

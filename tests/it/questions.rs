@@ -1,11 +1,11 @@
-//! Questions of each kind, asked of the program: names, filters, typing errors, traces.
+//! Tests of queries of each kind: names, filters, typing errors and stack traces.
 
 use serde_json::json;
 
 use crate::support::cli::Project;
-use crate::support::mcp::{Listener, Repository, call, connect, indexed, structured, text};
+use crate::support::mcp::{ProgressListener, Repository, call, connect, indexed, structured, text};
 
-/// A folder of projects, one of which alone defines a name, deep in its tests.
+/// Creates a folder of projects. Only one of them defines `zebrafinch7quokka`, deep in its tests.
 fn folder() -> Project {
     let project = Project::empty();
     for at in 0..8 {
@@ -19,7 +19,7 @@ fn folder() -> Project {
 }
 
 #[test]
-fn a_name_comes_first_wherever_it_is_defined() {
+fn the_definition_of_a_name_comes_first() {
     let project = folder();
     for query in ["zebrafinch7quokka", "zebrafinch7quoka", "write_only.py", "lang:python zebrafinch7quokka"] {
         assert_eq!(project.paths(&[query])[0], "p3/test/typing/files/orm/write_only.py", "{query}");
@@ -35,7 +35,7 @@ fn a_name_comes_first_wherever_it_is_defined() {
 }
 
 #[test]
-fn filters_in_the_query_are_those_of_the_flags() {
+fn filters_in_a_query_equal_those_of_flags() {
     let project = folder();
     let answer = project.run(&["search", "project:p5 kind:function acquire", "--json", "--explain"]).json();
     assert_eq!(answer["understood"], "a name (acquire); filters: kind:function project:p5", "{answer}");
@@ -59,11 +59,11 @@ fn filters_in_the_query_are_those_of_the_flags() {
 }
 
 #[test]
-fn an_assistant_is_told_of_a_typing_error() {
+fn an_answer_notes_a_corrected_typing_error() {
     let repository = Repository::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let client = connect(&repository, Listener::default()).await;
+        let client = connect(&repository, ProgressListener::default()).await;
         indexed(&client, json!({})).await;
         let answer = call(&client, "search_code", json!({ "query": "retry_with_bakoff" })).await;
         let said = "no exact match for `retry_with_bakoff`; showing `retry_with_backoff`";

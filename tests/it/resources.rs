@@ -1,16 +1,16 @@
-//! Resources and prompts, as a client sees them.
+//! Tests of MCP resources and prompts.
 
 use serde_json::{Value, json};
 
-use crate::support::mcp::{Raw, Repository};
+use crate::support::mcp::{RawClient, Repository};
 
 #[test]
-fn indexed_files_are_listed_in_parts_and_read_back() {
+fn indexed_files_are_listed_in_pages_and_can_be_read() {
     let repository = Repository::new();
     for n in 0..230 {
         repository.write(&format!("many/file {n:03}.rs"), &format!("pub fn number_{n}() {{}}\n"));
     }
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     raw.indexed();
     let (mut all, mut cursor) = (Vec::new(), Value::Null);
     for _ in 0..5 {
@@ -35,10 +35,10 @@ fn indexed_files_are_listed_in_parts_and_read_back() {
 }
 
 #[test]
-fn spans_and_definitions_are_addressed() {
+fn resource_addresses_name_spans_and_definitions() {
     let repository = Repository::new();
-    let mut raw = Raw::greeted(&repository);
-    raw.is_well();
+    let mut raw = RawClient::initialized(&repository);
+    raw.assert_search_works();
     let templates = raw.request("resources/templates/list", json!({}))["result"]["resourceTemplates"].clone();
     let addresses: Vec<_> =
         templates.as_array().expect("a list").iter().map(|one| one["uriTemplate"].clone()).collect();
@@ -70,9 +70,9 @@ fn spans_and_definitions_are_addressed() {
 }
 
 #[test]
-fn prompts_say_how_to_use_the_tools() {
+fn prompts_explain_the_tools() {
     let repository = Repository::new();
-    let mut raw = Raw::greeted(&repository);
+    let mut raw = RawClient::initialized(&repository);
     let tools = raw.request("tools/list", json!({}))["result"]["tools"].clone();
     let tools: Vec<String> =
         tools.as_array().expect("a list").iter().filter_map(|tool| tool["name"].as_str()).map(str::to_owned).collect();

@@ -1,4 +1,4 @@
-//! Set-up: the clients' configurations, completions and manual pages.
+//! Tests of `install`, `uninstall`, shell completions and manual pages.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ const ZED: &str = "// Mine.\n{\n\t\"theme\": \"dark\", // as ever\n}\n";
 
 const CODEX: &str = "model = \"o\"\r\n";
 
-/// A home folder with clients in it.
+/// Creates a project whose home folder has the settings of three clients.
 pub fn with_clients() -> Project {
     let project = Project::empty();
     project
@@ -34,7 +34,7 @@ fn cursor(project: &Project) -> Value {
 
 #[test]
 #[cfg(unix)]
-fn clients_are_found_set_up_and_left_as_they_were() {
+fn installing_and_uninstalling_restores_client_settings() {
     let project = with_clients();
     let ran = project.run(&["install", "--yes"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -52,7 +52,7 @@ fn clients_are_found_set_up_and_left_as_they_were() {
 
     let again = project.run(&["install"]);
     assert_eq!((again.code, again.err.as_str()), (0, ""), "nothing to ask");
-    assert_eq!(again.out.matches("is set up already\n").count(), 3, "{}", again.out);
+    assert_eq!(again.out.matches("is already set up\n").count(), 3, "{}", again.out);
 
     let out = project.run(&["uninstall", "--yes"]);
     assert_eq!(out.code, 0, "{}", out.err);
@@ -68,7 +68,7 @@ fn clients_are_found_set_up_and_left_as_they_were() {
 }
 
 #[test]
-fn nothing_is_written_unasked() {
+fn nothing_is_written_without_confirmation() {
     let project = with_clients();
     let unasked = project.run(&["install"]);
     assert_eq!(unasked.code, 2);
@@ -80,19 +80,19 @@ fn nothing_is_written_unasked() {
 }
 
 #[test]
-fn a_broken_configuration_is_left_alone_and_the_others_are_written() {
+fn a_broken_configuration_is_kept_and_others_are_written() {
     let project = with_clients();
     let broken = "model = \"o\"\nbroken = = 1\n";
     fs::write(project.home().join(".codex/config.toml"), broken).expect("it can be written");
     let ran = project.run(&["install", "--yes"]);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("config.toml is left as it is: line 2, column 10"), "{}", ran.err);
+    assert!(ran.err.contains("config.toml was not changed: line 2, column 10"), "{}", ran.err);
     assert_eq!(text(&project, ".codex/config.toml"), broken);
     assert!(cursor(&project)["mcpServers"]["codescry"].is_object());
 }
 
 #[test]
-fn clients_and_projects_can_be_named() {
+fn clients_and_projects_can_be_selected() {
     let project = Project::empty();
     let nobody = project.run(&["install"]);
     assert_eq!((nobody.code, nobody.out.as_str()), (1, ""));
@@ -128,7 +128,7 @@ fn clients_and_projects_can_be_named() {
 }
 
 #[test]
-fn shells_and_man_know_every_command() {
+fn completions_and_manual_pages_cover_every_command() {
     let project = Project::empty();
     let commands = ["search", "index", "status", "serve", "watch", "install", "uninstall", "doctor", "completions"];
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {

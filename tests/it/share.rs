@@ -1,4 +1,4 @@
-//! Servers of one index share a process: who joins whom, and what happens when one of them ends.
+//! Tests of servers that share one process per index: joining, isolation and takeover.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::mcp::{PATIENCE, Raw, Repository, settled};
+use crate::support::mcp::{PATIENCE, RawClient, Repository, poll_until};
 
 const QUERY: &str = "check a login attempt against the stored hash";
 
-/// Three servers go on and have all their answers within this time, which is a client's own limit; it takes
-/// a second or two.
+/// The maximum time for three servers to take over and answer all calls: the timeout of clients. It usually takes a
+/// second or two.
 const TAKEOVER: Duration = Duration::from_secs(60);
 
-/// The processes that own a place where servers meet; several with different settings.
+/// Returns the IDs of the processes that own a shared socket; several if servers have different settings.
 fn owners(repository: &Repository) -> Vec<u32> {
     let Ok(found) = fs::read_dir(repository.base().join("codescry")) else { return Vec::new() };
     let paths = found.map(|entry| entry.expect("an entry").path());
@@ -27,34 +27,34 @@ fn owners(repository: &Repository) -> Vec<u32> {
     ids.filter(|id: &u32| Path::new(&format!("/proc/{id}/exe")).exists()).collect()
 }
 
-/// Starts servers in the same instant and greets them.
-fn start(repository: &Repository, count: usize) -> Vec<Raw> {
-    let mut servers: Vec<_> = (0..count).map(|_| Raw::started(repository)).collect();
-    servers.iter_mut().for_each(Raw::greet);
+/// Starts several servers at the same time and initializes their sessions.
+fn start(repository: &Repository, count: usize) -> Vec<RawClient> {
+    let mut servers: Vec<_> = (0..count).map(|_| RawClient::uninitialized(repository)).collect();
+    servers.iter_mut().for_each(RawClient::initialize);
     servers
 }
 
-/// Takes the owner out of `servers`.
-fn take_owner(repository: &Repository, servers: &mut Vec<Raw>) -> Raw {
+/// Removes and returns the server in `servers` that owns the socket.
+fn take_owner(repository: &Repository, servers: &mut Vec<RawClient>) -> RawClient {
     let owners = owners(repository);
     let place = servers.iter().position(|server| owners.contains(&server.id()));
     servers.swap_remove(place.unwrap_or_else(|| panic!("none of these is an owner: {owners:?}")))
 }
 
-/// All threads of a server.
-fn threads(server: &Raw) -> usize {
+/// Returns the number of threads of a server.
+fn threads(server: &RawClient) -> usize {
     fs::read_dir(format!("/proc/{}/task", server.id())).expect("it is there").count()
 }
 
-/// A line of `/proc/ID/smaps_rollup`, in KiB.
+/// Returns a value of `/proc/ID/smaps_rollup`, in KiB.
 fn memory_kib(id: u32, what: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).expect("the process is there");
     let line = text.lines().find(|line| line.starts_with(what)).expect("the kernel tells it");
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
-/// Calls that go on in a server, and their ids.
-fn ask(server: &mut Raw, round: usize) -> Vec<Value> {
+/// Sends several tool calls and returns their request IDs.
+fn ask(server: &mut RawClient, round: usize) -> Vec<Value> {
     let calls = [
         json!({ "name": "search_code", "arguments": { "query": QUERY } }),
         json!({ "name": "outline", "arguments": { "path": "src/retry.rs" } }),
@@ -70,8 +70,8 @@ fn ask(server: &mut Raw, round: usize) -> Vec<Value> {
     ids
 }
 
-/// Each is answered, once, with what it asked for.
-fn answered(server: &mut Raw, mut ids: Vec<Value>) {
+/// Checks that each request is answered once, without an error.
+fn answered(server: &mut RawClient, mut ids: Vec<Value>) {
     while !ids.is_empty() {
         let answer = server.next();
         let place = ids.iter().position(|id| *id == answer["id"]);
@@ -84,7 +84,7 @@ fn answered(server: &mut Raw, mut ids: Vec<Value>) {
 fn ten_servers_share_one_process() {
     let repository = Repository::new();
     let mut servers = start(&repository, 10);
-    servers.iter_mut().for_each(Raw::is_well);
+    servers.iter_mut().for_each(RawClient::assert_search_works);
     let owner = take_owner(&repository, &mut servers);
     assert_eq!(owners(&repository), [owner.id()]);
     let memory = || {
@@ -95,14 +95,14 @@ fn ten_servers_share_one_process() {
     let status = repository.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["status"]).output();
     let status = String::from_utf8_lossy(&status.expect("it starts").stdout).into_owned();
     assert!(status.contains(&format!("process {} serves this folder", owner.id())), "{status}");
-    // Even next to the index of six files.
-    let found = settled(memory, are_small);
+    // Relays must be small even compared with the index of six files.
+    let found = poll_until(memory, are_small);
     assert!(are_small(&found), "{:?} KiB and {} KiB", found.0, found.1);
     for server in &servers {
-        let threads = settled(|| threads(server), |threads| *threads == 1);
+        let threads = poll_until(|| threads(server), |threads| *threads == 1);
         assert_eq!(threads, 1, "one that only passes messages on has no workers");
     }
-    // What one client changes the others find.
+    // Clients find files indexed by another client.
     repository.write("src/greeting.rs", "/// Wishes a good morning.\npub fn wish_a_good_morning() {}\n");
     servers[0].indexed();
     for server in &mut servers {
@@ -113,97 +113,97 @@ fn ten_servers_share_one_process() {
 }
 
 #[test]
-fn no_call_is_lost_when_one_owner_after_another_is_killed() {
+fn no_call_is_lost_when_owners_are_killed() {
     let repository = Repository::new();
     let mut servers = start(&repository, 4);
-    servers.iter_mut().for_each(Raw::is_well);
+    servers.iter_mut().for_each(RawClient::assert_search_works);
     for round in 0..3 {
         let mut owner = take_owner(&repository, &mut servers);
-        // So that the calls are under way for certain.
+        // Stop the owner, so that the calls cannot be answered before it is killed.
         owner.signal(Signal::STOP);
         let asked: Vec<_> = servers.iter_mut().map(|server| ask(server, round)).collect();
         owner.kill();
         let killed = Instant::now();
         for (server, ids) in servers.iter_mut().zip(asked) {
             answered(server, ids);
-            server.is_well();
+            server.assert_search_works();
         }
         assert!(killed.elapsed() < TAKEOVER, "{:?}", killed.elapsed());
         assert_eq!(owners(&repository).len(), 1);
     }
-    // Nobody is left to tidy up behind this one.
+    // The last server leaves its socket and owner file behind.
     take_owner(&repository, &mut servers).kill();
     let mut next = start(&repository, 2);
-    next.iter_mut().for_each(Raw::is_well);
+    next.iter_mut().for_each(RawClient::assert_search_works);
     assert_eq!(owners(&repository).len(), 1);
 }
 
 #[test]
-fn an_owner_whose_client_goes_hands_over() {
+fn an_owner_whose_client_disconnects_hands_over() {
     let repository = Repository::new();
     let mut servers = start(&repository, 3);
-    servers.iter_mut().for_each(Raw::is_well);
+    servers.iter_mut().for_each(RawClient::assert_search_works);
     let mut owner = take_owner(&repository, &mut servers);
     let asked: Vec<_> = servers.iter_mut().map(|server| ask(server, 0)).collect();
     assert!(owner.close().success());
     for (server, ids) in servers.iter_mut().zip(asked) {
         answered(server, ids);
-        server.is_well();
+        server.assert_search_works();
     }
     let mut owner = take_owner(&repository, &mut servers);
     assert!(owner.terminate().success());
-    servers[0].is_well();
+    servers[0].assert_search_works();
     assert!(servers[0].close().success());
 }
 
 #[test]
-fn an_owner_that_hangs_holds_nobody_up() {
+fn a_hanging_owner_does_not_block_new_servers() {
     let repository = Repository::new();
-    let mut owner = Raw::greeted(&repository);
-    // So that it holds no lock on the index.
+    let mut owner = RawClient::initialized(&repository);
+    // Wait for the index, so that the owner holds no lock on it.
     owner.indexed();
     owner.signal(Signal::STOP);
-    let mut other = Raw::greeted(&repository);
-    other.is_well();
+    let mut other = RawClient::initialized(&repository);
+    other.assert_search_works();
     assert!(other.close().success());
     owner.signal(Signal::CONT);
 }
 
-/// The process is there and listens, so that nothing tells that it will never answer.
+/// A stopped process still accepts connections, so only a timeout reveals that it does not answer.
 #[test]
-fn an_owner_that_hangs_amid_a_conversation_is_left_and_joined_again() {
+fn a_hanging_owner_is_left_and_joined_again() {
     let repository = Repository::new();
-    let mut owner = Raw::greeted(&repository);
+    let mut owner = RawClient::initialized(&repository);
     owner.indexed();
-    let mut other = Raw::greeted(&repository);
-    other.is_well();
-    // A server's own threads; those that share the work of searches stay, once they are there.
-    let threads = |server: &Raw| {
+    let mut other = RawClient::initialized(&repository);
+    other.assert_search_works();
+    // Counts only the threads of a server; threads of the search pool remain once they exist.
+    let threads = |server: &RawClient| {
         let all = fs::read_dir(format!("/proc/{}/task", server.id())).expect("it is there");
         let names = all.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
         names.filter(|name| name.starts_with("codescry-mcp")).count()
     };
-    assert_eq!(settled(|| threads(&other), |threads| *threads == 0), 0);
+    assert_eq!(poll_until(|| threads(&other), |threads| *threads == 0), 0);
     owner.signal(Signal::STOP);
     let asked = Instant::now();
-    other.is_well();
-    // The longest that any call may take, which a client waits for.
+    other.assert_search_works();
+    // Below the timeout of clients.
     assert!(asked.elapsed() < Duration::from_secs(50), "{:?}", asked.elapsed());
     assert!(threads(&other) > 0, "it has a server of its own");
     owner.signal(Signal::CONT);
     let until = Instant::now() + PATIENCE;
     while threads(&other) > 0 {
         assert!(Instant::now() < until, "it does not join the owner again");
-        other.is_well();
+        other.assert_search_works();
         std::thread::sleep(Duration::from_millis(200));
     }
-    other.is_well();
-    owner.is_well();
+    other.assert_search_works();
+    owner.assert_search_works();
     assert!(other.close().success());
 }
 
 #[test]
-fn nobody_joins_whose_folders_settings_or_program_differ() {
+fn servers_with_other_folders_settings_or_programs_do_not_join() {
     let repository = Repository::new();
     let neighbour = repository.base().join("neighbour");
     fs::create_dir(&neighbour).expect("a folder");
@@ -214,11 +214,11 @@ fn nobody_joins_whose_folders_settings_or_program_differ() {
     let (here, there) = (repository.root(), neighbour.to_string_lossy().into_owned());
     let here = here.to_str().expect("it is UTF-8");
 
-    let secret = |server: &mut Raw| {
+    let secret = |server: &mut RawClient| {
         let found = server.call("search_code", json!({ "query": "secret_of_the_neighbour" }));
         found["result"]["structuredContent"].to_string().contains("secret.rs")
     };
-    let mut first = Raw::greeted(&repository);
+    let mut first = RawClient::initialized(&repository);
     first.indexed();
     for (program, arguments) in [
         (program, &["serve", &there][..]),
@@ -226,11 +226,11 @@ fn nobody_joins_whose_folders_settings_or_program_differ() {
         (program, &["serve", here, "--max-file-bytes", "1000"]),
         (&copy, &["serve", here]),
     ] {
-        let mut other = Raw::of(repository.command_of(program, arguments));
-        other.greet();
+        let mut other = RawClient::spawn(repository.command_of(program, arguments));
+        other.initialize();
         let is_there = arguments.contains(&there.as_str());
         if is_there && cfg!(feature = "lance") {
-            // It has a process of its own, but not the index of another folder.
+            // The server has its own process, but must not use the index of another folder.
             let said = other.refused("search_code", json!({ "query": "secret_of_the_neighbour" }));
             assert!(said.contains("give another --index-dir"), "{said}");
         } else {
@@ -240,21 +240,21 @@ fn nobody_joins_whose_folders_settings_or_program_differ() {
         assert_eq!(owners(&repository).len(), 2, "{arguments:?} has a process of its own");
         assert!(!secret(&mut first), "{arguments:?} widens what another serves");
         let said = first.refused("outline", json!({ "path": format!("{there}/secret.rs") }));
-        assert!(said.contains("outside of what is served"), "{said}");
+        assert!(said.contains("outside the served roots"), "{said}");
         assert!(other.close().success());
     }
-    // The same folder by another name, with the defaults given, is the same.
-    let mut same = Raw::of(repository.command_of(program, &["serve", "--stdio", "../root/./src/.."]));
-    same.greet();
-    same.is_well();
+    // Another path to the same folder, and explicit defaults, make no difference.
+    let mut same = RawClient::spawn(repository.command_of(program, &["serve", "--stdio", "../root/./src/.."]));
+    same.initialize();
+    same.assert_search_works();
     assert_eq!(owners(&repository), [first.id()]);
     let said = same.refused("outline", json!({ "path": format!("{there}/secret.rs") }));
-    assert!(said.contains("outside of what is served"), "{said}");
+    assert!(said.contains("outside the served roots"), "{said}");
 }
 
-/// A window that was opened in another shell, and one of a client that hands on two variables.
+/// Servers share a process although they were started with different environments.
 #[test]
-fn windows_with_other_variables_share_a_process() {
+fn servers_with_other_environments_share_a_process() {
     let repository = Repository::new();
     let base = repository.base();
     let path = |name: &str| base.join(name).to_string_lossy().into_owned();
@@ -274,14 +274,14 @@ fn windows_with_other_variables_share_a_process() {
         command.env("XDG_RUNTIME_DIR", path(name)).env("TMPDIR", path(name)).env("HF_HOME", path(name));
         command
     };
-    let mut first = Raw::of(of_a_shell("venv"));
-    first.greet();
-    first.is_well();
+    let mut first = RawClient::spawn(of_a_shell("venv"));
+    first.initialize();
+    first.assert_search_works();
     for command in [of_a_shell("another"), bare(&arguments)] {
-        let mut other = Raw::of(command);
-        other.greet();
-        other.is_well();
-        let threads = settled(|| threads(&other), |threads| *threads == 1);
+        let mut other = RawClient::spawn(command);
+        other.initialize();
+        other.assert_search_works();
+        let threads = poll_until(|| threads(&other), |threads| *threads == 1);
         assert_eq!(threads, 1, "it has a server of its own");
         assert!(other.close().success());
     }
@@ -291,16 +291,16 @@ fn windows_with_other_variables_share_a_process() {
 }
 
 #[test]
-fn who_does_not_want_to_share_has_a_process_of_its_own() {
+fn sharing_can_be_turned_off() {
     let repository = Repository::new();
     let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
     let mut alone = repository.command();
     alone.env("CODESCRY_NO_SHARE", "1");
     let given = repository.command_of(program, &["serve", "--stdio", "--no-share"]);
     for command in [alone, given] {
-        let mut server = Raw::of(command);
-        server.greet();
-        server.is_well();
+        let mut server = RawClient::spawn(command);
+        server.initialize();
+        server.assert_search_works();
         assert!(owners(&repository).is_empty() && server.close().success());
     }
     let mut wrong = repository.command();
@@ -309,9 +309,10 @@ fn who_does_not_want_to_share_has_a_process_of_its_own() {
     assert!(!wrong.status.success() && said.contains("CODESCRY_NO_SHARE=perhaps"), "{said}");
 }
 
-/// Only the superuser can become somebody else: for others there is nothing to try.
+/// Needs the superuser, who can start processes of another user. For other users, the test passes without checking
+/// anything.
 #[test]
-fn another_user_does_not_join() {
+fn servers_of_another_user_do_not_join() {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let nobody = 65_534;
     let repository = Repository::new();
@@ -324,9 +325,9 @@ fn another_user_does_not_join() {
     let everybody = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("it is ours");
     [base.as_path(), program.as_path()].into_iter().for_each(everybody);
     let command = || repository.command_of(&program, &["--stdio"]);
-    let mut first = Raw::of(command());
-    first.greet();
-    first.is_well();
+    let mut first = RawClient::spawn(command());
+    first.initialize();
+    first.assert_search_works();
     let index = base.join("index");
     if index.exists() {
         everybody(&index);
@@ -337,9 +338,9 @@ fn another_user_does_not_join() {
         .gid(nobody)
         .env("CODESCRY_INDEX_DIR", base.join("theirs"))
         .env("CODESCRY_CACHE_DIR", base.join("their cache"));
-    let mut theirs = Raw::of(theirs);
-    theirs.greet();
-    theirs.is_well();
+    let mut theirs = RawClient::spawn(theirs);
+    theirs.initialize();
+    theirs.assert_search_works();
     assert_eq!(owners(&repository), [first.id()]);
     let place = base.join("codescry");
     let look = Command::new("ls").arg(&place).uid(nobody).gid(nobody).output().expect("ls is there");
@@ -347,10 +348,10 @@ fn another_user_does_not_join() {
 }
 
 #[test]
-fn long_messages_pass_and_a_client_that_does_not_read_holds_up_nobody() {
+fn long_messages_pass_and_a_client_that_does_not_read_blocks_no_other() {
     let repository = Repository::new();
-    let mut owner = Raw::greeted(&repository);
-    let mut joined = Raw::greeted(&repository);
+    let mut owner = RawClient::initialized(&repository);
+    let mut joined = RawClient::initialized(&repository);
     assert_eq!(owners(&repository), [owner.id()]);
     let said = joined.refused("search_code", json!({ "query": "long ".repeat(3 << 20) }));
     assert!(said.contains("query has 15728640 bytes"), "{said}");
@@ -362,25 +363,25 @@ fn long_messages_pass_and_a_client_that_does_not_read_holds_up_nobody() {
     let greeting = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "deaf", "version": "1" } });
     let greeting = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": greeting });
     let list = r#"{"jsonrpc":"2.0","id":ID,"method":"tools/list"}"#;
-    // Some answers are kilobytes long: more than all that a pipe and a socket hold.
+    // The answers together exceed the buffers of a pipe and a socket.
     let asking = std::thread::spawn(move || {
         writeln!(stdin, "{greeting}").expect("it reads");
         (1..4_000).take_while(|id| writeln!(stdin, "{}", list.replace("ID", &id.to_string())).is_ok()).count()
     });
     for _ in 0..20 {
-        joined.is_well();
-        owner.is_well();
+        joined.assert_search_works();
+        owner.assert_search_works();
     }
     deaf.kill().expect("it can be killed");
     deaf.wait().expect("it ends");
     asking.join().expect("it ends with the pipe");
     assert!(joined.close().success());
-    owner.is_well();
+    owner.assert_search_works();
 }
 
-/// A client that is killed may leave the server's input open in another process.
+/// When a client is killed, another process may keep the server's input open.
 #[test]
-fn a_server_ends_with_the_process_that_started_it() {
+fn a_server_exits_with_the_process_that_started_it() {
     let repository = Repository::new();
     for arguments in ["", "--no-share"] {
         let script = format!("exec 3<&0; \"$0\" serve --stdio {arguments} <&3 & echo $!; wait");

@@ -1,10 +1,10 @@
-//! The rules of the house that a reader would otherwise have to take on trust.
+//! Tests of the architecture rules: layering, isolated dependencies, environment access and file sizes.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Modules from the bottom up. Imports run downwards only; those on one level do not know each other.
+/// The levels of top-level modules, from the bottom up. A module may import only from lower levels.
 const LEVELS: &[&[&str]] = &[
     &["types"],
     &["config", "language"],
@@ -18,7 +18,7 @@ const LEVELS: &[&[&str]] = &[
     &["main", "lib"],
 ];
 
-/// Crates that live behind one module.
+/// External crates, and the only modules that may use them.
 const BEHIND: &[(&str, &[&str])] = &[
     ("lancedb", &["src/store/lance"]),
     ("arrow_array", &["src/store/lance"]),
@@ -32,7 +32,7 @@ const BEHIND: &[(&str, &[&str])] = &[
     ("toml_edit", &["src/clients", "src/embed/models"]),
     ("ort", &["src/embed/onnx"]),
     ("nvml_wrapper", &["src/embed/onnx/gauge.rs"]),
-    ("tokenizers", &["src/embed/onnx/tokens.rs", "src/embed/model2vec.rs"]),
+    ("tokenizers", &["src/embed/onnx/tokenizer.rs", "src/embed/model2vec.rs"]),
     ("safetensors", &["src/embed/model2vec.rs"]),
     ("ureq", &["src/embed/models/hub.rs"]),
     ("half", &["src/embed", "src/store/lance"]),
@@ -74,13 +74,13 @@ fn sources() -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The module a file belongs to: `store` of `src/store/lance/mod.rs`.
+/// Returns the top-level module of a file: `store` for `src/store/lance/mod.rs`.
 fn module(path: &Path) -> String {
     let part = path.components().nth(1).expect("below src").as_os_str().to_string_lossy().into_owned();
     part.trim_end_matches(".rs").to_owned()
 }
 
-/// Code without its comments and its unit tests.
+/// Returns the lines of a source file without comments and unit tests.
 fn code(text: &str) -> impl Iterator<Item = &str> {
     let end = text.find("\n#[cfg(test)]\nmod tests {").unwrap_or(text.len());
     text[..end].lines().filter(|line| !line.trim_start().starts_with("//"))
@@ -90,7 +90,7 @@ fn is_test(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "tests.rs") || path.components().any(|part| part.as_os_str() == "tests")
 }
 
-/// Top-level modules a file names as `crate::…` or `codescry::…`.
+/// Returns the top-level modules that a file names as `crate::…` or `codescry::…`.
 fn imports(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in code(text) {
@@ -110,7 +110,7 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn imports_run_downwards_only() {
+fn imports_go_only_to_lower_levels() {
     let level: BTreeMap<&str, usize> =
         LEVELS.iter().enumerate().flat_map(|(level, names)| names.iter().map(move |name| (*name, level))).collect();
     let mut wrong = Vec::new();
@@ -132,7 +132,7 @@ fn imports_run_downwards_only() {
 }
 
 #[test]
-fn the_commands_and_the_server_call_the_engine_and_nothing_below_it() {
+fn commands_and_server_call_only_the_engine() {
     let below = ["index", "search", "train", "walk", "parse", "embed", "store", "language"];
     for (path, text) in
         sources().into_iter().filter(|(path, _)| ["mcp", "cli"].contains(&module(path).as_str()) && !is_test(path))
@@ -144,7 +144,7 @@ fn the_commands_and_the_server_call_the_engine_and_nothing_below_it() {
 }
 
 #[test]
-fn each_engine_lives_behind_its_module() {
+fn external_crates_stay_behind_their_modules() {
     let mut wrong = Vec::new();
     for (path, text) in sources().into_iter().filter(|(path, _)| !is_test(path)) {
         for (name, homes) in BEHIND {
@@ -159,7 +159,7 @@ fn each_engine_lives_behind_its_module() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Whether every `name::` of the line is only the end of a longer word.
+/// Returns whether every `name::` in the line is only the end of a longer identifier.
 fn ends_word(line: &str, name: &str) -> bool {
     line.match_indices(&format!("{name}::"))
         .all(|(at, _)| line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
@@ -184,7 +184,7 @@ fn only_config_reads_the_environment_and_only_the_printer_prints() {
 }
 
 #[test]
-fn files_stay_under_500_lines_and_say_what_they_own() {
+fn files_stay_under_500_lines_and_modules_have_a_description() {
     for (path, text) in sources() {
         let lines = text.lines().count();
         assert!(lines <= 500, "{} has {lines} lines", path.display());

@@ -1,4 +1,4 @@
-//! `codescry tune` on small folders: one whose words mean something of their own, and others.
+//! Tests of `codescry tune` on small projects, with and without a vocabulary to learn.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::support::cli::Project;
 
-/// What comments call things here, and what code calls them.
+/// Pairs of words: the first is used in comments, the second in code for the same thing.
 const WORDS: [(&str, &str); 12] = [
     ("harbour", "socket"),
     ("violin", "mutex"),
@@ -22,7 +22,7 @@ const WORDS: [(&str, &str); 12] = [
     ("anchor", "regex"),
 ];
 
-/// Numbers that look random and are not.
+/// Returns a pseudo-random sequence of indexes into [`WORDS`].
 fn numbers(mut state: u64) -> impl FnMut() -> usize {
     move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -30,7 +30,8 @@ fn numbers(mut state: u64) -> impl FnMut() -> usize {
     }
 }
 
-/// Functions with a comment each: about what they do, or (not `true_comments`) about anything.
+/// Creates a project of documented functions. The comments describe the code, or unrelated things unless
+/// `true_comments`.
 fn project(functions: usize, true_comments: bool) -> Project {
     let project = Project::empty();
     let (mut next, mut other) = (numbers(1), numbers(2));
@@ -57,7 +58,7 @@ fn artifact(project: &Project) -> PathBuf {
 }
 
 #[test]
-fn what_helps_is_kept_used_and_can_be_undone_or_damaged() {
+fn a_better_tuned_model_is_kept_used_and_can_be_undone() {
     let project = project(320, true);
     assert_eq!(project.run(&["index"]).code, 0);
 
@@ -98,7 +99,7 @@ fn what_helps_is_kept_used_and_can_be_undone_or_damaged() {
 }
 
 #[test]
-fn what_does_not_help_is_not_kept() {
+fn a_tuned_model_that_is_not_better_is_discarded() {
     let project = project(320, false);
     let ran = project.run(&["tune"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -107,16 +108,16 @@ fn what_does_not_help_is_not_kept() {
 }
 
 #[test]
-fn a_dry_run_says_what_it_would_be_worth_and_keeps_nothing() {
+fn tune_dry_run_reports_the_gain_and_keeps_nothing() {
     let project = project(320, true);
     let ran = project.run(&["tune", "--dry-run"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.out.contains("without --dry-run it would be kept"), "{}", ran.out);
+    assert!(ran.out.contains("without --dry-run the tuned model would be kept"), "{}", ran.out);
     assert!(!project.index_dir().join("tuned.json").exists());
 }
 
 #[test]
-fn too_little_to_learn_from_is_said_in_words() {
+fn too_little_training_data_is_reported() {
     let ran = project(40, true).run(&["tune"]);
     assert_eq!(ran.code, 2, "{}", ran.out);
     assert!(ran.err.contains("40 definitions are documented") && ran.err.contains("15 are needed"), "{}", ran.err);
@@ -126,9 +127,9 @@ fn too_little_to_learn_from_is_said_in_words() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_it_and_changes_nothing() {
+fn ctrl_c_stops_tuning_and_changes_nothing() {
     use std::io::{BufRead as _, BufReader};
-    // Learning takes seconds on every machine: it is long, and on one core.
+    // Enough functions that training takes seconds on every machine.
     let project = project(6_000, true);
     let mut child = project.spawn(&["tune", "-v", "--parse-workers", "1"]);
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();

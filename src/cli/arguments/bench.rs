@@ -1,45 +1,43 @@
 //! The arguments of `codescry bench`.
-//!
-//! Must never import: anything of this crate but `engine`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::positive;
-use crate::engine::BenchKind;
+use super::parse_positive;
+use engine::BenchKind;
 
-/// `codescry bench`.
+/// The arguments of `codescry bench`.
 #[derive(Debug, Args)]
 pub struct BenchArguments {
     #[command(subcommand)]
-    pub what: BenchCommand,
+    pub command: BenchCommand,
 }
 
-/// What `codescry bench` measures.
+/// The measurements of `codescry bench`.
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
-    /// Index a folder in many ways, and tell what each setting of the pipeline is worth there
+    /// Index a folder with different pipeline settings, and compare their speed
     Pipeline(PipelineBenchArguments),
-    /// Print what the embedder is given for a folder, one JSON string a line
+    /// Print the passages that are embedded for a folder, one JSON string per line
     Passages {
         /// The folder
         path: PathBuf,
     },
-    /// One of the runs that the others are made of
+    /// Run one measurement; `bench pipeline` starts these as processes
     #[command(hide = true)]
-    Once(OnceArguments),
+    Once(BenchRunArguments),
 }
 
-/// `codescry bench pipeline`.
+/// The arguments of `codescry bench pipeline`.
 #[derive(Debug, Args)]
 pub struct PipelineBenchArguments {
-    /// The folder to index; its own index is left alone [default: the working folder]
+    /// The folder to index; its existing index is not touched [default: the working folder]
     pub path: Option<PathBuf>,
-    /// Do everything so many times in turn, and tell the median
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive::<usize>)]
+    /// Repeat all runs this many times, and report the medians
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_positive::<usize>)]
     pub rounds: usize,
-    /// Only the ways whose name has this in it (the first one always)
+    /// Only the variants whose name contains this text, and always the first one
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
     /// Print one JSON object with every run instead of a table
@@ -47,17 +45,17 @@ pub struct PipelineBenchArguments {
     pub json: bool,
 }
 
-/// One run, in a process of its own so that its memory is its own.
+/// The arguments of a single run, which is a separate process so that its memory can be measured.
 #[derive(Debug, Args)]
-pub struct OnceArguments {
+pub struct BenchRunArguments {
     pub path: PathBuf,
     #[arg(long, value_enum)]
-    pub kind: KindName,
+    pub kind: BenchKindName,
 }
 
-/// [`BenchKind`] on the command line.
+/// The choices of `--kind`; see [`BenchKind`].
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum KindName {
+pub enum BenchKindName {
     Pipeline,
     RenewedParsers,
     ParseAlone,
@@ -65,14 +63,14 @@ pub enum KindName {
     SerialBatches,
 }
 
-impl From<KindName> for BenchKind {
-    fn from(name: KindName) -> Self {
+impl From<BenchKindName> for BenchKind {
+    fn from(name: BenchKindName) -> Self {
         match name {
-            KindName::Pipeline => Self::Pipeline,
-            KindName::RenewedParsers => Self::RenewedParsers,
-            KindName::ParseAlone => Self::ParseAlone,
-            KindName::TreeSitterAlone => Self::TreeSitterAlone,
-            KindName::SerialBatches => Self::SerialBatches,
+            BenchKindName::Pipeline => Self::Pipeline,
+            BenchKindName::RenewedParsers => Self::RenewedParsers,
+            BenchKindName::ParseAlone => Self::ParseAlone,
+            BenchKindName::TreeSitterAlone => Self::TreeSitterAlone,
+            BenchKindName::SerialBatches => Self::SerialBatches,
         }
     }
 }

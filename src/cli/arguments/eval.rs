@@ -6,62 +6,62 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum as _};
 
 use super::{ContentName, ModeName};
-use crate::engine::{ContentFilter, Mode};
+use engine::{ContentFilter, RetrievalMode};
 
-const TASKS: &str = "A question and its answers:\n  {\"query\": \"where is a request tried again\", \"relevant\": \
-    [\"src/retry.rs\", {\"path\": \"src/http.rs\", \"start_line\": 10, \"end_line\": 40}]}\nOne object a line, or a JSON \
-    list of them. A path may be the end of one.";
+const TASKS: &str = "A question with its answers:\n  {\"query\": \"where is a request tried again\", \"relevant\": \
+    [\"src/retry.rs\", {\"path\": \"src/http.rs\", \"start_line\": 10, \"end_line\": 40}]}\nGive one object per line, or a \
+    JSON list. A path may omit leading folders.";
 
-/// `codescry eval`.
+/// The arguments of `codescry eval`.
 #[derive(Debug, Args)]
 #[command(after_help = TASKS)]
 pub struct EvalArguments {
-    /// A file of questions and the places that answer them
+    /// A file of questions and the locations that answer them
     pub tasks: PathBuf,
-    /// The folder they are about [default: the working folder]
+    /// The folder to search [default: the working folder]
     pub path: Option<PathBuf>,
-    /// Which retrieval answers
+    /// The retrieval mode
     #[arg(long, value_enum, default_value_t = ModeName::Hybrid)]
     pub mode: ModeName,
-    /// Only this sort of file [default: code and docs]
+    /// Only files of this kind [default: code and docs]
     #[arg(long, value_enum)]
     pub content: Option<ContentName>,
-    /// Rank chunks one by one instead of files with their best chunk
+    /// Rank chunks; by default files are ranked, and each is shown by its best chunk
     #[arg(long)]
     pub per_chunk: bool,
-    /// Compare with another setting (hybrid, dense, lexical, per-chunk, or `dense,per-chunk`), or with the file
-    /// of what an earlier run printed with --json
+    /// Compare with another setting (hybrid, dense, lexical, per-chunk, or `dense,per-chunk`), or with a file
+    /// that holds the output of an earlier run with --json
     #[arg(long, value_name = "SETTING|FILE")]
-    pub against: Option<Against>,
-    /// Show each question, also what did not change
+    pub against: Option<EvalBaseline>,
+    /// Show every question, including unchanged ones
     #[arg(long)]
     pub per_query: bool,
-    /// Print one JSON object instead of text: keep it for --against
+    /// Print one JSON object instead of text; --against reads it from a file
     #[arg(long)]
     pub json: bool,
-    /// Ask the index as it is
+    /// Search the existing index without updating it first
     #[arg(long)]
     pub no_index: bool,
 }
 
-/// What answers.
+/// The retrieval setting that is evaluated.
 #[derive(Clone, Copy, Debug)]
 pub struct EvalSetting {
     pub mode: ModeName,
     pub per_chunk: bool,
 }
 
-/// What an evaluation is compared with.
+/// The evaluation to compare with: another setting, or a recorded run.
 #[derive(Clone, Debug)]
-pub enum Against {
+pub enum EvalBaseline {
     Setting(EvalSetting),
     File(PathBuf),
 }
 
-impl FromStr for Against {
+impl FromStr for EvalBaseline {
     type Err = std::convert::Infallible;
 
-    /// Names of settings; what is none is a file.
+    /// Parses setting names separated by commas; any other text is the path of a file.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut setting = EvalSetting { mode: ModeName::Hybrid, per_chunk: false };
         for word in text.split(',') {
@@ -82,12 +82,12 @@ impl std::fmt::Display for EvalSetting {
 }
 
 impl EvalArguments {
-    /// What is measured.
+    /// Returns the setting that is evaluated.
     pub fn setting(&self) -> EvalSetting {
         EvalSetting { mode: self.mode, per_chunk: self.per_chunk }
     }
 
-    /// The sort of files that are searched.
+    /// Returns the filter on the kind of files.
     pub fn content_filter(&self) -> ContentFilter {
         self.content.map_or(ContentFilter::default(), ContentFilter::from)
     }
@@ -95,10 +95,10 @@ impl EvalArguments {
 
 impl std::fmt::Display for ModeName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match Mode::from(*self) {
-            Mode::Hybrid => "hybrid",
-            Mode::Dense => "dense",
-            Mode::Lexical => "lexical",
+        f.write_str(match RetrievalMode::from(*self) {
+            RetrievalMode::Hybrid => "hybrid",
+            RetrievalMode::Dense => "dense",
+            RetrievalMode::Lexical => "lexical",
         })
     }
 }

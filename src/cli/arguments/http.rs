@@ -1,37 +1,37 @@
-//! The arguments of `codescry serve` that are about HTTP.
+//! The HTTP arguments of `codescry serve`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::positive;
+use super::parse_positive;
 
-/// `codescry serve --http …`.
+/// The arguments of `codescry serve --http`.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Over HTTP")]
 pub struct HttpArguments {
     /// Serve over HTTP at this address, such as 127.0.0.1:7979: MCP at /mcp and, for older clients,
-    /// at /sse; health at /healthz, measurements at /metrics
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "stdio", value_parser = address)]
+    /// at /sse; health at /healthz, metrics at /metrics
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "stdio", value_parser = parse_address)]
     pub http: Option<SocketAddr>,
-    /// Ask clients for the secret in this file [default: the one in CODESCRY_TOKEN]; other addresses than
-    /// those of this machine alone need one
+    /// Require clients to send the secret in this file [default: CODESCRY_TOKEN]; mandatory for
+    /// addresses that other machines can reach
     #[arg(long, value_name = "FILE", requires = "http")]
     pub token_file: Option<PathBuf>,
-    /// Another name of this server, as clients have it in their Host header; may be given again
+    /// Another name of this server that clients may send in the Host header; may be repeated
     #[arg(long = "host", value_name = "NAME", requires = "http")]
     pub hosts: Vec<String>,
-    /// Most sessions at once [default: 512]
-    #[arg(long, value_name = "N", requires = "http", value_parser = positive::<usize>)]
+    /// Maximum number of sessions at once [default: 512]
+    #[arg(long, value_name = "N", requires = "http", value_parser = parse_positive::<usize>)]
     pub max_sessions: Option<usize>,
-    /// Most requests a second from one address [default: 1000]
-    #[arg(long, value_name = "N", requires = "http", value_parser = positive::<u32>)]
+    /// Maximum number of requests per second from one address [default: 1000]
+    #[arg(long, value_name = "N", requires = "http", value_parser = parse_positive::<u32>)]
     pub max_requests: Option<u32>,
 }
 
-/// `127.0.0.1:7979`, `[::1]:7979`, `localhost:7979` or a port of this machine.
-fn address(word: &str) -> Result<SocketAddr, String> {
+/// Parses `127.0.0.1:7979`, `[::1]:7979`, `localhost:7979`, or a port alone, which means loopback.
+fn parse_address(word: &str) -> Result<SocketAddr, String> {
     if let Ok(port) = word.strip_prefix("localhost:").unwrap_or(word).parse() {
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
@@ -51,10 +51,10 @@ mod tests {
             ("[::1]:1", "[::1]:1"),
             ("0.0.0.0:0", "0.0.0.0:0"),
         ] {
-            assert_eq!(address(word).map(|address| address.to_string()), Ok(read.to_owned()));
+            assert_eq!(parse_address(word).map(|address| address.to_string()), Ok(read.to_owned()));
         }
         for word in ["", "example.com:80", "127.0.0.1", "65536", "http://127.0.0.1:80", "/repo"] {
-            assert!(address(word).is_err(), "{word}");
+            assert!(parse_address(word).is_err(), "{word}");
         }
     }
 }

@@ -1,6 +1,4 @@
-//! The arguments of what is asked once: install, uninstall, doctor, completions, man.
-//!
-//! Must never import: anything of this crate but `clients`.
+//! The arguments of the setup commands: install, uninstall, doctor, completions, man.
 
 use std::path::PathBuf;
 
@@ -8,49 +6,49 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use clap_complete::Shell;
 
-use crate::clients::CLIENTS;
+use clients::MCP_CLIENTS;
 
-/// `codescry install`.
+/// The arguments of `codescry install`.
 #[derive(Debug, Args)]
 pub struct InstallArguments {
-    /// The folder to serve, or with --project the one to write in [default: the one the client works
-    /// in; where it does not say, the working folder]
+    /// The folder to serve, or with --project the folder of the project [default: the folder the
+    /// client works in, or the working folder if the client does not pass it]
     pub path: Option<PathBuf>,
     #[command(flatten)]
-    pub which: WhichClients,
-    /// Write this as the program [default: the path of this one]
+    pub selection: ClientSelectionArguments,
+    /// Write this command for the server [default: the path of this program]
     #[arg(long, value_name = "PROGRAM")]
     pub command: Option<PathBuf>,
 }
 
-/// `codescry uninstall`.
+/// The arguments of `codescry uninstall`.
 #[derive(Debug, Args)]
 pub struct UninstallArguments {
     /// With --project: the folder of the project [default: the working folder]
     #[arg(requires = "project")]
     pub path: Option<PathBuf>,
     #[command(flatten)]
-    pub which: WhichClients,
+    pub selection: ClientSelectionArguments,
 }
 
-/// Which configurations, and how.
+/// The arguments that select client configurations, and how they are written.
 #[derive(Debug, Args)]
-pub struct WhichClients {
-    /// Only this client, found or not; may be given again [default: those found on this machine]
-    #[arg(long = "client", value_name = "NAME", value_parser = PossibleValuesParser::new(CLIENTS.iter().map(|client| client.name)))]
+pub struct ClientSelectionArguments {
+    /// Only this client, even if it is not found; may be repeated [default: all clients found]
+    #[arg(long = "client", value_name = "NAME", value_parser = PossibleValuesParser::new(MCP_CLIENTS.iter().map(|client| client.name)))]
     pub clients: Vec<String>,
-    /// The files in a project (.mcp.json, .cursor/mcp.json, .vscode/mcp.json) instead of the user's
+    /// Use the files in a project (.mcp.json, .cursor/mcp.json, .vscode/mcp.json) instead of the user's
     #[arg(long)]
     pub project: bool,
-    /// Write without asking
+    /// Write without asking for confirmation
     #[arg(long, short)]
     pub yes: bool,
-    /// Show what would be written, and write nothing
+    /// Show the changes without writing them
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
 }
 
-/// `codescry doctor`.
+/// The arguments of `codescry doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
     /// The folder whose index to check [default: the working folder]
@@ -60,17 +58,17 @@ pub struct DoctorArguments {
     pub json: bool,
 }
 
-/// `codescry completions`.
+/// The arguments of `codescry completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArguments {
-    /// The shell that is to read it
+    /// The shell to complete for
     #[arg(value_enum)]
     pub shell: Shell,
 }
 
-/// `codescry man`.
+/// The arguments of `codescry man`.
 #[derive(Debug, Args)]
 pub struct ManArguments {
-    /// The page of this command [default: the one of the program]
+    /// The command to describe [default: the program as a whole]
     pub command: Option<String>,
 }

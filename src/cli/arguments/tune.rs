@@ -4,20 +4,21 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-const ABOUT: &str = "The code itself is what it learns from: doc comments and what they document, names and their \
-    bodies, headings and their sections, tests and what they test. A fifth of the definitions is held back to measure. \
-    Nothing leaves this machine; the tuned model lies beside the index and is used for this folder alone.";
+const ABOUT: &str = "Tuning learns from the code itself: doc comments and the code they document, names and their \
+    bodies, headings and their sections, tests and the code they test. A fifth of the definitions is held out to \
+    measure the result. Nothing leaves this machine; the tuned model is stored beside the index and is used for this \
+    folder only.";
 
-/// `codescry tune`.
+/// The arguments of `codescry tune`.
 #[derive(Debug, Args)]
 #[command(after_help = ABOUT)]
 pub struct TuneArguments {
     /// The folder to learn from [default: the working folder]
     pub path: Option<PathBuf>,
-    /// Go back to the built-in model
+    /// Return to the built-in model
     #[arg(long, conflicts_with = "dry_run")]
     pub undo: bool,
-    /// Only say what it would be worth
+    /// Measure the result without keeping it
     #[arg(long)]
     pub dry_run: bool,
     /// Print one JSON object instead of text

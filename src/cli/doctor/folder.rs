@@ -1,95 +1,95 @@
-//! The folder, its index, and the room there is for them.
-//!
-//! Must never import: anything of this crate but `config` and `engine`.
+//! Checks of the folder, its index, and the memory and disk space for them.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Check, text};
-use crate::config::{Settings, machine};
-use crate::engine::{Engine, EngineError, RunState, Status};
+use super::{DoctorCheck, text};
+use config::Settings;
+use engine::{Engine, EngineError, IndexStatus, RunStatus};
+use platform::process;
 
-/// Less than this is soon full: 1 GiB.
-const LITTLE_DISK_BYTES: u64 = 1 << 30;
+/// A warning is printed below this free disk space: 1 GiB.
+const LOW_DISK_BYTES: u64 = 1 << 30;
 
-/// Less than this does not hold an index: 128 MiB.
-const NO_DISK_BYTES: u64 = 128 << 20;
+/// The check fails below this free disk space, which is too small for an index: 128 MiB.
+const MIN_DISK_BYTES: u64 = 128 << 20;
 
-/// How many folders Linux lets a user watch.
-const MAX_WATCHES: &str = "/proc/sys/fs/inotify/max_user_watches";
+/// The file with the maximum number of folders that a user may watch on Linux.
+const MAX_WATCHES_FILE: &str = "/proc/sys/fs/inotify/max_user_watches";
 
-/// Checks memory, disk and the rights of the folders that are written.
-pub(super) fn of_the_machine(settings: &Settings) -> Vec<Check> {
-    let mut checks = vec![memory(settings)];
+/// Checks the memory limit, free disk space, and the permissions of the index and cache folders.
+pub(super) fn check_machine(settings: &Settings) -> Vec<DoctorCheck> {
+    let mut checks = vec![check_memory(settings)];
     let mut disks = BTreeSet::new();
     for (name, dir) in [("index folder", &settings.index_dir), ("cache folder", &settings.cache_dir)] {
         if dir.exists() {
-            checks.push(rights(name, dir));
+            checks.push(check_access(name, dir));
         }
-        let Some(there) = dir.ancestors().find(|folder| folder.exists()) else { continue };
-        if let Some(free) = machine::free_disk_bytes(there)
+        let Some(existing) = dir.ancestors().find(|folder| folder.exists()) else { continue };
+        if let Some(free) = process::free_disk_bytes(existing)
             && disks.insert(free)
         {
-            checks.push(disk(there, free));
+            checks.push(check_disk(existing, free));
         }
     }
     checks
 }
 
-fn memory(settings: &Settings) -> Check {
+fn check_memory(settings: &Settings) -> DoctorCheck {
     let ceiling = settings.pipeline.max_memory_bytes;
-    let Some(total) = machine::memory_bytes() else {
-        return Check::ok("memory", format!("an index run takes at most {}", text::bytes(ceiling)));
+    let Some(total) = process::memory_bytes() else {
+        return DoctorCheck::ok("memory", format!("an index run uses at most {}", text::format_bytes(ceiling)));
     };
-    let said = format!("an index run takes at most {} of {}", text::bytes(ceiling), text::bytes(total));
+    let message = format!("an index run uses at most {} of {}", text::format_bytes(ceiling), text::format_bytes(total));
     if ceiling > total / 4 * 3 {
-        return Check::warn("memory", said, "give --max-memory or CODESCRY_MAX_MEMORY less than that");
+        return DoctorCheck::warn("memory", message, "lower --max-memory or CODESCRY_MAX_MEMORY");
     }
-    Check::ok("memory", said)
+    DoctorCheck::ok("memory", message)
 }
 
-fn disk(dir: &Path, free: u64) -> Check {
-    let said = format!("{} free at {}", text::bytes(free), dir.display());
-    let remedy = "make room, or give --index-dir and --cache-dir elsewhere";
+fn check_disk(dir: &Path, free: u64) -> DoctorCheck {
+    let message = format!("{} free at {}", text::format_bytes(free), dir.display());
+    let remedy = "free disk space, or set --index-dir and --cache-dir to another disk";
     match free {
-        0..NO_DISK_BYTES => Check::fail("disk", said, remedy),
-        NO_DISK_BYTES..LITTLE_DISK_BYTES => Check::warn("disk", said, remedy),
-        _ => Check::ok("disk", said),
+        0..MIN_DISK_BYTES => DoctorCheck::fail("disk", message, remedy),
+        MIN_DISK_BYTES..LOW_DISK_BYTES => DoctorCheck::warn("disk", message, remedy),
+        _ => DoctorCheck::ok("disk", message),
     }
 }
 
-/// Whether the folder can be written, and is shut to others: it holds the texts of the code.
-fn rights(name: &'static str, dir: &Path) -> Check {
+/// Checks that the folder is writable and closed to other users, because it holds the indexed code.
+fn check_access(name: &'static str, dir: &Path) -> DoctorCheck {
     let probe = dir.join(format!(".codescry-doctor-{}", std::process::id()));
     let written = File::create_new(&probe).and_then(|_| fs::remove_file(&probe));
     if let Err(error) = written {
-        let remedy = format!("give yourself the right to write there, or use another one: --{}-dir", &name[..5]);
-        return Check::fail(name, format!("{} cannot be written: {error}", dir.display()), remedy);
+        let remedy = format!("get write permission, or use another folder with --{}-dir", &name[..5]);
+        return DoctorCheck::fail(name, format!("cannot write to {}: {error}", dir.display()), remedy);
     }
-    if let Some(mode) = open_to_others(dir) {
+    if let Some(mode) = mode_open_to_others(dir) {
         let remedy = format!("chmod 700 {}", dir.display());
-        return Check::warn(name, format!("{} is open to other users ({mode:o})", dir.display()), remedy);
+        return DoctorCheck::warn(name, format!("{} is accessible to other users ({mode:o})", dir.display()), remedy);
     }
-    Check::ok(name, dir.display().to_string())
+    DoctorCheck::ok(name, dir.display().to_string())
 }
 
+/// Returns the permission bits of a folder that other users can access.
 #[cfg(unix)]
-fn open_to_others(dir: &Path) -> Option<u32> {
+fn mode_open_to_others(dir: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = dir.metadata().ok()?.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
 }
 
 #[cfg(not(unix))]
-fn open_to_others(_dir: &Path) -> Option<u32> {
+fn mode_open_to_others(_dir: &Path) -> Option<u32> {
     None
 }
 
-/// Checks the index; whether there is one that can be searched.
-pub(super) fn of_the_index(settings: &Settings) -> (Vec<Check>, bool) {
-    let begin = Instant::now();
+/// Checks the index; also returns whether the folder has an up-to-date index.
+pub(super) fn check_index(settings: &Settings) -> (Vec<DoctorCheck>, bool) {
+    let start = Instant::now();
     let opened = Engine::open(settings.clone()).and_then(|engine| Ok((engine.status()?, engine)));
     let (status, engine) = match opened {
         Ok(opened) => opened,
@@ -98,53 +98,54 @@ pub(super) fn of_the_index(settings: &Settings) -> (Vec<Check>, bool) {
                 EngineError::OtherRoot { .. } => "see above".to_owned(),
                 _ => "codescry index --rebuild".to_owned(),
             };
-            return (vec![Check::fail("index", error.to_string(), remedy)], false);
+            return (vec![DoctorCheck::fail("index", error.to_string(), remedy)], false);
         }
     };
-    let mut checks = vec![state(&status).since(begin)];
-    checks.extend(last_run(&status));
-    checks.extend(freshness(&engine, &status));
+    let mut checks = vec![check_index_state(&status).timed_since(start)];
+    checks.extend(check_last_run(&status));
+    checks.extend(check_freshness(&engine, &status));
     (checks, status.exists && status.redo_because.is_none())
 }
 
-fn state(status: &Status) -> Check {
+fn check_index_state(status: &IndexStatus) -> DoctorCheck {
     let root = status.root.display();
     if !status.exists {
-        return Check::warn(
+        return DoctorCheck::warn(
             "index",
             format!("nothing is indexed yet for {root}"),
-            "codescry index, or search: that indexes first",
+            "codescry index, or codescry search, which also indexes",
         );
     }
     if let Some(reason) = &status.redo_because {
-        return Check::warn("index", format!("it is out of date: {reason}"), "codescry index");
+        return DoctorCheck::warn("index", format!("it is out of date: {reason}"), "codescry index");
     }
     let coverage = &status.coverage;
-    let (files, chunks) = (text::plural(coverage.files_indexed, "file"), text::plural(coverage.chunks, "chunk"));
-    let said = format!("{files}, {chunks}, {} on disk, model {}", text::bytes(status.size_bytes), status.model_id);
+    let (files, chunks) = (text::pluralize(coverage.files_indexed, "file"), text::pluralize(coverage.chunks, "chunk"));
+    let message =
+        format!("{files}, {chunks}, {} on disk, model {}", text::format_bytes(status.size_bytes), status.model_id);
     if coverage.complete {
-        return Check::ok("index", said);
+        return DoctorCheck::ok("index", message);
     }
-    Check::warn("index", format!("it is not complete: {said}"), "codescry index")
+    DoctorCheck::warn("index", format!("it is not complete: {message}"), "codescry index")
 }
 
-fn last_run(status: &Status) -> Option<Check> {
+fn check_last_run(status: &IndexStatus) -> Option<DoctorCheck> {
     let run = status.run.as_ref()?;
     let problem = match run.state {
-        RunState::Failed => "the last index run failed",
-        RunState::Died => "the last index run ended in the middle",
+        RunStatus::Failed => "the last index run failed",
+        RunStatus::Died => "the last index run died",
         _ => return None,
     };
     let why = run.failure.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    Some(Check::warn("last run", format!("{problem}{why}"), "codescry index"))
+    Some(DoctorCheck::warn("last run", format!("{problem}{why}"), "codescry index"))
 }
 
-/// What has changed since the last commit, and whether the folders can be followed.
-fn freshness(engine: &Engine, status: &Status) -> Vec<Check> {
-    let begin = Instant::now();
+/// Counts the changes since the last commit, and checks whether the folders can be watched.
+fn check_freshness(engine: &Engine, status: &IndexStatus) -> Vec<DoctorCheck> {
+    let start = Instant::now();
     let found = match engine.dry_run() {
         Ok(found) => found,
-        Err(error) => return vec![Check::fail("files", error.to_string(), "give a folder that can be read")],
+        Err(error) => return vec![DoctorCheck::fail("files", error.to_string(), "give a folder that can be read")],
     };
     let (root, committed) = (engine.root(), SystemTime::UNIX_EPOCH + Duration::from_millis(status.committed_at_ms));
     let mut folders = BTreeSet::new();
@@ -155,31 +156,34 @@ fn freshness(engine: &Engine, status: &Status) -> Vec<Check> {
         newer += u64::from(modified.is_ok_and(|modified| modified > committed));
     }
     let files = found.included.len() as u64;
-    let said = match (status.exists, newer, status.coverage.files_indexed.abs_diff(files)) {
-        (false, ..) => format!("{} to index", text::plural(files, "file")),
-        (true, 0, 0) => format!("{}, none changed since they were indexed", text::plural(files, "file")),
-        (true, newer, more) => {
+    let message = match (status.exists, newer, status.coverage.files_indexed.abs_diff(files)) {
+        (false, ..) => format!("{} to index", text::pluralize(files, "file")),
+        (true, 0, 0) => format!("{}, none changed since they were indexed", text::pluralize(files, "file")),
+        (true, newer, moved) => {
             format!(
-                "{} changed, {more} came or went since; the next search or server sees to it",
-                text::plural(newer, "file")
+                "{} changed, {moved} added or removed since; the next search or server updates the index",
+                text::pluralize(newer, "file")
             )
         }
     };
     let files = match found.included.is_empty() {
-        true => Check::warn("files", "there is nothing to index in the folder", "codescry index --dry-run tells why"),
-        false => Check::ok("files", said),
+        true => DoctorCheck::warn(
+            "files",
+            "there is nothing to index in the folder",
+            "run codescry index --dry-run to see why",
+        ),
+        false => DoctorCheck::ok("files", message),
     };
-    let mut checks = vec![files.since(begin)];
-    checks.extend(watches(folders.len()));
+    let mut checks = vec![files.timed_since(start)];
+    checks.extend(check_watch_limit(folders.len()));
     checks
 }
 
-fn watches(folders: usize) -> Option<Check> {
-    let most: usize = fs::read_to_string(MAX_WATCHES).ok()?.trim().parse().ok()?;
+fn check_watch_limit(folders: usize) -> Option<DoctorCheck> {
+    let most: usize = fs::read_to_string(MAX_WATCHES_FILE).ok()?.trim().parse().ok()?;
     if folders < most {
         return None;
     }
-    let said =
-        format!("{folders} folders are more than the {most} that may be watched: a search looks for changes instead");
-    Some(Check::warn("watch", said, "sudo sysctl fs.inotify.max_user_watches=524288"))
+    let message = format!("{folders} folders exceed the limit of {most} watches; searches check for changes instead");
+    Some(DoctorCheck::warn("watch", message, "sudo sysctl fs.inotify.max_user_watches=524288"))
 }

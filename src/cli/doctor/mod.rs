@@ -1,163 +1,170 @@
-//! `codescry doctor`: what a user stumbles over, each with a remedy.
+//! `codescry doctor`: checks the installation, and suggests a remedy for each problem.
 //!
-//! Owns the order of the checks and how they are told; each file of this module checks one part.
-//! Nothing here goes to the network, and no index is begun: where there is none, the server is
-//! tried on a folder made for the purpose. Must never import: anything of this crate but
-//! `clients`, `config` and `engine`.
+//! This file runs the checks in order and prints them; each submodule checks one part. No check
+//! uses the network or creates an index: if the folder has none, the server is tested on a
+//! temporary sample folder.
 
 mod configurations;
-mod entries;
 mod folder;
+mod handshakes;
+mod mcp_client;
 mod onnx;
 mod program;
 mod server;
-mod talk;
 
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::Exit;
-use super::arguments::{DoctorArguments, Shared};
-use super::palette::{Palette, Role};
+use super::CommandExit;
+use super::arguments::{DoctorArguments, SharedArguments};
+use super::palette::{Palette, TextRole};
 use super::printer::Printer;
 use super::text;
-use crate::config::{Settings, Surroundings};
+use config::{Settings, UserEnvironment};
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+enum CheckState {
     Ok,
     Warn,
     Fail,
 }
 
-/// One line of the answer.
+/// One check with its outcome.
 #[derive(Clone, Debug, Serialize)]
-struct Check {
+struct DoctorCheck {
     name: &'static str,
-    state: State,
-    /// What is so.
+    state: CheckState,
+    /// The finding.
     message: String,
-    /// What to do about it; `null` where all is well.
+    /// The remedy; `null` if none is needed.
     remedy: Option<String>,
-    /// How long it took.
+    /// The duration of the check in milliseconds.
     ms: u64,
 }
 
-impl Check {
+impl DoctorCheck {
     fn ok(name: &'static str, message: impl Into<String>) -> Self {
-        Self { name, state: State::Ok, message: message.into(), remedy: None, ms: 0 }
+        Self { name, state: CheckState::Ok, message: message.into(), remedy: None, ms: 0 }
     }
 
     fn warn(name: &'static str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { state: State::Warn, remedy: Some(remedy.into()), ..Self::ok(name, message) }
+        Self { state: CheckState::Warn, remedy: Some(remedy.into()), ..Self::ok(name, message) }
     }
 
     fn fail(name: &'static str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { state: State::Fail, ..Self::warn(name, message, remedy) }
+        Self { state: CheckState::Fail, ..Self::warn(name, message, remedy) }
     }
 
-    fn since(self, begin: Instant) -> Self {
-        Self { ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX), ..self }
+    /// Sets the duration to the time since `start`.
+    fn timed_since(self, start: Instant) -> Self {
+        Self { ms: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX), ..self }
     }
 }
 
-/// `doctor --json`.
+/// The output of `codescry doctor --json`.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct DoctorJson<'a> {
     version: &'static str,
-    /// Whether no check failed.
+    /// Whether no check failed; warnings are allowed.
     well: bool,
-    checks: &'a [Check],
+    checks: &'a [DoctorCheck],
 }
 
-/// Runs the command.
+/// Runs `codescry doctor`.
 ///
 /// # Errors
-/// When standard output cannot be written. A check that fails is an answer.
-pub fn run(shared: &Shared, given: &DoctorArguments) -> anyhow::Result<Exit> {
-    let user = Surroundings::of_this_process()?;
-    let mut telling =
-        Telling { printer: Printer::new(), palette: Palette::of(shared), json: given.json, told: Vec::new() };
-    telling.tell(program::checks(&user))?;
-    match shared.settings(given.path.as_deref()) {
-        Ok(settings) => check_folder(&mut telling, &user, settings)?,
+/// If standard output cannot be written. A failed check is not an error.
+pub fn run_doctor(shared: &SharedArguments, arguments: &DoctorArguments) -> anyhow::Result<CommandExit> {
+    let user = UserEnvironment::detect()?;
+    let mut report = DoctorReport {
+        printer: Printer::new(),
+        palette: Palette::for_stdout(shared),
+        json: arguments.json,
+        checks: Vec::new(),
+    };
+    report.add(program::check_program(&user))?;
+    match shared.settings(arguments.path.as_deref()) {
+        Ok(settings) => check_folder(&mut report, &user, settings)?,
         Err(error) => {
-            telling.tell(configurations::checks(&user, &user.working))?;
-            let remedy = "correct it and run `codescry doctor` again: the index and the server were not checked";
-            telling.tell([Check::fail("settings", error.to_string(), remedy)])?;
+            report.add(configurations::check_configurations(&user, &user.working))?;
+            let remedy =
+                "correct the setting and run `codescry doctor` again; the index and the server were not checked";
+            report.add([DoctorCheck::fail("settings", error.to_string(), remedy)])?;
         }
     }
-    telling.end()
+    report.finish()
 }
 
-fn check_folder(telling: &mut Telling, user: &Surroundings, settings: Settings) -> anyhow::Result<()> {
-    telling.tell(configurations::checks(user, settings.root.as_path()))?;
-    telling.tell(folder::of_the_machine(&settings))?;
-    telling.tell(onnx::checks(&settings))?;
-    let (checks, is_indexed) = folder::of_the_index(&settings);
-    telling.tell(checks)?;
-    telling.tell(server::checks(user, &settings, is_indexed))
+fn check_folder(report: &mut DoctorReport, user: &UserEnvironment, settings: Settings) -> anyhow::Result<()> {
+    report.add(configurations::check_configurations(user, settings.root.as_path()))?;
+    report.add(folder::check_machine(&settings))?;
+    report.add(onnx::check_onnx(&settings))?;
+    let (checks, is_indexed) = folder::check_index(&settings);
+    report.add(checks)?;
+    report.add(server::check_server(user, &settings, is_indexed))
 }
 
-/// Says each check as soon as it is done, or all of them at the end.
-struct Telling {
+/// Prints each check as soon as it is added, or all checks at the end as JSON.
+struct DoctorReport {
     printer: Printer,
     palette: Palette,
     json: bool,
-    told: Vec<Check>,
+    checks: Vec<DoctorCheck>,
 }
 
-impl Telling {
-    fn tell(&mut self, checks: impl IntoIterator<Item = Check>) -> anyhow::Result<()> {
+impl DoctorReport {
+    fn add(&mut self, checks: impl IntoIterator<Item = DoctorCheck>) -> anyhow::Result<()> {
         for check in checks {
             if !self.json {
-                for line in lines(&check, self.palette) {
+                for line in check_lines(&check, self.palette) {
                     self.printer.line(&line)?;
                 }
                 self.printer.flush()?;
             }
-            self.told.push(check);
+            self.checks.push(check);
         }
         Ok(())
     }
 
-    fn end(mut self) -> anyhow::Result<Exit> {
-        let count = |state| self.told.iter().filter(|check| check.state == state).count() as u64;
-        let (warned, failed) = (count(State::Warn), count(State::Fail));
+    fn finish(mut self) -> anyhow::Result<CommandExit> {
+        let count = |state| self.checks.iter().filter(|check| check.state == state).count() as u64;
+        let (warned, failed) = (count(CheckState::Warn), count(CheckState::Fail));
         if self.json {
             let version = env!("CARGO_PKG_VERSION");
-            self.printer.json(&Answer { version, well: failed == 0, checks: &self.told })?;
+            self.printer.json(&DoctorJson { version, well: failed == 0, checks: &self.checks })?;
         } else {
             let summary = match (warned, failed) {
-                (0, 0) => "all is well".to_owned(),
-                (warned, 0) => format!("all works; {}", text::plural(warned, "warning")),
-                (warned, failed) => format!("{}, {}", text::plural(failed, "failure"), text::plural(warned, "warning")),
+                (0, 0) => "all checks passed".to_owned(),
+                (warned, 0) => format!("no failures, {}", text::pluralize(warned, "warning")),
+                (warned, failed) => {
+                    format!("{}, {}", text::pluralize(failed, "failure"), text::pluralize(warned, "warning"))
+                }
             };
             self.printer.line("")?;
             self.printer.line(&summary)?;
         }
         self.printer.finish()?;
-        Ok(if failed == 0 { Exit::Done } else { Exit::Unwell })
+        Ok(if failed == 0 { CommandExit::Done } else { CommandExit::CheckFailed })
     }
 }
 
-fn lines(check: &Check, palette: Palette) -> Vec<String> {
+fn check_lines(check: &DoctorCheck, palette: Palette) -> Vec<String> {
     let (word, role) = match check.state {
-        State::Ok => ("ok  ", Role::Good),
-        State::Warn => ("warn", Role::Warning),
-        State::Fail => ("fail", Role::Bad),
+        CheckState::Ok => ("ok  ", TextRole::Good),
+        CheckState::Warn => ("warn", TextRole::Warning),
+        CheckState::Fail => ("fail", TextRole::Bad),
     };
-    let took = match check.ms {
+    let duration = match check.ms {
         0 => String::new(),
-        ms => format!(" ({})", text::seconds(Duration::from_millis(ms))),
+        ms => format!(" ({})", text::format_seconds(Duration::from_millis(ms))),
     };
-    let what = text::visible(&format!("{:<15} {}{took}", check.name, check.message));
-    let mut lines = vec![format!("{}  {what}", palette.paint(role, word))];
+    let finding = text::escape_controls(&format!("{:<15} {}{duration}", check.name, check.message));
+    let mut lines = vec![format!("{}  {finding}", palette.paint(role, word))];
     lines.extend(
-        check.remedy.iter().map(|remedy| format!("{:22}{}", "", palette.paint(Role::Name, &format!("→ {remedy}")))),
+        check.remedy.iter().map(|remedy| format!("{:22}{}", "", palette.paint(TextRole::Name, &format!("→ {remedy}")))),
     );
     lines
 }
@@ -167,13 +174,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_remedy_stands_below_what_is_so() {
-        let plain = Palette { on: false, columns: 80 };
-        let check = Check { ms: 420, ..Check::warn("program", "not on \x1bPATH", "add it") };
+    fn a_remedy_is_printed_below_the_finding() {
+        let plain = Palette { is_coloured: false, columns: 80 };
+        let check = DoctorCheck { ms: 420, ..DoctorCheck::warn("program", "not on \x1bPATH", "add it") };
         assert_eq!(
-            lines(&check, plain),
+            check_lines(&check, plain),
             ["warn  program         not on ␛PATH (0.42 s)", "                      → add it"]
         );
-        assert_eq!(lines(&Check::ok("disk", "much"), plain), ["ok    disk            much"]);
+        assert_eq!(check_lines(&DoctorCheck::ok("disk", "much"), plain), ["ok    disk            much"]);
     }
 }

@@ -1,41 +1,39 @@
-//! The program itself: which one runs, whether a shell finds it, what it was built with.
-//!
-//! Must never import: anything of this crate but `config`.
+//! Checks of the program: its version and path, whether a shell finds it, and its features.
 
 use std::path::{Component, Path};
 
-use super::Check;
-use crate::config::Surroundings;
+use super::DoctorCheck;
+use config::UserEnvironment;
 
-/// Checks the program.
-pub(super) fn checks(user: &Surroundings) -> Vec<Check> {
-    let program = user.shown(&user.program);
-    let mut checks = vec![Check::ok("program", format!("codescry {} at {program}", env!("CARGO_PKG_VERSION")))];
-    checks.push(match user.on_path("codescry") {
-        None => Check::warn(
+/// Checks the running program.
+pub(super) fn check_program(user: &UserEnvironment) -> Vec<DoctorCheck> {
+    let program = user.display_path(&user.program);
+    let mut checks = vec![DoctorCheck::ok("program", format!("codescry {} at {program}", env!("CARGO_PKG_VERSION")))];
+    checks.push(match user.find_on_path("codescry") {
+        None => DoctorCheck::warn(
             "PATH",
-            "`codescry` is not on PATH: a shell does not find it, and neither does a client that is told its name alone",
-            format!("add {} to PATH", user.shown(user.program.parent().unwrap_or(Path::new("")))),
+            "`codescry` is not on PATH: shells, and clients that start it by name, do not find it",
+            format!("add {} to PATH", user.display_path(user.program.parent().unwrap_or(Path::new("")))),
         ),
-        Some(found) if found.canonicalize().ok() != user.program.canonicalize().ok() => Check::warn(
+        Some(found) if found.canonicalize().ok() != user.program.canonicalize().ok() => DoctorCheck::warn(
             "PATH",
-            format!("`codescry` on PATH is another program: {}", user.shown(&found)),
+            format!("`codescry` on PATH is another program: {}", user.display_path(&found)),
             "remove the one you do not want, or change the order of PATH",
         ),
-        Some(found) => Check::ok("PATH", format!("`codescry` is {}", user.shown(&found))),
+        Some(found) => DoctorCheck::ok("PATH", format!("`codescry` is {}", user.display_path(&found))),
     });
     if is_build_folder(&user.program) {
-        checks.push(Check::warn(
+        checks.push(DoctorCheck::warn(
             "place",
-            "the program is in a build folder, and is gone when that is cleaned",
-            "cargo install --path . --locked, then `codescry install` with that one",
+            "the program is in a build folder, which `cargo clean` deletes",
+            "cargo install --path . --locked, then run `codescry install` with the installed program",
         ));
     }
-    checks.push(parts());
+    checks.push(check_features());
     checks
 }
 
-/// `…/target/release/codescry`, or one of the like.
+/// Returns whether the program is in a Cargo build folder, such as `…/target/release/codescry`.
 fn is_build_folder(program: &Path) -> bool {
     let profile = program.parent().and_then(Path::file_name);
     let is_profile = profile.is_some_and(|name| name == "release" || name == "debug");
@@ -45,14 +43,17 @@ fn is_build_folder(program: &Path) -> bool {
             .any(|part| matches!(part, Component::Normal(name) if name.to_string_lossy().starts_with("target")))
 }
 
-/// What the program was built with. Nothing of it is a library to be found when it runs.
-fn parts() -> Check {
+/// Checks that the program was built with LanceDB, without which indexes are not stored.
+fn check_features() -> DoctorCheck {
     if cfg!(feature = "lance") {
-        return Check::ok("parts", "LanceDB and the embedding model are built in; only other models need a library");
+        return DoctorCheck::ok(
+            "parts",
+            "LanceDB and the embedding model are built in; only other models need ONNX Runtime",
+        );
     }
-    Check::warn(
+    DoctorCheck::warn(
         "parts",
-        "this program was built without LanceDB: an index lives as long as its process",
+        "this program was built without LanceDB: indexes are lost when the process ends",
         "build it with the default features",
     )
 }

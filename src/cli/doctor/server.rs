@@ -1,6 +1,4 @@
-//! The server, as a client would start it: greeted, asked for its tools, and for a place.
-//!
-//! Must never import: anything of this crate but `config`.
+//! Checks of the server: starts it as a client would, lists its tools and runs a search.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -10,110 +8,114 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::talk::Talk;
-use super::{Check, text};
-use crate::config::{Settings, Surroundings};
+use super::mcp_client::StdioClient;
+use super::{DoctorCheck, text};
+use config::{Settings, UserEnvironment};
 
-/// How long the server may take to greet: clients give up soon after.
-const GREETING_PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit for the server's initialization; clients give up soon after.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long a call may take: clients give up after a minute.
-const CALL_PATIENCE: Duration = Duration::from_secs(50);
+/// The time limit of a tool call; clients give up after a minute.
+const CALL_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// What is looked for in the folder made for the purpose.
+/// The query for the sample folder, which [`SAMPLE`] answers.
 const SAMPLE_QUERY: &str = "call a request again after a failure";
 
+/// The source file of the sample folder.
 const SAMPLE: &str = "/// Calls the request again after a failure, waiting longer each time.
 pub fn retry_with_backoff(request: impl Fn() -> bool, attempts: u32) -> bool {
     (0..attempts).any(|_| request())
 }
 ";
 
-/// Starts the server on the folder if it is indexed, on a small one otherwise, and talks to it.
-pub(super) fn checks(user: &Surroundings, settings: &Settings, is_indexed: bool) -> Vec<Check> {
+/// Starts the server on the folder if it is indexed, or on a sample folder otherwise, and tests it.
+pub(super) fn check_server(user: &UserEnvironment, settings: &Settings, is_indexed: bool) -> Vec<DoctorCheck> {
     if is_indexed {
         let folders = [settings.root.as_path(), &settings.index_dir, &settings.cache_dir];
-        return talk(user, folders, "main entry point", None);
+        return check_session(user, folders, "main entry point", None);
     }
-    match Sample::make("server") {
+    match SampleFolder::create("server") {
         Ok(sample) => {
             let (root, index, cache) = (sample.0.join("code"), sample.0.join("index"), sample.0.join("cache"));
-            talk(user, [&root, &index, &cache], SAMPLE_QUERY, Some("retry.rs"))
+            check_session(user, [&root, &index, &cache], SAMPLE_QUERY, Some("retry.rs"))
         }
         Err(error) => {
-            let said = format!("no folder can be made to try it in: {error}");
-            vec![Check::fail("server", said, "give yourself the right to write to the folder for temporary files")]
+            let message = format!("cannot create a temporary folder for the test: {error}");
+            vec![DoctorCheck::fail("server", message, "get write permission for the folder for temporary files")]
         }
     }
 }
 
-/// Greets, lists the tools, searches; the first hit must be `wanted`, if anything is.
-fn talk(user: &Surroundings, folders: [&Path; 3], query: &str, wanted: Option<&str>) -> Vec<Check> {
-    let begin = Instant::now();
+/// Initializes a server, lists its tools and searches; the first hit must be `wanted`, if given.
+fn check_session(user: &UserEnvironment, folders: [&Path; 3], query: &str, wanted: Option<&str>) -> Vec<DoctorCheck> {
+    let start = Instant::now();
     let mut command = Command::new(&user.program);
     let [root, index, cache] = folders;
     command.arg("--index-dir").arg(index).arg("--cache-dir").arg(cache);
     command.args(["serve", "--stdio", "--no-watch", "--no-share", "--allow-home"]).arg(root);
-    let remedy = format!("run it yourself to see why: codescry serve --stdio {}", root.display());
+    let remedy = format!("run it yourself to see the error: codescry serve --stdio {}", root.display());
     let mut checks = Vec::new();
     let mut steps = || -> Result<(), String> {
-        let mut talk = Talk::start(&mut command)?;
-        let greeting = talk.greet(GREETING_PATIENCE)?;
-        let protocol = greeting["protocolVersion"].as_str().unwrap_or("an unknown version");
-        checks.push(Check::ok("server", format!("serve --stdio greets, MCP {protocol}")).since(begin));
-        let begin = Instant::now();
-        let tools = talk.request("tools/list", &json!({}), GREETING_PATIENCE)?;
+        let mut client = StdioClient::start(&mut command)?;
+        let server_info = client.initialize(GREETING_TIMEOUT)?;
+        let protocol = server_info["protocolVersion"].as_str().unwrap_or("an unknown version");
+        checks.push(DoctorCheck::ok("server", format!("serve --stdio answers, MCP {protocol}")).timed_since(start));
+        let start = Instant::now();
+        let tools = client.send_request("tools/list", &json!({}), GREETING_TIMEOUT)?;
         let tools = tools["tools"].as_array().map_or(0, Vec::len);
         if tools == 0 {
-            return Err("it has no tools".to_owned());
+            return Err("the server lists no tools".to_owned());
         }
-        checks.push(Check::ok("tools", text::plural(tools as u64, "tool")).since(begin));
-        let begin = Instant::now();
+        checks.push(DoctorCheck::ok("tools", text::pluralize(tools as u64, "tool")).timed_since(start));
+        let start = Instant::now();
         let call = json!({ "name": "search_code", "arguments": { "query": query, "limit": 3 } });
-        let answer = talk.request("tools/call", &call, CALL_PATIENCE)?;
-        checks.push(found(&answer, query, wanted)?.since(begin));
-        match talk.close() {
+        let answer = client.send_request("tools/call", &call, CALL_TIMEOUT)?;
+        checks.push(check_search_answer(&answer, query, wanted)?.timed_since(start));
+        match client.close() {
             true => Ok(()),
-            false => Err("it does not end with its client".to_owned()),
+            false => Err("the server does not exit when its input is closed".to_owned()),
         }
     };
     if let Err(problem) = steps() {
-        checks.push(Check::fail("server", problem, remedy).since(begin));
+        checks.push(DoctorCheck::fail("server", problem, remedy).timed_since(start));
     }
     checks
 }
 
-/// What a search through the server found.
-fn found(answer: &Value, query: &str, wanted: Option<&str>) -> Result<Check, String> {
+/// Checks the answer to a `search_code` call.
+fn check_search_answer(answer: &Value, query: &str, wanted: Option<&str>) -> Result<DoctorCheck, String> {
     if answer["isError"] == true {
-        return Err(format!("it does not search: {}", answer["content"][0]["text"].as_str().unwrap_or_default()));
+        return Err(format!("search_code failed: {}", answer["content"][0]["text"].as_str().unwrap_or_default()));
     }
     let hits = answer["structuredContent"]["hits"].as_array().map_or(&[][..], Vec::as_slice);
     let best = hits.first().and_then(|hit| hit["path"].as_str());
     match (best, wanted) {
-        (None, None) => Ok(Check::ok("search", format!("{query:?} is answered, though nothing here fits it"))),
-        (None, Some(_)) => Ok(Check::warn(
+        (None, None) => Ok(DoctorCheck::ok("search", format!("{query:?} is answered, without hits"))),
+        (None, Some(_)) => Ok(DoctorCheck::warn(
             "search",
             format!("{query:?} finds nothing"),
-            "codescry index --dry-run tells what is left out",
+            "run codescry index --dry-run to list the files left out",
         )),
         (Some(best), Some(wanted)) if best != wanted => Err(format!("{query:?} finds {best}, not {wanted}")),
-        (Some(best), None) => Ok(Check::ok("search", format!("{query:?} finds {best} first"))),
-        (Some(_), Some(_)) => Ok(Check::ok("search", "finds its way in a folder made for the purpose")),
+        (Some(best), None) => Ok(DoctorCheck::ok("search", format!("{query:?} finds {best} first"))),
+        (Some(_), Some(_)) => Ok(DoctorCheck::ok("search", "finds the expected file in a sample folder")),
     }
 }
 
-/// A folder with a file in it, gone when dropped.
-pub(super) struct Sample(PathBuf);
+/// A temporary folder with sample files, removed on drop.
+pub(super) struct SampleFolder(PathBuf);
 
-impl Sample {
-    /// `what` tells it from others of this process.
-    pub fn make(what: &str) -> io::Result<Self> {
+impl SampleFolder {
+    /// Creates the folder; `name` distinguishes it from others of this process.
+    ///
+    /// # Errors
+    /// If the folder exists or cannot be written.
+    pub fn create(name: &str) -> io::Result<Self> {
         let mut builder = DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        let folder = std::env::temp_dir().join(format!("codescry-doctor-{}-{what}", std::process::id()));
-        // Fails where somebody else has made it.
+        let folder = std::env::temp_dir().join(format!("codescry-doctor-{}-{name}", std::process::id()));
+        // Fails if the folder exists, so that another user cannot prepare it.
         builder.create(&folder)?;
         let sample = Self(folder);
         fs::create_dir(sample.0.join("code"))?;
@@ -122,15 +124,15 @@ impl Sample {
         Ok(sample)
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn folder(&self) -> &Path {
         &self.0
     }
 }
 
-impl Drop for Sample {
+impl Drop for SampleFolder {
     fn drop(&mut self) {
-        // What cannot be removed is for the system to tidy.
+        // On failure, the system cleans up temporary files.
         _ = fs::remove_dir_all(&self.0);
     }
 }

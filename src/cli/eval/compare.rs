@@ -1,46 +1,45 @@
-//! Two evaluations beside each other: what changed for each question, and whether it is more than chance.
-//!
-//! Must never import: anything of this crate but `engine`.
+//! The comparison of two evaluations: the change per question, and whether it is significant.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 
 use serde::Serialize;
 
-use super::{Evaluation, Judged};
+use super::{Evaluation, JudgedQuery};
 use crate::cli::printer::Printer;
 use crate::cli::text;
-use crate::engine::bootstrap_interval;
+use engine::bootstrap_interval;
 
-/// A change of nDCG below this is none.
-const SAME: f64 = 0.0005;
+/// Changes of nDCG@10 below this count as no change.
+const MIN_CHANGE: f64 = 0.0005;
 
-/// What became of an evaluation's questions in another one. Changes are of nDCG@10.
+/// The changes between two evaluations of the same questions, in nDCG@10.
 #[derive(Serialize)]
 pub(super) struct Comparison {
-    /// That of the other one.
+    /// The setting of the other evaluation; its metrics follow.
     setting: String,
     ndcg_at_10: f64,
     mrr: f64,
     recall_at_10: f64,
-    /// Questions that are in both; what follows is about these.
+    /// The number of questions in both evaluations, which the fields below cover.
     questions: usize,
     better: usize,
     worse: usize,
     same: usize,
     mean_change: f64,
-    /// Where the mean change lies in 95 of 100 samples of such questions (paired bootstrap).
+    /// The 95 % confidence interval of the mean change, by a paired bootstrap over the questions.
     interval_95: [f64; 2],
-    /// Questions that are here alone, and there alone.
+    /// The number of questions in only one of the two evaluations.
     only_ours: usize,
     only_theirs: usize,
-    /// Questions in both whose relevant places differ.
+    /// The number of questions in both whose relevant locations differ.
     relabelled: usize,
-    per_query: Vec<Change>,
+    per_query: Vec<QueryChange>,
 }
 
+/// The nDCG@10 of one question in both evaluations.
 #[derive(Serialize)]
-struct Change {
+struct QueryChange {
     query: String,
     before: f64,
     after: f64,
@@ -48,9 +47,9 @@ struct Change {
 }
 
 impl Comparison {
-    /// What `ours` changes of `theirs`. The same question asked twice is matched in order.
+    /// Compares `ours` with `theirs`. Repeated questions are paired in order.
     pub fn new(ours: &Evaluation, theirs: &Evaluation) -> Self {
-        let mut before: HashMap<&str, VecDeque<&Judged>> = HashMap::new();
+        let mut before: HashMap<&str, VecDeque<&JudgedQuery>> = HashMap::new();
         for judged in &theirs.per_query {
             before.entry(&judged.query).or_default().push_back(judged);
         }
@@ -59,10 +58,11 @@ impl Comparison {
             let Some(before) = before.get_mut(after.query.as_str()).and_then(VecDeque::pop_front) else { continue };
             relabelled += usize::from(!before.relevant.is_empty() && before.relevant != after.relevant);
             let (before, query) = (before.ndcg_at_10, after.query.clone());
-            per_query.push(Change { query, before, after: after.ndcg_at_10, change: after.ndcg_at_10 - before });
+            per_query.push(QueryChange { query, before, after: after.ndcg_at_10, change: after.ndcg_at_10 - before });
         }
         let changes: Vec<f64> = per_query.iter().map(|one| one.change).collect();
-        let (better, worse) = (count(&changes, |by| by > SAME), count(&changes, |by| by < -SAME));
+        let (better, worse) =
+            (count_changes(&changes, |by| by > MIN_CHANGE), count_changes(&changes, |by| by < -MIN_CHANGE));
         let (mean_change, interval_95) = bootstrap_interval(&changes);
         Self {
             setting: theirs.setting.clone(),
@@ -82,28 +82,29 @@ impl Comparison {
         }
     }
 
-    /// What makes the comparison less than it seems.
+    /// Returns notes about differences between the task files, which weaken the comparison.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.only_ours + self.only_theirs > 0 {
             notes.push(format!(
-                "the tasks differ: {} here alone, {} in what it is compared with alone; the changes are of the {} in both",
-                text::plural(self.only_ours as u64, "question"),
-                text::plural(self.only_theirs as u64, "question"),
+                "the tasks differ: {} only in this run, {} only in the other; the changes cover the {} in both",
+                text::pluralize(self.only_ours as u64, "question"),
+                text::pluralize(self.only_theirs as u64, "question"),
                 self.questions
             ));
         }
         if self.relabelled > 0 {
-            let questions = text::plural(self.relabelled as u64, "question");
-            notes.push(format!("the tasks differ: {questions} had other relevant places before"));
+            let questions = text::pluralize(self.relabelled as u64, "question");
+            notes.push(format!("the tasks differ: {questions} had other relevant locations before"));
         }
         notes
     }
 
-    /// Counts, the mean change and what chance makes of it, and each question that moved, or all.
+    /// Prints the counts, the mean change with its confidence interval, and the changed questions,
+    /// or all of them if `all`.
     ///
     /// # Errors
-    /// When standard output cannot be written.
+    /// If standard output cannot be written.
     pub fn print(&self, printer: &mut Printer, all: bool) -> io::Result<()> {
         let Self { better, worse, same, mean_change, interval_95: [low, high], .. } = *self;
         printer.line(&format!("{better} better, {worse} worse, {same} the same"))?;
@@ -112,17 +113,17 @@ impl Comparison {
         } else if high < 0.0 {
             "worse"
         } else {
-            "no more than chance does"
+            "not significant"
         };
         printer.line(&format!("nDCG@10 {mean_change:+.4} (95 %: {low:+.4} to {high:+.4}): {verdict}"))?;
-        for one in self.per_query.iter().filter(|one| all || one.change.abs() > SAME) {
-            let query = text::visible(&one.query);
+        for one in self.per_query.iter().filter(|one| all || one.change.abs() > MIN_CHANGE) {
+            let query = text::escape_controls(&one.query);
             printer.line(&format!("{:.3} → {:.3} {:+.3}  {query}", one.before, one.after, one.change))?;
         }
         Ok(())
     }
 }
 
-fn count(changes: &[f64], is: fn(f64) -> bool) -> usize {
+fn count_changes(changes: &[f64], is: fn(f64) -> bool) -> usize {
     changes.iter().filter(|by| is(**by)).count()
 }

@@ -1,4 +1,4 @@
-//! A project in a temporary folder, and the program run in it as a user would.
+//! A project in a temporary folder, and commands that run the program in it.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,53 +10,53 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder to search, and an empty home for the program.
+/// A temporary folder to search, with an empty home folder for the program.
 pub struct Project {
     home: TempDir,
     root: PathBuf,
 }
 
-/// How a run of the program ended.
-pub struct Ran {
-    /// -1 when a signal ended it.
+/// The exit code and output of a finished run of the program.
+pub struct RunOutput {
+    /// The exit code; -1 if a signal ended the program.
     pub code: i32,
     pub out: String,
     pub err: String,
 }
 
 impl Project {
-    /// A folder without files.
+    /// Creates a project without files.
     pub fn empty() -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
-        // macOS links its temporary folder from elsewhere.
+        // On macOS, the path of the temporary folder contains a link.
         let root = home.path().canonicalize().expect("it is there").join("project");
         fs::create_dir(&root).expect("it can be written");
         Self { home, root }
     }
 
-    /// The folder to search.
+    /// Returns the folder to search.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The user's home folder.
+    /// Returns the home folder that the program sees.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
 
-    /// Where the index goes with [`Project::command`].
+    /// Returns the index folder that [`Project::command`] sets.
     pub fn index_dir(&self) -> PathBuf {
         self.home.path().join("index")
     }
 
-    /// Writes a file, its folders too.
+    /// Writes a file, and creates its folders.
     pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().expect("it has a folder")).expect("a folder can be made");
         fs::write(path, text).expect("a file can be written");
     }
 
-    /// Moves a file, its new folders are made.
+    /// Moves a file, and creates its new folders.
     pub fn rename(&self, from: &str, to: &str) {
         let to = self.root.join(to);
         fs::create_dir_all(to.parent().expect("it has a folder")).expect("a folder can be made");
@@ -68,7 +68,7 @@ impl Project {
         fs::remove_file(self.root.join(path)).expect("a file can be removed");
     }
 
-    /// The program in the folder, knowing nothing of this machine's user.
+    /// Returns a command that runs the program in the folder, without the environment of this machine's user.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
         for (name, _) in std::env::vars_os() {
@@ -87,13 +87,13 @@ impl Project {
         command
     }
 
-    /// Runs the program to its end.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    /// Runs the program until it exits.
+    pub fn run(&self, arguments: &[&str]) -> RunOutput {
         self.command(arguments).output().expect("the program starts").into()
     }
 
-    /// Runs the program over `input`.
-    pub fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
+    /// Runs the program with `input` on standard input.
+    pub fn run_with(&self, arguments: &[&str], input: &str) -> RunOutput {
         let mut child = self.spawn(arguments);
         let mut stdin = child.stdin.take().expect("a pipe");
         stdin.write_all(input.as_bytes()).expect("it reads its input");
@@ -101,12 +101,12 @@ impl Project {
         child.wait_with_output().expect("it ends").into()
     }
 
-    /// Starts the program with a pipe at each end.
+    /// Starts the program with pipes for its standard input, output and error.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdin(Stdio::piped()).spawn().expect("the program starts")
     }
 
-    /// The paths that a search finds, best first; with code 0 or 1 only.
+    /// Runs a search and returns the paths found, best first. Panics unless the exit code is 0 or 1.
     pub fn paths(&self, arguments: &[&str]) -> Vec<String> {
         let ran = self.run(&[&["search", "--json"], arguments].concat());
         assert!(ran.code == 0 || ran.code == 1, "{arguments:?}: {}", ran.err);
@@ -114,31 +114,31 @@ impl Project {
     }
 }
 
-impl Ran {
-    /// The answer of a `--json` run.
+impl RunOutput {
+    /// Parses standard output as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.out, self.err))
     }
 
-    /// The paths of a search's answer, best first.
+    /// Returns the paths of a `--json` search, best first.
     pub fn paths(&self) -> Vec<String> {
         paths(&self.json())
     }
 }
 
-/// Sends a signal, without waiting.
+/// Sends a signal to a child process, without waiting.
 #[cfg(unix)]
 pub fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("it is there until it is waited for");
 }
 
-/// The paths of an answer, best first.
+/// Returns the paths in a JSON answer, best first.
 pub fn paths(answer: &Value) -> Vec<String> {
     let results = answer["results"].as_array().unwrap_or_else(|| panic!("no results in {answer}"));
     results.iter().filter_map(|result| result["path"].as_str()).map(str::to_owned).collect()
 }
 
-impl From<Output> for Ran {
+impl From<Output> for RunOutput {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("it writes UTF-8");
         Self { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }

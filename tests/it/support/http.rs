@@ -1,4 +1,4 @@
-//! `codescry serve --http` over a small repository, and a client that sends any bytes it is told to.
+//! An HTTP server over a small repository, and clients that send raw requests.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -10,43 +10,43 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::mcp::{PATIENCE, Repository, finds, until_ended};
+use super::mcp::{PATIENCE, Repository, assert_finds_password_check, index_until_ended};
 
-/// What every request of the protocol carries.
+/// Headers of every MCP request.
 pub const JSON: &str = "content-type: application/json\r\naccept: application/json, text/event-stream\r\n";
 
-/// The server.
-pub struct Served {
+/// A running `codescry serve --http` process, killed when dropped.
+pub struct HttpServer {
     child: Child,
     pub address: SocketAddr,
-    /// Reads what it says on standard error.
+    /// Collects the server's standard error.
     listener: Option<JoinHandle<String>>,
 }
 
-/// An answer.
+/// An HTTP response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
-    /// In lower case.
+    /// The status line and headers, in lower case.
     pub head: String,
     pub body: String,
 }
 
 impl Reply {
-    /// The last message in the body, whether it came as it is or as an event.
+    /// Returns the last message in the body, which is plain JSON or a stream of events.
     pub fn message(&self) -> Value {
         let mut events = self.body.lines().filter_map(|line| line.strip_prefix("data: "));
         let text = events.rfind(|data| !data.trim().is_empty()).unwrap_or(&self.body);
         serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The value of a header.
+    /// Returns the value of a header, given its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
 
-/// The program, serving the repository over HTTP.
+/// Returns a command that serves the repository. `more` are further arguments.
 pub fn command(repository: &Repository, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
     command.args(["serve"]).args(more).arg(repository.root());
@@ -56,13 +56,13 @@ pub fn command(repository: &Repository, more: &[&str]) -> Command {
     command
 }
 
-impl Served {
-    /// Serves the repository at a port of the system's choice.
+impl HttpServer {
+    /// Serves the repository at a free port.
     pub fn start(repository: &Repository, more: &[&str]) -> Self {
         Self::spawn(command(repository, &[&["--http", "127.0.0.1:0"], more].concat()))
     }
 
-    /// Waits until the program listens.
+    /// Starts a command and waits until the server listens.
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().expect("codescry starts");
         let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
@@ -83,15 +83,15 @@ impl Served {
         Self { child, address, listener: Some(listener) }
     }
 
-    /// A connection.
+    /// Opens a connection to the server.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
         stream
     }
 
-    /// Sends `METHOD PATH` with these header lines (each with its line end) and this body, and reads
-    /// to the end of the answer. `Host` is added unless it is given.
+    /// Sends a request and reads the whole response. `line` is `METHOD PATH`, and each line of `headers` ends in
+    /// CRLF. A `Host` header is added unless `headers` has one.
     pub fn ask(&self, line: &str, headers: &str, body: &str) -> Reply {
         let host = if headers.to_lowercase().contains("host:") {
             String::new()
@@ -100,7 +100,7 @@ impl Served {
         };
         let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
         let mut stream = self.connect();
-        // Without chunks, and closed at the end.
+        // HTTP/1.0 avoids chunked encoding and closes the connection after the response.
         write!(stream, "{line} HTTP/1.0\r\n{host}{headers}{length}\r\n{body}").expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers in time");
@@ -112,8 +112,8 @@ impl Served {
         self.ask("POST /mcp", &format!("{JSON}{headers}"), body)
     }
 
-    /// A greeted session.
-    pub fn greet(&self, headers: &str) -> Session<'_> {
+    /// Initializes a session of streamable HTTP.
+    pub fn initialize(&self, headers: &str) -> Session<'_> {
         let reply = self.post(headers, &greeting());
         assert_eq!(reply.status, 200, "{reply:?}");
         assert_eq!(reply.message()["result"]["serverInfo"]["name"], "codescry", "{reply:?}");
@@ -124,22 +124,22 @@ impl Served {
         Session { served: self, headers }
     }
 
-    /// Still answers somebody new, with what is in the repository.
-    pub fn is_well(&self) {
-        let session = self.greet("");
-        finds(|question| session.call("search_code", question));
+    /// Checks that a new client can still search.
+    pub fn assert_search_works(&self) {
+        let session = self.initialize("");
+        assert_finds_password_check(|question| session.call("search_code", question));
         session.close();
     }
 
-    /// One of the server's measurements.
+    /// Returns the value of a metric.
     pub fn measured(&self, name: &str) -> f64 {
         let reply = self.ask("GET /metrics", "", "");
         let value = reply.body.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
         value.unwrap_or_else(|| panic!("no {name} in {}", reply.body))
     }
 
-    /// Waits until a measurement is as wanted.
-    pub fn until_measured(&self, name: &str, wanted: impl Fn(f64) -> bool) {
+    /// Waits until a metric satisfies a condition.
+    pub fn wait_for_metric(&self, name: &str, wanted: impl Fn(f64) -> bool) {
         let until = Instant::now() + PATIENCE;
         while !wanted(self.measured(name)) {
             assert!(Instant::now() < until, "{name} is {}", self.measured(name));
@@ -147,7 +147,7 @@ impl Served {
         }
     }
 
-    /// Memory that the server has resident, in bytes.
+    /// Returns the server's resident memory in bytes.
     #[cfg(target_os = "linux")]
     pub fn resident_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
@@ -155,19 +155,19 @@ impl Served {
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
-    /// Asks it to end, without waiting.
+    /// Sends a signal to the server, without waiting.
     #[cfg(unix)]
     pub fn signal(&self, signal: Signal) {
         super::cli::signal(&self.child, signal);
     }
 
-    /// What it said on standard error since it listened, once it has ended.
-    pub fn said(&mut self) -> String {
+    /// Returns the server's standard error since it listens, after it has exited. May be called once.
+    pub fn stderr(&mut self) -> String {
         self.listener.take().expect("it is asked once").join().expect("it is text")
     }
 
-    /// Waits for the end; how it ended.
-    pub fn ended(&mut self) -> ExitStatus {
+    /// Waits until the server exits.
+    pub fn wait(&mut self) -> ExitStatus {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("it can be asked") {
@@ -179,15 +179,15 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for HttpServer {
     fn drop(&mut self) {
-        // A failed test leaves no process behind; one that has ended cannot be killed.
+        // Errors are ignored, because the process may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// How a client begins.
+/// Returns an `initialize` request.
 pub fn greeting() -> String {
     let params = json!({
         "protocolVersion": "2025-11-25",
@@ -197,13 +197,13 @@ pub fn greeting() -> String {
     json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }).to_string()
 }
 
-/// A request for a tool.
+/// Returns a `tools/call` request.
 pub fn calling(id: u64, tool: &str, arguments: Value) -> String {
     let params = json!({ "name": tool, "arguments": arguments, "_meta": { "progressToken": id } });
     json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }).to_string()
 }
 
-/// Takes an answer apart.
+/// Parses an HTTP response.
 pub fn reply(answer: &str) -> Reply {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {answer:?}"));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -212,22 +212,22 @@ pub fn reply(answer: &str) -> Reply {
 
 /// A session of streamable HTTP.
 pub struct Session<'s> {
-    served: &'s Served,
+    served: &'s HttpServer,
     pub headers: String,
 }
 
 impl Session<'_> {
-    /// Calls a tool; the whole answer.
+    /// Calls a tool and returns the whole response message.
     pub fn call(&self, tool: &str, arguments: Value) -> Value {
         self.post(&calling(1, tool, arguments)).message()
     }
 
-    /// Waits until a run has ended; the last answer.
+    /// Calls `index_project` until the run has ended, and returns the last response.
     pub fn indexed(&self, arguments: Value) -> Value {
-        until_ended(arguments, |arguments| self.call("index_project", arguments))
+        index_until_ended(arguments, |arguments| self.call("index_project", arguments))
     }
 
-    /// Posts a message.
+    /// Posts a message in this session.
     pub fn post(&self, body: &str) -> Reply {
         self.served.post(&self.headers, body)
     }
@@ -239,15 +239,15 @@ impl Session<'_> {
     }
 }
 
-/// A session of the older transport.
-pub struct Events {
+/// A session of the legacy SSE transport.
+pub struct LegacySseClient {
     lines: BufReader<TcpStream>,
     pub messages: String,
 }
 
-impl Events {
-    /// Opens the stream and reads where messages go.
-    pub fn open(served: &Served) -> Self {
+impl LegacySseClient {
+    /// Opens the stream and reads the address for messages.
+    pub fn open(served: &HttpServer) -> Self {
         let mut stream = served.connect();
         write!(stream, "GET /sse HTTP/1.0\r\nhost: {}\r\naccept: text/event-stream\r\n\r\n", served.address)
             .expect("sent");
@@ -259,7 +259,7 @@ impl Events {
         events
     }
 
-    /// The next line, or none when the stream has ended.
+    /// Returns the next line, or `None` at the end of the stream.
     pub fn next_line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = self.lines.read_line(&mut line).expect("it comes in time");
@@ -270,7 +270,7 @@ impl Events {
         self.next_line().expect("the stream goes on")
     }
 
-    /// The next message.
+    /// Returns the next message.
     pub fn next(&mut self) -> Value {
         loop {
             if let Some(data) = self.line().strip_prefix("data: ") {
@@ -279,14 +279,14 @@ impl Events {
         }
     }
 
-    /// Posts a message, which must be taken.
-    pub fn post(&self, served: &Served, body: &str) {
+    /// Posts a message and checks that it is accepted.
+    pub fn post(&self, served: &HttpServer, body: &str) {
         let reply = served.ask(&format!("POST {}", self.messages), JSON, body);
         assert_eq!(reply.status, 202, "{reply:?}");
     }
 
-    /// Begins the conversation.
-    pub fn greet(&mut self, served: &Served) {
+    /// Initializes the session.
+    pub fn initialize(&mut self, served: &HttpServer) {
         self.post(served, &greeting());
         assert_eq!(self.next()["result"]["serverInfo"]["name"], "codescry");
         self.post(served, r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);

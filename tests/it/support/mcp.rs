@@ -1,6 +1,6 @@
 //! A small repository, and clients of `codescry --stdio` over it.
 //!
-//! [`connect`] is the real client of `rmcp`; [`Raw`] writes any bytes it is told to.
+//! [`connect`] starts a client of the `rmcp` crate; [`RawClient`] is a client that sends arbitrary bytes.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,14 +12,13 @@ use std::time::{Duration, Instant};
 
 use rmcp::model::{CallToolRequestParams, CallToolResult, ProgressNotificationParam};
 use rmcp::service::{NotificationContext, RunningService};
-use rmcp::transport::TokioChildProcess;
 use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
 #[cfg(unix)]
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-/// Longer than any answer takes on a busy machine.
+/// A timeout longer than any response takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 const FILES: &[(&str, &str)] = &[
@@ -72,13 +71,13 @@ const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Six files in three languages in a folder of their own, and a place for the index.
+/// A temporary repository of six files in three languages, with a folder for the index beside it.
 pub struct Repository {
     dir: tempfile::TempDir,
 }
 
 impl Repository {
-    /// Writes the files.
+    /// Creates the repository.
     pub fn new() -> Self {
         let repository = Self { dir: tempfile::tempdir().expect("a temporary folder") };
         for (path, text) in FILES {
@@ -87,12 +86,12 @@ impl Repository {
         repository
     }
 
-    /// The folder, links resolved.
+    /// Returns the repository's root, with links resolved.
     pub fn root(&self) -> PathBuf {
         self.base().join("root")
     }
 
-    /// The folder around [`Repository::root`], which is not served.
+    /// Returns the folder that contains [`Repository::root`]. It is not served.
     pub fn base(&self) -> PathBuf {
         self.dir.path().canonicalize().expect("it is there")
     }
@@ -104,35 +103,36 @@ impl Repository {
         std::fs::write(file, text).expect("a file");
     }
 
-    /// The server as a client starts it, in the folder.
+    /// Returns the command that a client uses to start the server.
     pub fn command(&self) -> Command {
         self.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["--stdio"])
     }
 
-    /// Another program, or other arguments.
+    /// As [`Repository::command`], with another program or arguments.
     pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.root()).env("CODESCRY_INDEX_DIR", self.base().join("index"));
-        // Nothing of the user's.
+        // Keep the user's own files out.
         command.env("CODESCRY_CACHE_DIR", self.base().join("cache")).env("HOME", self.base());
-        // Where servers of one index meet.
+        // Servers of the same index share sockets in this folder.
         command.env("CODESCRY_RUNTIME_DIR", self.base().join("codescry")).env_remove("CODESCRY_NO_SHARE");
         command
     }
 }
 
-/// Keeps the progress that was told.
+/// A client handler that records progress notifications.
 #[derive(Clone, Default)]
-pub struct Listener(Arc<watch::Sender<Vec<ProgressNotificationParam>>>);
+pub struct ProgressListener(Arc<watch::Sender<Vec<ProgressNotificationParam>>>);
 
-impl Listener {
-    /// What was told once `done` was; sorted, for the client hears side by side.
+impl ProgressListener {
+    /// Waits for progress of at least `done`, and returns the notifications so far, sorted because the client
+    /// handles them in parallel.
     pub async fn told(&self, done: f64) -> Vec<ProgressNotificationParam> {
         let mut watch = self.0.subscribe();
         let heard = watch.wait_for(|told| told.iter().any(|progress| progress.progress >= done));
         let heard = tokio::time::timeout(PATIENCE, heard).await.expect("it is told in time");
         let mut told = heard.expect("the sender is there").clone();
-        // A call that is made again tells from the beginning.
+        // A repeated call reports progress from the beginning: keep that of the last one.
         let last = told.iter().rfind(|progress| progress.progress >= done).expect("it is told").progress_token.clone();
         told.retain(|progress| progress.progress_token == last);
         told.sort_by(|a, b| a.progress.total_cmp(&b.progress));
@@ -140,22 +140,23 @@ impl Listener {
     }
 }
 
-impl ClientHandler for Listener {
+impl ClientHandler for ProgressListener {
     async fn on_progress(&self, progress: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
         self.0.send_modify(|told| told.push(progress));
     }
 }
 
-pub type Client = RunningService<RoleClient, Listener>;
+pub type Client = RunningService<RoleClient, ProgressListener>;
 
-/// The real client, greeted.
-pub async fn connect(repository: &Repository, listener: Listener) -> Client {
-    let command = tokio::process::Command::from(repository.command());
-    let process = TokioChildProcess::new(command).expect("codescry starts");
-    listener.serve(process).await.expect("codescry greets")
+/// Starts the server with a client of the `rmcp` crate, and initializes the session.
+pub async fn connect(repository: &Repository, listener: ProgressListener) -> Client {
+    let mut command = tokio::process::Command::from(repository.command());
+    let mut server = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("codescry starts");
+    let pipes = (server.stdout.take().expect("a pipe"), server.stdin.take().expect("a pipe"));
+    listener.serve(pipes).await.expect("codescry greets")
 }
 
-/// Calls a tool, which must answer in time.
+/// Calls a tool. Panics on a timeout or a protocol error.
 pub async fn call(client: &Client, tool: &'static str, arguments: Value) -> CallToolResult {
     let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
     let call = client.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments));
@@ -163,8 +164,8 @@ pub async fn call(client: &Client, tool: &'static str, arguments: Value) -> Call
     answer.expect("an answer, not a protocol error")
 }
 
-/// Calls `index_project` until it says that a run has ended, for the server's own patience may end before; the
-/// last answer.
+/// Calls `index_project` until the run has ended, and returns the last answer. One call may return before that,
+/// because the server limits the time of a call.
 pub async fn indexed(client: &Client, arguments: Value) -> CallToolResult {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -176,36 +177,36 @@ pub async fn indexed(client: &Client, arguments: Value) -> CallToolResult {
     }
 }
 
-/// The same with any client that calls `index_project` with what it is given.
-pub fn until_ended(mut arguments: Value, mut call: impl FnMut(Value) -> Value) -> Value {
+/// As [`indexed`], for any client: `call` calls `index_project` with the given arguments.
+pub fn index_until_ended(mut arguments: Value, mut call: impl FnMut(Value) -> Value) -> Value {
     let again = || {
         let answer = call(arguments.clone());
-        // Else it would be done from nothing again.
+        // Further calls must not start another rebuild.
         arguments["rebuild"] = json!(false);
         answer
     };
     let has_ended = |answer: &Value| answer["result"]["structuredContent"]["ended"] == true;
-    let answer = settled(again, has_ended);
+    let answer = poll_until(again, has_ended);
     assert!(has_ended(&answer), "{answer}");
     answer
 }
 
-/// Searches until what is in the repository is found: on a busy machine, the server's own patience may end before
-/// all files are indexed.
-pub fn finds(mut search: impl FnMut(Value) -> Value) {
+/// Checks that a search assert_finds_password_check a file of the repository. Repeats it while the index is incomplete, because on a busy
+/// machine the server may answer before all files are indexed.
+pub fn assert_finds_password_check(mut search: impl FnMut(Value) -> Value) {
     let again = || search(json!({ "query": "check a login attempt against the stored hash" }));
     let is_found = |answer: &Value| answer["result"]["structuredContent"]["hits"][0]["path"] == "app/passwords.py";
     let is_young = |answer: &Value| {
         let found = &answer["result"]["structuredContent"];
         found["note"].is_string() && found["coverage"].is_object()
     };
-    let answer = settled(again, |answer| is_found(answer) || !is_young(answer));
+    let answer = poll_until(again, |answer| is_found(answer) || !is_young(answer));
     assert!(is_found(&answer), "{answer}");
 }
 
-/// What is measured as soon as it is as wanted, or in the end: what a server does, and what it gives back, may take it a
-/// while on a busy machine.
-pub fn settled<T>(mut measure: impl FnMut() -> T, is_wanted: impl Fn(&T) -> bool) -> T {
+/// Repeats a measurement until it satisfies a condition or time is up, and returns the last one. A server may need a
+/// while to finish work or free memory on a busy machine.
+pub fn poll_until<T>(mut measure: impl FnMut() -> T, is_wanted: impl Fn(&T) -> bool) -> T {
     let until = Instant::now() + PATIENCE;
     loop {
         let measured = measure();
@@ -216,44 +217,44 @@ pub fn settled<T>(mut measure: impl FnMut() -> T, is_wanted: impl Fn(&T) -> bool
     }
 }
 
-/// The text of an answer.
+/// Returns the text of a tool result.
 pub fn text(result: &CallToolResult) -> String {
     let texts = result.content.iter().filter_map(|block| block.as_text());
     texts.map(|text| text.text.clone()).collect()
 }
 
-/// The structured form of an answer that is no error.
+/// Returns the structured content of a tool result. Panics if the result is an error.
 pub fn structured(result: &CallToolResult) -> &Value {
     assert_ne!(result.is_error, Some(true), "{}", text(result));
     result.structured_content.as_ref().expect("every tool has a structured form")
 }
 
-/// A client that writes what it is told to.
-pub struct Raw {
+/// A client over stdio that sends arbitrary lines. Kills the server when dropped.
+pub struct RawClient {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: mpsc::Receiver<String>,
     last_id: u64,
 }
 
-impl Raw {
-    /// Starts the server and greets it.
-    pub fn greeted(repository: &Repository) -> Self {
-        let mut raw = Self::started(repository);
-        raw.greet();
+impl RawClient {
+    /// Starts the server and initializes the session.
+    pub fn initialized(repository: &Repository) -> Self {
+        let mut raw = Self::uninitialized(repository);
+        raw.initialize();
         raw
     }
 
-    /// The same with a server that does not follow its folder, but looks for changes with a search.
+    /// As [`RawClient::initialized`], with a server that does not watch its folder but looks for changes at each search.
     pub fn unwatched(repository: &Repository) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
-        let mut raw = Self::of(repository.command_of(program, &["serve", "--no-watch"]));
-        raw.greet();
+        let mut raw = Self::spawn(repository.command_of(program, &["serve", "--no-watch"]));
+        raw.initialize();
         raw
     }
 
-    /// Greets the server.
-    pub fn greet(&mut self) {
+    /// Initializes the session.
+    pub fn initialize(&mut self) {
         let greeting = json!({
             "protocolVersion": "2025-06-18",
             "capabilities": {},
@@ -264,18 +265,18 @@ impl Raw {
         self.send(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
     }
 
-    /// Starts the server.
-    pub fn started(repository: &Repository) -> Self {
-        Self::of(repository.command())
+    /// Starts the server without initializing the session.
+    pub fn uninitialized(repository: &Repository) -> Self {
+        Self::spawn(repository.command())
     }
 
-    /// Starts this server.
-    pub fn of(mut command: Command) -> Self {
+    /// Starts a server with the given command.
+    pub fn spawn(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("codescry starts");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("it is piped");
         let (sender, lines) = mpsc::channel();
-        // Ends with the output of the child.
+        // The thread ends when the child closes its output.
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -286,18 +287,18 @@ impl Raw {
         Self { child, stdin, lines, last_id: 0 }
     }
 
-    /// Of the process.
+    /// Returns the process ID of the server.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends a signal, without waiting.
+    /// Sends a signal to the server, without waiting.
     #[cfg(unix)]
     pub fn signal(&self, signal: Signal) {
         super::cli::signal(&self.child, signal);
     }
 
-    /// Ends the process at once.
+    /// Kills the server.
     pub fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it ends");
@@ -313,13 +314,13 @@ impl Raw {
             .expect("the server reads");
     }
 
-    /// The next message of the server; nothing but messages may come.
+    /// Returns the server's next message. Panics if a line is not JSON.
     pub fn next(&mut self) -> Value {
         let line = self.lines.recv_timeout(PATIENCE).expect("the server answers in time");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("stdout is for messages alone: {error}: {line}"))
     }
 
-    /// Sends a request and waits for its answer.
+    /// Sends a request and waits for its response.
     pub fn request(&mut self, method: &str, params: Value) -> Value {
         self.last_id += 1;
         let id = self.last_id;
@@ -332,12 +333,12 @@ impl Raw {
         }
     }
 
-    /// Calls a tool; the whole answer.
+    /// Calls a tool and returns the whole response message.
     pub fn call(&mut self, tool: &str, arguments: Value) -> Value {
         self.request("tools/call", json!({ "name": tool, "arguments": arguments }))
     }
 
-    /// Calls a tool that must refuse; what it says.
+    /// Calls a tool, checks that it returns an error, and returns the error's text.
     pub fn refused(&mut self, tool: &str, arguments: Value) -> String {
         let answer = self.call(tool, arguments.clone());
         assert_eq!(answer["result"]["isError"], true, "{tool} {arguments}: {answer}");
@@ -346,25 +347,25 @@ impl Raw {
 
     /// Waits until the index is complete.
     pub fn indexed(&mut self) {
-        until_ended(json!({}), |arguments| self.call("index_project", arguments));
+        index_until_ended(json!({}), |arguments| self.call("index_project", arguments));
     }
 
-    /// The server still answers what it can.
-    pub fn is_well(&mut self) {
-        finds(|question| self.call("search_code", question));
+    /// Checks that the server can still search.
+    pub fn assert_search_works(&mut self) {
+        assert_finds_password_check(|question| self.call("search_code", question));
     }
 
-    /// Closes the input; how the process ended.
+    /// Closes the server's input and waits until it exits.
     pub fn close(&mut self) -> ExitStatus {
         drop(self.stdin.take());
-        // The output ends with the process.
+        // The channel closes when the process exits.
         let until = Instant::now() + PATIENCE;
         while self.lines.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
         assert!(Instant::now() < until, "the server does not end with its input");
         self.child.wait().expect("it has ended")
     }
 
-    /// Asks the process to end; how it ended.
+    /// Sends SIGTERM and waits until the server exits.
     #[cfg(unix)]
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
@@ -375,27 +376,27 @@ impl Raw {
     }
 }
 
-impl Drop for Raw {
+impl Drop for RawClient {
     fn drop(&mut self) {
-        // A failed test leaves no process behind; one that has ended cannot be killed.
+        // Errors are ignored, because the process may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Sets a flag when it is dropped, in a panic too: a thread of a scope that goes on until then would be waited for
-/// for ever.
+/// Sets a flag when dropped, also during a panic. Without it, a scope would wait forever for a thread that runs
+/// until the flag is set.
 #[cfg(unix)]
-pub struct Setting<'f>(pub &'f AtomicBool);
+pub struct SetOnDrop<'f>(pub &'f AtomicBool);
 
 #[cfg(unix)]
-impl Drop for Setting<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// Makes a link, where the platform has them.
+/// Creates a symbolic link at `at` that points to `to`.
 #[cfg(unix)]
 pub fn link(to: &Path, at: &Path) {
     std::os::unix::fs::symlink(to, at).expect("a link");

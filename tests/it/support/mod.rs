@@ -1,4 +1,4 @@
-//! What the tests share: the program in a project of its own, and a client of its server.
+//! Helpers shared by the tests: temporary projects, and clients of the server.
 
 pub mod cli;
 pub mod http;

@@ -1,0 +1,111 @@
+//! The segments in a model's folder: listing them, merging small ones and removing old ones.
+//!
+//! A segment that a process may still append to is neither merged nor removed.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::segment::{self, HEADER_BYTES, KEY_BYTES, KEYS, LIVE, RecordFormat, VECTORS};
+
+/// Number of segments above which the small ones are merged.
+const MANY_SEGMENTS: usize = 16;
+
+/// Size below which a segment is small.
+const SMALL_BYTES: u64 = 4 << 20;
+
+/// The file of a segment.
+pub(super) struct SegmentFile {
+    pub path: PathBuf,
+    pub bytes: u64,
+    last_used: SystemTime,
+}
+
+/// Returns the segments in a folder, least recently used first.
+pub(super) fn list_segments(folder: &Path) -> Vec<SegmentFile> {
+    let mut segments: Vec<SegmentFile> = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == VECTORS)
+            && let Ok(metadata) = entry.metadata()
+        {
+            let last_used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            segments.push(SegmentFile { path, bytes: metadata.len(), last_used });
+        }
+    }
+    segments.sort_by(|a, b| (a.last_used, &a.path).cmp(&(b.last_used, &b.path)));
+    segments
+}
+
+/// Removes segments from the front until the others fit into `max_bytes`, except live ones; returns the others.
+pub(super) fn remove_oldest_segments(segments: Vec<SegmentFile>, max_bytes: u64) -> Vec<SegmentFile> {
+    let mut total_bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
+    let keep = |file: &SegmentFile| {
+        if total_bytes <= max_bytes || segment::is_live(&file.path) || remove_segment(&file.path).is_err() {
+            return true;
+        }
+        total_bytes -= file.bytes;
+        false
+    };
+    segments.into_iter().filter(keep).collect()
+}
+
+/// Removes a segment and the files that belong to it.
+fn remove_segment(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    [KEYS, LIVE].iter().for_each(|extension| _ = fs::remove_file(path.with_extension(extension)));
+    Ok(())
+}
+
+/// Merges the small segments of ended processes if there are more than [`MANY_SEGMENTS`], and removes the
+/// merged ones. Does nothing if another process is merging; loses no record if merging fails. Returns the segments that
+/// are there.
+pub(super) fn merge_small_segments(
+    folder: &Path,
+    segments: Vec<SegmentFile>,
+    format: &RecordFormat,
+) -> Vec<SegmentFile> {
+    if segments.len() <= MANY_SEGMENTS {
+        return segments;
+    }
+    let is_part = |file: &&SegmentFile| file.bytes < SMALL_BYTES && !segment::is_live(&file.path);
+    let parts: Vec<&SegmentFile> = segments.iter().filter(is_part).collect();
+    if parts.len() < 2 {
+        return segments;
+    }
+    match merge_vector_segments(folder, &parts, format) {
+        Ok(true) => list_segments(folder),
+        Ok(false) => segments,
+        Err(error) => {
+            tracing::warn!("cannot merge the vector segments in {}: {error}", folder.display());
+            list_segments(folder)
+        }
+    }
+}
+
+fn merge_vector_segments(folder: &Path, parts: &[&SegmentFile], format: &RecordFormat) -> io::Result<bool> {
+    let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock"))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let (fresh, record) = (folder.join("joined.new"), format.record_bytes());
+    let (mut joined, mut keys) = (File::create(&fresh)?, Vec::new());
+    joined.write_all(&format.header())?;
+    for part in parts {
+        let bytes = fs::read(&part.path)?;
+        let Some((header, records)) = bytes.split_first_chunk::<HEADER_BYTES>() else { continue };
+        if *header == format.header() {
+            let records = &records[..records.len() / record * record];
+            joined.write_all(records)?;
+            records.chunks_exact(record).for_each(|record| keys.extend_from_slice(&record[..KEY_BYTES]));
+        }
+    }
+    joined.sync_all()?;
+    let path = folder.join(format!("{}-{}-joined.{VECTORS}", super::now_ms(), std::process::id()));
+    fs::write(path.with_extension(KEYS), keys)?;
+    fs::rename(&fresh, &path)?;
+    parts.iter().try_for_each(|part| remove_segment(&part.path)).map(|()| true)
+}

@@ -1,0 +1,289 @@
+//! A segment of the vector cache: a header followed by records of one size, and a second file with the keys.
+//!
+//! ```text
+//! .vectors  header  "codescry vectors" · version u32 · dimensions u32 · hash of the model id, 8 bytes
+//!          record  key u128 · checksum u32 · dimensions × f16          all little-endian
+//! .keys     the keys of the first records, u128 each
+//! .live     empty, locked by the process that appends
+//! ```
+//!
+//! A record is written before its key, and the keys only repeat the records. So keys that are missing after a
+//! crash are read from the records.
+
+use std::fs::{self, File, FileTimes, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
+
+use super::VectorKey;
+
+const MAGIC: &[u8; 16] = b"codescry vectors";
+const VERSION: u32 = 1;
+pub(super) const HEADER_BYTES: usize = 32;
+
+/// Size of the key at the beginning of a record.
+pub(super) const KEY_BYTES: usize = 16;
+const CHECKSUM_BYTES: usize = 4;
+
+/// Bytes read at once when keys are read from the records.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Number of records from which on a missing `.keys` file is written, so that the records of a segment from an
+/// earlier version are scanned only once.
+const MANY_RECORDS: usize = 1_024;
+
+pub(super) const VECTORS: &str = "vectors";
+pub(super) const KEYS: &str = "keys";
+pub(super) const LIVE: &str = "live";
+
+/// The layout of the records of one model.
+pub(super) struct RecordFormat {
+    pub dimensions: usize,
+    model: [u8; 8],
+}
+
+impl RecordFormat {
+    /// Returns the record format of a model.
+    pub fn new(model_id: &str, dimensions: usize) -> Self {
+        let mut model = [0; 8];
+        model.copy_from_slice(&blake3::hash(model_id.as_bytes()).as_bytes()[..8]);
+        Self { dimensions, model }
+    }
+
+    /// Returns the name of the folder with the model's segments.
+    pub fn folder_name(&self, model_id: &str) -> String {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let plain: String = model_id.chars().take(60).map(|c| if is_plain(c) { c } else { '_' }).collect();
+        format!("{plain}-{:02x}{:02x}{:02x}-{}", self.model[0], self.model[1], self.model[2], self.dimensions)
+    }
+
+    pub fn record_bytes(&self) -> usize {
+        KEY_BYTES + CHECKSUM_BYTES + self.dimensions * 2
+    }
+
+    pub fn header(&self) -> [u8; HEADER_BYTES] {
+        let mut header = [0; HEADER_BYTES];
+        header[..16].copy_from_slice(MAGIC);
+        header[16..20].copy_from_slice(&VERSION.to_le_bytes());
+        header[20..24].copy_from_slice(&u32::try_from(self.dimensions).unwrap_or(u32::MAX).to_le_bytes());
+        header[24..].copy_from_slice(&self.model);
+        header
+    }
+
+    /// Encodes the record of a vector.
+    pub fn encode_record(&self, key: VectorKey, vector: &[f16]) -> Vec<u8> {
+        let mut record = vec![0; self.record_bytes()];
+        let (head, values) = record.split_at_mut(KEY_BYTES + CHECKSUM_BYTES);
+        values.as_chunks_mut().0.iter_mut().zip(vector).for_each(|(bytes, value)| *bytes = value.to_le_bytes());
+        head[..KEY_BYTES].copy_from_slice(&key.0.to_le_bytes());
+        head[KEY_BYTES..].copy_from_slice(&checksum_record(key, values));
+        record
+    }
+
+    /// Decodes a record's vector into `out`. Returns false if the record is damaged or has another key.
+    pub fn decode_record(&self, record: &[u8], key: VectorKey, out: &mut Vec<f32>) -> bool {
+        let (head, values) = record.split_at(KEY_BYTES + CHECKSUM_BYTES);
+        if head[..KEY_BYTES] != key.0.to_le_bytes() || head[KEY_BYTES..] != checksum_record(key, values) {
+            return false;
+        }
+        let halves: Vec<f16> = values.as_chunks().0.iter().map(|value| f16::from_le_bytes(*value)).collect();
+        out.resize(halves.len(), 0.0);
+        halves.convert_to_f32_slice(out);
+        true
+    }
+
+    /// Returns the key at the beginning of a record.
+    fn key_of_record(record: &[u8]) -> VectorKey {
+        VectorKey(record.first_chunk().map_or(0, |key| u128::from_le_bytes(*key)))
+    }
+}
+
+fn checksum_record(key: VectorKey, values: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&key.0.to_le_bytes()).update(values);
+    let mut sum = [0; CHECKSUM_BYTES];
+    sum.copy_from_slice(&hasher.finalize().as_bytes()[..CHECKSUM_BYTES]);
+    sum
+}
+
+/// A segment opened for reading.
+pub(super) struct VectorSegment {
+    path: PathBuf,
+    file: File,
+    used: AtomicBool,
+}
+
+impl VectorSegment {
+    /// Opens a segment.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, or if it has another format version, model or width.
+    pub fn open(path: &Path, format: &RecordFormat) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let mut header = [0; HEADER_BYTES];
+        file.read_exact(&mut header)?;
+        if header != format.header() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it belongs to another format version or model"));
+        }
+        Ok(Self { path: path.to_owned(), file, used: AtomicBool::new(false) })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Passes the keys of the records to `each`, in order, from record number `from` on. Stops when `stop`
+    /// returns true. Ignores an incomplete last record.
+    pub fn read_keys(
+        &self,
+        format: &RecordFormat,
+        from: u32,
+        stop: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(VectorKey),
+    ) -> io::Result<()> {
+        let record = format.record_bytes();
+        let bytes = usize::try_from(self.file.metadata()?.len()).unwrap_or(usize::MAX);
+        let (records, mut at) = (bytes.saturating_sub(HEADER_BYTES) / record, from as usize);
+        let keys_file = self.read_keys_file(at, records)?;
+        let has_keys = keys_file.is_some();
+        for key in keys_file.unwrap_or_default().chunks_exact(KEY_BYTES) {
+            each(RecordFormat::key_of_record(key));
+            at += 1;
+        }
+        let mut keys = Vec::new();
+        let mut block = vec![0; (BLOCK_BYTES / record).max(1) * record];
+        while at < records && !stop() {
+            let count = (block.len() / record).min(records - at);
+            let bytes = &mut block[..count * record];
+            read_at(&self.file, bytes, (HEADER_BYTES + at * record) as u64)?;
+            bytes.chunks_exact(record).map(RecordFormat::key_of_record).for_each(|key| {
+                each(key);
+                keys.extend(key.0.to_le_bytes());
+            });
+            at += count;
+        }
+        if !has_keys && from == 0 && at == records && records >= MANY_RECORDS {
+            self.write_keys_file(&keys)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the keys from number `from` up to `end` in the `.keys` file, as far as it has them; returns `None`
+    /// if there is no such file.
+    fn read_keys_file(&self, from: usize, end: usize) -> io::Result<Option<Vec<u8>>> {
+        let Ok(mut file) = File::open(self.path.with_extension(KEYS)) else { return Ok(None) };
+        file.seek(SeekFrom::Start((from * KEY_BYTES) as u64))?;
+        let mut keys = Vec::new();
+        file.take((end.saturating_sub(from) * KEY_BYTES) as u64).read_to_end(&mut keys)?;
+        Ok(Some(keys))
+    }
+
+    /// Writes the `.keys` file.
+    fn write_keys_file(&self, keys: &[u8]) -> io::Result<()> {
+        let fresh = self.path.with_extension(format!("{}.new", std::process::id()));
+        fs::write(&fresh, keys)?;
+        fs::rename(&fresh, self.path.with_extension(KEYS))
+    }
+
+    /// Reads the vector of a record into `out`. Returns false if the record is damaged or has another key.
+    pub fn read_vector(&self, key: VectorKey, number: u32, format: &RecordFormat, out: &mut Vec<f32>) -> bool {
+        let mut record = vec![0; format.record_bytes()];
+        let at = HEADER_BYTES as u64 + u64::from(number) * record.len() as u64;
+        let is_read = read_at(&self.file, &mut record, at).is_ok() && format.decode_record(&record, key, out);
+        if is_read {
+            self.used.store(true, Ordering::Relaxed);
+        }
+        is_read
+    }
+
+    /// Sets the file's modification time to now if the segment was used, so that it is not the first to be
+    /// removed.
+    pub fn touch_if_used(&self) {
+        if self.used.swap(false, Ordering::Relaxed)
+            && let Ok(file) = File::options().append(true).open(&self.path)
+        {
+            // Fails if another process has removed the file; its time does not matter then.
+            _ = file.set_times(FileTimes::new().set_modified(SystemTime::now()));
+        }
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, at)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        (bytes, at) = (&mut bytes[read..], at + read as u64);
+    }
+    Ok(())
+}
+
+/// A segment opened for appending.
+pub(super) struct VectorSegmentWriter {
+    pub segment: Arc<VectorSegment>,
+    vectors: File,
+    keys: File,
+    /// Locked while this is `Some`.
+    live: Option<File>,
+}
+
+impl VectorSegmentWriter {
+    /// Creates a segment, and its folder if necessary.
+    pub fn create(folder: &Path, format: &RecordFormat, now_ms: u64) -> io::Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        create_private(folder)?;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!("{now_ms}-{}-{number}.{VECTORS}", std::process::id()));
+        // Create the lock first, so that other processes never see the segment unlocked.
+        let live = File::create(path.with_extension(LIVE))?;
+        _ = live.try_lock(); // without file locks, no segment counts as live
+        let append = |extension| File::options().create_new(true).append(true).open(path.with_extension(extension));
+        let (mut vectors, keys) = (append(VECTORS)?, append(KEYS)?);
+        vectors.write_all(&format.header())?;
+        let segment = Arc::new(VectorSegment::open(&path, format)?);
+        Ok(Self { segment, vectors, keys, live: Some(live) })
+    }
+
+    /// Appends encoded records and their keys.
+    pub fn append(&mut self, records: &[u8], format: &RecordFormat) -> io::Result<()> {
+        self.vectors.write_all(records)?;
+        let keys: Vec<u8> =
+            records.chunks_exact(format.record_bytes()).flat_map(|record| &record[..KEY_BYTES]).copied().collect();
+        self.keys.write_all(&keys)
+    }
+}
+
+impl Drop for VectorSegmentWriter {
+    fn drop(&mut self) {
+        drop(self.live.take());
+        _ = fs::remove_file(self.segment.path().with_extension(LIVE));
+    }
+}
+
+/// Returns whether a process may still append to the segment.
+pub(super) fn is_live(path: &Path) -> bool {
+    let Ok(live) = File::options().write(true).open(path.with_extension(LIVE)) else { return false };
+    matches!(live.try_lock(), Err(TryLockError::WouldBlock))
+}
+
+/// Creates a folder that only the user may enter.
+fn create_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}

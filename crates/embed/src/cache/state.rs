@@ -1,0 +1,186 @@
+//! The locations of all cached vectors: in a segment of this or another process, or still in memory.
+//!
+//! A record gets its number when it is added and keeps it, so lookups find it before, during and after it is
+//! written.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::VectorKey;
+use super::segment::VectorSegment;
+use crate::hashed::IdentityHasher;
+
+/// Pending records are written when they reach this size.
+const MAX_PENDING_BYTES: usize = 4 << 20;
+
+/// Pending records are written at the latest after this time. The vectors of a slow model are few and costly, so
+/// they are worth a write of their own.
+const MAX_PENDING_TIME: Duration = Duration::from_secs(2);
+
+/// Highest memory use per key, with [`VectorCacheState::locations`] half empty.
+pub(super) const MAX_BYTES_PER_KEY: u64 = 40;
+
+/// The number of a segment ([`OWN_SEGMENT`] for this process's) and the number of a record in it.
+type RecordLocation = (u32, u32);
+
+const OWN_SEGMENT: u32 = u32::MAX;
+
+/// The location to read a record from.
+pub(super) enum RecordSource<'s> {
+    Memory(&'s [u8]),
+    File(&'s Arc<VectorSegment>, u32),
+}
+
+pub(super) struct VectorCacheState {
+    record_bytes: usize,
+    /// Segments of other processes; `None` for a removed one.
+    segments: Vec<Option<KnownSegment>>,
+    /// Locations by [`VectorKey::short_key`].
+    locations: HashMap<u64, RecordLocation, BuildHasherDefault<IdentityHasher>>,
+    /// The segment of this process, once it exists.
+    own: Option<Arc<VectorSegment>>,
+    /// Records of this process that are being written.
+    writing: RecordBuffer,
+    /// Records of this process that follow those in `writing`.
+    pending: RecordBuffer,
+    /// The time of the last write.
+    last_write: Instant,
+    is_off: bool,
+}
+
+struct KnownSegment {
+    segment: Arc<VectorSegment>,
+    /// Number of records whose keys were read.
+    records: u32,
+}
+
+/// Encoded records in memory.
+#[derive(Default)]
+struct RecordBuffer {
+    /// The number of the first record.
+    first: u32,
+    bytes: Arc<Vec<u8>>,
+}
+
+impl VectorCacheState {
+    pub fn new(record_bytes: usize) -> Self {
+        Self {
+            record_bytes,
+            segments: Vec::new(),
+            locations: HashMap::default(),
+            own: None,
+            writing: RecordBuffer::default(),
+            pending: RecordBuffer::default(),
+            last_write: Instant::now(),
+            is_off: false,
+        }
+    }
+
+    /// Returns the segment of this process.
+    pub fn own(&self) -> Option<&VectorSegment> {
+        self.own.as_deref()
+    }
+
+    /// Returns all segments.
+    pub fn segments(&self) -> impl Iterator<Item = &VectorSegment> {
+        self.segments.iter().flatten().map(|known| &*known.segment).chain(self.own())
+    }
+
+    /// Returns another process's segment, with the number of its records whose keys are known.
+    pub fn known_segment(&self, path: &Path) -> Option<(Arc<VectorSegment>, u32)> {
+        let known = self.segments.iter().flatten().find(|known| known.segment.path() == path)?;
+        Some((Arc::clone(&known.segment), known.records))
+    }
+
+    /// Adds the keys of a segment's records, from number `from` on.
+    pub fn add_keys(&mut self, segment: Arc<VectorSegment>, from: u32, keys: &[VectorKey]) {
+        let is_it =
+            |known: &Option<KnownSegment>| known.as_ref().is_some_and(|known| known.segment.path() == segment.path());
+        let at = self.segments.iter().position(is_it).unwrap_or_else(|| {
+            self.segments.push(None);
+            self.segments.len() - 1
+        });
+        let end = from.saturating_add(u32::try_from(keys.len()).unwrap_or(u32::MAX));
+        let number = u32::try_from(at).unwrap_or(OWN_SEGMENT);
+        self.locations.extend((from..end).zip(keys).map(|(record, key)| (key.short_key(), (number, record))));
+        self.segments[at] = Some(KnownSegment { segment, records: end });
+    }
+
+    /// Removes the segments for which `is_gone` returns true, with their keys.
+    pub fn forget_segments(&mut self, is_gone: &dyn Fn(&Path) -> bool) {
+        let mut gone = Vec::new();
+        for (at, known) in (0..).zip(&mut self.segments) {
+            if known.take_if(|known| is_gone(known.segment.path())).is_some() {
+                gone.push(at);
+            }
+        }
+        if !gone.is_empty() {
+            self.locations.retain(|_, location| !gone.contains(&location.0));
+        }
+    }
+
+    /// Removes the segment of this process, with its keys. Does nothing and returns false if records are
+    /// pending.
+    pub fn drop_own_segment(&mut self) -> bool {
+        if !self.pending.bytes.is_empty() {
+            return false;
+        }
+        (self.own, self.pending.first) = (None, 0);
+        self.locations.retain(|_, location| location.0 != OWN_SEGMENT);
+        true
+    }
+
+    /// Returns where to read the record of `key`.
+    pub fn find_record(&self, key: VectorKey) -> Option<RecordSource<'_>> {
+        let &(segment, number) = self.locations.get(&key.short_key())?;
+        if segment != OWN_SEGMENT {
+            return Some(RecordSource::File(&self.segments.get(segment as usize)?.as_ref()?.segment, number));
+        }
+        let in_memory = [&self.pending, &self.writing].into_iter().find_map(|records| {
+            let at = number.checked_sub(records.first)? as usize * self.record_bytes;
+            records.bytes.get(at..at + self.record_bytes)
+        });
+        in_memory.map(RecordSource::Memory).or_else(|| Some(RecordSource::File(self.own.as_ref()?, number)))
+    }
+
+    /// Adds a record to the pending ones unless its key is known. Returns true if they should be written now.
+    pub fn push_record(&mut self, key: VectorKey, record: &[u8]) -> bool {
+        if self.is_off {
+            return false;
+        }
+        let at = self.pending.bytes.len() / self.record_bytes;
+        let number = self.pending.first.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+        let std::collections::hash_map::Entry::Vacant(location) = self.locations.entry(key.short_key()) else {
+            return false;
+        };
+        location.insert((OWN_SEGMENT, number));
+        Arc::make_mut(&mut self.pending.bytes).extend_from_slice(record);
+        self.pending.bytes.len() >= MAX_PENDING_BYTES || self.last_write.elapsed() >= MAX_PENDING_TIME
+    }
+
+    /// Returns the pending records for writing. Lookups still find them.
+    pub fn begin_writing(&mut self) -> Arc<Vec<u8>> {
+        let records = u32::try_from(self.pending.bytes.len() / self.record_bytes).unwrap_or(u32::MAX);
+        let next = RecordBuffer { first: self.pending.first.saturating_add(records), bytes: Arc::default() };
+        self.writing = std::mem::replace(&mut self.pending, next);
+        self.last_write = Instant::now();
+        Arc::clone(&self.writing.bytes)
+    }
+
+    /// Ends a write. `segment` is the segment written to; `None` means that writing failed, which turns off
+    /// caching of new vectors.
+    pub fn finish_writing(&mut self, segment: Option<Arc<VectorSegment>>) {
+        self.writing.bytes = Arc::default();
+        if segment.is_some() {
+            self.own = segment;
+            return;
+        }
+        self.is_off = true;
+        self.pending.bytes = Arc::default();
+        let lost = self.writing.first;
+        self.locations.retain(|_, (segment, number)| *segment != OWN_SEGMENT || *number < lost);
+    }
+}

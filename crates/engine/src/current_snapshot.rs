@@ -1,0 +1,99 @@
+//! Keeps the snapshot that searches use, and refreshes it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, TryLockError};
+use std::time::Instant;
+
+use super::{Engine, EngineError};
+use search::{self, Snapshot};
+
+impl Engine {
+    /// Loads the snapshot that searches use, if anything is indexed. Errors are left to the first search.
+    pub fn warm_up(&self) {
+        drop(self.latest_snapshot());
+    }
+
+    /// Loads the newest commit, as [`Engine::warm_up`] does, but only if a search has loaded a snapshot
+    /// before.
+    pub fn refresh_snapshot(&self) {
+        if self.held_snapshot().is_some() {
+            self.warm_up();
+        }
+    }
+
+    /// Runs `run` and refreshes the snapshot when it ends. In the meantime, searches use the loaded snapshot
+    /// and never wait for a newer one; `run` calls [`Engine::refresh_snapshot`] after each commit.
+    pub fn refresh_snapshot_during<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.refreshing_runs.fetch_add(1, Ordering::SeqCst);
+        let done = catch_unwind(AssertUnwindSafe(run));
+        self.refresh_snapshot();
+        self.refreshing_runs.fetch_sub(1, Ordering::SeqCst);
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Loads the snapshot as [`Engine::warm_up`] does, and also opens the chunk texts and builds the tables
+    /// that match names, for processes that answer many searches.
+    pub fn warm_up_texts(&self) {
+        if let Ok(snapshot) = self.latest_snapshot() {
+            drop(snapshot.warm_up_texts());
+            snapshot.cache_stems();
+        }
+    }
+
+    /// Returns the snapshot to search: the loaded one while an index run refreshes it, else the newest.
+    pub(super) fn snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
+        self.held_snapshot().filter(|_| self.is_refreshed_by_run()).map_or_else(|| self.latest_snapshot(), Ok)
+    }
+
+    /// Returns whether an index run of this process refreshes the snapshot.
+    fn is_refreshed_by_run(&self) -> bool {
+        self.refreshing_runs.load(Ordering::SeqCst) > 0
+    }
+
+    /// Returns a snapshot of the last commit of any process. While another search loads that commit, returns
+    /// the loaded snapshot, or waits if there is none.
+    fn latest_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
+        if let Some(current) = self.held_if_current()? {
+            return Ok(current);
+        }
+        let held = self.held_snapshot();
+        let _loading = match (self.loading.try_lock(), held) {
+            (Ok(loading), _) => loading,
+            (Err(TryLockError::WouldBlock), Some(held)) => return Ok(held),
+            (Err(TryLockError::WouldBlock), None) => self.loading.lock().unwrap_or_else(PoisonError::into_inner),
+            (Err(TryLockError::Poisoned(loading)), _) => loading.into_inner(),
+        };
+        match self.held_if_current()? {
+            Some(current) => Ok(current), // loaded by another search
+            None => self.load_snapshot(),
+        }
+    }
+
+    fn held_snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns the loaded snapshot if it is of the last commit.
+    fn held_if_current(&self) -> Result<Option<Arc<Snapshot>>, EngineError> {
+        let generation = self.store.generation()?;
+        Ok(self.held_snapshot().filter(|held| Some(held.view.generation()) == generation))
+    }
+
+    /// Loads the last commit, reusing the unchanged rows of the loaded snapshot.
+    fn load_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
+        let begun = Instant::now();
+        let view = self.open_view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
+        self.model_for_fingerprint(&view.manifest().fingerprint)?; // fails if the model of the rows is not available
+        let snapshot = Arc::new(match self.held_snapshot() {
+            Some(held) if self.is_refreshed_by_run() => search::run_on_refresh_pool(|| held.refresh(view))?,
+            // The commit is of another process and a search waits for it, so this runs with a search's
+            // priority.
+            Some(held) => held.refresh(view)?,
+            None => Snapshot::load(view)?,
+        });
+        tracing::debug!("loaded {} chunks for searches in {:.1?}", snapshot.chunk_count(), begun.elapsed());
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+}

@@ -1,0 +1,103 @@
+//! Opens the embedder that the settings or an index name.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::EngineError;
+use config::{EmbedBatch, EmbedderChoice, ModelSettings, Provider, Settings};
+use embed::Embedder;
+use embed::model2vec::Model2Vec;
+use embed::static_model::StaticModel;
+use embed::synthetic::SyntheticEmbedder;
+use hub::{self, ModelKind, ModelReference, Precision};
+use onnx::gauge::VisibleGpus;
+use onnx::{OnnxEmbedder, OnnxOptions, device};
+use store::IndexFingerprint;
+
+/// File in the index folder that holds the path of the model's folder, for models that their name alone does
+/// not find again.
+const MODEL_FOLDER_FILE: &str = "model-folder.txt";
+
+/// Tokens of an average chunk; converts `--embed-batch` for models that count tokens.
+const CHUNK_TOKENS: usize = 128;
+
+/// Opens the chosen embedder. The session of an ONNX model is created on first use.
+pub(super) fn open_embedder(settings: &Settings, choice: &EmbedderChoice) -> Result<Arc<dyn Embedder>, EngineError> {
+    Ok(match choice {
+        EmbedderChoice::BuiltIn => StaticModel::builtin(),
+        EmbedderChoice::Synthetic { chunks_per_second, call } => {
+            Arc::new(SyntheticEmbedder::new(*chunks_per_second, *call))
+        }
+        EmbedderChoice::Model(word) => {
+            let model = models::find_model(&settings.models, word, &preferred_precisions(&settings.models))?;
+            match model.description.kind {
+                ModelKind::Model2vec => Arc::new(Model2Vec::load(model)?),
+                ModelKind::Onnx => Arc::new(OnnxEmbedder::new(model, onnx_options(settings))),
+            }
+        }
+    })
+}
+
+/// Opens the model that made the stored rows; `None` for the synthetic embedder of the benchmarks.
+pub(super) fn open_stored_embedder(
+    settings: &Settings,
+    stored: &IndexFingerprint,
+) -> Result<Option<Arc<dyn Embedder>>, EngineError> {
+    let Some(name) = models::reference_from_id(&stored.model_id) else {
+        return Ok(
+            Some(StaticModel::builtin() as Arc<dyn Embedder>).filter(|_| !stored.model_id.starts_with("synthetic"))
+        );
+    };
+    let is_stored_model = |opened: &Result<Arc<dyn Embedder>, EngineError>| {
+        opened.as_ref().is_ok_and(|embedder| embedder.model_id() == stored.model_id)
+    };
+    let by_name = open_embedder(settings, &EmbedderChoice::Model(name.to_owned()));
+    if is_stored_model(&by_name) {
+        return by_name.map(Some);
+    }
+    let Ok(folder) = fs::read_to_string(settings.index_dir.join(MODEL_FOLDER_FILE)) else { return by_name.map(Some) };
+    // The suffix gives the precision and the dimensions of the index.
+    let suffix = &name[ModelReference::parse(name).name.len()..];
+    let by_folder = open_embedder(settings, &EmbedderChoice::Model(format!("{folder}{suffix}")));
+    // A problem with the recorded folder is the one that the user can fix.
+    by_folder.or_else(|problem| by_name.map_err(|_| problem)).map(Some)
+}
+
+/// Records the folder that the index's model was loaded from. On a write error, the user has to name the model
+/// again.
+pub(super) fn save_model_folder(settings: &Settings) {
+    if let Some(EmbedderChoice::Model(word)) = &settings.pipeline.embedder
+        && let Ok(folder) =
+            Path::new(word).canonicalize().or_else(|_| Path::new(ModelReference::parse(word).name).canonicalize())
+    {
+        _ = fs::write(settings.index_dir.join(MODEL_FOLDER_FILE), folder.to_string_lossy().as_bytes());
+    }
+}
+
+fn onnx_options(settings: &Settings) -> OnnxOptions {
+    OnnxOptions {
+        device: settings.models.device.clone(),
+        library: settings.models.library.clone(),
+        visible: visible_gpus(&settings.models),
+        probes_dir: settings.models.probes_dir.clone(),
+        max_memory_bytes: settings.pipeline.max_memory_bytes,
+        batch_tokens: match settings.pipeline.embed_batch {
+            EmbedBatch::Auto => None,
+            EmbedBatch::Chunks(chunks) => Some(chunks.saturating_mul(CHUNK_TOKENS)),
+        },
+    }
+}
+
+/// Returns the precisions in order of preference: int8 first on a CPU, fp16 first on all other devices.
+pub(super) fn preferred_precisions(models: &ModelSettings) -> Vec<Precision> {
+    match device::expected_provider(&models.device, &models.library, &visible_gpus(models)) {
+        Provider::Cpu => vec![Precision::Int8, Precision::Fp32, Precision::Fp16],
+        _ => vec![Precision::Fp16, Precision::Fp32, Precision::Int8],
+    }
+}
+
+/// Returns the GPUs that `CUDA_VISIBLE_DEVICES` exposes.
+pub(super) fn visible_gpus(models: &ModelSettings) -> VisibleGpus {
+    VisibleGpus::parse(models.visible_gpus.as_deref())
+}

@@ -1,0 +1,156 @@
+//! The models of an index: the model for new vectors, and the model of the vectors that are stored.
+//!
+//! New vectors are made with the model that the settings name, or with the tuned model beside the index if the
+//! settings name the built-in one. Adding or removing a tuned model, in any process, takes effect with the
+//! next index run; until then, searches use the model that made the stored vectors.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::tuned::{self, RecordVersion};
+use super::{EngineError, embedders};
+use config::Settings;
+use embed::Embedder;
+use embed::cache::VectorCache;
+use embed::static_model::StaticModel;
+use hub::ModelError;
+use store::{IndexFingerprint, StoreView};
+
+/// A model with its vector cache, which all projects share.
+pub(super) struct EmbeddingModel {
+    pub embedder: Arc<dyn Embedder>,
+    /// `None` if caching is turned off.
+    pub cache: Option<Arc<VectorCache>>,
+}
+
+impl EmbeddingModel {
+    fn open(embedder: Arc<dyn Embedder>, cache_options: &VectorCacheOptions) -> Arc<Self> {
+        let cache = || {
+            VectorCache::shared(
+                &cache_options.cache_dir,
+                embedder.model_id(),
+                embedder.dimensions(),
+                cache_options.max_bytes,
+            )
+        };
+        let cache = (cache_options.max_bytes > 0).then(cache);
+        Arc::new(Self { embedder, cache })
+    }
+}
+
+/// Where vectors are cached, and how many bytes the cache may take.
+struct VectorCacheOptions {
+    cache_dir: PathBuf,
+    max_bytes: u64,
+}
+
+/// The models of one index.
+pub(super) struct IndexModels {
+    index_dir: PathBuf,
+    cache_options: VectorCacheOptions,
+    /// The model named by the settings, or else the one that made the index.
+    configured: Arc<EmbeddingModel>,
+    /// Why the model that made the index is not available; `configured` is then the built-in model.
+    unavailable: Option<Arc<ModelError>>,
+    /// The tuned model beside the index, as last loaded.
+    loaded_tuned: Mutex<LoadedTunedModel>,
+    /// The model of stored rows that differ from the configured model.
+    previous: Mutex<Option<Arc<EmbeddingModel>>>,
+}
+
+#[derive(Default)]
+struct LoadedTunedModel {
+    version: Option<RecordVersion>,
+    tuned: Option<Arc<EmbeddingModel>>,
+}
+
+impl IndexModels {
+    /// Opens the model named by the settings, or else the one that made the index of `view`. If the latter is
+    /// not available, [`IndexModels::check_available`] returns the reason.
+    pub fn open(settings: &Settings, view: Option<&dyn StoreView>) -> Result<Self, EngineError> {
+        if let Some(choice) = &settings.pipeline.embedder {
+            return Ok(Self::new(settings, embedders::open_embedder(settings, choice)?));
+        }
+        let of_index = view.map(|view| embedders::open_stored_embedder(settings, &view.manifest().fingerprint));
+        match of_index {
+            Some(Err(EngineError::Model(error))) => {
+                Ok(Self { unavailable: Some(Arc::new(error)), ..Self::new(settings, StaticModel::builtin()) })
+            }
+            Some(Err(error)) => Err(error),
+            Some(Ok(Some(embedder))) => Ok(Self::new(settings, embedder)),
+            Some(Ok(None)) | None => Ok(Self::new(settings, StaticModel::builtin())),
+        }
+    }
+
+    pub fn new(settings: &Settings, configured: Arc<dyn Embedder>) -> Self {
+        let cache_options =
+            VectorCacheOptions { cache_dir: settings.cache_dir.clone(), max_bytes: settings.max_cache_bytes };
+        let configured = EmbeddingModel::open(configured, &cache_options);
+        let (loaded_tuned, previous) = (Mutex::default(), Mutex::default());
+        Self {
+            index_dir: settings.index_dir.clone(),
+            cache_options,
+            configured,
+            unavailable: None,
+            loaded_tuned,
+            previous,
+        }
+    }
+
+    /// Checks that the model that made the index is available.
+    ///
+    /// # Errors
+    /// [`EngineError::IndexModel`] if it is not.
+    pub fn check_available(&self) -> Result<(), EngineError> {
+        self.unavailable.as_ref().map_or(Ok(()), |error| Err(EngineError::IndexModel(Arc::clone(error))))
+    }
+
+    /// Returns whether the built-in model is in use; only that model can be tuned.
+    pub fn is_builtin(&self) -> bool {
+        self.unavailable.is_none() && self.configured.embedder.model_id() == StaticModel::builtin().model_id()
+    }
+
+    /// Returns the model that makes new vectors.
+    pub fn current(&self) -> Arc<EmbeddingModel> {
+        if !self.is_builtin() {
+            return Arc::clone(&self.configured);
+        }
+        let version = tuned::read_record_version(&self.index_dir);
+        let mut loaded_tuned = self.loaded_tuned.lock().unwrap_or_else(PoisonError::into_inner);
+        if loaded_tuned.version != version {
+            let tuned = version.is_some().then(|| self.load_tuned(&self.index_dir)).flatten();
+            *loaded_tuned = LoadedTunedModel { version, tuned };
+        }
+        Arc::clone(loaded_tuned.tuned.as_ref().unwrap_or(&self.configured))
+    }
+
+    /// Loads the tuned model. One that cannot be loaded is ignored, with a warning.
+    fn load_tuned(&self, index_dir: &Path) -> Option<Arc<EmbeddingModel>> {
+        match tuned::load_model(index_dir) {
+            Ok(model) => Some(EmbeddingModel::open(Arc::new(model), &self.cache_options)),
+            Err(error) => {
+                tracing::warn!("{error}");
+                None
+            }
+        }
+    }
+
+    /// Returns the model that made stored rows, if it is available. Tries the current and the configured
+    /// model, the one found last time, a replaced tuned model whose file still exists, and finally the model
+    /// registry.
+    pub fn find_stored(&self, settings: &Settings, stored: &IndexFingerprint) -> Option<Arc<EmbeddingModel>> {
+        let fits = |embedder: &dyn Embedder| {
+            embedder.model_id() == stored.model_id && u32::try_from(embedder.dimensions()) == Ok(stored.dimensions)
+        };
+        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        let at_hand = [Some(self.current()), Some(Arc::clone(&self.configured)), previous.clone()];
+        if let Some(model) = at_hand.into_iter().flatten().find(|model| fits(model.embedder.as_ref())) {
+            return Some(model);
+        }
+        let retired = tuned::load_retired_model(&self.index_dir, &stored.model_id)
+            .map(|model| Arc::new(model) as Arc<dyn Embedder>);
+        let opened = retired.or_else(|| embedders::open_stored_embedder(settings, stored).ok()?);
+        let model = EmbeddingModel::open(opened.filter(|embedder| fits(embedder.as_ref()))?, &self.cache_options);
+        Some(Arc::clone(previous.insert(model)))
+    }
+}

@@ -1,0 +1,91 @@
+//! The projects of a root, and filters by project.
+//!
+//! Projects are found on disk, because their manifests are often data files that are not indexed.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{Engine, EngineError};
+use search::{Filter, FolderScope, Hit, QueryError, Snapshot, resolve_project_folders};
+use source::walk;
+use types::{FileOutcome, FileRecord, Project};
+
+/// The projects of one generation of the store.
+pub(super) struct CachedProjects {
+    generation: u64,
+    projects: Arc<Vec<Project>>,
+}
+
+impl Engine {
+    /// Returns the projects that contain indexed files, those with the most files first, then by folder.
+    /// Manifests added after the last commit are seen with the next one.
+    ///
+    /// # Errors
+    /// [`EngineError::NotIndexed`], or an error of the store.
+    pub fn projects(&self) -> Result<Vec<Project>, EngineError> {
+        let view = self.open_view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
+        let records = view.files()?;
+        Ok(self.projects_of(view.manifest().generation, records.iter()).to_vec())
+    }
+
+    /// Returns the projects of these records, which belong to `generation`.
+    pub(super) fn projects_of<'r>(
+        &self,
+        generation: u64,
+        records: impl Iterator<Item = &'r FileRecord>,
+    ) -> Arc<Vec<Project>> {
+        let mut slot = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cached) = slot.as_ref().filter(|cached| cached.generation == generation) {
+            return Arc::clone(&cached.projects);
+        }
+        let indexed = records.filter(|record| matches!(record.outcome, FileOutcome::Indexed { .. }));
+        let projects = Arc::new(walk::find_projects(self.root(), indexed.map(|record| record.path.folder())));
+        *slot = Some(CachedProjects { generation, projects: Arc::clone(&projects) });
+        projects
+    }
+
+    /// Resolves the projects that a filter names to their folders.
+    pub(super) fn resolve_folder_scope(
+        &self,
+        snapshot: &Snapshot,
+        filter: &Filter,
+    ) -> Result<FolderScope, EngineError> {
+        let (only, without) = (&filter.query_filters.include.projects, &filter.query_filters.exclude.projects);
+        let mut folders = FolderScope::default();
+        if filter.project.is_none() && only.is_empty() && without.is_empty() {
+            return Ok(folders);
+        }
+        let manifest = snapshot.view.manifest();
+        let projects = self.projects_of(manifest.generation, snapshot.records().iter());
+        let resolve = |name: &String| {
+            resolve_project_folders(&projects, name).map_err(|error| match error {
+                QueryError::UnknownProject { name, known } if !manifest.complete => {
+                    let known = format!("{known}; the index is not complete yet, so there may be others");
+                    QueryError::UnknownProject { name, known }
+                }
+                other => other,
+            })
+        };
+        let resolve_all = |names: &[String]| -> Result<Vec<String>, QueryError> {
+            let folders_of_each: Vec<Vec<String>> = names.iter().map(resolve).collect::<Result<_, _>>()?;
+            Ok(folders_of_each.concat())
+        };
+        if let Some(name) = &filter.project {
+            folders.inside.push(resolve(name)?);
+        }
+        if !only.is_empty() {
+            folders.inside.push(resolve_all(only)?);
+        }
+        folders.outside = resolve_all(without)?;
+        Ok(folders)
+    }
+
+    /// Sets the project of each hit. Looks only at the folders of the hits and their ancestors, because most
+    /// searches filter by no project.
+    pub(super) fn set_project_names(&self, hits: &mut [Hit]) {
+        let projects = walk::find_projects(self.root(), hits.iter().map(|hit| hit.path.folder()));
+        for hit in hits {
+            let holding = projects.iter().filter(|project| project.contains_folder(hit.path.folder()));
+            hit.project = holding.max_by_key(|project| project.folder.len()).map(|project| project.name.clone());
+        }
+    }
+}

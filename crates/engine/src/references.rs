@@ -1,0 +1,330 @@
+//! Finds the uses of a name. The index gives the files, their current syntax trees give the uses.
+//!
+//! Files are scanned several at a time, but reported in a fixed order without gaps, so the next page starts
+//! where this one ends. The time is bounded.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{CancelToken, Engine, EngineError, IndexCoverage, snapshot_coverage};
+use search::{ContentFilter, Filter, NameQuery, find_files_with_identifier};
+use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
+use types::{Language, RepoPath, Symbol, qualified_name};
+
+/// The name whose uses to find, and which of them to return.
+#[derive(Clone, Debug)]
+pub struct ReferenceQuery {
+    /// An identifier; qualifiers are ignored.
+    pub name: String,
+    /// Kinds of uses to return; empty for all kinds but definitions.
+    pub kinds: Vec<ReferenceKind>,
+    /// Whether to return definitions of the name as well.
+    pub include_definitions: bool,
+    pub filter: Filter,
+    /// Where to start; see [`ReferenceAnswer::next`].
+    pub from: ReferencePosition,
+    /// Largest number of uses to return.
+    pub limit: usize,
+    /// No further file is read after this time.
+    pub time_limit: Duration,
+}
+
+/// A position in the list of uses: the number of files before it, and the number of uses before it in its own
+/// file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReferencePosition {
+    pub files: usize,
+    pub uses: usize,
+}
+
+/// A use of the name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeReference {
+    /// 1-based.
+    pub line: u32,
+    /// 1-based, in characters.
+    pub column: u32,
+    pub kind: ReferenceKind,
+    /// Qualified name of the innermost enclosing definition; empty at the top level of a file.
+    pub within: String,
+    /// The line, trimmed.
+    pub text: String,
+}
+
+/// The uses of the name in one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferencedFile {
+    pub path: RepoPath,
+    pub language: Language,
+    /// Index of the file in the list of all files, as counted by [`ReferencePosition::files`].
+    pub position: usize,
+    /// In source order.
+    pub references: Vec<CodeReference>,
+    /// Why the file was parsed only in part; `None` if it was parsed completely.
+    pub problem: Option<String>,
+}
+
+/// Uses of a name: files of the project's code first, then tests and examples, each sorted by path.
+#[derive(Clone, Debug, Default)]
+pub struct ReferenceAnswer {
+    /// The name without its qualifiers.
+    pub name: String,
+    pub files: Vec<ReferencedFile>,
+    /// Number of definitions of the name that were found but not requested.
+    pub definitions_left_out: usize,
+    /// Number of files whose text contains the name, and how many of them were read for this page and the
+    /// earlier ones.
+    pub files_with_name: usize,
+    pub files_read: usize,
+    /// Where the next page starts; `None` on the last page.
+    pub next: Option<ReferencePosition>,
+    /// Whether the time limit ended the page early.
+    pub out_of_time: bool,
+    pub coverage: IndexCoverage,
+    /// See [`super::SearchAnswer::generation`].
+    pub generation: u64,
+}
+
+/// Time that each file gets at least, so that every page makes progress.
+const MIN_FILE_TIME: Duration = Duration::from_millis(100);
+
+/// Most files read at once.
+const MAX_THREADS: usize = 8;
+
+/// Longest line returned, in characters.
+const MAX_LINE_CHARS: usize = 200;
+
+/// The references of one file, and the number of definitions left out of them.
+struct ScannedFile {
+    file: ReferencedFile,
+    definitions_left_out: usize,
+}
+
+impl Engine {
+    /// Finds the uses of a name.
+    ///
+    /// # Errors
+    /// [`EngineError::BadQuery`] if there is no name in the text or a filter is invalid;
+    /// [`EngineError::NotIndexed`]; an error of the store.
+    pub fn find_references(
+        &self,
+        query: &ReferenceQuery,
+        cancel: &CancelToken,
+    ) -> Result<ReferenceAnswer, EngineError> {
+        let name = NameQuery::parse(&query.name).map(|query| query.name).ok_or_else(|| {
+            EngineError::BadQuery(format!("there is no name in {:?}; give an identifier like `parse`", query.name))
+        })?;
+        // In Ruby and Elixir these characters are part of a name, but the index holds the word without them.
+        let name = name.trim_end_matches(['?', '!', '=']).to_owned();
+        let snapshot = self.snapshot()?;
+        // Loading the snapshot does not count, because later queries use it too.
+        let deadline = Instant::now() + query.time_limit;
+        let folders = self.resolve_folder_scope(&snapshot, &query.filter)?;
+        let mut filter = query.filter.clone();
+        if filter.content == ContentFilter::CodeAndDocs {
+            filter.content = ContentFilter::Code;
+        }
+        let files = find_files_with_identifier(&snapshot, &filter, &folders, &name)?;
+        let files: Vec<(&RepoPath, Language)> =
+            files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
+        let mut answer = ReferenceAnswer {
+            files_with_name: files.len(),
+            coverage: snapshot_coverage(&snapshot),
+            generation: super::generation_hash(&snapshot),
+            ..ReferenceAnswer::default()
+        };
+        let scan = ReferenceScan { engine: self, name: &name, query, deadline, cancel };
+        scan.fill_page(&files, &mut answer);
+        answer.name = name;
+        Ok(answer)
+    }
+}
+
+/// A search for uses that is under way.
+struct ReferenceScan<'s> {
+    engine: &'s Engine,
+    name: &'s str,
+    query: &'s ReferenceQuery,
+    deadline: Instant,
+    cancel: &'s CancelToken,
+}
+
+impl ReferenceScan<'_> {
+    /// Scans files until the page is full, the time is up, or no file is left.
+    fn fill_page(&self, files: &[(&RepoPath, Language)], answer: &mut ReferenceAnswer) {
+        let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);
+        let ReferencePosition { files: mut at, uses: mut pass } = self.query.from;
+        let mut room = self.query.limit;
+        let mut is_first = true;
+        while at < files.len() {
+            if self.cancel.is_cancelled() || (!is_first && Instant::now() >= self.deadline) {
+                answer.out_of_time = true;
+                answer.next = Some(ReferencePosition { files: at, uses: 0 });
+                break;
+            }
+            is_first = false;
+            let batch = &files[at..files.len().min(at + 2 * threads)];
+            for scanned in self.scan_batch(batch, threads) {
+                let Some(mut scanned) = scanned else { break };
+                scanned.file.position = at;
+                answer.definitions_left_out += if pass == 0 { scanned.definitions_left_out } else { 0 };
+                let passed = pass.min(scanned.file.references.len());
+                scanned.file.references.drain(..passed);
+                let is_whole = scanned.file.references.len() <= room;
+                scanned.file.references.truncate(room);
+                let shown = scanned.file.references.len();
+                room -= shown;
+                if shown > 0 || scanned.file.problem.is_some() {
+                    answer.files.push(scanned.file);
+                }
+                if !is_whole {
+                    answer.next = Some(ReferencePosition { files: at, uses: passed + shown });
+                    answer.files_read = at;
+                    return;
+                }
+                (at, pass) = (at + 1, 0);
+            }
+        }
+        answer.files_read = at.min(files.len());
+    }
+
+    /// Scans a batch of files in parallel. Returns one element for each file in order; `None` for files that
+    /// were not reached in time. The first file is always scanned.
+    fn scan_batch(&self, files: &[(&RepoPath, Language)], threads: usize) -> Vec<Option<ScannedFile>> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut parts = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let is_late = at > 0 && (Instant::now() >= self.deadline || self.cancel.is_cancelled());
+                let Some((path, language)) = files.get(at).filter(|_| !is_late) else {
+                    return parts;
+                };
+                parts.push((at, self.scan_file(path, *language)));
+            }
+        };
+        let mut parts: Vec<Option<ScannedFile>> = files.iter().map(|_| None).collect();
+        let threads = threads.min(files.len());
+        let found = if threads <= 1 {
+            work()
+        } else {
+            thread::scope(|scope| {
+                let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+                // A panic here is a bug, and the panic hook has already reported it.
+                workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+            })
+        };
+        for (at, scanned) in found {
+            parts[at] = Some(scanned);
+        }
+        parts
+    }
+
+    /// Finds the uses in one file; none if the file cannot be read any more.
+    fn scan_file(&self, path: &RepoPath, language: Language) -> ScannedFile {
+        let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
+        let mut scanned = ScannedFile { file, definitions_left_out: 0 };
+        let Ok(read) = self.engine.read_included_file(path) else { return scanned };
+        let source = index::decode_source(path, read.bytes);
+        if parse::find_whole_word(&source.text, self.name).next().is_none() {
+            return scanned;
+        }
+        let left = self.deadline.saturating_duration_since(Instant::now()).max(MIN_FILE_TIME);
+        let limit = left.min(self.engine.settings.parse_time_limit);
+        let FileReferences { sites, symbols, problem } = parse::find_references_in_file(&source, self.name, limit);
+        let lines: Vec<&str> = source.text.lines().collect();
+        for site in &sites {
+            let is_requested = match self.query.kinds.as_slice() {
+                [] => site.kind != ReferenceKind::Definition || self.query.include_definitions,
+                kinds => {
+                    kinds.contains(&site.kind)
+                        || (site.kind == ReferenceKind::Definition && self.query.include_definitions)
+                }
+            };
+            if is_requested {
+                scanned.file.references.push(describe_reference(site, &symbols, &lines, self.name));
+            } else if site.kind == ReferenceKind::Definition {
+                scanned.definitions_left_out += 1;
+            }
+        }
+        scanned.file.problem = problem;
+        scanned
+    }
+}
+
+fn describe_reference(site: &ReferenceSite, symbols: &[Symbol], lines: &[&str], name: &str) -> CodeReference {
+    let text = lines.get(site.line as usize - 1).map_or("", |line| line.trim());
+    let is_definition = |symbol: &Symbol| site.kind == ReferenceKind::Definition && symbol.name == name;
+    let around = symbols.iter().filter(|symbol| symbol.span.contains(site.line) && !is_definition(symbol));
+    let innermost = around.max_by_key(|symbol| (symbol.span.start_line, std::cmp::Reverse(symbol.span.end_line)));
+    CodeReference {
+        line: site.line,
+        column: site.column,
+        kind: site.kind,
+        within: innermost.map(|symbol| qualified_name(&symbol.container, &symbol.name)).unwrap_or_default(),
+        text: text.chars().take(MAX_LINE_CHARS).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IndexRequest, Options, Settings};
+
+    fn engine(folder: &std::path::Path, files: usize) -> Engine {
+        for n in 0..files {
+            let text = format!("fn caller_{n}() {{\n    price_of({n});\n    price_of(0);\n}}\n");
+            std::fs::write(folder.join(format!("f{n:02}.rs")), text).expect("a file");
+        }
+        let options = Options {
+            path: Some(folder.to_owned()),
+            index_dir: Some(folder.join(".index")),
+            max_cache_bytes: Some(0),
+            ..Options::default()
+        };
+        let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("it opens");
+        engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
+        engine
+    }
+
+    fn query(from: ReferencePosition, time_limit: Duration) -> ReferenceQuery {
+        let filter = Filter::default();
+        let (name, kinds) = ("price_of".to_owned(), Vec::new());
+        ReferenceQuery { name, kinds, include_definitions: false, filter, from, limit: 7, time_limit }
+    }
+
+    /// Collects every use, page by page, and counts the pages.
+    fn all_pages(engine: &Engine, time_limit: Duration, cancel: &CancelToken) -> (Vec<String>, usize) {
+        let (mut found, mut from) = (Vec::new(), ReferencePosition::default());
+        for pages in 1..100 {
+            let answer = engine.find_references(&query(from, time_limit), cancel).expect("an answer");
+            for file in &answer.files {
+                found.extend(file.references.iter().map(|site| format!("{}:{} {}", file.path, site.line, site.within)));
+            }
+            match answer.next {
+                Some(next) => assert!(next > from, "no progress from {from:?}"),
+                None => return (found, pages),
+            }
+            from = answer.next.unwrap_or_default();
+        }
+        panic!("the pages do not end: {found:?}");
+    }
+
+    #[test]
+    fn without_time_every_page_makes_progress_and_nothing_is_missed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = engine(folder.path(), 12);
+        let wanted: Vec<String> =
+            (0..12).flat_map(|n| [2, 3].map(|line| format!("f{n:02}.rs:{line} caller_{n}"))).collect();
+        let cancel = CancelToken::default();
+        assert_eq!(all_pages(&engine, Duration::from_secs(60), &cancel), (wanted.clone(), 4));
+        let (hurried, pages) = all_pages(&engine, Duration::ZERO, &cancel);
+        assert_eq!(hurried, wanted);
+        assert_eq!(pages, 12, "one file per page");
+        cancel.cancel();
+        let answer = engine.find_references(&query(ReferencePosition::default(), Duration::from_secs(60)), &cancel);
+        let answer = answer.expect("a partial answer");
+        assert!(answer.out_of_time && answer.files.len() <= 1, "{answer:?}");
+    }
+}

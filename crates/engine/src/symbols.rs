@@ -1,0 +1,224 @@
+//! Finds definitions by name, using the index alone.
+//!
+//! A chunk of several small definitions stores all their names but only the kind of the first. The others are
+//! described by parsing the chunk, which is short.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Engine, EngineError, IndexCoverage, snapshot_coverage};
+use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot, definition_span, find_definitions};
+use source::parse::{self, SourceFile};
+use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
+
+/// The name whose definitions to find, and which of them to return.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SymbolQuery {
+    /// `bar`, `Foo::bar`, `Foo.bar` or `Foo#bar`; `bar*` for names with this prefix.
+    pub name: String,
+    /// The enclosing definition, such as `Foo` or `outer.Foo`.
+    pub container: Option<String>,
+    /// Kinds to return; empty for all. `function` includes methods and constructors, `type` includes classes,
+    /// structs, enums, interfaces and the like.
+    pub kinds: Vec<SymbolKind>,
+    pub filter: Filter,
+    /// Number of definitions to skip, best first.
+    pub offset: usize,
+    /// Largest number of definitions to return.
+    pub limit: usize,
+}
+
+/// A definition that matches a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolHit {
+    pub path: RepoPath,
+    pub language: Language,
+    pub symbol: Symbol,
+    /// How closely the name matches.
+    pub how: NameMatch,
+    /// Whether the file on disk differs from the indexed one.
+    pub stale: bool,
+}
+
+/// Matching definitions, best first.
+#[derive(Clone, Debug, Default)]
+pub struct SymbolAnswer {
+    pub symbols: Vec<SymbolHit>,
+    /// Whether there are further matches.
+    pub more: bool,
+    /// False if no match lies in the requested container, so that the definitions match by name alone.
+    pub is_qualified: bool,
+    pub coverage: IndexCoverage,
+    /// See [`super::SearchAnswer::generation`].
+    pub generation: u64,
+}
+
+/// Number of matches whose texts are read at once.
+const TEXTS_PER_READ: usize = 32;
+
+/// Most matches examined when a kind or a container is requested.
+const MAX_EXAMINED: usize = 2_000;
+
+/// Time limit for parsing one chunk; chunks are short.
+pub(super) const CHUNK_PARSE_LIMIT: Duration = Duration::from_millis(50);
+
+impl Engine {
+    /// Finds the definitions of a name. Exact matches are preferred, then matches in another case, then names
+    /// with the same words, then names within a typo.
+    ///
+    /// # Errors
+    /// [`EngineError::BadQuery`] if there is no name in the text or a filter is invalid;
+    /// [`EngineError::NotIndexed`]; an error of the store.
+    pub fn find_symbol(&self, query: &SymbolQuery) -> Result<SymbolAnswer, EngineError> {
+        let name = NameQuery::parse(&query.name).ok_or_else(|| {
+            EngineError::BadQuery(format!("there is no name in {:?}; give one like `parse` or `Foo::bar`", query.name))
+        })?;
+        let name = query.container.iter().fold(name, |name, container| name.inside(container));
+        let snapshot = self.snapshot()?;
+        let folders = self.resolve_folder_scope(&snapshot, &query.filter)?;
+        let find = |name: &NameQuery, query: &SymbolQuery| {
+            let found = find_definitions(&snapshot, &query.filter, &folders, name)?;
+            page_of_symbols(&snapshot, &found, name, query)
+        };
+        let (mut symbols, mut more) = find(&name, query)?;
+        let mut is_qualified = true;
+        let first = SymbolQuery { offset: 0, limit: 1, ..query.clone() };
+        if symbols.is_empty() && !name.qualifiers.is_empty() && find(&name, &first)?.0.is_empty() {
+            (symbols, more) = find(&name.anywhere(), query)?;
+            is_qualified = symbols.is_empty();
+        }
+        for found in &mut symbols {
+            found.stale = self.is_stale(snapshot.record(&found.path));
+        }
+        let generation = super::generation_hash(&snapshot);
+        Ok(SymbolAnswer { symbols, more, is_qualified, coverage: snapshot_coverage(&snapshot), generation })
+    }
+}
+
+/// Returns the requested page of matches, and whether more follow.
+fn page_of_symbols(
+    snapshot: &Arc<Snapshot>,
+    found: &[NamedDefinition],
+    name: &NameQuery,
+    query: &SymbolQuery,
+) -> Result<(Vec<SymbolHit>, bool), EngineError> {
+    // Without a kind or a container to check, skipped matches need not be read.
+    let is_plain = query.kinds.is_empty() && name.qualifiers.is_empty();
+    let (unread, mut pass) = if is_plain { (query.offset, 0) } else { (0, query.offset) };
+    let rest = found.get(unread..).unwrap_or_default();
+    let mut symbols = Vec::new();
+    for step in rest[..rest.len().min(MAX_EXAMINED)].chunks(TEXTS_PER_READ) {
+        let rows: Vec<_> = step.iter().map(|named| snapshot.chunk(named.chunk).row).collect();
+        let texts = snapshot.view.chunk_texts(&rows)?;
+        for (named, text) in step.iter().zip(texts) {
+            let file = &snapshot.files[snapshot.file_of_chunk(named.chunk)];
+            let symbol = describe_match(snapshot, named, &text.text, text.signature);
+            let is_kind =
+                query.kinds.is_empty() || query.kinds.iter().any(|requested| kind_includes(*requested, symbol.kind));
+            if !is_kind || !name.fits(&symbol.name, &symbol.container, &file.path) {
+                continue;
+            }
+            if pass > 0 {
+                pass -= 1;
+                continue;
+            }
+            if symbols.len() == query.limit {
+                return Ok((symbols, true));
+            }
+            let (path, language) = (file.path.clone(), file.language);
+            symbols.push(SymbolHit { path, language, symbol, how: named.name_match, stale: false });
+        }
+    }
+    Ok((symbols, rest.len() > MAX_EXAMINED))
+}
+
+/// Returns whether a request for one kind includes the other.
+fn kind_includes(requested: SymbolKind, kind: SymbolKind) -> bool {
+    use SymbolKind::{Class, Constructor, Enum, Function, Interface, Macro, Method, Struct, Test, Trait, Type, Union};
+    let also: &[SymbolKind] = match requested {
+        Function => &[Method, Constructor, Test, Macro],
+        Method => &[Constructor],
+        Type => &[Class, Struct, Union, Enum, Interface, Trait],
+        _ => &[],
+    };
+    requested == kind || also.contains(&kind)
+}
+
+/// Describes the definition that a match in a chunk refers to.
+fn describe_match(snapshot: &Snapshot, named: &NamedDefinition, text: &str, signature: String) -> Symbol {
+    let (chunk, file) = (snapshot.chunk(named.chunk), &snapshot.files[snapshot.file_of_chunk(named.chunk)]);
+    let name = chunk.defines().nth(named.position).unwrap_or_default();
+    let earlier = chunk.defines().take(named.position).filter(|other| *other == name).count();
+    let is_first = name == chunk.symbol && earlier == 0;
+    let whole = |span| Symbol {
+        name: name.to_owned(),
+        kind: chunk.kind,
+        container: chunk.container.to_owned(),
+        signature,
+        span,
+    };
+    let source = |text: String| SourceFile { path: file.path.clone(), language: file.language, text };
+    let inner = parse_symbol(&source(text.to_owned()), name, earlier).or_else(|| {
+        let mut found = parse_symbol(&source(format!("{}{text}\n}}", wrapper_start(file.language))), name, earlier)?;
+        found.span.start_line = found.span.start_line.saturating_sub(1).max(1);
+        found.span.end_line = found.span.end_line.saturating_sub(1).clamp(1, chunk.span.line_count());
+        found.container =
+            found.container.strip_prefix(WRAPPER).unwrap_or(&found.container).trim_matches('.').to_owned();
+        Some(found)
+    });
+    let Some(mut inner) = inner else {
+        return if is_first {
+            whole(definition_span(snapshot, named.chunk))
+        } else {
+            symbol_by_line(&chunk, name, text)
+        };
+    };
+    let before = chunk.span.start_line - 1;
+    inner.span = Span { start_line: before + inner.span.start_line, end_line: before + inner.span.end_line };
+    if is_first {
+        // If the definition continues in later chunks, this chunk holds only its start.
+        let Span { start_line, end_line } = inner.span;
+        let last = definition_span(snapshot, named.chunk).end_line;
+        return whole(Span { start_line, end_line: if last > chunk.span.end_line { last } else { end_line } });
+    }
+    inner.container = qualified_name(chunk.container, &inner.container);
+    // Outside of its class, a method parses as a function.
+    if inner.kind == SymbolKind::Function && chunk.kind == SymbolKind::Method {
+        inner.kind = chunk.kind;
+    }
+    inner
+}
+
+/// The name of the class that is put around the text of a chunk.
+const WRAPPER: &str = "Wrapper";
+
+/// Returns the start of a class, so that the members of a class parse as members.
+fn wrapper_start(language: Language) -> &'static str {
+    match language.0 {
+        "php" => "<?php class Wrapper {\n",
+        _ => "class Wrapper {\n",
+    }
+}
+
+/// Parses a text and returns its definition of `name` after skipping `earlier` ones of the same name.
+fn parse_symbol(file: &SourceFile, name: &str, earlier: usize) -> Option<Symbol> {
+    let (symbols, _) = parse::outline_file(file, CHUNK_PARSE_LIMIT);
+    symbols.into_iter().filter(|symbol| symbol.name == name).nth(earlier)
+}
+
+/// Describes a definition by the first line of the chunk that contains its name.
+fn symbol_by_line(chunk: &ChunkMeta<'_>, name: &str, text: &str) -> Symbol {
+    let last = name.rsplit(['.', ':']).next().unwrap_or(name);
+    let at = parse::find_whole_word(text, last).next().unwrap_or(0);
+    let index = text[..at].matches('\n').count();
+    let line = text.lines().nth(index).unwrap_or_default().trim();
+    let start_line = chunk.span.start_line + u32::try_from(index).unwrap_or(0);
+    let is_around = chunk.kind.is_container();
+    Symbol {
+        name: name.to_owned(),
+        kind: if is_around { SymbolKind::Method } else { chunk.kind },
+        container: if is_around { qualified_name(chunk.container, chunk.symbol) } else { chunk.container.to_owned() },
+        signature: line.chars().take(160).collect::<String>().trim_end_matches(['{', ' ', ':']).to_owned(),
+        span: Span { start_line, end_line: start_line },
+    }
+}

@@ -1,0 +1,267 @@
+//! Concurrent searches while the store changes.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::*;
+use embed::static_model::StaticModel;
+use store::memory::MemoryStore;
+use store::{ChunkText, Generation, IndexFingerprint, Manifest, RowKey, StoreWriter, StoredChunk};
+
+/// A store whose readers pass a gate. Clones share their content.
+#[derive(Clone)]
+struct GatedStore {
+    store: Arc<Mutex<MemoryStore>>,
+    gate: Arc<Gate>,
+}
+
+#[derive(Default)]
+struct Gate {
+    /// Locked by a test to block readers.
+    closed: Mutex<()>,
+    reads: AtomicUsize,
+}
+
+struct GatedView {
+    view: Arc<dyn StoreView>,
+    gate: Arc<Gate>,
+}
+
+impl GatedView {
+    fn pass(&self) {
+        self.gate.reads.fetch_add(1, Ordering::SeqCst);
+        drop(self.gate.closed.lock().expect("the gate"));
+    }
+}
+
+impl GatedStore {
+    fn store(&self) -> MemoryStore {
+        self.store.lock().expect("the store").clone()
+    }
+}
+
+impl ChunkStore for GatedStore {
+    fn generation(&self) -> Result<Option<Generation>, StoreError> {
+        self.store().generation()
+    }
+
+    fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
+        let with_gate = |view| Arc::new(GatedView { view, gate: Arc::clone(&self.gate) }) as Arc<dyn StoreView>;
+        Ok(self.store().view()?.map(with_gate))
+    }
+
+    fn writer(&self, recipe: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
+        self.store().writer(recipe, fresh)
+    }
+
+    fn size_bytes(&self) -> u64 {
+        0
+    }
+}
+
+impl StoreView for GatedView {
+    fn manifest(&self) -> &Manifest {
+        self.view.manifest()
+    }
+
+    fn rows_generation(&self) -> u64 {
+        self.view.rows_generation()
+    }
+
+    fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
+        self.view.files()
+    }
+
+    fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError> {
+        self.pass();
+        self.view.chunks()
+    }
+
+    fn row_keys(&self) -> Result<Vec<RowKey>, StoreError> {
+        self.view.row_keys()
+    }
+
+    fn chunks_by_key(&self, rows: &[RowKey]) -> Result<Vec<StoredChunk>, StoreError> {
+        self.pass();
+        self.view.chunks_by_key(rows)
+    }
+
+    fn inverted_index(&self) -> &store::lexical::InvertedIndex {
+        self.view.inverted_index()
+    }
+
+    fn inverted_index_error(&self, error: &store::lexical::SegmentError) -> StoreError {
+        self.view.inverted_index_error(error)
+    }
+
+    fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
+        self.view.chunk_texts(rows)
+    }
+}
+
+struct EngineFixture {
+    folder: tempfile::TempDir,
+    store: GatedStore,
+    engine: Engine,
+}
+
+impl EngineFixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options =
+            Options { path: Some(folder.path().to_owned()), index_dir: Some("unused".into()), ..Options::default() };
+        let settings = Settings::resolve(&options).expect("settings");
+        let inner = MemoryStore::new(settings.root.as_path().to_owned());
+        let store = GatedStore { store: Arc::new(Mutex::new(inner)), gate: Arc::default() };
+        let engine = Engine {
+            models: IndexModels::new(&settings, StaticModel::builtin()),
+            settings,
+            store: Box::new(store.clone()),
+            snapshot: Mutex::default(),
+            refreshing_runs: AtomicUsize::new(0),
+            loading: Mutex::default(),
+            projects: Mutex::default(),
+        };
+        Self { folder, store, engine }
+    }
+
+    fn index(&self, path: &str, text: &str) {
+        fs::write(self.folder.path().join(path), text).expect("a file");
+        self.engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
+    }
+
+    /// Returns the paths of the hits for a name.
+    fn finds(&self, name: &str) -> Vec<String> {
+        let query = SearchQuery { text: name.into(), limit: 5, mode: RetrievalMode::Lexical, ..SearchQuery::default() };
+        self.engine.search(&query).expect("an answer").hits.iter().map(|hit| hit.path.to_string()).collect()
+    }
+
+    fn reads(&self) -> usize {
+        self.store.gate.reads.load(Ordering::SeqCst)
+    }
+
+    fn wait_for_reads(&self, count: usize) {
+        while self.reads() < count {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
+fn concurrent_first_searches_read_the_store_once() {
+    let fixture = EngineFixture::new();
+    fixture.index("a.rs", "fn alpha() {}\n");
+    let closed = fixture.store.gate.closed.lock().expect("the gate");
+    thread::scope(|scope| {
+        let searches: Vec<_> = (0..4).map(|_| scope.spawn(|| fixture.finds("alpha"))).collect();
+        fixture.wait_for_reads(1);
+        thread::sleep(Duration::from_millis(50));
+        drop(closed);
+        for search in searches {
+            assert_eq!(search.join().expect("a search"), ["a.rs"]);
+        }
+    });
+    assert_eq!(fixture.reads(), 1);
+}
+
+#[test]
+fn a_search_does_not_wait_for_one_that_loads_a_snapshot() {
+    let fixture = EngineFixture::new();
+    fixture.index("a.rs", "fn alpha() {}\n");
+    assert_eq!(fixture.finds("alpha"), ["a.rs"]);
+    fixture.index("b.rs", "fn alpha() {}\n");
+    let closed = fixture.store.gate.closed.lock().expect("the gate");
+    thread::scope(|scope| {
+        let reading = scope.spawn(|| fixture.finds("alpha").len());
+        fixture.wait_for_reads(2);
+        let (send, answers) = mpsc::channel();
+        let fixture = &fixture;
+        scope.spawn(move || send.send(fixture.finds("alpha")));
+        let answer = answers.recv_timeout(Duration::from_secs(20));
+        drop(closed);
+        assert_eq!(answer.as_deref(), Ok(&["a.rs".to_owned()][..]), "from the snapshot before");
+        assert_eq!(reading.join().expect("a search"), 2);
+    });
+    assert_eq!(fixture.finds("alpha").len(), 2);
+    assert_eq!(fixture.reads(), 2);
+}
+
+#[test]
+fn searches_load_nothing_while_an_index_run_refreshes_the_snapshot() {
+    let fixture = EngineFixture::new();
+    fixture.index("a.rs", "fn alpha() {}\n");
+    assert_eq!(fixture.finds("alpha"), ["a.rs"]);
+    fixture.engine.refresh_snapshot_during(|| {
+        fixture.index("b.rs", "fn alpha() {}\n");
+        assert_eq!(fixture.finds("alpha"), ["a.rs"], "from the loaded snapshot");
+        assert_eq!(fixture.reads(), 1);
+        fixture.engine.refresh_snapshot();
+        assert_eq!(fixture.finds("alpha").len(), 2);
+        fixture.index("c.rs", "fn alpha() {}\n");
+    });
+    assert_eq!((fixture.finds("alpha").len(), fixture.reads()), (3, 3), "the end of the run has loaded the rest");
+    fixture.index("d.rs", "fn alpha() {}\n");
+    assert_eq!(fixture.finds("alpha").len(), 4, "no run refreshes the snapshot any more");
+}
+
+#[test]
+fn a_deleted_and_rebuilt_index_is_noticed() {
+    let fixture = EngineFixture::new();
+    fixture.index("a.rs", "fn alpha() {}\n");
+    assert_eq!(fixture.finds("alpha"), ["a.rs"]);
+    let generation = fixture.store.generation_number().expect("a generation");
+    *fixture.store.store.lock().expect("the store") = MemoryStore::new(fixture.engine.root().to_owned());
+    assert!(matches!(fixture.engine.snapshot(), Err(EngineError::NotIndexed { .. })));
+    fs::remove_file(fixture.folder.path().join("a.rs")).expect("a file");
+    fixture.index("b.rs", "fn alpha() {}\n");
+    assert_eq!(fixture.store.generation_number().expect("a generation"), generation);
+    assert_eq!(fixture.finds("alpha"), ["b.rs"]);
+}
+
+#[test]
+fn of_two_names_in_a_file_the_one_in_the_same_case_is_shown() {
+    let fixture = EngineFixture::new();
+    let method =
+        |at: usize| format!("    def method_{at}(self):\n        return self.call({at}, 'a rather long argument')\n\n");
+    let class = |name: &str| format!("class {name}:\n{}\n\n", (0..40).map(method).collect::<String>());
+    let text = format!(
+        "{}def session():\n    \"\"\"Returns a session: Session.\"\"\"\n    return Session()\n",
+        class("Session")
+    );
+    fixture.index("sessions.py", &text);
+    for (asked, symbol) in [("Session", "Session"), ("session", "session")] {
+        let query = SearchQuery { text: asked.into(), limit: 1, ..SearchQuery::default() };
+        let hits = fixture.engine.search(&query).expect("an answer").hits;
+        assert_eq!(hits[0].symbol, symbol, "{asked}");
+    }
+}
+
+#[test]
+fn two_worktrees_in_one_process_share_computed_vectors() {
+    let (folder, cancel) = (tempfile::tempdir().expect("a folder"), CancelToken::default());
+    let open = |name: &str| {
+        let root = folder.path().join(name);
+        fs::create_dir(&root).expect("a folder");
+        fs::write(root.join("first.rs"), "fn first() {}\n").expect("a file");
+        let options = Options {
+            path: Some(root),
+            index_dir: Some(folder.path().join(format!("index of {name}"))),
+            cache_dir: Some(folder.path().join("cache")),
+            ..Options::default()
+        };
+        Engine::open(Settings::resolve(&options).expect("settings")).expect("an engine")
+    };
+    let index = |engine: &Engine| {
+        let report = engine.index(&IndexRequest::default(), &cancel, &|_| ()).expect("an index run");
+        (report.vectors_computed, report.vectors_reused)
+    };
+    let engines = [open("main"), open("branch")];
+    assert_eq!(engines.each_ref().map(index), [(1, 0), (0, 1)]);
+    for engine in &engines {
+        fs::write(engine.root().join("later.rs"), "fn later(value: u64) -> u64 {\n    value\n}\n").expect("a file");
+        fs::write(engine.root().join("copy.rs"), "fn later(value: u64) -> u64 {\n    value\n}\n").expect("a file");
+    }
+    assert_eq!(engines.each_ref().map(index), [(1, 1), (0, 2)], "a copy in the same window is not computed either");
+}

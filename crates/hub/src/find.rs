@@ -1,0 +1,176 @@
+//! Finding a model on this machine: installed, in the Hugging Face cache, or in a folder of the user.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::description::{ModelDescription, Precision};
+use super::table::{KNOWN_MODELS, KnownModel};
+use super::{InstalledModel, ModelError, ModelReference};
+use config::ModelSettings;
+
+/// The place where a model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// In the models folder.
+    Installed,
+    /// In the hub's cache folder.
+    HubCache,
+    /// On the hub only: the model is known but not on this machine.
+    Hub,
+}
+
+/// An entry of the list of models.
+pub struct ListedModel {
+    pub name: String,
+    pub source: ModelSource,
+    /// The model's folder and the precisions it holds, if the model is on this machine.
+    pub here: Option<(PathBuf, Vec<Precision>)>,
+    /// The reason why the model cannot be used although it is on this machine.
+    pub problem: Option<String>,
+    pub about: String,
+    pub description: Option<ModelDescription>,
+}
+
+/// Finds the model that `word` refers to: a known or installed model by name, optionally with a precision and a
+/// width (`all-MiniLM-L6-v2:int8`, `Qwen3-Embedding-0.6B@256`), or a folder with a description. `wanted` lists
+/// precisions by preference, if `word` names none.
+///
+/// # Errors
+///
+/// Fails if the model is not on this machine, lacks files, or does not support the width.
+pub fn find_model(settings: &ModelSettings, word: &str, wanted: &[Precision]) -> Result<InstalledModel, ModelError> {
+    let plain = ModelReference { name: word, precision: None, width: None };
+    let reference = if Path::new(word).is_dir() { plain } else { ModelReference::parse(word) };
+    let (description, folder) = locate_model(settings, reference.name)?;
+    let model = InstalledModel::new(description, folder, &reference.precisions(wanted))?;
+    reference.width.map_or(Ok(model.clone()), |width| model.truncate_dimensions(width))
+}
+
+fn locate_model(settings: &ModelSettings, name: &str) -> Result<(ModelDescription, PathBuf), ModelError> {
+    let known = KnownModel::find_by_name(name);
+    let proper = known.map_or(name, |known| known.name);
+    let plain = !proper.contains(['/', '\\']) && proper != "." && proper != "..";
+    let installed = settings.models_dir.join(proper);
+    if plain && let Some(description) = ModelDescription::read(&installed)? {
+        return Ok((description, installed));
+    }
+    if let Some(known) = known {
+        let not_here =
+            || ModelError::NotInstalled { name: known.name.to_owned(), models_dir: settings.models_dir.clone() };
+        return find_in_hub_cache(settings, known).map(|snapshot| (known.description(), snapshot)).ok_or_else(not_here);
+    }
+    let folder = Path::new(name);
+    if folder.is_dir() {
+        let description =
+            ModelDescription::read(folder)?.ok_or_else(|| ModelError::NoDescription { folder: folder.to_owned() })?;
+        let folder = folder.canonicalize().map_err(|source| ModelError::Io {
+            operation: "open",
+            path: folder.to_owned(),
+            source,
+        })?;
+        return Ok((description, folder));
+    }
+    Err(ModelError::Unknown { name: name.to_owned(), known: join_known_names() })
+}
+
+fn join_known_names() -> String {
+    let names: Vec<&str> = KNOWN_MODELS.iter().map(|known| known.name).collect();
+    names.join(", ")
+}
+
+/// Returns the newest snapshot of a model in the hub's cache that has all files of at least one precision.
+fn find_in_hub_cache(settings: &ModelSettings, known: &KnownModel) -> Option<PathBuf> {
+    let repositories = std::iter::once(known.repository).chain(known.aliases.iter().copied());
+    let snapshots = repositories.filter(|name| name.contains('/')).filter_map(|repository| {
+        let folder = settings.hub_cache.join(format!("models--{}", repository.replace('/', "--")));
+        let revision = fs::read_to_string(folder.join("refs").join("main")).ok()?;
+        Some(folder.join("snapshots").join(revision.trim()))
+    });
+    let description = known.description();
+    let mut usable = snapshots.filter(|snapshot| !complete_precisions(&description, snapshot).is_empty());
+    usable.next()
+}
+
+/// Returns the precisions whose files are all in `folder`.
+fn complete_precisions(description: &ModelDescription, folder: &Path) -> Vec<Precision> {
+    let is_there = |precision: &&Precision| description.missing_files(folder, **precision).is_empty();
+    description.files.keys().filter(is_there).copied().collect()
+}
+
+/// Lists all known and installed models, known ones first.
+pub fn list_models(settings: &ModelSettings) -> Vec<ListedModel> {
+    let mut listed: Vec<ListedModel> = KNOWN_MODELS.iter().map(|known| list_known_model(settings, known)).collect();
+    let mut folders: Vec<PathBuf> = fs::read_dir(&settings.models_dir)
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    folders.sort();
+    for folder in folders {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !folder.is_dir() || KNOWN_MODELS.iter().any(|known| known.name == name) {
+            continue;
+        }
+        match ModelDescription::read(&folder) {
+            Ok(None) => {}
+            read => listed.push(list_described_model(
+                name,
+                folder,
+                ModelSource::Installed,
+                read.map(Option::unwrap_or_default),
+                "",
+            )),
+        }
+    }
+    listed
+}
+
+fn list_known_model(settings: &ModelSettings, known: &KnownModel) -> ListedModel {
+    let folder = settings.models_dir.join(known.name);
+    let name = known.name.to_owned();
+    match ModelDescription::read(&folder) {
+        Ok(None) => {}
+        read => {
+            return list_described_model(
+                name,
+                folder,
+                ModelSource::Installed,
+                read.map(Option::unwrap_or_default),
+                known.about,
+            );
+        }
+    }
+    if let Some(snapshot) = find_in_hub_cache(settings, known) {
+        return list_described_model(name, snapshot, ModelSource::HubCache, Ok(known.description()), known.about);
+    }
+    let (about, description) = (known.about.to_owned(), Some(known.description()));
+    ListedModel { name, source: ModelSource::Hub, here: None, problem: None, about, description }
+}
+
+fn list_described_model(
+    name: String,
+    folder: PathBuf,
+    source: ModelSource,
+    read: Result<ModelDescription, ModelError>,
+    about: &str,
+) -> ListedModel {
+    let about = about.to_owned();
+    match read {
+        Err(error) => {
+            let here = Some((folder, Vec::new()));
+            ListedModel { name, source, here, problem: Some(error.to_string()), about, description: None }
+        }
+        Ok(description) => {
+            let precisions = complete_precisions(&description, &folder);
+            let all = [Precision::Int8, Precision::Fp16, Precision::Fp32];
+            let problem =
+                InstalledModel::new(description.clone(), folder.clone(), &all).err().map(|error| error.to_string());
+            ListedModel {
+                name,
+                source,
+                here: Some((folder, precisions)),
+                problem,
+                about,
+                description: Some(description),
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Compares the stored index with the current settings and decides how much of it can be kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use config::Settings;
+use embed::Embedder;
+use source::parse::CHUNKER_VERSION;
+use source::walk::WalkEntry;
+use store::{IndexFingerprint, SCHEMA_VERSION, StoreError, StoreView};
+use types::{FileOutcome, FileRecord, RepoPath};
+
+/// Returns the fingerprint of an index that is written with these settings and this embedder.
+pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexFingerprint {
+    IndexFingerprint {
+        schema_version: SCHEMA_VERSION,
+        chunker_version: CHUNKER_VERSION,
+        model_id: embedder.model_id().to_owned(),
+        dimensions: u32::try_from(embedder.dimensions()).unwrap_or(u32::MAX),
+        settings: format!(
+            "max_file_bytes={} parse_time_limit_ms={}",
+            settings.max_file_bytes,
+            settings.parse_time_limit.as_millis()
+        ),
+    }
+}
+
+/// The parts of the stored index that a run can reuse.
+pub(super) struct RunPlan {
+    /// Records of files that need no work unless they have changed.
+    pub known: HashMap<RepoPath, FileRecord>,
+    /// Every file in the store.
+    pub stored: Vec<RepoPath>,
+    /// Whether the run starts with an empty index.
+    pub fresh: bool,
+    /// Whether the old index stays searchable until this run completes. True if only the model has changed.
+    pub keeps_old_index: bool,
+    /// Why stored data is discarded, as a sentence; `None` if it is not.
+    pub redo_reason: Option<String>,
+}
+
+impl RunPlan {
+    /// Returns whether the size and the time of a file match its record, so it need not be read.
+    pub fn is_unchanged(&self, entry: &WalkEntry) -> bool {
+        let known = self.known.get(&entry.path);
+        known.is_some_and(|known| (known.size_bytes, known.mtime_ns) == (entry.size_bytes, entry.mtime_ns))
+    }
+}
+
+/// Compares the fingerprint of `view` with the one of this run.
+pub(super) fn plan_run(
+    view: Option<&Arc<dyn StoreView>>,
+    fingerprint: &IndexFingerprint,
+    rebuild: bool,
+) -> Result<RunPlan, StoreError> {
+    let mut plan = RunPlan {
+        known: HashMap::new(),
+        stored: Vec::new(),
+        fresh: rebuild,
+        keeps_old_index: false,
+        redo_reason: None,
+    };
+    let Some(view) = view else {
+        return Ok(plan);
+    };
+    let redo_reason = rebuild_reason(&view.manifest().fingerprint, fingerprint);
+    if rebuild || redo_reason.is_some() {
+        plan.fresh = true;
+        plan.keeps_old_index =
+            !rebuild && view.manifest().complete && differs_only_by_model(&view.manifest().fingerprint, fingerprint);
+        plan.redo_reason = redo_reason.or_else(|| Some("a rebuild was requested".to_owned()));
+        return Ok(plan);
+    }
+    let files = view.files()?;
+    plan.stored = files.iter().map(|file| file.path.clone()).collect();
+    let settings_changed = view.manifest().fingerprint.settings != fingerprint.settings;
+    let redo =
+        |file: &FileRecord| settings_changed && matches!(&file.outcome, FileOutcome::Indexed { problem: Some(_), .. });
+    if settings_changed {
+        let (old, new) = (&view.manifest().fingerprint.settings, &fingerprint.settings);
+        plan.redo_reason =
+            Some(format!("the settings changed from {old} to {new}: the affected files are indexed again"));
+    }
+    plan.known = files.into_iter().filter(|file| !redo(file)).map(|file| (file.path.clone(), file)).collect();
+    Ok(plan)
+}
+
+/// Returns whether the stored rows lack nothing but the vectors of the new model.
+fn differs_only_by_model(stored: &IndexFingerprint, now: &IndexFingerprint) -> bool {
+    let with_its_model =
+        IndexFingerprint { model_id: stored.model_id.clone(), dimensions: stored.dimensions, ..now.clone() };
+    rebuild_reason(stored, now).is_some() && rebuild_reason(stored, &with_its_model).is_none()
+}
+
+/// Returns the reason why stored rows cannot be reused, or `None` if they can.
+pub fn rebuild_reason(stored: &IndexFingerprint, now: &IndexFingerprint) -> Option<String> {
+    if stored.schema_version != now.schema_version {
+        Some(format!("the index layout changed from version {} to {}", stored.schema_version, now.schema_version))
+    } else if stored.chunker_version != now.chunker_version {
+        Some(format!("the chunker changed from version {} to {}", stored.chunker_version, now.chunker_version))
+    } else if (&stored.model_id, stored.dimensions) != (&now.model_id, now.dimensions) {
+        Some(format!("the embedding model changed from {} to {}", stored.model_id, now.model_id))
+    } else {
+        None
+    }
+}

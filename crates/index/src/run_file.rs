@@ -1,0 +1,296 @@
+//! Records the running or last index run in `run.json` in the index folder, for other processes to read.
+//!
+//! The run writes the file several times a second and replaces it by a rename. Write errors never fail the
+//! run.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::{IndexError, IndexPhase, IndexProgress, IndexReport, StageReport, find_bottleneck};
+use embed::DeviceReport;
+
+const FILE_NAME: &str = "run.json";
+
+/// Interval between two writes.
+const WRITE_INTERVAL: Duration = Duration::from_millis(400);
+
+/// A run that has not written for this long has died.
+const MAX_SILENCE: Duration = Duration::from_secs(10);
+
+/// The status of an index run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    Indexing,
+    /// The store merges small fragments and index segments.
+    Finishing,
+    Done,
+    Cancelled,
+    Failed,
+    /// Its process ended without recording the end of the run.
+    Died,
+}
+
+impl RunStatus {
+    /// Returns whether the run is under way.
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Indexing | Self::Finishing)
+    }
+}
+
+/// The content of `run.json`: progress or result of an index run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    pub state: RunStatus,
+    pub process: u32,
+    /// Time of the last write, in milliseconds since 1970.
+    pub written_at_ms: u64,
+    pub elapsed_ms: u64,
+    /// Files that the walk has found so far.
+    pub files_found: u64,
+    /// Whether the walk has ended, so that `files_found` is final.
+    pub walk_ended: bool,
+    pub files_done: u64,
+    pub chunks: u64,
+    pub files_per_second: f64,
+    pub chunks_per_second: f64,
+    /// `None` while it cannot be estimated, and after the run has ended.
+    pub remaining_ms: Option<u64>,
+    /// The stage that the others wait for, in one sentence.
+    pub bottleneck: Option<String>,
+    /// The stages in pipeline order.
+    pub stages: Vec<StageRecord>,
+    /// The embedder's device; `None` if it has none.
+    #[serde(default)]
+    pub device: Option<DeviceReport>,
+    /// The error that ended the run.
+    pub failure: Option<String>,
+}
+
+/// A [`StageReport`] in a serializable form; seconds are summed over all threads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    pub stage: String,
+    pub threads: usize,
+    pub busy_seconds: f64,
+    pub waiting_for_input_seconds: f64,
+    pub waiting_for_output_seconds: f64,
+    pub items: u64,
+    pub bytes: u64,
+    pub queue_depth: usize,
+    pub queue_capacity: usize,
+    pub queue_mean: f64,
+}
+
+impl From<&StageReport> for StageRecord {
+    fn from(stage: &StageReport) -> Self {
+        Self {
+            stage: stage.stage.to_owned(),
+            threads: stage.threads,
+            busy_seconds: stage.busy.as_secs_f64(),
+            waiting_for_input_seconds: stage.waiting_for_input.as_secs_f64(),
+            waiting_for_output_seconds: stage.waiting_for_output.as_secs_f64(),
+            items: stage.items,
+            bytes: stage.bytes,
+            queue_depth: stage.queue_depth,
+            queue_capacity: stage.queue_capacity,
+            queue_mean: stage.queue_mean,
+        }
+    }
+}
+
+/// Reads the record of the last run of any process that wrote to `index_dir`; `None` if there is none.
+pub fn read_run_record(index_dir: &Path) -> Option<RunRecord> {
+    let bytes = fs::read(index_dir.join(FILE_NAME)).ok()?;
+    let mut record: RunRecord = serde_json::from_slice(&bytes).ok()?;
+    if record.state.is_running() && now_ms().saturating_sub(record.written_at_ms) > to_ms(MAX_SILENCE) {
+        record.state = RunStatus::Died;
+        record.remaining_ms = None;
+    }
+    Some(record)
+}
+
+/// The last record of a run.
+#[derive(Default)]
+struct LastRecord {
+    record: Option<RunRecord>,
+    /// When the record was written; `None` if it was not.
+    written: Option<Instant>,
+}
+
+/// Records one index run in `run.json`.
+pub struct RunRecorder<'r> {
+    index_dir: &'r Path,
+    last: Mutex<LastRecord>,
+}
+
+impl<'r> RunRecorder<'r> {
+    /// Creates a recorder; writes nothing yet.
+    pub fn new(index_dir: &'r Path) -> Self {
+        Self { index_dir, last: Mutex::default() }
+    }
+
+    /// Records the progress of the run. Writes nothing before the first file is parsed.
+    pub fn record_progress(&self, progress: &IndexProgress) {
+        let Ok(mut last) = self.last.lock() else { return };
+        if last.written.is_some_and(|at| at.elapsed() < WRITE_INTERVAL) {
+            return;
+        }
+        let state = if progress.phase == IndexPhase::Finishing { RunStatus::Finishing } else { RunStatus::Indexing };
+        let record = RunRecord {
+            files_found: progress.files_found,
+            walk_ended: progress.walk_ended,
+            chunks: progress.chunks,
+            remaining_ms: progress.remaining().map(to_ms),
+            device: progress.device.clone(),
+            files_done: progress.files_done,
+            ..new_record(state, &progress.stages, progress.elapsed, (progress.files_redone, progress.chunks))
+        };
+        let has_changed = progress.stages.iter().any(|stage| stage.stage == "parse" && stage.items > 0);
+        if has_changed {
+            self.write(&record);
+            last.written = Some(Instant::now());
+        }
+        last.record = Some(record);
+    }
+
+    /// Records the end of the run. A run that changed nothing keeps the record of the previous run.
+    pub fn record_end(&self, ended: &Result<IndexReport, IndexError>) {
+        let Ok(last) = self.last.lock() else { return };
+        let ended = match ended {
+            Ok(report) if report.files_indexed + report.files_removed == 0 && last.written.is_none() => return,
+            // The process that holds the lock records its own run.
+            Err(error) if error.is_busy() && last.written.is_none() => return,
+            Ok(report) => RunRecord {
+                files_found: report.files_found,
+                walk_ended: true,
+                files_done: report.files_found,
+                chunks: report.chunks,
+                device: report.device.clone(),
+                ..new_record(RunStatus::Done, &report.stages, report.elapsed, (report.files_indexed, report.chunks))
+            },
+            Err(error) => {
+                let Some(last) = last.record.clone() else { return };
+                let is_cancelled = matches!(error, IndexError::Cancelled { .. });
+                let state = if is_cancelled { RunStatus::Cancelled } else { RunStatus::Failed };
+                let failure = (!is_cancelled).then(|| error.to_string());
+                RunRecord { state, written_at_ms: now_ms(), remaining_ms: None, failure, ..last }
+            }
+        };
+        self.write(&ended);
+    }
+
+    fn write(&self, record: &RunRecord) {
+        let fresh = self.index_dir.join(format!("{FILE_NAME}.new"));
+        let write = || {
+            if !self.index_dir.is_dir() {
+                return Ok(());
+            }
+            fs::write(&fresh, serde_json::to_vec_pretty(record)?)?;
+            fs::rename(&fresh, self.index_dir.join(FILE_NAME))
+        };
+        if let Err(error) = write() {
+            tracing::debug!("cannot write {FILE_NAME}: {error}");
+        }
+    }
+}
+
+fn new_record(state: RunStatus, stages: &[StageReport], elapsed: Duration, (files, chunks): (u64, u64)) -> RunRecord {
+    let rate = |count: u64| count as f64 / elapsed.as_secs_f64().max(0.001);
+    RunRecord {
+        state,
+        process: std::process::id(),
+        written_at_ms: now_ms(),
+        elapsed_ms: to_ms(elapsed),
+        files_found: 0,
+        walk_ended: false,
+        files_done: files,
+        chunks,
+        files_per_second: rate(files),
+        chunks_per_second: rate(chunks),
+        remaining_ms: None,
+        bottleneck: find_bottleneck(stages, elapsed).map(|bottleneck| bottleneck.to_string()),
+        stages: stages.iter().map(StageRecord::from).collect(),
+        device: None,
+        failure: None,
+    }
+}
+
+fn to_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, to_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress() -> IndexProgress {
+        IndexProgress {
+            phase: IndexPhase::Indexing,
+            files_found: 10,
+            walk_ended: true,
+            files_done: 5,
+            files_changed: 8,
+            files_redone: 4,
+            chunks: 40,
+            elapsed: Duration::from_secs(4),
+            stages: vec![StageReport { stage: "parse", threads: 2, items: 4, ..StageReport::default() }],
+            device: None,
+        }
+    }
+
+    #[test]
+    fn the_record_shows_progress_and_the_end_of_a_run() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(read_run_record(folder.path()), None);
+        let file = RunRecorder::new(folder.path());
+        file.record_progress(&progress());
+        let running = read_run_record(folder.path()).expect("a record");
+        assert_eq!((running.state, running.files_done, running.remaining_ms), (RunStatus::Indexing, 5, Some(4_000)));
+        assert_eq!(running.stages[0].stage, "parse");
+        file.record_end(&Err(IndexError::Cancelled { root: folder.path().to_owned() }));
+        let ended = read_run_record(folder.path()).expect("a record");
+        assert_eq!((ended.state, ended.files_done, ended.remaining_ms), (RunStatus::Cancelled, 5, None));
+    }
+
+    #[test]
+    fn a_run_that_changes_nothing_keeps_the_previous_record() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let changing = RunRecorder::new(folder.path());
+        changing.record_progress(&progress());
+        changing.record_end(&Ok(IndexReport { files_found: 10, files_indexed: 4, ..IndexReport::default() }));
+        let before = read_run_record(folder.path());
+        let idle = RunRecorder::new(folder.path());
+        let nothing = IndexProgress { files_changed: 0, files_redone: 0, chunks: 0, stages: Vec::new(), ..progress() };
+        for phase in [IndexPhase::Indexing, IndexPhase::Finishing] {
+            idle.record_progress(&IndexProgress { phase, ..nothing.clone() });
+        }
+        idle.record_end(&Ok(IndexReport { files_found: 10, files_unchanged: 10, ..IndexReport::default() }));
+        assert_eq!(read_run_record(folder.path()), before);
+        idle.record_end(&Err(IndexError::Contended { root: folder.path().to_owned() }));
+        assert_eq!(read_run_record(folder.path()), before, "the other process records its own run");
+        idle.record_end(&Err(IndexError::Cancelled { root: folder.path().to_owned() }));
+        assert_eq!(read_run_record(folder.path()).map(|record| record.state), Some(RunStatus::Cancelled));
+    }
+
+    #[test]
+    fn a_silent_run_has_died_and_a_damaged_record_is_ignored() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let silent = RunRecord {
+            written_at_ms: now_ms() - 60_000,
+            ..new_record(RunStatus::Indexing, &[], Duration::from_secs(1), (0, 0))
+        };
+        RunRecorder::new(folder.path()).write(&silent);
+        assert_eq!(read_run_record(folder.path()).map(|record| record.state), Some(RunStatus::Died));
+        fs::write(folder.path().join(FILE_NAME), "{").expect("written");
+        assert_eq!(read_run_record(folder.path()), None);
+    }
+}

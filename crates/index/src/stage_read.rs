@@ -1,0 +1,209 @@
+//! Stage `read`: reads the files that may have changed, within the memory budget.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::budget::{self, MemoryBudget, MemoryPermit};
+use super::counts::FileCounts;
+use super::flow::{StageReceiver, StageSender};
+use source::language;
+use source::parse::SourceFile;
+use source::walk::{self, FileContents, FileSystem, WalkEntry};
+use types::{ContentHash, FileOutcome, FileRecord, RepoPath, SkipReason};
+
+/// A file that was modified this short a time before it was read may change again without a new modification
+/// time, because of the clock's resolution. Its time is not trusted in the next run.
+const UNTRUSTED_AGE_NS: i64 = 50_000_000;
+
+/// Largest growth of a file since the walk; a file that grew more is left to the next run.
+const MAX_GROWTH_BYTES: u64 = 64 << 10;
+
+/// The result of reading one file.
+pub(super) enum ReadOutcome {
+    /// The file has to be parsed, which sets the outcome in its record.
+    Source(SourceFile, FileRecord, MemoryPermit),
+    /// The file has its known size and time, or its known hash. `touch` is its record if the time has changed.
+    Unchanged { touch: Option<FileRecord> },
+    /// The file is skipped because of its size or content.
+    Skipped(FileRecord),
+    /// The file was deleted after the walk saw it.
+    Vanished(RepoPath),
+}
+
+/// The state that all reader threads of a run share.
+#[derive(Clone, Copy)]
+pub(super) struct FileReader<'r> {
+    pub files: &'r dyn FileSystem,
+    pub known: &'r HashMap<RepoPath, FileRecord>,
+    pub counts: &'r FileCounts,
+    pub budget: &'r Arc<MemoryBudget>,
+    /// Larger files are skipped because they never fit the memory budget.
+    pub largest_bytes: u64,
+}
+
+/// Reads batches of files until the input ends.
+pub(super) fn read_batches(
+    input: &StageReceiver<'_, Vec<WalkEntry>>,
+    output: &StageSender<'_, Vec<ReadOutcome>>,
+    reader: FileReader<'_>,
+) {
+    while let Some(entries) = input.next() {
+        let (files, mut bytes) = (entries.len() as u64, 0);
+        let mut batch = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if input.cancel.is_cancelled() {
+                return;
+            }
+            let read = match reader.decide_by_metadata(&entry) {
+                Some(read) => read,
+                None => {
+                    let Some(permit) = reader.wait_for_memory(&entry, &mut batch, output) else { return };
+                    bytes += entry.size_bytes;
+                    let read = reader.read(&entry, permit);
+                    if matches!(read, ReadOutcome::Unchanged { .. }) {
+                        reader.counts.redone.fetch_add(1, Ordering::Relaxed);
+                    }
+                    read
+                }
+            };
+            batch.push(read);
+        }
+        input.clock.count(files, bytes);
+        if !batch.is_empty() && !output.send(batch) {
+            return;
+        }
+    }
+}
+
+impl FileReader<'_> {
+    /// Decides by size and time alone, if possible.
+    fn decide_by_metadata(&self, entry: &WalkEntry) -> Option<ReadOutcome> {
+        let known = self.known.get(&entry.path);
+        let same = known.filter(|known| known.size_bytes == entry.size_bytes && known.mtime_ns == entry.mtime_ns);
+        let was_too_large =
+            |record: &FileRecord| matches!(record.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
+        if entry.size_bytes <= self.largest_bytes {
+            return same.filter(|known| !was_too_large(known)).map(|_| ReadOutcome::Unchanged { touch: None });
+        }
+        if same.is_some_and(was_too_large) {
+            return Some(ReadOutcome::Unchanged { touch: None });
+        }
+        Some(ReadOutcome::Skipped(skipped_record(
+            entry,
+            entry.mtime_ns,
+            SkipReason::TooLarge { size_bytes: entry.size_bytes },
+        )))
+    }
+
+    /// Waits for the memory that a file needs; `None` when the run ends. Files read before are sent first;
+    /// otherwise this would wait for memory that they hold.
+    fn wait_for_memory(
+        &self,
+        entry: &WalkEntry,
+        batch: &mut Vec<ReadOutcome>,
+        output: &StageSender<'_, Vec<ReadOutcome>>,
+    ) -> Option<MemoryPermit> {
+        let bytes = budget::estimate_cost_bytes(entry.size_bytes);
+        if let Some(permit) = self.budget.try_acquire(bytes) {
+            return Some(permit);
+        }
+        if !batch.is_empty() && !output.send(std::mem::take(batch)) {
+            return None;
+        }
+        self.budget.acquire(bytes, output.cancel, &|time| output.clock.waited_for_output(time))
+    }
+
+    fn read(&self, entry: &WalkEntry, permit: MemoryPermit) -> ReadOutcome {
+        let max_bytes = (entry.size_bytes + MAX_GROWTH_BYTES).min(self.largest_bytes);
+        let FileContents { bytes, size_bytes, mtime_ns } = match self.files.read(&entry.abs, max_bytes + 1) {
+            Ok(read) if read.bytes.len() as u64 > max_bytes => {
+                return self.record_unreadable(entry, GREW_DURING_READ.to_owned());
+            }
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return ReadOutcome::Vanished(entry.path.clone()),
+            Err(error) => return self.record_unreadable(entry, error.to_string()),
+        };
+        let as_walked =
+            (size_bytes, mtime_ns) == (entry.size_bytes, entry.mtime_ns) && size_bytes == bytes.len() as u64;
+        let mut record = FileRecord {
+            path: entry.path.clone(),
+            size_bytes: bytes.len() as u64,
+            mtime_ns: if as_walked { trusted_mtime_ns(mtime_ns) } else { -1 },
+            hash: ContentHash::of_bytes(&bytes),
+            language: language::text_language(),
+            outcome: FileOutcome::Indexed { chunks: 0, problem: None },
+        };
+        let known = self.known.get(&entry.path);
+        if let Some(known) = known.filter(|known| known.hash == record.hash && is_final(known)) {
+            record.language = known.language;
+            record.outcome = known.outcome.clone();
+            return ReadOutcome::Unchanged { touch: (record != *known).then_some(record) };
+        }
+        if let Some(reason) = walk::inspect_content(&entry.path, &bytes) {
+            record.outcome = FileOutcome::Skipped(reason);
+            return ReadOutcome::Skipped(record);
+        }
+        let source = decode_source(&entry.path, bytes);
+        record.language = source.language;
+        ReadOutcome::Source(source, record, permit)
+    }
+
+    /// Records that a file cannot be read now. Its indexed chunks are kept until it can be read again.
+    fn record_unreadable(&self, entry: &WalkEntry, message: String) -> ReadOutcome {
+        let known = self.known.get(&entry.path);
+        let (record, is_kept) = match known.and_then(|known| keep_indexed_record(known, &message)) {
+            Some(record) => (record, true),
+            None => (skipped_record(entry, -1, SkipReason::Unreadable { message }), false),
+        };
+        match (known == Some(&record), is_kept) {
+            (true, _) => ReadOutcome::Unchanged { touch: None },
+            (false, true) => ReadOutcome::Unchanged { touch: Some(record) },
+            (false, false) => ReadOutcome::Skipped(record),
+        }
+    }
+}
+
+/// Returns the record of an indexed file that can no longer be read; `None` if it has no chunks.
+fn keep_indexed_record(known: &FileRecord, message: &str) -> Option<FileRecord> {
+    let FileOutcome::Indexed { chunks, .. } = known.outcome else { return None };
+    let problem = Some(format!("cannot be read any more: {message}; its indexed content is kept"));
+    let outcome = FileOutcome::Indexed { chunks, problem };
+    Some(FileRecord { mtime_ns: FileRecord::UNREAD_NS, outcome, ..known.clone() })
+}
+
+const GREW_DURING_READ: &str = "it grew while it was read; the next run reads it again";
+
+/// Decodes a file as UTF-8, replacing invalid bytes with U+FFFD, and detects its language.
+pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
+    let text = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let language = language::detect_language(path, text.lines().next());
+    let language = language::refine_language(language, path, &text);
+    SourceFile { path: path.clone(), language, text }
+}
+
+/// Returns whether a record holds for unchanged content. Files that were unreadable or too large are tried
+/// again in each run.
+fn is_final(known: &FileRecord) -> bool {
+    !known.is_unread() && !matches!(known.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }))
+}
+
+/// Returns the record of a file that was skipped without being read.
+fn skipped_record(entry: &WalkEntry, mtime_ns: i64, reason: SkipReason) -> FileRecord {
+    FileRecord {
+        path: entry.path.clone(),
+        size_bytes: entry.size_bytes,
+        mtime_ns,
+        hash: ContentHash::of_bytes(&[]),
+        language: language::text_language(),
+        outcome: FileOutcome::Skipped(reason),
+    }
+}
+
+fn trusted_mtime_ns(mtime_ns: i64) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    if now.saturating_sub(mtime_ns) < UNTRUSTED_AGE_NS { -1 } else { mtime_ns }
+}

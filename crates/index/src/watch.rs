@@ -1,0 +1,341 @@
+//! Watches the file system below a root and reports changed files in batches.
+//!
+//! Only folders that a walk enters are watched. On Linux, each folder gets a watch before it is listed; on
+//! other systems, one watch covers the root, and events in other folders are dropped. If changes may have been
+//! missed, [`FileChanges::Everything`] is reported with the reason. Ignore files above the root are not
+//! watched.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashSet};
+use std::io;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use notify::event::{AccessKind, AccessMode, EventKind, MetadataKind, ModifyKind};
+use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use super::CancelToken;
+use source::walk::{self, WalkError};
+use types::{AbsPath, RepoPath};
+
+/// Changes are reported after no change has occurred for this long, so that a branch switch is one batch.
+const QUIET_PERIOD: Duration = Duration::from_millis(100);
+
+/// Changes are reported at the latest when the first one is this old.
+const MAX_DELAY: Duration = Duration::from_secs(2);
+
+/// With more changed paths, [`FileChanges::Everything`] is reported, because a full walk is then as fast.
+const MAX_PATHS: usize = 1000;
+
+/// Interval at which [`FolderWatcher::wait`] checks for changes and cancellation.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The changes below the root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileChanges {
+    /// These files and folders were created, written, renamed or deleted; sorted, without duplicates.
+    /// Everything below a listed folder may have changed.
+    Paths(Vec<RepoPath>),
+    /// Any file may have changed.
+    Everything { reason: String },
+}
+
+/// A folder that cannot be watched.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The root could not be walked.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    /// The limit of watches is reached.
+    #[error(
+        "cannot watch {path} for changes: the system's limit of watches is reached; raise \
+         fs.inotify.max_user_watches (sysctl); until then, each search looks for changes first"
+    )]
+    Limit { path: PathBuf },
+    /// Another error of the system, most often the limit of inotify instances or open files.
+    #[error(
+        "cannot watch {path} for changes: {message}; if too many files are open, raise \
+         fs.inotify.max_user_instances (sysctl); until then, each search looks for changes first"
+    )]
+    System { path: PathBuf, message: String },
+}
+
+/// Watches one root until it is dropped.
+pub struct FolderWatcher {
+    shared: Arc<WatcherShared>,
+    system: Mutex<RecommendedWatcher>,
+    /// Why some folders are not watched; `None` if all are.
+    unwatched: Mutex<Option<String>>,
+}
+
+impl FolderWatcher {
+    /// Starts to watch `root` except for `index_dir`, which may be inside of it. All later changes are
+    /// reported, so an index run that starts after this call misses none.
+    ///
+    /// # Errors
+    /// When the root cannot be read or watched.
+    pub fn start(root: &AbsPath, index_dir: &Path) -> Result<Self, WatchError> {
+        let index_dir = index_dir.canonicalize().unwrap_or_else(|_| index_dir.to_owned());
+        let shared = Arc::new(WatcherShared { root: root.clone(), index_dir, state: Mutex::default() });
+        let handler_state = Arc::clone(&shared);
+        let handler = move |event| handler_state.record_event(event, Instant::now());
+        let system = notify::recommended_watcher(handler).map_err(|error| watch_error(root.as_path(), &error))?;
+        let watcher = Self { shared, system: Mutex::new(system), unwatched: Mutex::default() };
+        if !WATCH_EACH_FOLDER {
+            let mut system = watcher.system.lock().unwrap_or_else(PoisonError::into_inner);
+            let watched = system.watch(root.as_path(), RecursiveMode::Recursive);
+            watched.map_err(|error| watch_error(root.as_path(), &error))?;
+        }
+        watcher.watch_folders(&[root_path()])?;
+        Ok(watcher)
+    }
+
+    /// Waits for changes, for `at_most` if given. Returns `None` if there were none or `stop` is cancelled.
+    pub fn wait(&self, stop: &CancelToken, at_most: Option<Duration>) -> Option<FileChanges> {
+        let begun = Instant::now();
+        loop {
+            if stop.is_cancelled() || at_most.is_some_and(|at_most| begun.elapsed() >= at_most) {
+                return None;
+            }
+            if let Some(pending) = self.shared.take_due_changes(Instant::now()) {
+                return Some(self.accept_changes(pending));
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// Returns why some folders are not watched; `None` if all are. Changes in the others have to be found by
+    /// a walk.
+    pub fn unwatched(&self) -> Option<String> {
+        self.unwatched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tries to watch the folders that are not watched.
+    pub fn watch_missing_folders(&self) {
+        if let Err(error) = self.rewatch_folders() {
+            self.mark_incomplete(&error);
+        }
+    }
+
+    fn set_unwatched(&self, reason: Option<String>) {
+        *self.unwatched.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+
+    /// Watches new folders before it returns the changes. A file created in one later causes an event; one
+    /// created earlier is found when the caller walks the folder.
+    fn accept_changes(&self, pending: PendingChanges) -> FileChanges {
+        if let Some(reason) = pending.everything {
+            let failed = self.rewatch_folders().err();
+            return FileChanges::Everything { reason: failed.map_or(reason, |error| self.mark_incomplete(&error)) };
+        }
+        let root = self.shared.root.as_path();
+        let (folders, others): (Vec<_>, Vec<_>) =
+            pending.paths.iter().cloned().partition(|path| is_folder(&path.under(root)));
+        self.shared.unmark_folders(&others);
+        if folders.is_empty() {
+            return FileChanges::Paths(others);
+        }
+        match self.watch_folders(&folders) {
+            Ok(()) => FileChanges::Paths(pending.paths.into_iter().collect()),
+            Err(error) => FileChanges::Everything { reason: self.mark_incomplete(&error) },
+        }
+    }
+
+    fn mark_incomplete(&self, error: &WatchError) -> String {
+        self.set_unwatched(Some(error.to_string()));
+        error.to_string()
+    }
+
+    /// Watches all folders that exist now, and no others.
+    fn rewatch_folders(&self) -> Result<(), WatchError> {
+        let before = mem::take(&mut self.shared.state().watched_folders);
+        if let Err(error) = self.watch_folders(&[root_path()]) {
+            self.shared.state().watched_folders.extend(before);
+            return Err(error);
+        }
+        if WATCH_EACH_FOLDER {
+            let watched_folders = self.shared.state().watched_folders.clone();
+            let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+            for folder in before.difference(&watched_folders) {
+                // Fails if the folder is gone, and its watch with it.
+                system.unwatch(folder).ok();
+            }
+        }
+        self.set_unwatched(None);
+        Ok(())
+    }
+
+    /// Watches the folders in and below `paths` that a walk enters.
+    fn watch_folders(&self, paths: &[RepoPath]) -> Result<(), WatchError> {
+        let mut failed = None;
+        let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+        walk::walk_folders(&self.shared.root, paths, &mut |folder| {
+            if failed.is_some() || folder == self.shared.index_dir {
+                return false;
+            }
+            // Inserted before the watch is added, because its first event may arrive at once.
+            self.shared.state().watched_folders.insert(folder.to_owned());
+            if WATCH_EACH_FOLDER {
+                failed = system.watch(folder, RecursiveMode::NonRecursive).err().filter(|error| !is_gone(error));
+            }
+            true
+        })?;
+        failed.map_or(Ok(()), |error| Err(watch_error(self.shared.root.as_path(), &error)))
+    }
+}
+
+/// Whether each folder needs its own watch. On Linux, a recursive watch consists of one watch per folder,
+/// excluded ones included; other systems have real recursive watches.
+const WATCH_EACH_FOLDER: bool = cfg!(target_os = "linux");
+
+/// State shared with the thread that receives the system's events.
+struct WatcherShared {
+    root: AbsPath,
+    index_dir: PathBuf,
+    state: Mutex<WatchedState>,
+}
+
+#[derive(Default)]
+struct WatchedState {
+    /// The watched folders; some may no longer exist.
+    watched_folders: HashSet<PathBuf>,
+    pending: PendingChanges,
+}
+
+/// The changes that were not reported yet.
+#[derive(Default)]
+struct PendingChanges {
+    /// Times of the first and the last change.
+    times: Option<(Instant, Instant)>,
+    paths: BTreeSet<RepoPath>,
+    everything: Option<String>,
+}
+
+impl WatcherShared {
+    fn state(&self) -> MutexGuard<'_, WatchedState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records an event of the system.
+    fn record_event(&self, event: notify::Result<Event>, now: Instant) {
+        let mut state = self.state();
+        match event {
+            Err(error) => state.pending.add_everything(now, format!("the system failed to report changes: {error}")),
+            Ok(event) if event.need_rescan() => {
+                state.pending.add_everything(now, "more has changed at once than the system can report".to_owned());
+            }
+            Ok(event) if is_change(event.kind) => {
+                for path in &event.paths {
+                    self.record_path(&mut state, path, event.kind, now);
+                }
+            }
+            Ok(_) => {}
+        }
+    }
+
+    fn record_path(&self, state: &mut WatchedState, abs: &Path, kind: EventKind, now: Instant) {
+        let is_write =
+            !matches!(kind, EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+        if is_write && state.watched_folders.contains(abs) {
+            // Some systems report each change in a folder as a change of the folder, too.
+            return;
+        }
+        if abs == self.root.as_path() {
+            return state.pending.add_everything(now, format!("{} itself was moved or deleted", self.root));
+        }
+        let Some(path) = RepoPath::below(self.root.as_path(), abs) else { return };
+        let is_watched = abs.parent().is_some_and(|folder| state.watched_folders.contains(folder));
+        if !is_watched || abs.starts_with(&self.index_dir) || (is_write && path.file_name() == ".git") {
+            return;
+        }
+        if walk::affects_ignore_rules(&path) {
+            state.pending.add_everything(now, format!("{path} has changed, which may include or exclude other files"));
+        } else {
+            state.pending.add(now, path);
+        }
+    }
+
+    /// Returns the recorded changes once they are due.
+    fn take_due_changes(&self, now: Instant) -> Option<PendingChanges> {
+        let mut state = self.state();
+        let (first, last) = state.pending.times?;
+        let is_due = now >= last + QUIET_PERIOD || now >= first + MAX_DELAY;
+        is_due.then(|| mem::take(&mut state.pending))
+    }
+
+    /// Removes paths that are not folders, or no longer, from the watched ones.
+    fn unmark_folders(&self, paths: &[RepoPath]) {
+        let mut state = self.state();
+        for path in paths {
+            state.watched_folders.remove(&path.under(self.root.as_path()));
+        }
+    }
+}
+
+impl PendingChanges {
+    fn add(&mut self, now: Instant, path: RepoPath) {
+        self.set_times(now);
+        if self.everything.is_none() {
+            self.paths.insert(path);
+        }
+        if self.paths.len() > MAX_PATHS {
+            self.add_everything(now, format!("more than {MAX_PATHS} files and folders have changed"));
+        }
+    }
+
+    /// If there are several reasons, the first is reported.
+    fn add_everything(&mut self, now: Instant, reason: String) {
+        self.set_times(now);
+        self.paths.clear();
+        self.everything.get_or_insert(reason);
+    }
+
+    fn set_times(&mut self, now: Instant) {
+        let first = self.times.map_or(now, |(first, _)| first);
+        self.times = Some((first, now));
+    }
+}
+
+/// Returns whether an event means that a file was created, deleted or written. Reads and changed permissions
+/// do not count.
+fn is_change(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
+        EventKind::Modify(ModifyKind::Metadata(metadata)) => metadata == MetadataKind::WriteTime,
+        EventKind::Other => false,
+        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) => true,
+    }
+}
+
+/// Returns the root, as a path relative to itself.
+fn root_path() -> RepoPath {
+    RepoPath::new("")
+}
+
+/// Returns whether the path is a folder. As in a walk, symbolic links are not.
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+}
+
+/// Returns whether a folder cannot be watched because it is missing or unreadable; a walk skips it as well.
+fn is_gone(error: &notify::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    match &error.kind {
+        ErrorKind::PathNotFound => true,
+        ErrorKind::Io(error) => matches!(error.kind(), NotFound | NotADirectory | PermissionDenied),
+        _ => false,
+    }
+}
+
+fn watch_error(path: &Path, error: &notify::Error) -> WatchError {
+    let path = path.to_owned();
+    match &error.kind {
+        ErrorKind::MaxFilesWatch => WatchError::Limit { path },
+        _ => WatchError::System { path, message: error.to_string() },
+    }
+}

@@ -1,0 +1,49 @@
+//! Tests that invalid lines are answered with an error and that reading continues after them.
+
+use tokio::io::{AsyncReadExt as _, duplex};
+
+use super::*;
+
+const PING: &str = r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#;
+
+/// Feeds `input` to a transport; returns the number of messages received and the error responses.
+fn feed(input: Vec<u8>) -> (usize, Vec<Value>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (mut answers, writer) = duplex(1 << 20);
+        let mut transport = JsonLinesTransport::new(std::io::Cursor::new(input), writer);
+        let mut messages = 0;
+        while transport.receive().await.is_some() {
+            messages += 1;
+        }
+        drop(transport);
+        let mut text = String::new();
+        answers.read_to_string(&mut text).await.expect("it is text");
+        (messages, text.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect())
+    })
+}
+
+#[test]
+fn invalid_lines_are_answered_and_skipped() {
+    for (invalid, id, code) in [
+        (b"{\"jsonrpc\":".to_vec(), Value::Null, -32700),
+        (b"\xff\xfe{}".to_vec(), Value::Null, -32700),
+        ("[".repeat(100_000).into_bytes(), Value::Null, -32700),
+        (b"[1, 2]".to_vec(), Value::Null, -32600),
+        (br#"{"jsonrpc":"1.0","id":"a","method":"ping"}"#.to_vec(), json!("a"), -32600),
+        (vec![b' '; MAX_LINE_BYTES + 1], Value::Null, -32600),
+    ] {
+        let input = [PING.as_bytes(), &invalid, PING.as_bytes()].join(&b'\n');
+        let (messages, answers) = feed(input);
+        assert_eq!(messages, 2);
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        assert_eq!((&answers[0]["id"], &answers[0]["error"]["code"]), (&id, &json!(code)));
+    }
+}
+
+#[test]
+fn blank_lines_unknown_notifications_and_byte_order_marks_are_accepted() {
+    let input = format!("\n\r\n\u{feff}{PING}\r\n{{\"jsonrpc\":\"2.0\",\"method\":\"$/unknown\"}}\n{PING}");
+    let (messages, answers) = feed(input.into_bytes());
+    assert_eq!((messages, answers), (2, Vec::new()));
+}

@@ -1,0 +1,303 @@
+//! Opening of ONNX Runtime sessions: execution providers, options, and the errors of opening.
+
+use std::path::Path;
+
+use ort::ep::{self, ArenaExtendStrategy, ExecutionProviderDispatch};
+use ort::memory::AllocationDevice;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{NoSelectedOutputs, RunOptions, Session};
+use ort::value::TensorRef;
+
+use super::cuda;
+use super::device::{Device, SessionOpenError, SessionOpener};
+use super::device_pooling::{self, DevicePooler};
+use super::library::OrtLibrary;
+use super::session::{Encoder, ModelSession, is_out_of_memory};
+use super::session_pool::SessionPool;
+use config::Provider;
+use embed::EmbedError;
+use hub::{ModelDescription, Pooling};
+
+/// Opens sessions of one model with ONNX Runtime.
+pub struct OrtSessionOpener<'o> {
+    pub library: &'static OrtLibrary,
+    pub model: &'o ModelDescription,
+    pub path: &'o Path,
+    /// The size of all weight files of the model.
+    pub weights_bytes: u64,
+    /// The number of CPU threads.
+    pub threads: usize,
+    /// The memory limit of the whole process.
+    pub max_memory_bytes: u64,
+    /// Whether to preload the CUDA libraries: there is an NVIDIA GPU, or CUDA was requested.
+    pub wants_cuda: bool,
+    /// Returns the maximum size of a device's arena in bytes; `None` sets no limit.
+    pub arena_limit_bytes: &'o dyn Fn(Provider, u32) -> Option<usize>,
+}
+
+impl SessionOpener for OrtSessionOpener<'_> {
+    fn open_device(&self, provider: Provider, id: u32) -> Result<(Device, SessionPool), SessionOpenError> {
+        if !self.library.providers.contains(&provider) {
+            return Err(SessionOpenError::NotBuilt);
+        }
+        if provider == Provider::Cpu {
+            return Ok((Device { provider, id, is_partly_cpu: false }, self.open_cpu_pool()?));
+        }
+        if self.wants_cuda && matches!(provider, Provider::Cuda | Provider::TensorRt) {
+            cuda::preload_cuda_libraries(&self.library.path);
+        }
+        // First require that all operators run on the device; failing that, let some run on the CPU.
+        let strict = self.session_builder(provider, id)?.with_disable_cpu_fallback().map_err(device_error)?;
+        let (session, is_partly_cpu) = match self.load_session(strict, provider) {
+            Ok(session) => (session, false),
+            Err(_) => (self.load_session(self.session_builder(provider, id)?, provider)?, true),
+        };
+        let mut encoder = self.make_encoder(session, provider, id)?;
+        if let Some((memory, pools)) = device_pooling::pooling_memory(provider)
+            && let Err(problem) = self.attach_device_pooler(&mut encoder, memory, pools, id)
+        {
+            tracing::warn!("the vectors of {} are pooled on the CPU, which is slower: {problem}", self.model.name);
+        }
+        Ok((Device { provider, id, is_partly_cpu }, SessionPool::new(Box::new(encoder), Vec::new())))
+    }
+
+    fn open_query_pool(&self) -> Result<Option<SessionPool>, SessionOpenError> {
+        // A large model is not held in main memory a second time only for queries.
+        if self.weights_bytes > self.max_memory_bytes / 4 {
+            return Ok(None);
+        }
+        Ok(Some(SessionPool::new(Box::new(self.open_cpu_session(self.threads)?), Vec::new())))
+    }
+}
+
+impl OrtSessionOpener<'_> {
+    /// Opens a session on the CPU with `threads` threads.
+    ///
+    /// # Errors
+    /// When the CPU cannot run the model.
+    pub fn open_cpu_session(&self, threads: usize) -> Result<Encoder, SessionOpenError> {
+        let builder = self.session_builder(Provider::Cpu, 0)?.with_intra_threads(threads).map_err(device_error)?;
+        self.make_encoder(self.load_session(builder, Provider::Cpu)?, Provider::Cpu, 0)
+    }
+
+    /// Opens several sessions on the CPU, or one if the model fixes its number of rows.
+    fn open_cpu_pool(&self) -> Result<SessionPool, SessionOpenError> {
+        let count = session_count(self.weights_bytes, self.max_memory_bytes, self.threads);
+        let session =
+            || self.open_cpu_session(self.threads / count).map(|encoder| Box::new(encoder) as Box<dyn ModelSession>);
+        let first = session()?;
+        if first.fixed_rows().is_some() && count > 1 {
+            return Ok(SessionPool::new(Box::new(self.open_cpu_session(self.threads)?), Vec::new()));
+        }
+        let others = (1..count).map(|_| session()).collect::<Result<_, _>>()?;
+        Ok(SessionPool::new(first, others))
+    }
+
+    fn session_builder(&self, provider: Provider, id: u32) -> Result<SessionBuilder, SessionOpenError> {
+        let builder = Session::builder(&self.library.environment).map_err(device_error)?;
+        let builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(device_error)?;
+        // Input shapes vary, so the memory plan of one call does not fit the next.
+        let builder = builder.with_memory_pattern(false).map_err(device_error)?;
+        // Spinning threads would take CPU time from the parsers.
+        let builder = builder.with_intra_op_spinning(false).map_err(device_error)?;
+        builder.with_execution_providers([self.provider_dispatch(provider, id)]).map_err(device_error)
+    }
+
+    fn load_session(&self, mut builder: SessionBuilder, provider: Provider) -> Result<Session, SessionOpenError> {
+        builder.commit_from_file(self.path).map_err(|error| {
+            let problem = error.message().to_owned();
+            // The path may contain words such as `cuda`, which say nothing about the error.
+            let without_path = problem.replace(&*self.path.to_string_lossy(), "");
+            let is_device_fault = is_device_fault(provider, &without_path);
+            let problem = strip_source_location(&problem);
+            if is_device_fault {
+                return SessionOpenError::Device(problem);
+            }
+            let (model, path) = (self.model.name.clone(), self.path.to_owned());
+            SessionOpenError::Model(EmbedError::Model { model, path, problem })
+        })
+    }
+
+    fn make_encoder(&self, session: Session, provider: Provider, id: u32) -> Result<Encoder, SessionOpenError> {
+        let misfit = |problem| SessionOpenError::Model(EmbedError::Misfit { path: self.path.to_owned(), problem });
+        Encoder::new(session, run_options(provider, id).map_err(device_error)?, self.model).map_err(misfit)
+    }
+
+    /// Makes `encoder` pool its output in device memory. Does nothing for a model that pools by itself.
+    ///
+    /// # Errors
+    /// When the pooling session cannot be opened, fails or returns other vectors.
+    pub fn attach_device_pooler(
+        &self,
+        encoder: &mut Encoder,
+        memory: AllocationDevice<'static>,
+        provider: Provider,
+        id: u32,
+    ) -> Result<(), String> {
+        let Some(graph) = encoder.pooling_graph().filter(|_| self.model.pooling != Pooling::None) else {
+            return Ok(());
+        };
+        encoder.attach_pooler(self.open_pooler(graph, self.model.pooling, memory, provider, id)?, self.model)
+    }
+
+    /// Opens a session with a pooling graph.
+    ///
+    /// # Errors
+    /// When the session cannot be opened or the memory is not supported.
+    pub fn open_pooler(
+        &self,
+        graph: &[u8],
+        pooling: Pooling,
+        memory: AllocationDevice<'static>,
+        provider: Provider,
+        id: u32,
+    ) -> Result<DevicePooler, String> {
+        let message = |error: ort::Error| strip_source_location(error.message());
+        let mut builder = self.session_builder(provider, id).map_err(SessionOpenError::into_message)?;
+        let session = builder.commit_from_memory(graph).map_err(message)?;
+        let options = run_options(provider, id).map_err(message)?;
+        DevicePooler::new(session, pooling, (memory, id), options).map_err(message)
+    }
+
+    fn provider_dispatch(&self, provider: Provider, id: u32) -> ExecutionProviderDispatch {
+        let index = i32::try_from(id).unwrap_or(i32::MAX);
+        let grow = ArenaExtendStrategy::SameAsRequested;
+        let limit = (self.arena_limit_bytes)(provider, id);
+        let dispatch = match provider {
+            Provider::Cpu => ep::CPU::default().with_arena_allocator(true).build(),
+            Provider::Cuda => {
+                let cuda = ep::CUDA::default().with_device_id(index).with_arena_extend_strategy(grow);
+                limit.map_or(cuda.clone(), |limit| cuda.with_memory_limit(limit)).build()
+            }
+            Provider::TensorRt => ep::TensorRT::default().with_device_id(index).build(),
+            Provider::CoreMl => ep::CoreML::default().build(),
+            Provider::DirectMl => ep::DirectML::default().with_device_id(index).build(),
+            Provider::Rocm => {
+                let rocm = ep::ROCm::default().with_device_id(index).with_arena_extend_strategy(grow);
+                limit.map_or(rocm.clone(), |limit| rocm.with_mem_limit(limit)).build()
+            }
+            Provider::MiGraphX => {
+                let migraphx = ep::MIGraphX::default().with_device_id(index).with_arena_extend_strategy(grow);
+                limit.map_or(migraphx.clone(), |limit| migraphx.with_mem_limit(limit)).build()
+            }
+            Provider::OpenVino => ep::OpenVINO::default().with_device_type("AUTO").build(),
+        };
+        dispatch.error_on_failure()
+    }
+}
+
+/// Returns the options for all calls of a window but the last, and for the last one.
+fn run_options(provider: Provider, id: u32) -> ort::Result<[RunOptions<NoSelectedOutputs>; 2]> {
+    let arena = match provider {
+        Provider::Cpu => Some("cpu:0".to_owned()),
+        Provider::Cuda | Provider::TensorRt | Provider::Rocm | Provider::MiGraphX => Some(format!("gpu:{id}")),
+        _ => None,
+    };
+    let mut last = RunOptions::new()?;
+    if let Some(arena) = arena {
+        // The arena shrinks after a window's last call only, because allocating it again takes time.
+        last.set("memory.enable_memory_arena_shrinkage", arena)?;
+    }
+    Ok([RunOptions::new()?, last])
+}
+
+/// The maximum number of sessions on a CPU. Sessions divide the memory for batches.
+const MAX_SESSIONS: usize = 4;
+
+/// Returns the number of sessions for a model on a CPU: as many as fit in a quarter of the memory, but at most
+/// four and at most one per thread.
+pub fn session_count(weights_bytes: u64, max_memory_bytes: u64, threads: usize) -> usize {
+    let room = usize::try_from(max_memory_bytes / 4 / weights_bytes.max(1)).unwrap_or(usize::MAX);
+    room.min(MAX_SESSIONS).clamp(1, threads.max(1))
+}
+
+/// Returns whether an error message of opening a session blames the device, not the model file. On a CPU,
+/// every error is blamed on the model.
+fn is_device_fault(provider: Provider, problem: &str) -> bool {
+    let model_signs =
+        ["rotobuf", "ModelProto", "not a registered", "opset", "InvalidGraph", "INVALID_GRAPH", "NO_SUCHFILE"];
+    let device_signs = ["CUDA", "cuda", "cuDNN", "CUDNN", "ExecutionProvider", "execution provider", " EP", "hip"];
+    let has_any = |signs: &[&str]| signs.iter().any(|sign| problem.contains(sign));
+    provider != Provider::Cpu && (is_out_of_memory(problem) || has_any(&device_signs) || !has_any(&model_signs))
+}
+
+fn device_error<R>(error: ort::Error<R>) -> SessionOpenError {
+    SessionOpenError::Device(strip_source_location(error.message()))
+}
+
+/// Removes the source location and error code from a message of ONNX Runtime:
+/// `/onnxruntime_src/…/provider_bridge_ort.cc:2043 … [ONNXRuntimeError] : 1 : FAIL : Failed to load …`.
+fn strip_source_location(message: &str) -> String {
+    let after = message.split_once("[ONNXRuntimeError] : ").and_then(|(_, after)| after.splitn(3, " : ").nth(2));
+    after.unwrap_or(message).trim().to_owned()
+}
+
+/// A model that multiplies two matrices, to test whether a device computes.
+const MATRIX_PRODUCT_MODEL: &[u8] = include_bytes!("../assets/product.onnx");
+
+/// Checks that a device can run a small model.
+///
+/// # Errors
+/// When the device fails or computes a wrong result; the message says why.
+pub fn check_device_computes(library: &'static OrtLibrary, provider: Provider, id: u32) -> Result<(), String> {
+    let model = ModelDescription::default();
+    let (path, no_limit) = (Path::new("product.onnx"), |_, _| None);
+    let opener = OrtSessionOpener {
+        library,
+        model: &model,
+        path,
+        weights_bytes: 0,
+        threads: 1,
+        max_memory_bytes: 0,
+        wants_cuda: true,
+        arena_limit_bytes: &no_limit,
+    };
+    if matches!(provider, Provider::Cuda | Provider::TensorRt) {
+        cuda::preload_cuda_libraries(&library.path);
+    }
+    let message = |error: ort::Error| strip_source_location(error.message());
+    let builder = opener.session_builder(provider, id).map_err(SessionOpenError::into_message)?;
+    let mut builder = builder.with_intra_threads(1).map_err(|error| error.message().to_owned())?;
+    let mut session = builder.commit_from_memory(MATRIX_PRODUCT_MODEL).map_err(message)?;
+    let matrix = [1.0_f32, 2.0, 3.0, 4.0];
+    let input = TensorRef::from_array_view(([2, 2], matrix.as_slice())).map_err(message)?;
+    let outputs = session.run(ort::inputs!["x" => input]).map_err(message)?;
+    let (_, product) = outputs["y"].try_extract_tensor::<f32>().map_err(message)?;
+    if product == [2.0, 1.0, 4.0, 3.0] { Ok(()) } else { Err(format!("it computes a wrong result: {product:?}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_a_gpu_are_distinguished_from_errors_of_the_model_file() {
+        for problem in [
+            "Available memory of 1024 is smaller than requested bytes of 4096",
+            "Failed to allocate memory for requested buffer of size 4096",
+            "CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version",
+            "an unknown problem",
+        ] {
+            assert!(is_device_fault(Provider::Cuda, problem), "{problem}");
+            assert!(!is_device_fault(Provider::Cpu, problem), "a CPU is never at fault: {problem}");
+        }
+        let broken = "Load model from  failed:Protobuf parsing failed.";
+        assert!(!is_device_fault(Provider::Cuda, broken));
+    }
+
+    #[test]
+    fn source_locations_are_removed_from_messages() {
+        let message = "/onnxruntime_src/core/session/provider_bridge_ort.cc:2043 Provider& ProviderLibrary::Get() \
+            [ONNXRuntimeError] : 1 : FAIL : Failed to load library a.so with error: b.so: cannot open it : no\n";
+        assert_eq!(strip_source_location(message), "Failed to load library a.so with error: b.so: cannot open it : no");
+        assert_eq!(strip_source_location("CUDA failure 35"), "CUDA failure 35");
+    }
+
+    #[test]
+    fn cpu_sessions_fit_in_a_quarter_of_the_memory() {
+        assert_eq!(session_count(1 << 20, 1 << 30, 8), 4);
+        assert_eq!(session_count(100 << 20, 1 << 30, 8), 2);
+        assert_eq!(session_count(1 << 31, 1 << 30, 8), 1);
+        assert_eq!(session_count(1, 1 << 30, 2), 2);
+    }
+}

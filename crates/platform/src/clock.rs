@@ -1,0 +1,16 @@
+//! The wall clock, as numbers that can be stored.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Returns the milliseconds since 1970; 0 if the clock is set before that.
+pub fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, duration_ms)
+}
+
+/// Returns `duration` in whole milliseconds.
+///
+/// # Panics
+/// Never for a duration below 584 million years.
+pub fn duration_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).expect("a duration in milliseconds fits in 64 bits")
+}

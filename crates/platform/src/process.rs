@@ -1,0 +1,178 @@
+//! The resources of the machine and this process: memory, disk, open files, priority, user, parent process.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
+
+/// Returns the memory of the machine or the container, whichever is less, in bytes; `None` if unknown.
+pub fn memory_bytes() -> Option<u64> {
+    let kind = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(kind);
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    Some(system.total_memory().min(limit)).filter(|total| *total > 0)
+}
+
+/// Returns the resident memory of this process, in bytes; `None` if unknown.
+pub fn resident_bytes() -> Option<u64> {
+    let this = sysinfo::get_current_pid().ok()?;
+    let mut system = System::new();
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::Some(&[this]),
+        false,
+        ProcessRefreshKind::nothing().with_memory(),
+    );
+    system.process(this).map(sysinfo::Process::memory)
+}
+
+/// Returns the bytes that this user may still write to the disk of `path`, which must exist; `None` if unknown.
+pub fn free_disk_bytes(path: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let disk = rustix::fs::statvfs(path).ok()?;
+        disk.f_bavail.checked_mul(disk.f_frsize)
+    }
+    #[cfg(not(unix))]
+    {
+        _ = path;
+        None
+    }
+}
+
+/// Raises the limit on open files of this process to the user's maximum; returns the limit, `None` if unknown.
+pub fn raise_open_file_limit() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        // Some systems report no maximum but enforce one, so raising fails. The current limit stays then.
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+        if raised.is_ok() { maximum } else { current }
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Gives this thread, and threads it starts, the lowest priority, so that indexing in the background does not
+/// slow down searches. Does nothing except on Linux, where threads have their own priority.
+pub fn lower_thread_priority() {
+    #[cfg(target_os = "linux")]
+    {
+        const NICE: i32 = 19;
+        // The priority is only a courtesy, so a failure is ignored.
+        _ = rustix::process::setpriority_process(None, NICE);
+    }
+}
+
+/// Returns the effective user id of this process; 0 on systems without user ids.
+pub fn user_id() -> u32 {
+    #[cfg(unix)]
+    {
+        rustix::process::geteuid().as_raw()
+    }
+    #[cfg(not(unix))]
+    {
+        0
+    }
+}
+
+/// Returns the path of a folder `name` for this user's runtime files; it may not exist.
+///
+/// The path is in `/run/user/UID` if that belongs to the user, otherwise `/tmp/NAME-UID`. On Unix, environment
+/// variables have no influence.
+pub fn user_runtime_dir(name: &str) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let user = user_id();
+        let by_system = PathBuf::from(format!("/run/user/{user}"));
+        // A symbolic link or a folder of another user is not used: it may not be private.
+        match fs::symlink_metadata(&by_system) {
+            Ok(metadata) if metadata.is_dir() && metadata.uid() == user => by_system.join(name),
+            _ => PathBuf::from(format!("/tmp/{name}-{user}")),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        std::env::temp_dir().join(name)
+    }
+}
+
+/// Returns the length and modification time of this program's file, which differ between versions; `None` if
+/// unknown.
+pub fn program_fingerprint() -> Option<String> {
+    let file = fs::metadata(std::env::current_exe().ok()?).ok()?;
+    let written = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", file.len(), written.as_nanos()))
+}
+
+/// The process that started this one.
+pub struct ParentProcess {
+    id: u32,
+    /// The start time, which distinguishes the process from a later one with the same id.
+    #[cfg(not(unix))]
+    start: u64,
+}
+
+impl ParentProcess {
+    /// Returns the parent of this process; `None` if it is unknown or has ended already.
+    pub fn detect() -> Option<Self> {
+        #[cfg(unix)]
+        {
+            Some(Self { id: std::os::unix::process::parent_id() }).filter(|parent| parent.id > 1)
+        }
+        #[cfg(not(unix))]
+        {
+            let id = query_process(sysinfo::get_current_pid().ok()?, sysinfo::Process::parent)??;
+            let start = query_process(id, sysinfo::Process::start_time)?;
+            Some(Self { id: id.as_u32(), start })
+        }
+    }
+
+    /// Returns whether the process is still running.
+    pub fn is_alive(&self) -> bool {
+        #[cfg(unix)]
+        {
+            // When a parent ends, the system assigns another parent to the process.
+            std::os::unix::process::parent_id() == self.id
+        }
+        #[cfg(not(unix))]
+        {
+            query_process(sysinfo::Pid::from_u32(self.id), sysinfo::Process::start_time) == Some(self.start)
+        }
+    }
+}
+
+/// Returns the result of `read` for the process `id`, if it is running.
+#[cfg(not(unix))]
+fn query_process<T>(id: sysinfo::Pid, read: impl Fn(&sysinfo::Process) -> T) -> Option<T> {
+    let mut system = System::new();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[id]), true, ProcessRefreshKind::nothing());
+    system.process(id).map(read)
+}
+
+/// Limits the memory that glibc keeps after it is freed, by restarting this process with `MALLOC_ARENA_MAX` set:
+/// glibc reads the variable only at the start.
+///
+/// glibc creates up to eight heaps per core, and each keeps its freed memory. Every index run uses new threads,
+/// and so more heaps. A server that indexed 59,000 chunks five times held 980 MiB; with one heap per core, it
+/// held 450 MiB. Must be called before any input is read or file opened. If the restart fails, the process
+/// continues without the limit.
+pub fn limit_malloc_arenas() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        use std::os::unix::process::CommandExt as _;
+        const ARENAS: &str = "MALLOC_ARENA_MAX";
+        if std::env::var_os(ARENAS).is_some() {
+            return;
+        }
+        let Ok(program) = std::env::current_exe() else { return };
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get).max(2);
+        let mut arguments = std::env::args_os();
+        let name = arguments.next().unwrap_or_else(|| program.clone().into_os_string());
+        let mut restart = std::process::Command::new(program);
+        let error = restart.arg0(name).args(arguments).env(ARENAS, cores.to_string()).exec();
+        tracing::debug!("cannot restart with a limit on heaps: {error}");
+    }
+}

@@ -1,0 +1,234 @@
+//! Parses filters in query texts: `lang:go path:internal/** kind:function -test retries`.
+//!
+//! A filter is a filter name, a colon and a value, or one of `-test`, `-example` and `-generated`. A word with
+//! an unknown kind or language, such as `kind:Pod`, is not a filter. Several values of one filter widen it
+//! (`lang:go,rust` equals `lang:go lang:rust`), several filters narrow the search, and a leading `-` excludes.
+
+use source::language;
+use types::SymbolKind;
+
+/// The filters written in a query.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueryFilters {
+    /// Filters without a leading `-`.
+    pub include: FilterValues,
+    /// Filters with a leading `-`.
+    pub exclude: FilterValues,
+    /// Whether tests are excluded.
+    pub no_tests: bool,
+    /// Whether examples, benchmarks and fixtures are excluded.
+    pub no_examples: bool,
+    /// Whether generated, vendored and deprecated code is excluded.
+    pub no_vendored: bool,
+    /// Phrases that a chunk must contain, ignoring case and white space.
+    pub phrases: Vec<String>,
+    /// Words with the form of a filter and an unknown value; they remain in the query.
+    pub invalid: Vec<InvalidFilter>,
+}
+
+/// A word with the form of a filter and an unknown value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvalidFilter {
+    /// An unknown language: `lang:klingon`.
+    Language(String),
+    /// An unknown kind: `kind:verb`.
+    Kind(String),
+}
+
+/// The values of the included or of the excluded filters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilterValues {
+    pub languages: Vec<String>,
+    /// Globs over paths.
+    pub paths: Vec<String>,
+    /// Globs over file names.
+    pub files: Vec<String>,
+    pub kinds: Vec<String>,
+    pub projects: Vec<String>,
+}
+
+impl QueryFilters {
+    /// Splits `text` into filters and the remaining query.
+    ///
+    /// In a text of several lines, which may be code or a stack trace, only lines that consist of filters are
+    /// parsed.
+    pub fn parse(text: &str) -> (Self, String) {
+        let mut filters = Self::default();
+        if text.trim().lines().count() > 1 {
+            let only_filters = |line: &&str| {
+                let words = split_words(line);
+                !words.is_empty() && words.iter().all(|word| Self::default().add_word(word))
+            };
+            let (filter_lines, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(only_filters);
+            for word in filter_lines.iter().flat_map(|line| split_words(line)) {
+                filters.add_word(word);
+            }
+            return (filters, rest.join("\n"));
+        }
+        let mut rest = Vec::new();
+        let words = split_words(text);
+        for word in &words {
+            if !filters.add_word(word) {
+                filters.invalid.extend(find_invalid_value(word));
+                rest.push(filters.extract_phrase(word, words.len() == 1));
+            }
+        }
+        // Keeps the white space of a text without filters.
+        if filters == Self::default() { (filters, text.to_owned()) } else { (filters, rest.join(" ")) }
+    }
+
+    /// Formats the filters in query syntax, for `--explain`.
+    pub fn to_query_syntax(&self) -> String {
+        let mut written = Vec::new();
+        for (sign, values) in [("", &self.include), ("-", &self.exclude)] {
+            for (name, values) in values.by_filter_name() {
+                written.extend(values.iter().map(|value| format!("{sign}{name}:{value}")));
+            }
+        }
+        let flags = [(self.no_tests, "-test"), (self.no_examples, "-example"), (self.no_vendored, "-generated")];
+        written.extend(flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| (*flag).to_owned()));
+        written.extend(self.phrases.iter().map(|text| format!("{text:?}")));
+        written.join(" ")
+    }
+
+    /// Adds a word to the filters; returns whether it is one.
+    fn add_word(&mut self, word: &str) -> bool {
+        match word {
+            "-test" | "-tests" => self.no_tests = true,
+            "-example" | "-examples" => self.no_examples = true,
+            "-generated" | "-vendored" | "-vendor" => self.no_vendored = true,
+            _ => {
+                let (values, word) = match word.strip_prefix('-') {
+                    Some(word) => (&mut self.exclude, word),
+                    None => (&mut self.include, word),
+                };
+                let Some((name, value)) = word.split_once(':') else { return false };
+                let value = value.trim_matches('"');
+                // URLs (`file://…`) and paths (`path::Path`) are no filters.
+                if value.is_empty() || value.starts_with(':') || value.starts_with("//") {
+                    return false;
+                }
+                if find_invalid_value(word).is_some() {
+                    return false;
+                }
+                let list = || value.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned);
+                match name.to_ascii_lowercase().as_str() {
+                    "lang" | "language" => values.languages.extend(list()),
+                    "kind" => values.kinds.extend(list()),
+                    "project" => values.projects.push(value.to_owned()),
+                    "path" => values.paths.push(value.to_owned()),
+                    "file" => values.files.push(value.to_owned()),
+                    _ => return false,
+                }
+            }
+        }
+        true
+    }
+
+    /// Returns a remaining word without quotes, and adds quoted phrases to `phrases`.
+    ///
+    /// A single quoted word is a phrase only if it is the whole query; otherwise it is often a quotation (`no
+    /// field "wait"`).
+    fn extract_phrase<'t>(&mut self, word: &'t str, is_only_word: bool) -> &'t str {
+        match word.strip_prefix('"').and_then(|word| word.strip_suffix('"')) {
+            Some(phrase)
+                if phrase.trim().contains(char::is_whitespace) || (is_only_word && !phrase.trim().is_empty()) =>
+            {
+                self.phrases.push(phrase.trim().to_owned());
+                phrase
+            }
+            _ => word,
+        }
+    }
+}
+
+impl FilterValues {
+    fn by_filter_name(&self) -> [(&'static str, &[String]); 5] {
+        [
+            ("lang", &self.languages),
+            ("path", &self.paths),
+            ("file", &self.files),
+            ("kind", &self.kinds),
+            ("project", &self.projects),
+        ]
+    }
+}
+
+/// Returns the error if a word has the form of a filter and an unknown value.
+fn find_invalid_value(word: &str) -> Option<InvalidFilter> {
+    let (name, value) = word.strip_prefix('-').unwrap_or(word).split_once(':')?;
+    let mut values = value.trim_matches('"').split(',').map(str::trim).filter(|one| !one.is_empty());
+    match name.to_ascii_lowercase().as_str() {
+        "lang" | "language" => {
+            let unknown = values.find(|one| language::language_by_name(one).is_none())?;
+            Some(InvalidFilter::Language(unknown.to_owned()))
+        }
+        "kind" => {
+            let unknown = values.find(|one| SymbolKind::from_word(one).is_none())?;
+            Some(InvalidFilter::Kind(unknown.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// Splits at white space outside of double quotes.
+fn split_words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let (mut start, mut quoted) = (None, false);
+    // With an odd number of quotes, they are ordinary characters.
+    let pairs = text.matches('"').count().is_multiple_of(2);
+    for (at, c) in text.char_indices() {
+        quoted ^= c == '"' && pairs;
+        if c.is_whitespace() && !quoted {
+            words.extend(start.take().map(|start| &text[start..at]));
+        } else {
+            start.get_or_insert(at);
+        }
+    }
+    words.extend(start.map(|start| &text[start..]));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_taken_out_and_the_rest_stays() {
+        for (text, expected, rest) in [
+            ("retry the request", "", "retry the request"),
+            ("lang:go retry", "lang:go", "retry"),
+            ("Lang:go,rust retry -language:c", "lang:go lang:rust -lang:c", "retry"),
+            ("open path:internal/** -path:vendor/**", "path:internal/** -path:vendor/**", "open"),
+            ("path:\"my docs/**\" open", "path:my docs/**", "open"),
+            ("kind:function file:pool.rs acquire", "file:pool.rs kind:function", "acquire"),
+            ("project:api -test -generated login", "project:api -test -generated", "login"),
+            ("-examples how to log in", "-example", "how to log in"),
+            ("say \"connection refused\" twice", "\"connection refused\"", "say connection refused twice"),
+            (
+                "tag:beta std::path::Path path::Path file:///a.rs",
+                "",
+                "tag:beta std::path::Path path::Path file:///a.rs",
+            ),
+            ("no field \"wait\" here", "", "no field \"wait\" here"),
+            ("\"wait\"", "\"wait\"", "wait"),
+            ("lang: go, kind:", "", "lang: go, kind:"),
+            ("kind:Pod spec", "", "kind:Pod spec"),
+            ("kind:function,verb -lang:klingon open", "", "kind:function,verb -lang:klingon open"),
+            ("it's 5\" wide  and  high", "", "it's 5\" wide  and  high"),
+            ("a - b -c", "", "a - b -c"),
+        ] {
+            let (filters, left) = QueryFilters::parse(text);
+            assert_eq!((filters.to_query_syntax().as_str(), left.as_str()), (expected, rest), "{text}");
+        }
+    }
+
+    #[test]
+    fn code_keeps_words_with_the_form_of_filters() {
+        let code = "spec:\n  kind:function\n  run(\"a b\")";
+        assert_eq!(QueryFilters::parse(&format!("{code}\nlang:yaml")).1, "spec:\n  run(\"a b\")");
+        assert_eq!(QueryFilters::parse("kind:Pod\nname: a").1, "kind:Pod\nname: a");
+        let (filters, rest) = QueryFilters::parse("at f (a.js:1)\nat g (b.js:2)\nlang:javascript -test");
+        assert_eq!((filters.to_query_syntax().as_str(), rest.lines().count()), ("lang:javascript -test", 2));
+    }
+}

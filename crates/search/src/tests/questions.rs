@@ -1,0 +1,237 @@
+//! Tests the first hits of each kind of query in an index of many projects.
+
+use super::*;
+use crate::SearchResults;
+use types::SymbolKind;
+
+/// Number of projects with a few files at the top level, which share words with the queries.
+const PROJECTS: usize = 12;
+
+const POOL: &str = "class PoolError(Exception):\n    pass\n\n\nclass Pool:\n    def acquire(self, wait):\n        \"\"\"Hands \
+    out a connection.\"\"\"\n        if not self.free:\n            raise PoolError('no connection is free')\n        return \
+    self.free.pop()\n\n    def release(self, connection):\n        self.free.append(connection)\n";
+
+const SESSION: &str = "package session\n\n// Open begins a session for a user.\nfunc Open(user string) *Session {\n\treturn \
+    &Session{user: user}\n}\n\n// getUserById looks a user up.\nfunc getUserById(id int) string {\n\treturn \
+    table[id]\n}\n";
+
+const CACHE: &str = "export class Cache {\n  acquire(key) {\n    return this.map.get(key);\n  }\n\n  evictOldest() {\n    \
+    const first = this.map.keys().next().value;\n    this.map.delete(first);\n  }\n}\n";
+
+fn snapshot_of_many_projects() -> Arc<Snapshot> {
+    let mut files = Vec::new();
+    for at in 0..PROJECTS {
+        let project = format!("owner{at}+project{at}");
+        let main = format!(
+            "\"\"\"Project {at}: begins here, quokka and zebra.\"\"\"\n\n\ndef main{at}(value):\n    return value\n"
+        );
+        files.push((format!("{project}/main.py"), main));
+        files.push((format!("{project}/Rakefile"), "task :value do\n  puts 'zebra finch quokka'\nend\n".to_owned()));
+        files.push((format!("{project}/lib/project{at}.rb"), "module Finch\n  VALUE = 7\nend\n".to_owned()));
+    }
+    let deep = "owner3+project3/test/typing/plain_files/orm/nested/write_only.py";
+    files.push((deep.to_owned(), "def zebrafinch7quokka(value):\n    return value\n".to_owned()));
+    files.push(("owner5+project5/src/app/net/pool.py".to_owned(), POOL.to_owned()));
+    files.push((
+        "owner5+project5/tests/test_pool.py".to_owned(),
+        "def test_pool():\n    Pool().acquire(wait=1)\n".to_owned(),
+    ));
+    files.push(("owner6+project6/internal/session/session.go".to_owned(), SESSION.to_owned()));
+    files.push(("owner7+project7/src/cache.js".to_owned(), CACHE.to_owned()));
+    files.push(("owner7+project7/vendor/cache.js".to_owned(), CACHE.replace("evictOldest", "evictFirst")));
+    snapshot_of(files.into_iter())
+}
+
+fn answer(text: &str) -> Result<SearchResults, QueryError> {
+    static FOLDER: std::sync::LazyLock<Arc<Snapshot>> = std::sync::LazyLock::new(snapshot_of_many_projects);
+    searcher(&FOLDER, StaticModel::builtin().as_ref(), &[]).search(&query(text))
+}
+
+/// Formats the path, first line and name of the first hit.
+fn first_hit(text: &str) -> String {
+    let results = answer(text).expect("an answer");
+    let hit = results.hits.first().expect("a hit");
+    format!("{}:{} {}", hit.path, hit.span.start_line, hit.qualified_name())
+}
+
+#[test]
+fn the_meant_definition_is_the_first_hit() {
+    for (text, path) in [
+        // Names, in various notations
+        ("zebrafinch7quokka", "orm/nested/write_only.py:1 zebrafinch7quokka"),
+        ("zebrafinch7quokka()", "orm/nested/write_only.py:1 zebrafinch7quokka"),
+        ("Zebrafinch7Quokka", "orm/nested/write_only.py:1 zebrafinch7quokka"),
+        ("zebrafinch7quoka", "orm/nested/write_only.py:1 zebrafinch7quokka"),
+        ("Pool.acquire", "net/pool.py"),
+        ("Pool::acquire", "net/pool.py"),
+        ("Cache#acquire", "project7/src/cache.js"),
+        ("get_user_by_id", "session/session.go"),
+        // Questions
+        ("where is the oldest entry of the cache evicted", "project7/src/cache.js"),
+        ("hands out a connection", "net/pool.py"),
+        ("test of the pool", "tests/test_pool.py"),
+        ("where is the oldest entry of the cache evicted, rather than in main.py", "project7/src/cache.js"),
+        ("how does pool.py say that no connection is free", "net/pool.py"),
+        // Files and paths
+        ("write_only.py", "orm/nested/write_only.py"),
+        ("session.go", "session/session.go"),
+        ("net/pool.py:9", "net/pool.py:"),
+        ("Write_Only.py", "orm/nested/write_only.py"),
+        ("tests/test_pool.py::test_pool", "tests/test_pool.py"),
+        // Stack traces
+        (
+            "Traceback (most recent call last):\n  File \"/srv/project5/src/app/main.py\", line 3, in run\n    \
+             pool.acquire(1)\n  File \"/srv/project5/src/app/net/pool.py\", line 9, in acquire\n    raise \
+             PoolError('no connection is free')\nPoolError: no connection is free",
+            "net/pool.py",
+        ),
+        (
+            "panic: no user\n\ngoroutine 1 [running]:\nruntime.throw(0x1)\n\t/usr/local/go/src/runtime/panic.go:77 \
+             +0x1\nexample.com/app/internal/session.getUserById(...)\n\t/srv/app/internal/session/session.go:10 +0x2a",
+            "session/session.go",
+        ),
+        (
+            "TypeError: first is undefined\n    at Cache.evictOldest (/srv/app/src/cache.js:8:5)",
+            "project7/src/cache.js",
+        ),
+        ("PoolError: no connection is free", "net/pool.py"),
+        // Code
+        ("const first = this.map.keys().next().value;\nthis.map.delete(first);", "cache.js"),
+        ("if not self.free:\n    raise PoolError('no connection is free')", "net/pool.py"),
+        // Filters
+        ("lang:go open", "session/session.go"),
+        ("acquire file:cache.js -generated", "project7/src/cache.js"),
+        ("path:owner5+project5/** -test acquire", "net/pool.py"),
+        ("\"no connection is free\"", "net/pool.py"),
+    ] {
+        let found = first_hit(text);
+        assert!(found.contains(path), "{text}: {found}");
+    }
+}
+
+#[test]
+fn the_chunk_with_the_line_is_shown() {
+    let hit = |text: &str| answer(text).expect("an answer").hits.remove(0);
+    for (text, line) in
+        [("net/pool.py:9", 9), ("pool.py:13", 13), ("at Cache.evictOldest (/srv/app/src/cache.js:8:5)", 8)]
+    {
+        assert!(hit(text).span.contains(line), "{text}");
+    }
+}
+
+#[test]
+fn filters_exclude_results() {
+    let paths = |text: &str| -> Vec<String> {
+        let mut paths: Vec<String> =
+            answer(text).expect("an answer").hits.iter().map(|hit| hit.path.to_string()).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    };
+    assert!(paths("pool acquire -test").iter().all(|path| !path.contains("test")));
+    assert!(paths("value -lang:python").iter().all(|path| !path.ends_with(".py")));
+    let of_kind = answer("kind:class pool").expect("an answer").hits;
+    assert!(
+        of_kind.iter().all(|hit| hit.kind == SymbolKind::Class) && of_kind[0].path.as_str().ends_with("net/pool.py")
+    );
+    assert_eq!(answer("kind:Classes pool").expect("an answer").hits, of_kind);
+    assert!(paths("path:owner7+project7/** -path:vendor acquire").iter().all(|path| path.ends_with("src/cache.js")));
+    for (text, wanted) in
+        [("path:src/{a open", "cannot read the glob src/{a"), ("lang:go -test", "the query has filters only")]
+    {
+        let message = answer(text).expect_err("an invalid query").to_string();
+        assert!(message.contains(wanted), "{message}");
+    }
+}
+
+#[test]
+fn the_interpretation_and_corrections_are_reported() {
+    let understood = |text: &str| answer(text).expect("an answer").understood;
+    assert_eq!(understood("Pool.acquire"), "a name (acquire in Pool)");
+    assert_eq!(understood("lang:go -test where is a session opened"), "words; filters: lang:go -test");
+    assert_eq!(understood("net/pool.py:9"), "a path (net/pool.py:9)");
+    let notes = |text: &str| answer(text).expect("an answer").notes;
+    assert_eq!(notes("getUserByld"), ["no exact match for `getUserByld`; showing `getUserById`"]);
+    assert_eq!(notes("where is getUesrById called"), ["no exact match for `getUesrById`; showing `getUserById`"]);
+    assert!(notes("getUserById").is_empty() && notes("acquires").is_empty() && notes("connection").is_empty());
+    assert_eq!(notes("\"never written\" pool").len(), 1);
+    assert_eq!(notes("Pol.acquire"), ["no exact match for `Pol`; showing `Pool`"]);
+    assert_eq!(notes("how does sesion.go begin a sesion"), ["no exact match for `sesion.go`; showing `session.go`"]);
+    assert_eq!(notes("where are conections handed out"), Vec::<String>::new(), "no name contains the word");
+    assert!(notes("write an oly.py server").is_empty() && notes("Node.js server").is_empty());
+    assert_eq!(notes("which entry is evictd from the cache"), ["no exact match for `evictd`; showing `evict`"]);
+    assert!(
+        notes("lang:klingon open")[0].starts_with("`lang:` is searched as a word: unknown language klingon; known: ")
+    );
+    assert!(notes("kind:verb open")[0].contains("unknown kind verb; known: function, method"));
+    assert!(notes("kind:Pod\nmetadata:\n  name: pool").is_empty(), "a pasted text");
+}
+
+/// Returns a file that has a word often in a function but not in its class, and a file that has it once in a
+/// class.
+fn zebras() -> Arc<Snapshot> {
+    let lines = |line: &str| format!("    {line}\n").repeat(60);
+    let (feed, cage) = (lines("zebra = zebra + quokka"), lines("bars = iron(bars)"));
+    let files = [
+        ("a.py", format!("def feed():\n{feed}\n\nclass Cage:\n{cage}")),
+        ("b.py", format!("class Stable:\n{}    zebra = 7\n", lines("straw = hay(straw)"))),
+    ];
+    snapshot_of(files.into_iter().map(|(path, text)| (path.to_owned(), text)))
+}
+
+#[test]
+fn only_allowed_chunks_count_for_a_file() {
+    let snapshot = zebras();
+    let first = |text: &str| {
+        let results =
+            searcher(&snapshot, StaticModel::builtin().as_ref(), &[]).search(&query(text)).expect("an answer");
+        results.hits[0].path.to_string()
+    };
+    assert_eq!(first("zebra"), "a.py");
+    assert_eq!(first("kind:class zebra"), "b.py", "words of the function do not count for the class");
+}
+
+#[test]
+fn phrases_are_found_in_low_ranked_chunks() {
+    // Every file contains the words often; the phrase is in a file with few of them.
+    let mut files: Vec<(String, String)> = (0..900)
+        .map(|at| (format!("a{at:03}.py"), "def open_the_gate():\n    return gate.open() or the_gate\n".to_owned()))
+        .collect();
+    let filler = "    x = y\n".repeat(40);
+    files.push(("z.py".to_owned(), format!("def other():\n{filler}    say('Open  the gate')\n{filler}")));
+    let snapshot = snapshot_of(files.into_iter());
+    let ask =
+        |text: &str| searcher(&snapshot, StaticModel::builtin().as_ref(), &[]).search(&query(text)).expect("an answer");
+    let results = ask("\"open the gate\"");
+    assert_eq!(results.hits.iter().map(|hit| hit.path.as_str()).collect::<Vec<_>>(), ["z.py"]);
+    assert!(results.notes.is_empty(), "{:?}", results.notes);
+    assert!(ask("\"gate the open\"").notes[0].starts_with("no chunk contains \"gate the open\" word for word"));
+    assert!(ask("\"gate.open() or\" path:a00*").hits.len() > 2);
+}
+
+#[test]
+fn chunk_scores_are_explained() {
+    let explained = |text: &str, per_chunk| {
+        let explained_query = SearchQuery { explain: true, per_chunk, limit: 50, ..query(text) };
+        searcher(&snapshot_of_many_projects(), StaticModel::builtin().as_ref(), &[])
+            .search(&explained_query)
+            .expect("an answer")
+            .hits
+    };
+    for hit in explained("Pool.acquire", true) {
+        let terms = hit.explanation.expect("an explanation").terms;
+        let sum: f32 = terms.iter().map(|term| term.share).sum();
+        assert!(
+            (sum - hit.score).abs() < 1e-4 && terms.iter().all(|term| term.name.starts_with("chunk: ")),
+            "{terms:?}"
+        );
+    }
+    let (snapshot, model) = (zebras(), StaticModel::builtin());
+    let zebras = searcher(&snapshot, model.as_ref(), &[]);
+    let hits = zebras.search(&SearchQuery { explain: true, ..query("zebra bars") }).expect("an answer").hits;
+    let further: Vec<_> = hits.iter().filter(|hit| hit.score == 0.0).collect();
+    assert!(!further.is_empty(), "a file has two chunks");
+    for hit in hits.iter().filter(|hit| hit.path.as_str() == "a.py") {
+        assert!(!hit.explanation.as_ref().expect("an explanation").chunk.is_empty(), "{hit:?}");
+    }
+}

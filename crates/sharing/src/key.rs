@@ -1,0 +1,107 @@
+//! The sharing key: servers with equal keys may share one process.
+
+use config::{EmbedderChoice, ModelSettings};
+use engine::Settings;
+use platform::process;
+use types::ContentHash;
+
+/// Returns the sharing key of a server for these folders; `None` if the program's own file cannot be read.
+///
+/// The key hashes everything that determines a server's access and answers: the program's version and file, the
+/// user, and each folder with its index and settings. Servers with equal keys give equal answers, so a process
+/// that joins another cannot gain access to other folders.
+pub fn sharing_key(settings: &[Settings], watch: bool) -> Option<String> {
+    let mut folders: Vec<_> = settings.iter().map(describe_settings).collect();
+    folders.sort();
+    let version = env!("CARGO_PKG_VERSION");
+    let parts = format!("{version} {} {} {watch} {folders:?}", process::program_fingerprint()?, process::user_id());
+    Some(ContentHash::of_bytes(parts.as_bytes()).to_string())
+}
+
+/// Describes the settings of a folder that can change an answer.
+///
+/// Windows of one client may have different environment variables, such as another Python or a hub token.
+/// Those must not keep servers apart when they change no answer.
+fn describe_settings(settings: &Settings) -> String {
+    let Settings {
+        root,
+        index_dir,
+        max_file_bytes,
+        parse_time_limit,
+        cache_dir,
+        max_cache_bytes,
+        pipeline,
+        models:
+            ModelSettings {
+                device,
+                models_dir,
+                library,
+                hub_cache,
+                visible_gpus,
+                // The source of a model and the measured batch sizes change no answer.
+                hub: _,
+                hub_token: _,
+                is_offline: _,
+                hub_time_limit: _,
+                probes_dir: _,
+            },
+    } = settings;
+    let limits = (max_file_bytes, parse_time_limit, max_cache_bytes);
+    // The built-in model needs no files, so the search paths matter only for a named model.
+    let is_named = matches!(pipeline.embedder, Some(EmbedderChoice::Model(_)));
+    let search_paths = is_named.then_some((library, hub_cache, visible_gpus));
+    format!("{root:?} {index_dir:?} {cache_dir:?} {limits:?} {pipeline:?} {device:?} {models_dir:?} {search_paths:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::Options;
+
+    #[test]
+    fn settings_that_change_answers_change_the_key() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let settings = |name: &str, change: fn(&mut Options)| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(&path).expect("a folder");
+            let mut options = Options { path: Some(path), index_dir: Some("/i".into()), ..Options::default() };
+            options.cache_dir = Some("/c".into());
+            change(&mut options);
+            Settings::resolve(&options).expect("the folder is there")
+        };
+        let (a, b) = (settings("a", |_| ()), settings("b", |_| ()));
+        let base = sharing_key(std::slice::from_ref(&a), true);
+        assert!(base.is_some() && base == sharing_key(&[settings("a/.", |_| ())], true));
+        assert_eq!(sharing_key(&[a.clone(), b.clone()], true), sharing_key(&[b.clone(), a.clone()], true));
+        for other in [
+            sharing_key(std::slice::from_ref(&a), false),
+            sharing_key(&[a, b.clone()], true),
+            sharing_key(&[b], true),
+            sharing_key(&[settings("a", |options| options.index_dir = Some("/j".into()))], true),
+            sharing_key(&[settings("a", |options| options.max_file_bytes = Some(7))], true),
+            sharing_key(&[settings("a", |options| options.pipeline.parse_workers = Some(7))], true),
+            sharing_key(&[settings("a", |options| options.pipeline.embedder = Some(EmbedderChoice::BuiltIn))], true),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn environment_variables_change_the_key_only_for_a_named_model() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let options = Options { path: Some(dir.path().to_owned()), ..Options::default() };
+        let plain = Settings::resolve(&options).expect("the folder is there");
+        let mut other = plain.clone();
+        other.models.library.python = vec!["/venv/lib/python3/site-packages".into()];
+        other.models.library.system.insert(0, "/cuda/lib".into());
+        other.models.hub_token = Some("hf_token".to_owned());
+        other.models.hub = "https://hub.example".to_owned();
+        other.models.is_offline = !plain.models.is_offline;
+        assert_eq!(sharing_key(std::slice::from_ref(&plain), true), sharing_key(std::slice::from_ref(&other), true));
+        let with_model = |mut settings: Settings| {
+            settings.pipeline.embedder = Some(EmbedderChoice::Model("all-MiniLM-L6-v2".to_owned()));
+            sharing_key(&[settings], true)
+        };
+        assert_ne!(with_model(plain), with_model(other));
+    }
+}

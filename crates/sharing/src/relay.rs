@@ -1,0 +1,315 @@
+//! Forwards messages between this process's client and a server, in this process or another.
+//!
+//! When the server ends, the conversation continues with another one; see [`ReplayBuffer`]. The two
+//! directions run concurrently, so that neither waits for the other.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rmcp::model::ErrorCode;
+use serde_json::Value;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+
+use super::replay::{PING_ID, ReplayBuffer, ServerMessageAction};
+use super::socket::PeerStream;
+use mcp::lines::{self, LineRead, LineWriter, MAX_LINE_BYTES};
+
+/// Messages read ahead of the server.
+const READ_AHEAD: usize = 8;
+
+/// No more messages are read while this many requests have no response.
+const MAX_PENDING_REQUESTS: usize = 4_096;
+
+/// Longest wait for responses after the client's input has ended.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time between two pings to a server that owes a response. A server answers pings at once, even while it
+/// works on a call.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+
+/// A server that is silent for this many ping intervals counts as hung.
+const MAX_MISSED_PINGS: u32 = 3;
+
+/// Age at which a pending request is dropped: longer than any call takes.
+const PENDING_EXPIRY: Duration = Duration::from_secs(60);
+
+/// Time between two checks whether requests are still pending.
+const PENDING_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Shortest time between connecting to two servers.
+const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(20);
+
+/// The connection to a client, kept while servers come and go.
+pub struct Relay<W> {
+    input: mpsc::Receiver<Vec<u8>>,
+    /// A message that was taken from the input and is not forwarded yet.
+    unsent: Option<Vec<u8>>,
+    client: LineWriter<W>,
+    state: RelayState,
+    /// The time when the client's input ended.
+    input_ended: Option<Instant>,
+    last_connected: Option<Instant>,
+    ping_interval: Duration,
+}
+
+/// The state that both directions share.
+struct RelayState {
+    replay_buffer: Mutex<ReplayBuffer>,
+    /// Notified whenever a request is answered.
+    request_completed: Notify,
+    /// The time of the server's last message, or of the first request after it if that is later.
+    last_activity: Mutex<Instant>,
+    /// Whether a line is being written to the client, which may be slow to read.
+    is_writing_to_client: AtomicBool,
+}
+
+/// The reason why the conversation with a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConversationEnd {
+    /// The client disconnected, or ended its input and has all its responses.
+    ClientDone,
+    /// The server ended.
+    ServerEnded,
+    /// The server is running but does not respond.
+    ServerHung,
+    /// A better server is available, and no request is in flight with this one.
+    BetterServer,
+}
+
+impl<W: AsyncWrite + Send + Unpin + 'static> Relay<W> {
+    /// Starts to read the client's messages. Must be called inside a Tokio runtime.
+    pub fn new<R: AsyncRead + Send + Unpin + 'static>(reader: R, writer: W) -> Self {
+        let client = LineWriter::new(writer);
+        let (sender, input) = mpsc::channel(READ_AHEAD);
+        let refuser = client.clone();
+        tokio::spawn(async move {
+            if let Err(error) = read_client_lines(BufReader::new(reader), &refuser, &sender).await {
+                tracing::warn!("cannot read further requests: {error}");
+            }
+        });
+        let state = RelayState {
+            replay_buffer: Mutex::default(),
+            request_completed: Notify::new(),
+            last_activity: Mutex::new(Instant::now()),
+            is_writing_to_client: AtomicBool::new(false),
+        };
+        let ping_interval = PING_INTERVAL;
+        Self { input, unsent: None, client, state, input_ended: None, last_connected: None, ping_interval }
+    }
+
+    /// Forwards messages between the client and the server behind `stream`; returns when one of them ends.
+    ///
+    /// With `is_remote`, the server is in another process, and the conversation also ends if the server hangs.
+    /// Once `better` resolves, it ends as soon as no request is in flight.
+    pub async fn converse(
+        &mut self,
+        stream: PeerStream,
+        is_remote: bool,
+        better: impl Future<Output = ()>,
+    ) -> ConversationEnd {
+        if self.last_connected.is_some_and(|last| last.elapsed() < MIN_RECONNECT_DELAY) {
+            tokio::time::sleep(MIN_RECONNECT_DELAY).await;
+        }
+        self.last_connected = Some(Instant::now());
+        let Self { input, unsent, client, state, input_ended, ping_interval, .. } = self;
+        let replay = state.replay_buffer().start_replay();
+        for line in replay.to_client {
+            if client.write(line).await.is_err() {
+                return ConversationEnd::ClientDone;
+            }
+        }
+        state.note_activity();
+        let server = tokio::sync::Mutex::new(stream.writer);
+        let to_server = async {
+            // The other direction reports that the server has ended, after it has read everything.
+            if forward_to_server(&replay.to_server, input, unsent, state, &server).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            let input_ended = *input_ended.get_or_insert_with(Instant::now);
+            // The server answers the requests it has received, then ends.
+            _ = server.lock().await.shutdown().await;
+            tokio::time::sleep_until(input_ended + DRAIN_TIMEOUT).await;
+            ConversationEnd::ClientDone
+        };
+        let end = tokio::select! {
+            end = to_server => end,
+            end = forward_to_client(stream.reader, client, state) => end,
+            () = state.wait_for_silence(*ping_interval * MAX_MISSED_PINGS), if is_remote => ConversationEnd::ServerHung,
+            () = state.send_pings(*ping_interval, &server), if is_remote => ConversationEnd::ServerEnded,
+            () = async { better.await; state.wait_until_idle().await } => ConversationEnd::BetterServer,
+        };
+        let is_done = |input_ended: Instant| {
+            input_ended.elapsed() >= DRAIN_TIMEOUT || self.state.replay_buffer().pending_count() == 0
+        };
+        if self.input_ended.is_some_and(is_done) { ConversationEnd::ClientDone } else { end }
+    }
+}
+
+impl RelayState {
+    /// Locks the replay buffer.
+    fn replay_buffer(&self) -> MutexGuard<'_, ReplayBuffer> {
+        self.replay_buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Restarts the measurement of the server's silence.
+    fn note_activity(&self) {
+        *self.last_activity.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Resolves when a response is due and the server has been silent for `limit`.
+    ///
+    /// Time in which the client is slow to read does not count: the relay does not read from the server then.
+    async fn wait_for_silence(&self, limit: Duration) {
+        loop {
+            if self.is_writing_to_client.load(Ordering::Relaxed) {
+                self.note_activity();
+            }
+            let last_activity = *self.last_activity.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.replay_buffer().is_response_due() && last_activity.elapsed() >= limit {
+                return;
+            }
+            tokio::time::sleep(limit / 4).await;
+        }
+    }
+
+    /// Pings the server while a response is due. Never resolves: if the server has ended, the other direction
+    /// reports that, after it has read everything.
+    async fn send_pings<S: AsyncWrite + Unpin>(&self, interval: Duration, server: &tokio::sync::Mutex<S>) {
+        loop {
+            tokio::time::sleep(interval).await;
+            if self.replay_buffer().is_response_due()
+                && write_to_server(server, ping_request().as_bytes()).await.is_err()
+            {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Resolves when no response is due and no line is being written to the client. Long-lived requests may be
+    /// pending: they are replayed to the next server.
+    async fn wait_until_idle(&self) {
+        while self.replay_buffer().is_response_due() || self.is_writing_to_client.load(Ordering::Relaxed) {
+            tokio::time::sleep(PENDING_CHECK_INTERVAL).await;
+        }
+    }
+}
+
+/// Returns a ping of the relay itself; [`ReplayBuffer`] withholds its response from the client.
+fn ping_request() -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{PING_ID},"method":"ping"}}"#)
+}
+
+/// Reads lines from the client and queues them, until the input ends.
+async fn read_client_lines<R, W>(
+    mut reader: BufReader<R>,
+    client: &LineWriter<W>,
+    sender: &mpsc::Sender<Vec<u8>>,
+) -> io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut line = Vec::new();
+    loop {
+        let read = lines::read_bounded_line(&mut reader, &mut line).await?;
+        match read {
+            LineRead::TooLong => {
+                let message = format!("the message has more than {MAX_LINE_BYTES} bytes");
+                client.write_error(&Value::Null, ErrorCode::INVALID_REQUEST, &message).await?;
+            }
+            LineRead::Line | LineRead::End if line.trim_ascii().is_empty() => {}
+            LineRead::Line | LineRead::End => {
+                if sender.send(std::mem::take(&mut line)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        if let LineRead::End = read {
+            return Ok(());
+        }
+    }
+}
+
+/// Sends `replay` and then the client's messages to the server; returns when the client's input ends.
+///
+/// # Errors
+/// When the server cannot be written to.
+async fn forward_to_server<S: AsyncWrite + Unpin>(
+    replay: &[Arc<[u8]>],
+    input: &mut mpsc::Receiver<Vec<u8>>,
+    unsent: &mut Option<Vec<u8>>,
+    state: &RelayState,
+    server: &tokio::sync::Mutex<S>,
+) -> io::Result<()> {
+    for line in replay {
+        write_to_server(server, line).await?;
+    }
+    loop {
+        if let Some(line) = unsent {
+            write_to_server(server, line).await?;
+        }
+        *unsent = None;
+        while state.replay_buffer().pending_count() >= MAX_PENDING_REQUESTS {
+            state.replay_buffer().drop_older_than(PENDING_EXPIRY);
+            // After a timeout, more requests may have expired.
+            _ = tokio::time::timeout(PENDING_CHECK_INTERVAL, state.request_completed.notified()).await;
+        }
+        let Some(line) = input.recv().await else { return Ok(()) };
+        if !state.replay_buffer().is_response_due() {
+            state.note_activity();
+        }
+        if state.replay_buffer().record_client_message(&line) {
+            // If this fails, the replay repeats the message; keeping it here too would send it twice.
+            write_to_server(server, &line).await?;
+        } else {
+            *unsent = Some(line);
+        }
+    }
+}
+
+/// Writes one line to the server.
+async fn write_to_server<S: AsyncWrite + Unpin>(server: &tokio::sync::Mutex<S>, line: &[u8]) -> io::Result<()> {
+    let mut server = server.lock().await;
+    server.write_all(line).await?;
+    server.write_all(b"\n").await?;
+    server.flush().await
+}
+
+/// Forwards the server's messages to the client, until one of them ends.
+async fn forward_to_client<R, W>(mut server: R, client: &LineWriter<W>, state: &RelayState) -> ConversationEnd
+where
+    R: AsyncBufRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    loop {
+        let mut line = Vec::new();
+        match server.read_until(b'\n', &mut line).await {
+            Ok(bytes) if bytes > 0 && line.ends_with(b"\n") => {}
+            // A server that was killed may leave an incomplete line.
+            Ok(_) | Err(_) => return ConversationEnd::ServerEnded,
+        }
+        line.pop();
+        state.note_activity();
+        let action = state.replay_buffer().handle_server_message(&line);
+        if action == ServerMessageAction::Drop {
+            continue;
+        }
+        state.is_writing_to_client.store(true, Ordering::Relaxed);
+        let written = client.write(line).await;
+        state.is_writing_to_client.store(false, Ordering::Relaxed);
+        if written.is_err() {
+            return ConversationEnd::ClientDone;
+        }
+        if let ServerMessageAction::ForwardResponse(id) = action {
+            state.replay_buffer().complete_request(&id);
+            state.request_completed.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Grammars and their queries.
+
+use std::sync::OnceLock;
+
+use tree_sitter::Query;
+use tree_sitter_language::LanguageFn;
+
+use super::pattern_roots::PatternRoots;
+use types::SymbolKind;
+
+/// The meaning of a capture name in a query file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryCapture {
+    /// `@definition.KIND`: a whole definition.
+    Definition(SymbolKind),
+    /// `@name`: the name of the definition.
+    Name,
+    /// `@receiver`: the type that the definition belongs to although it is not inside the type.
+    Receiver,
+    /// `@body`: the body of the definition, before which its signature ends.
+    Body,
+    /// `@comment`: a comment; directly above a definition it is the doc comment.
+    Comment,
+    /// `@attached`: an attribute or annotation of the definition directly below it.
+    Attached,
+}
+
+/// A tree-sitter grammar and the query that finds its definitions.
+pub struct Grammar {
+    function: LanguageFn,
+    source: &'static str,
+    compiled: OnceLock<Result<CompiledQuery, String>>,
+}
+
+/// A compiled query.
+pub struct CompiledQuery {
+    pub query: Query,
+    /// Meaning of each capture, by capture index.
+    pub captures: Vec<QueryCapture>,
+    /// Whether each pattern has `(#set! body)`: the body is the definition's child with the field name `body`, although
+    /// the pattern does not capture it. A capture would make Swift's query take twenty times as long to compile.
+    pub finds_body: Vec<bool>,
+    /// Node kinds at which the patterns begin; `None` if a pattern can begin at any node.
+    pub roots: Option<PatternRoots>,
+}
+
+impl Grammar {
+    /// Creates a grammar whose query, `source`, is not compiled yet.
+    pub(super) const fn new(function: LanguageFn, source: &'static str) -> Self {
+        Self { function, source, compiled: OnceLock::new() }
+    }
+
+    /// Returns the tree-sitter language.
+    pub fn language(&self) -> tree_sitter::Language {
+        self.function.into()
+    }
+
+    /// Returns whether this is the Bash grammar, whose scanner crashes on some texts.
+    pub fn is_bash(&self) -> bool {
+        self.language() == tree_sitter_bash::LANGUAGE.into()
+    }
+
+    /// Returns the query, compiling it on first use.
+    ///
+    /// # Errors
+    /// When the query file does not match the grammar, which a test of this module rules out.
+    pub fn query(&self) -> Result<&CompiledQuery, &str> {
+        self.compiled.get_or_init(|| self.compile()).as_ref().map_err(String::as_str)
+    }
+
+    /// Compiles the query again and discards it, as a new process would.
+    pub fn recompile_query(&self) {
+        drop(self.compile());
+    }
+
+    fn compile(&self) -> Result<CompiledQuery, String> {
+        let language = self.language();
+        let query = Query::new(&language, self.source).map_err(|error| error.to_string())?;
+        let captures = query.capture_names().iter().map(|name| parse_capture(name)).collect::<Result<_, _>>()?;
+        let roots = PatternRoots::parse(self.source, &language, |name| parse_capture(name).ok());
+        let finds_body = |pattern| query.property_settings(pattern).iter().any(|property| &*property.key == "body");
+        let finds_body = (0..query.pattern_count()).map(finds_body).collect();
+        Ok(CompiledQuery { query, captures, finds_body, roots })
+    }
+}
+
+/// Parses a capture name of a query file.
+fn parse_capture(name: &str) -> Result<QueryCapture, String> {
+    let unknown = || format!("unknown capture @{name}");
+    match name {
+        "name" => Ok(QueryCapture::Name),
+        "receiver" => Ok(QueryCapture::Receiver),
+        "body" => Ok(QueryCapture::Body),
+        "comment" => Ok(QueryCapture::Comment),
+        "attached" => Ok(QueryCapture::Attached),
+        _ => {
+            let kind = name.strip_prefix("definition.").ok_or_else(unknown)?;
+            SymbolKind::parse(kind).map(QueryCapture::Definition).ok_or_else(unknown)
+        }
+    }
+}

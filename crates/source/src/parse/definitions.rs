@@ -1,0 +1,234 @@
+//! Conversion of query matches into a nested list of definitions.
+
+use std::collections::HashMap;
+
+use super::lines::LineIndex;
+use super::tree::{DefinitionMatch, QueryMatches, SyntaxTree};
+use types::SymbolKind;
+
+/// Maximum nesting of definitions; deeper ones are part of the definition around them.
+const MAX_NESTING: usize = 32;
+
+/// Maximum length of a signature, in bytes.
+const MAX_SIGNATURE_BYTES: usize = 300;
+
+/// Maximum length of a name, in bytes.
+const MAX_NAME_BYTES: usize = 120;
+
+/// A definition with its doc comment and attributes. Lines are 0-based and inclusive.
+#[derive(Clone, Debug)]
+pub(super) struct Definition {
+    pub name: String,
+    pub kind: SymbolKind,
+    pub receiver: Option<String>,
+    pub signature: String,
+    pub first_line: usize,
+    pub last_line: usize,
+    /// Byte at which the name starts.
+    pub name_start: usize,
+    /// Line on which the name starts.
+    pub name_line: usize,
+    /// Byte range of the node, without doc comment and attributes.
+    pub node: (usize, usize),
+    /// Index of the innermost definition around it.
+    pub parent: Option<usize>,
+}
+
+/// Returns the definitions of a tree, by first line, containers before their members.
+///
+/// Ties each line directly below a comment to the comment in `lines`.
+pub(super) fn collect_definitions(
+    tree: &SyntaxTree<'_>,
+    matches: QueryMatches,
+    lines: &mut LineIndex<'_>,
+) -> Vec<Definition> {
+    let QueryMatches { definitions, attachable } = matches;
+    for (start, end, is_comment) in &attachable {
+        if *is_comment && is_first_on_line(lines, *start) {
+            let last = lines.line_at_byte(trimmed_end(lines.full_text(), *start, *end).saturating_sub(1));
+            lines.tie_to_previous(last + 1);
+        }
+    }
+    let mut found: Vec<Definition> =
+        keep_widest(definitions).into_iter().map(|one| build_definition(tree, lines, &attachable, &one)).collect();
+    found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1), one.name_start));
+    let found = assign_parents(found);
+    join_clauses(found, lines)
+}
+
+/// Keeps one match per name node: the one with the widest definition node, or with the later pattern if equal.
+fn keep_widest(matches: Vec<DefinitionMatch>) -> Vec<DefinitionMatch> {
+    let mut by_name: HashMap<(usize, usize), DefinitionMatch> = HashMap::new();
+    for one in matches {
+        let width = |m: &DefinitionMatch| (m.node.1 - m.node.0, m.pattern);
+        match by_name.get_mut(&one.name) {
+            Some(best) if width(best) > width(&one) => {
+                best.body_start = best.body_start.or(one.body_start);
+                best.receiver = best.receiver.or(one.receiver);
+            }
+            Some(best) => {
+                let (body_start, receiver) = (best.body_start, best.receiver);
+                *best = one;
+                best.body_start = best.body_start.or(body_start);
+                best.receiver = best.receiver.or(receiver);
+            }
+            None => {
+                by_name.insert(one.name, one);
+            }
+        }
+    }
+    by_name.into_values().collect()
+}
+
+fn build_definition(
+    tree: &SyntaxTree<'_>,
+    lines: &LineIndex<'_>,
+    attachable: &[(usize, usize, bool)],
+    one: &DefinitionMatch,
+) -> Definition {
+    let start = attached_start(lines.full_text(), lines, attachable, one.node.0);
+    let end = trimmed_end(lines.full_text(), one.node.0, one.node.1);
+    let name = collapse_whitespace(tree.slice(one.name), MAX_NAME_BYTES);
+    let signature_end = one.body_start.filter(|body| *body > one.name.0).unwrap_or(one.node.1);
+    Definition {
+        name: name.trim_matches(['"', '\'', '`']).to_owned(),
+        kind: one.kind,
+        receiver: one.receiver.map(|range| collapse_whitespace(tree.slice(range), MAX_NAME_BYTES)),
+        signature: build_signature(tree.slice((one.node.0, signature_end)), one.body_start.is_some()),
+        first_line: lines.line_at_byte(start),
+        last_line: lines.line_at_byte(end.saturating_sub(1).max(one.node.0)),
+        name_start: one.name.0,
+        name_line: lines.line_at_byte(one.name.0),
+        node: one.node,
+        parent: None,
+    }
+}
+
+/// Returns the start of a definition including the comments and attributes directly above it.
+fn attached_start(text: &str, lines: &LineIndex<'_>, attachable: &[(usize, usize, bool)], start: usize) -> usize {
+    let mut first = start;
+    let mut before = attachable.partition_point(|(begin, _, _)| *begin < start);
+    while before > 0 {
+        before -= 1;
+        let (begin, end, is_comment) = attachable[before];
+        let end = trimmed_end(text, begin, end);
+        if end > first {
+            continue;
+        }
+        let between = &text[end..first];
+        let newlines = between.bytes().filter(|byte| *byte == b'\n').count();
+        let adjacent = between.trim().is_empty() && newlines <= if is_comment { 1 } else { 2 };
+        if !adjacent || (is_comment && !is_first_on_line(lines, begin)) {
+            break;
+        }
+        first = begin;
+    }
+    first
+}
+
+fn is_first_on_line(lines: &LineIndex<'_>, byte: usize) -> bool {
+    lines.full_text()[lines.start_byte(lines.line_at_byte(byte))..byte].trim().is_empty()
+}
+
+/// Returns `end` without trailing white space: some grammars include the line end in a node.
+fn trimmed_end(text: &str, start: usize, end: usize) -> usize {
+    text.get(start..end).map_or(end, |node| start + node.trim_end().len())
+}
+
+/// Sets the parent of each definition, and drops definitions that are nested deeper than [`MAX_NESTING`].
+fn assign_parents(found: Vec<Definition>) -> Vec<Definition> {
+    let mut kept: Vec<Definition> = Vec::with_capacity(found.len());
+    let mut open: Vec<usize> = Vec::new();
+    for mut one in found {
+        let beside = |top: &Definition| top.node.1 < one.node.1 || top.node.1 <= one.node.0 || top.node == one.node;
+        while open.last().is_some_and(|top| beside(&kept[*top])) {
+            open.pop();
+        }
+        if open.len() >= MAX_NESTING {
+            continue;
+        }
+        one.parent = open.last().copied();
+        open.push(kept.len());
+        kept.push(one);
+    }
+    kept
+}
+
+/// Joins the adjacent clauses of a function (Haskell, Elixir) into one definition.
+fn join_clauses(found: Vec<Definition>, lines: &LineIndex<'_>) -> Vec<Definition> {
+    let mut kept: Vec<Definition> = Vec::with_capacity(found.len());
+    let mut moved: Vec<usize> = Vec::with_capacity(found.len());
+    for mut one in found {
+        one.parent = one.parent.map(|parent| moved[parent]);
+        if let Some(last) = kept.last_mut()
+            && (last.name.as_str(), last.kind, last.parent) == (one.name.as_str(), one.kind, one.parent)
+            && one.first_line <= last.last_line + 1
+            && one.first_line > last.first_line
+            && (one.first_line..one.last_line).all(|line| line < lines.count())
+        {
+            last.last_line = last.last_line.max(one.last_line);
+            last.node.1 = last.node.1.max(one.node.1);
+            moved.push(kept.len() - 1);
+            continue;
+        }
+        moved.push(kept.len());
+        kept.push(one);
+    }
+    kept
+}
+
+/// Returns the names of the definitions around a definition, outermost first, joined with `.`.
+pub(super) fn container_path(definition: &Definition, all: &[Definition]) -> String {
+    let outer = definition.parent.map(|parent| qualified_path(parent, all)).unwrap_or_default();
+    match &definition.receiver {
+        Some(receiver) if outer.is_empty() => receiver.clone(),
+        Some(receiver) if !outer.ends_with(receiver.as_str()) => format!("{outer}.{receiver}"),
+        _ => outer,
+    }
+}
+
+/// Returns a definition's name after the names of the definitions around it, joined with `.`.
+pub(super) fn qualified_path(index: usize, all: &[Definition]) -> String {
+    let mut names = Vec::new();
+    let mut next = Some(index);
+    while let Some(at) = next {
+        names.push(all[at].name.as_str());
+        next = all[at].parent;
+    }
+    names.reverse();
+    names.join(".")
+}
+
+/// Returns a signature on one line, without leading annotations and the opening of the body, cut at
+/// [`MAX_SIGNATURE_BYTES`].
+fn build_signature(text: &str, before_body: bool) -> String {
+    let is_annotation = |line: &&str| line.trim_start().starts_with(['@', '[']) || line.trim_start().starts_with("#[");
+    let lines: Vec<&str> = text.lines().collect();
+    let annotations = lines.iter().take_while(|line| is_annotation(line)).count();
+    let kept = if annotations < lines.len() { &lines[annotations..] } else { &lines[..] };
+    let text = if before_body { kept.join(" ") } else { kept.first().copied().unwrap_or_default().to_owned() };
+    let text = collapse_whitespace(&text, MAX_SIGNATURE_BYTES);
+    text.trim_end_matches(['{', '=', ':', ' ']).trim_end().to_owned()
+}
+
+/// Collapses white space to single spaces and cuts the text to at most `max_bytes` at a character boundary.
+pub(super) fn collapse_whitespace(text: &str, max_bytes: usize) -> String {
+    let mut out = String::new();
+    for word in text.split_whitespace() {
+        if out.len() + word.len() + 1 > max_bytes {
+            let room = max_bytes.saturating_sub(out.len() + 4);
+            let cut = (0..=room.min(word.len())).rev().find(|at| word.is_char_boundary(*at)).unwrap_or(0);
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(&word[..cut]);
+            out.push('…');
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}

@@ -1,0 +1,101 @@
+//! Classification of tokens for coloured snippets, from the syntax tree.
+//!
+//! Works for every grammar without a highlight query: keywords are the grammar's anonymous word tokens;
+//! comments, strings and numbers are recognized by the names of their nodes.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use tree_sitter::{Node, TreeCursor};
+
+use crate::language;
+use types::Language;
+
+/// The class of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenClass {
+    Comment,
+    String,
+    Number,
+    Keyword,
+    Type,
+}
+
+/// Maximum size of a text that is highlighted, in bytes.
+const MAX_HIGHLIGHT_BYTES: usize = 64 * 1024;
+
+/// Returns the classified byte ranges of `text`, in order and without overlap.
+///
+/// Empty if the language has no grammar or the text cannot be parsed in time.
+pub fn highlight_tokens(language: Language, text: &str) -> Vec<(Range<usize>, TokenClass)> {
+    let mut found = Vec::new();
+    let Some(grammar) = language::language_grammar(language).filter(|_| text.len() <= MAX_HIGHLIGHT_BYTES) else {
+        return found;
+    };
+    let mut parser = tree_sitter::Parser::new();
+    let limit = Duration::from_millis(100);
+    let Ok(tree) = super::tree::SyntaxTree::parse(&mut parser, grammar, text, limit.into()) else {
+        return found;
+    };
+    let mut cursor = tree.walk();
+    loop {
+        let class = classify_node(cursor.node(), text);
+        if let Some(class) = class {
+            found.push((cursor.node().byte_range(), class));
+        }
+        if class.is_none() && cursor.goto_first_child() {
+            continue;
+        }
+        if !skip_subtree(&mut cursor) {
+            return found;
+        }
+    }
+}
+
+/// Moves to the next node that is not below the current one. Returns false at the end of the tree.
+fn skip_subtree(cursor: &mut TreeCursor<'_>) -> bool {
+    while !cursor.goto_next_sibling() {
+        if !cursor.goto_parent() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Returns the class of a node; `None` if its children are classified instead.
+fn classify_node(node: Node<'_>, text: &str) -> Option<TokenClass> {
+    let kind = node.kind();
+    if !node.is_named() {
+        let token = &text[node.byte_range()];
+        let word = token.len() > 1 && token.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        return word.then_some(TokenClass::Keyword);
+    }
+    let leaf = node.child_count() == 0;
+    let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| kind.ends_with(suffix));
+    if kind.contains("comment") {
+        Some(TokenClass::Comment)
+    } else if ends(&["string", "string_literal", "char_literal", "character_literal", "string_content", "character"])
+        && !has_interpolated_code(node)
+    {
+        Some(TokenClass::String)
+    } else if leaf
+        && (ends(&["number", "integer", "float"])
+            || ["number", "integer", "float"].iter().any(|word| kind.starts_with(word))
+            || ends(&["number_literal", "integer_literal"]))
+    {
+        Some(TokenClass::Number)
+    } else if leaf && (kind.contains("type_identifier") || kind == "primitive_type" || kind == "predefined_type") {
+        Some(TokenClass::Type)
+    } else if leaf && matches!(kind, "true" | "false" | "null" | "nil" | "none" | "self" | "this" | "super" | "crate") {
+        Some(TokenClass::Keyword)
+    } else {
+        None
+    }
+}
+
+/// Returns whether a string contains interpolated code, whose tokens are classified separately.
+fn has_interpolated_code(node: Node<'_>) -> bool {
+    let mut cursor = node.walk();
+    node.children(&mut cursor)
+        .any(|child| child.kind().contains("interpolation") || child.kind().contains("substitution"))
+}

@@ -1,0 +1,112 @@
+//! The lines of a text, and the cost of cutting before each of them.
+
+/// Depth of a line at which no syntax node begins, because it is inside a string or comment.
+pub(super) const INSIDE_NODE_DEPTH: u32 = 10_000;
+
+/// The lines of a text, 0-based. The last line may have no line end.
+pub(super) struct LineIndex<'t> {
+    text: &'t str,
+    /// Byte at which each line starts, followed by the length of the text.
+    starts: Vec<usize>,
+    blank: Vec<bool>,
+    /// Depth of the syntax at the start of each line; a lower depth makes a cut cheaper.
+    depths: Vec<u32>,
+}
+
+impl<'t> LineIndex<'t> {
+    /// Splits a text at `\n`; a `\r` before it counts as white space.
+    pub fn new(text: &'t str) -> Self {
+        let mut starts = vec![0];
+        starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
+        if starts.last() != Some(&text.len()) {
+            starts.push(text.len());
+        }
+        let blank: Vec<bool> = starts.windows(2).map(|pair| text[pair[0]..pair[1]].trim().is_empty()).collect();
+        let depths = indentation_depths(text, &starts, &blank);
+        Self { text, starts, blank, depths }
+    }
+
+    /// Returns the number of lines.
+    pub fn count(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Returns the text of lines `start..end` without the last line end.
+    pub fn text(&self, start: usize, end: usize) -> &'t str {
+        let text = &self.text[self.starts[start]..self.starts[end]];
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        text.strip_suffix('\r').unwrap_or(text)
+    }
+
+    /// Returns the size of lines `start..end` in bytes.
+    pub fn byte_count(&self, start: usize, end: usize) -> usize {
+        self.starts[end] - self.starts[start]
+    }
+
+    /// Returns the whole text.
+    pub fn full_text(&self) -> &'t str {
+        self.text
+    }
+
+    /// Returns the line that contains a byte.
+    pub fn line_at_byte(&self, byte: usize) -> usize {
+        let line = self.starts.partition_point(|start| *start <= byte);
+        line.saturating_sub(1).min(self.count().saturating_sub(1))
+    }
+
+    /// Returns the byte range of a line; `None` if there is no such line.
+    pub fn range(&self, line: usize) -> Option<std::ops::Range<usize>> {
+        Some(*self.starts.get(line)?..*self.starts.get(line + 1)?)
+    }
+
+    /// Returns the byte at which a line starts.
+    pub fn start_byte(&self, line: usize) -> usize {
+        self.starts[line]
+    }
+
+    /// Returns `start..end` without blank lines at both ends; empty if all lines are blank.
+    pub fn trim(&self, mut start: usize, mut end: usize) -> (usize, usize) {
+        while start < end && self.blank[start] {
+            start += 1;
+        }
+        while start < end && self.blank[end - 1] {
+            end -= 1;
+        }
+        (start, end)
+    }
+
+    /// Replaces the depths derived from indentation by those of a syntax tree.
+    pub fn set_depths(&mut self, depths: Vec<u32>) {
+        self.depths = depths;
+    }
+
+    /// Makes a cut before `line` more expensive, because it belongs to the line above.
+    pub fn tie_to_previous(&mut self, line: usize) {
+        if let Some(depth) = self.depths.get_mut(line) {
+            *depth = depth.saturating_add(50);
+        }
+    }
+
+    /// Returns the cost of a cut before `line`; 0 is best.
+    ///
+    /// The cost is high before a closing bracket or keyword, and lower after a blank line.
+    pub fn cut_cost(&self, line: usize) -> u32 {
+        let text = self.text(line, line + 1).trim_start();
+        if text.starts_with(['}', ')', ']']) || text == "end" || text.starts_with("end ") || text.starts_with("else") {
+            return INSIDE_NODE_DEPTH * 2;
+        }
+        let after_blank = line > 0 && self.blank[line - 1];
+        self.depths[line].saturating_mul(2) + u32::from(!after_blank)
+    }
+}
+
+/// Returns depths for a text without a syntax tree: low for the first line of a paragraph, high for deep indentation.
+fn indentation_depths(text: &str, starts: &[usize], blank: &[bool]) -> Vec<u32> {
+    let depth = |(index, pair): (usize, &[usize])| {
+        let line = &text[pair[0]..pair[1]];
+        let indent = line.bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count().min(50);
+        let continues = index > 0 && !blank[index - 1];
+        u32::try_from(indent).unwrap_or(50) + if continues { 100 } else { 0 }
+    };
+    starts.windows(2).enumerate().map(depth).collect()
+}

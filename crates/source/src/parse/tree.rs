@@ -1,0 +1,292 @@
+//! The only use of tree-sitter's parser and queries, with time limits.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tree_sitter::{Node, ParseOptions, QueryCursor, QueryCursorOptions, StreamingIterator, Tree};
+
+use super::lines::{INSIDE_NODE_DEPTH, LineIndex};
+use crate::language::{CompiledQuery, Grammar, QueryCapture};
+use types::SymbolKind;
+
+/// A parsed text with its grammar and the time limit of the work on it.
+pub(super) struct SyntaxTree<'t> {
+    tree: Tree,
+    grammar: &'static Grammar,
+    text: &'t str,
+    limit: TimeLimit,
+}
+
+/// The time limit of the work on a file.
+pub(super) struct TimeLimit {
+    deadline: Instant,
+    duration: Duration,
+    /// Ends the work early once it is set.
+    stop: Arc<AtomicBool>,
+}
+
+impl TimeLimit {
+    /// Starts a time limit now.
+    pub fn start(duration: Duration, stop: Arc<AtomicBool>) -> Self {
+        Self { deadline: Instant::now() + duration, duration, stop }
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+    }
+
+    /// Returns the control flow for tree-sitter's progress callbacks.
+    fn control_flow(&self) -> ControlFlow<()> {
+        if self.is_exceeded() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl From<Duration> for TimeLimit {
+    fn from(duration: Duration) -> Self {
+        Self::start(duration, Arc::default())
+    }
+}
+
+/// A match of a definition pattern. Ranges and positions are in bytes.
+#[derive(Clone, Debug)]
+pub(super) struct DefinitionMatch {
+    pub kind: SymbolKind,
+    /// Index of the pattern in the query.
+    pub pattern: usize,
+    pub node: (usize, usize),
+    pub name: (usize, usize),
+    pub receiver: Option<(usize, usize)>,
+    pub body_start: Option<usize>,
+}
+
+/// The matches of a language's query in a text.
+#[derive(Default)]
+pub(super) struct QueryMatches {
+    pub definitions: Vec<DefinitionMatch>,
+    /// Comments and attributes in order, as (start byte, end byte, whether it is a comment).
+    pub attachable: Vec<(usize, usize, bool)>,
+}
+
+impl<'t> SyntaxTree<'t> {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// When the time limit is exceeded or the grammar cannot be used. The error is a message for users.
+    pub fn parse(
+        parser: &mut tree_sitter::Parser,
+        grammar: &'static Grammar,
+        text: &'t str,
+        limit: TimeLimit,
+    ) -> Result<Self, String> {
+        if grammar.is_bash() && crashes_bash_scanner(text) {
+            return Err(
+                "the Bash grammar cannot parse a brace range with non-ASCII characters; the file is split by lines"
+                    .to_owned(),
+            );
+        }
+        parser.set_language(&grammar.language()).map_err(|error| format!("the grammar does not load: {error}"))?;
+        let mut expired = |_: &tree_sitter::ParseState| limit.control_flow();
+        let options = ParseOptions::new().progress_callback(&mut expired);
+        let bytes = text.as_bytes();
+        let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
+        parser.reset();
+        let tree = tree.ok_or_else(|| {
+            format!("the parser gave up after {} ms; the file is split by lines", limit.duration.as_millis())
+        })?;
+        Ok(Self { tree, grammar, text, limit })
+    }
+
+    /// Walks the tree once. Returns the depth of every line and the matches of the query.
+    ///
+    /// The depth of a line is that of the outermost node that begins at the line's first character. When the
+    /// time limit is exceeded, the result covers the text up to that point.
+    pub fn collect_depths_and_matches(&self, lines: &LineIndex<'_>) -> (Vec<u32>, QueryMatches) {
+        let mut found = QueryMatches::default();
+        let Ok(compiled) = self.grammar.query() else {
+            return (vec![INSIDE_NODE_DEPTH; lines.count()], found);
+        };
+        let mut query = QueryRun { tree: self, compiled, cursor: QueryCursor::new() };
+        let mut depths = LineDepths::new(lines);
+        let mut cursor = self.tree.walk();
+        if compiled.roots.is_none() {
+            query.collect_matches(cursor.node(), None, &mut found);
+        }
+        // Count the depth here: the cursor would compute it on every call.
+        let (mut steps, mut depth) = (0_u32, 0_u32);
+        'walk: loop {
+            let node = cursor.node();
+            depths.visit(node.start_byte(), depth);
+            if let Some(roots) = &compiled.roots {
+                let kind = node.kind_id();
+                if let Some(capture) = roots.plain_capture(kind) {
+                    PartialMatch::default().add_capture(capture, node, &mut found.attachable);
+                }
+                if roots.is_searched(kind) {
+                    query.collect_matches(node, Some(0), &mut found);
+                }
+            }
+            steps += 1;
+            if steps.is_multiple_of(NODES_PER_CHECK) && self.limit.is_exceeded() {
+                break;
+            }
+            if cursor.goto_first_child() {
+                depth += 1;
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    break 'walk;
+                }
+                depth -= 1;
+            }
+        }
+        found.attachable.sort_unstable();
+        found.attachable.dedup();
+        (depths.depths, found)
+    }
+
+    /// Returns a cursor at the root.
+    pub fn walk(&self) -> tree_sitter::TreeCursor<'_> {
+        self.tree.walk()
+    }
+
+    /// Returns the text of a byte range; empty if the range is invalid.
+    pub fn slice(&self, range: (usize, usize)) -> &'t str {
+        self.text.get(range.0..range.1).unwrap_or_default()
+    }
+}
+
+/// Number of nodes between two checks of the time limit.
+const NODES_PER_CHECK: u32 = 4_096;
+
+/// Number of descendants up to which a node is queried without checking the time limit.
+const UNCHECKED_NODES: usize = 500;
+
+/// A query that is run on many nodes of a tree.
+struct QueryRun<'s, 't> {
+    tree: &'s SyntaxTree<'t>,
+    compiled: &'static CompiledQuery,
+    cursor: QueryCursor,
+}
+
+impl QueryRun<'_, '_> {
+    /// Adds the matches of patterns that begin at most `depth` levels below `node`.
+    fn collect_matches(&mut self, node: Node<'_>, depth: Option<u32>, found: &mut QueryMatches) {
+        let tree = self.tree;
+        let mut expired = |_: &tree_sitter::QueryCursorState| tree.limit.control_flow();
+        let mut options = QueryCursorOptions::new();
+        // For small nodes the walk checks the time limit often enough; a callback would cost more than the query.
+        if node.descendant_count() > UNCHECKED_NODES {
+            options = options.progress_callback(&mut expired);
+        }
+        self.cursor.set_max_start_depth(depth);
+        let CompiledQuery { query, captures, finds_body, .. } = self.compiled;
+        let mut matches = self.cursor.matches_with_options(query, node, self.tree.text.as_bytes(), options);
+        while let Some(one) = matches.next() {
+            let mut partial = PartialMatch::default();
+            for capture in one.captures {
+                let kind = captures[capture.index as usize];
+                partial.add_capture(kind, capture.node, &mut found.attachable);
+                if finds_body[one.pattern_index] && matches!(kind, QueryCapture::Definition(_)) {
+                    partial.body_start = capture.node.child_by_field_name("body").map(|body| body.start_byte());
+                }
+            }
+            found.definitions.extend(partial.finish(one.pattern_index));
+        }
+    }
+}
+
+/// The depths of lines, collected while walking the tree in the order of the text.
+struct LineDepths<'l, 't> {
+    lines: &'l LineIndex<'t>,
+    depths: Vec<u32>,
+    /// Line of the last visited node.
+    line: usize,
+    /// Byte at which the line ends.
+    end: usize,
+    /// Byte of the line's first character that is not white space.
+    code: usize,
+}
+
+impl<'l, 't> LineDepths<'l, 't> {
+    fn new(lines: &'l LineIndex<'t>) -> Self {
+        let mut depths = Self { lines, depths: vec![INSIDE_NODE_DEPTH; lines.count()], line: 0, end: 0, code: 0 };
+        depths.move_to(0);
+        depths
+    }
+
+    /// Records a node that begins at `byte`.
+    fn visit(&mut self, byte: usize, depth: u32) {
+        if byte >= self.end || byte < self.lines.start_byte(self.line) {
+            self.move_to(byte);
+        }
+        if byte <= self.code
+            && let Some(least) = self.depths.get_mut(self.line)
+        {
+            *least = depth.min(*least);
+        }
+    }
+
+    /// Moves to the line that contains `byte`.
+    fn move_to(&mut self, byte: usize) {
+        let text = self.lines.full_text();
+        // There is no line after the last line end.
+        let is_past = byte >= text.len() && (text.is_empty() || text.ends_with('\n'));
+        self.line = match self.lines.range(self.line + 1) {
+            _ if is_past => self.lines.count(),
+            Some(next) if next.contains(&byte) => self.line + 1, // the usual case in a walk
+            _ => self.lines.line_at_byte(byte),
+        };
+        let start = self.lines.start_byte(self.line.min(self.lines.count()));
+        self.end = self.lines.start_byte((self.line + 1).min(self.lines.count()));
+        let white = text.as_bytes()[start..self.end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        self.code = (start + white).min(self.end.saturating_sub(usize::from(white > 0 && start + white == self.end)));
+    }
+}
+
+/// Returns whether the text would crash the scanner of tree-sitter-bash 0.25.
+///
+/// The scanner passes any code point after `{` or `.` and digits to C's `isdigit`, which reads out of
+/// bounds for large code points.
+fn crashes_bash_scanner(text: &str) -> bool {
+    let follows_range = |at: usize| text[..at].trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(['{', '.']);
+    text.char_indices().any(|(at, c)| !c.is_ascii() && follows_range(at))
+}
+
+/// A match whose captures have not all been added.
+#[derive(Default)]
+struct PartialMatch {
+    definition: Option<(SymbolKind, (usize, usize))>,
+    name: Option<(usize, usize)>,
+    receiver: Option<(usize, usize)>,
+    body_start: Option<usize>,
+}
+
+impl PartialMatch {
+    fn add_capture(&mut self, capture: QueryCapture, node: Node<'_>, attachable: &mut Vec<(usize, usize, bool)>) {
+        let range = (node.start_byte(), node.end_byte());
+        match capture {
+            QueryCapture::Definition(kind) => self.definition = Some((kind, range)),
+            QueryCapture::Name => self.name = Some(range),
+            QueryCapture::Receiver => self.receiver = Some(range),
+            QueryCapture::Body => self.body_start = Some(range.0),
+            QueryCapture::Comment => attachable.push((range.0, range.1, true)),
+            QueryCapture::Attached => attachable.push((range.0, range.1, false)),
+        }
+    }
+
+    /// Returns the match; `None` if it has no definition or no name.
+    fn finish(self, pattern: usize) -> Option<DefinitionMatch> {
+        let (kind, node) = self.definition?;
+        Some(DefinitionMatch {
+            kind,
+            pattern,
+            node,
+            name: self.name?,
+            receiver: self.receiver,
+            body_start: self.body_start,
+        })
+    }
+}

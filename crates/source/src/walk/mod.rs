@@ -1,0 +1,289 @@
+//! The walk of a folder: which files are indexed, which are skipped and why, and the projects they
+//! belong to.
+//!
+//! Contains the ignore rules (matched by the crate `ignore`), the patterns of secrets, the kinds of files
+//! that are never indexed, and the manifests that make a folder a project. The walker of the crate
+//! `ignore` does not report skipped files, so this module walks the folders and uses only its matchers.
+//! The order is by name and thus reproducible. Links are not followed and other file systems are not
+//! entered. A secret is skipped regardless of any rule. An unreadable file is skipped with a reason and
+//! never an error. The checks are, in order: secret, hidden, ignore rules, links and special files, lock
+//! file, data, binary, minified name, size.
+
+mod beneath;
+mod content;
+mod disk;
+mod generated;
+mod kinds;
+mod manifests;
+mod paths;
+mod projects;
+mod rules;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+pub use beneath::read_beneath;
+pub use content::{inspect_content, inspect_published_content};
+pub use disk::{Disk, FileContents, FileSystem};
+pub use kinds::secret_pattern;
+pub use paths::{affects_ignore_rules, judge_path, walk_folders, walk_paths};
+pub use projects::find_projects;
+
+use rules::{IgnoreRules, IgnoreVerdict};
+use types::{AbsPath, PathSet, RepoPath, SkipReason};
+
+/// The options of a walk.
+#[derive(Clone, Copy)]
+pub struct WalkOptions<'f> {
+    /// Size in bytes above which files are skipped.
+    pub max_file_bytes: u64,
+    /// The file system to read.
+    pub files: &'f dyn FileSystem,
+    /// Called before each file and folder; the walk ends once it returns true.
+    pub stop: &'f dyn Fn() -> bool,
+}
+
+/// Returns false: the [`WalkOptions::stop`] of a walk that runs to its end.
+pub fn never_stop() -> bool {
+    false
+}
+
+/// A file that is not skipped by its name, kind or size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalkEntry {
+    pub path: RepoPath,
+    pub abs: PathBuf,
+    pub size_bytes: u64,
+    /// Modification time in nanoseconds since the Unix epoch; 0 where it is unknown.
+    pub mtime_ns: i64,
+}
+
+/// A skipped file, or a skipped folder with everything below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedPath {
+    pub path: RepoPath,
+    pub is_dir: bool,
+    pub reason: SkipReason,
+}
+
+/// A file or folder that a walk visits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WalkFinding {
+    File(WalkEntry),
+    Skipped(SkippedPath),
+}
+
+/// The error of a walk whose root cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    #[error("cannot walk {path}: it does not exist; give an existing folder")]
+    Missing { path: PathBuf },
+    #[error("cannot walk {path}: it is not a folder; give the folder that contains it")]
+    NotAFolder { path: PathBuf },
+    #[error("cannot read the folder {path}: {source}; check that you may read it")]
+    Unreadable { path: PathBuf, source: io::Error },
+}
+
+/// Visits every file and every skipped path below `root`, until `visit` breaks or the walk is stopped.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn walk_tree(
+    root: &AbsPath,
+    options: &WalkOptions<'_>,
+    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
+    let everything = [RepoPath::new("")].into_iter().collect();
+    run_walk(root, options, &everything, &mut |_| true, visit)
+}
+
+/// Runs a walk over the `wanted` paths. Lists a folder only if `enter` returns true for it.
+fn run_walk(
+    root: &AbsPath,
+    options: &WalkOptions<'_>,
+    wanted: &PathSet,
+    enter: &mut dyn FnMut(&Path) -> bool,
+    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
+    let root = root.as_path();
+    let failed = |source: io::Error| {
+        let path = root.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => WalkError::Missing { path },
+            io::ErrorKind::NotADirectory => WalkError::NotAFolder { path },
+            _ => WalkError::Unreadable { path, source },
+        }
+    };
+    let metadata = fs::metadata(root).map_err(failed)?;
+    if !enter(root) {
+        return Ok(());
+    }
+    let listing = options.files.list(root).map_err(failed)?;
+    let mut walk = TreeWalk { root, device: device_id(&metadata), options, wanted, enter, pending: Vec::new() };
+    walk.push_entries(listing, &IgnoreRules::load_root(root));
+    while let Some(step) = walk.pending.pop() {
+        if (options.stop)() || walk.visit_step(step, visit).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Visits `paths` and everything below them, or the whole tree if `paths` is `None`.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn walk_scope(
+    root: &AbsPath,
+    options: &WalkOptions<'_>,
+    paths: Option<&[RepoPath]>,
+    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
+    match paths {
+        None => walk_tree(root, options, visit),
+        Some(paths) => walk_paths(root, options, paths, visit),
+    }
+}
+
+/// Returns the modification time in nanoseconds since the Unix epoch; 0 where it is unknown.
+pub fn mtime_ns(metadata: &Metadata) -> i64 {
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0)
+}
+
+/// The state of a walk.
+struct TreeWalk<'w> {
+    root: &'w Path,
+    device: u64,
+    options: &'w WalkOptions<'w>,
+    wanted: &'w PathSet,
+    enter: &'w mut dyn FnMut(&Path) -> bool,
+    /// Paths left to visit, the next one last.
+    pending: Vec<WalkStep>,
+}
+
+/// A path left to visit, with the ignore rules of its folder.
+struct WalkStep {
+    path: RepoPath,
+    abs: PathBuf,
+    rules: Arc<IgnoreRules>,
+}
+
+impl TreeWalk<'_> {
+    /// Schedules the wanted entries of a folder before all pending paths.
+    fn push_entries(&mut self, listing: Vec<PathBuf>, rules: &Arc<IgnoreRules>) {
+        let steps = listing.into_iter().rev().filter_map(|abs| {
+            let path = RepoPath::below(self.root, &abs).filter(|path| self.wanted.touches(path))?;
+            Some(WalkStep { path, abs, rules: Arc::clone(rules) })
+        });
+        self.pending.extend(steps);
+    }
+
+    fn visit_step(&mut self, step: WalkStep, visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>) -> ControlFlow<()> {
+        let WalkStep { path, abs, rules } = step;
+        if path.file_name() == ".git" {
+            return ControlFlow::Continue(());
+        }
+        let metadata = match self.options.files.metadata(&abs) {
+            Ok(metadata) => metadata,
+            Err(error) => return visit_unreadable(path, false, &error, visit),
+        };
+        let is_dir = metadata.is_dir();
+        if let Some(reason) = skip_reason_by_name(&path, &abs, is_dir, &rules) {
+            return visit(skipped(path, is_dir, reason));
+        }
+        if let Some(reason) = self.skip_reason_by_metadata(&metadata) {
+            return visit(skipped(path, is_dir, reason));
+        }
+        if is_dir {
+            if !(self.enter)(&abs) {
+                return ControlFlow::Continue(());
+            }
+            match self.options.files.list(&abs) {
+                Ok(listing) => {
+                    let rules = IgnoreRules::load_below(&rules, &abs, &listing);
+                    self.push_entries(listing, &rules);
+                }
+                Err(error) => return visit_unreadable(path, true, &error, visit),
+            }
+            return ControlFlow::Continue(());
+        }
+        let size_bytes = metadata.len();
+        if let Some(reason) = kinds::skip_reason_by_kind(&path) {
+            return visit(skipped(path, false, reason));
+        }
+        if size_bytes > self.options.max_file_bytes {
+            return visit(skipped(path, false, SkipReason::TooLarge { size_bytes }));
+        }
+        visit(WalkFinding::File(WalkEntry { path, abs, size_bytes, mtime_ns: mtime_ns(&metadata) }))
+    }
+
+    fn skip_reason_by_metadata(&self, metadata: &Metadata) -> Option<SkipReason> {
+        if metadata.is_symlink() {
+            Some(SkipReason::SymbolicLink)
+        } else if !metadata.is_dir() && !metadata.is_file() {
+            Some(SkipReason::NotRegular)
+        } else if metadata.is_dir() && device_id(metadata) != self.device {
+            // Folders only: on an overlay file system, a file's device differs from its folder's.
+            Some(SkipReason::OtherFileSystem)
+        } else {
+            None
+        }
+    }
+}
+
+/// Returns why a path is skipped by its name and the ignore rules.
+///
+/// Secrets come first, so that no rule includes them. A hidden path is included only by a rule in an
+/// ignore file made for search, not by one of git.
+fn skip_reason_by_name(path: &RepoPath, abs: &Path, is_dir: bool, rules: &IgnoreRules) -> Option<SkipReason> {
+    let secret = if is_dir { kinds::secret_folder_pattern(path) } else { kinds::secret_pattern(path) };
+    if let Some(rule) = secret {
+        return Some(SkipReason::Secret { rule: rule.to_owned() });
+    }
+    let is_hidden = path.file_name().starts_with('.');
+    if let Some(message) = rules.read_error(abs) {
+        return Some(SkipReason::Unreadable { message: message.to_owned() });
+    }
+    match rules.verdict(abs, is_dir) {
+        IgnoreVerdict::In { even_hidden: true } => None,
+        _ if is_hidden => Some(SkipReason::Hidden),
+        IgnoreVerdict::Out { rule, source } => Some(SkipReason::Ignored { rule, source }),
+        IgnoreVerdict::In { .. } | IgnoreVerdict::Silent => None,
+    }
+}
+
+fn skipped(path: RepoPath, is_dir: bool, reason: SkipReason) -> WalkFinding {
+    WalkFinding::Skipped(SkippedPath { path, is_dir, reason })
+}
+
+/// Visits a path whose metadata or entries cannot be read, unless it was deleted since its folder was listed.
+fn visit_unreadable(
+    path: RepoPath,
+    is_dir: bool,
+    error: &io::Error,
+    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+        return ControlFlow::Continue(());
+    }
+    visit(skipped(path, is_dir, SkipReason::Unreadable { message: error.to_string() }))
+}
+
+/// Returns the id of the file system that holds a file; 0 where the platform has none.
+#[cfg(unix)]
+fn device_id(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::dev(metadata)
+}
+
+#[cfg(not(unix))]
+fn device_id(_metadata: &Metadata) -> u64 {
+    0
+}

@@ -1,0 +1,255 @@
+//! Walks over some paths only, and over folders only.
+//!
+//! Partial walks apply the same rules in the same order as the full walk, because they are the same walk
+//! restricted to a part of the tree.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::rules::IGNORE_FILES;
+use super::{Disk, SkippedPath, WalkError, WalkFinding, WalkOptions, never_stop};
+use types::{AbsPath, PathSet, RepoPath, SkipReason, is_below};
+
+/// Visits the given files and folders with everything below them; the empty path is the root.
+///
+/// Each is visited once, as by [`super::walk_tree`]. Missing paths and paths below a skipped folder are
+/// not visited. An unreadable folder above a given path is visited.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn walk_paths(
+    root: &AbsPath,
+    options: &WalkOptions<'_>,
+    paths: &[RepoPath],
+    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
+    let wanted = paths.iter().cloned().collect::<PathSet>();
+    super::run_walk(root, options, &wanted, &mut |_| true, &mut |finding| {
+        let is_wanted = match &finding {
+            WalkFinding::File(entry) => wanted.covers(&entry.path),
+            // A wanted path may be below it.
+            WalkFinding::Skipped(SkippedPath { path, reason: SkipReason::Unreadable { .. }, .. }) => {
+                wanted.touches(path)
+            }
+            // A folder that is only above a wanted path is not reported.
+            WalkFinding::Skipped(skipped) => wanted.covers(&skipped.path),
+        };
+        if is_wanted { visit(finding) } else { ControlFlow::Continue(()) }
+    })
+}
+
+/// Calls `enter` with each folder at or below one of `paths` that a walk enters; the empty path is the root.
+///
+/// The call precedes the listing of the folder, so a file system watch set by `enter` misses no file
+/// created in between. A folder for which `enter` returns false is not entered.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn walk_folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&Path) -> bool) -> Result<(), WalkError> {
+    let wanted = paths.iter().cloned().collect::<PathSet>();
+    let mut enter_wanted = |folder: &Path| match RepoPath::below(root.as_path(), folder) {
+        Some(path) if wanted.covers(&path) => enter(folder),
+        _ => true,
+    };
+    let options = WalkOptions { max_file_bytes: 0, files: &Disk, stop: &never_stop };
+    super::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_| ControlFlow::Continue(()))
+}
+
+/// Returns the finding of a walk at this path or, if a folder above it is skipped, at that folder; `None` if a
+/// walk does not reach the path.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn judge_path(
+    root: &AbsPath,
+    options: &WalkOptions<'_>,
+    path: &RepoPath,
+) -> Result<Option<WalkFinding>, WalkError> {
+    let mut found = None;
+    super::run_walk(root, options, &[path.clone()].into_iter().collect(), &mut |_| true, &mut |finding| {
+        let at = match &finding {
+            WalkFinding::File(entry) => &entry.path,
+            WalkFinding::Skipped(skipped) => &skipped.path,
+        };
+        if is_below(path.as_str(), at.as_str()) {
+            found = Some(finding);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+/// Returns whether a change of this file may change which other files a walk skips.
+pub fn affects_ignore_rules(path: &RepoPath) -> bool {
+    let name = path.file_name();
+    IGNORE_FILES.contains(&name) || name == ".git" || (name == "exclude" && path.folder().ends_with(".git/info"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::walk_tree;
+    use super::*;
+
+    const OPTIONS: WalkOptions<'_> = WalkOptions { max_file_bytes: 100, files: &Disk, stop: &never_stop };
+
+    const LARGE: &str =
+        "pub fn larger_than_the_options_let_in() { let (a, b) = (1, 2); let (c, d) = (a + b, a - b); drop((c, d)) }\n";
+
+    const TREE: &[(&str, &str)] = &[
+        (".gitignore", "*.gen.rs\nbuild/\n/docs/*\n!/docs/kept\n"),
+        (".codescryignore", "!.github/\n!.env\n"),
+        (".env", "KEY=1"),
+        (".git/HEAD", "x"),
+        (".git/info/exclude", "excluded.rs\n"),
+        (".github/w.yml", "w"),
+        (".hidden/a.rs", "a"),
+        ("Cargo.lock", "l"),
+        ("a.rs", "a"),
+        ("a.d/x.rs", "x"),
+        ("a/x.rs", "x"),
+        ("build/deep/b.rs", "b"),
+        ("docs/dropped/d.md", "d"),
+        ("docs/kept/excluded.rs", "e"),
+        ("docs/kept/k.md", "k"),
+        ("src/.gitignore", "!keep.gen.rs\n"),
+        ("src/drop.gen.rs", "d"),
+        ("src/keep.gen.rs", "k"),
+        ("src/deep/.ignore", "keep.gen.rs\n"),
+        ("src/deep/keep.gen.rs", "k"),
+        ("src/deep/er/.codescryignore", "!keep.gen.rs\n"),
+        ("src/deep/er/keep.gen.rs", "k"),
+        ("src/large.rs", LARGE),
+        ("tls/.aws/config", "c"),
+        ("tls/server.pem", "p"),
+    ];
+
+    fn tree() -> (tempfile::TempDir, AbsPath) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, text) in TREE {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+        fs::create_dir(folder.path().join("empty")).expect("a folder");
+        #[cfg(unix)]
+        for (from, to) in [("link.rs", "a.rs"), ("src/link", "../a"), ("broken.rs", "nowhere")] {
+            std::os::unix::fs::symlink(to, folder.path().join(from)).expect("a link");
+        }
+        let root = AbsPath::canonical(folder.path()).expect("the root");
+        (folder, root)
+    }
+
+    /// Appends every path below `folder` to `found`, including skipped ones.
+    fn list_all(root: &Path, folder: &Path, found: &mut Vec<RepoPath>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            found.push(RepoPath::below(root, &path).expect("below the root"));
+            if path.is_dir() {
+                list_all(root, &path, found);
+            }
+        }
+    }
+
+    fn findings_at(root: &AbsPath, paths: &[RepoPath]) -> Vec<WalkFinding> {
+        let mut found = Vec::new();
+        walk_paths(root, &OPTIONS, paths, &mut |finding| {
+            found.push(finding);
+            ControlFlow::Continue(())
+        })
+        .expect("the root is readable");
+        found
+    }
+
+    fn all_findings(root: &AbsPath) -> Vec<WalkFinding> {
+        let mut found = Vec::new();
+        walk_tree(root, &OPTIONS, &mut |finding| {
+            found.push(finding);
+            ControlFlow::Continue(())
+        })
+        .expect("the root is readable");
+        found
+    }
+
+    fn path(finding: &WalkFinding) -> &RepoPath {
+        match finding {
+            WalkFinding::File(entry) => &entry.path,
+            WalkFinding::Skipped(skipped) => &skipped.path,
+        }
+    }
+
+    #[test]
+    fn partial_walks_find_the_same_as_the_full_walk() {
+        let (_folder, root) = tree();
+        let whole = all_findings(&root);
+        assert!(whole.len() > 20, "{whole:#?}");
+        let mut paths = Vec::new();
+        list_all(root.as_path(), root.as_path(), &mut paths);
+        paths.extend(
+            ["gone.rs", "gone/a.rs", "a.rs/b", "src/gone.rs", "../a.rs", "/a.rs", "src/../a.rs", "A.rs"]
+                .map(RepoPath::new),
+        );
+        for wanted in &paths {
+            let below = format!("{wanted}/");
+            let expected: Vec<&WalkFinding> =
+                whole.iter().filter(|it| path(it) == wanted || path(it).as_str().starts_with(&below)).collect();
+            let found = findings_at(&root, std::slice::from_ref(wanted));
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{wanted}");
+        }
+        paths.extend(paths.clone());
+        paths.reverse();
+        assert_eq!(findings_at(&root, &paths), whole, "together, each once and in order");
+        assert_eq!(findings_at(&root, &[RepoPath::new("")]), whole);
+        assert!(findings_at(&root, &[]).is_empty());
+    }
+
+    #[test]
+    fn walk_folders_calls_enter_for_every_entered_folder() {
+        let (_folder, root) = tree();
+        let entered = |paths: &[&str], stop: &str| {
+            let mut found = Vec::new();
+            let paths: Vec<RepoPath> = paths.iter().copied().map(RepoPath::new).collect();
+            walk_folders(&root, &paths, &mut |folder| {
+                let path = RepoPath::below(root.as_path(), folder).expect("below the root").to_string();
+                let go_on = path != stop;
+                found.push(path);
+                go_on
+            })
+            .expect("the root is readable");
+            found
+        };
+        let every = ["", ".github", "a", "a.d", "docs", "docs/kept", "empty", "src", "src/deep", "src/deep/er", "tls"];
+        assert_eq!(entered(&[""], "-"), every);
+        assert_eq!(entered(&["src/deep", "a/x.rs", "build", "gone"], "-"), ["src/deep", "src/deep/er"]);
+        assert_eq!(entered(&["src", "a"], "src/deep"), ["a", "src", "src/deep"]);
+    }
+
+    #[test]
+    fn a_break_ends_the_walk_and_a_missing_root_is_an_error() {
+        let (folder, root) = tree();
+        let mut visits = 0;
+        let paths = ["a.rs", "tls"].map(RepoPath::new);
+        walk_paths(&root, &OPTIONS, &paths, &mut |_| {
+            visits += 1;
+            ControlFlow::Break(())
+        })
+        .expect("the root is readable");
+        assert_eq!(visits, 1);
+        drop(folder);
+        let error = walk_paths(&root, &OPTIONS, &paths, &mut |_| ControlFlow::Continue(())).expect_err("no root");
+        assert!(matches!(error, WalkError::Missing { .. }), "{error}");
+    }
+
+    #[test]
+    fn changes_of_ignore_files_affect_the_ignore_rules() {
+        for path in [".gitignore", "a/.ignore", "a/b/.codescryignore", ".git", "sub/.git/info/exclude"] {
+            assert!(affects_ignore_rules(&RepoPath::new(path)), "{path}");
+        }
+        for path in ["a.gitignore", "gitignore", ".gitignore/a", ".git/HEAD", "info/exclude", "exclude", ".github", ""]
+        {
+            assert!(!affects_ignore_rules(&RepoPath::new(path)), "{path}");
+        }
+    }
+}

@@ -1,0 +1,498 @@
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::{Disk, WalkFinding, WalkOptions, inspect_content, never_stop, secret_pattern, walk_tree};
+use types::{AbsPath, RepoPath, SkipReason};
+
+/// Creates a folder with these files and walks it. Returns the files found and the skipped paths with their reasons.
+fn walk_files(files: &[(&str, &str)], below: &str) -> (Vec<String>, Vec<(String, SkipReason)>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    }
+    walk_all(&folder.path().join(below))
+}
+
+fn walk_all(root: &Path) -> (Vec<String>, Vec<(String, SkipReason)>) {
+    let root = AbsPath::canonical(root).expect("the root");
+    let (mut found, mut out) = (Vec::new(), Vec::new());
+    walk_tree(&root, &WalkOptions { max_file_bytes: 1000, files: &Disk, stop: &never_stop }, &mut |finding| {
+        match finding {
+            WalkFinding::File(entry) => found.push(entry.path.to_string()),
+            WalkFinding::Skipped(skipped) => out.push((skipped.path.to_string(), skipped.reason)),
+        }
+        ControlFlow::Continue(())
+    })
+    .expect("the root is readable");
+    (found, out)
+}
+
+fn reason<'r>(out: &'r [(String, SkipReason)], path: &str) -> &'r SkipReason {
+    &out.iter().find(|(found, _)| found == path).unwrap_or_else(|| panic!("{path} is not reported: {out:?}")).1
+}
+
+#[test]
+fn ignore_files_hold_without_a_repository_and_the_deeper_one_wins() {
+    let (found, out) = walk_files(
+        &[
+            (".gitignore", "*.gen.rs\nbuild/\n"),
+            ("a.rs", "a"),
+            ("x.gen.rs", "x"),
+            ("build/deep/b.rs", "b"),
+            ("sub/.gitignore", "!keep.gen.rs\n"),
+            ("sub/keep.gen.rs", "k"),
+            ("sub/drop.gen.rs", "d"),
+        ],
+        "",
+    );
+    assert_eq!(found, ["a.rs", "sub/keep.gen.rs"]);
+    assert_eq!(*reason(&out, "x.gen.rs"), SkipReason::Ignored { rule: "*.gen.rs".into(), source: ".gitignore".into() });
+    assert_eq!(reason(&out, "build").label(), "ignored");
+    assert!(!out.iter().any(|(path, _)| path.starts_with("build/")), "an ignored folder is not entered");
+}
+
+#[test]
+fn codescryignore_includes_files_that_other_ignore_files_exclude() {
+    let files = [
+        (".gitignore", "vendor/\n*.log.rs\n"),
+        (".ignore", "docs/\n"),
+        (".codescryignore", "!vendor/\n!docs/\nsecretive.rs\n!.github/\n!.env\n"),
+        ("vendor/v.rs", "v"),
+        ("docs/d.md", "d"),
+        ("secretive.rs", "s"),
+        (".github/w.yml", "w"),
+        (".env", "KEY=1"),
+    ];
+    let (found, out) = walk_files(&files, "");
+    assert_eq!(found, [".github/w.yml", "docs/d.md", "vendor/v.rs"]);
+    assert_eq!(reason(&out, "secretive.rs").label(), "ignored");
+    assert_eq!(reason(&out, ".env").label(), "secret");
+}
+
+#[test]
+fn rules_above_the_root_count_up_to_the_top_of_the_repository() {
+    let files = [
+        (".gitignore", "never.rs\n"),
+        ("repo/.git/info/exclude", "excluded.rs\n"),
+        ("repo/.gitignore", "ignored.rs\n"),
+        ("repo/pkg/ignored.rs", "i"),
+        ("repo/pkg/excluded.rs", "e"),
+        ("repo/pkg/never.rs", "n"),
+        ("repo/pkg/a.rs", "a"),
+    ];
+    let (found, out) = walk_files(&files, "repo/pkg");
+    assert_eq!(found, ["a.rs", "never.rs"]);
+    assert_eq!(reason(&out, "ignored.rs").label(), "ignored");
+    assert_eq!(reason(&out, "excluded.rs").label(), "ignored");
+}
+
+#[test]
+fn a_worktree_has_the_excludes_of_its_repository() {
+    let files = [
+        ("main/.git/info/exclude", "excluded.rs\n"),
+        ("main/.git/worktrees/w/commondir", "../..\n"),
+        ("w/.git", "gitdir: ../main/.git/worktrees/w\n"),
+        ("w/excluded.rs", "e"),
+        ("w/a.rs", "a"),
+    ];
+    let (found, _) = walk_files(&files, "w");
+    assert_eq!(found, ["a.rs"]);
+}
+
+#[test]
+fn secrets_are_skipped_and_similar_names_are_not() {
+    let names = [
+        ".env",
+        ".env.local",
+        "server.pem",
+        "id_rsa",
+        "id_ed25519",
+        ".npmrc",
+        "prod.tfvars",
+        "secrets.yaml",
+        "credentials",
+        ".aws/config",
+    ];
+    let mut files: Vec<(&str, &str)> = names.iter().map(|name| (*name, "x")).collect();
+    files.extend([("credentials.py", "x"), ("keys.rs", "x"), ("env.rs", "x"), ("secret_santa.go", "x")]);
+    let (found, out) = walk_files(&files, "");
+    assert_eq!(found, ["credentials.py", "env.rs", "keys.rs", "secret_santa.go"]);
+    for name in names {
+        assert_eq!(reason(&out, name.split('/').next().expect("a name")).label(), "secret", "{name}");
+    }
+}
+
+#[test]
+fn secret_file_names_do_not_apply_to_folders() {
+    let (found, out) = walk_files(&[("commands/credentials/edit.rb", "x"), ("conf/credentials", "x")], "");
+    assert_eq!(found, ["commands/credentials/edit.rb"]);
+    assert_eq!(reason(&out, "conf/credentials").label(), "secret");
+}
+
+#[test]
+fn hidden_files_are_included_only_by_ignore_files_for_search() {
+    let files = [(".gitignore", "!.github/\n"), (".github/w.yml", "w")];
+    assert!(walk_files(&files, "").0.is_empty());
+    let files = [(".codescryignore", "!.github/\n"), (".github/w.yml", "w")];
+    assert_eq!(walk_files(&files, "").0, [".github/w.yml"]);
+}
+
+#[test]
+fn each_kind_of_skipped_file_has_its_reason() {
+    let long = "x".repeat(2000);
+    let files = [
+        ("Cargo.lock", "x"),
+        ("data.csv", "x"),
+        ("a.svg", "x"),
+        ("logo.png", "x"),
+        ("app.min.js", "x"),
+        ("big.rs", long.as_str()),
+        (".hidden.rs", "x"),
+        ("a.rs", "x"),
+    ];
+    let (found, out) = walk_files(&files, "");
+    assert_eq!(found, ["a.rs"]);
+    let labels: Vec<_> = files[..7].iter().map(|(path, _)| reason(&out, path).label()).collect();
+    assert_eq!(labels, ["lock-file", "data", "data", "binary", "minified", "too-large", "hidden"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_not_followed_and_odd_names_do_no_harm() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.rs"), "a").expect("a file");
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).expect("a link");
+    fs::write(folder.path().join(OsStr::from_bytes(b"\xff\xfe.rs")), "x").expect("a file");
+    let (found, out) = walk_all(folder.path());
+    assert_eq!(found[0], "a.rs");
+    assert_eq!(*reason(&out, "loop"), SkipReason::SymbolicLink);
+}
+
+#[test]
+fn ignore_files_have_precedence_by_kind() {
+    let files = [
+        (".git/info/exclude", "*.rs\n"),
+        (".gitignore", "!b.rs\n!c.rs\n!d.rs\n"),
+        (".ignore", "c.rs\nd.rs\n"),
+        (".codescryignore", "!d.rs\n"),
+        ("a.rs", "a"),
+        ("b.rs", "b"),
+        ("c.rs", "c"),
+        ("d.rs", "d"),
+        // A kind of higher precedence wins even in a folder further up.
+        ("sub/.gitignore", "d.rs\n"),
+        ("sub/d.rs", "d"),
+    ];
+    let (found, out) = walk_files(&files, "");
+    assert_eq!(found, ["b.rs", "d.rs", "sub/d.rs"]);
+    let ignored = |rule: &str, source: &str| SkipReason::Ignored { rule: rule.into(), source: source.into() };
+    assert_eq!(*reason(&out, "a.rs"), ignored("*.rs", ".git/info/exclude"));
+    assert_eq!(*reason(&out, "c.rs"), ignored("c.rs", ".ignore"));
+}
+
+#[test]
+fn the_last_matching_line_wins_and_the_reason_names_its_file() {
+    let files =
+        [("sub/.gitignore", "*.rs\n!a.rs\n/b.rs\n"), ("sub/a.rs", "a"), ("sub/b.rs", "b"), ("sub/deep/a.rs", "a")];
+    let (found, out) = walk_files(&files, "");
+    assert_eq!(found, ["sub/a.rs", "sub/deep/a.rs"]);
+    let rule = SkipReason::Ignored { rule: "/b.rs".into(), source: "sub/.gitignore".into() };
+    assert_eq!(*reason(&out, "sub/b.rs"), rule);
+}
+
+#[test]
+fn a_rule_above_the_root_is_reported_with_an_absolute_path() {
+    let files = [("repo/.git/HEAD", ""), ("repo/.gitignore", "/pkg/x.rs\n"), ("repo/pkg/x.rs", "x")];
+    let (found, out) = walk_files(&files, "repo/pkg");
+    assert!(found.is_empty());
+    let SkipReason::Ignored { source, .. } = reason(&out, "x.rs") else { panic!("{out:?}") };
+    assert!(Path::new(source).is_absolute() && source.ends_with(".gitignore"), "{source}");
+}
+
+#[test]
+fn a_nested_repository_has_its_own_excludes() {
+    let files = [
+        (".git/modules/lib/info/exclude", "excluded.rs\n"),
+        ("lib/.git", "gitdir: ../.git/modules/lib\n"),
+        ("lib/excluded.rs", "e"),
+        ("excluded.rs", "e"),
+    ];
+    assert_eq!(walk_files(&files, "").0, ["excluded.rs"]);
+}
+
+#[test]
+fn invalid_utf8_affects_one_line_of_an_ignore_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join(".gitignore"), b"# gr\xf6\xdfe\nout.rs\r\n").expect("a file");
+    fs::write(folder.path().join("out.rs"), "o").expect("a file");
+    assert!(walk_all(folder.path()).0.is_empty());
+}
+
+#[test]
+fn negated_rules_for_search_include_hidden_names() {
+    let files = [
+        (".gitignore", "!.by_git.rs\n"),
+        (".ignore", "!.by_ignore.rs\n!.folder/\n!.but_not.rs\n"),
+        (".codescryignore", ".but_not.rs\n"),
+        (".by_git.rs", "x"),
+        (".by_ignore.rs", "x"),
+        (".but_not.rs", "x"),
+        (".folder/a.rs", "a"),
+        (".env.example", "KEY="),
+        (".git/HEAD", "x"),
+    ];
+    let (found, out) = walk_files(&files, "");
+    assert_eq!(found, [".by_ignore.rs", ".folder/a.rs"]);
+    assert_eq!(*reason(&out, ".by_git.rs"), SkipReason::Hidden);
+    assert_eq!(*reason(&out, ".env.example"), SkipReason::Hidden);
+    assert!(
+        !out.iter().any(|(path, _)| path.starts_with(".git/") || path == ".git"),
+        "the .git folder is not reported"
+    );
+}
+
+#[test]
+fn secrets_are_reported_by_pattern_and_similar_names_are_not_secrets() {
+    let of = |path: &str| secret_pattern(&RepoPath::new(path));
+    for (path, pattern) in [
+        (".ENV", ".env"),
+        ("app/.env.production", ".env.*"),
+        ("tls/Server.PEM", "*.pem"),
+        ("id_rsa.old.bak", "id_rsa.*"),
+        ("credentials.json", "credentials.*"),
+        ("config/secrets.yml", "secrets.*"),
+        ("service-account-prod.json", "service-account*.json"),
+        (".Kube/config", ".kube"),
+        ("home/.ssh/config.rs", ".ssh"),
+        ("main.tfstate", "*.tfstate"),
+        ("prod.env", "*.env"),
+        (".envrc", ".envrc"),
+        (".env-staging", ".env-*"),
+        ("id_rsa_work", "id_rsa*"),
+        ("keys/id_ed25519_sk", "id_ed25519*"),
+        ("kubeconfig", "kubeconfig"),
+        ("ops/kubeconfig.yaml", "kubeconfig.*"),
+    ] {
+        assert_eq!(of(path), Some(pattern), "{path}");
+    }
+    for path in [
+        ".env.example",
+        ".env.sample",
+        ".env.template",
+        "id_rsa.pub",
+        "id_rsa_test.go",
+        "credentials.py",
+        "credentials/mod.rs",
+        "secrets.go",
+        "keys.rs",
+        "pem.rs",
+        "service-account.ts",
+        "kubeconfig.go",
+        "environment.ts",
+        "id_map",
+        "env",
+    ] {
+        assert_eq!(of(path), None, "{path}");
+    }
+}
+
+/// A private key is detected anywhere in a text; a text that merely mentions keys is not a secret.
+#[test]
+fn private_keys_are_detected_in_texts() {
+    let of = |text: &str| inspect_content(&RepoPath::new("notes.txt"), text.as_bytes()).map(|reason| reason.label());
+    let base64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+    let begin = |kind: &str| format!("-----BEGIN {kind}PRIVATE KEY-----");
+    for key in [
+        format!("{}\n{base64}\n", begin("")),
+        format!("a host:\r\n{}\r\n{base64}\r\n", begin("OPENSSH ")),
+        format!("tls:\n  key: |\n    {}\n    {base64}\n", begin("ENCRYPTED ")),
+        format!("{{\"private_key\": \"{}\\n{base64}\\n\"}}", begin("")),
+        format!("{}\nProc-Type: 4,ENCRYPTED\n\n{base64}\n", begin("RSA ")),
+        format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{base64}\n"),
+    ] {
+        assert_eq!(of(&key), Some("secret"), "{key}");
+    }
+    for text in [
+        format!("const BEGIN: &str = \"{}\";\nfn is_key_material(text: &str) {{}}\n", begin("")),
+        format!("{}\n...\n-----END PRIVATE KEY-----\n", begin("")),
+        format!("{}\n<your key here>\n", begin("RSA ")),
+        format!("-----BEGIN CERTIFICATE-----\n{base64}\n"),
+        format!("-----BEGIN PUBLIC KEY-----\n{base64}\n"),
+        "-----BEGIN ".to_owned(),
+    ] {
+        assert_eq!(of(&text), None, "{text}");
+    }
+}
+
+#[test]
+fn only_folders_of_credentials_are_secret() {
+    let files = [("credentials/a.rs", "a"), ("x.key/b.rs", "b"), (".aws/credentials", "c"), (".aws/d.rs", "d")];
+    let (found, out) = walk_files(&files, "");
+    assert_eq!(found, ["credentials/a.rs", "x.key/b.rs"]);
+    assert_eq!(out, [(".aws".to_owned(), SkipReason::Secret { rule: ".aws".into() })]);
+}
+
+#[test]
+fn source_maps_are_data_and_linker_maps_are_not() {
+    let files = [("a.js.map", "{}"), ("b.css.map", "{}"), ("lib.map", "V1 { };"), ("a.json5", "{}"), ("b.xml", "<b/>")];
+    assert_eq!(walk_files(&files, "").0, ["a.json5", "b.xml", "lib.map"]);
+}
+
+#[test]
+fn entries_are_visited_by_name_and_none_after_a_break() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["c.rs", "a.rs", "B.rs"] {
+        fs::write(folder.path().join(name), "x").expect("a file");
+    }
+    fs::create_dir(folder.path().join("b")).expect("a folder");
+    fs::write(folder.path().join("b/z.rs"), "x").expect("a file");
+    assert_eq!(walk_all(folder.path()).0, ["B.rs", "a.rs", "b/z.rs", "c.rs"]);
+
+    let root = AbsPath::canonical(folder.path()).expect("the root");
+    let mut visits = 0;
+    walk_tree(&root, &WalkOptions { max_file_bytes: 1, files: &Disk, stop: &never_stop }, &mut |_| {
+        visits += 1;
+        if visits == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .expect("the root is readable");
+    assert_eq!(visits, 2);
+}
+
+#[test]
+fn a_root_that_cannot_be_walked_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, gone) = (folder.path().join("a.rs"), folder.path().join("gone"));
+    fs::write(&file, "a").expect("a file");
+    fs::create_dir(&gone).expect("a folder");
+    let roots = [&file, &gone].map(|path| AbsPath::canonical(path).expect("a path"));
+    fs::remove_dir(&gone).expect("removed");
+    let errors = roots.map(|root| {
+        let options = WalkOptions { max_file_bytes: 1, files: &Disk, stop: &never_stop };
+        walk_tree(&root, &options, &mut |_| ControlFlow::Continue(())).expect_err("no folder").to_string()
+    });
+    assert!(errors[0].contains("a.rs: it is not a folder"), "{}", errors[0]);
+    assert!(errors[1].contains("gone: it does not exist"), "{}", errors[1]);
+}
+
+#[cfg(unix)]
+#[test]
+fn special_and_unreadable_files_are_skipped_with_a_reason() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket.rs")).expect("a socket");
+    std::os::unix::fs::symlink("nowhere", folder.path().join("broken.rs")).expect("a link");
+    let shut = folder.path().join("shut");
+    fs::create_dir(&shut).expect("a folder");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).expect("shut");
+    let (found, out) = walk_all(folder.path());
+    assert!(found.is_empty());
+    assert_eq!(*reason(&out, "socket.rs"), SkipReason::NotRegular);
+    assert_eq!(*reason(&out, "broken.rs"), SkipReason::SymbolicLink);
+    // The root user can read every folder.
+    if fs::read_dir(&shut).is_err() {
+        assert_eq!(reason(&out, "shut").label(), "unreadable");
+    }
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o700)).expect("open");
+}
+
+#[test]
+fn generated_files_are_detected_by_their_opening_comments() {
+    for text in [
+        "# This file is automatically @generated by Cargo.\n",
+        "// This file is @generated by prost-build.\n",
+        "/* automatically generated by rust-bindgen 0.69.4 */\n",
+        "/*\n   AUTOGENERATED FILE, see tools/\n*/\nint a;\n",
+        "//------\n// <auto-generated>\n//     by a tool\n",
+        "<!-- DO NOT EDIT. Generated by x -->\n<a/>\n",
+        "<?php\n\n/* WARNING: this file was generated by y */\n",
+        "package a\n\n// Code generated by stringer; DO NOT EDIT.\n",
+        "# Generated by make.py.\n# Do not edit.\nx = 1\n",
+        "#ifndef A_H\n#define A_H\n/* This source code is generated by a.pl - DO NOT EDIT BY HAND */\n",
+        "//! DO NOT EDIT\n//! Options.\n//! GENERATED BY src/config_gen.zig\n",
+    ] {
+        assert_eq!(inspect_content(&RepoPath::new("a.rs"), text.as_bytes()), Some(SkipReason::Generated), "{text}");
+        assert_eq!(inspect_content(&RepoPath::new("a.md"), text.as_bytes()), None, "prose: {text}");
+    }
+    let late = format!("{}// @generated\n", "// a licence\n".repeat(40));
+    for text in [
+        "print <<HEAD\n/* This source code is generated by a.pl - DO NOT EDIT BY HAND */\nHEAD\n",
+        "HEADER = \"\"\"\n# This file is automatically generated.\n\"\"\"\n",
+        "\"\"\"Helpers whose names are\nautomatically generated by the compiler.\n\"\"\"\n",
+        "// The label data in\n// this file is generated from encodings.json.\n",
+        "// Auto-generated ids are never reused.\n",
+        "// Skips generated files, those that say DO NOT EDIT.\n",
+        "// This code is generated for each test anew.\n",
+        "-- DO NOT MODIFY THIS FILE! It won't work.\n",
+        "// @generatedBy is a tag of ours\n",
+        "# Minification: how a minified, generated bundle is told from source code.\n",
+        late.as_str(),
+    ] {
+        assert_eq!(inspect_content(&RepoPath::new("a.rs"), text.as_bytes()), None, "{text}");
+    }
+}
+
+#[test]
+fn minified_files_have_a_long_mean_line_or_one_very_long_line() {
+    let of =
+        |path: &str, text: &str| inspect_content(&RepoPath::new(path), text.as_bytes()).map(|reason| reason.label());
+    let lines = |line: usize, count: usize| format!("{}\n", "x".repeat(line - 1)).repeat(count);
+    assert_eq!(of("a.js", &lines(4096, 1)), None, "4 KiB is not above 4 KiB");
+    assert_eq!(of("a.js", &lines(4097, 1)), Some("minified"));
+    assert_eq!(of("a.js", &lines(240, 40)), None);
+    assert_eq!(of("a.js", &lines(260, 40)), Some("minified"));
+    assert_eq!(of("a.py", &(lines(20 * 1024, 1) + &lines(40, 5000))), None);
+    assert_eq!(of("a.py", &(lines(21 * 1024, 1) + &lines(40, 5000))), Some("minified"));
+    assert_eq!(of("a.tex", &lines(30_000, 2)), None, "prose");
+    assert_eq!(of("a.c", &lines(40, 500).replace('\n', "\r")), None, "line ends of old Macs");
+}
+
+#[test]
+fn binary_and_empty_files_are_distinguished_from_similar_ones() {
+    let of = |bytes: &[u8]| inspect_content(&RepoPath::new("a.rs"), bytes).map(|reason| reason.label());
+    assert_eq!(of(b""), Some("empty"));
+    assert_eq!(of(b"\xef\xbb\xbf \r\n"), Some("empty"));
+    assert_eq!(of(b"\xef\xbb\xbffn a() {}"), None);
+    assert_eq!(of(&[0, 0, 0xfe, 0xff, 0, 0, 0, b'a']), Some("binary"), "UTF-32");
+    assert_eq!(of(b"12345678\x01\x02"), Some("binary"));
+    assert_eq!(of(b"123456789\x01"), None, "a tenth is not more than a tenth");
+    assert_eq!(of(&[&b"aaaaaaa\n".repeat(1024)[..], &[0]].concat()), None, "a zero byte after the inspected bytes");
+    assert_eq!(of(b"caf\xe9 = 1\n"), None, "Latin-1");
+}
+
+#[test]
+fn binary_minified_and_generated_files_are_detected_by_content() {
+    let of = |path: &str, bytes: &[u8]| inspect_content(&RepoPath::new(path), bytes).map(|reason| reason.label());
+    assert_eq!(of("a.rs", b"fn a() {}\0"), Some("binary"));
+    assert_eq!(of("a.txt", &[0xff, 0xfe, b'a', 0]), Some("binary"));
+    assert_eq!(of("a.rs", b" \n\t\n"), Some("empty"));
+    assert_eq!(of("a.js", "var a=1;".repeat(1000).as_bytes()), Some("minified"));
+    assert_eq!(of("a.md", "a long paragraph. ".repeat(1000).as_bytes()), None);
+    assert_eq!(of("a.go", b"// Code generated by protoc-gen-go. DO NOT EDIT.\npackage a\n"), Some("generated"));
+    assert_eq!(of("a.ts", b"/**\n * @generated by hand\n */\n"), Some("generated"));
+    assert_eq!(of("a.py", b"\"\"\"Writes generated code to disk.\"\"\"\n# The file is generated later.\n"), None);
+    assert_eq!(of("a.rs", "fn größe() {}\n".as_bytes()), None);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_unreadable_ignore_file_is_reported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("sub")).expect("a folder");
+    fs::write(folder.path().join("sub/a.rs"), "a").expect("a file");
+    for name in [".gitignore", "sub/.ignore"] {
+        let file = folder.path().join(name);
+        std::os::unix::fs::symlink(file.file_name().expect("a name"), &file).expect("a link to itself");
+    }
+    let (found, out) = walk_all(folder.path());
+    assert_eq!(found, ["sub/a.rs"]);
+    for name in [".gitignore", "sub/.ignore"] {
+        assert_eq!(reason(&out, name).label(), "unreadable", "{name}");
+    }
+}

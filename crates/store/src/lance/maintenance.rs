@@ -1,0 +1,138 @@
+//! Maintenance of the tables: compaction of fragments and removal of unused tables and versions.
+//!
+//! It never changes search results, and never removes anything that the manifest names or lists as
+//! retired.
+
+use std::fs;
+
+use lance::dataset::cleanup::CleanupPolicy;
+use lancedb::Table;
+use lancedb::table::{CompactionOptions, OptimizeAction};
+
+use super::IndexLocation;
+use super::manifest::CommitRecord;
+use super::tables::{Tables, parse_table_number};
+
+/// Thresholds at which maintenance runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MaintenanceLimits {
+    /// Number of index segments above which the small ones at the end are merged.
+    pub segments: usize,
+    /// Number of rows below which a fragment counts as small.
+    pub small_rows: usize,
+    /// Number of small fragments above which they are compacted at the end of a run; during a run, the
+    /// limit is multiplied by [`DURING_RUN_FACTOR`].
+    pub small_fragments: usize,
+    /// Percentage of deleted rows above which a table is compacted.
+    pub deleted_percent: usize,
+    /// How long a replaced commit stays readable, in milliseconds: ten minutes, plus one minute for the
+    /// later commits that a retired one represents.
+    pub keep_ms: u64,
+}
+
+impl Default for MaintenanceLimits {
+    fn default() -> Self {
+        Self { segments: 32, small_rows: 4_096, small_fragments: 32, deleted_percent: 20, keep_ms: 11 * 60_000 }
+    }
+}
+
+/// See [`MaintenanceLimits::small_fragments`]. A fragment costs a reader about a third of a millisecond.
+const DURING_RUN_FACTOR: usize = 8;
+
+/// Compacts the tables during a run, if there are very many small fragments. Returns whether row keys may
+/// have changed.
+pub(super) async fn compact_during_run(tables: &Tables, limits: &MaintenanceLimits) -> lancedb::Result<bool> {
+    let stats = FragmentStats::read(&tables.chunks, limits).await?;
+    if stats.small > limits.small_fragments * DURING_RUN_FACTOR {
+        compact_after_run(tables, limits).await
+    } else {
+        Ok(false)
+    }
+}
+
+/// Compacts the tables at the end of a run, if needed. Returns whether row keys may have changed.
+pub(super) async fn compact_after_run(tables: &Tables, limits: &MaintenanceLimits) -> lancedb::Result<bool> {
+    let needs_compaction =
+        async |table: &Table| FragmentStats::read(table, limits).await.map(|stats| stats.need_compaction(limits));
+    let renumbered = needs_compaction(&tables.chunks).await? && compact_table(&tables.chunks, limits).await;
+    if needs_compaction(&tables.files).await? {
+        compact_table(&tables.files, limits).await;
+    }
+    Ok(renumbered)
+}
+
+/// Merges small fragments and rewrites those with many deleted rows. Returns whether row keys may have
+/// changed.
+///
+/// A table that is not compacted is only slower, so a failure is logged and not returned.
+async fn compact_table(table: &Table, limits: &MaintenanceLimits) -> bool {
+    let options = CompactionOptions { target_rows_per_fragment: limits.small_rows, ..Default::default() };
+    match table.optimize(OptimizeAction::Compact { options, remap_options: None }).await {
+        Ok(stats) => stats.compaction.is_none_or(|metrics| metrics.fragments_removed > 0),
+        Err(error) => {
+            tracing::warn!("cannot compact the fragments of {}: {error}", table.name());
+            true
+        }
+    }
+}
+
+/// The properties of a table's fragments that make reading slow.
+#[derive(Default)]
+struct FragmentStats {
+    /// Number of fragments with fewer than [`MaintenanceLimits::small_rows`] rows.
+    small: usize,
+    /// Number of rows, including deleted ones.
+    rows: usize,
+    deleted: usize,
+}
+
+impl FragmentStats {
+    async fn read(table: &Table, limits: &MaintenanceLimits) -> lancedb::Result<Self> {
+        let mut stats = Self::default();
+        let Some(wrapper) = table.dataset() else {
+            return Ok(stats);
+        };
+        for fragment in wrapper.get().await?.fragments().iter() {
+            let rows = fragment.physical_rows.unwrap_or(0);
+            stats.small += usize::from(rows < limits.small_rows);
+            stats.rows += rows;
+            stats.deleted += fragment.deletion_file.as_ref().and_then(|file| file.num_deleted_rows).unwrap_or(0);
+        }
+        Ok(stats)
+    }
+
+    fn need_compaction(&self, limits: &MaintenanceLimits) -> bool {
+        self.small > limits.small_fragments || self.deleted * 100 > self.rows * limits.deleted_percent
+    }
+}
+
+/// Deletes the tables that are neither in `tables` nor used by `committed` or a commit that it lists as
+/// retired.
+pub(super) fn remove_unused_tables(location: &IndexLocation, tables: &Tables, committed: Option<&CommitRecord>) {
+    let needed = |name: &str| {
+        tables.both().iter().any(|table| table.name() == name)
+            || committed.is_some_and(|committed| committed.oldest_version(name).is_some())
+    };
+    for entry in fs::read_dir(location.data_dir()).into_iter().flatten().flatten() {
+        let folder = entry.file_name().to_string_lossy().into_owned();
+        if parse_table_number(&folder).is_some() && !needed(folder.trim_end_matches(".lance")) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Deletes table versions that neither `committed` nor a commit that it lists as retired uses, including
+/// leftovers of a crash. The caller holds the writer lock.
+pub(super) async fn remove_old_versions(tables: &Tables, committed: &CommitRecord) -> lancedb::Result<()> {
+    for table in tables.both() {
+        let (Some(wrapper), Some(oldest)) = (table.dataset(), committed.oldest_version(table.name())) else { continue };
+        let policy = CleanupPolicy {
+            before_version: Some(oldest),
+            delete_unverified: true,
+            error_if_tagged_old_versions: false,
+            ..CleanupPolicy::default()
+        };
+        wrapper.get().await?.cleanup_with_policy(policy).await?;
+    }
+    Ok(())
+}

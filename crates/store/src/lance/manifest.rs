@@ -1,0 +1,177 @@
+//! `manifest.json`: the current generation and the table versions and segments it consists of.
+//!
+//! The file is replaced as a whole, by a rename. A manifest of a newer program is distinguished from a
+//! damaged one.
+
+use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::IndexLocation;
+use crate::lexical::DocNumber;
+use crate::{Manifest, SCHEMA_VERSION, StoreError, now_ms};
+
+const MANIFEST_FILE: &str = "manifest.json";
+
+/// Commits replaced within this time of each other, in milliseconds, are retired as one.
+const RETIRE_TOGETHER_MS: u64 = 60_000;
+
+/// The content of `manifest.json`: the public manifest, the table versions and the segments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CommitRecord {
+    pub manifest: Manifest,
+    pub chunks: TableVersion,
+    pub files: TableVersion,
+    /// File names of the inverted index's segments, in the order of their documents.
+    #[serde(default)]
+    pub words: Vec<String>,
+    /// Document number of the next chunk.
+    #[serde(default)]
+    pub next_number: DocNumber,
+    /// Segments of earlier commits that a reader may still need.
+    #[serde(default)]
+    pub dropped_words: Vec<DroppedSegment>,
+    /// See [`crate::StoreView::rows_generation`]; 0 in manifests that predate the field.
+    #[serde(default, rename = "rows_epoch")]
+    pub rows_generation: u64,
+    /// Earlier commits that a reader may still have open, oldest first.
+    #[serde(default)]
+    pub retired: Vec<RetiredCommit>,
+}
+
+/// A version of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TableVersion {
+    pub name: String,
+    pub version: u64,
+}
+
+/// A segment that the current commit no longer uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DroppedSegment {
+    pub name: String,
+    /// When it was replaced, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+}
+
+/// A commit that a later one has replaced.
+///
+/// Also represents the commits replaced within [`RETIRE_TOGETHER_MS`] after it, which have higher
+/// versions of the same tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RetiredCommit {
+    pub chunks: TableVersion,
+    pub files: TableVersion,
+    /// When it was replaced, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+}
+
+impl CommitRecord {
+    /// Returns the oldest version of the table `name` that this commit or a retired one uses; `None`
+    /// when none of them uses the table.
+    pub fn oldest_version(&self, name: &str) -> Option<u64> {
+        let retired = self.retired.iter().flat_map(|retired| [&retired.chunks, &retired.files]);
+        let needed = [&self.chunks, &self.files].into_iter().chain(retired);
+        needed.filter(|table| table.name == name).map(|table| table.version).min()
+    }
+
+    /// Returns the dropped segments of a next commit that consists of the segments `words`: those that
+    /// only this commit uses, and those dropped less than `keep_ms` ago.
+    pub fn dropped_segments(&self, words: &[String], keep_ms: u64) -> Vec<DroppedSegment> {
+        let now = now_ms();
+        let recent = self.dropped_words.iter().filter(|dropped| dropped.at_ms.abs_diff(now) < keep_ms).cloned();
+        let gone = self.words.iter().filter(|name| !words.contains(name));
+        recent.chain(gone.map(|name| DroppedSegment { name: name.clone(), at_ms: now })).collect()
+    }
+
+    /// Returns the retired commits of the next commit: this one, and those replaced less than `keep_ms`
+    /// ago.
+    pub fn retired_commits(&self, keep_ms: u64) -> Vec<RetiredCommit> {
+        let now = now_ms();
+        let recent = |retired: &&RetiredCommit| retired.at_ms.abs_diff(now) < keep_ms;
+        let mut all: Vec<RetiredCommit> = self.retired.iter().filter(recent).cloned().collect();
+        let stands_for_this = |last: &RetiredCommit| {
+            last.chunks.name == self.chunks.name && now.abs_diff(last.at_ms) < RETIRE_TOGETHER_MS.min(keep_ms)
+        };
+        if !all.last().is_some_and(stands_for_this) {
+            all.push(RetiredCommit { chunks: self.chunks.clone(), files: self.files.clone(), at_ms: now });
+        }
+        all
+    }
+}
+
+/// The fields that every version of the manifest has.
+#[derive(Deserialize)]
+struct ManifestOutline {
+    manifest: ManifestFieldsOutline,
+}
+
+#[derive(Deserialize)]
+struct ManifestFieldsOutline {
+    generation: u64,
+    #[serde(rename = "recipe")]
+    fingerprint: OutlineFingerprint,
+}
+
+#[derive(Deserialize)]
+struct OutlineFingerprint {
+    schema_version: u32,
+}
+
+/// Reads the last commit; `None` before the first commit.
+///
+/// # Errors
+/// When the file cannot be read, is not a manifest, or was written by a newer program.
+pub(super) fn read_manifest(location: &IndexLocation) -> Result<Option<CommitRecord>, StoreError> {
+    let bytes = match fs::read(location.dir.join(MANIFEST_FILE)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(location.io_error("read", MANIFEST_FILE, error)),
+    };
+    if let Ok(ManifestOutline { manifest }) = serde_json::from_slice(&bytes) {
+        let found = manifest.fingerprint.schema_version;
+        if found > SCHEMA_VERSION {
+            return Err(StoreError::Newer { dir: location.dir.clone(), found, known: SCHEMA_VERSION });
+        }
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| location.engine_error("read manifest.json", &error))
+}
+
+/// Returns a generation number at least as high as any that readers have seen, for a rebuild over a
+/// manifest that [`read_manifest`] rejects.
+///
+/// It is the number written by a newer program or, if that cannot be read, the Unix time in seconds.
+pub(super) fn generation_of_rejected_manifest(location: &IndexLocation) -> u64 {
+    let bytes = fs::read(location.dir.join(MANIFEST_FILE)).unwrap_or_default();
+    match serde_json::from_slice(&bytes) {
+        Ok(ManifestOutline { manifest }) => manifest.generation,
+        Err(_) => now_ms() / 1_000,
+    }
+}
+
+/// Returns a random rows generation for new tables.
+///
+/// It cannot count on from the last one: the manifest may be unreadable, or the folder may have been
+/// deleted and created again under an open reader.
+pub(super) fn random_rows_generation() -> u64 {
+    RandomState::new().hash_one(now_ms()).max(1)
+}
+
+/// Makes `committed` the current generation for every process at once.
+///
+/// # Errors
+/// When the file cannot be written; then the previous generation stays current.
+pub(super) fn publish_manifest(location: &IndexLocation, committed: &CommitRecord) -> Result<(), StoreError> {
+    let bytes =
+        serde_json::to_vec_pretty(committed).map_err(|error| location.engine_error("write manifest.json", &error))?;
+    let new_file = location.dir.join("manifest.json.new");
+    let write = || {
+        let mut file = File::create(&new_file)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&new_file, location.dir.join(MANIFEST_FILE))
+    };
+    write().map_err(|error| location.io_error("write", MANIFEST_FILE, error))
+}

@@ -1,0 +1,202 @@
+//! Segments of the inverted index on disk: `INDEX_DIR/words/GENERATION-FIRST.words`.
+//!
+//! A segment is written completely before a manifest names it, under a name that no manifest has used
+//! before, and never changes. The document numbers of a generation's segments ascend from one segment
+//! to the next.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::IndexLocation;
+use super::manifest::CommitRecord;
+use crate::lexical::{self, DocNumber, IndexSegment, InvertedIndex, SegmentError, SegmentWriter};
+use crate::{EmbeddedChunk, StopSignal, StoreError};
+
+/// File extension of a segment, and name of the folder of segments.
+const EXTENSION: &str = "words";
+
+/// The segments of a generation, or of the next commit.
+#[derive(Clone, Default)]
+pub(super) struct SegmentList {
+    names: Vec<String>,
+    index: InvertedIndex,
+    /// Document number of the next chunk.
+    next_number: DocNumber,
+}
+
+impl SegmentList {
+    /// Opens the segments of `committed`, sharing those that `before` has open.
+    ///
+    /// # Errors
+    /// When a segment cannot be read.
+    pub fn open(location: &IndexLocation, committed: &CommitRecord, before: Option<&Self>) -> Result<Self, StoreError> {
+        let open = |name: &String| {
+            let held = before.and_then(|before| before.segment(name)).cloned();
+            held.map_or_else(
+                || {
+                    IndexSegment::open(&segment_path(location, name))
+                        .map(Arc::new)
+                        .map_err(|error| read_error(location, &error))
+                },
+                Ok,
+            )
+        };
+        let segments = committed.words.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            names: committed.words.clone(),
+            index: InvertedIndex::new(segments),
+            next_number: committed.next_number,
+        })
+    }
+
+    fn segment(&self, name: &str) -> Option<&Arc<IndexSegment>> {
+        let at = self.names.iter().position(|other| other == name)?;
+        self.index.segments().get(at)
+    }
+
+    /// Returns the segments' file names, in the order of their documents.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Returns the document number of the next chunk.
+    pub fn next_number(&self) -> DocNumber {
+        self.next_number
+    }
+
+    /// Returns the inverted index over the segments.
+    pub fn index(&self) -> &InvertedIndex {
+        &self.index
+    }
+
+    /// Numbers `chunks` and writes a segment of their terms. Returns the number of the first chunk.
+    ///
+    /// # Errors
+    /// When the segment cannot be written, or all document numbers are used up.
+    pub fn append(
+        &mut self,
+        location: &IndexLocation,
+        generation: u64,
+        chunks: &[EmbeddedChunk],
+    ) -> Result<DocNumber, StoreError> {
+        let first = self.next_number;
+        let count = DocNumber::try_from(chunks.len()).ok();
+        let used_up = || {
+            location
+                .engine_error("number the chunks", &"all 4,294,967,296 document numbers are used; rebuild the index")
+        };
+        let next = count.and_then(|count| first.checked_add(count)).ok_or_else(used_up)?;
+        if chunks.is_empty() {
+            return Ok(first);
+        }
+        let mut writer = SegmentWriter::default();
+        (first..).zip(chunks).for_each(|(number, chunk)| writer.add(number, &chunk.terms));
+        let bytes = writer
+            .finish()
+            .ok_or_else(|| location.engine_error("index the terms", &"the postings of one commit exceed 4 GiB"))?;
+        let (name, segment) = write_segment(location, generation, first, &bytes)?;
+        self.names.push(name);
+        self.index = InvertedIndex::new(self.index.segments().iter().cloned().chain([segment]).collect());
+        self.next_number = next;
+        Ok(first)
+    }
+
+    /// Returns how many of the last segments to merge; 0 while there are at most `max_segments`.
+    ///
+    /// Counts from the end through the farthest segment that has at most twice as many documents as all
+    /// segments after it together.
+    pub fn merge_count(&self, max_segments: usize) -> usize {
+        if self.names.len() <= max_segments {
+            return 0;
+        }
+        let (mut docs_after, mut count) = (0, 0);
+        for (position, segment) in self.index.segments().iter().rev().enumerate() {
+            let docs = segment.docs().len();
+            if docs <= docs_after * 2 || position == 0 {
+                count = position + 1;
+            }
+            docs_after += docs;
+        }
+        count.max(2)
+    }
+
+    /// Merges the last `count` segments into one, keeping only the documents in `live`.
+    ///
+    /// # Errors
+    /// When a segment cannot be read or written, or soon after `stop` returns true.
+    pub fn merge_last(
+        &mut self,
+        location: &IndexLocation,
+        generation: u64,
+        count: usize,
+        live: HashSet<DocNumber>,
+        stop: &StopSignal,
+    ) -> Result<(), StoreError> {
+        let segments = self.index.segments();
+        let kept = segments.len().saturating_sub(count);
+        let sources = segments[kept..].to_vec();
+        let first = sources.first().and_then(|segment| segment.docs().first()).copied().unwrap_or(0);
+        let merge = move || {
+            let sources: Vec<&IndexSegment> = sources.iter().map(Arc::as_ref).collect();
+            lexical::merge_segments(&sources, |number| live.contains(&number)).map_err(|error| error.to_string())
+        };
+        // A blocking task, so that a stop does not wait for the merge to end.
+        let merged = location.block_on_until("merge index segments", stop, async {
+            tokio::task::spawn_blocking(merge).await.map_err(|error| error.to_string())?
+        })?;
+        // Too large for one segment: keep the segments unmerged.
+        let Some(bytes) = merged else { return Ok(()) };
+        let (name, segment) = write_segment(location, generation, first, &bytes)?;
+        let before = segments[..kept].to_vec();
+        self.names.truncate(kept);
+        self.names.push(name);
+        self.index = InvertedIndex::new(before.into_iter().chain([segment]).collect());
+        Ok(())
+    }
+}
+
+/// Writes a segment and opens it. Returns its file name and the segment.
+fn write_segment(
+    location: &IndexLocation,
+    generation: u64,
+    first: DocNumber,
+    bytes: &[u8],
+) -> Result<(String, Arc<IndexSegment>), StoreError> {
+    let folder = location.dir.join(EXTENSION);
+    fs::create_dir_all(&folder).map_err(|error| location.io_error("create", EXTENSION, error))?;
+    // The name is unique: a generation writes one segment of new chunks, and merges once, starting at an earlier
+    // document.
+    let name = format!("{generation}-{first}.{EXTENSION}");
+    let mut file = File::create(folder.join(&name)).map_err(|error| location.io_error("create", EXTENSION, error))?;
+    file.write_all(bytes).map_err(|error| location.io_error("write", EXTENSION, error))?;
+    let segment = IndexSegment::open(&segment_path(location, &name)).map_err(|error| read_error(location, &error))?;
+    Ok((name, Arc::new(segment)))
+}
+
+fn segment_path(location: &IndexLocation, name: &str) -> PathBuf {
+    location.dir.join(EXTENSION).join(name)
+}
+
+/// Converts a read error of a segment into an error that names the store.
+pub(super) fn read_error(location: &IndexLocation, error: &SegmentError) -> StoreError {
+    location.engine_error("read the inverted index", error)
+}
+
+/// Deletes segments that neither `committed` nor a commit that a reader may have open uses, including
+/// leftovers of a crash. The caller holds the writer lock.
+pub(super) fn remove_unused_segments(location: &IndexLocation, committed: Option<&CommitRecord>) {
+    let needed = |name: &str| {
+        committed.is_some_and(|committed| {
+            committed.words.iter().any(|other| other == name)
+                || committed.dropped_words.iter().any(|dropped| dropped.name == name)
+        })
+    };
+    for entry in fs::read_dir(location.dir.join(EXTENSION)).into_iter().flatten().flatten() {
+        if !needed(&entry.file_name().to_string_lossy()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Tests with damaged, missing and foreign files: the store returns the last commit or an error with a remedy, and
+//! never panics.
+
+use super::*;
+
+/// Returns a store with one commit of two files.
+fn store_with_a_commit(folder: &Path) -> LanceStore {
+    let store = store(folder);
+    let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+    writer.commit(commit(&[("a.rs", "alpha"), ("b.rs", "beta")]), &status(true)).expect("a commit");
+    store
+}
+
+fn edit_manifest(folder: &Path, edit: impl Fn(&mut serde_json::Value)) {
+    let path = folder.join("index/manifest.json");
+    let mut json = serde_json::from_slice(&fs::read(&path).expect("a manifest")).expect("JSON");
+    edit(&mut json);
+    fs::write(&path, serde_json::to_vec(&json).expect("JSON")).expect("a manifest");
+}
+
+fn assert_suggests_rebuild<T>(result: Result<T, StoreError>) {
+    let message = result.err().expect("an error").to_string();
+    assert!(message.contains("codescry index --rebuild"), "{message}");
+}
+
+#[test]
+fn missing_tables_are_an_error_until_a_rebuild() {
+    let folder = tempfile::tempdir().expect("a folder");
+    store_with_a_commit(folder.path());
+    fs::remove_dir_all(folder.path().join("index/data")).expect("the data");
+    let store = store(folder.path());
+    assert_suggests_rebuild(store.view().map(|_| ()));
+    assert_suggests_rebuild(store.writer(&fingerprint(), false).map(|_| ()));
+    let mut writer = store.writer(&fingerprint(), true).expect("a writer");
+    assert_eq!(writer.commit(commit(&[("c.rs", "gamma")]), &status(true)).expect("a commit").generation, 2);
+    assert_eq!(texts_with(&store, "gamma"), ["gamma"]);
+}
+
+#[test]
+fn a_missing_version_or_data_file_is_an_error_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    store_with_a_commit(folder.path());
+    edit_manifest(folder.path(), |json| json["files"]["version"] = 77.into());
+    assert_suggests_rebuild(store(folder.path()).view().map(|_| ()));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    store_with_a_commit(folder.path());
+    fs::remove_dir_all(folder.path().join("index/data/chunks_1.lance/data")).expect("the data");
+    let view = store(folder.path()).view().expect("a view").expect("a commit");
+    assert_suggests_rebuild(view.chunks());
+    assert_suggests_rebuild(view.chunk_texts(&[0]));
+}
+
+#[test]
+fn missing_or_broken_segments_are_an_error_until_a_rebuild() {
+    let folder = tempfile::tempdir().expect("a folder");
+    store_with_a_commit(folder.path());
+    let segment = fs::read_dir(folder.path().join("index/words")).expect("words").next().expect("one").expect("one");
+    let bytes = fs::read(segment.path()).expect("a segment");
+    fs::write(segment.path(), &bytes[..bytes.len() / 2]).expect("half of it");
+    assert_suggests_rebuild(store(folder.path()).view().map(|_| ()));
+    fs::remove_file(segment.path()).expect("it is there");
+    let store = store(folder.path());
+    assert_suggests_rebuild(store.view().map(|_| ()));
+    let mut writer = store.writer(&fingerprint(), true).expect("a writer");
+    writer.commit(commit(&[("c.rs", "gamma")]), &status(true)).expect("a commit");
+    assert_eq!(texts_with(&store, "gamma"), ["gamma"]);
+}
+
+#[test]
+fn an_index_of_an_earlier_layout_is_rebuilt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_commit(folder.path());
+    edit_manifest(folder.path(), |json| json["manifest"]["recipe"]["schema_version"] = (SCHEMA_VERSION - 1).into());
+    let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+    assert!(writer.base().is_none());
+    let manifest = writer.commit(commit(&[("c.rs", "gamma")]), &status(true)).expect("a commit");
+    assert_eq!(
+        (manifest.generation, texts_with(&store, "gamma"), texts_with(&store, "alpha")),
+        (2, vec!["gamma".into()], vec![])
+    );
+}
+
+#[test]
+fn a_row_of_another_generation_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_commit(folder.path());
+    let view = store.view().expect("a view").expect("a commit");
+    let row = view.chunks().expect("chunks")[0].row;
+    for foreign in [row + 1_000_000, u64::MAX, 9 << 32] {
+        assert_suggests_rebuild(view.chunk_texts(&[row, foreign]));
+    }
+    assert_eq!(view.chunk_texts(&[row, row]).expect("texts").len(), 2, "a row may be asked for twice");
+    let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+    let gone = Commit { remove: vec![RepoPath::new("a.rs")], ..Commit::default() };
+    writer.commit(gone, &status(true)).expect("a commit");
+    assert_suggests_rebuild(store.view().expect("a view").expect("a commit").chunk_texts(&[row]));
+    assert_eq!(view.chunk_texts(&[row]).expect("texts")[0].text, "alpha", "the view before still has it");
+}
+
+#[test]
+fn an_index_of_a_newer_program_is_not_changed_without_a_rebuild() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_commit(folder.path());
+    edit_manifest(folder.path(), |json| {
+        json["manifest"]["generation"] = 41.into();
+        json["manifest"]["recipe"] = serde_json::json!({ "schema_version": 999, "novelty": {} });
+    });
+    assert!(matches!(store.generation_number(), Err(StoreError::Newer { found: 999, .. })));
+    assert!(matches!(store.view().map(|_| ()), Err(StoreError::Newer { .. })));
+    assert!(matches!(store.writer(&fingerprint(), false).map(|_| ()), Err(StoreError::Newer { .. })));
+    let mut writer = store.writer(&fingerprint(), true).expect("a rebuild");
+    assert_eq!(writer.commit(commit(&[("c.rs", "x")]), &status(true)).expect("a commit").generation, 42);
+}
+
+#[test]
+fn a_rebuild_over_a_broken_manifest_gets_a_higher_generation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_commit(folder.path());
+    let old = store.view().expect("a view").expect("a commit");
+    fs::write(folder.path().join("index/manifest.json"), "").expect("a manifest");
+    assert_suggests_rebuild(store.writer(&fingerprint(), false).map(|_| ()));
+    let mut writer = store.writer(&fingerprint(), true).expect("a rebuild");
+    writer.commit(commit(&[("a.rs", "delta")]), &status(true)).expect("a commit");
+    assert!(store.generation_number().expect("a generation") > old.manifest().generation);
+    assert_eq!(old.chunks().expect("chunks").len(), 2, "an open view is not overwritten");
+    assert_eq!(texts_with(&store, "delta"), ["delta"]);
+}
+
+#[test]
+fn a_manifest_without_the_newest_fields_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_commit(folder.path());
+    edit_manifest(folder.path(), |json| {
+        let json = json.as_object_mut().expect("an object");
+        json.remove("retired");
+        json.remove("rows_epoch");
+    });
+    assert_eq!(texts_with(&store, "beta"), ["beta"]);
+    assert_eq!(store.generation().expect("a generation").expect("a commit").rows_generation, 0);
+    let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+    writer.commit(commit(&[("a.rs", "gamma")]), &status(true)).expect("a commit");
+    assert_ne!(
+        store.generation().expect("a generation").expect("a commit").rows_generation,
+        0,
+        "the next commit has a rows generation"
+    );
+}
+
+#[test]
+fn a_failed_commit_changes_nothing_and_the_next_commit_succeeds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path());
+    let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+    let broken = || {
+        let mut broken = commit(&[("a.rs", "lost"), ("b.rs", "lost too")]);
+        broken.chunks[1].vector.pop();
+        broken
+    };
+    let error = writer.commit(broken(), &status(true)).expect_err("a vector too short").to_string();
+    assert!(error.contains("b.rs has 3 dimensions, the table has 4"), "{error}");
+    assert_eq!(store.generation_number().expect("a generation"), 0);
+    writer.commit(commit(&[("a.rs", "alpha"), ("c.rs", "gamma")]), &status(true)).expect("a first commit");
+    writer.commit(broken(), &status(true)).expect_err("a vector too short");
+    assert_eq!(store.generation_number().expect("a generation"), 1);
+    assert_eq!(texts_with(&store, "alpha"), ["alpha"]);
+    writer.commit(commit(&[("c.rs", "delta")]), &status(true)).expect("a commit");
+    writer.finish(&status(true)).expect("a finish");
+    let view = store.view().expect("a view").expect("a commit");
+    assert_eq!((view.files().expect("files").len(), view.chunks().expect("chunks").len()), (2, 2));
+    assert_eq!([texts_with(&store, "alpha"), texts_with(&store, "delta")].concat(), ["alpha", "delta"]);
+    assert!(texts_with(&store, "lost").is_empty() && texts_with(&store, "gamma").is_empty());
+}
+
+#[test]
+fn tables_of_a_run_that_died_before_its_first_commit_are_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_commit(folder.path());
+    fs::remove_file(folder.path().join("index/manifest.json")).expect("a manifest");
+    assert!(store.view().expect("a view").is_none());
+    let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+    assert!(writer.base().is_none());
+    writer.commit(commit(&[("c.rs", "gamma")]), &status(true)).expect("a commit");
+    writer.finish(&status(true)).expect("a finish");
+    assert!(texts_with(&store, "alpha").is_empty());
+    assert!(!folder.path().join("index/data/chunks_1.lance").exists(), "the tables of the dead run are removed");
+}
+
+#[test]
+fn another_number_of_dimensions_starts_an_empty_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_commit(folder.path());
+    let wide = IndexFingerprint { dimensions: 5, ..fingerprint() };
+    let mut writer = store.writer(&wide, false).expect("a writer");
+    assert!(writer.base().is_none());
+    let mut made = commit(&[("c.rs", "gamma")]);
+    made.chunks[0].vector.push(0.0);
+    writer.commit(made, &status(true)).expect("a commit");
+    assert!(texts_with(&store, "alpha").is_empty());
+}
+
+#[test]
+fn an_index_folder_may_have_any_utf8_name() {
+    for name in ["it's a #folder?", "50% of it", "ünï", "a%20b", "file:x"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().join(name);
+        let store = LanceStore::open(&folder.join("index"), &folder).expect("a store");
+        let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+        writer.commit(commit(&[("a.rs", "alpha")]), &status(true)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        writer.finish(&status(true)).expect("a finish");
+        assert_eq!(texts_with(&store, "alpha"), ["alpha"], "{name}");
+        assert!(folder.join("index/data/chunks_1.lance").is_dir(), "{name}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_index_folder_whose_path_is_not_utf8_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+    let store = LanceStore::open(&odd, folder.path()).expect("a store");
+    let error = store.writer(&fingerprint(), false).err().expect("an error").to_string();
+    assert!(error.contains("--index-dir"), "{error}");
+}

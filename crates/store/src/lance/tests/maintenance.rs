@@ -1,0 +1,195 @@
+//! Tests of compaction, of the removal of old versions, and of the data that must survive both.
+
+use super::*;
+
+fn edit(store: &LanceStore, text: &str) {
+    let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+    writer.commit(commit(&[("edited.rs", text)]), &status(true)).expect("a commit");
+    writer.finish(&status(true)).expect("a finish");
+}
+
+fn committed(store: &LanceStore) -> CommitRecord {
+    manifest::read_manifest(&store.location).expect("a manifest").expect("a commit")
+}
+
+/// Returns the number of versions of the current chunks table on disk.
+fn count_versions(store: &LanceStore) -> usize {
+    let name = committed(store).chunks.name;
+    fs::read_dir(store.location.data_dir().join(format!("{name}.lance/_versions"))).expect("versions").count()
+}
+
+#[test]
+fn small_fragments_are_compacted_and_their_chunks_are_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = store(folder.path());
+    store.limits = MaintenanceLimits { small_fragments: 4, segments: 2, ..MaintenanceLimits::default() };
+    for index in 0..14 {
+        let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+        let path = format!("{index}.rs");
+        writer.commit(commit(&[(&path, &format!("word{index} shared"))]), &status(true)).expect("a commit");
+        writer.finish(&status(true)).expect("a finish");
+        assert_eq!(texts_with(&store, &format!("word{index}")).len(), 1);
+    }
+    assert_eq!(texts_with(&store, "shared").len(), 10, "the limit");
+    let view = LanceView::open(store.location.clone(), committed(&store), None).expect("a view");
+    let fragments = store.location.block_on("count", view.tables().chunks.stats()).expect("stats").fragment_stats;
+    assert!(fragments.num_fragments <= 6, "{fragments:?}");
+    let segments = view.segments();
+    assert!(segments.names().len() <= 3, "{:?}", segments.names());
+    let on_disk = fs::read_dir(store.location.dir.join("words")).expect("words").count();
+    assert!(on_disk >= segments.names().len());
+}
+
+#[test]
+fn a_long_run_of_small_commits_is_compacted_while_it_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = store(folder.path());
+    store.limits = MaintenanceLimits { small_fragments: 1, ..MaintenanceLimits::default() };
+    for round in 0..2 {
+        let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+        for index in 0..20 {
+            let path = format!("{round}-{index}.rs");
+            writer.commit(commit(&[(&path, &format!("word{round}x{index}"))]), &status(false)).expect("a commit");
+            assert_eq!(texts_with(&store, &format!("word{round}x{}", index / 2)).len(), 1);
+        }
+        let view = LanceView::open(store.location.clone(), committed(&store), None).expect("a view");
+        let fragments = store.location.block_on("count", view.tables().chunks.stats()).expect("stats").fragment_stats;
+        assert!(fragments.num_fragments <= 10, "{fragments:?}");
+    }
+}
+
+#[test]
+fn a_replaced_commit_stays_readable_until_it_expires() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = store(folder.path());
+    edit(&store, "first");
+    let old = store.view().expect("a view").expect("a commit");
+    let row = old.chunks().expect("chunks")[0].row;
+    for round in 0..3 {
+        edit(&store, &format!("round{round}"));
+    }
+    assert_eq!(old.chunk_texts(&[row]).expect("texts")[0].text, "first");
+    assert_eq!(best_chunks(old.as_ref(), &["first".to_owned()], 5).len(), 1);
+    assert_eq!(old.files().expect("files").len(), 1);
+    let kept = count_versions(&store);
+
+    store.limits.keep_ms = 0;
+    edit(&store, "last");
+    assert!(count_versions(&store) < kept, "{} of {kept} versions are left", count_versions(&store));
+    assert_eq!(texts_with(&super::store(folder.path()), "last"), ["last"]);
+    edit(&store, "very last");
+    assert_eq!(texts_with(&super::store(folder.path()), "last"), ["very last"]);
+}
+
+#[test]
+fn a_rebuild_keeps_the_old_tables_until_they_expire() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = store(folder.path());
+    edit(&store, "old");
+    let old = store.view().expect("a view").expect("a commit");
+    let rebuild = |store: &LanceStore| {
+        let mut writer = store.writer(&fingerprint(), true).expect("a writer");
+        writer.commit(commit(&[("edited.rs", "new")]), &status(true)).expect("a commit");
+        writer.finish(&status(true)).expect("a finish");
+    };
+    rebuild(&store);
+    let row = old.chunks().expect("chunks")[0].row;
+    assert_eq!(old.chunk_texts(&[row]).expect("texts")[0].text, "old");
+    assert_eq!(texts_with(&store, "new"), ["new"]);
+    store.limits.keep_ms = 0;
+    rebuild(&store);
+    let tables = fs::read_dir(store.location.data_dir()).expect("tables").flatten();
+    let tables: Vec<_> = tables.filter(|entry| entry.file_name().to_string_lossy().ends_with(".lance")).collect();
+    assert!(tables.len() <= 4, "{tables:?}");
+    edit(&store, "newest");
+    assert_eq!(texts_with(&store, "newest"), ["newest"]);
+}
+
+#[test]
+fn commits_close_together_are_retired_as_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path());
+    let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+    for round in 0..20 {
+        writer.commit(commit(&[("a.rs", &format!("round{round}"))]), &status(false)).expect("a commit");
+    }
+    let committed = committed(&store);
+    assert_eq!(committed.retired.len(), 1);
+    assert!(committed.oldest_version(&committed.chunks.name) < Some(committed.chunks.version));
+    assert_eq!(committed.oldest_version("chunks_99"), None);
+}
+
+#[test]
+fn every_view_is_consistent_while_a_writer_commits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = store(folder.path());
+    store.limits = MaintenanceLimits { small_fragments: 3, ..MaintenanceLimits::default() };
+    edit(&store, "start");
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let reader = super::store(folder.path());
+                while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                    let view = reader.view().expect("a view").expect("a commit");
+                    let (files, chunks) = (view.files().expect("files"), view.chunks().expect("chunks"));
+                    assert_eq!(files.len(), chunks.len());
+                    let rows: Vec<_> = chunks.iter().map(|chunk| chunk.row).collect();
+                    assert_eq!(view.chunk_texts(&rows).expect("texts").len(), rows.len());
+                    assert_eq!(best_chunks(view.as_ref(), &["shared".to_owned()], 1_000).len(), rows.len() - 1);
+                }
+            });
+        }
+        for round in 0..25 {
+            let mut writer = store.writer(&fingerprint(), round == 12).expect("a writer");
+            let paths: Vec<String> = (0..=round % 7).map(|index| format!("{index}.rs")).collect();
+            let mut made = commit(&[("edited.rs", "start")]);
+            for path in &paths {
+                let text = format!("shared round{round} {path}");
+                made.replace.push(record(path, &text));
+                made.chunks.push(chunk(path, 1, &text));
+            }
+            writer.commit(made, &status(false)).expect("a commit");
+            writer.finish(&status(true)).expect("a finish");
+        }
+        ended.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn every_column_is_stored_unchanged() {
+    use arrow_array::{RecordBatch, StringArray};
+    use futures::TryStreamExt;
+    use lancedb::query::ExecutableQuery;
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path());
+    let made = commit(&[("it's.rs", "Alpha Beta")]);
+    let given = made.chunks[0].clone();
+    store.writer(&fingerprint(), false).expect("a writer").commit(made, &status(true)).expect("a commit");
+    let view = LanceView::open(store.location.clone(), committed(&store), None).expect("a view");
+    let batches = store.location.block_on("read", async {
+        view.tables().chunks.query().execute().await?.try_collect::<Vec<RecordBatch>>().await
+    });
+    let batch = &batches.expect("rows")[0];
+    let text = |name| rows::typed_column::<StringArray>(batch, name).expect("a column").value(0).to_owned();
+    assert_eq!(text("text"), given.chunk.text);
+    assert_eq!((text("kind"), text("language")), ("method".to_owned(), "rust".to_owned()));
+}
+
+#[test]
+fn merging_segments_ends_when_the_stop_signal_is_set() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store(folder.path());
+    fs::create_dir_all(&store.location.dir).expect("the index folder");
+    let mut segments = segments::SegmentList::default();
+    for at in 0..3 {
+        segments.append(&store.location, at + 1, &[chunk("a.rs", 1, "text")]).expect("a segment");
+    }
+    let mut merge = |is_stopped: bool| {
+        let stop: StopSignal = Arc::new(move || is_stopped);
+        let merged = segments.merge_last(&store.location, 9, 3, [0, 1, 2].into(), &stop);
+        (merged, segments.names().len())
+    };
+    assert!(matches!(merge(true), (Err(StoreError::Stopped { .. }), 3)));
+    assert!(matches!(merge(false), (Ok(()), 1)));
+}

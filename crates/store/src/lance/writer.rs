@@ -1,0 +1,323 @@
+//! Commits: the rows are written first, then the manifest that makes them visible.
+//!
+//! A failure before the manifest is replaced changes nothing for readers, and the next commit, by this
+//! writer or another one, starts from the last manifest.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use lancedb::Connection;
+
+use super::IndexLocation;
+use super::lock::WriterLock;
+use super::maintenance::{self, MaintenanceLimits};
+use super::manifest::{self, CommitRecord};
+use super::reader::LanceView;
+use super::segments::{self, SegmentList};
+use super::tables::{self, Tables};
+use crate::{
+    Commit, CommitStatus, EmbeddedChunk, IndexFingerprint, Manifest, StopSignal, StoreError, StoreView, StoreWriter,
+    now_ms,
+};
+use types::{FileRecord, RepoPath};
+
+/// The writer of a store.
+pub(super) struct LanceWriter {
+    location: IndexLocation,
+    fingerprint: IndexFingerprint,
+    limits: MaintenanceLimits,
+    connection: Connection,
+    tables: Tables,
+    /// The segments of the next commit.
+    segments: SegmentList,
+    /// The generation that this writer extends.
+    base: Option<Arc<LanceView>>,
+    /// The last published commit, even if this writer does not extend it.
+    last: Option<CommitRecord>,
+    /// Number of the last commit, published or not.
+    generation: u64,
+    /// Paths that have rows in the files table.
+    stored: HashSet<RepoPath>,
+    /// Whether row keys may have changed since the last commit.
+    renumbered: bool,
+    /// Whether a retired commit has expired since old versions were last removed.
+    expired: bool,
+    /// Whether the tables may hold rows of an unfinished commit.
+    dirty: bool,
+    /// See [`StoreWriter::defer_publication`].
+    defers_publication: bool,
+    stop: StopSignal,
+    _lock: WriterLock,
+}
+
+/// The table changes of a commit.
+struct TableChange {
+    /// Paths whose chunks are deleted.
+    deleted_chunks: Vec<RepoPath>,
+    /// Paths whose records are deleted.
+    deleted_records: Vec<RepoPath>,
+    records: Vec<FileRecord>,
+    chunks: Vec<EmbeddedChunk>,
+    /// Paths that the commit removes; they have no rows afterwards unless they are also in `replaced`.
+    removed: Vec<RepoPath>,
+    /// Paths that have rows afterwards.
+    replaced: HashSet<RepoPath>,
+}
+
+impl TableChange {
+    /// Returns the changes of `commit` to tables that have rows for the paths in `stored`.
+    ///
+    /// Ignores chunks of files that are not replaced, and touched files that are not stored.
+    fn from_commit(commit: Commit, stored: &HashSet<RepoPath>) -> Self {
+        let gone: BTreeSet<RepoPath> = commit.remove.iter().cloned().collect();
+        let stays = |record: &FileRecord| stored.contains(&record.path) && !gone.contains(&record.path);
+        let touched = commit.touch.into_iter().filter(stays).collect::<Vec<_>>();
+        let replaced: HashSet<RepoPath> = commit.replace.iter().map(|record| record.path.clone()).collect();
+        let gone: BTreeSet<RepoPath> = gone.into_iter().chain(replaced.iter().cloned()).collect();
+        let outdated = touched.iter().map(|record| record.path.clone()).chain(gone.iter().cloned()).collect();
+        // One record per path; the last one wins.
+        let records: BTreeMap<RepoPath, FileRecord> =
+            touched.into_iter().chain(commit.replace).map(|record| (record.path.clone(), record)).collect();
+        let chunks = commit.chunks.into_iter().filter(|chunk| replaced.contains(&chunk.chunk.path)).collect();
+        let only_stored = |paths: BTreeSet<RepoPath>| paths.into_iter().filter(|path| stored.contains(path)).collect();
+        Self {
+            deleted_chunks: only_stored(gone),
+            deleted_records: only_stored(outdated),
+            records: records.into_values().collect(),
+            chunks,
+            removed: commit.remove,
+            replaced,
+        }
+    }
+}
+
+impl LanceWriter {
+    /// Acquires the writer lock, and rolls back changes that a crash left behind.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another writer holds the lock; otherwise when the store cannot be opened.
+    pub fn open(
+        location: IndexLocation,
+        fingerprint: IndexFingerprint,
+        limits: MaintenanceLimits,
+        fresh: bool,
+    ) -> Result<Self, StoreError> {
+        let lock = WriterLock::acquire(&location)?;
+        let (last, legible) = match manifest::read_manifest(&location) {
+            Ok(last) => (last, true),
+            Err(_) if fresh => (None, false), // a rebuild replaces a damaged manifest
+            Err(error) => return Err(error),
+        };
+        let generation = match &last {
+            Some(last) => last.manifest.generation,
+            None if legible => 0,
+            None => manifest::generation_of_rejected_manifest(&location),
+        };
+        let kept = last.clone().filter(|last| !fresh && same_table_layout(&last.manifest.fingerprint, &fingerprint));
+        let base = kept.map(|kept| LanceView::open(location.clone(), kept, None).map(Arc::new)).transpose()?;
+        let stored = match &base {
+            Some(view) => view.files()?.into_iter().map(|file| file.path).collect(),
+            None => HashSet::new(),
+        };
+        let connection = tables::open_connection(&location)?;
+        let tables = open_tables(&location, &connection, base.as_deref(), generation, &fingerprint)?;
+        if legible {
+            maintenance::remove_unused_tables(&location, &tables, last.as_ref());
+            segments::remove_unused_segments(&location, last.as_ref());
+        }
+        let segments = base.as_ref().map(|view| view.segments().clone()).unwrap_or_default();
+        let (renumbered, expired, dirty, defers_publication) = (false, false, false, false);
+        Ok(Self {
+            location,
+            fingerprint,
+            limits,
+            connection,
+            tables,
+            segments,
+            base,
+            last,
+            generation,
+            stored,
+            renumbered,
+            expired,
+            dirty,
+            defers_publication,
+            stop: Arc::new(|| false),
+            _lock: lock,
+        })
+    }
+
+    /// Rolls back an unfinished commit, if there is one, and marks the tables dirty until the manifest is
+    /// replaced.
+    fn begin_commit(&mut self) -> Result<(), StoreError> {
+        if self.dirty {
+            self.tables = open_tables(
+                &self.location,
+                &self.connection,
+                self.base.as_deref(),
+                self.generation,
+                &self.fingerprint,
+            )?;
+            self.segments = self.base.as_ref().map(|view| view.segments().clone()).unwrap_or_default();
+            self.renumbered = false;
+        }
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Writes the rows and the segment of a commit.
+    fn write_changes(&mut self, change: TableChange) -> Result<(), StoreError> {
+        let TableChange { deleted_chunks, deleted_records, records, chunks, .. } = change;
+        let first = self.segments.append(&self.location, self.generation + 1, &chunks)?;
+        let (tables, dimensions) = (&self.tables, self.fingerprint.dimensions);
+        self.location.block_on_until("delete rows", &self.stop, async {
+            tables::delete_paths(&tables.chunks, &deleted_chunks).await?;
+            tables::delete_paths(&tables.files, &deleted_records).await
+        })?;
+        self.location.block_on_until("append rows", &self.stop, async {
+            tables.add_chunks(chunks, first, dimensions).await?;
+            tables.add_files(&records).await
+        })?;
+        let compaction = maintenance::compact_during_run(tables, &self.limits);
+        self.renumbered |= self.location.block_on_until("compact small fragments", &self.stop, compaction)?;
+        self.merge_segments_if_needed(usize::MAX)
+    }
+
+    /// Merges the last segments if there are too many, or all of them if fewer than half of their documents
+    /// still exist. `rows` is the number of chunks.
+    fn merge_segments_if_needed(&mut self, rows: usize) -> Result<(), StoreError> {
+        let is_stale = self.segments.index().docs() / 2 > rows;
+        let count = if is_stale { usize::MAX } else { self.segments.merge_count(self.limits.segments) };
+        if count == 0 {
+            return Ok(());
+        }
+        let numbers = tables::read_doc_numbers(&self.tables.chunks);
+        let live = self.location.block_on_until("read the chunks' numbers", &self.stop, numbers)?;
+        self.segments.merge_last(&self.location, self.generation + 1, count, live, &self.stop)
+    }
+
+    /// Builds the next commit record, opens its view, and publishes it unless publication is deferred.
+    fn publish_commit(&mut self, state: &CommitStatus) -> Result<Manifest, StoreError> {
+        let tables = &self.tables;
+        let ((chunks, files), rows) = self.location.block_on("read the tables' versions", async {
+            Ok::<_, lancedb::Error>((tables.versions().await?, tables.chunks.count_rows(None).await?))
+        })?;
+        let manifest = Manifest {
+            generation: self.generation + 1,
+            fingerprint: self.fingerprint.clone(),
+            root: self.location.root.clone(),
+            complete: state.complete,
+            files_found: state.files_found,
+            skipped: state.skipped.clone(),
+            committed_at_ms: now_ms(),
+            is_empty: rows == 0,
+        };
+        let retired = self.last.as_ref().map(|last| last.retired_commits(self.limits.keep_ms)).unwrap_or_default();
+        let words = self.segments.names().to_vec();
+        let dropped = self.last.as_ref().map(|last| last.dropped_segments(&words, self.limits.keep_ms));
+        let committed = CommitRecord {
+            manifest: manifest.clone(),
+            chunks,
+            files,
+            words,
+            next_number: self.segments.next_number(),
+            dropped_words: dropped.unwrap_or_default(),
+            rows_generation: self.next_rows_generation(),
+            retired,
+        };
+        // Open the view before publishing: a commit that cannot be opened must not become visible.
+        let view = LanceView::with_segments(self.location.clone(), committed.clone(), self.segments.clone())?;
+        self.generation += 1;
+        if state.complete || !self.defers_publication {
+            manifest::publish_manifest(&self.location, &committed).inspect_err(|_| self.generation -= 1)?;
+            let kept = |retired| committed.retired.contains(retired);
+            self.expired |= self.last.as_ref().is_some_and(|last| !last.retired.iter().all(kept));
+            self.last = Some(committed);
+        }
+        self.base = Some(Arc::new(view));
+        (self.dirty, self.renumbered) = (false, false);
+        Ok(manifest)
+    }
+
+    /// Returns the rows generation of the next commit: that of the base, incremented if row keys changed.
+    fn next_rows_generation(&self) -> u64 {
+        match self.base.as_ref().map(|base| base.committed().rows_generation) {
+            Some(last) if last > 0 => last.wrapping_add(u64::from(self.renumbered)),
+            _ => manifest::random_rows_generation(),
+        }
+    }
+
+    /// Removes tables, segments and versions that no reader needs. A failure only costs disk space, so it is
+    /// logged and not returned.
+    fn remove_unused(&mut self) {
+        let Some(committed) = &self.last else { return };
+        maintenance::remove_unused_tables(&self.location, &self.tables, Some(committed));
+        segments::remove_unused_segments(&self.location, Some(committed));
+        if self.expired {
+            let removal = maintenance::remove_old_versions(&self.tables, committed);
+            match self.location.block_on_until("remove old versions", &self.stop, removal) {
+                Ok(()) | Err(StoreError::Stopped { .. }) => {} // the next finish removes the rest
+                Err(error) => tracing::warn!("{error}"),
+            }
+            self.expired = false;
+        }
+    }
+}
+
+impl StoreWriter for LanceWriter {
+    fn base(&self) -> Option<Arc<dyn StoreView>> {
+        self.base.clone().map(|view| view as Arc<dyn StoreView>)
+    }
+
+    fn commit(&mut self, commit: Commit, state: &CommitStatus) -> Result<Manifest, StoreError> {
+        self.begin_commit()?;
+        let mut change = TableChange::from_commit(commit, &self.stored);
+        let (removed, replaced) = (std::mem::take(&mut change.removed), std::mem::take(&mut change.replaced));
+        self.write_changes(change)?;
+        let manifest = self.publish_commit(state)?;
+        removed.iter().for_each(|path| _ = self.stored.remove(path));
+        self.stored.extend(replaced);
+        Ok(manifest)
+    }
+
+    fn defer_publication(&mut self) {
+        self.defers_publication = true;
+    }
+
+    fn set_stop_signal(&mut self, stop: StopSignal) {
+        self.stop = stop;
+    }
+
+    fn finish(&mut self, state: &CommitStatus) -> Result<Manifest, StoreError> {
+        self.begin_commit()?;
+        let compaction = maintenance::compact_after_run(&self.tables, &self.limits);
+        self.renumbered |= self.location.block_on_until("compact small fragments", &self.stop, compaction)?;
+        let rows = self.location.block_on("count the chunks", self.tables.chunks.count_rows(None))?;
+        self.merge_segments_if_needed(rows)?;
+        let manifest = self.publish_commit(state)?;
+        self.remove_unused();
+        Ok(manifest)
+    }
+}
+
+/// Returns whether rows with the fingerprint `now` fit into tables with the fingerprint `stored`.
+fn same_table_layout(stored: &IndexFingerprint, now: &IndexFingerprint) -> bool {
+    (stored.schema_version, stored.dimensions) == (now.schema_version, now.dimensions)
+}
+
+/// Opens the tables of `base`, rolled back to it, or creates new tables where there is no base.
+fn open_tables(
+    location: &IndexLocation,
+    connection: &Connection,
+    base: Option<&LanceView>,
+    generation: u64,
+    fingerprint: &IndexFingerprint,
+) -> Result<Tables, StoreError> {
+    match base {
+        Some(view) => location.block_on("roll back", Tables::open_rolled_back(connection, view.committed())),
+        None => location.block_on(
+            "create the tables",
+            Tables::create(location, connection, generation + 1, fingerprint.dimensions),
+        ),
+    }
+}

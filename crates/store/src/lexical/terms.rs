@@ -1,0 +1,162 @@
+//! Extraction of a chunk's terms, counted by field.
+
+use super::counts::{TermCounts, encode_length};
+use super::{ChunkField, FIELDS};
+use text::words::{self, SplitBuffers, SplitWord};
+use types::{Chunk, RepoPath};
+
+/// The distinct terms of a chunk with their counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Hash and counts of each term, ascending by hash.
+    pub(super) counts: Vec<(u64, TermCounts)>,
+    /// Length code of each field; see [`encode_length`].
+    pub(super) lengths: [u8; FIELDS],
+}
+
+/// The low bits of a hash, which hold the field while a chunk is counted; they are 0 in a term's hash.
+const FIELD_BITS: u64 = 7;
+
+/// Returns the hash of a term: [`words::hash_word`] with its high half folded in and the lowest three bits 0.
+pub fn hash_term(word: &str) -> u64 {
+    fold_hash(words::hash_word(word.as_bytes()))
+}
+
+fn fold_hash(hash: u64) -> u64 {
+    (hash ^ (hash >> 32)) & !FIELD_BITS
+}
+
+impl Terms {
+    /// Returns the terms of `chunk`, split as by [`words::for_each_search_word`].
+    pub fn from_chunk(chunk: &Chunk) -> Self {
+        TermCounter::default().count_terms(chunk, &mut |_| ())
+    }
+
+    /// Returns the size in memory, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.counts.capacity() * size_of::<(u64, TermCounts)>()
+    }
+}
+
+/// Counts the terms of chunks, reusing its buffers from one chunk to the next.
+#[derive(Default)]
+pub struct TermCounter {
+    /// Hashes of the current chunk's terms, with the field in the low bits.
+    keys: Vec<u64>,
+    counts: Vec<(u64, TermCounts)>,
+    lengths: [u32; FIELDS],
+    /// Path of the last chunk, whose keys are cached because the next chunk is usually of the same file.
+    path: Option<RepoPath>,
+    path_keys: Vec<u64>,
+    buffers: SplitBuffers,
+}
+
+impl TermCounter {
+    /// Returns the terms of `chunk`, like [`Terms::from_chunk`].
+    ///
+    /// Also calls `each` with every word of the chunk's passage ([`embed::build_passage`]), in order, so that
+    /// the text is split only once for the terms and the embedding.
+    pub fn count_terms(&mut self, chunk: &Chunk, each: &mut impl FnMut(SplitWord<'_>)) -> Terms {
+        self.keys.clear();
+        self.lengths = [0; FIELDS];
+        self.add(&chunk.container, ChunkField::Container, each);
+        chunk.defines.iter().for_each(|name| self.add(name, ChunkField::Name, each));
+        self.add_text(&chunk.text, each);
+        self.add(&chunk.signature, ChunkField::Signature, &mut |_| ());
+        self.add_path(&chunk.path);
+        self.finish()
+    }
+
+    /// Counts the terms of `text` in one field, and calls `each` with every word that is not a joined identifier.
+    fn add(&mut self, text: &str, field: ChunkField, each: &mut impl FnMut(SplitWord<'_>)) {
+        let before = self.keys.len();
+        words::split_search_words(text, &mut self.buffers, |word| {
+            self.keys.push(fold_hash(word.hash) | u64::from(field as u8));
+            if !word.joined {
+                each(word);
+            }
+        });
+        let added = u32::try_from(self.keys.len() - before).unwrap_or(u32::MAX);
+        self.lengths[field as usize] = self.lengths[field as usize].saturating_add(added);
+    }
+
+    /// Counts runs of code lines and of comment lines, each run in its field.
+    fn add_text(&mut self, text: &str, each: &mut impl FnMut(SplitWord<'_>)) {
+        let mut scanner = CommentScanner::default();
+        let (mut start, mut at, mut field) = (0, 0, ChunkField::Body);
+        for line in text.split_inclusive('\n') {
+            let of_line = scanner.classify_line(line.trim());
+            if of_line != field {
+                self.add(&text[start..at], field, each);
+                (start, field) = (at, of_line);
+            }
+            at += line.len();
+        }
+        self.add(&text[start..], field, each);
+    }
+
+    fn add_path(&mut self, path: &RepoPath) {
+        if self.path.as_ref() == Some(path) {
+            self.lengths[ChunkField::Path as usize] = u32::try_from(self.path_keys.len()).unwrap_or(u32::MAX);
+            return self.keys.extend_from_slice(&self.path_keys);
+        }
+        let before = self.keys.len();
+        self.add(path.as_str(), ChunkField::Path, &mut |_| ());
+        self.path_keys.clear();
+        self.path_keys.extend_from_slice(&self.keys[before..]);
+        self.path = Some(path.clone());
+    }
+
+    fn finish(&mut self) -> Terms {
+        self.keys.sort_unstable();
+        self.counts.clear();
+        for same in self.keys.chunk_by(|a, b| a & !FIELD_BITS == b & !FIELD_BITS) {
+            let counts = match same {
+                [key] if key & FIELD_BITS == ChunkField::Body as u64 => TermCounts::ONE,
+                _ => {
+                    let mut counts = [0; FIELDS];
+                    same.iter().for_each(|key| counts[(key & FIELD_BITS) as usize] += 1);
+                    TermCounts::new(counts)
+                }
+            };
+            self.counts.push((same[0] & !FIELD_BITS, counts));
+        }
+        Terms { counts: self.counts.clone(), lengths: self.lengths.map(encode_length) }
+    }
+}
+
+/// Distinguishes comment lines from code by their first characters, independently of the language.
+///
+/// An approximation that suffices for weighting terms.
+#[derive(Default)]
+struct CommentScanner {
+    /// The delimiter that closes the open doc string or block comment.
+    open: Option<&'static str>,
+}
+
+impl CommentScanner {
+    fn classify_line(&mut self, line: &str) -> ChunkField {
+        if let Some(end) = self.open {
+            if line.contains(end) {
+                self.open = None;
+            }
+            return ChunkField::Comment;
+        }
+        for (begin, end) in [("/*", "*/"), ("\"\"\"", "\"\"\""), ("'''", "'''"), ("<!--", "-->"), ("{-", "-}")] {
+            // The quotes of a doc string may have a prefix such as r or f.
+            let at = line.find(begin).filter(|at| *at == 0 || (*at == 1 && begin.len() == 3));
+            if let Some(at) = at {
+                if !line[at + begin.len()..].contains(end) {
+                    self.open = Some(end);
+                }
+                return ChunkField::Comment;
+            }
+        }
+        let is_directive = ["#include", "#define", "#if", "#el", "#end", "#un", "#pragma", "#[", "#!["]
+            .iter()
+            .any(|directive| line.starts_with(directive));
+        let markers = ["//", "#", "--", ";;", "%%"];
+        let is_comment = !is_directive && markers.iter().any(|marker| line.starts_with(marker));
+        if is_comment { ChunkField::Comment } else { ChunkField::Body }
+    }
+}

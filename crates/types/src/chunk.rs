@@ -1,0 +1,175 @@
+use std::fmt;
+
+use super::RepoPath;
+
+/// The name of a row in the language table (`rust`, `typescript`, `text`, …).
+///
+/// Only the module `language` creates values, so each one names an existing row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Language(pub &'static str);
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// The broad kind of a file's content, which `--content` filters by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContentKind {
+    /// Program source.
+    Code,
+    /// Prose: Markdown, reStructuredText, plain text.
+    Docs,
+    /// Settings and build files: TOML, YAML, Makefile, Dockerfile.
+    Config,
+}
+
+/// A range of whole lines in a file: 1-based, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    pub start_line: u32,
+    pub end_line: u32,
+}
+
+impl Span {
+    /// Returns whether `line` (1-based) lies in the span.
+    pub fn contains(&self, line: u32) -> bool {
+        (self.start_line..=self.end_line).contains(&line)
+    }
+
+    /// Returns the number of lines, which is at least 1.
+    pub fn line_count(&self) -> u32 {
+        self.end_line - self.start_line + 1
+    }
+}
+
+macro_rules! symbol_kinds {
+    ($($variant:ident $name:literal,)*) => {
+        /// The kind of a definition.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum SymbolKind { $(#[doc = concat!("`", $name, "` in queries and answers.")] $variant,)* }
+
+        impl SymbolKind {
+            /// All kinds, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Returns the kind's name in query files, in the store and in answers.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Returns the kind with exactly this name.
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+symbol_kinds! {
+    Function "function",
+    Method "method",
+    Constructor "constructor",
+    Class "class",
+    Struct "struct",
+    Union "union",
+    Enum "enum",
+    Interface "interface",
+    Trait "trait",
+    Impl "impl",
+    Module "module",
+    Type "type",
+    Constant "constant",
+    Variable "variable",
+    Field "field",
+    Property "property",
+    Macro "macro",
+    Test "test",
+    Section "section",
+    Block "block",
+}
+
+impl SymbolKind {
+    /// Returns the kind that a word written by a person means: plurals, abbreviations and any letter case are
+    /// accepted (`functions`, `fn`, `const`).
+    pub fn from_word(word: &str) -> Option<Self> {
+        let word = word.trim().to_lowercase();
+        let singular = || word.strip_suffix('s').and_then(Self::parse);
+        let plural = || word.strip_suffix("es").and_then(Self::parse); // classes
+        Self::parse(&word).or_else(singular).or_else(plural).or(match word.as_str() {
+            "fn" | "func" | "fun" | "def" | "procedure" => Some(Self::Function),
+            "ctor" | "init" => Some(Self::Constructor),
+            "mod" | "namespace" | "package" => Some(Self::Module),
+            "protocol" => Some(Self::Interface),
+            "typedef" | "alias" => Some(Self::Type),
+            "const" | "constants" => Some(Self::Constant),
+            "var" | "let" => Some(Self::Variable),
+            "properties" | "prop" => Some(Self::Property),
+            "attr" | "attribute" | "member" => Some(Self::Field),
+            "heading" => Some(Self::Section),
+            _ => None,
+        })
+    }
+
+    /// Returns whether definitions of this kind usually contain others (class, module, impl, section, …).
+    pub fn is_container(self) -> bool {
+        use SymbolKind::{Class, Enum, Impl, Interface, Module, Section, Struct, Trait, Union};
+        matches!(self, Class | Struct | Union | Enum | Interface | Trait | Impl | Module | Section)
+    }
+}
+
+impl fmt::Display for SymbolKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A definition in a file, as the `outline` command lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    pub name: String,
+    pub kind: SymbolKind,
+    /// Names of the enclosing definitions, outermost first, joined with `.`; empty at the top level.
+    pub container: String,
+    /// The definition's source up to its body, with white space collapsed; at most 300 bytes.
+    pub signature: String,
+    /// The definition's lines, including its doc comment and attributes.
+    pub span: Span,
+}
+
+/// A piece of a file that is embedded, stored and found as a unit: one definition, a part of a large one,
+/// several small neighbors, or the lines between definitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    pub path: RepoPath,
+    pub language: Language,
+    pub span: Span,
+    pub kind: SymbolKind,
+    /// The name of the definition that the chunk is, is part of, or begins with; empty for a block.
+    pub symbol: String,
+    /// Names of the enclosing definitions, outermost first, joined with `.`; empty at the top level.
+    pub container: String,
+    /// Names of all definitions in the chunk, in order of their lines.
+    pub defines: Vec<String>,
+    /// The definition's signature, as in [`Symbol::signature`]; empty for a block.
+    pub signature: String,
+    /// The lines of `span`, unchanged, without the last line break.
+    pub text: String,
+}
+
+impl Chunk {
+    /// Returns the chunk's container and symbol, joined by [`qualified_name`].
+    pub fn qualified_name(&self) -> String {
+        qualified_name(&self.container, &self.symbol)
+    }
+}
+
+/// Joins a container and a symbol to `container.symbol`; if one of them is empty, returns the other one.
+pub fn qualified_name(container: &str, symbol: &str) -> String {
+    match (container, symbol) {
+        ("", symbol) => symbol.to_owned(),
+        (container, "") => container.to_owned(),
+        (container, symbol) => format!("{container}.{symbol}"),
+    }
+}

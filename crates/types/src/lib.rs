@@ -1,0 +1,16 @@
+//! Data types that the whole program shares: paths, spans, chunks, symbols, languages.
+//!
+//! They are plain values: none of them reads the disk (other than [`AbsPath::canonical`]), the clock or the
+//! environment.
+
+mod chunk;
+mod file;
+mod hash;
+mod path;
+mod project;
+
+pub use chunk::{Chunk, ContentKind, Language, Span, Symbol, SymbolKind, qualified_name};
+pub use file::{FileOutcome, FileRecord, SkipReason};
+pub use hash::ContentHash;
+pub use path::{AbsPath, PathSet, RepoPath};
+pub use project::{Project, is_below};

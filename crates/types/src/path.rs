@@ -1,0 +1,147 @@
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::ops::Bound;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// The path of a file relative to its root, with `/` between components on every platform.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RepoPath(Arc<str>);
+
+impl RepoPath {
+    /// Creates a path from text that is already relative and `/`-separated, such as a path read from the store.
+    pub fn new(path: impl Into<Arc<str>>) -> Self {
+        Self(path.into())
+    }
+
+    /// Returns `path` relative to `root`, or `None` if it is not below `root`.
+    pub fn below(root: &Path, path: &Path) -> Option<Self> {
+        let relative = path.strip_prefix(root).ok()?;
+        let mut text = String::new();
+        for component in relative.components() {
+            let Component::Normal(name) = component else {
+                return None;
+            };
+            if !text.is_empty() {
+                text.push('/');
+            }
+            text.push_str(&name.to_string_lossy());
+        }
+        Some(Self(text.into()))
+    }
+
+    /// Returns the path as text, `/`-separated.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the last component: `mod.rs` for `src/types/mod.rs`.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// Returns the file name up to its first dot (`app` for `app.test.ts`), or the whole name if it starts with
+    /// a dot.
+    pub fn stem(&self) -> &str {
+        let name = self.file_name();
+        match name.find('.') {
+            Some(0) | None => name,
+            Some(dot) => &name[..dot],
+        }
+    }
+
+    /// Returns the folder without a trailing `/`; empty for a file directly in the root.
+    pub fn folder(&self) -> &str {
+        self.0.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+
+    /// Returns the path on disk, given the root's path.
+    pub fn under(&self, root: &Path) -> PathBuf {
+        self.0.split('/').fold(root.to_owned(), |path, part| path.join(part))
+    }
+}
+
+impl Borrow<str> for RepoPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A set of files and folders. A folder stands for everything below it, the empty path for the whole root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PathSet(BTreeSet<RepoPath>);
+
+impl PathSet {
+    /// Returns whether the set contains `path` or a folder above it.
+    pub fn covers(&self, path: &RepoPath) -> bool {
+        let path = path.as_str();
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        ["", path].into_iter().chain(folders).any(|path| self.0.contains(path))
+    }
+
+    /// Returns whether the set contains `path`, a folder above it, or anything below it.
+    pub fn touches(&self, path: &RepoPath) -> bool {
+        self.covers(path) || self.has_entry_below(path)
+    }
+
+    fn has_entry_below(&self, folder: &RepoPath) -> bool {
+        let start = format!("{folder}/");
+        let mut rest = self.0.range::<str, _>((Bound::Included(start.as_str()), Bound::Unbounded));
+        rest.next().is_some_and(|first| first.as_str().starts_with(&start))
+    }
+
+    /// Adds a file or a folder.
+    pub fn insert(&mut self, path: RepoPath) {
+        self.0.insert(path);
+    }
+}
+
+impl FromIterator<RepoPath> for PathSet {
+    fn from_iter<I: IntoIterator<Item = RepoPath>>(paths: I) -> Self {
+        Self(paths.into_iter().collect())
+    }
+}
+
+impl IntoIterator for PathSet {
+    type Item = RepoPath;
+    type IntoIter = std::collections::btree_set::IntoIter<RepoPath>;
+
+    /// Iterates in the order of the paths.
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The path of an existing file or folder, with symbolic links, `.` and `..` resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AbsPath(PathBuf);
+
+impl AbsPath {
+    /// Resolves `path`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `path` does not exist or cannot be read.
+    pub fn canonical(path: &Path) -> io::Result<Self> {
+        path.canonicalize().map(Self)
+    }
+
+    /// Returns the resolved path.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl fmt::Display for AbsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
