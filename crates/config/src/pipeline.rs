@@ -8,7 +8,9 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{ConfigError, machine, number_or_environment};
+use platform::process;
+
+use super::{ConfigError, number_or_environment};
 
 /// The smallest accepted `--max-memory`: 128 MiB.
 pub const MIN_MAX_MEMORY_BYTES: u64 = 128 << 20;

@@ -3,7 +3,9 @@
 use std::env;
 use std::path::PathBuf;
 
-use super::{ConfigError, machine, pipeline};
+use platform::process;
+
+use super::{ConfigError, pipeline};
 
 /// Returns whether `codescry serve` may share a process: not with `--no-share` or `CODESCRY_NO_SHARE`.
 ///

@@ -30,7 +30,7 @@ pub(super) fn open_embedder(settings: &Settings, choice: &EmbedderChoice) -> Res
             Arc::new(SyntheticEmbedder::new(*chunks_per_second, *call))
         }
         EmbedderChoice::Model(word) => {
-            let model = models::find_model(&settings.models, word, &preferred_precisions(&settings.models))?;
+            let model = hub::find_model(&settings.models, word, &preferred_precisions(&settings.models))?;
             match model.description.kind {
                 ModelKind::Model2vec => Arc::new(Model2Vec::load(model)?),
                 ModelKind::Onnx => Arc::new(OnnxEmbedder::new(model, onnx_options(settings))),
@@ -44,7 +44,7 @@ pub(super) fn open_stored_embedder(
     settings: &Settings,
     stored: &IndexFingerprint,
 ) -> Result<Option<Arc<dyn Embedder>>, EngineError> {
-    let Some(name) = models::reference_from_id(&stored.model_id) else {
+    let Some(name) = hub::reference_from_id(&stored.model_id) else {
         return Ok(
             Some(StaticModel::builtin() as Arc<dyn Embedder>).filter(|_| !stored.model_id.starts_with("synthetic"))
         );

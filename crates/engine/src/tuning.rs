@@ -156,11 +156,11 @@ mod tests {
         let builtin = engine.model_id();
         for factor in [0.1, 0.7] {
             let saved = engine.keep_tuned(&other(factor)).expect("kept");
-            assert_eq!(engine.model_id(), kept.model_id);
-            assert_ne!(engine.status().expect("a status").model_id, kept.model_id, "the rows are not rebuilt yet");
+            assert_eq!(engine.model_id(), saved.model_id);
+            assert_ne!(engine.status().expect("a status").model_id, saved.model_id, "the rows are not rebuilt yet");
             assert!(finds(&engine), "the model of the rows is still available");
             assert!(index(&engine) > 0, "every vector is computed again");
-            assert_eq!(engine.status().expect("a status").model_id, kept.model_id);
+            assert_eq!(engine.status().expect("a status").model_id, saved.model_id);
             assert!(finds(&engine));
         }
         let left = fs::read_dir(folder.path().join("index/tuned")).expect("a folder").count();
@@ -177,8 +177,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (one, other_engine) = (engine(&folder), engine(&folder));
         let saved = one.keep_tuned(&other(0.3)).expect("kept");
-        assert_eq!(other_engine.model_id(), kept.model_id);
-        assert_eq!(other_engine.status().expect("a status").tuned, Some(kept));
+        assert_eq!(other_engine.model_id(), saved.model_id);
+        assert_eq!(other_engine.status().expect("a status").tuned, Some(saved));
         fs::write(folder.path().join("index/tuned.json"), "{").expect("it can be written");
         assert_eq!(other_engine.model_id(), StaticModel::builtin().model_id());
         assert_eq!(other_engine.tuned_model(), None);

@@ -1,5 +1,6 @@
 //! Pooling: reduces the vectors of a text's tokens to one vector.
 
+use embed::vector::normalize;
 use hub::{ModelDescription, Pooling};
 
 /// The model's output for a batch: `[rows, tokens, width]`, or with [`Pooling::None`] `[rows, width]`,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lexical::{self, DocNumber, SegmentError, Terms};
+use crate::lexical::{DocNumber, SegmentError, Terms};
 use types::{Chunk, FileRecord, Language, RepoPath, Span, SymbolKind};
 
 /// Version of the table layout, raised when a column changes.

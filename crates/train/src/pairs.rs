@@ -213,7 +213,7 @@ fn parse_definitions(parser: &mut Parser, file: &SourceFile) -> Vec<CodeDefiniti
     for symbol in parser.parse(file).symbols() {
         let last = (symbol.span.end_line as usize).min(lines.len());
         let text = lines[(symbol.span.start_line as usize - 1).min(last)..last].join("\n");
-        let documented = comments::split(&text, file.language);
+        let documented = comments::split_doc_comment(&text, file.language);
         let (sentence, rest) = match documented {
             Some(documented) => (Some(documented.sentence), documented.rest),
             None => (None, text.clone()),
