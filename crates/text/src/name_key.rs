@@ -1,0 +1,92 @@
+//! Normal forms by which names are compared.
+
+use std::hash::{DefaultHasher, Hasher};
+
+/// Returns the lowercase letters and digits of a name, so that `parseHTTPHeader`, `parse_http_header` and
+/// `ParseHttpHeader` are equal.
+pub fn name_key(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
+}
+
+/// Returns whether two names are equal, ignoring case and separators.
+pub fn is_same_name(a: &str, b: &str) -> bool {
+    name_key(a).eq(name_key(b))
+}
+
+/// Returns a hash of [`name_key`]. Different names may have the same hash.
+pub fn name_hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name_key(name).for_each(|c| hasher.write_u32(u32::from(c)));
+    hasher.finish()
+}
+
+/// The number and the set of letters and digits in a name, a quick test for different names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LetterProfile {
+    /// The number, at most 255.
+    pub count: u8,
+    /// The set: bit `code point % 64` for each character.
+    pub mask: u64,
+}
+
+impl LetterProfile {
+    /// Computes the profile of a name.
+    pub fn from_name(name: &str) -> Self {
+        let (mut count, mut mask) = (0_u8, 0);
+        for byte in name.bytes() {
+            let Some(bit) = ASCII_BITS.get(usize::from(byte)) else {
+                return Self::from_letters(name_key(name));
+            };
+            count = count.saturating_add(u8::from(*bit != 0));
+            mask |= bit;
+        }
+        Self { count, mask }
+    }
+
+    /// Returns whether names with these profiles may be within `max_edits` edits; see
+    /// [`count_edits`](crate::edit_distance::count_edits). An edit changes the number by at most one and the set
+    /// by at most two.
+    pub fn may_be_within(self, other: Self, max_edits: u8) -> bool {
+        self.count.abs_diff(other.count) <= max_edits
+            && (self.mask ^ other.mask).count_ones() <= 2 * u32::from(max_edits)
+    }
+
+    /// Returns how many letters and digits of this name `other` lacks at least.
+    pub fn missing_in(self, other: Self) -> u32 {
+        (self.mask & !other.mask).count_ones()
+    }
+
+    /// Computes the profile of the characters of a [`name_key`].
+    pub fn from_letters(letters: impl Iterator<Item = char>) -> Self {
+        letters.fold(Self { count: 0, mask: 0 }, |Self { count, mask }, letter| Self {
+            count: count.saturating_add(1),
+            mask: mask | 1 << (u32::from(letter) % 64),
+        })
+    }
+}
+
+/// The mask bit of each ASCII letter and digit, ignoring case; 0 for other characters.
+const ASCII_BITS: [u64; 128] = {
+    let mut bits = [0; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        if (byte as u8).is_ascii_alphanumeric() {
+            bits[byte] = 1 << ((byte as u8).to_ascii_lowercase() % 64);
+        }
+        byte += 1;
+    }
+    bits
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_of_a_name_is_that_of_its_key() {
+        for name in ["getUserById", "get_user_by_id", "größe_Ändern", "x", "", &"long".repeat(100)] {
+            assert_eq!(LetterProfile::from_name(name), LetterProfile::from_letters(name_key(name)), "{name}");
+        }
+        assert_eq!(LetterProfile::from_name("getUserById"), LetterProfile::from_name("get_user_by_id"));
+    }
+}
