@@ -1,15 +1,19 @@
 //! Tests of searches over small in-memory stores.
 
+mod failures;
 mod questions;
 mod refresh;
+mod scores;
 
 use std::sync::Arc;
 
-use super::{
-    ContentFilter, Filter, FolderScope, Hit, QueryError, RankingWeights, RetrievalMode, SearchQuery, Searcher, Snapshot,
+use crate::{
+    ContentFilter, FileFilter, Filter, FolderScope, Hit, QueryError, RankingWeights, RetrievalMode, SearchContext,
+    SearchQuery, SearchResults, Snapshot, check_query, find_nearest_chunks,
 };
 use embed::static_model::StaticModel;
 use embed::{self, Embedder};
+use platform::cancel::CancelToken;
 use source::language;
 use source::parse::{Parser, SourceFile};
 use store::lexical::Terms;
@@ -77,11 +81,31 @@ fn search(query: SearchQuery) -> Result<Vec<Hit>, QueryError> {
     Ok(searcher(&snapshot(), model.as_ref(), &[]).search(&query)?.hits)
 }
 
-fn searcher<'s>(snapshot: &'s Arc<Snapshot>, embedder: &'s dyn Embedder, folders: &[&str]) -> Searcher<'s> {
+/// Searches a snapshot with the default weights, in some folders.
+struct Searcher<'s> {
+    snapshot: &'s Snapshot,
+    embedder: &'s dyn Embedder,
+    folders: FolderScope,
+}
+
+impl Searcher<'_> {
+    fn search(&self, query: &SearchQuery) -> Result<SearchResults, QueryError> {
+        let (weights, cancel) = (&RankingWeights::default(), &CancelToken::default());
+        let context = SearchContext { snapshot: self.snapshot, embedder: self.embedder, weights, cancel };
+        crate::search(&context, check_query(query)?, &self.folders)
+    }
+
+    fn nearest(&self, vector: &[f32], limit: usize) -> Result<Vec<Hit>, QueryError> {
+        let filter = FileFilter::new(&Filter::default())?.in_folders(&self.folders);
+        find_nearest_chunks(self.snapshot, vector, filter, limit, None, &CancelToken::default())
+    }
+}
+
+fn searcher<'s>(snapshot: &'s Snapshot, embedder: &'s dyn Embedder, folders: &[&str]) -> Searcher<'s> {
     let inside: Vec<String> = folders.iter().map(|folder| (*folder).to_owned()).collect();
     let folders =
         FolderScope { inside: if inside.is_empty() { Vec::new() } else { vec![inside] }, outside: Vec::new() };
-    Searcher { snapshot, embedder, weights: RankingWeights::default(), folders }
+    Searcher { snapshot, embedder, folders }
 }
 
 fn query(text: &str) -> SearchQuery {
@@ -153,7 +177,7 @@ fn folders_restrict_searches_and_nearest_chunks() {
     let found = |folders: &[&str]| {
         let searcher = searcher(&snapshot, model.as_ref(), folders);
         let vector = model.embed_query("connection pool");
-        let near = searcher.nearest(&vector, 50, &Filter::default(), None).expect("an answer");
+        let near = searcher.nearest(&vector, 50).expect("an answer");
         let paths =
             |hits: Vec<Hit>| hits.iter().map(|hit| hit.path.to_string()).collect::<std::collections::BTreeSet<_>>();
         let all = paths(searcher.search(&request).expect("an answer").hits);

@@ -1,7 +1,6 @@
 //! Tests the first hits of each kind of query in an index of many projects.
 
 use super::*;
-use crate::SearchResults;
 use types::SymbolKind;
 
 /// Number of projects with a few files at the top level, which share words with the queries.
@@ -18,7 +17,7 @@ const SESSION: &str = "package session\n\n// Open begins a session for a user.\n
 const CACHE: &str = "export class Cache {\n  acquire(key) {\n    return this.map.get(key);\n  }\n\n  evictOldest() {\n    \
     const first = this.map.keys().next().value;\n    this.map.delete(first);\n  }\n}\n";
 
-fn snapshot_of_many_projects() -> Arc<Snapshot> {
+pub(super) fn snapshot_of_many_projects() -> Arc<Snapshot> {
     let mut files = Vec::new();
     for at in 0..PROJECTS {
         let project = format!("owner{at}+project{at}");

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::dense::DenseScorer;
-use crate::parts::FileChunks;
-use crate::within::CandidateFilter;
+use crate::retrieve::candidate_filter::CandidateFilter;
+use crate::retrieve::dense::DenseScorer;
+use crate::snapshot::file_chunks::FileChunks;
 use store::StoreView;
 
 /// Few paths and texts, so that random edits hit the same file twice, restore a text or move a name.
@@ -144,7 +144,7 @@ fn assert_snapshots_equal(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
     for text in QUERIES {
         let vector = model.embed_query(text);
         let near = |snapshot: &Snapshot| {
-            let dense = DenseScorer::new(snapshot, &vector);
+            let dense = DenseScorer::new(snapshot, &vector).expect("a vector of this model");
             let all =
                 CandidateFilter { files: vec![true; snapshot.files.len()], kinds: None, only: None, named: Vec::new() };
             let numbers = 0..u32::try_from(snapshot.chunk_count()).expect("few");
@@ -155,15 +155,7 @@ fn assert_snapshots_equal(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
         assert!(refreshed.chunks_defining(text).eq(loaded.chunks_defining(text)));
         for mode in [RetrievalMode::Hybrid, RetrievalMode::Dense, RetrievalMode::Lexical] {
             let query = SearchQuery { mode, explain: true, limit: 20, ..query(text) };
-            let ask = |snapshot| {
-                let searcher = Searcher {
-                    snapshot,
-                    embedder: model.as_ref(),
-                    weights: RankingWeights::default(),
-                    folders: FolderScope::default(),
-                };
-                searcher.search(&query).expect("an answer").hits
-            };
+            let ask = |snapshot| searcher(snapshot, model.as_ref(), &[]).search(&query).expect("an answer").hits;
             assert_eq!(ask(refreshed), ask(loaded), "{query:?}");
         }
     }
@@ -278,13 +270,8 @@ fn only_changed_files_are_read_again() {
     let third = Arc::new(second.refresh(latest_view(&store)).expect("a snapshot"));
     assert_eq!(shared_files(&second, &third), ["lib/b.md", "lib/b.rs", "tests/d.rs"]);
     let model = StaticModel::builtin();
-    let searcher = Searcher {
-        snapshot: &third,
-        embedder: model.as_ref(),
-        weights: RankingWeights::default(),
-        folders: FolderScope::default(),
-    };
-    assert_eq!(searcher.search(&query("jitter")).expect("an answer").hits[0].path.as_str(), "a.rs");
+    let hits = searcher(&third, model.as_ref(), &[]).search(&query("jitter")).expect("an answer").hits;
+    assert_eq!(hits[0].path.as_str(), "a.rs");
 
     commit_to(&store, folder.all(), true);
     let fourth = third.refresh(latest_view(&store)).expect("a snapshot");

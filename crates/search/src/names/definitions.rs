@@ -1,0 +1,285 @@
+//! Finds definitions by name.
+//!
+//! Matches, best first: the same spelling, the same letters in another case or with other separators, names
+//! that begin with the query or contain its words, and names with a typo. Approximate matches are returned only
+//! if there are no better ones. Names are looked up in the snapshot's column blocks; there is no separate
+//! index. Equal input gives equal order.
+
+use super::name_query::NameQuery;
+use crate::snapshot::Snapshot;
+use crate::snapshot::file_chunks::FileChunks;
+use text::edit_distance::count_edits_within;
+use text::name_key::{LetterProfile, is_same_name, name_key};
+use text::words;
+use types::{Span, SymbolKind};
+
+/// How a name matches a query, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NameMatch {
+    Exact,
+    /// The same letters in another case or with other separators: `parse_header` for `parseHeader`.
+    Normalized,
+    /// The name begins with the query, or contains its words in order.
+    Partial,
+    /// The name differs by one or two typos.
+    Fuzzy,
+}
+
+/// A definition whose name matches: the name at `position` of a chunk's [`ChunkMeta::defines`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedDefinition {
+    pub chunk: u32,
+    pub position: usize,
+    pub name_match: NameMatch,
+    /// The number of typos; nonzero only for [`NameMatch::Fuzzy`].
+    pub typos: usize,
+}
+
+/// Returns the definitions that match `query`, in files that pass `is_allowed`, best first.
+///
+/// Qualifiers are checked only roughly, because the container is known only for the first definition of a
+/// chunk; [`NameQuery::fits`] checks them exactly.
+pub fn find_definitions(
+    snapshot: &Snapshot,
+    query: &NameQuery,
+    is_allowed: impl Fn(&FileChunks) -> bool,
+) -> Vec<NamedDefinition> {
+    // The files of matches are tested, since most files have no match.
+    let file_of = |named: &NamedDefinition| &snapshot.files[snapshot.file_of_chunk(named.chunk)];
+    let matches_query = |named: &NamedDefinition| {
+        let file = file_of(named);
+        is_allowed(file) && query.may_match_qualifiers(snapshot.chunk(named.chunk), named.position, &file.path)
+    };
+    let mut found = if query.is_prefix { Vec::new() } else { find_same_names(snapshot, query) };
+    if !found.iter().any(|named| is_allowed(file_of(named))) {
+        found = find_similar_names(snapshot, query);
+    }
+    found.retain(matches_query);
+    let best = found.iter().map(|named| named.name_match).min();
+    if best.is_some_and(|best| best < NameMatch::Fuzzy) {
+        found.retain(|named| named.name_match < NameMatch::Fuzzy);
+    }
+    found.sort_by_cached_key(|named| DefinitionOrder::new(snapshot, named));
+    found
+}
+
+/// Returns the definitions with the same letters and digits.
+fn find_same_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefinition> {
+    let mut found = Vec::new();
+    let mut add = |name: &str, name_match, matches: &dyn Fn(&str) -> bool| {
+        for chunk in snapshot.chunks_defining(name) {
+            let defines = snapshot.chunk(chunk).defines().enumerate();
+            let positions = defines.filter(|(_, other)| matches(other));
+            found.extend(positions.map(|(position, _)| NamedDefinition { chunk, position, name_match, typos: 0 }));
+        }
+    };
+    add(&query.name, NameMatch::Exact, &|other| other == query.name);
+    add(&query.full_text, NameMatch::Exact, &|other| other == query.full_text);
+    add(&query.name, NameMatch::Normalized, &|other| is_same_name(other, &query.name));
+    found.sort_by_key(|named| (named.chunk, named.position, named.name_match));
+    found.dedup_by_key(|named| (named.chunk, named.position));
+    found
+}
+
+/// Returns the definitions that contain the words of the query, or differ by a few typos.
+fn find_similar_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefinition> {
+    let pattern = NamePattern::new(query);
+    let names = snapshot.match_names(|profile| pattern.may_match(profile), |name| pattern.matches(name));
+    let positions = |(name, (name_match, typos))| {
+        let named = move |(chunk, position)| NamedDefinition { chunk, position, name_match, typos };
+        snapshot.definitions_spelled(name).into_iter().map(named)
+    };
+    names.into_iter().flat_map(positions).collect()
+}
+
+/// A query prepared for comparison with every name.
+struct NamePattern {
+    /// The words of the queried name, in lower case.
+    words: Vec<Vec<u8>>,
+    is_prefix: bool,
+    /// The letters and digits of the queried name, in lower case.
+    key: String,
+    profile: LetterProfile,
+    max_typos: u8,
+}
+
+/// Maximum length of a name that is compared for typos, in bytes.
+const MAX_COMPARED_BYTES: usize = 64;
+
+impl NamePattern {
+    fn new(query: &NameQuery) -> Self {
+        let mut all: Vec<Vec<u8>> = Vec::new();
+        words::for_each_word(&query.name, |word| all.push(word.as_bytes().to_vec()));
+        let key: String = name_key(&query.name).collect();
+        let max_typos = match key.len() {
+            _ if query.is_prefix => 0,
+            0..4 => 0,
+            4..6 => 1,
+            _ => 2,
+        };
+        let profile = LetterProfile::from_letters(key.chars());
+        Self { words: all, is_prefix: query.is_prefix, key, profile, max_typos }
+    }
+
+    /// Returns whether a name with this profile may match. The letters rule out most names.
+    fn may_match(&self, profile: LetterProfile) -> bool {
+        let has_letters = self.profile.missing_in(profile) == 0;
+        has_letters || (self.max_typos > 0 && profile.may_be_within(self.profile, self.max_typos))
+    }
+
+    fn matches(&self, name: &str) -> Option<(NameMatch, usize)> {
+        if let Some(begin) = name.as_bytes().get(..self.key.len())
+            && (begin.eq_ignore_ascii_case(self.key.as_bytes()) || self.has_words(name.as_bytes()))
+        {
+            return Some((NameMatch::Partial, 0));
+        }
+        if self.max_typos == 0 || name.len() > MAX_COMPARED_BYTES {
+            return None;
+        }
+        let letters = name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase);
+        let typos = count_edits_within(&letters.collect::<String>(), &self.key, usize::from(self.max_typos))?;
+        Some((NameMatch::Fuzzy, typos))
+    }
+
+    /// Returns whether the query's words begin words of the name, in order.
+    fn has_words(&self, name: &[u8]) -> bool {
+        let mut from = 0;
+        for (number, word) in self.words.iter().enumerate() {
+            let begins = |at: &usize| {
+                (number > 0 || !self.is_prefix || *at == 0)
+                    && is_word_start(name, *at)
+                    && name[*at..].get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word))
+            };
+            match (from..name.len()).find(begins) {
+                Some(at) => from = at + word.len(),
+                None => return false,
+            }
+        }
+        !self.words.is_empty()
+    }
+}
+
+/// Returns whether a word of an identifier begins at this byte.
+fn is_word_start(name: &[u8], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| name[before]) else { return true };
+    let here = name[at];
+    let next_is_lower = name.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+    !before.is_ascii_alphanumeric() && before.is_ascii()
+        || here.is_ascii_uppercase() && (!before.is_ascii_uppercase() || next_is_lower)
+}
+
+/// The sort key of matching definitions.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct DefinitionOrder {
+    name_match: NameMatch,
+    typos: usize,
+    is_test_or_example: bool,
+    rank: u8,
+    /// The length of a partially matching name, so that shorter names come first.
+    excess: usize,
+    chunk: u32,
+    position: usize,
+}
+
+impl DefinitionOrder {
+    fn new(snapshot: &Snapshot, named: &NamedDefinition) -> Self {
+        let (chunk, file) = (snapshot.chunk(named.chunk), &snapshot.files[snapshot.file_of_chunk(named.chunk)]);
+        let name = chunk.defines().nth(named.position).unwrap_or_default();
+        // The kind is known only for the first definition of a chunk.
+        let rank = if name == chunk.symbol { rank_kind(chunk.kind) } else { rank_kind(SymbolKind::Method) };
+        let excess = if named.name_match == NameMatch::Partial { name.len() } else { 0 };
+        let is_test_or_example = file.is_test_or_example();
+        Self {
+            name_match: named.name_match,
+            typos: named.typos,
+            is_test_or_example,
+            rank,
+            excess,
+            chunk: named.chunk,
+            position: named.position,
+        }
+    }
+}
+
+/// Ranks symbol kinds by how likely a name query means them; 0 is the most likely.
+fn rank_kind(kind: SymbolKind) -> u8 {
+    use SymbolKind::{Block, Constant, Field, Impl, Module, Property, Section, Test, Variable};
+    match kind {
+        Impl | Module => 2,
+        Constant | Variable | Field | Property => 1,
+        Test => 3,
+        Section | Block => 4,
+        _ => 0,
+    }
+}
+
+/// Returns the lines of the definition that begins in `chunk`, including the chunks that continue it.
+pub fn definition_span(snapshot: &Snapshot, chunk: u32) -> Span {
+    let first = snapshot.chunk(chunk);
+    let full_name = format!("{}{}{}", first.container, if first.container.is_empty() { "" } else { "." }, first.symbol);
+    let mut span = first.span;
+    let rest = snapshot
+        .chunks_of_file(snapshot.file_of_chunk(chunk))
+        .filter(|next| *next > chunk)
+        .map(|next| snapshot.chunk(next));
+    for next in rest {
+        let is_inside = next
+            .container
+            .strip_prefix(full_name.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let continues = next.symbol == first.symbol
+            && next.container == first.container
+            && !next.defines().any(|name| name == first.symbol);
+        let is_redefinition = next.container == first.container && next.defines().any(|name| name == first.symbol);
+        if is_redefinition || (!continues && !is_inside) {
+            break;
+        }
+        span.end_line = next.span.end_line;
+    }
+    span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(query_text: &str, name: &str) -> Option<(NameMatch, usize)> {
+        let pattern = NamePattern::new(&NameQuery::parse(query_text).expect("a name"));
+        let matched = pattern.matches(name);
+        assert!(matched.is_none() || pattern.may_match(LetterProfile::from_name(name)), "{query_text} {name}");
+        matched
+    }
+
+    #[test]
+    fn words_match_where_they_begin() {
+        let words = Some((NameMatch::Partial, 0));
+        for (query_text, name) in [
+            ("parseHead", "parseHTTPHeader"),
+            ("header", "parseHTTPHeader"),
+            ("HTTPHeader", "parse_http_header"),
+            ("par", "parseHTTPHeader"),
+            ("par*", "parse_it"),
+        ] {
+            assert_eq!(matches(query_text, name), words, "{query_text} {name}");
+        }
+        for (query_text, name) in
+            [("eader", "parseHTTPHeader"), ("header*", "parse_header"), ("ab", "xyz"), ("açé", "b")]
+        {
+            assert_eq!(matches(query_text, name), None, "{query_text} {name}");
+        }
+    }
+
+    #[test]
+    fn typos_are_counted() {
+        let fuzzy = |typos| Some((NameMatch::Fuzzy, typos));
+        assert_eq!(matches("parseHaeder", "parse_header"), fuzzy(1));
+        assert_eq!(matches("parsHeadr", "parseHeader"), fuzzy(2));
+        assert_eq!(matches("psrsHeadr", "parseHeader"), None);
+        assert_eq!(matches("opne", "open"), fuzzy(1));
+        assert_eq!(matches("get", "got"), None, "too short for typos");
+        assert_eq!(matches("grosse", "größe"), None);
+        assert_eq!(matches("grössen", "größen"), fuzzy(2));
+        assert_eq!(matches("groeßen", "größen"), fuzzy(2));
+        assert_eq!(matches("großen", "größen"), fuzzy(1), "a letter outside of ASCII is one letter");
+    }
+}

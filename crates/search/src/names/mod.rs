@@ -1,0 +1,6 @@
+//! Looks up names: definitions, files that contain an identifier, and names similar to a misspelled one.
+
+pub(crate) mod definitions;
+pub(crate) mod identifier_files;
+pub(crate) mod name_query;
+pub(crate) mod similar_names;

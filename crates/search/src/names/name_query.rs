@@ -1,0 +1,138 @@
+//! Parses queries for a name.
+
+use crate::snapshot::column_block::ChunkMeta;
+use text::name_key::{is_same_name, name_key};
+use types::RepoPath;
+
+/// A parsed query for a name: `bar`, `Foo::bar`, `Foo.bar`, `Foo#bar`, `bar*`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NameQuery {
+    /// The full text, for names that contain a separator themselves.
+    pub(super) full_text: String,
+    /// The last part of the text.
+    pub name: String,
+    /// Names of enclosing containers, files or folders, outermost first.
+    pub qualifiers: Vec<String>,
+    /// Whether longer names that begin with `name` match.
+    pub(super) is_prefix: bool,
+}
+
+/// Maximum length of a queried name, in bytes.
+const MAX_NAME_BYTES: usize = 200;
+
+/// Qualifiers that do not name a container.
+const RELATIVE: [&str; 6] = ["crate", "self", "Self", "super", "this", "cls"];
+
+impl NameQuery {
+    /// Parses a query; `None` if it contains no name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_matches(['`', '"', '\'']);
+        let (text, is_prefix) = text.strip_suffix('*').map_or((text, false), |text| (text, true));
+        let text = text.strip_suffix("()").or_else(|| text.strip_suffix('!')).unwrap_or(text);
+        let text = strip_brackets(text);
+        let parts =
+            text.split([':', '.', '#', '/', '\\', '>', ' ']).map(|part| part.trim_matches(|c| !is_name_char(c)));
+        let mut parts: Vec<String> = parts.filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let name = parts.pop().filter(|name| name.len() <= MAX_NAME_BYTES && name_key(name).next().is_some())?;
+        parts.retain(|part| !RELATIVE.contains(&part.as_str()));
+        Some(Self { full_text: text, name, qualifiers: parts, is_prefix })
+    }
+
+    /// Adds `container` as an outer qualifier.
+    pub fn inside(mut self, container: &str) -> Self {
+        if let Some(outer) = Self::parse(container) {
+            let outer = outer.qualifiers.into_iter().chain([outer.name]);
+            self.qualifiers = outer.chain(self.qualifiers).collect();
+        }
+        self
+    }
+
+    /// Returns whether a definition with this name, container and file matches the qualifiers.
+    pub fn fits(&self, name: &str, container: &str, path: &RepoPath) -> bool {
+        self.is_full_text(name) || self.contains_qualifiers(container.rsplit(['.', ':']), path)
+    }
+
+    /// Returns whether `name` contains the qualifiers itself, such as `M.open` in Lua.
+    fn is_full_text(&self, name: &str) -> bool {
+        self.full_text != self.name && self.full_text == name
+    }
+
+    /// Removes the qualifiers.
+    pub fn anywhere(self) -> Self {
+        Self { qualifiers: Vec::new(), ..self }
+    }
+
+    /// Returns whether the name at `position` in a chunk may match the qualifiers; any name before it in the
+    /// chunk may be its container.
+    pub(super) fn may_match_qualifiers(&self, chunk: ChunkMeta<'_>, position: usize, path: &RepoPath) -> bool {
+        let names: Vec<&str> = chunk.defines().take(position + 1).collect();
+        let Some((name, before)) = names.split_last() else { return false };
+        let before = before.iter().rev().copied();
+        self.is_full_text(name) || self.contains_qualifiers(before.chain(chunk.container.rsplit(['.', ':'])), path)
+    }
+
+    /// Returns whether the qualifiers occur in order among the containers, the file and its folders, from the
+    /// inside out.
+    fn contains_qualifiers<'c>(&self, containers: impl Iterator<Item = &'c str>, path: &'c RepoPath) -> bool {
+        let mut remaining = self.qualifiers.iter().rev().peekable();
+        let mut parts =
+            containers.chain([path.stem()]).chain(path.folder().rsplit('/')).filter(|part| !part.is_empty());
+        while let Some(wanted) = remaining.peek() {
+            match parts.next() {
+                None => return false,
+                Some(part) if is_same_name(wanted, strip_type_arguments(part)) => _ = remaining.next(),
+                Some(_) => {}
+            }
+        }
+        true
+    }
+}
+
+/// Removes bracketed type arguments and parameters.
+fn strip_brackets(text: &str) -> String {
+    let mut depth = 0_usize;
+    let outside = |c: &char| match c {
+        '<' | '(' | '[' => {
+            depth += 1;
+            false
+        }
+        '>' | ')' | ']' if depth > 0 => {
+            depth -= 1;
+            false
+        }
+        _ => depth == 0,
+    };
+    text.chars().filter(outside).collect::<String>().trim().to_owned()
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '?' | '!' | '=')
+}
+
+fn strip_type_arguments(part: &str) -> &str {
+    part.split('<').next().unwrap_or(part).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> (String, Vec<String>) {
+        let query = NameQuery::parse(text).expect("a name");
+        (query.name, query.qualifiers)
+    }
+
+    #[test]
+    fn qualified_names_are_parsed_in_every_notation() {
+        for text in ["Foo::bar", "Foo.bar", "Foo#bar", "`Foo->bar()`", "crate::Foo::<T>::bar", "Foo\\bar"] {
+            assert_eq!(query(text), ("bar".to_owned(), vec!["Foo".to_owned()]), "{text}");
+        }
+        assert_eq!(query("println!").0, "println");
+        assert_eq!(query("empty?").0, "empty?");
+        assert_eq!(query("@name").0, "name");
+        assert_eq!(query("Vec<String>").0, "Vec");
+        assert_eq!(NameQuery::parse(" :: "), None);
+        assert_eq!(NameQuery::parse("*"), None);
+        assert_eq!(NameQuery::parse(&"a".repeat(10_000)), None);
+    }
+}

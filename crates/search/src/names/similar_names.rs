@@ -1,0 +1,177 @@
+//! Finds the defined names, words and files that are most similar to a misspelled one.
+
+use std::collections::BTreeMap;
+
+use crate::snapshot::Snapshot;
+use embed::is_common_word;
+use store::StoreError;
+use store::lexical;
+use text::edit_distance::count_edits_within;
+use text::inflections::inflections;
+use text::name_key::{LetterProfile, name_key};
+use text::words;
+
+/// Minimum length of a corrected name, because shorter names have too many similar ones.
+const MIN_NAME_LETTERS: usize = 4;
+
+/// Maximum length of a corrected name; longer names are rarely typed.
+const MAX_NAME_LETTERS: usize = 64;
+
+/// From this length, a name may have two errors.
+const MIN_LETTERS_FOR_TWO_ERRORS: usize = 8;
+
+/// Minimum length of a corrected container. It may be short because it is compared with few names.
+const MIN_CONTAINER_LETTERS: usize = 3;
+
+/// Returns the container of a definition of `name` that is most similar to `container`: its chunk's container,
+/// or another definition in the chunk.
+pub(crate) fn find_nearest_container(snapshot: &Snapshot, name: &str, container: &str) -> Option<String> {
+    let wanted = FuzzyName::with_min_letters(container, MIN_CONTAINER_LETTERS)?;
+    let around = snapshot.chunks_defining(name).map(|chunk| snapshot.chunk(chunk)).flat_map(|chunk| {
+        let last = chunk.container.rsplit('.').next().unwrap_or_default();
+        std::iter::once(last).chain(chunk.defines())
+    });
+    let near = around.filter_map(|other| Some((wanted.distance_to(other)?, other)));
+    near.min().map(|(_, other)| other.to_owned())
+}
+
+/// Returns the most similar file name with the same extension, the alphabetically first of several.
+///
+/// Names of common words, such as `Node.js`, are not corrected.
+pub(crate) fn find_nearest_file(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    let mut common = true;
+    words::for_each_word(stem, |word| common &= is_common_word(word));
+    let wanted = if common { None } else { FuzzyName::new(stem) }?;
+    let files = snapshot.files.iter().zip(allowed).filter(|(_, allowed)| **allowed);
+    let near = |name: &'_ str| {
+        let (stem, other) = name.rsplit_once('.')?;
+        if other == extension { wanted.distance_to(stem) } else { None }
+    };
+    let names = files.map(|(file, _)| file.path.file_name());
+    names.filter_map(|other| Some((near(other)?, other))).min().map(|(_, other)| other.to_owned())
+}
+
+/// Returns the most similar word in defined names that has the same first letter; of several, the most
+/// frequent.
+pub(crate) fn find_nearest_word(snapshot: &Snapshot, word: &str) -> Option<String> {
+    let wanted = FuzzyName::new(word)?;
+    let nearest = |name: &str| {
+        let mut best: Option<(usize, String)> = None;
+        words::for_each_word(name, |other| {
+            let errors = wanted.distance_to(other).filter(|_| other.as_bytes().first() == word.as_bytes().first());
+            if let Some(errors) = errors.filter(|errors| best.as_ref().is_none_or(|(least, _)| errors < least)) {
+                best = Some((errors, other.to_owned()));
+            }
+        });
+        best
+    };
+    let mut names: BTreeMap<(usize, String), usize> = BTreeMap::new();
+    // The letters rule out nearly all names.
+    let is_allowed = |profile| wanted.profile.missing_in(profile) <= u32::from(wanted.max_errors);
+    for (_, found) in snapshot.match_names(is_allowed, nearest) {
+        *names.entry(found).or_default() += 1;
+    }
+    let least = names.keys().next()?.0;
+    let alike = names.into_iter().take_while(|((errors, _), _)| *errors == least);
+    alike.min_by_key(|(_, count)| usize::MAX - count).map(|((_, other), _)| other)
+}
+
+/// Returns whether a definition has the name, or the text of a chunk contains it or an inflection of it.
+pub(crate) fn occurs_in_index(snapshot: &Snapshot, name: &str) -> Result<bool, StoreError> {
+    if snapshot.chunks_defining(name).next().is_some() {
+        return Ok(true);
+    }
+    let whole: String = name_key(name).collect();
+    for form in std::iter::once(&whole).chain(&inflections(&whole)) {
+        if snapshot.has_word(lexical::hash_term(form))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns the most similar defined name; of several, one with the same first letter, then the most often
+/// defined one, then the alphabetically first.
+pub(crate) fn find_nearest_name(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> {
+    let wanted = FuzzyName::new(name)?;
+    let near = snapshot.match_names(|profile| wanted.may_match(profile), |other| wanted.bounded_distance(other));
+    let is_allowed = |(chunk, _): &(u32, usize)| allowed[snapshot.file_of_chunk(*chunk)];
+    let places = |other: &str| snapshot.definitions_spelled(other).iter().filter(|place| is_allowed(place)).count();
+    for errors in 0..=usize::from(wanted.max_errors) {
+        let alike = near.iter().filter(|(_, found)| *found == errors);
+        let defined = alike.map(|(other, _)| (*other, places(other))).filter(|(_, places)| *places > 0);
+        let begins = |other: &str| name_key(other).next() == wanted.key.chars().next();
+        let best = defined.min_by_key(|(other, places)| (!begins(other), usize::MAX - places, *other));
+        if let Some((other, _)) = best {
+            return Some(other.to_owned());
+        }
+    }
+    None
+}
+
+/// A name prepared for comparison with many others.
+struct FuzzyName {
+    /// See [`name_key`].
+    key: String,
+    profile: LetterProfile,
+    max_errors: u8,
+}
+
+impl FuzzyName {
+    fn new(name: &str) -> Option<Self> {
+        Self::with_min_letters(name, MIN_NAME_LETTERS)
+    }
+
+    /// Prepares a name; `None` if it has fewer than `min_letters` or too many letters.
+    fn with_min_letters(name: &str, min_letters: usize) -> Option<Self> {
+        let key: String = name_key(name).collect();
+        let letters = key.chars().count();
+        if !(min_letters..=MAX_NAME_LETTERS).contains(&letters) {
+            return None;
+        }
+        let max_errors = if letters < MIN_LETTERS_FOR_TWO_ERRORS { 1 } else { 2 };
+        Some(Self { profile: LetterProfile::from_letters(key.chars()), key, max_errors })
+    }
+
+    /// Returns whether a name with this profile may be within the maximum distance. The letters and the length
+    /// rule out nearly all names.
+    fn may_match(&self, profile: LetterProfile) -> bool {
+        profile.may_be_within(self.profile, self.max_errors)
+    }
+
+    /// Returns the distance as [`FuzzyName::bounded_distance`] does, but tests the letter profile first.
+    fn distance_to(&self, other: &str) -> Option<usize> {
+        if self.may_match(LetterProfile::from_name(other)) { self.bounded_distance(other) } else { None }
+    }
+
+    /// Returns the edit distance to another name, ignoring case and separators; `None` above the maximum.
+    fn bounded_distance(&self, other: &str) -> Option<usize> {
+        let key: String = name_key(other).collect();
+        count_edits_within(&self.key, &key, usize::from(self.max_errors))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_counted_up_to_a_limit() {
+        for (wanted, other, errors) in [
+            ("getUserByld", "getUserById", Some(1)),
+            ("getUserByld", "get_user_by_id", Some(1)),
+            ("getUesrById", "getUserById", Some(1)),
+            ("getUsrByIdd", "getUserById", Some(2)),
+            ("getUserById", "getOrderById", None),
+            ("pool", "poll", Some(1)),
+            ("pool", "bowl", None),
+            ("retry", "retries", None),
+        ] {
+            let wanted = FuzzyName::new(wanted).expect("long enough");
+            assert_eq!(wanted.bounded_distance(other), errors, "{other}");
+            assert!(errors.is_none() || wanted.may_match(LetterProfile::from_name(other)), "{other}");
+        }
+        assert!(FuzzyName::new("abc").is_none());
+    }
+}

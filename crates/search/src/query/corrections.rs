@@ -1,0 +1,134 @@
+//! Corrects misspelled names and words in a query.
+
+use super::error::QueryError;
+use super::terms::identifiers::QueryName;
+use super::terms::{QueryKind, QueryTerms};
+use crate::names::similar_names::{
+    find_nearest_container, find_nearest_file, find_nearest_name, find_nearest_word, occurs_in_index,
+};
+use crate::snapshot::Snapshot;
+use embed::is_common_word;
+use platform::cancel::CancelToken;
+use text::inflections::inflections;
+use text::words;
+
+/// Minimum length of a corrected word of prose.
+const MIN_WORD_LETTERS: usize = 6;
+
+/// Maximum number of names, and of words, corrected in one query.
+const MAX_CORRECTIONS: usize = 2;
+
+/// A name that does not occur in the index, and its replacement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Correction {
+    pub from: String,
+    pub to: String,
+}
+
+impl Correction {
+    /// Replaces every occurrence of the name as a whole word, ignoring case.
+    pub fn apply_to(&self, text: &str) -> String {
+        let inside = |c: char| c.is_alphanumeric() || c == '_';
+        let (mut applied, mut at) = (String::with_capacity(text.len()), 0);
+        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+            let ends = !rest.get(self.from.len()..).is_none_or(|rest| rest.starts_with(inside));
+            let begins = !text[..at].ends_with(inside);
+            let is_it = rest.get(..self.from.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(&self.from));
+            let step = if begins && ends && is_it {
+                applied.push_str(&self.to);
+                self.from.len()
+            } else {
+                let first = rest.chars().next().map_or(1, char::len_utf8);
+                applied.push_str(&rest[..first]);
+                first
+            };
+            at += step;
+        }
+        applied
+    }
+}
+
+/// Finds corrections for names, containers, file names and words of a query that do not occur in the index.
+///
+/// Stack traces and code are not corrected.
+///
+/// # Errors
+/// If the inverted index cannot be read, or a stop was requested.
+pub(crate) fn find_corrections(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    allowed: &[bool],
+    cancel: &CancelToken,
+) -> Result<Vec<Correction>, QueryError> {
+    let mut found = Vec::new();
+    if !matches!(terms.kind, QueryKind::Name | QueryKind::Path | QueryKind::Words) {
+        return Ok(found);
+    }
+    let mut add = |from: &str, to: String| found.push(Correction { from: from.to_owned(), to });
+    for QueryName { text, container } in terms.names.iter().take(MAX_CORRECTIONS) {
+        QueryError::check_cancelled(cancel)?;
+        if !occurs_in_index(snapshot, text)? {
+            let word = || if is_correctable_word(text) { find_nearest_word(snapshot, text) } else { None };
+            if let Some(to) = find_nearest_name(snapshot, text, allowed).or_else(word) {
+                add(text, to);
+            }
+        } else if !container.is_empty()
+            && !occurs_in_index(snapshot, container)?
+            && let Some(to) = find_nearest_container(snapshot, text, container)
+        {
+            add(container, to);
+        }
+    }
+    for name in terms.missing_files.iter().take(MAX_CORRECTIONS) {
+        QueryError::check_cancelled(cancel)?;
+        if let Some(to) = find_nearest_file(snapshot, name, allowed) {
+            add(name, to);
+        }
+    }
+    let mut corrected = 0;
+    for word in terms.words.iter().filter(|word| is_correctable_word(word) && !is_part_of_name(terms, word)) {
+        QueryError::check_cancelled(cancel)?;
+        if corrected < MAX_CORRECTIONS
+            && !occurs_in_index(snapshot, word)?
+            && let Some(to) = find_nearest_word(snapshot, word)
+        {
+            corrected += 1;
+            add(word, to);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns whether a word is long enough and not a common English word.
+fn is_correctable_word(word: &str) -> bool {
+    word.len() >= MIN_WORD_LETTERS
+        && word.bytes().all(|byte| byte.is_ascii_lowercase())
+        && !is_common_word(word)
+        && !inflections(word).iter().any(|form| is_common_word(form))
+}
+
+/// Returns whether a word is part of a name or a file name in the query.
+fn is_part_of_name(terms: &QueryTerms, word: &str) -> bool {
+    let names = terms.names.iter().flat_map(|name| [&name.text, &name.container]);
+    let mut is = false;
+    names.chain(&terms.missing_files).for_each(|name| words::for_each_word(name, |part| is |= part == word));
+    is
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_replaced_as_a_whole() {
+        let correction = Correction { from: "pol".to_owned(), to: "Pool".to_owned() };
+        for (text, corrected) in [
+            ("Pol.acquire in policy.rs", "Pool.acquire in policy.rs"),
+            ("pol", "Pool"),
+            ("a_pol pol_a (pol)", "a_pol pol_a (Pool)"),
+            ("größe pol", "größe Pool"),
+        ] {
+            assert_eq!(correction.apply_to(text), corrected);
+        }
+    }
+}

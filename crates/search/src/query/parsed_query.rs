@@ -1,0 +1,176 @@
+//! The parsed query of a search.
+//!
+//! Parsing has two steps: [`check_query`] parses and checks the filters, which needs no index;
+//! [`ParsedQuery::parse`] looks up the words, names and files in a snapshot.
+
+use super::corrections::{Correction, find_corrections};
+use super::error::QueryError;
+use super::file_filter::FileFilter;
+use super::filters::{InvalidFilter, QueryFilters};
+use super::request::{Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery};
+use super::terms::{IndexLookup, QueryTerms};
+use crate::snapshot::Snapshot;
+use platform::cancel::CancelToken;
+
+/// A valid query whose filters are parsed.
+pub struct CheckedQuery {
+    /// The query text without its filters.
+    pub text: String,
+    /// The filters of the request.
+    pub filter: Filter,
+    /// The filters written in the query text.
+    pub query_filters: QueryFilters,
+    limit: usize,
+    mode: RetrievalMode,
+    explain: bool,
+    per_chunk: bool,
+    file_filter: FileFilter,
+}
+
+/// Parses the filters of a query and checks that the query is valid, without an index.
+///
+/// # Errors
+/// If the query is blank, its limit is out of range, or a filter is invalid.
+pub fn check_query(query: &SearchQuery) -> Result<CheckedQuery, QueryError> {
+    let SearchQuery { limit, mode, explain, per_chunk, .. } = *query;
+    let (query_filters, text) = QueryFilters::parse(&query.text);
+    if text.trim().is_empty() {
+        let has_filters = query_filters != QueryFilters::default();
+        return Err(if has_filters { QueryError::OnlyFilters } else { QueryError::EmptyQuery });
+    }
+    check_limit(limit)?;
+    let file_filter = FileFilter::with_query_filters(&query.filter, &query_filters)?;
+    Ok(CheckedQuery { text, filter: query.filter.clone(), query_filters, limit, mode, explain, per_chunk, file_filter })
+}
+
+impl CheckedQuery {
+    /// Returns whether the request or the query text has a filter.
+    pub fn is_filtered(&self) -> bool {
+        self.filter != Filter::default() || self.query_filters != QueryFilters::default()
+    }
+}
+
+/// A query with everything that was looked up for it in a snapshot.
+pub(crate) struct ParsedQuery {
+    /// The query text without its filters, as written.
+    pub text: String,
+    /// The words, names and locations of the text, after corrections.
+    pub terms: QueryTerms,
+    /// Phrases that a chunk must contain.
+    pub phrases: Vec<String>,
+    pub limit: usize,
+    pub mode: RetrievalMode,
+    pub explain: bool,
+    pub per_chunk: bool,
+    pub filter: FileFilter,
+    /// Whether each file of the snapshot passes the filter.
+    pub allowed_files: Vec<bool>,
+    /// Notes on filters that were taken for words, and on corrections.
+    pub notes: Vec<String>,
+    /// How the query was interpreted.
+    pub understood: String,
+}
+
+impl ParsedQuery {
+    /// Parses the text of a query, and corrects names that do not occur in the snapshot. `folders` are those of
+    /// the projects in the filter.
+    ///
+    /// # Errors
+    /// If the inverted index cannot be read, or a stop was requested.
+    pub fn parse(
+        snapshot: &Snapshot,
+        query: CheckedQuery,
+        folders: &FolderScope,
+        cancel: &CancelToken,
+    ) -> Result<Self, QueryError> {
+        let CheckedQuery { text, query_filters, limit, mode, explain, per_chunk, file_filter, .. } = query;
+        let filter = file_filter.in_folders(folders);
+        let allowed_files = filter.allowed_files(snapshot);
+        let mut notes: Vec<String> = query_filters.invalid.iter().map(invalid_filter_note).collect();
+        let mut terms = QueryTerms::parse(&text, snapshot);
+        if mode != RetrievalMode::Dense {
+            let corrections = find_corrections(snapshot, &terms, &allowed_files, cancel)?;
+            let mut corrected = text.clone();
+            for correction in &corrections {
+                let Correction { from, to } = correction;
+                notes.push(format!("no exact match for `{from}`; showing `{to}`"));
+                corrected = correction.apply_to(&corrected);
+            }
+            if !corrections.is_empty() {
+                terms = QueryTerms::parse(&corrected, snapshot);
+            }
+        }
+        let mut understood = terms.describe();
+        let written_filters = query_filters.to_query_syntax();
+        if !written_filters.is_empty() {
+            understood.push_str("; filters: ");
+            understood.push_str(&written_filters);
+        }
+        let phrases = query_filters.phrases;
+        Ok(Self { text, terms, phrases, limit, mode, explain, per_chunk, filter, allowed_files, notes, understood })
+    }
+
+    /// Returns the query of a search for the chunks nearest to a vector.
+    ///
+    /// # Errors
+    /// If the limit is out of range.
+    pub fn for_vector(snapshot: &Snapshot, filter: FileFilter, limit: usize) -> Result<Self, QueryError> {
+        check_limit(limit)?;
+        Ok(Self {
+            text: String::new(),
+            terms: QueryTerms::default(),
+            phrases: Vec::new(),
+            limit,
+            mode: RetrievalMode::Dense,
+            explain: false,
+            per_chunk: false,
+            allowed_files: filter.allowed_files(snapshot),
+            filter,
+            notes: Vec::new(),
+            understood: String::new(),
+        })
+    }
+}
+
+impl IndexLookup for Snapshot {
+    fn has_file(&self, name: &str, is_exact: bool) -> bool {
+        let same = |file: usize| !is_exact || self.files[file].path.file_name() == name;
+        self.files_named(name).any(same)
+    }
+
+    fn defines(&self, name: &str) -> bool {
+        self.chunks_defining(name).next().is_some()
+    }
+}
+
+fn check_limit(limit: usize) -> Result<(), QueryError> {
+    if (1..=MAX_LIMIT).contains(&limit) { Ok(()) } else { Err(QueryError::InvalidLimit(limit)) }
+}
+
+/// Returns the note for a word with the form of a filter and an unknown value.
+fn invalid_filter_note(filter: &InvalidFilter) -> String {
+    let (word, error) = match filter {
+        InvalidFilter::Language(name) => ("lang", QueryError::unknown_language(name)),
+        InvalidFilter::Kind(name) => ("kind", QueryError::unknown_kind(name)),
+    };
+    format!("`{word}:` is searched as a word: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_checked_without_an_index() {
+        let check =
+            |text: &str, limit| check_query(&SearchQuery { text: text.to_owned(), limit, ..Default::default() });
+        let checked = check("lang:go -test retry", 5).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((checked.text.as_str(), checked.is_filtered()), ("retry", true));
+        assert!(check("retry", 5).is_ok_and(|checked| !checked.is_filtered()));
+        assert!(matches!(check(" ", 5), Err(QueryError::EmptyQuery)));
+        assert!(matches!(check("lang:go", 5), Err(QueryError::OnlyFilters)));
+        assert!(matches!(check("retry", 0), Err(QueryError::InvalidLimit(0))));
+        assert!(matches!(check("retry", MAX_LIMIT + 1), Err(QueryError::InvalidLimit(_))));
+        assert!(matches!(check("path:src/{a retry", 5), Err(QueryError::InvalidGlob { .. })));
+    }
+}

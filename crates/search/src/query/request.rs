@@ -1,0 +1,83 @@
+//! The request of a search, as the caller gives it.
+
+use types::is_below;
+
+/// The retrievers that answer a query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetrievalMode {
+    /// Dense and lexical retrieval, ranked together by learned weights.
+    #[default]
+    Hybrid,
+    /// Dense retrieval only: chunks with the nearest vectors.
+    Dense,
+    /// Lexical retrieval only: chunks with the highest BM25F scores.
+    Lexical,
+}
+
+/// The kinds of files that are searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContentFilter {
+    /// Code and documentation, without configuration.
+    #[default]
+    CodeAndDocs,
+    Code,
+    Docs,
+    Config,
+    All,
+}
+
+/// Restricts a search to some of the indexed files and chunks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Language names; empty for all languages. An unknown name is an error.
+    pub languages: Vec<String>,
+    /// A glob matched against the path below the root, such as `src/**/*.rs`. A folder or a file name also
+    /// works.
+    pub path: Option<String>,
+    /// A project's name or folder, in any letter case. Nested projects are included.
+    /// [`resolve_project_folders`](crate::resolve_project_folders) maps it to folders.
+    pub project: Option<String>,
+    pub content: ContentFilter,
+}
+
+/// Folders to which a search is restricted.
+///
+/// The engine resolves project names to these folders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FolderScope {
+    /// Lists of folders; a file must be below at least one folder of every list.
+    pub inside: Vec<Vec<String>>,
+    /// Folders that are left out.
+    pub outside: Vec<String>,
+}
+
+impl FolderScope {
+    /// Returns whether the scope contains every folder.
+    pub fn is_unrestricted(&self) -> bool {
+        self.inside.is_empty() && self.outside.is_empty()
+    }
+
+    /// Returns whether files in `folder` pass the restriction.
+    pub fn contains_folder(&self, folder: &str) -> bool {
+        let below = |folders: &Vec<String>| folders.iter().any(|above| is_below(folder, above));
+        self.inside.iter().all(below) && !below(&self.outside)
+    }
+}
+
+/// A search request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SearchQuery {
+    /// The query: words, a name, a sentence, a path, a stack trace or code, possibly with filters. Not blank.
+    pub text: String,
+    /// Maximum number of hits, from 1 to [`MAX_LIMIT`].
+    pub limit: usize,
+    pub mode: RetrievalMode,
+    pub filter: Filter,
+    /// Whether hits carry an [`Explanation`](crate::Explanation).
+    pub explain: bool,
+    /// Whether chunks are ranked instead of files. When files are ranked, each file shows its best chunk.
+    pub per_chunk: bool,
+}
+
+/// The largest allowed [`SearchQuery::limit`].
+pub const MAX_LIMIT: usize = 200;

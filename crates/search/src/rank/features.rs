@@ -1,0 +1,281 @@
+//! Computes the features of candidate files, which the ranking weighs.
+
+use rayon::prelude::*;
+
+use crate::query::terms::QueryTerms;
+use crate::retrieve::candidates::CandidateFile;
+use crate::snapshot::Snapshot;
+use crate::snapshot::column_block::ChunkMeta;
+use crate::snapshot::file_chunks::FileChunks;
+use crate::snapshot::path_class::{EXAMPLE_WORDS, TEST_WORDS, VENDORED_WORDS};
+use crate::threads::run_on_search_pool;
+use source::language;
+use types::{ContentKind, Language, SymbolKind};
+
+/// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009), scaled so that rank 1 gives 1:
+/// `(K + 1) / (K + rank)`.
+const K: f32 = 20.0;
+
+/// Query words that show an interest in documentation.
+const DOCS_WORDS: &str = "readme documentation docs guide tutorial changelog install installation license";
+
+/// Stems of files that re-export or start the code of other files.
+const ENTRY_STEMS: &str = "__init__ mod lib index main init";
+
+macro_rules! features {
+    ($($(#[doc = $doc:literal])* $name:ident = $label:literal,)*) => {
+        /// A feature of a candidate file; see [`Features`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "their names for people are their documentation")]
+        pub enum Feature { $($(#[doc = $doc])* $name,)* }
+
+        impl Feature {
+            /// Every feature, in the order of [`Features`].
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Returns the label that `--explain` shows.
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$name => $label,)* }
+            }
+
+            /// Returns the name used in a weights file.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+        }
+    };
+}
+
+features! {
+    DenseChunkRank = "nearest chunk, by rank",
+    DenseChunk = "nearest chunk (cosine), relative to the best",
+    DenseFile = "file vector (cosine), relative to the best",
+    LexicalChunkRank = "best chunk's words (BM25F), by rank",
+    LexicalChunk = "best chunk's words (BM25F), relative to the best",
+    LexicalFile = "words in the file (BM25F), relative to the best",
+    Joined = "query words that form one identifier",
+    CoverageFile = "share of the query's words in the file",
+    CoverageNames = "share of the query's words in names it defines",
+    DefinedType = "best-fitting definition, of a type",
+    Exact = "defines the exact name",
+    ExactType = "defines the exact name, as a type",
+    FileName = "file name in the query",
+    Path = "query in the path",
+    Stem = "file is named like the query or a name in it",
+    Qualified = "defines the exact name in the container given by the query",
+    Aside = "test, example, benchmark or fixture",
+    Docs = "documentation",
+    Foreign = "vendored, generated or deprecated",
+    Entrance = "re-exports or starts code of other files",
+    Declarations = "declarations only",
+    Size = "number of chunks (logarithm)",
+    Depth = "depth within its project",
+}
+
+/// The sign that a feature's weight may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightSign {
+    /// The feature speaks for the file: the weight is not negative.
+    For,
+    /// The feature speaks against the file: the weight is not positive.
+    Against,
+    /// The weight may have either sign.
+    Either,
+}
+
+impl Feature {
+    /// Returns the sign that the feature's weight may have.
+    pub fn weight_sign(self) -> WeightSign {
+        match self {
+            Self::Entrance | Self::Size => WeightSign::Either,
+            Self::Aside | Self::Docs | Self::Foreign | Self::Declarations | Self::Depth => WeightSign::Against,
+            _ => WeightSign::For,
+        }
+    }
+}
+
+/// The number of features.
+pub const FEATURE_COUNT: usize = Feature::ALL.len();
+
+/// The value of each feature, indexed by [`Feature`]; most values are between 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Features(pub [f32; FEATURE_COUNT]);
+
+impl Default for Features {
+    fn default() -> Self {
+        Self([0.0; FEATURE_COUNT])
+    }
+}
+
+impl Features {
+    /// Returns the value of a feature.
+    pub fn get(&self, feature: Feature) -> f32 {
+        self.0[feature as usize]
+    }
+
+    fn set(&mut self, feature: Feature, value: f32) {
+        self.0[feature as usize] = value;
+    }
+}
+
+/// Computes the features of each candidate, in the order of `candidates`.
+pub(crate) fn measure_features(snapshot: &Snapshot, terms: &QueryTerms, candidates: &[CandidateFile]) -> Vec<Features> {
+    let intent = QueryIntent::from_terms(terms);
+    let measure = |candidate| measure_file(snapshot, terms, &intent, candidate);
+    let mut features: Vec<Features> = run_on_search_pool(|| candidates.par_iter().map(measure).collect());
+    for (rank_feature, relative_feature, score) in [
+        (Some(Feature::DenseChunkRank), Feature::DenseChunk, (|file| file.dense_best) as fn(&CandidateFile) -> f32),
+        (None, Feature::DenseFile, |file| file.dense_file),
+        (Some(Feature::LexicalChunkRank), Feature::LexicalChunk, |file| file.lexical_best),
+        (None, Feature::LexicalFile, |file| file.lexical_file),
+        (None, Feature::Joined, |file| file.joined),
+    ] {
+        let best = candidates.iter().map(score).fold(0.0, f32::max);
+        for (features, candidate) in features.iter_mut().zip(candidates) {
+            features.set(relative_feature, if best > 0.0 { score(candidate).max(0.0) / best } else { 0.0 });
+        }
+        if let Some(rank_feature) = rank_feature {
+            features
+                .iter_mut()
+                .zip(reciprocal_ranks(candidates, score))
+                .for_each(|(features, rank)| features.set(rank_feature, rank));
+        }
+    }
+    set_depths(snapshot, candidates, &mut features);
+    features
+}
+
+/// Sets each candidate's depth below the root of its project.
+///
+/// In an index of many projects, the depth below the index root would depend on where each project lies.
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
+fn set_depths(snapshot: &Snapshot, candidates: &[CandidateFile], features: &mut [Features]) {
+    let roots = snapshot.project_folders();
+    for (features, candidate) in features.iter_mut().zip(candidates) {
+        let folder = snapshot.files[candidate.file].path.folder();
+        let above = std::iter::successors(Some(folder).filter(|folder| !folder.is_empty()), |folder| {
+            folder.rsplit_once('/').map(|(above, _)| above)
+        });
+        let depth = above.take_while(|folder| !roots.contains(*folder)).count();
+        features.set(Feature::Depth, depth as f32 / 10.0);
+    }
+}
+
+/// Returns `(K + 1) / (K + rank)` of each file, ranked by `score`; 0 where the score is not positive. Equal
+/// scores share a rank.
+#[expect(clippy::cast_precision_loss, reason = "ranks are below a thousand")]
+fn reciprocal_ranks(files: &[CandidateFile], score: impl Fn(&CandidateFile) -> f32) -> Vec<f32> {
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by(|a, b| score(&files[*b]).total_cmp(&score(&files[*a])));
+    let mut ranks = vec![0.0; files.len()];
+    let mut rank = 0;
+    for (position, index) in order.iter().enumerate() {
+        if position == 0 || score(&files[*index]) < score(&files[order[position - 1]]) {
+            rank = position + 1;
+        }
+        if score(&files[*index]) > 0.0 {
+            ranks[*index] = (K + 1.0) / (K + rank as f32);
+        }
+    }
+    ranks
+}
+
+/// Computes the features of a candidate that do not depend on the other candidates.
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
+fn measure_file(snapshot: &Snapshot, terms: &QueryTerms, intent: &QueryIntent, candidate: &CandidateFile) -> Features {
+    let file = &snapshot.files[candidate.file];
+    let mut features = Features::default();
+    features.set(Feature::CoverageFile, candidate.coverage_file);
+    features.set(Feature::CoverageNames, candidate.coverage_names);
+    let fit = definition_fit(terms);
+    let named = candidate.named.iter().map(|chunk| snapshot.chunk(*chunk));
+    for chunk in named.filter(|chunk| is_type_definition(chunk.kind, file.language)) {
+        features.set(Feature::DefinedType, features.get(Feature::DefinedType).max(fit(chunk)));
+    }
+    for chunk in candidate.chunks.iter().filter(|chunk| chunk.defines).map(|chunk| snapshot.chunk(chunk.chunk)) {
+        features.set(Feature::Exact, 1.0);
+        if is_type_definition(chunk.kind, file.language) {
+            features.set(Feature::ExactType, 1.0);
+        }
+        if terms.qualifies_name_with(chunk.container) {
+            features.set(Feature::Qualified, 1.0);
+        }
+    }
+    set_path_features(&mut features, terms, intent, file);
+    features.set(Feature::Size, (1.0 + file.len() as f32).ln() / 5.0);
+    features
+}
+
+/// The path classes and contents that a query mentions.
+struct QueryIntent {
+    tests_or_examples: bool,
+    docs: bool,
+    vendored: bool,
+}
+
+impl QueryIntent {
+    fn from_terms(terms: &QueryTerms) -> Self {
+        let mentions = |list: &str| list.split_whitespace().any(|word| terms.stems.contains_word(word));
+        Self {
+            tests_or_examples: mentions(TEST_WORDS) || mentions(EXAMPLE_WORDS),
+            docs: mentions(DOCS_WORDS),
+            vendored: mentions(VENDORED_WORDS),
+        }
+    }
+}
+
+/// Sets the features that depend on the path.
+fn set_path_features(features: &mut Features, terms: &QueryTerms, intent: &QueryIntent, file: &FileChunks) {
+    let flag = |is: bool| if is { 1.0 } else { 0.0 };
+    let stem = file.path.stem();
+    let path_stems = file.path_stems();
+    let content = language::language_content(file.language);
+    let path_class = file.path_class();
+    features.set(Feature::FileName, path_stems.file_stem.fraction_in(&terms.stems));
+    features.set(Feature::Path, terms.stems.fraction_in(&path_stems.path));
+    features.set(Feature::Stem, flag(terms.names_file(stem)));
+    features.set(Feature::Aside, flag(file.is_test_or_example() && !intent.tests_or_examples));
+    features.set(Feature::Docs, flag(content == ContentKind::Docs && !intent.docs));
+    features.set(Feature::Foreign, flag(path_class.vendored && !intent.vendored));
+    features.set(Feature::Entrance, flag(ENTRY_STEMS.split_whitespace().any(|entrance| entrance == stem)));
+    let name = file.path.file_name();
+    features.set(Feature::Declarations, flag([".d.ts", ".pyi", ".h", ".hpp"].iter().any(|end| name.ends_with(end))));
+}
+
+/// Returns whether a definition is a type.
+///
+/// An Elixir module counts, because it has the role of a class. In other languages a module is a namespace:
+/// `mod pool;` does not define a pool.
+fn is_type_definition(kind: SymbolKind, language: Language) -> bool {
+    use SymbolKind::{Class, Enum, Interface, Module, Struct, Trait, Type, Union};
+    matches!(kind, Class | Struct | Union | Enum | Interface | Trait | Type) || kind == Module && language.0 == "elixir"
+}
+
+/// Returns a function that scores how well a chunk's best-fitting name fits the query, from 0 to 1.
+///
+/// The container's name counts with each name; a chunk that defines no name scores 0.
+pub(crate) fn definition_fit(terms: &QueryTerms) -> impl Fn(ChunkMeta<'_>) -> f32 {
+    move |chunk| {
+        let container = chunk.container_stems();
+        chunk.name_stems().map(|name| name.fit(&container, &terms.stems)).fold(0.0, f32::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_recognized_by_kind_and_language() {
+        use SymbolKind::{Function, Module, Trait, Union};
+        for (kind, language, is) in [
+            (Trait, "rust", true),
+            (Union, "c", true),
+            (Module, "elixir", true),
+            (Module, "rust", false),
+            (Function, "c", false),
+        ] {
+            assert_eq!(is_type_definition(kind, Language(language)), is, "{kind} {language}");
+        }
+    }
+}

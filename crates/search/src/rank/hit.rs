@@ -1,0 +1,63 @@
+//! The results of a search: hits and the explanation of their scores.
+
+use types::{Language, RepoPath, Span, SymbolKind, qualified_name};
+
+/// One summand of a hit's score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoreTerm {
+    /// The label shown to users, such as `query in the path`.
+    pub name: &'static str,
+    /// The measured value.
+    pub value: f32,
+    /// The value times its weight: the amount added to the score.
+    pub share: f32,
+}
+
+/// The terms of a hit's score. Their shares add up to the score.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Explanation {
+    pub terms: Vec<ScoreTerm>,
+    /// The terms by which the shown chunk was chosen within its file; they are not part of the score. Empty if
+    /// the file has one candidate chunk, or if chunks are ranked.
+    pub chunk: Vec<ScoreTerm>,
+}
+
+/// Another relevant chunk in a hit's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelatedChunk {
+    pub span: Span,
+    pub kind: SymbolKind,
+    /// The qualified name `container.symbol`; empty for code outside of any definition.
+    pub name: String,
+}
+
+/// A ranked chunk that answers a query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    pub path: RepoPath,
+    pub language: Language,
+    pub span: Span,
+    pub kind: SymbolKind,
+    /// The defined name; empty for code outside of any definition.
+    pub symbol: String,
+    pub container: String,
+    pub signature: String,
+    /// The indexed text of the chunk, which may differ from the file on disk.
+    pub text: String,
+    /// The score; comparable only within one answer.
+    pub score: f32,
+    /// Other relevant chunks of the same file, best first.
+    pub also: Vec<RelatedChunk>,
+    /// The name of the innermost project that contains the file. Set by the engine.
+    pub project: Option<String>,
+    /// Whether the file on disk has changed or is gone since it was indexed. Set by the engine.
+    pub stale: bool,
+    pub explanation: Option<Explanation>,
+}
+
+impl Hit {
+    /// Returns the container and the symbol as one name; see [`qualified_name`].
+    pub fn qualified_name(&self) -> String {
+        qualified_name(&self.container, &self.symbol)
+    }
+}

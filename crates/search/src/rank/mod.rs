@@ -1,0 +1,10 @@
+//! Ranks candidates: measures evidence, weighs it, and orders files and the chunks within them.
+
+pub(crate) mod chunk_order;
+pub(crate) mod evidence;
+pub(crate) mod features;
+pub(crate) mod hit;
+pub mod learn;
+pub mod metrics;
+pub(crate) mod ranking;
+pub(crate) mod weights;

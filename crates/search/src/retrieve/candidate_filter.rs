@@ -1,0 +1,34 @@
+//! Restricts retrieval to some files and chunks.
+
+use crate::query::file_filter::FileFilter;
+use crate::snapshot::Snapshot;
+
+/// The files and chunks to which retrieval is restricted.
+pub(crate) struct CandidateFilter<'f> {
+    /// Whether each file passes.
+    pub files: Vec<bool>,
+    /// The filter by symbol kind; `None` if every kind passes.
+    pub kinds: Option<&'f FileFilter>,
+    /// The chunks that pass, sorted; `None` for no such restriction.
+    pub only: Option<Vec<u32>>,
+    /// Chunks to retrieve because the query names their files.
+    pub named: Vec<u32>,
+}
+
+impl CandidateFilter<'_> {
+    /// Returns whether a chunk passes.
+    pub fn allows(&self, snapshot: &Snapshot, chunk: u32) -> bool {
+        self.files[snapshot.file_of_chunk(chunk)] && self.allows_in_file(snapshot, chunk)
+    }
+
+    /// Returns whether a chunk passes, given that its file passes.
+    pub fn allows_in_file(&self, snapshot: &Snapshot, chunk: u32) -> bool {
+        self.only.as_ref().is_none_or(|only| only.binary_search(&chunk).is_ok())
+            && self.kinds.as_ref().is_none_or(|filter| filter.allows_kind(snapshot.chunk(chunk).kind))
+    }
+
+    /// Returns whether a file that passes may contain chunks that do not.
+    pub fn splits_files(&self) -> bool {
+        self.kinds.is_some() || self.only.is_some()
+    }
+}

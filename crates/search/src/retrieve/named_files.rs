@@ -1,0 +1,149 @@
+//! Finds the indexed files that a query names, and the named lines in them.
+
+use std::collections::HashMap;
+
+use crate::query::terms::QueryTerms;
+use crate::query::terms::stack_trace::QueryLocation;
+use crate::snapshot::Snapshot;
+
+/// Folders of installed software. A path through one is rarely part of the indexed code.
+const INSTALLED_FOLDERS: &[&str] = &[
+    "site-packages",
+    "dist-packages",
+    "node_modules",
+    "rustc",
+    "registry",
+    "mod",
+    "gems",
+    "usr",
+    "lib",
+    "internal",
+    "java.base",
+    "jdk",
+    "node:internal",
+];
+
+/// An indexed file that the query names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedFile {
+    /// The position of the location in the query; 0 is the most important.
+    pub rank: u16,
+    pub line: Option<u32>,
+    /// The function of a stack frame; empty if unknown.
+    pub function: String,
+    /// Whether the query means this file, rather than one of many with the same name.
+    pub is_certain: bool,
+}
+
+impl NamedFile {
+    /// Returns the chunk that the query means: the one with the line, else the one with the function, else the
+    /// first.
+    pub fn find_chunk(&self, snapshot: &Snapshot, file: usize) -> u32 {
+        let chunks = snapshot.chunks_of_file(file);
+        let best = chunks.clone().find(|chunk| self.has_line(snapshot, *chunk));
+        let best = best.or_else(|| chunks.clone().find(|chunk| self.chunk_fit(snapshot, *chunk) > 0.0));
+        best.unwrap_or(chunks.start)
+    }
+
+    /// Returns how likely the query means a chunk of the file, from 0 to 1.
+    pub fn chunk_fit(&self, snapshot: &Snapshot, chunk: u32) -> f32 {
+        let defines = || snapshot.chunk(chunk).defines().any(|name| name == self.function);
+        if self.has_line(snapshot, chunk) {
+            1.0
+        } else if !self.function.is_empty() && defines() {
+            0.5
+        } else {
+            0.0
+        }
+    }
+
+    fn has_line(&self, snapshot: &Snapshot, chunk: u32) -> bool {
+        self.line.is_some_and(|line| snapshot.chunk(chunk).span.contains(line))
+    }
+}
+
+/// A file name in prose is ambiguous if more files than this have it.
+const MAX_CERTAIN_FILES: usize = 2;
+
+/// Maximum number of files per location; of more, the least deeply nested ones are used.
+const MAX_FILES_PER_LOCATION: usize = 200;
+
+/// Finds the files that the locations in a query refer to, by file index.
+///
+/// If several locations refer to one file, the first counts. If several files match a path equally well, all
+/// those that pass `is_allowed` are returned.
+pub(crate) fn find_named_files(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    is_allowed: impl Fn(usize) -> bool,
+) -> HashMap<usize, NamedFile> {
+    let mut named = HashMap::new();
+    for (rank, location) in (0_u16..).zip(&terms.locations) {
+        // The largest number of matching components, and the files that reach it.
+        let (mut best, mut files) = (1, Vec::new());
+        for file in snapshot.files_named(location.path.rsplit('/').next().unwrap_or_default()) {
+            let matching = matching_components(location, snapshot.files[file].path.as_str());
+            if matching >= best && is_allowed(file) {
+                if matching > best {
+                    files.clear();
+                }
+                best = matching;
+                files.push(file);
+            }
+        }
+        let is_certain = location.line.is_some()
+            || location.from_trace
+            || location.is_whole_query
+            || files.len() <= MAX_CERTAIN_FILES;
+        if files.len() > MAX_FILES_PER_LOCATION {
+            files.sort_by_key(|file| (snapshot.files[*file].path.as_str().matches('/').count(), *file));
+            files.truncate(MAX_FILES_PER_LOCATION);
+        }
+        for file in files {
+            let new_file = || NamedFile { rank, line: location.line, function: location.function.clone(), is_certain };
+            named.entry(file).or_insert_with(new_file);
+        }
+    }
+    named
+}
+
+/// Returns the number of equal components at the end of two paths; 0 if the match is too weak.
+///
+/// A path in a stack trace may belong to another program, so it must match in two components, or one of the
+/// paths must match as a whole.
+fn matching_components(location: &QueryLocation, path: &str) -> usize {
+    let matching =
+        location.path.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
+    let all_of = |path: &str| matching == path.split('/').filter(|part| !part.is_empty()).count();
+    let is_installed = location.path.split('/').any(|part| INSTALLED_FOLDERS.contains(&part));
+    if !location.from_trace || matching >= 2 || all_of(&location.path) || (all_of(path) && !is_installed) {
+        matching
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_matched_from_the_end() {
+        let from_trace =
+            |path: &str| QueryLocation { path: path.to_owned(), from_trace: true, ..QueryLocation::default() };
+        for (location, path, matching) in [
+            ("src/pool.rs", "src/pool.rs", 2),
+            ("/home/me/app/src/pool.rs", "src/pool.rs", 2),
+            ("src/pool.rs", "server/src/pool.rs", 2),
+            ("/home/me/app/main.py", "main.py", 1),
+            ("main.py", "tools/main.py", 1),
+            ("/usr/lib/python3/json/main.py", "main.py", 0),
+            ("/home/me/app/net/pool.rs", "src/pool.rs", 0),
+            ("/x/site-packages/requests/models.py", "src/requests/models.py", 2),
+        ] {
+            assert_eq!(matching_components(&from_trace(location), path), matching, "{location} {path}");
+        }
+        let typed = QueryLocation { path: "net/pool.rs".to_owned(), ..QueryLocation::default() };
+        assert_eq!(matching_components(&typed, "src/pool.rs"), 1, "the folder of a typed path may be wrong");
+    }
+}

@@ -1,0 +1,84 @@
+//! Finds chunks that contain phrases word for word.
+
+use crate::query::error::QueryError;
+use crate::snapshot::Snapshot;
+use platform::cancel::CancelToken;
+use store::StoreError;
+use store::lexical;
+use text::words;
+
+/// The chunks that contain every phrase, and how many chunks were checked.
+pub(crate) struct PhraseMatches {
+    /// Sorted chunk numbers.
+    pub chunks: Vec<u32>,
+    /// Number of chunks whose text was read.
+    pub texts_read: usize,
+    /// Number of chunks that contain all words of the phrases, in any order.
+    pub chunks_with_words: usize,
+}
+
+/// Limits of a phrase search: texts read in total, texts read at once, and matches after which it stops.
+const MAX_TEXTS_READ: usize = 4_000;
+const TEXTS_PER_READ: usize = 200;
+const MAX_MATCHES: usize = 400;
+
+/// Finds chunks that pass `is_allowed` and contain every phrase.
+///
+/// Reads the chunks that contain all words of the phrases, highest BM25F score first, up to the limits.
+///
+/// # Errors
+/// If the inverted index or a text cannot be read, or a stop was requested.
+pub(crate) fn find_phrase_matches(
+    snapshot: &Snapshot,
+    phrases: &[String],
+    is_allowed: impl Fn(u32) -> bool,
+    cancel: &CancelToken,
+) -> Result<PhraseMatches, QueryError> {
+    let candidates = find_chunks_with_all_words(snapshot, phrases, is_allowed)?;
+    let phrases: Vec<String> = phrases.iter().map(|phrase| normalize_text(phrase)).collect();
+    let has_all = |text: &str| phrases.iter().all(|phrase| text.contains(phrase));
+    let (mut chunks, mut read) = (Vec::new(), 0);
+    for batch in candidates.chunks(TEXTS_PER_READ) {
+        if read >= MAX_TEXTS_READ || chunks.len() >= MAX_MATCHES {
+            break;
+        }
+        QueryError::check_cancelled(cancel)?;
+        let texts = snapshot.read_texts(batch)?;
+        let matching = batch.iter().zip(&texts).filter(|(_, chunk)| has_all(&normalize_text(&chunk.text)));
+        chunks.extend(matching.map(|(chunk, _)| *chunk));
+        read += batch.len();
+    }
+    chunks.sort_unstable();
+    Ok(PhraseMatches { chunks, texts_read: read, chunks_with_words: candidates.len() })
+}
+
+/// Returns the allowed chunks that contain all words of the phrases, highest BM25F score first; all allowed
+/// chunks if the phrases have no word (`=> {`).
+fn find_chunks_with_all_words(
+    snapshot: &Snapshot,
+    phrases: &[String],
+    is_allowed: impl Fn(u32) -> bool,
+) -> Result<Vec<u32>, StoreError> {
+    let mut hashes = Vec::new();
+    phrases.iter().for_each(|phrase| words::for_each_word(phrase, |word| hashes.push(lexical::hash_term(word))));
+    hashes.sort_unstable();
+    hashes.dedup();
+    // Number of distinct words found in each chunk, and their summed score.
+    let mut tallies = vec![(0_usize, 0.0_f32); snapshot.chunk_count()];
+    for hash in &hashes {
+        snapshot.match_word(*hash, |chunk, matched| {
+            let (count, score) = &mut tallies[chunk as usize];
+            *count += 1;
+            *score += matched.score;
+        })?;
+    }
+    let all = (0_u32..).zip(tallies).filter(|(chunk, (count, _))| *count == hashes.len() && is_allowed(*chunk));
+    let mut found: Vec<(u32, f32)> = all.map(|(chunk, (_, score))| (chunk, score)).collect();
+    found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    Ok(found.into_iter().map(|(chunk, _)| chunk).collect())
+}
+
+/// Lowercases a text and collapses white space to single spaces.
+fn normalize_text(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}

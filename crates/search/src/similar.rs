@@ -1,0 +1,45 @@
+//! Finds the chunks that are nearest to a vector.
+
+use crate::query::error::QueryError;
+use crate::query::file_filter::FileFilter;
+use crate::query::parsed_query::ParsedQuery;
+use crate::query::request::RetrievalMode;
+use crate::rank::evidence::QueryEvidence;
+use crate::rank::hit::Hit;
+use crate::rank::ranking::rank;
+use crate::rank::weights::RankingWeights;
+use crate::read_hits::read_hits;
+use crate::retrieve::candidate_filter::CandidateFilter;
+use crate::retrieve::candidates::retrieve_candidates;
+use crate::snapshot::Snapshot;
+use platform::cancel::CancelToken;
+
+/// Returns the chunks nearest to `vector`, at most `limit` and best first, without the chunk `except`.
+///
+/// The files are ranked by their nearest chunks, as [`search`](crate::search()) ranks them; further chunks of
+/// them fill up the list.
+///
+/// # Errors
+/// If the limit is out of range, the vector has another width than those of the snapshot, the store cannot be
+/// read, or a stop was requested.
+pub fn find_nearest_chunks(
+    snapshot: &Snapshot,
+    vector: &[f32],
+    filter: FileFilter,
+    limit: usize,
+    except: Option<u32>,
+    cancel: &CancelToken,
+) -> Result<Vec<Hit>, QueryError> {
+    let query = ParsedQuery::for_vector(snapshot, filter, limit)?;
+    let candidate_filter =
+        CandidateFilter { files: query.allowed_files.clone(), kinds: None, only: None, named: Vec::new() };
+    let mut candidates = retrieve_candidates(snapshot, &query.terms, vector, RetrievalMode::Dense, &candidate_filter)?;
+    for file in &mut candidates {
+        file.chunks.retain(|chunk| Some(chunk.chunk) != except);
+        file.dense_best = file.chunks.iter().map(|chunk| chunk.dense).fold(0.0, f32::max);
+    }
+    candidates.retain(|file| !file.chunks.is_empty());
+    let evidence = QueryEvidence::default();
+    let ranked = rank(snapshot, &query, &evidence, candidates, &RankingWeights::default());
+    read_hits(snapshot, &query, &evidence, &ranked, cancel)
+}
