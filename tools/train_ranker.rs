@@ -55,14 +55,14 @@ struct Labelled {
 const GROUPS: &[(&str, &[Feature])] = {
     use Feature::*;
     &[
-        ("meaning", &[DenseChunkRank, DenseChunk, DenseMean, DenseFileRank, DenseFile]),
-        ("words", &[LexicalChunkRank, LexicalChunk, LexicalFileRank, LexicalFile, Joined]),
-        ("chunks alone", &[DenseChunkRank, DenseChunk, DenseMean, LexicalChunkRank, LexicalChunk, CoverageChunk]),
-        ("whole files", &[DenseFileRank, DenseFile, LexicalFileRank, LexicalFile, CoverageFile]),
-        ("coverage", &[CoverageChunk, CoverageFile, CoverageNames]),
-        ("definitions", &[Definition, DefinedType, Exact, ExactType, Qualified]),
+        ("meaning", &[DenseChunkRank, DenseChunk, DenseFile]),
+        ("words", &[LexicalChunkRank, LexicalChunk, LexicalFile, Joined]),
+        ("chunks alone", &[DenseChunkRank, DenseChunk, LexicalChunkRank, LexicalChunk]),
+        ("whole files", &[DenseFile, LexicalFile, CoverageFile]),
+        ("coverage", &[CoverageFile, CoverageNames]),
+        ("definitions", &[DefinedType, Exact, ExactType, Qualified]),
         ("path and file name", &[FileName, Path, Stem]),
-        ("sort of file", &[Aside, Docs, Data, Foreign, Entrance, Declarations]),
+        ("sort of file", &[Aside, Docs, Foreign, Entrance, Declarations]),
         ("size and depth", &[Size, Depth]),
     ]
 };

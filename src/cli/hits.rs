@@ -6,7 +6,7 @@ use super::highlight;
 use super::palette::{Palette, TextRole};
 use super::printer::Printer;
 use super::snippet;
-use engine::{Explanation, Hit, SearchAnswer, SearchQuery};
+use engine::{Explanation, Hit, SearchAnswer};
 
 /// Maximum number of lines of a snippet.
 const SNIPPET_LINES: usize = 12;
@@ -14,17 +14,12 @@ const SNIPPET_LINES: usize = 12;
 /// Marks omitted lines.
 const GAP: &str = "⋯";
 
-/// Prints all hits, separated by blank lines.
+/// Prints all hits, separated by blank lines. `text` is the query without its filters.
 ///
 /// # Errors
 /// If standard output cannot be written.
-pub fn print_hits(
-    printer: &mut Printer,
-    palette: Palette,
-    query: &SearchQuery,
-    answer: &SearchAnswer,
-) -> io::Result<()> {
-    let words = snippet::query_prefixes(&query.with_parsed_filters().text);
+pub fn print_hits(printer: &mut Printer, palette: Palette, text: &str, answer: &SearchAnswer) -> io::Result<()> {
+    let words = snippet::query_prefixes(text);
     for (at, hit) in answer.hits.iter().enumerate() {
         if at > 0 {
             printer.line("")?;

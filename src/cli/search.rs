@@ -10,7 +10,7 @@ use super::interrupts::Interrupts;
 use super::palette::Palette;
 use super::printer::{self, Printer};
 use super::{CommandExit, batch, hits, text, update, wire};
-use engine::{ContentFilter, Engine, Filter, SearchAnswer, SearchQuery};
+use engine::{CheckedQuery, ContentFilter, Engine, Filter, SearchAnswer, SearchQuery};
 
 /// Runs `codescry search`.
 ///
@@ -21,9 +21,8 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     let query = if arguments.batch { None } else { arguments.query.as_deref() };
     let query = build_search_query(arguments, query.unwrap_or_default())?;
     let engine = Engine::open(shared.settings(path)?)?;
-    if !arguments.batch {
-        engine.check_query(&query)?; // fails before the index is updated, which may take minutes
-    }
+    // An invalid query fails before the index is updated, which may take minutes.
+    let checked = if arguments.batch { None } else { Some(engine.check_query(&query)?) };
     let interrupts = Interrupts::listen()?;
     if !arguments.no_index {
         std::thread::scope(|scope| {
@@ -31,13 +30,11 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
             update::update_index_if_free(&engine, &interrupts, shared)
         })?;
     }
-    if arguments.batch {
-        return batch::answer_batch(&engine, &query);
-    }
+    let Some(checked) = checked else { return batch::answer_batch(&engine, &query) };
     let answer = engine.search(&query)?;
-    print_answer(shared, arguments, &query, &answer)?;
+    print_answer(shared, arguments, &query, &checked, &answer)?;
     if !shared.quiet {
-        print_notes(&query, &answer);
+        print_notes(&query, &checked, &answer);
     }
     Ok(if answer.hits.is_empty() { CommandExit::NothingFound } else { CommandExit::Done })
 }
@@ -52,7 +49,6 @@ fn build_search_query(arguments: &SearchArguments, text: &OsStr) -> anyhow::Resu
         path: arguments.glob.clone(),
         project: arguments.project.clone(),
         content,
-        ..Filter::default()
     };
     Ok(SearchQuery {
         text,
@@ -68,19 +64,20 @@ fn print_answer(
     shared: &SharedArguments,
     arguments: &SearchArguments,
     query: &SearchQuery,
+    checked: &CheckedQuery,
     answer: &SearchAnswer,
 ) -> std::io::Result<()> {
     let mut printer = Printer::new();
     if arguments.json {
         printer.json(&wire::SearchJson::new(&query.text, answer))?;
     } else {
-        hits::print_hits(&mut printer, Palette::for_stdout(shared), query, answer)?;
+        hits::print_hits(&mut printer, Palette::for_stdout(shared), &checked.text, answer)?;
     }
     printer.finish()
 }
 
 /// Prints notes about the answer on standard error: interpretation, hints, and an incomplete index.
-fn print_notes(query: &SearchQuery, answer: &SearchAnswer) {
+fn print_notes(query: &SearchQuery, checked: &CheckedQuery, answer: &SearchAnswer) {
     let coverage = &answer.coverage;
     answer.notes.iter().for_each(|note| printer::print_note(note));
     if query.explain {
@@ -89,10 +86,10 @@ fn print_notes(query: &SearchQuery, answer: &SearchAnswer) {
     if answer.hits.is_empty() {
         let files = text::pluralize(coverage.files_indexed, "file");
         printer::print_note(&format!("nothing found for {:?} in {files}", query.text));
-        let hint = if query.with_parsed_filters().filter == Filter::default() {
-            "`codescry status` shows the index, and `codescry index --dry-run` lists the files left out"
-        } else {
+        let hint = if checked.is_filtered() {
             "drop a filter (--lang, --path, --project, --content, or one in the query), or check the index with `codescry status`"
+        } else {
+            "`codescry status` shows the index, and `codescry index --dry-run` lists the files left out"
         };
         printer::print_note(hint);
     }

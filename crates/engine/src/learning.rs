@@ -1,7 +1,8 @@
 //! Access to the data that ranking weights are learned from and evaluated on.
 
 use super::{Engine, EngineError, SearchAnswer};
-use search::{QueryFeatures, RankingWeights, SearchQuery, Searcher};
+use platform::cancel::CancelToken;
+use search::{QueryFeatures, RankingWeights, SearchContext, SearchQuery, check_query, measure_query};
 use types::RepoPath;
 
 /// A defined name and the file that defines it.
@@ -23,10 +24,13 @@ impl Engine {
         query: &SearchQuery,
         weights: RankingWeights,
     ) -> Result<SearchAnswer, EngineError> {
+        let query = check_query(query)?;
         let snapshot = self.snapshot()?;
-        let (query, model) = (query.with_parsed_filters(), self.model_of_snapshot(&snapshot)?);
-        let searcher = Searcher { weights, ..self.new_searcher(&snapshot, &model, &query.filter)? };
-        let results = searcher.search(&query)?;
+        let model = self.model_of_snapshot(&snapshot)?;
+        let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
+        let (embedder, cancel) = (model.embedder.as_ref(), &CancelToken::default());
+        let context = SearchContext { snapshot: &snapshot, embedder, weights: &weights, cancel };
+        let results = search::search(&context, query, &folders)?;
         Ok(self.build_answer(&snapshot, results))
     }
 
@@ -35,9 +39,13 @@ impl Engine {
     /// # Errors
     /// As [`Engine::search`].
     pub fn measure_features(&self, query: &SearchQuery) -> Result<QueryFeatures, EngineError> {
+        let query = check_query(query)?;
         let snapshot = self.snapshot()?;
-        let (query, model) = (query.with_parsed_filters(), self.model_of_snapshot(&snapshot)?);
-        Ok(self.new_searcher(&snapshot, &model, &query.filter)?.measure(&query)?)
+        let model = self.model_of_snapshot(&snapshot)?;
+        let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
+        let (embedder, weights, cancel) =
+            (model.embedder.as_ref(), &RankingWeights::default(), &CancelToken::default());
+        Ok(measure_query(&SearchContext { snapshot: &snapshot, embedder, weights, cancel }, query, &folders)?)
     }
 
     /// Returns every name that the index defines, sorted.

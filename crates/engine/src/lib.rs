@@ -9,12 +9,12 @@ pub use index::{
     IndexScope, RunRecord, RunStatus, StageRecord, StageReport, find_bottleneck,
 };
 pub use platform::process::lower_thread_priority;
-pub use search::judge::{
+pub use search::metrics::{
     JUDGED_HITS, RelevanceTarget, RetrievalMetrics, bootstrap_interval, compute_metrics, mean_metrics,
 };
 pub use search::{
-    ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, NameMatch, QueryFeatures, QueryKind, RankingWeights,
-    RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery,
+    CheckedQuery, ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, NameMatch, QueryFeatures, QueryKind,
+    RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery,
 };
 pub use train::tune::{TuneResult, TuneStep};
 pub use types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
@@ -57,7 +57,7 @@ pub use embed::DeviceReport;
 use embed::EmbedError;
 use hub::ModelError;
 use index_models::{EmbeddingModel, IndexModels};
-use search::{self, QueryError, SearchResults, Searcher, Snapshot, check_query};
+use search::{self, QueryError, SearchResults, SearchThreadsError, Snapshot, check_query, find_nearest_chunks};
 use source::language;
 use source::parse;
 pub use source::parse::{ReferenceKind, TokenClass, highlight_tokens};
@@ -173,6 +173,8 @@ pub enum EngineError {
     Store(#[from] store::StoreError),
     #[error(transparent)]
     Tuning(#[from] TuningError),
+    #[error(transparent)]
+    Threads(#[from] SearchThreadsError),
     /// The query is invalid; the message says how to change it.
     #[error("{0}")]
     BadQuery(String),
@@ -219,7 +221,7 @@ impl Engine {
     /// # Errors
     /// When the index exists but cannot be opened, or the chosen model is not available.
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
-        search::start_search_threads();
+        search::start_search_threads()?;
         let store = open_store(&settings)?;
         // An unreadable index is reported by the first call that needs it.
         let view = store.view().ok().flatten();
@@ -233,11 +235,11 @@ impl Engine {
         self.settings.root.as_path()
     }
 
-    /// Checks that a query is valid, without searching.
+    /// Parses the filters of a query and checks that the query is valid, without searching.
     ///
     /// # Errors
     /// [`EngineError::BadQuery`] if it is not.
-    pub fn check_query(&self, query: &SearchQuery) -> Result<(), EngineError> {
+    pub fn check_query(&self, query: &SearchQuery) -> Result<CheckedQuery, EngineError> {
         Ok(check_query(query)?)
     }
 
@@ -262,13 +264,13 @@ impl Engine {
     ) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
         let model = self.model_of_snapshot(&snapshot)?;
-        let searcher = self.new_searcher(&snapshot, &model, filter)?;
+        let file_filter = self.compile_filter(&snapshot, filter)?;
         let (vector, except) = match target {
             SimilarTarget::Snippet(text) if text.trim().is_empty() => return Err(QueryError::EmptyQuery.into()),
             SimilarTarget::Snippet(text) => (model.embedder.try_embed_query(text)?, None),
             SimilarTarget::Location { path, line } => {
                 let path = self.resolve_path(path)?;
-                let chunk = searcher.chunk_at_line(path.as_str(), *line).ok_or_else(|| {
+                let chunk = snapshot.chunk_at_line(path.as_str(), *line).ok_or_else(|| {
                     EngineError::BadPath(format!(
                         "{path}:{line} is not in the index; search for the file, or index it first"
                     ))
@@ -276,7 +278,8 @@ impl Engine {
                 (snapshot.vector(chunk), Some(chunk))
             }
         };
-        let hits = searcher.nearest(&vector, limit, filter, except)?;
+        let cancel = platform::cancel::CancelToken::default();
+        let hits = find_nearest_chunks(&snapshot, &vector, file_filter, limit, except, &cancel)?;
         Ok(self.build_answer(&snapshot, SearchResults { hits, ..SearchResults::default() }))
     }
 
@@ -362,16 +365,6 @@ impl Engine {
             }),
             _ => Ok(view.filter(|view| view.manifest().fingerprint.schema_version == SCHEMA_VERSION)),
         }
-    }
-
-    fn new_searcher<'s>(
-        &'s self,
-        snapshot: &'s Arc<Snapshot>,
-        model: &'s EmbeddingModel,
-        filter: &Filter,
-    ) -> Result<Searcher<'s>, EngineError> {
-        let folders = self.resolve_folder_scope(snapshot, filter)?;
-        Ok(Searcher { snapshot, embedder: model.embedder.as_ref(), weights: RankingWeights::default(), folders })
     }
 
     /// Returns the model that made the vectors of a snapshot.

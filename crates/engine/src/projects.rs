@@ -5,7 +5,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::{Engine, EngineError};
-use search::{Filter, FolderScope, Hit, QueryError, Snapshot, resolve_project_folders};
+use search::{FileFilter, Filter, FolderScope, Hit, QueryError, QueryFilters, Snapshot, resolve_project_folders};
 use source::walk;
 use types::{FileOutcome, FileRecord, Project};
 
@@ -43,13 +43,14 @@ impl Engine {
         projects
     }
 
-    /// Resolves the projects that a filter names to their folders.
+    /// Resolves the projects that a filter and the filters of a query text name to their folders.
     pub(super) fn resolve_folder_scope(
         &self,
         snapshot: &Snapshot,
         filter: &Filter,
+        query_filters: &QueryFilters,
     ) -> Result<FolderScope, EngineError> {
-        let (only, without) = (&filter.query_filters.include.projects, &filter.query_filters.exclude.projects);
+        let (only, without) = (&query_filters.include.projects, &query_filters.exclude.projects);
         let mut folders = FolderScope::default();
         if filter.project.is_none() && only.is_empty() && without.is_empty() {
             return Ok(folders);
@@ -77,6 +78,12 @@ impl Engine {
         }
         folders.outside = resolve_all(without)?;
         Ok(folders)
+    }
+
+    /// Compiles a filter for the files of a snapshot.
+    pub(super) fn compile_filter(&self, snapshot: &Snapshot, filter: &Filter) -> Result<FileFilter, EngineError> {
+        let folders = self.resolve_folder_scope(snapshot, filter, &QueryFilters::default())?;
+        Ok(FileFilter::new(filter)?.in_folders(&folders))
     }
 
     /// Sets the project of each hit. Looks only at the folders of the hits and their ancestors, because most

@@ -120,12 +120,12 @@ impl Engine {
         let snapshot = self.snapshot()?;
         // Loading the snapshot does not count, because later queries use it too.
         let deadline = Instant::now() + query.time_limit;
-        let folders = self.resolve_folder_scope(&snapshot, &query.filter)?;
         let mut filter = query.filter.clone();
         if filter.content == ContentFilter::CodeAndDocs {
             filter.content = ContentFilter::Code;
         }
-        let files = find_files_with_identifier(&snapshot, &filter, &folders, &name)?;
+        let filter = self.compile_filter(&snapshot, &filter)?;
+        let files = find_files_with_identifier(&snapshot, &name, |file| filter.allows(file))?;
         let files: Vec<(&RepoPath, Language)> =
             files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
         let mut answer = ReferenceAnswer {

@@ -75,9 +75,9 @@ impl Engine {
         })?;
         let name = query.container.iter().fold(name, |name, container| name.inside(container));
         let snapshot = self.snapshot()?;
-        let folders = self.resolve_folder_scope(&snapshot, &query.filter)?;
+        let filter = self.compile_filter(&snapshot, &query.filter)?;
         let find = |name: &NameQuery, query: &SymbolQuery| {
-            let found = find_definitions(&snapshot, &query.filter, &folders, name)?;
+            let found = find_definitions(&snapshot, name, |file| filter.allows(file));
             page_of_symbols(&snapshot, &found, name, query)
         };
         let (mut symbols, mut more) = find(&name, query)?;

@@ -135,7 +135,7 @@ fn build_query(roots: &ServedRoots, root: &ServedRoot, given: SearchCodeArgument
         text: given.query,
         limit: check_range("limit", given.limit, DEFAULT_LIMIT, LIMIT_RANGE)?,
         mode,
-        filter: Filter { languages, path, project: parse_project_filter(given.project), content, ..Filter::default() },
+        filter: Filter { languages, path, project: parse_project_filter(given.project), content },
         explain: false,
         per_chunk: false,
     })
