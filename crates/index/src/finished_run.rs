@@ -1,4 +1,4 @@
-//! Joins what the stages of a run have found: the counts, the deleted files and the report.
+//! Joins the results of the stages: the counts, the deleted files and the report of a run.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -63,7 +63,7 @@ impl UnseenFiles {
 }
 
 impl<'r> FinishedRun<'r> {
-    /// Compares the stored files with those that the stages have seen.
+    /// Compares the stored files with the files that the stages have seen.
     pub fn new(plan: RunPlan, results: StageResults, scope: &'r IndexScope, before: Option<&'r Manifest>) -> Self {
         let unseen = UnseenFiles::new(&plan, &results, scope);
         Self { plan, results, scope, before, unseen }
