@@ -14,7 +14,7 @@ use super::arguments::{BenchCommand, BenchRunArguments, PipelineBenchArguments, 
 use super::interrupts::Interrupts;
 use super::printer::{self, Printer};
 use super::{CommandExit, text, wire};
-use engine::Engine;
+use engine::{Engine, Stage};
 
 /// Runs `codescry bench`.
 ///
@@ -88,7 +88,7 @@ struct BenchRun {
 /// The fields of one stage's report.
 #[derive(Clone, Debug, Deserialize)]
 struct StageTimes {
-    stage: String,
+    stage: Stage,
     threads: usize,
     busy_seconds: f64,
     waiting_for_input_seconds: f64,
@@ -214,7 +214,7 @@ fn bench_table(rows: &[VariantRuns]) -> Vec<String> {
             rate(ran.files_indexed),
             rate(ran.chunks),
             text::format_bytes(ran.peak_memory_bytes),
-            ["parse", "embed", "write"].map(|name| stage_percentages(&ran, name)).join("  "),
+            [Stage::Parse, Stage::Embed, Stage::Write].map(|stage| stage_percentages(&ran, stage)).join("  "),
         ));
         lines.extend(tree_sitter_line(row, &ran, first));
     }
@@ -223,7 +223,7 @@ fn bench_table(rows: &[VariantRuns]) -> Vec<String> {
 
 /// Returns a table line with the parse time of the "tree-sitter alone" run, without walk and reads.
 fn tree_sitter_line(row: &VariantRuns, ran: &BenchRun, first: f64) -> Option<String> {
-    let parse = ran.stages.iter().find(|stage| stage.stage == "parse" && row.name == VARIANTS[0].name)?;
+    let parse = ran.stages.iter().find(|stage| stage.stage == Stage::Parse && row.name == VARIANTS[0].name)?;
     let seconds = parse.busy_seconds / parse.threads.max(1) as f64;
     Some(format!("{:<30}{:>9.2}{:>7.2}", "… without walk and reads", seconds, seconds / first))
 }
@@ -237,7 +237,7 @@ fn median_run(row: &VariantRuns) -> Option<BenchRun> {
 
 /// Formats the time shares of a stage in percent, such as `parse 98/1/0`:
 /// busy / waiting for input / waiting for output.
-fn stage_percentages(ran: &BenchRun, name: &str) -> String {
+fn stage_percentages(ran: &BenchRun, name: Stage) -> String {
     let Some(stage) = ran.stages.iter().find(|stage| stage.stage == name) else { return String::new() };
     let percent = |seconds: f64| (seconds / ran.seconds / stage.threads.max(1) as f64 * 100.0).min(100.0);
     let parts = [stage.busy_seconds, stage.waiting_for_input_seconds, stage.waiting_for_output_seconds];

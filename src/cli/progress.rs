@@ -87,13 +87,13 @@ fn progress_table(stages: &[StageReport], elapsed: Duration) -> [String; 5] {
         format!("{:.0} %", (part.as_secs_f64() / whole.max(0.001) * 100.0).min(100.0))
     };
     [
-        row("", &|stage| stage.stage.to_owned()),
+        row("", &|stage| stage.stage.to_string()),
         row("busy", &|stage| share(stage, stage.busy)),
         row("waits for input", &|stage| share(stage, stage.waiting_for_input)),
         row("… for output", &|stage| share(stage, stage.waiting_for_output)),
-        row("queue", &|stage| match stage.queue_capacity {
-            0 => String::new(),
-            capacity => format!("{}/{capacity}", stage.queue_depth),
+        row("queue", &|stage| match stage.queue {
+            None => String::new(),
+            Some(queue) => format!("{}/{}", queue.depth, queue.capacity),
         }),
     ]
 }
@@ -101,6 +101,7 @@ fn progress_table(stages: &[StageReport], elapsed: Duration) -> [String; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine::{QueueReport, Stage};
 
     #[test]
     fn the_remaining_time_is_shown_after_the_walk() {
@@ -132,17 +133,15 @@ mod tests {
     #[test]
     fn each_stage_has_a_column_and_the_bottleneck_a_sentence() {
         let seconds = Duration::from_secs;
-        let stage = |stage, busy: u64, input: u64, output: u64, queue_depth, queue_capacity| StageReport {
-            stage,
+        let stage = |stage, busy: u64, input: u64, output: u64, depth, capacity| StageReport {
             threads: 2,
             busy: seconds(busy * 2),
             waiting_for_input: seconds(input * 2),
             waiting_for_output: seconds(output * 2),
-            queue_depth,
-            queue_capacity,
-            ..StageReport::default()
+            queue: Some(QueueReport { depth, capacity, mean: 0.0 }),
+            ..StageReport::new(stage)
         };
-        let stages = vec![stage("parse", 1, 0, 9, 32, 32), stage("embed", 10, 0, 0, 4, 4)];
+        let stages = vec![stage(Stage::Parse, 1, 0, 9, 32, 32), stage(Stage::Embed, 10, 0, 0, 4, 4)];
         let progress = IndexProgress {
             phase: IndexPhase::Indexing,
             files_found: 400,

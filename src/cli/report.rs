@@ -82,7 +82,7 @@ pub fn stage_table(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
             0 => String::new(),
             capacity => format!("{:.1}/{capacity}", stage.queue_mean),
         };
-        let (name, threads, items) = (text::escape_controls(&stage.stage), stage.threads, stage.items);
+        let (name, threads, items) = (stage.stage, stage.threads, stage.items);
         lines.push(format!("{name:<8}{threads:>8}{items:>10}{busy:>6.0} %{input:>17.0} %{output:>18.0} %{queue:>14}"));
     }
     lines
@@ -114,7 +114,7 @@ mod tests {
             vectors_reused: 10,
             embed_batch: 64,
             in_flight_peak_bytes: 4096,
-            peak_memory_bytes: 8192,
+            peak_memory_bytes: Some(8192),
             device: None,
         }
     }

@@ -45,7 +45,7 @@ fn status_lines(status: &IndexStatus, now: Duration, palette: Palette) -> Vec<St
             "state",
             "nothing is indexed yet; run `codescry index` or `codescry search`, which also indexes",
         ));
-        lines.extend(status.run.as_ref().map(index_run_lines).into_iter().flatten());
+        lines.extend(run_lines(status, palette));
         return lines;
     }
     lines.push(row("state", &state_text(status)));
@@ -68,8 +68,15 @@ fn status_lines(status: &IndexStatus, now: Duration, palette: Palette) -> Vec<St
         let reason = format!("the next index run indexes all files again: {reason}");
         lines.push(palette.paint(TextRole::Warning, &reason));
     }
-    lines.extend(status.run.as_ref().map(index_run_lines).into_iter().flatten());
+    lines.extend(run_lines(status, palette));
     lines
+}
+
+/// Describes the current or last index run, or why that is not possible.
+fn run_lines(status: &IndexStatus, palette: Palette) -> Vec<String> {
+    let problem =
+        status.run_problem.iter().map(|problem| palette.paint(TextRole::Warning, &text::escape_controls(problem)));
+    problem.chain(status.run.iter().flat_map(index_run_lines)).collect()
 }
 
 /// Describes the tuned model of the folder.

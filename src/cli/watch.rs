@@ -1,6 +1,5 @@
 //! `codescry watch`: watches a folder and keeps its index up to date.
 
-use std::thread;
 use std::time::Duration;
 
 use super::arguments::{SharedArguments, WatchArguments};
@@ -90,7 +89,7 @@ impl WatchCommand<'_> {
         loop {
             match self.engine.index(&request, stop, &show) {
                 Err(_) if stop.is_cancelled() => return Ok(None),
-                Err(error) if error.is_busy() => thread::sleep(RETRY_INTERVAL),
+                Err(error) if error.is_busy() => _ = stop.wait_timeout(RETRY_INTERVAL),
                 done => return done.map(Some),
             }
         }

@@ -141,6 +141,7 @@ pub struct IndexReportJson<'a> {
     /// Chunks per call of the embedder.
     embed_batch: usize,
     in_flight_peak_bytes: u64,
+    /// 0 if the system does not report it.
     peak_memory_bytes: u64,
     /// The bottleneck in one sentence; `null` if the run was too short to determine it.
     bottleneck: Option<String>,
@@ -178,7 +179,7 @@ impl<'a> IndexReportJson<'a> {
             vectors_reused: report.vectors_reused,
             embed_batch: report.embed_batch,
             in_flight_peak_bytes: report.in_flight_peak_bytes,
-            peak_memory_bytes: report.peak_memory_bytes,
+            peak_memory_bytes: report.peak_memory_bytes.unwrap_or(0),
             bottleneck: engine::find_bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()),
             stages: report.stages.iter().map(StageRecord::from).collect(),
             device: report.device.as_ref(),

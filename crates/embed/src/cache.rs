@@ -29,6 +29,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
+use platform::cancel::CancelToken;
 use segment::{RecordFormat, VectorSegment, VectorSegmentWriter};
 use state::{RecordSource, VectorCacheState};
 
@@ -141,9 +142,9 @@ impl VectorCache {
         fresh
     }
 
-    /// Reads the segments that other processes have written. Stops when `stop` returns true; the next call
+    /// Reads the segments that other processes have written. Stops early when cancelled; the next call
     /// continues.
-    pub fn refresh(&self, stop: &dyn Fn() -> bool) {
+    pub fn refresh(&self, cancel: &CancelToken) {
         let _scanning = self.scanning.lock().unwrap_or_else(PoisonError::into_inner);
         self.was_scanned.store(true, Ordering::Relaxed);
         let segments = folder::list_segments(&self.folder);
@@ -156,10 +157,10 @@ impl VectorCache {
         }
         self.state_mut().forget_segments(&|path| !paths.contains(&path.to_owned()));
         for path in paths.iter().filter(|path| Some(*path) != own.as_ref()) {
-            if stop() {
+            if cancel.is_cancelled() {
                 return;
             }
-            if let Err(error) = self.read_keys(path, stop) {
+            if let Err(error) = self.read_keys(path, cancel) {
                 tracing::warn!("cannot use the vectors in {}: {error}", path.display());
             }
         }
@@ -174,14 +175,14 @@ impl VectorCache {
     }
 
     /// Reads the keys of those records of a segment that are not known yet.
-    fn read_keys(&self, path: &Path, stop: &dyn Fn() -> bool) -> io::Result<()> {
+    fn read_keys(&self, path: &Path, cancel: &CancelToken) -> io::Result<()> {
         let known = self.state().known_segment(path);
         let (segment, from) = match known {
             Some(known) => known,
             None => (Arc::new(VectorSegment::open(path, &self.format)?), 0),
         };
         let mut keys = Vec::new();
-        segment.read_keys(&self.format, from, stop, &mut |key| keys.push(key))?;
+        segment.read_keys(&self.format, from, cancel, &mut |key| keys.push(key))?;
         self.state_mut().add_keys(segment, from, &keys);
         Ok(())
     }
@@ -195,7 +196,7 @@ impl VectorCache {
     /// Looks up the vector of `key`. Writes it to `out` and returns true if it is cached.
     pub fn get(&self, key: VectorKey, out: &mut Vec<f32>) -> bool {
         if !self.was_scanned.load(Ordering::Relaxed) {
-            self.refresh(&|| false);
+            self.refresh(&CancelToken::default());
         }
         let is_found = self.find_vector(key, out);
         let counter = if is_found { &self.hits } else { &self.misses };

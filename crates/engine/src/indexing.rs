@@ -53,7 +53,7 @@ impl Engine {
     /// As [`Engine::index`].
     pub fn bench(&self, kind: BenchKind, cancel: &CancelToken) -> Result<IndexReport, EngineError> {
         self.models.check_available()?;
-        Ok(self.new_indexer(&self.models.current()).bench(kind, cancel, &|_| ())?)
+        Ok(index::run_benchmark(&self.new_indexer(&self.models.current()), kind, cancel, &|_| ())?)
     }
 
     /// Returns the texts that the embedder would get for the folder, to benchmark other programs with.
@@ -61,7 +61,7 @@ impl Engine {
     /// # Errors
     /// When the root cannot be walked.
     pub fn passages(&self) -> Result<Vec<String>, EngineError> {
-        Ok(self.new_indexer(&self.models.current()).passages()?)
+        Ok(index::collect_passages(&self.new_indexer(&self.models.current()))?)
     }
 
     /// Returns the model that made rows with this index fingerprint.
@@ -98,7 +98,7 @@ impl Engine {
     /// When the root cannot be walked.
     pub fn dry_run(&self) -> Result<DryRun, EngineError> {
         let options =
-            WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: &Disk, stop: &walk::never_stop };
+            WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: &Disk, cancel: &CancelToken::default() };
         let mut listing = DryRun::default();
         let walked = walk::walk_tree(&self.settings.root, &options, &mut |walked| {
             match walked {

@@ -5,9 +5,10 @@
 
 pub use config::{Options, Settings};
 pub use index::{
-    BenchKind, Bottleneck, CancelToken, DryRun, IndexError, IndexPhase, IndexProgress, IndexReport, IndexRequest,
-    IndexScope, RunRecord, RunStatus, StageRecord, StageReport, find_bottleneck,
+    BenchKind, Bottleneck, DryRun, IndexError, IndexPhase, IndexProgress, IndexReport, IndexRequest, IndexScope,
+    QueueReport, RunRecord, RunRecordError, RunStatus, Stage, StageRecord, StageReport, find_bottleneck,
 };
+pub use platform::cancel::CancelToken;
 pub use platform::process::lower_thread_priority;
 pub use search::metrics::{
     JUDGED_HITS, RelevanceTarget, RetrievalMetrics, bootstrap_interval, compute_metrics, mean_metrics,
@@ -153,6 +154,8 @@ pub struct IndexStatus {
     pub problems: Vec<(RepoPath, String)>,
     /// The running or last index run of any process; `None` if no run was recorded.
     pub run: Option<RunRecord>,
+    /// Why the record of the last index run cannot be used; `None` if it can, or if there is none.
+    pub run_problem: Option<String>,
     /// The device that computes embeddings in this process, or that did so in the last run; `None` for a model
     /// that needs no device.
     pub device: Option<DeviceReport>,
@@ -305,7 +308,10 @@ impl Engine {
             index_dir: self.settings.index_dir.clone(),
             ..IndexStatus::default()
         };
-        status.run = index::read_run_record(&self.settings.index_dir);
+        match index::read_run_record(&self.settings.index_dir) {
+            Ok(run) => status.run = run,
+            Err(error) => status.run_problem = Some(error.to_string()),
+        }
         status.redo_because = self.models.check_available().err().map(|error| error.to_string());
         let own_device = self.models.current().embedder.device_report().filter(|report| !report.devices.is_empty());
         status.device = own_device.or_else(|| status.run.as_ref()?.device.clone());

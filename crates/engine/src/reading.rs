@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::{Engine, EngineError, SymbolHit, SymbolQuery};
+use platform::cancel::CancelToken;
 use search::NameQuery;
 use source::parse;
 use source::walk::{self, Disk, FileContents, WalkFinding, WalkOptions};
@@ -162,7 +163,7 @@ impl Engine {
         if let Some(rule) = walk::secret_pattern(&resolved).or_else(|| walk::secret_pattern(&link_path)) {
             return Err(bad(format!("it may hold credentials (it matches {rule})")));
         }
-        let options = WalkOptions { max_file_bytes: u64::MAX, files: &Disk, stop: &walk::never_stop };
+        let options = WalkOptions { max_file_bytes: u64::MAX, files: &Disk, cancel: &CancelToken::default() };
         match walk::judge_path(&self.settings.root, &options, &resolved).map_err(|error| bad(error.to_string()))? {
             Some(WalkFinding::File(_)) => {}
             // Data files are not indexed, but a client may still read them.

@@ -45,20 +45,13 @@ impl Engine {
         if !self.models.is_builtin() {
             return Err(TuningError::OtherModel);
         }
-        let mut reading = |done, files| {
-            observe(TuneStep::Reading { done, files });
-            !cancel.is_cancelled()
-        };
-        let read = pairs::read_pairs_watched("folder", &self.settings.root, &mut reading)?;
+        let mut reading = |done, files| observe(TuneStep::Reading { done, files });
+        let read = pairs::read_pairs_observed("folder", &self.settings.root, cancel, &mut reading)?;
         let mut repository = read.ok_or(TuneError::Stopped)?;
         repository.pairs.retain(|pair| tune::TUNED_PAIR_KINDS.contains(&pair.kind));
         tracing::info!("learning from {} pairs", repository.pairs.len());
         let options = tune::tune_options(self.settings.pipeline.parse_workers);
-        let mut training = |step| {
-            observe(step);
-            !cancel.is_cancelled()
-        };
-        Ok(tune::tune_model(&StaticModel::builtin(), repository, &options, &mut training)?)
+        Ok(tune::tune_model(&StaticModel::builtin(), repository, &options, cancel, observe)?)
     }
 
     /// Saves a tuned model beside the index. The next index run makes all vectors with it; until then,

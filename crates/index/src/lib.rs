@@ -1,9 +1,10 @@
 //! The indexing pipeline, which updates a store to match a folder.
 //!
-//! Each stage has its own file, each hand-off its own type, and each queue between stages is bounded:
+//! [`Indexer::run`] starts six stages. Each has its own file, each hand-off its own type, and each queue
+//! between stages is bounded:
 //!
 //! ```text
-//! walk ─▶ read+hash (N) ─▶ parse (N) ─▶ batch ─▶ embed ─▶ write
+//! walk ─▶ read+hash (N) ─▶ parse (N) ─▶ batch ─▶ embed (N) ─▶ write
 //!    WalkEntry     ReadOutcome  ParseOutcome  ChunkBatch  EmbeddedBatch
 //! ```
 //!
@@ -12,36 +13,26 @@
 //! made before a run is cancelled are kept.
 
 mod bench;
-mod bottleneck;
-mod budget;
-mod counts;
-mod flow;
-mod indexer;
+mod error;
+mod finished_run;
+mod pipeline;
 mod plan;
-mod progress;
+mod report;
+mod request;
 mod run;
-mod run_file;
-mod stage_batch;
-mod stage_embed;
-mod stage_parse;
-mod stage_read;
-mod stage_walk;
-mod stage_write;
-mod stages;
-mod tuner;
 mod watch;
 
 #[cfg(test)]
 mod tests;
 
-pub use bench::BenchKind;
-pub use bottleneck::{Bottleneck, find_bottleneck};
-pub use indexer::Indexer;
+pub use bench::{BenchKind, collect_passages, run_benchmark};
+pub use error::IndexError;
+pub use pipeline::decode_source;
 pub use plan::{index_fingerprint, rebuild_reason};
-pub use run_file::{RunRecord, RunRecorder, RunStatus, StageRecord, read_run_record};
-pub use stage_read::decode_source;
-pub use watch::{FileChanges, FolderWatcher, WatchError};
-
-pub use progress::{
-    CancelToken, DryRun, IndexError, IndexPhase, IndexProgress, IndexReport, IndexRequest, IndexScope, StageReport,
+pub use report::{
+    Bottleneck, DryRun, IndexPhase, IndexProgress, IndexReport, QueueReport, RunRecord, RunRecordError, RunRecorder,
+    RunStatus, Stage, StageRecord, StageReport, find_bottleneck, read_run_record,
 };
+pub use request::{IndexRequest, IndexScope};
+pub use run::Indexer;
+pub use watch::{FileChanges, FolderWatcher, WatchError};

@@ -16,7 +16,7 @@ pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexF
         schema_version: SCHEMA_VERSION,
         chunker_version: CHUNKER_VERSION,
         model_id: embedder.model_id().to_owned(),
-        dimensions: u32::try_from(embedder.dimensions()).unwrap_or(u32::MAX),
+        dimensions: u32::try_from(embedder.dimensions()).expect("a vector has fewer than 2^32 dimensions"),
         settings: format!(
             "max_file_bytes={} parse_time_limit_ms={}",
             settings.max_file_bytes,
@@ -26,7 +26,7 @@ pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexF
 }
 
 /// The parts of the stored index that a run can reuse.
-pub(super) struct RunPlan {
+pub(crate) struct RunPlan {
     /// Records of files that need no work unless they have changed.
     pub known: HashMap<RepoPath, FileRecord>,
     /// Every file in the store.
@@ -48,7 +48,7 @@ impl RunPlan {
 }
 
 /// Compares the fingerprint of `view` with the one of this run.
-pub(super) fn plan_run(
+pub(crate) fn plan_run(
     view: Option<&Arc<dyn StoreView>>,
     fingerprint: &IndexFingerprint,
     rebuild: bool,

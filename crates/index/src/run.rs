@@ -1,24 +1,73 @@
-//! An index run: planning, the stages, and the final commit.
+//! An index run, from the plan through the six stages to the final commit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
 
-use super::flow::StageClock;
-use super::indexer::{AttemptError, Indexer};
-use super::plan::{self, RunPlan};
-use super::stage_write::{RunWriter, WriteSummary, indexing_problem};
-use super::stages::{PipelineRun, RunBaseline, StageResults};
-use super::{CancelToken, IndexError, IndexProgress, IndexReport, IndexRequest, IndexScope, budget};
+use crate::error::IndexError;
+use crate::finished_run::{FinishedRun, StageResults};
+use crate::pipeline::stages::batch::{BatchStage, WINDOW_CHUNKS};
+use crate::pipeline::stages::embed::EmbedStage;
+use crate::pipeline::stages::parse::{ParseStage, PrepareOptions};
+use crate::pipeline::stages::read::ReadStage;
+use crate::pipeline::stages::walk::WalkStage;
+use crate::pipeline::stages::write::WriteStage;
+use crate::pipeline::{PipelineRun, RunBaseline, RunWriter, StageThreads, WriteError};
+use crate::pipeline::{estimate_cost_bytes, largest_file_bytes};
+use crate::plan::{self, RunPlan};
+use crate::report::{IndexProgress, IndexReport, Stage};
+use crate::request::{IndexRequest, IndexScope};
+use config::{DEFAULT_EMBED_WORKERS, Settings};
+use embed::Embedder;
 use embed::cache::VectorCache;
-use source::walk::{self, WalkFinding, WalkOptions};
-use store::{Commit, CommitStatus, IndexFingerprint, Manifest, StoreError};
-use types::{FileOutcome, FileRecord, RepoPath, SkipReason};
-
-/// The label of [`SkipReason::TooLarge`]. Within the pipeline, only the memory limit gives this reason.
-const TOO_LARGE: &str = "too-large";
+use platform::cancel::CancelToken;
+use source::walk::{self, FileSystem, WalkFinding, WalkOptions};
+use store::{ChunkStore, CommitStatus, IndexFingerprint, Manifest, StoreError, StoreView};
 
 /// How often a run starts over after another process has committed.
 const MAX_ATTEMPTS: usize = 3;
+
+/// Number of files that the walk may be ahead of the readers. It exceeds the other queues, so that the total
+/// becomes known early; an entry takes little memory.
+const WALK_AHEAD_FILES: usize = 65_536;
+
+/// A queue of batches of chunks is shorter than a queue of batches of files by this factor.
+const WINDOW_QUEUE_FACTOR: usize = 8;
+
+/// Updates the index of a folder.
+pub struct Indexer<'e> {
+    pub settings: &'e Settings,
+    pub store: &'e dyn ChunkStore,
+    pub embedder: &'e dyn Embedder,
+    /// Vectors of earlier runs; `None` to embed everything.
+    pub cache: Option<&'e VectorCache>,
+    pub files: &'e dyn FileSystem,
+    /// For benchmarks: use new parser threads for every batch of files.
+    pub renew_parsers: bool,
+}
+
+/// The reason why an attempt ended early.
+enum AttemptError {
+    Index(IndexError),
+    /// Another process has committed; the run starts over.
+    Outdated,
+}
+
+impl<E: Into<IndexError>> From<E> for AttemptError {
+    fn from(error: E) -> Self {
+        Self::Index(error.into())
+    }
+}
+
+impl From<WriteError> for AttemptError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Store(error) => Self::Index(error.into()),
+            WriteError::Outdated => Self::Outdated,
+        }
+    }
+}
 
 impl Indexer<'_> {
     /// Updates the store to match the folder.
@@ -44,10 +93,6 @@ impl Indexer<'_> {
         Err(if cancel.is_cancelled() { IndexError::Cancelled { root } } else { IndexError::Contended { root } })
     }
 
-    fn root(&self) -> PathBuf {
-        self.settings.root.as_path().to_owned()
-    }
-
     fn run_once(
         &self,
         request: &IndexRequest,
@@ -55,16 +100,14 @@ impl Indexer<'_> {
         observe: &(dyn Fn(&IndexProgress) + Sync),
     ) -> Result<IndexReport, AttemptError> {
         let fingerprint = plan::index_fingerprint(self.settings, self.embedder);
-        let view = if request.rebuild { self.store.view().unwrap_or_default() } else { self.store.view()? };
+        let view = self.open_view(request)?;
         let plan = plan::plan_run(view.as_ref(), &fingerprint, request.rebuild)?;
         let before = view.as_ref().map(|view| view.manifest());
         let is_complete = before.is_some_and(|manifest| manifest.complete);
         // A part of the folder can be updated alone only if the rest is up to date.
         let scope = if is_complete && plan.redo_reason.is_none() { &request.scope } else { &IndexScope::All };
         self.check_preparse(&plan, scope, cancel)?;
-        if cancel.is_cancelled() {
-            return Err(IndexError::Cancelled { root: self.root() }.into());
-        }
+        self.check_cancelled(cancel)?;
         let mut writer = RunWriter::new(self.store, fingerprint.clone(), view.as_ref(), plan.fresh, cancel);
         if plan.fresh || !is_complete {
             let locked = writer.lock()?;
@@ -72,37 +115,114 @@ impl Indexer<'_> {
                 locked.defer_publication();
             }
         }
-        let run = PipelineRun::new(self, cancel, run_baseline(&plan, scope, before));
-        run.run_observed(observe, || self.run_and_complete(&run, plan, scope, writer, before, &fingerprint))
+        let baseline = run_baseline(&plan, scope, before);
+        let run = PipelineRun::new(self.embedder, self.in_flight_bytes(), baseline, cancel);
+        run.run_observed(observe, || {
+            let results = self.run_stages(&run, &plan, scope, &mut writer)?;
+            self.check_cancelled(cancel)?;
+            let finished = FinishedRun::new(plan, results, scope, before);
+            self.complete_run(&run, finished, &mut writer, before, &fingerprint)
+        })
     }
 
-    /// Runs the stages and then commits the end of the run.
-    fn run_and_complete(
+    /// Runs the six stages to their end, each on its own threads, but `write` on this one. Joins all threads.
+    fn run_stages(
         &self,
         run: &PipelineRun<'_>,
-        plan: RunPlan,
+        plan: &RunPlan,
         scope: &IndexScope,
-        mut writer: RunWriter<'_>,
+        writer: &mut RunWriter<'_>,
+    ) -> Result<StageResults, AttemptError> {
+        let settings = &self.settings.pipeline;
+        let (walk, read) = (WalkStage::new(self.settings, self.files, scope, plan, run), self.read_stage(run, plan));
+        let (parse, batch) = (self.parse_stage(run), self.batch_stage(run));
+        let embed = EmbedStage::new(self.embedder, self.cache, settings.embed_batch);
+        let write = WriteStage { budget: &run.budget, counts: &run.counts, status: &|| run.interim_status() };
+
+        let (readers, parsers) = (settings.producers, settings.parse_workers);
+        let default_embedders = self.embedder.worker_count().unwrap_or(DEFAULT_EMBED_WORKERS);
+        let embedders = settings.embed_workers.unwrap_or(default_embedders);
+        // Sizes of the queues behind the stages. The one in front of `write` is the longest of chunks, so that
+        // the embedder goes on during a commit; the memory budget limits it as well.
+        let depth = settings.queue_depth;
+        let ahead = depth.max(WALK_AHEAD_FILES / settings.file_batch);
+        let windows = (depth / WINDOW_QUEUE_FACTOR).max(1);
+
+        let written = thread::scope(|scope| {
+            let mut stages = StageThreads::new(scope, &run.clocks, &run.cancel);
+            let entries = stages.spawn_first(Stage::Walk, ahead, |out| walk.run(out))?;
+            let sources = stages.spawn(Stage::Read, readers, entries, depth, |input, out| read.run(input, out))?;
+            let parsed = stages.spawn(Stage::Parse, parsers, sources, depth, |input, out| parse.run(input, out))?;
+            let batches = stages.spawn(Stage::Batch, 1, parsed, windows, |input, out| batch.run(input, out))?;
+            let vectors = stages.spawn(Stage::Embed, embedders, batches, depth, |input, out| embed.run(input, out))?;
+            let written = stages.run_last(Stage::Write, vectors, |input| write.run(input, writer));
+            stages.join()?;
+            Ok::<_, IndexError>(written)
+        })?;
+        if let Some(error) = embed.failure() {
+            return Err(IndexError::Embed(error).into());
+        }
+        Ok(StageResults {
+            written: written?,
+            walked: walk.into_summary().map_err(IndexError::from)?,
+            embedded: embed.summary(),
+        })
+    }
+
+    fn read_stage<'r>(&'r self, run: &'r PipelineRun<'_>, plan: &'r RunPlan) -> ReadStage<'r> {
+        let largest_bytes = largest_file_bytes(run.budget.ceiling_bytes()).min(self.settings.max_file_bytes);
+        ReadStage { files: self.files, known: &plan.known, counts: &run.counts, budget: &run.budget, largest_bytes }
+    }
+
+    fn parse_stage(&self, run: &PipelineRun<'_>) -> ParseStage<'_> {
+        ParseStage {
+            options: PrepareOptions { embedder: self.embedder, cache_keys: self.cache.is_some() },
+            time_limit: self.settings.parse_time_limit,
+            // Syntax trees are not counted in the budget but take memory beside it. With a low limit, half of
+            // the memory is reserved for everything but files.
+            max_tree_bytes: run.budget.ceiling_bytes() / self.settings.pipeline.parse_workers as u64,
+            renew_parsers: self.renew_parsers,
+        }
+    }
+
+    fn batch_stage<'r>(&self, run: &'r PipelineRun<'_>) -> BatchStage<'r> {
+        let window_chunks = self.embedder.window_chunks().unwrap_or(WINDOW_CHUNKS);
+        BatchStage { preparse: self.settings.pipeline.preparse, window_chunks, budget: &run.budget }
+    }
+
+    /// Removes deleted files from the store, marks the run as complete, and reports it.
+    fn complete_run(
+        &self,
+        run: &PipelineRun<'_>,
+        finished: FinishedRun<'_>,
+        writer: &mut RunWriter<'_>,
         before: Option<&Manifest>,
         fingerprint: &IndexFingerprint,
     ) -> Result<IndexReport, AttemptError> {
-        let results = run.run_stages(&plan, scope, &mut writer)?;
-        if run.cancel.is_cancelled() {
-            return Err(IndexError::Cancelled { root: self.root() }.into());
-        }
-        let finished = FinishedRun::new(plan, results, scope, before);
-        let (found, skipped) = (finished.files_found(), finished.skipped());
+        let (removed, skipped) = (finished.removed(), finished.skipped());
         let is_unchanged = before.is_some_and(|manifest| {
             manifest.complete && manifest.fingerprint == *fingerprint && manifest.skipped == skipped
         });
-        if writer.is_locked() || !finished.unseen.gone.is_empty() || !is_unchanged {
-            let running = CommitStatus { complete: false, files_found: found, skipped: skipped.clone() };
-            run.run_finish(|| complete_run(&mut writer, finished.unseen.gone.clone(), running))?;
+        if writer.is_locked() || !removed.is_empty() || !is_unchanged {
+            let files_found = finished.files_found();
+            let running = CommitStatus { complete: false, files_found, skipped: skipped.clone() };
+            run.run_finish(|| writer.complete(removed.to_vec(), running))?;
         }
         if let Some(Err(error)) = self.cache.map(VectorCache::flush) {
             tracing::warn!("{error}");
         }
-        Ok(finished.report(run, skipped))
+        Ok(finished.into_report(run, skipped))
+    }
+
+    /// Opens the last commit; `None` before the first one. A rebuild replaces an index that cannot be opened.
+    fn open_view(&self, request: &IndexRequest) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
+        match self.store.view() {
+            Err(error) if request.rebuild => {
+                tracing::warn!("the old index cannot be opened and is replaced: {error}");
+                Ok(None)
+            }
+            opened => opened,
+        }
     }
 
     /// Fails if `--preparse` would need more memory than there is for files.
@@ -112,21 +232,37 @@ impl Indexer<'_> {
         }
         let ceiling_bytes = self.in_flight_bytes();
         let (mut files, mut needed_bytes) = (0, 0_u64);
-        let stop = || cancel.is_cancelled();
-        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: self.files, stop: &stop };
+        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: self.files, cancel };
         walk::walk_scope(&self.settings.root, &options, scope.paths(), &mut |walked| {
             if let WalkFinding::File(entry) = walked
                 && !plan.is_unchanged(&entry)
             {
                 files += 1;
-                needed_bytes = needed_bytes.saturating_add(budget::estimate_cost_bytes(entry.size_bytes));
+                needed_bytes = needed_bytes.saturating_add(estimate_cost_bytes(entry.size_bytes));
             }
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         })?;
         if needed_bytes > ceiling_bytes {
             return Err(IndexError::Preparse { files, needed_bytes, ceiling_bytes });
         }
         Ok(())
+    }
+
+    /// Fails if `cancel` is cancelled.
+    pub(crate) fn check_cancelled(&self, cancel: &CancelToken) -> Result<(), IndexError> {
+        if cancel.is_cancelled() { Err(IndexError::Cancelled { root: self.root() }) } else { Ok(()) }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.settings.root.as_path().to_owned()
+    }
+
+    /// Returns the bytes available for files in flight: the memory limit without the embedder and the vector
+    /// cache, and at least a quarter of it.
+    fn in_flight_bytes(&self) -> u64 {
+        let whole = self.settings.pipeline.in_flight_bytes();
+        let kept = self.cache.map_or(0, VectorCache::memory_bytes);
+        whole.saturating_sub(self.embedder.memory_bytes() + kept).max(whole / 4)
     }
 }
 
@@ -135,156 +271,5 @@ fn run_baseline(plan: &RunPlan, scope: &IndexScope, before: Option<&Manifest>) -
     let skipped = before.filter(|_| !plan.fresh).map(|before| before.skipped.clone()).unwrap_or_default();
     let Some(places) = scope.path_set() else { return RunBaseline { skipped, ..RunBaseline::default() } };
     let out_of_scope_files = plan.stored.iter().filter(|path| !places.covers(path)).count() as u64;
-    RunBaseline { stored_files: plan.stored.len() as u64, out_of_scope_files, skipped }
-}
-
-/// Removes deleted files from the store and marks the run as complete.
-fn complete_run(writer: &mut RunWriter<'_>, removed: Vec<RepoPath>, running: CommitStatus) -> Result<(), AttemptError> {
-    let store = writer.lock()?;
-    if !removed.is_empty() {
-        store.commit(Commit { remove: removed, ..Commit::default() }, &running)?;
-    }
-    store.finish(&CommitStatus { complete: true, ..running })?;
-    Ok(())
-}
-
-/// A run whose stages have ended.
-struct FinishedRun<'r> {
-    plan: RunPlan,
-    results: StageResults,
-    scope: &'r IndexScope,
-    /// The manifest at the start of the run.
-    before: Option<&'r Manifest>,
-    unseen: UnseenFiles,
-}
-
-/// Stored files that the walk did not report.
-#[derive(Default)]
-struct UnseenFiles {
-    /// The file was deleted.
-    gone: Vec<RepoPath>,
-    /// The file is in a folder that could not be read.
-    unreadable: u64,
-    /// The file is outside of the run's scope.
-    out_of_scope: u64,
-}
-
-impl UnseenFiles {
-    fn new(plan: &RunPlan, results: &StageResults, scope: &IndexScope) -> Self {
-        let (places, mut unseen) = (scope.path_set(), Self::default());
-        let vanished: HashSet<&RepoPath> = results.written.vanished.iter().collect();
-        for path in &plan.stored {
-            if results.walked.seen.contains(path) {
-                if vanished.contains(path) {
-                    unseen.gone.push(path.clone());
-                }
-            } else if places.as_ref().is_some_and(|places| !places.covers(path)) {
-                unseen.out_of_scope += 1;
-            } else if results.walked.unread.covers(path) {
-                unseen.unreadable += 1;
-            } else {
-                unseen.gone.push(path.clone());
-            }
-        }
-        unseen
-    }
-}
-
-impl<'r> FinishedRun<'r> {
-    fn new(plan: RunPlan, results: StageResults, scope: &'r IndexScope, before: Option<&'r Manifest>) -> Self {
-        let unseen = UnseenFiles::new(&plan, &results, scope);
-        Self { plan, results, scope, before, unseen }
-    }
-
-    /// Returns the number of files in the whole folder. Files that could not be looked at count as present.
-    fn files_found(&self) -> u64 {
-        self.results.walked.seen.len() as u64 + self.unseen.out_of_scope + self.unseen.unreadable
-    }
-
-    /// Returns the known records that pass `filter` and that this run has confirmed without writing them
-    /// again.
-    fn confirmed_records(&self, filter: fn(&FileRecord) -> bool) -> impl Iterator<Item = &FileRecord> {
-        let WriteSummary { redone, touched, .. } = &self.results.written;
-        let is_old = move |path: &RepoPath| !redone.contains(path) && !touched.contains(path);
-        let seen = &self.results.walked.seen;
-        let records = self.plan.known.values().filter(move |record| filter(record));
-        records.filter(move |record| seen.contains(&record.path) && is_old(&record.path))
-    }
-
-    /// Counts skipped files by reason: those skipped by the walk, after reading in this run, and after reading
-    /// in an earlier run if unchanged since. A run over a part of the folder keeps the counts of the last full
-    /// run.
-    fn skipped(&self) -> BTreeMap<String, u64> {
-        if let (IndexScope::Paths(_), Some(before)) = (self.scope, self.before) {
-            return before.skipped.clone();
-        }
-        let mut counts = self.results.walked.skipped.clone();
-        for (reason, count) in &self.results.written.skipped {
-            *counts.entry(reason.clone()).or_default() += count;
-        }
-        for (path, record) in &self.plan.known {
-            let FileOutcome::Skipped(reason) = &record.outcome else { continue };
-            if self.results.walked.seen.contains(path) && !self.results.written.redone.contains(path) {
-                *counts.entry(reason.label().to_owned()).or_default() += 1;
-            }
-        }
-        counts
-    }
-
-    /// Returns the paths that could not be read, and the problems of all files.
-    fn take_unread(&mut self) -> (Vec<RepoPath>, Vec<(RepoPath, String)>) {
-        let again: Vec<&FileRecord> = self.confirmed_records(FileRecord::is_unread).collect();
-        let (paths, mut problems): (Vec<_>, Vec<_>) = (
-            again.iter().map(|record| record.path.clone()).collect(),
-            again.into_iter().filter_map(indexing_problem).collect(),
-        );
-        let StageResults { walked, written, .. } = &mut self.results;
-        problems.append(&mut walked.problems);
-        problems.append(&mut written.problems);
-        let mut unread = std::mem::take(&mut walked.unread);
-        paths.into_iter().chain(written.unread.drain(..)).for_each(|path| unread.insert(path));
-        (unread.into_iter().collect(), problems)
-    }
-
-    /// Returns a note about the files that only the memory limit excludes.
-    fn too_large_note(&self, run: &PipelineRun<'_>) -> Option<String> {
-        let filter = |record: &FileRecord| matches!(record.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
-        let new = self.results.written.skipped.get(TOO_LARGE).copied().unwrap_or(0);
-        let files = new + self.confirmed_records(filter).count() as u64;
-        let largest = budget::largest_file_bytes(run.budget.ceiling_bytes()) as f64 / f64::from(1 << 20);
-        (files > 0).then(|| {
-            format!(
-                "--max-memory has room for files of up to {largest:.1} MiB; larger files left out: {files}; raise it to index \
-                 them"
-            )
-        })
-    }
-
-    fn report(mut self, run: &PipelineRun<'_>, skipped: BTreeMap<String, u64>) -> IndexReport {
-        let notes = self.too_large_note(run).into_iter().collect();
-        let (unread, problems) = self.take_unread();
-        let StageResults { walked, written, embedded } = self.results;
-        IndexReport {
-            files_found: walked.seen.len() as u64,
-            files_indexed: written.files,
-            files_unchanged: written.unchanged,
-            files_removed: self.unseen.gone.len() as u64,
-            files_vanished: written.vanished.len() as u64,
-            skipped,
-            problems,
-            unread,
-            notes,
-            chunks: written.chunks,
-            bytes: written.bytes,
-            redone_because: self.plan.redo_reason,
-            elapsed: run.started.elapsed(),
-            stages: run.clocks.iter().map(StageClock::report).collect(),
-            vectors_computed: embedded.computed,
-            vectors_reused: embedded.reused,
-            embed_batch: run.mean_batch_chunks().unwrap_or(embedded.batch_chunks),
-            in_flight_peak_bytes: run.budget.peak_bytes(),
-            peak_memory_bytes: run.peak_memory_bytes(),
-            device: run.device().filter(|device| device.batches > 0),
-        }
-    }
+    RunBaseline { stored_files: Some(plan.stored.len() as u64), out_of_scope_files, skipped }
 }

@@ -6,9 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{CancelToken, IndexError, IndexReport, IndexRequest, Indexer};
+use super::{IndexError, IndexReport, IndexRequest, Indexer};
+use crate::report::Stage;
 use config::{Options, Settings};
 use embed::{EmbedError, Embedder};
+use platform::cancel::CancelToken;
 use source::walk::{Disk, FileSystem};
 use store::memory::MemoryStore;
 use store::{ChunkStore, StoreError};
@@ -275,6 +277,6 @@ fn every_stage_reports_its_items() {
     (0..50).for_each(|index| fixture.write(&format!("{index}.rs"), "fn f() {}\n"));
     let report = fixture.index();
     let items: Vec<_> = report.stages.iter().map(|stage| (stage.stage, stage.items)).collect();
-    assert_eq!(items, [("walk", 50), ("read", 50), ("parse", 50), ("batch", 50), ("embed", 50), ("write", 50)]);
+    assert_eq!(items, Stage::ALL.map(|stage| (stage, 50)));
     assert!(report.stages.iter().all(|stage| stage.threads >= 1));
 }

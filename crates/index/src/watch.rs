@@ -12,14 +12,15 @@ use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, Sender, at, bounded, never, select};
 use notify::event::{AccessKind, AccessMode, EventKind, MetadataKind, ModifyKind};
 use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use parking_lot::Mutex;
 
-use super::CancelToken;
+use platform::cancel::CancelToken;
 use source::walk::{self, WalkError};
 use types::{AbsPath, RepoPath};
 
@@ -31,9 +32,6 @@ const MAX_DELAY: Duration = Duration::from_secs(2);
 
 /// With more changed paths, [`FileChanges::Everything`] is reported, because a full walk is then as fast.
 const MAX_PATHS: usize = 1000;
-
-/// Interval at which [`FolderWatcher::wait`] checks for changes and cancellation.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The changes below the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +66,8 @@ pub enum WatchError {
 /// Watches one root until it is dropped.
 pub struct FolderWatcher {
     shared: Arc<WatcherShared>,
+    /// Signals that changes are pending, sent with the first of them.
+    changed: Receiver<()>,
     system: Mutex<RecommendedWatcher>,
     /// Why some folders are not watched; `None` if all are.
     unwatched: Mutex<Option<String>>,
@@ -81,13 +81,14 @@ impl FolderWatcher {
     /// When the root cannot be read or watched.
     pub fn start(root: &AbsPath, index_dir: &Path) -> Result<Self, WatchError> {
         let index_dir = index_dir.canonicalize().unwrap_or_else(|_| index_dir.to_owned());
-        let shared = Arc::new(WatcherShared { root: root.clone(), index_dir, state: Mutex::default() });
+        let (signal, changed) = bounded(1);
+        let shared = Arc::new(WatcherShared { root: root.clone(), index_dir, state: Mutex::default(), signal });
         let handler_state = Arc::clone(&shared);
         let handler = move |event| handler_state.record_event(event, Instant::now());
         let system = notify::recommended_watcher(handler).map_err(|error| watch_error(root.as_path(), &error))?;
-        let watcher = Self { shared, system: Mutex::new(system), unwatched: Mutex::default() };
+        let watcher = Self { shared, changed, system: Mutex::new(system), unwatched: Mutex::default() };
         if !WATCH_EACH_FOLDER {
-            let mut system = watcher.system.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut system = watcher.system.lock();
             let watched = system.watch(root.as_path(), RecursiveMode::Recursive);
             watched.map_err(|error| watch_error(root.as_path(), &error))?;
         }
@@ -97,22 +98,29 @@ impl FolderWatcher {
 
     /// Waits for changes, for `at_most` if given. Returns `None` if there were none or `stop` is cancelled.
     pub fn wait(&self, stop: &CancelToken, at_most: Option<Duration>) -> Option<FileChanges> {
-        let begun = Instant::now();
+        let end = at_most.map(|at_most| Instant::now() + at_most);
+        let stopped = stop.channel();
         loop {
-            if stop.is_cancelled() || at_most.is_some_and(|at_most| begun.elapsed() >= at_most) {
+            let now = Instant::now();
+            if stopped.is_cancelled() || end.is_some_and(|end| now >= end) {
                 return None;
             }
-            if let Some(pending) = self.shared.take_due_changes(Instant::now()) {
+            if let Some(pending) = self.shared.take_due_changes(now) {
                 return Some(self.accept_changes(pending));
             }
-            thread::sleep(POLL_INTERVAL);
+            let next = self.shared.due_time().into_iter().chain(end).min();
+            select! {
+                recv(self.changed) -> _ => {}
+                recv(stopped.receiver()) -> _ => return None,
+                recv(next.map_or_else(never, at)) -> _ => {}
+            }
         }
     }
 
     /// Returns why some folders are not watched; `None` if all are. Changes in the others have to be found by
     /// a walk.
     pub fn unwatched(&self) -> Option<String> {
-        self.unwatched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.unwatched.lock().clone()
     }
 
     /// Tries to watch the folders that are not watched.
@@ -123,7 +131,7 @@ impl FolderWatcher {
     }
 
     fn set_unwatched(&self, reason: Option<String>) {
-        *self.unwatched.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+        *self.unwatched.lock() = reason;
     }
 
     /// Watches new folders before it returns the changes. A file created in one later causes an event; one
@@ -153,14 +161,14 @@ impl FolderWatcher {
 
     /// Watches all folders that exist now, and no others.
     fn rewatch_folders(&self) -> Result<(), WatchError> {
-        let before = mem::take(&mut self.shared.state().watched_folders);
+        let before = mem::take(&mut self.shared.state.lock().watched_folders);
         if let Err(error) = self.watch_folders(&[root_path()]) {
-            self.shared.state().watched_folders.extend(before);
+            self.shared.state.lock().watched_folders.extend(before);
             return Err(error);
         }
         if WATCH_EACH_FOLDER {
-            let watched_folders = self.shared.state().watched_folders.clone();
-            let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+            let watched_folders = self.shared.state.lock().watched_folders.clone();
+            let mut system = self.system.lock();
             for folder in before.difference(&watched_folders) {
                 // Fails if the folder is gone, and its watch with it.
                 system.unwatch(folder).ok();
@@ -173,13 +181,13 @@ impl FolderWatcher {
     /// Watches the folders in and below `paths` that a walk enters.
     fn watch_folders(&self, paths: &[RepoPath]) -> Result<(), WatchError> {
         let mut failed = None;
-        let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut system = self.system.lock();
         walk::walk_folders(&self.shared.root, paths, &mut |folder| {
             if failed.is_some() || folder == self.shared.index_dir {
                 return false;
             }
             // Inserted before the watch is added, because its first event may arrive at once.
-            self.shared.state().watched_folders.insert(folder.to_owned());
+            self.shared.state.lock().watched_folders.insert(folder.to_owned());
             if WATCH_EACH_FOLDER {
                 failed = system.watch(folder, RecursiveMode::NonRecursive).err().filter(|error| !is_gone(error));
             }
@@ -198,6 +206,8 @@ struct WatcherShared {
     root: AbsPath,
     index_dir: PathBuf,
     state: Mutex<WatchedState>,
+    /// See [`FolderWatcher::changed`].
+    signal: Sender<()>,
 }
 
 #[derive(Default)]
@@ -217,13 +227,10 @@ struct PendingChanges {
 }
 
 impl WatcherShared {
-    fn state(&self) -> MutexGuard<'_, WatchedState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Records an event of the system.
     fn record_event(&self, event: notify::Result<Event>, now: Instant) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
+        let was_pending = state.pending.times.is_some();
         match event {
             Err(error) => state.pending.add_everything(now, format!("the system failed to report changes: {error}")),
             Ok(event) if event.need_rescan() => {
@@ -235,6 +242,10 @@ impl WatcherShared {
                 }
             }
             Ok(_) => {}
+        }
+        if !was_pending && state.pending.times.is_some() {
+            // A full channel means that the signal is already there.
+            _ = self.signal.try_send(());
         }
     }
 
@@ -262,15 +273,19 @@ impl WatcherShared {
 
     /// Returns the recorded changes once they are due.
     fn take_due_changes(&self, now: Instant) -> Option<PendingChanges> {
-        let mut state = self.state();
-        let (first, last) = state.pending.times?;
-        let is_due = now >= last + QUIET_PERIOD || now >= first + MAX_DELAY;
+        let mut state = self.state.lock();
+        let is_due = state.pending.due_time().is_some_and(|due| now >= due);
         is_due.then(|| mem::take(&mut state.pending))
+    }
+
+    /// Returns when the recorded changes are due; `None` if there are none.
+    fn due_time(&self) -> Option<Instant> {
+        self.state.lock().pending.due_time()
     }
 
     /// Removes paths that are not folders, or no longer, from the watched ones.
     fn unmark_folders(&self, paths: &[RepoPath]) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         for path in paths {
             state.watched_folders.remove(&path.under(self.root.as_path()));
         }
@@ -278,6 +293,10 @@ impl WatcherShared {
 }
 
 impl PendingChanges {
+    fn due_time(&self) -> Option<Instant> {
+        self.times.map(|(first, last)| (last + QUIET_PERIOD).min(first + MAX_DELAY))
+    }
+
     fn add(&mut self, now: Instant, path: RepoPath) {
         self.set_times(now);
         if self.everything.is_none() {

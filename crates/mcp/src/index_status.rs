@@ -204,7 +204,7 @@ fn to_pipeline_output(run: &RunRecord) -> PipelineOutput {
         let whole = run.elapsed_ms as f64 / 1_000.0 * stage.threads.max(1) as f64;
         let percent = |seconds: f64| (seconds / whole.max(0.001) * 100.0).clamp(0.0, 100.0).round();
         StageOutput {
-            stage: sanitize_line(&stage.stage),
+            stage: stage.stage.to_string(),
             threads: stage.threads,
             busy_percent: percent(stage.busy_seconds),
             waiting_for_input_percent: percent(stage.waiting_for_input_seconds),

@@ -207,7 +207,7 @@ impl IndexRuns {
                     RunAttempt::Busy => {}
                 }
             }
-            thread::sleep(RETRY_INTERVAL);
+            stop.wait_timeout(RETRY_INTERVAL);
             let state = self.state();
             let has_ended = ticket.joined && state.number == ticket.number && state.running.is_none();
             if has_ended && matches!(state.last_outcome, Some(RunOutcome::Cancelled)) {

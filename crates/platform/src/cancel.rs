@@ -85,7 +85,7 @@ impl CancelToken {
     pub fn channel(&self) -> CancelChannel {
         let (sender, receiver) = crossbeam_channel::bounded::<Infallible>(0);
         let listener = self.on_cancel(move || drop::<Sender<Infallible>>(sender));
-        CancelChannel { receiver, _listener: listener }
+        CancelChannel { token: self.clone(), receiver, _listener: listener }
     }
 }
 
@@ -110,11 +110,22 @@ impl Drop for CancelListener {
 ///
 /// Dropping it before that also ends the registration; nothing is ever sent.
 pub struct CancelChannel {
+    token: CancelToken,
     receiver: Receiver<Infallible>,
     _listener: CancelListener,
 }
 
 impl CancelChannel {
+    /// Returns the token that cancels this channel.
+    pub fn token(&self) -> &CancelToken {
+        &self.token
+    }
+
+    /// Returns whether a stop was requested.
+    pub fn is_cancelled(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
     /// Returns the receiver to select on.
     pub fn receiver(&self) -> &Receiver<Infallible> {
         &self.receiver

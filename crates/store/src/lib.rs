@@ -18,6 +18,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::lexical::{DocNumber, SegmentError, Terms};
+use platform::cancel::CancelToken;
 use types::{Chunk, FileRecord, Language, RepoPath, Span, SymbolKind};
 
 /// Version of the table layout, raised when a column changes.
@@ -145,13 +146,10 @@ pub enum StoreError {
         "the index at {dir} was written by a newer codescry (schema {found}, this one knows {known}); update codescry or run `codescry index --rebuild`"
     )]
     Newer { dir: PathBuf, found: u32, known: u32 },
-    /// The signal of [`StoreWriter::set_stop_signal`] stopped the operation.
+    /// The token of [`StoreWriter::set_cancel_token`] cancelled the operation.
     #[error("writing to the index at {dir} was stopped; what was committed is kept")]
     Stopped { dir: PathBuf },
 }
-
-/// A function that returns true once a running write shall be abandoned.
-pub type StopSignal = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// The index of one folder.
 pub trait ChunkStore: Send + Sync {
@@ -289,12 +287,12 @@ pub trait StoreWriter: Send {
     /// if it is killed, its commits are lost.
     fn defer_publication(&mut self);
 
-    /// Sets the signal that ends a running commit or finish early.
+    /// Sets the token that ends a running commit or finish early.
     ///
-    /// Soon after `stop` returns true, the operation fails with [`StoreError::Stopped`] and no part of
-    /// it is visible. A store whose commits are fast may ignore the signal.
-    fn set_stop_signal(&mut self, stop: StopSignal) {
-        drop(stop);
+    /// When it is cancelled, the operation fails with [`StoreError::Stopped`] and no part of it is visible.
+    /// A store whose commits are fast may ignore the token.
+    fn set_cancel_token(&mut self, cancel: CancelToken) {
+        drop(cancel);
     }
 
     /// Compacts small fragments and merges small segments, after the last commit.

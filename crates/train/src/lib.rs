@@ -34,6 +34,7 @@ use model::TrainingTable;
 use optimize::Trainer;
 pub use optimize::TrainingOptions;
 pub use pairs::{PairKind, TextPair, TrainingRepository};
+use platform::cancel::CancelToken;
 
 /// The version number of all models made by training.
 pub const MODEL_VERSION: u32 = 2;
@@ -107,7 +108,7 @@ pub fn train_model(
     let (mut best, mut artifact) = (before, table.encode_artifact(MODEL_VERSION)?);
     let mut trainer = Trainer::new(&examples, options);
     for number in 1..=options.epochs {
-        let Some(loss) = trainer.run_epoch(&mut table, &mut |_, _| true) else { break };
+        let Some(loss) = trainer.run_epoch(&mut table, &CancelToken::default(), &mut |_, _| ()) else { break };
         let evaluated = table.interpolate(options.kept_share);
         let epoch = EpochResult { number, loss, measure: measured(&evaluated) };
         each(&epoch, &evaluated);

@@ -13,6 +13,7 @@ use super::mining::{self, HardNegatives};
 use super::model::{TokenWeights, TrainingTable, as_f64, round_to_f32};
 use super::pairs::PairKind;
 use super::random::RandomStream;
+use platform::cancel::CancelToken;
 
 /// The options of training. The defaults are those of the built-in embedding.
 #[derive(Clone, Debug)]
@@ -87,9 +88,14 @@ impl<'e> Trainer<'e> {
         Self { examples, options: options.clone(), adam, negatives, epochs_done: 0, steps_done: 0 }
     }
 
-    /// Trains one epoch; returns the mean loss of its batches. After each batch, calls `watch` with the number
-    /// of finished batches and of all batches. Stops and returns `None` when `watch` returns false.
-    pub fn run_epoch(&mut self, table: &mut TrainingTable, watch: &mut dyn FnMut(usize, usize) -> bool) -> Option<f64> {
+    /// Trains one epoch; returns the mean loss of its batches. After each batch, calls `observe` with the
+    /// number of finished batches and of all batches. Returns `None` when cancelled.
+    pub fn run_epoch(
+        &mut self,
+        table: &mut TrainingTable,
+        cancel: &CancelToken,
+        observe: &mut dyn FnMut(usize, usize),
+    ) -> Option<f64> {
         let options = self.options.clone();
         if options.hard_negatives > 0 && self.epochs_done.is_multiple_of(options.mining_epochs.max(1)) {
             self.negatives = mining::mine_negatives(table, self.examples, options.hard_negatives, options.threads);
@@ -108,7 +114,8 @@ impl<'e> Trainer<'e> {
             let step =
                 OptimizerStep { size: options.learning_rate * left, pull: options.pull, number: self.steps_done };
             self.adam.apply_step(table, &batch, &gradient, &step, options.threads);
-            if !watch(done, batches.len()) {
+            observe(done, batches.len());
+            if cancel.is_cancelled() {
                 return None;
             }
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::comments;
 use embed::build_path_passage;
+use platform::cancel::CancelToken;
 use source::language;
 use source::parse::{Parser, SourceFile};
 use source::walk::{self, Disk, WalkEntry, WalkError, WalkFinding, WalkOptions};
@@ -147,18 +148,19 @@ pub fn read_pairs(name: &str, root: &AbsPath) -> Result<TrainingRepository, Walk
     Ok(TrainingRepository { name: name.to_owned(), pairs: pair_definitions(&found) })
 }
 
-/// Reads the pairs of a folder of the user. After each file, calls `watch` with the number of files read and of
-/// all files. Stops and returns `None` when `watch` returns false.
+/// Reads the pairs of a folder of the user. After each file, calls `observe` with the number of files read and of
+/// all files. Returns `None` when cancelled.
 ///
 /// # Errors
 ///
 /// Fails if the folder cannot be read.
-pub fn read_pairs_watched(
+pub fn read_pairs_observed(
     name: &str,
     root: &AbsPath,
-    watch: &mut dyn FnMut(usize, usize) -> bool,
+    cancel: &CancelToken,
+    observe: &mut dyn FnMut(usize, usize),
 ) -> Result<Option<TrainingRepository>, WalkError> {
-    let found = read_folder(root, CodeOrigin::User, watch)?;
+    let found = read_folder(root, CodeOrigin::User, cancel, observe)?;
     Ok(found.map(|found| TrainingRepository { name: name.to_owned(), pairs: pair_definitions(&found) }))
 }
 
@@ -168,16 +170,17 @@ pub fn read_pairs_watched(
 ///
 /// Fails if the folder cannot be read.
 pub fn read_definitions(root: &AbsPath) -> Result<Vec<CodeDefinition>, WalkError> {
-    Ok(read_folder(root, CodeOrigin::Published, &mut |_, _| true)?.unwrap_or_default())
+    Ok(read_folder(root, CodeOrigin::Published, &CancelToken::default(), &mut |_, _| ())?.unwrap_or_default())
 }
 
 fn read_folder(
     root: &AbsPath,
     origin: CodeOrigin,
-    watch: &mut dyn FnMut(usize, usize) -> bool,
+    cancel: &CancelToken,
+    observe: &mut dyn FnMut(usize, usize),
 ) -> Result<Option<Vec<CodeDefinition>>, WalkError> {
     let mut entries = Vec::new();
-    let options = WalkOptions { max_file_bytes: MAX_FILE_BYTES, files: &Disk, stop: &walk::never_stop };
+    let options = WalkOptions { max_file_bytes: MAX_FILE_BYTES, files: &Disk, cancel };
     walk::walk_tree(root, &options, &mut |walked| {
         if let WalkFinding::File(entry) = walked {
             entries.push(entry);
@@ -188,12 +191,13 @@ fn read_folder(
         Parser::new(if origin == CodeOrigin::User { PARSE_TIME_LIMIT } else { PUBLISHED_PARSE_TIME_LIMIT });
     let mut found = Vec::new();
     for (done, entry) in (1..).zip(&entries) {
-        found.extend(read_source(entry, origin).into_iter().flat_map(|file| parse_definitions(&mut parser, &file)));
-        if !watch(done, entries.len()) {
-            return Ok(None);
+        if cancel.is_cancelled() {
+            break;
         }
+        found.extend(read_source(entry, origin).into_iter().flat_map(|file| parse_definitions(&mut parser, &file)));
+        observe(done, entries.len());
     }
-    Ok(Some(found))
+    Ok((!cancel.is_cancelled()).then_some(found))
 }
 
 fn read_source(entry: &WalkEntry, origin: CodeOrigin) -> Option<SourceFile> {

@@ -8,6 +8,7 @@ use super::optimize::Trainer;
 use super::random::RandomStream;
 use super::*;
 use embed::{Embedder, add_path_vector};
+use platform::cancel::CancelToken;
 use types::AbsPath;
 
 /// Words of two vocabularies: queries use the first word of each line, passages the second.
@@ -124,7 +125,7 @@ fn a_strong_pull_keeps_the_table_near_its_start() {
         let examples = TrainingExamples::tokenize(&toy_split().train, &start);
         let mut table = TrainingTable::from_model(&start);
         let mut trainer = Trainer::new(&examples, &options);
-        (0..3).for_each(|_| _ = trainer.run_epoch(&mut table, &mut |_, _| true));
+        (0..3).for_each(|_| _ = trainer.run_epoch(&mut table, &CancelToken::default(), &mut |_, _| ()));
         table.rows.iter().zip(&table.start).map(|(row, start)| (row - start) * (row - start)).sum::<f32>()
     };
     assert!(distance(20.0) < distance(0.0) / 2.0);

@@ -12,6 +12,7 @@ use super::optimize::{Trainer, TrainingOptions};
 use super::pairs::{PairKind, TextPair, TrainingRepository};
 use super::{MODEL_VERSION, vocabulary};
 use embed::static_model::{StaticModel, StaticModelError};
+use platform::cancel::CancelToken;
 
 /// Of this many definitions, one is held back for the selection and one for the verdict.
 const HELD_BACK_EVERY: u64 = 10;
@@ -78,7 +79,7 @@ pub enum TuneError {
     TooFew { documented: usize, questions: usize },
     #[error(transparent)]
     Model(#[from] StaticModelError),
-    /// `watch` returned false.
+    /// Tuning was cancelled.
     #[error("tuning was stopped; nothing was changed")]
     Stopped,
 }
@@ -133,16 +134,17 @@ impl TuneParts {
     }
 }
 
-/// Trains `start` on the pairs of a folder. Stops when `watch` returns false.
+/// Trains `start` on the pairs of a folder. Calls `observe` after each batch.
 ///
 /// # Errors
 ///
-/// Fails if there are too few pairs, or if `watch` returned false.
+/// Fails if there are too few pairs, or if tuning is cancelled.
 pub fn tune_model(
     start: &StaticModel,
     repository: TrainingRepository,
     options: &TrainingOptions,
-    watch: &mut dyn FnMut(TuneStep) -> bool,
+    cancel: &CancelToken,
+    observe: &mut dyn FnMut(TuneStep),
 ) -> Result<TuneResult, TuneError> {
     let documented = repository.pairs.iter().filter(|pair| pair.kind == PairKind::Doc).count();
     let parts = TuneParts::divide(repository);
@@ -156,7 +158,7 @@ pub fn tune_model(
     let (extended, words) = vocabulary::extend_vocabulary(start, &parts.train, MODEL_VERSION)?;
     let examples = TrainingExamples::tokenize(&parts.train, &extended);
     let (epoch, artifact) =
-        find_best_epoch(&extended, &examples, &HeldOut::tokenize(&parts.choice, &extended), options, watch)?;
+        find_best_epoch(&extended, &examples, &HeldOut::tokenize(&parts.choice, &extended), options, cancel, observe)?;
     let tuned = StaticModel::from_bytes(artifact.clone())?;
     let tuned_ranks = measure::answer_ranks(
         &TrainingTable::from_model(&tuned),
@@ -181,7 +183,8 @@ fn find_best_epoch(
     examples: &TrainingExamples,
     choice: &HeldOut,
     options: &TrainingOptions,
-    watch: &mut dyn FnMut(TuneStep) -> bool,
+    cancel: &CancelToken,
+    observe: &mut dyn FnMut(TuneStep),
 ) -> Result<(usize, Vec<u8>), TuneError> {
     let mut table = TrainingTable::from_model(start);
     let mrr = |table: &TrainingTable| measure::measure_table(table, choice, options.threads).mrr;
@@ -189,8 +192,8 @@ fn find_best_epoch(
     let mut trainer = Trainer::new(examples, options);
     for number in 1..=options.epochs {
         let mut report =
-            |done, batches| watch(TuneStep::Training { epoch: number, epochs: options.epochs, done, batches });
-        trainer.run_epoch(&mut table, &mut report).ok_or(TuneError::Stopped)?;
+            |done, batches| observe(TuneStep::Training { epoch: number, epochs: options.epochs, done, batches });
+        trainer.run_epoch(&mut table, cancel, &mut report).ok_or(TuneError::Stopped)?;
         let score = mrr(&table);
         if score > best {
             (best, epoch, best_table) = (score, number, table.clone());

@@ -130,6 +130,9 @@ fn check_index_state(status: &IndexStatus) -> DoctorCheck {
 }
 
 fn check_last_run(status: &IndexStatus) -> Option<DoctorCheck> {
+    if let Some(problem) = &status.run_problem {
+        return Some(DoctorCheck::warn("last run", problem.clone(), "codescry index"));
+    }
     let run = status.run.as_ref()?;
     let problem = match run.state {
         RunStatus::Failed => "the last index run failed",

@@ -21,6 +21,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
 use super::VectorKey;
+use platform::cancel::CancelToken;
 
 const MAGIC: &[u8; 16] = b"codescry vectors";
 const VERSION: u32 = 1;
@@ -138,13 +139,13 @@ impl VectorSegment {
         &self.path
     }
 
-    /// Passes the keys of the records to `each`, in order, from record number `from` on. Stops when `stop`
-    /// returns true. Ignores an incomplete last record.
+    /// Passes the keys of the records to `each`, in order, from record number `from` on. Stops early when
+    /// cancelled. Ignores an incomplete last record.
     pub fn read_keys(
         &self,
         format: &RecordFormat,
         from: u32,
-        stop: &dyn Fn() -> bool,
+        cancel: &CancelToken,
         each: &mut dyn FnMut(VectorKey),
     ) -> io::Result<()> {
         let record = format.record_bytes();
@@ -158,7 +159,7 @@ impl VectorSegment {
         }
         let mut keys = Vec::new();
         let mut block = vec![0; (BLOCK_BYTES / record).max(1) * record];
-        while at < records && !stop() {
+        while at < records && !cancel.is_cancelled() {
             let count = (block.len() / record).min(records - at);
             let bytes = &mut block[..count * record];
             read_at(&self.file, bytes, (HEADER_BYTES + at * record) as u64)?;

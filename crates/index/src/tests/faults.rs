@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CountingEmbedder, IndexFixture};
-use crate::{CancelToken, IndexError, IndexReport, IndexRequest, IndexScope};
+use crate::{IndexError, IndexReport, IndexRequest, IndexScope};
+use platform::cancel::CancelToken;
 use source::walk::{Disk, FileContents, FileSystem};
 use store::ChunkStore as _;
 use store::memory::MemoryStore;

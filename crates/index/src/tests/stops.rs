@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::{CountingEmbedder, IndexFixture};
-use crate::{CancelToken, IndexError, IndexProgress, IndexRequest};
+use crate::{IndexError, IndexProgress, IndexRequest};
 use embed::Embedder;
+use platform::cancel::CancelToken;
 use source::walk::{Disk, FileContents, FileSystem};
 
 /// An endless chain of nested folders. At some depth, the run is cancelled.

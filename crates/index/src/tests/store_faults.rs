@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::faults::{EMBEDDER, FILES, content, content_without_faults, fixture};
-use crate::{CancelToken, IndexError, IndexRequest, IndexScope};
+use crate::{IndexError, IndexRequest, IndexScope};
+use platform::cancel::CancelToken;
 use source::walk::Disk;
 use store::memory::MemoryStore;
 use store::{

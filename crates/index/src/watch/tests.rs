@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 
 use notify::event::{CreateKind, DataChange, Flag};
 use tempfile::TempDir;
@@ -221,7 +222,7 @@ fn losing_the_root_reports_everything() {
 }
 
 #[test]
-fn a_stop_ends_the_wait() {
+fn a_stop_and_the_time_limit_end_the_wait() {
     let watched = WatchedFolder::new(&[]);
     let stop = CancelToken::default();
     thread::scope(|scope| {
@@ -229,6 +230,7 @@ fn a_stop_ends_the_wait() {
         stop.cancel();
         assert_eq!(waiting.join().expect("it ends"), None);
     });
+    assert_eq!(watched.watcher.wait(&CancelToken::default(), Some(Duration::from_millis(1))), None);
 }
 
 #[test]
@@ -247,7 +249,7 @@ fn shared() -> WatcherShared {
     let folder = tempfile::tempdir().expect("a folder");
     let root = AbsPath::canonical(folder.path()).expect("the root");
     let state = WatchedState { watched_folders: HashSet::from([root.as_path().to_owned()]), ..WatchedState::default() };
-    WatcherShared { index_dir: root.as_path().join("index"), root, state: Mutex::new(state) }
+    WatcherShared { index_dir: root.as_path().join("index"), root, state: Mutex::new(state), signal: bounded(1).0 }
 }
 
 fn event(shared: &WatcherShared, kind: EventKind, name: &str) -> notify::Result<Event> {

@@ -16,8 +16,6 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use highlight::{TokenClass, highlight_tokens};
@@ -27,6 +25,7 @@ use crate::language;
 use definitions::Definition;
 use lines::LineIndex;
 use pieces::ChunkPiece;
+use platform::cancel::CancelToken;
 use tree::{SyntaxTree, TimeLimit};
 use types::{Chunk, Language, RepoPath, Span, Symbol, SymbolKind};
 
@@ -66,13 +65,13 @@ pub struct Parser {
     inner: tree_sitter::Parser,
     time_limit: Duration,
     max_tree_bytes: u64,
-    stop: Arc<AtomicBool>,
+    cancel: CancelToken,
 }
 
 impl Parser {
     /// Creates a parser that splits a file by lines if parsing takes longer than `time_limit`.
     pub fn new(time_limit: Duration) -> Self {
-        Self { inner: tree_sitter::Parser::new(), time_limit, max_tree_bytes: u64::MAX, stop: Arc::default() }
+        Self { inner: tree_sitter::Parser::new(), time_limit, max_tree_bytes: u64::MAX, cancel: CancelToken::default() }
     }
 
     /// Limits the size of syntax trees: a text whose tree may be larger is split by lines.
@@ -81,13 +80,14 @@ impl Parser {
         Self { max_tree_bytes, ..self }
     }
 
-    /// Sets a flag that ends the parsing of every file immediately while it is true.
-    pub fn set_stop_flag(&mut self, stop: Arc<AtomicBool>) {
-        self.stop = stop;
+    /// Ends the parsing of every file early once `cancel` is cancelled.
+    #[must_use]
+    pub fn with_cancel(self, cancel: CancelToken) -> Self {
+        Self { cancel, ..self }
     }
 
     fn limit(&self) -> TimeLimit {
-        TimeLimit::start(self.time_limit, Arc::clone(&self.stop))
+        TimeLimit::start(self.time_limit, self.cancel.clone())
     }
 
     /// Parses one file.

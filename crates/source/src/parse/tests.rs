@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::{ParsedFile, Parser, SourceFile};
 use crate::language;
+use platform::cancel::CancelToken;
 use types::{Chunk, RepoPath};
 
 fn parse(path: &str, text: &str) -> ParsedFile {
@@ -186,16 +187,21 @@ fn a_brace_range_of_non_ascii_characters_does_not_crash_the_process() {
 }
 
 #[test]
-fn a_file_whose_parsing_times_out_has_a_problem_and_is_covered() {
+fn a_file_whose_parsing_times_out_or_is_cancelled_has_a_problem_and_is_covered() {
     let text = "((((((((((\n".repeat(100_000);
     let file = SourceFile {
         path: RepoPath::new("a.ts"),
         language: language::detect_language(&RepoPath::new("a.ts"), None),
         text,
     };
-    let parsed = Parser::new(Duration::from_nanos(1)).parse(&file);
-    assert!(parsed.problem.is_some_and(|problem| problem.contains("gave up")));
-    assert_covers(&file.text, &parsed.chunks);
+    let cancelled = CancelToken::default();
+    cancelled.cancel();
+    let timed_out = Parser::new(Duration::from_nanos(1));
+    for mut parser in [timed_out, Parser::new(Duration::from_secs(600)).with_cancel(cancelled)] {
+        let parsed = parser.parse(&file);
+        assert!(parsed.problem.is_some_and(|problem| problem.contains("gave up")));
+        assert_covers(&file.text, &parsed.chunks);
+    }
 }
 
 proptest! {

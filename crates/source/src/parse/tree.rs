@@ -1,14 +1,13 @@
 //! The only use of tree-sitter's parser and queries, with time limits.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tree_sitter::{Node, ParseOptions, QueryCursor, QueryCursorOptions, StreamingIterator, Tree};
 
 use super::lines::{INSIDE_NODE_DEPTH, LineIndex};
 use crate::language::{CompiledQuery, Grammar, QueryCapture};
+use platform::cancel::CancelToken;
 use types::SymbolKind;
 
 /// A parsed text with its grammar and the time limit of the work on it.
@@ -23,18 +22,18 @@ pub(super) struct SyntaxTree<'t> {
 pub(super) struct TimeLimit {
     deadline: Instant,
     duration: Duration,
-    /// Ends the work early once it is set.
-    stop: Arc<AtomicBool>,
+    /// Ends the work early.
+    cancel: CancelToken,
 }
 
 impl TimeLimit {
     /// Starts a time limit now.
-    pub fn start(duration: Duration, stop: Arc<AtomicBool>) -> Self {
-        Self { deadline: Instant::now() + duration, duration, stop }
+    pub fn start(duration: Duration, cancel: CancelToken) -> Self {
+        Self { deadline: Instant::now() + duration, duration, cancel }
     }
 
     fn is_exceeded(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || Instant::now() >= self.deadline
+        self.cancel.is_cancelled() || Instant::now() >= self.deadline
     }
 
     /// Returns the control flow for tree-sitter's progress callbacks.
@@ -45,7 +44,7 @@ impl TimeLimit {
 
 impl From<Duration> for TimeLimit {
     fn from(duration: Duration) -> Self {
-        Self::start(duration, Arc::default())
+        Self::start(duration, CancelToken::default())
     }
 }
 

@@ -36,6 +36,7 @@ pub use kinds::secret_pattern;
 pub use paths::{affects_ignore_rules, judge_path, walk_folders, walk_paths};
 pub use projects::find_projects;
 
+use platform::cancel::CancelToken;
 use rules::{IgnoreRules, IgnoreVerdict};
 use types::{AbsPath, PathSet, RepoPath, SkipReason};
 
@@ -46,13 +47,8 @@ pub struct WalkOptions<'f> {
     pub max_file_bytes: u64,
     /// The file system to read.
     pub files: &'f dyn FileSystem,
-    /// Called before each file and folder; the walk ends once it returns true.
-    pub stop: &'f dyn Fn() -> bool,
-}
-
-/// Returns false: the [`WalkOptions::stop`] of a walk that runs to its end.
-pub fn never_stop() -> bool {
-    false
+    /// Ends the walk early.
+    pub cancel: &'f CancelToken,
 }
 
 /// A file that is not skipped by its name, kind or size.
@@ -91,7 +87,7 @@ pub enum WalkError {
     Unreadable { path: PathBuf, source: io::Error },
 }
 
-/// Visits every file and every skipped path below `root`, until `visit` breaks or the walk is stopped.
+/// Visits every file and every skipped path below `root`, until `visit` breaks or the walk is cancelled.
 ///
 /// # Errors
 /// When the root itself cannot be read.
@@ -129,7 +125,7 @@ fn run_walk(
     let mut walk = TreeWalk { root, device: device_id(&metadata), options, wanted, enter, pending: Vec::new() };
     walk.push_entries(listing, &IgnoreRules::load_root(root));
     while let Some(step) = walk.pending.pop() {
-        if (options.stop)() || walk.visit_step(step, visit).is_break() {
+        if options.cancel.is_cancelled() || walk.visit_step(step, visit).is_break() {
             break;
         }
     }

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::rules::IGNORE_FILES;
-use super::{Disk, SkippedPath, WalkError, WalkFinding, WalkOptions, never_stop};
+use super::{Disk, SkippedPath, WalkError, WalkFinding, WalkOptions};
+use platform::cancel::CancelToken;
 use types::{AbsPath, PathSet, RepoPath, SkipReason, is_below};
 
 /// Visits the given files and folders with everything below them; the empty path is the root.
@@ -51,7 +52,7 @@ pub fn walk_folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&P
         Some(path) if wanted.covers(&path) => enter(folder),
         _ => true,
     };
-    let options = WalkOptions { max_file_bytes: 0, files: &Disk, stop: &never_stop };
+    let options = WalkOptions { max_file_bytes: 0, files: &Disk, cancel: &CancelToken::default() };
     super::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_| ControlFlow::Continue(()))
 }
 
@@ -93,7 +94,9 @@ mod tests {
     use super::super::walk_tree;
     use super::*;
 
-    const OPTIONS: WalkOptions<'_> = WalkOptions { max_file_bytes: 100, files: &Disk, stop: &never_stop };
+    fn options(cancel: &CancelToken) -> WalkOptions<'_> {
+        WalkOptions { max_file_bytes: 100, files: &Disk, cancel }
+    }
 
     const LARGE: &str =
         "pub fn larger_than_the_options_let_in() { let (a, b) = (1, 2); let (c, d) = (a + b, a - b); drop((c, d)) }\n";
@@ -155,7 +158,7 @@ mod tests {
 
     fn findings_at(root: &AbsPath, paths: &[RepoPath]) -> Vec<WalkFinding> {
         let mut found = Vec::new();
-        walk_paths(root, &OPTIONS, paths, &mut |finding| {
+        walk_paths(root, &options(&CancelToken::default()), paths, &mut |finding| {
             found.push(finding);
             ControlFlow::Continue(())
         })
@@ -165,7 +168,7 @@ mod tests {
 
     fn all_findings(root: &AbsPath) -> Vec<WalkFinding> {
         let mut found = Vec::new();
-        walk_tree(root, &OPTIONS, &mut |finding| {
+        walk_tree(root, &options(&CancelToken::default()), &mut |finding| {
             found.push(finding);
             ControlFlow::Continue(())
         })
@@ -231,14 +234,15 @@ mod tests {
         let (folder, root) = tree();
         let mut visits = 0;
         let paths = ["a.rs", "tls"].map(RepoPath::new);
-        walk_paths(&root, &OPTIONS, &paths, &mut |_| {
+        walk_paths(&root, &options(&CancelToken::default()), &paths, &mut |_| {
             visits += 1;
             ControlFlow::Break(())
         })
         .expect("the root is readable");
         assert_eq!(visits, 1);
         drop(folder);
-        let error = walk_paths(&root, &OPTIONS, &paths, &mut |_| ControlFlow::Continue(())).expect_err("no root");
+        let error = walk_paths(&root, &options(&CancelToken::default()), &paths, &mut |_| ControlFlow::Continue(()))
+            .expect_err("no root");
         assert!(matches!(error, WalkError::Missing { .. }), "{error}");
     }
 

@@ -2,7 +2,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{Disk, WalkFinding, WalkOptions, inspect_content, never_stop, secret_pattern, walk_tree};
+use super::{Disk, WalkFinding, WalkOptions, inspect_content, secret_pattern, walk_tree};
+use platform::cancel::CancelToken;
 use types::{AbsPath, RepoPath, SkipReason};
 
 /// Creates a folder with these files and walks it. Returns the files found and the skipped paths with their reasons.
@@ -19,13 +20,17 @@ fn walk_files(files: &[(&str, &str)], below: &str) -> (Vec<String>, Vec<(String,
 fn walk_all(root: &Path) -> (Vec<String>, Vec<(String, SkipReason)>) {
     let root = AbsPath::canonical(root).expect("the root");
     let (mut found, mut out) = (Vec::new(), Vec::new());
-    walk_tree(&root, &WalkOptions { max_file_bytes: 1000, files: &Disk, stop: &never_stop }, &mut |finding| {
-        match finding {
-            WalkFinding::File(entry) => found.push(entry.path.to_string()),
-            WalkFinding::Skipped(skipped) => out.push((skipped.path.to_string(), skipped.reason)),
-        }
-        ControlFlow::Continue(())
-    })
+    walk_tree(
+        &root,
+        &WalkOptions { max_file_bytes: 1000, files: &Disk, cancel: &CancelToken::default() },
+        &mut |finding| {
+            match finding {
+                WalkFinding::File(entry) => found.push(entry.path.to_string()),
+                WalkFinding::Skipped(skipped) => out.push((skipped.path.to_string(), skipped.reason)),
+            }
+            ControlFlow::Continue(())
+        },
+    )
     .expect("the root is readable");
     (found, out)
 }
@@ -356,7 +361,7 @@ fn entries_are_visited_by_name_and_none_after_a_break() {
 
     let root = AbsPath::canonical(folder.path()).expect("the root");
     let mut visits = 0;
-    walk_tree(&root, &WalkOptions { max_file_bytes: 1, files: &Disk, stop: &never_stop }, &mut |_| {
+    walk_tree(&root, &WalkOptions { max_file_bytes: 1, files: &Disk, cancel: &CancelToken::default() }, &mut |_| {
         visits += 1;
         if visits == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
@@ -373,7 +378,7 @@ fn a_root_that_cannot_be_walked_says_why() {
     let roots = [&file, &gone].map(|path| AbsPath::canonical(path).expect("a path"));
     fs::remove_dir(&gone).expect("removed");
     let errors = roots.map(|root| {
-        let options = WalkOptions { max_file_bytes: 1, files: &Disk, stop: &never_stop };
+        let options = WalkOptions { max_file_bytes: 1, files: &Disk, cancel: &CancelToken::default() };
         walk_tree(&root, &options, &mut |_| ControlFlow::Continue(())).expect_err("no folder").to_string()
     });
     assert!(errors[0].contains("a.rs: it is not a folder"), "{}", errors[0]);

@@ -29,13 +29,13 @@ mod tests;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use super::{ChunkStore, Generation, IndexFingerprint, StopSignal, StoreError, StoreView, StoreWriter};
+use super::{ChunkStore, Generation, IndexFingerprint, StoreError, StoreView, StoreWriter};
 use maintenance::MaintenanceLimits;
 use manifest::CommitRecord;
+use platform::cancel::CancelToken;
 use reader::LanceView;
 use writer::LanceWriter;
 
@@ -130,22 +130,20 @@ impl IndexLocation {
         }
     }
 
-    /// Runs `work` like [`IndexLocation::block_on`], but abandons it soon after `stop` returns true.
+    /// Runs `work` like [`IndexLocation::block_on`], but abandons it when `cancel` is cancelled.
     fn block_on_until<T, E: std::fmt::Display>(
         &self,
         operation: &'static str,
-        stop: &StopSignal,
+        cancel: &CancelToken,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, StoreError> {
-        let stopped = async {
-            while !stop() {
-                tokio::time::sleep(STOP_POLL).await;
-            }
-        };
+        let (sender, stopped) = tokio::sync::oneshot::channel();
+        // Sends nothing if the work has ended.
+        let _listener = cancel.on_cancel(move || _ = sender.send(()));
         let either = async {
             tokio::select! {
                 biased;
-                () = stopped => Err(StoreError::Stopped { dir: self.dir.clone() }),
+                Ok(()) = stopped => Err(StoreError::Stopped { dir: self.dir.clone() }),
                 done = Box::pin(work) => done.map_err(|error| self.engine_error(operation, &error)),
             }
         };
@@ -155,9 +153,6 @@ impl IndexLocation {
         }
     }
 }
-
-/// Interval at which the stop signal of a running operation is checked.
-const STOP_POLL: Duration = Duration::from_millis(20);
 
 /// Returns the total size of the files below `folder`, in bytes.
 fn folder_size_bytes(folder: &Path) -> u64 {

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use super::IndexLocation;
 use super::manifest::CommitRecord;
 use crate::lexical::{self, DocNumber, IndexSegment, InvertedIndex, SegmentError, SegmentWriter};
-use crate::{EmbeddedChunk, StopSignal, StoreError};
+use crate::{EmbeddedChunk, StoreError};
+use platform::cancel::CancelToken;
 
 /// File extension of a segment, and name of the folder of segments.
 const EXTENSION: &str = "words";
@@ -126,14 +127,14 @@ impl SegmentList {
     /// Merges the last `count` segments into one, keeping only the documents in `live`.
     ///
     /// # Errors
-    /// When a segment cannot be read or written, or soon after `stop` returns true.
+    /// When a segment cannot be read or written, or when `cancel` is cancelled.
     pub fn merge_last(
         &mut self,
         location: &IndexLocation,
         generation: u64,
         count: usize,
         live: HashSet<DocNumber>,
-        stop: &StopSignal,
+        cancel: &CancelToken,
     ) -> Result<(), StoreError> {
         let segments = self.index.segments();
         let kept = segments.len().saturating_sub(count);
@@ -143,8 +144,8 @@ impl SegmentList {
             let sources: Vec<&IndexSegment> = sources.iter().map(Arc::as_ref).collect();
             lexical::merge_segments(&sources, |number| live.contains(&number)).map_err(|error| error.to_string())
         };
-        // A blocking task, so that a stop does not wait for the merge to end.
-        let merged = location.block_on_until("merge index segments", stop, async {
+        // A blocking task, so that a cancellation does not wait for the merge to end.
+        let merged = location.block_on_until("merge index segments", cancel, async {
             tokio::task::spawn_blocking(merge).await.map_err(|error| error.to_string())?
         })?;
         // Too large for one segment: keep the segments unmerged.

@@ -16,9 +16,9 @@ use super::reader::LanceView;
 use super::segments::{self, SegmentList};
 use super::tables::{self, Tables};
 use crate::{
-    Commit, CommitStatus, EmbeddedChunk, IndexFingerprint, Manifest, StopSignal, StoreError, StoreView, StoreWriter,
-    now_ms,
+    Commit, CommitStatus, EmbeddedChunk, IndexFingerprint, Manifest, StoreError, StoreView, StoreWriter, now_ms,
 };
+use platform::cancel::CancelToken;
 use types::{FileRecord, RepoPath};
 
 /// The writer of a store.
@@ -46,7 +46,7 @@ pub(super) struct LanceWriter {
     dirty: bool,
     /// See [`StoreWriter::defer_publication`].
     defers_publication: bool,
-    stop: StopSignal,
+    cancel: CancelToken,
     _lock: WriterLock,
 }
 
@@ -142,7 +142,7 @@ impl LanceWriter {
             expired,
             dirty,
             defers_publication,
-            stop: Arc::new(|| false),
+            cancel: CancelToken::default(),
             _lock: lock,
         })
     }
@@ -170,16 +170,16 @@ impl LanceWriter {
         let TableChange { deleted_chunks, deleted_records, records, chunks, .. } = change;
         let first = self.segments.append(&self.location, self.generation + 1, &chunks)?;
         let (tables, dimensions) = (&self.tables, self.fingerprint.dimensions);
-        self.location.block_on_until("delete rows", &self.stop, async {
+        self.location.block_on_until("delete rows", &self.cancel, async {
             tables::delete_paths(&tables.chunks, &deleted_chunks).await?;
             tables::delete_paths(&tables.files, &deleted_records).await
         })?;
-        self.location.block_on_until("append rows", &self.stop, async {
+        self.location.block_on_until("append rows", &self.cancel, async {
             tables.add_chunks(chunks, first, dimensions).await?;
             tables.add_files(&records).await
         })?;
         let compaction = maintenance::compact_during_run(tables, &self.limits);
-        self.renumbered |= self.location.block_on_until("compact small fragments", &self.stop, compaction)?;
+        self.renumbered |= self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
         self.merge_segments_if_needed(usize::MAX)
     }
 
@@ -192,8 +192,8 @@ impl LanceWriter {
             return Ok(());
         }
         let numbers = tables::read_doc_numbers(&self.tables.chunks);
-        let live = self.location.block_on_until("read the chunks' numbers", &self.stop, numbers)?;
-        self.segments.merge_last(&self.location, self.generation + 1, count, live, &self.stop)
+        let live = self.location.block_on_until("read the chunks' numbers", &self.cancel, numbers)?;
+        self.segments.merge_last(&self.location, self.generation + 1, count, live, &self.cancel)
     }
 
     /// Builds the next commit record, opens its view, and publishes it unless publication is deferred.
@@ -255,7 +255,7 @@ impl LanceWriter {
         segments::remove_unused_segments(&self.location, Some(committed));
         if self.expired {
             let removal = maintenance::remove_old_versions(&self.tables, committed);
-            match self.location.block_on_until("remove old versions", &self.stop, removal) {
+            match self.location.block_on_until("remove old versions", &self.cancel, removal) {
                 Ok(()) | Err(StoreError::Stopped { .. }) => {} // the next finish removes the rest
                 Err(error) => tracing::warn!("{error}"),
             }
@@ -284,14 +284,14 @@ impl StoreWriter for LanceWriter {
         self.defers_publication = true;
     }
 
-    fn set_stop_signal(&mut self, stop: StopSignal) {
-        self.stop = stop;
+    fn set_cancel_token(&mut self, cancel: CancelToken) {
+        self.cancel = cancel;
     }
 
     fn finish(&mut self, state: &CommitStatus) -> Result<Manifest, StoreError> {
         self.begin_commit()?;
         let compaction = maintenance::compact_after_run(&self.tables, &self.limits);
-        self.renumbered |= self.location.block_on_until("compact small fragments", &self.stop, compaction)?;
+        self.renumbered |= self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
         let rows = self.location.block_on("count the chunks", self.tables.chunks.count_rows(None))?;
         self.merge_segments_if_needed(rows)?;
         let manifest = self.publish_commit(state)?;

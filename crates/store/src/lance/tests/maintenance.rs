@@ -1,6 +1,7 @@
 //! Tests of compaction, of the removal of old versions, and of the data that must survive both.
 
 use super::*;
+use platform::cancel::CancelToken;
 
 fn edit(store: &LanceStore, text: &str) {
     let mut writer = store.writer(&fingerprint(), false).expect("a writer");
@@ -177,7 +178,21 @@ fn every_column_is_stored_unchanged() {
 }
 
 #[test]
-fn merging_segments_ends_when_the_stop_signal_is_set() {
+fn a_cancellation_ends_an_operation_that_waits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, cancel) = (store(folder.path()), CancelToken::default());
+    std::thread::scope(|scope| {
+        let endless = std::future::pending::<Result<(), String>>();
+        let waiting = scope.spawn(|| store.location.block_on_until("wait", &cancel, endless));
+        cancel.cancel();
+        assert!(matches!(waiting.join().expect("no panic"), Err(StoreError::Stopped { .. })));
+    });
+    let done = store.location.block_on_until("work", &CancelToken::default(), async { Ok::<_, String>(7) });
+    assert_eq!(done.expect("nothing is cancelled"), 7);
+}
+
+#[test]
+fn merging_segments_ends_when_it_is_cancelled() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = store(folder.path());
     fs::create_dir_all(&store.location.dir).expect("the index folder");
@@ -185,9 +200,12 @@ fn merging_segments_ends_when_the_stop_signal_is_set() {
     for at in 0..3 {
         segments.append(&store.location, at + 1, &[chunk("a.rs", 1, "text")]).expect("a segment");
     }
-    let mut merge = |is_stopped: bool| {
-        let stop: StopSignal = Arc::new(move || is_stopped);
-        let merged = segments.merge_last(&store.location, 9, 3, [0, 1, 2].into(), &stop);
+    let mut merge = |is_cancelled: bool| {
+        let cancel = CancelToken::default();
+        if is_cancelled {
+            cancel.cancel();
+        }
+        let merged = segments.merge_last(&store.location, 9, 3, [0, 1, 2].into(), &cancel);
         (merged, segments.names().len())
     };
     assert!(matches!(merge(true), (Err(StoreError::Stopped { .. }), 3)));

@@ -27,7 +27,7 @@ const MIN_GAIN: f64 = 1.03;
 const SHORT_CALL: Duration = Duration::from_millis(25);
 
 /// Tries batch sizes and keeps the best.
-pub(super) struct BatchTuner {
+pub(crate) struct BatchTuner {
     size: usize,
     /// The best size so far with its rate in bytes per second; `None` when the choice is final.
     trying: Option<(usize, f64)>,

@@ -1,14 +1,22 @@
 //! Progress of a run, counted in files.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Numbers of files that have reached certain points of the pipeline.
 #[derive(Default)]
-pub(super) struct FileCounts {
+pub(crate) struct FileCounts {
     /// Files whose size or time differs from the index.
     pub changed: AtomicU64,
     /// Those of the changed files that are embedded, or turned out to have the same content.
     pub redone: AtomicU64,
     /// All files that are embedded, skipped or unchanged.
     pub done: AtomicU64,
+}
+
+impl FileCounts {
+    /// Counts files of which nothing is left but the commit. The content of `redone` of them has changed.
+    pub fn add_finished(&self, redone: u64, unchanged: u64) {
+        self.redone.fetch_add(redone, Ordering::Relaxed);
+        self.done.fetch_add(redone + unchanged, Ordering::Relaxed);
+    }
 }

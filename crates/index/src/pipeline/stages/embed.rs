@@ -5,15 +5,17 @@
 //! not embedded again.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Instant;
 
-use super::budget::MemoryPermit;
-use super::flow::{StageReceiver, StageSender};
-use super::stage_batch::{ChunkBatch, WINDOW_CHUNKS};
-use super::stage_parse::{FileReplacement, ParseOutcome, PreparedChunk};
-use super::tuner::BatchTuner;
+use parking_lot::{Mutex, MutexGuard};
+
+use super::super::batch_tuner::BatchTuner;
+use super::super::budget::MemoryPermit;
+use super::super::queue::{StageReceiver, StageSender};
+use super::batch::{ChunkBatch, WINDOW_CHUNKS};
+use super::parse::{FileReplacement, ParseOutcome, PreparedChunk};
 use config::EmbedBatch;
 use embed::cache::{self, HalfVector, VectorCache, VectorKey};
 use embed::{self, EmbedError, Embedder};
@@ -25,7 +27,7 @@ const MIN_SENT_CHUNKS: usize = 64;
 
 /// Files whose chunks are ready to be written.
 #[derive(Default)]
-pub(super) struct EmbeddedBatch {
+pub(crate) struct EmbeddedBatch {
     pub replace: Vec<FileRecord>,
     pub touch: Vec<FileRecord>,
     pub vanished: Vec<RepoPath>,
@@ -36,7 +38,7 @@ pub(super) struct EmbeddedBatch {
 }
 
 /// The embedder with its cache, and the results of all threads of the stage.
-pub(super) struct EmbedStage<'r> {
+pub(crate) struct EmbedStage<'r> {
     pub embedder: &'r dyn Embedder,
     /// Vectors of earlier runs by passage; `None` to embed everything.
     pub cache: Option<&'r VectorCache>,
@@ -64,12 +66,12 @@ impl<'r> EmbedStage<'r> {
     }
 
     fn tuner(&self) -> MutexGuard<'_, BatchTuner> {
-        self.tuner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tuner.lock()
     }
 
     /// Returns the error of the embedder, if it has failed.
     pub fn failure(&self) -> Option<EmbedError> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failure.lock().clone()
     }
 
     /// Summarizes the work so far.
@@ -81,41 +83,37 @@ impl<'r> EmbedStage<'r> {
 
 /// Counts of computed and cached vectors.
 #[derive(Default)]
-pub(super) struct EmbedSummary {
+pub(crate) struct EmbedSummary {
     pub computed: u64,
     pub reused: u64,
     /// Chunks in a call, as chosen by the tuner.
     pub batch_chunks: usize,
 }
 
-/// Embeds batches until the input ends or the embedder fails.
-pub(super) fn embed_batches(
-    input: &StageReceiver<'_, ChunkBatch>,
-    output: &StageSender<'_, EmbeddedBatch>,
-    stage: &EmbedStage<'_>,
-) {
-    while let Some(batch) = input.next() {
-        let mut window = ChunkWindow::new(batch);
-        let embedded =
-            if stage.failure().is_some() { Ok(false) } else { stage.embed_window(&mut window, input, output) };
-        match embedded {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => {
-                stage.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                return;
-            }
-        }
-        if !window.send_ready(output, 0) {
-            return;
-        }
-    }
-}
-
 /// A chunk of a window: the index of its file, and its index in the file.
 type ChunkPosition = (usize, usize);
 
 impl EmbedStage<'_> {
+    /// Embeds batches until the input ends or the embedder fails.
+    pub fn run(&self, input: &StageReceiver<'_, ChunkBatch>, output: &StageSender<'_, EmbeddedBatch>) {
+        while let Some(batch) = input.next() {
+            let mut window = ChunkWindow::new(batch);
+            let embedded =
+                if self.failure().is_some() { Ok(false) } else { self.embed_window(&mut window, input, output) };
+            match embedded {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    self.failure.lock().get_or_insert(error);
+                    return;
+                }
+            }
+            if !window.send_ready(output, 0) {
+                return;
+            }
+        }
+    }
+
     /// Embeds a window. Returns false if the run should end.
     fn embed_window(
         &self,
@@ -124,7 +122,7 @@ impl EmbedStage<'_> {
         output: &StageSender<'_, EmbeddedBatch>,
     ) -> Result<bool, EmbedError> {
         if let Some(cache) = self.cache {
-            self.cache_refresh.call_once(|| cache.refresh(&|| input.cancel.is_cancelled()));
+            self.cache_refresh.call_once(|| cache.refresh(input.cancel.token()));
         }
         if !self.embed_paths(window, input)? {
             return Ok(false);

@@ -2,10 +2,11 @@
 //! the whole run.
 
 use std::thread;
+use std::time::Duration;
 
-use super::budget::MemoryPermit;
-use super::flow::{StageReceiver, StageSender};
-use super::stage_read::ReadOutcome;
+use super::super::budget::MemoryPermit;
+use super::super::queue::{StageReceiver, StageSender};
+use super::read::ReadOutcome;
 use embed::cache::VectorKey;
 use embed::static_model::{StaticModel, TokenBag, WordCounter};
 use embed::{self, Embedder};
@@ -15,7 +16,7 @@ use store::lexical::{TermCounter, Terms};
 use types::{Chunk, FileOutcome, FileRecord, RepoPath};
 
 /// The change to make to one file in the index.
-pub(super) enum ParseOutcome {
+pub(crate) enum ParseOutcome {
     /// Replace the file's stored record and chunks.
     Replace(FileReplacement),
     /// Keep the file's chunks; write `touch` if its record changed.
@@ -24,8 +25,18 @@ pub(super) enum ParseOutcome {
     Vanished(RepoPath),
 }
 
+impl ParseOutcome {
+    /// Returns the number of chunks that need vectors.
+    pub fn count_chunks(&self) -> usize {
+        match self {
+            Self::Replace(replacement) => replacement.chunks.len(),
+            Self::Unchanged { .. } | Self::Vanished(_) => 0,
+        }
+    }
+}
+
 /// The new record and chunks of a file.
-pub(super) struct FileReplacement {
+pub(crate) struct FileReplacement {
     pub record: FileRecord,
     pub chunks: Vec<PreparedChunk>,
     /// Bytes of source.
@@ -35,7 +46,7 @@ pub(super) struct FileReplacement {
 }
 
 /// A chunk with its search terms and embedding input.
-pub(super) struct PreparedChunk {
+pub(crate) struct PreparedChunk {
     pub chunk: Chunk,
     pub terms: Terms,
     /// The words of the passage; empty unless the embedder is a table of words.
@@ -46,14 +57,14 @@ pub(super) struct PreparedChunk {
 
 /// Options that decide which texts and keys of a chunk are computed.
 #[derive(Clone, Copy)]
-pub(super) struct PrepareOptions<'r> {
+pub(crate) struct PrepareOptions<'r> {
     pub embedder: &'r dyn Embedder,
     /// Whether to compute cache keys.
     pub cache_keys: bool,
 }
 
 /// The buffers of one thread for preparing chunks.
-pub(super) struct ChunkPreparer<'r> {
+pub(crate) struct ChunkPreparer<'r> {
     counter: TermCounter,
     word_counter: Option<WordCounter<'r>>,
     cache_keys: bool,
@@ -79,24 +90,55 @@ impl<'r> ChunkPreparer<'r> {
     }
 }
 
-/// Parses batches until the input ends, with a parser made by `new_parser`. With `renew`, for benchmarks,
-/// every batch gets a new thread, a new parser and newly compiled queries, as in a pool made for one batch.
-pub(super) fn parse_batches(
-    input: &StageReceiver<'_, Vec<ReadOutcome>>,
-    output: &StageSender<'_, Vec<ParseOutcome>>,
-    options: PrepareOptions<'_>,
-    new_parser: &(dyn Fn() -> Parser + Sync),
-    renew: bool,
-) {
-    let (mut parser, mut preparer) = (new_parser(), ChunkPreparer::new(options));
-    while let Some(batch) = input.next() {
-        let parsed = if renew {
-            parse_batch_in_new_thread(batch, input, options, new_parser)
-        } else {
-            parse_batch(batch, input, &mut parser, &mut preparer)
+/// The options of the stage.
+#[derive(Clone, Copy)]
+pub(crate) struct ParseStage<'r> {
+    pub options: PrepareOptions<'r>,
+    /// See [`Parser::new`].
+    pub time_limit: Duration,
+    /// See [`Parser::with_max_tree_bytes`].
+    pub max_tree_bytes: u64,
+    /// For benchmarks: parse every batch on a new thread with a new parser and newly compiled queries, as in a
+    /// pool made for one batch.
+    pub renew_parsers: bool,
+}
+
+impl ParseStage<'_> {
+    /// Parses batches until the input ends.
+    pub fn run(&self, input: &StageReceiver<'_, Vec<ReadOutcome>>, output: &StageSender<'_, Vec<ParseOutcome>>) {
+        let (mut parser, mut preparer) = (self.new_parser(input), ChunkPreparer::new(self.options));
+        while let Some(batch) = input.next() {
+            let parsed = if self.renew_parsers {
+                self.parse_in_new_thread(batch, input)
+            } else {
+                parse_batch(batch, input, &mut parser, &mut preparer)
+            };
+            if !parsed.is_empty() && !output.send(parsed) {
+                break;
+            }
+        }
+    }
+
+    fn new_parser(&self, input: &StageReceiver<'_, Vec<ReadOutcome>>) -> Parser {
+        let parser = Parser::new(self.time_limit).with_max_tree_bytes(self.max_tree_bytes);
+        parser.with_cancel(input.cancel.token().clone())
+    }
+
+    fn parse_in_new_thread(
+        &self,
+        batch: Vec<ReadOutcome>,
+        input: &StageReceiver<'_, Vec<ReadOutcome>>,
+    ) -> Vec<ParseOutcome> {
+        let work = move || {
+            let mut languages: Vec<_> = batch.iter().filter_map(source_language).collect();
+            languages.sort_unstable();
+            languages.dedup();
+            languages.into_iter().for_each(language::recompile_query);
+            parse_batch(batch, input, &mut self.new_parser(input), &mut ChunkPreparer::new(self.options))
         };
-        if !parsed.is_empty() && !output.send(parsed) {
-            break;
+        match thread::scope(|scope| scope.spawn(work).join()) {
+            Ok(parsed) => parsed,
+            Err(panic) => std::panic::resume_unwind(panic),
         }
     }
 }
@@ -108,7 +150,6 @@ fn parse_batch(
     parser: &mut Parser,
     preparer: &mut ChunkPreparer<'_>,
 ) -> Vec<ParseOutcome> {
-    parser.set_stop_flag(input.cancel.flag());
     let mut parsed = Vec::with_capacity(batch.len());
     for read in batch {
         if input.cancel.is_cancelled() {
@@ -121,7 +162,7 @@ fn parse_batch(
                     break; // the file was parsed only in part
                 }
                 record.outcome = FileOutcome::Indexed {
-                    chunks: u32::try_from(parse_result.chunks.len()).unwrap_or(u32::MAX),
+                    chunks: u32::try_from(parse_result.chunks.len()).expect("a file has fewer than 2^32 chunks"),
                     problem: parse_result.problem,
                 };
                 let bytes = source.text.len() as u64;
@@ -140,25 +181,6 @@ fn parse_batch(
     parsed
 }
 
-fn parse_batch_in_new_thread(
-    batch: Vec<ReadOutcome>,
-    input: &StageReceiver<'_, Vec<ReadOutcome>>,
-    options: PrepareOptions<'_>,
-    new_parser: &(dyn Fn() -> Parser + Sync),
-) -> Vec<ParseOutcome> {
-    let work = move || {
-        let mut languages: Vec<_> = batch.iter().filter_map(source_language).collect();
-        languages.sort_unstable();
-        languages.dedup();
-        languages.into_iter().for_each(language::recompile_query);
-        parse_batch(batch, input, &mut new_parser(), &mut ChunkPreparer::new(options))
-    };
-    match thread::scope(|scope| scope.spawn(work).join()) {
-        Ok(parsed) => parsed,
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
-}
-
 fn source_language(read: &ReadOutcome) -> Option<types::Language> {
     match read {
         ReadOutcome::Source(source, ..) => Some(source.language),
@@ -168,8 +190,6 @@ fn source_language(read: &ReadOutcome) -> Option<types::Language> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use source::parse::SourceFile;
 

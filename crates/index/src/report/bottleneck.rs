@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::StageReport;
+use super::stage::{Stage, StageReport};
 
 /// Shorter runs are not judged.
 const MIN_ELAPSED: Duration = Duration::from_millis(50);
@@ -11,11 +11,11 @@ const MIN_ELAPSED: Duration = Duration::from_millis(50);
 /// The slowest stage, and the stage that waits for it most.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bottleneck {
-    pub stage: &'static str,
+    pub stage: Stage,
     /// Share of the elapsed time that the threads of the stage worked, 0 to 1.
     pub busy: f64,
     /// The stage that waits most, with the share of the elapsed time that it waits; `None` if none waits.
-    pub waiting: Option<(&'static str, f64)>,
+    pub waiting: Option<(Stage, f64)>,
     /// Whether the waiting stage comes after the slowest one and lacks input; otherwise it comes before and
     /// cannot pass on its output.
     pub waits_for_input: bool,
@@ -34,9 +34,9 @@ pub fn find_bottleneck(stages: &[StageReport], elapsed: Duration) -> Option<Bott
     let (at, slowest) = stages.iter().enumerate().max_by(|a, b| busy(a.1).total_cmp(&busy(b.1)))?;
     // If a stage before the embedder is slowest, report how long the embedder lacks input; otherwise how long
     // the parsers cannot pass on theirs.
-    let named = |name: &str| stages.iter().position(|stage| stage.stage == name);
-    let starving = named("embed").filter(|embed| *embed > at);
-    let blocked = named("parse").filter(|parse| *parse < at);
+    let find = |stage: Stage| stages.iter().position(|report| report.stage == stage);
+    let starving = find(Stage::Embed).filter(|embed| *embed > at);
+    let blocked = find(Stage::Parse).filter(|parse| *parse < at);
     let waiting = match (starving, blocked) {
         (Some(embed), _) => Some((stages[embed].stage, share(&stages[embed], stages[embed].waiting_for_input))),
         (None, Some(parse)) => Some((stages[parse].stage, share(&stages[parse], stages[parse].waiting_for_output))),
@@ -64,15 +64,14 @@ mod tests {
     use super::*;
 
     /// A stage in a run of 100 s; all shares in percent.
-    fn stage(stage: &'static str, threads: usize, busy: u64, input: u64, output: u64) -> StageReport {
+    fn stage(stage: Stage, threads: usize, busy: u64, input: u64, output: u64) -> StageReport {
         let seconds = |percent: u64| Duration::from_secs(percent * threads as u64);
         StageReport {
-            stage,
             threads,
             busy: seconds(busy),
             waiting_for_input: seconds(input),
             waiting_for_output: seconds(output),
-            ..StageReport::default()
+            ..StageReport::new(stage)
         }
     }
 
@@ -84,20 +83,22 @@ mod tests {
                 .expect("a bottleneck")
         };
         let slow_device = [
-            stage("read", 1, 2, 0, 98),
-            stage("parse", 2, 12, 0, 88),
-            stage("embed", 1, 97, 2, 1),
-            stage("write", 1, 5, 95, 0),
+            stage(Stage::Read, 1, 2, 0, 98),
+            stage(Stage::Parse, 2, 12, 0, 88),
+            stage(Stage::Embed, 1, 97, 2, 1),
+            stage(Stage::Write, 1, 5, 95, 0),
         ];
         assert_eq!(describe(&slow_device), "embed is the bottleneck: busy 97 %; parse waits on it 88 % of the time");
-        let slow_parser = [stage("read", 1, 2, 0, 98), stage("parse", 2, 99, 1, 0), stage("embed", 1, 20, 80, 0)];
+        let slow_parser =
+            [stage(Stage::Read, 1, 2, 0, 98), stage(Stage::Parse, 2, 99, 1, 0), stage(Stage::Embed, 1, 20, 80, 0)];
         assert_eq!(describe(&slow_parser), "parse is the bottleneck: busy 99 %; embed starves 80 % of the time");
-        let slow_store = [stage("parse", 2, 30, 0, 70), stage("embed", 1, 20, 10, 70), stage("write", 1, 95, 5, 0)];
+        let slow_store =
+            [stage(Stage::Parse, 2, 30, 0, 70), stage(Stage::Embed, 1, 20, 10, 70), stage(Stage::Write, 1, 95, 5, 0)];
         assert_eq!(describe(&slow_store), "write is the bottleneck: busy 95 %; parse waits on it 70 % of the time");
     }
 
     #[test]
     fn a_short_run_has_no_bottleneck() {
-        assert_eq!(find_bottleneck(&[stage("parse", 1, 100, 0, 0)], Duration::from_millis(1)), None);
+        assert_eq!(find_bottleneck(&[stage(Stage::Parse, 1, 100, 0, 0)], Duration::from_millis(1)), None);
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::budget::{self, MemoryBudget, MemoryPermit};
-use super::counts::FileCounts;
-use super::flow::{StageReceiver, StageSender};
+use super::super::budget::{self, MemoryBudget, MemoryPermit};
+use super::super::file_counts::FileCounts;
+use super::super::queue::{StageReceiver, StageSender};
 use source::language;
 use source::parse::SourceFile;
 use source::walk::{self, FileContents, FileSystem, WalkEntry};
@@ -22,7 +22,7 @@ const UNTRUSTED_AGE_NS: i64 = 50_000_000;
 const MAX_GROWTH_BYTES: u64 = 64 << 10;
 
 /// The result of reading one file.
-pub(super) enum ReadOutcome {
+pub(crate) enum ReadOutcome {
     /// The file has to be parsed, which sets the outcome in its record.
     Source(SourceFile, FileRecord, MemoryPermit),
     /// The file has its known size and time, or its known hash. `touch` is its record if the time has changed.
@@ -33,9 +33,9 @@ pub(super) enum ReadOutcome {
     Vanished(RepoPath),
 }
 
-/// The state that all reader threads of a run share.
+/// The options of the stage, and the state that its threads share.
 #[derive(Clone, Copy)]
-pub(super) struct FileReader<'r> {
+pub(crate) struct ReadStage<'r> {
     pub files: &'r dyn FileSystem,
     pub known: &'r HashMap<RepoPath, FileRecord>,
     pub counts: &'r FileCounts,
@@ -44,41 +44,37 @@ pub(super) struct FileReader<'r> {
     pub largest_bytes: u64,
 }
 
-/// Reads batches of files until the input ends.
-pub(super) fn read_batches(
-    input: &StageReceiver<'_, Vec<WalkEntry>>,
-    output: &StageSender<'_, Vec<ReadOutcome>>,
-    reader: FileReader<'_>,
-) {
-    while let Some(entries) = input.next() {
-        let (files, mut bytes) = (entries.len() as u64, 0);
-        let mut batch = Vec::with_capacity(entries.len());
-        for entry in entries {
-            if input.cancel.is_cancelled() {
+impl ReadStage<'_> {
+    /// Reads batches of files until the input ends.
+    pub fn run(&self, input: &StageReceiver<'_, Vec<WalkEntry>>, output: &StageSender<'_, Vec<ReadOutcome>>) {
+        while let Some(entries) = input.next() {
+            let (files, mut bytes) = (entries.len() as u64, 0);
+            let mut batch = Vec::with_capacity(entries.len());
+            for entry in entries {
+                if input.cancel.is_cancelled() {
+                    return;
+                }
+                let read = match self.decide_by_metadata(&entry) {
+                    Some(read) => read,
+                    None => {
+                        let Some(permit) = self.wait_for_memory(&entry, &mut batch, output) else { return };
+                        bytes += entry.size_bytes;
+                        let read = self.read(&entry, permit);
+                        if matches!(read, ReadOutcome::Unchanged { .. }) {
+                            self.counts.redone.fetch_add(1, Ordering::Relaxed);
+                        }
+                        read
+                    }
+                };
+                batch.push(read);
+            }
+            input.clock.count(files, bytes);
+            if !batch.is_empty() && !output.send(batch) {
                 return;
             }
-            let read = match reader.decide_by_metadata(&entry) {
-                Some(read) => read,
-                None => {
-                    let Some(permit) = reader.wait_for_memory(&entry, &mut batch, output) else { return };
-                    bytes += entry.size_bytes;
-                    let read = reader.read(&entry, permit);
-                    if matches!(read, ReadOutcome::Unchanged { .. }) {
-                        reader.counts.redone.fetch_add(1, Ordering::Relaxed);
-                    }
-                    read
-                }
-            };
-            batch.push(read);
-        }
-        input.clock.count(files, bytes);
-        if !batch.is_empty() && !output.send(batch) {
-            return;
         }
     }
-}
 
-impl FileReader<'_> {
     /// Decides by size and time alone, if possible.
     fn decide_by_metadata(&self, entry: &WalkEntry) -> Option<ReadOutcome> {
         let known = self.known.get(&entry.path);
@@ -113,7 +109,7 @@ impl FileReader<'_> {
         if !batch.is_empty() && !output.send(std::mem::take(batch)) {
             return None;
         }
-        self.budget.acquire(bytes, output.cancel, &|time| output.clock.waited_for_output(time))
+        output.clock.track_output_wait(|| self.budget.acquire(bytes, output.cancel.token()))
     }
 
     fn read(&self, entry: &WalkEntry, permit: MemoryPermit) -> ReadOutcome {

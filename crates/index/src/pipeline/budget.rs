@@ -4,13 +4,12 @@
 //! the order in which they arrived, so small files cannot delay a large one forever.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use super::CancelToken;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::{Condvar, Mutex};
 
-/// Interval at which a waiting stage checks for cancellation.
-const CANCEL_POLL: Duration = Duration::from_millis(50);
+use platform::cancel::CancelToken;
 
 /// Peak memory per byte of a file: its text as read, in chunks, as passages and as search text, its vectors,
 /// and all of these again in the rows of a commit.
@@ -20,20 +19,21 @@ const BYTES_PER_BYTE: u64 = 12;
 const BYTES_PER_FILE: u64 = 4 << 10;
 
 /// Estimates the bytes in flight for a file of `size_bytes`.
-pub(super) fn estimate_cost_bytes(size_bytes: u64) -> u64 {
+pub(crate) fn estimate_cost_bytes(size_bytes: u64) -> u64 {
     size_bytes.saturating_mul(BYTES_PER_BYTE).saturating_add(BYTES_PER_FILE)
 }
 
 /// Returns the size of the largest file that fits into `in_flight_bytes`.
-pub(super) fn largest_file_bytes(in_flight_bytes: u64) -> u64 {
+pub(crate) fn largest_file_bytes(in_flight_bytes: u64) -> u64 {
     in_flight_bytes.saturating_sub(BYTES_PER_FILE) / BYTES_PER_BYTE
 }
 
 /// A limit for the bytes in flight, with first-come, first-served waiting.
-pub(super) struct MemoryBudget {
+pub(crate) struct MemoryBudget {
     ceiling_bytes: u64,
     state: Mutex<BudgetState>,
-    freed: Condvar,
+    /// Notified when memory is freed, when the first waiting thread changes, and when the run is cancelled.
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -44,10 +44,12 @@ struct BudgetState {
     waiting_tickets: VecDeque<u64>,
     /// The next ticket.
     next_ticket: u64,
+    /// The stages that free memory when a thread begins to wait.
+    shortage_signals: Vec<Sender<()>>,
 }
 
 /// A file's share of the budget, returned when dropped.
-pub(super) struct MemoryPermit {
+pub(crate) struct MemoryPermit {
     budget: Arc<MemoryBudget>,
     bytes: u64,
 }
@@ -55,48 +57,46 @@ pub(super) struct MemoryPermit {
 impl MemoryBudget {
     /// Creates a budget with nothing in flight.
     pub fn new(ceiling_bytes: u64) -> Arc<Self> {
-        Arc::new(Self { ceiling_bytes, state: Mutex::default(), freed: Condvar::new() })
-    }
-
-    fn state(&self) -> MutexGuard<'_, BudgetState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Arc::new(Self { ceiling_bytes, state: Mutex::default(), changed: Condvar::new() })
     }
 
     /// Acquires `bytes` if they are free and no other thread waits.
     pub fn try_acquire(self: &Arc<Self>, bytes: u64) -> Option<MemoryPermit> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let fits = state.used_bytes + bytes <= self.ceiling_bytes && state.waiting_tickets.is_empty();
         fits.then(|| self.grant(&mut state, bytes))
     }
 
     /// Waits until `bytes` are free and acquires them; `None` if the run is cancelled. A request above the
-    /// ceiling is granted when nothing else is in flight. `waited` is called repeatedly with the time waited
-    /// since the last call.
-    pub fn acquire(
-        self: &Arc<Self>,
-        bytes: u64,
-        cancel: &CancelToken,
-        waited: &dyn Fn(Duration),
-    ) -> Option<MemoryPermit> {
-        let mut last_report = Instant::now();
-        let mut state = self.state();
+    /// ceiling is granted when nothing else is in flight.
+    pub fn acquire(self: &Arc<Self>, bytes: u64, cancel: &CancelToken) -> Option<MemoryPermit> {
+        let budget = Arc::clone(self);
+        let _listener = cancel.on_cancel(move || {
+            // Locked, so that no thread is between its look at the token and its wait.
+            drop(budget.state.lock());
+            budget.changed.notify_all();
+        });
+        let mut state = self.state.lock();
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.waiting_tickets.push_back(ticket);
-        let is_first = |state: &BudgetState| state.waiting_tickets.front() == Some(&ticket);
-        while !is_first(&state) || (state.used_bytes > 0 && state.used_bytes + bytes > self.ceiling_bytes) {
-            if cancel.is_cancelled() {
-                state.waiting_tickets.retain(|waiting| *waiting != ticket);
-                return None;
+        let must_wait = |state: &BudgetState| {
+            let is_first = state.waiting_tickets.front() == Some(&ticket);
+            !is_first || (state.used_bytes > 0 && state.used_bytes + bytes > self.ceiling_bytes)
+        };
+        if must_wait(&state) {
+            for signal in &state.shortage_signals {
+                // A full channel means that the signal is already there.
+                _ = signal.try_send(());
             }
-            state = self.freed.wait_timeout(state, CANCEL_POLL).unwrap_or_else(PoisonError::into_inner).0;
-            let now = Instant::now();
-            waited(now - last_report);
-            last_report = now;
         }
-        state.waiting_tickets.pop_front();
-        self.freed.notify_all(); // the next waiting file may fit as well
-        Some(self.grant(&mut state, bytes))
+        while must_wait(&state) && !cancel.is_cancelled() {
+            self.changed.wait(&mut state);
+        }
+        let is_granted = !must_wait(&state);
+        state.waiting_tickets.retain(|waiting| *waiting != ticket);
+        self.changed.notify_all(); // the next waiting file may fit as well
+        is_granted.then(|| self.grant(&mut state, bytes))
     }
 
     fn grant(self: &Arc<Self>, state: &mut BudgetState, bytes: u64) -> MemoryPermit {
@@ -110,14 +110,27 @@ impl MemoryBudget {
         self.ceiling_bytes
     }
 
-    /// Returns whether a file waits for memory; stages that hold files back should then pass them on.
+    /// Returns a channel with a signal after a thread has begun to wait for memory. Stages that hold files back
+    /// should then pass them on. A signal may be late, when nothing waits any more.
+    pub fn subscribe_to_shortage(&self) -> Receiver<()> {
+        let (signal, receiver) = bounded(1);
+        self.state.lock().shortage_signals.push(signal);
+        receiver
+    }
+
+    /// Returns whether a file waits for memory.
     pub fn has_waiters(&self) -> bool {
-        !self.state().waiting_tickets.is_empty()
+        !self.state.lock().waiting_tickets.is_empty()
+    }
+
+    /// Returns the number of bytes in flight.
+    pub fn used_bytes(&self) -> u64 {
+        self.state.lock().used_bytes
     }
 
     /// Returns the largest number of bytes that were in flight at once.
     pub fn peak_bytes(&self) -> u64 {
-        self.state().peak_bytes
+        self.state.lock().peak_bytes
     }
 }
 
@@ -130,14 +143,13 @@ impl MemoryPermit {
 
 impl Drop for MemoryPermit {
     fn drop(&mut self) {
-        self.budget.state().used_bytes -= self.bytes;
-        self.budget.freed.notify_all();
+        self.budget.state.lock().used_bytes -= self.bytes;
+        self.budget.changed.notify_all();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
     use super::*;
@@ -145,19 +157,15 @@ mod tests {
     #[test]
     fn a_waiting_thread_is_admitted_when_there_is_room() {
         let (budget, cancel) = (MemoryBudget::new(100), CancelToken::default());
-        let first = budget.acquire(80, &cancel, &|_| ()).expect("there is room");
+        let shortage = budget.subscribe_to_shortage();
+        let first = budget.acquire(80, &cancel).expect("there is room");
         assert!(budget.try_acquire(21).is_none());
-        let was_reported = AtomicBool::new(false);
+        assert!(shortage.is_empty(), "no thread waits");
         thread::scope(|scope| {
-            let waiting =
-                scope.spawn(|| budget.acquire(60, &cancel, &|_| was_reported.store(true, Ordering::SeqCst)).is_some());
-            while !budget.has_waiters() {
-                thread::yield_now();
-            }
+            let waiting = scope.spawn(|| budget.acquire(60, &cancel).is_some());
+            shortage.recv().expect("a signal");
+            assert!(budget.has_waiters());
             assert!(budget.try_acquire(1).is_none(), "no one overtakes a waiting thread");
-            while !was_reported.load(Ordering::SeqCst) {
-                thread::yield_now(); // the wait is reported while it goes on
-            }
             drop(first);
             assert!(waiting.join().expect("no panic"));
         });
@@ -167,9 +175,15 @@ mod tests {
     #[test]
     fn a_file_above_the_ceiling_is_admitted_alone_and_cancellation_ends_the_wait() {
         let (budget, cancel) = (MemoryBudget::new(100), CancelToken::default());
-        let alone = budget.acquire(1_000, &cancel, &|_| ());
+        let shortage = budget.subscribe_to_shortage();
+        let alone = budget.acquire(1_000, &cancel);
         assert!(alone.is_some());
-        cancel.cancel();
-        assert!(budget.acquire(1, &cancel, &|_| ()).is_none());
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| budget.acquire(1, &cancel).is_none());
+            shortage.recv().expect("a signal");
+            cancel.cancel();
+            assert!(waiting.join().expect("no panic"));
+        });
+        assert!(budget.acquire(1, &cancel).is_none() && !budget.has_waiters());
     }
 }

@@ -3,15 +3,21 @@
 //! The run writes the file several times a second and replaces it by a rename. Write errors never fail the
 //! run.
 
-use std::fs;
-use std::path::Path;
-use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, io};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::{IndexError, IndexPhase, IndexProgress, IndexReport, StageReport, find_bottleneck};
+use super::bottleneck::find_bottleneck;
+use super::index_report::IndexReport;
+use super::progress::{IndexPhase, IndexProgress};
+use super::stage::{Stage, StageReport};
+use crate::error::IndexError;
 use embed::DeviceReport;
+use platform::atomic_file::{Durability, replace_with_bytes};
+use platform::clock::{duration_ms, now_ms};
 
 const FILE_NAME: &str = "run.json";
 
@@ -74,13 +80,14 @@ pub struct RunRecord {
 /// A [`StageReport`] in a serializable form; seconds are summed over all threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageRecord {
-    pub stage: String,
+    pub stage: Stage,
     pub threads: usize,
     pub busy_seconds: f64,
     pub waiting_for_input_seconds: f64,
     pub waiting_for_output_seconds: f64,
     pub items: u64,
     pub bytes: u64,
+    /// Elements in the input queue; like the next two, 0 for `walk`, which has none.
     pub queue_depth: usize,
     pub queue_capacity: usize,
     pub queue_mean: f64,
@@ -88,30 +95,52 @@ pub struct StageRecord {
 
 impl From<&StageReport> for StageRecord {
     fn from(stage: &StageReport) -> Self {
+        let queue = stage.queue.unwrap_or_default();
         Self {
-            stage: stage.stage.to_owned(),
+            stage: stage.stage,
             threads: stage.threads,
             busy_seconds: stage.busy.as_secs_f64(),
             waiting_for_input_seconds: stage.waiting_for_input.as_secs_f64(),
             waiting_for_output_seconds: stage.waiting_for_output.as_secs_f64(),
             items: stage.items,
             bytes: stage.bytes,
-            queue_depth: stage.queue_depth,
-            queue_capacity: stage.queue_capacity,
-            queue_mean: stage.queue_mean,
+            queue_depth: queue.depth,
+            queue_capacity: queue.capacity,
+            queue_mean: queue.mean,
         }
     }
 }
 
+/// The reason why the record of the last run cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RunRecordError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot use {path}: {source}; the next index run that changes something replaces it")]
+    Damaged { path: PathBuf, source: serde_json::Error },
+}
+
 /// Reads the record of the last run of any process that wrote to `index_dir`; `None` if there is none.
-pub fn read_run_record(index_dir: &Path) -> Option<RunRecord> {
-    let bytes = fs::read(index_dir.join(FILE_NAME)).ok()?;
-    let mut record: RunRecord = serde_json::from_slice(&bytes).ok()?;
-    if record.state.is_running() && now_ms().saturating_sub(record.written_at_ms) > to_ms(MAX_SILENCE) {
+///
+/// # Errors
+/// When the record cannot be read, is damaged, or was written by a newer program.
+pub fn read_run_record(index_dir: &Path) -> Result<Option<RunRecord>, RunRecordError> {
+    let path = index_dir.join(FILE_NAME);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(source) => return Err(RunRecordError::Read { path, source }),
+    };
+    let mut record: RunRecord =
+        serde_json::from_slice(&bytes).map_err(|source| RunRecordError::Damaged { path, source })?;
+    // The clock may have been set back since the record was written.
+    if record.state.is_running() && now_ms().saturating_sub(record.written_at_ms) > duration_ms(MAX_SILENCE) {
         record.state = RunStatus::Died;
         record.remaining_ms = None;
     }
-    Some(record)
+    Ok(Some(record))
 }
 
 /// The last record of a run.
@@ -136,7 +165,7 @@ impl<'r> RunRecorder<'r> {
 
     /// Records the progress of the run. Writes nothing before the first file is parsed.
     pub fn record_progress(&self, progress: &IndexProgress) {
-        let Ok(mut last) = self.last.lock() else { return };
+        let mut last = self.last.lock();
         if last.written.is_some_and(|at| at.elapsed() < WRITE_INTERVAL) {
             return;
         }
@@ -145,12 +174,12 @@ impl<'r> RunRecorder<'r> {
             files_found: progress.files_found,
             walk_ended: progress.walk_ended,
             chunks: progress.chunks,
-            remaining_ms: progress.remaining().map(to_ms),
+            remaining_ms: progress.remaining().map(duration_ms),
             device: progress.device.clone(),
             files_done: progress.files_done,
             ..new_record(state, &progress.stages, progress.elapsed, (progress.files_redone, progress.chunks))
         };
-        let has_changed = progress.stages.iter().any(|stage| stage.stage == "parse" && stage.items > 0);
+        let has_changed = progress.stages.iter().any(|stage| stage.stage == Stage::Parse && stage.items > 0);
         if has_changed {
             self.write(&record);
             last.written = Some(Instant::now());
@@ -160,7 +189,7 @@ impl<'r> RunRecorder<'r> {
 
     /// Records the end of the run. A run that changed nothing keeps the record of the previous run.
     pub fn record_end(&self, ended: &Result<IndexReport, IndexError>) {
-        let Ok(last) = self.last.lock() else { return };
+        let last = self.last.lock();
         let ended = match ended {
             Ok(report) if report.files_indexed + report.files_removed == 0 && last.written.is_none() => return,
             // The process that holds the lock records its own run.
@@ -185,16 +214,13 @@ impl<'r> RunRecorder<'r> {
     }
 
     fn write(&self, record: &RunRecord) {
-        let fresh = self.index_dir.join(format!("{FILE_NAME}.new"));
-        let write = || {
-            if !self.index_dir.is_dir() {
-                return Ok(());
-            }
-            fs::write(&fresh, serde_json::to_vec_pretty(record)?)?;
-            fs::rename(&fresh, self.index_dir.join(FILE_NAME))
-        };
-        if let Err(error) = write() {
-            tracing::debug!("cannot write {FILE_NAME}: {error}");
+        if !self.index_dir.is_dir() {
+            return;
+        }
+        let path = self.index_dir.join(FILE_NAME);
+        let bytes = serde_json::to_vec_pretty(record).map_err(io::Error::from);
+        if let Err(error) = bytes.and_then(|bytes| replace_with_bytes(&path, Durability::Unsynced, &bytes)) {
+            tracing::debug!("cannot write {}: {error}", path.display());
         }
     }
 }
@@ -205,7 +231,7 @@ fn new_record(state: RunStatus, stages: &[StageReport], elapsed: Duration, (file
         state,
         process: std::process::id(),
         written_at_ms: now_ms(),
-        elapsed_ms: to_ms(elapsed),
+        elapsed_ms: duration_ms(elapsed),
         files_found: 0,
         walk_ended: false,
         files_done: files,
@@ -220,17 +246,13 @@ fn new_record(state: RunStatus, stages: &[StageReport], elapsed: Duration, (file
     }
 }
 
-fn to_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, to_ms)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read_record(index_dir: &Path) -> Option<RunRecord> {
+        read_run_record(index_dir).expect("a readable record, or none")
+    }
 
     fn progress() -> IndexProgress {
         IndexProgress {
@@ -242,7 +264,7 @@ mod tests {
             files_redone: 4,
             chunks: 40,
             elapsed: Duration::from_secs(4),
-            stages: vec![StageReport { stage: "parse", threads: 2, items: 4, ..StageReport::default() }],
+            stages: vec![StageReport { threads: 2, items: 4, ..StageReport::new(Stage::Parse) }],
             device: None,
         }
     }
@@ -250,14 +272,14 @@ mod tests {
     #[test]
     fn the_record_shows_progress_and_the_end_of_a_run() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(read_run_record(folder.path()), None);
+        assert_eq!(read_record(folder.path()), None);
         let file = RunRecorder::new(folder.path());
         file.record_progress(&progress());
-        let running = read_run_record(folder.path()).expect("a record");
+        let running = read_record(folder.path()).expect("a record");
         assert_eq!((running.state, running.files_done, running.remaining_ms), (RunStatus::Indexing, 5, Some(4_000)));
-        assert_eq!(running.stages[0].stage, "parse");
+        assert_eq!(running.stages[0].stage, Stage::Parse);
         file.record_end(&Err(IndexError::Cancelled { root: folder.path().to_owned() }));
-        let ended = read_run_record(folder.path()).expect("a record");
+        let ended = read_record(folder.path()).expect("a record");
         assert_eq!((ended.state, ended.files_done, ended.remaining_ms), (RunStatus::Cancelled, 5, None));
     }
 
@@ -267,30 +289,32 @@ mod tests {
         let changing = RunRecorder::new(folder.path());
         changing.record_progress(&progress());
         changing.record_end(&Ok(IndexReport { files_found: 10, files_indexed: 4, ..IndexReport::default() }));
-        let before = read_run_record(folder.path());
+        let before = read_record(folder.path());
         let idle = RunRecorder::new(folder.path());
         let nothing = IndexProgress { files_changed: 0, files_redone: 0, chunks: 0, stages: Vec::new(), ..progress() };
         for phase in [IndexPhase::Indexing, IndexPhase::Finishing] {
             idle.record_progress(&IndexProgress { phase, ..nothing.clone() });
         }
         idle.record_end(&Ok(IndexReport { files_found: 10, files_unchanged: 10, ..IndexReport::default() }));
-        assert_eq!(read_run_record(folder.path()), before);
+        assert_eq!(read_record(folder.path()), before);
         idle.record_end(&Err(IndexError::Contended { root: folder.path().to_owned() }));
-        assert_eq!(read_run_record(folder.path()), before, "the other process records its own run");
+        assert_eq!(read_record(folder.path()), before, "the other process records its own run");
         idle.record_end(&Err(IndexError::Cancelled { root: folder.path().to_owned() }));
-        assert_eq!(read_run_record(folder.path()).map(|record| record.state), Some(RunStatus::Cancelled));
+        assert_eq!(read_record(folder.path()).map(|record| record.state), Some(RunStatus::Cancelled));
     }
 
     #[test]
-    fn a_silent_run_has_died_and_a_damaged_record_is_ignored() {
+    fn a_silent_run_has_died_and_a_damaged_record_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let silent = RunRecord {
             written_at_ms: now_ms() - 60_000,
             ..new_record(RunStatus::Indexing, &[], Duration::from_secs(1), (0, 0))
         };
         RunRecorder::new(folder.path()).write(&silent);
-        assert_eq!(read_run_record(folder.path()).map(|record| record.state), Some(RunStatus::Died));
+        assert_eq!(read_record(folder.path()).map(|record| record.state), Some(RunStatus::Died));
         fs::write(folder.path().join(FILE_NAME), "{").expect("written");
-        assert_eq!(read_run_record(folder.path()), None);
+        let error = read_run_record(folder.path()).expect_err("it is damaged").to_string();
+        assert!(error.contains("run.json") && error.contains("the next index run"), "{error}");
+        assert_eq!(read_record(&folder.path().join("missing")), None);
     }
 }

@@ -1,0 +1,10 @@
+//! Ways of indexing that the benchmarks compare with the pipeline.
+
+mod bench_runs;
+mod files;
+mod null;
+mod serial;
+mod tree_sitter;
+
+pub use bench_runs::{BenchKind, run_benchmark};
+pub use serial::collect_passages;
