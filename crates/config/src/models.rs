@@ -87,6 +87,11 @@ impl Provider {
         Self::Cpu,
     ];
 
+    /// Returns whether the provider runs on NVIDIA GPUs, with the CUDA libraries.
+    pub fn is_nvidia(self) -> bool {
+        matches!(self, Self::Cuda | Self::TensorRt)
+    }
+
     /// Returns the name that `--device` accepts.
     pub fn flag_value(self) -> &'static str {
         match self {

@@ -6,6 +6,11 @@ use std::path::PathBuf;
 /// the same error.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum EmbedError {
+    /// The program was built without the part that runs transformers.
+    #[error(
+        "this codescry was built without ONNX Runtime, which the model {model} needs; use the built-in model, or a codescry built with the feature `onnx`"
+    )]
+    NotBuilt { model: String },
     /// No ONNX Runtime library was found.
     #[error(
         "no ONNX Runtime library was found ({searched}), and the model {model} needs one; `pip install onnxruntime` (with an NVIDIA GPU: 'onnxruntime-gpu[cuda,cudnn]'), or set CODESCRY_ORT_LIB to the library; `codescry doctor` lists the places searched"

@@ -4,25 +4,20 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::EngineError;
-use config::{EmbedBatch, EmbedderChoice, ModelSettings, Provider, Settings};
+use super::{EngineError, transformers};
+use config::{EmbedderChoice, ModelSettings, Provider, Settings};
 use embed::Embedder;
 use embed::model2vec::Model2Vec;
 use embed::static_model::StaticModel;
 use embed::synthetic::SyntheticEmbedder;
 use hub::{self, ModelKind, ModelReference, Precision};
-use onnx::gauge::VisibleGpus;
-use onnx::{OnnxEmbedder, OnnxOptions, device};
 use store::IndexFingerprint;
 
 /// File in the index folder that holds the path of the model's folder, for models that their name alone does
 /// not find again.
 const MODEL_FOLDER_FILE: &str = "model-folder.txt";
 
-/// Tokens of an average chunk; converts `--embed-batch` for models that count tokens.
-const CHUNK_TOKENS: usize = 128;
-
-/// Opens the chosen embedder. The session of an ONNX model is created on first use.
+/// Opens the chosen embedder. The sessions of a transformer are created on first use.
 pub(super) fn open_embedder(settings: &Settings, choice: &EmbedderChoice) -> Result<Arc<dyn Embedder>, EngineError> {
     Ok(match choice {
         EmbedderChoice::BuiltIn => StaticModel::builtin(),
@@ -33,7 +28,7 @@ pub(super) fn open_embedder(settings: &Settings, choice: &EmbedderChoice) -> Res
             let model = hub::find_model(&settings.models, word, &preferred_precisions(&settings.models))?;
             match model.description.kind {
                 ModelKind::Model2vec => Arc::new(Model2Vec::load(model)?),
-                ModelKind::Onnx => Arc::new(OnnxEmbedder::new(model, onnx_options(settings))),
+                ModelKind::Onnx => transformers::open_transformer(settings, model)?,
             }
         }
     })
@@ -75,29 +70,10 @@ pub(super) fn save_model_folder(settings: &Settings) {
     }
 }
 
-fn onnx_options(settings: &Settings) -> OnnxOptions {
-    OnnxOptions {
-        device: settings.models.device.clone(),
-        library: settings.models.library.clone(),
-        visible: visible_gpus(&settings.models),
-        probes_dir: settings.models.probes_dir.clone(),
-        max_memory_bytes: settings.pipeline.max_memory_bytes,
-        batch_tokens: match settings.pipeline.embed_batch {
-            EmbedBatch::Auto => None,
-            EmbedBatch::Chunks(chunks) => Some(chunks.saturating_mul(CHUNK_TOKENS)),
-        },
-    }
-}
-
 /// Returns the precisions in order of preference: int8 first on a CPU, fp16 first on all other devices.
 pub(super) fn preferred_precisions(models: &ModelSettings) -> Vec<Precision> {
-    match device::expected_provider(&models.device, &models.library, &visible_gpus(models)) {
+    match transformers::predict_provider(models) {
         Provider::Cpu => vec![Precision::Int8, Precision::Fp32, Precision::Fp16],
         _ => vec![Precision::Fp16, Precision::Fp32, Precision::Int8],
     }
-}
-
-/// Returns the GPUs that `CUDA_VISIBLE_DEVICES` exposes.
-pub(super) fn visible_gpus(models: &ModelSettings) -> VisibleGpus {
-    VisibleGpus::parse(models.visible_gpus.as_deref())
 }

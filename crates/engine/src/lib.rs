@@ -32,6 +32,11 @@ mod projects;
 mod reading;
 mod references;
 mod symbols;
+#[cfg(feature = "onnx")]
+mod transformers;
+#[cfg(not(feature = "onnx"))]
+#[path = "transformers_absent.rs"]
+mod transformers;
 mod watching;
 
 pub use files::{FilePage, IndexedFile};

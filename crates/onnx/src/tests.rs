@@ -1,43 +1,42 @@
-//! Tests that run models. All need ONNX Runtime, and some need all-MiniLM-L6-v2:
-//! `eval "$(tests/onnx/fetch)"` fetches both. Without them, the tests print `SKIPPED` and pass.
+//! Tests that run models. Most need ONNX Runtime, and some need all-MiniLM-L6-v2. These tests are ignored by
+//! default; `eval "$(tests/onnx/fetch)" && cargo test -p codescry-onnx -- --include-ignored` runs them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use config::{DeviceChoice, LibrarySearchPaths, Provider};
+use embed::Embedder as _;
+use hub::{InstalledModel, ModelDescription, Pooling, Precision};
 use ort::memory::AllocationDevice;
 
-use super::session::ModelSession as _;
-use super::*;
-use hub::{ModelDescription, Pooling, Precision};
+use crate::devices::ort_opener::OrtSessionOpener;
+use crate::gpus::VisibleGpus;
+use crate::runtime::library;
+use crate::session::encoder::Encoder;
+use crate::session::model_session::ModelSession as _;
+use crate::{OnnxEmbedder, OnnxOptions};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/onnx");
 
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn options(scratch: &Path) -> Option<OnnxOptions> {
-    let Some(library) = std::env::var_os("CODESCRY_TEST_ORT_LIB") else {
-        eprintln!("SKIPPED: no ONNX Runtime; eval \"$(tests/onnx/fetch)\" first");
-        return None;
-    };
-    Some(OnnxOptions {
+fn options(scratch: &Path) -> OnnxOptions {
+    let library = std::env::var_os("CODESCRY_TEST_ORT_LIB").expect("eval \"$(tests/onnx/fetch)\" sets the library");
+    OnnxOptions {
         device: DeviceChoice::Auto,
         library: LibrarySearchPaths { named: Some(library.into()), ..LibrarySearchPaths::default() },
-        visible: VisibleGpus::All,
+        visible_gpus: VisibleGpus::All,
         probes_dir: scratch.join("probes"),
         max_memory_bytes: 1 << 30,
         batch_tokens: None,
-    })
+    }
 }
 
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn minilm(options: OnnxOptions) -> Option<OnnxEmbedder> {
-    let Some(folder) = std::env::var_os("CODESCRY_TEST_MINILM").map(PathBuf::from) else {
-        eprintln!("SKIPPED: no all-MiniLM-L6-v2; eval \"$(tests/onnx/fetch)\" first");
-        return None;
-    };
+fn minilm(options: OnnxOptions) -> OnnxEmbedder {
+    let folder = std::env::var_os("CODESCRY_TEST_MINILM").expect("eval \"$(tests/onnx/fetch)\" sets the model");
+    let folder = PathBuf::from(folder);
     let description =
         ModelDescription::read(&folder).expect("the description is valid").expect("the description exists");
     let model = InstalledModel::new(description, folder, &[Precision::Int8]).expect("the model is complete");
-    Some(OnnxEmbedder::new(model, options))
+    OnnxEmbedder::new(model, options)
 }
 
 /// Installs a model of 16 tokens and 8 dimensions from the fixtures. `change` adapts its description.
@@ -81,9 +80,10 @@ fn min_cosine() -> f32 {
 }
 
 #[test]
+#[ignore = "needs ONNX Runtime and all-MiniLM-L6-v2; see the module"]
 fn vectors_equal_those_of_python_alone_and_in_mixed_batches() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let Some(model) = options(scratch.path()).and_then(minilm) else { return };
+    let model = minilm(options(scratch.path()));
     let golden = std::fs::read(Path::new(FIXTURES).join("golden.json")).expect("the fixture");
     let Golden { texts, alone, together } = serde_json::from_slice(&golden).expect("the fixture is valid");
     let min_cosine = min_cosine();
@@ -103,9 +103,10 @@ fn vectors_equal_those_of_python_alone_and_in_mixed_batches() {
 }
 
 #[test]
+#[ignore = "needs ONNX Runtime; see the module"]
 fn fixed_and_dynamic_shapes_give_the_same_vectors() {
     let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    let Some(options) = options(one.path()) else { return };
+    let options = options(one.path());
     let texts = ["connection pool", "parse", "", "file index search model batch", "unheard of", "thread memory"];
     let dynamic = OnnxEmbedder::new(tiny(one.path(), "dynamic.onnx", |_| ()), options.clone());
     let fixed = OnnxEmbedder::new(tiny(other.path(), "fixed.onnx", |_| ()), options);
@@ -124,9 +125,10 @@ fn fixed_and_dynamic_shapes_give_the_same_vectors() {
 }
 
 #[test]
+#[ignore = "needs ONNX Runtime; see the module"]
 fn all_export_variants_give_the_same_vectors() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let Some(options) = options(scratch.path()) else { return };
+    let options = options(scratch.path());
     let texts = ["connection pool", "parse", "", "file index search model batch", "unheard of", "thread memory"];
     let vectors = |file: &str, change: fn(&mut ModelDescription)| {
         let scratch = tempfile::tempdir().expect("a folder");
@@ -156,9 +158,10 @@ fn all_export_variants_give_the_same_vectors() {
 }
 
 #[test]
+#[ignore = "needs ONNX Runtime; see the module"]
 fn device_pooling_equals_pooling_on_the_cpu() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let Some(options) = options(scratch.path()) else { return };
+    let options = options(scratch.path());
     let library = library::load_ort_library(&options.library, None, "tiny").expect("a library");
     let texts: [&[u32]; 3] = [&[2, 3], &[4], &[6, 7, 8, 9, 10, 11]];
     // `infinite.onnx` returns infinity for padding.
@@ -180,7 +183,7 @@ fn device_pooling_equals_pooling_on_the_cpu() {
             };
             let rows = &texts[3 - row_count..];
             let mut encoder = opener.open_cpu_session(1).unwrap_or_else(|error| panic!("{}", error.into_message()));
-            let run = |encoder: &mut session::Encoder, is_pooled: bool| {
+            let run = |encoder: &mut Encoder, is_pooled: bool| {
                 let ran = encoder.run(rows, true).unwrap_or_else(|error| panic!("{file}: {error:?}"));
                 assert_eq!(ran.is_pooled, is_pooled);
                 ran.vectors(rows, &model.description).expect("vectors")
@@ -206,9 +209,10 @@ fn device_pooling_equals_pooling_on_the_cpu() {
 }
 
 #[test]
+#[ignore = "needs ONNX Runtime; see the module"]
 fn batches_that_do_not_fit_in_memory_are_halved_without_losing_texts() {
     let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    let Some(options) = options(one.path()) else { return };
+    let options = options(one.path());
     let texts: Vec<String> = (0..64).map(|at| "connection pool parse ".repeat(1 + at % 3)).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let hungry = OnnxEmbedder::new(tiny(one.path(), "hungry.onnx", |_| ()), options.clone());
@@ -226,29 +230,24 @@ fn batches_that_do_not_fit_in_memory_are_halved_without_losing_texts() {
     assert!(report.out_of_memory > 0 && report.summary().contains("halved for lack of memory"), "{report:?}");
 }
 
+/// Installs a model whose weights are in a second file, and returns that file as well.
+fn external(scratch: &Path) -> (InstalledModel, PathBuf) {
+    let data = scratch.join("external.onnx_data");
+    std::fs::copy(Path::new(FIXTURES).join("external.onnx_data"), &data).expect("copied");
+    (tiny(scratch, "external.onnx", |_| ()), data)
+}
+
+fn file_bytes(path: &Path) -> u64 {
+    std::fs::metadata(path).expect("the file exists").len()
+}
+
 #[test]
 fn external_weights_belong_to_the_model() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let named = |file: &str| Path::new(FIXTURES).join(file);
-    let data = scratch.path().join("external.onnx_data");
-    std::fs::copy(named("external.onnx_data"), &data).expect("copied");
-    let model = tiny(scratch.path(), "external.onnx", |_| ());
-    let length = |path: &Path| std::fs::metadata(path).expect("the file exists").len();
-    assert_eq!(model.weights_bytes(), length(&data) + length(&model.weights_path()));
+    let (model, data) = external(scratch.path());
+    assert_eq!(model.weights_bytes(), file_bytes(&data) + file_bytes(&model.weights_path()));
     let (description, id) = (model.description.clone(), model.id().to_owned());
     let again = || InstalledModel::new(description.clone(), scratch.path().to_owned(), &[Precision::Fp32]);
-    if let Some(options) = options(scratch.path()) {
-        let plain = tempfile::tempdir().expect("a folder");
-        let plain = OnnxEmbedder::new(tiny(plain.path(), "dynamic.onnx", |_| ()), options.clone());
-        let embedder = OnnxEmbedder::new(model.clone(), options.clone());
-        assert_eq!(
-            embedder.try_embed_query("pool").expect("a vector"),
-            plain.try_embed_query("pool").expect("a vector")
-        );
-        let small = OnnxOptions { max_memory_bytes: length(&model.weights_path()) + 1, ..options };
-        let said = OnnxEmbedder::new(model, small).prepare().expect_err("too large").to_string();
-        assert!(said.contains("of weights, and --max-memory is 1 MiB"), "{said}");
-    }
     let mut bytes = std::fs::read(&data).expect("read");
     bytes[0] ^= 1;
     std::fs::write(&data, bytes).expect("written");
@@ -259,9 +258,25 @@ fn external_weights_belong_to_the_model() {
 }
 
 #[test]
+#[ignore = "needs ONNX Runtime; see the module"]
+fn external_weights_are_loaded_and_count_toward_the_memory_limit() {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let (model, _) = external(scratch.path());
+    let options = options(scratch.path());
+    let plain = tempfile::tempdir().expect("a folder");
+    let plain = OnnxEmbedder::new(tiny(plain.path(), "dynamic.onnx", |_| ()), options.clone());
+    let embedder = OnnxEmbedder::new(model.clone(), options.clone());
+    assert_eq!(embedder.try_embed_query("pool").expect("a vector"), plain.try_embed_query("pool").expect("a vector"));
+    let small = OnnxOptions { max_memory_bytes: file_bytes(&model.weights_path()) + 1, ..options };
+    let said = OnnxEmbedder::new(model, small).prepare().expect_err("too large").to_string();
+    assert!(said.contains("of weights, and --max-memory is 1 MiB"), "{said}");
+}
+
+#[test]
+#[ignore = "needs ONNX Runtime; see the module"]
 fn vectors_are_truncated_and_prefixes_prepended() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let Some(options) = options(scratch.path()) else { return };
+    let options = options(scratch.path());
     let plain = OnnxEmbedder::new(tiny(scratch.path(), "dynamic.onnx", |_| ()), options.clone());
     let with = |change: fn(&mut ModelDescription)| {
         OnnxEmbedder::new(tiny(scratch.path(), "dynamic.onnx", change), options.clone())
@@ -278,9 +293,10 @@ fn vectors_are_truncated_and_prefixes_prepended() {
 }
 
 #[test]
+#[ignore = "needs ONNX Runtime; see the module"]
 fn mismatches_are_reported_before_the_first_text() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let Some(options) = options(scratch.path()) else { return };
+    let options = options(scratch.path());
     let refused = |change: &dyn Fn(&Path, &mut ModelDescription), device: &str| {
         let scratch = tempfile::tempdir().expect("a folder");
         let model = tiny(scratch.path(), "dynamic.onnx", |description| change(scratch.path(), description));
@@ -299,7 +315,7 @@ fn mismatches_are_reported_before_the_first_text() {
         std::fs::copy(other, folder.join("tokenizer.json")).expect("copied");
     };
     let said = refused(&other, "cpu");
-    assert!(said.contains("its largest token ID is 115") && said.contains("take the tokenizer.json"), "{said}");
+    assert!(said.contains("its largest token ID is 115") && said.contains("use the tokenizer.json"), "{said}");
     let garbage =
         |folder: &Path, _: &mut ModelDescription| std::fs::write(folder.join("tokenizer.json"), "{}").expect("written");
     assert!(refused(&garbage, "cpu").contains("it is not a tokenizer"));
@@ -309,10 +325,11 @@ fn mismatches_are_reported_before_the_first_text() {
     };
     let said = refused(&truncated, "auto");
     assert!(said.contains("cannot load the model") && said.contains("models verify tiny"), "{said}");
-    if library::loaded_library().is_some_and(|library| !library.providers.contains(&Provider::Cuda)) {
-        let said = refused(&|_, _| (), "cuda:0");
-        assert!(said.contains("--device cuda is not available") && said.contains("was built without it"), "{said}");
-    }
+    // No build of ONNX Runtime for this system has this provider.
+    let foreign = if cfg!(target_os = "macos") { "directml" } else { "coreml" };
+    let said = refused(&|_, _| (), foreign);
+    assert!(said.contains(&format!("--device {foreign} is not available")), "{said}");
+    assert!(said.contains("was built without it"), "{said}");
 }
 
 #[test]
@@ -321,9 +338,9 @@ fn workers_and_window_size_are_known_before_a_device_is_open() {
     let predict = |device: &str, library: &str| {
         let library = LibrarySearchPaths { named: Some(scratch.path().join(library)), ..LibrarySearchPaths::default() };
         let (device, probes_dir) = (device.parse().expect("a device"), scratch.path().join("probes"));
-        let visible = VisibleGpus::Listed(Vec::new());
+        let visible_gpus = VisibleGpus::Listed(Vec::new());
         let options =
-            OnnxOptions { device, library, visible, probes_dir, max_memory_bytes: 1 << 30, batch_tokens: None };
+            OnnxOptions { device, library, visible_gpus, probes_dir, max_memory_bytes: 1 << 30, batch_tokens: None };
         let model = OnnxEmbedder::new(tiny(scratch.path(), "dynamic.onnx", |_| ()), options);
         (model.worker_count(), model.window_chunks())
     };
@@ -337,9 +354,10 @@ fn workers_and_window_size_are_known_before_a_device_is_open() {
 }
 
 #[test]
+#[ignore = "needs ONNX Runtime and all-MiniLM-L6-v2; see the module"]
 fn a_query_runs_between_batches() {
     let scratch = tempfile::tempdir().expect("a folder");
-    let Some(model) = options(scratch.path()).and_then(minilm) else { return };
+    let model = minilm(options(scratch.path()));
     model.prepare().expect("the model loads");
     let texts: Vec<String> = (0..200).map(|at| format!("word{at} ").repeat(60)).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -8,6 +8,8 @@ mod configurations;
 mod folder;
 mod handshakes;
 mod mcp_client;
+mod models;
+#[cfg(feature = "onnx")]
 mod onnx;
 mod program;
 mod server;
@@ -101,7 +103,14 @@ pub fn run_doctor(shared: &SharedArguments, arguments: &DoctorArguments) -> anyh
 fn check_folder(report: &mut DoctorReport, user: &UserEnvironment, settings: Settings) -> anyhow::Result<()> {
     report.add(configurations::check_configurations(user, settings.root.as_path()))?;
     report.add(folder::check_machine(&settings))?;
+    #[cfg(feature = "onnx")]
     report.add(onnx::check_onnx(&settings))?;
+    #[cfg(not(feature = "onnx"))]
+    report.add([DoctorCheck::ok(
+        "onnx runtime",
+        "not in this build: only the built-in model and model2vec models run",
+    )])?;
+    report.add([models::check_models(&settings.models)])?;
     let (checks, is_indexed) = folder::check_index(&settings);
     report.add(checks)?;
     report.add(server::check_server(user, &settings, is_indexed))

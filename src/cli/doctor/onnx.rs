@@ -1,4 +1,4 @@
-//! Checks of ONNX Runtime and the installed models.
+//! Checks of ONNX Runtime.
 //!
 //! The built-in model does not need ONNX Runtime, so a missing library is a failure only if another
 //! model or a library is configured.
@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use super::DoctorCheck;
 use config::{DeviceChoice, EmbedderChoice, ModelSettings, Provider, Settings};
-use engine::models::{self, LibraryLocation, ModelSource};
+use engine::models::{self, LibraryLocation};
 
-/// Checks the ONNX Runtime libraries, the devices and the installed models.
+/// Checks the ONNX Runtime libraries and the devices.
 pub(super) fn check_onnx(settings: &Settings) -> Vec<DoctorCheck> {
     let models = &settings.models;
     let mut checks: Vec<DoctorCheck> = Vec::new();
     let searched = models::library_locations(models);
     let (found, empty): (Vec<&LibraryLocation>, Vec<&LibraryLocation>) =
-        searched.iter().partition(|place| place.found.is_some());
+        searched.iter().partition(|place| place.file.is_some());
     checks.extend(found.iter().map(|place| library_found(place)));
     if !empty.is_empty() {
         let folders: Vec<String> = empty.iter().map(|place| place.folder.display().to_string()).collect();
@@ -24,15 +24,14 @@ pub(super) fn check_onnx(settings: &Settings) -> Vec<DoctorCheck> {
     let start = Instant::now();
     checks.push(check_library(settings).timed_since(start));
     checks.extend(check_devices(models));
-    checks.push(check_models(models));
     checks
 }
 
 fn library_found(place: &LibraryLocation) -> DoctorCheck {
     let version = place.version.as_deref().unwrap_or("of an unknown version");
     let providers = join_providers(&place.providers);
-    let file = place.found.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-    DoctorCheck::ok("onnx place", format!("{file}, found {}: {version}, with files for {providers}", place.why))
+    let file = place.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+    DoctorCheck::ok("onnx place", format!("{file}, found {}: {version}, with files for {providers}", place.rule))
 }
 
 fn join_providers(providers: &[Provider]) -> String {
@@ -89,20 +88,5 @@ fn check_library(settings: &Settings) -> DoctorCheck {
                 ),
             }
         }
-    }
-}
-
-fn check_models(models: &ModelSettings) -> DoctorCheck {
-    let listed = models::list_models(models);
-    let broken =
-        listed.iter().find_map(|model| model.problem.as_ref().filter(|_| model.source == ModelSource::Installed));
-    let here: Vec<&str> = listed.iter().filter(|model| model.here.is_some()).map(|model| model.name.as_str()).collect();
-    if let Some(problem) = broken {
-        return DoctorCheck::warn("models", problem.clone(), "run codescry models install or codescry models remove");
-    }
-    let folder = models.models_dir.display();
-    match here.as_slice() {
-        [] => DoctorCheck::ok("models", format!("the built-in model; no others in {folder}")),
-        here => DoctorCheck::ok("models", format!("the built-in model and {} ({folder})", here.join(", "))),
     }
 }

@@ -4,18 +4,17 @@
 //! vectors would take longer than computing them. The model's output stays in device memory
 //! (`IoBinding`), and a second session with a pooling graph reads it there.
 
+use config::Provider;
+use hub::Pooling;
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
 use ort::session::{NoSelectedOutputs, RunOptions, Session};
 use ort::value::{DynTensor, DynValue, TensorElementType, TensorRef};
 
-use config::Provider;
-use hub::Pooling;
-
 /// The pooling graph for 32-bit values, made by `tests/onnx/tiny.py`. It multiplies `hidden`
 /// (`[rows, tokens, width]`) by the token weights `shares` (`[rows, tokens]`) into `pooled` (`[rows, width]`).
-const POOLING_GRAPH_FP32: &[u8] = include_bytes!("../assets/pool_fp32.onnx");
+const POOLING_GRAPH_FP32: &[u8] = include_bytes!("../../assets/pool_fp32.onnx");
 /// The same graph for 16-bit values.
-const POOLING_GRAPH_FP16: &[u8] = include_bytes!("../assets/pool_fp16.onnx");
+const POOLING_GRAPH_FP16: &[u8] = include_bytes!("../../assets/pool_fp16.onnx");
 
 /// Returns the pooling graph for an element type; `None` unless the type is a supported float.
 pub fn pooling_graph_for(element_type: Option<TensorElementType>) -> Option<&'static [u8]> {
@@ -59,11 +58,10 @@ impl DevicePooler {
     pub fn new(
         session: Session,
         pooling: Pooling,
-        (device, id): (AllocationDevice<'static>, u32),
+        (device, index): (AllocationDevice<'static>, i32),
         options: [RunOptions<NoSelectedOutputs>; 2],
     ) -> ort::Result<Self> {
-        let id = i32::try_from(id).unwrap_or(i32::MAX);
-        let memory = MemoryInfo::new(device, id, AllocatorType::Device, MemoryType::Default)?;
+        let memory = MemoryInfo::new(device, index, AllocatorType::Device, MemoryType::Default)?;
         Ok(Self { session, pooling, memory, options, token_weights: Vec::new(), shape: [0; 2] })
     }
 
@@ -90,7 +88,7 @@ impl DevicePooler {
         }
         binding.bind_output_to_device(output, &self.memory)?;
         // The output still occupies the arena when this call ends, so the arena cannot shrink yet: see
-        // `Encoder::release_memory`.
+        // `Encoder::release_memory` in `encoder`.
         let mut outputs = model.run_binding_with_options(&binding, &self.options[0])?;
         let hidden = outputs.remove(output).ok_or_else(|| ort::Error::new(format!("it returned no {output}")))?;
         let hidden: DynTensor = hidden.downcast()?;

@@ -6,8 +6,9 @@
 use std::thread;
 use std::time::Duration;
 
-use super::session::{ModelSession, SessionOutput, SessionRunError};
 use hub::ModelDescription;
+
+use super::model_session::{ModelSession, SessionOutput, SessionRunError};
 
 /// One or more sessions of the same model on one device. A model with a fixed number of rows, and a device
 /// other than the CPU, has one session.

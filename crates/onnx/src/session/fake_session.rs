@@ -1,12 +1,25 @@
 //! A fake model session for tests.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use super::session::{ModelSession, OutputValues, SessionOutput, SessionRunError};
-use super::session_pool::SessionPool;
+use super::model_session::{ModelSession, OutputValues, SessionOutput, SessionRunError};
+use super::pool::SessionPool;
 
 /// The behavior of a fake session's calls.
 pub type FakeCall = Box<dyn FnMut(&[&[u32]], bool) -> Result<(), SessionRunError> + Send>;
+
+/// Token vectors of width 1, `[rows, tokens, 1]`.
+struct FakeValues {
+    shape: [i64; 3],
+    values: Vec<f32>,
+}
+
+impl OutputValues for FakeValues {
+    fn read(&self) -> Result<(Vec<i64>, Cow<'_, [f32]>), SessionRunError> {
+        Ok((self.shape.to_vec(), Cow::Borrowed(&self.values)))
+    }
+}
 
 /// A session that returns each token's ID as its one-dimensional vector.
 pub struct FakeSession {
@@ -40,10 +53,11 @@ impl ModelSession for FakeSession {
         let row_tokens = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         let mut values = Vec::new();
         for row in rows {
-            let tokens = row.iter().map(|token| f32::from(u16::try_from(*token).unwrap_or(0)));
+            let tokens = row.iter().map(|token| f32::from(u16::try_from(*token).expect("tests use small token IDs")));
             values.extend(tokens.chain(std::iter::repeat(0.0)).take(row_tokens));
         }
-        let (values, elapsed) = (OutputValues::Numbers(values), Duration::from_millis(1));
+        let shape = [rows.len() as i64, row_tokens as i64, 1];
+        let (values, elapsed) = (Box::new(FakeValues { shape, values }), Duration::from_millis(1));
         Ok(SessionOutput { values, rows: rows.len(), row_tokens, is_pooled: false, elapsed })
     }
 

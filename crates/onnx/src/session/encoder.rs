@@ -1,95 +1,27 @@
-//! A model session on one device: takes rows of token IDs and returns vectors.
+//! A model in ONNX Runtime on one device.
 
-use std::time::{Duration, Instant};
+use std::borrow::Cow;
+use std::time::Instant;
 
+use hub::{ModelDescription, Pooling};
 use ort::session::{HasSelectedOutputs, NoSelectedOutputs, OutputSelector, RunOptions, Session};
 use ort::value::DynValue;
 
-use super::device_pooling::{self, DevicePooler};
+use super::device_pooler::{self, DevicePooler};
 use super::inputs::ModelInputs;
-use super::pooling::{self, HiddenStates};
-use hub::{ModelDescription, Pooling};
+use super::model_session::{ModelSession, OutputValues, SessionOutput, SessionRunError};
+use crate::runtime::errors::{self, MessageCause};
 
-/// The error of a model call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SessionRunError {
-    /// The device has too little memory. Fewer rows may fit.
-    OutOfMemory,
-    Other(String),
-}
+/// The output tensor of a call.
+struct OutputTensor(DynValue);
 
-/// A session that runs rows of token IDs through a model. Tests use a fake.
-pub trait ModelSession: Send {
-    /// Returns the number of rows per call, if the model fixes it.
-    fn fixed_rows(&self) -> Option<usize>;
-
-    /// Returns the number of tokens per row, if the model fixes it.
-    fn fixed_row_tokens(&self) -> Option<usize>;
-
-    /// Runs one call. With `is_last`, the memory kept between calls is released afterwards.
-    ///
-    /// # Errors
-    /// When the device fails or has too little memory.
-    fn run(&mut self, rows: &[&[u32]], is_last: bool) -> Result<SessionOutput, SessionRunError>;
-
-    /// Returns whether memory of an earlier call is still held.
-    fn holds_memory(&self) -> bool {
-        false
-    }
-}
-
-/// The raw output of a call. It is pooled later, while the device runs its next call.
-pub struct SessionOutput {
-    pub values: OutputValues,
-    /// The number of rows, including rows of padding.
-    pub rows: usize,
-    /// The number of tokens per row, including padding.
-    pub row_tokens: usize,
-    /// Whether the output is pooled already: `[rows, width]` instead of `[rows, tokens, width]`.
-    pub is_pooled: bool,
-    /// The time spent in ONNX Runtime, without preparing inputs and reading outputs.
-    pub elapsed: Duration,
-}
-
-/// The values that a call returned.
-pub enum OutputValues {
-    Tensor(DynValue),
-    #[cfg(test)]
-    Numbers(Vec<f32>),
-}
-
-impl SessionOutput {
-    /// Returns the vectors of `rows`, the rows that the call was given, in order.
-    ///
-    /// # Errors
-    /// When the output does not have the shape that the model's description implies.
-    pub fn vectors(&self, rows: &[&[u32]], model: &ModelDescription) -> Result<Vec<Vec<f32>>, SessionRunError> {
-        let halves: Vec<f32>;
-        let (axes, values): (Vec<i64>, &[f32]) = match &self.values {
-            OutputValues::Tensor(tensor) => match tensor.try_extract_tensor::<f32>() {
-                Ok((axes, values)) => (axes.to_vec(), values),
-                Err(_) => {
-                    let (axes, values) =
-                        tensor.try_extract_tensor::<half::f16>().map_err(|error| classify_error(&error))?;
-                    halves = values.iter().map(|value| value.to_f32()).collect();
-                    (axes.to_vec(), &halves)
-                }
-            },
-            #[cfg(test)]
-            OutputValues::Numbers(values) => (vec![i64::try_from(model.dimensions).unwrap_or(0)], values),
-        };
-        let width = axes.last().and_then(|width| usize::try_from(*width).ok()).unwrap_or(0);
-        let pooling = if self.is_pooled { Pooling::None } else { model.pooling };
-        let per_row = if pooling == Pooling::None { 1 } else { self.row_tokens };
-        if width != model.dimensions || values.len() < rows.len() * per_row * width {
-            let problem =
-                format!("its output has the shape {axes:?} for {} rows of {} tokens", self.rows, self.row_tokens);
-            return Err(SessionRunError::Other(problem));
+impl OutputValues for OutputTensor {
+    fn read(&self) -> Result<(Vec<i64>, Cow<'_, [f32]>), SessionRunError> {
+        if let Ok((shape, values)) = self.0.try_extract_tensor::<f32>() {
+            return Ok((shape.to_vec(), Cow::Borrowed(values)));
         }
-        let hidden = HiddenStates { values, row_tokens: self.row_tokens, width, pooling };
-        let vector =
-            |(at, row): (usize, &&[u32])| pooling::pool_row(&hidden, at, row.len().min(self.row_tokens), model);
-        Ok(rows.iter().enumerate().map(vector).collect())
+        let (shape, values) = self.0.try_extract_tensor::<half::f16>().map_err(|error| to_run_error(&error))?;
+        Ok((shape.to_vec(), values.iter().map(|value| value.to_f32()).collect()))
     }
 }
 
@@ -140,8 +72,9 @@ impl Encoder {
     /// later. So a call with a single token is run. Its errors are ignored: the next batch reports them.
     fn release_memory(&mut self) {
         let (rows, row_tokens) = (self.fixed_rows.unwrap_or(1), self.fixed_row_tokens.unwrap_or(1));
-        self.inputs.fill(&[&[0]], rows, row_tokens);
-        if let Ok(values) = self.inputs.borrowed_tensors() {
+        if self.inputs.fill(&[&[0]], rows, row_tokens).is_ok()
+            && let Ok(values) = self.inputs.borrowed_tensors()
+        {
             _ = self.session.run_with_options(values, &self.options[1]);
         }
     }
@@ -149,7 +82,7 @@ impl Encoder {
     /// Returns the pooling graph for the model's output type; `None` if there is none.
     pub fn pooling_graph(&self) -> Option<&'static [u8]> {
         let outlet = self.session.outputs().iter().find(|outlet| outlet.name() == self.output)?;
-        device_pooling::pooling_graph_for(outlet.dtype().tensor_type())
+        device_pooler::pooling_graph_for(outlet.dtype().tensor_type())
     }
 
     /// Makes later calls pool on the device, provided that two test rows keep their vectors. If the test rows
@@ -213,18 +146,18 @@ impl ModelSession for Encoder {
     fn run(&mut self, rows: &[&[u32]], is_last: bool) -> Result<SessionOutput, SessionRunError> {
         let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
         let (row_count, row_tokens) = (self.fixed_rows.unwrap_or(rows.len()), self.fixed_row_tokens.unwrap_or(longest));
-        self.inputs.fill(rows, row_count, row_tokens);
+        self.inputs.fill(rows, row_count, row_tokens).map_err(SessionRunError::Other)?;
         self.holds_memory = !is_last;
         let (output, elapsed) = match &mut self.pooler {
             Some(pooler) => {
                 pooler.fill(rows, [row_count, row_tokens]);
-                let inputs = self.inputs.owned_tensors().map_err(|error| classify_error(&error))?;
+                let inputs = self.inputs.owned_tensors().map_err(|error| to_run_error(&error))?;
                 let started = Instant::now();
                 let pooled = pooler.run((&mut self.session, &self.output), &inputs, is_last).map(Some);
                 (pooled, started.elapsed())
             }
             None => {
-                let values = self.inputs.borrowed_tensors().map_err(|error| classify_error(&error))?;
+                let values = self.inputs.borrowed_tensors().map_err(|error| to_run_error(&error))?;
                 let started = Instant::now();
                 let outputs = self.session.run_with_options(values, &self.options[usize::from(is_last)]);
                 let elapsed = started.elapsed();
@@ -234,9 +167,9 @@ impl ModelSession for Encoder {
         if is_last && self.pooler.is_some() && output.is_ok() {
             self.release_memory();
         }
-        let output = output.map_err(|error| classify_error(&error))?;
-        let values =
-            OutputValues::Tensor(output.ok_or_else(|| SessionRunError::Other("it returned no output".to_owned()))?);
+        let output = output.map_err(|error| to_run_error(&error))?;
+        let output = output.ok_or_else(|| SessionRunError::Other("it returned no output".to_owned()))?;
+        let values = Box::new(OutputTensor(output));
         Ok(SessionOutput { values, rows: row_count, row_tokens, is_pooled: self.pooler.is_some(), elapsed })
     }
 
@@ -246,60 +179,9 @@ impl ModelSession for Encoder {
 }
 
 /// Converts an error of ONNX Runtime.
-fn classify_error(error: &ort::Error) -> SessionRunError {
-    if is_out_of_memory(error.message()) {
-        SessionRunError::OutOfMemory
-    } else {
-        SessionRunError::Other(error.message().to_owned())
-    }
-}
-
-/// Returns whether an error message reports a lack of memory. ONNX Runtime has no error code for this, so the
-/// messages of its arena, the C++ library and the drivers are recognized.
-pub fn is_out_of_memory(message: &str) -> bool {
-    let lower = message.to_ascii_lowercase();
-    let signs = [
-        "out of memory",
-        "outofmemory",
-        "not enough memory",
-        "failed to allocate memory",
-        // The message of an arena with a limit: `Available memory of 5 is smaller than requested bytes of 7`.
-        "is smaller than requested bytes",
-        "bad_alloc",
-        "alloc_failed",
-        "memory_allocation",
-        "hipmalloc failed",
-    ];
-    signs.iter().any(|sign| lower.contains(sign))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lack_of_memory_is_recognized_in_messages_of_arenas_and_drivers() {
-        let arena = "Non-zero status code returned while running Gather node. Name:'node_embedding_1' Status Message: \
-            /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(\
-            size_t, bool, onnxruntime::Stream*) ";
-        let limited = format!("{arena}Available memory of 622080 is smaller than requested bytes of 3145728");
-        let refused = format!("{arena}Failed to allocate memory for requested buffer of size 281474976710656");
-        for message in [
-            limited.as_str(),
-            refused.as_str(),
-            "CUDA failure 2: out of memory ; GPU=0 ; hostname=a ; file=cuda_allocator.cc ; expr=cudaMalloc((void**)&p, size);",
-            "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; expr=cublasCreate(&cublas_handle_);",
-            "HIP failure 2: hipErrorOutOfMemory",
-            "std::bad_alloc",
-        ] {
-            assert!(is_out_of_memory(message), "{message}");
-        }
-        for message in [
-            "indices element out of data bounds, idx=99 must be within the inclusive range [-16,15]",
-            "CUDA failure 100: no CUDA-capable device is detected",
-            "Got invalid dimensions for input: input_ids",
-        ] {
-            assert!(!is_out_of_memory(message), "{message}");
-        }
+fn to_run_error(error: &ort::Error) -> SessionRunError {
+    match errors::recognize_cause(error.message()) {
+        Some(MessageCause::OutOfMemory) => SessionRunError::OutOfMemory,
+        _ => SessionRunError::Other(error.message().to_owned()),
     }
 }

@@ -1,22 +1,24 @@
-//! Opening of ONNX Runtime sessions: execution providers, options, and the errors of opening.
+//! Opening of ONNX Runtime sessions: execution providers, session options, and who is at fault when it fails.
 
 use std::path::Path;
 
+use config::Provider;
+use embed::EmbedError;
+use hub::{ModelDescription, Pooling};
 use ort::ep::{self, ArenaExtendStrategy, ExecutionProviderDispatch};
 use ort::memory::AllocationDevice;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{NoSelectedOutputs, RunOptions, Session};
-use ort::value::TensorRef;
 
-use super::cuda;
-use super::device::{Device, SessionOpenError, SessionOpener};
-use super::device_pooling::{self, DevicePooler};
-use super::library::OrtLibrary;
-use super::session::{Encoder, ModelSession, is_out_of_memory};
-use super::session_pool::SessionPool;
-use config::Provider;
-use embed::EmbedError;
-use hub::{ModelDescription, Pooling};
+use super::device::Device;
+use super::session_opener::{SessionOpenError, SessionOpener};
+use crate::runtime::cuda_libraries;
+use crate::runtime::errors::{blames_model_file, plain_message};
+use crate::runtime::library::OrtLibrary;
+use crate::session::device_pooler::{self, DevicePooler};
+use crate::session::encoder::Encoder;
+use crate::session::model_session::ModelSession;
+use crate::session::pool::SessionPool;
 
 /// Opens sessions of one model with ONNX Runtime.
 pub struct OrtSessionOpener<'o> {
@@ -43,8 +45,8 @@ impl SessionOpener for OrtSessionOpener<'_> {
         if provider == Provider::Cpu {
             return Ok((Device { provider, id, is_partly_cpu: false }, self.open_cpu_pool()?));
         }
-        if self.wants_cuda && matches!(provider, Provider::Cuda | Provider::TensorRt) {
-            cuda::preload_cuda_libraries(&self.library.path);
+        if self.wants_cuda && provider.is_nvidia() {
+            cuda_libraries::preload_cuda_libraries(&self.library.path);
         }
         // First require that all operators run on the device; failing that, let some run on the CPU.
         let strict = self.session_builder(provider, id)?.with_disable_cpu_fallback().map_err(device_error)?;
@@ -53,7 +55,7 @@ impl SessionOpener for OrtSessionOpener<'_> {
             Err(_) => (self.load_session(self.session_builder(provider, id)?, provider)?, true),
         };
         let mut encoder = self.make_encoder(session, provider, id)?;
-        if let Some((memory, pools)) = device_pooling::pooling_memory(provider)
+        if let Some((memory, pools)) = device_pooler::pooling_memory(provider)
             && let Err(problem) = self.attach_device_pooler(&mut encoder, memory, pools, id)
         {
             tracing::warn!("the vectors of {} are pooled on the CPU, which is slower: {problem}", self.model.name);
@@ -93,24 +95,25 @@ impl OrtSessionOpener<'_> {
         Ok(SessionPool::new(first, others))
     }
 
-    fn session_builder(&self, provider: Provider, id: u32) -> Result<SessionBuilder, SessionOpenError> {
+    /// Returns a builder of sessions on a device.
+    ///
+    /// # Errors
+    /// When the device is not available.
+    pub fn session_builder(&self, provider: Provider, id: u32) -> Result<SessionBuilder, SessionOpenError> {
         let builder = Session::builder(&self.library.environment).map_err(device_error)?;
         let builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(device_error)?;
         // Input shapes vary, so the memory plan of one call does not fit the next.
         let builder = builder.with_memory_pattern(false).map_err(device_error)?;
         // Spinning threads would take CPU time from the parsers.
         let builder = builder.with_intra_op_spinning(false).map_err(device_error)?;
-        builder.with_execution_providers([self.provider_dispatch(provider, id)]).map_err(device_error)
+        builder.with_execution_providers([self.provider_dispatch(provider, id)?]).map_err(device_error)
     }
 
     fn load_session(&self, mut builder: SessionBuilder, provider: Provider) -> Result<Session, SessionOpenError> {
         builder.commit_from_file(self.path).map_err(|error| {
-            let problem = error.message().to_owned();
-            // The path may contain words such as `cuda`, which say nothing about the error.
-            let without_path = problem.replace(&*self.path.to_string_lossy(), "");
-            let is_device_fault = is_device_fault(provider, &without_path);
-            let problem = strip_source_location(&problem);
-            if is_device_fault {
+            let problem = plain_message(&error);
+            // On the CPU there is no device to blame.
+            if provider != Provider::Cpu && !blames_model_file(error.code()) {
                 return SessionOpenError::Device(problem);
             }
             let (model, path) = (self.model.name.clone(), self.path.to_owned());
@@ -152,15 +155,16 @@ impl OrtSessionOpener<'_> {
         provider: Provider,
         id: u32,
     ) -> Result<DevicePooler, String> {
-        let message = |error: ort::Error| strip_source_location(error.message());
+        let message = |error: ort::Error| plain_message(&error);
+        let index = device_index(id).map_err(SessionOpenError::into_message)?;
         let mut builder = self.session_builder(provider, id).map_err(SessionOpenError::into_message)?;
         let session = builder.commit_from_memory(graph).map_err(message)?;
         let options = run_options(provider, id).map_err(message)?;
-        DevicePooler::new(session, pooling, (memory, id), options).map_err(message)
+        DevicePooler::new(session, pooling, (memory, index), options).map_err(message)
     }
 
-    fn provider_dispatch(&self, provider: Provider, id: u32) -> ExecutionProviderDispatch {
-        let index = i32::try_from(id).unwrap_or(i32::MAX);
+    fn provider_dispatch(&self, provider: Provider, id: u32) -> Result<ExecutionProviderDispatch, SessionOpenError> {
+        let index = device_index(id)?;
         let grow = ArenaExtendStrategy::SameAsRequested;
         let limit = (self.arena_limit_bytes)(provider, id);
         let dispatch = match provider {
@@ -182,8 +186,16 @@ impl OrtSessionOpener<'_> {
             }
             Provider::OpenVino => ep::OpenVINO::default().with_device_type("AUTO").build(),
         };
-        dispatch.error_on_failure()
+        Ok(dispatch.error_on_failure())
     }
+}
+
+/// Returns a device number as ONNX Runtime takes it.
+///
+/// # Errors
+/// When the number is larger than any device number.
+fn device_index(id: u32) -> Result<i32, SessionOpenError> {
+    i32::try_from(id).map_err(|_| SessionOpenError::Device(format!("there is no device with the number {id}")))
 }
 
 /// Returns the options for all calls of a window but the last, and for the last one.
@@ -207,91 +219,18 @@ const MAX_SESSIONS: usize = 4;
 /// Returns the number of sessions for a model on a CPU: as many as fit in a quarter of the memory, but at most
 /// four and at most one per thread.
 pub fn session_count(weights_bytes: u64, max_memory_bytes: u64, threads: usize) -> usize {
-    let room = usize::try_from(max_memory_bytes / 4 / weights_bytes.max(1)).unwrap_or(usize::MAX);
-    room.min(MAX_SESSIONS).clamp(1, threads.max(1))
-}
-
-/// Returns whether an error message of opening a session blames the device, not the model file. On a CPU,
-/// every error is blamed on the model.
-fn is_device_fault(provider: Provider, problem: &str) -> bool {
-    let model_signs =
-        ["rotobuf", "ModelProto", "not a registered", "opset", "InvalidGraph", "INVALID_GRAPH", "NO_SUCHFILE"];
-    let device_signs = ["CUDA", "cuda", "cuDNN", "CUDNN", "ExecutionProvider", "execution provider", " EP", "hip"];
-    let has_any = |signs: &[&str]| signs.iter().any(|sign| problem.contains(sign));
-    provider != Provider::Cpu && (is_out_of_memory(problem) || has_any(&device_signs) || !has_any(&model_signs))
+    let room = max_memory_bytes / 4 / weights_bytes.max(1);
+    let most = MAX_SESSIONS.min(threads).max(1);
+    usize::try_from(room).map_or(most, |room| room.clamp(1, most))
 }
 
 fn device_error<R>(error: ort::Error<R>) -> SessionOpenError {
-    SessionOpenError::Device(strip_source_location(error.message()))
-}
-
-/// Removes the source location and error code from a message of ONNX Runtime:
-/// `/onnxruntime_src/…/provider_bridge_ort.cc:2043 … [ONNXRuntimeError] : 1 : FAIL : Failed to load …`.
-fn strip_source_location(message: &str) -> String {
-    let after = message.split_once("[ONNXRuntimeError] : ").and_then(|(_, after)| after.splitn(3, " : ").nth(2));
-    after.unwrap_or(message).trim().to_owned()
-}
-
-/// A model that multiplies two matrices, to test whether a device computes.
-const MATRIX_PRODUCT_MODEL: &[u8] = include_bytes!("../assets/product.onnx");
-
-/// Checks that a device can run a small model.
-///
-/// # Errors
-/// When the device fails or computes a wrong result; the message says why.
-pub fn check_device_computes(library: &'static OrtLibrary, provider: Provider, id: u32) -> Result<(), String> {
-    let model = ModelDescription::default();
-    let (path, no_limit) = (Path::new("product.onnx"), |_, _| None);
-    let opener = OrtSessionOpener {
-        library,
-        model: &model,
-        path,
-        weights_bytes: 0,
-        threads: 1,
-        max_memory_bytes: 0,
-        wants_cuda: true,
-        arena_limit_bytes: &no_limit,
-    };
-    if matches!(provider, Provider::Cuda | Provider::TensorRt) {
-        cuda::preload_cuda_libraries(&library.path);
-    }
-    let message = |error: ort::Error| strip_source_location(error.message());
-    let builder = opener.session_builder(provider, id).map_err(SessionOpenError::into_message)?;
-    let mut builder = builder.with_intra_threads(1).map_err(|error| error.message().to_owned())?;
-    let mut session = builder.commit_from_memory(MATRIX_PRODUCT_MODEL).map_err(message)?;
-    let matrix = [1.0_f32, 2.0, 3.0, 4.0];
-    let input = TensorRef::from_array_view(([2, 2], matrix.as_slice())).map_err(message)?;
-    let outputs = session.run(ort::inputs!["x" => input]).map_err(message)?;
-    let (_, product) = outputs["y"].try_extract_tensor::<f32>().map_err(message)?;
-    if product == [2.0, 1.0, 4.0, 3.0] { Ok(()) } else { Err(format!("it computes a wrong result: {product:?}")) }
+    SessionOpenError::Device(plain_message(&error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn errors_of_a_gpu_are_distinguished_from_errors_of_the_model_file() {
-        for problem in [
-            "Available memory of 1024 is smaller than requested bytes of 4096",
-            "Failed to allocate memory for requested buffer of size 4096",
-            "CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version",
-            "an unknown problem",
-        ] {
-            assert!(is_device_fault(Provider::Cuda, problem), "{problem}");
-            assert!(!is_device_fault(Provider::Cpu, problem), "a CPU is never at fault: {problem}");
-        }
-        let broken = "Load model from  failed:Protobuf parsing failed.";
-        assert!(!is_device_fault(Provider::Cuda, broken));
-    }
-
-    #[test]
-    fn source_locations_are_removed_from_messages() {
-        let message = "/onnxruntime_src/core/session/provider_bridge_ort.cc:2043 Provider& ProviderLibrary::Get() \
-            [ONNXRuntimeError] : 1 : FAIL : Failed to load library a.so with error: b.so: cannot open it : no\n";
-        assert_eq!(strip_source_location(message), "Failed to load library a.so with error: b.so: cannot open it : no");
-        assert_eq!(strip_source_location("CUDA failure 35"), "CUDA failure 35");
-    }
 
     #[test]
     fn cpu_sessions_fit_in_a_quarter_of_the_memory() {

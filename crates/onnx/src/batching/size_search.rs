@@ -1,62 +1,15 @@
-//! Measurement of the best batch size, once for each device and model; the result is stored in a file.
+//! Measurement of the best batch size.
 //!
 //! The measurement uses the first chunks of an index run. Their vectors are kept, so no work is lost.
 
-use std::fs;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 /// The time after which the search stops, leaving larger sizes untried.
 const MAX_SEARCH_TIME: Duration = Duration::from_secs(3);
 
 /// The speedup that justifies the memory of a larger size.
 const MIN_SPEEDUP: f64 = 1.03;
-
-/// The measurements stored for one device and model.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ProbeResult {
-    /// The best number of tokens per batch, including padding.
-    #[serde(default)]
-    pub batch_tokens: Option<usize>,
-    /// Whether the CPU embeds a single query faster than the device.
-    #[serde(default)]
-    pub queries_on_cpu: Option<bool>,
-}
-
-/// The file that stores the measurements of one device and model.
-pub struct ProbeFile(PathBuf);
-
-impl ProbeFile {
-    /// Creates a handle to the file for `key`, which must contain everything that the measurements depend on.
-    pub fn new(folder: &Path, key: &str) -> Self {
-        let name = blake3::hash(key.as_bytes()).to_hex();
-        Self(folder.join(format!("{}.json", &name[..24])))
-    }
-
-    /// Reads the stored measurements. A missing or unreadable file counts as empty.
-    pub fn read(&self) -> ProbeResult {
-        fs::read(&self.0).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-    }
-
-    /// Applies `change` to the stored measurements. A failure to write is only logged: the next process then
-    /// measures again.
-    pub fn write(&self, change: impl FnOnce(&mut ProbeResult)) {
-        let mut result = self.read();
-        change(&mut result);
-        let write = || {
-            fs::create_dir_all(self.0.parent().unwrap_or(Path::new(".")))?;
-            let fresh = self.0.with_extension(format!("{}.new", std::process::id()));
-            fs::write(&fresh, serde_json::to_vec(&result)?)?;
-            fs::rename(&fresh, &self.0)
-        };
-        if let Err(error) = write() {
-            tracing::debug!("cannot write {}: {error}", self.0.display());
-        }
-    }
-}
 
 /// A search for the batch size with the highest throughput, from small to large sizes.
 ///
@@ -225,17 +178,5 @@ mod tests {
         }
         assert_eq!(picker.done().len(), rows, "each text once");
         assert!(picker.pick(&lengths, 1 << 20, None).is_none(), "too few texts are left");
-    }
-
-    #[test]
-    fn measurements_are_stored_by_key_and_a_truncated_file_counts_as_empty() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (one, other) = (ProbeFile::new(folder.path(), "a"), ProbeFile::new(folder.path(), "b"));
-        one.write(|result| result.batch_tokens = Some(7));
-        one.write(|result| result.queries_on_cpu = Some(true));
-        assert_eq!(one.read(), ProbeResult { batch_tokens: Some(7), queries_on_cpu: Some(true) });
-        assert_eq!(other.read(), ProbeResult::default());
-        fs::write(&one.0, "{").expect("written");
-        assert_eq!(one.read(), ProbeResult::default());
     }
 }

@@ -8,11 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use ort::environment::Environment;
-use ort::ep::{self, ExecutionProvider as _};
-
 use config::{LibrarySearchPaths, Provider};
 use embed::EmbedError;
+use ort::environment::Environment;
+use ort::ep::{self, ExecutionProvider as _};
 
 /// The remedy named in the error for a library that does not load.
 const REMEDY: &str =
@@ -25,26 +24,27 @@ pub struct OrtLibrary {
     pub version: String,
     /// The execution providers that the library was built with. They may still fail to run.
     pub providers: Vec<Provider>,
-    pub(super) environment: Environment,
+    pub(crate) environment: Environment,
 }
 
 /// A location that was searched for the ONNX Runtime library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LibraryLocation {
     /// The rule that names this location, for messages: `beside the program`, …
-    pub why: &'static str,
+    pub rule: &'static str,
     pub folder: PathBuf,
     /// The library file in this location, if there is one.
-    pub found: Option<PathBuf>,
+    pub file: Option<PathBuf>,
     /// The version in the name of the library file or its Python package.
     pub version: Option<String>,
     /// The providers whose libraries are in the same folder.
     pub providers: Vec<Provider>,
 }
 
+/// The loaded library. It is global because `ort` can load one library per process.
 static LOADED: OnceLock<OrtLibrary> = OnceLock::new();
 
-/// Held while a library is being loaded, because a process can load only one.
+/// Held while a library is being loaded.
 static LOADING: Mutex<()> = Mutex::new(());
 
 /// Returns the ONNX Runtime library, loading it first if necessary.
@@ -66,7 +66,7 @@ pub fn load_ort_library(
     let locations = preferred_locations(places, wanted);
     let mut failed = None;
     for location in &locations {
-        let Some(path) = &location.found else { continue };
+        let Some(path) = &location.file else { continue };
         match init_environment(path) {
             Ok(environment) => {
                 let version = location.version.clone().unwrap_or_default();
@@ -99,8 +99,8 @@ pub fn loaded_library() -> Option<&'static OrtLibrary> {
 fn describe_search(locations: &[LibraryLocation]) -> String {
     let mut rules: Vec<&str> = Vec::new();
     for location in locations {
-        if !rules.contains(&location.why) {
-            rules.push(location.why);
+        if !rules.contains(&location.rule) {
+            rules.push(location.rule);
         }
     }
     format!("looked {}", rules.join(", "))
@@ -133,15 +133,15 @@ pub fn inspect_locations(places: &LibrarySearchPaths) -> Vec<LibraryLocation> {
 }
 
 /// Inspects a folder or a library file.
-fn inspect_location(why: &'static str, path: &Path) -> LibraryLocation {
-    let (folder, found) = if path.is_dir() {
+fn inspect_location(rule: &'static str, path: &Path) -> LibraryLocation {
+    let (folder, file) = if path.is_dir() {
         (path.to_owned(), newest_library(path))
     } else {
         (path.parent().unwrap_or(path).to_owned(), Some(path.to_owned()).filter(|file| file.is_file()))
     };
-    let version = found.as_deref().and_then(library_version);
-    let providers = if found.is_some() { providers_beside(&folder) } else { Vec::new() };
-    LibraryLocation { why, folder, found, version, providers }
+    let version = file.as_deref().and_then(library_version);
+    let providers = if file.is_some() { providers_beside(&folder) } else { Vec::new() };
+    LibraryLocation { rule, folder, file, version, providers }
 }
 
 /// Finds the ONNX Runtime library in a folder. Of several versions, it returns the newest.
@@ -270,7 +270,7 @@ mod tests {
             ..LibrarySearchPaths::default()
         };
         let locations = inspect_locations(&places);
-        assert_eq!((locations.len(), locations[0].found.as_ref()), (2, None));
+        assert_eq!((locations.len(), locations[0].file.as_ref()), (2, None));
         assert_eq!(locations[1].version.as_deref(), Some("1.26.1"));
         assert_eq!(locations[1].providers, [Provider::Cuda, Provider::Cpu]);
         let system = root.path().join("lib");

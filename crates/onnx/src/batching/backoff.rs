@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::batches::{self, BatchLimits};
-use super::session::SessionRunError;
+use super::plan::{self, BatchLimits};
+use crate::session::model_session::SessionRunError;
 
 /// A callback that runs one batch of the given number of tokens, including padding. Returns false to stop.
 pub type RunBatch<'o> = dyn FnMut(Range<usize>, usize) -> Result<bool, SessionRunError> + 'o;
@@ -24,7 +24,7 @@ pub fn run_with_backoff(
     max_tokens: &AtomicUsize,
     run_batch: &mut RunBatch<'_>,
 ) -> Result<bool, (SessionRunError, usize)> {
-    let mut queue: VecDeque<Range<usize>> = batches::plan_batches(lengths, limits).into();
+    let mut queue: VecDeque<Range<usize>> = plan::plan_batches(lengths, limits).into();
     while let Some(batch) = queue.pop_back() {
         let longest = lengths[batch.end - 1];
         let padded_tokens = limits.padded_tokens(batch.len(), longest);

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Name prefixes of the CUDA libraries that the provider links to. These load their own dependencies.
 const LIBRARY_PREFIXES: [&str; 8] = ["cudart", "nvJitLink", "nvrtc", "cublasLt", "cublas", "cufft", "curand", "cudnn"];
@@ -14,8 +14,9 @@ const LIBRARY_PREFIXES: [&str; 8] = ["cudart", "nvJitLink", "nvrtc", "cublasLt",
 ///
 /// Libraries that fail to load are skipped: opening a CUDA session then names the missing one.
 pub fn preload_cuda_libraries(library: &Path) {
+    // A loaded library serves the whole process.
     static LOADED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-    let mut loaded = LOADED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     let mut remaining = cuda_libraries_beside(library);
     remaining.retain(|path| !loaded.contains(path));
     // Libraries depend on each other in no known order: repeat while at least one more loads.

@@ -7,19 +7,20 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::backoff;
-use super::batches::{self, BatchLimits};
-use super::device::Device;
-use super::probe::{BatchSizeSearch, ProbeFile, ProbePicker};
-use super::session::SessionRunError;
-use super::session_pool::{PoolOutput, SessionPool};
-use super::timing::{DeviceTiming, IdleCause};
 use config::Provider;
 use hub::ModelDescription;
+
+use super::timing::{DeviceTiming, IdleCause};
+use crate::batching::backoff;
+use crate::batching::plan::{self, BatchLimits};
+use crate::batching::probe_file::ProbeFile;
+use crate::batching::size_search::{BatchSizeSearch, ProbePicker};
+use crate::devices::device::Device;
+use crate::session::model_session::SessionRunError;
+use crate::session::pool::{PoolOutput, SessionPool};
 
 /// The number of tokens per batch if nothing was measured.
 const DEFAULT_BATCH_TOKENS: usize = 2_048;
@@ -58,8 +59,7 @@ pub struct DeviceQueue {
     model: ModelDescription,
     /// The maximum size of a batch's intermediate values.
     max_batch_bytes: u64,
-    /// The number of queries that wait for the device. Batches let them go first.
-    waiting_queries: AtomicUsize,
+    queries: QueryTurns,
     /// The number of tokens per batch. Lowered for the rest of an index run when memory runs out.
     batch_tokens: AtomicUsize,
     /// The number of tokens per batch at the start of an index run.
@@ -102,7 +102,7 @@ impl DeviceQueue {
             pool: Mutex::new(pool),
             model: model.clone(),
             max_batch_bytes,
-            waiting_queries: AtomicUsize::new(0),
+            queries: QueryTurns::default(),
             batch_tokens: AtomicUsize::new(known.unwrap_or(DEFAULT_BATCH_TOKENS)),
             initial_batch_tokens: AtomicUsize::new(known.unwrap_or(DEFAULT_BATCH_TOKENS)),
             size_search: Mutex::new(needs_search.then(|| BatchSizeSearch::new(sizes))),
@@ -240,7 +240,7 @@ impl DeviceQueue {
             // Too few texts are left: the search continues with the next window.
             let Some(batch) = picker.pick(&run.lengths, size, limits.row_tokens) else { break };
             let longest = run.lengths[batch.end - 1];
-            if batches::intermediate_bytes(batch.len(), longest, limits.width) > limits.bytes {
+            if plan::intermediate_bytes(batch.len(), longest, limits.width) > limits.bytes {
                 search.stop();
                 continue;
             }
@@ -272,9 +272,9 @@ impl DeviceQueue {
     /// # Errors
     /// When the device fails.
     pub fn run_query(&self, tokens: &[u32], is_last: bool) -> Result<PoolOutput, SessionRunError> {
-        self.waiting_queries.fetch_add(1, Relaxed);
+        let turn = self.queries.begin();
         let result = self.lock_pool().run(&[tokens], is_last);
-        self.waiting_queries.fetch_sub(1, Relaxed);
+        drop(turn);
         // The time of the query is not idle time.
         if let Some(since) = self.idle_since().as_mut() {
             *since = Instant::now();
@@ -303,9 +303,46 @@ impl DeviceQueue {
 
     /// Locks the sessions for a batch, after all waiting queries have run.
     fn lock_for_batch(&self) -> MutexGuard<'_, SessionPool> {
-        while self.waiting_queries.load(Relaxed) > 0 {
-            thread::sleep(Duration::from_micros(200));
-        }
+        self.queries.wait_until_none();
         self.lock_pool()
+    }
+}
+
+/// The queries that wait for a device or run on it. Batches let them go first.
+#[derive(Default)]
+struct QueryTurns {
+    count: Mutex<usize>,
+    /// Notified when the count becomes zero.
+    none_left: Condvar,
+}
+
+impl QueryTurns {
+    /// Counts a query until the returned value is dropped.
+    fn begin(&self) -> QueryTurn<'_> {
+        *self.lock_count() += 1;
+        QueryTurn(self)
+    }
+
+    /// Waits until no query waits or runs.
+    fn wait_until_none(&self) {
+        let waited = self.none_left.wait_while(self.lock_count(), |count| *count > 0);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn lock_count(&self) -> MutexGuard<'_, usize> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A query that waits for the device or runs on it; no longer counted when dropped.
+struct QueryTurn<'q>(&'q QueryTurns);
+
+impl Drop for QueryTurn<'_> {
+    fn drop(&mut self) {
+        let mut count = self.0.lock_count();
+        *count -= 1;
+        if *count == 0 {
+            self.0.none_left.notify_all();
+        }
     }
 }

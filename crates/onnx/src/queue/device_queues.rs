@@ -3,18 +3,19 @@
 //! A window of texts stays on one device, and a device serves at most two windows (see `device_queue`). With
 //! one thread more than that, the next window is always ready. A query runs between two batches.
 
+use std::path::Path;
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::OnnxOptions;
-use super::device::{self, Device};
-use super::device_queue::{DeviceQueue, EmbedWindow};
-use super::probe::ProbeFile;
-use super::session::SessionRunError;
-use super::session_pool::SessionPool;
 use config::Provider;
 use embed::EmbedError;
 use hub::ModelDescription;
+
+use super::device_queue::{DeviceQueue, EmbedWindow};
+use crate::batching::probe_file::ProbeFile;
+use crate::devices::device::Device;
+use crate::session::model_session::SessionRunError;
+use crate::session::pool::SessionPool;
 
 /// The number of windows that share a device.
 pub const WINDOWS_PER_DEVICE: usize = 2;
@@ -25,6 +26,17 @@ const MAX_GPU_BATCH_BYTES: u64 = 8 << 30;
 /// Returns the maximum size of a batch's intermediate values on the CPU, given the process's memory limit.
 pub fn cpu_batch_bytes(max_memory_bytes: u64) -> u64 {
     (max_memory_bytes / 8).clamp(48 << 20, 1 << 30)
+}
+
+/// The settings of the queues.
+#[derive(Clone, Copy)]
+pub struct QueueSettings<'s> {
+    /// The folder in which measurements are stored.
+    pub probes_dir: &'s Path,
+    /// The memory limit of the whole process.
+    pub max_memory_bytes: u64,
+    /// The number of tokens per batch that the user has set. `None` measures the best size.
+    pub batch_tokens: Option<usize>,
 }
 
 /// Properties of a device that its sessions do not provide.
@@ -54,19 +66,19 @@ impl DeviceQueues {
     pub fn new(
         devices: Vec<(Device, SessionPool)>,
         query_pool: Option<SessionPool>,
-        options: &OnnxOptions,
+        settings: QueueSettings<'_>,
         device_facts: &dyn Fn(&Device) -> DeviceFacts,
         model: &ModelDescription,
     ) -> Self {
         let queue = |(device, pool): (Device, SessionPool)| {
             let DeviceFacts { probe_key, free_bytes } = device_facts(&device);
-            let cpu_bytes = cpu_batch_bytes(options.max_memory_bytes);
+            let cpu_bytes = cpu_batch_bytes(settings.max_memory_bytes);
             let (max_bytes, key) = match device.provider {
                 Provider::Cpu => (cpu_bytes, format!("{probe_key} {cpu_bytes}")),
                 _ => (free_bytes.map_or(MAX_GPU_BATCH_BYTES, |free| MAX_GPU_BATCH_BYTES.min(free / 2)), probe_key),
             };
-            let probe_file = ProbeFile::new(&options.probes_dir, &key);
-            DeviceQueue::new((device, pool), max_bytes, options.batch_tokens, probe_file, model)
+            let probe_file = ProbeFile::new(settings.probes_dir, &key);
+            DeviceQueue::new((device, pool), max_bytes, settings.batch_tokens, probe_file, model)
         };
         let queues: Vec<DeviceQueue> = devices.into_iter().map(queue).collect();
         Self {
@@ -96,8 +108,8 @@ impl DeviceQueues {
 
     /// Returns the CUDA device numbers of the NVIDIA GPUs among the devices.
     pub fn nvidia_ids(&self) -> Vec<u32> {
-        let is_nvidia = |queue: &&DeviceQueue| matches!(queue.device.provider, Provider::Cuda | Provider::TensorRt);
-        self.queues.iter().filter(is_nvidia).map(|queue| queue.device.id).collect()
+        let nvidia = self.queues.iter().filter(|queue| queue.device.provider.is_nvidia());
+        nvidia.map(|queue| queue.device.id).collect()
     }
 
     /// Returns the current number of tokens in a full batch, including padding; the minimum over all devices.
@@ -121,7 +133,7 @@ impl DeviceQueues {
         let lease = self.lease_device();
         let queue = &self.queues[lease.at];
         let result = queue.run_window(window);
-        result.map_err(|(error, longest)| device::to_run_error(error, &self.model.name, &queue.device, longest))
+        result.map_err(|(error, longest)| queue.device.call_error(error, &self.model.name, longest))
     }
 
     /// Returns the vector of a query, embedded on the first device or, where that is faster, on the CPU.
@@ -137,9 +149,8 @@ impl DeviceQueues {
             _ => queue.run_query(tokens, true),
         };
         let vectors = result.and_then(|output| output.vectors(&[tokens], &self.model));
-        let mut vectors =
-            vectors.map_err(|error| device::to_run_error(error, &self.model.name, &queue.device, tokens.len()))?;
-        Ok(vectors.pop().unwrap_or_default())
+        let mut vectors = vectors.map_err(|error| queue.device.call_error(error, &self.model.name, tokens.len()))?;
+        Ok(vectors.swap_remove(0))
     }
 
     /// Returns whether a query is faster on the CPU than on the device. It is measured once and the result stored,
@@ -156,8 +167,7 @@ impl DeviceQueues {
             &mut || query_pool.lock().unwrap_or_else(PoisonError::into_inner).run(&[&query], false).map(drop);
         let cpu_time = fastest_of_four(run_on_cpu);
         let device_time = fastest_of_four(&mut || queue.run_query(&query, false).map(drop));
-        let device_time =
-            device_time.map_err(|error| device::to_run_error(error, &self.model.name, &queue.device, query.len()))?;
+        let device_time = device_time.map_err(|error| queue.device.call_error(error, &self.model.name, query.len()))?;
         let Ok(cpu_time) = cpu_time else { return Ok(*self.queries_on_cpu.get_or_init(|| false)) };
         let is_faster = cpu_time < device_time;
         queue.probe_file.write(|result| result.queries_on_cpu = Some(is_faster));
@@ -209,25 +219,12 @@ mod tests {
     use std::sync::{Arc, mpsc};
     use std::time::Duration;
 
-    use super::super::fake_session::FakeSession;
-    use super::super::gauge::VisibleGpus;
-    use super::super::timing::DeviceTiming;
     use super::*;
-    use config::{DeviceChoice, LibrarySearchPaths};
+    use crate::queue::timing::DeviceTiming;
+    use crate::session::fake_session::FakeSession;
 
     const CPU: Device = Device { provider: Provider::Cpu, id: 0, is_partly_cpu: false };
     const GPU: Device = Device { provider: Provider::Cuda, ..CPU };
-
-    fn options(folder: &std::path::Path) -> OnnxOptions {
-        OnnxOptions {
-            device: DeviceChoice::Auto,
-            library: LibrarySearchPaths::default(),
-            visible: VisibleGpus::All,
-            probes_dir: folder.to_owned(),
-            max_memory_bytes: 1 << 30,
-            batch_tokens: None,
-        }
-    }
 
     fn queues(
         folder: &std::path::Path,
@@ -238,7 +235,8 @@ mod tests {
         let model =
             ModelDescription { name: "m".into(), dimensions: 1, normalize: false, ..ModelDescription::default() };
         let facts = |_: &Device| DeviceFacts { probe_key: "key".into(), free_bytes: None };
-        DeviceQueues::new(vec![(device, pool)], query_pool, &options(folder), &facts, &model)
+        let settings = QueueSettings { probes_dir: folder, max_memory_bytes: 1 << 30, batch_tokens: None };
+        DeviceQueues::new(vec![(device, pool)], query_pool, settings, &facts, &model)
     }
 
     fn run(
@@ -339,5 +337,30 @@ mod tests {
         let queues = queues(folder.path(), GPU, FakeSession::pool(|_, _| panic!("it is slower")), Some(cpu));
         assert_eq!(queues.embed_query(&[7]).expect("a vector"), [7.0]);
         assert_eq!(cpu_calls.load(SeqCst), 1, "a stored result is not measured again");
+    }
+    #[test]
+    fn a_batch_waits_for_queries_and_runs_after_the_last() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ((start_query, query_started), (end_query, query_may_end)) = (mpsc::channel(), mpsc::channel());
+        let order: Arc<Mutex<Vec<usize>>> = Arc::default();
+        let seen = Arc::clone(&order);
+        let pool = FakeSession::pool(move |rows, _| {
+            if rows.len() == 1 {
+                start_query.send(()).expect("the test waits for it");
+                query_may_end.recv().expect("the test ends the query");
+            }
+            seen.lock().expect("the list").push(rows.len());
+            Ok(())
+        });
+        let queues = queues(folder.path(), CPU, pool, None);
+        let timing = DeviceTiming::default();
+        std::thread::scope(|threads| {
+            threads.spawn(|| queues.embed_query(&[1]).expect("a vector"));
+            query_started.recv().expect("the query runs");
+            let batch = threads.spawn(|| run(&queues, &timing, &[vec![1], vec![2]], &mut |_, _| true));
+            end_query.send(()).expect("the query waits");
+            batch.join().expect("the batch runs once no query is left");
+        });
+        assert_eq!(*order.lock().expect("the list"), [1, 2]);
     }
 }

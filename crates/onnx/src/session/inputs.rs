@@ -60,13 +60,16 @@ impl ModelInputs {
 
     /// Fills the buffers for a call of shape `[row_count, row_tokens]`. Rows and tokens missing from `rows`
     /// become padding. A row of padding keeps one token, because some models divide by the number of tokens.
-    pub fn fill(&mut self, rows: &[&[u32]], row_count: usize, row_tokens: usize) {
+    ///
+    /// # Errors
+    /// When a token ID does not fit a 32-bit input.
+    pub fn fill(&mut self, rows: &[&[u32]], row_count: usize, row_tokens: usize) -> Result<(), String> {
         self.shape = [row_count, row_tokens];
         for input in &mut self.inputs {
-            let value = |at: usize, token: Option<u32>| match input.role {
+            let value = |position: i64, token: Option<u32>| match input.role {
                 InputRole::TokenIds => i64::from(token.unwrap_or(0)),
                 InputRole::AttentionMask => i64::from(token.is_some()),
-                InputRole::Positions => i64::try_from(at).unwrap_or(0),
+                InputRole::Positions => position,
                 InputRole::TokenTypes | InputRole::KeyValueCache { .. } => 0,
             };
             if matches!(input.role, InputRole::KeyValueCache { .. }) {
@@ -76,13 +79,18 @@ impl ModelInputs {
             values.clear();
             for row in 0..row_count {
                 let given = rows.get(row).copied().unwrap_or(&[0]);
-                values.extend((0..row_tokens).map(|at| value(at, given.get(at).copied())));
+                let tokens = given.iter().copied().map(Some).chain(std::iter::repeat(None)).take(row_tokens);
+                values.extend((0..).zip(tokens).map(|(position, token)| value(position, token)));
             }
             if input.element_type == InputType::Int32 {
                 values_i32.clear();
-                values_i32.extend(values.iter().map(|value| i32::try_from(*value).unwrap_or(0)));
+                for value in values {
+                    let narrow = i32::try_from(*value);
+                    values_i32.push(narrow.map_err(|_| format!("its input {} cannot hold {value}", input.name))?);
+                }
             }
         }
+        Ok(())
     }
 
     /// Returns each input's name and a tensor that borrows the buffer filled by [`ModelInputs::fill`].

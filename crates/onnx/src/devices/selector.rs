@@ -6,48 +6,16 @@
 
 use std::path::Path;
 
-use super::gauge::{self, VisibleGpus};
-use super::library;
-use super::session::SessionRunError;
-use super::session_pool::SessionPool;
-use config::{DeviceChoice, LibrarySearchPaths, Provider};
+use config::{DeviceChoice, Provider};
 use embed::EmbedError;
 use hub::ModelDescription;
 
-/// A device that runs a model. Displayed as `CPU`, `CUDA:0` and the like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Device {
-    pub provider: Provider,
-    pub id: u32,
-    /// Whether some of the model's operators run on the CPU instead.
-    pub is_partly_cpu: bool,
-}
-
-impl std::fmt::Display for Device {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.provider {
-            Provider::Cpu => f.write_str("CPU")?,
-            provider => write!(f, "{provider}:{}", self.id)?,
-        }
-        if self.is_partly_cpu { f.write_str(" (some operators on the CPU)") } else { Ok(()) }
-    }
-}
-
-/// Opens sessions on devices. Implemented by ONNX Runtime, and by a fake in tests.
-pub trait SessionOpener {
-    /// Opens the sessions of a device.
-    ///
-    /// # Errors
-    /// When the device is not available, or the model does not load.
-    fn open_device(&self, provider: Provider, id: u32) -> Result<(Device, SessionPool), SessionOpenError>;
-
-    /// Opens a session on the CPU for queries, in addition to those on another device. Returns `None` if the
-    /// model is too large for that.
-    ///
-    /// # Errors
-    /// When the CPU cannot run the model.
-    fn open_query_pool(&self) -> Result<Option<SessionPool>, SessionOpenError>;
-}
+use super::device::Device;
+use super::providers;
+use super::session_opener::{SessionOpenError, SessionOpener};
+use crate::runtime::errors::{self, INSTALL_CUDA_PROVIDER, MessageCause};
+use crate::session::model_session::SessionRunError;
+use crate::session::pool::SessionPool;
 
 /// The selected devices with their sessions, and the reasons for passing over others.
 pub struct OpenedDevices {
@@ -96,7 +64,7 @@ impl DeviceSelector<'_> {
     /// Opens the first device that works, in the order of preference.
     fn open_automatic(&self) -> Result<OpenedDevices, EmbedError> {
         let mut passed_over = Vec::new();
-        for provider in automatic_providers() {
+        for provider in providers::automatic_providers() {
             match self.open_and_try(provider, 0) {
                 Ok(opened) => return Ok(OpenedDevices { devices: vec![opened], query_pool: None, passed_over }),
                 Err(error @ SessionOpenError::Model(_)) => return Err(self.to_embed_error(error, &DeviceChoice::Auto)),
@@ -106,8 +74,7 @@ impl DeviceSelector<'_> {
                     if let (Provider::Cuda, Some(gpu)) = (provider, &self.gpu) {
                         let library = self.library.display();
                         passed_over.push(format!(
-                            "{provider}: there is an {gpu}, but {library} was built without CUDA; \
-                             `pip install 'onnxruntime-gpu[cuda,cudnn]'`"
+                            "{provider}: there is an {gpu}, but {library} was built without CUDA; {INSTALL_CUDA_PROVIDER}"
                         ));
                     }
                 }
@@ -128,7 +95,7 @@ impl DeviceSelector<'_> {
             TrialError::Failed(SessionRunError::Other(problem)) if provider != Provider::Cpu => {
                 SessionOpenError::Device(problem)
             }
-            TrialError::Failed(error) => SessionOpenError::Model(to_run_error(error, &self.model.name, &device, 1)),
+            TrialError::Failed(error) => SessionOpenError::Model(device.call_error(error, &self.model.name, 1)),
         })?;
         Ok((device, pool))
     }
@@ -156,48 +123,40 @@ impl DeviceSelector<'_> {
         }
     }
 
-    /// Runs the tokenizer's largest token ID. A model without an embedding for it belongs to another tokenizer.
+    /// Runs the tokenizer's largest token ID. A model that fails at it and can run token 0 has no embedding for
+    /// it: the tokenizer belongs to another model.
     fn run_trial(&self, pool: &mut SessionPool) -> Result<(), TrialError> {
-        let row: &[u32] = &[self.last_token];
-        let ran = pool.run(&[row], true).and_then(|output| output.vectors(&[row], self.model).map(drop));
-        ran.map_err(|error| match error {
-            SessionRunError::Other(problem) if problem.contains("out of data bounds") || problem.contains("idx=") => {
-                TrialError::Misfit((self.misfit)(&problem))
+        let mut run_token = |token: u32| {
+            let row: &[u32] = &[token];
+            pool.run(&[row], true).and_then(|output| output.vectors(&[row], self.model).map(drop))
+        };
+        match run_token(self.last_token) {
+            Ok(()) => Ok(()),
+            Err(SessionRunError::Other(problem)) if run_token(0).is_ok() => {
+                Err(TrialError::Misfit((self.misfit)(&problem)))
             }
-            error => TrialError::Failed(error),
-        })
+            Err(error) => Err(TrialError::Failed(error)),
+        }
     }
 
     /// Makes the error for a requested device, with a remedy.
     fn to_embed_error(&self, error: SessionOpenError, choice: &DeviceChoice) -> EmbedError {
+        let install_hint = match choice {
+            DeviceChoice::Named { provider, .. } if provider.is_nvidia() => format!("; {INSTALL_CUDA_PROVIDER}"),
+            _ => String::new(),
+        };
         let problem = match error {
             SessionOpenError::Model(error) => return error,
             SessionOpenError::NotBuilt => {
-                format!(
-                    "the ONNX Runtime library {} was built without it{}",
-                    self.library.display(),
-                    install_hint(choice)
-                )
+                format!("the ONNX Runtime library {} was built without it{install_hint}", self.library.display())
             }
-            SessionOpenError::Device(problem) if problem.contains("libcuda.so") => {
-                format!("{problem}; the NVIDIA driver is missing")
-            }
-            SessionOpenError::Device(problem) if problem.contains("cannot open shared object file") => {
-                format!("{problem}{}", install_hint(choice))
-            }
-            SessionOpenError::Device(problem) => problem,
+            SessionOpenError::Device(problem) => match errors::recognize_cause(&problem) {
+                Some(MessageCause::MissingDriver) => format!("{problem}; the NVIDIA driver is missing"),
+                Some(MessageCause::MissingLibrary) => format!("{problem}{install_hint}"),
+                Some(MessageCause::OutOfMemory) | None => problem,
+            },
         };
         EmbedError::Device { device: choice.to_string(), problem }
-    }
-}
-
-/// Returns the command that installs the libraries of the requested device, as the end of a message.
-fn install_hint(choice: &DeviceChoice) -> &'static str {
-    match choice {
-        DeviceChoice::Named { provider: Provider::Cuda | Provider::TensorRt, .. } => {
-            "; `pip install 'onnxruntime-gpu[cuda,cudnn]'`"
-        }
-        _ => "",
     }
 }
 
@@ -208,74 +167,10 @@ enum TrialError {
     Failed(SessionRunError),
 }
 
-/// The error of opening a session.
-pub enum SessionOpenError {
-    /// The library was built without the provider.
-    NotBuilt,
-    /// The device failed; the message says how.
-    Device(String),
-    /// The model or the library failed, not the device.
-    Model(EmbedError),
-}
-
-impl SessionOpenError {
-    /// Returns the error as a message.
-    pub fn into_message(self) -> String {
-        match self {
-            Self::NotBuilt => "the library was built without it".to_owned(),
-            Self::Device(problem) => problem,
-            Self::Model(error) => error.to_string(),
-        }
-    }
-}
-
-/// Adds the model, the device and the length of the longest text to the error of a call.
-pub fn to_run_error(error: SessionRunError, model: &str, device: &Device, tokens: usize) -> EmbedError {
-    let (model, device) = (model.to_owned(), device.to_string());
-    match error {
-        SessionRunError::OutOfMemory => EmbedError::OutOfMemory { model, device, tokens },
-        SessionRunError::Other(problem) => EmbedError::Run { model, device, problem },
-    }
-}
-
-/// Returns the providers that `auto` tries, in order. TensorRT and OpenVINO are excluded, because they compile a
-/// model for minutes.
-fn automatic_providers() -> impl Iterator<Item = Provider> {
-    let slow = [Provider::TensorRt, Provider::OpenVino];
-    Provider::ALL.into_iter().filter(move |provider| !slow.contains(provider))
-}
-
-/// Returns the provider that the ONNX Runtime library should support for the requested device; `None` for the
-/// CPU.
-pub fn wanted_provider(choice: &DeviceChoice, visible: &VisibleGpus) -> Option<Provider> {
-    match choice {
-        DeviceChoice::Named { provider, .. } => Some(*provider).filter(|provider| *provider != Provider::Cpu),
-        DeviceChoice::Auto => gauge::first_gpu_name(visible).map(|_| Provider::Cuda),
-    }
-}
-
-/// Predicts the provider that a model will run on, without loading anything.
-pub fn expected_provider(choice: &DeviceChoice, places: &LibrarySearchPaths, visible: &VisibleGpus) -> Provider {
-    if let DeviceChoice::Named { provider, .. } = choice {
-        return *provider;
-    }
-    let locations = library::preferred_locations(places, wanted_provider(choice, visible));
-    let Some(location) = locations.iter().find(|location| location.found.is_some()) else { return Provider::Cpu };
-    let is_here = |provider: &Provider| match provider {
-        Provider::Cuda => location.providers.contains(provider) && gauge::first_gpu_name(visible).is_some(),
-        Provider::Rocm | Provider::MiGraphX => location.providers.contains(provider) && Path::new("/dev/kfd").exists(),
-        Provider::DirectMl => location.providers.contains(provider),
-        // CoreML is part of the library itself, not a file beside it.
-        Provider::CoreMl => cfg!(target_os = "macos"),
-        _ => false,
-    };
-    automatic_providers().find(is_here).unwrap_or(Provider::Cpu)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::fake_session::FakeSession;
     use super::*;
+    use crate::session::fake_session::FakeSession;
 
     fn pool(ran: Result<(), SessionRunError>) -> SessionPool {
         FakeSession::pool(move |_, _| ran.clone())
@@ -372,26 +267,15 @@ mod tests {
 
     #[test]
     fn an_unknown_token_is_a_tokenizer_error_on_every_device() {
-        let unknown = || Ok(pool(Err(SessionRunError::Other("indices element out of data bounds, idx=9".into()))));
+        let unknown = || {
+            Ok(FakeSession::pool(|rows, _| match rows[0] {
+                [0] => Ok(()),
+                token => Err(SessionRunError::Other(format!("indices element out of data bounds, idx={}", token[0]))),
+            }))
+        };
         let said = with_cpu("auto", None, || Ok(pool(Ok(()))), unknown).err().expect("the CPU reports it");
         assert!(said.contains("does not fit"), "{said}");
         assert!(open("auto", None, unknown).err().expect("the GPU reports it").contains("does not fit"));
-    }
-
-    #[test]
-    fn provider_files_without_a_gpu_do_not_predict_a_gpu() {
-        let root = tempfile::tempdir().expect("a folder");
-        for file in ["libonnxruntime.so", "libonnxruntime.dylib", "onnxruntime.dll", "libonnxruntime_providers_cuda.so"]
-        {
-            std::fs::write(root.path().join(file), "").expect("written");
-        }
-        let places = LibrarySearchPaths { named: Some(root.path().to_owned()), ..LibrarySearchPaths::default() };
-        let expected = |choice: &str| {
-            let no_gpu = VisibleGpus::parse(Some(""));
-            super::expected_provider(&choice.parse().expect("a device"), &places, &no_gpu)
-        };
-        let auto = if cfg!(target_os = "macos") { Provider::CoreMl } else { Provider::Cpu };
-        assert_eq!([expected("auto"), expected("cuda"), expected("cpu")], [auto, Provider::Cuda, Provider::Cpu]);
     }
 
     #[test]

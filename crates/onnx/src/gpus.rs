@@ -39,11 +39,12 @@ impl VisibleGpus {
     fn selector(&self, id: u32) -> Option<GpuSelector> {
         match self {
             Self::All => Some(GpuSelector::Index(id)),
-            Self::Listed(selectors) => selectors.get(usize::try_from(id).ok()?).cloned(),
+            Self::Listed(selectors) => selectors.get(id as usize).cloned(),
         }
     }
 }
 
+/// Returns the driver's library, loaded on first use.
 fn nvml() -> Option<&'static Nvml> {
     static NVML: OnceLock<Option<Nvml>> = OnceLock::new();
     NVML.get_or_init(|| Nvml::init().ok()).as_ref()
@@ -66,6 +67,9 @@ pub fn first_gpu_name(visible: &VisibleGpus) -> Option<String> {
 }
 
 /// Collects utilization and memory samples of GPUs during an index run.
+///
+/// NVML offers only the utilization of its last measuring period, of a sixth of a second to a second, and nothing to
+/// wait for. So a caller takes samples periodically, at about that rate.
 pub struct GpuSampler {
     visible: VisibleGpus,
     totals: Mutex<GpuTotals>,
