@@ -1,6 +1,5 @@
 //! Index runs and dry runs of an engine.
 
-use std::fs;
 use std::sync::Arc;
 
 use super::embedders;
@@ -11,7 +10,7 @@ use super::{
     SkipReason,
 };
 use index::{self, Indexer, RunRecorder};
-use source::walk::{self, Disk, WalkFinding, WalkOptions};
+use source::walk::{self, Disk, FileContents, FileSystem as _, WalkFinding, WalkOptions};
 use store::IndexFingerprint;
 
 impl Engine {
@@ -97,19 +96,19 @@ impl Engine {
     /// # Errors
     /// When the root cannot be walked.
     pub fn dry_run(&self) -> Result<DryRun, EngineError> {
-        let options =
-            WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: &Disk, cancel: &CancelToken::default() };
+        let max_file_bytes = self.settings.max_file_bytes;
+        let options = WalkOptions { max_file_bytes, files: &Disk, cancel: &CancelToken::default() };
         let mut listing = DryRun::default();
         let walked = walk::walk_tree(&self.settings.root, &options, &mut |walked| {
             match walked {
                 WalkFinding::Skipped(skipped) => listing.excluded.push((skipped.path, skipped.is_dir, skipped.reason)),
-                WalkFinding::File(entry) => match fs::read(&entry.abs) {
+                WalkFinding::File(entry) => match Disk.read(&entry.abs, max_file_bytes) {
                     Err(error) => listing.excluded.push((
                         entry.path,
                         false,
                         SkipReason::Unreadable { message: error.to_string() },
                     )),
-                    Ok(bytes) => match walk::inspect_content(&entry.path, &bytes) {
+                    Ok(FileContents { bytes, .. }) => match walk::inspect_content(&entry.path, &bytes) {
                         Some(reason) => listing.excluded.push((entry.path, false, reason)),
                         None => {
                             let language = index::decode_source(&entry.path, bytes).language;

@@ -3,7 +3,6 @@
 //! Equal folders give equal pairs, in the order of the walk.
 
 use std::collections::HashMap;
-use std::fs;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use embed::build_path_passage;
 use platform::cancel::CancelToken;
 use source::language;
 use source::parse::{Parser, SourceFile};
-use source::walk::{self, Disk, WalkEntry, WalkError, WalkFinding, WalkOptions};
+use source::walk::{self, Disk, FileSystem as _, WalkEntry, WalkError, WalkFinding, WalkOptions};
 use text::words;
 use types::{AbsPath, RepoPath, Symbol, SymbolKind};
 
@@ -201,7 +200,7 @@ fn read_folder(
 }
 
 fn read_source(entry: &WalkEntry, origin: CodeOrigin) -> Option<SourceFile> {
-    let bytes = fs::read(&entry.abs).ok()?;
+    let bytes = Disk.read(&entry.abs, MAX_FILE_BYTES).ok()?.bytes;
     let inspect_content =
         if origin == CodeOrigin::User { walk::inspect_content } else { walk::inspect_published_content };
     let is_out = inspect_content(&entry.path, &bytes).is_some();

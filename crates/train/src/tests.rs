@@ -366,3 +366,29 @@ fn a_commit_message_is_paired_with_the_function_it_changed() {
     assert_eq!(commits.len(), 1, "{commits:?}");
     assert!(commits[0].0 == "give a slow server more time" && commits[0].1.contains("wait(3)"), "{commits:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_became_a_link_after_the_walk_is_not_read() {
+    let base = tempfile::tempdir().expect("a folder");
+    let root = base.path().join("root");
+    std::fs::create_dir(&root).expect("a folder");
+    let outside = base.path().join("outside.py");
+    let documented =
+        |name: &str| format!("def {name}(value):\n    \"\"\"Returns the {name} of a value.\"\"\"\n    return value\n");
+    std::fs::write(&outside, documented("outsider")).expect("a file");
+    for name in ["first", "second"] {
+        std::fs::write(root.join(format!("{name}.py")), documented(name)).expect("a file");
+    }
+    let root = AbsPath::canonical(&root).expect("it is there");
+    let swapped = root.as_path().join("second.py");
+    let read = super::pairs::read_pairs_observed("test", &root, &CancelToken::default(), &mut |done, _| {
+        if done == 1 {
+            std::fs::remove_file(&swapped).expect("removed");
+            std::os::unix::fs::symlink(&outside, &swapped).expect("a link");
+        }
+    });
+    let pairs = read.expect("the folder is readable").expect("it was not cancelled").pairs;
+    assert!(pairs.iter().any(|pair| pair.passage.contains("first")), "the first file is read");
+    assert!(!pairs.iter().any(|pair| pair.passage.contains("outsider")), "the link is not followed");
+}

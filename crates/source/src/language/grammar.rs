@@ -5,25 +5,8 @@ use std::sync::OnceLock;
 use tree_sitter::Query;
 use tree_sitter_language::LanguageFn;
 
+use super::capture::{QueryCapture, parse_capture};
 use super::pattern_roots::PatternRoots;
-use types::SymbolKind;
-
-/// The meaning of a capture name in a query file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueryCapture {
-    /// `@definition.KIND`: a whole definition.
-    Definition(SymbolKind),
-    /// `@name`: the name of the definition.
-    Name,
-    /// `@receiver`: the type that the definition belongs to although it is not inside the type.
-    Receiver,
-    /// `@body`: the body of the definition, before which its signature ends.
-    Body,
-    /// `@comment`: a comment; directly above a definition it is the doc comment.
-    Comment,
-    /// `@attached`: an attribute or annotation of the definition directly below it.
-    Attached,
-}
 
 /// A tree-sitter grammar and the query that finds its definitions.
 pub struct Grammar {
@@ -81,21 +64,5 @@ impl Grammar {
         let finds_body = |pattern| query.property_settings(pattern).iter().any(|property| &*property.key == "body");
         let finds_body = (0..query.pattern_count()).map(finds_body).collect();
         Ok(CompiledQuery { query, captures, finds_body, roots })
-    }
-}
-
-/// Parses a capture name of a query file.
-fn parse_capture(name: &str) -> Result<QueryCapture, String> {
-    let unknown = || format!("unknown capture @{name}");
-    match name {
-        "name" => Ok(QueryCapture::Name),
-        "receiver" => Ok(QueryCapture::Receiver),
-        "body" => Ok(QueryCapture::Body),
-        "comment" => Ok(QueryCapture::Comment),
-        "attached" => Ok(QueryCapture::Attached),
-        _ => {
-            let kind = name.strip_prefix("definition.").ok_or_else(unknown)?;
-            SymbolKind::parse(kind).map(QueryCapture::Definition).ok_or_else(unknown)
-        }
     }
 }

@@ -5,7 +5,7 @@
 
 use tree_sitter::Language;
 
-use super::QueryCapture;
+use super::capture::QueryCapture;
 
 /// The node kinds at which the patterns of a query begin, by kind id.
 pub struct PatternRoots {
@@ -47,7 +47,7 @@ impl PatternRoots {
         language: &Language,
     ) -> Option<()> {
         let mut is_known = false;
-        for id in 0..u16::try_from(self.searched.len()).unwrap_or(u16::MAX) {
+        for id in (0..=u16::MAX).take(self.searched.len()) {
             if language.node_kind_for_id(id) != Some(name) || language.node_kind_is_named(id) != is_named {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! The rows of the language table.
 
-use super::Grammar;
+use super::grammar::Grammar;
 use types::ContentKind::{self, Code, Config, Docs};
 
 /// A language: how its files are recognized, and how they are parsed.

@@ -1,5 +1,7 @@
 //! The lines of a text, and the cost of cutting before each of them.
 
+use types::Span;
+
 /// Depth of a line at which no syntax node begins, because it is inside a string or comment.
 pub(super) const INSIDE_NODE_DEPTH: u32 = 10_000;
 
@@ -106,7 +108,20 @@ fn indentation_depths(text: &str, starts: &[usize], blank: &[bool]) -> Vec<u32> 
         let line = &text[pair[0]..pair[1]];
         let indent = line.bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count().min(50);
         let continues = index > 0 && !blank[index - 1];
-        u32::try_from(indent).unwrap_or(50) + if continues { 100 } else { 0 }
+        indent as u32 + if continues { 100 } else { 0 }
     };
     starts.windows(2).enumerate().map(depth).collect()
+}
+
+/// Converts a 0-based first and last line to a span.
+pub(super) fn line_span(first: usize, last: usize) -> Span {
+    Span { start_line: to_number(first), end_line: to_number(last) }
+}
+
+/// Converts a 0-based line or column to its 1-based number.
+///
+/// # Panics
+/// From 2^32 lines or columns on, which no file below the size limit has.
+pub(super) fn to_number(index: usize) -> u32 {
+    u32::try_from(index + 1).expect("a file has fewer than 2^32 lines and columns")
 }

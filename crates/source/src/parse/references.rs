@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use tree_sitter::Node;
 
-use super::lines::LineIndex;
+use super::lines::{LineIndex, to_number};
+use super::source_file::SourceFile;
 use super::tree::SyntaxTree;
-use super::{SourceFile, build_symbol, definitions};
+use super::{definitions, symbols};
 use crate::language;
 use types::Symbol;
 
@@ -111,7 +112,7 @@ pub fn find_references_in_file(file: &SourceFile, name: &str, time_limit: Durati
         let defines = starts.contains(&at) || starts.contains(&(at - word.sigil_bytes()));
         sites.extend(kind.map(|kind| site_at(&lines, at, if defines { ReferenceKind::Definition } else { kind })));
     }
-    let symbols = found.iter().map(|one| build_symbol(one, &found)).collect();
+    let symbols = found.iter().map(|one| symbols::build_symbol(one, &found)).collect();
     FileReferences { sites, symbols, problem }
 }
 
@@ -119,8 +120,7 @@ pub fn find_references_in_file(file: &SourceFile, name: &str, time_limit: Durati
 fn site_at(lines: &LineIndex<'_>, at: usize, kind: ReferenceKind) -> ReferenceSite {
     let line = lines.line_at_byte(at);
     let before = lines.full_text().get(lines.start_byte(line)..at).map_or(0, |text| text.chars().count());
-    let number = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
-    ReferenceSite { line: number(line), column: number(before), kind }
+    ReferenceSite { line: to_number(line), column: to_number(before), kind }
 }
 
 fn is_word_char(c: char) -> bool {
@@ -270,9 +270,9 @@ fn qualified_node(leaf: Node<'_>) -> Node<'_> {
 /// Returns the field name of a node in its parent.
 fn field_in_parent(node: Node<'_>) -> Option<&'static str> {
     let parent = node.parent()?;
-    let at = (0..parent.child_count())
-        .find(|at| parent.child(u32::try_from(*at).unwrap_or(u32::MAX)).is_some_and(|child| child == node))?;
-    parent.field_name_for_child(u32::try_from(at).ok()?)
+    // tree-sitter counts children with 32 bits.
+    let at = (0..parent.child_count() as u32).find(|at| parent.child(*at) == Some(node))?;
+    parent.field_name_for_child(at)
 }
 
 /// Returns whether a node is its parent's first named child.

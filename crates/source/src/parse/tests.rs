@@ -118,7 +118,7 @@ fn a_large_function_is_cut_at_statements_and_keeps_its_name() {
     assert_covers(&text, &parsed.chunks);
     for chunk in &parsed.chunks {
         assert_eq!(chunk.symbol, "work");
-        assert!(chunk.text.len() <= super::pieces::MAX_CHUNK_BYTES);
+        assert!(chunk.text.len() <= super::chunks::MAX_CHUNK_BYTES);
     }
     for chunk in &parsed.chunks[1..] {
         assert!(chunk.text.trim_start().starts_with("if items"), "cut inside a statement: {}", &chunk.text[..60]);

@@ -9,7 +9,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::disk::FileContents;
-use super::mtime_ns;
+use super::file_time::mtime_ns;
 use types::RepoPath;
 
 /// Reads the first `limit_bytes` of the file at `path` below `root`.

@@ -8,7 +8,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::mtime_ns;
+use super::file_time::mtime_ns;
 
 /// The bytes of a file, with its size and modification time right after they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]

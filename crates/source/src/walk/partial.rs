@@ -6,14 +6,16 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::rules::IGNORE_FILES;
-use super::{Disk, SkippedPath, WalkError, WalkFinding, WalkOptions};
+use super::disk::Disk;
+use super::finding::{SkippedPath, WalkError, WalkFinding};
+use super::ignore_rules::IGNORE_FILES;
+use super::walker::{self, WalkOptions, walk_tree};
 use platform::cancel::CancelToken;
 use types::{AbsPath, PathSet, RepoPath, SkipReason, is_below};
 
 /// Visits the given files and folders with everything below them; the empty path is the root.
 ///
-/// Each is visited once, as by [`super::walk_tree`]. Missing paths and paths below a skipped folder are
+/// Each is visited once, as by [`walk_tree`]. Missing paths and paths below a skipped folder are
 /// not visited. An unreadable folder above a given path is visited.
 ///
 /// # Errors
@@ -25,7 +27,7 @@ pub fn walk_paths(
     visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
     let wanted = paths.iter().cloned().collect::<PathSet>();
-    super::run_walk(root, options, &wanted, &mut |_| true, &mut |finding| {
+    walker::run_walk(root, options, &wanted, &mut |_| true, &mut |finding| {
         let is_wanted = match &finding {
             WalkFinding::File(entry) => wanted.covers(&entry.path),
             // A wanted path may be below it.
@@ -37,6 +39,22 @@ pub fn walk_paths(
         };
         if is_wanted { visit(finding) } else { ControlFlow::Continue(()) }
     })
+}
+
+/// Visits `paths` and everything below them, or the whole tree if `paths` is `None`.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn walk_scope(
+    root: &AbsPath,
+    options: &WalkOptions<'_>,
+    paths: Option<&[RepoPath]>,
+    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
+    match paths {
+        None => walk_tree(root, options, visit),
+        Some(paths) => walk_paths(root, options, paths, visit),
+    }
 }
 
 /// Calls `enter` with each folder at or below one of `paths` that a walk enters; the empty path is the root.
@@ -53,7 +71,7 @@ pub fn walk_folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&P
         _ => true,
     };
     let options = WalkOptions { max_file_bytes: 0, files: &Disk, cancel: &CancelToken::default() };
-    super::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_| ControlFlow::Continue(()))
+    walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_| ControlFlow::Continue(()))
 }
 
 /// Returns the finding of a walk at this path or, if a folder above it is skipped, at that folder; `None` if a
@@ -67,7 +85,7 @@ pub fn judge_path(
     path: &RepoPath,
 ) -> Result<Option<WalkFinding>, WalkError> {
     let mut found = None;
-    super::run_walk(root, options, &[path.clone()].into_iter().collect(), &mut |_| true, &mut |finding| {
+    walker::run_walk(root, options, &[path.clone()].into_iter().collect(), &mut |_| true, &mut |finding| {
         let at = match &finding {
             WalkFinding::File(entry) => &entry.path,
             WalkFinding::Skipped(skipped) => &skipped.path,
@@ -91,7 +109,6 @@ pub fn affects_ignore_rules(path: &RepoPath) -> bool {
 mod tests {
     use std::fs;
 
-    use super::super::walk_tree;
     use super::*;
 
     fn options(cancel: &CancelToken) -> WalkOptions<'_> {

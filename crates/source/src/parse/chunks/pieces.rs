@@ -1,12 +1,12 @@
 //! Cutting of a file's lines into pieces along its definitions.
 
-use super::definitions::Definition;
-use super::lines::LineIndex;
+use crate::parse::definitions::Definition;
+use crate::parse::lines::LineIndex;
 
 /// Maximum size of a chunk; a larger definition is cut at syntax boundaries.
 ///
 /// In the evaluation, 1,200 scores the same with more chunks; 3,000 and 4,000 score lower.
-pub(super) const MAX_CHUNK_BYTES: usize = 2_000;
+pub(in crate::parse) const MAX_CHUNK_BYTES: usize = 2_000;
 
 /// The lines `start..end` of a future chunk, 0-based; neither the first nor the last line is blank.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! Merging of small neighbouring pieces.
 
-use super::definitions::Definition;
-use super::lines::LineIndex;
 use super::pieces::ChunkPiece;
+use crate::parse::definitions::Definition;
+use crate::parse::lines::LineIndex;
 use types::SymbolKind;
 
 /// Size below which a piece may be merged with a neighbour, in bytes.

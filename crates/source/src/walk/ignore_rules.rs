@@ -13,12 +13,17 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder, gitconfig_excludes_path};
 
 use types::RepoPath;
 
+use super::disk::{Disk, FileSystem as _};
+
 /// Names of ignore files, highest precedence first; git's `info/exclude` comes after them.
 pub(super) const IGNORE_FILES: [&str; 3] = [".codescryignore", ".ignore", ".gitignore"];
 const KINDS: usize = IGNORE_FILES.len() + 1;
 
 /// Number of leading kinds whose negated rules include hidden files: those made for search, not for git.
 const SEARCH_KINDS: usize = 2;
+
+/// The largest ignore file that is read. Larger ones are reported as unreadable.
+const MAX_IGNORE_FILE_BYTES: u64 = 16 << 20;
 
 /// The result of matching a path against the ignore rules.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +54,9 @@ impl IgnoreRules {
     pub fn load_root(root: &Path) -> Arc<Self> {
         let top = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root);
         // Global rules apply relative to the top of the repository, not to the working folder.
-        let global = gitconfig_excludes_path().and_then(|file| load_ignore_file(top, &file).ok()).flatten();
+        // They are the user's own file, which may be a link to another folder.
+        let global = gitconfig_excludes_path().and_then(|file| file.canonicalize().ok());
+        let global = global.and_then(|file| load_ignore_file(top, &file).ok()).flatten();
         let (own, unreadable) = load_folder_rules(top, &|_| true);
         let mut rules = Arc::new(Self { above: None, own, unreadable, global, root: root.to_owned() });
         let between: Vec<&Path> = root.ancestors().take_while(|folder| *folder != top).collect();
@@ -129,23 +136,19 @@ fn load_folder_rules(
 
 /// Loads an ignore file, whose rules apply below `folder`; `None` if it does not exist or has no rules.
 ///
-/// Invalid UTF-8 affects only its own line.
+/// The path must be canonical but for its last component. Invalid UTF-8 affects only its own line.
 fn load_ignore_file(folder: &Path, file: &Path) -> io::Result<Option<Gitignore>> {
     let warn = |error: &dyn std::fmt::Display| {
         tracing::warn!("cannot use {}: {error}; what it excludes may be indexed", file.display());
     };
-    match fs::metadata(file) {
-        Ok(metadata) if metadata.is_file() => {}
-        Ok(_) => return Ok(None),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
+    let bytes = match read_ignore_file(file) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
         Err(error) => {
             warn(&error);
             return Err(error);
         }
-    }
-    let bytes = fs::read(file).inspect_err(|error| warn(error))?;
+    };
     let text = String::from_utf8_lossy(&bytes);
     let mut builder = GitignoreBuilder::new(folder);
     for line in text.trim_start_matches('\u{feff}').lines() {
@@ -156,20 +159,76 @@ fn load_ignore_file(folder: &Path, file: &Path) -> io::Result<Option<Gitignore>>
     Ok(builder.build().inspect_err(|error| warn(error)).ok().filter(|rules| !rules.is_empty()))
 }
 
+/// Reads an ignore file; `None` if it does not exist or is a folder.
+///
+/// Like git, it does not follow a link: the rules that a walk reports could otherwise quote any file of the machine.
+fn read_ignore_file(file: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::symlink_metadata(file) {
+        Ok(metadata) if metadata.is_symlink() => Err(io::Error::other("it is a link, which is not followed")),
+        Ok(metadata) if !metadata.is_file() => Ok(None),
+        Ok(metadata) if metadata.len() > MAX_IGNORE_FILE_BYTES => {
+            Err(io::Error::other(format!("it is larger than {} MiB", MAX_IGNORE_FILE_BYTES >> 20)))
+        }
+        Ok(_) => Disk.read(file, MAX_IGNORE_FILE_BYTES).map(|read| Some(read.bytes)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Returns the path of the existing `info/exclude` of the repository at `top`, also if `.git` is a file that points
 /// elsewhere.
 fn git_exclude_file(top: &Path) -> Option<PathBuf> {
     let git = top.join(".git");
     let folder = if git.is_file() {
-        let text = fs::read_to_string(&git).ok()?;
+        let text = read_git_text(&git)?;
         let folder = top.join(text.trim().strip_prefix("gitdir:")?.trim());
         // The excludes of a worktree are in its main repository.
-        match fs::read_to_string(folder.join("commondir")) {
-            Ok(common) => folder.join(common.trim()),
-            Err(_) => folder,
+        match read_git_text(&folder.join("commondir")) {
+            Some(common) => folder.join(common.trim()),
+            None => folder,
         }
     } else {
         git
     };
-    Some(folder.join("info").join("exclude")).filter(|file| file.is_file())
+    // Git's folders may be links, as in checkouts made by Android's `repo`.
+    let info = folder.join("info").canonicalize().ok()?;
+    Some(info.join("exclude")).filter(|file| file.is_file())
+}
+
+/// Reads one of git's small files; `None` if it cannot be read or is larger than a path can be. Git itself follows links
+/// to these files.
+fn read_git_text(file: &Path) -> Option<String> {
+    const MAX_BYTES: u64 = 64 << 10;
+    let read = Disk.read(&file.canonicalize().ok()?, MAX_BYTES).ok()?;
+    String::from_utf8(read.bytes).ok()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_linked_ignore_file_is_reported_and_its_target_is_not_quoted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let base = folder.path().canonicalize().expect("it is there");
+        let root = base.join("root");
+        fs::create_dir_all(root.join(".git/info")).expect("folders");
+        fs::write(base.join("outside"), "*.secret\n").expect("a file");
+        symlink(base.join("outside"), root.join(".gitignore")).expect("a link");
+        symlink(base.join("outside"), root.join(".git/info/exclude")).expect("a link");
+        let rules = IgnoreRules::load_root(&root);
+        assert_eq!(rules.verdict(&root.join("a.secret"), false), IgnoreVerdict::Silent);
+        assert_eq!(rules.read_error(&root.join(".gitignore")), Some("it is a link, which is not followed"));
+    }
+
+    #[test]
+    fn an_oversized_ignore_file_is_reported() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().canonicalize().expect("it is there");
+        fs::write(root.join(".ignore"), vec![b'\n'; MAX_IGNORE_FILE_BYTES as usize + 1]).expect("a file");
+        let rules = IgnoreRules::load_root(&root);
+        assert_eq!(rules.read_error(&root.join(".ignore")), Some("it is larger than 16 MiB"));
+    }
 }

@@ -1,0 +1,78 @@
+//! Rows of the language table by name, and what they say about a language.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use types::{ContentKind, Language};
+
+use super::grammar::Grammar;
+use super::table::{LanguageRow, ROWS};
+
+/// The language of files that match no row of the table; they are split by lines.
+pub(super) const TEXT: Language = Language("text");
+
+/// Indexes of the language table, built once because every file of a walk is looked up.
+pub(super) struct LanguageLookup {
+    pub by_name: HashMap<&'static str, &'static LanguageRow>,
+    pub by_extension: HashMap<&'static str, &'static LanguageRow>,
+    pub by_file_name: HashMap<&'static str, &'static LanguageRow>,
+    pub by_interpreter: HashMap<&'static str, &'static LanguageRow>,
+}
+
+pub(super) static LOOKUP: LazyLock<LanguageLookup> = LazyLock::new(|| {
+    let keys = |of: fn(&LanguageRow) -> &'static [&'static str]| {
+        ROWS.iter().flat_map(move |row| of(row).iter().map(move |key| (*key, row))).collect()
+    };
+    LanguageLookup {
+        by_name: ROWS.iter().map(|row| (row.name, row)).collect(),
+        by_extension: keys(|row| row.extensions),
+        by_file_name: keys(|row| row.file_names),
+        by_interpreter: keys(|row| row.interpreters),
+    }
+});
+
+/// Returns every row, in the order of the table.
+pub fn all_languages() -> impl Iterator<Item = &'static LanguageRow> {
+    ROWS.iter()
+}
+
+/// Returns the language with this name (`rust`), extension (`rs`) or common alias (`c++`), ignoring case.
+pub fn language_by_name(name: &str) -> Option<Language> {
+    let name = name.to_ascii_lowercase();
+    let alias = match name.as_str() {
+        "c++" => "cpp",
+        "c#" => "csharp",
+        "golang" => "go",
+        "shell" | "zsh" => "bash",
+        other => other,
+    };
+    let row = LOOKUP.by_name.get(alias).or_else(|| LOOKUP.by_extension.get(alias))?;
+    Some(Language(row.name))
+}
+
+/// Returns the language of files that match no row of the table.
+pub fn text_language() -> Language {
+    TEXT
+}
+
+/// Returns the row of a language.
+pub fn language_row(language: Language) -> &'static LanguageRow {
+    LOOKUP.by_name.get(language.0).copied().unwrap_or(&ROWS[0])
+}
+
+/// Returns the kind of content of a language's files.
+pub fn language_content(language: Language) -> ContentKind {
+    language_row(language).content
+}
+
+/// Returns the grammar of a language, or `None` if its files are split by headings or lines.
+pub fn language_grammar(language: Language) -> Option<&'static Grammar> {
+    language_row(language).grammar.as_deref()
+}
+
+/// Compiles a language's query again and discards it, for benchmarks of workers that are restarted for each file.
+pub fn recompile_query(language: Language) {
+    if let Some(grammar) = language_grammar(language) {
+        grammar.recompile_query();
+    }
+}

@@ -1,0 +1,42 @@
+//! Assembly of chunks from pieces.
+
+use types::{Chunk, SymbolKind};
+
+use super::merge::merge_pieces;
+use super::pieces::{ChunkPiece, cut_pieces};
+use crate::parse::definitions::{self, Definition};
+use crate::parse::lines::{LineIndex, line_span};
+use crate::parse::source_file::SourceFile;
+
+/// Returns the chunks of a file in line order, which together contain every non-blank line once.
+pub(in crate::parse) fn build_chunks(
+    file: &SourceFile,
+    lines: &LineIndex<'_>,
+    definitions: &[Definition],
+) -> Vec<Chunk> {
+    let pieces = merge_pieces(cut_pieces(lines, definitions), lines, definitions);
+    pieces.iter().map(|piece| build_chunk(file, lines, definitions, piece)).collect()
+}
+
+/// Returns the chunk of a piece.
+fn build_chunk(file: &SourceFile, lines: &LineIndex<'_>, definitions: &[Definition], piece: &ChunkPiece) -> Chunk {
+    let text = lines.text(piece.start, piece.end);
+    let span = line_span(piece.start, piece.end - 1);
+    let named = piece.symbol.map(|index| &definitions[index]);
+    let container = match (named, piece.scope) {
+        (Some(definition), _) => definitions::container_path(definition, definitions),
+        (None, Some(scope)) => definitions::qualified_path(scope, definitions),
+        (None, None) => String::new(),
+    };
+    Chunk {
+        path: file.path.clone(),
+        language: file.language,
+        span,
+        kind: named.map_or(SymbolKind::Block, |definition| definition.kind),
+        symbol: named.map(|definition| definition.name.clone()).unwrap_or_default(),
+        container,
+        defines: piece.defines.iter().map(|index| definitions[*index].name.clone()).collect(),
+        signature: named.map(|definition| definition.signature.clone()).unwrap_or_default(),
+        text: text.to_owned(),
+    }
+}

@@ -1,0 +1,202 @@
+//! The full walk of a folder.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use platform::cancel::CancelToken;
+use types::{AbsPath, PathSet, RepoPath, SkipReason};
+
+use super::disk::FileSystem;
+use super::file_kinds;
+use super::file_time::mtime_ns;
+use super::finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
+use super::ignore_rules::{IgnoreRules, IgnoreVerdict};
+
+/// The options of a walk.
+#[derive(Clone, Copy)]
+pub struct WalkOptions<'f> {
+    /// Size in bytes above which files are skipped.
+    pub max_file_bytes: u64,
+    /// The file system to read.
+    pub files: &'f dyn FileSystem,
+    /// Ends the walk early.
+    pub cancel: &'f CancelToken,
+}
+
+/// Visits every file and every skipped path below `root`, until `visit` breaks or the walk is cancelled.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn walk_tree(
+    root: &AbsPath,
+    options: &WalkOptions<'_>,
+    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
+    let everything = [RepoPath::new("")].into_iter().collect();
+    run_walk(root, options, &everything, &mut |_| true, visit)
+}
+
+/// Runs a walk over the `wanted` paths. Lists a folder only if `enter` returns true for it.
+pub(super) fn run_walk(
+    root: &AbsPath,
+    options: &WalkOptions<'_>,
+    wanted: &PathSet,
+    enter: &mut dyn FnMut(&Path) -> bool,
+    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
+    let root = root.as_path();
+    let failed = |source: io::Error| {
+        let path = root.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => WalkError::Missing { path },
+            io::ErrorKind::NotADirectory => WalkError::NotAFolder { path },
+            _ => WalkError::Unreadable { path, source },
+        }
+    };
+    let metadata = fs::metadata(root).map_err(failed)?;
+    if !enter(root) {
+        return Ok(());
+    }
+    let listing = options.files.list(root).map_err(failed)?;
+    let mut walk = TreeWalk { root, device: device_id(&metadata), options, wanted, enter, pending: Vec::new() };
+    walk.push_entries(listing, &IgnoreRules::load_root(root));
+    while let Some(step) = walk.pending.pop() {
+        if options.cancel.is_cancelled() || walk.visit_step(step, visit).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The state of a walk.
+struct TreeWalk<'w> {
+    root: &'w Path,
+    device: u64,
+    options: &'w WalkOptions<'w>,
+    wanted: &'w PathSet,
+    enter: &'w mut dyn FnMut(&Path) -> bool,
+    /// Paths left to visit, the next one last.
+    pending: Vec<WalkStep>,
+}
+
+/// A path left to visit, with the ignore rules of its folder.
+struct WalkStep {
+    path: RepoPath,
+    abs: PathBuf,
+    rules: Arc<IgnoreRules>,
+}
+
+impl TreeWalk<'_> {
+    /// Schedules the wanted entries of a folder before all pending paths.
+    fn push_entries(&mut self, listing: Vec<PathBuf>, rules: &Arc<IgnoreRules>) {
+        let steps = listing.into_iter().rev().filter_map(|abs| {
+            let path = RepoPath::below(self.root, &abs).filter(|path| self.wanted.touches(path))?;
+            Some(WalkStep { path, abs, rules: Arc::clone(rules) })
+        });
+        self.pending.extend(steps);
+    }
+
+    fn visit_step(&mut self, step: WalkStep, visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>) -> ControlFlow<()> {
+        let WalkStep { path, abs, rules } = step;
+        if path.file_name() == ".git" {
+            return ControlFlow::Continue(());
+        }
+        let metadata = match self.options.files.metadata(&abs) {
+            Ok(metadata) => metadata,
+            Err(error) => return visit_unreadable(path, false, &error, visit),
+        };
+        let is_dir = metadata.is_dir();
+        if let Some(reason) = skip_reason_by_name(&path, &abs, is_dir, &rules) {
+            return visit(skipped(path, is_dir, reason));
+        }
+        if let Some(reason) = self.skip_reason_by_metadata(&metadata) {
+            return visit(skipped(path, is_dir, reason));
+        }
+        if is_dir {
+            if !(self.enter)(&abs) {
+                return ControlFlow::Continue(());
+            }
+            match self.options.files.list(&abs) {
+                Ok(listing) => {
+                    let rules = IgnoreRules::load_below(&rules, &abs, &listing);
+                    self.push_entries(listing, &rules);
+                }
+                Err(error) => return visit_unreadable(path, true, &error, visit),
+            }
+            return ControlFlow::Continue(());
+        }
+        let size_bytes = metadata.len();
+        if let Some(reason) = file_kinds::skip_reason_by_kind(&path) {
+            return visit(skipped(path, false, reason));
+        }
+        if size_bytes > self.options.max_file_bytes {
+            return visit(skipped(path, false, SkipReason::TooLarge { size_bytes }));
+        }
+        visit(WalkFinding::File(WalkEntry { path, abs, size_bytes, mtime_ns: mtime_ns(&metadata) }))
+    }
+
+    fn skip_reason_by_metadata(&self, metadata: &Metadata) -> Option<SkipReason> {
+        if metadata.is_symlink() {
+            Some(SkipReason::SymbolicLink)
+        } else if !metadata.is_dir() && !metadata.is_file() {
+            Some(SkipReason::NotRegular)
+        } else if metadata.is_dir() && device_id(metadata) != self.device {
+            // Folders only: on an overlay file system, a file's device differs from its folder's.
+            Some(SkipReason::OtherFileSystem)
+        } else {
+            None
+        }
+    }
+}
+
+/// Returns why a path is skipped by its name and the ignore rules.
+///
+/// Secrets come first, so that no rule includes them. A hidden path is included only by a rule in an
+/// ignore file made for search, not by one of git.
+fn skip_reason_by_name(path: &RepoPath, abs: &Path, is_dir: bool, rules: &IgnoreRules) -> Option<SkipReason> {
+    let secret = if is_dir { file_kinds::secret_folder_pattern(path) } else { file_kinds::secret_pattern(path) };
+    if let Some(rule) = secret {
+        return Some(SkipReason::Secret { rule: rule.to_owned() });
+    }
+    let is_hidden = path.file_name().starts_with('.');
+    if let Some(message) = rules.read_error(abs) {
+        return Some(SkipReason::Unreadable { message: message.to_owned() });
+    }
+    match rules.verdict(abs, is_dir) {
+        IgnoreVerdict::In { even_hidden: true } => None,
+        _ if is_hidden => Some(SkipReason::Hidden),
+        IgnoreVerdict::Out { rule, source } => Some(SkipReason::Ignored { rule, source }),
+        IgnoreVerdict::In { .. } | IgnoreVerdict::Silent => None,
+    }
+}
+
+fn skipped(path: RepoPath, is_dir: bool, reason: SkipReason) -> WalkFinding {
+    WalkFinding::Skipped(SkippedPath { path, is_dir, reason })
+}
+
+/// Visits a path whose metadata or entries cannot be read, unless it was deleted since its folder was listed.
+fn visit_unreadable(
+    path: RepoPath,
+    is_dir: bool,
+    error: &io::Error,
+    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+        return ControlFlow::Continue(());
+    }
+    visit(skipped(path, is_dir, SkipReason::Unreadable { message: error.to_string() }))
+}
+
+/// Returns the id of the file system that holds a file; 0 where the platform has none.
+#[cfg(unix)]
+fn device_id(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::dev(metadata)
+}
+
+#[cfg(not(unix))]
+fn device_id(_metadata: &Metadata) -> u64 {
+    0
+}
