@@ -1,9 +1,9 @@
 //! Downloads files from a hub with Hugging Face's protocol.
 //!
-//! Uses plain HTTP requests, because the hub's own library has no time limit for a hub that stops sending, and
-//! needs an asynchronous HTTP client. A partial download stays in a `.part` file and is continued later. A file
-//! gets its final name only after its checksum was verified. A request fails if the hub sends nothing for the
-//! time limit. The token is sent to the hub only.
+//! Uses plain HTTP requests, because the crate `hf-hub` does not verify checksums and has no time limit for a hub
+//! that stops sending. A partial download stays in a `.part` file and is continued later. A file gets its final
+//! name only after its checksum was verified. A request fails if the hub sends nothing for the time limit. The
+//! token is sent to the hub only.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};

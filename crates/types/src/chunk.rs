@@ -1,10 +1,12 @@
+//! Chunks and symbols: the parts of a file, their lines and their kinds.
+
 use std::fmt;
 
-use super::RepoPath;
+use crate::path::RepoPath;
 
 /// The name of a row in the language table (`rust`, `typescript`, `text`, …).
 ///
-/// Only the module `language` creates values, so each one names an existing row.
+/// Only `source::language` creates values, so each one names an existing row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Language(pub &'static str);
 
@@ -14,12 +16,12 @@ impl fmt::Display for Language {
     }
 }
 
-/// The broad kind of a file's content, which `--content` filters by.
+/// What a file holds, in three broad kinds. The option `--content` filters by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContentKind {
     /// Program source.
     Code,
-    /// Prose: Markdown, reStructuredText, plain text.
+    /// Documents: Markdown, reStructuredText, plain text.
     Docs,
     /// Settings and build files: TOML, YAML, Makefile, Dockerfile.
     Config,
@@ -91,8 +93,8 @@ symbol_kinds! {
 }
 
 impl SymbolKind {
-    /// Returns the kind that a word written by a person means: plurals, abbreviations and any letter case are
-    /// accepted (`functions`, `fn`, `const`).
+    /// Returns the kind that a user's word stands for. Accepts plurals, abbreviations and any letter case
+    /// (`functions`, `fn`, `CONST`).
     pub fn from_word(word: &str) -> Option<Self> {
         let word = word.trim().to_lowercase();
         let singular = || word.strip_suffix('s').and_then(Self::parse);
@@ -146,13 +148,13 @@ pub struct Chunk {
     pub language: Language,
     pub span: Span,
     pub kind: SymbolKind,
-    /// The name of the definition that the chunk is, is part of, or begins with; empty for a block.
+    /// The name of the chunk's definition: the whole of it, a part of it, or the first of several. Empty for a block.
     pub symbol: String,
     /// Names of the enclosing definitions, outermost first, joined with `.`; empty at the top level.
     pub container: String,
     /// Names of all definitions in the chunk, in order of their lines.
     pub defines: Vec<String>,
-    /// The definition's signature, as in [`Symbol::signature`]; empty for a block.
+    /// The signature of that definition, as in [`Symbol::signature`]; empty for a block.
     pub signature: String,
     /// The lines of `span`, unchanged, without the last line break.
     pub text: String,

@@ -1,8 +1,12 @@
+//! The outcome of indexing a file, and the record that the store keeps of it.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContentHash, Language, RepoPath};
+use crate::chunk::Language;
+use crate::hash::ContentHash;
+use crate::path::RepoPath;
 
 /// The reason why a file is not indexed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -11,7 +15,8 @@ pub enum SkipReason {
     Ignored { rule: String, source: String },
     /// The name begins with a dot.
     Hidden,
-    /// The file holds credentials. It is never read, even if an ignore file includes it.
+    /// The file holds credentials: its name matches the pattern `rule`. It is never read, even if an ignore file
+    /// includes it.
     Secret { rule: String },
     /// The entry is a symbolic link.
     SymbolicLink,
@@ -19,7 +24,7 @@ pub enum SkipReason {
     NotRegular,
     /// The file lies on another file system than the root.
     OtherFileSystem,
-    /// The extension is that of bulk data: JSON, CSV, SVG, ….
+    /// The extension is one of bulk data: JSON, CSV, SVG and others.
     Data,
     /// The file is a dependency lock file.
     LockFile,

@@ -1,3 +1,5 @@
+//! Hashes of content.
+
 use std::fmt;
 
 /// The BLAKE3 hash of the bytes of a file or a chunk.

@@ -1,3 +1,5 @@
+//! Paths: relative to a root, sets of them, and absolute ones.
+
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,3 +1,5 @@
+//! Projects: the packages and repositories inside of a root.
+
 /// A part of a root that has its own manifest: a package, a module, a nested repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {

@@ -1,16 +1,16 @@
-; Bash. A shebang is a comment node too. Nothing is @attached.
+; Bash. A `#!` line is a comment node as well. No node is captured as @attached.
 
 (comment) @comment
 
-; A body is a group, a subshell, or any other compound command.
+; Functions. The body is a group, a subshell or another compound command.
 (function_definition name: (word) @name body: (_) @body) @definition.function
 
-; Variables of the script, not of its functions.
+; Variables of the script; those of functions are not captured.
 (program (variable_assignment name: (variable_name) @name) @definition.variable)
 (program (declaration_command (variable_assignment name: (variable_name) @name)) @definition.variable)
 (program (variable_assignments
   (variable_assignment name: (variable_name) @name) @definition.variable))
-; `: "${NAME:=default}"` gives a variable its default.
+; `: "${NAME:=default}"` sets a variable's default value.
 ((program (command name: (command_name (word)) argument: (string
   (expansion (variable_name) @name operator: [":=" "="]))) @definition.variable)
   (#match? @definition.variable "^:"))

@@ -1,5 +1,5 @@
-; C. A declarator nests: `int *f(void)` is a pointer_declarator around the
-; function_declarator. A query cannot recurse, so the depths are written out.
+; C. Declarators nest: `int *f(void)` is a pointer_declarator around a
+; function_declarator. Queries cannot recurse, so each depth has a pattern.
 
 (comment) @comment
 
@@ -12,7 +12,7 @@
     (_ (_ (_ (function_declarator declarator: (identifier) @name))))]
   body: (_) @body) @definition.function
 
-; Prototypes. One inside a function body is rare enough to be let in.
+; Prototypes, also inside function bodies, where they are rare.
 (declaration declarator: [
     (function_declarator declarator: [(identifier) @name (parenthesized_declarator (identifier) @name)])
     (pointer_declarator (function_declarator declarator: (identifier) @name))
@@ -20,12 +20,12 @@
     (function_declarator (parenthesized_declarator (pointer_declarator
       (function_declarator declarator: (identifier) @name))))]) @definition.function
 
-; Types with a body; a mere mention (`struct x *p`) is none.
+; Types with a body. `struct x *p` uses a type and does not define one.
 (struct_specifier name: (type_identifier) @name body: (_) @body) @definition.struct
 (union_specifier name: (type_identifier) @name body: (_) @body) @definition.union
 (enum_specifier name: (type_identifier) @name body: (_) @body) @definition.enum
 
-; typedef: also of arrays, pointers and function pointers.
+; typedef, including arrays, pointers and function pointers.
 (type_definition declarator: [
     (type_identifier) @name (primitive_type) @name
     (pointer_declarator declarator: (type_identifier) @name)
@@ -34,8 +34,8 @@
     (function_declarator declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name)))
     (pointer_declarator declarator: (function_declarator
       declarator: (parenthesized_declarator (pointer_declarator declarator: (type_identifier) @name))))]) @definition.type
-; `typedef struct tag { … } name;` defines the tag and the name: first the tag,
-; widened to the whole, then the name, which wins where only one is kept.
+; `typedef struct tag { … } name;` defines the tag and the name. Both cover the whole
+; declaration; where only one definition is kept, it is the last pattern's, the name.
 (type_definition type: (struct_specifier name: (_) @name body: (_) @body)) @definition.struct
 (type_definition type: (union_specifier name: (_) @name body: (_) @body)) @definition.union
 (type_definition type: (enum_specifier name: (_) @name body: (_) @body)) @definition.enum
@@ -43,11 +43,11 @@
 (type_definition type: (union_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.union
 (type_definition type: (enum_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.enum
 
-; Macros. Without a value it is a guard or a switch, not a constant.
+; Macros. One without a value is an include guard or a switch, not a constant.
 (preproc_def name: (identifier) @name value: (_)) @definition.constant
 (preproc_function_def name: (identifier) @name value: (_)? @body) @definition.macro
 
-; Variables of the file: at its top, inside `#if…`, inside `extern "C" { }`.
+; Variables of the file: at the top level, inside `#if…` and inside `extern "C" { }`.
 (translation_unit (declaration declarator: [
     (identifier) @name (pointer_declarator declarator: (identifier) @name)
     (array_declarator declarator: (identifier) @name)

@@ -1,11 +1,11 @@
-; C++. A declarator nests: `T& f()` is a reference_declarator around the
-; function_declarator. A query cannot recurse, so two depths are written out.
-; Each definition is written bare and under `template <…>`.
+; C++. Declarators nest: `T& f()` is a reference_declarator around a
+; function_declarator. Queries cannot recurse, so each of two depths has a pattern.
+; Each definition has a pattern without and one with `template <…>` around it.
 
 (comment) @comment
 
 ; Functions, and functions defined in a class body (their names are
-; field_identifiers, save for constructors, destructors and operators).
+; field_identifiers, except for constructors, destructors and operators).
 (function_definition declarator: [
     (function_declarator declarator: [(identifier) @name (operator_name) @name
       (template_function name: (identifier) @name) (parenthesized_declarator (identifier) @name)])
@@ -38,15 +38,15 @@
     declarator: [(function_declarator declarator: (operator_name) @name)
                  (_ (function_declarator declarator: (operator_name) @name))]
     body: (_)? @body))] @definition.method)
-; No return type: a constructor.
+; A function without a return type is a constructor.
 (field_declaration_list [
   (function_definition !type declarator: (function_declarator declarator: (identifier) @name) body: (_)? @body)
   (template_declaration (function_definition !type
     declarator: (function_declarator declarator: (identifier) @name) body: (_)? @body))] @definition.constructor)
-; A conversion goes by all of its declarator: `operator bool() const`.
+; The name of a conversion is its whole declarator: `operator bool() const`.
 (function_definition declarator: (operator_cast) @name body: (_)? @body) @definition.method
 
-; Out of line, `Type::name`; of nested scopes the innermost is the receiver.
+; Definitions outside the class, `Type::name`. The innermost scope is the receiver.
 (function_definition declarator: [
     (function_declarator declarator: (qualified_identifier
       scope: [(namespace_identifier) @receiver (template_type name: (_) @receiver)]
@@ -99,7 +99,7 @@
     name: (identifier) @name)) body: (_)? @body) @definition.constructor
   (#eq? @name @receiver))
 
-; Prototypes: of a file or namespace, not of a block, where `T x(a);` is a variable.
+; Prototypes in a file or namespace. In a block, `T x(a);` is a variable.
 (translation_unit (declaration declarator: [
   (function_declarator declarator: [(identifier) @name (operator_name) @name])
   (_ (function_declarator declarator: [(identifier) @name (operator_name) @name]))]) @definition.function)
@@ -130,7 +130,7 @@
   (template_declaration (declaration !type
     declarator: (function_declarator declarator: (identifier) @name)))] @definition.constructor)
 
-; Types with a body. A specialization goes by the template's name.
+; Types with a body. A specialization has the template's name.
 (class_specifier name: [(type_identifier) @name (template_type name: (_) @name)
   (qualified_identifier name: [(type_identifier) @name (qualified_identifier name: (type_identifier) @name)])] body: (_) @body) @definition.class
 (struct_specifier name: [(type_identifier) @name (template_type name: (_) @name)
@@ -150,8 +150,8 @@
 (alias_declaration name: (type_identifier) @name) @definition.type
 (template_declaration (alias_declaration name: (type_identifier) @name)) @definition.type
 
-; typedef. `typedef struct tag { … } name;` defines both names; the last wins
-; where only one is kept.
+; typedef. `typedef struct tag { … } name;` defines both names; where only one
+; definition is kept, it is the last pattern's.
 (type_definition declarator: [
   (type_identifier) @name (primitive_type) @name
   (pointer_declarator declarator: (type_identifier) @name)
@@ -162,15 +162,15 @@
 (type_definition type: (union_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.union
 (type_definition type: (enum_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.enum
 
-; Namespaces: `a::b` goes by its whole text. An anonymous one is not captured.
+; Namespaces. The name of `namespace a::b` is `a::b`. Anonymous ones are not captured.
 (namespace_definition name: (_) @name body: (_) @body) @definition.module
 (namespace_alias_definition name: (_) @name) @definition.module
 
-; Macros. Without a value it is a guard or a switch, not a constant.
+; Macros. One without a value is an include guard or a switch, not a constant.
 (preproc_def name: (identifier) @name value: (_)) @definition.constant
 (preproc_function_def name: (identifier) @name value: (_)? @body) @definition.macro
 
-; Variables of a file or namespace; those that start with const or constexpr are constants.
+; Variables of a file or namespace. With `const` or `constexpr` first they are constants.
 (translation_unit (declaration declarator: [(identifier) @name
   (array_declarator declarator: (identifier) @name) (pointer_declarator declarator: (identifier) @name)
   (init_declarator declarator: [(identifier) @name (qualified_identifier name: (identifier) @name)

@@ -1,8 +1,8 @@
-; Dart. Annotations are inside the declaration: nothing is @attached.
+; Dart. Annotations are inside declarations, so no node is captured as @attached.
 
 [(comment) (block_comment) (documentation_comment) (documentation_block_comment)] @comment
 
-; Types. A mixin is a trait; an extension an impl, which may have no name.
+; Types. A mixin counts as a trait, an extension as an impl, which may have no name.
 (class_declaration name: (identifier) @name body: (_) @body) @definition.class
 (class_declaration (mixin_application_class . (identifier) @name)) @definition.class
 (mixin_declaration name: (identifier) @name body: (_) @body) @definition.trait
@@ -12,14 +12,14 @@
 (extension_type_declaration name: (extension_type_name . (identifier) @name) body: (_) @body) @definition.class
 (type_alias (type_identifier) @name) @definition.type
 
-; Functions of a file, and of a function.
+; Functions of a file, and local functions.
 (function_declaration signature: (function_signature name: (identifier) @name) body: (_) @body) @definition.function
 (external_function_declaration signature: (function_signature name: (identifier) @name)) @definition.function
 (local_function_declaration (function_signature name: (identifier) @name) (function_body) @body) @definition.function
 (getter_declaration signature: (getter_signature name: (identifier) @name) body: (_) @body) @definition.property
 (setter_declaration signature: (setter_signature name: (identifier) @name) body: (_) @body) @definition.property
 
-; Members. The wrapper `member_declaration` has the annotations and the `;`.
+; Members. The node `member_declaration` includes the annotations and the `;`.
 (member_declaration (method_declaration
   signature: (method_signature (function_signature name: (identifier) @name)) body: (_) @body)) @definition.method
 (member_declaration (declaration (function_signature name: (identifier) @name))) @definition.method
@@ -33,7 +33,7 @@
   (getter_signature name: (identifier) @name)
   (setter_signature name: (identifier) @name)])) @definition.property
 
-; Constructors: `A`, and of `A.named` the part after the dot.
+; Constructors: the name of `A()` is `A`, that of `A.named()` is `named`.
 (member_declaration (method_declaration signature: (method_signature [
   (constructor_signature name: (identifier) @name . parameters: (_))
   (constant_constructor_signature name: (identifier) @name . parameters: (_))
@@ -43,13 +43,13 @@
   (constant_constructor_signature name: (identifier) @name . parameters: (_))
   (redirecting_factory_constructor_signature name: (identifier) @name . parameters: (_))])) @definition.constructor
 
-; Constants of a class; other fields are read with their class.
+; Constants of a class. Other fields are part of their class.
 (member_declaration (declaration "const"
   (static_final_declaration_list (static_final_declaration name: (identifier) @name)))) @definition.constant
 (member_declaration (declaration "static" "final"
   (static_final_declaration_list (static_final_declaration name: (identifier) @name)))) @definition.constant
 
-; Values of a file.
+; Variables and constants of a file.
 (top_level_variable_declaration
   (static_final_declaration_list (static_final_declaration name: (identifier) @name))) @definition.constant
 (top_level_variable_declaration

@@ -1,12 +1,12 @@
-; Elixir. Every definition is a call: its target tells which.
+; Elixir. Every definition is a call; the called name says which kind it is.
 
 (comment) @comment
 
-; Module attributes that say something of the definition after them.
+; Module attributes that describe the definition after them.
 ((unary_operator operand: (call target: (identifier))) @attached
   (#match? @attached "^@(doc|spec|impl|typedoc|deprecated|since|tag|describetag|decorate)\\b"))
 
-; Modules, protocols, implementations. An implementation goes by its type.
+; Modules, protocols, implementations. The name of an implementation is its type.
 ((call target: (identifier) (arguments . (_) @name) (do_block) @body) @definition.module
   (#match? @definition.module "^(defmodule)\\b"))
 ((call target: (identifier) (arguments . (_) @name) (do_block) @body) @definition.interface
@@ -17,13 +17,12 @@
   (arguments . (_) (keywords (pair key: (keyword) value: (_) @name))) (do_block) @body) @definition.impl
   (#match? @definition.impl "^(defimpl)\\b"))
 
-; A struct or exception has the name of its module, which is taken: it goes by
-; its keyword.
+; Structs and exceptions. Their name would be the module's, so the name is the keyword.
 ((call target: (identifier) @name (arguments)) @definition.struct
   (#any-of? @name "defstruct" "defexception"))
 
-; Functions. A head is a name or a call of it, perhaps with a guard; the head
-; of an operator is its use. Body: a do block here, `do:` further down.
+; Functions. The head is a name or a call of it, optionally with a guard; the head of an
+; operator is an expression with it. The body is a `do` block here, `do:` further down.
 ((call target: (identifier) (arguments . [
     (identifier) @name
     (call target: (_) @name)
@@ -58,7 +57,7 @@
   (do_block)? @body) @definition.macro
   (#match? @definition.macro "^(defmacro|defmacrop|defguard|defguardp)\\b"))
 
-; Types, callbacks, and the attributes that a module uses as constants.
+; Types, callbacks, and module attributes used as constants.
 ((unary_operator operator: "@" operand: (call target: (identifier) (arguments (binary_operator left: [
     (identifier) @name (call target: (identifier) @name)] operator: "::")))) @definition.type
   (#match? @definition.type "^@(type|typep|opaque)\\b"))
@@ -79,6 +78,6 @@
   (#not-eq? @name "tag") (#not-eq? @name "describetag") (#not-eq? @name "moduletag")
   (#not-eq? @name "decorate"))
 
-; ExUnit: the string is the name.
+; Tests of ExUnit. The name is the string.
 ((call target: (identifier) (arguments . (string) @name) (do_block) @body) @definition.test
   (#match? @definition.test "^(test|describe|property)\\b"))

@@ -4,7 +4,7 @@
 
 (function_declaration name: (identifier) @name body: (block)? @body) @definition.function
 
-; The receiver is the type's name, without pointer and type arguments.
+; Methods. The receiver is the type's name, without `*` and type arguments.
 (method_declaration
   receiver: (parameter_list (parameter_declaration type: [
     (type_identifier) @receiver
@@ -14,9 +14,9 @@
   name: (field_identifier) @name
   body: (block)? @body) @definition.method
 
-; Types. The spec alone is for groups, `type ( … )`; without parentheses the
-; whole declaration is wider and wins. An anchor does not see the parenthesis,
-; so the text of the declaration tells the two apart.
+; Types. In a group, `type ( … )`, the type_spec is the definition; without parentheses
+; the whole declaration is, because the wider definition is kept. Query anchors do not
+; see the parenthesis, so the patterns compare the declaration's text.
 (type_declaration (type_spec name: (type_identifier) @name) @definition.type)
 (type_declaration (type_alias name: (type_identifier) @name) @definition.type)
 ((type_declaration [(type_spec name: (type_identifier) @name)
@@ -27,7 +27,7 @@
 ((type_declaration (type_spec name: (type_identifier) @name
   type: (struct_type (field_declaration_list) @body))) @definition.struct
   (#match? @definition.struct "^type\\s+\\w"))
-; The grammar has no node for an interface's braces: the body is the whole type.
+; The grammar has no node for an interface's braces, so the body is the whole type.
 (type_declaration (type_spec name: (type_identifier) @name
   type: (interface_type) @body) @definition.interface)
 ((type_declaration (type_spec name: (type_identifier) @name
@@ -35,7 +35,7 @@
   (#match? @definition.interface "^type\\s+\\w"))
 (method_elem name: (field_identifier) @name) @definition.method
 
-; Constants and variables of the package, in groups and alone. `_` is no name.
+; Constants and variables of the package, in groups and alone; `_` is not a name.
 ((source_file (const_declaration
   (const_spec name: (identifier) @name) @definition.constant))
   (#not-eq? @name "_"))

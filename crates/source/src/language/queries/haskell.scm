@@ -1,19 +1,19 @@
-; Haskell. `where` and `let` bindings are not captured: only declarations of a
-; module, a class or an instance are.
+; Haskell. Captures the declarations of modules, classes and instances, not the
+; bindings of `where` and `let`.
 
 [(comment) (haddock)] @comment
 
-; Type signatures and `-- |` haddock stand before what they describe, pragmas
-; (INLINE, SPECIALIZE) beside it. Signatures of a class are its methods, below.
+; Type signatures and `-- |` comments precede the definition; pragmas (INLINE,
+; SPECIALIZE) are next to it. The signatures in a class are its methods, see below.
 (declarations (signature) @attached)
 (declarations (kind_signature) @attached)
 (instance_declarations (signature) @attached)
 ((haddock) @attached (#match? @attached "^(--+|\\{-)\\s*\\|"))
 
-; `module X (…) where`: what it contains follows as its siblings.
+; `module X (…) where`. The module's contents are its siblings in the tree.
 (header module: (module) @name exports: (_)? @body) @definition.module
 
-; Types. Constructors and fields are read with their type.
+; Types. Constructors and fields are part of their type.
 (data_type name: (_) @name constructors: (_)? @body) @definition.struct
 (newtype name: (_) @name constructor: (_) @body) @definition.struct
 (declarations (type_synonym name: (_) @name) @definition.type)
@@ -21,13 +21,13 @@
 (data_family name: (_) @name) @definition.type
 (class name: (_) @name declarations: (_)? @body) @definition.trait
 
-; An instance has no name: it goes by its type, its class is in the signature.
+; Instances. The name is the type; the class is in the signature.
 (instance patterns: (_) @name declarations: (_)? @body) @definition.impl
 (deriving_instance patterns: (_) @name) @definition.impl
 
-; Functions: each equation is a match of its own; the body begins at `=` or at
-; the first guard. The anchors keep one match for several guards; a comment
-; before the guards breaks them, hence the patterns without a body.
+; Functions. Each equation is a match. The body begins at `=` or at the first guard.
+; The anchors give one match for several guards. They fail if a comment precedes the
+; guards, so there are also patterns without a body.
 (declarations [(function name: (_) @name) (function (infix operator: (_) @name)) (bind name: (_) @name)] @definition.function)
 (declarations [
   (function name: (_) @name . patterns: (_) . match: (_) @body) @definition.function

@@ -1,11 +1,11 @@
-; JavaScript (also JSX: the grammar is the same).
+; JavaScript and JSX, which have the same grammar.
 
 [(comment) (html_comment)] @comment
 
-; The grammar keeps every decorator inside of the member or class it marks, or
-; inside of the export around it: nothing is @attached.
+; Decorators are inside the decorated member or class, or inside the export around it,
+; so no node is captured as @attached.
 
-; Functions and classes, bare and exported.
+; Functions and classes, with and without `export`.
 (function_declaration name: (_) @name body: (_) @body) @definition.function
 (generator_function_declaration name: (_) @name body: (_) @body) @definition.function
 (class_declaration name: (_) @name body: (_) @body) @definition.class
@@ -13,7 +13,7 @@
   (function_declaration name: (_) @name body: (_) @body)
   (generator_function_declaration name: (_) @name body: (_) @body)]) @definition.function
 (export_statement declaration: (class_declaration name: (_) @name body: (_) @body)) @definition.class
-; An anonymous default export goes by its keyword.
+; The name of an anonymous default export is its keyword.
 (export_statement "default" @name value: [(arrow_function body: (_) @body)
   (function_expression !name body: (_) @body) (generator_function !name body: (_) @body)]) @definition.function
 (export_statement "default" @name value: (class !name body: (_) @body)) @definition.class
@@ -26,8 +26,8 @@
 (class_body (method_definition name: (_) @name body: (_) @body) @definition.constructor
   (#eq? @name "constructor"))
 
-; Names at the top level. The values are listed so that `require("…")` and
-; `require("…").x`, which are imports, stay out.
+; Variables at the top level. The kinds of values are listed, because `require("…")`
+; and `require("…").x` are imports, not definitions.
 (program [(lexical_declaration (variable_declarator name: (identifier) @name !value))
           (variable_declaration (variable_declarator name: (identifier) @name !value))] @definition.variable)
 (program [
@@ -64,7 +64,7 @@
   (variable_declarator name: [(identifier) @name
                               (object_pattern (shorthand_property_identifier_pattern) @name)]))) @definition.constant
 
-; Functions as values. With an expression for a body, only at the top level.
+; Functions as values. Those whose body is an expression count only at the top level.
 (program (lexical_declaration (variable_declarator name: (identifier) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
           (generator_function body: (_) @body)])) @definition.function)
@@ -87,7 +87,7 @@
 (export_statement declaration: (lexical_declaration
   (variable_declarator name: (identifier) @name value: (class body: (_) @body)))) @definition.class
 
-; Functions in an object that has a name itself.
+; Functions in an object that is the value of a variable.
 (program [
   (lexical_declaration (variable_declarator value: (object (pair key: (_) @name
     value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)))

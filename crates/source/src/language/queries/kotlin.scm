@@ -1,23 +1,24 @@
-; Kotlin. Annotations are inside the declaration (`modifiers`): nothing is @attached.
+; Kotlin. Annotations are inside declarations (`modifiers`), so no node is captured as
+; @attached.
 
 [(line_comment) (block_comment)] @comment
 
-; Types. An annotation class and an object are classes.
+; Types. Annotation classes and objects count as classes.
 (class_declaration name: (identifier) @name [(class_body) (enum_class_body)]? @body) @definition.class
 (class_declaration "interface" name: (identifier) @name (class_body)? @body) @definition.interface
 (class_declaration name: (identifier) @name (enum_class_body) @body) @definition.enum
 (object_declaration name: (identifier) @name (class_body)? @body) @definition.class
 (companion_object name: (identifier) @name (class_body)? @body) @definition.class
-; Without a name: its keyword.
+; The name of an unnamed companion object is its keyword.
 (companion_object "companion" @name !name (class_body)? @body) @definition.class
 (type_alias type: (identifier) @name) @definition.type
 
-; Functions. A body is a block or `= expression`; an abstract function has none.
+; Functions. The body is a block or `= expression`; abstract functions have none.
 (function_declaration name: (identifier) @name (function_body)? @body) @definition.function
 (class_body (function_declaration name: (identifier) @name (function_body)? @body) @definition.method)
 (enum_class_body (function_declaration name: (identifier) @name (function_body)? @body) @definition.method)
 
-; Extension functions, with the name of the receiver's type alone.
+; Extension functions. The receiver is the bare name of the extended type.
 (function_declaration [
   (user_type (identifier) @receiver .)
   (user_type (identifier) @receiver . (type_arguments) .)
@@ -27,8 +28,8 @@
 
 (secondary_constructor "constructor" @name (block)? @body) @definition.constructor
 
-; Properties of files, classes and objects, but not of functions. Those written
-; in the primary constructor stay with their class.
+; Properties of files, classes and objects; variables of functions are not captured.
+; Properties in a primary constructor are part of their class.
 (source_file (property_declaration (variable_declaration (identifier) @name)) @definition.property)
 (class_declaration [
   (class_body (property_declaration (variable_declaration (identifier) @name)) @definition.property)

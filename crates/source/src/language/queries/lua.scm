@@ -1,5 +1,5 @@
-; Lua. Doc comments are comments; nothing is @attached. A function without
-; statements has no body node.
+; Lua. No node is captured as @attached. A function without statements has no body
+; node.
 
 (comment) @comment
 
@@ -26,7 +26,7 @@
   (variable_list . name: (identifier) @name)
   (expression_list . value: (function_definition body: (_)? @body))) @definition.function
 
-; Values of a file; what `require` returns is not a definition of this file.
+; Variables of a file. The result of `require` is defined in another file.
 (chunk (assignment_statement (variable_list name: [
   (identifier) @name
   (dot_index_expression table: (_) @receiver field: (identifier) @name)])
@@ -47,7 +47,8 @@
   (expression_list value: (function_call)))) @definition.variable)
   (#match? @definition.variable "^[^=]*=\\s*([^r\\s]|r[^e]|re[^q])"))
 
-; `local f = function`, with `local`: last, so that it is no variable.
+; `local f = function`, including `local`. This pattern comes after those of variables,
+; because the last one decides the kind.
 (variable_declaration (assignment_statement
   (variable_list . name: (identifier) @name)
   (expression_list . value: (function_definition body: (_)? @body)))) @definition.function

@@ -1,9 +1,9 @@
-; Python. Decorators are inside `decorated_definition`, so that the wrapped
-; patterns take them in and nothing needs @attached.
+; Python. Decorators are inside `decorated_definition`, for which there are separate
+; patterns, so no node is captured as @attached.
 
 (comment) @comment
 
-; Functions and classes, bare and decorated. Nested functions count.
+; Functions and classes, with and without decorators, also nested ones.
 (function_definition name: (identifier) @name body: (block) @body) @definition.function
 (decorated_definition
   definition: (function_definition name: (identifier) @name body: (block) @body)) @definition.function
@@ -12,7 +12,7 @@
 (decorated_definition
   definition: (class_definition name: (identifier) @name body: (block) @body)) @definition.class
 
-; Methods: directly in a class body, or under an `if` there (version switches).
+; Methods, in a class body or in an `if` in one, which often checks a version.
 (class_definition body: (block
   [(function_definition name: (identifier) @name body: (block) @body) @definition.method
    (decorated_definition
@@ -28,7 +28,7 @@
   definition: (function_definition name: (identifier) @name body: (block) @body)) @definition.constructor)
   (#eq? @name "__init__"))
 
-; Module level names; also one `if`, `else`, `try` or `except` deep.
+; Variables of a module, also inside one `if`, `else`, `try` or `except`.
 (module (expression_statement (assignment left: (identifier) @name)) @definition.variable)
 (module (if_statement (block
   (expression_statement (assignment left: (identifier) @name)) @definition.variable)))
@@ -39,7 +39,7 @@
 (module (try_statement (_ (block
   (expression_statement (assignment left: (identifier) @name)) @definition.variable))))
 
-; Written in capitals: a constant, in a module or in a class body.
+; Names in capitals are constants, in a module and in a class body.
 ((module (expression_statement (assignment left: (identifier) @name)) @definition.constant)
   (#match? @name "^_*[A-Z][A-Z0-9_]*$"))
 ((module (if_statement (block
@@ -58,7 +58,7 @@
   (expression_statement (assignment left: (identifier) @name)) @definition.constant))
   (#match? @name "^_*[A-Z][A-Z0-9_]+$"))
 
-; `name = lambda …` is a function by another spelling.
+; `name = lambda …` is a function.
 (module (expression_statement
   (assignment left: (identifier) @name right: (lambda body: (_) @body))) @definition.function)
 

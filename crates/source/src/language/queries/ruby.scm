@@ -1,14 +1,14 @@
-; Ruby. `=begin … =end` is a comment node too. Nothing is @attached.
+; Ruby. `=begin … =end` is a comment node as well. No node is captured as @attached.
 
 (comment) @comment
 
-; `class << self` has no name: its methods are captured, it is not.
+; Types. Of `class << self`, only the methods are captured.
 (class name: [(constant) @name (scope_resolution name: (constant) @name)]
   body: (body_statement)? @body) @definition.class
 (module name: [(constant) @name (scope_resolution name: (constant) @name)]
   body: (body_statement)? @body) @definition.module
 
-; Methods. `def x = expression` has the expression for a body.
+; Methods. The body of `def x = expression` is the expression.
 (method name: (_) @name body: (_)? @body) @definition.method
 (singleton_method name: (_) @name body: (_)? @body) @definition.method
 (program (method name: (_) @name body: (_)? @body) @definition.function)
@@ -21,7 +21,7 @@
 ; `alias new_name old_name`
 (alias name: (identifier) @name) @definition.method
 
-; Constants. A class or struct made by a call with a block is a class.
+; Constants. The result of `Class.new`, `Struct.new` or `Data.define` is a class.
 (assignment left: [(constant) @name (scope_resolution name: (constant) @name)]) @definition.constant
 (operator_assignment left: (constant) @name) @definition.constant
 ((assignment left: (constant) @name
@@ -36,5 +36,5 @@
   (#match? @definition.module "^\\w+\\s*=\\s*Module\\b"))
 ((assignment left: (constant) @name right: (lambda body: (_) @body)) @definition.function)
 
-; Globals of a script.
+; Global variables of a script.
 (program (assignment left: (global_variable) @name) @definition.variable)

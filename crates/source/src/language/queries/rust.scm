@@ -1,9 +1,9 @@
-; Rust. Doc comments are comments: line_comment and block_comment cover them.
+; Rust. Doc comments are line_comment and block_comment nodes.
 
 [(line_comment) (block_comment)] @comment
 
-; Outer attributes are siblings of what they mark. Those of fields, variants
-; and parameters stand elsewhere and are left out.
+; Outer attributes are siblings of the definition. Those of fields, variants and
+; parameters are not captured.
 (source_file (attribute_item) @attached)
 (declaration_list (attribute_item) @attached)
 (block (attribute_item) @attached)
@@ -23,8 +23,8 @@
 (union_item name: (type_identifier) @name body: (_) @body) @definition.union
 (trait_item name: (type_identifier) @name body: (_) @body) @definition.trait
 
-; An impl goes by the name of its type, without path and type arguments; for a
-; type that has no name (a reference, tuple, slice…) by the type as written.
+; The name of an impl is the name of its type without path and type arguments, or the
+; type as written if it has no name (a reference, tuple or slice).
 (impl_item type: [
     (type_identifier) @name
     (scoped_type_identifier name: (type_identifier) @name)
@@ -35,12 +35,12 @@
     (never_type) @name (macro_invocation) @name (metavariable) @name]
   body: (declaration_list)? @body) @definition.impl
 
-; `mod name;` only points to a file: it is not a definition.
+; Modules. `mod name;` refers to a file and is not a definition.
 (mod_item name: (identifier) @name body: (declaration_list) @body) @definition.module
 
 (macro_definition name: (identifier) @name) @definition.macro
 
-; Aliases, constants and statics of a module; constants of an impl or trait.
+; Type aliases, constants and statics of a module; constants of an impl or trait.
 ; Associated types (`type Output = …` in an impl) are not definitions.
 (source_file [
   (type_item name: (type_identifier) @name) @definition.type

@@ -1,8 +1,9 @@
-; Scala 2 and 3. Annotations are inside the definition: nothing is @attached.
+; Scala 2 and 3. Annotations are inside definitions, so no node is captured as
+; @attached.
 
 [(comment) (block_comment)] @comment
 
-; A package clause is a container only with a body of its own.
+; Packages. A clause without braces contains nothing and is not captured.
 (package_clause name: (_) @name body: (_) @body) @definition.module
 (package_object name: (identifier) @name body: (_)? @body) @definition.module
 
@@ -17,12 +18,12 @@
 (package_clause body: (_ (type_definition name: (_) @name) @definition.type))
 (template_body (type_definition name: (_) @name) @definition.type)
 
-; A given without a name goes by its type; an extension by the type extended.
+; The name of an unnamed given is its type, that of an extension the extended type.
 (given_definition !name return_type: (_) @name body: (_) @body) @definition.impl
 (given_definition name: (_) @name body: (_) @body) @definition.impl
 (extension_definition parameters: (parameters . (parameter type: (_) @name))) @definition.impl
 
-; Functions; in a template they are methods.
+; Functions. In a template (the body of a class, trait or object) they are methods.
 (function_definition name: (_) @name body: (_)? @body) @definition.function
 (function_declaration name: (_) @name) @definition.function
 (template_body [
@@ -47,7 +48,7 @@
   (val_declaration name: (identifier) @name) @definition.property
   (var_declaration name: (identifier) @name) @definition.property])
 
-; Those of an object, a package or a file are constants and variables.
+; Values of an object, a package or a file are constants and variables.
 (object_definition body: (_ [
   (val_definition pattern: (identifier) @name) @definition.constant
   (var_definition pattern: (identifier) @name) @definition.variable]))

@@ -1,5 +1,5 @@
-; SQL. The statement's `;` is outside of every node. The keyword before the
-; name anchors it: other objects (the table of an index) come after.
+; SQL. A statement's `;` is not part of its node. The patterns require the keyword
+; directly before the name, because other names follow, such as the table of an index.
 
 [(comment) (marginalia)] @comment
 

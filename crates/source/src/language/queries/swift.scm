@@ -1,10 +1,10 @@
-; Swift. Attributes are inside the declaration (`modifiers`): nothing is
+; Swift. Attributes are inside declarations (`modifiers`), so no node is captured as
 ; @attached.
 
 [(comment) (multiline_comment)] @comment
 
-; Types: one node kind, told apart by its keyword. An actor is a class, an
-; extension an impl that goes by the type it extends.
+; Types. They have one node kind and differ by keyword. An actor counts as a class, an
+; extension as an impl whose name is the extended type.
 (class_declaration declaration_kind: "class" name: (_) @name body: (_) @body) @definition.class
 (class_declaration declaration_kind: "actor" name: (_) @name body: (_) @body) @definition.class
 (class_declaration declaration_kind: "struct" name: (_) @name body: (_) @body) @definition.struct
@@ -14,19 +14,20 @@
 (typealias_declaration name: (type_identifier) @name) @definition.type
 (associatedtype_declaration name: (type_identifier) @name) @definition.type
 
-; Functions; a type's are methods. `name:` also holds the types of parameters
-; and of the result, hence the place. An operator is its own name.
+; Functions; those of a type are methods. Types of parameters and of the result also
+; have the field `name`, so the patterns fix the name's position. The name of an
+; operator function is the operator.
 ((function_declaration "func" . name: _ @name) @definition.function (#set! body))
 (class_body (function_declaration "func" . name: _ @name) @definition.method (#set! body))
 (enum_class_body (function_declaration "func" . name: _ @name) @definition.method (#set! body))
 (protocol_function_declaration "func" . name: _ @name) @definition.method
 
-; Members without an identifier go by their keyword.
+; Members without an identifier: the name is the keyword.
 (init_declaration name: "init" @name body: (_)? @body) @definition.constructor
 (deinit_declaration "deinit" @name body: (_) @body) @definition.method
 (subscript_declaration "subscript" @name (computed_property)? @body) @definition.property
 
-; Properties of a type; a `static let` is a constant.
+; Properties of a type. A `static let` is a constant.
 (class_body (property_declaration
   name: (pattern bound_identifier: (simple_identifier) @name)
   computed_value: (_)? @body) @definition.property)
@@ -42,7 +43,7 @@
   (value_binding_pattern mutability: "let")
   name: (pattern bound_identifier: (simple_identifier) @name)) @definition.constant
 
-; Values of a file.
+; Variables and constants of a file.
 (source_file (property_declaration (value_binding_pattern mutability: "let")
   name: (pattern bound_identifier: (simple_identifier) @name)) @definition.constant)
 (source_file (property_declaration (value_binding_pattern mutability: "var")

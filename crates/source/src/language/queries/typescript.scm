@@ -1,10 +1,10 @@
-; TypeScript and TSX: their grammars name what is queried here alike.
-; Every declaration is written three times: bare, under `export`, under `declare`.
+; TypeScript and TSX, whose grammars have the same node names.
+; Every declaration has three patterns: plain, with `export` and with `declare`.
 
 [(comment) (html_comment)] @comment
 
-; A decorator of a class is inside the class or its export; one of a method or
-; field is a sibling in the class body.
+; The decorator of a class is inside the class or its export. The decorator of a method
+; or field is a sibling in the class body.
 (class_body (decorator) @attached)
 
 ; Functions and overload signatures.
@@ -70,7 +70,7 @@
              (method_signature name: (_) @name) @definition.constructor]
   (#eq? @name "constructor"))
 
-; Names at the top level of a file or namespace.
+; Variables at the top level of a file or namespace.
 (program [(lexical_declaration (variable_declarator name: (identifier) @name))
           (variable_declaration (variable_declarator name: (identifier) @name))] @definition.variable)
 (program (lexical_declaration kind: "const" (variable_declarator name: (identifier) @name)) @definition.constant)
@@ -93,7 +93,7 @@
   (variable_declarator name: [(identifier) @name
                               (object_pattern (shorthand_property_identifier_pattern) @name)]))) @definition.constant
 
-; Functions as values. With an expression for a body, only at the top level.
+; Functions as values. Those whose body is an expression count only at the top level.
 (program (lexical_declaration (variable_declarator name: (identifier) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)
           (generator_function body: (_) @body)])) @definition.function)
@@ -116,7 +116,7 @@
 (export_statement declaration: (lexical_declaration
   (variable_declarator name: (identifier) @name value: (class body: (_) @body)))) @definition.class
 
-; Functions in an object that has a name itself, also under `as` and `satisfies`.
+; Functions in an object that is the value of a variable, also with `as` and `satisfies`.
 (program [
   (lexical_declaration (variable_declarator value: [
     (object (pair key: (_) @name value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)
@@ -127,7 +127,7 @@
 (export_statement value: (object (pair key: (_) @name
   value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
 
-; `a.b = function`; the name of an anonymous default export is its keyword.
+; `a.b = function`. The name of an anonymous default export is its keyword.
 (expression_statement (assignment_expression left: (member_expression property: (_) @name)
   right: [(arrow_function body: (_) @body) (function_expression body: (_) @body)])) @definition.function
 (export_statement "default" @name value: [(arrow_function body: (_) @body)

@@ -1,16 +1,17 @@
-; Zig. A type is a constant whose value is a container. Nothing is @attached.
+; Zig. A type is a constant whose value is a container (struct, enum, union or opaque).
+; No node is captured as @attached.
 
 (comment) @comment
 
-; Functions; a container's are methods. An extern one has no body.
+; Functions; those of a container are methods. An extern function has no body.
 (function_declaration name: (identifier) @name body: (_)? @body) @definition.function
 (struct_declaration (function_declaration name: (identifier) @name body: (_)? @body) @definition.method)
 (union_declaration (function_declaration name: (identifier) @name body: (_)? @body) @definition.method)
 (enum_declaration (function_declaration name: (identifier) @name body: (_)? @body) @definition.method)
 (opaque_declaration (function_declaration name: (identifier) @name body: (_)? @body) @definition.method)
 
-; Values of a file or a container. Not `@import`, `@This` and other plain
-; builtin calls, nor `a.b` without a type: those are aliases.
+; Variables and constants of a file or a container. Calls of `@import`, `@This` and other
+; builtins, and `a.b` without a type, are aliases and are not captured.
 (source_file (variable_declaration "const" . (identifier) @name "=" . [
   (integer) (float) (string) (multiline_string) (character) (boolean) (identifier) (builtin_type)
   (call_expression) (binary_expression) (unary_expression) (parenthesized_expression)
@@ -28,8 +29,9 @@
 (struct_declaration (variable_declaration "const" . (identifier) @name type: (_)) @definition.constant)
 (struct_declaration (variable_declaration "var" . (identifier) @name) @definition.variable)
 
-; Types, at any depth: last, so that they are not constants. The body begins at
-; the brace: `packed struct(u8)` is part of the signature.
+; Types, at any depth. These patterns come after those of constants, because the last
+; one decides the kind. The body begins at the brace: `packed struct(u8)` is part of
+; the signature.
 (variable_declaration . (identifier) @name (struct_declaration "{" @body)) @definition.struct
 (variable_declaration . (identifier) @name (opaque_declaration "{" @body)) @definition.struct
 (variable_declaration . (identifier) @name (union_declaration "{" @body)) @definition.union
