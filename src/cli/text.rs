@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use ::text::display::is_display_control;
+
 /// The distance of tab stops in columns.
 const TAB: usize = 4;
 
@@ -38,7 +40,7 @@ pub fn push_escaped(shown: &mut String, c: char, column: usize) -> usize {
             shown.push('␡');
             1
         }
-        _ if is_terminal_unsafe(c) => {
+        _ if is_display_control(c) => {
             let before = shown.len();
             _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
             shown.len() - before
@@ -48,12 +50,6 @@ pub fn push_escaped(shown: &mut String, c: char, column: usize) -> usize {
             char_columns(c)
         }
     }
-}
-
-/// Returns whether `c` is a C1 control, changes the text direction, or is invisible.
-fn is_terminal_unsafe(c: char) -> bool {
-    matches!(c, '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Returns the approximate width of a printable character in columns.

@@ -1,74 +1,28 @@
-//! The Model Context Protocol server.
+//! Serves searches to AI assistants over the Model Context Protocol (MCP).
 //!
-//! Contains the tools, resources and prompts, their wire types, the renderers of their answers, and the
-//! transports: stdio here, HTTP in [`http`]. Roots are fixed when an [`McpServer`] is created; no tool
-//! argument can add one. Every query calls [`engine`] on a blocking thread. Only JSON-RPC
-//! messages are written to stdout. An invalid call gets an error result that the model can read; it
-//! never ends the server. One process can serve several clients: see `share`.
+//! [`McpServer`] answers the requests of every client: [`tools`] has one file a tool and their one table,
+//! [`resources`] and [`prompts`] the rest. A call is parsed and cancelled with the help of [`call`], asks the engine of
+//! one of the [`roots`] on a blocking thread, and is rendered ([`render`]) to the types of [`wire`]. [`transport`] has
+//! the ways that messages come and go: standard input and output here, HTTP with the feature `http`.
+//!
+//! Roots are fixed when a server is created; no tool argument can add one. Only JSON-RPC messages are written to
+//! stdout. An invalid call gets an error result that the model can read; it never ends the server. One process can
+//! serve the clients of others: see the crate `sharing`.
 
-mod answer;
-mod calls;
-mod cursor;
-mod device;
-mod find_references;
-mod find_similar;
-mod find_symbol;
-pub mod follow;
-#[cfg(test)]
-mod fuzz;
-pub mod http;
-mod index_project;
-mod index_status;
-pub mod lines;
-mod outline;
-pub mod parent;
+mod call;
+mod error;
 mod prompts;
-mod read_code;
 mod render;
 mod resources;
 mod roots;
-mod runs;
-mod schema;
-mod search_code;
 mod server;
-pub mod stdio;
-mod tokens;
+mod tools;
+pub mod transport;
 mod wire;
 
+pub use error::McpError;
+pub use roots::watchers::FolderWatchers;
 pub use server::McpServer;
-pub use stdio::serve_stdio;
-
-use engine::EngineError;
-
-/// An error that prevents the server from starting, or ends it.
-#[derive(Debug, thiserror::Error)]
-pub enum McpError {
-    /// The list of folders to serve is empty.
-    #[error("no folder to serve; give at least one")]
-    NoRoots,
-    /// A folder's index cannot be opened.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The async runtime could not be started.
-    #[error("cannot start the server's threads: {0}; free some memory or raise the limit on threads")]
-    Runtime(std::io::Error),
-    /// The address cannot be bound.
-    #[error("cannot listen on {address}: {source}; give another address to --http, or stop the program that uses it")]
-    Listen { address: std::net::SocketAddr, source: std::io::Error },
-    /// The address is reachable from other machines, and no token protects it.
-    #[error(
-        "{0} is reachable from other machines, but there is no token; give a secret in a file with --token-file or in CODESCRY_TOKEN, or listen on 127.0.0.1"
-    )]
-    NoToken(std::net::SocketAddr),
-    /// The token is too short or has characters that a header cannot carry.
-    #[error(
-        "the token is too weak: give at least {least} letters, digits and signs without spaces, such as `openssl rand -hex 32` prints"
-    )]
-    WeakToken { least: usize },
-    /// The client did not complete the MCP handshake.
-    #[error("the MCP handshake failed: {0}; check the client's log and its protocol version")]
-    Handshake(String),
-    /// The task that serves requests ended unexpectedly, which is a bug.
-    #[error("the MCP server stopped: {0}; please report this")]
-    Stopped(String),
-}
+#[cfg(feature = "http")]
+pub use transport::http;
+pub use transport::stdio::serve_stdio;

@@ -2,8 +2,7 @@
 
 use rmcp::ErrorData;
 use rmcp::model::{GetPromptResult, JsonObject, Prompt, PromptArgument, PromptMessage, Role};
-
-use super::answer::{sanitize_line, truncate_chars};
+use text::display::{sanitize_line, sanitize_to_length, truncate_chars};
 
 /// Longest argument, in characters; longer ones are truncated.
 const MAX_ARGUMENT_CHARS: usize = 2_000;
@@ -71,11 +70,7 @@ pub fn get_prompt(name: &str, given: Option<&JsonObject>) -> Result<GetPromptRes
     let invalid = |message: String| ErrorData::invalid_params(message, None);
     let template = TEMPLATES.iter().find(|template| template.name == name).ok_or_else(|| {
         let names: Vec<_> = TEMPLATES.iter().map(|template| template.name).collect();
-        invalid(format!(
-            "unknown prompt {}; the prompts are: {}",
-            truncate_chars(&sanitize_line(name), 60),
-            names.join(", ")
-        ))
+        invalid(format!("unknown prompt {}; the prompts are: {}", sanitize_to_length(name, 60), names.join(", ")))
     })?;
     let argument = given.and_then(|given| given.get(template.argument)).and_then(|value| value.as_str());
     let argument = argument

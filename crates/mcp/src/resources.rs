@@ -5,15 +5,21 @@
 
 use std::sync::Arc;
 
+use engine::{CodeExcerpt, EngineError, IndexedFile, ReadRequest};
+use platform::cancel::CancelToken;
 use rmcp::ErrorData;
 use rmcp::model::{
     ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
 };
 
-use super::answer::{ToolError, run_blocking, sanitize_line, truncate_chars};
-use super::roots::{ServedRoot, ServedRoots, percent_encode};
-use super::wire::parse_line_range;
-use engine::{CodeExcerpt, EngineError, IndexedFile, ReadRequest};
+use text::display::{sanitize_line, sanitize_to_length};
+
+use crate::call::blocking::run_blocking;
+
+use crate::call::result::ToolError;
+use crate::roots::percent::{percent_decode, percent_encode};
+use crate::roots::served::{ServedRoot, ServedRoots};
+use crate::wire::values::parse_line_range;
 
 const SCHEME: &str = "codescry://";
 
@@ -32,7 +38,7 @@ pub async fn list_resources(roots: &ServedRoots, cursor: Option<&str>) -> Result
     let (mut at, mut offset) = match cursor {
         None => (0, 0),
         Some(cursor) => parse_list_cursor(cursor, names.len()).ok_or_else(|| {
-            let cursor = truncate_chars(&sanitize_line(cursor), 60);
+            let cursor = sanitize_to_length(cursor, 60);
             ErrorData::invalid_params(
                 format!("cursor {cursor} is not from this server; list from the beginning, without a cursor"),
                 None,
@@ -95,13 +101,17 @@ pub fn list_templates(roots: &ServedRoots) -> ListResourceTemplatesResult {
     ListResourceTemplatesResult::with_all_items(roots.short_names().into_iter().flat_map(of_root).collect())
 }
 
-/// Reads the text of a resource from disk.
+/// Reads the text of a resource from disk, until `cancel` is cancelled.
 ///
 /// # Errors
 /// When the URI is invalid, leads out of its root, or its file or definition cannot be read.
-pub async fn read_resource(roots: &ServedRoots, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+pub async fn read_resource(
+    roots: &ServedRoots,
+    uri: &str,
+    cancel: &CancelToken,
+) -> Result<ReadResourceResult, ErrorData> {
     let missing = |why: &str| {
-        let uri = truncate_chars(&sanitize_line(uri), 300);
+        let uri = sanitize_to_length(uri, 300);
         ErrorData::resource_not_found(format!("{uri}: {why}"), None)
     };
     let names = roots.short_names();
@@ -159,23 +169,6 @@ fn parse_uri(uri: &str) -> Option<(String, ReadRequest)> {
 fn format_uri(root: &str, path: &str) -> String {
     let path: Vec<String> = path.split('/').map(percent_encode).collect();
     format!("{SCHEME}{root}/{}", path.join("/"))
-}
-
-/// Decodes percent-encoded text; `None` when it is malformed or not UTF-8.
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let digits = std::str::from_utf8(rest.get(..2)?).ok().filter(|digits| !digits.starts_with('+'))?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = &rest[2..];
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Returns the MIME type of a language.

@@ -1,33 +1,32 @@
-//! The MCP server: lists the tools and dispatches calls to them.
+//! The MCP server: answers the requests of every client, over any transport.
 //!
-//! Every transport uses the same handler. Each call runs in a separate task, so that a panic becomes an
-//! error result instead of ending the server.
+//! Each call runs in a separate task, so that a panic becomes an error result instead of ending the server. A call
+//! that is cancelled stops its work on blocking threads too.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::Engine;
+use platform::cancel::CancelToken;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, GetPromptRequestParams, GetPromptResponse, Implementation,
-    JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
-    ToolAnnotations,
+    CallToolRequestParams, CallToolResponse, GetPromptRequestParams, GetPromptResponse, Implementation,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::json;
+use text::display::{sanitize_to_length, truncate_chars};
 use tokio::sync::Semaphore;
 
-use super::answer::{ToolError, report_panic, sanitize_line, truncate_chars};
-use super::calls::CallMetrics;
-use super::follow::FolderWatchers;
-use super::roots::{ServedRoot, ServedRoots};
-use super::runs::IndexRuns;
-use super::{
-    find_references, find_similar, find_symbol, index_project, index_status, outline, prompts, read_code, resources,
-    search_code,
-};
-use engine::Engine;
+use crate::call::blocking::report_panic;
+use crate::call::context::{CallContext, CancelOnDrop};
+#[cfg(feature = "http")]
+use crate::call::metrics::CallMetrics;
+use crate::call::result::ToolError;
+use crate::roots::served::{ServedRoot, ServedRoots};
+use crate::roots::watchers::FolderWatchers;
+use crate::tools::table::{describe_tools, find_tool};
+use crate::{prompts, resources};
 
 const INSTRUCTIONS: &str = "codescry finds code by meaning in an index of this project, kept on this machine.\n\
 - Start with search_code for questions such as \"where is X handled\". For a name you know: find_symbol for its \
@@ -56,6 +55,7 @@ const CANCEL_GRACE: Duration = Duration::from_millis(300);
 pub struct McpServer {
     roots: Arc<ServedRoots>,
     tools: Arc<Vec<Tool>>,
+    #[cfg(feature = "http")]
     call_metrics: Arc<CallMetrics>,
     call_permits: Arc<Semaphore>,
 }
@@ -63,14 +63,13 @@ pub struct McpServer {
 impl McpServer {
     /// Creates a server of the root of each engine.
     pub fn new(engines: Vec<Arc<Engine>>) -> Self {
-        let root = |engine: Arc<Engine>| ServedRoot { runs: Arc::new(IndexRuns::new(Arc::clone(&engine))), engine };
-        let roots = ServedRoots(engines.into_iter().map(root).collect());
-        let call_permits = Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS));
+        let roots = ServedRoots(engines.into_iter().map(ServedRoot::new).collect());
         Self {
             tools: Arc::new(describe_tools(&roots)),
             roots: Arc::new(roots),
+            #[cfg(feature = "http")]
             call_metrics: Arc::default(),
-            call_permits,
+            call_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS)),
         }
     }
 
@@ -97,31 +96,15 @@ impl McpServer {
     }
 
     /// Returns the metrics of tool calls.
-    pub(super) fn call_metrics(&self) -> &CallMetrics {
+    #[cfg(feature = "http")]
+    pub(crate) fn call_metrics(&self) -> &CallMetrics {
         &self.call_metrics
     }
 
     /// Returns the name and the engine of each root.
-    pub(super) fn engines_by_name(&self) -> impl Iterator<Item = (String, Arc<Engine>)> {
+    #[cfg(feature = "http")]
+    pub(crate) fn engines_by_name(&self) -> impl Iterator<Item = (String, Arc<Engine>)> {
         self.roots.0.iter().map(|root| (root.name(), Arc::clone(&root.engine)))
-    }
-
-    async fn dispatch_call(
-        &self,
-        name: &str,
-        given: JsonObject,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, ToolError> {
-        match name {
-            search_code::NAME => search_code::call_search_code(&self.roots, given).await,
-            find_symbol::NAME => find_symbol::call_find_symbol(&self.roots, given).await,
-            find_references::NAME => find_references::call_find_references(&self.roots, given).await,
-            read_code::NAME => read_code::call_read_code(&self.roots, given).await,
-            find_similar::NAME => find_similar::call_find_similar(&self.roots, given).await,
-            outline::NAME => outline::call_outline(&self.roots, given).await,
-            index_project::NAME => index_project::call_index_project(&self.roots, given, context).await,
-            _ => index_status::call_index_status(&self.roots, given).await,
-        }
     }
 }
 
@@ -149,9 +132,9 @@ impl ServerHandler for McpServer {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(tool) = self.get_tool(&request.name) else {
+        let Some(tool) = find_tool(&request.name) else {
             let names: Vec<_> = self.tools.iter().map(|tool| tool.name.as_ref()).collect();
-            let unknown = truncate_chars(&sanitize_line(&request.name), 60);
+            let unknown = sanitize_to_length(&request.name, 60);
             let message = format!("unknown tool {unknown}; the tools are: {}", names.join(", "));
             return Err(ErrorData::invalid_params(message, None));
         };
@@ -160,12 +143,13 @@ impl ServerHandler for McpServer {
                 format!("{MAX_CONCURRENT_CALLS} calls are already in progress; wait for one to end, then try again");
             return Ok(ToolError(busy).into_result().into());
         };
+        #[cfg(feature = "http")]
         let timer = self.call_metrics.start_call(&request.name);
-        let server = self.clone();
+        let roots = Arc::clone(&self.roots);
         let given = request.arguments.unwrap_or_default();
-        let cancelled = context.ct.clone();
-        let task = tokio::spawn(async move { server.dispatch_call(&tool.name, given, &context).await });
-        let result = finish_in_time(task, cancelled.cancelled()).await.unwrap_or_else(ToolError::into_result);
+        let answered = run_request(&context, async move |call| (tool.call)(&roots, given, &call).await);
+        let result = answered.await.unwrap_or_else(ToolError::into_result);
+        #[cfg(feature = "http")]
         timer.finish(&result);
         Ok(result.into())
     }
@@ -177,10 +161,9 @@ impl ServerHandler for McpServer {
     ) -> Result<ListResourcesResult, ErrorData> {
         let roots = Arc::clone(&self.roots);
         let cursor = request.and_then(|request| request.cursor);
-        let task = tokio::spawn(async move { Ok(resources::list_resources(&roots, cursor.as_deref()).await) });
-        finish_in_time(task, context.ct.cancelled())
-            .await
-            .unwrap_or_else(|error| Err(resources::to_internal_error(error)))
+        let listed =
+            run_request(&context, async move |_| Ok(resources::list_resources(&roots, cursor.as_deref()).await));
+        listed.await.unwrap_or_else(|error| Err(resources::to_internal_error(error)))
     }
 
     async fn list_resource_templates(
@@ -197,9 +180,10 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let roots = Arc::clone(&self.roots);
-        let task = tokio::spawn(async move { Ok(resources::read_resource(&roots, &request.uri).await) });
-        let read = finish_in_time(task, context.ct.cancelled()).await;
-        read.unwrap_or_else(|error| Err(resources::to_internal_error(error))).map(Into::into)
+        let read = run_request(&context, async move |call| {
+            Ok(resources::read_resource(&roots, &request.uri, &call.cancel).await)
+        });
+        read.await.unwrap_or_else(|error| Err(resources::to_internal_error(error))).map(Into::into)
     }
 
     async fn list_prompts(
@@ -233,81 +217,56 @@ fn format_instructions(roots: &ServedRoots) -> String {
     }
 }
 
-/// Waits for the result of a call's task, and aborts the task when the call is cancelled or takes longer than
-/// [`CALL_TIMEOUT`]. Work on blocking threads is not interrupted; its result is dropped.
+/// Runs the work of a request in its own task. Cancels the work when the request is cancelled, takes longer than
+/// [`CALL_TIMEOUT`], or is dropped.
+///
+/// # Errors
+/// The error of the work; or an error when it panics, takes too long or is cancelled.
+async fn run_request<T, W, F>(request: &RequestContext<RoleServer>, work: W) -> Result<T, ToolError>
+where
+    T: Send + 'static,
+    W: FnOnce(CallContext) -> F,
+    F: Future<Output = Result<T, ToolError>> + Send + 'static,
+{
+    let cancel = CancelToken::default();
+    let task = tokio::spawn(work(CallContext::new(cancel.clone(), request)));
+    finish_in_time(task, request.ct.cancelled(), cancel).await
+}
+
+/// Waits for the result of a request's task. Cancels `cancel` and aborts the task when `cancelled` resolves or the task
+/// takes longer than [`CALL_TIMEOUT`]. Work on blocking threads ends at its next look at `cancel`.
 async fn finish_in_time<T>(
     mut task: tokio::task::JoinHandle<Result<T, ToolError>>,
     cancelled: impl Future<Output = ()>,
+    cancel: CancelToken,
 ) -> Result<T, ToolError> {
+    let canceller = CancelOnDrop(cancel);
     let error = tokio::select! {
         ended = &mut task => return ended.unwrap_or_else(|error| Err(report_panic(&error))),
         () = tokio::time::sleep(CALL_TIMEOUT) => {
             let seconds = CALL_TIMEOUT.as_secs();
             ToolError(format!("no answer within {seconds} s because the machine is busy; try again, or narrow the call with path"))
         }
-        () = cancelled => match tokio::time::timeout(CANCEL_GRACE, &mut task).await {
-            Ok(ended) => return ended.unwrap_or_else(|error| Err(report_panic(&error))),
-            Err(_) => ToolError("cancelled".to_owned()),
-        },
+        () = cancelled => {
+            canceller.0.cancel();
+            match tokio::time::timeout(CANCEL_GRACE, &mut task).await {
+                Ok(ended) => return ended.unwrap_or_else(|error| Err(report_panic(&error))),
+                Err(_) => ToolError("cancelled".to_owned()),
+            }
+        }
     };
     task.abort();
     Err(error)
 }
 
-/// Returns the definition of every tool, with its schemas adapted to these roots.
-fn describe_tools(roots: &ServedRoots) -> Vec<Tool> {
-    let tool = |name: &'static str,
-                title: &str,
-                description: &'static str,
-                input: &Arc<JsonObject>,
-                output: &Arc<JsonObject>| {
-        let is_read_only = name != index_project::NAME;
-        let hints = ToolAnnotations::with_title(title)
-            .read_only(is_read_only)
-            .destructive(false)
-            .idempotent(true)
-            .open_world(false);
-        Tool::new(Cow::Borrowed(name), description, adapt_schema_to_roots(name, input, roots))
-            .with_title(title)
-            .with_raw_output_schema(Arc::clone(output))
-            .with_annotations(hints)
-    };
-    macro_rules! tool {
-        ($($of:ident)*) => { vec![$(tool($of::NAME, $of::TITLE, $of::DESCRIPTION, &$of::INPUT_SCHEMA, &$of::OUTPUT_SCHEMA)),*] };
-    }
-    tool![search_code find_symbol find_references read_code outline find_similar index_project index_status]
-}
-
-/// Returns the input schema without `root` when one root is served, otherwise with the choices for `root`, required by
-/// every tool but `index_status`.
-fn adapt_schema_to_roots(name: &str, input: &JsonObject, roots: &ServedRoots) -> JsonObject {
-    let mut schema = input.clone();
-    let Some(properties) = schema.get_mut("properties").and_then(|properties| properties.as_object_mut()) else {
-        return schema;
-    };
-    if let [_] = roots.0.as_slice() {
-        properties.remove("root");
-        return schema;
-    }
-    // Short names and full paths are accepted; some clients reject any value that is not listed.
-    let names: Vec<_> = roots.short_names().into_iter().chain(roots.0.iter().map(ServedRoot::name)).collect();
-    if let Some(root) = properties.get_mut("root").and_then(|root| root.as_object_mut()) {
-        root.insert("enum".to_owned(), json!(names));
-    }
-    if name != index_status::NAME
-        && let Some(required) = schema.entry("required").or_insert_with(|| json!([])).as_array_mut()
-    {
-        required.push(json!("root"));
-    }
-    schema
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot;
+
     use super::*;
 
     /// Sends a message when it is dropped.
-    struct DropSignal(Option<tokio::sync::oneshot::Sender<()>>);
+    struct DropSignal(Option<oneshot::Sender<()>>);
 
     impl Drop for DropSignal {
         fn drop(&mut self) {
@@ -315,22 +274,51 @@ mod tests {
         }
     }
 
+    fn block_on<T>(test: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(test)
+    }
+
     #[test]
     fn a_cancelled_call_is_aborted() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let (sender, dropped) = tokio::sync::oneshot::channel();
+        block_on(async {
+            let (sender, dropped) = oneshot::channel();
             let signal = DropSignal(Some(sender));
             let task = tokio::spawn(async move {
                 let _signal = signal;
                 std::future::pending().await
             });
-            let error = finish_in_time::<()>(task, std::future::ready(())).await.expect_err("it never ends");
-            assert_eq!(error.0, "cancelled");
+            let error = finish_in_time::<()>(task, std::future::ready(()), CancelToken::default()).await;
+            assert_eq!(error.expect_err("it never ends").0, "cancelled");
             dropped.await.expect("its work is dropped");
             let refused = async { Err::<(), _>(ToolError("no".to_owned())) };
-            let result = finish_in_time(tokio::spawn(refused), std::future::pending()).await;
+            let result = finish_in_time(tokio::spawn(refused), std::future::pending(), CancelToken::default()).await;
             assert_eq!(result.expect_err("it is refused").0, "no");
+        });
+    }
+
+    #[test]
+    fn cancelling_a_call_stops_its_blocking_work() {
+        block_on(async {
+            let cancel = CancelToken::default();
+            let token = cancel.clone();
+            let work = tokio::task::spawn_blocking(move || token.wait_timeout(Duration::from_secs(600)));
+            let task = tokio::spawn(std::future::pending());
+            let error = finish_in_time::<()>(task, std::future::ready(()), cancel).await;
+            assert_eq!(error.expect_err("it never ends").0, "cancelled");
+            assert!(work.await.expect("no panic"), "the work was told to stop");
+        });
+    }
+
+    #[test]
+    fn dropping_a_request_stops_its_work() {
+        block_on(async {
+            let cancel = CancelToken::default();
+            let task = tokio::spawn(std::future::pending());
+            let mut waiting = Box::pin(finish_in_time::<()>(task, std::future::pending(), cancel.clone()));
+            assert!(futures::poll!(&mut waiting).is_pending() && !cancel.is_cancelled());
+            drop(waiting);
+            assert!(cancel.is_cancelled());
         });
     }
 }

@@ -130,6 +130,17 @@ impl ParentProcess {
         }
     }
 
+    /// Opens a descriptor of the process that becomes readable when the process ends.
+    ///
+    /// # Errors
+    /// When the process has ended, or on Linux before 5.3 and in sandboxes that forbid it.
+    #[cfg(target_os = "linux")]
+    pub fn open_pidfd(&self) -> std::io::Result<std::os::fd::OwnedFd> {
+        use rustix::process::{Pid, PidfdFlags, pidfd_open};
+        let id = i32::try_from(self.id).ok().and_then(Pid::from_raw).ok_or(std::io::ErrorKind::InvalidInput)?;
+        Ok(pidfd_open(id, PidfdFlags::empty())?)
+    }
+
     /// Returns whether the process is still running.
     pub fn is_alive(&self) -> bool {
         #[cfg(unix)]

@@ -55,8 +55,9 @@ fn describe_settings(settings: &Settings) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use engine::Options;
+
+    use super::*;
 
     #[test]
     fn settings_that_change_answers_change_the_key() {

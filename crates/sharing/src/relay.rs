@@ -8,21 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mcp::transport::json_lines::{self, LineRead, LineWriter, MAX_LINE_BYTES};
 use rmcp::model::ErrorCode;
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use super::replay::{PING_ID, ReplayBuffer, ServerMessageAction};
-use super::socket::PeerStream;
-use mcp::lines::{self, LineRead, LineWriter, MAX_LINE_BYTES};
+use crate::peer_stream::PeerStream;
+use crate::replay::{PING_ID, ReplayBuffer, ServerMessageAction};
 
 /// Messages read ahead of the server.
 const READ_AHEAD: usize = 8;
-
-/// No more messages are read while this many requests have no response.
-const MAX_PENDING_REQUESTS: usize = 4_096;
 
 /// Longest wait for responses after the client's input has ended.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,8 +34,8 @@ const MAX_MISSED_PINGS: u32 = 3;
 /// Age at which a pending request is dropped: longer than any call takes.
 const PENDING_EXPIRY: Duration = Duration::from_secs(60);
 
-/// Time between two checks whether requests are still pending.
-const PENDING_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two checks whether pending requests have expired.
+const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Shortest time between connecting to two servers.
 const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(20);
@@ -59,8 +56,8 @@ pub struct Relay<W> {
 /// The state that both directions share.
 struct RelayState {
     replay_buffer: Mutex<ReplayBuffer>,
-    /// Notified whenever a request is answered.
-    request_completed: Notify,
+    /// Notified when a request has been recorded or completed, and when a line has been written to the client.
+    changed: Notify,
     /// The time of the server's last message, or of the first request after it if that is later.
     last_activity: Mutex<Instant>,
     /// Whether a line is being written to the client, which may be slow to read.
@@ -93,7 +90,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Relay<W> {
         });
         let state = RelayState {
             replay_buffer: Mutex::default(),
-            request_completed: Notify::new(),
+            changed: Notify::new(),
             last_activity: Mutex::new(Instant::now()),
             is_writing_to_client: AtomicBool::new(false),
         };
@@ -165,14 +162,15 @@ impl RelayState {
     /// Time in which the client is slow to read does not count: the relay does not read from the server then.
     async fn wait_for_silence(&self, limit: Duration) {
         loop {
+            self.wait_until(|state| state.replay_buffer().is_response_due()).await;
             if self.is_writing_to_client.load(Ordering::Relaxed) {
                 self.note_activity();
             }
             let last_activity = *self.last_activity.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.replay_buffer().is_response_due() && last_activity.elapsed() >= limit {
+            if last_activity.elapsed() >= limit {
                 return;
             }
-            tokio::time::sleep(limit / 4).await;
+            tokio::time::sleep_until(last_activity + limit).await;
         }
     }
 
@@ -180,6 +178,7 @@ impl RelayState {
     /// reports that, after it has read everything.
     async fn send_pings<S: AsyncWrite + Unpin>(&self, interval: Duration, server: &tokio::sync::Mutex<S>) {
         loop {
+            self.wait_until(|state| state.replay_buffer().is_response_due()).await;
             tokio::time::sleep(interval).await;
             if self.replay_buffer().is_response_due()
                 && write_to_server(server, ping_request().as_bytes()).await.is_err()
@@ -192,8 +191,20 @@ impl RelayState {
     /// Resolves when no response is due and no line is being written to the client. Long-lived requests may be
     /// pending: they are replayed to the next server.
     async fn wait_until_idle(&self) {
-        while self.replay_buffer().is_response_due() || self.is_writing_to_client.load(Ordering::Relaxed) {
-            tokio::time::sleep(PENDING_CHECK_INTERVAL).await;
+        let is_writing = |state: &Self| state.is_writing_to_client.load(Ordering::Relaxed);
+        self.wait_until(|state| !state.replay_buffer().is_response_due() && !is_writing(state)).await;
+    }
+
+    /// Resolves when `is_reached` holds, which is checked now and after every change.
+    async fn wait_until(&self, is_reached: impl Fn(&Self) -> bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            // Registered before the check, so that a change after it is not missed.
+            changed.as_mut().enable();
+            if is_reached(self) {
+                return;
+            }
+            changed.await;
         }
     }
 }
@@ -215,7 +226,7 @@ where
 {
     let mut line = Vec::new();
     loop {
-        let read = lines::read_bounded_line(&mut reader, &mut line).await?;
+        let read = json_lines::read_bounded_line(&mut reader, &mut line).await?;
         match read {
             LineRead::TooLong => {
                 let message = format!("the message has more than {MAX_LINE_BYTES} bytes");
@@ -253,16 +264,19 @@ async fn forward_to_server<S: AsyncWrite + Unpin>(
             write_to_server(server, line).await?;
         }
         *unsent = None;
-        while state.replay_buffer().pending_count() >= MAX_PENDING_REQUESTS {
+        while state.replay_buffer().is_full() {
             state.replay_buffer().drop_older_than(PENDING_EXPIRY);
             // After a timeout, more requests may have expired.
-            _ = tokio::time::timeout(PENDING_CHECK_INTERVAL, state.request_completed.notified()).await;
+            let has_room = state.wait_until(|state| !state.replay_buffer().is_full());
+            _ = tokio::time::timeout(EXPIRY_CHECK_INTERVAL, has_room).await;
         }
         let Some(line) = input.recv().await else { return Ok(()) };
         if !state.replay_buffer().is_response_due() {
             state.note_activity();
         }
-        if state.replay_buffer().record_client_message(&line) {
+        let is_replayed = state.replay_buffer().record_client_message(&line);
+        state.changed.notify_waiters();
+        if is_replayed {
             // If this fails, the replay repeats the message; keeping it here too would send it twice.
             write_to_server(server, &line).await?;
         } else {
@@ -301,13 +315,14 @@ where
         state.is_writing_to_client.store(true, Ordering::Relaxed);
         let written = client.write(line).await;
         state.is_writing_to_client.store(false, Ordering::Relaxed);
+        state.note_activity();
         if written.is_err() {
             return ConversationEnd::ClientDone;
         }
         if let ServerMessageAction::ForwardResponse(id) = action {
             state.replay_buffer().complete_request(&id);
-            state.request_completed.notify_one();
         }
+        state.changed.notify_waiters();
     }
 }
 

@@ -17,6 +17,10 @@ use serde_json::{Value, json};
 /// likely cause.
 const MAX_ATTEMPTS: u32 = 3;
 
+/// Most requests without a response, and most bytes of their lines; the next request is kept beyond them.
+const MAX_PENDING_REQUESTS: usize = 4_096;
+const MAX_PENDING_BYTES: usize = 64 << 20;
+
 /// The state of a conversation that another server needs to continue it.
 #[derive(Default)]
 pub struct ReplayBuffer {
@@ -134,6 +138,12 @@ impl ReplayBuffer {
         }
     }
 
+    /// Returns whether no more requests should be read until one of the pending ones has its response.
+    pub fn is_full(&self) -> bool {
+        let bytes: usize = self.pending.values().map(|request| request.line.len()).sum();
+        self.pending.len() >= MAX_PENDING_REQUESTS || bytes >= MAX_PENDING_BYTES
+    }
+
     /// Returns the number of requests without a response.
     pub fn pending_count(&self) -> usize {
         self.pending.len()
@@ -212,12 +222,11 @@ impl ServerMessage {
     }
 }
 
-/// Returns the error response to a request during which every server ended.
+/// Returns the error response to a request during which every server ended; `id` is JSON.
 fn gave_up_response(id: &str) -> Vec<u8> {
     let message = "the server ended each time it worked on this request; try another request, and please report this";
-    let id: Value = serde_json::from_str(id).unwrap_or_default();
-    let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32603, "message": message } });
-    error.to_string().into_bytes()
+    let error = json!({ "code": -32603, "message": message });
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into_bytes()
 }
 
 #[cfg(test)]
@@ -312,6 +321,20 @@ mod tests {
         assert_eq!(buffer.pending_count(), 1);
         buffer.drop_older_than(Duration::ZERO);
         assert_eq!(buffer.pending_count(), 0);
+    }
+
+    #[test]
+    fn many_or_long_pending_requests_fill_the_buffer() {
+        let mut buffer = ReplayBuffer::default();
+        for id in 0..MAX_PENDING_REQUESTS {
+            assert!(!buffer.is_full());
+            buffer.record_client_message(request(&id.to_string()).as_bytes());
+        }
+        assert!(buffer.is_full());
+        assert_eq!(forward_response(&mut buffer, "7"), ServerMessageAction::ForwardResponse("7".to_owned()));
+        assert!(!buffer.is_full());
+        let long = format!(r#"{{"id":1,"method":"x","params":"{}"}}"#, "x".repeat(MAX_PENDING_BYTES));
+        assert!(buffer_of(&[long]).is_full());
     }
 
     #[test]

@@ -7,15 +7,16 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use engine::{Engine, Settings};
+use mcp::transport::json_lines::JsonLinesTransport;
+use mcp::transport::lifecycle::{build_runtime, serve_client, shut_down_server};
+use mcp::{FolderWatchers, McpError, McpServer};
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::rendezvous::{OwnerLock, Rendezvous};
-use super::socket::{self, ConnectionCloser, PeerStream, ShareListener};
-use engine::{Engine, Settings};
-use mcp::follow::FolderWatchers;
-use mcp::lines::JsonLinesTransport;
-use mcp::{McpError, McpServer, stdio};
+use crate::peer_stream::PeerStream;
+use crate::rendezvous::{OwnerLock, Rendezvous};
+use crate::socket::{self, ConnectionCloser, ShareListener};
 
 /// Capacity of the pipe between this process's relay and the server, in bytes per direction.
 const PIPE_BYTES: usize = 1 << 16;
@@ -58,7 +59,7 @@ impl SharedServer {
     /// # Errors
     /// When an engine cannot be opened, or the threads cannot be started.
     pub fn start(settings: &[Settings], watch: bool, owned: Option<(Rendezvous, OwnerLock)>) -> Result<Self, McpError> {
-        let runtime = stdio::build_runtime()?;
+        let runtime = build_runtime()?;
         let inside = runtime.enter();
         // Listening before the engines are open lets joining processes wait instead of trying again.
         let bound = owned.and_then(|(rendezvous, lock)| match socket::bind_socket(&rendezvous.socket_path()) {
@@ -108,7 +109,7 @@ impl SharedServer {
             close_connections(&endpoint.connections);
             endpoint.lock
         });
-        stdio::shut_down_server(self.runtime, &self.server, self.watchers);
+        shut_down_server(self.runtime, &self.server, self.watchers);
         drop(lock);
     }
 }
@@ -155,7 +156,7 @@ async fn accept_clients(listener: ShareListener, key: String, server: McpServer,
 
 /// Serves one client until it disconnects.
 async fn serve_connection(server: McpServer, stream: PeerStream) {
-    if let Err(error) = stdio::serve_client(&server, JsonLinesTransport::new(stream.reader, stream.writer)).await {
+    if let Err(error) = serve_client(&server, JsonLinesTransport::new(stream.reader, stream.writer)).await {
         tracing::warn!("lost a client: {error}");
     }
 }

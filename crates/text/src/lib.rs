@@ -1,6 +1,8 @@
-//! Splits text into words, normalizes and compares them, and counts tokens.
+//! Splits text into words, normalizes and compares them, counts tokens, and removes characters that control a display.
 
+pub mod display;
 pub mod edit_distance;
 pub mod inflections;
 pub mod name_key;
+pub mod tokens;
 pub mod words;

@@ -10,6 +10,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::manifests::{self, ManifestKind, ProjectClaim};
+use text::display::is_display_control;
 use types::Project;
 
 /// Size in bytes above which a manifest is not read and its project is named after the folder.
@@ -111,14 +112,9 @@ fn read_manifest_text(path: &Path) -> Option<String> {
     Some(text.trim_start_matches('\u{feff}').to_owned())
 }
 
-/// Returns a name without control and bidirectional formatting characters, cut to [`MAX_NAME_CHARS`].
+/// Returns a name without characters that control the display, cut to [`MAX_NAME_CHARS`].
 fn sanitize_name(name: &str) -> String {
-    let is_control = |c: char| {
-        c.is_control()
-            || matches!(c,
-                '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    let shown: String = name.chars().filter(|c| !is_control(*c)).take(MAX_NAME_CHARS).collect();
+    let shown: String = name.chars().filter(|c| !is_display_control(*c)).take(MAX_NAME_CHARS).collect();
     shown.trim().to_owned()
 }
 

@@ -1,0 +1,127 @@
+//! The token budget of an answer, and the search for the most that fits into it.
+
+use serde::Serialize;
+use text::tokens;
+
+/// An answer as text and as structured data, with the same contents.
+#[derive(Clone, Debug)]
+pub struct RenderedAnswer<T> {
+    /// Text for people and models.
+    pub text: String,
+    /// Data for programs.
+    pub structured: T,
+}
+
+/// An error that prevents an answer from being rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The structured data has no JSON form, which is a bug.
+    #[error("the answer cannot be serialized: {0}; please report this")]
+    Serialize(#[from] serde_json::Error),
+}
+
+impl<T: Serialize> RenderedAnswer<T> {
+    /// Returns whether the text and the JSON of the data have at most `max_tokens` tokens each.
+    ///
+    /// # Errors
+    /// When the data cannot be serialized.
+    pub fn fits(&self, max_tokens: usize) -> Result<bool, AnswerError> {
+        Ok(tokens::fits_token_limit(&self.text, max_tokens)
+            && tokens::fits_token_limit(&serde_json::to_string(&self.structured)?, max_tokens))
+    }
+
+    /// Returns the answer if it [`fits`](Self::fits).
+    ///
+    /// # Errors
+    /// When the data cannot be serialized.
+    pub fn within(self, max_tokens: usize) -> Result<Option<Self>, AnswerError> {
+        Ok(self.fits(max_tokens)?.then_some(self))
+    }
+}
+
+/// Returns the number of tokens of the JSON of `value`, or `limit + 1` when there are more than `limit`.
+///
+/// # Errors
+/// When the value cannot be serialized.
+pub fn count_json_tokens<T: Serialize>(value: &T, limit: usize) -> Result<usize, AnswerError> {
+    Ok(tokens::count_tokens_capped(&serde_json::to_string(value)?, limit))
+}
+
+/// Renders as many of `parts` parts as fit into `max_tokens`.
+///
+/// `render(n)` renders the first `n` parts and names the rest; the more parts it renders, the more tokens it must
+/// take. The answer without any part is returned when not even one fits.
+///
+/// # Errors
+/// When the data of an answer cannot be serialized.
+pub fn fit_to_budget<T: Serialize>(
+    parts: usize,
+    max_tokens: usize,
+    render: impl Fn(usize) -> RenderedAnswer<T>,
+) -> Result<RenderedAnswer<T>, AnswerError> {
+    let fit = |count: usize| render(count).within(max_tokens);
+    // Usually everything fits, and the tokens are counted only once.
+    let fitting = match fit(parts)? {
+        Some(whole) => Some(whole),
+        None => find_largest(parts, fit)?,
+    };
+    Ok(fitting.unwrap_or_else(|| render(0)))
+}
+
+/// Returns `fit(n)` for the largest `n` from 1 to `max` for which it is `Some`, by binary search: where `fit(n)` is
+/// `None`, it must be `None` for every larger number.
+///
+/// # Errors
+/// The first error of `fit`.
+pub fn find_largest<T, E>(max: usize, fit: impl Fn(usize) -> Result<Option<T>, E>) -> Result<Option<T>, E> {
+    let (mut low, mut high, mut best) = (1, max, None);
+    while low <= high {
+        let middle = usize::midpoint(low, high);
+        match fit(middle)? {
+            Some(fitting) => (low, best) = (middle + 1, Some(fitting)),
+            None => high = middle - 1,
+        }
+    }
+    Ok(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render_numbers(count: usize) -> RenderedAnswer<Vec<usize>> {
+        let structured: Vec<_> = (0..count).collect();
+        RenderedAnswer { text: format!("{structured:?}"), structured }
+    }
+
+    #[test]
+    fn the_most_that_fits_is_rendered() {
+        let shown = |parts, max_tokens| {
+            fit_to_budget(parts, max_tokens, render_numbers).expect("it can be serialized").structured.len()
+        };
+        assert_eq!(shown(100, 1_000), 100);
+        let some = shown(100, 50);
+        assert!((10..50).contains(&some), "{some}");
+        assert!(render_numbers(some).fits(50).expect("it can be serialized"));
+        assert!(!render_numbers(some + 1).fits(50).expect("it can be serialized"));
+        assert_eq!(shown(100, 0), 0);
+    }
+
+    #[test]
+    fn data_that_cannot_be_serialized_is_an_error() {
+        let keyed_by_list = std::collections::BTreeMap::from([(vec![1], 2)]);
+        let render = |_| RenderedAnswer { text: String::new(), structured: keyed_by_list.clone() };
+        let error = fit_to_budget(3, 100, render).expect_err("a list is no key of an object");
+        assert!(error.to_string().contains("cannot be serialized"), "{error}");
+    }
+
+    #[test]
+    fn the_largest_number_is_found_and_errors_end_the_search() {
+        let largest = |max| find_largest(max, |n| Ok::<_, ()>((n <= 7).then_some(n)));
+        assert_eq!(
+            [largest(0), largest(3), largest(7), largest(100)],
+            [Ok(None), Ok(Some(3)), Ok(Some(7)), Ok(Some(7))]
+        );
+        assert_eq!(find_largest(9, |_| Err::<Option<()>, _>("no")), Err("no"));
+    }
+}

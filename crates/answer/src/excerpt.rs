@@ -1,0 +1,106 @@
+//! The beginning of a text that is too long to show, and the lines after it.
+
+use engine::Span;
+
+use crate::budget::find_largest;
+
+/// Most bytes of one token of the vocabulary that the budget is counted in.
+const MAX_TOKEN_BYTES: usize = 128;
+
+/// The beginning of the lines of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Excerpt<'t> {
+    /// The text to show.
+    pub code: &'t str,
+    /// The text that is cut off, with the line break before it.
+    pub rest: &'t str,
+    /// The lines of the whole text.
+    span: Span,
+}
+
+impl<'t> Excerpt<'t> {
+    /// Cuts `text`, which has the lines `span`, after `bytes`, which must be a character boundary or beyond the end.
+    pub fn new(text: &'t str, span: Span, bytes: usize) -> Self {
+        let (code, rest) = text.split_at(bytes.min(text.len()));
+        Self { code, rest, span }
+    }
+
+    /// Returns whether the text is cut inside a line.
+    pub fn ends_inside_line(&self) -> bool {
+        !self.rest.is_empty() && !self.rest.starts_with('\n')
+    }
+
+    /// Returns the last line that is shown, at least in part.
+    pub fn last_line(&self) -> u32 {
+        if self.rest.is_empty() {
+            return self.span.end_line;
+        }
+        self.line_after().saturating_sub(1).max(self.span.start_line)
+    }
+
+    /// Returns the lines that are not shown, or not in full; `None` when nothing is cut off.
+    pub fn lines_left(&self) -> Option<Span> {
+        let start_line = self.line_after().min(self.span.end_line);
+        (!self.rest.is_empty()).then_some(Span { start_line, end_line: self.span.end_line })
+    }
+
+    /// Returns the line after the last one that is shown in full.
+    fn line_after(&self) -> u32 {
+        let shown = self.code.matches('\n').count() + usize::from(!self.ends_inside_line());
+        self.span.start_line.saturating_add(u32::try_from(shown).unwrap_or(u32::MAX))
+    }
+}
+
+/// Returns `fit(bytes)` for the most whole lines at the beginning of `text` for which it is `Some`.
+///
+/// # Errors
+/// The first error of `fit`.
+pub fn fit_whole_lines<T, E>(text: &str, fit: impl Fn(usize) -> Result<Option<T>, E>) -> Result<Option<T>, E> {
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).chain([text.len()]).collect();
+    find_largest(ends.len(), |lines| fit(ends[lines - 1]))
+}
+
+/// Returns `fit(bytes)` for the longest part of the first line of `text` for which it is `Some`, within `max_tokens`.
+///
+/// # Errors
+/// The first error of `fit`.
+pub fn fit_part_of_first_line<T, E>(
+    text: &str,
+    max_tokens: usize,
+    fit: impl Fn(usize) -> Result<Option<T>, E>,
+) -> Result<Option<T>, E> {
+    let line = text.find('\n').unwrap_or(text.len());
+    find_largest(line.min(max_tokens * MAX_TOKEN_BYTES), |bytes| fit(text.floor_char_boundary(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "first\nsecond\nthird";
+    const SPAN: Span = Span { start_line: 10, end_line: 12 };
+
+    fn lines_left(bytes: usize) -> Option<(u32, u32)> {
+        Excerpt::new(TEXT, SPAN, bytes).lines_left().map(|left| (left.start_line, left.end_line))
+    }
+
+    #[test]
+    fn a_cut_text_names_the_lines_that_are_left() {
+        assert_eq!((lines_left(usize::MAX), lines_left(5), lines_left(3)), (None, Some((11, 12)), Some((10, 12))));
+        assert_eq!((lines_left(12), lines_left(14), lines_left(0)), (Some((12, 12)), Some((12, 12)), Some((10, 12))));
+        let last_lines = [0, 3, 5, 8, 12, 14, 99].map(|bytes| Excerpt::new(TEXT, SPAN, bytes).last_line());
+        assert_eq!(last_lines, [10, 10, 10, 10, 11, 11, 12]);
+        assert!(Excerpt::new(TEXT, SPAN, 3).ends_inside_line() && !Excerpt::new(TEXT, SPAN, 5).ends_inside_line());
+    }
+
+    #[test]
+    fn whole_lines_are_kept_first_then_parts_of_the_first() {
+        let up_to = |limit: usize| move |bytes: usize| Ok::<_, ()>((bytes <= limit).then_some(bytes));
+        assert_eq!(fit_whole_lines(TEXT, up_to(100)), Ok(Some(TEXT.len())));
+        assert_eq!(fit_whole_lines(TEXT, up_to(13)), Ok(Some(12)));
+        assert_eq!(fit_whole_lines(TEXT, up_to(4)), Ok(None));
+        assert_eq!(fit_part_of_first_line(TEXT, 100, up_to(4)), Ok(Some(4)));
+        assert_eq!(fit_part_of_first_line("漢字", 100, up_to(5)), Ok(Some(3)));
+        assert_eq!(fit_part_of_first_line(TEXT, 0, up_to(4)), Ok(None));
+    }
+}

@@ -1,0 +1,25 @@
+//! Fenced code blocks of Markdown.
+
+/// Formats `code` as a fenced block, with the line breaks around it.
+pub fn format_code_block(language: &str, code: &str) -> String {
+    let fence = choose_fence(code);
+    format!("\n{fence}{language}\n{code}\n{fence}")
+}
+
+/// Returns a fence for `code`: at least three backticks, and more than any line of it begins with.
+fn choose_fence(code: &str) -> String {
+    let run = |line: &str| line.trim_start().bytes().take_while(|byte| *byte == b'`').count();
+    let longest = code.lines().map(run).max().unwrap_or(0);
+    "`".repeat(3.max(longest + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fence_is_longer_than_any_in_the_code() {
+        assert_eq!(format_code_block("rust", "fn a() {}"), "\n```rust\nfn a() {}\n```");
+        assert_eq!(format_code_block("markdown", "a\n  ````\nb ``````"), "\n`````markdown\na\n  ````\nb ``````\n`````");
+    }
+}

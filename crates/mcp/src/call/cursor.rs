@@ -1,0 +1,166 @@
+//! Cursors of paged answers: short texts that a client passes back unchanged.
+//!
+//! A cursor is bound to the arguments of its call and is rejected with others. It holds nothing about
+//! the machine. It records the generation of the index, so that a later page can report a change.
+
+use answer::caveats::append_note;
+use engine::MAX_LIMIT;
+use platform::file_format::checksum64;
+use rmcp::model::JsonObject;
+use serde::de::DeserializeOwned;
+use text::display::{sanitize_line, truncate_chars};
+
+use super::arguments::parse_arguments;
+use super::result::ToolError;
+
+/// Arguments that may differ between the pages of one answer.
+const UNBOUND_ARGUMENTS: [&str; 3] = ["cursor", "limit", "max_tokens"];
+
+/// Parses the arguments of a call whose answer has pages, and the cursor among them, which `cursor` returns.
+///
+/// # Errors
+/// As [`parse_arguments`] and [`PageCursor::parse`].
+pub fn parse_paged_arguments<T: DeserializeOwned>(
+    given: JsonObject,
+    input_schema: fn() -> JsonObject,
+    cursor: impl FnOnce(&T) -> Option<&str>,
+) -> Result<(T, PageCursor), ToolError> {
+    let arguments_hash = fingerprint_arguments(&given);
+    let arguments = parse_arguments(given, input_schema)?;
+    let page = PageCursor::parse(arguments_hash, cursor(&arguments))?;
+    Ok((arguments, page))
+}
+
+/// The position of a page within an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageCursor {
+    /// See [`fingerprint_arguments`].
+    arguments_hash: u32,
+    /// Generation of the index that gave the previous page, folded to 32 bits.
+    generation: u32,
+    /// Start of the page: the number of results before it, in units that each tool chooses.
+    pub start: [usize; 2],
+}
+
+/// Note on a page whose index differs from that of the previous page.
+pub const INDEX_CHANGED: &str =
+    "the index has changed since the previous page: some results may be repeated or missing";
+
+impl PageCursor {
+    /// Parses the cursor of a call; without one, returns the beginning. `arguments_hash` is the result of
+    /// [`fingerprint_arguments`] for the call.
+    ///
+    /// # Errors
+    /// When the text is not a cursor, or belongs to a call with other arguments.
+    pub fn parse(arguments_hash: u32, cursor: Option<&str>) -> Result<Self, ToolError> {
+        let Some(text) = cursor.map(str::trim).filter(|text| !text.is_empty()) else {
+            return Ok(Self { arguments_hash, ..Self::default() });
+        };
+        let invalid = |why: &str| {
+            let text = sanitize_line(&truncate_chars(text, 60));
+            ToolError(format!("cursor {text} {why}; give next_cursor of the previous page, with the same arguments"))
+        };
+        let cursor = decode_cursor(text).ok_or_else(|| invalid("is not from this server"))?;
+        if cursor.arguments_hash != arguments_hash {
+            return Err(invalid("belongs to a call with other arguments"));
+        }
+        Ok(cursor)
+    }
+
+    /// Returns the number of hits before a page.
+    ///
+    /// # Errors
+    /// When the page starts beyond the last ranked hit.
+    pub fn hits_before(&self) -> Result<usize, ToolError> {
+        if self.start[0] >= MAX_LIMIT {
+            return Err(ToolError(format!("only the first {MAX_LIMIT} hits are ranked; narrow the query")));
+        }
+        Ok(self.start[0])
+    }
+
+    /// Adds a note to a page whose index, of this generation, differs from that of the previous page.
+    pub fn note_index_change(&self, generation: u64, note: &mut Option<String>) {
+        if self.index_has_changed(generation) {
+            append_note(note, INDEX_CHANGED);
+        }
+    }
+
+    /// Returns whether the previous page came from another generation of the index.
+    fn index_has_changed(&self, generation: u64) -> bool {
+        self.start != [0, 0] && self.generation != fold_to_u32(generation)
+    }
+
+    /// Returns the cursor of the next page, which starts at `start`.
+    pub fn format_next(&self, generation: u64, start: [usize; 2]) -> String {
+        format!("{:08x}{:08x}-{:x}-{:x}", self.arguments_hash, fold_to_u32(generation), start[0], start[1])
+    }
+}
+
+fn decode_cursor(text: &str) -> Option<PageCursor> {
+    let mut parts = text.split('-');
+    let (head, first, second) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if head.len() != 16 || parts.next().is_some() || ![head, first, second].into_iter().all(is_hex) {
+        return None;
+    }
+    let number = |part: &str| u32::from_str_radix(part, 16).ok();
+    let start = [number(first)? as usize, number(second)? as usize];
+    Some(PageCursor { arguments_hash: number(&head[..8])?, generation: number(&head[8..])?, start })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the halves are folded together first")]
+fn fold_to_u32(hash: u64) -> u32 {
+    (hash ^ (hash >> 32)) as u32
+}
+
+/// Returns a hash of the arguments that determine the answer, regardless of their order.
+fn fingerprint_arguments(given: &JsonObject) -> u32 {
+    let mut parts: Vec<String> = given
+        .iter()
+        .filter(|(name, value)| !UNBOUND_ARGUMENTS.contains(&name.as_str()) && !value.is_null())
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .collect();
+    parts.sort_unstable();
+    fold_to_u32(checksum64(parts.concat().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn parse_cursor_of(given: Value) -> Result<PageCursor, String> {
+        let Value::Object(given) = given else { panic!("an object") };
+        let cursor = given.get("cursor").and_then(Value::as_str);
+        PageCursor::parse(fingerprint_arguments(&given), cursor).map_err(|error| error.0)
+    }
+
+    #[test]
+    fn a_cursor_is_bound_to_its_arguments() {
+        let first = parse_cursor_of(json!({ "query": "a", "path": null })).expect("a beginning");
+        assert_eq!(first.start, [0, 0]);
+        assert!(!first.index_has_changed(7));
+        let next = first.format_next(7, [10, 3]);
+        let read = parse_cursor_of(json!({ "limit": 3, "cursor": next, "query": "a" })).expect("the same arguments");
+        assert_eq!(read.start, [10, 3]);
+        assert!(!read.index_has_changed(7) && read.index_has_changed(8));
+        let refused = parse_cursor_of(json!({ "query": "b", "cursor": next })).expect_err("other arguments");
+        assert!(refused.contains("other arguments") && refused.contains("next_cursor"), "{refused}");
+    }
+
+    #[test]
+    fn invalid_cursors_are_rejected() {
+        for text in [
+            "x",
+            "-",
+            "0123456789abcdef",
+            "0123456789abcdef-1",
+            "0123456789abcdef-1-2-3",
+            "é-1-1",
+            "+123456789abcdef-+1-1",
+        ] {
+            assert!(parse_cursor_of(json!({ "cursor": text })).is_err(), "{text}");
+        }
+    }
+}

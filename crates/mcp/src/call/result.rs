@@ -1,0 +1,47 @@
+//! The result of a tool call: an answer or an error that the model can read.
+
+use answer::{AnswerError, RenderedAnswer};
+use engine::EngineError;
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde::Serialize;
+use text::display::{sanitize_line, truncate_chars};
+
+/// Longest error message, in characters; longer ones are truncated.
+const MAX_MESSAGE_CHARS: usize = 1_000;
+
+/// The outcome of a tool call.
+pub type ToolResult = Result<CallToolResult, ToolError>;
+
+/// An error result of a tool call: a message for the model with the reason and the remedy.
+#[derive(Debug)]
+pub struct ToolError(pub String);
+
+impl ToolError {
+    /// Returns the result of the call, marked with `isError`.
+    pub fn into_result(self) -> CallToolResult {
+        CallToolResult::error(vec![ContentBlock::text(truncate_chars(&self.0, MAX_MESSAGE_CHARS))])
+    }
+}
+
+impl From<EngineError> for ToolError {
+    fn from(error: EngineError) -> Self {
+        Self(sanitize_line(&error.to_string()))
+    }
+}
+
+impl From<AnswerError> for ToolError {
+    fn from(error: AnswerError) -> Self {
+        Self(sanitize_line(&error.to_string()))
+    }
+}
+
+/// Returns the result of a call: the answer as text and as structured data.
+///
+/// # Errors
+/// When the structured data cannot be serialized.
+pub fn to_tool_result<T: Serialize>(answer: RenderedAnswer<T>) -> ToolResult {
+    let structured = serde_json::to_value(&answer.structured).map_err(AnswerError::from)?;
+    let mut result = CallToolResult::success(vec![ContentBlock::text(answer.text)]);
+    result.structured_content = Some(structured);
+    Ok(result)
+}

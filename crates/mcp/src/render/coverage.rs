@@ -1,0 +1,31 @@
+//! The coverage of the index in an answer, and the answer before anything is indexed.
+
+use answer::RenderedAnswer;
+use engine::IndexCoverage;
+
+use crate::wire::parts::CoverageOutput;
+
+/// Converts a coverage to its wire type.
+pub fn to_coverage_output(coverage: &IndexCoverage) -> CoverageOutput {
+    CoverageOutput {
+        complete: coverage.complete,
+        files_indexed: coverage.files_indexed,
+        files_found: coverage.files_found,
+        chunks: coverage.chunks,
+    }
+}
+
+/// Returns the wire type of the coverage; `None` when the index is complete.
+pub fn to_incomplete_coverage(coverage: &IndexCoverage) -> Option<CoverageOutput> {
+    (!coverage.complete).then(|| to_coverage_output(coverage))
+}
+
+/// Renders the answer of a call before anything is indexed. `structured` makes its data from a note, which is also its
+/// text, and the coverage.
+pub fn render_not_indexed<T>(
+    text: String,
+    structured: impl FnOnce(Option<String>, Option<CoverageOutput>) -> T,
+) -> RenderedAnswer<T> {
+    let coverage = to_incomplete_coverage(&IndexCoverage::default());
+    RenderedAnswer { structured: structured(Some(text.clone()), coverage), text }
+}

@@ -1,0 +1,24 @@
+//! A definition in an answer.
+
+use engine::Symbol;
+use text::display::sanitize_to_length;
+
+use crate::wire::parts::SymbolOutput;
+
+/// Longest name or container in an answer, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
+/// Longest signature in an answer, in characters.
+const MAX_SIGNATURE_CHARS: usize = 160;
+
+/// Converts a symbol to its wire type, with long texts truncated.
+pub fn to_symbol_output(symbol: &Symbol) -> SymbolOutput {
+    SymbolOutput {
+        name: sanitize_to_length(&symbol.name, MAX_NAME_CHARS),
+        kind: symbol.kind.to_string(),
+        container: sanitize_to_length(&symbol.container, MAX_NAME_CHARS),
+        signature: sanitize_to_length(&symbol.signature, MAX_SIGNATURE_CHARS),
+        start_line: symbol.span.start_line,
+        end_line: symbol.span.end_line,
+    }
+}

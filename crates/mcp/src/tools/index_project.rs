@@ -1,0 +1,187 @@
+//! The tool `index_project`: brings the index up to date and reports progress.
+//!
+//! A call waits at most [`MAX_WAIT`], well below the timeouts of clients; after that, the run continues in
+//! the background and cannot be cancelled. A request that is cancelled while it waits cancels the run, even
+//! if another request started it, unless another request waits for the same run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use answer::RenderedAnswer;
+use answer::caveats::format_coverage;
+use engine::{EngineError, IndexCoverage, IndexPhase, IndexProgress, IndexReport, find_bottleneck};
+use rmcp::model::JsonObject;
+use text::display::sanitize_line;
+use tokio::time::Instant;
+
+use super::entry::ToolEntry;
+use crate::call::arguments::parse_arguments;
+use crate::call::blocking::run_blocking;
+use crate::call::context::CallContext;
+use crate::call::result::{ToolError, ToolResult, to_tool_result};
+use crate::render::coverage::to_coverage_output;
+use crate::render::run_report::{format_run_report, to_active_run_output, to_run_report_output};
+use crate::roots::runs::{RunOutcome, RunTicket};
+use crate::roots::served::{ServedRoot, ServedRoots};
+use crate::wire::project::{IndexProjectArguments, IndexProjectOutput};
+use crate::wire::schema::{generate_input_schema, generate_output_schema};
+
+/// The tool.
+pub const TOOL: ToolEntry = ToolEntry {
+    name: "index_project",
+    title: "Index the project",
+    description: "Bring the index up to date with the folder: after many edits, after a branch switch, or \
+        when an answer is stale or incomplete. Only changed files are indexed, which takes seconds. Returns when done, or after \
+        20 seconds while the run continues; then call index_status. Usually with {}; {\"rebuild\": true} indexes everything \
+        again: only for a broken index.",
+    input_schema: generate_input_schema::<IndexProjectArguments>,
+    output_schema: generate_output_schema::<IndexProjectOutput>,
+    is_read_only: false,
+    needs_root: true,
+    call: |roots, given, context| Box::pin(call_index_project(roots, given, context)),
+};
+
+/// Longest wait of a call for the run.
+const MAX_WAIT: Duration = Duration::from_secs(20);
+
+/// Answers a call of `index_project`.
+async fn call_index_project(roots: &ServedRoots, given: JsonObject, context: &CallContext) -> ToolResult {
+    let given: IndexProjectArguments = parse_arguments(given, TOOL.input_schema)?;
+    let root = roots.select_root(given.root.as_deref(), None)?;
+    let rebuild = given.rebuild.unwrap_or(false);
+    let start = || root.runs.start_or_join(rebuild).ok_or_else(|| ToolError("the server is closing".to_owned()));
+    let mut awaiter = RunAwaiter::new(context);
+    let mut ticket = start()?;
+    let joined = ticket.joined;
+    let mut outcome = awaiter.wait_for_run(root, &ticket).await;
+    if ticket.joined && matches!(outcome, WaitOutcome::Ended(_)) {
+        // The joined run may have missed changes made after its start; another run over unchanged files is fast.
+        ticket = start()?;
+        outcome = awaiter.wait_for_run(root, &ticket).await;
+    }
+    match outcome {
+        WaitOutcome::Cancelled => Err(ToolError("cancelled".to_owned())),
+        WaitOutcome::Ended(RunOutcome::Failed(message)) => Err(ToolError(sanitize_line(&message))),
+        WaitOutcome::Ended(RunOutcome::Cancelled) => Err(ToolError(
+            "the run was cancelled; the files indexed so far are kept, call index_project to continue".to_owned(),
+        )),
+        WaitOutcome::Ended(RunOutcome::Done(report)) => build_answer(root, joined, Some(&report)).await,
+        WaitOutcome::TimedOut => build_answer(root, joined, None).await,
+    }
+}
+
+/// The outcome of the wait for a run.
+enum WaitOutcome {
+    Ended(RunOutcome),
+    TimedOut,
+    Cancelled,
+}
+
+/// Waits for runs on behalf of one call, and sends progress to a client that asked for it.
+struct RunAwaiter<'c> {
+    context: &'c CallContext,
+    deadline: Instant,
+    /// The last count sent; the protocol requires progress to increase.
+    last_sent: Option<u64>,
+}
+
+impl<'c> RunAwaiter<'c> {
+    fn new(context: &'c CallContext) -> Self {
+        Self { context, deadline: Instant::now() + MAX_WAIT, last_sent: None }
+    }
+
+    async fn wait_for_run(&mut self, root: &ServedRoot, ticket: &RunTicket) -> WaitOutcome {
+        let mut states = root.runs.subscribe();
+        let waiter = root.runs.add_waiter(ticket.number);
+        loop {
+            let state = states.borrow_and_update().clone();
+            if state.running.is_none() || state.number > ticket.number {
+                let outcome = state.last_outcome.unwrap_or(RunOutcome::Cancelled);
+                if let RunOutcome::Done(report) = &outcome {
+                    self.send_progress(report.files_found, Some(report.files_found), format_run_report(report)).await;
+                }
+                return WaitOutcome::Ended(outcome);
+            }
+            if let Some(progress) = state.running.and_then(|running| running.progress) {
+                let total = progress.walk_ended.then_some(progress.files_found);
+                self.send_progress(progress.files_done, total, format_pace(&progress)).await;
+            }
+            tokio::select! {
+                changed = states.changed() => if changed.is_err() { return WaitOutcome::Cancelled },
+                () = tokio::time::sleep_until(self.deadline) => return WaitOutcome::TimedOut,
+                () = self.context.cancelled() => {
+                    waiter.cancel();
+                    return WaitOutcome::Cancelled;
+                }
+            }
+        }
+    }
+
+    /// Sends progress that has increased.
+    async fn send_progress(&mut self, done: u64, total: Option<u64>, message: String) {
+        if self.last_sent.is_none_or(|last| done > last) {
+            self.last_sent = Some(done);
+            self.context.send_progress(done, total, message).await;
+        }
+    }
+}
+
+/// Formats the progress of a run, such as `412 chunks, 96 chunks/s, 12 s left; parse is the bottleneck: busy 98 %`.
+fn format_pace(progress: &IndexProgress) -> String {
+    if progress.phase == IndexPhase::Finishing {
+        return format!("{} chunks, finishing", progress.chunks);
+    }
+    let mut pace =
+        format!("{} chunks, {:.0} chunks/s", progress.chunks, rate_per_second(progress.chunks, progress.elapsed));
+    if let Some(left) = progress.remaining() {
+        pace.push_str(&format!(", {} s left", left.as_secs()));
+    }
+    if let Some(slowest) = find_bottleneck(&progress.stages, progress.elapsed) {
+        pace.push_str(&format!("; {slowest}"));
+    }
+    pace
+}
+
+fn rate_per_second(count: u64, elapsed: Duration) -> f64 {
+    count as f64 / elapsed.as_secs_f64().max(0.001)
+}
+
+/// Builds the answer; `report` is `None` while the run is in progress.
+///
+/// # Errors
+/// When the state of the index cannot be read.
+async fn build_answer(root: &ServedRoot, joined: bool, report: Option<&IndexReport>) -> ToolResult {
+    let engine = Arc::clone(&root.engine);
+    let coverage = match run_blocking(move || engine.status()).await? {
+        Ok(status) => status.coverage,
+        // An index of another folder or version has nothing to search until the run has replaced it.
+        Err(EngineError::OtherRoot { .. } | EngineError::Outdated { .. }) if report.is_none() => {
+            IndexCoverage::default()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let state = root.runs.state();
+    let searchable = format_coverage(&coverage);
+    let text = match report {
+        Some(report) => {
+            let redone = report.redone_because.as_ref();
+            let redone = redone
+                .map_or_else(String::new, |why| format!("; everything was indexed again: {}", sanitize_line(why)));
+            let notes: String = report.notes.iter().map(|note| format!("\n{}", sanitize_line(note))).collect();
+            format!("done: {}{redone}{notes}\nsearchable: {searchable}", format_run_report(report))
+        }
+        None => format!(
+            "still running: {}; call index_status later\nalready searchable: {searchable}",
+            state.format_progress()
+        ),
+    };
+    let structured = IndexProjectOutput {
+        root: root.name(),
+        ended: report.is_some(),
+        joined,
+        coverage: to_coverage_output(&coverage),
+        running: report.map_or_else(|| to_active_run_output(&state), |_| None),
+        report: report.map(to_run_report_output),
+    };
+    to_tool_result(RenderedAnswer { text, structured })
+}

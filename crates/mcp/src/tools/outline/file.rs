@@ -1,0 +1,111 @@
+//! The outline of a file: its definitions with lines and signatures.
+
+use answer::{AnswerError, RenderedAnswer, fit_to_budget};
+use engine::FileOutline;
+use text::display::sanitize_to_length;
+
+use crate::call::cursor::PageCursor;
+use crate::render::symbol::to_symbol_output;
+use crate::wire::outline::OutlineOutput;
+use crate::wire::parts::SymbolOutput;
+
+/// Longest path in an answer, in characters.
+const MAX_PATH_CHARS: usize = 100;
+
+/// Longest problem in an answer, in characters.
+const MAX_PROBLEM_CHARS: usize = 160;
+
+/// Renders as many definitions as fit into `max_tokens`, after those of the previous pages.
+pub fn render_outline(
+    outline: &FileOutline,
+    cursor: &PageCursor,
+    max_tokens: usize,
+) -> Result<RenderedAnswer<OutlineOutput>, AnswerError> {
+    let left = outline.symbols.len().saturating_sub(cursor.start[0]);
+    fit_to_budget(left, max_tokens, |count| render_first_definitions(outline, cursor, count))
+}
+
+/// Renders the first `count` definitions of a page.
+fn render_first_definitions(outline: &FileOutline, cursor: &PageCursor, count: usize) -> RenderedAnswer<OutlineOutput> {
+    let path = sanitize_to_length(outline.path.as_str(), MAX_PATH_CHARS);
+    let (lines, all) = (outline.lines, outline.symbols.len());
+    let problem = outline.problem.as_deref().map(|problem| sanitize_to_length(problem, MAX_PROBLEM_CHARS));
+    let rest = outline.symbols.get(cursor.start[0]..).unwrap_or_default();
+    let symbols: Vec<_> = rest[..count].iter().map(to_symbol_output).collect();
+    let language = outline.language.clone();
+    let mut text = format!("{path}  [{language}] lines: {lines}, definitions: {all}");
+    if let Some(problem) = &problem {
+        text.push_str(&format!("; problem: {problem}"));
+    }
+    symbols.iter().map(format_definition).for_each(|line| text.push_str(&line));
+    let left = rest.len() - count;
+    let mut next_cursor = None;
+    if let Some(next) = rest.get(count) {
+        let line = next.span.start_line;
+        text.push_str(&format!("\nleft out for max_tokens: {left} definitions from line {line} on"));
+        // The file is parsed from disk, so that the generation of the index does not matter: 0.
+        next_cursor = (count > 0).then(|| cursor.format_next(0, [cursor.start[0] + count, 0]));
+    }
+    if let Some(cursor) = &next_cursor {
+        text.push_str(&format!("; more: cursor {cursor}"));
+    }
+    let left_out_symbols = (left > 0).then_some(left);
+    let structured = OutlineOutput {
+        path,
+        language,
+        lines: Some(lines),
+        symbols,
+        left_out_symbols,
+        problem,
+        next_cursor,
+        ..OutlineOutput::default()
+    };
+    RenderedAnswer { text, structured }
+}
+
+/// Formats a definition as one line, indented by its nesting.
+fn format_definition(symbol: &SymbolOutput) -> String {
+    let names = symbol.container.split('.').filter(|name| !name.is_empty());
+    let indent = "  ".repeat(names.count().min(8));
+    let shown = if symbol.signature.is_empty() { &symbol.name } else { &symbol.signature };
+    let SymbolOutput { start_line, end_line, kind, .. } = symbol;
+    format!("\n{indent}{start_line}-{end_line}  [{kind}] {shown}")
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::{RepoPath, Span, Symbol, SymbolKind};
+
+    use super::*;
+
+    #[test]
+    fn every_page_keeps_the_budget_and_the_cursor_continues() {
+        let symbol = |line: u32| Symbol {
+            name: format!("名前{line}"),
+            kind: SymbolKind::Method,
+            container: "Outer.Inner".to_owned(),
+            signature: format!("fn 名前{line}(a: \"😀\", b: &[u8]) -> Result<(), Error>"),
+            span: Span { start_line: line, end_line: line },
+        };
+        let outline = FileOutline {
+            path: RepoPath::new("src/a.rs"),
+            language: "rust".to_owned(),
+            lines: 5_000,
+            symbols: (1..=5_000).map(symbol).collect(),
+            problem: Some("x ".repeat(4_000)),
+        };
+        for max_tokens in [500, 8_000] {
+            let render =
+                |cursor: &PageCursor| render_outline(&outline, cursor, max_tokens).expect("it can be serialized");
+            let answer = render(&PageCursor::default());
+            assert!(answer.fits(max_tokens).expect("it can be serialized"));
+            let shown = answer.structured.symbols.len();
+            assert!(shown > 3 && Some(5_000 - shown) == answer.structured.left_out_symbols);
+            assert!(answer.text.contains("    1-1  [method] fn 名前1("), "{}", answer.text);
+            assert!(answer.text.contains(&format!("{} definitions from line {} on", 5_000 - shown, shown + 1)));
+            let cursor = answer.structured.next_cursor.expect("there is more");
+            let next = render(&PageCursor::parse(0, Some(&cursor)).expect("a cursor"));
+            assert_eq!(next.structured.symbols[0].name, format!("名前{}", shown + 1));
+        }
+    }
+}

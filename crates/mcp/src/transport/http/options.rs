@@ -1,0 +1,138 @@
+//! Options of the HTTP server: address, token, host names and limits.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use subtle::ConstantTimeEq as _;
+
+use crate::error::McpError;
+
+/// Shortest accepted token: shorter ones are too easy to guess.
+const MIN_TOKEN_CHARS: usize = 16;
+
+/// The options of the HTTP server.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// The address to listen on; with port 0, the system chooses one.
+    pub address: SocketAddr,
+    /// The secret that every request must carry; optional on a loopback address.
+    pub token: Option<BearerToken>,
+    /// Names that the `Host` header may hold besides IP addresses and `localhost`.
+    pub hosts: Vec<String>,
+    pub limits: HttpLimits,
+}
+
+/// The limits of the HTTP server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Open connections; at the limit, a new one replaces the one that has been idle longest.
+    pub connections: usize,
+    /// Sessions of both transports; at the limit, a new one replaces the one that has been idle longest.
+    pub sessions: usize,
+    /// Requests per second from one client address, with bursts of twice that; more are refused.
+    pub requests_per_second: u32,
+    /// Bytes of one request body.
+    pub max_body_bytes: usize,
+    /// Bytes of all request bodies in memory; a request beyond it is refused.
+    pub max_total_body_bytes: usize,
+    /// Longest wait for the head of a request, and between two requests of a connection.
+    pub head_timeout: Duration,
+    /// Longest wait for the body of a request.
+    pub body_timeout: Duration,
+    /// A session without a message for this long ends.
+    pub session_timeout: Duration,
+    /// Longest wait for requests in flight when the server shuts down.
+    pub close_timeout: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            connections: 4_096,
+            sessions: 512,
+            requests_per_second: 1_000,
+            max_body_bytes: 4 << 20,
+            max_total_body_bytes: 64 << 20,
+            head_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+            session_timeout: Duration::from_secs(30 * 60),
+            close_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl HttpOptions {
+    /// Returns options for `address`, with default limits and without a token.
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, token: None, hosts: Vec::new(), limits: HttpLimits::default() }
+    }
+
+    /// Checks that a server open to the network has a token.
+    ///
+    /// # Errors
+    /// When the address is not a loopback address and there is no token.
+    pub fn validate(&self) -> Result<(), McpError> {
+        if self.token.is_none() && !self.address.ip().is_loopback() {
+            return Err(McpError::NoToken(self.address));
+        }
+        Ok(())
+    }
+}
+
+/// The secret of the `Authorization: Bearer` header, kept as its BLAKE3 hash.
+#[derive(Clone)]
+pub struct BearerToken(blake3::Hash);
+
+impl BearerToken {
+    /// Hashes `secret`.
+    ///
+    /// # Errors
+    /// When it is shorter than 16 characters or has characters that are not visible ASCII.
+    pub fn new(secret: &str) -> Result<Self, McpError> {
+        let printable = secret.chars().all(|c| c.is_ascii_graphic());
+        if secret.len() < MIN_TOKEN_CHARS || !printable {
+            return Err(McpError::WeakToken { least: MIN_TOKEN_CHARS });
+        }
+        Ok(Self(blake3::hash(secret.as_bytes())))
+    }
+
+    /// Returns whether `secret` is this token, in constant time for a given length.
+    pub fn matches(&self, secret: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(blake3::hash(secret).as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerToken(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_matches_its_secret_and_debug_output_hides_it() {
+        let token = BearerToken::new("0123456789abcdef").expect("long enough");
+        assert!(token.matches(b"0123456789abcdef"));
+        assert!(!token.matches(b"0123456789abcdeF") && !token.matches(b"") && !token.matches(b"0123456789abcdef0"));
+        assert!(!format!("{token:?}").contains("0123"));
+        assert!(
+            BearerToken::new("short").is_err()
+                && BearerToken::new("0123456789 abcdef").is_err()
+                && BearerToken::new("").is_err()
+        );
+    }
+
+    #[test]
+    fn only_a_loopback_address_needs_no_token() {
+        let check = |address: &str| HttpOptions::new(address.parse().expect("an address")).validate();
+        assert!(check("127.0.0.1:0").is_ok() && check("[::1]:0").is_ok() && check("127.8.8.8:0").is_ok());
+        for public in ["0.0.0.0:0", "[::]:0", "192.168.1.2:80", "[::ffff:127.0.0.1]:0"] {
+            let message = check(public).expect_err("open to the network").to_string();
+            assert!(message.contains("--token-file"), "{message}");
+        }
+    }
+}

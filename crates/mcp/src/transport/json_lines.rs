@@ -1,0 +1,226 @@
+//! JSON-RPC messages over a pair of byte streams, one per line: the transport over standard input and output.
+//!
+//! Every line written is one message. A line that is too long, not JSON or not a message is answered
+//! with an error and skipped; it never ends the connection. A separate task reads, so that cancelling
+//! [`Transport::receive`] never loses part of a line.
+
+use std::io;
+use std::sync::Arc;
+
+use rmcp::RoleServer;
+use rmcp::model::{ClientRequest, ErrorCode, GetMeta as _, ProtocolVersion};
+use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
+use rmcp::transport::Transport;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+/// Longest line; a longer one is skipped and answered with an error.
+pub const MAX_LINE_BYTES: usize = 16 << 20;
+
+/// Most messages read ahead of the server.
+const READ_AHEAD: usize = 8;
+
+/// A message from the client.
+pub type ClientMessage = RxJsonRpcMessage<RoleServer>;
+
+/// The server's end of a connection over a pair of byte streams.
+pub struct JsonLinesTransport<W> {
+    writer: LineWriter<W>,
+    messages: mpsc::Receiver<ClientMessage>,
+    reader: JoinHandle<()>,
+}
+
+/// A writer of whole lines; clones share it, and their lines do not mix.
+pub struct LineWriter<W>(Arc<Mutex<W>>);
+
+impl<W> Clone for LineWriter<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<W: AsyncWrite + Unpin> LineWriter<W> {
+    /// Creates a writer of lines to `writer`.
+    pub fn new(writer: W) -> Self {
+        Self(Arc::new(Mutex::new(writer)))
+    }
+
+    /// Writes `line`, appends the line end, and flushes.
+    pub async fn write(&self, mut line: Vec<u8>) -> io::Result<()> {
+        line.push(b'\n');
+        let mut writer = self.0.lock().await;
+        writer.write_all(&line).await?;
+        writer.flush().await
+    }
+
+    /// Writes the error response to an invalid message; `id` is null when the message's id is unknown.
+    pub async fn write_error(&self, id: &Value, code: ErrorCode, message: &str) -> io::Result<()> {
+        let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code.0, "message": message } });
+        self.write(error.to_string().into_bytes()).await
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static> JsonLinesTransport<W> {
+    /// Starts to read.
+    ///
+    /// # Panics
+    /// When called outside a Tokio runtime.
+    pub fn new<R: AsyncRead + Unpin + Send + 'static>(reader: R, writer: W) -> Self {
+        let writer = LineWriter::new(writer);
+        let (sender, messages) = mpsc::channel(READ_AHEAD);
+        let error_writer = writer.clone();
+        let reader = tokio::spawn(async move {
+            if let Err(error) = read_messages(BufReader::new(reader), &error_writer, &sender).await {
+                tracing::warn!("cannot read further requests: {error}");
+            }
+        });
+        Self { writer, messages, reader }
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for JsonLinesTransport<W> {
+    type Error = io::Error;
+
+    fn send(&mut self, message: TxJsonRpcMessage<RoleServer>) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        let writer = self.writer.clone();
+        async move {
+            match writer.write(serde_json::to_vec(&message)?).await {
+                // The client has disconnected; the reader sees the end of the input and ends the connection.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                written => written,
+            }
+        }
+    }
+
+    async fn receive(&mut self) -> Option<ClientMessage> {
+        self.messages.recv().await
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.reader.abort();
+        self.writer.0.lock().await.flush().await
+    }
+}
+
+/// Reads messages until the input ends or the receiver is dropped.
+async fn read_messages<R, W>(
+    mut reader: BufReader<R>,
+    writer: &LineWriter<W>,
+    sender: &mpsc::Sender<ClientMessage>,
+) -> io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut line = Vec::new();
+    let mut is_open = false;
+    loop {
+        let read = read_bounded_line(&mut reader, &mut line).await?;
+        if let LineRead::TooLong = read {
+            let message = format!("the message has more than {MAX_LINE_BYTES} bytes");
+            writer.write_error(&Value::Null, ErrorCode::INVALID_REQUEST, &message).await?;
+            continue;
+        }
+        match parse_message(&line) {
+            Ok(Some(message)) => {
+                // Before the handshake, `rmcp` ends the connection on anything but a request.
+                is_open = is_open || opens_session(&message);
+                if (is_open || matches!(message, ClientMessage::Request(_))) && sender.send(message).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Ok(None) => {}
+            Err((id, code, message)) => writer.write_error(&id, code, &message).await?,
+        }
+        if let LineRead::End = read {
+            return Ok(());
+        }
+    }
+}
+
+/// The result of reading a line.
+pub enum LineRead {
+    /// A whole line.
+    Line,
+    /// A line longer than [`MAX_LINE_BYTES`], which was skipped.
+    TooLong,
+    /// The end of the input; the buffer holds the rest, which has no line end.
+    End,
+}
+
+/// Reads the next line into `line`, without its end, holding at most [`MAX_LINE_BYTES`].
+pub async fn read_bounded_line<R: AsyncRead + Unpin>(
+    reader: &mut BufReader<R>,
+    line: &mut Vec<u8>,
+) -> io::Result<LineRead> {
+    line.clear();
+    // Frees the memory of a previous long line.
+    line.shrink_to(1 << 16);
+    let mut too_long = false;
+    loop {
+        let ready = reader.fill_buf().await?;
+        let end = ready.iter().position(|byte| *byte == b'\n');
+        let part = &ready[..end.unwrap_or(ready.len())];
+        let (used, input_ended) = (part.len() + usize::from(end.is_some()), ready.is_empty());
+        too_long |= line.len() + part.len() > MAX_LINE_BYTES;
+        if too_long {
+            line.clear();
+        } else {
+            line.extend_from_slice(part);
+        }
+        reader.consume(used);
+        match (end, too_long) {
+            _ if input_ended => return Ok(LineRead::End),
+            (Some(_), true) => return Ok(LineRead::TooLong),
+            (Some(_), false) => return Ok(LineRead::Line),
+            (None, _) => {}
+        }
+    }
+}
+
+/// Parses the message of a line; `None` for a blank line and for an unknown notification.
+///
+/// # Errors
+/// When the line is not a message; holds the id, code and text of the error response.
+pub fn parse_message(line: &[u8]) -> Result<Option<ClientMessage>, (Value, ErrorCode, String)> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+    if line.is_empty() {
+        return Ok(None);
+    }
+    let value: Value = serde_json::from_slice(line)
+        .map_err(|error| (Value::Null, ErrorCode::PARSE_ERROR, format!("the message is not JSON: {error}")))?;
+    let id = value.get("id").filter(|id| id.is_string() || id.is_number()).cloned();
+    let is_notification = value.get("id").is_none() && value.get("method").is_some_and(Value::is_string);
+    match serde_json::from_value(value) {
+        Ok(message) => Ok(Some(message)),
+        Err(_) if is_notification => Ok(None),
+        Err(_) => {
+            let message = "the message is not a JSON-RPC 2.0 request, notification or response".to_owned();
+            Err((id.unwrap_or_default(), ErrorCode::INVALID_REQUEST, message))
+        }
+    }
+}
+
+/// Returns whether the message opens a session: it is an `initialize` request, or carries the handshake in its
+/// metadata.
+fn opens_session(message: &ClientMessage) -> bool {
+    match message {
+        ClientMessage::Request(request) => match &request.request {
+            ClientRequest::InitializeRequest(_) => true,
+            ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+            other => {
+                let handshake = other.get_meta();
+                let version = handshake.protocol_version();
+                // A request with an unknown version gets an error response and opens no session.
+                version.is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version))
+                    && handshake.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+            }
+        },
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

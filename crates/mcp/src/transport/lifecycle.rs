@@ -1,0 +1,92 @@
+//! The life of a server: its async runtime, its clients, the signals that stop it, and its shutdown.
+//!
+//! A shutdown answers the calls in progress, cancels the index runs, and waits a bounded time for the threads.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rmcp::ServiceExt as _;
+use rmcp::service::{QuitReason, ServerInitializeError};
+use tokio::io::AsyncWrite;
+use tokio::runtime::Runtime;
+
+use super::json_lines::JsonLinesTransport;
+use crate::error::McpError;
+use crate::roots::watchers::FolderWatchers;
+use crate::server::McpServer;
+
+/// Longest wait at shutdown for the index runs to stop.
+pub(crate) const RUN_STOP_TIMEOUT: Duration = Duration::from_millis(1_200);
+
+/// Longest wait at shutdown for blocking threads, such as a read or a search that is no longer needed.
+pub(crate) const THREAD_STOP_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Builds the async runtime of a server.
+///
+/// # Errors
+/// When its threads cannot be started.
+pub fn build_runtime() -> Result<Runtime, McpError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).thread_name("codescry-mcp").enable_all().build().map_err(McpError::Runtime)
+}
+
+/// Shuts a server down: cancels its index runs, and waits a bounded time for its threads.
+pub fn shut_down_server(runtime: Runtime, server: &McpServer, watchers: Option<FolderWatchers>) {
+    runtime.block_on(server.close(RUN_STOP_TIMEOUT));
+    // Dropping the watchers joins their threads, which may be reading the disk.
+    let (ended, wait) = mpsc::channel();
+    thread::spawn(move || {
+        drop(watchers);
+        // The receiver is gone after the timeout.
+        _ = ended.send(());
+    });
+    if wait.recv_timeout(THREAD_STOP_TIMEOUT).is_err() {
+        tracing::debug!("the folder watchers did not stop in time");
+    }
+    runtime.shutdown_timeout(THREAD_STOP_TIMEOUT);
+}
+
+/// Serves one client until it disconnects and its last call is answered.
+///
+/// # Errors
+/// When the handshake fails, or the serving task ends unexpectedly.
+pub async fn serve_client<W>(server: &McpServer, transport: JsonLinesTransport<W>) -> Result<(), McpError>
+where
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let running = match server.clone().serve(transport).await {
+        Ok(running) => running,
+        // The client disconnected before the handshake.
+        Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(error) => return Err(McpError::Handshake(error.to_string())),
+    };
+    match running.waiting().await {
+        Ok(QuitReason::JoinError(error)) | Err(error) => Err(McpError::Stopped(error.to_string())),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Returns a future that resolves on SIGTERM or ctrl-c. From this call on, these signals no longer kill the process.
+#[cfg(unix)]
+pub fn listen_for_stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let [mut terminate, mut interrupt] =
+        [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok());
+    async move {
+        // A signal whose listener could not be installed never resolves.
+        tokio::select! {
+            Some(()) = async { terminate.as_mut()?.recv().await } => {}
+            Some(()) = async { interrupt.as_mut()?.recv().await } => {}
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// Resolves on ctrl-c.
+#[cfg(not(unix))]
+pub async fn listen_for_stop_signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,91 @@
+//! The wire types of `outline`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::parts::SymbolOutput;
+use super::values::deserialize_whole_number;
+
+/// Arguments of `outline`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutlineArguments {
+    /// A file or a folder, relative to the root; `.` for the root itself.
+    pub path: String,
+    /// Depth of folders whose files are listed one by one; default as deep as the tokens allow.
+    #[serde(default, deserialize_with = "deserialize_whole_number")]
+    #[schemars(with = "u32", range(min = 1, max = 50))]
+    pub depth: Option<u32>,
+    /// `next_cursor` of the previous page, for the next one.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub cursor: Option<String>,
+    /// Maximum tokens of the answer; default 8000.
+    #[serde(default, deserialize_with = "deserialize_whole_number")]
+    #[schemars(with = "u32", range(min = 500, max = 20_000))]
+    pub max_tokens: Option<u32>,
+    /// Root that contains the path, when several are served.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub root: Option<String>,
+}
+
+/// Answer of `outline`: `symbols` for a file, `folders` for a folder.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct OutlineOutput {
+    /// Relative to the root, `.` for the root itself.
+    pub path: String,
+    /// Language of a file.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub language: String,
+    /// Number of lines of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u32>,
+    /// Definitions of a file, sorted by first line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<SymbolOutput>,
+    /// Number of definitions omitted for lack of tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out_symbols: Option<usize>,
+    /// Problem reported by the parser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Number of indexed files below a folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<usize>,
+    /// The folder and its subfolders, sorted by path.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<FolderOutput>,
+    /// Pass it as `cursor` for the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// Note on this answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A folder of an outline.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct FolderOutput {
+    /// Relative to the root.
+    pub folder: String,
+    /// Files directly in the folder.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<OutlinedFileOutput>,
+    /// Number of files below it that are not listed; call `outline` for this folder to list them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_listed: Option<usize>,
+}
+
+/// A file of an outline.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OutlinedFileOutput {
+    /// File name without its folder.
+    pub name: String,
+    /// Names of its top-level definitions, in file order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub defines: Vec<String>,
+    /// Number of further definitions, not listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more: Option<usize>,
+}

@@ -1,0 +1,79 @@
+//! Serves one client: in the process of another server of the same folders, or in this one.
+
+use std::sync::Arc;
+
+use engine::{Engine, Settings};
+use mcp::McpError;
+use mcp::transport::lifecycle::listen_for_stop_signal;
+use mcp::transport::parent_process::wait_for_parent_exit;
+use rmcp::transport::io::stdio_pipes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::finder::ServerFinder;
+use crate::key::sharing_key;
+use crate::relay::{ConversationEnd, Relay};
+use crate::rendezvous::Rendezvous;
+
+/// Serves folders over standard input and output, sharing one process with servers of the same folders.
+///
+/// Joins a running server with the same sharing key, or runs one that others can join. Where sharing is not
+/// possible, acts as [`mcp::serve_stdio`].
+///
+/// # Errors
+/// When there is no folder or the server cannot be started. Client input is never an error.
+pub fn serve_shared(settings: Vec<Settings>, watch: bool) -> Result<(), McpError> {
+    if settings.is_empty() {
+        return Err(McpError::NoRoots);
+    }
+    let Some(rendezvous) = create_rendezvous(&settings, watch) else {
+        let open = |settings| Engine::open(settings).map(Arc::new);
+        let engines = settings.into_iter().map(open).collect::<Result<_, _>>()?;
+        return mcp::serve_stdio(engines, watch);
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(McpError::Runtime)?;
+    let mut servers = ServerFinder::new(settings, watch, rendezvous);
+    let ended = runtime.block_on(async {
+        let (reader, writer) = stdio_pipes();
+        tokio::select! {
+            ended = relay_client(reader, writer, &mut servers) => ended,
+            () = listen_for_stop_signal() => Ok(()),
+            () = wait_for_parent_exit() => Ok(()),
+        }
+    });
+    servers.close();
+    // A thread may be blocked on standard input, so the runtime must not wait for it.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Returns the id of the process that serves these folders to others, if one does.
+pub fn shared_server_pid(settings: &[Settings], watch: bool) -> Option<u32> {
+    Rendezvous::locate(sharing_key(settings, watch)?).owner_pid()
+}
+
+/// Creates the rendezvous for a server of these folders; `None` where sharing is not possible.
+fn create_rendezvous(settings: &[Settings], watch: bool) -> Option<Rendezvous> {
+    if cfg!(not(unix)) {
+        return None;
+    }
+    let rendezvous = Rendezvous::create(sharing_key(settings, watch)?);
+    rendezvous.inspect_err(|error| tracing::warn!("cannot share this server with other clients: {error}")).ok()
+}
+
+/// Relays messages between the client and one server after another, until the client ends.
+async fn relay_client<R, W>(reader: R, writer: W, servers: &mut ServerFinder) -> Result<(), McpError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let mut relay = Relay::new(reader, writer);
+    loop {
+        let stream = servers.connect_next().await?;
+        match relay.converse(stream, servers.is_remote(), servers.wait_for_better()).await {
+            ConversationEnd::ClientDone => return Ok(()),
+            ConversationEnd::ServerEnded => {}
+            ConversationEnd::ServerHung => drop(servers.start_spare().await?),
+            ConversationEnd::BetterServer => servers.stop_spare().await?,
+        }
+    }
+}

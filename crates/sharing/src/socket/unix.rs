@@ -1,0 +1,161 @@
+//! Sharing over Unix domain sockets.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net as blocking;
+use std::path::Path;
+use std::time::Duration;
+
+use platform::process;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::unix::UCred;
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::peer_stream::PeerStream;
+
+/// Sent before the key. The number is the version of the protocol between relay and owner.
+const HELLO: &str = "codescry-share 1 ";
+
+/// The owner's confirmation.
+const WELCOME: &str = "welcome";
+
+/// Longest first line of either side, in bytes.
+const MAX_HELLO_BYTES: u64 = 200;
+
+/// Longest wait of the owner for the first line of a joining process.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The socket that an owner listens on.
+pub type ShareListener = UnixListener;
+
+/// Closes a connection at once, even while messages are in flight.
+pub struct ConnectionCloser(blocking::UnixStream);
+
+impl ConnectionCloser {
+    /// Closes the connection.
+    pub fn close(self) {
+        // An error means that it is closed already.
+        _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+/// Binds the socket at `path`. Must be called inside a Tokio runtime.
+pub fn bind_socket(path: &Path) -> io::Result<ShareListener> {
+    UnixListener::bind(path)
+}
+
+/// Waits for the next process that joins; returns it, unverified, with a handle that closes its connection.
+///
+/// # Errors
+/// `PermissionDenied` if the process runs as another user; any other error comes from the socket.
+pub async fn accept_peer(listener: &ShareListener) -> io::Result<(UnverifiedPeer, ConnectionCloser)> {
+    let (stream, _) = listener.accept().await?;
+    check_same_user(&stream.peer_cred()?)?;
+    let stream = stream.into_std()?;
+    let closer = ConnectionCloser(stream.try_clone()?);
+    Ok((UnverifiedPeer(UnixStream::from_std(stream)?), closer))
+}
+
+/// A process that has connected and not sent its key yet.
+pub struct UnverifiedPeer(UnixStream);
+
+impl UnverifiedPeer {
+    /// Reads the key of the process and confirms it if it equals `key`.
+    ///
+    /// # Errors
+    /// When the key differs or does not arrive in time.
+    pub async fn verify_key(self, key: &str) -> io::Result<PeerStream> {
+        let (reader, writer) = self.0.into_split();
+        PeerStream::new(reader, writer).confirm_key(key).await
+    }
+}
+
+/// Connects to the owner that listens at `path`, and sends `key`.
+///
+/// # Errors
+/// When no owner listens, it runs as another user, or it does not confirm the key.
+pub async fn connect_to_owner(path: &Path, key: &str) -> io::Result<PeerStream> {
+    let stream = UnixStream::connect(path).await?;
+    check_same_user(&stream.peer_cred()?)?;
+    let (reader, writer) = stream.into_split();
+    PeerStream::new(reader, writer).send_key(key).await
+}
+
+impl PeerStream {
+    /// Sends `key` and waits for the owner's confirmation.
+    async fn send_key(mut self, key: &str) -> io::Result<Self> {
+        self.writer.write_all(format!("{HELLO}{key}\n").as_bytes()).await?;
+        self.writer.flush().await?;
+        let reply = self.read_first_line().await?;
+        if reply == WELCOME { Ok(self) } else { Err(io::Error::other("the owner refused the connection")) }
+    }
+
+    /// Waits for the key of the other side and confirms it if it equals `key`.
+    async fn confirm_key(mut self, key: &str) -> io::Result<Self> {
+        let hello = tokio::time::timeout(HELLO_TIMEOUT, self.read_first_line()).await??;
+        if hello.strip_prefix(HELLO) != Some(key) {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the process has another sharing key"));
+        }
+        self.writer.write_all(format!("{WELCOME}\n").as_bytes()).await?;
+        self.writer.flush().await?;
+        Ok(self)
+    }
+
+    /// Reads the first line, without its line end.
+    pub async fn read_first_line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        (&mut self.reader).take(MAX_HELLO_BYTES).read_line(&mut line).await?;
+        let line = line.strip_suffix('\n').ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(line.to_owned())
+    }
+}
+
+/// Returns an error if the other process runs as another user.
+fn check_same_user(peer: &UCred) -> io::Result<()> {
+    if peer.uid() == process::user_id() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, "the other process belongs to another user"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_processes_with_the_key_are_let_in_and_a_silent_one_delays_no_other() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("sock");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = bind_socket(&path).expect("the path is free");
+            assert!(bind_socket(&path).is_err(), "only one process can listen");
+            let join = |key: &'static str| {
+                let path = path.clone();
+                tokio::spawn(async move { connect_to_owner(&path, key).await })
+            };
+            let silent = tokio::net::UnixStream::connect(&path).await.expect("the owner listens");
+            let (silent_peer, _) = accept_peer(&listener).await.expect("it has connected");
+            let waiting = tokio::spawn(silent_peer.verify_key("key"));
+
+            let wrong = join("another key");
+            let (stranger, _) = accept_peer(&listener).await.expect("it has connected");
+            assert!(stranger.verify_key("key").await.is_err());
+            assert!(wrong.await.expect("it ends").is_err());
+
+            let right = join("key");
+            let (friend, closer) = accept_peer(&listener).await.expect("it has connected");
+            let mut here = friend.verify_key("key").await.expect("it has the key");
+            let mut there = right.await.expect("it ends").expect("it is let in");
+            here.writer.write_all(b"hello\n").await.expect("the other end is open");
+            assert_eq!(there.read_first_line().await.expect("a line"), "hello");
+            closer.close();
+            assert!(there.read_first_line().await.is_err());
+
+            drop(silent);
+            assert!(waiting.await.expect("it ends").is_err());
+        });
+    }
+}

@@ -1,0 +1,44 @@
+//! Stand-ins for systems without Unix domain sockets, where every server has its own process.
+
+use std::io;
+use std::path::Path;
+
+use crate::peer_stream::PeerStream;
+
+/// Never exists.
+pub enum ShareListener {}
+
+/// Never exists.
+pub enum ConnectionCloser {}
+
+impl ConnectionCloser {
+    /// Closes the connection.
+    pub fn close(self) {
+        match self {}
+    }
+}
+
+/// Never exists.
+pub enum UnverifiedPeer {}
+
+impl UnverifiedPeer {
+    /// Reads and confirms the key of the process.
+    pub async fn verify_key(self, _: &str) -> io::Result<PeerStream> {
+        match self {}
+    }
+}
+
+/// Returns `Unsupported`.
+pub fn bind_socket(_: &Path) -> io::Result<ShareListener> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Waits for the next process that joins.
+pub async fn accept_peer(listener: &ShareListener) -> io::Result<(UnverifiedPeer, ConnectionCloser)> {
+    match *listener {}
+}
+
+/// Returns `Unsupported`.
+pub async fn connect_to_owner(_: &Path, _: &str) -> io::Result<PeerStream> {
+    Err(io::ErrorKind::Unsupported.into())
+}
