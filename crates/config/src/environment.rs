@@ -7,7 +7,8 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::ConfigError;
+use super::error::ConfigError;
+use super::variables::variable_path;
 
 /// The operating system whose conventions apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +47,7 @@ impl UserEnvironment {
     /// When the home folder, the working folder or the program's own file cannot be determined.
     pub fn detect() -> Result<Self, ConfigError> {
         let home = etcetera::home_dir().map_err(|error| ConfigError::HomeFolder(error.to_string()))?;
-        let folder = |name| env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
-        let dot_config = folder("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
+        let dot_config = variable_path("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
         let system = if cfg!(windows) {
             OperatingSystem::Windows
         } else if cfg!(target_os = "macos") {
@@ -58,14 +58,16 @@ impl UserEnvironment {
         let settings = match system {
             OperatingSystem::Linux => dot_config.clone(),
             OperatingSystem::MacOs => home.join("Library/Application Support"),
-            OperatingSystem::Windows => folder("APPDATA").unwrap_or_else(|| home.join("AppData").join("Roaming")),
+            OperatingSystem::Windows => {
+                variable_path("APPDATA").unwrap_or_else(|| home.join("AppData").join("Roaming"))
+            }
         };
         Ok(Self {
             system,
             settings,
             dot_config,
-            claude: folder("CLAUDE_CONFIG_DIR"),
-            codex: folder("CODEX_HOME"),
+            claude: variable_path("CLAUDE_CONFIG_DIR"),
+            codex: variable_path("CODEX_HOME"),
             path: env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect(),
             program: env::current_exe().map_err(ConfigError::Program)?,
             working: env::current_dir().map_err(ConfigError::WorkingFolder)?,
@@ -101,3 +103,15 @@ impl UserEnvironment {
         }
     }
 }
+
+/// Returns codescry's folder in the user's data or cache folder, such as `$XDG_DATA_HOME/codescry`.
+pub(crate) fn user_folder(which: fn(&UserFolders) -> PathBuf) -> Result<PathBuf, ConfigError> {
+    let folders = etcetera::choose_base_strategy().map_err(|error| ConfigError::DataFolder(error.to_string()))?;
+    Ok(which(&folders).join("codescry"))
+}
+
+/// The platform's convention for the folders of a user.
+#[cfg(not(windows))]
+pub(crate) type UserFolders = etcetera::base_strategy::Xdg;
+#[cfg(windows)]
+pub(crate) type UserFolders = etcetera::base_strategy::Windows;
