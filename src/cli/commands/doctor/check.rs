@@ -1,4 +1,4 @@
-//! One check of `codescry doctor`: what was found, and the remedy.
+//! One check of `codescry doctor`: its finding and the remedy.
 
 use std::time::Instant;
 

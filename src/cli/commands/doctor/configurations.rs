@@ -147,7 +147,7 @@ fn read_other_version(user: &UserEnvironment, program: &Path) -> Option<Result<S
     }))
 }
 
-/// Returns what a program prints for `--version`; it is killed after [`VERSION_TIMEOUT`].
+/// Returns the output of a program for `--version`; the program is killed after [`VERSION_TIMEOUT`].
 fn read_version_output(program: &Path) -> Result<String, String> {
     let cannot_start = |error: std::io::Error| format!("cannot be started: {error}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_start)?;

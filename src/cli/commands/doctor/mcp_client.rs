@@ -166,7 +166,7 @@ impl Connection {
 async fn read_error_output(err: tokio::process::ChildStderr) -> String {
     let mut bytes = Vec::new();
     let mut err = err.take(MAX_ERROR_BYTES);
-    // What was read before an error is still worth reporting.
+    // The output before a read error is still worth reporting.
     _ = err.read_to_end(&mut bytes).await;
     _ = tokio::io::copy(&mut err.into_inner(), &mut tokio::io::sink()).await;
     String::from_utf8_lossy(&bytes).into_owned()
