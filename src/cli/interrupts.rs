@@ -17,8 +17,10 @@ use tokio::signal::unix::Signal;
 #[cfg(windows)]
 use tokio::signal::windows::CtrlC as Signal;
 
-use super::{INTERRUPTED, printer};
 use engine::CancelToken;
+
+use super::exit::INTERRUPTED_CODE;
+use super::printer;
 
 /// A listener for Ctrl-C, active until it is dropped.
 pub struct Interrupts {
@@ -91,7 +93,7 @@ async fn wait_for_ctrl_c(
             _ = signal.recv() => {}
         }
         if !is_cancellable.load(Ordering::SeqCst) || cancel.is_cancelled() {
-            process::exit(i32::from(INTERRUPTED));
+            process::exit(i32::from(INTERRUPTED_CODE));
         }
         cancel.cancel();
         printer::print_note("stopping; press Ctrl-C again to stop at once");

@@ -1,14 +1,14 @@
 //! Output to standard output; notes for users go to standard error.
 //!
 //! Invariants: standard output is locked for the whole command; an answer is flushed when it is
-//! complete; a closed pipe is an [`io::ErrorKind::BrokenPipe`], which `cli::report_failure` treats
+//! complete; a closed pipe is an [`io::ErrorKind::BrokenPipe`], which `exit::report_failure` treats
 //! as success.
 
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 
 use serde::Serialize;
 
-use super::text;
+use super::text_output::terminal_text;
 
 /// A buffered writer to standard output.
 pub struct Printer {
@@ -21,7 +21,7 @@ impl Printer {
         Self { out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()) }
     }
 
-    /// Writes a line, in which the caller has [escaped control characters](text::escape_controls).
+    /// Writes a line, in which the caller has [escaped control characters](terminal_text::escape_controls).
     ///
     /// # Errors
     /// If standard output cannot be written.
@@ -30,11 +30,7 @@ impl Printer {
         self.out.write_all(b"\n")
     }
 
-    /// Writes text that this program generated, unescaped.
-    ///
-    /// # Errors
-    /// If standard output cannot be written.
-    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.out.write_all(bytes)
     }
 
@@ -66,13 +62,23 @@ impl Printer {
     }
 }
 
+/// Writes generated text to standard output, unescaped.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut printer = Printer::new();
+    printer.bytes(bytes)?;
+    printer.finish()
+}
+
 /// Prints a note on standard error, ignoring errors: the reader may have closed the pipe.
 pub fn print_note(message: &str) {
-    _ = writeln!(io::stderr(), "{}", text::escape_lines(message));
+    _ = writeln!(io::stderr(), "{}", terminal_text::escape_lines(message));
 }
 
 /// Prints a question on standard error without a line end; the user answers on the same line.
 pub fn print_prompt(question: &str) {
     let mut err = io::stderr();
-    _ = write!(err, "{}", text::escape_controls(question)).and_then(|()| err.flush());
+    _ = write!(err, "{}", terminal_text::escape_controls(question)).and_then(|()| err.flush());
 }

@@ -1,31 +1,74 @@
-//! The progress bar of an index run, on standard error.
+//! Progress on standard error, of index runs, tuning and downloads.
 //!
-//! Shown only on a terminal, and only if a run takes longer than [`SHOW_AFTER`].
+//! Bars are shown only on a terminal, and not with `--quiet`. They are removed when the work ends.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use engine::{IndexPhase, IndexProgress, StageReport, TuneStep, find_bottleneck};
 
 use super::arguments::SharedArguments;
-use super::text;
-use engine::{IndexPhase, IndexProgress, StageReport, find_bottleneck};
+use super::printer;
+use super::text_output::terminal_text;
 
-/// The bar is shown after this time; runs over unchanged files are usually shorter.
+/// The bar of an index run is shown after this time; runs over unchanged files are usually shorter.
 const SHOW_AFTER: Duration = Duration::from_millis(300);
 
 /// The table of stages is shown after this time.
 const TABLE_AFTER: Duration = Duration::from_secs(2);
 
-/// A progress bar, hidden if standard error is not a terminal.
-pub struct IndexProgressBar(ProgressBar);
+/// The interval between notes about a download if standard error is not a terminal.
+const NOTE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A bar on the terminal, or nothing if it would not be seen.
+struct TerminalBar(ProgressBar);
+
+impl TerminalBar {
+    fn new(shared: &SharedArguments, template: &str) -> Self {
+        let is_visible = !shared.quiet && std::io::stderr().is_terminal();
+        let target = if is_visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = Self(ProgressBar::with_draw_target(None, target));
+        bar.set_template(template);
+        bar
+    }
+
+    /// Returns whether nothing is shown.
+    fn is_hidden(&self) -> bool {
+        self.0.is_hidden()
+    }
+
+    /// Sets the layout, in the syntax of `indicatif`; an invalid one is ignored.
+    fn set_template(&self, template: &str) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style);
+        }
+    }
+
+    /// Shows `done` of `length` with a message; `None` if the length is unknown.
+    fn show(&self, done: u64, length: Option<u64>, message: String) {
+        if let Some(length) = length {
+            self.0.set_length(length);
+        }
+        self.0.set_message(message);
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for TerminalBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// The progress bar of an index run.
+pub struct IndexProgressBar(TerminalBar);
 
 impl IndexProgressBar {
     /// Creates the bar of one run.
     pub fn new(shared: &SharedArguments) -> Self {
-        let is_visible = !shared.quiet && std::io::stderr().is_terminal();
-        let target = if is_visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self(ProgressBar::with_draw_target(None, target))
+        Self(TerminalBar::new(shared, "{spinner} {msg}"))
     }
 
     /// Updates the bar.
@@ -34,22 +77,64 @@ impl IndexProgressBar {
             return;
         }
         let is_counted = progress.walk_ended && progress.phase == IndexPhase::Indexing;
-        if is_counted {
-            self.0.set_length(progress.files_found);
-        }
-        let template = if is_counted { "{bar:24} {msg}" } else { "{spinner} {msg}" };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.0.set_style(style);
-        }
-        self.0.set_message(progress_message(progress));
-        self.0.set_position(progress.files_done);
-        self.0.tick();
+        self.0.set_template(if is_counted { "{bar:24} {msg}" } else { "{spinner} {msg}" });
+        self.0.show(progress.files_done, is_counted.then_some(progress.files_found), progress_message(progress));
+        self.0.0.tick();
     }
 }
 
-impl Drop for IndexProgressBar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
+/// The progress bar of a tuning run.
+pub struct TuneProgressBar(TerminalBar);
+
+impl TuneProgressBar {
+    /// Creates the bar of one run.
+    pub fn new(shared: &SharedArguments) -> Self {
+        Self(TerminalBar::new(shared, "{bar:24} {msg}"))
+    }
+
+    /// Updates the bar.
+    pub fn show(&self, step: TuneStep) {
+        let (done, all, message) = match step {
+            TuneStep::Reading { done, files } => (done, files, format!("reading {done} of {files} files")),
+            TuneStep::Training { epoch, epochs, done, batches } => {
+                let all = (epoch - 1) * batches + done;
+                (all, epochs * batches, format!("training, epoch {epoch} of {epochs}"))
+            }
+        };
+        self.0.show(done as u64, Some(all as u64), message);
+    }
+}
+
+/// The progress of a download: a bar on a terminal, otherwise notes at intervals.
+pub struct DownloadProgress {
+    bar: TerminalBar,
+    is_quiet: bool,
+    file: String,
+    last_note: Instant,
+}
+
+impl DownloadProgress {
+    /// Creates the progress of one download of any number of files.
+    pub fn new(shared: &SharedArguments) -> Self {
+        let bar = TerminalBar::new(shared, "{bar:24} {bytes}/{total_bytes} {bytes_per_sec} {msg}");
+        Self { bar, is_quiet: shared.quiet, file: String::new(), last_note: Instant::now() }
+    }
+
+    /// Shows that `bytes` of `file` have arrived, of `all` if the length is known.
+    pub fn show(&mut self, file: &str, bytes: u64, all: Option<u64>) {
+        let is_new = self.file != file;
+        file.clone_into(&mut self.file);
+        if !self.bar.is_hidden() {
+            if is_new {
+                self.bar.0.reset();
+                self.bar.show(0, Some(all.unwrap_or(0)), terminal_text::escape_controls(file));
+            }
+            self.bar.0.set_position(bytes);
+        } else if !self.is_quiet && (is_new || self.last_note.elapsed() >= NOTE_INTERVAL) {
+            let of = all.map(|all| format!(" of {}", HumanBytes(all))).unwrap_or_default();
+            printer::print_note(&format!("{file}: {}{of}", HumanBytes(bytes)));
+            self.last_note = Instant::now();
+        }
     }
 }
 
@@ -59,15 +144,15 @@ fn progress_message(progress: &IndexProgress) -> String {
     if progress.phase == IndexPhase::Finishing {
         return "finishing the full-text index…".to_owned();
     }
-    let rate = |number| text::count_per_second(number, progress.elapsed);
+    let rate = |number| terminal_text::count_per_second(number, progress.elapsed);
     let found = if progress.walk_ended { "" } else { "at least " };
     let mut parts = vec![
-        format!("{} of {found}{}", progress.files_done, text::pluralize(progress.files_found, "file")),
-        text::pluralize(progress.chunks, "chunk"),
+        format!("{} of {found}{}", progress.files_done, terminal_text::pluralize(progress.files_found, "file")),
+        terminal_text::pluralize(progress.chunks, "chunk"),
         format!("{:.0} files/s", rate(progress.files_redone)),
         format!("{:.0} chunks/s", rate(progress.chunks)),
     ];
-    parts.extend(progress.remaining().map(|left| format!("{} left", text::format_age(left))));
+    parts.extend(progress.remaining().map(|left| format!("{} left", terminal_text::format_age(left))));
     let mut lines = vec![parts.join(" · ")];
     if progress.elapsed >= TABLE_AFTER && !progress.stages.is_empty() {
         lines.extend(progress_table(&progress.stages, progress.elapsed));

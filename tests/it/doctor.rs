@@ -28,6 +28,20 @@ fn the_doctor_checks_the_server() {
     assert!(text.out.contains("\nok    Cursor  ") && text.out.contains("→ codescry index"), "{}", text.out);
 }
 
+/// One configured client suffices: the others are listed without a warning.
+#[test]
+fn a_missing_entry_is_a_warning_until_a_client_has_one() {
+    let project = with_clients();
+    let states = || ["Cursor", "Codex"].map(|name| check(&project.run(&["doctor", "--json"]).json(), name).clone());
+    for client in states() {
+        assert!(client["state"] == "warn" && client["message"].as_str().is_some_and(|said| said.ends_with("no entry")));
+    }
+    assert_eq!(project.run(&["install", "--yes", "--client", "cursor"]).code, 0);
+    let [cursor, codex] = states();
+    assert_eq!((&cursor["state"], &codex["state"]), (&json!("ok"), &json!("ok")), "{cursor} {codex}");
+    assert!(codex["message"].as_str().is_some_and(|said| said.ends_with("has no entry")), "{codex}");
+}
+
 /// An entry may look right and still fail to start a server.
 #[test]
 fn the_doctor_starts_each_configured_server_as_its_client_does() {
@@ -119,4 +133,8 @@ fn the_doctor_checks_the_version_of_another_program() {
     assert!(state_of_data == "fail" && said.contains("is not executable"), "{said}");
     let (state_of_old, said) = state(0o755);
     assert!(state_of_old == "warn" && said.contains("of version 0.0.1, not this program"), "{said}");
+    // A program that does not exit is killed, even if its child keeps the output open.
+    fs::write(&other, "#!/bin/sh\nsleep 30\n").expect("it can be written");
+    let (state_of_stuck, said) = state(0o755);
+    assert!(state_of_stuck == "warn" && said.contains("does not print its version in time"), "{said}");
 }

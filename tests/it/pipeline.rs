@@ -283,3 +283,17 @@ fn a_search_without_changes_keeps_the_report_of_the_last_run() {
     assert_eq!(project.paths(&["part_7"])[0], "src/part_7.rs");
     assert_eq!(run(), before);
 }
+
+#[test]
+fn a_measurement_reports_settings_that_do_not_fit_as_refused() {
+    let project = Project::empty();
+    let code = "let value = compute(first, second, third);\n".repeat(20_000);
+    (0..20).for_each(|at| project.write(&format!("{at}.rs"), &code));
+    let once = ["bench", "once", "--kind", "pipeline", "--preparse", "--max-memory", "128MiB", "."];
+    let ran = project.run(&once);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.json()["refused"].as_str().is_some_and(|why| why.contains("raise --max-memory")), "{}", ran.out);
+    // Any other failure is no refusal.
+    let ran = project.run(&["bench", "once", "--kind", "pipeline", "--preparse", "no/such/folder"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+}

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ConfigSyntax;
 use config::{OperatingSystem, UserEnvironment};
+
+use super::entry::InstalledEntry;
+use super::error::{ClientError, EditError};
+use super::syntax::ConfigSyntax;
+use super::{disk, edit};
 
 /// The way a client passes its working folder to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,41 @@ pub struct ClientConfigFile {
     pub file: PathBuf,
     /// Whether the client seems to be installed, or used in the project.
     pub in_use: bool,
+}
+
+impl ClientConfigFile {
+    /// Reads the entry in the file, if there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read or parsed.
+    pub fn read_entry(&self) -> Result<Option<InstalledEntry>, ClientError> {
+        match disk::read_config(&self.file)? {
+            Some(text) => self.parse_entry(&text),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the entry for the folder `root` alone, which the client prefers to the general one.
+    ///
+    /// # Errors
+    /// When the file cannot be read or parsed.
+    pub fn read_project_entry(&self, root: &Path) -> Result<Option<InstalledEntry>, ClientError> {
+        let (Some(projects), ConfigSyntax::Json { key, .. }) = (self.client.projects, self.client.syntax) else {
+            return Ok(None);
+        };
+        let (Some(text), Some(root)) = (disk::read_config(&self.file)?, root.to_str()) else { return Ok(None) };
+        edit::find_project_entry(&text, projects, root, key).map_err(|source| self.edit_error(source))
+    }
+
+    /// Returns the entry in `text`, the content of this file.
+    pub(crate) fn parse_entry(&self, text: &str) -> Result<Option<InstalledEntry>, ClientError> {
+        edit::find_entry(text, self.client.syntax).map_err(|source| self.edit_error(source))
+    }
+
+    /// Adds the path of this file to an edit error.
+    pub(crate) fn edit_error(&self, source: EditError) -> ClientError {
+        ClientError::Edit { path: self.file.clone(), source }
+    }
 }
 
 /// JSON with servers in `mcpServers`.

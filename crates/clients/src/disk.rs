@@ -7,7 +7,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::ClientError;
+use super::error::ClientError;
 
 /// Most backups of one file.
 const MAX_BACKUPS: usize = 20;

@@ -1,6 +1,9 @@
 //! Finds, inserts and removes the server entry in a text of either syntax.
 
-use super::{ConfigSyntax, EditError, InstalledEntry, ServerEntry, json, toml};
+use super::entry::{InstalledEntry, ServerEntry};
+use super::error::EditError;
+use super::syntax::ConfigSyntax;
+use super::{json, toml};
 
 /// The byte order mark that some editors write in front of UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";

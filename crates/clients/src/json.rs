@@ -7,8 +7,9 @@ use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions};
 use serde_json::Value as Plain;
 
-use super::splice::{Splice, apply_splices, detect_line_ending};
-use super::{EditError, InstalledEntry, SERVER_NAME, ServerEntry};
+use super::entry::{InstalledEntry, SERVER_NAME, ServerEntry};
+use super::error::EditError;
+use super::splice::{Splice, apply_splices, detect_line_ending, line_start};
 
 /// One step of indentation where the text does not show its own.
 const INDENT: &str = "  ";
@@ -194,7 +195,7 @@ fn cut_property(text: &str, object: &Object<'_>, property: &ObjectProp<'_>) -> V
 
 /// Returns the splice that removes `start..end`, where `end` follows the comma in front of another property.
 fn cut_before_next(text: &str, start: usize, end: usize) -> Splice {
-    let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line = line_start(text, start);
     let rest = text[end..].trim_start_matches([' ', '\t', '\r']);
     if text[line..start].trim().is_empty() && rest.starts_with('\n') {
         return Splice::cut(line, text.len() - rest.len() + 1);
@@ -343,7 +344,7 @@ type RenderValue<'r> = &'r dyn Fn(&JsonStyle) -> String;
 
 /// Returns the white space at the start of the line that contains byte `at`.
 fn line_indentation(text: &str, at: usize) -> &str {
-    let line = &text[text[..at].rfind('\n').map_or(0, |line| line + 1)..];
+    let line = &text[line_start(text, at)..];
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 

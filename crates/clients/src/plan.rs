@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::catalog::{ClientConfigFile, FolderSource};
-use super::{ClientError, ConfigSyntax, InstalledEntry, ServerEntry, disk, edit};
 use config::UserEnvironment;
+
+use super::catalog::{ClientConfigFile, FolderSource};
+use super::entry::{InstalledEntry, ServerEntry};
+use super::error::ClientError;
+use super::{disk, edit};
 
 /// The entry to write into configurations.
 #[derive(Clone, Debug)]
@@ -35,41 +38,6 @@ pub struct ConfigChange {
 pub struct AppliedChange {
     /// The backup of the file before the change.
     pub backup: Option<PathBuf>,
-}
-
-impl ClientConfigFile {
-    /// Reads the entry in the file, if there is one.
-    ///
-    /// # Errors
-    /// When the file cannot be read or parsed.
-    pub fn read_entry(&self) -> Result<Option<InstalledEntry>, ClientError> {
-        match disk::read_config(&self.file)? {
-            Some(text) => self.parse_entry(&text),
-            None => Ok(None),
-        }
-    }
-
-    /// Reads the entry for the folder `root` alone, which the client prefers to the general one.
-    ///
-    /// # Errors
-    /// When the file cannot be read or parsed.
-    pub fn read_project_entry(&self, root: &Path) -> Result<Option<InstalledEntry>, ClientError> {
-        let (Some(projects), ConfigSyntax::Json { key, .. }) = (self.client.projects, self.client.syntax) else {
-            return Ok(None);
-        };
-        let (Some(text), Some(root)) = (disk::read_config(&self.file)?, root.to_str()) else { return Ok(None) };
-        edit::find_project_entry(&text, projects, root, key).map_err(|source| self.edit_error(source))
-    }
-
-    /// Returns the entry in `text`, the content of this file.
-    fn parse_entry(&self, text: &str) -> Result<Option<InstalledEntry>, ClientError> {
-        edit::find_entry(text, self.client.syntax).map_err(|source| self.edit_error(source))
-    }
-
-    /// Adds the path of this file to an edit error.
-    fn edit_error(&self, source: super::EditError) -> ClientError {
-        ClientError::Edit { path: self.file.clone(), source }
-    }
 }
 
 /// Plans to write the entry into a file. In an existing entry, only the command is replaced, and the arguments

@@ -1,4 +1,9 @@
 //! Replacements in a text, by byte range.
+//!
+//! Own code, because the editors of the parsers do not keep the other bytes. `jsonc_parser::cst` breaks an object
+//! on one line into several when it adds a property, drops blank lines inside of it, and removes the comments
+//! beside a removed property; `toml_edit::DocumentMut` writes `\n` for `\r\n`, adds a line end at the end of the
+//! file, and reorders dotted keys. Both crates parse; only the bytes of the entry are replaced here.
 
 /// Replaces the bytes `from..to` by `with`.
 #[derive(Clone, Debug)]
@@ -37,4 +42,9 @@ pub(super) fn apply_splices(text: &str, mut splices: Vec<Splice>) -> String {
 /// Returns the line ending of `text`: `\r\n` if there is one, otherwise `\n`.
 pub(super) fn detect_line_ending(text: &str) -> &'static str {
     if text.contains("\r\n") { "\r\n" } else { "\n" }
+}
+
+/// Returns the start of the line that contains byte `at`.
+pub(super) fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |line_end| line_end + 1)
 }

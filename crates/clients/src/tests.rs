@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::entry::{SERVER_NAME, ServerEntry};
 use super::*;
 use config::{OperatingSystem, UserEnvironment};
 

@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use toml_edit::{Array, Document, Item, Table, TableLike, Value};
 
-use super::splice::{Splice, apply_splices, detect_line_ending};
-use super::{EditError, InstalledEntry, SERVER_NAME, ServerEntry};
+use super::entry::{InstalledEntry, SERVER_NAME, ServerEntry};
+use super::error::EditError;
+use super::splice::{Splice, apply_splices, detect_line_ending, line_start};
 
 /// The table that holds the servers.
 const SERVERS_TABLE: &str = "mcp_servers";
@@ -207,11 +208,6 @@ fn entry_lines(text: &str, item: &Item) -> Vec<Range<usize>> {
         }
         Item::Table(_) | Item::ArrayOfTables(_) | Item::None => Vec::new(),
     }
-}
-
-/// Returns the start of the line that contains byte `at`.
-fn line_start(text: &str, at: usize) -> usize {
-    text[..at].rfind('\n').map_or(0, |at| at + 1)
 }
 
 /// Returns `edited` if it differs from `text` only in the entry.

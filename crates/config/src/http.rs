@@ -1,10 +1,10 @@
 //! The secret token of the HTTP server.
 
-use std::env;
 use std::fs;
 use std::path::Path;
 
-use super::ConfigError;
+use super::error::ConfigError;
+use super::variables::variable_text;
 
 /// The variable that holds the token when no file is given.
 const TOKEN_VARIABLE: &str = "CODESCRY_TOKEN";
@@ -17,7 +17,7 @@ const TOKEN_VARIABLE: &str = "CODESCRY_TOKEN";
 /// When the file cannot be read or is empty.
 pub fn read_http_token(file: Option<&Path>) -> Result<Option<String>, ConfigError> {
     let Some(file) = file else {
-        let given = env::var_os(TOKEN_VARIABLE).map(|token| token.to_string_lossy().trim().to_owned());
+        let given = variable_text(TOKEN_VARIABLE).map(|token| token.trim().to_owned());
         return Ok(given.filter(|token| !token.is_empty()));
     };
     let text = fs::read_to_string(file);

@@ -2,7 +2,6 @@
 //!
 //! Each has a flag and a `CODESCRY_…` variable of the same name. `codescry bench pipeline` measures their effect.
 
-use std::env;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
@@ -10,10 +9,11 @@ use std::time::Duration;
 
 use platform::process;
 
-use super::{ConfigError, number_or_environment};
+use super::error::ConfigError;
+use super::variables::{number_or_environment, parse_bool, parse_bytes, value_or_environment};
 
 /// The smallest accepted `--max-memory`: 128 MiB.
-pub const MIN_MAX_MEMORY_BYTES: u64 = 128 << 20;
+const MIN_MAX_MEMORY_BYTES: u64 = 128 << 20;
 
 /// The part of `--max-memory` that is reserved for the program, its model and the store, at most half of it.
 /// The rest is for files in flight between the stages.
@@ -99,7 +99,7 @@ pub enum EmbedderChoice {
 
 impl PipelineOptions {
     /// Fills options that were not given from `CODESCRY_…` variables.
-    pub(super) fn with_environment(mut self) -> Result<Self, ConfigError> {
+    pub(crate) fn with_environment(mut self) -> Result<Self, ConfigError> {
         self.parse_workers = number_or_environment(self.parse_workers, "CODESCRY_PARSE_WORKERS")?;
         self.producers = number_or_environment(self.producers, "CODESCRY_PRODUCERS")?;
         self.queue_depth = number_or_environment(self.queue_depth, "CODESCRY_QUEUE_DEPTH")?;
@@ -118,7 +118,7 @@ impl PipelineSettings {
     ///
     /// # Errors
     /// When the memory limit is too low.
-    pub(super) fn resolve(options: &PipelineOptions) -> Result<Self, ConfigError> {
+    pub(crate) fn resolve(options: &PipelineOptions) -> Result<Self, ConfigError> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let max_memory_bytes = options.max_memory_bytes.unwrap_or_else(default_max_memory_bytes);
         if max_memory_bytes < MIN_MAX_MEMORY_BYTES {
@@ -156,66 +156,6 @@ const DEFAULT_FILE_BATCH: usize = 8;
 /// Returns the default memory limit, in bytes: a quarter of the machine's memory.
 fn default_max_memory_bytes() -> u64 {
     process::memory_bytes().map_or(FALLBACK_MEMORY_BYTES, |total| (total / 4).max(MIN_MAX_MEMORY_BYTES))
-}
-
-/// Returns `given`, or else the parsed value of an environment variable; `None` if it is unset or empty.
-///
-/// # Errors
-/// When the value cannot be parsed.
-pub(super) fn value_or_environment<T, E: ToString>(
-    given: Option<T>,
-    name: &'static str,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Option<T>, ConfigError> {
-    if given.is_some() {
-        return Ok(given);
-    }
-    let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else {
-        return Ok(None);
-    };
-    let value = value.to_string_lossy().into_owned();
-    match parse(value.trim()) {
-        Ok(parsed) => Ok(Some(parsed)),
-        Err(problem) => Err(ConfigError::Value { name, value, problem: problem.to_string() }),
-    }
-}
-
-/// Parses `1`, `true`, `yes`, `0`, `false` or `no`, in any case.
-pub(super) fn parse_bool(word: &str) -> Result<bool, &'static str> {
-    match word.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" => Ok(true),
-        "0" | "false" | "no" => Ok(false),
-        _ => Err("give true or false"),
-    }
-}
-
-/// Parses a number of bytes above zero, such as `524288`, `512KiB`, `2M` or `1 GB`.
-///
-/// # Errors
-/// A description of the accepted values.
-pub fn parse_bytes(word: &str) -> Result<u64, String> {
-    let refuse = || "give a number of bytes above zero, such as 524288, 512KiB or 2MiB".to_owned();
-    let digits = word.trim().trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit: u64 = match word.trim()[digits.len()..].trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        _ => return Err(refuse()),
-    };
-    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
-    number.and_then(|number| number.checked_mul(unit)).ok_or_else(refuse)
-}
-
-/// Parses a number of bytes like [`parse_bytes`], or 0.
-///
-/// # Errors
-/// A description of the accepted values.
-pub fn parse_bytes_or_zero(word: &str) -> Result<u64, String> {
-    if word.trim() == "0" { Ok(0) } else { parse_bytes(word) }
 }
 
 impl fmt::Display for EmbedBatch {
@@ -294,18 +234,6 @@ mod tests {
         }
         assert_eq!(("auto".parse(), "64".parse()), (Ok(EmbedBatch::Auto), Ok(EmbedBatch::Chunks(64))));
         assert!("0".parse::<EmbedBatch>().is_err());
-    }
-
-    #[test]
-    fn byte_counts_are_parsed_with_units() {
-        let read = |word| parse_bytes(word).ok();
-        assert_eq!(
-            [read("524288"), read("512KiB"), read("2 MiB"), read("1m")],
-            [524_288, 524_288, 2 << 20, 1 << 20].map(Some)
-        );
-        assert_eq!(read("3kb"), Some(3_000));
-        assert_eq!([read("0"), read(""), read("MiB"), read("-1"), read("1.5M"), read("1 parsec")], [None; 6]);
-        assert_eq!(read("99999999999GiB"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::parse_positive;
+use super::values::parse_positive;
 use engine::BenchKind;
 
 /// The arguments of `codescry bench`.

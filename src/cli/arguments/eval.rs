@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum as _};
 
-use super::{ContentName, ModeName};
-use engine::{ContentFilter, RetrievalMode};
+use super::values::{ContentName, ModeName};
+use engine::ContentFilter;
 
 const TASKS: &str = "A question with its answers:\n  {\"query\": \"where is a request tried again\", \"relevant\": \
     [\"src/retry.rs\", {\"path\": \"src/http.rs\", \"start_line\": 10, \"end_line\": 40}]}\nGive one object per line, or a \
@@ -90,15 +90,5 @@ impl EvalArguments {
     /// Returns the filter on the kind of files.
     pub fn content_filter(&self) -> ContentFilter {
         self.content.map_or(ContentFilter::default(), ContentFilter::from)
-    }
-}
-
-impl std::fmt::Display for ModeName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match RetrievalMode::from(*self) {
-            RetrievalMode::Hybrid => "hybrid",
-            RetrievalMode::Dense => "dense",
-            RetrievalMode::Lexical => "lexical",
-        })
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::parse_positive;
+use super::values::parse_positive;
 
 /// The arguments of `codescry serve --http`.
 #[derive(Debug, Default, Args)]
@@ -13,20 +13,20 @@ use super::parse_positive;
 pub struct HttpArguments {
     /// Serve over HTTP at this address, such as 127.0.0.1:7979: MCP at /mcp and, for older clients,
     /// at /sse; health at /healthz, metrics at /metrics
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "stdio", value_parser = parse_address)]
+    #[arg(long, hide = !cfg!(feature = "http"), value_name = "ADDRESS", conflicts_with = "stdio", value_parser = parse_address)]
     pub http: Option<SocketAddr>,
     /// Require clients to send the secret in this file [default: CODESCRY_TOKEN]; mandatory for
     /// addresses that other machines can reach
-    #[arg(long, value_name = "FILE", requires = "http")]
+    #[arg(long, hide = !cfg!(feature = "http"), value_name = "FILE", requires = "http")]
     pub token_file: Option<PathBuf>,
     /// Another name of this server that clients may send in the Host header; may be repeated
-    #[arg(long = "host", value_name = "NAME", requires = "http")]
+    #[arg(long = "host", hide = !cfg!(feature = "http"), value_name = "NAME", requires = "http")]
     pub hosts: Vec<String>,
     /// Maximum number of sessions at once [default: 512]
-    #[arg(long, value_name = "N", requires = "http", value_parser = parse_positive::<usize>)]
+    #[arg(long, hide = !cfg!(feature = "http"), value_name = "N", requires = "http", value_parser = parse_positive::<usize>)]
     pub max_sessions: Option<usize>,
     /// Maximum number of requests per second from one address [default: 1000]
-    #[arg(long, value_name = "N", requires = "http", value_parser = parse_positive::<u32>)]
+    #[arg(long, hide = !cfg!(feature = "http"), value_name = "N", requires = "http", value_parser = parse_positive::<u32>)]
     pub max_requests: Option<u32>,
 }
 

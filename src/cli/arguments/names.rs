@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{EXIT_CODES, parse_limit};
+use engine::Filter;
+
+use super::values::{EXIT_CODES, parse_limit};
 
 /// The arguments that `codescry symbol` and `codescry references` share.
 #[derive(Debug, Args)]
@@ -61,4 +63,12 @@ pub struct ReferencesArguments {
     /// Also list definitions of the name
     #[arg(long)]
     pub definitions: bool,
+}
+
+impl NameFilterArguments {
+    /// Returns the filter on the files to search.
+    pub fn filter(&self) -> Filter {
+        let Self { languages, glob, project, .. } = self;
+        Filter { languages: languages.clone(), path: glob.clone(), project: project.clone(), ..Filter::default() }
+    }
 }

@@ -1,0 +1,117 @@
+//! The user's folders and the path of this program.
+//!
+//! Read from the environment once and passed down, so that code that depends on it can be tested for any
+//! operating system.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::error::ConfigError;
+use super::variables::variable_path;
+
+/// The operating system whose conventions apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperatingSystem {
+    Linux,
+    MacOs,
+    Windows,
+}
+
+/// The user's folders and the path of this program.
+#[derive(Clone, Debug)]
+pub struct UserEnvironment {
+    pub system: OperatingSystem,
+    /// The user's home folder.
+    pub home: PathBuf,
+    /// The folder for programs' settings: `~/.config`, `~/Library/Application Support` or `%APPDATA%`.
+    pub settings: PathBuf,
+    /// `$XDG_CONFIG_HOME` or `~/.config`, for programs that use it on every system but Windows.
+    pub dot_config: PathBuf,
+    /// `$CLAUDE_CONFIG_DIR`: the folder that replaces Claude Code's own.
+    pub claude: Option<PathBuf>,
+    /// `$CODEX_HOME`: the folder that replaces Codex's own.
+    pub codex: Option<PathBuf>,
+    /// The folders of `$PATH`.
+    pub path: Vec<PathBuf>,
+    /// The file of the running program.
+    pub program: PathBuf,
+    /// The working folder.
+    pub working: PathBuf,
+}
+
+impl UserEnvironment {
+    /// Reads the environment of this process.
+    ///
+    /// # Errors
+    /// When the home folder, the working folder or the program's own file cannot be determined.
+    pub fn detect() -> Result<Self, ConfigError> {
+        let home = etcetera::home_dir().map_err(|error| ConfigError::HomeFolder(error.to_string()))?;
+        let dot_config = variable_path("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
+        let system = if cfg!(windows) {
+            OperatingSystem::Windows
+        } else if cfg!(target_os = "macos") {
+            OperatingSystem::MacOs
+        } else {
+            OperatingSystem::Linux
+        };
+        let settings = match system {
+            OperatingSystem::Linux => dot_config.clone(),
+            OperatingSystem::MacOs => home.join("Library/Application Support"),
+            OperatingSystem::Windows => {
+                variable_path("APPDATA").unwrap_or_else(|| home.join("AppData").join("Roaming"))
+            }
+        };
+        Ok(Self {
+            system,
+            settings,
+            dot_config,
+            claude: variable_path("CLAUDE_CONFIG_DIR"),
+            codex: variable_path("CODEX_HOME"),
+            path: env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect(),
+            program: env::current_exe().map_err(ConfigError::Program)?,
+            working: env::current_dir().map_err(ConfigError::WorkingFolder)?,
+            home,
+        })
+    }
+
+    /// Returns the first file named `name` in the folders of `$PATH`.
+    pub fn find_on_path(&self, name: &str) -> Option<PathBuf> {
+        let mut file = OsString::from(name);
+        if self.system == OperatingSystem::Windows && Path::new(name).extension().is_none() {
+            file.push(".exe");
+        }
+        self.path
+            .iter()
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(&file))
+            .find(|path| path.is_file())
+    }
+
+    /// Returns the path to store in configurations: the one on `$PATH` if it leads to this program, otherwise
+    /// its own file. A link on `$PATH` stays the same when a new version is installed.
+    pub fn stable_program_path(&self) -> PathBuf {
+        let same = |found: &PathBuf| found.canonicalize().ok() == self.program.canonicalize().ok();
+        self.find_on_path("codescry").filter(same).unwrap_or_else(|| self.program.clone())
+    }
+
+    /// Formats `path` for messages, with `~` for the home folder.
+    pub fn display_path(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.home) {
+            Ok(below) => Path::new("~").join(below).display().to_string(),
+            Err(_) => path.display().to_string(),
+        }
+    }
+}
+
+/// Returns codescry's folder in the user's data or cache folder, such as `$XDG_DATA_HOME/codescry`.
+pub(crate) fn user_folder(which: fn(&UserFolders) -> PathBuf) -> Result<PathBuf, ConfigError> {
+    let folders = etcetera::choose_base_strategy().map_err(|error| ConfigError::DataFolder(error.to_string()))?;
+    Ok(which(&folders).join("codescry"))
+}
+
+/// The platform's convention for the folders of a user.
+#[cfg(not(windows))]
+pub(crate) type UserFolders = etcetera::base_strategy::Xdg;
+#[cfg(windows)]
+pub(crate) type UserFolders = etcetera::base_strategy::Windows;

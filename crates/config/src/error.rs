@@ -1,0 +1,41 @@
+//! The reasons why options cannot be turned into settings.
+
+use std::path::PathBuf;
+
+/// The reason why options cannot be resolved.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The folder does not exist or cannot be opened.
+    #[error("cannot open {path}: {source}; give a folder that exists")]
+    Root { path: PathBuf, source: std::io::Error },
+    /// The folder is a file.
+    #[error("{path} is not a folder; give the folder to search, and `--path` to narrow it down")]
+    NotAFolder { path: PathBuf },
+    /// The working folder does not exist any more.
+    #[error("cannot determine the working folder: {0}; change to a folder that exists")]
+    WorkingFolder(std::io::Error),
+    /// There is no home folder.
+    #[error("cannot determine the home folder: {0}; set HOME")]
+    HomeFolder(String),
+    /// The system does not report the program's file.
+    #[error("cannot determine the path of this program: {0}; start it by its full path")]
+    Program(std::io::Error),
+    /// `--token-file` cannot be read.
+    #[error("cannot read the token in {path}: {source}; give a file that contains the token")]
+    TokenFile { path: PathBuf, source: std::io::Error },
+    /// The file of `--token-file` is empty.
+    #[error("{path} contains no token; write one into it, such as the output of `openssl rand -hex 32`")]
+    NoTokenInFile { path: PathBuf },
+    /// A variable is not a number above zero.
+    #[error("{name}={value} is not a whole number above zero; correct or unset it")]
+    Number { name: &'static str, value: String },
+    /// A variable has an invalid value.
+    #[error("{name}={value}: {problem}; correct or unset it")]
+    Value { name: &'static str, value: String, problem: String },
+    /// The memory limit is too low.
+    #[error("--max-memory is too low for indexing: {given} bytes; give at least {least} bytes")]
+    Memory { given: u64, least: u64 },
+    /// The user's data or cache folder is unknown, and none is given.
+    #[error("cannot determine the user's data and cache folders: {0}; give --index-dir and --cache-dir")]
+    DataFolder(String),
+}

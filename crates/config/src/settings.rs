@@ -1,0 +1,146 @@
+//! Options become the settings of one folder.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use types::{AbsPath, ContentHash};
+
+use super::environment::user_folder;
+use super::error::ConfigError;
+use super::models::{ModelOptions, ModelSettings};
+use super::pipeline::{PipelineOptions, PipelineSettings};
+use super::variables::{number_or_environment, parse_bytes_or_zero, value_or_environment, variable_path};
+
+/// Files larger than this are not indexed: 1 MiB.
+const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Parsing a file stops after this time, 2 s, and the file is split by lines instead.
+const DEFAULT_PARSE_TIME_LIMIT_MS: u64 = 2_000;
+
+/// Size limit of the vector cache of each model: 2 GiB, about four million chunks.
+const DEFAULT_MAX_CACHE_BYTES: u64 = 2 << 30;
+
+/// Options of codescry, before resolution. `None` means that the option was not given.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The folder to index; by default, the working folder.
+    pub path: Option<PathBuf>,
+    /// `--index-dir`, `CODESCRY_INDEX_DIR`: the folder that holds this project's index.
+    pub index_dir: Option<PathBuf>,
+    /// `--max-file-bytes`, `CODESCRY_MAX_FILE_BYTES`.
+    pub max_file_bytes: Option<u64>,
+    /// `--parse-time-limit-ms`, `CODESCRY_PARSE_TIME_LIMIT_MS`.
+    pub parse_time_limit_ms: Option<u64>,
+    /// `--cache-dir`, `CODESCRY_CACHE_DIR`: the folder of the vector cache, shared by all projects.
+    pub cache_dir: Option<PathBuf>,
+    /// `--max-cache-bytes`, `CODESCRY_MAX_CACHE_BYTES`; 0 disables the cache.
+    pub max_cache_bytes: Option<u64>,
+    /// Options of the index pipeline.
+    pub pipeline: PipelineOptions,
+    /// Options of embedding models.
+    pub models: ModelOptions,
+}
+
+/// The settings of one indexed folder.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The indexed folder.
+    pub root: AbsPath,
+    /// The folder of this project's index.
+    pub index_dir: PathBuf,
+    /// Files larger than this, in bytes, are counted but not indexed.
+    pub max_file_bytes: u64,
+    /// Time after which parsing a file stops, and the file is split by lines instead.
+    pub parse_time_limit: Duration,
+    /// The folder of the vector cache, shared by all projects.
+    pub cache_dir: PathBuf,
+    /// Size limit of the vector cache per model, in bytes. Above it, the least recently used vectors are dropped;
+    /// 0 disables the cache.
+    pub max_cache_bytes: u64,
+    /// Settings of the index pipeline.
+    pub pipeline: PipelineSettings,
+    /// Settings of embedding models.
+    pub models: ModelSettings,
+}
+
+impl Options {
+    /// Fills options that were not given as flags from `CODESCRY_…` variables.
+    ///
+    /// # Errors
+    /// When a variable has an invalid value.
+    pub fn with_environment(mut self) -> Result<Self, ConfigError> {
+        self.index_dir = self.index_dir.or_else(|| variable_path("CODESCRY_INDEX_DIR"));
+        self.cache_dir = self.cache_dir.or_else(|| variable_path("CODESCRY_CACHE_DIR"));
+        self.max_cache_bytes =
+            value_or_environment(self.max_cache_bytes, "CODESCRY_MAX_CACHE_BYTES", parse_bytes_or_zero)?;
+        self.max_file_bytes = number_or_environment(self.max_file_bytes, "CODESCRY_MAX_FILE_BYTES")?;
+        self.parse_time_limit_ms = number_or_environment(self.parse_time_limit_ms, "CODESCRY_PARSE_TIME_LIMIT_MS")?;
+        self.pipeline = self.pipeline.with_environment()?;
+        self.models = self.models.with_environment()?;
+        Ok(self)
+    }
+}
+
+impl Settings {
+    /// Resolves `options` against the working folder and the user's data folder.
+    ///
+    /// # Errors
+    /// When the folder to index does not exist, the folder of the index cannot be determined, or the memory limit
+    /// is too low.
+    pub fn resolve(options: &Options) -> Result<Self, ConfigError> {
+        let path = match &options.path {
+            Some(path) => path.clone(),
+            None => env::current_dir().map_err(ConfigError::WorkingFolder)?,
+        };
+        let root = AbsPath::canonical(&path).map_err(|source| ConfigError::Root { path: path.clone(), source })?;
+        if !root.as_path().is_dir() {
+            return Err(ConfigError::NotAFolder { path });
+        }
+        let index_dir = match &options.index_dir {
+            Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
+            None => user_folder(etcetera::BaseStrategy::data_dir)?.join(index_folder_name(root.as_path())),
+        };
+        let cache_dir = match &options.cache_dir {
+            Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,
+            None => user_folder(etcetera::BaseStrategy::cache_dir)?,
+        };
+        Ok(Self {
+            root,
+            index_dir,
+            models: ModelSettings::resolve(&options.models, Some(&cache_dir))?,
+            max_file_bytes: options.max_file_bytes.unwrap_or(DEFAULT_MAX_FILE_BYTES),
+            parse_time_limit: Duration::from_millis(options.parse_time_limit_ms.unwrap_or(DEFAULT_PARSE_TIME_LIMIT_MS)),
+            cache_dir,
+            max_cache_bytes: options.max_cache_bytes.unwrap_or(DEFAULT_MAX_CACHE_BYTES),
+            pipeline: PipelineSettings::resolve(&options.pipeline)?,
+        })
+    }
+}
+
+/// Returns the name of an index folder: the name of the indexed folder, and a hash of its path that
+/// distinguishes folders of the same name.
+fn index_folder_name(root: &Path) -> String {
+    let name = root.file_name().map_or_else(|| "root".into(), |name| name.to_string_lossy());
+    let hash = ContentHash::of_bytes(root.as_os_str().as_encoded_bytes()).to_string();
+    format!("{name}-{}", &hash[..12])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_the_same_name_get_different_indexes() {
+        let (a, b) = (index_folder_name(Path::new("/a/app")), index_folder_name(Path::new("/b/app")));
+        assert!(a.starts_with("app-") && b.starts_with("app-"));
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named_in_the_error() {
+        let options = Options { path: Some("/no/such/folder".into()), ..Options::default() };
+        let error = Settings::resolve(&options).expect_err("there is no such folder").to_string();
+        assert!(error.contains("/no/such/folder") && error.contains("give a folder"), "{error}");
+    }
+}

@@ -1,0 +1,176 @@
+//! The commands, and the rules that bind their arguments together.
+//!
+//! Usage errors end the process with exit code 2.
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use super::bench::BenchArguments;
+use super::completions::{CompletionsArguments, ManArguments};
+use super::doctor::DoctorArguments;
+use super::eval::EvalArguments;
+use super::index::{IndexArguments, StatusArguments, WatchArguments};
+use super::install::{InstallArguments, UninstallArguments};
+use super::models::ModelsArguments;
+use super::names::{ReferencesArguments, SymbolArguments};
+use super::search::SearchArguments;
+use super::serve::ServeArguments;
+use super::shared::SharedArguments;
+use super::tune::TuneArguments;
+use super::values::EXIT_CODES;
+use crate::cli::text_output::terminal_text;
+
+/// The usage line: a command, or the short form by which clients start the server.
+const USAGE: &str = "codescry [OPTIONS] COMMAND\n       codescry --stdio [PATH]...";
+
+/// Finds code by meaning
+///
+/// Indexes a folder once, keeps the index up to date, and answers queries about the code in it:
+/// on the command line, and to coding assistants over the Model Context Protocol.
+#[derive(Debug, Parser)]
+#[command(name = "codescry", version, after_help = EXIT_CODES, override_usage = USAGE)]
+#[command(arg_required_else_help = true)]
+pub struct CliArguments {
+    #[command(subcommand)]
+    pub command: Option<CliCommand>,
+    /// Serve the Model Context Protocol over standard input and output: short for `codescry serve`
+    #[arg(long)]
+    pub stdio: bool,
+    /// With --stdio: the folders to serve [default: the working folder]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub shared: SharedArguments,
+}
+
+/// The commands with their arguments.
+#[derive(Debug, Subcommand)]
+pub enum CliCommand {
+    /// Find code by meaning, by words or by name
+    Search(SearchArguments),
+    /// Find where a name is defined
+    Symbol(SymbolArguments),
+    /// List where a name is used
+    References(ReferencesArguments),
+    /// Create or update the index of a folder
+    Index(IndexArguments),
+    /// Show the state of the index
+    Status(StatusArguments),
+    /// Serve the Model Context Protocol over standard input and output, or over HTTP
+    Serve(ServeArguments),
+    /// Watch a folder and keep its index up to date, until Ctrl-C
+    Watch(WatchArguments),
+    /// Measure search quality on your own questions with known answers
+    Eval(EvalArguments),
+    /// Fine-tune the built-in model on a folder, and keep the result if search improves
+    Tune(TuneArguments),
+    /// Measure the speed of indexing on a folder
+    Bench(BenchArguments),
+    /// List, install, verify, add and remove embedding models
+    Models(ModelsArguments),
+    /// Add this server to the configurations of the MCP clients on this machine
+    Install(InstallArguments),
+    /// Remove this server from the configurations of the MCP clients
+    Uninstall(UninstallArguments),
+    /// Check the program, the clients, the index and the server, and suggest remedies
+    Doctor(DoctorArguments),
+    /// Print a completion script for a shell
+    Completions(CompletionsArguments),
+    /// Print a manual page
+    Man(ManArguments),
+}
+
+/// Parses the arguments of this process.
+///
+/// Ends the process with a message and exit code 2 if they are invalid.
+pub fn parse_command_line() -> CliArguments {
+    let arguments = CliArguments::parse();
+    if let Err(error) = check_arguments(&arguments) {
+        error.exit();
+    }
+    arguments
+}
+
+/// Checks the rules that clap's attributes cannot express.
+fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
+    let mut command = CliArguments::command();
+    let mut refuse = |kind, message: String| Err(command.error(kind, message));
+    match (&arguments.command, arguments.stdio, arguments.paths.first()) {
+        (Some(CliCommand::Search(search)), false, _) if search.batch && search.path.is_some() => {
+            let message = "--batch reads the queries from standard input; give only the folder";
+            refuse(ErrorKind::ArgumentConflict, message.to_owned())
+        }
+        (Some(CliCommand::Serve(_)), _, None) | (Some(_), false, None) | (None, true, _) => Ok(()),
+        (Some(_), true, _) => {
+            refuse(ErrorKind::ArgumentConflict, "--stdio applies to `codescry serve` only".to_owned())
+        }
+        (_, _, Some(word)) => {
+            let word = terminal_text::escape_controls(&word.to_string_lossy());
+            let message = format!("unknown command `{word}`; to search for it, run `codescry search {word:?}`");
+            refuse(ErrorKind::InvalidSubcommand, message)
+        }
+        (None, false, None) => {
+            let help = command.render_help().to_string();
+            Err(CliArguments::command().error(ErrorKind::MissingSubcommand, format!("give a command\n\n{help}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<CliArguments, clap::Error> {
+        let arguments = CliArguments::try_parse_from(std::iter::once(&"codescry").chain(words))?;
+        check_arguments(&arguments).map(|()| arguments)
+    }
+
+    #[test]
+    fn the_declaration_is_valid() {
+        CliArguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_batch_takes_a_folder_and_no_query() {
+        let Ok(CliArguments { command: Some(CliCommand::Search(search)), .. }) =
+            parse(&["search", "--batch", "--json", "dir"])
+        else {
+            panic!("a batch with a folder");
+        };
+        assert_eq!(search.query, Some("dir".into()));
+        assert!(parse(&["search", "--batch", "--json", "--limit", "10"]).is_ok());
+        assert!(parse(&["search", "--batch", "a query", "dir"]).is_err());
+        assert!(parse(&["search"]).is_err());
+    }
+
+    #[test]
+    fn stdio_is_short_for_serve() {
+        assert!(parse(&["--stdio"]).is_ok_and(|arguments| arguments.stdio && arguments.paths.is_empty()));
+        assert!(parse(&["--stdio", "a", "b"]).is_ok_and(|arguments| arguments.paths.len() == 2));
+        assert!(parse(&["--index-dir", "i", "serve", "--stdio", "a"]).is_ok());
+        assert!(parse(&["--stdio", "search", "a"]).is_err());
+    }
+
+    #[test]
+    fn an_unknown_command_is_named_with_a_remedy() {
+        let message = parse(&["where is retry"]).map(|_| ()).expect_err("no such command").to_string();
+        assert!(message.contains("where is retry") && message.contains("codescry search"), "{message}");
+    }
+
+    #[test]
+    fn global_flags_may_precede_or_follow_the_command() {
+        let arguments = parse(&["search", "q", "--max-file-bytes", "2MiB", "-vv"]).expect("a search");
+        assert_eq!((arguments.shared.max_file_bytes, arguments.shared.verbose), (Some(2 << 20), 2));
+        let arguments = parse(&["--parse-workers", "3", "index"]).expect("an index run");
+        assert_eq!(arguments.shared.pipeline.parse_workers, Some(3));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        for words in [["--limit", "0"], ["--limit", "201"], ["--parse-workers", "0"], ["--max-file-bytes", "0"]] {
+            assert!(parse(&["search", "q", words[0], words[1]]).is_err(), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The arguments of the commands that maintain an index: index, status, watch.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// The arguments of `codescry index`.
+#[derive(Debug, Args)]
+pub struct IndexArguments {
+    /// The folder to index [default: the working folder]
+    pub path: Option<PathBuf>,
+    /// Index all files again, including unchanged ones
+    #[arg(long, conflicts_with = "dry_run")]
+    pub rebuild: bool,
+    /// List the files that would be indexed, and the rule that excludes each of the others; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `codescry status`.
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// The folder whose index to show [default: the working folder]
+    pub path: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `codescry watch`.
+#[derive(Debug, Args)]
+pub struct WatchArguments {
+    /// The folder to watch [default: the working folder]
+    pub path: Option<PathBuf>,
+}

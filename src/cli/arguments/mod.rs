@@ -1,0 +1,33 @@
+//! The command line arguments: their names, defaults and help texts, one file a command or a family of commands.
+
+mod bench;
+mod command_line;
+mod completions;
+mod doctor;
+mod eval;
+mod http;
+mod index;
+mod install;
+mod models;
+mod names;
+mod search;
+mod serve;
+mod shared;
+mod tune;
+mod values;
+
+pub use bench::{BenchCommand, BenchRunArguments, PipelineBenchArguments};
+pub use command_line::{CliArguments, CliCommand, parse_command_line};
+pub use doctor::DoctorArguments;
+pub use eval::{EvalArguments, EvalBaseline, EvalSetting};
+#[cfg(feature = "http")]
+pub use http::HttpArguments;
+pub use index::{IndexArguments, StatusArguments, WatchArguments};
+pub use install::{ClientSelectionArguments, InstallArguments, UninstallArguments};
+pub use models::ModelsCommand;
+pub use names::{ReferencesArguments, SymbolArguments};
+pub use search::SearchArguments;
+pub use serve::ServeArguments;
+pub use shared::SharedArguments;
+pub use tune::TuneArguments;
+pub use values::ColorChoice;

@@ -1,0 +1,54 @@
+//! The arguments of `codescry search`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::values::{ContentName, EXIT_CODES, ModeName, parse_limit};
+
+/// The arguments of `codescry search`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct SearchArguments {
+    /// The query: words, a name, a path, a stack trace or code; may contain filters such as lang:go,
+    /// path:src/**, kind:function or -test (with --batch: the folder to search)
+    #[arg(required_unless_present = "batch")]
+    pub query: Option<OsString>,
+    /// The folder to search [default: the working folder]
+    pub path: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Maximum number of results
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, value_parser = parse_limit)]
+    pub limit: usize,
+    /// The retrieval mode
+    #[arg(long, value_enum, default_value_t = ModeName::Hybrid)]
+    pub mode: ModeName,
+    /// Only files in this language; may be repeated, or a list separated by commas
+    #[arg(long = "lang", value_name = "NAME", value_delimiter = ',')]
+    pub languages: Vec<String>,
+    /// Only files whose path inside the folder matches, such as `src/**/*.rs`, a folder or a file name
+    #[arg(long = "path", value_name = "GLOB")]
+    pub glob: Option<String>,
+    /// Only this project, by the name in its manifest or by its folder; `codescry status` lists projects
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// Only files of this kind [default: code and docs]
+    #[arg(long, value_enum)]
+    pub content: Option<ContentName>,
+    /// Show the terms of each result's score
+    #[arg(long)]
+    pub explain: bool,
+    /// Rank chunks; by default files are ranked, and each is shown by its best chunk
+    #[arg(long)]
+    pub per_chunk: bool,
+    /// Answer many queries: read one JSON object per line ({"query": …, "limit": …}) from standard
+    /// input, and write one answer per line
+    #[arg(long)]
+    pub batch: bool,
+    /// Search the existing index without updating it first
+    #[arg(long)]
+    pub no_index: bool,
+}

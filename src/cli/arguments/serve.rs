@@ -1,0 +1,37 @@
+//! The arguments of `codescry serve`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::http::HttpArguments;
+
+/// The arguments of `codescry serve`.
+#[derive(Debug, Default, Args)]
+pub struct ServeArguments {
+    /// The folders to serve; files outside are never read [default: the working folder]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Serve over standard input and output; this is the default
+    #[arg(long)]
+    pub stdio: bool,
+    /// Do not watch the folders; searches check for changes instead, at most every two seconds
+    #[arg(long)]
+    pub no_watch: bool,
+    /// Use a separate process, even if another one serves the same folders with the same
+    /// settings [also: CODESCRY_NO_SHARE=1]
+    #[arg(long)]
+    pub no_share: bool,
+    /// Allow serving the home folder, or a folder that contains it
+    #[arg(long)]
+    pub allow_home: bool,
+    #[command(flatten)]
+    pub http: HttpArguments,
+}
+
+impl ServeArguments {
+    /// Returns the arguments of a server for `paths`, with the defaults for everything else.
+    pub fn for_paths(paths: &[PathBuf]) -> Self {
+        Self { paths: paths.to_owned(), ..Self::default() }
+    }
+}

@@ -1,0 +1,100 @@
+//! `codescry bench`: measures indexing a folder with different pipeline settings.
+//!
+//! Every run is a separate process with a separate index and vector cache in a temporary folder, so
+//! that neither memory nor caches carry over between runs.
+
+mod table;
+mod variants;
+
+use std::path::Path;
+
+use engine::{Engine, EngineError, IndexError};
+
+use self::table::bench_table;
+use self::variants::{BenchVariant, ScratchFolder, VARIANTS, run_variant};
+use crate::cli::arguments::{BenchCommand, BenchRunArguments, PipelineBenchArguments, SharedArguments};
+use crate::cli::exit::CommandExit;
+use crate::cli::interrupts::Interrupts;
+use crate::cli::json_output::bench::{RefusedRunJson, VariantRunsJson};
+use crate::cli::json_output::index::IndexReportJson;
+use crate::cli::printer::{self, Printer};
+
+/// Runs `codescry bench`.
+///
+/// # Errors
+/// If a run fails.
+pub fn run_bench(shared: &SharedArguments, command: &BenchCommand) -> anyhow::Result<CommandExit> {
+    match command {
+        BenchCommand::Pipeline(arguments) => bench_pipeline(shared, arguments),
+        BenchCommand::Passages { path } => print_passages(shared, path),
+        BenchCommand::Once(arguments) => run_single_bench(shared, arguments),
+    }
+}
+
+fn print_passages(shared: &SharedArguments, path: &Path) -> anyhow::Result<CommandExit> {
+    let engine = Engine::open(shared.settings(Some(path))?)?;
+    let mut printer = Printer::new();
+    for passage in engine.passages()? {
+        printer.line(&serde_json::to_string(&passage)?)?;
+    }
+    printer.finish()?;
+    Ok(CommandExit::Done)
+}
+
+/// Runs one measurement, and prints its report or why the pipeline refuses the settings.
+fn run_single_bench(shared: &SharedArguments, arguments: &BenchRunArguments) -> anyhow::Result<CommandExit> {
+    let engine = Engine::open(shared.settings(Some(&arguments.path))?)?;
+    let interrupts = Interrupts::listen()?;
+    let measured = interrupts.run_cancellable(|cancel| engine.bench(arguments.kind.into(), cancel));
+    let mut printer = Printer::new();
+    match measured {
+        Ok(report) => printer.json(&IndexReportJson::new(engine.root(), &report))?,
+        Err(EngineError::Index(error @ IndexError::Preparse { .. })) => {
+            printer.json(&RefusedRunJson { refused: error.to_string() })?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    printer.finish()?;
+    Ok(CommandExit::Done)
+}
+
+fn bench_pipeline(shared: &SharedArguments, arguments: &PipelineBenchArguments) -> anyhow::Result<CommandExit> {
+    let settings = shared.settings(arguments.path.as_deref())?;
+    let wanted = |at: usize, variant: &BenchVariant| {
+        at == 0 || arguments.only.as_ref().is_none_or(|only| variant.name.contains(only.as_str()))
+    };
+    let variants: Vec<&BenchVariant> =
+        VARIANTS.iter().enumerate().filter(|(at, variant)| wanted(*at, variant)).map(|(_, variant)| variant).collect();
+    let mut rows: Vec<VariantRunsJson> =
+        variants.iter().map(|variant| VariantRunsJson { name: variant.name, runs: Vec::new() }).collect();
+    let scratch = ScratchFolder::new()?;
+    // Ctrl-C also ends the running child, which belongs to the same process group.
+    let is_complete = Interrupts::listen()?.run_cancellable(|stop| -> anyhow::Result<bool> {
+        for round in 0..arguments.rounds {
+            for (variant, row) in variants.iter().zip(&mut rows) {
+                if !shared.quiet {
+                    printer::print_note(&format!("round {} of {}: {}", round + 1, arguments.rounds, variant.name));
+                }
+                let run = run_variant(shared, settings.root.as_path(), variant, &scratch);
+                if stop.is_cancelled() {
+                    return Ok(false);
+                }
+                row.runs.push(run?);
+            }
+        }
+        Ok(true)
+    })?;
+    if !is_complete {
+        return Ok(CommandExit::Interrupted);
+    }
+    let mut printer = Printer::new();
+    if arguments.json {
+        printer.json(&rows)?;
+    } else {
+        for line in bench_table(&rows) {
+            printer.line(&line)?;
+        }
+    }
+    printer.finish()?;
+    Ok(CommandExit::Done)
+}

@@ -1,0 +1,152 @@
+//! `codescry doctor`: checks the installation, and suggests a remedy for each problem.
+//!
+//! This file runs the checks in order and prints them; each submodule checks one part. No check
+//! uses the network or creates an index: if the folder has none, the server is tested on a
+//! temporary sample folder.
+
+pub mod check;
+mod configurations;
+mod handshakes;
+mod index;
+mod machine;
+mod mcp_client;
+mod models;
+#[cfg(feature = "onnx")]
+mod onnx;
+mod program;
+mod sample_folder;
+mod server;
+
+use std::time::Duration;
+
+use config::{Settings, UserEnvironment};
+
+use self::check::{CheckState, DoctorCheck};
+use crate::cli::arguments::{DoctorArguments, SharedArguments};
+use crate::cli::exit::CommandExit;
+use crate::cli::json_output::doctor::DoctorJson;
+use crate::cli::printer::Printer;
+use crate::cli::text_output::palette::{Palette, TextRole};
+use crate::cli::text_output::terminal_text;
+
+/// Runs `codescry doctor`.
+///
+/// # Errors
+/// If standard output cannot be written. A failed check is not an error.
+pub fn run_doctor(shared: &SharedArguments, arguments: &DoctorArguments) -> anyhow::Result<CommandExit> {
+    let user = UserEnvironment::detect()?;
+    let mut report = DoctorReport {
+        printer: Printer::new(),
+        palette: Palette::for_stdout(shared),
+        json: arguments.json,
+        checks: Vec::new(),
+    };
+    report.add(program::check_program(&user))?;
+    match shared.settings(arguments.path.as_deref()) {
+        Ok(settings) => check_folder(&mut report, &user, settings)?,
+        Err(error) => {
+            report.add(configurations::check_configurations(&user, &user.working))?;
+            let remedy =
+                "correct the setting and run `codescry doctor` again; the index and the server were not checked";
+            report.add([DoctorCheck::fail("settings", error.to_string(), remedy)])?;
+        }
+    }
+    report.finish()
+}
+
+fn check_folder(report: &mut DoctorReport, user: &UserEnvironment, settings: Settings) -> anyhow::Result<()> {
+    report.add(configurations::check_configurations(user, settings.root.as_path()))?;
+    report.add(machine::check_machine(&settings))?;
+    #[cfg(feature = "onnx")]
+    report.add(onnx::check_onnx(&settings))?;
+    #[cfg(not(feature = "onnx"))]
+    report.add([DoctorCheck::ok(
+        "onnx runtime",
+        "not in this build: only the built-in model and model2vec models run",
+    )])?;
+    report.add([models::check_models(&settings.models)])?;
+    let (checks, is_indexed) = index::check_index(&settings);
+    report.add(checks)?;
+    report.add(server::check_server(user, &settings, is_indexed))
+}
+
+/// Prints each check as soon as it is added, or all checks at the end as JSON.
+struct DoctorReport {
+    printer: Printer,
+    palette: Palette,
+    json: bool,
+    checks: Vec<DoctorCheck>,
+}
+
+impl DoctorReport {
+    fn add(&mut self, checks: impl IntoIterator<Item = DoctorCheck>) -> anyhow::Result<()> {
+        for check in checks {
+            if !self.json {
+                for line in check_lines(&check, self.palette) {
+                    self.printer.line(&line)?;
+                }
+                self.printer.flush()?;
+            }
+            self.checks.push(check);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> anyhow::Result<CommandExit> {
+        let count = |state| self.checks.iter().filter(|check| check.state == state).count() as u64;
+        let (warned, failed) = (count(CheckState::Warn), count(CheckState::Fail));
+        if self.json {
+            self.printer.json(&DoctorJson::new(&self.checks))?;
+        } else {
+            let summary = match (warned, failed) {
+                (0, 0) => "all checks passed".to_owned(),
+                (warned, 0) => format!("no failures, {}", terminal_text::pluralize(warned, "warning")),
+                (warned, failed) => {
+                    format!(
+                        "{}, {}",
+                        terminal_text::pluralize(failed, "failure"),
+                        terminal_text::pluralize(warned, "warning")
+                    )
+                }
+            };
+            self.printer.line("")?;
+            self.printer.line(&summary)?;
+        }
+        self.printer.finish()?;
+        Ok(if failed == 0 { CommandExit::Done } else { CommandExit::CheckFailed })
+    }
+}
+
+fn check_lines(check: &DoctorCheck, palette: Palette) -> Vec<String> {
+    let (word, role) = match check.state {
+        CheckState::Ok => ("ok  ", TextRole::Good),
+        CheckState::Warn => ("warn", TextRole::Warning),
+        CheckState::Fail => ("fail", TextRole::Bad),
+    };
+    let duration = match check.ms {
+        0 => String::new(),
+        ms => format!(" ({})", terminal_text::format_seconds(Duration::from_millis(ms))),
+    };
+    let finding = terminal_text::escape_controls(&format!("{:<15} {}{duration}", check.name, check.message));
+    let mut lines = vec![format!("{}  {finding}", palette.paint(role, word))];
+    lines.extend(
+        check.remedy.iter().map(|remedy| format!("{:22}{}", "", palette.paint(TextRole::Name, &format!("→ {remedy}")))),
+    );
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_is_printed_below_the_finding() {
+        let plain = Palette { is_coloured: false, columns: 80 };
+        let check = DoctorCheck { ms: 420, ..DoctorCheck::warn("program", "not on \x1bPATH", "add it") };
+        assert_eq!(
+            check_lines(&check, plain),
+            ["warn  program         not on ␛PATH (0.42 s)", "                      → add it"]
+        );
+        assert_eq!(check_lines(&DoctorCheck::ok("disk", "much"), plain), ["ok    disk            much"]);
+    }
+}

@@ -1,0 +1,48 @@
+//! One check of `codescry doctor`: its finding and the remedy.
+
+use std::time::Instant;
+
+use platform::clock;
+
+/// The outcome of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckState {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One check with its outcome.
+#[derive(Clone, Debug)]
+pub struct DoctorCheck {
+    pub name: &'static str,
+    pub state: CheckState,
+    /// The finding.
+    pub message: String,
+    /// The remedy; `None` if none is needed.
+    pub remedy: Option<String>,
+    /// The duration of the check in milliseconds.
+    pub ms: u64,
+}
+
+impl DoctorCheck {
+    /// Creates a check without a problem.
+    pub fn ok(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, state: CheckState::Ok, message: message.into(), remedy: None, ms: 0 }
+    }
+
+    /// Creates a check with a problem that leaves codescry usable.
+    pub fn warn(name: &'static str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { state: CheckState::Warn, remedy: Some(remedy.into()), ..Self::ok(name, message) }
+    }
+
+    /// Creates a check with a problem that makes the command fail.
+    pub fn fail(name: &'static str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { state: CheckState::Fail, ..Self::warn(name, message, remedy) }
+    }
+
+    /// Sets the duration to the time since `start`.
+    pub fn timed_since(self, start: Instant) -> Self {
+        Self { ms: clock::duration_ms(start.elapsed()), ..self }
+    }
+}

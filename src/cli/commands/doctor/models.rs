@@ -1,0 +1,21 @@
+//! The check of the installed models.
+
+use super::check::DoctorCheck;
+use config::ModelSettings;
+use engine::models::{self, ModelSource};
+
+/// Reports the models on this machine, or the first one that cannot be used.
+pub fn check_models(models: &ModelSettings) -> DoctorCheck {
+    let listed = models::list_models(models);
+    let broken =
+        listed.iter().find_map(|model| model.problem.as_ref().filter(|_| model.source == ModelSource::Installed));
+    let here: Vec<&str> = listed.iter().filter(|model| model.here.is_some()).map(|model| model.name.as_str()).collect();
+    if let Some(problem) = broken {
+        return DoctorCheck::warn("models", problem.clone(), "run codescry models install or codescry models remove");
+    }
+    let folder = models.models_dir.display();
+    match here.as_slice() {
+        [] => DoctorCheck::ok("models", format!("the built-in model; no others in {folder}")),
+        here => DoctorCheck::ok("models", format!("the built-in model and {} ({folder})", here.join(", "))),
+    }
+}

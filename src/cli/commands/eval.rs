@@ -1,0 +1,135 @@
+//! `codescry eval`: measures search quality on labelled questions, and compares settings or runs.
+
+mod comparison;
+mod tasks;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+
+use engine::{
+    ContentFilter, Engine, Filter, JUDGED_HITS, RetrievalMetrics, RetrievalMode, SearchQuery, compute_metrics,
+    mean_metrics,
+};
+
+use self::comparison::{compare_evaluations, comparison_notes, print_comparison};
+use self::tasks::{LabelledQuestion, format_target, read_tasks};
+use crate::cli::arguments::{EvalArguments, EvalBaseline, EvalSetting, SharedArguments};
+use crate::cli::exit::CommandExit;
+use crate::cli::index_run::open_updated_engine;
+use crate::cli::json_output::eval::{ComparisonJson, EvalJson, EvaluationJson, JudgedQueryJson};
+use crate::cli::printer::{self, Printer};
+use crate::cli::text_output::terminal_text;
+
+/// Runs `codescry eval`.
+///
+/// # Errors
+/// If the tasks, the folder or the index are invalid, or every question fails.
+pub fn run_eval(shared: &SharedArguments, arguments: &EvalArguments) -> anyhow::Result<CommandExit> {
+    let tasks = read_tasks(&arguments.tasks)?;
+    // Reads the file before indexing, so that an unreadable file fails early.
+    let recorded = match &arguments.against {
+        Some(EvalBaseline::File(path)) => Some(read_evaluation(path)?),
+        _ => None,
+    };
+    let (engine, _interrupts) = open_updated_engine(shared, arguments.path.as_deref(), arguments.no_index)?;
+    let evaluate = |setting: &EvalSetting| evaluate_tasks(&engine, &tasks, setting, arguments.content_filter());
+    let theirs = match &arguments.against {
+        Some(EvalBaseline::Setting(setting)) => Some(evaluate(setting)?),
+        _ => recorded,
+    };
+    let ours = evaluate(&arguments.setting())?;
+    let against = theirs.as_ref().map(|theirs| compare_evaluations(&ours, theirs));
+    let mut printer = Printer::new();
+    if arguments.json {
+        printer.json(&EvalJson { ours: &ours, against: against.as_ref() })?;
+    } else {
+        print_evaluation(&mut printer, &ours, theirs.as_ref().zip(against.as_ref()), arguments.per_query)?;
+    }
+    printer.finish()?;
+    if let Some(against) = &against {
+        comparison_notes(against).iter().for_each(|note| printer::print_note(note));
+    }
+    Ok(CommandExit::Done)
+}
+
+/// Reads the output of an earlier run with `--json`.
+fn read_evaluation(path: &Path) -> anyhow::Result<EvaluationJson> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let shape = || format!("{} is not output of `codescry eval --json`", path.display());
+    serde_json::from_slice(&bytes).with_context(shape)
+}
+
+/// Searches for all questions with one setting, and judges the answers.
+///
+/// # Errors
+/// If every question fails.
+fn evaluate_tasks(
+    engine: &Engine,
+    tasks: &[LabelledQuestion],
+    setting: &EvalSetting,
+    content: ContentFilter,
+) -> anyhow::Result<EvaluationJson> {
+    let filter = Filter { content, ..Filter::default() };
+    let (mode, per_chunk) = (RetrievalMode::from(setting.mode), setting.per_chunk);
+    let like = SearchQuery { limit: JUDGED_HITS, mode, per_chunk, filter, ..SearchQuery::default() };
+    let mut judged = Vec::with_capacity(tasks.len());
+    let mut per_query = Vec::with_capacity(tasks.len());
+    for LabelledQuestion { query, targets } in tasks {
+        let answer = engine.search(&SearchQuery { text: query.clone(), ..like.clone() });
+        let error = answer.as_ref().err().map(ToString::to_string);
+        if let Some(error) = &error {
+            printer::print_note(&format!("{query:?} cannot be answered and scores zero: {error}"));
+        }
+        let judgement = answer.map_or(RetrievalMetrics::default(), |answer| compute_metrics(&answer.hits, targets));
+        judged.push(judgement);
+        per_query.push(JudgedQueryJson {
+            query: query.clone(),
+            relevant: targets.iter().map(format_target).collect(),
+            ndcg_at_10: judgement.ndcg,
+            reciprocal_rank: judgement.reciprocal_rank,
+            recall_at_10: judgement.recall,
+            error,
+        });
+    }
+    if let Some(error) = per_query.iter().map(|judged| judged.error.as_deref()).collect::<Option<Vec<_>>>() {
+        bail!("no question can be answered: {}", error.first().copied().unwrap_or_default());
+    }
+    let RetrievalMetrics { ndcg, reciprocal_rank, recall } = mean_metrics(&judged);
+    Ok(EvaluationJson {
+        setting: setting.to_string(),
+        questions: tasks.len(),
+        ndcg_at_10: ndcg,
+        mrr: reciprocal_rank,
+        recall_at_10: recall,
+        per_query,
+    })
+}
+
+fn print_evaluation(
+    printer: &mut Printer,
+    ours: &EvaluationJson,
+    against: Option<(&EvaluationJson, &ComparisonJson)>,
+    per_query: bool,
+) -> std::io::Result<()> {
+    printer.line(&format!("{:24} {:>9} {:>8} {:>8} {:>10}", "setting", "questions", "nDCG@10", "MRR", "recall@10"))?;
+    for evaluation in against.map(|(theirs, _)| theirs).into_iter().chain([ours]) {
+        printer.line(&format!(
+            "{:24} {:>9} {:>8.4} {:>8.4} {:>10.4}",
+            terminal_text::escape_controls(&evaluation.setting),
+            evaluation.questions,
+            evaluation.ndcg_at_10,
+            evaluation.mrr,
+            evaluation.recall_at_10
+        ))?;
+    }
+    if let Some((_, comparison)) = against {
+        printer.line("")?;
+        return print_comparison(printer, comparison, per_query);
+    }
+    for judged in ours.per_query.iter().filter(|_| per_query) {
+        printer.line(&format!("{:.3}  {}", judged.ndcg_at_10, terminal_text::escape_controls(&judged.query)))?;
+    }
+    Ok(())
+}

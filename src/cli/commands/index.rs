@@ -1,0 +1,42 @@
+//! `codescry index`: updates an index and reports the run.
+
+mod dry_run;
+
+use engine::{Engine, IndexRequest};
+
+use crate::cli::arguments::{IndexArguments, SharedArguments};
+use crate::cli::exit::CommandExit;
+use crate::cli::index_run::update_index;
+use crate::cli::interrupts::Interrupts;
+use crate::cli::json_output::index::IndexReportJson;
+use crate::cli::printer::Printer;
+use crate::cli::text_output::palette::Palette;
+use crate::cli::text_output::report;
+
+/// Runs `codescry index`.
+///
+/// # Errors
+/// If the folder or the index is invalid, or the run is cancelled.
+pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow::Result<CommandExit> {
+    let engine = Engine::open(shared.settings(arguments.path.as_deref())?)?;
+    if arguments.dry_run {
+        return dry_run::print_dry_run(&engine, arguments.json);
+    }
+    let interrupts = Interrupts::listen()?;
+    let request = IndexRequest { rebuild: arguments.rebuild, ..IndexRequest::default() };
+    let done = update_index(&engine, &request, &interrupts, shared)?;
+    let mut printer = Printer::new();
+    if arguments.json {
+        printer.json(&IndexReportJson::new(engine.root(), &done))?;
+    } else {
+        for line in report::report_lines(&done, Palette::for_stdout(shared)) {
+            printer.line(&line)?;
+        }
+    }
+    printer.finish()?;
+    if done.files_indexed > 0 {
+        // Builds and saves the data that the first search of a large index would otherwise compute.
+        engine.warm_up();
+    }
+    Ok(CommandExit::Done)
+}

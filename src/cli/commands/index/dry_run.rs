@@ -1,0 +1,81 @@
+//! `codescry index --dry-run`: lists the files that would be indexed, and why others are excluded.
+
+use std::collections::BTreeMap;
+
+use engine::{DryRun, Engine};
+
+use crate::cli::exit::CommandExit;
+use crate::cli::json_output::index::DryRunJson;
+use crate::cli::printer::Printer;
+use crate::cli::text_output::terminal_text;
+
+/// Prints the listing of the engine's folder.
+///
+/// # Errors
+/// If the folder cannot be walked or standard output cannot be written.
+pub fn print_dry_run(engine: &Engine, json: bool) -> anyhow::Result<CommandExit> {
+    let found = engine.dry_run()?;
+    let mut printer = Printer::new();
+    if json {
+        printer.json(&DryRunJson::new(&found))?;
+    } else {
+        for line in dry_run_lines(&found) {
+            printer.line(&terminal_text::escape_controls(&line))?;
+        }
+    }
+    printer.finish()?;
+    Ok(CommandExit::Done)
+}
+
+/// Returns included and excluded paths as lines in path order, then the totals per reason.
+fn dry_run_lines(found: &DryRun) -> Vec<String> {
+    let mut rows = Vec::with_capacity(found.included.len() + found.excluded.len());
+    let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
+    for (path, language) in &found.included {
+        rows.push((path.as_str(), format!("+ {path} ({language})")));
+    }
+    for (path, is_dir, reason) in &found.excluded {
+        let folder = if *is_dir { "/" } else { "" };
+        rows.push((path.as_str(), format!("- {path}{folder}: {reason}")));
+        *totals.entry(reason.label()).or_default() += 1;
+    }
+    rows.sort();
+    let mut lines: Vec<String> = rows.into_iter().map(|(_, line)| line).collect();
+    lines.push(String::new());
+    lines.push(format!(
+        "{} would be indexed, {} left out",
+        terminal_text::pluralize(found.included.len() as u64, "file"),
+        found.excluded.len()
+    ));
+    lines.extend(totals.into_iter().map(|(reason, count)| format!("{count:>8}  {reason}")));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::{Language, RepoPath, SkipReason};
+
+    #[test]
+    fn included_and_excluded_paths_are_sorted_together() {
+        let found = DryRun {
+            included: vec![(RepoPath::new("b.rs"), Language("rust"))],
+            excluded: vec![
+                (RepoPath::new("a"), true, SkipReason::Hidden),
+                (RepoPath::new("c.bin"), false, SkipReason::Binary),
+                (RepoPath::new("d.bin"), false, SkipReason::Binary),
+            ],
+        };
+        let expected = [
+            "- a/: hidden",
+            "+ b.rs (rust)",
+            "- c.bin: binary",
+            "- d.bin: binary",
+            "",
+            "1 file would be indexed, 3 left out",
+            "       2  binary",
+            "       1  hidden",
+        ];
+        assert_eq!(dry_run_lines(&found), expected);
+    }
+}

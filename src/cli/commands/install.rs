@@ -1,0 +1,62 @@
+//! `codescry install`: adds the server's entry to the configurations of MCP clients.
+
+pub mod configuration_editor;
+
+use clients::InstallRequest;
+use config::UserEnvironment;
+
+use self::configuration_editor::{ConfigurationEditor, resolve_folder, select_configurations};
+use crate::cli::arguments::{ClientSelectionArguments, InstallArguments, SharedArguments};
+use crate::cli::exit::CommandExit;
+use crate::cli::printer;
+use crate::cli::text_output::palette::Palette;
+
+/// Runs `codescry install`, which adds the server to the clients' configurations.
+///
+/// # Errors
+/// If the folder does not exist, or the changes cannot be confirmed because standard input is not
+/// a terminal.
+pub fn run_install(shared: &SharedArguments, arguments: &InstallArguments) -> anyhow::Result<CommandExit> {
+    let user = UserEnvironment::detect()?;
+    let folder = arguments.path.as_deref().map(resolve_folder).transpose()?;
+    let selection = &arguments.selection;
+    let root = folder.clone().unwrap_or_else(|| user.working.clone());
+    let config_files = select_configurations(selection, &root, &user)?;
+    if config_files.is_empty() {
+        printer::print_note(&no_client_message(selection));
+        return Ok(CommandExit::NothingFound);
+    }
+    let command = arguments.command.clone().unwrap_or_else(|| user.stable_program_path());
+    // Clients that read a project's file start the server in the project, so it needs no folder.
+    let request = InstallRequest::new(&command, folder.filter(|_| !selection.project))?;
+    let planned = config_files.into_iter().map(|config_file| {
+        let named = format!("{} {}", config_file.client.title, user.display_path(&config_file.file));
+        (named, clients::plan_install(config_file, &request, &user))
+    });
+    let editor = ConfigurationEditor {
+        selection,
+        user: &user,
+        unchanged: "is already set up",
+        palette: Palette::for_stdout(shared),
+    };
+    let (exit, wrote) = editor.show_and_apply(planned.collect())?;
+    if wrote > 0 && !shared.quiet {
+        printer::print_note("restart the clients; `codescry doctor` checks that they can start the server");
+        if arguments.command.is_none() && selection.project {
+            printer::print_note(
+                "the files contain the path of the program on this machine; to share them, use --command codescry",
+            );
+        }
+    }
+    Ok(exit)
+}
+
+/// Returns the note that no client was found, with the names for `--client`.
+fn no_client_message(selection: &ClientSelectionArguments) -> String {
+    let names: Vec<&str> = clients::MCP_CLIENTS
+        .iter()
+        .filter(|client| !selection.project || client.project_file.is_some())
+        .map(|client| client.name)
+        .collect();
+    format!("no MCP client found; name one with --client: {}", names.join(", "))
+}

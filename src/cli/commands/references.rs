@@ -1,0 +1,88 @@
+//! `codescry references`: lists where a name is used.
+
+use std::time::Duration;
+
+use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery};
+
+use crate::cli::arguments::{ReferencesArguments, SharedArguments};
+use crate::cli::exit::CommandExit;
+use crate::cli::index_run::open_updated_engine;
+use crate::cli::json_output::references::ReferencesJson;
+use crate::cli::printer::{self, Printer};
+use crate::cli::text_output::palette::{Palette, TextRole};
+use crate::cli::text_output::terminal_text;
+
+/// The time limit of a reference search, longer than over MCP: users at a terminal wait longer.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+
+/// Runs `codescry references`.
+///
+/// # Errors
+/// If the folder, the index, the name or a kind is invalid.
+pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments) -> anyhow::Result<CommandExit> {
+    let kind = |word: &String| {
+        ReferenceKind::ALL.iter().copied().find(|kind| kind.as_str() == word).ok_or_else(|| {
+            let all: Vec<_> = ReferenceKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            anyhow::anyhow!("unknown kind {word}; the kinds are: {}", all.join(", "))
+        })
+    };
+    let query = ReferenceQuery {
+        name: arguments.name.clone(),
+        kinds: arguments.kinds.iter().map(kind).collect::<Result<_, _>>()?,
+        include_definitions: arguments.definitions,
+        filter: arguments.filters.filter(),
+        from: ReferencePosition::default(),
+        limit: arguments.filters.limit,
+        time_limit: TIME_LIMIT,
+    };
+    let filters = &arguments.filters;
+    let (engine, interrupts) = open_updated_engine(shared, filters.path.as_deref(), filters.no_index)?;
+    let answer = interrupts.run_cancellable(|cancel| engine.find_references(&query, cancel))?;
+    let mut printer = Printer::new();
+    if arguments.filters.json {
+        printer.json(&ReferencesJson::new(&answer))?;
+    } else {
+        let palette = Palette::for_stdout(shared);
+        for file in &answer.files {
+            for one in &file.references {
+                printer.line(&reference_line(file.path.as_str(), one, palette))?;
+            }
+        }
+    }
+    printer.finish()?;
+    if !shared.quiet {
+        print_reference_notes(&answer);
+    }
+    let found = answer.files.iter().any(|file| !file.references.is_empty());
+    Ok(if found { CommandExit::Done } else { CommandExit::NothingFound })
+}
+
+/// Formats a use as `path:12  [call]  Outer.name  let x = parse(y);`.
+fn reference_line(path: &str, one: &CodeReference, palette: Palette) -> String {
+    let mut parts = vec![
+        palette.paint(TextRole::Path, &format!("{path}:{}", one.line)),
+        palette.paint(TextRole::Dim, &format!("[{}]", one.kind.as_str())),
+    ];
+    if !one.within.is_empty() {
+        parts.push(palette.paint(TextRole::Name, &one.within));
+    }
+    parts.push(terminal_text::escape_controls(&one.text));
+    parts.join("  ")
+}
+
+/// Prints notes about omitted uses on standard error.
+fn print_reference_notes(answer: &ReferenceAnswer) {
+    if answer.files.is_empty() {
+        let files = terminal_text::pluralize(answer.files_with_name as u64, "file");
+        printer::print_note(&format!("no use of {:?} found; the word occurs in {files}", answer.name));
+    }
+    if answer.definitions_left_out > 0 {
+        let count = terminal_text::pluralize(answer.definitions_left_out as u64, "definition");
+        printer::print_note(&format!("{count} not shown; give --definitions to show them"));
+    }
+    if answer.next.is_some() {
+        let (read, all) = (answer.files_read, answer.files_with_name);
+        let why = if answer.out_of_time { "the time limit was reached" } else { "--limit was reached" };
+        printer::print_note(&format!("{why} after {read} of {all} files; narrow down with --kind, --path or --lang"));
+    }
+}

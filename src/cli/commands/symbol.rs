@@ -1,0 +1,82 @@
+//! `codescry symbol`: finds where a name is defined.
+
+use engine::{NameMatch, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
+
+use crate::cli::arguments::{SharedArguments, SymbolArguments};
+use crate::cli::exit::CommandExit;
+use crate::cli::index_run::open_updated_engine;
+use crate::cli::json_output::symbol::DefinitionsJson;
+use crate::cli::printer::{self, Printer};
+use crate::cli::text_output::palette::{Palette, TextRole};
+use crate::cli::text_output::terminal_text;
+
+/// Runs `codescry symbol`.
+///
+/// # Errors
+/// If the folder, the index, the name or a kind is invalid.
+pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyhow::Result<CommandExit> {
+    let kind = |word: &String| {
+        SymbolKind::parse(word).ok_or_else(|| {
+            anyhow::anyhow!("unknown kind {word}; give function, method, type, class, struct, enum, trait, interface, \
+                             impl, module, constant, variable, field, macro or another kind that `codescry search` shows")
+        })
+    };
+    let query = SymbolQuery {
+        name: arguments.name.clone(),
+        container: arguments.container.clone(),
+        kinds: arguments.kinds.iter().map(kind).collect::<Result<_, _>>()?,
+        filter: arguments.filters.filter(),
+        offset: 0,
+        limit: arguments.filters.limit,
+    };
+    let filters = &arguments.filters;
+    let (engine, _) = open_updated_engine(shared, filters.path.as_deref(), filters.no_index)?;
+    let answer = engine.find_symbol(&query)?;
+    let mut printer = Printer::new();
+    if arguments.filters.json {
+        printer.json(&DefinitionsJson::new(&arguments.name, &answer))?;
+    } else {
+        let palette = Palette::for_stdout(shared);
+        answer.symbols.iter().try_for_each(|found| printer.line(&definition_line(found, palette)))?;
+    }
+    printer.finish()?;
+    if !shared.quiet {
+        print_symbol_notes(&arguments.name, &answer);
+    }
+    Ok(if answer.symbols.is_empty() { CommandExit::NothingFound } else { CommandExit::Done })
+}
+
+/// Formats a definition as `path:10-20  Outer.name  [method]  fn name(&self)`.
+fn definition_line(found: &SymbolHit, palette: Palette) -> String {
+    let symbol = &found.symbol;
+    let place = format!("{}:{}-{}", found.path, symbol.span.start_line, symbol.span.end_line);
+    let dot = if symbol.container.is_empty() { "" } else { "." };
+    let mut parts = vec![
+        palette.paint(TextRole::Path, &place),
+        palette.paint(TextRole::Name, &format!("{}{dot}{}", symbol.container, symbol.name)),
+        palette.paint(TextRole::Dim, &format!("[{}]", symbol.kind)),
+    ];
+    if !symbol.signature.is_empty() {
+        parts.push(terminal_text::escape_controls(&symbol.signature));
+    }
+    if found.stale {
+        parts.push(palette.paint(TextRole::Warning, "stale"));
+    }
+    parts.join("  ")
+}
+
+/// Prints notes about inexact or omitted definitions on standard error.
+fn print_symbol_notes(name: &str, answer: &SymbolAnswer) {
+    let note = match answer.symbols.first().map(|found| found.how) {
+        None => Some(format!("no definition of {name:?} found; try a part of the name, or `codescry search`")),
+        Some(_) if !answer.is_qualified => {
+            Some("no symbol in that container; showing symbols of that name elsewhere".to_owned())
+        }
+        Some(NameMatch::Fuzzy) => Some(format!("no symbol is named {name:?}; showing similar names")),
+        Some(_) => None,
+    };
+    note.iter().for_each(|note| printer::print_note(note));
+    if answer.more {
+        printer::print_note("more symbols match; raise --limit, or narrow down with --kind, --container or --path");
+    }
+}

@@ -1,0 +1,154 @@
+//! The output of `codescry index --json` and `codescry index --dry-run --json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use engine::{DeviceReport, DryRun, IndexReport, RepoPath, Stage, StageRecord, find_bottleneck};
+
+use crate::cli::text_output::terminal_text;
+
+/// The output of `codescry index --json`.
+#[derive(Serialize)]
+pub struct IndexReportJson<'a> {
+    root: String,
+    files_found: u64,
+    files_indexed: u64,
+    files_unchanged: u64,
+    files_removed: u64,
+    files_vanished: u64,
+    chunks: u64,
+    bytes: u64,
+    seconds: f64,
+    files_per_second: f64,
+    skipped: &'a BTreeMap<String, u64>,
+    problems: Vec<ProblemJson<'a>>,
+    /// Recommendations, one sentence each.
+    notes: &'a [String],
+    redone_because: Option<&'a str>,
+    vectors_computed: u64,
+    vectors_reused: u64,
+    /// Chunks per call of the embedder.
+    embed_batch: usize,
+    in_flight_peak_bytes: u64,
+    /// 0 if the system does not report it.
+    peak_memory_bytes: u64,
+    /// The bottleneck in one sentence; `null` if the run was too short to determine it.
+    bottleneck: Option<String>,
+    stages: Vec<StageRecord>,
+    /// The report of the embedder's device; `null` if it has none.
+    device: Option<&'a DeviceReport>,
+}
+
+impl<'a> IndexReportJson<'a> {
+    /// Converts the report of a run over `root`.
+    pub fn new(root: &Path, report: &'a IndexReport) -> Self {
+        Self {
+            root: root.display().to_string(),
+            files_found: report.files_found,
+            files_indexed: report.files_indexed,
+            files_unchanged: report.files_unchanged,
+            files_removed: report.files_removed,
+            files_vanished: report.files_vanished,
+            chunks: report.chunks,
+            bytes: report.bytes,
+            seconds: report.elapsed.as_secs_f64(),
+            files_per_second: terminal_text::count_per_second(report.files_indexed, report.elapsed),
+            skipped: &report.skipped,
+            problems: ProblemJson::from_pairs(&report.problems),
+            notes: &report.notes,
+            redone_because: report.redone_because.as_deref(),
+            vectors_computed: report.vectors_computed,
+            vectors_reused: report.vectors_reused,
+            embed_batch: report.embed_batch,
+            in_flight_peak_bytes: report.in_flight_peak_bytes,
+            peak_memory_bytes: report.peak_memory_bytes.unwrap_or(0),
+            bottleneck: find_bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()),
+            stages: report.stages.iter().map(StageRecord::from).collect(),
+            device: report.device.as_ref(),
+        }
+    }
+}
+
+/// A problem with one file.
+#[derive(Serialize)]
+pub struct ProblemJson<'a> {
+    path: &'a str,
+    problem: &'a str,
+}
+
+impl<'a> ProblemJson<'a> {
+    /// Converts pairs of a path and its problem.
+    pub fn from_pairs(problems: &'a [(RepoPath, String)]) -> Vec<Self> {
+        problems.iter().map(|(path, problem)| Self { path: path.as_str(), problem }).collect()
+    }
+}
+
+/// The output of `codescry index --dry-run --json`.
+#[derive(Serialize)]
+pub struct DryRunJson<'a> {
+    included: Vec<IncludedFileJson<'a>>,
+    excluded: Vec<ExcludedPathJson<'a>>,
+    /// The number of excluded files and folders per reason.
+    totals: BTreeMap<&'static str, u64>,
+}
+
+/// A file that would be indexed.
+#[derive(Serialize)]
+struct IncludedFileJson<'a> {
+    path: &'a str,
+    language: &'a str,
+}
+
+/// A file or folder that is excluded.
+#[derive(Serialize)]
+struct ExcludedPathJson<'a> {
+    path: &'a str,
+    is_folder: bool,
+    /// The reason as one word.
+    reason: &'static str,
+    /// The reason with its rule or limit.
+    detail: String,
+}
+
+impl<'a> DryRunJson<'a> {
+    /// Converts the listing.
+    pub fn new(found: &'a DryRun) -> Self {
+        let mut totals = BTreeMap::new();
+        for (_, _, reason) in &found.excluded {
+            *totals.entry(reason.label()).or_default() += 1;
+        }
+        let included = found
+            .included
+            .iter()
+            .map(|(path, language)| IncludedFileJson { path: path.as_str(), language: language.0 });
+        let excluded = found.excluded.iter().map(|(path, is_folder, reason)| ExcludedPathJson {
+            path: path.as_str(),
+            is_folder: *is_folder,
+            reason: reason.label(),
+            detail: reason.to_string(),
+        });
+        Self { included: included.collect(), excluded: excluded.collect(), totals }
+    }
+}
+
+/// The fields of [`IndexReportJson`] that `codescry bench` reads back.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MeasuredRunJson {
+    pub seconds: f64,
+    pub files_indexed: u64,
+    pub chunks: u64,
+    pub peak_memory_bytes: u64,
+    pub stages: Vec<StageTimesJson>,
+}
+
+/// The times of one stage, summed over its threads.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StageTimesJson {
+    pub stage: Stage,
+    pub threads: usize,
+    pub busy_seconds: f64,
+    pub waiting_for_input_seconds: f64,
+    pub waiting_for_output_seconds: f64,
+}

@@ -1,0 +1,100 @@
+//! The output of `codescry search --json` and `codescry search --batch`.
+
+use serde::Serialize;
+
+use engine::{Hit, SearchAnswer};
+
+use super::status::CoverageJson;
+
+/// The output of `codescry search --json`, and of each line of `codescry search --batch`.
+#[derive(Serialize)]
+pub struct SearchJson<'a> {
+    query: &'a str,
+    /// The interpretation of the query; only with `--explain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    understood: Option<&'a str>,
+    /// Notes about the answer, such as a corrected name.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [String],
+    /// The hits, best first.
+    results: Vec<HitJson<'a>>,
+    coverage: CoverageJson,
+}
+
+/// The answer to a failed line of `codescry search --batch`.
+#[derive(Serialize)]
+pub struct BatchErrorJson {
+    /// The reason and the remedy.
+    pub error: String,
+}
+
+/// One hit.
+#[derive(Serialize)]
+struct HitJson<'a> {
+    path: &'a str,
+    start_line: u32,
+    end_line: u32,
+    /// The project of the file; `null` if it belongs to none.
+    project: Option<&'a str>,
+    language: &'a str,
+    kind: &'a str,
+    symbol: &'a str,
+    container: &'a str,
+    signature: &'a str,
+    score: f32,
+    stale: bool,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<Vec<TermJson>>,
+    /// The terms that chose this chunk of the file; not part of the score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain_chunk: Option<Vec<TermJson>>,
+}
+
+/// One term of a score.
+#[derive(Serialize)]
+struct TermJson {
+    name: &'static str,
+    value: f32,
+    share: f32,
+}
+
+impl<'a> SearchJson<'a> {
+    /// Converts the answer to `query`.
+    pub fn new(query: &'a str, answer: &'a SearchAnswer) -> Self {
+        let explained = answer.hits.iter().any(|hit| hit.explanation.is_some());
+        Self {
+            query,
+            understood: explained.then_some(answer.understood.as_str()),
+            notes: &answer.notes,
+            results: answer.hits.iter().map(HitJson::new).collect(),
+            coverage: CoverageJson::new(&answer.coverage),
+        }
+    }
+}
+
+impl<'a> HitJson<'a> {
+    fn new(hit: &'a Hit) -> Self {
+        let term = |term: &engine::ScoreTerm| TermJson { name: term.name, value: term.value, share: term.share };
+        Self {
+            path: hit.path.as_str(),
+            start_line: hit.span.start_line,
+            end_line: hit.span.end_line,
+            project: hit.project.as_deref(),
+            language: hit.language.0,
+            kind: hit.kind.as_str(),
+            symbol: &hit.symbol,
+            container: &hit.container,
+            signature: &hit.signature,
+            score: hit.score,
+            stale: hit.stale,
+            text: &hit.text,
+            explain: hit.explanation.as_ref().map(|explanation| explanation.terms.iter().map(term).collect()),
+            explain_chunk: hit
+                .explanation
+                .as_ref()
+                .filter(|explanation| !explanation.chunk.is_empty())
+                .map(|explanation| explanation.chunk.iter().map(term).collect()),
+        }
+    }
+}

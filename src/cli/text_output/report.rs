@@ -1,0 +1,146 @@
+//! The report of an index run as text.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::palette::{Palette, TextRole};
+use super::terminal_text;
+use engine::{IndexReport, RepoPath, StageRecord, find_bottleneck};
+
+/// Maximum number of problems listed.
+const MAX_PROBLEMS: usize = 10;
+
+/// Returns the summary of a run.
+pub fn report_lines(report: &IndexReport, palette: Palette) -> Vec<String> {
+    let mut lines = vec![format!(
+        "indexed {} ({}, {}) in {}: {:.0} files/s",
+        palette.paint(TextRole::Name, &terminal_text::pluralize(report.files_indexed, "file")),
+        terminal_text::pluralize(report.chunks, "chunk"),
+        terminal_text::format_bytes(report.bytes),
+        terminal_text::format_seconds(report.elapsed),
+        terminal_text::count_per_second(report.files_indexed, report.elapsed),
+    )];
+    lines.push(format!(
+        "found {}, unchanged {}, removed {}",
+        report.files_found, report.files_unchanged, report.files_removed
+    ));
+    if report.files_vanished > 0 {
+        lines.push(format!(
+            "deleted before they could be read: {}",
+            terminal_text::pluralize(report.files_vanished, "file")
+        ));
+    }
+    lines.extend(skipped_line(&report.skipped));
+    lines.extend(report.notes.iter().map(|note| terminal_text::escape_controls(note)));
+    if let Some(reason) = &report.redone_because {
+        lines.push(format!("all files were indexed again: {}", terminal_text::escape_controls(reason)));
+    }
+    lines.extend(problem_lines(&report.problems, palette));
+    if report.files_indexed > 0 {
+        lines.push(String::new());
+        let records: Vec<StageRecord> = report.stages.iter().map(StageRecord::from).collect();
+        lines.extend(stage_table(&records, report.elapsed));
+        lines.extend(find_bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()));
+        lines.extend(report.device.as_ref().map(|device| terminal_text::escape_controls(&device.summary())));
+    }
+    lines
+}
+
+/// Formats the counts of excluded files as `left out 12: binary 2, ignored 10`.
+pub fn skipped_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
+    let total: u64 = skipped.values().sum();
+    let reasons: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    (total > 0).then(|| format!("left out {total}: {}", reasons.join(", ")))
+}
+
+/// Lists the first problems, one per line.
+pub fn problem_lines(problems: &[(RepoPath, String)], palette: Palette) -> Vec<String> {
+    if problems.is_empty() {
+        return Vec::new();
+    }
+    let count = terminal_text::pluralize(problems.len() as u64, "problem");
+    let mut lines =
+        vec![palette.paint(TextRole::Warning, &format!("{count} (these files can still be searched as text)"))];
+    for (path, problem) in problems.iter().take(MAX_PROBLEMS) {
+        lines.push(terminal_text::escape_controls(&format!("  {path}: {problem}")));
+    }
+    if problems.len() > MAX_PROBLEMS {
+        lines.push(format!("  … and {} more; --json lists all", problems.len() - MAX_PROBLEMS));
+    }
+    lines
+}
+
+/// Returns a table of the time that each stage was busy and waiting, in percent of the run.
+pub fn stage_table(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{:<8}{:>8}{:>10}{:>8}{:>19}{:>20}{:>14}",
+        "stage", "threads", "items", "busy", "waiting for input", "waiting for output", "queue (mean)"
+    )];
+    for stage in stages {
+        let whole = elapsed.as_secs_f64() * stage.threads.max(1) as f64;
+        let percent = |part: f64| if whole > 0.0 { (part / whole * 100.0).min(100.0) } else { 0.0 };
+        let (busy, input) = (percent(stage.busy_seconds), percent(stage.waiting_for_input_seconds));
+        let output = percent(stage.waiting_for_output_seconds);
+        let queue = match stage.queue_capacity {
+            0 => String::new(),
+            capacity => format!("{:.1}/{capacity}", stage.queue_mean),
+        };
+        let (name, threads, items) = (stage.stage, stage.threads, stage.items);
+        lines.push(format!("{name:<8}{threads:>8}{items:>10}{busy:>6.0} %{input:>17.0} %{output:>18.0} %{queue:>14}"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Palette = Palette { is_coloured: false, columns: 80 };
+
+    fn report() -> IndexReport {
+        IndexReport {
+            files_found: 12,
+            files_indexed: 10,
+            files_unchanged: 2,
+            files_removed: 1,
+            files_vanished: 0,
+            skipped: BTreeMap::from([("binary".to_owned(), 2), ("ignored".to_owned(), 3)]),
+            problems: (0..12).map(|n| (RepoPath::new(format!("{n}.c")), "gave up\x1b".to_owned())).collect(),
+            unread: Vec::new(),
+            notes: vec!["too large for --max-memory: 1".to_owned()],
+            chunks: 40,
+            bytes: 2048,
+            redone_because: Some("a rebuild was requested".to_owned()),
+            elapsed: Duration::from_secs(2),
+            stages: Vec::new(),
+            vectors_computed: 30,
+            vectors_reused: 10,
+            embed_batch: 64,
+            in_flight_peak_bytes: 4096,
+            peak_memory_bytes: Some(8192),
+            device: None,
+        }
+    }
+
+    #[test]
+    fn the_summary_lists_counts_and_reasons() {
+        let lines = report_lines(&report(), PLAIN);
+        assert_eq!(
+            lines[..5],
+            [
+                "indexed 10 files (40 chunks, 2.0 KiB) in 2.00 s: 5 files/s",
+                "found 12, unchanged 2, removed 1",
+                "left out 5: binary 2, ignored 3",
+                "too large for --max-memory: 1",
+                "all files were indexed again: a rebuild was requested",
+            ]
+        );
+    }
+
+    #[test]
+    fn ten_problems_are_listed_and_the_rest_counted() {
+        let lines = problem_lines(&report().problems, PLAIN);
+        assert_eq!((lines.len(), lines[1].as_str()), (12, "  0.c: gave up␛"));
+        assert!(lines[11].contains("2 more"));
+    }
+}
