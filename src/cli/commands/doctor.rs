@@ -6,22 +6,20 @@
 
 pub mod check;
 mod configurations;
-mod handshakes;
 mod index;
 mod machine;
-mod mcp_client;
 mod models;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod program;
-mod sample_folder;
-mod server;
+mod servers;
 
 use std::time::Duration;
 
 use config::{Settings, UserEnvironment};
 
 use self::check::{CheckState, DoctorCheck};
+use self::servers::own_server::check_server;
 use crate::cli::arguments::{DoctorArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
 use crate::cli::json_output::doctor::DoctorJson;
@@ -67,7 +65,7 @@ fn check_folder(report: &mut DoctorReport, user: &UserEnvironment, settings: Set
     report.add([models::check_models(&settings.models)])?;
     let (checks, is_indexed) = index::check_index(&settings);
     report.add(checks)?;
-    report.add(server::check_server(user, &settings, is_indexed))
+    report.add(check_server(user, &settings, is_indexed))
 }
 
 /// Prints each check as soon as it is added, or all checks at the end as JSON.

@@ -8,7 +8,7 @@ use clients::{ClientConfigFile, InstalledEntry};
 use config::UserEnvironment;
 
 use super::check::{CheckState, DoctorCheck};
-use super::handshakes::EntryHandshakes;
+use super::servers::handshakes::EntryHandshakes;
 
 /// The time limit for `--version` of another program.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);

@@ -12,9 +12,9 @@ use tokio::process::Command;
 use clients::{ClientConfigFile, InstalledEntry};
 use config::UserEnvironment;
 
-use super::check::DoctorCheck;
 use super::mcp_client::StdioClient;
 use super::sample_folder::SampleFolder;
+use crate::cli::commands::doctor::check::DoctorCheck;
 
 /// The time limit for the server's initialization, and for its list of tools.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);

@@ -8,9 +8,9 @@ use tokio::process::Command;
 
 use config::{Settings, UserEnvironment};
 
-use super::check::DoctorCheck;
 use super::mcp_client::StdioClient;
 use super::sample_folder::SampleFolder;
+use crate::cli::commands::doctor::check::DoctorCheck;
 use crate::cli::text_output::terminal_text;
 
 /// The time limit for the server's initialization; clients give up soon after.
