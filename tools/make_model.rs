@@ -29,7 +29,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use embed::static_model::MAGIC;
+use embed::static_model::ARTIFACT_FORMAT;
 use text::words;
 
 /// Goes into the artifact and from there into the model's id.
@@ -309,7 +309,7 @@ fn encode(tokens: &[String], rows: &[Vec<f64>], dimensions: usize) -> Result<Vec
     // Lengths only matter relative to each other; the longest component of all becomes 1.
     let peak = |row: &[f64]| row.iter().fold(0.0_f64, |peak, value| peak.max(value.abs()));
     let highest = rows.iter().map(|row| peak(row)).fold(f64::MIN_POSITIVE, f64::max);
-    let mut artifact = MAGIC.to_vec();
+    let mut artifact = Vec::new();
     for field in [tokens.len(), dimensions, block.len(), MODEL_VERSION as usize] {
         artifact.extend(u32::try_from(field).context("the model is too large")?.to_le_bytes());
     }
@@ -321,7 +321,7 @@ fn encode(tokens: &[String], rows: &[Vec<f64>], dimensions: usize) -> Result<Vec
         let peak = peak(row).max(f64::MIN_POSITIVE);
         artifact.extend(row.iter().map(|value| quantized(value / peak).cast_unsigned()));
     }
-    Ok(artifact)
+    Ok(ARTIFACT_FORMAT.seal(&artifact))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "24 bits are enough for the scale of 8-bit numbers")]

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use store::inverted_index::{self, ChunkField, ScoredPosting};
 use store::lance::LanceStore;
-use store::lexical::{self, ChunkField, ScoredPosting};
 use store::{ChunkStore as _, StoreView, StoredChunk};
 use types::FileOutcome;
 
@@ -182,10 +182,11 @@ fn read(dir: &Path, root: &Path) -> Result<Content, store::StoreError> {
     let mut content = Content::new();
     let mut expected = BTreeMap::new();
     for file in view.files()? {
-        if let FileOutcome::Indexed { chunks, .. } = file.outcome {
+        if let FileOutcome::Indexed { chunks, .. } = file.content.outcome {
             expected.insert(file.path.to_string(), chunks as usize);
         }
-        content.insert(file.path.to_string(), (format!("{} {:?}", file.hash, file.outcome), Vec::new()));
+        content
+            .insert(file.path.to_string(), (format!("{} {:?}", file.content.hash, file.content.outcome), Vec::new()));
     }
     let chunks = view.chunks()?;
     let texts = view.chunk_texts(&chunks.iter().map(|chunk| chunk.row).collect::<Vec<_>>())?;
@@ -204,7 +205,7 @@ fn read(dir: &Path, root: &Path) -> Result<Content, store::StoreError> {
 /// How often the words know this chunk under the name it defines.
 fn found_by_name(view: &dyn StoreView, chunk: &StoredChunk) -> usize {
     let (words, mut found) = (view.inverted_index(), 0);
-    let name = lexical::hash_term(&chunk.symbol.replace('_', ""));
+    let name = inverted_index::hash_term(&chunk.symbol.replace('_', ""));
     let count = |matched: ScoredPosting| {
         let number = words.segments()[matched.segment].docs()[matched.ordinal as usize];
         found += usize::from(number == chunk.number && matched.counts.count(ChunkField::Name) > 0.0);

@@ -93,7 +93,7 @@ fn vectors_are_computed_once_for_renames_rebuilds_and_sibling_worktrees() {
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn an_index_of_an_earlier_layout_is_rebuilt_with_a_reason() {
+fn an_index_of_an_earlier_layout_answers_and_is_rebuilt_without_computing_vectors() {
     let project = project(3);
     assert_eq!(project.run(&["index"]).code, 0);
     let path = project.index_dir().join("manifest.json");
@@ -102,10 +102,14 @@ fn an_index_of_an_earlier_layout_is_rebuilt_with_a_reason() {
     let now = version.as_u64().expect("a version");
     *version = (now - 1).into();
     fs::write(&path, manifest.to_string()).expect("a manifest");
-    let report = project.run(&["index", "--json"]).json();
     let because = format!("the index layout changed from version {} to {now}", now - 1);
+    assert_eq!(project.paths(&["part_1", "--no-index"])[0], "src/part_1.rs", "it answers");
+    assert_eq!(project.run(&["status", "--json"]).json()["redo_because"], because.as_str());
+    let report = project.run(&["index", "--json"]).json();
     assert_eq!((&report["redone_because"], &report["files_indexed"]), (&because.into(), &3.into()), "{report}");
+    assert_eq!((&report["vectors_computed"], &report["vectors_reused"]), (&0.into(), &3.into()), "{report}");
     assert_eq!(project.paths(&["part_1", "--no-index"])[0], "src/part_1.rs");
+    assert!(project.run(&["status", "--json"]).json()["redo_because"].is_null());
 }
 
 #[test]

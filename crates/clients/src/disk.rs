@@ -8,6 +8,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::error::ClientError;
+use platform::atomic_file::{Durability, PendingFile};
 
 /// Most backups of one file.
 const MAX_BACKUPS: usize = 20;
@@ -51,25 +52,27 @@ pub(super) fn replace_config(
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(ClientError::io("create", folder))?;
     }
-    let fresh = sibling_path(&file, &format!("codescry-new-{}", std::process::id()));
-    let written = write_new_config(&fresh, after, permissions.as_ref())
-        .map_err(ClientError::io("write", &fresh))
-        .and_then(|()| {
-            let backup =
-                before.filter(|_| keep).map(|before| back_up_config(path, before, permissions.as_ref())).transpose()?;
-            // The client may have written the file meanwhile.
-            if read_config(path)?.as_deref() != before {
-                return Err(ClientError::Changed { path: path.to_owned() });
-            }
-            keep_owner(&file, &fresh);
-            fs::rename(&fresh, &file).map_err(ClientError::io("replace", &file))?;
-            Ok(backup)
-        });
-    if written.is_err() {
-        // Removal fails if the file was never created.
-        _ = fs::remove_file(&fresh);
+    let pending = write_pending(&file, after, permissions.as_ref()).map_err(ClientError::io("write", &file))?;
+    let backup =
+        before.filter(|_| keep).map(|before| back_up_config(path, before, permissions.as_ref())).transpose()?;
+    // The client may have written the file meanwhile.
+    if read_config(path)?.as_deref() != before {
+        return Err(ClientError::Changed { path: path.to_owned() });
     }
-    written
+    keep_owner(&file, pending.temporary_path());
+    pending.commit(Durability::Synced).map_err(ClientError::io("replace", &file))?;
+    Ok(backup)
+}
+
+/// Writes the new text of a file beside it, readable only by this user until it has the old file's permissions.
+fn write_pending(file: &Path, text: &str, permissions: Option<&Permissions>) -> io::Result<PendingFile> {
+    let mut pending =
+        if permissions.is_some() { PendingFile::create_private(file) } else { PendingFile::create(file) }?;
+    pending.write_all(text.as_bytes())?;
+    if let Some(permissions) = permissions {
+        pending.set_permissions(permissions.clone())?;
+    }
+    Ok(pending)
 }
 
 /// Removes a file whose text is `before`; symbolic links to it stay.

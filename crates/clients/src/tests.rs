@@ -372,7 +372,7 @@ fn a_file_that_changes_meanwhile_is_not_overwritten() {
     fs::write(&file, "{\"a\": 1}").expect("it can be written");
     assert!(matches!(change.apply(), Err(ClientError::Changed { .. })));
     assert_eq!(read_text(&file), "{\"a\": 1}");
-    assert!(home.names(".").iter().all(|name| !name.contains("codescry-new")), "{:?}", home.names("."));
+    assert!(home.names(".").iter().all(|name| !name.ends_with(".new")), "{:?}", home.names("."));
 }
 
 #[cfg(unix)]

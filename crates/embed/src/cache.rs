@@ -24,13 +24,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
-
+use platform::atomic_file;
 use platform::cancel::CancelToken;
-use segment::{RecordFormat, VectorSegment, VectorSegmentWriter};
+use platform::clock::now_ms;
+
+use segment::{RecordChecksum, RecordFormat, VectorSegment, VectorSegmentWriter};
 use state::{RecordSource, VectorCacheState};
 
 /// The key of a text's vector: 128 bits of the text's hash.
@@ -147,6 +148,7 @@ impl VectorCache {
     pub fn refresh(&self, cancel: &CancelToken) {
         let _scanning = self.scanning.lock().unwrap_or_else(PoisonError::into_inner);
         self.was_scanned.store(true, Ordering::Relaxed);
+        atomic_file::remove_leftovers(&self.folder);
         let segments = folder::list_segments(&self.folder);
         let segments = folder::merge_small_segments(&self.folder, segments, &self.format);
         let paths: Vec<PathBuf> =
@@ -208,14 +210,16 @@ impl VectorCache {
         let state = self.state();
         let (segment, number) = match state.find_record(key) {
             None => return false,
-            Some(RecordSource::Memory(record)) => return self.format.decode_record(record, key, out),
+            Some(RecordSource::Memory(record)) => {
+                return RecordFormat::decode_record(record, RecordChecksum::Xxh3, key, out);
+            }
             Some(RecordSource::File(segment, number)) => (Arc::clone(segment), number),
         };
         drop(state);
         segment.read_vector(key, number, &self.format, out)
     }
 
-    /// Adds a vector, which must have the model's width. RecordBuffer are written in groups.
+    /// Adds a vector, which must have the model's width. Records are written in groups.
     pub fn insert(&self, key: VectorKey, vector: &[f16]) {
         if vector.len() != self.format.dimensions {
             return;
@@ -288,9 +292,4 @@ impl Drop for VectorCache {
             tracing::warn!("{error}");
         }
     }
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -13,7 +13,7 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 8 | magic `CSCRYSM1` |
+//! | 16 | header, see [`platform::file_format`] |
 //! | 4 | u32 count of tokens, 1 to 2²⁴ |
 //! | 4 | u32 dimensions, 1 to 4096 |
 //! | 4 | u32 length of the token block in bytes |
@@ -21,6 +21,11 @@
 //! | token block | UTF-8 tokens in ascending byte order, distinct, separated by `\n`, without one at the end |
 //! | 4 × count | f32 scale of each row, finite and not negative |
 //! | count × dimensions | int8 rows; vector = scale × row |
+//! | 8 | u64 checksum of everything before it |
+//!
+//! The checksum of the built-in model is not verified when the program starts; a test does it. Artifacts of
+//! version 1, which began with `CSCRYSM1` and had no checksum, are still opened. The model id is the hash of an
+//! artifact in that version, so that it does not depend on the format.
 //!
 //! # The vector of a text
 //!
@@ -44,13 +49,20 @@ pub use table::encode_model;
 
 use super::Embedder;
 use counter::CounterScratch;
+use platform::file_format::{self, FileFormat, FormatError};
 use text::words::{self, SplitBuffers, WORD_HASH_START, extend_word_hash};
 
-/// The first bytes of every artifact.
-pub const MAGIC: &[u8; 8] = b"CSCRYSM1";
+/// The format of an artifact.
+pub const ARTIFACT_FORMAT: FileFormat = FileFormat { magic: *b"CSCRYSTM", version: 2 };
 
-/// Length of magic, count, dimensions, token block length and version.
-const HEADER_BYTES: usize = 24;
+/// The first bytes of an artifact of version 1.
+const VERSION_1_MAGIC: &[u8; 8] = b"CSCRYSM1";
+
+/// Size of count, dimensions, token block length and version.
+const COUNTS_BYTES: usize = 16;
+
+/// Size of the checksum at the end.
+const CHECKSUM_BYTES: usize = 8;
 
 /// Highest number of tokens, and of dimensions, in an artifact; more is an error.
 const MAX_TOKENS: usize = 1 << 24;
@@ -65,8 +77,8 @@ const MIN_RUN_BYTES: usize = 2;
 /// The reason why bytes cannot be opened as a model.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StaticModelError {
-    #[error("cannot read the embedding model: it does not begin with CSCRYSM1; rebuild it with tools/make_model.rs")]
-    Magic,
+    #[error("cannot read the embedding model: {0}")]
+    Format(#[from] FormatError),
     #[error("cannot read the embedding model: it has {actual_bytes} bytes, its header says {expected_bytes}")]
     Length { expected_bytes: u64, actual_bytes: u64 },
     #[error("cannot read the embedding model: {what} {value} is out of range")]
@@ -86,7 +98,7 @@ pub struct StaticModel {
     tokens: TokenTable,
     /// The scale of each token's row.
     scales: Vec<f32>,
-    /// The offset in `bytes` where the int8 rows begin; they extend to the end.
+    /// The offset in `bytes` where the int8 rows begin.
     rows_at: usize,
     /// CounterScratch memory of finished counters, to be reused.
     free_scratch: Mutex<Vec<CounterScratch>>,
@@ -98,7 +110,7 @@ impl StaticModel {
         static BUILTIN: OnceLock<Arc<StaticModel>> = OnceLock::new();
         Arc::clone(BUILTIN.get_or_init(|| {
             let bytes = include_bytes!("../assets/static_model.bin").as_slice();
-            Arc::new(Self::from_bytes(bytes).expect("assets/static_model.bin is checked by the tests"))
+            Arc::new(Self::from_trusted_bytes(bytes.into()).expect("assets/static_model.bin is checked by the tests"))
         }))
     }
 
@@ -106,19 +118,31 @@ impl StaticModel {
     ///
     /// # Errors
     ///
-    /// Fails if a length, a count, a token or a scale violates the format.
+    /// Fails if the checksum differs, or if a length, a count, a token or a scale violates the format.
     pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, StaticModelError> {
         let bytes = bytes.into();
+        if !bytes.starts_with(VERSION_1_MAGIC) {
+            ARTIFACT_FORMAT.unseal(&bytes)?;
+        }
+        Self::from_trusted_bytes(bytes)
+    }
+
+    /// Opens an artifact without verifying its checksum.
+    fn from_trusted_bytes(bytes: Cow<'static, [u8]>) -> Result<Self, StaticModelError> {
         let header = ArtifactHeader::parse(&bytes)?;
-        let scales_at = HEADER_BYTES + header.token_bytes;
+        let tokens_at = header.counts_at + COUNTS_BYTES;
+        let scales_at = tokens_at + header.token_bytes;
         let rows_at = scales_at + header.count * 4;
-        let tokens = TokenTable::parse(&bytes[HEADER_BYTES..scales_at], header.count)?;
+        let rows_end = rows_at + header.count * header.dimensions;
+        let tokens = TokenTable::parse(&bytes[tokens_at..scales_at], header.count)?;
         let scales: Vec<f32> =
             bytes[scales_at..rows_at].as_chunks::<4>().0.iter().map(|scale| f32::from_le_bytes(*scale)).collect();
         if let Some(token) = scales.iter().position(|scale| !scale.is_finite() || *scale < 0.0) {
             return Err(StaticModelError::Scale { token });
         }
-        let id = format!("codescry-static-v{}-{}", header.version, &blake3::hash(&bytes).to_hex()[..8]);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(VERSION_1_MAGIC).update(&bytes[header.counts_at..rows_end]);
+        let id = format!("codescry-static-v{}-{}", header.version, &hasher.finalize().to_hex()[..8]);
         Ok(Self { id, dimensions: header.dimensions, tokens, scales, rows_at, bytes, free_scratch: Mutex::default() })
     }
 
@@ -214,6 +238,8 @@ impl Embedder for StaticModel {
 
 /// The numbers in an artifact's header, checked against each other and the artifact's length.
 struct ArtifactHeader {
+    /// The offset of the count.
+    counts_at: usize,
     count: usize,
     dimensions: usize,
     token_bytes: usize,
@@ -222,15 +248,17 @@ struct ArtifactHeader {
 
 impl ArtifactHeader {
     fn parse(bytes: &[u8]) -> Result<Self, StaticModelError> {
-        if !bytes.starts_with(MAGIC) {
-            return Err(StaticModelError::Magic);
-        }
+        let (counts_at, checksum_bytes, rest) = match bytes.strip_prefix(VERSION_1_MAGIC) {
+            Some(rest) => (VERSION_1_MAGIC.len(), 0, rest),
+            None => (file_format::HEADER_BYTES, CHECKSUM_BYTES, ARTIFACT_FORMAT.check_header(bytes)?),
+        };
         let length = |expected_bytes| StaticModelError::Length { expected_bytes, actual_bytes: bytes.len() as u64 };
-        let fields = bytes.get(MAGIC.len()..HEADER_BYTES).unwrap_or_default().as_chunks::<4>().0;
+        let fields = rest.get(..COUNTS_BYTES).unwrap_or_default().as_chunks::<4>().0;
         let &[count, dimensions, token_bytes, version] = fields else {
-            return Err(length(HEADER_BYTES as u64));
+            return Err(length((counts_at + COUNTS_BYTES) as u64));
         };
         let header = Self {
+            counts_at,
             count: check_header_range("count", count, MAX_TOKENS)?,
             dimensions: check_header_range("dimensions", dimensions, MAX_DIMENSIONS)?,
             token_bytes: check_header_range("length of the token block", token_bytes, usize::MAX)?,
@@ -238,7 +266,7 @@ impl ArtifactHeader {
         };
         let [count, dimensions, token_bytes] =
             [header.count, header.dimensions, header.token_bytes].map(|size| size as u64);
-        let expected = HEADER_BYTES as u64 + token_bytes + count * (4 + dimensions);
+        let expected = (counts_at + COUNTS_BYTES + checksum_bytes) as u64 + token_bytes + count * (4 + dimensions);
         if expected == bytes.len() as u64 { Ok(header) } else { Err(length(expected)) }
     }
 }

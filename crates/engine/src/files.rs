@@ -31,12 +31,12 @@ impl Engine {
         let files = snapshot.files.iter().skip(offset).take(limit).map(|file| IndexedFile {
             path: file.path.clone(),
             language: file.language,
-            size_bytes: snapshot.record(&file.path).map_or(0, |record| record.size_bytes),
+            size_bytes: snapshot.record(&file.path).map_or(0, |record| record.stat.size_bytes),
         });
         Ok(FilePage {
             files: files.collect(),
             total: snapshot.files.len(),
-            generation: super::generation_hash(&snapshot),
+            generation: snapshot.view.generation().stable_hash(),
         })
     }
 }

@@ -108,7 +108,7 @@ impl Engine {
         };
         let shown = rows.iter().skip(query.offset).take(query.limit);
         let entries = shown.map(|row| outline_entry(&snapshot, row)).collect::<Result<_, _>>()?;
-        let (coverage, generation) = (snapshot_coverage(&snapshot), super::generation_hash(&snapshot));
+        let (coverage, generation) = (snapshot_coverage(&snapshot), snapshot.view.generation().stable_hash());
         Ok(FolderOutline { path, files: below, depth, entries, total: rows.len(), coverage, generation })
     }
 }

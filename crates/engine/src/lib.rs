@@ -67,9 +67,9 @@ use search::{self, QueryError, SearchResults, SearchThreadsError, Snapshot, chec
 use source::language;
 use source::parse;
 pub use source::parse::{ReferenceKind, TokenClass, highlight_tokens};
-use source::walk;
-use store::{ChunkStore, SCHEMA_VERSION, StoreError, StoreView};
-use types::{ContentHash, FileOutcome, FileRecord};
+use source::walk::FileContents;
+use store::{ChunkStore, StoreError, StoreView};
+use types::{ContentHash, FileOutcome, FileRecord, FileStat};
 
 /// Indexes and searches one root.
 pub struct Engine {
@@ -339,10 +339,10 @@ impl Engine {
         let records = view.files()?;
         status.projects = self.projects_of(manifest.generation, records.iter()).to_vec();
         for record in records {
-            if let FileOutcome::Indexed { chunks, problem } = record.outcome {
+            if let FileOutcome::Indexed { chunks, problem } = record.content.outcome {
                 status.coverage.files_indexed += 1;
                 status.coverage.chunks += u64::from(chunks);
-                *status.languages.entry(record.language.to_string()).or_default() += 1;
+                *status.languages.entry(record.content.language.to_string()).or_default() += 1;
                 status.problems.extend(problem.map(|problem| (record.path, problem)));
             }
         }
@@ -361,8 +361,7 @@ impl Engine {
         Ok(self.open_view()?.is_some_and(|view| view.manifest().complete))
     }
 
-    /// Opens the last commit. Returns `None` if there is none, or if it has an older schema version, which can
-    /// be replaced but not read.
+    /// Opens the last commit. Returns `None` if there is none, or if its schema version is too old to be read.
     ///
     /// # Errors
     /// [`EngineError::OtherRoot`] if the index belongs to another folder.
@@ -374,7 +373,7 @@ impl Engine {
                 indexed: indexed.clone(),
                 root: self.root().to_owned(),
             }),
-            _ => Ok(view.filter(|view| view.manifest().fingerprint.schema_version == SCHEMA_VERSION)),
+            _ => Ok(view.filter(|view| view.manifest().fingerprint.is_readable())),
         }
     }
 
@@ -394,7 +393,7 @@ impl Engine {
         SearchAnswer {
             hits,
             coverage: snapshot_coverage(snapshot),
-            generation: generation_hash(snapshot),
+            generation: snapshot.view.generation().stable_hash(),
             notes,
             understood,
         }
@@ -404,19 +403,12 @@ impl Engine {
     fn is_stale(&self, record: Option<&FileRecord>) -> bool {
         let Some(record) = record else { return true };
         let Ok(metadata) = fs::symlink_metadata(record.path.under(self.root())) else { return true };
-        if metadata.len() == record.size_bytes && walk::mtime_ns(&metadata) == record.mtime_ns {
+        if FileStat::from_metadata(&metadata) == record.stat {
             return false;
         }
-        let read = walk::read_beneath(self.root(), &record.path, self.settings.max_file_bytes);
-        read.map_or(true, |read| ContentHash::of_bytes(&read.bytes) != record.hash)
+        let read = FileContents::read_beneath(self.root(), &record.path, self.settings.max_file_bytes);
+        read.map_or(true, |read| ContentHash::of_bytes(&read.bytes) != record.content.hash)
     }
-}
-
-/// Hashes the commit of a snapshot; see [`SearchAnswer::generation`].
-fn generation_hash(snapshot: &Snapshot) -> u64 {
-    let generation = snapshot.view.generation();
-    let mix = |seed: u64, part: u64| (seed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    [generation.number, generation.rows_generation, generation.committed_at_ms].into_iter().fold(1, mix)
 }
 
 fn snapshot_coverage(snapshot: &Snapshot) -> IndexCoverage {

@@ -37,7 +37,7 @@ impl Engine {
         if let Some(cached) = slot.as_ref().filter(|cached| cached.generation == generation) {
             return Arc::clone(&cached.projects);
         }
-        let indexed = records.filter(|record| matches!(record.outcome, FileOutcome::Indexed { .. }));
+        let indexed = records.filter(|record| matches!(record.content.outcome, FileOutcome::Indexed { .. }));
         let projects = Arc::new(walk::find_projects(self.root(), indexed.map(|record| record.path.folder())));
         *slot = Some(CachedProjects { generation, projects: Arc::clone(&projects) });
         projects

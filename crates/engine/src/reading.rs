@@ -127,7 +127,7 @@ impl Engine {
         let snapshot = self.snapshot().ok();
         match snapshot.as_ref().and_then(|snapshot| snapshot.record(path)) {
             None => Freshness::Unknown,
-            Some(record) if record.hash == ContentHash::of_bytes(&read.bytes) => Freshness::Indexed,
+            Some(record) if record.content.hash == ContentHash::of_bytes(&read.bytes) => Freshness::Indexed,
             Some(_) => Freshness::Changed,
         }
     }
@@ -188,10 +188,10 @@ impl Engine {
             return Err(bad(format!("it may hold credentials (it matches {rule})")));
         }
         let max_bytes = self.settings.max_file_bytes;
-        let read = walk::read_beneath(self.root(), path, max_bytes.saturating_add(1))
+        let read = FileContents::read_beneath(self.root(), path, max_bytes.saturating_add(1))
             .map_err(|error| bad(error.to_string()))?;
         if read.bytes.len() as u64 > max_bytes {
-            return Err(bad(format!("it has {} bytes, more than --max-file-bytes {max_bytes}", read.size_bytes)));
+            return Err(bad(format!("it has {} bytes, more than --max-file-bytes {max_bytes}", read.stat.size_bytes)));
         }
         match walk::inspect_content(path, &read.bytes) {
             Some(reason @ SkipReason::Binary) => Err(bad(format!("it is {reason}"))),

@@ -131,7 +131,7 @@ impl Engine {
         let mut answer = ReferenceAnswer {
             files_with_name: files.len(),
             coverage: snapshot_coverage(&snapshot),
-            generation: super::generation_hash(&snapshot),
+            generation: snapshot.view.generation().stable_hash(),
             ..ReferenceAnswer::default()
         };
         let scan = ReferenceScan { engine: self, name: &name, query, deadline, cancel };

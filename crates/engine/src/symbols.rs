@@ -90,7 +90,7 @@ impl Engine {
         for found in &mut symbols {
             found.stale = self.is_stale(snapshot.record(&found.path));
         }
-        let generation = super::generation_hash(&snapshot);
+        let generation = snapshot.view.generation().stable_hash();
         Ok(SymbolAnswer { symbols, more, is_qualified, coverage: snapshot_coverage(&snapshot), generation })
     }
 }

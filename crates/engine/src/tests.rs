@@ -88,11 +88,11 @@ impl StoreView for GatedView {
         self.view.chunks_by_key(rows)
     }
 
-    fn inverted_index(&self) -> &store::lexical::InvertedIndex {
+    fn inverted_index(&self) -> &store::inverted_index::InvertedIndex {
         self.view.inverted_index()
     }
 
-    fn inverted_index_error(&self, error: &store::lexical::SegmentError) -> StoreError {
+    fn inverted_index_error(&self, error: &store::inverted_index::SegmentError) -> StoreError {
         self.view.inverted_index_error(error)
     }
 

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use embed::Embedder as _;
 use embed::static_model::{StaticModel, StaticModelError};
+use platform::atomic_file::{self, Durability};
+use platform::clock::now_ms;
 
 /// Format version of `tuned.json`.
 const RECORD_FORMAT: u32 = 1;
@@ -129,9 +131,9 @@ pub(super) fn save_model(
         mrr_before: evaluation.mrr_before,
         mrr_after: evaluation.mrr_after,
     };
-    replace_file(&model_path(index_dir, &record.model_id), bytes)?;
-    let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
-    replace_file(&index_dir.join(RECORD_FILE), &text)?;
+    write_tuned_file(&model_path(index_dir, &record.model_id), bytes)?;
+    let text = serde_json::to_vec_pretty(&record).expect("a record of plain fields is valid JSON");
+    write_tuned_file(&index_dir.join(RECORD_FILE), &text)?;
     Ok(Ok(record))
 }
 
@@ -158,22 +160,12 @@ pub(super) fn remove_unused_models(index_dir: &Path, in_use: &str) {
     }
 }
 
-/// Writes a temporary file and renames it over `path`.
-fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), TunedError> {
-    let temporary = path.with_extension(format!("{}.new", std::process::id()));
-    let written = || {
-        fs::create_dir_all(path.parent().unwrap_or(path))?;
-        fs::write(&temporary, bytes)?;
-        fs::File::open(&temporary)?.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    written().map_err(|source| {
-        _ = fs::remove_file(&temporary);
-        TunedError::Write { path: path.to_owned(), source }
-    })
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+/// Replaces a file, and creates its folder if necessary.
+fn write_tuned_file(path: &Path, bytes: &[u8]) -> Result<(), TunedError> {
+    let folder = path.parent().unwrap_or(path);
+    let written = fs::create_dir_all(folder).and_then(|()| {
+        atomic_file::remove_leftovers(folder);
+        atomic_file::replace_with_bytes(path, Durability::Synced, bytes)
+    });
+    written.map_err(|source| TunedError::Write { path: path.to_owned(), source })
 }

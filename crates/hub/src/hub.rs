@@ -18,6 +18,7 @@ use ureq::http::{Response, StatusCode};
 
 use super::ModelError;
 use config::ModelSettings;
+use platform::atomic_file::{Durability, rename_file};
 
 /// Bytes per request, which limits how much data one stalled response can hold up.
 const RANGE_BYTES: u64 = 8 << 20;
@@ -132,7 +133,7 @@ impl<'h> HubClient<'h> {
             _ = fs::remove_file(&part);
             return Err(error);
         }
-        fs::rename(&part, to).map_err(|source| io("rename", source))
+        rename_file(&part, to, Durability::Synced).map_err(|source| io("rename", source))
     }
 
     /// Downloads one range of a file, or the whole file if the hub does not support ranges.

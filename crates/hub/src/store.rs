@@ -9,6 +9,7 @@ use super::hub::{FetchProgress, HubClient, RemoteFile};
 use super::table::{KNOWN_MODELS, KnownModel};
 use super::{InstalledModel, ModelError, ModelReference};
 use config::ModelSettings;
+use platform::atomic_file::{self, Durability};
 
 /// The file with the checksums of a model's files.
 const CHECKSUMS: &str = "codescry-checksums.json";
@@ -195,9 +196,9 @@ fn hash_model_file(path: &Path) -> Result<String, ModelError> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// Replaces a file atomically, by a rename.
+/// Replaces a file of a model in one step.
 fn replace_model_file(path: &Path, text: &str) -> Result<(), ModelError> {
-    let fresh = path.with_extension("new");
-    let written = fs::write(&fresh, text).and_then(|()| fs::rename(&fresh, path));
+    atomic_file::remove_leftovers(path.parent().unwrap_or(Path::new(".")));
+    let written = atomic_file::replace_with_bytes(path, Durability::Synced, text.as_bytes());
     written.map_err(|source| ModelError::Io { operation: "write", path: path.to_owned(), source })
 }

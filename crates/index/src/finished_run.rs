@@ -101,7 +101,7 @@ impl<'r> FinishedRun<'r> {
             *counts.entry(reason.clone()).or_default() += count;
         }
         for (path, record) in &self.plan.known {
-            let FileOutcome::Skipped(reason) = &record.outcome else { continue };
+            let FileOutcome::Skipped(reason) = &record.content.outcome else { continue };
             if self.results.walked.seen.contains(path) && !self.results.written.redone.contains(path) {
                 *counts.entry(reason.label().to_owned()).or_default() += 1;
             }
@@ -126,7 +126,8 @@ impl<'r> FinishedRun<'r> {
 
     /// Returns a note about the files that only the memory limit excludes.
     fn too_large_note(&self, run: &PipelineRun<'_>) -> Option<String> {
-        let filter = |record: &FileRecord| matches!(record.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
+        let filter =
+            |record: &FileRecord| matches!(record.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
         // Within the pipeline, only the memory limit gives this reason.
         let label = SkipReason::TooLarge { size_bytes: 0 }.label();
         let new = self.results.written.skipped.get(label).copied().unwrap_or(0);

@@ -22,6 +22,7 @@ pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexF
             settings.max_file_bytes,
             settings.parse_time_limit.as_millis()
         ),
+        model_checksum: None,
     }
 }
 
@@ -33,17 +34,18 @@ pub(crate) struct RunPlan {
     pub stored: Vec<RepoPath>,
     /// Whether the run starts with an empty index.
     pub fresh: bool,
-    /// Whether the old index stays searchable until this run completes. True if only the model has changed.
+    /// Whether the old index stays searchable until this run completes. True if only the model or the layout has
+    /// changed.
     pub keeps_old_index: bool,
     /// Why stored data is discarded, as a sentence; `None` if it is not.
     pub redo_reason: Option<String>,
 }
 
 impl RunPlan {
-    /// Returns whether the size and the time of a file match its record, so it need not be read.
+    /// Returns whether the metadata of a file matches its record, so it need not be read.
     pub fn is_unchanged(&self, entry: &WalkEntry) -> bool {
         let known = self.known.get(&entry.path);
-        known.is_some_and(|known| (known.size_bytes, known.mtime_ns) == (entry.size_bytes, entry.mtime_ns))
+        known.is_some_and(|known| known.stat == entry.stat)
     }
 }
 
@@ -67,15 +69,16 @@ pub(crate) fn plan_run(
     if rebuild || redo_reason.is_some() {
         plan.fresh = true;
         plan.keeps_old_index =
-            !rebuild && view.manifest().complete && differs_only_by_model(&view.manifest().fingerprint, fingerprint);
+            !rebuild && view.manifest().complete && keeps_answering(&view.manifest().fingerprint, fingerprint);
         plan.redo_reason = redo_reason.or_else(|| Some("a rebuild was requested".to_owned()));
         return Ok(plan);
     }
     let files = view.files()?;
     plan.stored = files.iter().map(|file| file.path.clone()).collect();
     let settings_changed = view.manifest().fingerprint.settings != fingerprint.settings;
-    let redo =
-        |file: &FileRecord| settings_changed && matches!(&file.outcome, FileOutcome::Indexed { problem: Some(_), .. });
+    let redo = |file: &FileRecord| {
+        settings_changed && matches!(&file.content.outcome, FileOutcome::Indexed { problem: Some(_), .. })
+    };
     if settings_changed {
         let (old, new) = (&view.manifest().fingerprint.settings, &fingerprint.settings);
         plan.redo_reason =
@@ -85,11 +88,16 @@ pub(crate) fn plan_run(
     Ok(plan)
 }
 
-/// Returns whether the stored rows lack nothing but the vectors of the new model.
-fn differs_only_by_model(stored: &IndexFingerprint, now: &IndexFingerprint) -> bool {
-    let with_its_model =
-        IndexFingerprint { model_id: stored.model_id.clone(), dimensions: stored.dimensions, ..now.clone() };
-    rebuild_reason(stored, now).is_some() && rebuild_reason(stored, &with_its_model).is_none()
+/// Returns whether the stored rows must be replaced, but hold the same chunks as the new ones will: they have
+/// only the vectors of another model, or an older layout that can still be read.
+fn keeps_answering(stored: &IndexFingerprint, now: &IndexFingerprint) -> bool {
+    let with_its_chunks = IndexFingerprint {
+        schema_version: stored.schema_version,
+        model_id: stored.model_id.clone(),
+        dimensions: stored.dimensions,
+        ..now.clone()
+    };
+    stored.is_readable() && rebuild_reason(stored, now).is_some() && rebuild_reason(stored, &with_its_chunks).is_none()
 }
 
 /// Returns the reason why stored rows cannot be reused, or `None` if they can.

@@ -238,7 +238,7 @@ impl Indexer<'_> {
                 && !plan.is_unchanged(&entry)
             {
                 files += 1;
-                needed_bytes = needed_bytes.saturating_add(estimate_cost_bytes(entry.size_bytes));
+                needed_bytes = needed_bytes.saturating_add(estimate_cost_bytes(entry.stat.size_bytes));
             }
             ControlFlow::Continue(())
         })?;

@@ -145,6 +145,28 @@ fn a_run_that_changes_nothing_commits_nothing_and_needs_no_lock() {
     assert_eq!(fixture.store.generation_number().expect("a generation"), generation);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_replaced_by_one_of_the_same_size_and_time_is_indexed_again() {
+    let fixture = IndexFixture::new();
+    fixture.write("a.rs", "fn one() {}\n");
+    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+    let age = |name: &str| {
+        fs::File::options().write(true).open(fixture.path(name)).expect("a file").set_modified(old).expect("a time");
+    };
+    age("a.rs");
+    fixture.index();
+    assert_eq!(fixture.index().files_indexed, 0);
+    fixture.write("b.rs", "fn two() {}\n");
+    age("b.rs");
+    fs::rename(fixture.path("b.rs"), fixture.path("a.rs")).expect("replaced");
+    assert_eq!(fixture.index().files_indexed, 1, "another inode");
+    // Rewriting the same file keeps its inode, but changes the time of its last change.
+    fixture.write("a.rs", "fn six() {}\n");
+    age("a.rs");
+    assert_eq!(fixture.index().files_indexed, 1, "another change time");
+}
+
 #[test]
 fn a_second_writer_fails_because_of_the_lock() {
     let fixture = IndexFixture::new();
@@ -268,7 +290,7 @@ fn a_file_skipped_for_its_content_is_recorded_with_the_reason() {
     assert_eq!(report.skipped.get("binary"), Some(&1));
     let view = fixture.store.view().expect("a view").expect("a commit");
     let files = view.files().expect("files");
-    assert!(matches!(files[0].outcome, FileOutcome::Skipped(_)));
+    assert!(matches!(files[0].content.outcome, FileOutcome::Skipped(_)));
 }
 
 #[test]

@@ -1,9 +1,22 @@
 //! Replaces a file in one step: readers see the old contents or the new ones, never a part.
+//!
+//! The contents go to a file beside it, which is then renamed. A crash leaves that file behind;
+//! [`remove_leftovers`] deletes it later.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// Extension of the files that are renamed when they are complete.
+const TEMPORARY_EXTENSION: &str = "new";
+
+/// Bytes that are written at once.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// Age from which a temporary file counts as left behind by a process that died.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
 /// Whether a replaced file has to survive a power failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +29,7 @@ pub enum Durability {
 
 /// Replaces the file at `path` with what `write` writes, or creates it.
 ///
-/// The contents go to a file beside it, which is then renamed. On an error the old file is unchanged
-/// and the file beside it is removed.
+/// On an error the old file is unchanged and nothing is left beside it.
 ///
 /// # Errors
 /// When the folder does not exist, when it cannot be written to, or when `write` fails.
@@ -26,17 +38,9 @@ pub fn replace_file(
     durability: Durability,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let temporary = temporary_path(path);
-    let replaced = write_temporary(&temporary, durability, write).and_then(|()| fs::rename(&temporary, path));
-    if replaced.is_err() {
-        // The file may not exist yet; the first error is the one to report.
-        _ = fs::remove_file(&temporary);
-        return replaced;
-    }
-    match durability {
-        Durability::Synced => sync_folder(path.parent().unwrap_or(Path::new("."))),
-        Durability::Unsynced => Ok(()),
-    }
+    let mut pending = PendingFile::create(path)?;
+    write(&mut pending.out)?;
+    pending.commit(durability)
 }
 
 /// Replaces the file at `path` with `bytes`. See [`replace_file`].
@@ -45,6 +49,113 @@ pub fn replace_file(
 /// As [`replace_file`].
 pub fn replace_with_bytes(path: &Path, durability: Durability, bytes: &[u8]) -> io::Result<()> {
     replace_file(path, durability, |out| out.write_all(bytes))
+}
+
+/// The new contents of a file, written beside it. Dropping it without [`PendingFile::commit`] deletes them.
+pub struct PendingFile {
+    path: PathBuf,
+    temporary: PathBuf,
+    out: BufWriter<File>,
+    is_renamed: bool,
+}
+
+impl PendingFile {
+    /// Creates the file beside `path`.
+    ///
+    /// # Errors
+    /// When the folder does not exist or cannot be written to.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        Self::create_with(path, &mut File::options())
+    }
+
+    /// Creates the file beside `path` so that only this user can read it, regardless of the umask.
+    ///
+    /// # Errors
+    /// As [`PendingFile::create`].
+    pub fn create_private(path: &Path) -> io::Result<Self> {
+        let mut options = File::options();
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Self::create_with(path, &mut options)
+    }
+
+    fn create_with(path: &Path, options: &mut fs::OpenOptions) -> io::Result<Self> {
+        let temporary = temporary_path(path);
+        let file = options.write(true).create_new(true).open(&temporary)?;
+        Ok(Self {
+            path: path.to_owned(),
+            temporary,
+            out: BufWriter::with_capacity(BUFFER_BYTES, file),
+            is_renamed: false,
+        })
+    }
+
+    /// Returns the path of the file beside the one to replace.
+    pub fn temporary_path(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Sets the permissions that the replaced file will have.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
+        self.out.get_ref().set_permissions(permissions)
+    }
+
+    /// Puts the contents in the place of the old file.
+    ///
+    /// # Errors
+    /// When the contents cannot be written or the file cannot be renamed; the old file is then unchanged.
+    pub fn commit(mut self, durability: Durability) -> io::Result<()> {
+        self.out.flush()?;
+        if durability == Durability::Synced {
+            self.out.get_ref().sync_all()?;
+        }
+        rename_file(&self.temporary, &self.path, durability)?;
+        self.is_renamed = true;
+        Ok(())
+    }
+}
+
+impl Write for PendingFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Drop for PendingFile {
+    fn drop(&mut self) {
+        if !self.is_renamed {
+            // There is already an error to report, or the contents were given up on purpose.
+            _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Puts the finished file `from`, whose contents the caller has synced, in the place of `to` in the same folder.
+///
+/// # Errors
+/// When the file cannot be renamed, or the folder cannot be synced.
+pub fn rename_file(from: &Path, to: &Path, durability: Durability) -> io::Result<()> {
+    fs::rename(from, to)?;
+    match durability {
+        Durability::Synced => sync_folder(to.parent().unwrap_or(Path::new("."))),
+        Durability::Unsynced => Ok(()),
+    }
+}
+
+/// Writes the contents of an existing file to the disk.
+///
+/// # Errors
+/// When the file cannot be opened or synced.
+pub fn sync_file(path: &Path) -> io::Result<()> {
+    // Windows syncs only files that are open for writing.
+    File::options().read(true).write(cfg!(windows)).open(path)?.sync_all()
 }
 
 /// Writes the entries of a folder to the disk, so that files created or renamed in it survive a power failure.
@@ -61,17 +172,19 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn write_temporary(
-    temporary: &Path,
-    durability: Durability,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut out = BufWriter::new(File::create(temporary)?);
-    write(&mut out)?;
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    match durability {
-        Durability::Synced => file.sync_all(),
-        Durability::Unsynced => Ok(()),
+/// Deletes the temporary files in `folder` that processes left behind when they died more than an hour ago.
+///
+/// For the owner of a folder, before it writes there. A file that cannot be deleted only takes space.
+pub fn remove_leftovers(folder: &Path) {
+    let now = SystemTime::now();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_old = || {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            modified.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > LEFTOVER_AGE))
+        };
+        if is_temporary_name(&entry.file_name().to_string_lossy()) && is_old() {
+            _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -79,8 +192,19 @@ fn write_temporary(
 fn temporary_path(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}-{}.new", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    name.push(format!(".{}-{number}.{TEMPORARY_EXTENSION}", std::process::id()));
     path.with_file_name(name)
+}
+
+/// Returns whether [`temporary_path`] made this name: `NAME.PROCESS-NUMBER.new`.
+fn is_temporary_name(name: &str) -> bool {
+    let number = name.strip_suffix(TEMPORARY_EXTENSION).and_then(|name| name.strip_suffix('.'));
+    let Some((process, count)) = number.and_then(|name| name.rsplit('.').next()).and_then(|part| part.split_once('-'))
+    else {
+        return false;
+    };
+    [process, count].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -116,5 +240,36 @@ mod tests {
         let bytes = fs::read(&path).expect("the file");
         assert!(bytes.len() == 100_000 && bytes.iter().all(|byte| *byte == bytes[0]));
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn contents_that_are_given_up_leave_the_old_file_and_nothing_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("settings.json");
+        replace_with_bytes(&path, Durability::Unsynced, b"old").expect("the first write");
+        let mut pending = PendingFile::create_private(&path).expect("a file beside it");
+        pending.write_all(b"new").expect("written");
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 2);
+        drop(pending);
+        assert_eq!(fs::read(&path).expect("the file"), b"old");
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn only_old_temporary_files_are_leftovers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names = ["manifest.json", "manifest.json.12-0.new", "notes.new", "a.b-c.new", "fresh.12-1.new"];
+        for name in names {
+            let file = File::create(folder.path().join(name)).expect("a file");
+            if name != "fresh.12-1.new" {
+                file.set_modified(SystemTime::now() - LEFTOVER_AGE * 2).expect("a time");
+            }
+        }
+        remove_leftovers(folder.path());
+        let is_kept = |name: &&str| folder.path().join(name).exists();
+        assert_eq!(
+            names.into_iter().filter(is_kept).collect::<Vec<_>>(),
+            ["manifest.json", "notes.new", "a.b-c.new", "fresh.12-1.new"]
+        );
     }
 }

@@ -7,6 +7,12 @@ pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, duration_ms)
 }
 
+/// Returns the nanoseconds since 1970; 0 if the clock is set before that.
+pub fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).expect("nanoseconds fit in 63 bits until the year 2262")
+}
+
 /// Returns `duration` in whole milliseconds.
 ///
 /// # Panics

@@ -21,7 +21,7 @@ pub const HEADER_BYTES: usize = 16;
 pub struct FileFormat {
     /// The first bytes of each such file.
     pub magic: [u8; 8],
-    /// The version that is written, and the only one that is read.
+    /// The version that is written.
     pub version: u32,
 }
 
@@ -109,7 +109,7 @@ pub fn checksum32(bytes: &[u8]) -> u32 {
     (checksum64(bytes) & u64::from(u32::MAX)) as u32
 }
 
-/// Writes through to `inner` and sums what it writes.
+/// Writes through to `inner` and computes the checksum of all bytes.
 pub struct ChecksumWriter<W> {
     inner: W,
     hasher: XxHash3_64,
@@ -144,7 +144,7 @@ impl<W: Write> Write for ChecksumWriter<W> {
     }
 }
 
-/// Reads through from `inner` and sums what it reads.
+/// Reads through from `inner` and computes the checksum of all bytes.
 pub struct ChecksumReader<R> {
     inner: R,
     hasher: XxHash3_64,

@@ -6,4 +6,5 @@ pub mod atomic_file;
 pub mod cancel;
 pub mod clock;
 pub mod file_format;
+pub mod open;
 pub mod process;

@@ -16,10 +16,10 @@ use embed::{self, Embedder};
 use platform::cancel::CancelToken;
 use source::language;
 use source::parse::{Parser, SourceFile};
-use store::lexical::Terms;
+use store::inverted_index::Terms;
 use store::memory::MemoryStore;
 use store::{ChunkStore, Commit, CommitStatus, EmbeddedChunk, IndexFingerprint};
-use types::{ContentHash, FileOutcome, FileRecord, RepoPath};
+use types::{ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, TextEncoding};
 
 const FILES: &[(&str, &str)] = &[
     (
@@ -44,6 +44,7 @@ fn recipe() -> IndexFingerprint {
         model_id: String::new(),
         dimensions: u32::try_from(StaticModel::builtin().dimensions()).expect("small"),
         settings: String::new(),
+        model_checksum: None,
     }
 }
 
@@ -56,7 +57,8 @@ fn put(commit: &mut Commit, path: &str, text: &str) {
     let chunks = Parser::new(std::time::Duration::from_secs(5)).parse(&source).chunks;
     let outcome = FileOutcome::Indexed { chunks: u32::try_from(chunks.len()).expect("few"), problem: None };
     let (hash, language) = (ContentHash::of_bytes(text.as_bytes()), source.language);
-    commit.replace.push(FileRecord { path, size_bytes: 0, mtime_ns: 0, hash, language, outcome });
+    let content = ContentRecord { hash, encoding: TextEncoding::Utf8, language, outcome };
+    commit.replace.push(FileRecord { path, content, stat: FileStat::default() });
     commit.chunks.extend(chunks.into_iter().map(|chunk| EmbeddedChunk {
         terms: Terms::from_chunk(&chunk),
         vector: model.embed_query(&embed::build_passage(&chunk)),

@@ -14,10 +14,10 @@ use embed::static_model::StaticModel;
 use platform::cancel::CancelToken;
 use source::language;
 use source::parse::{Parser, SourceFile};
-use store::lexical::Terms;
+use store::inverted_index::Terms;
 use store::memory::MemoryStore;
 use store::{ChunkStore, Commit, CommitStatus, EmbeddedChunk, IndexFingerprint, StoreView};
-use types::{ContentHash, FileOutcome, FileRecord, RepoPath};
+use types::{ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, TextEncoding};
 
 /// Commits a file with the function `name` and returns the view of the commit.
 fn commit_file(store: &MemoryStore, name: &str) -> Arc<dyn StoreView> {
@@ -28,7 +28,8 @@ fn commit_file(store: &MemoryStore, name: &str) -> Arc<dyn StoreView> {
     let chunks = Parser::new(Duration::from_secs(5)).parse(&source).chunks;
     let outcome = FileOutcome::Indexed { chunks: 1, problem: None };
     let (hash, language) = (ContentHash::of_bytes(source.text.as_bytes()), source.language);
-    let record = FileRecord { path, size_bytes: 0, mtime_ns: 0, hash, language, outcome };
+    let content = ContentRecord { hash, encoding: TextEncoding::Utf8, language, outcome };
+    let record = FileRecord { path, content, stat: FileStat::default() };
     let embed = |chunk| EmbeddedChunk {
         terms: Terms::from_chunk(&chunk),
         vector: model.embed_query(&embed::build_passage(&chunk)),
@@ -41,6 +42,7 @@ fn commit_file(store: &MemoryStore, name: &str) -> Arc<dyn StoreView> {
         model_id: String::new(),
         dimensions: u32::try_from(model.dimensions()).expect("small"),
         settings: String::new(),
+        model_checksum: None,
     };
     let commit = Commit { replace: vec![record], chunks, ..Commit::default() };
     store.writer(&fingerprint, false).expect("a writer").commit(commit, &CommitStatus::default()).expect("a commit");

@@ -1,18 +1,19 @@
 //! The store in memory, for tests and for builds without LanceDB.
 //!
-//! A simple implementation of [`super::ChunkStore`]; its content is lost when the process ends.
+//! A simple implementation of [`ChunkStore`]; its content is lost when the process ends.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{
-    ChunkStore, ChunkText, Commit, CommitStatus, EmbeddedChunk, Generation, IndexFingerprint, Manifest, RowKey,
-    StoreError, StoreView, StoreWriter, StoredChunk,
-};
-use crate::lexical::{DocNumber, IndexSegment, InvertedIndex, SegmentError, SegmentWriter};
-use types::{FileRecord, RepoPath};
+use crate::chunk_store::{ChunkStore, StoreView, StoreWriter};
+use crate::commit::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, StoredChunk};
+use crate::error::StoreError;
+use crate::inverted_index::{DocNumber, IndexSegment, InvertedIndex, SegmentError, SegmentWriter};
+use crate::manifest::{IndexFingerprint, Manifest};
+use platform::clock::now_ms;
+use types::{FileRecord, Generation, RepoPath};
 
 /// The rows generation of the next store of this process.
 static NEXT_ROWS_GENERATION: AtomicU64 = AtomicU64::new(1);
@@ -105,7 +106,7 @@ struct MemoryWriter {
 }
 
 impl MemoryWriter {
-    fn publish_commit(&mut self, rows: FileRows, state: &CommitStatus) -> Manifest {
+    fn publish_commit(&mut self, rows: FileRows, state: &CommitStatus) -> Result<Manifest, StoreError> {
         self.generation += 1;
         let manifest = Manifest {
             generation: self.generation,
@@ -114,15 +115,15 @@ impl MemoryWriter {
             complete: state.complete,
             files_found: state.files_found,
             skipped: state.skipped.clone(),
-            committed_at_ms: super::now_ms(),
+            committed_at_ms: now_ms(),
             is_empty: rows.values().all(|(_, chunks)| chunks.is_empty()),
         };
-        let view = Arc::new(MemoryView::new(manifest.clone(), self.rows_generation, rows));
+        let view = Arc::new(MemoryView::new(manifest.clone(), self.rows_generation, rows)?);
         if state.complete || !self.defers_publication {
             self.store.shared().view = Some(Arc::clone(&view));
         }
         self.base = Some(view);
-        manifest
+        Ok(manifest)
     }
 
     fn rows(&self) -> FileRows {
@@ -161,11 +162,11 @@ impl StoreWriter for MemoryWriter {
             shared.next_row += chunks.len() as u64;
             rows.insert(record.path.clone(), (record, Arc::new((first..).zip(chunks).collect())));
         }
-        Ok(self.publish_commit(rows, state))
+        self.publish_commit(rows, state)
     }
 
     fn finish(&mut self, state: &CommitStatus) -> Result<Manifest, StoreError> {
-        Ok(self.publish_commit(self.rows(), state))
+        self.publish_commit(self.rows(), state)
     }
 }
 
@@ -176,11 +177,15 @@ impl Drop for MemoryWriter {
 }
 
 impl MemoryView {
-    fn new(manifest: Manifest, rows_generation: u64, rows: FileRows) -> Self {
+    fn new(manifest: Manifest, rows_generation: u64, rows: FileRows) -> Result<Self, StoreError> {
         let chunks: Vec<_> = rows.values().flat_map(|(_, chunks)| chunks.iter().cloned()).collect();
         let positions = (0..).zip(&chunks).map(|(position, (row, _))| (*row, position)).collect();
-        let inverted_index = build_inverted_index(&positions, &chunks);
-        Self { manifest, rows_generation, rows, chunks, positions, inverted_index }
+        let inverted_index = build_inverted_index(&positions, &chunks).map_err(|message| StoreError::Engine {
+            operation: "index the terms",
+            dir: manifest.root.clone(),
+            message,
+        })?;
+        Ok(Self { manifest, rows_generation, rows, chunks, positions, inverted_index })
     }
 
     /// Returns the chunk of a row.
@@ -237,25 +242,29 @@ impl StoreView for MemoryView {
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
         let text = |row: &RowKey| {
             let chunk = &self.chunk(*row)?.chunk;
-            Ok(ChunkText { text: chunk.text.clone(), signature: chunk.signature.clone() })
+            Ok(ChunkText { text: chunk.text.clone(), signature: chunk.signature.clone(), masked: Vec::new() })
         };
         rows.iter().map(text).collect()
     }
 }
 
 /// Builds an inverted index of one segment, in which each chunk's document number is its row key.
-fn build_inverted_index(positions: &BTreeMap<RowKey, u32>, chunks: &[(RowKey, EmbeddedChunk)]) -> InvertedIndex {
+fn build_inverted_index(
+    positions: &BTreeMap<RowKey, u32>,
+    chunks: &[(RowKey, EmbeddedChunk)],
+) -> Result<InvertedIndex, String> {
     let mut writer = SegmentWriter::default();
     for (row, position) in positions {
         writer.add(doc_number(*row), &chunks[*position as usize].1.terms);
     }
-    let segment = writer.finish().and_then(|bytes| IndexSegment::from_bytes(&bytes).ok());
-    InvertedIndex::new(segment.map(Arc::new).into_iter().collect())
+    let bytes = writer.finish().ok_or("the postings exceed 4 GiB")?;
+    let segment = IndexSegment::from_bytes(&bytes).map_err(|error| error.to_string())?;
+    Ok(InvertedIndex::new(vec![Arc::new(segment)]))
 }
 
-/// Returns the document number of a row. Saturates, which a store in memory never reaches.
+/// Returns the document number of a row.
 fn doc_number(row: RowKey) -> DocNumber {
-    DocNumber::try_from(row).unwrap_or(DocNumber::MAX)
+    DocNumber::try_from(row).expect("a store in memory never holds 2^32 chunks")
 }
 
 fn to_stored_chunk(row: RowKey, EmbeddedChunk { chunk, vector, .. }: &EmbeddedChunk) -> StoredChunk {

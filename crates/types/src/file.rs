@@ -1,6 +1,8 @@
 //! The outcome of indexing a file, and the record that the store keeps of it.
 
 use std::fmt;
+use std::fs::Metadata;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
@@ -86,25 +88,125 @@ pub enum FileOutcome {
     Skipped(SkipReason),
 }
 
-/// The store's record of a file; the next index run compares it with the file.
+/// The encoding that the text of a file was decoded from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TextEncoding {
+    /// The file was not decoded.
+    #[default]
+    Unknown,
+    /// UTF-8; invalid bytes are replaced by U+FFFD.
+    Utf8,
+}
+
+impl TextEncoding {
+    /// Returns the name in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Utf8 => "utf-8",
+        }
+    }
+
+    /// Returns the encoding with exactly this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Unknown, Self::Utf8].into_iter().find(|encoding| encoding.as_str() == name)
+    }
+}
+
+/// The store's record of a file; the next index run compares the file with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRecord {
     pub path: RepoPath,
-    pub size_bytes: u64,
-    /// Modification time in nanoseconds since 1970; -1 if the file changed too recently for its time to be
-    /// reliable, [`FileRecord::UNREAD_NS`] if the last attempt to read it failed.
-    pub mtime_ns: i64,
+    pub content: ContentRecord,
+    pub stat: FileStat,
+}
+
+/// The part of a file's record that depends only on its path and bytes, and so holds in every copy of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentRecord {
+    /// Hash of the bytes on disk, before decoding.
     pub hash: ContentHash,
+    pub encoding: TextEncoding,
     pub language: Language,
     pub outcome: FileOutcome,
 }
 
-impl FileRecord {
+/// The part of a file's record that depends on the tree it lies in: its metadata when it was last read.
+///
+/// A file with equal metadata is not read again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileStat {
+    pub size_bytes: u64,
+    /// Modification time in nanoseconds since 1970, 0 where it is unknown; [`FileStat::CHANGED_TOO_RECENTLY_NS`] or
+    /// [`FileStat::UNREAD_NS`] if the metadata must not be compared.
+    pub mtime_ns: i64,
+    /// Time of the last change of content or metadata, in nanoseconds since 1970; 0 where it is unknown.
+    pub ctime_ns: i64,
+    /// The number of the file in its file system; 0 where it is unknown.
+    pub inode: u64,
+}
+
+impl FileStat {
+    /// The modification time of a file that changed so shortly before it was read that a later change may leave
+    /// the same time.
+    pub const CHANGED_TOO_RECENTLY_NS: i64 = -1;
+
     /// The modification time of a record whose chunks come from an earlier read because the last one failed.
     pub const UNREAD_NS: i64 = -2;
 
+    /// Takes the fields from the metadata of a file.
+    pub fn from_metadata(metadata: &Metadata) -> Self {
+        let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let mtime_ns = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);
+        let (ctime_ns, inode) = change_time_and_inode(metadata);
+        Self { size_bytes: metadata.len(), mtime_ns, ctime_ns, inode }
+    }
+}
+
+/// Returns [`FileStat::ctime_ns`] and [`FileStat::inode`].
+#[cfg(unix)]
+fn change_time_and_inode(metadata: &Metadata) -> (i64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    let seconds = metadata.ctime().checked_mul(1_000_000_000);
+    (seconds.and_then(|ns| ns.checked_add(metadata.ctime_nsec())).unwrap_or(0), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn change_time_and_inode(_metadata: &Metadata) -> (i64, u64) {
+    (0, 0)
+}
+
+impl FileRecord {
     /// Returns whether the last attempt to read the file failed.
     pub fn is_unread(&self) -> bool {
-        self.mtime_ns == Self::UNREAD_NS || matches!(self.outcome, FileOutcome::Skipped(SkipReason::Unreadable { .. }))
+        self.stat.mtime_ns == FileStat::UNREAD_NS
+            || matches!(self.content.outcome, FileOutcome::Skipped(SkipReason::Unreadable { .. }))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_replaced_by_one_of_the_same_size_and_time_has_other_metadata() {
+        let folder = std::env::temp_dir().join(format!("codescry-stat-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let (path, other) = (folder.join("a"), folder.join("b"));
+        fs::write(&path, "one").expect("a file");
+        fs::write(&other, "two").expect("a file");
+        let time = UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        for path in [&path, &other] {
+            fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("a time");
+        }
+        let stat = |path| FileStat::from_metadata(&fs::metadata(path).expect("a file"));
+        let before = stat(&path);
+        fs::rename(&other, &path).expect("replaced");
+        let after = stat(&path);
+        assert_eq!((before.size_bytes, before.mtime_ns), (after.size_bytes, after.mtime_ns));
+        assert_ne!(before, after);
+        fs::remove_dir_all(&folder).expect("removed");
     }
 }

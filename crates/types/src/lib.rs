@@ -5,12 +5,14 @@
 
 mod chunk;
 mod file;
+mod generation;
 mod hash;
 mod path;
 mod project;
 
 pub use chunk::{Chunk, ContentKind, Language, Span, Symbol, SymbolKind, qualified_name};
-pub use file::{FileOutcome, FileRecord, SkipReason};
+pub use file::{ContentRecord, FileOutcome, FileRecord, FileStat, SkipReason, TextEncoding};
+pub use generation::Generation;
 pub use hash::ContentHash;
 pub use path::{AbsPath, PathSet, RepoPath};
 pub use project::{Project, is_below};

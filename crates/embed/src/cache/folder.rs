@@ -7,7 +7,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::segment::{self, HEADER_BYTES, KEY_BYTES, KEYS, LIVE, RecordFormat, VECTORS};
+use platform::atomic_file::{Durability, PendingFile, replace_with_bytes};
+use platform::clock::now_ms;
+
+use super::segment::{self, HEADER_BYTES, KEY_BYTES, KEYS, LIVE, RecordChecksum, RecordFormat, VECTORS};
 
 /// Number of segments above which the small ones are merged.
 const MANY_SEGMENTS: usize = 16;
@@ -91,21 +94,27 @@ fn merge_vector_segments(folder: &Path, parts: &[&SegmentFile], format: &RecordF
         Err(TryLockError::WouldBlock) => return Ok(false),
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    let (fresh, record) = (folder.join("joined.new"), format.record_bytes());
-    let (mut joined, mut keys) = (File::create(&fresh)?, Vec::new());
+    let path = folder.join(format!("{}-{}-joined.{VECTORS}", now_ms(), std::process::id()));
+    let (mut joined, mut keys) = (PendingFile::create(&path)?, Vec::new());
     joined.write_all(&format.header())?;
     for part in parts {
-        let bytes = fs::read(&part.path)?;
-        let Some((header, records)) = bytes.split_first_chunk::<HEADER_BYTES>() else { continue };
-        if *header == format.header() {
-            let records = &records[..records.len() / record * record];
-            joined.write_all(records)?;
-            records.chunks_exact(record).for_each(|record| keys.extend_from_slice(&record[..KEY_BYTES]));
+        let mut bytes = fs::read(&part.path)?;
+        let Some((header, records)) = bytes.split_first_chunk_mut::<HEADER_BYTES>() else { continue };
+        let Some(checksum) = format.record_checksum(header) else { continue };
+        for record in records.chunks_exact_mut(format.record_bytes()) {
+            // A damaged record would become a good one if its checksum were replaced.
+            if checksum == RecordChecksum::Blake3 {
+                if !checksum.matches(record) {
+                    continue;
+                }
+                segment::set_checksum(record);
+            }
+            joined.write_all(record)?;
+            keys.extend_from_slice(&record[..KEY_BYTES]);
         }
     }
-    joined.sync_all()?;
-    let path = folder.join(format!("{}-{}-joined.{VECTORS}", super::now_ms(), std::process::id()));
-    fs::write(path.with_extension(KEYS), keys)?;
-    fs::rename(&fresh, &path)?;
+    // The keys come first: a segment whose keys are missing is scanned.
+    replace_with_bytes(&path.with_extension(KEYS), Durability::Unsynced, &keys)?;
+    joined.commit(Durability::Synced)?;
     parts.iter().try_for_each(|part| remove_segment(&part.path)).map(|()| true)
 }

@@ -1,11 +1,14 @@
 //! A segment of the vector cache: a header followed by records of one size, and a second file with the keys.
 //!
 //! ```text
-//! .vectors  header  "codescry vectors" · version u32 · dimensions u32 · hash of the model id, 8 bytes
+//! .vectors  header  see `platform::file_format` · dimensions u32 · hash of the model id, 8 bytes · checksum u32
 //!          record  key u128 · checksum u32 · dimensions × f16          all little-endian
 //! .keys     the keys of the first records, u128 each
 //! .live     empty, locked by the process that appends
 //! ```
+//!
+//! Version 1 differs only in its header and in the checksums, which are the first bytes of BLAKE3 hashes. It is
+//! still read, so that no vector is computed again.
 //!
 //! A record is written before its key, and the keys only repeat the records. So keys that are missing after a
 //! crash are read from the records.
@@ -20,11 +23,19 @@ use std::time::SystemTime;
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
+use platform::atomic_file::{Durability, replace_with_bytes};
+use platform::file_format::{self, FileFormat, checksum32};
+
 use super::VectorKey;
 use platform::cancel::CancelToken;
 
-const MAGIC: &[u8; 16] = b"codescry vectors";
-const VERSION: u32 = 1;
+/// The format of a segment.
+const SEGMENT_FORMAT: FileFormat = FileFormat { magic: *b"CSCRYVEC", version: 2 };
+
+/// The first bytes of a segment of version 1.
+const VERSION_1_MAGIC: &[u8; 16] = b"codescry vectors";
+
+/// Size of the header, in every version.
 pub(super) const HEADER_BYTES: usize = 32;
 
 /// Size of the key at the beginning of a record.
@@ -67,13 +78,38 @@ impl RecordFormat {
         KEY_BYTES + CHECKSUM_BYTES + self.dimensions * 2
     }
 
+    /// Returns the header of a segment that is written.
     pub fn header(&self) -> [u8; HEADER_BYTES] {
         let mut header = [0; HEADER_BYTES];
-        header[..16].copy_from_slice(MAGIC);
-        header[16..20].copy_from_slice(&VERSION.to_le_bytes());
-        header[20..24].copy_from_slice(&u32::try_from(self.dimensions).unwrap_or(u32::MAX).to_le_bytes());
+        header[..file_format::HEADER_BYTES].copy_from_slice(&SEGMENT_FORMAT.header());
+        header[16..20].copy_from_slice(&self.dimensions_u32().to_le_bytes());
+        header[20..28].copy_from_slice(&self.model);
+        let checksum = checksum32(&header[..28]);
+        header[28..].copy_from_slice(&checksum.to_le_bytes());
+        header
+    }
+
+    /// Returns the header of a segment of version 1.
+    fn version_1_header(&self) -> [u8; HEADER_BYTES] {
+        let mut header = [0; HEADER_BYTES];
+        header[..16].copy_from_slice(VERSION_1_MAGIC);
+        header[16..20].copy_from_slice(&1_u32.to_le_bytes());
+        header[20..24].copy_from_slice(&self.dimensions_u32().to_le_bytes());
         header[24..].copy_from_slice(&self.model);
         header
+    }
+
+    /// Returns how the records of a segment with this header are checked; `None` if it cannot be read or belongs
+    /// to another model.
+    pub fn record_checksum(&self, header: &[u8; HEADER_BYTES]) -> Option<RecordChecksum> {
+        if *header == self.header() {
+            return Some(RecordChecksum::Xxh3);
+        }
+        (*header == self.version_1_header()).then_some(RecordChecksum::Blake3)
+    }
+
+    fn dimensions_u32(&self) -> u32 {
+        u32::try_from(self.dimensions).expect("a vector has at most a few thousand dimensions")
     }
 
     /// Encodes the record of a vector.
@@ -82,16 +118,16 @@ impl RecordFormat {
         let (head, values) = record.split_at_mut(KEY_BYTES + CHECKSUM_BYTES);
         values.as_chunks_mut().0.iter_mut().zip(vector).for_each(|(bytes, value)| *bytes = value.to_le_bytes());
         head[..KEY_BYTES].copy_from_slice(&key.0.to_le_bytes());
-        head[KEY_BYTES..].copy_from_slice(&checksum_record(key, values));
+        set_checksum(&mut record);
         record
     }
 
     /// Decodes a record's vector into `out`. Returns false if the record is damaged or has another key.
-    pub fn decode_record(&self, record: &[u8], key: VectorKey, out: &mut Vec<f32>) -> bool {
-        let (head, values) = record.split_at(KEY_BYTES + CHECKSUM_BYTES);
-        if head[..KEY_BYTES] != key.0.to_le_bytes() || head[KEY_BYTES..] != checksum_record(key, values) {
+    pub fn decode_record(record: &[u8], checksum: RecordChecksum, key: VectorKey, out: &mut Vec<f32>) -> bool {
+        if record[..KEY_BYTES] != key.0.to_le_bytes() || !checksum.matches(record) {
             return false;
         }
+        let values = &record[KEY_BYTES + CHECKSUM_BYTES..];
         let halves: Vec<f16> = values.as_chunks().0.iter().map(|value| f16::from_le_bytes(*value)).collect();
         out.resize(halves.len(), 0.0);
         halves.convert_to_f32_slice(out);
@@ -104,18 +140,48 @@ impl RecordFormat {
     }
 }
 
-fn checksum_record(key: VectorKey, values: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&key.0.to_le_bytes()).update(values);
-    let mut sum = [0; CHECKSUM_BYTES];
-    sum.copy_from_slice(&hasher.finalize().as_bytes()[..CHECKSUM_BYTES]);
-    sum
+/// How the records of a segment are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RecordChecksum {
+    /// Version 1.
+    Blake3,
+    /// Version 2.
+    Xxh3,
+}
+
+impl RecordChecksum {
+    /// Returns whether a record is unchanged since it was written.
+    pub fn matches(self, record: &[u8]) -> bool {
+        let (head, values) = record.split_at(KEY_BYTES + CHECKSUM_BYTES);
+        let (key, stored) = head.split_at(KEY_BYTES);
+        match self {
+            Self::Blake3 => {
+                let mut hasher = blake3::Hasher::new();
+                hasher.update(key).update(values);
+                hasher.finalize().as_bytes()[..CHECKSUM_BYTES] == *stored
+            }
+            Self::Xxh3 => checksum_record(record) == *stored,
+        }
+    }
+}
+
+/// Returns the checksum of a record: the sum of the checksums of its key and of its values, in little-endian order.
+fn checksum_record(record: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let (key, values) = (&record[..KEY_BYTES], &record[KEY_BYTES + CHECKSUM_BYTES..]);
+    checksum32(key).wrapping_add(checksum32(values)).to_le_bytes()
+}
+
+/// Sets the checksum of a record to that of the current version.
+pub(super) fn set_checksum(record: &mut [u8]) {
+    let checksum = checksum_record(record);
+    record[KEY_BYTES..KEY_BYTES + CHECKSUM_BYTES].copy_from_slice(&checksum);
 }
 
 /// A segment opened for reading.
 pub(super) struct VectorSegment {
     path: PathBuf,
     file: File,
+    checksum: RecordChecksum,
     used: AtomicBool,
 }
 
@@ -129,10 +195,10 @@ impl VectorSegment {
         let mut file = File::open(path)?;
         let mut header = [0; HEADER_BYTES];
         file.read_exact(&mut header)?;
-        if header != format.header() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it belongs to another format version or model"));
-        }
-        Ok(Self { path: path.to_owned(), file, used: AtomicBool::new(false) })
+        let checksum = format.record_checksum(&header).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "it belongs to another format version or model")
+        })?;
+        Ok(Self { path: path.to_owned(), file, checksum, used: AtomicBool::new(false) })
     }
 
     pub fn path(&self) -> &Path {
@@ -187,16 +253,15 @@ impl VectorSegment {
 
     /// Writes the `.keys` file.
     fn write_keys_file(&self, keys: &[u8]) -> io::Result<()> {
-        let fresh = self.path.with_extension(format!("{}.new", std::process::id()));
-        fs::write(&fresh, keys)?;
-        fs::rename(&fresh, self.path.with_extension(KEYS))
+        replace_with_bytes(&self.path.with_extension(KEYS), Durability::Unsynced, keys)
     }
 
     /// Reads the vector of a record into `out`. Returns false if the record is damaged or has another key.
     pub fn read_vector(&self, key: VectorKey, number: u32, format: &RecordFormat, out: &mut Vec<f32>) -> bool {
         let mut record = vec![0; format.record_bytes()];
         let at = HEADER_BYTES as u64 + u64::from(number) * record.len() as u64;
-        let is_read = read_at(&self.file, &mut record, at).is_ok() && format.decode_record(&record, key, out);
+        let is_read = read_at(&self.file, &mut record, at).is_ok()
+            && RecordFormat::decode_record(&record, self.checksum, key, out);
         if is_read {
             self.used.store(true, Ordering::Relaxed);
         }

@@ -256,12 +256,52 @@ fn the_format_is_unchanged() {
     fill(&open_cache(folder.path()), [7]);
     let bytes = fs::read(&segments(folder.path())[0]).expect("a segment");
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(text, VERSION_1, "the format has changed: raise its version, and read or drop the old one");
+    assert_eq!(text, VERSION_2, "the format has changed: raise its version, and read or drop the old one");
 }
 
 /// A segment of [`MODEL`] in 3 dimensions that holds the vector of seed 7.
+const VERSION_2: &str = "435343525956454302000000af0957bb03000000d0bb5269521ee54e96c27de3\
+    22f36339ae3058eeaf19a52949cfb9eb81a9ea1d00470043ab40";
+
+/// The same segment as an earlier version of codescry wrote it.
 const VERSION_1: &str = "636f64657363727920766563746f72730100000003000000d0bb5269521ee54e\
     22f36339ae3058eeaf19a52949cfb9eb1f84bb6500470043ab40";
+
+/// Creates a cache folder with the segments of an ended process of version 1, one a seed.
+fn write_version_1_segments(folder: &Path, seeds: impl IntoIterator<Item = u16>) {
+    fill(&open_cache(folder), [9_999]);
+    let model_folder = segments(folder)[0].parent().expect("a folder").to_owned();
+    let digits = VERSION_1.as_bytes().as_chunks::<2>().0;
+    let digits = digits.iter().map(|pair| std::str::from_utf8(pair).expect("digits"));
+    let header: Vec<u8> = digits.map(|pair| u8::from_str_radix(pair, 16).expect("a byte")).take(32).collect();
+    for seed in seeds {
+        let values: Vec<u8> = rounded(seed).1.iter().flat_map(|half| half.to_le_bytes()).collect();
+        let key = key(seed).0.to_le_bytes();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&key).update(&values);
+        let checksum = hasher.finalize().as_bytes()[..4].to_vec();
+        let bytes = [header.clone(), key.to_vec(), checksum, values].concat();
+        fs::write(model_folder.join(format!("0-0-{seed}.vectors")), bytes).expect("written");
+    }
+}
+
+#[test]
+fn vectors_of_version_1_are_found_and_merged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_version_1_segments(folder.path(), 0..10);
+    assert!((0..10).all(|seed| has_vector(&open_cache(folder.path()), seed)));
+    write_version_1_segments(folder.path(), 0..20);
+    let damaged = segments(folder.path()).into_iter().find(|path| path.ends_with("0-0-3.vectors")).expect("a segment");
+    let mut bytes = fs::read(&damaged).expect("a segment");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    fs::write(&damaged, bytes).expect("written");
+    let merging = open_cache(folder.path());
+    assert!((0..20).all(|seed| has_vector(&merging, seed) == (seed != 3)), "a damaged vector is not used");
+    assert_eq!(segments(folder.path()).len(), 1);
+    let bytes = fs::read(&segments(folder.path())[0]).expect("a segment");
+    assert!(bytes.starts_with(b"CSCRYVEC"), "the merged segment has the current version");
+    assert!((0..20).all(|seed| has_vector(&open_cache(folder.path()), seed) == (seed != 3)));
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]

@@ -3,7 +3,7 @@
 //! An artifact written by [`encode_model`] opens with the same tokens; its rows differ from the given ones by
 //! rounding and one common factor.
 
-use super::{MAGIC, MAX_DIMENSIONS, MAX_TOKENS, SplitBuffers, StaticModel, StaticModelError};
+use super::{ARTIFACT_FORMAT, MAX_DIMENSIONS, MAX_TOKENS, SplitBuffers, StaticModel, StaticModelError};
 
 impl StaticModel {
     /// Returns the tokens in ascending order.
@@ -14,6 +14,7 @@ impl StaticModel {
 
     /// Returns the vectors of all tokens, unscaled: `[tokens, dimensions]`, row-major.
     pub fn rows(&self) -> Vec<f32> {
+        // There are as many scales as rows; what follows the rows is the checksum.
         let rows = self.bytes[self.rows_at..].chunks_exact(self.dimensions).zip(&self.scales);
         rows.flat_map(|(row, scale)| row.iter().map(move |byte| scale * f32::from(byte.cast_signed()))).collect()
     }
@@ -47,7 +48,7 @@ pub fn encode_model(
         return Err(range("count", rows.len() / dimensions));
     }
     let block = tokens.join("\n");
-    let mut artifact = MAGIC.to_vec();
+    let mut artifact = Vec::new();
     for (what, field) in [("count", tokens.len()), ("dimensions", dimensions), ("token block", block.len())] {
         artifact.extend(u32::try_from(field).map_err(|_| range(what, field))?.to_le_bytes());
     }
@@ -63,7 +64,7 @@ pub fn encode_model(
     for (row, peak) in rows.chunks_exact(dimensions).zip(peaks) {
         artifact.extend(row.iter().map(|value| quantize_to_int8(*value, peak)));
     }
-    Ok(artifact)
+    Ok(ARTIFACT_FORMAT.seal(&artifact))
 }
 
 fn finite_magnitude(value: f32) -> f32 {

@@ -4,7 +4,12 @@ use super::*;
 
 /// Returns an artifact with four tokens of two dimensions: `draw`, `json`, `parse`, `sha`.
 fn tiny() -> Vec<u8> {
-    let mut bytes = MAGIC.to_vec();
+    ARTIFACT_FORMAT.seal(&tiny_body())
+}
+
+/// Returns the artifact [`tiny`] without its header and checksum.
+fn tiny_body() -> Vec<u8> {
+    let mut bytes = Vec::new();
     for field in [4_u32, 2, 19, 1] {
         bytes.extend(field.to_le_bytes());
     }
@@ -22,10 +27,13 @@ fn cosine(one: &str, other: &str) -> f32 {
     one.iter().zip(&other).map(|(a, b)| a * b).sum()
 }
 
+/// Returns the error of [`tiny_body`] after `change`, with a correct checksum and in version 1.
 fn error(change: impl Fn(&mut Vec<u8>)) -> StaticModelError {
-    let mut bytes = tiny();
-    change(&mut bytes);
-    StaticModel::from_bytes(bytes).expect_err("is no model")
+    let mut body = tiny_body();
+    change(&mut body);
+    let old = [VERSION_1_MAGIC.as_slice(), &body].concat();
+    StaticModel::from_bytes(old).expect_err("is no model");
+    StaticModel::from_bytes(ARTIFACT_FORMAT.seal(&body)).expect_err("is no model")
 }
 
 #[test]
@@ -81,20 +89,51 @@ fn the_vector_of_a_text_does_not_depend_on_earlier_texts() {
 }
 
 #[test]
-fn corrupt_artifacts_are_errors() {
-    for end in 0..tiny().len() {
+fn artifacts_that_violate_the_format_are_errors() {
+    for end in 0..tiny_body().len() {
         error(|bytes| bytes.truncate(end));
     }
-    assert_eq!(error(|bytes| bytes.push(0)), StaticModelError::Length { expected_bytes: 67, actual_bytes: 68 });
-    assert_eq!(error(|bytes| bytes[7] = b'2'), StaticModelError::Magic);
-    for (field, value) in [(2, u32::MAX), (2, 1 << 24), (3, u32::MAX), (3, 4096), (4, u32::MAX), (4, 18), (5, 0)] {
+    assert_eq!(error(|bytes| bytes.push(0)), StaticModelError::Length { expected_bytes: 83, actual_bytes: 84 });
+    for (field, value) in [(0, u32::MAX), (0, 1 << 24), (1, u32::MAX), (1, 4096), (2, u32::MAX), (2, 18), (3, 0)] {
         error(|bytes| bytes[field * 4..][..4].copy_from_slice(&u32::to_le_bytes(value)));
         error(|bytes| bytes[field * 4..][..4].fill(0));
     }
-    for (at, byte) in [(24, b'z'), (24, b'\n'), (24, 0xff), (26, b'\n'), (28, b'x'), (42, b'\n'), (46, 0xff)] {
+    for (at, byte) in [(16, b'z'), (16, b'\n'), (16, 0xff), (18, b'\n'), (20, b'x'), (34, b'\n'), (38, 0xff)] {
         error(|bytes| bytes[at] = byte);
     }
-    assert_eq!(error(|bytes| bytes[43 + 15] = 0xc0), StaticModelError::Scale { token: 3 });
+    assert_eq!(error(|bytes| bytes[35 + 15] = 0xc0), StaticModelError::Scale { token: 3 });
+}
+
+#[test]
+fn damaged_artifacts_are_errors() {
+    for at in 0..tiny().len() {
+        let mut bytes = tiny();
+        bytes[at] ^= 1;
+        let error = StaticModel::from_bytes(bytes).expect_err("is no model");
+        assert!(matches!(error, StaticModelError::Format(_)), "byte {at}: {error}");
+        assert!(StaticModel::from_bytes(tiny()[..at].to_vec()).is_err(), "cut at {at}");
+    }
+    let other = [b"CSCRYXYZ".as_slice(), &tiny()[8..]].concat();
+    assert_eq!(
+        StaticModel::from_bytes(other).expect_err("is no model"),
+        StaticModelError::Format(file_format::FormatError::Magic)
+    );
+}
+
+#[test]
+fn the_built_in_artifact_is_intact_and_has_the_id_of_its_first_version() {
+    let bytes = StaticModel::builtin().bytes.to_vec();
+    assert!(ARTIFACT_FORMAT.unseal(&bytes).is_ok());
+    assert_eq!(StaticModel::builtin().model_id(), "codescry-static-v2-965b4c01");
+}
+
+#[test]
+fn an_artifact_of_version_1_gives_the_same_vectors_and_id() {
+    let new = StaticModel::from_bytes(tiny()).expect("is a model");
+    let old = StaticModel::from_bytes([VERSION_1_MAGIC.as_slice(), &tiny_body()].concat()).expect("is a model");
+    assert_eq!(old.model_id(), new.model_id());
+    assert_eq!(old.rows(), new.rows());
+    assert_eq!(old.embed_query("parse draw json"), new.embed_query("parse draw json"));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use source::language;
 use source::parse::Parser;
 use source::walk::WalkEntry;
 use store::{Commit, CommitStatus, EmbeddedChunk};
-use types::{ContentHash, FileOutcome, FileRecord};
+use types::{ContentHash, ContentRecord, FileOutcome, FileRecord, TextEncoding};
 
 /// Files in a batch, as in the indexer that codescry replaced.
 const BATCH_FILES: usize = 256;
@@ -89,11 +89,13 @@ fn parse_in_new_pool(indexer: &Indexer<'_>, batch: &[WalkEntry]) -> Vec<(FileRec
             let chunks = u32::try_from(parse_result.chunks.len()).expect("a file has fewer than 2^32 chunks");
             let record = FileRecord {
                 path: entry.path.clone(),
-                size_bytes: entry.size_bytes,
-                mtime_ns: entry.mtime_ns,
-                hash: ContentHash::of_bytes(file.text.as_bytes()),
-                language: file.language,
-                outcome: FileOutcome::Indexed { chunks, problem: parse_result.problem },
+                content: ContentRecord {
+                    hash: ContentHash::of_bytes(file.text.as_bytes()),
+                    encoding: TextEncoding::Utf8,
+                    language: file.language,
+                    outcome: FileOutcome::Indexed { chunks, problem: parse_result.problem },
+                },
+                stat: entry.stat,
             };
             parsed.push((record, parse_result.chunks.into_iter().map(|chunk| preparer.prepare(chunk)).collect()));
         }

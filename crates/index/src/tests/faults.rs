@@ -12,7 +12,7 @@ use platform::cancel::CancelToken;
 use source::walk::{Disk, FileContents, FileSystem};
 use store::ChunkStore as _;
 use store::memory::MemoryStore;
-use types::{FileOutcome, RepoPath, SkipReason};
+use types::{FileOutcome, FileStat, RepoPath, SkipReason};
 
 /// A fault in a single read.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,8 @@ impl FileSystem for FaultyFiles {
             ReadFault::Shrinks => bytes.truncate(bytes.len() / 2),
             ReadFault::IsReplaced => bytes.fill(b'y'),
         }
-        Ok(FileContents { size_bytes: bytes.len() as u64, mtime_ns: read.mtime_ns + 1, bytes })
+        let stat = FileStat { size_bytes: bytes.len() as u64, mtime_ns: read.stat.mtime_ns + 1, ..read.stat };
+        Ok(FileContents { bytes, stat })
     }
 }
 
@@ -71,7 +72,7 @@ pub(super) fn fixture() -> IndexFixture {
 /// Returns the path, hash and outcome of every file.
 pub(super) fn content(store: &MemoryStore) -> Vec<(RepoPath, String, FileOutcome)> {
     let files = store.view().expect("a view").map_or_else(Vec::new, |view| view.files().expect("files"));
-    files.into_iter().map(|file| (file.path, file.hash.to_string(), file.outcome)).collect()
+    files.into_iter().map(|file| (file.path, file.content.hash.to_string(), file.content.outcome)).collect()
 }
 
 pub(super) fn content_without_faults() -> Vec<(RepoPath, String, FileOutcome)> {

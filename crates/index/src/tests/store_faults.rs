@@ -91,11 +91,11 @@ impl StoreView for FaultyView {
         self.inner.chunks_by_key(rows)
     }
 
-    fn inverted_index(&self) -> &store::lexical::InvertedIndex {
+    fn inverted_index(&self) -> &store::inverted_index::InvertedIndex {
         self.inner.inverted_index()
     }
 
-    fn inverted_index_error(&self, error: &store::lexical::SegmentError) -> StoreError {
+    fn inverted_index_error(&self, error: &store::inverted_index::SegmentError) -> StoreError {
         self.inner.inverted_index_error(error)
     }
 

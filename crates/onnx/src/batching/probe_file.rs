@@ -42,6 +42,7 @@ impl ProbeFile {
         change(&mut result);
         let write = || {
             fs::create_dir_all(&self.folder)?;
+            atomic_file::remove_leftovers(&self.folder);
             atomic_file::replace_with_bytes(&self.path, Durability::Unsynced, &serde_json::to_vec(&result)?)
         };
         if let Err(error) = write() {

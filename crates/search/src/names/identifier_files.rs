@@ -3,7 +3,7 @@
 use crate::snapshot::Snapshot;
 use crate::snapshot::file_chunks::FileChunks;
 use store::StoreError;
-use store::lexical;
+use store::inverted_index;
 use text::words;
 
 /// Returns the indices of the files that contain the identifier `name`, ignoring case, and pass `is_allowed`.
@@ -19,7 +19,7 @@ pub fn find_files_with_identifier(
 ) -> Result<Vec<usize>, StoreError> {
     // The last search word is the whole identifier; its parts come before it.
     let mut whole_hash = None;
-    words::for_each_search_word(name, |word| whole_hash = Some(lexical::hash_term(word)));
+    words::for_each_search_word(name, |word| whole_hash = Some(inverted_index::hash_term(word)));
     let Some(whole_hash) = whole_hash else { return Ok(Vec::new()) };
     let mut has_name = vec![false; snapshot.files.len()];
     snapshot.match_word(whole_hash, |chunk, _| has_name[snapshot.file_of_chunk(chunk)] = true)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::snapshot::Snapshot;
 use embed::is_common_word;
 use store::StoreError;
-use store::lexical;
+use store::inverted_index;
 use text::edit_distance::count_edits_within;
 use text::inflections::inflections;
 use text::name_key::{LetterProfile, name_key};
@@ -84,7 +84,7 @@ pub(crate) fn occurs_in_index(snapshot: &Snapshot, name: &str) -> Result<bool, S
     }
     let whole: String = name_key(name).collect();
     for form in std::iter::once(&whole).chain(&inflections(&whole)) {
-        if snapshot.has_word(lexical::hash_term(form))? {
+        if snapshot.has_word(inverted_index::hash_term(form))? {
             return Ok(true);
         }
     }

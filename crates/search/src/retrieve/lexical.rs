@@ -7,7 +7,7 @@ use crate::query::terms::QueryTerms;
 use crate::snapshot::Snapshot;
 use crate::snapshot::word_tallies::WordTally;
 use store::StoreError;
-use store::lexical::{self, ChunkField};
+use store::inverted_index::{self, ChunkField};
 
 /// Maximum number of query words with a bit of their own; later words share the last bit.
 pub(crate) const MAX_WORD_BITS: usize = 32;
@@ -44,7 +44,7 @@ impl<'s> LexicalScores<'s> {
             let mut best = 0.0_f32;
             for (form, text) in std::iter::once(&word.text).chain(&word.inflections).enumerate() {
                 let weight = if form == 0 { 1.0 } else { INFLECTION_WEIGHT };
-                let idf = scores.add_matches(index, lexical::hash_term(text), weight)?;
+                let idf = scores.add_matches(index, inverted_index::hash_term(text), weight)?;
                 // A word that does not occur gets the IDF of its most common inflection.
                 best = if best == 0.0 { idf } else { best.min(if idf > 0.0 { idf } else { best }) };
             }
@@ -52,7 +52,9 @@ impl<'s> LexicalScores<'s> {
         }
         for compound in &terms.compounds {
             let matches = &mut scores.joined;
-            snapshot.match_word(lexical::hash_term(compound), |chunk, matched| matches.push((chunk, matched.score)))?;
+            snapshot.match_word(inverted_index::hash_term(compound), |chunk, matched| {
+                matches.push((chunk, matched.score))
+            })?;
         }
         scores.total_idf = scores.idf.iter().sum();
         scores.joined.sort_by_key(|(chunk, _)| *chunk);

@@ -4,7 +4,7 @@ use crate::query::error::QueryError;
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 use store::StoreError;
-use store::lexical;
+use store::inverted_index;
 use text::words;
 
 /// The chunks that contain every phrase, and how many chunks were checked.
@@ -60,7 +60,7 @@ fn find_chunks_with_all_words(
     is_allowed: impl Fn(u32) -> bool,
 ) -> Result<Vec<u32>, StoreError> {
     let mut hashes = Vec::new();
-    phrases.iter().for_each(|phrase| words::for_each_word(phrase, |word| hashes.push(lexical::hash_term(word))));
+    phrases.iter().for_each(|phrase| words::for_each_word(phrase, |word| hashes.push(inverted_index::hash_term(word))));
     hashes.sort_unstable();
     hashes.dedup();
     // Number of distinct words found in each chunk, and their summed score.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::file_chunks::{FileChunks, with_first_chunks};
 use store::RowKey;
-use store::lexical::DocNumber;
+use store::inverted_index::DocNumber;
 use text::name_key::name_hash;
 
 /// Pairs of a key and a chunk number in the snapshot.

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::key_index::to_number;
 use super::quantized_matrix::QuantizedMatrix;
-use store::lexical::DocNumber;
+use store::inverted_index::DocNumber;
 use store::{RowKey, StoredChunk};
 use text::inflections::StemSet;
 use text::name_key::LetterProfile;

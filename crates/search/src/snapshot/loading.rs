@@ -184,7 +184,7 @@ impl Snapshot {
             file_indices.resize(file_indices.len() + file.len(), index);
         }
         starts.push(to_number(file_indices.len()));
-        let indexed = records.iter().filter(|record| matches!(record.outcome, FileOutcome::Indexed { .. }));
+        let indexed = records.iter().filter(|record| matches!(record.content.outcome, FileOutcome::Indexed { .. }));
         let files_indexed = indexed.count() as u64;
         let (tally_pool, languages) = (TallyPool::default(), files.iter().map(|file| file.language).collect());
         Self {

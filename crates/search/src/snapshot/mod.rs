@@ -27,7 +27,7 @@ use file_chunks::{BlockRun, FileChunks};
 use key_index::{KeyIndex, NO_CHUNK, to_number};
 use path_class::marks_project_root;
 use quantized_matrix::QuantizedQuery;
-use store::lexical::{DocNumber, ScoredPosting};
+use store::inverted_index::{DocNumber, ScoredPosting};
 use store::{ChunkText, RowKey, StoreError, StoreView};
 use text::name_key::{LetterProfile, is_same_name, name_hash};
 use types::{FileRecord, Language, RepoPath};

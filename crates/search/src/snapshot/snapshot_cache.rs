@@ -2,23 +2,24 @@
 //! store.
 //!
 //! The file is a copy. If it is missing, damaged, or belongs to another program version or store, the store is
-//! read instead. It is written to a temporary file and renamed. All numbers are little-endian:
+//! read instead. All numbers are little-endian:
 //!
 //! | part | content |
 //! |---|---|
-//! | header | magic, then 64-bit numbers: rows generation and generation number of the store, dimensions, files, chunks, names, strings, bytes of strings, bytes of paths |
+//! | header | see [`platform::file_format`] |
+//! | counts | 64-bit numbers: rows generation and generation number of the store, dimensions, files, chunks, names, strings, bytes of strings, bytes of paths |
 //! | files | end of each path, chunk end of each file, then the paths; and the language of each file as a line of text |
 //! | chunks | 35 bytes each |
 //! | names, ends of strings, strings | 32-bit numbers, 32-bit numbers, text |
 //! | vectors | of chunks, then of files: values, scales, sign bits |
-//! | checksum | XXH3-64 of all before it |
+//! | checksum | 64 bits, of all before it |
 
-use std::fs::{self, File};
-use std::hash::Hasher;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use twox_hash::XxHash3_64;
+use platform::atomic_file::{Durability, replace_file};
+use platform::file_format::{ChecksumReader, ChecksumWriter, FileFormat, HEADER_BYTES};
 
 use super::column_block::{BlockFile, ChunkRecord, ColumnBlock, StringTable};
 use super::quantized_matrix::QuantizedMatrix;
@@ -26,11 +27,11 @@ use source::language;
 use store::Generation;
 use types::{RepoPath, Span, SymbolKind};
 
-/// Identifies the format and the numbering of symbol kinds; changes when either changes.
-const MAGIC: &[u8; 8] = b"CSCRYRS1";
+/// The version changes with the layout and with the numbering of symbol kinds.
+const CACHE_FORMAT: FileFormat = FileFormat { magic: *b"CSCRYSNP", version: 2 };
 
-/// The number of 64-bit numbers in the header.
-const HEADER_NUMBERS: usize = 9;
+/// The number of 64-bit numbers after the header.
+const COUNTS: usize = 9;
 
 const CHUNK_RECORD_BYTES: usize = 35;
 
@@ -39,37 +40,34 @@ const CHUNK_RECORD_BYTES: usize = 35;
 /// # Errors
 /// If the file cannot be written.
 pub(super) fn write_snapshot_cache(path: &Path, block: &ColumnBlock, generation: Generation) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = write_cache_file(&temporary, block, generation).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    replace_file(path, Durability::Unsynced, |out| {
+        let mut out = ChecksumWriter::new(out);
+        write_block(&mut out, block, generation)?;
+        out.finish().map(drop)
+    })
 }
 
-fn write_cache_file(path: &Path, block: &ColumnBlock, generation: Generation) -> io::Result<()> {
-    let mut out =
-        ChecksummedStream { inner: BufWriter::with_capacity(1 << 20, File::create(path)?), hash: XxHash3_64::new() };
+fn write_block(out: &mut impl Write, block: &ColumnBlock, generation: Generation) -> io::Result<()> {
     let StringTable { text, ends, .. } = &block.strings;
     let paths: String = block.files.iter().map(|file| file.path.as_str()).collect();
     let languages: String = block.files.iter().map(|file| format!("{}\n", file.language)).collect();
     let dimensions = block.chunks.dimensions();
     let counts = [dimensions, block.files.len(), block.len(), block.names.len(), ends.len(), text.len(), paths.len()];
-    out.write_all(MAGIC)?;
+    out.write_all(&CACHE_FORMAT.header())?;
     out.write_all(&generation.rows_generation.to_le_bytes())?;
     out.write_all(&generation.number.to_le_bytes())?;
     counts.iter().try_for_each(|count| out.write_all(&(*count as u64).to_le_bytes()))?;
     let mut path_end = 0;
     for file in &block.files {
         path_end += file.path.as_str().len();
-        out.write_u32(u32::try_from(path_end).map_err(io::Error::other)?)?;
+        write_u32(out, u32::try_from(path_end).map_err(io::Error::other)?)?;
     }
-    block.files.iter().try_for_each(|file| out.write_u32(file.end))?;
+    block.files.iter().try_for_each(|file| write_u32(out, file.end))?;
     out.write_all(paths.as_bytes())?;
-    out.write_u32(u32::try_from(languages.len()).map_err(io::Error::other)?)?;
+    write_u32(out, u32::try_from(languages.len()).map_err(io::Error::other)?)?;
     out.write_all(languages.as_bytes())?;
     block.records.iter().try_for_each(|record| out.write_all(&encode_chunk_record(record)))?;
-    block.names.iter().chain(ends).try_for_each(|number| out.write_u32(*number))?;
+    block.names.iter().chain(ends).try_for_each(|number| write_u32(out, *number))?;
     out.write_all(text.as_bytes())?;
     for matrix in [&block.chunks, &block.means] {
         let (data, scales, signs) = matrix.parts();
@@ -77,9 +75,11 @@ fn write_cache_file(path: &Path, block: &ColumnBlock, generation: Generation) ->
         scales.iter().try_for_each(|scale| out.write_all(&scale.to_le_bytes()))?;
         signs.iter().try_for_each(|word| out.write_all(&word.to_le_bytes()))?;
     }
-    let hash = out.hash.finish();
-    out.write_all(&hash.to_le_bytes())?;
-    out.inner.flush()
+    Ok(())
+}
+
+fn write_u32(out: &mut impl Write, number: u32) -> io::Result<()> {
+    out.write_all(&number.to_le_bytes())
 }
 
 /// Reads the block at `path` and the generation it belongs to.
@@ -102,29 +102,27 @@ pub(super) fn read_snapshot_cache(
 }
 
 fn read_cache_file(file: File, size: u64, rows_generation: u64, dimensions: usize) -> Option<(ColumnBlock, u64)> {
-    let mut input = ChecksummedStream { inner: BufReader::with_capacity(1 << 16, file), hash: XxHash3_64::new() };
-    if input.read_bytes(MAGIC.len() as u64, size)? != MAGIC {
-        return None;
-    }
-    let header: Vec<u64> = decode_u64s(&input.read_bytes(8 * HEADER_NUMBERS as u64, size)?);
-    let [found_rows_generation, generation, width, files, chunks, names, strings, text_bytes, path_bytes] = header[..]
+    let mut input = BlockReader { input: ChecksumReader::new(BufReader::with_capacity(1 << 16, file)), size };
+    CACHE_FORMAT.check_header(&input.read_bytes(HEADER_BYTES as u64)?).ok()?;
+    let counts: Vec<u64> = decode_u64s(&input.read_bytes(8 * COUNTS as u64)?);
+    let [found_rows_generation, generation, width, files, chunks, names, strings, text_bytes, path_bytes] = counts[..]
     else {
         return None;
     };
     if found_rows_generation != rows_generation || width != dimensions as u64 {
         return None;
     }
-    let (path_ends, ends) = (input.read_u32s(files, size)?, input.read_u32s(files, size)?);
-    let paths = String::from_utf8(input.read_bytes(path_bytes, size)?).ok()?;
-    let languages = *input.read_u32s(1, size)?.first()?;
-    let languages = String::from_utf8(input.read_bytes(u64::from(languages), size)?).ok()?;
-    let records = input.read_bytes(chunks.checked_mul(CHUNK_RECORD_BYTES as u64)?, size)?;
+    let (path_ends, ends) = (input.read_u32s(files)?, input.read_u32s(files)?);
+    let paths = String::from_utf8(input.read_bytes(path_bytes)?).ok()?;
+    let languages = *input.read_u32s(1)?.first()?;
+    let languages = String::from_utf8(input.read_bytes(u64::from(languages))?).ok()?;
+    let records = input.read_bytes(chunks.checked_mul(CHUNK_RECORD_BYTES as u64)?)?;
     let records: Vec<ChunkRecord> = records.as_chunks().0.iter().map(decode_chunk_record).collect::<Option<_>>()?;
-    let (names, string_ends) = (input.read_u32s(names, size)?, input.read_u32s(strings, size)?);
-    let strings = StringTable::new(String::from_utf8(input.read_bytes(text_bytes, size)?).ok()?, string_ends);
-    let matrices = (input.read_matrix(dimensions, chunks, size)?, input.read_matrix(dimensions, files, size)?);
-    let hash = input.hash.finish();
-    if decode_u64s(&input.read_bytes(8, size)?) != [hash] || languages.lines().count() != ends.len() {
+    let (names, string_ends) = (input.read_u32s(names)?, input.read_u32s(strings)?);
+    let strings = StringTable::new(String::from_utf8(input.read_bytes(text_bytes)?).ok()?, string_ends);
+    let matrices = (input.read_matrix(dimensions, chunks)?, input.read_matrix(dimensions, files)?);
+    input.input.verify().ok()?;
+    if languages.lines().count() != ends.len() {
         return None;
     }
     let mut start = 0;
@@ -173,41 +171,28 @@ fn decode_u64s(bytes: &[u8]) -> Vec<u64> {
     bytes.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect()
 }
 
-/// A stream that computes the checksum of the bytes that pass through it.
-struct ChecksummedStream<T> {
-    inner: T,
-    hash: XxHash3_64,
+/// Reads the parts of a file of `size` bytes; `None` for a part that is longer than the file.
+struct BlockReader<R> {
+    input: ChecksumReader<R>,
+    size: u64,
 }
 
-impl<T: Write> ChecksummedStream<T> {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hash.write(bytes);
-        self.inner.write_all(bytes)
-    }
-
-    fn write_u32(&mut self, number: u32) -> io::Result<()> {
-        self.write_all(&number.to_le_bytes())
-    }
-}
-
-impl<T: Read> ChecksummedStream<T> {
-    /// Reads `count` bytes; `None` if the file of `size` bytes is too short.
-    fn read_bytes(&mut self, count: u64, size: u64) -> Option<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(count).ok().filter(|_| count <= size)?];
-        self.inner.read_exact(&mut bytes).ok()?;
-        self.hash.write(&bytes);
+impl<R: Read> BlockReader<R> {
+    fn read_bytes(&mut self, count: u64) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(count).ok().filter(|_| count <= self.size)?];
+        self.input.read_exact(&mut bytes).ok()?;
         Some(bytes)
     }
 
-    fn read_u32s(&mut self, count: u64, size: u64) -> Option<Vec<u32>> {
-        Some(decode_u32s(&self.read_bytes(count.checked_mul(4)?, size)?))
+    fn read_u32s(&mut self, count: u64) -> Option<Vec<u32>> {
+        Some(decode_u32s(&self.read_bytes(count.checked_mul(4)?)?))
     }
 
-    fn read_matrix(&mut self, dimensions: usize, rows: u64, size: u64) -> Option<QuantizedMatrix> {
-        let data = self.read_bytes(rows.checked_mul(dimensions as u64)?, size)?;
-        let scales = self.read_bytes(rows.checked_mul(4)?, size)?;
+    fn read_matrix(&mut self, dimensions: usize, rows: u64) -> Option<QuantizedMatrix> {
+        let data = self.read_bytes(rows.checked_mul(dimensions as u64)?)?;
+        let scales = self.read_bytes(rows.checked_mul(4)?)?;
         let scales = scales.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        let signs = decode_u64s(&self.read_bytes(rows.checked_mul(8 * dimensions.div_ceil(64) as u64)?, size)?);
+        let signs = decode_u64s(&self.read_bytes(rows.checked_mul(8 * dimensions.div_ceil(64) as u64)?)?);
         QuantizedMatrix::from_parts(dimensions, data, scales, signs)
     }
 }

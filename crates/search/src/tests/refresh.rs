@@ -98,9 +98,11 @@ impl SimulatedFolder {
                     let mut other = Commit::default();
                     put(&mut other, PATHS[path], TEXTS[text]);
                     self.clock += 1;
-                    commit
-                        .touch
-                        .extend(other.replace.pop().map(|record| FileRecord { mtime_ns: self.clock, ..record }));
+                    let mtime_ns = self.clock;
+                    commit.touch.extend(other.replace.pop().map(|record| {
+                        let stat = FileStat { mtime_ns, ..record.stat };
+                        FileRecord { stat, ..record }
+                    }));
                 }
                 None if before[path].is_some() => commit.remove.push(RepoPath::new(PATHS[path])),
                 _ => {}
@@ -262,7 +264,7 @@ fn only_changed_files_are_read_again() {
     let second = first.refresh(latest_view(&store)).expect("a snapshot");
     assert_eq!(shared_files(&first, &second), ["a.rs", "lib/b.md"]);
     let touched = second.record(&RepoPath::new("a.rs")).expect("a record");
-    assert_eq!(touched.mtime_ns, 1, "the record of a touched file is updated");
+    assert_eq!(touched.stat.mtime_ns, 1, "the record of a touched file is updated");
 
     // A file that was edited and restored has its old record but new rows.
     commit_to(&store, folder.edited(&[FolderEdit::Write { path: 0, text: 5 }]), false);

@@ -3,16 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 
-use types::{RepoPath, SkipReason};
+use types::{FileStat, RepoPath, SkipReason};
 
 /// A file that is not skipped by its name, kind or size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalkEntry {
     pub path: RepoPath,
     pub abs: PathBuf,
-    pub size_bytes: u64,
-    /// Modification time in nanoseconds since the Unix epoch; 0 where it is unknown.
-    pub mtime_ns: i64,
+    pub stat: FileStat,
 }
 
 /// A skipped file, or a skipped folder with everything below it.

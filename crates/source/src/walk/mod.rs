@@ -9,11 +9,9 @@
 //! never an error. The checks are, in order: secret, hidden, ignore rules, links and special files, lock
 //! file, data, binary, minified name, size.
 
-mod beneath;
 mod content;
 mod disk;
 mod file_kinds;
-mod file_time;
 mod finding;
 mod generated;
 mod ignore_rules;
@@ -24,11 +22,9 @@ mod walker;
 #[cfg(test)]
 mod tests;
 
-pub use beneath::read_beneath;
 pub use content::{inspect_content, inspect_published_content};
 pub use disk::{Disk, FileContents, FileSystem};
 pub use file_kinds::secret_pattern;
-pub use file_time::mtime_ns;
 pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 pub use partial::{affects_ignore_rules, judge_path, walk_folders, walk_paths, walk_scope};
 pub use projects::find_projects;

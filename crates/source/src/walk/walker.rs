@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use platform::cancel::CancelToken;
-use types::{AbsPath, PathSet, RepoPath, SkipReason};
+use types::{AbsPath, FileStat, PathSet, RepoPath, SkipReason};
 
 use super::disk::FileSystem;
 use super::file_kinds;
-use super::file_time::mtime_ns;
 use super::finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 use super::ignore_rules::{IgnoreRules, IgnoreVerdict};
 
@@ -128,14 +127,14 @@ impl TreeWalk<'_> {
             }
             return ControlFlow::Continue(());
         }
-        let size_bytes = metadata.len();
         if let Some(reason) = file_kinds::skip_reason_by_kind(&path) {
             return visit(skipped(path, false, reason));
         }
-        if size_bytes > self.options.max_file_bytes {
-            return visit(skipped(path, false, SkipReason::TooLarge { size_bytes }));
+        let stat = FileStat::from_metadata(&metadata);
+        if stat.size_bytes > self.options.max_file_bytes {
+            return visit(skipped(path, false, SkipReason::TooLarge { size_bytes: stat.size_bytes }));
         }
-        visit(WalkFinding::File(WalkEntry { path, abs, size_bytes, mtime_ns: mtime_ns(&metadata) }))
+        visit(WalkFinding::File(WalkEntry { path, abs, stat }))
     }
 
     fn skip_reason_by_metadata(&self, metadata: &Metadata) -> Option<SkipReason> {

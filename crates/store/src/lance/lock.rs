@@ -5,8 +5,9 @@
 
 use std::fs::{self, File, TryLockError};
 
-use super::IndexLocation;
-use crate::{StoreError, now_ms};
+use super::location::IndexLocation;
+use crate::error::StoreError;
+use platform::clock::now_ms;
 
 const LOCK: &str = "lock";
 

@@ -9,7 +9,7 @@ use lance::dataset::cleanup::CleanupPolicy;
 use lancedb::Table;
 use lancedb::table::{CompactionOptions, OptimizeAction};
 
-use super::IndexLocation;
+use super::location::IndexLocation;
 use super::manifest::CommitRecord;
 use super::tables::{Tables, parse_table_number};
 

@@ -3,15 +3,18 @@
 //! The file is replaced as a whole, by a rename. A manifest of a newer program is distinguished from a
 //! damaged one.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::IndexLocation;
-use crate::lexical::DocNumber;
-use crate::{Manifest, SCHEMA_VERSION, StoreError, now_ms};
+use super::location::IndexLocation;
+use crate::error::StoreError;
+use crate::inverted_index::DocNumber;
+use crate::manifest::{Manifest, SCHEMA_VERSION};
+use platform::atomic_file::{Durability, replace_with_bytes};
+use platform::clock::now_ms;
 
 const MANIFEST_FILE: &str = "manifest.json";
 
@@ -27,6 +30,9 @@ pub(super) struct CommitRecord {
     /// File names of the inverted index's segments, in the order of their documents.
     #[serde(default)]
     pub words: Vec<String>,
+    /// Highest format version of the segments.
+    #[serde(default = "first_segment_version")]
+    pub segment_version: u32,
     /// Document number of the next chunk.
     #[serde(default)]
     pub next_number: DocNumber,
@@ -39,6 +45,11 @@ pub(super) struct CommitRecord {
     /// Earlier commits that a reader may still have open, oldest first.
     #[serde(default)]
     pub retired: Vec<RetiredCommit>,
+}
+
+/// Returns the segment version of manifests that predate [`CommitRecord::segment_version`].
+fn first_segment_version() -> u32 {
+    1
 }
 
 /// A version of a table.
@@ -166,12 +177,6 @@ pub(super) fn random_rows_generation() -> u64 {
 pub(super) fn publish_manifest(location: &IndexLocation, committed: &CommitRecord) -> Result<(), StoreError> {
     let bytes =
         serde_json::to_vec_pretty(committed).map_err(|error| location.engine_error("write manifest.json", &error))?;
-    let new_file = location.dir.join("manifest.json.new");
-    let write = || {
-        let mut file = File::create(&new_file)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&new_file, location.dir.join(MANIFEST_FILE))
-    };
-    write().map_err(|error| location.io_error("write", MANIFEST_FILE, error))
+    replace_with_bytes(&location.dir.join(MANIFEST_FILE), Durability::Synced, &bytes)
+        .map_err(|error| location.io_error("write", MANIFEST_FILE, error))
 }

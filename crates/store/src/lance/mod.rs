@@ -10,39 +10,36 @@
 //! Arrow and LanceDB types stay inside this module. The manifest names the exact versions of both
 //! tables that belong together, and readers open exactly these; the next writer rolls back later
 //! versions that a crash left behind. A replaced commit stays readable for ten minutes, until the next
-//! run ends; after a rebuild, this is the whole old index. LanceDB does not sync its files to disk:
-//! after a power loss the last commits may be lost, and `index --rebuild` builds them again.
-//! Calls block on this module's own runtime; never call them from asynchronous code.
+//! run ends; after a rebuild, this is the whole old index. LanceDB does not sync its files, so the
+//! writer does, before the manifest names them. Calls block on this module's own runtime; never call them from asynchronous code.
 
+mod location;
 mod lock;
 mod maintenance;
 mod manifest;
 mod reader;
 mod rows;
 mod segments;
+mod sync;
 mod tables;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::runtime::Runtime;
+use crate::chunk_store::{ChunkStore, StoreView, StoreWriter};
+use crate::error::StoreError;
+use crate::manifest::IndexFingerprint;
+use types::Generation;
 
-use super::{ChunkStore, Generation, IndexFingerprint, StoreError, StoreView, StoreWriter};
+use location::IndexLocation;
 use maintenance::MaintenanceLimits;
 use manifest::CommitRecord;
-use platform::cancel::CancelToken;
 use reader::LanceView;
 use writer::LanceWriter;
-
-/// The runtime of all stores of the process. Never dropped, because a runtime must not end inside another.
-static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("lance").enable_all().build()
-});
 
 /// A store in a folder, which the first writer creates.
 pub struct LanceStore {
@@ -52,23 +49,13 @@ pub struct LanceStore {
     limits: MaintenanceLimits,
 }
 
-/// Location of a store: the index folder and the indexed folder. Errors name the index folder.
-#[derive(Clone, Debug)]
-struct IndexLocation {
-    dir: PathBuf,
-    root: PathBuf,
-}
-
 impl LanceStore {
     /// Returns the store in `dir` for the indexed folder `root`, without reading or creating a file.
     ///
     /// # Errors
     /// When the asynchronous runtime cannot be started.
     pub fn open(dir: &Path, root: &Path) -> Result<Self, StoreError> {
-        let location = IndexLocation { dir: dir.to_owned(), root: root.to_owned() };
-        if let Err(error) = &*RUNTIME {
-            return Err(location.engine_error("start the runtime", error));
-        }
+        let location = IndexLocation::new(dir, root)?;
         Ok(Self { location, view: Mutex::new(None), limits: MaintenanceLimits::default() })
     }
 }
@@ -102,55 +89,6 @@ impl ChunkStore for LanceStore {
 
     fn size_bytes(&self) -> u64 {
         folder_size_bytes(&self.location.dir)
-    }
-}
-
-impl IndexLocation {
-    fn data_dir(&self) -> PathBuf {
-        self.dir.join("data")
-    }
-
-    fn engine_error(&self, operation: &'static str, error: &dyn std::fmt::Display) -> StoreError {
-        StoreError::Engine { operation, dir: self.dir.clone(), message: error.to_string() }
-    }
-
-    fn io_error(&self, operation: &'static str, name: &str, source: std::io::Error) -> StoreError {
-        StoreError::Io { operation, path: self.dir.join(name), source }
-    }
-
-    /// Runs `work` to completion on this module's runtime.
-    fn block_on<T, E: std::fmt::Display>(
-        &self,
-        operation: &'static str,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, StoreError> {
-        match &*RUNTIME {
-            Ok(runtime) => runtime.block_on(Box::pin(work)).map_err(|error| self.engine_error(operation, &error)),
-            Err(error) => Err(self.engine_error(operation, error)),
-        }
-    }
-
-    /// Runs `work` like [`IndexLocation::block_on`], but abandons it when `cancel` is cancelled.
-    fn block_on_until<T, E: std::fmt::Display>(
-        &self,
-        operation: &'static str,
-        cancel: &CancelToken,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, StoreError> {
-        let (sender, stopped) = tokio::sync::oneshot::channel();
-        // Sends nothing if the work has ended.
-        let _listener = cancel.on_cancel(move || _ = sender.send(()));
-        let either = async {
-            tokio::select! {
-                biased;
-                Ok(()) = stopped => Err(StoreError::Stopped { dir: self.dir.clone() }),
-                done = Box::pin(work) => done.map_err(|error| self.engine_error(operation, &error)),
-            }
-        };
-        match &*RUNTIME {
-            Ok(runtime) => runtime.block_on(either),
-            Err(error) => Err(self.engine_error(operation, error)),
-        }
     }
 }
 

@@ -5,18 +5,22 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{StringArray, UInt64Array};
+use arrow_array::UInt64Array;
 use futures::TryStreamExt;
 use lance::Dataset;
 use lance::dataset::ProjectionRequest;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 
+use super::location::IndexLocation;
 use super::manifest::CommitRecord;
+use super::rows::{self, RowLayout};
 use super::segments::{self, SegmentList};
 use super::tables::{self, Tables};
-use super::{IndexLocation, rows};
-use crate::lexical::{InvertedIndex, SegmentError};
-use crate::{ChunkText, Manifest, RowKey, StoreError, StoreView, StoredChunk};
+use crate::chunk_store::StoreView;
+use crate::commit::{ChunkText, RowKey, StoredChunk};
+use crate::error::StoreError;
+use crate::inverted_index::{InvertedIndex, SegmentError};
+use crate::manifest::Manifest;
 use types::FileRecord;
 
 /// Number of rows read from a table at once.
@@ -26,6 +30,7 @@ const TAKE_ROWS: usize = 8_192;
 pub(super) struct LanceView {
     location: IndexLocation,
     committed: CommitRecord,
+    layout: RowLayout,
     tables: Tables,
     segments: SegmentList,
 }
@@ -50,7 +55,8 @@ impl LanceView {
     ) -> Result<Self, StoreError> {
         let connection = tables::open_connection(&location)?;
         let tables = location.block_on("open the tables", Tables::open_pinned(&connection, &committed))?;
-        Ok(Self { location, committed, tables, segments })
+        let layout = RowLayout::of_schema(committed.manifest.fingerprint.schema_version);
+        Ok(Self { location, committed, layout, tables, segments })
     }
 
     /// Returns the segments of the inverted index.
@@ -99,7 +105,10 @@ impl StoreView for LanceView {
             .block_on(operation, async { self.tables.files.query().execute().await?.try_collect::<Vec<_>>().await })?;
         let mut files = Vec::new();
         for batch in &batches {
-            files.extend(rows::decode_files(batch).map_err(|error| self.location.engine_error(operation, &error))?);
+            files.extend(
+                rows::decode_files(batch, self.layout)
+                    .map_err(|error| self.location.engine_error(operation, &error))?,
+            );
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
@@ -113,13 +122,13 @@ impl StoreView for LanceView {
     }
 
     fn for_each_chunk(&self, each: &mut dyn FnMut(StoredChunk)) -> Result<(), StoreError> {
-        let query = self.tables.chunks.query().select(Select::columns(&rows::SNAPSHOT_COLUMNS)).with_row_id();
+        let query = self.tables.chunks.query().select(Select::columns(&self.layout.head_columns())).with_row_id();
         self.location.block_on("read the chunks", async {
             let mut batches = query.execute().await?;
             // LanceDB decodes the next batches in the meantime.
             while let Some(batch) = batches.try_next().await? {
                 let read = rows::typed_column::<UInt64Array>(&batch, "_rowid")
-                    .and_then(|keys| rows::decode_chunks(&batch, keys.values(), each));
+                    .and_then(|keys| rows::decode_chunks(&batch, self.layout, keys.values(), each));
                 read.map_err(|source| lancedb::Error::Arrow { source })?;
             }
             Ok::<_, lancedb::Error>(())
@@ -147,9 +156,9 @@ impl StoreView for LanceView {
         keys.dedup();
         let mut chunks = Vec::with_capacity(keys.len());
         for part in keys.chunks(TAKE_ROWS) {
-            let projection = ProjectionRequest::from_columns(rows::SNAPSHOT_COLUMNS, dataset.schema());
+            let projection = ProjectionRequest::from_columns(self.layout.head_columns(), dataset.schema());
             let batch = self.location.block_on(operation, dataset.take_rows(part, projection))?;
-            rows::decode_chunks(&batch, part, &mut |chunk| chunks.push(chunk))
+            rows::decode_chunks(&batch, self.layout, part, &mut |chunk| chunks.push(chunk))
                 .map_err(|error| self.location.engine_error(operation, &error))?;
         }
         chunks.sort_by(compare_positions);
@@ -170,19 +179,12 @@ impl StoreView for LanceView {
         }
         let operation = "read chunks' texts";
         let dataset = self.chunks_dataset(operation)?;
-        let projection = ProjectionRequest::from_columns(["text", "signature"], dataset.schema());
+        let projection = ProjectionRequest::from_columns(self.layout.text_columns(), dataset.schema());
         let batch = self.location.block_on(operation, dataset.take_rows(rows, projection))?;
-        let column = |name| {
-            rows::typed_column::<StringArray>(&batch, name)
-                .map_err(|error| self.location.engine_error(operation, &error))
-        };
-        let (texts, signatures) = (column("text")?, column("signature")?);
         if batch.num_rows() != rows.len() {
             return Err(self.location.engine_error(operation, &"a row belongs to another generation"));
         }
-        let text =
-            |index| ChunkText { text: texts.value(index).to_owned(), signature: signatures.value(index).to_owned() };
-        Ok((0..rows.len()).map(text).collect())
+        rows::decode_chunk_texts(&batch, self.layout).map_err(|error| self.location.engine_error(operation, &error))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Segments of the inverted index on disk: `INDEX_DIR/words/GENERATION-FIRST.words`.
 //!
-//! A segment is written completely before a manifest names it, under a name that no manifest has used
+//! A segment is written completely and synced before a manifest names it, under a name that no manifest has used
 //! before, and never changes. The document numbers of a generation's segments ascend from one segment
 //! to the next.
 
@@ -10,13 +10,17 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::IndexLocation;
+use super::location::IndexLocation;
 use super::manifest::CommitRecord;
-use crate::lexical::{self, DocNumber, IndexSegment, InvertedIndex, SegmentError, SegmentWriter};
-use crate::{EmbeddedChunk, StoreError};
+use crate::commit::EmbeddedChunk;
+use crate::error::StoreError;
+use crate::inverted_index::{self, DocNumber, IndexSegment, InvertedIndex, SegmentError, SegmentWriter};
 use platform::cancel::CancelToken;
 
-/// File extension of a segment, and name of the folder of segments.
+/// Name of the folder of segments.
+pub(super) const SEGMENTS_FOLDER: &str = "words";
+
+/// File extension of a segment.
 const EXTENSION: &str = "words";
 
 /// The segments of a generation, or of the next commit.
@@ -142,7 +146,7 @@ impl SegmentList {
         let first = sources.first().and_then(|segment| segment.docs().first()).copied().unwrap_or(0);
         let merge = move || {
             let sources: Vec<&IndexSegment> = sources.iter().map(Arc::as_ref).collect();
-            lexical::merge_segments(&sources, |number| live.contains(&number)).map_err(|error| error.to_string())
+            inverted_index::merge_segments(&sources, |number| live.contains(&number)).map_err(|error| error.to_string())
         };
         // A blocking task, so that a cancellation does not wait for the merge to end.
         let merged = location.block_on_until("merge index segments", cancel, async {
@@ -166,19 +170,20 @@ fn write_segment(
     first: DocNumber,
     bytes: &[u8],
 ) -> Result<(String, Arc<IndexSegment>), StoreError> {
-    let folder = location.dir.join(EXTENSION);
-    fs::create_dir_all(&folder).map_err(|error| location.io_error("create", EXTENSION, error))?;
+    let folder = location.dir.join(SEGMENTS_FOLDER);
+    fs::create_dir_all(&folder).map_err(|error| location.io_error("create", SEGMENTS_FOLDER, error))?;
     // The name is unique: a generation writes one segment of new chunks, and merges once, starting at an earlier
     // document.
     let name = format!("{generation}-{first}.{EXTENSION}");
-    let mut file = File::create(folder.join(&name)).map_err(|error| location.io_error("create", EXTENSION, error))?;
-    file.write_all(bytes).map_err(|error| location.io_error("write", EXTENSION, error))?;
+    let mut file =
+        File::create(folder.join(&name)).map_err(|error| location.io_error("create", SEGMENTS_FOLDER, error))?;
+    file.write_all(bytes).map_err(|error| location.io_error("write", SEGMENTS_FOLDER, error))?;
     let segment = IndexSegment::open(&segment_path(location, &name)).map_err(|error| read_error(location, &error))?;
     Ok((name, Arc::new(segment)))
 }
 
 fn segment_path(location: &IndexLocation, name: &str) -> PathBuf {
-    location.dir.join(EXTENSION).join(name)
+    location.dir.join(SEGMENTS_FOLDER).join(name)
 }
 
 /// Converts a read error of a segment into an error that names the store.
@@ -195,7 +200,7 @@ pub(super) fn remove_unused_segments(location: &IndexLocation, committed: Option
                 || committed.dropped_words.iter().any(|dropped| dropped.name == name)
         })
     };
-    for entry in fs::read_dir(location.dir.join(EXTENSION)).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(location.dir.join(SEGMENTS_FOLDER)).into_iter().flatten().flatten() {
         if !needed(&entry.file_name().to_string_lossy()) {
             let _ = fs::remove_file(entry.path());
         }

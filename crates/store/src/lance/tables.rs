@@ -14,10 +14,12 @@ use lance::dataset::fragment::FileFragment;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 use lancedb::{Connection, Table};
 
+use super::location::IndexLocation;
 use super::manifest::{CommitRecord, TableVersion};
-use super::{IndexLocation, rows};
-use crate::lexical::DocNumber;
-use crate::{EmbeddedChunk, RowKey, StoreError};
+use super::rows;
+use crate::commit::{EmbeddedChunk, RowKey};
+use crate::error::StoreError;
+use crate::inverted_index::DocNumber;
 use types::{FileRecord, RepoPath};
 
 /// Maximum number of paths in one delete statement.

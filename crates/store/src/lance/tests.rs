@@ -4,15 +4,19 @@ mod damage;
 mod keys;
 mod maintenance;
 mod retrieval;
+mod schema_3;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
 use super::*;
-use crate::lexical::{self, DocNumber, Terms};
+use crate::inverted_index::{self, DocNumber, Terms};
 use crate::{Commit, CommitStatus, EmbeddedChunk, RowKey, SCHEMA_VERSION};
 use source::language;
-use types::{Chunk, ContentHash, FileOutcome, FileRecord, RepoPath, SkipReason, Span, SymbolKind};
+use types::{
+    Chunk, ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, SkipReason, Span, SymbolKind,
+    TextEncoding,
+};
 
 fn store(folder: &Path) -> LanceStore {
     LanceStore::open(&folder.join("index"), folder).expect("a store")
@@ -25,18 +29,25 @@ fn fingerprint() -> IndexFingerprint {
         model_id: "m".into(),
         dimensions: 4,
         settings: String::new(),
+        model_checksum: None,
     }
 }
 
 fn record(path: &str, text: &str) -> FileRecord {
     FileRecord {
         path: RepoPath::new(path),
-        size_bytes: text.len() as u64,
-        mtime_ns: 7,
-        hash: ContentHash::of_bytes(text.as_bytes()),
-        language: language::language_by_name("rust").expect("rust"),
-        outcome: FileOutcome::Indexed { chunks: 1, problem: None },
+        content: ContentRecord {
+            hash: ContentHash::of_bytes(text.as_bytes()),
+            encoding: TextEncoding::Utf8,
+            language: language::language_by_name("rust").expect("rust"),
+            outcome: FileOutcome::Indexed { chunks: 1, problem: None },
+        },
+        stat: FileStat { size_bytes: text.len() as u64, mtime_ns: 7, ctime_ns: 8, inode: 9 },
     }
+}
+
+fn with_mtime(record: FileRecord, mtime_ns: i64) -> FileRecord {
+    FileRecord { stat: FileStat { mtime_ns, ..record.stat }, ..record }
 }
 
 fn chunk(path: &str, start_line: u32, text: &str) -> EmbeddedChunk {
@@ -74,13 +85,13 @@ fn best_chunks(view: &dyn StoreView, words: &[String], limit: usize) -> Vec<(Row
     let index = view.inverted_index();
     let mut scores: BTreeMap<RowKey, f32> = BTreeMap::new();
     for word in words {
-        let add = |matched: lexical::ScoredPosting| {
+        let add = |matched: inverted_index::ScoredPosting| {
             let number = index.segments()[matched.segment].docs()[matched.ordinal as usize];
             if let Some(row) = rows.get(&number) {
                 *scores.entry(*row).or_default() += matched.score;
             }
         };
-        index.score_postings(lexical::hash_term(word), add).expect("they are readable");
+        index.score_postings(inverted_index::hash_term(word), add).expect("they are readable");
     }
     let mut best: Vec<(RowKey, f32)> = scores.into_iter().collect();
     best.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -106,9 +117,9 @@ fn a_commit_is_read_back_unchanged() {
     let odd = "it's/ünï \"x\".rs";
     let mut written = commit(&[(odd, "alpha beta"), ("a.rs", "gamma")]);
     let mut skipped = record("b.bin", "x");
-    skipped.outcome = FileOutcome::Skipped(SkipReason::Ignored { rule: "*'".into(), source: "s".into() });
+    skipped.content.outcome = FileOutcome::Skipped(SkipReason::Ignored { rule: "*'".into(), source: "s".into() });
     let mut timed = record("c.rs", "y");
-    timed.outcome = FileOutcome::Indexed { chunks: 0, problem: Some("gave up".into()) };
+    timed.content.outcome = FileOutcome::Indexed { chunks: 0, problem: Some("gave up".into()) };
     written.replace.extend([skipped, timed]);
     let (records, chunks) = (written.replace.clone(), written.chunks.clone());
     let manifest =
@@ -166,7 +177,7 @@ fn a_touched_file_keeps_its_chunks() {
     let store = store(folder.path());
     let mut writer = store.writer(&fingerprint(), false).expect("a writer");
     writer.commit(commit(&[("a.rs", "alpha")]), &status(true)).expect("a commit");
-    let touched = FileRecord { mtime_ns: 99, ..record("a.rs", "alpha") };
+    let touched = with_mtime(record("a.rs", "alpha"), 99);
     writer.commit(Commit { touch: vec![touched.clone()], ..Commit::default() }, &status(true)).expect("a commit");
     let view = store.view().expect("a view").expect("a commit");
     assert_eq!(view.files().expect("files"), [touched]);

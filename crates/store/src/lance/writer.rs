@@ -8,17 +8,22 @@ use std::sync::Arc;
 
 use lancedb::Connection;
 
-use super::IndexLocation;
+use super::location::IndexLocation;
 use super::lock::WriterLock;
 use super::maintenance::{self, MaintenanceLimits};
 use super::manifest::{self, CommitRecord};
 use super::reader::LanceView;
 use super::segments::{self, SegmentList};
+use super::sync::SyncedFiles;
 use super::tables::{self, Tables};
-use crate::{
-    Commit, CommitStatus, EmbeddedChunk, IndexFingerprint, Manifest, StoreError, StoreView, StoreWriter, now_ms,
-};
+use crate::chunk_store::{StoreView, StoreWriter};
+use crate::commit::{Commit, CommitStatus, EmbeddedChunk};
+use crate::error::StoreError;
+use crate::inverted_index::SEGMENT_VERSION;
+use crate::manifest::{IndexFingerprint, Manifest};
+use platform::atomic_file;
 use platform::cancel::CancelToken;
+use platform::clock::now_ms;
 use types::{FileRecord, RepoPath};
 
 /// The writer of a store.
@@ -36,6 +41,8 @@ pub(super) struct LanceWriter {
     last: Option<CommitRecord>,
     /// Number of the last commit, published or not.
     generation: u64,
+    /// The files that need not be synced before the next manifest.
+    synced: SyncedFiles,
     /// Paths that have rows in the files table.
     stored: HashSet<RepoPath>,
     /// Whether row keys may have changed since the last commit.
@@ -119,6 +126,8 @@ impl LanceWriter {
             Some(view) => view.files()?.into_iter().map(|file| file.path).collect(),
             None => HashSet::new(),
         };
+        atomic_file::remove_leftovers(&location.dir);
+        let synced = SyncedFiles::list_existing(&location)?;
         let connection = tables::open_connection(&location)?;
         let tables = open_tables(&location, &connection, base.as_deref(), generation, &fingerprint)?;
         if legible {
@@ -137,6 +146,7 @@ impl LanceWriter {
             base,
             last,
             generation,
+            synced,
             stored,
             renumbered,
             expired,
@@ -220,6 +230,7 @@ impl LanceWriter {
             chunks,
             files,
             words,
+            segment_version: SEGMENT_VERSION,
             next_number: self.segments.next_number(),
             dropped_words: dropped.unwrap_or_default(),
             rows_generation: self.next_rows_generation(),
@@ -229,7 +240,10 @@ impl LanceWriter {
         let view = LanceView::with_segments(self.location.clone(), committed.clone(), self.segments.clone())?;
         self.generation += 1;
         if state.complete || !self.defers_publication {
-            manifest::publish_manifest(&self.location, &committed).inspect_err(|_| self.generation -= 1)?;
+            let synced = self.synced.sync_new_files(&self.location);
+            synced
+                .and_then(|()| manifest::publish_manifest(&self.location, &committed))
+                .inspect_err(|_| self.generation -= 1)?;
             let kept = |retired| committed.retired.contains(retired);
             self.expired |= self.last.as_ref().is_some_and(|last| !last.retired.iter().all(kept));
             self.last = Some(committed);

@@ -12,7 +12,7 @@ use embed::static_model::{StaticModel, TokenBag, WordCounter};
 use embed::{self, Embedder};
 use source::language;
 use source::parse::Parser;
-use store::lexical::{TermCounter, Terms};
+use store::inverted_index::{TermCounter, Terms};
 use types::{Chunk, FileOutcome, FileRecord, RepoPath};
 
 /// The change to make to one file in the index.
@@ -161,7 +161,7 @@ fn parse_batch(
                 if input.cancel.is_cancelled() {
                     break; // the file was parsed only in part
                 }
-                record.outcome = FileOutcome::Indexed {
+                record.content.outcome = FileOutcome::Indexed {
                     chunks: u32::try_from(parse_result.chunks.len()).expect("a file has fewer than 2^32 chunks"),
                     problem: parse_result.problem,
                 };

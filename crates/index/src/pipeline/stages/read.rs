@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::super::budget::{self, MemoryBudget, MemoryPermit};
 use super::super::file_counts::FileCounts;
 use super::super::queue::{StageReceiver, StageSender};
+use platform::clock::now_ns;
 use source::language;
 use source::parse::SourceFile;
 use source::walk::{self, FileContents, FileSystem, WalkEntry};
-use types::{ContentHash, FileOutcome, FileRecord, RepoPath, SkipReason};
+use types::{ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, SkipReason, TextEncoding};
 
 /// A file that was modified this short a time before it was read may change again without a new modification
 /// time, because of the clock's resolution. Its time is not trusted in the next run.
@@ -25,7 +25,7 @@ const MAX_GROWTH_BYTES: u64 = 64 << 10;
 pub(crate) enum ReadOutcome {
     /// The file has to be parsed, which sets the outcome in its record.
     Source(SourceFile, FileRecord, MemoryPermit),
-    /// The file has its known size and time, or its known hash. `touch` is its record if the time has changed.
+    /// The file has its known metadata, or its known hash. `touch` is its record if the metadata has changed.
     Unchanged { touch: Option<FileRecord> },
     /// The file is skipped because of its size or content.
     Skipped(FileRecord),
@@ -58,7 +58,7 @@ impl ReadStage<'_> {
                     Some(read) => read,
                     None => {
                         let Some(permit) = self.wait_for_memory(&entry, &mut batch, output) else { return };
-                        bytes += entry.size_bytes;
+                        bytes += entry.stat.size_bytes;
                         let read = self.read(&entry, permit);
                         if matches!(read, ReadOutcome::Unchanged { .. }) {
                             self.counts.redone.fetch_add(1, Ordering::Relaxed);
@@ -75,13 +75,13 @@ impl ReadStage<'_> {
         }
     }
 
-    /// Decides by size and time alone, if possible.
+    /// Decides by metadata alone, if possible.
     fn decide_by_metadata(&self, entry: &WalkEntry) -> Option<ReadOutcome> {
         let known = self.known.get(&entry.path);
-        let same = known.filter(|known| known.size_bytes == entry.size_bytes && known.mtime_ns == entry.mtime_ns);
+        let same = known.filter(|known| known.stat == entry.stat);
         let was_too_large =
-            |record: &FileRecord| matches!(record.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
-        if entry.size_bytes <= self.largest_bytes {
+            |record: &FileRecord| matches!(record.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
+        if entry.stat.size_bytes <= self.largest_bytes {
             return same.filter(|known| !was_too_large(known)).map(|_| ReadOutcome::Unchanged { touch: None });
         }
         if same.is_some_and(was_too_large) {
@@ -89,8 +89,8 @@ impl ReadStage<'_> {
         }
         Some(ReadOutcome::Skipped(skipped_record(
             entry,
-            entry.mtime_ns,
-            SkipReason::TooLarge { size_bytes: entry.size_bytes },
+            entry.stat,
+            SkipReason::TooLarge { size_bytes: entry.stat.size_bytes },
         )))
     }
 
@@ -102,7 +102,7 @@ impl ReadStage<'_> {
         batch: &mut Vec<ReadOutcome>,
         output: &StageSender<'_, Vec<ReadOutcome>>,
     ) -> Option<MemoryPermit> {
-        let bytes = budget::estimate_cost_bytes(entry.size_bytes);
+        let bytes = budget::estimate_cost_bytes(entry.stat.size_bytes);
         if let Some(permit) = self.budget.try_acquire(bytes) {
             return Some(permit);
         }
@@ -113,8 +113,8 @@ impl ReadStage<'_> {
     }
 
     fn read(&self, entry: &WalkEntry, permit: MemoryPermit) -> ReadOutcome {
-        let max_bytes = (entry.size_bytes + MAX_GROWTH_BYTES).min(self.largest_bytes);
-        let FileContents { bytes, size_bytes, mtime_ns } = match self.files.read(&entry.abs, max_bytes + 1) {
+        let max_bytes = (entry.stat.size_bytes + MAX_GROWTH_BYTES).min(self.largest_bytes);
+        let FileContents { bytes, stat } = match self.files.read(&entry.abs, max_bytes + 1) {
             Ok(read) if read.bytes.len() as u64 > max_bytes => {
                 return self.record_unreadable(entry, GREW_DURING_READ.to_owned());
             }
@@ -122,28 +122,30 @@ impl ReadStage<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return ReadOutcome::Vanished(entry.path.clone()),
             Err(error) => return self.record_unreadable(entry, error.to_string()),
         };
-        let as_walked =
-            (size_bytes, mtime_ns) == (entry.size_bytes, entry.mtime_ns) && size_bytes == bytes.len() as u64;
+        let as_walked = stat == entry.stat && stat.size_bytes == bytes.len() as u64;
+        let mtime_ns = if as_walked { trusted_mtime_ns(stat.mtime_ns) } else { FileStat::CHANGED_TOO_RECENTLY_NS };
         let mut record = FileRecord {
             path: entry.path.clone(),
-            size_bytes: bytes.len() as u64,
-            mtime_ns: if as_walked { trusted_mtime_ns(mtime_ns) } else { -1 },
-            hash: ContentHash::of_bytes(&bytes),
-            language: language::text_language(),
-            outcome: FileOutcome::Indexed { chunks: 0, problem: None },
+            content: ContentRecord {
+                hash: ContentHash::of_bytes(&bytes),
+                encoding: TextEncoding::Unknown,
+                language: language::text_language(),
+                outcome: FileOutcome::Indexed { chunks: 0, problem: None },
+            },
+            stat: FileStat { size_bytes: bytes.len() as u64, mtime_ns, ..stat },
         };
         let known = self.known.get(&entry.path);
-        if let Some(known) = known.filter(|known| known.hash == record.hash && is_final(known)) {
-            record.language = known.language;
-            record.outcome = known.outcome.clone();
+        if let Some(known) = known.filter(|known| known.content.hash == record.content.hash && is_final(known)) {
+            record.content = known.content.clone();
             return ReadOutcome::Unchanged { touch: (record != *known).then_some(record) };
         }
         if let Some(reason) = walk::inspect_content(&entry.path, &bytes) {
-            record.outcome = FileOutcome::Skipped(reason);
+            record.content.outcome = FileOutcome::Skipped(reason);
             return ReadOutcome::Skipped(record);
         }
         let source = decode_source(&entry.path, bytes);
-        record.language = source.language;
+        record.content.language = source.language;
+        record.content.encoding = TextEncoding::Utf8;
         ReadOutcome::Source(source, record, permit)
     }
 
@@ -152,7 +154,10 @@ impl ReadStage<'_> {
         let known = self.known.get(&entry.path);
         let (record, is_kept) = match known.and_then(|known| keep_indexed_record(known, &message)) {
             Some(record) => (record, true),
-            None => (skipped_record(entry, -1, SkipReason::Unreadable { message }), false),
+            None => {
+                let stat = FileStat { mtime_ns: FileStat::CHANGED_TOO_RECENTLY_NS, ..entry.stat };
+                (skipped_record(entry, stat, SkipReason::Unreadable { message }), false)
+            }
         };
         match (known == Some(&record), is_kept) {
             (true, _) => ReadOutcome::Unchanged { touch: None },
@@ -164,10 +169,14 @@ impl ReadStage<'_> {
 
 /// Returns the record of an indexed file that can no longer be read; `None` if it has no chunks.
 fn keep_indexed_record(known: &FileRecord, message: &str) -> Option<FileRecord> {
-    let FileOutcome::Indexed { chunks, .. } = known.outcome else { return None };
+    let FileOutcome::Indexed { chunks, .. } = known.content.outcome else { return None };
     let problem = Some(format!("cannot be read any more: {message}; its indexed content is kept"));
     let outcome = FileOutcome::Indexed { chunks, problem };
-    Some(FileRecord { mtime_ns: FileRecord::UNREAD_NS, outcome, ..known.clone() })
+    Some(FileRecord {
+        path: known.path.clone(),
+        content: ContentRecord { outcome, ..known.content.clone() },
+        stat: FileStat { mtime_ns: FileStat::UNREAD_NS, ..known.stat },
+    })
 }
 
 const GREW_DURING_READ: &str = "it grew while it was read; the next run reads it again";
@@ -183,23 +192,23 @@ pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
 /// Returns whether a record holds for unchanged content. Files that were unreadable or too large are tried
 /// again in each run.
 fn is_final(known: &FileRecord) -> bool {
-    !known.is_unread() && !matches!(known.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }))
+    !known.is_unread() && !matches!(known.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }))
 }
 
 /// Returns the record of a file that was skipped without being read.
-fn skipped_record(entry: &WalkEntry, mtime_ns: i64, reason: SkipReason) -> FileRecord {
+fn skipped_record(entry: &WalkEntry, stat: FileStat, reason: SkipReason) -> FileRecord {
     FileRecord {
         path: entry.path.clone(),
-        size_bytes: entry.size_bytes,
-        mtime_ns,
-        hash: ContentHash::of_bytes(&[]),
-        language: language::text_language(),
-        outcome: FileOutcome::Skipped(reason),
+        content: ContentRecord {
+            hash: ContentHash::of_bytes(&[]),
+            encoding: TextEncoding::Unknown,
+            language: language::text_language(),
+            outcome: FileOutcome::Skipped(reason),
+        },
+        stat,
     }
 }
 
 fn trusted_mtime_ns(mtime_ns: i64) -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    let now = i64::try_from(now).unwrap_or(i64::MAX);
-    if now.saturating_sub(mtime_ns) < UNTRUSTED_AGE_NS { -1 } else { mtime_ns }
+    if now_ns().saturating_sub(mtime_ns) < UNTRUSTED_AGE_NS { FileStat::CHANGED_TOO_RECENTLY_NS } else { mtime_ns }
 }

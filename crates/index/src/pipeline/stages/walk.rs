@@ -72,7 +72,7 @@ impl<'r> WalkStage<'r> {
         walk::walk_scope(root, &options, self.scope.paths(), &mut |walked| {
             match walked {
                 WalkFinding::File(entry) => {
-                    output.clock.count(1, entry.size_bytes);
+                    output.clock.count(1, entry.stat.size_bytes);
                     let is_changed = !self.plan.is_unchanged(&entry);
                     self.run.counts.changed.fetch_add(u64::from(is_changed), Ordering::Relaxed);
                     summary.seen.insert(entry.path.clone());

@@ -12,7 +12,7 @@ use super::super::queue::{Received, StageReceiver};
 use super::super::run_writer::{RunWriter, WriteError};
 use super::embed::EmbeddedBatch;
 use store::{Commit, CommitStatus};
-use types::{FileOutcome, FileRecord, RepoPath};
+use types::{ContentRecord, FileOutcome, FileRecord, RepoPath};
 
 /// Chunks in a commit, at most.
 const COMMIT_CHUNKS: usize = 16_384;
@@ -189,7 +189,7 @@ impl WriteSummary {
             }
         }
         for record in &batch.replace {
-            let FileRecord { path, outcome, .. } = record;
+            let FileRecord { path, content: ContentRecord { outcome, .. }, .. } = record;
             self.redone.insert(path.clone());
             if record.is_unread() {
                 self.unread.push(path.clone());
@@ -207,7 +207,7 @@ impl WriteSummary {
 
 /// Returns the problem of an indexed file, if it has one.
 pub(crate) fn indexing_problem(record: &FileRecord) -> Option<(RepoPath, String)> {
-    match &record.outcome {
+    match &record.content.outcome {
         FileOutcome::Indexed { problem, .. } => problem.clone().map(|problem| (record.path.clone(), problem)),
         FileOutcome::Skipped(_) => None,
     }
@@ -224,16 +224,18 @@ mod tests {
     use platform::cancel::CancelToken;
     use store::memory::MemoryStore;
     use store::{ChunkStore as _, IndexFingerprint};
-    use types::{ContentHash, SkipReason};
+    use types::{ContentHash, FileStat, SkipReason, TextEncoding};
 
     fn record(at: usize) -> FileRecord {
         FileRecord {
             path: RepoPath::new(format!("{at}")),
-            size_bytes: 0,
-            mtime_ns: 1,
-            hash: ContentHash::of_bytes(&[]),
-            language: source::language::text_language(),
-            outcome: FileOutcome::Skipped(SkipReason::Empty),
+            content: ContentRecord {
+                hash: ContentHash::of_bytes(&[]),
+                encoding: TextEncoding::Unknown,
+                language: source::language::text_language(),
+                outcome: FileOutcome::Skipped(SkipReason::Empty),
+            },
+            stat: FileStat::default(),
         }
     }
 
@@ -250,6 +252,7 @@ mod tests {
             model_id: String::new(),
             dimensions: 1,
             settings: String::new(),
+            model_checksum: None,
         };
         let (clocks, token) = (StageClocks::new(), CancelToken::default());
         let cancel = token.channel();

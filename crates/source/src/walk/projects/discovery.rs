@@ -5,8 +5,7 @@
 //! project; a manifest that cannot be read makes a project named after its folder.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::Path;
 
 use super::manifests::{self, ManifestKind, ProjectClaim};
@@ -102,13 +101,11 @@ fn list_manifests(path: &Path, is_root: bool) -> Vec<(&'static ManifestKind, Str
 
 /// Reads the text of a manifest; `None` if it is too large, not a regular file or unreadable.
 fn read_manifest_text(path: &Path) -> Option<String> {
-    // Opening a pipe would wait for a writer.
-    if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() <= MAX_MANIFEST_BYTES) {
+    let read = platform::open::read_without_links(path, MAX_MANIFEST_BYTES).ok()?;
+    let text = String::from_utf8_lossy(&read.bytes).into_owned();
+    if read.metadata.len() > MAX_MANIFEST_BYTES {
         return None;
     }
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(MAX_MANIFEST_BYTES).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
     Some(text.trim_start_matches('\u{feff}').to_owned())
 }
 

@@ -223,3 +223,60 @@ fn an_index_folder_whose_path_is_not_utf8_is_refused() {
     let error = store.writer(&fingerprint(), false).err().expect("an error").to_string();
     assert!(error.contains("--index-dir"), "{error}");
 }
+
+/// Changes the first occurrence of `from` in the data files of a table, which have no compression in the tests.
+fn change_stored_bytes(folder: &Path, table: &str, from: &[u8], to: &[u8]) {
+    assert_eq!(from.len(), to.len());
+    let data = folder.join("index/data").join(table).join("data");
+    for entry in fs::read_dir(&data).expect("the data").flatten() {
+        let mut bytes = fs::read(entry.path()).expect("a data file");
+        if let Some(at) = bytes.windows(from.len()).position(|window| window == from) {
+            bytes[at..at + to.len()].copy_from_slice(to);
+            return fs::write(entry.path(), bytes).expect("written");
+        }
+    }
+    panic!("{table} does not contain {from:?}");
+}
+
+#[test]
+fn damaged_rows_are_an_error_when_they_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    store_with_a_commit(folder.path());
+    change_stored_bytes(folder.path(), "chunks_1.lance", b"alpha", b"alpaa");
+    let view = store(folder.path()).view().expect("a view").expect("a commit");
+    let chunks = view.chunks().expect("the heads are intact");
+    assert_suggests_rebuild(view.chunk_texts(&[chunks[0].row]));
+    assert_eq!(view.chunk_texts(&[chunks[1].row]).expect("the other text is intact")[0].text, "beta");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    store_with_a_commit(folder.path());
+    change_stored_bytes(folder.path(), "chunks_1.lance", b"Store.Inner", b"Store.Outer");
+    let view = store(folder.path()).view().expect("a view").expect("a commit");
+    assert_suggests_rebuild(view.chunks());
+    assert_suggests_rebuild(view.chunks_by_key(&view.row_keys().expect("the keys")));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    store_with_a_commit(folder.path());
+    change_stored_bytes(folder.path(), "files_1.lance", b"b.rs", b"c.rs");
+    assert_suggests_rebuild(store(folder.path()).view().expect("a view").expect("a commit").files());
+}
+
+#[test]
+fn a_damaged_posting_list_is_an_error_that_names_its_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    store_with_a_commit(folder.path());
+    let segment = fs::read_dir(folder.path().join("index/words")).expect("words").next().expect("one").expect("one");
+    let mut bytes = fs::read(segment.path()).expect("a segment");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    fs::write(segment.path(), bytes).expect("written");
+    let view = store(folder.path()).view().expect("a view").expect("its head is intact");
+    let index = view.inverted_index();
+    let failed = ["alpha", "beta", "open", "rs", "store", "inner", "it", "s", "quoted", "fn", "a", "b"]
+        .iter()
+        .filter_map(|word| index.score_postings(inverted_index::hash_term(word), |_| {}).err())
+        .map(|error| view.inverted_index_error(&error).to_string())
+        .collect::<Vec<_>>();
+    let [error] = &failed[..] else { panic!("one list is damaged: {failed:?}") };
+    let name = segment.file_name().to_string_lossy().into_owned();
+    assert!(error.contains(&name) && error.contains("codescry index --rebuild"), "{error}");
+}

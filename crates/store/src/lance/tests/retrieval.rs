@@ -98,7 +98,7 @@ fn content_equals_that_of_the_store_in_memory_after_every_commit() {
             let first = (round * 7 + part * 5) % 30;
             let mut commit = generate_commit(first..first + 4, round * 3 + part);
             commit.remove = vec![RepoPath::new(format!("f{}.rs", (first + 9) % 30)), RepoPath::new("never.rs")];
-            let touched = |path: String| FileRecord { mtime_ns: round as i64, ..record(&path, &path) };
+            let touched = |path: String| with_mtime(record(&path, &path), round as i64);
             commit.touch = vec![
                 touched(format!("f{}.rs", (first + 12) % 30)),
                 touched(format!("f{first}.rs")),

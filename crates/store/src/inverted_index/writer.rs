@@ -1,9 +1,11 @@
 //! Writing of segments, from new chunks or by merging segments without their deleted chunks.
 
+use platform::file_format::{checksum32, checksum64};
+
 use super::counts::TermCounts;
-use super::segment::{IndexSegment, MAGIC, PostingReader, SegmentError};
+use super::field::{ChunkField, DocNumber, FIELDS};
+use super::segment::{IndexSegment, PostingReader, SEGMENT_FORMAT, SegmentError};
 use super::terms::Terms;
-use super::{ChunkField, DocNumber, FIELDS};
 
 /// Collects documents and encodes them as a segment.
 #[derive(Default)]
@@ -19,7 +21,7 @@ type TermOccurrence = (u64, u32, TermCounts);
 impl SegmentWriter {
     /// Adds a document, whose number must be greater than that of the previous document.
     pub fn add(&mut self, number: DocNumber, terms: &Terms) {
-        let ordinal = u32::try_from(self.docs.len()).unwrap_or(u32::MAX);
+        let ordinal = to_u32(self.docs.len());
         self.docs.push(number);
         self.lengths.push(terms.lengths);
         self.occurrences.extend(terms.counts.iter().map(|(hash, counts)| (*hash, ordinal, *counts)));
@@ -81,7 +83,7 @@ pub fn merge_segments(
         let mut moved = Vec::with_capacity(segment.docs().len());
         for (ordinal, number) in segment.docs().iter().enumerate() {
             let live = is_live(*number);
-            moved.push(live.then(|| u32::try_from(docs.len()).unwrap_or(u32::MAX)));
+            moved.push(live.then(|| to_u32(docs.len())));
             if live {
                 docs.push(*number);
                 lengths.push(codes.map(|codes| codes[ordinal]));
@@ -120,7 +122,8 @@ struct SegmentBuffer {
 impl SegmentBuffer {
     /// Appends a term with its postings; `None` when the postings exceed 4 GiB.
     fn push_term(&mut self, hash: u64, postings: impl ExactSizeIterator<Item = (u32, TermCounts)>) -> Option<()> {
-        self.push_leb128(u32::try_from(postings.len()).ok()?);
+        let start = self.postings.len();
+        self.push_leb128(to_u32(postings.len()));
         let mut next = 0;
         for (ordinal, counts) in postings {
             let is_plain = counts == TermCounts::ONE;
@@ -130,6 +133,8 @@ impl SegmentBuffer {
             }
             next = ordinal + 1;
         }
+        let checksum = checksum32(&self.postings[start..]);
+        self.postings.extend_from_slice(&checksum.to_le_bytes());
         self.hashes.push(hash);
         self.ends.push(u32::try_from(self.postings.len()).ok()?);
         Some(())
@@ -145,10 +150,9 @@ impl SegmentBuffer {
 
     /// Returns the bytes of the segment.
     fn finish(self, docs: &[DocNumber], lengths: &[[u8; FIELDS]]) -> Vec<u8> {
-        let size = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(size(docs.len()));
-        bytes.extend(size(self.hashes.len()));
+        let mut bytes = SEGMENT_FORMAT.header().to_vec();
+        bytes.extend(to_u32(docs.len()).to_le_bytes());
+        bytes.extend(to_u32(self.hashes.len()).to_le_bytes());
         bytes.extend((self.postings.len() as u64).to_le_bytes());
         bytes.extend(docs.iter().flat_map(|number| number.to_le_bytes()));
         for field in ChunkField::ALL {
@@ -156,7 +160,13 @@ impl SegmentBuffer {
         }
         bytes.extend(self.hashes.iter().flat_map(|hash| hash.to_le_bytes()));
         bytes.extend(self.ends.iter().flat_map(|end| end.to_le_bytes()));
+        bytes.extend(checksum64(&bytes).to_le_bytes());
         bytes.extend(self.postings);
         bytes
     }
+}
+
+/// Converts a count of documents or terms. Documents have 32-bit numbers, and each term takes a byte of postings.
+fn to_u32(count: usize) -> u32 {
+    u32::try_from(count).expect("a segment has fewer than 2^32 documents and terms")
 }

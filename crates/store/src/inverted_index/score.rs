@@ -7,8 +7,8 @@
 use std::sync::{Arc, LazyLock};
 
 use super::counts::{TermCounts, decode_length};
+use super::field::{ChunkField, FIELDS};
 use super::segment::{IndexSegment, PostingReader, SegmentError};
-use super::{ChunkField, FIELDS};
 
 /// The parameters of BM25F.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,7 +95,7 @@ impl InvertedIndex {
             for (ordinal, counts) in PostingReader::new(bytes) {
                 let at = ordinal as usize;
                 if at >= segment.docs().len() {
-                    return Err(SegmentError::Format);
+                    return Err(segment.damage());
                 }
                 let score = if counts == TermCounts::ONE {
                     once[usize::from(lengths[ChunkField::Body as usize][at])]

@@ -3,7 +3,7 @@
 //! Small values are exact; large ones are rounded, because the weight of a term hardly grows with its
 //! tenth occurrence.
 
-use super::{ChunkField, FIELDS};
+use super::field::{ChunkField, FIELDS};
 
 /// Number of bits of each field's count, in the order of [`ChunkField::ALL`].
 const COUNT_BITS: [u32; FIELDS] = [5, 4, 2, 2, 1, 2];

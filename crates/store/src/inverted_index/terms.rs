@@ -1,7 +1,7 @@
 //! Extraction of a chunk's terms, counted by field.
 
 use super::counts::{TermCounts, encode_length};
-use super::{ChunkField, FIELDS};
+use super::field::{ChunkField, FIELDS};
 use text::words::{self, SplitBuffers, SplitWord};
 use types::{Chunk, RepoPath};
 

@@ -1,38 +1,89 @@
-//! Reading of files below a root without following links.
+//! Reads files without following links.
 //!
-//! Every folder of the path is opened relative to its parent and no link is followed, so that a link
-//! placed into the path after it was checked makes the read fail and cannot redirect it. Only regular
-//! files are read, opening never waits for a pipe or device, and a read returns at most its limit of bytes.
+//! [`read_without_links`] takes a canonical path, [`read_beneath`] a root and a path below it. A link that is
+//! placed into the path after it was checked makes the read fail and cannot redirect it. Only regular files are
+//! read, opening never waits for a pipe or device, and a read returns at most its limit of bytes, even if the
+//! file grows meanwhile.
+//!
+//! Built on `rustix`: `cap-std` would bring ten more crates, and it follows links inside the root.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use super::disk::FileContents;
-use super::file_time::mtime_ns;
-use types::RepoPath;
+/// The first bytes of a file, with its metadata right after they were read.
+#[derive(Debug)]
+pub struct FileBytes {
+    /// At most as many bytes as the limit of the read.
+    pub bytes: Vec<u8>,
+    pub metadata: Metadata,
+}
 
-/// Reads the first `limit_bytes` of the file at `path` below `root`.
-///
-/// `root` must not contain a link; see [`types::AbsPath`].
+/// Reads the first `limit_bytes` of the file at `path`, which must be [canonical](std::fs::canonicalize).
 ///
 /// # Errors
 /// When the file cannot be read, is not a regular file, or its path contains a link.
-pub fn read_beneath(root: &Path, path: &RepoPath, limit_bytes: u64) -> io::Result<FileContents> {
-    let parts: Vec<&str> = path.as_str().split('/').collect();
+pub fn read_without_links(path: &Path, limit_bytes: u64) -> io::Result<FileBytes> {
+    read_regular_file(open_without_links(path)?, limit_bytes)
+}
+
+/// Reads the first `limit_bytes` of the file at `path`, `/`-separated, below `root`.
+///
+/// Each folder is opened relative to its parent. `root` must be [canonical](std::fs::canonicalize).
+///
+/// # Errors
+/// When the file cannot be read, is not a regular file, or its path contains a link, `.` or `..`.
+pub fn read_beneath(root: &Path, path: &str, limit_bytes: u64) -> io::Result<FileBytes> {
+    let parts: Vec<&str> = path.split('/').collect();
     let is_nested = |part: &str| cfg!(windows) && part.contains(['\\', ':']);
     if parts.iter().any(|part| matches!(*part, "" | "." | "..") || part.contains('\0') || is_nested(part)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path does not lead to a file below the root"));
     }
-    let mut file = open_beneath(root, &parts)?;
+    read_regular_file(open_beneath(root, &parts)?, limit_bytes)
+}
+
+fn read_regular_file(mut file: File, limit_bytes: u64) -> io::Result<FileBytes> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
     let expected = metadata.len().min(limit_bytes);
-    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1);
+    // The size is only a hint; the file may be larger by now.
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
     file.by_ref().take(limit_bytes).read_to_end(&mut bytes)?;
-    Ok(FileContents { bytes, size_bytes: metadata.len(), mtime_ns: mtime_ns(&metadata) })
+    Ok(FileBytes { bytes, metadata: file.metadata()? })
+}
+
+#[cfg(target_os = "linux")]
+fn open_without_links(path: &Path) -> io::Result<File> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    use rustix::io::Errno;
+    // NONBLOCK: opening a pipe would otherwise wait for a writer.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        Ok(file) => Ok(file.into()),
+        // Linux before 5.6, and sandboxes that block the call.
+        Err(Errno::NOSYS | Errno::PERM) => open_and_compare(path),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn open_without_links(path: &Path) -> io::Result<File> {
+    open_and_compare(path)
+}
+
+/// Opens a file, then checks that it is the file at its path and that the path contains no link.
+#[cfg(unix)]
+fn open_and_compare(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let (opened, there) = (file.metadata()?, std::fs::symlink_metadata(path)?);
+    let is_same = (opened.dev(), opened.ino()) == (there.dev(), there.ino());
+    if is_same && path.canonicalize()? == path { Ok(file) } else { Err(link_error()) }
 }
 
 #[cfg(unix)]
@@ -56,27 +107,30 @@ fn open_beneath(root: &Path, parts: &[&str]) -> io::Result<File> {
     Ok(File::from(openat(&handle, *name, file, Mode::empty())?))
 }
 
-/// Checks before and after opening the file that its path contains no link.
 #[cfg(not(unix))]
 fn open_beneath(root: &Path, parts: &[&str]) -> io::Result<File> {
-    let path = parts.iter().fold(root.to_owned(), |path, part| path.join(part));
-    let check = || {
-        if path.canonicalize()? == path {
-            return Ok(());
-        }
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "its path contains a link"))
-    };
+    open_without_links(&parts.iter().fold(root.to_owned(), |path, part| path.join(part)))
+}
+
+/// Checks before and after opening the file that its path contains no link.
+#[cfg(not(unix))]
+fn open_without_links(path: &Path) -> io::Result<File> {
+    let check = || if path.canonicalize()? == path { Ok(()) } else { Err(link_error()) };
     check()?;
-    let mut options = std::fs::OpenOptions::new();
+    let mut options = File::options();
     #[cfg(windows)]
     {
         /// Opens a link itself instead of its target.
         const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
         std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, FILE_FLAG_OPEN_REPARSE_POINT);
     }
-    let file = options.read(true).open(&path)?;
+    let file = options.read(true).open(path)?;
     check()?;
     Ok(file)
+}
+
+fn link_error() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "its path contains a link")
 }
 
 #[cfg(test)]
@@ -85,6 +139,7 @@ mod tests {
 
     use super::*;
 
+    /// Returns a folder with `repo`, which has two files, and `repo-evil` beside it.
     fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
         let dir = tempfile::tempdir().expect("a folder");
         let base = dir.path().canonicalize().expect("it is there");
@@ -96,18 +151,28 @@ mod tests {
         (dir, base)
     }
 
+    fn text_of(read: io::Result<FileBytes>) -> Option<String> {
+        Some(String::from_utf8(read.ok()?.bytes).expect("text"))
+    }
+
+    /// Reads a file below `root` in both ways and checks that they agree.
     fn read(root: &Path, path: &str) -> Option<String> {
-        let read = read_beneath(root, &RepoPath::new(path), 100).ok()?;
-        Some(String::from_utf8(read.bytes).expect("text"))
+        let beneath = text_of(read_beneath(root, path, 100));
+        if beneath.is_some() {
+            assert_eq!(text_of(read_without_links(&root.join(path), 100)), beneath);
+        }
+        beneath
     }
 
     #[test]
-    fn a_file_below_the_root_is_read_up_to_the_limit() {
+    fn a_file_is_read_up_to_the_limit() {
         let (_dir, base) = folder();
         let root = base.join("repo");
         assert_eq!(read(&root, "src/a.rs").as_deref(), Some("inside"));
-        let read = read_beneath(&root, &RepoPath::new("src/a.rs"), 2).expect("it is there");
-        assert_eq!((read.bytes.as_slice(), read.size_bytes), (&b"in"[..], 6));
+        for read in [read_beneath(&root, "src/a.rs", 2), read_without_links(&root.join("src/a.rs"), 2)] {
+            let read = read.expect("it is there");
+            assert_eq!((read.bytes.as_slice(), read.metadata.len()), (&b"in"[..], 6));
+        }
     }
 
     #[test]
@@ -133,8 +198,12 @@ mod tests {
         symlink(&root, base.join("root")).expect("a link");
         for path in ["file.rs", "folder/a.rs", "inner/a.rs"] {
             assert_eq!(read(&root, path), None, "{path}");
+            assert!(read_without_links(&root.join(path), 100).is_err(), "{path}");
+            assert!(open_and_compare(&root.join(path)).is_err(), "{path}");
         }
         assert_eq!(read(&base.join("root"), "b.rs"), None);
+        assert!(read_without_links(&root.join("src"), 100).is_err(), "a folder is not a file");
+        assert!(open_and_compare(&root.join("src/a.rs")).is_ok());
     }
 
     /// Reads stay inside the root at whatever moment a folder is replaced by a link.
@@ -160,10 +229,13 @@ mod tests {
             });
             let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
             while (inside < 200 || refused < 200) && std::time::Instant::now() < until {
-                match read(&root, "src/a.rs").as_deref() {
-                    None => refused += 1,
-                    Some("inside") => inside += 1,
-                    Some(other) => panic!("read {other}"),
+                let reads = [read_beneath(&root, "src/a.rs", 100), read_without_links(&root.join("src/a.rs"), 100)];
+                for read in reads {
+                    match text_of(read).as_deref() {
+                        None => refused += 1,
+                        Some("inside") => inside += 1,
+                        Some(other) => panic!("read {other}"),
+                    }
                 }
             }
             is_over.store(true, Ordering::Relaxed);
@@ -179,5 +251,6 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there");
         assert!(made.success());
         assert_eq!(read(&base.join("repo"), "pipe.rs"), None);
+        assert!(read_without_links(&pipe, 100).is_err());
     }
 }

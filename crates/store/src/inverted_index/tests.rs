@@ -125,9 +125,64 @@ fn comments_are_distinguished_from_code() {
     }
 }
 
+/// Returns the segment in the layout of version 1, without checksums.
+pub(crate) fn convert_to_version_1(bytes: &[u8]) -> Vec<u8> {
+    let segment = IndexSegment::from_bytes(bytes).expect("a segment");
+    let (mut postings, mut ends, mut list) = (Vec::new(), Vec::new(), Vec::new());
+    for term in 0..segment.hashes().len() {
+        segment.read_postings(term, &mut list).expect("readable");
+        postings.extend_from_slice(&list);
+        ends.push(u32::try_from(postings.len()).expect("a small segment"));
+    }
+    let size = |count: usize| u32::try_from(count).expect("a small segment").to_le_bytes();
+    let mut old = b"CSCRYLX1".to_vec();
+    old.extend(size(segment.docs().len()));
+    old.extend(size(segment.hashes().len()));
+    old.extend((postings.len() as u64).to_le_bytes());
+    old.extend(segment.docs().iter().flat_map(|number| number.to_le_bytes()));
+    ChunkField::ALL.iter().for_each(|field| old.extend(segment.lengths(*field)));
+    old.extend(segment.hashes().iter().flat_map(|hash| hash.to_le_bytes()));
+    old.extend(ends.iter().flat_map(|end| end.to_le_bytes()));
+    old.extend(postings);
+    old
+}
+
 #[test]
-fn broken_bytes_are_an_error_and_never_a_panic() {
+fn segments_of_version_1_are_read_and_merged_into_the_current_version() {
+    let new = build_segment(3, &corpus());
+    let old = convert_to_version_1(&new);
+    for word in ["request", "http", "socket"] {
+        assert_eq!(scored_docs(&build_index(&[old.clone()]), word), scored_docs(&build_index(&[new.clone()]), word));
+    }
+    let opened = IndexSegment::from_bytes(&old).expect("a segment");
+    let merged = merge_segments(&[&opened], |_| true).expect("readable").expect("small");
+    assert_eq!(merged, new);
+}
+
+#[test]
+fn every_damaged_byte_is_found_when_it_is_read() {
     let good = build_segment(0, &corpus());
+    let whole = build_index(std::slice::from_ref(&good));
+    let terms = whole.segments()[0].hashes().to_vec();
+    for length in 0..good.len() {
+        assert!(IndexSegment::from_bytes(&good[..length]).is_err(), "cut at {length}");
+    }
+    for at in 0..good.len() {
+        for flip in [1, 0x80, 0xff] {
+            let mut bad = good.clone();
+            bad[at] ^= flip;
+            let Ok(segment) = IndexSegment::from_bytes(&bad) else { continue };
+            let index = InvertedIndex::new(vec![Arc::new(segment)]);
+            let failed = terms.iter().filter(|term| index.score_postings(**term, |_| {}).is_err()).count();
+            assert_eq!(failed, 1, "byte {at}: exactly the list with that byte is damaged");
+            assert!(merge_segments(&[&index.segments()[0]], |_| true).is_err(), "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn broken_bytes_of_version_1_never_panic() {
+    let good = convert_to_version_1(&build_segment(0, &corpus()));
     for length in 0..good.len() {
         assert!(IndexSegment::from_bytes(&good[..length]).is_err(), "cut at {length}");
     }
@@ -157,4 +212,11 @@ fn a_segment_on_disk_equals_the_one_in_memory() {
     }
     std::fs::write(&path, &bytes[..bytes.len() - 1]).expect("written");
     assert!(IndexSegment::open(&path).is_err());
+    let mut damaged = bytes;
+    *damaged.last_mut().expect("a byte") ^= 1;
+    std::fs::write(&path, &damaged).expect("written");
+    let opened = InvertedIndex::new(vec![Arc::new(IndexSegment::open(&path).expect("its head is intact"))]);
+    let last = *opened.segments()[0].hashes().last().expect("a term");
+    let error = opened.score_postings(last, |_| {}).expect_err("a damaged list").to_string();
+    assert!(error.contains("1.words") && error.contains("damaged"), "{error}");
 }

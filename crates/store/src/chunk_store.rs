@@ -1,0 +1,155 @@
+//! The traits of a store: [`ChunkStore`], its read-only [`StoreView`] and its [`StoreWriter`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::commit::{ChunkText, Commit, CommitStatus, RowKey, StoredChunk};
+use crate::error::StoreError;
+use crate::inverted_index::{InvertedIndex, SegmentError};
+use crate::manifest::{IndexFingerprint, Manifest};
+use platform::cancel::CancelToken;
+use types::{FileRecord, Generation};
+
+/// The index of one folder.
+pub trait ChunkStore: Send + Sync {
+    /// Returns the identity of the last commit by any process; `None` before the first commit.
+    ///
+    /// Cheap: every search calls it.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read.
+    fn generation(&self) -> Result<Option<Generation>, StoreError>;
+
+    /// Returns the number of the last commit by any process; 0 before the first commit. Cheap.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read.
+    fn generation_number(&self) -> Result<u64, StoreError> {
+        Ok(self.generation()?.map_or(0, |generation| generation.number))
+    }
+
+    /// Opens the last commit for reading; `None` before the first commit.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError>;
+
+    /// Opens the store for writing and takes the writer lock.
+    ///
+    /// With `fresh`, or when the existing tables have another layout, the writer starts from an empty
+    /// store; readers keep the old generation until the first commit.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process holds the lock.
+    fn writer(&self, fingerprint: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError>;
+
+    /// Returns the size on disk in bytes; 0 for a store in memory.
+    fn size_bytes(&self) -> u64;
+}
+
+/// A read-only view of one generation.
+pub trait StoreView: Send + Sync {
+    /// Returns the manifest of this generation.
+    fn manifest(&self) -> &Manifest;
+
+    /// Returns the generation of the row keys.
+    ///
+    /// While it is equal in two views, a row key found in both refers to the same chunk. New tables
+    /// and compaction change it.
+    fn rows_generation(&self) -> u64;
+
+    /// Returns the identity of the commit that this view shows.
+    fn generation(&self) -> Generation {
+        let Manifest { generation: number, committed_at_ms, .. } = *self.manifest();
+        Generation { number, rows_generation: self.rows_generation(), committed_at_ms }
+    }
+
+    /// Returns every file record, sorted by path.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn files(&self) -> Result<Vec<FileRecord>, StoreError>;
+
+    /// Returns every chunk without its text, grouped by file, in line order.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError>;
+
+    /// Calls `each` with every chunk, in any order, without holding all of them in memory.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn for_each_chunk(&self, each: &mut dyn FnMut(StoredChunk)) -> Result<(), StoreError> {
+        self.chunks()?.into_iter().for_each(each);
+        Ok(())
+    }
+
+    /// Returns the path of the snapshot cache, a file in which a reader may save the columns it built
+    /// from all chunks; `None` where nothing can be saved.
+    fn snapshot_cache_path(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Returns the keys of all chunks in ascending order.
+    ///
+    /// Much cheaper than reading the chunks; a reader uses it to find the chunks it already has.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    fn row_keys(&self) -> Result<Vec<RowKey>, StoreError>;
+
+    /// Returns the chunks with these keys, in the order of [`StoreView::chunks`].
+    ///
+    /// The cost is proportional to the number of keys.
+    ///
+    /// # Errors
+    /// When the table cannot be read or does not contain a key.
+    fn chunks_by_key(&self, rows: &[RowKey]) -> Result<Vec<StoredChunk>, StoreError>;
+
+    /// Returns the inverted index of all chunks.
+    ///
+    /// It may still contain deleted chunks; the [`StoredChunk::number`]s show which chunks exist.
+    fn inverted_index(&self) -> &InvertedIndex;
+
+    /// Converts a read error of the inverted index into an error that names the store.
+    fn inverted_index_error(&self, error: &SegmentError) -> StoreError;
+
+    /// Returns the text and signature of chunks, in the order of `rows`.
+    ///
+    /// # Errors
+    /// When the table cannot be read or a key belongs to another generation.
+    fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError>;
+}
+
+/// A writer of the store. Holds the writer lock until it is dropped.
+pub trait StoreWriter: Send {
+    /// Returns the generation that this writer extends; `None` when it starts from an empty store.
+    fn base(&self) -> Option<Arc<dyn StoreView>>;
+
+    /// Writes `commit` and makes it visible to every process at once.
+    ///
+    /// # Errors
+    /// When writing fails; then no part of the commit is visible.
+    fn commit(&mut self, commit: Commit, state: &CommitStatus) -> Result<Manifest, StoreError>;
+
+    /// Publishes commits only when a complete run ends with [`StoreWriter::finish`].
+    ///
+    /// Readers keep the previous generation until then. For a writer that starts from an empty store;
+    /// if it is killed, its commits are lost.
+    fn defer_publication(&mut self);
+
+    /// Sets the token that ends a running commit or finish early.
+    ///
+    /// When it is cancelled, the operation fails with [`StoreError::Stopped`] and no part of it is visible.
+    /// A store whose commits are fast may ignore the token.
+    fn set_cancel_token(&mut self, cancel: CancelToken) {
+        drop(cancel);
+    }
+
+    /// Compacts small fragments and merges small segments, after the last commit.
+    ///
+    /// # Errors
+    /// When the storage engine fails; earlier commits stay searchable.
+    fn finish(&mut self, state: &CommitStatus) -> Result<Manifest, StoreError>;
+}

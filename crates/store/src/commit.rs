@@ -1,0 +1,71 @@
+//! The rows that a commit writes and a view reads.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::inverted_index::{DocNumber, Terms};
+use types::{Chunk, FileRecord, Language, RepoPath, Span, SymbolKind};
+
+/// A chunk with its vector and its terms, ready to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbeddedChunk {
+    pub chunk: Chunk,
+    /// Terms that lexical retrieval finds the chunk by.
+    pub terms: Terms,
+    /// Unit-length vector of [`crate::IndexFingerprint::dimensions`] values.
+    pub vector: Vec<f32>,
+}
+
+/// Key of a stored chunk, stable within one [`crate::StoreView::rows_generation`].
+pub type RowKey = u64;
+
+/// A stored chunk without its text and signature: the columns that a search snapshot keeps in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredChunk {
+    pub row: RowKey,
+    /// Its document number in [`crate::StoreView::inverted_index`].
+    pub number: DocNumber,
+    pub path: RepoPath,
+    pub language: Language,
+    pub span: Span,
+    pub kind: SymbolKind,
+    pub symbol: String,
+    pub container: String,
+    /// See [`Chunk::defines`].
+    pub defines: Vec<String>,
+    /// Unit-length vector.
+    pub vector: Vec<f32>,
+}
+
+/// The changes of one commit.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// Files whose record and chunks are deleted.
+    pub remove: Vec<RepoPath>,
+    /// Records of files whose old record and chunks are replaced.
+    pub replace: Vec<FileRecord>,
+    /// Records of files whose chunks stay, because only size or time changed.
+    pub touch: Vec<FileRecord>,
+    /// The new chunks of the files in `replace`.
+    pub chunks: Vec<EmbeddedChunk>,
+}
+
+/// The progress of an index run, stored with a commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitStatus {
+    /// See [`crate::Manifest::complete`].
+    pub complete: bool,
+    /// See [`crate::Manifest::files_found`].
+    pub files_found: u64,
+    /// See [`crate::Manifest::skipped`].
+    pub skipped: BTreeMap<String, u64>,
+}
+
+/// The columns of a chunk that are read for a hit and not kept in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkText {
+    pub text: String,
+    pub signature: String,
+    /// The byte ranges of `text` in which something secret was masked.
+    pub masked: Vec<Range<u32>>,
+}

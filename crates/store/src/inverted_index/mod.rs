@@ -1,0 +1,26 @@
+//! The inverted index: which chunks contain a term, how often, and in which field.
+//!
+//! [`Terms`] are the terms of a chunk, [`IndexSegment`] is the segment format on disk, and
+//! [`InvertedIndex`] scores several segments by BM25F. A segment holds the chunks of one commit under
+//! their document numbers, which the store assigns in ascending order and never reuses. A segment never
+//! changes; deleted chunks stay in it until it is merged, so the caller filters them out.
+//!
+//! Terms are stored as 64-bit hashes. Among a million terms, a collision occurs once in thirty million
+//! indexes.
+
+mod counts;
+mod field;
+mod score;
+mod segment;
+mod terms;
+mod writer;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use counts::TermCounts;
+pub use field::{ChunkField, DocNumber, FIELDS};
+pub use score::{Bm25f, InvertedIndex, ScoredPosting};
+pub use segment::{IndexSegment, SEGMENT_VERSION, SegmentError};
+pub use terms::{TermCounter, Terms, hash_term};
+pub use writer::{SegmentWriter, merge_segments};

@@ -1,0 +1,13 @@
+//! Conversion between rows and Arrow batches.
+//!
+//! `chunks` and `files` own the schemas of their tables; changing one requires a higher
+//! [`crate::SCHEMA_VERSION`]. Each row carries checksums of its other columns, which are verified when it is
+//! read; rows of schema 3 have none. A column that cannot be read is an error that names the column.
+
+mod chunks;
+mod columns;
+mod files;
+
+pub(super) use chunks::{chunks_schema, decode_chunk_texts, decode_chunks, encode_chunk_batches};
+pub(super) use columns::{RowLayout, typed_column};
+pub(super) use files::{decode_files, encode_files, files_schema};

@@ -1,0 +1,62 @@
+//! The manifest of a commit, and the fingerprint of the rows it names.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the layout that is written, raised when a column or a file format changes.
+///
+/// 4: checksums of rows and posting lists, change times and inodes, fields for masked texts.
+pub const SCHEMA_VERSION: u32 = 4;
+
+/// The oldest version that is still read, until the next index run replaces it.
+pub const OLDEST_READABLE_SCHEMA: u32 = 3;
+
+/// The settings and versions that the rows of a store were built with.
+///
+/// Comparing two fingerprints shows which rows can be reused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexFingerprint {
+    /// [`SCHEMA_VERSION`] of the tables.
+    pub schema_version: u32,
+    /// [`source::parse::CHUNKER_VERSION`]; chunks made by another version are stale.
+    pub chunker_version: u32,
+    /// [`embed::Embedder::model_id`].
+    pub model_id: String,
+    /// Number of dimensions of each vector.
+    pub dimensions: u32,
+    /// Settings that affect the indexed content, as text (`max_file_bytes=1048576`).
+    pub settings: String,
+    /// Checksum of the model's files, in hexadecimal; `None` if it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_checksum: Option<String>,
+}
+
+impl IndexFingerprint {
+    /// Returns whether this program can read the rows, possibly only until the next index run replaces them.
+    pub fn is_readable(&self) -> bool {
+        (OLDEST_READABLE_SCHEMA..=SCHEMA_VERSION).contains(&self.schema_version)
+    }
+}
+
+/// The public part of a commit record: the indexed folder, its fingerprint and the progress of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Number of commits so far; the first commit is 1.
+    pub generation: u64,
+    #[serde(rename = "recipe")]
+    pub fingerprint: IndexFingerprint,
+    /// The indexed folder.
+    pub root: PathBuf,
+    /// Whether the last index run finished. While false, the store holds only part of the files.
+    pub complete: bool,
+    /// Number of files found by the walk of the running or last index run; 0 until the walk ends.
+    pub files_found: u64,
+    /// Number of files skipped by the last complete walk, keyed by [`types::SkipReason::label`].
+    pub skipped: BTreeMap<String, u64>,
+    /// Time of the last commit, in milliseconds since the Unix epoch.
+    pub committed_at_ms: u64,
+    /// Whether the store holds no chunks.
+    pub is_empty: bool,
+}
