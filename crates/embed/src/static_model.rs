@@ -65,7 +65,7 @@ const MIN_RUN_BYTES: usize = 2;
 /// The reason why bytes cannot be opened as a model.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StaticModelError {
-    #[error("cannot read the embedding model: it does not begin with CSCRYSM1; rebuild it with tools/make_model.rs")]
+    #[error("cannot read the embedding model: it does not begin with CSCRYSM1; rebuild it with cargo xtask make-model")]
     Magic,
     #[error("cannot read the embedding model: it has {actual_bytes} bytes, its header says {expected_bytes}")]
     Length { expected_bytes: u64, actual_bytes: u64 },

@@ -1,17 +1,10 @@
-//! Docstring → function: how often the function that a doc comment documents is found, when neither it nor
-//! any other candidate has its comment.
+//! `cargo xtask docstrings`: how often a search with a doc comment finds the function that it documents.
 //!
-//! ```text
-//! docstrings sets --out FOLDER REPOSITORY...   writes the questions and the candidates of each
-//! docstrings rank FOLDER                       ranks them: codescry (ranked, dense, lexical), and BM25 alone
-//! docstrings table FOLDER                      prints recall@10 and MRR of every ranking that is there
-//! ```
-//!
-//! For each repository there is `NAME.sets.json` (`candidates`: path and text; `questions`: text and the right
-//! candidate's number), `NAME/` (each candidate in a file of its own, for codescry) and, for each system,
-//! `NAME.SYSTEM.ranks.json`: the right candidate's rank for each question, 0 for none in the first 200.
-//! `benches/docstrings_minilm.py` adds a transformer's. All systems are given the same: the path's words, the
-//! container's name, and the function without its comment.
+//! No candidate contains its doc comment. For each repository there is `NAME.sets.json` (`candidates`: path and text;
+//! `questions`: text and number of the right candidate), `NAME/` (one file per candidate, for codescry) and, for each
+//! system, `NAME.SYSTEM.ranks.json`: for each question the rank of the right candidate, 0 if it is not among the first
+//! 200. `benches/python/docstrings_minilm.py` adds the ranks of a transformer. All systems get the same text: the words
+//! of the path, the name of the container, and the function without its comment.
 
 #![expect(clippy::print_stdout, reason = "a command's answer")]
 
@@ -19,57 +12,89 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
-use config::{Options, Settings};
+use anyhow::Result;
 use embed::build_path_passage;
-use text::words;
-use engine::{CancelToken, Engine, IndexRequest, RetrievalMode, SearchQuery};
-use train::pairs::{CodeDefinition, read_definitions};
-use types::{AbsPath, SymbolKind};
+use engine::{CancelToken, Engine, IndexRequest, Options, RetrievalMode, SearchQuery, Settings, SymbolKind};
 use serde_json::{Value, json};
+use text::words;
+use train::pairs::{CodeDefinition, read_definitions};
+use types::AbsPath;
 
-/// Most questions and most candidates of a repository; which ones is drawn by hash.
+/// Measures how often a search with a doc comment finds the function that it documents
+#[derive(clap::Args)]
+pub struct DocstringsArguments {
+    #[command(subcommand)]
+    step: DocstringsStep,
+}
+
+/// The steps of the measurement, in order.
+#[derive(clap::Subcommand)]
+enum DocstringsStep {
+    /// Writes the questions and the candidates of repositories
+    Sets {
+        /// Folder to write to
+        #[arg(long)]
+        out: PathBuf,
+        #[arg(required = true)]
+        repositories: Vec<PathBuf>,
+    },
+    /// Ranks the candidates with codescry, in four modes, and with BM25 alone
+    Rank {
+        /// The folder of the sets
+        folder: PathBuf,
+    },
+    /// Prints recall@10 and MRR of all rankings
+    Table {
+        /// The folder of the sets
+        folder: PathBuf,
+    },
+}
+
+/// Maximum number of questions of a repository, selected by hash.
 const MAX_QUESTIONS: usize = 300;
+
+/// Maximum number of candidates of a repository, selected by hash.
 const MAX_CANDIDATES: usize = 2_000;
 
-/// Candidates are cut there; a function below the least says too little.
+/// Candidates are cut at this length.
 const MAX_BYTES: usize = 2_000;
+
+/// Shorter functions are left out: they contain too little to be found.
 const MIN_BYTES: usize = 60;
 
-/// Ranks beyond this count as not found.
+/// A candidate with a lower rank counts as not found.
 const DEPTH: usize = 200;
 
-fn main() -> Result<()> {
-    let given: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = given.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["sets", "--out", out, repositories @ ..] if !repositories.is_empty() => {
-            repositories.iter().try_for_each(|repository| write_sets(Path::new(repository), Path::new(out)))
+/// Runs a step of the measurement.
+pub fn run_docstrings(arguments: &DocstringsArguments) -> Result<()> {
+    match &arguments.step {
+        DocstringsStep::Sets { out, repositories } => {
+            repositories.iter().try_for_each(|repository| write_sets(repository, out))
         }
-        ["rank", folder] => names(Path::new(folder))?.iter().try_for_each(|name| rank(Path::new(folder), name)),
-        ["table", folder] => table(Path::new(folder)),
-        _ => bail!("usage: docstrings sets --out FOLDER REPOSITORY... | rank FOLDER | table FOLDER"),
+        DocstringsStep::Rank { folder } => list_sets(folder)?.iter().try_for_each(|name| rank_sets(folder, name)),
+        DocstringsStep::Table { folder } => print_table(folder),
     }
 }
 
-/// Draws the questions and the candidates of a repository.
+/// Selects the questions and the candidates of a repository, and writes them.
 fn write_sets(repository: &Path, out: &Path) -> Result<()> {
     let name = repository.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut found: Vec<CodeDefinition> = read_definitions(&AbsPath::canonical(repository)?)?;
-    found.retain(is_candidate);
-    found.sort_by_key(|one| one.target);
-    found.dedup_by(|one, other| one.target == other.target || one.rest == other.rest);
+    let mut definitions: Vec<CodeDefinition> = read_definitions(&AbsPath::canonical(repository)?)?;
+    definitions.retain(is_candidate);
+    definitions.sort_by_key(|one| one.target);
+    definitions.dedup_by(|one, other| one.target == other.target || one.rest == other.rest);
     let mut sentences: HashMap<&str, usize> = HashMap::new();
-    found.iter().filter_map(|one| one.sentence.as_deref()).for_each(|words| *sentences.entry(words).or_default() += 1);
-    let is_asked = |one: &CodeDefinition| one.sentence.as_deref().is_some_and(|words| sentences[words] == 1);
-    let asked: HashSet<u64> =
-        found.iter().filter(|one| is_asked(one)).take(MAX_QUESTIONS).map(|one| one.target).collect();
+    definitions.iter().filter_map(|one| one.sentence.as_deref()).for_each(|words| *sentences.entry(words).or_default() += 1);
+    let is_question = |one: &CodeDefinition| one.sentence.as_deref().is_some_and(|words| sentences[words] == 1);
+    let question_targets: HashSet<u64> =
+        definitions.iter().filter(|one| is_question(one)).take(MAX_QUESTIONS).map(|one| one.target).collect();
     let questions: Vec<&str> =
-        found.iter().filter(|one| asked.contains(&one.target)).filter_map(|one| one.sentence.as_deref()).collect();
-    // A function around another has the other's comment in it.
-    let tells = |one: &CodeDefinition| questions.iter().any(|question| one.rest.contains(question));
-    let kept: Vec<&CodeDefinition> = found.iter().filter(|one| !tells(one)).collect();
-    let (right, others): (Vec<&CodeDefinition>, Vec<&CodeDefinition>) = kept.into_iter().partition(|one| asked.contains(&one.target));
+        definitions.iter().filter(|one| question_targets.contains(&one.target)).filter_map(|one| one.sentence.as_deref()).collect();
+    // An outer function contains the comment of an inner one.
+    let contains_question = |one: &CodeDefinition| questions.iter().any(|question| one.rest.contains(question));
+    let kept: Vec<&CodeDefinition> = definitions.iter().filter(|one| !contains_question(one)).collect();
+    let (right, others): (Vec<&CodeDefinition>, Vec<&CodeDefinition>) =
+        kept.into_iter().partition(|one| question_targets.contains(&one.target));
     let candidates: Vec<&CodeDefinition> = right.iter().copied().chain(others).take(MAX_CANDIDATES).collect();
     let folder = out.join(&name);
     for (number, one) in candidates.iter().enumerate() {
@@ -79,7 +104,10 @@ fn write_sets(repository: &Path, out: &Path) -> Result<()> {
         right.iter().enumerate().map(|(number, one)| json!({"text": one.sentence, "right": number})).collect();
     let texts: Vec<Value> = candidates
         .iter()
-        .map(|one| json!({"path": one.path.to_string(), "text": format!("{} {}\n{}", build_path_passage(&one.path), one.symbol.container, body(one))}))
+        .map(|one| {
+            let text = format!("{} {}\n{}", build_path_passage(&one.path), one.symbol.container, cut_body(one));
+            json!({"path": one.path.to_string(), "text": text})
+        })
         .collect();
     println!("{name}: {} questions, {} candidates", questions.len(), texts.len());
     fs::write(
@@ -89,28 +117,28 @@ fn write_sets(repository: &Path, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Functions of the program itself: not tests, not examples.
+/// Returns whether a definition is a function of the program itself, not of a test or an example.
 fn is_candidate(one: &CodeDefinition) -> bool {
     use SymbolKind::{Constructor, Function, Method};
-    let aside = ["test", "tests", "spec", "specs", "example", "examples", "testing", "fixtures"];
+    let excluded = ["test", "tests", "spec", "specs", "example", "examples", "testing", "fixtures"];
     let path = one.path.to_string().to_lowercase();
     matches!(one.symbol.kind, Function | Method | Constructor)
         && one.rest.len() >= MIN_BYTES
         && !is_declaration(&one.rest)
-        && !path.split(['/', '.', '-', '_']).any(|word| aside.contains(&word))
+        && !path.split(['/', '.', '-', '_']).any(|word| excluded.contains(&word))
         && !path.ends_with("test.java")
 }
 
-/// A prototype: its function is elsewhere.
+/// Returns whether the text is a prototype without a body.
 fn is_declaration(text: &str) -> bool {
     text.trim_end().ends_with(';') && !text.contains('{') && !text.contains("=>")
 }
 
-fn body(one: &CodeDefinition) -> &str {
+fn cut_body(one: &CodeDefinition) -> &str {
     one.rest[..one.rest.floor_char_boundary(MAX_BYTES)].trim_start_matches('\n')
 }
 
-/// `NAME/src/app/Container/0012.rs`.
+/// Writes a candidate to a file such as `NAME/src/app/Container/00012.rs`.
 fn write_candidate(folder: &Path, number: usize, one: &CodeDefinition) -> Result<()> {
     let path = one.path.to_string();
     let extension = Path::new(&path).extension().unwrap_or_default().to_string_lossy().into_owned();
@@ -119,12 +147,12 @@ fn write_candidate(folder: &Path, number: usize, one: &CodeDefinition) -> Result
     let below = folder.join(path.trim_end_matches(&format!(".{extension}"))).join(container.trim());
     fs::create_dir_all(&below)?;
     let head = if extension == "php" { "<?php\n" } else { "" };
-    fs::write(below.join(format!("{number:05}.{extension}")), format!("{head}{}\n", body(one)))?;
+    fs::write(below.join(format!("{number:05}.{extension}")), format!("{head}{}\n", cut_body(one)))?;
     Ok(())
 }
 
-/// The repositories that there are sets of.
-fn names(folder: &Path) -> Result<Vec<String>> {
+/// Lists the names of the repositories that have sets.
+fn list_sets(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -134,13 +162,13 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The questions with the right candidates' numbers, and the candidates.
-struct Sets {
+/// The questions, each with the number of the right candidate, and the texts of the candidates.
+struct QuestionSets {
     questions: Vec<(String, usize)>,
     candidates: Vec<String>,
 }
 
-impl Sets {
+impl QuestionSets {
     fn read(folder: &Path, name: &str) -> Result<Self> {
         let value: Value = serde_json::from_slice(&fs::read(folder.join(format!("{name}.sets.json")))?)?;
         let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
@@ -151,9 +179,10 @@ impl Sets {
     }
 }
 
-fn rank(folder: &Path, name: &str) -> Result<()> {
-    let sets = Sets::read(folder, name)?;
-    write_ranks(folder, name, "bm25", &bm25(&sets))?;
+/// Ranks the candidates of a repository with BM25 and with codescry, in four modes.
+fn rank_sets(folder: &Path, name: &str) -> Result<()> {
+    let sets = QuestionSets::read(folder, name)?;
+    write_ranks(folder, name, "bm25", &rank_by_bm25(&sets))?;
     let index_dir = std::env::temp_dir().join("codescry-docstrings").join(name);
     let root = Some(folder.join(name));
     let options = Options { path: root, max_cache_bytes: Some(0), index_dir: Some(index_dir), ..Options::default() };
@@ -165,17 +194,17 @@ fn rank(folder: &Path, name: &str) -> Result<()> {
         ("codescry-dense", RetrievalMode::Dense, false),
         ("codescry-lexical", RetrievalMode::Lexical, false),
     ] {
-        let like = SearchQuery { limit: DEPTH, mode, per_chunk, ..SearchQuery::default() };
-        let ranks: Result<Vec<usize>> = sets.questions.iter().map(|question| ask(&engine, question, &like)).collect();
+        let settings = SearchQuery { limit: DEPTH, mode, per_chunk, ..SearchQuery::default() };
+        let ranks: Result<Vec<usize>> = sets.questions.iter().map(|question| find_rank(&engine, question, &settings)).collect();
         write_ranks(folder, name, system, &ranks?)?;
     }
     println!("{name}: ranked");
     Ok(())
 }
 
-/// The right candidate's rank; 0 for none.
-fn ask(engine: &Engine, (text, right): &(String, usize), like: &SearchQuery) -> Result<usize> {
-    let query = SearchQuery { text: text.clone(), ..like.clone() };
+/// Searches for a question and returns the rank of the right candidate, or 0.
+fn find_rank(engine: &Engine, (text, right): &(String, usize), settings: &SearchQuery) -> Result<usize> {
+    let query = SearchQuery { text: text.clone(), ..settings.clone() };
     let hits = engine.search(&query)?.hits;
     let is_right = |path: &str| {
         let stem = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -184,12 +213,12 @@ fn ask(engine: &Engine, (text, right): &(String, usize), like: &SearchQuery) -> 
     Ok(hits.iter().position(|hit| is_right(hit.path.as_str())).map_or(0, |at| at + 1))
 }
 
-/// Okapi BM25 (k₁ 1.2, b 0.75) over the words of the texts, as identifiers are split.
-fn bm25(sets: &Sets) -> Vec<usize> {
+/// Ranks the candidates by Okapi BM25 (k₁ 1.2, b 0.75) over the words of their texts, with identifiers split.
+fn rank_by_bm25(sets: &QuestionSets) -> Vec<usize> {
     let split = |text: &str| {
-        let mut found = Vec::new();
-        words::for_each_word(text, |word| found.push(word.to_owned()));
-        found
+        let mut split = Vec::new();
+        words::for_each_word(text, |word| split.push(word.to_owned()));
+        split
     };
     let documents: Vec<Vec<String>> = sets.candidates.iter().map(|text| split(text)).collect();
     let count = documents.len() as f64;
@@ -203,11 +232,12 @@ fn bm25(sets: &Sets) -> Vec<usize> {
     let rank = |(text, right): &(String, usize)| {
         let mut scores = vec![0.0_f64; documents.len()];
         for word in split(text).into_iter().collect::<HashSet<_>>() {
-            let Some(found) = postings.get(word.as_str()) else { continue };
-            let rare = (1.0 + (count - found.len() as f64 + 0.5) / (found.len() as f64 + 0.5)).ln();
-            for (at, times) in found {
+            let Some(matches) = postings.get(word.as_str()) else { continue };
+            let matching = matches.len() as f64;
+            let idf = (1.0 + (count - matching + 0.5) / (matching + 0.5)).ln();
+            for (at, times) in matches {
                 let length = 1.2 * (0.25 + 0.75 * documents[*at].len() as f64 / mean);
-                scores[*at] += rare * times * 2.2 / (times + length);
+                scores[*at] += idf * times * 2.2 / (times + length);
             }
         }
         let own = scores[*right];
@@ -219,29 +249,29 @@ fn bm25(sets: &Sets) -> Vec<usize> {
 }
 
 fn write_ranks(folder: &Path, name: &str, system: &str, ranks: &[usize]) -> Result<()> {
-    Ok(fs::write(ranks_file(folder, name, system), serde_json::to_vec(ranks)?)?)
+    Ok(fs::write(ranks_path(folder, name, system), serde_json::to_vec(ranks)?)?)
 }
 
-fn ranks_file(folder: &Path, name: &str, system: &str) -> PathBuf {
+fn ranks_path(folder: &Path, name: &str, system: &str) -> PathBuf {
     folder.join(format!("{name}.{system}.ranks.json"))
 }
 
-/// Recall@10 and MRR of every system, by repository and over them.
-fn table(folder: &Path) -> Result<()> {
+/// Prints recall@10 and MRR of every system, by repository and as a mean over the repositories.
+fn print_table(folder: &Path) -> Result<()> {
     let systems = ["bm25", "minilm", "codescry-lexical", "codescry-dense", "codescry", "codescry-per-chunk"];
     println!("| repository | questions | candidates | {} |", systems.join(" | "));
     println!("|---|---|---|{}", "---|".repeat(systems.len()));
     let mut sums = vec![(0.0, 0.0, 0_usize); systems.len()];
     for name in names(folder)? {
-        let sets = Sets::read(folder, &name)?;
+        let sets = QuestionSets::read(folder, &name)?;
         let mut cells = Vec::new();
         for (system, sum) in systems.iter().zip(&mut sums) {
-            let Ok(bytes) = fs::read(ranks_file(folder, &name, system)) else {
+            let Ok(bytes) = fs::read(ranks_path(folder, &name, system)) else {
                 cells.push("–".to_owned());
                 continue;
             };
             let ranks: Vec<usize> = serde_json::from_slice(&bytes)?;
-            let (recall, mrr) = measures(&ranks);
+            let (recall, mrr) = compute_measures(&ranks);
             *sum = (sum.0 + recall, sum.1 + mrr, sum.2 + 1);
             cells.push(format!("{recall:.3} / {mrr:.3}"));
         }
@@ -255,7 +285,8 @@ fn table(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn measures(ranks: &[usize]) -> (f64, f64) {
+/// Returns recall@10 and MRR.
+fn compute_measures(ranks: &[usize]) -> (f64, f64) {
     let count = ranks.len().max(1) as f64;
     let found = ranks.iter().filter(|rank| (1..=10).contains(*rank)).count() as f64;
     let reciprocal: f64 = ranks.iter().filter(|rank| **rank > 0).map(|rank| (*rank as f64).recip()).sum();
