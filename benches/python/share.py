@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Measures what sharing a server is worth on a folder: memory of one and of ten `serve` processes,
-and how long the others wait when the one with the index is killed.
+"""Measures the effect of sharing a server on a folder: the memory of one and of ten `serve` processes, and how long the
+others wait after the process with the index was killed.
 
-    benches/share.py PROGRAM FOLDER [--servers 10] [--index-dir DIR] [--kills 3]
+    benches/python/share.py PROGRAM FOLDER [--servers 10] [--index-dir DIR] [--kills 3]
 
-Linux only (/proc). Prints one JSON object; memory is PSS in KiB from /proc/PID/smaps_rollup, which
-counts a page that several processes have once. The index is brought up to date first, so that what
-is measured is serving. Nothing is written but the index and the cache (both in --index-dir)."""
+Linux only (/proc). Prints one JSON object; memory is PSS in KiB from /proc/PID/smaps_rollup, which counts a page that
+several processes share once. The index is updated first, so that only serving is measured. Writes nothing except for the
+index and the cache, both in --index-dir."""
 
 import argparse
 import json
@@ -51,12 +51,12 @@ class Server(Client):
 
 
 def takeover(servers, runtime):
-    """Kills the owner while every other client waits for an answer; seconds to each answer."""
+    """Kills the owner while every other client waits for an answer. Returns the seconds until each answer."""
     owners = [open(os.path.join(runtime, "codescry", name)).read() for name in os.listdir(runtime + "/codescry")
               if name.endswith(".owner")]
     owner = next(server for server in servers if str(server.process.pid) in owners)
     servers.remove(owner)
-    # Stopped first, so that every call is under way when it is killed.
+    # The owner is stopped first, so that every call is under way when it is killed.
     owner.process.send_signal(19)
     for server in servers:
         server.call("search_code", {"query": QUERIES[0]})
@@ -97,7 +97,7 @@ def main():
     told["chunks"] = alone.wait_for_index()
     alone.end()
 
-    # One that finds the index complete, as the first window of a day does.
+    # This server finds the index complete, as is usual after the first run.
     alone = start("--no-share")
     alone.greet()
     alone.search(QUERIES[0])

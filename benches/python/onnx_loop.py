@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A straightforward loop over onnxruntime: what codescry is compared with.
+"""A plain loop over onnxruntime, to compare codescry with.
 
-    codescry index …, then: benches/onnx_loop.py MODEL_FOLDER CHUNKS.jsonl [BATCH]
+    codescry index …, then: benches/python/onnx_loop.py MODEL_FOLDER CHUNKS.jsonl [BATCH]
 
-Reads one JSON string a line, in the order of the files. Tokenizes a batch, pads to its longest row,
-runs, pools, normalizes. Prints one JSON object.
+Reads one JSON string per line, in the order of the files. Tokenizes a batch, pads it to its longest row, runs the model,
+pools and normalizes. Prints one JSON object.
 """
 import json, os, pathlib, sys, time
 import numpy, onnxruntime, tokenizers

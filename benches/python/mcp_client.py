@@ -6,7 +6,7 @@ import sys
 
 
 class Client:
-    """A server and the one who asks it."""
+    """A server process and its client."""
 
     def __init__(self, words, env=None):
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
@@ -21,7 +21,7 @@ class Client:
         self.send({"id": self.number, "method": method, "params": params})
 
     def answer(self):
-        """The answer to what was asked last; notifications are passed by."""
+        """Returns the answer to the last request. Skips notifications."""
         while True:
             line = self.process.stdout.readline()
             if not line:
@@ -29,7 +29,7 @@ class Client:
             message = json.loads(line)
             if message.get("id") == self.number:
                 if "result" not in message or message["result"].get("isError"):
-                    sys.exit(f"refused: {line.decode()[:400]}")
+                    sys.exit(f"the call failed: {line.decode()[:400]}")
                 return message["result"]
 
     def greet(self):
@@ -42,12 +42,12 @@ class Client:
         self.ask("tools/call", {"name": tool, "arguments": arguments})
 
     def hits(self, query, **arguments):
-        """What `search_code` finds."""
+        """Returns the hits of `search_code`."""
         self.call("search_code", {"query": query, **arguments})
         return self.answer().get("structuredContent", {}).get("hits", [])
 
     def wait_for_index(self):
-        """Until the index is complete; how many chunks it has."""
+        """Waits until the index is complete, and returns its number of chunks."""
         while True:
             self.call("index_project", {})
             answer = self.answer()["structuredContent"]

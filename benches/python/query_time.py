@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Measures how long a warm server takes for a question, how long a process takes to its first answer, and its memory.
+"""Measures the time of a query on a warm server, the time of a whole process, and the memory of the server.
 
-    benches/query_time.py PROGRAM FOLDER QUESTIONS [--index-dir DIR] [--count 300] [--rounds 3]
+    benches/python/query_time.py PROGRAM FOLDER QUESTIONS [--index-dir DIR] [--count 300] [--rounds 3]
 
-QUESTIONS is a folder of JSON files, each a list of {"query": ...}. One `serve --stdio --no-share`; the whole round trip of
-`search_code` (limit 5) is measured in the client, over questions in a fixed shuffle, after 50 that are not counted. Prints one
-JSON object: for each round p50 and p99 in ms, the processor time of a question in ms, memory in MiB (PSS, and the peak of
-resident memory), and for five processes `codescry search --no-index` the seconds from the start to the end. Linux only."""
+QUESTIONS is a folder of JSON files, each a list of {"query": ...}. Runs one `serve --stdio --no-share`, and measures the
+round trip of `search_code` (limit 5) in the client, over questions in a fixed random order, after 50 that are not counted.
+Prints one JSON object: for each round p50 and p99 in ms and the processor time of a question in ms; memory in MiB (PSS, and
+the peak of resident memory); and for five processes of `codescry search --no-index` the seconds from start to end. Linux
+only."""
 
 import argparse
 import glob

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Measures how long after an edit was saved a search over MCP finds it.
+"""Measures the time from saving an edit until a search over MCP finds it.
 
-    benches/edit_latency.py PROGRAM FOLDER [--index-dir DIR] [--edits 10]
+    benches/python/edit_latency.py PROGRAM FOLDER [--index-dir DIR] [--edits 10]
 
-One `serve --stdio --no-share`, which follows the folder. Each edit writes a function with a name of its own into one file of
-FOLDER, which the first edit makes; `search_code` is then asked for the name again and again until the first hit is that file.
-Prints one JSON object with the times in ms, from the end of the write to the end of the answer. The file is removed in the end.
---pause 0 makes the first edit while the server has yet to follow all folders."""
+Runs one `serve --stdio --no-share`, which watches the folder. Each edit writes a function with a unique name into one file
+of FOLDER, which the first edit creates. `search_code` is then called with the name until the first hit is that file. Prints
+one JSON object with the times in ms, from the end of the write to the end of the answer. The file is removed at the end.
+--pause 0 makes the first edit while the server does not watch all folders yet."""
 
 import argparse
 import json

