@@ -44,6 +44,7 @@ fn a_model_is_made_the_same_way_twice() {
         std::fs::read(path(out)).expect("the model is written")
     };
     assert_eq!(make("one.bin"), make("two.bin"));
-    let (succeeded, text) = run(&["make-model", "--teacher", &teacher, "--corpus", &teacher, "--out", &path("three.bin")]);
+    let (succeeded, text) =
+        run(&["make-model", "--teacher", &teacher, "--corpus", &teacher, "--out", &path("three.bin")]);
     assert!(!succeeded && text.contains("span fewer than 256 dimensions"), "{text}");
 }

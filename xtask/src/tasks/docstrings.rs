@@ -84,12 +84,18 @@ fn write_sets(repository: &Path, out: &Path) -> Result<()> {
     definitions.sort_by_key(|one| one.target);
     definitions.dedup_by(|one, other| one.target == other.target || one.rest == other.rest);
     let mut sentences: HashMap<&str, usize> = HashMap::new();
-    definitions.iter().filter_map(|one| one.sentence.as_deref()).for_each(|words| *sentences.entry(words).or_default() += 1);
+    definitions
+        .iter()
+        .filter_map(|one| one.sentence.as_deref())
+        .for_each(|words| *sentences.entry(words).or_default() += 1);
     let is_question = |one: &CodeDefinition| one.sentence.as_deref().is_some_and(|words| sentences[words] == 1);
     let question_targets: HashSet<u64> =
         definitions.iter().filter(|one| is_question(one)).take(MAX_QUESTIONS).map(|one| one.target).collect();
-    let questions: Vec<&str> =
-        definitions.iter().filter(|one| question_targets.contains(&one.target)).filter_map(|one| one.sentence.as_deref()).collect();
+    let questions: Vec<&str> = definitions
+        .iter()
+        .filter(|one| question_targets.contains(&one.target))
+        .filter_map(|one| one.sentence.as_deref())
+        .collect();
     // An outer function contains the comment of an inner one.
     let contains_question = |one: &CodeDefinition| questions.iter().any(|question| one.rest.contains(question));
     let kept: Vec<&CodeDefinition> = definitions.iter().filter(|one| !contains_question(one)).collect();
@@ -195,7 +201,8 @@ fn rank_sets(folder: &Path, name: &str) -> Result<()> {
         ("codescry-lexical", RetrievalMode::Lexical, false),
     ] {
         let settings = SearchQuery { limit: DEPTH, mode, per_chunk, ..SearchQuery::default() };
-        let ranks: Result<Vec<usize>> = sets.questions.iter().map(|question| find_rank(&engine, question, &settings)).collect();
+        let ranks: Result<Vec<usize>> =
+            sets.questions.iter().map(|question| find_rank(&engine, question, &settings)).collect();
         write_ranks(folder, name, system, &ranks?)?;
     }
     println!("{name}: ranked");

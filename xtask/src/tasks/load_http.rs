@@ -67,7 +67,8 @@ pub fn run_load_http(load: &LoadHttpArguments) -> Result<()> {
     let end = begun + Duration::from_secs(load.seconds);
     let (stop, stopped) = mpsc::channel();
     let (records, rebuilds, memory_mib) = thread::scope(|threads| {
-        let clients: Vec<_> = (0..load.clients).map(|number| threads.spawn(move || search(load, number, end))).collect();
+        let clients: Vec<_> =
+            (0..load.clients).map(|number| threads.spawn(move || search(load, number, end))).collect();
         let rebuilder = load.rebuild.then(|| threads.spawn(|| rebuild_until(&load.address, end)));
         let sampler = threads.spawn(move || sample_memory(load.pid, &stopped));
         let records: Vec<ClientRecord> = clients.into_iter().filter_map(|client| client.join().ok()).collect();

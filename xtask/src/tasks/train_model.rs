@@ -8,9 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use embed::static_model::StaticModel;
-use train::{
-    PairKind, TextPair, TrainingOptions, TrainingRepository, TrainingSplit, commits, pairs, train_model,
-};
+use train::{PairKind, TextPair, TrainingOptions, TrainingRepository, TrainingSplit, commits, pairs, train_model};
 use types::AbsPath;
 
 /// Trains a static embedding model further on repositories

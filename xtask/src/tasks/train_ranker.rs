@@ -85,11 +85,11 @@ const FEATURE_GROUPS: &[(&str, &[Feature])] = {
 /// Learns, measures, prints the results and writes the weights.
 pub fn run_train_ranker(arguments: &TrainRankerArguments) -> Result<()> {
     let questions = measure_questions(arguments)?;
-    let learning =
-        LearningOptions { decay: arguments.decay, rounds: arguments.rounds, ..LearningOptions::default() };
+    let learning = LearningOptions { decay: arguments.decay, rounds: arguments.rounds, ..LearningOptions::default() };
     let weights = learn_ranking(questions.iter(), &learning);
     if let Some(out) = &arguments.out {
-        let head = "# Written by `cargo xtask train-ranker`: the weight of each feature of a file, for names and for words.";
+        let head =
+            "# Written by `cargo xtask train-ranker`: the weight of each feature of a file, for names and for words.";
         fs::write(out, format!("{head}\n{}", weights.to_text()))?;
     }
     let within: Vec<f32> = questions.iter().map(|question| score(question, &weights)).collect();
@@ -135,7 +135,10 @@ fn print_ablation(questions: &[LabelledQuestion], learning: &LearningOptions, ac
 }
 
 /// Learns the weights for names and those for words, each from the questions that they apply to.
-fn learn_ranking<'l>(questions: impl Iterator<Item = &'l LabelledQuestion>, learning: &LearningOptions) -> RankingWeights {
+fn learn_ranking<'l>(
+    questions: impl Iterator<Item = &'l LabelledQuestion>,
+    learning: &LearningOptions,
+) -> RankingWeights {
     let (names, words): (Vec<&LabelledQuestion>, Vec<&LabelledQuestion>) =
         questions.partition(|question| question.is_name);
     let learn = |questions: &[&LabelledQuestion]| {
@@ -170,7 +173,12 @@ fn measure_questions(arguments: &TrainRankerArguments) -> Result<Vec<LabelledQue
             if targets.is_empty() {
                 continue;
             }
-            questions.push(measure_question(&engine, &name, (field(&task, "category"), field(&task, "query")), &targets)?);
+            questions.push(measure_question(
+                &engine,
+                &name,
+                (field(&task, "category"), field(&task, "query")),
+                &targets,
+            )?);
         }
         for (form, query, target) in select_lookups(&engine.defined_names()?, &name, arguments.lookups) {
             let category = format!("lookup: {form}");
@@ -239,7 +247,8 @@ fn select_lookups(defined: &[DefinedName], repository: &str, count: usize) -> Ve
     named.sort_by_key(|(name, _)| hash_parts(&[repository, name]));
     for (at, (name, path)) in named.into_iter().take(count / 4).enumerate() {
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-        let sole = stems.get(&normalize_name(stem)).is_some_and(|paths| paths.len() == 1) && !by_name.contains_key(&normalize_name(stem));
+        let sole = stems.get(&normalize_name(stem)).is_some_and(|paths| paths.len() == 1)
+            && !by_name.contains_key(&normalize_name(stem));
         let (form, text) = if at % 2 == 0 && sole { ("file stem", stem) } else { ("file name", name) };
         lookups.push((form, text.to_owned(), path.to_owned()));
     }
@@ -327,11 +336,7 @@ fn mean(scores: &[f32]) -> f32 {
 }
 
 /// Prints the number and the mean score of the questions with the same key.
-fn print_groups(
-    questions: &[LabelledQuestion],
-    scores: &[f32],
-    key: fn(&LabelledQuestion) -> Option<&String>,
-) {
+fn print_groups(questions: &[LabelledQuestion], scores: &[f32], key: fn(&LabelledQuestion) -> Option<&String>) {
     let mut groups: BTreeMap<&String, Vec<f32>> = BTreeMap::new();
     for (question, score) in questions.iter().zip(scores) {
         if let Some(key) = key(question) {

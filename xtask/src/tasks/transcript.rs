@@ -29,8 +29,7 @@ pub struct TranscriptArguments {
 /// Lines of an answer that the page shows. All lines are counted.
 const SHOWN_LINES: usize = 40;
 
-const TABLE_HEAD: &str =
-    "| question | tools, as text | as JSON | grep for | its lines | + files with the answer | + every file that matches |\n\
+const TABLE_HEAD: &str = "| question | tools, as text | as JSON | grep for | its lines | + files with the answer | + every file that matches |\n\
      |---|---|---|---|---|---|---|\n";
 
 /// Asks the questions and writes the page.
@@ -52,7 +51,11 @@ pub fn run_transcript(arguments: &TranscriptArguments) -> Result<()> {
         let GrepCost { lines, with_answer, with_all, files } = measure_grep(&repository, &files, question);
         let pattern = question["grep"].as_str().unwrap_or_default();
         let tools = format!("{} | {}", answer.text_tokens, answer.json_tokens);
-        writeln!(table, "| {} | {tools} | `{pattern}` | {lines} | {with_answer} | {with_all} ({files} files) |", number + 1)?;
+        writeln!(
+            table,
+            "| {} | {tools} | `{pattern}` | {lines} | {with_answer} | {with_all} ({files} files) |",
+            number + 1
+        )?;
         let costs = [answer.text_tokens, answer.json_tokens, lines, with_answer, with_all];
         sums.iter_mut().zip(costs).for_each(|(sum, cost)| *sum += cost);
     }
@@ -133,7 +136,8 @@ impl StdioServer {
     fn start(program: &Path, repository: &Path, index: &Path) -> Result<Self> {
         let mut command = Command::new(program);
         command.args(["serve", "--stdio"]).arg(repository).arg("--index-dir").arg(index);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("cannot start the server")?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("cannot start the server")?;
         let input = child.stdin.take().context("no pipe")?;
         let output = BufReader::new(child.stdout.take().context("no pipe")?);
         let mut server = Self { child, input, output, last_id: 0 };

@@ -21,7 +21,9 @@ fn call_simple(name: &str) -> Result<CallToolResponse, ErrorData> {
     match name {
         "test_simple_text" => text_response("This is a simple text response for testing."),
         "test_image_content" => content_response(json!([image])),
-        "test_audio_content" => content_response(json!([{ "type": "audio", "data": SILENCE, "mimeType": "audio/wav" }])),
+        "test_audio_content" => {
+            content_response(json!([{ "type": "audio", "data": SILENCE, "mimeType": "audio/wav" }]))
+        }
         "test_embedded_resource" => content_response(json!([text_resource(
             "test://embedded-resource",
             "text/plain",
@@ -95,11 +97,11 @@ pub async fn call_tool(
         "test_trigger_tool_change" => {
             listeners.notify_all(ListKind::Tools).await;
             text_response("Told")
-        },
+        }
         "test_trigger_prompt_change" => {
             listeners.notify_all(ListKind::Prompts).await;
             text_response("Told")
-        },
+        }
         name if name.starts_with("test_elicitation") => {
             let params =
                 json!({ "mode": "form", "message": argument("message"), "requestedSchema": elicitation_schema(name) });

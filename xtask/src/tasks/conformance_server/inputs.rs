@@ -10,7 +10,10 @@ use super::wire::{
 };
 
 /// Calls a tool that answers only when it is called again with input from the client.
-pub fn call_with_input(request: &CallToolRequestParams, context: &ServerContext) -> Result<CallToolResponse, ErrorData> {
+pub fn call_with_input(
+    request: &CallToolRequestParams,
+    context: &ServerContext,
+) -> Result<CallToolResponse, ErrorData> {
     let responses = request.input_responses.as_ref();
     let state = request.request_state.as_deref().map(verify_state).transpose()?;
     let has = |key: &str| find_response(responses, key).is_some();
@@ -21,7 +24,9 @@ pub fn call_with_input(request: &CallToolRequestParams, context: &ServerContext)
         },
         "sampling" => match find_response(responses, "capital_question") {
             Some(answer) => text_response(format!("The model said {}", text_at(answer, ["content", "text"]))),
-            None => request_input(json!({ "capital_question": sampling_request("What is the capital of France?") }), None),
+            None => {
+                request_input(json!({ "capital_question": sampling_request("What is the capital of France?") }), None)
+            }
         },
         "list_roots" => match find_response(responses, "client_roots") {
             Some(answer) => text_response(format!("The roots are {}", answer.get("roots").unwrap_or(&Value::Null))),
@@ -34,10 +39,11 @@ pub fn call_with_input(request: &CallToolRequestParams, context: &ServerContext)
                 Some("confirm"),
             ),
         },
-        "multiple_inputs" if has("user_name") && has("greeting") && has("client_roots") => text_response("All is there"),
+        "multiple_inputs" if has("user_name") && has("greeting") && has("client_roots") => {
+            text_response("All is there")
+        }
         "multiple_inputs" => {
-            let all =
-                json!({ "user_name": name_request(), "greeting": sampling_request("Greet"), "client_roots": roots_request() });
+            let all = json!({ "user_name": name_request(), "greeting": sampling_request("Greet"), "client_roots": roots_request() });
             request_input(all, Some("gather"))
         }
         "multi_round" => match state {

@@ -50,12 +50,20 @@ impl ServerHandler for ConformanceService {
         Ok(())
     }
 
-    async fn list_tools(&self, _: Option<PaginatedRequestParams>, _: ServerContext) -> Result<ListToolsResult, ErrorData> {
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: ServerContext,
+    ) -> Result<ListToolsResult, ErrorData> {
         let listed = ListToolsResult::with_all_items(list_tools());
         Ok(listed.with_ttl_ms(TTL_MS).with_cache_scope(CacheScope::Public))
     }
 
-    async fn call_tool(&self, request: CallToolRequestParams, context: ServerContext) -> Result<CallToolResponse, ErrorData> {
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: ServerContext,
+    ) -> Result<CallToolResponse, ErrorData> {
         call_tool(&self.listeners, &request, &context).await
     }
 
@@ -76,7 +84,8 @@ impl ServerHandler for ConformanceService {
         _: Option<PaginatedRequestParams>,
         _: ServerContext,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        let template = json!({ "uriTemplate": "test://template/{id}/data", "name": "data", "mimeType": "application/json" });
+        let template =
+            json!({ "uriTemplate": "test://template/{id}/data", "name": "data", "mimeType": "application/json" });
         let listed: ListResourceTemplatesResult = parse_result(json!({ "resourceTemplates": [template] }))?;
         Ok(listed.with_ttl_ms(TTL_MS).with_cache_scope(CacheScope::Public))
     }
@@ -111,7 +120,11 @@ impl ServerHandler for ConformanceService {
         Ok(())
     }
 
-    async fn list_prompts(&self, _: Option<PaginatedRequestParams>, _: ServerContext) -> Result<ListPromptsResult, ErrorData> {
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: ServerContext,
+    ) -> Result<ListPromptsResult, ErrorData> {
         let listed: ListPromptsResult = parse_result(json!({ "prompts": [
             { "name": "test_simple_prompt", "description": "A prompt" },
             { "name": "test_prompt_with_arguments", "description": "A prompt with arguments", "arguments": [
@@ -127,7 +140,11 @@ impl ServerHandler for ConformanceService {
         Ok(listed.with_ttl_ms(TTL_MS).with_cache_scope(CacheScope::Public))
     }
 
-    async fn get_prompt(&self, request: GetPromptRequestParams, _: ServerContext) -> Result<GetPromptResponse, ErrorData> {
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _: ServerContext,
+    ) -> Result<GetPromptResponse, ErrorData> {
         let given_arguments = json!(request.arguments.unwrap_or_default());
         let argument = |name: &str| given_arguments[name].as_str().unwrap_or_default().to_owned();
         let text = |text: &str| json!({ "type": "text", "text": text });
@@ -145,13 +162,16 @@ impl ServerHandler for ConformanceService {
             "test_prompt_with_image" => {
                 vec![json!({ "type": "image", "data": PIXEL, "mimeType": "image/png" }), text("Look at it.")]
             }
-            "test_input_required_result_prompt" => match find_response(request.input_responses.as_ref(), "user_context") {
-                Some(answer) => vec![text(&text_at(answer, ["content", "context"]))],
-                None => {
-                    let context = elicitation_request("In which context?", json!({ "context": { "type": "string" } }));
-                    return request_input(json!({ "user_context": context }), None);
+            "test_input_required_result_prompt" => {
+                match find_response(request.input_responses.as_ref(), "user_context") {
+                    Some(answer) => vec![text(&text_at(answer, ["content", "context"]))],
+                    None => {
+                        let context =
+                            elicitation_request("In which context?", json!({ "context": { "type": "string" } }));
+                        return request_input(json!({ "user_context": context }), None);
+                    }
                 }
-            },
+            }
             name => return Err(ErrorData::invalid_params(format!("unknown prompt: {name}"), None)),
         };
         let messages: Vec<_> = blocks.into_iter().map(|block| json!({ "role": "user", "content": block })).collect();

@@ -40,7 +40,10 @@ pub fn list_tools() -> Vec<Tool> {
         Tool::new(name, "Called by the conformance suite", schema.as_object().cloned().unwrap_or_default())
     };
     let plain = plain.into_iter().map(|name| tool(name, json!({})));
-    plain.chain(with.into_iter().map(|(name, properties)| tool(name, properties))).chain([build_schema_tool()]).collect()
+    plain
+        .chain(with.into_iter().map(|(name, properties)| tool(name, properties)))
+        .chain([build_schema_tool()])
+        .collect()
 }
 
 /// Creates a tool whose schema uses the keywords of JSON Schema 2020-12.

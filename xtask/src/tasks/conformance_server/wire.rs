@@ -1,8 +1,6 @@
 //! Messages of the protocol that several calls use.
 
-use rmcp::model::{
-    CallToolResponse, CallToolResult, ContentBlock, InputRequests, InputRequiredResult, InputResponses,
-};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, InputRequests, InputRequiredResult, InputResponses};
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde::de::DeserializeOwned;
@@ -12,7 +10,8 @@ use serde_json::{Map, Value, json};
 pub type ServerContext = RequestContext<RoleServer>;
 
 /// A PNG of one red pixel, in base64.
-pub const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+pub const PIXEL: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 
 /// A WAV file without samples, in base64.
 pub const SILENCE: &str = "UklGRiQAAABXQVZFZm10IBAAAAABAAEARKwAAIhYAQACABAAZGF0YQAAAAA=";

@@ -31,7 +31,8 @@ fn list_paths(text: &str) -> Vec<(usize, &str)> {
         code.extend(line.split("](").skip(1).filter_map(|rest| rest.split(')').next()));
         let words = code.into_iter().flat_map(|code| code.split([' ', '"', '\'', ',', ';', '(', ')']));
         // `path:12` names a line, `path#part` a part.
-        let words = words.filter_map(|word| word.split([':', '#']).next()).map(|word| word.trim_end_matches(['.', '/']));
+        let words =
+            words.filter_map(|word| word.split([':', '#']).next()).map(|word| word.trim_end_matches(['.', '/']));
         paths.extend(words.filter(|word| !word.contains(['*', '<', '{', '…', '$'])).map(|word| (number, word)));
     }
     paths
