@@ -110,12 +110,12 @@ fn a_link_replacing_a_file_is_not_followed() {
 #[cfg(unix)]
 fn swap(root: &Path, secret: &Path, stop: &AtomicBool) {
     let place = root.join("src/swapped.rs");
-    let (link, file) = (root.join(".link"), root.join(".file"));
+    let (new_link, new_file) = (root.join(".link"), root.join(".file"));
     while !stop.load(Ordering::Relaxed) {
-        link(secret, &link);
-        std::fs::rename(&link, &place).expect("it can be replaced");
-        std::fs::write(&file, "/// Harmless.\npub fn harmless() {}\n").expect("a file");
-        std::fs::rename(&file, &place).expect("it can be replaced");
+        link(secret, &new_link);
+        std::fs::rename(&new_link, &place).expect("it can be replaced");
+        std::fs::write(&new_file, "/// Harmless.\npub fn harmless() {}\n").expect("a file");
+        std::fs::rename(&new_file, &place).expect("it can be replaced");
     }
 }
 

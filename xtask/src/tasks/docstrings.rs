@@ -269,7 +269,7 @@ fn print_table(folder: &Path) -> Result<()> {
     println!("| repository | questions | candidates | {} |", systems.join(" | "));
     println!("|---|---|---|{}", "---|".repeat(systems.len()));
     let mut sums = vec![(0.0, 0.0, 0_usize); systems.len()];
-    for name in names(folder)? {
+    for name in list_sets(folder)? {
         let sets = QuestionSets::read(folder, &name)?;
         let mut cells = Vec::new();
         for (system, sum) in systems.iter().zip(&mut sums) {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use engine::{CancelToken, DefinedName, Engine, IndexRequest, Options, RankingWeights, SearchQuery, Settings};
-use search::features::Feature;
+use search::Feature;
 use search::learn::{LearningOptions, TrainingQuery, learn_weights, ndcg_at_10};
 use serde_json::Value;
 
@@ -70,14 +70,14 @@ struct LabelledQuestion {
 const FEATURE_GROUPS: &[(&str, &[Feature])] = {
     use Feature::*;
     &[
-        ("meaning", &[DenseChunkRank, DenseChunk, DenseMean, DenseFileRank, DenseFile]),
-        ("words", &[LexicalChunkRank, LexicalChunk, LexicalFileRank, LexicalFile, Joined]),
-        ("chunks alone", &[DenseChunkRank, DenseChunk, DenseMean, LexicalChunkRank, LexicalChunk, CoverageChunk]),
-        ("whole files", &[DenseFileRank, DenseFile, LexicalFileRank, LexicalFile, CoverageFile]),
-        ("coverage", &[CoverageChunk, CoverageFile, CoverageNames]),
-        ("definitions", &[Definition, DefinedType, Exact, ExactType, Qualified]),
+        ("meaning", &[DenseChunkRank, DenseChunk, DenseFile]),
+        ("words", &[LexicalChunkRank, LexicalChunk, LexicalFile, Joined]),
+        ("chunks alone", &[DenseChunkRank, DenseChunk, LexicalChunkRank, LexicalChunk]),
+        ("whole files", &[DenseFile, LexicalFile, CoverageFile]),
+        ("coverage", &[CoverageFile, CoverageNames]),
+        ("definitions", &[DefinedType, Exact, ExactType, Qualified]),
         ("path and file name", &[FileName, Path, Stem]),
-        ("sort of file", &[Aside, Docs, Data, Foreign, Entrance, Declarations]),
+        ("sort of file", &[Aside, Docs, Foreign, Entrance, Declarations]),
         ("size and depth", &[Size, Depth]),
     ]
 };

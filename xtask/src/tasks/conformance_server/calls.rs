@@ -1,4 +1,5 @@
 //! Calls of the tools.
+#![expect(deprecated, reason = "older protocols have logging and sampling, and the suite checks them")]
 
 use rmcp::ErrorData;
 use rmcp::model::{
