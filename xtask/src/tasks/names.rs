@@ -23,13 +23,13 @@ pub struct NamesArguments {
 /// If a name has no reason, or a row of the table names nothing ambiguous.
 pub fn run_names(arguments: &NamesArguments) -> Result<()> {
     let root: &Path = &arguments.root;
-    let mut packages = Workspace::read(root).context("cannot read the workspace")?.packages;
-    packages.retain(|package| !package.folder.starts_with("xtask"));
+    let packages = Workspace::read(root).context("cannot read the workspace")?.packages;
     let table = root.join("xtask/names.toml");
     let reasons = fs::read_to_string(&table).with_context(|| format!("cannot read {}", table.display()))?;
     let report = check_names(&packages, &reasons);
     for name in &report.names {
-        let (key, count, reason) = (name.table.key(), name.places.len(), name.reason.as_deref().unwrap_or("no reason"));
+        let (key, count, reason) =
+            (name.table.table_name(), name.places.len(), name.reason.as_deref().unwrap_or("no reason"));
         println!("{key:10} {:32} {count:2}  {reason}\n           {}", name.name, name.places.join(" "));
     }
     if !report.faults.is_empty() {

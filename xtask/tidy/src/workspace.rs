@@ -24,11 +24,11 @@ pub struct Package {
     /// The text of `Cargo.toml`.
     pub manifest: String,
     /// The files in `src`, without those that are compiled only for tests, sorted by path.
-    pub files: Vec<SourceFile>,
+    pub files: Vec<CodeFile>,
 }
 
 /// A source file of a package.
-pub struct SourceFile {
+pub struct CodeFile {
     /// The path from the root of the workspace, with `/`.
     pub path: String,
     /// The module that the file is, such as `["query", "frames"]`; empty for `lib.rs` and `main.rs`.
@@ -73,7 +73,7 @@ impl Package {
             let code = remove_test_code(tokenize(&text));
             test_modules.extend(code.test_modules.into_iter().map(|name| [module.clone(), vec![name]].concat()));
             let items = list_items(&code.tokens);
-            files.push(SourceFile { path, module, text, tokens: code.tokens, items });
+            files.push(CodeFile { path, module, text, tokens: code.tokens, items });
         }
         files.retain(|file| !test_modules.iter().any(|module| file.module.starts_with(module)));
         files.sort_by(|one, other| one.path.cmp(&other.path));

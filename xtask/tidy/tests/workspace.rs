@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use tidy::rules::documents::check_documents;
-use tidy::rules::engines::{Engine, check_engines};
+use tidy::rules::engines::{EngineRule, check_engines};
 use tidy::rules::imports::check_imports;
 use tidy::rules::layout::{
     check_file_lengths, check_front_pages, check_level_widths, check_package_lengths, count_lines,
@@ -16,45 +16,45 @@ use tidy::rules::prose::count_prose;
 use tidy::workspace::{Package, Workspace};
 
 /// Third-party crates with the only places that may use them.
-const ENGINES: &[Engine] = &[
-    Engine { crate_name: "anyhow", homes: &["src", "xtask"] },
-    Engine { crate_name: "arrow_array", homes: &["crates/store/src/lance"] },
-    Engine { crate_name: "arrow_schema", homes: &["crates/store/src/lance"] },
-    Engine { crate_name: "bpe_openai", homes: &["crates/mcp/src/tokens.rs", "xtask"] },
-    Engine { crate_name: "clap", homes: &["src/cli", "xtask"] },
-    Engine { crate_name: "clap_complete", homes: &["src/cli"] },
-    Engine { crate_name: "clap_mangen", homes: &["src/cli"] },
-    Engine { crate_name: "console", homes: &["src/cli"] },
-    Engine { crate_name: "etcetera", homes: &["crates/config"] },
-    Engine { crate_name: "fearless_simd", homes: &["crates/search/src/vectors.rs"] },
-    Engine { crate_name: "half", homes: &["crates/embed", "crates/onnx", "crates/store/src/lance"] },
-    Engine { crate_name: "http_body_util", homes: &["crates/mcp/src/http"] },
-    Engine { crate_name: "hyper", homes: &["crates/mcp/src/http"] },
-    Engine { crate_name: "hyper_util", homes: &["crates/mcp/src/http"] },
-    Engine { crate_name: "ignore", homes: &["crates/source/src/walk"] },
-    Engine { crate_name: "indicatif", homes: &["src/cli"] },
-    Engine { crate_name: "jsonc_parser", homes: &["crates/clients"] },
-    Engine { crate_name: "lance", homes: &["crates/store/src/lance"] },
-    Engine { crate_name: "lancedb", homes: &["crates/store/src/lance"] },
-    Engine { crate_name: "notify", homes: &["crates/index/src/watch.rs"] },
-    Engine { crate_name: "nvml_wrapper", homes: &["crates/onnx/src/gauge.rs"] },
-    Engine { crate_name: "ort", homes: &["crates/onnx"] },
-    Engine { crate_name: "prometheus_client", homes: &["crates/mcp"] },
-    Engine { crate_name: "pulldown_cmark", homes: &["crates/source/src/parse"] },
-    Engine { crate_name: "rayon", homes: &["crates/search"] },
-    Engine { crate_name: "rmcp", homes: &["crates/mcp", "crates/sharing", "xtask"] },
-    Engine { crate_name: "rustix", homes: &["crates/platform", "crates/source/src/walk"] },
-    Engine { crate_name: "safetensors", homes: &["crates/embed/src/model2vec.rs"] },
-    Engine { crate_name: "schemars", homes: &["crates/mcp"] },
-    Engine { crate_name: "sha1", homes: &["crates/hub"] },
-    Engine { crate_name: "sha2", homes: &["crates/hub"] },
-    Engine { crate_name: "subtle", homes: &["crates/mcp/src/http"] },
-    Engine { crate_name: "sysinfo", homes: &["crates/platform"] },
-    Engine { crate_name: "tokenizers", homes: &["crates/embed/src/model2vec.rs", "crates/onnx/src/tokenizer.rs"] },
-    Engine { crate_name: "toml_edit", homes: &["crates/clients", "crates/hub", "xtask/tidy"] },
-    Engine { crate_name: "tracing_subscriber", homes: &["src/cli/logging.rs"] },
-    Engine { crate_name: "tree_sitter*", homes: &["crates/source"] },
-    Engine { crate_name: "ureq", homes: &["crates/hub/src/hub.rs"] },
+const ENGINES: &[EngineRule] = &[
+    EngineRule { crate_name: "anyhow", homes: &["src", "xtask"] },
+    EngineRule { crate_name: "arrow_array", homes: &["crates/store/src/lance"] },
+    EngineRule { crate_name: "arrow_schema", homes: &["crates/store/src/lance"] },
+    EngineRule { crate_name: "bpe_openai", homes: &["crates/mcp/src/tokens.rs", "xtask"] },
+    EngineRule { crate_name: "clap", homes: &["src/cli", "xtask"] },
+    EngineRule { crate_name: "clap_complete", homes: &["src/cli"] },
+    EngineRule { crate_name: "clap_mangen", homes: &["src/cli"] },
+    EngineRule { crate_name: "console", homes: &["src/cli"] },
+    EngineRule { crate_name: "etcetera", homes: &["crates/config"] },
+    EngineRule { crate_name: "fearless_simd", homes: &["crates/search/src/vectors.rs"] },
+    EngineRule { crate_name: "half", homes: &["crates/embed", "crates/onnx", "crates/store/src/lance"] },
+    EngineRule { crate_name: "http_body_util", homes: &["crates/mcp/src/http"] },
+    EngineRule { crate_name: "hyper", homes: &["crates/mcp/src/http"] },
+    EngineRule { crate_name: "hyper_util", homes: &["crates/mcp/src/http"] },
+    EngineRule { crate_name: "ignore", homes: &["crates/source/src/walk"] },
+    EngineRule { crate_name: "indicatif", homes: &["src/cli"] },
+    EngineRule { crate_name: "jsonc_parser", homes: &["crates/clients"] },
+    EngineRule { crate_name: "lance", homes: &["crates/store/src/lance"] },
+    EngineRule { crate_name: "lancedb", homes: &["crates/store/src/lance"] },
+    EngineRule { crate_name: "notify", homes: &["crates/index/src/watch.rs"] },
+    EngineRule { crate_name: "nvml_wrapper", homes: &["crates/onnx/src/gauge.rs"] },
+    EngineRule { crate_name: "ort", homes: &["crates/onnx"] },
+    EngineRule { crate_name: "prometheus_client", homes: &["crates/mcp"] },
+    EngineRule { crate_name: "pulldown_cmark", homes: &["crates/source/src/parse"] },
+    EngineRule { crate_name: "rayon", homes: &["crates/search"] },
+    EngineRule { crate_name: "rmcp", homes: &["crates/mcp", "crates/sharing", "xtask"] },
+    EngineRule { crate_name: "rustix", homes: &["crates/platform", "crates/source/src/walk"] },
+    EngineRule { crate_name: "safetensors", homes: &["crates/embed/src/model2vec.rs"] },
+    EngineRule { crate_name: "schemars", homes: &["crates/mcp"] },
+    EngineRule { crate_name: "sha1", homes: &["crates/hub"] },
+    EngineRule { crate_name: "sha2", homes: &["crates/hub"] },
+    EngineRule { crate_name: "subtle", homes: &["crates/mcp/src/http"] },
+    EngineRule { crate_name: "sysinfo", homes: &["crates/platform"] },
+    EngineRule { crate_name: "tokenizers", homes: &["crates/embed/src/model2vec.rs", "crates/onnx/src/tokenizer.rs"] },
+    EngineRule { crate_name: "toml_edit", homes: &["crates/clients", "crates/hub", "xtask/tidy"] },
+    EngineRule { crate_name: "tracing_subscriber", homes: &["src/cli/logging.rs"] },
+    EngineRule { crate_name: "tree_sitter*", homes: &["crates/source"] },
+    EngineRule { crate_name: "ureq", homes: &["crates/hub/src/hub.rs"] },
 ];
 
 /// Third-party crates that any package may use.
@@ -191,5 +191,5 @@ fn comments_are_plain() {
 #[test]
 fn ambiguous_names_have_a_reason() {
     let reasons = fs::read_to_string(root().join("xtask/names.toml")).expect("the table of names can be read");
-    assert_none(&check_names(&program_packages(read_workspace()), &reasons).faults);
+    assert_none(&check_names(&read_workspace().packages, &reasons).faults);
 }

@@ -12,25 +12,25 @@ use super::inputs::call_with_input;
 use super::listeners::{ListKind, ListenerSet};
 use super::tools::elicitation_schema;
 use super::wire::{
-    PIXEL, SILENCE, ServerContext, content_response, name_request, parse_message, request_input, sampling_request,
-    text_resource, text_response,
+    PIXEL, SILENCE, ServerContext, convert_message, name_request, request_input, respond_with_content,
+    respond_with_text, sampling_request, text_resource,
 };
 
 /// Calls a tool that only returns something.
 fn call_simple(name: &str) -> Result<CallToolResponse, ErrorData> {
     let image = json!({ "type": "image", "data": PIXEL, "mimeType": "image/png" });
     match name {
-        "test_simple_text" => text_response("This is a simple text response for testing."),
-        "test_image_content" => content_response(json!([image])),
+        "test_simple_text" => respond_with_text("This is a simple text response for testing."),
+        "test_image_content" => respond_with_content(json!([image])),
         "test_audio_content" => {
-            content_response(json!([{ "type": "audio", "data": SILENCE, "mimeType": "audio/wav" }]))
+            respond_with_content(json!([{ "type": "audio", "data": SILENCE, "mimeType": "audio/wav" }]))
         }
-        "test_embedded_resource" => content_response(json!([text_resource(
+        "test_embedded_resource" => respond_with_content(json!([text_resource(
             "test://embedded-resource",
             "text/plain",
             "This is an embedded resource."
         )])),
-        "test_multiple_content_types" => content_response(json!([
+        "test_multiple_content_types" => respond_with_content(json!([
             { "type": "text", "text": "Multiple content types test:" },
             image,
             text_resource("test://mixed-content-resource", "application/json", r#"{"test":"data","value":123}"#),
@@ -39,7 +39,7 @@ fn call_simple(name: &str) -> Result<CallToolResponse, ErrorData> {
             let text = ContentBlock::text("This tool intentionally returns an error for testing");
             Ok(CallToolResult::error(vec![text]).into())
         }
-        "json_schema_2020_12_tool" => text_response("Read"),
+        "json_schema_2020_12_tool" => respond_with_text("Read"),
         _ => Err(ErrorData::invalid_params(format!("unknown tool: {name}"), None)),
     }
 }
@@ -67,13 +67,13 @@ pub async fn call_tool(
             for text in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
                 send_log(context, LoggingLevel::Info, text).await?;
             }
-            text_response("Logged")
+            respond_with_text("Logged")
         }
         "test_logging_tool" => {
             if let Some(level) = context.meta.log_level() {
                 send_log(context, level, "asked for").await?;
             }
-            text_response("Logged where asked to")
+            respond_with_text("Logged where asked to")
         }
         "test_tool_with_progress" => {
             for done in [0.0, 50.0, 100.0] {
@@ -82,34 +82,34 @@ pub async fn call_tool(
                     peer.notify_progress(progress).await.map_err(failed)?;
                 }
             }
-            text_response("Done")
+            respond_with_text("Done")
         }
         "test_sampling" => {
             let asked = sampling_request(&argument("prompt"));
-            let answer = peer.create_message(parse_message(asked["params"].clone())?).await.map_err(failed)?;
-            text_response(format!("LLM response: {}", json!(answer.message.content)))
+            let answer = peer.create_message(convert_message(asked["params"].clone())?).await.map_err(failed)?;
+            respond_with_text(format!("LLM response: {}", json!(answer.message.content)))
         }
-        "test_custom_header" => text_response(argument("value")),
+        "test_custom_header" => respond_with_text(argument("value")),
         "test_missing_capability" if context.meta.client_capabilities().unwrap_or_default().sampling.is_none() => {
-            Err(ErrorData::missing_required_client_capability(parse_message(json!({ "sampling": {} }))?))
+            Err(ErrorData::missing_required_client_capability(convert_message(json!({ "sampling": {} }))?))
         }
-        "test_missing_capability" => text_response("The client has it"),
+        "test_missing_capability" => respond_with_text("The client has it"),
         "test_streaming_elicitation" => request_input(json!({ "value": name_request() }), None),
         "test_trigger_tool_change" => {
             listeners.notify_all(ListKind::Tools).await;
-            text_response("Told")
+            respond_with_text("Told")
         }
         "test_trigger_prompt_change" => {
             listeners.notify_all(ListKind::Prompts).await;
-            text_response("Told")
+            respond_with_text("Told")
         }
         name if name.starts_with("test_elicitation") => {
             let params =
                 json!({ "mode": "form", "message": argument("message"), "requestedSchema": elicitation_schema(name) });
-            let asked: ServerRequest = parse_message(json!({ "method": "elicitation/create", "params": params }))?;
+            let asked: ServerRequest = convert_message(json!({ "method": "elicitation/create", "params": params }))?;
             let answer = json!(peer.send_request(asked).await.map_err(failed)?);
             let action = answer["action"].as_str().unwrap_or("none");
-            text_response(format!("The answer: action={action}, content={}", answer["content"]))
+            respond_with_text(format!("The answer: action={action}, content={}", answer["content"]))
         }
         name => call_simple(name),
     }

@@ -5,8 +5,8 @@ use rmcp::model::{CallToolRequestParams, CallToolResponse};
 use serde_json::{Map, Value, json};
 
 use super::wire::{
-    ServerContext, elicitation_request, find_response, name_request, request_input, roots_request, sampling_request,
-    text_at, text_response, verify_state,
+    ServerContext, elicitation_request, find_response, name_request, request_input, respond_with_text, roots_request,
+    sampling_request, text_at, verify_state,
 };
 
 /// Calls a tool that answers only when it is called again with input from the client.
@@ -19,28 +19,28 @@ pub fn call_with_input(
     let has = |key: &str| find_response(responses, key).is_some();
     match request.name.trim_start_matches("test_input_required_result_") {
         "elicitation" => match find_response(responses, "user_name") {
-            Some(answer) => text_response(format!("Hello, {}!", text_at(answer, ["content", "name"]))),
+            Some(answer) => respond_with_text(format!("Hello, {}!", text_at(answer, ["content", "name"]))),
             None => request_input(json!({ "user_name": name_request() }), None),
         },
         "sampling" => match find_response(responses, "capital_question") {
-            Some(answer) => text_response(format!("The model said {}", text_at(answer, ["content", "text"]))),
+            Some(answer) => respond_with_text(format!("The model said {}", text_at(answer, ["content", "text"]))),
             None => {
                 request_input(json!({ "capital_question": sampling_request("What is the capital of France?") }), None)
             }
         },
         "list_roots" => match find_response(responses, "client_roots") {
-            Some(answer) => text_response(format!("The roots are {}", answer.get("roots").unwrap_or(&Value::Null))),
+            Some(answer) => respond_with_text(format!("The roots are {}", answer.get("roots").unwrap_or(&Value::Null))),
             None => request_input(json!({ "client_roots": roots_request() }), None),
         },
         "request_state" | "tampered_state" => match state {
-            Some(_) => text_response("state-ok"),
+            Some(_) => respond_with_text("state-ok"),
             None => request_input(
                 json!({ "confirm": elicitation_request("Go on?", json!({ "ok": { "type": "boolean" } })) }),
                 Some("confirm"),
             ),
         },
         "multiple_inputs" if has("user_name") && has("greeting") && has("client_roots") => {
-            text_response("All is there")
+            respond_with_text("All is there")
         }
         "multiple_inputs" => {
             let all = json!({ "user_name": name_request(), "greeting": sampling_request("Greet"), "client_roots": roots_request() });
@@ -52,9 +52,9 @@ pub fn call_with_input(
                 let colour = elicitation_request("Which colour?", json!({ "color": { "type": "string" } }));
                 request_input(json!({ "step2": colour }), Some("2"))
             }
-            Some(_) => text_response("Both rounds are done"),
+            Some(_) => respond_with_text("Both rounds are done"),
         },
-        _ if responses.is_some() => text_response("All is there"),
+        _ if responses.is_some() => respond_with_text("All is there"),
         _ => request_supported_inputs(context),
     }
 }
@@ -73,7 +73,7 @@ fn request_supported_inputs(context: &ServerContext) -> Result<CallToolResponse,
         }
     }
     if requests.is_empty() {
-        text_response("The client supports no kind of input")
+        respond_with_text("The client supports no kind of input")
     } else {
         request_input(Value::Object(requests), None)
     }

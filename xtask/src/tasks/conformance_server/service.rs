@@ -10,7 +10,7 @@ use super::calls::call_tool;
 use super::listeners::ListenerSet;
 use super::tools::list_tools;
 use super::wire::{
-    PIXEL, ServerContext, elicitation_request, find_response, parse_result, request_input, text_at, text_resource,
+    PIXEL, ServerContext, convert_result, elicitation_request, find_response, request_input, text_at, text_resource,
 };
 
 /// How long a client may cache lists and resources.
@@ -72,7 +72,7 @@ impl ServerHandler for ConformanceService {
         _: Option<PaginatedRequestParams>,
         _: ServerContext,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let listed: ListResourcesResult = parse_result(json!({ "resources": [
+        let listed: ListResourcesResult = convert_result(json!({ "resources": [
             { "uri": "test://static-text", "name": "text", "description": "A text", "mimeType": "text/plain" },
             { "uri": "test://static-binary", "name": "pixel", "description": "A picture", "mimeType": "image/png" },
         ] }))?;
@@ -86,7 +86,7 @@ impl ServerHandler for ConformanceService {
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let template =
             json!({ "uriTemplate": "test://template/{id}/data", "name": "data", "mimeType": "application/json" });
-        let listed: ListResourceTemplatesResult = parse_result(json!({ "resourceTemplates": [template] }))?;
+        let listed: ListResourceTemplatesResult = convert_result(json!({ "resourceTemplates": [template] }))?;
         Ok(listed.with_ttl_ms(TTL_MS).with_cache_scope(CacheScope::Public))
     }
 
@@ -108,7 +108,7 @@ impl ServerHandler for ConformanceService {
             }
             _ => return Err(ErrorData::resource_not_found(format!("no resource {uri}"), Some(json!({ "uri": uri })))),
         };
-        let result: ReadResourceResult = parse_result(json!({ "contents": [contents] }))?;
+        let result: ReadResourceResult = convert_result(json!({ "contents": [contents] }))?;
         Ok(result.with_ttl_ms(TTL_MS).with_cache_scope(CacheScope::Public).into())
     }
 
@@ -125,7 +125,7 @@ impl ServerHandler for ConformanceService {
         _: Option<PaginatedRequestParams>,
         _: ServerContext,
     ) -> Result<ListPromptsResult, ErrorData> {
-        let listed: ListPromptsResult = parse_result(json!({ "prompts": [
+        let listed: ListPromptsResult = convert_result(json!({ "prompts": [
             { "name": "test_simple_prompt", "description": "A prompt" },
             { "name": "test_prompt_with_arguments", "description": "A prompt with arguments", "arguments": [
                 { "name": "arg1", "description": "The first", "required": true },
@@ -175,11 +175,11 @@ impl ServerHandler for ConformanceService {
             name => return Err(ErrorData::invalid_params(format!("unknown prompt: {name}"), None)),
         };
         let messages: Vec<_> = blocks.into_iter().map(|block| json!({ "role": "user", "content": block })).collect();
-        Ok(parse_result::<GetPromptResult>(json!({ "messages": messages }))?.into())
+        Ok(convert_result::<GetPromptResult>(json!({ "messages": messages }))?.into())
     }
 
     async fn complete(&self, _: CompleteRequestParams, _: ServerContext) -> Result<CompleteResult, ErrorData> {
-        parse_result(json!({ "completion": { "values": ["paris", "park", "party"], "total": 3, "hasMore": false } }))
+        convert_result(json!({ "completion": { "values": ["paris", "park", "party"], "total": 3, "hasMore": false } }))
     }
 
     async fn set_level(&self, _: SetLevelRequestParams, _: ServerContext) -> Result<(), ErrorData> {

@@ -20,23 +20,23 @@ pub const SILENCE: &str = "UklGRiQAAABXQVZFZm10IBAAAAABAAEARKwAAIhYAQACABAAZGF0Y
 ///
 /// # Errors
 /// If the JSON does not have the shape of the message.
-pub fn parse_message<T: DeserializeOwned>(value: Value) -> Result<T, ErrorData> {
+pub fn convert_message<T: DeserializeOwned>(value: Value) -> Result<T, ErrorData> {
     serde_json::from_value(value).map_err(|error| ErrorData::internal_error(error.to_string(), None))
 }
 
 /// Converts JSON to a complete result.
-pub fn parse_result<T: DeserializeOwned>(mut value: Value) -> Result<T, ErrorData> {
+pub fn convert_result<T: DeserializeOwned>(mut value: Value) -> Result<T, ErrorData> {
     value["resultType"] = json!("complete");
-    parse_message(value)
+    convert_message(value)
 }
 
 /// Creates the response of a tool call from content blocks.
-pub fn content_response(blocks: Value) -> Result<CallToolResponse, ErrorData> {
-    Ok(parse_result::<CallToolResult>(json!({ "content": blocks }))?.into())
+pub fn respond_with_content(blocks: Value) -> Result<CallToolResponse, ErrorData> {
+    Ok(convert_result::<CallToolResult>(json!({ "content": blocks }))?.into())
 }
 
 /// Creates the response of a tool call from a text.
-pub fn text_response(text: impl Into<String>) -> Result<CallToolResponse, ErrorData> {
+pub fn respond_with_text(text: impl Into<String>) -> Result<CallToolResponse, ErrorData> {
     Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
 }
 
@@ -70,7 +70,7 @@ pub fn roots_request() -> Value {
 
 /// Creates a response that asks the client to call again with answers to `requests`, and with `state` unchanged.
 pub fn request_input<T: From<InputRequiredResult>>(requests: Value, state: Option<&str>) -> Result<T, ErrorData> {
-    let requests: InputRequests = parse_message(requests)?;
+    let requests: InputRequests = convert_message(requests)?;
     Ok(InputRequiredResult::new(Some(requests), state.map(sign_state)).into())
 }
 

@@ -1,9 +1,9 @@
 //! Third-party engines are used in one place each, so that they can be replaced.
 
-use crate::workspace::{Package, SourceFile};
+use crate::workspace::{CodeFile, Package};
 
 /// A third-party crate and the only files and folders that may use it.
-pub struct Engine {
+pub struct EngineRule {
     /// The name of the crate in Rust, such as `tree_sitter`. A final `*` stands for any end.
     pub crate_name: &'static str,
     /// Paths from the root of the workspace: files, folders of modules, or folders of packages.
@@ -12,7 +12,7 @@ pub struct Engine {
 
 /// Finds manifests and files that use an engine outside of its homes, dependencies without a rule, and homes that do
 /// not use their engine. `common` names the crates that any package may use.
-pub fn check_engines(packages: &[Package], engines: &[Engine], common: &[&str]) -> Vec<String> {
+pub fn check_engines(packages: &[Package], engines: &[EngineRule], common: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     let own: Vec<String> = packages.iter().map(|package| package.crate_name().replace('-', "_")).collect();
     for package in packages {
@@ -52,7 +52,7 @@ fn manifest_path(package: &Package) -> String {
     if package.folder.is_empty() { "Cargo.toml".to_owned() } else { format!("{}/Cargo.toml", package.folder) }
 }
 
-fn is_engine(engine: &Engine, crate_name: &str) -> bool {
+fn is_engine(engine: &EngineRule, crate_name: &str) -> bool {
     match engine.crate_name.strip_suffix('*') {
         Some(prefix) => crate_name.starts_with(prefix),
         None => engine.crate_name == crate_name,
@@ -68,7 +68,7 @@ fn owns_home(package: &Package, home: &str) -> bool {
 }
 
 /// Returns the first line of a file that names the engine's crate.
-fn find_use(package: &Package, file: &SourceFile, engine: &Engine) -> Option<usize> {
+fn find_use(package: &Package, file: &CodeFile, engine: &EngineRule) -> Option<usize> {
     let names = |path: &[String], inside: &[String]| {
         let Some(first) = path.first().filter(|first| is_engine(engine, first)) else { return false };
         // A module of the same name is meant where there is one.
@@ -84,9 +84,9 @@ fn find_use(package: &Package, file: &SourceFile, engine: &Engine) -> Option<usi
 mod tests {
     use super::*;
 
-    const ENGINES: &[Engine] = &[
-        Engine { crate_name: "lance", homes: &["crates/store/src/lance"] },
-        Engine { crate_name: "tree_sitter*", homes: &["crates/source"] },
+    const ENGINES: &[EngineRule] = &[
+        EngineRule { crate_name: "lance", homes: &["crates/store/src/lance"] },
+        EngineRule { crate_name: "tree_sitter*", homes: &["crates/source"] },
     ];
 
     fn package(folder: &str, dependencies: &str, files: &[(&str, &str)]) -> Package {

@@ -45,7 +45,7 @@ pub fn check_imports(package: &Package) -> ImportReport {
             let Resolution::Module(target) = tree.resolve_from(&module, &import.path) else { continue };
             for (word, (line, inside)) in &file.items.words {
                 let is_visible = inside.starts_with(&import.module) && tree.exports(&target, word);
-                if is_visible && !tree.defines(&module, word) {
+                if is_visible && !tree.is_defined_in(&module, word) {
                     add(&import.module, &[import.path.as_slice(), std::slice::from_ref(word)].concat(), *line);
                 }
             }

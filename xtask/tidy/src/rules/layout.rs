@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::workspace::{Package, SourceFile};
+use crate::workspace::{CodeFile, Package};
 
 /// Finds files with more than `limit` lines.
 pub fn check_file_lengths(files: &[(String, String)], limit: usize) -> Vec<String> {
@@ -21,7 +21,7 @@ pub fn check_package_lengths(packages: &[Package], limit: usize) -> Vec<String> 
 
 /// Counts the lines of a package's `src` without tests.
 pub fn count_lines(package: &Package) -> usize {
-    let production = |file: &SourceFile| {
+    let production = |file: &CodeFile| {
         let end = file.text.find("\n#[cfg(test)]\nmod tests {").map_or(file.text.len(), |at| at + 1);
         file.text[..end].lines().count()
     };
@@ -30,11 +30,11 @@ pub fn count_lines(package: &Package) -> usize {
 
 /// Finds modules with child modules, and roots of packages, that do not begin with a `//!` comment.
 pub fn check_front_pages(package: &Package) -> Vec<String> {
-    let has_children = |file: &SourceFile| {
-        let is_child = |other: &SourceFile| other.module.len() > file.module.len();
+    let has_children = |file: &CodeFile| {
+        let is_child = |other: &CodeFile| other.module.len() > file.module.len();
         package.files.iter().any(|other| is_child(other) && other.module.starts_with(&file.module))
     };
-    let lacks_page = |file: &&SourceFile| {
+    let lacks_page = |file: &&CodeFile| {
         (file.module.is_empty() || file.path.ends_with("/mod.rs") || has_children(file))
             && !file.text.starts_with("//!")
     };

@@ -46,7 +46,7 @@ impl NameTable {
     const ALL: [Self; 3] = [Self::Types, Self::Functions, Self::Methods];
 
     /// Returns the key of the table in `names.toml`.
-    pub fn key(self) -> &'static str {
+    pub fn table_name(self) -> &'static str {
         match self {
             Self::Types => "types",
             Self::Functions => "functions",
@@ -66,13 +66,13 @@ pub fn check_names(packages: &[Package], reasons: &str) -> NameReport {
         }
     };
     let reason = |key: NameTable, name: &str| {
-        let reason = table.get(key.key()).and_then(|rows| rows.get(name)).and_then(|reason| reason.as_str());
+        let reason = table.get(key.table_name()).and_then(|rows| rows.get(name)).and_then(|reason| reason.as_str());
         reason.map(str::to_owned)
     };
     for mut name in list_ambiguous_names(packages) {
         name.reason = reason(name.table, &name.name);
         if name.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
-            let (key, places) = (name.table.key(), name.places.join(", "));
+            let (key, places) = (name.table.table_name(), name.places.join(", "));
             report.faults.push(format!(
                 "{} ({key}) is defined {} times without a reason: {places}",
                 name.name,
@@ -82,10 +82,10 @@ pub fn check_names(packages: &[Package], reasons: &str) -> NameReport {
         report.names.push(name);
     }
     for key in NameTable::ALL {
-        let rows = table.get(key.key()).and_then(|rows| rows.as_table_like());
+        let rows = table.get(key.table_name()).and_then(|rows| rows.as_table_like());
         for (name, _) in rows.iter().flat_map(|rows| rows.iter()) {
             if !report.names.iter().any(|found| found.table == key && found.name == name) {
-                report.faults.push(format!("{name} ({}) is not ambiguous any more: remove its row", key.key()));
+                report.faults.push(format!("{name} ({}) is not ambiguous any more: remove its row", key.table_name()));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Access to the process: its environment, its working folder and its output.
 
 use crate::rust::tokens::{Token, TokenKind};
-use crate::workspace::{Package, SourceFile};
+use crate::workspace::{CodeFile, Package};
 
 /// Functions of `std::env` that read or change the environment, the working folder or the arguments.
 const ENVIRONMENT: &[&str] =
@@ -43,7 +43,7 @@ pub fn check_printing(packages: &[Package], homes: &[&str]) -> Vec<String> {
 fn check(packages: &[Package], homes: &[&str], what: &str, matches: impl Fn(&[Token]) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     let mut used = Vec::new();
-    let files: Vec<&SourceFile> = packages.iter().flat_map(|package| &package.files).collect();
+    let files: Vec<&CodeFile> = packages.iter().flat_map(|package| &package.files).collect();
     for file in files {
         let first = (0..file.tokens.len()).find(|at| matches(&file.tokens[*at..]));
         let Some(line) = first.map(|at| file.tokens[at].line) else { continue };

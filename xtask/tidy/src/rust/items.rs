@@ -7,7 +7,7 @@ use super::tokens::{Token, TokenKind};
 /// The contents of a file that the rules look at.
 #[derive(Debug, Default)]
 pub struct FileItems {
-    pub definitions: Vec<Definition>,
+    pub definitions: Vec<ItemDefinition>,
     pub imports: Vec<Import>,
     pub paths: Vec<PathUse>,
     /// Each word of the file with its first line and the inline modules around it.
@@ -16,7 +16,7 @@ pub struct FileItems {
 
 /// An item that a file defines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Definition {
+pub struct ItemDefinition {
     pub kind: DefinitionKind,
     pub name: String,
     /// Whether the item has a `pub`, also a restricted one; for a method of a trait, whether the trait has.
@@ -261,7 +261,7 @@ impl ItemReader<'_> {
             _ => return,
         };
         let (module, line) = (self.module(), self.tokens[self.at].line);
-        self.items.definitions.push(Definition { kind, name: name.to_owned(), is_public, module, line });
+        self.items.definitions.push(ItemDefinition { kind, name: name.to_owned(), is_public, module, line });
     }
 
     /// Returns whether the item whose keyword is at the current token has a `pub`.

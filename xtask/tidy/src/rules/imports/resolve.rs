@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rust::items::DefinitionKind;
-use crate::workspace::SourceFile;
+use crate::workspace::CodeFile;
 
 /// The modules of a package, inline ones too, by path.
 pub struct ModuleTree {
@@ -38,7 +38,7 @@ type Visited = BTreeSet<(Vec<String>, String)>;
 
 impl ModuleTree {
     /// Reads the modules of a package's files.
-    pub fn new(files: &[SourceFile]) -> Self {
+    pub fn new(files: &[CodeFile]) -> Self {
         let mut modules: BTreeMap<Vec<String>, Module> = BTreeMap::new();
         for (number, file) in files.iter().enumerate() {
             modules.entry(file.module.clone()).or_default().file = number;
@@ -72,7 +72,7 @@ impl ModuleTree {
     }
 
     /// Returns whether the module itself defines the name.
-    pub fn defines(&self, module: &[String], name: &str) -> bool {
+    pub fn is_defined_in(&self, module: &[String], name: &str) -> bool {
         self.modules.get(module).is_some_and(|module| module.definitions.contains(name))
     }
 
