@@ -18,7 +18,7 @@ pub fn check_engines(packages: &[Package], engines: &[EngineRule], common: &[&st
     for package in packages {
         for dependency in package.list_dependencies() {
             let (name, crate_name) = (&dependency, dependency.replace('-', "_"));
-            if common.contains(&crate_name.as_str()) || own.iter().any(|own| *own == crate_name) {
+            if common.contains(&crate_name.as_str()) || own.contains(&crate_name) {
                 continue;
             }
             let Some(engine) = engines.iter().find(|engine| is_engine(engine, &crate_name)) else {

@@ -49,7 +49,7 @@ pub fn check_level_widths(packages: &[Package], limit: usize, families: &[&str])
         let source = if package.folder.is_empty() { "src".to_owned() } else { format!("{}/src", package.folder) };
         for file in &package.files {
             for (depth, name) in file.module.iter().enumerate() {
-                let parent = [&[source.clone()], &file.module[..depth]].concat().join("/");
+                let parent = [std::slice::from_ref(&source), &file.module[..depth]].concat().join("/");
                 levels.entry(parent).or_default().insert(name);
             }
         }

@@ -87,8 +87,7 @@ mod tests {
             let found = check_printing(&package(bad), &["src/home.rs"]);
             assert_eq!(found, ["src/a.rs:1 uses the output of the process: only [\"src/home.rs\"] may"], "{bad}");
         }
-        for good in ["fn a() { io::stderr().is_terminal(); print(); Target::stderr(); }"] {
-            assert!(check_printing(&package(good), &["src/home.rs"]).is_empty(), "{good}");
-        }
+        let good = "fn a() { io::stderr().is_terminal(); print(); Target::stderr(); }";
+        assert!(check_printing(&package(good), &["src/home.rs"]).is_empty());
     }
 }
