@@ -20,41 +20,43 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "anyhow", homes: &["src", "xtask"] },
     EngineRule { crate_name: "arrow_array", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "arrow_schema", homes: &["crates/store/src/lance"] },
-    EngineRule { crate_name: "bpe_openai", homes: &["crates/mcp/src/tokens.rs", "xtask"] },
+    EngineRule { crate_name: "bpe_openai", homes: &["crates/text/src/tokens.rs", "xtask"] },
     EngineRule { crate_name: "clap", homes: &["src/cli", "xtask"] },
     EngineRule { crate_name: "clap_complete", homes: &["src/cli"] },
     EngineRule { crate_name: "clap_mangen", homes: &["src/cli"] },
     EngineRule { crate_name: "console", homes: &["src/cli"] },
     EngineRule { crate_name: "etcetera", homes: &["crates/config"] },
-    EngineRule { crate_name: "fearless_simd", homes: &["crates/search/src/vectors.rs"] },
+    EngineRule { crate_name: "fearless_simd", homes: &["crates/search/src/snapshot/quantized_matrix.rs"] },
     EngineRule { crate_name: "half", homes: &["crates/embed", "crates/onnx", "crates/store/src/lance"] },
-    EngineRule { crate_name: "http_body_util", homes: &["crates/mcp/src/http"] },
-    EngineRule { crate_name: "hyper", homes: &["crates/mcp/src/http"] },
-    EngineRule { crate_name: "hyper_util", homes: &["crates/mcp/src/http"] },
+    EngineRule { crate_name: "http_body_util", homes: &["crates/mcp/src/transport"] },
+    EngineRule { crate_name: "hyper", homes: &["crates/mcp/src/transport"] },
+    EngineRule { crate_name: "hyper_util", homes: &["crates/mcp/src/transport"] },
     EngineRule { crate_name: "ignore", homes: &["crates/source/src/walk"] },
     EngineRule { crate_name: "indicatif", homes: &["src/cli"] },
     EngineRule { crate_name: "jsonc_parser", homes: &["crates/clients"] },
     EngineRule { crate_name: "lance", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "lancedb", homes: &["crates/store/src/lance"] },
+    EngineRule { crate_name: "mimalloc", homes: &["src/main.rs"] },
     EngineRule { crate_name: "notify", homes: &["crates/index/src/watch.rs"] },
-    EngineRule { crate_name: "nvml_wrapper", homes: &["crates/onnx/src/gauge.rs"] },
+    EngineRule { crate_name: "nvml_wrapper", homes: &["crates/onnx/src/gpus.rs"] },
     EngineRule { crate_name: "ort", homes: &["crates/onnx"] },
     EngineRule { crate_name: "prometheus_client", homes: &["crates/mcp"] },
     EngineRule { crate_name: "pulldown_cmark", homes: &["crates/source/src/parse"] },
     EngineRule { crate_name: "rayon", homes: &["crates/search"] },
     EngineRule { crate_name: "rmcp", homes: &["crates/mcp", "crates/sharing", "xtask"] },
-    EngineRule { crate_name: "rustix", homes: &["crates/platform", "crates/source/src/walk"] },
+    EngineRule { crate_name: "rustix", homes: &["crates/platform"] },
     EngineRule { crate_name: "safetensors", homes: &["crates/embed/src/model2vec.rs"] },
     EngineRule { crate_name: "schemars", homes: &["crates/mcp"] },
     EngineRule { crate_name: "sha1", homes: &["crates/hub"] },
     EngineRule { crate_name: "sha2", homes: &["crates/hub"] },
-    EngineRule { crate_name: "subtle", homes: &["crates/mcp/src/http"] },
+    EngineRule { crate_name: "strsim", homes: &["crates/text"] },
+    EngineRule { crate_name: "subtle", homes: &["crates/mcp/src/transport"] },
     EngineRule { crate_name: "sysinfo", homes: &["crates/platform"] },
     EngineRule { crate_name: "tokenizers", homes: &["crates/embed/src/model2vec.rs", "crates/onnx/src/tokenizer.rs"] },
     EngineRule { crate_name: "toml_edit", homes: &["crates/clients", "crates/hub", "xtask/tidy"] },
     EngineRule { crate_name: "tracing_subscriber", homes: &["src/cli/logging.rs"] },
     EngineRule { crate_name: "tree_sitter*", homes: &["crates/source"] },
-    EngineRule { crate_name: "ureq", homes: &["crates/hub/src/hub.rs"] },
+    EngineRule { crate_name: "ureq", homes: &["crates/hub/src/client.rs"] },
 ];
 
 /// Third-party crates that any package may use.
@@ -67,6 +69,7 @@ const COMMON: &[&str] = &[
     "http",
     "lance_datafusion",
     "memchr",
+    "parking_lot",
     "serde",
     "serde_json",
     "tempfile",
@@ -79,7 +82,8 @@ const COMMON: &[&str] = &[
 ];
 
 /// Folders with one file per command, tool, feature or stage.
-const FLAT_FAMILIES: &[&str] = &[];
+const FLAT_FAMILIES: &[&str] =
+    &["crates/engine/src/calls", "src/cli/arguments", "src/cli/commands", "src/cli/json_output"];
 
 /// Files that may read the environment, the working folder and the arguments.
 const ENVIRONMENT_READERS: &[&str] = &["crates/config/src"];
