@@ -1,10 +1,10 @@
 # syntax=docker/dockerfile:1
-# The server in an image of its own: no shell, no package manager, not root.
+# An image with only the server: no shell, no package manager, not root.
 #
 #   docker build -t codescry .
 #   docker run --rm -i --network none -v "$PWD:/code:ro" -v codescry-data:/data codescry
 #
-# The index is kept in /data: give every project a volume of its own.
+# The index is kept in /data: use one volume per project.
 
 FROM rust:1.94-bookworm AS build
 WORKDIR /source

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes an MCP bundle (.mcpb) of the program for this platform, and the server.json that names it:
+# Makes an MCP bundle (.mcpb) of the program for this platform, and the server.json with its checksum:
 #
 #   tools/bundle.sh            builds the program first
-#   tools/bundle.sh PROGRAM    takes this one
+#   tools/bundle.sh PROGRAM    bundles this program
 #
-# Both go to $BUNDLE_DIR (dist). The same program makes the same bundle, to the byte. Needs python3.
+# Writes both to $BUNDLE_DIR (default: dist). Equal programs give equal bundles, byte for byte. Needs python3.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 out="${BUNDLE_DIR:-$root/dist}"
@@ -27,7 +27,7 @@ if said != ["codescry", manifest["version"]]:
 system = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}[platform.system()]
 machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
 inside = "server/codescry" + (".exe" if system == "win32" else "")
-# One bundle, one program: no other platform can run it.
+# A bundle contains one program, which only one platform can run.
 manifest["compatibility"]["platforms"] = [system]
 manifest["server"]["entry_point"] = inside
 config = manifest["server"]["mcp_config"]
@@ -42,8 +42,8 @@ for name in ["LICENSE-APACHE", "LICENSE-MIT", "NOTICE"]:
 bundle = out / f"codescry-{manifest['version']}-{system}-{machine}.mcpb"
 with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
     for name, (content, mode) in sorted(files.items()):
-        entry = zipfile.ZipInfo(name)  # dated 1980: the same content is the same bundle
-        entry.create_system = 3  # Unix: the mode counts
+        entry = zipfile.ZipInfo(name)  # dated 1980, so that equal content gives an equal bundle
+        entry.create_system = 3  # Unix, so that the mode is kept
         entry.external_attr = (0o100000 | mode) << 16
         entry.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(entry, content)

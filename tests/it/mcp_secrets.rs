@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::mcp_http::{SECRET, everything};
+use crate::mcp_roots::{SECRET, everything};
 use crate::support::http::HttpServer;
 use crate::support::mcp::Repository;
 

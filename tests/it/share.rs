@@ -309,42 +309,44 @@ fn sharing_can_be_turned_off() {
     assert!(!wrong.status.success() && said.contains("CODESCRY_NO_SHARE=perhaps"), "{said}");
 }
 
-/// Needs the superuser, who can start processes of another user. For other users, the test passes without checking
-/// anything.
-#[test]
-fn servers_of_another_user_do_not_join() {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-    let nobody = 65_534;
-    let repository = Repository::new();
-    let base = repository.base();
-    if fs::metadata(&base).expect("it is there").uid() != 0 {
-        return;
+/// Tests that start processes of another user.
+mod needs_root {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs root, who can start processes of another user"]
+    fn servers_of_another_user_do_not_join() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let nobody = 65_534;
+        let repository = Repository::new();
+        let base = repository.base();
+        assert_eq!(fs::metadata(&base).expect("it is there").uid(), 0, "run this test as root");
+        let program = base.join("codescry-for-all");
+        fs::copy(env!("CARGO_BIN_EXE_codescry"), &program).expect("the program can be copied");
+        let everybody = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("it is ours");
+        [base.as_path(), program.as_path()].into_iter().for_each(everybody);
+        let command = || repository.command_of(&program, &["--stdio"]);
+        let mut first = RawClient::spawn(command());
+        first.initialize();
+        first.assert_search_works();
+        let index = base.join("index");
+        if index.exists() {
+            everybody(&index);
+        }
+        let mut theirs = command();
+        theirs
+            .uid(nobody)
+            .gid(nobody)
+            .env("CODESCRY_INDEX_DIR", base.join("theirs"))
+            .env("CODESCRY_CACHE_DIR", base.join("their cache"));
+        let mut theirs = RawClient::spawn(theirs);
+        theirs.initialize();
+        theirs.assert_search_works();
+        assert_eq!(owners(&repository), [first.id()]);
+        let place = base.join("codescry");
+        let look = Command::new("ls").arg(&place).uid(nobody).gid(nobody).output().expect("ls is there");
+        assert!(!look.status.success(), "the folder of the sockets is open: {look:?}");
     }
-    let program = base.join("codescry-for-all");
-    fs::copy(env!("CARGO_BIN_EXE_codescry"), &program).expect("the program can be copied");
-    let everybody = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("it is ours");
-    [base.as_path(), program.as_path()].into_iter().for_each(everybody);
-    let command = || repository.command_of(&program, &["--stdio"]);
-    let mut first = RawClient::spawn(command());
-    first.initialize();
-    first.assert_search_works();
-    let index = base.join("index");
-    if index.exists() {
-        everybody(&index);
-    }
-    let mut theirs = command();
-    theirs
-        .uid(nobody)
-        .gid(nobody)
-        .env("CODESCRY_INDEX_DIR", base.join("theirs"))
-        .env("CODESCRY_CACHE_DIR", base.join("their cache"));
-    let mut theirs = RawClient::spawn(theirs);
-    theirs.initialize();
-    theirs.assert_search_works();
-    assert_eq!(owners(&repository), [first.id()]);
-    let place = base.join("codescry");
-    let look = Command::new("ls").arg(&place).uid(nobody).gid(nobody).output().expect("ls is there");
-    assert!(!look.status.success(), "the folder of the sockets is open: {look:?}");
 }
 
 #[test]

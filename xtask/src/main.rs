@@ -1,3 +1,9 @@
-//! Development commands: `cargo xtask NAME`.
+//! Development commands: `cargo xtask NAME`, and `cargo xtask --help` for the list.
 
-fn main() {}
+mod tasks;
+
+use clap::Parser as _;
+
+fn main() -> anyhow::Result<()> {
+    tasks::run_task(&tasks::XtaskArguments::parse())
+}

@@ -1,0 +1,49 @@
+//! The commands, one file each.
+
+mod conformance_server;
+mod crates;
+mod docstrings;
+mod load_http;
+mod make_model;
+mod names;
+mod train_model;
+mod train_ranker;
+mod transcript;
+
+use anyhow::Result;
+
+/// Training, measurements and checks for the development of codescry
+#[derive(clap::Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+pub struct XtaskArguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(clap::Subcommand)]
+enum Task {
+    ConformanceServer(conformance_server::ConformanceServerArguments),
+    Crates(crates::CratesArguments),
+    Docstrings(docstrings::DocstringsArguments),
+    LoadHttp(load_http::LoadHttpArguments),
+    MakeModel(make_model::MakeModelArguments),
+    Names(names::NamesArguments),
+    TrainModel(train_model::TrainModelArguments),
+    TrainRanker(train_ranker::TrainRankerArguments),
+    Transcript(transcript::TranscriptArguments),
+}
+
+/// Runs the command that the arguments name.
+pub fn run_task(arguments: &XtaskArguments) -> Result<()> {
+    match &arguments.task {
+        Task::ConformanceServer(arguments) => conformance_server::run_conformance_server(arguments),
+        Task::Crates(arguments) => crates::run_crates(arguments),
+        Task::Docstrings(arguments) => docstrings::run_docstrings(arguments),
+        Task::LoadHttp(arguments) => load_http::run_load_http(arguments),
+        Task::MakeModel(arguments) => make_model::run_make_model(arguments),
+        Task::Names(arguments) => names::run_names(arguments),
+        Task::TrainModel(arguments) => train_model::run_train_model(arguments),
+        Task::TrainRanker(arguments) => train_ranker::run_train_ranker(arguments),
+        Task::Transcript(arguments) => transcript::run_transcript(arguments),
+    }
+}
