@@ -19,6 +19,6 @@ mod tree;
 mod tests;
 
 pub use highlight::{TokenClass, highlight_tokens};
-pub use parser::{CHUNKER_VERSION, ParsedFile, Parser, outline_file};
+pub use parser::{CHUNK_PARSE_LIMIT, CHUNKER_VERSION, ParsedFile, Parser, outline_file};
 pub use references::{FileReferences, ReferenceKind, ReferenceSite, find_references_in_file, find_whole_word};
 pub use source_file::SourceFile;

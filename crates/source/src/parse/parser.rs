@@ -12,6 +12,9 @@ use super::tree::{SyntaxTree, TimeLimit};
 use super::{chunks, markdown, symbols};
 use crate::language;
 
+/// Time limit for parsing the text of one chunk; chunks are short.
+pub const CHUNK_PARSE_LIMIT: Duration = Duration::from_millis(50);
+
 /// Version of the chunker, raised when the same file yields different chunks, passages or terms than before.
 pub const CHUNKER_VERSION: u32 = 2;
 
