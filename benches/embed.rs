@@ -10,7 +10,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use embed::Embedder;
 use embed::static_model::StaticModel;
 use text::words;
 
@@ -27,7 +26,7 @@ fn main() {
     let model = StaticModel::builtin();
     for run in 1..=5 {
         let started = Instant::now();
-        let vectors = model.embed_passages(&texts);
+        let vectors = model.embed_texts(&texts);
         let seconds = started.elapsed().as_secs_f64();
         assert_eq!(vectors.len(), texts.len());
         #[expect(clippy::cast_precision_loss, reason = "a rate is shown in thousands")]

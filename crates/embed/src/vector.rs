@@ -1,14 +1,16 @@
 //! Arithmetic on vectors that every model shares.
 
-/// Scales `vector` to unit length (L2 norm 1). A vector of length zero, or with values that are not
-/// finite, becomes all zeros.
-pub fn normalize(vector: &mut [f32]) {
-    let squared_length: f32 = vector.iter().map(|value| value * value).sum();
-    if squared_length > 0.0 && squared_length.is_finite() {
-        let scale = squared_length.sqrt().recip();
-        vector.iter_mut().for_each(|value| *value *= scale);
+/// Scales `vector` to unit length (L2 norm 1) and returns its length before that.
+///
+/// A vector of length zero, or whose length is not finite, becomes all zeros; the returned length is then 0.
+pub fn normalize(vector: &mut [f32]) -> f32 {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    if length > 0.0 && length.is_finite() {
+        vector.iter_mut().for_each(|value| *value /= length);
+        length
     } else {
         vector.fill(0.0);
+        0.0
     }
 }
 
@@ -18,13 +20,13 @@ mod tests {
 
     #[test]
     fn vectors_become_unit_length_or_zero() {
-        for (mut vector, expected) in [
-            ([3.0, 4.0], [0.6, 0.8]),
-            ([0.0, 0.0], [0.0, 0.0]),
-            ([f32::NAN, 1.0], [0.0, 0.0]),
-            ([f32::INFINITY, 1.0], [0.0, 0.0]),
+        for (mut vector, expected, length) in [
+            ([3.0, 4.0], [0.6, 0.8], 5.0),
+            ([0.0, 0.0], [0.0, 0.0], 0.0),
+            ([f32::NAN, 1.0], [0.0, 0.0], 0.0),
+            ([f32::INFINITY, 1.0], [0.0, 0.0], 0.0),
         ] {
-            normalize(&mut vector);
+            assert_eq!(normalize(&mut vector), length);
             assert!(vector.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{vector:?}");
         }
     }

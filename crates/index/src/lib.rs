@@ -27,7 +27,6 @@ mod tests;
 
 pub use bench::{BenchKind, collect_passages, run_benchmark};
 pub use error::IndexError;
-pub use pipeline::decode_source;
 pub use plan::{index_fingerprint, rebuild_reason};
 pub use report::{
     Bottleneck, DryRun, IndexPhase, IndexProgress, IndexReport, QueueReport, RunRecord, RunRecordError, RunRecorder,

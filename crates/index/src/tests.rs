@@ -1,4 +1,5 @@
 mod faults;
+mod model_faults;
 mod stops;
 mod store_faults;
 
@@ -34,17 +35,17 @@ impl Embedder for CountingEmbedder {
         2
     }
 
-    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+    fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         assert!(!self.panics, "the model broke");
         if let Some(cancel) = &self.cancels {
             cancel.cancel();
         }
         self.texts.fetch_add(texts.len(), Ordering::Relaxed);
-        vec![vec![1.0, 0.0]; texts.len()]
+        Ok(vec![vec![1.0, 0.0]; texts.len()])
     }
 
-    fn embed_query(&self, _text: &str) -> Vec<f32> {
-        vec![1.0, 0.0]
+    fn embed_query(&self, _text: &str) -> Result<Vec<f32>, EmbedError> {
+        Ok(vec![1.0, 0.0])
     }
 }
 
@@ -224,20 +225,22 @@ impl Embedder for FailingEmbedder {
         2
     }
 
-    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
-        vec![vec![0.0; 2]; texts.len()]
+    fn embed_passages(&self, _: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        Err(self.error())
     }
 
-    fn embed_query(&self, _text: &str) -> Vec<f32> {
-        vec![0.0; 2]
+    fn embed_query(&self, _text: &str) -> Result<Vec<f32>, EmbedError> {
+        Err(self.error())
     }
 
     fn batches_internally(&self) -> bool {
         true
     }
+}
 
-    fn embed_each(&self, _: &[&str], _: &mut dyn FnMut(usize, Vec<f32>) -> bool) -> Result<(), EmbedError> {
-        Err(EmbedError::Run { model: self.model.into(), device: "CPU".into(), problem: "no luck".into() })
+impl FailingEmbedder {
+    fn error(&self) -> EmbedError {
+        EmbedError::Run { model: self.model.into(), device: "CPU".into(), problem: "no luck".into() }
     }
 }
 

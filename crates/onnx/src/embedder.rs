@@ -48,22 +48,6 @@ impl OnnxEmbedder {
     fn model_if_loaded(&self) -> Option<Arc<LoadedModel>> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-
-    /// Embeds passages, all or none. Returns one vector per text, in order.
-    fn embed_all(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let mut vectors = vec![Vec::new(); texts.len()];
-        self.embed_each(texts, &mut |at, vector| {
-            vectors[at] = vector;
-            true
-        })?;
-        Ok(vectors)
-    }
-
-    /// Logs an error and returns `count` zero vectors, for the methods of [`Embedder`] that return no error.
-    fn zero_vectors(&self, count: usize, error: &EmbedError) -> Vec<Vec<f32>> {
-        tracing::warn!("{error}");
-        vec![vec![0.0; self.dimensions()]; count]
-    }
 }
 
 impl Embedder for OnnxEmbedder {
@@ -75,19 +59,20 @@ impl Embedder for OnnxEmbedder {
         self.model.description.width()
     }
 
-    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
-        self.embed_all(texts).unwrap_or_else(|error| self.zero_vectors(texts.len(), &error))
-    }
-
-    fn embed_query(&self, text: &str) -> Vec<f32> {
-        self.try_embed_query(text).unwrap_or_else(|error| self.zero_vectors(1, &error).swap_remove(0))
+    fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let mut vectors = vec![Vec::new(); texts.len()];
+        self.embed_each(texts, &mut |at, vector| {
+            vectors[at] = vector;
+            true
+        })?;
+        Ok(vectors)
     }
 
     fn prepare(&self) -> Result<(), EmbedError> {
         self.load_model().map(drop)
     }
 
-    fn try_embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+    fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
         let loaded = self.load_model()?;
         let text = format!("{}{text}", self.model.description.query_prefix);
         let tokens = loaded.tokenizer.tokenize(&[&text])?;

@@ -89,12 +89,12 @@ fn vectors_equal_those_of_python_alone_and_in_mixed_batches() {
     let min_cosine = min_cosine();
     assert_eq!((texts.len(), alone.len(), together.len()), (20, 20, 20));
     for (text, expected) in texts.iter().zip(&alone) {
-        let found = model.try_embed_query(text).expect("a vector");
+        let found = model.embed_query(text).expect("a vector");
         assert!(cosine(&found, expected) >= min_cosine, "{text:.40}: {}", cosine(&found, expected));
     }
     // Many copies of each text, so that batches are full and have mixed lengths.
     let many: Vec<&str> = (0..120).map(|at| texts[at * 7 % 20].as_str()).collect();
-    for (at, found) in model.embed_passages(&many).iter().enumerate() {
+    for (at, found) in model.embed_passages(&many).expect("vectors").iter().enumerate() {
         let least = cosine(found, &together[at * 7 % 20]).min(cosine(found, &alone[at * 7 % 20]));
         assert!(least >= min_cosine, "text {at}: {least}");
     }
@@ -110,7 +110,8 @@ fn fixed_and_dynamic_shapes_give_the_same_vectors() {
     let texts = ["connection pool", "parse", "", "file index search model batch", "unheard of", "thread memory"];
     let dynamic = OnnxEmbedder::new(tiny(one.path(), "dynamic.onnx", |_| ()), options.clone());
     let fixed = OnnxEmbedder::new(tiny(other.path(), "fixed.onnx", |_| ()), options);
-    let (dynamic_vectors, fixed_vectors) = (dynamic.embed_passages(&texts), fixed.embed_passages(&texts));
+    let (dynamic_vectors, fixed_vectors) =
+        (dynamic.embed_passages(&texts).expect("vectors"), fixed.embed_passages(&texts).expect("vectors"));
     for (one, other) in dynamic_vectors.iter().zip(&fixed_vectors) {
         assert!((cosine(one, other) - 1.0).abs() < 1e-5, "{one:?} {other:?}");
     }
@@ -118,8 +119,7 @@ fn fixed_and_dynamic_shapes_give_the_same_vectors() {
     assert!(cosine(&dynamic_vectors[0], &dynamic_vectors[1]) < 0.99);
     // A text longer than the fixed shape is truncated.
     let long = "pool ".repeat(100);
-    let (cut, short) =
-        (fixed.try_embed_query(&long).expect("a vector"), fixed.try_embed_query("pool pool").expect("a vector"));
+    let (cut, short) = (fixed.embed_query(&long).expect("a vector"), fixed.embed_query("pool pool").expect("a vector"));
     assert!((cosine(&cut, &short) - 1.0).abs() < 1e-5);
     assert_eq!(fixed.device_report().expect("a report").batches, 3, "two rows per batch");
 }
@@ -218,7 +218,7 @@ fn batches_that_do_not_fit_in_memory_are_halved_without_losing_texts() {
     let hungry = OnnxEmbedder::new(tiny(one.path(), "hungry.onnx", |_| ()), options.clone());
     let plain = OnnxEmbedder::new(tiny(other.path(), "dynamic.onnx", |_| ()), options);
     let (mut count, mut min_cosine) = (0, 1.0_f32);
-    let expected = plain.embed_passages(&texts);
+    let expected = plain.embed_passages(&texts).expect("vectors");
     let embedded = hungry.embed_each(&texts, &mut |at, vector| {
         count += 1;
         min_cosine = min_cosine.min(cosine(&vector, &expected[at]));
@@ -266,7 +266,7 @@ fn external_weights_are_loaded_and_count_toward_the_memory_limit() {
     let plain = tempfile::tempdir().expect("a folder");
     let plain = OnnxEmbedder::new(tiny(plain.path(), "dynamic.onnx", |_| ()), options.clone());
     let embedder = OnnxEmbedder::new(model.clone(), options.clone());
-    assert_eq!(embedder.try_embed_query("pool").expect("a vector"), plain.try_embed_query("pool").expect("a vector"));
+    assert_eq!(embedder.embed_query("pool").expect("a vector"), plain.embed_query("pool").expect("a vector"));
     let small = OnnxOptions { max_memory_bytes: file_bytes(&model.weights_path()) + 1, ..options };
     let said = OnnxEmbedder::new(model, small).prepare().expect_err("too large").to_string();
     assert!(said.contains("of weights, and --max-memory is 1 MiB"), "{said}");
@@ -282,14 +282,11 @@ fn vectors_are_truncated_and_prefixes_prepended() {
         OnnxEmbedder::new(tiny(scratch.path(), "dynamic.onnx", change), options.clone())
     };
     let cut = with(|model| model.truncate_to = Some(4));
-    assert_eq!((cut.dimensions(), cut.try_embed_query("pool").expect("a vector").len()), (4, 4));
+    assert_eq!((cut.dimensions(), cut.embed_query("pool").expect("a vector").len()), (4, 4));
     assert_ne!(cut.model_id(), plain.model_id());
     let prefixed = with(|model| model.query_prefix = "search ".into());
-    assert_eq!(
-        prefixed.try_embed_query("pool").expect("a vector"),
-        plain.try_embed_query("search pool").expect("a vector")
-    );
-    assert_eq!(prefixed.embed_passages(&["pool"]), plain.embed_passages(&["pool"]));
+    assert_eq!(prefixed.embed_query("pool").expect("a vector"), plain.embed_query("search pool").expect("a vector"));
+    assert_eq!(prefixed.embed_passages(&["pool"]).expect("vectors"), plain.embed_passages(&["pool"]).expect("vectors"));
 }
 
 #[test]
@@ -375,7 +372,7 @@ fn a_query_runs_between_batches() {
             ended.expect("embedding succeeds");
         });
         first_vector.wait();
-        let vector = model.try_embed_query("a question").expect("a vector");
+        let vector = model.embed_query("a question").expect("a vector");
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         assert_eq!(vector.len(), 384);
     });

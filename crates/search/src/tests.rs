@@ -42,7 +42,7 @@ fn recipe() -> IndexFingerprint {
         schema_version: 1,
         chunker_version: 1,
         model_id: String::new(),
-        dimensions: u32::try_from(StaticModel::builtin().dimensions()).expect("small"),
+        dimensions: u32::try_from(StaticModel::builtin().width()).expect("small"),
         settings: String::new(),
         model_checksum: None,
     }
@@ -61,7 +61,7 @@ fn put(commit: &mut Commit, path: &str, text: &str) {
     commit.replace.push(FileRecord { path, content, stat: FileStat::default() });
     commit.chunks.extend(chunks.into_iter().map(|chunk| EmbeddedChunk {
         terms: Terms::from_chunk(&chunk),
-        vector: model.embed_query(&embed::build_passage(&chunk)),
+        vector: model.embed_text(&embed::build_passage(&chunk)),
         chunk,
     }));
 }
@@ -178,7 +178,7 @@ fn folders_restrict_searches_and_nearest_chunks() {
     let request = SearchQuery { limit: 50, ..query("retry, parse a header, connection pool") };
     let found = |folders: &[&str]| {
         let searcher = searcher(&snapshot, model.as_ref(), folders);
-        let vector = model.embed_query("connection pool");
+        let vector = model.embed_text("connection pool");
         let near = searcher.nearest(&vector, 50).expect("an answer");
         let paths =
             |hits: Vec<Hit>| hits.iter().map(|hit| hit.path.to_string()).collect::<std::collections::BTreeSet<_>>();

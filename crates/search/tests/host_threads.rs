@@ -32,7 +32,7 @@ fn commit_file(store: &MemoryStore, name: &str) -> Arc<dyn StoreView> {
     let record = FileRecord { path, content, stat: FileStat::default() };
     let embed = |chunk| EmbeddedChunk {
         terms: Terms::from_chunk(&chunk),
-        vector: model.embed_query(&embed::build_passage(&chunk)),
+        vector: model.embed_text(&embed::build_passage(&chunk)),
         chunk,
     };
     let chunks = chunks.into_iter().map(embed).collect();

@@ -26,7 +26,7 @@ use half::slice::HalfFloatSliceExt as _;
 use platform::atomic_file::{Durability, replace_with_bytes};
 use platform::file_format::{self, FileFormat, checksum32};
 
-use super::VectorKey;
+use super::key::VectorKey;
 use platform::cancel::CancelToken;
 
 /// The format of a segment.

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::VectorKey;
+use super::key::VectorKey;
 use super::segment::VectorSegment;
-use crate::hashed::IdentityHasher;
+use crate::identity_hasher::IdentityHasher;
 
 /// Pending records are written when they reach this size.
 const MAX_PENDING_BYTES: usize = 4 << 20;
@@ -103,8 +103,8 @@ impl VectorCacheState {
             self.segments.push(None);
             self.segments.len() - 1
         });
-        let end = from.saturating_add(u32::try_from(keys.len()).unwrap_or(u32::MAX));
-        let number = u32::try_from(at).unwrap_or(OWN_SEGMENT);
+        let end = from + to_number(keys.len());
+        let number = to_number(at);
         self.locations.extend((from..end).zip(keys).map(|(record, key)| (key.short_key(), (number, record))));
         self.segments[at] = Some(KnownSegment { segment, records: end });
     }
@@ -152,7 +152,7 @@ impl VectorCacheState {
             return false;
         }
         let at = self.pending.bytes.len() / self.record_bytes;
-        let number = self.pending.first.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+        let number = self.pending.first + to_number(at);
         let std::collections::hash_map::Entry::Vacant(location) = self.locations.entry(key.short_key()) else {
             return false;
         };
@@ -163,8 +163,8 @@ impl VectorCacheState {
 
     /// Returns the pending records for writing. Lookups still find them.
     pub fn begin_writing(&mut self) -> Arc<Vec<u8>> {
-        let records = u32::try_from(self.pending.bytes.len() / self.record_bytes).unwrap_or(u32::MAX);
-        let next = RecordBuffer { first: self.pending.first.saturating_add(records), bytes: Arc::default() };
+        let records = to_number(self.pending.bytes.len() / self.record_bytes);
+        let next = RecordBuffer { first: self.pending.first + records, bytes: Arc::default() };
         self.writing = std::mem::replace(&mut self.pending, next);
         self.last_write = Instant::now();
         Arc::clone(&self.writing.bytes)
@@ -183,4 +183,9 @@ impl VectorCacheState {
         let lost = self.writing.first;
         self.locations.retain(|_, (segment, number)| *segment != OWN_SEGMENT || *number < lost);
     }
+}
+
+/// Converts a number of records or segments; a cache of one model has far fewer than 2³².
+fn to_number(count: usize) -> u32 {
+    u32::try_from(count).expect("a cache has fewer than 2^32 records")
 }

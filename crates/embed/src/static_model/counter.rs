@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use super::StaticModel;
-use crate::hashed::IdentityHasher;
+use super::token_table::TokenTable;
+use crate::identity_hasher::IdentityHasher;
 use text::words::SplitWord;
 
 /// The tokens of a text with their weights, in the order in which their vectors are summed. A token that is
@@ -18,14 +19,25 @@ pub struct TokenBag(pub(super) Vec<(u32, f32)>);
 
 /// Counts the words of texts, one text at a time.
 pub struct WordCounter<'m> {
-    pub(super) model: &'m StaticModel,
-    pub(super) scratch: CounterScratch,
+    tokens: &'m TokenTable,
+    free_scratch: &'m FreeScratch,
+    scratch: CounterScratch,
 }
 
-impl WordCounter<'_> {
+/// The memory of finished counters of one model, to be reused.
+pub(super) type FreeScratch = Mutex<Vec<CounterScratch>>;
+
+impl<'m> WordCounter<'m> {
+    /// Creates a counter that reuses the memory of a finished one.
+    pub(super) fn new(tokens: &'m TokenTable, free_scratch: &'m FreeScratch) -> Self {
+        let kept = free_scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let scratch = kept.unwrap_or_else(|| CounterScratch::new(tokens.count()));
+        Self { tokens, free_scratch, scratch }
+    }
+
     /// Counts a word of the current text.
     pub fn add_word(&mut self, word: SplitWord<'_>) {
-        match self.model.tokens.probe(word.text.as_bytes(), word.hash) {
+        match self.tokens.probe(word.text.as_bytes(), word.hash) {
             Some(token) => self.scratch.count_token(token),
             None => self.add_unknown_word(word),
         }
@@ -41,7 +53,7 @@ impl WordCounter<'_> {
             return;
         }
         let first = pieces.len();
-        let covered_bytes = self.model.find_pieces(word.text.as_bytes(), pieces);
+        let covered_bytes = self.tokens.find_pieces(word.text.as_bytes(), pieces);
         let pieces = first..pieces.len();
         let at = (!pieces.is_empty()).then_some(unknown.len());
         if at.is_some() {
@@ -70,7 +82,8 @@ impl WordCounter<'_> {
 impl Drop for WordCounter<'_> {
     fn drop(&mut self) {
         self.take_bag();
-        self.model.free_scratch().push(std::mem::take(&mut self.scratch));
+        let scratch = std::mem::take(&mut self.scratch);
+        self.free_scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 }
 

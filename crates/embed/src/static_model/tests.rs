@@ -1,6 +1,8 @@
 //! Tests of text vectors, of pieces of unknown words, and of damaged artifacts.
 
-use super::*;
+use super::format::VERSION_1_MAGIC;
+use super::{ARTIFACT_FORMAT, StaticModel, StaticModelError};
+use platform::file_format;
 
 /// Returns an artifact with four tokens of two dimensions: `draw`, `json`, `parse`, `sha`.
 fn tiny() -> Vec<u8> {
@@ -23,7 +25,7 @@ fn tiny_body() -> Vec<u8> {
 
 fn cosine(one: &str, other: &str) -> f32 {
     let model = StaticModel::builtin();
-    let (one, other) = (model.embed_query(one), model.embed_query(other));
+    let (one, other) = (model.embed_text(one), model.embed_text(other));
     one.iter().zip(&other).map(|(a, b)| a * b).sum()
 }
 
@@ -49,7 +51,7 @@ fn unknown_words_are_replaced_by_their_pieces() {
     assert!(cosine("sha98765", "sha") > 0.6);
     let model = StaticModel::from_bytes(tiny()).expect("is a model");
     for (word, x) in [("qqjson", 1.0), ("sha256", -1.0), ("éjsoné", 1.0), ("字json字", 1.0)] {
-        assert_eq!(model.embed_query(word), [x, 0.0], "{word}");
+        assert_eq!(model.embed_text(word), [x, 0.0], "{word}");
     }
 }
 
@@ -57,7 +59,7 @@ fn unknown_words_are_replaced_by_their_pieces() {
 fn weights_are_lengths_and_counts_are_dampened() {
     let model = StaticModel::from_bytes(tiny()).expect("is a model");
     let expect = |text: &str, x: f32, y: f32| {
-        let (found, length) = (model.embed_query(text), x.hypot(y));
+        let (found, length) = (model.embed_text(text), x.hypot(y));
         let far = (found[0] - x / length).abs() + (found[1] - y / length).abs();
         assert!(far < 1e-6, "{text}: {found:?}");
     };
@@ -72,20 +74,20 @@ fn weights_are_lengths_and_counts_are_dampened() {
 fn texts_without_known_words_give_zeros_and_others_unit_length() {
     let model = StaticModel::builtin();
     for text in ["", " \n", "😀", "___", "字"] {
-        assert_eq!(model.embed_query(text), vec![0.0; model.dimensions()], "{text}");
+        assert_eq!(model.embed_text(text), vec![0.0; model.width()], "{text}");
     }
     assert!((cosine("fn main() {}", "fn main() {}") - 1.0).abs() < 1e-5);
-    assert!(model.model_id().starts_with("codescry-static-v2-"), "{}", model.model_id());
+    assert!(model.id().starts_with("codescry-static-v2-"), "{}", model.id());
 }
 
 #[test]
 fn the_vector_of_a_text_does_not_depend_on_earlier_texts() {
     let model = StaticModel::builtin();
     let texts = ["xyzzyjson a b a", "parse json", "", "xyzzyjson a b a", "parse json"];
-    let batch = model.embed_passages(&texts);
-    assert_eq!(batch, texts.map(|text| model.embed_query(text)));
+    let batch = model.embed_texts(&texts);
+    assert_eq!(batch, texts.map(|text| model.embed_text(text)));
     let owned = StaticModel::from_bytes(model.bytes.to_vec()).expect("is a model");
-    assert_eq!((owned.embed_passages(&texts), owned.model_id()), (batch, model.model_id()));
+    assert_eq!((owned.embed_texts(&texts), owned.id()), (batch, model.id()));
 }
 
 #[test]
@@ -124,23 +126,23 @@ fn damaged_artifacts_are_errors() {
 fn the_built_in_artifact_is_intact_and_has_the_id_of_its_first_version() {
     let bytes = StaticModel::builtin().bytes.to_vec();
     assert!(ARTIFACT_FORMAT.unseal(&bytes).is_ok());
-    assert_eq!(StaticModel::builtin().model_id(), "codescry-static-v2-965b4c01");
+    assert_eq!(StaticModel::builtin().id(), "codescry-static-v2-965b4c01");
 }
 
 #[test]
 fn an_artifact_of_version_1_gives_the_same_vectors_and_id() {
     let new = StaticModel::from_bytes(tiny()).expect("is a model");
     let old = StaticModel::from_bytes([VERSION_1_MAGIC.as_slice(), &tiny_body()].concat()).expect("is a model");
-    assert_eq!(old.model_id(), new.model_id());
+    assert_eq!(old.id(), new.id());
     assert_eq!(old.rows(), new.rows());
-    assert_eq!(old.embed_query("parse draw json"), new.embed_query("parse draw json"));
+    assert_eq!(old.embed_text("parse draw json"), new.embed_text("parse draw json"));
 }
 
 #[test]
 fn a_megabyte_of_anything_is_finite() {
     let model = StaticModel::builtin();
     for unit in ["a", "qzx", "😀", "字", "parse", "sha256 ", "aB", "9a", "\0", "zq_"] {
-        let vector = model.embed_query(&unit.repeat(1_000_000 / unit.len()));
+        let vector = model.embed_text(&unit.repeat(1_000_000 / unit.len()));
         assert!(vector.iter().all(|value| value.is_finite()), "{unit}");
     }
 }

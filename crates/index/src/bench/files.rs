@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use crate::error::IndexError;
-use crate::pipeline::decode_source;
 use crate::report::{IndexReport, Stage, StageReport};
 use crate::run::Indexer;
 use platform::cancel::CancelToken;
+use source::decode_source;
 use source::parse::SourceFile;
 use source::walk::{self, WalkEntry, WalkFinding, WalkOptions};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use embed::Embedder;
+use embed::{EmbedError, Embedder};
 use store::{
     ChunkStore, Commit, CommitStatus, Generation, IndexFingerprint, Manifest, StoreError, StoreView, StoreWriter,
 };
@@ -19,12 +19,12 @@ impl Embedder for NullEmbedder {
         self.0
     }
 
-    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
-        vec![Vec::new(); texts.len()]
+    fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        Ok(vec![Vec::new(); texts.len()])
     }
 
-    fn embed_query(&self, _text: &str) -> Vec<f32> {
-        Vec::new()
+    fn embed_query(&self, _text: &str) -> Result<Vec<f32>, EmbedError> {
+        Ok(Vec::new())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::pipeline::stages::parse::{ChunkPreparer, PrepareOptions, PreparedChun
 use crate::plan;
 use crate::report::{IndexReport, Stage, StageReport};
 use crate::run::Indexer;
+use embed::EmbedError;
 use platform::cancel::CancelToken;
 use source::language;
 use source::parse::Parser;
@@ -37,7 +38,7 @@ pub(super) fn index_in_serial_batches(indexer: &Indexer<'_>, cancel: &CancelToke
     for batch in entries.chunks(BATCH_FILES) {
         indexer.check_cancelled(cancel)?;
         let parsed = add_time(&mut parsing, || parse_in_new_pool(indexer, batch));
-        let commit = add_time(&mut embedding, || embed_files(indexer, parsed));
+        let commit = add_time(&mut embedding, || embed_files(indexer, parsed))?;
         files += commit.replace.len();
         chunks += commit.chunks.len();
         bytes += commit.chunks.iter().map(|chunk| chunk.chunk.text.len()).sum::<usize>();
@@ -109,7 +110,7 @@ fn parse_in_new_pool(indexer: &Indexer<'_>, batch: &[WalkEntry]) -> Vec<(FileRec
     })
 }
 
-fn embed_files(indexer: &Indexer<'_>, parsed: Vec<(FileRecord, Vec<PreparedChunk>)>) -> Commit {
+fn embed_files(indexer: &Indexer<'_>, parsed: Vec<(FileRecord, Vec<PreparedChunk>)>) -> Result<Commit, EmbedError> {
     let mut commit = Commit::default();
     let mut prepared = Vec::new();
     for (record, chunks) in parsed {
@@ -119,10 +120,10 @@ fn embed_files(indexer: &Indexer<'_>, parsed: Vec<(FileRecord, Vec<PreparedChunk
     for part in prepared.chunks(CALL_CHUNKS) {
         let texts: Vec<String> = part.iter().map(|prepared| embed::build_passage(&prepared.chunk)).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        for (prepared, vector) in part.iter().zip(indexer.embedder.embed_passages(&texts)) {
+        for (prepared, vector) in part.iter().zip(indexer.embedder.embed_passages(&texts)?) {
             let (chunk, terms) = (prepared.chunk.clone(), prepared.terms.clone());
             commit.chunks.push(EmbeddedChunk { chunk, terms, vector });
         }
     }
-    commit
+    Ok(commit)
 }

@@ -13,5 +13,4 @@ mod threads;
 pub(crate) use budget::{estimate_cost_bytes, largest_file_bytes};
 pub(crate) use pipeline_run::{PipelineRun, RunBaseline};
 pub(crate) use run_writer::{RunWriter, WriteError};
-pub use stages::read::decode_source;
 pub(crate) use threads::StageThreads;

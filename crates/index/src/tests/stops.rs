@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{CountingEmbedder, IndexFixture};
 use crate::{IndexError, IndexProgress, IndexRequest};
-use embed::Embedder;
+use embed::{EmbedError, Embedder};
 use platform::cancel::CancelToken;
 use source::walk::{Disk, FileContents, FileSystem};
 
@@ -63,11 +63,11 @@ impl Embedder for LargeEmbedder {
         2
     }
 
-    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+    fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.0.embed_passages(texts)
     }
 
-    fn embed_query(&self, text: &str) -> Vec<f32> {
+    fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
         self.0.embed_query(text)
     }
 

@@ -42,7 +42,7 @@ pub(crate) fn retrieve(
         filter.named.push(named.find_chunk(snapshot, *file));
     }
     QueryError::check_cancelled(cancel)?;
-    let vector = embedder.try_embed_query(&query.terms.embedding_text)?;
+    let vector = embedder.embed_query(&query.terms.embedding_text)?;
     let note = restrict_to_phrases(snapshot, &query.phrases, &mut filter, cancel)?;
     QueryError::check_cancelled(cancel)?;
     let candidates = retrieve_candidates(snapshot, &query.terms, &vector, query.mode, &filter)?;

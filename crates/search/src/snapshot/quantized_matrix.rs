@@ -9,8 +9,9 @@
 
 use std::ops::Range;
 
-use embed::vector::normalize;
 use fearless_simd::{Level, dispatch};
+
+use embed::vector::normalize;
 
 /// Bits in a word of a binary quantization.
 const BITS_PER_WORD: usize = 64;

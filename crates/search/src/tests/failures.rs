@@ -18,17 +18,13 @@ impl Embedder for CancellingEmbedder {
         self.model.dimensions()
     }
 
-    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+    fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.model.embed_passages(texts)
     }
 
-    fn embed_query(&self, text: &str) -> Vec<f32> {
-        self.model.embed_query(text)
-    }
-
-    fn try_embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+    fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
         self.cancel.cancel();
-        self.model.try_embed_query(text)
+        self.model.embed_query(text)
     }
 }
 
@@ -52,7 +48,7 @@ fn a_cancelled_search_ends_with_an_error() {
         assert!(matches!(before, Err(QueryError::Cancelled)), "{text}: cancelled before it starts");
     }
     cancel.cancel();
-    let vector = model.embed_query("connection pool");
+    let vector = model.embed_text("connection pool");
     let filter = FileFilter::new(&Filter::default()).expect("a filter");
     let near = find_nearest_chunks(&snapshot(), &vector, filter, 5, None, &cancel);
     assert!(matches!(near, Err(QueryError::Cancelled)));

@@ -144,7 +144,7 @@ fn assert_snapshots_equal(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
     }
     let model = StaticModel::builtin();
     for text in QUERIES {
-        let vector = model.embed_query(text);
+        let vector = model.embed_text(text);
         let near = |snapshot: &Snapshot| {
             let dense = DenseScorer::new(snapshot, &vector).expect("a vector of this model");
             let all =

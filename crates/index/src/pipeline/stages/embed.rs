@@ -137,7 +137,7 @@ impl EmbedStage<'_> {
         while !left.is_empty() {
             let size = self.tuner().size();
             let rest = left.split_off(size.min(left.len()));
-            self.embed_one_batch(window, left.make_contiguous());
+            self.embed_one_batch(window, left.make_contiguous())?;
             left = rest;
             if input.cancel.is_cancelled() || !window.send_ready(output, WINDOW_CHUNKS) {
                 return Ok(false);
@@ -198,14 +198,17 @@ impl EmbedStage<'_> {
     }
 
     /// Embeds chunks with one call of the embedder.
-    fn embed_one_batch(&self, window: &mut ChunkWindow, positions: &[ChunkPosition]) {
+    ///
+    /// # Errors
+    /// When the embedder fails; then nothing of the call is cached or stored.
+    fn embed_one_batch(&self, window: &mut ChunkWindow, positions: &[ChunkPosition]) -> Result<(), EmbedError> {
         let bytes = positions.iter().map(|position| window.prepared(*position).chunk.text.len() as u64).sum();
         let begun = Instant::now();
         let vectors = match self.embedder.as_static_model() {
             Some(table) => positions.iter().map(|position| table.embed_bag(&window.prepared(*position).bag)).collect(),
             None => {
                 let texts = window.passages(positions);
-                self.embedder.embed_passages(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+                self.embedder.embed_passages(&texts.iter().map(String::as_str).collect::<Vec<_>>())?
             }
         };
         self.tuner().record_call(positions.len(), bytes, begun.elapsed());
@@ -214,6 +217,7 @@ impl EmbedStage<'_> {
             self.round_and_cache(window.prepared(*position).key, &mut vector, &mut halves);
             window.set_vector(*position, vector);
         }
+        Ok(())
     }
 
     /// Computes the vectors of the files' paths. Returns false if the run should end.
@@ -239,11 +243,8 @@ impl EmbedStage<'_> {
             self.embedder.embed_each(&texts, &mut store)?;
             return Ok(!input.cancel.is_cancelled());
         }
-        self.embedder
-            .embed_paths(&texts)
-            .into_iter()
-            .enumerate()
-            .for_each(|(position, vector)| _ = store(position, vector));
+        let vectors = self.embedder.embed_paths(&texts)?;
+        vectors.into_iter().enumerate().for_each(|(position, vector)| _ = store(position, vector));
         Ok(true)
     }
 }

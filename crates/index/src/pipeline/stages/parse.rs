@@ -212,7 +212,7 @@ mod tests {
                 let prepared = preparer.prepare(chunk);
                 assert_eq!(prepared.key, Some(VectorKey::of_text(&passage)));
                 assert_eq!(prepared.terms, Terms::from_chunk(&prepared.chunk));
-                assert_eq!(model.embed_bag(&prepared.bag), model.embed_passages(&[&passage])[0], "{passage}");
+                assert_eq!(model.embed_bag(&prepared.bag), model.embed_text(&passage), "{passage}");
             }
         }
     }

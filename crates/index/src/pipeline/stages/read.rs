@@ -9,6 +9,7 @@ use super::super::budget::{self, MemoryBudget, MemoryPermit};
 use super::super::file_counts::FileCounts;
 use super::super::queue::{StageReceiver, StageSender};
 use platform::clock::now_ns;
+use source::decode_source;
 use source::language;
 use source::parse::SourceFile;
 use source::walk::{self, FileContents, FileSystem, WalkEntry};
@@ -180,14 +181,6 @@ fn keep_indexed_record(known: &FileRecord, message: &str) -> Option<FileRecord> 
 }
 
 const GREW_DURING_READ: &str = "it grew while it was read; the next run reads it again";
-
-/// Decodes a file as UTF-8, replacing invalid bytes with U+FFFD, and detects its language.
-pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
-    let text = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    let language = language::detect_language(path, text.lines().next());
-    let language = language::refine_language(language, path, &text);
-    SourceFile { path: path.clone(), language, text }
-}
 
 /// Returns whether a record holds for unchanged content. Files that were unreadable or too large are tried
 /// again in each run.

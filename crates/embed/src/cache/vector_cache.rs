@@ -1,24 +1,4 @@
-//! A cache of vectors on disk, shared by all indexes of a user. It keeps a text from being embedded twice:
-//! after an edit, a rename, a branch switch or a rebuild, and in another worktree.
-//!
-//! ```text
-//! CACHE_DIR/vectors/MODEL-DIMENSIONS/TIME-PROCESS-NUMBER.vectors   a segment, written by one process
-//!                                    TIME-PROCESS-NUMBER.keys      its keys, to be read without its vectors
-//!                                    TIME-PROCESS-NUMBER.live      locked while that process may append
-//!                                    lock                          locked while small segments are merged
-//! ```
-//!
-//! Each record has a checksum and is ignored if it is damaged, so a killed process loses at most the two
-//! seconds of records it had not written. No process waits for another one. A segment does not change after its
-//! process has ended, and is not removed before. [`VectorCache::refresh`] reads the records that other
-//! processes have written.
-
-mod folder;
-mod segment;
-mod state;
-
-#[cfg(test)]
-mod tests;
+//! The cache of one model: lookups, insertions, and writing to the disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,49 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
+
+use super::folder;
+use super::key::VectorKey;
+use super::segment::{RecordChecksum, RecordFormat, VectorSegment, VectorSegmentWriter};
+use super::state::{self, RecordSource, VectorCacheState};
 use platform::atomic_file;
 use platform::cancel::CancelToken;
 use platform::clock::now_ms;
-
-use segment::{RecordChecksum, RecordFormat, VectorSegment, VectorSegmentWriter};
-use state::{RecordSource, VectorCacheState};
-
-/// The key of a text's vector: 128 bits of the text's hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct VectorKey(pub u128);
-
-impl VectorKey {
-    /// Returns the key of a text that is embedded.
-    pub fn of_text(text: &str) -> Self {
-        let mut hasher = KeyHasher::default();
-        hasher.add(text);
-        hasher.key()
-    }
-
-    /// Returns the 64 bits that the key is looked up by in memory. If two texts share them, one of the two is
-    /// not cached.
-    fn short_key(self) -> u64 {
-        self.0 as u64
-    }
-}
-
-/// Computes the key of a text that is given in parts.
-#[derive(Default)]
-pub struct KeyHasher(blake3::Hasher);
-
-impl KeyHasher {
-    /// Adds the next part of the text.
-    pub fn add(&mut self, part: &str) {
-        self.0.update(part.as_bytes());
-    }
-
-    /// Returns the key of all parts, equal to [`VectorKey::of_text`] of their concatenation.
-    pub fn key(&self) -> VectorKey {
-        let mut half = [0; 16];
-        half.copy_from_slice(&self.0.finalize().as_bytes()[..16]);
-        VectorKey(u128::from_le_bytes(half))
-    }
-}
 
 /// A failure to write vectors to the cache. The run continues without it.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::hash::Hasher;
 /// A hasher that uses the key itself as its hash. It folds in the high half, because the low bits of FNV hashes
 /// are weak.
 #[derive(Default)]
-pub(super) struct IdentityHasher(u64);
+pub(crate) struct IdentityHasher(u64);
 
 impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {

@@ -3,12 +3,14 @@
 //! An artifact written by [`encode_model`] opens with the same tokens; its rows differ from the given ones by
 //! rounding and one common factor.
 
-use super::{ARTIFACT_FORMAT, MAX_DIMENSIONS, MAX_TOKENS, SplitBuffers, StaticModel, StaticModelError};
+use super::format::{ARTIFACT_FORMAT, MAX_DIMENSIONS, MAX_TOKENS, StaticModelError};
+use super::model::StaticModel;
+use text::words::SplitBuffers;
 
 impl StaticModel {
     /// Returns the tokens in ascending order.
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
-        let block = std::str::from_utf8(&self.tokens.block).unwrap_or_default();
+        let block = std::str::from_utf8(&self.tokens.block).expect("the block was checked when the model was opened");
         block.split('\n')
     }
 
@@ -40,7 +42,7 @@ pub fn encode_model(
     dimensions: usize,
     version: u32,
 ) -> Result<Vec<u8>, StaticModelError> {
-    let range = |what, value: usize| StaticModelError::Range { what, value: u32::try_from(value).unwrap_or(u32::MAX) };
+    let range = |what, value: usize| StaticModelError::Range { what, value: value as u64 };
     if dimensions == 0 || dimensions > MAX_DIMENSIONS {
         return Err(range("dimensions", dimensions));
     }

@@ -4,10 +4,12 @@
 
 use std::path::Path;
 
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use tokenizers::Tokenizer;
 
-use super::{EmbedError, Embedder};
+use crate::embedder::Embedder;
+use crate::error::EmbedError;
 use crate::vector::normalize;
 use hub::InstalledModel;
 
@@ -48,15 +50,25 @@ impl Model2Vec {
         }
         let rows = decode_floats(table.dtype(), table.data())
             .ok_or_else(|| broken("its table has an unsupported number format".to_owned()))?;
-        let optional = |name: &str| tensors.tensor(name).ok();
-        let weights = optional("weights").and_then(|weights| decode_floats(weights.dtype(), weights.data()));
-        let mapping = optional("mapping").and_then(|mapping| decode_integers(mapping.dtype(), mapping.data()));
+        let unsupported = |name: &str| broken(format!("its {name} have an unsupported number format"));
+        // Only some models have these.
+        let (weights, mapping) = (tensors.tensor("weights").ok(), tensors.tensor("mapping").ok());
+        let decode_weights =
+            |tensor: TensorView<'_>| decode_floats(tensor.dtype(), tensor.data()).ok_or_else(|| unsupported("weights"));
+        let decode_mapping = |tensor: TensorView<'_>| {
+            decode_integers(tensor.dtype(), tensor.data()).ok_or_else(|| unsupported("row numbers"))
+        };
+        let weights = weights.map(decode_weights).transpose()?;
+        let mapping = mapping.map(decode_mapping).transpose()?;
         let tokenizer = read_tokenizer(&model.tokenizer_path())?;
         let tokens = tokenizer.get_vocab_size(true);
         let known_tokens = mapping.as_ref().map_or(count, Vec::len);
         if tokens > known_tokens || mapping.iter().flatten().any(|row| *row as usize >= count) {
             let problem = format!("it has {tokens} tokens, the table {} has {known_tokens}", path.display());
             return Err(EmbedError::Tokenizer { path: model.tokenizer_path(), problem });
+        }
+        if let Some(weights) = weights.as_ref().filter(|weights| weights.len() < tokens) {
+            return Err(broken(format!("it has {tokens} tokens, but weights for {}", weights.len())));
         }
         let unknown = ["[UNK]", "<unk>"].into_iter().find_map(|word| tokenizer.token_to_id(word));
         Ok(Self { model, tokenizer, rows, width, weights, mapping, unknown })
@@ -74,7 +86,7 @@ impl Model2Vec {
         for token in tokens {
             let at = *token as usize;
             let row = self.mapping.as_ref().map_or(at, |mapping| mapping[at] as usize) * self.width;
-            let weight = self.weights.as_ref().and_then(|weights| weights.get(at)).copied().unwrap_or(1.0);
+            let weight = self.weights.as_ref().map_or(1.0, |weights| weights[at]);
             sum.iter_mut().zip(&self.rows[row..row + self.width]).for_each(|(sum, value)| *sum += weight * value);
             count += 1.0;
         }
@@ -96,18 +108,11 @@ impl Embedder for Model2Vec {
         self.model.description.width()
     }
 
-    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
-        texts.iter().map(|text| self.embed_query(text)).collect()
+    fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        texts.iter().map(|text| self.embed_text(text)).collect()
     }
 
-    fn embed_query(&self, text: &str) -> Vec<f32> {
-        self.embed_text(text).unwrap_or_else(|error| {
-            tracing::warn!("{error}");
-            vec![0.0; self.dimensions()]
-        })
-    }
-
-    fn try_embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+    fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
         self.embed_text(text)
     }
 
@@ -193,7 +198,7 @@ mod tests {
             Model2Vec::load(model.expect("it is complete")).unwrap_or_else(|error| panic!("{error}"))
         };
         let difference = |model: &Model2Vec, at: usize| {
-            let vector = model.embed_query(&texts[at]);
+            let vector = model.embed_query(&texts[at]).expect("a vector");
             vector.iter().zip(&vectors[at]).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max)
         };
         let model = open(512);

@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Embedder;
+use crate::embedder::Embedder;
+use crate::error::EmbedError;
 
 /// Width of the vectors, the same as that of the built-in model.
 const DIMENSIONS: usize = 256;
@@ -20,6 +21,9 @@ pub struct SyntheticEmbedder {
 }
 
 impl SyntheticEmbedder {
+    /// The identifier of its vectors.
+    pub const MODEL_ID: &str = "synthetic-v1";
+
     /// Creates a device that spends `call_time` on starting each call, and then processes `chunks_per_second`.
     pub fn new(chunks_per_second: f64, call_time: Duration) -> Self {
         Self { chunks_per_second, call_time, busy_until: Mutex::new(None) }
@@ -37,30 +41,30 @@ impl SyntheticEmbedder {
 
 impl Embedder for SyntheticEmbedder {
     fn model_id(&self) -> &'static str {
-        "synthetic-v1"
+        Self::MODEL_ID
     }
 
     fn dimensions(&self) -> usize {
         DIMENSIONS
     }
 
-    fn embed_passages(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+    fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         let seconds = texts.len() as f64 / self.chunks_per_second;
         let end = self.queue_work(self.call_time + Duration::from_secs_f64(seconds));
         let vectors = texts.iter().map(|text| hash_to_vector(text)).collect();
         thread::sleep(end.saturating_duration_since(Instant::now()));
-        vectors
+        Ok(vectors)
     }
 
     /// Returns at once: a path has a few words, a chunk hundreds.
-    fn embed_paths(&self, texts: &[&str]) -> Vec<Vec<f32>> {
-        texts.iter().map(|text| hash_to_vector(text)).collect()
+    fn embed_paths(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        Ok(texts.iter().map(|text| hash_to_vector(text)).collect())
     }
 
     /// Returns at once: the rate applies to passages only.
-    fn embed_query(&self, text: &str) -> Vec<f32> {
-        hash_to_vector(text)
+    fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        Ok(hash_to_vector(text))
     }
 }
 
@@ -83,10 +87,10 @@ mod tests {
     fn a_call_takes_as_long_as_its_device_and_returns_unit_vectors() {
         let device = SyntheticEmbedder::new(1_000.0, Duration::from_millis(5));
         let begun = Instant::now();
-        let vectors = device.embed_passages(&["a"; 20]);
+        let vectors = device.embed_passages(&["a"; 20]).expect("vectors");
         assert!(begun.elapsed() >= Duration::from_millis(25));
-        assert_eq!(vectors[0], device.embed_query("a"));
+        assert_eq!(vectors[0], device.embed_query("a").expect("a vector"));
         assert!((vectors[0].iter().map(|value| value * value).sum::<f32>() - 1.0).abs() < 1e-6);
-        assert_ne!(vectors[0], device.embed_query("b"));
+        assert_ne!(vectors[0], device.embed_query("b").expect("a vector"));
     }
 }

@@ -1,0 +1,26 @@
+//! A cache of vectors on disk, shared by all indexes of a user. It keeps a text from being embedded twice:
+//! after an edit, a rename, a branch switch or a rebuild, and in another worktree.
+//!
+//! ```text
+//! CACHE_DIR/vectors/MODEL-DIMENSIONS/TIME-PROCESS-NUMBER.vectors   a segment, written by one process
+//!                                    TIME-PROCESS-NUMBER.keys      its keys, to be read without its vectors
+//!                                    TIME-PROCESS-NUMBER.live      locked while that process may append
+//!                                    lock                          locked while small segments are merged
+//! ```
+//!
+//! Each record has a checksum and is ignored if it is damaged, so a killed process loses at most the two
+//! seconds of records it had not written. No process waits for another one. A segment does not change after its
+//! process has ended, and is not removed before. [`VectorCache::refresh`] reads the records that other
+//! processes have written.
+
+mod folder;
+mod key;
+mod segment;
+mod state;
+mod vector_cache;
+
+#[cfg(test)]
+mod tests;
+
+pub use key::{KeyHasher, VectorKey};
+pub use vector_cache::{HalfVector, VectorCache, VectorCacheError, round_to_half};
