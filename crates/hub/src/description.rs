@@ -7,7 +7,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ModelError, weights};
+use crate::error::ModelError;
+use crate::onnx_files;
 
 /// Names of the description file in a model's folder.
 pub const DESCRIPTION_FILES: [&str; 2] = ["codescry-model.toml", "codescry-model.json"];
@@ -48,6 +49,9 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// All precisions, the smallest first.
+    pub const ALL: [Self; 3] = [Self::Int8, Self::Fp16, Self::Fp32];
+
     /// Returns the precision's name as model references contain it: `int8` in `all-MiniLM-L6-v2:int8`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,7 +63,7 @@ impl Precision {
 
     /// Returns the precision with this name.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Int8, Self::Fp16, Self::Fp32].into_iter().find(|precision| precision.as_str() == word)
+        Self::ALL.into_iter().find(|precision| precision.as_str() == word)
     }
 }
 
@@ -182,7 +186,7 @@ impl ModelDescription {
     pub fn weight_files(&self, folder: &Path, precision: Precision) -> Vec<String> {
         let Some(file) = self.files.get(&precision) else { return Vec::new() };
         let external = match self.kind {
-            ModelKind::Onnx => weights::find_external_files(&folder.join(file)),
+            ModelKind::Onnx => onnx_files::find_external_files(&folder.join(file)),
             ModelKind::Model2vec => Vec::new(),
         };
         // External names are relative to the file that contains them.
@@ -205,8 +209,11 @@ impl ModelDescription {
     }
 
     /// Returns the description as JSON, as it is stored in a model's folder.
+    ///
+    /// # Panics
+    /// Never: text, numbers and lists can always be written as JSON.
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).unwrap_or_default()
+        serde_json::to_string_pretty(self).expect("text, numbers and lists are valid JSON")
     }
 }
 

@@ -1,206 +1,24 @@
 //! Embedding models: which ones are known, which are on this machine, and how to get them.
 //!
-//! Contains their descriptions (`description`, `table`), the files they consist of (`weights`), the syntax of
-//! their names (`reference`), finding them in the models folder and in the hub's cache (`find`), and
-//! downloading and installing them (`hub`, `store`). Downloaded files are kept with their checksums. Only
-//! [`install_model`] contacts a hub.
+//! Contains their descriptions (`description`, `known_models`), the files they consist of (`installed_model`,
+//! `onnx_files`), the syntax of their names (`reference`), finding them in the models folder and in the hub's
+//! cache (`locate`), and downloading and installing them (`client`, `install`). Downloaded files are kept with
+//! their checksums. Only [`install_model`] contacts a hub.
 
+mod client;
 mod description;
-mod find;
-mod hub;
+mod error;
+mod install;
+mod installed_model;
+mod known_models;
+mod locate;
+mod onnx_files;
 mod reference;
-mod store;
-mod table;
-mod weights;
 
-use std::path::{Path, PathBuf};
-
+pub use client::FetchProgress;
 pub use description::{ModelDescription, ModelKind, Pooling, Precision};
-pub use find::{ListedModel, ModelSource, find_model, list_models};
-pub use hub::FetchProgress;
-pub use reference::ModelReference;
-pub use store::{CheckedFile, add_model, install_model, remove_model, verify_model};
-pub use table::{KNOWN_MODELS, KnownModel};
-
-/// A complete model on this machine.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InstalledModel {
-    pub description: ModelDescription,
-    pub folder: PathBuf,
-    pub precision: Precision,
-    /// Whether the user requested truncated vectors.
-    is_truncated: bool,
-    id: String,
-}
-
-impl InstalledModel {
-    /// Opens the model in a folder, in the first of the `wanted` precisions that is complete.
-    ///
-    /// # Errors
-    ///
-    /// Fails if no wanted precision is complete.
-    pub fn new(description: ModelDescription, folder: PathBuf, wanted: &[Precision]) -> Result<Self, ModelError> {
-        let missing = |precision: &Precision| description.missing_files(&folder, *precision);
-        let here = wanted.iter().filter(|precision| description.files.contains_key(precision));
-        let Some(precision) = here.clone().copied().find(|precision| missing(precision).is_empty()) else {
-            // Report the precision that lacks the fewest files.
-            let least = here.map(missing).min_by_key(Vec::len);
-            let missing = least.map_or_else(|| "the requested precision".to_owned(), |missing| missing.join(", "));
-            return Err(ModelError::Incomplete { name: description.name.clone(), folder, missing });
-        };
-        let mut model = Self { description, folder, precision, is_truncated: false, id: String::new() };
-        model.id = model.compute_id()?;
-        Ok(model)
-    }
-
-    /// Returns the model with its vectors truncated to `width`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the model was not trained for that width.
-    pub fn truncate_dimensions(mut self, width: usize) -> Result<Self, ModelError> {
-        let name = self.description.name.clone();
-        if width == self.description.width() {
-            return Ok(self);
-        }
-        let known = KnownModel::find_by_name(&name).map_or(&[][..], |known| known.truncatable);
-        let widths = if self.description.truncatable.is_empty() { known } else { &self.description.truncatable };
-        if !widths.contains(&width) {
-            let list = |widths: &[usize]| widths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-            let may = if widths.is_empty() {
-                let others = KNOWN_MODELS.iter().filter(|known| !known.truncatable.is_empty());
-                let others = others.map(|known| format!("{} ({})", known.name, list(known.truncatable)));
-                format!(
-                    "was not trained to be truncated; known models that were: {}",
-                    others.collect::<Vec<_>>().join(", ")
-                )
-            } else {
-                format!("was trained for {} and {}", list(widths), self.description.dimensions)
-            };
-            return Err(ModelError::NotTruncatable { name, width, may });
-        }
-        self.description.truncate_to = Some(width);
-        self.is_truncated = true;
-        self.id = self.compute_id()?;
-        Ok(self)
-    }
-
-    /// Returns the path of the weights file. The weights may be in further files that it names.
-    pub fn weights_path(&self) -> PathBuf {
-        self.folder.join(&self.description.files[&self.precision])
-    }
-
-    /// Returns the size of all weights files.
-    pub fn weights_bytes(&self) -> u64 {
-        let files = self.description.weight_files(&self.folder, self.precision);
-        files.iter().map(|file| std::fs::metadata(self.folder.join(file)).map_or(0, |file| file.len())).sum()
-    }
-
-    /// Returns the path of the tokenizer.
-    pub fn tokenizer_path(&self) -> PathBuf {
-        self.folder.join(&self.description.tokenizer)
-    }
-
-    /// Returns an identifier of the model, its precision and the content of its files. Vectors of different
-    /// identifiers cannot be compared.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Returns the reference that finds the model, such as `all-MiniLM-L6-v2:int8`.
-    pub fn reference(&self) -> String {
-        let width = if self.is_truncated { format!("@{}", self.description.width()) } else { String::new() };
-        format!("{}:{}{width}", self.description.name, self.precision.as_str())
-    }
-
-    /// Returns the number of tokens in the vocabulary, if the model's `config.json` contains it.
-    pub fn vocabulary_size(&self) -> Option<u64> {
-        let bytes = std::fs::read(self.folder.join("config.json")).ok()?;
-        let config: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
-        config.get("vocab_size")?.as_u64()
-    }
-
-    fn compute_id(&self) -> Result<String, ModelError> {
-        let mut hasher = blake3::Hasher::new();
-        let ModelDescription {
-            pooling, passage_prefix, query_prefix, max_tokens, truncate_to, output, normalize, ..
-        } = &self.description;
-        let settings = format!(
-            "{pooling:?} {passage_prefix:?} {query_prefix:?} {max_tokens} {truncate_to:?} {output:?} {normalize}"
-        );
-        hasher.update(settings.as_bytes());
-        for file in self.description.required_files(&self.folder, self.precision) {
-            let path = self.folder.join(file);
-            hash_file_sample(&path, &mut hasher).map_err(|source| ModelError::Io {
-                operation: "read",
-                path,
-                source,
-            })?;
-        }
-        Ok(format!("{}@{}", self.reference(), &hasher.finalize().to_hex()[..12]))
-    }
-}
-
-/// Returns the reference in a model identifier, which finds the model again; `None` if the identifier has none.
-pub fn reference_from_id(id: &str) -> Option<&str> {
-    id.rsplit_once('@').map(|(name, _)| name).filter(|name| name.contains(':'))
-}
-
-/// Hashes a file's length, its first and its last mebibyte. This distinguishes weights files, and is fast for
-/// files of gigabytes.
-fn hash_file_sample(path: &Path, hasher: &mut blake3::Hasher) -> std::io::Result<()> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    const PART: u64 = 1 << 20;
-    let mut file = std::fs::File::open(path)?;
-    let length = file.metadata()?.len();
-    hasher.update(&length.to_le_bytes());
-    let mut bytes = Vec::new();
-    file.by_ref().take(PART).read_to_end(&mut bytes)?;
-    file.seek(SeekFrom::Start(length.saturating_sub(PART)))?;
-    file.take(PART).read_to_end(&mut bytes)?;
-    hasher.update(&bytes);
-    Ok(())
-}
-
-/// An error of finding, downloading or installing a model. Each message names a remedy.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    #[error(
-        "the model {name} is not on this machine, neither in {models_dir} nor in the hub's cache; run `codescry models install {name}`, or `codescry models add FOLDER` with a model you have"
-    )]
-    NotInstalled { name: String, models_dir: PathBuf },
-    #[error(
-        "unknown model {name}; known: {known}; for any other model, put a codescry-model.toml into its folder and run `codescry models add FOLDER`"
-    )]
-    Unknown { name: String, known: String },
-    #[error(
-        "the model {name} in {folder} is not complete: {missing} is missing; run `codescry models install {name}` to download missing files"
-    )]
-    Incomplete { name: String, folder: PathBuf, missing: String },
-    #[error("the vectors of {name} cannot be truncated to {width}: it {may}")]
-    NotTruncatable { name: String, width: usize, may: String },
-    #[error("cannot use {path}: {problem}; correct the file (docs/models.md describes its fields)")]
-    Description { path: PathBuf, problem: String },
-    #[error(
-        "{folder} does not say which model it holds; add a codescry-model.toml with name, dimensions, pooling and [files], or name a known model with --name"
-    )]
-    NoDescription { folder: PathBuf },
-    #[error("cannot {operation} {path}: {source}")]
-    Io { operation: &'static str, path: PathBuf, source: std::io::Error },
-    #[error(
-        "HF_HUB_OFFLINE is set, so nothing is downloaded; unset it, or run `codescry models add FOLDER` with a model you have"
-    )]
-    Offline,
-    #[error(
-        "cannot download {url}: {problem}; run the command again to continue the download, set HF_ENDPOINT to a mirror, or run `codescry models add FOLDER` with a model you have"
-    )]
-    Hub { url: String, problem: String },
-    #[error("the downloaded {file} is damaged: its {what} is {found}, the hub says {expected}; run the command again")]
-    Damaged { file: String, what: &'static str, found: String, expected: String },
-    #[error(
-        "no ONNX file of {name} is known on the hub; export the model (`optimum-cli export onnx --model {repository} --task feature-extraction FOLDER`) and run `codescry models add FOLDER --name {name}`"
-    )]
-    NoExport { name: String, repository: String },
-    #[error("the download was stopped; run the command again to continue it")]
-    Stopped,
-}
+pub use error::ModelError;
+pub use install::{CheckedFile, add_model, install_model, remove_model, verify_model};
+pub use installed_model::InstalledModel;
+pub use locate::{ListedModel, ModelSource, find_model, list_models};
+pub use reference::{ModelReference, reference_from_id};

@@ -1,6 +1,6 @@
 //! The syntax of model references: `NAME`, `NAME:int8`, `NAME@256`, `NAME:int8@256`.
 
-use super::description::Precision;
+use crate::description::Precision;
 
 /// A model's name with an optional precision and an optional width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,11 @@ impl<'w> ModelReference<'w> {
     pub fn precisions(&self, wanted: &[Precision]) -> Vec<Precision> {
         self.precision.map_or_else(|| wanted.to_vec(), |precision| vec![precision])
     }
+}
+
+/// Returns the reference in a model identifier, which finds the model again; `None` if the identifier has none.
+pub fn reference_from_id(id: &str) -> Option<&str> {
+    id.rsplit_once('@').map(|(name, _)| name).filter(|name| name.contains(':'))
 }
 
 #[cfg(test)]

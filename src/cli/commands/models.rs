@@ -43,7 +43,7 @@ fn print_line(line: &str) -> anyhow::Result<CommandExit> {
 }
 
 fn print_models(settings: &ModelSettings, json: bool) -> anyhow::Result<CommandExit> {
-    let listed = models::list_models(settings);
+    let listed = models::list_models(settings)?;
     let mut printer = Printer::new();
     let rows: Vec<ModelJson<'_>> = listed.iter().map(ModelJson::new).collect();
     if json {

@@ -6,7 +6,12 @@ use engine::models::{self, ModelSource};
 
 /// Reports the models on this machine, or the first one that cannot be used.
 pub fn check_models(models: &ModelSettings) -> DoctorCheck {
-    let listed = models::list_models(models);
+    let listed = match models::list_models(models) {
+        Ok(listed) => listed,
+        Err(error) => {
+            return DoctorCheck::fail("models", error.to_string(), "check the permissions of the models folder");
+        }
+    };
     let broken =
         listed.iter().find_map(|model| model.problem.as_ref().filter(|_| model.source == ModelSource::Installed));
     let here: Vec<&str> = listed.iter().filter(|model| model.here.is_some()).map(|model| model.name.as_str()).collect();

@@ -1,6 +1,6 @@
 //! The models that are known by name, with the facts from their model cards: pooling, prefixes, length, width.
 
-use super::description::{ModelDescription, ModelKind, Pooling, Precision};
+use crate::description::{ModelDescription, ModelKind, Pooling, Precision};
 use Precision::{Fp16, Fp32, Int8};
 
 /// A model that is known by name, with its repository on the hub.
@@ -136,6 +136,12 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         about: "a table of word vectors for prose: no ONNX Runtime needed",
     },
 ];
+
+/// Returns the names of all known models, separated by commas.
+pub fn join_known_names() -> String {
+    let names: Vec<&str> = KNOWN_MODELS.iter().map(|known| known.name).collect();
+    names.join(", ")
+}
 
 impl KnownModel {
     /// Returns the model with this name or alias; letter case is ignored.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::description::{DESCRIPTION_FILES, ModelDescription, Precision};
-use super::hub::{FetchProgress, HubClient, RemoteFile};
-use super::table::{KNOWN_MODELS, KnownModel};
-use super::{InstalledModel, ModelError, ModelReference};
+use crate::client::{FetchProgress, HubClient, RemoteFile};
+use crate::description::{DESCRIPTION_FILES, ModelDescription, Precision};
+use crate::error::ModelError;
+use crate::installed_model::InstalledModel;
+use crate::known_models::{KnownModel, join_known_names};
+use crate::reference::ModelReference;
 use config::ModelSettings;
 use platform::atomic_file::{self, Durability};
 
@@ -38,10 +40,8 @@ pub fn install_model(
 ) -> Result<InstalledModel, ModelError> {
     let reference = ModelReference::parse(word);
     let (name, wanted) = (reference.name, reference.precisions(wanted));
-    let known = KnownModel::find_by_name(name).ok_or_else(|| ModelError::Unknown {
-        name: name.to_owned(),
-        known: KNOWN_MODELS.iter().map(|known| known.name).collect::<Vec<_>>().join(", "),
-    })?;
+    let known = KnownModel::find_by_name(name)
+        .ok_or_else(|| ModelError::Unknown { name: name.to_owned(), known: join_known_names() })?;
     if settings.is_offline {
         return Err(ModelError::Offline);
     }
@@ -56,7 +56,7 @@ pub fn install_model(
     let precision = wanted.iter().find(offered).copied();
     let precision = precision.ok_or(ModelError::NoExport { name, repository })?;
     let folder = settings.models_dir.join(known.name);
-    let mut checksums = read_checksums(&folder);
+    let mut checksums = read_checksums(&folder)?;
     let mut fetch = |names: Vec<String>| -> Result<(), ModelError> {
         let wanted = |file: &&RemoteFile| names.contains(&file.name);
         for file in remote.files.iter().filter(wanted) {
@@ -64,10 +64,7 @@ pub fn install_model(
             if !to.is_file() || !checksums.contains_key(&file.name) {
                 hub.fetch_file(known.repository, &remote.revision, file, &to, progress)?;
                 checksums.insert(file.name.clone(), hash_model_file(&to)?);
-                replace_model_file(
-                    &folder.join(CHECKSUMS),
-                    &serde_json::to_string_pretty(&checksums).unwrap_or_default(),
-                )?;
+                write_checksums(&folder, &checksums)?;
             }
         }
         Ok(())
@@ -86,7 +83,6 @@ pub fn install_model(
 ///
 /// Fails if files are missing, or if the folder has no description and `name` is not a known model.
 pub fn add_model(settings: &ModelSettings, from: &Path, name: Option<&str>) -> Result<InstalledModel, ModelError> {
-    let all = [Precision::Int8, Precision::Fp16, Precision::Fp32];
     let described = ModelDescription::read(from)?;
     let mut description = match (described, name) {
         (Some(description), _) => description,
@@ -97,7 +93,7 @@ pub fn add_model(settings: &ModelSettings, from: &Path, name: Option<&str>) -> R
         (None, None) => return Err(ModelError::NoDescription { folder: from.to_owned() }),
     };
     use_usual_file_names(&mut description, from);
-    let model = InstalledModel::new(description, from.to_owned(), &all)?;
+    let model = InstalledModel::new(description, from.to_owned(), &Precision::ALL)?;
     let folder = settings.models_dir.join(&model.description.name);
     let mut checksums = BTreeMap::new();
     for file in list_model_files(&model, from) {
@@ -107,11 +103,10 @@ pub fn add_model(settings: &ModelSettings, from: &Path, name: Option<&str>) -> R
         fs::copy(from.join(&file), &to).map_err(io)?;
         checksums.insert(file, hash_model_file(&to)?);
     }
-    replace_model_file(&folder.join(CHECKSUMS), &serde_json::to_string_pretty(&checksums).unwrap_or_default())?;
-    // A description in TOML would take precedence.
-    _ = fs::remove_file(folder.join(DESCRIPTION_FILES[0]));
+    write_checksums(&folder, &checksums)?;
+    remove_if_present(&folder.join(DESCRIPTION_FILES[0]))?; // a description in TOML would take precedence
     replace_model_file(&folder.join(DESCRIPTION_FILES[1]), &model.description.to_json())?;
-    InstalledModel::new(model.description, folder, &all)
+    InstalledModel::new(model.description, folder, &Precision::ALL)
 }
 
 /// Replaces the file names in the description by usual ones if none of the described files exists.
@@ -146,7 +141,7 @@ fn list_model_files(model: &InstalledModel, folder: &Path) -> Vec<String> {
 ///
 /// # Errors
 ///
-/// Fails if the model is not installed.
+/// Fails if the model is not installed, or its checksums cannot be read.
 pub fn verify_model(settings: &ModelSettings, name: &str) -> Result<Vec<CheckedFile>, ModelError> {
     let folder = installed_folder(settings, name)?;
     let check = |(file, expected): (String, String)| {
@@ -157,7 +152,7 @@ pub fn verify_model(settings: &ModelSettings, name: &str) -> Result<Vec<CheckedF
         };
         CheckedFile { file, problem }
     };
-    Ok(read_checksums(&folder).into_iter().map(check).collect())
+    Ok(read_checksums(&folder)?.into_iter().map(check).collect())
 }
 
 /// Removes an installed model. The hub's cache is not changed.
@@ -185,8 +180,29 @@ fn installed_folder(settings: &ModelSettings, word: &str) -> Result<PathBuf, Mod
     Ok(folder)
 }
 
-fn read_checksums(folder: &Path) -> BTreeMap<String, String> {
-    fs::read(folder.join(CHECKSUMS)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+/// Reads the checksums of a model's files; none if the model has no file of checksums.
+fn read_checksums(folder: &Path) -> Result<BTreeMap<String, String>, ModelError> {
+    let path = folder.join(CHECKSUMS);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(source) => return Err(ModelError::Io { operation: "read", path, source }),
+    };
+    serde_json::from_slice(&bytes).map_err(|error| ModelError::Checksums { path, problem: error.to_string() })
+}
+
+fn write_checksums(folder: &Path, checksums: &BTreeMap<String, String>) -> Result<(), ModelError> {
+    let text = serde_json::to_string_pretty(checksums).expect("a map of text is valid JSON");
+    replace_model_file(&folder.join(CHECKSUMS), &text)
+}
+
+fn remove_if_present(path: &Path) -> Result<(), ModelError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(ModelError::Io { operation: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn hash_model_file(path: &Path) -> Result<String, ModelError> {
@@ -201,4 +217,18 @@ fn replace_model_file(path: &Path, text: &str) -> Result<(), ModelError> {
     atomic_file::remove_leftovers(path.parent().unwrap_or(Path::new(".")));
     let written = atomic_file::replace_with_bytes(path, Durability::Synced, text.as_bytes());
     written.map_err(|source| ModelError::Io { operation: "write", path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_checksums_are_an_error_and_missing_ones_are_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(read_checksums(folder.path()).expect("a model without checksums").is_empty());
+        fs::write(folder.path().join(CHECKSUMS), "{").expect("written");
+        let error = read_checksums(folder.path()).expect_err("half a file").to_string();
+        assert!(error.contains(CHECKSUMS) && error.contains("install the model again"), "{error}");
+    }
 }

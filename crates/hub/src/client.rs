@@ -16,7 +16,7 @@ use sha2::Sha256;
 use ureq::Agent;
 use ureq::http::{Response, StatusCode};
 
-use super::ModelError;
+use crate::error::ModelError;
 use config::ModelSettings;
 use platform::atomic_file::{Durability, rename_file};
 
@@ -122,7 +122,6 @@ impl<'h> HubClient<'h> {
                 FetchFailure::Write(source) => io("write", source),
             })?;
             match range {
-                FetchedRange::Part(bytes) if bytes > 0 && file.size.is_some() => offset += bytes,
                 FetchedRange::Part(bytes) if bytes > 0 => offset += bytes,
                 FetchedRange::Part(_) | FetchedRange::Whole => break,
             }
@@ -162,9 +161,7 @@ impl<'h> HubClient<'h> {
             if !progress(&file.name, first + got, file.size) {
                 return Err(ModelError::Stopped.into());
             }
-            let read = reader
-                .read(&mut bytes)
-                .map_err(|error| self.hub_error(url, self.describe_failure(&error.to_string())))?;
+            let read = reader.read(&mut bytes).map_err(|error| self.read_error(url, &error))?;
             if read == 0 {
                 break;
             }
@@ -211,17 +208,22 @@ impl<'h> HubClient<'h> {
         let problem = match error {
             ureq::Error::StatusCode(401 | 403) => "the hub requires a token: set HF_TOKEN".to_owned(),
             ureq::Error::StatusCode(404) => "the hub does not have it".to_owned(),
-            ureq::Error::Timeout(_) => self.describe_failure("timeout"),
+            ureq::Error::Timeout(_) => self.describe_timeout(),
+            ureq::Error::Io(error) => return self.read_error(url, error),
             other => other.to_string(),
         };
         self.hub_error(url, problem)
     }
 
-    fn describe_failure(&self, error: &str) -> String {
-        if error.contains("timeout") {
-            return format!("the hub sent nothing for {} s", self.settings.hub_time_limit.as_secs_f64());
-        }
-        error.to_owned()
+    /// Returns the error of a response that ended early.
+    fn read_error(&self, url: &str, error: &std::io::Error) -> ModelError {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+        let is_timeout = error.kind() == std::io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)));
+        self.hub_error(url, if is_timeout { self.describe_timeout() } else { error.to_string() })
+    }
+
+    fn describe_timeout(&self) -> String {
+        format!("the hub sent nothing for {} s", self.settings.hub_time_limit.as_secs_f64())
     }
 
     fn hub_error(&self, url: &str, problem: String) -> ModelError {

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::description::{ModelDescription, Precision};
-use super::table::{KNOWN_MODELS, KnownModel};
-use super::{InstalledModel, ModelError, ModelReference};
+use crate::description::{ModelDescription, Precision};
+use crate::error::ModelError;
+use crate::installed_model::InstalledModel;
+use crate::known_models::{KNOWN_MODELS, KnownModel, join_known_names};
+use crate::reference::ModelReference;
 use config::ModelSettings;
 
 /// The place where a model is.
@@ -73,11 +75,6 @@ fn locate_model(settings: &ModelSettings, name: &str) -> Result<(ModelDescriptio
     Err(ModelError::Unknown { name: name.to_owned(), known: join_known_names() })
 }
 
-fn join_known_names() -> String {
-    let names: Vec<&str> = KNOWN_MODELS.iter().map(|known| known.name).collect();
-    names.join(", ")
-}
-
 /// Returns the newest snapshot of a model in the hub's cache that has all files of at least one precision.
 fn find_in_hub_cache(settings: &ModelSettings, known: &KnownModel) -> Option<PathBuf> {
     let repositories = std::iter::once(known.repository).chain(known.aliases.iter().copied());
@@ -97,46 +94,42 @@ fn complete_precisions(description: &ModelDescription, folder: &Path) -> Vec<Pre
     description.files.keys().filter(is_there).copied().collect()
 }
 
-/// Lists all known and installed models, known ones first.
-pub fn list_models(settings: &ModelSettings) -> Vec<ListedModel> {
+/// Lists all known and installed models, known ones first. A model that cannot be used has its problem in the
+/// list.
+///
+/// # Errors
+///
+/// Fails if the models folder exists but cannot be listed.
+pub fn list_models(settings: &ModelSettings) -> Result<Vec<ListedModel>, ModelError> {
     let mut listed: Vec<ListedModel> = KNOWN_MODELS.iter().map(|known| list_known_model(settings, known)).collect();
-    let mut folders: Vec<PathBuf> = fs::read_dir(&settings.models_dir)
-        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
-        .unwrap_or_default();
-    folders.sort();
-    for folder in folders {
+    for folder in list_folder(&settings.models_dir)? {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !folder.is_dir() || KNOWN_MODELS.iter().any(|known| known.name == name) {
             continue;
         }
-        match ModelDescription::read(&folder) {
-            Ok(None) => {}
-            read => listed.push(list_described_model(
-                name,
-                folder,
-                ModelSource::Installed,
-                read.map(Option::unwrap_or_default),
-                "",
-            )),
+        if let Some(read) = ModelDescription::read(&folder).transpose() {
+            listed.push(list_described_model(name, folder, ModelSource::Installed, read, ""));
         }
     }
-    listed
+    Ok(listed)
+}
+
+/// Returns the paths in a folder, sorted; none if the folder does not exist.
+fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let list = || -> std::io::Result<Vec<PathBuf>> { fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect() };
+    let mut paths = match list() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        listed => listed.map_err(|source| ModelError::Io { operation: "list", path: folder.to_owned(), source })?,
+    };
+    paths.sort();
+    Ok(paths)
 }
 
 fn list_known_model(settings: &ModelSettings, known: &KnownModel) -> ListedModel {
     let folder = settings.models_dir.join(known.name);
     let name = known.name.to_owned();
-    match ModelDescription::read(&folder) {
-        Ok(None) => {}
-        read => {
-            return list_described_model(
-                name,
-                folder,
-                ModelSource::Installed,
-                read.map(Option::unwrap_or_default),
-                known.about,
-            );
-        }
+    if let Some(read) = ModelDescription::read(&folder).transpose() {
+        return list_described_model(name, folder, ModelSource::Installed, read, known.about);
     }
     if let Some(snapshot) = find_in_hub_cache(settings, known) {
         return list_described_model(name, snapshot, ModelSource::HubCache, Ok(known.description()), known.about);
@@ -160,9 +153,8 @@ fn list_described_model(
         }
         Ok(description) => {
             let precisions = complete_precisions(&description, &folder);
-            let all = [Precision::Int8, Precision::Fp16, Precision::Fp32];
-            let problem =
-                InstalledModel::new(description.clone(), folder.clone(), &all).err().map(|error| error.to_string());
+            let opened = InstalledModel::new(description.clone(), folder.clone(), &Precision::ALL);
+            let problem = opened.err().map(|error| error.to_string());
             ListedModel {
                 name,
                 source,
