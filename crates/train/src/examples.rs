@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::pairs::{PairKind, TrainingRepository, hash_text};
+use crate::pairs::{PairKind, TrainingRepository, hash_text};
 use embed::static_model::StaticModel;
 
 /// A sequence of token bags.
@@ -34,8 +34,8 @@ pub struct TrainingExample {
 }
 
 /// The examples of one repository.
+#[derive(Default)]
 pub struct ExampleGroup {
-    pub name: String,
     pub examples: Vec<TrainingExample>,
     pub queries: TokenBags,
     pub passages: TokenBags,
@@ -57,9 +57,7 @@ impl TrainingExamples {
 
 impl ExampleGroup {
     fn tokenize(repository: &TrainingRepository, model: &StaticModel) -> Self {
-        let name = repository.name.clone();
-        let (queries, passages, paths) = (TokenBags::default(), TokenBags::default(), TokenBags::default());
-        let mut group = Self { name, examples: Vec::new(), queries, passages, paths };
+        let mut group = Self::default();
         for pair in &repository.pairs {
             let bags = model.weighted_tokens(&[&pair.query, &pair.passage, &pair.path]);
             if bags[0].is_empty() || bags[1].is_empty() {

@@ -1,120 +1,29 @@
 //! Training of the built-in embedding's table, on pairs of texts found in repositories: a doc comment and its
 //! definition, a name and its body, a heading and its section.
 //!
-//! Contains the pairs ([`pairs`]), the table in training ([`model`]), the optimizer ([`optimize`]) and the
-//! evaluation that selects the best epoch ([`measure`]). Equal pairs, options and initial models give equal
-//! bytes, for any number of threads.
+//! [`pairs`] finds the pairs, [`table`] is the table in training, [`optimizer`] changes it, and [`evaluate`]
+//! selects the best epoch. [`train_model`] makes the built-in model, [`tune`] adapts it to one folder. Equal
+//! pairs, options and initial models give equal bytes, for any number of threads.
 //!
 //! ```text
-//! folder ─▶ pairs ─▶ examples ─▶ optimize ⇄ measure ─▶ artifact
-//!           text      tokens      epochs      held-out repositories, or held-out definitions of one
+//! folder ─▶ pairs ─▶ examples ─▶ optimizer ⇄ evaluate ─▶ artifact
+//!           text      tokens      epochs       held-out repositories, or held-out definitions of one
 //! ```
 
-pub mod comments;
-pub mod commits;
-mod dense;
-pub mod examples;
-mod gradient;
-pub mod measure;
-pub mod mining;
-pub mod model;
-pub mod optimize;
+pub mod evaluate;
+mod examples;
+mod math;
+mod optimizer;
 pub mod pairs;
-mod random;
+mod table;
+mod training;
 pub mod tune;
 mod vocabulary;
 
 #[cfg(test)]
 mod tests;
 
-use embed::static_model::{StaticModel, StaticModelError};
-use examples::{HeldOut, TrainingExamples};
-use measure::RetrievalScores;
-use model::TrainingTable;
-use optimize::Trainer;
-pub use optimize::TrainingOptions;
-pub use pairs::{PairKind, TextPair, TrainingRepository};
-use platform::cancel::CancelToken;
-
-/// The version number of all models made by training.
-pub const MODEL_VERSION: u32 = 2;
-
-/// Pairs for training and pairs for evaluation.
-pub struct TrainingSplit {
-    pub train: Vec<TrainingRepository>,
-    pub held_out: Vec<TrainingRepository>,
-}
-
-impl TrainingSplit {
-    /// Holds out the repositories for which `is_held_out` returns true.
-    pub fn by_repository(repositories: Vec<TrainingRepository>, is_held_out: impl Fn(&str) -> bool) -> Self {
-        let (held_out, train) = repositories.into_iter().partition(|repository| is_held_out(&repository.name));
-        Self { train, held_out }
-    }
-
-    /// Holds out all pairs of one definition in `every`, in each repository. Held-out queries are evaluated
-    /// among all definitions.
-    pub fn by_definition(repositories: Vec<TrainingRepository>, every: u64) -> Self {
-        let (mut train, mut held_out) = (Vec::new(), Vec::new());
-        for repository in repositories {
-            let (mut held_back, kept): (Vec<TextPair>, Vec<TextPair>) =
-                repository.pairs.into_iter().partition(|pair| pair.target % every.max(1) == 0);
-            held_back.extend(kept.iter().filter(|pair| pair.is_definition()).map(TextPair::without_query));
-            train.push(TrainingRepository { name: repository.name.clone(), pairs: kept });
-            held_out.push(TrainingRepository { name: repository.name, pairs: held_back });
-        }
-        Self { train, held_out }
-    }
-}
-
-/// The result of a training epoch.
-#[derive(Clone, Copy, Debug)]
-pub struct EpochResult {
-    /// The number of the epoch; 0 for the initial table.
-    pub number: usize,
-    /// Mean loss of the epoch's batches; 0 for the initial table.
-    pub loss: f64,
-    pub measure: RetrievalScores,
-}
-
-/// A trained model with its evaluation.
-pub struct TrainedModel {
-    /// The artifact of the best epoch; see [`embed::static_model`].
-    pub artifact: Vec<u8>,
-    /// The epoch with the highest MRR.
-    pub best: EpochResult,
-    /// The evaluation of the initial table.
-    pub before: EpochResult,
-}
-
-/// Trains from `start`, evaluates after every epoch and keeps the best one. Calls `each` with the result and
-/// the table of each epoch.
-///
-/// # Errors
-///
-/// Fails if the table does not fit the artifact's format.
-pub fn train_model(
-    start: &StaticModel,
-    split: &TrainingSplit,
-    options: &TrainingOptions,
-    each: &mut dyn FnMut(&EpochResult, &TrainingTable),
-) -> Result<TrainedModel, StaticModelError> {
-    let mut table = TrainingTable::from_model(start);
-    let examples = TrainingExamples::tokenize(&split.train, start);
-    let held_out = HeldOut::tokenize(&split.held_out, start);
-    let measured = |table: &TrainingTable| measure::measure_table(table, &held_out, options.threads);
-    let before = EpochResult { number: 0, loss: 0.0, measure: measured(&table) };
-    each(&before, &table);
-    let (mut best, mut artifact) = (before, table.encode_artifact(MODEL_VERSION)?);
-    let mut trainer = Trainer::new(&examples, options);
-    for number in 1..=options.epochs {
-        let Some(loss) = trainer.run_epoch(&mut table, &CancelToken::default(), &mut |_, _| ()) else { break };
-        let evaluated = table.interpolate(options.kept_share);
-        let epoch = EpochResult { number, loss, measure: measured(&evaluated) };
-        each(&epoch, &evaluated);
-        if epoch.measure.mrr > best.measure.mrr {
-            (best, artifact) = (epoch, evaluated.encode_artifact(MODEL_VERSION)?);
-        }
-    }
-    Ok(TrainedModel { artifact, best, before })
-}
+pub use optimizer::TrainingOptions;
+pub use pairs::{PairKind, TextPair, TrainingRepository, commits};
+pub use table::MODEL_VERSION;
+pub use training::{EpochResult, TrainedModel, TrainingSplit, train_model};

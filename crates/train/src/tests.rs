@@ -1,13 +1,14 @@
 //! Tests of training as a whole and of its parts.
 
-use super::dense::{DenseMatrix, multiply};
-use super::examples::TrainingExamples;
-use super::gradient::{TrainingBatch, compute_gradient};
-use super::model::{TokenWeights, TrainingTable};
-use super::optimize::Trainer;
-use super::random::RandomStream;
-use super::*;
-use embed::{Embedder, add_path_vector};
+use crate::examples::TrainingExamples;
+use crate::math::{DenseMatrix, RandomStream, multiply};
+use crate::optimizer::{Trainer, TrainingBatch, compute_gradient};
+use crate::table::{TokenWeights, TrainingTable};
+use crate::{
+    MODEL_VERSION, PairKind, TextPair, TrainingOptions, TrainingRepository, TrainingSplit, commits, pairs, train_model,
+};
+use embed::add_path_vector;
+use embed::static_model::StaticModel;
 use platform::cancel::CancelToken;
 use types::AbsPath;
 
@@ -86,11 +87,11 @@ fn training_learns_the_meaning_of_words() {
     assert!(before.mrr < 0.15 && after.mrr > before.mrr + 0.2, "{before:?} {after:?}");
     let model = StaticModel::from_bytes(trained.artifact).expect("opens");
     let cosine = |one: &str, other: &str| {
-        let (one, other) = (model.embed_query(one), model.embed_query(other));
+        let (one, other) = (model.embed_text(one), model.embed_text(other));
         one.iter().zip(&other).map(|(a, b)| a * b).sum::<f32>()
     };
     assert!(cosine("remove", "unlink") > cosine("remove", "bitmap") + 0.3);
-    assert!(model.model_id().starts_with("codescry-static-v2-"));
+    assert!(model.id().starts_with("codescry-static-v2-"));
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn nothing_to_train_with_leaves_the_start() {
     let trained = train_model(&start, &split, &options(), &mut |_, _| ()).expect("trains");
     assert_eq!(trained.best.number, 0);
     let model = StaticModel::from_bytes(trained.artifact).expect("opens");
-    let (found, expected) = (model.embed_query("fetch mail"), start.embed_query("fetch mail"));
+    let (found, expected) = (model.embed_text("fetch mail"), start.embed_text("fetch mail"));
     assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?} {expected:?}");
 }
 
@@ -140,11 +141,11 @@ fn vectors_equal_those_of_the_model() {
     let near = |found: &[f32], expected: &[f32]| {
         found.iter().zip(expected).for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{a} {b}"));
     };
-    near(&table.embed(&bags[0]), &model.embed_query(text));
-    let mut joined = model.embed_query(text);
-    add_path_vector(&mut joined, &model.embed_query(path));
+    near(&table.embed(&bags[0]), &model.embed_text(text));
+    let mut joined = model.embed_text(text);
+    add_path_vector(&mut joined, &model.embed_text(path));
     near(&table.embed_passage(&bags[0], &bags[1]), &joined);
-    near(&table.embed_passage(&bags[0], &bags[2]), &model.embed_query(text));
+    near(&table.embed_passage(&bags[0], &bags[2]), &model.embed_text(text));
     assert_eq!(table.embed(&bags[3]), vec![0.0; table.dimensions()]);
 }
 
@@ -156,7 +157,7 @@ fn an_artifact_gives_the_same_vectors_up_to_rounding() {
     assert!(model.tokens().eq(start.tokens()));
     for text in ["parse the header of a request", "retry", "struct Ledger { total: u64 }"] {
         let vector = table.embed(&start.weighted_tokens(&[text])[0]);
-        let cosine: f32 = vector.iter().zip(model.embed_query(text)).map(|(a, b)| a * b).sum();
+        let cosine: f32 = vector.iter().zip(model.embed_text(text)).map(|(a, b)| a * b).sum();
         assert!(cosine > 0.999, "{text}: {cosine}");
     }
 }
@@ -382,7 +383,7 @@ fn a_file_that_became_a_link_after_the_walk_is_not_read() {
     }
     let root = AbsPath::canonical(&root).expect("it is there");
     let swapped = root.as_path().join("second.py");
-    let read = super::pairs::read_pairs_observed("test", &root, &CancelToken::default(), &mut |done, _| {
+    let read = pairs::read_pairs_observed("test", &root, &CancelToken::default(), &mut |done, _| {
         if done == 1 {
             std::fs::remove_file(&swapped).expect("removed");
             std::os::unix::fs::symlink(&outside, &swapped).expect("a link");

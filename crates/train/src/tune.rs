@@ -5,12 +5,13 @@
 
 use std::collections::HashSet;
 
-use super::examples::{HeldOut, TrainingExamples};
-use super::measure::{self, RetrievalScores};
-use super::model::{TrainingTable, as_f64};
-use super::optimize::{Trainer, TrainingOptions};
-use super::pairs::{PairKind, TextPair, TrainingRepository};
-use super::{MODEL_VERSION, vocabulary};
+use crate::evaluate::{self, RetrievalScores};
+use crate::examples::{HeldOut, TrainingExamples};
+use crate::math::as_f64;
+use crate::optimizer::{Trainer, TrainingOptions};
+use crate::pairs::{PairKind, TextPair, TrainingRepository};
+use crate::table::{MODEL_VERSION, TrainingTable};
+use crate::vocabulary;
 use embed::static_model::{StaticModel, StaticModelError};
 use platform::cancel::CancelToken;
 
@@ -47,8 +48,8 @@ pub struct TuneResult {
     pub definitions: usize,
     /// Number of words that became tokens.
     pub words: usize,
-    /// The epoch that scored best in the selection; 0 if none was better than the initial model.
-    pub epoch: usize,
+    /// The epoch that scored best in the selection, from 1; `None` if none was better than the initial model.
+    pub epoch: Option<usize>,
     /// The scores of the initial and of the tuned model in the verdict.
     pub before: RetrievalScores,
     pub after: RetrievalScores,
@@ -59,7 +60,7 @@ pub struct TuneResult {
 impl TuneResult {
     /// Returns whether the tuned model is better by more than chance explains.
     pub fn is_better(&self) -> bool {
-        self.epoch > 0 && self.gain() > MIN_STANDARD_ERRORS * self.error
+        self.epoch.is_some() && self.gain() > MIN_STANDARD_ERRORS * self.error
     }
 
     /// Returns the increase of the MRR in the verdict.
@@ -154,13 +155,13 @@ pub fn tune_model(
     if questions < MIN_QUESTIONS {
         return Err(TuneError::TooFew { documented, questions });
     }
-    let ranks = measure::answer_ranks(&TrainingTable::from_model(start), &verdict, options.threads);
+    let ranks = evaluate::answer_ranks(&TrainingTable::from_model(start), &verdict, options.threads);
     let (extended, words) = vocabulary::extend_vocabulary(start, &parts.train, MODEL_VERSION)?;
     let examples = TrainingExamples::tokenize(&parts.train, &extended);
     let (epoch, artifact) =
         find_best_epoch(&extended, &examples, &HeldOut::tokenize(&parts.choice, &extended), options, cancel, observe)?;
     let tuned = StaticModel::from_bytes(artifact.clone())?;
-    let tuned_ranks = measure::answer_ranks(
+    let tuned_ranks = evaluate::answer_ranks(
         &TrainingTable::from_model(&tuned),
         &HeldOut::tokenize(&parts.verdict, &tuned),
         options.threads,
@@ -171,13 +172,14 @@ pub fn tune_model(
         definitions: parts.definitions,
         words,
         epoch,
-        before: measure::scores_from_ranks(&ranks),
-        after: measure::scores_from_ranks(&tuned_ranks),
+        before: evaluate::scores_from_ranks(&ranks),
+        after: evaluate::scores_from_ranks(&tuned_ranks),
         error: standard_error(&ranks, &tuned_ranks),
     })
 }
 
-/// Trains, and returns the number and the artifact of the epoch that scores best in the selection.
+/// Trains, and returns the number and the artifact of the epoch that scores best in the selection. Without a
+/// number, the artifact is that of `start`.
 fn find_best_epoch(
     start: &StaticModel,
     examples: &TrainingExamples,
@@ -185,10 +187,10 @@ fn find_best_epoch(
     options: &TrainingOptions,
     cancel: &CancelToken,
     observe: &mut dyn FnMut(TuneStep),
-) -> Result<(usize, Vec<u8>), TuneError> {
+) -> Result<(Option<usize>, Vec<u8>), TuneError> {
     let mut table = TrainingTable::from_model(start);
-    let mrr = |table: &TrainingTable| measure::measure_table(table, choice, options.threads).mrr;
-    let (mut best, mut epoch, mut best_table) = (mrr(&table), 0, table.clone());
+    let mrr = |table: &TrainingTable| evaluate::measure_table(table, choice, options.threads).mrr;
+    let (mut best, mut epoch, mut best_table) = (mrr(&table), None, table.clone());
     let mut trainer = Trainer::new(examples, options);
     for number in 1..=options.epochs {
         let mut report =
@@ -196,7 +198,7 @@ fn find_best_epoch(
         trainer.run_epoch(&mut table, cancel, &mut report).ok_or(TuneError::Stopped)?;
         let score = mrr(&table);
         if score > best {
-            (best, epoch, best_table) = (score, number, table.clone());
+            (best, epoch, best_table) = (score, Some(number), table.clone());
         }
     }
     Ok((epoch, best_table.encode_artifact(MODEL_VERSION)?))

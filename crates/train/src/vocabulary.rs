@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::pairs::TrainingRepository;
+use crate::pairs::TrainingRepository;
 use embed::static_model::{StaticModel, StaticModelError, encode_model};
 use text::words;
 
@@ -20,7 +20,7 @@ const MAX_WORDS: usize = 4_096;
 const WORD_BYTES: std::ops::RangeInclusive<usize> = 3..=40;
 
 /// Returns the model with the frequent unknown words of the pairs as new tokens, and their number.
-pub(super) fn extend_vocabulary(
+pub(crate) fn extend_vocabulary(
     model: &StaticModel,
     repositories: &[TrainingRepository],
     version: u32,

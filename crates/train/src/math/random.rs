@@ -1,7 +1,7 @@
 //! Pseudorandom numbers that depend only on the seed (SplitMix64: Steele, Lea, Flood 2014).
 
 /// A stream of pseudorandom numbers.
-pub(super) struct RandomStream(u64);
+pub(crate) struct RandomStream(u64);
 
 impl RandomStream {
     /// Creates the stream of a seed for one purpose.
@@ -22,7 +22,7 @@ impl RandomStream {
     /// Returns a number below `end`, or 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         let wide = u128::from(self.next()) * end as u128;
-        usize::try_from(wide >> 64).unwrap_or(0)
+        usize::try_from(wide >> 64).expect("the high half is below `end`")
     }
 
     /// Returns true with the probability `share`.

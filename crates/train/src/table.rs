@@ -3,9 +3,13 @@
 //! The vector of a text equals the one that [`embed::static_model`] computes from the same rows. A
 //! passage and its path are combined as in [`embed::add_path_vector`].
 
-use super::dense::add_scaled;
+use crate::math::{add_scaled, as_f64, round_to_f32};
 use embed::add_path_vector;
 use embed::static_model::{StaticModel, StaticModelError, encode_model};
+use embed::vector::normalize;
+
+/// The version number of all models made by training.
+pub const MODEL_VERSION: u32 = 2;
 
 /// The tokens of a text with their weights.
 pub type TokenWeights = [(u32, f32)];
@@ -14,10 +18,10 @@ pub type TokenWeights = [(u32, f32)];
 #[derive(Clone)]
 pub struct TrainingTable {
     tokens: Vec<String>,
-    pub(super) dimensions: usize,
-    pub(super) rows: Vec<f32>,
+    pub(crate) dimensions: usize,
+    pub(crate) rows: Vec<f32>,
     /// The rows before training.
-    pub(super) start: Vec<f32>,
+    pub(crate) start: Vec<f32>,
 }
 
 /// The root mean square of the initial rows' lengths, so that the optimizer's steps have the same relative size
@@ -72,14 +76,7 @@ impl TrainingTable {
         for &(token, weight) in bag {
             add_scaled(out, weight, self.row(token));
         }
-        let length = out.iter().map(|value| value * value).sum::<f32>().sqrt();
-        if length > 0.0 && length.is_finite() {
-            out.iter_mut().for_each(|value| *value /= length);
-            length
-        } else {
-            out.fill(0.0);
-            0.0
-        }
+        normalize(out)
     }
 
     /// Returns the vector of a text.
@@ -95,14 +92,4 @@ impl TrainingTable {
         add_path_vector(&mut out, &self.embed(path));
         out
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-pub(super) fn as_f64(count: usize) -> f64 {
-    count as f64
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "single precision is what the table has")]
-pub(super) fn round_to_f32(value: f64) -> f32 {
-    value as f32
 }

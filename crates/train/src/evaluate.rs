@@ -1,9 +1,9 @@
 //! Evaluation of a table: how well it finds the definition that a doc comment describes, among all definitions
 //! of its repository.
 
-use super::dense::{DenseMatrix, for_row_ranges, multiply};
-use super::examples::{HeldOut, HeldOutGroup};
-use super::model::{TrainingTable, as_f64};
+use crate::examples::{HeldOut, HeldOutGroup};
+use crate::math::{DenseMatrix, as_f64, for_row_ranges, multiply};
+use crate::table::TrainingTable;
 
 /// Retrieval scores, averaged over repositories so that a large one counts no more than a small one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -32,7 +32,7 @@ pub fn measure_table(table: &TrainingTable, held_out: &HeldOut, threads: usize) 
 }
 
 /// Returns the rank of each query's answer, from 1.
-pub(super) fn answer_ranks(table: &TrainingTable, held_out: &HeldOut, threads: usize) -> Vec<f64> {
+pub(crate) fn answer_ranks(table: &TrainingTable, held_out: &HeldOut, threads: usize) -> Vec<f64> {
     held_out.groups.iter().flat_map(|group| group_ranks(table, group, threads)).collect()
 }
 
@@ -41,7 +41,7 @@ fn measure_group(table: &TrainingTable, group: &HeldOutGroup, threads: usize) ->
 }
 
 /// Computes the scores of queries whose answers have these ranks.
-pub(super) fn scores_from_ranks(ranks: &[f64]) -> RetrievalScores {
+pub(crate) fn scores_from_ranks(ranks: &[f64]) -> RetrievalScores {
     let questions = ranks.len();
     let count = as_f64(questions.max(1));
     let mrr = ranks.iter().map(|rank| rank.recip()).sum::<f64>() / count;
@@ -63,7 +63,7 @@ fn group_ranks(table: &TrainingTable, group: &HeldOutGroup, threads: usize) -> V
 }
 
 /// Returns a matrix whose rows `embed_row` computes, on several threads.
-pub(super) fn embed_rows(
+pub(crate) fn embed_rows(
     table: &TrainingTable,
     rows: usize,
     threads: usize,

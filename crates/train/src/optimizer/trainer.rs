@@ -6,64 +6,14 @@
 
 use std::collections::HashMap;
 
-use super::dense::add_scaled;
-use super::examples::{ExampleGroup, TrainingExample, TrainingExamples};
 use super::gradient::{BatchGradient, TrainingBatch, compute_gradient};
-use super::mining::{self, HardNegatives};
-use super::model::{TokenWeights, TrainingTable, as_f64, round_to_f32};
-use super::pairs::PairKind;
-use super::random::RandomStream;
+use super::hard_negatives::{self, HardNegatives};
+use super::options::TrainingOptions;
+use crate::examples::{ExampleGroup, TrainingExample, TrainingExamples};
+use crate::math::{RandomStream, add_scaled, as_f64, round_to_f32};
+use crate::pairs::PairKind;
+use crate::table::{TokenWeights, TrainingTable};
 use platform::cancel::CancelToken;
-
-/// The options of training. The defaults are those of the built-in embedding.
-#[derive(Clone, Debug)]
-pub struct TrainingOptions {
-    pub epochs: usize,
-    /// Number of epochs in which the learning rate falls to zero; `None` for all epochs. A larger number than
-    /// `epochs` stops training early.
-    pub decay_epochs: Option<usize>,
-    pub seed: u64,
-    pub threads: usize,
-    /// Number of repositories in a batch, and of pairs of each.
-    pub batch_repositories: usize,
-    pub batch_pairs: usize,
-    /// Maximum number of pairs of one kind and repository in an epoch. Each epoch draws new ones.
-    pub epoch_pairs: usize,
-    pub temperature: f32,
-    /// Adam's initial step size; it falls linearly to zero.
-    pub learning_rate: f32,
-    /// Strength of the pull: the share of the way back to the initial row that a step of size 1 goes.
-    pub pull: f32,
-    /// Share of pairs whose passage is embedded with its path.
-    pub path_share: f32,
-    /// Number of hard negatives per query; 0 for none.
-    pub hard_negatives: usize,
-    /// Number of epochs between two searches for hard negatives.
-    pub mining_epochs: usize,
-    /// Share of the way from the initial table to the trained one at which the model is taken.
-    pub kept_share: f32,
-}
-
-impl Default for TrainingOptions {
-    fn default() -> Self {
-        Self {
-            epochs: 2,
-            decay_epochs: Some(3),
-            seed: 1,
-            threads: 2,
-            batch_repositories: 8,
-            batch_pairs: 256,
-            epoch_pairs: 1_500,
-            temperature: 0.1,
-            learning_rate: 1e-3,
-            pull: 0.0,
-            path_share: 0.5,
-            hard_negatives: 0,
-            mining_epochs: 2,
-            kept_share: 1.0,
-        }
-    }
-}
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
@@ -98,7 +48,8 @@ impl<'e> Trainer<'e> {
     ) -> Option<f64> {
         let options = self.options.clone();
         if options.hard_negatives > 0 && self.epochs_done.is_multiple_of(options.mining_epochs.max(1)) {
-            self.negatives = mining::mine_negatives(table, self.examples, options.hard_negatives, options.threads);
+            self.negatives =
+                hard_negatives::mine_negatives(table, self.examples, options.hard_negatives, options.threads);
         }
         let mut random = RandomStream::new(options.seed, self.epochs_done as u64 + 1);
         let runs = self.draw_runs(&mut random);
@@ -251,7 +202,7 @@ impl TableShard<'_> {
             sums.add(passage, gradient.passages.row(at));
             sums.add(path, gradient.paths.row(at));
         }
-        let power = i32::try_from(step.number).unwrap_or(i32::MAX);
+        let power = i32::try_from(step.number).expect("training takes fewer than 2^31 steps");
         let (bias_1, bias_2) = (1.0 - BETA_1.powi(power), 1.0 - BETA_2.powi(power));
         for (token, sum) in sums.tokens.iter().zip(sums.values.chunks_exact(width)) {
             self.update_row(*token * width, sum, step, (bias_1, bias_2));
@@ -271,7 +222,7 @@ impl TableShard<'_> {
     }
 }
 
-/// GradientSums of gradients for the tokens from `from` on, in the order of their first occurrence.
+/// Sums of gradients for the tokens from `from` on, in the order of their first occurrence.
 struct GradientSums {
     from: usize,
     sum_index: Vec<usize>,

@@ -1,9 +1,9 @@
 //! Mining of hard negatives: the passages nearest to a query, in its repository, that are not its answer.
 
-use super::dense::multiply;
-use super::examples::{ExampleGroup, TrainingExamples};
-use super::measure::embed_rows;
-use super::model::TrainingTable;
+use crate::evaluate::embed_rows;
+use crate::examples::{ExampleGroup, TrainingExamples};
+use crate::math::multiply;
+use crate::table::TrainingTable;
 
 /// For each group and each of its examples, the examples whose passages are hard negatives.
 #[derive(Default)]

@@ -7,7 +7,7 @@ const LANES: usize = 16;
 
 /// A matrix, row-major: `[rows, width]`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct DenseMatrix {
+pub(crate) struct DenseMatrix {
     pub width: usize,
     pub values: Vec<f32>,
 }
@@ -46,7 +46,7 @@ impl DenseMatrix {
     }
 }
 
-pub(super) fn dot_in_fixed_order(one: &[f32], other: &[f32]) -> f32 {
+pub(crate) fn dot_in_fixed_order(one: &[f32], other: &[f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];
     let (one, other) = (one.as_chunks::<LANES>(), other.as_chunks::<LANES>());
     for (a, b) in one.0.iter().zip(other.0) {
@@ -59,7 +59,7 @@ pub(super) fn dot_in_fixed_order(one: &[f32], other: &[f32]) -> f32 {
 }
 
 /// Computes `sum += factor × vector`.
-pub(super) fn add_scaled(sum: &mut [f32], factor: f32, vector: &[f32]) {
+pub(crate) fn add_scaled(sum: &mut [f32], factor: f32, vector: &[f32]) {
     for (total, value) in sum.iter_mut().zip(vector) {
         *total += factor * value;
     }
@@ -70,7 +70,7 @@ const TILE_ROWS: usize = 4;
 const TILE_COLUMNS: usize = 16;
 
 /// Returns `one × other`. Each value is summed in ascending order of the inner index.
-pub(super) fn multiply(one: &DenseMatrix, other: &DenseMatrix, threads: usize) -> DenseMatrix {
+pub(crate) fn multiply(one: &DenseMatrix, other: &DenseMatrix, threads: usize) -> DenseMatrix {
     let mut out = DenseMatrix::zeros(one.rows(), other.width);
     let width = other.width;
     let strips = ColumnStrips::from_matrix(other);
@@ -135,7 +135,7 @@ fn multiply_strip(rows: &[&[f32]; TILE_ROWS], panel: &[[f32; TILE_COLUMNS]]) -> 
 
 /// Divides the rows among threads, in multiples of `step` rows. `work` receives the number of its first row and
 /// the rows' values.
-pub(super) fn for_row_ranges(
+pub(crate) fn for_row_ranges(
     matrix: &mut DenseMatrix,
     threads: usize,
     step: usize,

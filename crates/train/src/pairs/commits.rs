@@ -5,15 +5,13 @@
 //! that the repository configures is run.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::pairs::{
-    CodeDefinition, PairKind, TextPair, TrainingRepository, collect_words, definition_passage, make_pair,
-    pair_definitions, read_definitions,
-};
+use super::definitions::{CodeDefinition, read_definitions};
+use super::pairing::{collect_words, definition_passage, make_pair, pair_definitions};
+use super::text_pair::{PairKind, TextPair, TrainingRepository};
 use source::walk::WalkError;
 use types::{AbsPath, SymbolKind};
 
@@ -51,23 +49,33 @@ const UNRELATED_WORDS: &[&str] = &[
     "copyright",
 ];
 
-/// Reads the pairs of a folder like [`super::pairs::read_pairs`], with pairs from its last `commits` commits if
+/// A folder or a history that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    #[error("cannot read the git history of {root}: {source}")]
+    Git { root: PathBuf, source: io::Error },
+}
+
+/// Reads the pairs of a folder like [`super::read_pairs`], with pairs from its last `commits` commits if
 /// it is a git repository.
 ///
 /// # Errors
 ///
-/// Fails if the folder cannot be read.
-pub fn read_pairs_with_history(name: &str, root: &AbsPath, commits: usize) -> Result<TrainingRepository, WalkError> {
+/// Fails if the folder or its history cannot be read.
+pub fn read_pairs_with_history(name: &str, root: &AbsPath, commits: usize) -> Result<TrainingRepository, HistoryError> {
     let found = read_definitions(root)?;
     let mut pairs = pair_definitions(&found);
-    pairs.extend(pair_commits(root.as_path(), &found, commits));
+    let from_commits = pair_commits(root.as_path(), &found, commits);
+    pairs.extend(from_commits.map_err(|source| HistoryError::Git { root: root.as_path().to_owned(), source })?);
     Ok(TrainingRepository { name: name.to_owned(), pairs })
 }
 
 /// Returns the pairs of the last `commits` commits that are not merges.
-fn pair_commits(root: &Path, found: &[CodeDefinition], commits: usize) -> Vec<TextPair> {
+fn pair_commits(root: &Path, found: &[CodeDefinition], commits: usize) -> io::Result<Vec<TextPair>> {
     if commits == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut by_path: HashMap<&str, Vec<&CodeDefinition>> = HashMap::new();
     for one in found.iter().filter(|one| is_function(one)) {
@@ -87,9 +95,9 @@ fn pair_commits(root: &Path, found: &[CodeDefinition], commits: usize) -> Vec<Te
             let longest = named.max_by_key(|one| one.symbol.name.len());
             commit.targets.extend(longest.map(|one| one.target));
         }
-    });
+    })?;
     pairs.append(&mut commit.pairs(found));
-    pairs
+    Ok(pairs)
 }
 
 fn is_function(one: &CodeDefinition) -> bool {
@@ -128,29 +136,35 @@ const ATTRIBUTES: &str = "*.rs diff=rust\n*.py diff=python\n*.go diff=golang\n*.
     *.php diff=php\n*.cs diff=csharp\n*.kt diff=kotlin\n*.ex diff=elixir\n*.exs diff=elixir\n*.sh diff=bash\n\
     *.c diff=cpp\n*.h diff=cpp\n*.cc diff=cpp\n*.cpp diff=cpp\n*.hpp diff=cpp\n";
 
-/// Passes each line of the history to `each`. Passes nothing if git fails.
-fn read_history(root: &Path, commits: usize, each: &mut dyn FnMut(&str)) {
-    let attributes = std::env::temp_dir().join(format!(
-        "codescry-attributes-{}-{:?}",
-        std::process::id(),
-        std::thread::current().id()
-    ));
+/// Passes each line of the history to `each`; none if there is no git, or the folder is in no repository.
+fn read_history(root: &Path, commits: usize, each: &mut dyn FnMut(&str)) -> io::Result<()> {
     // Without attributes, git names the class that contains a change instead of the method.
-    _ = fs::write(&attributes, ATTRIBUTES);
+    let mut attributes = tempfile::NamedTempFile::new()?;
+    attributes.write_all(ATTRIBUTES.as_bytes())?;
     let mut git = Command::new("git");
     git.arg("-C").arg(root).args(["-c", "core.fsmonitor=false", "-c"]);
-    git.arg(format!("core.attributesFile={}", attributes.display()));
+    git.arg(format!("core.attributesFile={}", attributes.path().display()));
     git.args(["log", "--no-merges", "--no-color", "--no-ext-diff"]);
     git.args(["--no-textconv", "--unified=0", "--diff-filter=M", "--relative", "--format=%x01%s", "-p"]);
     git.arg(format!("--max-count={commits}")).env("GIT_NO_LAZY_FETCH", "1").env("GIT_OPTIONAL_LOCKS", "0");
     git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let Ok(mut child) = git.spawn() else { return };
-    let mut read_bytes = 0;
+    let mut child = match git.spawn() {
+        Ok(child) => child,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut read = Ok(());
     if let Some(out) = child.stdout.take() {
-        for line in BufReader::new(out).split(b'\n').map_while(Result::ok) {
-            read_bytes += line.len();
-            each(&String::from_utf8_lossy(&line));
-            if read_bytes > MAX_HISTORY_BYTES {
+        let mut read_bytes = 0;
+        for line in BufReader::new(out).split(b'\n') {
+            match line {
+                Ok(line) => {
+                    read_bytes += line.len();
+                    each(&String::from_utf8_lossy(&line));
+                }
+                Err(error) => read = Err(error),
+            }
+            if read.is_err() || read_bytes > MAX_HISTORY_BYTES {
                 break;
             }
         }
@@ -158,7 +172,7 @@ fn read_history(root: &Path, commits: usize, each: &mut dyn FnMut(&str)) {
     // Git may still be writing.
     _ = child.kill();
     _ = child.wait();
-    _ = fs::remove_file(&attributes);
+    read
 }
 
 /// Returns a message without its prefix (`fix(core):`) and its number (`(#12)`), or `None` if it is not

@@ -3,13 +3,14 @@
 //! The loss is a softmax cross entropy in both directions: of a query among all passages of the batch (van den
 //! Oord, Li, Vinyals 2018), and of a passage among all queries. Every sum has a fixed order.
 
-use super::dense::{DenseMatrix, add_scaled, dot_in_fixed_order, for_row_ranges, multiply};
-use super::model::{TokenWeights, TrainingTable, as_f64, round_to_f32};
+use crate::math::{DenseMatrix, add_scaled, as_f64, dot_in_fixed_order, for_row_ranges, multiply, round_to_f32};
+use crate::table::{TokenWeights, TrainingTable};
 use embed::PATH_SHARE;
+use embed::vector::normalize;
 
 /// The input of a training step. The first passages answer the queries, in the same order; further passages
 /// answer none.
-pub(super) struct TrainingBatch<'e> {
+pub(crate) struct TrainingBatch<'e> {
     pub queries: Vec<&'e TokenWeights>,
     pub passages: Vec<(&'e TokenWeights, &'e TokenWeights)>,
     /// For each query, the passages that are neither answers nor negatives.
@@ -17,7 +18,7 @@ pub(super) struct TrainingBatch<'e> {
 }
 
 /// The loss of a batch and its gradients with respect to the unscaled sums of the texts' rows.
-pub(super) struct BatchGradient {
+pub(crate) struct BatchGradient {
     pub loss: f64,
     pub queries: DenseMatrix,
     pub passages: DenseMatrix,
@@ -77,7 +78,7 @@ fn backpropagate_scaling(gradient: &mut [f32], unit: &[f32], length: f32) {
 }
 
 /// Computes the loss of a batch and its gradient.
-pub(super) fn compute_gradient(
+pub(crate) fn compute_gradient(
     table: &TrainingTable,
     batch: &TrainingBatch<'_>,
     temperature: f32,
@@ -108,11 +109,7 @@ fn add_paths(passages: &TextVectors, paths: &TextVectors) -> TextVectors {
     for at in 0..unit.rows() {
         let row = unit.row_mut(at);
         add_scaled(row, PATH_SHARE, paths.unit.row(at));
-        let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
-        if length > 0.0 {
-            row.iter_mut().for_each(|value| *value /= length);
-        }
-        lengths.push(length);
+        lengths.push(normalize(row));
     }
     TextVectors { unit, lengths }
 }

@@ -1,0 +1,51 @@
+//! The options of training.
+
+/// The options of training. The defaults are those of the built-in embedding.
+#[derive(Clone, Debug)]
+pub struct TrainingOptions {
+    pub epochs: usize,
+    /// Number of epochs in which the learning rate falls to zero; `None` for all epochs. A larger number than
+    /// `epochs` stops training early.
+    pub decay_epochs: Option<usize>,
+    pub seed: u64,
+    pub threads: usize,
+    /// Number of repositories in a batch, and of pairs of each.
+    pub batch_repositories: usize,
+    pub batch_pairs: usize,
+    /// Maximum number of pairs of one kind and repository in an epoch. Each epoch draws new ones.
+    pub epoch_pairs: usize,
+    pub temperature: f32,
+    /// Adam's initial step size; it falls linearly to zero.
+    pub learning_rate: f32,
+    /// Strength of the pull: the share of the way back to the initial row that a step of size 1 goes.
+    pub pull: f32,
+    /// Share of pairs whose passage is embedded with its path.
+    pub path_share: f32,
+    /// Number of hard negatives per query; 0 for none.
+    pub hard_negatives: usize,
+    /// Number of epochs between two searches for hard negatives.
+    pub mining_epochs: usize,
+    /// Share of the way from the initial table to the trained one at which the model is taken.
+    pub kept_share: f32,
+}
+
+impl Default for TrainingOptions {
+    fn default() -> Self {
+        Self {
+            epochs: 2,
+            decay_epochs: Some(3),
+            seed: 1,
+            threads: 2,
+            batch_repositories: 8,
+            batch_pairs: 256,
+            epoch_pairs: 1_500,
+            temperature: 0.1,
+            learning_rate: 1e-3,
+            pull: 0.0,
+            path_share: 0.5,
+            hard_negatives: 0,
+            mining_epochs: 2,
+            kept_share: 1.0,
+        }
+    }
+}
