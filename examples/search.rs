@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     eprintln!("indexed {} files in {:?}", report.files_indexed, report.elapsed);
 
-    let answer = engine.search(&SearchQuery { text, limit: 5, ..SearchQuery::default() })?;
+    let answer = engine.search(&SearchQuery { text, limit: 5, ..SearchQuery::default() }, &CancelToken::default())?;
     for hit in &answer.hits {
         println!("{}:{}-{}  {} {}", hit.path, hit.span.start_line, hit.span.end_line, hit.kind, hit.symbol);
     }

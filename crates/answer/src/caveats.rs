@@ -22,8 +22,8 @@ pub fn format_caveats(coverage: &IndexCoverage, stale: usize, note: Option<&str>
 /// Formats a coverage, such as `12 of 4000 files, 130 chunks`.
 pub fn format_coverage(coverage: &IndexCoverage) -> String {
     let of = match coverage.files_found {
-        0 => String::new(),
-        found => format!(" of {found}"),
+        None => String::new(),
+        Some(found) => format!(" of {found}"),
     };
     format!("{}{of} files, {} chunks", coverage.files_indexed, coverage.chunks)
 }
@@ -45,13 +45,13 @@ mod tests {
 
     #[test]
     fn caveats_are_listed_and_absent_without_a_reason() {
-        let complete = IndexCoverage { files_indexed: 4, files_found: 4, chunks: 9, complete: true };
+        let complete = IndexCoverage { files_indexed: 4, files_found: Some(4), chunks: 9, complete: true };
         assert_eq!(format_caveats(&complete, 0, None), "");
         let partial = IndexCoverage { files_indexed: 2, complete: false, ..complete };
         let wanted = "; the index is incomplete: 2 of 4 files, 9 chunks; \
                       1 from files changed since they were indexed: call index_project; a note";
         assert_eq!(format_caveats(&partial, 1, Some("a note")), wanted);
-        assert_eq!(format_coverage(&IndexCoverage { files_found: 0, ..partial }), "2 files, 9 chunks");
+        assert_eq!(format_coverage(&IndexCoverage { files_found: None, ..partial }), "2 files, 9 chunks");
     }
 
     #[test]

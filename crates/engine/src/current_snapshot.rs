@@ -5,13 +5,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::Instant;
 
-use super::{Engine, EngineError};
-use search::{self, Snapshot};
+use crate::error::EngineError;
+use crate::state::Engine;
+use search::Snapshot;
 
 impl Engine {
-    /// Loads the snapshot that searches use, if anything is indexed. Errors are left to the first search.
+    /// Loads the snapshot that searches use, if anything is indexed. A failure is reported by the first search.
     pub fn warm_up(&self) {
-        drop(self.latest_snapshot());
+        if let Err(error) = self.latest_snapshot() {
+            tracing::debug!("no snapshot was loaded: {error}");
+        }
     }
 
     /// Loads the newest commit, as [`Engine::warm_up`] does, but only if a search has loaded a snapshot
@@ -35,14 +38,20 @@ impl Engine {
     /// Loads the snapshot as [`Engine::warm_up`] does, and also opens the chunk texts and builds the tables
     /// that match names, for processes that answer many searches.
     pub fn warm_up_texts(&self) {
-        if let Ok(snapshot) = self.latest_snapshot() {
-            drop(snapshot.warm_up_texts());
-            snapshot.cache_stems();
+        if let Err(error) = self.load_texts() {
+            tracing::debug!("no texts were loaded: {error}");
         }
     }
 
+    fn load_texts(&self) -> Result<(), EngineError> {
+        let snapshot = self.latest_snapshot()?;
+        snapshot.warm_up_texts()?;
+        snapshot.cache_stems();
+        Ok(())
+    }
+
     /// Returns the snapshot to search: the loaded one while an index run refreshes it, else the newest.
-    pub(super) fn snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         self.held_snapshot().filter(|_| self.is_refreshed_by_run()).map_or_else(|| self.latest_snapshot(), Ok)
     }
 
@@ -83,8 +92,9 @@ impl Engine {
     /// Loads the last commit, reusing the unchanged rows of the loaded snapshot.
     fn load_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         let begun = Instant::now();
-        let view = self.open_view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
-        self.model_for_fingerprint(&view.manifest().fingerprint)?; // fails if the model of the rows is not available
+        let view = self.require_view()?;
+        // Fails if the model of the rows is not available.
+        self.models.require_stored(&self.settings, &view.manifest().fingerprint)?;
         let snapshot = Arc::new(match self.held_snapshot() {
             Some(held) if self.is_refreshed_by_run() => search::run_on_refresh_pool(|| held.refresh(view))?,
             // The commit is of another process and a search waits for it, so this runs with a search's

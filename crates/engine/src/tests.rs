@@ -1,14 +1,22 @@
-//! Concurrent searches while the store changes.
+//! Concurrent searches while the store changes, and calls that are cancelled.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::fs;
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use super::*;
+use crate::models::IndexModels;
+use crate::{
+    CancelToken, Engine, EngineError, Filter, FolderQuery, IndexRequest, Options, ReadRequest, RetrievalMode,
+    SearchQuery, Settings, SimilarTarget, SymbolQuery,
+};
 use embed::static_model::StaticModel;
 use store::memory::MemoryStore;
-use store::{ChunkText, Generation, IndexFingerprint, Manifest, RowKey, StoreWriter, StoredChunk};
+use store::{
+    ChunkStore, ChunkText, Generation, IndexFingerprint, Manifest, RowKey, StoreError, StoreView, StoreWriter,
+    StoredChunk,
+};
+use types::FileRecord;
 
 /// A store whose readers pass a gate. Clones share their content.
 #[derive(Clone)]
@@ -21,7 +29,29 @@ struct GatedStore {
 struct Gate {
     /// Locked by a test to block readers.
     closed: Mutex<()>,
-    reads: AtomicUsize,
+    counts: Mutex<GateCounts>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Default)]
+struct GateCounts {
+    /// Number of times that chunks were read.
+    reads: usize,
+    /// Number of times that the generation was read.
+    generations: usize,
+}
+
+impl Gate {
+    fn count(&self, change: impl FnOnce(&mut GateCounts)) {
+        change(&mut self.counts.lock().expect("no panic"));
+        self.changed.notify_all();
+    }
+
+    /// Waits until the counts fulfil a condition.
+    fn wait_until(&self, is_reached: impl Fn(GateCounts) -> bool) {
+        let counts = self.counts.lock().expect("no panic");
+        drop(self.changed.wait_while(counts, |counts| !is_reached(*counts)).expect("no panic"));
+    }
 }
 
 struct GatedView {
@@ -31,7 +61,7 @@ struct GatedView {
 
 impl GatedView {
     fn pass(&self) {
-        self.gate.reads.fetch_add(1, Ordering::SeqCst);
+        self.gate.count(|counts| counts.reads += 1);
         drop(self.gate.closed.lock().expect("the gate"));
     }
 }
@@ -44,6 +74,7 @@ impl GatedStore {
 
 impl ChunkStore for GatedStore {
     fn generation(&self) -> Result<Option<Generation>, StoreError> {
+        self.gate.count(|counts| counts.generations += 1);
         self.store().generation()
     }
 
@@ -115,15 +146,8 @@ impl EngineFixture {
         let settings = Settings::resolve(&options).expect("settings");
         let inner = MemoryStore::new(settings.root.as_path().to_owned());
         let store = GatedStore { store: Arc::new(Mutex::new(inner)), gate: Arc::default() };
-        let engine = Engine {
-            models: IndexModels::new(&settings, StaticModel::builtin()),
-            settings,
-            store: Box::new(store.clone()),
-            snapshot: Mutex::default(),
-            refreshing_runs: AtomicUsize::new(0),
-            loading: Mutex::default(),
-            projects: Mutex::default(),
-        };
+        let models = IndexModels::new(&settings, StaticModel::builtin());
+        let engine = Engine::new(settings, Box::new(store.clone()), models);
         Self { folder, store, engine }
     }
 
@@ -135,17 +159,21 @@ impl EngineFixture {
     /// Returns the paths of the hits for a name.
     fn finds(&self, name: &str) -> Vec<String> {
         let query = SearchQuery { text: name.into(), limit: 5, mode: RetrievalMode::Lexical, ..SearchQuery::default() };
-        self.engine.search(&query).expect("an answer").hits.iter().map(|hit| hit.path.to_string()).collect()
+        self.engine
+            .search(&query, &CancelToken::default())
+            .expect("an answer")
+            .hits
+            .iter()
+            .map(|hit| hit.path.to_string())
+            .collect()
+    }
+
+    fn counts(&self) -> GateCounts {
+        *self.store.gate.counts.lock().expect("no panic")
     }
 
     fn reads(&self) -> usize {
-        self.store.gate.reads.load(Ordering::SeqCst)
-    }
-
-    fn wait_for_reads(&self, count: usize) {
-        while self.reads() < count {
-            thread::sleep(Duration::from_millis(1));
-        }
+        self.counts().reads
     }
 }
 
@@ -154,10 +182,11 @@ fn concurrent_first_searches_read_the_store_once() {
     let fixture = EngineFixture::new();
     fixture.index("a.rs", "fn alpha() {}\n");
     let closed = fixture.store.gate.closed.lock().expect("the gate");
+    let before = fixture.counts().generations;
     thread::scope(|scope| {
         let searches: Vec<_> = (0..4).map(|_| scope.spawn(|| fixture.finds("alpha"))).collect();
-        fixture.wait_for_reads(1);
-        thread::sleep(Duration::from_millis(50));
+        // Every search reads the generation once, and the search that loads the snapshot reads it again.
+        fixture.store.gate.wait_until(|counts| counts.reads == 1 && counts.generations >= before + 5);
         drop(closed);
         for search in searches {
             assert_eq!(search.join().expect("a search"), ["a.rs"]);
@@ -175,7 +204,7 @@ fn a_search_does_not_wait_for_one_that_loads_a_snapshot() {
     let closed = fixture.store.gate.closed.lock().expect("the gate");
     thread::scope(|scope| {
         let reading = scope.spawn(|| fixture.finds("alpha").len());
-        fixture.wait_for_reads(2);
+        fixture.store.gate.wait_until(|counts| counts.reads == 2);
         let (send, answers) = mpsc::channel();
         let fixture = &fixture;
         scope.spawn(move || send.send(fixture.finds("alpha")));
@@ -233,7 +262,7 @@ fn of_two_names_in_a_file_the_one_in_the_same_case_is_shown() {
     fixture.index("sessions.py", &text);
     for (asked, symbol) in [("Session", "Session"), ("session", "session")] {
         let query = SearchQuery { text: asked.into(), limit: 1, ..SearchQuery::default() };
-        let hits = fixture.engine.search(&query).expect("an answer").hits;
+        let hits = fixture.engine.search(&query, &CancelToken::default()).expect("an answer").hits;
         assert_eq!(hits[0].symbol, symbol, "{asked}");
     }
 }
@@ -264,4 +293,28 @@ fn two_worktrees_in_one_process_share_computed_vectors() {
         fs::write(engine.root().join("copy.rs"), "fn later(value: u64) -> u64 {\n    value\n}\n").expect("a file");
     }
     assert_eq!(engines.each_ref().map(index), [(1, 1), (0, 2)], "a copy in the same window is not computed either");
+}
+
+#[test]
+fn cancelled_calls_end_with_an_error() {
+    let fixture = EngineFixture::new();
+    fixture.index("a.rs", "fn alpha() {}\n");
+    let (engine, cancel) = (&fixture.engine, CancelToken::default());
+    cancel.cancel();
+    let search = SearchQuery { text: "alpha".into(), limit: 5, ..SearchQuery::default() };
+    let symbol = SymbolQuery { name: "alpha".into(), limit: 5, ..SymbolQuery::default() };
+    let read = ReadRequest { symbol: Some("alpha".into()), ..ReadRequest::default() };
+    let folder = FolderQuery { limit: 5, ..FolderQuery::default() };
+    let snippet = SimilarTarget::Snippet("fn beta() {}".into());
+    for ended in [
+        engine.search(&search, &cancel).map(drop),
+        engine.find_symbol(&symbol, &cancel).map(drop),
+        engine.read_code(&read, &cancel).map(drop),
+        engine.outline_folder(&folder, &cancel).map(drop),
+        engine.find_similar(&snippet, 5, &Filter::default(), &cancel).map(drop),
+        engine.dry_run(&cancel).map(drop),
+    ] {
+        assert!(matches!(ended, Err(EngineError::Cancelled)), "{ended:?}");
+    }
+    assert_eq!(fixture.finds("alpha"), ["a.rs"], "later calls are answered");
 }

@@ -82,9 +82,12 @@ fn parse_list_cursor(cursor: &str, root_count: usize) -> Option<(usize, usize)> 
 
 fn to_resource(root: &str, file: &IndexedFile) -> Resource {
     let path = file.path.as_str();
-    Resource::new(format_uri(root, path), sanitize_line(path))
-        .with_mime_type(mime_type(file.language.0))
-        .with_size(file.size_bytes)
+    let resource =
+        Resource::new(format_uri(root, path), sanitize_line(path)).with_mime_type(mime_type(file.language.0));
+    match file.size_bytes {
+        Some(size_bytes) => resource.with_size(size_bytes),
+        None => resource,
+    }
 }
 
 /// Returns the URI templates of lines and definitions, for each root.
@@ -121,8 +124,8 @@ pub async fn read_resource(
         return Err(missing(&format!("no such root; the roots are: {}", names.join(", "))));
     };
     let request = resolve_path(roots, root, request).map_err(|error| missing(&error.0))?;
-    let engine = Arc::clone(&root.engine);
-    let read = run_blocking(move || engine.read_code(&request)).await.map_err(to_internal_error)?;
+    let (engine, cancel) = (Arc::clone(&root.engine), cancel.clone());
+    let read = run_blocking(move || engine.read_code(&request, &cancel)).await.map_err(to_internal_error)?;
     let CodeExcerpt { text, language, span, .. } = read.map_err(|error| missing(&ToolError::from(error).0))?;
     if text.len() > MAX_TEXT_BYTES {
         let (bytes, first) = (text.len(), span.start_line);

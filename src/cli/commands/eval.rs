@@ -77,7 +77,8 @@ fn evaluate_tasks(
     let mut judged = Vec::with_capacity(tasks.len());
     let mut per_query = Vec::with_capacity(tasks.len());
     for LabelledQuestion { query, targets } in tasks {
-        let answer = engine.search(&SearchQuery { text: query.clone(), ..like.clone() });
+        let answer =
+            engine.search(&SearchQuery { text: query.clone(), ..like.clone() }, &engine::CancelToken::default());
         let error = answer.as_ref().err().map(ToString::to_string);
         if let Some(error) = &error {
             printer::print_note(&format!("{query:?} cannot be answered and scores zero: {error}"));

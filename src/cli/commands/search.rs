@@ -38,7 +38,7 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
         })?;
     }
     let Some(checked) = checked else { return batch::answer_batch(&engine, &query) };
-    let answer = engine.search(&query)?;
+    let answer = engine.search(&query, &engine::CancelToken::default())?;
     print_answer(shared, arguments, &query, &checked, &answer)?;
     if !shared.quiet {
         print_notes(&query, &checked, &answer);
@@ -101,10 +101,9 @@ fn print_notes(query: &SearchQuery, checked: &CheckedQuery, answer: &SearchAnswe
         printer::print_note(hint);
     }
     if !coverage.complete {
-        let found = if coverage.files_found > coverage.files_indexed {
-            format!(" of {}", coverage.files_found)
-        } else {
-            String::new()
+        let found = match coverage.files_found {
+            Some(found) if found > coverage.files_indexed => format!(" of {found}"),
+            _ => String::new(),
         };
         let indexed = terminal_text::pluralize(coverage.files_indexed, "file");
         printer::print_note(&format!(

@@ -142,7 +142,7 @@ fn state_text(status: &IndexStatus) -> String {
     if coverage.complete {
         return "complete".to_owned();
     }
-    let of = if coverage.files_found > 0 { format!(" of {}", coverage.files_found) } else { String::new() };
+    let of = coverage.files_found.map(|found| format!(" of {found}")).unwrap_or_default();
     format!("not complete: {}{of} files so far; run `codescry index` to complete it", coverage.files_indexed)
 }
 
@@ -165,7 +165,7 @@ mod tests {
     fn languages_are_sorted_by_their_number_of_files() {
         let status = IndexStatus {
             exists: true,
-            coverage: IndexCoverage { files_indexed: 6, files_found: 9, chunks: 7, complete: false },
+            coverage: IndexCoverage { files_indexed: 6, files_found: Some(9), chunks: 7, complete: false },
             languages: [("c", 1), ("go", 3), ("zig", 2)].map(|(name, count)| (name.to_owned(), count)).into(),
             committed_at_ms: 1_000,
             ..IndexStatus::default()

@@ -31,7 +31,7 @@ pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyh
     };
     let filters = &arguments.filters;
     let (engine, _) = open_updated_engine(shared, filters.path.as_deref(), filters.no_index)?;
-    let answer = engine.find_symbol(&query)?;
+    let answer = engine.find_symbol(&query, &engine::CancelToken::default())?;
     let mut printer = Printer::new();
     if arguments.filters.json {
         printer.json(&DefinitionsJson::new(&arguments.name, &answer))?;

@@ -87,6 +87,6 @@ impl CoverageJson {
     /// Converts the coverage of an index.
     pub fn new(coverage: &IndexCoverage) -> Self {
         let IndexCoverage { files_indexed, files_found, chunks, complete } = *coverage;
-        Self { files_indexed, files_found, chunks, complete }
+        Self { files_indexed, files_found: files_found.unwrap_or(0), chunks, complete }
     }
 }

@@ -212,7 +212,7 @@ fn rank_sets(folder: &Path, name: &str) -> Result<()> {
 /// Searches for a question and returns the rank of the right candidate, or 0.
 fn find_rank(engine: &Engine, (text, right): &(String, usize), settings: &SearchQuery) -> Result<usize> {
     let query = SearchQuery { text: text.clone(), ..settings.clone() };
-    let hits = engine.search(&query)?.hits;
+    let hits = engine.search(&query, &CancelToken::default())?.hits;
     let is_right = |path: &str| {
         let stem = Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         stem.and_then(|stem| stem.parse::<usize>().ok()) == Some(*right)

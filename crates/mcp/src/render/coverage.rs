@@ -10,7 +10,7 @@ pub fn to_coverage_output(coverage: &IndexCoverage) -> CoverageOutput {
     CoverageOutput {
         complete: coverage.complete,
         files_indexed: coverage.files_indexed,
-        files_found: coverage.files_found,
+        files_found: coverage.files_found.unwrap_or(0),
         chunks: coverage.chunks,
     }
 }

@@ -111,7 +111,7 @@ mod tests {
         (400..500).for_each(|at| write(&path, at, "after"));
         let search = |name: &str| {
             let query = SearchQuery { text: name.into(), limit: 1, ..SearchQuery::default() };
-            let answer = engine.search(&query).expect("an answer");
+            let answer = engine.search(&query, &engine::CancelToken::default()).expect("an answer");
             answer.hits.first().map(|hit| hit.symbol.clone()).unwrap_or_default()
         };
         // The store blocks, which is not allowed on a thread that runs futures.

@@ -59,6 +59,7 @@ async fn call_find_similar(roots: &ServedRoots, given: JsonObject, context: &Cal
     // One hit more than a page shows whether there is another page.
     let max_hits = (offset + limit + 1).min(MAX_LIMIT);
     let outcome =
-        query_engine(root, context, move |engine, _| engine.find_similar(&similar, max_hits, &filter)).await?;
+        query_engine(root, context, move |engine, cancel| engine.find_similar(&similar, max_hits, &filter, cancel))
+            .await?;
     answer_with_hits(outcome, "similar places", cursor, limit, max_tokens).await
 }

@@ -56,7 +56,7 @@ async fn call_find_symbol(roots: &ServedRoots, given: JsonObject, context: &Call
         offset: cursor.start[0],
         limit: check_range("limit", given.limit, DEFAULT_LIMIT, LIMIT_RANGE)?,
     };
-    match query_engine(root, context, move |engine, _| engine.find_symbol(&query)).await? {
+    match query_engine(root, context, move |engine, cancel| engine.find_symbol(&query, cancel)).await? {
         QueryOutcome::Answer(answer, mut note) => {
             cursor.note_index_change(answer.generation, &mut note);
             let render = move || render_symbols(&answer, &cursor, note.as_deref(), max_tokens);

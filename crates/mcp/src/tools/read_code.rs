@@ -71,13 +71,13 @@ async fn call_read_code(roots: &ServedRoots, given: JsonObject, context: &CallCo
     let by_name = path.is_none();
     let request = ReadRequest { path, lines: if symbol.is_some() { None } else { lines }, symbol, context_lines };
     let (read, note) = if by_name {
-        match query_engine(root, context, move |engine, _| engine.read_code(&request)).await? {
+        match query_engine(root, context, move |engine, cancel| engine.read_code(&request, cancel)).await? {
             QueryOutcome::Answer(read, note) => (read, note),
             QueryOutcome::NotIndexedYet(text) => return Err(ToolError(text)),
         }
     } else {
-        let engine = Arc::clone(&root.engine);
-        (run_blocking(move || engine.read_code(&request)).await??, None)
+        let (engine, cancel) = (Arc::clone(&root.engine), context.cancel.clone());
+        (run_blocking(move || engine.read_code(&request, &cancel)).await??, None)
     };
     to_tool_result(run_blocking(move || render_code(&read, note.as_deref(), max_tokens)).await??)
 }

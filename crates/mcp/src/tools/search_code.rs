@@ -49,7 +49,7 @@ async fn call_search_code(roots: &ServedRoots, given: JsonObject, context: &Call
     let excludes_config = query.filter.content == ContentFilter::CodeAndDocs && query.filter.languages.is_empty();
     // One hit more than a page shows whether there is another page.
     query.limit = (offset + limit + 1).min(MAX_LIMIT);
-    let mut outcome = query_engine(root, context, move |engine, _| engine.search(&query)).await?;
+    let mut outcome = query_engine(root, context, move |engine, cancel| engine.search(&query, cancel)).await?;
     if let QueryOutcome::Answer(answer, note) = &mut outcome
         && answer.hits.is_empty()
         && excludes_config

@@ -76,7 +76,7 @@ fn check_last_run(status: &IndexStatus) -> Option<DoctorCheck> {
 /// Counts the changes since the last commit, and checks whether the folders can be watched.
 fn check_freshness(engine: &Engine, status: &IndexStatus) -> Vec<DoctorCheck> {
     let start = Instant::now();
-    let found = match engine.dry_run() {
+    let found = match engine.dry_run(&engine::CancelToken::default()) {
         Ok(found) => found,
         Err(error) => return vec![DoctorCheck::fail("files", error.to_string(), "give a folder that can be read")],
     };

@@ -14,7 +14,7 @@ use crate::cli::text_output::terminal_text;
 /// # Errors
 /// If the folder cannot be walked or standard output cannot be written.
 pub fn print_dry_run(engine: &Engine, json: bool) -> anyhow::Result<CommandExit> {
-    let found = engine.dry_run()?;
+    let found = engine.dry_run(&engine::CancelToken::default())?;
     let mut printer = Printer::new();
     if json {
         printer.json(&DryRunJson::new(&found))?;

@@ -48,7 +48,7 @@ pub fn answer_batch(engine: &Engine, defaults: &SearchQuery) -> anyhow::Result<C
 }
 
 fn answer_query(engine: &Engine, query: SearchQuery) -> Result<(SearchQuery, SearchAnswer), String> {
-    let answer = engine.search(&query).map_err(|error| error.to_string())?;
+    let answer = engine.search(&query, &engine::CancelToken::default()).map_err(|error| error.to_string())?;
     Ok((query, answer))
 }
 

@@ -27,7 +27,7 @@ fn hit(path: &str, text: String) -> Hit {
 fn create_answer(hits: Vec<Hit>) -> SearchAnswer {
     SearchAnswer {
         hits,
-        coverage: IndexCoverage { files_indexed: 2, files_found: 2, chunks: 9, complete: true },
+        coverage: IndexCoverage { files_indexed: 2, files_found: Some(2), chunks: 9, complete: true },
         ..SearchAnswer::default()
     }
 }

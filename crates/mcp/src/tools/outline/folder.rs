@@ -41,16 +41,16 @@ pub async fn answer_folder_outline(
     let shown = path.clone().unwrap_or_else(|| ".".to_owned());
     // Every page has the depth of the first one, which its cursor holds.
     let depth = depth.or(Some(cursor.start[1]).filter(|depth| *depth > 0));
-    let outcome = query_engine(root, context, move |engine, _| {
+    let outcome = query_engine(root, context, move |engine, cancel| {
         let limit = (max_tokens / MIN_FILE_TOKENS).max(1);
         let query = FolderQuery { path: path.clone(), depth, offset: cursor.start[0], limit };
-        let mut map = engine.outline_folder(&query)?;
+        let mut map = engine.outline_folder(&query, cancel)?;
         // An outline with a given depth is split into pages; otherwise the depth is reduced until one page has room.
         // An error is reported when the page is rendered.
         let has_no_room = |map: &FolderOutline| matches!(fit_all_entries(map, &cursor, None, max_tokens), Ok(None));
         while depth.is_none() && map.depth > 1 && has_no_room(&map) {
             let depth = Some(map.depth - 1);
-            map = engine.outline_folder(&FolderQuery { depth, ..query.clone() })?;
+            map = engine.outline_folder(&FolderQuery { depth, ..query.clone() }, cancel)?;
         }
         Ok(map)
     });

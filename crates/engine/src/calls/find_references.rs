@@ -3,12 +3,18 @@
 //! Files are scanned several at a time, but reported in a fixed order without gaps, so the next page starts
 //! where this one ends. The time is bounded.
 
+use std::io::ErrorKind;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{CancelToken, Engine, EngineError, IndexCoverage, snapshot_coverage};
+use crate::answer::IndexCoverage;
+use crate::error::{EngineError, PathError, RequestError};
+use crate::state::Engine;
+use platform::cancel::CancelToken;
 use search::{ContentFilter, Filter, NameQuery, find_files_with_identifier};
+use source::decode_source;
 use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
 use types::{Language, RepoPath, Symbol, qualified_name};
 
@@ -82,7 +88,7 @@ pub struct ReferenceAnswer {
     /// Whether the time limit ended the page early.
     pub out_of_time: bool,
     pub coverage: IndexCoverage,
-    /// See [`super::SearchAnswer::generation`].
+    /// See [`crate::SearchAnswer::generation`].
     pub generation: u64,
 }
 
@@ -102,19 +108,20 @@ struct ScannedFile {
 }
 
 impl Engine {
-    /// Finds the uses of a name.
+    /// Finds the uses of a name. If the call is cancelled while files are read, the answer has the uses found
+    /// so far.
     ///
     /// # Errors
-    /// [`EngineError::BadQuery`] if there is no name in the text or a filter is invalid;
+    /// [`EngineError::Request`] if there is no name in the text or a filter is invalid;
     /// [`EngineError::NotIndexed`]; an error of the store.
     pub fn find_references(
         &self,
         query: &ReferenceQuery,
         cancel: &CancelToken,
     ) -> Result<ReferenceAnswer, EngineError> {
-        let name = NameQuery::parse(&query.name).map(|query| query.name).ok_or_else(|| {
-            EngineError::BadQuery(format!("there is no name in {:?}; give an identifier like `parse`", query.name))
-        })?;
+        let name = NameQuery::parse(&query.name)
+            .map(|query| query.name)
+            .ok_or_else(|| RequestError::NoName { text: query.name.clone(), example: "an identifier like `parse`" })?;
         // In Ruby and Elixir these characters are part of a name, but the index holds the word without them.
         let name = name.trim_end_matches(['?', '!', '=']).to_owned();
         let snapshot = self.snapshot()?;
@@ -130,7 +137,7 @@ impl Engine {
             files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
         let mut answer = ReferenceAnswer {
             files_with_name: files.len(),
-            coverage: snapshot_coverage(&snapshot),
+            coverage: IndexCoverage::of_snapshot(&snapshot),
             generation: snapshot.view.generation().stable_hash(),
             ..ReferenceAnswer::default()
         };
@@ -211,8 +218,9 @@ impl ReferenceScan<'_> {
         } else {
             thread::scope(|scope| {
                 let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-                // A panic here is a bug, and the panic hook has already reported it.
-                workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+                let joined =
+                    workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+                joined.flatten().collect()
             })
         };
         for (at, scanned) in found {
@@ -221,12 +229,19 @@ impl ReferenceScan<'_> {
         parts
     }
 
-    /// Finds the uses in one file; none if the file cannot be read any more.
+    /// Finds the uses in one file; none if the file was deleted.
     fn scan_file(&self, path: &RepoPath, language: Language) -> ScannedFile {
         let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
         let mut scanned = ScannedFile { file, definitions_left_out: 0 };
-        let Ok(read) = self.engine.read_included_file(path) else { return scanned };
-        let source = index::decode_source(path, read.bytes);
+        let read = match self.engine.read_included_file(path) {
+            Ok(read) => read,
+            Err(PathError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return scanned,
+            Err(error) => {
+                scanned.file.problem = Some(error.to_string());
+                return scanned;
+            }
+        };
+        let source = decode_source(path, read.bytes);
         if parse::find_whole_word(&source.text, self.name).next().is_none() {
             return scanned;
         }
@@ -326,5 +341,21 @@ mod tests {
         let answer = engine.find_references(&query(ReferencePosition::default(), Duration::from_secs(60)), &cancel);
         let answer = answer.expect("a partial answer");
         assert!(answer.out_of_time && answer.files.len() <= 1, "{answer:?}");
+    }
+
+    #[test]
+    fn a_file_that_can_no_longer_be_read_is_named_and_a_deleted_one_is_left_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = engine(folder.path(), 3);
+        std::fs::write(folder.path().join("f00.rs"), b"price_of(1);\0").expect("a file");
+        std::fs::remove_file(folder.path().join("f01.rs")).expect("removed");
+        let query = query(ReferencePosition::default(), Duration::from_secs(60));
+        let answer = engine.find_references(&query, &CancelToken::default()).expect("an answer");
+        let files: Vec<_> = answer
+            .files
+            .iter()
+            .map(|file| (file.path.as_str(), file.references.len(), file.problem.as_deref()))
+            .collect();
+        assert_eq!(files, [("f00.rs", 0, Some("cannot read f00.rs: it is binary")), ("f02.rs", 2, None)]);
     }
 }

@@ -7,8 +7,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::tuned::{self, RecordVersion};
-use super::{EngineError, embedders};
+use super::open_embedder;
+use super::tuned_store::{self, RecordVersion};
+use crate::error::EngineError;
 use config::Settings;
 use embed::Embedder;
 use embed::cache::VectorCache;
@@ -17,7 +18,7 @@ use hub::ModelError;
 use store::{IndexFingerprint, StoreView};
 
 /// A model with its vector cache, which all projects share.
-pub(super) struct EmbeddingModel {
+pub(crate) struct EmbeddingModel {
     pub embedder: Arc<dyn Embedder>,
     /// `None` if caching is turned off.
     pub cache: Option<Arc<VectorCache>>,
@@ -45,7 +46,7 @@ struct VectorCacheOptions {
 }
 
 /// The models of one index.
-pub(super) struct IndexModels {
+pub(crate) struct IndexModels {
     index_dir: PathBuf,
     cache_options: VectorCacheOptions,
     /// The model named by the settings, or else the one that made the index.
@@ -69,9 +70,9 @@ impl IndexModels {
     /// not available, [`IndexModels::check_available`] returns the reason.
     pub fn open(settings: &Settings, view: Option<&dyn StoreView>) -> Result<Self, EngineError> {
         if let Some(choice) = &settings.pipeline.embedder {
-            return Ok(Self::new(settings, embedders::open_embedder(settings, choice)?));
+            return Ok(Self::new(settings, open_embedder::open_embedder(settings, choice)?));
         }
-        let of_index = view.map(|view| embedders::open_stored_embedder(settings, &view.manifest().fingerprint));
+        let of_index = view.map(|view| open_embedder::open_stored_embedder(settings, &view.manifest().fingerprint));
         match of_index {
             Some(Err(EngineError::Model(error))) => {
                 Ok(Self { unavailable: Some(Arc::new(error)), ..Self::new(settings, StaticModel::builtin()) })
@@ -115,7 +116,10 @@ impl IndexModels {
         if !self.is_builtin() {
             return Arc::clone(&self.configured);
         }
-        let version = tuned::read_record_version(&self.index_dir);
+        let version = tuned_store::read_record_version(&self.index_dir).unwrap_or_else(|error| {
+            tracing::warn!("{error}");
+            None
+        });
         let mut loaded_tuned = self.loaded_tuned.lock().unwrap_or_else(PoisonError::into_inner);
         if loaded_tuned.version != version {
             let tuned = version.is_some().then(|| self.load_tuned(&self.index_dir)).flatten();
@@ -126,7 +130,7 @@ impl IndexModels {
 
     /// Loads the tuned model. One that cannot be loaded is ignored, with a warning.
     fn load_tuned(&self, index_dir: &Path) -> Option<Arc<EmbeddingModel>> {
-        match tuned::load_model(index_dir) {
+        match tuned_store::load_tuned_model(index_dir) {
             Ok(model) => Some(EmbeddingModel::open(Arc::new(model), &self.cache_options)),
             Err(error) => {
                 tracing::warn!("{error}");
@@ -135,10 +139,30 @@ impl IndexModels {
         }
     }
 
+    /// Returns the model that made rows with this index fingerprint.
+    ///
+    /// # Errors
+    /// [`EngineError::Outdated`] if the rows have to be rebuilt; [`EngineError::IndexModel`] if their model is
+    /// not available.
+    pub fn require_stored(
+        &self,
+        settings: &Settings,
+        stored: &IndexFingerprint,
+    ) -> Result<Arc<EmbeddingModel>, EngineError> {
+        let model = match self.find_stored(settings, stored) {
+            Some(model) => model,
+            None => self.check_available().map(|()| self.current())?,
+        };
+        match index::rebuild_reason(stored, &index::index_fingerprint(settings, model.embedder.as_ref())) {
+            Some(reason) => Err(EngineError::Outdated { root: settings.root.as_path().to_owned(), reason }),
+            None => Ok(model),
+        }
+    }
+
     /// Returns the model that made stored rows, if it is available. Tries the current and the configured
     /// model, the one found last time, a replaced tuned model whose file still exists, and finally the model
     /// registry.
-    pub fn find_stored(&self, settings: &Settings, stored: &IndexFingerprint) -> Option<Arc<EmbeddingModel>> {
+    fn find_stored(&self, settings: &Settings, stored: &IndexFingerprint) -> Option<Arc<EmbeddingModel>> {
         let fits = |embedder: &dyn Embedder| {
             embedder.model_id() == stored.model_id && u32::try_from(embedder.dimensions()) == Ok(stored.dimensions)
         };
@@ -147,9 +171,15 @@ impl IndexModels {
         if let Some(model) = at_hand.into_iter().flatten().find(|model| fits(model.embedder.as_ref())) {
             return Some(model);
         }
-        let retired = tuned::load_retired_model(&self.index_dir, &stored.model_id)
+        let retired = tuned_store::load_retired_model(&self.index_dir, &stored.model_id)
             .map(|model| Arc::new(model) as Arc<dyn Embedder>);
-        let opened = retired.or_else(|| embedders::open_stored_embedder(settings, stored).ok()?);
+        let open_stored = || {
+            open_embedder::open_stored_embedder(settings, stored).unwrap_or_else(|error| {
+                tracing::debug!("the model {} of the index is not available: {error}", stored.model_id);
+                None
+            })
+        };
+        let opened = retired.or_else(open_stored);
         let model = EmbeddingModel::open(opened.filter(|embedder| fits(embedder.as_ref()))?, &self.cache_options);
         Some(Arc::clone(previous.insert(model)))
     }

@@ -1,50 +1,25 @@
-//! The projects of a root, and filters by project.
-//!
-//! Projects are found on disk, because their manifests are often data files that are not indexed.
+//! The projects that a filter names, and the projects that hits belong to.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use super::{Engine, EngineError};
+use crate::error::EngineError;
+use crate::state::Engine;
 use search::{FileFilter, Filter, FolderScope, Hit, QueryError, QueryFilters, Snapshot, resolve_project_folders};
 use source::walk;
-use types::{FileOutcome, FileRecord, Project};
-
-/// The projects of one generation of the store.
-pub(super) struct CachedProjects {
-    generation: u64,
-    projects: Arc<Vec<Project>>,
-}
+use types::{FileRecord, Project};
 
 impl Engine {
-    /// Returns the projects that contain indexed files, those with the most files first, then by folder.
-    /// Manifests added after the last commit are seen with the next one.
-    ///
-    /// # Errors
-    /// [`EngineError::NotIndexed`], or an error of the store.
-    pub fn projects(&self) -> Result<Vec<Project>, EngineError> {
-        let view = self.open_view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })?;
-        let records = view.files()?;
-        Ok(self.projects_of(view.manifest().generation, records.iter()).to_vec())
-    }
-
     /// Returns the projects of these records, which belong to `generation`.
-    pub(super) fn projects_of<'r>(
+    pub(crate) fn projects_of<'r>(
         &self,
         generation: u64,
         records: impl Iterator<Item = &'r FileRecord>,
     ) -> Arc<Vec<Project>> {
-        let mut slot = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cached) = slot.as_ref().filter(|cached| cached.generation == generation) {
-            return Arc::clone(&cached.projects);
-        }
-        let indexed = records.filter(|record| matches!(record.content.outcome, FileOutcome::Indexed { .. }));
-        let projects = Arc::new(walk::find_projects(self.root(), indexed.map(|record| record.path.folder())));
-        *slot = Some(CachedProjects { generation, projects: Arc::clone(&projects) });
-        projects
+        self.projects.find(self.root(), generation, records)
     }
 
     /// Resolves the projects that a filter and the filters of a query text name to their folders.
-    pub(super) fn resolve_folder_scope(
+    pub(crate) fn resolve_folder_scope(
         &self,
         snapshot: &Snapshot,
         filter: &Filter,
@@ -81,14 +56,14 @@ impl Engine {
     }
 
     /// Compiles a filter for the files of a snapshot.
-    pub(super) fn compile_filter(&self, snapshot: &Snapshot, filter: &Filter) -> Result<FileFilter, EngineError> {
+    pub(crate) fn compile_filter(&self, snapshot: &Snapshot, filter: &Filter) -> Result<FileFilter, EngineError> {
         let folders = self.resolve_folder_scope(snapshot, filter, &QueryFilters::default())?;
         Ok(FileFilter::new(filter)?.in_folders(&folders))
     }
 
     /// Sets the project of each hit. Looks only at the folders of the hits and their ancestors, because most
     /// searches filter by no project.
-    pub(super) fn set_project_names(&self, hits: &mut [Hit]) {
+    pub(crate) fn set_project_names(&self, hits: &mut [Hit]) {
         let projects = walk::find_projects(self.root(), hits.iter().map(|hit| hit.path.folder()));
         for hit in hits {
             let holding = projects.iter().filter(|project| project.contains_folder(hit.path.folder()));

@@ -1,6 +1,7 @@
-//! Access to the data that ranking weights are learned from and evaluated on.
+//! The data that ranking weights are learned from and evaluated on.
 
-use super::{Engine, EngineError, SearchAnswer};
+use crate::error::EngineError;
+use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{QueryFeatures, RankingWeights, SearchContext, SearchQuery, check_query, measure_query};
 use types::RepoPath;
@@ -15,25 +16,6 @@ pub struct DefinedName {
 }
 
 impl Engine {
-    /// Searches with other ranking weights, for evaluations.
-    ///
-    /// # Errors
-    /// As [`Engine::search`].
-    pub fn search_with_weights(
-        &self,
-        query: &SearchQuery,
-        weights: RankingWeights,
-    ) -> Result<SearchAnswer, EngineError> {
-        let query = check_query(query)?;
-        let snapshot = self.snapshot()?;
-        let model = self.model_of_snapshot(&snapshot)?;
-        let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
-        let (embedder, cancel) = (model.embedder.as_ref(), &CancelToken::default());
-        let context = SearchContext { snapshot: &snapshot, embedder, weights: &weights, cancel };
-        let results = search::search(&context, query, &folders)?;
-        Ok(self.build_answer(&snapshot, results))
-    }
-
     /// Returns the features of every candidate file; [`RankingWeights`] are learned from them.
     ///
     /// # Errors

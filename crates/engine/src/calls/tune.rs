@@ -1,31 +1,12 @@
 //! Tunes the built-in model on the code of an engine's folder.
 
-use super::tuned::{self, TunedError, TuningEvaluation};
-use super::{CancelToken, Engine, EngineError, TuneStep, TunedModel};
+use crate::error::{EngineError, TuningError};
+use crate::models::{TunedModel, TuningEvaluation, read_tuned_model, remove_tuned_model, save_tuned_model};
+use crate::state::Engine;
 use embed::static_model::StaticModel;
-use source::walk::WalkError;
+use platform::cancel::CancelToken;
 use train::pairs;
-use train::tune::{self, TuneError, TuneResult};
-
-/// A failed attempt to tune the model.
-#[derive(Debug, thiserror::Error)]
-pub enum TuningError {
-    #[error(transparent)]
-    Tune(#[from] TuneError),
-    #[error(transparent)]
-    Walk(#[from] WalkError),
-    #[error(transparent)]
-    Kept(#[from] TunedError),
-    #[error("only the built-in model can be tuned, and this index uses another one; leave out --embedder")]
-    OtherModel,
-}
-
-impl TuningError {
-    /// Returns whether tuning was cancelled.
-    pub fn is_stopped(&self) -> bool {
-        matches!(self, Self::Tune(TuneError::Stopped))
-    }
-}
+use train::tune::{self, TuneError, TuneResult, TuneStep};
 
 impl Engine {
     /// Trains the built-in model on the folder's code and evaluates the result. Saves nothing; see
@@ -65,9 +46,8 @@ impl Engine {
             mrr_before: tuned.before.mrr,
             mrr_after: tuned.after.mrr,
         };
-        let saved =
-            tuned::save_model(&self.settings.index_dir, &tuned.artifact, &evaluation).map_err(TuningError::from)?;
-        Ok(saved.map_err(|error| TuningError::Tune(error.into()))?)
+        let saved = save_tuned_model(&self.settings.index_dir, &tuned.artifact, &evaluation);
+        Ok(saved.map_err(TuningError::from)?)
     }
 
     /// Returns to the built-in model with the next index run; false if there was no tuned model.
@@ -75,7 +55,7 @@ impl Engine {
     /// # Errors
     /// When the record cannot be removed.
     pub fn undo_tuning(&self) -> Result<bool, EngineError> {
-        Ok(tuned::remove_record(&self.settings.index_dir).map_err(TuningError::from)?)
+        Ok(remove_tuned_model(&self.settings.index_dir).map_err(TuningError::from)?)
     }
 
     /// Returns the id of the model that makes new vectors.
@@ -85,8 +65,11 @@ impl Engine {
 
     /// Returns the tuned model in use; `None` if there is none or it is damaged.
     pub fn tuned_model(&self) -> Option<TunedModel> {
-        let record = tuned::read_record(&self.settings.index_dir)?.ok()?;
-        Some(record).filter(|record| self.models.current().embedder.model_id() == record.model_id)
+        let record = read_tuned_model(&self.settings.index_dir).unwrap_or_else(|error| {
+            tracing::debug!("{error}");
+            None
+        });
+        record.filter(|record| self.models.current().embedder.model_id() == record.model_id)
     }
 }
 
@@ -98,7 +81,7 @@ mod tests {
     use crate::{IndexRequest, Options, SearchQuery, Settings};
     use embed::Embedder as _;
     use embed::static_model::encode_model;
-    use train::measure::RetrievalScores;
+    use train::evaluate::RetrievalScores;
 
     fn engine(folder: &tempfile::TempDir) -> Engine {
         fs::create_dir_all(folder.path().join("code")).expect("a folder");
@@ -120,7 +103,7 @@ mod tests {
 
     fn finds(engine: &Engine) -> bool {
         let query = SearchQuery { text: "retry with backoff".to_owned(), limit: 3, ..SearchQuery::default() };
-        engine.search(&query).expect("an answer").hits.len() == 1
+        engine.search(&query, &CancelToken::default()).expect("an answer").hits.len() == 1
     }
 
     /// Makes a small model as if it had been trained.
@@ -134,7 +117,7 @@ mod tests {
             pairs: 1,
             definitions: 1,
             words: 0,
-            epoch: 1,
+            epoch: Some(1),
             before: measure,
             after: measure,
             error: 0.0,
@@ -148,12 +131,12 @@ mod tests {
         assert!(index(&engine) > 0 && finds(&engine));
         let builtin = engine.model_id();
         for factor in [0.1, 0.7] {
-            let saved = engine.keep_tuned(&other(factor)).expect("kept");
-            assert_eq!(engine.model_id(), saved.model_id);
-            assert_ne!(engine.status().expect("a status").model_id, saved.model_id, "the rows are not rebuilt yet");
+            let kept = engine.keep_tuned(&other(factor)).expect("kept");
+            assert_eq!(engine.model_id(), kept.model_id);
+            assert_ne!(engine.status().expect("a status").model_id, kept.model_id, "the rows are not rebuilt yet");
             assert!(finds(&engine), "the model of the rows is still available");
             assert!(index(&engine) > 0, "every vector is computed again");
-            assert_eq!(engine.status().expect("a status").model_id, saved.model_id);
+            assert_eq!(engine.status().expect("a status").model_id, kept.model_id);
             assert!(finds(&engine));
         }
         let left = fs::read_dir(folder.path().join("index/tuned")).expect("a folder").count();
@@ -169,9 +152,9 @@ mod tests {
     fn another_engine_of_the_same_index_uses_the_tuned_model() {
         let folder = tempfile::tempdir().expect("a folder");
         let (one, other_engine) = (engine(&folder), engine(&folder));
-        let saved = one.keep_tuned(&other(0.3)).expect("kept");
-        assert_eq!(other_engine.model_id(), saved.model_id);
-        assert_eq!(other_engine.status().expect("a status").tuned, Some(saved));
+        let kept = one.keep_tuned(&other(0.3)).expect("kept");
+        assert_eq!(other_engine.model_id(), kept.model_id);
+        assert_eq!(other_engine.status().expect("a status").tuned, Some(kept));
         fs::write(folder.path().join("index/tuned.json"), "{").expect("it can be written");
         assert_eq!(other_engine.model_id(), StaticModel::builtin().model_id());
         assert_eq!(other_engine.tuned_model(), None);

@@ -1,16 +1,17 @@
 //! Opens the embedder that the settings or an index name.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{EngineError, transformers};
+use super::transformers;
+use crate::error::EngineError;
 use config::{EmbedderChoice, ModelSettings, Provider, Settings};
 use embed::Embedder;
-use embed::model2vec::Model2Vec;
+use embed::embedders::{Model2Vec, SyntheticEmbedder};
 use embed::static_model::StaticModel;
-use embed::synthetic::SyntheticEmbedder;
-use hub::{self, ModelKind, ModelReference, Precision};
+use hub::{ModelKind, ModelReference, Precision};
 use store::IndexFingerprint;
 
 /// File in the index folder that holds the path of the model's folder, for models that their name alone does
@@ -40,9 +41,8 @@ pub(super) fn open_stored_embedder(
     stored: &IndexFingerprint,
 ) -> Result<Option<Arc<dyn Embedder>>, EngineError> {
     let Some(name) = hub::reference_from_id(&stored.model_id) else {
-        return Ok(
-            Some(StaticModel::builtin() as Arc<dyn Embedder>).filter(|_| !stored.model_id.starts_with("synthetic"))
-        );
+        return Ok(Some(StaticModel::builtin() as Arc<dyn Embedder>)
+            .filter(|_| stored.model_id != SyntheticEmbedder::MODEL_ID));
     };
     let is_stored_model = |opened: &Result<Arc<dyn Embedder>, EngineError>| {
         opened.as_ref().is_ok_and(|embedder| embedder.model_id() == stored.model_id)
@@ -59,15 +59,18 @@ pub(super) fn open_stored_embedder(
     by_folder.or_else(|problem| by_name.map_err(|_| problem)).map(Some)
 }
 
-/// Records the folder that the index's model was loaded from. On a write error, the user has to name the model
-/// again.
-pub(super) fn save_model_folder(settings: &Settings) {
+/// Records the folder that the index's model was loaded from, if its name is not enough to find it again.
+///
+/// # Errors
+/// When the file cannot be written; the user then has to name the model again.
+pub(crate) fn save_model_folder(settings: &Settings) -> io::Result<()> {
     if let Some(EmbedderChoice::Model(word)) = &settings.pipeline.embedder
         && let Ok(folder) =
             Path::new(word).canonicalize().or_else(|_| Path::new(ModelReference::parse(word).name).canonicalize())
     {
-        _ = fs::write(settings.index_dir.join(MODEL_FOLDER_FILE), folder.to_string_lossy().as_bytes());
+        fs::write(settings.index_dir.join(MODEL_FOLDER_FILE), folder.to_string_lossy().as_bytes())?;
     }
+    Ok(())
 }
 
 /// Returns the precisions in order of preference: int8 first on a CPU, fp16 first on all other devices.

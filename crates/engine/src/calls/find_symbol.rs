@@ -4,11 +4,13 @@
 //! described by parsing the chunk, which is short.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Engine, EngineError, IndexCoverage, snapshot_coverage};
+use crate::answer::IndexCoverage;
+use crate::error::{EngineError, RequestError, fail_if_cancelled};
+use crate::state::Engine;
+use platform::cancel::CancelToken;
 use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot, definition_span, find_definitions};
-use source::parse::{self, SourceFile};
+use source::parse::{self, CHUNK_PARSE_LIMIT, SourceFile};
 use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
 
 /// The name whose definitions to find, and which of them to return.
@@ -49,7 +51,7 @@ pub struct SymbolAnswer {
     /// False if no match lies in the requested container, so that the definitions match by name alone.
     pub is_qualified: bool,
     pub coverage: IndexCoverage,
-    /// See [`super::SearchAnswer::generation`].
+    /// See [`crate::SearchAnswer::generation`].
     pub generation: u64,
 }
 
@@ -59,26 +61,25 @@ const TEXTS_PER_READ: usize = 32;
 /// Most matches examined when a kind or a container is requested.
 const MAX_EXAMINED: usize = 2_000;
 
-/// Time limit for parsing one chunk; chunks are short.
-pub(super) const CHUNK_PARSE_LIMIT: Duration = Duration::from_millis(50);
-
 impl Engine {
     /// Finds the definitions of a name. Exact matches are preferred, then matches in another case, then names
     /// with the same words, then names within a typo.
     ///
     /// # Errors
-    /// [`EngineError::BadQuery`] if there is no name in the text or a filter is invalid;
-    /// [`EngineError::NotIndexed`]; an error of the store.
-    pub fn find_symbol(&self, query: &SymbolQuery) -> Result<SymbolAnswer, EngineError> {
-        let name = NameQuery::parse(&query.name).ok_or_else(|| {
-            EngineError::BadQuery(format!("there is no name in {:?}; give one like `parse` or `Foo::bar`", query.name))
+    /// [`EngineError::Request`] if there is no name in the text or a filter is invalid;
+    /// [`EngineError::NotIndexed`]; [`EngineError::Cancelled`]; an error of the store.
+    pub fn find_symbol(&self, query: &SymbolQuery, cancel: &CancelToken) -> Result<SymbolAnswer, EngineError> {
+        let name = NameQuery::parse(&query.name).ok_or_else(|| RequestError::NoName {
+            text: query.name.clone(),
+            example: "one like `parse` or `Foo::bar`",
         })?;
         let name = query.container.iter().fold(name, |name, container| name.inside(container));
         let snapshot = self.snapshot()?;
         let filter = self.compile_filter(&snapshot, &query.filter)?;
         let find = |name: &NameQuery, query: &SymbolQuery| {
+            fail_if_cancelled(cancel)?;
             let found = find_definitions(&snapshot, name, |file| filter.allows(file));
-            page_of_symbols(&snapshot, &found, name, query)
+            page_of_symbols(&snapshot, &found, name, query, cancel)
         };
         let (mut symbols, mut more) = find(&name, query)?;
         let mut is_qualified = true;
@@ -88,10 +89,11 @@ impl Engine {
             is_qualified = symbols.is_empty();
         }
         for found in &mut symbols {
+            fail_if_cancelled(cancel)?;
             found.stale = self.is_stale(snapshot.record(&found.path));
         }
-        let generation = snapshot.view.generation().stable_hash();
-        Ok(SymbolAnswer { symbols, more, is_qualified, coverage: snapshot_coverage(&snapshot), generation })
+        let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.view.generation().stable_hash());
+        Ok(SymbolAnswer { symbols, more, is_qualified, coverage, generation })
     }
 }
 
@@ -101,6 +103,7 @@ fn page_of_symbols(
     found: &[NamedDefinition],
     name: &NameQuery,
     query: &SymbolQuery,
+    cancel: &CancelToken,
 ) -> Result<(Vec<SymbolHit>, bool), EngineError> {
     // Without a kind or a container to check, skipped matches need not be read.
     let is_plain = query.kinds.is_empty() && name.qualifiers.is_empty();
@@ -108,6 +111,7 @@ fn page_of_symbols(
     let rest = found.get(unread..).unwrap_or_default();
     let mut symbols = Vec::new();
     for step in rest[..rest.len().min(MAX_EXAMINED)].chunks(TEXTS_PER_READ) {
+        fail_if_cancelled(cancel)?;
         let rows: Vec<_> = step.iter().map(|named| snapshot.chunk(named.chunk).row).collect();
         let texts = snapshot.view.chunk_texts(&rows)?;
         for (named, text) in step.iter().zip(texts) {
@@ -212,7 +216,7 @@ fn symbol_by_line(chunk: &ChunkMeta<'_>, name: &str, text: &str) -> Symbol {
     let at = parse::find_whole_word(text, last).next().unwrap_or(0);
     let index = text[..at].matches('\n').count();
     let line = text.lines().nth(index).unwrap_or_default().trim();
-    let start_line = chunk.span.start_line + u32::try_from(index).unwrap_or(0);
+    let start_line = chunk.span.start_line + u32::try_from(index).expect("a chunk has fewer than 2^32 lines");
     let is_around = chunk.kind.is_container();
     Symbol {
         name: name.to_owned(),

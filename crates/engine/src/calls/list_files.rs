@@ -1,6 +1,7 @@
 //! Lists indexed files, a page at a time.
 
-use super::{Engine, EngineError};
+use crate::error::EngineError;
+use crate::state::Engine;
 use types::{Language, RepoPath};
 
 /// A file that has chunks in the index.
@@ -8,7 +9,8 @@ use types::{Language, RepoPath};
 pub struct IndexedFile {
     pub path: RepoPath,
     pub language: Language,
-    pub size_bytes: u64,
+    /// Size when it was indexed; `None` if the index has no record of the file.
+    pub size_bytes: Option<u64>,
 }
 
 /// A page of the indexed files, sorted by path.
@@ -17,7 +19,7 @@ pub struct FilePage {
     pub files: Vec<IndexedFile>,
     /// Number of indexed files on all pages.
     pub total: usize,
-    /// See [`super::SearchAnswer::generation`].
+    /// See [`crate::SearchAnswer::generation`].
     pub generation: u64,
 }
 
@@ -31,7 +33,7 @@ impl Engine {
         let files = snapshot.files.iter().skip(offset).take(limit).map(|file| IndexedFile {
             path: file.path.clone(),
             language: file.language,
-            size_bytes: snapshot.record(&file.path).map_or(0, |record| record.stat.size_bytes),
+            size_bytes: snapshot.record(&file.path).map(|record| record.stat.size_bytes),
         });
         Ok(FilePage {
             files: files.collect(),

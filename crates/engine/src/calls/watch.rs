@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use super::{CancelToken, Engine, IndexScope};
-use index::{FileChanges, FolderWatcher, WatchError};
+use crate::state::Engine;
+use index::{FileChanges, FolderWatcher, IndexScope, WatchError};
+use platform::cancel::CancelToken;
 
 /// Pause before the first retry; doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

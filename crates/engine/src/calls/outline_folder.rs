@@ -2,9 +2,12 @@
 //!
 //! Everything comes from the index, so files that are left out do not appear.
 
-use super::{Engine, EngineError, IndexCoverage, snapshot_coverage};
+use crate::answer::IndexCoverage;
+use crate::error::{EngineError, PathError, fail_if_cancelled};
+use crate::state::Engine;
+use platform::cancel::CancelToken;
 use search::Snapshot;
-use source::parse::{self, SourceFile};
+use source::parse::{self, CHUNK_PARSE_LIMIT, SourceFile};
 use types::RepoPath;
 
 /// Most names listed for one file; further names are only counted.
@@ -38,7 +41,7 @@ pub struct FolderOutline {
     /// Number of entries on all pages.
     pub total: usize,
     pub coverage: IndexCoverage,
-    /// See [`super::SearchAnswer::generation`].
+    /// See [`crate::SearchAnswer::generation`].
     pub generation: u64,
 }
 
@@ -78,7 +81,7 @@ impl Engine {
     /// Returns whether the path is a folder.
     ///
     /// # Errors
-    /// [`EngineError::BadPath`] if the path is missing or outside of the root.
+    /// [`EngineError::Path`] if the path is missing or outside of the root.
     pub fn is_folder(&self, path: &str) -> Result<bool, EngineError> {
         Ok(self.resolve_path(path)?.under(self.root()).is_dir())
     }
@@ -86,9 +89,9 @@ impl Engine {
     /// Returns the outline of a folder.
     ///
     /// # Errors
-    /// [`EngineError::BadPath`] if nothing in the folder is indexed; [`EngineError::NotIndexed`]; an error of
-    /// the store.
-    pub fn outline_folder(&self, query: &FolderQuery) -> Result<FolderOutline, EngineError> {
+    /// [`EngineError::Path`] if nothing in the folder is indexed; [`EngineError::NotIndexed`];
+    /// [`EngineError::Cancelled`]; an error of the store.
+    pub fn outline_folder(&self, query: &FolderQuery, cancel: &CancelToken) -> Result<FolderOutline, EngineError> {
         let path = match &query.path {
             Some(path) => self.resolve_path(path)?.to_string(),
             None => String::new(),
@@ -98,8 +101,7 @@ impl Engine {
         let from = snapshot.files.partition_point(|file| file.path.as_str() < start.as_str());
         let below = snapshot.files[from..].iter().take_while(|file| file.path.as_str().starts_with(&start)).count();
         if below == 0 && !path.is_empty() {
-            let message = format!("no file in {path} is indexed; index_status counts the files left out by reason");
-            return Err(EngineError::BadPath(message));
+            return Err(PathError::NothingIndexed { path }.into());
         }
         let files = from..from + below;
         let (depth, rows) = match query.depth {
@@ -107,8 +109,12 @@ impl Engine {
             None => expand_within_limit(&snapshot, &files, start.len(), query.limit),
         };
         let shown = rows.iter().skip(query.offset).take(query.limit);
-        let entries = shown.map(|row| outline_entry(&snapshot, row)).collect::<Result<_, _>>()?;
-        let (coverage, generation) = (snapshot_coverage(&snapshot), snapshot.view.generation().stable_hash());
+        let outline = |row: &OutlineRow| {
+            fail_if_cancelled(cancel)?;
+            outline_entry(&snapshot, row)
+        };
+        let entries = shown.map(outline).collect::<Result<_, _>>()?;
+        let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.view.generation().stable_hash());
         Ok(FolderOutline { path, files: below, depth, entries, total: rows.len(), coverage, generation })
     }
 }
@@ -179,9 +185,9 @@ fn top_level_names(snapshot: &Snapshot, index: usize) -> Result<Vec<String>, Eng
     for chunk in &top {
         let mut found: Vec<String> = chunk.defines().map(str::to_owned).collect();
         if is_mixed(&chunk) {
-            let text = texts.next().map(|text| text.text).unwrap_or_default();
+            let text = texts.next().expect("the store returns one text per row").text;
             let source = SourceFile { path: file.path.clone(), language: file.language, text };
-            let (symbols, _) = parse::outline_file(&source, super::symbols::CHUNK_PARSE_LIMIT);
+            let (symbols, _) = parse::outline_file(&source, CHUNK_PARSE_LIMIT);
             let outer: Vec<_> = symbols.into_iter().filter(|symbol| symbol.container.is_empty()).collect();
             found.retain(|name| outer.iter().any(|symbol| symbol.name == *name));
         }

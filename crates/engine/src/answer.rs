@@ -1,0 +1,80 @@
+//! The parts that answers share: how much of the folder they cover, the commit they come from, and their hits.
+
+use std::collections::BTreeMap;
+
+use crate::error::{EngineError, fail_if_cancelled};
+use crate::state::Engine;
+use platform::cancel::CancelToken;
+use search::{Hit, SearchResults, Snapshot};
+use store::Manifest;
+use types::RepoPath;
+
+/// The part of the folder that an answer covers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexCoverage {
+    /// Files in the index.
+    pub files_indexed: u64,
+    /// Files found by the last walk; `None` while the first walk is under way, or if the folder is empty.
+    pub files_found: Option<u64>,
+    /// Chunks in the index.
+    pub chunks: u64,
+    /// Whether the last index run completed.
+    pub complete: bool,
+}
+
+impl IndexCoverage {
+    /// Returns the coverage of a snapshot.
+    pub(crate) fn of_snapshot(snapshot: &Snapshot) -> Self {
+        let manifest = snapshot.view.manifest();
+        Self {
+            files_indexed: snapshot.files_indexed(),
+            files_found: known_files_found(manifest),
+            chunks: snapshot.chunk_count() as u64,
+            complete: manifest.complete,
+        }
+    }
+}
+
+/// Returns the files found by the last walk. The manifest of a run whose first walk has not ended says 0.
+pub(crate) fn known_files_found(manifest: &Manifest) -> Option<u64> {
+    Some(manifest.files_found).filter(|files_found| *files_found > 0)
+}
+
+/// The hits of a search, best first, with the state of the index they come from.
+#[derive(Clone, Debug, Default)]
+pub struct SearchAnswer {
+    pub hits: Vec<Hit>,
+    pub coverage: IndexCoverage,
+    /// A hash that identifies the commit this answer comes from. A client compares it with that of the next
+    /// page to notice that the index has changed.
+    pub generation: u64,
+    /// Remarks on the answer, such as a corrected misspelling.
+    pub notes: Vec<String>,
+    /// How the query was parsed, filters included; empty for a similarity search.
+    pub understood: String,
+}
+
+impl Engine {
+    /// Completes the results of a search: says which files have changed since, and to which project each
+    /// belongs.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub(crate) fn build_answer(
+        &self,
+        snapshot: &Snapshot,
+        results: SearchResults,
+        cancel: &CancelToken,
+    ) -> Result<SearchAnswer, EngineError> {
+        let SearchResults { mut hits, notes, understood } = results;
+        let mut stale: BTreeMap<RepoPath, bool> = BTreeMap::new();
+        for hit in &mut hits {
+            fail_if_cancelled(cancel)?;
+            let is_stale = stale.entry(hit.path.clone()).or_insert_with(|| self.is_stale(snapshot.record(&hit.path)));
+            hit.stale = *is_stale;
+        }
+        self.set_project_names(&mut hits);
+        let coverage = IndexCoverage::of_snapshot(snapshot);
+        Ok(SearchAnswer { hits, coverage, generation: snapshot.view.generation().stable_hash(), notes, understood })
+    }
+}

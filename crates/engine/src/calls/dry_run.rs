@@ -1,0 +1,48 @@
+//! Lists the files that an index run would include.
+
+use std::ops::ControlFlow;
+
+use crate::error::{EngineError, fail_if_cancelled};
+use crate::state::Engine;
+use index::{DryRun, IndexError};
+use platform::cancel::CancelToken;
+use source::decode_source;
+use source::walk::{self, Disk, FileContents, FileSystem as _, WalkFinding, WalkOptions};
+use types::SkipReason;
+
+impl Engine {
+    /// Lists the files that an index run would include and exclude, with reasons. Reads the files, writes
+    /// nothing.
+    ///
+    /// # Errors
+    /// When the root cannot be walked; [`EngineError::Cancelled`].
+    pub fn dry_run(&self, cancel: &CancelToken) -> Result<DryRun, EngineError> {
+        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: &Disk, cancel };
+        let mut listing = DryRun::default();
+        let walked = walk::walk_tree(&self.settings.root, &options, &mut |walked| {
+            match walked {
+                WalkFinding::Skipped(skipped) => listing.excluded.push((skipped.path, skipped.is_dir, skipped.reason)),
+                WalkFinding::File(entry) => match Disk.read(&entry.abs, self.settings.max_file_bytes) {
+                    Err(error) => listing.excluded.push((
+                        entry.path,
+                        false,
+                        SkipReason::Unreadable { message: error.to_string() },
+                    )),
+                    Ok(FileContents { bytes, .. }) => match walk::inspect_content(&entry.path, &bytes) {
+                        Some(reason) => listing.excluded.push((entry.path, false, reason)),
+                        None => {
+                            let language = decode_source(&entry.path, bytes).language;
+                            listing.included.push((entry.path, language));
+                        }
+                    },
+                },
+            }
+            if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        walked.map_err(IndexError::from)?;
+        fail_if_cancelled(cancel)?;
+        listing.included.sort();
+        listing.excluded.sort();
+        Ok(listing)
+    }
+}

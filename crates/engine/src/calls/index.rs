@@ -1,0 +1,80 @@
+//! Index runs.
+
+use crate::error::EngineError;
+use crate::models::{EmbeddingModel, remove_unused_models, save_model_folder};
+use crate::state::Engine;
+use index::{BenchKind, IndexProgress, IndexReport, IndexRequest, Indexer, RunRecorder};
+use platform::cancel::CancelToken;
+use source::walk::Disk;
+
+impl Engine {
+    /// Updates the index to match the folder. One thread calls `observe` several times a second and once at
+    /// the end.
+    ///
+    /// # Errors
+    /// See [`IndexError`]; earlier commits are kept.
+    pub fn index(
+        &self,
+        request: &IndexRequest,
+        cancel: &CancelToken,
+        observe: &(dyn Fn(&IndexProgress) + Sync),
+    ) -> Result<IndexReport, EngineError> {
+        self.models.check_available()?;
+        let view = if request.rebuild { None } else { self.open_view()? }; // fails for the index of another folder
+        let model = self.models.current();
+        let fingerprint = index::index_fingerprint(&self.settings, model.embedder.as_ref());
+        if view.is_none_or(|view| index::rebuild_reason(&view.manifest().fingerprint, &fingerprint).is_some()) {
+            // Every chunk will be embedded, so an unusable model is reported before the run starts.
+            model.embedder.prepare()?;
+        }
+        let recorder = RunRecorder::new(&self.settings.index_dir);
+        let ended = self.new_indexer(&model).run(request, cancel, &|progress| {
+            recorder.record_progress(progress);
+            observe(progress);
+        });
+        recorder.record_end(&ended);
+        if ended.is_ok() {
+            self.tidy_models(model.embedder.model_id());
+        }
+        Ok(ended?)
+    }
+
+    /// Rebuilds the index in one of the ways that the benchmarks compare.
+    ///
+    /// # Errors
+    /// As [`Engine::index`].
+    pub fn bench(&self, kind: BenchKind, cancel: &CancelToken) -> Result<IndexReport, EngineError> {
+        self.models.check_available()?;
+        Ok(index::run_benchmark(&self.new_indexer(&self.models.current()), kind, cancel, &|_| ())?)
+    }
+
+    /// Returns the texts that the embedder would get for the folder, to benchmark other programs with.
+    ///
+    /// # Errors
+    /// When the root cannot be walked.
+    pub fn passages(&self) -> Result<Vec<String>, EngineError> {
+        Ok(index::collect_passages(&self.new_indexer(&self.models.current()))?)
+    }
+
+    /// Records where the model is, and removes tuned models that are no longer needed. The index is complete
+    /// without either, so a failure is only logged.
+    fn tidy_models(&self, in_use: &str) {
+        if let Err(error) = save_model_folder(&self.settings) {
+            tracing::warn!("cannot record the folder of the model in {}: {error}", self.settings.index_dir.display());
+        }
+        if let Err(error) = remove_unused_models(&self.settings.index_dir, in_use) {
+            tracing::warn!("cannot remove unused models: {error}");
+        }
+    }
+
+    fn new_indexer<'s>(&'s self, model: &'s EmbeddingModel) -> Indexer<'s> {
+        Indexer {
+            settings: &self.settings,
+            store: self.store.as_ref(),
+            embedder: model.embedder.as_ref(),
+            cache: model.cache.as_deref(),
+            files: &Disk,
+            renew_parsers: false,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Lists the projects in the folder.
+
+use crate::error::EngineError;
+use crate::state::Engine;
+use types::Project;
+
+impl Engine {
+    /// Returns the projects that contain indexed files, those with the most files first, then by folder.
+    /// Manifests added after the last commit are seen with the next one.
+    ///
+    /// # Errors
+    /// [`EngineError::NotIndexed`], or an error of the store.
+    pub fn projects(&self) -> Result<Vec<Project>, EngineError> {
+        let view = self.require_view()?;
+        let records = view.files()?;
+        Ok(self.projects_of(view.manifest().generation, records.iter()).to_vec())
+    }
+}

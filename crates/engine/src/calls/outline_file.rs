@@ -1,0 +1,34 @@
+//! Outlines a file: its definitions, as it is on disk now.
+
+use crate::error::EngineError;
+use crate::state::Engine;
+use source::parse;
+use source::{count_lines, decode_source};
+use types::{RepoPath, Symbol};
+
+/// The definitions of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileOutline {
+    pub path: RepoPath,
+    pub language: String,
+    /// Number of lines in the file.
+    pub lines: u32,
+    /// Sorted by first line.
+    pub symbols: Vec<Symbol>,
+    /// Why the file was parsed only in part; `None` if it was parsed completely.
+    pub problem: Option<String>,
+}
+
+impl Engine {
+    /// Parses a file as it is on disk now and returns its definitions.
+    ///
+    /// # Errors
+    /// [`EngineError::Path`] if the path is missing, outside of the root, or not a text file.
+    pub fn outline(&self, path: &str) -> Result<FileOutline, EngineError> {
+        let (path, read) = self.read_visible_file(path)?;
+        let file = decode_source(&path, read.bytes);
+        let lines = count_lines(&file.text);
+        let (symbols, problem) = parse::outline_file(&file, self.settings.parse_time_limit);
+        Ok(FileOutline { path, language: file.language.to_string(), lines, symbols, problem })
+    }
+}

@@ -1,0 +1,106 @@
+//! The state of an index.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::answer::{IndexCoverage, known_files_found};
+use crate::error::EngineError;
+use crate::models::TunedModel;
+use crate::state::Engine;
+use embed::DeviceReport;
+use index::RunRecord;
+use types::{FileOutcome, Project, RepoPath};
+
+/// The state of an index.
+#[derive(Clone, Debug, Default)]
+pub struct IndexStatus {
+    pub root: PathBuf,
+    pub index_dir: PathBuf,
+    /// Whether anything is indexed. If false, all fields that describe the index are empty.
+    pub exists: bool,
+    pub coverage: IndexCoverage,
+    pub size_bytes: u64,
+    pub model_id: String,
+    pub dimensions: u32,
+    /// Time of the last commit, in milliseconds since 1970.
+    pub committed_at_ms: u64,
+    /// Number of indexed files by language.
+    pub languages: BTreeMap<String, u64>,
+    /// The projects in the folder; see [`Engine::projects`].
+    pub projects: Vec<Project>,
+    /// Number of skipped files and folders by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Indexed files that had a problem, each with its description.
+    pub problems: Vec<(RepoPath, String)>,
+    /// The running or last index run of any process; `None` if no run was recorded.
+    pub run: Option<RunRecord>,
+    /// Why the record of the last index run cannot be used; `None` if it can, or if there is none.
+    pub run_problem: Option<String>,
+    /// The device that computes embeddings in this process, or that did so in the last run; `None` for a model
+    /// that needs no device.
+    pub device: Option<DeviceReport>,
+    /// Why the next index run rebuilds the index; `None` if it does not.
+    pub redo_because: Option<String>,
+    /// The tuned model that `codescry tune` made for this folder.
+    pub tuned: Option<TunedModel>,
+}
+
+impl Engine {
+    /// Returns the state of the index; a missing index is not an error.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn status(&self) -> Result<IndexStatus, EngineError> {
+        let mut status = IndexStatus {
+            root: self.root().to_owned(),
+            index_dir: self.settings.index_dir.clone(),
+            ..IndexStatus::default()
+        };
+        match index::read_run_record(&self.settings.index_dir) {
+            Ok(run) => status.run = run,
+            Err(error) => status.run_problem = Some(error.to_string()),
+        }
+        status.redo_because = self.models.check_available().err().map(|error| error.to_string());
+        let own_device = self.models.current().embedder.device_report().filter(|report| !report.devices.is_empty());
+        status.device = own_device.or_else(|| status.run.as_ref()?.device.clone());
+        status.tuned = self.tuned_model();
+        let Some(view) = self.open_view()? else {
+            return Ok(status);
+        };
+        let manifest = view.manifest();
+        status.exists = true;
+        status.size_bytes = self.store.size_bytes();
+        status.model_id.clone_from(&manifest.fingerprint.model_id);
+        status.dimensions = manifest.fingerprint.dimensions;
+        status.committed_at_ms = manifest.committed_at_ms;
+        status.skipped.clone_from(&manifest.skipped);
+        status.coverage = IndexCoverage {
+            files_found: known_files_found(manifest),
+            complete: manifest.complete,
+            ..IndexCoverage::default()
+        };
+        let records = view.files()?;
+        status.projects = self.projects_of(manifest.generation, records.iter()).to_vec();
+        for record in records {
+            if let FileOutcome::Indexed { chunks, problem } = record.content.outcome {
+                status.coverage.files_indexed += 1;
+                status.coverage.chunks += u64::from(chunks);
+                *status.languages.entry(record.content.language.to_string()).or_default() += 1;
+                status.problems.extend(problem.map(|problem| (record.path, problem)));
+            }
+        }
+        status.problems.sort();
+        let fingerprint = index::index_fingerprint(&self.settings, self.models.current().embedder.as_ref());
+        status.redo_because =
+            status.redo_because.or_else(|| index::rebuild_reason(&manifest.fingerprint, &fingerprint));
+        Ok(status)
+    }
+
+    /// Returns whether the last index run covered the whole folder and completed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn is_complete(&self) -> Result<bool, EngineError> {
+        Ok(self.open_view()?.is_some_and(|view| view.manifest().complete))
+    }
+}

@@ -1,0 +1,186 @@
+//! The errors of all calls. Each message names the remedy.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use config::ConfigError;
+use embed::EmbedError;
+use embed::static_model::StaticModelError;
+use hub::ModelError;
+use index::IndexError;
+use platform::cancel::CancelToken;
+use search::{QueryError, SearchThreadsError};
+use source::walk::WalkError;
+use store::StoreError;
+use train::tune::TuneError;
+use types::{RepoPath, SkipReason};
+
+/// A failed call of an [`crate::Engine`].
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
+    #[error(transparent)]
+    Threads(#[from] SearchThreadsError),
+    /// The request is invalid; the message says how to change it.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The path is missing, outside of the root, or may not be read.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// The model named with `--embedder` is not available.
+    #[error("--embedder: {0}")]
+    Model(#[from] ModelError),
+    /// The model that made the index is not available.
+    #[error(
+        "the model that made the index is not available: {0}; or give --embedder builtin to rebuild the index with the built-in model"
+    )]
+    IndexModel(Arc<ModelError>),
+    /// The model or its device failed.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// The index was made by another version of the program or with another model.
+    #[error("the index of {root} is out of date ({reason}); run `codescry index` or call index_project first")]
+    Outdated { root: PathBuf, reason: String },
+    /// `--index-dir` names the index of another folder.
+    #[error(
+        "the index in {index_dir} belongs to {indexed}, not to {root}; give another --index-dir, or replace it with `codescry index --rebuild`"
+    )]
+    OtherRoot { index_dir: PathBuf, indexed: PathBuf, root: PathBuf },
+    /// The root has no index yet.
+    #[error("nothing is indexed yet for {root}; run `codescry index` or call index_project first")]
+    NotIndexed { root: PathBuf },
+    /// The caller cancelled the call.
+    #[error("the call was cancelled; send it again for an answer")]
+    Cancelled,
+}
+
+impl EngineError {
+    /// Returns whether the call failed only because another process is writing the same index.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Index(error) => error.is_busy(),
+            other => matches!(other, Self::Store(StoreError::Locked { .. })),
+        }
+    }
+}
+
+impl From<QueryError> for EngineError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Store(error) => Self::Store(error),
+            QueryError::Embed(error) => Self::Embed(error),
+            QueryError::Cancelled => Self::Cancelled,
+            invalid => Self::Request(RequestError::Query(invalid)),
+        }
+    }
+}
+
+/// A request that cannot be answered as it is written.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The query or one of its filters is invalid.
+    #[error(transparent)]
+    Query(QueryError),
+    /// The text has no name in it.
+    #[error("there is no name in {text:?}; give {example}")]
+    NoName { text: String, example: &'static str },
+    /// No definition of the name is indexed.
+    #[error("no definition of {name} is indexed; search for it, or give path and lines")]
+    UnknownName { name: String },
+    /// The file does not define the name.
+    #[error("{path} does not define {name}; it defines {}", join_names(defined))]
+    NotDefined { path: RepoPath, name: String, defined: Vec<String> },
+    /// Neither a path nor a symbol was given.
+    #[error("no code to read was named; give a path or a symbol")]
+    NothingToRead,
+}
+
+fn join_names(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// A path that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PathError {
+    #[error("{path} is not in {root}; give a path inside of the root")]
+    Missing { path: String, root: PathBuf },
+    #[error("{path} is outside of {root}; give a path inside of the root")]
+    OutsideRoot { path: String, root: PathBuf },
+    #[error("cannot read {path}: {source}")]
+    Unresolved { path: String, source: std::io::Error },
+    #[error("{path}:{line} is not in the index; search for the file, or index it first")]
+    NotIndexed { path: RepoPath, line: u32 },
+    #[error("no file in {path} is indexed; index_status counts the files left out by reason")]
+    NothingIndexed { path: String },
+    /// The file has fewer lines, or the range is reversed.
+    #[error("{path} has lines 1 to {last}, not {from} to {to}; give lines in this range")]
+    NoSuchLines { path: RepoPath, last: u32, from: u32, to: u32 },
+    #[error("cannot read {path}: it may hold credentials (it matches {rule})")]
+    Secret { path: RepoPath, rule: &'static str },
+    #[error("cannot read {path}: it holds a private key")]
+    PrivateKey { path: RepoPath },
+    #[error("cannot read {path}: it is left out: {reason}")]
+    LeftOut { path: RepoPath, reason: SkipReason },
+    /// No rule says why the walk does not reach the path.
+    #[error("cannot read {path}: it is left out")]
+    Unreachable { path: RepoPath },
+    #[error("cannot read {path}: it is a folder; give a file in it, or list its files with outline")]
+    Folder { path: RepoPath },
+    #[error("cannot read {path}: it is {reason}")]
+    NotText { path: RepoPath, reason: SkipReason },
+    #[error("cannot read {path}: it has {size_bytes} bytes, more than --max-file-bytes {max_bytes}")]
+    TooLarge { path: RepoPath, size_bytes: u64, max_bytes: u64 },
+    #[error("cannot read {path}: {source}")]
+    Io { path: RepoPath, source: std::io::Error },
+    #[error("cannot read {path}: {source}")]
+    Walk { path: RepoPath, source: WalkError },
+}
+
+/// A failed attempt to tune the model.
+#[derive(Debug, thiserror::Error)]
+pub enum TuningError {
+    #[error(transparent)]
+    Tune(#[from] TuneError),
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    #[error(transparent)]
+    Stored(#[from] TunedError),
+    #[error("only the built-in model can be tuned, and this index uses another one; leave out --embedder")]
+    OtherModel,
+}
+
+impl TuningError {
+    /// Returns whether tuning was cancelled.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Tune(TuneError::Stopped))
+    }
+}
+
+/// A tuned model that cannot be used or written.
+#[derive(Debug, thiserror::Error)]
+pub enum TunedError {
+    #[error(
+        "cannot use the tuned model in {folder}: {problem}; the built-in one is used; run `codescry tune` again, or `codescry tune --undo`"
+    )]
+    Damaged { folder: PathBuf, problem: String },
+    /// The bytes to save are not a model.
+    #[error(transparent)]
+    Invalid(#[from] StaticModelError),
+    #[error("cannot write the tuned model to {path}: {source}; check the folder's permissions and the free space")]
+    Write { path: PathBuf, source: std::io::Error },
+}
+
+/// Returns an error if the caller has cancelled the call.
+///
+/// # Errors
+/// [`EngineError::Cancelled`].
+pub(crate) fn fail_if_cancelled(cancel: &CancelToken) -> Result<(), EngineError> {
+    if cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) }
+}

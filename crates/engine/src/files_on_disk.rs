@@ -1,0 +1,104 @@
+//! Access to the files of the root as they are now. Nothing outside of the root is read.
+//!
+//! A path is resolved and must be below the root, hold no secret and be excluded by no rule. The file is then
+//! opened without following symbolic links, so a path that changes after the check cannot lead outside.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Component, Path};
+
+use crate::error::PathError;
+use crate::state::Engine;
+use platform::cancel::CancelToken;
+use source::walk::{self, Disk, FileContents, WalkFinding, WalkOptions};
+use types::{AbsPath, ContentHash, FileRecord, FileStat, RepoPath, SkipReason};
+
+impl Engine {
+    /// Resolves a path, absolute or relative to the root, to a path below the root. Links that lead outside
+    /// are refused.
+    ///
+    /// # Errors
+    /// When the path does not exist or is outside of the root.
+    pub(crate) fn resolve_path(&self, path: &str) -> Result<RepoPath, PathError> {
+        let root = self.root();
+        let outside = || PathError::OutsideRoot { path: path.to_owned(), root: root.to_owned() };
+        let joined = root.join(path);
+        let resolved = AbsPath::canonical(&joined).map_err(|source| {
+            let leads_outside = Path::new(path).components().any(|part| part == Component::ParentDir)
+                || (Path::new(path).is_absolute() && !joined.starts_with(root));
+            match source.kind() {
+                _ if leads_outside => outside(),
+                ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                    PathError::Missing { path: path.to_owned(), root: root.to_owned() }
+                }
+                _ => PathError::Unresolved { path: path.to_owned(), source },
+            }
+        })?;
+        RepoPath::below(root, resolved.as_path()).ok_or_else(outside)
+    }
+
+    /// Reads a text file that a client may see. Returns its resolved path and its bytes.
+    ///
+    /// # Errors
+    /// For secrets, excluded files and folders.
+    pub(crate) fn read_visible_file(&self, path: &str) -> Result<(RepoPath, FileContents), PathError> {
+        let resolved = self.resolve_path(path)?;
+        // The name of a link can match a secret rule that its target does not match.
+        let link_path = RepoPath::below(self.root(), &self.root().join(path)).unwrap_or_else(|| resolved.clone());
+        if let Some(rule) = walk::secret_pattern(&resolved).or_else(|| walk::secret_pattern(&link_path)) {
+            return Err(PathError::Secret { path: resolved, rule });
+        }
+        let options = WalkOptions { max_file_bytes: u64::MAX, files: &Disk, cancel: &CancelToken::default() };
+        let found = walk::judge_path(&self.settings.root, &options, &resolved)
+            .map_err(|source| PathError::Walk { path: resolved.clone(), source })?;
+        match found {
+            Some(WalkFinding::File(_)) => {}
+            // Data files are not indexed, but a client may still read them.
+            Some(WalkFinding::Skipped(skipped)) if is_readable_anyway(&skipped.reason) => {}
+            Some(WalkFinding::Skipped(skipped)) => {
+                return Err(PathError::LeftOut { path: resolved, reason: skipped.reason });
+            }
+            None if resolved.under(self.root()).is_dir() => return Err(PathError::Folder { path: resolved }),
+            None => return Err(PathError::Unreachable { path: resolved }),
+        }
+        let read = self.read_included_file(&resolved)?;
+        Ok((resolved, read))
+    }
+
+    /// Reads the bytes of a text file that the walk includes.
+    ///
+    /// # Errors
+    /// For secrets, binary files and files that are too large.
+    pub(crate) fn read_included_file(&self, path: &RepoPath) -> Result<FileContents, PathError> {
+        if let Some(rule) = walk::secret_pattern(path) {
+            return Err(PathError::Secret { path: path.clone(), rule });
+        }
+        let max_bytes = self.settings.max_file_bytes;
+        let read = FileContents::read_beneath(self.root(), path, max_bytes.saturating_add(1))
+            .map_err(|source| PathError::Io { path: path.clone(), source })?;
+        if read.bytes.len() as u64 > max_bytes {
+            return Err(PathError::TooLarge { path: path.clone(), size_bytes: read.stat.size_bytes, max_bytes });
+        }
+        match walk::inspect_content(path, &read.bytes) {
+            Some(reason @ SkipReason::Binary) => Err(PathError::NotText { path: path.clone(), reason }),
+            Some(SkipReason::Secret { .. }) => Err(PathError::PrivateKey { path: path.clone() }),
+            _ => Ok(read),
+        }
+    }
+
+    /// Returns whether the file on disk differs from its indexed record. A file that cannot be read, differs.
+    pub(crate) fn is_stale(&self, record: Option<&FileRecord>) -> bool {
+        let Some(record) = record else { return true };
+        let Ok(metadata) = fs::symlink_metadata(record.path.under(self.root())) else { return true };
+        if FileStat::from_metadata(&metadata) == record.stat {
+            return false;
+        }
+        let read = FileContents::read_beneath(self.root(), &record.path, self.settings.max_file_bytes);
+        read.map_or(true, |read| ContentHash::of_bytes(&read.bytes) != record.content.hash)
+    }
+}
+
+/// Returns whether a file that is not indexed for this reason may still be read.
+fn is_readable_anyway(reason: &SkipReason) -> bool {
+    matches!(reason, SkipReason::LockFile | SkipReason::Data | SkipReason::Minified)
+}

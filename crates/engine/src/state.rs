@@ -1,0 +1,109 @@
+//! The state of an engine: its settings, its store, its models, and the snapshot it keeps between calls.
+
+use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+
+use crate::error::EngineError;
+use crate::models::{EmbeddingModel, IndexModels};
+use crate::project_cache::ProjectCache;
+use config::Settings;
+use search::Snapshot;
+use store::{ChunkStore, StoreView};
+
+/// Indexes and searches one root.
+pub struct Engine {
+    pub(crate) settings: Settings,
+    pub(crate) store: Box<dyn ChunkStore>,
+    pub(crate) models: IndexModels,
+    /// The snapshot that searches use; replaced when the store has a newer commit. Locked only to clone or to
+    /// swap the pointer.
+    pub(crate) snapshot: Mutex<Option<Arc<Snapshot>>>,
+    /// Held by the search that is loading a newer snapshot from the store.
+    pub(crate) loading: Mutex<()>,
+    /// Number of index runs that refresh the snapshot now; see [`Engine::refresh_snapshot_during`].
+    pub(crate) refreshing_runs: AtomicUsize,
+    /// The projects of the last generation that was looked at.
+    pub(crate) projects: ProjectCache,
+}
+
+impl Engine {
+    /// Opens the engine of a root. Creates no files.
+    ///
+    /// # Errors
+    /// When the index exists but cannot be opened, or the chosen model is not available.
+    pub fn open(settings: Settings) -> Result<Self, EngineError> {
+        search::start_search_threads()?;
+        let store = open_store(&settings)?;
+        // An unreadable index can still be rebuilt, so only the calls that read it fail.
+        let view = store.view().unwrap_or_else(|error| {
+            tracing::debug!("the model is chosen without the index: {error}");
+            None
+        });
+        let models = IndexModels::open(&settings, view.as_deref())?;
+        Ok(Self::new(settings, store, models))
+    }
+
+    pub(crate) fn new(settings: Settings, store: Box<dyn ChunkStore>, models: IndexModels) -> Self {
+        Self {
+            settings,
+            store,
+            models,
+            snapshot: Mutex::default(),
+            loading: Mutex::default(),
+            refreshing_runs: AtomicUsize::new(0),
+            projects: ProjectCache::default(),
+        }
+    }
+
+    /// Returns the root folder.
+    pub fn root(&self) -> &Path {
+        self.settings.root.as_path()
+    }
+
+    /// Opens the last commit. Returns `None` if there is none, or if its schema version is too old to be
+    /// read.
+    ///
+    /// # Errors
+    /// [`EngineError::OtherRoot`] if the index belongs to another folder.
+    pub(crate) fn open_view(&self) -> Result<Option<Arc<dyn StoreView>>, EngineError> {
+        let view = self.store.view()?;
+        match view.as_ref().map(|view| &view.manifest().root) {
+            Some(indexed) if indexed != self.root() => Err(EngineError::OtherRoot {
+                index_dir: self.settings.index_dir.clone(),
+                indexed: indexed.clone(),
+                root: self.root().to_owned(),
+            }),
+            _ => Ok(view.filter(|view| view.manifest().fingerprint.is_readable())),
+        }
+    }
+
+    /// Opens the last commit.
+    ///
+    /// # Errors
+    /// [`EngineError::NotIndexed`] if there is none; otherwise as [`Engine::open_view`].
+    pub(crate) fn require_view(&self) -> Result<Arc<dyn StoreView>, EngineError> {
+        self.open_view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })
+    }
+
+    /// Returns the model that made the vectors of a snapshot.
+    ///
+    /// # Errors
+    /// As [`IndexModels::require_stored`].
+    pub(crate) fn model_of_snapshot(&self, snapshot: &Snapshot) -> Result<Arc<EmbeddingModel>, EngineError> {
+        self.models.require_stored(&self.settings, &snapshot.view.manifest().fingerprint)
+    }
+}
+
+#[cfg(feature = "lance")]
+fn open_store(settings: &Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
+    let store = store::lance::LanceStore::open(&settings.index_dir, settings.root.as_path())?;
+    Ok(Box::new(store))
+}
+
+/// Opens a store in memory: without LanceDB, an index lives as long as its process.
+#[cfg(not(feature = "lance"))]
+#[expect(clippy::unnecessary_wraps, reason = "the signature of the store on disk")]
+fn open_store(settings: &Settings) -> Result<Box<dyn ChunkStore>, EngineError> {
+    Ok(Box::new(store::memory::MemoryStore::new(settings.root.as_path().to_owned())))
+}
