@@ -1,7 +1,6 @@
 //! The rows that a commit writes and a view reads.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use crate::inverted_index::{DocNumber, Terms};
 use types::{Chunk, FileRecord, Language, RepoPath, Span, SymbolKind};
@@ -66,6 +65,4 @@ pub struct CommitStatus {
 pub struct ChunkText {
     pub text: String,
     pub signature: String,
-    /// The byte ranges of `text` in which something secret was masked.
-    pub masked: Vec<Range<u32>>,
 }

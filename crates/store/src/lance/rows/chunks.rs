@@ -1,9 +1,9 @@
 //! Rows of the chunks table.
 //!
-//! A row has two checksums, because a snapshot reads its head and a hit reads its text. Batches stay below
-//! Arrow's limit of 2 GiB per column.
+//! A row has two checksums, because a snapshot reads its head and a hit reads its text. That of the text is part of
+//! the column with the signature: reading a column more for each hit takes almost half as long again. Batches stay
+//! below Arrow's limit of 2 GiB per column.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float16Array, RecordBatch, StringArray, UInt32Array};
@@ -11,7 +11,7 @@ use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
-use super::columns::{RowBytes, RowLayout, RowVerifier, language_or_text, optional_text, text_column, typed_column};
+use super::columns::{RowBytes, RowLayout, RowVerifier, language_or_text, text_column, typed_column};
 use crate::commit::{ChunkText, EmbeddedChunk, RowKey, StoredChunk};
 use crate::inverted_index::DocNumber;
 use source::language;
@@ -20,15 +20,15 @@ use types::{RepoPath, Span, SymbolKind};
 /// Checksum of the columns that a search snapshot keeps in memory.
 const HEAD_CHECKSUM: &str = "head_checksum";
 
-/// Checksum of the text, the signature and the masked ranges.
-const TEXT_CHECKSUM: &str = "text_checksum";
+/// The signature, after the checksum of the text and the signature in hexadecimal.
+const CHECKED_SIGNATURE: &str = "checked_signature";
+
+/// Number of digits of a checksum in [`CHECKED_SIGNATURE`].
+const CHECKSUM_DIGITS: usize = 8;
 
 /// Columns that a search snapshot keeps in memory, besides the row id.
 const HEAD_COLUMNS: [&str; 10] =
     ["number", "path", "language", "start_line", "end_line", "kind", "symbol", "container", "defines", "vector"];
-
-/// Columns that are read for a hit.
-const TEXT_COLUMNS: [&str; 2] = ["text", "signature"];
 
 /// Separator of the names in `defines`; names contain no line breaks.
 const SEPARATOR: &str = "\n";
@@ -50,9 +50,8 @@ impl RowLayout {
     }
 
     /// Returns the columns for [`decode_chunk_texts`].
-    pub fn text_columns(self) -> Vec<&'static str> {
-        let new: &[&str] = if self == Self::Checked { &["masked", TEXT_CHECKSUM] } else { &[] };
-        TEXT_COLUMNS.iter().chain(new).copied().collect()
+    pub fn text_columns(self) -> [&'static str; 2] {
+        ["text", if self == Self::Checked { CHECKED_SIGNATURE } else { "signature" }]
     }
 }
 
@@ -72,13 +71,12 @@ pub(in crate::lance) fn chunks_schema(dimensions: u32) -> SchemaRef {
         plain("symbol"),
         plain("container"),
         plain("defines"),
-        plain("signature"),
+        plain(CHECKED_SIGNATURE),
         plain("text"),
         Field::new("vector", DataType::FixedSizeList(vector_item_field(), list_width(dimensions)), false),
-        // The byte ranges of the text that are masked, as `START-END,START-END`; null if there are none.
+        // The byte ranges of the text that are masked, as `START-END,START-END`; null if there are none. Reserved.
         Field::new("masked", DataType::Utf8, true),
         number(HEAD_CHECKSUM),
-        number(TEXT_CHECKSUM),
     ]))
 }
 
@@ -135,9 +133,11 @@ fn encode_chunk_batch(rows: &[(DocNumber, EmbeddedChunk)], dimensions: u32) -> R
             bytes.checksum_of(|bytes| head.add_to(bytes))
         })
         .collect();
-    let text_checksums: Vec<u32> = chunks()
-        .map(|row| bytes.checksum_of(|bytes| add_text_columns(bytes, &row.chunk.text, &row.chunk.signature, None)))
-        .collect();
+    let signatures = chunks().map(|row| {
+        let checksum = bytes.checksum_of(|bytes| add_text_columns(bytes, &row.chunk.text, &row.chunk.signature));
+        format!("{checksum:08x}{}", row.chunk.signature)
+    });
+    let signatures = StringArray::from_iter_values(signatures);
     let vectors = Arc::new(Float16Array::from(values));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(UInt32Array::from_iter_values(rows.iter().map(|(number, _)| *number))),
@@ -149,12 +149,11 @@ fn encode_chunk_batch(rows: &[(DocNumber, EmbeddedChunk)], dimensions: u32) -> R
         text(|row| &row.chunk.symbol),
         text(|row| &row.chunk.container),
         Arc::new(StringArray::from(defines)),
-        text(|row| &row.chunk.signature),
+        Arc::new(signatures),
         text(|row| &row.chunk.text),
         Arc::new(FixedSizeListArray::try_new(vector_item_field(), list_width(dimensions), vectors, None)?),
         Arc::new(StringArray::new_null(rows.len())),
         Arc::new(UInt32Array::from(head_checksums)),
-        Arc::new(UInt32Array::from(text_checksums)),
     ];
     RecordBatch::try_new(chunks_schema(dimensions), columns)
 }
@@ -201,10 +200,9 @@ impl ChunkHead<'_> {
     }
 }
 
-fn add_text_columns(bytes: &mut RowBytes, text: &str, signature: &str, masked: Option<&str>) {
+fn add_text_columns(bytes: &mut RowBytes, text: &str, signature: &str) {
     bytes.add_text(text);
     bytes.add_text(signature);
-    bytes.add_optional_text(masked);
 }
 
 /// Decodes a batch of [`RowLayout::head_columns`], whose row keys are `keys`, and calls `each` with every chunk.
@@ -286,30 +284,24 @@ pub(in crate::lance) fn decode_chunk_texts(
     batch: &RecordBatch,
     layout: RowLayout,
 ) -> Result<Vec<ChunkText>, ArrowError> {
-    let (texts, signatures) = (text_column(batch, "text")?, text_column(batch, "signature")?);
-    let masked = match layout {
-        RowLayout::Unchecked => None,
-        RowLayout::Checked => Some(text_column(batch, "masked")?),
+    let [text, signature] = layout.text_columns();
+    let (texts, signatures) = (text_column(batch, text)?, text_column(batch, signature)?);
+    let mut bytes = RowBytes::default();
+    let decode = |index: usize| {
+        let (text, mut signature) = (texts.value(index), signatures.value(index));
+        if layout == RowLayout::Checked {
+            let (checksum, rest) = signature.split_at_checked(CHECKSUM_DIGITS).ok_or_else(damaged_text)?;
+            let found = bytes.checksum_of(|bytes| add_text_columns(bytes, text, rest));
+            if u32::from_str_radix(checksum, 16) != Ok(found) {
+                return Err(damaged_text());
+            }
+            signature = rest;
+        }
+        Ok(ChunkText { text: text.to_owned(), signature: signature.to_owned() })
     };
-    let mut verifier = RowVerifier::new(batch, layout, TEXT_CHECKSUM)?;
-    let mut read = Vec::with_capacity(batch.num_rows());
-    for index in 0..batch.num_rows() {
-        let (text, signature) = (texts.value(index), signatures.value(index));
-        let masked = masked.and_then(|masked| optional_text(masked, index));
-        verifier.verify(index, &"a chunk's text", |bytes| add_text_columns(bytes, text, signature, masked))?;
-        let masked = masked.map_or(Some(Vec::new()), parse_byte_ranges);
-        let masked = masked.ok_or_else(|| ArrowError::ParseError("a masked range is malformed".to_owned()))?;
-        read.push(ChunkText { text: text.to_owned(), signature: signature.to_owned(), masked });
-    }
-    Ok(read)
+    (0..batch.num_rows()).map(decode).collect()
 }
 
-/// Parses `START-END,START-END`; `None` for any other text.
-fn parse_byte_ranges(text: &str) -> Option<Vec<Range<u32>>> {
-    let range = |part: &str| {
-        let (start, end) = part.split_once('-')?;
-        let (start, end) = (start.parse().ok()?, end.parse().ok()?);
-        (start <= end).then_some(start..end)
-    };
-    text.split(',').map(range).collect()
+fn damaged_text() -> ArrowError {
+    ArrowError::ParseError("the text of a chunk is damaged: its checksum does not match".to_owned())
 }

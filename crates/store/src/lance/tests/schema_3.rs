@@ -1,6 +1,6 @@
 //! An index that a program with schema 3 wrote is read until it is rebuilt.
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
 
 use super::*;
 use crate::inverted_index::{SegmentWriter, tests::convert_to_version_1};
@@ -24,9 +24,18 @@ const CHUNK_COLUMNS: [&str; 12] = [
 ];
 const FILE_COLUMNS: [&str; 8] = ["path", "size_bytes", "mtime_ns", "hash", "language", "chunks", "skip", "problem"];
 
-fn keep_columns(batch: &RecordBatch, names: &[&str]) -> RecordBatch {
-    let indices: Vec<usize> = names.iter().map(|name| batch.schema().index_of(name).expect("a column")).collect();
-    batch.project(&indices).expect("the columns exist")
+/// Returns the columns of a batch in the layout of schema 3.
+fn keep_columns(batch: &RecordBatch, names: &[&'static str]) -> RecordBatch {
+    let column = |name: &'static str| match batch.column_by_name(name) {
+        Some(column) => (name, Arc::clone(column)),
+        // Without the checksum that precedes it.
+        None => {
+            let checked: &StringArray = rows::typed_column(batch, "checked_signature").expect("a column");
+            let plain = StringArray::from_iter_values(checked.iter().flatten().map(|text| &text[8..]));
+            (name, Arc::new(plain) as ArrayRef)
+        }
+    };
+    RecordBatch::try_from_iter(names.iter().copied().map(column)).expect("the columns have one length")
 }
 
 /// Writes an index in the layout of schema 3 with the files and chunks of `commit`.
