@@ -55,7 +55,7 @@ pub struct TrainRankerArguments {
 }
 
 /// A question with its candidates and the place that it comes from.
-struct LabelledQuestion {
+struct RankerQuestion {
     repository: String,
     category: String,
     text: String,
@@ -119,7 +119,7 @@ pub fn run_train_ranker(arguments: &TrainRankerArguments) -> Result<()> {
 }
 
 /// Prints how the cross-validated scores change without each group of features and without each feature.
-fn print_ablation(questions: &[LabelledQuestion], learning: &LearningOptions, across: &[f32], folds: usize) {
+fn print_ablation(questions: &[RankerQuestion], learning: &LearningOptions, across: &[f32], folds: usize) {
     let singles = Feature::ALL.iter().map(|feature| (feature.name(), std::slice::from_ref(feature)));
     for (name, features) in FEATURE_GROUPS.iter().copied().chain(singles) {
         let mut without = *learning;
@@ -136,24 +136,23 @@ fn print_ablation(questions: &[LabelledQuestion], learning: &LearningOptions, ac
 
 /// Learns the weights for names and those for words, each from the questions that they apply to.
 fn learn_ranking<'l>(
-    questions: impl Iterator<Item = &'l LabelledQuestion>,
+    questions: impl Iterator<Item = &'l RankerQuestion>,
     learning: &LearningOptions,
 ) -> RankingWeights {
-    let (names, words): (Vec<&LabelledQuestion>, Vec<&LabelledQuestion>) =
-        questions.partition(|question| question.is_name);
-    let learn = |questions: &[&LabelledQuestion]| {
+    let (names, words): (Vec<&RankerQuestion>, Vec<&RankerQuestion>) = questions.partition(|question| question.is_name);
+    let learn = |questions: &[&RankerQuestion]| {
         learn_weights(&questions.iter().map(|question| question.candidates.clone()).collect::<Vec<_>>(), learning)
     };
     RankingWeights { names: learn(&names), words: learn(&words) }
 }
 
 /// Returns the nDCG@10 of a question with the weights that apply to it.
-fn score(question: &LabelledQuestion, weights: &RankingWeights) -> f32 {
+fn score(question: &RankerQuestion, weights: &RankingWeights) -> f32 {
     ndcg_at_10(&question.candidates, if question.is_name { &weights.names } else { &weights.words })
 }
 
 /// Indexes each repository in memory, and measures the candidates of its questions.
-fn measure_questions(arguments: &TrainRankerArguments) -> Result<Vec<LabelledQuestion>> {
+fn measure_questions(arguments: &TrainRankerArguments) -> Result<Vec<RankerQuestion>> {
     let mut questions = Vec::new();
     for repository in read_list(&arguments.tasks.join("repos.json"))? {
         let name = field(&repository, "name");
@@ -196,13 +195,13 @@ fn measure_question(
     repository: &str,
     (category, text): (String, String),
     targets: &[String],
-) -> Result<LabelledQuestion> {
+) -> Result<RankerQuestion> {
     let query = SearchQuery { text, limit: 10, ..SearchQuery::default() };
     let measured = engine.measure_features(&query)?;
     let target_of = |path: &str| targets.iter().position(|target| is_same_path(path, target));
     let candidates =
         measured.candidates.into_iter().map(|(path, features)| (features, target_of(path.as_str()))).collect();
-    Ok(LabelledQuestion {
+    Ok(RankerQuestion {
         repository: repository.to_owned(),
         category,
         text: query.text,
@@ -311,10 +310,10 @@ fn is_same_path(a: &str, b: &str) -> bool {
 }
 
 /// Returns the nDCG@10 of each question with weights learned without its repository.
-fn cross_validate(questions: &[LabelledQuestion], learning: &LearningOptions, folds: usize) -> Vec<f32> {
+fn cross_validate(questions: &[RankerQuestion], learning: &LearningOptions, folds: usize) -> Vec<f32> {
     let mut repositories: Vec<&str> = questions.iter().map(|question| question.repository.as_str()).collect();
     repositories.dedup();
-    let fold = |question: &LabelledQuestion| {
+    let fold = |question: &RankerQuestion| {
         repositories.iter().position(|name| *name == question.repository).unwrap_or_default() % folds.max(2)
     };
     let weights: Vec<RankingWeights> = (0..folds.max(2))
@@ -336,7 +335,7 @@ fn mean(scores: &[f32]) -> f32 {
 }
 
 /// Prints the number and the mean score of the questions with the same key.
-fn print_groups(questions: &[LabelledQuestion], scores: &[f32], key: fn(&LabelledQuestion) -> Option<&String>) {
+fn print_groups(questions: &[RankerQuestion], scores: &[f32], key: fn(&RankerQuestion) -> Option<&String>) {
     let mut groups: BTreeMap<&String, Vec<f32>> = BTreeMap::new();
     for (question, score) in questions.iter().zip(scores) {
         if let Some(key) = key(question) {
@@ -349,9 +348,9 @@ fn print_groups(questions: &[LabelledQuestion], scores: &[f32], key: fn(&Labelle
 }
 
 /// Formats the report: a header, and one line per question with its scores.
-fn format_report(questions: &[LabelledQuestion], within: &[f32], across: &[f32]) -> String {
-    let line = |((question, within), across): ((&LabelledQuestion, &f32), &f32)| {
-        let LabelledQuestion { repository, category, text, .. } = question;
+fn format_report(questions: &[RankerQuestion], within: &[f32], across: &[f32]) -> String {
+    let line = |((question, within), across): ((&RankerQuestion, &f32), &f32)| {
+        let RankerQuestion { repository, category, text, .. } = question;
         format!("{repository}\t{category}\t{within:.3}\t{across:.3}\t{text}\n")
     };
     let head = "repository\tcategory\tlearned on all\tcross-validated\tquestion\n".to_owned();

@@ -83,7 +83,7 @@ const COMMON: &[&str] = &[
 
 /// Folders with one file per command, tool, feature or stage.
 const FLAT_FAMILIES: &[&str] =
-    &["crates/engine/src/calls", "src/cli/arguments", "src/cli/commands", "src/cli/json_output"];
+    &["crates/engine/src/calls", "src/cli/arguments", "src/cli/commands", "src/cli/commands/doctor"];
 
 /// Files that may read the environment, the working folder and the arguments.
 const ENVIRONMENT_READERS: &[&str] = &["crates/config/src"];

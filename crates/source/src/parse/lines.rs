@@ -115,13 +115,13 @@ fn indentation_depths(text: &str, starts: &[usize], blank: &[bool]) -> Vec<u32> 
 
 /// Converts a 0-based first and last line to a span.
 pub(super) fn line_span(first: usize, last: usize) -> Span {
-    Span { start_line: to_number(first), end_line: to_number(last) }
+    Span { start_line: to_one_based(first), end_line: to_one_based(last) }
 }
 
 /// Converts a 0-based line or column to its 1-based number.
 ///
 /// # Panics
 /// From 2^32 lines or columns on, which no file below the size limit has.
-pub(super) fn to_number(index: usize) -> u32 {
+pub(super) fn to_one_based(index: usize) -> u32 {
     u32::try_from(index + 1).expect("a file has fewer than 2^32 lines and columns")
 }

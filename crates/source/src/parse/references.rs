@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tree_sitter::Node;
 
-use super::lines::{LineIndex, to_number};
+use super::lines::{LineIndex, to_one_based};
 use super::source_file::SourceFile;
 use super::tree::SyntaxTree;
 use super::{definitions, symbols};
@@ -120,7 +120,7 @@ pub fn find_references_in_file(file: &SourceFile, name: &str, time_limit: Durati
 fn site_at(lines: &LineIndex<'_>, at: usize, kind: ReferenceKind) -> ReferenceSite {
     let line = lines.line_at_byte(at);
     let before = lines.full_text().get(lines.start_byte(line)..at).map_or(0, |text| text.chars().count());
-    ReferenceSite { line: to_number(line), column: to_number(before), kind }
+    ReferenceSite { line: to_one_based(line), column: to_one_based(before), kind }
 }
 
 fn is_word_char(c: char) -> bool {
