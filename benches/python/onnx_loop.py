@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A plain loop over onnxruntime, to compare codescry with.
+"""Embeds chunks in a plain loop over onnxruntime, for comparison with codescry.
 
-    codescry index …, then: benches/python/onnx_loop.py MODEL_FOLDER CHUNKS.jsonl [BATCH]
+    codescry index …
+    benches/python/onnx_loop.py MODEL_FOLDER CHUNKS.jsonl [BATCH]
 
 Reads one JSON string per line, in the order of the files. Tokenizes a batch, pads it to its longest row, runs the model,
 pools and normalizes. Prints one JSON object.

@@ -3,10 +3,10 @@
 
     benches/python/query_time.py PROGRAM FOLDER QUESTIONS [--index-dir DIR] [--count 300] [--rounds 3]
 
-QUESTIONS is a folder of JSON files, each a list of {"query": ...}. Runs one `serve --stdio --no-share`, and measures the
-round trip of `search_code` (limit 5) in the client, over questions in a fixed random order, after 50 that are not counted.
-Prints one JSON object: for each round p50 and p99 in ms and the processor time of a question in ms; memory in MiB (PSS, and
-the peak of resident memory); and for five processes of `codescry search --no-index` the seconds from start to end. Linux
+QUESTIONS is a folder of JSON files, each a list of {"query": ...}. Runs one `serve --stdio --no-share`, and measures
+the round trip of `search_code` (limit 5) in the client, over questions in a fixed random order, after 50 uncounted ones.
+Prints one JSON object: p50, p99 and processor time per question in ms for each round; memory in MiB (PSS, and the
+peak of resident memory); and the seconds from start to end for five processes of `codescry search --no-index`. Linux
 only."""
 
 import argparse

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Measures the effect of sharing a server on a folder: the memory of one and of ten `serve` processes, and how long the
-others wait after the process with the index was killed.
+others wait after the process with the index is killed.
 
     benches/python/share.py PROGRAM FOLDER [--servers 10] [--index-dir DIR] [--kills 3]
 
 Linux only (/proc). Prints one JSON object; memory is PSS in KiB from /proc/PID/smaps_rollup, which counts a page that
-several processes share once. The index is updated first, so that only serving is measured. Writes nothing except for the
-index and the cache, both in --index-dir."""
+several processes share once. The index is updated first, so that only serving is measured. Writes only the index and
+the cache, both in --index-dir."""
 
 import argparse
 import json
@@ -56,7 +56,7 @@ def takeover(servers, runtime):
               if name.endswith(".owner")]
     owner = next(server for server in servers if str(server.process.pid) in owners)
     servers.remove(owner)
-    # The owner is stopped first, so that every call is under way when it is killed.
+    # The owner is stopped first, so that every call is running when the owner is killed.
     owner.process.send_signal(19)
     for server in servers:
         server.call("search_code", {"query": QUERIES[0]})
@@ -97,7 +97,7 @@ def main():
     told["chunks"] = alone.wait_for_index()
     alone.end()
 
-    # This server finds the index complete, as is usual after the first run.
+    # This server finds a complete index, as usual after the first run.
     alone = start("--no-share")
     alone.greet()
     alone.search(QUERIES[0])

@@ -1,4 +1,4 @@
-// The TypeScript SDK over stdio, streamable HTTP and the older event stream.
+// Drives the program with the TypeScript SDK over stdio, streamable HTTP and the older event stream.
 //
 // sdk.mjs PROGRAM FOLDER ADDRESS
 
@@ -6,7 +6,7 @@ import assert from "node:assert";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-// The packages are in the folder this is run in, which is not the one it is in.
+// The packages are in the working folder, not in the folder of this file.
 const installed = createRequire(pathToFileURL(`${process.cwd()}/`));
 const load = (path) => import(pathToFileURL(installed.resolve(`@modelcontextprotocol/sdk/${path}`)));
 const { Client } = await load("client/index.js");
@@ -28,7 +28,7 @@ async function drive(name, transport) {
   const onprogress = ({ progress }) => told.push(progress);
   const indexed = await client.callTool({ name: "index_project", arguments: {} }, undefined, { onprogress });
   assert(indexed.structuredContent.ended, JSON.stringify(indexed));
-  // This SDK drops progress that comes in one packet with the answer.
+  // This SDK drops progress that arrives in one packet with the answer.
   assert(told.every((done, at) => at === 0 || told[at - 1] < done), String(told));
   const found = await client.callTool({ name: "search_code", arguments: { query: question, limit: 3 } });
   assert.equal(found.structuredContent.hits[0].path, "passwords.py", JSON.stringify(found));

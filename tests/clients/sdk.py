@@ -1,4 +1,4 @@
-"""The Python SDK over stdio, streamable HTTP and the older event stream.
+"""Drives the program with the Python SDK over stdio, streamable HTTP and the older event stream.
 
 sdk.py PROGRAM FOLDER ADDRESS
 """

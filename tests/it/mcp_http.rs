@@ -216,7 +216,7 @@ fn listening_on_the_network_requires_a_token() {
     let with_file = ["--http", "0.0.0.0:0", "--token-file", &file_name];
     assert!(refused(&with_file).contains("cannot read the token"));
     std::fs::write(&file, " \n").expect("a file");
-    assert!(refused(&with_file).contains("there is no token"));
+    assert!(refused(&with_file).contains("contains no token"));
     std::fs::write(&file, "guess\n").expect("a file");
     let said = refused(&with_file);
     assert!(said.contains("too weak") && !said.contains("guess"), "{said}");

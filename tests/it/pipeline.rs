@@ -93,23 +93,39 @@ fn vectors_are_computed_once_for_renames_rebuilds_and_sibling_worktrees() {
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn an_index_of_an_earlier_layout_answers_and_is_rebuilt_without_computing_vectors() {
+fn an_index_of_an_earlier_version_answers_and_is_rebuilt_without_computing_vectors() {
     let project = project(3);
-    assert_eq!(project.run(&["index"]).code, 0);
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/index-schema-3");
+    let cache = project.index_dir().with_file_name("cache of the earlier version");
+    copy_folder(&fixture.join("index"), &project.index_dir());
+    copy_folder(&fixture.join("cache"), &cache);
     let path = project.index_dir().join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).expect("a manifest")).expect("JSON");
-    let version = &mut manifest["manifest"]["recipe"]["schema_version"];
-    let now = version.as_u64().expect("a version");
-    *version = (now - 1).into();
+    assert_eq!(manifest["manifest"]["recipe"]["schema_version"], 3, "the fixture is of the earlier version");
+    manifest["manifest"]["root"] = project.root().canonicalize().expect("a folder").to_str().into();
     fs::write(&path, manifest.to_string()).expect("a manifest");
-    let because = format!("the index layout changed from version {} to {now}", now - 1);
+    let because = "the index layout changed from version 3 to 4";
     assert_eq!(project.paths(&["part_1", "--no-index"])[0], "src/part_1.rs", "it answers");
-    assert_eq!(project.run(&["status", "--json"]).json()["redo_because"], because.as_str());
-    let report = project.run(&["index", "--json"]).json();
+    assert_eq!(project.run(&["status", "--json"]).json()["redo_because"], because);
+    let index = ["index", "--json", "--cache-dir", cache.to_str().expect("UTF-8")];
+    let report = project.run(&index).json();
     assert_eq!((&report["redone_because"], &report["files_indexed"]), (&because.into(), &3.into()), "{report}");
     assert_eq!((&report["vectors_computed"], &report["vectors_reused"]), (&0.into(), &3.into()), "{report}");
     assert_eq!(project.paths(&["part_1", "--no-index"])[0], "src/part_1.rs");
     assert!(project.run(&["status", "--json"]).json()["redo_because"].is_null());
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/onnx/golden.json: what Python's onnxruntime and tokenizers say of 20 texts.
+"""Makes tests/fixtures/onnx/golden.json: the tokens and vectors of 20 texts, from Python's tokenizers
+and onnxruntime.
 
     eval "$(tests/onnx/fetch)" && pip install onnxruntime==1.32.0 tokenizers numpy
     tests/onnx/golden.py > tests/fixtures/onnx/golden.json

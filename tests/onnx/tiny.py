@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the tiny models of tests/fixtures/onnx: a table of 16 rows of 8 values as a graph, in the shapes
-that exports have, and two tables of word vectors with what model2vec says of them.
+"""Makes the tiny models of tests/fixtures/onnx: a table of 16 rows of 8 values as a graph, in the shapes of
+common exports, and a table of word vectors with the vectors that model2vec computes from it. Also makes the graphs in
+crates/onnx/assets.
 
     pip install onnx tokenizers numpy model2vec safetensors && tests/onnx/tiny.py tests/fixtures/onnx
 """
@@ -14,7 +15,7 @@ TABLE = numpy.random.default_rng(7).normal(size=(len(WORDS), 8)).astype(numpy.fl
 
 
 class Graph:
-    """Rows of the table, those of padding zero; each variation says how it differs."""
+    """Returns the rows of the table, with zeros for padding. Each variation describes its difference."""
 
     def __init__(self, rows="batch", row_tokens="sequence", kind=TensorProto.INT64, table=TABLE):
         self.shape = [rows, row_tokens]
@@ -23,7 +24,7 @@ class Graph:
         self.constants = [numpy_helper.from_array(table, "table"), numpy_helper.from_array(numpy.array([2]), "last")]
         self.nodes = [
             helper.make_node("Gather", ["table", "input_ids"], ["rows"], axis=0),
-            # The mask is used as a real model uses it: what is padding does not count.
+            # The mask is used as in a real model: padding does not count.
             helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
             helper.make_node("Unsqueeze", ["mask", "last"], ["wide"]),
             helper.make_node("Mul", ["rows", "wide"], ["masked"]),
@@ -53,20 +54,20 @@ class Graph:
 
 
 def half():
-    """Gives 16-bit numbers."""
+    """Returns 16-bit floats."""
     graph = Graph()
     return graph.model(graph.add("Cast", ["masked"], "halves", to=TensorProto.FLOAT16), TensorProto.FLOAT16)
 
 
 def infinite():
-    """Gives no number where the padding is: a zero divided by itself."""
+    """Returns NaN for padding: zero divided by zero."""
     graph = Graph()
     return graph.model(graph.add("Div", ["masked", "wide"], "shares"))
 
 
 def cached():
-    """Exported for generation: wants what it would have kept of earlier tokens, and positions, which
-    it adds to the first of the eight values."""
+    """Exported for generation: takes the cached keys and values of earlier tokens, and positions, which it adds
+    to the first of the eight values."""
     graph = Graph()
     graph.inputs.append(graph.input("position_ids", TensorProto.INT64, graph.shape))
     graph.add("Cast", ["position_ids"], "positions", to=TensorProto.FLOAT)
@@ -86,7 +87,7 @@ def cached():
 
 
 def hungry():
-    """Wants more memory than any machine has for each row beyond the fourth."""
+    """Allocates more memory than any machine has for each row beyond the fourth."""
     graph = Graph()
     graph.add("Shape", ["input_ids"], "shape")
     graph.add("Gather", ["shape", graph.constant("zero", [0])], "count", axis=0)
@@ -99,7 +100,7 @@ def hungry():
 
 
 def external(folder):
-    """Has its table in a file beside it."""
+    """Stores its table in a file beside the model."""
     path = folder / "external.onnx"
     onnx.save_model(
         Graph().model(), path, save_as_external_data=True, location="external.onnx_data", size_threshold=100
@@ -107,7 +108,7 @@ def external(folder):
 
 
 def product():
-    """Not a model of texts: a product of two matrices, which `codescry doctor` tries devices with."""
+    """Not a text model: a product of two matrices, with which `codescry doctor` tests devices."""
     shape = [2, 2]
     given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy")
     swap = numpy_helper.from_array(numpy.array([[0, 1], [1, 0]], dtype=numpy.float32), "swap")
@@ -116,8 +117,8 @@ def product():
 
 
 def pool(kind):
-    """Not a model of texts either: makes one vector of those of a row's tokens, each with its share.
-    Values without a share do not count, whatever they are: infinity times nothing is no number."""
+    """Not a text model: computes the weighted sum of the token vectors of each row. Values with weight zero are
+    excluded, because infinity times zero is NaN."""
     shape = ["rows", "tokens"]
     given = helper.make_tensor_value_info("hidden", kind, shape + ["width"])
     shares = helper.make_tensor_value_info("shares", TensorProto.FLOAT, shape)
@@ -150,7 +151,7 @@ def tokenizer(words):
 
 
 def model2vec(folder):
-    """What Python's model2vec makes of texts, one of them longer than its cut at 512 tokens."""
+    """Writes the vectors that Python's model2vec computes for texts. One text exceeds its limit of 512 tokens."""
     from model2vec import StaticModel
 
     made = tokenizers.Tokenizer.from_str(tokenizer(WORDS))
@@ -176,7 +177,7 @@ def main(folder):
     for name, model in made.items():
         (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
     external(folder)
-    assets = pathlib.Path(__file__).parents[2] / "assets"
+    assets = pathlib.Path(__file__).parents[2] / "crates/onnx/assets"
     for name, model in {
         "product": product(),
         "pool_fp32": pool(TensorProto.FLOAT),

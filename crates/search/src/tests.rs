@@ -39,7 +39,7 @@ const FILES: &[(&str, &str)] = &[
 
 fn recipe() -> IndexFingerprint {
     IndexFingerprint {
-        schema_version: 1,
+        schema_version: store::SCHEMA_VERSION,
         chunker_version: 1,
         model_id: String::new(),
         dimensions: u32::try_from(StaticModel::builtin().width()).expect("small"),

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use tidy::rules::layout::count_lines;
+use tidy::rules::layout::count_code_lines;
 use tidy::workspace::{Package, Workspace};
 
 /// Prints a table of the crates with their lines and purposes, from the bottom up
@@ -21,7 +21,7 @@ pub fn run_crates(arguments: &CratesArguments) -> Result<()> {
     let packages = Workspace::read(&arguments.root).context("cannot read the workspace")?.packages;
     println!("| crate | lines | purpose |\n|---|---|---|");
     for package in sort_bottom_up(&packages) {
-        println!("| `{}` | {} | {} |", package.crate_name(), count_lines(package), package.description());
+        println!("| `{}` | {} | {} |", package.crate_name(), count_code_lines(package), package.description());
     }
     Ok(())
 }

@@ -153,7 +153,12 @@ impl IndexModels {
             Some(model) => model,
             None => self.check_available().map(|()| self.current())?,
         };
-        match index::rebuild_reason(stored, &index::index_fingerprint(settings, model.embedder.as_ref())) {
+        let mut wanted = index::index_fingerprint(settings, model.embedder.as_ref());
+        if stored.is_readable() {
+            // An index of an earlier layout answers until the next run rebuilds it.
+            wanted.schema_version = stored.schema_version;
+        }
+        match index::rebuild_reason(stored, &wanted) {
             Some(reason) => Err(EngineError::Outdated { root: settings.root.as_path().to_owned(), reason }),
             None => Ok(model),
         }

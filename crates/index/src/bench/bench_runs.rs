@@ -1,7 +1,7 @@
 //! Runs a benchmark of one kind.
 
 use super::null::{NullEmbedder, NullStore};
-use super::{serial, tree_sitter};
+use super::{parse_alone, serial};
 use crate::error::IndexError;
 use crate::report::{IndexProgress, IndexReport};
 use crate::request::IndexRequest;
@@ -43,7 +43,7 @@ pub fn run_benchmark(
             let (store, embedder) = (NullStore, NullEmbedder(indexer.embedder.dimensions()));
             Indexer { store: &store, embedder: &embedder, cache: None, ..*indexer }.run(&request, cancel, observe)
         }
-        BenchKind::TreeSitterAlone => tree_sitter::parse_syntax_only(indexer, cancel),
+        BenchKind::TreeSitterAlone => parse_alone::parse_syntax_only(indexer, cancel),
         BenchKind::SerialBatches => serial::index_in_serial_batches(indexer, cancel),
     }
 }

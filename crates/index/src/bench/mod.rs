@@ -3,8 +3,8 @@
 mod bench_runs;
 mod files;
 mod null;
+mod parse_alone;
 mod serial;
-mod tree_sitter;
 
 pub use bench_runs::{BenchKind, run_benchmark};
 pub use serial::collect_passages;

@@ -12,7 +12,7 @@ pub fn check_file_lengths(files: &[(String, String)], limit: usize) -> Vec<Strin
 
 /// Finds packages with more than `limit` lines without tests.
 pub fn check_package_lengths(packages: &[Package], limit: usize) -> Vec<String> {
-    let lengths = packages.iter().map(|package| (package, count_lines(package)));
+    let lengths = packages.iter().map(|package| (package, count_code_lines(package)));
     lengths
         .filter(|(_, lines)| *lines > limit)
         .map(|(package, lines)| format!("{} has {lines} lines without tests", describe_folder(package)))
@@ -20,7 +20,7 @@ pub fn check_package_lengths(packages: &[Package], limit: usize) -> Vec<String> 
 }
 
 /// Counts the lines of a package's `src` without tests.
-pub fn count_lines(package: &Package) -> usize {
+pub fn count_code_lines(package: &Package) -> usize {
     let production = |file: &CodeFile| {
         let end = file.text.find("\n#[cfg(test)]\nmod tests {").map_or(file.text.len(), |at| at + 1);
         file.text[..end].lines().count()
