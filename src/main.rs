@@ -12,11 +12,6 @@ use cli::commands::{
 use cli::exit::{CommandExit, report_failure};
 use cli::logging;
 
-/// The allocator of the whole program. It returns freed memory to the system whichever thread freed it, so a
-/// server does not grow with every index run; glibc keeps up to eight heaps per core.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments = parse_command_line();
     logging::init_logging(&arguments.shared);

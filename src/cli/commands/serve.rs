@@ -2,6 +2,7 @@
 
 #[cfg(feature = "http")]
 mod http_options;
+mod malloc_arenas;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use engine::Engine;
 
 use crate::cli::arguments::{ServeArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
+use malloc_arenas::limit_malloc_arenas;
 
 /// Runs `codescry serve` until the client disconnects or, over HTTP, until the process is terminated.
 ///
@@ -21,6 +23,7 @@ use crate::cli::exit::CommandExit;
 /// # Errors
 /// If a folder is invalid or the server cannot be started.
 pub fn run_serve(shared: &SharedArguments, arguments: &ServeArguments) -> anyhow::Result<CommandExit> {
+    limit_malloc_arenas();
     if let Some(address) = arguments.http.http {
         return serve_over_http(shared, arguments, address);
     }

@@ -36,7 +36,6 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "jsonc_parser", homes: &["crates/clients"] },
     EngineRule { crate_name: "lance", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "lancedb", homes: &["crates/store/src/lance"] },
-    EngineRule { crate_name: "mimalloc", homes: &["src/main.rs"] },
     EngineRule { crate_name: "notify", homes: &["crates/index/src/watch.rs"] },
     EngineRule { crate_name: "nvml_wrapper", homes: &["crates/onnx/src/gpus.rs"] },
     EngineRule { crate_name: "ort", homes: &["crates/onnx"] },
@@ -88,7 +87,7 @@ const COMMON: &[&str] = &[
 const FLAT_FAMILIES: &[&str] = &["crates/engine/src/calls", "src/cli/arguments", "src/cli/commands"];
 
 /// Files that may read the environment, the working folder and the arguments.
-const ENVIRONMENT_READERS: &[&str] = &["crates/config/src"];
+const ENVIRONMENT_READERS: &[&str] = &["crates/config/src", "src/cli/commands/serve/malloc_arenas.rs"];
 
 /// Files that may print. The log goes to standard error.
 const PRINTERS: &[&str] = &["src/cli/logging.rs", "src/cli/printer.rs"];
