@@ -87,7 +87,7 @@ fn projects_are_listed_and_filter_results_over_mcp() {
         let status = call(&client, "index_status", json!({})).await;
         let projects = &structured(&status)["roots"][0]["projects"];
         let row = |name: &str, kind: &str, folder: &str, files: u32| json!({ "name": name, "kind": kind, "folder": folder, "files": files });
-        // The package.json is data and not indexed.
+        // A `package.json` is data: it is not indexed and does not count as a file of its project.
         let first = [row("billing", "python", "app", 3), row("@org/web", "npm", "web", 2)];
         assert_eq!(*projects, json!({ "total": 2, "first": first }));
         let line = "projects: 2: billing (python, app, 3 files), @org/web (npm, web, 2 files)\n";

@@ -15,7 +15,7 @@ use super::variables::{number_or_environment, parse_bytes_or_zero, value_or_envi
 /// Files larger than this are not indexed: 1 MiB.
 const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Parsing a file stops after this time, 2 s, and the file is split by lines instead.
+/// Time limit for parsing a file: 2 s. Files that take longer are split by lines instead.
 const DEFAULT_PARSE_TIME_LIMIT_MS: u64 = 2_000;
 
 /// Size limit of the vector cache of each model: 2 GiB, about four million chunks.

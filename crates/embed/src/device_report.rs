@@ -37,7 +37,7 @@ pub struct DeviceReport {
     pub out_of_memory: u64,
     /// Mean GPU utilization as the driver reports it, 0 to 1; `None` without a driver that reports it.
     pub gpu_utilization: Option<f64>,
-    /// Highest GPU memory use seen, by all processes together.
+    /// Highest measured GPU memory use of all processes together; `None` if it was not measured.
     pub gpu_memory_bytes: Option<u64>,
 }
 

@@ -128,7 +128,7 @@ impl<'h> HubClient<'h> {
         }
         out.sync_all().map_err(|source| io("write", source))?;
         if let Err(error) = verify_file(&part, file) {
-            // A damaged file cannot be continued.
+            // The download of a damaged file cannot be resumed.
             _ = fs::remove_file(&part);
             return Err(error);
         }

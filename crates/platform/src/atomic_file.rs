@@ -95,7 +95,7 @@ impl PendingFile {
         &self.temporary
     }
 
-    /// Sets the permissions that the replaced file will have.
+    /// Sets the permissions that the file will have after the replacement.
     ///
     /// # Errors
     /// When the operating system refuses.

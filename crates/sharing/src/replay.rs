@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// likely cause.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Most requests without a response, and most bytes of their lines; the next request is kept beyond them.
+/// Limits at which no further request is read: number and total bytes of the requests without a response.
 const MAX_PENDING_REQUESTS: usize = 4_096;
 const MAX_PENDING_BYTES: usize = 64 << 20;
 
@@ -157,7 +157,7 @@ impl ReplayBuffer {
         }
     }
 
-    /// Returns whether a response is due; long-lived requests do not count.
+    /// Returns whether any request awaits a response; long-lived requests do not count.
     pub fn is_response_due(&self) -> bool {
         self.pending.values().any(|request| !request.is_long_lived)
     }

@@ -1,4 +1,4 @@
-//! The arguments that every command takes, and the settings they give.
+//! The arguments that every command takes, and their conversion to settings.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -161,7 +161,7 @@ impl HttpServer {
         super::cli::signal(&self.child, signal);
     }
 
-    /// Returns the server's standard error since it listens, after it has exited. May be called once.
+    /// Waits for the server to exit; returns its standard error from the moment it listened. May be called once.
     pub fn stderr(&mut self) -> String {
         self.listener.take().expect("it is asked once").join().expect("it is text")
     }

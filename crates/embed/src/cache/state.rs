@@ -44,7 +44,7 @@ pub(super) struct VectorCacheState {
     own: Option<Arc<VectorSegment>>,
     /// Records of this process that are being written.
     writing: RecordBuffer,
-    /// Records of this process that follow those in `writing`.
+    /// Records of this process that wait to be written after those in `writing`.
     pending: RecordBuffer,
     /// The time of the last write.
     last_write: Instant,

@@ -35,7 +35,7 @@ pub enum StaticModelError {
 
 /// The numbers in an artifact's header, checked against each other and the artifact's length.
 pub(super) struct ArtifactHeader {
-    /// The offset of the count.
+    /// The offset of the header's numbers, of which the count is the first.
     pub counts_at: usize,
     pub count: usize,
     pub dimensions: usize,

@@ -13,7 +13,7 @@ const MIN_CHUNKS: usize = 16;
 /// The largest size tried.
 const MAX_CHUNKS: usize = 1_024;
 
-/// Calls that measure one size, at least.
+/// Minimum number of calls to measure one batch size.
 const MIN_CALLS: u32 = 3;
 
 /// Time in these calls, at least.

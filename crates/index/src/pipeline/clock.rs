@@ -139,7 +139,7 @@ impl StageClock {
         self.track_span(|times| &mut times.alive, work)
     }
 
-    /// Runs a wait for the previous stage.
+    /// Runs `wait` and counts its time as waiting for the previous stage.
     pub fn track_input_wait<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.track_span(|times| &mut times.waiting_for_input, wait)
     }
@@ -171,7 +171,7 @@ impl StageClock {
         *self.queue.lock() = Some(QueueGauge { capacity, depth, samples: 0, sum: 0 });
     }
 
-    /// Samples the depth of the queue, for its mean.
+    /// Adds the current queue depth to the samples for the mean depth.
     pub fn sample_queue(&self) {
         if let Some(queue) = &mut *self.queue.lock() {
             queue.samples += 1;

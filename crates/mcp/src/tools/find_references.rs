@@ -43,7 +43,7 @@ const LIMIT_RANGE: std::ops::RangeInclusive<u32> = 1..=500;
 /// Time after which no further file is read.
 const TIME_LIMIT: Duration = Duration::from_millis(700);
 
-/// Longest path, name and line in an answer, in characters.
+/// Maximum lengths of a path, a name and a line of code in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
 const MAX_NAME_CHARS: usize = 100;
 const MAX_LINE_CHARS: usize = 160;

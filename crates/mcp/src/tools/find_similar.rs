@@ -56,7 +56,7 @@ async fn call_find_similar(roots: &ServedRoots, given: JsonObject, context: &Cal
         }
     };
     let offset = cursor.hits_before()?;
-    // One hit more than a page shows whether there is another page.
+    // One hit beyond the page is requested, to find out whether there is another page.
     let max_hits = (offset + limit + 1).min(MAX_LIMIT);
     let outcome =
         query_engine(root, context, move |engine, cancel| engine.find_similar(&similar, max_hits, &filter, cancel))

@@ -234,7 +234,7 @@ impl Snapshot {
         self.names.chunks_of(name_hash(name)).filter(defines)
     }
 
-    /// Returns the chunks that define a name with exactly this spelling, each with the position among the
+    /// Returns the chunks that define a name with exactly this spelling, each with the name's position among the
     /// chunk's names.
     pub(crate) fn definitions_spelled(&self, name: &str) -> Vec<(u32, usize)> {
         let mut chunks: Vec<u32> = self.names.chunks_of(name_hash(name)).collect();

@@ -1,6 +1,6 @@
-//! Compares hits and scores with recorded ones, so that a change of the ranking shows.
+//! Compares hits and scores with recorded ones, so that a change in the ranking is noticed.
 //!
-//! After an intended change, run the test with `RECORD_SCORES=1` and review the difference of `scores.txt`.
+//! After an intended change, run the test with `RECORD_SCORES=1` and review the changes in `scores.txt`.
 
 use super::questions::snapshot_of_many_projects;
 use super::*;

@@ -113,7 +113,7 @@ fn a_slow_server_that_answers_pings_is_kept_and_the_client_sees_no_ping() {
         let (mut server, stream) = start_server();
         let slow = async {
             assert_eq!(read_line(&mut server).await, CALL);
-            // Takes twice as long as a silent server is waited for.
+            // Answers pings for twice as long as the relay would wait for a silent server.
             for _ in 0..2 * MAX_MISSED_PINGS {
                 let ping: Value = serde_json::from_str(&read_line(&mut server).await).expect("the line is JSON");
                 assert_eq!(ping["method"], "ping");

@@ -115,7 +115,7 @@ fn is_minified(bytes: &[u8]) -> bool {
     if bytes.len() <= MINIFIED_MIN_BYTES {
         return false;
     }
-    // Some files have the line ends of classic Mac OS.
+    // Some files use the line ending of classic Mac OS, a lone carriage return.
     let line_end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
     let (mut count, mut longest, mut start) = (1, 0, 0);
     for at in memchr::memchr_iter(line_end, bytes) {

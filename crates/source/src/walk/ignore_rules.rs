@@ -87,7 +87,7 @@ impl IgnoreRules {
         self.unreadable.iter().find(|(path, _)| path == file).map(|(_, message)| message.as_str())
     }
 
-    /// Matches `path` against the rules: by kind of ignore file, then from the deepest folder upwards.
+    /// Matches `path` against the rules by precedence: first by kind of ignore file, then from the deepest folder up.
     pub fn verdict(&self, path: &Path, is_dir: bool) -> IgnoreVerdict {
         let folders = || std::iter::successors(Some(self), |rules| rules.above.as_deref());
         let own = (0..KINDS).flat_map(|kind| folders().map(move |rules| (kind, rules.own[kind].as_ref())));

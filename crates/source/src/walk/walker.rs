@@ -21,7 +21,7 @@ pub struct WalkOptions<'f> {
     pub max_file_bytes: u64,
     /// The file system to read.
     pub files: &'f dyn FileSystem,
-    /// Ends the walk early.
+    /// Cancelling this token ends the walk early.
     pub cancel: &'f CancelToken,
 }
 

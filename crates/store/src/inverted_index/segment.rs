@@ -48,7 +48,7 @@ const COUNTS_BYTES: usize = 16;
 /// Size of the checksum of the part that is held in memory.
 const HEAD_CHECKSUM_BYTES: usize = 8;
 
-/// A segment that cannot be read. Each message names the file.
+/// The error of reading a segment. Each message names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum SegmentError {
     #[error("{segment}: {source}")]

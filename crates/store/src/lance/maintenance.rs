@@ -36,7 +36,7 @@ impl Default for MaintenanceLimits {
     }
 }
 
-/// See [`MaintenanceLimits::small_fragments`]. A fragment costs a reader about a third of a millisecond.
+/// Factor of [`MaintenanceLimits::small_fragments`] during a run. A fragment costs a reader about 0.3 ms.
 const DURING_RUN_FACTOR: usize = 8;
 
 /// Compacts the tables during a run, if there are very many small fragments. Returns whether row keys may

@@ -17,7 +17,7 @@ pub struct TrainingOptions {
     pub temperature: f32,
     /// Adam's initial step size; it falls linearly to zero.
     pub learning_rate: f32,
-    /// Strength of the pull: the share of the way back to the initial row that a step of size 1 goes.
+    /// Strength of the pull towards the initial table: a step of size 1 moves a row this share of the way back.
     pub pull: f32,
     /// Share of pairs whose passage is embedded with its path.
     pub path_share: f32,

@@ -17,7 +17,7 @@ const MAX_FILE_BYTES: u64 = 500_000;
 /// The origin of the code that is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum CodeOrigin {
-    /// Published code. The same folder must give the same pairs on every machine, however slow.
+    /// Published code. Its parsing time limit is long, so that slow machines extract the same pairs as fast ones.
     Published,
     /// The user's own code. Files with secrets are skipped, and parsing has a short time limit since the user
     /// waits.

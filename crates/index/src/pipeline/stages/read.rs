@@ -15,7 +15,7 @@ use source::parse::SourceFile;
 use source::walk::{self, FileContents, FileSystem, WalkEntry};
 use types::{ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, SkipReason, TextEncoding};
 
-/// A file that was modified this short a time before it was read may change again without a new modification
+/// A file modified less than this long before it was read may change again without a new modification
 /// time, because of the clock's resolution. Its time is not trusted in the next run.
 const UNTRUSTED_AGE_NS: i64 = 50_000_000;
 

@@ -12,7 +12,7 @@ use crate::wire::parts::SymbolOutput;
 /// Longest path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 100;
 
-/// Longest problem in an answer, in characters.
+/// Maximum length of a problem's description in an answer, in characters.
 const MAX_PROBLEM_CHARS: usize = 160;
 
 /// Renders as many definitions as fit into `max_tokens`, after those of the previous pages.

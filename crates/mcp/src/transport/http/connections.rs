@@ -154,7 +154,7 @@ pub async fn serve_connections<S>(
     _ = tokio::time::timeout(STREAM_CLOSE_TIMEOUT, ended).await;
 }
 
-/// Sends 503 to a connection that finds all others busy, and closes it.
+/// Answers a new connection with 503 and closes it, because every open connection is busy.
 async fn refuse_connection(mut stream: TcpStream) {
     // The response fits into the socket's buffer; a failed write means that the client has gone.
     _ = tokio::time::timeout(ACCEPT_RETRY_DELAY, stream.write_all(TOO_MANY_CONNECTIONS)).await;

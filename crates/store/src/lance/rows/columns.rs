@@ -91,7 +91,7 @@ impl<'b> RowVerifier<'b> {
     }
 }
 
-/// The bytes that a row's checksum is computed from: each column with its length, so that no two rows have the
+/// The input of a row's checksum: each column with its length, so that no two different rows have the
 /// same bytes.
 #[derive(Default)]
 pub(super) struct RowBytes(Vec<u8>);
