@@ -12,7 +12,7 @@ use super::progress::IndexProgressBar;
 /// Updates the index.
 ///
 /// # Errors
-/// See [`Engine::index`].
+/// If [`Engine::index`] fails.
 pub fn update_index(
     engine: &Engine,
     request: &IndexRequest,
@@ -26,7 +26,7 @@ pub fn update_index(
 /// Updates the index before a search; prints a note instead if another process is writing the index.
 ///
 /// # Errors
-/// See [`Engine::index`]; a lock held by another process is not an error here.
+/// If [`Engine::index`] fails; a lock held by another process is not an error here.
 pub fn update_index_if_free(
     engine: &Engine,
     interrupts: &Interrupts,
@@ -43,7 +43,7 @@ pub fn update_index_if_free(
     }
 }
 
-/// Opens the engine of a folder, and updates its index unless `no_index`.
+/// Opens the engine of a folder, and updates its index unless `no_index` is set.
 ///
 /// # Errors
 /// If the folder or the index is invalid, or the index cannot be updated.

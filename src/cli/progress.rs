@@ -13,16 +13,16 @@ use super::arguments::SharedArguments;
 use super::printer;
 use super::text_output::terminal_text;
 
-/// The bar of an index run is shown after this time; runs over unchanged files are usually shorter.
+/// Delay before the progress bar of an index run is shown; runs over unchanged files are usually shorter.
 const SHOW_AFTER: Duration = Duration::from_millis(300);
 
-/// The table of stages is shown after this time.
+/// Delay before the table of stages is shown.
 const TABLE_AFTER: Duration = Duration::from_secs(2);
 
 /// The interval between notes about a download if standard error is not a terminal.
 const NOTE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A bar on the terminal, or nothing if it would not be seen.
+/// A progress bar on standard error; hidden with `--quiet` or if standard error is not a terminal.
 struct TerminalBar(ProgressBar);
 
 impl TerminalBar {
@@ -46,7 +46,7 @@ impl TerminalBar {
         }
     }
 
-    /// Shows `done` of `length` with a message; `None` if the length is unknown.
+    /// Shows `done` of `length` with a message; `length` is `None` if it is unknown.
     fn show(&self, done: u64, length: Option<u64>, message: String) {
         if let Some(length) = length {
             self.0.set_length(length);
@@ -105,7 +105,7 @@ impl TuneProgressBar {
     }
 }
 
-/// The progress of a download: a bar on a terminal, otherwise notes at intervals.
+/// The progress display of a download: a bar on a terminal, otherwise notes at intervals.
 pub struct DownloadProgress {
     bar: TerminalBar,
     is_quiet: bool,
@@ -114,13 +114,13 @@ pub struct DownloadProgress {
 }
 
 impl DownloadProgress {
-    /// Creates the progress of one download of any number of files.
+    /// Creates the progress display of one download, which may have several files.
     pub fn new(shared: &SharedArguments) -> Self {
         let bar = TerminalBar::new(shared, "{bar:24} {bytes}/{total_bytes} {bytes_per_sec} {msg}");
         Self { bar, is_quiet: shared.quiet, file: String::new(), last_note: Instant::now() }
     }
 
-    /// Shows that `bytes` of `file` have arrived, of `all` if the length is known.
+    /// Shows that `bytes` bytes of `file` have arrived; `all` is the length of the file, if known.
     pub fn show(&mut self, file: &str, bytes: u64, all: Option<u64>) {
         let is_new = self.file != file;
         file.clone_into(&mut self.file);

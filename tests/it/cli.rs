@@ -455,7 +455,7 @@ fn ctrl_c_keeps_committed_files() {
     for at in 0..1_500 {
         project.write(&format!("src/part_{at}.rs"), RETRY.replace("retry", &format!("retry_{at}")).repeat(20));
     }
-    // Slow enough that the run cannot finish before it is interrupted.
+    // The embedder is so slow that the run cannot finish before it is interrupted.
     let slow = ["index", "--embedder", "synthetic:100"];
     let mut child = project.command(&slow).stdout(Stdio::null()).spawn().expect("it starts");
     // The lock file appears when the run starts.

@@ -1,4 +1,4 @@
-//! Tests of the index on disk after crashes, damage and mix-ups.
+//! Tests of the index on disk after crashes and damage, and of index folders that belong to another folder.
 
 use std::fs;
 use std::process::Stdio;

@@ -60,7 +60,7 @@ fn two_settings_are_compared_in_one_call() {
     assert_eq!((&against["questions"], &against["worse"]), (&3.into(), &0.into()), "{answer}");
     let change = |at: usize| against["per_query"][at]["change"].as_f64().expect("a number");
     assert!(change(1) > 0.5, "{answer}");
-    // A question that occurs twice with different answers: each is compared with itself.
+    // One question occurs twice with different answers; each occurrence is compared with itself.
     assert_eq!((change(0), change(2)), (0.0, 0.0), "{answer}");
     let interval = &against["interval_95"];
     assert!(interval[0].as_f64() <= against["mean_change"].as_f64(), "{answer}");

@@ -17,7 +17,7 @@ const FRAMES: u64 = 20_000;
 /// The number of frames sent before waiting for their answers.
 const BATCH: usize = 100;
 
-/// The maximum growth of a server's memory in the second half of the test.
+/// Maximum growth of a server's memory in the second half of the test, in KiB.
 const GROWTH_KIB: u64 = 32 << 10;
 
 /// The names of the tools called. The last two do not exist.

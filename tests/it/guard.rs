@@ -32,7 +32,7 @@ fn said(raw: &mut RawClient, tool: &str, arguments: &Value) -> String {
     answer["result"].to_string()
 }
 
-/// Checks that no tool reveals a file's text. Answers may repeat the name that was asked for.
+/// Checks that no tool reveals a file's text. Answers may repeat the requested name.
 fn never_shown(raw: &mut RawClient, path: &str) {
     for (tool, arguments) in questions(path) {
         let said = said(raw, tool, &arguments);

@@ -15,7 +15,7 @@ use crate::support::cli::Project;
 /// The default number of kills per test, overridden by `CODESCRY_TEST_KILLS`.
 const KILLS: u32 = 24;
 
-/// Arguments with so little memory that a run commits many times.
+/// Arguments of an index run with so little memory that it commits many times.
 const INDEX: [&str; 5] = ["index", "--max-memory", "128MiB", "--embedder", "synthetic:40000"];
 
 /// The content of an index: for each path, the file's hash and outcome, and its chunks with all their searchable
@@ -62,7 +62,7 @@ fn a_killed_update_leaves_each_file_in_its_old_or_new_state() {
     for at in 0..2_400 {
         let path = format!("src/module_{}/part_{at}.rs", at % 40);
         match at % 5 {
-            // Enough files for several commits.
+            // This rewrites enough files for several commits.
             0 | 3 => project.write(&path, format!("fn rewritten_{at}() {{\n{line}}}\n")),
             1 => project.remove(&path),
             2 => project.rename(&path, &format!("src/moved/part_{at}.rs")),
@@ -202,7 +202,7 @@ fn read(dir: &Path, root: &Path) -> Result<Content, store::StoreError> {
     Ok(content)
 }
 
-/// How often the words know this chunk under the name it defines.
+/// Returns how often the inverted index lists this chunk under the name that the chunk defines.
 fn found_by_name(view: &dyn StoreView, chunk: &StoredChunk) -> usize {
     let (words, mut found) = (view.inverted_index(), 0);
     let name = inverted_index::hash_term(&chunk.symbol.replace('_', ""));

@@ -47,7 +47,7 @@ fn run(project: &Project, library: Option<&Path>, arguments: &[&str]) -> RunOutp
     command.output().expect("the program starts").into()
 }
 
-/// Creates a project and installs a tiny model whose weights are in a file of their own.
+/// Creates a project and installs a tiny model whose weights are in a separate file.
 fn with_external_weights() -> Project {
     let (project, tiny) = with_tiny();
     for (from, to) in [("external.onnx", "model.onnx"), ("external.onnx_data", "external.onnx_data")] {
@@ -111,7 +111,7 @@ fn an_invalid_library_is_named_with_the_loader_error() {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn another_library_is_not_taken_for_onnx_runtime() {
     let (project, tiny) = with_tiny();
-    // The C library that this test runs with.
+    // Use the C library of this test process as a library that is not ONNX Runtime.
     let maps = fs::read_to_string("/proc/self/maps").expect("a list of mapped files");
     let other = maps.lines().filter_map(|line| line.split_whitespace().nth(5)).find(|path| path.contains("/libc"));
     let ran = run(&project, other.map(Path::new), &["index", "--embedder", &tiny]);
@@ -258,7 +258,7 @@ mod needs_ort {
         let library = fetched("CODESCRY_TEST_ORT_LIB");
         let description = Path::new(&tiny).join("codescry-model.toml");
         let unknown = fs::read_to_string(&description).expect("read");
-        // Once with the name of a known model that is not installed, and once with an unknown name.
+        // Run once with the name of a known model that is not installed, and once with an unknown name.
         for description_now in [unknown.replace("tiny", "all-MiniLM-L6-v2"), unknown] {
             fs::write(&description, description_now).expect("written");
             assert_eq!(run(&project, Some(&library), &["index", "--embedder", &tiny]).code, 0);

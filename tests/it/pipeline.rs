@@ -164,7 +164,7 @@ fn kept_vectors(cache: &Path) -> u64 {
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
 fn ctrl_c_keeps_committed_files_and_the_next_run_continues() {
     let project = project(4_000);
-    // Slow enough that the run is far from finished when its status is read.
+    // The embedder is so slow that the run is far from finished when its status is read.
     let slow = ["index", "--embedder", "synthetic:100", "--max-memory", "128MiB"];
     let child = project.spawn(&slow);
     let status = || project.run(&["status", "--json", "--embedder", "synthetic:100"]).json();
@@ -213,7 +213,7 @@ fn resident_memory_stays_below_the_limit() {
     (0..30).for_each(|at| project.write(&format!("src/large_{at}.rs"), large(1)));
     (0..6_000).for_each(|at| project.write(&format!("tiny/{}/{at}.rs", at % 50), format!("fn tiny_{at}() {{}}\n")));
     let limits = ["--max-file-bytes", "100MiB", "--max-memory", "512MiB", "--max-cache-bytes", "0"];
-    // The same load on every machine, and no parse is abandoned because of a time limit.
+    // These arguments give the same load on every machine, and let no parse reach its time limit.
     let machine = ["--parse-workers", "2", "--parse-time-limit-ms", "600000"];
     let report = project.run(&[&["index", "--json"], &limits[..], &machine].concat()).json();
     assert_eq!(report["files_indexed"], 6_031, "{report}");
@@ -313,7 +313,7 @@ fn a_measurement_reports_settings_that_do_not_fit_as_refused() {
     let ran = project.run(&once);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.json()["refused"].as_str().is_some_and(|why| why.contains("raise --max-memory")), "{}", ran.out);
-    // Any other failure is no refusal.
+    // Other failures are not reported as refusals.
     let ran = project.run(&["bench", "once", "--kind", "pipeline", "--preparse", "no/such/folder"]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
 }

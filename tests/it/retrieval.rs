@@ -16,7 +16,7 @@ use crate::support::cli::Project;
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/retrieval.txt");
 
-/// Longest question in the snapshot, in characters.
+/// Maximum number of characters of a question in the snapshot.
 const SHOWN_CHARS: usize = 90;
 
 #[test]

@@ -187,7 +187,7 @@ fn a_hanging_owner_is_left_and_joined_again() {
     owner.signal(Signal::STOP);
     let asked = Instant::now();
     other.assert_search_works();
-    // Below the timeout of clients.
+    // This limit is below the timeout of clients.
     assert!(asked.elapsed() < Duration::from_secs(50), "{:?}", asked.elapsed());
     assert!(threads(&other) > 0, "it has a server of its own");
     owner.signal(Signal::CONT);

@@ -30,8 +30,8 @@ fn numbers(mut state: u64) -> impl FnMut() -> usize {
     }
 }
 
-/// Creates a project of documented functions. The comments describe the code, or unrelated things unless
-/// `true_comments`.
+/// Creates a project of documented functions. The comments describe the code if `true_comments`, and unrelated
+/// things otherwise.
 fn project(functions: usize, true_comments: bool) -> Project {
     let project = Project::empty();
     let (mut next, mut other) = (numbers(1), numbers(2));
@@ -129,7 +129,7 @@ fn too_little_training_data_is_reported() {
 #[test]
 fn ctrl_c_stops_tuning_and_changes_nothing() {
     use std::io::{BufRead as _, BufReader};
-    // Enough functions that training takes seconds on every machine.
+    // With this many functions, training takes seconds on every machine.
     let project = project(6_000, true);
     let mut child = project.spawn(&["tune", "-v", "--parse-workers", "1"]);
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();

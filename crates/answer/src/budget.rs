@@ -1,4 +1,4 @@
-//! The token budget of an answer, and the search for the most that fits into it.
+//! The token budget of an answer, and the rendering of as many parts as fit into it.
 
 use serde::Serialize;
 use text::tokens;

@@ -4,7 +4,7 @@ use engine::Span;
 
 use crate::budget::find_largest;
 
-/// Most bytes of one token of the vocabulary that the budget is counted in.
+/// Maximum length of a token of the vocabulary that budgets are counted in, in bytes.
 const MAX_TOKEN_BYTES: usize = 128;
 
 /// The beginning of the lines of a file.
@@ -19,7 +19,7 @@ pub struct Excerpt<'t> {
 }
 
 impl<'t> Excerpt<'t> {
-    /// Cuts `text`, which has the lines `span`, after `bytes`, which must be a character boundary or beyond the end.
+    /// Cuts `text`, which consists of the lines `span`, after `bytes` bytes: a character boundary or beyond the end.
     pub fn new(text: &'t str, span: Span, bytes: usize) -> Self {
         let (code, rest) = text.split_at(bytes.min(text.len()));
         Self { code, rest, span }

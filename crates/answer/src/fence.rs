@@ -6,7 +6,7 @@ pub fn format_code_block(language: &str, code: &str) -> String {
     format!("\n{fence}{language}\n{code}\n{fence}")
 }
 
-/// Returns a fence for `code`: at least three backticks, and more than any line of it begins with.
+/// Returns a fence for `code`: at least three backticks, and more than any line of `code` begins with.
 fn choose_fence(code: &str) -> String {
     let run = |line: &str| line.trim_start().bytes().take_while(|byte| *byte == b'`').count();
     let longest = code.lines().map(run).max().unwrap_or(0);

@@ -58,7 +58,7 @@ impl ClientConfigFile {
         }
     }
 
-    /// Reads the entry for the folder `root` alone, which the client prefers to the general one.
+    /// Reads the entry for the folder `root` only, which the client prefers to the general entry.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.

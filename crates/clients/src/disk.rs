@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use super::error::ClientError;
 use platform::atomic_file::{Durability, PendingFile};
 
-/// Most backups of one file.
+/// Maximum number of backups of a file.
 const MAX_BACKUPS: usize = 20;
 
-/// Longest chain of symbolic links that is followed.
+/// Maximum number of symbolic links followed from a path.
 const MAX_LINKS: usize = 40;
 
 /// Reads a file; `None` if it does not exist.
@@ -31,7 +31,7 @@ pub(super) fn read_config(path: &Path) -> Result<Option<String>, ClientError> {
 /// Replaces the text `before` of a file by `after`; `before` is `None` if the file does not exist.
 ///
 /// With `keep`, an existing file is backed up first, and the path of the backup is returned. An older backup
-/// with the same text is used again.
+/// with the same text is reused.
 ///
 /// # Errors
 /// When the file is read-only, its text is no longer `before`, or it cannot be backed up or written.

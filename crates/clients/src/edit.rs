@@ -47,7 +47,7 @@ pub(super) fn insert_entry(text: &str, syntax: ConfigSyntax, entry: &ServerEntry
 /// Returns `text` without the entry.
 ///
 /// # Errors
-/// As [`insert_entry`].
+/// The errors of [`insert_entry`].
 pub(super) fn remove_entry(text: &str, syntax: ConfigSyntax) -> Result<String, EditError> {
     edit_after_mark(text, |text| match syntax {
         ConfigSyntax::Json { key, .. } => json::remove_json_entry(text, key),

@@ -11,10 +11,10 @@ use super::entry::{InstalledEntry, SERVER_NAME, ServerEntry};
 use super::error::EditError;
 use super::splice::{Splice, apply_splices, detect_line_ending, line_start};
 
-/// One step of indentation where the text does not show its own.
+/// Default step of indentation, for a text without indented lines.
 const INDENT: &str = "  ";
 
-/// Returns the entry in the object below `keys`, which are nested.
+/// Returns the entry in the object at the path `keys`.
 pub(super) fn find_json_entry(text: &str, keys: &[&str]) -> Result<Option<InstalledEntry>, EditError> {
     let root = parse_jsonc(text)?;
     let Some(servers) = find_object(text, root.as_ref(), keys)? else { return Ok(None) };
@@ -87,7 +87,7 @@ fn parse_jsonc(text: &str) -> Result<Option<Value<'_>>, EditError> {
 /// Returns the object below the nested `keys` of the root, if there is one.
 ///
 /// # Errors
-/// When the root or a value on the way is not an object, or a key is there twice.
+/// When the root or a value on the way is not an object, or a key occurs twice.
 fn find_object<'v, 't>(
     text: &str,
     root: Option<&'v Value<'t>>,
@@ -113,7 +113,7 @@ fn find_object<'v, 't>(
 /// Returns the property `name`, if there is one.
 ///
 /// # Errors
-/// When there are two.
+/// When the property occurs twice.
 fn find_property<'v, 't>(
     text: &str,
     object: &'v Object<'t>,

@@ -115,7 +115,7 @@ fn entry_args(
             Some(path_text(&folder)?)
         }
     };
-    // Naming the home or root folder explicitly means that all of it is to be served.
+    // A home or root folder that is given explicitly is served in full.
     let is_home_or_root =
         request.folder.as_deref().is_some_and(|folder| folder == user.home || folder.parent().is_none());
     let allow_home = is_home_or_root.then(|| "--allow-home".to_owned());

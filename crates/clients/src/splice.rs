@@ -1,11 +1,11 @@
 //! Replacements in a text, by byte range.
 //!
-//! Own code, because the editors of the parsers do not keep the other bytes. `jsonc_parser::cst` breaks an object
+//! The editors of the parser crates are not used, because they change other bytes. `jsonc_parser::cst` breaks an object
 //! on one line into several when it adds a property, drops blank lines inside of it, and removes the comments
 //! beside a removed property; `toml_edit::DocumentMut` writes `\n` for `\r\n`, adds a line end at the end of the
 //! file, and reorders dotted keys. Both crates parse; only the bytes of the entry are replaced here.
 
-/// Replaces the bytes `from..to` by `with`.
+/// A replacement of the bytes `from..to` by `with`.
 #[derive(Clone, Debug)]
 pub(super) struct Splice {
     pub from: usize,

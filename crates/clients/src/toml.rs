@@ -226,7 +226,7 @@ fn check_toml_edit(text: &str, edited: String) -> Result<String, EditError> {
     if other_values(&document) == other_values(&parse_toml(text)?) { Ok(edited) } else { Err(broken(String::new())) }
 }
 
-/// Returns all values but those of the entry, each with its path, sorted.
+/// Returns all values except the values of the entry, each with its path, sorted.
 fn other_values(document: &Document<&str>) -> Vec<String> {
     let mut values = Vec::new();
     collect_values(document.as_table(), "", &mut values);
@@ -234,7 +234,7 @@ fn other_values(document: &Document<&str>) -> Vec<String> {
     values
 }
 
-/// Collects the values of `table` below `path`, except those of the entry.
+/// Collects the values of `table` below `path`, except the values of the entry.
 fn collect_values(table: &dyn TableLike, path: &str, values: &mut Vec<String>) {
     for (name, item) in table.iter() {
         let path = format!("{path}.{name:?}");

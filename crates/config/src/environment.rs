@@ -1,7 +1,6 @@
 //! The user's folders and the path of this program.
 //!
-//! Read from the environment once and passed down, so that code that depends on it can be tested for any
-//! operating system.
+//! They are read from the environment once and passed down, so that tests can simulate any operating system.
 
 use std::env;
 use std::ffi::OsString;
@@ -28,9 +27,9 @@ pub struct UserEnvironment {
     pub settings: PathBuf,
     /// `$XDG_CONFIG_HOME` or `~/.config`, for programs that use it on every system but Windows.
     pub dot_config: PathBuf,
-    /// `$CLAUDE_CONFIG_DIR`: the folder that replaces Claude Code's own.
+    /// `$CLAUDE_CONFIG_DIR`: the folder that replaces Claude Code's default one.
     pub claude: Option<PathBuf>,
-    /// `$CODEX_HOME`: the folder that replaces Codex's own.
+    /// `$CODEX_HOME`: the folder that replaces Codex's default one.
     pub codex: Option<PathBuf>,
     /// The folders of `$PATH`.
     pub path: Vec<PathBuf>,

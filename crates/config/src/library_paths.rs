@@ -1,4 +1,4 @@
-//! Where ONNX Runtime's library is searched.
+//! The search paths of ONNX Runtime's library.
 
 use std::env;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ fn loader_folders() -> Vec<PathBuf> {
     unique_folders(named.chain(folders.iter().map(PathBuf::from)))
 }
 
-/// Returns the existing folders of Python packages: of the active environment, the interpreters on `$PATH`, the
+/// Returns the existing folders of Python packages, of the active environment, the interpreters on `$PATH`, the
 /// user and the system, in this order.
 fn python_package_folders(user: &UserEnvironment) -> Vec<PathBuf> {
     let mut prefixes: Vec<PathBuf> = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(variable_path).collect();

@@ -13,7 +13,7 @@ use super::variables::{number_or_environment, value_or_environment, variable_pat
 /// The hub that models are downloaded from, unless `HF_ENDPOINT` names another.
 const DEFAULT_HUB: &str = "https://huggingface.co";
 
-/// A download that receives no byte for this long fails: 30 s.
+/// Time without a received byte after which a download fails, in milliseconds.
 const DEFAULT_HUB_TIME_LIMIT_MS: u64 = 30_000;
 
 /// Options of embedding models, before resolution. `None` means that the option was not given.
@@ -40,7 +40,7 @@ pub struct ModelSettings {
     pub hub_token: Option<String>,
     /// `HF_HUB_OFFLINE`: whether requests to the hub are forbidden.
     pub is_offline: bool,
-    /// `CODESCRY_HUB_TIME_LIMIT_MS`: a download that receives no byte for this long fails.
+    /// `CODESCRY_HUB_TIME_LIMIT_MS`: the time without a received byte after which a download fails.
     pub hub_time_limit: Duration,
     /// The search paths of ONNX Runtime's library.
     pub library: LibrarySearchPaths,

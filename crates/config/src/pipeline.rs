@@ -1,6 +1,7 @@
 //! Settings of the index pipeline: threads, queues, batches and memory.
 //!
-//! Each has a flag and a `CODESCRY_…` variable of the same name. `codescry bench pipeline` measures their effect.
+//! Each setting has a flag and a `CODESCRY_…` variable of the same name. `codescry bench pipeline` measures their
+//! effect.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -12,7 +13,7 @@ use platform::process;
 use super::error::ConfigError;
 use super::variables::{number_or_environment, parse_bool, parse_bytes, value_or_environment};
 
-/// The smallest accepted `--max-memory`: 128 MiB.
+/// Minimum value of `--max-memory`: 128 MiB.
 const MIN_MAX_MEMORY_BYTES: u64 = 128 << 20;
 
 /// The part of `--max-memory` that is reserved for the program, its model and the store, at most half of it.
@@ -59,8 +60,8 @@ pub struct PipelineSettings {
     /// Whether all files are parsed before the first chunk is embedded, so that all chunks can be batched by
     /// length.
     pub preparse: bool,
-    /// Number of threads that call the embedder; `None` lets the embedder choose. With two, the next call waits
-    /// at the device while it works on one, so the device is never idle between calls.
+    /// Number of threads that call the embedder; `None` lets the embedder choose. With two, a call is
+    /// ready when the previous one ends, so the device is never idle between calls.
     pub embed_workers: Option<usize>,
     /// Number of chunks per call of the embedder.
     pub embed_batch: EmbedBatch,
@@ -90,10 +91,10 @@ pub enum EmbedderChoice {
     Synthetic {
         /// Chunks per second within a call.
         chunks_per_second: f64,
-        /// Latency of a call before its first chunk.
+        /// Time between the start of a call and its first chunk.
         call: Duration,
     },
-    /// A model, by name or folder; see `codescry models`.
+    /// A model, by its folder or by a name that `codescry models` lists.
     Model(String),
 }
 

@@ -1,4 +1,4 @@
-//! Options become the settings of one folder.
+//! The options of codescry, and the settings of one folder that they resolve to.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use super::models::{ModelOptions, ModelSettings};
 use super::pipeline::{PipelineOptions, PipelineSettings};
 use super::variables::{number_or_environment, parse_bytes_or_zero, value_or_environment, variable_path};
 
-/// Files larger than this are not indexed: 1 MiB.
+/// Maximum size of an indexed file, in bytes: 1 MiB.
 const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Time limit for parsing a file: 2 s. Files that take longer are split by lines instead.
+/// Time limit for parsing a file, in milliseconds. Files that take longer are split by lines instead.
 const DEFAULT_PARSE_TIME_LIMIT_MS: u64 = 2_000;
 
-/// Size limit of the vector cache of each model: 2 GiB, about four million chunks.
+/// Maximum size of the vector cache of each model, in bytes: 2 GiB, about four million chunks.
 const DEFAULT_MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// Options of codescry, before resolution. `None` means that the option was not given.
@@ -49,7 +49,7 @@ pub struct Settings {
     pub root: AbsPath,
     /// The folder of this project's index.
     pub index_dir: PathBuf,
-    /// Files larger than this, in bytes, are counted but not indexed.
+    /// Maximum size of an indexed file, in bytes; larger files are counted but not indexed.
     pub max_file_bytes: u64,
     /// Time after which parsing a file stops, and the file is split by lines instead.
     pub parse_time_limit: Duration,

@@ -10,7 +10,7 @@ pub struct DeviceReport {
     pub asked: String,
     /// The devices that ran the model; empty before the first text.
     pub devices: Vec<String>,
-    /// Why `auto` passed over faster devices.
+    /// Reasons why `auto` passed over faster devices.
     pub passed_over: Vec<String>,
     /// The ONNX Runtime library and its version.
     pub library: String,

@@ -80,7 +80,7 @@ pub trait Embedder: Send + Sync {
         None
     }
 
-    /// Returns the memory that the model takes from the memory limit of a run.
+    /// Returns the size in bytes of the memory that the model takes from the memory limit of a run.
     fn memory_bytes(&self) -> u64 {
         0
     }
@@ -91,8 +91,8 @@ pub trait Embedder: Send + Sync {
     /// Samples the utilization of the device. Called a few times per second during a run.
     fn sample_device(&self) {}
 
-    /// Returns which device ran and how its time was spent since the beginning of the run; `None` if the model
-    /// uses no device.
+    /// Returns a report of the devices and their use of time since the beginning of the run; `None` if the model uses
+    /// no device.
     fn device_report(&self) -> Option<DeviceReport> {
         None
     }

@@ -1,4 +1,4 @@
-//! The texts that are embedded for a chunk and its path, and how their vectors become one.
+//! The texts that are embedded for a chunk and its path, and the combination of their vectors.
 
 use crate::cache::{KeyHasher, VectorKey};
 use crate::vector::normalize;
@@ -8,7 +8,8 @@ use types::{Chunk, RepoPath};
 pub const PATH_SHARE: f32 = 0.7;
 
 /// Returns the text that is embedded for a chunk: its lines, below a header with its container and the names it
-/// defines. The path is not included, so the vectors of a moved file stay valid; [`add_path_vector`] adds it.
+/// defines. The text does not include the path, so the vectors of a moved file stay valid; [`add_path_vector`] adds the
+/// vector of the path.
 pub fn build_passage(chunk: &Chunk) -> String {
     let mut passage = String::with_capacity(chunk.text.len() + chunk.container.len() + 32);
     for_passage_parts(chunk, |part| passage.push_str(part));

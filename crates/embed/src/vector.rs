@@ -1,8 +1,8 @@
-//! Arithmetic on vectors that every model shares.
+//! Vector arithmetic used by all models.
 
 /// Scales `vector` to unit length (L2 norm 1) and returns its length before that.
 ///
-/// A vector of length zero, or whose length is not finite, becomes all zeros; the returned length is then 0.
+/// If the length is zero or not finite, sets all values to zero and returns 0.
 pub fn normalize(vector: &mut [f32]) -> f32 {
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     if length > 0.0 && length.is_finite() {

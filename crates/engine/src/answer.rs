@@ -35,7 +35,7 @@ impl IndexCoverage {
     }
 }
 
-/// Returns the files found by the last walk. The manifest of a run whose first walk has not ended says 0.
+/// Returns the files found by the last walk. The manifest stores 0 until the first walk has ended.
 pub(crate) fn known_files_found(manifest: &Manifest) -> Option<u64> {
     Some(manifest.files_found).filter(|files_found| *files_found > 0)
 }
@@ -45,8 +45,8 @@ pub(crate) fn known_files_found(manifest: &Manifest) -> Option<u64> {
 pub struct SearchAnswer {
     pub hits: Vec<Hit>,
     pub coverage: IndexCoverage,
-    /// A hash that identifies the commit this answer comes from. A client compares it with that of the next
-    /// page to notice that the index has changed.
+    /// A hash that identifies the commit this answer comes from. A client compares the hashes of two pages to detect
+    /// that the index has changed between them.
     pub generation: u64,
     /// Remarks on the answer, such as a corrected misspelling.
     pub notes: Vec<String>,
@@ -55,11 +55,11 @@ pub struct SearchAnswer {
 }
 
 impl Engine {
-    /// Completes the results of a search: says which files have changed since, and to which project each
-    /// belongs.
+    /// Completes the results of a search: marks files that have changed since they were indexed, and sets the project
+    /// of each hit.
     ///
     /// # Errors
-    /// [`EngineError::Cancelled`].
+    /// [`EngineError::Cancelled`] if the call is cancelled.
     pub(crate) fn build_answer(
         &self,
         snapshot: &Snapshot,

@@ -60,8 +60,8 @@ impl Engine {
         self.refreshing_runs.load(Ordering::SeqCst) > 0
     }
 
-    /// Returns a snapshot of the last commit of any process. While another search loads that commit, returns
-    /// the loaded snapshot, or waits if there is none.
+    /// Returns a snapshot of the last commit of any process. While another search loads that commit, returns the
+    /// snapshot loaded before, or waits if there is none.
     fn latest_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         if let Some(current) = self.held_if_current()? {
             return Ok(current);
@@ -93,12 +93,11 @@ impl Engine {
     fn load_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         let begun = Instant::now();
         let view = self.require_view()?;
-        // Fails if the model of the rows is not available.
+        // This call fails if the model that made the rows is not available.
         self.models.require_stored(&self.settings, &view.manifest().fingerprint)?;
         let snapshot = Arc::new(match self.held_snapshot() {
             Some(held) if self.is_refreshed_by_run() => search::run_on_refresh_pool(|| held.refresh(view))?,
-            // The commit is of another process and a search waits for it, so this runs with a search's
-            // priority.
+            // Another process made the commit and a search waits for it, so this runs with the priority of a search.
             Some(held) => held.refresh(view)?,
             None => Snapshot::load(view)?,
         });

@@ -15,7 +15,7 @@ use store::StoreError;
 use train::tune::TuneError;
 use types::{RepoPath, SkipReason};
 
-/// A failed call of an [`crate::Engine`].
+/// The reason why a call of an [`crate::Engine`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error(transparent)]
@@ -82,13 +82,13 @@ impl From<QueryError> for EngineError {
     }
 }
 
-/// A request that cannot be answered as it is written.
+/// The reason why a request cannot be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// The query or one of its filters is invalid.
     #[error(transparent)]
     Query(QueryError),
-    /// The text has no name in it.
+    /// The text contains no name.
     #[error("there is no name in {text:?}; give {example}")]
     NoName { text: String, example: &'static str },
     /// No definition of the name is indexed.
@@ -106,7 +106,7 @@ fn join_names(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
-/// A path that cannot be used.
+/// The reason why a path cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PathError {
     #[error("{path} is not in {root}; give a path inside of the root")]
@@ -128,7 +128,7 @@ pub enum PathError {
     PrivateKey { path: RepoPath },
     #[error("cannot read {path}: it is left out: {reason}")]
     LeftOut { path: RepoPath, reason: SkipReason },
-    /// No rule says why the walk does not reach the path.
+    /// The walk does not reach the path for an unknown reason.
     #[error("cannot read {path}: it is left out")]
     Unreachable { path: RepoPath },
     #[error("cannot read {path}: it is a folder; give a file in it, or list its files with outline")]
@@ -143,7 +143,7 @@ pub enum PathError {
     Walk { path: RepoPath, source: WalkError },
 }
 
-/// A failed attempt to tune the model.
+/// The reason why an attempt to tune the model failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TuningError {
     #[error(transparent)]
@@ -163,7 +163,7 @@ impl TuningError {
     }
 }
 
-/// A tuned model that cannot be used or written.
+/// The reason why a tuned model cannot be used or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TunedError {
     #[error(
@@ -180,7 +180,7 @@ pub enum TunedError {
 /// Returns an error if the caller has cancelled the call.
 ///
 /// # Errors
-/// [`EngineError::Cancelled`].
+/// [`EngineError::Cancelled`] if `cancel` is cancelled.
 pub(crate) fn fail_if_cancelled(cancel: &CancelToken) -> Result<(), EngineError> {
     if cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) }
 }

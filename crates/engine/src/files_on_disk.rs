@@ -1,7 +1,7 @@
-//! Access to the files of the root as they are now. Nothing outside of the root is read.
+//! Reads the current files of the root, and nothing outside of it.
 //!
-//! A path is resolved and must be below the root, hold no secret and be excluded by no rule. The file is then
-//! opened without following symbolic links, so a path that changes after the check cannot lead outside.
+//! A path is resolved; it must be below the root, must not name a secret, and must not be excluded by a rule. The file
+//! is then opened without following symbolic links, so a path that changes after the check cannot lead outside.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -86,7 +86,8 @@ impl Engine {
         }
     }
 
-    /// Returns whether the file on disk differs from its indexed record. A file that cannot be read, differs.
+    /// Returns whether the file on disk differs from its indexed record. A file that cannot be read counts as
+    /// different.
     pub(crate) fn is_stale(&self, record: Option<&FileRecord>) -> bool {
         let Some(record) = record else { return true };
         let Ok(metadata) = fs::symlink_metadata(record.path.under(self.root())) else { return true };
@@ -98,7 +99,7 @@ impl Engine {
     }
 }
 
-/// Returns whether a file that is not indexed for this reason may still be read.
+/// Returns whether a file that is not indexed for `reason` may still be read.
 fn is_readable_anyway(reason: &SkipReason) -> bool {
     matches!(reason, SkipReason::LockFile | SkipReason::Data | SkipReason::Minified)
 }

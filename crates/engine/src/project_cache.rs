@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use source::walk;
 use types::{FileOutcome, FileRecord, Project};
 
-/// The projects of the last generation that was looked at.
+/// The projects of the generation that was examined last.
 #[derive(Default)]
 pub(crate) struct ProjectCache(Mutex<Option<GenerationProjects>>);
 

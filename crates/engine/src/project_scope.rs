@@ -1,4 +1,4 @@
-//! The projects that a filter names, and the projects that hits belong to.
+//! Finds the projects that a filter names and the projects that hits belong to.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use source::walk;
 use types::{FileRecord, Project};
 
 impl Engine {
-    /// Returns the projects of these records, which belong to `generation`.
+    /// Returns the projects that contain the files of `records`, which belong to `generation`.
     pub(crate) fn projects_of<'r>(
         &self,
         generation: u64,
@@ -61,8 +61,8 @@ impl Engine {
         Ok(FileFilter::new(filter)?.in_folders(&folders))
     }
 
-    /// Sets the project of each hit. Looks only at the folders of the hits and their ancestors, because most
-    /// searches filter by no project.
+    /// Sets the project of each hit. Examines only the folders of the hits and their ancestors, because most searches
+    /// have no project filter.
     pub(crate) fn set_project_names(&self, hits: &mut [Hit]) {
         let projects = walk::find_projects(self.root(), hits.iter().map(|hit| hit.path.folder()));
         for hit in hits {

@@ -11,7 +11,7 @@ use config::Settings;
 use search::Snapshot;
 use store::{ChunkStore, StoreView};
 
-/// Indexes and searches one root.
+/// The index, search and read calls for one root folder.
 pub struct Engine {
     pub(crate) settings: Settings,
     pub(crate) store: Box<dyn ChunkStore>,
@@ -21,9 +21,9 @@ pub struct Engine {
     pub(crate) snapshot: Mutex<Option<Arc<Snapshot>>>,
     /// Held by the search that is loading a newer snapshot from the store.
     pub(crate) loading: Mutex<()>,
-    /// Number of index runs that refresh the snapshot now; see [`Engine::refresh_snapshot_during`].
+    /// Number of index runs that are refreshing the snapshot; see [`Engine::refresh_snapshot_during`].
     pub(crate) refreshing_runs: AtomicUsize,
-    /// The projects of the last generation that was looked at.
+    /// The projects of the generation that was examined last.
     pub(crate) projects: ProjectCache,
 }
 
@@ -81,7 +81,7 @@ impl Engine {
     /// Opens the last commit.
     ///
     /// # Errors
-    /// [`EngineError::NotIndexed`] if there is none; otherwise as [`Engine::open_view`].
+    /// [`EngineError::NotIndexed`] if there is no commit; otherwise fails like [`Engine::open_view`].
     pub(crate) fn require_view(&self) -> Result<Arc<dyn StoreView>, EngineError> {
         self.open_view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })
     }
@@ -89,7 +89,7 @@ impl Engine {
     /// Returns the model that made the vectors of a snapshot.
     ///
     /// # Errors
-    /// As [`IndexModels::require_stored`].
+    /// Fails like [`IndexModels::require_stored`].
     pub(crate) fn model_of_snapshot(&self, snapshot: &Snapshot) -> Result<Arc<EmbeddingModel>, EngineError> {
         self.models.require_stored(&self.settings, &snapshot.view.manifest().fingerprint)
     }

@@ -18,7 +18,7 @@ use store::{
 };
 use types::FileRecord;
 
-/// A store whose readers pass a gate. Clones share their content.
+/// A store whose readers can be counted and blocked. Clones share their content.
 #[derive(Clone)]
 struct GatedStore {
     store: Arc<Mutex<MemoryStore>>,
@@ -47,7 +47,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Waits until the counts fulfil a condition.
+    /// Waits until the counts meet a condition.
     fn wait_until(&self, is_reached: impl Fn(GateCounts) -> bool) {
         let counts = self.counts.lock().expect("no panic");
         drop(self.changed.wait_while(counts, |counts| !is_reached(*counts)).expect("no panic"));
@@ -156,7 +156,7 @@ impl EngineFixture {
         self.engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
     }
 
-    /// Returns the paths of the hits for a name.
+    /// Searches for a name and returns the paths of the hits.
     fn finds(&self, name: &str) -> Vec<String> {
         let query = SearchQuery { text: name.into(), limit: 5, mode: RetrievalMode::Lexical, ..SearchQuery::default() };
         self.engine

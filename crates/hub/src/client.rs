@@ -1,4 +1,4 @@
-//! Downloads files from a hub with Hugging Face's protocol.
+//! Download of files from a hub with Hugging Face's protocol.
 //!
 //! Uses plain HTTP requests, because the crate `hf-hub` does not verify checksums and has no time limit for a hub
 //! that stops sending. A partial download stays in a `.part` file and is continued later. A file gets its final
@@ -20,13 +20,13 @@ use crate::error::ModelError;
 use config::ModelSettings;
 use platform::atomic_file::{Durability, rename_file};
 
-/// Bytes per request, which limits how much data one stalled response can hold up.
+/// Maximum number of bytes per request. It limits the amount of data that is delayed by a stalled response.
 const RANGE_BYTES: u64 = 8 << 20;
 
-/// Lowest transfer rate that is accepted, after the time limit.
+/// Minimum transfer rate, in bytes per second, by which the time limit of a response is extended.
 const MIN_BYTES_PER_SECOND: u64 = 128 << 10;
 
-/// Number of times a failed request is repeated.
+/// Maximum number of times that a failed request is repeated.
 const RETRIES: u32 = 2;
 
 /// A client of a hub.
@@ -41,7 +41,7 @@ pub struct RemoteFile {
     pub name: String,
     #[serde(default)]
     pub size: Option<u64>,
-    /// Git's SHA-1 of the file, for a small file.
+    /// Git's SHA-1 checksum; only small files have one.
     #[serde(default, rename = "blobId")]
     blob: Option<String>,
     #[serde(default)]
@@ -63,8 +63,8 @@ pub struct HubRepository {
     pub files: Vec<RemoteFile>,
 }
 
-/// Called with the name of a file, the bytes of it downloaded so far, and its size if known. Returns false to
-/// stop the download.
+/// A callback for the progress of a download. Its arguments are the file's name, the number of bytes downloaded
+/// so far, and the file's size if known. It returns false to stop the download.
 pub type FetchProgress<'p> = dyn FnMut(&str, u64, Option<u64>) -> bool + 'p;
 
 impl<'h> HubClient<'h> {
@@ -171,8 +171,8 @@ impl<'h> HubClient<'h> {
         Ok(if is_whole { FetchedRange::Whole } else { FetchedRange::Part(got) })
     }
 
-    /// Sends a request, and repeats it after a failure that may be temporary. The time limit allows for `bytes`
-    /// of response.
+    /// Sends a request, and repeats it after a failure that may be temporary. The time limit is extended for a
+    /// response of `bytes` bytes.
     fn send_request(&self, url: &str, range: Option<&str>, bytes: u64) -> Result<Response<ureq::Body>, ModelError> {
         if self.settings.is_offline {
             return Err(ModelError::Offline);

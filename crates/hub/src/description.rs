@@ -71,7 +71,7 @@ impl Precision {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelDescription {
-    /// The name that users refer to the model by.
+    /// The name by which users refer to the model.
     pub name: String,
     #[serde(default)]
     pub kind: ModelKind,
@@ -88,11 +88,11 @@ pub struct ModelDescription {
     /// Prefix of every passage.
     #[serde(default)]
     pub passage_prefix: String,
-    /// Whether vectors are scaled to unit length. Searches rely on it, so only a model whose output has unit
-    /// length may say no.
+    /// Whether vectors are scaled to unit length. May be false only for a model whose output already has unit
+    /// length, because searches require it.
     #[serde(default = "yes")]
     pub normalize: bool,
-    /// Longest text in tokens; longer texts are cut.
+    /// Maximum length of a text, in tokens; longer texts are cut.
     #[serde(default = "max_tokens")]
     pub max_tokens: usize,
     /// Width of the model's output vectors.

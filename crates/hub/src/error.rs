@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// An error of finding, downloading or installing a model. Each message names a remedy.
+/// An error while finding, downloading or installing a model. Each message names a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     #[error(

@@ -1,4 +1,4 @@
-//! Installing models into the models folder, verifying and removing them.
+//! Installation of models into the models folder, their verification and their removal.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -70,7 +70,7 @@ pub fn install_model(
         Ok(())
     };
     fetch([description.required_files(&folder, precision), OPTIONAL_FILES.map(str::to_owned).to_vec()].concat())?;
-    // Large weights are in further files, which the first one names.
+    // Large weights are in separate files, which the first weights file names.
     fetch(description.weight_files(&folder, precision))?;
     replace_model_file(&folder.join(DESCRIPTION_FILES[1]), &description.to_json())?;
     let model = InstalledModel::new(description, folder, &[precision])?;
@@ -180,7 +180,7 @@ fn installed_folder(settings: &ModelSettings, word: &str) -> Result<PathBuf, Mod
     Ok(folder)
 }
 
-/// Reads the checksums of a model's files; none if the model has no file of checksums.
+/// Reads the checksums of a model's files; empty if the model has no file of checksums.
 fn read_checksums(folder: &Path) -> Result<BTreeMap<String, String>, ModelError> {
     let path = folder.join(CHECKSUMS);
     let bytes = match fs::read(&path) {

@@ -71,12 +71,12 @@ impl InstalledModel {
         Ok(self)
     }
 
-    /// Returns the path of the weights file. The weights may be in further files that it names.
+    /// Returns the path of the weights file. It may name further files that contain the weights.
     pub fn weights_path(&self) -> PathBuf {
         self.folder.join(&self.description.files[&self.precision])
     }
 
-    /// Returns the size of all weights files.
+    /// Returns the total size of all weights files, in bytes.
     pub fn weights_bytes(&self) -> u64 {
         self.weights_bytes
     }
@@ -126,7 +126,7 @@ impl InstalledModel {
     }
 }
 
-/// Returns the size of all files together.
+/// Returns the total size of `files` in `folder`, in bytes.
 fn total_bytes(folder: &Path, files: &[String]) -> Result<u64, ModelError> {
     let mut bytes = 0;
     for file in files {

@@ -25,7 +25,7 @@ pub struct KnownModel {
 
 const CODE_QUERY: &str = "Represent this query for searching relevant code: ";
 
-/// The file names of exports for transformers.js.
+/// The files by precision in repositories with exports for transformers.js.
 const XENOVA: &[(Precision, &str)] =
     &[(Int8, "onnx/model_quantized.onnx"), (Fp16, "onnx/model_fp16.onnx"), (Fp32, "onnx/model.onnx")];
 

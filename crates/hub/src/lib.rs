@@ -1,4 +1,4 @@
-//! Embedding models: which ones are known, which are on this machine, and how to get them.
+//! Embedding models: the known models, the models on this machine, and their download.
 //!
 //! Contains their descriptions (`description`, `known_models`), the files they consist of (`installed_model`,
 //! `onnx_files`), the syntax of their names (`reference`), finding them in the models folder and in the hub's

@@ -94,8 +94,8 @@ fn complete_precisions(description: &ModelDescription, folder: &Path) -> Vec<Pre
     description.files.keys().filter(is_there).copied().collect()
 }
 
-/// Lists all known and installed models, known ones first. A model that cannot be used has its problem in the
-/// list.
+/// Lists all known and installed models, known ones first. The entry of a model that cannot be used states the
+/// problem.
 ///
 /// # Errors
 ///
@@ -114,7 +114,7 @@ pub fn list_models(settings: &ModelSettings) -> Result<Vec<ListedModel>, ModelEr
     Ok(listed)
 }
 
-/// Returns the paths in a folder, sorted; none if the folder does not exist.
+/// Returns the paths in a folder, sorted; empty if the folder does not exist.
 fn list_folder(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
     let list = || -> std::io::Result<Vec<PathBuf>> { fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect() };
     let mut paths = match list() {

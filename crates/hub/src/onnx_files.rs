@@ -1,4 +1,4 @@
-//! Finds the external data files of an ONNX model, which may keep its weights in separate files.
+//! Search for the external data files of an ONNX model, in which the model may keep its weights.
 //!
 //! Reads only the parts of the format that name these files.
 
@@ -10,11 +10,11 @@ use std::path::{Component, Path};
 /// `TensorProto.external_data`.
 const EXTERNAL_DATA: [u64; 3] = [7, 5, 13];
 
-/// Size above which an entry cannot be a file name.
+/// Maximum size of an entry that can be a file name, in bytes.
 const MAX_ENTRY_BYTES: u64 = 1 << 16;
 
 /// Returns the names of the external data files in the ONNX file at `path`, as they are written there. Returns
-/// none if the file is not ONNX; loading it reports the error.
+/// an empty list if the file is not ONNX; loading the model reports the error.
 pub fn find_external_files(path: &Path) -> Vec<String> {
     let Ok(file) = File::open(path) else { return Vec::new() };
     let length = file.metadata().map_or(0, |file| file.len());

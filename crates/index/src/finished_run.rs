@@ -74,7 +74,7 @@ impl<'r> FinishedRun<'r> {
         &self.unseen.gone
     }
 
-    /// Returns the number of files in the whole folder. Files that could not be looked at count as present.
+    /// Returns the number of files in the whole folder. Files that could not be examined count as present.
     pub fn files_found(&self) -> u64 {
         self.results.walked.seen.len() as u64 + self.unseen.out_of_scope + self.unseen.unreadable
     }
@@ -89,9 +89,9 @@ impl<'r> FinishedRun<'r> {
         records.filter(move |record| seen.contains(&record.path) && is_old(&record.path))
     }
 
-    /// Counts skipped files by reason: those skipped by the walk, after reading in this run, and after reading
-    /// in an earlier run if unchanged since. A run over a part of the folder keeps the counts of the last full
-    /// run.
+    /// Counts skipped files by reason. Includes files skipped by the walk, files skipped after this run read them, and
+    /// unchanged files skipped after an earlier run read them. A run over a part of the folder keeps the counts of the
+    /// last full run.
     pub fn skipped(&self) -> BTreeMap<String, u64> {
         if let (IndexScope::Paths(_), Some(before)) = (self.scope, self.before) {
             return before.skipped.clone();

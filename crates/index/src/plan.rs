@@ -28,16 +28,16 @@ pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexF
 
 /// The parts of the stored index that a run can reuse.
 pub(crate) struct RunPlan {
-    /// Records of files that need no work unless they have changed.
+    /// Records of files that are processed only if they have changed.
     pub known: HashMap<RepoPath, FileRecord>,
     /// Every file in the store.
     pub stored: Vec<RepoPath>,
     /// Whether the run starts with an empty index.
     pub fresh: bool,
-    /// Whether the old index stays searchable until this run completes. True if only the model or the layout has
-    /// changed.
+    /// Whether the old index stays searchable until this run completes. This is true if only the model or the layout
+    /// has changed.
     pub keeps_old_index: bool,
-    /// Why stored data is discarded, as a sentence; `None` if it is not.
+    /// The reason why stored data is discarded, as a sentence; `None` if all of it is kept.
     pub redo_reason: Option<String>,
 }
 
@@ -88,8 +88,8 @@ pub(crate) fn plan_run(
     Ok(plan)
 }
 
-/// Returns whether the stored rows must be replaced, but hold the same chunks as the new ones will: they have
-/// only the vectors of another model, or an older layout that can still be read.
+/// Returns whether stored rows that must be replaced can still answer searches. They can if they hold the same chunks
+/// as the new rows and differ only in the model of their vectors or in an older layout that is still readable.
 fn keeps_answering(stored: &IndexFingerprint, now: &IndexFingerprint) -> bool {
     let with_its_chunks = IndexFingerprint {
         schema_version: stored.schema_version,

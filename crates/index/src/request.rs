@@ -5,13 +5,13 @@ use types::{PathSet, RepoPath};
 /// Options of an index run.
 #[derive(Clone, Debug, Default)]
 pub struct IndexRequest {
-    /// Discard the stored index and start again.
+    /// Whether to discard the stored index and start again.
     pub rebuild: bool,
-    /// The part of the folder to look at. An incomplete index is always updated as a whole.
+    /// The part of the folder to update. An incomplete index is always updated as a whole.
     pub scope: IndexScope,
 }
 
-/// The part of a folder that a run looks at.
+/// The part of a folder that a run updates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum IndexScope {
     /// The whole folder.
@@ -30,7 +30,7 @@ impl IndexScope {
         }
     }
 
-    /// Returns the scope that covers both.
+    /// Returns the scope that covers both scopes.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         match (self, other) {

@@ -25,14 +25,14 @@ use platform::cancel::CancelToken;
 use source::walk::{self, FileSystem, WalkFinding, WalkOptions};
 use store::{ChunkStore, CommitStatus, IndexFingerprint, Manifest, StoreError, StoreView};
 
-/// How often a run starts over after another process has committed.
+/// Maximum number of attempts of a run; it starts over when another process has committed.
 const MAX_ATTEMPTS: usize = 3;
 
-/// Number of files that the walk may be ahead of the readers. It exceeds the other queues, so that the total
+/// Maximum number of files in the queue between the walk and the readers. It exceeds the other queues so that the total
 /// becomes known early; an entry takes little memory.
 const WALK_AHEAD_FILES: usize = 65_536;
 
-/// A queue of batches of chunks is shorter than a queue of batches of files by this factor.
+/// Factor by which queues of chunk batches are shorter than queues of file batches.
 const WINDOW_QUEUE_FACTOR: usize = 8;
 
 /// Updates the index of a folder.
@@ -43,7 +43,7 @@ pub struct Indexer<'e> {
     /// Vectors of earlier runs; `None` to embed everything.
     pub cache: Option<&'e VectorCache>,
     pub files: &'e dyn FileSystem,
-    /// For benchmarks: use new parser threads for every batch of files.
+    /// Whether to use new parser threads for every batch of files; for benchmarks.
     pub renew_parsers: bool,
 }
 
@@ -125,7 +125,8 @@ impl Indexer<'_> {
         })
     }
 
-    /// Runs the six stages to their end, each on its own threads, but `write` on this one. Joins all threads.
+    /// Runs the six stages to their end and joins all threads. `write` runs on this thread, each other stage on
+    /// separate threads.
     fn run_stages(
         &self,
         run: &PipelineRun<'_>,
@@ -142,8 +143,8 @@ impl Indexer<'_> {
         let (readers, parsers) = (settings.producers, settings.parse_workers);
         let default_embedders = self.embedder.worker_count().unwrap_or(DEFAULT_EMBED_WORKERS);
         let embedders = settings.embed_workers.unwrap_or(default_embedders);
-        // Sizes of the queues behind the stages. The one in front of `write` is the longest of chunks, so that
-        // the embedder goes on during a commit; the memory budget limits it as well.
+        // Each size is that of the queue behind a stage. The queue in front of `write` is the longest queue of chunk
+        // batches, so that the embedder goes on during a commit; the memory budget limits it as well.
         let depth = settings.queue_depth;
         let ahead = depth.max(WALK_AHEAD_FILES / settings.file_batch);
         let windows = (depth / WINDOW_QUEUE_FACTOR).max(1);
@@ -178,8 +179,8 @@ impl Indexer<'_> {
         ParseStage {
             options: PrepareOptions { embedder: self.embedder, cache_keys: self.cache.is_some() },
             time_limit: self.settings.parse_time_limit,
-            // Syntax trees are not counted in the budget but take memory beside it. With a low limit, half of
-            // the memory is reserved for everything but files.
+            // Syntax trees take memory in addition to the budget. With a low memory limit, half of the memory is
+            // reserved for uses other than files.
             max_tree_bytes: run.budget.ceiling_bytes() / self.settings.pipeline.parse_workers as u64,
             renew_parsers: self.renew_parsers,
         }
@@ -225,7 +226,7 @@ impl Indexer<'_> {
         }
     }
 
-    /// Fails if `--preparse` would need more memory than there is for files.
+    /// Fails if `--preparse` would need more memory than is available for files.
     fn check_preparse(&self, plan: &RunPlan, scope: &IndexScope, cancel: &CancelToken) -> Result<(), IndexError> {
         if !self.settings.pipeline.preparse {
             return Ok(());
@@ -257,8 +258,8 @@ impl Indexer<'_> {
         self.settings.root.as_path().to_owned()
     }
 
-    /// Returns the bytes available for files in flight: the memory limit without the embedder and the vector
-    /// cache, and at least a quarter of it.
+    /// Returns the number of bytes available for files in flight: the memory limit minus the memory of the embedder and
+    /// the vector cache, but at least a quarter of the limit.
     fn in_flight_bytes(&self) -> u64 {
         let whole = self.settings.pipeline.in_flight_bytes();
         let kept = self.cache.map_or(0, VectorCache::memory_bytes);
@@ -266,7 +267,7 @@ impl Indexer<'_> {
     }
 }
 
-/// Returns the counts that interim commits are based on.
+/// Returns the counts that interim commits store until the run completes.
 fn run_baseline(plan: &RunPlan, scope: &IndexScope, before: Option<&Manifest>) -> RunBaseline {
     let skipped = before.filter(|_| !plan.fresh).map(|before| before.skipped.clone()).unwrap_or_default();
     let Some(places) = scope.path_set() else { return RunBaseline { skipped, ..RunBaseline::default() } };

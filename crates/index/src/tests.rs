@@ -17,7 +17,7 @@ use store::memory::MemoryStore;
 use store::{ChunkStore, StoreError};
 use types::FileOutcome;
 
-/// Counts the embedded texts; can be made to panic or to cancel the run.
+/// An embedder that counts its texts and can be made to panic or to cancel the run.
 #[derive(Default)]
 struct CountingEmbedder {
     texts: AtomicUsize,

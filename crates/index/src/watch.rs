@@ -24,13 +24,14 @@ use platform::cancel::CancelToken;
 use source::walk::{self, WalkError};
 use types::{AbsPath, RepoPath};
 
-/// Changes are reported after no change has occurred for this long, so that a branch switch is one batch.
+/// Time without a change after which changes are reported, so that a branch switch is one batch.
 const QUIET_PERIOD: Duration = Duration::from_millis(100);
 
-/// Changes are reported at the latest when the first one is this old.
+/// Maximum time between the first change of a batch and the report of the batch.
 const MAX_DELAY: Duration = Duration::from_secs(2);
 
-/// With more changed paths, [`FileChanges::Everything`] is reported, because a full walk is then as fast.
+/// Maximum number of changed paths reported one by one. Beyond it, [`FileChanges::Everything`] is reported, because a
+/// full walk is as fast.
 const MAX_PATHS: usize = 1000;
 
 /// The changes below the root.
@@ -49,7 +50,7 @@ pub enum WatchError {
     /// The root could not be walked.
     #[error(transparent)]
     Walk(#[from] WalkError),
-    /// The limit of watches is reached.
+    /// The system's limit on the number of watches is reached.
     #[error(
         "cannot watch {path} for changes: the system's limit of watches is reached; raise \
          fs.inotify.max_user_watches (sysctl); until then, each search looks for changes first"
@@ -66,10 +67,10 @@ pub enum WatchError {
 /// Watches one root until it is dropped.
 pub struct FolderWatcher {
     shared: Arc<WatcherShared>,
-    /// Signals that changes are pending, sent with the first of them.
+    /// Receives a signal when the first pending change is recorded.
     changed: Receiver<()>,
     system: Mutex<RecommendedWatcher>,
-    /// Why some folders are not watched; `None` if all are.
+    /// The reason why some folders are not watched; `None` if all are watched.
     unwatched: Mutex<Option<String>>,
 }
 
@@ -96,7 +97,8 @@ impl FolderWatcher {
         Ok(watcher)
     }
 
-    /// Waits for changes, for `at_most` if given. Returns `None` if there were none or `stop` is cancelled.
+    /// Waits for changes, at most for the time `at_most` if it is given. Returns `None` if no change occurred or `stop`
+    /// is cancelled.
     pub fn wait(&self, stop: &CancelToken, at_most: Option<Duration>) -> Option<FileChanges> {
         let end = at_most.map(|at_most| Instant::now() + at_most);
         let stopped = stop.channel();
@@ -117,13 +119,13 @@ impl FolderWatcher {
         }
     }
 
-    /// Returns why some folders are not watched; `None` if all are. Changes in the others have to be found by
-    /// a walk.
+    /// Returns the reason why some folders are not watched; `None` if all are watched. Changes in unwatched folders are
+    /// found only by a walk.
     pub fn unwatched(&self) -> Option<String> {
         self.unwatched.lock().clone()
     }
 
-    /// Tries to watch the folders that are not watched.
+    /// Tries again to watch the folders that are not watched.
     pub fn watch_missing_folders(&self) {
         if let Err(error) = self.rewatch_folders() {
             self.mark_incomplete(&error);
@@ -134,8 +136,8 @@ impl FolderWatcher {
         *self.unwatched.lock() = reason;
     }
 
-    /// Watches new folders before it returns the changes. A file created in one later causes an event; one
-    /// created earlier is found when the caller walks the folder.
+    /// Watches new folders before it returns the changes. A file created in a new folder after that causes an event; a
+    /// file created earlier is found when the caller walks the folder.
     fn accept_changes(&self, pending: PendingChanges) -> FileChanges {
         if let Some(reason) = pending.everything {
             let failed = self.rewatch_folders().err();
@@ -170,7 +172,7 @@ impl FolderWatcher {
             let watched_folders = self.shared.state.lock().watched_folders.clone();
             let mut system = self.system.lock();
             for folder in before.difference(&watched_folders) {
-                // Fails if the folder is gone, and its watch with it.
+                // This call fails if the folder and thus its watch no longer exist.
                 system.unwatch(folder).ok();
             }
         }
@@ -186,7 +188,7 @@ impl FolderWatcher {
             if failed.is_some() || folder == self.shared.index_dir {
                 return false;
             }
-            // Inserted before the watch is added, because its first event may arrive at once.
+            // The folder is inserted before its watch is added, because the first event may arrive at once.
             self.shared.state.lock().watched_folders.insert(folder.to_owned());
             if WATCH_EACH_FOLDER {
                 failed = system.watch(folder, RecursiveMode::NonRecursive).err().filter(|error| !is_gone(error));
@@ -197,8 +199,8 @@ impl FolderWatcher {
     }
 }
 
-/// Whether each folder needs its own watch. On Linux, a recursive watch consists of one watch per folder,
-/// excluded ones included; other systems have real recursive watches.
+/// Whether each folder needs its own watch. On Linux, a recursive watch consists of one watch per folder, even for
+/// excluded folders; other systems have real recursive watches.
 const WATCH_EACH_FOLDER: bool = cfg!(target_os = "linux");
 
 /// State shared with the thread that receives the system's events.
@@ -206,7 +208,7 @@ struct WatcherShared {
     root: AbsPath,
     index_dir: PathBuf,
     state: Mutex<WatchedState>,
-    /// See [`FolderWatcher::changed`].
+    /// The sending end of [`FolderWatcher::changed`].
     signal: Sender<()>,
 }
 
@@ -244,7 +246,7 @@ impl WatcherShared {
             Ok(_) => {}
         }
         if !was_pending && state.pending.times.is_some() {
-            // A full channel means that the signal is already there.
+            // If the channel is full, a signal is already pending.
             _ = self.signal.try_send(());
         }
     }
@@ -278,12 +280,12 @@ impl WatcherShared {
         is_due.then(|| mem::take(&mut state.pending))
     }
 
-    /// Returns when the recorded changes are due; `None` if there are none.
+    /// Returns the time when the recorded changes are due; `None` if there are none.
     fn due_time(&self) -> Option<Instant> {
         self.state.lock().pending.due_time()
     }
 
-    /// Removes paths that are not folders, or no longer, from the watched ones.
+    /// Removes those of `paths` that are no longer folders from the set of watched folders.
     fn unmark_folders(&self, paths: &[RepoPath]) {
         let mut state = self.state.lock();
         for path in paths {
@@ -307,7 +309,7 @@ impl PendingChanges {
         }
     }
 
-    /// If there are several reasons, the first is reported.
+    /// Records that any file may have changed. If this happens several times, the first reason is reported.
     fn add_everything(&mut self, now: Instant, reason: String) {
         self.set_times(now);
         self.paths.clear();

@@ -1,13 +1,14 @@
 //! Serves searches to AI assistants over the Model Context Protocol (MCP).
 //!
-//! [`McpServer`] answers the requests of every client: [`tools`] has one file a tool and their one table,
-//! [`resources`] and [`prompts`] the rest. A call is parsed and cancelled with the help of [`call`], asks the engine of
-//! one of the [`roots`] on a blocking thread, and is rendered ([`render`]) to the types of [`wire`]. [`transport`] has
-//! the ways that messages come and go: standard input and output here, HTTP with the feature `http`.
+//! [`McpServer`] answers the requests of every client. The tools are in [`tools`], one file each; resources and prompts
+//! are in [`resources`] and [`prompts`]. [`call`] parses the arguments of a call and handles its cancellation. The call
+//! then queries the engine of one of the [`roots`] on a blocking thread, and [`render`] converts the answer to text and
+//! to the types of [`wire`]. [`transport`] carries messages over standard input and output, or over HTTP with the
+//! feature `http`.
 //!
 //! Roots are fixed when a server is created; no tool argument can add one. Only JSON-RPC messages are written to
-//! stdout. An invalid call gets an error result that the model can read; it never ends the server. One process can
-//! serve the clients of others: see the crate `sharing`.
+//! stdout. An invalid call gets an error result that the model can read; it never ends the server. The crate `sharing`
+//! lets one server process serve the clients of several processes.
 
 mod call;
 mod error;

@@ -4,7 +4,7 @@ use rmcp::ErrorData;
 use rmcp::model::{GetPromptResult, JsonObject, Prompt, PromptArgument, PromptMessage, Role};
 use text::display::{sanitize_line, sanitize_to_length, truncate_chars};
 
-/// Longest argument, in characters; longer ones are truncated.
+/// Maximum length of an argument, in characters; longer ones are truncated.
 const MAX_ARGUMENT_CHARS: usize = 2_000;
 
 /// A prompt with one argument, whose value replaces `{}` in the text.

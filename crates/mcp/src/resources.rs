@@ -23,10 +23,10 @@ use crate::wire::values::parse_line_range;
 
 const SCHEME: &str = "codescry://";
 
-/// Files per page of the list.
+/// Number of files per page of the list.
 const PAGE_SIZE: usize = 200;
 
-/// Longest text of a resource, in bytes; a longer one can only be read in parts, by lines.
+/// Maximum length of a resource's text, in bytes; a longer one can only be read in parts, by lines.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
 
 /// Lists one page of the indexed files of all roots.
@@ -73,7 +73,7 @@ pub async fn list_resources(roots: &ServedRoots, cursor: Option<&str>) -> Result
     Ok(listed)
 }
 
-/// Parses `ROOT-OFFSET`, both in hexadecimal: the number of a root, and of a file in its list.
+/// Parses a cursor `ROOT-OFFSET`, both in hexadecimal: the index of a root, and of a file in the root's list.
 fn parse_list_cursor(cursor: &str, root_count: usize) -> Option<(usize, usize)> {
     let (root, offset) = cursor.split_once('-')?;
     let number = |part: &str| u32::from_str_radix(part, 16).ok().map(|number| number as usize);

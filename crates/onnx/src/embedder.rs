@@ -15,7 +15,7 @@ use crate::queue::device_queue::EmbedWindow;
 use crate::queue::device_queues::{self, WINDOWS_PER_DEVICE};
 use crate::queue::timing::DeviceTiming;
 
-/// The number of chunks in a window for a GPU, where one batch may hold a whole window of the default size.
+/// Number of chunks in a window for a GPU. A window of the default size could fit in a single GPU batch.
 const GPU_WINDOW_CHUNKS: usize = 8_192;
 
 /// An embedder that runs a transformer on ONNX Runtime. The model is loaded on first use.
@@ -34,8 +34,7 @@ impl OnnxEmbedder {
         Self { model, options, loaded: Mutex::default(), timing: DeviceTiming::default(), sampler }
     }
 
-    /// Returns the loaded model, loading it first if necessary. A failure is not remembered: the next
-    /// call tries again.
+    /// Returns the loaded model, loading it first if necessary. After a failure, the next call tries again.
     fn load_model(&self) -> Result<Arc<LoadedModel>, EmbedError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(model) = loaded.as_ref() {

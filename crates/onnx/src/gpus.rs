@@ -1,7 +1,8 @@
 //! Names, utilization and memory of NVIDIA GPUs, read through the driver's NVML library.
 //!
-//! NVML is loaded at run time; without it, every function returns `None`. NVML numbers all GPUs of the
-//! machine, CUDA only those that `CUDA_VISIBLE_DEVICES` lists: see [`VisibleGpus`].
+//! NVML is loaded at run time; without it, every function returns `None`. NVML numbers all GPUs of the machine, but
+//! CUDA numbers only the GPUs listed in `CUDA_VISIBLE_DEVICES`. [`VisibleGpus`] maps CUDA's
+//! numbers to NVML's.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -24,8 +25,8 @@ pub enum GpuSelector {
 }
 
 impl VisibleGpus {
-    /// Parses the value of `CUDA_VISIBLE_DEVICES` the way CUDA does: the first entry that names no GPU ends
-    /// the list. `None` stands for an unset variable.
+    /// Parses the value of `CUDA_VISIBLE_DEVICES` the way CUDA does: the first invalid entry ends the list. `None`
+    /// stands for an unset variable.
     pub fn parse(variable: Option<&str>) -> Self {
         let Some(entries) = variable else { return Self::All };
         let selector = |entry: &str| match entry.trim() {
@@ -68,8 +69,8 @@ pub fn first_gpu_name(visible: &VisibleGpus) -> Option<String> {
 
 /// Collects utilization and memory samples of GPUs during an index run.
 ///
-/// NVML offers only the utilization of its last measuring period, of a sixth of a second to a second, and nothing to
-/// wait for. So a caller takes samples periodically, at about that rate.
+/// NVML reports only the utilization of its last measuring period, which lasts 1/6 to 1 second, and has no notification
+/// of a new value. So callers take samples periodically, at about that rate.
 pub struct GpuSampler {
     visible: VisibleGpus,
     totals: Mutex<GpuTotals>,
@@ -80,7 +81,7 @@ struct GpuTotals {
     samples: u64,
     /// Utilization in percent, summed over samples.
     busy_percent: u64,
-    /// The most memory in use in any sample.
+    /// Maximum memory in use in any sample, in bytes.
     peak_memory_bytes: u64,
 }
 

@@ -21,7 +21,7 @@ use crate::tokenizer::ModelTokenizer;
 pub struct LoadedModel {
     pub tokenizer: ModelTokenizer,
     pub queues: DeviceQueues,
-    /// Why `auto` passed over devices that it prefers.
+    /// Reasons why `auto` passed over preferred devices.
     pub passed_over: Vec<String>,
     /// The file and the version of the ONNX Runtime library.
     pub library: String,
@@ -36,7 +36,7 @@ impl LoadedModel {
     /// Loads the library and the tokenizer, then opens sessions on the requested devices.
     ///
     /// # Errors
-    /// When the weights exceed the memory limit, the library or the tokenizer does not load, a device requested by
+    /// Fails if the weights exceed the memory limit, the library or the tokenizer does not load, a device requested by
     /// name is not available, or the model contradicts its description.
     pub fn open(model: &InstalledModel, options: &OnnxOptions, sampler: &GpuSampler) -> Result<Self, EmbedError> {
         let path = model.weights_path();
@@ -46,7 +46,7 @@ impl LoadedModel {
         let tokenizer = ModelTokenizer::load(&model.tokenizer_path(), model.description.max_tokens)?;
         let last_token = checked_last_token(model, &tokenizer)?;
         let threads = cpu_threads();
-        // A GPU's memory limit leaves a tenth of what is free to other programs.
+        // A tenth of a GPU's free memory is left to other programs.
         let arena_limit_bytes = |provider: Provider, id: u32| {
             let free_bytes = sampler.free_bytes(id).filter(|_| provider.is_nvidia())?;
             usize::try_from(free_bytes / 10 * 9).ok()
@@ -95,10 +95,10 @@ impl LoadedModel {
     }
 }
 
-/// Returns the size of the weights.
+/// Returns the size of the weights in bytes.
 ///
 /// # Errors
-/// When they alone exceed the memory limit of the process.
+/// Fails if the weights alone exceed the memory limit of the process.
 fn weights_within_limit(model: &InstalledModel, path: &Path, max_memory_bytes: u64) -> Result<u64, EmbedError> {
     let weights_bytes = model.weights_bytes();
     if weights_bytes > max_memory_bytes {
@@ -115,7 +115,7 @@ fn describe_library(library: &OrtLibrary) -> String {
 /// Returns the tokenizer's largest token ID.
 ///
 /// # Errors
-/// When the ID exceeds the vocabulary size in `config.json`: the tokenizer belongs to another model.
+/// Fails if the ID exceeds the vocabulary size in `config.json`: the tokenizer belongs to another model.
 fn checked_last_token(model: &InstalledModel, tokenizer: &ModelTokenizer) -> Result<u32, EmbedError> {
     let last = tokenizer.last_token_id();
     match model.vocabulary_size() {

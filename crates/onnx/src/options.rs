@@ -15,7 +15,7 @@ pub struct OnnxOptions {
     pub visible_gpus: VisibleGpus,
     /// The folder in which measured batch sizes are stored.
     pub probes_dir: PathBuf,
-    /// The memory limit of the whole process.
+    /// Memory limit of the whole process, in bytes.
     pub max_memory_bytes: u64,
     /// The number of tokens per batch, including padding. `None` measures the best size.
     pub batch_tokens: Option<usize>,

@@ -69,8 +69,9 @@ struct Golden {
     together: Vec<Vec<f32>>,
 }
 
-/// Returns the minimum cosine between vectors of an int8 model and the golden vectors. Those come from a processor
-/// with VNNI; on other x86 processors, ONNX Runtime accumulates 8-bit products in 16 bits, which saturate.
+/// Returns the minimum accepted cosine between vectors of an int8 model and the golden vectors. The golden vectors were
+/// computed on a processor with VNNI; on other x86 processors, ONNX Runtime accumulates 8-bit products in 16 bits, and
+/// these sums saturate.
 fn min_cosine() -> f32 {
     #[cfg(target_arch = "x86_64")]
     if !std::is_x86_feature_detected!("avx512vnni") && !std::is_x86_feature_detected!("avxvnni") {

@@ -16,8 +16,8 @@ impl ModelTokenizer {
     /// Loads a `tokenizer.json` file. Texts are truncated to `max_tokens` tokens.
     ///
     /// # Errors
-    /// When the file cannot be read or is not a tokenizer, when `max_tokens` leaves no room for the model's
-    /// special tokens, or when the tokenizer makes no token of a word.
+    /// Fails if the file cannot be read or is not a tokenizer, if `max_tokens` leaves no room for the model's special
+    /// tokens, or if the tokenizer returns no token for a word.
     pub fn load(path: &Path, max_tokens: usize) -> Result<Self, EmbedError> {
         let misfit = |problem: String| EmbedError::Tokenizer { path: path.to_owned(), problem };
         let bytes = std::fs::read(path).map_err(|error| misfit(error.to_string()))?;
@@ -37,7 +37,7 @@ impl ModelTokenizer {
     /// tokens gets the single token 0, because models do not accept empty rows.
     ///
     /// # Errors
-    /// When the tokenizer fails.
+    /// Fails if the tokenizer fails.
     pub fn tokenize(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, EmbedError> {
         let encoded = self.tokenizer.encode_batch_fast(texts.to_vec(), true);
         let encoded = encoded.map_err(|error| self.misfit_error(error.to_string()))?;

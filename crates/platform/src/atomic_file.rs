@@ -1,7 +1,7 @@
-//! Replaces a file in one step: readers see the old contents or the new ones, never a part.
+//! Replaces a file in one step: readers see either the old or the new contents, never a mixture.
 //!
-//! The contents go to a file beside it, which is then renamed. A crash leaves that file behind;
-//! [`remove_leftovers`] deletes it later.
+//! The contents are written to a temporary file in the same folder, which is then renamed. A crash leaves the temporary
+//! file behind; [`remove_leftovers`] deletes it later.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 /// Extension of the files that are renamed when they are complete.
 const TEMPORARY_EXTENSION: &str = "new";
 
-/// Bytes that are written at once.
+/// Size of the write buffer, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// Age from which a temporary file counts as left behind by a process that died.
@@ -23,13 +23,13 @@ const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 pub enum Durability {
     /// The contents and the rename are on the disk when the call returns.
     Synced,
-    /// The operating system writes when it likes. For files that can be made again.
+    /// The operating system decides when to write; for files that can be made again.
     Unsynced,
 }
 
-/// Replaces the file at `path` with what `write` writes, or creates it.
+/// Replaces or creates the file at `path` with the contents that `write` writes.
 ///
-/// On an error the old file is unchanged and nothing is left beside it.
+/// On an error, the old file is unchanged and no temporary file remains.
 ///
 /// # Errors
 /// When the folder does not exist, when it cannot be written to, or when `write` fails.
@@ -43,15 +43,16 @@ pub fn replace_file(
     pending.commit(durability)
 }
 
-/// Replaces the file at `path` with `bytes`. See [`replace_file`].
+/// Replaces or creates the file at `path` with `bytes`, like [`replace_file`].
 ///
 /// # Errors
-/// As [`replace_file`].
+/// Fails like [`replace_file`].
 pub fn replace_with_bytes(path: &Path, durability: Durability, bytes: &[u8]) -> io::Result<()> {
     replace_file(path, durability, |out| out.write_all(bytes))
 }
 
-/// The new contents of a file, written beside it. Dropping it without [`PendingFile::commit`] deletes them.
+/// The new contents of a file, written to a temporary file in the same folder. Dropping it without
+/// [`PendingFile::commit`] deletes the temporary file.
 pub struct PendingFile {
     path: PathBuf,
     temporary: PathBuf,
@@ -60,7 +61,7 @@ pub struct PendingFile {
 }
 
 impl PendingFile {
-    /// Creates the file beside `path`.
+    /// Creates a temporary file in the folder of `path`.
     ///
     /// # Errors
     /// When the folder does not exist or cannot be written to.
@@ -68,10 +69,10 @@ impl PendingFile {
         Self::create_with(path, &mut File::options())
     }
 
-    /// Creates the file beside `path` so that only this user can read it, regardless of the umask.
+    /// Creates a temporary file in the folder of `path` that only this user can read, regardless of the umask.
     ///
     /// # Errors
-    /// As [`PendingFile::create`].
+    /// Fails like [`PendingFile::create`].
     pub fn create_private(path: &Path) -> io::Result<Self> {
         let mut options = File::options();
         #[cfg(unix)]
@@ -90,7 +91,7 @@ impl PendingFile {
         })
     }
 
-    /// Returns the path of the file beside the one to replace.
+    /// Returns the path of the temporary file.
     pub fn temporary_path(&self) -> &Path {
         &self.temporary
     }
@@ -98,12 +99,12 @@ impl PendingFile {
     /// Sets the permissions that the file will have after the replacement.
     ///
     /// # Errors
-    /// When the operating system refuses.
+    /// When the operating system cannot set the permissions.
     pub fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
         self.out.get_ref().set_permissions(permissions)
     }
 
-    /// Puts the contents in the place of the old file.
+    /// Replaces the old file with the new contents.
     ///
     /// # Errors
     /// When the contents cannot be written or the file cannot be renamed; the old file is then unchanged.
@@ -131,13 +132,13 @@ impl Write for PendingFile {
 impl Drop for PendingFile {
     fn drop(&mut self) {
         if !self.is_renamed {
-            // There is already an error to report, or the contents were given up on purpose.
+            // The result is ignored: another error is already reported, or the contents were discarded on purpose.
             _ = fs::remove_file(&self.temporary);
         }
     }
 }
 
-/// Puts the finished file `from`, whose contents the caller has synced, in the place of `to` in the same folder.
+/// Replaces `to` with the finished file `from` in the same folder. The caller has synced the contents of `from`.
 ///
 /// # Errors
 /// When the file cannot be renamed, or the folder cannot be synced.
@@ -174,7 +175,7 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// Deletes the temporary files in `folder` that processes left behind when they died more than an hour ago.
 ///
-/// For the owner of a folder, before it writes there. A file that cannot be deleted only takes space.
+/// Call this before writing to a folder. Files that cannot be deleted are ignored, because they only take space.
 pub fn remove_leftovers(folder: &Path) {
     let now = SystemTime::now();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -1,4 +1,4 @@
-//! One token that stops work: it can be looked at, waited for, and selected on beside other channels.
+//! A token that stops work. Threads can check it, wait for it, or select on it together with other channels.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-/// A request to stop, shared by everything that works for one call or run.
+/// A request to stop, shared by all threads that work for a call or run.
 ///
 /// Clones share one state. Cancelling cannot be undone.
 #[derive(Clone, Default)]
@@ -26,7 +26,7 @@ struct Listeners {
     callbacks: Vec<(u64, Box<dyn FnOnce() + Send>)>,
 }
 
-/// Keeps a callback of [`CancelToken::on_cancel`] registered until it is dropped.
+/// A registration of a callback with [`CancelToken::on_cancel`]; dropping it removes the callback.
 #[must_use = "the callback is removed when this is dropped"]
 pub struct CancelListener {
     state: Arc<TokenState>,
@@ -65,9 +65,9 @@ impl CancelToken {
         true
     }
 
-    /// Calls `callback` once when a stop is requested; at once if it already was.
+    /// Calls `callback` once when a stop is requested, or immediately if it has already been requested.
     ///
-    /// The callback runs on the thread that cancels, so it must be short.
+    /// The callback runs on the thread that calls [`CancelToken::cancel`], so it must be short.
     pub fn on_cancel(&self, callback: impl FnOnce() + Send + 'static) -> CancelListener {
         let mut listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let id = listeners.next_id;
@@ -101,14 +101,14 @@ impl Drop for CancelListener {
         let removed = listeners.callbacks.iter().position(|(id, _)| *id == self.id);
         let callback = removed.map(|at| listeners.callbacks.swap_remove(at));
         drop(listeners);
-        // A callback may own something whose drop takes other locks.
+        // The callback is dropped without the lock, because its values may take other locks when dropped.
         drop(callback);
     }
 }
 
 /// A receiver that becomes ready, by being disconnected, when its token is cancelled.
 ///
-/// Dropping it before that also ends the registration; nothing is ever sent.
+/// Nothing is ever sent. Dropping the receiver removes it from the token.
 pub struct CancelChannel {
     token: CancelToken,
     receiver: Receiver<Infallible>,

@@ -1,8 +1,8 @@
-//! The one layout of codescry's binary files: a magic number, a version, and checksums.
+//! The common layout of codescry's binary files: a magic number, a version, and checksums.
 //!
 //! ```text
 //! header   magic, 8 bytes · version u32 · checksum u32 of these 12 bytes      little-endian
-//! body     as the file's own module describes it
+//! body     described in the module of the file
 //! ```
 //!
 //! A file that is read whole ends with a [`checksum64`] of everything before it ([`FileFormat::seal`],
@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 
 use twox_hash::XxHash3_64;
 
-/// Bytes of a header.
+/// Length of a header, in bytes.
 pub const HEADER_BYTES: usize = 16;
 
 /// The magic number and version of one kind of file.
@@ -21,14 +21,14 @@ pub const HEADER_BYTES: usize = 16;
 pub struct FileFormat {
     /// The first bytes of each such file.
     pub magic: [u8; 8],
-    /// The version that is written.
+    /// The version number in each such file.
     pub version: u32,
 }
 
-/// A reason why the bytes are not a readable file of the format.
+/// The reason why bytes are not a readable file of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
-    /// The file begins with other bytes than the magic number.
+    /// The file does not begin with the magic number.
     #[error("not a file of this kind")]
     Magic,
     /// The file was written by another version of codescry.
@@ -109,7 +109,7 @@ pub fn checksum32(bytes: &[u8]) -> u32 {
     (checksum64(bytes) & u64::from(u32::MAX)) as u32
 }
 
-/// Writes through to `inner` and computes the checksum of all bytes.
+/// A writer that passes all bytes to `inner` and computes their checksum.
 pub struct ChecksumWriter<W> {
     inner: W,
     hasher: XxHash3_64,
@@ -144,7 +144,7 @@ impl<W: Write> Write for ChecksumWriter<W> {
     }
 }
 
-/// Reads through from `inner` and computes the checksum of all bytes.
+/// A reader that takes all bytes from `inner` and computes their checksum.
 pub struct ChecksumReader<R> {
     inner: R,
     hasher: XxHash3_64,
@@ -156,10 +156,10 @@ impl<R: Read> ChecksumReader<R> {
         Self { inner, hasher: XxHash3_64::new() }
     }
 
-    /// Reads the checksum that follows and compares it with the sum of everything read so far.
+    /// Reads the checksum that follows and compares it with the checksum of all bytes read so far.
     ///
     /// # Errors
-    /// When there are no eight bytes left, or the checksum differs (kind `InvalidData`).
+    /// When fewer than eight bytes are left, or the checksum differs (kind `InvalidData`).
     pub fn verify(mut self) -> io::Result<()> {
         let expected = self.hasher.finish_checksum();
         let mut stored = [0; 8];

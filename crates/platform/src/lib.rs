@@ -1,6 +1,6 @@
-//! Files, clocks, memory and cancellation: what every other crate takes from the operating system.
+//! Access to files, clocks, memory and processes of the operating system, and cancellation, for all other crates.
 //!
-//! Each of these has one home here, so that files are replaced, opened and checked the same way everywhere.
+//! All crates use these functions, so that files are replaced, opened and checked in the same way everywhere.
 
 pub mod atomic_file;
 pub mod cancel;

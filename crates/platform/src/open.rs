@@ -1,11 +1,10 @@
 //! Reads files without following links.
 //!
-//! [`read_without_links`] takes a canonical path, [`read_beneath`] a root and a path below it. A link that is
-//! placed into the path after it was checked makes the read fail and cannot redirect it. Only regular files are
-//! read, opening never waits for a pipe or device, and a read returns at most its limit of bytes, even if the
-//! file grows meanwhile.
+//! [`read_without_links`] takes a canonical path, [`read_beneath`] a root and a path below it. If a link is placed into
+//! the path after the check, the read fails. Only regular files are read, opening never waits for a pipe or device, and
+//! a read returns at most its limit of bytes, even if the file grows meanwhile.
 //!
-//! Built on `rustix`: `cap-std` would bring ten more crates, and it follows links inside the root.
+//! This module uses `rustix`, because `cap-std` would add ten more crates and follows links inside the root.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
@@ -14,7 +13,7 @@ use std::path::Path;
 /// The first bytes of a file, with its metadata right after they were read.
 #[derive(Debug)]
 pub struct FileBytes {
-    /// At most as many bytes as the limit of the read.
+    /// The bytes read, at most as many as the limit of the read.
     pub bytes: Vec<u8>,
     pub metadata: Metadata,
 }
@@ -62,7 +61,7 @@ fn open_without_links(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
         Ok(file) => Ok(file.into()),
-        // Linux before 5.6, and sandboxes that block the call.
+        // Linux before 5.6 does not have the call, and some sandboxes block it.
         Err(Errno::NOSYS | Errno::PERM) => open_and_compare(path),
         Err(error) => Err(error.into()),
     }
@@ -89,7 +88,7 @@ fn open_and_compare(path: &Path) -> io::Result<File> {
 #[cfg(unix)]
 fn open_beneath(root: &Path, parts: &[&str]) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open, openat};
-    // A path handle, where it exists, does not require read permission on the folder.
+    // A path handle (`O_PATH`) does not require read permission on the folder, but not every system has it.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let access = OFlags::PATH;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -120,7 +119,7 @@ fn open_without_links(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     #[cfg(windows)]
     {
-        /// Opens a link itself instead of its target.
+        /// Flag that opens a link itself instead of its target.
         const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
         std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, FILE_FLAG_OPEN_REPARSE_POINT);
     }
@@ -206,7 +205,7 @@ mod tests {
         assert!(open_and_compare(&root.join("src/a.rs")).is_ok());
     }
 
-    /// Reads stay inside the root at whatever moment a folder is replaced by a link.
+    /// Checks that reads stay inside the root, no matter when a folder is replaced by a link.
     #[cfg(unix)]
     #[test]
     fn a_folder_swapped_for_a_link_never_exposes_files_outside() {

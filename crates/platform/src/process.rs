@@ -1,4 +1,4 @@
-//! The resources of the machine and this process: memory, disk, open files, priority, user, parent process.
+//! Resources of the machine and of this process: memory, disk, open files, priority, user and parent process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
 
-/// Returns the memory of the machine or the container, whichever is less, in bytes; `None` if unknown.
+/// Returns the memory of the machine or of the container, whichever is smaller, in bytes; `None` if unknown.
 pub fn memory_bytes() -> Option<u64> {
     let kind = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(kind);
@@ -26,7 +26,8 @@ pub fn resident_bytes() -> Option<u64> {
     system.process(this).map(sysinfo::Process::memory)
 }
 
-/// Returns the bytes that this user may still write to the disk of `path`, which must exist; `None` if unknown.
+/// Returns the number of bytes that this user can still write to the disk of `path`, which must exist; `None` if
+/// unknown.
 pub fn free_disk_bytes(path: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
@@ -46,7 +47,7 @@ pub fn raise_open_file_limit() -> Option<u64> {
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-        // Some systems report no maximum but enforce one, so raising fails. The current limit stays then.
+        // Some systems report no maximum but enforce one, so raising fails. The current limit is kept in that case.
         let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
         if raised.is_ok() { maximum } else { current }
     }
@@ -60,7 +61,7 @@ pub fn lower_thread_priority() {
     #[cfg(target_os = "linux")]
     {
         const NICE: i32 = 19;
-        // The priority is only a courtesy, so a failure is ignored.
+        // A failure is ignored, because the lower priority is optional.
         _ = rustix::process::setpriority_process(None, NICE);
     }
 }
@@ -110,7 +111,7 @@ pub fn program_fingerprint() -> Option<String> {
 /// The process that started this one.
 pub struct ParentProcess {
     id: u32,
-    /// The start time, which distinguishes the process from a later one with the same id.
+    /// Start time, which distinguishes the process from a later process with the same id.
     #[cfg(not(unix))]
     start: u64,
 }
@@ -155,7 +156,7 @@ impl ParentProcess {
     }
 }
 
-/// Returns the result of `read` for the process `id`, if it is running.
+/// Returns the result of `read` for the process `id`; `None` if the process is not running.
 #[cfg(not(unix))]
 fn query_process<T>(id: sysinfo::Pid, read: impl Fn(&sysinfo::Process) -> T) -> Option<T> {
     let mut system = System::new();

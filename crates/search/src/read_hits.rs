@@ -50,7 +50,7 @@ pub(crate) fn read_hits(
             container: meta.container.to_owned(),
             signature: text.signature,
             text: text.text,
-            // Further chunks of a file are listed below every file.
+            // Further chunks of a file score 0, because they are listed after the best chunks of all files.
             score: if is_first { file.score } else { 0.0 },
             also: if is_first { find_related_chunks(snapshot, file, &shown) } else { Vec::new() },
             project: None,
@@ -80,7 +80,7 @@ fn pick_chunks(ranked: &[RankedFile], limit: usize) -> Vec<PickedChunk<'_>> {
     picked
 }
 
-/// Explains the scores of a hit's file and of the chunk in that file.
+/// Explains the score of the file of a hit, and the score of the chunk within that file.
 fn explain_hit(
     snapshot: &Snapshot,
     query: &ParsedQuery,
@@ -97,7 +97,7 @@ fn explain_hit(
     Explanation { chunk, ..file.explanation.clone() }
 }
 
-/// Returns the next best chunks of a file that are not hits themselves.
+/// Returns the next best chunks of a file, without chunks that are hits.
 fn find_related_chunks(snapshot: &Snapshot, file: &RankedFile, shown: &[u32]) -> Vec<RelatedChunk> {
     let best = file.chunks.first().map_or(0.0, |chunk| chunk.score);
     let is_related = |chunk: &&CandidateChunk| !shown.contains(&chunk.chunk) && chunk.score * 2.0 >= best;

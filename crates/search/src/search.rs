@@ -16,14 +16,14 @@ use embed::Embedder;
 use platform::cancel::CancelToken;
 use types::RepoPath;
 
-/// The inputs of a search besides its query.
+/// The inputs of a search in addition to its query.
 #[derive(Clone, Copy)]
 pub struct SearchContext<'s> {
     pub snapshot: &'s Snapshot,
     /// The model that made the vectors of the snapshot.
     pub embedder: &'s dyn Embedder,
     pub weights: &'s RankingWeights,
-    /// Stops the search with [`QueryError::Cancelled`].
+    /// A token that stops the search, which then fails with [`QueryError::Cancelled`].
     pub cancel: &'s CancelToken,
 }
 
@@ -33,14 +33,14 @@ pub struct SearchResults {
     pub hits: Vec<Hit>,
     /// Notes for the user: sentences that start in lower case and have no full stop.
     pub notes: Vec<String>,
-    /// How the query was interpreted.
+    /// A description of how the query was interpreted.
     pub understood: String,
 }
 
 /// The features of a query's candidates, from which weights are learned.
 #[derive(Clone, Debug)]
 pub struct QueryFeatures {
-    /// Whether the query uses the weights for names, rather than those for words.
+    /// Whether the query is ranked with the weights for names instead of the weights for words.
     pub is_name: bool,
     /// The candidate files.
     pub candidates: Vec<(RepoPath, Features)>,
@@ -48,8 +48,8 @@ pub struct QueryFeatures {
 
 /// Returns the best hits: the files by rank, each with its best chunk.
 ///
-/// Further chunks of the same files fill up the list if there are fewer files than hits wanted. `folders` are
-/// those of the projects in the query's filters. [`Hit::stale`] and [`Hit::project`] are not set.
+/// Further chunks of the same files fill up the list if there are fewer files than requested hits. `folders` are the
+/// folders of the projects in the query's filters. [`Hit::stale`] and [`Hit::project`] are not set.
 ///
 /// # Errors
 /// If reading the store or embedding fails, or a stop was requested.
@@ -71,7 +71,7 @@ pub fn search(
 /// Returns the features of all candidates of a query; the weights of the context have no effect.
 ///
 /// # Errors
-/// As [`search`].
+/// Fails under the same conditions as [`search`].
 pub fn measure_query(
     context: &SearchContext<'_>,
     query: CheckedQuery,

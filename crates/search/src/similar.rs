@@ -14,14 +14,14 @@ use crate::retrieve::candidates::retrieve_candidates;
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 
-/// Returns the chunks nearest to `vector`, at most `limit` and best first, without the chunk `except`.
+/// Returns at most `limit` chunks nearest to `vector`, best first, without the chunk `except`.
 ///
-/// The files are ranked by their nearest chunks, as [`search`](crate::search()) ranks them; further chunks of
-/// them fill up the list.
+/// The files are ranked by their nearest chunks, as [`search`](crate::search()) ranks them; further chunks of these
+/// files fill up the list.
 ///
 /// # Errors
-/// If the limit is out of range, the vector has another width than those of the snapshot, the store cannot be
-/// read, or a stop was requested.
+/// If the limit is out of range, the width of `vector` differs from the width of the vectors in the snapshot, the store
+/// cannot be read, or a stop was requested.
 pub fn find_nearest_chunks(
     snapshot: &Snapshot,
     vector: &[f32],

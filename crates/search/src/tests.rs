@@ -83,7 +83,7 @@ fn search(query: SearchQuery) -> Result<Vec<Hit>, QueryError> {
     Ok(searcher(&snapshot(), model.as_ref(), &[]).search(&query)?.hits)
 }
 
-/// Searches a snapshot with the default weights, in some folders.
+/// A searcher of a snapshot, with the default weights and restricted to some folders.
 struct Searcher<'s> {
     snapshot: &'s Snapshot,
     embedder: &'s dyn Embedder,
@@ -163,7 +163,7 @@ fn configuration_files_are_found_by_name() {
     );
     assert!(!paths(query("pool.toml -lang:toml")).contains(&"config/pool.toml".to_owned()));
     assert!(!paths(query("pool.toml path:src/**")).contains(&"config/pool.toml".to_owned()));
-    // A file name shared by many files matches none of them in prose, and all of them as the whole query.
+    // A file name that many files have matches none of them in prose, and all of them if it is the whole query.
     let many = (0..4).map(|at| (format!("part{at}/pool.toml"), format!("[pool]\nconnections = {at}\n")));
     let code = ("src/pool.rs".to_owned(), "/// How a pool.toml is used.\nfn used() {}\n".to_owned());
     let (snapshot, model) = (snapshot_of(many.chain([code])), StaticModel::builtin());

@@ -1,4 +1,4 @@
-//! The thread pools of searches, apart from rayon's global pool, which belongs to the host program.
+//! The thread pools of searches. They are separate from rayon's global pool, which belongs to the host program.
 
 use std::sync::OnceLock;
 
@@ -11,22 +11,22 @@ static SEARCH_POOL: OnceLock<ThreadPool> = OnceLock::new();
 /// The pool in which snapshots are refreshed; `None` if its threads could not be started.
 static REFRESH_POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
 
-/// The threads of searches could not be started.
+/// The error that the threads of searches could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start the search threads: {message}; raise the limit of threads (`ulimit -u`) or end other programs")]
 pub struct SearchThreadsError {
     message: String,
 }
 
-/// Starts the thread pool that searches share, at the priority of the calling thread.
+/// Starts the thread pool that searches share. Its threads have the priority of the calling thread.
 ///
 /// Without this call, the first search starts the pool, which may happen on a low-priority indexing thread.
 ///
 /// # Errors
-/// If the operating system starts no more threads.
+/// If the operating system cannot start more threads.
 pub fn start_search_threads() -> Result<(), SearchThreadsError> {
     if SEARCH_POOL.get().is_none() {
-        // If another thread started the pool in the meantime, this one is dropped.
+        // If another thread started the pool in the meantime, the new pool is dropped.
         _ = SEARCH_POOL.set(build_search_pool()?);
     }
     Ok(())
@@ -46,8 +46,8 @@ pub(crate) fn run_on_search_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T 
 
 /// Runs `work` on a thread pool that searches do not use, at low priority.
 ///
-/// A search thread that waits for part of its work runs other jobs of its pool meanwhile, so long jobs must not
-/// be in that pool. If the threads cannot be started, `work` runs on the search threads.
+/// While a search thread waits for a part of its work, it runs other jobs of its pool, so long jobs must not be in that
+/// pool. If the threads cannot be started, `work` runs on the search threads.
 pub fn run_on_refresh_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let start = || {
         let builder = ThreadPoolBuilder::new().thread_name(|number| format!("refresh {number}"));

@@ -1,6 +1,6 @@
-//! Searches leave rayon's global thread pool to the host program.
+//! Tests that searches do not use rayon's global thread pool, which belongs to the host program.
 //!
-//! This test has a separate process, because a global pool is never stopped.
+//! The test runs in a separate process, because a global pool is never stopped.
 
 use std::sync::Arc;
 use std::time::Duration;

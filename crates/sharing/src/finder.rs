@@ -11,17 +11,17 @@ use crate::rendezvous::{OwnerLock, Rendezvous};
 use crate::shared_server::SharedServer;
 use crate::socket;
 
-/// Longest attempt to join a server in another process before this process runs its own.
+/// Time that a process tries to join the server of another process before it runs a server itself.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Pause between two attempts to join. The owner holds the lock before it listens; neither the release of the lock nor
+/// Time between two attempts to join. The owner holds the lock before it listens; neither the release of the lock nor
 /// the start of listening sends an event.
 const JOIN_RETRY_DELAY: Duration = Duration::from_millis(15);
 
 /// Time between two checks whether a spare server is still needed. A process that responds again sends no event.
 const REJOIN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Finds a server to relay to: this process's own, or one in another process.
+/// The finder of a server to relay to, in this process or in another one.
 pub struct ServerFinder {
     settings: Vec<Settings>,
     watch: bool,
@@ -33,7 +33,7 @@ pub struct ServerFinder {
 }
 
 impl ServerFinder {
-    /// Creates a finder for servers of these folders, which has started none.
+    /// Creates a finder for servers of these folders, without starting a server.
     pub fn new(settings: Vec<Settings>, watch: bool, rendezvous: Rendezvous) -> Self {
         Self { settings, watch, rendezvous, own_server: None, is_spare: false }
     }

@@ -20,8 +20,8 @@ pub fn sharing_key(settings: &[Settings], watch: bool) -> Option<String> {
 
 /// Describes the settings of a folder that can change an answer.
 ///
-/// Windows of one client may have different environment variables, such as another Python or a hub token.
-/// Those must not keep servers apart when they change no answer.
+/// The windows of a client may have different environment variables, such as another Python or a hub token.
+/// Settings that change no answer are left out, so that such windows still share a server.
 fn describe_settings(settings: &Settings) -> String {
     let Settings {
         root,

@@ -1,7 +1,7 @@
 //! Forwards messages between this process's client and a server, in this process or another.
 //!
-//! When the server ends, the conversation continues with another one; see [`ReplayBuffer`]. The two
-//! directions run concurrently, so that neither waits for the other.
+//! When the server ends, the conversation continues with another one: [`ReplayBuffer`] repeats the messages it needs.
+//! The two directions run concurrently, so that neither waits for the other.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,26 +18,26 @@ use tokio::time::Instant;
 use crate::peer_stream::PeerStream;
 use crate::replay::{PING_ID, ReplayBuffer, ServerMessageAction};
 
-/// Messages read ahead of the server.
+/// Maximum number of the client's messages read before they are forwarded.
 const READ_AHEAD: usize = 8;
 
-/// Longest wait for responses after the client's input has ended.
+/// Time that a relay waits, at most, for responses after the client's input has ended.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time between two pings to a server that owes a response. A server answers pings at once, even while it
 /// works on a call.
 const PING_INTERVAL: Duration = Duration::from_secs(2);
 
-/// A server that is silent for this many ping intervals counts as hung.
+/// Number of ping intervals without a message after which a server counts as hung.
 const MAX_MISSED_PINGS: u32 = 3;
 
-/// Age at which a pending request is dropped: longer than any call takes.
+/// Age at which a pending request is dropped; no call takes this long.
 const PENDING_EXPIRY: Duration = Duration::from_secs(60);
 
 /// Time between two checks whether pending requests have expired.
 const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Shortest time between connecting to two servers.
+/// Minimum time between two connections to servers.
 const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(20);
 
 /// The connection to a client, kept while servers come and go.
@@ -56,7 +56,7 @@ pub struct Relay<W> {
 /// The state that both directions share.
 struct RelayState {
     replay_buffer: Mutex<ReplayBuffer>,
-    /// Notified when a request has been recorded or completed, and when a line has been written to the client.
+    /// Notification that a request has been recorded or completed, or that a line has been written to the client.
     changed: Notify,
     /// The time of the server's last message, or of the first request after it if that is later.
     last_activity: Mutex<Instant>,
@@ -209,7 +209,7 @@ impl RelayState {
     }
 }
 
-/// Returns a ping of the relay itself; [`ReplayBuffer`] withholds its response from the client.
+/// Returns the ping request that a relay sends; [`ReplayBuffer`] withholds its response from the client.
 fn ping_request() -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{PING_ID},"method":"ping"}}"#)
 }

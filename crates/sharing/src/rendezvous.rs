@@ -8,7 +8,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The paths where servers of one sharing key meet.
+/// The paths of the lock and the socket that servers with the same sharing key use.
 #[derive(Clone, Debug)]
 pub struct Rendezvous {
     dir: PathBuf,

@@ -1,4 +1,4 @@
-//! The messages that a relay repeats to another server when the one it talked to ends.
+//! The messages that a relay repeats to another server when the current one ends.
 //!
 //! Only the id and the method of a message are used. A line that the server cannot parse is answered without
 //! an id, so it does not count as a request. Invariants: a request is kept from before it is forwarded until
@@ -13,12 +13,14 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 
-/// Most servers that a request is sent to: if each of them ends while working on it, the request is the
-/// likely cause.
+/// Maximum number of servers that a request is sent to: if each of them ends while working on it, the request is
+/// the likely cause.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Limits at which no further request is read: number and total bytes of the requests without a response.
+/// Number of requests without a response at which no further request is read.
 const MAX_PENDING_REQUESTS: usize = 4_096;
+
+/// Total size of the requests without a response at which no further request is read, in bytes.
 const MAX_PENDING_BYTES: usize = 64 << 20;
 
 /// The state of a conversation that another server needs to continue it.
@@ -52,7 +54,7 @@ struct PendingRequest {
     since: Instant,
 }
 
-/// Id, as JSON, of the relay's own pings. A client's request with this id would get no response.
+/// Id, as JSON, of the pings that a relay sends. A client's request with this id would get no response.
 pub const PING_ID: &str = r#""codescry relay ping""#;
 
 /// The way a relay handles a message of the server.
@@ -189,7 +191,7 @@ impl ReplayBuffer {
 
     /// Adds a request as the newest pending one.
     fn add_pending(&mut self, request: PendingRequest) {
-        // Responses to two requests with one id cannot be told apart, so the newer request replaces the older.
+        // Responses to two requests with the same id cannot be distinguished, so the newer request replaces the older.
         self.remove_pending(&request.id);
         self.pending_keys.insert(request.id.clone(), self.next_key);
         self.pending.insert(self.next_key, request);
@@ -222,7 +224,7 @@ impl ServerMessage {
     }
 }
 
-/// Returns the error response to a request during which every server ended; `id` is JSON.
+/// Returns the error response to a request that has used up its attempts; `id` is JSON.
 fn gave_up_response(id: &str) -> Vec<u8> {
     let message = "the server ended each time it worked on this request; try another request, and please report this";
     let error = json!({ "code": -32603, "message": message });

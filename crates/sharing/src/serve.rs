@@ -1,4 +1,4 @@
-//! Serves one client: in the process of another server of the same folders, or in this one.
+//! Serves one client, through the server process of the same folders if there is one, otherwise in this process.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ fn create_rendezvous(settings: &[Settings], watch: bool) -> Option<Rendezvous> {
     rendezvous.inspect_err(|error| tracing::warn!("cannot share this server with other clients: {error}")).ok()
 }
 
-/// Relays messages between the client and one server after another, until the client ends.
+/// Relays messages between the client and a server until the client ends; when the server ends, finds the next one.
 async fn relay_client<R, W>(reader: R, writer: W, servers: &mut ServerFinder) -> Result<(), McpError>
 where
     R: AsyncRead + Send + Unpin + 'static,

@@ -1,6 +1,6 @@
 //! The server that relays talk to: the engines, for one client or many.
 //!
-//! Has its own Tokio runtime, separate from the relay's. Every client has its own connection, and a slow
+//! The server has a Tokio runtime that is separate from the relay's. Every client has its own connection, and a slow
 //! client delays no other.
 
 use std::io;
@@ -21,7 +21,7 @@ use crate::socket::{self, ConnectionCloser, ShareListener};
 /// Capacity of the pipe between this process's relay and the server, in bytes per direction.
 const PIPE_BYTES: usize = 1 << 16;
 
-/// Pause after a failed accept.
+/// Time between a failed accept and the next one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A server with its runtime, file watchers and, if this process is the owner, its socket.
@@ -37,7 +37,7 @@ struct SharedEndpoint {
     rendezvous: Rendezvous,
     accept_task: JoinHandle<()>,
     connections: JoinedConnections,
-    /// Released last.
+    /// The lock of the owner, released after the other fields are closed.
     lock: OwnerLock,
 }
 

@@ -12,10 +12,10 @@ pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
     SourceFile { path: path.clone(), language, text }
 }
 
-/// Returns the number of lines in a text; a line end after the last line starts no further one.
+/// Returns the number of lines in a text. A line end at the end of the text does not start another line.
 ///
 /// # Panics
-/// For a text of more than four billion lines, which no file below the size limit has.
+/// When the text has more than four billion lines, which the limit on file sizes rules out.
 pub fn count_lines(text: &str) -> u32 {
     u32::try_from(text.lines().count()).expect("a file has fewer than 2^32 lines")
 }

@@ -1,7 +1,7 @@
-//! Reads repositories: which files belong to a project, in which language they are, and how they parse.
+//! Reading of repositories: finding the files, detecting their languages and parsing them.
 //!
-//! [`walk`] decides which files are in, [`language`] names their language, [`decode_source`] turns their bytes into
-//! text, and [`parse`] turns one file into chunks, symbols and references.
+//! [`walk`] decides which files are indexed, [`language`] detects their language, [`decode_source`] turns their bytes
+//! into text, and [`parse`] turns one file into chunks, symbols and references.
 
 mod decode;
 pub mod language;

@@ -9,7 +9,7 @@ use types::{Chunk, FileRecord, Language, RepoPath, Span, SymbolKind};
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbeddedChunk {
     pub chunk: Chunk,
-    /// Terms that lexical retrieval finds the chunk by.
+    /// Terms by which lexical retrieval finds the chunk.
     pub terms: Terms,
     /// Unit-length vector of [`crate::IndexFingerprint::dimensions`] values.
     pub vector: Vec<f32>,
@@ -30,7 +30,7 @@ pub struct StoredChunk {
     pub kind: SymbolKind,
     pub symbol: String,
     pub container: String,
-    /// See [`Chunk::defines`].
+    /// Names that the chunk defines; the same as [`Chunk::defines`].
     pub defines: Vec<String>,
     /// Unit-length vector.
     pub vector: Vec<f32>,
@@ -43,7 +43,7 @@ pub struct Commit {
     pub remove: Vec<RepoPath>,
     /// Records of files whose old record and chunks are replaced.
     pub replace: Vec<FileRecord>,
-    /// Records of files whose chunks stay, because only size or time changed.
+    /// Records of files whose chunks are kept, because only their size or modification time changed.
     pub touch: Vec<FileRecord>,
     /// The new chunks of the files in `replace`.
     pub chunks: Vec<EmbeddedChunk>,
@@ -52,15 +52,15 @@ pub struct Commit {
 /// The progress of an index run, stored with a commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitStatus {
-    /// See [`crate::Manifest::complete`].
+    /// Whether the run has finished; becomes [`crate::Manifest::complete`].
     pub complete: bool,
-    /// See [`crate::Manifest::files_found`].
+    /// Number of files found by the walk; becomes [`crate::Manifest::files_found`].
     pub files_found: u64,
-    /// See [`crate::Manifest::skipped`].
+    /// Number of skipped files by reason; becomes [`crate::Manifest::skipped`].
     pub skipped: BTreeMap<String, u64>,
 }
 
-/// The columns of a chunk that are read for a hit and not kept in memory.
+/// The columns of a chunk that are read from disk for each hit, because they are not kept in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChunkText {
     pub text: String,

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Version of the layout that is written, raised when a column or a file format changes.
+/// Version of the layout that this program writes. It is raised when a column or a file format changes.
 ///
 /// 4: checksums of rows and posting lists, change times and inodes, fields for masked texts.
 pub const SCHEMA_VERSION: u32 = 4;
 
-/// The oldest version that is still read, until the next index run replaces it.
+/// The oldest version that this program reads. The next index run replaces a store of an older version than
+/// [`SCHEMA_VERSION`].
 pub const OLDEST_READABLE_SCHEMA: u32 = 3;
 
 /// The settings and versions that the rows of a store were built with.
@@ -18,11 +19,11 @@ pub const OLDEST_READABLE_SCHEMA: u32 = 3;
 /// Comparing two fingerprints shows which rows can be reused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexFingerprint {
-    /// [`SCHEMA_VERSION`] of the tables.
+    /// Version of the layout of the tables, as in [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// [`source::parse::CHUNKER_VERSION`]; chunks made by another version are stale.
+    /// Version of the chunker, [`source::parse::CHUNKER_VERSION`]. Chunks made by another version are stale.
     pub chunker_version: u32,
-    /// [`embed::Embedder::model_id`].
+    /// Identifier of the embedding model, from [`embed::Embedder::model_id`].
     pub model_id: String,
     /// Number of dimensions of each vector.
     pub dimensions: u32,

@@ -101,7 +101,7 @@ struct MemoryWriter {
     base: Option<Arc<MemoryView>>,
     generation: u64,
     rows_generation: u64,
-    /// See [`StoreWriter::defer_publication`].
+    /// Whether commits are published only at the end ([`StoreWriter::defer_publication`]).
     defers_publication: bool,
 }
 

@@ -1,9 +1,9 @@
-//! Text that is shown on one line: without characters that control the display, and of limited length.
+//! Prepares text for display on one line: removes characters that control the display, and limits the length.
 
 /// Returns whether a character is invisible and affects the display of others.
 ///
-/// These are the controls (C0, DEL and C1), zero-width characters, line and paragraph separators, the characters that
-/// change the direction of text, and tags, which can hide text from people.
+/// Such characters are the controls (C0, DEL and C1), zero-width characters, line and paragraph separators, the
+/// characters that change the direction of text, and tags, which can hide text from people.
 pub fn is_display_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

@@ -1,4 +1,4 @@
-//! The one measure of misspellings.
+//! The edit distance, which measures misspellings.
 
 /// Returns the optimal string alignment distance of two texts: the number of inserted, deleted, replaced and
 /// swapped characters (Damerau 1964, with each character edited at most once).

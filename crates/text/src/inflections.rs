@@ -40,7 +40,8 @@ fn undouble(stem: &str) -> &str {
     }
 }
 
-/// The distinct stems of some words, as sorted hashes, because one query compares them with thousands of names.
+/// The distinct stems of some words, stored as sorted hashes so that a query can be compared with thousands of names
+/// quickly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StemSet<'r>(Cow<'r, [u64]>);
 
@@ -56,7 +57,7 @@ impl<'r> StemSet<'r> {
         Self(Cow::Owned(stems))
     }
 
-    /// Returns the set with these hashes, which come from [`StemSet::hashes`].
+    /// Creates a set from hashes that [`StemSet::hashes`] returned.
     pub fn from_hashes(hashes: &'r [u64]) -> Self {
         Self(Cow::Borrowed(hashes))
     }
@@ -81,7 +82,7 @@ impl<'r> StemSet<'r> {
         self.0.binary_search(&hash).is_ok()
     }
 
-    /// Returns the fraction of these stems that are in `others`; 0 for an empty set.
+    /// Returns the fraction of the stems in this set that are also in `others`; 0 if this set is empty.
     pub fn fraction_in(&self, others: &StemSet<'_>) -> f32 {
         ratio(self.0.iter().filter(|hash| others.contains_hash(**hash)).count(), self.0.len())
     }
@@ -122,7 +123,7 @@ fn hash_stem(word: &str) -> u64 {
 
 /// Returns other words that may have the same stem, without checking that they exist.
 ///
-/// A short word, or one with other characters than lowercase letters, has no inflections.
+/// Returns nothing for a short word or a word with characters other than lowercase letters.
 pub fn inflections(word: &str) -> Vec<String> {
     if word.len() < MIN_INFLECTED_BYTES || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Normal forms by which names are compared.
+//! Normal forms of names, for comparisons that ignore case and separators.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -20,12 +20,13 @@ pub fn name_hash(name: &str) -> u64 {
     hasher.finish()
 }
 
-/// The number and the set of letters and digits in a name, a quick test for different names.
+/// The number and the set of the letters and digits in a name. Comparing two profiles quickly shows that two names
+/// differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LetterProfile {
-    /// The number, at most 255.
+    /// The number of letters and digits; 255 if there are more.
     pub count: u8,
-    /// The set: bit `code point % 64` for each character.
+    /// The set of letters and digits as bits: bit `code point % 64` for each character.
     pub mask: u64,
 }
 
@@ -51,7 +52,7 @@ impl LetterProfile {
             && (self.mask ^ other.mask).count_ones() <= 2 * u32::from(max_edits)
     }
 
-    /// Returns how many letters and digits of this name `other` lacks at least.
+    /// Returns a lower bound for the number of distinct letters and digits in this name that `other` lacks.
     pub fn missing_in(self, other: Self) -> u32 {
         (self.mask & !other.mask).count_ones()
     }

@@ -9,8 +9,8 @@
 //! [`MAX_WORD_BYTES`]. Equal texts give equal words. A change of the rule changes vectors and stored search
 //! texts, so it requires a new model version and a new index.
 
-/// Longest word or identifier in bytes, in lower case. A longer run is cut at this length, between characters,
-/// so that a megabyte of letters becomes many words instead of a huge one.
+/// Maximum length of a word or an identifier in lower case, in bytes. A longer run is cut at this length, between
+/// characters, so that a megabyte of letters becomes many words instead of a huge one.
 pub const MAX_WORD_BYTES: usize = 64;
 
 /// A word, or the joined words of one identifier, in lower case.
@@ -29,8 +29,8 @@ impl<'t> SplitWord<'t> {
     }
 }
 
-/// Returns the hash that identifies a word, here and in the inverted index: 64-bit FNV-1a (Fowler, Noll, Vo),
-/// which can be computed byte by byte.
+/// Returns the hash of a word, with which the inverted index identifies words. The hash is 64-bit FNV-1a (Fowler, Noll,
+/// Vo), which can be computed byte by byte.
 pub fn hash_word(word: &[u8]) -> u64 {
     word.iter().fold(WORD_HASH_START, extend_word_hash)
 }
@@ -245,9 +245,9 @@ fn is_word_boundary(before: CharClass, here: CharClass, capitals: usize, rest: &
     }
 }
 
-/// Returns whether a capital that follows a capital or a digit begins a new word, which is the case if a
-/// lower-case letter follows (`HTTPHeader`, `sha256Sum`; not `Conv2D`, `I18N`). The `s` of a plural acronym and
-/// the `v` of a version do not count as such (`parseURLs`, `IPv4`), unless the capital stands alone (`H2Is`).
+/// Returns whether a capital that follows a capital or a digit begins a new word. It does if a lower-case letter comes
+/// next (`HTTPHeader`, `sha256Sum`; not `Conv2D`, `I18N`). The `s` of a plural acronym and the `v` of a version are not
+/// counted as that letter (`parseURLs`, `IPv4`), unless the capital stands alone (`H2Is`).
 fn starts_new_word(capitals: usize, mut rest: std::str::Chars<'_>) -> bool {
     let next = rest.next();
     if next.map(CharClass::of_char) != Some(CharClass::Lower) {

@@ -1,5 +1,5 @@
-//! Evaluation of a table: how well it finds the definition that a doc comment describes, among all definitions
-//! of its repository.
+//! Evaluation of a table: measures how well it finds the definition that a doc comment describes, among all definitions
+//! of the repository.
 
 use crate::examples::{HeldOut, HeldOutGroup};
 use crate::math::{DenseMatrix, as_f64, for_row_ranges, multiply};
@@ -79,7 +79,7 @@ pub(crate) fn embed_rows(
     out
 }
 
-/// Returns the rank of `answer`, from 1. Of equal scores, the first one ranks higher.
+/// Returns the rank of `answer`, from 1. Among equal scores, the first one ranks higher.
 fn rank_of_answer(scores: &[f32], answer: usize) -> usize {
     let own = scores[answer];
     let above = scores.iter().enumerate().filter(|(at, score)| **score > own || (**score == own && *at < answer));

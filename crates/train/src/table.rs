@@ -24,8 +24,8 @@ pub struct TrainingTable {
     pub(crate) start: Vec<f32>,
 }
 
-/// The root mean square of the initial rows' lengths, so that the optimizer's steps have the same relative size
-/// for every model.
+/// Root mean square of the initial rows' lengths. All models are scaled to it, so that the optimizer's steps have the
+/// same relative size for every model.
 const INITIAL_ROW_LENGTH: f64 = 1.0;
 
 impl TrainingTable {
@@ -52,7 +52,7 @@ impl TrainingTable {
         &self.rows[start..start + self.dimensions]
     }
 
-    /// Returns the table between the initial one (`share` 0) and this one (1).
+    /// Returns an interpolation between the initial table (`share` 0) and this one (`share` 1).
     #[must_use]
     pub fn interpolate(&self, share: f32) -> Self {
         let mix = |(row, start): (&f32, &f32)| start + share * (row - start);

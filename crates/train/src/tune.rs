@@ -1,7 +1,7 @@
 //! Trains a model further on one folder, and evaluates whether that helped.
 //!
-//! One tenth of the definitions is held back to select the best epoch, and another tenth for the verdict. The
-//! result is evaluated on the latter only, which nothing was selected by.
+//! One tenth of the definitions is held back to select the best epoch, and another tenth for the verdict. The result is
+//! evaluated on the verdict's definitions only, which influenced neither training nor selection.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::vocabulary;
 use embed::static_model::{StaticModel, StaticModelError};
 use platform::cancel::CancelToken;
 
-/// Of this many definitions, one is held back for the selection and one for the verdict.
+/// Number of definitions of which one is held back for the selection and another one for the verdict.
 const HELD_BACK_EVERY: u64 = 10;
 
 /// Minimum number of queries for the selection and for the verdict; with fewer, the result would be random.
@@ -42,7 +42,7 @@ pub enum TuneStep {
 pub struct TuneResult {
     /// The tuned model; see [`embed::static_model`].
     pub artifact: Vec<u8>,
-    /// Number of pairs that were trained with.
+    /// Number of pairs used in training.
     pub pairs: usize,
     /// Number of definitions among which the held-out ones were searched.
     pub definitions: usize,
@@ -69,7 +69,7 @@ impl TuneResult {
     }
 }
 
-/// The reason why tuning gave no result.
+/// An error of tuning.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TuneError {
     /// The folder has too few doc comments to evaluate a model with.
@@ -85,8 +85,8 @@ pub enum TuneError {
     Stopped,
 }
 
-/// Returns the options for training on a single folder. Only words that occur in it move, and the number of
-/// steps is small, so the model keeps its knowledge of other code (measured in
+/// Returns the options for training on a single folder. Training changes only the rows of words that occur in the
+/// folder, in a small number of steps, so the model keeps its knowledge of other code (measured in
 /// benches/runs/2026-11-23-tune.md).
 pub fn tune_options(threads: usize) -> TrainingOptions {
     TrainingOptions {
@@ -123,7 +123,7 @@ impl TuneParts {
         }
         let named = |pairs| vec![TrainingRepository { name: repository.name.clone(), pairs }];
         let [mut choice, mut verdict, train] = parts;
-        // Drop queries that training has seen above another definition: they would test memory only.
+        // Drop queries that are also in the training part, for another definition: they would test memorization only.
         let trained: HashSet<&str> = train.iter().map(|pair| pair.query.as_str()).collect();
         for part in [&mut choice, &mut verdict] {
             part.retain(|pair| pair.kind == PairKind::Doc && !trained.contains(pair.query.as_str()));
@@ -178,8 +178,8 @@ pub fn tune_model(
     })
 }
 
-/// Trains, and returns the number and the artifact of the epoch that scores best in the selection. Without a
-/// number, the artifact is that of `start`.
+/// Trains, and returns the number and the artifact of the epoch that scores best in the selection. If no epoch is
+/// better than `start`, returns `None` and the artifact of `start`.
 fn find_best_epoch(
     start: &StaticModel,
     examples: &TrainingExamples,

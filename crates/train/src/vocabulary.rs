@@ -1,8 +1,8 @@
 //! Adds words that a repository uses often to the tokens of a model.
 //!
-//! A word that is not a token is replaced by its pieces. A frequent one gets its own row, which starts as the
-//! weighted sum of its pieces' rows. So nothing changes before training, and training can distinguish the word
-//! from its pieces.
+//! A word that is not a token is replaced by its pieces. A frequent word becomes a token with its own row, initially
+//! the weighted sum of its pieces' rows. So text vectors do not change before training, and training can distinguish
+//! the word from its pieces.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,13 +10,13 @@ use crate::pairs::TrainingRepository;
 use embed::static_model::{StaticModel, StaticModelError, encode_model};
 use text::words;
 
-/// Minimum number of pairs that an added word occurs in.
+/// Minimum number of pairs that contain an added word.
 const MIN_PAIRS: usize = 5;
 
 /// Maximum number of added words: a tenth of the built-in table.
 const MAX_WORDS: usize = 4_096;
 
-/// Shortest and longest word that is added, in bytes.
+/// Minimum and maximum length of an added word, in bytes.
 const WORD_BYTES: std::ops::RangeInclusive<usize> = 3..=40;
 
 /// Returns the model with the frequent unknown words of the pairs as new tokens, and their number.

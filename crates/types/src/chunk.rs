@@ -16,7 +16,7 @@ impl fmt::Display for Language {
     }
 }
 
-/// What a file holds, in three broad kinds. The option `--content` filters by it.
+/// The kind of content in a file: code, documentation or configuration. The option `--content` filters by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContentKind {
     /// Program source.
@@ -93,7 +93,7 @@ symbol_kinds! {
 }
 
 impl SymbolKind {
-    /// Returns the kind that a user's word stands for. Accepts plurals, abbreviations and any letter case
+    /// Returns the kind that a word typed by a user means. Accepts plurals, abbreviations and any letter case
     /// (`functions`, `fn`, `CONST`).
     pub fn from_word(word: &str) -> Option<Self> {
         let word = word.trim().to_lowercase();
@@ -148,13 +148,13 @@ pub struct Chunk {
     pub language: Language,
     pub span: Span,
     pub kind: SymbolKind,
-    /// The name of the chunk's definition: the whole of it, a part of it, or the first of several. Empty for a block.
+    /// The name of the definition that the chunk contains, wholly or in part; of several, the first. Empty for a block.
     pub symbol: String,
     /// Names of the enclosing definitions, outermost first, joined with `.`; empty at the top level.
     pub container: String,
     /// Names of all definitions in the chunk, in order of their lines.
     pub defines: Vec<String>,
-    /// The signature of that definition, as in [`Symbol::signature`]; empty for a block.
+    /// The signature of the definition named by `symbol`, as in [`Symbol::signature`]; empty for a block.
     pub signature: String,
     /// The lines of `span`, unchanged, without the last line break.
     pub text: String,

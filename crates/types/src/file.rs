@@ -26,7 +26,7 @@ pub enum SkipReason {
     NotRegular,
     /// The file lies on another file system than the root.
     OtherFileSystem,
-    /// The extension is one of bulk data: JSON, CSV, SVG and others.
+    /// The file name has an extension for bulk data: JSON, CSV, SVG and others.
     Data,
     /// The file is a dependency lock file.
     LockFile,
@@ -34,13 +34,13 @@ pub enum SkipReason {
     TooLarge { size_bytes: u64 },
     /// The file contains NUL bytes or has a known binary extension.
     Binary,
-    /// The lines are too long to have been written by hand.
+    /// The file has lines that are too long to be written by hand.
     Minified,
     /// A marker in the file says that a tool generated it.
     Generated,
     /// The file holds only white space.
     Empty,
-    /// Reading failed with this message of the operating system.
+    /// The file cannot be read; `message` is the error message of the operating system.
     Unreadable { message: String },
 }
 
@@ -121,7 +121,7 @@ pub struct FileRecord {
     pub stat: FileStat,
 }
 
-/// The part of a file's record that depends only on its path and bytes, and so holds in every copy of the tree.
+/// The part of a file's record that depends only on its path and bytes. It is the same in every copy of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentRecord {
     /// Hash of the bytes on disk, before decoding.
@@ -131,9 +131,9 @@ pub struct ContentRecord {
     pub outcome: FileOutcome,
 }
 
-/// The part of a file's record that depends on the tree it lies in: its metadata when it was last read.
+/// The metadata of a file when it was last read, which differs between copies of the tree.
 ///
-/// A file with equal metadata is not read again.
+/// The next index run does not read a file whose metadata is unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileStat {
     pub size_bytes: u64,
@@ -142,19 +142,19 @@ pub struct FileStat {
     pub mtime_ns: i64,
     /// Time of the last change of content or metadata, in nanoseconds since 1970; 0 where it is unknown.
     pub ctime_ns: i64,
-    /// The number of the file in its file system; 0 where it is unknown.
+    /// The inode number of the file; 0 where it is unknown.
     pub inode: u64,
 }
 
 impl FileStat {
-    /// The modification time of a file that changed so shortly before it was read that a later change may leave
-    /// the same time.
+    /// The `mtime_ns` of a file that changed shortly before it was read. Another change may give it the same
+    /// modification time, so the next index run reads it again.
     pub const CHANGED_TOO_RECENTLY_NS: i64 = -1;
 
-    /// The modification time of a record whose chunks come from an earlier read because the last one failed.
+    /// The `mtime_ns` of a file that could not be read last time, so its chunks come from an earlier read.
     pub const UNREAD_NS: i64 = -2;
 
-    /// Takes the fields from the metadata of a file.
+    /// Creates the record from the metadata that the operating system reports.
     pub fn from_metadata(metadata: &Metadata) -> Self {
         let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let mtime_ns = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);

@@ -5,8 +5,8 @@
 pub struct Generation {
     /// The number of commits up to and including this one; the first commit is 1.
     pub number: u64,
-    /// The generation of the row keys: while it is equal, a row key means the same chunk. New tables and
-    /// compaction change it.
+    /// The generation of the row keys. In commits with equal values, equal row keys refer to the same chunk. New tables
+    /// and compaction change the value.
     pub rows_generation: u64,
     /// The time of the commit, in milliseconds since 1970.
     pub committed_at_ms: u64,

@@ -1,4 +1,4 @@
-//! Paths: relative to a root, sets of them, and absolute ones.
+//! Paths: paths relative to a root, sets of such paths, and absolute paths.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -59,7 +59,7 @@ impl RepoPath {
         self.0.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
-    /// Returns the path on disk, given the root's path.
+    /// Returns the path on disk, which is below the folder `root`.
     pub fn under(&self, root: &Path) -> PathBuf {
         self.0.split('/').fold(root.to_owned(), |path, part| path.join(part))
     }

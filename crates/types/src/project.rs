@@ -1,4 +1,4 @@
-//! Projects: the packages and repositories inside of a root.
+//! Projects: the packages and repositories inside a root.
 
 /// A part of a root that has its own manifest: a package, a module, a nested repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// Returns the folder as people write it: `.` for the root.
+    /// Returns the folder for display, with `.` for the root.
     pub fn display_folder(&self) -> &str {
         if self.folder.is_empty() { "." } else { &self.folder }
     }
@@ -26,7 +26,7 @@ impl Project {
     }
 }
 
-/// Returns whether `path` is `folder` or lies below it, compared component by component.
+/// Returns whether `path` is `folder` or lies below it. Compares whole path components.
 pub fn is_below(path: &str, folder: &str) -> bool {
     folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -1,4 +1,4 @@
-//! The command line arguments: their names, defaults and help texts, one file a command or a family of commands.
+//! The command line arguments: names, defaults and help texts, with one file per command or family of commands.
 
 mod bench;
 mod command_line;

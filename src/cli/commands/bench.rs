@@ -41,7 +41,7 @@ fn print_passages(shared: &SharedArguments, path: &Path) -> anyhow::Result<Comma
     Ok(CommandExit::Done)
 }
 
-/// Runs one measurement, and prints its report or why the pipeline refuses the settings.
+/// Runs one measurement, and prints its report, or the reason if the pipeline refuses the settings.
 fn run_single_bench(shared: &SharedArguments, arguments: &BenchRunArguments) -> anyhow::Result<CommandExit> {
     let engine = Engine::open(shared.settings(Some(&arguments.path))?)?;
     let interrupts = Interrupts::listen()?;

@@ -68,7 +68,7 @@ fn check_folder(report: &mut DoctorReport, user: &UserEnvironment, settings: Set
     report.add(check_server(user, &settings, is_indexed))
 }
 
-/// Prints each check as soon as it is added, or all checks at the end as JSON.
+/// The report of `codescry doctor`: prints each check as soon as it is added, or all checks at the end as JSON.
 struct DoctorReport {
     printer: Printer,
     palette: Palette,

@@ -54,8 +54,8 @@ fn resolve_folders(shared: &SharedArguments, paths: &[PathBuf], allow_home: bool
         if served.iter().any(|other| other.root == settings.root) {
             continue;
         }
-        // Some clients start servers in the root of the file system or in the home folder, or pass these
-        // if no folder is open.
+        // If no folder is open, some clients start servers in the root of the file system or in the home
+        // folder, or pass one of these as an argument.
         anyhow::ensure!(
             allow_home || !is_too_broad(root),
             "{} is too broad to serve by default; give the folder with your code, or --allow-home to serve all of it",
@@ -89,7 +89,7 @@ fn serve_over_http(
     Ok(CommandExit::Done)
 }
 
-/// Refuses `--http`, which this program was built without.
+/// Refuses `--http`, because this program was built without HTTP support.
 #[cfg(not(feature = "http"))]
 fn serve_over_http(
     _shared: &SharedArguments,

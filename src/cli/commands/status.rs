@@ -80,7 +80,7 @@ fn status_lines(status: &IndexStatus, now: Duration, palette: Palette) -> Vec<St
     lines
 }
 
-/// Describes the current or last index run, or why that is not possible.
+/// Describes the current or last index run, or the reason why its record cannot be used.
 fn run_lines(status: &IndexStatus, palette: Palette) -> Vec<String> {
     let problem = status.run_problem.iter().map(|problem| palette.paint(TextRole::Warning, problem));
     problem.chain(status.run.iter().flat_map(index_run_lines)).collect()

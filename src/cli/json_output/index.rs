@@ -32,7 +32,7 @@ pub struct IndexReportJson<'a> {
     /// Chunks per call of the embedder.
     embed_batch: usize,
     in_flight_peak_bytes: u64,
-    /// 0 if the system does not report it.
+    /// The peak memory of the process in bytes; 0 if the system does not report it.
     peak_memory_bytes: u64,
     /// The bottleneck in one sentence; `null` if the run was too short to determine it.
     bottleneck: Option<String>,

@@ -1,4 +1,4 @@
-//! The JSON that commands print for scripts, one file a command. Fields are never removed or renamed.
+//! The JSON that commands print for scripts, one file per command. Fields are never removed or renamed.
 //!
 //! These types are separate from the engine's, which may change without changing the output.
 

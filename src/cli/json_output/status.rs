@@ -40,7 +40,7 @@ struct ProjectJson<'a> {
     kind: &'a str,
     /// The folder of the project; `.` for the root.
     folder: &'a str,
-    /// The number of files, without those of nested projects.
+    /// The number of files, without the files of nested projects.
     files: u64,
 }
 

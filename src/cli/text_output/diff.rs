@@ -3,7 +3,7 @@
 use super::palette::{Palette, TextRole};
 use super::terminal_text;
 
-/// Unchanged lines shown before and after the change.
+/// Number of unchanged lines shown before and after the change.
 const CONTEXT: usize = 2;
 
 /// Returns the diff of two texts: the lines from the first to the last difference, old ones first.

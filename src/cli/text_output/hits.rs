@@ -11,7 +11,7 @@ use engine::{Explanation, Hit, SearchAnswer};
 /// Maximum number of lines of a snippet.
 const SNIPPET_LINES: usize = 12;
 
-/// Marks omitted lines.
+/// The sign that marks omitted lines.
 const GAP: &str = "⋯";
 
 /// Prints all hits, separated by blank lines. `text` is the query without its filters.

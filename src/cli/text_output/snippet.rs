@@ -1,4 +1,4 @@
-//! The choice of the lines of a hit that are shown.
+//! Chooses the lines of a hit that are shown.
 //!
 //! Invariants: the chosen lines are in order, at most the requested number, and include the line of
 //! the signature.
@@ -62,7 +62,7 @@ pub fn choose_lines(lines: &[&str], signature: &str, words: &[String], max_lines
     chosen.into_iter().collect()
 }
 
-/// Returns the indices of lines with words of the query, those with the most words first.
+/// Returns the indices of lines with words of the query; the lines with the most words come first.
 fn rank_matching_lines(lines: &[&str], words: &[String]) -> Vec<usize> {
     let mut matches = Vec::new();
     for (at, line) in lines.iter().enumerate() {

@@ -23,7 +23,7 @@ pub fn escape_lines(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Appends the escaped form of `c` at the given column, and returns the columns it takes.
+/// Appends the escaped form of `c` at the given column, and returns its width in columns.
 pub fn push_escaped(shown: &mut String, c: char, column: usize) -> usize {
     match c {
         '\t' => {

@@ -19,7 +19,7 @@ pub const JSON: &str = "content-type: application/json\r\naccept: application/js
 pub struct HttpServer {
     child: Child,
     pub address: SocketAddr,
-    /// Collects the server's standard error.
+    /// The thread that collects the server's standard error.
     listener: Option<JoinHandle<String>>,
 }
 

@@ -108,7 +108,7 @@ impl Repository {
         self.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["--stdio"])
     }
 
-    /// As [`Repository::command`], with another program or arguments.
+    /// Returns the command of [`Repository::command`] with another program and other arguments.
     pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.root()).env("CODESCRY_INDEX_DIR", self.base().join("index"));
@@ -177,7 +177,8 @@ pub async fn indexed(client: &Client, arguments: Value) -> CallToolResult {
     }
 }
 
-/// As [`indexed`], for any client: `call` calls `index_project` with the given arguments.
+/// Repeats `call`, which calls `index_project` with the given arguments, until the run has ended. Returns the last
+/// answer.
 pub fn index_until_ended(mut arguments: Value, mut call: impl FnMut(Value) -> Value) -> Value {
     let again = || {
         let answer = call(arguments.clone());
@@ -191,8 +192,8 @@ pub fn index_until_ended(mut arguments: Value, mut call: impl FnMut(Value) -> Va
     answer
 }
 
-/// Checks that a search assert_finds_password_check a file of the repository. Repeats it while the index is incomplete, because on a busy
-/// machine the server may answer before all files are indexed.
+/// Checks that a search finds `app/passwords.py`. Repeats the search while the index is incomplete, because on a
+/// busy machine the server may answer before all files are indexed.
 pub fn assert_finds_password_check(mut search: impl FnMut(Value) -> Value) {
     let again = || search(json!({ "query": "check a login attempt against the stored hash" }));
     let is_found = |answer: &Value| answer["result"]["structuredContent"]["hits"][0]["path"] == "app/passwords.py";
@@ -245,7 +246,8 @@ impl RawClient {
         raw
     }
 
-    /// As [`RawClient::initialized`], with a server that does not watch its folder but looks for changes at each search.
+    /// Starts a server that looks for changes at each search instead of watching its folder, and initializes the
+    /// session.
     pub fn unwatched(repository: &Repository) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
         let mut raw = Self::spawn(repository.command_of(program, &["serve", "--no-watch"]));

@@ -26,7 +26,7 @@ pub fn run_crates(arguments: &CratesArguments) -> Result<()> {
     Ok(())
 }
 
-/// Sorts packages so that each one comes after those that it depends on, and by name where both orders do.
+/// Sorts packages so that each one follows its dependencies; otherwise the order is by name.
 fn sort_bottom_up(packages: &[Package]) -> Vec<&Package> {
     let mut remaining: Vec<&Package> = packages.iter().collect();
     remaining.sort_by_key(|package| package.crate_name());

@@ -56,13 +56,13 @@ const MAX_QUESTIONS: usize = 300;
 /// Maximum number of candidates of a repository, selected by hash.
 const MAX_CANDIDATES: usize = 2_000;
 
-/// Candidates are cut at this length.
+/// Maximum length of a candidate in bytes; longer candidates are cut.
 const MAX_BYTES: usize = 2_000;
 
-/// Shorter functions are left out: they contain too little to be found.
+/// Minimum length of a function in bytes; shorter functions contain too little to be found.
 const MIN_BYTES: usize = 60;
 
-/// A candidate with a lower rank counts as not found.
+/// Maximum rank of a candidate; candidates beyond this rank count as not found.
 const DEPTH: usize = 200;
 
 /// Runs a step of the measurement.

@@ -1,7 +1,7 @@
 //! `cargo xtask load-http`: many clients that search over HTTP at once, and how long they wait.
 //!
-//! Each client has its own session and connection. It asks one of a few questions, reads the whole answer, and pauses
-//! for up to twice the pause. Prints one JSON object, and fails if an answer is wrong.
+//! Each client has its own session and connection. It sends one of a few questions, reads the whole answer, and pauses
+//! for up to twice `--pause-ms`. Prints one JSON object, and fails if an answer is wrong.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -96,7 +96,7 @@ pub fn run_load_http(load: &LoadHttpArguments) -> Result<()> {
     Ok(())
 }
 
-/// Searches until the end.
+/// Runs the searches of one client until `end`.
 fn search(load: &LoadHttpArguments, number: usize, end: Instant) -> ClientRecord {
     let mut record = ClientRecord::default();
     let mut session = None;
@@ -131,7 +131,7 @@ fn search(load: &LoadHttpArguments, number: usize, end: Instant) -> ClientRecord
     record
 }
 
-/// Rebuilds the index until the end, and returns the number of rebuilds.
+/// Rebuilds the index repeatedly until `end`, and returns the number of rebuilds.
 fn rebuild_until(address: &str, end: Instant) -> Result<usize> {
     let mut session = HttpSession::open(address)?;
     let mut runs = 0;

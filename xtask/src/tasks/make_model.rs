@@ -1,10 +1,10 @@
 //! `cargo xtask make-model`: makes a static embedding model from a teacher's vectors and word counts.
 //!
 //! The same teacher, corpora and options give the same bytes on any machine: IEEE arithmetic in a fixed order, nothing
-//! random, no library mathematics except for the square root. `embed::static_model` owns the format of the artifact.
+//! random, no mathematical library function except the square root. `embed::static_model` defines the artifact format.
 //!
 //! The method, where x is a token's teacher vector and p its share of all words of the corpora (for a token that does
-//! not occur in them, the smallest share of one that does):
+//! not occur in them, the smallest share of any token that occurs):
 //!
 //! 1. Center: x − mean(x).
 //! 2. Weight: w = a / (a + p), smooth inverse frequency (Arora, Liang, Ma 2017).
@@ -28,10 +28,10 @@ use text::words;
 /// The version in the artifact, which becomes part of the model's ID.
 const MODEL_VERSION: u32 = 1;
 
-/// Larger files are not counted: they are usually data.
+/// Maximum size of a counted file: 1 MiB. Larger files are usually data.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Two rows are orthogonal if their cosine is below this.
+/// Maximum absolute cosine of two rows that count as orthogonal.
 const ORTHOGONAL: f64 = 1e-9;
 
 /// Maximum number of passes of the eigenvalue iteration, which usually takes about a dozen.
@@ -174,7 +174,7 @@ impl WordCounts {
         });
     }
 
-    /// Returns each token's share of all words; for a token that does not occur, the smallest share of one that does.
+    /// Returns each token's share of all words. A token that does not occur gets the smallest share of the others.
     fn word_shares(&self, tokens: &[String]) -> Vec<f64> {
         let count = |token: &String| self.by_word.get(token).copied();
         let least = tokens.iter().filter_map(count).min().unwrap_or(1);

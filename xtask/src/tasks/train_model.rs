@@ -59,13 +59,13 @@ pub struct TrainModelArguments {
     kept_share: Option<f32>,
 }
 
-/// Without `--held-out`, one repository in this number is held out.
+/// Number of repositories of which one is held out if `--held-out` is not given.
 const HELD_OUT_EVERY: u64 = 12;
 
 /// Maximum number of commits of a repository whose messages are read with `--kinds commit`.
 const MAX_COMMITS: usize = 1_500;
 
-/// Maximum size of a model that the program contains.
+/// Maximum size in bytes of a model that is built into the program.
 const MAX_ARTIFACT_BYTES: usize = 16_000_000;
 
 /// Trains, prints the measurements of each epoch, and writes the best model.
@@ -103,7 +103,7 @@ pub fn run_train_model(arguments: &TrainModelArguments) -> Result<()> {
 }
 
 impl TrainModelArguments {
-    /// Returns the default options with the given ones in their place.
+    /// Returns the training options: the given values, and the defaults for all others.
     fn training_options(&self) -> TrainingOptions {
         let mut options = TrainingOptions::default();
         macro_rules! set {
@@ -144,7 +144,8 @@ fn read_repositories(arguments: &TrainModelArguments, threads: usize) -> Result<
     slots.into_iter().map(finish).collect()
 }
 
-/// Reads the pairs of a repository. Definitions are always among them: measuring searches for them.
+/// Reads the training pairs of a repository. Definitions are always included, because the measurement searches for
+/// them.
 fn read_repository(folder: &Path, kinds: &[PairKind]) -> Result<TrainingRepository> {
     let root = AbsPath::canonical(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -54,7 +54,7 @@ pub struct TrainRankerArguments {
     ablate: bool,
 }
 
-/// A question with its candidates and the place that it comes from.
+/// A question with its candidates and its source.
 struct RankerQuestion {
     repository: String,
     category: String,
@@ -189,7 +189,7 @@ fn measure_questions(arguments: &TrainRankerArguments) -> Result<Vec<RankerQuest
     Ok(questions)
 }
 
-/// Measures the candidates of one question, which the files at `targets` answer.
+/// Measures the candidates of a question; the files at `targets` are the right answers.
 fn measure_question(
     engine: &Engine,
     repository: &str,

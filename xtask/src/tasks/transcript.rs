@@ -1,7 +1,7 @@
 //! `cargo xtask transcript`: writes `docs/session.md`, a session with the server and its cost in tokens.
 //!
-//! Asks the questions of `benches/session.json` about a repository with the tools of a real server, over stdio, and
-//! compares the tokens of the answers with those of grep and of whole files.
+//! Sends the questions of `benches/session.json` about a repository to the tools of a real server, over stdio. Compares
+//! the tokens of the answers with the tokens of the output of grep and of whole files.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -26,13 +26,13 @@ pub struct TranscriptArguments {
     page: PathBuf,
 }
 
-/// Lines of an answer that the page shows. All lines are counted.
+/// Maximum number of lines of an answer that the page shows. The token counts cover all lines.
 const SHOWN_LINES: usize = 40;
 
 const TABLE_HEAD: &str = "| question | tools, as text | as JSON | grep for | its lines | + files with the answer | + every file that matches |\n\
      |---|---|---|---|---|---|---|\n";
 
-/// Asks the questions and writes the page.
+/// Sends the questions to a server and writes the page.
 pub fn run_transcript(arguments: &TranscriptArguments) -> Result<()> {
     let repository = arguments.repository.canonicalize().context("cannot find the repository")?;
     let questions: Value = serde_json::from_str(&fs::read_to_string(&arguments.questions)?)?;
@@ -64,7 +64,7 @@ pub fn run_transcript(arguments: &TranscriptArguments) -> Result<()> {
     let name = questions["repository"].as_str().unwrap_or_default();
     fs::write(&arguments.page, introduction(name) + &table + &body)?;
     drop(server);
-    // Nothing is lost if it stays: it is in the folder for temporary files.
+    // A failure is harmless: the index is in the folder for temporary files.
     _ = fs::remove_dir_all(index);
     Ok(())
 }
@@ -98,7 +98,8 @@ struct QuestionAnswer {
 /// Sends the calls of a question.
 ///
 /// # Errors
-/// If a call fails, or an expected text is missing in the text or in the JSON: clients show a model only one of them.
+/// If a call fails, or an expected text is missing in the text or in the JSON. Both are checked, because a client
+/// shows a model either the text or the JSON.
 fn ask_question(server: &mut StdioServer, question: &Value, text: &str) -> Result<QuestionAnswer> {
     let mut answer = QuestionAnswer::default();
     let (mut all_text, mut all_json) = (String::new(), String::new());
@@ -224,11 +225,11 @@ fn read_text_files(folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<
 
 /// The cost of one question with grep, in tokens.
 struct GrepCost {
-    /// Of the matching lines, with path and line number.
+    /// The tokens of the matching lines, with path and line number.
     lines: usize,
-    /// Of the lines and the whole files that contain the answer.
+    /// The tokens of the matching lines and of the whole files that contain the answer.
     with_answer: usize,
-    /// Of the lines and all whole files with a matching line.
+    /// The tokens of the matching lines and of all whole files with a matching line.
     with_all: usize,
     /// The number of files with a matching line.
     files: usize,

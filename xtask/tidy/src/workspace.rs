@@ -13,7 +13,7 @@ use crate::rust::tokens::{Token, tokenize};
 /// The packages of a workspace.
 pub struct Workspace {
     pub packages: Vec<Package>,
-    /// All Rust files of the packages, tests and benchmarks too: path from the root, and text.
+    /// All Rust files of the packages, including tests and benchmarks: path from the root, and text.
     pub all_files: Vec<(String, String)>,
 }
 
@@ -23,7 +23,7 @@ pub struct Package {
     pub folder: String,
     /// The text of `Cargo.toml`.
     pub manifest: String,
-    /// The files in `src`, without those that are compiled only for tests, sorted by path.
+    /// The files in `src`, without files that are compiled only for tests, sorted by path.
     pub files: Vec<CodeFile>,
 }
 
@@ -31,7 +31,7 @@ pub struct Package {
 pub struct CodeFile {
     /// The path from the root of the workspace, with `/`.
     pub path: String,
-    /// The module that the file is, such as `["query", "frames"]`; empty for `lib.rs` and `main.rs`.
+    /// The module path of the file, such as `["query", "frames"]`; empty for `lib.rs` and `main.rs`.
     pub module: Vec<String>,
     pub text: String,
     /// The tokens without test code.
@@ -92,7 +92,7 @@ impl Package {
         package.and_then(|description| description.as_str()).unwrap_or_default().to_owned()
     }
 
-    /// Lists the dependencies of the library or program, those for one platform too.
+    /// Lists the dependencies of the library or program, including dependencies for a single platform.
     pub fn list_dependencies(&self) -> Vec<String> {
         let manifest = self.manifest.parse::<DocumentMut>().unwrap_or_default();
         let mut tables = vec![manifest.get("dependencies")];

@@ -92,22 +92,22 @@ const ENVIRONMENT_READERS: &[&str] = &["crates/config/src", "src/cli/commands/se
 /// Files that may print. The log goes to standard error.
 const PRINTERS: &[&str] = &["src/cli/logging.rs", "src/cli/printer.rs"];
 
-/// Documents whose paths are those of this repository. Others have examples of paths.
+/// Documents in which every path refers to this repository. Other documents contain example paths.
 const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "NOTICE", "docs/building.md", "docs/models.md"];
 
 /// Folders of the repository that paths in documents begin with.
 const FOLDERS: &[&str] = &["benches", "crates", "docs", "examples", "src", "tests", "tools", "xtask"];
 
-/// Maximum lines of a file, tests included.
+/// Maximum number of lines of a file, including tests.
 const FILE_LINES: usize = 500;
 
-/// Maximum lines of a package without tests.
+/// Maximum number of lines of a package, without tests.
 const PACKAGE_LINES: usize = 9_000;
 
-/// Maximum modules on one level.
+/// Maximum number of child modules of a module.
 const LEVEL_WIDTH: usize = 10;
 
-/// Maximum headless clauses and pet phrases per 1,000 words of comments.
+/// Maximum number of headless clauses, and of pet phrases, per 1,000 words of comments.
 const HEADLESS_RATE: f64 = 1.0;
 const PET_RATE: f64 = 0.2;
 
@@ -122,7 +122,7 @@ fn read_workspace() -> Workspace {
     workspace
 }
 
-/// Returns the packages of the program: the commands of `xtask` have other tasks.
+/// Returns the packages of the program, without the packages of `xtask`.
 fn program_packages(workspace: Workspace) -> Vec<Package> {
     workspace.packages.into_iter().filter(|package| !package.folder.starts_with("xtask")).collect()
 }

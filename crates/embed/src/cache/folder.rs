@@ -12,10 +12,10 @@ use platform::clock::now_ms;
 
 use super::segment::{self, HEADER_BYTES, KEY_BYTES, KEYS, LIVE, RecordChecksum, RecordFormat, VECTORS};
 
-/// Number of segments above which the small ones are merged.
+/// Maximum number of segments in a folder before the small ones are merged.
 const MANY_SEGMENTS: usize = 16;
 
-/// Size below which a segment is small.
+/// Size in bytes below which a segment counts as small.
 const SMALL_BYTES: u64 = 4 << 20;
 
 /// The file of a segment.
@@ -41,7 +41,8 @@ pub(super) fn list_segments(folder: &Path) -> Vec<SegmentFile> {
     segments
 }
 
-/// Removes segments from the front until the others fit into `max_bytes`, except live ones; returns the others.
+/// Removes the first segments, except live ones, until the remaining ones fit into `max_bytes`. Returns the remaining
+/// segments.
 pub(super) fn remove_oldest_segments(segments: Vec<SegmentFile>, max_bytes: u64) -> Vec<SegmentFile> {
     let mut total_bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
     let keep = |file: &SegmentFile| {
@@ -61,9 +62,9 @@ fn remove_segment(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Merges the small segments of ended processes if there are more than [`MANY_SEGMENTS`], and removes the
+/// Merges the small segments of ended processes if the folder has more than [`MANY_SEGMENTS`] segments, and removes the
 /// merged ones. Does nothing if another process is merging; loses no record if merging fails. Returns the segments that
-/// are there.
+/// exist afterwards.
 pub(super) fn merge_small_segments(
     folder: &Path,
     segments: Vec<SegmentFile>,
@@ -102,7 +103,7 @@ fn merge_vector_segments(folder: &Path, parts: &[&SegmentFile], format: &RecordF
         let Some((header, records)) = bytes.split_first_chunk_mut::<HEADER_BYTES>() else { continue };
         let Some(checksum) = format.record_checksum(header) else { continue };
         for record in records.chunks_exact_mut(format.record_bytes()) {
-            // A damaged record would become a good one if its checksum were replaced.
+            // Replacing the checksum of a damaged record would hide the damage.
             if checksum == RecordChecksum::Blake3 {
                 if !checksum.matches(record) {
                     continue;
@@ -113,7 +114,7 @@ fn merge_vector_segments(folder: &Path, parts: &[&SegmentFile], format: &RecordF
             keys.extend_from_slice(&record[..KEY_BYTES]);
         }
     }
-    // The keys come first: a segment whose keys are missing is scanned.
+    // Write the keys first, since a segment without a file of keys has to be scanned.
     replace_with_bytes(&path.with_extension(KEYS), Durability::Unsynced, &keys)?;
     joined.commit(Durability::Synced)?;
     parts.iter().try_for_each(|part| remove_segment(&part.path)).map(|()| true)

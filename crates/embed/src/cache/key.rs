@@ -12,14 +12,14 @@ impl VectorKey {
         hasher.key()
     }
 
-    /// Returns the 64 bits that the key is looked up by in memory. If two texts share them, one of the two is
+    /// Returns the 64 bits of the key that lookups in memory use. If two texts have the same 64 bits, one of the two is
     /// not cached.
     pub(super) fn short_key(self) -> u64 {
         self.0 as u64
     }
 }
 
-/// Computes the key of a text that is given in parts.
+/// A hasher that computes the key of a text from its parts.
 #[derive(Default)]
 pub struct KeyHasher(blake3::Hasher);
 

@@ -35,18 +35,18 @@ const SEGMENT_FORMAT: FileFormat = FileFormat { magic: *b"CSCRYVEC", version: 2 
 /// The first bytes of a segment of version 1.
 const VERSION_1_MAGIC: &[u8; 16] = b"codescry vectors";
 
-/// Size of the header, in every version.
+/// Size of the header in bytes, in every version.
 pub(super) const HEADER_BYTES: usize = 32;
 
-/// Size of the key at the beginning of a record.
+/// Size in bytes of the key at the beginning of a record.
 pub(super) const KEY_BYTES: usize = 16;
 const CHECKSUM_BYTES: usize = 4;
 
-/// Bytes read at once when keys are read from the records.
+/// Number of bytes that are read at a time when keys are read from the records.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Number of records from which on a missing `.keys` file is written, so that the records of a segment from an
-/// earlier version are scanned only once.
+/// Minimum number of records in a segment for which a missing `.keys` file is written, so that the records of a segment
+/// from an earlier version are scanned only once.
 const MANY_RECORDS: usize = 1_024;
 
 pub(super) const VECTORS: &str = "vectors";
@@ -78,7 +78,7 @@ impl RecordFormat {
         KEY_BYTES + CHECKSUM_BYTES + self.dimensions * 2
     }
 
-    /// Returns the header of a segment that is written.
+    /// Returns the header of a new segment.
     pub fn header(&self) -> [u8; HEADER_BYTES] {
         let mut header = [0; HEADER_BYTES];
         header[..file_format::HEADER_BYTES].copy_from_slice(&SEGMENT_FORMAT.header());
@@ -99,8 +99,8 @@ impl RecordFormat {
         header
     }
 
-    /// Returns how the records of a segment with this header are checked; `None` if it cannot be read or belongs
-    /// to another model.
+    /// Returns the kind of checksum in the records of a segment with this header; `None` if the segment cannot be read
+    /// or belongs to another model.
     pub fn record_checksum(&self, header: &[u8; HEADER_BYTES]) -> Option<RecordChecksum> {
         if *header == self.header() {
             return Some(RecordChecksum::Xxh3);
@@ -140,12 +140,12 @@ impl RecordFormat {
     }
 }
 
-/// How the records of a segment are checked.
+/// The kind of checksum in the records of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordChecksum {
-    /// Version 1.
+    /// The first bytes of a BLAKE3 hash, in segments of version 1.
     Blake3,
-    /// Version 2.
+    /// The sum of XXH3 checksums, in segments of version 2.
     Xxh3,
 }
 
@@ -241,8 +241,8 @@ impl VectorSegment {
         Ok(())
     }
 
-    /// Reads the keys from number `from` up to `end` in the `.keys` file, as far as it has them; returns `None`
-    /// if there is no such file.
+    /// Reads the keys numbered `from..end` that the `.keys` file contains; returns `None` if there is no
+    /// such file.
     fn read_keys_file(&self, from: usize, end: usize) -> io::Result<Option<Vec<u8>>> {
         let Ok(mut file) = File::open(self.path.with_extension(KEYS)) else { return Ok(None) };
         file.seek(SeekFrom::Start((from * KEY_BYTES) as u64))?;
@@ -268,8 +268,8 @@ impl VectorSegment {
         is_read
     }
 
-    /// Sets the file's modification time to now if the segment was used, so that it is not the first to be
-    /// removed.
+    /// Sets the file's modification time to now if the segment was used, so that segments that were not used are
+    /// removed first.
     pub fn touch_if_used(&self) {
         if self.used.swap(false, Ordering::Relaxed)
             && let Ok(file) = File::options().append(true).open(&self.path)

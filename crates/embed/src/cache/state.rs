@@ -13,14 +13,14 @@ use super::key::VectorKey;
 use super::segment::VectorSegment;
 use crate::identity_hasher::IdentityHasher;
 
-/// Pending records are written when they reach this size.
+/// Size of the pending records, in bytes, at which they are written.
 const MAX_PENDING_BYTES: usize = 4 << 20;
 
-/// Pending records are written at the latest after this time. The vectors of a slow model are few and costly, so
-/// they are worth a write of their own.
+/// Maximum time between writes while vectors are added. A slow model adds few vectors, which are expensive to compute
+/// again, so they are written before they reach [`MAX_PENDING_BYTES`].
 const MAX_PENDING_TIME: Duration = Duration::from_secs(2);
 
-/// Highest memory use per key, with [`VectorCacheState::locations`] half empty.
+/// Maximum memory use per key in bytes, reached when [`VectorCacheState::locations`] is half empty.
 pub(super) const MAX_BYTES_PER_KEY: u64 = 40;
 
 /// The number of a segment ([`OWN_SEGMENT`] for this process's) and the number of a record in it.

@@ -140,7 +140,7 @@ impl VectorCache {
         bytes / self.format.record_bytes() as u64 * state::MAX_BYTES_PER_KEY
     }
 
-    /// Looks up the vector of `key`. Writes it to `out` and returns true if it is cached.
+    /// Looks up the vector of `key`. If it is cached, writes it to `out` and returns true.
     pub fn get(&self, key: VectorKey, out: &mut Vec<f32>) -> bool {
         if !self.was_scanned.load(Ordering::Relaxed) {
             self.refresh(&CancelToken::default());
@@ -213,7 +213,7 @@ impl VectorCache {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of lookups that found none.
+    /// Returns the number of lookups that found no vector.
     pub fn misses(&self) -> u64 {
         self.misses.load(Ordering::Relaxed)
     }

@@ -1,6 +1,6 @@
 //! Models of the model2vec family: tables of word vectors in safetensors files.
 //!
-//! The vector of a text is the (weighted) mean of its tokens' rows, as in model2vec. Needs no ONNX Runtime.
+//! The vector of a text is the (weighted) mean of its tokens' rows, as in model2vec. These models need no ONNX Runtime.
 
 use std::path::Path;
 

@@ -24,12 +24,13 @@ impl SyntheticEmbedder {
     /// The identifier of its vectors.
     pub const MODEL_ID: &str = "synthetic-v1";
 
-    /// Creates a device that spends `call_time` on starting each call, and then processes `chunks_per_second`.
+    /// Creates an embedder that takes `call_time` to start each call and then processes `chunks_per_second` chunks per
+    /// second.
     pub fn new(chunks_per_second: f64, call_time: Duration) -> Self {
         Self { chunks_per_second, call_time, busy_until: Mutex::new(None) }
     }
 
-    /// Queues work of this length; returns the time at which it is done.
+    /// Queues work of this duration; returns the time at which it will be finished.
     fn queue_work(&self, work: Duration) -> Instant {
         let mut busy_until = self.busy_until.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -57,12 +58,12 @@ impl Embedder for SyntheticEmbedder {
         Ok(vectors)
     }
 
-    /// Returns at once: a path has a few words, a chunk hundreds.
+    /// Returns without delay, since a path has only a few words and a chunk has hundreds.
     fn embed_paths(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         Ok(texts.iter().map(|text| hash_to_vector(text)).collect())
     }
 
-    /// Returns at once: the rate applies to passages only.
+    /// Returns without delay, since the rate applies to passages only.
     fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
         Ok(hash_to_vector(text))
     }

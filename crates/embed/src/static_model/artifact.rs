@@ -16,7 +16,7 @@ impl StaticModel {
 
     /// Returns the vectors of all tokens, unscaled: `[tokens, dimensions]`, row-major.
     pub fn rows(&self) -> Vec<f32> {
-        // There are as many scales as rows; what follows the rows is the checksum.
+        // There are as many scales as rows, so `zip` leaves out the checksum that follows the rows.
         let rows = self.bytes[self.rows_at..].chunks_exact(self.dimensions).zip(&self.scales);
         rows.flat_map(|(row, scale)| row.iter().map(move |byte| scale * f32::from(byte.cast_signed()))).collect()
     }
@@ -73,7 +73,7 @@ fn finite_magnitude(value: f32) -> f32 {
     if value.is_finite() { value.abs() } else { 0.0 }
 }
 
-/// Returns `value` as a share of `peak`, in 127ths.
+/// Returns 127 × `value` / `peak`, rounded to an integer.
 #[expect(clippy::cast_possible_truncation, reason = "from -127 to 127; what is not a number becomes 0")]
 fn quantize_to_int8(value: f32, peak: f32) -> u8 {
     let share = if peak > 0.0 { value / peak } else { 0.0 };

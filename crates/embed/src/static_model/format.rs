@@ -8,14 +8,15 @@ pub const ARTIFACT_FORMAT: FileFormat = FileFormat { magic: *b"CSCRYSTM", versio
 /// The first bytes of an artifact of version 1.
 pub(super) const VERSION_1_MAGIC: &[u8; 8] = b"CSCRYSM1";
 
-/// Size of count, dimensions, token block length and version.
+/// Size in bytes of the count, dimensions, token block length and version.
 pub(super) const COUNTS_BYTES: usize = 16;
 
-/// Size of the checksum at the end.
+/// Size in bytes of the checksum at the end.
 const CHECKSUM_BYTES: usize = 8;
 
-/// Highest number of tokens, and of dimensions, in an artifact; more is an error.
+/// Maximum number of tokens in an artifact.
 pub(super) const MAX_TOKENS: usize = 1 << 24;
+/// Maximum number of dimensions in an artifact.
 pub(super) const MAX_DIMENSIONS: usize = 4096;
 
 /// The reason why bytes cannot be opened as a model.

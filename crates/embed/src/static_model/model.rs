@@ -25,7 +25,7 @@ pub struct StaticModel {
 }
 
 impl StaticModel {
-    /// Returns the model in the program, which is opened once per process, in a few milliseconds.
+    /// Returns the built-in model. The first call in a process opens it, which takes a few milliseconds.
     pub fn builtin() -> Arc<Self> {
         static BUILTIN: OnceLock<Arc<StaticModel>> = OnceLock::new();
         Arc::clone(BUILTIN.get_or_init(|| {

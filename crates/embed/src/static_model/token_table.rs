@@ -3,10 +3,10 @@
 use super::format::StaticModelError;
 use text::words::{self, WORD_HASH_START, extend_word_hash};
 
-/// Shortest token that is used as a piece inside a longer run of letters.
+/// Minimum length in bytes of a token that is used as a piece inside a longer run of letters.
 const MIN_PIECE_BYTES: usize = 3;
 
-/// Shortest run of letters or digits that is used as a piece if the whole run is a token.
+/// Minimum length in bytes of a run of letters or digits that is used as a piece if the whole run is a token.
 const MIN_RUN_BYTES: usize = 2;
 
 /// A hash table from bytes to tokens, with linear probing over the token block, so that no token needs an
@@ -24,8 +24,7 @@ pub(super) struct TokenTable {
     prefix_bits: Vec<u64>,
 }
 
-/// Bits of [`TokenTable::prefix_bits`] per byte of the token block, so that few bits are set by colliding
-/// prefixes only.
+/// Number of bits of [`TokenTable::prefix_bits`] per byte of the token block, chosen so that prefixes rarely collide.
 const PREFIX_BITS_PER_BYTE: usize = 2;
 
 impl TokenTable {
@@ -128,8 +127,8 @@ impl TokenTable {
         covered_bytes
     }
 
-    /// Returns the slot where probing for a hash begins. Folds in the high bits, since the low bits of FNV
-    /// hashes are weak.
+    /// Returns the slot where probing for a hash begins. Combines the low bits with the high bits, since the low bits
+    /// of FNV hashes are weak.
     fn first_slot(&self, hash: u64) -> usize {
         (hash ^ (hash >> 32)) as usize & (self.slots.len() - 1)
     }

@@ -11,8 +11,7 @@ use source::walk::{self, Disk, FileContents, FileSystem as _, WalkFinding, WalkO
 use types::SkipReason;
 
 impl Engine {
-    /// Lists the files that an index run would include and exclude, with reasons. Reads the files, writes
-    /// nothing.
+    /// Lists the files that an index run would include and exclude, with reasons. Reads the files and writes nothing.
     ///
     /// # Errors
     /// When the root cannot be walked; [`EngineError::Cancelled`].

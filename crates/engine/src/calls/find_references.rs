@@ -1,7 +1,7 @@
 //! Finds the uses of a name. The index gives the files, their current syntax trees give the uses.
 //!
-//! Files are scanned several at a time, but reported in a fixed order without gaps, so the next page starts
-//! where this one ends. The time is bounded.
+//! Files are scanned several at a time, but reported in a fixed order without gaps, so the next page starts where this
+//! one ends. A time limit ends a page early.
 
 use std::io::ErrorKind;
 use std::panic::resume_unwind;
@@ -28,16 +28,15 @@ pub struct ReferenceQuery {
     /// Whether to return definitions of the name as well.
     pub include_definitions: bool,
     pub filter: Filter,
-    /// Where to start; see [`ReferenceAnswer::next`].
+    /// The position to start at; see [`ReferenceAnswer::next`].
     pub from: ReferencePosition,
-    /// Largest number of uses to return.
+    /// Maximum number of uses to return.
     pub limit: usize,
-    /// No further file is read after this time.
+    /// Time after which no further file is read.
     pub time_limit: Duration,
 }
 
-/// A position in the list of uses: the number of files before it, and the number of uses before it in its own
-/// file.
+/// A position in the list of uses: the number of files before it, and the number of uses before it in its file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReferencePosition {
     pub files: usize,
@@ -47,9 +46,9 @@ pub struct ReferencePosition {
 /// A use of the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeReference {
-    /// 1-based.
+    /// Line of the use; 1-based.
     pub line: u32,
-    /// 1-based, in characters.
+    /// Column of the use, in characters; 1-based.
     pub column: u32,
     pub kind: ReferenceKind,
     /// Qualified name of the innermost enclosing definition; empty at the top level of a file.
@@ -65,9 +64,9 @@ pub struct ReferencedFile {
     pub language: Language,
     /// Index of the file in the list of all files, as counted by [`ReferencePosition::files`].
     pub position: usize,
-    /// In source order.
+    /// The uses in source order.
     pub references: Vec<CodeReference>,
-    /// Why the file was parsed only in part; `None` if it was parsed completely.
+    /// The reason why the file was parsed only in part; `None` if it was parsed completely.
     pub problem: Option<String>,
 }
 
@@ -79,8 +78,8 @@ pub struct ReferenceAnswer {
     pub files: Vec<ReferencedFile>,
     /// Number of definitions of the name that were found but not requested.
     pub definitions_left_out: usize,
-    /// Number of files whose text contains the name, and how many of them were read for this page and the
-    /// earlier ones.
+    /// Number of files whose text contains the name. The next field counts the files that were read for this page and
+    /// the earlier pages.
     pub files_with_name: usize,
     pub files_read: usize,
     /// Where the next page starts; `None` on the last page.
@@ -88,17 +87,17 @@ pub struct ReferenceAnswer {
     /// Whether the time limit ended the page early.
     pub out_of_time: bool,
     pub coverage: IndexCoverage,
-    /// See [`crate::SearchAnswer::generation`].
+    /// Hash of the commit; see [`crate::SearchAnswer::generation`].
     pub generation: u64,
 }
 
-/// Time that each file gets at least, so that every page makes progress.
+/// Minimum time limit for parsing a file, so that every page makes progress.
 const MIN_FILE_TIME: Duration = Duration::from_millis(100);
 
-/// Most files read at once.
+/// Maximum number of files read at once.
 const MAX_THREADS: usize = 8;
 
-/// Longest line returned, in characters.
+/// Maximum length of a returned line, in characters.
 const MAX_LINE_CHARS: usize = 200;
 
 /// The references of one file, and the number of definitions left out of them.
@@ -125,7 +124,7 @@ impl Engine {
         // In Ruby and Elixir these characters are part of a name, but the index holds the word without them.
         let name = name.trim_end_matches(['?', '!', '=']).to_owned();
         let snapshot = self.snapshot()?;
-        // Loading the snapshot does not count, because later queries use it too.
+        // The time for loading the snapshot does not count, because later queries use the snapshot too.
         let deadline = Instant::now() + query.time_limit;
         let mut filter = query.filter.clone();
         if filter.content == ContentFilter::CodeAndDocs {
@@ -196,8 +195,8 @@ impl ReferenceScan<'_> {
         answer.files_read = at.min(files.len());
     }
 
-    /// Scans a batch of files in parallel. Returns one element for each file in order; `None` for files that
-    /// were not reached in time. The first file is always scanned.
+    /// Scans a batch of files in parallel. Returns one element for each file in order; `None` for files that were not
+    /// scanned before the time limit. The first file is always scanned.
     fn scan_batch(&self, files: &[(&RepoPath, Language)], threads: usize) -> Vec<Option<ScannedFile>> {
         let next = AtomicUsize::new(0);
         let work = || {

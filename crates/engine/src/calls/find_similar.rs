@@ -1,4 +1,4 @@
-//! Finds code like a given piece of code.
+//! Finds code that is similar to a given piece of code.
 
 use crate::answer::SearchAnswer;
 use crate::error::{EngineError, PathError, fail_if_cancelled};
@@ -19,7 +19,7 @@ impl Engine {
     /// Finds the chunks whose vectors are nearest to the vector of `target`.
     ///
     /// # Errors
-    /// As [`Engine::search`]; [`EngineError::Path`] for a location that is not indexed.
+    /// Fails like [`Engine::search`]; [`EngineError::Path`] for a location that is not indexed.
     pub fn find_similar(
         &self,
         target: &SimilarTarget,

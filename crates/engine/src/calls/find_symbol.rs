@@ -24,9 +24,9 @@ pub struct SymbolQuery {
     /// structs, enums, interfaces and the like.
     pub kinds: Vec<SymbolKind>,
     pub filter: Filter,
-    /// Number of definitions to skip, best first.
+    /// Number of the best definitions to skip.
     pub offset: usize,
-    /// Largest number of definitions to return.
+    /// Maximum number of definitions to return.
     pub limit: usize,
 }
 
@@ -36,7 +36,7 @@ pub struct SymbolHit {
     pub path: RepoPath,
     pub language: Language,
     pub symbol: Symbol,
-    /// How closely the name matches.
+    /// The kind of match between the requested name and the definition's name.
     pub how: NameMatch,
     /// Whether the file on disk differs from the indexed one.
     pub stale: bool,
@@ -48,22 +48,23 @@ pub struct SymbolAnswer {
     pub symbols: Vec<SymbolHit>,
     /// Whether there are further matches.
     pub more: bool,
-    /// False if no match lies in the requested container, so that the definitions match by name alone.
+    /// Whether the definitions lie in the requested container. If no match does, this is false and the definitions
+    /// match by name alone.
     pub is_qualified: bool,
     pub coverage: IndexCoverage,
-    /// See [`crate::SearchAnswer::generation`].
+    /// Hash of the commit; see [`crate::SearchAnswer::generation`].
     pub generation: u64,
 }
 
 /// Number of matches whose texts are read at once.
 const TEXTS_PER_READ: usize = 32;
 
-/// Most matches examined when a kind or a container is requested.
+/// Maximum number of matches examined when a kind or a container is requested.
 const MAX_EXAMINED: usize = 2_000;
 
 impl Engine {
-    /// Finds the definitions of a name. Exact matches are preferred, then matches in another case, then names
-    /// with the same words, then names within a typo.
+    /// Finds the definitions of a name. Exact matches come first, then matches that ignore case, then names with the
+    /// same words, then names that differ by a typo.
     ///
     /// # Errors
     /// [`EngineError::Request`] if there is no name in the text or a filter is invalid;
@@ -186,17 +187,17 @@ fn describe_match(snapshot: &Snapshot, named: &NamedDefinition, text: &str, sign
         return whole(Span { start_line, end_line: if last > chunk.span.end_line { last } else { end_line } });
     }
     inner.container = qualified_name(chunk.container, &inner.container);
-    // Outside of its class, a method parses as a function.
+    // A method that is parsed without its class appears as a function.
     if inner.kind == SymbolKind::Function && chunk.kind == SymbolKind::Method {
         inner.kind = chunk.kind;
     }
     inner
 }
 
-/// The name of the class that is put around the text of a chunk.
+/// Name of the class that is put around the text of a chunk.
 const WRAPPER: &str = "Wrapper";
 
-/// Returns the start of a class, so that the members of a class parse as members.
+/// Returns the source text that opens a class; after it, the members of a class parse as members.
 fn wrapper_start(language: Language) -> &'static str {
     match language.0 {
         "php" => "<?php class Wrapper {\n",

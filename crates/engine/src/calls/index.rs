@@ -1,4 +1,4 @@
-//! Index runs.
+//! Runs of the index pipeline.
 
 use crate::error::EngineError;
 use crate::models::{EmbeddingModel, remove_unused_models, save_model_folder};
@@ -12,7 +12,7 @@ impl Engine {
     /// the end.
     ///
     /// # Errors
-    /// See [`IndexError`]; earlier commits are kept.
+    /// Fails for the reasons in [`IndexError`]; earlier commits are kept.
     pub fn index(
         &self,
         request: &IndexRequest,
@@ -20,7 +20,7 @@ impl Engine {
         observe: &(dyn Fn(&IndexProgress) + Sync),
     ) -> Result<IndexReport, EngineError> {
         self.models.check_available()?;
-        let view = if request.rebuild { None } else { self.open_view()? }; // fails for the index of another folder
+        let view = if request.rebuild { None } else { self.open_view()? }; // fails for an index of another folder
         let model = self.models.current();
         let fingerprint = index::index_fingerprint(&self.settings, model.embedder.as_ref());
         if view.is_none_or(|view| index::rebuild_reason(&view.manifest().fingerprint, &fingerprint).is_some()) {
@@ -42,13 +42,13 @@ impl Engine {
     /// Rebuilds the index in one of the ways that the benchmarks compare.
     ///
     /// # Errors
-    /// As [`Engine::index`].
+    /// Fails like [`Engine::index`].
     pub fn bench(&self, kind: BenchKind, cancel: &CancelToken) -> Result<IndexReport, EngineError> {
         self.models.check_available()?;
         Ok(index::run_benchmark(&self.new_indexer(&self.models.current()), kind, cancel, &|_| ())?)
     }
 
-    /// Returns the texts that the embedder would get for the folder, to benchmark other programs with.
+    /// Returns the embedder's input texts for the folder, for benchmarks of other programs.
     ///
     /// # Errors
     /// When the root cannot be walked.
@@ -56,8 +56,8 @@ impl Engine {
         Ok(index::collect_passages(&self.new_indexer(&self.models.current()))?)
     }
 
-    /// Records where the model is, and removes tuned models that are no longer needed. The index is complete
-    /// without either, so a failure is only logged.
+    /// Records the folder of the model, and removes tuned models that are no longer needed. The index is complete
+    /// without these steps, so a failure is only logged.
     fn tidy_models(&self, in_use: &str) {
         if let Err(error) = save_model_folder(&self.settings) {
             tracing::warn!("cannot record the folder of the model in {}: {error}", self.settings.index_dir.display());

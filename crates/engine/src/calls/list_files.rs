@@ -9,7 +9,7 @@ use types::{Language, RepoPath};
 pub struct IndexedFile {
     pub path: RepoPath,
     pub language: Language,
-    /// Size when it was indexed; `None` if the index has no record of the file.
+    /// Size when the file was indexed, in bytes; `None` if the index has no record of the file.
     pub size_bytes: Option<u64>,
 }
 
@@ -19,7 +19,7 @@ pub struct FilePage {
     pub files: Vec<IndexedFile>,
     /// Number of indexed files on all pages.
     pub total: usize,
-    /// See [`crate::SearchAnswer::generation`].
+    /// Hash of the commit; see [`crate::SearchAnswer::generation`].
     pub generation: u64,
 }
 

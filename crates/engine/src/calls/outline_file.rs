@@ -1,4 +1,4 @@
-//! Outlines a file: its definitions, as it is on disk now.
+//! Outlines a file: lists the definitions in its current contents on disk.
 
 use crate::error::EngineError;
 use crate::state::Engine;
@@ -13,14 +13,14 @@ pub struct FileOutline {
     pub language: String,
     /// Number of lines in the file.
     pub lines: u32,
-    /// Sorted by first line.
+    /// The definitions, sorted by first line.
     pub symbols: Vec<Symbol>,
-    /// Why the file was parsed only in part; `None` if it was parsed completely.
+    /// The reason why the file was parsed only in part; `None` if it was parsed completely.
     pub problem: Option<String>,
 }
 
 impl Engine {
-    /// Parses a file as it is on disk now and returns its definitions.
+    /// Parses the current contents of a file on disk and returns its definitions.
     ///
     /// # Errors
     /// [`EngineError::Path`] if the path is missing, outside of the root, or not a text file.

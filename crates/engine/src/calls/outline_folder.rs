@@ -1,6 +1,6 @@
-//! Outlines a folder: its indexed files with the names they define.
+//! Outlines a folder: lists its indexed files with the names they define.
 //!
-//! Everything comes from the index, so files that are left out do not appear.
+//! All data comes from the index, so files that are not indexed do not appear.
 
 use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, fail_if_cancelled};
@@ -10,13 +10,13 @@ use search::Snapshot;
 use source::parse::{self, CHUNK_PARSE_LIMIT, SourceFile};
 use types::RepoPath;
 
-/// Most names listed for one file; further names are only counted.
+/// Maximum number of names listed for a file; further names are only counted.
 const MAX_NAMES: usize = 24;
 
 /// The folder to outline, and the part of the outline to return.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderQuery {
-    /// Relative to the root; `None` for the root itself.
+    /// Path of the folder relative to the root; `None` for the root itself.
     pub path: Option<String>,
     /// Number of folder levels to expand. Files at most this deep are listed one by one, deeper files are
     /// summed up by folder; 1 lists the folder's direct files only. `None` expands as many levels as `limit`
@@ -24,14 +24,14 @@ pub struct FolderQuery {
     pub depth: Option<usize>,
     /// Number of entries to skip.
     pub offset: usize,
-    /// Largest number of entries to return.
+    /// Maximum number of entries to return.
     pub limit: usize,
 }
 
 /// The entries of a folder, sorted by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderOutline {
-    /// Empty for the root.
+    /// Path of the folder relative to the root; empty for the root itself.
     pub path: String,
     /// Number of indexed files in the folder and its subfolders.
     pub files: usize,
@@ -41,7 +41,7 @@ pub struct FolderOutline {
     /// Number of entries on all pages.
     pub total: usize,
     pub coverage: IndexCoverage,
-    /// See [`crate::SearchAnswer::generation`].
+    /// Hash of the commit; see [`crate::SearchAnswer::generation`].
     pub generation: u64,
 }
 

@@ -13,11 +13,11 @@ use types::{ContentHash, Language, RepoPath, Span, Symbol};
 /// The code to read: a range of lines or a definition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadRequest {
-    /// Absolute or relative to the root; optional if `symbol` is given.
+    /// Path of the file, absolute or relative to the root; optional if `symbol` is given.
     pub path: Option<String>,
     /// First and last line, 1-based; a range that ends after the file is cut off.
     pub lines: Option<(u32, u32)>,
-    /// The name of a definition, as [`Engine::find_symbol`] takes it.
+    /// Name of a definition, in the form that [`SymbolQuery::name`](crate::SymbolQuery::name) describes.
     pub symbol: Option<String>,
     /// Number of further lines to read before and after.
     pub context_lines: u32,
@@ -26,7 +26,7 @@ pub struct ReadRequest {
 /// Whether a file on disk matches the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// The file is the one that was indexed.
+    /// The file is unchanged since it was indexed.
     Indexed,
     /// The file has changed since it was indexed.
     Changed,
@@ -39,11 +39,11 @@ pub enum Freshness {
 pub struct CodeExcerpt {
     pub path: RepoPath,
     pub language: Language,
-    /// The lines of `text`.
+    /// The range of lines that `text` contains.
     pub span: Span,
     /// Number of lines in the file.
     pub lines: u32,
-    /// Without the last line ending.
+    /// The text of the lines, without the last line ending.
     pub text: String,
     /// The requested definition.
     pub symbol: Option<Symbol>,
@@ -54,10 +54,10 @@ pub struct CodeExcerpt {
     pub also: Vec<SymbolHit>,
 }
 
-/// Most other definitions returned with an excerpt.
+/// Maximum number of other definitions returned with an excerpt.
 const MAX_ALSO: usize = 5;
 
-/// Most names that an error lists.
+/// Maximum number of names listed in an error.
 const MAX_LISTED_NAMES: usize = 20;
 
 impl Engine {
@@ -121,7 +121,7 @@ impl Engine {
         Ok(OpenedSource { path, language: file.language, text: file.text, lines, symbols, freshness })
     }
 
-    /// Compares a file with its indexed record. A file can be read although the index cannot; it is then unknown.
+    /// Compares a file with its indexed record. Returns [`Freshness::Unknown`] if the index cannot be read.
     fn freshness(&self, path: &RepoPath, read: &FileContents) -> Freshness {
         let snapshot = self.snapshot().inspect_err(|error| match error {
             EngineError::NotIndexed { .. } | EngineError::Outdated { .. } | EngineError::IndexModel(_) => {}

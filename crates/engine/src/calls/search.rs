@@ -10,7 +10,7 @@ impl Engine {
     /// Parses the filters of a query and checks that the query is valid, without searching.
     ///
     /// # Errors
-    /// [`EngineError::Request`] if it is not.
+    /// [`EngineError::Request`] if the query is invalid.
     pub fn check_query(&self, query: &SearchQuery) -> Result<CheckedQuery, EngineError> {
         Ok(check_query(query)?)
     }
@@ -28,7 +28,7 @@ impl Engine {
     /// Searches like [`Engine::search`], with other ranking weights.
     ///
     /// # Errors
-    /// As [`Engine::search`].
+    /// Fails like [`Engine::search`].
     pub fn search_with_weights(
         &self,
         query: &SearchQuery,

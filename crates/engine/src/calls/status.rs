@@ -34,12 +34,12 @@ pub struct IndexStatus {
     pub problems: Vec<(RepoPath, String)>,
     /// The running or last index run of any process; `None` if no run was recorded.
     pub run: Option<RunRecord>,
-    /// Why the record of the last index run cannot be used; `None` if it can, or if there is none.
+    /// The reason why the record of the last index run cannot be used; `None` if it can be used or does not exist.
     pub run_problem: Option<String>,
-    /// The device that computes embeddings in this process, or that did so in the last run; `None` for a model
+    /// The device that computes embeddings in this process, or that computed them in the last run; `None` for a model
     /// that needs no device.
     pub device: Option<DeviceReport>,
-    /// Why the next index run rebuilds the index; `None` if it does not.
+    /// The reason why the next index run rebuilds the index; `None` if it does not.
     pub redo_because: Option<String>,
     /// The tuned model that `codescry tune` made for this folder.
     pub tuned: Option<TunedModel>,

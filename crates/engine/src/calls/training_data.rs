@@ -19,7 +19,7 @@ impl Engine {
     /// Returns the features of every candidate file; [`RankingWeights`] are learned from them.
     ///
     /// # Errors
-    /// As [`Engine::search`].
+    /// Fails like [`Engine::search`].
     pub fn measure_features(&self, query: &SearchQuery) -> Result<QueryFeatures, EngineError> {
         let query = check_query(query)?;
         let snapshot = self.snapshot()?;
@@ -33,7 +33,7 @@ impl Engine {
     /// Returns every name that the index defines, sorted.
     ///
     /// # Errors
-    /// As [`Engine::search`].
+    /// Fails like [`Engine::search`].
     pub fn defined_names(&self) -> Result<Vec<DefinedName>, EngineError> {
         let snapshot = self.snapshot()?;
         let mut defined = Vec::new();

@@ -9,8 +9,8 @@ use train::pairs;
 use train::tune::{self, TuneError, TuneResult, TuneStep};
 
 impl Engine {
-    /// Trains the built-in model on the folder's code and evaluates the result. Saves nothing; see
-    /// [`Engine::keep_tuned`].
+    /// Trains the built-in model on the folder's code and evaluates the result. Does not save the model; use
+    /// [`Engine::keep_tuned`] for that.
     ///
     /// # Errors
     /// When the folder cannot be read or has too little code to learn from, or when tuning is cancelled.
@@ -50,7 +50,7 @@ impl Engine {
         Ok(saved.map_err(TuningError::from)?)
     }
 
-    /// Returns to the built-in model with the next index run; false if there was no tuned model.
+    /// Makes the next index run return to the built-in model. Returns false if there was no tuned model.
     ///
     /// # Errors
     /// When the record cannot be removed.
@@ -106,7 +106,7 @@ mod tests {
         engine.search(&query, &CancelToken::default()).expect("an answer").hits.len() == 1
     }
 
-    /// Makes a small model as if it had been trained.
+    /// Returns a small model that stands for the result of a training run.
     fn other(factor: f32) -> TuneResult {
         let tokens = ["backoff", "retry", "with"];
         let rows: Vec<f32> = (0..3 * 256_u16).map(|at| (f32::from(at) * factor).sin()).collect();

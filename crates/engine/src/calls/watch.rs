@@ -8,16 +8,16 @@ use crate::state::Engine;
 use index::{FileChanges, FolderWatcher, IndexScope, WatchError};
 use platform::cancel::CancelToken;
 
-/// Pause before the first retry; doubles with each further one.
+/// Pause before the first retry; it doubles with each further retry.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Upper bound of the pause between retries.
+/// Maximum pause between retries.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 
 /// Interval of full refreshes while some folders cannot be watched.
 const FULL_REFRESH_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The changes that a refresh left undone.
+/// The changes that a refresh did not index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemainingWork {
     Nothing,
@@ -28,9 +28,9 @@ pub enum RemainingWork {
 }
 
 impl Engine {
-    /// Watches the folder until `stop` is cancelled. Calls `refresh` once with everything, as soon as no later
-    /// change can be missed, and then with each batch of changes. The second argument of `refresh` says why
-    /// parts of the folder are not watched, if so; changes there are noticed late.
+    /// Watches the folder until `stop` is cancelled. Once the watch has started, calls `refresh` for the whole folder,
+    /// and then for each batch of changes. The second argument of `refresh` is the reason why parts of the folder are
+    /// not watched, if there is one; changes in these parts are found late.
     ///
     /// # Errors
     /// When the folder cannot be watched.

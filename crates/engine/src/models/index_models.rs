@@ -39,7 +39,7 @@ impl EmbeddingModel {
     }
 }
 
-/// Where vectors are cached, and how many bytes the cache may take.
+/// The folder and the maximum size of the vector cache.
 struct VectorCacheOptions {
     cache_dir: PathBuf,
     max_bytes: u64,
@@ -49,13 +49,13 @@ struct VectorCacheOptions {
 pub(crate) struct IndexModels {
     index_dir: PathBuf,
     cache_options: VectorCacheOptions,
-    /// The model named by the settings, or else the one that made the index.
+    /// The model named by the settings, or by default the model that made the index.
     configured: Arc<EmbeddingModel>,
-    /// Why the model that made the index is not available; `configured` is then the built-in model.
+    /// The reason why the model that made the index is not available; `configured` is then the built-in model.
     unavailable: Option<Arc<ModelError>>,
     /// The tuned model beside the index, as last loaded.
     loaded_tuned: Mutex<LoadedTunedModel>,
-    /// The model of stored rows that differ from the configured model.
+    /// The model that made the stored rows, if it differs from the configured model.
     previous: Mutex<Option<Arc<EmbeddingModel>>>,
 }
 
@@ -66,8 +66,8 @@ struct LoadedTunedModel {
 }
 
 impl IndexModels {
-    /// Opens the model named by the settings, or else the one that made the index of `view`. If the latter is
-    /// not available, [`IndexModels::check_available`] returns the reason.
+    /// Opens the model named by the settings, or by default the model that made the index of `view`. If that one is not
+    /// available, [`IndexModels::check_available`] returns the reason.
     pub fn open(settings: &Settings, view: Option<&dyn StoreView>) -> Result<Self, EngineError> {
         if let Some(choice) = &settings.pipeline.embedder {
             return Ok(Self::new(settings, open_embedder::open_embedder(settings, choice)?));
@@ -101,7 +101,7 @@ impl IndexModels {
     /// Checks that the model that made the index is available.
     ///
     /// # Errors
-    /// [`EngineError::IndexModel`] if it is not.
+    /// [`EngineError::IndexModel`] if the model is not available.
     pub fn check_available(&self) -> Result<(), EngineError> {
         self.unavailable.as_ref().map_or(Ok(()), |error| Err(EngineError::IndexModel(Arc::clone(error))))
     }
@@ -128,7 +128,7 @@ impl IndexModels {
         Arc::clone(loaded_tuned.tuned.as_ref().unwrap_or(&self.configured))
     }
 
-    /// Loads the tuned model. One that cannot be loaded is ignored, with a warning.
+    /// Loads the tuned model. If it cannot be loaded, logs a warning and returns `None`.
     fn load_tuned(&self, index_dir: &Path) -> Option<Arc<EmbeddingModel>> {
         match tuned_store::load_tuned_model(index_dir) {
             Ok(model) => Some(EmbeddingModel::open(Arc::new(model), &self.cache_options)),
@@ -164,9 +164,8 @@ impl IndexModels {
         }
     }
 
-    /// Returns the model that made stored rows, if it is available. Tries the current and the configured
-    /// model, the one found last time, a replaced tuned model whose file still exists, and finally the model
-    /// registry.
+    /// Returns the model that made stored rows, if it is available. Tries the current and the configured model, the
+    /// model found last time, a replaced tuned model whose file still exists, and finally the model registry.
     fn find_stored(&self, settings: &Settings, stored: &IndexFingerprint) -> Option<Arc<EmbeddingModel>> {
         let fits = |embedder: &dyn Embedder| {
             embedder.model_id() == stored.model_id && u32::try_from(embedder.dimensions()) == Ok(stored.dimensions)

@@ -4,7 +4,7 @@ use super::open_embedder;
 use config::ModelSettings;
 use hub::{FetchProgress, InstalledModel, ModelError};
 
-/// Downloads a known model. Unless the name says otherwise, in the precision that suits the device.
+/// Downloads a known model. If the name gives no precision, chooses the precision that suits the device.
 ///
 /// # Errors
 /// When the model is unknown or cannot be downloaded.

@@ -14,8 +14,8 @@ use embed::static_model::StaticModel;
 use hub::{ModelKind, ModelReference, Precision};
 use store::IndexFingerprint;
 
-/// File in the index folder that holds the path of the model's folder, for models that their name alone does
-/// not find again.
+/// Name of the file in the index folder that holds the path of the model's folder, for models that cannot be found by
+/// name alone.
 const MODEL_FOLDER_FILE: &str = "model-folder.txt";
 
 /// Opens the chosen embedder. The sessions of a transformer are created on first use.
@@ -55,7 +55,7 @@ pub(super) fn open_stored_embedder(
     // The suffix gives the precision and the dimensions of the index.
     let suffix = &name[ModelReference::parse(name).name.len()..];
     let by_folder = open_embedder(settings, &EmbedderChoice::Model(format!("{folder}{suffix}")));
-    // A problem with the recorded folder is the one that the user can fix.
+    // The problem with the recorded folder is reported, because the user can fix it.
     by_folder.or_else(|problem| by_name.map_err(|_| problem)).map(Some)
 }
 

@@ -10,7 +10,7 @@ use hub::InstalledModel;
 pub use onnx::LibraryLocation;
 use onnx::{OnnxEmbedder, OnnxOptions, VisibleGpus};
 
-/// Tokens of an average chunk; converts `--embed-batch` for models that count tokens.
+/// Number of tokens in an average chunk; converts `--embed-batch` for models that count tokens.
 const CHUNK_TOKENS: usize = 128;
 
 /// Opens a transformer. Its sessions are created on first use.
@@ -34,8 +34,7 @@ pub(crate) fn predict_provider(settings: &ModelSettings) -> Provider {
     onnx::expected_provider(&settings.device, &settings.library, &visible_gpus(settings))
 }
 
-/// Returns the locations that are searched for the library, in the order in which they are tried for the requested
-/// device.
+/// Returns the locations where the library is searched for the requested device, in order.
 pub fn library_locations(settings: &ModelSettings) -> Vec<LibraryLocation> {
     onnx::preferred_locations(&settings.library, requested_provider(settings))
 }
@@ -45,8 +44,8 @@ pub fn first_visible_gpu(settings: &ModelSettings) -> Option<String> {
     onnx::first_gpu_name(&visible_gpus(settings))
 }
 
-/// Tests whether each requested device computes; for `auto`, the device that would be chosen. Returns nothing
-/// unless the library is loaded.
+/// Tests whether each requested device can compute; for `auto`, tests the device that would be chosen. Returns an empty
+/// list unless the library is loaded.
 pub fn try_devices(settings: &ModelSettings) -> Vec<(DeviceChoice, Result<(), String>)> {
     let Some(library) = onnx::loaded_library() else { return Vec::new() };
     let (provider, ids) = match &settings.device {

@@ -1,4 +1,4 @@
-//! Stands in for `transformers` in a program built without the feature `onnx`.
+//! Replaces `transformers` in a program built without the feature `onnx`.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use config::{ModelSettings, Provider, Settings};
 use embed::{EmbedError, Embedder};
 use hub::InstalledModel;
 
-/// Fails: a transformer needs ONNX Runtime.
+/// Always fails, because a transformer needs ONNX Runtime.
 pub(crate) fn open_transformer(_settings: &Settings, model: InstalledModel) -> Result<Arc<dyn Embedder>, EmbedError> {
     Err(EmbedError::NotBuilt { model: model.description.name })
 }

@@ -37,20 +37,20 @@ pub struct TunedModel {
     blake3: String,
     /// Time of the tuning, in milliseconds since 1970.
     pub made_at_ms: u64,
-    /// Number of held-out pairs in the evaluation; the mean reciprocal rank of the built-in and of the tuned
-    /// model on them follows.
+    /// Number of held-out pairs in the evaluation; the next two fields are the mean reciprocal ranks of the built-in
+    /// and the tuned model on these pairs.
     pub questions: usize,
     pub mrr_before: f64,
     pub mrr_after: f64,
 }
 
-/// Modification time, if the file system has one, and length in bytes of `tuned.json`.
+/// The modification time of `tuned.json`, if the file system has one, and its length in bytes.
 pub(super) type RecordVersion = (Option<SystemTime>, u64);
 
 /// Returns the version of `tuned.json`; `None` if there is no tuned model.
 ///
 /// # Errors
-/// When the file exists but cannot be looked at.
+/// When the metadata of the file cannot be read, although the file exists.
 pub(super) fn read_record_version(index_dir: &Path) -> Result<Option<RecordVersion>, TunedError> {
     match fs::metadata(index_dir.join(RECORD_FILE)) {
         Ok(metadata) => Ok(Some((metadata.modified().ok(), metadata.len()))),
@@ -78,7 +78,7 @@ pub(crate) fn read_tuned_model(index_dir: &Path) -> Result<Option<TunedModel>, T
     }
 }
 
-/// Returns whether a file or its folder does not exist.
+/// Returns whether the error means that a file or its folder does not exist.
 fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
@@ -145,7 +145,7 @@ pub(crate) struct TuningEvaluation {
 /// Saves a tuned model and puts it into use.
 ///
 /// # Errors
-/// [`TunedError::Invalid`] if the bytes are not a model; [`TunedError::Write`].
+/// [`TunedError::Invalid`] if the bytes are not a model; [`TunedError::Write`] if a file cannot be written.
 pub(crate) fn save_tuned_model(
     index_dir: &Path,
     bytes: &[u8],
@@ -171,7 +171,7 @@ pub(crate) fn save_tuned_model(
 /// Removes `tuned.json`; returns whether it existed.
 ///
 /// # Errors
-/// [`TunedError::Write`].
+/// [`TunedError::Write`] if the file cannot be removed.
 pub(crate) fn remove_tuned_model(index_dir: &Path) -> Result<bool, TunedError> {
     let path = index_dir.join(RECORD_FILE);
     match fs::remove_file(&path) {
@@ -205,7 +205,7 @@ pub(crate) fn remove_unused_models(index_dir: &Path, in_use: &str) -> Result<(),
     Ok(())
 }
 
-/// Replaces a file, and creates its folder if necessary.
+/// Replaces or creates a file, and creates its folder if necessary.
 fn write_tuned_file(path: &Path, bytes: &[u8]) -> Result<(), TunedError> {
     let folder = path.parent().unwrap_or(path);
     let written = fs::create_dir_all(folder).and_then(|()| {

@@ -8,7 +8,7 @@ use crate::request::IndexRequest;
 use crate::run::Indexer;
 use platform::cancel::CancelToken;
 
-/// A way of indexing.
+/// A method of indexing to benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BenchKind {
     /// The pipeline as `codescry index` runs it.
@@ -17,18 +17,17 @@ pub enum BenchKind {
     RenewedParsers,
     /// The pipeline up to its parsers: nothing is embedded or stored.
     ParseAlone,
-    /// Tree-sitter alone, on the same files and with the same number of threads. The busy time of the stage is
-    /// the time inside of tree-sitter; the elapsed time includes the walk and the reads.
+    /// Tree-sitter alone, on the same files and with the same number of threads. The busy time of the stage is the time
+    /// spent inside tree-sitter; the elapsed time includes the walk and the reads.
     TreeSitterAlone,
-    /// Batches of files one after the other. Each is parsed by a new pool of threads, then embedded, then
-    /// written.
+    /// One batch of files after the other. Each batch is parsed by a new pool of threads, then embedded, then written.
     SerialBatches,
 }
 
 /// Rebuilds the index in the given way.
 ///
 /// # Errors
-/// As [`Indexer::run`].
+/// Fails like [`Indexer::run`].
 pub fn run_benchmark(
     indexer: &Indexer<'_>,
     kind: BenchKind,

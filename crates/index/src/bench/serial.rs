@@ -1,4 +1,4 @@
-//! The benchmark of an indexer that handles one batch of files after the other.
+//! The benchmark of an indexer that processes one batch of files after the other.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,10 +20,10 @@ use source::walk::WalkEntry;
 use store::{Commit, CommitStatus, EmbeddedChunk};
 use types::{ContentHash, ContentRecord, FileOutcome, FileRecord, TextEncoding};
 
-/// Files in a batch, as in the indexer that codescry replaced.
+/// Number of files in a batch, as in the indexer that codescry replaced.
 const BATCH_FILES: usize = 256;
 
-/// Chunks in a call of the embedder.
+/// Number of chunks in one call of the embedder.
 const CALL_CHUNKS: usize = 32;
 
 /// Rebuilds the index batch by batch.
@@ -61,7 +61,7 @@ pub(super) fn index_in_serial_batches(indexer: &Indexer<'_>, cancel: &CancelToke
     Ok(build_report(begun.elapsed(), entries.len(), bytes, chunks, stages))
 }
 
-/// Returns the text of each chunk of the folder as the embedder gets it, sorted by file.
+/// Returns the embedder's input text for each chunk of the folder, sorted by file.
 ///
 /// # Errors
 /// When the root cannot be walked.

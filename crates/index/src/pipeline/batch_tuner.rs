@@ -7,23 +7,23 @@ use std::time::Duration;
 
 use config::EmbedBatch;
 
-/// The first size tried.
+/// First batch size tried, in chunks.
 const MIN_CHUNKS: usize = 16;
 
-/// The largest size tried.
+/// Largest batch size tried, in chunks.
 const MAX_CHUNKS: usize = 1_024;
 
-/// Minimum number of calls to measure one batch size.
+/// Minimum number of calls that measure a batch size.
 const MIN_CALLS: u32 = 3;
 
-/// Time in these calls, at least.
+/// Minimum total time of the calls that measure a batch size.
 const MIN_TIME: Duration = Duration::from_millis(20);
 
 /// The rate of a larger size must exceed the old rate by this factor to justify its memory.
 const MIN_GAIN: f64 = 1.03;
 
-/// Shorter calls have an overhead for waking threads that the rate does not show. A larger size is then chosen
-/// unless it is slower.
+/// Calls shorter than this have an overhead for waking threads that the rate does not show, so a larger size is chosen
+/// even if it is slightly slower.
 const SHORT_CALL: Duration = Duration::from_millis(25);
 
 /// Tries batch sizes and keeps the best.

@@ -11,11 +11,11 @@ use parking_lot::{Condvar, Mutex};
 
 use platform::cancel::CancelToken;
 
-/// Peak memory per byte of a file: its text as read, in chunks, as passages and as search text, its vectors,
-/// and all of these again in the rows of a commit.
+/// Estimated peak memory per byte of a file, in bytes. Counts the file's text, chunks, passages, search text and
+/// vectors, and the copies of all of these in the rows of a commit.
 const BYTES_PER_BYTE: u64 = 12;
 
-/// Memory for a file of any size: its path and its record at every hand-off.
+/// Estimated memory for a file regardless of its size, in bytes: its path and its record in every stage.
 const BYTES_PER_FILE: u64 = 4 << 10;
 
 /// Estimates the bytes in flight for a file of `size_bytes`.
@@ -44,7 +44,7 @@ struct BudgetState {
     waiting_tickets: VecDeque<u64>,
     /// The next ticket.
     next_ticket: u64,
-    /// The stages that free memory when a thread begins to wait.
+    /// Channels that notify other stages when a thread begins to wait for memory.
     shortage_signals: Vec<Sender<()>>,
 }
 
@@ -72,7 +72,7 @@ impl MemoryBudget {
     pub fn acquire(self: &Arc<Self>, bytes: u64, cancel: &CancelToken) -> Option<MemoryPermit> {
         let budget = Arc::clone(self);
         let _listener = cancel.on_cancel(move || {
-            // Locked, so that no thread is between its look at the token and its wait.
+            // Locking ensures that no thread has checked the token but not yet begun to wait.
             drop(budget.state.lock());
             budget.changed.notify_all();
         });
@@ -86,7 +86,7 @@ impl MemoryBudget {
         };
         if must_wait(&state) {
             for signal in &state.shortage_signals {
-                // A full channel means that the signal is already there.
+                // If the channel is full, a signal is already pending.
                 _ = signal.try_send(());
             }
         }
@@ -105,13 +105,13 @@ impl MemoryBudget {
         MemoryPermit { budget: Arc::clone(self), bytes }
     }
 
-    /// Returns the ceiling; see [`config::PipelineSettings::in_flight_bytes`].
+    /// Returns the maximum number of bytes in flight; see [`config::PipelineSettings::in_flight_bytes`].
     pub fn ceiling_bytes(&self) -> u64 {
         self.ceiling_bytes
     }
 
-    /// Returns a channel with a signal after a thread has begun to wait for memory. Stages that hold files back
-    /// should then pass them on. A signal may be late, when nothing waits any more.
+    /// Returns a channel that receives a signal when a thread begins to wait for memory. Stages that hold files back
+    /// should then pass them on. A signal may arrive after the wait has ended.
     pub fn subscribe_to_shortage(&self) -> Receiver<()> {
         let (signal, receiver) = bounded(1);
         self.state.lock().shortage_signals.push(signal);
@@ -135,7 +135,7 @@ impl MemoryBudget {
 }
 
 impl MemoryPermit {
-    /// Returns the size of this share.
+    /// Returns the size of this share, in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

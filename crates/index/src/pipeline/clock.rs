@@ -28,7 +28,7 @@ impl StageClocks {
         self.0.iter()
     }
 
-    /// Reports all stages so far, in pipeline order.
+    /// Returns a report of each stage up to now, in pipeline order.
     pub fn report(&self) -> Vec<StageReport> {
         self.iter().map(StageClock::report).collect()
     }
@@ -128,13 +128,13 @@ impl StageClock {
         self.items.load(Ordering::Relaxed)
     }
 
-    /// Runs the whole work of a new thread and adds its time to the stage.
+    /// Runs all work of a new thread and adds its time to the stage.
     pub fn track_thread<T>(&self, work: impl FnOnce() -> T) -> T {
         self.times.lock().threads += 1;
         self.track_resumed_thread(work)
     }
 
-    /// Adds the time of further work by a thread that [`StageClock::track_thread`] has counted.
+    /// Runs further work of a thread that [`StageClock::track_thread`] has counted, and adds its time to the stage.
     pub fn track_resumed_thread<T>(&self, work: impl FnOnce() -> T) -> T {
         self.track_span(|times| &mut times.alive, work)
     }
@@ -144,7 +144,7 @@ impl StageClock {
         self.track_span(|times| &mut times.waiting_for_input, wait)
     }
 
-    /// Runs a wait for the next stage or for memory.
+    /// Runs `wait` and counts its time as waiting for the next stage or for memory.
     pub fn track_output_wait<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.track_span(|times| &mut times.waiting_for_output, wait)
     }
@@ -159,7 +159,7 @@ impl StageClock {
         result
     }
 
-    /// Calls `with` with the times and the time now, which is not before any recorded time.
+    /// Calls `with` with the recorded times and the current time, which is never earlier than a recorded time.
     fn with_times<T>(&self, with: impl FnOnce(&mut ThreadTimes, Duration) -> T) -> T {
         let mut times = self.times.lock();
         let now = self.begun.elapsed();
@@ -179,7 +179,7 @@ impl StageClock {
         }
     }
 
-    /// Reports the stage so far; works while it runs.
+    /// Returns a report of the stage up to now; may be called while the stage runs.
     pub fn report(&self) -> StageReport {
         let mut report = StageReport::new(self.stage);
         self.with_times(|times, now| {

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct FileCounts {
     /// Files whose size or time differs from the index.
     pub changed: AtomicU64,
-    /// Those of the changed files that are embedded, or turned out to have the same content.
+    /// Changed files that have been embedded or turned out to have the same content.
     pub redone: AtomicU64,
-    /// All files that are embedded, skipped or unchanged.
+    /// Files that have been embedded or skipped, or are unchanged.
     pub done: AtomicU64,
 }
 
 impl FileCounts {
-    /// Counts files of which nothing is left but the commit. The content of `redone` of them has changed.
+    /// Counts files that need only to be committed: `redone` changed files and `unchanged` other files.
     pub fn add_finished(&self, redone: u64, unchanged: u64) {
         self.redone.fetch_add(redone, Ordering::Relaxed);
         self.done.fetch_add(redone + unchanged, Ordering::Relaxed);

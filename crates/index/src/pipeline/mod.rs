@@ -1,4 +1,4 @@
-//! The pipeline of an index run: its stages, the queues between them, and the limits they keep.
+//! The pipeline of an index run: its stages, the queues between them, and the limits on memory and batch size.
 
 mod batch_tuner;
 mod budget;

@@ -33,11 +33,11 @@ pub(crate) struct PipelineRun<'e> {
     baseline: RunBaseline,
     walk_ended: AtomicBool,
     finishing: AtomicBool,
-    /// Largest memory of the process that was sampled.
+    /// Largest sampled memory use of the process, in bytes; `None` if it is unknown.
     peak_memory_bytes: Mutex<Option<u64>>,
 }
 
-/// Counts of the last run that interim commits use until this run completes.
+/// Counts from the last run; interim commits store them until this run completes.
 #[derive(Default)]
 pub(crate) struct RunBaseline {
     /// Number of stored files, used while the walk goes on; `None` if it is not known.
@@ -49,7 +49,7 @@ pub(crate) struct RunBaseline {
 }
 
 impl<'e> PipelineRun<'e> {
-    /// Creates a run whose files in flight may take `in_flight_bytes`; starts no thread.
+    /// Creates a run whose files in flight may take up to `in_flight_bytes` of memory. Starts no threads.
     pub fn new(embedder: &'e dyn Embedder, in_flight_bytes: u64, baseline: RunBaseline, cancel: &CancelToken) -> Self {
         embedder.reset_report();
         Self {
@@ -93,7 +93,7 @@ impl<'e> PipelineRun<'e> {
         )
     }
 
-    /// Samples the queues, the device and the memory of the process.
+    /// Samples the queue depths, the use of the device and the memory of the process.
     fn sample_resources(&self) {
         self.clocks.iter().for_each(StageClock::sample_queue);
         self.embedder.sample_device();
@@ -102,18 +102,18 @@ impl<'e> PipelineRun<'e> {
         *peak = resident.max(*peak);
     }
 
-    /// Returns the largest memory of the process that was sampled, in bytes; `None` if it is unknown.
+    /// Returns the largest sampled memory use of the process, in bytes; `None` if it is unknown.
     pub fn peak_memory_bytes(&self) -> Option<u64> {
         *self.peak_memory_bytes.lock()
     }
 
-    /// Returns the mean number of chunks per call, for an embedder that makes its own batches.
+    /// Returns the mean number of chunks per call; `None` unless the embedder makes its own batches.
     pub fn mean_batch_chunks(&self) -> Option<usize> {
         let device = self.device().filter(|device| device.batches > 0 && self.embedder.batches_internally())?;
         usize::try_from(device.texts.div_ceil(device.batches)).ok()
     }
 
-    /// Reports the embedder's device, if it has one.
+    /// Returns a report of the embedder's device, if it has one.
     pub fn device(&self) -> Option<DeviceReport> {
         self.embedder.device_report()
     }
@@ -129,7 +129,7 @@ impl<'e> PipelineRun<'e> {
         CommitStatus { complete: false, files_found, skipped: self.baseline.skipped.clone() }
     }
 
-    /// Reports the progress of the run.
+    /// Returns the progress of the run.
     fn progress(&self) -> IndexProgress {
         let finishing = self.finishing.load(Ordering::Relaxed);
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -147,7 +147,7 @@ impl<'e> PipelineRun<'e> {
         }
     }
 
-    /// Runs the work that follows the stages, and counts its time for the write stage.
+    /// Runs the work that follows the stages and adds its time to the `write` stage.
     pub fn run_finish<T>(&self, work: impl FnOnce() -> T) -> T {
         self.finishing.store(true, Ordering::Relaxed);
         self.clocks[Stage::Write].track_resumed_thread(work)

@@ -27,14 +27,14 @@ pub(crate) fn connect_stages<'r, T>(
 /// The receiving end of a queue, held by one thread of a stage.
 pub(crate) struct StageReceiver<'r, T> {
     from: Receiver<T>,
-    /// Signals that the queue is empty.
+    /// Sends a signal when the queue is empty.
     drained: Sender<()>,
     depth: Arc<AtomicUsize>,
     pub clock: &'r StageClock,
     pub cancel: &'r CancelChannel,
 }
 
-/// The end of a wait for input.
+/// The result of waiting for input.
 pub(crate) enum Received<T> {
     Item(T),
     /// A signal was sent or the deadline has passed.
@@ -66,7 +66,7 @@ impl<T> StageReceiver<'_, T> {
         if matches!(received, Received::Item(_)) {
             self.depth.fetch_sub(1, Ordering::Relaxed);
             if self.from.is_empty() {
-                // A full channel means that the signal is already there.
+                // If the channel is full, a signal is already pending.
                 _ = self.drained.try_send(());
             }
         }
@@ -84,7 +84,7 @@ impl<T> StageReceiver<'_, T> {
         }
     }
 
-    /// Returns whether no item is ready now.
+    /// Returns whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.from.is_empty()
     }
@@ -134,13 +134,13 @@ impl<T> StageSender<'_, T> {
         }
     }
 
-    /// Returns whether the next stage has taken every item.
+    /// Returns whether the next stage has received every item.
     pub fn is_empty(&self) -> bool {
         self.to.is_empty()
     }
 
-    /// Returns a channel with a signal after the next stage has taken the last item of the queue. A signal may
-    /// be late, when the queue is not empty any more. The channel is disconnected when that stage has ended.
+    /// Returns a channel that receives a signal after the next stage has emptied the queue. A signal may arrive when
+    /// the queue has items again. The channel is disconnected when the next stage ends.
     pub fn drained(&self) -> &Receiver<()> {
         &self.drained
     }
@@ -171,7 +171,7 @@ mod tests {
         connect_stages(&clocks[Stage::Walk], &clocks[Stage::Read], capacity, cancel)
     }
 
-    /// Runs `wait` on a thread, and cancels once the clock shows that it waits.
+    /// Runs `wait` on a thread and cancels `token` once the clocks show that the thread is waiting.
     fn cancel_while_waiting(clocks: &StageClocks, token: &CancelToken, wait: impl FnOnce() + Send) {
         thread::scope(|scope| {
             let waiting = scope.spawn(wait);

@@ -21,7 +21,7 @@ pub(crate) struct RunWriter<'s> {
 /// The reason why writing ended early.
 pub(crate) enum WriteError {
     Store(StoreError),
-    /// Another process has committed since this run read the index; the run has to start over.
+    /// Another process has committed since this run read the index; the run must start over.
     Outdated,
 }
 
@@ -62,7 +62,7 @@ impl<'s> RunWriter<'s> {
         Ok(self.writer.insert(writer).as_mut())
     }
 
-    /// Returns whether the lock was taken, which precedes the first write.
+    /// Returns whether this writer holds the store's lock; without it, nothing has been written.
     pub fn is_locked(&self) -> bool {
         self.writer.is_some()
     }

@@ -53,7 +53,7 @@ impl<'scope, 'env> StageThreads<'scope, 'env> {
         Ok(next)
     }
 
-    /// Runs the last stage on this thread. The earlier stages end if it ends early.
+    /// Runs the last stage on this thread. If it ends early, the earlier stages end too.
     pub fn run_last<I, T>(
         &self,
         stage: Stage,
@@ -61,7 +61,7 @@ impl<'scope, 'env> StageThreads<'scope, 'env> {
         work: impl FnOnce(&StageReceiver<'scope, I>) -> T,
     ) -> T {
         let done = self.clocks[stage].track_thread(|| work(&input));
-        drop(input); // disconnects the queue, so that the stage before does not wait for room
+        drop(input); // disconnects the queue, so that the previous stage does not wait for room
         done
     }
 

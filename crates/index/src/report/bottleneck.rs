@@ -5,23 +5,24 @@ use std::time::Duration;
 
 use super::stage::{Stage, StageReport};
 
-/// Shorter runs are not judged.
+/// Minimum elapsed time of a run for finding a bottleneck.
 const MIN_ELAPSED: Duration = Duration::from_millis(50);
 
 /// The slowest stage, and the stage that waits for it most.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bottleneck {
     pub stage: Stage,
-    /// Share of the elapsed time that the threads of the stage worked, 0 to 1.
+    /// Share of the elapsed time that the threads of the stage worked, from 0 to 1.
     pub busy: f64,
-    /// The stage that waits most, with the share of the elapsed time that it waits; `None` if none waits.
+    /// The stage that waits most, with the share of the elapsed time that it waits, from 0 to 1; `None` if no stage
+    /// waits.
     pub waiting: Option<(Stage, f64)>,
-    /// Whether the waiting stage comes after the slowest one and lacks input; otherwise it comes before and
-    /// cannot pass on its output.
+    /// Whether the waiting stage comes after the slowest one and lacks input; otherwise it comes before the slowest one
+    /// and cannot pass on its output.
     pub waits_for_input: bool,
 }
 
-/// Finds the bottleneck of a run that has taken `elapsed` so far; `None` if it is too early to judge.
+/// Finds the bottleneck of a run that has taken `elapsed` so far; `None` if the run has been too short to tell.
 pub fn find_bottleneck(stages: &[StageReport], elapsed: Duration) -> Option<Bottleneck> {
     let share = |stage: &StageReport, part: Duration| {
         let whole = elapsed.as_secs_f64() * stage.threads.max(1) as f64;
@@ -32,8 +33,8 @@ pub fn find_bottleneck(stages: &[StageReport], elapsed: Duration) -> Option<Bott
     }
     let busy = |stage: &StageReport| share(stage, stage.busy);
     let (at, slowest) = stages.iter().enumerate().max_by(|a, b| busy(a.1).total_cmp(&busy(b.1)))?;
-    // If a stage before the embedder is slowest, report how long the embedder lacks input; otherwise how long
-    // the parsers cannot pass on theirs.
+    // If a stage before the embedder is slowest, report how long the embedder lacks input; otherwise how long the
+    // parsers cannot pass on their output.
     let find = |stage: Stage| stages.iter().position(|report| report.stage == stage);
     let starving = find(Stage::Embed).filter(|embed| *embed > at);
     let blocked = find(Stage::Parse).filter(|parse| *parse < at);
@@ -63,7 +64,7 @@ impl fmt::Display for Bottleneck {
 mod tests {
     use super::*;
 
-    /// A stage in a run of 100 s; all shares in percent.
+    /// Returns the report of a stage in a run of 100 s; times are in percent of the run.
     fn stage(stage: Stage, threads: usize, busy: u64, input: u64, output: u64) -> StageReport {
         let seconds = |percent: u64| Duration::from_secs(percent * threads as u64);
         StageReport {

@@ -7,6 +7,6 @@ use types::{Language, RepoPath, SkipReason};
 pub struct DryRun {
     /// Files to index, sorted by path, with their languages.
     pub included: Vec<(RepoPath, Language)>,
-    /// Files and folders to skip, with whether it is a folder and the reason.
+    /// Files and folders to skip, each with whether it is a folder, and with the reason.
     pub excluded: Vec<(RepoPath, bool, SkipReason)>,
 }

@@ -12,15 +12,15 @@ use types::RepoPath;
 /// The result of an index run.
 #[derive(Clone, Debug, Default)]
 pub struct IndexReport {
-    /// Files that the walk found.
+    /// Number of files that the walk found.
     pub files_found: u64,
-    /// Files that were parsed, embedded and written.
+    /// Number of files that were parsed, embedded and written.
     pub files_indexed: u64,
-    /// Files whose content is the indexed one.
+    /// Number of files whose content equals the indexed content.
     pub files_unchanged: u64,
-    /// Files that were deleted from the folder and from the index.
+    /// Number of files that were deleted from the folder and then removed from the index.
     pub files_removed: u64,
-    /// Files that were deleted between the walk and their read.
+    /// Number of files that were deleted after the walk found them and before they were read.
     pub files_vanished: u64,
     /// Number of skipped files and folders by [`types::SkipReason::label`].
     pub skipped: BTreeMap<String, u64>,
@@ -31,20 +31,20 @@ pub struct IndexReport {
     pub unread: Vec<RepoPath>,
     /// Suggestions for the user, one sentence each.
     pub notes: Vec<String>,
-    /// Chunks that were written.
+    /// Number of chunks that were written.
     pub chunks: u64,
-    /// Bytes of source that were parsed.
+    /// Number of bytes of source that were parsed.
     pub bytes: u64,
-    /// Why unchanged files were indexed again; `None` if none were.
+    /// The reason why unchanged files were indexed again; `None` if none were.
     pub redone_because: Option<String>,
     pub elapsed: Duration,
     /// The stages in pipeline order.
     pub stages: Vec<StageReport>,
-    /// Vectors computed in this run.
+    /// Number of vectors computed in this run.
     pub vectors_computed: u64,
-    /// Vectors taken from the cache.
+    /// Number of vectors taken from the cache.
     pub vectors_reused: u64,
-    /// Chunks in a call of the embedder; the mean if the embedder makes its own batches.
+    /// Number of chunks per call of the embedder; the mean if the embedder makes its own batches.
     pub embed_batch: usize,
     /// Estimated peak of the memory taken by files in flight, in bytes.
     pub in_flight_peak_bytes: u64,
@@ -55,8 +55,7 @@ pub struct IndexReport {
 }
 
 impl IndexReport {
-    /// Returns the scope to index again later because parts of it could not be read; `None` if all of it
-    /// could.
+    /// Returns the files and folders to index again later because they could not be read; `None` if all could be read.
     pub fn retry_scope(&self) -> Option<IndexScope> {
         if self.unread.is_empty() {
             None

@@ -22,11 +22,11 @@ pub struct IndexProgress {
     pub files_found: u64,
     /// Whether the walk has ended, so that `files_found` is final.
     pub walk_ended: bool,
-    /// Files that need nothing but their commit: indexed, skipped or unchanged.
+    /// Files that need only to be committed: indexed, skipped or unchanged.
     pub files_done: u64,
     /// Files found so far whose size or time differs from the index.
     pub files_changed: u64,
-    /// Those of `files_changed` that are done.
+    /// Changed files that are done.
     pub files_redone: u64,
     /// Chunks embedded so far.
     pub chunks: u64,
@@ -39,8 +39,8 @@ pub struct IndexProgress {
 }
 
 impl IndexProgress {
-    /// Estimates the remaining time from the rate so far. Returns `None` until the walk has ended and the run
-    /// has taken two seconds. Unchanged files count for nothing, since they take no time.
+    /// Estimates the remaining time from the rate so far. Returns `None` until the walk has ended and the run has taken
+    /// two seconds. Unchanged files are not counted, because they take almost no time.
     pub fn remaining(&self) -> Option<Duration> {
         let counted = self.walk_ended && self.files_redone > 0 && self.elapsed >= MIN_RATE_TIME;
         if !counted || self.phase != IndexPhase::Indexing {
@@ -51,5 +51,5 @@ impl IndexProgress {
     }
 }
 
-/// Time before the first estimate of the rate.
+/// Minimum elapsed time of a run before its remaining time is estimated.
 const MIN_RATE_TIME: Duration = Duration::from_secs(2);

@@ -21,10 +21,10 @@ use platform::clock::{duration_ms, now_ms};
 
 const FILE_NAME: &str = "run.json";
 
-/// Interval between two writes.
+/// Minimum time between two writes of the file.
 const WRITE_INTERVAL: Duration = Duration::from_millis(400);
 
-/// A run that has not written for this long has died.
+/// Time without a write after which a run counts as died.
 const MAX_SILENCE: Duration = Duration::from_secs(10);
 
 /// The status of an index run.
@@ -64,7 +64,7 @@ pub struct RunRecord {
     pub chunks: u64,
     pub files_per_second: f64,
     pub chunks_per_second: f64,
-    /// `None` while it cannot be estimated, and after the run has ended.
+    /// Estimated remaining time, in milliseconds; `None` while it cannot be estimated, and after the run has ended.
     pub remaining_ms: Option<u64>,
     /// The stage that the others wait for, in one sentence.
     pub bottleneck: Option<String>,
@@ -87,7 +87,7 @@ pub struct StageRecord {
     pub waiting_for_output_seconds: f64,
     pub items: u64,
     pub bytes: u64,
-    /// Elements in the input queue; like the next two, 0 for `walk`, which has none.
+    /// Number of elements in the input queue. This and the next two fields are 0 for `walk`, which has no input queue.
     pub queue_depth: usize,
     pub queue_capacity: usize,
     pub queue_mean: f64,
@@ -147,7 +147,7 @@ pub fn read_run_record(index_dir: &Path) -> Result<Option<RunRecord>, RunRecordE
 #[derive(Default)]
 struct LastRecord {
     record: Option<RunRecord>,
-    /// When the record was written; `None` if it was not.
+    /// The time when the record was written; `None` if it was not written.
     written: Option<Instant>,
 }
 
@@ -158,7 +158,7 @@ pub struct RunRecorder<'r> {
 }
 
 impl<'r> RunRecorder<'r> {
-    /// Creates a recorder; writes nothing yet.
+    /// Creates a recorder without writing anything.
     pub fn new(index_dir: &'r Path) -> Self {
         Self { index_dir, last: Mutex::default() }
     }

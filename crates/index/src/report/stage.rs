@@ -51,13 +51,13 @@ impl fmt::Display for Stage {
 pub struct StageReport {
     pub stage: Stage,
     pub threads: usize,
-    /// Summed over all threads.
+    /// Time spent working, summed over all threads.
     pub busy: Duration,
     /// Time spent waiting for the previous stage, summed over all threads.
     pub waiting_for_input: Duration,
     /// Time spent waiting for the next stage or for memory, summed over all threads.
     pub waiting_for_output: Duration,
-    /// Files up to `batch`, chunks from `embed` on.
+    /// Number of processed files for the stages up to `batch`, of processed chunks from `embed` on.
     pub items: u64,
     /// Bytes of source in the items; 0 for `batch`.
     pub bytes: u64,
@@ -68,9 +68,9 @@ pub struct StageReport {
 /// The fill of a queue, in elements.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct QueueReport {
-    /// Elements now.
+    /// Current number of elements.
     pub depth: usize,
-    /// Largest number of elements.
+    /// Maximum number of elements.
     pub capacity: usize,
     /// Mean number of elements.
     pub mean: f64,

@@ -14,7 +14,7 @@ use store::ChunkStore as _;
 use store::memory::MemoryStore;
 use types::{FileOutcome, FileStat, RepoPath, SkipReason};
 
-/// A fault in a single read.
+/// A fault in the read of a file.
 #[derive(Clone, Copy, Debug)]
 enum ReadFault {
     Error(ErrorKind),
@@ -36,7 +36,7 @@ const FAULTS: [ReadFault; 7] = [
     ReadFault::IsReplaced,
 ];
 
-/// A file system with a fault in the read with number `at`.
+/// A file system with a fault in read number `at`.
 struct FaultyFiles {
     at: usize,
     fault: ReadFault,
@@ -108,7 +108,7 @@ fn an_unreadable_file_is_recorded_and_indexed_by_the_next_run() {
     }
 }
 
-/// A file system in which one call about a folder or its entries fails.
+/// A file system in which one call that lists or examines a folder fails.
 struct FaultyFolders {
     fails: usize,
     calls: AtomicUsize,

@@ -12,8 +12,8 @@ use source::walk::Disk;
 use store::ChunkStore;
 use store::memory::MemoryStore;
 
-/// Embeds `good_texts` passages and then fails. The vectors of passages and paths are orthogonal, so the
-/// stored vectors show whether a passage had a zero vector.
+/// An embedder that embeds `good_texts` passages and then fails. The vectors of passages and paths are orthogonal, so
+/// the stored vectors show whether a passage had a zero vector.
 struct FlakyEmbedder {
     good_texts: usize,
     embedded: AtomicUsize,
@@ -67,7 +67,7 @@ impl Embedder for FlakyEmbedder {
     }
 }
 
-/// Returns the number of stored chunks. Fails if the vector of one has no part of its passage.
+/// Returns the number of stored chunks. Fails if the vector of a chunk contains nothing of its passage's vector.
 fn assert_no_zero_vector(store: &MemoryStore) -> usize {
     let Some(view) = store.view().expect("a view") else { return 0 };
     let chunks = view.chunks().expect("chunks");

@@ -13,7 +13,7 @@ use embed::{EmbedError, Embedder};
 use platform::cancel::CancelToken;
 use source::walk::{Disk, FileContents, FileSystem};
 
-/// An endless chain of nested folders. At some depth, the run is cancelled.
+/// An endless chain of nested folders that cancels the run at some depth.
 struct EndlessFolders {
     root: PathBuf,
     listed: AtomicUsize,

@@ -68,7 +68,7 @@ impl WatchedFolder {
         changed.into_iter().filter(|path| !path.starts_with("last-")).collect()
     }
 
-    /// Returns the reason if everything is reported next.
+    /// Returns the reason of the next report, which must be [`FileChanges::Everything`].
     fn everything_reason(&self) -> String {
         match self.next() {
             FileChanges::Everything { reason } => reason,

@@ -19,10 +19,10 @@ const HITS_RANGE: RangeInclusive<u32> = 1..=50;
 const DEFAULT_MAX_TOKENS: u32 = 8_000;
 const MAX_TOKENS_RANGE: RangeInclusive<u32> = 500..=20_000;
 
-/// Longest name in a query, in bytes.
+/// Maximum length of a name in a query, in bytes.
 const MAX_NAME_BYTES: usize = 500;
 
-/// Longest message about an invalid argument, in characters.
+/// Maximum length of a message about an invalid argument, in characters.
 const MAX_REASON_CHARS: usize = 400;
 
 /// Parses the arguments of a call.

@@ -1,4 +1,4 @@
-//! Runs the blocking work of calls: one thread per core, so that more calls do not slow each other down.
+//! Runs the blocking work of calls on at most one thread per core, so that many calls do not slow each other down.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -13,8 +13,8 @@ static BLOCKING_PERMITS: LazyLock<Semaphore> =
 
 /// Runs `work` on a blocking thread, after waiting for one of the permits, one per core.
 ///
-/// Dropping the future drops work that has not begun. Work that has begun keeps its permit to its end; to end it
-/// early, cancel the token that it was given.
+/// Dropping the future drops work that has not begun. Work that has begun keeps its permit until it ends; to end it
+/// early, cancel the token passed to it.
 ///
 /// # Errors
 /// When `work` panics.

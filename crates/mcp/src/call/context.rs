@@ -8,20 +8,20 @@ use tokio::sync::oneshot;
 
 /// The cancellation and the progress of a call.
 pub struct CallContext {
-    /// Stops the work of the call. Cancelled when the client cancels the call or disconnects, and when the call takes
-    /// too long.
+    /// Token that stops the work of the call. It is cancelled when the client cancels the call or disconnects,
+    /// and when the call takes too long.
     pub cancel: CancelToken,
     progress: Option<ProgressReceiver>,
 }
 
-/// A client that has asked for the progress of its call.
+/// A client that requested the progress of its call.
 struct ProgressReceiver {
     peer: Peer<RoleServer>,
     token: ProgressToken,
 }
 
 impl CallContext {
-    /// Creates the context of a request, whose work `cancel` stops.
+    /// Creates the context of a request; `cancel` stops the work of the request.
     pub fn new(cancel: CancelToken, request: &RequestContext<RoleServer>) -> Self {
         let token = request.meta.get_progress_token();
         let progress = token.map(|token| ProgressReceiver { peer: request.peer.clone(), token });
@@ -39,7 +39,7 @@ impl CallContext {
         wait_until_cancelled(&self.cancel).await;
     }
 
-    /// Sends progress to the client, if it has asked for it: `done` of `total` steps, and a message for people.
+    /// Sends progress to the client, if it requested it: `done` of `total` steps, and a message for people.
     pub async fn send_progress(&self, done: u64, total: Option<u64>, message: String) {
         let Some(progress) = &self.progress else { return };
         let mut notification =
@@ -51,7 +51,7 @@ impl CallContext {
     }
 }
 
-/// Cancels a token when it is dropped.
+/// A guard that cancels a token when it is dropped.
 pub struct CancelOnDrop(pub CancelToken);
 
 impl Drop for CancelOnDrop {

@@ -1,6 +1,6 @@
 //! Cursors of paged answers: short texts that a client passes back unchanged.
 //!
-//! A cursor is bound to the arguments of its call and is rejected with others. It holds nothing about
+//! A cursor is bound to the arguments of its call and is rejected with other arguments. It reveals nothing about
 //! the machine. It records the generation of the index, so that a later page can report a change.
 
 use answer::caveats::append_note;
@@ -16,10 +16,10 @@ use super::result::ToolError;
 /// Arguments that may differ between the pages of one answer.
 const UNBOUND_ARGUMENTS: [&str; 3] = ["cursor", "limit", "max_tokens"];
 
-/// Parses the arguments of a call whose answer has pages, and the cursor among them, which `cursor` returns.
+/// Parses the arguments of a call whose answer has pages, and its cursor. `cursor` returns the text of the cursor.
 ///
 /// # Errors
-/// As [`parse_arguments`] and [`PageCursor::parse`].
+/// The errors of [`parse_arguments`] and [`PageCursor::parse`].
 pub fn parse_paged_arguments<T: DeserializeOwned>(
     given: JsonObject,
     input_schema: fn() -> JsonObject,
@@ -34,7 +34,7 @@ pub fn parse_paged_arguments<T: DeserializeOwned>(
 /// The position of a page within an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageCursor {
-    /// See [`fingerprint_arguments`].
+    /// Hash of the arguments of the call, from [`fingerprint_arguments`].
     arguments_hash: u32,
     /// Generation of the index that gave the previous page, folded to 32 bits.
     generation: u32,
@@ -78,7 +78,7 @@ impl PageCursor {
         Ok(self.start[0])
     }
 
-    /// Adds a note to a page whose index, of this generation, differs from that of the previous page.
+    /// Adds a note if `generation`, the generation of this page's index, differs from that of the previous page.
     pub fn note_index_change(&self, generation: u64, note: &mut Option<String>) {
         if self.index_has_changed(generation) {
             append_note(note, INDEX_CHANGED);

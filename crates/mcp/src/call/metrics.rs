@@ -31,7 +31,7 @@ pub struct CallMetrics {
     in_progress: Gauge,
 }
 
-/// A call in progress. Records its duration and outcome on drop: `given_up` unless it was finished.
+/// The timer of a call. On drop, it records the duration and the outcome: `given_up` unless `finish` was called.
 pub struct CallTimer<'c> {
     metrics: &'c CallMetrics,
     tool: &'c str,

@@ -1,4 +1,4 @@
-//! One call of a client: its arguments, its place in a paged answer, its cancellation, its work and its result.
+//! The parts of a tool call: its arguments, cursor, cancellation, blocking work, metrics and result.
 
 pub mod arguments;
 pub mod blocking;

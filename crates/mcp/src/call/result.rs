@@ -6,7 +6,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
 use text::display::{sanitize_line, truncate_chars};
 
-/// Longest error message, in characters; longer ones are truncated.
+/// Maximum length of an error message, in characters; longer ones are truncated.
 const MAX_MESSAGE_CHARS: usize = 1_000;
 
 /// The outcome of a tool call.

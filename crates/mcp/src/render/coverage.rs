@@ -1,4 +1,4 @@
-//! The coverage of the index in an answer, and the answer before anything is indexed.
+//! Renders the coverage of the index, and the answer to a call before anything is indexed.
 
 use answer::RenderedAnswer;
 use engine::IndexCoverage;
@@ -20,8 +20,8 @@ pub fn to_incomplete_coverage(coverage: &IndexCoverage) -> Option<CoverageOutput
     (!coverage.complete).then(|| to_coverage_output(coverage))
 }
 
-/// Renders the answer of a call before anything is indexed. `structured` makes its data from a note, which is also its
-/// text, and the coverage.
+/// Renders the answer to a call before anything is indexed. `structured` builds its data from the note, which is also
+/// the text of the answer, and the coverage.
 pub fn render_not_indexed<T>(
     text: String,
     structured: impl FnOnce(Option<String>, Option<CoverageOutput>) -> T,

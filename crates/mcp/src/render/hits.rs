@@ -23,14 +23,16 @@ use crate::wire::search::{HitOutput, SearchOutput};
 /// Tokens reserved for the list of omitted hits and for the JSON around the hits.
 const RESERVED_TOKENS: usize = 120;
 
-/// Smallest budget of a hit, in tokens; when the budget is too small for all hits, the last ones are omitted.
+/// Minimum budget of a hit, in tokens; when the budget is too small for all hits, the last ones are omitted.
 const MIN_HIT_TOKENS: usize = 120;
 
-/// Longest name in an answer, in characters.
+/// Maximum length of a name in an answer, in characters.
 const MAX_NAME_CHARS: usize = 200;
 
-/// Most other places of the file listed below a hit, and the longest name of one, in characters.
+/// Maximum number of other places in the same file listed below a hit.
 const MAX_ALSO: usize = 4;
+
+/// Maximum length of the name of such a place, in characters.
 const MAX_ALSO_CHARS: usize = 60;
 
 /// The parts of an answer other than its hits.
@@ -40,7 +42,7 @@ struct AnswerFrame {
     noun: &'static str,
     /// Note on the answer, written by this server; shorter than 100 tokens.
     note: Option<String>,
-    /// The page that the hits are; `None` for an answer without pages.
+    /// The page that the answer shows; `None` for an answer without pages.
     page: Option<ResultPage>,
 }
 
@@ -76,8 +78,8 @@ struct RenderedHit {
 }
 
 impl RenderedHit {
-    /// Returns the tokens of the text or of the JSON, whichever is larger, plus 2 for a separator; above `limit`, an
-    /// arbitrary number above `limit`.
+    /// Returns the number of tokens of the text or the JSON, whichever is larger, plus 2 for a separator. Above
+    /// `limit`, returns an arbitrary number above `limit`.
     fn cost(&self, limit: usize) -> Result<usize, AnswerError> {
         // Hits are separated by an empty line, or by a comma.
         Ok(2 + tokens::count_tokens_capped(&self.text, limit).max(count_json_tokens(&self.hit, limit)?))
@@ -136,7 +138,7 @@ fn render_hits(
         let (shown, cap) = share_budget(&costs, room);
         let fit = |rank, hit| if rank < frame.offset() + shown { fit_hit(rank, hit, cap) } else { Ok(None) };
         let answer = assemble_answer(found, frame, &head, room, fit)?;
-        // The whole can have more tokens than the sum of its parts, though rarely; then the budget is reduced.
+        // Rarely, the answer has more tokens than the sum of its parts; then the budget is reduced.
         if room == 0 || answer.fits(max_tokens)? {
             return Ok(answer);
         }

@@ -1,6 +1,6 @@
-//! Renders what several tools answer: hits, definitions, coverage, index runs and devices.
+//! Renders the parts that answers of several tools share: hits, definitions, coverage, index runs and devices.
 //!
-//! The crate `answer` has the parts that do not depend on the wire types.
+//! Rendering that does not depend on the wire types is in the crate `answer`.
 
 pub mod coverage;
 pub mod device;

@@ -1,4 +1,4 @@
-//! The run in progress and the report of a finished run in an answer.
+//! Renders the run in progress and the report of a finished run.
 
 use engine::{IndexReport, find_bottleneck};
 use platform::clock::duration_ms;

@@ -1,14 +1,14 @@
-//! A definition in an answer.
+//! Converts a definition to its wire type.
 
 use engine::Symbol;
 use text::display::sanitize_to_length;
 
 use crate::wire::parts::SymbolOutput;
 
-/// Longest name or container in an answer, in characters.
+/// Maximum length of a name or container in an answer, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-/// Longest signature in an answer, in characters.
+/// Maximum length of a signature in an answer, in characters.
 const MAX_SIGNATURE_CHARS: usize = 160;
 
 /// Converts a symbol to its wire type, with long texts truncated.

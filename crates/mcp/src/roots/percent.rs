@@ -1,6 +1,6 @@
 //! Percent-encoding of the names and paths in resource URIs.
 
-/// Percent-encodes every byte of a URI segment but the unreserved characters of RFC 3986.
+/// Percent-encodes a URI segment: every byte except the unreserved characters of RFC 3986.
 pub fn percent_encode(part: &str) -> String {
     let mut text = String::with_capacity(part.len());
     for byte in part.bytes() {

@@ -1,4 +1,4 @@
-//! Queries to the engine of a root, once its index can answer.
+//! Queries the engine of a root, after waiting until its index can answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::result::ToolError;
 
-/// Longest note from the engine, in characters.
+/// Maximum length of a note from the engine, in characters.
 const MAX_NOTE_CHARS: usize = 120;
 
-/// Longest wait of a search for the first commit of the first index run.
+/// Time that a search waits, at most, for the first commit of the first index run.
 const FIRST_COMMIT_WAIT: Duration = Duration::from_secs(10);
 
-/// Age of an index run from which searches no longer wait for it to end.
+/// Age of an index run above which searches no longer wait for it to end.
 const MAX_AWAITED_RUN_AGE: Duration = Duration::from_secs(2);
 
 /// An answer of the engine from an index that may be incomplete.
@@ -78,9 +78,9 @@ pub enum QueryOutcome<T> {
     NotIndexedYet(String),
 }
 
-/// Queries the engine. Waits for a young index run to end, and for the first commit of the first run.
+/// Queries the engine, after waiting for a recently started index run to end, or for the first commit of the first run.
 ///
-/// `query` gets the token of the call, which ends its work early.
+/// `query` receives the cancellation token of the call, which ends its work early.
 ///
 /// # Errors
 /// When the query fails, or there is no index and no run in progress.

@@ -18,11 +18,11 @@ use tokio::sync::watch;
 
 use crate::call::context::wait_until_cancelled;
 
-/// Interval of the attempts to start a run while another process writes the index. The end of that process's run is
-/// not announced to others: all that this process sees of it is a lock on a file.
+/// Time between two attempts to start a run while another process writes the index. That process sends no event when
+/// its run ends; it only releases a lock on a file.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Age of the last run from which a search starts another one, in a folder that is not watched.
+/// Time since the end of the last run after which a search starts another one, in a folder that is not watched.
 const MAX_RUN_AGE: Duration = Duration::from_secs(2);
 
 /// The index runs of one root.
@@ -34,7 +34,7 @@ pub struct IndexRuns {
 /// The state of a root's index runs.
 #[derive(Clone, Default)]
 pub struct IndexRunState {
-    /// Number of runs that this server has started; also the number of the latest run.
+    /// Number of runs that this server has started, which is also the number of the latest run.
     pub number: u64,
     /// The run in progress.
     pub running: Option<ActiveRun>,
@@ -86,7 +86,7 @@ pub enum RunOutcome {
     Failed(Arc<str>),
 }
 
-/// The result of an attempt to run, for the thread that indexes.
+/// The result of an attempt to run on the current thread.
 enum RunAttempt {
     Done(Arc<IndexReport>),
     Cancelled,
@@ -104,10 +104,10 @@ pub struct RunTicket {
     cancel: CancelToken,
 }
 
-/// Registers that a request waits for a run, until it is dropped.
+/// A guard that counts a request as waiting for a run until it is dropped.
 pub struct RunWaiter<'r> {
     runs: &'r IndexRuns,
-    /// See [`RunTicket::number`].
+    /// Number of the run, as in [`RunTicket::number`].
     number: u64,
 }
 
@@ -305,7 +305,7 @@ impl IndexRuns {
         }
     }
 
-    /// Runs to the end on this thread, and records the outcome. The run must have been claimed.
+    /// Executes the claimed run on this thread until it ends, and records the outcome.
     fn run_to_end(&self, request: &IndexRequest, cancel: &CancelToken) -> RunAttempt {
         let observe = |progress: &IndexProgress| {
             self.state.send_modify(|state| {

@@ -22,7 +22,7 @@ pub struct ServedRoot {
 }
 
 impl ServedRoot {
-    /// Serves the root of `engine`, with no index run yet.
+    /// Creates the served root of `engine`, with no index run yet.
     pub fn new(engine: Arc<Engine>) -> Self {
         Self { runs: Arc::new(IndexRuns::new(Arc::clone(&engine))), engine }
     }
@@ -46,7 +46,7 @@ impl ServedRoots {
     /// absolute `path`.
     ///
     /// # Errors
-    /// When none of these determines a root.
+    /// When no root is served under the given name, or the arguments do not determine a root.
     pub fn select_root(&self, root: Option<&str>, path: Option<&str>) -> Result<&ServedRoot, ToolError> {
         if let Some(name) = root {
             let by_path = self.0.iter().find(|root| root.path() == Path::new(name));
@@ -73,7 +73,7 @@ impl ServedRoots {
     /// Returns `path` relative to `root`, with `/` between its components; `None` when it is the root itself.
     ///
     /// # Errors
-    /// When the path leads out of `root`, also through a symbolic link.
+    /// When the path leads out of `root`, directly or through a symbolic link.
     pub fn relative_path(&self, root: &ServedRoot, path: &str) -> Result<Option<String>, ToolError> {
         let outside = || self.outside_error(path);
         let mut parts = Vec::new();

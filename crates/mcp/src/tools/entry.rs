@@ -1,4 +1,4 @@
-//! A row of the table of tools.
+//! An entry of the table of tools.
 
 use futures::future::BoxFuture;
 use rmcp::model::JsonObject;
@@ -11,7 +11,7 @@ use crate::roots::served::ServedRoots;
 pub struct ToolEntry {
     pub name: &'static str,
     pub title: &'static str,
-    /// Tells the model what the tool does and when to use it.
+    /// Text that describes to the model the tool and its uses.
     pub description: &'static str,
     /// Generates the schema of the arguments.
     pub input_schema: fn() -> JsonObject,
@@ -23,5 +23,5 @@ pub struct ToolEntry {
     pub call: CallFunction,
 }
 
-/// Answers a call with these arguments.
+/// A function that answers a call, given the roots, the arguments and the context of the call.
 pub type CallFunction = for<'c> fn(&'c ServedRoots, JsonObject, &'c CallContext) -> BoxFuture<'c, ToolResult>;

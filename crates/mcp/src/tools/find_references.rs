@@ -36,16 +36,20 @@ pub const TOOL: ToolEntry = ToolEntry {
     call: |roots, given, context| Box::pin(call_find_references(roots, given, context)),
 };
 
-/// Default number of uses.
+/// Default number of uses on a page.
 const DEFAULT_LIMIT: u32 = 50;
 const LIMIT_RANGE: std::ops::RangeInclusive<u32> = 1..=500;
 
-/// Time after which no further file is read.
+/// Time after which a call reads no further file.
 const TIME_LIMIT: Duration = Duration::from_millis(700);
 
-/// Maximum lengths of a path, a name and a line of code in an answer, in characters.
+/// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
+
+/// Maximum length of a name in an answer, in characters.
 const MAX_NAME_CHARS: usize = 100;
+
+/// Maximum length of a line of code in an answer, in characters.
 const MAX_LINE_CHARS: usize = 160;
 
 /// Answers a call of `find_references`.
@@ -147,7 +151,7 @@ fn render_first_uses(
     RenderedAnswer { text, structured }
 }
 
-/// Returns the position of the use after the first `count` of a page. When the previous page ended inside the
+/// Returns the position after the first `count` uses of a page. When the previous page ended inside the
 /// first file, positions in that file count on from there.
 fn next_position(answer: &ReferenceAnswer, cursor: &PageCursor, count: usize) -> ReferencePosition {
     let mut left = count;

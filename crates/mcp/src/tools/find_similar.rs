@@ -29,7 +29,7 @@ pub const TOOL: ToolEntry = ToolEntry {
     call: |roots, given, context| Box::pin(call_find_similar(roots, given, context)),
 };
 
-/// Longest snippet, in bytes.
+/// Maximum length of a snippet, in bytes.
 const MAX_SNIPPET_BYTES: usize = 50_000;
 
 /// Answers a call of `find_similar`.

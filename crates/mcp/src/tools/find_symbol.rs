@@ -35,11 +35,11 @@ pub const TOOL: ToolEntry = ToolEntry {
     call: |roots, given, context| Box::pin(call_find_symbol(roots, given, context)),
 };
 
-/// Default number of definitions.
+/// Default number of definitions on a page.
 const DEFAULT_LIMIT: u32 = 20;
 const LIMIT_RANGE: std::ops::RangeInclusive<u32> = 1..=100;
 
-/// Longest path shown, in characters.
+/// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
 
 /// Answers a call of `find_symbol`.
@@ -158,7 +158,7 @@ const TRY_OTHER_NAME: &str = "; try fewer words of the name, or search_code";
 /// Note when `max_tokens` has no room for a single definition.
 const ALL_LEFT_OUT: &str = "left out for max_tokens: all of them; raise max_tokens";
 
-/// Note when the container of the query has no such name.
+/// Note when the container given in the query does not contain the name.
 const NOT_IN_CONTAINER: &str = "none is in that container; these match the name alone";
 
 /// Returns the label of a kind of match, a value of the field `matched`.

@@ -41,7 +41,7 @@ pub const TOOL: ToolEntry = ToolEntry {
     call: |roots, given, context| Box::pin(call_index_project(roots, given, context)),
 };
 
-/// Longest wait of a call for the run.
+/// Time that a call waits, at most, for the run.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// Answers a call of `index_project`.
@@ -77,11 +77,11 @@ enum WaitOutcome {
     Cancelled,
 }
 
-/// Waits for runs on behalf of one call, and sends progress to a client that asked for it.
+/// Waits for runs on behalf of one call, and sends progress to a client that requested it.
 struct RunAwaiter<'c> {
     context: &'c CallContext,
     deadline: Instant,
-    /// The last count sent; the protocol requires progress to increase.
+    /// The last progress count sent; the protocol requires progress to increase.
     last_sent: Option<u64>,
 }
 
@@ -117,7 +117,7 @@ impl<'c> RunAwaiter<'c> {
         }
     }
 
-    /// Sends progress that has increased.
+    /// Sends progress if it has increased since the last message.
     async fn send_progress(&mut self, done: u64, total: Option<u64>, message: String) {
         if self.last_sent.is_none_or(|last| done > last) {
             self.last_sent = Some(done);

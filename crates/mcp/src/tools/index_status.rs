@@ -39,13 +39,13 @@ pub const TOOL: ToolEntry = ToolEntry {
     call: |roots, given, context| Box::pin(call_index_status(roots, given, context)),
 };
 
-/// Most problems listed; the rest are counted.
+/// Maximum number of problems listed; the rest are counted.
 const MAX_PROBLEMS: usize = 10;
 
-/// Most projects listed; the rest are counted.
+/// Maximum number of projects listed; the rest are counted.
 const MAX_PROJECTS: usize = 20;
 
-/// Longest path or message of a problem, in characters.
+/// Maximum length of the path or message of a problem, in characters.
 const MAX_TEXT_CHARS: usize = 160;
 
 /// Answers a call of `index_status`.
@@ -253,7 +253,7 @@ fn format_stages(pipeline: &PipelineOutput) -> String {
     pipeline.stages.iter().map(stage).collect::<Vec<_>>().join(", ")
 }
 
-/// Formats the outcome of the last run.
+/// Formats the outcome of a run.
 fn format_outcome(outcome: &RunOutcome) -> String {
     match outcome {
         RunOutcome::Done(report) => format_run_report(report),
@@ -262,7 +262,7 @@ fn format_outcome(outcome: &RunOutcome) -> String {
     }
 }
 
-/// Formats counts such as `rust 12, python 3`, the largest first.
+/// Formats counts such as `rust 12, python 3`, in descending order.
 fn format_counts(counts: &BTreeMap<String, u64>) -> String {
     let mut sorted: Vec<_> = counts.iter().collect();
     sorted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));

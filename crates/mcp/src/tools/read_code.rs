@@ -41,10 +41,10 @@ pub const TOOL: ToolEntry = ToolEntry {
 /// Allowed number of context lines before and after.
 const CONTEXT_LINES_RANGE: std::ops::RangeInclusive<u32> = 0..=100;
 
-/// Longest path in an answer, in characters.
+/// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
 
-/// Most enclosing definitions listed; the innermost ones are kept.
+/// Maximum number of enclosing definitions listed; the innermost ones are kept.
 const MAX_ENCLOSING: usize = 4;
 
 /// Answers a call of `read_code`.

@@ -31,7 +31,7 @@ pub const TOOL: ToolEntry = ToolEntry {
     call: |roots, given, context| Box::pin(call_search_code(roots, given, context)),
 };
 
-/// Longest query, in bytes; longer texts belong in `find_similar`.
+/// Maximum length of a query, in bytes; longer texts belong in `find_similar`.
 const MAX_QUERY_BYTES: usize = 10_000;
 
 /// Note on an empty answer of a search that excluded configuration files.

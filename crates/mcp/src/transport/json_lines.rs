@@ -16,10 +16,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-/// Longest line; a longer one is skipped and answered with an error.
+/// Maximum length of a line, in bytes; a longer one is skipped and answered with an error.
 pub const MAX_LINE_BYTES: usize = 16 << 20;
 
-/// Most messages read ahead of the server.
+/// Maximum number of messages read before the server takes them.
 const READ_AHEAD: usize = 8;
 
 /// A message from the client.
@@ -32,7 +32,7 @@ pub struct JsonLinesTransport<W> {
     reader: JoinHandle<()>,
 }
 
-/// A writer of whole lines; clones share it, and their lines do not mix.
+/// A writer of whole lines; clones share the output, and their lines do not mix.
 pub struct LineWriter<W>(Arc<Mutex<W>>);
 
 impl<W> Clone for LineWriter<W> {

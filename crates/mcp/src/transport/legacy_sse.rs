@@ -29,13 +29,13 @@ use super::http::sessions::{HttpSessions, LegacySseSession};
 /// Capacity of a session's queues, in messages per direction.
 const QUEUE_CAPACITY: usize = 16;
 
-/// A comment is sent after this long without an event, so that proxies do not close an idle stream.
+/// Time without an event after which a comment is sent, so that proxies do not close an idle stream.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// A message of the client, with the permit for the memory of its body.
 type IncomingMessage = (RxJsonRpcMessage<RoleServer>, BodyPermit);
 
-/// Sends a client's messages to its session.
+/// The sender of a client's messages to its session.
 type IncomingSender = mpsc::Sender<IncomingMessage>;
 
 /// The legacy SSE endpoints, with their open sessions by id.
@@ -47,7 +47,7 @@ pub struct LegacySse<S> {
     in_flight: InFlightRequests,
 }
 
-/// Ends a session when its stream is dropped.
+/// A guard that ends a session when the session's stream is dropped.
 struct LegacySessionGuard {
     id: String,
     open: Arc<Mutex<HashMap<String, IncomingSender>>>,
@@ -149,7 +149,7 @@ fn event_stream_body(first: String, events: mpsc::Receiver<Bytes>) -> ResponseBo
     StreamBody::new(sync_wrapper(all)).boxed()
 }
 
-/// Makes a stream `Sync`: polling needs exclusive access, so the mutex never blocks.
+/// Wraps a stream in a mutex, which makes it `Sync`. Polling needs exclusive access, so the mutex never blocks.
 fn sync_wrapper<T: Send>(
     stream: impl futures::Stream<Item = T> + Send,
 ) -> impl futures::Stream<Item = T> + Send + Sync {
@@ -165,7 +165,7 @@ struct LegacySseTransport {
     messages: mpsc::Receiver<IncomingMessage>,
     outgoing: mpsc::Sender<Bytes>,
     in_flight: InFlightRequests,
-    /// Guards of the requests without a response, by request id.
+    /// Guards of the requests that have no response yet, by request id.
     unanswered: Arc<Mutex<HashMap<RequestId, (InFlightGuard, BodyPermit)>>>,
 }
 

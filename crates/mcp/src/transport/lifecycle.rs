@@ -1,6 +1,6 @@
 //! The life of a server: its async runtime, its clients, the signals that stop it, and its shutdown.
 //!
-//! A shutdown answers the calls in progress, cancels the index runs, and waits a bounded time for the threads.
+//! A shutdown answers the calls in progress, cancels the index runs, and waits a limited time for the threads.
 
 use std::sync::mpsc;
 use std::thread;
@@ -16,10 +16,10 @@ use crate::error::McpError;
 use crate::roots::watchers::FolderWatchers;
 use crate::server::McpServer;
 
-/// Longest wait at shutdown for the index runs to stop.
+/// Time that a shutdown waits, at most, for the index runs to stop.
 pub(crate) const RUN_STOP_TIMEOUT: Duration = Duration::from_millis(1_200);
 
-/// Longest wait at shutdown for blocking threads, such as a read or a search that is no longer needed.
+/// Time that a shutdown waits, at most, for blocking threads, such as those of abandoned reads or searches.
 pub(crate) const THREAD_STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Builds the async runtime of a server.

@@ -1,4 +1,4 @@
-//! The transports: how messages of clients come in and go out.
+//! The transports, which carry messages between clients and the server.
 
 #[cfg(feature = "http")]
 pub mod http;

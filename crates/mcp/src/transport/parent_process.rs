@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use platform::process::ParentProcess;
 
-/// Interval of the checks where the system sends no event. macOS and Windows have one, but only `unsafe` code or
-/// further features of `rustix` could wait for it; Linux has none before 5.3 and in some sandboxes.
+/// Time between two checks where the parent's end cannot be received as an event. Linux has no such event before 5.3
+/// and in some sandboxes; on macOS and Windows, only `unsafe` code or further features of `rustix` could wait for it.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Resolves when the parent process has ended; never when it is unknown.
+/// Resolves when the parent process has ended; never resolves when the parent is unknown.
 pub async fn wait_for_parent_exit() {
     let Some(parent) = ParentProcess::detect() else {
         return std::future::pending().await;
@@ -28,7 +28,7 @@ pub async fn wait_for_parent_exit() {
 /// Resolves when the parent process has ended.
 ///
 /// # Errors
-/// When the system has no event for it.
+/// When the system cannot report the end of a process as an event.
 #[cfg(target_os = "linux")]
 #[expect(deprecated, reason = "an owned descriptor is sound here, and the replacement is an unsafe function")]
 async fn wait_for_exit_event(parent: &ParentProcess) -> std::io::Result<()> {
@@ -36,14 +36,14 @@ async fn wait_for_exit_event(parent: &ParentProcess) -> std::io::Result<()> {
     use tokio::io::unix::AsyncFd;
 
     let exit = AsyncFd::with_interest(parent.open_pidfd()?, Interest::READABLE)?;
-    // If the parent ended before, the descriptor may be of another process that got its id.
+    // If the parent ended earlier, the descriptor may belong to another process with the same id.
     if parent.is_alive() {
         _ = exit.readable().await?;
     }
     Ok(())
 }
 
-/// Returns an error: other systems have no event that can be waited for.
+/// Returns an error: on this system, the end of a process cannot be awaited as an event.
 #[cfg(not(target_os = "linux"))]
 async fn wait_for_exit_event(_: &ParentProcess) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())

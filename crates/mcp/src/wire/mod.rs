@@ -1,6 +1,6 @@
 //! The wire types: arguments and answers of the tools. Their documentation becomes the tools' schemas.
 //!
-//! Unknown arguments are rejected; values may be spelled differently: `"10"` is a number, and `null` means
+//! Unknown arguments are rejected; some values have several spellings: `"10"` is a number, and `null` means
 //! absent. Answers omit absent values and never contain `null`. Types that several tools use are in [`values`] (of
 //! arguments) and [`parts`] (of answers).
 

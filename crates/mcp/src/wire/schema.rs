@@ -51,7 +51,7 @@ fn simplify_schema(schema: &mut Value) {
     }
 }
 
-/// Removes `null` from the choices of a schema, and replaces a choice of one by that one.
+/// Removes `null` from the alternatives of a schema; a single remaining alternative replaces the list.
 fn remove_null_choices(object: &mut JsonObject) {
     let null_schema = serde_json::json!({ "type": "null" });
     let nulls = [Value::String("null".to_owned()), Value::Null, null_schema];

@@ -16,8 +16,8 @@ pub type RunBatch<'o> = dyn FnMut(Range<usize>, usize) -> Result<bool, SessionRu
 /// fit in memory, it is halved, and `max_tokens` falls to half of its size for all following batches.
 ///
 /// # Errors
-/// When a batch fails for another reason than memory, or a batch of one text does not fit in memory. The
-/// number is the length in tokens of the batch's longest text.
+/// Fails if a batch fails for another reason than memory, or a batch of one text does not fit in memory. The number
+/// in the error is the length in tokens of the batch's longest text.
 pub fn run_with_backoff(
     lengths: &[usize],
     limits: &BatchLimits,

@@ -5,13 +5,13 @@
 
 use std::ops::Range;
 
-/// The largest share of padding in a batch, unless the batch is small.
+/// Maximum share of padding in a batch that is not small.
 const MAX_PADDING: f64 = 0.06;
 
-/// A batch below this fraction of the token limit (one eighth) is small and may have more padding.
+/// Divisor of the token limit that gives the maximum size of a small batch. A small batch may have more padding.
 const SMALL_BATCH_DIVISOR: usize = 8;
 
-/// A batch above this number of tokens is never small.
+/// Maximum number of tokens in a small batch, regardless of the token limit.
 const MAX_SMALL_BATCH_TOKENS: usize = 2_048;
 
 /// The limits that a model's input shape and a device's memory set for a batch.
@@ -19,9 +19,9 @@ const MAX_SMALL_BATCH_TOKENS: usize = 2_048;
 pub struct BatchLimits {
     /// The maximum number of tokens, including padding.
     pub tokens: usize,
-    /// The maximum size of the intermediate values, in bytes; see [`intermediate_bytes`].
+    /// Maximum size of the intermediate values in bytes, as estimated by [`intermediate_bytes`].
     pub bytes: u64,
-    /// The width of the model's hidden states, from which that size is estimated.
+    /// Width of the model's hidden states, used to estimate the size of the intermediate values.
     pub width: usize,
     /// The number of rows, if the model fixes it.
     pub rows: Option<usize>,

@@ -1,4 +1,4 @@
-//! The files that store measurements of devices, so that the next process need not repeat them.
+//! The files that store measurements of devices, so that later processes do not repeat them.
 
 use std::fs;
 use std::path::{Path, PathBuf};

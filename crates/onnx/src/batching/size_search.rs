@@ -5,10 +5,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
-/// The time after which the search stops, leaving larger sizes untried.
+/// Time after which the search stops and does not try larger sizes.
 const MAX_SEARCH_TIME: Duration = Duration::from_secs(3);
 
-/// The speedup that justifies the memory of a larger size.
+/// Minimum speedup (a ratio of rates) for which a larger size is preferred, since it takes more memory.
 const MIN_SPEEDUP: f64 = 1.03;
 
 /// A search for the batch size with the highest throughput, from small to large sizes.
@@ -19,7 +19,7 @@ pub struct BatchSizeSearch {
     sizes: &'static [usize],
     /// The number of calls so far. The first is not measured, because a session's first call is slower.
     calls: usize,
-    /// The better of the current size's rates, in tokens per second.
+    /// The highest rate measured for the current size, in tokens per second.
     rate: f64,
     /// The best size so far, and its rate.
     best: Option<(usize, f64)>,
@@ -89,8 +89,8 @@ impl BatchSizeSearch {
 
 /// Selects texts of a window for measured batches.
 ///
-/// It starts in the middle, where neighboring lengths differ least, and alternately takes texts above and
-/// below those already taken.
+/// The first batch is in the middle of the sorted texts, where lengths of neighboring texts differ least. Later batches
+/// alternate between longer and shorter texts.
 pub struct ProbePicker {
     done: Range<usize>,
     takes_above: bool,

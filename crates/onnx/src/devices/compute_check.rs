@@ -18,7 +18,7 @@ const MATRIX_PRODUCT_MODEL: &[u8] = include_bytes!("../../assets/product.onnx");
 /// Checks that a device can run a small model.
 ///
 /// # Errors
-/// When the device fails or computes a wrong result; the message says why.
+/// Fails if the device fails or computes a wrong result; the message contains the reason.
 pub fn check_device_computes(library: &'static OrtLibrary, provider: Provider, id: u32) -> Result<(), String> {
     let model = ModelDescription::default();
     let (path, no_limit) = (Path::new("product.onnx"), |_, _| None);

@@ -7,12 +7,12 @@ use embed::EmbedError;
 
 use crate::session::model_session::SessionRunError;
 
-/// A device that runs a model. Displayed as `CPU`, `CUDA:0` and the like.
+/// A device that runs a model. Displayed as, for example, `CPU` or `CUDA:0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
     pub provider: Provider,
     pub id: u32,
-    /// Whether some of the model's operators run on the CPU instead.
+    /// Whether some of the model's operators run on the CPU instead of this device.
     pub is_partly_cpu: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Devices: which ones a model runs on, and opening sessions on them.
+//! Selection of the devices that run a model, and opening of sessions on them.
 
 pub(crate) mod compute_check;
 pub(crate) mod device;

@@ -1,4 +1,4 @@
-//! Opening of ONNX Runtime sessions: execution providers, session options, and who is at fault when it fails.
+//! Opening of ONNX Runtime sessions: execution providers, session options, and the causes of failures.
 
 use std::path::Path;
 
@@ -25,13 +25,13 @@ pub struct OrtSessionOpener<'o> {
     pub library: &'static OrtLibrary,
     pub model: &'o ModelDescription,
     pub path: &'o Path,
-    /// The size of all weight files of the model.
+    /// Size of all weight files of the model, in bytes.
     pub weights_bytes: u64,
     /// The number of CPU threads.
     pub threads: usize,
-    /// The memory limit of the whole process.
+    /// Memory limit of the whole process, in bytes.
     pub max_memory_bytes: u64,
-    /// Whether to preload the CUDA libraries: there is an NVIDIA GPU, or CUDA was requested.
+    /// Whether to preload the CUDA libraries: true if there is an NVIDIA GPU or CUDA was requested.
     pub wants_cuda: bool,
     /// Returns the maximum size of a device's arena in bytes; `None` sets no limit.
     pub arena_limit_bytes: &'o dyn Fn(Provider, u32) -> Option<usize>,
@@ -64,7 +64,7 @@ impl SessionOpener for OrtSessionOpener<'_> {
     }
 
     fn open_query_pool(&self) -> Result<Option<SessionPool>, SessionOpenError> {
-        // A large model is not held in main memory a second time only for queries.
+        // Loading a large model into main memory a second time, only for queries, would take too much memory.
         if self.weights_bytes > self.max_memory_bytes / 4 {
             return Ok(None);
         }
@@ -76,7 +76,7 @@ impl OrtSessionOpener<'_> {
     /// Opens a session on the CPU with `threads` threads.
     ///
     /// # Errors
-    /// When the CPU cannot run the model.
+    /// Fails if the CPU cannot run the model.
     pub fn open_cpu_session(&self, threads: usize) -> Result<Encoder, SessionOpenError> {
         let builder = self.session_builder(Provider::Cpu, 0)?.with_intra_threads(threads).map_err(device_error)?;
         self.make_encoder(self.load_session(builder, Provider::Cpu)?, Provider::Cpu, 0)
@@ -98,7 +98,7 @@ impl OrtSessionOpener<'_> {
     /// Returns a builder of sessions on a device.
     ///
     /// # Errors
-    /// When the device is not available.
+    /// Fails if the device is not available.
     pub fn session_builder(&self, provider: Provider, id: u32) -> Result<SessionBuilder, SessionOpenError> {
         let builder = Session::builder(&self.library.environment).map_err(device_error)?;
         let builder = builder.with_optimization_level(GraphOptimizationLevel::All).map_err(device_error)?;
@@ -112,7 +112,7 @@ impl OrtSessionOpener<'_> {
     fn load_session(&self, mut builder: SessionBuilder, provider: Provider) -> Result<Session, SessionOpenError> {
         builder.commit_from_file(self.path).map_err(|error| {
             let problem = plain_message(&error);
-            // On the CPU there is no device to blame.
+            // On the CPU, the device cannot be the cause.
             if provider != Provider::Cpu && !blames_model_file(error.code()) {
                 return SessionOpenError::Device(problem);
             }
@@ -129,7 +129,7 @@ impl OrtSessionOpener<'_> {
     /// Makes `encoder` pool its output in device memory. Does nothing for a model that pools by itself.
     ///
     /// # Errors
-    /// When the pooling session cannot be opened, fails or returns other vectors.
+    /// Fails if the pooling session cannot be opened, fails or returns other vectors.
     pub fn attach_device_pooler(
         &self,
         encoder: &mut Encoder,
@@ -146,7 +146,7 @@ impl OrtSessionOpener<'_> {
     /// Opens a session with a pooling graph.
     ///
     /// # Errors
-    /// When the session cannot be opened or the memory is not supported.
+    /// Fails if the session cannot be opened or the memory is not supported.
     pub fn open_pooler(
         &self,
         graph: &[u8],
@@ -190,10 +190,10 @@ impl OrtSessionOpener<'_> {
     }
 }
 
-/// Returns a device number as ONNX Runtime takes it.
+/// Converts a device number to the type that ONNX Runtime expects.
 ///
 /// # Errors
-/// When the number is larger than any device number.
+/// Fails if the number is larger than any device number.
 fn device_index(id: u32) -> Result<i32, SessionOpenError> {
     i32::try_from(id).map_err(|_| SessionOpenError::Device(format!("there is no device with the number {id}")))
 }
@@ -213,7 +213,7 @@ fn run_options(provider: Provider, id: u32) -> ort::Result<[RunOptions<NoSelecte
     Ok([RunOptions::new()?, last])
 }
 
-/// The maximum number of sessions on a CPU. Sessions divide the memory for batches.
+/// Maximum number of sessions on a CPU, since all sessions share the memory for batches.
 const MAX_SESSIONS: usize = 4;
 
 /// Returns the number of sessions for a model on a CPU: as many as fit in a quarter of the memory, but at most

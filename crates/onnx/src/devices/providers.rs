@@ -1,4 +1,4 @@
-//! Which provider a model is expected to run on, before anything is loaded.
+//! Prediction of the provider that a model will run on, before anything is loaded.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Selection of the devices that run a model.
 //!
-//! A device requested by name is used, or opening the model fails. `auto` may fall back to another device
-//! and records the reasons. Every selected device has run one token successfully, and a device that leaves
-//! some operators to the CPU says so in its name.
+//! If a device requested by name is not available, opening the model fails. `auto` may fall back to another device and
+//! records the reasons. Every selected device has run one token successfully. The name of a device shows whether some
+//! operators run on the CPU instead.
 
 use std::path::Path;
 
@@ -20,9 +20,9 @@ use crate::session::pool::SessionPool;
 /// The selected devices with their sessions, and the reasons for passing over others.
 pub struct OpenedDevices {
     pub devices: Vec<(Device, SessionPool)>,
-    /// A session on the CPU for queries, if the devices are others than the CPU.
+    /// A session on the CPU for queries, if the CPU is not one of the devices.
     pub query_pool: Option<SessionPool>,
-    /// Why `auto` passed over devices that it prefers.
+    /// Reasons why `auto` passed over preferred devices.
     pub passed_over: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ pub struct DeviceSelector<'c> {
     pub library: &'c Path,
     /// The tokenizer's largest token ID, which the model must know.
     pub last_token: u32,
-    /// Makes the error for a model that does not know that token, given ONNX Runtime's message.
+    /// Returns the error for a model that does not know `last_token`, given ONNX Runtime's message.
     pub misfit: &'c dyn Fn(&str) -> EmbedError,
 }
 
@@ -44,7 +44,7 @@ impl DeviceSelector<'_> {
     /// Opens sessions on the requested devices, and runs one token on each.
     ///
     /// # Errors
-    /// When a device requested by name is not available, or the model does not load.
+    /// Fails if a device requested by name is not available, or the model does not load.
     pub fn open_devices(&self, choice: &DeviceChoice) -> Result<OpenedDevices, EmbedError> {
         let mut opened = match choice {
             DeviceChoice::Named { provider, ids } => {
@@ -70,7 +70,7 @@ impl DeviceSelector<'_> {
                 Err(error @ SessionOpenError::Model(_)) => return Err(self.to_embed_error(error, &DeviceChoice::Auto)),
                 Err(error) if provider == Provider::Cpu => return Err(self.to_embed_error(error, &DeviceChoice::Auto)),
                 Err(SessionOpenError::NotBuilt) => {
-                    // Worth reporting only if there is a GPU for it.
+                    // The missing provider is reported only if there is a GPU for it.
                     if let (Provider::Cuda, Some(gpu)) = (provider, &self.gpu) {
                         let library = self.library.display();
                         passed_over.push(format!(
@@ -103,7 +103,7 @@ impl DeviceSelector<'_> {
     /// Opens the CPU session for queries. If the CPU cannot run the model, the device answers queries.
     ///
     /// # Errors
-    /// When the tokenizer does not fit the model.
+    /// Fails if the tokenizer does not fit the model.
     fn open_query_pool(&self) -> Result<Option<SessionPool>, EmbedError> {
         let mut pool = match self.opener.open_query_pool() {
             Ok(Some(pool)) => pool,
@@ -123,8 +123,8 @@ impl DeviceSelector<'_> {
         }
     }
 
-    /// Runs the tokenizer's largest token ID. A model that fails at it and can run token 0 has no embedding for
-    /// it: the tokenizer belongs to another model.
+    /// Runs the tokenizer's largest token ID. If the model fails on this token but can run token 0, it has no embedding
+    /// for the token, so the tokenizer belongs to another model.
     fn run_trial(&self, pool: &mut SessionPool) -> Result<(), TrialError> {
         let mut run_token = |token: u32| {
             let row: &[u32] = &[token];
@@ -139,7 +139,7 @@ impl DeviceSelector<'_> {
         }
     }
 
-    /// Makes the error for a requested device, with a remedy.
+    /// Returns the error for a requested device, with a remedy.
     fn to_embed_error(&self, error: SessionOpenError, choice: &DeviceChoice) -> EmbedError {
         let install_hint = match choice {
             DeviceChoice::Named { provider, .. } if provider.is_nvidia() => format!("; {INSTALL_CUDA_PROVIDER}"),

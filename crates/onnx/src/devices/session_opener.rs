@@ -11,14 +11,14 @@ pub trait SessionOpener {
     /// Opens the sessions of a device.
     ///
     /// # Errors
-    /// When the device is not available, or the model does not load.
+    /// Fails if the device is not available, or the model does not load.
     fn open_device(&self, provider: Provider, id: u32) -> Result<(Device, SessionPool), SessionOpenError>;
 
-    /// Opens a session on the CPU for queries, in addition to those on another device. Returns `None` if the
+    /// Opens a session on the CPU for queries, in addition to the sessions on another device. Returns `None` if the
     /// model is too large for that.
     ///
     /// # Errors
-    /// When the CPU cannot run the model.
+    /// Fails if the CPU cannot run the model.
     fn open_query_pool(&self) -> Result<Option<SessionPool>, SessionOpenError>;
 }
 
@@ -27,7 +27,7 @@ pub trait SessionOpener {
 pub enum SessionOpenError {
     /// The library was built without the provider.
     NotBuilt,
-    /// The device failed; the message says how.
+    /// The device failed, with this message.
     Device(String),
     /// The model or the library failed, not the device.
     Model(EmbedError),

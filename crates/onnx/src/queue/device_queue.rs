@@ -1,9 +1,9 @@
 //! The queue of batches in front of one device.
 //!
-//! A window is the set of texts that the pipeline embeds in one call. Two windows share a device: while it
-//! runs a batch of one, the thread of the other pools its last batch and hands the vectors on. The device
-//! idles only when neither has a batch ready. The idle time is attributed to the step that the next window
-//! to arrive was busy with.
+//! A window is the set of texts that the pipeline embeds in one call. Two windows share a device: while the device runs
+//! a batch of the first window, the thread of the second one pools its last batch and passes the vectors on. The device
+//! idles only when neither window has a batch ready. The idle time is attributed to the last step of the window that
+//! uses the device next.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -22,13 +22,14 @@ use crate::devices::device::Device;
 use crate::session::model_session::SessionRunError;
 use crate::session::pool::{PoolOutput, SessionPool};
 
-/// The number of tokens per batch if nothing was measured.
+/// Number of tokens per batch if no size was measured.
 const DEFAULT_BATCH_TOKENS: usize = 2_048;
 
-/// The minimum number of tokens in a window that is used to measure batch sizes.
+/// Minimum number of tokens in a window that is used to measure batch sizes.
 const MIN_PROBE_TOKENS: usize = 8_192;
 
-/// The minimum mean number of tokens per text in such a window. Shorter texts are names, not chunks.
+/// Minimum mean number of tokens per text in a window that is used to measure batch sizes. Shorter texts are names, not
+/// chunks.
 const MIN_PROBE_MEAN_TOKENS: usize = 32;
 
 /// The batch sizes tried on a CPU, in tokens.
@@ -57,7 +58,7 @@ pub struct DeviceQueue {
     /// The number of rows, and of tokens per row, if the model fixes them.
     fixed_shape: (Option<usize>, Option<usize>),
     model: ModelDescription,
-    /// The maximum size of a batch's intermediate values.
+    /// Maximum size of a batch's intermediate values, in bytes.
     max_batch_bytes: u64,
     queries: QueryTurns,
     /// The number of tokens per batch. Lowered for the rest of an index run when memory runs out.
@@ -75,15 +76,15 @@ struct WindowRun<'p, 'w> {
     window: &'p mut EmbedWindow<'w>,
     /// The indexes of the texts, from short to long.
     order: Vec<usize>,
-    /// The lengths of the texts in tokens, in that order.
+    /// The lengths of the texts in tokens, in the order of `order`.
     lengths: Vec<usize>,
     /// The last step of the window's thread before it requested the device, with its start and its end.
     last_step: (IdleCause, Instant, Instant),
 }
 
 impl DeviceQueue {
-    /// Creates a queue. `user_batch_tokens` is the batch size that the user has set; otherwise a stored
-    /// measurement is used, or the size is measured in the first run.
+    /// Creates a queue. `user_batch_tokens` is the batch size set by the user. Without it, a stored measurement is
+    /// used, or the size is measured in the first run.
     pub fn new(
         (device, pool): (Device, SessionPool),
         max_batch_bytes: u64,
@@ -93,7 +94,7 @@ impl DeviceQueue {
     ) -> Self {
         let known = user_batch_tokens.or(probe_file.read().batch_tokens);
         let sizes = if device.provider == Provider::Cpu { CPU_BATCH_SIZES } else { GPU_BATCH_SIZES };
-        // For a model with a fixed number of rows there is nothing to measure.
+        // A model with a fixed number of rows allows only one batch size.
         let needs_search = known.is_none() && pool.fixed_rows().is_none();
         Self {
             device,
@@ -125,7 +126,7 @@ impl DeviceQueue {
     /// Embeds a window on the device.
     ///
     /// # Errors
-    /// When the device fails. The number is the length in tokens of the batch's longest text.
+    /// Fails if the device fails. The number in the error is the length in tokens of the batch's longest text.
     pub fn run_window(&self, window: &mut EmbedWindow<'_>) -> Result<(), (SessionRunError, usize)> {
         let mut order: Vec<usize> = (0..window.tokens.len()).collect();
         order.sort_by_key(|at| window.tokens[*at].len());
@@ -134,8 +135,8 @@ impl DeviceQueue {
         let mut run = WindowRun { window, order, lengths, last_step };
         let Some(done) = self.probe_batch_size(&mut run)? else { return Ok(()) };
         let (limits, mut is_out_of_memory) = (self.batch_limits(), false);
-        // The texts above and below the measured ones remain, the longest first. Without a measurement, all
-        // texts are one part.
+        // After a measurement, the longer and the shorter texts remain; the longer ones run first. Without a
+        // measurement, all texts remain, as one part.
         let all = run.lengths.len();
         let done = if done.is_empty() { 0..0 } else { done };
         let parts: Vec<Range<usize>> =
@@ -160,7 +161,7 @@ impl DeviceQueue {
         Ok(())
     }
 
-    /// Runs one batch and hands its vectors on, with the device free for others. Returns false to stop.
+    /// Runs one batch and passes its vectors on after releasing the device. Returns false to stop.
     fn run_batch(
         &self,
         run: &mut WindowRun<'_, '_>,
@@ -175,7 +176,7 @@ impl DeviceQueue {
         result.map(|(continues, _)| continues)
     }
 
-    /// As [`DeviceQueue::run_batch`], and also returns the time of the call.
+    /// Runs one batch like [`DeviceQueue::run_batch`], and also returns the duration of the call.
     fn run_batch_timed(
         &self,
         run: &mut WindowRun<'_, '_>,
@@ -198,8 +199,8 @@ impl DeviceQueue {
         Ok((continues, elapsed))
     }
 
-    /// Waits for the device and runs one call. The idle time since the last call is attributed to the `last_step`
-    /// of this window as far as they overlap.
+    /// Waits for the device and runs one call. The part of the idle time that overlaps this window's `last_step` is
+    /// attributed to that step.
     fn run_in_turn(
         &self,
         rows: &[&[u32]],
@@ -222,8 +223,8 @@ impl DeviceQueue {
         result
     }
 
-    /// Measures batch sizes with texts of a window, if no size is known yet. The vectors of these texts are handed
-    /// on as usual. Returns the range of texts that are done, or `None` to stop.
+    /// Measures batch sizes with texts of a window, if no size is known yet. The vectors of these texts are passed on
+    /// as usual. Returns the range of finished texts, or `None` to stop.
     fn probe_batch_size(&self, run: &mut WindowRun<'_, '_>) -> Result<Option<Range<usize>>, (SessionRunError, usize)> {
         // The lock keeps other windows off the device during the measurement.
         let mut slot = self.size_search.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,12 +271,12 @@ impl DeviceQueue {
     /// Runs one query, ahead of waiting batches.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Fails if the device fails.
     pub fn run_query(&self, tokens: &[u32], is_last: bool) -> Result<PoolOutput, SessionRunError> {
         let turn = self.queries.begin();
         let result = self.lock_pool().run(&[tokens], is_last);
         drop(turn);
-        // The time of the query is not idle time.
+        // The duration of the query does not count as idle time.
         if let Some(since) = self.idle_since().as_mut() {
             *since = Instant::now();
         }

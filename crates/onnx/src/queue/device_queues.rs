@@ -20,10 +20,10 @@ use crate::session::pool::SessionPool;
 /// The number of windows that share a device.
 pub const WINDOWS_PER_DEVICE: usize = 2;
 
-/// The maximum size of a batch's intermediate values on a device with its own memory.
+/// Maximum size of a batch's intermediate values on a device with its own memory, in bytes.
 const MAX_GPU_BATCH_BYTES: u64 = 8 << 30;
 
-/// Returns the maximum size of a batch's intermediate values on the CPU, given the process's memory limit.
+/// Returns the maximum size in bytes of a batch's intermediate values on the CPU, given the process's memory limit.
 pub fn cpu_batch_bytes(max_memory_bytes: u64) -> u64 {
     (max_memory_bytes / 8).clamp(48 << 20, 1 << 30)
 }
@@ -33,7 +33,7 @@ pub fn cpu_batch_bytes(max_memory_bytes: u64) -> u64 {
 pub struct QueueSettings<'s> {
     /// The folder in which measurements are stored.
     pub probes_dir: &'s Path,
-    /// The memory limit of the whole process.
+    /// Memory limit of the whole process, in bytes.
     pub max_memory_bytes: u64,
     /// The number of tokens per batch that the user has set. `None` measures the best size.
     pub batch_tokens: Option<usize>,
@@ -41,16 +41,16 @@ pub struct QueueSettings<'s> {
 
 /// Properties of a device that its sessions do not provide.
 pub struct DeviceFacts {
-    /// Everything that the best batch size depends on; see [`ProbeFile::new`].
+    /// A text with all properties that the best batch size depends on, passed to [`ProbeFile::new`].
     pub probe_key: String,
-    /// The device's free memory, if it has its own.
+    /// Free memory of the device in bytes, if it has its own memory.
     pub free_bytes: Option<u64>,
 }
 
 /// All devices of a model.
 pub struct DeviceQueues {
     queues: Vec<DeviceQueue>,
-    /// A session on the CPU for queries, if the devices are others than the CPU.
+    /// A session on the CPU for queries, if the CPU is not one of the devices.
     query_pool: Option<Mutex<SessionPool>>,
     /// Whether queries are faster on the CPU; set when measured.
     queries_on_cpu: OnceLock<bool>,
@@ -125,7 +125,7 @@ impl DeviceQueues {
     /// Embeds a window of texts on one device, after waiting for a free one.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Fails if the device fails.
     pub fn run_window(&self, window: &mut EmbedWindow<'_>) -> Result<(), EmbedError> {
         if window.tokens.is_empty() {
             return Ok(());
@@ -136,10 +136,10 @@ impl DeviceQueues {
         result.map_err(|(error, longest)| queue.device.call_error(error, &self.model.name, longest))
     }
 
-    /// Returns the vector of a query, embedded on the first device or, where that is faster, on the CPU.
+    /// Embeds a query on the first device, or on the CPU if that is faster.
     ///
     /// # Errors
-    /// When the device or the CPU fails.
+    /// Fails if the device or the CPU fails.
     pub fn embed_query(&self, tokens: &[u32]) -> Result<Vec<f32>, EmbedError> {
         let queue = &self.queues[0];
         let result = match &self.query_pool {
@@ -153,11 +153,11 @@ impl DeviceQueues {
         Ok(vectors.swap_remove(0))
     }
 
-    /// Returns whether a query is faster on the CPU than on the device. It is measured once and the result stored,
-    /// unless the CPU fails.
+    /// Returns whether a query is faster on the CPU than on the device. The first call measures this, and stores the
+    /// result unless the CPU fails.
     ///
     /// # Errors
-    /// When the device fails.
+    /// Fails if the device fails.
     fn is_cpu_faster(&self, query_pool: &Mutex<SessionPool>, queue: &DeviceQueue) -> Result<bool, EmbedError> {
         if let Some(known) = self.queries_on_cpu.get().copied().or(queue.probe_file.read().queries_on_cpu) {
             return Ok(known);

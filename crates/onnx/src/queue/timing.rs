@@ -76,7 +76,7 @@ impl DeviceTiming {
         self.tokenizing_ns.fetch_add(nanos(ended.saturating_duration_since(started)), Relaxed);
     }
 
-    /// Returns the counters as a report. Fields that are not counted here keep their default.
+    /// Returns the counters as a report. All other fields of the report have their default values.
     pub fn report(&self) -> DeviceReport {
         let count = |counter: &AtomicU64| counter.load(Relaxed);
         let seconds = |counter: &AtomicU64| Duration::from_nanos(count(counter)).as_secs_f64();

@@ -1,7 +1,7 @@
 //! Loading of the CUDA libraries that `pip` installs beside ONNX Runtime.
 //!
-//! ONNX Runtime's CUDA provider finds its libraries only on the system loader's search path, which does
-//! not include Python packages. Libraries that are already loaded are used whatever folder they are from.
+//! ONNX Runtime's CUDA provider finds its libraries only on the system loader's search path, which does not include
+//! Python packages. Libraries that are already loaded are used, regardless of their folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ const LIBRARY_PREFIXES: [&str; 8] = ["cudart", "nvJitLink", "nvrtc", "cublasLt",
 
 /// Loads the CUDA libraries in the `nvidia` folder beside the Python package that contains `library`.
 ///
-/// Libraries that fail to load are skipped: opening a CUDA session then names the missing one.
+/// Libraries that fail to load are skipped: the error of opening a CUDA session then names the missing library.
 pub fn preload_cuda_libraries(library: &Path) {
     // A loaded library serves the whole process.
     static LOADED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());

@@ -18,9 +18,9 @@ pub enum MessageCause {
 
 /// Recognizes a cause by the text of an error message.
 ///
-/// ONNX Runtime has no error code for these causes. Its arena, the C++ library, the GPU drivers and the system's
-/// loader all arrive as [`ErrorCode::GenericFailure`], [`ErrorCode::RuntimeException`] or
-/// [`ErrorCode::ExecutionProviderFailure`], with only their own messages to tell them apart.
+/// ONNX Runtime has no error code for these causes. Errors of its arena, the C++ library, the GPU drivers and the
+/// system's loader all have the code [`ErrorCode::GenericFailure`], [`ErrorCode::RuntimeException`] or
+/// [`ErrorCode::ExecutionProviderFailure`]; only their messages differ.
 pub fn recognize_cause(message: &str) -> Option<MessageCause> {
     const TEXTS: [(&str, MessageCause); 11] = [
         ("out of memory", MessageCause::OutOfMemory),
@@ -40,13 +40,13 @@ pub fn recognize_cause(message: &str) -> Option<MessageCause> {
     TEXTS.iter().find(|(text, _)| lower.contains(text)).map(|(_, cause)| *cause)
 }
 
-/// Returns whether an error of loading a model says that the model's file is broken or unsupported. Any other
-/// error may be the device's.
+/// Returns whether an error of loading a model means that the model's file is broken or unsupported. The device may be
+/// the cause of any other error.
 pub fn blames_model_file(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::InvalidProtobuf | ErrorCode::InvalidGraph | ErrorCode::NoSuchFile | ErrorCode::NoModel)
 }
 
-/// Returns an error's message without the source location and the error code in it.
+/// Returns an error's message without its source location and error code.
 pub fn plain_message<R>(error: &ort::Error<R>) -> String {
     strip_source_location(error.message())
 }

@@ -49,11 +49,11 @@ static LOADING: Mutex<()> = Mutex::new(());
 
 /// Returns the ONNX Runtime library, loading it first if necessary.
 ///
-/// Locations are tried in the order of [`preferred_locations`]. A failure is not remembered, because a library
-/// may be installed while a server runs. `model` is the model that needs the library, for the error message.
+/// Locations are tried in the order of [`preferred_locations`]. After a failure, the next call searches again, because
+/// a library may be installed while a server runs. The error message names `model` as the model that needs the library.
 ///
 /// # Errors
-/// When no library is found, or none that is found loads.
+/// Fails if no library is found, or if none of the found libraries loads.
 pub fn load_ort_library(
     places: &LibrarySearchPaths,
     wanted: Option<Provider>,
@@ -144,7 +144,7 @@ fn inspect_location(rule: &'static str, path: &Path) -> LibraryLocation {
     LibraryLocation { rule, folder, file, version, providers }
 }
 
-/// Finds the ONNX Runtime library in a folder. Of several versions, it returns the newest.
+/// Returns the ONNX Runtime library in a folder, or the newest one if there are several versions.
 fn newest_library(folder: &Path) -> Option<PathBuf> {
     let (prefix, exact) = if cfg!(windows) {
         ("onnxruntime.dll", "onnxruntime.dll")
@@ -170,8 +170,8 @@ fn newest_library(folder: &Path) -> Option<PathBuf> {
     found.max_by_key(numbers)
 }
 
-/// Returns the version in a library's file name, as `1.32.0` in `libonnxruntime.so.1.32.0`, or that of the
-/// Python package around it.
+/// Returns the version in a library's file name, such as `1.32.0` for `libonnxruntime.so.1.32.0`, or the version of the
+/// Python package that contains it.
 fn library_version(library: &Path) -> Option<String> {
     let real = library.canonicalize().ok()?;
     let name = real.file_name()?.to_string_lossy().into_owned();

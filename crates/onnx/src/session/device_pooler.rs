@@ -54,7 +54,7 @@ impl DevicePooler {
     /// Creates a pooler. `session` holds a graph of [`pooling_graph_for`] and runs on the given device.
     ///
     /// # Errors
-    /// When ONNX Runtime does not support that kind of memory.
+    /// Fails if ONNX Runtime does not support that kind of memory.
     pub fn new(
         session: Session,
         pooling: Pooling,
@@ -75,7 +75,7 @@ impl DevicePooler {
     /// Runs `model` and pools its output named `output`. Returns a tensor of shape `[rows, width]`.
     ///
     /// # Errors
-    /// When the device fails, or the model's output is not in device memory.
+    /// Fails if the device fails, or the model's output is not in device memory.
     pub fn run(
         &mut self,
         (model, output): (&mut Session, &str),
@@ -87,8 +87,8 @@ impl DevicePooler {
             binding.bind_input(*name, value)?;
         }
         binding.bind_output_to_device(output, &self.memory)?;
-        // The output still occupies the arena when this call ends, so the arena cannot shrink yet: see
-        // `Encoder::release_memory` in `encoder`.
+        // The output still occupies the arena when this call ends, so `Encoder::release_memory` shrinks the arena
+        // later.
         let mut outputs = model.run_binding_with_options(&binding, &self.options[0])?;
         let hidden = outputs.remove(output).ok_or_else(|| ort::Error::new(format!("it returned no {output}")))?;
         let hidden: DynTensor = hidden.downcast()?;

@@ -42,7 +42,8 @@ impl Encoder {
     /// Wraps a session after checking the model's inputs and outputs.
     ///
     /// # Errors
-    /// When the model does not fit its description: an unsupported input, a missing output, another width.
+    /// Fails if the model contradicts its description: it has an unsupported input, lacks an output, or has another
+    /// width.
     pub fn new(
         session: Session,
         options: [RunOptions<NoSelectedOutputs>; 2],
@@ -68,8 +69,9 @@ impl Encoder {
 
     /// Releases the memory kept between calls.
     ///
-    /// ONNX Runtime shrinks its arena at the end of a call, but a pooled call's output occupies the arena until
-    /// later. So a call with a single token is run. Its errors are ignored: the next batch reports them.
+    /// ONNX Runtime shrinks its arena at the end of a call, but a pooled call's output is still in the arena then. So
+    /// this function runs another call with a single token. Its errors are ignored, because the next batch reports
+    /// them.
     fn release_memory(&mut self) {
         let (rows, row_tokens) = (self.fixed_rows.unwrap_or(1), self.fixed_row_tokens.unwrap_or(1));
         if self.inputs.fill(&[&[0]], rows, row_tokens).is_ok()
@@ -85,11 +87,11 @@ impl Encoder {
         device_pooler::pooling_graph_for(outlet.dtype().tensor_type())
     }
 
-    /// Makes later calls pool on the device, provided that two test rows keep their vectors. If the test rows
-    /// cannot be run at all, nothing changes.
+    /// Makes later calls pool on the device, after checking that this does not change the vectors of two test rows.
+    /// Does nothing if the test rows cannot be run at all.
     ///
     /// # Errors
-    /// When pooling fails or returns other vectors; the pooler is then not used.
+    /// Fails if pooling fails or returns other vectors; the pooler is then not used.
     pub fn attach_pooler(&mut self, pooler: DevicePooler, model: &ModelDescription) -> Result<(), String> {
         let texts: [&[u32]; 2] = [&[1], &[0, 1]];
         let rows = &texts[..self.fixed_rows.unwrap_or(2).clamp(1, 2)];

@@ -49,7 +49,7 @@ impl ModelInputs {
     /// Creates the inputs that a model declares.
     ///
     /// # Errors
-    /// When the model has no `input_ids`, or an input with an unknown name, type or shape.
+    /// Fails if the model has no `input_ids`, or an input with an unknown name, type or shape.
     pub fn new(outlets: &[Outlet]) -> Result<Self, String> {
         let inputs = outlets.iter().map(ModelInput::new).collect::<Result<Vec<_>, _>>()?;
         if !inputs.iter().any(|input| input.role == InputRole::TokenIds) {
@@ -62,7 +62,7 @@ impl ModelInputs {
     /// become padding. A row of padding keeps one token, because some models divide by the number of tokens.
     ///
     /// # Errors
-    /// When a token ID does not fit a 32-bit input.
+    /// Fails if a token ID does not fit a 32-bit input.
     pub fn fill(&mut self, rows: &[&[u32]], row_count: usize, row_tokens: usize) -> Result<(), String> {
         self.shape = [row_count, row_tokens];
         for input in &mut self.inputs {
@@ -96,16 +96,16 @@ impl ModelInputs {
     /// Returns each input's name and a tensor that borrows the buffer filled by [`ModelInputs::fill`].
     ///
     /// # Errors
-    /// When ONNX Runtime rejects a tensor.
+    /// Fails if ONNX Runtime rejects a tensor.
     pub fn borrowed_tensors(&self) -> ort::Result<Vec<(&str, SessionInputValue<'_>)>> {
         self.inputs.iter().map(|input| Ok((input.name.as_str(), input.borrowed_tensor(self.shape)?))).collect()
     }
 
-    /// As [`ModelInputs::borrowed_tensors`], but with owned tensors, which an `IoBinding` needs: binding a
-    /// borrowed tensor deadlocks in ort 2.0.0-rc.15.
+    /// Returns each input's name and tensor like [`ModelInputs::borrowed_tensors`], but with owned tensors. An
+    /// `IoBinding` needs these: binding a borrowed tensor deadlocks in ort 2.0.0-rc.15.
     ///
     /// # Errors
-    /// When ONNX Runtime rejects a tensor.
+    /// Fails if ONNX Runtime rejects a tensor.
     pub fn owned_tensors(&self) -> ort::Result<Vec<(&str, DynTensor)>> {
         self.inputs.iter().map(|input| Ok((input.name.as_str(), input.owned_tensor(self.shape)?))).collect()
     }

@@ -27,7 +27,7 @@ pub trait ModelSession: Send {
     /// Runs one call. With `is_last`, the memory kept between calls is released afterwards.
     ///
     /// # Errors
-    /// When the device fails or has too little memory.
+    /// Fails if the device fails or has too little memory.
     fn run(&mut self, rows: &[&[u32]], is_last: bool) -> Result<SessionOutput, SessionRunError>;
 
     /// Returns whether memory of an earlier call is still held.
@@ -41,7 +41,7 @@ pub trait OutputValues: Send {
     /// Reads the values, row-major, with their shape.
     ///
     /// # Errors
-    /// When the values cannot be read or are not floating-point numbers.
+    /// Fails if the values cannot be read or are not floating-point numbers.
     fn read(&self) -> Result<(Vec<i64>, Cow<'_, [f32]>), SessionRunError>;
 }
 
@@ -59,10 +59,10 @@ pub struct SessionOutput {
 }
 
 impl SessionOutput {
-    /// Returns the vectors of `rows`, the rows that the call was given, in order.
+    /// Returns the vectors of `rows`, in order. `rows` must be the input of the call.
     ///
     /// # Errors
-    /// When the output does not have the shape that the model's description implies.
+    /// Fails if the output does not have the shape that the model's description implies.
     pub fn vectors(&self, rows: &[&[u32]], model: &ModelDescription) -> Result<Vec<Vec<f32>>, SessionRunError> {
         let (shape, values) = self.values.read()?;
         let width = model.dimensions;

@@ -21,7 +21,7 @@ pub struct SessionPool {
 pub struct PoolOutput {
     /// Each session's output and its number of rows.
     parts: Vec<(SessionOutput, usize)>,
-    /// The time of the slowest session.
+    /// The duration of the slowest session's call.
     pub elapsed: Duration,
 }
 
@@ -31,10 +31,10 @@ impl PoolOutput {
         Self { parts, elapsed }
     }
 
-    /// Returns the vectors of `rows`, the rows that the call was given, in order.
+    /// Returns the vectors of `rows`, in order. `rows` must be the input of the call.
     ///
     /// # Errors
-    /// When the output does not have the shape that the model's description implies.
+    /// Fails if the output does not have the shape that the model's description implies.
     pub fn vectors(&self, mut rows: &[&[u32]], model: &ModelDescription) -> Result<Vec<Vec<f32>>, SessionRunError> {
         let mut vectors = Vec::with_capacity(rows.len());
         for (ran, count) in &self.parts {
@@ -65,7 +65,7 @@ impl SessionPool {
     /// Runs rows of token IDs. With `is_last`, the memory kept between calls is released afterwards.
     ///
     /// # Errors
-    /// When the device fails or has too little memory.
+    /// Fails if the device fails or has too little memory.
     pub fn run(&mut self, rows: &[&[u32]], is_last: bool) -> Result<PoolOutput, SessionRunError> {
         let lengths: Vec<usize> = rows.iter().map(|row| row.len()).collect();
         let counts = if rows.len() < 2 || self.others.is_empty() {
@@ -111,7 +111,7 @@ fn split_by_tokens(lengths: &[usize], parts: usize) -> Vec<usize> {
     let total: usize = lengths.iter().sum();
     let (mut counts, mut seen) = (vec![0; parts], 0);
     for length in lengths {
-        // The group in which the middle of the row falls.
+        // The group that contains the middle of the row.
         let part = (seen * 2 + length) * parts / (total * 2).max(1);
         counts[part.min(parts - 1)] += 1;
         seen += length;

@@ -13,8 +13,8 @@ pub struct HiddenStates<'a> {
     pub pooling: Pooling,
 }
 
-/// Returns the vector of row `row`, whose first `tokens` tokens are not padding. It is truncated and
-/// normalized as the model's description says.
+/// Returns the vector of row `row`, whose first `tokens` tokens are not padding. Truncates and normalizes the vector
+/// according to the model's description.
 pub fn pool_row(hidden: &HiddenStates<'_>, row: usize, tokens: usize, model: &ModelDescription) -> Vec<f32> {
     let width = hidden.width;
     let token = |at: usize| {

@@ -1,9 +1,9 @@
 //! Finds definitions by name.
 //!
-//! Matches, best first: the same spelling, the same letters in another case or with other separators, names
-//! that begin with the query or contain its words, and names with a typo. Approximate matches are returned only
-//! if there are no better ones. Names are looked up in the snapshot's column blocks; there is no separate
-//! index. Equal input gives equal order.
+//! The kinds of matches, best first, are: the same spelling, the same letters in another case or with other separators,
+//! names that begin with the query or contain its words, and names with a typo. Approximate matches are returned only
+//! if there are no better ones. Names are looked up in the snapshot's column blocks; there is no separate index. For
+//! equal input, the order of results is always the same.
 
 use super::name_query::NameQuery;
 use crate::snapshot::Snapshot;
@@ -13,11 +13,11 @@ use text::name_key::{LetterProfile, is_same_name, name_key};
 use text::words;
 use types::{Span, SymbolKind};
 
-/// How a name matches a query, best first.
+/// The kind of a match between a name and a query, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NameMatch {
     Exact,
-    /// The same letters in another case or with other separators: `parse_header` for `parseHeader`.
+    /// The name has the same letters in another case or with other separators: `parse_header` for `parseHeader`.
     Normalized,
     /// The name begins with the query, or contains its words in order.
     Partial,
@@ -44,7 +44,7 @@ pub fn find_definitions(
     query: &NameQuery,
     is_allowed: impl Fn(&FileChunks) -> bool,
 ) -> Vec<NamedDefinition> {
-    // The files of matches are tested, since most files have no match.
+    // Tests only files with matches, because most files have none.
     let file_of = |named: &NamedDefinition| &snapshot.files[snapshot.file_of_chunk(named.chunk)];
     let matches_query = |named: &NamedDefinition| {
         let file = file_of(named);
@@ -63,7 +63,7 @@ pub fn find_definitions(
     found
 }
 
-/// Returns the definitions with the same letters and digits.
+/// Returns the definitions whose names have the same letters and digits as the query, ignoring case.
 fn find_same_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefinition> {
     let mut found = Vec::new();
     let mut add = |name: &str, name_match, matches: &dyn Fn(&str) -> bool| {
@@ -81,7 +81,7 @@ fn find_same_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefinitio
     found
 }
 
-/// Returns the definitions that contain the words of the query, or differ by a few typos.
+/// Returns the definitions whose names contain the words of the query or differ from it by a few typos.
 fn find_similar_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefinition> {
     let pattern = NamePattern::new(query);
     let names = snapshot.match_names(|profile| pattern.may_match(profile), |name| pattern.matches(name));
@@ -92,7 +92,7 @@ fn find_similar_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefini
     names.into_iter().flat_map(positions).collect()
 }
 
-/// A query prepared for comparison with every name.
+/// A query for a name, prepared for comparison with all names of a snapshot.
 struct NamePattern {
     /// The words of the queried name, in lower case.
     words: Vec<Vec<u8>>,
@@ -121,7 +121,7 @@ impl NamePattern {
         Self { words: all, is_prefix: query.is_prefix, key, profile, max_typos }
     }
 
-    /// Returns whether a name with this profile may match. The letters rule out most names.
+    /// Returns whether a name with this profile may match. Most names are rejected by this quick test.
     fn may_match(&self, profile: LetterProfile) -> bool {
         let has_letters = self.profile.missing_in(profile) == 0;
         has_letters || (self.max_typos > 0 && profile.may_be_within(self.profile, self.max_typos))
@@ -141,7 +141,7 @@ impl NamePattern {
         Some((NameMatch::Fuzzy, typos))
     }
 
-    /// Returns whether the query's words begin words of the name, in order.
+    /// Returns whether the name contains words that begin with the words of the query, in the same order.
     fn has_words(&self, name: &[u8]) -> bool {
         let mut from = 0;
         for (number, word) in self.words.iter().enumerate() {
@@ -175,7 +175,7 @@ struct DefinitionOrder {
     typos: usize,
     is_test_or_example: bool,
     rank: u8,
-    /// The length of a partially matching name, so that shorter names come first.
+    /// The length of a partially matching name in bytes, so that shorter names come first; 0 for other matches.
     excess: usize,
     chunk: u32,
     position: usize,
@@ -201,7 +201,7 @@ impl DefinitionOrder {
     }
 }
 
-/// Ranks symbol kinds by how likely a name query means them; 0 is the most likely.
+/// Returns the rank of a symbol kind: 0 for the kinds that a query for a name most likely means, higher for others.
 fn rank_kind(kind: SymbolKind) -> u8 {
     use SymbolKind::{Block, Constant, Field, Impl, Module, Property, Section, Test, Variable};
     match kind {

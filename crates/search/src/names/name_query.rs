@@ -1,4 +1,4 @@
-//! Parses queries for a name.
+//! Parses queries that consist of a name.
 
 use crate::snapshot::column_block::ChunkMeta;
 use text::name_key::{is_same_name, name_key};
@@ -7,7 +7,7 @@ use types::RepoPath;
 /// A parsed query for a name: `bar`, `Foo::bar`, `Foo.bar`, `Foo#bar`, `bar*`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameQuery {
-    /// The full text, for names that contain a separator themselves.
+    /// The full text of the query, for definitions whose names contain a separator.
     pub(super) full_text: String,
     /// The last part of the text.
     pub name: String,
@@ -24,7 +24,7 @@ const MAX_NAME_BYTES: usize = 200;
 const RELATIVE: [&str; 6] = ["crate", "self", "Self", "super", "this", "cls"];
 
 impl NameQuery {
-    /// Parses a query; `None` if it contains no name.
+    /// Parses a query; returns `None` if it contains no name.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_matches(['`', '"', '\'']);
         let (text, is_prefix) = text.strip_suffix('*').map_or((text, false), |text| (text, true));
@@ -62,8 +62,8 @@ impl NameQuery {
         Self { qualifiers: Vec::new(), ..self }
     }
 
-    /// Returns whether the name at `position` in a chunk may match the qualifiers; any name before it in the
-    /// chunk may be its container.
+    /// Returns whether the definition at index `position` of [`ChunkMeta::defines`] may match the qualifiers. Any
+    /// earlier definition in the chunk may be its container.
     pub(super) fn may_match_qualifiers(&self, chunk: ChunkMeta<'_>, position: usize, path: &RepoPath) -> bool {
         let names: Vec<&str> = chunk.defines().take(position + 1).collect();
         let Some((name, before)) = names.split_last() else { return false };
@@ -71,8 +71,8 @@ impl NameQuery {
         self.is_full_text(name) || self.contains_qualifiers(before.chain(chunk.container.rsplit(['.', ':'])), path)
     }
 
-    /// Returns whether the qualifiers occur in order among the containers, the file and its folders, from the
-    /// inside out.
+    /// Returns whether the qualifiers occur in order in the sequence of the containers, the file and its folders,
+    /// innermost first.
     fn contains_qualifiers<'c>(&self, containers: impl Iterator<Item = &'c str>, path: &'c RepoPath) -> bool {
         let mut remaining = self.qualifiers.iter().rev().peekable();
         let mut parts =

@@ -11,20 +11,21 @@ use text::inflections::inflections;
 use text::name_key::{LetterProfile, name_key};
 use text::words;
 
-/// Minimum length of a corrected name, because shorter names have too many similar ones.
+/// Minimum length of a corrected name, in letters and digits. Shorter names have too many similar ones.
 const MIN_NAME_LETTERS: usize = 4;
 
-/// Maximum length of a corrected name; longer names are rarely typed.
+/// Maximum length of a corrected name, in letters and digits. Longer names are rarely typed.
 const MAX_NAME_LETTERS: usize = 64;
 
-/// From this length, a name may have two errors.
+/// Minimum length of a name that may have two errors, in letters and digits.
 const MIN_LETTERS_FOR_TWO_ERRORS: usize = 8;
 
-/// Minimum length of a corrected container. It may be short because it is compared with few names.
+/// Minimum length of a corrected container, in letters and digits. It may be short because it is compared with few
+/// names.
 const MIN_CONTAINER_LETTERS: usize = 3;
 
-/// Returns the container of a definition of `name` that is most similar to `container`: its chunk's container,
-/// or another definition in the chunk.
+/// Returns the container most similar to `container` among the containers of definitions of `name`. Other definitions
+/// in the same chunk count as containers.
 pub(crate) fn find_nearest_container(snapshot: &Snapshot, name: &str, container: &str) -> Option<String> {
     let wanted = FuzzyName::with_min_letters(container, MIN_CONTAINER_LETTERS)?;
     let around = snapshot.chunks_defining(name).map(|chunk| snapshot.chunk(chunk)).flat_map(|chunk| {
@@ -35,7 +36,7 @@ pub(crate) fn find_nearest_container(snapshot: &Snapshot, name: &str, container:
     near.min().map(|(_, other)| other.to_owned())
 }
 
-/// Returns the most similar file name with the same extension, the alphabetically first of several.
+/// Returns the most similar file name with the same extension; of equally similar names, the alphabetically first.
 ///
 /// Names of common words, such as `Node.js`, are not corrected.
 pub(crate) fn find_nearest_file(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> {
@@ -52,8 +53,8 @@ pub(crate) fn find_nearest_file(snapshot: &Snapshot, name: &str, allowed: &[bool
     names.filter_map(|other| Some((near(other)?, other))).min().map(|(_, other)| other.to_owned())
 }
 
-/// Returns the most similar word in defined names that has the same first letter; of several, the most
-/// frequent.
+/// Returns the most similar word that occurs in defined names and has the same first letter; of equally similar words,
+/// the most frequent.
 pub(crate) fn find_nearest_word(snapshot: &Snapshot, word: &str) -> Option<String> {
     let wanted = FuzzyName::new(word)?;
     let nearest = |name: &str| {
@@ -67,7 +68,7 @@ pub(crate) fn find_nearest_word(snapshot: &Snapshot, word: &str) -> Option<Strin
         best
     };
     let mut names: BTreeMap<(usize, String), usize> = BTreeMap::new();
-    // The letters rule out nearly all names.
+    // The letter profile rejects nearly all names.
     let is_allowed = |profile| wanted.profile.missing_in(profile) <= u32::from(wanted.max_errors);
     for (_, found) in snapshot.match_names(is_allowed, nearest) {
         *names.entry(found).or_default() += 1;
@@ -91,8 +92,8 @@ pub(crate) fn occurs_in_index(snapshot: &Snapshot, name: &str) -> Result<bool, S
     Ok(false)
 }
 
-/// Returns the most similar defined name; of several, one with the same first letter, then the most often
-/// defined one, then the alphabetically first.
+/// Returns the most similar defined name. Of equally similar names, prefers one with the same first letter, then the
+/// most often defined one, then the alphabetically first.
 pub(crate) fn find_nearest_name(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> {
     let wanted = FuzzyName::new(name)?;
     let near = snapshot.match_names(|profile| wanted.may_match(profile), |other| wanted.bounded_distance(other));
@@ -112,7 +113,7 @@ pub(crate) fn find_nearest_name(snapshot: &Snapshot, name: &str, allowed: &[bool
 
 /// A name prepared for comparison with many others.
 struct FuzzyName {
-    /// See [`name_key`].
+    /// The [`name_key`] of the name.
     key: String,
     profile: LetterProfile,
     max_errors: u8,
@@ -123,7 +124,7 @@ impl FuzzyName {
         Self::with_min_letters(name, MIN_NAME_LETTERS)
     }
 
-    /// Prepares a name; `None` if it has fewer than `min_letters` or too many letters.
+    /// Prepares a name; returns `None` if it has fewer than `min_letters` or too many letters.
     fn with_min_letters(name: &str, min_letters: usize) -> Option<Self> {
         let key: String = name_key(name).collect();
         let letters = key.chars().count();
@@ -134,8 +135,8 @@ impl FuzzyName {
         Some(Self { profile: LetterProfile::from_letters(key.chars()), key, max_errors })
     }
 
-    /// Returns whether a name with this profile may be within the maximum distance. The letters and the length
-    /// rule out nearly all names.
+    /// Returns whether a name with this profile may be within the maximum distance. Nearly all names are rejected by
+    /// this quick test.
     fn may_match(&self, profile: LetterProfile) -> bool {
         profile.may_be_within(self.profile, self.max_errors)
     }

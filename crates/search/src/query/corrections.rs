@@ -12,10 +12,10 @@ use platform::cancel::CancelToken;
 use text::inflections::inflections;
 use text::words;
 
-/// Minimum length of a corrected word of prose.
+/// Minimum length of a corrected word of prose, in letters.
 const MIN_WORD_LETTERS: usize = 6;
 
-/// Maximum number of names, and of words, corrected in one query.
+/// Maximum number of names corrected in one query, and likewise of words.
 const MAX_CORRECTIONS: usize = 2;
 
 /// A name that does not occur in the index, and its replacement.

@@ -37,13 +37,13 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// Returns the error for an unknown language, which lists the known ones.
+    /// Returns the error for an unknown language. Its message lists the known languages.
     pub(crate) fn unknown_language(name: &str) -> Self {
         let known: Vec<_> = language::all_languages().map(|row| row.name).collect();
         Self::UnknownLanguage { name: name.to_owned(), known: known.join(", ") }
     }
 
-    /// Returns the error for an unknown kind, which lists the known ones.
+    /// Returns the error for an unknown kind. Its message lists the known kinds.
     pub(crate) fn unknown_kind(name: &str) -> Self {
         let known: Vec<&str> = SymbolKind::ALL.iter().map(|kind| kind.as_str()).collect();
         Self::UnknownKind { name: name.to_owned(), known: known.join(", ") }

@@ -12,10 +12,10 @@ use crate::threads::run_on_search_pool;
 use source::language;
 use types::{ContentKind, Language, SymbolKind};
 
-/// A compiled [`Filter`], with the filters of the query text.
+/// A compiled [`Filter`], combined with the filters in the query text.
 pub struct FileFilter {
     languages: Vec<Language>,
-    /// Glob sets, each of which a path must match.
+    /// Glob sets; a path must match every set.
     paths: Vec<GlobSet>,
     folders: FolderScope,
     content: ContentFilter,
@@ -26,7 +26,7 @@ pub struct FileFilter {
     no_vendored: bool,
 }
 
-/// Compiled filters for what to leave out.
+/// Compiled filters for excluded files and chunks.
 struct Exclusions {
     languages: Vec<Language>,
     paths: Vec<GlobSet>,
@@ -34,7 +34,7 @@ struct Exclusions {
 }
 
 impl FileFilter {
-    /// Compiles a filter without filters of a query text.
+    /// Compiles the filter of a request whose query text has no filters.
     ///
     /// # Errors
     /// If a language is unknown or a glob is invalid.
@@ -42,7 +42,7 @@ impl FileFilter {
         Self::with_query_filters(filter, &QueryFilters::default())
     }
 
-    /// Compiles a filter and the filters of a query text.
+    /// Compiles the filter of a request together with the filters in its query text.
     ///
     /// # Errors
     /// If a language or a kind is unknown, a glob is invalid, or the languages of the filter and of the query
@@ -88,12 +88,12 @@ impl FileFilter {
         self
     }
 
-    /// Returns whether each file of the snapshot passes.
+    /// Returns, for each file of the snapshot, whether it passes.
     ///
     /// A language filter overrides the content filter: a search for TOML returns TOML although it is
     /// configuration.
     pub(crate) fn allowed_files(&self, snapshot: &Snapshot) -> Vec<bool> {
-        // Adjacent files mostly have the same language.
+        // Keeps the result for the last language, because adjacent files mostly have the same language.
         let mut last: Option<(Language, bool)> = None;
         let allows = |language: &Language| {
             let allowed = last.filter(|last| last.0 == *language);
@@ -118,7 +118,7 @@ impl FileFilter {
 
     /// Returns whether a file that the query names passes.
     ///
-    /// Configuration files are left out by default, but a query that names one means it.
+    /// By default, configuration files do not pass, but a configuration file named in the query does.
     pub(crate) fn allows_named(&self, file: &FileChunks) -> bool {
         let has_default_content = self.languages.is_empty() && self.content == ContentFilter::CodeAndDocs;
         let language_allowed = has_default_content && !self.exclusions.languages.contains(&file.language);
@@ -200,7 +200,7 @@ fn parse_kinds(names: &[String]) -> Result<Vec<SymbolKind>, QueryError> {
     Ok(kinds)
 }
 
-/// Compiles the globs that `variants` makes of each pattern into one set.
+/// Compiles the globs that `variants` returns for each pattern into one set.
 fn compile_globs<S: AsRef<str>>(
     patterns: impl IntoIterator<Item = S>,
     variants: fn(&str) -> Vec<String>,

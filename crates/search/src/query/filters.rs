@@ -1,8 +1,8 @@
 //! Parses filters in query texts: `lang:go path:internal/** kind:function -test retries`.
 //!
-//! A filter is a filter name, a colon and a value, or one of `-test`, `-example` and `-generated`. A word with
-//! an unknown kind or language, such as `kind:Pod`, is not a filter. Several values of one filter widen it
-//! (`lang:go,rust` equals `lang:go lang:rust`), several filters narrow the search, and a leading `-` excludes.
+//! A filter is a filter name, a colon and a value, or one of `-test`, `-example` and `-generated`. A word with an
+//! unknown kind or language, such as `kind:Pod`, is not a filter. Several values of one filter widen the search
+//! (`lang:go,rust` equals `lang:go lang:rust`), several filters narrow it, and a leading `-` excludes matches.
 
 use source::language;
 use types::SymbolKind;
@@ -35,7 +35,7 @@ pub enum InvalidFilter {
     Kind(String),
 }
 
-/// The values of the included or of the excluded filters.
+/// The filter values written in a query, either included or excluded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilterValues {
     pub languages: Vec<String>,
@@ -73,7 +73,7 @@ impl QueryFilters {
                 rest.push(filters.extract_phrase(word, words.len() == 1));
             }
         }
-        // Keeps the white space of a text without filters.
+        // If there are no filters, returns the text with its white space unchanged.
         if filters == Self::default() { (filters, text.to_owned()) } else { (filters, rest.join(" ")) }
     }
 
@@ -91,7 +91,7 @@ impl QueryFilters {
         written.join(" ")
     }
 
-    /// Adds a word to the filters; returns whether it is one.
+    /// Adds a word to the filters if it is a filter; returns whether it is.
     fn add_word(&mut self, word: &str) -> bool {
         match word {
             "-test" | "-tests" => self.no_tests = true,
@@ -104,7 +104,7 @@ impl QueryFilters {
                 };
                 let Some((name, value)) = word.split_once(':') else { return false };
                 let value = value.trim_matches('"');
-                // URLs (`file://…`) and paths (`path::Path`) are no filters.
+                // URLs (`file://…`) and paths (`path::Path`) are not filters.
                 if value.is_empty() || value.starts_with(':') || value.starts_with("//") {
                     return false;
                 }
@@ -154,7 +154,7 @@ impl FilterValues {
     }
 }
 
-/// Returns the error if a word has the form of a filter and an unknown value.
+/// Returns the word as an [`InvalidFilter`] if it has the form of a filter and an unknown value.
 fn find_invalid_value(word: &str) -> Option<InvalidFilter> {
     let (name, value) = word.strip_prefix('-').unwrap_or(word).split_once(':')?;
     let mut values = value.trim_matches('"').split(',').map(str::trim).filter(|one| !one.is_empty());
@@ -175,7 +175,7 @@ fn find_invalid_value(word: &str) -> Option<InvalidFilter> {
 fn split_words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let (mut start, mut quoted) = (None, false);
-    // With an odd number of quotes, they are ordinary characters.
+    // If the number of quotes is odd, they are ordinary characters.
     let pairs = text.matches('"').count().is_multiple_of(2);
     for (at, c) in text.char_indices() {
         quoted ^= c == '"' && pairs;

@@ -50,7 +50,7 @@ impl CheckedQuery {
     }
 }
 
-/// A query with everything that was looked up for it in a snapshot.
+/// A parsed query, together with the names, files and corrections looked up in a snapshot.
 pub(crate) struct ParsedQuery {
     /// The query text without its filters, as written.
     pub text: String,
@@ -63,16 +63,16 @@ pub(crate) struct ParsedQuery {
     pub explain: bool,
     pub per_chunk: bool,
     pub filter: FileFilter,
-    /// Whether each file of the snapshot passes the filter.
+    /// For each file of the snapshot, whether it passes the filter.
     pub allowed_files: Vec<bool>,
-    /// Notes on filters that were taken for words, and on corrections.
+    /// Notes on invalid filters, which remain in the query as words, and on corrections.
     pub notes: Vec<String>,
-    /// How the query was interpreted.
+    /// A description of how the query was interpreted.
     pub understood: String,
 }
 
 impl ParsedQuery {
-    /// Parses the text of a query, and corrects names that do not occur in the snapshot. `folders` are those of
+    /// Parses the text of a query, and corrects names that do not occur in the snapshot. `folders` are the folders of
     /// the projects in the filter.
     ///
     /// # Errors

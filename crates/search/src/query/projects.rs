@@ -6,7 +6,7 @@ use super::error::QueryError;
 use text::edit_distance::count_edits;
 use types::Project;
 
-/// Maximum number of projects listed in the error for an unknown one.
+/// Maximum number of projects listed in the error for an unknown project.
 const MAX_LISTED: usize = 10;
 
 /// Maximum length of a name that is compared with the names of projects, in bytes.
@@ -16,7 +16,8 @@ const MAX_COMPARED_BYTES: usize = 200;
 /// ignoring case.
 ///
 /// # Errors
-/// [`QueryError::UnknownProject`] if there is none; the error lists the projects with the most similar names.
+/// [`QueryError::UnknownProject`] if there is no such project; the error lists the projects with the most similar
+/// names.
 pub fn resolve_project_folders(projects: &[Project], name: &str) -> Result<Vec<String>, QueryError> {
     let name = name.trim();
     let lowercase = name.to_lowercase();

@@ -31,8 +31,7 @@ pub enum ContentFilter {
 pub struct Filter {
     /// Language names; empty for all languages. An unknown name is an error.
     pub languages: Vec<String>,
-    /// A glob matched against the path below the root, such as `src/**/*.rs`. A folder or a file name also
-    /// works.
+    /// A glob matched against the path below the root, such as `src/**/*.rs`, or the name of a folder or a file.
     pub path: Option<String>,
     /// A project's name or folder, in any letter case. Nested projects are included.
     /// [`resolve_project_folders`](crate::resolve_project_folders) maps it to folders.
@@ -73,9 +72,9 @@ pub struct SearchQuery {
     pub limit: usize,
     pub mode: RetrievalMode,
     pub filter: Filter,
-    /// Whether hits carry an [`Explanation`](crate::Explanation).
+    /// Whether hits contain an [`Explanation`](crate::Explanation).
     pub explain: bool,
-    /// Whether chunks are ranked instead of files. When files are ranked, each file shows its best chunk.
+    /// Whether chunks are ranked instead of files. When files are ranked, the best chunk of each file is shown.
     pub per_chunk: bool,
 }
 

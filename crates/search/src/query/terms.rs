@@ -1,4 +1,4 @@
-//! Splits query text into what retrieval and ranking use: words, names, locations.
+//! Splits query text into the parts that retrieval and ranking use: words, names and locations.
 
 pub(crate) mod identifiers;
 pub(crate) mod snippet;
@@ -11,7 +11,7 @@ use text::name_key::is_same_name;
 use text::words;
 use types::RepoPath;
 
-/// Words without meaning for a search. They are dropped unless the query has no other words.
+/// Words that are too common to search for. They are dropped unless the query has no other words.
 const STOP_WORDS: &str = "a an and any are as at be been by can could did do does for from had has have how i if in \
     into is it its me my of on or our should so that the their them then there these they this those to was we were \
     what when where which while who why will with would you your";
@@ -31,7 +31,7 @@ pub enum QueryKind {
     Words,
 }
 
-/// A parsed query, as retrieval and ranking use it.
+/// The words, names and locations of a query, which retrieval and ranking use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct QueryTerms {
     pub kind: QueryKind,
@@ -39,7 +39,7 @@ pub(crate) struct QueryTerms {
     pub words: Vec<String>,
     /// The terms to look up in the inverted index: words and whole identifiers.
     pub lexical_words: Vec<QueryWord>,
-    /// Two or three adjacent words joined, because they may form an identifier.
+    /// Two or three adjacent words, joined because they may form an identifier.
     pub compounds: Vec<String>,
     /// The stems of `words`.
     pub stems: StemSet<'static>,
@@ -53,7 +53,7 @@ pub(crate) struct QueryTerms {
     pub missing_files: Vec<String>,
 }
 
-/// A query of more tokens is not a name.
+/// Maximum number of tokens in a query that counts as a name.
 const MAX_NAME_TOKENS: usize = 2;
 
 /// Maximum number of functions in a stack trace that are looked up by name.
@@ -63,11 +63,11 @@ const MAX_TRACED_NAMES: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct QueryWord {
     pub text: String,
-    /// Other forms of the word; see [`inflections`].
+    /// Other forms of the word, as [`inflections`] returns them.
     pub inflections: Vec<String>,
 }
 
-/// Looks up files and names in the index, to decide whether `response.json` is a file or a method.
+/// Lookups of files and names in the index, which decide whether `response.json` is a file or a method.
 pub(crate) trait IndexLookup {
     /// Returns whether a file with this name is indexed, ignoring case unless `is_exact`.
     fn has_file(&self, name: &str, is_exact: bool) -> bool;
@@ -78,7 +78,7 @@ pub(crate) trait IndexLookup {
 /// The interpretation of a token.
 enum TokenReading {
     File(QueryLocation),
-    /// A name or a word; see [`identifiers::find_names`].
+    /// A name or a word; [`identifiers::find_names`] tells them apart.
     Name,
     /// A token that looks like a file name, but is neither a file nor a name in the index.
     Neither,
@@ -211,8 +211,8 @@ impl QueryTerms {
         matches!(self.kind, QueryKind::Name | QueryKind::Path)
     }
 
-    /// Returns whether the query names a file with this stem, ignoring case and separators: `path_router` for
-    /// "PathRouter" or "path router".
+    /// Returns whether the query contains the name of a file with this stem, ignoring case and separators:
+    /// `path_router` for "PathRouter" or "path router".
     pub fn names_file(&self, stem: &str) -> bool {
         let sole = if self.words.len() == 1 { self.words.first() } else { None };
         let location_stem = |location: &'_ QueryLocation| RepoPath::new(location.path.as_str()).stem().to_owned();

@@ -21,7 +21,7 @@ pub(crate) fn sort_chunks(
     chunks.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
 }
 
-/// Returns a function that explains the score of a chunk among `chunks`; the shares add up to it.
+/// Returns a function that explains the score of a chunk in `chunks`; the shares add up to the score.
 pub(crate) fn explain_chunk<'a>(
     snapshot: &'a Snapshot,
     query: &'a ParsedQuery,
@@ -32,9 +32,9 @@ pub(crate) fn explain_chunk<'a>(
     move |chunk| terms(chunk).into_iter().filter(|term| term.share != 0.0).collect()
 }
 
-/// Returns a function that computes the score terms of a chunk among `chunks`.
+/// Returns a function that computes the score terms of a chunk in `chunks`.
 ///
-/// The weights are set by hand, because labels within files are rare.
+/// The weights are set by hand, because there are few labeled chunks to learn them from.
 fn chunk_score_terms<'a>(
     snapshot: &'a Snapshot,
     query: &'a ParsedQuery,
@@ -51,7 +51,8 @@ fn chunk_score_terms<'a>(
         let defines = hybrid && chunk.defines;
         let term = |name, value: f32, weight: f32| ScoreTerm { name, value, share: value * weight };
         let flag = |name, is: bool, weight: f32| term(name, if is { 1.0 } else { 0.0 }, weight);
-        // With one retriever, its own score counts; with two, each counts equally, relative to the best chunk.
+        // In hybrid mode, both scores count equally, each relative to the highest among the chunks. In the other modes,
+        // only the score of the retriever in use counts.
         let weight_of =
             |alone: RetrievalMode, best: f32| if hybrid { 1.0 / best } else { f32::from(u8::from(mode == alone)) };
         [
@@ -59,7 +60,7 @@ fn chunk_score_terms<'a>(
             term("chunk: words (BM25F)", chunk.lexical, weight_of(RetrievalMode::Lexical, lexical)),
             term("chunk: best-fitting definition", if hybrid { fit(meta) } else { 0.0 }, 1.0),
             flag("chunk: defines the exact name", defines, 2.0),
-            // Prefers the class `Session` to a function `session` beside it.
+            // Prefers the class `Session` to a function `session` in the same file.
             flag("chunk: … spelled as in the query", defines && terms.spells(meta.defines()), 1.0),
             flag(
                 "chunk: … in the container given by the query",

@@ -1,4 +1,4 @@
-//! Gathers the evidence by which candidates are ranked: features, named files, and matches of a snippet.
+//! Gathers the evidence with which candidates are ranked: features, named files, and matches of a snippet.
 
 use std::collections::HashMap;
 
@@ -14,16 +14,17 @@ use crate::retrieve::snippet_match::measure_snippet_shares;
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 
-/// The score of a file or chunk that the query certainly means; larger than any sum of features.
+/// Score added to a file or chunk that the query certainly means. It exceeds any weighted sum of features.
 const CERTAIN_FILE_SCORE: f32 = 100.0;
 
-/// The score of one of many files with a name in the query; larger than most features.
+/// Score added to each of several files with the same name, which the query contains. It exceeds most weighted
+/// features.
 const POSSIBLE_FILE_SCORE: f32 = 4.0;
 
-/// The score of a file that contains all token runs of a snippet.
+/// Score added to a file that contains all token runs of a snippet.
 const FULL_SNIPPET_SCORE: f32 = 20.0;
 
-/// The evidence by which candidates are ranked.
+/// The evidence with which candidates are ranked.
 #[derive(Default)]
 pub(crate) struct QueryEvidence {
     /// Files that the query names, by file index.
@@ -59,7 +60,7 @@ pub(crate) fn gather_evidence(
 }
 
 impl QueryEvidence {
-    /// Returns the score terms that the evidence besides the features adds to a file.
+    /// Returns the score terms of a file that do not come from features.
     pub fn terms(&self, candidate: &CandidateFile) -> Vec<ScoreTerm> {
         let mut terms = Vec::new();
         if let Some(named) = self.named.get(&candidate.file) {

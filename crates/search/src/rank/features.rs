@@ -1,4 +1,4 @@
-//! Computes the features of candidate files, which the ranking weighs.
+//! Computes the features of candidate files, of which the ranking forms a weighted sum.
 
 use rayon::prelude::*;
 
@@ -16,15 +16,15 @@ use types::{ContentKind, Language, SymbolKind};
 /// `(K + 1) / (K + rank)`.
 const K: f32 = 20.0;
 
-/// Query words that show an interest in documentation.
+/// Query words that indicate a search for documentation.
 const DOCS_WORDS: &str = "readme documentation docs guide tutorial changelog install installation license";
 
-/// Stems of files that re-export or start the code of other files.
+/// File names, without extension, of files that re-export or start the code of other files.
 const ENTRY_STEMS: &str = "__init__ mod lib index main init";
 
 macro_rules! features {
     ($($(#[doc = $doc:literal])* $name:ident = $label:literal,)*) => {
-        /// A feature of a candidate file; see [`Features`].
+        /// A feature of a candidate file. [`Features`] contains the values.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[expect(missing_docs, reason = "their names for people are their documentation")]
         pub enum Feature { $($(#[doc = $doc])* $name,)* }
@@ -75,9 +75,9 @@ features! {
 /// The sign that a feature's weight may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeightSign {
-    /// The feature speaks for the file: the weight is not negative.
+    /// The feature raises the score: the weight is not negative.
     For,
-    /// The feature speaks against the file: the weight is not positive.
+    /// The feature lowers the score: the weight is not positive.
     Against,
     /// The weight may have either sign.
     Either,
@@ -147,7 +147,7 @@ pub(crate) fn measure_features(snapshot: &Snapshot, terms: &QueryTerms, candidat
 
 /// Sets each candidate's depth below the root of its project.
 ///
-/// In an index of many projects, the depth below the index root would depend on where each project lies.
+/// The depth below the index root would depend on the location of the project in the index.
 #[expect(clippy::cast_precision_loss, reason = "small counts")]
 fn set_depths(snapshot: &Snapshot, candidates: &[CandidateFile], features: &mut [Features]) {
     let roots = snapshot.project_folders();

@@ -9,7 +9,7 @@ pub struct ScoreTerm {
     pub name: &'static str,
     /// The measured value.
     pub value: f32,
-    /// The value times its weight: the amount added to the score.
+    /// The value multiplied by its weight, which is the amount added to the score.
     pub share: f32,
 }
 
@@ -17,8 +17,8 @@ pub struct ScoreTerm {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Explanation {
     pub terms: Vec<ScoreTerm>,
-    /// The terms by which the shown chunk was chosen within its file; they are not part of the score. Empty if
-    /// the file has one candidate chunk, or if chunks are ranked.
+    /// The terms that decided which chunk of the file is shown. They are not part of the score. Empty if the file has
+    /// one candidate chunk, or if chunks are ranked.
     pub chunk: Vec<ScoreTerm>,
 }
 
@@ -56,7 +56,7 @@ pub struct Hit {
 }
 
 impl Hit {
-    /// Returns the container and the symbol as one name; see [`qualified_name`].
+    /// Returns the container and the symbol, joined by [`qualified_name`].
     pub fn qualified_name(&self) -> String {
         qualified_name(&self.container, &self.symbol)
     }

@@ -1,16 +1,16 @@
 //! Learns ranking weights from queries with known answers.
 //!
-//! Pairwise logistic regression: RankNet with a linear model (Burges et al., "Learning to Rank using Gradient
-//! Descent", ICML 2005). For each pair of a relevant and an irrelevant file of one query, the loss is ln(1 +
-//! e^−(score of the relevant file − score of the irrelevant one)), weighted by the change of nDCG if the two
-//! were exchanged (LambdaRank: Burges, Ragno and Le, NIPS 2006). Equal input gives equal weights.
+//! The method is pairwise logistic regression: RankNet with a linear model (Burges et al., "Learning to Rank using
+//! Gradient Descent", ICML 2005). For each pair of a relevant and an irrelevant file of one query, the loss is ln(1 +
+//! e^−(score of the relevant file − score of the irrelevant one)), weighted by the change of nDCG when the two files
+//! are exchanged (LambdaRank: Burges, Ragno and Le, NIPS 2006). For equal input, the weights are always the same.
 
 use std::collections::HashSet;
 
 use super::features::{FEATURE_COUNT, Feature, Features, WeightSign};
 use super::weights::FeatureWeights;
 
-/// The candidates of one query with their features, and for relevant candidates the index of the target.
+/// The candidates of one query with their features. A relevant candidate also has the index of its target.
 #[derive(Clone, Debug, Default)]
 pub struct TrainingQuery {
     pub candidates: Vec<(Features, Option<usize>)>,
@@ -27,7 +27,7 @@ pub struct LearningOptions {
     pub step: f32,
     /// Strength of L2 regularization.
     pub decay: f32,
-    /// Which features may have a nonzero weight.
+    /// For each feature, whether its weight may be nonzero.
     pub active: [bool; FEATURE_COUNT],
     /// Whether weights are restricted to [`Feature::weight_sign`].
     pub signed: bool,
@@ -51,7 +51,7 @@ pub fn learn_weights(queries: &[TrainingQuery], options: &LearningOptions) -> Fe
         let gradient = loss_gradient(queries, &weights, &scale);
         let step = options.step * (1.0 - count_as_f32(round) / count_as_f32(options.rounds));
         for at in (0..FEATURE_COUNT).filter(|at| options.active[*at]) {
-            // AdaGrad (Duchi, Hazan and Singer 2011) with a running mean of squares, so that the rate does not
+            // This is AdaGrad (Duchi, Hazan and Singer 2011) with a running mean of squares, so that the rate does not
             // decay to zero.
             let slope = gradient[at] + options.decay * weights[at];
             mean_squares[at] = mean_squares[at] * 0.95 + slope * slope * 0.05;

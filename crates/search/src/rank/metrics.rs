@@ -3,7 +3,7 @@
 use super::hit::Hit;
 use types::Span;
 
-/// The number of hits that are evaluated.
+/// Number of hits per query that are evaluated.
 pub const JUDGED_HITS: usize = 10;
 
 /// A file, or lines of a file, relevant to a query.
@@ -18,7 +18,7 @@ pub struct RelevanceTarget {
 /// Metrics of one answer, from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RetrievalMetrics {
-    /// nDCG@10 with gains of 1 or 0 (Järvelin and Kekäläinen 2002). A target counts at its first hit.
+    /// nDCG@10 with gains of 1 or 0 (Järvelin and Kekäläinen 2002). Each target counts once, at its first hit.
     pub ndcg: f64,
     /// One divided by the rank of the first relevant hit; 0 if none of the first ten is relevant.
     pub reciprocal_rank: f64,
@@ -73,8 +73,8 @@ pub fn mean_metrics<'m>(metrics: impl IntoIterator<Item = &'m RetrievalMetrics>)
 
 /// Returns the mean of paired differences and its 95 % bootstrap confidence interval.
 ///
-/// Draws samples of equal size with replacement (Efron and Tibshirani 1993; Sakai 2006 for retrieval metrics).
-/// Equal input gives an equal interval.
+/// Draws samples of equal size with replacement (Efron and Tibshirani 1993; Sakai 2006 for retrieval metrics). For
+/// equal input, the interval is always the same.
 pub fn bootstrap_interval(differences: &[f64]) -> (f64, [f64; 2]) {
     const SAMPLES: usize = 10_000;
     let Some(last) = differences.len().checked_sub(1) else { return (0.0, [0.0; 2]) };
@@ -82,7 +82,7 @@ pub fn bootstrap_interval(differences: &[f64]) -> (f64, [f64; 2]) {
     let count = differences.len() as f64;
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut draw = || {
-        // SplitMix64 (Steele, Lea and Flood 2014); the high bits are scaled to the range.
+        // The generator is SplitMix64 (Steele, Lea and Flood 2014); the high bits are scaled to the range.
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,4 +1,4 @@
-//! Ranks candidates: measures evidence, weighs it, and orders files and the chunks within them.
+//! Ranks candidates: gathers evidence, computes scores from it, and sorts files and the chunks within them.
 
 pub(crate) mod chunk_order;
 pub(crate) mod evidence;

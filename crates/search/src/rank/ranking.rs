@@ -39,7 +39,7 @@ pub(crate) fn rank(
     ranked
 }
 
-/// Scores the candidate files and sorts them, best first; equal scores by path.
+/// Scores the candidate files and sorts them, best first. Files with equal scores are sorted by path.
 fn rank_files(
     query: &ParsedQuery,
     evidence: &QueryEvidence,

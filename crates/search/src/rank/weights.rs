@@ -11,15 +11,15 @@ pub struct FeatureWeights(pub [f32; FEATURE_COUNT]);
 
 /// The weights of the ranking, for two classes of queries.
 ///
-/// A query for a name is weighted differently: the file that defines the exact name is right wherever it is.
+/// Queries for a name need other weights, because the file that defines the exact name is right wherever it lies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RankingWeights {
-    /// For queries that are a name or a path.
+    /// The weights for queries that are a name or a path.
     pub names: FeatureWeights,
     pub words: FeatureWeights,
 }
 
-/// A line of a weights file could not be read.
+/// The error for a line of a weights file that has another form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{line:?} is not a feature name and two weights")]
 pub struct InvalidWeights {

@@ -5,11 +5,11 @@ use crate::snapshot::Snapshot;
 
 /// The files and chunks to which retrieval is restricted.
 pub(crate) struct CandidateFilter<'f> {
-    /// Whether each file passes.
+    /// For each file, whether it passes.
     pub files: Vec<bool>,
     /// The filter by symbol kind; `None` if every kind passes.
     pub kinds: Option<&'f FileFilter>,
-    /// The chunks that pass, sorted; `None` for no such restriction.
+    /// The only chunks that pass, sorted; `None` if any chunk may pass.
     pub only: Option<Vec<u32>>,
     /// Chunks to retrieve because the query names their files.
     pub named: Vec<u32>,
@@ -27,7 +27,7 @@ impl CandidateFilter<'_> {
             && self.kinds.as_ref().is_none_or(|filter| filter.allows_kind(snapshot.chunk(chunk).kind))
     }
 
-    /// Returns whether a file that passes may contain chunks that do not.
+    /// Returns whether a file that passes may contain chunks that do not pass.
     pub fn splits_files(&self) -> bool {
         self.kinds.is_some() || self.only.is_some()
     }

@@ -18,25 +18,25 @@ use store::StoreError;
 /// Maximum number of chunks taken from each retriever.
 const MAX_RETRIEVED_CHUNKS: usize = 400;
 
-/// Maximum number of files taken by their mean vectors.
+/// Maximum number of files retrieved because their mean vectors are near the query.
 const MAX_DENSE_FILES: usize = 60;
 
-/// Minimum cosine of a candidate that matches no word of the query.
+/// Minimum cosine of a candidate that contains no word of the query.
 const MIN_COSINE: f32 = 0.1;
 
 /// A candidate file with its retrieval scores.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CandidateFile {
     pub file: usize,
-    /// Cosine of the file's mean vector.
+    /// Cosine of the file's mean vector and the query vector.
     pub dense_file: f32,
     /// Sum of the chunks' BM25F scores, each divided by its rank in the file.
     pub lexical_file: f32,
-    /// Highest cosine of a chunk.
+    /// Highest cosine of a chunk vector and the query vector.
     pub dense_best: f32,
     /// Highest BM25F score of a chunk.
     pub lexical_best: f32,
-    /// Highest BM25F score of a chunk for identifiers made of neighboring query words.
+    /// Highest BM25F score of a chunk for identifiers that consist of adjacent query words.
     pub joined: f32,
     /// IDF-weighted share of the query words found in the file.
     pub coverage_file: f32,
@@ -67,7 +67,7 @@ pub(crate) struct CandidateChunk {
 /// Retrieves the candidates of a query, grouped by file, from the chunks that pass `filter`.
 ///
 /// # Errors
-/// If the inverted index cannot be read, or the vector has another width than those of the snapshot.
+/// If the inverted index cannot be read, or the vector differs in width from the vectors of the snapshot.
 pub(crate) fn retrieve_candidates(
     snapshot: &Snapshot,
     terms: &QueryTerms,
@@ -76,7 +76,7 @@ pub(crate) fn retrieve_candidates(
     filter: &CandidateFilter<'_>,
 ) -> Result<Vec<CandidateFile>, QueryError> {
     let dense = if mode == RetrievalMode::Lexical { None } else { Some(DenseScorer::new(snapshot, vector)?) };
-    // Enters the thread pool once instead of once per parallel step.
+    // Enters the thread pool once for all parallel steps, which is faster than once per step.
     Ok(run_on_search_pool(|| retrieve_in_pool(snapshot, terms, dense.as_ref(), mode, filter))?)
 }
 

@@ -1,7 +1,7 @@
 //! Dense retrieval: finds the chunks and files nearest to a query vector.
 //!
-//! Few vectors are compared exhaustively. Of many, binary quantizations select the ones to compare: such a scan
-//! reads an eighth of the memory, and memory bandwidth limits the scan.
+//! If there are few vectors, all are compared. If there are many, a scan over their binary quantizations selects the
+//! vectors to compare. Memory bandwidth limits a scan, and binary quantizations take an eighth of the memory.
 
 use std::ops::Range;
 
@@ -12,16 +12,17 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::key_index::to_number;
 use crate::snapshot::quantized_matrix::QuantizedQuery;
 
-/// Up to this many vectors are compared exhaustively.
+/// Maximum number of vectors of which all are compared.
 const MAX_EXHAUSTIVE: usize = 8_192;
 
-/// Above that, the number of vectors compared per requested result.
+/// Number of vectors compared per requested result if there are more than [`MAX_EXHAUSTIVE`].
 const COMPARED_PER_RESULT: usize = 8;
 
-/// Up to this many chunks of a file are all compared; above, this many plus an eighth of the chunks.
+/// Maximum number of chunks of a file of which all are compared. In a larger file, this many plus an eighth of its
+/// chunks are compared.
 const MAX_EXHAUSTIVE_IN_FILE: usize = 8;
 
-/// Scores the vectors of a snapshot against a query vector.
+/// A scorer that compares the vectors of a snapshot with a query vector.
 pub(crate) struct DenseScorer<'s> {
     snapshot: &'s Snapshot,
     query: QuantizedQuery,
@@ -40,7 +41,8 @@ impl<'s> DenseScorer<'s> {
         Ok(Self { snapshot, query: QuantizedQuery::new(vector) })
     }
 
-    /// Returns the `count` nearest chunks that pass `filter`, best first; equal cosines by number.
+    /// Returns the `count` nearest chunks that pass `filter`, best first. Chunks with equal cosines are sorted by
+    /// number.
     pub fn nearest(&self, count: usize, filter: &CandidateFilter<'_>) -> Vec<u32> {
         let all = self.snapshot.chunk_count();
         let compared = if all <= MAX_EXHAUSTIVE {
@@ -58,7 +60,7 @@ impl<'s> DenseScorer<'s> {
         select_nearest(compared, count, |chunk| self.cosine(chunk))
     }
 
-    /// Returns the `count` files with the nearest mean vectors; see [`DenseScorer::nearest`].
+    /// Returns the `count` files with the nearest mean vectors that pass `filter`, best first.
     pub fn nearest_files(&self, count: usize, filter: &CandidateFilter<'_>) -> Vec<u32> {
         let all = self.snapshot.files.len();
         let compared = if all <= MAX_EXHAUSTIVE {
@@ -76,14 +78,14 @@ impl<'s> DenseScorer<'s> {
         select_nearest(compared, count, |file| self.file_cosine(file as usize))
     }
 
-    /// Returns the cosine of a chunk.
+    /// Returns the cosine of a chunk and the query.
     pub fn cosine(&self, chunk: u32) -> f32 {
         self.snapshot.chunk_score(chunk, &self.query)
     }
 
-    /// Returns the highest cosine of `chunks`, at least 0.
+    /// Returns the highest cosine of a chunk in `chunks` and the query, or 0 if all are negative.
     ///
-    /// Of many chunks, only those with the nearest binary quantizations are compared.
+    /// If there are many chunks, only the ones with the nearest binary quantizations are compared.
     pub fn highest_cosine(&self, chunks: Range<u32>) -> f32 {
         let mut highest = 0.0_f32;
         let mut compare = |chunk: u32| highest = highest.max(self.cosine(chunk));
@@ -101,7 +103,7 @@ impl<'s> DenseScorer<'s> {
         highest
     }
 
-    /// Returns the cosine of a file's mean vector.
+    /// Returns the cosine of a file's mean vector and the query.
     pub fn file_cosine(&self, index: usize) -> f32 {
         self.snapshot.file_score(index, &self.query)
     }
@@ -116,8 +118,8 @@ fn comparison_count(count: usize) -> usize {
     (count * COMPARED_PER_RESULT).max(MAX_EXHAUSTIVE / 8)
 }
 
-/// Selects the entries with the lowest distances: at least `count` if there are that many, and all entries as
-/// near as the last of them.
+/// A selector for the `count` entries with the lowest distances. Entries as near as the last of them are selected as
+/// well.
 struct DistanceSelector {
     count: usize,
     /// Indices and their distances.
@@ -126,7 +128,7 @@ struct DistanceSelector {
     counts: Vec<u32>,
     /// The number of kept entries within `max_distance`.
     near_count: usize,
-    /// Farther entries are rejected.
+    /// Maximum distance, in bits; farther entries are rejected.
     max_distance: u16,
 }
 

@@ -9,10 +9,10 @@ use crate::snapshot::word_tallies::WordTally;
 use store::StoreError;
 use store::inverted_index::{self, ChunkField};
 
-/// Maximum number of query words with a bit of their own; later words share the last bit.
+/// Maximum number of bits for query words in a tally; further words share the last bit.
 pub(crate) const MAX_WORD_BITS: usize = 32;
 
-/// The weight of an inflection, relative to the word itself.
+/// Weight of an inflection, relative to the weight of the word.
 const INFLECTION_WEIGHT: f32 = 0.6;
 
 /// The lexical scores of all chunks for one query.
@@ -86,7 +86,8 @@ impl<'s> LexicalScores<'s> {
         self.tallies[chunk as usize].score
     }
 
-    /// Returns the `count` highest-scoring chunks that pass `is_allowed`, best first; equal scores by number.
+    /// Returns the `count` highest-scoring chunks that pass `is_allowed`, best first. Chunks with equal scores are
+    /// sorted by number.
     pub fn select_best(&self, count: usize, is_allowed: impl Fn(u32) -> bool) -> Vec<u32> {
         select_top(self.touched.iter().map(|chunk| (*chunk, self.score(*chunk))), count, 0.0, is_allowed)
     }
@@ -96,7 +97,7 @@ impl<'s> LexicalScores<'s> {
         &self.tallies[chunks.start as usize..chunks.end as usize]
     }
 
-    /// Returns the highest score that compound identifiers reach in one of these chunks.
+    /// Returns the highest score of a chunk in `chunks` for identifiers that consist of adjacent query words.
     pub fn joined_score(&self, chunks: &Range<u32>) -> f32 {
         let start = self.joined.partition_point(|(chunk, _)| *chunk < chunks.start);
         let inside = self.joined[start..].iter().take_while(|(chunk, _)| *chunk < chunks.end);
@@ -109,7 +110,7 @@ impl<'s> LexicalScores<'s> {
         highest
     }
 
-    /// Returns the share of the query words in `mask`, weighted by inverse document frequency.
+    /// Returns the share of the query words whose bits are set in `mask`, weighted by inverse document frequency.
     pub fn coverage(&self, mask: u32) -> f32 {
         let inside = |index: usize| mask & (1 << index.min(MAX_WORD_BITS - 1)) != 0;
         let inside: f32 = (0..).zip(&self.idf).filter(|(index, _)| inside(*index)).map(|(_, idf)| idf).sum();

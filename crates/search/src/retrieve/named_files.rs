@@ -1,4 +1,4 @@
-//! Finds the indexed files that a query names, and the named lines in them.
+//! Finds the indexed files, and lines in them, that are named in a query.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use crate::query::terms::QueryTerms;
 use crate::query::terms::stack_trace::QueryLocation;
 use crate::snapshot::Snapshot;
 
-/// Folders of installed software. A path through one is rarely part of the indexed code.
+/// Folders of installed software. A path that contains such a folder rarely refers to indexed code.
 const INSTALLED_FOLDERS: &[&str] = &[
     "site-packages",
     "dist-packages",
@@ -36,8 +36,8 @@ pub(crate) struct NamedFile {
 }
 
 impl NamedFile {
-    /// Returns the chunk that the query means: the one with the line, else the one with the function, else the
-    /// first.
+    /// Returns the chunk that the query means: the chunk that contains the line, otherwise the chunk that defines the
+    /// function, otherwise the first chunk of the file.
     pub fn find_chunk(&self, snapshot: &Snapshot, file: usize) -> u32 {
         let chunks = snapshot.chunks_of_file(file);
         let best = chunks.clone().find(|chunk| self.has_line(snapshot, *chunk));
@@ -45,7 +45,7 @@ impl NamedFile {
         best.unwrap_or(chunks.start)
     }
 
-    /// Returns how likely the query means a chunk of the file, from 0 to 1.
+    /// Returns a value from 0 to 1 for how likely it is that the query means `chunk`.
     pub fn chunk_fit(&self, snapshot: &Snapshot, chunk: u32) -> f32 {
         let defines = || snapshot.chunk(chunk).defines().any(|name| name == self.function);
         if self.has_line(snapshot, chunk) {
@@ -62,16 +62,16 @@ impl NamedFile {
     }
 }
 
-/// A file name in prose is ambiguous if more files than this have it.
+/// Maximum number of files with a name for which the name in prose is unambiguous.
 const MAX_CERTAIN_FILES: usize = 2;
 
-/// Maximum number of files per location; of more, the least deeply nested ones are used.
+/// Maximum number of files per location. If there are more, the least deeply nested files are used.
 const MAX_FILES_PER_LOCATION: usize = 200;
 
 /// Finds the files that the locations in a query refer to, by file index.
 ///
-/// If several locations refer to one file, the first counts. If several files match a path equally well, all
-/// those that pass `is_allowed` are returned.
+/// If several locations refer to one file, the first counts. If several files match a path equally well,
+/// every one is returned if it passes `is_allowed`.
 pub(crate) fn find_named_files(
     snapshot: &Snapshot,
     terms: &QueryTerms,
@@ -107,10 +107,10 @@ pub(crate) fn find_named_files(
     named
 }
 
-/// Returns the number of equal components at the end of two paths; 0 if the match is too weak.
+/// Returns the number of trailing components that two paths share; 0 if they are too few.
 ///
-/// A path in a stack trace may belong to another program, so it must match in two components, or one of the
-/// paths must match as a whole.
+/// A path in a stack trace may belong to another program, so two components must match, or all components of one of the
+/// paths.
 fn matching_components(location: &QueryLocation, path: &str) -> usize {
     let matching =
         location.path.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();

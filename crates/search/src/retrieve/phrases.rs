@@ -17,7 +17,8 @@ pub(crate) struct PhraseMatches {
     pub chunks_with_words: usize,
 }
 
-/// Limits of a phrase search: texts read in total, texts read at once, and matches after which it stops.
+/// Limits of a phrase search: the maximum number of texts read in total and at once, and the number of matches after
+/// which it stops.
 const MAX_TEXTS_READ: usize = 4_000;
 const TEXTS_PER_READ: usize = 200;
 const MAX_MATCHES: usize = 400;
@@ -52,8 +53,8 @@ pub(crate) fn find_phrase_matches(
     Ok(PhraseMatches { chunks, texts_read: read, chunks_with_words: candidates.len() })
 }
 
-/// Returns the allowed chunks that contain all words of the phrases, highest BM25F score first; all allowed
-/// chunks if the phrases have no word (`=> {`).
+/// Returns the allowed chunks that contain all words of the phrases, highest BM25F score first. Returns all allowed
+/// chunks if the phrases contain no word (`=> {`).
 fn find_chunks_with_all_words(
     snapshot: &Snapshot,
     phrases: &[String],

@@ -19,12 +19,12 @@ pub(crate) struct QueryCandidates {
     pub candidates: Vec<CandidateFile>,
     /// Files that the query names, by file index.
     pub named: HashMap<usize, NamedFile>,
-    /// A note on phrases that were not found, or not searched for everywhere.
+    /// A note on phrases that were not found or not searched for in all chunks.
     pub note: Option<String>,
 }
 
-/// Retrieves the candidates of `query`: chunks with near vectors or matching words, definitions of its names,
-/// and the files it names.
+/// Retrieves the candidates of `query`: chunks with near vectors or matching words, definitions of its names, and files
+/// named in it.
 ///
 /// # Errors
 /// If the inverted index or a text cannot be read, the query cannot be embedded, or a stop was requested.
@@ -53,12 +53,12 @@ pub(crate) fn retrieve(
 fn find_query_files(snapshot: &Snapshot, query: &ParsedQuery) -> HashMap<usize, NamedFile> {
     let is_allowed = |file: usize| query.allowed_files[file] || query.filter.allows_named(&snapshot.files[file]);
     let mut named = find_named_files(snapshot, &query.terms, is_allowed);
-    // Drops configuration files if many have the name: a query in prose means none of them.
+    // Drops configuration files if many files have the name, because a query in prose means none of them.
     named.retain(|file, named| query.allowed_files[*file] || named.is_certain);
     named
 }
 
-/// Restricts `filter` to the chunks that contain all phrases, unless none does.
+/// Restricts `filter` to the chunks that contain all phrases, unless no chunk contains them.
 ///
 /// Returns a note if no chunk contains the phrases or the search stopped early.
 fn restrict_to_phrases(

@@ -7,7 +7,7 @@ use crate::query::terms::snippet::tokenize_code;
 use crate::snapshot::Snapshot;
 use store::{ChunkText, StoreError};
 
-/// Number of consecutive tokens compared at once.
+/// Number of consecutive tokens in a run, the unit of comparison.
 const RUN_TOKENS: usize = 4;
 
 /// Maximum number of chunks whose text is read for a snippet.
@@ -15,7 +15,7 @@ const MAX_SNIPPET_CHUNKS: usize = 120;
 
 /// Compares a snippet with the `MAX_SNIPPET_CHUNKS` candidates that have the highest BM25F scores.
 ///
-/// Maps each of these chunks to the share of the snippet's token runs that it contains.
+/// Returns for each of these chunks the share of the snippet's token runs that it contains.
 ///
 /// # Errors
 /// If a text cannot be read.

@@ -9,7 +9,7 @@ use store::RowKey;
 use store::inverted_index::DocNumber;
 use text::name_key::name_hash;
 
-/// Pairs of a key and a chunk number in the snapshot.
+/// The keys of chunks, as pairs of a key and a chunk number in the snapshot.
 #[derive(Default)]
 pub(super) struct ChunkKeys {
     pub rows: Vec<(RowKey, u32)>,

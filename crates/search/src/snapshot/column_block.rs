@@ -42,7 +42,7 @@ pub(super) struct BlockFile {
     pub end: u32,
 }
 
-/// The fixed-width columns of a chunk; strings are numbers in the block's [`StringTable`].
+/// The fixed-width columns of a chunk. Each string is stored as its number in the block's [`StringTable`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChunkRecord {
     pub row: RowKey,
@@ -51,21 +51,21 @@ pub(super) struct ChunkRecord {
     pub kind: SymbolKind,
     pub symbol: u32,
     pub container: u32,
-    /// The defined names: their start in [`ColumnBlock::names`], and their count.
+    /// The index of the first defined name in [`ColumnBlock::names`], and the number of names.
     pub names: (u32, u16),
 }
 
-/// Distinct strings, concatenated.
+/// A table of distinct strings, concatenated.
 #[derive(Default)]
 pub(super) struct StringTable {
     pub text: String,
     pub ends: Vec<u32>,
-    /// Computed on first use.
+    /// The letter profiles of the strings, computed on first use.
     profiles: OnceLock<LetterProfiles>,
     stems: OnceLock<StemColumns>,
 }
 
-/// The [`LetterProfile`] of each string, in columns because one query scans hundreds of thousands of them.
+/// The [`LetterProfile`] of each string, stored in columns because one query scans hundreds of thousands of strings.
 struct LetterProfiles {
     letter_counts: Vec<u8>,
     masks: Vec<u64>,
@@ -82,7 +82,7 @@ impl StringTable {
         Self { text, ends, ..Self::default() }
     }
 
-    /// Returns the stems of string `number`, from the cache if it is filled.
+    /// Returns the stems of the string with this number, from the cache if it is filled.
     fn stems(&self, number: u32) -> StemSet<'_> {
         match self.stems.get() {
             Some(StemColumns { hashes, ends }) => StemSet::from_hashes(&hashes[range_of(ends, number)]),
@@ -90,12 +90,12 @@ impl StringTable {
         }
     }
 
-    /// Returns string `number`.
+    /// Returns the string with this number.
     fn get(&self, number: u32) -> &str {
         &self.text[range_of(&self.ends, number)]
     }
 
-    /// Returns whether `ends` divide the whole text between characters.
+    /// Returns whether `ends` divide the whole text at character boundaries.
     fn is_valid(&self) -> bool {
         let is_boundary = |end: &u32| self.text.is_char_boundary(*end as usize);
         let whole = self.ends.last().map_or(0, |end| *end as usize) == self.text.len();
@@ -103,7 +103,7 @@ impl StringTable {
     }
 }
 
-/// Returns the range of entry `number` in concatenated data with these ends.
+/// Returns the range of the entry with this number in concatenated data whose entries end at `ends`.
 fn range_of(ends: &[u32], number: u32) -> Range<usize> {
     let at = number as usize;
     let start = at.checked_sub(1).map_or(0, |before| ends[before] as usize);
@@ -167,7 +167,7 @@ impl ColumnBlock {
         ChunkMeta { row, number, span, kind, symbol, container, container_number, names, strings: &self.strings }
     }
 
-    /// Returns whether all numbers refer to existing strings, names and chunks, for a block read from a file.
+    /// Returns whether all numbers in a block that was read from a file refer to existing strings, names and chunks.
     pub(super) fn is_valid(&self) -> bool {
         let is_string = |number: &u32| (*number as usize) < self.strings.ends.len();
         let has_names = |(first, count): (u32, u16)| first as usize + usize::from(count) <= self.names.len();
@@ -187,8 +187,8 @@ impl ColumnBlock {
         is_allowed: impl Fn(LetterProfile) -> bool + Sync + Send,
     ) -> impl ParallelIterator<Item = &str> {
         let LetterProfiles { letter_counts, masks } = self.strings.profiles.get_or_init(|| {
-            // Computed on one thread. A thread that waits for parallel work may pick up another query, which
-            // would then wait for this same initialization.
+            // Profiles are computed on one thread: a thread that waits for parallel work may pick up another query,
+            // which would then wait for this same initialization.
             let profiles = (0..to_number(self.strings.ends.len()))
                 .map(|number| LetterProfile::from_name(self.strings.get(number)));
             let (letter_counts, masks) = profiles.map(|LetterProfile { count, mask }| (count, mask)).unzip();
@@ -202,7 +202,7 @@ impl ColumnBlock {
         numbers.filter(has_profile).map(|number| self.strings.get(number))
     }
 
-    /// Computes and keeps the stems of all names, so that queries need not compute them again.
+    /// Computes the stems of all names and caches them for later queries.
     pub(super) fn cache_stems(&self) {
         let strings = &self.strings;
         strings.stems.get_or_init(|| {
@@ -228,7 +228,7 @@ impl ColumnBlock {
     }
 }
 
-/// A chunk of the store that does not fit into a block.
+/// The reason why a chunk of the store cannot be added to a block.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidChunk {
     #[error("{path}:{line} has a vector of {found} values instead of {expected}")]
@@ -237,7 +237,7 @@ pub(super) enum InvalidChunk {
     NameCount { path: RepoPath, line: u32, count: usize },
 }
 
-/// Builds a [`ColumnBlock`] from chunks in any order.
+/// A builder of a [`ColumnBlock`] from chunks in any order.
 pub(super) struct ColumnBlockBuilder {
     block: ColumnBlock,
     /// The first chunk that could not be added.
@@ -327,7 +327,7 @@ impl ColumnBlockBuilder {
 
 /// Sorts files by path and chunks by line, and sets where each file ends.
 ///
-/// Chunks of one file that were pushed in several runs become one file.
+/// All chunks of a file are brought together, even if chunks of other files were pushed between them.
 fn sort_block(block: &mut ColumnBlock, file_indices: &[u32]) {
     let mut by_path: Vec<u32> = (0..to_number(block.files.len())).collect();
     by_path.sort_by(|a, b| block.files[*a as usize].path.cmp(&block.files[*b as usize].path));

@@ -1,6 +1,6 @@
 //! Files of a snapshot and their chunks, which are stored in shared column blocks.
 //!
-//! Data derived from a file's path is computed on first use and kept.
+//! Data derived from the path of a file is computed on first use and cached.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -66,13 +66,13 @@ impl FileChunks {
         })
     }
 
-    /// Returns a run of this file alone, whose first chunk has number `first`.
+    /// Returns a run that consists of this file. Its first chunk has the number `first`.
     pub(super) fn to_run(&self, first: u32) -> BlockRun {
         BlockRun { block: Arc::clone(&self.block), first, chunks: self.range(), files: self.index..self.index + 1 }
     }
 }
 
-/// Consecutive files of one block.
+/// A run of consecutive files in one block.
 pub(super) struct BlockRun {
     pub block: Arc<ColumnBlock>,
     /// The number of the first chunk in the snapshot.
@@ -84,7 +84,7 @@ pub(super) struct BlockRun {
 }
 
 impl BlockRun {
-    /// Extends the run by `next` if that file follows directly; returns whether it does.
+    /// Extends the run by the file `next` if it directly follows the run in the block; returns whether it does.
     pub fn try_extend(&mut self, next: &FileChunks) -> bool {
         let follows = Arc::ptr_eq(&self.block, &next.block) && self.files.end == next.index;
         if follows {

@@ -1,12 +1,13 @@
-//! A sorted index from keys to chunks, small and cheap to renumber.
+//! A sorted index from keys to chunks. It is small, and renumbering its chunks is fast.
 
 use rayon::prelude::*;
 
-/// Sorted pairs of a key and a chunk number.
+/// An index of chunks by key, as sorted pairs of a key and a chunk number.
 pub(crate) struct KeyIndex<K>(Vec<(K, u32)>);
 
 impl<K: Ord + Copy + Send> KeyIndex<K> {
-    /// Creates an index of pairs in any order. Presorted runs cost little more than one pass.
+    /// Creates an index from pairs in any order. If the pairs consist of sorted runs, this takes little more than one
+    /// pass.
     pub fn new(mut pairs: Vec<(K, u32)>) -> Self {
         pairs.par_sort();
         pairs.dedup();
@@ -44,13 +45,13 @@ impl<K: Ord + Copy + Send> KeyIndex<K> {
     }
 }
 
-/// Stands for a chunk that does not exist.
+/// The number that stands for a chunk that does not exist.
 pub(crate) const NO_CHUNK: u32 = u32::MAX;
 
-/// Converts a count or an index of chunks, files or names to a number as snapshots store them.
+/// Converts a count or an index of chunks, files or names to the 32-bit number that snapshots store.
 ///
 /// # Panics
-/// If the number has more than 32 bits.
+/// If the count needs more than 32 bits.
 pub(crate) fn to_number(count: usize) -> u32 {
     u32::try_from(count).expect("the store gives chunks numbers of 32 bits, so a snapshot has no more of anything")
 }

@@ -14,11 +14,11 @@ use crate::threads::run_on_search_pool;
 use store::{RowKey, StoreError, StoreView};
 use types::{FileOutcome, FileRecord};
 
-/// Maximum number of chunks to read incrementally, and of unused chunks to keep, before a full reload; for a
-/// large index, half of its chunks.
+/// Maximum number of chunks that a refresh reads, and of unused chunks that it keeps in memory; above it, the whole
+/// snapshot is loaded again. For a large index, the maximum is half of its chunks.
 const MAX_INCREMENTAL_CHUNKS: usize = 16_384;
 
-/// Minimum number of chunks for which a snapshot cache is written; fewer are read from the store as fast.
+/// Minimum number of chunks for which a snapshot cache is written. Fewer chunks are read from the store just as fast.
 const MIN_CACHED_CHUNKS: usize = if cfg!(test) { 1 } else { 2_000 };
 
 impl Snapshot {
@@ -48,7 +48,7 @@ impl Snapshot {
         view.for_each_chunk(&mut |chunk| builder.push(chunk))?;
         let block = finish_block(builder, view.as_ref())?;
         if let Some(path) = view.snapshot_cache_path().filter(|_| block.len() >= MIN_CACHED_CHUNKS) {
-            // This is no error: without a cache, the next start only takes longer.
+            // This failure is not an error: without a cache, the next start only takes longer.
             if let Err(error) = snapshot_cache::write_snapshot_cache(&path, &block, view.generation()) {
                 tracing::debug!("cannot write the snapshot cache {}: {error}", path.display());
             }
@@ -103,8 +103,8 @@ impl Snapshot {
 
     /// Compares this snapshot with the sorted rows `live` of a later view.
     ///
-    /// Returns whether each file is unchanged, meaning that all its rows are live, and the live rows that must
-    /// be read. A row is written once, so a live row is unchanged.
+    /// Returns, for each file, whether it is unchanged, meaning that all its rows are live. Also returns the live rows
+    /// that must be read. A row is written once, so a live row is unchanged.
     fn compare_rows(&self, live: &[RowKey]) -> (Vec<bool>, Vec<RowKey>) {
         let mut kept = vec![true; self.files.len()];
         let mut ahead = live.iter().peekable();
@@ -127,7 +127,7 @@ impl Snapshot {
         (kept, missing)
     }
 
-    /// Builds a snapshot of the unchanged files of this one and the newly read files, sorted by path.
+    /// Builds a snapshot from the unchanged files of this snapshot and the newly read files, sorted by path.
     fn with_files(
         &self,
         view: Arc<dyn StoreView>,
@@ -211,7 +211,7 @@ impl Snapshot {
 /// Reads the block with all chunks of the store, at `view` or at an earlier generation, from the snapshot cache.
 fn read_cached_block(view: &dyn StoreView) -> Option<(ColumnBlock, u64)> {
     let path = view.snapshot_cache_path()?;
-    // An unreadable cache is no error: reading the store only takes longer.
+    // An unreadable cache is not an error: reading the store only takes longer.
     let read = snapshot_cache::read_snapshot_cache(&path, view.rows_generation(), vector_width(view));
     let log = |error: &std::io::Error| tracing::debug!("cannot read the snapshot cache {}: {error}", path.display());
     read.inspect_err(log).ok().flatten()

@@ -1,9 +1,9 @@
-//! Snapshots: one generation of a store in memory, in the layout that searches read.
+//! Snapshots: copies of one generation of a store in memory, in the layout that searches need.
 //!
-//! A snapshot consists of immutable files; the snapshot of the next commit shares the files that did not
-//! change. The indexes over all chunks are small and are rebuilt each time. Files that were read together share
-//! a [`ColumnBlock`], so that a scan reads long stretches of memory: separate blocks for a hundred thousand
-//! small files double the scan time.
+//! A snapshot consists of immutable files; the snapshot of the next commit shares the files that did not change. The
+//! indexes over all chunks are small and are rebuilt each time. Files that were read together share a [`ColumnBlock`],
+//! so that a scan reads long contiguous parts of memory. Separate blocks for a hundred thousand small files double the
+//! scan time.
 
 mod chunk_keys;
 pub(crate) mod column_block;
@@ -38,9 +38,9 @@ pub struct Snapshot {
     pub view: Arc<dyn StoreView>,
     /// The files with chunks, sorted by path. Chunks are numbered from 0 in this order.
     pub files: Vec<Arc<FileChunks>>,
-    /// The language of each file, kept together so that filters need not visit every file.
+    /// The language of each file, in one array so that filters need not read every [`FileChunks`].
     pub(crate) languages: Vec<Language>,
-    /// The records of all files, also those without chunks, sorted by path.
+    /// The records of all files, including files without chunks, sorted by path.
     records: Vec<FileRecord>,
     /// The number of each file's first chunk, followed by the number of chunks.
     starts: Vec<u32>,
@@ -50,7 +50,7 @@ pub struct Snapshot {
     runs: Vec<BlockRun>,
     /// The number of chunks in memory, including chunks that are no longer used.
     chunks_in_memory: usize,
-    /// See [`Snapshot::files_indexed`].
+    /// The number of indexed files, including files that yield no chunks.
     files_indexed: u64,
     rows: KeyIndex<RowKey>,
     /// Chunks by document number in the inverted index.
@@ -78,7 +78,7 @@ impl Snapshot {
         block.chunk(at)
     }
 
-    /// Reads sample texts, so that the store has its text files open before the first query.
+    /// Reads some texts, so that the store opens its text files before the first query.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -104,7 +104,7 @@ impl Snapshot {
         self.starts[index]..self.starts[index + 1]
     }
 
-    /// Returns the chunk that contains a line of the file at `path`, or else the next one after the line.
+    /// Returns the chunk that contains a line of the file at `path`, or otherwise the next chunk after the line.
     pub fn chunk_at_line(&self, path: &str, line: u32) -> Option<u32> {
         let mut chunks = self.chunks_of_file(self.file_index(path)?);
         chunks.find(|chunk| self.chunk(*chunk).span.end_line >= line)
@@ -124,7 +124,7 @@ impl Snapshot {
         self.view.manifest().fingerprint.dimensions as usize
     }
 
-    /// Returns the root folders of projects, which are those with a manifest or a readme.
+    /// Returns the root folders of projects: all folders with a manifest or a readme.
     pub(crate) fn project_folders(&self) -> &HashSet<String> {
         self.project_folders.get_or_init(|| {
             let marker_files = self.files.iter().filter(|file| marks_project_root(file.path.file_name()));
@@ -234,8 +234,8 @@ impl Snapshot {
         self.names.chunks_of(name_hash(name)).filter(defines)
     }
 
-    /// Returns the chunks that define a name with exactly this spelling, each with the name's position among the
-    /// chunk's names.
+    /// Returns the chunks that define a name with exactly this spelling, each with the index of the name in
+    /// [`ChunkMeta::defines`].
     pub(crate) fn definitions_spelled(&self, name: &str) -> Vec<(u32, usize)> {
         let mut chunks: Vec<u32> = self.names.chunks_of(name_hash(name)).collect();
         chunks.sort_unstable();
@@ -250,8 +250,8 @@ impl Snapshot {
     /// Returns the strings whose letter profile passes `is_allowed` and for which `matches` returns a value,
     /// sorted and without duplicates.
     ///
-    /// Tests each string of the blocks once, including names that are no longer defined and names of
-    /// containers; [`Snapshot::definitions_spelled`] finds the definitions.
+    /// Tests each string of the blocks once. The strings include names that are no longer defined and names of
+    /// containers; [`Snapshot::definitions_spelled`] returns the definitions of a name.
     pub(crate) fn match_names<M: Send>(
         &self,
         is_allowed: impl Fn(LetterProfile) -> bool + Sync,
@@ -282,7 +282,8 @@ impl Snapshot {
     /// Returns the indices of the files with this file name, ignoring ASCII case.
     pub fn files_named(&self, name: &str) -> impl Iterator<Item = usize> {
         let hashed = |(index, file): (usize, &Arc<FileChunks>)| (name_hash(file.path.file_name()), to_number(index));
-        // No search thread waits for this, because files are looked up by name before searches use their pool.
+        // No search thread waits for this computation, because searches look up files by name before they use the
+        // thread pool.
         let hash_names =
             || run_on_search_pool(|| KeyIndex::new(self.files.par_iter().enumerate().map(hashed).collect()));
         let found = self.file_names.get_or_init(hash_names).chunks_of(name_hash(name)).map(|file| file as usize);

@@ -72,7 +72,7 @@ impl PathClass {
     }
 }
 
-/// Files found in the root folder of a project, besides a readme.
+/// Names of files that mark the root folder of a project, in addition to a readme.
 const PROJECT_FILES: &str = "Cargo.toml pyproject.toml setup.py setup.cfg pom.xml build.gradle build.gradle.kts \
     settings.gradle settings.gradle.kts mix.exs pubspec.yaml build.sbt Package.swift package.yaml build.zig";
 

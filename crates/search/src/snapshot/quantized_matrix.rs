@@ -1,11 +1,11 @@
 //! Quantized vectors in memory, and scans over them.
 //!
-//! A unit vector is stored as int8 values with one scale, so that a dot product is integer arithmetic, which
-//! the compiler turns into SIMD. The SIMD level is detected at run time; integer sums are equal on every level.
+//! A unit vector is stored as int8 values with one scale, so that a dot product is integer arithmetic, for which the
+//! compiler generates SIMD instructions. The SIMD level is detected at run time; integer sums are equal on every level.
 //! The error of a cosine is below 0.01 at 256 dimensions.
 //!
-//! Each vector also has a binary quantization: the signs of its values, one bit each. The number of differing
-//! bits approximates the distance of two vectors and reads an eighth of the memory.
+//! Each vector also has a binary quantization: the signs of its values, one bit each. The number of differing bits
+//! approximates the distance of two vectors, and computing it reads an eighth of the memory.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use fearless_simd::{Level, dispatch};
 
 use embed::vector::normalize;
 
-/// Bits in a word of a binary quantization.
+/// Number of bits in a word of a binary quantization.
 const BITS_PER_WORD: usize = 64;
 
 /// Quantized vectors of equal width: `[rows, dimensions]`, row-major.
@@ -55,7 +55,7 @@ impl QuantizedMatrix {
     /// Appends a vector. A zero vector has the scale 0.
     ///
     /// # Panics
-    /// If the vector has another width.
+    /// If the width of `vector` differs from the width of the rows.
     pub fn push(&mut self, vector: &[f32]) {
         assert_eq!(vector.len(), self.dimensions, "the caller checks the width");
         let scale = max_abs(vector) / 127.0;
@@ -99,7 +99,7 @@ impl QuantizedMatrix {
         &self.data[row * self.dimensions..(row + 1) * self.dimensions]
     }
 
-    /// Returns a row, up to rounding.
+    /// Returns the values of a row, up to rounding.
     pub fn row(&self, row: usize) -> Vec<f32> {
         self.row_bytes(row).iter().map(|value| f32::from(value.cast_signed()) * self.scales[row]).collect()
     }
@@ -109,7 +109,7 @@ impl QuantizedMatrix {
         self.dimensions
     }
 
-    /// Returns the dot product of `query`, which has the width of the rows, with a row.
+    /// Returns the dot product of a row and `query`, which must have the width of the rows.
     pub fn score(&self, row: usize, query: &QuantizedQuery) -> f32 {
         debug_assert_eq!(query.values.len(), self.dimensions, "the caller checks the width");
         if query.scale <= 0.0 {
@@ -123,7 +123,7 @@ impl QuantizedMatrix {
     /// `max_bits` bits.
     ///
     /// `each` takes the row's offset in `rows` and its number of differing bits, and returns `max_bits` for the
-    /// remaining rows. The query has the width of the rows.
+    /// remaining rows. The query must have the width of the rows.
     pub fn scan_signs(
         &self,
         rows: Range<usize>,

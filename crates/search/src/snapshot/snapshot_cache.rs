@@ -1,8 +1,8 @@
-//! The snapshot cache: a column block on disk in its in-memory layout, so that a process need not decode the
+//! The snapshot cache: a column block on disk in its in-memory layout, so that a process starts without decoding the
 //! store.
 //!
-//! The file is a copy. If it is missing, damaged, or belongs to another program version or store, the store is
-//! read instead. All numbers are little-endian:
+//! The file contains only data that the store also contains. If it is missing, damaged, or belongs to another program
+//! version or store, the store is read instead. All numbers are little-endian:
 //!
 //! | part | content |
 //! |---|---|
@@ -30,7 +30,7 @@ use types::{RepoPath, Span, SymbolKind};
 /// The version changes with the layout and with the numbering of symbol kinds.
 const CACHE_FORMAT: FileFormat = FileFormat { magic: *b"CSCRYSNP", version: 2 };
 
-/// The number of 64-bit numbers after the header.
+/// Number of counts after the header, 64 bits each.
 const COUNTS: usize = 9;
 
 const CHUNK_RECORD_BYTES: usize = 35;
@@ -87,7 +87,7 @@ fn write_u32(out: &mut impl Write, number: u32) -> io::Result<()> {
 /// Returns `None` if the file is missing or damaged, or has another rows generation or vector width.
 ///
 /// # Errors
-/// If the file exists and cannot be opened.
+/// If the file exists but cannot be opened.
 pub(super) fn read_snapshot_cache(
     path: &Path,
     rows_generation: u64,
@@ -171,7 +171,7 @@ fn decode_u64s(bytes: &[u8]) -> Vec<u64> {
     bytes.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect()
 }
 
-/// Reads the parts of a file of `size` bytes; `None` for a part that is longer than the file.
+/// A reader of the parts of a file of `size` bytes, which returns `None` for a part that is longer than the file.
 struct BlockReader<R> {
     input: ChecksumReader<R>,
     size: u64,

@@ -13,7 +13,7 @@ pub(crate) struct WordTally {
     pub name_words: u32,
 }
 
-/// A pool of cleared tally vectors, because allocating one per query takes longer than using it.
+/// A pool of cleared tally vectors, because allocating a vector per query takes longer than filling it.
 #[derive(Default)]
 pub(crate) struct TallyPool(Mutex<Vec<Vec<WordTally>>>);
 

@@ -3,7 +3,7 @@
 use super::*;
 use embed::EmbedError;
 
-/// The built-in model, which cancels the search that embeds a query with it.
+/// An embedder that wraps the built-in model and cancels a search when it embeds the query.
 struct CancellingEmbedder {
     model: Arc<StaticModel>,
     cancel: CancelToken,

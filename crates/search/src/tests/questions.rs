@@ -192,7 +192,7 @@ fn only_allowed_chunks_count_for_a_file() {
 
 #[test]
 fn phrases_are_found_in_low_ranked_chunks() {
-    // Every file contains the words often; the phrase is in a file with few of them.
+    // Every file contains the words often; the phrase is in a file that contains few of these words.
     let mut files: Vec<(String, String)> = (0..900)
         .map(|at| (format!("a{at:03}.py"), "def open_the_gate():\n    return gate.open() or the_gate\n".to_owned()))
         .collect();

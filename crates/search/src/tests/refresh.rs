@@ -8,7 +8,8 @@ use crate::retrieve::dense::DenseScorer;
 use crate::snapshot::file_chunks::FileChunks;
 use store::StoreView;
 
-/// Few paths and texts, so that random edits hit the same file twice, restore a text or move a name.
+/// The paths of the simulated files. There are few paths and texts, so that random edits change the same file twice,
+/// restore a text or move a name.
 const PATHS: [&str; 6] = ["a.rs", "lib/b.rs", "lib/b/c.py", "lib/b.md", "tests/d.rs", "z.toml"];
 
 const TEXTS: [&str; 6] = [
@@ -31,7 +32,7 @@ enum FolderEdit {
     Touch { path: usize },
 }
 
-/// A random change of the store, or a comparison.
+/// One random step of the test: a change of the store or a comparison.
 #[derive(Clone, Debug)]
 enum StoreStep {
     Commit(Vec<FolderEdit>),
@@ -163,7 +164,7 @@ fn assert_snapshots_equal(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
     }
 }
 
-/// Applies `steps`, refreshing one snapshot at each search and comparing it with newly loaded ones.
+/// Applies `steps`. At each search, refreshes one snapshot and compares it with newly loaded snapshots.
 fn check_refresh(store: &dyn ChunkStore, steps: &[StoreStep]) {
     let mut folder = SimulatedFolder::default();
     commit_to(store, Commit::default(), false);

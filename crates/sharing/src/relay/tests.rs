@@ -7,7 +7,7 @@ use super::*;
 const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call"}"#;
 const RESPONSE: &str = r#"{"jsonrpc":"2.0","id":7,"result":{}}"#;
 
-/// A ping interval long enough that even a busy machine is not silent for three of them.
+/// Ping interval of tests, long enough that a busy machine is never silent for three intervals.
 const LONG_PING_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Returns a relay and the client's ends of its streams.
@@ -142,7 +142,7 @@ fn a_client_that_reads_slowly_does_not_make_the_server_count_as_hung() {
         let long = format!(r#"{{"jsonrpc":"2.0","method":"notifications/x","params":"{}"}}"#, "x".repeat(8 << 10));
         let talks = async {
             server.write_all(format!("{long}\n").as_bytes()).await.expect("the other end reads");
-            // Longer than a silent server is waited for.
+            // Longer than the relay waits for a silent server.
             tokio::time::sleep(LONG_PING_INTERVAL * (MAX_MISSED_PINGS + 2)).await;
             assert_eq!(read_line(&mut responses).await, long);
             server.write_all(format!("{RESPONSE}\n").as_bytes()).await.expect("the other end reads");

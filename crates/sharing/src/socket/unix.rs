@@ -13,22 +13,22 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::peer_stream::PeerStream;
 
-/// Sent before the key. The number is the version of the protocol between relay and owner.
+/// Prefix of the line with the key. The number is the version of the protocol between relay and owner.
 const HELLO: &str = "codescry-share 1 ";
 
 /// The owner's confirmation.
 const WELCOME: &str = "welcome";
 
-/// Longest first line of either side, in bytes.
+/// Maximum length of the first line of either side, in bytes.
 const MAX_HELLO_BYTES: u64 = 200;
 
-/// Longest wait of the owner for the first line of a joining process.
+/// Time that the owner waits for the first line of a joining process.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The socket that an owner listens on.
 pub type ShareListener = UnixListener;
 
-/// Closes a connection at once, even while messages are in flight.
+/// A handle that closes a connection at once, even while messages are in flight.
 pub struct ConnectionCloser(blocking::UnixStream);
 
 impl ConnectionCloser {

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::peer_stream::PeerStream;
 
-/// Never exists.
+/// A listener, which cannot be created on this system.
 pub enum ShareListener {}
 
-/// Never exists.
+/// A handle that closes a connection, which cannot be created on this system.
 pub enum ConnectionCloser {}
 
 impl ConnectionCloser {
@@ -18,7 +18,7 @@ impl ConnectionCloser {
     }
 }
 
-/// Never exists.
+/// A joining process, which cannot connect on this system.
 pub enum UnverifiedPeer {}
 
 impl UnverifiedPeer {

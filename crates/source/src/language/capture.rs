@@ -9,9 +9,9 @@ pub enum QueryCapture {
     Definition(SymbolKind),
     /// `@name`: the name of the definition.
     Name,
-    /// `@receiver`: the type that the definition belongs to although it is not inside the type.
+    /// `@receiver`: the type of a method that is defined outside of the type.
     Receiver,
-    /// `@body`: the body of the definition, before which its signature ends.
+    /// `@body`: the body of the definition; the signature ends before it.
     Body,
     /// `@comment`: a comment; directly above a definition it is the doc comment.
     Comment,

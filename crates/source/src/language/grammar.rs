@@ -20,8 +20,8 @@ pub struct CompiledQuery {
     pub query: Query,
     /// Meaning of each capture, by capture index.
     pub captures: Vec<QueryCapture>,
-    /// Whether each pattern has `(#set! body)`: the body is the definition's child with the field name `body`, although
-    /// the pattern does not capture it. A capture would make Swift's query take twenty times as long to compile.
+    /// Whether each pattern has `(#set! body)`. Then the body is the definition's child with the field name `body`, and
+    /// the pattern need not capture it. A capture makes Swift's query compile twenty times slower.
     pub finds_body: Vec<bool>,
     /// Node kinds at which the patterns begin; `None` if a pattern can begin at any node.
     pub roots: Option<PatternRoots>,

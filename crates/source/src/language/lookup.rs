@@ -1,4 +1,4 @@
-//! Rows of the language table by name, and what they say about a language.
+//! Lookup of rows of the language table, and of the properties of a language.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -70,7 +70,7 @@ pub fn language_grammar(language: Language) -> Option<&'static Grammar> {
     language_row(language).grammar.as_deref()
 }
 
-/// Compiles a language's query again and discards it, for benchmarks of workers that are restarted for each file.
+/// Compiles a language's query again and discards it. Benchmarks use it to simulate one worker process per file.
 pub fn recompile_query(language: Language) {
     if let Some(grammar) = language_grammar(language) {
         grammar.recompile_query();

@@ -175,7 +175,7 @@ impl<'q> QueryReader<'q> {
         }
     }
 
-    /// Skips to after the parenthesis that closes the current node.
+    /// Skips the rest of the current node, including its closing parenthesis.
     fn skip_to_close(&mut self) -> Option<()> {
         let mut depth = 1;
         while depth > 0 {
@@ -192,7 +192,7 @@ impl<'q> QueryReader<'q> {
         Some(())
     }
 
-    /// Skips to after the closing quotation mark of a string.
+    /// Skips the rest of a string, including its closing quotation mark.
     fn skip_string(&mut self) -> Option<()> {
         let mut escaped = false;
         for (at, c) in self.rest.char_indices() {

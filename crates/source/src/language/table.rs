@@ -11,7 +11,7 @@ pub struct LanguageRow {
     pub extensions: &'static [&'static str],
     /// Whole file names, lower case.
     pub file_names: &'static [&'static str],
-    /// Programs of a `#!` line, without version.
+    /// Programs of a `#!` line, without their versions.
     pub interpreters: &'static [&'static str],
     pub content: ContentKind,
     /// Grammar; `None` if files are split by headings (Markdown) or lines. Boxed so that rows without one are small.
@@ -34,7 +34,7 @@ fn plain(name: &'static str, keys: LanguageKeys, content: ContentKind) -> Langua
     LanguageRow { name, extensions: keys.0, file_names: keys.1, interpreters: keys.2, content, grammar: None }
 }
 
-/// Extensions, file names, interpreters.
+/// The extensions, file names and interpreters by which a language is recognized.
 type LanguageKeys = (&'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
 macro_rules! query {

@@ -2,7 +2,7 @@
 
 use types::Span;
 
-/// Depth of a line at which no syntax node begins, because it is inside a string or comment.
+/// Depth of a line that starts inside a string or comment, so that no syntax node begins there.
 pub(super) const INSIDE_NODE_DEPTH: u32 = 10_000;
 
 /// The lines of a text, 0-based. The last line may have no line end.
@@ -11,7 +11,7 @@ pub(super) struct LineIndex<'t> {
     /// Byte at which each line starts, followed by the length of the text.
     starts: Vec<usize>,
     blank: Vec<bool>,
-    /// Depth of the syntax at the start of each line; a lower depth makes a cut cheaper.
+    /// Nesting depth of the syntax tree at the start of each line; a lower depth makes a cut cheaper.
     depths: Vec<u32>,
 }
 
@@ -77,7 +77,7 @@ impl<'t> LineIndex<'t> {
         (start, end)
     }
 
-    /// Replaces the depths derived from indentation by those of a syntax tree.
+    /// Replaces the depths derived from indentation by the depths of a syntax tree.
     pub fn set_depths(&mut self, depths: Vec<u32>) {
         self.depths = depths;
     }
@@ -121,7 +121,7 @@ pub(super) fn line_span(first: usize, last: usize) -> Span {
 /// Converts a 0-based line or column to its 1-based number.
 ///
 /// # Panics
-/// From 2^32 lines or columns on, which no file below the size limit has.
+/// When the number exceeds 32 bits, which the limit on file sizes rules out.
 pub(super) fn to_one_based(index: usize) -> u32 {
     u32::try_from(index + 1).expect("a file has fewer than 2^32 lines and columns")
 }

@@ -12,10 +12,10 @@ use super::tree::{SyntaxTree, TimeLimit};
 use super::{chunks, markdown, symbols};
 use crate::language;
 
-/// Time limit for parsing the text of one chunk; chunks are short.
+/// Maximum time for parsing the text of a single chunk.
 pub const CHUNK_PARSE_LIMIT: Duration = Duration::from_millis(50);
 
-/// Version of the chunker, raised when the same file yields different chunks, passages or terms than before.
+/// Version of the chunker. It is raised when the same file yields different chunks, passages or terms than before.
 pub const CHUNKER_VERSION: u32 = 2;
 
 /// The result of parsing a file.
@@ -35,7 +35,8 @@ impl ParsedFile {
     }
 }
 
-/// Highest ratio of syntax tree size to text size that was measured, in a file of many short statements.
+/// Highest measured ratio of the size of a syntax tree to the size of its text, in bytes per byte. It was measured
+/// in a file of many short statements.
 const TREE_BYTES_PER_BYTE: u64 = 45;
 
 /// A parser of source files, reused by a thread for many files.

@@ -1,4 +1,4 @@
-//! References to a name in a file, found in the syntax tree by one set of rules for all grammars.
+//! References to a name in a file, found in the syntax tree by the same rules for all grammars.
 //!
 //! A reference is a leaf of the tree whose text is the name, outside of comments and strings; code
 //! interpolated into a string counts. The kind of a reference follows from the names of the nodes and
@@ -280,7 +280,7 @@ fn is_first_child(node: Node<'_>) -> bool {
     node.parent().and_then(|parent| parent.named_child(0)).is_some_and(|first| first == node)
 }
 
-/// Returns whether the node names a parameter, variable or member that is declared here.
+/// Returns whether the node is the name of a parameter, variable or member in its declaration.
 fn is_binding(kind: &str, field: &str, node: Node<'_>) -> bool {
     let named = matches!(field, "name" | "pattern" | "declarator") || (field.is_empty() && is_first_child(node));
     let binds = kind.contains("parameter") && !kind.contains("type_") && kind != "parameters"

@@ -1,4 +1,4 @@
-//! The only use of tree-sitter's parser and queries, with time limits.
+//! Parsing and queries by tree-sitter, with time limits. Only this module runs tree-sitter's parser and queries.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -99,8 +99,8 @@ impl<'t> SyntaxTree<'t> {
 
     /// Walks the tree once. Returns the depth of every line and the matches of the query.
     ///
-    /// The depth of a line is that of the outermost node that begins at the line's first character. When the
-    /// time limit is exceeded, the result covers the text up to that point.
+    /// The depth of a line is the depth of the outermost node that begins at the line's first character. When the
+    /// time limit is exceeded, the result covers only the part of the text that was visited.
     pub fn collect_depths_and_matches(&self, lines: &LineIndex<'_>) -> (Vec<u32>, QueryMatches) {
         let mut found = QueryMatches::default();
         let Ok(compiled) = self.grammar.query() else {
@@ -160,7 +160,7 @@ impl<'t> SyntaxTree<'t> {
 /// Number of nodes between two checks of the time limit.
 const NODES_PER_CHECK: u32 = 4_096;
 
-/// Number of descendants up to which a node is queried without checking the time limit.
+/// Maximum number of descendants of a node that is queried without checking the time limit.
 const UNCHECKED_NODES: usize = 500;
 
 /// A query that is run on many nodes of a tree.

@@ -11,20 +11,21 @@ use types::{RepoPath, SkipReason};
 /// Number of leading bytes checked for binary content.
 const SNIFF_BYTES: usize = 8 * 1024;
 
-/// Size up to which a file never counts as minified.
+/// Size in bytes up to which a file never counts as minified.
 const MINIFIED_MIN_BYTES: usize = 4 * 1024;
 
-/// Mean line length above which a file counts as minified.
+/// Mean line length, in bytes, above which a file counts as minified.
 const MINIFIED_MEAN_BYTES: usize = 250;
 
-/// Length of a single line above which a file counts as minified.
+/// Length of a single line, in bytes, above which a file counts as minified.
 const MINIFIED_LINE_BYTES: usize = 20 * 1024;
 
 /// File extensions of prose.
 const PROSE_EXTENSIONS: &[&str] = &["md", "markdown", "mdx", "rst", "txt", "adoc", "asciidoc", "org", "tex"];
 
-/// Start and label of a private key's first line (PEM, OpenSSH and PGP).
+/// Start of a private key's first line, in the formats of PEM, OpenSSH and PGP.
 const KEY_BEGIN: &str = "-----BEGIN ";
+/// Part of the label that follows [`KEY_BEGIN`], as in `RSA PRIVATE KEY` and `PGP PRIVATE KEY BLOCK`.
 const KEY_LABEL: &str = "PRIVATE KEY";
 
 /// Maximum length of a key's label, in bytes.

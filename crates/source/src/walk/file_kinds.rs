@@ -53,8 +53,8 @@ const SECRET_FILES: &[&str] = &[
 /// Globs of key files without an extension; with an extension, as in `id_rsa_parser.rs`, the file is source code.
 const SECRET_KEYS: &[&str] = &["id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*"];
 
-/// File stems that mean credentials in combination with an extension of [`SECRET_DATA`], such as `secrets.yaml` but
-/// not `credentials.py`, with the pattern to report.
+/// File stems with the pattern to report. A file with such a stem holds credentials only if it has an extension of
+/// [`SECRET_DATA`]: `secrets.yaml` does, `credentials.py` does not.
 const SECRET_STEMS: &[(&str, &str)] = &[
     ("credentials", "credentials.*"),
     ("secrets", "secrets.*"),

@@ -1,4 +1,4 @@
-//! What a walk finds, and the error of a walk.
+//! The findings and the error of a walk.
 
 use std::io;
 use std::path::PathBuf;

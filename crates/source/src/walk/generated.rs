@@ -4,8 +4,9 @@
 //! Thus a generator that prints such a statement, and prose about generated code, are indexed. A generated
 //! file without such a statement is indexed too: an extra file costs less than a missing one.
 
-/// Number of leading bytes and lines in which a statement counts.
+/// Number of leading bytes in which a statement counts.
 const HEAD_BYTES: usize = 2 * 1024;
+/// Number of leading lines in which a statement counts.
 const HEAD_LINES: usize = 40;
 
 /// Delimiters of multi-line comments.
@@ -46,7 +47,7 @@ const PREAMBLE: &[&str] = &[
     "using ",
 ];
 
-/// Words for attention that may precede a statement.
+/// Warning words that may precede a statement.
 const ATTENTION: &[&str] = &["warning", "attention", "important", "caution", "note", "notice"];
 
 /// Starts of a statement of origin, which counts if it is followed by one of [`FORBIDS`].
@@ -94,7 +95,7 @@ pub(super) fn is_generated(bytes: &[u8]) -> bool {
     })
 }
 
-/// Returns whether a comment line begins with one of `starts`, after words for attention and ignoring case.
+/// Returns whether a comment line begins with an element of `starts`, ignoring case and a leading warning word.
 fn starts_with_any(line: &str, starts: &[&str]) -> bool {
     let lower = line.to_lowercase();
     starts.iter().any(|start| strip_attention(&lower).starts_with(start))
@@ -151,7 +152,7 @@ fn states_origin(before: &str, line: &str, after: &str) -> bool {
         && FORBIDS.iter().any(|forbids| statement.contains(forbids))
 }
 
-/// Strips a leading word for attention.
+/// Strips a leading word of [`ATTENTION`].
 fn strip_attention(said: &str) -> &str {
     let rest = ATTENTION.iter().find_map(|word| said.strip_prefix(word));
     rest.map_or(said, |rest| rest.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '@'))

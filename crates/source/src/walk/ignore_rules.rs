@@ -19,10 +19,10 @@ use super::disk::{Disk, FileSystem as _};
 pub(super) const IGNORE_FILES: [&str; 3] = [".codescryignore", ".ignore", ".gitignore"];
 const KINDS: usize = IGNORE_FILES.len() + 1;
 
-/// Number of leading kinds whose negated rules include hidden files: those made for search, not for git.
+/// Number of leading [`IGNORE_FILES`] whose negated rules include hidden files: the ignore files made for search.
 const SEARCH_KINDS: usize = 2;
 
-/// The largest ignore file that is read. Larger ones are reported as unreadable.
+/// Maximum size of an ignore file, in bytes; a larger one is reported as unreadable.
 const MAX_IGNORE_FILE_BYTES: u64 = 16 << 20;
 
 /// The result of matching a path against the ignore rules.
@@ -161,7 +161,7 @@ fn load_ignore_file(folder: &Path, file: &Path) -> io::Result<Option<Gitignore>>
 
 /// Reads an ignore file; `None` if it does not exist or is a folder.
 ///
-/// Like git, it does not follow a link: the rules that a walk reports could otherwise quote any file of the machine.
+/// Does not follow links, like git. Otherwise the rules that a walk reports could quote any file of the machine.
 fn read_ignore_file(file: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::symlink_metadata(file) {
         Ok(metadata) if metadata.is_symlink() => Err(io::Error::other("it is a link, which is not followed")),

@@ -1,4 +1,4 @@
-//! Walks over some paths only, and over folders only.
+//! Walks over a part of the tree, and over folders only.
 //!
 //! Partial walks apply the same rules in the same order as the full walk, because they are the same walk
 //! restricted to a part of the tree.

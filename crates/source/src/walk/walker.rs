@@ -153,8 +153,8 @@ impl TreeWalk<'_> {
 
 /// Returns why a path is skipped by its name and the ignore rules.
 ///
-/// Secrets come first, so that no rule includes them. A hidden path is included only by a rule in an
-/// ignore file made for search, not by one of git.
+/// Checks for secrets first, so that no rule includes them. A hidden path is included only by a rule in an
+/// ignore file made for search, not by a rule in a file of git.
 fn skip_reason_by_name(path: &RepoPath, abs: &Path, is_dir: bool, rules: &IgnoreRules) -> Option<SkipReason> {
     let secret = if is_dir { file_kinds::secret_folder_pattern(path) } else { file_kinds::secret_pattern(path) };
     if let Some(rule) = secret {

@@ -1,7 +1,7 @@
 //! Compact encodings of term counts and field lengths.
 //!
-//! Small values are exact; large ones are rounded, because the weight of a term hardly grows with its
-//! tenth occurrence.
+//! Small values are exact. Large ones are rounded, because the tenth occurrence of a term hardly changes the
+//! term's weight.
 
 use super::field::{ChunkField, FIELDS};
 
@@ -19,7 +19,7 @@ const COUNT_OF_CODE: [u16; 32] = [
 pub struct TermCounts(pub(super) u16);
 
 impl TermCounts {
-    /// One occurrence in the body and none elsewhere, the most frequent case.
+    /// Counts of a term that occurs once in the body and nowhere else, the most frequent case.
     pub const ONE: Self = Self(1);
 
     /// Packs the count of each field, rounded down to the nearest representable count.
@@ -48,7 +48,7 @@ impl TermCounts {
     }
 }
 
-/// Largest length that is encoded exactly.
+/// Maximum field length, in words, that is encoded exactly.
 const EXACT_LENGTH: u32 = 32;
 
 /// Number of codes per doubling of the length, above [`EXACT_LENGTH`].

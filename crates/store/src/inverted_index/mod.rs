@@ -5,8 +5,8 @@
 //! their document numbers, which the store assigns in ascending order and never reuses. A segment never
 //! changes; deleted chunks stay in it until it is merged, so the caller filters them out.
 //!
-//! Terms are stored as 64-bit hashes. Among a million terms, a collision occurs once in thirty million
-//! indexes.
+//! Terms are stored as 64-bit hashes. About one in thirty million indexes with a million terms contains a
+//! collision.
 
 mod counts;
 mod field;

@@ -13,7 +13,7 @@ use super::segment::{IndexSegment, PostingReader, SegmentError};
 /// The parameters of BM25F.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bm25f {
-    /// Saturation of the term frequency: the lower, the less further occurrences count.
+    /// Saturation of the term frequency. With a lower value, repeated occurrences add less to the score.
     pub k1: f32,
     /// Strength of the length normalization of each field, from 0 to 1.
     pub b: [f32; FIELDS],
@@ -87,7 +87,7 @@ impl InvertedIndex {
         }
         let idf = (1.0 + (self.docs as f32 - doc_frequency as f32 + 0.5) / (doc_frequency as f32 + 0.5)).ln();
         let score = |t: f32| idf * t / (self.norms.k1 + t);
-        // Most postings are one occurrence in the body: precompute their scores by length code.
+        // Most postings represent one occurrence in the body: precompute their scores by length code.
         let once = self.norms.weights[ChunkField::Body as usize].map(score);
         for (number, bytes) in &lists {
             let segment = &self.segments[*number];

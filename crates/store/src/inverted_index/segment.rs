@@ -1,4 +1,4 @@
-//! A segment of the inverted index on disk: written once, read by position.
+//! A segment of the inverted index on disk. It is written once and read at random positions.
 //!
 //! Little-endian, without padding:
 //!
@@ -9,18 +9,18 @@
 //! | 4 | u32 number of terms |
 //! | 8 | u64 size of the postings in bytes |
 //! | 4 × documents | u32 document numbers, ascending |
-//! | documents × [`FIELDS`] | u8 length codes, all of one field before the next |
+//! | documents × [`FIELDS`] | u8 length codes, grouped by field |
 //! | 8 × terms | u64 hashes, ascending |
 //! | 4 × terms | u32 end of each term's postings, relative to the first posting |
 //! | 8 | u64 checksum of everything before it |
 //! | postings | see below |
 //!
-//! The postings of a term start with their number in LEB128. Each posting is LEB128 of 2 × gap + flag,
-//! where the gap is the number of skipped documents, by ordinal in the segment. With flag 1 the counts
-//! follow in two bytes; with flag 0 the term occurs once in the body and nowhere else. The postings end with a
-//! u32 checksum, which is verified when they are read.
+//! The postings of a term start with the number of postings in LEB128. Each posting is 2 × gap + flag in LEB128,
+//! where the gap is the number of documents of the segment between the previous posting and this one. With flag 1
+//! the counts follow in two bytes; with flag 0 the term occurs once in the body and nowhere else. The postings end
+//! with a u32 checksum, which is verified when they are read.
 //!
-//! Version 1, which began with `CSCRYLX1` and the three numbers and had no checksums, is still read. A malformed
+//! Version 1 is still read: it begins with `CSCRYLX1` and the three numbers, and has no checksums. A malformed
 //! file is an error, never a panic. Postings stay on disk until they are queried; the rest is held in memory.
 
 use std::cmp::Ordering;
@@ -42,10 +42,10 @@ pub const SEGMENT_VERSION: u32 = 2;
 /// The first bytes of a segment of version 1.
 const VERSION_1_MAGIC: &[u8; 8] = b"CSCRYLX1";
 
-/// Size of the three numbers after the header.
+/// Size of the three numbers after the header, in bytes.
 const COUNTS_BYTES: usize = 16;
 
-/// Size of the checksum of the part that is held in memory.
+/// Size of the checksum of the part before the postings, in bytes.
 const HEAD_CHECKSUM_BYTES: usize = 8;
 
 /// The error of reading a segment. Each message names the file.
@@ -60,7 +60,7 @@ pub enum SegmentError {
 /// The terms of some chunks.
 pub struct IndexSegment {
     docs: Vec<DocNumber>,
-    /// Length codes, all of one field before the next.
+    /// Length codes, grouped by field.
     lengths: Vec<u8>,
     hashes: Vec<u64>,
     ends: Vec<u32>,
@@ -72,7 +72,7 @@ pub struct IndexSegment {
 /// The source of a segment's postings.
 enum PostingsSource {
     Memory(Vec<u8>),
-    /// A file, and the position in it at which the postings start.
+    /// A file, and the byte at which its postings start.
     File {
         file: File,
         path: PathBuf,
@@ -253,9 +253,9 @@ struct SegmentHeader {
     terms: usize,
     postings_bytes: u64,
     is_checked: bool,
-    /// Position after the numbers.
+    /// Byte after the three numbers.
     counts_end: usize,
-    /// Size of the file up to the postings.
+    /// Size of the part before the postings, in bytes.
     head_bytes: usize,
 }
 
@@ -277,7 +277,7 @@ impl SegmentHeader {
         };
         let columns = u64::from(docs) * (4 + FIELDS as u64) + u64::from(terms) * 12;
         let head_bytes = (start + checksum) as u64 + columns;
-        // The sum of the sizes cannot overflow: each is below 2^40 once the postings are.
+        // The sum cannot overflow: `head_bytes` is below 2^40, and `postings_bytes` below 2^32 after the first check.
         if postings_bytes > u64::from(u32::MAX) || head_bytes + postings_bytes != size {
             return Err(FormatError::Truncated);
         }
@@ -287,13 +287,13 @@ impl SegmentHeader {
     }
 }
 
-/// An iterator over the postings of a term: ordinals of documents in the segment, ascending, with the term's counts.
+/// An iterator over the postings of a term: the ordinal of each document with the term's counts, ascending.
 ///
 /// Ends early at malformed bytes, which only a segment without checksums can have.
 pub(super) struct PostingReader<'b> {
     bytes: &'b [u8],
     left: u32,
-    /// One past the last ordinal.
+    /// The last returned ordinal plus one.
     next: u32,
 }
 

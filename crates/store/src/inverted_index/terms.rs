@@ -14,7 +14,7 @@ pub struct Terms {
     pub(super) lengths: [u8; FIELDS],
 }
 
-/// The low bits of a hash, which hold the field while a chunk is counted; they are 0 in a term's hash.
+/// Mask of a hash's low bits. They hold the field while a chunk's terms are counted, and are 0 in a term's hash.
 const FIELD_BITS: u64 = 7;
 
 /// Returns the hash of a term: [`words::hash_word`] with its high half folded in and the lowest three bits 0.
@@ -45,7 +45,7 @@ pub struct TermCounter {
     keys: Vec<u64>,
     counts: Vec<(u64, TermCounts)>,
     lengths: [u32; FIELDS],
-    /// Path of the last chunk, whose keys are cached because the next chunk is usually of the same file.
+    /// Path of the last chunk. Its keys are cached, because the next chunk is usually in the same file.
     path: Option<RepoPath>,
     path_keys: Vec<u64>,
     buffers: SplitBuffers,
@@ -80,7 +80,7 @@ impl TermCounter {
         self.lengths[field as usize] = self.lengths[field as usize].saturating_add(added);
     }
 
-    /// Counts runs of code lines and of comment lines, each run in its field.
+    /// Counts the terms of code lines in the body field, and the terms of comment lines in the comment field.
     fn add_text(&mut self, text: &str, each: &mut impl FnMut(SplitWord<'_>)) {
         let mut scanner = CommentScanner::default();
         let (mut start, mut at, mut field) = (0, 0, ChunkField::Body);

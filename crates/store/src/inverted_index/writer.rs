@@ -166,7 +166,8 @@ impl SegmentBuffer {
     }
 }
 
-/// Converts a count of documents or terms. Documents have 32-bit numbers, and each term takes a byte of postings.
+/// Converts a number of documents or terms to 32 bits. It always fits: documents have 32-bit numbers, and each term
+/// takes at least one byte of the postings, which are below 4 GiB.
 fn to_u32(count: usize) -> u32 {
     u32::try_from(count).expect("a segment has fewer than 2^32 documents and terms")
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use crate::error::StoreError;
 use platform::cancel::CancelToken;
 
-/// The runtime of all stores of the process. Never dropped, because a runtime must not end inside another.
+/// The runtime of all stores of the process. Never dropped, because dropping a runtime inside another one panics.
 static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("lance").enable_all().build()
 });
@@ -61,7 +61,7 @@ impl IndexLocation {
         }
     }
 
-    /// Runs `work` like [`IndexLocation::block_on`], but abandons it when `cancel` is cancelled.
+    /// Runs `work` like [`IndexLocation::block_on`], but stops it when `cancel` is cancelled.
     pub fn block_on_until<T, E: std::fmt::Display>(
         &self,
         operation: &'static str,

@@ -25,8 +25,8 @@ pub(super) struct MaintenanceLimits {
     pub small_fragments: usize,
     /// Percentage of deleted rows above which a table is compacted.
     pub deleted_percent: usize,
-    /// How long a replaced commit stays readable, in milliseconds: ten minutes, plus one minute for the
-    /// later commits that a retired one represents.
+    /// Time that a replaced commit stays readable, in milliseconds: ten minutes, plus one minute because a
+    /// retired commit also represents the commits replaced within a minute after it.
     pub keep_ms: u64,
 }
 
@@ -36,7 +36,8 @@ impl Default for MaintenanceLimits {
     }
 }
 
-/// Factor of [`MaintenanceLimits::small_fragments`] during a run. A fragment costs a reader about 0.3 ms.
+/// Factor by which [`MaintenanceLimits::small_fragments`] is multiplied during a run. Each fragment slows a reader
+/// down by about 0.3 ms.
 const DURING_RUN_FACTOR: usize = 8;
 
 /// Compacts the tables during a run, if there are very many small fragments. Returns whether row keys may
@@ -64,7 +65,7 @@ pub(super) async fn compact_after_run(tables: &Tables, limits: &MaintenanceLimit
 /// Merges small fragments and rewrites those with many deleted rows. Returns whether row keys may have
 /// changed.
 ///
-/// A table that is not compacted is only slower, so a failure is logged and not returned.
+/// A failure is logged and not returned, because a table that is not compacted is only slower.
 async fn compact_table(table: &Table, limits: &MaintenanceLimits) -> bool {
     let options = CompactionOptions { target_rows_per_fragment: limits.small_rows, ..Default::default() };
     match table.optimize(OptimizeAction::Compact { options, remap_options: None }).await {

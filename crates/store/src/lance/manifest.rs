@@ -1,7 +1,7 @@
 //! `manifest.json`: the current generation and the table versions and segments it consists of.
 //!
-//! The file is replaced as a whole, by a rename. A manifest of a newer program is distinguished from a
-//! damaged one.
+//! The file is replaced as a whole, by a rename. A manifest written by a newer program and a damaged manifest
+//! are different errors.
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
@@ -18,7 +18,7 @@ use platform::clock::now_ms;
 
 const MANIFEST_FILE: &str = "manifest.json";
 
-/// Commits replaced within this time of each other, in milliseconds, are retired as one.
+/// Time in milliseconds within which replaced commits are retired as one.
 const RETIRE_TOGETHER_MS: u64 = 60_000;
 
 /// The content of `manifest.json`: the public manifest, the table versions and the segments.
@@ -39,7 +39,7 @@ pub(super) struct CommitRecord {
     /// Segments of earlier commits that a reader may still need.
     #[serde(default)]
     pub dropped_words: Vec<DroppedSegment>,
-    /// See [`crate::StoreView::rows_generation`]; 0 in manifests that predate the field.
+    /// Generation of the row keys ([`crate::StoreView::rows_generation`]); 0 in manifests that predate the field.
     #[serde(default, rename = "rows_epoch")]
     pub rows_generation: u64,
     /// Earlier commits that a reader may still have open, oldest first.
@@ -63,7 +63,7 @@ pub(super) struct TableVersion {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DroppedSegment {
     pub name: String,
-    /// When it was replaced, in milliseconds since the Unix epoch.
+    /// Time at which it was replaced, in milliseconds since the Unix epoch.
     pub at_ms: u64,
 }
 
@@ -75,7 +75,7 @@ pub(super) struct DroppedSegment {
 pub(super) struct RetiredCommit {
     pub chunks: TableVersion,
     pub files: TableVersion,
-    /// When it was replaced, in milliseconds since the Unix epoch.
+    /// Time at which it was replaced, in milliseconds since the Unix epoch.
     pub at_ms: u64,
 }
 
@@ -88,8 +88,8 @@ impl CommitRecord {
         needed.filter(|table| table.name == name).map(|table| table.version).min()
     }
 
-    /// Returns the dropped segments of a next commit that consists of the segments `words`: those that
-    /// only this commit uses, and those dropped less than `keep_ms` ago.
+    /// Returns the dropped segments of the next commit, which consists of the segments `words`: the segments
+    /// that only this commit uses, and the segments dropped less than `keep_ms` ago.
     pub fn dropped_segments(&self, words: &[String], keep_ms: u64) -> Vec<DroppedSegment> {
         let now = now_ms();
         let recent = self.dropped_words.iter().filter(|dropped| dropped.at_ms.abs_diff(now) < keep_ms).cloned();
@@ -97,8 +97,8 @@ impl CommitRecord {
         recent.chain(gone.map(|name| DroppedSegment { name: name.clone(), at_ms: now })).collect()
     }
 
-    /// Returns the retired commits of the next commit: this one, and those replaced less than `keep_ms`
-    /// ago.
+    /// Returns the retired commits of the next commit: this one, and the commits replaced less than
+    /// `keep_ms` ago.
     pub fn retired_commits(&self, keep_ms: u64) -> Vec<RetiredCommit> {
         let now = now_ms();
         let recent = |retired: &&RetiredCommit| retired.at_ms.abs_diff(now) < keep_ms;
@@ -164,8 +164,8 @@ pub(super) fn generation_of_rejected_manifest(location: &IndexLocation) -> u64 {
 
 /// Returns a random rows generation for new tables.
 ///
-/// It cannot count on from the last one: the manifest may be unreadable, or the folder may have been
-/// deleted and created again under an open reader.
+/// The last rows generation cannot be incremented instead: the manifest may be unreadable, or the folder may
+/// have been deleted and created again while a reader has it open.
 pub(super) fn random_rows_generation() -> u64 {
     RandomState::new().hash_one(now_ms()).max(1)
 }

@@ -8,10 +8,11 @@
 //! ```
 //!
 //! Arrow and LanceDB types stay inside this module. The manifest names the exact versions of both
-//! tables that belong together, and readers open exactly these; the next writer rolls back later
-//! versions that a crash left behind. A replaced commit stays readable for ten minutes, until the next
-//! run ends; after a rebuild, this is the whole old index. LanceDB does not sync its files, so the
-//! writer does, before the manifest names them. Calls block on this module's own runtime; never call them from asynchronous code.
+//! tables that belong together, and readers open exactly these versions; the next writer rolls back later
+//! versions that a crash left behind. A replaced commit stays readable for at least ten minutes, until a
+//! later run ends; after a rebuild, this is the whole old index. LanceDB does not sync its files, so the
+//! writer syncs them before the manifest names them. Calls block on this module's own runtime; never call
+//! them from asynchronous code.
 
 mod location;
 mod lock;

@@ -23,7 +23,7 @@ use crate::inverted_index::{InvertedIndex, SegmentError};
 use crate::manifest::Manifest;
 use types::FileRecord;
 
-/// Number of rows read from a table at once.
+/// Maximum number of rows read from a table at once.
 const TAKE_ROWS: usize = 8_192;
 
 /// A read-only view of one commit: both tables at its versions, and its segments.
@@ -36,7 +36,7 @@ pub(super) struct LanceView {
 }
 
 impl LanceView {
-    /// Opens the tables and segments of `committed`, sharing the segments that the view `before` has open.
+    /// Opens the tables and segments of `committed`. Shares the segments that the view `before` has open.
     ///
     /// # Errors
     /// When a table, its version or a segment is missing.
@@ -64,7 +64,7 @@ impl LanceView {
         &self.segments
     }
 
-    /// Returns whether this is the view of that commit.
+    /// Returns whether this view shows the commit `committed`.
     pub fn shows(&self, committed: &CommitRecord) -> bool {
         self.committed == *committed
     }

@@ -33,7 +33,7 @@ pub(super) struct SegmentList {
 }
 
 impl SegmentList {
-    /// Opens the segments of `committed`, sharing those that `before` has open.
+    /// Opens the segments of `committed`. Shares the segments that `before` has open.
     ///
     /// # Errors
     /// When a segment cannot be read.

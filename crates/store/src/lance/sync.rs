@@ -1,4 +1,4 @@
-//! Syncs the files that a manifest names before it names them.
+//! Syncing of new files before a manifest names them.
 //!
 //! LanceDB never syncs its files. Segments are not synced when they are written, because many are merged before a
 //! manifest names them.

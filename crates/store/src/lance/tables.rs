@@ -1,6 +1,6 @@
 //! The two tables of a generation: creation, opening, rollback, insertion and deletion.
 //!
-//! A new pair of tables takes names that do not exist on disk, so that no reader's table is overwritten.
+//! New tables get names that do not exist on disk, so that a table that a reader has open is never overwritten.
 
 use std::collections::HashSet;
 use std::fs;
@@ -25,7 +25,7 @@ use types::{FileRecord, RepoPath};
 /// Maximum number of paths in one delete statement.
 const MAX_DELETE_PATHS: usize = 4_000;
 
-/// Number of fragments whose deletion vectors are read concurrently.
+/// Maximum number of fragments whose deletion vectors are read concurrently.
 const CONCURRENT_FRAGMENTS: usize = 16;
 
 /// The chunks table and the files table, either writable or pinned at the versions of a commit.

@@ -41,7 +41,7 @@ pub(super) struct LanceWriter {
     last: Option<CommitRecord>,
     /// Number of the last commit, published or not.
     generation: u64,
-    /// The files that need not be synced before the next manifest.
+    /// The files that are already synced.
     synced: SyncedFiles,
     /// Paths that have rows in the files table.
     stored: HashSet<RepoPath>,
@@ -51,7 +51,7 @@ pub(super) struct LanceWriter {
     expired: bool,
     /// Whether the tables may hold rows of an unfinished commit.
     dirty: bool,
-    /// See [`StoreWriter::defer_publication`].
+    /// Whether commits are published only at the end ([`StoreWriter::defer_publication`]).
     defers_publication: bool,
     cancel: CancelToken,
     _lock: WriterLock,
@@ -253,7 +253,7 @@ impl LanceWriter {
         Ok(manifest)
     }
 
-    /// Returns the rows generation of the next commit: that of the base, incremented if row keys changed.
+    /// Returns the rows generation of the next commit: the base's rows generation, incremented if row keys changed.
     fn next_rows_generation(&self) -> u64 {
         match self.base.as_ref().map(|base| base.committed().rows_generation) {
             Some(last) if last > 0 => last.wrapping_add(u64::from(self.renumbered)),
@@ -261,8 +261,8 @@ impl LanceWriter {
         }
     }
 
-    /// Removes tables, segments and versions that no reader needs. A failure only costs disk space, so it is
-    /// logged and not returned.
+    /// Removes tables, segments and versions that no reader needs. A failure is logged and not returned, because
+    /// it only wastes disk space.
     fn remove_unused(&mut self) {
         let Some(committed) = &self.last else { return };
         maintenance::remove_unused_tables(&self.location, &self.tables, Some(committed));
@@ -319,7 +319,7 @@ fn same_table_layout(stored: &IndexFingerprint, now: &IndexFingerprint) -> bool 
     (stored.schema_version, stored.dimensions) == (now.schema_version, now.dimensions)
 }
 
-/// Opens the tables of `base`, rolled back to it, or creates new tables where there is no base.
+/// Opens the tables of `base` and rolls back later versions. Creates new tables if there is no base.
 fn open_tables(
     location: &IndexLocation,
     connection: &Connection,

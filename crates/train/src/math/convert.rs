@@ -1,4 +1,4 @@
-//! Conversions between numbers that lose at most precision.
+//! Number conversions that may lose precision but cause no other error.
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
 pub(crate) fn as_f64(count: usize) -> f64 {

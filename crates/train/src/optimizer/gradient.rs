@@ -8,8 +8,8 @@ use crate::table::{TokenWeights, TrainingTable};
 use embed::PATH_SHARE;
 use embed::vector::normalize;
 
-/// The input of a training step. The first passages answer the queries, in the same order; further passages
-/// answer none.
+/// The input of a training step. The first passages answer the queries, in the same order; further passages answer no
+/// query.
 pub(crate) struct TrainingBatch<'e> {
     pub queries: Vec<&'e TokenWeights>,
     pub passages: Vec<(&'e TokenWeights, &'e TokenWeights)>,
@@ -55,7 +55,8 @@ impl TextVectors {
         Self { unit, lengths }
     }
 
-    /// Turns the gradient by the unit vectors into the gradient by the unscaled sums, in place.
+    /// Converts the gradient with respect to the unit vectors to the gradient with respect to the unscaled sums, in
+    /// place.
     fn backpropagate(&self, gradient: &mut DenseMatrix, threads: usize) {
         let width = gradient.width;
         for_row_ranges(gradient, threads, 1, |first, values| {

@@ -41,8 +41,8 @@ fn mine_group(table: &TrainingTable, group: &ExampleGroup, count: usize, threads
     found
 }
 
-/// Returns the nearest passages, except the [`SKIPPED_NEAREST`] very nearest and all that share a definition or a
-/// text with the example.
+/// Returns the nearest passages, except the [`SKIPPED_NEAREST`] nearest ones and all passages that share a definition
+/// or a text with the example.
 fn nearest_negatives(group: &ExampleGroup, own: usize, scores: &[f32], count: usize) -> Vec<usize> {
     let identity = &group.examples[own].identity;
     let is_wrong = |at: &usize| group.examples[*at].identity.iter().zip(identity).all(|(one, other)| one != other);

@@ -4,12 +4,12 @@
 #[derive(Clone, Debug)]
 pub struct TrainingOptions {
     pub epochs: usize,
-    /// Number of epochs in which the learning rate falls to zero; `None` for all epochs. A larger number than
-    /// `epochs` stops training early.
+    /// Number of epochs after which the learning rate reaches zero; `None` means `epochs`. With a number larger than
+    /// `epochs`, training ends before the rate reaches zero.
     pub decay_epochs: Option<usize>,
     pub seed: u64,
     pub threads: usize,
-    /// Number of repositories in a batch, and of pairs of each.
+    /// Number of repositories in a batch. `batch_pairs` is the number of pairs from each of them.
     pub batch_repositories: usize,
     pub batch_pairs: usize,
     /// Maximum number of pairs of one kind and repository in an epoch. Each epoch draws new ones.
@@ -17,7 +17,8 @@ pub struct TrainingOptions {
     pub temperature: f32,
     /// Adam's initial step size; it falls linearly to zero.
     pub learning_rate: f32,
-    /// Strength of the pull towards the initial table: a step of size 1 moves a row this share of the way back.
+    /// Strength of the pull towards the initial table: the share of the difference from its initial value by which a
+    /// step of size 1 moves a row back.
     pub pull: f32,
     /// Share of pairs whose passage is embedded with its path.
     pub path_share: f32,
@@ -25,7 +26,7 @@ pub struct TrainingOptions {
     pub hard_negatives: usize,
     /// Number of epochs between two searches for hard negatives.
     pub mining_epochs: usize,
-    /// Share of the way from the initial table to the trained one at which the model is taken.
+    /// Weight of the trained table in the final model; the initial table has the remaining weight.
     pub kept_share: f32,
 }
 

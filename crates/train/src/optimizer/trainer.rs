@@ -22,7 +22,7 @@ const EPSILON: f32 = 1e-8;
 /// A run of pairs from one repository: the index of its group and of its examples.
 type PairRun = (usize, Vec<usize>);
 
-/// Trains a table epoch by epoch.
+/// The trainer of a table, which runs one epoch at a time.
 pub struct Trainer<'e> {
     examples: &'e TrainingExamples,
     options: TrainingOptions,
@@ -222,7 +222,7 @@ impl TableShard<'_> {
     }
 }
 
-/// Sums of gradients for the tokens from `from` on, in the order of their first occurrence.
+/// Sums of gradients for the tokens whose number is at least `from`, in the order of their first occurrence.
 struct GradientSums {
     from: usize,
     sum_index: Vec<usize>,

@@ -1,8 +1,8 @@
 //! Pairs of a commit message and the functions that the commit changed.
 //!
-//! Commits are read with the `git` program. Without it, or outside of a repository, there are no such pairs.
-//! The function that a change belongs to is the one in git's hunk header. Nothing is fetched, and no program
-//! that the repository configures is run.
+//! Commits are read with the `git` program. Without it, or outside of a repository, there are no such pairs. Git's hunk
+//! header names the function that contains a change. Git fetches nothing and runs no program that the repository
+//! configures.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -21,7 +21,7 @@ const MAX_FUNCTIONS: usize = 3;
 /// Minimum number of words of an informative message.
 const MIN_WORDS: usize = 3;
 
-/// Size at which the output of `git log` is cut off.
+/// Maximum size in bytes of the output of `git log` that is read.
 const MAX_HISTORY_BYTES: usize = 256 << 20;
 
 /// Words of messages that do not describe the code's behavior.
@@ -136,7 +136,8 @@ const ATTRIBUTES: &str = "*.rs diff=rust\n*.py diff=python\n*.go diff=golang\n*.
     *.php diff=php\n*.cs diff=csharp\n*.kt diff=kotlin\n*.ex diff=elixir\n*.exs diff=elixir\n*.sh diff=bash\n\
     *.c diff=cpp\n*.h diff=cpp\n*.cc diff=cpp\n*.cpp diff=cpp\n*.hpp diff=cpp\n";
 
-/// Passes each line of the history to `each`; none if there is no git, or the folder is in no repository.
+/// Passes each line of the history to `each`. Passes no line if git is not installed or the folder is not in a
+/// repository.
 fn read_history(root: &Path, commits: usize, each: &mut dyn FnMut(&str)) -> io::Result<()> {
     // Without attributes, git names the class that contains a change instead of the method.
     let mut attributes = tempfile::NamedTempFile::new()?;

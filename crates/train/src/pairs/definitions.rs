@@ -11,7 +11,7 @@ use source::parse::{Parser, SourceFile};
 use source::walk::{self, Disk, FileSystem as _, WalkEntry, WalkError, WalkFinding, WalkOptions};
 use types::{AbsPath, RepoPath, Symbol};
 
-/// Size above which a file is treated as data.
+/// Size in bytes above which a file is treated as data.
 const MAX_FILE_BYTES: u64 = 500_000;
 
 /// The origin of the code that is read.
@@ -31,7 +31,7 @@ const PARSE_TIME_LIMIT: Duration = Duration::from_secs(2);
 /// the machine's speed.
 const PUBLISHED_PARSE_TIME_LIMIT: Duration = Duration::from_secs(3_600);
 
-/// A definition with its doc sentence and its container's.
+/// A definition with its doc sentence and the doc sentence of its container.
 pub struct CodeDefinition {
     pub path: RepoPath,
     pub symbol: Symbol,

@@ -10,7 +10,7 @@ pub struct DocumentedDefinition {
     pub rest: String,
 }
 
-/// Length in bytes to which a sentence is cut.
+/// Maximum length of a sentence in bytes; longer ones are truncated.
 const MAX_SENTENCE_BYTES: usize = 300;
 
 /// Minimum number of words of an informative sentence.
@@ -20,8 +20,8 @@ const MIN_WORDS: usize = 3;
 const UNRELATED_WORDS: &[&str] =
     &["copyright", "license", "licence", "todo", "fixme", "eslint", "noqa", "inheritdoc", "nolint", "clang-format"];
 
-/// Separates a definition from the doc comment that it begins with (in Python, that it contains). Returns
-/// `None` if it has no informative one.
+/// Separates a definition from the doc comment at its beginning (in Python, inside it). Returns `None` if there is no
+/// informative doc comment.
 pub fn split_doc_comment(text: &str, language: Language) -> Option<DocumentedDefinition> {
     let (comment, rest) = if language.0 == "python" { split_docstring(text) } else { None }
         .or_else(|| split_leading_comment(text, language))?;

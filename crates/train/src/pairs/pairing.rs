@@ -12,13 +12,13 @@ use source::walk::WalkError;
 use text::words;
 use types::{AbsPath, RepoPath, SymbolKind};
 
-/// Length to which a passage is cut, as a chunk would be.
+/// Maximum length of a passage in bytes, similar to that of a chunk; longer passages are truncated.
 const MAX_PASSAGE_BYTES: usize = 2_000;
 
-/// Length to which a test is cut when it is used as a query.
+/// Maximum length in bytes of a test that is used as a query; longer tests are truncated.
 const MAX_TEST_BYTES: usize = 600;
 
-/// Size below which a body is too short to learn from.
+/// Minimum size in bytes of a body that is used for training.
 const MIN_BODY_BYTES: usize = 40;
 
 /// Maximum number of a container's members that are paired with its comment.
@@ -93,8 +93,8 @@ fn pair_doc(one: &CodeDefinition) -> TextPair {
     }
 }
 
-/// Pairs a name of at least two words with its body. Half of the definitions, selected by their keys, keep the
-/// comment.
+/// Pairs a name of at least two words with the body of its definition. The passages of half of the definitions,
+/// selected by their keys, include the comment.
 fn pair_name(one: &CodeDefinition) -> Option<TextPair> {
     let name = &one.symbol.name;
     let split = collect_words(name);
@@ -141,7 +141,7 @@ fn pair_members(found: &[CodeDefinition]) -> Vec<TextPair> {
     pairs
 }
 
-/// Pairs tests with the definition whose name the test's name begins with.
+/// Pairs each test with the definition whose name is a prefix of the test's name.
 fn pair_tests(found: &[CodeDefinition]) -> Vec<TextPair> {
     let mut by_name: HashMap<String, Vec<&CodeDefinition>> = HashMap::new();
     for one in found.iter().filter(|one| is_queried(one.symbol.kind) && !is_test_definition(one)) {

@@ -1,4 +1,4 @@
-//! The compared ways to index, and a run of one of them.
+//! The pipeline variants that are compared, and the code that runs one variant.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::cli::arguments::SharedArguments;
 use crate::cli::text_output::terminal_text;
 
-/// One of the compared ways to index: a kind of run with flags.
+/// A pipeline variant: a kind of run and its flags.
 pub struct BenchVariant {
     pub name: &'static str,
     kind: &'static str,

@@ -18,7 +18,7 @@ pub fn check_configurations(user: &UserEnvironment, root: &Path) -> Vec<DoctorCh
     let mut checks = Vec::new();
     let mut entries = EntryHandshakes::default();
     let mut set_up = 0;
-    // The positions of the checks of clients that lack the entry.
+    // Indices in `checks` of the clients that lack the entry.
     let mut without_entry = Vec::new();
     for config_file in clients::user_config_files(user).into_iter().filter(|config_file| config_file.in_use) {
         let title = config_file.client.title;

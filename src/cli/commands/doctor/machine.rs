@@ -10,10 +10,10 @@ use platform::process;
 use super::check::DoctorCheck;
 use crate::cli::text_output::terminal_text;
 
-/// A warning is printed below this free disk space: 1 GiB.
+/// Minimum free disk space without a warning: 1 GiB.
 const LOW_DISK_BYTES: u64 = 1 << 30;
 
-/// The check fails below this free disk space, which is too small for an index: 128 MiB.
+/// Minimum free disk space without a failed check: 128 MiB. An index may not fit into less.
 const MIN_DISK_BYTES: u64 = 128 << 20;
 
 /// Checks the memory limit, free disk space, and the permissions of the index and cache folders.

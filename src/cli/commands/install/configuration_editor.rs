@@ -54,7 +54,7 @@ pub fn select_configurations(
     Ok(config_files)
 }
 
-/// Shows, confirms and applies changes of configuration files, for install and uninstall.
+/// An editor of configuration files for install and uninstall: shows, confirms and applies changes.
 pub struct ConfigurationEditor<'a> {
     pub selection: &'a ClientSelectionArguments,
     pub user: &'a UserEnvironment,

@@ -7,7 +7,7 @@ use platform::process;
 
 use crate::cli::arguments::HttpArguments;
 
-/// File descriptors reserved for indexes, pipes and the runtime; connections may use the rest.
+/// Number of file descriptors reserved for indexes, pipes and the runtime; connections may use the rest.
 const OTHER_FILES: u64 = 256;
 
 /// Builds and checks the options of a server at `address`.

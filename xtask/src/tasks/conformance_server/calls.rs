@@ -16,7 +16,7 @@ use super::wire::{
     respond_with_text, sampling_request, text_resource,
 };
 
-/// Calls a tool that only returns something.
+/// Calls a tool that returns a result and sends no other messages to the client.
 fn call_simple(name: &str) -> Result<CallToolResponse, ErrorData> {
     let image = json!({ "type": "image", "data": PIXEL, "mimeType": "image/png" });
     match name {

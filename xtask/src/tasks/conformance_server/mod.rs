@@ -1,7 +1,7 @@
 //! `cargo xtask conformance-server`: the service that the MCP conformance suite calls, over codescry's HTTP transports.
 //!
-//! The suite calls tools, prompts and resources of its own to check that every kind of message passes the
-//! transport. codescry itself does not have them; this service does. `tests/clients/run` starts it.
+//! The suite uses special tools, prompts and resources to check that every kind of message passes the transport.
+//! codescry itself does not have them; this service does. `tests/clients/run` starts it.
 
 mod calls;
 mod inputs;
@@ -28,7 +28,7 @@ pub struct ConformanceServerArguments {
 /// Serves until Ctrl-C or SIGTERM.
 pub fn run_conformance_server(arguments: &ConformanceServerArguments) -> anyhow::Result<()> {
     serve_service(ConformanceService::default(), &HttpOptions::new(arguments.address), |address| {
-        // `tests/clients/run` waits for this line. Nothing is lost if the reader has gone.
+        // `tests/clients/run` waits for this line. Errors are ignored: the reader may have closed the pipe.
         _ = writeln!(std::io::stderr(), "serving MCP at http://{address}/mcp until Ctrl-C");
     })?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The service, as the transports see it.
+//! The service that the transports run: its implementation of the MCP server interface.
 #![expect(deprecated, reason = "older protocols have logging and sampling, and the suite checks them")]
 
 use rmcp::model::*;
@@ -13,7 +13,7 @@ use super::wire::{
     PIXEL, ServerContext, convert_result, elicitation_request, find_response, request_input, text_at, text_resource,
 };
 
-/// How long a client may cache lists and resources.
+/// Time that a client may cache lists and resources, in milliseconds.
 const TTL_MS: u64 = 1_000;
 
 /// A service with the tools, resources and prompts that the suite expects.

@@ -68,7 +68,7 @@ pub fn roots_request() -> Value {
     json!({ "method": "roots/list" })
 }
 
-/// Creates a response that asks the client to call again with answers to `requests`, and with `state` unchanged.
+/// Creates a response that requests another call with answers to `requests`, and with `state` unchanged.
 pub fn request_input<T: From<InputRequiredResult>>(requests: Value, state: Option<&str>) -> Result<T, ErrorData> {
     let requests: InputRequests = convert_message(requests)?;
     Ok(InputRequiredResult::new(Some(requests), state.map(sign_state)).into())

@@ -1,4 +1,4 @@
-//! Paths in documents exist.
+//! Checks that paths in documents exist.
 
 /// A document: its path from the root of the workspace, and its text.
 pub type Document = (String, String);
@@ -30,7 +30,7 @@ fn list_paths(text: &str) -> Vec<(usize, &str)> {
         let mut code: Vec<&str> = if is_fenced { vec![line] } else { line.split('`').skip(1).step_by(2).collect() };
         code.extend(line.split("](").skip(1).filter_map(|rest| rest.split(')').next()));
         let words = code.into_iter().flat_map(|code| code.split([' ', '"', '\'', ',', ';', '(', ')']));
-        // `path:12` names a line, `path#part` a part.
+        // Removes the line from `path:12`, and the section from `path#section`.
         let words =
             words.filter_map(|word| word.split([':', '#']).next()).map(|word| word.trim_end_matches(['.', '/']));
         paths.extend(words.filter(|word| !word.contains(['*', '<', '{', '…', '$'])).map(|word| (number, word)));

@@ -1,10 +1,10 @@
-//! Third-party engines are used in one place each, so that they can be replaced.
+//! Checks that each third-party engine is used in one place, so that it can be replaced.
 
 use crate::workspace::{CodeFile, Package};
 
 /// A third-party crate and the only files and folders that may use it.
 pub struct EngineRule {
-    /// The name of the crate in Rust, such as `tree_sitter`. A final `*` stands for any end.
+    /// The name of the crate in Rust, such as `tree_sitter`. A final `*` matches any ending.
     pub crate_name: &'static str,
     /// Paths from the root of the workspace: files, folders of modules, or folders of packages.
     pub homes: &'static [&'static str],
@@ -71,7 +71,7 @@ fn owns_home(package: &Package, home: &str) -> bool {
 fn find_use(package: &Package, file: &CodeFile, engine: &EngineRule) -> Option<usize> {
     let names = |path: &[String], inside: &[String]| {
         let Some(first) = path.first().filter(|first| is_engine(engine, first)) else { return false };
-        // A module of the same name is meant where there is one.
+        // A child module with the name of the crate takes precedence over the crate.
         let child = [file.module.as_slice(), inside, std::slice::from_ref(first)].concat();
         !package.files.iter().any(|other| other.module == child)
     };

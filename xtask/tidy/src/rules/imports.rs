@@ -1,7 +1,7 @@
 //! No file imports upwards: the graph of the files of a package is acyclic.
 //!
-//! An edge leads from a file to the file that defines an item which it names, in a `use` or in a path. Re-exports are
-//! followed to the definition, so importing a name through `lib.rs` counts as importing the defining file.
+//! An edge leads from a file that names an item, in a `use` or in a path, to the file that defines the item. Re-exports
+//! are followed to the definition, so importing a name through `lib.rs` counts as importing the defining file.
 
 mod cycles;
 mod resolve;
@@ -15,7 +15,7 @@ use resolve::{ModuleTree, Resolution};
 pub struct ImportReport {
     /// One line per group of files that import each other, with a cycle through the group.
     pub cycles: Vec<String>,
-    /// Paths into the package that lead to no definition: the reader of the syntax does not know them.
+    /// Paths into the package without a known definition; their syntax is not supported by [`crate::rust`].
     pub unresolved: Vec<String>,
     pub edge_count: usize,
 }

@@ -1,4 +1,4 @@
-//! Names that stand for several things, each with the reason why it may.
+//! Names with several definitions, each with the reason why it is allowed.
 //!
 //! A name is ambiguous if a type with it is defined twice, a public function outside of an `impl` is defined twice, or
 //! public functions and methods with it are defined more than twice. `xtask/names.toml` has a row for each of them:
@@ -103,7 +103,7 @@ fn list_ambiguous_names(packages: &[Package]) -> Vec<AmbiguousName> {
                 DefinitionKind::Method if definition.is_public => &[NameTable::Methods],
                 _ => continue,
             };
-            // The second of two items in one module is the same thing for another platform or feature.
+            // Items of a module with equal names are alternatives for different platforms or features: count one.
             let item = (definition.kind, &definition.name, &definition.module);
             if definition.kind != DefinitionKind::Method && alternatives.contains(&item) {
                 continue;
@@ -118,7 +118,7 @@ fn list_ambiguous_names(packages: &[Package]) -> Vec<AmbiguousName> {
     let is_ambiguous = |table: NameTable, count: usize| count > if table == NameTable::Methods { 2 } else { 1 };
     let mut names: Vec<AmbiguousName> = Vec::new();
     for ((table, name), places) in places {
-        // A function that is listed as such is not listed again among the methods.
+        // A name that is listed among the functions is not listed again among the methods.
         let is_listed = names.iter().any(|other| other.name == name && other.table == NameTable::Functions);
         if is_ambiguous(table, places.len()) && !(table == NameTable::Methods && is_listed) {
             names.push(AmbiguousName { table, name: name.to_owned(), places, reason: None });

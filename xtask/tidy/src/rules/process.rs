@@ -20,7 +20,7 @@ pub fn check_environment(packages: &[Package], homes: &[&str]) -> Vec<String> {
     })
 }
 
-/// Finds files outside of `homes` that print. Asking whether the output is a terminal is no printing.
+/// Finds files outside of `homes` that print. A check whether the output is a terminal does not count as printing.
 pub fn check_printing(packages: &[Package], homes: &[&str]) -> Vec<String> {
     check(packages, homes, "the output", |tokens| {
         let is_macro = |name: &Token, mark: &Token| {
@@ -38,8 +38,8 @@ pub fn check_printing(packages: &[Package], homes: &[&str]) -> Vec<String> {
     })
 }
 
-/// Applies a condition to the tokens of each file outside of `homes`, from each token on. A home without any match is
-/// reported too.
+/// Finds files outside of `homes` in which `matches` accepts the tokens from any position on. A home without any match
+/// is reported too.
 fn check(packages: &[Package], homes: &[&str], what: &str, matches: impl Fn(&[Token]) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     let mut used = Vec::new();

@@ -9,7 +9,7 @@ use crate::rust::comments::list_comments;
 const PRONOUNS: &[&[&str]] =
     &[&["what"], &["who"], &["whatever"], &["whoever"], &["those", "that"], &["that", "which"]];
 
-/// The words that make a clause of a pronoun before them.
+/// The words that begin a headless clause if one of the pronouns precedes them.
 const CLAUSE_WORDS: &[&str] = &[
     "is", "are", "was", "were", "has", "have", "had", "can", "could", "may", "might", "must", "will", "would", "does",
     "do", "did", "ask", "asks", "stand", "stands", "come", "comes", "goes", "give", "gives", "take", "takes", "make",
@@ -39,7 +39,7 @@ pub struct ProseCounts {
     pub words: usize,
     pub headless: usize,
     pub pets: usize,
-    /// Up to twenty phrases with their files.
+    /// The first phrases found, at most 20, with their files.
     pub examples: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ pub fn count_prose(files: &[(String, String)]) -> ProseCounts {
     counts
 }
 
-/// Returns the number of words of a headless clause's beginning, if the words start with one.
+/// Returns the length in words of the headless clause opening at the start of `words`, if there is one.
 fn find_headless(words: &[&str]) -> Option<usize> {
     PRONOUNS.iter().find_map(|pronoun| {
         let phrase: Vec<&[&str]> = pronoun.iter().map(std::slice::from_ref).chain([CLAUSE_WORDS]).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::tokens::{Token, TokenKind};
 
-/// The contents of a file that the rules look at.
+/// The contents of a file that the rules check.
 #[derive(Debug, Default)]
 pub struct FileItems {
     pub definitions: Vec<ItemDefinition>,
@@ -19,7 +19,7 @@ pub struct FileItems {
 pub struct ItemDefinition {
     pub kind: DefinitionKind,
     pub name: String,
-    /// Whether the item has a `pub`, also a restricted one; for a method of a trait, whether the trait has.
+    /// Whether the item is `pub`, including restricted forms; for a method of a trait, whether the trait is.
     pub is_public: bool,
     /// The inline modules around the item, outermost first.
     pub module: Vec<String>,
@@ -162,7 +162,7 @@ impl ItemReader<'_> {
         }
     }
 
-    /// Reads the head of an `impl` without moving on.
+    /// Reads the head of an `impl` without advancing.
     fn read_impl(&self) -> Scope {
         let head = self.tokens[self.at..].iter().take_while(|token| !token.is_symbol('{'));
         let head: Vec<&Token> = head.collect();
@@ -275,7 +275,7 @@ impl ItemReader<'_> {
                 continue;
             }
             if token.is_symbol(')') {
-                // `pub(crate)`, `pub(in path)`
+                // Skips the restriction in `pub(crate)` and `pub(in path)`.
                 while at > 0 && !self.tokens[at].is_symbol('(') {
                     at -= 1;
                 }

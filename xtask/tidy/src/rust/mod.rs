@@ -1,4 +1,4 @@
-//! A reader of Rust source text that knows as much of the syntax as the rules need.
+//! A reader of Rust source text, limited to the syntax that the rules need.
 
 pub mod comments;
 pub mod items;

@@ -36,7 +36,7 @@ pub fn remove_test_code(tokens: Vec<Token>) -> ProductionCode {
     code
 }
 
-/// Returns whether the tokens start with an attribute, after `#` or `!`, that keeps its item for tests.
+/// Returns whether the tokens, from `#` or `!` on, are an attribute that limits an item to tests.
 fn is_test_attribute(tokens: &[Token]) -> bool {
     if !tokens.get(1).is_some_and(|token| token.is_symbol('[')) {
         return false;

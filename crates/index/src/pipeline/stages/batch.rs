@@ -11,20 +11,20 @@ use super::parse::ParseOutcome;
 /// Files whose chunks are embedded together, in calls with texts of similar length.
 pub(crate) struct ChunkBatch(pub Vec<ParseOutcome>);
 
-/// Chunks in a full batch, unless the embedder wants more.
+/// Number of chunks that make a batch full, unless the embedder requests more.
 pub(crate) const WINDOW_CHUNKS: usize = 1_024;
 
-/// Files in a full batch, even if they have few chunks.
+/// Number of files that make a batch full, even if they have few chunks.
 const WINDOW_FILES: usize = 1_024;
 
-/// An embedder that would be idle gets a batch that is filled to at least this fraction: many small batches
-/// would fill the queue in front of `write` with few chunks, and stop the embedder during a commit.
+/// Divisor of a full batch that gives the minimum size sent to an idle embedder. Many smaller batches would fill the
+/// queue in front of `write` with few chunks, and the embedder would wait during a commit.
 const MIN_FILL_FRACTION: usize = 4;
 
 /// The options of the stage.
 #[derive(Clone, Copy)]
 pub(crate) struct BatchStage<'r> {
-    /// Gather everything before it is sent, unless memory runs out.
+    /// Whether to gather all files before sending any, unless memory runs out.
     pub preparse: bool,
     pub window_chunks: usize,
     pub budget: &'r Arc<MemoryBudget>,
@@ -113,7 +113,7 @@ mod tests {
         let (output, batches) = connect_stages(&clocks[Stage::Batch], &clocks[Stage::Embed], 4, &cancel);
         let stage = BatchStage { preparse, window_chunks: WINDOW_CHUNKS, budget: &budget };
         std::thread::scope(|scope| {
-            // Owned here, so that the stage ends if `check` panics.
+            // The closure owns these channels so that the stage ends if `check` panics.
             let (to_stage, batches) = (to_stage, batches);
             scope.spawn(move || stage.run(&input, &output));
             let send = |files: usize| {

@@ -1,8 +1,8 @@
 //! Stage `embed`: computes the vectors of chunks.
 //!
-//! Several threads embed one window of chunks each. A call of the embedder gets texts of similar length, from
-//! any file of the window. A file is passed on as soon as all of its chunks have vectors. Cached passages are
-//! not embedded again.
+//! Several threads embed one window of chunks each. Each call of the embedder receives texts of similar length, from
+//! any files of the window. A file is passed on as soon as all of its chunks have vectors. Cached passages are not
+//! embedded again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Once;
@@ -22,7 +22,8 @@ use embed::{self, EmbedError, Embedder};
 use store::EmbeddedChunk;
 use types::{FileRecord, RepoPath};
 
-/// Chunks sent at once when the embedder makes its own batches; few, because such an embedder may be slow.
+/// Minimum number of chunks sent to `write` at once when the embedder makes its own batches; small, because such an
+/// embedder may be slow.
 const MIN_SENT_CHUNKS: usize = 64;
 
 /// Files whose chunks are ready to be written.
@@ -42,7 +43,7 @@ pub(crate) struct EmbedStage<'r> {
     pub embedder: &'r dyn Embedder,
     /// Vectors of earlier runs by passage; `None` to embed everything.
     pub cache: Option<&'r VectorCache>,
-    /// Learns from the calls of all threads.
+    /// Chooses the batch size from the calls of all threads.
     tuner: Mutex<BatchTuner>,
     computed: AtomicU64,
     reused: AtomicU64,
@@ -74,7 +75,7 @@ impl<'r> EmbedStage<'r> {
         self.failure.lock().clone()
     }
 
-    /// Summarizes the work so far.
+    /// Returns a summary of the work up to now.
     pub fn summary(&self) -> EmbedSummary {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         EmbedSummary { computed: count(&self.computed), reused: count(&self.reused), batch_chunks: self.tuner().size() }
@@ -86,11 +87,11 @@ impl<'r> EmbedStage<'r> {
 pub(crate) struct EmbedSummary {
     pub computed: u64,
     pub reused: u64,
-    /// Chunks in a call, as chosen by the tuner.
+    /// Number of chunks per call, as chosen by the tuner.
     pub batch_chunks: usize,
 }
 
-/// A chunk of a window: the index of its file, and its index in the file.
+/// The position of a chunk in a window: the index of its file and its index in that file.
 type ChunkPosition = (usize, usize);
 
 impl EmbedStage<'_> {
@@ -166,7 +167,7 @@ impl EmbedStage<'_> {
         Ok(goes_on)
     }
 
-    /// Rounds a computed vector to half precision and caches it. `halves` is a buffer.
+    /// Rounds a computed vector to half precision and caches it. `halves` is a reused buffer.
     fn round_and_cache(&self, key: Option<VectorKey>, vector: &mut [f32], halves: &mut HalfVector) {
         cache::round_to_half(vector, halves);
         if let (Some(cache), Some(key)) = (self.cache, key) {
@@ -174,8 +175,8 @@ impl EmbedStage<'_> {
         }
     }
 
-    /// Fills in cached vectors. Returns the other chunks sorted by text length; of chunks with the same
-    /// passage only the first, since the others get its vector.
+    /// Fills in cached vectors. Returns the remaining chunks, sorted by text length. Of several chunks with the same
+    /// passage, only the first is returned; the others get its vector.
     fn fill_from_cache(&self, window: &mut ChunkWindow) -> VecDeque<ChunkPosition> {
         let mut left: Vec<ChunkPosition> = Vec::new();
         let (mut firsts, mut vector) = (HashMap::new(), Vec::new());
@@ -200,7 +201,7 @@ impl EmbedStage<'_> {
     /// Embeds chunks with one call of the embedder.
     ///
     /// # Errors
-    /// When the embedder fails; then nothing of the call is cached or stored.
+    /// When the embedder fails; no vector of the call is then cached or stored.
     fn embed_one_batch(&self, window: &mut ChunkWindow, positions: &[ChunkPosition]) -> Result<(), EmbedError> {
         let bytes = positions.iter().map(|position| window.prepared(*position).chunk.text.len() as u64).sum();
         let begun = Instant::now();
@@ -252,7 +253,7 @@ impl EmbedStage<'_> {
 /// A batch of files whose chunks are being embedded.
 struct ChunkWindow {
     files: Vec<WindowFile>,
-    /// Chunks with the same passage as an earlier chunk of the window, by that chunk.
+    /// For each chunk, the later chunks of the window with the same passage.
     duplicates: HashMap<ChunkPosition, Vec<ChunkPosition>>,
     /// The files that can be sent.
     ready: EmbeddedBatch,
@@ -342,7 +343,8 @@ impl ChunkWindow {
         self.ready.chunks.extend(chunks.into_iter().zip(std::mem::take(&mut file.vectors)).map(embedded));
     }
 
-    /// Sends the files that are ready if they have `min_chunks` chunks. Returns false if the run should end.
+    /// Sends the files that are ready if they have at least `min_chunks` chunks in total. Returns false if the run
+    /// should end.
     fn send_ready(&mut self, output: &StageSender<'_, EmbeddedBatch>, min_chunks: usize) -> bool {
         if self.ready.chunks.len() < min_chunks {
             return true;

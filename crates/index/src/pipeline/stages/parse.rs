@@ -39,7 +39,7 @@ impl ParseOutcome {
 pub(crate) struct FileReplacement {
     pub record: FileRecord,
     pub chunks: Vec<PreparedChunk>,
-    /// Bytes of source.
+    /// Length of the source, in bytes.
     pub bytes: u64,
     /// `None` for a skipped file.
     pub permit: Option<MemoryPermit>,
@@ -49,7 +49,7 @@ pub(crate) struct FileReplacement {
 pub(crate) struct PreparedChunk {
     pub chunk: Chunk,
     pub terms: Terms,
-    /// The words of the passage; empty unless the embedder is a table of words.
+    /// The tokens of the passage; empty unless the embedder looks up each token in a table.
     pub bag: TokenBag,
     /// Cache key of the passage; `None` without a vector cache.
     pub key: Option<VectorKey>,
@@ -94,12 +94,11 @@ impl<'r> ChunkPreparer<'r> {
 #[derive(Clone, Copy)]
 pub(crate) struct ParseStage<'r> {
     pub options: PrepareOptions<'r>,
-    /// See [`Parser::new`].
+    /// Time limit for parsing a file; see [`Parser::new`].
     pub time_limit: Duration,
-    /// See [`Parser::with_max_tree_bytes`].
+    /// Maximum size of a syntax tree; see [`Parser::with_max_tree_bytes`].
     pub max_tree_bytes: u64,
-    /// For benchmarks: parse every batch on a new thread with a new parser and newly compiled queries, as in a
-    /// pool made for one batch.
+    /// Whether to parse every batch on new threads with new parsers and newly compiled queries; for benchmarks.
     pub renew_parsers: bool,
 }
 

@@ -15,18 +15,18 @@ use source::parse::SourceFile;
 use source::walk::{self, FileContents, FileSystem, WalkEntry};
 use types::{ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, SkipReason, TextEncoding};
 
-/// A file modified less than this long before it was read may change again without a new modification
-/// time, because of the clock's resolution. Its time is not trusted in the next run.
+/// Minimum age of a trusted modification time, in nanoseconds. A file modified more recently before it was read may
+/// change again without a new modification time, because of the clock's resolution, so the next run reads it again.
 const UNTRUSTED_AGE_NS: i64 = 50_000_000;
 
-/// Largest growth of a file since the walk; a file that grew more is left to the next run.
+/// Maximum growth of a file since the walk, in bytes; files that grew more are left to the next run.
 const MAX_GROWTH_BYTES: u64 = 64 << 10;
 
 /// The result of reading one file.
 pub(crate) enum ReadOutcome {
-    /// The file has to be parsed, which sets the outcome in its record.
+    /// The file must be parsed; parsing sets the outcome in its record.
     Source(SourceFile, FileRecord, MemoryPermit),
-    /// The file has its known metadata, or its known hash. `touch` is its record if the metadata has changed.
+    /// The file's metadata or hash matches its stored record. `touch` is the new record if the metadata has changed.
     Unchanged { touch: Option<FileRecord> },
     /// The file is skipped because of its size or content.
     Skipped(FileRecord),
@@ -41,7 +41,7 @@ pub(crate) struct ReadStage<'r> {
     pub known: &'r HashMap<RepoPath, FileRecord>,
     pub counts: &'r FileCounts,
     pub budget: &'r Arc<MemoryBudget>,
-    /// Larger files are skipped because they never fit the memory budget.
+    /// Maximum file size, in bytes; larger files are skipped because they never fit the memory budget.
     pub largest_bytes: u64,
 }
 
@@ -76,7 +76,7 @@ impl ReadStage<'_> {
         }
     }
 
-    /// Decides by metadata alone, if possible.
+    /// Decides from the metadata alone what to do with a file; `None` if the file must be read.
     fn decide_by_metadata(&self, entry: &WalkEntry) -> Option<ReadOutcome> {
         let known = self.known.get(&entry.path);
         let same = known.filter(|known| known.stat == entry.stat);
@@ -95,8 +95,8 @@ impl ReadStage<'_> {
         )))
     }
 
-    /// Waits for the memory that a file needs; `None` when the run ends. Files read before are sent first;
-    /// otherwise this would wait for memory that they hold.
+    /// Waits for the memory that a file needs; `None` when the run ends. Sends the files read so far first, because
+    /// waiting for the memory that they hold would never end.
     fn wait_for_memory(
         &self,
         entry: &WalkEntry,
@@ -182,8 +182,8 @@ fn keep_indexed_record(known: &FileRecord, message: &str) -> Option<FileRecord> 
 
 const GREW_DURING_READ: &str = "it grew while it was read; the next run reads it again";
 
-/// Returns whether a record holds for unchanged content. Files that were unreadable or too large are tried
-/// again in each run.
+/// Returns whether a record stays valid as long as the content is unchanged. Files that were unreadable or too large
+/// are tried again in each run.
 fn is_final(known: &FileRecord) -> bool {
     !known.is_unread() && !matches!(known.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }))
 }

@@ -1,4 +1,4 @@
-//! Stage `walk`: lists the files of the folder, and counts skipped ones by reason.
+//! Stage `walk`: lists the files of the folder and counts skipped files by reason.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;

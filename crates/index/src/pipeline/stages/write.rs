@@ -14,19 +14,20 @@ use super::embed::EmbeddedBatch;
 use store::{Commit, CommitStatus};
 use types::{ContentRecord, FileOutcome, FileRecord, RepoPath};
 
-/// Chunks in a commit, at most.
+/// Number of pending chunks that triggers a commit.
 const COMMIT_CHUNKS: usize = 16_384;
 
-/// File records in a commit, at most; reached by files without chunks, such as binary ones.
+/// Number of pending file records that triggers a commit; reached with files without chunks, such as binary files.
 const COMMIT_RECORDS: usize = 32_768;
 
-/// Shortest time between two commits of partial size, so that searches soon see new files.
+/// Minimum time between two partial commits, which let searches soon see new files.
 const MIN_COMMIT_INTERVAL: Duration = Duration::from_secs(3);
 
-/// In a long run, partial commits are this fraction of the elapsed time apart, so that a slow run makes few.
+/// Divisor of the elapsed time that gives the interval of partial commits in a long run, so that a slow run makes few
+/// commits.
 const COMMIT_RUN_FRACTION: u32 = 20;
 
-/// While files wait for memory, the pending ones are committed after no other has arrived for this long.
+/// Time without a new batch after which the pending files are committed, while other files wait for memory.
 const QUIET_PERIOD: Duration = Duration::from_millis(50);
 
 /// The options of the stage.
@@ -111,7 +112,7 @@ fn is_empty(commit: &Commit) -> bool {
 struct PendingCommit {
     commit: Commit,
     permits: Vec<MemoryPermit>,
-    /// Bytes that the pending files take of the memory budget.
+    /// Number of bytes of the memory budget that the pending files hold.
     bytes: u64,
     /// When the stage began.
     begun: Instant,
@@ -145,29 +146,30 @@ impl PendingCommit {
         chunks.len() >= COMMIT_CHUNKS || replace.len() + touch.len() >= COMMIT_RECORDS
     }
 
-    /// Returns when to commit if nothing happens before; `None` if nothing is pending.
+    /// Returns the time of the next commit if no batch arrives earlier; `None` if nothing is pending.
     fn deadline(&self, budget: &MemoryBudget) -> Option<Instant> {
         let partial = (!is_empty(&self.commit)).then(|| self.partial_commit_time());
         let quiet = (self.bytes > 0 && budget.has_waiters()).then(|| self.last_arrival + QUIET_PERIOD);
         partial.into_iter().chain(quiet).min()
     }
 
-    /// Returns the time of the next commit of partial size: `t` with
-    /// `t - last_commit = (t - begun) / COMMIT_RUN_FRACTION`, but not before [`MIN_COMMIT_INTERVAL`].
+    /// Returns the time of the next partial commit: `t` with `t - last_commit = (t - begun) / COMMIT_RUN_FRACTION`, but
+    /// not before [`MIN_COMMIT_INTERVAL`].
     fn partial_commit_time(&self) -> Instant {
         let until_last = self.last_commit - self.begun;
         let fraction = until_last * COMMIT_RUN_FRACTION / (COMMIT_RUN_FRACTION - 1);
         self.begun + fraction.max(until_last + MIN_COMMIT_INTERVAL)
     }
 
-    /// Returns whether to commit now. `is_quiet` says that no batch is ready.
+    /// Returns whether to commit now. `is_quiet` is true if no batch is ready.
     fn is_due(&self, budget: &MemoryBudget, is_quiet: bool, now: Instant) -> bool {
         self.is_large()
             || (!is_empty(&self.commit) && now >= self.partial_commit_time())
             || (self.bytes > 0 && budget.has_waiters() && self.frees_memory(budget, is_quiet, now))
     }
 
-    /// Returns whether a commit is the way to free memory: it frees much, or nothing else is about to happen.
+    /// Returns whether to commit in order to free memory: the pending files hold much of it, or no other batch is
+    /// likely to arrive soon.
     fn frees_memory(&self, budget: &MemoryBudget, is_quiet: bool, now: Instant) -> bool {
         let holds_everything = self.bytes >= budget.used_bytes();
         self.bytes >= budget.ceiling_bytes() / 4
@@ -239,7 +241,7 @@ mod tests {
         }
     }
 
-    /// Runs the stage on what `send` sends while it runs.
+    /// Runs the stage on the batches that `send` sends while the stage runs.
     fn run_stage(
         store: &MemoryStore,
         budget: &Arc<MemoryBudget>,

@@ -9,7 +9,7 @@ use crate::render::symbol::to_symbol_output;
 use crate::wire::outline::OutlineOutput;
 use crate::wire::parts::SymbolOutput;
 
-/// Longest path in an answer, in characters.
+/// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 100;
 
 /// Maximum length of a problem's description in an answer, in characters.
@@ -43,7 +43,7 @@ fn render_first_definitions(outline: &FileOutline, cursor: &PageCursor, count: u
     if let Some(next) = rest.get(count) {
         let line = next.span.start_line;
         text.push_str(&format!("\nleft out for max_tokens: {left} definitions from line {line} on"));
-        // The file is parsed from disk, so that the generation of the index does not matter: 0.
+        // The file is parsed from disk, so the generation of the index does not matter.
         next_cursor = (count > 0).then(|| cursor.format_next(0, [cursor.start[0] + count, 0]));
     }
     if let Some(cursor) = &next_cursor {

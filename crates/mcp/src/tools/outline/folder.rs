@@ -16,17 +16,19 @@ use crate::roots::query::{QueryOutcome, query_engine};
 use crate::roots::served::ServedRoot;
 use crate::wire::outline::{FolderOutput, OutlineOutput, OutlinedFileOutput};
 
-/// Longest name of a file or a definition in an answer, in characters.
+/// Maximum length of the name of a file or a definition in an answer, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-/// Most names listed per file, and the number down to which names are dropped before the depth is reduced.
+/// Maximum number of names listed per file.
 const MAX_NAMES: usize = 24;
+
+/// Minimum number of names listed per file; if the budget has no room for them, the depth is reduced.
 const MIN_NAMES: usize = 4;
 
-/// Estimated smallest number of tokens per file.
+/// Estimated minimum number of tokens per file.
 const MIN_FILE_TOKENS: usize = 12;
 
-/// Longest path of a folder in an answer, in characters.
+/// Maximum length of a folder's path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
 
 /// Answers a call of `outline` for a folder; a `path` of `None` is the root.

@@ -1,4 +1,4 @@
-//! Request bodies, read within limits, and response bodies, built and guarded.
+//! Reads request bodies within limits, and builds response bodies.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -43,17 +43,17 @@ pub fn json_rpc_error(status: StatusCode, id: &Value, code: ErrorCode, message: 
     typed_response(status, "application/json", body.to_string())
 }
 
-/// A body is read and discarded up to this multiple of its limit: many clients read no response before they
-/// have sent their whole body.
+/// Factor of the body limit up to which a body that is too long is read and discarded: many clients read no response
+/// before they have sent their whole body.
 const DISCARD_FACTOR: usize = 4;
 
-/// Bytes per permit of the budget's semaphore.
+/// Number of bytes per permit of the budget's semaphore.
 const PERMIT_BYTES: usize = 1 << 10;
 
-/// The memory that all request bodies share.
+/// The memory budget that all request bodies share.
 pub struct BodyBudget(Arc<Semaphore>);
 
-/// The part of the budget that one body takes, released on drop; `None` for an empty body.
+/// The part of the budget that a body takes, released on drop; `None` for an empty body.
 pub type BodyPermit = Option<OwnedSemaphorePermit>;
 
 /// The reason why a body was not read.

@@ -23,13 +23,13 @@ use super::body::BodyWithGuard;
 use super::options::HttpLimits;
 use super::router::RequestRouter;
 
-/// Largest head of a request, in bytes.
+/// Maximum size of a request's head, in bytes.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
-/// Pause after a failed accept, usually for lack of file descriptors, so that some can be closed.
+/// Time between a failed accept and the next one. Accepts usually fail for lack of file descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Longest wait for connections to close after the streams have ended.
+/// Time that a shutdown waits, at most, for connections to close after the streams have ended.
 const STREAM_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The response to a new connection when all open ones are busy.
@@ -42,7 +42,7 @@ struct OpenConnections(Mutex<HashMap<u64, ConnectionState>>);
 
 /// The activity of one connection.
 struct ConnectionState {
-    /// Requests whose response is not fully sent.
+    /// Number of requests whose response is not fully sent.
     active_requests: usize,
     /// The time of the last response, or of the accept.
     idle_since: Instant,
@@ -82,7 +82,7 @@ impl OpenConnections {
     }
 }
 
-/// Counts one request of a connection as active until dropped.
+/// A guard that counts a request of a connection as active until it is dropped.
 struct ActiveRequest {
     open: Arc<OpenConnections>,
     number: u64,
@@ -170,7 +170,8 @@ struct ConnectionTask<S> {
 }
 
 impl<S: ServerHandler + Clone> ConnectionTask<S> {
-    /// Serves the connection until it ends, `close` is cancelled, or `closing` is and its requests are answered.
+    /// Serves the connection until it ends or `close` is cancelled. Once `closing` is cancelled, answers its requests
+    /// and returns.
     async fn run(self, stream: TcpStream, close: CancellationToken, closing: CancellationToken) {
         // Small responses are sent without delay; a failure only makes them slower.
         _ = stream.set_nodelay(true);

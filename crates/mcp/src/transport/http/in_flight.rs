@@ -8,7 +8,7 @@ use tokio::sync::watch;
 #[derive(Clone, Default)]
 pub struct InFlightRequests(Arc<watch::Sender<usize>>);
 
-/// Counts one request as in flight until dropped.
+/// A guard that counts a request as in flight until it is dropped.
 pub struct InFlightGuard(InFlightRequests);
 
 impl InFlightRequests {

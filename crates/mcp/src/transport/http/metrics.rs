@@ -31,7 +31,7 @@ struct TransportLabel {
     transport: &'static str,
 }
 
-/// The indexed folder of a gauge.
+/// The indexed folder that a gauge belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RootLabel {
     root: String,
@@ -66,7 +66,7 @@ impl IndexSizeGauges {
 }
 
 impl HttpMetrics {
-    /// Registers the metrics; those of calls and indexes only if there is a `server`.
+    /// Registers the metrics; the metrics of calls and indexes need a `server`.
     pub fn new(server: Option<McpServer>, open_sessions: Arc<HttpSessions>) -> Self {
         let mut registry = Registry::with_prefix("codescry");
         let (responses, connections, sessions) =
@@ -128,7 +128,7 @@ impl HttpMetrics {
     }
 }
 
-/// Converts a count to a gauge value, saturating.
+/// Converts a count to a gauge value; counts above `i64::MAX` become `i64::MAX`.
 fn gauge_value(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::error::McpError;
 
-/// Shortest accepted token: shorter ones are too easy to guess.
+/// Minimum length of a token, in characters; shorter tokens are too easy to guess.
 const MIN_TOKEN_CHARS: usize = 16;
 
 /// The options of the HTTP server.
@@ -26,23 +26,23 @@ pub struct HttpOptions {
 /// The limits of the HTTP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpLimits {
-    /// Open connections; at the limit, a new one replaces the one that has been idle longest.
+    /// Maximum number of open connections; at the limit, a new one replaces the one idle longest.
     pub connections: usize,
-    /// Sessions of both transports; at the limit, a new one replaces the one that has been idle longest.
+    /// Maximum number of sessions of both transports; at the limit, a new one replaces the one idle longest.
     pub sessions: usize,
-    /// Requests per second from one client address, with bursts of twice that; more are refused.
+    /// Maximum number of requests per second from one client address, with bursts of twice that; more are refused.
     pub requests_per_second: u32,
-    /// Bytes of one request body.
+    /// Maximum size of a request body, in bytes.
     pub max_body_bytes: usize,
-    /// Bytes of all request bodies in memory; a request beyond it is refused.
+    /// Maximum total size of the request bodies in memory, in bytes; a request beyond it is refused.
     pub max_total_body_bytes: usize,
-    /// Longest wait for the head of a request, and between two requests of a connection.
+    /// Time that the server waits for the head of a request, and for the next request of a connection.
     pub head_timeout: Duration,
-    /// Longest wait for the body of a request.
+    /// Time that the server waits for the body of a request.
     pub body_timeout: Duration,
-    /// A session without a message for this long ends.
+    /// Time without a message after which a session ends.
     pub session_timeout: Duration,
-    /// Longest wait for requests in flight when the server shuts down.
+    /// Time that a shutdown waits, at most, for requests in flight.
     pub close_timeout: Duration,
 }
 
@@ -68,7 +68,7 @@ impl HttpOptions {
         Self { address, token: None, hosts: Vec::new(), limits: HttpLimits::default() }
     }
 
-    /// Checks that a server open to the network has a token.
+    /// Checks that a server that other machines can reach has a token.
     ///
     /// # Errors
     /// When the address is not a loopback address and there is no token.
@@ -97,7 +97,7 @@ impl BearerToken {
         Ok(Self(blake3::hash(secret.as_bytes())))
     }
 
-    /// Returns whether `secret` is this token, in constant time for a given length.
+    /// Returns whether `secret` is this token; the time depends only on the length of `secret`.
     pub fn matches(&self, secret: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(blake3::hash(secret).as_bytes()).into()
     }

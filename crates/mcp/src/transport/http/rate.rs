@@ -8,19 +8,19 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Most buckets kept; beyond it, buckets that are full again are dropped.
+/// Number of buckets above which buckets that are full again are dropped.
 const MAX_BUCKETS: usize = 4_096;
 
-/// The rate without the token is the allowed rate divided by this.
+/// Divisor of the allowed rate for requests without the token.
 const UNAUTHORIZED_DIVISOR: f64 = 50.0;
 
 /// Capacity of a bucket, in seconds of its rate.
 const BURST_SECONDS: f64 = 2.0;
 
-/// Limits requests per client address.
+/// A limiter of the request rate per client address.
 ///
-/// Not the crate `governor`: it would change a feature of a dependency that LanceDB shares, so that LanceDB is built
-/// anew, and bring five more crates for these 60 lines.
+/// The crate `governor` is not used: it would add five crates for these 60 lines, and enable a feature of a dependency
+/// shared with LanceDB, which would have to be rebuilt.
 pub struct RateLimiter {
     per_second: f64,
     buckets: Mutex<HashMap<(IpAddr, bool), TokenBucket>>,

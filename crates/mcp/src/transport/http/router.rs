@@ -31,7 +31,7 @@ use crate::transport::legacy_sse::LegacySse;
 /// The delay after which clients reconnect a broken stream.
 const SSE_RETRY: Duration = Duration::from_secs(1);
 
-/// All endpoints of one server, with the checks in front of them.
+/// All endpoints of a server, with the checks that a request must pass first.
 pub struct RequestRouter<S> {
     guard: RequestGuard,
     rate_limiter: RateLimiter,
@@ -42,7 +42,7 @@ pub struct RequestRouter<S> {
     legacy_sse: LegacySse<S>,
     pub metrics: HttpMetrics,
     pub in_flight: InFlightRequests,
-    /// Ends every stream and session when cancelled.
+    /// Token that ends every stream and session when it is cancelled.
     pub shutdown: CancellationToken,
 }
 

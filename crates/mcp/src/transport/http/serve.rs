@@ -60,7 +60,7 @@ pub fn serve_http(
 /// Lets conformance tests exercise protocol features that codescry's own server does not use.
 ///
 /// # Errors
-/// As [`serve_http`].
+/// The errors of [`serve_http`].
 pub fn serve_service<S>(service: S, options: &HttpOptions, announce: impl FnOnce(SocketAddr)) -> Result<(), McpError>
 where
     S: ServerHandler + Clone,

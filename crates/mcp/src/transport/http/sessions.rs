@@ -24,7 +24,7 @@ pub struct HttpSessions {
     local: LocalSessionManager,
     /// Number of open legacy SSE sessions.
     legacy_sse: AtomicUsize,
-    /// Held while a session is created, so that two cannot take the last free slot.
+    /// Lock held while a session is created, so that two sessions cannot take the last free slot.
     creation_lock: Mutex<()>,
     activity: SessionActivity,
     max_sessions: usize,
@@ -79,7 +79,7 @@ impl SessionActivity {
     }
 }
 
-/// Counts one open stream of a session until dropped.
+/// A guard that counts an open stream of a session until it is dropped.
 struct OpenStreamGuard {
     activity: SessionActivity,
     id: SessionId,
@@ -96,8 +96,8 @@ impl Drop for OpenStreamGuard {
     }
 }
 
-/// How long messages that a client may have missed are kept, in multiples of the delay after which it
-/// reconnects. Messages that were delivered are kept for the same time.
+/// Time for which the messages of a completed response are kept, whether delivered or not, in multiples of the delay
+/// after which clients reconnect.
 const RETRY_DELAYS_KEPT: u32 = 3;
 
 /// The reason why a session operation failed.
@@ -109,7 +109,7 @@ pub enum SessionError {
     Local(#[from] LocalSessionManagerError),
 }
 
-/// Counts one legacy SSE session as open until dropped.
+/// A guard that counts a legacy SSE session as open until it is dropped.
 pub struct LegacySseSession(Arc<HttpSessions>);
 
 impl Drop for LegacySseSession {

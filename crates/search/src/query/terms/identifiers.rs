@@ -11,7 +11,7 @@ pub(crate) struct QueryName {
 /// Separators in qualified names.
 const SEPARATORS: &[&str] = &["::", "->", "#", ".", "\\"];
 
-/// Returns the names in tokens that are written as code and pass `is_allowed`.
+/// Returns the names in the tokens of a text that are written as code and pass `is_allowed`.
 ///
 /// A query of one token counts as code. `is_allowed` rejects other tokens, such as file names.
 pub(super) fn find_names(text: &str, is_allowed: impl Fn(&str) -> bool) -> Vec<QueryName> {

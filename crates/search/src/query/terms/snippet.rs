@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::identifiers::QueryName;
 
-/// Keywords of programming languages, which are no names.
+/// Keywords of programming languages, which are not names.
 const KEYWORDS: &str = "abstract and as assert async await begin bool boolean break byte case catch char class const \
     continue def default defer del delete do double elif else end enum except export extends extern false final \
     finally float fn for foreach from fun func function go goto if impl implements import in include instanceof int \

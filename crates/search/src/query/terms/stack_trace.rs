@@ -1,7 +1,7 @@
 //! Finds locations in queries: stack frames, compiler messages, paths with a line, and file names.
 //!
-//! One rule reads the frames of all languages: a line of a trace contains a path with an extension and, after
-//! it, a line number, in one of a few notations. The function is on the same line, on the line above (Go, Rust)
+//! One rule applies to the stack frames of all languages: a line of a trace contains a path with an extension and,
+//! after it, a line number, in one of a few notations. The function is on the same line, on the line above (Go, Rust)
 //! or on the line below (Haskell, Perl).
 
 mod frame_function;
@@ -19,7 +19,7 @@ pub(crate) struct QueryLocation {
     pub function: String,
     /// Whether the location comes from a stack trace, in which most paths belong to other programs.
     pub from_trace: bool,
-    /// Whether the query consists of this location.
+    /// Whether the query consists of this location only.
     pub is_whole_query: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct StackTrace {
 /// Maximum number of locations in a trace.
 const MAX_LOCATIONS: usize = 40;
 
-/// Prefixes of lines in traces that carry no information.
+/// Prefixes of lines in traces that contain no information.
 const FRAMING_PREFIXES: &[&str] = &[
     "Traceback (most recent call last)",
     "The above exception was the direct cause",
@@ -56,14 +56,15 @@ const FRAMING_PREFIXES: &[&str] = &[
 /// Prefixes of frames in some languages.
 const FRAME_PREFIXES: &[&str] = &["at ", "by 0x", "File \"", "File ", "from ", "#", "in ", "frame #", "* frame #"];
 
-/// Parses a stack trace; `None` if the text is not a trace.
+/// Parses a stack trace; returns `None` if the text is not one.
 pub(super) fn parse_trace(text: &str) -> Option<StackTrace> {
     if !text.trim().contains(char::is_whitespace) {
         return None; // A single token is a path.
     }
     let mut innermost_last = false;
     let mut locations: Vec<QueryLocation> = Vec::new();
-    // The insertion point of the next frame: a cause is listed before the errors it led to.
+    // The index at which the next frame is inserted. The frames of a cause come before those of the errors that it led
+    // to.
     let mut at = 0_usize;
     let mut above = "";
     let mut message: Vec<String> = Vec::new();
@@ -102,8 +103,8 @@ pub(super) fn parse_trace(text: &str) -> Option<StackTrace> {
     Some(StackTrace { locations, message: message.join("\n") })
 }
 
-/// Removes what surrounds a line: the margin of exception groups and of rustc excerpts (`42 |`), a process or a
-/// severity.
+/// Removes the parts of a line that surround its content: the margin of exception groups and of rustc
+/// excerpts (`42 |`), the name of a process, or a severity.
 fn strip_margin(line: &str) -> &str {
     let line = line.trim();
     let line = line.strip_prefix("==").and_then(|line| line.split_once("== ")).map_or(line, |(_, line)| line.trim());
@@ -112,7 +113,7 @@ fn strip_margin(line: &str) -> &str {
     let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
     let line = if after_number.starts_with('|') { after_number } else { line };
     let line = line.trim_start_matches(['|', ' ']);
-    // A line that only underlines the one above.
+    // Such a line only underlines the line above it.
     if line.bytes().all(|byte| matches!(byte, b'^' | b'~' | b'-' | b' ' | b'|' | b'+')) { "" } else { line }
 }
 
@@ -135,7 +136,7 @@ fn message_beside_location(line: &str) -> Option<String> {
     Some(words.join(" ")).filter(|message| message.contains(char::is_alphanumeric))
 }
 
-/// Returns whether a line without a location is part of a trace and carries no information.
+/// Returns whether a line without a location is part of a trace and contains no information.
 ///
 /// Such lines are headings, functions in a Rust backtrace (`12: app::session::open`), and frames without
 /// source.
@@ -156,7 +157,7 @@ fn starts_frame(line: &str) -> bool {
         || location.is_some_and(|location| location.line.is_some() || line.contains(": line "))
 }
 
-/// Parses the frame on a line; its function may be on the line `above`.
+/// Parses the frame on `line`. Its function may be on the line before it, `above`.
 fn parse_frame(line: &str, above: &str) -> Option<QueryLocation> {
     if let Some(location) = parse_java_frame(line).or_else(|| parse_python_frame(line)) {
         return location.line.is_some().then_some(location);
@@ -211,7 +212,7 @@ fn parse_python_frame(line: &str) -> Option<QueryLocation> {
     })
 }
 
-/// Parses a token that is a location; `None` if it is not a path.
+/// Parses a token that is a location; returns `None` if it is not a path.
 ///
 /// Examples: `src/search/snapshot.rs:120:7`, `Program.cs:line`, `pool.ts(42,7)`,
 /// `tests/test_pool.py::test_get`, `snapshot.rs`.
@@ -242,7 +243,7 @@ pub(super) fn parse_location(token: &str) -> Option<QueryLocation> {
 ///
 /// Web addresses in traces need a line. Other schemes yield `None`.
 fn strip_scheme(token: &str) -> Option<(String, bool)> {
-    // The files of a Dart package are in its `lib` folder.
+    // A path in a Dart package is relative to its `lib` folder.
     if let Some((package, path)) = token.strip_prefix("package:").and_then(|path| path.split_once('/')) {
         return Some((format!("{package}/lib/{path}"), false));
     }
@@ -252,7 +253,7 @@ fn strip_scheme(token: &str) -> Option<(String, bool)> {
         "file" | "webpack-internal" | "webpack" => Some((path.trim_start_matches('/').to_owned(), false)),
         "http" | "https" | "app" => {
             let path = path.split_once('/')?.1;
-            // A development server adds a query: `pool.ts?t=17:42:7`.
+            // Development servers add a URL query to the path: `pool.ts?t=17:42:7`.
             let with_query = path.split_once('?').map(|(path, query)| (path, query.split_once(':')));
             let path = match with_query {
                 Some((path, Some((_, location)))) => format!("{path}:{location}"),

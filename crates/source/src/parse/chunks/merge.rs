@@ -11,12 +11,12 @@ const SMALL_BYTES: usize = 500;
 /// Maximum size of merged pieces, in bytes.
 const MERGED_BYTES: usize = 1_000;
 
-/// Size below which a piece without a name, such as a closing brace or a lone statement, is always merged into the
-/// previous piece.
+/// Size in bytes below which a piece without a name, such as a closing brace or a lone statement, is always merged
+/// into the previous piece.
 const TINY_BYTES: usize = 80;
 
-/// Size below which the bare head of a container (`impl Ledger {`) is merged with its first member, because alone it
-/// is no useful search result.
+/// Size in bytes below which the bare head of a container (`impl Ledger {`) is merged with its first member, because
+/// a bare head is not a useful search result.
 const HEAD_BYTES: usize = 200;
 
 /// Merges small neighbouring pieces of the same scope.
@@ -47,8 +47,8 @@ pub(super) fn merge_pieces(
     merged
 }
 
-/// Returns the symbol of two merged pieces: the first one, unless it is only a constant, variable or similar and the
-/// second one is not.
+/// Returns the symbol of two merged pieces: the symbol of the first piece, unless it is a constant, a variable or
+/// similar and the symbol of the second piece is not.
 fn dominant_symbol(first: Option<usize>, second: Option<usize>, definitions: &[Definition]) -> Option<usize> {
     use SymbolKind::{Block, Constant, Field, Property, Type, Variable};
     let is_minor =
@@ -59,7 +59,7 @@ fn dominant_symbol(first: Option<usize>, second: Option<usize>, definitions: &[D
     }
 }
 
-/// Returns whether `next` is merged into `last`. `opens_next` says that `next` is the bare head of the piece after it.
+/// Returns whether `next` is merged into `last`. `opens_next` is true if `next` is the bare head of the piece after it.
 fn should_merge(last: &ChunkPiece, next: &ChunkPiece, lines: &LineIndex<'_>, opens_next: bool) -> bool {
     let (a, b) = (lines.byte_count(last.start, last.end), lines.byte_count(next.start, next.end));
     let tiny = next.symbol.is_none() && next.defines.is_empty() && b < TINY_BYTES;

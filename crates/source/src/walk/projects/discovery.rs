@@ -12,10 +12,10 @@ use super::manifests::{self, ManifestKind, ProjectClaim};
 use text::display::is_display_control;
 use types::Project;
 
-/// Size in bytes above which a manifest is not read and its project is named after the folder.
+/// Maximum size of a manifest, in bytes; the project of a larger one is named after its folder.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
-/// Maximum number of entries listed per folder.
+/// Maximum number of entries that are listed per folder.
 const MAX_ENTRIES: usize = 20_000;
 
 /// Maximum length of a project's name, in characters.

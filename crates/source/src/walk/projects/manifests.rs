@@ -162,7 +162,7 @@ fn assigned_string(text: &str, key: &str, by: &str) -> Option<String> {
     lines_without_comments(text).find_map(in_line)
 }
 
-/// Returns the value of a `name :=` that is not indented; an indented one names a part of the build.
+/// Returns the value of a `name :=` that is not indented; an indented one is the name of a part of the build.
 fn sbt_name(text: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let rest = line.strip_prefix("ThisBuild / ").unwrap_or(line).strip_prefix("name")?;
@@ -205,7 +205,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '-'
 }
 
-/// Returns the `artifactId` directly below the root element, not that of a parent or a dependency.
+/// Returns the `artifactId` directly below the root element, not the `artifactId` of a parent or a dependency.
 fn maven_artifact_id(text: &str) -> Option<String> {
     let mut depth = 0_usize;
     let mut rest = text;

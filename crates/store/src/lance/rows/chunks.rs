@@ -1,8 +1,8 @@
 //! Rows of the chunks table.
 //!
-//! A row has two checksums, because a snapshot reads its head and a hit reads its text. That of the text is part of
-//! the column with the signature: reading a column more for each hit takes almost half as long again. Batches stay
-//! below Arrow's limit of 2 GiB per column.
+//! A row has two checksums, because a snapshot reads only its head and a hit reads only its text. The checksum of the
+//! text is stored in the column of the signature: reading one more column makes reading a hit almost 50 % slower.
+//! Batches stay below Arrow's limit of 2 GiB per column.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::inverted_index::DocNumber;
 use source::language;
 use types::{RepoPath, Span, SymbolKind};
 
-/// Checksum of the columns that a search snapshot keeps in memory.
+/// Column with the checksum of [`HEAD_COLUMNS`].
 const HEAD_CHECKSUM: &str = "head_checksum";
 
-/// The signature, after the checksum of the text and the signature in hexadecimal.
+/// Column with a checksum in hexadecimal, followed by the signature. The checksum covers the text and the signature.
 const CHECKED_SIGNATURE: &str = "checked_signature";
 
 /// Number of digits of a checksum in [`CHECKED_SIGNATURE`].
@@ -39,7 +39,7 @@ const COMPRESSION_KEY: &str = "lance-encoding:compression";
 /// Maximum number of rows in a batch.
 const BATCH_ROWS: usize = 8_192;
 
-/// Size of chunk texts, in bytes, at which a batch is closed.
+/// Total size of chunk texts, in bytes, at which a batch is closed.
 const BATCH_BYTES: usize = 64 << 20;
 
 impl RowLayout {

@@ -11,7 +11,7 @@ use types::Language;
 /// The columns that the tables of a commit have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::lance) enum RowLayout {
-    /// Schema 3, which is read until it is rebuilt: without checksums.
+    /// Schema 3, which has no checksums. It is read until the index is rebuilt.
     Unchecked,
     /// Schema 4.
     Checked,
@@ -39,7 +39,7 @@ pub(in crate::lance) fn typed_column<'b, T: Array + 'static>(
 /// Returns a column of text.
 ///
 /// # Errors
-/// As [`typed_column`].
+/// When the column is missing or has another type; the error names it.
 pub(super) fn text_column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b StringArray, ArrowError> {
     typed_column(batch, name)
 }
@@ -54,7 +54,7 @@ pub(super) fn language_or_text(name: &str) -> Language {
     language::language_by_name(name).unwrap_or_else(language::text_language)
 }
 
-/// Verifies the checksums of the rows of a batch, or nothing in the layout without them.
+/// A verifier of the checksums of a batch's rows. Accepts every row in the layout without checksums.
 pub(super) struct RowVerifier<'b> {
     checksums: Option<&'b UInt32Array>,
     bytes: RowBytes,
@@ -64,7 +64,7 @@ impl<'b> RowVerifier<'b> {
     /// Creates a verifier that compares with the column `name`.
     ///
     /// # Errors
-    /// As [`typed_column`].
+    /// When the column is missing or has another type; the error names it.
     pub fn new(batch: &'b RecordBatch, layout: RowLayout, name: &str) -> Result<Self, ArrowError> {
         let checksums = match layout {
             RowLayout::Unchecked => None,
@@ -73,7 +73,7 @@ impl<'b> RowVerifier<'b> {
         Ok(Self { checksums, bytes: RowBytes::default() })
     }
 
-    /// Verifies the row at `index`, whose columns `add` adds. `name` tells which row it is.
+    /// Verifies the row at `index`, whose columns `add` adds. An error names the row by `name`.
     ///
     /// # Errors
     /// When a column has changed since it was written.

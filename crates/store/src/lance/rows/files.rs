@@ -1,8 +1,8 @@
 //! Rows of the files table.
 //!
-//! A file's content record and its metadata are columns of one row and not two tables: most commits write
-//! both, and a commit of two tables already costs four files. The content columns hold for every copy of the
-//! tree, so a row can be completed with the metadata of another one.
+//! A file's content record and its metadata are in one row and not in two tables: most commits write both, and a
+//! commit to the two existing tables already writes four files. The content columns are the same in every copy of
+//! the tree; only the metadata columns differ.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use super::columns::{RowBytes, RowLayout, RowVerifier, language_or_text, optional_text, text_column, typed_column};
 use types::{ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, TextEncoding};
 
-/// Checksum of all other columns.
+/// Column with the checksum of all other columns.
 const CHECKSUM: &str = "checksum";
 
 /// Returns the schema of the files table.

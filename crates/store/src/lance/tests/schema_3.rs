@@ -28,7 +28,7 @@ const FILE_COLUMNS: [&str; 8] = ["path", "size_bytes", "mtime_ns", "hash", "lang
 fn keep_columns(batch: &RecordBatch, names: &[&'static str]) -> RecordBatch {
     let column = |name: &'static str| match batch.column_by_name(name) {
         Some(column) => (name, Arc::clone(column)),
-        // Without the checksum that precedes it.
+        // The signature without the checksum that precedes it.
         None => {
             let checked: &StringArray = rows::typed_column(batch, "checked_signature").expect("a column");
             let plain = StringArray::from_iter_values(checked.iter().flatten().map(|text| &text[8..]));

@@ -24,7 +24,7 @@ const MAX_ERROR_CHARS: usize = 400;
 
 /// A connection to a server process started by this client.
 pub struct StdioClient {
-    /// Runs the process; drives all its pipes while a call waits.
+    /// The runtime that drives all pipes of the process while a call waits.
     runtime: Runtime,
     connection: Connection,
 }
@@ -34,7 +34,7 @@ struct Connection {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
-    /// Reads the error output to its end, so that the server never waits for a reader.
+    /// The task that reads the error output to its end, so that the server never blocks on a full pipe.
     error_output: Option<JoinHandle<String>>,
     last_id: u64,
 }
@@ -63,7 +63,7 @@ impl StdioClient {
     /// Initializes the session, and returns the server's `initialize` result.
     ///
     /// # Errors
-    /// As [`send_request`](Self::send_request).
+    /// If [`send_request`](Self::send_request) fails.
     pub fn initialize(&mut self, time_limit: Duration) -> Result<Value, String> {
         let client = json!({ "name": "codescry-doctor", "version": env!("CARGO_PKG_VERSION") });
         let params = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });

@@ -19,7 +19,7 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(20);
 /// The time limit of a tool call; clients give up after a minute.
 const CALL_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// The query for the sample folder, which one file answers.
+/// The query for the sample folder; exactly one of its files answers the query.
 const SAMPLE_QUERY: &str = "call a request again after a failure";
 
 /// Starts the server on the folder if it is indexed, or on a sample folder otherwise, and tests it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Which files name items of which other files.
+/// A graph of files, with an edge from each file to each file whose items it names.
 #[derive(Default)]
 pub struct FileGraph {
     /// For each pair of file numbers, the first name and its line.
@@ -10,7 +10,7 @@ pub struct FileGraph {
 }
 
 impl FileGraph {
-    /// Adds an edge. A file may name its own items.
+    /// Adds an edge, unless `from` and `to` are the same file.
     pub fn add(&mut self, from: usize, to: usize, name: String, line: usize) {
         if from != to {
             self.edges.entry((from, to)).or_insert((name, line));

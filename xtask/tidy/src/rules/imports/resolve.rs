@@ -1,11 +1,11 @@
-//! Finds the file that defines the item which a path names.
+//! Resolves paths: finds the file that defines the item.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rust::items::DefinitionKind;
 use crate::workspace::CodeFile;
 
-/// The modules of a package, inline ones too, by path.
+/// The modules of a package by path, including inline modules.
 pub struct ModuleTree {
     modules: BTreeMap<Vec<String>, Module>,
 }
@@ -33,7 +33,7 @@ pub enum Resolution {
     Unknown,
 }
 
-/// A module and a name in it that is being followed, to stop at imports that lead in a circle.
+/// The pairs of module and name that were already followed, which stop circular imports.
 type Visited = BTreeSet<(Vec<String>, String)>;
 
 impl ModuleTree {
@@ -47,7 +47,7 @@ impl ModuleTree {
                 let module = modules.entry(path.clone()).or_default();
                 module.file = number;
                 match definition.kind {
-                    // Added on its own, by its file or by its contents.
+                    // A module is added separately, through its file or its contents.
                     DefinitionKind::Module => {}
                     DefinitionKind::Method => {}
                     _ => drop(module.definitions.insert(definition.name.clone())),

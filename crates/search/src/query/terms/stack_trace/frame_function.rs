@@ -3,7 +3,7 @@
 /// Suffixes of names that stand for unnamed functions.
 const UNNAMED_SUFFIXES: &[&str] = &["<anonymous>", "<init>", "<clinit>", "<module>", "<lambda>"];
 
-/// Names of wrapper functions, which say nothing about the wrapped function.
+/// Names of wrapper functions, which do not identify the wrapped function.
 const WRAPPERS: &[&str] =
     &["invoke", "invokeSuspend", "MoveNext", "closure", "anonymous", "fn", "call_once", "module", "chunk"];
 
@@ -18,7 +18,7 @@ pub(super) fn find_function(line: &str, above: &str) -> Option<String> {
         .or_else(|| parse_line_above(line, above))
 }
 
-/// Returns the function that is called at this line's location; it belongs to the previous frame.
+/// Returns the function that is called at the location on this line. It is the function of the previous frame.
 ///
 /// Examples: `acquire, called at app/Main.hs:9:5 in main:Main` (Haskell), `Pool::acquire(5) called at main.pl
 /// line 9` (Perl).
@@ -53,7 +53,7 @@ fn parse_zig_frame(line: &str) -> Option<String> {
     function_name(callee)
 }
 
-/// Parses frames with `in`.
+/// Parses frames in which `in` precedes the function.
 ///
 /// Examples: ``pool.rb:42:in `acquire'``, `pool.rb:42:in 'Pool#acquire'` (Ruby), `pool.lua:42: in method
 /// 'acquire'` (Lua), `File ~/pool.py:42, in acquire(self)` (IPython).
@@ -68,7 +68,7 @@ fn parse_in_frame(line: &str) -> Option<String> {
     }
 }
 
-/// Parses frames with `at` or `@`.
+/// Parses frames in which `at` precedes the function or `@` follows it.
 ///
 /// Examples: `at Session.open (…)` (JavaScript), `at App.Session.Open(…) in …` (C#), `at 0x10: open (…)`
 /// (valgrind), `open@http://…` (Firefox, Safari).
@@ -100,7 +100,7 @@ fn parse_swift_frame(line: &str) -> Option<String> {
     if numbered { function_name(before.rsplit(' ').next()?) } else { None }
 }
 
-/// Parses the line above a frame.
+/// Parses the function on the line above a frame.
 ///
 /// Examples: `main.(*Server).Serve(0xc00)` (Go), `12: app::session::open` (Rust), `pool.c: In function
 /// 'acquire':` (gcc).
@@ -114,7 +114,7 @@ fn parse_line_above(line: &str, above: &str) -> Option<String> {
         return None;
     }
     if line.contains(".go:") && above.contains('(') {
-        // The receiver is in brackets as well. `func1` is a closure in the preceding function.
+        // Go also writes the receiver in brackets. `func1` is a closure in the preceding function.
         let callee = above[..above.rfind('(')?].trim_end_matches("...");
         let is_closure = |part: &&str| {
             let number = part.strip_prefix("func").unwrap_or(part);

@@ -1,4 +1,4 @@
-//! Stack traces as printed by various programs.
+//! Tests of stack traces in the notations of various programs.
 
 use super::*;
 
