@@ -152,7 +152,10 @@ fn segments_of_version_1_are_read_and_merged_into_the_current_version() {
     let new = build_segment(3, &corpus());
     let old = convert_to_version_1(&new);
     for word in ["request", "http", "socket"] {
-        assert_eq!(scored_docs(&build_index(&[old.clone()]), word), scored_docs(&build_index(&[new.clone()]), word));
+        assert_eq!(
+            scored_docs(&build_index(std::slice::from_ref(&old)), word),
+            scored_docs(&build_index(std::slice::from_ref(&new)), word)
+        );
     }
     let opened = IndexSegment::from_bytes(&old).expect("a segment");
     let merged = merge_segments(&[&opened], |_| true).expect("readable").expect("small");
