@@ -375,8 +375,13 @@ fn a_file_that_became_a_link_after_the_walk_is_not_read() {
     let root = base.path().join("root");
     std::fs::create_dir(&root).expect("a folder");
     let outside = base.path().join("outside.py");
-    let documented =
-        |name: &str| format!("def {name}(value):\n    \"\"\"Returns the {name} of a value.\"\"\"\n    return value\n");
+    let documented = |name: &str| {
+        format!(
+            "def {name}_request(queue):\n    \"\"\"Returns the {name} request that waits in the queue of the server.\"\"\"\n    \
+             entries = sorted(queue, key=lambda entry: entry.priority)\n    for entry in entries:\n        \
+             if entry.is_ready():\n            return entry\n    return None\n"
+        )
+    };
     std::fs::write(&outside, documented("outsider")).expect("a file");
     for name in ["first", "second"] {
         std::fs::write(root.join(format!("{name}.py")), documented(name)).expect("a file");
