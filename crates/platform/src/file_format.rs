@@ -9,6 +9,7 @@
 //! [`ChecksumWriter`]). A file that is read in parts has a [`checksum32`] beside each part, which is
 //! verified when that part is read. Checksums are XXH3; they find damage, not tampering.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 
 use twox_hash::XxHash3_64;
@@ -107,6 +108,32 @@ pub fn checksum64(bytes: &[u8]) -> u64 {
 /// Returns the low half of [`checksum64`].
 pub fn checksum32(bytes: &[u8]) -> u32 {
     (checksum64(bytes) & u64::from(u32::MAX)) as u32
+}
+
+/// Fills `buffer` with the bytes of `file` from `position` on, without moving the position of other readers.
+///
+/// # Errors
+/// When the file cannot be read or ends before `buffer` is full.
+#[cfg(unix)]
+pub fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, position)
+}
+
+/// Fills `buffer` with the bytes of `file` from `position` on. Moves the position of the file.
+///
+/// # Errors
+/// When the file cannot be read or ends before `buffer` is full.
+#[cfg(windows)]
+pub fn read_exact_at(file: &File, mut buffer: &mut [u8], mut position: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, position)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        buffer = &mut buffer[read..];
+        position += read as u64;
+    }
+    Ok(())
 }
 
 /// A writer that passes all bytes to `inner` and computes their checksum.

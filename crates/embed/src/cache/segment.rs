@@ -228,7 +228,7 @@ impl VectorSegment {
         while at < records && !cancel.is_cancelled() {
             let count = (block.len() / record).min(records - at);
             let bytes = &mut block[..count * record];
-            read_at(&self.file, bytes, (HEADER_BYTES + at * record) as u64)?;
+            file_format::read_exact_at(&self.file, bytes, (HEADER_BYTES + at * record) as u64)?;
             bytes.chunks_exact(record).map(RecordFormat::key_of_record).for_each(|key| {
                 each(key);
                 keys.extend(key.0.to_le_bytes());
@@ -260,7 +260,7 @@ impl VectorSegment {
     pub fn read_vector(&self, key: VectorKey, number: u32, format: &RecordFormat, out: &mut Vec<f32>) -> bool {
         let mut record = vec![0; format.record_bytes()];
         let at = HEADER_BYTES as u64 + u64::from(number) * record.len() as u64;
-        let is_read = read_at(&self.file, &mut record, at).is_ok()
+        let is_read = file_format::read_exact_at(&self.file, &mut record, at).is_ok()
             && RecordFormat::decode_record(&record, self.checksum, key, out);
         if is_read {
             self.used.store(true, Ordering::Relaxed);
@@ -278,23 +278,6 @@ impl VectorSegment {
             _ = file.set_times(FileTimes::new().set_modified(SystemTime::now()));
         }
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, at)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        (bytes, at) = (&mut bytes[read..], at + read as u64);
-    }
-    Ok(())
 }
 
 /// A segment opened for appending.

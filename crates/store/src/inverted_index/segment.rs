@@ -112,7 +112,7 @@ impl IndexSegment {
         (&file).take((file_format::HEADER_BYTES + COUNTS_BYTES) as u64).read_to_end(&mut start).map_err(io_error)?;
         let header = SegmentHeader::parse(&start, size).map_err(format_error)?;
         let mut head = vec![0; header.head_bytes];
-        read_at(&file, &mut head, 0).map_err(io_error)?;
+        file_format::read_exact_at(&file, &mut head, 0).map_err(io_error)?;
         let postings = PostingsSource::File { file, path: path.to_owned(), start: header.head_bytes as u64 };
         Self::decode(&header, &head, postings).map_err(format_error)
     }
@@ -183,7 +183,8 @@ impl IndexSegment {
             PostingsSource::Memory(bytes) => buffer.extend_from_slice(&bytes[from as usize..to as usize]),
             PostingsSource::File { file, start, .. } => {
                 buffer.resize((to - from) as usize, 0);
-                read_at(file, buffer, start + u64::from(from)).map_err(|error| self.postings.io_error(error))?;
+                file_format::read_exact_at(file, buffer, start + u64::from(from))
+                    .map_err(|error| self.postings.io_error(error))?;
             }
         }
         if self.is_checked {
@@ -227,24 +228,6 @@ impl IndexSegment {
         }
         self.hashes[from..to].binary_search(&hash).ok().map(|offset| from + offset)
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, position)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, mut buffer: &mut [u8], mut position: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, position)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        buffer = &mut buffer[read..];
-        position += read as u64;
-    }
-    Ok(())
 }
 
 /// The numbers at the start of a segment, and the sizes that follow from them.
