@@ -408,7 +408,7 @@ fn answers_stay_within_their_token_budget() {
     let said = answer["result"]["content"][0]["text"].as_str().expect("text").to_owned();
     let structured = answer["result"]["structuredContent"].to_string();
     for form in [&said, &structured] {
-        let tokens = bpe_openai::o200k_base().count(form.as_str());
+        let tokens = text::tokens::count_tokens(form);
         assert!((150..=500).contains(&tokens), "{tokens} tokens: {form}");
     }
     assert!(said.contains("more lines (read src/basket") && said.contains("left out for max_tokens: "), "{said}");
@@ -465,7 +465,7 @@ fn a_large_folder_outline_is_divided_into_pages() {
         let page = raw.call("outline", json!({ "path": "many/deep", "max_tokens": 500, "cursor": cursor }));
         let structured = &page["result"]["structuredContent"];
         for form in [page["result"]["content"][0]["text"].as_str().expect("text"), &structured.to_string()] {
-            assert!(bpe_openai::o200k_base().count(form) <= 500, "{form}");
+            assert!(text::tokens::count_tokens(form) <= 500, "{form}");
         }
         for folder in structured["folders"].as_array().unwrap_or_else(|| panic!("no folders: {page}")) {
             let files = folder["files"].as_array().into_iter().flatten();

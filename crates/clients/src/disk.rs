@@ -64,7 +64,8 @@ pub(super) fn replace_config(
     Ok(backup)
 }
 
-/// Writes the new text of a file beside it, readable only by this user until it has the old file's permissions.
+/// Writes the new text of a file to a temporary file beside it. With `permissions`, the temporary file is private to this
+/// user until they are set.
 fn write_pending(file: &Path, text: &str, permissions: Option<&Permissions>) -> io::Result<PendingFile> {
     let mut pending =
         if permissions.is_some() { PendingFile::create_private(file) } else { PendingFile::create(file) }?;

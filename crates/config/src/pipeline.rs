@@ -99,7 +99,7 @@ pub enum EmbedderChoice {
 }
 
 impl PipelineOptions {
-    /// Fills options that were not given from `CODESCRY_…` variables.
+    /// Takes the options that were not given from `CODESCRY_…` variables.
     pub(crate) fn with_environment(mut self) -> Result<Self, ConfigError> {
         self.parse_workers = number_or_environment(self.parse_workers, "CODESCRY_PARSE_WORKERS")?;
         self.producers = number_or_environment(self.producers, "CODESCRY_PRODUCERS")?;

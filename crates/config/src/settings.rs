@@ -65,7 +65,7 @@ pub struct Settings {
 }
 
 impl Options {
-    /// Fills options that were not given as flags from `CODESCRY_…` variables.
+    /// Takes the options that were not given as flags from `CODESCRY_…` variables.
     ///
     /// # Errors
     /// When a variable has an invalid value.

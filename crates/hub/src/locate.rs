@@ -75,7 +75,8 @@ fn locate_model(settings: &ModelSettings, name: &str) -> Result<(ModelDescriptio
     Err(ModelError::Unknown { name: name.to_owned(), known: join_known_names() })
 }
 
-/// Returns the newest snapshot of a model in the hub's cache that has all files of at least one precision.
+/// Returns the folder of the model's `main` revision in the hub's cache: the first one, among the model's repositories,
+/// that has all files of at least one precision.
 fn find_in_hub_cache(settings: &ModelSettings, known: &KnownModel) -> Option<PathBuf> {
     let repositories = std::iter::once(known.repository).chain(known.aliases.iter().copied());
     let snapshots = repositories.filter(|name| name.contains('/')).filter_map(|repository| {

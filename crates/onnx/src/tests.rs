@@ -148,7 +148,7 @@ fn all_export_variants_give_the_same_vectors() {
     for (half, full) in vectors("half.onnx", plain).iter().flatten().zip(expected.iter().flatten()) {
         assert!((half - full).abs() < 2e-3, "16-bit outputs: {half} {full}");
     }
-    // The cached model adds each token's position to the first value.
+    // `cached.onnx` adds each token's position to the first value of its vector, so mean pooling adds (n - 1) / 2.
     for ((text, found), plain) in texts.iter().zip(vectors("cached.onnx", plain)).zip(&expected) {
         let tokens = text.split_whitespace().count().max(1);
         let mut shifted = plain.clone();

@@ -154,7 +154,8 @@ mod tests {
         Some(String::from_utf8(read.ok()?.bytes).expect("text"))
     }
 
-    /// Reads a file below `root` in both ways and checks that they agree.
+    /// Reads the file at `path` below `root` with [`read_beneath`]. If that succeeds, checks that
+    /// [`read_without_links`] returns the same text.
     fn read(root: &Path, path: &str) -> Option<String> {
         let beneath = text_of(read_beneath(root, path, 100));
         if beneath.is_some() {

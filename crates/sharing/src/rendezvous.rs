@@ -84,7 +84,7 @@ impl Rendezvous {
         }
     }
 
-    /// Returns the path of the file with this extension.
+    /// Returns the path of this rendezvous's file with the given extension (`sock`, `lock` or `owner`).
     fn path_of(&self, extension: &str) -> PathBuf {
         self.dir.join(format!("{}.{extension}", &self.key[..16]))
     }

@@ -5,6 +5,8 @@ mod crates;
 mod docstrings;
 mod load_http;
 mod make_model;
+#[cfg(feature = "token-table")]
+mod make_token_table;
 mod names;
 mod train_model;
 mod train_ranker;
@@ -27,6 +29,8 @@ enum Task {
     Docstrings(docstrings::DocstringsArguments),
     LoadHttp(load_http::LoadHttpArguments),
     MakeModel(make_model::MakeModelArguments),
+    #[cfg(feature = "token-table")]
+    MakeTokenTable(make_token_table::MakeTokenTableArguments),
     Names(names::NamesArguments),
     TrainModel(train_model::TrainModelArguments),
     TrainRanker(train_ranker::TrainRankerArguments),
@@ -41,6 +45,8 @@ pub fn run_task(arguments: &XtaskArguments) -> Result<()> {
         Task::Docstrings(arguments) => docstrings::run_docstrings(arguments),
         Task::LoadHttp(arguments) => load_http::run_load_http(arguments),
         Task::MakeModel(arguments) => make_model::run_make_model(arguments),
+        #[cfg(feature = "token-table")]
+        Task::MakeTokenTable(arguments) => make_token_table::run_make_token_table(arguments),
         Task::Names(arguments) => names::run_names(arguments),
         Task::TrainModel(arguments) => train_model::run_train_model(arguments),
         Task::TrainRanker(arguments) => train_ranker::run_train_ranker(arguments),

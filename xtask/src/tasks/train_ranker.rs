@@ -299,7 +299,7 @@ fn field(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
 }
 
-/// Returns the path of a target: a path, or an object with a path and lines.
+/// Returns the path of a relevant location, which is a JSON string (the path) or an object with a path and lines.
 fn target_path(target: &Value) -> String {
     target.as_str().map_or_else(|| field(target, "path"), str::to_owned)
 }

@@ -188,7 +188,7 @@ impl Drop for StdioServer {
 }
 
 fn count_tokens(text: &str) -> usize {
-    bpe_openai::o200k_base().count(text)
+    text::tokens::count_tokens(text)
 }
 
 /// Appends all strings inside of a JSON value, one per line.

@@ -20,7 +20,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "anyhow", homes: &["src", "xtask"] },
     EngineRule { crate_name: "arrow_array", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "arrow_schema", homes: &["crates/store/src/lance"] },
-    EngineRule { crate_name: "bpe_openai", homes: &["crates/text/src/tokens.rs", "xtask"] },
+    EngineRule { crate_name: "bpe_openai", homes: &["xtask"] },
     EngineRule { crate_name: "clap", homes: &["src/cli", "xtask"] },
     EngineRule { crate_name: "clap_complete", homes: &["src/cli"] },
     EngineRule { crate_name: "clap_mangen", homes: &["src/cli"] },

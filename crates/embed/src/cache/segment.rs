@@ -285,7 +285,8 @@ pub(super) struct VectorSegmentWriter {
     pub segment: Arc<VectorSegment>,
     vectors: File,
     keys: File,
-    /// Locked while this is `Some`.
+    /// The lock file by which other processes see that this one may still append to the segment; `None` only while the
+    /// writer is dropped.
     live: Option<File>,
 }
 

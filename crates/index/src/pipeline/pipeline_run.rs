@@ -40,7 +40,8 @@ pub(crate) struct PipelineRun<'e> {
 /// Counts from the last run; interim commits store them until this run completes.
 #[derive(Default)]
 pub(crate) struct RunBaseline {
-    /// Number of stored files, used while the walk goes on; `None` if it is not known.
+    /// Number of files stored before the run; `None` if it is not known. Interim commits give it as the number of files
+    /// found until the walk ends.
     pub stored_files: Option<u64>,
     /// Number of stored files outside of the run's scope.
     pub out_of_scope_files: u64,

@@ -62,7 +62,7 @@ pub struct FindSymbolOutput {
     /// Pass it as `cursor` for the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    /// Absent when the whole folder is indexed.
+    /// Indexed part of the folder; absent when all of it is indexed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<CoverageOutput>,
     /// Note on this answer.

@@ -160,7 +160,7 @@ impl DeviceSelector<'_> {
     }
 }
 
-/// The error of the first token on a device.
+/// The reason why a newly opened session failed to run one token.
 enum TrialError {
     /// The tokenizer belongs to another model.
     Misfit(EmbedError),

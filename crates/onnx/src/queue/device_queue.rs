@@ -35,7 +35,7 @@ const MIN_PROBE_MEAN_TOKENS: usize = 32;
 /// The batch sizes tried on a CPU, in tokens.
 const CPU_BATCH_SIZES: &[usize] = &[512, 1_024, 2_048, 4_096, 8_192];
 
-/// The batch sizes tried on other devices, in tokens.
+/// The batch sizes tried on devices other than the CPU, in tokens.
 const GPU_BATCH_SIZES: &[usize] = &[2_048, 4_096, 8_192, 16_384, 32_768, 65_536, 131_072];
 
 /// A window of texts to embed.

@@ -1,7 +1,9 @@
 //! The devices of a model, and the assignment of windows and queries to them.
 //!
-//! A window of texts stays on one device, and a device serves at most two windows (see `device_queue`). With
-//! one thread more than that, the next window is always ready. A query runs between two batches.
+//! A window is the set of texts that the pipeline embeds in one call. It stays on one device, and a device serves at most
+//! two windows at a time (see `device_queue`). The pipeline runs one thread more than the devices have places for
+//! windows, so the next window is already tokenized when a place becomes free. A query runs on a device between two
+//! batches of a window.
 
 use std::path::Path;
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};

@@ -32,7 +32,7 @@ pub(crate) struct LexicalScores<'s> {
 }
 
 impl<'s> LexicalScores<'s> {
-    /// Looks up the words of `terms` in the inverted index.
+    /// Scores the chunks that contain words of the query, their inflections or their compounds.
     ///
     /// # Errors
     /// If the inverted index cannot be read.

@@ -26,7 +26,7 @@ pub struct FileChunks {
 pub(crate) struct PathStems {
     /// Stems of the file name without its extension.
     pub file_stem: StemSet<'static>,
-    /// Stems of the file name and its folders.
+    /// Stems of the folders and of the file name without its extension.
     pub path: StemSet<'static>,
 }
 

@@ -57,7 +57,8 @@ pub enum SegmentError {
     Format { segment: String, source: FormatError },
 }
 
-/// The terms of some chunks.
+/// A segment of the inverted index: for each term, the documents that contain it. The postings are in memory or read
+/// from a file; all else is in memory.
 pub struct IndexSegment {
     docs: Vec<DocNumber>,
     /// Length codes, grouped by field.

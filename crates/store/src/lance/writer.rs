@@ -26,7 +26,7 @@ use platform::cancel::CancelToken;
 use platform::clock::now_ms;
 use types::{FileRecord, RepoPath};
 
-/// The writer of a store.
+/// Writes commits to a LanceDB store, and holds the writer lock until it is dropped.
 pub(super) struct LanceWriter {
     location: IndexLocation,
     fingerprint: IndexFingerprint,

@@ -1,4 +1,4 @@
-//! The tools that the suite calls, and the forms that they send.
+//! The tools that the MCP conformance suite calls, and the elicitation forms that they send.
 
 use rmcp::model::Tool;
 use serde_json::{Value, json};

@@ -38,7 +38,7 @@ fn render(hits: Vec<Hit>, max_tokens: usize) -> RenderedAnswer<SearchOutput> {
 }
 
 fn is_within_budget(answer: &RenderedAnswer<SearchOutput>, max_tokens: usize) -> bool {
-    let count = |text: &str| bpe_openai::o200k_base().count(text);
+    let count = |text: &str| text::tokens::count_tokens(text);
     let json = serde_json::to_string(&answer.structured).expect("it can be serialized");
     count(&answer.text) <= max_tokens && count(&json) <= max_tokens
 }

@@ -1,0 +1,171 @@
+//! Stands in for crates.io's `reqwest` 0.12, an HTTP client.
+//!
+//! `lance-namespace-reqwest-client` compiles it for catalogs behind a REST service. codescry opens folders, and uses of
+//! that crate only the types of its messages. No request can be made here, so there are no responses.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A client that refuses every request.
+#[derive(Clone, Debug, Default)]
+pub struct Client;
+
+impl Client {
+    /// Makes a client.
+    pub fn new() -> Self {
+        Self
+    }
+
+    /// Starts a request.
+    pub fn request(&self, _method: Method, _url: &str) -> RequestBuilder {
+        RequestBuilder
+    }
+
+    /// Sends a request. There are none, so it never does.
+    ///
+    /// # Errors
+    /// Never.
+    pub async fn execute(&self, request: Request) -> Result<Response, Error> {
+        match request {}
+    }
+}
+
+/// The method of a request.
+pub enum Method {
+    Get,
+    Post,
+}
+
+impl Method {
+    pub const GET: Self = Self::Get;
+    pub const POST: Self = Self::Post;
+}
+
+/// A request that is being described.
+pub struct RequestBuilder;
+
+impl RequestBuilder {
+    /// Adds parameters to the address.
+    pub fn query<T: Serialize + ?Sized>(self, _parameters: &T) -> Self {
+        self
+    }
+
+    /// Adds a header.
+    pub fn header<K, V>(self, _name: K, _value: V) -> Self {
+        self
+    }
+
+    /// Adds a bearer token.
+    pub fn bearer_auth<T: fmt::Display>(self, _token: T) -> Self {
+        self
+    }
+
+    /// Sets the body.
+    pub fn body<T>(self, _body: T) -> Self {
+        self
+    }
+
+    /// Sets the body to a value's JSON.
+    pub fn json<T: Serialize + ?Sized>(self, _value: &T) -> Self {
+        self
+    }
+
+    /// Completes the request.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn build(self) -> Result<Request, Error> {
+        Err(Error)
+    }
+}
+
+/// A request. It has no value.
+pub enum Request {}
+
+/// A response. It has no value.
+pub enum Response {}
+
+impl Response {
+    pub fn status(&self) -> StatusCode {
+        match *self {}
+    }
+
+    pub fn headers(&self) -> &HeaderMap {
+        match *self {}
+    }
+
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// Never: there is no value to call it on.
+    pub async fn text(self) -> Result<String, Error> {
+        match self {}
+    }
+
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// Never: there is no value to call it on.
+    pub async fn bytes(self) -> Result<Vec<u8>, Error> {
+        match self {}
+    }
+}
+
+/// The status of a response. It has no value.
+#[derive(Clone, Copy, Debug)]
+pub enum StatusCode {}
+
+impl StatusCode {
+    pub fn is_client_error(&self) -> bool {
+        match *self {}
+    }
+
+    pub fn is_server_error(&self) -> bool {
+        match *self {}
+    }
+}
+
+impl fmt::Display for StatusCode {
+    fn fmt(&self, _formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+/// The headers of a response. It has no value.
+pub enum HeaderMap {}
+
+impl HeaderMap {
+    pub fn get(&self, _name: &str) -> Option<&HeaderValue> {
+        match *self {}
+    }
+}
+
+/// The value of a header. It has no value.
+pub enum HeaderValue {}
+
+impl HeaderValue {
+    /// Returns the value as text.
+    ///
+    /// # Errors
+    /// Never: there is no value to call it on.
+    pub fn to_str(&self) -> Result<&str, Error> {
+        match *self {}
+    }
+}
+
+pub mod header {
+    pub const USER_AGENT: &str = "user-agent";
+}
+
+/// The reason why a request is refused.
+#[derive(Debug)]
+pub struct Error;
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("this program was built without an HTTP client for LanceDB's remote catalogs")
+    }
+}
+
+impl std::error::Error for Error {}
