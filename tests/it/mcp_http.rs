@@ -5,11 +5,16 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rmcp::ServiceExt as _;
-use rmcp::transport::StreamableHttpClientTransport;
+#[cfg(unix)]
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+#[cfg(unix)]
+use rmcp::transport::{StreamableHttpClientTransport, UnixSocketHttpClient};
 #[cfg(unix)]
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+#[cfg(unix)]
+use crate::support::http::forward_unix_socket;
 use crate::support::http::{HttpServer, JSON, LegacySseClient, calling, command, greeting, reply};
 use crate::support::mcp::{PATIENCE, ProgressListener, Repository, call, index_until_ended, indexed, structured};
 
@@ -24,13 +29,20 @@ fn best(answer: &Value) -> &Value {
 }
 
 #[test]
+#[cfg(unix)]
 fn an_rmcp_client_indexes_and_searches_over_http() {
     let repository = Repository::new();
     let served = HttpServer::start(&repository, &[]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let listener = ProgressListener::default();
-        let transport = StreamableHttpClientTransport::from_uri(format!("http://{}/mcp", served.address));
+        let (socket, uri) = (repository.base().join("http.sock"), format!("http://{}/mcp", served.address));
+        forward_unix_socket(&socket, served.address);
+        let socket = socket.to_str().expect("a path in UTF-8");
+        let transport = StreamableHttpClientTransport::with_client(
+            UnixSocketHttpClient::new(socket, &uri),
+            StreamableHttpClientTransportConfig::with_uri(uri),
+        );
         let client = listener.clone().serve(transport).await.expect("codescry greets");
         let tools = client.list_all_tools().await.expect("a list");
         assert!(tools.iter().any(|tool| tool.name == "search_code"), "{tools:?}");

@@ -56,6 +56,32 @@ pub fn command(repository: &Repository, more: &[&str]) -> Command {
     command
 }
 
+/// Listens on a Unix socket and forwards every connection to `address`. rmcp's HTTP client for TCP would bring a TLS stack
+/// that the program does not need; its client for Unix sockets sends the same requests.
+#[cfg(unix)]
+pub fn forward_unix_socket(socket: &std::path::Path, address: SocketAddr) {
+    use std::os::unix::net::UnixListener;
+
+    let listener = UnixListener::bind(socket).expect("a socket");
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let (mut from_client, mut to_server) =
+                (connection.expect("a connection"), TcpStream::connect(address).expect("the server accepts"));
+            let (mut to_client, mut from_server) =
+                (from_client.try_clone().expect("a clone"), to_server.try_clone().expect("a clone"));
+            // An end that closes early ends the copy in its direction with an error, which the other end sees.
+            std::thread::spawn(move || {
+                _ = std::io::copy(&mut from_client, &mut to_server);
+                _ = to_server.shutdown(std::net::Shutdown::Write);
+            });
+            std::thread::spawn(move || {
+                _ = std::io::copy(&mut from_server, &mut to_client);
+                _ = to_client.shutdown(std::net::Shutdown::Both);
+            });
+        }
+    });
+}
+
 impl HttpServer {
     /// Serves the repository at a free port.
     pub fn start(repository: &Repository, more: &[&str]) -> Self {

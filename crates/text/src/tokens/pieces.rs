@@ -35,7 +35,8 @@ pub(super) fn split_pieces(text: &str) -> impl Iterator<Item = &str> {
 /// Returns the length in bytes of the spaces before a word. The last space belongs to the word, unless it is the only
 /// one: `\s+(?!\S)|\s+` in the pattern.
 fn measure_spaces(text: &str) -> usize {
-    let mut ends = text.char_indices().take_while(|(_, char)| char.is_whitespace()).map(|(at, char)| at + char.len_utf8());
+    let mut ends =
+        text.char_indices().take_while(|(_, char)| char.is_whitespace()).map(|(at, char)| at + char.len_utf8());
     let first_end = ends.next().unwrap_or(text.len());
     let mut previous_end = first_end;
     let mut last_end = first_end;
