@@ -226,7 +226,7 @@ fn code_is_read_by_name_and_by_lines_with_its_container() {
     assert_eq!((&cut["start_line"], &cut["end_line"], &cut["lines"]), (&json!(3), &json!(25), &json!(25)), "{text}");
     repository.write("long.rs", &"let number = 1_000_000 + 2_000_000;\n".repeat(400));
     let (text, read) = answer(&mut raw, "read_code", json!({ "path": "long.rs", "max_tokens": 500 }));
-    let tokens = text::tokens::count_tokens(text);
+    let tokens = text::tokens::count_tokens(&text);
     let end = read["end_line"].as_u64().expect("a line");
     assert!((300..=500).contains(&tokens) && end > 10, "{tokens}: {text}");
     assert_eq!(read["left_out_lines"], format!("{}-400", end + 1));
