@@ -9,7 +9,7 @@ use std::path::Path;
 use super::disk::Disk;
 use super::finding::{SkippedPath, WalkError, WalkFinding};
 use super::ignore_rules::IGNORE_FILES;
-use super::walker::{self, WalkOptions, walk_tree};
+use super::walker::{self, IsWanted, WalkOptions, walk_tree};
 use platform::cancel::CancelToken;
 use types::{AbsPath, PathSet, RepoPath, SkipReason, is_below};
 
@@ -27,17 +27,11 @@ pub fn walk_paths(
     visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
     let wanted = paths.iter().cloned().collect::<PathSet>();
-    walker::run_walk(root, options, &wanted, &mut |_| true, &mut |finding| {
-        let is_wanted = match &finding {
-            WalkFinding::File(entry) => wanted.covers(&entry.path),
-            // A wanted path may be below it.
-            WalkFinding::Skipped(SkippedPath { path, reason: SkipReason::Unreadable { .. }, .. }) => {
-                wanted.touches(path)
-            }
-            // A folder that is only above a wanted path is not reported.
-            WalkFinding::Skipped(skipped) => wanted.covers(&skipped.path),
-        };
-        if is_wanted { visit(finding) } else { ControlFlow::Continue(()) }
+    walker::run_walk(root, options, &wanted, &mut |_, _| true, &mut |finding, is_wanted| {
+        // A folder that is only above a wanted path is reported if it is unreadable.
+        let is_unreadable =
+            matches!(&finding, WalkFinding::Skipped(SkippedPath { reason: SkipReason::Unreadable { .. }, .. }));
+        if is_wanted.0 || is_unreadable { visit(finding) } else { ControlFlow::Continue(()) }
     })
 }
 
@@ -66,12 +60,9 @@ pub fn walk_scope(
 /// When the root itself cannot be read.
 pub fn walk_folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&Path) -> bool) -> Result<(), WalkError> {
     let wanted = paths.iter().cloned().collect::<PathSet>();
-    let mut enter_wanted = |folder: &Path| match RepoPath::below(root.as_path(), folder) {
-        Some(path) if wanted.covers(&path) => enter(folder),
-        _ => true,
-    };
+    let mut enter_wanted = |folder: &Path, is_wanted: IsWanted| !is_wanted.0 || enter(folder);
     let options = WalkOptions { max_file_bytes: 0, files: &Disk, cancel: &CancelToken::default() };
-    walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_| ControlFlow::Continue(()))
+    walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_, _| ControlFlow::Continue(()))
 }
 
 /// Returns the finding of a walk at this path or, if a folder above it is skipped, at that folder; `None` if a
@@ -85,7 +76,7 @@ pub fn judge_path(
     path: &RepoPath,
 ) -> Result<Option<WalkFinding>, WalkError> {
     let mut found = None;
-    walker::run_walk(root, options, &[path.clone()].into_iter().collect(), &mut |_| true, &mut |finding| {
+    walker::run_walk(root, options, &[path.clone()].into_iter().collect(), &mut |_, _| true, &mut |finding, _| {
         let at = match &finding {
             WalkFinding::File(entry) => &entry.path,
             WalkFinding::Skipped(skipped) => &skipped.path,
