@@ -15,7 +15,7 @@ mod sharing;
 mod variables;
 
 pub use device::{DeviceChoice, Provider};
-pub use environment::{OperatingSystem, UserEnvironment};
+pub use environment::{GitSetting, OperatingSystem, UserEnvironment, find_git_excludes};
 pub use error::ConfigError;
 pub use http::read_http_token;
 pub use library_paths::LibrarySearchPaths;

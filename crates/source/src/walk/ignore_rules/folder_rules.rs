@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder, gitconfig_excludes_path};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::git_files::GitFiles;
 use super::git_patterns::GitPatterns;
+use config::find_git_excludes;
 use platform::open::read_small_file;
 use types::RepoPath;
 
@@ -85,7 +86,7 @@ impl FolderRules {
     /// Loads the rules of `root` and of the folders above it up to the top of its repository.
     pub fn load_root(root: &Path) -> Arc<Self> {
         // The user's excludes may be a link to another folder.
-        Self::load_with_global(root, gitconfig_excludes_path().and_then(|file| file.canonicalize().ok()))
+        Self::load_with_global(root, find_git_excludes().and_then(|file| file.canonicalize().ok()))
     }
 
     /// Loads the rules like [`Self::load_root`], with these excludes of the user.

@@ -1,12 +1,13 @@
 //! Git's own files that affect ignore rules: `info/exclude`, and the setting `core.ignoreCase`.
 //!
-//! The files may be outside of the root: those of a worktree are in its main repository. Each is read up to a limit.
+//! The settings are read by `config`. The files may be outside of the root: those of a worktree are in its main repository. Each is read up to a limit.
 //! Hooks and other settings of a repository are not used. In particular, its `core.excludesFile` is not, because it can
 //! name any file of the machine; the one of the user is.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use config::GitSetting;
 use platform::open::read_small_file;
 
 /// Maximum size in bytes of the files that contain one path: `.git` and `commondir`.
@@ -52,7 +53,8 @@ impl GitFiles {
     pub fn ignores_case(&self) -> bool {
         let config = self.folder.join("config").canonicalize();
         let text = config.and_then(|file| read_small_file(&file, MAX_CONFIG_BYTES)).unwrap_or_default();
-        is_set(&String::from_utf8_lossy(&text), "core", "ignorecase")
+        let settings = GitSetting::parse_all(&String::from_utf8_lossy(&text));
+        settings.iter().rfind(|setting| setting.name == "core.ignorecase").is_some_and(GitSetting::is_true)
     }
 }
 
@@ -60,50 +62,4 @@ impl GitFiles {
 fn read_pointer(file: &Path) -> io::Result<String> {
     let text = read_small_file(file, MAX_POINTER_BYTES)?;
     Ok(String::from_utf8_lossy(&text).trim().to_owned())
-}
-
-/// Returns the last value of a setting with two values in the text of a git configuration.
-fn is_set(text: &str, section: &str, key: &str) -> bool {
-    let (mut is_inside, mut value) = (false, false);
-    for line in text.lines() {
-        let mut line = line.trim_start();
-        if let Some((header, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            is_inside = header.trim().eq_ignore_ascii_case(section);
-            line = rest.trim_start();
-        }
-        let line = line.split(['#', ';']).next().unwrap_or_default();
-        let (name, text) = line.split_once('=').unwrap_or((line, "true"));
-        if is_inside && name.trim().eq_ignore_ascii_case(key) {
-            let text = text.trim().trim_matches('"').to_ascii_lowercase();
-            value = matches!(text.as_str(), "true" | "yes" | "on") || text.parse().is_ok_and(|number: i64| number != 0);
-        }
-    }
-    value
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ignore_case_is_read_as_git_reads_it() {
-        for text in [
-            "[core]\n\tignorecase = true\n",
-            "[CORE] IgnoreCase\n",
-            "[core]\nignorecase=false\n[x]\ny=1\n[core]\n ignorecase = \"yes\" ; on Windows\n",
-            "[core]\nignoreCase = 1 # one\n",
-        ] {
-            assert!(is_set(text, "core", "ignorecase"), "{text}");
-        }
-        for text in [
-            "",
-            "[core]\n\tignorecase = false\n",
-            "[core]\n\t# ignorecase = true\n",
-            "[core \"sub\"]\nignorecase = true\n",
-            "[other]\nignorecase = true\n",
-            "[core]\nignorecase = true\nignorecase = 0\n",
-        ] {
-            assert!(!is_set(text, "core", "ignorecase"), "{text}");
-        }
-    }
 }
