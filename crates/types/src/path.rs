@@ -66,7 +66,9 @@ impl RepoPath {
 
     /// Returns the path on disk, which is below the folder `root`.
     pub fn under(&self, root: &Path) -> PathBuf {
-        self.0.split('/').fold(root.to_owned(), |path, part| path.join(part))
+        let mut path = root.to_owned();
+        path.extend(self.0.split('/'));
+        path
     }
 }
 

@@ -10,7 +10,6 @@ use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::folder_rules::{FolderRules, IgnoreVerdict};
-use crate::walk::disk::{Disk, FileSystem as _};
 
 /// Number of paths that are compared.
 const CASES: usize = 20_000;
@@ -240,12 +239,12 @@ impl Random {
     }
 }
 
-/// A repository with random files and ignore files, and the user's excludes beside it.
+/// A repository with random paths and ignore files, and the user's excludes beside it.
 struct RandomRepository {
     root: PathBuf,
     global: PathBuf,
-    /// All files and folders, relative to the root.
-    paths: Vec<PathBuf>,
+    /// Files and folders relative to the root, and whether each is a folder. Files need not exist.
+    paths: BTreeMap<PathBuf, bool>,
 }
 
 impl RandomRepository {
@@ -262,48 +261,42 @@ impl RandomRepository {
             let narrow = |random: &mut Random| [b"/?3*/".as_slice(), &random.pattern()].concat();
             fs::write(file, if random.is_in_percent(50) { narrow(random) } else { Vec::new() }).expect("a file");
         }
-        let mut paths = Vec::new();
+        let mut paths = BTreeMap::new();
         while paths.len() < count {
             Self::add_tree(&root, &PathBuf::from(format!("w{}", paths.len())), random, &mut paths);
         }
-        paths.truncate(count);
-        paths.sort();
+        while paths.len() > count {
+            // The last folder or file of the order has nothing below it.
+            paths.pop_last();
+        }
         Self { root, global, paths }
     }
 
     /// Adds a folder with files, folders and ignore files.
-    fn add_tree(root: &Path, top: &Path, random: &mut Random, paths: &mut Vec<PathBuf>) {
-        fs::create_dir(root.join(top)).expect("a folder");
+    fn add_tree(root: &Path, top: &Path, random: &mut Random, paths: &mut BTreeMap<PathBuf, bool>) {
         let mut folders = vec![top.to_owned()];
         for _ in 0..random.choose(&[3, 6, 12]) {
-            let at = folders[random.below(folders.len())].join(OsStr::from_bytes(random.choose(NAMES)));
-            if fs::create_dir(root.join(&at)).is_ok() {
-                folders.push(at);
-            }
-        }
-        for _ in 0..random.choose(&[8, 20]) {
-            let at = folders[random.below(folders.len())].join(OsStr::from_bytes(random.choose(NAMES)));
-            if root.join(&at).symlink_metadata().is_ok() {
-                continue;
-            }
-            if random.is_in_percent(3) {
-                std::os::unix::fs::symlink(".", root.join(&at)).expect("a link");
-            } else {
-                fs::write(root.join(&at), "").expect("a file");
-            }
-            paths.push(at);
+            folders.push(folders[random.below(folders.len())].join(OsStr::from_bytes(random.choose(NAMES))));
         }
         for (number, folder) in folders.iter().enumerate() {
+            fs::create_dir_all(root.join(folder)).expect("a folder");
+            paths.insert(folder.clone(), true);
             if number == 0 || random.is_in_percent(35) {
                 fs::write(root.join(folder).join(".gitignore"), random.ignore_file()).expect("a file");
             }
         }
-        paths.extend(folders.into_iter().skip(1));
+        for _ in 0..random.choose(&[12, 24]) {
+            let at = folders[random.below(folders.len())].join(OsStr::from_bytes(random.choose(NAMES)));
+            if random.is_in_percent(2) && !paths.contains_key(&at) {
+                std::os::unix::fs::symlink(".", root.join(&at)).expect("a link");
+            }
+            paths.entry(at).or_insert(false);
+        }
     }
 
     /// Returns the ignore file by which git excludes each path; `None` for paths that it includes.
     fn git_verdicts(&self) -> BTreeMap<PathBuf, Option<String>> {
-        let input: Vec<u8> = self.paths.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat()).collect();
+        let input: Vec<u8> = self.paths.keys().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat()).collect();
         let excludes = format!("core.excludesFile={}", self.global.display());
         let arguments = ["-c", &excludes, "check-ignore", "--stdin", "-z", "-v", "-n", "--no-index"];
         let output = git(&self.root, &arguments, &input);
@@ -319,26 +312,24 @@ impl RandomRepository {
 
     /// Returns the same as [`Self::git_verdicts`], by the rules of this crate.
     fn own_verdicts(&self) -> BTreeMap<PathBuf, Option<String>> {
-        let mut verdicts = BTreeMap::new();
-        let rules = FolderRules::load_with_global(&self.root, Some(self.global.clone()));
-        let mut pending = vec![(self.root.clone(), rules, None)];
-        while let Some((folder, rules, excluded_by)) = pending.pop() {
-            let entries = Disk.list(&folder).expect("a folder");
-            for path in &entries {
-                let is_folder = Disk.metadata(path).expect("an entry").is_dir();
-                let verdict = excluded_by.clone().or_else(|| match rules.verdict(path, is_folder) {
+        let mut verdicts: BTreeMap<PathBuf, Option<String>> = BTreeMap::new();
+        let top = FolderRules::load_with_global(&self.root, Some(self.global.clone()));
+        let mut rules = BTreeMap::from([(PathBuf::new(), top)]);
+        // A folder comes before its entries.
+        for (path, is_folder) in &self.paths {
+            let (above, abs) = (path.parent().expect("a folder"), self.root.join(path));
+            let verdict =
+                verdicts.get(above).cloned().flatten().or_else(|| match rules[above].verdict(&abs, *is_folder) {
                     IgnoreVerdict::Out { source, .. } => {
                         Some(source.rsplit(" of ").next().unwrap_or_default().to_owned())
                     }
                     IgnoreVerdict::In { .. } | IgnoreVerdict::Silent => None,
                 });
-                if is_folder && !path.ends_with(".git") {
-                    let listing = Disk.list(path).expect("a folder");
-                    let below = FolderRules::load_below(&rules, path, &listing);
-                    pending.push((path.clone(), below, verdict.clone()));
-                }
-                verdicts.insert(path.strip_prefix(&self.root).expect("below the root").to_owned(), verdict);
+            if *is_folder {
+                let below = FolderRules::load_below(&rules[above], &abs, &[abs.join(".gitignore")]);
+                rules.insert(path.clone(), below);
             }
+            verdicts.insert(path.clone(), verdict);
         }
         verdicts
     }
@@ -371,7 +362,10 @@ fn compare(seed: u64, cases: usize) -> usize {
     let mut random = Random(seed);
     let mut excluded = 0;
     for _ in 0..REPOSITORIES {
-        let folder = tempfile::tempdir().expect("a folder");
+        // A file system in memory takes a second, a busy disk half a minute.
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let folder = tempfile::tempdir_in(parent).expect("a folder");
         let folder = folder.path().canonicalize().expect("it is there");
         let repository = RandomRepository::create(&folder, &mut random, cases / REPOSITORIES);
         let (git, own) = (repository.git_verdicts(), repository.own_verdicts());
