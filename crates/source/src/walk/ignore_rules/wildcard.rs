@@ -30,6 +30,13 @@ enum GlobToken {
     Never,
 }
 
+impl GlobToken {
+    /// Returns whether the token stands for exactly one byte.
+    fn is_single(&self) -> bool {
+        matches!(self, Self::Byte(_) | Self::Any | Self::Class(_))
+    }
+}
+
 impl Wildcard {
     /// Compiles a pattern, or its rest after a literal prefix that was compared already.
     ///
@@ -62,13 +69,9 @@ impl Wildcard {
 
     /// Returns whether the wildcard matches the whole text.
     pub fn matches(&self, text: &[u8]) -> bool {
-        match (self.tokens.last(), text.last()) {
-            // Most patterns end with a literal, and most names with another one.
-            (Some(last @ (GlobToken::Byte(_) | GlobToken::Any | GlobToken::Class(_))), Some(byte)) => {
-                self.matches_byte(last, *byte) && self.matches_tokens(text)
-            }
-            _ => self.matches_tokens(text),
-        }
+        // Most patterns end with a literal, and most names with another one.
+        let mut tail = self.tokens.iter().rev().take_while(|token| token.is_single()).zip(text.iter().rev());
+        tail.all(|(token, byte)| self.matches_byte(token, *byte)) && self.matches_tokens(text)
     }
 
     /// Matches the tokens one after the other.
