@@ -26,6 +26,6 @@ pub use content::{inspect_content, inspect_published_content};
 pub use disk::{Disk, FileContents, FileSystem};
 pub use file_kinds::secret_pattern;
 pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
-pub use partial::{affects_ignore_rules, judge_path, walk_folders, walk_paths, walk_scope};
+pub use partial::{affects_ignore_rules, ignore_files_outside, judge_path, walk_folders, walk_paths, walk_scope};
 pub use projects::find_projects;
 pub use walker::{WalkOptions, walk_tree};

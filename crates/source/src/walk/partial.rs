@@ -4,11 +4,11 @@
 //! restricted to a part of the tree.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
 use super::finding::{SkippedPath, WalkError, WalkFinding};
-use super::ignore_rules::IGNORE_FILES;
+use super::ignore_rules::{FolderRules, IGNORE_FILES};
 use super::walker::{self, IsWanted, WalkOptions, walk_tree};
 use platform::cancel::CancelToken;
 use types::{AbsPath, PathSet, RepoPath, SkipReason, is_below};
@@ -94,6 +94,12 @@ pub fn judge_path(
 pub fn affects_ignore_rules(path: &RepoPath) -> bool {
     let name = path.file_name();
     IGNORE_FILES.contains(&name) || name == ".git" || (name == "exclude" && path.folder().ends_with(".git/info"))
+}
+
+/// Returns the paths of the files with ignore rules for `root` that a walk does not visit: those of git, of the user and
+/// of the folders above. They need not exist.
+pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
+    FolderRules::files_outside(root.as_path())
 }
 
 #[cfg(test)]

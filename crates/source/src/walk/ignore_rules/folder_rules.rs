@@ -83,6 +83,18 @@ enum Patterns {
 }
 
 impl FolderRules {
+    /// Returns the paths of the files with rules for `root` that a walk does not visit: those of git, of the user and of
+    /// the folders above. They need not exist.
+    pub fn files_outside(root: &Path) -> Vec<PathBuf> {
+        let top = find_top(root);
+        let above = root.ancestors().skip(1).take_while(|folder| folder.starts_with(top));
+        let mut files: Vec<PathBuf> =
+            above.flat_map(|folder| IGNORE_FILES.iter().map(|name| folder.join(name))).collect();
+        files.extend(GitFiles::find(top).ok().flatten().map(|git| git.exclude_file()));
+        files.extend(find_git_excludes().map(|file| file.canonicalize().unwrap_or(file)));
+        files
+    }
+
     /// Loads the rules of `root` and of the folders above it up to the top of its repository.
     pub fn load_root(root: &Path) -> Arc<Self> {
         // The user's excludes may be a link to another folder.
@@ -91,7 +103,7 @@ impl FolderRules {
 
     /// Loads the rules like [`Self::load_root`], with these excludes of the user.
     pub fn load_with_global(root: &Path, global: Option<PathBuf>) -> Arc<Self> {
-        let top = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root);
+        let top = find_top(root);
         let tree = Arc::new(TreeFolders { top: top.to_owned(), root: root.to_owned() });
         let mut rules =
             Self { kinds: Default::default(), chain_bytes: 0, unreadable: Vec::new(), fold_case: false, tree };
@@ -255,6 +267,11 @@ impl FolderRules {
             (None, None) => IgnoreVerdict::Out { rule: None, source: format!("a rule of {}", file.file.display()) },
         }
     }
+}
+
+/// Returns the top of the repository that contains `root`, or `root` if there is none.
+fn find_top(root: &Path) -> &Path {
+    root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(root)
 }
 
 /// Returns the path of `path` below `folder`, `/`-separated; `None` if it is not below it.
