@@ -219,9 +219,10 @@ impl FolderHandle {
     }
 
     fn list_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
-        use rustix::fs::{AtFlags, Dir, FileType, statat};
+        use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
         let mut entries = Vec::new();
-        for entry in Dir::read_from(&self.handle)? {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        for entry in Dir::new(openat(&self.handle, ".", flags, Mode::empty())?)? {
             let entry = entry?;
             if entry.file_name() == c"." || entry.file_name() == c".." {
                 continue;

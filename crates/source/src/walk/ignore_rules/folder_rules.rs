@@ -176,7 +176,8 @@ impl FolderRules {
         let patterns = if kind < SEARCH_KINDS {
             self.build_search_patterns(folder, &file, &bytes).map(Patterns::Search)
         } else {
-            Some(Patterns::Git(GitPatterns::parse(bytes, self.fold_case))).filter(|patterns| !patterns.is_empty())
+            let patterns = GitPatterns::parse(bytes, self.fold_case);
+            (!patterns.is_empty()).then_some(Patterns::Git(patterns))
         };
         let Some(patterns) = patterns else { return };
         let folder_bytes = relative_bytes(&self.tree.top, folder).map_or(0, |path| path.len() + 1);
