@@ -7,9 +7,10 @@
 //!
 //! This module uses `rustix`, because `cap-std` would add ten more crates and follows links inside the root.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// The first bytes of a file, with its metadata right after they were read.
 #[derive(Debug)]
@@ -130,7 +131,7 @@ fn open_beneath(root: &Path, parts: &[&str]) -> io::Result<File> {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let folder = folders.iter().try_fold(FolderHandle::open(root)?, |folder, name| folder.enter(name))?;
-    folder.open_file(name)
+    folder.open_file(Path::new(name))
 }
 
 /// A folder that stays the same folder, even if links are placed into its path later.
@@ -148,8 +149,7 @@ pub struct FolderHandle {
 /// An entry of a folder. A link is neither a file nor a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedEntry {
-    /// The name, in which invalid UTF-8 is replaced.
-    pub name: String,
+    pub name: OsString,
     pub is_file: bool,
     pub is_folder: bool,
 }
@@ -167,11 +167,8 @@ impl FolderHandle {
     ///
     /// # Errors
     /// When the folder does not exist, is a link or cannot be opened, or when `name` is not a single name.
-    pub fn enter(&self, name: &str) -> io::Result<Self> {
-        match split_path(name)?.as_slice() {
-            [name] => Self::open_at(Some(self), Path::new(name)),
-            _ => Err(io::ErrorKind::InvalidInput.into()),
-        }
+    pub fn enter(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
+        Self::open_at(Some(self), check_name(name.as_ref())?)
     }
 
     /// Lists the folder, up to a number of entries, in no particular order.
@@ -186,12 +183,24 @@ impl FolderHandle {
     ///
     /// # Errors
     /// Like [`read_small_file_beneath`].
-    pub fn read_small_file(&self, name: &str, max_bytes: u64) -> io::Result<Vec<u8>> {
-        match split_path(name)?.as_slice() {
-            [name] => read_whole_file(self.open_file(name)?, max_bytes),
-            _ => Err(io::ErrorKind::InvalidInput.into()),
-        }
+    pub fn read_small_file(&self, name: impl AsRef<OsStr>, max_bytes: u64) -> io::Result<Vec<u8>> {
+        read_whole_file(self.open_file(check_name(name.as_ref())?)?, max_bytes)
     }
+}
+
+/// Returns the path of a single name.
+///
+/// # Errors
+/// When the name is empty, `.` or `..`, or consists of more than one component.
+fn check_name(name: &OsStr) -> io::Result<&Path> {
+    let path = Path::new(name);
+    let mut parts = path.components();
+    let is_single = matches!(parts.next(), Some(Component::Normal(part)) if part == name) && parts.next().is_none();
+    let is_stream = cfg!(windows) && name.as_encoded_bytes().contains(&b':');
+    if is_single && !is_stream {
+        return Ok(path);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "the name does not name an entry of a folder"))
 }
 
 #[cfg(unix)]
@@ -211,14 +220,27 @@ impl FolderHandle {
         Ok(Self { handle })
     }
 
-    fn open_file(&self, name: &str) -> io::Result<File> {
+    fn open_file(&self, name: &Path) -> io::Result<File> {
         use rustix::fs::{Mode, OFlags, openat};
         // NONBLOCK: opening a pipe would otherwise wait for a writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         Ok(File::from(openat(&self.handle, name, flags, Mode::empty())?))
     }
 
+    /// Returns the metadata of an entry of this folder, without following a link.
+    ///
+    /// # Errors
+    /// When the entry does not exist, or `name` is not a single name.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn metadata(&self, name: impl AsRef<OsStr>) -> io::Result<Metadata> {
+        use rustix::fs::{Mode, OFlags, openat};
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        File::from(openat(&self.handle, check_name(name.as_ref())?, flags, Mode::empty())?).metadata()
+    }
+
     fn list_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
+        use std::os::unix::ffi::OsStrExt as _;
+
         use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
         let mut entries = Vec::new();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -236,7 +258,7 @@ impl FolderHandle {
                     .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
                 known => known,
             };
-            let name = entry.file_name().to_string_lossy().into_owned();
+            let name = OsStr::from_bytes(entry.file_name().to_bytes()).to_owned();
             entries.push(ListedEntry { name, is_file: kind.is_file(), is_folder: kind.is_dir() });
         }
         Ok(entries)
@@ -256,7 +278,7 @@ impl FolderHandle {
         if is_same && self.path.is_dir() { Ok(()) } else { Err(link_error()) }
     }
 
-    fn open_file(&self, name: &str) -> io::Result<File> {
+    fn open_file(&self, name: &Path) -> io::Result<File> {
         open_without_links(&self.path.join(name))
     }
 
@@ -265,8 +287,7 @@ impl FolderHandle {
         let entries = self.path.read_dir()?.take(max_entries).map(|entry| {
             let entry = entry?;
             let kind = entry.file_type()?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            Ok(ListedEntry { name, is_file: kind.is_file(), is_folder: kind.is_dir() })
+            Ok(ListedEntry { name: entry.file_name(), is_file: kind.is_file(), is_folder: kind.is_dir() })
         });
         entries.collect()
     }
@@ -369,10 +390,7 @@ mod tests {
         assert!(handle.read_small_file("file.rs", 100).is_err());
         let entries = handle.list(10).expect("entries");
         assert!(
-            entries
-                .iter()
-                .filter(|it| !["src", "b.rs"].contains(&it.name.as_str()))
-                .all(|it| !it.is_file && !it.is_folder)
+            entries.iter().filter(|it| it.name != "src" && it.name != "b.rs").all(|it| !it.is_file && !it.is_folder)
         );
         assert!(read_without_links(&root.join("src"), 100).is_err(), "a folder is not a file");
         assert!(open_and_compare(&root.join("src/a.rs")).is_ok());
@@ -447,8 +465,8 @@ mod tests {
         let root = FolderHandle::open(&base.join("repo")).expect("a folder");
         let mut entries = root.list(10).expect("entries");
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let shown: Vec<_> = entries.iter().map(|entry| (entry.name.as_str(), entry.is_file, entry.is_folder)).collect();
-        assert_eq!(shown, [("b.rs", true, false), ("src", false, true)]);
+        let shown: Vec<_> = entries.iter().map(|entry| (entry.name.to_str(), entry.is_file, entry.is_folder)).collect();
+        assert_eq!(shown, [(Some("b.rs"), true, false), (Some("src"), false, true)]);
         assert_eq!(root.list(1).expect("entries").len(), 1);
         assert!(root.enter("b.rs").is_err() && root.enter("gone").is_err());
     }

@@ -23,7 +23,7 @@ mod walker;
 mod tests;
 
 pub use content::{inspect_content, inspect_published_content};
-pub use disk::{Disk, FileContents, FileSystem};
+pub use disk::{Disk, FileContents, FileSystem, TreeReader};
 pub use file_kinds::secret_pattern;
 pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 pub use partial::{affects_ignore_rules, ignore_files_outside, judge_path, walk_folders, walk_paths, walk_scope};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use platform::cancel::CancelToken;
 use types::{AbsPath, FileStat, PathSet, RepoPath, SkipReason};
 
-use super::disk::FileSystem;
+use super::disk::{FileSystem, TreeReader};
 use super::file_kinds;
 use super::finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 use super::ignore_rules::{FolderRules, IgnoreVerdict};
@@ -70,8 +70,9 @@ pub(super) fn run_walk(
     if !enter(root, is_wanted) {
         return Ok(());
     }
-    let listing = options.files.list(root).map_err(failed)?;
-    let mut walk = TreeWalk { device: device_id(&metadata), options, wanted, enter, pending: Vec::new() };
+    let mut files = options.files.open_tree();
+    let listing = files.list(root).map_err(failed)?;
+    let mut walk = TreeWalk { device: device_id(&metadata), options, files, wanted, enter, pending: Vec::new() };
     walk.push_entries(&top, is_wanted, listing, &FolderRules::load_root(root));
     while let Some(step) = walk.pending.pop() {
         if options.cancel.is_cancelled() || walk.visit_step(step, visit).is_break() {
@@ -85,6 +86,7 @@ pub(super) fn run_walk(
 struct TreeWalk<'w> {
     device: u64,
     options: &'w WalkOptions<'w>,
+    files: Box<dyn TreeReader + 'w>,
     wanted: &'w PathSet,
     enter: &'w mut dyn FnMut(&Path, IsWanted) -> bool,
     /// Paths left to visit, the next one last.
@@ -125,7 +127,7 @@ impl TreeWalk<'_> {
             let fault = rules.read_error(&abs).map(|message| SkipReason::Unreadable { message: message.to_owned() });
             return fault.map_or(ControlFlow::Continue(()), |reason| visit(skipped(path, false, reason)));
         }
-        let metadata = match self.options.files.metadata(&abs) {
+        let metadata = match self.files.metadata(&abs) {
             Ok(metadata) => metadata,
             Err(error) => return visit_unreadable(path, false, &error, visit),
         };
@@ -140,7 +142,7 @@ impl TreeWalk<'_> {
             if !(self.enter)(&abs, is_wanted) {
                 return ControlFlow::Continue(());
             }
-            match self.options.files.list(&abs) {
+            match self.files.list(&abs) {
                 Ok(listing) => {
                     let rules = FolderRules::load_below(&rules, &abs, &listing);
                     self.push_entries(&path, is_wanted, listing, &rules);

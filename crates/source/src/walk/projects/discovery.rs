@@ -142,11 +142,12 @@ fn read_project(handle: &FolderHandle, folder: &str, folder_name: &str) -> Optio
 fn list_manifests(handle: &FolderHandle, is_root: bool) -> Vec<(&'static ManifestKind, String)> {
     let mut found = Vec::new();
     for entry in handle.list(MAX_ENTRIES).unwrap_or_default() {
-        let Some(rank) = manifests::manifest_rank(&entry.name) else { continue };
+        let Ok(name) = entry.name.into_string() else { continue };
+        let Some(rank) = manifests::manifest_rank(&name) else { continue };
         let is_git = manifests::MANIFEST_KINDS[rank].pattern == manifests::GIT;
         let fits = entry.is_file || (is_git && entry.is_folder);
         if fits && !(is_git && is_root) {
-            found.push((rank, entry.name));
+            found.push((rank, name));
         }
     }
     found.sort();

@@ -68,6 +68,39 @@ fn the_cost_of_a_deep_file_is_its_depth() {
     remove_chain(folder.path(), &file);
 }
 
+/// Deep folders are read by handles, of which only the last ones stay open.
+#[test]
+fn deep_folders_are_read_as_shallow_ones() {
+    const LEVELS: usize = 300;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut deepest = folder.path().to_owned();
+    for _ in 0..LEVELS {
+        fs::create_dir_all(deepest.join("e/f")).expect("folders");
+        fs::write(deepest.join("a.rs"), "a").expect("a file");
+        fs::write(deepest.join("e/f/e.rs"), "e").expect("a file");
+        fs::write(deepest.join("z.rs"), "z").expect("a file");
+        std::os::unix::fs::symlink("e", deepest.join("link")).expect("a link");
+        deepest.push("d");
+    }
+    let root = AbsPath::canonical(folder.path()).expect("the root");
+    let walk = |files: &dyn FileSystem| {
+        let options = WalkOptions { max_file_bytes: 1000, files, cancel: &CancelToken::default() };
+        let mut found = Vec::new();
+        walk_scope(&root, &options, None, &mut |finding| {
+            found.push(finding);
+            ControlFlow::Continue(())
+        })
+        .expect("the root is readable");
+        found
+    };
+    let by_path = CountingFiles::default();
+    let found = walk(&Disk);
+    assert!(found == walk(&by_path), "the findings differ");
+    // Two files, one file in a folder and a link on each level.
+    assert_eq!(found.len(), 4 * LEVELS);
+    assert!(by_path.listings.into_inner() > LEVELS);
+}
+
 /// Removes the folders above a file, one after the other: removing them together opens all of them at once.
 fn remove_chain(root: &Path, file: &RepoPath) {
     for name in [".gitignore", "d/.ignore"] {
