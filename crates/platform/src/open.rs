@@ -175,8 +175,8 @@ impl FolderHandle {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn list(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
-        self.list_entries(max_entries)
+    pub fn list_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
+        self.read_entries(max_entries)
     }
 
     /// Reads a whole file in this folder, which is expected to be small.
@@ -232,13 +232,13 @@ impl FolderHandle {
     /// # Errors
     /// When the entry does not exist, or `name` is not a single name.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub fn metadata(&self, name: impl AsRef<OsStr>) -> io::Result<Metadata> {
+    pub fn entry_metadata(&self, name: impl AsRef<OsStr>) -> io::Result<Metadata> {
         use rustix::fs::{Mode, OFlags, openat};
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         File::from(openat(&self.handle, check_name(name.as_ref())?, flags, Mode::empty())?).metadata()
     }
 
-    fn list_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
+    fn read_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
         use std::os::unix::ffi::OsStrExt as _;
 
         use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
@@ -282,7 +282,7 @@ impl FolderHandle {
         open_without_links(&self.path.join(name))
     }
 
-    fn list_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
+    fn read_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
         self.check()?;
         let entries = self.path.read_dir()?.take(max_entries).map(|entry| {
             let entry = entry?;
@@ -388,7 +388,7 @@ mod tests {
         let handle = FolderHandle::open(&root).expect("a folder");
         assert!(handle.enter("folder").is_err() && handle.enter("inner").is_err());
         assert!(handle.read_small_file("file.rs", 100).is_err());
-        let entries = handle.list(10).expect("entries");
+        let entries = handle.list_entries(10).expect("entries");
         assert!(
             entries.iter().filter(|it| it.name != "src" && it.name != "b.rs").all(|it| !it.is_file && !it.is_folder)
         );
@@ -463,11 +463,11 @@ mod tests {
     fn a_folder_is_listed_by_its_handle() {
         let (_dir, base) = folder();
         let root = FolderHandle::open(&base.join("repo")).expect("a folder");
-        let mut entries = root.list(10).expect("entries");
+        let mut entries = root.list_entries(10).expect("entries");
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         let shown: Vec<_> = entries.iter().map(|entry| (entry.name.to_str(), entry.is_file, entry.is_folder)).collect();
         assert_eq!(shown, [(Some("b.rs"), true, false), (Some("src"), false, true)]);
-        assert_eq!(root.list(1).expect("entries").len(), 1);
+        assert_eq!(root.list_entries(1).expect("entries").len(), 1);
         assert!(root.enter("b.rs").is_err() && root.enter("gone").is_err());
     }
 

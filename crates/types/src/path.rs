@@ -91,7 +91,7 @@ impl PathSet {
     }
 
     /// Returns whether the set contains exactly `path`.
-    pub fn contains(&self, path: &RepoPath) -> bool {
+    pub fn has_entry(&self, path: &RepoPath) -> bool {
         self.0.contains(path)
     }
 

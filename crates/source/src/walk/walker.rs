@@ -66,7 +66,7 @@ pub(super) fn run_walk(
     };
     let metadata = fs::metadata(root).map_err(failed)?;
     let top = RepoPath::new("");
-    let is_wanted = IsWanted(wanted.contains(&top));
+    let is_wanted = IsWanted(wanted.has_entry(&top));
     if !enter(root, is_wanted) {
         return Ok(());
     }
@@ -113,7 +113,7 @@ impl TreeWalk<'_> {
         let wanted = self.wanted;
         let steps = listing.into_iter().rev().filter_map(|abs| {
             let path = folder.entry(&abs.file_name()?.to_string_lossy());
-            let is_wanted = IsWanted(is_wanted.0 || wanted.contains(&path));
+            let is_wanted = IsWanted(is_wanted.0 || wanted.has_entry(&path));
             let is_visited = is_wanted.0 || wanted.has_entry_below(&path);
             is_visited.then(|| WalkStep { path, abs, is_wanted, rules: Arc::clone(rules) })
         });

@@ -55,7 +55,7 @@ mod by_handles {
         /// When the metadata cannot be read.
         pub fn read_metadata(&mut self, path: &Path) -> io::Result<Metadata> {
             match (path.parent(), path.file_name()) {
-                (Some(folder), Some(name)) if is_deep(path)? => self.handle(folder)?.metadata(name),
+                (Some(folder), Some(name)) if is_deep(path)? => self.handle(folder)?.entry_metadata(name),
                 _ => fs::symlink_metadata(path),
             }
         }
@@ -68,7 +68,7 @@ mod by_handles {
             if !is_deep(folder)? {
                 return list_folder(folder);
             }
-            let entries = self.handle(folder)?.list(usize::MAX)?;
+            let entries = self.handle(folder)?.list_entries(usize::MAX)?;
             let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| folder.join(entry.name)).collect();
             paths.sort_unstable();
             Ok(paths)

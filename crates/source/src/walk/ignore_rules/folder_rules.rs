@@ -177,7 +177,7 @@ impl FolderRules {
             self.build_search_patterns(folder, &file, &bytes).map(Patterns::Search)
         } else {
             let patterns = GitPatterns::parse(bytes, self.fold_case);
-            (!patterns.is_empty()).then_some(Patterns::Git(patterns))
+            patterns.has_patterns().then_some(Patterns::Git(patterns))
         };
         let Some(patterns) = patterns else { return };
         let folder_bytes = relative_bytes(&self.tree.top, folder).map_or(0, |path| path.len() + 1);

@@ -72,9 +72,9 @@ impl GitPatterns {
         parsed
     }
 
-    /// Returns whether no path matches.
-    pub fn is_empty(&self) -> bool {
-        self.patterns.is_empty()
+    /// Returns whether there is any pattern.
+    pub fn has_patterns(&self) -> bool {
+        !self.patterns.is_empty()
     }
 
     /// Returns the last line that matches a path below the file's folder. `path` is relative to that folder.
@@ -126,7 +126,7 @@ impl GitPatterns {
         };
         let literal = &self.text_of(pattern)[..literal_bytes];
         let starts = if self.fold_case { start.eq_ignore_ascii_case(literal) } else { start == literal };
-        starts && wildcard.matches(rest)
+        starts && wildcard.matches_text(rest)
     }
 
     fn pattern(&self, index: u32) -> &GitPattern {

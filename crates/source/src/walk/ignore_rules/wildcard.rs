@@ -68,7 +68,7 @@ impl Wildcard {
     }
 
     /// Returns whether the wildcard matches the whole text.
-    pub fn matches(&self, text: &[u8]) -> bool {
+    pub fn matches_text(&self, text: &[u8]) -> bool {
         // Most patterns end with a literal, and most names with another one.
         let mut tail = self.tokens.iter().rev().take_while(|token| token.is_single()).zip(text.iter().rev());
         tail.all(|(token, byte)| self.matches_byte(token, *byte)) && self.matches_tokens(text)

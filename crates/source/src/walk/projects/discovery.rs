@@ -141,7 +141,7 @@ fn read_project(handle: &FolderHandle, folder: &str, folder_name: &str) -> Optio
 /// Lists the manifests in a folder by precedence, then by name. The `.git` of the root does not count.
 fn list_manifests(handle: &FolderHandle, is_root: bool) -> Vec<(&'static ManifestKind, String)> {
     let mut found = Vec::new();
-    for entry in handle.list(MAX_ENTRIES).unwrap_or_default() {
+    for entry in handle.list_entries(MAX_ENTRIES).unwrap_or_default() {
         let Ok(name) = entry.name.into_string() else { continue };
         let Some(rank) = manifests::manifest_rank(&name) else { continue };
         let is_git = manifests::MANIFEST_KINDS[rank].pattern == manifests::GIT;
