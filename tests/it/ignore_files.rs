@@ -43,6 +43,29 @@ fn the_excludes_of_the_user_are_found_as_by_git() {
 }
 
 #[test]
+fn a_faulty_ignore_file_outside_of_the_folder_is_reported() {
+    let project = Project::empty();
+    project.write("a.rs", "fn a() {}\n");
+    project.write(".git/HEAD", "");
+    project.write("sub/b.rs", "fn b() {}\n");
+    fs::create_dir_all(project.home().join(".config/git")).expect("a folder");
+    let large = vec![b'\n'; (1 << 20) + 1];
+    fs::write(project.home().join(".config/git/ignore"), &large).expect("a file");
+    project.write(".gitignore", &large);
+    for command in ["index", "status"] {
+        let ran = project.run(&[command, "--json", "sub"]);
+        assert_eq!(ran.code, 0, "{command}: {}", ran.err);
+        let problems = ran.json()["problems"].to_string();
+        for file in [project.root().join(".gitignore"), project.home().join(".config/git/ignore")] {
+            let file = file.canonicalize().expect("it is there").display().to_string();
+            assert!(problems.contains(&file), "{command}: {problems}");
+        }
+        let problem = "cannot be read: it is larger than 1 MiB; shorten it; files that it excludes may be indexed";
+        assert_eq!(problems.matches(problem).count(), 2, "{command}: {problems}");
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn faulty_ignore_files_are_reported_and_quote_nothing() {
     use std::os::unix::fs::symlink;

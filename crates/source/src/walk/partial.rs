@@ -102,6 +102,31 @@ pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
     FolderRules::files_outside(root.as_path())
 }
 
+/// An ignore file that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IgnoreFault {
+    /// The file, relative to the root if it is below it.
+    pub path: RepoPath,
+    /// The reason, and what follows from it.
+    pub problem: String,
+    /// Whether a walk of the root reports the file, too.
+    pub is_visited: bool,
+}
+
+/// Finds the ignore files for `root` that cannot be used: its own and those that a walk does not visit.
+pub fn find_ignore_faults(root: &AbsPath) -> Vec<IgnoreFault> {
+    let root = root.as_path();
+    let describe = |(path, message): &(PathBuf, String)| {
+        let inside = RepoPath::below(root, path);
+        IgnoreFault {
+            is_visited: inside.is_some(),
+            path: inside.unwrap_or_else(|| RepoPath::new(path.display().to_string())),
+            problem: format!("cannot be read: {message}; files that it excludes may be indexed"),
+        }
+    };
+    FolderRules::load_root(root).faults().iter().map(describe).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

@@ -73,7 +73,9 @@ pub(super) fn run_walk(
     let mut files = options.files.open_tree();
     let listing = files.list(root).map_err(failed)?;
     let mut walk = TreeWalk { device: device_id(&metadata), options, files, wanted, enter, pending: Vec::new() };
-    walk.push_entries(&top, is_wanted, listing, &FolderRules::load_root(root));
+    let rules = FolderRules::load_root(root);
+    rules.log_faults();
+    walk.push_entries(&top, is_wanted, listing, &rules);
     while let Some(step) = walk.pending.pop() {
         if options.cancel.is_cancelled() || walk.visit_step(step, visit).is_break() {
             break;

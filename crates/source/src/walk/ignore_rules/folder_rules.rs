@@ -53,8 +53,8 @@ pub(in crate::walk) struct FolderRules {
     kinds: [Option<Arc<IgnoreFile>>; KINDS],
     /// Size of all these files.
     chain_bytes: u64,
-    /// Files of this folder that cannot be read or used, and why.
-    unreadable: Vec<(PathBuf, String)>,
+    /// Files of this folder that cannot be used, and why. For the root, also those that a walk does not visit.
+    faults: Vec<(PathBuf, String)>,
     /// Whether upper and lower case are equal in git's files.
     fold_case: bool,
     tree: Arc<TreeFolders>,
@@ -105,17 +105,19 @@ impl FolderRules {
     pub fn load_with_global(root: &Path, global: Option<PathBuf>) -> Arc<Self> {
         let top = find_top(root);
         let tree = Arc::new(TreeFolders { top: top.to_owned(), root: root.to_owned() });
-        let mut rules =
-            Self { kinds: Default::default(), chain_bytes: 0, unreadable: Vec::new(), fold_case: false, tree };
+        let mut rules = Self { kinds: Default::default(), chain_bytes: 0, faults: Vec::new(), fold_case: false, tree };
+        let mut faults = Vec::new();
         let mut folders: Vec<&Path> = root.ancestors().take_while(|folder| *folder != top).collect();
         folders.push(top);
         for folder in folders.into_iter().rev() {
             rules = rules.extend(folder, &|_| true).unwrap_or(rules);
+            faults.append(&mut rules.faults);
         }
         if let Some(file) = global {
             // They apply relative to the top of the repository, not to the working folder.
             rules.add_file(GLOBAL, top, file);
         }
+        rules.faults.append(&mut faults);
         Arc::new(rules)
     }
 
@@ -124,7 +126,21 @@ impl FolderRules {
         let has_name = |name: &str| {
             entries.iter().any(|entry| entry.file_name().is_some_and(|own| own.eq_ignore_ascii_case(name)))
         };
-        above.extend(folder, &has_name).map_or_else(|| Arc::clone(above), Arc::new)
+        let Some(rules) = above.extend(folder, &has_name) else { return Arc::clone(above) };
+        rules.log_faults();
+        Arc::new(rules)
+    }
+
+    /// Logs which files of this folder cannot be used.
+    pub fn log_faults(&self) {
+        for (path, message) in &self.faults {
+            tracing::warn!("cannot use {}: {message}; what it excludes may be indexed", path.display());
+        }
+    }
+
+    /// Returns the files that cannot be used, and why. For the root, these include files that a walk does not visit.
+    pub fn faults(&self) -> &[(PathBuf, String)] {
+        &self.faults
     }
 
     /// Adds the rules of `folder` to those above it; `None` if it has none. Accesses only files for which `may_have` is
@@ -138,7 +154,7 @@ impl FolderRules {
         let git = match if has_git { GitFiles::find(folder) } else { Ok(None) } {
             Ok(git) => git,
             Err(error) => {
-                rules.add_unreadable(folder.join(".git"), &error);
+                rules.faults.push((folder.join(".git"), error.to_string()));
                 None
             }
         };
@@ -159,7 +175,7 @@ impl FolderRules {
         Self {
             kinds: self.kinds.clone(),
             chain_bytes: self.chain_bytes,
-            unreadable: Vec::new(),
+            faults: Vec::new(),
             fold_case: self.fold_case,
             tree: Arc::clone(&self.tree),
         }
@@ -170,7 +186,11 @@ impl FolderRules {
         let bytes = match read_ignore_file(&file, MAX_CHAIN_BYTES.saturating_sub(self.chain_bytes)) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return,
-            Err(error) => return self.add_unreadable(file, &error),
+            // A walk does not enter `.git`, so that a fault in it is reported for the folder.
+            Err(error) if kind == EXCLUDE => {
+                return self.faults.push((folder.join(".git"), format!("{}: {error}", file.display())));
+            }
+            Err(error) => return self.faults.push((file, error.to_string())),
         };
         self.chain_bytes += bytes.len() as u64;
         let patterns = if kind < SEARCH_KINDS {
@@ -183,17 +203,6 @@ impl FolderRules {
         let folder_bytes = relative_bytes(&self.tree.top, folder).map_or(0, |path| path.len() + 1);
         let above = self.kinds[kind].take();
         self.kinds[kind] = Some(Arc::new(IgnoreFile { file, patterns, folder_bytes, above }));
-    }
-
-    fn add_unreadable(&mut self, file: PathBuf, error: &io::Error) {
-        tracing::warn!("cannot use {}: {error}; what it excludes may be indexed", file.display());
-        // A walk does not enter `.git`; a fault in it is reported for the folder.
-        let git = file.ancestors().find(|path| path.file_name().is_some_and(|name| name == ".git"));
-        let (path, message) = match git {
-            Some(git) if git != file => (git.to_owned(), format!("{}: {error}", file.display())),
-            _ => (file.clone(), error.to_string()),
-        };
-        self.unreadable.push((path, message));
     }
 
     /// Builds the rules of an ignore file made for search. Invalid UTF-8 affects only its own line.
@@ -221,7 +230,7 @@ impl FolderRules {
 
     /// Returns why `file` cannot be read, if it is an unreadable ignore file of this folder.
     pub fn read_error(&self, file: &Path) -> Option<&str> {
-        self.unreadable.iter().find(|(path, _)| path == file).map(|(_, message)| message.as_str())
+        self.faults.iter().find(|(path, _)| path == file).map(|(_, message)| message.as_str())
     }
 
     /// Matches `path` against the rules by precedence: first by kind of ignore file, then from the deepest folder up.
