@@ -7,6 +7,7 @@ mod eval;
 #[cfg(target_os = "linux")]
 mod fuzz;
 mod guard;
+mod ignore_files;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_http;

@@ -2,12 +2,15 @@
 //!
 //! They are read from the environment once and passed down, so that tests can simulate any operating system.
 
+mod git_settings;
+
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
 use super::variables::variable_path;
+pub use git_settings::{GitSetting, find_git_excludes};
 
 /// The operating system whose conventions apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

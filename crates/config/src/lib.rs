@@ -15,7 +15,9 @@ mod sharing;
 mod variables;
 
 pub use device::{DeviceChoice, Provider};
-pub use environment::{OperatingSystem, PARSE_WORKER_COMMAND, UserEnvironment, is_parse_worker, own_program};
+pub use environment::{
+    GitSetting, OperatingSystem, PARSE_WORKER_COMMAND, UserEnvironment, find_git_excludes, is_parse_worker, own_program,
+};
 pub use error::ConfigError;
 pub use http::read_http_token;
 pub use library_paths::LibrarySearchPaths;

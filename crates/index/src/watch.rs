@@ -2,8 +2,8 @@
 //!
 //! Only folders that a walk enters are watched. On Linux, each folder gets a watch before it is listed; on
 //! other systems, one watch covers the root, and events in other folders are dropped. If changes may have been
-//! missed, [`FileChanges::Everything`] is reported with the reason. Ignore files above the root are not
-//! watched.
+//! missed, [`FileChanges::Everything`] is reported with the reason. It is also reported for changes of ignore files that
+//! a walk does not enter: those of git, of the user and of the folders above the root.
 
 #[cfg(test)]
 mod tests;
@@ -180,10 +180,24 @@ impl FolderWatcher {
         Ok(())
     }
 
+    /// Watches the folders of ignore files that a walk does not visit. They are watched as far as possible: only
+    /// settings that seldom change are missed otherwise.
+    fn watch_ignore_files(&self, system: &mut RecommendedWatcher) {
+        let files = walk::ignore_files_outside(&self.shared.root);
+        let folders: BTreeSet<PathBuf> = files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
+        self.shared.state.lock().ignore_files = files.into_iter().collect();
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            system.watch(folder, RecursiveMode::NonRecursive).ok();
+        }
+    }
+
     /// Watches the folders in and below `paths` that a walk enters.
     fn watch_folders(&self, paths: &[RepoPath]) -> Result<(), WatchError> {
         let mut failed = None;
         let mut system = self.system.lock();
+        if paths.contains(&root_path()) {
+            self.watch_ignore_files(&mut system);
+        }
         walk::walk_folders(&self.shared.root, paths, &mut |folder| {
             if failed.is_some() || folder == self.shared.index_dir {
                 return false;
@@ -216,6 +230,8 @@ struct WatcherShared {
 struct WatchedState {
     /// The watched folders; some may no longer exist.
     watched_folders: HashSet<PathBuf>,
+    /// Ignore files that a walk does not visit; they need not exist.
+    ignore_files: HashSet<PathBuf>,
     pending: PendingChanges,
 }
 
@@ -257,6 +273,10 @@ impl WatcherShared {
         if is_write && state.watched_folders.contains(abs) {
             // Some systems report each change in a folder as a change of the folder, too.
             return;
+        }
+        if state.ignore_files.contains(abs) {
+            let reason = format!("{} has changed, which may include or exclude files", abs.display());
+            return state.pending.add_everything(now, reason);
         }
         if abs == self.root.as_path() {
             return state.pending.add_everything(now, format!("{} itself was moved or deleted", self.root));

@@ -1,14 +1,16 @@
 //! Reads files without following links.
 //!
-//! [`read_without_links`] takes a canonical path, [`read_beneath`] a root and a path below it. If a link is placed into
+//! [`read_without_links`] takes a canonical path, [`read_beneath`] a root and a path below it, [`FolderHandle`] one
+//! name at a time. The functions for small files read settings and the like: whole, or not at all. If a link is placed into
 //! the path after the check, the read fails. Only regular files are read, opening never waits for a pipe or device, and
 //! a read returns at most its limit of bytes, even if the file grows meanwhile.
 //!
 //! This module uses `rustix`, because `cap-std` would add ten more crates and follows links inside the root.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// The first bytes of a file, with its metadata right after they were read.
 #[derive(Debug)]
@@ -33,12 +35,51 @@ pub fn read_without_links(path: &Path, limit_bytes: u64) -> io::Result<FileBytes
 /// # Errors
 /// When the file cannot be read, is not a regular file, or its path contains a link, `.` or `..`.
 pub fn read_beneath(root: &Path, path: &str, limit_bytes: u64) -> io::Result<FileBytes> {
+    read_regular_file(open_beneath(root, &split_path(path)?)?, limit_bytes)
+}
+
+/// Splits a `/`-separated path into its components.
+///
+/// # Errors
+/// When a component is empty, `.` or `..`, or would be more than one component on this system.
+fn split_path(path: &str) -> io::Result<Vec<&str>> {
     let parts: Vec<&str> = path.split('/').collect();
     let is_nested = |part: &str| cfg!(windows) && part.contains(['\\', ':']);
     if parts.iter().any(|part| matches!(*part, "" | "." | "..") || part.contains('\0') || is_nested(part)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path does not lead to a file below the root"));
     }
-    read_regular_file(open_beneath(root, &parts)?, limit_bytes)
+    Ok(parts)
+}
+
+/// Reads the whole file at `path`, which must be [canonical](std::fs::canonicalize) and is expected to be small: an
+/// ignore file, a manifest or other settings.
+///
+/// # Errors
+/// Like [`read_without_links`], and when the file is larger than `max_bytes`. Then no part of it is read.
+pub fn read_small_file(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+    read_whole_file(open_without_links(path)?, max_bytes)
+}
+
+/// Reads the whole file at `path`, `/`-separated, below `root`, which is expected to be small.
+///
+/// # Errors
+/// Like [`read_beneath`], and when the file is larger than `max_bytes`. Then no part of it is read.
+pub fn read_small_file_beneath(root: &Path, path: &str, max_bytes: u64) -> io::Result<Vec<u8>> {
+    read_whole_file(open_beneath(root, &split_path(path)?)?, max_bytes)
+}
+
+fn read_whole_file(file: File, max_bytes: u64) -> io::Result<Vec<u8>> {
+    let too_large = || {
+        let size = if max_bytes >= 1 << 20 { (max_bytes >> 20, "MiB") } else { (max_bytes >> 10, "KiB") };
+        let message = format!("it is larger than {} {}; shorten it", size.0, size.1);
+        io::Error::new(io::ErrorKind::FileTooLarge, message)
+    };
+    if file.metadata()?.len() > max_bytes {
+        return Err(too_large());
+    }
+    // The file may have grown.
+    let read = read_regular_file(file, max_bytes.saturating_add(1))?;
+    if read.bytes.len() as u64 > max_bytes { Err(too_large()) } else { Ok(read.bytes) }
 }
 
 fn read_regular_file(mut file: File, limit_bytes: u64) -> io::Result<FileBytes> {
@@ -85,30 +126,171 @@ fn open_and_compare(path: &Path) -> io::Result<File> {
     if is_same && path.canonicalize()? == path { Ok(file) } else { Err(link_error()) }
 }
 
-#[cfg(unix)]
 fn open_beneath(root: &Path, parts: &[&str]) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags, open, openat};
-    // A path handle (`O_PATH`) does not require read permission on the folder, but not every system has it.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let access = OFlags::PATH;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let access = OFlags::RDONLY;
-    let folder = access | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    // NONBLOCK: opening a pipe would otherwise wait for a writer.
-    let file = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let Some((name, folders)) = parts.split_last() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    let mut handle = open(root, folder, Mode::empty())?;
-    for name in folders {
-        handle = openat(&handle, *name, folder, Mode::empty())?;
+    let folder = folders.iter().try_fold(FolderHandle::open(root)?, |folder, name| folder.enter(name))?;
+    folder.open_file(Path::new(name))
+}
+
+/// A folder that stays the same folder, even if links are placed into its path later.
+///
+/// Entering a folder costs the same at any depth.
+#[derive(Debug)]
+pub struct FolderHandle {
+    #[cfg(unix)]
+    handle: std::os::fd::OwnedFd,
+    /// Checked for links whenever it is used.
+    #[cfg(not(unix))]
+    path: std::path::PathBuf,
+}
+
+/// An entry of a folder. A link is neither a file nor a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedEntry {
+    pub name: OsString,
+    pub is_file: bool,
+    pub is_folder: bool,
+}
+
+impl FolderHandle {
+    /// Opens the folder at `path`, which must be [canonical](std::fs::canonicalize).
+    ///
+    /// # Errors
+    /// When the folder does not exist, is a link or cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_at(None, path)
     }
-    Ok(File::from(openat(&handle, *name, file, Mode::empty())?))
+
+    /// Opens a folder in this one.
+    ///
+    /// # Errors
+    /// When the folder does not exist, is a link or cannot be opened, or when `name` is not a single name.
+    pub fn enter(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
+        Self::open_at(Some(self), check_name(name.as_ref())?)
+    }
+
+    /// Lists the folder, up to a number of entries, in no particular order.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn list_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
+        self.read_entries(max_entries)
+    }
+
+    /// Reads a whole file in this folder, which is expected to be small.
+    ///
+    /// # Errors
+    /// Like [`read_small_file_beneath`].
+    pub fn read_small_file(&self, name: impl AsRef<OsStr>, max_bytes: u64) -> io::Result<Vec<u8>> {
+        read_whole_file(self.open_file(check_name(name.as_ref())?)?, max_bytes)
+    }
+}
+
+/// Returns the path of a single name.
+///
+/// # Errors
+/// When the name is empty, `.` or `..`, or consists of more than one component.
+fn check_name(name: &OsStr) -> io::Result<&Path> {
+    let path = Path::new(name);
+    let mut parts = path.components();
+    let is_single = matches!(parts.next(), Some(Component::Normal(part)) if part == name) && parts.next().is_none();
+    let is_stream = cfg!(windows) && name.as_encoded_bytes().contains(&b':');
+    if is_single && !is_stream {
+        return Ok(path);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "the name does not name an entry of a folder"))
+}
+
+#[cfg(unix)]
+impl FolderHandle {
+    fn open_at(above: Option<&Self>, path: &Path) -> io::Result<Self> {
+        use rustix::fs::{CWD, Mode, OFlags, openat};
+        // A path handle (`O_PATH`) does not require read permission on the folder, but not every system has it.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let access = OFlags::PATH;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let access = OFlags::RDONLY;
+        let flags = access | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = match above {
+            Some(above) => openat(&above.handle, path, flags, Mode::empty())?,
+            None => openat(CWD, path, flags, Mode::empty())?,
+        };
+        Ok(Self { handle })
+    }
+
+    fn open_file(&self, name: &Path) -> io::Result<File> {
+        use rustix::fs::{Mode, OFlags, openat};
+        // NONBLOCK: opening a pipe would otherwise wait for a writer.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        Ok(File::from(openat(&self.handle, name, flags, Mode::empty())?))
+    }
+
+    /// Returns the metadata of an entry of this folder, without following a link.
+    ///
+    /// # Errors
+    /// When the entry does not exist, or `name` is not a single name.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn entry_metadata(&self, name: impl AsRef<OsStr>) -> io::Result<Metadata> {
+        use rustix::fs::{Mode, OFlags, openat};
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        File::from(openat(&self.handle, check_name(name.as_ref())?, flags, Mode::empty())?).metadata()
+    }
+
+    fn read_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
+        let mut entries = Vec::new();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        for entry in Dir::new(openat(&self.handle, ".", flags, Mode::empty())?)? {
+            let entry = entry?;
+            if entry.file_name() == c"." || entry.file_name() == c".." {
+                continue;
+            }
+            if entries.len() >= max_entries {
+                break;
+            }
+            let kind = match entry.file_type() {
+                // Not every file system lists the kinds.
+                FileType::Unknown => statat(&self.handle, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)
+                    .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
+                known => known,
+            };
+            let name = OsStr::from_bytes(entry.file_name().to_bytes()).to_owned();
+            entries.push(ListedEntry { name, is_file: kind.is_file(), is_folder: kind.is_dir() });
+        }
+        Ok(entries)
+    }
 }
 
 #[cfg(not(unix))]
-fn open_beneath(root: &Path, parts: &[&str]) -> io::Result<File> {
-    open_without_links(&parts.iter().fold(root.to_owned(), |path, part| path.join(part)))
+impl FolderHandle {
+    fn open_at(above: Option<&Self>, path: &Path) -> io::Result<Self> {
+        let folder = Self { path: above.map_or_else(|| path.to_owned(), |above| above.path.join(path)) };
+        folder.check()?;
+        Ok(folder)
+    }
+
+    fn check(&self) -> io::Result<()> {
+        let is_same = self.path.canonicalize()? == self.path;
+        if is_same && self.path.is_dir() { Ok(()) } else { Err(link_error()) }
+    }
+
+    fn open_file(&self, name: &Path) -> io::Result<File> {
+        open_without_links(&self.path.join(name))
+    }
+
+    fn read_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
+        self.check()?;
+        let entries = self.path.read_dir()?.take(max_entries).map(|entry| {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            Ok(ListedEntry { name: entry.file_name(), is_file: kind.is_file(), is_folder: kind.is_dir() })
+        });
+        entries.collect()
+    }
 }
 
 /// Checks before and after opening the file that its path contains no link.
@@ -202,6 +384,14 @@ mod tests {
             assert!(open_and_compare(&root.join(path)).is_err(), "{path}");
         }
         assert_eq!(read(&base.join("root"), "b.rs"), None);
+        assert!(FolderHandle::open(&base.join("root")).is_err());
+        let handle = FolderHandle::open(&root).expect("a folder");
+        assert!(handle.enter("folder").is_err() && handle.enter("inner").is_err());
+        assert!(handle.read_small_file("file.rs", 100).is_err());
+        let entries = handle.list_entries(10).expect("entries");
+        assert!(
+            entries.iter().filter(|it| it.name != "src" && it.name != "b.rs").all(|it| !it.is_file && !it.is_folder)
+        );
         assert!(read_without_links(&root.join("src"), 100).is_err(), "a folder is not a file");
         assert!(open_and_compare(&root.join("src/a.rs")).is_ok());
     }
@@ -241,6 +431,44 @@ mod tests {
             is_over.store(true, Ordering::Relaxed);
         });
         assert!(inside > 0 && refused > 0, "no read met both states: {inside} read, {refused} refused");
+    }
+
+    #[test]
+    fn a_small_file_is_read_whole_or_not_at_all() {
+        let (_dir, base) = folder();
+        let root = base.join("repo");
+        let src = FolderHandle::open(&root).and_then(|root| root.enter("src")).expect("a folder");
+        let read = |max_bytes| {
+            let reads = [
+                read_small_file(&root.join("src/a.rs"), max_bytes),
+                read_small_file_beneath(&root, "src/a.rs", max_bytes),
+                src.read_small_file("a.rs", max_bytes),
+            ];
+            reads.map(|read| read.map_err(|error| error.to_string()))
+        };
+        for text in read(6) {
+            assert_eq!(text, Ok(b"inside".to_vec()));
+        }
+        let mebi = vec![b'x'; (1 << 20) + 1];
+        fs::write(root.join("src/a.rs"), mebi).expect("a file");
+        for error in read(1 << 20) {
+            assert_eq!(error, Err("it is larger than 1 MiB; shorten it".to_owned()));
+        }
+        for name in ["", ".", "..", "../b.rs", "src/a.rs"] {
+            assert!(src.read_small_file(name, 100).is_err() && src.enter(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_listed_by_its_handle() {
+        let (_dir, base) = folder();
+        let root = FolderHandle::open(&base.join("repo")).expect("a folder");
+        let mut entries = root.list_entries(10).expect("entries");
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let shown: Vec<_> = entries.iter().map(|entry| (entry.name.to_str(), entry.is_file, entry.is_folder)).collect();
+        assert_eq!(shown, [(Some("b.rs"), true, false), (Some("src"), false, true)]);
+        assert_eq!(root.list_entries(1).expect("entries").len(), 1);
+        assert!(root.enter("b.rs").is_err() && root.enter("gone").is_err());
     }
 
     #[cfg(unix)]

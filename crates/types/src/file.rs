@@ -13,8 +13,9 @@ use crate::path::RepoPath;
 /// The reason why a file is not indexed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SkipReason {
-    /// An ignore rule matched: `rule` is its text, `source` the file that contains it.
-    Ignored { rule: String, source: String },
+    /// An ignore rule matched: `rule` is its text, `source` the file that contains it. A rule outside of the root is
+    /// not quoted; then `source` is the line and the file.
+    Ignored { rule: Option<String>, source: String },
     /// The name begins with a dot.
     Hidden,
     /// The file holds credentials: its name matches the pattern `rule`. It is never read, even if an ignore file
@@ -69,7 +70,8 @@ impl SkipReason {
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ignored { rule, source } => write!(f, "ignored by `{rule}` in {source}"),
+            Self::Ignored { rule: Some(rule), source } => write!(f, "ignored by `{rule}` in {source}"),
+            Self::Ignored { rule: None, source } => write!(f, "ignored by {source}"),
             Self::Secret { rule } => write!(f, "secret: matches {rule}"),
             Self::TooLarge { size_bytes } => write!(f, "too-large: {size_bytes} bytes"),
             Self::Unreadable { message } => write!(f, "unreadable: {message}"),

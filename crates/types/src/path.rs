@@ -34,6 +34,11 @@ impl RepoPath {
         Some(Self(text.into()))
     }
 
+    /// Returns the path of the entry `name` of this folder. The empty path is the root.
+    pub fn entry(&self, name: &str) -> Self {
+        if self.0.is_empty() { Self::new(name) } else { Self(format!("{self}/{name}").into()) }
+    }
+
     /// Returns the path as text, `/`-separated.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -61,7 +66,9 @@ impl RepoPath {
 
     /// Returns the path on disk, which is below the folder `root`.
     pub fn under(&self, root: &Path) -> PathBuf {
-        self.0.split('/').fold(root.to_owned(), |path, part| path.join(part))
+        let mut path = root.to_owned();
+        path.extend(self.0.split('/'));
+        path
     }
 }
 
@@ -83,12 +90,13 @@ impl PathSet {
         ["", path].into_iter().chain(folders).any(|path| self.0.contains(path))
     }
 
-    /// Returns whether the set contains `path`, a folder above it, or anything below it.
-    pub fn touches(&self, path: &RepoPath) -> bool {
-        self.covers(path) || self.has_entry_below(path)
+    /// Returns whether the set contains exactly `path`.
+    pub fn has_entry(&self, path: &RepoPath) -> bool {
+        self.0.contains(path)
     }
 
-    fn has_entry_below(&self, folder: &RepoPath) -> bool {
+    /// Returns whether the set contains anything below `folder`.
+    pub fn has_entry_below(&self, folder: &RepoPath) -> bool {
         let start = format!("{folder}/");
         let mut rest = self.0.range::<str, _>((Bound::Included(start.as_str()), Bound::Unbounded));
         rest.next().is_some_and(|first| first.as_str().starts_with(&start))

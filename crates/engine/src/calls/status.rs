@@ -9,6 +9,7 @@ use crate::models::TunedModel;
 use crate::state::Engine;
 use embed::DeviceReport;
 use index::RunRecord;
+use source::walk;
 use types::{FileOutcome, Project, RepoPath};
 
 /// The state of an index.
@@ -30,7 +31,7 @@ pub struct IndexStatus {
     pub projects: Vec<Project>,
     /// Number of skipped files and folders by reason.
     pub skipped: BTreeMap<String, u64>,
-    /// Indexed files that had a problem, each with its description.
+    /// Indexed files that had a problem, and ignore files that cannot be used, each with a description.
     pub problems: Vec<(RepoPath, String)>,
     /// The running or last index run of any process; `None` if no run was recorded.
     pub run: Option<RunRecord>,
@@ -89,6 +90,8 @@ impl Engine {
                 status.problems.extend(problem.map(|problem| (record.path, problem)));
             }
         }
+        let ignore_faults = walk::find_ignore_faults(&self.settings.root);
+        status.problems.extend(ignore_faults.into_iter().map(|fault| (fault.path, fault.problem)));
         status.problems.sort();
         let fingerprint = index::index_fingerprint(&self.settings, self.models.current().embedder.as_ref());
         status.redo_because =

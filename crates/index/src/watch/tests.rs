@@ -186,6 +186,32 @@ fn a_changed_ignore_file_reports_everything_and_updates_the_watches() {
 }
 
 #[test]
+fn ignore_files_that_a_walk_does_not_visit_are_watched() {
+    let repository = tempfile::tempdir().expect("a folder");
+    let top = repository.path().canonicalize().expect("it is there");
+    for file in ["sub/src/a.rs", "index/rows", ".git/info/exclude", ".git/HEAD", "other.rs"] {
+        write(&top, file);
+    }
+    let root = AbsPath::canonical(&top.join("sub")).expect("the root");
+    let watcher = FolderWatcher::start(&root, &top.join("index")).expect("the root is watched");
+    for file in [".git/info/exclude", ".gitignore", ".codescryignore"] {
+        // Other files of these folders are not reported.
+        for other in ["other.rs", ".git/info/refs", ".git/HEAD"] {
+            write(&top, other);
+        }
+        write(&top, file);
+        let changes = watcher.wait(&CancelToken::default(), Some(Duration::from_secs(60)));
+        let Some(FileChanges::Everything { reason }) = changes else { panic!("{file}: {changes:?}") };
+        let expected = format!("{} has changed, which may include or exclude files", top.join(file).display());
+        assert_eq!(reason, expected);
+    }
+    write(&top, "other.rs");
+    write(&top, "sub/src/b.rs");
+    let changes = watcher.wait(&CancelToken::default(), Some(Duration::from_secs(60)));
+    assert_eq!(changes, Some(FileChanges::Paths(vec![RepoPath::new("src/b.rs")])));
+}
+
+#[test]
 fn thousands_of_changes_are_reported_as_everything() {
     let watched = WatchedFolder::new(&["src/a.rs"]);
     for number in 0..3000 {

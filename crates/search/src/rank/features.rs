@@ -1,5 +1,7 @@
 //! Computes the features of candidate files, of which the ranking forms a weighted sum.
 
+use std::collections::HashSet;
+
 use rayon::prelude::*;
 
 use crate::query::terms::QueryTerms;
@@ -151,12 +153,15 @@ pub(crate) fn measure_features(snapshot: &Snapshot, terms: &QueryTerms, candidat
 #[expect(clippy::cast_precision_loss, reason = "small counts")]
 fn set_depths(snapshot: &Snapshot, candidates: &[CandidateFile], features: &mut [Features]) {
     let roots = snapshot.project_folders();
+    // Hashing each folder above a file costs the square of its depth.
+    let lengths: HashSet<usize> = roots.iter().map(String::len).collect();
+    let is_root = |folder: &str| lengths.contains(&folder.len()) && roots.contains(folder);
     for (features, candidate) in features.iter_mut().zip(candidates) {
         let folder = snapshot.files[candidate.file].path.folder();
         let above = std::iter::successors(Some(folder).filter(|folder| !folder.is_empty()), |folder| {
             folder.rsplit_once('/').map(|(above, _)| above)
         });
-        let depth = above.take_while(|folder| !roots.contains(*folder)).count();
+        let depth = above.take_while(|folder| !is_root(folder)).count();
         features.set(Feature::Depth, depth as f32 / 10.0);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! It is a trait so that tests can make every call fail.
 
+mod listing;
+
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,11 @@ pub trait FileSystem: Sync {
     /// When the file cannot be read, is not a regular file, or its path contains a link.
     fn read(&self, path: &Path, limit_bytes: u64) -> io::Result<FileContents>;
 
+    /// Starts to read a tree folder by folder. By default, each path is read on its own.
+    fn open_tree(&self) -> Box<dyn TreeReader + '_> {
+        Box::new(PathReader(self))
+    }
+
     /// Returns the metadata of a path, without following a link.
     ///
     /// # Errors
@@ -53,9 +60,35 @@ pub trait FileSystem: Sync {
     /// # Errors
     /// When the folder cannot be read.
     fn list(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-        paths.sort_unstable();
-        Ok(paths)
+        listing::list_folder(folder)
+    }
+}
+
+/// Reads the folders of one walk. Each path is absolute, and its folder was listed before.
+pub trait TreeReader {
+    /// Returns the metadata of a path like [`FileSystem::metadata`].
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    fn metadata(&mut self, path: &Path) -> io::Result<Metadata>;
+
+    /// Lists a folder like [`FileSystem::list`].
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>>;
+}
+
+/// Reads each path on its own.
+struct PathReader<'f, F: ?Sized>(&'f F);
+
+impl<F: FileSystem + ?Sized> TreeReader for PathReader<'_, F> {
+    fn metadata(&mut self, path: &Path) -> io::Result<Metadata> {
+        self.0.metadata(path)
+    }
+
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        self.0.list(folder)
     }
 }
 
@@ -66,5 +99,21 @@ pub struct Disk;
 impl FileSystem for Disk {
     fn read(&self, path: &Path, limit_bytes: u64) -> io::Result<FileContents> {
         open::read_without_links(path, limit_bytes).map(FileContents::from)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn open_tree(&self) -> Box<dyn TreeReader + '_> {
+        Box::new(listing::DeepReader::default())
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl TreeReader for listing::DeepReader {
+    fn metadata(&mut self, path: &Path) -> io::Result<Metadata> {
+        self.read_metadata(path)
+    }
+
+    fn list(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        self.list_folder(folder)
     }
 }

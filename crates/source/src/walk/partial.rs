@@ -4,12 +4,12 @@
 //! restricted to a part of the tree.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
 use super::finding::{SkippedPath, WalkError, WalkFinding};
-use super::ignore_rules::IGNORE_FILES;
-use super::walker::{self, WalkOptions, walk_tree};
+use super::ignore_rules::{FolderRules, IGNORE_FILES};
+use super::walker::{self, IsWanted, WalkOptions, walk_tree};
 use platform::cancel::CancelToken;
 use types::{AbsPath, PathSet, RepoPath, SkipReason, is_below};
 
@@ -27,17 +27,11 @@ pub fn walk_paths(
     visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
     let wanted = paths.iter().cloned().collect::<PathSet>();
-    walker::run_walk(root, options, &wanted, &mut |_| true, &mut |finding| {
-        let is_wanted = match &finding {
-            WalkFinding::File(entry) => wanted.covers(&entry.path),
-            // A wanted path may be below it.
-            WalkFinding::Skipped(SkippedPath { path, reason: SkipReason::Unreadable { .. }, .. }) => {
-                wanted.touches(path)
-            }
-            // A folder that is only above a wanted path is not reported.
-            WalkFinding::Skipped(skipped) => wanted.covers(&skipped.path),
-        };
-        if is_wanted { visit(finding) } else { ControlFlow::Continue(()) }
+    walker::run_walk(root, options, &wanted, &mut |_, _| true, &mut |finding, is_wanted| {
+        // A folder that is only above a wanted path is reported if it is unreadable.
+        let is_unreadable =
+            matches!(&finding, WalkFinding::Skipped(SkippedPath { reason: SkipReason::Unreadable { .. }, .. }));
+        if is_wanted.0 || is_unreadable { visit(finding) } else { ControlFlow::Continue(()) }
     })
 }
 
@@ -66,12 +60,9 @@ pub fn walk_scope(
 /// When the root itself cannot be read.
 pub fn walk_folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&Path) -> bool) -> Result<(), WalkError> {
     let wanted = paths.iter().cloned().collect::<PathSet>();
-    let mut enter_wanted = |folder: &Path| match RepoPath::below(root.as_path(), folder) {
-        Some(path) if wanted.covers(&path) => enter(folder),
-        _ => true,
-    };
+    let mut enter_wanted = |folder: &Path, is_wanted: IsWanted| !is_wanted.0 || enter(folder);
     let options = WalkOptions { max_file_bytes: 0, files: &Disk, cancel: &CancelToken::default() };
-    walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_| ControlFlow::Continue(()))
+    walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_, _| ControlFlow::Continue(()))
 }
 
 /// Returns the finding of a walk at this path or, if a folder above it is skipped, at that folder; `None` if a
@@ -85,7 +76,7 @@ pub fn judge_path(
     path: &RepoPath,
 ) -> Result<Option<WalkFinding>, WalkError> {
     let mut found = None;
-    walker::run_walk(root, options, &[path.clone()].into_iter().collect(), &mut |_| true, &mut |finding| {
+    walker::run_walk(root, options, &[path.clone()].into_iter().collect(), &mut |_, _| true, &mut |finding, _| {
         let at = match &finding {
             WalkFinding::File(entry) => &entry.path,
             WalkFinding::Skipped(skipped) => &skipped.path,
@@ -103,6 +94,37 @@ pub fn judge_path(
 pub fn affects_ignore_rules(path: &RepoPath) -> bool {
     let name = path.file_name();
     IGNORE_FILES.contains(&name) || name == ".git" || (name == "exclude" && path.folder().ends_with(".git/info"))
+}
+
+/// Returns the paths of the files with ignore rules for `root` that a walk does not visit: those of git, of the user and
+/// of the folders above. They need not exist.
+pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
+    FolderRules::files_outside(root.as_path())
+}
+
+/// An ignore file that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IgnoreFault {
+    /// The file, relative to the root if it is below it.
+    pub path: RepoPath,
+    /// The reason, and what follows from it.
+    pub problem: String,
+    /// Whether a walk of the root reports the file, too.
+    pub is_visited: bool,
+}
+
+/// Finds the ignore files for `root` that cannot be used: its own and those that a walk does not visit.
+pub fn find_ignore_faults(root: &AbsPath) -> Vec<IgnoreFault> {
+    let root = root.as_path();
+    let describe = |(path, message): &(PathBuf, String)| {
+        let inside = RepoPath::below(root, path);
+        IgnoreFault {
+            is_visited: inside.is_some(),
+            path: inside.unwrap_or_else(|| RepoPath::new(path.display().to_string())),
+            problem: format!("cannot be read: {message}; files that it excludes may be indexed"),
+        }
+    };
+    FolderRules::load_root(root).faults().iter().map(describe).collect()
 }
 
 #[cfg(test)]

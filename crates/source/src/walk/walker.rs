@@ -9,10 +9,10 @@ use std::sync::Arc;
 use platform::cancel::CancelToken;
 use types::{AbsPath, FileStat, PathSet, RepoPath, SkipReason};
 
-use super::disk::FileSystem;
+use super::disk::{FileSystem, TreeReader};
 use super::file_kinds;
 use super::finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
-use super::ignore_rules::{IgnoreRules, IgnoreVerdict};
+use super::ignore_rules::{FolderRules, IgnoreVerdict};
 
 /// The options of a walk.
 #[derive(Clone, Copy)]
@@ -35,16 +35,25 @@ pub fn walk_tree(
     visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
     let everything = [RepoPath::new("")].into_iter().collect();
-    run_walk(root, options, &everything, &mut |_| true, visit)
+    run_walk(root, options, &everything, &mut |_, _| true, &mut |finding, _| visit(finding))
 }
 
-/// Runs a walk over the `wanted` paths. Lists a folder only if `enter` returns true for it.
+/// Whether a path is at or below a wanted path; otherwise, it is only above one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct IsWanted(pub bool);
+
+/// Called with each finding of a walk.
+pub(super) type Visitor<'v> = dyn FnMut(WalkFinding, IsWanted) -> ControlFlow<()> + 'v;
+
+/// Runs a walk over the `wanted` paths and the folders above them. Lists a folder only if `enter` returns true for it.
+///
+/// The cost of each step does not grow with the depth of its folder, except for the length of its path.
 pub(super) fn run_walk(
     root: &AbsPath,
     options: &WalkOptions<'_>,
     wanted: &PathSet,
-    enter: &mut dyn FnMut(&Path) -> bool,
-    visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+    enter: &mut dyn FnMut(&Path, IsWanted) -> bool,
+    visit: &mut Visitor<'_>,
 ) -> Result<(), WalkError> {
     let root = root.as_path();
     let failed = |source: io::Error| {
@@ -56,12 +65,17 @@ pub(super) fn run_walk(
         }
     };
     let metadata = fs::metadata(root).map_err(failed)?;
-    if !enter(root) {
+    let top = RepoPath::new("");
+    let is_wanted = IsWanted(wanted.has_entry(&top));
+    if !enter(root, is_wanted) {
         return Ok(());
     }
-    let listing = options.files.list(root).map_err(failed)?;
-    let mut walk = TreeWalk { root, device: device_id(&metadata), options, wanted, enter, pending: Vec::new() };
-    walk.push_entries(listing, &IgnoreRules::load_root(root));
+    let mut files = options.files.open_tree();
+    let listing = files.list(root).map_err(failed)?;
+    let mut walk = TreeWalk { device: device_id(&metadata), options, files, wanted, enter, pending: Vec::new() };
+    let rules = FolderRules::load_root(root);
+    rules.log_faults();
+    walk.push_entries(&top, is_wanted, listing, &rules);
     while let Some(step) = walk.pending.pop() {
         if options.cancel.is_cancelled() || walk.visit_step(step, visit).is_break() {
             break;
@@ -72,11 +86,11 @@ pub(super) fn run_walk(
 
 /// The state of a walk.
 struct TreeWalk<'w> {
-    root: &'w Path,
     device: u64,
     options: &'w WalkOptions<'w>,
+    files: Box<dyn TreeReader + 'w>,
     wanted: &'w PathSet,
-    enter: &'w mut dyn FnMut(&Path) -> bool,
+    enter: &'w mut dyn FnMut(&Path, IsWanted) -> bool,
     /// Paths left to visit, the next one last.
     pending: Vec<WalkStep>,
 }
@@ -85,25 +99,37 @@ struct TreeWalk<'w> {
 struct WalkStep {
     path: RepoPath,
     abs: PathBuf,
-    rules: Arc<IgnoreRules>,
+    is_wanted: IsWanted,
+    rules: Arc<FolderRules>,
 }
 
 impl TreeWalk<'_> {
     /// Schedules the wanted entries of a folder before all pending paths.
-    fn push_entries(&mut self, listing: Vec<PathBuf>, rules: &Arc<IgnoreRules>) {
+    fn push_entries(
+        &mut self,
+        folder: &RepoPath,
+        is_wanted: IsWanted,
+        listing: Vec<PathBuf>,
+        rules: &Arc<FolderRules>,
+    ) {
+        let wanted = self.wanted;
         let steps = listing.into_iter().rev().filter_map(|abs| {
-            let path = RepoPath::below(self.root, &abs).filter(|path| self.wanted.touches(path))?;
-            Some(WalkStep { path, abs, rules: Arc::clone(rules) })
+            let path = folder.entry(&abs.file_name()?.to_string_lossy());
+            let is_wanted = IsWanted(is_wanted.0 || wanted.has_entry(&path));
+            let is_visited = is_wanted.0 || wanted.has_entry_below(&path);
+            is_visited.then(|| WalkStep { path, abs, is_wanted, rules: Arc::clone(rules) })
         });
         self.pending.extend(steps);
     }
 
-    fn visit_step(&mut self, step: WalkStep, visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>) -> ControlFlow<()> {
-        let WalkStep { path, abs, rules } = step;
+    fn visit_step(&mut self, step: WalkStep, visit: &mut Visitor<'_>) -> ControlFlow<()> {
+        let WalkStep { path, abs, is_wanted, rules } = step;
+        let visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()> = &mut |finding| visit(finding, is_wanted);
         if path.file_name() == ".git" {
-            return ControlFlow::Continue(());
+            let fault = rules.read_error(&abs).map(|message| SkipReason::Unreadable { message: message.to_owned() });
+            return fault.map_or(ControlFlow::Continue(()), |reason| visit(skipped(path, false, reason)));
         }
-        let metadata = match self.options.files.metadata(&abs) {
+        let metadata = match self.files.metadata(&abs) {
             Ok(metadata) => metadata,
             Err(error) => return visit_unreadable(path, false, &error, visit),
         };
@@ -115,13 +141,13 @@ impl TreeWalk<'_> {
             return visit(skipped(path, is_dir, reason));
         }
         if is_dir {
-            if !(self.enter)(&abs) {
+            if !(self.enter)(&abs, is_wanted) {
                 return ControlFlow::Continue(());
             }
-            match self.options.files.list(&abs) {
+            match self.files.list(&abs) {
                 Ok(listing) => {
-                    let rules = IgnoreRules::load_below(&rules, &abs, &listing);
-                    self.push_entries(listing, &rules);
+                    let rules = FolderRules::load_below(&rules, &abs, &listing);
+                    self.push_entries(&path, is_wanted, listing, &rules);
                 }
                 Err(error) => return visit_unreadable(path, true, &error, visit),
             }
@@ -155,7 +181,7 @@ impl TreeWalk<'_> {
 ///
 /// Checks for secrets first, so that no rule includes them. A hidden path is included only by a rule in an
 /// ignore file made for search, not by a rule in a file of git.
-fn skip_reason_by_name(path: &RepoPath, abs: &Path, is_dir: bool, rules: &IgnoreRules) -> Option<SkipReason> {
+fn skip_reason_by_name(path: &RepoPath, abs: &Path, is_dir: bool, rules: &FolderRules) -> Option<SkipReason> {
     let secret = if is_dir { file_kinds::secret_folder_pattern(path) } else { file_kinds::secret_pattern(path) };
     if let Some(rule) = secret {
         return Some(SkipReason::Secret { rule: rule.to_owned() });

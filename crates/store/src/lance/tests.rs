@@ -117,7 +117,7 @@ fn a_commit_is_read_back_unchanged() {
     let odd = "it's/ünï \"x\".rs";
     let mut written = commit(&[(odd, "alpha beta"), ("a.rs", "gamma")]);
     let mut skipped = record("b.bin", "x");
-    skipped.content.outcome = FileOutcome::Skipped(SkipReason::Ignored { rule: "*'".into(), source: "s".into() });
+    skipped.content.outcome = FileOutcome::Skipped(SkipReason::Ignored { rule: Some("*'".into()), source: "s".into() });
     let mut timed = record("c.rs", "y");
     timed.content.outcome = FileOutcome::Indexed { chunks: 0, problem: Some("gave up".into()) };
     written.replace.extend([skipped, timed]);

@@ -88,6 +88,8 @@ impl<'r> WalkStage<'r> {
         if !batch.is_empty() {
             output.send(batch);
         }
+        let outside = walk::find_ignore_faults(root).into_iter().filter(|fault| !fault.is_visited);
+        summary.problems.extend(outside.map(|fault| (fault.path, fault.problem)));
         Ok(summary)
     }
 }

@@ -4,11 +4,11 @@
 //! once, and only manifests are opened. Links are not followed. A folder that cannot be read is not a
 //! project; a manifest that cannot be read makes a project named after its folder.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::manifests::{self, ManifestKind, ProjectClaim};
+use platform::open::FolderHandle;
 use text::display::is_display_control;
 use types::Project;
 
@@ -25,25 +25,21 @@ const MAX_NAME_CHARS: usize = 120;
 ///
 /// `folders` has one entry per file. A file counts for the deepest project that contains it.
 pub fn find_projects<'f>(root: &Path, folders: impl Iterator<Item = &'f str>) -> Vec<Project> {
-    let Ok(root) = root.canonicalize() else {
+    let Some(mut discovery) = Discovery::start(root) else {
         return Vec::new();
     };
     let mut files: BTreeMap<&str, u64> = BTreeMap::new();
     for folder in folders {
         *files.entry(folder).or_default() += 1;
     }
-    let mut found: BTreeMap<&str, Option<Project>> = BTreeMap::new();
     for (folder, count) in files {
-        let mut owned = false;
-        for above in ancestors(folder) {
-            let project = found.entry(above).or_insert_with(|| read_project(&root, above));
-            if let Some(project) = project.as_mut().filter(|_| !owned) {
-                project.files += count;
-                owned = true;
-            }
+        discovery.read_folders_to(folder);
+        let mut above = ancestors(folder);
+        if let Some(holder) = above.find(|above| discovery.found.get(above).is_some_and(Option::is_some)) {
+            discovery.count_files(holder, count);
         }
     }
-    let mut found: Vec<Project> = found.into_values().flatten().collect();
+    let mut found: Vec<Project> = discovery.found.into_values().flatten().collect();
     found.sort_by(|a, b| b.files.cmp(&a.files).then_with(|| a.folder.cmp(&b.folder)));
     found
 }
@@ -56,15 +52,77 @@ fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Returns the project whose top is this folder, named by the first manifest that has a name.
-fn read_project(root: &Path, folder: &str) -> Option<Project> {
-    let path = root.join(folder);
-    if path.canonicalize().ok()? != path {
-        return None; // a link replaced the folder since it was indexed
+/// The folders examined so far, and the projects among them.
+///
+/// Each folder is opened once, from the one above it, so that deep folders cost no more than others.
+struct Discovery<'f> {
+    root: FolderHandle,
+    /// `None` for a folder that is not a project, or that cannot be read.
+    found: HashMap<&'f str, Option<Project>>,
+    /// The folder opened last.
+    last: Option<(&'f str, FolderHandle)>,
+    /// Number of folders opened by their names.
+    opened_folders: usize,
+}
+
+impl<'f> Discovery<'f> {
+    /// Opens the root; `None` if it cannot be opened.
+    fn start(root: &Path) -> Option<Self> {
+        let path = root.canonicalize().ok()?;
+        let root_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let root = FolderHandle::open(&path).ok()?;
+        let found = HashMap::from([("", read_project(&root, "", &root_name))]);
+        Some(Self { root, found, last: None, opened_folders: 0 })
     }
+
+    /// Examines the folders from the root to `folder` that were not examined yet.
+    fn read_folders_to(&mut self, folder: &'f str) {
+        let known = ancestors(folder).find(|above| self.found.contains_key(above)).unwrap_or("");
+        let unknown = folder[known.len()..].trim_start_matches('/');
+        if unknown.is_empty() {
+            return;
+        }
+        // Folders come sorted, so the one above is most often the last one.
+        let mut above = match self.last.take() {
+            Some((path, handle)) if path == known => Some(handle),
+            _ => self.open_folder(known),
+        };
+        let mut is_open = known.is_empty() || above.is_some();
+        let mut path = known;
+        for name in unknown.split('/') {
+            let length = path.len() + usize::from(!path.is_empty()) + name.len();
+            path = &folder[..length];
+            // A link may have replaced the folder since it was indexed.
+            above = if is_open { above.as_ref().unwrap_or(&self.root).enter(name).ok() } else { None };
+            is_open = above.is_some();
+            self.opened_folders += 1;
+            self.found.insert(path, above.as_ref().and_then(|handle| read_project(handle, path, name)));
+        }
+        self.last = above.map(|handle| (path, handle));
+    }
+
+    /// Opens a folder by its path; `None` if that is impossible, and for the root.
+    fn open_folder(&mut self, path: &str) -> Option<FolderHandle> {
+        let mut handle: Option<FolderHandle> = None;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            self.opened_folders += 1;
+            handle = Some(handle.as_ref().unwrap_or(&self.root).enter(name).ok()?);
+        }
+        handle
+    }
+
+    fn count_files(&mut self, folder: &str, count: u64) {
+        if let Some(project) = self.found.get_mut(folder).and_then(Option::as_mut) {
+            project.files += count;
+        }
+    }
+}
+
+/// Returns the project whose top is this folder, named by the first manifest that has a name, or after the folder.
+fn read_project(handle: &FolderHandle, folder: &str, folder_name: &str) -> Option<Project> {
     let mut kind = None;
-    for (manifest, file) in list_manifests(&path, folder.is_empty()) {
-        let text = if manifest.needs_text() { read_manifest_text(&path.join(&file)) } else { None };
+    for (manifest, file) in list_manifests(handle, folder.is_empty()) {
+        let text = if manifest.needs_text() { read_manifest_text(handle, &file) } else { None };
         let name = match manifest.claim(&file, text.as_deref()) {
             ProjectClaim::NotAProject => continue,
             ProjectClaim::Unnamed => String::new(),
@@ -75,22 +133,19 @@ fn read_project(root: &Path, folder: &str) -> Option<Project> {
         }
         kind = kind.or(Some(manifest.kind));
     }
-    let name = sanitize_name(&path.file_name().unwrap_or_default().to_string_lossy());
+    let name = sanitize_name(folder_name);
     let name = if name.is_empty() { ".".to_owned() } else { name };
     kind.map(|kind| Project { name, kind, folder: folder.to_owned(), files: 0 })
 }
 
 /// Lists the manifests in a folder by precedence, then by name. The `.git` of the root does not count.
-fn list_manifests(path: &Path, is_root: bool) -> Vec<(&'static ManifestKind, String)> {
-    let Ok(entries) = fs::read_dir(path) else {
-        return Vec::new();
-    };
+fn list_manifests(handle: &FolderHandle, is_root: bool) -> Vec<(&'static ManifestKind, String)> {
     let mut found = Vec::new();
-    for entry in entries.take(MAX_ENTRIES).flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
+    for entry in handle.list_entries(MAX_ENTRIES).unwrap_or_default() {
+        let Ok(name) = entry.name.into_string() else { continue };
         let Some(rank) = manifests::manifest_rank(&name) else { continue };
         let is_git = manifests::MANIFEST_KINDS[rank].pattern == manifests::GIT;
-        let fits = entry.file_type().is_ok_and(|kind| kind.is_file() || (is_git && kind.is_dir()));
+        let fits = entry.is_file || (is_git && entry.is_folder);
         if fits && !(is_git && is_root) {
             found.push((rank, name));
         }
@@ -100,13 +155,10 @@ fn list_manifests(path: &Path, is_root: bool) -> Vec<(&'static ManifestKind, Str
 }
 
 /// Reads the text of a manifest; `None` if it is too large, not a regular file or unreadable.
-fn read_manifest_text(path: &Path) -> Option<String> {
-    let read = platform::open::read_without_links(path, MAX_MANIFEST_BYTES).ok()?;
-    let text = String::from_utf8_lossy(&read.bytes).into_owned();
-    if read.metadata.len() > MAX_MANIFEST_BYTES {
-        return None;
-    }
-    Some(text.trim_start_matches('\u{feff}').to_owned())
+fn read_manifest_text(handle: &FolderHandle, file: &str) -> Option<String> {
+    let unusable = |error: &std::io::Error| tracing::debug!("cannot use the manifest {file}: {error}");
+    let bytes = handle.read_small_file(file, MAX_MANIFEST_BYTES).inspect_err(unusable).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').to_owned())
 }
 
 /// Returns a name without characters that control the display, cut to [`MAX_NAME_CHARS`].
@@ -117,6 +169,8 @@ fn sanitize_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// Creates a folder with these files and returns its projects as `name kind folder files`, by folder.
@@ -265,5 +319,32 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("outside/package.json"), root.join("a/package.json"))
             .expect("a link");
         assert!(find_projects(&root, ["link", "a"].into_iter()).is_empty());
+    }
+
+    /// A deep folder is opened once for each folder on the way, with and without files in them.
+    #[test]
+    #[cfg(unix)]
+    fn the_cost_of_a_deep_folder_is_its_depth() {
+        const DEPTH: usize = 1_000;
+        let dir = tempfile::tempdir().expect("a folder");
+        let deepest = vec!["d"; DEPTH].join("/");
+        fs::create_dir_all(dir.path().join(&deepest)).expect("folders");
+        fs::write(dir.path().join(&deepest[..DEPTH - 1]).join("go.mod"), "module middle\n").expect("a file");
+        let all: Vec<&str> = ancestors(&deepest).collect();
+        for folders in [vec![deepest.as_str()], all] {
+            let mut discovery = Discovery::start(dir.path()).expect("the root");
+            let mut sorted = folders.clone();
+            sorted.sort_unstable();
+            sorted.iter().for_each(|folder| discovery.read_folders_to(folder));
+            assert_eq!(discovery.opened_folders, DEPTH);
+            let found = find_projects(dir.path(), folders.iter().copied());
+            let shown: Vec<_> = found.iter().map(|project| (project.name.as_str(), project.folder.len())).collect();
+            assert_eq!(shown, [("middle", DEPTH - 1)]);
+        }
+        // Removing the folders together would open all of them at once.
+        fs::remove_file(dir.path().join(&deepest[..DEPTH - 1]).join("go.mod")).expect("removed");
+        ancestors(&deepest).filter(|path| !path.is_empty()).for_each(|path| {
+            fs::remove_dir(dir.path().join(path)).expect("removed");
+        });
     }
 }

@@ -1,0 +1,122 @@
+//! Lists folders: by their paths, and deep ones by handles.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) use by_handles::DeepReader;
+
+/// Returns the paths of a folder's entries, sorted.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn list_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+/// Reads deep folders by handles.
+///
+/// The system resolves a path component by component, so that reading a chain of folders by their paths costs the
+/// square of its depth.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod by_handles {
+    use std::ffi::OsStr;
+    use std::fs::{self, Metadata};
+    use std::io;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::{Path, PathBuf};
+
+    use super::list_folder;
+    use platform::open::FolderHandle;
+
+    /// Length in bytes up to which paths are used: a handle takes three calls for the metadata of a file, a path one.
+    const MAX_SHALLOW_BYTES: usize = 512;
+
+    /// Length of a path in bytes from which the system refuses it. Other parts of the program use paths.
+    const PATH_LIMIT_BYTES: usize = 4096;
+
+    /// Maximum number of open handles, of which a process has about a thousand.
+    const MAX_HANDLES: usize = 32;
+
+    /// Reads short paths by themselves, and long ones relative to a folder that was read shortly before.
+    #[derive(Default)]
+    pub struct DeepReader {
+        /// Folders, each below the one before.
+        open: Vec<(PathBuf, FolderHandle)>,
+    }
+
+    impl DeepReader {
+        /// Returns the metadata of a path, without following a link.
+        ///
+        /// # Errors
+        /// When the metadata cannot be read.
+        pub fn read_metadata(&mut self, path: &Path) -> io::Result<Metadata> {
+            match (path.parent(), path.file_name()) {
+                (Some(folder), Some(name)) if is_deep(path)? => self.handle(folder)?.entry_metadata(name),
+                _ => fs::symlink_metadata(path),
+            }
+        }
+
+        /// Returns the paths of a folder's entries, sorted.
+        ///
+        /// # Errors
+        /// When the folder cannot be read.
+        pub fn list_folder(&mut self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+            if !is_deep(folder)? {
+                return list_folder(folder);
+            }
+            let entries = self.handle(folder)?.list_entries(usize::MAX)?;
+            let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| folder.join(entry.name)).collect();
+            paths.sort_unstable();
+            Ok(paths)
+        }
+
+        /// Returns the handle of a folder, opened from the closest folder that is open.
+        fn handle(&mut self, folder: &Path) -> io::Result<&FolderHandle> {
+            while self.open.last().is_some_and(|(path, _)| below(path, folder).is_none()) {
+                self.open.pop();
+            }
+            let (mut path, mut handle) = match self.open.pop() {
+                Some(closest) => closest,
+                None => (folder.to_owned(), FolderHandle::open(folder)?),
+            };
+            let names: Vec<_> = below(&path, folder).unwrap_or(Path::new("")).iter().collect();
+            for name in names {
+                let entered = handle.enter(name)?;
+                let next = path.join(name);
+                self.open.push((path, handle));
+                (path, handle) = (next, entered);
+            }
+            self.open.push((path, handle));
+            if self.open.len() > MAX_HANDLES {
+                self.open.drain(..self.open.len() - MAX_HANDLES);
+            }
+            self.open.last().map(|(_, handle)| handle).ok_or_else(|| io::ErrorKind::NotFound.into())
+        }
+    }
+
+    /// Returns whether a path is read by handles.
+    ///
+    /// # Errors
+    /// When the path is too long for the system.
+    fn is_deep(path: &Path) -> io::Result<bool> {
+        let length = path.as_os_str().len();
+        if length >= PATH_LIMIT_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidFilename, "its path is longer than the system allows"));
+        }
+        Ok(length > MAX_SHALLOW_BYTES)
+    }
+
+    /// Returns the path of `path` below `folder`, in time that depends little on their lengths; `None` if it is not below.
+    fn below<'p>(folder: &Path, path: &'p Path) -> Option<&'p Path> {
+        let rest = path.as_os_str().as_bytes().strip_prefix(folder.as_os_str().as_bytes())?;
+        match rest.split_first() {
+            None => Some(Path::new("")),
+            Some((b'/', rest)) => Some(Path::new(OsStr::from_bytes(rest))),
+            Some(_) => None,
+        }
+    }
+}
