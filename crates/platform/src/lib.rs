@@ -8,3 +8,4 @@ pub mod clock;
 pub mod file_format;
 pub mod open;
 pub mod process;
+pub mod sealed_json;

@@ -12,8 +12,15 @@ pub enum StoreError {
     #[error("cannot {operation} {path}: {source}")]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     /// The storage engine failed.
-    #[error("cannot {operation} in the index at {dir}: {message}; if this stays, run `codescry index --rebuild`")]
+    #[error(
+        "cannot {operation} in the index at {dir}: {message}; if this stays, run `codescry index --rebuild`, or call index_project with rebuild"
+    )]
     Engine { operation: &'static str, dir: PathBuf, message: String },
+    /// Stored bytes have changed since they were written, or are missing. The next index run replaces them.
+    #[error(
+        "the index at {dir} is damaged: cannot {operation}: {message}; call index_project or run `codescry index` to repair it from the files"
+    )]
+    Damaged { operation: &'static str, dir: PathBuf, message: String },
     /// The manifest was written by a newer program.
     #[error(
         "the index at {dir} was written by a newer codescry (schema {found}, this one knows {known}); update codescry or run `codescry index --rebuild`"
@@ -22,4 +29,44 @@ pub enum StoreError {
     /// The token of [`crate::StoreWriter::set_cancel_token`] cancelled the operation.
     #[error("writing to the index at {dir} was stopped; what was committed is kept")]
     Stopped { dir: PathBuf },
+}
+
+impl StoreError {
+    /// Returns whether stored bytes are damaged, so that indexing the files again helps.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
+    /// Converts the failure of reading stored data: it means damage, unless the operating system refused to read.
+    #[must_use]
+    pub fn into_damage(self) -> Self {
+        match self {
+            Self::Engine { operation, dir, message } if !names_system_error(&message) => {
+                Self::Damaged { operation, dir, message }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Returns whether a message contains an error of the operating system other than a missing file, such as missing
+/// permissions or too many open files.
+fn names_system_error(message: &str) -> bool {
+    const MISSING_FILE: &str = "2)";
+    message.match_indices("(os error ").any(|(at, start)| !message[at + start.len()..].starts_with(MISSING_FILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_of_the_operating_system_are_not_damage() {
+        let read = |message: &str| {
+            let message = message.to_owned();
+            StoreError::Engine { operation: "read", dir: "index".into(), message }.into_damage().is_damage()
+        };
+        assert!(read("the page is too short") && read("no such file (os error 2)"));
+        assert!(!read("Permission denied (os error 13)") && !read("Too many open files (os error 24)"));
+    }
 }
