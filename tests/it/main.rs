@@ -1,5 +1,7 @@
 //! Integration tests: they run the built program and check its observable behavior.
 
+#[cfg(target_os = "linux")]
+mod bit_flips;
 mod cli;
 mod crash;
 mod doctor;
@@ -21,6 +23,7 @@ mod packaging;
 mod pipeline;
 mod projects;
 mod questions;
+mod readers;
 mod resources;
 mod retrieval;
 mod setup;

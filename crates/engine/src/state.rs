@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
+use crate::damage::DamageState;
 use crate::error::EngineError;
 use crate::models::{EmbeddingModel, IndexModels};
 use crate::project_cache::ProjectCache;
+use crate::shown_texts::CurrentTexts;
 use config::Settings;
 use search::Snapshot;
 use store::{ChunkStore, StoreView};
@@ -25,6 +27,9 @@ pub struct Engine {
     pub(crate) refreshing_runs: AtomicUsize,
     /// The projects of the generation that was examined last.
     pub(crate) projects: ProjectCache,
+    pub(crate) damage: DamageState,
+    /// Shown texts that the files on disk were found to have.
+    pub(crate) current_texts: CurrentTexts,
 }
 
 impl Engine {
@@ -53,6 +58,8 @@ impl Engine {
             loading: Mutex::default(),
             refreshing_runs: AtomicUsize::new(0),
             projects: ProjectCache::default(),
+            damage: DamageState::default(),
+            current_texts: CurrentTexts::default(),
         }
     }
 

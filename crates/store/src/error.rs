@@ -37,6 +37,14 @@ impl StoreError {
         matches!(self, Self::Damaged { .. })
     }
 
+    /// Returns what is damaged, such as `cannot read the files: …`; `None` for other errors.
+    pub fn damage_reason(&self) -> Option<String> {
+        match self {
+            Self::Damaged { operation, message, .. } => Some(format!("cannot {operation}: {message}")),
+            _ => None,
+        }
+    }
+
     /// Converts the failure of reading stored data: it means damage, unless the operating system refused to read.
     #[must_use]
     pub fn into_damage(self) -> Self {

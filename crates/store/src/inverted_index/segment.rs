@@ -232,6 +232,7 @@ impl IndexSegment {
             }
             first += fitting;
         }
+        self.has_met_damage.store(false, MemoryOrdering::Relaxed);
         Ok(())
     }
 

@@ -298,12 +298,16 @@ impl StoreView for LanceView {
     fn verify(&self, cancel: &CancelToken) -> Result<StoreDamage, StoreError> {
         let is_manifest_damaged = manifest::is_manifest_damaged(&self.location)?;
         match self.find_damaged_texts(cancel) {
-            Ok(files) => Ok(StoreDamage { files, whole: None, is_manifest_damaged }),
-            Err(StoreError::Damaged { operation, message, .. }) => {
-                let whole = Some(format!("cannot {operation}: {message}"));
-                Ok(StoreDamage { files: BTreeSet::new(), whole, is_manifest_damaged })
+            Ok(files) => {
+                if files.is_empty() {
+                    self.damaged_rows.store(0, Ordering::Relaxed);
+                }
+                Ok(StoreDamage { files, whole: None, is_manifest_damaged })
             }
-            Err(error) => Err(error),
+            Err(error) => match error.damage_reason() {
+                Some(reason) => Ok(StoreDamage { files: BTreeSet::new(), whole: Some(reason), is_manifest_damaged }),
+                None => Err(error),
+            },
         }
     }
 }
