@@ -57,11 +57,14 @@ impl StoreError {
     }
 }
 
-/// Returns whether a message contains an error of the operating system other than a missing file, such as missing
-/// permissions or too many open files.
+/// Numbers of the operating system's errors that say nothing about the stored bytes: missing permissions, a failing disk,
+/// too little memory or space, too many open files. All other errors, such as a missing file, can come from damage.
+const SYSTEM_ERRORS: [&str; 10] = ["1", "5", "12", "13", "23", "24", "28", "30", "116", "122"];
+
+/// Returns whether a message contains one of [`SYSTEM_ERRORS`].
 fn names_system_error(message: &str) -> bool {
-    const MISSING_FILE: &str = "2)";
-    message.match_indices("(os error ").any(|(at, start)| !message[at + start.len()..].starts_with(MISSING_FILE))
+    let parts = message.split("(os error ").skip(1);
+    parts.filter_map(|part| part.split_once(')')).any(|(number, _)| SYSTEM_ERRORS.contains(&number))
 }
 
 #[cfg(test)]
@@ -74,7 +77,9 @@ mod tests {
             let message = message.to_owned();
             StoreError::Engine { operation: "read", dir: "index".into(), message }.into_damage().is_damage()
         };
-        assert!(read("the page is too short") && read("no such file (os error 2)"));
+        assert!(
+            read("the page is too short") && read("no such file (os error 2)") && read("a bad offset (os error 22)")
+        );
         assert!(!read("Permission denied (os error 13)") && !read("Too many open files (os error 24)"));
     }
 }

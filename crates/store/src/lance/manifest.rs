@@ -4,6 +4,7 @@
 //! takes its place when it is damaged. A manifest written by a newer program and a damaged manifest are different
 //! errors.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -112,6 +113,17 @@ fn first_segment_version() -> u32 {
 pub(super) struct TableVersion {
     pub name: String,
     pub version: u64,
+    /// Checksums of the metadata in the version's files, by name relative to the table's folder; empty in manifests that
+    /// predate the field, and for retired commits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, u64>,
+}
+
+impl TableVersion {
+    /// Returns the name and the version without the checksums.
+    fn without_metadata(&self) -> Self {
+        Self { name: self.name.clone(), version: self.version, metadata: BTreeMap::new() }
+    }
 }
 
 /// A segment that the current commit no longer uses.
@@ -162,7 +174,8 @@ impl CommitRecord {
             last.chunks.name == self.chunks.name && now.abs_diff(last.at_ms) < RETIRE_TOGETHER_MS.min(keep_ms)
         };
         if !all.last().is_some_and(stands_for_this) {
-            all.push(RetiredCommit { chunks: self.chunks.clone(), files: self.files.clone(), at_ms: now });
+            let (chunks, files) = (self.chunks.without_metadata(), self.files.without_metadata());
+            all.push(RetiredCommit { chunks, files, at_ms: now });
         }
         all
     }

@@ -46,10 +46,13 @@ impl LanceView {
     /// Opens the tables and segments of `committed`. Shares the segments that the view `before` has open.
     ///
     /// # Errors
-    /// When a table, its version or a segment is missing.
+    /// When a table, its version or a segment is missing or damaged.
     pub fn open(location: IndexLocation, committed: CommitRecord, before: Option<&Self>) -> Result<Self, StoreError> {
         // Another index in the same folder may have different segments of the same names.
         let before = before.filter(|view| view.committed.rows_generation == committed.rows_generation);
+        let known = before.map(|view| &view.committed);
+        tables::check_metadata(&location, &committed.chunks, known.map(|known| &known.chunks))?;
+        tables::check_metadata(&location, &committed.files, known.map(|known| &known.files))?;
         let segments = SegmentList::open(&location, &committed, before.map(|view| &view.segments))?;
         Self::with_segments(location, committed, segments)
     }

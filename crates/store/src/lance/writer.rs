@@ -216,9 +216,9 @@ impl LanceWriter {
     /// digest of the rows in the files table.
     fn publish_commit(&mut self, state: &CommitStatus, file_rows: RowDigest) -> Result<Manifest, StoreError> {
         let tables = &self.tables;
-        let ((chunks, files), rows) = self.location.block_on_read("read the tables' versions", async {
-            Ok::<_, lancedb::Error>((tables.versions().await?, tables.chunks.count_rows(None).await?))
-        })?;
+        let known = self.base.as_ref().map(|base| base.committed());
+        let (chunks, files) = tables.versions(&self.location, known)?;
+        let rows = self.location.block_on_read("count the chunks", tables.chunks.count_rows(None))?;
         let manifest = Manifest {
             generation: self.generation + 1,
             fingerprint: self.fingerprint.clone(),

@@ -3,6 +3,7 @@
 
 use super::*;
 use platform::sealed_json::seal_json;
+use serde_json::json;
 
 /// Returns a store with one commit of two files.
 fn store_with_a_commit(folder: &Path) -> LanceStore {
@@ -348,16 +349,45 @@ fn lost_doubled_and_restored_rows_are_noticed() {
     // Versions before and after the deletion of the old row of `a.rs`, and before the new rows were added.
     let committed = manifest::read_manifest(&store.location).expect("a manifest").expect("a commit");
     for version in 1..committed.chunks.version {
-        edit_manifest(folder.path(), |json| json["chunks"]["version"] = version.into());
+        edit_manifest(folder.path(), |json| json["chunks"] = json!({ "name": "chunks_1", "version": version }));
         let view = LanceStore::open(&folder.path().join("index"), folder.path()).expect("a store").view();
         let view = view.expect("the version is there").expect("a commit");
         assert_suggests_repair(view.row_keys());
         assert_suggests_repair(view.chunks());
     }
-    edit_manifest(folder.path(), |json| json["chunks"]["version"] = committed.chunks.version.into());
+    edit_manifest(folder.path(), |json| json["chunks"] = serde_json::to_value(&committed.chunks).expect("JSON"));
     for version in 1..committed.files.version {
-        edit_manifest(folder.path(), |json| json["files"]["version"] = version.into());
+        edit_manifest(folder.path(), |json| json["files"] = json!({ "name": "files_1", "version": version }));
         let view = LanceStore::open(&folder.path().join("index"), folder.path()).expect("a store").view();
         assert_suggests_repair(view.expect("the version is there").expect("a commit").files());
     }
+}
+
+#[test]
+fn no_flipped_bit_of_the_metadata_reaches_the_engine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = store_with_a_commit(folder.path());
+    let mut writer = store.writer(&fingerprint(), false).expect("a writer");
+    writer.commit(commit(&[("a.rs", "gamma")]), &status(true)).expect("a commit");
+    drop(writer);
+    let committed = manifest::read_manifest(&store.location).expect("a manifest").expect("a commit");
+    let names: Vec<&String> = committed.chunks.metadata.keys().collect();
+    for part in ["_versions/", "_deletions/", "data/"] {
+        assert!(names.iter().any(|name| name.starts_with(part)), "{names:?}");
+    }
+    for (name, _) in &committed.chunks.metadata {
+        let path = folder.path().join("index/data/chunks_1.lance").join(name);
+        let intact = fs::read(&path).expect("a file");
+        // The metadata of a data file is at its end.
+        let start = if name.starts_with("data/") { intact.len() - 400 } else { 0 };
+        for bit in (start * 8..intact.len() * 8).step_by(5) {
+            let mut damaged = intact.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, damaged).expect("written");
+            let opened = LanceStore::open(&folder.path().join("index"), folder.path()).expect("a store");
+            assert_suggests_repair(opened.view().map(drop));
+        }
+        fs::write(&path, intact).expect("written");
+    }
+    assert_eq!(store.view().expect("a view").expect("a commit").chunks().expect("chunks").len(), 2);
 }
