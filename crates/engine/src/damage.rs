@@ -1,8 +1,7 @@
 //! Damage of the stored index: calls notice it, and the next index run repairs it.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::EngineError;

@@ -291,7 +291,7 @@ pub(in crate::lance) fn decode_chunk_texts(
     let [text, signature] = layout.text_columns();
     let (texts, signatures) = (text_column(batch, text)?, text_column(batch, signature)?);
     let mut bytes = RowBytes::default();
-    let mut decode = |index: usize| {
+    let decode = |index: usize| {
         let (text, signature) = (texts.value(index), signatures.value(index));
         let intact = match layout {
             RowLayout::Unchecked => Some(signature),
