@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::cli::{Project, RunOutput, copy_folder};
+use crate::support::mcp::{RawClient, Repository, poll_until};
 use crate::support::random::{Xorshift, number};
 
 /// The number of flips.
@@ -71,8 +72,7 @@ impl FlipFixture {
     /// Asks all queries without an index run. Returns the places of each answer and whether it says that the index is
     /// damaged; an error's text if there is no answer.
     fn ask(&self) -> Vec<Result<(Vec<Place>, bool), String>> {
-        let lines: Vec<String> =
-            QUERIES.iter().map(|query| serde_json::json!({ "query": query }).to_string()).collect();
+        let lines: Vec<String> = QUERIES.iter().map(|query| json!({ "query": query }).to_string()).collect();
         let ran = self.project.run_with(&["search", "--no-index", "--batch"], &lines.join("\n"));
         assert_no_crash(&ran);
         let answers: Vec<_> = ran.out.lines().map(|line| self.judge(line, &ran)).collect();
@@ -245,4 +245,39 @@ fn a_flipped_bit_in_the_vector_cache_costs_at_most_a_vector() {
             copy_folder(&intact, &vectors);
         }
     }
+}
+
+#[test]
+#[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
+fn a_server_leaves_out_a_damaged_text_says_so_and_repairs_it() {
+    let repository = Repository::new();
+    let mut server = RawClient::initialized(&repository);
+    server.indexed();
+    server.assert_search_works();
+    assert!(server.close().success());
+    let (right, wrong) = (b"Check a login attempt", b"Bheck a login attempt");
+    let is_damaged = files_by_kind(&repository.base()).into_values().flatten().any(|path| {
+        let mut bytes = fs::read(&path).expect("a file");
+        let at = bytes.windows(right.len()).position(|window| window == right);
+        let Some(at) = at.filter(|_| path.extension().is_some_and(|extension| extension == "lance")) else {
+            return false;
+        };
+        bytes[at] = wrong[0];
+        fs::write(&path, bytes).is_ok()
+    });
+    assert!(is_damaged, "no data file has the text");
+
+    let mut server = RawClient::initialized(&repository);
+    let question = json!({ "query": "check a login attempt against the stored hash" });
+    let mut search = || server.call("search_code", question.clone()).to_string();
+    let first = poll_until(&mut search, |answer| !answer.contains("indexing has just started"));
+    assert!(first.contains("damaged") && first.contains("index_project"), "{first}");
+    let mut answers = vec![first];
+    let is_repaired = |answer: &String| answer.contains("app/passwords.py") && !answer.contains("damaged");
+    answers.push(poll_until(&mut search, is_repaired));
+    assert!(is_repaired(&answers[1]), "{}", answers[1]);
+    assert!(answers.iter().all(|answer| !answer.contains("Bheck")), "{answers:?}");
+    let status = server.call("index_status", json!({})).to_string();
+    assert!(!status.contains("damaged"), "{status}");
+    assert!(server.close().success());
 }
