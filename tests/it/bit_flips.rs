@@ -130,8 +130,16 @@ impl FlipFixture {
         let status = self.project.run(&["status", "--json"]);
         assert!(status.code == 0 && status.json()["damage"].is_null(), "{place}: {}{}", status.out, status.err);
         assert_eq!(status.json()["coverage"]["files_indexed"], FILES, "{place}");
+        self.check_intact(&format!("{place}: after {command:?}"));
+    }
+
+    /// Checks that no answer says that the index is damaged, and that each has the best hit of the intact index. The
+    /// scores may differ, because an index that was built again has no deleted rows, whose words count too.
+    fn check_intact(&self, place: &str) {
         for (answer, intact) in self.ask().into_iter().zip(&self.answers) {
-            assert_eq!(answer, Ok((intact.clone(), false)), "{place}: after {command:?}");
+            let (places, is_told) = answer.unwrap_or_else(|error| panic!("{place}: {error}"));
+            assert!(!is_told && places.len() == intact.len(), "{place}: {places:?}");
+            assert!(places.contains(&intact[0]), "{place}: {:?} is not in {places:?}", intact[0]);
         }
     }
 }
@@ -238,9 +246,7 @@ fn a_flipped_bit_in_the_vector_cache_costs_at_most_a_vector() {
             let ran = fixture.project.run(&index);
             assert_no_crash(&ran);
             assert_eq!(ran.code, 0, "bit {bit} of {kind}: {}", ran.err);
-            for (answer, intact) in fixture.ask().into_iter().zip(&fixture.answers) {
-                assert_eq!(answer, Ok((intact.clone(), false)), "bit {bit} of {kind}");
-            }
+            fixture.check_intact(&format!("bit {bit} of {kind}"));
             fs::remove_dir_all(&vectors).expect("removed");
             copy_folder(&intact, &vectors);
         }

@@ -59,9 +59,7 @@ fn a_missing_version_or_data_file_is_an_error_too() {
     let folder = tempfile::tempdir().expect("a folder");
     store_with_a_commit(folder.path());
     fs::remove_dir_all(folder.path().join("index/data/chunks_1.lance/data")).expect("the data");
-    let view = store(folder.path()).view().expect("a view").expect("a commit");
-    assert_suggests_repair(view.chunks());
-    assert_suggests_repair(view.chunk_texts(&[0]));
+    assert_suggests_repair(store(folder.path()).view().map(|_| ()));
 }
 
 #[test]
@@ -270,9 +268,10 @@ fn damaged_chunks_are_left_out_and_a_damaged_file_record_is_an_error() {
     store_with_a_commit(folder.path());
     change_stored_bytes(folder.path(), "chunks_1.lance", b"Store.Inner", b"Store.Outer");
     let view = store(folder.path()).view().expect("a view").expect("a commit");
-    assert_eq!(view.chunks().expect("the other row is intact").len(), 1);
-    assert_eq!(view.chunks_by_key(&view.row_keys().expect("the keys")).expect("the other row").len(), 1);
-    assert!(view.has_met_damage());
+    assert!(!view.has_met_damage(), "nothing damaged was read");
+    // Both rows have the container, which is stored once.
+    assert!(view.chunks().expect("it is readable").is_empty() && view.has_met_damage());
+    assert!(view.chunks_by_key(&view.row_keys().expect("the keys")).expect("it is readable").is_empty());
     assert!(view.verify(&CancelToken::default()).expect("readable").whole.is_some());
 
     let folder = tempfile::tempdir().expect("a folder");
