@@ -43,6 +43,29 @@ pub fn update_index_if_free(
     }
 }
 
+/// Makes a call of `engine`. If it meets damage of the index, repairs the index, unless `no_index` is set, and makes the
+/// call again.
+///
+/// # Errors
+/// If the call or [`Engine::index`] fails.
+pub fn call_with_repair<T>(
+    engine: &Engine,
+    interrupts: &Interrupts,
+    shared: &SharedArguments,
+    no_index: bool,
+    call: impl Fn() -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    let answered = call();
+    if no_index || !engine.needs_repair() {
+        return answered;
+    }
+    if !shared.quiet {
+        printer::print_note("the index is damaged; repairing it from the files");
+    }
+    update_index_if_free(engine, interrupts, shared)?;
+    call()
+}
+
 /// Opens the engine of a folder, and updates its index unless `no_index` is set.
 ///
 /// # Errors

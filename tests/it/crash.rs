@@ -35,15 +35,21 @@ fn a_killed_run_leaves_a_readable_index_that_the_next_run_completes() {
 
 #[test]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn a_broken_manifest_is_reported_and_repaired_by_a_rebuild() {
+fn a_broken_manifest_is_reported_and_repaired_by_the_next_run() {
     let project = Project::empty();
     project.write("src/pool.rs", NEEDS_DISK);
-    assert_eq!(project.run(&["index"]).code, 0);
-    fs::write(project.index_dir().join("manifest.json"), "{ broken").expect("it can be written");
-    let search = project.run(&["search", "pool"]);
-    assert!(search.code == 2 && search.err.contains("codescry index --rebuild"), "{}", search.err);
-    assert_eq!(project.run(&["index", "--rebuild"]).code, 0);
-    assert_eq!(project.paths(&["pool"]), ["src/pool.rs"]);
+    for command in [&["index"][..], &["status"], &["search", "pool"], &["index", "--rebuild"]] {
+        assert_eq!(project.run(&["index"]).code, 0);
+        for name in ["manifest.json", "manifest.copy.json"] {
+            fs::write(project.index_dir().join(name), "{ broken").expect("it can be written");
+        }
+        let search = project.run(&["search", "pool", "--no-index"]);
+        assert!(search.code == 2 && search.err.contains("index_project"), "{}", search.err);
+        assert!(!search.err.contains("delete"), "{}", search.err);
+        let repair = project.run(command);
+        assert_eq!(repair.code, 0, "{command:?}: {}", repair.err);
+        assert_eq!(project.paths(&["pool", "--no-index"]), ["src/pool.rs"], "after {command:?}");
+    }
 }
 
 #[test]

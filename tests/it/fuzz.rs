@@ -10,6 +10,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::support::mcp::{PATIENCE, RawClient, Repository};
+use crate::support::random::{Xorshift, damage, number};
 
 /// The number of frames sent to each server.
 const FRAMES: u64 = 20_000;
@@ -44,10 +45,6 @@ fn an_unshared_server_survives_random_frames() {
     survive(&["serve", "--no-share"]);
 }
 
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
-}
-
 #[expect(clippy::print_stdout, reason = "what a long run is recorded by")]
 fn survive(arguments: &[&str]) {
     let repository = Repository::new();
@@ -61,7 +58,7 @@ fn survive(arguments: &[&str]) {
         RawClient::spawn(command)
     };
     let frames = number("CODESCRY_TEST_FRAMES", FRAMES);
-    let mut random = Xorshift(number("CODESCRY_TEST_SEED", 0x5eed_c0de).max(1));
+    let mut random = Xorshift::seeded();
     let mut told = ReplyCounts::default();
     // Frames before the session is initialized; some of them initialize it.
     let mut server = started();
@@ -336,49 +333,5 @@ fn nested(random: &mut Xorshift, id: &str) -> Vec<u8> {
         0 => open.repeat(depth).into_bytes(),
         1 => deep.into_bytes(),
         _ => format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"tools/call","params":{{"arguments":{deep}}}}}"#).into(),
-    }
-}
-
-/// Damages a line: truncates, deletes, inserts, overwrites or duplicates a part of it.
-fn damage(random: &mut Xorshift, line: &mut Vec<u8>) {
-    for _ in 0..=random.below(3) {
-        let at = random.below(line.len().max(1));
-        let until = (at + random.below(12)).min(line.len());
-        match random.below(6) {
-            0 => line.truncate(at),
-            1 => drop(line.drain(at..until)),
-            2 => line.splice(at..at, random.bytes(6)).for_each(drop),
-            3 => line[at..until].iter_mut().for_each(|byte| *byte ^= 1 << random.below(8)),
-            4 => line.splice(at..until, [0, 0xff, 0xc0, b'"']).for_each(drop),
-            _ => {
-                let part = line[at..until].to_vec();
-                line.splice(at..at, part).for_each(drop);
-            }
-        }
-    }
-}
-
-/// A pseudo-random generator (xorshift64*) with the same sequence in every run.
-struct Xorshift(u64);
-
-impl Xorshift {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        ((self.next() >> 11) % limit as u64) as usize
-    }
-
-    fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[self.below(choices.len())]
-    }
-
-    /// Returns fewer than `most` random bytes without line feeds.
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        (0..self.below(most)).map(|_| self.next() as u8).filter(|byte| *byte != b'\n').collect()
     }
 }

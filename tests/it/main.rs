@@ -1,5 +1,7 @@
 //! Integration tests: they run the built program and check its observable behavior.
 
+#[cfg(target_os = "linux")]
+mod bit_flips;
 mod cli;
 mod crash;
 mod doctor;
@@ -24,6 +26,7 @@ mod parsers;
 mod pipeline;
 mod projects;
 mod questions;
+mod readers;
 mod resources;
 mod retrieval;
 mod setup;

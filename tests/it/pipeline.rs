@@ -9,9 +9,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::cli::Project;
 #[cfg(unix)]
 use crate::support::cli::signal;
+use crate::support::cli::{Project, copy_folder};
 use crate::support::mcp::{PATIENCE, RawClient, Repository};
 
 fn project(files: usize) -> Project {
@@ -113,19 +113,6 @@ fn an_index_of_an_earlier_version_answers_and_is_rebuilt_without_computing_vecto
     assert_eq!((&report["vectors_computed"], &report["vectors_reused"]), (&0.into(), &3.into()), "{report}");
     assert_eq!(project.paths(&["part_1", "--no-index"])[0], "src/part_1.rs");
     assert!(project.run(&["status", "--json"]).json()["redo_because"].is_null());
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a copy");
-        }
-    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{EngineError, fail_if_cancelled};
+use crate::shown_texts::TextState;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{Hit, SearchResults, Snapshot};
@@ -55,8 +56,8 @@ pub struct SearchAnswer {
 }
 
 impl Engine {
-    /// Completes the results of a search: marks files that have changed since they were indexed, and sets the project
-    /// of each hit.
+    /// Completes the results of a search: marks hits whose file has changed since it was indexed, leaves out hits whose
+    /// text is damaged, and sets the project of each hit.
     ///
     /// # Errors
     /// [`EngineError::Cancelled`] if the call is cancelled.
@@ -66,15 +67,33 @@ impl Engine {
         results: SearchResults,
         cancel: &CancelToken,
     ) -> Result<SearchAnswer, EngineError> {
-        let SearchResults { mut hits, notes, understood } = results;
-        let mut stale: BTreeMap<RepoPath, bool> = BTreeMap::new();
-        for hit in &mut hits {
-            fail_if_cancelled(cancel)?;
-            let is_stale = stale.entry(hit.path.clone()).or_insert_with(|| self.is_stale(snapshot.record(&hit.path)));
-            hit.stale = *is_stale;
-        }
+        let SearchResults { mut hits, mut notes, understood } = results;
+        let states = self.compare_hits(snapshot, &hits, cancel)?;
+        hits.iter_mut().zip(&states).for_each(|(hit, state)| hit.stale = *state != TextState::Current);
+        let mut is_shown = states.iter().map(|state| *state != TextState::Damaged);
+        hits.retain(|_| is_shown.next().unwrap_or(true));
+        notes.extend(self.damage_note(snapshot, states.contains(&TextState::Damaged)));
         self.set_project_names(&mut hits);
         let coverage = IndexCoverage::of_snapshot(snapshot);
         Ok(SearchAnswer { hits, coverage, generation: snapshot.view.generation().stable_hash(), notes, understood })
+    }
+
+    /// Compares the texts of hits with the files on disk.
+    fn compare_hits(
+        &self,
+        snapshot: &Snapshot,
+        hits: &[Hit],
+        cancel: &CancelToken,
+    ) -> Result<Vec<TextState>, EngineError> {
+        let mut files: BTreeMap<&RepoPath, Vec<usize>> = BTreeMap::new();
+        hits.iter().enumerate().for_each(|(index, hit)| files.entry(&hit.path).or_default().push(index));
+        let mut states = vec![TextState::Stale; hits.len()];
+        for (path, indices) in files {
+            fail_if_cancelled(cancel)?;
+            let texts: Vec<_> = indices.iter().map(|index| (hits[*index].span, hits[*index].text.as_str())).collect();
+            let compared = self.compare_texts(snapshot.record(path), &texts);
+            indices.into_iter().zip(compared).for_each(|(index, state)| states[index] = state);
+        }
+        Ok(states)
     }
 }

@@ -85,12 +85,16 @@ impl Engine {
 
     /// Returns the loaded snapshot if it is of the last commit.
     fn held_if_current(&self) -> Result<Option<Arc<Snapshot>>, EngineError> {
-        let generation = self.store.generation()?;
+        let generation = self.track_damage(self.store.generation().map_err(EngineError::from))?;
         Ok(self.held_snapshot().filter(|held| Some(held.view.generation()) == generation))
     }
 
     /// Loads the last commit, reusing the unchanged rows of the loaded snapshot.
     fn load_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
+        self.track_damage(self.read_snapshot())
+    }
+
+    fn read_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         let begun = Instant::now();
         let view = self.require_view()?;
         // This call fails if the model that made the rows is not available.
@@ -102,6 +106,9 @@ impl Engine {
             None => Snapshot::load(view)?,
         });
         tracing::debug!("loaded {} chunks for searches in {:.1?}", snapshot.chunk_count(), begun.elapsed());
+        if snapshot.view.has_met_damage() {
+            self.request_repair();
+        }
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
         Ok(snapshot)
     }

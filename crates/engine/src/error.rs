@@ -71,6 +71,16 @@ impl EngineError {
     }
 }
 
+impl EngineError {
+    /// Returns whether the stored index is damaged, so that the next index run repairs it.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Index(IndexError::Store(error)) => error.is_damage(),
+            _ => false,
+        }
+    }
+}
+
 impl From<QueryError> for EngineError {
     fn from(error: QueryError) -> Self {
         match error {

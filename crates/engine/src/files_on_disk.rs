@@ -3,7 +3,6 @@
 //! A path is resolved; it must be below the root, must not name a secret, and must not be excluded by a rule. The file
 //! is then opened without following symbolic links, so a path that changes after the check cannot lead outside.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path};
 
@@ -11,7 +10,7 @@ use crate::error::PathError;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use source::walk::{self, Disk, FileContents, WalkFinding, WalkOptions};
-use types::{AbsPath, ContentHash, FileRecord, FileStat, RepoPath, SkipReason};
+use types::{AbsPath, RepoPath, SkipReason};
 
 impl Engine {
     /// Resolves a path, absolute or relative to the root, to a path below the root. Links that lead outside
@@ -84,18 +83,6 @@ impl Engine {
             Some(SkipReason::Secret { .. }) => Err(PathError::PrivateKey { path: path.clone() }),
             _ => Ok(read),
         }
-    }
-
-    /// Returns whether the file on disk differs from its indexed record. A file that cannot be read counts as
-    /// different.
-    pub(crate) fn is_stale(&self, record: Option<&FileRecord>) -> bool {
-        let Some(record) = record else { return true };
-        let Ok(metadata) = fs::symlink_metadata(record.path.under(self.root())) else { return true };
-        if FileStat::from_metadata(&metadata) == record.stat {
-            return false;
-        }
-        let read = FileContents::read_beneath(self.root(), &record.path, self.settings.max_file_bytes);
-        read.map_or(true, |read| ContentHash::of_bytes(&read.bytes) != record.content.hash)
     }
 }
 

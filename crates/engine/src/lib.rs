@@ -7,11 +7,13 @@
 mod answer;
 mod calls;
 mod current_snapshot;
+mod damage;
 mod error;
 mod files_on_disk;
 pub mod models;
 mod project_cache;
 mod project_scope;
+mod shown_texts;
 mod state;
 
 #[cfg(test)]

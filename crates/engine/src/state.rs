@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
+use crate::damage::DamageState;
 use crate::error::EngineError;
 use crate::models::{EmbeddingModel, IndexModels};
 use crate::project_cache::ProjectCache;
+use crate::shown_texts::CurrentTexts;
 use config::Settings;
 use search::Snapshot;
 use store::{ChunkStore, StoreView};
@@ -28,6 +30,9 @@ pub struct Engine {
     pub(crate) projects: ProjectCache,
     /// The parsers of index runs and of calls.
     pub(crate) parsers: ParserPool,
+    pub(crate) damage: DamageState,
+    /// Shown texts that the files on disk were found to have.
+    pub(crate) current_texts: CurrentTexts,
 }
 
 impl Engine {
@@ -57,6 +62,8 @@ impl Engine {
             loading: Mutex::default(),
             refreshing_runs: AtomicUsize::new(0),
             projects: ProjectCache::default(),
+            damage: DamageState::default(),
+            current_texts: CurrentTexts::default(),
         }
     }
 

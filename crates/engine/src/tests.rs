@@ -1,6 +1,7 @@
 //! Concurrent searches while the store changes, and calls that are cancelled.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -27,6 +28,8 @@ struct GatedStore {
 
 #[derive(Default)]
 struct Gate {
+    /// Whether the texts of chunks are altered, as damage without a checksum would.
+    alters_texts: AtomicBool,
     /// Locked by a test to block readers.
     closed: Mutex<()>,
     counts: Mutex<GateCounts>,
@@ -128,7 +131,11 @@ impl StoreView for GatedView {
     }
 
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
-        self.view.chunk_texts(rows)
+        let mut texts = self.view.chunk_texts(rows)?;
+        if self.gate.alters_texts.load(Ordering::SeqCst) {
+            texts.iter_mut().for_each(|text| text.text = text.text.replace("alpha()", "alpaa()"));
+        }
+        Ok(texts)
     }
 }
 
@@ -317,4 +324,50 @@ fn cancelled_calls_end_with_an_error() {
         assert!(matches!(ended, Err(EngineError::Cancelled)), "{ended:?}");
     }
     assert_eq!(fixture.finds("alpha"), ["a.rs"], "later calls are answered");
+}
+
+#[test]
+fn a_text_that_its_unchanged_file_does_not_have_is_left_out_and_reported() {
+    let fixture = EngineFixture::new();
+    fixture.index("a.rs", "fn alpha() {}\n");
+    fixture.index("b.rs", "// alpha\nfn beta() {}\n");
+    let query = SearchQuery { text: "alpha".into(), limit: 5, ..SearchQuery::default() };
+    let search = || fixture.engine.search(&query, &CancelToken::default()).expect("an answer");
+    let symbol = SymbolQuery { name: "alpha".into(), limit: 5, ..SymbolQuery::default() };
+    let find = || fixture.engine.find_symbol(&symbol, &CancelToken::default()).expect("an answer").symbols.len();
+    let intact = search();
+    assert_eq!((intact.hits.len(), intact.notes.len(), find()), (2, 0, 1));
+    assert!(!fixture.engine.needs_repair());
+    fixture.store.gate.alters_texts.store(true, Ordering::SeqCst);
+    let damaged = search();
+    assert_eq!((damaged.hits.len(), damaged.hits[0].path.as_str(), find()), (1, "b.rs", 0));
+    assert!(damaged.notes[0].contains("damaged") && damaged.notes[0].contains("index_project"), "{:?}", damaged.notes);
+    assert!(fixture.engine.needs_repair(), "the next run checks the index");
+    // A file that has changed since is marked instead: nobody can tell whether its old text is right.
+    fs::write(fixture.folder.path().join("a.rs"), "fn alpha() { changed() }\n").expect("a file");
+    let stale = search();
+    let states: Vec<_> = stale.hits.iter().map(|hit| (hit.path.as_str(), hit.stale)).collect();
+    assert!(states.contains(&("a.rs", true)) && states.contains(&("b.rs", false)), "{states:?}");
+    fixture.store.gate.alters_texts.store(false, Ordering::SeqCst);
+    fixture.index("a.rs", "fn alpha() {}\n");
+    assert!(!fixture.engine.needs_repair());
+    assert_eq!(search().hits.iter().map(|hit| hit.stale).collect::<Vec<_>>(), [false, false]);
+}
+
+#[test]
+fn a_file_changed_without_new_metadata_is_stale() {
+    let fixture = EngineFixture::new();
+    let path = fixture.folder.path().join("a.rs");
+    fixture.index("a.rs", "fn alpha() {}\n");
+    let modified = fs::metadata(&path).and_then(|file| file.modified()).expect("a time");
+    let stale = || {
+        let query = SearchQuery { text: "alpha".into(), limit: 5, ..SearchQuery::default() };
+        fixture.engine.search(&query, &CancelToken::default()).expect("an answer").hits[0].stale
+    };
+    assert!(!stale() && !stale());
+    fs::write(&path, "fn alpaa() {}\n").expect("a file");
+    fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(modified)).expect("a time");
+    assert!(stale() && stale(), "the change time differs, and so does the text");
+    fs::write(&path, "fn alpha() {}\n").expect("a file");
+    assert!(!stale(), "the text is as it was indexed");
 }

@@ -74,6 +74,17 @@ impl<'r> FinishedRun<'r> {
         &self.unseen.gone
     }
 
+    /// Returns whether the manifest must be written again although nothing else has changed.
+    pub fn replaces_manifest(&self) -> bool {
+        self.plan.repaired.is_manifest_damaged
+    }
+
+    /// Returns a note about the damage that this run has repaired.
+    fn repair_note(&self) -> Option<String> {
+        let damage = self.plan.repaired.describe()?;
+        Some(format!("repaired the index from the files, because {damage}"))
+    }
+
     /// Returns the number of files in the whole folder. Files that could not be examined count as present.
     pub fn files_found(&self) -> u64 {
         self.results.walked.seen.len() as u64 + self.unseen.out_of_scope + self.unseen.unreadable
@@ -143,7 +154,7 @@ impl<'r> FinishedRun<'r> {
 
     /// Builds the report of the run. `skipped` is the result of [`FinishedRun::skipped`].
     pub fn into_report(mut self, run: &PipelineRun<'_>, skipped: BTreeMap<String, u64>) -> IndexReport {
-        let notes = self.too_large_note(run).into_iter().collect();
+        let notes = self.repair_note().into_iter().chain(self.too_large_note(run)).collect();
         let (unread, problems) = self.take_unread();
         let StageResults { walked, written, embedded } = self.results;
         IndexReport {

@@ -7,7 +7,7 @@ use config::Settings;
 use embed::Embedder;
 use source::parse::CHUNKER_VERSION;
 use source::walk::WalkEntry;
-use store::{IndexFingerprint, SCHEMA_VERSION, StoreError, StoreView};
+use store::{IndexFingerprint, SCHEMA_VERSION, StoreDamage, StoreError, StoreView};
 use types::{FileOutcome, FileRecord, RepoPath};
 
 /// Returns the fingerprint of an index that is written with these settings and this embedder.
@@ -39,6 +39,8 @@ pub(crate) struct RunPlan {
     pub keeps_old_index: bool,
     /// The reason why stored data is discarded, as a sentence; `None` if all of it is kept.
     pub redo_reason: Option<String>,
+    /// Damage that this run repairs without starting again.
+    pub repaired: StoreDamage,
 }
 
 impl RunPlan {
@@ -47,40 +49,55 @@ impl RunPlan {
         let known = self.known.get(&entry.path);
         known.is_some_and(|known| known.stat == entry.stat)
     }
+
+    /// Has the run repair `damage`, which does not concern the whole index: the damaged files are indexed again.
+    pub fn repair(&mut self, damage: StoreDamage) {
+        damage.files.iter().for_each(|path| _ = self.known.remove(path));
+        self.repaired = damage;
+    }
 }
 
-/// Compares the fingerprint of `view` with the one of this run.
+/// Compares the fingerprint of `view` with the one of this run. `damage` is the reason why the stored index must be built
+/// again.
 pub(crate) fn plan_run(
     view: Option<&Arc<dyn StoreView>>,
     fingerprint: &IndexFingerprint,
     rebuild: bool,
+    damage: Option<&str>,
 ) -> Result<RunPlan, StoreError> {
     let mut plan = RunPlan {
         known: HashMap::new(),
         stored: Vec::new(),
-        fresh: rebuild,
+        fresh: rebuild || damage.is_some(),
         keeps_old_index: false,
-        redo_reason: None,
+        redo_reason: damage.map(|damage| format!("the index was damaged ({damage})")),
+        repaired: StoreDamage::default(),
     };
     let Some(view) = view else {
         return Ok(plan);
     };
-    let redo_reason = rebuild_reason(&view.manifest().fingerprint, fingerprint);
-    if rebuild || redo_reason.is_some() {
+    let stored = &view.manifest().fingerprint;
+    let redo_reason = rebuild_reason(stored, fingerprint);
+    if rebuild || redo_reason.is_some() || damage.is_some() {
         plan.fresh = true;
+        // A damaged index answers too, without its damaged parts.
+        let is_only_damaged = damage.is_some() && redo_reason.is_none() && stored.settings == fingerprint.settings;
         plan.keeps_old_index =
-            !rebuild && view.manifest().complete && keeps_answering(&view.manifest().fingerprint, fingerprint);
+            !rebuild && view.manifest().complete && (is_only_damaged || keeps_answering(stored, fingerprint));
+        if plan.redo_reason.is_some() {
+            return Ok(plan);
+        }
         plan.redo_reason = redo_reason.or_else(|| Some("a rebuild was requested".to_owned()));
         return Ok(plan);
     }
     let files = view.files()?;
+    let settings_changed = stored.settings != fingerprint.settings;
     plan.stored = files.iter().map(|file| file.path.clone()).collect();
-    let settings_changed = view.manifest().fingerprint.settings != fingerprint.settings;
     let redo = |file: &FileRecord| {
         settings_changed && matches!(&file.content.outcome, FileOutcome::Indexed { problem: Some(_), .. })
     };
     if settings_changed {
-        let (old, new) = (&view.manifest().fingerprint.settings, &fingerprint.settings);
+        let (old, new) = (&stored.settings, &fingerprint.settings);
         plan.redo_reason =
             Some(format!("the settings changed from {old} to {new}: the affected files are indexed again"));
     }

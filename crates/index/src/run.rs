@@ -54,11 +54,24 @@ enum AttemptError {
     Index(IndexError),
     /// Another process has committed; the run starts over.
     Outdated,
+    /// The stored index is damaged, for this reason; the run starts over with an empty index.
+    Damaged(String),
 }
 
 impl<E: Into<IndexError>> From<E> for AttemptError {
     fn from(error: E) -> Self {
         Self::Index(error.into())
+    }
+}
+
+impl AttemptError {
+    /// Converts an error that shows damage of the stored index, unless the run already starts with an empty one.
+    fn found_damage(self, is_repair: bool) -> Self {
+        let reason = match &self {
+            Self::Index(IndexError::Store(error)) if !is_repair => error.damage_reason(),
+            _ => None,
+        };
+        reason.map_or(self, Self::Damaged)
     }
 }
 
@@ -83,9 +96,15 @@ impl Indexer<'_> {
         cancel: &CancelToken,
         observe: &(dyn Fn(&IndexProgress) + Sync),
     ) -> Result<IndexReport, IndexError> {
+        let mut damage: Option<String> = None;
         for _ in 0..MAX_ATTEMPTS {
-            match self.run_once(request, cancel, observe) {
+            let ended = self.run_once(request, damage.as_deref(), cancel, observe);
+            match ended.map_err(|error| error.found_damage(damage.is_some())) {
                 Err(AttemptError::Outdated) => {}
+                Err(AttemptError::Damaged(reason)) => {
+                    tracing::warn!("the index is damaged and built again from the files: {reason}");
+                    damage = Some(reason);
+                }
                 Err(AttemptError::Index(IndexError::Store(StoreError::Stopped { .. }))) => break,
                 Err(AttemptError::Index(error)) => return Err(error),
                 Ok(report) => return Ok(report),
@@ -98,16 +117,25 @@ impl Indexer<'_> {
     fn run_once(
         &self,
         request: &IndexRequest,
+        damage: Option<&str>,
         cancel: &CancelToken,
         observe: &(dyn Fn(&IndexProgress) + Sync),
     ) -> Result<IndexReport, AttemptError> {
         let fingerprint = plan::index_fingerprint(self.settings, self.embedder);
-        let view = self.open_view(request)?;
-        let plan = plan::plan_run(view.as_ref(), &fingerprint, request.rebuild)?;
+        let view = self.open_view(request, damage.is_some())?;
+        let mut plan = plan::plan_run(view.as_ref(), &fingerprint, request.rebuild, damage)?;
+        if let Some(view) = view.as_ref().filter(|_| request.verify && !plan.fresh) {
+            let found = view.verify(cancel)?;
+            if let Some(reason) = found.whole {
+                return Err(AttemptError::Damaged(reason));
+            }
+            plan.repair(found);
+        }
         let before = view.as_ref().map(|view| view.manifest());
         let is_complete = before.is_some_and(|manifest| manifest.complete);
         // A part of the folder can be updated alone only if the rest is up to date.
-        let scope = if is_complete && plan.redo_reason.is_none() { &request.scope } else { &IndexScope::All };
+        let is_current = is_complete && plan.redo_reason.is_none() && plan.repaired.is_empty();
+        let scope = if is_current { &request.scope } else { &IndexScope::All };
         self.check_preparse(&plan, scope, cancel)?;
         self.check_cancelled(cancel)?;
         let mut writer = RunWriter::new(self.store, fingerprint.clone(), view.as_ref(), plan.fresh, cancel);
@@ -203,7 +231,7 @@ impl Indexer<'_> {
         let (removed, skipped) = (finished.removed(), finished.skipped());
         let is_unchanged = before.is_some_and(|manifest| {
             manifest.complete && manifest.fingerprint == *fingerprint && manifest.skipped == skipped
-        });
+        }) && !finished.replaces_manifest();
         if writer.is_locked() || !removed.is_empty() || !is_unchanged {
             let files_found = finished.files_found();
             let running = CommitStatus { complete: false, files_found, skipped: skipped.clone() };
@@ -215,10 +243,10 @@ impl Indexer<'_> {
         Ok(finished.into_report(run, skipped))
     }
 
-    /// Opens the last commit; `None` before the first one. A rebuild replaces an index that cannot be opened.
-    fn open_view(&self, request: &IndexRequest) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
+    /// Opens the last commit; `None` before the first one. A rebuild and a repair replace an index that cannot be opened.
+    fn open_view(&self, request: &IndexRequest, is_repair: bool) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
         match self.store.view() {
-            Err(error) if request.rebuild => {
+            Err(error) if request.rebuild || (is_repair && error.is_damage()) => {
                 tracing::warn!("the old index cannot be opened and is replaced: {error}");
                 Ok(None)
             }

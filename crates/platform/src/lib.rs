@@ -9,3 +9,4 @@ pub mod confinement;
 pub mod file_format;
 pub mod open;
 pub mod process;
+pub mod sealed_json;

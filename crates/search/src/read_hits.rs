@@ -22,7 +22,8 @@ struct PickedChunk<'r> {
     is_first: bool,
 }
 
-/// Reads the hits of ranked files: the best chunk of each, then further chunks up to the limit of `query`.
+/// Reads the hits of ranked files: the best chunk of each, then further chunks up to the limit of `query`. Leaves out
+/// chunks whose stored text is damaged.
 ///
 /// # Errors
 /// If the store cannot be read, or a stop was requested.
@@ -37,7 +38,8 @@ pub(crate) fn read_hits(
     let picked = pick_chunks(ranked, query.limit);
     let shown: Vec<u32> = picked.iter().map(|picked| picked.chunk.chunk).collect();
     let texts = snapshot.read_texts(&shown)?;
-    let hits = picked.iter().zip(texts).map(|(picked, text)| {
+    let intact = picked.iter().zip(texts).filter(|(_, text)| !text.is_damaged);
+    let hits = intact.map(|(picked, text)| {
         let PickedChunk { file, chunk, is_first } = *picked;
         let meta = snapshot.chunk(chunk.chunk);
         let ranked_file = &snapshot.files[file.file];

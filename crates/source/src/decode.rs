@@ -2,7 +2,7 @@
 
 use crate::language;
 use crate::parse::SourceFile;
-use types::RepoPath;
+use types::{RepoPath, Span};
 
 /// Decodes a file as UTF-8, replacing invalid bytes with U+FFFD, and detects its language.
 pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
@@ -20,9 +20,39 @@ pub fn count_lines(text: &str) -> u32 {
     u32::try_from(text.lines().count()).expect("a file has fewer than 2^32 lines")
 }
 
+/// Returns the lines of `span` without the last line end, as the text of a chunk is cut; `None` if the text has fewer
+/// lines.
+pub fn cut_lines(text: &str, span: Span) -> Option<&str> {
+    let (first, last) = (span.start_line.checked_sub(1)? as usize, span.end_line as usize);
+    let mut starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
+    let start = starts.nth(first)?;
+    // The end of the last line, which may have no line end.
+    let end = match starts.nth(last.checked_sub(first + 1)?) {
+        Some(end) => end,
+        None if text[start..].split('\n').count() == last - first => text.len(),
+        None => return None,
+    };
+    let lines = &text[start..end];
+    let lines = lines.strip_suffix('\n').unwrap_or(lines);
+    Some(lines.strip_suffix('\r').unwrap_or(lines))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_cut_without_their_last_line_end() {
+        let cut = |text, start_line, end_line| cut_lines(text, Span { start_line, end_line });
+        assert_eq!(
+            [cut("a\nb\nc", 1, 1), cut("a\nb\nc", 2, 3), cut("a\nb\nc\n", 1, 3)],
+            ["a", "b\nc", "a\nb\nc"].map(Some)
+        );
+        assert_eq!([cut("a\r\nb\r\n", 1, 2), cut("a", 1, 1), cut("\n\n", 2, 2)], ["a\r\nb", "a", ""].map(Some));
+        for (text, start, end) in [("a\nb", 1, 3), ("a\nb", 3, 3), ("a\nb", 0, 1), ("a\nb", 2, 1), ("", 2, 2)] {
+            assert_eq!(cut(text, start, end), None, "{text:?} {start}-{end}");
+        }
+    }
 
     #[test]
     fn invalid_bytes_are_replaced_and_the_language_is_detected() {

@@ -8,4 +8,4 @@ pub mod language;
 pub mod parse;
 pub mod walk;
 
-pub use decode::{count_lines, decode_source};
+pub use decode::{count_lines, cut_lines, decode_source};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::commit::{ChunkText, Commit, CommitStatus, RowKey, StoredChunk};
+use crate::damage::StoreDamage;
 use crate::error::StoreError;
 use crate::inverted_index::{InvertedIndex, SegmentError};
 use crate::manifest::{IndexFingerprint, Manifest};
@@ -70,13 +71,13 @@ pub trait StoreView: Send + Sync {
     /// When the table cannot be read.
     fn files(&self) -> Result<Vec<FileRecord>, StoreError>;
 
-    /// Returns every chunk without its text, grouped by file, in line order.
+    /// Returns every chunk without its text, grouped by file, in line order. Leaves out damaged rows.
     ///
     /// # Errors
     /// When the table cannot be read.
     fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError>;
 
-    /// Calls `each` with every chunk, in any order, without holding all of them in memory.
+    /// Calls `each` with every chunk, in any order, without holding all of them in memory. Leaves out damaged rows.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -99,7 +100,7 @@ pub trait StoreView: Send + Sync {
     /// When the table cannot be read.
     fn row_keys(&self) -> Result<Vec<RowKey>, StoreError>;
 
-    /// Returns the chunks with these keys, in the order of [`StoreView::chunks`].
+    /// Returns the chunks with these keys, in the order of [`StoreView::chunks`]. Leaves out damaged rows.
     ///
     /// The cost is proportional to the number of keys.
     ///
@@ -115,11 +116,25 @@ pub trait StoreView: Send + Sync {
     /// Converts a read error of the inverted index into an error that names the store.
     fn inverted_index_error(&self, error: &SegmentError) -> StoreError;
 
-    /// Returns the text and signature of chunks, in the order of `rows`.
+    /// Returns the text and signature of chunks, in the order of `rows`. Damaged ones are empty and marked.
     ///
     /// # Errors
     /// When the table cannot be read or a key belongs to another generation.
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError>;
+
+    /// Returns whether a read of this view has left out a damaged row or posting list.
+    fn has_met_damage(&self) -> bool {
+        self.inverted_index().has_met_damage()
+    }
+
+    /// Reads everything that this view can return, and reports what is damaged. Stops early when cancelled.
+    ///
+    /// # Errors
+    /// When the operating system refuses to read; damage is not an error.
+    fn verify(&self, cancel: &CancelToken) -> Result<StoreDamage, StoreError> {
+        let _ = cancel;
+        Ok(StoreDamage::default())
+    }
 }
 
 /// A writer of the store. Holds the writer lock until it is dropped.

@@ -61,8 +61,10 @@ pub struct CommitStatus {
 }
 
 /// The columns of a chunk that are read from disk for each hit, because they are not kept in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChunkText {
     pub text: String,
     pub signature: String,
+    /// Whether the stored text is damaged; it is then left out, and both strings are empty.
+    pub is_damaged: bool,
 }

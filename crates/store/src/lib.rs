@@ -9,6 +9,7 @@
 
 mod chunk_store;
 mod commit;
+mod damage;
 mod error;
 pub mod inverted_index;
 #[cfg(feature = "lance")]
@@ -18,6 +19,7 @@ pub mod memory;
 
 pub use chunk_store::{ChunkStore, StoreView, StoreWriter};
 pub use commit::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, StoredChunk};
+pub use damage::StoreDamage;
 pub use error::StoreError;
 pub use manifest::{IndexFingerprint, Manifest, OLDEST_READABLE_SCHEMA, SCHEMA_VERSION};
 pub use types::Generation;

@@ -242,7 +242,7 @@ impl StoreView for MemoryView {
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
         let text = |row: &RowKey| {
             let chunk = &self.chunk(*row)?.chunk;
-            Ok(ChunkText { text: chunk.text.clone(), signature: chunk.signature.clone() })
+            Ok(ChunkText { text: chunk.text.clone(), signature: chunk.signature.clone(), is_damaged: false })
         };
         rows.iter().map(text).collect()
     }

@@ -1,5 +1,6 @@
 //! Splits text into words, normalizes and compares them, counts tokens, and removes characters that control a display.
 
+pub mod code_locations;
 pub mod display;
 pub mod edit_distance;
 pub mod inflections;

@@ -23,7 +23,7 @@ pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow
         return dry_run::print_dry_run(&engine, arguments.json);
     }
     let interrupts = Interrupts::listen()?;
-    let request = IndexRequest { rebuild: arguments.rebuild, ..IndexRequest::default() };
+    let request = IndexRequest { rebuild: arguments.rebuild, verify: true, ..IndexRequest::default() };
     let done = update_index(&engine, &request, &interrupts, shared)?;
     let mut printer = Printer::new();
     if arguments.json {

@@ -11,7 +11,7 @@ use engine::{CheckedQuery, ContentFilter, Engine, Filter, SearchAnswer, SearchQu
 
 use crate::cli::arguments::{SearchArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::update_index_if_free;
+use crate::cli::index_run::{call_with_repair, update_index_if_free};
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::search::SearchJson;
 use crate::cli::printer::{self, Printer};
@@ -38,7 +38,8 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
         })?;
     }
     let Some(checked) = checked else { return batch::answer_batch(&engine, &query) };
-    let answer = engine.search(&query, &engine::CancelToken::default())?;
+    let search = || engine.search(&query, &engine::CancelToken::default());
+    let answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
     print_answer(shared, arguments, &engine, &query, &checked, &answer)?;
     if !shared.quiet {
         print_notes(&query, &checked, &answer);

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use engine::{Engine, IndexStatus, Project, RunRecord, RunStatus, TunedModel};
+use engine::{Engine, IndexRequest, IndexStatus, Project, RunRecord, RunStatus, TunedModel};
 
 use crate::cli::arguments::{SharedArguments, StatusArguments};
 use crate::cli::exit::CommandExit;
+use crate::cli::index_run::update_index;
+use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::status::StatusJson;
-use crate::cli::printer::Printer;
+use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::palette::{Palette, TextRole};
 use crate::cli::text_output::report;
 use crate::cli::text_output::terminal_text;
@@ -22,7 +24,11 @@ const MAX_PROJECTS: usize = 10;
 pub fn run_status(shared: &SharedArguments, arguments: &StatusArguments) -> anyhow::Result<CommandExit> {
     let settings = shared.settings(arguments.path.as_deref())?;
     let server = sharing::shared_server_pid(std::slice::from_ref(&settings), true);
-    let status = Engine::open(settings)?.status()?;
+    let engine = Engine::open(settings)?;
+    let mut status = engine.status()?;
+    if status.damage.is_some() {
+        status = repair_index(&engine, shared, status)?;
+    }
     let mut printer = Printer::new();
     if arguments.json {
         printer.json(&StatusJson::new(&status))?;
@@ -39,16 +45,35 @@ pub fn run_status(shared: &SharedArguments, arguments: &StatusArguments) -> anyh
     Ok(CommandExit::Done)
 }
 
+/// Repairs a damaged index and returns its state afterwards, or `status` if another process is writing the index.
+fn repair_index(engine: &Engine, shared: &SharedArguments, status: IndexStatus) -> anyhow::Result<IndexStatus> {
+    let damage = status.damage.as_deref().unwrap_or_default();
+    printer::print_note(&format!("the index is damaged ({damage}); repairing it from the files"));
+    match update_index(engine, &IndexRequest::default(), &Interrupts::listen()?, shared) {
+        Ok(_) => Ok(engine.status()?),
+        Err(error) if error.is_busy() => Ok(status),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn status_lines(status: &IndexStatus, now: Duration, palette: Palette) -> Vec<String> {
     let row = |name: &str, value: &str| format!("{name:<10}{}", terminal_text::escape_controls(value));
     let mut lines =
         vec![row("folder", &status.root.display().to_string()), row("index", &status.index_dir.display().to_string())];
     lines.extend(status.tuned.as_ref().map(|tuned| row("tuned", &tuned_text(tuned))));
-    if !status.exists {
+    if let Some(damage) = &status.damage {
+        let damage = format!("the index is damaged: {damage}; the next index run repairs it");
+        lines.push(palette.paint(TextRole::Warning, &terminal_text::escape_controls(&damage)));
+    }
+    if !status.exists && status.damage.is_none() {
         lines.push(row(
             "state",
             "nothing is indexed yet; run `codescry index` or `codescry search`, which also indexes",
         ));
+        lines.extend(run_lines(status, palette));
+        return lines;
+    }
+    if !status.exists {
         lines.extend(run_lines(status, palette));
         return lines;
     }

@@ -4,7 +4,7 @@ use engine::{NameMatch, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
 
 use crate::cli::arguments::{SharedArguments, SymbolArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::open_updated_engine;
+use crate::cli::index_run::{call_with_repair, open_updated_engine};
 use crate::cli::json_output::symbol::DefinitionsJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::palette::{Palette, TextRole};
@@ -30,8 +30,9 @@ pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyh
         limit: arguments.filters.limit,
     };
     let filters = &arguments.filters;
-    let (engine, _) = open_updated_engine(shared, filters.path.as_deref(), filters.no_index)?;
-    let answer = engine.find_symbol(&query, &engine::CancelToken::default())?;
+    let (engine, interrupts) = open_updated_engine(shared, filters.path.as_deref(), filters.no_index)?;
+    let find = || engine.find_symbol(&query, &engine::CancelToken::default());
+    let answer = call_with_repair(&engine, &interrupts, shared, filters.no_index, find)?;
     let mut printer = Printer::new();
     if arguments.filters.json {
         printer.json(&DefinitionsJson::new(&arguments.name, &answer))?;

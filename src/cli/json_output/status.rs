@@ -27,6 +27,8 @@ pub struct StatusJson<'a> {
     /// The device that runs the model, or ran it in the last run; `null` if the model needs none.
     device: Option<&'a DeviceReport>,
     redo_because: Option<&'a str>,
+    /// What is damaged in the index; `null` if it is intact.
+    damage: Option<&'a str>,
     /// The tuned model of the folder, from `codescry tune`.
     tuned: Option<&'a TunedModel>,
     /// The current or last index run, by any process.
@@ -68,6 +70,7 @@ impl<'a> StatusJson<'a> {
             problems: ProblemJson::from_pairs(&status.problems),
             device: status.device.as_ref(),
             redo_because: status.redo_because.as_deref(),
+            damage: status.damage.as_deref(),
             tuned: status.tuned.as_ref(),
             run: status.run.as_ref(),
         }

@@ -41,7 +41,8 @@ impl Engine {
                 (snapshot.vector(chunk), Some(chunk))
             }
         };
-        let hits = find_nearest_chunks(&snapshot, &vector, filter, limit, except, cancel)?;
+        let found = find_nearest_chunks(&snapshot, &vector, filter, limit, except, cancel);
+        let hits = self.track_damage(found.map_err(EngineError::from))?;
         self.build_answer(&snapshot, SearchResults { hits, ..SearchResults::default() }, cancel)
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::answer::IndexCoverage;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
+use crate::shown_texts::TextState;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot, definition_span, find_definitions};
@@ -83,23 +84,42 @@ impl Engine {
             let found = find_definitions(&snapshot, name, |file| filter.allows(file));
             page_of_symbols(&self.parsers, &snapshot, &found, name, query, cancel)
         };
-        let (mut symbols, mut more) = find(&name, query)?;
+        let find = |name: &NameQuery, query: &SymbolQuery| self.track_damage(find(name, query));
+        let (mut found, mut more) = find(&name, query)?;
         let mut is_qualified = true;
         let first = SymbolQuery { offset: 0, limit: 1, ..query.clone() };
-        if symbols.is_empty() && !name.qualifiers.is_empty() && find(&name, &first)?.0.is_empty() {
-            (symbols, more) = find(&name.anywhere(), query)?;
-            is_qualified = symbols.is_empty();
+        if found.is_empty() && !name.qualifiers.is_empty() && find(&name, &first)?.0.is_empty() {
+            (found, more) = find(&name.anywhere(), query)?;
+            is_qualified = found.is_empty();
         }
-        for found in &mut symbols {
+        let mut symbols = Vec::with_capacity(found.len());
+        for DescribedSymbol { mut hit, span, text } in found {
             fail_if_cancelled(cancel)?;
-            found.stale = self.is_stale(snapshot.record(&found.path));
+            let state = self.compare_texts(snapshot.record(&hit.path), &[(span, &text)]);
+            hit.stale = state != [TextState::Current];
+            match state == [TextState::Damaged] {
+                true => self.request_repair(),
+                false => symbols.push(hit),
+            }
+        }
+        if snapshot.view.has_met_damage() {
+            self.request_repair();
         }
         let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.view.generation().stable_hash());
         Ok(SymbolAnswer { symbols, more, is_qualified, coverage, generation })
     }
 }
 
-/// Returns the requested page of matches, and whether more follow.
+/// A match with the chunk that describes it.
+struct DescribedSymbol {
+    hit: SymbolHit,
+    /// The lines of the chunk.
+    span: Span,
+    /// The stored text of the chunk.
+    text: String,
+}
+
+/// Returns the requested page of matches, and whether more follow. Leaves out matches whose stored text is damaged.
 fn page_of_symbols(
     parsers: &ParserPool,
     snapshot: &Arc<Snapshot>,
@@ -107,7 +127,7 @@ fn page_of_symbols(
     name: &NameQuery,
     query: &SymbolQuery,
     cancel: &CancelToken,
-) -> Result<(Vec<SymbolHit>, bool), EngineError> {
+) -> Result<(Vec<DescribedSymbol>, bool), EngineError> {
     // Without a kind or a container to check, skipped matches need not be read.
     let is_plain = query.kinds.is_empty() && name.qualifiers.is_empty();
     let (unread, mut pass) = if is_plain { (query.offset, 0) } else { (0, query.offset) };
@@ -117,7 +137,7 @@ fn page_of_symbols(
         fail_if_cancelled(cancel)?;
         let rows: Vec<_> = step.iter().map(|named| snapshot.chunk(named.chunk).row).collect();
         let texts = snapshot.view.chunk_texts(&rows)?;
-        for (named, text) in step.iter().zip(texts) {
+        for (named, text) in step.iter().zip(texts).filter(|(_, text)| !text.is_damaged) {
             let file = &snapshot.files[snapshot.file_of_chunk(named.chunk)];
             let symbol = describe_match(parsers, snapshot, named, &text.text, text.signature);
             let is_kind =
@@ -133,7 +153,8 @@ fn page_of_symbols(
                 return Ok((symbols, true));
             }
             let (path, language) = (file.path.clone(), file.language);
-            symbols.push(SymbolHit { path, language, symbol, how: named.name_match, stale: false });
+            let hit = SymbolHit { path, language, symbol, how: named.name_match, stale: false };
+            symbols.push(DescribedSymbol { hit, span: snapshot.chunk(named.chunk).span, text: text.text });
         }
     }
     Ok((symbols, rest.len() > MAX_EXAMINED))

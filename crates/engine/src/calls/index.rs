@@ -20,7 +20,11 @@ impl Engine {
         observe: &(dyn Fn(&IndexProgress) + Sync),
     ) -> Result<IndexReport, EngineError> {
         self.models.check_available()?;
-        let view = if request.rebuild { None } else { self.open_view()? }; // fails for an index of another folder
+        let view = match self.open_view() {
+            _ if request.rebuild => None,
+            Err(error) if error.is_damage() => None,
+            opened => opened?, // fails for an index of another folder
+        };
         let model = self.models.current();
         let fingerprint = index::index_fingerprint(&self.settings, model.embedder.as_ref());
         if view.is_none_or(|view| index::rebuild_reason(&view.manifest().fingerprint, &fingerprint).is_some()) {
@@ -28,13 +32,20 @@ impl Engine {
             model.embedder.prepare()?;
         }
         let recorder = RunRecorder::new(&self.settings.index_dir);
-        let ended = self.new_indexer(&model).run(request, cancel, &|progress| {
+        let is_suspect = self.take_repair_request();
+        let request = IndexRequest { verify: request.verify || is_suspect, ..request.clone() };
+        let ended = self.new_indexer(&model).run(&request, cancel, &|progress| {
             recorder.record_progress(progress);
             observe(progress);
         });
         recorder.record_end(&ended);
-        if ended.is_ok() {
-            self.tidy_models(model.embedder.model_id());
+        match &ended {
+            Ok(_) => self.tidy_models(model.embedder.model_id()),
+            Err(_) if request.verify => self.request_repair(),
+            Err(_) => {}
+        }
+        if request.verify && ended.is_ok() {
+            self.record_repair();
         }
         Ok(ended?)
     }

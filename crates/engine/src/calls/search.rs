@@ -35,12 +35,21 @@ impl Engine {
         weights: RankingWeights,
         cancel: &CancelToken,
     ) -> Result<SearchAnswer, EngineError> {
+        self.track_damage(self.search_snapshot(query, &weights, cancel))
+    }
+
+    fn search_snapshot(
+        &self,
+        query: &SearchQuery,
+        weights: &RankingWeights,
+        cancel: &CancelToken,
+    ) -> Result<SearchAnswer, EngineError> {
         let query = check_query(query)?;
         let snapshot = self.snapshot()?;
         let model = self.model_of_snapshot(&snapshot)?;
         let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
         let embedder = model.embedder.as_ref();
-        let context = SearchContext { snapshot: &snapshot, embedder, weights: &weights, cancel };
+        let context = SearchContext { snapshot: &snapshot, embedder, weights, cancel };
         let results = search(&context, query, &folders)?;
         self.build_answer(&snapshot, results, cancel)
     }

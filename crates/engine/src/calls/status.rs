@@ -42,6 +42,8 @@ pub struct IndexStatus {
     pub device: Option<DeviceReport>,
     /// The reason why the next index run rebuilds the index; `None` if it does not.
     pub redo_because: Option<String>,
+    /// What is damaged in the index, in a few words; `None` if it is intact. The next index run repairs it.
+    pub damage: Option<String>,
     /// The tuned model that `codescry tune` made for this folder.
     pub tuned: Option<TunedModel>,
 }
@@ -50,7 +52,7 @@ impl Engine {
     /// Returns the state of the index; a missing index is not an error.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read; damage is not an error.
     pub fn status(&self) -> Result<IndexStatus, EngineError> {
         let mut status = IndexStatus {
             root: self.root().to_owned(),
@@ -65,7 +67,15 @@ impl Engine {
         let own_device = self.models.current().embedder.device_report().filter(|report| !report.devices.is_empty());
         status.device = own_device.or_else(|| status.run.as_ref()?.device.clone());
         status.tuned = self.tuned_model();
-        let Some(view) = self.open_view()? else {
+        let view = match self.open_view() {
+            Err(EngineError::Store(error)) if error.is_damage() => {
+                self.request_repair();
+                status.damage = error.damage_reason();
+                return Ok(status);
+            }
+            opened => opened?,
+        };
+        let Some(view) = view else {
             return Ok(status);
         };
         let manifest = view.manifest();
@@ -80,7 +90,19 @@ impl Engine {
             complete: manifest.complete,
             ..IndexCoverage::default()
         };
-        let records = view.files()?;
+        // A run that writes the index reads much of it, and its commits would be checked again and again.
+        let is_running = status.run.as_ref().is_some_and(|run| run.state.is_running());
+        if !is_running {
+            status.damage = self.describe_damage(view.as_ref())?;
+        }
+        let records = match view.files() {
+            Err(error) if error.is_damage() => {
+                self.request_repair();
+                status.damage = error.damage_reason();
+                Vec::new()
+            }
+            read => read?,
+        };
         status.projects = self.projects_of(manifest.generation, records.iter()).to_vec();
         for record in records {
             if let FileOutcome::Indexed { chunks, problem } = record.content.outcome {

@@ -19,6 +19,8 @@ use crate::error::TunedError;
 use embed::static_model::StaticModel;
 use platform::atomic_file::{self, Durability};
 use platform::clock::now_ms;
+use platform::file_format::FormatError;
+use platform::sealed_json::{JsonSeal, check_json_seal, seal_json};
 
 /// Format version of `tuned.json`.
 const RECORD_FORMAT: u32 = 1;
@@ -69,6 +71,9 @@ pub(crate) fn read_tuned_model(index_dir: &Path) -> Result<Option<TunedModel>, T
         Err(error) if is_missing(&error) => return Ok(None),
         Err(error) => return Err(unreadable_record_error(index_dir, &error)),
     };
+    if check_json_seal(&bytes) == JsonSeal::Broken {
+        return Err(damaged_error(index_dir, format!("{RECORD_FILE} is {}", FormatError::Checksum)));
+    }
     match serde_json::from_slice::<TunedModel>(&bytes) {
         Ok(record) if record.format == RECORD_FORMAT => Ok(Some(record)),
         Ok(record) => {
@@ -163,8 +168,8 @@ pub(crate) fn save_tuned_model(
         mrr_after: evaluation.mrr_after,
     };
     write_tuned_file(&model_path(index_dir, &record.model_id), bytes)?;
-    let text = serde_json::to_vec_pretty(&record).expect("text and numbers are valid JSON");
-    write_tuned_file(&index_dir.join(RECORD_FILE), &text)?;
+    let text = serde_json::to_string_pretty(&record).expect("text and numbers are valid JSON");
+    write_tuned_file(&index_dir.join(RECORD_FILE), seal_json(&text).as_bytes())?;
     Ok(record)
 }
 

@@ -18,6 +18,8 @@ use crate::error::IndexError;
 use embed::DeviceReport;
 use platform::atomic_file::{Durability, replace_with_bytes};
 use platform::clock::{duration_ms, now_ms};
+use platform::file_format::FormatError;
+use platform::sealed_json::{JsonSeal, check_json_seal, seal_json};
 
 const FILE_NAME: &str = "run.json";
 
@@ -116,8 +118,8 @@ impl From<&StageReport> for StageRecord {
 pub enum RunRecordError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot use {path}: {source}; the next index run that changes something replaces it")]
-    Damaged { path: PathBuf, source: serde_json::Error },
+    #[error("cannot use {path}: {problem}; the next index run that changes something replaces it")]
+    Damaged { path: PathBuf, problem: String },
 }
 
 /// Reads the record of the last run of any process that wrote to `index_dir`; `None` if there is none.
@@ -133,8 +135,11 @@ pub fn read_run_record(index_dir: &Path) -> Result<Option<RunRecord>, RunRecordE
         }
         Err(source) => return Err(RunRecordError::Read { path, source }),
     };
-    let mut record: RunRecord =
-        serde_json::from_slice(&bytes).map_err(|source| RunRecordError::Damaged { path, source })?;
+    let parsed = match check_json_seal(&bytes) {
+        JsonSeal::Broken => Err(FormatError::Checksum.to_string()),
+        JsonSeal::Intact | JsonSeal::Missing => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+    };
+    let mut record: RunRecord = parsed.map_err(|problem| RunRecordError::Damaged { path, problem })?;
     // The clock may have been set back since the record was written.
     if record.state.is_running() && now_ms().saturating_sub(record.written_at_ms) > duration_ms(MAX_SILENCE) {
         record.state = RunStatus::Died;
@@ -218,8 +223,9 @@ impl<'r> RunRecorder<'r> {
             return;
         }
         let path = self.index_dir.join(FILE_NAME);
-        let bytes = serde_json::to_vec_pretty(record).map_err(io::Error::from);
-        if let Err(error) = bytes.and_then(|bytes| replace_with_bytes(&path, Durability::Unsynced, &bytes)) {
+        let sealed = serde_json::to_string_pretty(record).map(|json| seal_json(&json)).map_err(io::Error::from);
+        if let Err(error) = sealed.and_then(|sealed| replace_with_bytes(&path, Durability::Unsynced, sealed.as_bytes()))
+        {
             tracing::debug!("cannot write {}: {error}", path.display());
         }
     }
@@ -312,6 +318,9 @@ mod tests {
         };
         RunRecorder::new(folder.path()).write(&silent);
         assert_eq!(read_record(folder.path()).map(|record| record.state), Some(RunStatus::Died));
+        let written = fs::read_to_string(folder.path().join(FILE_NAME)).expect("a record");
+        fs::write(folder.path().join(FILE_NAME), written.replace("\"chunks\": 0", "\"chunks\": 8")).expect("written");
+        assert!(read_run_record(folder.path()).is_err(), "a changed digit");
         fs::write(folder.path().join(FILE_NAME), "{").expect("written");
         let error = read_run_record(folder.path()).expect_err("it is damaged").to_string();
         assert!(error.contains("run.json") && error.contains("the next index run"), "{error}");

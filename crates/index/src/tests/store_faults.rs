@@ -10,8 +10,8 @@ use platform::cancel::CancelToken;
 use source::walk::Disk;
 use store::memory::MemoryStore;
 use store::{
-    ChunkStore, ChunkText, Commit, CommitStatus, Generation, IndexFingerprint, Manifest, RowKey, StoreError, StoreView,
-    StoreWriter, StoredChunk,
+    ChunkStore, ChunkText, Commit, CommitStatus, Generation, IndexFingerprint, Manifest, RowKey, StoreDamage,
+    StoreError, StoreView, StoreWriter, StoredChunk,
 };
 use types::{FileRecord, RepoPath};
 
@@ -25,16 +25,27 @@ struct FaultyStore {
 struct CountedCalls {
     made: AtomicUsize,
     fails: usize,
+    /// The error of the call that fails.
+    error: fn(&'static str) -> StoreError,
 }
 
 impl CountedCalls {
-    fn next(&self, operation: &'static str) -> Result<(), StoreError> {
-        if self.made.fetch_add(1, Ordering::SeqCst) == self.fails {
-            let full = io::Error::from(ErrorKind::StorageFull);
-            return Err(StoreError::Io { operation, path: "index".into(), source: full });
-        }
-        Ok(())
+    fn new(fails: usize, error: fn(&'static str) -> StoreError) -> Arc<Self> {
+        Arc::new(Self { made: AtomicUsize::new(0), fails, error })
     }
+
+    fn next(&self, operation: &'static str) -> Result<(), StoreError> {
+        let fails = self.made.fetch_add(1, Ordering::SeqCst) == self.fails;
+        if fails { Err((self.error)(operation)) } else { Ok(()) }
+    }
+}
+
+fn disk_is_full(operation: &'static str) -> StoreError {
+    StoreError::Io { operation, path: "index".into(), source: io::Error::from(ErrorKind::StorageFull) }
+}
+
+fn is_damaged(operation: &'static str) -> StoreError {
+    StoreError::Damaged { operation, dir: "index".into(), message: "a checksum does not match".to_owned() }
 }
 
 impl ChunkStore for FaultyStore {
@@ -102,6 +113,11 @@ impl StoreView for FaultyView {
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
         self.inner.chunk_texts(rows)
     }
+
+    fn verify(&self, _: &CancelToken) -> Result<StoreDamage, StoreError> {
+        self.calls.next("verify")?;
+        Ok(StoreDamage { files: [RepoPath::new("01.rs")].into(), ..StoreDamage::default() })
+    }
 }
 
 struct FaultyWriter {
@@ -142,7 +158,7 @@ fn a_failing_store_ends_the_run_and_loses_nothing() {
         let before = content(&fixture.store);
         fixture.write("00.rs", "fn part_0() {}\n");
         std::fs::remove_file(fixture.path("gone.rs")).expect("removed");
-        let calls = Arc::new(CountedCalls { made: AtomicUsize::new(0), fails });
+        let calls = CountedCalls::new(fails, disk_is_full);
         let store = FaultyStore { inner: fixture.store.clone(), calls: Arc::clone(&calls) };
         let ran =
             fixture.indexer(&store, &EMBEDDER, &Disk).run(&IndexRequest::default(), &CancelToken::default(), &|_| ());
@@ -170,7 +186,7 @@ fn an_interrupted_partial_run_keeps_the_counts_of_the_full_run() {
         fixture.index();
         let before = fixture.store.view().expect("a view").expect("a commit").manifest().clone();
         fixture.write("00.rs", "fn changed() {}\n");
-        let calls = Arc::new(CountedCalls { made: AtomicUsize::new(0), fails });
+        let calls = CountedCalls::new(fails, disk_is_full);
         let store = FaultyStore { inner: fixture.store.clone(), calls };
         let request =
             IndexRequest { scope: IndexScope::Paths(vec![RepoPath::new("00.rs")]), ..IndexRequest::default() };
@@ -184,4 +200,49 @@ fn an_interrupted_partial_run_keeps_the_counts_of_the_full_run() {
         assert_eq!((left.files_found, left.skipped), (before.files_found, before.skipped));
         return;
     }
+}
+
+#[test]
+fn damage_that_a_run_meets_has_the_index_built_again() {
+    let wanted = content_without_faults();
+    let mut repaired = 0;
+    for fails in 0.. {
+        let fixture = fixture();
+        fixture.write("00.rs", "fn before() {}\n");
+        fixture.index();
+        fixture.write("00.rs", "fn part_0() {}\n");
+        let calls = CountedCalls::new(fails, is_damaged);
+        let store = FaultyStore { inner: fixture.store.clone(), calls: Arc::clone(&calls) };
+        let report = fixture
+            .indexer(&store, &EMBEDDER, &Disk)
+            .run(&IndexRequest::default(), &CancelToken::default(), &|_| ())
+            .unwrap_or_else(|error| panic!("call {fails}: {error}"));
+        assert_eq!(content(&fixture.store), wanted, "call {fails}");
+        if calls.made.load(Ordering::SeqCst) <= fails {
+            assert_eq!(report.redone_because, None);
+            break;
+        }
+        repaired += 1;
+        let reason = report.redone_because.unwrap_or_else(|| panic!("call {fails}: nothing is said"));
+        assert!(reason.contains("damaged") && report.files_indexed == FILES as u64, "call {fails}: {reason}");
+    }
+    assert!(repaired >= 5, "only {repaired} calls met damage");
+}
+
+#[test]
+fn damage_that_a_check_finds_is_repaired_file_by_file() {
+    let fixture = fixture();
+    fixture.index();
+    let store = FaultyStore { inner: fixture.store.clone(), calls: CountedCalls::new(usize::MAX, is_damaged) };
+    let run = |verify: bool| {
+        // The damaged file is repaired although only another one is asked for.
+        let scope = IndexScope::Paths(vec![RepoPath::new("00.rs")]);
+        let request = IndexRequest { verify, scope, ..IndexRequest::default() };
+        fixture.indexer(&store, &EMBEDDER, &Disk).run(&request, &CancelToken::default(), &|_| ()).expect("a run")
+    };
+    let (unchecked, checked) = (run(false), run(true));
+    assert_eq!((unchecked.files_indexed, unchecked.notes.len()), (0, 0));
+    assert_eq!((checked.files_indexed, checked.redone_because), (1, None));
+    assert!(checked.notes[0].contains("damaged"), "{:?}", checked.notes);
+    assert_eq!(content(&fixture.store), content_without_faults());
 }

@@ -126,6 +126,9 @@ fn fingerprint_arguments(given: &JsonObject) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use proptest::test_runner::RngSeed;
     use serde_json::{Value, json};
 
     use super::*;
@@ -161,6 +164,34 @@ mod tests {
             "+123456789abcdef-+1-1",
         ] {
             assert!(parse_cursor_of(json!({ "cursor": text })).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 4_000, rng_seed: RngSeed::Fixed(0x5eed), failure_persistence: None, ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn mutated_cursors_are_rejected_or_mean_a_page(
+            start in any::<[u32; 2]>(), generation in any::<u64>(), at in any::<Index>(), inserted in "\\PC{0,3}", removed in 0..4_usize,
+        ) {
+            let first = PageCursor { arguments_hash: 7, ..PageCursor::default() };
+            let valid = first.format_next(generation, start.map(|part| part as usize));
+            let cursor = PageCursor::parse(7, Some(&valid)).map_err(|error| TestCaseError::fail(error.0))?;
+            prop_assert_eq!(cursor.start, start.map(|part| part as usize));
+            let mut mutant: Vec<char> = valid.chars().collect();
+            let at = at.index(mutant.len());
+            mutant.splice(at..(at + removed).min(mutant.len()), inserted.chars());
+            let mutant: String = mutant.into_iter().collect();
+            match PageCursor::parse(7, Some(&mutant)) {
+                Ok(page) if !mutant.trim().is_empty() => {
+                    let again = format!("{:08x}{:08x}-{:x}-{:x}", page.arguments_hash, page.generation, page.start[0], page.start[1]);
+                    prop_assert_eq!(PageCursor::parse(7, Some(&again)).ok(), Some(page));
+                }
+                Ok(_) => {}
+                Err(error) => prop_assert!(error.0.contains("next_cursor")),
+            }
         }
     }
 }

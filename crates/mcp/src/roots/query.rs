@@ -98,11 +98,15 @@ where
     let query = Arc::new(query);
     let deadline = Instant::now() + FIRST_COMMIT_WAIT;
     let mut states = root.runs.subscribe();
+    let mut is_repaired = false;
     loop {
         let state = states.borrow_and_update().clone();
         let (engine, query, cancel) = (Arc::clone(&root.engine), Arc::clone(&query), context.cancel.clone());
         let error = match run_blocking(move || query(&engine, &cancel)).await? {
             Ok(answer) => {
+                if root.engine.needs_repair() {
+                    root.runs.start_or_join(false);
+                }
                 let own_note = answer.coverage().and_then(|coverage| coverage_note(coverage, &state));
                 let notes = own_note
                     .into_iter()
@@ -111,6 +115,12 @@ where
                 return Ok(QueryOutcome::Answer(answer, Some(note).filter(|note| !note.is_empty())));
             }
             Err(error @ (EngineError::NotIndexed { .. } | EngineError::Outdated { .. })) => ToolError::from(error),
+            Err(error) if error.is_damage() && !is_repaired => {
+                // The run repairs the index, which this call waits for.
+                is_repaired = true;
+                root.runs.start_or_join(false);
+                ToolError::from(error)
+            }
             Err(error) => return Err(error.into()),
         };
         if state.running.is_none() && !states.has_changed().unwrap_or(false) {

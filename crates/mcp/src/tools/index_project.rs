@@ -50,6 +50,7 @@ async fn call_index_project(roots: &ServedRoots, given: JsonObject, context: &Ca
     let root = roots.select_root(given.root.as_deref(), None)?;
     let rebuild = given.rebuild.unwrap_or(false);
     let start = || root.runs.start_or_join(rebuild).ok_or_else(|| ToolError("the server is closing".to_owned()));
+    root.engine.request_repair();
     let mut awaiter = RunAwaiter::new(context);
     let mut ticket = start()?;
     let joined = ticket.joined;

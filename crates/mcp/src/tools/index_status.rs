@@ -61,7 +61,14 @@ async fn call_index_status(roots: &ServedRoots, given: JsonObject, _: &CallConte
         let engine = Arc::clone(&root.engine);
         let state = root.runs.state();
         let (status, error) = match run_blocking(move || engine.status()).await? {
-            Ok(status) => (status, None),
+            Ok(status) => {
+                if root.engine.needs_repair() {
+                    root.runs.start_or_join(false);
+                }
+                let damage = status.damage.as_deref().map(sanitize_line);
+                let error = damage.map(|damage| format!("it is damaged ({damage}) and being repaired; ask again soon"));
+                (status, error)
+            }
             // The other roots and the runs of this one are reported all the same.
             Err(error) => (IndexStatus::default(), Some(ToolError::from(error).0)),
         };

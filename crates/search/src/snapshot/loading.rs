@@ -47,7 +47,8 @@ impl Snapshot {
         builder.reserve(view.row_keys()?.len());
         view.for_each_chunk(&mut |chunk| builder.push(chunk))?;
         let block = finish_block(builder, view.as_ref())?;
-        if let Some(path) = view.snapshot_cache_path().filter(|_| block.len() >= MIN_CACHED_CHUNKS) {
+        let is_cached = block.len() >= MIN_CACHED_CHUNKS && !view.has_met_damage();
+        if let Some(path) = view.snapshot_cache_path().filter(|_| is_cached) {
             // This failure is not an error: without a cache, the next start only takes longer.
             if let Err(error) = snapshot_cache::write_snapshot_cache(&path, &block, view.generation()) {
                 tracing::debug!("cannot write the snapshot cache {}: {error}", path.display());

@@ -73,8 +73,13 @@ impl InvertedIndex {
         self.docs
     }
 
+    /// Returns whether a damaged list of postings has been left out of a result.
+    pub fn has_met_damage(&self) -> bool {
+        self.segments.iter().any(|segment| segment.has_met_damage())
+    }
+
     /// Calls `each` with every posting of the term with this hash, and returns the term's inverse document
-    /// frequency; 0 for a term without postings.
+    /// frequency; 0 for a term without postings. Leaves out damaged lists.
     ///
     /// # Errors
     /// When a segment cannot be read.
@@ -123,14 +128,15 @@ impl InvertedIndex {
     }
 
     /// Reads the posting lists of a term. Returns the index of each segment that contains the term, and the list's
-    /// bytes.
+    /// bytes. Leaves out damaged lists.
     fn read_postings(&self, hash: u64) -> Result<Vec<(usize, Vec<u8>)>, SegmentError> {
         let mut lists = Vec::new();
         for (number, segment) in self.segments.iter().enumerate() {
             if let Some(index) = segment.find_term(hash) {
                 let mut bytes = Vec::new();
-                segment.read_postings(index, &mut bytes)?;
-                lists.push((number, bytes));
+                if segment.read_intact_postings(index, &mut bytes)? {
+                    lists.push((number, bytes));
+                }
             }
         }
         Ok(lists)

@@ -27,6 +27,7 @@ use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering as MemoryOrdering};
 
 use platform::file_format::{self, FileFormat, FormatError};
 
@@ -68,6 +69,8 @@ pub struct IndexSegment {
     /// Whether each list of postings ends with a checksum.
     is_checked: bool,
     postings: PostingsSource,
+    /// Whether a damaged list of postings has been left out.
+    has_met_damage: AtomicBool,
 }
 
 /// The source of a segment's postings.
@@ -153,7 +156,8 @@ impl IndexSegment {
         if !is_good {
             return Err(FormatError::Truncated);
         }
-        Ok(Self { docs, lengths: lengths.to_vec(), hashes, ends, is_checked: header.is_checked, postings })
+        let (lengths, is_checked) = (lengths.to_vec(), header.is_checked);
+        Ok(Self { docs, lengths, hashes, ends, is_checked, postings, has_met_damage: AtomicBool::new(false) })
     }
 
     /// Returns the numbers of the segment's documents, in ascending order.
@@ -177,8 +181,21 @@ impl IndexSegment {
     /// # Errors
     /// When they cannot be read or are damaged.
     pub(super) fn read_postings(&self, index: usize, buffer: &mut Vec<u8>) -> Result<(), SegmentError> {
-        let from = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let to = self.ends[index];
+        self.read_bytes(self.start_of(index), self.ends[index], buffer)?;
+        if self.is_checked {
+            let length = self.check_list(buffer)?.len();
+            buffer.truncate(length);
+        }
+        Ok(())
+    }
+
+    /// Returns the start of a term's postings, relative to the first posting.
+    fn start_of(&self, index: usize) -> u32 {
+        index.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    /// Reads the bytes `from..to` of the postings into `buffer`.
+    fn read_bytes(&self, from: u32, to: u32, buffer: &mut Vec<u8>) -> Result<(), SegmentError> {
         buffer.clear();
         match &self.postings {
             PostingsSource::Memory(bytes) => buffer.extend_from_slice(&bytes[from as usize..to as usize]),
@@ -188,15 +205,55 @@ impl IndexSegment {
                     .map_err(|error| self.postings.io_error(error))?;
             }
         }
-        if self.is_checked {
-            let (list, checksum) = buffer.split_last_chunk().ok_or_else(|| self.damage())?;
-            if u32::from_le_bytes(*checksum) != file_format::checksum32(list) {
-                return Err(self.damage());
-            }
-            let length = list.len();
-            buffer.truncate(length);
-        }
         Ok(())
+    }
+
+    /// Verifies the checksum at the end of a list of postings and returns the list without it.
+    fn check_list<'b>(&self, bytes: &'b [u8]) -> Result<&'b [u8], SegmentError> {
+        let (list, checksum) = bytes.split_last_chunk().ok_or_else(|| self.damage())?;
+        if u32::from_le_bytes(*checksum) == file_format::checksum32(list) { Ok(list) } else { Err(self.damage()) }
+    }
+
+    /// Reads all postings and verifies their checksums.
+    ///
+    /// # Errors
+    /// When they cannot be read, or a list is damaged.
+    pub fn verify(&self) -> Result<(), SegmentError> {
+        /// Number of bytes that are read at once, unless one list is longer.
+        const BLOCK_BYTES: u32 = 1 << 20;
+        let (mut first, mut buffer) = (0, Vec::new());
+        while self.is_checked && first < self.ends.len() {
+            let start = self.start_of(first);
+            let fitting = self.ends[first..].partition_point(|end| end - start <= BLOCK_BYTES).max(1);
+            self.read_bytes(start, self.ends[first + fitting - 1], &mut buffer)?;
+            for index in first..first + fitting {
+                let list = (self.start_of(index) - start) as usize..(self.ends[index] - start) as usize;
+                self.check_list(&buffer[list])?;
+            }
+            first += fitting;
+        }
+        self.has_met_damage.store(false, MemoryOrdering::Relaxed);
+        Ok(())
+    }
+
+    /// Reads the postings of the term at `index` like [`IndexSegment::read_postings`]. Returns false if they are
+    /// damaged, and remembers that.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn read_intact_postings(&self, index: usize, buffer: &mut Vec<u8>) -> Result<bool, SegmentError> {
+        match self.read_postings(index, buffer) {
+            Err(SegmentError::Format { .. }) => {
+                self.has_met_damage.store(true, MemoryOrdering::Relaxed);
+                Ok(false)
+            }
+            read => read.map(|()| true),
+        }
+    }
+
+    /// Returns whether a damaged list of postings has been left out.
+    pub(super) fn has_met_damage(&self) -> bool {
+        self.has_met_damage.load(MemoryOrdering::Relaxed)
     }
 
     /// Returns the error of a segment whose bytes changed after they were written.

@@ -1,6 +1,8 @@
 //! The folders of a store, and the runtime on which LanceDB's asynchronous calls are run.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -8,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::error::StoreError;
 use platform::cancel::CancelToken;
+use text::code_locations::strip_code_locations;
 
 /// The runtime of all stores of the process. Never dropped, because dropping a runtime inside another one panics.
 static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
@@ -39,9 +42,15 @@ impl IndexLocation {
         self.dir.join("data")
     }
 
-    /// Returns the error of a failed LanceDB call, or of a damaged file.
+    /// Returns the error of a failed LanceDB call.
     pub fn engine_error(&self, operation: &'static str, error: &dyn std::fmt::Display) -> StoreError {
-        StoreError::Engine { operation, dir: self.dir.clone(), message: error.to_string() }
+        let message = strip_code_locations(&error.to_string());
+        StoreError::Engine { operation, dir: self.dir.clone(), message }
+    }
+
+    /// Returns the error of stored data that could not be read or decoded; see [`StoreError::into_damage`].
+    pub fn damage_error(&self, operation: &'static str, error: &dyn std::fmt::Display) -> StoreError {
+        self.engine_error(operation, error).into_damage()
     }
 
     /// Returns the error of a failed operation on the file `name` of the store.
@@ -49,16 +58,38 @@ impl IndexLocation {
         StoreError::Io { operation, path: self.dir.join(name), source }
     }
 
-    /// Runs `work` to completion on this module's runtime.
+    /// Runs `work` to completion on this module's runtime. A panic of `work` is an error: damaged files can make
+    /// LanceDB panic.
     pub fn block_on<T, E: std::fmt::Display>(
         &self,
         operation: &'static str,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, StoreError> {
-        match &*RUNTIME {
-            Ok(runtime) => runtime.block_on(Box::pin(work)).map_err(|error| self.engine_error(operation, &error)),
-            Err(error) => Err(self.engine_error(operation, error)),
-        }
+        let work = Box::pin(work);
+        self.run(operation, async { work.await.map_err(|error| self.engine_error(operation, &error)) })
+    }
+
+    /// Runs `work`, which only reads stored data, like [`IndexLocation::block_on`].
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] unless the operating system refused to read.
+    pub fn block_on_read<T, E: std::fmt::Display>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, StoreError> {
+        self.block_on(operation, work).map_err(StoreError::into_damage)
+    }
+
+    /// Runs `work` on this module's runtime.
+    fn run<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let runtime = RUNTIME.as_ref().map_err(|error| self.engine_error(operation, error))?;
+        catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)))
+            .unwrap_or_else(|panic| Err(self.engine_error(operation, &describe_panic(panic.as_ref()))))
     }
 
     /// Runs `work` like [`IndexLocation::block_on`], but stops it when `cancel` is cancelled.
@@ -78,9 +109,13 @@ impl IndexLocation {
                 done = Box::pin(work) => done.map_err(|error| self.engine_error(operation, &error)),
             }
         };
-        match &*RUNTIME {
-            Ok(runtime) => runtime.block_on(either),
-            Err(error) => Err(self.engine_error(operation, error)),
-        }
+        self.run(operation, either)
     }
+}
+
+/// Describes a panic inside of LanceDB.
+fn describe_panic(panic: &(dyn Any + Send)) -> String {
+    let message = panic.downcast_ref::<&str>().map(|message| (*message).to_owned());
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    format!("LanceDB failed: {message}")
 }

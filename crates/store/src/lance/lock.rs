@@ -8,8 +8,9 @@ use std::fs::{self, File, TryLockError};
 use super::location::IndexLocation;
 use crate::error::StoreError;
 use platform::clock::now_ms;
+use platform::file_format::checksum32;
 
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 
 /// File that describes the lock holder, separate so that it can be read while the lock is held.
 const HOLDER: &str = "writer.txt";
@@ -35,22 +36,32 @@ impl WriterLock {
             }
             Err(TryLockError::Error(error)) => return Err(location.io_error("lock", LOCK, error)),
         }
-        let text = format!("{} {}", std::process::id(), now_ms());
+        let text = describe_self();
         fs::write(location.dir.join(HOLDER), text).map_err(|error| location.io_error("write", HOLDER, error))?;
         Ok(Self { _file: file })
     }
 }
 
-/// Describes the process that holds the lock.
+/// Returns the text that describes this process in [`HOLDER`]: its number, the time, and their checksum.
+fn describe_self() -> String {
+    let text = format!("{} {}", std::process::id(), now_ms());
+    format!("{text} {:08x}", checksum32(text.as_bytes()))
+}
+
+/// Describes the process that holds the lock. A damaged description names no process.
 fn describe_holder(location: &IndexLocation) -> String {
     let text = fs::read_to_string(location.dir.join(HOLDER)).unwrap_or_default();
-    let mut parts = text.split_whitespace();
-    let Some(pid) = parts.next() else {
-        return "another process".to_owned();
-    };
-    let since = parts.next().and_then(|since| since.parse::<u64>().ok());
-    let seconds = since.map_or(0, |since| now_ms().saturating_sub(since) / 1000);
-    format!("process {pid} since {seconds} s")
+    parse_holder(&text).unwrap_or_else(|| "another process".to_owned())
+}
+
+fn parse_holder(text: &str) -> Option<String> {
+    let (described, checksum) = text.rsplit_once(' ')?;
+    let (pid, since) = described.split_once(' ')?;
+    if checksum != format!("{:08x}", checksum32(described.as_bytes())) {
+        return None;
+    }
+    let seconds = now_ms().saturating_sub(since.parse().ok()?) / 1000;
+    Some(format!("process {pid} since {seconds} s"))
 }
 
 /// Creates the store's folder, readable only by its owner, if it does not exist.
@@ -63,4 +74,22 @@ fn create_private_folder(location: &IndexLocation) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(&location.dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_description_names_no_process() {
+        let text = describe_self();
+        assert!(parse_holder(&text).is_some_and(|holder| holder.contains(&std::process::id().to_string())));
+        for bit in 0..text.len() * 8 {
+            let mut damaged = text.clone().into_bytes();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let damaged = String::from_utf8_lossy(&damaged);
+            assert_eq!(parse_holder(&damaged), None, "{damaged:?}");
+        }
+        assert_eq!((parse_holder(""), parse_holder("12 34")), (None, None));
+    }
 }

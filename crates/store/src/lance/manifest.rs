@@ -1,8 +1,10 @@
 //! `manifest.json`: the current generation and the table versions and segments it consists of.
 //!
-//! The file is replaced as a whole, by a rename. A manifest written by a newer program and a damaged manifest
-//! are different errors.
+//! The file is replaced as a whole, by a rename, and carries a checksum ([`platform::sealed_json`]). A copy beside it
+//! takes its place when it is damaged. A manifest written by a newer program and a damaged manifest are different
+//! errors.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -10,13 +12,22 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::location::IndexLocation;
+use super::lock::LOCK;
 use crate::error::StoreError;
 use crate::inverted_index::DocNumber;
 use crate::manifest::{Manifest, SCHEMA_VERSION};
 use platform::atomic_file::{Durability, replace_with_bytes};
 use platform::clock::now_ms;
+use platform::file_format::{FormatError, checksum64};
+use platform::sealed_json::{JsonSeal, check_json_seal, seal_json};
 
 const MANIFEST_FILE: &str = "manifest.json";
+
+/// Copy of the manifest, which is read only when the manifest is damaged.
+const MANIFEST_COPY: &str = "manifest.copy.json";
+
+/// The first schema version whose manifests have a checksum.
+const FIRST_SEALED_SCHEMA: u32 = 4;
 
 /// Time in milliseconds within which replaced commits are retired as one.
 const RETIRE_TOGETHER_MS: u64 = 60_000;
@@ -45,6 +56,51 @@ pub(super) struct CommitRecord {
     /// Earlier commits that a reader may still have open, oldest first.
     #[serde(default)]
     pub retired: Vec<RetiredCommit>,
+    /// Digest of the keys of the chunks table's rows; `None` in manifests that predate the field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk_rows: Option<RowDigest>,
+    /// Digest of the content of the files table's rows; `None` in manifests that predate the field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_rows: Option<RowDigest>,
+}
+
+/// The number of a table's rows and the sum of their hashes, in any order. It changes when a row is lost, appears twice,
+/// or comes back after its deletion, which the checksum of a row cannot show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RowDigest {
+    rows: u64,
+    sum: u64,
+}
+
+impl RowDigest {
+    /// Returns the digest of rows with these keys.
+    pub fn of_keys(keys: &[u64]) -> Self {
+        let mut digest = Self::default();
+        keys.iter().for_each(|key| digest.add_key(*key));
+        digest
+    }
+
+    /// Returns the digest of rows with these hashes.
+    pub fn of_hashes(hashes: impl IntoIterator<Item = u64>) -> Self {
+        let mut digest = Self::default();
+        hashes.into_iter().for_each(|hash| digest.add(hash));
+        digest
+    }
+
+    /// Adds the row with this key.
+    pub fn add_key(&mut self, key: u64) {
+        self.add(checksum64(&key.to_le_bytes()));
+    }
+
+    /// Adds the row with this hash.
+    pub fn add(&mut self, hash: u64) {
+        (self.rows, self.sum) = (self.rows.wrapping_add(1), self.sum.wrapping_add(hash));
+    }
+
+    /// Removes the row with this hash.
+    pub fn remove(&mut self, hash: u64) {
+        (self.rows, self.sum) = (self.rows.wrapping_sub(1), self.sum.wrapping_sub(hash));
+    }
 }
 
 /// Returns the segment version of manifests that predate [`CommitRecord::segment_version`].
@@ -57,6 +113,17 @@ fn first_segment_version() -> u32 {
 pub(super) struct TableVersion {
     pub name: String,
     pub version: u64,
+    /// Checksums of the metadata in the version's files, by name relative to the table's folder; empty in manifests that
+    /// predate the field, and for retired commits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, u64>,
+}
+
+impl TableVersion {
+    /// Returns the name and the version without the checksums.
+    fn without_metadata(&self) -> Self {
+        Self { name: self.name.clone(), version: self.version, metadata: BTreeMap::new() }
+    }
 }
 
 /// A segment that the current commit no longer uses.
@@ -107,7 +174,8 @@ impl CommitRecord {
             last.chunks.name == self.chunks.name && now.abs_diff(last.at_ms) < RETIRE_TOGETHER_MS.min(keep_ms)
         };
         if !all.last().is_some_and(stands_for_this) {
-            all.push(RetiredCommit { chunks: self.chunks.clone(), files: self.files.clone(), at_ms: now });
+            let (chunks, files) = (self.chunks.without_metadata(), self.files.without_metadata());
+            all.push(RetiredCommit { chunks, files, at_ms: now });
         }
         all
     }
@@ -131,34 +199,72 @@ struct OutlineFingerprint {
     schema_version: u32,
 }
 
-/// Reads the last commit; `None` before the first commit.
+/// Reads the last commit; `None` before the first commit. Reads the copy if the manifest is damaged.
 ///
 /// # Errors
-/// When the file cannot be read, is not a manifest, or was written by a newer program.
+/// When the file cannot be read, is not a manifest, or was written by a newer program; [`StoreError::Damaged`] when it
+/// and its copy are damaged.
 pub(super) fn read_manifest(location: &IndexLocation) -> Result<Option<CommitRecord>, StoreError> {
-    let bytes = match fs::read(location.dir.join(MANIFEST_FILE)) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(location.io_error("read", MANIFEST_FILE, error)),
+    let Some(bytes) = read_manifest_file(location)? else { return Ok(None) };
+    let damaged = match parse_manifest(location, &bytes) {
+        Err(error) if error.is_damage() => error,
+        parsed => return parsed.map(Some),
     };
-    if let Ok(ManifestOutline { manifest }) = serde_json::from_slice(&bytes) {
+    match fs::read(location.dir.join(MANIFEST_COPY)).map(|bytes| parse_manifest(location, &bytes)) {
+        Ok(Ok(copy)) => Ok(Some(copy)),
+        _ => Err(damaged),
+    }
+}
+
+/// Returns whether the manifest is damaged.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn is_manifest_damaged(location: &IndexLocation) -> Result<bool, StoreError> {
+    let bytes = read_manifest_file(location)?;
+    Ok(bytes.is_some_and(|bytes| parse_manifest(location, &bytes).is_err_and(|error| error.is_damage())))
+}
+
+fn read_manifest_file(location: &IndexLocation) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(location.dir.join(MANIFEST_FILE)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(location.io_error("read", MANIFEST_FILE, error)),
+    }
+}
+
+fn parse_manifest(location: &IndexLocation, bytes: &[u8]) -> Result<CommitRecord, StoreError> {
+    let operation = "read manifest.json";
+    // Another program's file of this name has no lock beside it and must not be replaced without a request.
+    let damage = |error: &dyn std::fmt::Display| match location.dir.join(LOCK).exists() {
+        true => location.damage_error(operation, error),
+        false => location.engine_error(operation, error),
+    };
+    let seal = check_json_seal(bytes);
+    if seal == JsonSeal::Broken {
+        return Err(damage(&FormatError::Checksum));
+    }
+    if let Ok(ManifestOutline { manifest }) = serde_json::from_slice(bytes) {
         let found = manifest.fingerprint.schema_version;
         if found > SCHEMA_VERSION {
             return Err(StoreError::Newer { dir: location.dir.clone(), found, known: SCHEMA_VERSION });
         }
+        if seal == JsonSeal::Missing && found >= FIRST_SEALED_SCHEMA {
+            return Err(damage(&"its checksum is missing"));
+        }
     }
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| location.engine_error("read manifest.json", &error))
+    serde_json::from_slice(bytes).map_err(|error| damage(&error))
 }
 
 /// Returns a generation number at least as high as any that readers have seen, for a rebuild over a
 /// manifest that [`read_manifest`] rejects.
 ///
-/// It is the number written by a newer program or, if that cannot be read, the Unix time in seconds.
+/// It is the number written by a newer program or, if the manifest is damaged, the Unix time in seconds.
 pub(super) fn generation_of_rejected_manifest(location: &IndexLocation) -> u64 {
     let bytes = fs::read(location.dir.join(MANIFEST_FILE)).unwrap_or_default();
-    match serde_json::from_slice(&bytes) {
-        Ok(ManifestOutline { manifest }) => manifest.generation,
-        Err(_) => now_ms() / 1_000,
+    match (parse_manifest(location, &bytes), serde_json::from_slice(&bytes)) {
+        (Err(StoreError::Newer { .. }), Ok(ManifestOutline { manifest })) => manifest.generation,
+        _ => now_ms() / 1_000,
     }
 }
 
@@ -175,8 +281,14 @@ pub(super) fn random_rows_generation() -> u64 {
 /// # Errors
 /// When the file cannot be written; then the previous generation stays current.
 pub(super) fn publish_manifest(location: &IndexLocation, committed: &CommitRecord) -> Result<(), StoreError> {
-    let bytes =
-        serde_json::to_vec_pretty(committed).map_err(|error| location.engine_error("write manifest.json", &error))?;
-    replace_with_bytes(&location.dir.join(MANIFEST_FILE), Durability::Synced, &bytes)
-        .map_err(|error| location.io_error("write", MANIFEST_FILE, error))
+    let json = serde_json::to_string_pretty(committed)
+        .map_err(|error| location.engine_error("write manifest.json", &error))?;
+    let sealed = seal_json(&json);
+    replace_with_bytes(&location.dir.join(MANIFEST_FILE), Durability::Synced, sealed.as_bytes())
+        .map_err(|error| location.io_error("write", MANIFEST_FILE, error))?;
+    // The commit is visible. A crash before the next line leaves a copy of the commit before, which is readable too.
+    if let Err(error) = replace_with_bytes(&location.dir.join(MANIFEST_COPY), Durability::Unsynced, sealed.as_bytes()) {
+        tracing::warn!("{}", location.io_error("write", MANIFEST_COPY, error));
+    }
+    Ok(())
 }

@@ -2,26 +2,31 @@
 //!
 //! A view reads exactly the table versions of its commit, so equal calls return equal results.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow_array::UInt64Array;
+use arrow_array::{RecordBatch, UInt64Array};
+use arrow_schema::ArrowError;
 use futures::TryStreamExt;
 use lance::Dataset;
 use lance::dataset::ProjectionRequest;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 
 use super::location::IndexLocation;
-use super::manifest::CommitRecord;
+use super::manifest::{self, CommitRecord, RowDigest};
 use super::rows::{self, RowLayout};
 use super::segments::{self, SegmentList};
 use super::tables::{self, Tables};
 use crate::chunk_store::StoreView;
 use crate::commit::{ChunkText, RowKey, StoredChunk};
+use crate::damage::StoreDamage;
 use crate::error::StoreError;
 use crate::inverted_index::{InvertedIndex, SegmentError};
 use crate::manifest::Manifest;
-use types::FileRecord;
+use platform::cancel::CancelToken;
+use types::{FileOutcome, FileRecord, RepoPath};
 
 /// Maximum number of rows read from a table at once.
 const TAKE_ROWS: usize = 8_192;
@@ -33,16 +38,21 @@ pub(super) struct LanceView {
     layout: RowLayout,
     tables: Tables,
     segments: SegmentList,
+    /// Number of damaged rows that reads have left out, counted again in each read.
+    damaged_rows: AtomicU64,
 }
 
 impl LanceView {
     /// Opens the tables and segments of `committed`. Shares the segments that the view `before` has open.
     ///
     /// # Errors
-    /// When a table, its version or a segment is missing.
+    /// When a table, its version or a segment is missing or damaged.
     pub fn open(location: IndexLocation, committed: CommitRecord, before: Option<&Self>) -> Result<Self, StoreError> {
         // Another index in the same folder may have different segments of the same names.
         let before = before.filter(|view| view.committed.rows_generation == committed.rows_generation);
+        let known = before.map(|view| &view.committed);
+        tables::check_metadata(&location, &committed.chunks, known.map(|known| &known.chunks))?;
+        tables::check_metadata(&location, &committed.files, known.map(|known| &known.files))?;
         let segments = SegmentList::open(&location, &committed, before.map(|view| &view.segments))?;
         Self::with_segments(location, committed, segments)
     }
@@ -54,9 +64,119 @@ impl LanceView {
         segments: SegmentList,
     ) -> Result<Self, StoreError> {
         let connection = tables::open_connection(&location)?;
-        let tables = location.block_on("open the tables", Tables::open_pinned(&connection, &committed))?;
+        let tables = location.block_on_read("open the tables", Tables::open_pinned(&connection, &committed))?;
         let layout = RowLayout::of_schema(committed.manifest.fingerprint.schema_version);
-        Ok(Self { location, committed, layout, tables, segments })
+        Ok(Self { location, committed, layout, tables, segments, damaged_rows: AtomicU64::new(0) })
+    }
+
+    /// Stores the digest of the chunks' row keys in the commit record, and returns the record.
+    ///
+    /// # Errors
+    /// When the keys cannot be read.
+    pub fn add_chunk_digest(&mut self) -> Result<CommitRecord, StoreError> {
+        self.committed.chunk_rows = Some(RowDigest::of_keys(&self.row_keys()?));
+        Ok(self.committed.clone())
+    }
+
+    /// Returns every file record with the hash of its row, in any order.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn read_files(&self) -> Result<Vec<(FileRecord, u64)>, StoreError> {
+        let operation = "read the files";
+        let batches = self.location.block_on_read(operation, async {
+            self.tables.files.query().execute().await?.try_collect::<Vec<_>>().await
+        })?;
+        let mut files = Vec::new();
+        for batch in &batches {
+            let decoded = rows::decode_files(batch, self.layout);
+            files.extend(decoded.map_err(|error| self.location.damage_error(operation, &error))?);
+        }
+        let found = RowDigest::of_hashes(files.iter().map(|(_, hash)| *hash));
+        self.check_digest(operation, self.committed.file_rows, found)?;
+        Ok(files)
+    }
+
+    /// Compares the digest of the rows that were read with that of the commit.
+    fn check_digest(
+        &self,
+        operation: &'static str,
+        wanted: Option<RowDigest>,
+        found: RowDigest,
+    ) -> Result<(), StoreError> {
+        if wanted.is_none_or(|wanted| wanted == found) {
+            return Ok(());
+        }
+        Err(self.location.damage_error(operation, &"the rows are not those that were written"))
+    }
+
+    /// Reads the heads of all chunks, calls `each` with the intact ones, and returns the number of damaged rows.
+    fn read_heads(&self, each: &mut dyn FnMut(StoredChunk)) -> Result<u64, StoreError> {
+        let operation = "read the chunks";
+        let (mut damaged, mut read) = (0, RowDigest::default());
+        self.scan_chunks(operation, &self.layout.head_columns(), &mut |batch, keys| {
+            keys.iter().for_each(|key| read.add_key(*key));
+            damaged += rows::decode_chunks(batch, self.layout, keys, each)?;
+            Ok(())
+        })?;
+        self.check_digest(operation, self.committed.chunk_rows, read)?;
+        self.damaged_rows.fetch_add(damaged, Ordering::Relaxed);
+        Ok(damaged)
+    }
+
+    /// Reads these columns of all chunks and calls `each` with every batch and its row keys.
+    fn scan_chunks(
+        &self,
+        operation: &'static str,
+        columns: &[&str],
+        each: &mut dyn FnMut(&RecordBatch, &[RowKey]) -> Result<(), ArrowError>,
+    ) -> Result<(), StoreError> {
+        let query = self.tables.chunks.query().select(Select::columns(columns)).with_row_id();
+        self.location.block_on_read(operation, async {
+            let mut batches = query.execute().await?;
+            // LanceDB decodes the next batches in the meantime.
+            while let Some(batch) = batches.try_next().await? {
+                rows::typed_column::<UInt64Array>(&batch, "_rowid")
+                    .and_then(|keys| each(&batch, keys.values()))
+                    .map_err(|source| lancedb::Error::Arrow { source })?;
+            }
+            Ok::<_, lancedb::Error>(())
+        })
+    }
+
+    /// Reads everything and returns the files with damaged texts.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for all other damage.
+    fn find_damaged_texts(&self, cancel: &CancelToken) -> Result<BTreeSet<RepoPath>, StoreError> {
+        let operation = "read the chunks";
+        let mut counts: HashMap<RepoPath, u32> = HashMap::new();
+        let damaged = self.read_heads(&mut |chunk| *counts.entry(chunk.path).or_default() += 1)?;
+        if damaged > 0 {
+            return Err(self.location.damage_error(operation, &format!("{damaged} rows are damaged")));
+        }
+        for record in self.files()? {
+            let FileOutcome::Indexed { chunks, .. } = record.content.outcome else { continue };
+            let found = counts.remove(&record.path).unwrap_or(0);
+            if found != chunks {
+                let problem = format!("{} has {found} chunks, its record says {chunks}", record.path);
+                return Err(self.location.damage_error(operation, &problem));
+            }
+        }
+        self.row_keys()?;
+        for segment in self.segments.index().segments() {
+            if cancel.is_cancelled() {
+                return Ok(BTreeSet::new());
+            }
+            segment.verify().map_err(|error| self.inverted_index_error(&error))?;
+        }
+        let mut rows = Vec::new();
+        self.scan_chunks("read chunks' texts", &self.layout.text_columns(), &mut |batch, keys| {
+            let texts = rows::decode_chunk_texts(batch, self.layout)?;
+            rows.extend(keys.iter().zip(texts).filter(|(_, text)| text.is_damaged).map(|(key, _)| *key));
+            Ok(())
+        })?;
+        Ok(self.chunks_by_key(&rows)?.into_iter().map(|chunk| chunk.path).collect())
     }
 
     /// Returns the segments of the inverted index.
@@ -83,7 +203,7 @@ impl LanceView {
     /// Returns the Lance dataset of the chunks table, at this view's version.
     fn chunks_dataset(&self, operation: &'static str) -> Result<Arc<Dataset>, StoreError> {
         match self.tables.chunks.dataset() {
-            Some(wrapper) => self.location.block_on(operation, wrapper.get()),
+            Some(wrapper) => self.location.block_on_read(operation, wrapper.get()),
             None => Err(self.location.engine_error(operation, &"the table is not stored locally")),
         }
     }
@@ -99,17 +219,7 @@ impl StoreView for LanceView {
     }
 
     fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
-        let operation = "read the files";
-        let batches = self
-            .location
-            .block_on(operation, async { self.tables.files.query().execute().await?.try_collect::<Vec<_>>().await })?;
-        let mut files = Vec::new();
-        for batch in &batches {
-            files.extend(
-                rows::decode_files(batch, self.layout)
-                    .map_err(|error| self.location.engine_error(operation, &error))?,
-            );
-        }
+        let mut files: Vec<FileRecord> = self.read_files()?.into_iter().map(|(record, _)| record).collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
@@ -122,17 +232,7 @@ impl StoreView for LanceView {
     }
 
     fn for_each_chunk(&self, each: &mut dyn FnMut(StoredChunk)) -> Result<(), StoreError> {
-        let query = self.tables.chunks.query().select(Select::columns(&self.layout.head_columns())).with_row_id();
-        self.location.block_on("read the chunks", async {
-            let mut batches = query.execute().await?;
-            // LanceDB decodes the next batches in the meantime.
-            while let Some(batch) = batches.try_next().await? {
-                let read = rows::typed_column::<UInt64Array>(&batch, "_rowid")
-                    .and_then(|keys| rows::decode_chunks(&batch, self.layout, keys.values(), each));
-                read.map_err(|source| lancedb::Error::Arrow { source })?;
-            }
-            Ok::<_, lancedb::Error>(())
-        })
+        self.read_heads(each).map(drop)
     }
 
     fn snapshot_cache_path(&self) -> Option<PathBuf> {
@@ -142,7 +242,9 @@ impl StoreView for LanceView {
     fn row_keys(&self) -> Result<Vec<RowKey>, StoreError> {
         let operation = "read the chunks' keys";
         let dataset = self.chunks_dataset(operation)?;
-        self.location.block_on(operation, tables::list_row_keys(&dataset))
+        let keys = self.location.block_on_read(operation, tables::list_row_keys(&dataset))?;
+        self.check_digest(operation, self.committed.chunk_rows, RowDigest::of_keys(&keys))?;
+        Ok(keys)
     }
 
     fn chunks_by_key(&self, rows: &[RowKey]) -> Result<Vec<StoredChunk>, StoreError> {
@@ -157,9 +259,10 @@ impl StoreView for LanceView {
         let mut chunks = Vec::with_capacity(keys.len());
         for part in keys.chunks(TAKE_ROWS) {
             let projection = ProjectionRequest::from_columns(self.layout.head_columns(), dataset.schema());
-            let batch = self.location.block_on(operation, dataset.take_rows(part, projection))?;
-            rows::decode_chunks(&batch, self.layout, part, &mut |chunk| chunks.push(chunk))
-                .map_err(|error| self.location.engine_error(operation, &error))?;
+            let batch = self.location.block_on_read(operation, dataset.take_rows(part, projection))?;
+            let damaged = rows::decode_chunks(&batch, self.layout, part, &mut |chunk| chunks.push(chunk))
+                .map_err(|error| self.location.damage_error(operation, &error))?;
+            self.damaged_rows.fetch_add(damaged, Ordering::Relaxed);
         }
         chunks.sort_by(compare_positions);
         Ok(chunks)
@@ -180,11 +283,35 @@ impl StoreView for LanceView {
         let operation = "read chunks' texts";
         let dataset = self.chunks_dataset(operation)?;
         let projection = ProjectionRequest::from_columns(self.layout.text_columns(), dataset.schema());
-        let batch = self.location.block_on(operation, dataset.take_rows(rows, projection))?;
+        let batch = self.location.block_on_read(operation, dataset.take_rows(rows, projection))?;
         if batch.num_rows() != rows.len() {
-            return Err(self.location.engine_error(operation, &"a row belongs to another generation"));
+            return Err(self.location.damage_error(operation, &"a row belongs to another generation"));
         }
-        rows::decode_chunk_texts(&batch, self.layout).map_err(|error| self.location.engine_error(operation, &error))
+        let texts = rows::decode_chunk_texts(&batch, self.layout)
+            .map_err(|error| self.location.damage_error(operation, &error))?;
+        let damaged = texts.iter().filter(|text| text.is_damaged).count() as u64;
+        self.damaged_rows.fetch_add(damaged, Ordering::Relaxed);
+        Ok(texts)
+    }
+
+    fn has_met_damage(&self) -> bool {
+        self.damaged_rows.load(Ordering::Relaxed) > 0 || self.inverted_index().has_met_damage()
+    }
+
+    fn verify(&self, cancel: &CancelToken) -> Result<StoreDamage, StoreError> {
+        let is_manifest_damaged = manifest::is_manifest_damaged(&self.location)?;
+        match self.find_damaged_texts(cancel) {
+            Ok(files) => {
+                if files.is_empty() {
+                    self.damaged_rows.store(0, Ordering::Relaxed);
+                }
+                Ok(StoreDamage { files, whole: None, is_manifest_damaged })
+            }
+            Err(error) => match error.damage_reason() {
+                Some(reason) => Ok(StoreDamage { files: BTreeSet::new(), whole: Some(reason), is_manifest_damaged }),
+                None => Err(error),
+            },
+        }
     }
 }
 

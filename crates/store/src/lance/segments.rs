@@ -151,7 +151,8 @@ impl SegmentList {
         // A blocking task, so that a cancellation does not wait for the merge to end.
         let merged = location.block_on_until("merge index segments", cancel, async {
             tokio::task::spawn_blocking(merge).await.map_err(|error| error.to_string())?
-        })?;
+        });
+        let merged = merged.map_err(StoreError::into_damage)?;
         // Too large for one segment: keep the segments unmerged.
         let Some(bytes) = merged else { return Ok(()) };
         let (name, segment) = write_segment(location, generation, first, &bytes)?;
@@ -188,7 +189,7 @@ fn segment_path(location: &IndexLocation, name: &str) -> PathBuf {
 
 /// Converts a read error of a segment into an error that names the store.
 pub(super) fn read_error(location: &IndexLocation, error: &SegmentError) -> StoreError {
-    location.engine_error("read the inverted index", error)
+    location.damage_error("read the inverted index", error)
 }
 
 /// Deletes segments that neither `committed` nor a commit that a reader may have open uses, including

@@ -2,6 +2,8 @@
 //!
 //! New tables get names that do not exist on disk, so that a table that a reader has open is never overwritten.
 
+mod metadata_sums;
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
@@ -21,6 +23,8 @@ use crate::commit::{EmbeddedChunk, RowKey};
 use crate::error::StoreError;
 use crate::inverted_index::DocNumber;
 use types::{FileRecord, RepoPath};
+
+pub(super) use metadata_sums::check_metadata;
 
 /// Maximum number of paths in one delete statement.
 const MAX_DELETE_PATHS: usize = 4_000;
@@ -89,12 +93,30 @@ impl Tables {
         [&self.chunks, &self.files]
     }
 
-    /// Returns the current versions of the chunks table and the files table.
-    pub async fn versions(&self) -> lancedb::Result<(TableVersion, TableVersion)> {
-        let version = async |table: &Table| {
-            Ok::<_, lancedb::Error>(TableVersion { name: table.name().to_owned(), version: table.version().await? })
+    /// Returns the current versions of the chunks table and the files table. Takes the checksums of files that `last`
+    /// knows from there.
+    ///
+    /// # Errors
+    /// When the tables or their metadata cannot be read.
+    pub fn versions(
+        &self,
+        location: &IndexLocation,
+        last: Option<&CommitRecord>,
+    ) -> Result<(TableVersion, TableVersion), StoreError> {
+        let operation = "read the tables' versions";
+        let version = |table: &Table, known: Option<&TableVersion>| {
+            let (version, files) = location.block_on_read(operation, async {
+                let files = match table.dataset() {
+                    Some(wrapper) => metadata_sums::list_metadata_files(wrapper.get().await?.as_ref()),
+                    None => Vec::new(),
+                };
+                Ok::<_, lancedb::Error>((table.version().await?, files))
+            })?;
+            let metadata = metadata_sums::sum_metadata(location, table.name(), files, known)?;
+            Ok::<_, StoreError>(TableVersion { name: table.name().to_owned(), version, metadata })
         };
-        Ok((version(&self.chunks).await?, version(&self.files).await?))
+        let known = (last.map(|last| &last.chunks), last.map(|last| &last.files));
+        Ok((version(&self.chunks, known.0)?, version(&self.files, known.1)?))
     }
 
     /// Appends `chunks` as one version, numbered from `first`.

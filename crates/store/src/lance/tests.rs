@@ -11,7 +11,8 @@ use std::fs;
 
 use super::*;
 use crate::inverted_index::{self, DocNumber, Terms};
-use crate::{Commit, CommitStatus, EmbeddedChunk, RowKey, SCHEMA_VERSION};
+use crate::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, SCHEMA_VERSION, StoreDamage};
+use platform::cancel::CancelToken;
 use source::language;
 use types::{
     Chunk, ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, SkipReason, Span, SymbolKind,
@@ -249,9 +250,10 @@ fn a_rebuild_starts_empty_and_replaces_a_broken_manifest() {
     assert!(texts_with(&store, "alpha").is_empty());
     drop(writer);
 
-    fs::write(folder.path().join("index/manifest.json"), "{ not json").expect("a manifest");
-    let error = store.generation_number().expect_err("a broken manifest").to_string();
-    assert!(error.contains("--rebuild"), "{error}");
+    for name in ["manifest.json", "manifest.copy.json"] {
+        fs::write(folder.path().join("index").join(name), "{ not json").expect("a manifest");
+    }
+    assert!(store.generation_number().expect_err("a broken manifest").is_damage());
     let mut writer = store.writer(&fingerprint(), true).expect("a writer past it");
     writer.commit(commit(&[("c.rs", "gamma")]), &status(true)).expect("a commit");
     assert_eq!(texts_with(&store, "gamma"), ["gamma"]);
@@ -269,7 +271,9 @@ fn a_newer_index_is_refused_with_a_remedy() {
     let path = folder.path().join("index/manifest.json");
     let text = fs::read_to_string(&path).expect("a manifest");
     let stored = format!("\"schema_version\": {SCHEMA_VERSION}");
-    fs::write(&path, text.replace(&stored, "\"schema_version\": 999")).expect("a manifest");
+    let newer = text.replace(&stored, "\"schema_version\": 999");
+    let (_, fields) = newer.split_once(",\n").expect("the checksum is the first field");
+    fs::write(&path, format!("{{\n{fields}")).expect("a manifest without a checksum");
     let error = store.generation_number().expect_err("a newer schema").to_string();
     assert!(error.contains("update codescry"), "{error}");
 }

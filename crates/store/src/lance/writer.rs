@@ -3,7 +3,7 @@
 //! A failure before the manifest is replaced changes nothing for readers, and the next commit, by this
 //! writer or another one, starts from the last manifest.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use lancedb::Connection;
@@ -11,8 +11,9 @@ use lancedb::Connection;
 use super::location::IndexLocation;
 use super::lock::WriterLock;
 use super::maintenance::{self, MaintenanceLimits};
-use super::manifest::{self, CommitRecord};
+use super::manifest::{self, CommitRecord, RowDigest};
 use super::reader::LanceView;
+use super::rows;
 use super::segments::{self, SegmentList};
 use super::sync::SyncedFiles;
 use super::tables::{self, Tables};
@@ -43,8 +44,10 @@ pub(super) struct LanceWriter {
     generation: u64,
     /// The files that are already synced.
     synced: SyncedFiles,
-    /// Paths that have rows in the files table.
-    stored: HashSet<RepoPath>,
+    /// Paths that have rows in the files table, with the hashes of the rows.
+    stored: HashMap<RepoPath, u64>,
+    /// The digest of the rows in the files table.
+    file_rows: RowDigest,
     /// Whether row keys may have changed since the last commit.
     renumbered: bool,
     /// Whether a retired commit has expired since old versions were last removed.
@@ -65,19 +68,17 @@ struct TableChange {
     deleted_records: Vec<RepoPath>,
     records: Vec<FileRecord>,
     chunks: Vec<EmbeddedChunk>,
-    /// Paths that the commit removes; they have no rows afterwards unless they are also in `replaced`.
+    /// Paths that the commit removes; they have no rows afterwards unless they are also in `records`.
     removed: Vec<RepoPath>,
-    /// Paths that have rows afterwards.
-    replaced: HashSet<RepoPath>,
 }
 
 impl TableChange {
     /// Returns the changes of `commit` to tables that have rows for the paths in `stored`.
     ///
     /// Ignores chunks of files that are not replaced, and touched files that are not stored.
-    fn from_commit(commit: Commit, stored: &HashSet<RepoPath>) -> Self {
+    fn from_commit(commit: Commit, stored: &HashMap<RepoPath, u64>) -> Self {
         let gone: BTreeSet<RepoPath> = commit.remove.iter().cloned().collect();
-        let stays = |record: &FileRecord| stored.contains(&record.path) && !gone.contains(&record.path);
+        let stays = |record: &FileRecord| stored.contains_key(&record.path) && !gone.contains(&record.path);
         let touched = commit.touch.into_iter().filter(stays).collect::<Vec<_>>();
         let replaced: HashSet<RepoPath> = commit.replace.iter().map(|record| record.path.clone()).collect();
         let gone: BTreeSet<RepoPath> = gone.into_iter().chain(replaced.iter().cloned()).collect();
@@ -86,14 +87,14 @@ impl TableChange {
         let records: BTreeMap<RepoPath, FileRecord> =
             touched.into_iter().chain(commit.replace).map(|record| (record.path.clone(), record)).collect();
         let chunks = commit.chunks.into_iter().filter(|chunk| replaced.contains(&chunk.chunk.path)).collect();
-        let only_stored = |paths: BTreeSet<RepoPath>| paths.into_iter().filter(|path| stored.contains(path)).collect();
+        let only_stored =
+            |paths: BTreeSet<RepoPath>| paths.into_iter().filter(|path| stored.contains_key(path)).collect();
         Self {
             deleted_chunks: only_stored(gone),
             deleted_records: only_stored(outdated),
             records: records.into_values().collect(),
             chunks,
             removed: commit.remove,
-            replaced,
         }
     }
 }
@@ -122,10 +123,11 @@ impl LanceWriter {
         };
         let kept = last.clone().filter(|last| !fresh && same_table_layout(&last.manifest.fingerprint, &fingerprint));
         let base = kept.map(|kept| LanceView::open(location.clone(), kept, None).map(Arc::new)).transpose()?;
-        let stored = match &base {
-            Some(view) => view.files()?.into_iter().map(|file| file.path).collect(),
-            None => HashSet::new(),
+        let stored: HashMap<RepoPath, u64> = match &base {
+            Some(view) => view.read_files()?.into_iter().map(|(file, hash)| (file.path, hash)).collect(),
+            None => HashMap::new(),
         };
+        let file_rows = RowDigest::of_hashes(stored.values().copied());
         atomic_file::remove_leftovers(&location.dir);
         let synced = SyncedFiles::list_existing(&location)?;
         let connection = tables::open_connection(&location)?;
@@ -148,6 +150,7 @@ impl LanceWriter {
             generation,
             synced,
             stored,
+            file_rows,
             renumbered,
             expired,
             dirty,
@@ -180,10 +183,12 @@ impl LanceWriter {
         let TableChange { deleted_chunks, deleted_records, records, chunks, .. } = change;
         let first = self.segments.append(&self.location, self.generation + 1, &chunks)?;
         let (tables, dimensions) = (&self.tables, self.fingerprint.dimensions);
-        self.location.block_on_until("delete rows", &self.cancel, async {
+        let deleted = self.location.block_on_until("delete rows", &self.cancel, async {
             tables::delete_paths(&tables.chunks, &deleted_chunks).await?;
             tables::delete_paths(&tables.files, &deleted_records).await
-        })?;
+        });
+        // Deleting reads the paths of all rows.
+        deleted.map_err(StoreError::into_damage)?;
         self.location.block_on_until("append rows", &self.cancel, async {
             tables.add_chunks(chunks, first, dimensions).await?;
             tables.add_files(&records).await
@@ -202,16 +207,18 @@ impl LanceWriter {
             return Ok(());
         }
         let numbers = tables::read_doc_numbers(&self.tables.chunks);
-        let live = self.location.block_on_until("read the chunks' numbers", &self.cancel, numbers)?;
+        let live = self.location.block_on_until("read the chunks' numbers", &self.cancel, numbers);
+        let live = live.map_err(StoreError::into_damage)?;
         self.segments.merge_last(&self.location, self.generation + 1, count, live, &self.cancel)
     }
 
-    /// Builds the next commit record, opens its view, and publishes it unless publication is deferred.
-    fn publish_commit(&mut self, state: &CommitStatus) -> Result<Manifest, StoreError> {
+    /// Builds the next commit record, opens its view, and publishes it unless publication is deferred. `file_rows` is the
+    /// digest of the rows in the files table.
+    fn publish_commit(&mut self, state: &CommitStatus, file_rows: RowDigest) -> Result<Manifest, StoreError> {
         let tables = &self.tables;
-        let ((chunks, files), rows) = self.location.block_on("read the tables' versions", async {
-            Ok::<_, lancedb::Error>((tables.versions().await?, tables.chunks.count_rows(None).await?))
-        })?;
+        let known = self.base.as_ref().map(|base| base.committed());
+        let (chunks, files) = tables.versions(&self.location, known)?;
+        let rows = self.location.block_on_read("count the chunks", tables.chunks.count_rows(None))?;
         let manifest = Manifest {
             generation: self.generation + 1,
             fingerprint: self.fingerprint.clone(),
@@ -235,9 +242,12 @@ impl LanceWriter {
             dropped_words: dropped.unwrap_or_default(),
             rows_generation: self.next_rows_generation(),
             retired,
+            chunk_rows: None,
+            file_rows: Some(file_rows),
         };
         // Open the view before publishing: a commit that cannot be opened must not become visible.
-        let view = LanceView::with_segments(self.location.clone(), committed.clone(), self.segments.clone())?;
+        let mut view = LanceView::with_segments(self.location.clone(), committed, self.segments.clone())?;
+        let committed = view.add_chunk_digest()?;
         self.generation += 1;
         if state.complete || !self.defers_publication {
             let synced = self.synced.sync_new_files(&self.location);
@@ -251,6 +261,16 @@ impl LanceWriter {
         self.base = Some(Arc::new(view));
         (self.dirty, self.renumbered) = (false, false);
         Ok(manifest)
+    }
+
+    /// Returns the paths of records with the hashes of their rows.
+    fn hash_records(&self, records: &[FileRecord]) -> Result<Vec<(RepoPath, u64)>, StoreError> {
+        let hash = |record: &FileRecord| {
+            let hash = rows::hash_file_record(record);
+            hash.map(|hash| (record.path.clone(), hash))
+                .map_err(|error| self.location.engine_error("write the files", &error))
+        };
+        records.iter().map(hash).collect()
     }
 
     /// Returns the rows generation of the next commit: the base's rows generation, incremented if row keys changed.
@@ -286,11 +306,15 @@ impl StoreWriter for LanceWriter {
     fn commit(&mut self, commit: Commit, state: &CommitStatus) -> Result<Manifest, StoreError> {
         self.begin_commit()?;
         let mut change = TableChange::from_commit(commit, &self.stored);
-        let (removed, replaced) = (std::mem::take(&mut change.removed), std::mem::take(&mut change.replaced));
+        let (removed, hashes) = (std::mem::take(&mut change.removed), self.hash_records(&change.records)?);
+        let mut file_rows = self.file_rows;
+        change.deleted_records.iter().filter_map(|path| self.stored.get(path)).for_each(|hash| file_rows.remove(*hash));
+        hashes.iter().for_each(|(_, hash)| file_rows.add(*hash));
         self.write_changes(change)?;
-        let manifest = self.publish_commit(state)?;
+        let manifest = self.publish_commit(state, file_rows)?;
+        self.file_rows = file_rows;
         removed.iter().for_each(|path| _ = self.stored.remove(path));
-        self.stored.extend(replaced);
+        self.stored.extend(hashes);
         Ok(manifest)
     }
 
@@ -306,9 +330,9 @@ impl StoreWriter for LanceWriter {
         self.begin_commit()?;
         let compaction = maintenance::compact_after_run(&self.tables, &self.limits);
         self.renumbered |= self.location.block_on_until("compact small fragments", &self.cancel, compaction)?;
-        let rows = self.location.block_on("count the chunks", self.tables.chunks.count_rows(None))?;
+        let rows = self.location.block_on_read("count the chunks", self.tables.chunks.count_rows(None))?;
         self.merge_segments_if_needed(rows)?;
-        let manifest = self.publish_commit(state)?;
+        let manifest = self.publish_commit(state, self.file_rows)?;
         self.remove_unused();
         Ok(manifest)
     }
@@ -328,7 +352,7 @@ fn open_tables(
     fingerprint: &IndexFingerprint,
 ) -> Result<Tables, StoreError> {
     match base {
-        Some(view) => location.block_on("roll back", Tables::open_rolled_back(connection, view.committed())),
+        Some(view) => location.block_on_read("roll back", Tables::open_rolled_back(connection, view.committed())),
         None => location.block_on(
             "create the tables",
             Tables::create(location, connection, generation + 1, fingerprint.dimensions),

@@ -35,6 +35,9 @@ pub fn check_index(settings: &Settings) -> (Vec<DoctorCheck>, bool) {
 
 fn check_index_state(status: &IndexStatus) -> DoctorCheck {
     let root = status.root.display();
+    if let Some(damage) = &status.damage {
+        return DoctorCheck::fail("index", format!("it is damaged: {damage}"), "codescry index");
+    }
     if !status.exists {
         return DoctorCheck::warn(
             "index",

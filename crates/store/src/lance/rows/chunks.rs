@@ -205,23 +205,24 @@ fn add_text_columns(bytes: &mut RowBytes, text: &str, signature: &str) {
     bytes.add_text(signature);
 }
 
-/// Decodes a batch of [`RowLayout::head_columns`], whose row keys are `keys`, and calls `each` with every chunk.
+/// Decodes a batch of [`RowLayout::head_columns`], whose row keys are `keys`, and calls `each` with every intact chunk.
+/// Returns the number of damaged rows.
 ///
 /// Consecutive chunks of a file share its path.
 ///
 /// # Errors
-/// When a column is missing or has another type, a row is damaged, or the batch does not have one row per key.
+/// When a column is missing or has another type, or the batch does not have one row per key.
 pub(in crate::lance) fn decode_chunks(
     batch: &RecordBatch,
     layout: RowLayout,
     keys: &[RowKey],
     each: &mut dyn FnMut(StoredChunk),
-) -> Result<(), ArrowError> {
+) -> Result<u64, ArrowError> {
     if batch.num_rows() != keys.len() {
         return Err(ArrowError::InvalidArgumentError("a row belongs to another generation".to_owned()));
     }
     if batch.num_rows() == 0 {
-        return Ok(());
+        return Ok(0);
     }
     let text = |name| text_column(batch, name);
     let (paths, languages, kinds) = (text("path")?, text("language")?, text("kind")?);
@@ -237,7 +238,7 @@ pub(in crate::lance) fn decode_chunks(
     let values = values.ok_or_else(|| ArrowError::SchemaError("the column vector is not of half floats".to_owned()))?;
     let mut verifier = RowVerifier::new(batch, layout, HEAD_CHECKSUM)?;
     let (mut known_name, mut known_language) = (String::new(), language::text_language());
-    let mut known_path = RepoPath::new("");
+    let (mut known_path, mut damaged) = (RepoPath::new(""), 0);
     for (index, row) in keys.iter().copied().enumerate() {
         let vector = values.get(index * width..(index + 1) * width);
         let vector = vector.ok_or_else(|| ArrowError::SchemaError("the column vector is too short".to_owned()))?;
@@ -252,7 +253,10 @@ pub(in crate::lance) fn decode_chunks(
             defines: defines.value(index),
             vector,
         };
-        verifier.verify(index, &format_args!("chunk {}", head.number), |bytes| head.add_to(bytes))?;
+        if !verifier.is_intact(index, |bytes| head.add_to(bytes)) {
+            damaged += 1;
+            continue;
+        }
         if known_path.as_str() != head.path {
             known_path = RepoPath::new(head.path);
         }
@@ -273,13 +277,13 @@ pub(in crate::lance) fn decode_chunks(
             vector: head.vector.to_f32_vec(),
         });
     }
-    Ok(())
+    Ok(damaged)
 }
 
-/// Decodes a batch of [`RowLayout::text_columns`].
+/// Decodes a batch of [`RowLayout::text_columns`]. Marks damaged texts.
 ///
 /// # Errors
-/// When a column is missing or has another type, or a row is damaged.
+/// When a column is missing or has another type.
 pub(in crate::lance) fn decode_chunk_texts(
     batch: &RecordBatch,
     layout: RowLayout,
@@ -288,20 +292,22 @@ pub(in crate::lance) fn decode_chunk_texts(
     let (texts, signatures) = (text_column(batch, text)?, text_column(batch, signature)?);
     let mut bytes = RowBytes::default();
     let decode = |index: usize| {
-        let (text, mut signature) = (texts.value(index), signatures.value(index));
-        if layout == RowLayout::Checked {
-            let (checksum, rest) = signature.split_at_checked(CHECKSUM_DIGITS).ok_or_else(damaged_text)?;
-            let found = bytes.checksum_of(|bytes| add_text_columns(bytes, text, rest));
-            if u32::from_str_radix(checksum, 16) != Ok(found) {
-                return Err(damaged_text());
-            }
-            signature = rest;
+        let (text, signature) = (texts.value(index), signatures.value(index));
+        let intact = match layout {
+            RowLayout::Unchecked => Some(signature),
+            RowLayout::Checked => check_text(&mut bytes, text, signature),
+        };
+        match intact {
+            Some(signature) => ChunkText { text: text.to_owned(), signature: signature.to_owned(), is_damaged: false },
+            None => ChunkText { is_damaged: true, ..ChunkText::default() },
         }
-        Ok(ChunkText { text: text.to_owned(), signature: signature.to_owned() })
     };
-    (0..batch.num_rows()).map(decode).collect()
+    Ok((0..batch.num_rows()).map(decode).collect())
 }
 
-fn damaged_text() -> ArrowError {
-    ArrowError::ParseError("the text of a chunk is damaged: its checksum does not match".to_owned())
+/// Returns the signature without the checksum that precedes it; `None` if the checksum does not match.
+fn check_text<'s>(bytes: &mut RowBytes, text: &str, checked_signature: &'s str) -> Option<&'s str> {
+    let (checksum, signature) = checked_signature.split_at_checked(CHECKSUM_DIGITS)?;
+    let found = bytes.checksum_of(|bytes| add_text_columns(bytes, text, signature));
+    (u32::from_str_radix(checksum, 16) == Ok(found)).then_some(signature)
 }

@@ -4,7 +4,7 @@ use arrow_array::{Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::ArrowError;
 use half::f16;
 
-use platform::file_format::checksum32;
+use platform::file_format::{checksum32, checksum64};
 use source::language;
 use types::Language;
 
@@ -73,21 +73,9 @@ impl<'b> RowVerifier<'b> {
         Ok(Self { checksums, bytes: RowBytes::default() })
     }
 
-    /// Verifies the row at `index`, whose columns `add` adds. An error names the row by `name`.
-    ///
-    /// # Errors
-    /// When a column has changed since it was written.
-    pub fn verify(
-        &mut self,
-        index: usize,
-        name: &dyn std::fmt::Display,
-        add: impl FnOnce(&mut RowBytes),
-    ) -> Result<(), ArrowError> {
-        let Some(checksums) = self.checksums else { return Ok(()) };
-        if self.bytes.checksum_of(add) == checksums.value(index) {
-            return Ok(());
-        }
-        Err(ArrowError::ParseError(format!("the row of {name} is damaged: its checksum does not match")))
+    /// Returns whether the row at `index`, whose columns `add` adds, is as it was written.
+    pub fn is_intact(&mut self, index: usize, add: impl FnOnce(&mut RowBytes)) -> bool {
+        self.checksums.is_none_or(|checksums| self.bytes.checksum_of(add) == checksums.value(index))
     }
 }
 
@@ -102,6 +90,13 @@ impl RowBytes {
         self.0.clear();
         add(self);
         checksum32(&self.0)
+    }
+
+    /// Returns the hash of the columns that `add` adds.
+    pub fn hash_of(&mut self, add: impl FnOnce(&mut Self)) -> u64 {
+        self.0.clear();
+        add(self);
+        checksum64(&self.0)
     }
 
     pub fn add_number(&mut self, number: u64) {

@@ -48,7 +48,18 @@ struct FileRow<'r> {
     stat: FileStat,
 }
 
-impl FileRow<'_> {
+impl<'r> FileRow<'r> {
+    /// Returns the row of a record, whose hash and skip reason are already encoded.
+    fn new(record: &'r FileRecord, hash: &'r str, skip: Option<&'r str>) -> Self {
+        let FileRecord { path, content, stat } = record;
+        let (chunks, problem) = match &content.outcome {
+            FileOutcome::Indexed { chunks, problem } => (*chunks, problem.as_deref()),
+            FileOutcome::Skipped(_) => (0, None),
+        };
+        let (encoding, language) = (content.encoding.as_str(), content.language.0);
+        Self { path: path.as_str(), hash, encoding, language, chunks, skip, problem, stat: *stat }
+    }
+
     fn add_to(&self, bytes: &mut RowBytes) {
         for text in [self.path, self.hash, self.encoding, self.language] {
             bytes.add_text(text);
@@ -62,36 +73,31 @@ impl FileRow<'_> {
     }
 }
 
+/// Encodes the reason why a file was skipped; `None` for an indexed file.
+fn encode_skip_reason(record: &FileRecord) -> Result<Option<String>, ArrowError> {
+    match &record.content.outcome {
+        FileOutcome::Skipped(reason) => {
+            serde_json::to_string(reason).map(Some).map_err(|error| ArrowError::ExternalError(Box::new(error)))
+        }
+        FileOutcome::Indexed { .. } => Ok(None),
+    }
+}
+
+/// Returns the hash of the row that [`encode_files`] makes of a record.
+///
+/// # Errors
+/// When the record cannot be encoded.
+pub(in crate::lance) fn hash_file_record(record: &FileRecord) -> Result<u64, ArrowError> {
+    let (hash, skip) = (record.content.hash.to_string(), encode_skip_reason(record)?);
+    Ok(RowBytes::default().hash_of(|bytes| FileRow::new(record, &hash, skip.as_deref()).add_to(bytes)))
+}
+
 /// Encodes `records` into one batch.
 pub(in crate::lance) fn encode_files(records: &[FileRecord]) -> Result<RecordBatch, ArrowError> {
     let hashes: Vec<String> = records.iter().map(|record| record.content.hash.to_string()).collect();
-    let mut skips = Vec::with_capacity(records.len());
-    for record in records {
-        skips.push(match &record.content.outcome {
-            FileOutcome::Skipped(reason) => {
-                Some(serde_json::to_string(reason).map_err(|error| ArrowError::ExternalError(Box::new(error)))?)
-            }
-            FileOutcome::Indexed { .. } => None,
-        });
-    }
+    let skips = records.iter().map(encode_skip_reason).collect::<Result<Vec<_>, _>>()?;
     let rows: Vec<FileRow<'_>> = (records.iter().zip(&hashes).zip(&skips))
-        .map(|((FileRecord { path, content, stat }, hash), skip)| {
-            let (chunks, problem) = match &content.outcome {
-                FileOutcome::Indexed { chunks, problem } => (*chunks, problem.as_deref()),
-                FileOutcome::Skipped(_) => (0, None),
-            };
-            let (encoding, language) = (content.encoding.as_str(), content.language.0);
-            FileRow {
-                path: path.as_str(),
-                hash,
-                encoding,
-                language,
-                chunks,
-                skip: skip.as_deref(),
-                problem,
-                stat: *stat,
-            }
-        })
+        .map(|((record, hash), skip)| FileRow::new(record, hash, skip.as_deref()))
         .collect();
     let mut bytes = RowBytes::default();
     let checksums: Vec<u32> = rows.iter().map(|row| bytes.checksum_of(|bytes| row.add_to(bytes))).collect();
@@ -112,11 +118,14 @@ pub(in crate::lance) fn encode_files(records: &[FileRecord]) -> Result<RecordBat
     RecordBatch::try_new(files_schema(), columns)
 }
 
-/// Decodes a batch of the files table.
+/// Decodes a batch of the files table. Returns each record with the hash of its row.
 ///
 /// # Errors
 /// When a column is missing or has another type, a row is damaged, or a value is malformed.
-pub(in crate::lance) fn decode_files(batch: &RecordBatch, layout: RowLayout) -> Result<Vec<FileRecord>, ArrowError> {
+pub(in crate::lance) fn decode_files(
+    batch: &RecordBatch,
+    layout: RowLayout,
+) -> Result<Vec<(FileRecord, u64)>, ArrowError> {
     let text = |name| text_column(batch, name);
     let (paths, hashes, languages, skips, problems) =
         (text("path")?, text("hash")?, text("language")?, text("skip")?, text("problem")?);
@@ -124,7 +133,7 @@ pub(in crate::lance) fn decode_files(batch: &RecordBatch, layout: RowLayout) -> 
     let times: &Int64Array = typed_column(batch, "mtime_ns")?;
     let chunks: &UInt32Array = typed_column(batch, "chunks")?;
     let added = AddedColumns::new(batch, layout)?;
-    let mut verifier = RowVerifier::new(batch, layout, CHECKSUM)?;
+    let (mut verifier, mut bytes) = (RowVerifier::new(batch, layout, CHECKSUM)?, RowBytes::default());
     let mut records = Vec::with_capacity(batch.num_rows());
     for index in 0..batch.num_rows() {
         let (encoding, ctime_ns, inode) = added.values(index);
@@ -138,8 +147,11 @@ pub(in crate::lance) fn decode_files(batch: &RecordBatch, layout: RowLayout) -> 
             problem: optional_text(problems, index),
             stat: FileStat { size_bytes: sizes.value(index), mtime_ns: times.value(index), ctime_ns, inode },
         };
-        verifier.verify(index, &row.path, |bytes| row.add_to(bytes))?;
-        records.push(row.decode()?);
+        if !verifier.is_intact(index, |bytes| row.add_to(bytes)) {
+            let message = format!("the record of {} is damaged: its checksum does not match", row.path);
+            return Err(ArrowError::ParseError(message));
+        }
+        records.push((row.decode()?, bytes.hash_of(|bytes| row.add_to(bytes))));
     }
     Ok(records)
 }

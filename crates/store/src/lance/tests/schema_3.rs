@@ -56,7 +56,7 @@ fn write_schema_3_index(store: &LanceStore, commit: &Commit) {
             let table = connection.create_table(name, batch).execute().await?;
             table.version().await
         });
-        TableVersion { name: name.to_owned(), version: version.expect("a table") }
+        TableVersion { name: name.to_owned(), version: version.expect("a table"), metadata: BTreeMap::new() }
     });
     let [chunks, files] =
         serde_json::to_value(versions).expect("JSON").as_array().expect("two").clone().try_into().expect("two");
