@@ -1,5 +1,7 @@
 //! Integration tests: they run the built program and check its observable behavior.
 
+#[cfg(target_os = "linux")]
+mod assistants;
 mod cli;
 mod crash;
 mod doctor;
@@ -7,6 +9,7 @@ mod eval;
 #[cfg(target_os = "linux")]
 mod fuzz;
 mod guard;
+mod guidance;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_http;

@@ -230,7 +230,7 @@ fn find_restorable(
 ) -> Option<(Option<String>, Vec<PathBuf>)> {
     let backups = disk::read_backups(&file.file);
     let client = file.config_file.client;
-    for sandbox in [sandbox_folders(file.config_file, user), None] {
+    for sandbox in [Some(user.written_folders.clone()), None] {
         let mut edits = Vec::new();
         if let Some(found) = found {
             let entry = ServerEntry { command: found.command.clone()?, args: found.args.clone(), sandbox };

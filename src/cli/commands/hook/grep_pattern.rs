@@ -5,8 +5,28 @@ const SEARCH_PROGRAMS: &[&str] = &["rg", "grep", "egrep", "fgrep", "ugrep", "ag"
 
 /// Options whose value is the next word.
 const OPTIONS_WITH_VALUE: &[&str] = &[
-    "-A", "-B", "-C", "-m", "-g", "-t", "-T", "-d", "-M", "-j", "-r", "--type", "--glob", "--iglob", "--max-count",
-    "--max-depth", "--include", "--exclude", "--exclude-dir", "--context", "--after-context", "--before-context",
+    "-A",
+    "-B",
+    "-C",
+    "-m",
+    "-g",
+    "-t",
+    "-T",
+    "-d",
+    "-M",
+    "-j",
+    "-r",
+    "--type",
+    "--glob",
+    "--iglob",
+    "--max-count",
+    "--max-depth",
+    "--include",
+    "--exclude",
+    "--exclude-dir",
+    "--context",
+    "--after-context",
+    "--before-context",
 ];
 
 /// Minimum number of letters of a word that is worth a search.
