@@ -130,8 +130,12 @@ fn answer_hook(shared: &SharedArguments, cancel: &CancelToken) -> Option<HookOut
 fn open_nearest_index(shared: &SharedArguments, folder: &Path, user: &UserEnvironment) -> Option<Engine> {
     for root in folder.ancestors().take_while(|root| *root != user.home && root.parent().is_some()) {
         let settings = shared.settings(Some(root)).ok()?;
-        if settings.index_dir.join(INDEX_MANIFEST).is_file() {
-            return Engine::open(settings).ok();
+        if !settings.index_dir.join(INDEX_MANIFEST).is_file() {
+            continue;
+        }
+        // An index folder that is given may be of another folder.
+        if let Some(engine) = Engine::open(settings).ok().filter(|engine| engine.is_complete().is_ok()) {
+            return Some(engine);
         }
     }
     None

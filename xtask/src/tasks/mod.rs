@@ -8,6 +8,7 @@ mod make_model;
 #[cfg(feature = "token-table")]
 mod make_token_table;
 mod names;
+mod plugin;
 mod train_model;
 mod train_ranker;
 mod transcript;
@@ -32,6 +33,7 @@ enum Task {
     #[cfg(feature = "token-table")]
     MakeTokenTable(make_token_table::MakeTokenTableArguments),
     Names(names::NamesArguments),
+    Plugin(plugin::PluginArguments),
     TrainModel(train_model::TrainModelArguments),
     TrainRanker(train_ranker::TrainRankerArguments),
     Transcript(transcript::TranscriptArguments),
@@ -48,6 +50,7 @@ pub fn run_task(arguments: &XtaskArguments) -> Result<()> {
         #[cfg(feature = "token-table")]
         Task::MakeTokenTable(arguments) => make_token_table::run_make_token_table(arguments),
         Task::Names(arguments) => names::run_names(arguments),
+        Task::Plugin(arguments) => plugin::run_plugin(arguments),
         Task::TrainModel(arguments) => train_model::run_train_model(arguments),
         Task::TrainRanker(arguments) => train_ranker::run_train_ranker(arguments),
         Task::Transcript(arguments) => transcript::run_transcript(arguments),
