@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Makes an MCP bundle (.mcpb) of the program for this platform, and a server.json with its checksum:
+# Makes an MCP bundle (.mcpb) of the program for this platform, and a server.json for the MCP registry:
 #
 #   tools/bundle.sh            builds the program first
 #   tools/bundle.sh PROGRAM    bundles this program
 #
-# Writes both to $BUNDLE_DIR (default: dist). Equal programs produce equal bundles, byte for byte. Needs python3.
+# Writes both to $BUNDLE_DIR (default: dist). A bundle holds one program, so there is one for each platform; on macOS, a
+# universal program makes one for both processors. server.json gets an entry, with its checksum, for each bundle of this
+# version in $BUNDLE_DIR: gather the bundles of all platforms there before the last run. Equal programs produce equal bundles, byte for byte. Needs python3.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 out="${BUNDLE_DIR:-$root/dist}"
@@ -26,6 +28,9 @@ if said != ["codescry", manifest["version"]]:
 
 system = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}[platform.system()]
 machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+if system == "darwin":
+    archs = subprocess.run(["lipo", "-archs", program], check=True, capture_output=True, text=True).stdout.split()
+    machine = "universal" if {"x86_64", "arm64"} <= set(archs) else machine
 inside = "server/codescry" + (".exe" if system == "win32" else "")
 # A bundle contains one program, which only one platform can run.
 manifest["compatibility"]["platforms"] = [system]
@@ -48,11 +53,19 @@ with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as arch
         entry.compress_type = zipfile.ZIP_DEFLATED
         archive.writestr(entry, content)
 
-digest = hashlib.sha256(bundle.read_bytes()).hexdigest()
+def checksum(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 server = json.loads((root / "server.json").read_text())
-package = server["packages"][0]
-package["identifier"] = package["identifier"].rsplit("/", 1)[0] + "/" + bundle.name
-package["fileSha256"] = digest
+listed = {package["identifier"].rsplit("/", 1)[-1]: package for package in server["packages"]}
+made = {path.name: checksum(path) for path in sorted(out.glob(f"codescry-{manifest['version']}-*.mcpb"))}
+if unknown := sorted(set(made) - set(listed)):
+    sys.exit(f"server.json has no entry for {', '.join(unknown)}: add one, or remove the bundle")
+for name, digest in made.items():
+    listed[name]["fileSha256"] = digest
+# The registry refuses a bundle without a checksum. An image has none.
+server["packages"] = [package for name, package in listed.items() if name in made or package["registryType"] != "mcpb"]
 (out / "server.json").write_text(json.dumps(server, indent=2, ensure_ascii=False) + "\n")
-print(f"{bundle}  {bundle.stat().st_size / 2**20:.1f} MiB  sha256 {digest}")
+print(f"{bundle}  {bundle.stat().st_size / 2**20:.1f} MiB  sha256 {made[bundle.name]}")
 PYTHON

@@ -2,7 +2,7 @@
 //!
 //! A client has a realistic configuration `NAME.before.EXT` in `tests/fixtures/clients`. Installing must turn it into
 //! `NAME.after.EXT`, the written entry must answer a search when it is started as the client starts it, and
-//! uninstalling must give back the first file, byte for byte. With `UPDATE_FIXTURES=1`, the files `NAME.after.EXT` are
+//! uninstalling must give back the first file, byte for byte. With `CODESCRY_UPDATE_SNAPSHOTS=1`, the files `NAME.after.EXT` are
 //! written instead of compared.
 
 use std::collections::BTreeMap;
@@ -146,7 +146,7 @@ fn check_client(client: &McpClient, name: &str) {
     let root = project.root().to_str().expect("it is UTF-8");
     let after = read(&file).replace(PROGRAM, "{program}").replace(root, "{project}");
     let expected = fixture(name, "after", client);
-    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+    if std::env::var_os("CODESCRY_UPDATE_SNAPSHOTS").is_some() {
         fs::write(&expected, &after).expect("it can be written");
     }
     assert_eq!(after, read(&expected), "{name} after install");

@@ -83,13 +83,13 @@ fn find_hooks<'v, 't>(
 
 /// Returns the command of a hook that runs codescry.
 fn our_command(hook: &Plain) -> Option<String> {
-    let commands = hook[HOOKS].as_array()?.iter().filter_map(|command| command["command"].as_str());
+    let mut commands = hook[HOOKS].as_array()?.iter().filter_map(|command| command["command"].as_str());
     let is_ours = |command: &&str| {
         command.strip_suffix(HOOK_COMMAND).is_some_and(|program| {
             program.trim_end_matches(['"', '\'']).trim_end_matches(".exe").ends_with("codescry")
         })
     };
-    commands.into_iter().find(is_ours).map(str::to_owned)
+    commands.find(is_ours).map(str::to_owned)
 }
 
 /// Returns whether a hook runs codescry.
@@ -101,7 +101,9 @@ fn is_ours(hook: &Plain) -> bool {
 fn check_hook_edit(text: &str, edited: String, event: &str) -> Result<String, EditError> {
     check_equal_rest(text, edited, |root| {
         strip_value(root, &[HOOKS, event], &|hooks| {
-            hooks.as_array_mut().map(|hooks| hooks.retain(|hook| !is_ours(hook)));
+            if let Some(hooks) = hooks.as_array_mut() {
+                hooks.retain(|hook| !is_ours(hook));
+            }
         });
     })
 }

@@ -86,10 +86,10 @@ fn choose_path<'p>(
         // A server may have the name of an object of servers.
         let is_server = |object: &Object<'_>| object.get_string("type").is_some() || object.get("command").is_some();
         if find_object(text, root, path).ok().flatten().is_some_and(|object| !is_server(object)) {
-            return Ok(path);
+            return Ok(*path);
         }
     }
-    Ok(last)
+    Ok(*last)
 }
 
 /// Returns `text` with a new value at `path`, whose last name does not exist yet.
@@ -105,7 +105,7 @@ fn insert_value(
 ) -> Result<String, EditError> {
     // The value with the objects around it, from the object at depth `depth`.
     let nested = |style: &JsonStyle, depth: usize| {
-        path[depth + 1..].iter().rev().fold(value(style), |inner, name| style.format_object(&[(name, inner)]))
+        path[depth + 1..].iter().rev().fold(value(style), |inner, name| style.format_object(&[(*name, inner)]))
     };
     if root.is_none() {
         // The text has only white space and comments.
@@ -183,7 +183,9 @@ fn read_list(object: &Object<'_>, name: &str) -> Option<Vec<String>> {
 fn check_json_edit(text: &str, edited: String, path: &[&str]) -> Result<String, EditError> {
     check_equal_rest(text, edited, |root| {
         strip_value(root, path, &|servers| {
-            servers.as_object_mut().map(|servers| servers.remove(SERVER_NAME));
+            if let Some(servers) = servers.as_object_mut() {
+                servers.remove(SERVER_NAME);
+            }
         });
     })
 }

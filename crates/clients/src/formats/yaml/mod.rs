@@ -155,7 +155,7 @@ fn null_range(text: &str, value: &Node) -> (usize, usize) {
     if value.end > value.start {
         return (value.start, value.end);
     }
-    let colon = text[..value.start].rfind(':').map_or(value.start, |colon| colon + 1);
+    let colon = text[value.start..].find(':').map_or(value.start, |colon| value.start + colon + 1);
     (colon, colon)
 }
 

@@ -88,7 +88,7 @@ pub(super) fn parse_yaml(text: &str) -> Result<Option<Node>, EditError> {
     let mut events = Events { text, parser: Parser::new_from_str(text), offsets: char_offsets(text) };
     let mut root = None;
     loop {
-        match events.next()? {
+        match events.next_event()? {
             (Event::StreamEnd | Event::Nothing, _, _) => return Ok(root),
             (Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd, _, _) => {}
             (_, start, _) if root.is_some() => {
@@ -109,7 +109,7 @@ struct Events<'t> {
 
 impl<'t> Events<'t> {
     /// Returns the next event with its first byte and the byte after it.
-    fn next(&mut self) -> Result<(Event<'t>, usize, usize), EditError> {
+    fn next_event(&mut self) -> Result<(Event<'t>, usize, usize), EditError> {
         match self.parser.next() {
             None => Ok((Event::StreamEnd, self.text.len(), self.text.len())),
             Some(Err(error)) => Err(self.describe(&error)),
@@ -136,14 +136,18 @@ impl<'t> Events<'t> {
             Event::MappingStart(..) => {
                 let (mut pairs, mut last) = (Vec::new(), end);
                 loop {
-                    let (event, at, past) = self.next()?;
+                    let (event, at, past) = self.next_event()?;
                     if event == Event::MappingEnd {
                         let end = self.end_of_collection(start, past, last);
                         return Ok(Node { start, end, kind: NodeKind::Mapping(pairs) });
                     }
                     let key = self.read_node(event, at, past, depth + 1)?;
-                    let (event, at, past) = self.next()?;
-                    let value = self.read_node(event, at, past, depth + 1)?;
+                    let (event, at, past) = self.next_event()?;
+                    let mut value = self.read_node(event, at, past, depth + 1)?;
+                    if at == past {
+                        // An empty value is reported at the next token.
+                        (value.start, value.end) = (key.end, key.end);
+                    }
                     last = key.end.max(value.end);
                     pairs.push((key, value));
                 }
@@ -151,12 +155,15 @@ impl<'t> Events<'t> {
             Event::SequenceStart(..) => {
                 let (mut items, mut last) = (Vec::new(), end);
                 loop {
-                    let (event, at, past) = self.next()?;
+                    let (event, at, past) = self.next_event()?;
                     if event == Event::SequenceEnd {
                         let end = self.end_of_collection(start, past, last);
                         return Ok(Node { start, end, kind: NodeKind::Sequence(items) });
                     }
-                    let item = self.read_node(event, at, past, depth + 1)?;
+                    let mut item = self.read_node(event, at, past, depth + 1)?;
+                    if at == past {
+                        (item.start, item.end) = (last, last);
+                    }
                     last = item.end;
                     items.push(item);
                 }
@@ -167,8 +174,6 @@ impl<'t> Events<'t> {
 
     fn scalar(&self, text: Cow<'_, str>, style: ScalarStyle, start: usize, end: usize) -> Node {
         let is_plain = style == ScalarStyle::Plain;
-        // An empty value has no bytes of its own, and may be reported at the next token.
-        let end = if is_plain && text.is_empty() { start } else { end };
         let end = if end > start { start + self.text[start..end].trim_end_matches([' ', '\t']).len() } else { end };
         Node { start, end, kind: NodeKind::Scalar { text: text.into_owned(), is_plain } }
     }
