@@ -2,8 +2,8 @@
 //!
 //! A client has a realistic configuration `NAME.before.EXT` in `tests/fixtures/clients`. Installing must turn it into
 //! `NAME.after.EXT`, the written entry must answer a search when it is started as the client starts it, and
-//! uninstalling must give back the first file, byte for byte. With `CODESCRY_UPDATE_SNAPSHOTS=1`, the files `NAME.after.EXT` are
-//! written instead of compared.
+//! uninstalling must give back the first file, byte for byte. With `CODESCRY_UPDATE_SNAPSHOTS=1`, the
+//! files `NAME.after.EXT` are written instead of compared.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -189,6 +189,30 @@ fn each_entry_in_a_project_answers_and_leaves_no_file() {
         let left: Vec<_> =
             fs::read_dir(project.root()).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
         assert_eq!(left, [project.root().join("src")], "{}", client.name);
+    }
+}
+
+#[test]
+fn the_examples_are_what_install_writes() {
+    for (example, name, is_project) in [
+        ("claude-code.mcp.json", "claude-code", true),
+        ("cursor.mcp.json", "cursor", true),
+        ("vscode.mcp.json", "vscode", true),
+        ("codex.config.toml", "codex", false),
+        ("gemini.settings.json", "gemini", false),
+        ("zed.settings.json", "zed", false),
+        ("claude_desktop_config.json", "claude-desktop", false),
+        ("windsurf.mcp_config.json", "windsurf", false),
+    ] {
+        let project = project();
+        let client = MCP_CLIENTS.iter().find(|client| client.name == name).expect("it is known");
+        let scope: &[&str] = if is_project { &["--project"] } else { &[] };
+        let install = [&["install", "--yes", "--command", "codescry", "--client", name], scope].concat();
+        assert_eq!(run(&project, &install).code, 0, "{name}");
+        let root = project.root().to_str().expect("it is UTF-8");
+        let written = read(&config_file(&project, client, is_project).file).replace(root, "/path/to/your/project");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/clients").join(example);
+        assert_eq!(written, read(&path), "{example}");
     }
 }
 

@@ -73,7 +73,10 @@ fn the_links_in_the_readme_hold_the_entries_of_install() {
     }
     let inner = format!("vscode:mcp/install?{}", percent_encode(&format!(r#"{{"name":"codescry",{entry}}}"#)));
     assert_eq!(link("https://insiders.vscode.dev/redirect?url="), percent_encode(&inner));
-    assert_eq!(link("https://cursor.com/en/install-mcp?name=codescry&config="), base64(format!("{{{entry}}}").as_bytes()));
+    assert_eq!(
+        link("https://cursor.com/en/install-mcp?name=codescry&config="),
+        base64(format!("{{{entry}}}").as_bytes())
+    );
 }
 
 /// Encodes all but letters, digits and four marks.

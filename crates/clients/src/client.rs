@@ -90,7 +90,10 @@ pub enum Base {
     /// `%LOCALAPPDATA%` on Windows, otherwise as `DotConfig`.
     LocalSettings,
     /// The folder in an environment variable, otherwise `default` in the home folder.
-    Variable { name: &'static str, default: &'static str },
+    Variable {
+        name: &'static str,
+        default: &'static str,
+    },
 }
 
 /// The ways in which a client tells a server which folder is open.

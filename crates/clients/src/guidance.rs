@@ -72,9 +72,9 @@ pub(crate) fn guidance_files(
         let (path, content) = match extra {
             Extra::Instructions => (guidance.instructions, GuidanceContent::Block(instructions_block(command))),
             Extra::Agent => {
-                (guidance.agent, GuidanceContent::Document(agent_document(guidance.agent_form, command)))
+                (guidance.agent, GuidanceContent::Document(with_mark(&agent_document(guidance.agent_form, command))))
             }
-            Extra::Skill => (guidance.skill, GuidanceContent::Document(skill_document(command))),
+            Extra::Skill => (guidance.skill, GuidanceContent::Document(with_mark(&skill_document(command)))),
             Extra::Hooks => match guidance.hooks {
                 Some(hooks) => (hooks.file, GuidanceContent::Hook(hooks, format!("{command} hook"))),
                 None => continue,
@@ -118,11 +118,11 @@ pub fn agent_document(form: AgentForm, command: &str) -> String {
     let body = with_command(include_str!("../assets/agent.md"), command);
     match form {
         AgentForm::Markdown(lines) => {
-            format!("---\n{DOCUMENT_MARK}\nname: codescry-search\ndescription: {DESCRIPTION}\n{lines}---\n\n{body}")
+            format!("---\nname: codescry-search\ndescription: {DESCRIPTION}\n{lines}---\n\n{body}")
         }
         // A literal text needs no escapes.
         AgentForm::Toml => format!(
-            "{DOCUMENT_MARK}\nname = \"codescry_search\"\ndescription = \"{DESCRIPTION}\"\n\
+            "name = \"codescry_search\"\ndescription = \"{DESCRIPTION}\"\n\
              developer_instructions = '''\n{body}'''\n"
         ),
     }
@@ -131,7 +131,15 @@ pub fn agent_document(form: AgentForm, command: &str) -> String {
 /// Returns the skill.
 pub fn skill_document(command: &str) -> String {
     let body = with_command(include_str!("../assets/skill.md"), command);
-    format!("---\n{DOCUMENT_MARK}\nname: codescry\ndescription: {DESCRIPTION}\n---\n\n{body}")
+    format!("---\nname: codescry\ndescription: {DESCRIPTION}\n---\n\n{body}")
+}
+
+/// Returns a document with the comment by which `uninstall` recognizes it: in its front matter, or in front of TOML.
+fn with_mark(document: &str) -> String {
+    match document.strip_prefix("---\n") {
+        Some(rest) => format!("---\n{DOCUMENT_MARK}\n{rest}"),
+        None => format!("{DOCUMENT_MARK}\n{document}"),
+    }
 }
 
 /// Replaces the program's name by `command` in the lines of code blocks.

@@ -20,8 +20,8 @@ mod table;
 mod tests;
 
 pub use client::{
-    AgentForm, Base, ConfigFormat, EntryField, FolderSignals, Guidance, GuidancePath, HookSettings, Location, McpClient,
-    Systems,
+    AgentForm, Base, ConfigFormat, EntryField, FolderSignals, Guidance, GuidancePath, HookSettings, Location,
+    McpClient, Systems,
 };
 pub use entry::{InstalledEntry, SERVER_NAME};
 pub use error::{ClientError, EditError};

@@ -74,7 +74,8 @@ struct EditedFile<'c> {
     file: PathBuf,
     config_file: &'c ClientConfigFile,
     titles: Vec<&'static str>,
-    has_entry: bool,
+    /// The clients that read an entry in the file. The entry has the form of the first one.
+    clients: Vec<&'static McpClient>,
     contents: Vec<GuidanceContent>,
 }
 
@@ -104,7 +105,7 @@ pub fn plan_uninstall(config_files: &[ClientConfigFile], user: &UserEnvironment)
     let mut planned = Vec::new();
     for file in collect_files(config_files, &extras, "codescry", user) {
         let change = plan_removal(&file, user);
-        let is_listed = file.has_entry || !matches!(&change, Ok(change) if !change.is_needed());
+        let is_listed = file.has_entry() || !matches!(&change, Ok(change) if !change.is_needed());
         if is_listed {
             planned.push(PlannedFile { titles: file.titles, file: file.file, change });
         }
@@ -123,11 +124,12 @@ fn collect_files<'c>(
     for config_file in config_files {
         let entry = [(config_file.file.clone(), None)];
         let guidance = guidance_files(config_file, extras, command, user);
-        for (file, content) in entry.into_iter().chain(guidance.into_iter().map(|file| (file.file, Some(file.content)))) {
+        for (file, content) in entry.into_iter().chain(guidance.into_iter().map(|file| (file.file, Some(file.content))))
+        {
             let title = config_file.client.title;
             let at = files.iter().position(|other| other.file == file).unwrap_or_else(|| {
-                let (titles, contents) = (Vec::new(), Vec::new());
-                files.push(EditedFile { file, config_file, titles, has_entry: false, contents });
+                let (titles, clients, contents) = (Vec::new(), Vec::new(), Vec::new());
+                files.push(EditedFile { file, config_file, titles, clients, contents });
                 files.len() - 1
             });
             let known = &mut files[at];
@@ -135,8 +137,7 @@ fn collect_files<'c>(
                 known.titles.push(title);
             }
             match content {
-                // Clients that share a file read the same entry.
-                None => known.has_entry = true,
+                None => known.clients.push(config_file.client),
                 Some(content) if !known.contents.iter().any(|other| is_same_kind(other, &content)) => {
                     known.contents.push(content);
                 }
@@ -152,14 +153,21 @@ fn is_same_kind(one: &GuidanceContent, other: &GuidanceContent) -> bool {
 }
 
 /// Plans to write into a file.
-fn plan_edits(file: &EditedFile<'_>, request: &InstallRequest, user: &UserEnvironment) -> Result<FileChange, ClientError> {
+fn plan_edits(
+    file: &EditedFile<'_>,
+    request: &InstallRequest,
+    user: &UserEnvironment,
+) -> Result<FileChange, ClientError> {
     let before = disk::read_config(&file.file)?;
     let text = before.clone().unwrap_or_default();
     let mut edits = Vec::new();
     let mut found = None;
-    if file.has_entry {
+    if file.has_entry() {
         found = file.config_file.parse_entry(&text)?;
-        edits.push(FileEdit::Entry(file.config_file.client, new_entry(file.config_file, found.as_ref(), request, user)?));
+        edits.push(FileEdit::Entry(
+            file.config_file.client,
+            new_entry(file.config_file, found.as_ref(), request, user)?,
+        ));
     }
     for content in &file.contents {
         edits.push(match content {
@@ -194,7 +202,7 @@ fn plan_removal(file: &EditedFile<'_>, user: &UserEnvironment) -> Result<FileCha
             GuidanceContent::Hook(..) => {}
         }
     }
-    let found = if file.has_entry { file.config_file.parse_entry(&text)? } else { None };
+    let found = if file.has_entry() { file.config_file.parse_entry(&text)? } else { None };
     let hook = file.contents.iter().find_map(|content| match content {
         GuidanceContent::Hook(hooks, _) => {
             let command = formats::find_hook(&text, hooks.event).ok().flatten()?;
@@ -229,8 +237,12 @@ fn find_restorable(
     user: &UserEnvironment,
 ) -> Option<(Option<String>, Vec<PathBuf>)> {
     let backups = disk::read_backups(&file.file);
-    let client = file.config_file.client;
-    for sandbox in [Some(user.written_folders.clone()), None] {
+    // The entry may have the form of another client that shares the file.
+    let clients = if file.clients.is_empty() { vec![file.config_file.client] } else { file.clients.clone() };
+    let sandboxes = [Some(user.written_folders.clone()), None];
+    for (client, sandbox) in
+        clients.iter().flat_map(|client| sandboxes.iter().map(move |sandbox| (*client, sandbox.clone())))
+    {
         let mut edits = Vec::new();
         if let Some(found) = found {
             let entry = ServerEntry { command: found.command.clone()?, args: found.args.clone(), sandbox };
@@ -238,15 +250,15 @@ fn find_restorable(
         }
         edits.extend(hook.map(|(hooks, command)| FileEdit::Hook(*hooks, command.clone())));
         let gives_text = |old: &str| {
-            let is_clean = formats::find_entry(old, client).is_ok_and(|found| found.is_none() || !file.has_entry)
-                && hook.is_none_or(|(hooks, _)| formats::find_hook(old, hooks.event).is_ok_and(|found| found.is_none()));
+            let is_clean = formats::find_entry(old, client).is_ok_and(|found| found.is_none() || !file.has_entry())
+                && hook
+                    .is_none_or(|(hooks, _)| formats::find_hook(old, hooks.event).is_ok_and(|found| found.is_none()));
             is_clean && apply_edits(&edits, old, false).is_ok_and(|edited| edited == text)
         };
         if let Some((_, old)) = backups.iter().find(|(_, old)| gives_text(old)) {
             let partial = |backup: &str| {
-                (0..=edits.len()).any(|count| {
-                    apply_edits(&edits[..count], old, false).is_ok_and(|edited| edited == *backup)
-                })
+                (0..=edits.len())
+                    .any(|count| apply_edits(&edits[..count], old, false).is_ok_and(|edited| edited == *backup))
             };
             let unneeded = backups.iter().filter(|(_, backup)| partial(backup)).map(|(path, _)| path.clone());
             return Some((Some(old.clone()), unneeded.collect()));
@@ -362,9 +374,14 @@ impl EditedFile<'_> {
         ClientError::Edit { path: self.file.clone(), source }
     }
 
+    /// Returns whether the file holds an entry, besides guidance.
+    fn has_entry(&self) -> bool {
+        !self.clients.is_empty()
+    }
+
     /// Returns whether the file is backed up: guidance is removed exactly without a backup.
     fn keeps_backup(&self) -> bool {
-        self.has_entry || self.contents.iter().any(|content| matches!(content, GuidanceContent::Hook(..)))
+        self.has_entry() || self.contents.iter().any(|content| matches!(content, GuidanceContent::Hook(..)))
     }
 
     /// Returns a change that changes nothing.

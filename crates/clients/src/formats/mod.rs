@@ -54,9 +54,7 @@ pub(crate) fn insert_entry(text: &str, client: &McpClient, entry: &ServerEntry) 
     edit_after_mark(text, |text| match client.format {
         ConfigFormat::Json { servers } => json::insert_json_entry(text, servers, client.entry, entry),
         ConfigFormat::Toml => toml::insert_toml_entry(text, entry),
-        ConfigFormat::Yaml { servers, is_list } => {
-            yaml::insert_yaml_entry(text, servers, is_list, client.entry, entry)
-        }
+        ConfigFormat::Yaml { servers, is_list } => yaml::insert_yaml_entry(text, servers, is_list, client.entry, entry),
     })
 }
 

@@ -20,8 +20,7 @@ pub(super) const AGENTS_MD: Guidance =
     Guidance { instructions: GuidancePath { user: None, project: Some("AGENTS.md") }, ..NO_GUIDANCE };
 
 /// The skill in the folder that several clients share.
-const SHARED_SKILL: GuidancePath =
-    both(home(".agents/skills/codescry/SKILL.md"), ".agents/skills/codescry/SKILL.md");
+const SHARED_SKILL: GuidancePath = both(home(".agents/skills/codescry/SKILL.md"), ".agents/skills/codescry/SKILL.md");
 
 pub(super) const CLAUDE_CODE: Guidance = Guidance {
     instructions: both(in_variable("CLAUDE_CONFIG_DIR", ".claude", "CLAUDE.md"), "CLAUDE.md"),

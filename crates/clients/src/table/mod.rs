@@ -8,12 +8,12 @@ mod parts;
 
 use super::client::{ConfigFormat, EntryField, FolderSignals, McpClient};
 use guidance::{
-    AGENTS_MD, AMP, ANTIGRAVITY, CLAUDE_CODE, CODEX, COPILOT_CLI, CURSOR, GEMINI, KILO, KIRO, NO_GUIDANCE,
-    OPENCODE, QWEN,
+    AGENTS_MD, AMP, ANTIGRAVITY, CLAUDE_CODE, CODEX, COPILOT_CLI, CURSOR, GEMINI, KILO, KIRO, NO_GUIDANCE, OPENCODE,
+    QWEN,
 };
 use parts::{
-    INSIDE, MCP, MCP_SERVERS, NOT_TOLD, PLAIN, SERVERS, TYPED, dot_config, dot_config_on_unix, home, home_on_unix, in_variable,
-    local_settings, settings, settings_on_windows,
+    INSIDE, MCP, MCP_SERVERS, NOT_TOLD, PLAIN, SERVERS, TYPED, dot_config, dot_config_on_unix, home, home_on_unix,
+    in_variable, local_settings, settings, settings_on_windows,
 };
 
 /// All known clients.
@@ -217,12 +217,7 @@ pub const MCP_CLIENTS: &[McpClient] = &[
         entry: LOCAL_COMMAND,
         user_files: &[dot_config("opencode/opencode.json"), dot_config("opencode/opencode.jsonc")],
         installed: &[dot_config("opencode")],
-        project_files: &[
-            "opencode.json",
-            "opencode.jsonc",
-            ".opencode/opencode.json",
-            ".opencode/opencode.jsonc",
-        ],
+        project_files: &["opencode.json", "opencode.jsonc", ".opencode/opencode.json", ".opencode/opencode.jsonc"],
         projects: None,
         folder: INSIDE,
         guidance: OPENCODE,
@@ -305,10 +300,7 @@ pub const MCP_CLIENTS: &[McpClient] = &[
             EntryField::True("enabled"),
             EntryField::Number("timeout", 300),
         ],
-        user_files: &[
-            dot_config_on_unix("goose/config.yaml"),
-            settings_on_windows("Block/goose/config/config.yaml"),
-        ],
+        user_files: &[dot_config_on_unix("goose/config.yaml"), settings_on_windows("Block/goose/config/config.yaml")],
         installed: &[dot_config_on_unix("goose"), settings_on_windows("Block/goose")],
         project_files: &[],
         projects: None,
@@ -359,11 +351,7 @@ pub const MCP_CLIENTS: &[McpClient] = &[
         name: "continue",
         title: "Continue",
         format: ConfigFormat::Yaml { servers: "mcpServers", is_list: true },
-        entry: &[
-            EntryField::Text("name", "codescry"),
-            EntryField::Command("command"),
-            EntryField::Arguments("args"),
-        ],
+        entry: &[EntryField::Text("name", "codescry"), EntryField::Command("command"), EntryField::Arguments("args")],
         user_files: &[in_variable("CONTINUE_GLOBAL_DIR", ".continue", "config.yaml")],
         installed: &[in_variable("CONTINUE_GLOBAL_DIR", ".continue", "")],
         project_files: &[],
@@ -399,12 +387,8 @@ const VSCODE_ENTRY: &[EntryField] = &[
 ];
 
 /// VS Code replaces its variables in a workspace's file only.
-const VSCODE_FOLDER: FolderSignals = FolderSignals {
-    starts_inside: false,
-    variable: None,
-    offers_roots: true,
-    placeholder: Some("${workspaceFolder}"),
-};
+const VSCODE_FOLDER: FolderSignals =
+    FolderSignals { starts_inside: false, variable: None, offers_roots: true, placeholder: Some("${workspaceFolder}") };
 
 /// The entry of opencode and Kilo Code.
 const LOCAL_COMMAND: &[EntryField] = &[EntryField::Text("type", "local"), EntryField::CommandLine("command")];

@@ -43,7 +43,10 @@ fn everything_is_taken_out_again() {
             &[
                 (".claude.json", "{\"numStartups\": 3}"),
                 (".claude/CLAUDE.md", "# Mine\n\nBe brief."),
-                (".claude/settings.json", "{\n  \"model\": \"opus\",\n  \"hooks\": {\n    \"PostToolUse\": [\n      { \"matcher\": \"Edit\", \"hooks\": [] }\n    ]\n  }\n}\n"),
+                (
+                    ".claude/settings.json",
+                    "{\n  \"model\": \"opus\",\n  \"hooks\": {\n    \"PostToolUse\": [\n      { \"matcher\": \"Edit\", \"hooks\": [] }\n    ]\n  }\n}\n",
+                ),
             ][..],
         ),
         ("gemini", &[(".gemini/settings.json", "{\n  \"theme\": \"dark\" // as ever\n}\n"), (".gemini/GEMINI.md", "")]),
@@ -64,7 +67,10 @@ fn everything_is_taken_out_again() {
         assert!(planned.len() > 2, "{client}");
         apply_all(planned);
         let written = list_files(home.folder.path());
-        assert!(plan_all(&home, client).iter().all(|file| !file.change.as_ref().expect("a plan").is_needed()), "{client}");
+        assert!(
+            plan_all(&home, client).iter().all(|file| !file.change.as_ref().expect("a plan").is_needed()),
+            "{client}"
+        );
         assert_eq!(list_files(home.folder.path()), written);
         apply_all(plan_uninstall(&[home.config_file(client)], &home.user));
         assert_eq!(list_files(home.folder.path()), before, "{client}");

@@ -201,10 +201,7 @@ fn links_and_permissions_are_kept() {
     let mode = |file: &Path| fs::metadata(file).expect("the file exists").permissions().mode() & 0o777;
     assert_eq!((mode(&real), applied.backup.as_deref().map(mode)), (0o640, Some(0o640)));
     fs::set_permissions(&real, fs::Permissions::from_mode(0o400)).expect("its rights can be set");
-    assert!(matches!(
-        home.plan_removal("zed").expect("a plan").apply(),
-        Err(ClientError::ReadOnly { .. })
-    ));
+    assert!(matches!(home.plan_removal("zed").expect("a plan").apply(), Err(ClientError::ReadOnly { .. })));
 }
 
 #[test]
@@ -261,4 +258,3 @@ fn a_project_has_the_config_files_of_clients_in_use() {
     let files: Vec<PathBuf> = used.map(|file| file.file).collect();
     assert_eq!(files, [root.join(".mcp.json"), root.join(".vscode/mcp.json")]);
 }
-

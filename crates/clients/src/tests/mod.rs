@@ -37,11 +37,7 @@ fn remove(text: &str, name: &str) -> Result<String, EditError> {
 #[track_caller]
 fn check_round_trip(name: &str, before: &str, after: &str) {
     check_insert(name, before, after);
-    assert_eq!(
-        remove(after, name).expect("the entry can be removed"),
-        before,
-        "the text without the entry"
-    );
+    assert_eq!(remove(after, name).expect("the entry can be removed"), before, "the text without the entry");
 }
 
 /// Checks that inserting the entry, once or twice, turns `before` into `after`.
@@ -71,11 +67,7 @@ fn an_empty_file_gets_an_object_with_the_entry() {
     check_insert(JSON, "{\n}\n", whole);
     let mark = format!("\u{feff}{whole}");
     check_insert(JSON, "\u{feff}{}\n", &mark);
-    check_insert(
-        TOML,
-        "",
-        "[mcp_servers.codescry]\ncommand = \"/bin/codescry\"\nargs = [\"serve\", \"--stdio\"]\n",
-    );
+    check_insert(TOML, "", "[mcp_servers.codescry]\ncommand = \"/bin/codescry\"\nargs = [\"serve\", \"--stdio\"]\n");
 }
 
 #[test]
@@ -164,8 +156,11 @@ fn an_existing_entry_keeps_its_other_properties() {
 
 #[test]
 fn paths_are_quoted() {
-    let windows =
-        ServerEntry { command: r"C:\Program Files\ö\codescry.exe".to_owned(), args: vec!["a\"b".to_owned()], sandbox: None };
+    let windows = ServerEntry {
+        command: r"C:\Program Files\ö\codescry.exe".to_owned(),
+        args: vec!["a\"b".to_owned()],
+        sandbox: None,
+    };
     for name in [JSON, TOML, "goose", "continue", "opencode"] {
         let made = formats::insert_entry("", client(name), &windows).expect("it can be edited");
         let found = formats::find_entry(&made, client(name)).expect("it can be parsed").expect("the entry exists");
@@ -218,9 +213,7 @@ fn toml_entries_of_every_form_are_removed() {
 
 #[test]
 fn a_text_without_the_entry_is_unchanged() {
-    for (text, syntax) in
-        [("{ }", JSON), ("", JSON), ("{\"mcpServers\": {\"a\": {}}}", JSON), (CODEX, TOML)]
-    {
+    for (text, syntax) in [("{ }", JSON), ("", JSON), ("{\"mcpServers\": {\"a\": {}}}", JSON), (CODEX, TOML)] {
         assert_eq!(remove(text, syntax).as_deref(), Ok(text));
     }
 }

@@ -18,7 +18,11 @@ fn a_mapping_gets_the_entry_at_its_end() {
 
 #[test]
 fn the_last_line_may_have_no_end() {
-    check_insert(GOOSE, "extensions:\n  a: { enabled: true }", &format!("extensions:\n  a: {{ enabled: true }}\n{OURS}"));
+    check_insert(
+        GOOSE,
+        "extensions:\n  a: { enabled: true }",
+        &format!("extensions:\n  a: {{ enabled: true }}\n{OURS}"),
+    );
     check_insert(GOOSE, "a: 1", &format!("a: 1\nextensions:\n{OURS}"));
 }
 
@@ -40,11 +44,7 @@ fn a_list_gets_an_item_in_its_indentation() {
     check_round_trip(CONTINUE, before, &format!("{head}{ITEM}{tail}"));
     let flat = "mcpServers:\n- name: other\n  command: npx\n";
     check_round_trip(CONTINUE, flat, &format!("{flat}{}", ITEM.replace("\n  ", "\n").trim_start()));
-    check_insert(
-        CONTINUE,
-        "",
-        &format!("name: Local Config\nversion: 1.0.0\nschema: v1\nmcpServers:\n{ITEM}"),
-    );
+    check_insert(CONTINUE, "", &format!("name: Local Config\nversion: 1.0.0\nschema: v1\nmcpServers:\n{ITEM}"));
 }
 
 #[test]

@@ -68,10 +68,7 @@ impl ConfigurationEditor<'_> {
     ///
     /// # Errors
     /// If standard input or output fails, or the changes cannot be confirmed.
-    pub fn show_and_apply(
-        &self,
-        planned: Vec<PlannedFile>,
-    ) -> anyhow::Result<(CommandExit, usize)> {
+    pub fn show_and_apply(&self, planned: Vec<PlannedFile>) -> anyhow::Result<(CommandExit, usize)> {
         let mut printer = Printer::new();
         let (mut needed, mut failed) = (Vec::new(), false);
         for PlannedFile { titles, file, change } in planned {

@@ -85,9 +85,9 @@ fn find_hooks<'v, 't>(
 fn our_command(hook: &Plain) -> Option<String> {
     let mut commands = hook[HOOKS].as_array()?.iter().filter_map(|command| command["command"].as_str());
     let is_ours = |command: &&str| {
-        command.strip_suffix(HOOK_COMMAND).is_some_and(|program| {
-            program.trim_end_matches(['"', '\'']).trim_end_matches(".exe").ends_with("codescry")
-        })
+        command
+            .strip_suffix(HOOK_COMMAND)
+            .is_some_and(|program| program.trim_end_matches(['"', '\'']).trim_end_matches(".exe").ends_with("codescry"))
     };
     commands.find(is_ours).map(str::to_owned)
 }

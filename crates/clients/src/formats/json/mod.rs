@@ -76,11 +76,7 @@ pub(super) fn remove_json_entry(text: &str, servers: ServerPaths<'_>) -> Result<
 }
 
 /// Returns the first path that leads to an object of servers, otherwise the last path.
-fn choose_path<'p>(
-    text: &str,
-    root: Option<&Value<'_>>,
-    paths: ServerPaths<'p>,
-) -> Result<&'p [&'p str], EditError> {
+fn choose_path<'p>(text: &str, root: Option<&Value<'_>>, paths: ServerPaths<'p>) -> Result<&'p [&'p str], EditError> {
     let Some((last, others)) = paths.split_last() else { return Ok(&[]) };
     for path in others {
         // A server may have the name of an object of servers.
@@ -211,8 +207,8 @@ fn strip_value(value: &mut Plain, path: &[&str], strip: &dyn Fn(&mut Plain)) {
     let Some(object) = value.as_object_mut() else { return };
     if let Some(inner) = object.get_mut(*name) {
         strip_value(inner, rest, strip);
-        let is_empty = inner.as_object().is_some_and(serde_json::Map::is_empty)
-            || inner.as_array().is_some_and(Vec::is_empty);
+        let is_empty =
+            inner.as_object().is_some_and(serde_json::Map::is_empty) || inner.as_array().is_some_and(Vec::is_empty);
         if is_empty {
             object.remove(*name);
         }

@@ -41,8 +41,10 @@ pub(super) fn insert_yaml_entry(
     let style = YamlStyle { line_end: detect_line_ending(text), is_list };
     let fields = entry.fields(form);
     let Some(root) = root.filter(|root| !root.is_null()) else {
-        let header = if is_list { LIST_HEADER.map(|line| format!("{line}{}", style.line_end)).concat() } else { String::new() };
-        let edited = format!("{}{header}{}", complete_line(text, style.line_end), style.format_servers(servers, &fields));
+        let header =
+            if is_list { LIST_HEADER.map(|line| format!("{line}{}", style.line_end)).concat() } else { String::new() };
+        let edited =
+            format!("{}{header}{}", complete_line(text, style.line_end), style.format_servers(servers, &fields));
         return check_yaml_edit(text, edited, servers, is_list, is_list);
     };
     if root.pairs().is_none() || text[root.start..].starts_with('{') {
@@ -239,16 +241,23 @@ fn format_value(value: &FieldValue) -> String {
     let quote = |text: &str| serde_json::Value::String(text.to_owned()).to_string();
     match value {
         FieldValue::Text(text) => {
-            let is_word = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter));
-            let is_simple = text.starts_with(|first: char| first == '/' || first.is_ascii_alphabetic()) && is_word(text);
+            let is_word =
+                |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter));
+            let is_simple =
+                text.starts_with(|first: char| first == '/' || first.is_ascii_alphabetic()) && is_word(text);
             let has_meaning = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
-            if is_simple && !has_meaning.contains(&text.to_ascii_lowercase().as_str()) { text.clone() } else { quote(text) }
+            if is_simple && !has_meaning.contains(&text.to_ascii_lowercase().as_str()) {
+                text.clone()
+            } else {
+                quote(text)
+            }
         }
         FieldValue::List(words) => format!("[{}]", words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(", ")),
         FieldValue::Number(number) => number.to_string(),
         FieldValue::True => "true".to_owned(),
         FieldValue::Object(fields) => {
-            let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}: {}", format_value(value))).collect();
+            let fields: Vec<_> =
+                fields.iter().map(|(name, value)| format!("{name}: {}", format_value(value))).collect();
             format!("{{ {} }}", fields.join(", "))
         }
     }
