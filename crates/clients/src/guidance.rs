@@ -187,11 +187,6 @@ fn block_range(text: &str) -> Option<(usize, usize)> {
     Some((start, end))
 }
 
-/// Returns whether `text` has a block.
-pub(crate) fn has_block(text: &str) -> bool {
-    block_range(text).is_some()
-}
-
 /// Returns whether `text` is a whole file of codescry.
 pub(crate) fn is_document(text: &str) -> bool {
     text.lines().take(2).any(|line| line == DOCUMENT_MARK)

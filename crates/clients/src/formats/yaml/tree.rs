@@ -144,7 +144,7 @@ impl<'t> Events<'t> {
                     let key = self.read_node(event, at, past, depth + 1)?;
                     let (event, at, past) = self.next_event()?;
                     let mut value = self.read_node(event, at, past, depth + 1)?;
-                    if at == past {
+                    if at == past && value.is_null() {
                         // An empty value is reported at the next token.
                         (value.start, value.end) = (key.end, key.end);
                     }
@@ -161,7 +161,7 @@ impl<'t> Events<'t> {
                         return Ok(Node { start, end, kind: NodeKind::Sequence(items) });
                     }
                     let mut item = self.read_node(event, at, past, depth + 1)?;
-                    if at == past {
+                    if at == past && item.is_null() {
                         (item.start, item.end) = (last, last);
                     }
                     last = item.end;
