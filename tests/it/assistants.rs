@@ -159,7 +159,8 @@ fn check_client(client: &McpClient, name: &str) {
     assert_eq!(removed.code, 0, "{name}: {}", removed.err);
     assert_eq!(read(&file), before, "{name} after uninstall");
     let folder = fs::read_dir(file.parent().expect("a folder")).expect("it can be read");
-    let left: Vec<_> = folder.map(|entry| entry.expect("an entry").path()).filter(|path| *path != file).collect();
+    let is_backup = |path: &PathBuf| path.to_string_lossy().contains("codescry-backup");
+    let left: Vec<_> = folder.map(|entry| entry.expect("an entry").path()).filter(is_backup).collect();
     assert!(left.is_empty(), "{name}: {left:?}");
 }
 

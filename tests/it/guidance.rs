@@ -127,7 +127,7 @@ fn extras_are_shown_then_written_then_removed() {
         "CLAUDE.md",
         "SKILL.md (new)",
         ".claude/agents/codescry-search.md (new)",
-        "+       \"matcher\": \"Grep|Bash\"",
+        "\"matcher\": \"Grep|Bash\"",
     ] {
         assert!(shown.out.contains(line), "{line} is not in {}", shown.out);
     }
@@ -197,7 +197,7 @@ fn a_grep_gets_places_from_the_index() {
         let added = &answer["hookSpecificOutput"];
         assert_eq!(added["hookEventName"], event);
         let text = added["additionalContext"].as_str().expect("a text");
-        assert!(text.contains("src/retry.rs:1-4  retry_request  [function]"), "{text}");
+        assert!(text.contains("src/retry.rs:1-9  retry_request  [function]"), "{text}");
     }
 }
 

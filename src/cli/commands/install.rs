@@ -53,7 +53,7 @@ pub fn run_install(shared: &SharedArguments, arguments: &InstallArguments) -> an
 fn no_client_message(selection: &ClientSelectionArguments) -> String {
     let names: Vec<&str> = clients::MCP_CLIENTS
         .iter()
-        .filter(|client| !selection.project || client.project_file.is_some())
+        .filter(|client| !selection.project || !client.project_files.is_empty())
         .map(|client| client.name)
         .collect();
     format!("no MCP client found; name one with --client: {}", names.join(", "))
