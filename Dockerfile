@@ -24,6 +24,8 @@ COPY --from=build /image/usr/local/bin/codescry /usr/local/bin/codescry
 COPY --from=build /image/usr/local/share/codescry /usr/local/share/codescry
 COPY --from=build --chown=65532:65532 /image/data /data
 COPY LICENSE-APACHE LICENSE-MIT NOTICE /usr/share/doc/codescry/
+# The MCP registry takes an image for a server's only if it has the name that server.json has.
+LABEL io.modelcontextprotocol.server.name="io.github.codescry/codescry"
 ENV XDG_DATA_HOME=/data XDG_CACHE_HOME=/data/cache
 VOLUME /data
 WORKDIR /code

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use cli::arguments::{CliArguments, CliCommand, ServeArguments, parse_command_line};
 use cli::commands::{
-    bench, completions, doctor, eval, index, install, man, models, references, search, serve, status, symbol, tune,
-    uninstall, watch,
+    bench, completions, doctor, eval, hook, index, install, man, models, references, search, serve, status, symbol,
+    tune, uninstall, watch,
 };
 use cli::exit::{CommandExit, report_failure};
 use cli::logging;
@@ -39,6 +39,7 @@ fn run_command(arguments: &CliArguments) -> anyhow::Result<CommandExit> {
         Some(CliCommand::Models(arguments)) => models::run_models(shared, &arguments.command),
         Some(CliCommand::Install(arguments)) => install::run_install(shared, arguments),
         Some(CliCommand::Uninstall(arguments)) => uninstall::run_uninstall(shared, arguments),
+        Some(CliCommand::Hook) => hook::run_hook(shared),
         Some(CliCommand::Doctor(arguments)) => doctor::run_doctor(shared, arguments),
         Some(CliCommand::Completions(arguments)) => completions::print_completions(arguments.shell),
         Some(CliCommand::Man(arguments)) => man::print_man_page(arguments.command.as_deref()),

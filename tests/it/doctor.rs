@@ -49,6 +49,7 @@ fn a_missing_entry_is_a_warning_until_a_client_has_one() {
 fn the_doctor_starts_each_configured_server_as_its_client_does() {
     let project = with_clients();
     assert_eq!(project.run(&["install", "--yes"]).code, 0);
+    assert_eq!(project.run(&["install", "--yes", "--project", "--client", "cursor"]).code, 0);
     let answer = project.run(&["doctor", "--json"]).json();
     let tried = |answer: &Value| -> Vec<(String, String)> {
         let checks = answer["checks"].as_array().expect("checks are a list").iter();
@@ -59,7 +60,7 @@ fn the_doctor_starts_each_configured_server_as_its_client_does() {
             .collect()
     };
     let all = tried(&answer);
-    let plain = all.iter().find(|(_, said)| said.starts_with("Codex, Zed get 8 tools from "));
+    let plain = all.iter().find(|(_, said)| said.starts_with("Cursor, Codex, Zed get 8 tools from "));
     assert!(plain.is_some() && all.iter().all(|(state, _)| state == "ok"), "{all:?}");
     assert!(all.iter().any(|(_, said)| said.contains("${workspaceFolder}")), "{all:?}");
 

@@ -1,6 +1,8 @@
 //! Integration tests: they run the built program and check its observable behavior.
 
 #[cfg(target_os = "linux")]
+mod assistants;
+#[cfg(target_os = "linux")]
 mod bit_flips;
 mod cli;
 mod crash;
@@ -9,6 +11,7 @@ mod eval;
 #[cfg(target_os = "linux")]
 mod fuzz;
 mod guard;
+mod guidance;
 mod ignore_files;
 #[cfg(feature = "lance")]
 mod kills;

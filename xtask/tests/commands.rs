@@ -27,6 +27,12 @@ fn every_command_has_help() {
 }
 
 #[test]
+fn the_plugin_is_up_to_date() {
+    let (succeeded, text) = run(&["plugin", "--check"]);
+    assert!(succeeded, "{text}");
+}
+
+#[test]
 fn a_model_is_made_the_same_way_twice() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("written");

@@ -88,6 +88,16 @@ pub(super) fn remove_config(path: &Path, before: &str) -> Result<(), ClientError
     fs::remove_file(&file).map_err(ClientError::io("remove", &file))
 }
 
+/// Removes the folders of a removed file that are empty now, below `base`.
+pub(super) fn remove_empty_folders(path: &Path, base: &Path) {
+    // Only folders without entries can be removed this way.
+    for folder in path.ancestors().skip(1).take_while(|folder| *folder != base && folder.starts_with(base)) {
+        if fs::remove_dir(folder).is_err() {
+            return;
+        }
+    }
+}
+
 /// Returns the paths and texts of a file's backups, the newest first.
 pub(super) fn read_backups(path: &Path) -> Vec<(PathBuf, String)> {
     let texts = backup_paths(path).filter_map(|backup| {

@@ -37,6 +37,8 @@ pub enum ClientError {
     Changed { path: PathBuf },
     #[error("{path} was not changed: it has too many backups; remove some of {path}.codescry-backup*")]
     Backups { path: PathBuf },
+    #[error("{path} was not written: it exists and is not of codescry; move it away, or leave out this part of --with")]
+    Occupied { path: PathBuf },
     #[error("cannot {operation} {path}: {source}")]
     Io { operation: &'static str, path: PathBuf, source: io::Error },
     #[error(

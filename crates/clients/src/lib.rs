@@ -1,25 +1,31 @@
-//! Installs and removes codescry's server entry in the configuration files of MCP clients.
+//! Installs and removes codescry's server entry in the configuration files of MCP clients, and files that guide agents.
 //!
-//! A change is planned ([`plan`]), shown by the caller, then applied ([`ConfigChange::apply`]). Invariants:
-//! only the bytes of the entry change. The result is parsed again and must be the old content with or without
-//! the entry, and nothing else. A file that cannot be parsed is not changed. A file is replaced by one rename,
-//! keeps its permissions and is backed up beside itself.
+//! A change is planned ([`plan_install`], [`plan_uninstall`]), shown by the caller, then applied
+//! ([`FileChange::apply`]). Invariants: only the bytes of the entry change. The result is parsed again and must be the
+//! old content with or without the entry, and nothing else. A file that cannot be parsed is not changed. A file is
+//! replaced by one rename, keeps its permissions and is backed up beside itself.
+//!
+//! [`MCP_CLIENTS`] is the table of clients: what is known of each, and from where.
 
-mod catalog;
+mod client;
 mod disk;
-mod edit;
 mod entry;
 mod error;
-mod json;
+mod files;
+mod formats;
+mod guidance;
 mod plan;
-mod splice;
-mod syntax;
+mod table;
 #[cfg(test)]
 mod tests;
-mod toml;
 
-pub use catalog::{ClientConfigFile, FolderSource, MCP_CLIENTS, McpClient, project_config_files, user_config_files};
-pub use entry::InstalledEntry;
+pub use client::{
+    AgentForm, Base, ConfigFormat, EntryField, FolderSignals, Guidance, GuidancePath, HookSettings, Location,
+    McpClient, Systems,
+};
+pub use entry::{InstalledEntry, SERVER_NAME};
 pub use error::{ClientError, EditError};
-pub use plan::{AppliedChange, ConfigChange, InstallRequest, plan_install, plan_uninstall};
-pub use syntax::ConfigSyntax;
+pub use files::{ClientConfigFile, project_config_files, user_config_files};
+pub use guidance::{Extra, agent_document, instructions_block, skill_document};
+pub use plan::{AppliedChange, FileChange, InstallRequest, PlannedFile, plan_install, plan_uninstall};
+pub use table::MCP_CLIENTS;

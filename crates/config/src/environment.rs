@@ -4,6 +4,7 @@
 
 mod git_settings;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,10 @@ pub enum OperatingSystem {
     Windows,
 }
 
+/// The variables with which users move the settings of a client to another folder.
+const CLIENT_VARIABLES: &[&str] =
+    &["CLAUDE_CONFIG_DIR", "CODEX_HOME", "COPILOT_HOME", "CLINE_DIR", "CONTINUE_GLOBAL_DIR"];
+
 /// The user's folders and the path of this program.
 #[derive(Clone, Debug)]
 pub struct UserEnvironment {
@@ -30,10 +35,12 @@ pub struct UserEnvironment {
     pub settings: PathBuf,
     /// `$XDG_CONFIG_HOME` or `~/.config`, for programs that use it on every system but Windows.
     pub dot_config: PathBuf,
-    /// `$CLAUDE_CONFIG_DIR`: the folder that replaces Claude Code's default one.
-    pub claude: Option<PathBuf>,
-    /// `$CODEX_HOME`: the folder that replaces Codex's default one.
-    pub codex: Option<PathBuf>,
+    /// The folder for settings that stay on this machine: `%LOCALAPPDATA%` on Windows, otherwise `dot_config`.
+    pub local_settings: PathBuf,
+    /// The folders that replace the default ones of clients, by the name of the variable that holds each.
+    pub client_folders: BTreeMap<&'static str, PathBuf>,
+    /// The folders that codescry writes to: its indexes and its caches.
+    pub written_folders: Vec<PathBuf>,
     /// The folders of `$PATH`.
     pub path: Vec<PathBuf>,
     /// The file of the running program.
@@ -67,9 +74,18 @@ impl UserEnvironment {
         Ok(Self {
             system,
             settings,
+            local_settings: match system {
+                OperatingSystem::Linux | OperatingSystem::MacOs => dot_config.clone(),
+                OperatingSystem::Windows => {
+                    variable_path("LOCALAPPDATA").unwrap_or_else(|| home.join("AppData").join("Local"))
+                }
+            },
             dot_config,
-            claude: variable_path("CLAUDE_CONFIG_DIR"),
-            codex: variable_path("CODEX_HOME"),
+            client_folders: CLIENT_VARIABLES.iter().filter_map(|name| Some((*name, variable_path(name)?))).collect(),
+            written_folders: vec![
+                user_folder(etcetera::BaseStrategy::data_dir)?,
+                user_folder(etcetera::BaseStrategy::cache_dir)?,
+            ],
             path: env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect(),
             program: env::current_exe().map_err(ConfigError::Program)?,
             working: env::current_dir().map_err(ConfigError::WorkingFolder)?,

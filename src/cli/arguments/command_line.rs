@@ -76,6 +76,9 @@ pub enum CliCommand {
     Uninstall(UninstallArguments),
     /// Check the program, the clients, the index and the server, and suggest remedies
     Doctor(DoctorArguments),
+    /// Add places from an existing index to the result of a client's grep (`install --with hooks`)
+    #[command(hide = true)]
+    Hook,
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Print a manual page

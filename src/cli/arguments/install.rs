@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
-use clients::MCP_CLIENTS;
+use clients::{Extra, MCP_CLIENTS};
 
 /// The arguments of `codescry install`.
 #[derive(Debug, Args)]
@@ -18,6 +18,11 @@ pub struct InstallArguments {
     /// Write this command for the server [default: the path of this program]
     #[arg(long, value_name = "PROGRAM")]
     pub command: Option<PathBuf>,
+    /// Also add files that guide the agent: a marked block of instructions, a sub-agent and a skill
+    /// that use the command line, hooks that add places from the index to the result of a grep; a
+    /// list separated by commas
+    #[arg(long = "with", value_name = "PARTS", value_delimiter = ',', value_parser = PossibleValuesParser::new(Extra::ALL.map(|(name, _)| name)).map(parse_extra))]
+    pub extras: Vec<Extra>,
 }
 
 /// The arguments of `codescry uninstall`.
@@ -28,6 +33,12 @@ pub struct UninstallArguments {
     pub path: Option<PathBuf>,
     #[command(flatten)]
     pub selection: ClientSelectionArguments,
+}
+
+/// Returns the extra of a name.
+fn parse_extra(name: String) -> Extra {
+    let known = Extra::ALL.into_iter().find(|(known, _)| *known == name);
+    known.map_or(Extra::Instructions, |(_, extra)| extra)
 }
 
 /// The arguments that select client configurations, and how they are written.

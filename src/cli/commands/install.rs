@@ -1,4 +1,4 @@
-//! `codescry install`: adds the server's entry to the configurations of MCP clients.
+//! `codescry install`: adds the server's entry to the configurations of MCP clients, and files that guide agents.
 
 pub mod configuration_editor;
 
@@ -27,19 +27,17 @@ pub fn run_install(shared: &SharedArguments, arguments: &InstallArguments) -> an
         return Ok(CommandExit::NothingFound);
     }
     let command = arguments.command.clone().unwrap_or_else(|| user.stable_program_path());
-    // Clients that read a project's file start the server in the project, so it needs no folder.
-    let request = InstallRequest::new(&command, folder.filter(|_| !selection.project))?;
-    let planned = config_files.into_iter().map(|config_file| {
-        let named = format!("{} {}", config_file.client.title, user.display_path(&config_file.file));
-        (named, clients::plan_install(config_file, &request, &user))
-    });
+    // Clients that read a project's file work in the project, so it needs no folder.
+    let mut request = InstallRequest::new(&command, folder.filter(|_| !selection.project))?;
+    request.extras.clone_from(&arguments.extras);
+    let planned = clients::plan_install(&config_files, &request, &user);
     let editor = ConfigurationEditor {
         selection,
         user: &user,
         unchanged: "is already set up",
         palette: Palette::for_stdout(shared),
     };
-    let (exit, wrote) = editor.show_and_apply(planned.collect())?;
+    let (exit, wrote) = editor.show_and_apply(planned)?;
     if wrote > 0 && !shared.quiet {
         printer::print_note("restart the clients; `codescry doctor` checks that they can start the server");
         if arguments.command.is_none() && selection.project {
@@ -55,7 +53,7 @@ pub fn run_install(shared: &SharedArguments, arguments: &InstallArguments) -> an
 fn no_client_message(selection: &ClientSelectionArguments) -> String {
     let names: Vec<&str> = clients::MCP_CLIENTS
         .iter()
-        .filter(|client| !selection.project || client.project_file.is_some())
+        .filter(|client| !selection.project || !client.project_files.is_empty())
         .map(|client| client.name)
         .collect();
     format!("no MCP client found; name one with --client: {}", names.join(", "))

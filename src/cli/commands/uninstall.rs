@@ -1,4 +1,5 @@
-//! `codescry uninstall`: removes the server's entry from the configurations of MCP clients.
+//! `codescry uninstall`: removes the server's entry and the files that guide agents from the configurations
+//! of MCP clients.
 
 use config::UserEnvironment;
 
@@ -17,13 +18,9 @@ pub fn run_uninstall(shared: &SharedArguments, arguments: &UninstallArguments) -
     let selection = &arguments.selection;
     let root = arguments.path.as_deref().map(resolve_folder).transpose()?.unwrap_or_else(|| user.working.clone());
     let config_files = select_configurations(selection, &root, &user)?;
-    let there =
-        config_files.into_iter().filter(|config_file| !selection.clients.is_empty() || config_file.file.exists());
-    let planned = there.map(|config_file| {
-        let named = format!("{} {}", config_file.client.title, user.display_path(&config_file.file));
-        (named, clients::plan_uninstall(config_file))
-    });
+    let planned = clients::plan_uninstall(&config_files, &user);
+    let listed = planned.into_iter().filter(|file| !selection.clients.is_empty() || file.file.exists());
     let editor =
         ConfigurationEditor { selection, user: &user, unchanged: "has no entry", palette: Palette::for_stdout(shared) };
-    Ok(editor.show_and_apply(planned.collect())?.0)
+    Ok(editor.show_and_apply(listed.collect())?.0)
 }

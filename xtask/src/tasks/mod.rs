@@ -11,6 +11,7 @@ mod names;
 mod pack_crates;
 mod pack_model;
 mod package;
+mod plugin;
 mod train_model;
 mod train_ranker;
 mod transcript;
@@ -38,6 +39,7 @@ enum Task {
     PackCrates(pack_crates::PackCratesArguments),
     PackModel(pack_model::PackModelArguments),
     Package(package::PackageArguments),
+    Plugin(plugin::PluginArguments),
     TrainModel(train_model::TrainModelArguments),
     TrainRanker(train_ranker::TrainRankerArguments),
     Transcript(transcript::TranscriptArguments),
@@ -57,6 +59,7 @@ pub fn run_task(arguments: &XtaskArguments) -> Result<()> {
         Task::PackCrates(arguments) => pack_crates::run_pack_crates(arguments),
         Task::PackModel(arguments) => pack_model::run_pack_model(arguments),
         Task::Package(arguments) => package::run_package(arguments),
+        Task::Plugin(arguments) => plugin::run_plugin(arguments),
         Task::TrainModel(arguments) => train_model::run_train_model(arguments),
         Task::TrainRanker(arguments) => train_ranker::run_train_ranker(arguments),
         Task::Transcript(arguments) => transcript::run_transcript(arguments),

@@ -51,6 +51,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "rmcp", homes: &["crates/mcp", "crates/sharing", "xtask"] },
     EngineRule { crate_name: "rustix", homes: &["crates/platform"] },
     EngineRule { crate_name: "safetensors", homes: &["crates/embed/src/embedders/model2vec.rs"] },
+    EngineRule { crate_name: "saphyr_parser", homes: &["crates/clients"] },
     EngineRule { crate_name: "schemars", homes: &["crates/mcp"] },
     EngineRule { crate_name: "seccompiler", homes: &["crates/platform/src/confinement.rs"] },
     EngineRule { crate_name: "sha1", homes: &["crates/hub"] },

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use clients::{ClientConfigFile, ClientError, ConfigChange};
+use clients::{ClientConfigFile, FileChange, PlannedFile};
 use config::UserEnvironment;
 
 use crate::cli::arguments::ClientSelectionArguments;
@@ -68,13 +68,11 @@ impl ConfigurationEditor<'_> {
     ///
     /// # Errors
     /// If standard input or output fails, or the changes cannot be confirmed.
-    pub fn show_and_apply(
-        &self,
-        planned: Vec<(String, Result<ConfigChange, ClientError>)>,
-    ) -> anyhow::Result<(CommandExit, usize)> {
+    pub fn show_and_apply(&self, planned: Vec<PlannedFile>) -> anyhow::Result<(CommandExit, usize)> {
         let mut printer = Printer::new();
         let (mut needed, mut failed) = (Vec::new(), false);
-        for (named, change) in planned {
+        for PlannedFile { titles, file, change } in planned {
+            let named = format!("{} {}", titles.join(", "), self.user.display_path(&file));
             match change {
                 Err(error) => {
                     failed = true;
@@ -108,7 +106,7 @@ impl ConfigurationEditor<'_> {
         Ok((if failed { CommandExit::Failed } else { CommandExit::Done }, wrote))
     }
 
-    fn show_change(&self, printer: &mut Printer, named: &str, change: &ConfigChange) -> io::Result<()> {
+    fn show_change(&self, printer: &mut Printer, named: &str, change: &FileChange) -> io::Result<()> {
         let how = match (&change.before, &change.after) {
             (None, _) => " (new)",
             (_, None) => " (removed: it has no other content)",
@@ -122,8 +120,8 @@ impl ConfigurationEditor<'_> {
         printer.line("")
     }
 
-    fn apply_change(&self, printer: &mut Printer, change: &ConfigChange) -> anyhow::Result<()> {
-        let file = terminal_text::escape_controls(&self.user.display_path(&change.config_file.file));
+    fn apply_change(&self, printer: &mut Printer, change: &FileChange) -> anyhow::Result<()> {
+        let file = terminal_text::escape_controls(&self.user.display_path(&change.file));
         let applied = change.apply()?;
         let verb = if change.after.is_some() { "wrote" } else { "removed" };
         let kept = applied

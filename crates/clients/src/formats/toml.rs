@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use toml_edit::{Array, Document, Item, Table, TableLike, Value};
 
-use super::entry::{InstalledEntry, SERVER_NAME, ServerEntry};
-use super::error::EditError;
 use super::splice::{Splice, apply_splices, detect_line_ending, line_start};
+use crate::entry::{InstalledEntry, SERVER_NAME, ServerEntry};
+use crate::error::EditError;
 
 /// The table that holds the servers.
 const SERVERS_TABLE: &str = "mcp_servers";

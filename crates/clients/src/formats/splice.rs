@@ -40,7 +40,7 @@ pub(super) fn apply_splices(text: &str, mut splices: Vec<Splice>) -> String {
 }
 
 /// Returns the line ending of `text`: `\r\n` if there is one, otherwise `\n`.
-pub(super) fn detect_line_ending(text: &str) -> &'static str {
+pub(crate) fn detect_line_ending(text: &str) -> &'static str {
     if text.contains("\r\n") { "\r\n" } else { "\n" }
 }
 

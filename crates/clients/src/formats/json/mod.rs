@@ -1,0 +1,216 @@
+//! Finds, inserts and removes entries and hooks in JSON, which may have comments and trailing commas.
+
+mod container;
+mod cut;
+mod hooks;
+mod parse;
+mod style;
+
+use jsonc_parser::ast::{Object, ObjectProp, Value};
+use jsonc_parser::common::Ranged as _;
+use serde_json::Value as Plain;
+
+use self::container::Container;
+use self::cut::cut_member;
+use self::parse::{find_object, find_property, parse_jsonc, to_plain};
+use self::style::JsonStyle;
+use super::splice::{Splice, apply_splices};
+use crate::client::EntryField;
+use crate::entry::{CommandFields, FieldValue, InstalledEntry, SERVER_NAME, ServerEntry};
+use crate::error::EditError;
+
+pub(super) use hooks::{find_hook, insert_hook, remove_hook};
+
+/// The possible paths of the object that holds the servers.
+type ServerPaths<'p> = &'p [&'p [&'p str]];
+
+/// Returns the entry in the object at one of the paths.
+pub(super) fn find_json_entry(
+    text: &str,
+    servers: ServerPaths<'_>,
+    fields: CommandFields,
+) -> Result<Option<InstalledEntry>, EditError> {
+    let root = parse_jsonc(text)?;
+    let path = choose_path(text, root.as_ref(), servers)?;
+    let Some(servers) = find_object(text, root.as_ref(), path)? else { return Ok(None) };
+    let Some(entry) = find_property(text, servers, SERVER_NAME)? else { return Ok(None) };
+    let Value::Object(entry) = &entry.value else {
+        return Ok(Some(InstalledEntry { command: None, args: Vec::new() }));
+    };
+    Ok(Some(fields.read(|name| read_text(entry, name), |name| read_list(entry, name))))
+}
+
+/// Returns `text` with the entry in the object at one of the paths.
+pub(super) fn insert_json_entry(
+    text: &str,
+    servers: ServerPaths<'_>,
+    form: &[EntryField],
+    entry: &ServerEntry,
+) -> Result<String, EditError> {
+    let root = parse_jsonc(text)?;
+    let path = choose_path(text, root.as_ref(), servers)?;
+    let style = JsonStyle::detect(text);
+    let found = match find_object(text, root.as_ref(), path)? {
+        Some(servers) => find_property(text, servers, SERVER_NAME)?,
+        None => None,
+    };
+    let edited = match found {
+        Some(found) => apply_splices(text, update_json_entry(text, &style, found, CommandFields::new(form), entry)?),
+        None => {
+            let path = [path, &[SERVER_NAME]].concat();
+            insert_value(text, root.as_ref(), &style, &path, &|style| style.format_fields(&entry.fields(form)))?
+        }
+    };
+    check_json_edit(text, edited, path)
+}
+
+/// Returns `text` without the entry in the object at one of the paths.
+pub(super) fn remove_json_entry(text: &str, servers: ServerPaths<'_>) -> Result<String, EditError> {
+    let root = parse_jsonc(text)?;
+    let path = choose_path(text, root.as_ref(), servers)?;
+    let Some(servers) = find_object(text, root.as_ref(), path)? else { return Ok(text.to_owned()) };
+    let is_entry = |property: &ObjectProp<'_>| property.name.as_str() == SERVER_NAME;
+    let Some(at) = servers.properties.iter().position(is_entry) else { return Ok(text.to_owned()) };
+    let edited = apply_splices(text, cut_member(text, &Container::of_object(servers), at));
+    check_json_edit(text, edited, path)
+}
+
+/// Returns the first path that leads to an object of servers, otherwise the last path.
+fn choose_path<'p>(text: &str, root: Option<&Value<'_>>, paths: ServerPaths<'p>) -> Result<&'p [&'p str], EditError> {
+    let Some((last, others)) = paths.split_last() else { return Ok(&[]) };
+    for path in others {
+        // A server may have the name of an object of servers.
+        let is_server = |object: &Object<'_>| object.get_string("type").is_some() || object.get("command").is_some();
+        if find_object(text, root, path).ok().flatten().is_some_and(|object| !is_server(object)) {
+            return Ok(*path);
+        }
+    }
+    Ok(*last)
+}
+
+/// Returns `text` with a new value at `path`, whose last name does not exist yet.
+///
+/// # Errors
+/// When a value on the way is not an object.
+fn insert_value(
+    text: &str,
+    root: Option<&Value<'_>>,
+    style: &JsonStyle,
+    path: &[&str],
+    value: &dyn Fn(&JsonStyle) -> String,
+) -> Result<String, EditError> {
+    // The value with the objects around it, from the object at depth `depth`.
+    let nested = |style: &JsonStyle, depth: usize| {
+        path[depth + 1..].iter().rev().fold(value(style), |inner, name| style.format_object(&[(*name, inner)]))
+    };
+    if root.is_none() {
+        // The text has only white space and comments.
+        let start =
+            if text.trim().is_empty() { String::new() } else { format!("{}{}", text.trim_end(), style.line_end) };
+        let object = style.format_object(&[(path[0], nested(style, 0))]);
+        return Ok(format!("{start}{object}{}", style.line_end));
+    }
+    let mut deepest = (0, find_object(text, root, &[])?);
+    for depth in 1..path.len() {
+        match find_object(text, root, &path[..depth])? {
+            Some(object) => deepest = (depth, Some(object)),
+            None => break,
+        }
+    }
+    let (depth, Some(object)) = deepest else { return Ok(text.to_owned()) };
+    let property = |style: &JsonStyle| style.format_property(path[depth], &nested(style, depth));
+    Ok(apply_splices(text, style.insert_member(text, &Container::of_object(object), &property)))
+}
+
+/// Returns the splices that replace the command and the arguments of an existing entry by those of `entry`.
+///
+/// # Errors
+/// When the existing entry starts no program.
+fn update_json_entry(
+    text: &str,
+    style: &JsonStyle,
+    found: &ObjectProp<'_>,
+    fields: CommandFields,
+    entry: &ServerEntry,
+) -> Result<Vec<Splice>, EditError> {
+    let starts_no_program =
+        || EditError::at(text, found.range.start, format!("{SERVER_NAME:?} exists already and starts no program"));
+    let Value::Object(object) = &found.value else { return Err(starts_no_program()) };
+    let before = fields.read(|name| read_text(object, name), |name| read_list(object, name));
+    if before.command.is_none() {
+        return Err(starts_no_program());
+    }
+    let mut splices = Vec::new();
+    for (name, value) in fields.values(entry) {
+        let Some(property) = find_property(text, object, name)? else {
+            let property = |style: &JsonStyle| style.format_property(name, &style.format_value(&value));
+            splices.extend(style.insert_member(text, &Container::of_object(object), &property));
+            continue;
+        };
+        let is_equal = match &value {
+            FieldValue::Text(text) => read_text(object, name).as_ref() == Some(text),
+            FieldValue::List(words) => read_list(object, name).as_ref() == Some(words),
+            FieldValue::Number(_) | FieldValue::True | FieldValue::Object(_) => false,
+        };
+        if !is_equal {
+            let range = property.value.range();
+            splices.push(Splice { from: range.start, to: range.end, with: style.format_value(&value) });
+        }
+    }
+    Ok(splices)
+}
+
+/// Returns the text of a property, if it is one.
+fn read_text(object: &Object<'_>, name: &str) -> Option<String> {
+    object.get_string(name).map(|text| text.value.to_string())
+}
+
+/// Returns the texts of an array; other elements become empty.
+fn read_list(object: &Object<'_>, name: &str) -> Option<Vec<String>> {
+    let array = object.get_array(name)?;
+    let word = |word: &Value<'_>| word.as_string_lit().map_or_else(String::new, |word| word.value.to_string());
+    Some(array.elements.iter().map(word).collect())
+}
+
+/// Returns `edited` if it differs from `text` only in the entry in the object at `path`.
+///
+/// # Errors
+/// When it differs in anything else.
+fn check_json_edit(text: &str, edited: String, path: &[&str]) -> Result<String, EditError> {
+    check_equal_rest(text, edited, |root| {
+        strip_value(root, path, &|servers| {
+            if let Some(servers) = servers.as_object_mut() {
+                servers.remove(SERVER_NAME);
+            }
+        });
+    })
+}
+
+/// Returns `edited` if it equals `text` once `strip` has removed what was edited.
+fn check_equal_rest(text: &str, edited: String, strip: impl Fn(&mut Plain)) -> Result<String, EditError> {
+    let rest = |text: &str| {
+        parse_jsonc(text).map(|value| {
+            let mut value = value.map_or_else(|| Plain::Object(serde_json::Map::new()), |value| to_plain(&value));
+            strip(&mut value);
+            value
+        })
+    };
+    if rest(&edited) == rest(text) {
+        return Ok(edited);
+    }
+    Err(EditError::at(text, 0, "codescry cannot edit a file with this formatting"))
+}
+
+/// Applies `strip` to the value at `path`, and removes the objects on the way that are empty afterwards.
+fn strip_value(value: &mut Plain, path: &[&str], strip: &dyn Fn(&mut Plain)) {
+    let Some((name, rest)) = path.split_first() else { return strip(value) };
+    let Some(object) = value.as_object_mut() else { return };
+    if let Some(inner) = object.get_mut(*name) {
+        strip_value(inner, rest, strip);
+        let is_empty =
+            inner.as_object().is_some_and(serde_json::Map::is_empty) || inner.as_array().is_some_and(Vec::is_empty);
+        if is_empty {
+            object.remove(*name);
+        }
+    }
+}
