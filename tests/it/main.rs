@@ -7,6 +7,8 @@ mod eval;
 #[cfg(target_os = "linux")]
 mod fuzz;
 mod guard;
+#[cfg(unix)]
+mod invisible_text;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_http;
@@ -23,6 +25,7 @@ mod projects;
 mod questions;
 mod resources;
 mod retrieval;
+mod secret_keys;
 mod setup;
 #[cfg(target_os = "linux")]
 mod share;

@@ -1,8 +1,8 @@
 //! The walk of a folder: which files are indexed, which are skipped and why, and the projects they
 //! belong to.
 //!
-//! Contains the ignore rules (matched by the crate `ignore`), the patterns of secrets, the kinds of files
-//! that are never indexed, and the manifests that make a folder a project. The walker of the crate
+//! Contains the ignore rules (matched by the crate `ignore`), the kinds of files that are never indexed,
+//! and the manifests that make a folder a project. The walker of the crate
 //! `ignore` does not report skipped files, so this module walks the folders and uses only its matchers.
 //! The order is by name and thus reproducible. Links are not followed and other file systems are not
 //! entered. A secret is skipped regardless of any rule. An unreadable file is skipped with a reason and
@@ -24,7 +24,6 @@ mod tests;
 
 pub use content::{inspect_content, inspect_published_content};
 pub use disk::{Disk, FileContents, FileSystem};
-pub use file_kinds::secret_pattern;
 pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 pub use partial::{affects_ignore_rules, judge_path, walk_folders, walk_paths, walk_scope};
 pub use projects::find_projects;

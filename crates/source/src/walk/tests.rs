@@ -2,7 +2,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{Disk, WalkFinding, WalkOptions, inspect_content, secret_pattern, walk_tree};
+use super::{Disk, WalkFinding, WalkOptions, inspect_content, walk_tree};
+use crate::secrets::secret_pattern;
 use platform::cancel::CancelToken;
 use types::{AbsPath, RepoPath, SkipReason};
 
