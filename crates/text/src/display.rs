@@ -2,17 +2,17 @@
 //!
 //! Characters that control a display, or that nobody sees, are shown as `\u{202e}`: a reader sees that they are there,
 //! and a name in that form finds its file again ([`unescape_name`]). Some are part of how visible text is written and
-//! stay: variation selectors and joiners inside of emoji, and joiners between letters of scripts that need them. At most
-//! one of them stays after each visible character, so that they hide nothing.
+//! stay: variation selectors and joiners inside of emoji, and joiners between letters of scripts that need them. At
+//! most one of them stays after each visible character, so that they hide nothing.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The code points that are invisible or control the display of others, as ranges in ascending order.
 ///
-/// The controls (C0, DEL and C1), Unicode's property `Default_Ignorable_Code_Point` (DerivedCoreProperties.txt of Unicode
-/// 16: zero-width characters, fillers, directional controls, variation selectors and tags), the line and paragraph
-/// separators, and the interlinear annotation characters.
+/// The controls (C0, DEL and C1), Unicode's property `Default_Ignorable_Code_Point` (DerivedCoreProperties.txt of
+/// Unicode 16: zero-width characters, fillers, directional controls, variation selectors and tags), the line and
+/// paragraph separators, and the interlinear annotation characters.
 const INVISIBLE: &[(char, char)] = &[
     ('\0', '\u{1f}'),
     ('\u{7f}', '\u{9f}'),

@@ -1,8 +1,12 @@
 //! Recognizes private keys in ASN.1 DER by their first bytes.
 //!
-//! The forms are PKCS #1 and DSA (`SEQUENCE { 0, large integer … }`), SEC 1 (`SEQUENCE { 1, OCTET STRING … }`), PKCS #8
-//! (`SEQUENCE { 0 or 1, SEQUENCE { OID … } … }`), encrypted PKCS #8 (`SEQUENCE { SEQUENCE { OID of PBES … } … }`) and
-//! PKCS #12 (`SEQUENCE { 3, SEQUENCE … }`), as in RFC 8017, 5915, 5958 and 7292.
+//! The forms, as in RFC 8017, 5915, 5958 and 7292:
+//!
+//! - PKCS #1 and DSA: `SEQUENCE { 0, large integer … }`
+//! - SEC 1: `SEQUENCE { 1, OCTET STRING … }`
+//! - PKCS #8: `SEQUENCE { 0 or 1, SEQUENCE { OID … } … }`
+//! - encrypted PKCS #8: `SEQUENCE { SEQUENCE { OID of PBES … } … }`
+//! - PKCS #12: `SEQUENCE { 3, SEQUENCE { OID … } … }`
 
 const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
@@ -37,8 +41,7 @@ fn parse_private_key(bytes: &[u8]) -> Option<()> {
     let is_key = match (version, rest.first()?) {
         (0, &INTEGER) => length >= MIN_NUMBER_BYTES,
         (1, &OCTET_STRING) => CURVE_KEY_BYTES.contains(&length),
-        (0 | 1, &SEQUENCE) => inside.first() == Some(&OBJECT_IDENTIFIER),
-        (3, &SEQUENCE) => inside.first() == Some(&OBJECT_IDENTIFIER),
+        (0 | 1 | 3, &SEQUENCE) => inside.first() == Some(&OBJECT_IDENTIFIER),
         _ => false,
     };
     is_key.then_some(())

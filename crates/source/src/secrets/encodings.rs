@@ -31,9 +31,14 @@ pub fn encode_base64_cores(text: &[u8]) -> [String; 3] {
 pub fn decode_base64_at(bytes: &[u8], at: usize, max_chars: usize) -> Vec<u8> {
     // Enough for a character and a line break with quotes and marks after each few of them.
     let end = bytes.len().min(at + 4 * max_chars);
-    let chars =
-        NotationReader::new(&bytes[..end], at).filter(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte));
-    let mut chars: Vec<u8> = chars.take(max_chars).collect();
+    let mut is_gap = true;
+    let is_char = |byte: &u8| {
+        // Behind a quote or a line end, these are operators and marks of comments or patches.
+        let is_sign = b"+/".contains(byte);
+        is_gap = !byte.is_ascii_alphanumeric() && (is_gap || !is_sign);
+        !is_gap
+    };
+    let mut chars: Vec<u8> = NotationReader::new(&bytes[..end], at).filter(is_char).take(max_chars).collect();
     chars.truncate(chars.len() / 4 * 4);
     LENIENT.decode(chars).unwrap_or_default()
 }

@@ -26,6 +26,10 @@ const MIN_DIFFERENT_CHARS: usize = 5;
 /// identifier. Random Base64 has 62 %, names in camel case up to 40 %.
 const MIN_CLASS_CHANGES_PERCENT: usize = 43;
 
+/// Smallest length of a run in lower case that is a word, and of a name in camel case.
+const MIN_WORD_CHARS: usize = 5;
+const MIN_NAME_CHARS: usize = 8;
+
 /// Headers that may precede the Base64 text of a key.
 const KEY_HEADERS: &[&[u8]] =
     &[b"Proc-Type:", b"DEK-Info:", b"Version:", b"Comment:", b"Subject:", b"Hash:", b"Charset:", b"MessageID:"];
@@ -38,8 +42,8 @@ const KEY_STARTS: &[&[u8]] = &[b"MII", b"MIG", b"MIH", b"MHc", b"MHQ", b"MC4", b
 pub enum BodyPosition {
     /// It follows a key's first line. `ends_with_mark` tells whether a key's last line follows.
     AfterBegin { ends_with_mark: bool },
-    /// It precedes or follows a key's last line whose first line is elsewhere.
-    AroundEnd,
+    /// It precedes a key's first line, or is next to a key's last line.
+    Elsewhere,
 }
 
 /// Returns whether the text in `range` of `bytes` is, or contains, the body of a key.
@@ -49,6 +53,7 @@ pub fn is_key_body(bytes: &[u8], range: Range<usize>, position: BodyPosition) ->
     let mut runs_chars = 0;
     let (mut at, mut is_first) = (0, true);
     let mut has_quote = false;
+    let mut is_joined = matches!(position, BodyPosition::AfterBegin { .. });
     while at < clean.len() {
         if KEY_HEADERS.iter().any(|header| clean[at..].starts_with(header)) {
             let value = &clean[at..];
@@ -84,7 +89,8 @@ pub fn is_key_body(bytes: &[u8], range: Range<usize>, position: BodyPosition) ->
         if is_cut {
             continue;
         }
-        if joined.len() < MIN_JOINED_CHARS && matches!(position, BodyPosition::AfterBegin { .. }) {
+        is_joined = is_joined && !is_word_like(run);
+        if is_joined && joined.len() < MIN_JOINED_CHARS {
             joined.extend_from_slice(run);
             if joined.len() >= MIN_JOINED_CHARS && is_random(&joined) {
                 return true;
@@ -107,16 +113,31 @@ pub fn is_key_like(run: &[u8]) -> bool {
 
 /// Returns whether a run has characters of all classes, and changes between them as often as random Base64 does.
 pub fn is_random(run: &[u8]) -> bool {
-    let class = |byte: &u8| match byte {
+    let has_class = |wanted: u8| run.iter().any(|byte| class_of(*byte) == wanted);
+    (0..3).all(has_class)
+        && count_different(run) >= MIN_DIFFERENT_CHARS
+        && !has_few_changes(run, MIN_CLASS_CHANGES_PERCENT)
+}
+
+/// Returns whether a run is more likely a word, or a name in camel case, than a piece of a key.
+fn is_word_like(run: &[u8]) -> bool {
+    let is_lower = run.iter().all(u8::is_ascii_lowercase);
+    (is_lower && run.len() >= MIN_WORD_CHARS) || (run.len() >= MIN_NAME_CHARS && has_few_changes(run, 35))
+}
+
+/// Returns whether the share of neighbours of different classes is below `percent`.
+fn has_few_changes(run: &[u8], percent: usize) -> bool {
+    let changes = run.windows(2).filter(|pair| class_of(pair[0]) != class_of(pair[1])).count();
+    changes * 100 < run.len().saturating_sub(1) * percent
+}
+
+/// Returns the class of a character: upper case, lower case or other.
+fn class_of(byte: u8) -> u8 {
+    match byte {
         b'A'..=b'Z' => 0,
         b'a'..=b'z' => 1,
         _ => 2,
-    };
-    let has_class = |wanted: u8| run.iter().any(|byte| class(byte) == wanted);
-    let changes = run.windows(2).filter(|pair| class(&pair[0]) != class(&pair[1])).count();
-    (0..3).all(has_class)
-        && count_different(run) >= MIN_DIFFERENT_CHARS
-        && changes * 100 >= run.len().saturating_sub(1) * MIN_CLASS_CHANGES_PERCENT
+    }
 }
 
 /// Returns whether a character belongs to Base64.

@@ -282,10 +282,8 @@ fn match_secret_file(lower: &str, folder: Option<&str>) -> Option<&'static str> 
     if [lower, plain].iter().any(|name| SAMPLE_WORDS.contains(&split_extension(name).1)) {
         return None;
     }
-    let names = [lower, plain];
-    let different = if lower == plain { &names[..1] } else { &names };
-    let pattern = different.iter().find_map(|name| match_plain_name(name));
-    pattern.or_else(|| match_data_folder(plain, folder?))
+    let of_plain = || if lower == plain { None } else { match_plain_name(plain) };
+    match_plain_name(lower).or_else(of_plain).or_else(|| match_data_folder(plain, folder?))
 }
 
 fn match_plain_name(name: &str) -> Option<&'static str> {

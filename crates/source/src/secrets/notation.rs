@@ -148,6 +148,9 @@ impl<'t> NotationReader<'t> {
             _ if is_zero_width => None,
             [0xc2, 0xa0] => Some(b' '),
             [0xe2, 0x80, 0xa6] => Some(ELLIPSIS),
+            // Dashes and quotes of typography.
+            [0xe2, 0x80, 0x90..=0x95] | [0xe2, 0x88, 0x92] => Some(b'-'),
+            [0xe2, 0x80, 0x98..=0x9f] => Some(b'"'),
             _ => Some(SEPARATOR),
         }
     }
@@ -212,6 +215,8 @@ fn to_logical(code: u32) -> Option<u8> {
     match code {
         0x0d => Some(b'\n'),
         0x2026 => Some(ELLIPSIS),
+        0x2010..=0x2015 | 0x2212 => Some(b'-'),
+        0x2018..=0x201f => Some(b'"'),
         0x200b..=0x200f | 0x2060..=0x206f | 0xfeff | 0xad => None,
         _ => Some(u8::try_from(code).ok().filter(u8::is_ascii).unwrap_or(SEPARATOR)),
     }

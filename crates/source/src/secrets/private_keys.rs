@@ -3,6 +3,7 @@
 //! One pass looks for [`SIGNS`], texts that hardly occur outside of keys and of code that handles them. Only around a
 //! sign is the text judged, within a window of fixed size or up to the next sign, so the time is linear in the length.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -11,7 +12,7 @@ use super::der::begins_private_key;
 use super::encodings::{decode_base64_at, decode_byte_list_at, decode_hex_at, encode_base64_cores};
 use super::json_web_key::has_private_member;
 use super::key_body::{BodyPosition, is_base64, is_key_body, is_random};
-use super::notation::NotationReader;
+use super::notation::{NotationReader, SEPARATOR};
 
 /// A kind of sign, which decides how the text around it is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,11 +145,14 @@ const MAX_LABEL_BYTES: usize = 160;
 /// Longest text after a key's first line that is judged, in bytes.
 const MAX_BODY_BYTES: usize = 4096;
 
-/// Longest text before a key's last line that is judged, in bytes.
+/// Longest text before a key's first or last line that is judged, in bytes.
 const MAX_TAIL_BYTES: usize = 512;
 
 /// Smallest number of characters of a whole PEM file in Base64. The first and the last line alone have 71.
 const MIN_ENCODED_CHARS: usize = 100;
+
+/// Characters at both ends of each first and last line of PEM.
+const DASHES: &[u8] = b"---";
 
 /// Longest text between two lines or literals of one key, in characters.
 const MAX_GAP_CHARS: usize = 24;
@@ -296,9 +300,7 @@ fn read_pem_mark(bytes: &[u8], start: usize, end: usize, sign: Sign) -> Option<P
             }
             // Labels are in capitals. Quotes and operators stand between the parts of a label in code.
             Some(byte @ (b'A'..=b'Z' | b'0'..=b'9')) if label.len() < 64 => label.push(byte),
-            Some(b' ' | b'\n' | b'"' | b'\'' | b'+' | b'.' | b',' | b'&' | b'_' | b'(' | b')' | b'<' | b'{' | b'}') => {
-            }
-            Some(byte) if sign != Sign::PemBegin && is_private(&label) && byte.is_ascii_lowercase() => {}
+            Some(byte) if byte == SEPARATOR || b" \n\"'`+.,&_()<>{}[]".contains(&byte) => {}
             _ => return None,
         }
     }
@@ -313,27 +315,32 @@ fn is_after_end(bytes: &[u8], start: usize) -> bool {
 
 /// Returns whether a key's first or last line has a key next to it.
 fn has_pem_key(bytes: &[u8], marks: &[PemMark]) -> bool {
-    marks.iter().enumerate().any(|(at, mark)| {
+    marks.iter().enumerate().filter(|(_, mark)| mark.kind != PemMarkKind::OtherBegin).any(|(at, mark)| {
         let next = marks.get(at + 1);
         let after = mark.end..next.map_or(bytes.len(), |next| next.start).min(mark.end + MAX_BODY_BYTES);
-        match mark.kind {
-            PemMarkKind::OtherBegin => false,
+        let position = match mark.kind {
             PemMarkKind::KeyBegin => {
                 let ends_with_mark = next.is_some_and(|next| next.kind == PemMarkKind::KeyEnd);
-                is_key_body(bytes, after, BodyPosition::AfterBegin { ends_with_mark })
+                BodyPosition::AfterBegin { ends_with_mark }
             }
-            PemMarkKind::KeyEnd => {
-                let previous = at.checked_sub(1).map(|at| marks[at]);
-                // The text between the first and the last line of a key was judged with the first line, and the text
-                // after a certificate's first line is a certificate.
-                let is_tail = previous.is_none_or(|previous| previous.kind == PemMarkKind::KeyEnd);
-                let least = previous.map_or(0, |previous| previous.end);
-                let before = mark.start.saturating_sub(MAX_TAIL_BYTES).max(least)..mark.start;
-                is_tail && is_key_body(bytes, before, BodyPosition::AroundEnd)
-                    || is_key_body(bytes, after, BodyPosition::AroundEnd)
-            }
-        }
+            _ => BodyPosition::Elsewhere,
+        };
+        let least = at.checked_sub(1).map_or(0, |at| marks[at].end);
+        is_key_body(bytes, after, position)
+            || is_key_body(bytes, find_text_before(bytes, least, mark.start), BodyPosition::Elsewhere)
     })
+}
+
+/// Returns the range of the text before the mark at `end`: at most [`MAX_TAIL_BYTES`], from `least` on, and only what
+/// follows the last line of another PEM text.
+fn find_text_before(bytes: &[u8], least: usize, end: usize) -> Range<usize> {
+    let start = end.saturating_sub(MAX_TAIL_BYTES).max(least).min(end);
+    let text = &bytes[start..end];
+    let own = memchr::memmem::rfind(text, DASHES).unwrap_or(text.len());
+    let text = text[..own].trim_ascii_end();
+    let text = &text[..text.len() - text.iter().rev().take_while(|byte| **byte == b'-').count()];
+    let other = memchr::memmem::rfind(text, DASHES).map_or(0, |at| at + DASHES.len());
+    start + other..start + text.len()
 }
 
 /// Returns whether a private key in DER, encoded in Base64, begins at `start`.
@@ -377,8 +384,8 @@ fn is_named_key(bytes: &[u8], end: usize) -> bool {
     has_sign && value.len() >= MIN_VALUE_CHARS && is_random(&value)
 }
 
-/// Counts the characters for which `is_part` is true around `at`, up to about `least` in each direction. Behind `at`, the
-/// run may go on over several lines or literals, if each has at least [`MIN_LINE_CHARS`] characters.
+/// Counts the characters for which `is_part` is true around `at`, up to about `least` in each direction. Behind `at`,
+/// the run may go on over several lines or literals, if each has at least [`MIN_LINE_CHARS`] characters.
 fn count_run(bytes: &[u8], at: usize, least: usize, is_part: impl Fn(u8) -> bool) -> usize {
     let before = bytes[..at].iter().rev().take(least).take_while(|byte| is_part(**byte)).count();
     let window = &bytes[..bytes.len().min(at + 3 * least)];

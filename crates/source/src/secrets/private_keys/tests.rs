@@ -156,6 +156,10 @@ fn a_first_line_is_found_in_parts() {
         format!("BEGIN = \"-----BEGIN PRIVATE KEY-----\"\nEND = \"-----END PRIVATE KEY-----\"\nBODY = \"{body}\"\n"),
         format!("f\"-----BEGIN PRIVATE KEY-----\\n{{'{body}'}}\""),
         format!("{body}\n{body}\n-----END RSA PRIVATE KEY-----\n"),
+        format!("BODY = \"{body}\"\nPEM = \"-----BEGIN PRIVATE KEY-----\" + BODY + \"-----END PRIVATE KEY-----\"\n"),
+        format!(
+            "\u{2014}\u{2014}\u{2014}\u{2014}\u{2014}BEGIN PRIVATE KEY\u{2014}\u{2014}\u{2014}\u{2014}\u{2014}\n{body}\n"
+        ),
         format!("-----BEGIN PRIVATE KEY-----\n{}\n", "MIIE pAIB w7Zk 3vXb 1Qm9 RtYc 5uJf L0oP aS8d GhT2 nVxE 4iKy"),
         format!("-----BEGIN PRIVATE KEY-----\n{}\n{}\n-----END PRIVATE KEY-----", DULL[0], DULL[1]),
         format!("[\"-----BEGIN PRIVATE KEY-----\",\n \"{}\",\n \"-----END PRIVATE KEY-----\"]", DULL[0]),
@@ -266,6 +270,7 @@ fn public_keys_and_mentions_are_not_blamed() {
         format!("{begin}\nYOUR PRIVATE KEY HERE\n{end}\n"),
         format!("{begin}\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n{end}\n"),
         format!("{begin}\n{end}\n"),
+        format!("-----BEGIN CERTIFICATE-----\n{random}\n{random}\n-----END CERTIFICATE-----\n{begin}\n...\n{end}\n"),
         format!("{begin}\n{end}\n-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIE{random}\n{random}\n"),
         format!("{begin}\n\n{{{{ .Values.key }}}}\n\n{end}\n"),
         format!("{begin}\n${{PRIVATE_KEY}}\n{end}\n"),
@@ -280,6 +285,9 @@ fn public_keys_and_mentions_are_not_blamed() {
         ),
         format!("The file starts with `{begin}`; internationalization is another matter.\n"),
         format!("/^{begin}/.test(text) || throwUnsupportedKeyFormatError(text)\n"),
+        format!(
+            "  SSHPrivateKey: \"{begin}\",\n  BearerToken: \"eyJhbGciOiJIUzI1NiJ9\",\n  TLSClientCertData: \"cert\",\n"
+        ),
         "// YOUR PRIVATE KEY IS NEVER SENT --- it stays on the device.\n".to_owned(),
         "BEGIN TRANSACTION; UPDATE a SET b = 1; END;\n".to_owned(),
         "const MAGIC: &str = \"openssh-key-v1\"; const PREFIX: &str = \"b3BlbnNzaC1rZXktdjE\";\n".to_owned(),
@@ -303,7 +311,11 @@ fn public_keys_and_mentions_are_not_blamed() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), sign in 0..SIGNS.len(), at in 0..200_usize) {
+    fn no_text_panics(
+        bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+        sign in 0..SIGNS.len(),
+        at in 0..200_usize,
+    ) {
         let mut text = bytes;
         let at = at.min(text.len());
         text.splice(at..at, SIGNS[sign].0.bytes());
