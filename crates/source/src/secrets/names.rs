@@ -46,7 +46,7 @@ const SECRET_FILES: &[&str] = &[
     ".msmtprc",
     "*.vault-token",
     "vault-token",
-    "*.vault_pass*",
+    ".vault_pass*",
     "vault_pass*",
     "vault-password*",
     "wp-config.php",
@@ -103,7 +103,6 @@ const SECRET_FILES: &[&str] = &[
     "*.tfvars",
     "*.tfvars.json",
     "*.tfplan",
-    "*.tfplan.*",
     "kubeconfig",
     "*.kubeconfig",
     "kube.config",
@@ -178,6 +177,9 @@ const ENVIRONMENTS: &[&str] = &[
 /// Extensions of data formats that may hold credentials.
 const SECRET_DATA: &[&str] =
     &["json", "yml", "yaml", "toml", "env", "ini", "xml", "properties", "cfg", "conf", "csv", "txt"];
+
+/// Extensions of [`SECRET_DATA`] that prose and lists have too.
+const SECRET_TEXTS: &[&str] = &["txt", "csv", "cfg", "conf"];
 
 /// Folders that hold only credentials and settings.
 const SECRET_FOLDERS: &[&str] =
@@ -282,8 +284,10 @@ fn match_secret_file(lower: &str, folder: Option<&str>) -> Option<&'static str> 
     if [lower, plain].iter().any(|name| SAMPLE_WORDS.contains(&split_extension(name).1)) {
         return None;
     }
+    let without_dot = plain.trim_start_matches('.');
     let of_plain = || if lower == plain { None } else { match_plain_name(plain) };
-    match_plain_name(lower).or_else(of_plain).or_else(|| match_data_folder(plain, folder?))
+    let of_rest = || if without_dot == plain { None } else { match_plain_name(without_dot) };
+    match_plain_name(lower).or_else(of_plain).or_else(of_rest).or_else(|| match_data_folder(plain, folder?))
 }
 
 fn match_plain_name(name: &str) -> Option<&'static str> {
@@ -313,6 +317,10 @@ fn match_secret_word(stem: &str, extension: &str) -> Option<&'static str> {
     }
     let pattern_of = |word: &str| SECRET_WORDS.iter().find(|(known, _)| *known == word).map(|(_, pattern)| *pattern);
     let (at, pattern) = words.iter().enumerate().find_map(|(at, word)| Some((at, pattern_of(word)?)))?;
+    // A text about one secret is no store of secrets.
+    if matches!(pattern, "secret.*" | "credential.*") && SECRET_TEXTS.contains(&extension) {
+        return None;
+    }
     let is_neutral = |word: &&str| ENVIRONMENTS.contains(word) || is_number(word);
     let rest_is_neutral = words[at + 1..].iter().all(is_neutral);
     // Without a data extension, `aws_credentials` holds credentials, but `secret` and `print_secret` may be programs.
@@ -432,7 +440,8 @@ mod tests {
             ("client_secret_1.apps.googleusercontent.com.json", "client_secret*.json"),
             ("kubeconfig-prod", "kubeconfig*"),
             ("user.npmrc", "*.npmrc"),
-            ("x.tfplan.txt", "*.tfplan.*"),
+            ("x.tfplan.txt", "*.tfplan"),
+            (".secrets.yaml", "secrets.*"),
         ] {
             assert_eq!(pattern(path), Some(expected), "{path}");
         }
@@ -450,6 +459,7 @@ mod tests {
             "external-secrets.yaml",
             "sealed-secrets.yaml",
             "secret-santa.json",
+            "how-to-hide-a-secret.txt",
             "secret_manager.yaml",
             "credentials-provider.properties",
             "secrets.ts",
