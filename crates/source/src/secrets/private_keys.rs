@@ -267,8 +267,9 @@ pub fn find_private_key(bytes: &[u8]) -> Option<&'static str> {
             }
             Sign::KeyName => is_named_key(bytes, end).then_some("value of a private key"),
         };
-        if form.is_some() {
-            return form;
+        if let Some(form) = form {
+            // The marks so far tell whether the Base64 is the body of a PEM text.
+            return Some(if has_pem_key(bytes, &marks) { "PEM" } else { form });
         }
     }
     if has_pem_key(bytes, &marks) {

@@ -278,7 +278,7 @@ fn secrets_are_reported_by_pattern_and_similar_names_are_not_secrets() {
         ("home/.ssh/config.rs", ".ssh"),
         ("main.tfstate", "*.tfstate"),
         ("prod.env", "*.env"),
-        (".envrc", ".envrc"),
+        (".envrc", "*.envrc"),
         (".env-staging", ".env-*"),
         ("id_rsa_work", "id_rsa*"),
         ("keys/id_ed25519_sk", "id_ed25519*"),
