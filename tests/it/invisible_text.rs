@@ -7,7 +7,7 @@ use crate::support::mcp::{RawClient, Repository};
 
 /// Names with characters that are invisible or steer a display, and the names as they are shown.
 const NAMES: [(&str, &str); 8] = [
-    ("src/evil\u{1b}[2J\u{1b}[31mname.py", "src/evil\\u{1b}[2J\\u{1b}[31mname.py"),
+    ("src/evil\u{1b}]0;t\u{7}name.py", "src/evil\\u{1b}]0;t\\u{7}name.py"),
     ("src/two\nlines.py", "src/two\\u{a}lines.py"),
     ("src/tab\there.py", "src/tab\\u{9}here.py"),
     ("src/rtl\u{202e}gpj.py", "src/rtl\\u{202e}gpj.py"),
