@@ -9,7 +9,7 @@ use super::names::{matches_glob, plain_name};
 const CREDENTIAL_FILES: &[(&[&str], &[&str], &str)] = &[
     // The address of a remote may contain a password. The folder of a bare repository has any name.
     (&["config", "config.worktree"], &["[remote \"", "[core]\n", "[branch \"", "[credential"], "settings of Git"),
-    (&["*.gitconfig", "gitconfig"], &["[credential", "@github.com", "@gitlab.com", "insteadof"], "settings of Git"),
+    (&["*.gitconfig", "gitconfig"], &["[credential", "@github.com", "@gitlab.com"], "settings of Git"),
     (&["config.json", "config"], &["\"auths\""], "passwords for container registries"),
     (&["auth.json"], &["http-basic", "github-oauth", "gitlab-token", "bearer", "token", "api_key"], "access tokens"),
     (&["nuget.config"], &["packagesourcecredentials", "cleartextpassword", "apikeys"], "passwords for NuGet"),

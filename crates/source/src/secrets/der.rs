@@ -41,7 +41,12 @@ fn parse_private_key(bytes: &[u8]) -> Option<()> {
     let is_key = match (version, rest.first()?) {
         (0, &INTEGER) => length >= MIN_NUMBER_BYTES,
         (1, &OCTET_STRING) => CURVE_KEY_BYTES.contains(&length),
-        (0 | 1 | 3, &SEQUENCE) => inside.first() == Some(&OBJECT_IDENTIFIER),
+        // The key follows the algorithm. In a list of revoked certificates, the issuer does.
+        (0 | 1, &SEQUENCE) => {
+            let follows = inside.get(length).is_none_or(|tag| *tag == OCTET_STRING);
+            inside.first() == Some(&OBJECT_IDENTIFIER) && follows
+        }
+        (3, &SEQUENCE) => inside.first() == Some(&OBJECT_IDENTIFIER),
         _ => false,
     };
     is_key.then_some(())
@@ -100,6 +105,7 @@ mod tests {
             ("certificate", "308203773082025fa003020102021459"),
             ("certificate of the first version", "308201f23082015b020100300d"),
             ("certificate request", "3082028a308201720201003045310b"),
+            ("list of revoked certificates", "3081d4020101300506032b6570301c311a3018"),
             ("signature", "3045022100aabbccdd"),
             ("PKCS #7", "308206b206092a864886f70d010702"),
             ("cut off", "3082"),
