@@ -40,7 +40,8 @@ impl Printer {
     /// If standard output cannot be written.
     pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         // JSON escapes line ends in strings, so the value is always one line.
-        serde_json::to_writer(&mut self.out, value)?;
+        let json = serde_json::to_string(value)?;
+        self.out.write_all(terminal_text::escape_json(&json).as_bytes())?;
         self.out.write_all(b"\n")?;
         self.out.flush()
     }

@@ -13,6 +13,8 @@ mod fuzz;
 mod guard;
 mod guidance;
 mod ignore_files;
+#[cfg(unix)]
+mod invisible_text;
 #[cfg(feature = "lance")]
 mod kills;
 mod mcp_http;
@@ -32,6 +34,7 @@ mod questions;
 mod readers;
 mod resources;
 mod retrieval;
+mod secret_keys;
 mod setup;
 #[cfg(target_os = "linux")]
 mod share;

@@ -12,6 +12,7 @@ use platform::cancel::CancelToken;
 use search::{QueryError, SearchThreadsError};
 use source::walk::WalkError;
 use store::StoreError;
+use text::display::escape_name;
 use train::tune::TuneError;
 use types::{RepoPath, SkipReason};
 
@@ -119,37 +120,58 @@ fn join_names(names: &[String]) -> String {
 /// The reason why a path cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PathError {
-    #[error("{path} is not in {root}; give a path inside of the root")]
+    #[error("{shown} is not in {root}; give a path inside of the root", shown = escape_name(.path.as_str()))]
     Missing { path: String, root: PathBuf },
-    #[error("{path} is outside of {root}; give a path inside of the root")]
+    #[error("{shown} is outside of {root}; give a path inside of the root", shown = escape_name(.path.as_str()))]
     OutsideRoot { path: String, root: PathBuf },
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {shown}: {source}", shown = escape_name(.path.as_str()))]
     Unresolved { path: String, source: std::io::Error },
-    #[error("{path}:{line} is not in the index; search for the file, or index it first")]
+    #[error(
+        "{shown}:{line} is not in the index; search for the file, or index it first",
+        shown = escape_name(.path.as_str())
+    )]
     NotIndexed { path: RepoPath, line: u32 },
-    #[error("no file in {path} is indexed; index_status counts the files left out by reason")]
+    #[error(
+        "no file in {shown} is indexed; index_status counts the files left out by reason",
+        shown = escape_name(.path.as_str())
+    )]
     NothingIndexed { path: String },
     /// The file has fewer lines, or the range is reversed.
-    #[error("{path} has lines 1 to {last}, not {from} to {to}; give lines in this range")]
+    #[error(
+        "{shown} has lines 1 to {last}, not {from} to {to}; give lines in this range",
+        shown = escape_name(.path.as_str())
+    )]
     NoSuchLines { path: RepoPath, last: u32, from: u32, to: u32 },
-    #[error("cannot read {path}: it may hold credentials (it matches {rule})")]
+    #[error(
+        "cannot read {shown}: it may hold credentials (it matches {rule}); a sample without any is read if its name ends with .example",
+        shown = escape_name(.path.as_str())
+    )]
     Secret { path: RepoPath, rule: &'static str },
-    #[error("cannot read {path}: it holds a private key")]
-    PrivateKey { path: RepoPath },
-    #[error("cannot read {path}: it is left out: {reason}")]
+    #[error(
+        "cannot read {shown}: it holds {found}; `codescry index --help` tells how its author says that it is none",
+        shown = escape_name(.path.as_str())
+    )]
+    Credentials { path: RepoPath, found: String },
+    #[error("cannot read {shown}: it is left out: {reason}", shown = escape_name(.path.as_str()))]
     LeftOut { path: RepoPath, reason: SkipReason },
     /// The walk does not reach the path for an unknown reason.
-    #[error("cannot read {path}: it is left out")]
+    #[error("cannot read {shown}: it is left out", shown = escape_name(.path.as_str()))]
     Unreachable { path: RepoPath },
-    #[error("cannot read {path}: it is a folder; give a file in it, or list its files with outline")]
+    #[error(
+        "cannot read {shown}: it is a folder; give a file in it, or list its files with outline",
+        shown = escape_name(.path.as_str())
+    )]
     Folder { path: RepoPath },
-    #[error("cannot read {path}: it is {reason}")]
+    #[error("cannot read {shown}: it is {reason}", shown = escape_name(.path.as_str()))]
     NotText { path: RepoPath, reason: SkipReason },
-    #[error("cannot read {path}: it has {size_bytes} bytes, more than --max-file-bytes {max_bytes}")]
+    #[error(
+        "cannot read {shown}: it has {size_bytes} bytes, more than --max-file-bytes {max_bytes}",
+        shown = escape_name(.path.as_str())
+    )]
     TooLarge { path: RepoPath, size_bytes: u64, max_bytes: u64 },
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {shown}: {source}", shown = escape_name(.path.as_str()))]
     Io { path: RepoPath, source: std::io::Error },
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {shown}: {source}", shown = escape_name(.path.as_str()))]
     Walk { path: RepoPath, source: WalkError },
 }
 

@@ -9,17 +9,21 @@ use std::path::{Component, Path};
 use crate::error::PathError;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
+use source::secrets;
 use source::walk::{self, Disk, FileContents, WalkFinding, WalkOptions};
+use text::display::unescape_name;
 use types::{AbsPath, RepoPath, SkipReason};
 
 impl Engine {
     /// Resolves a path, absolute or relative to the root, to a path below the root. Links that lead outside
-    /// are refused.
+    /// are refused. Invisible characters may be written as they are shown.
     ///
     /// # Errors
     /// When the path does not exist or is outside of the root.
     pub(crate) fn resolve_path(&self, path: &str) -> Result<RepoPath, PathError> {
         let root = self.root();
+        let named = unescape_name(path);
+        let path = if root.join(&*named).symlink_metadata().is_ok() { &named } else { path };
         let outside = || PathError::OutsideRoot { path: path.to_owned(), root: root.to_owned() };
         let joined = root.join(path);
         let resolved = AbsPath::canonical(&joined).map_err(|source| {
@@ -44,7 +48,7 @@ impl Engine {
         let resolved = self.resolve_path(path)?;
         // The name of a link can match a secret rule that its target does not match.
         let link_path = RepoPath::below(self.root(), &self.root().join(path)).unwrap_or_else(|| resolved.clone());
-        if let Some(rule) = walk::secret_pattern(&resolved).or_else(|| walk::secret_pattern(&link_path)) {
+        if let Some(rule) = secrets::secret_pattern(&resolved).or_else(|| secrets::secret_pattern(&link_path)) {
             return Err(PathError::Secret { path: resolved, rule });
         }
         let options = WalkOptions { max_file_bytes: u64::MAX, files: &Disk, cancel: &CancelToken::default() };
@@ -69,7 +73,7 @@ impl Engine {
     /// # Errors
     /// For secrets, binary files and files that are too large.
     pub(crate) fn read_included_file(&self, path: &RepoPath) -> Result<FileContents, PathError> {
-        if let Some(rule) = walk::secret_pattern(path) {
+        if let Some(rule) = secrets::secret_pattern(path) {
             return Err(PathError::Secret { path: path.clone(), rule });
         }
         let max_bytes = self.settings.max_file_bytes;
@@ -80,7 +84,7 @@ impl Engine {
         }
         match walk::inspect_content(path, &read.bytes) {
             Some(reason @ SkipReason::Binary) => Err(PathError::NotText { path: path.clone(), reason }),
-            Some(SkipReason::Secret { .. }) => Err(PathError::PrivateKey { path: path.clone() }),
+            Some(SkipReason::Credentials { found }) => Err(PathError::Credentials { path: path.clone(), found }),
             _ => Ok(read),
         }
     }

@@ -12,7 +12,7 @@ use rmcp::model::{
     ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
 };
 
-use text::display::{sanitize_line, sanitize_to_length};
+use text::display::{escape_code, escape_name, sanitize_to_length};
 
 use crate::call::blocking::run_blocking;
 
@@ -83,7 +83,7 @@ fn parse_list_cursor(cursor: &str, root_count: usize) -> Option<(usize, usize)> 
 fn to_resource(root: &str, file: &IndexedFile) -> Resource {
     let path = file.path.as_str();
     let resource =
-        Resource::new(format_uri(root, path), sanitize_line(path)).with_mime_type(mime_type(file.language.0));
+        Resource::new(format_uri(root, path), escape_name(path)).with_mime_type(mime_type(file.language.0));
     match file.size_bytes {
         Some(size_bytes) => resource.with_size(size_bytes),
         None => resource,
@@ -134,7 +134,7 @@ pub async fn read_resource(
             first + 999
         )));
     }
-    let contents = ResourceContents::text(text, uri).with_mime_type(mime_type(language.0));
+    let contents = ResourceContents::text(escape_code(&text), uri).with_mime_type(mime_type(language.0));
     Ok(ReadResourceResult::new(vec![contents]))
 }
 

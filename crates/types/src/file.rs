@@ -21,6 +21,8 @@ pub enum SkipReason {
     /// The file holds credentials: its name matches the pattern `rule`. It is never read, even if an ignore file
     /// includes it.
     Secret { rule: String },
+    /// The text holds credentials, such as `a private key (PEM)`.
+    Credentials { found: String },
     /// The entry is a symbolic link.
     SymbolicLink,
     /// The entry is a socket, a pipe or a device.
@@ -51,7 +53,7 @@ impl SkipReason {
         match self {
             Self::Ignored { .. } => "ignored",
             Self::Hidden => "hidden",
-            Self::Secret { .. } => "secret",
+            Self::Secret { .. } | Self::Credentials { .. } => "secret",
             Self::SymbolicLink => "symlink",
             Self::NotRegular => "not-regular",
             Self::OtherFileSystem => "other-file-system",
@@ -73,6 +75,7 @@ impl fmt::Display for SkipReason {
             Self::Ignored { rule: Some(rule), source } => write!(f, "ignored by `{rule}` in {source}"),
             Self::Ignored { rule: None, source } => write!(f, "ignored by {source}"),
             Self::Secret { rule } => write!(f, "secret: matches {rule}"),
+            Self::Credentials { found } => write!(f, "secret: holds {found}"),
             Self::TooLarge { size_bytes } => write!(f, "too-large: {size_bytes} bytes"),
             Self::Unreadable { message } => write!(f, "unreadable: {message}"),
             other => f.write_str(other.label()),

@@ -4,8 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+/// How a file that is wrongly taken for a secret is included.
+const SECRETS_HELP: &str = "\
+Files with credentials are left out, whatever ignore files say. A file that only looks as if it held a private key is \
+included if a line in it contains `codescry:allow-secret`; one that only has the name of a secret, if its name ends with \
+`.example`.";
+
 /// The arguments of `codescry index`.
 #[derive(Debug, Args)]
+#[command(after_help = SECRETS_HELP)]
 pub struct IndexArguments {
     /// The folder to index [default: the working folder]
     pub path: Option<PathBuf>,

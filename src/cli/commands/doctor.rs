@@ -146,7 +146,7 @@ mod tests {
         let check = DoctorCheck { ms: 420, ..DoctorCheck::warn("program", "not on \x1bPATH", "add it") };
         assert_eq!(
             check_lines(&check, plain),
-            ["warn  program         not on ␛PATH (0.42 s)", "                      → add it"]
+            ["warn  program         not on \\u{1b}PATH (0.42 s)", "                      → add it"]
         );
         assert_eq!(check_lines(&DoctorCheck::ok("disk", "much"), plain), ["ok    disk            much"]);
     }

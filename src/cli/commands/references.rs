@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery};
 
+use text::display::escape_name;
+
 use crate::cli::arguments::{ReferencesArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::open_updated_engine;
@@ -60,7 +62,7 @@ pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments)
 /// Formats a use as `path:12  [call]  Outer.name  let x = parse(y);`.
 fn reference_line(path: &str, one: &CodeReference, palette: Palette) -> String {
     let mut parts = vec![
-        palette.paint(TextRole::Path, &format!("{path}:{}", one.line)),
+        palette.paint(TextRole::Path, &format!("{}:{}", escape_name(path), one.line)),
         palette.paint(TextRole::Dim, &format!("[{}]", one.kind.as_str())),
     ];
     if !one.within.is_empty() {

@@ -96,6 +96,7 @@ fn status_lines(status: &IndexStatus, now: Duration, palette: Palette) -> Vec<St
     }
     lines.extend(projects_text(&status.projects).map(|projects| row("projects", &projects)));
     lines.extend(report::skipped_line(&status.skipped));
+    lines.extend(report::secrets_line(&status.skipped));
     lines.extend(report::problem_lines(&status.problems, palette));
     if let Some(reason) = &status.redo_because {
         let reason = format!("the next index run indexes all files again: {reason}");
@@ -182,7 +183,7 @@ mod tests {
     fn a_missing_index_is_reported() {
         let lines =
             status_lines(&IndexStatus { root: "/a\x1b".into(), ..IndexStatus::default() }, Duration::ZERO, PLAIN);
-        assert_eq!(lines[0], "folder    /a␛");
+        assert_eq!(lines[0], "folder    /a\\u{1b}");
         assert!(lines[2].contains("nothing is indexed yet"));
     }
 

@@ -2,6 +2,8 @@
 
 use engine::{NameMatch, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
 
+use text::display::escape_name;
+
 use crate::cli::arguments::{SharedArguments, SymbolArguments};
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::{call_with_repair, open_updated_engine};
@@ -50,7 +52,7 @@ pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyh
 /// Formats a definition as `path:10-20  Outer.name  [method]  fn name(&self)`.
 fn definition_line(found: &SymbolHit, palette: Palette) -> String {
     let symbol = &found.symbol;
-    let place = format!("{}:{}-{}", found.path, symbol.span.start_line, symbol.span.end_line);
+    let place = format!("{}:{}-{}", escape_name(found.path.as_str()), symbol.span.start_line, symbol.span.end_line);
     let dot = if symbol.container.is_empty() { "" } else { "." };
     let mut parts = vec![
         palette.paint(TextRole::Path, &place),

@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn a_new_line_is_shown_between_its_neighbours() {
         let shown = diff_lines("a\nb\nc\nd\ne\n", "a\nb\nc\nx\x1b\nd\ne\n", PLAIN);
-        assert_eq!(shown, ["@@ line 2 @@", "  b", "  c", "+ x␛", "  d", "  e"]);
+        assert_eq!(shown, ["@@ line 2 @@", "  b", "  c", "+ x\\u{1b}", "  d", "  e"]);
     }
 
     #[test]

@@ -53,9 +53,9 @@ pub fn paint_line(line: &str, runs: &[TokenRun], width: usize, palette: Palette)
     let mut column = 0;
     for (range, class) in runs {
         shown.push_str(class.map_or("", |class| palette.role_prefix(TextRole::Token(class))));
-        for c in line[range.clone()].chars() {
+        for (at, c) in line[range.clone()].char_indices() {
             let before = shown.len();
-            column += terminal_text::push_escaped(&mut shown, c, column);
+            column += terminal_text::push_shown(&mut shown, line, range.start + at, c, column);
             if column > width {
                 shown.truncate(before);
                 break;
@@ -110,6 +110,6 @@ mod tests {
     #[test]
     fn code_cannot_colour_or_end_a_colour() {
         let shown = paint_line("\x1b[0mx", &[(0..5, Some(TokenClass::Comment))], 80, COLOURED);
-        assert_eq!(shown, "\x1b[2m␛[0mx\x1b[0m");
+        assert_eq!(shown, "\x1b[2m\\u{1b}[0mx\x1b[0m");
     }
 }

@@ -7,6 +7,7 @@ use super::highlight;
 use super::palette::{Palette, TextRole};
 use super::snippet;
 use crate::cli::printer::Printer;
+use ::text::display::escape_name;
 use engine::{Engine, Explanation, Hit, SearchAnswer, TokenClass};
 
 /// Maximum number of lines of a snippet.
@@ -51,8 +52,9 @@ fn hit_lines(hit: &Hit, engine: &Engine, words: &[String], palette: Palette) -> 
 
 /// Formats the header of a hit as `path:start-end  container.symbol  [kind]  stale`.
 fn header_line(hit: &Hit, palette: Palette) -> String {
-    let mut parts =
-        vec![palette.paint(TextRole::Path, &format!("{}:{}-{}", hit.path, hit.span.start_line, hit.span.end_line))];
+    let path = escape_name(hit.path.as_str());
+    let place = format!("{path}:{}-{}", hit.span.start_line, hit.span.end_line);
+    let mut parts = vec![palette.paint(TextRole::Path, &place)];
     let name = hit.qualified_name();
     if !name.is_empty() {
         parts.push(palette.paint(TextRole::Name, &name));
@@ -146,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_header_has_location_name_and_kind() {
-        assert_eq!(header_line(&hit(2), PLAIN), "src/␛[2Ja.txt:9-10  Session.open  [method]  stale");
+        assert_eq!(header_line(&hit(2), PLAIN), "src/\\u{1b}[2Ja.txt:9-10  Session.open  [method]  stale");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::palette::{Palette, TextRole};
 use super::terminal_text;
+use ::text::display::escape_name;
 use engine::{IndexReport, RepoPath, StageRecord, find_bottleneck};
 
 /// Maximum number of problems listed.
@@ -31,6 +32,7 @@ pub fn report_lines(report: &IndexReport, palette: Palette) -> Vec<String> {
         ));
     }
     lines.extend(skipped_line(&report.skipped));
+    lines.extend(secrets_line(&report.skipped));
     lines.extend(report.notes.iter().map(|note| terminal_text::escape_controls(note)));
     if let Some(reason) = &report.redone_because {
         lines.push(format!("all files were indexed again: {}", terminal_text::escape_controls(reason)));
@@ -53,6 +55,13 @@ pub fn skipped_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
     (total > 0).then(|| format!("left out {total}: {}", reasons.join(", ")))
 }
 
+/// Tells how to see which files count as secret, and how to include one that is none.
+pub fn secrets_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
+    let how = "`codescry index --dry-run` lists secrets with the reason, `codescry index --help` tells how to include one \
+               that is none";
+    skipped.contains_key("secret").then(|| how.to_owned())
+}
+
 /// Lists the first problems, one per line.
 pub fn problem_lines(problems: &[(RepoPath, String)], palette: Palette) -> Vec<String> {
     if problems.is_empty() {
@@ -62,7 +71,7 @@ pub fn problem_lines(problems: &[(RepoPath, String)], palette: Palette) -> Vec<S
     let mut lines =
         vec![palette.paint(TextRole::Warning, &format!("{count} (these files can still be searched as text)"))];
     for (path, problem) in problems.iter().take(MAX_PROBLEMS) {
-        lines.push(terminal_text::escape_controls(&format!("  {path}: {problem}")));
+        lines.push(terminal_text::escape_controls(&format!("  {}: {problem}", escape_name(path.as_str()))));
     }
     if problems.len() > MAX_PROBLEMS {
         lines.push(format!("  … and {} more; --json lists all", problems.len() - MAX_PROBLEMS));
@@ -140,7 +149,7 @@ mod tests {
     #[test]
     fn ten_problems_are_listed_and_the_rest_counted() {
         let lines = problem_lines(&report().problems, PLAIN);
-        assert_eq!((lines.len(), lines[1].as_str()), (12, "  0.c: gave up␛"));
+        assert_eq!((lines.len(), lines[1].as_str()), (12, "  0.c: gave up\\u{1b}"));
         assert!(lines[11].contains("2 more"));
     }
 }

@@ -1,18 +1,19 @@
 //! Text for terminals: escaping of control characters, widths in columns, and numbers with units.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ::text::display::is_display_control;
+use ::text::display::{is_shown_escaped, push_escape};
 
 /// The distance of tab stops in columns.
 const TAB: usize = 4;
 
-/// Returns `text` on one line, with all characters that control a terminal escaped.
+/// Returns `text` on one line, with invisible characters escaped and tabs as spaces.
 pub fn escape_controls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        push_escaped(&mut shown, c, 0);
+    for (at, c) in text.char_indices() {
+        push_shown(&mut shown, text, at, c, 0);
     }
     shown
 }
@@ -23,39 +24,46 @@ pub fn escape_lines(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Appends the escaped form of `c` at the given column, and returns its width in columns.
-pub fn push_escaped(shown: &mut String, c: char, column: usize) -> usize {
-    match c {
-        '\t' => {
-            let spaces = TAB - column % TAB;
-            shown.extend(std::iter::repeat_n(' ', spaces));
-            spaces
-        }
-        // Unicode's control pictures have the same order as the C0 controls.
-        '\0'..='\x1f' => {
-            shown.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'));
-            1
-        }
-        '\x7f' => {
-            shown.push('␡');
-            1
-        }
-        _ if is_display_control(c) => {
-            let before = shown.len();
-            _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
-            shown.len() - before
-        }
-        _ => {
+/// Returns JSON with escapes of JSON, such as `\u202e`, for invisible characters: programs read the same value, and
+/// people and models see that they are there.
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    if !json.char_indices().any(|(at, c)| is_shown_escaped(json, at, c)) {
+        return Cow::Borrowed(json);
+    }
+    let mut shown = String::with_capacity(json.len() + 16);
+    for (at, c) in json.char_indices() {
+        if is_shown_escaped(json, at, c) {
+            let units = &mut [0; 2];
+            // Writing to a string cannot fail.
+            c.encode_utf16(units).iter().for_each(|unit| _ = write!(shown, "\\u{unit:04x}"));
+        } else {
             shown.push(c);
-            char_columns(c)
         }
     }
+    Cow::Owned(shown)
+}
+
+/// Appends the character `c` at the byte offset `at` of `text` as it is shown at the given column, and returns its width
+/// in columns.
+pub fn push_shown(shown: &mut String, text: &str, at: usize, c: char, column: usize) -> usize {
+    if c == '\t' {
+        let spaces = TAB - column % TAB;
+        shown.extend(std::iter::repeat_n(' ', spaces));
+        return spaces;
+    }
+    if is_shown_escaped(text, at, c) {
+        let before = shown.len();
+        push_escape(shown, c);
+        return shown.len() - before;
+    }
+    shown.push(c);
+    char_columns(c)
 }
 
 /// Returns the approximate width of a printable character in columns.
 fn char_columns(c: char) -> usize {
     match c {
-        '\u{300}'..='\u{36f}' | '\u{fe00}'..='\u{fe0f}' => 0,
+        '\u{300}'..='\u{36f}' | '\u{200c}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' => 0,
         '\u{1100}'..='\u{115f}'
         | '\u{2e80}'..='\u{a4cf}'
         | '\u{ac00}'..='\u{d7a3}'
@@ -72,9 +80,9 @@ fn char_columns(c: char) -> usize {
 /// Returns whether the escaped `line` fits into `width` columns.
 pub fn fits_columns(line: &str, width: usize) -> bool {
     let (mut scratch, mut column) = (String::new(), 0);
-    line.chars().all(|c| {
+    line.char_indices().all(|(at, c)| {
         scratch.clear();
-        column += push_escaped(&mut scratch, c, column);
+        column += push_shown(&mut scratch, line, at, c, column);
         column <= width
     })
 }
@@ -134,10 +142,20 @@ mod tests {
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(escape_controls("a\x1b[31mb\r\n\x07\x7f"), "a␛[31mb␍␊␇␡");
-        assert_eq!(escape_controls("\u{9b}31m \u{202e}"), "\\u{9b}31m \\u{202e}");
+        assert_eq!(escape_controls("a\x1b[31mb\r\n\x07\x7f"), "a\\u{1b}[31mb\\u{d}\\u{a}\\u{7}\\u{7f}");
+        assert_eq!(escape_controls("\u{9b}31m \u{202e}\u{e0041}"), "\\u{9b}31m \\u{202e}\\u{e0041}");
         assert_eq!(escape_controls("héllo 世界"), "héllo 世界");
-        assert_eq!(escape_lines("a\nb\x1b\n"), "a\nb␛");
+        assert_eq!(escape_lines("a\nb\x1b\n"), "a\nb\\u{1b}");
+    }
+
+    #[test]
+    fn escaped_json_has_the_same_value() {
+        let text = "a\u{202e}b\u{e0041}\u{7f}\u{1b}\nc \u{2764}\u{fe0f}";
+        let json = serde_json::to_string(text).expect("a text");
+        let shown = escape_json(&json);
+        assert_eq!(shown, "\"a\\u202eb\\udb40\\udc41\\u007f\\u001b\\nc \u{2764}\u{fe0f}\"");
+        assert_eq!(serde_json::from_str::<String>(&shown).expect("JSON"), text);
+        assert!(matches!(escape_json("{}"), Cow::Borrowed(_)));
     }
 
     #[test]

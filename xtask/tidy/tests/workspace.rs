@@ -17,10 +17,11 @@ use tidy::workspace::{Package, Workspace};
 
 /// Third-party crates with the only places that may use them.
 const ENGINES: &[EngineRule] = &[
+    EngineRule { crate_name: "aho_corasick", homes: &["crates/source/src/secrets/private_keys.rs"] },
     EngineRule { crate_name: "anyhow", homes: &["src", "xtask"] },
     EngineRule { crate_name: "arrow_array", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "arrow_schema", homes: &["crates/store/src/lance"] },
-    EngineRule { crate_name: "base64", homes: &["xtask/src/tasks/package"] },
+    EngineRule { crate_name: "base64", homes: &["crates/source/src/secrets", "xtask/src/tasks/package"] },
     EngineRule { crate_name: "bpe_openai", homes: &["xtask"] },
     EngineRule { crate_name: "clap", homes: &["src/cli", "xtask"] },
     EngineRule { crate_name: "clap_complete", homes: &["src/cli"] },

@@ -10,7 +10,7 @@ use answer::fence::format_code_block;
 use answer::location::format_location;
 use answer::{AnswerError, RenderedAnswer};
 use engine::{Hit, RelatedChunk, SearchAnswer, Span};
-use text::display::{sanitize_line, sanitize_to_length};
+use text::display::{escape_code, escape_name, escape_name_to_length};
 use text::tokens;
 
 use super::coverage::{render_not_indexed, to_incomplete_coverage};
@@ -110,11 +110,13 @@ pub async fn answer_with_hits(
     }
 }
 
-/// Reduces the hits, ranked from the beginning, to the page at `cursor` of at most `limit` hits.
+/// Reduces the hits, ranked from the beginning, to the page at `cursor` of at most `limit` hits, and escapes the
+/// invisible characters of their texts.
 fn take_page(answer: &mut SearchAnswer, cursor: PageCursor, limit: usize) -> ResultPage {
     answer.hits.drain(..cursor.start[0].min(answer.hits.len()));
     let page = ResultPage { cursor, generation: answer.generation, more: answer.hits.len() > limit };
     answer.hits.truncate(limit);
+    answer.hits.iter_mut().for_each(|hit| hit.text = escape_code(&hit.text).into_owned());
     page
 }
 
@@ -266,7 +268,7 @@ fn lines_left(excerpt: &Excerpt<'_>) -> Option<Span> {
 fn render_hit(rank: usize, hit: &Hit, bytes: usize, with_also: bool) -> RenderedHit {
     let excerpt = Excerpt::new(&hit.text, hit.span, bytes);
     let left = lines_left(&excerpt);
-    let name = sanitize_to_length(&hit.qualified_name(), MAX_NAME_CHARS);
+    let name = escape_name_to_length(&hit.qualified_name(), MAX_NAME_CHARS);
     let mut text = format!("{}. {}  [{}] {name}", rank + 1, format_location(hit.path.as_str(), hit.span), hit.kind);
     text.truncate(text.trim_end().len());
     if hit.stale {
@@ -283,7 +285,7 @@ fn render_hit(rank: usize, hit: &Hit, bytes: usize, with_also: bool) -> Rendered
         text.push_str(&format!("\nalso: {}", also.join(", ")));
     }
     let hit = HitOutput {
-        path: sanitize_line(hit.path.as_str()),
+        path: escape_name(hit.path.as_str()).into_owned(),
         start_line: hit.span.start_line,
         end_line: hit.span.end_line,
         kind: hit.kind.to_string(),
@@ -298,7 +300,7 @@ fn render_hit(rank: usize, hit: &Hit, bytes: usize, with_also: bool) -> Rendered
 
 /// Formats another place in the same file, such as `reset 70-80`.
 fn format_other_place(place: &RelatedChunk) -> String {
-    let name = sanitize_to_length(&place.name, MAX_ALSO_CHARS);
+    let name = escape_name_to_length(&place.name, MAX_ALSO_CHARS);
     let (from, to) = (place.span.start_line, place.span.end_line);
     if name.is_empty() { format!("{from}-{to}") } else { format!("{name} {from}-{to}") }
 }

@@ -1,7 +1,7 @@
 //! Converts a definition to its wire type.
 
 use engine::Symbol;
-use text::display::sanitize_to_length;
+use text::display::{escape_name_to_length, sanitize_to_length};
 
 use crate::wire::parts::SymbolOutput;
 
@@ -14,9 +14,9 @@ const MAX_SIGNATURE_CHARS: usize = 160;
 /// Converts a symbol to its wire type, with long texts truncated.
 pub fn to_symbol_output(symbol: &Symbol) -> SymbolOutput {
     SymbolOutput {
-        name: sanitize_to_length(&symbol.name, MAX_NAME_CHARS),
+        name: escape_name_to_length(&symbol.name, MAX_NAME_CHARS),
         kind: symbol.kind.to_string(),
-        container: sanitize_to_length(&symbol.container, MAX_NAME_CHARS),
+        container: escape_name_to_length(&symbol.container, MAX_NAME_CHARS),
         signature: sanitize_to_length(&symbol.signature, MAX_SIGNATURE_CHARS),
         start_line: symbol.span.start_line,
         end_line: symbol.span.end_line,

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{Engine, Filter};
-use text::display::sanitize_line;
+use text::display::escape_name;
 
 use super::percent::percent_encode;
 use super::runs::IndexRuns;
@@ -34,7 +34,7 @@ impl ServedRoot {
 
     /// Returns the path of the folder as text, for display.
     pub fn name(&self) -> String {
-        sanitize_line(&self.path().to_string_lossy())
+        escape_name(&self.path().to_string_lossy()).into_owned()
     }
 }
 
@@ -52,9 +52,8 @@ impl ServedRoots {
             let by_path = self.0.iter().find(|root| root.path() == Path::new(name));
             let by_name = || self.0.get(self.short_names().iter().position(|short| *short == name)?);
             let named = by_path.or_else(by_name);
-            return named.ok_or_else(|| {
-                ToolError(format!("root {} is not served; {}", sanitize_line(name), self.list_served()))
-            });
+            return named
+                .ok_or_else(|| ToolError(format!("root {} is not served; {}", escape_name(name), self.list_served())));
         }
         if let [only] = self.0.as_slice() {
             return Ok(only);
@@ -146,7 +145,7 @@ impl ServedRoots {
     fn outside_error(&self, path: &str) -> ToolError {
         ToolError(format!(
             "path {} is outside the served roots; give a path inside the root, relative to it; {}",
-            sanitize_line(path),
+            escape_name(path),
             self.list_served()
         ))
     }

@@ -6,7 +6,7 @@ use answer::caveats::format_caveats;
 use answer::{AnswerError, RenderedAnswer, fit_to_budget};
 use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery};
 use rmcp::model::JsonObject;
-use text::display::sanitize_to_length;
+use text::display::{escape_name_to_length, sanitize_to_length};
 
 use super::entry::ToolEntry;
 use crate::call::arguments::{check_max_tokens, check_name, check_range};
@@ -118,7 +118,7 @@ fn render_first_uses(
         let shown = room.min(file.references.len());
         if shown > 0 || (file.references.is_empty() && room > 0) {
             let problem = file.problem.as_ref().map(|problem| sanitize_to_length(problem, MAX_LINE_CHARS));
-            let path = sanitize_to_length(file.path.as_str(), MAX_PATH_CHARS);
+            let path = escape_name_to_length(file.path.as_str(), MAX_PATH_CHARS);
             files.push(ReferencedFileOutput {
                 path,
                 uses: file.references[..shown].iter().map(to_use_output).collect(),
@@ -167,7 +167,7 @@ fn next_position(answer: &ReferenceAnswer, cursor: &PageCursor, count: usize) ->
 
 /// Formats the first line, such as `6 uses of open in 4 files`.
 fn format_reference_head(answer: &ReferenceAnswer, count: usize, files: usize) -> String {
-    let name = sanitize_to_length(&answer.name, MAX_NAME_CHARS);
+    let name = escape_name_to_length(&answer.name, MAX_NAME_CHARS);
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let mut head = format!("{} of {name} in {}", plural(count, "use"), plural(files, "file"));
     if answer.files_read < answer.files_with_name {
@@ -190,7 +190,7 @@ fn to_use_output(reference: &CodeReference) -> UseOutput {
         line: reference.line,
         column: reference.column,
         kind: reference.kind.as_str().to_owned(),
-        within: sanitize_to_length(&reference.within, MAX_NAME_CHARS),
+        within: escape_name_to_length(&reference.within, MAX_NAME_CHARS),
         code: sanitize_to_length(&reference.text, MAX_LINE_CHARS),
     }
 }

@@ -4,7 +4,7 @@ use answer::caveats::format_caveats;
 use answer::{AnswerError, RenderedAnswer, fit_to_budget};
 use engine::{NameMatch, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
 use rmcp::model::JsonObject;
-use text::display::sanitize_to_length;
+use text::display::{escape_name_to_length, sanitize_to_length};
 
 use super::entry::ToolEntry;
 use crate::call::arguments::{check_max_tokens, check_name, check_range};
@@ -173,7 +173,7 @@ fn match_label(kind: NameMatch) -> &'static str {
 
 fn to_symbol_hit_output(found: &SymbolHit) -> SymbolHitOutput {
     SymbolHitOutput {
-        path: sanitize_to_length(found.path.as_str(), MAX_PATH_CHARS),
+        path: escape_name_to_length(found.path.as_str(), MAX_PATH_CHARS),
         symbol: to_symbol_output(&found.symbol),
         stale: found.stale,
     }

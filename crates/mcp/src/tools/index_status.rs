@@ -7,7 +7,7 @@ use answer::RenderedAnswer;
 use engine::{IndexStatus, Project, RunRecord, StageRecord};
 use platform::clock::now_ms;
 use rmcp::model::JsonObject;
-use text::display::{sanitize_line, sanitize_to_length};
+use text::display::{escape_name_to_length, sanitize_line, sanitize_to_length};
 
 use super::entry::ToolEntry;
 use crate::call::arguments::parse_arguments;
@@ -89,7 +89,7 @@ fn to_root_status_output(
     state: &IndexRunState,
 ) -> RootStatusOutput {
     let problems = status.problems.iter().take(MAX_PROBLEMS).map(|(path, problem)| ProblemOutput {
-        path: sanitize_to_length(path.as_str(), MAX_TEXT_CHARS),
+        path: escape_name_to_length(path.as_str(), MAX_TEXT_CHARS),
         problem: sanitize_to_length(problem, MAX_TEXT_CHARS),
     });
     let (last_run, last_failure) = match &state.last_outcome {
@@ -136,9 +136,9 @@ fn format_runs_on(device: Option<&DeviceOutput>) -> String {
 
 fn to_projects_output(projects: &[Project]) -> ProjectsOutput {
     let project = |project: &Project| ProjectOutput {
-        name: sanitize_to_length(&project.name, MAX_TEXT_CHARS),
+        name: escape_name_to_length(&project.name, MAX_TEXT_CHARS),
         kind: project.kind.to_owned(),
-        folder: sanitize_to_length(project.display_folder(), MAX_TEXT_CHARS),
+        folder: escape_name_to_length(project.display_folder(), MAX_TEXT_CHARS),
         files: project.files,
     };
     ProjectsOutput { total: projects.len(), first: projects.iter().take(MAX_PROJECTS).map(project).collect() }

@@ -8,7 +8,7 @@ use answer::location::format_location;
 use answer::{AnswerError, RenderedAnswer};
 use engine::{CodeExcerpt, Freshness, ReadRequest, Symbol, SymbolHit};
 use rmcp::model::JsonObject;
-use text::display::sanitize_to_length;
+use text::display::{escape_code, escape_name_to_length};
 
 use super::entry::ToolEntry;
 use crate::call::arguments::{check_max_tokens, check_name, check_range, parse_arguments};
@@ -70,7 +70,7 @@ async fn call_read_code(roots: &ServedRoots, given: JsonObject, context: &CallCo
     }
     let by_name = path.is_none();
     let request = ReadRequest { path, lines: if symbol.is_some() { None } else { lines }, symbol, context_lines };
-    let (read, note) = if by_name {
+    let (mut read, note) = if by_name {
         match query_engine(root, context, move |engine, cancel| engine.read_code(&request, cancel)).await? {
             QueryOutcome::Answer(read, note) => (read, note),
             QueryOutcome::NotIndexedYet(text) => return Err(ToolError(text)),
@@ -79,6 +79,7 @@ async fn call_read_code(roots: &ServedRoots, given: JsonObject, context: &CallCo
         let (engine, cancel) = (Arc::clone(&root.engine), context.cancel.clone());
         (run_blocking(move || engine.read_code(&request, &cancel)).await??, None)
     };
+    read.text = escape_code(&read.text).into_owned();
     to_tool_result(run_blocking(move || render_code(&read, note.as_deref(), max_tokens)).await??)
 }
 
@@ -113,7 +114,7 @@ fn render_first_bytes(read: &CodeExcerpt, note: Option<&str>, bytes: usize) -> R
     let excerpt = Excerpt::new(&read.text, read.span, bytes);
     let left_out_lines = excerpt.lines_left().map(|left| format!("{}-{}", left.start_line, left.end_line));
     let end_line = excerpt.last_line();
-    let path = sanitize_to_length(read.path.as_str(), MAX_PATH_CHARS);
+    let path = escape_name_to_length(read.path.as_str(), MAX_PATH_CHARS);
     let symbol = read.symbol.as_ref().map(to_symbol_output);
     let kept = read.inside.len().saturating_sub(MAX_ENCLOSING);
     let inside: Vec<SymbolOutput> = read.inside[kept..].iter().map(to_symbol_output).collect();
@@ -163,7 +164,7 @@ fn format_qualified_name(symbol: &Symbol) -> String {
         "" => symbol.name.clone(),
         container => format!("{container}.{}", symbol.name),
     };
-    sanitize_to_length(&name, MAX_PATH_CHARS)
+    escape_name_to_length(&name, MAX_PATH_CHARS)
 }
 
 /// Formats an enclosing definition, such as `inside 10-200 [impl] impl Config`.
@@ -174,6 +175,6 @@ fn format_enclosing(symbol: &SymbolOutput) -> String {
 
 /// Formats another definition of the name, such as `src/a.rs:10-20 Config.load`.
 fn format_other_definition(found: &SymbolHit) -> String {
-    let path = sanitize_to_length(found.path.as_str(), MAX_PATH_CHARS);
+    let path = escape_name_to_length(found.path.as_str(), MAX_PATH_CHARS);
     format!("{} {}", format_location(&path, found.symbol.span), format_qualified_name(&found.symbol))
 }

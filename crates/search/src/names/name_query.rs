@@ -1,6 +1,7 @@
 //! Parses queries that consist of a name.
 
 use crate::snapshot::column_block::ChunkMeta;
+use text::display::unescape_name;
 use text::name_key::{is_same_name, name_key};
 use types::RepoPath;
 
@@ -24,8 +25,9 @@ const MAX_NAME_BYTES: usize = 200;
 const RELATIVE: [&str; 6] = ["crate", "self", "Self", "super", "this", "cls"];
 
 impl NameQuery {
-    /// Parses a query; returns `None` if it contains no name.
+    /// Parses a query; returns `None` if it contains no name. Invisible characters may be written as they are shown.
     pub fn parse(text: &str) -> Option<Self> {
+        let text = unescape_name(text);
         let text = text.trim().trim_matches(['`', '"', '\'']);
         let (text, is_prefix) = text.strip_suffix('*').map_or((text, false), |text| (text, true));
         let text = text.strip_suffix("()").or_else(|| text.strip_suffix('!')).unwrap_or(text);
@@ -127,6 +129,7 @@ mod tests {
         for text in ["Foo::bar", "Foo.bar", "Foo#bar", "`Foo->bar()`", "crate::Foo::<T>::bar", "Foo\\bar"] {
             assert_eq!(query(text), ("bar".to_owned(), vec!["Foo".to_owned()]), "{text}");
         }
+        assert_eq!(query("Foo::b\\u{3164}r").0, "b\u{3164}r");
         assert_eq!(query("println!").0, "println");
         assert_eq!(query("empty?").0, "empty?");
         assert_eq!(query("@name").0, "name");

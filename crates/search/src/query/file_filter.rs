@@ -2,6 +2,7 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rayon::prelude::*;
+use text::display::unescape_name;
 
 use super::error::QueryError;
 use super::filters::QueryFilters;
@@ -200,7 +201,8 @@ fn parse_kinds(names: &[String]) -> Result<Vec<SymbolKind>, QueryError> {
     Ok(kinds)
 }
 
-/// Compiles the globs that `variants` returns for each pattern into one set.
+/// Compiles the globs that `variants` returns for each pattern into one set. Invisible characters may be written as they
+/// are shown.
 fn compile_globs<S: AsRef<str>>(
     patterns: impl IntoIterator<Item = S>,
     variants: fn(&str) -> Vec<String>,
@@ -212,7 +214,7 @@ fn compile_globs<S: AsRef<str>>(
             pattern: pattern.to_owned(),
             message: error.kind().to_string(),
         };
-        for variant in variants(pattern) {
+        for variant in variants(&unescape_name(pattern)) {
             set.add(GlobBuilder::new(&variant).literal_separator(true).build().map_err(|error| to_error(&error))?);
         }
     }
@@ -242,6 +244,12 @@ fn file_globs(pattern: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_as_it_is_shown_is_a_pattern() {
+        let set = compile_globs(["src/two\\u{a}lines\\u{202e}.py"], path_globs).expect("a glob");
+        assert!(set.is_match("src/two\nlines\u{202e}.py") && !set.is_match("src/two lines.py"));
+    }
 
     #[test]
     fn globs_match_as_people_write_them() {

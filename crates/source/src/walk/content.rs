@@ -1,11 +1,11 @@
-//! Files that are skipped because of their content: binary, empty, minified, generated, or with a private
-//! key.
+//! Files that are skipped because of their content: binary, empty, minified, generated, or with credentials.
 //!
-//! Reads bytes only, never the disk. A private key takes precedence over every other reason except binary.
+//! Reads bytes only, never the disk. Credentials take precedence over every other reason except binary.
 //! Prose never counts as minified or generated, because it has one paragraph per line and mentions
 //! generated code.
 
 use super::generated::is_generated;
+use crate::secrets::find_credentials;
 use types::{RepoPath, SkipReason};
 
 /// Number of leading bytes checked for binary content.
@@ -23,30 +23,18 @@ const MINIFIED_LINE_BYTES: usize = 20 * 1024;
 /// File extensions of prose.
 const PROSE_EXTENSIONS: &[&str] = &["md", "markdown", "mdx", "rst", "txt", "adoc", "asciidoc", "org", "tex"];
 
-/// Start of a private key's first line, in the formats of PEM, OpenSSH and PGP.
-const KEY_BEGIN: &str = "-----BEGIN ";
-/// Part of the label that follows [`KEY_BEGIN`], as in `RSA PRIVATE KEY` and `PGP PRIVATE KEY BLOCK`.
-const KEY_LABEL: &str = "PRIVATE KEY";
-
-/// Maximum length of a key's label, in bytes.
-const MAX_LABEL_BYTES: usize = 48;
-
-/// Minimum number of Base64 characters that follow a key's first line; text that merely mentions keys has fewer.
-const MIN_KEY_CHARS: usize = 16;
-
-/// Headers that may precede the Base64 text of a key.
-const KEY_HEADERS: &[&str] = &["Proc-Type:", "DEK-Info:", "Version:", "Comment:"];
-
 /// Returns why a file with these bytes is skipped; `None` if it is indexed.
 pub fn inspect_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
     match inspect_published_content(path, bytes) {
         Some(SkipReason::Binary) => Some(SkipReason::Binary),
-        _ if has_private_key(bytes) => Some(SkipReason::Secret { rule: format!("{KEY_BEGIN}… {KEY_LABEL}-----") }),
-        other => other,
+        other => match find_credentials(path, bytes) {
+            Some(found) => Some(SkipReason::Credentials { found }),
+            None => other,
+        },
     }
 }
 
-/// Inspects a file of a public repository like [`inspect_content`], but ignores private keys.
+/// Inspects a file of a public repository like [`inspect_content`], but ignores credentials.
 ///
 /// A key in the tests of a public repository is not a secret.
 pub fn inspect_published_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
@@ -65,34 +53,6 @@ pub fn inspect_published_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipRe
         return Some(SkipReason::Minified);
     }
     is_generated(bytes).then_some(SkipReason::Generated)
-}
-
-/// Returns whether the text contains a private key: on separate lines, indented in a configuration, or as
-/// a string with `\n` for line ends, as in the JSON of a service account.
-fn has_private_key(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
-    text.match_indices(KEY_BEGIN).any(|(at, begin)| {
-        let rest = &text[at + begin.len()..];
-        let label = rest.find("-----").filter(|end| *end <= MAX_LABEL_BYTES);
-        label.is_some_and(|end| rest[..end].contains(KEY_LABEL) && starts_with_key(&rest[end + "-----".len()..]))
-    })
-}
-
-/// Returns whether the text after a key's first line starts with a key.
-fn starts_with_key(mut rest: &str) -> bool {
-    loop {
-        let before = rest.len();
-        rest = rest.trim_start();
-        for line_end in ["\\r", "\\n"] {
-            rest = rest.strip_prefix(line_end).unwrap_or(rest);
-        }
-        if rest.len() == before {
-            break;
-        }
-    }
-    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
-    let length = rest.bytes().take_while(is_base64).count();
-    length >= MIN_KEY_CHARS || KEY_HEADERS.iter().any(|header| rest.starts_with(header))
 }
 
 /// Returns whether the bytes are only white space, after an optional UTF-8 byte order mark.

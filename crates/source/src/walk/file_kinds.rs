@@ -1,75 +1,8 @@
-//! Files that are skipped because of their names: secrets, lock files, bulk data and binary formats.
+//! Files that are skipped because of their names: lock files, bulk data and binary formats.
 //!
-//! Names are compared case-insensitively. A file pattern never matches a folder, because
-//! `commands/credentials/` is source code. The reported reason is the pattern.
+//! Names are compared case-insensitively.
 
 use types::{RepoPath, SkipReason};
-
-/// Names of files with credentials, as lower-case globs with at most one `*`.
-const SECRET_FILES: &[&str] = &[
-    ".env",
-    ".env.*",
-    ".env-*",
-    ".env_*",
-    ".envrc",
-    "*.env",
-    ".npmrc",
-    ".netrc",
-    "_netrc",
-    ".pgpass",
-    ".pypirc",
-    ".git-credentials",
-    ".htpasswd",
-    ".dockercfg",
-    "credentials",
-    "id_rsa",
-    "id_rsa.*",
-    "id_dsa",
-    "id_dsa.*",
-    "id_ecdsa",
-    "id_ecdsa.*",
-    "id_ed25519",
-    "id_ed25519.*",
-    "service-account*.json",
-    "service_account*.json",
-    "*.pem",
-    "*.key",
-    "*.p8",
-    "*.p12",
-    "*.pfx",
-    "*.jks",
-    "*.keystore",
-    "*.ppk",
-    "*.gpg",
-    "*.kdbx",
-    "*.tfstate",
-    "*.tfstate.backup",
-    "*.tfvars",
-    "*.tfvars.json",
-    "kubeconfig",
-    "*.kubeconfig",
-];
-
-/// Globs of key files without an extension; with an extension, as in `id_rsa_parser.rs`, the file is source code.
-const SECRET_KEYS: &[&str] = &["id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*"];
-
-/// File stems with the pattern to report. A file with such a stem holds credentials only if it has an extension of
-/// [`SECRET_DATA`]: `secrets.yaml` does, `credentials.py` does not.
-const SECRET_STEMS: &[(&str, &str)] = &[
-    ("credentials", "credentials.*"),
-    ("secrets", "secrets.*"),
-    ("secret", "secret.*"),
-    ("kubeconfig", "kubeconfig.*"),
-];
-
-/// Extensions of data formats that may hold credentials.
-const SECRET_DATA: &[&str] = &["json", "yml", "yaml", "toml", "env", "ini", "xml", "properties"];
-
-/// Folders that hold only credentials and settings.
-const SECRET_FOLDERS: &[&str] = &[".aws", ".ssh", ".gnupg", ".kube", ".docker", ".azure", ".gcloud"];
-
-/// Extensions of samples and public keys, which are not secrets.
-const SAMPLE_EXTENSIONS: &[&str] = &["example", "sample", "template", "pub"];
 
 /// Names of lock files, lower case.
 const LOCK_FILES: &[&str] = &[
@@ -170,41 +103,6 @@ const BINARY_EXTENSIONS: &[&str] = &[
     "phar", "swf", "cur", "beam", "hi", "dex", "mpg", "mpeg", "wmv", "flv", "heic", "avif", "aac", "opus", "lz4",
     "lzma", "cab", "msi", "pyd", "gch", "pch", "nib", "elc", "luac", "tflite", "xcf",
 ];
-
-/// Returns the pattern by which a file may hold credentials, matched on its name and its folders.
-pub fn secret_pattern(path: &RepoPath) -> Option<&'static str> {
-    let lower = path.as_str().to_ascii_lowercase();
-    let mut parts: Vec<&str> = lower.split('/').collect();
-    let name = parts.pop()?;
-    parts.into_iter().find_map(match_secret_folder).or_else(|| match_secret_file(name))
-}
-
-/// Returns the pattern by which a folder may hold credentials, matched on its name and the folders above it.
-pub(super) fn secret_folder_pattern(path: &RepoPath) -> Option<&'static str> {
-    path.as_str().to_ascii_lowercase().split('/').find_map(match_secret_folder)
-}
-
-fn match_secret_folder(lower: &str) -> Option<&'static str> {
-    SECRET_FOLDERS.iter().find(|folder| **folder == lower).copied()
-}
-
-fn match_secret_file(lower: &str) -> Option<&'static str> {
-    let (stem, extension) = lower.rsplit_once('.').unwrap_or((lower, ""));
-    if SAMPLE_EXTENSIONS.contains(&extension) {
-        return None;
-    }
-    let as_data = || SECRET_STEMS.iter().find(|(known, _)| *known == stem && SECRET_DATA.contains(&extension));
-    let keys: &[&str] = if extension.is_empty() { SECRET_KEYS } else { &[] };
-    let pattern = SECRET_FILES.iter().chain(keys).find(|pattern| matches_glob(pattern, lower)).copied();
-    pattern.or_else(|| as_data().map(|(_, pattern)| *pattern))
-}
-
-/// Returns whether a glob with at most one `*` matches the whole name.
-fn matches_glob(pattern: &str, name: &str) -> bool {
-    pattern
-        .split_once('*')
-        .map_or(pattern == name, |(start, end)| name.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)))
-}
 
 /// Returns why a file is skipped because of its kind.
 pub(super) fn skip_reason_by_kind(path: &RepoPath) -> Option<SkipReason> {

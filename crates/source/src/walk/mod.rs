@@ -1,9 +1,9 @@
 //! The walk of a folder: which files are indexed, which are skipped and why, and the projects they
 //! belong to.
 //!
-//! Contains the ignore rules (see `ignore_rules`), the patterns of secrets, the kinds of files that are never
-//! indexed, and the manifests that make a folder a project. The walker of the crate `ignore` does not report
-//! skipped files and differs from git, so this module walks the folders and uses only its matcher for `.ignore`.
+//! Contains the ignore rules (see `ignore_rules`), the kinds of files that are never indexed, and the manifests
+//! that make a folder a project. The walker of the crate `ignore` does not report skipped files and differs from
+//! git, so this module walks the folders and uses only its matcher for `.ignore`.
 //! The order is by name and thus reproducible. Links are not followed and other file systems are not
 //! entered. A secret is skipped regardless of any rule. An unreadable file is skipped with a reason and
 //! never an error. The checks are, in order: secret, hidden, ignore rules, links and special files, lock
@@ -24,7 +24,6 @@ mod tests;
 
 pub use content::{inspect_content, inspect_published_content};
 pub use disk::{Disk, FileContents, FileSystem, TreeReader};
-pub use file_kinds::secret_pattern;
 pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 pub use partial::{
     IgnoreFault, affects_ignore_rules, find_ignore_faults, ignore_files_outside, judge_path, walk_folders, walk_paths,

@@ -5,7 +5,8 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{Disk, WalkFinding, WalkOptions, inspect_content, secret_pattern, walk_tree};
+use super::{Disk, WalkFinding, WalkOptions, inspect_content, walk_tree};
+use crate::secrets::secret_pattern;
 use platform::cancel::CancelToken;
 use types::{AbsPath, RepoPath, SkipReason};
 
@@ -284,7 +285,7 @@ fn secrets_are_reported_by_pattern_and_similar_names_are_not_secrets() {
         ("home/.ssh/config.rs", ".ssh"),
         ("main.tfstate", "*.tfstate"),
         ("prod.env", "*.env"),
-        (".envrc", ".envrc"),
+        (".envrc", "*.envrc"),
         (".env-staging", ".env-*"),
         ("id_rsa_work", "id_rsa*"),
         ("keys/id_ed25519_sk", "id_ed25519*"),

@@ -13,6 +13,7 @@ use super::disk::{FileSystem, TreeReader};
 use super::file_kinds;
 use super::finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 use super::ignore_rules::{FolderRules, IgnoreVerdict};
+use crate::secrets::{secret_folder_pattern, secret_pattern};
 
 /// The options of a walk.
 #[derive(Clone, Copy)]
@@ -182,7 +183,7 @@ impl TreeWalk<'_> {
 /// Checks for secrets first, so that no rule includes them. A hidden path is included only by a rule in an
 /// ignore file made for search, not by a rule in a file of git.
 fn skip_reason_by_name(path: &RepoPath, abs: &Path, is_dir: bool, rules: &FolderRules) -> Option<SkipReason> {
-    let secret = if is_dir { file_kinds::secret_folder_pattern(path) } else { file_kinds::secret_pattern(path) };
+    let secret = if is_dir { secret_folder_pattern(path) } else { secret_pattern(path) };
     if let Some(rule) = secret {
         return Some(SkipReason::Secret { rule: rule.to_owned() });
     }

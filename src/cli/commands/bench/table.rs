@@ -86,6 +86,6 @@ mod tests {
         let lines = bench_table(&[measured, refused]);
         assert!(lines[1].starts_with("pipeline") && lines[1].contains(" 3.00   1.00 "), "{}", lines[1]);
         assert!(lines[1].ends_with("2.0 KiB  parse 50/0/0    "), "{:?}", lines[1]);
-        assert_eq!(lines[2], "everything first              too little memory␛");
+        assert_eq!(lines[2], "everything first              too little memory\\u{1b}");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::{DryRun, Engine};
+use text::display::escape_name;
 
 use crate::cli::exit::CommandExit;
 use crate::cli::json_output::index::DryRunJson;
@@ -32,11 +33,11 @@ fn dry_run_lines(found: &DryRun) -> Vec<String> {
     let mut rows = Vec::with_capacity(found.included.len() + found.excluded.len());
     let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
     for (path, language) in &found.included {
-        rows.push((path.as_str(), format!("+ {path} ({language})")));
+        rows.push((path.as_str(), format!("+ {} ({language})", escape_name(path.as_str()))));
     }
     for (path, is_dir, reason) in &found.excluded {
         let folder = if *is_dir { "/" } else { "" };
-        rows.push((path.as_str(), format!("- {path}{folder}: {reason}")));
+        rows.push((path.as_str(), format!("- {}{folder}: {reason}", escape_name(path.as_str()))));
         *totals.entry(reason.label()).or_default() += 1;
     }
     rows.sort();

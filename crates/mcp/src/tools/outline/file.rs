@@ -2,7 +2,7 @@
 
 use answer::{AnswerError, RenderedAnswer, fit_to_budget};
 use engine::FileOutline;
-use text::display::sanitize_to_length;
+use text::display::{escape_name_to_length, sanitize_to_length};
 
 use crate::call::cursor::PageCursor;
 use crate::render::symbol::to_symbol_output;
@@ -27,7 +27,7 @@ pub fn render_outline(
 
 /// Renders the first `count` definitions of a page.
 fn render_first_definitions(outline: &FileOutline, cursor: &PageCursor, count: usize) -> RenderedAnswer<OutlineOutput> {
-    let path = sanitize_to_length(outline.path.as_str(), MAX_PATH_CHARS);
+    let path = escape_name_to_length(outline.path.as_str(), MAX_PATH_CHARS);
     let (lines, all) = (outline.lines, outline.symbols.len());
     let problem = outline.problem.as_deref().map(|problem| sanitize_to_length(problem, MAX_PROBLEM_CHARS));
     let rest = outline.symbols.get(cursor.start[0]..).unwrap_or_default();

@@ -5,7 +5,7 @@
 use answer::caveats::format_caveats;
 use answer::{AnswerError, RenderedAnswer, find_largest};
 use engine::{FolderEntry, FolderOutline, FolderQuery};
-use text::display::sanitize_to_length;
+use text::display::escape_name_to_length;
 
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
@@ -111,12 +111,12 @@ fn render_first_entries(
     count: usize,
     max_names: usize,
 ) -> RenderedAnswer<OutlineOutput> {
-    let path = if map.path.is_empty() { ".".to_owned() } else { sanitize_to_length(&map.path, MAX_PATH_CHARS) };
+    let path = if map.path.is_empty() { ".".to_owned() } else { escape_name_to_length(&map.path, MAX_PATH_CHARS) };
     let mut text = format!("{path}  indexed files: {}", map.files);
     text.push_str(&format_caveats(&map.coverage, 0, note));
     let mut folders: Vec<FolderOutput> = Vec::new();
     for entry in &map.entries[..count] {
-        let folder = sanitize_to_length(entry.folder(), MAX_PATH_CHARS);
+        let folder = escape_name_to_length(entry.folder(), MAX_PATH_CHARS);
         let folder = if folder.is_empty() { ".".to_owned() } else { folder };
         match entry {
             FolderEntry::Folder { files, .. } => {
@@ -150,8 +150,8 @@ fn to_file_output(name: &str, all: &[String], more_names: usize, max_names: usiz
     let shown = &all[..all.len().min(max_names)];
     let more = all.len() - shown.len() + more_names;
     OutlinedFileOutput {
-        name: sanitize_to_length(name, MAX_NAME_CHARS),
-        defines: shown.iter().map(|name| sanitize_to_length(name, MAX_NAME_CHARS)).collect(),
+        name: escape_name_to_length(name, MAX_NAME_CHARS),
+        defines: shown.iter().map(|name| escape_name_to_length(name, MAX_NAME_CHARS)).collect(),
         more: (more > 0).then_some(more),
     }
 }
