@@ -30,6 +30,10 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "cpu_time", homes: &["crates/platform"] },
     EngineRule { crate_name: "etcetera", homes: &["crates/config"] },
     EngineRule { crate_name: "fearless_simd", homes: &["crates/search/src/snapshot/quantized_matrix.rs"] },
+    EngineRule {
+        crate_name: "fst",
+        homes: &["crates/text/src/tokens/byte_pairs.rs", "xtask/src/tasks/make_token_table.rs"],
+    },
     EngineRule { crate_name: "half", homes: &["crates/embed", "crates/onnx", "crates/store/src/lance"] },
     EngineRule { crate_name: "http_body_util", homes: &["crates/mcp/src/transport"] },
     EngineRule { crate_name: "hyper", homes: &["crates/mcp/src/transport"] },
@@ -49,6 +53,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "pulldown_cmark", homes: &["crates/source/src/parse"] },
     EngineRule { crate_name: "rawzip", homes: &["xtask/src/tasks/package"] },
     EngineRule { crate_name: "rayon", homes: &["crates/search"] },
+    EngineRule { crate_name: "regex", homes: &["crates/text/src/tokens/pieces.rs"] },
     EngineRule { crate_name: "rmcp", homes: &["crates/mcp", "crates/sharing", "xtask"] },
     EngineRule { crate_name: "rustix", homes: &["crates/platform"] },
     EngineRule { crate_name: "safetensors", homes: &["crates/embed/src/embedders/model2vec.rs"] },
