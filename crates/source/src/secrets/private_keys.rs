@@ -390,9 +390,12 @@ fn is_named_key(bytes: &[u8], end: usize) -> bool {
     while let Some(byte) = rest.next_if(|byte| b" \"'`:=>(,[{\n|".contains(byte)) {
         has_sign |= matches!(byte, b':' | b'=' | b',' | b'(' | b' ');
     }
+    if !has_sign {
+        return false;
+    }
     let is_value = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte);
     let value: Vec<u8> = rest.take_while(is_value).take(MAX_VALUE_BYTES).collect();
-    has_sign && value.len() >= MIN_VALUE_CHARS && is_random(&value)
+    value.len() >= MIN_VALUE_CHARS && is_random(&value)
 }
 
 /// Counts the characters for which `is_part` is true around `at`, up to about `least` in each direction. Behind `at`,
