@@ -82,8 +82,7 @@ fn parse_list_cursor(cursor: &str, root_count: usize) -> Option<(usize, usize)> 
 
 fn to_resource(root: &str, file: &IndexedFile) -> Resource {
     let path = file.path.as_str();
-    let resource =
-        Resource::new(format_uri(root, path), escape_name(path)).with_mime_type(mime_type(file.language.0));
+    let resource = Resource::new(format_uri(root, path), escape_name(path)).with_mime_type(mime_type(file.language.0));
     match file.size_bytes {
         Some(size_bytes) => resource.with_size(size_bytes),
         None => resource,

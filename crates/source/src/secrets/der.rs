@@ -67,7 +67,7 @@ fn enter(bytes: &[u8], tag: u8) -> Option<(usize, &[u8])> {
         0x81 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest)),
         0x82 => {
             let (length, rest) = rest.split_at_checked(2)?;
-            Some((usize::from(length[0]) << 8 | usize::from(length[1]), rest))
+            Some(((usize::from(length[0]) << 8) | usize::from(length[1]), rest))
         }
         _ => None,
     }
