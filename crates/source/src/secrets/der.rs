@@ -28,6 +28,11 @@ pub fn begins_private_key(bytes: &[u8]) -> bool {
     parse_private_key(bytes).is_some()
 }
 
+/// Returns whether `bytes`, of which the first 5 are enough, may begin a private key.
+pub fn may_begin_private_key(bytes: &[u8]) -> bool {
+    enter(bytes, SEQUENCE).is_some_and(|(_, inside)| matches!(inside.first(), Some(&INTEGER | &SEQUENCE)))
+}
+
 fn parse_private_key(bytes: &[u8]) -> Option<()> {
     let (_, inside) = enter(bytes, SEQUENCE)?;
     if let Some((_, algorithm)) = enter(inside, SEQUENCE) {
@@ -62,7 +67,7 @@ fn enter(bytes: &[u8], tag: u8) -> Option<(usize, &[u8])> {
         0x81 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest)),
         0x82 => {
             let (length, rest) = rest.split_at_checked(2)?;
-            Some((usize::from(length[0]) << 8 | usize::from(length[1]), rest))
+            Some(((usize::from(length[0]) << 8) | usize::from(length[1]), rest))
         }
         _ => None,
     }
@@ -95,6 +100,9 @@ mod tests {
         ] {
             assert!(judge(hex), "{form}");
         }
+        assert!(may_begin_private_key(&[0x30, 0x82, 0x04, 0xa4, 0x02]));
+        assert!(!may_begin_private_key(&[0x30, 0x80, 0x30, 0x80, 0x30]));
+        assert!(!may_begin_private_key(&[0x2d, 0x2d, 0x2d, 0x2d, 0x2d]));
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub fn decode_base64_at(bytes: &[u8], at: usize, max_chars: usize) -> Vec<u8> {
 pub fn decode_hex_at(bytes: &[u8], at: usize, max_bytes: usize) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pairs = bytes[at..].chunks_exact(2).take(max_bytes);
-    pairs.map_while(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+    pairs.map_while(|pair| Some((digit(pair[0])? << 4) | digit(pair[1])?)).collect()
 }
 
 /// Parses at most `max_bytes` byte values from the offset `at` on, such as `0x2d, 0x2d`, `45, 45` or `\x2d\x2d`.

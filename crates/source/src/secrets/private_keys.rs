@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::der::begins_private_key;
+use super::der::{begins_private_key, may_begin_private_key};
 use super::encodings::{decode_base64_at, decode_byte_list_at, decode_hex_at, encode_base64_cores};
 use super::json_web_key::has_private_member;
 use super::key_body::{BodyPosition, is_base64, is_key_body, is_random};
@@ -166,6 +166,9 @@ const DER_BYTES: usize = 36;
 /// Smallest number of bytes of a DER key.
 const MIN_DER_BYTES: usize = 44;
 
+/// Longest rest of the name of a key, as in `privateKeyOfTheServer`, in bytes.
+const MAX_NAME_BYTES: usize = 32;
+
 /// Longest text in which the value of a named key is looked for, in bytes.
 const MAX_VALUE_BYTES: usize = 512;
 
@@ -280,6 +283,9 @@ pub fn find_private_key(bytes: &[u8]) -> Option<&'static str> {
 
 /// Reads the first or last line of a PEM text around a sign at `start..end`; `None` if it is none.
 fn read_pem_mark(bytes: &[u8], start: usize, end: usize, sign: Sign) -> Option<PemMark> {
+    if bytes.get(end).is_some_and(u8::is_ascii_alphanumeric) && sign != Sign::OpenVpnLabel {
+        return None;
+    }
     let window = &bytes[..bytes.len().min(end + MAX_LABEL_BYTES)];
     let mut reader = NotationReader::new(window, end);
     let mut label: Vec<u8> = if sign == Sign::PemBegin { Vec::new() } else { bytes[start..end].to_vec() };
@@ -353,6 +359,10 @@ fn is_base64_der(bytes: &[u8], start: usize) -> bool {
 
 /// Returns whether the byte values from `start` on are a private key in DER or PEM.
 fn is_key_in_byte_list(bytes: &[u8], start: usize) -> bool {
+    let head = decode_byte_list_at(bytes, start, 5);
+    if !head.starts_with(DASHES) && !may_begin_private_key(&head) {
+        return false;
+    }
     let values = decode_byte_list_at(bytes, start, 96);
     if values.len() < MIN_DER_BYTES {
         return false;
@@ -363,9 +373,9 @@ fn is_key_in_byte_list(bytes: &[u8], start: usize) -> bool {
 
 /// Returns whether the private part of a PuTTY key follows: the number of its lines, and Base64.
 fn is_putty_body(bytes: &[u8], end: usize) -> bool {
-    let window = &bytes[..bytes.len().min(end + MAX_VALUE_BYTES)];
-    let reader = NotationReader::new(window, end);
-    let rest: Vec<u8> = reader.skip_while(|byte| !byte.is_ascii_digit()).skip_while(u8::is_ascii_digit).collect();
+    let window = &bytes[..bytes.len().min(end + MAX_LABEL_BYTES)];
+    let reader = NotationReader::new(window, end).skip_while(|byte| !byte.is_ascii_digit());
+    let rest: Vec<u8> = reader.skip_while(u8::is_ascii_digit).collect();
     let body = rest.iter().skip_while(|byte| !byte.is_ascii_alphanumeric());
     body.take_while(|byte| is_base64(**byte)).count() >= 16
 }
@@ -373,16 +383,19 @@ fn is_putty_body(bytes: &[u8], end: usize) -> bool {
 /// Returns whether a name that ends with `private key` is followed by a key in Base64.
 fn is_named_key(bytes: &[u8], end: usize) -> bool {
     let window = &bytes[..bytes.len().min(end + MAX_VALUE_BYTES)];
-    let mut rest = NotationReader::new(window, end)
-        .skip_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-        .peekable();
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let name = bytes[end..].iter().take_while(|byte| is_name(byte)).take(MAX_NAME_BYTES).count();
+    let mut rest = NotationReader::new(window, end + name).peekable();
     let mut has_sign = false;
     while let Some(byte) = rest.next_if(|byte| b" \"'`:=>(,[{\n|".contains(byte)) {
         has_sign |= matches!(byte, b':' | b'=' | b',' | b'(' | b' ');
     }
+    if !has_sign {
+        return false;
+    }
     let is_value = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte);
     let value: Vec<u8> = rest.take_while(is_value).take(MAX_VALUE_BYTES).collect();
-    has_sign && value.len() >= MIN_VALUE_CHARS && is_random(&value)
+    value.len() >= MIN_VALUE_CHARS && is_random(&value)
 }
 
 /// Counts the characters for which `is_part` is true around `at`, up to about `least` in each direction. Behind `at`,
