@@ -75,7 +75,7 @@ pub(crate) fn remove_entry(text: &str, client: &McpClient) -> Result<String, Edi
 /// # Errors
 /// When `text` cannot be parsed.
 pub(crate) fn find_hook(text: &str, event: &str) -> Result<Option<String>, EditError> {
-    json::find_hook(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text), event)
+    json::find_json_hook(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text), event)
 }
 
 /// Returns a JSON `text` with the hook `command`, unless there is one of codescry already.
@@ -83,7 +83,7 @@ pub(crate) fn find_hook(text: &str, event: &str) -> Result<Option<String>, EditE
 /// # Errors
 /// When `text` cannot be parsed, or holds something else where the hook belongs.
 pub(crate) fn insert_hook(text: &str, hooks: &HookSettings, command: &str) -> Result<String, EditError> {
-    edit_after_mark(text, |text| json::insert_hook(text, hooks, command))
+    edit_after_mark(text, |text| json::insert_json_hook(text, hooks, command))
 }
 
 /// Returns a JSON `text` without the hooks of codescry.
@@ -91,7 +91,7 @@ pub(crate) fn insert_hook(text: &str, hooks: &HookSettings, command: &str) -> Re
 /// # Errors
 /// The errors of [`insert_hook`].
 pub(crate) fn remove_hook(text: &str, event: &str) -> Result<String, EditError> {
-    edit_after_mark(text, |text| json::remove_hook(text, event))
+    edit_after_mark(text, |text| json::remove_json_hook(text, event))
 }
 
 /// Applies `edit` to `text` without its byte order mark, and puts the mark back.

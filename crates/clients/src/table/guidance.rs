@@ -79,7 +79,8 @@ pub(super) const OPENCODE: Guidance = Guidance {
     instructions: both(dot_config("opencode/AGENTS.md"), "AGENTS.md"),
     agent: both(dot_config("opencode/agents/codescry-search.md"), ".opencode/agents/codescry-search.md"),
     agent_form: AgentForm::Markdown("mode: subagent\n"),
-    skill: both(dot_config("opencode/skills/codescry/SKILL.md"), ".opencode/skills/codescry/SKILL.md"),
+    // It reads the shared folder of the user, too.
+    skill: both(home(".agents/skills/codescry/SKILL.md"), ".opencode/skills/codescry/SKILL.md"),
     hooks: None,
 };
 

@@ -7,7 +7,7 @@ use super::container::Container;
 use super::cut::cut_member;
 use super::parse::{find_object, find_property, parse_jsonc, to_plain};
 use super::style::JsonStyle;
-use super::{check_equal_rest, insert_value, strip_value};
+use super::values::{check_equal_rest, insert_value, strip_value};
 use crate::client::HookSettings;
 use crate::entry::FieldValue;
 use crate::error::EditError;
@@ -20,7 +20,7 @@ const HOOKS: &str = "hooks";
 const HOOK_COMMAND: &str = " hook";
 
 /// Returns the command of the hook of codescry, if there is one.
-pub(crate) fn find_hook(text: &str, event: &str) -> Result<Option<String>, EditError> {
+pub(crate) fn find_json_hook(text: &str, event: &str) -> Result<Option<String>, EditError> {
     let root = parse_jsonc(text)?;
     let hooks = find_hooks(text, root.as_ref(), event)?.map(|array| array.elements.iter().map(to_plain));
     Ok(hooks.into_iter().flatten().find_map(|hook| our_command(&hook)))
@@ -31,7 +31,7 @@ pub(crate) fn find_hook(text: &str, event: &str) -> Result<Option<String>, EditE
 ///
 /// # Errors
 /// When `text` cannot be parsed, or holds something else where the hook belongs.
-pub(crate) fn insert_hook(text: &str, settings: &HookSettings, command: &str) -> Result<String, EditError> {
+pub(crate) fn insert_json_hook(text: &str, settings: &HookSettings, command: &str) -> Result<String, EditError> {
     let HookSettings { event, matcher, timeout, .. } = *settings;
     let root = parse_jsonc(text)?;
     let style = JsonStyle::detect(text);
@@ -55,13 +55,13 @@ pub(crate) fn insert_hook(text: &str, settings: &HookSettings, command: &str) ->
 /// Returns `text` without the hooks of codescry.
 ///
 /// # Errors
-/// The errors of [`insert_hook`].
-pub(crate) fn remove_hook(text: &str, event: &str) -> Result<String, EditError> {
+/// The errors of [`insert_json_hook`].
+pub(crate) fn remove_json_hook(text: &str, event: &str) -> Result<String, EditError> {
     let root = parse_jsonc(text)?;
     let Some(array) = find_hooks(text, root.as_ref(), event)? else { return Ok(text.to_owned()) };
     let Some(at) = array.elements.iter().position(|hook| is_ours(&to_plain(hook))) else { return Ok(text.to_owned()) };
     let edited = apply_splices(text, cut_member(text, &Container::of_array(array), at));
-    remove_hook(&check_hook_edit(text, edited, event)?, event)
+    remove_json_hook(&check_hook_edit(text, edited, event)?, event)
 }
 
 /// Returns the array of hooks of an event, if there is one.

@@ -5,21 +5,22 @@ mod cut;
 mod hooks;
 mod parse;
 mod style;
+mod values;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged as _;
-use serde_json::Value as Plain;
 
 use self::container::Container;
 use self::cut::cut_member;
-use self::parse::{find_object, find_property, parse_jsonc, to_plain};
+use self::parse::{find_object, find_property, parse_jsonc};
 use self::style::JsonStyle;
+use self::values::{check_equal_rest, insert_value, strip_value};
 use super::splice::{Splice, apply_splices};
 use crate::client::EntryField;
 use crate::entry::{CommandFields, FieldValue, InstalledEntry, SERVER_NAME, ServerEntry};
 use crate::error::EditError;
 
-pub(super) use hooks::{find_hook, insert_hook, remove_hook};
+pub(super) use hooks::{find_json_hook, insert_json_hook, remove_json_hook};
 
 /// The possible paths of the object that holds the servers.
 type ServerPaths<'p> = &'p [&'p [&'p str]];
@@ -88,40 +89,6 @@ fn choose_path<'p>(text: &str, root: Option<&Value<'_>>, paths: ServerPaths<'p>)
     Ok(*last)
 }
 
-/// Returns `text` with a new value at `path`, whose last name does not exist yet.
-///
-/// # Errors
-/// When a value on the way is not an object.
-fn insert_value(
-    text: &str,
-    root: Option<&Value<'_>>,
-    style: &JsonStyle,
-    path: &[&str],
-    value: &dyn Fn(&JsonStyle) -> String,
-) -> Result<String, EditError> {
-    // The value with the objects around it, from the object at depth `depth`.
-    let nested = |style: &JsonStyle, depth: usize| {
-        path[depth + 1..].iter().rev().fold(value(style), |inner, name| style.format_object(&[(*name, inner)]))
-    };
-    if root.is_none() {
-        // The text has only white space and comments.
-        let start =
-            if text.trim().is_empty() { String::new() } else { format!("{}{}", text.trim_end(), style.line_end) };
-        let object = style.format_object(&[(path[0], nested(style, 0))]);
-        return Ok(format!("{start}{object}{}", style.line_end));
-    }
-    let mut deepest = (0, find_object(text, root, &[])?);
-    for depth in 1..path.len() {
-        match find_object(text, root, &path[..depth])? {
-            Some(object) => deepest = (depth, Some(object)),
-            None => break,
-        }
-    }
-    let (depth, Some(object)) = deepest else { return Ok(text.to_owned()) };
-    let property = |style: &JsonStyle| style.format_property(path[depth], &nested(style, depth));
-    Ok(apply_splices(text, style.insert_member(text, &Container::of_object(object), &property)))
-}
-
 /// Returns the splices that replace the command and the arguments of an existing entry by those of `entry`.
 ///
 /// # Errors
@@ -184,33 +151,4 @@ fn check_json_edit(text: &str, edited: String, path: &[&str]) -> Result<String, 
             }
         });
     })
-}
-
-/// Returns `edited` if it equals `text` once `strip` has removed what was edited.
-fn check_equal_rest(text: &str, edited: String, strip: impl Fn(&mut Plain)) -> Result<String, EditError> {
-    let rest = |text: &str| {
-        parse_jsonc(text).map(|value| {
-            let mut value = value.map_or_else(|| Plain::Object(serde_json::Map::new()), |value| to_plain(&value));
-            strip(&mut value);
-            value
-        })
-    };
-    if rest(&edited) == rest(text) {
-        return Ok(edited);
-    }
-    Err(EditError::at(text, 0, "codescry cannot edit a file with this formatting"))
-}
-
-/// Applies `strip` to the value at `path`, and removes the objects on the way that are empty afterwards.
-fn strip_value(value: &mut Plain, path: &[&str], strip: &dyn Fn(&mut Plain)) {
-    let Some((name, rest)) = path.split_first() else { return strip(value) };
-    let Some(object) = value.as_object_mut() else { return };
-    if let Some(inner) = object.get_mut(*name) {
-        strip_value(inner, rest, strip);
-        let is_empty =
-            inner.as_object().is_some_and(serde_json::Map::is_empty) || inner.as_array().is_some_and(Vec::is_empty);
-        if is_empty {
-            object.remove(*name);
-        }
-    }
 }
