@@ -13,6 +13,10 @@ use cli::exit::{CommandExit, report_failure};
 use cli::logging;
 
 fn main() -> ExitCode {
+    // A worker starts in milliseconds, so it does nothing else.
+    if config::is_parse_worker() {
+        return workers::run_parse_worker(|_| ());
+    }
     let arguments = parse_command_line();
     logging::init_logging(&arguments.shared);
     run_command(&arguments).unwrap_or_else(|error| report_failure(&error)).into()

@@ -18,6 +18,8 @@ mod models;
 mod names;
 mod onnx;
 mod packaging;
+#[cfg(target_os = "linux")]
+mod parsers;
 mod pipeline;
 mod projects;
 mod questions;

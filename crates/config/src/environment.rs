@@ -103,6 +103,25 @@ impl UserEnvironment {
     }
 }
 
+/// Returns a path that starts this program again.
+///
+/// On Linux it is a link of the system to the running program, which is there even after the program's file was
+/// replaced by another version or deleted.
+pub fn own_program() -> PathBuf {
+    const RUNNING: &str = "/proc/self/exe";
+    let is_linked = cfg!(target_os = "linux") && Path::new(RUNNING).exists();
+    if is_linked { PathBuf::from(RUNNING) } else { env::current_exe().unwrap_or_else(|_| PathBuf::from("codescry")) }
+}
+
+/// Returns whether this process is a parser process: its only argument is `parse-worker`.
+pub fn is_parse_worker() -> bool {
+    let mut arguments = env::args_os().skip(1);
+    arguments.next().is_some_and(|command| command == PARSE_WORKER_COMMAND) && arguments.next().is_none()
+}
+
+/// The argument that makes this program a parser process.
+pub const PARSE_WORKER_COMMAND: &str = "parse-worker";
+
 /// Returns codescry's folder in the user's data or cache folder, such as `$XDG_DATA_HOME/codescry`.
 pub(crate) fn user_folder(which: fn(&UserFolders) -> PathBuf) -> Result<PathBuf, ConfigError> {
     let folders = etcetera::choose_base_strategy().map_err(|error| ConfigError::DataFolder(error.to_string()))?;

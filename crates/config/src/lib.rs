@@ -15,12 +15,14 @@ mod sharing;
 mod variables;
 
 pub use device::{DeviceChoice, Provider};
-pub use environment::{OperatingSystem, UserEnvironment};
+pub use environment::{OperatingSystem, PARSE_WORKER_COMMAND, UserEnvironment, is_parse_worker, own_program};
 pub use error::ConfigError;
 pub use http::read_http_token;
 pub use library_paths::LibrarySearchPaths;
 pub use models::{ModelOptions, ModelSettings};
-pub use pipeline::{DEFAULT_EMBED_WORKERS, EmbedBatch, EmbedderChoice, PipelineOptions, PipelineSettings};
+pub use pipeline::{
+    DEFAULT_EMBED_WORKERS, EmbedBatch, EmbedderChoice, ParserProgram, PipelineOptions, PipelineSettings,
+};
 pub use settings::{Options, Settings};
 pub use sharing::{is_sharing_enabled, runtime_dir};
 pub use variables::{parse_bytes, parse_bytes_or_zero};

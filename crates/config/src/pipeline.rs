@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub struct PipelineOptions {
     pub max_memory_bytes: Option<u64>,
     /// `--embedder`, `CODESCRY_EMBEDDER`.
     pub embedder: Option<EmbedderChoice>,
+    /// `CODESCRY_PARSER`.
+    pub parser_program: Option<ParserProgram>,
 }
 
 /// The settings of an index run.
@@ -69,6 +72,21 @@ pub struct PipelineSettings {
     pub max_memory_bytes: u64,
     /// The embedder; `None` for the one that the index was built with, or else the built-in model.
     pub embedder: Option<EmbedderChoice>,
+    /// The program whose processes parse.
+    pub parser_program: ParserProgram,
+}
+
+/// The program whose processes parse, with the command `parse-worker`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ParserProgram {
+    /// None: files are parsed in this process, and a file on which a grammar crashes ends it. This is the default of the
+    /// library, because another program may not have the command.
+    #[default]
+    InProcess,
+    /// This program.
+    Own,
+    /// The program at this path, of the same version.
+    Program(PathBuf),
 }
 
 /// The number of chunks per call of the embedder.
@@ -110,6 +128,7 @@ impl PipelineOptions {
         self.embed_batch = value_or_environment(self.embed_batch, "CODESCRY_EMBED_BATCH", str::parse)?;
         self.max_memory_bytes = value_or_environment(self.max_memory_bytes, "CODESCRY_MAX_MEMORY", parse_bytes)?;
         self.embedder = value_or_environment(self.embedder, "CODESCRY_EMBEDDER", str::parse)?;
+        self.parser_program = value_or_environment(self.parser_program, "CODESCRY_PARSER", str::parse)?;
         Ok(self)
     }
 }
@@ -135,7 +154,13 @@ impl PipelineSettings {
             embed_batch: options.embed_batch.unwrap_or_default(),
             max_memory_bytes,
             embedder: options.embedder.clone(),
+            parser_program: options.parser_program.clone().unwrap_or_default(),
         })
+    }
+
+    /// Returns the memory for all parser processes together, in bytes: a quarter of the limit.
+    pub fn parser_memory_bytes(&self) -> u64 {
+        self.max_memory_bytes / 4
     }
 
     /// Returns the memory for files in flight between the stages, in bytes: the limit minus a reserve for the
@@ -189,6 +214,19 @@ impl FromStr for EmbedBatch {
         }
         let number = word.parse::<usize>().ok().filter(|number| *number > 0);
         number.map(Self::Chunks).ok_or_else(|| "give auto, or a whole number above zero".to_owned())
+    }
+}
+
+impl FromStr for ParserProgram {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "in-process" => Ok(Self::InProcess),
+            "own" => Ok(Self::Own),
+            path if Path::new(path).is_absolute() => Ok(Self::Program(path.into())),
+            _ => Err("give the absolute path of a program, own, or in-process".to_owned()),
+        }
     }
 }
 

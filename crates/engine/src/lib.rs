@@ -40,7 +40,8 @@ pub use search::{
     CheckedQuery, ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, NameMatch, QueryFeatures, QueryKind,
     RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery,
 };
-pub use source::parse::{ReferenceKind, TokenClass, highlight_tokens};
+pub use source::parse::{ReferenceKind, TokenClass};
 pub use state::Engine;
 pub use train::tune::{TuneResult, TuneStep};
 pub use types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
+pub use workers::PoolState;

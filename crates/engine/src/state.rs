@@ -10,6 +10,7 @@ use crate::project_cache::ProjectCache;
 use config::Settings;
 use search::Snapshot;
 use store::{ChunkStore, StoreView};
+use workers::ParserPool;
 
 /// The index, search and read calls for one root folder.
 pub struct Engine {
@@ -25,6 +26,8 @@ pub struct Engine {
     pub(crate) refreshing_runs: AtomicUsize,
     /// The projects of the generation that was examined last.
     pub(crate) projects: ProjectCache,
+    /// The parsers of index runs and of calls.
+    pub(crate) parsers: ParserPool,
 }
 
 impl Engine {
@@ -46,6 +49,7 @@ impl Engine {
 
     pub(crate) fn new(settings: Settings, store: Box<dyn ChunkStore>, models: IndexModels) -> Self {
         Self {
+            parsers: ParserPool::for_settings(&settings),
             settings,
             store,
             models,

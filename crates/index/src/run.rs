@@ -24,6 +24,7 @@ use embed::cache::VectorCache;
 use platform::cancel::CancelToken;
 use source::walk::{self, FileSystem, WalkFinding, WalkOptions};
 use store::{ChunkStore, CommitStatus, IndexFingerprint, Manifest, StoreError, StoreView};
+use workers::ParserPool;
 
 /// Maximum number of attempts of a run; it starts over when another process has committed.
 const MAX_ATTEMPTS: usize = 3;
@@ -43,6 +44,7 @@ pub struct Indexer<'e> {
     /// Vectors of earlier runs; `None` to embed everything.
     pub cache: Option<&'e VectorCache>,
     pub files: &'e dyn FileSystem,
+    pub parsers: &'e ParserPool,
     /// Whether to use new parser threads for every batch of files; for benchmarks.
     pub renew_parsers: bool,
 }
@@ -116,7 +118,7 @@ impl Indexer<'_> {
             }
         }
         let baseline = run_baseline(&plan, scope, before);
-        let run = PipelineRun::new(self.embedder, self.in_flight_bytes(), baseline, cancel);
+        let run = PipelineRun::new(self.embedder, self.parsers, self.in_flight_bytes(), baseline, cancel);
         run.run_observed(observe, || {
             let results = self.run_stages(&run, &plan, scope, &mut writer)?;
             self.check_cancelled(cancel)?;
@@ -136,11 +138,11 @@ impl Indexer<'_> {
     ) -> Result<StageResults, AttemptError> {
         let settings = &self.settings.pipeline;
         let (walk, read) = (WalkStage::new(self.settings, self.files, scope, plan, run), self.read_stage(run, plan));
-        let (parse, batch) = (self.parse_stage(run), self.batch_stage(run));
+        let (parse, batch) = (self.parse_stage(), self.batch_stage(run));
         let embed = EmbedStage::new(self.embedder, self.cache, settings.embed_batch);
         let write = WriteStage { budget: &run.budget, counts: &run.counts, status: &|| run.interim_status() };
 
-        let (readers, parsers) = (settings.producers, settings.parse_workers);
+        let (readers, parsers) = (settings.producers, settings.parse_workers.min(self.parsers.run_workers()));
         let default_embedders = self.embedder.worker_count().unwrap_or(DEFAULT_EMBED_WORKERS);
         let embedders = settings.embed_workers.unwrap_or(default_embedders);
         // Each size is that of the queue behind a stage. The queue in front of `write` is the longest queue of chunk
@@ -175,13 +177,11 @@ impl Indexer<'_> {
         ReadStage { files: self.files, known: &plan.known, counts: &run.counts, budget: &run.budget, largest_bytes }
     }
 
-    fn parse_stage(&self, run: &PipelineRun<'_>) -> ParseStage<'_> {
+    fn parse_stage(&self) -> ParseStage<'_> {
         ParseStage {
             options: PrepareOptions { embedder: self.embedder, cache_keys: self.cache.is_some() },
             time_limit: self.settings.parse_time_limit,
-            // Syntax trees take memory in addition to the budget. With a low memory limit, half of the memory is
-            // reserved for uses other than files.
-            max_tree_bytes: run.budget.ceiling_bytes() / self.settings.pipeline.parse_workers as u64,
+            parsers: self.parsers,
             renew_parsers: self.renew_parsers,
         }
     }

@@ -16,6 +16,7 @@ use source::walk::{Disk, FileSystem};
 use store::memory::MemoryStore;
 use store::{ChunkStore, StoreError};
 use types::FileOutcome;
+use workers::ParserPool;
 
 /// An embedder that counts its texts and can be made to panic or to cancel the run.
 #[derive(Default)]
@@ -53,6 +54,7 @@ struct IndexFixture {
     folder: tempfile::TempDir,
     store: MemoryStore,
     settings: Settings,
+    parsers: ParserPool,
 }
 
 impl IndexFixture {
@@ -61,7 +63,8 @@ impl IndexFixture {
         let options =
             Options { path: Some(folder.path().to_owned()), index_dir: Some("unused".into()), ..Options::default() };
         let settings = Settings::resolve(&options).expect("settings");
-        Self { store: MemoryStore::new(folder.path().to_owned()), folder, settings }
+        let parsers = ParserPool::in_process();
+        Self { store: MemoryStore::new(folder.path().to_owned()), folder, settings, parsers }
     }
 
     fn write(&self, path: &str, text: &str) {
@@ -89,7 +92,15 @@ impl IndexFixture {
         embedder: &'i dyn Embedder,
         files: &'i dyn FileSystem,
     ) -> Indexer<'i> {
-        Indexer { settings: &self.settings, store, embedder, cache: None, files, renew_parsers: false }
+        Indexer {
+            settings: &self.settings,
+            store,
+            embedder,
+            cache: None,
+            files,
+            parsers: &self.parsers,
+            renew_parsers: false,
+        }
     }
 
     fn index(&self) -> IndexReport {

@@ -1,4 +1,4 @@
-//! The wall clock, as numbers that can be stored.
+//! The wall clock, as numbers that can be stored, and the processor time of threads and processes.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,4 +19,14 @@ pub fn now_ns() -> i64 {
 /// Never for a duration below 584 million years.
 pub fn duration_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).expect("a duration in milliseconds fits in 64 bits")
+}
+
+/// Returns the processor time that the calling thread has used; `None` where the system does not tell it.
+pub fn thread_cpu_time() -> Option<Duration> {
+    cpu_time::ThreadTime::try_now().ok().map(|now| now.as_duration())
+}
+
+/// Returns the processor time that all threads of this process have used; `None` where the system does not tell it.
+pub fn process_cpu_time() -> Option<Duration> {
+    cpu_time::ProcessTime::try_now().ok().map(|now| now.as_duration())
 }

@@ -5,6 +5,7 @@
 pub mod atomic_file;
 pub mod cancel;
 pub mod clock;
+pub mod confinement;
 pub mod file_format;
 pub mod open;
 pub mod process;

@@ -26,6 +26,14 @@ pub fn resident_bytes() -> Option<u64> {
     system.process(this).map(sysinfo::Process::memory)
 }
 
+/// Returns the memory in bytes that a process has for itself alone, without the program's file that it shares with its
+/// parent; `None` if unknown, such as on other systems than Linux.
+pub fn private_bytes(process_id: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process_id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
 /// Returns the number of bytes that this user can still write to the disk of `path`, which must exist; `None` if
 /// unknown.
 pub fn free_disk_bytes(path: &Path) -> Option<u64> {
@@ -64,6 +72,16 @@ pub fn lower_thread_priority() {
         // A failure is ignored, because the lower priority is optional.
         _ = rustix::process::setpriority_process(None, NICE);
     }
+}
+
+/// Returns whether a signal that ended a process usually comes from another process or from the system, rather than from
+/// a fault of the process itself.
+#[cfg(unix)]
+pub fn is_sent_by_others(signal: i32) -> bool {
+    use rustix::process::Signal;
+    [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::PIPE]
+        .iter()
+        .any(|other| other.as_raw() == signal)
 }
 
 /// Returns the effective user id of this process; 0 on systems without user ids.

@@ -388,12 +388,18 @@ fn a_file_that_became_a_link_after_the_walk_is_not_read() {
     }
     let root = AbsPath::canonical(&root).expect("it is there");
     let swapped = root.as_path().join("second.py");
-    let read = pairs::read_pairs_observed("test", &root, &CancelToken::default(), &mut |done, _| {
-        if done == 1 {
-            std::fs::remove_file(&swapped).expect("removed");
-            std::os::unix::fs::symlink(&outside, &swapped).expect("a link");
-        }
-    });
+    let read = pairs::read_pairs_observed(
+        "test",
+        &root,
+        &workers::ParserPool::in_process(),
+        &CancelToken::default(),
+        &mut |done, _| {
+            if done == 1 {
+                std::fs::remove_file(&swapped).expect("removed");
+                std::os::unix::fs::symlink(&outside, &swapped).expect("a link");
+            }
+        },
+    );
     let pairs = read.expect("the folder is readable").expect("it was not cancelled").pairs;
     let mentions = |name: &str| pairs.iter().any(|pair| format!("{pair:?}").contains(name));
     assert!(mentions("first"), "the first file is read: {pairs:?}");

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use config::{
-    ConfigError, DeviceChoice, EmbedBatch, EmbedderChoice, ModelOptions, ModelSettings, Options, PipelineOptions,
-    Settings,
+    ConfigError, DeviceChoice, EmbedBatch, EmbedderChoice, ModelOptions, ModelSettings, Options, ParserProgram,
+    PipelineOptions, Settings,
 };
 
 use super::values::{ColorChoice, parse_positive};
@@ -101,6 +101,7 @@ impl PipelineArguments {
             embed_batch: self.embed_batch,
             max_memory_bytes: self.max_memory,
             embedder: self.embedder.clone(),
+            parser_program: None,
         }
     }
 
@@ -127,7 +128,9 @@ impl SharedArguments {
     /// # Errors
     /// If the folder does not exist or a `CODESCRY_…` variable is invalid.
     pub fn settings(&self, path: Option<&Path>) -> Result<Settings, ConfigError> {
-        Settings::resolve(&self.options(path).with_environment()?)
+        let mut options = self.options(path).with_environment()?;
+        options.pipeline.parser_program.get_or_insert(ParserProgram::Own);
+        Settings::resolve(&options)
     }
 
     /// Returns the model settings, which do not depend on a folder.

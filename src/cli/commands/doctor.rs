@@ -11,6 +11,7 @@ mod machine;
 mod models;
 #[cfg(feature = "onnx")]
 mod onnx;
+mod parsers;
 mod program;
 mod servers;
 
@@ -55,6 +56,7 @@ pub fn run_doctor(shared: &SharedArguments, arguments: &DoctorArguments) -> anyh
 fn check_folder(report: &mut DoctorReport, user: &UserEnvironment, settings: Settings) -> anyhow::Result<()> {
     report.add(configurations::check_configurations(user, settings.root.as_path()))?;
     report.add(machine::check_machine(&settings))?;
+    report.add([parsers::check_parsers(&settings)])?;
     #[cfg(feature = "onnx")]
     report.add(onnx::check_onnx(&settings))?;
     #[cfg(not(feature = "onnx"))]

@@ -39,7 +39,7 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     }
     let Some(checked) = checked else { return batch::answer_batch(&engine, &query) };
     let answer = engine.search(&query, &engine::CancelToken::default())?;
-    print_answer(shared, arguments, &query, &checked, &answer)?;
+    print_answer(shared, arguments, &engine, &query, &checked, &answer)?;
     if !shared.quiet {
         print_notes(&query, &checked, &answer);
     }
@@ -70,6 +70,7 @@ fn build_search_query(arguments: &SearchArguments, text: &OsStr) -> anyhow::Resu
 fn print_answer(
     shared: &SharedArguments,
     arguments: &SearchArguments,
+    engine: &Engine,
     query: &SearchQuery,
     checked: &CheckedQuery,
     answer: &SearchAnswer,
@@ -78,7 +79,7 @@ fn print_answer(
     if arguments.json {
         printer.json(&SearchJson::new(&query.text, answer))?;
     } else {
-        hits::print_hits(&mut printer, Palette::for_stdout(shared), &checked.text, answer)?;
+        hits::print_hits(&mut printer, Palette::for_stdout(shared), engine, &checked.text, answer)?;
     }
     printer.finish()
 }

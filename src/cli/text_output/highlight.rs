@@ -7,19 +7,13 @@ use std::ops::Range;
 
 use super::palette::{Palette, TextRole};
 use super::terminal_text;
-use engine::{self, Language, TokenClass};
+use engine::TokenClass;
 
 /// A run of a line: its byte range within the line, and its token class.
 pub type TokenRun = (Range<usize>, Option<TokenClass>);
 
-/// Splits `text` into lines with their runs; without colours, each line is one run.
-pub fn highlight_lines(language: Language, text: &str, palette: Palette) -> Vec<(&str, Vec<TokenRun>)> {
-    let tokens = if palette.is_coloured { engine::highlight_tokens(language, text) } else { Vec::new() };
-    split_tokens(text, &tokens)
-}
-
-/// Splits `text` into lines, and each line at the boundaries of `tokens`.
-fn split_tokens<'t>(text: &'t str, tokens: &[(Range<usize>, TokenClass)]) -> Vec<(&'t str, Vec<TokenRun>)> {
+/// Splits `text` into lines, and each line at the boundaries of `tokens`; without tokens, each line is one run.
+pub fn split_tokens<'t>(text: &'t str, tokens: &[(Range<usize>, TokenClass)]) -> Vec<(&'t str, Vec<TokenRun>)> {
     let mut tokens = tokens.iter().peekable();
     let mut lines = Vec::new();
     let mut start = 0;

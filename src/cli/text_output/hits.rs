@@ -1,12 +1,13 @@
 //! Search hits as text: header, snippet, other matches in the file, and score terms.
 
 use std::io;
+use std::ops::Range;
 
 use super::highlight;
 use super::palette::{Palette, TextRole};
 use super::snippet;
 use crate::cli::printer::Printer;
-use engine::{Explanation, Hit, SearchAnswer};
+use engine::{Engine, Explanation, Hit, SearchAnswer, TokenClass};
 
 /// Maximum number of lines of a snippet.
 const SNIPPET_LINES: usize = 12;
@@ -14,26 +15,33 @@ const SNIPPET_LINES: usize = 12;
 /// The sign that marks omitted lines.
 const GAP: &str = "⋯";
 
-/// Prints all hits, separated by blank lines. `text` is the query without its filters.
+/// Prints all hits of `engine`, separated by blank lines. `text` is the query without its filters.
 ///
 /// # Errors
 /// If standard output cannot be written.
-pub fn print_hits(printer: &mut Printer, palette: Palette, text: &str, answer: &SearchAnswer) -> io::Result<()> {
+pub fn print_hits(
+    printer: &mut Printer,
+    palette: Palette,
+    engine: &Engine,
+    text: &str,
+    answer: &SearchAnswer,
+) -> io::Result<()> {
     let words = snippet::query_prefixes(text);
     for (at, hit) in answer.hits.iter().enumerate() {
         if at > 0 {
             printer.line("")?;
         }
-        for line in hit_lines(hit, &words, palette) {
+        for line in hit_lines(hit, engine, &words, palette) {
             printer.line(&line)?;
         }
     }
     Ok(())
 }
 
-fn hit_lines(hit: &Hit, words: &[String], palette: Palette) -> Vec<String> {
+fn hit_lines(hit: &Hit, engine: &Engine, words: &[String], palette: Palette) -> Vec<String> {
     let mut lines = vec![header_line(hit, palette)];
-    lines.extend(snippet_lines(hit, words, palette));
+    let tokens = if palette.is_coloured { engine.highlight_tokens(hit.language, &hit.text) } else { Vec::new() };
+    lines.extend(snippet_lines(hit, &tokens, words, palette));
     lines.extend(also_line(hit, palette));
     if let Some(explanation) = &hit.explanation {
         lines.extend(score_table(explanation, hit.score).iter().map(|line| palette.paint(TextRole::Dim, line)));
@@ -57,8 +65,8 @@ fn header_line(hit: &Hit, palette: Palette) -> String {
 }
 
 /// Returns the chosen lines of a hit with line numbers, highlighted and cut to the terminal width.
-fn snippet_lines(hit: &Hit, words: &[String], palette: Palette) -> Vec<String> {
-    let lines = highlight::highlight_lines(hit.language, &hit.text, palette);
+fn snippet_lines(hit: &Hit, tokens: &[(Range<usize>, TokenClass)], words: &[String], palette: Palette) -> Vec<String> {
+    let lines = highlight::split_tokens(&hit.text, tokens);
     let texts: Vec<&str> = lines.iter().map(|(line, _)| *line).collect();
     let chosen = snippet::choose_lines(&texts, &hit.signature, words, SNIPPET_LINES);
     let number = |at: usize| hit.span.start_line as usize + at;
@@ -143,7 +151,7 @@ mod tests {
 
     #[test]
     fn omitted_lines_are_marked() {
-        let shown = snippet_lines(&hit(40), &["line 30".to_owned()], PLAIN);
+        let shown = snippet_lines(&hit(40), &[], &["line 30".to_owned()], PLAIN);
         assert_eq!(shown[..2], ["    9  line 0", "   10  line 1"]);
         let gap = shown.iter().filter(|line| line.trim() == GAP).count();
         assert_eq!((gap, shown.len()), (2, SNIPPET_LINES + 2));
@@ -153,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_short_chunk_is_shown_whole() {
-        assert_eq!(snippet_lines(&hit(2), &[], PLAIN), ["    9  line 0", "   10  line 1"]);
+        assert_eq!(snippet_lines(&hit(2), &[], &[], PLAIN), ["    9  line 0", "   10  line 1"]);
     }
 
     #[test]

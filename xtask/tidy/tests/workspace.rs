@@ -25,6 +25,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "clap_complete", homes: &["src/cli"] },
     EngineRule { crate_name: "clap_mangen", homes: &["src/cli"] },
     EngineRule { crate_name: "console", homes: &["src/cli"] },
+    EngineRule { crate_name: "cpu_time", homes: &["crates/platform"] },
     EngineRule { crate_name: "etcetera", homes: &["crates/config"] },
     EngineRule { crate_name: "fearless_simd", homes: &["crates/search/src/snapshot/quantized_matrix.rs"] },
     EngineRule { crate_name: "half", homes: &["crates/embed", "crates/onnx", "crates/store/src/lance"] },
@@ -37,6 +38,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "lance", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "lancedb", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "notify", homes: &["crates/index/src/watch.rs"] },
+    EngineRule { crate_name: "libc", homes: &["crates/platform/src/confinement.rs"] },
     EngineRule { crate_name: "nvml_wrapper", homes: &["crates/onnx/src/gpus.rs"] },
     EngineRule { crate_name: "ort", homes: &["crates/onnx"] },
     EngineRule { crate_name: "prometheus_client", homes: &["crates/mcp"] },
@@ -46,6 +48,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "rustix", homes: &["crates/platform"] },
     EngineRule { crate_name: "safetensors", homes: &["crates/embed/src/embedders/model2vec.rs"] },
     EngineRule { crate_name: "schemars", homes: &["crates/mcp"] },
+    EngineRule { crate_name: "seccompiler", homes: &["crates/platform/src/confinement.rs"] },
     EngineRule { crate_name: "sha1", homes: &["crates/hub"] },
     EngineRule { crate_name: "sha2", homes: &["crates/hub"] },
     EngineRule { crate_name: "strsim", homes: &["crates/text"] },
@@ -89,8 +92,8 @@ const FLAT_FAMILIES: &[&str] = &["crates/engine/src/calls", "src/cli/arguments",
 /// Files that may read the environment, the working folder and the arguments.
 const ENVIRONMENT_READERS: &[&str] = &["crates/config/src", "src/cli/commands/serve/malloc_arenas.rs"];
 
-/// Files that may print. The log goes to standard error.
-const PRINTERS: &[&str] = &["src/cli/logging.rs", "src/cli/printer.rs"];
+/// Files that may print. The log goes to standard error, and a parser process answers on its standard output.
+const PRINTERS: &[&str] = &["crates/workers/src/worker.rs", "src/cli/logging.rs", "src/cli/printer.rs"];
 
 /// Documents in which every path refers to this repository. Other documents contain example paths.
 const DOCUMENTS: &[&str] = &["README.md", "ARCHITECTURE.md", "NOTICE", "docs/building.md", "docs/models.md"];

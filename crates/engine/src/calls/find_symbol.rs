@@ -12,6 +12,7 @@ use platform::cancel::CancelToken;
 use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot, definition_span, find_definitions};
 use source::parse::{self, CHUNK_PARSE_LIMIT, SourceFile};
 use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
+use workers::ParserPool;
 
 /// The name whose definitions to find, and which of them to return.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Engine {
         let find = |name: &NameQuery, query: &SymbolQuery| {
             fail_if_cancelled(cancel)?;
             let found = find_definitions(&snapshot, name, |file| filter.allows(file));
-            page_of_symbols(&snapshot, &found, name, query, cancel)
+            page_of_symbols(&self.parsers, &snapshot, &found, name, query, cancel)
         };
         let (mut symbols, mut more) = find(&name, query)?;
         let mut is_qualified = true;
@@ -100,6 +101,7 @@ impl Engine {
 
 /// Returns the requested page of matches, and whether more follow.
 fn page_of_symbols(
+    parsers: &ParserPool,
     snapshot: &Arc<Snapshot>,
     found: &[NamedDefinition],
     name: &NameQuery,
@@ -117,7 +119,7 @@ fn page_of_symbols(
         let texts = snapshot.view.chunk_texts(&rows)?;
         for (named, text) in step.iter().zip(texts) {
             let file = &snapshot.files[snapshot.file_of_chunk(named.chunk)];
-            let symbol = describe_match(snapshot, named, &text.text, text.signature);
+            let symbol = describe_match(parsers, snapshot, named, &text.text, text.signature);
             let is_kind =
                 query.kinds.is_empty() || query.kinds.iter().any(|requested| kind_includes(*requested, symbol.kind));
             if !is_kind || !name.fits(&symbol.name, &symbol.container, &file.path) {
@@ -150,7 +152,13 @@ fn kind_includes(requested: SymbolKind, kind: SymbolKind) -> bool {
 }
 
 /// Describes the definition that a match in a chunk refers to.
-fn describe_match(snapshot: &Snapshot, named: &NamedDefinition, text: &str, signature: String) -> Symbol {
+fn describe_match(
+    parsers: &ParserPool,
+    snapshot: &Snapshot,
+    named: &NamedDefinition,
+    text: &str,
+    signature: String,
+) -> Symbol {
     let (chunk, file) = (snapshot.chunk(named.chunk), &snapshot.files[snapshot.file_of_chunk(named.chunk)]);
     let name = chunk.defines().nth(named.position).unwrap_or_default();
     let earlier = chunk.defines().take(named.position).filter(|other| *other == name).count();
@@ -163,8 +171,9 @@ fn describe_match(snapshot: &Snapshot, named: &NamedDefinition, text: &str, sign
         span,
     };
     let source = |text: String| SourceFile { path: file.path.clone(), language: file.language, text };
-    let inner = parse_symbol(&source(text.to_owned()), name, earlier).or_else(|| {
-        let mut found = parse_symbol(&source(format!("{}{text}\n}}", wrapper_start(file.language))), name, earlier)?;
+    let inner = parse_symbol(parsers, &source(text.to_owned()), name, earlier).or_else(|| {
+        let wrapped = source(format!("{}{text}\n}}", wrapper_start(file.language)));
+        let mut found = parse_symbol(parsers, &wrapped, name, earlier)?;
         found.span.start_line = found.span.start_line.saturating_sub(1).max(1);
         found.span.end_line = found.span.end_line.saturating_sub(1).clamp(1, chunk.span.line_count());
         found.container =
@@ -206,8 +215,8 @@ fn wrapper_start(language: Language) -> &'static str {
 }
 
 /// Parses a text and returns its definition of `name` after skipping `earlier` ones of the same name.
-fn parse_symbol(file: &SourceFile, name: &str, earlier: usize) -> Option<Symbol> {
-    let (symbols, _) = parse::outline_file(file, CHUNK_PARSE_LIMIT);
+fn parse_symbol(parsers: &ParserPool, file: &SourceFile, name: &str, earlier: usize) -> Option<Symbol> {
+    let (symbols, _) = parsers.outline_file(file, CHUNK_PARSE_LIMIT);
     symbols.into_iter().filter(|symbol| symbol.name == name).nth(earlier)
 }
 

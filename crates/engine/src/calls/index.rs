@@ -74,6 +74,7 @@ impl Engine {
             embedder: model.embedder.as_ref(),
             cache: model.cache.as_deref(),
             files: &Disk,
+            parsers: &self.parsers,
             renew_parsers: false,
         }
     }

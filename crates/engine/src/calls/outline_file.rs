@@ -2,7 +2,6 @@
 
 use crate::error::EngineError;
 use crate::state::Engine;
-use source::parse;
 use source::{count_lines, decode_source};
 use types::{RepoPath, Symbol};
 
@@ -28,7 +27,7 @@ impl Engine {
         let (path, read) = self.read_visible_file(path)?;
         let file = decode_source(&path, read.bytes);
         let lines = count_lines(&file.text);
-        let (symbols, problem) = parse::outline_file(&file, self.settings.parse_time_limit);
+        let (symbols, problem) = self.parsers.outline_file(&file, self.settings.parse_time_limit);
         Ok(FileOutline { path, language: file.language.to_string(), lines, symbols, problem })
     }
 }

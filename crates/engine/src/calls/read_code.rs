@@ -5,7 +5,6 @@ use crate::error::{EngineError, PathError, RequestError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::NameQuery;
-use source::parse;
 use source::walk::FileContents;
 use source::{count_lines, decode_source};
 use types::{ContentHash, Language, RepoPath, Span, Symbol};
@@ -117,7 +116,7 @@ impl Engine {
         let freshness = self.freshness(&path, &read);
         let file = decode_source(&path, read.bytes);
         let lines = count_lines(&file.text);
-        let (symbols, _) = parse::outline_file(&file, self.settings.parse_time_limit);
+        let (symbols, _) = self.parsers.outline_file(&file, self.settings.parse_time_limit);
         Ok(OpenedSource { path, language: file.language, text: file.text, lines, symbols, freshness })
     }
 

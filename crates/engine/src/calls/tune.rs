@@ -27,7 +27,7 @@ impl Engine {
             return Err(TuningError::OtherModel);
         }
         let mut reading = |done, files| observe(TuneStep::Reading { done, files });
-        let read = pairs::read_pairs_observed("folder", &self.settings.root, cancel, &mut reading)?;
+        let read = pairs::read_pairs_observed("folder", &self.settings.root, &self.parsers, cancel, &mut reading)?;
         let mut repository = read.ok_or(TuneError::Stopped)?;
         repository.pairs.retain(|pair| tune::TUNED_PAIR_KINDS.contains(&pair.kind));
         tracing::info!("learning from {} pairs", repository.pairs.len());

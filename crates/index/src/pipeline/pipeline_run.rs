@@ -18,6 +18,7 @@ use embed::{DeviceReport, Embedder};
 use platform::cancel::{CancelChannel, CancelToken};
 use platform::process;
 use store::CommitStatus;
+use workers::ParserPool;
 
 /// Interval of progress reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -25,6 +26,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// One attempt to update the index.
 pub(crate) struct PipelineRun<'e> {
     embedder: &'e dyn Embedder,
+    parsers: &'e ParserPool,
     pub cancel: CancelChannel,
     pub started: Instant,
     pub clocks: StageClocks,
@@ -33,7 +35,7 @@ pub(crate) struct PipelineRun<'e> {
     baseline: RunBaseline,
     walk_ended: AtomicBool,
     finishing: AtomicBool,
-    /// Largest sampled memory use of the process, in bytes; `None` if it is unknown.
+    /// Largest sampled memory use of the process and its parsers, in bytes; `None` if it is unknown.
     peak_memory_bytes: Mutex<Option<u64>>,
 }
 
@@ -51,10 +53,17 @@ pub(crate) struct RunBaseline {
 
 impl<'e> PipelineRun<'e> {
     /// Creates a run whose files in flight may take up to `in_flight_bytes` of memory. Starts no threads.
-    pub fn new(embedder: &'e dyn Embedder, in_flight_bytes: u64, baseline: RunBaseline, cancel: &CancelToken) -> Self {
+    pub fn new(
+        embedder: &'e dyn Embedder,
+        parsers: &'e ParserPool,
+        in_flight_bytes: u64,
+        baseline: RunBaseline,
+        cancel: &CancelToken,
+    ) -> Self {
         embedder.reset_report();
         Self {
             embedder,
+            parsers,
             cancel: cancel.channel(),
             started: Instant::now(),
             clocks: StageClocks::new(),
@@ -94,16 +103,16 @@ impl<'e> PipelineRun<'e> {
         )
     }
 
-    /// Samples the queue depths, the use of the device and the memory of the process.
+    /// Samples the queue depths, the use of the device and the memory of the process and its parsers.
     fn sample_resources(&self) {
         self.clocks.iter().for_each(StageClock::sample_queue);
         self.embedder.sample_device();
-        let resident = process::resident_bytes();
+        let resident = process::resident_bytes().map(|bytes| bytes + self.parsers.memory_bytes());
         let mut peak = self.peak_memory_bytes.lock();
         *peak = resident.max(*peak);
     }
 
-    /// Returns the largest sampled memory use of the process, in bytes; `None` if it is unknown.
+    /// Returns the largest sampled memory use of the process and its parsers, in bytes; `None` if it is unknown.
     pub fn peak_memory_bytes(&self) -> Option<u64> {
         *self.peak_memory_bytes.lock()
     }

@@ -7,6 +7,7 @@ use tree_sitter_language::LanguageFn;
 
 use super::capture::{QueryCapture, parse_capture};
 use super::pattern_roots::PatternRoots;
+use platform::file_format::checksum64;
 
 /// A tree-sitter grammar and the query that finds its definitions.
 pub struct Grammar {
@@ -49,6 +50,18 @@ impl Grammar {
     /// When the query file does not match the grammar, which a test of this module rules out.
     pub fn query(&self) -> Result<&CompiledQuery, &str> {
         self.compiled.get_or_init(|| self.compile()).as_ref().map_err(String::as_str)
+    }
+
+    /// Returns a number that differs between versions of the grammar, of the query and of this program.
+    pub fn fingerprint(&self) -> u64 {
+        let language = self.language();
+        let version = language
+            .metadata()
+            .map(|metadata| [metadata.major_version, metadata.minor_version, metadata.patch_version].map(u32::from));
+        let size = (language.parse_state_count(), language.node_kind_count(), language.field_count());
+        let parts =
+            format!("{} {:?} {version:?} {size:?} {}", env!("CARGO_PKG_VERSION"), language.abi_version(), self.source);
+        checksum64(parts.as_bytes())
     }
 
     /// Compiles the query again and discards it, as a new process would.

@@ -70,9 +70,33 @@ pub fn language_grammar(language: Language) -> Option<&'static Grammar> {
     language_row(language).grammar.as_deref()
 }
 
+/// Returns a number that differs between versions of a language's grammar, of its query and of this program; `None` for
+/// a language without a grammar.
+pub fn grammar_fingerprint(language: Language) -> Option<u64> {
+    language_grammar(language).map(Grammar::fingerprint)
+}
+
 /// Compiles a language's query again and discards it. Benchmarks use it to simulate one worker process per file.
 pub fn recompile_query(language: Language) {
     if let Some(grammar) = language_grammar(language) {
         grammar.recompile_query();
     }
+}
+
+/// Returns a language's name as its users write it.
+pub fn language_title(language: Language) -> String {
+    let title = match language.0 {
+        "csharp" => "C#",
+        "cpp" => "C++",
+        "javascript" => "JavaScript",
+        "typescript" => "TypeScript",
+        "tsx" => "TSX",
+        "php" => "PHP",
+        "sql" => "SQL",
+        name => {
+            let mut letters = name.chars();
+            return letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+        }
+    };
+    title.to_owned()
 }

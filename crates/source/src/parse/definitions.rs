@@ -1,9 +1,10 @@
 //! Conversion of query matches into a nested list of definitions.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::lines::LineIndex;
-use super::tree::{DefinitionMatch, QueryMatches, SyntaxTree};
+use super::syntax::{AttachableNode, DefinitionMatch};
 use types::SymbolKind;
 
 /// Maximum nesting of definitions; deeper ones are part of the definition around them.
@@ -34,23 +35,23 @@ pub(super) struct Definition {
     pub parent: Option<usize>,
 }
 
-/// Returns the definitions of a tree, sorted by first line, containers before their members.
+/// Returns the definitions of a text, sorted by first line, containers before their members. The facts must fit the
+/// text of `lines`.
 ///
 /// Also makes cuts directly below a comment more expensive in `lines`, so that a comment stays with its code.
 pub(super) fn collect_definitions(
-    tree: &SyntaxTree<'_>,
-    matches: QueryMatches,
+    matches: Vec<DefinitionMatch>,
+    attachable: &[AttachableNode],
     lines: &mut LineIndex<'_>,
 ) -> Vec<Definition> {
-    let QueryMatches { definitions, attachable } = matches;
-    for (start, end, is_comment) in &attachable {
-        if *is_comment && is_first_on_line(lines, *start) {
-            let last = lines.line_at_byte(trimmed_end(lines.full_text(), *start, *end).saturating_sub(1));
+    for AttachableNode { range, .. } in attachable.iter().filter(|one| one.is_comment) {
+        if is_first_on_line(lines, range.start) {
+            let last = lines.line_at_byte(trimmed_end(lines.full_text(), range).saturating_sub(1));
             lines.tie_to_previous(last + 1);
         }
     }
     let mut found: Vec<Definition> =
-        keep_widest(definitions).into_iter().map(|one| build_definition(tree, lines, &attachable, &one)).collect();
+        keep_widest(matches).into_iter().map(|one| build_definition(lines, attachable, &one)).collect();
     found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1), one.name_start));
     let found = assign_parents(found);
     join_clauses(found, lines)
@@ -58,70 +59,66 @@ pub(super) fn collect_definitions(
 
 /// Keeps one match per name node: the match with the widest definition node or, if equal, the later pattern.
 fn keep_widest(matches: Vec<DefinitionMatch>) -> Vec<DefinitionMatch> {
-    let mut by_name: HashMap<(usize, usize), DefinitionMatch> = HashMap::new();
+    let mut by_name: HashMap<Range<usize>, DefinitionMatch> = HashMap::new();
     for one in matches {
-        let width = |m: &DefinitionMatch| (m.node.1 - m.node.0, m.pattern);
+        let width = |m: &DefinitionMatch| (m.node.len(), m.pattern);
         match by_name.get_mut(&one.name) {
             Some(best) if width(best) > width(&one) => {
                 best.body_start = best.body_start.or(one.body_start);
-                best.receiver = best.receiver.or(one.receiver);
+                best.receiver = best.receiver.take().or(one.receiver);
             }
             Some(best) => {
-                let (body_start, receiver) = (best.body_start, best.receiver);
+                let (body_start, receiver) = (best.body_start, best.receiver.take());
                 *best = one;
                 best.body_start = best.body_start.or(body_start);
-                best.receiver = best.receiver.or(receiver);
+                best.receiver = best.receiver.take().or(receiver);
             }
             None => {
-                by_name.insert(one.name, one);
+                by_name.insert(one.name.clone(), one);
             }
         }
     }
     by_name.into_values().collect()
 }
 
-fn build_definition(
-    tree: &SyntaxTree<'_>,
-    lines: &LineIndex<'_>,
-    attachable: &[(usize, usize, bool)],
-    one: &DefinitionMatch,
-) -> Definition {
-    let start = attached_start(lines.full_text(), lines, attachable, one.node.0);
-    let end = trimmed_end(lines.full_text(), one.node.0, one.node.1);
-    let name = collapse_whitespace(tree.slice(one.name), MAX_NAME_BYTES);
-    let signature_end = one.body_start.filter(|body| *body > one.name.0).unwrap_or(one.node.1);
+fn build_definition(lines: &LineIndex<'_>, attachable: &[AttachableNode], one: &DefinitionMatch) -> Definition {
+    let text = lines.full_text();
+    let slice = |range: Range<usize>| text.get(range).unwrap_or_default();
+    let start = attached_start(lines, attachable, one.node.start);
+    let end = trimmed_end(text, &one.node);
+    let name = collapse_whitespace(slice(one.name.clone()), MAX_NAME_BYTES);
+    let signature_end = one.body_start.filter(|body| *body > one.name.start).unwrap_or(one.node.end);
     Definition {
         name: name.trim_matches(['"', '\'', '`']).to_owned(),
         kind: one.kind,
-        receiver: one.receiver.map(|range| collapse_whitespace(tree.slice(range), MAX_NAME_BYTES)),
-        signature: build_signature(tree.slice((one.node.0, signature_end)), one.body_start.is_some()),
+        receiver: one.receiver.clone().map(|range| collapse_whitespace(slice(range), MAX_NAME_BYTES)),
+        signature: build_signature(slice(one.node.start..signature_end), one.body_start.is_some()),
         first_line: lines.line_at_byte(start),
-        last_line: lines.line_at_byte(end.saturating_sub(1).max(one.node.0)),
-        name_start: one.name.0,
-        name_line: lines.line_at_byte(one.name.0),
-        node: one.node,
+        last_line: lines.line_at_byte(end.saturating_sub(1).max(one.node.start)),
+        name_start: one.name.start,
+        name_line: lines.line_at_byte(one.name.start),
+        node: (one.node.start, one.node.end),
         parent: None,
     }
 }
 
 /// Returns the start of a definition including the comments and attributes directly above it.
-fn attached_start(text: &str, lines: &LineIndex<'_>, attachable: &[(usize, usize, bool)], start: usize) -> usize {
+fn attached_start(lines: &LineIndex<'_>, attachable: &[AttachableNode], start: usize) -> usize {
+    let text = lines.full_text();
     let mut first = start;
-    let mut before = attachable.partition_point(|(begin, _, _)| *begin < start);
-    while before > 0 {
-        before -= 1;
-        let (begin, end, is_comment) = attachable[before];
-        let end = trimmed_end(text, begin, end);
+    let before = attachable.partition_point(|one| one.range.start < start);
+    for AttachableNode { range, is_comment } in attachable[..before].iter().rev() {
+        let end = trimmed_end(text, range);
         if end > first {
             continue;
         }
         let between = &text[end..first];
         let newlines = between.bytes().filter(|byte| *byte == b'\n').count();
-        let adjacent = between.trim().is_empty() && newlines <= if is_comment { 1 } else { 2 };
-        if !adjacent || (is_comment && !is_first_on_line(lines, begin)) {
+        let adjacent = between.trim().is_empty() && newlines <= if *is_comment { 1 } else { 2 };
+        if !adjacent || (*is_comment && !is_first_on_line(lines, range.start)) {
             break;
         }
-        first = begin;
+        first = range.start;
     }
     first
 }
@@ -130,9 +127,9 @@ fn is_first_on_line(lines: &LineIndex<'_>, byte: usize) -> bool {
     lines.full_text()[lines.start_byte(lines.line_at_byte(byte))..byte].trim().is_empty()
 }
 
-/// Returns `end` without trailing white space: some grammars include the line end in a node.
-fn trimmed_end(text: &str, start: usize, end: usize) -> usize {
-    text.get(start..end).map_or(end, |node| start + node.trim_end().len())
+/// Returns the end of a node without trailing white space: some grammars include the line end in a node.
+fn trimmed_end(text: &str, range: &Range<usize>) -> usize {
+    text.get(range.clone()).map_or(range.end, |node| range.start + node.trim_end().len())
 }
 
 /// Sets the parent of each definition, and drops definitions that are nested deeper than [`MAX_NESTING`].

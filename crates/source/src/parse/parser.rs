@@ -1,4 +1,4 @@
-//! The parser of source files.
+//! The results of parsing a file, built from the facts about its syntax, and the parser that runs in this process.
 
 use std::time::Duration;
 
@@ -7,8 +7,9 @@ use types::{Chunk, Symbol};
 
 use super::definitions::{self, Definition};
 use super::lines::LineIndex;
+use super::references::{self, FileReferences};
 use super::source_file::SourceFile;
-use super::tree::{SyntaxTree, TimeLimit};
+use super::syntax::{SyntaxAnalyzer, SyntaxFacts, SyntaxProblem, SyntaxRequest, SyntaxTask};
 use super::{chunks, markdown, symbols};
 use crate::language;
 
@@ -39,18 +40,72 @@ impl ParsedFile {
 /// in a file of many short statements.
 const TREE_BYTES_PER_BYTE: u64 = 45;
 
-/// A parser of source files, reused by a thread for many files.
+/// Estimates the size of the syntax tree of a text, in bytes.
+pub fn estimate_tree_bytes(text: &str) -> u64 {
+    (text.len() as u64).saturating_mul(TREE_BYTES_PER_BYTE)
+}
+
+impl SourceFile {
+    /// Returns the request for the facts about this file; `None` if its language has no grammar.
+    pub fn syntax_request<'f>(&'f self, task: SyntaxTask<'f>, time_limit: Duration) -> Option<SyntaxRequest<'f>> {
+        language::language_grammar(self.language)?;
+        Some(SyntaxRequest { language: self.language, text: &self.text, task, time_limit })
+    }
+}
+
+/// Builds the chunks and definitions of a file from the facts about it, which must fit its text; `None` if its language
+/// has no grammar.
+pub fn build_parsed_file(file: &SourceFile, facts: Option<SyntaxFacts>, time_limit: Duration) -> ParsedFile {
+    let mut lines = LineIndex::new(&file.text);
+    let (definitions, problem) = find_definitions(file, facts, time_limit, &mut lines);
+    let chunks = chunks::build_chunks(file, &lines, &definitions);
+    ParsedFile { chunks, definitions, problem }
+}
+
+/// Builds the definitions of a file like [`build_parsed_file`], without chunks. Also returns a problem, if there is one.
+pub fn build_outline(
+    file: &SourceFile,
+    facts: Option<SyntaxFacts>,
+    time_limit: Duration,
+) -> (Vec<Symbol>, Option<String>) {
+    let mut lines = LineIndex::new(&file.text);
+    let (definitions, problem) = find_definitions(file, facts, time_limit, &mut lines);
+    (symbols::build_symbols(&definitions), problem)
+}
+
+/// Finds the definitions of a file, and sets the syntax depths of `lines`. Also returns a problem, if there is one.
+fn find_definitions(
+    file: &SourceFile,
+    facts: Option<SyntaxFacts>,
+    time_limit: Duration,
+    lines: &mut LineIndex<'_>,
+) -> (Vec<Definition>, Option<String>) {
+    if file.language.0 == "markdown" {
+        return (markdown::find_sections(&file.text, lines), None);
+    }
+    let Some(facts) = facts else {
+        return (Vec::new(), None);
+    };
+    let problem = facts.problem.map(|problem| problem.describe(file.language, time_limit));
+    if facts.failure().is_some() {
+        return (Vec::new(), problem);
+    }
+    lines.set_depths(facts.line_depths);
+    (definitions::collect_definitions(facts.definitions, &facts.attachable, lines), problem)
+}
+
+/// A parser of source files that runs in this process, reused by a thread for many files. A file on which a grammar
+/// crashes ends the process, so programs parse with the pool of parser processes.
 pub struct Parser {
-    inner: tree_sitter::Parser,
+    analyzer: SyntaxAnalyzer,
     time_limit: Duration,
     max_tree_bytes: u64,
-    cancel: CancelToken,
 }
 
 impl Parser {
     /// Creates a parser that splits a file by lines if parsing takes longer than `time_limit`.
     pub fn new(time_limit: Duration) -> Self {
-        Self { inner: tree_sitter::Parser::new(), time_limit, max_tree_bytes: u64::MAX, cancel: CancelToken::default() }
+        Self { analyzer: SyntaxAnalyzer::default(), time_limit, max_tree_bytes: u64::MAX }
     }
 
     /// Limits the size of syntax trees: a text whose tree may be larger is split by lines.
@@ -62,58 +117,34 @@ impl Parser {
     /// Ends the parsing of every file early once `cancel` is cancelled.
     #[must_use]
     pub fn with_cancel(self, cancel: CancelToken) -> Self {
-        Self { cancel, ..self }
-    }
-
-    fn limit(&self) -> TimeLimit {
-        TimeLimit::start(self.time_limit, self.cancel.clone())
+        Self { analyzer: self.analyzer.with_cancel(cancel), ..self }
     }
 
     /// Parses one file.
     pub fn parse(&mut self, file: &SourceFile) -> ParsedFile {
-        let mut lines = LineIndex::new(&file.text);
-        let (definitions, problem) = self.find_definitions(file, &mut lines);
-        let chunks = chunks::build_chunks(file, &lines, &definitions);
-        ParsedFile { chunks, definitions, problem }
+        let facts = self.find_facts(file, SyntaxTask::Definitions);
+        build_parsed_file(file, facts, self.time_limit)
     }
 
-    /// Finds the definitions of a file, and sets the syntax depths of `lines`. Also returns a problem, if there is one.
-    fn find_definitions(&mut self, file: &SourceFile, lines: &mut LineIndex<'_>) -> (Vec<Definition>, Option<String>) {
-        if file.language.0 == "markdown" {
-            return (markdown::find_sections(&file.text, lines), None);
-        }
-        let Some(grammar) = language::language_grammar(file.language) else {
-            return (Vec::new(), None);
-        };
-        if (file.text.len() as u64).saturating_mul(TREE_BYTES_PER_BYTE) > self.max_tree_bytes {
-            let message = "its syntax tree may not fit into --max-memory; the file is split by lines";
-            return (Vec::new(), Some(message.to_owned()));
-        }
-        let limit = self.limit();
-        match SyntaxTree::parse(&mut self.inner, grammar, &file.text, limit) {
-            Ok(tree) => {
-                let (depths, matches) = tree.collect_depths_and_matches(lines);
-                lines.set_depths(depths);
-                (definitions::collect_definitions(&tree, matches, lines), None)
-            }
-            Err(message) => (Vec::new(), Some(message)),
-        }
+    /// Finds the references to `name` in a file; see [`references::build_references`].
+    pub fn find_references(&mut self, file: &SourceFile, name: &str) -> FileReferences {
+        let facts = self.find_facts(file, SyntaxTask::References { name });
+        references::build_references(file, name, facts, self.time_limit)
     }
-}
 
-impl Parser {
-    /// Parses the file with tree-sitter only, as a baseline for benchmarks.
+    fn find_facts(&mut self, file: &SourceFile, task: SyntaxTask<'_>) -> Option<SyntaxFacts> {
+        let request = SyntaxRequest { task, ..file.syntax_request(SyntaxTask::Definitions, self.time_limit)? };
+        Some(if estimate_tree_bytes(&file.text) > self.max_tree_bytes {
+            SyntaxFacts::failed(SyntaxProblem::TooLarge)
+        } else {
+            self.analyzer.analyze(&request)
+        })
+    }
+
+    /// Parses the file without finding anything, as a baseline for benchmarks.
     pub fn parse_syntax(&mut self, file: &SourceFile) {
-        if let Some(grammar) = language::language_grammar(file.language) {
-            let limit = self.limit();
-            drop(SyntaxTree::parse(&mut self.inner, grammar, &file.text, limit));
+        if let Some(request) = file.syntax_request(SyntaxTask::Tokens, self.time_limit) {
+            self.analyzer.parse_only(&request);
         }
     }
-}
-
-/// Finds the definitions of a file like [`Parser::parse`], without chunks. Also returns a problem, if there is one.
-pub fn outline_file(file: &SourceFile, time_limit: Duration) -> (Vec<Symbol>, Option<String>) {
-    let mut lines = LineIndex::new(&file.text);
-    let (definitions, problem) = Parser::new(time_limit).find_definitions(file, &mut lines);
-    (symbols::build_symbols(&definitions), problem)
 }

@@ -1,56 +1,14 @@
-//! References to a name in a file, found in the syntax tree by the same rules for all grammars.
-//!
-//! A reference is a leaf of the tree whose text is the name, outside of comments and strings; code
-//! interpolated into a string counts. The kind of a reference follows from the names of the nodes and
-//! fields around it, and from a bracket after the name; otherwise it is [`ReferenceKind::Other`]. The time
-//! is bounded, and nothing recurses on the depth of the input.
+//! References to a name in a file: its uses with their lines, and the definitions around them.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tree_sitter::Node;
-
+use super::definitions::{self, Definition};
 use super::lines::{LineIndex, to_one_based};
 use super::source_file::SourceFile;
-use super::tree::SyntaxTree;
-use super::{definitions, symbols};
-use crate::language;
+use super::symbols;
+use super::syntax::{ReferenceKind, SIGILS, SyntaxFacts, SyntaxProblem, find_whole_word};
 use types::Symbol;
-
-macro_rules! use_kinds {
-    ($($(#[doc = $doc:literal])* $variant:ident $name:literal,)*) => {
-        /// The kind of a reference.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum ReferenceKind { $($(#[doc = $doc])* $variant,)* }
-
-        impl ReferenceKind {
-            /// Every kind.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// Returns the name of the kind in answers.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-        }
-    };
-}
-
-use_kinds! {
-    /// A call, or the construction of an object.
-    Call "call",
-    /// An import or a re-export.
-    Import "import",
-    /// A use as a type.
-    Type "type",
-    /// An assignment to the name.
-    Write "write",
-    /// A definition of the name, including a parameter or variable of this name.
-    Definition "definition",
-    /// A read, or a use that could not be classified.
-    Other "other",
-    /// An occurrence of the word in a file that could not be parsed.
-    Text "text",
-}
 
 /// A reference to a name. Line and column are 1-based; the column counts characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,48 +30,42 @@ pub struct FileReferences {
     pub problem: Option<String>,
 }
 
-/// Maximum number of references per file.
-const MAX_REFERENCES: usize = 10_000;
+/// Maximum number of plain occurrences per file.
+const MAX_OCCURRENCES: usize = 10_000;
 
-/// Sigils that some grammars include in a name.
-const SIGILS: [char; 6] = ['@', ':', '$', '#', '\'', '`'];
-
-/// Maximum number of ancestors examined above a leaf.
-const MAX_ANCESTORS: usize = 12;
-
-/// Finds the references to `name` in a file. `name` is an identifier without sigils such as `@` or `$`.
-pub fn find_references_in_file(file: &SourceFile, name: &str, time_limit: Duration) -> FileReferences {
-    let deadline = Instant::now() + time_limit;
+/// Builds the references to `name` from the facts about a file, which must fit its text; `None` if its language has no
+/// grammar. Where a file could not be parsed, the references are all occurrences of the word.
+pub fn build_references(
+    file: &SourceFile,
+    name: &str,
+    facts: Option<SyntaxFacts>,
+    time_limit: Duration,
+) -> FileReferences {
     let mut lines = LineIndex::new(&file.text);
-    let as_words = |lines: &LineIndex<'_>, problem| {
-        let found = find_whole_word(&file.text, name).map(|at| site_at(lines, at, ReferenceKind::Text));
-        FileReferences { sites: found.take(MAX_REFERENCES).collect(), symbols: Vec::new(), problem }
+    let failure = facts.as_ref().map(SyntaxFacts::failure);
+    let Some(facts) = facts.filter(|_| failure == Some(None)) else {
+        let found = find_whole_word(&file.text, name).map(|at| site_at(&lines, at, ReferenceKind::Text));
+        let problem = failure.flatten().map(|problem| problem.describe(file.language, time_limit));
+        return FileReferences { sites: found.take(MAX_OCCURRENCES).collect(), symbols: Vec::new(), problem };
     };
-    let Some(grammar) = language::language_grammar(file.language) else {
-        return as_words(&lines, None);
-    };
-    let mut parser = tree_sitter::Parser::new();
-    let tree = match SyntaxTree::parse(&mut parser, grammar, &file.text, time_limit.into()) {
-        Ok(tree) => tree,
-        Err(problem) => return as_words(&lines, Some(problem)),
-    };
-    let (_, matches) = tree.collect_depths_and_matches(&lines);
-    let found = definitions::collect_definitions(&tree, matches, &mut lines);
+    let problem = facts.problem.map(|problem| match problem {
+        SyntaxProblem::NamesCut { at } => format!("time ran out after line {}", lines.line_at_byte(at)),
+        other => other.describe(file.language, time_limit),
+    });
+    let uses = facts.uses;
+    let found: Vec<Definition> = definitions::collect_definitions(facts.definitions, &facts.attachable, &mut lines);
     let starts: HashSet<usize> = found.iter().map(|one| one.name_start).collect();
-    let root = tree.walk().node();
-    let (mut sites, mut problem) = (Vec::new(), None);
-    for at in find_whole_word(&file.text, name).take(MAX_REFERENCES) {
-        if Instant::now() >= deadline {
-            problem = Some(format!("time ran out after line {}", lines.line_at_byte(at)));
-            break;
-        }
-        let word = NameOccurrence { text: &file.text, name, at };
-        let kind = root.descendant_for_byte_range(at, at + name.len()).and_then(|leaf| word.kind(leaf));
-        let defines = starts.contains(&at) || starts.contains(&(at - word.sigil_bytes()));
-        sites.extend(kind.map(|kind| site_at(&lines, at, if defines { ReferenceKind::Definition } else { kind })));
-    }
-    let symbols = found.iter().map(|one| symbols::build_symbol(one, &found)).collect();
-    FileReferences { sites, symbols, problem }
+    let build_site = |at: usize, kind| {
+        let defines = starts.contains(&at) || starts.contains(&(at - sigil_bytes(&file.text[..at])));
+        site_at(&lines, at, if defines { ReferenceKind::Definition } else { kind })
+    };
+    let sites = uses.iter().map(|one| build_site(one.at, one.kind)).collect();
+    FileReferences { sites, symbols: symbols::build_symbols(&found), problem }
+}
+
+/// Returns the length of the sigils at the end of `before`, in bytes.
+fn sigil_bytes(before: &str) -> usize {
+    before.len() - before.trim_end_matches(SIGILS).len()
 }
 
 /// Returns the reference at byte `at`.
@@ -121,219 +73,6 @@ fn site_at(lines: &LineIndex<'_>, at: usize, kind: ReferenceKind) -> ReferenceSi
     let line = lines.line_at_byte(at);
     let before = lines.full_text().get(lines.start_byte(line)..at).map_or(0, |text| text.chars().count());
     ReferenceSite { line: to_one_based(line), column: to_one_based(before), kind }
-}
-
-fn is_word_char(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
-/// Returns the bytes at which `name` occurs in `text` as a whole word.
-pub fn find_whole_word<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
-    let found = if name.is_empty() { None } else { Some(text.match_indices(name)) };
-    found.into_iter().flatten().map(|(at, _)| at).filter(move |at| {
-        let before = text[..*at].chars().next_back();
-        let after = text[at + name.len()..].chars().next();
-        !before.is_some_and(is_word_char) && !after.is_some_and(is_word_char)
-    })
-}
-
-/// An occurrence of the name in the text.
-struct NameOccurrence<'t> {
-    text: &'t str,
-    name: &'t str,
-    at: usize,
-}
-
-impl NameOccurrence<'_> {
-    /// Returns the kind of the occurrence, whose smallest node is `leaf`; `None` in a comment or string.
-    fn kind(&self, leaf: Node<'_>) -> Option<ReferenceKind> {
-        let text = self.text.get(leaf.byte_range())?;
-        if ancestors(leaf).chain([leaf]).any(is_comment) {
-            return None;
-        }
-        // The grammar does not parse the replacement text of a C macro.
-        if leaf.kind() == "preproc_arg" {
-            return Some(if self.is_called() { ReferenceKind::Call } else { ReferenceKind::Other });
-        }
-        // In some grammars the leaf includes the sigil of `@name`, `:name` or `$name`.
-        let bare = text.trim_start_matches(SIGILS).trim_end_matches(['`', ':']);
-        if leaf.child_count() > 0 || !leaf.is_named() || bare != self.name || is_text(leaf) {
-            return None;
-        }
-        Some(self.kind_in_code(leaf))
-    }
-
-    /// Returns the kind of an occurrence in code.
-    fn kind_in_code(&self, leaf: Node<'_>) -> ReferenceKind {
-        if ancestors(leaf).any(|node| is_import(node.kind())) {
-            return ReferenceKind::Import;
-        }
-        let named = qualified_node(leaf);
-        let parent = named.parent();
-        let kind = parent.map_or("", |parent| parent.kind());
-        let field = field_in_parent(named).unwrap_or_default();
-        if is_binding(kind, field, named) {
-            return ReferenceKind::Definition;
-        }
-        if is_written(kind, field, named) {
-            return ReferenceKind::Write;
-        }
-        if is_callee(kind, field, named) || (self.is_called() && !kind.contains("pattern")) {
-            let declares = kind.contains("declarator") || kind.ends_with("_signature");
-            return if declares { ReferenceKind::Definition } else { ReferenceKind::Call };
-        }
-        if is_type(leaf) { ReferenceKind::Type } else { ReferenceKind::Other }
-    }
-
-    /// Returns whether an opening bracket of a call follows the name.
-    fn is_called(&self) -> bool {
-        let rest = self.text.get(self.at + self.name.len()..).unwrap_or_default();
-        ["(", "!(", "![", "?.("].iter().any(|bracket| rest.starts_with(bracket))
-    }
-
-    /// Returns the length of the sigils directly before the name, in bytes.
-    fn sigil_bytes(&self) -> usize {
-        let before = &self.text[..self.at];
-        before.len() - before.trim_end_matches(SIGILS).len()
-    }
-}
-
-/// Returns the ancestors of a node, innermost first.
-fn ancestors(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
-    std::iter::successors(node.parent(), |node| node.parent()).take(MAX_ANCESTORS)
-}
-
-fn is_comment(node: Node<'_>) -> bool {
-    node.kind().contains("comment")
-}
-
-/// Returns whether a leaf is literal text: inside a string, but not in code interpolated into it.
-fn is_text(leaf: Node<'_>) -> bool {
-    for node in std::iter::once(leaf).chain(ancestors(leaf)) {
-        let kind = node.kind();
-        let is_code = ["substitution", "expansion", "variable_name"].iter().any(|word| kind.contains(word))
-            || kind == "interpolation"
-            || (kind.starts_with("interpolated_") && !kind.contains("string"))
-            || kind.ends_with("_interpolation")
-            || kind.contains("statement")
-            || kind.contains("expression_list");
-        if is_code {
-            return false;
-        }
-        let texts = ["string", "char_literal", "character", "heredoc", "quoted", "charlist", "sigil", "regex"];
-        if texts.iter().any(|word| kind.contains(word)) || matches!(kind, "text" | "jsx_text" | "raw_text") {
-            return true;
-        }
-    }
-    false
-}
-
-fn is_import(kind: &str) -> bool {
-    let begins = ["use_", "import", "using_", "namespace_use", "export_specifier", "export_clause", "library_import"];
-    begins.iter().any(|word| kind.starts_with(word)) || kind.contains("import_")
-}
-
-/// Returns the outermost node that only qualifies the name: all of `a.b.name`, `a::name` or `name<T>`.
-fn qualified_node(leaf: Node<'_>) -> Node<'_> {
-    let wraps = [
-        "member",
-        "field_expression",
-        "scoped",
-        "attribute",
-        "selector",
-        "navigation",
-        "qualified",
-        "generic_function",
-        "dot_",
-        "index_expression",
-        "template_function",
-        "suffix",
-        "access",
-        "variable_name",
-        "generic_name",
-        "remote",
-    ];
-    let mut node = leaf;
-    for parent in ancestors(leaf) {
-        let kind = parent.kind();
-        let is_wrap = wraps.iter().any(|word| kind.contains(word)) || matches!(kind, "dot" | "path" | "variable");
-        let is_last = parent.end_byte() == node.end_byte() || kind.contains("generic") || kind == "template_function";
-        let declares = kind.contains("declaration") || kind.contains("definition") || kind.contains("call");
-        if !is_wrap || !is_last || declares {
-            break;
-        }
-        node = parent;
-    }
-    node
-}
-
-/// Returns the field name of a node in its parent.
-fn field_in_parent(node: Node<'_>) -> Option<&'static str> {
-    let parent = node.parent()?;
-    // tree-sitter counts children with 32 bits.
-    let at = (0..parent.child_count() as u32).find(|at| parent.child(*at) == Some(node))?;
-    parent.field_name_for_child(at)
-}
-
-/// Returns whether a node is its parent's first named child.
-fn is_first_child(node: Node<'_>) -> bool {
-    node.parent().and_then(|parent| parent.named_child(0)).is_some_and(|first| first == node)
-}
-
-/// Returns whether the node is the name of a parameter, variable or member in its declaration.
-fn is_binding(kind: &str, field: &str, node: Node<'_>) -> bool {
-    let named = matches!(field, "name" | "pattern" | "declarator") || (field.is_empty() && is_first_child(node));
-    let binds = kind.contains("parameter") && !kind.contains("type_") && kind != "parameters"
-        || kind.contains("declarator")
-        || ["field_declaration", "field_definition", "property_declaration", "enum_variant", "enumerator"]
-            .contains(&kind)
-        || matches!(kind, "let_declaration" | "variable_declaration" | "var_spec" | "const_spec" | "for_expression");
-    named && binds
-}
-
-/// Returns whether the node is the target of an assignment.
-fn is_written(kind: &str, field: &str, node: Node<'_>) -> bool {
-    let first = field.is_empty() && is_first_child(node);
-    let is_left = field == "left" || field == "target" || first;
-    let is_key = matches!(field, "key" | "name" | "field") || first;
-    (kind.contains("assign") && is_left)
-        || kind.contains("update_expression")
-        || matches!(kind, "inc_statement" | "dec_statement")
-        || (["initializer", "keyed_element", "keyword_argument", "designator"].iter().any(|word| kind.contains(word))
-            && is_key
-            && kind != "initializer_list")
-        || (kind == "pair" && field == "key")
-        || (kind == "expression_list" && node.parent().is_some_and(|list| field_in_parent(list) == Some("left")))
-}
-
-/// Returns whether the node is the callee of a call or the class of a constructor.
-fn is_callee(kind: &str, field: &str, node: Node<'_>) -> bool {
-    let calls = ["call", "invocation", "creation_expression", "new_expression", "instance_expression"];
-    if kind == "command_name" || kind == "macro_invocation" {
-        return true;
-    }
-    let is_call = calls.iter().any(|word| kind.contains(word)) || matches!(kind, "command" | "apply" | "decorator");
-    let callee = ["function", "name", "method", "macro", "constructor", "target", "type", "callee", "func"];
-    is_call && !kind.contains("argument") && (callee.contains(&field) || (field.is_empty() && is_first_child(node)))
-}
-
-fn is_type(leaf: Node<'_>) -> bool {
-    let words = ["superclass", "base_list", "heritage", "extends", "implements", "inheritance", "delegation"];
-    let is_one = |kind: &str| {
-        kind == "type"
-            || kind.ends_with("_type")
-            || kind.contains("type_identifier")
-            || kind.contains("type_annotation")
-            || kind.contains("type_argument")
-            || words.iter().any(|word| kind.contains(word))
-    };
-    let by_field = |node: Node<'_>| matches!(field_in_parent(node), Some("type" | "return_type" | "returns" | "trait"));
-    is_one(leaf.kind())
-        || by_field(qualified_node(leaf))
-        || ancestors(leaf)
-            .take(3)
-            .take_while(|node| !node.kind().contains("expression"))
-            .any(|node| is_one(node.kind()))
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use super::doc_comments;
 use super::text_pair::hash_text;
 use platform::cancel::CancelToken;
 use source::decode_source;
-use source::parse::{Parser, SourceFile};
+use source::parse::SourceFile;
 use source::walk::{self, Disk, FileSystem as _, WalkEntry, WalkError, WalkFinding, WalkOptions};
 use types::{AbsPath, RepoPath, Symbol};
+use workers::ParserPool;
 
 /// Size in bytes above which a file is treated as data.
 const MAX_FILE_BYTES: u64 = 500_000;
@@ -51,12 +52,14 @@ pub struct CodeDefinition {
 ///
 /// Fails if the folder cannot be read.
 pub fn read_definitions(root: &AbsPath) -> Result<Vec<CodeDefinition>, WalkError> {
-    Ok(read_folder(root, CodeOrigin::Published, &CancelToken::default(), &mut |_, _| ())?.unwrap_or_default())
+    let (parsers, cancel) = (ParserPool::in_process(), CancelToken::default());
+    Ok(read_folder(root, CodeOrigin::Published, &parsers, &cancel, &mut |_, _| ())?.unwrap_or_default())
 }
 
 pub(super) fn read_folder(
     root: &AbsPath,
     origin: CodeOrigin,
+    parsers: &ParserPool,
     cancel: &CancelToken,
     observe: &mut dyn FnMut(usize, usize),
 ) -> Result<Option<Vec<CodeDefinition>>, WalkError> {
@@ -68,14 +71,16 @@ pub(super) fn read_folder(
         }
         ControlFlow::Continue(())
     })?;
-    let mut parser =
-        Parser::new(if origin == CodeOrigin::User { PARSE_TIME_LIMIT } else { PUBLISHED_PARSE_TIME_LIMIT });
+    let time_limit = if origin == CodeOrigin::User { PARSE_TIME_LIMIT } else { PUBLISHED_PARSE_TIME_LIMIT };
     let mut found = Vec::new();
     for (done, entry) in (1..).zip(&entries) {
         if cancel.is_cancelled() {
             break;
         }
-        found.extend(read_source(entry, origin).into_iter().flat_map(|file| parse_definitions(&mut parser, &file)));
+        if let Some(file) = read_source(entry, origin) {
+            let (symbols, _) = parsers.outline_file(&file, time_limit);
+            found.extend(build_definitions(&file, symbols));
+        }
         observe(done, entries.len());
     }
     Ok((!cancel.is_cancelled()).then_some(found))
@@ -91,10 +96,10 @@ fn read_source(entry: &WalkEntry, origin: CodeOrigin) -> Option<SourceFile> {
     (!is_out && is_text).then(|| decode_source(&entry.path, bytes))
 }
 
-fn parse_definitions(parser: &mut Parser, file: &SourceFile) -> Vec<CodeDefinition> {
+fn build_definitions(file: &SourceFile, symbols: Vec<Symbol>) -> Vec<CodeDefinition> {
     let lines: Vec<&str> = file.text.lines().collect();
     let mut found: Vec<CodeDefinition> = Vec::new();
-    for symbol in parser.parse(file).symbols() {
+    for symbol in symbols {
         let last = (symbol.span.end_line as usize).min(lines.len());
         let text = lines[(symbol.span.start_line as usize - 1).min(last)..last].join("\n");
         let documented = doc_comments::split_doc_comment(&text, file.language);

@@ -11,6 +11,7 @@ use platform::cancel::CancelToken;
 use source::walk::WalkError;
 use text::words;
 use types::{AbsPath, RepoPath, SymbolKind};
+use workers::ParserPool;
 
 /// Maximum length of a passage in bytes, similar to that of a chunk; longer passages are truncated.
 const MAX_PASSAGE_BYTES: usize = 2_000;
@@ -43,10 +44,11 @@ pub fn read_pairs(name: &str, root: &AbsPath) -> Result<TrainingRepository, Walk
 pub fn read_pairs_observed(
     name: &str,
     root: &AbsPath,
+    parsers: &ParserPool,
     cancel: &CancelToken,
     observe: &mut dyn FnMut(usize, usize),
 ) -> Result<Option<TrainingRepository>, WalkError> {
-    let found = read_folder(root, CodeOrigin::User, cancel, observe)?;
+    let found = read_folder(root, CodeOrigin::User, parsers, cancel, observe)?;
     Ok(found.map(|found| TrainingRepository { name: name.to_owned(), pairs: pair_definitions(&found) }))
 }
 

@@ -1,7 +1,6 @@
-//! Stage `parse`: splits source files into chunks and prepares their texts. Each thread keeps its parser for
-//! the whole run.
+//! Stage `parse`: splits source files into chunks and prepares their texts. Each thread keeps its parser process for
+//! the whole run: while the process finds facts about one file, the thread builds the chunks of the one before.
 
-use std::thread;
 use std::time::Duration;
 
 use super::super::budget::MemoryPermit;
@@ -10,10 +9,11 @@ use super::read::ReadOutcome;
 use embed::cache::VectorKey;
 use embed::static_model::{StaticModel, TokenBag, WordCounter};
 use embed::{self, Embedder};
-use source::language;
-use source::parse::Parser;
+use source::parse::syntax::SyntaxTask;
+use source::parse::{SourceFile, build_parsed_file};
 use store::inverted_index::{TermCounter, Terms};
 use types::{Chunk, FileOutcome, FileRecord, RepoPath};
+use workers::{ParserLease, ParserPool};
 
 /// The change to make to one file in the index.
 pub(crate) enum ParseOutcome {
@@ -94,103 +94,89 @@ impl<'r> ChunkPreparer<'r> {
 #[derive(Clone, Copy)]
 pub(crate) struct ParseStage<'r> {
     pub options: PrepareOptions<'r>,
-    /// Time limit for parsing a file; see [`Parser::new`].
+    /// Limit for the processor time of parsing a file.
     pub time_limit: Duration,
-    /// Maximum size of a syntax tree; see [`Parser::with_max_tree_bytes`].
-    pub max_tree_bytes: u64,
-    /// Whether to parse every batch on new threads with new parsers and newly compiled queries; for benchmarks.
+    pub parsers: &'r ParserPool,
+    /// Whether to parse every batch with new parsers and newly compiled queries; for benchmarks.
     pub renew_parsers: bool,
 }
 
 impl ParseStage<'_> {
     /// Parses batches until the input ends.
     pub fn run(&self, input: &StageReceiver<'_, Vec<ReadOutcome>>, output: &StageSender<'_, Vec<ParseOutcome>>) {
-        let (mut parser, mut preparer) = (self.new_parser(input), ChunkPreparer::new(self.options));
+        let (mut parsers, mut preparer) = (self.parsers.lease(), ChunkPreparer::new(self.options));
         while let Some(batch) = input.next() {
-            let parsed = if self.renew_parsers {
-                self.parse_in_new_thread(batch, input)
-            } else {
-                parse_batch(batch, input, &mut parser, &mut preparer)
-            };
+            if self.renew_parsers {
+                parsers.renew();
+                preparer = ChunkPreparer::new(self.options);
+            }
+            let parsed = self.parse_batch(batch, input, &mut parsers, &mut preparer);
             if !parsed.is_empty() && !output.send(parsed) {
                 break;
             }
         }
     }
 
-    fn new_parser(&self, input: &StageReceiver<'_, Vec<ReadOutcome>>) -> Parser {
-        let parser = Parser::new(self.time_limit).with_max_tree_bytes(self.max_tree_bytes);
-        parser.with_cancel(input.cancel.token().clone())
-    }
-
-    fn parse_in_new_thread(
+    /// Parses the files of a batch; stops early if the run is cancelled.
+    fn parse_batch(
         &self,
         batch: Vec<ReadOutcome>,
         input: &StageReceiver<'_, Vec<ReadOutcome>>,
+        parsers: &mut ParserLease<'_>,
+        preparer: &mut ChunkPreparer<'_>,
     ) -> Vec<ParseOutcome> {
-        let work = move || {
-            let mut languages: Vec<_> = batch.iter().filter_map(source_language).collect();
-            languages.sort_unstable();
-            languages.dedup();
-            languages.into_iter().for_each(language::recompile_query);
-            parse_batch(batch, input, &mut self.new_parser(input), &mut ChunkPreparer::new(self.options))
-        };
-        match thread::scope(|scope| scope.spawn(work).join()) {
-            Ok(parsed) => parsed,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    }
-}
-
-/// Parses the files of a batch; stops early if the run is cancelled.
-fn parse_batch(
-    batch: Vec<ReadOutcome>,
-    input: &StageReceiver<'_, Vec<ReadOutcome>>,
-    parser: &mut Parser,
-    preparer: &mut ChunkPreparer<'_>,
-) -> Vec<ParseOutcome> {
-    let mut parsed = Vec::with_capacity(batch.len());
-    for read in batch {
-        if input.cancel.is_cancelled() {
-            break;
-        }
-        parsed.push(match read {
-            ReadOutcome::Source(source, mut record, permit) => {
-                let parse_result = parser.parse(&source);
-                if input.cancel.is_cancelled() {
-                    break; // the file was parsed only in part
+        let mut parsed: Vec<Option<ParseOutcome>> = Vec::with_capacity(batch.len());
+        let (mut sources, mut records) = (Vec::new(), Vec::new());
+        for (position, read) in batch.into_iter().enumerate() {
+            parsed.push(match read {
+                ReadOutcome::Source(source, record, permit) => {
+                    sources.push((position, source));
+                    records.push(Some((record, permit)));
+                    None
                 }
-                record.content.outcome = FileOutcome::Indexed {
-                    chunks: u32::try_from(parse_result.chunks.len()).expect("a file has fewer than 2^32 chunks"),
-                    problem: parse_result.problem,
-                };
-                let bytes = source.text.len() as u64;
-                input.clock.count(1, bytes);
-                drop(source);
-                let chunks = parse_result.chunks.into_iter().map(|chunk| preparer.prepare(chunk)).collect();
-                ParseOutcome::Replace(FileReplacement { record, chunks, bytes, permit: Some(permit) })
+                ReadOutcome::Skipped(record) => {
+                    let chunks = Vec::new();
+                    Some(ParseOutcome::Replace(FileReplacement { record, chunks, bytes: 0, permit: None }))
+                }
+                ReadOutcome::Unchanged { touch } => Some(ParseOutcome::Unchanged { touch }),
+                ReadOutcome::Vanished(path) => Some(ParseOutcome::Vanished(path)),
+            });
+        }
+        let mut build = |index: usize, facts| {
+            let (position, source): &(usize, SourceFile) = &sources[index];
+            // Each file is answered once.
+            let Some((mut record, permit)) = records[index].take() else { return };
+            let result = build_parsed_file(source, facts, self.time_limit);
+            record.content.outcome = FileOutcome::Indexed {
+                chunks: u32::try_from(result.chunks.len()).expect("a file has fewer than 2^32 chunks"),
+                problem: result.problem,
+            };
+            let bytes = source.text.len() as u64;
+            input.clock.count(1, bytes);
+            let chunks = result.chunks.into_iter().map(|chunk| preparer.prepare(chunk)).collect();
+            let replacement = FileReplacement { record, chunks, bytes, permit: Some(permit) };
+            parsed[*position] = Some(ParseOutcome::Replace(replacement));
+        };
+        let (mut requests, mut requested) = (Vec::new(), Vec::new());
+        for (index, (_, source)) in sources.iter().enumerate() {
+            match source.syntax_request(SyntaxTask::Definitions, self.time_limit) {
+                Some(request) => {
+                    requests.push(request);
+                    requested.push(index);
+                }
+                None => build(index, None),
             }
-            ReadOutcome::Skipped(record) => {
-                ParseOutcome::Replace(FileReplacement { record, chunks: Vec::new(), bytes: 0, permit: None })
-            }
-            ReadOutcome::Unchanged { touch } => ParseOutcome::Unchanged { touch },
-            ReadOutcome::Vanished(path) => ParseOutcome::Vanished(path),
-        });
-    }
-    parsed
-}
-
-fn source_language(read: &ReadOutcome) -> Option<types::Language> {
-    match read {
-        ReadOutcome::Source(source, ..) => Some(source.language),
-        _ => None,
+        }
+        parsers.analyze(&requests, input.cancel.token(), &mut |number, facts| build(requested[number], Some(facts)));
+        if input.cancel.is_cancelled() { Vec::new() } else { parsed.into_iter().flatten().collect() }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use source::parse::SourceFile;
+    use source::language;
+    use source::parse::Parser;
 
     const SOURCE: &str = "//! Größe, naïve — 使用JSON格式.\n\n/// Parses an HTTPHeader of `qqjsonzz`.\n\
         impl Store_v2 {\n    pub fn parseHTTPHeader(&self) -> u32 {\n        let x_y = self.x9.max(0xff);\n        x_y\n    }\n\

@@ -1,6 +1,9 @@
 //! Tests of references, by language.
 
-use super::*;
+use std::time::{Duration, Instant};
+
+use crate::language;
+use crate::parse::{Parser, SourceFile};
 use types::RepoPath;
 
 /// Returns every reference to `name` as `line:kind`.
@@ -8,7 +11,7 @@ fn references(file: &str, name: &str, text: &str) -> Vec<String> {
     let path = RepoPath::new(file);
     let language = language::detect_language(&path, None);
     let file = SourceFile { path, language, text: text.to_owned() };
-    let found = find_references_in_file(&file, name, Duration::from_secs(60));
+    let found = Parser::new(Duration::from_secs(60)).find_references(&file, name);
     assert_eq!(found.problem, None);
     found.sites.iter().map(|one| format!("{}:{}", one.line, one.kind.as_str())).collect()
 }
@@ -119,7 +122,7 @@ fn the_time_limit_holds_for_deeply_nested_text() {
     let text = format!("fn f() {{ {}x{} }}\n", "(".repeat(20_000), ")".repeat(20_000)).repeat(8);
     let file = SourceFile { path: RepoPath::new("a.rs"), language: types::Language("rust"), text };
     let begun = Instant::now();
-    let found = find_references_in_file(&file, "x", Duration::from_millis(300));
+    let found = Parser::new(Duration::from_millis(300)).find_references(&file, "x");
     assert!(found.problem.is_some() || found.sites.len() == 8);
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }

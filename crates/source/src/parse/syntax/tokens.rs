@@ -3,43 +3,25 @@
 //! Works for every grammar without a highlight query: keywords are the grammar's anonymous word tokens;
 //! comments, strings and numbers are recognized by the names of their nodes.
 
-use std::ops::Range;
-use std::time::Duration;
-
 use tree_sitter::{Node, TreeCursor};
 
-use crate::language;
-use types::Language;
+use super::facts::{SyntaxToken, TokenClass};
+use super::tree::SyntaxTree;
 
-/// The class of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenClass {
-    Comment,
-    String,
-    Number,
-    Keyword,
-    Type,
-}
+/// Number of nodes between two checks of the time limit.
+const NODES_PER_CHECK: u32 = 4_096;
 
-/// Maximum size of a text that is highlighted, in bytes.
-const MAX_HIGHLIGHT_BYTES: usize = 64 * 1024;
-
-/// Returns the classified byte ranges of `text`, in order and without overlap.
-///
-/// Empty if the language has no grammar or the text cannot be parsed in time.
-pub fn highlight_tokens(language: Language, text: &str) -> Vec<(Range<usize>, TokenClass)> {
+/// Returns the classified tokens of a text, in order and without overlap; those before the time limit.
+pub(super) fn find_tokens(tree: &SyntaxTree<'_>) -> Vec<SyntaxToken> {
     let mut found = Vec::new();
-    let Some(grammar) = language::language_grammar(language).filter(|_| text.len() <= MAX_HIGHLIGHT_BYTES) else {
-        return found;
-    };
-    let mut parser = tree_sitter::Parser::new();
-    let limit = Duration::from_millis(100);
-    let Ok(tree) = super::tree::SyntaxTree::parse(&mut parser, grammar, text, limit.into()) else {
-        return found;
-    };
     let mut cursor = tree.walk();
+    let mut steps = 0_u32;
     loop {
-        let class = classify_node(cursor.node(), text);
+        steps += 1;
+        if steps.is_multiple_of(NODES_PER_CHECK) && tree.is_out_of_time() {
+            return found;
+        }
+        let class = classify_node(cursor.node(), tree.text());
         if let Some(class) = class {
             found.push((cursor.node().byte_range(), class));
         }
@@ -66,7 +48,7 @@ fn skip_subtree(cursor: &mut TreeCursor<'_>) -> bool {
 fn classify_node(node: Node<'_>, text: &str) -> Option<TokenClass> {
     let kind = node.kind();
     if !node.is_named() {
-        let token = &text[node.byte_range()];
+        let token = text.get(node.byte_range()).unwrap_or_default();
         let word = token.len() > 1 && token.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
         return word.then_some(TokenClass::Keyword);
     }

@@ -1,13 +1,14 @@
-//! Parsing and queries by tree-sitter, with time limits. Only this module runs tree-sitter's parser and queries.
+//! Parsing and queries by tree-sitter, with time limits.
 
-use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::ops::Range;
 
 use tree_sitter::{Node, ParseOptions, QueryCursor, QueryCursorOptions, StreamingIterator, Tree};
 
-use super::lines::{INSIDE_NODE_DEPTH, LineIndex};
+use super::facts::{AttachableNode, DefinitionMatch, SyntaxFacts};
+use super::limit::TimeLimit;
+use super::problem::SyntaxProblem;
 use crate::language::{CompiledQuery, Grammar, QueryCapture};
-use platform::cancel::CancelToken;
+use crate::parse::lines::{INSIDE_NODE_DEPTH, LineIndex};
 use types::SymbolKind;
 
 /// A parsed text with its grammar and the time limit of the work on it.
@@ -18,93 +19,36 @@ pub(super) struct SyntaxTree<'t> {
     limit: TimeLimit,
 }
 
-/// The time limit of the work on a file.
-pub(super) struct TimeLimit {
-    deadline: Instant,
-    duration: Duration,
-    /// Ends the work early.
-    cancel: CancelToken,
-}
-
-impl TimeLimit {
-    /// Starts a time limit now.
-    pub fn start(duration: Duration, cancel: CancelToken) -> Self {
-        Self { deadline: Instant::now() + duration, duration, cancel }
-    }
-
-    fn is_exceeded(&self) -> bool {
-        self.cancel.is_cancelled() || Instant::now() >= self.deadline
-    }
-
-    /// Returns the control flow for tree-sitter's progress callbacks.
-    fn control_flow(&self) -> ControlFlow<()> {
-        if self.is_exceeded() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-impl From<Duration> for TimeLimit {
-    fn from(duration: Duration) -> Self {
-        Self::start(duration, CancelToken::default())
-    }
-}
-
-/// A match of a definition pattern. Ranges and positions are in bytes.
-#[derive(Clone, Debug)]
-pub(super) struct DefinitionMatch {
-    pub kind: SymbolKind,
-    /// Index of the pattern in the query.
-    pub pattern: usize,
-    pub node: (usize, usize),
-    pub name: (usize, usize),
-    pub receiver: Option<(usize, usize)>,
-    pub body_start: Option<usize>,
-}
-
-/// The matches of a language's query in a text.
-#[derive(Default)]
-pub(super) struct QueryMatches {
-    pub definitions: Vec<DefinitionMatch>,
-    /// Comments and attributes in order, as (start byte, end byte, whether it is a comment).
-    pub attachable: Vec<(usize, usize, bool)>,
-}
-
 impl<'t> SyntaxTree<'t> {
     /// Parses `text`.
     ///
     /// # Errors
-    /// When the time limit is exceeded or the grammar cannot be used. The error is a message for users.
+    /// When the time limit is exceeded or the grammar cannot be used.
     pub fn parse(
         parser: &mut tree_sitter::Parser,
         grammar: &'static Grammar,
         text: &'t str,
         limit: TimeLimit,
-    ) -> Result<Self, String> {
-        if grammar.is_bash() && crashes_bash_scanner(text) {
-            return Err(
-                "the Bash grammar cannot parse a brace range with non-ASCII characters; the file is split by lines"
-                    .to_owned(),
-            );
-        }
-        parser.set_language(&grammar.language()).map_err(|error| format!("the grammar does not load: {error}"))?;
+    ) -> Result<Self, SyntaxProblem> {
+        parser.set_language(&grammar.language()).map_err(|_| SyntaxProblem::UnusableGrammar)?;
         let mut expired = |_: &tree_sitter::ParseState| limit.control_flow();
         let options = ParseOptions::new().progress_callback(&mut expired);
         let bytes = text.as_bytes();
         let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
         parser.reset();
-        let tree = tree.ok_or_else(|| {
-            format!("the parser gave up after {} ms; the file is split by lines", limit.duration.as_millis())
-        })?;
-        Ok(Self { tree, grammar, text, limit })
+        Ok(Self { tree: tree.ok_or(SyntaxProblem::TimedOut)?, grammar, text, limit })
     }
 
     /// Walks the tree once. Returns the depth of every line and the matches of the query.
     ///
     /// The depth of a line is the depth of the outermost node that begins at the line's first character. When the
     /// time limit is exceeded, the result covers only the part of the text that was visited.
-    pub fn collect_depths_and_matches(&self, lines: &LineIndex<'_>) -> (Vec<u32>, QueryMatches) {
-        let mut found = QueryMatches::default();
+    pub fn collect_definitions(&self) -> SyntaxFacts {
+        let lines = &LineIndex::new(self.text);
+        let mut found = SyntaxFacts::default();
         let Ok(compiled) = self.grammar.query() else {
-            return (vec![INSIDE_NODE_DEPTH; lines.count()], found);
+            found.line_depths = vec![INSIDE_NODE_DEPTH; lines.count()];
+            return found;
         };
         let mut query = QueryRun { tree: self, compiled, cursor: QueryCursor::new() };
         let mut depths = LineDepths::new(lines);
@@ -141,19 +85,23 @@ impl<'t> SyntaxTree<'t> {
                 depth -= 1;
             }
         }
-        found.attachable.sort_unstable();
-        found.attachable.dedup();
-        (depths.depths, found)
+        found.line_depths = depths.depths;
+        found
+    }
+
+    /// Returns the text.
+    pub fn text(&self) -> &'t str {
+        self.text
+    }
+
+    /// Returns whether the time limit is exceeded.
+    pub fn is_out_of_time(&self) -> bool {
+        self.limit.is_exceeded()
     }
 
     /// Returns a cursor at the root.
     pub fn walk(&self) -> tree_sitter::TreeCursor<'_> {
         self.tree.walk()
-    }
-
-    /// Returns the text of a byte range; empty if the range is invalid.
-    pub fn slice(&self, range: (usize, usize)) -> &'t str {
-        self.text.get(range.0..range.1).unwrap_or_default()
     }
 }
 
@@ -172,7 +120,7 @@ struct QueryRun<'s, 't> {
 
 impl QueryRun<'_, '_> {
     /// Adds the matches of patterns that begin at most `depth` levels below `node`.
-    fn collect_matches(&mut self, node: Node<'_>, depth: Option<u32>, found: &mut QueryMatches) {
+    fn collect_matches(&mut self, node: Node<'_>, depth: Option<u32>, found: &mut SyntaxFacts) {
         let tree = self.tree;
         let mut expired = |_: &tree_sitter::QueryCursorState| tree.limit.control_flow();
         let mut options = QueryCursorOptions::new();
@@ -245,34 +193,25 @@ impl<'l, 't> LineDepths<'l, 't> {
     }
 }
 
-/// Returns whether the text would crash the scanner of tree-sitter-bash 0.25.
-///
-/// The scanner passes any code point after `{` or `.` and digits to C's `isdigit`, which reads out of
-/// bounds for large code points.
-fn crashes_bash_scanner(text: &str) -> bool {
-    let follows_range = |at: usize| text[..at].trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(['{', '.']);
-    text.char_indices().any(|(at, c)| !c.is_ascii() && follows_range(at))
-}
-
 /// A match whose captures have not all been added.
 #[derive(Default)]
 struct PartialMatch {
-    definition: Option<(SymbolKind, (usize, usize))>,
-    name: Option<(usize, usize)>,
-    receiver: Option<(usize, usize)>,
+    definition: Option<(SymbolKind, Range<usize>)>,
+    name: Option<Range<usize>>,
+    receiver: Option<Range<usize>>,
     body_start: Option<usize>,
 }
 
 impl PartialMatch {
-    fn add_capture(&mut self, capture: QueryCapture, node: Node<'_>, attachable: &mut Vec<(usize, usize, bool)>) {
-        let range = (node.start_byte(), node.end_byte());
+    fn add_capture(&mut self, capture: QueryCapture, node: Node<'_>, attachable: &mut Vec<AttachableNode>) {
+        let range = node.byte_range();
         match capture {
             QueryCapture::Definition(kind) => self.definition = Some((kind, range)),
             QueryCapture::Name => self.name = Some(range),
             QueryCapture::Receiver => self.receiver = Some(range),
-            QueryCapture::Body => self.body_start = Some(range.0),
-            QueryCapture::Comment => attachable.push((range.0, range.1, true)),
-            QueryCapture::Attached => attachable.push((range.0, range.1, false)),
+            QueryCapture::Body => self.body_start = Some(range.start),
+            QueryCapture::Comment => attachable.push(AttachableNode { range, is_comment: true }),
+            QueryCapture::Attached => attachable.push(AttachableNode { range, is_comment: false }),
         }
     }
 

@@ -1,0 +1,64 @@
+//! Texts on which a grammar's scanner is known to fail.
+//!
+//! A parser process survives no such text, but its parent does. These checks are for parsing without such a process,
+//! where a failing scanner ends or blocks the program.
+
+use crate::language::Grammar;
+
+/// Maximum length of a Ruby heredoc's word, in bytes. The scanner of tree-sitter-ruby 0.23 fails an assertion above 255.
+const MAX_HEREDOC_WORD_BYTES: usize = 240;
+
+/// Returns whether the text would crash the scanner of tree-sitter-bash 0.25.
+///
+/// The scanner passes any code point after `{` or `.` and digits to C's `isdigit`, which reads out of bounds for large
+/// code points. That may also succeed, so this check applies everywhere.
+pub(super) fn crashes_bash_scanner(grammar: &Grammar, text: &str) -> bool {
+    let follows_range = |at: usize| text[..at].trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(['{', '.']);
+    grammar.is_bash() && text.char_indices().any(|(at, c)| !c.is_ascii() && follows_range(at))
+}
+
+/// Returns whether the text is known to crash or to block the scanner of its language.
+pub(super) fn fails_in_scanner(language: &str, text: &str) -> bool {
+    match language {
+        "ruby" => has_long_heredoc_word(text),
+        "kotlin" => has_bare_annotation_sign(text),
+        _ => false,
+    }
+}
+
+/// Returns whether a text has a Ruby heredoc, or a string that the scanner takes for one, with a very long word.
+fn has_long_heredoc_word(text: &str) -> bool {
+    text.match_indices("<<").any(|(at, _)| {
+        let word = text[at + 2..].trim_start_matches(['-', '~']);
+        let length = match word.chars().next() {
+            Some(quote @ ('"' | '\'' | '`')) => word[1..].find(quote).unwrap_or(word.len()),
+            _ => word.find(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && c != '_').unwrap_or(word.len()),
+        };
+        length > MAX_HEREDOC_WORD_BYTES
+    })
+}
+
+/// Returns whether a `@` has no name after it. The scanner of tree-sitter-kotlin-ng 1.1 loops at such a sign where the
+/// text ends.
+fn has_bare_annotation_sign(text: &str) -> bool {
+    text.match_indices('@').any(|(at, _)| text[at + 1..].chars().next().is_none_or(char::is_whitespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_faults_are_recognized_and_ordinary_code_is_not() {
+        let long = "x".repeat(256);
+        for text in
+            [format!("s <<\"{long}\""), format!("x = <<~{long}\n{long}\n"), format!("<<\"{}", "a b\n".repeat(99))]
+        {
+            assert!(fails_in_scanner("ruby", &text), "{text}");
+        }
+        assert!(!fails_in_scanner("ruby", &format!("x = <<~TEXT\n{long}\nTEXT\nlist << {long}\n")));
+        assert!(fails_in_scanner("kotlin", "val a = 1\n@") && fails_in_scanner("kotlin", "class A\n@ \nclass B"));
+        assert!(!fails_in_scanner("kotlin", "@Test\nfun a() {}\n"));
+        assert!(!fails_in_scanner("rust", "@"));
+    }
+}

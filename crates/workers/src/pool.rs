@@ -1,0 +1,304 @@
+//! The pool of worker processes.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::failed_texts::{self, FailedTexts};
+use super::parser_process::{ParserProcess, StartError};
+use config::{ParserProgram, Settings};
+use platform::cancel::CancelToken;
+use platform::process;
+use source::parse::syntax::{ParserFault, SyntaxAnalyzer, SyntaxFacts, SyntaxTask, SyntaxToken};
+use source::parse::{self, FileReferences, SourceFile};
+use types::{Language, Symbol};
+
+/// Smallest memory limit of a worker, in bytes. The compiled queries of all languages fit into it.
+const MIN_WORKER_BYTES: u64 = 24 << 20;
+
+/// Number of workers that calls may use beside those of an index run.
+const CALL_WORKERS: usize = 4;
+
+/// Memory of an idle worker above which it is ended, in bytes.
+const MAX_IDLE_BYTES: u64 = 64 << 20;
+
+/// Time for which a call waits for the memory of a text that failed, before it tries with less.
+const RETRY_WAIT: Duration = Duration::from_millis(200);
+
+/// Maximum size of a text that is coloured, in bytes, and the time limit for it.
+const MAX_COLOURED_BYTES: usize = 64 * 1024;
+const COLOUR_LIMIT: Duration = Duration::from_millis(100);
+
+/// Options of a pool.
+#[derive(Clone, Debug)]
+pub struct PoolOptions {
+    pub program: ParserProgram,
+    /// Memory that all workers may use together, in bytes.
+    pub memory_bytes: u64,
+    /// Number of workers of an index run.
+    pub run_workers: usize,
+    /// The index folder, in which failures are remembered; `None` to remember them in this process only.
+    pub index_dir: Option<PathBuf>,
+}
+
+/// How a pool parses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PoolState {
+    /// In processes of their own.
+    Isolated {
+        /// Whether the processes limit their memory.
+        has_memory_limit: bool,
+        /// Whether the processes can neither open files nor use the network.
+        is_confined: bool,
+    },
+    /// In this process, for this reason.
+    InProcess { reason: String },
+}
+
+/// A pool of worker processes, shared by all threads of a program. Processes are started when they are needed.
+pub struct ParserPool {
+    program: ParserProgram,
+    /// Memory limits of a worker and of the one worker that tries a text alone, in bytes.
+    worker_bytes: u64,
+    retry_bytes: u64,
+    run_workers: usize,
+    pub(crate) failed: FailedTexts,
+    state: Mutex<WorkersState>,
+    /// Notified when a lease ends.
+    returned: Condvar,
+    /// Held by the thread whose worker may use [`ParserPool::retry_bytes`].
+    pub(crate) retry: Mutex<()>,
+}
+
+#[derive(Default)]
+struct WorkersState {
+    idle: Vec<ParserProcess>,
+    leased: usize,
+    /// The ids of all workers.
+    ids: BTreeSet<u32>,
+    /// Whether a worker has started before.
+    has_started: bool,
+    /// The reason why no worker starts.
+    failure: Option<String>,
+}
+
+/// The right of a thread to one worker, which is started when it is needed.
+pub struct ParserLease<'p> {
+    pub(crate) pool: &'p ParserPool,
+    pub(crate) process: Option<ParserProcess>,
+    /// The analyzer of a pool without processes.
+    pub(crate) analyzer: Option<SyntaxAnalyzer>,
+}
+
+impl ParserPool {
+    /// Creates a pool; starts no process.
+    pub fn new(options: PoolOptions) -> Self {
+        let PoolOptions { program, memory_bytes, run_workers, index_dir } = options;
+        // One half is for the workers of an index run, the other one for a text that is tried alone.
+        let half = memory_bytes / 2;
+        let is_isolated = program != ParserProgram::InProcess;
+        let fitting = usize::try_from(half / MIN_WORKER_BYTES).unwrap_or(usize::MAX).max(1);
+        let run_workers = if is_isolated { run_workers.min(fitting) } else { run_workers }.max(1);
+        let (worker_bytes, retry_bytes) = if is_isolated {
+            ((half / run_workers as u64).max(MIN_WORKER_BYTES), half.max(2 * MIN_WORKER_BYTES))
+        } else {
+            (memory_bytes / run_workers as u64, memory_bytes / run_workers as u64)
+        };
+        Self {
+            program,
+            worker_bytes,
+            retry_bytes,
+            run_workers,
+            failed: FailedTexts::new(index_dir.map(|folder| folder.join(failed_texts::FILE_NAME))),
+            state: Mutex::default(),
+            returned: Condvar::new(),
+            retry: Mutex::new(()),
+        }
+    }
+
+    /// Creates the pool of a folder's index.
+    pub fn for_settings(settings: &Settings) -> Self {
+        Self::new(PoolOptions {
+            program: settings.pipeline.parser_program.clone(),
+            memory_bytes: settings.pipeline.parser_memory_bytes(),
+            run_workers: settings.pipeline.parse_workers,
+            index_dir: Some(settings.index_dir.clone()),
+        })
+    }
+
+    /// Creates a pool that parses on the calling threads. Texts on which a grammar is known to crash are not parsed, but
+    /// any other one may end this process.
+    pub fn in_process() -> Self {
+        let program = ParserProgram::InProcess;
+        Self::new(PoolOptions { program, memory_bytes: u64::MAX, run_workers: 1, index_dir: None })
+    }
+
+    /// Returns the number of workers that an index run may lease.
+    pub fn run_workers(&self) -> usize {
+        self.run_workers
+    }
+
+    /// Returns the memory limit of a worker, in bytes.
+    pub(crate) fn worker_bytes(&self) -> u64 {
+        self.worker_bytes
+    }
+
+    /// Returns the memory limit of the worker that tries a text alone, in bytes.
+    pub(crate) fn retry_bytes(&self) -> u64 {
+        self.retry_bytes
+    }
+
+    /// Returns the memory that the workers have for themselves, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        let ids: Vec<u32> = self.state.lock().ids.iter().copied().collect();
+        ids.into_iter().filter_map(process::private_bytes).sum()
+    }
+
+    /// Leases a worker. Waits while all workers are leased, which no hanging parser can make longer than its deadline.
+    pub fn lease(&self) -> ParserLease<'_> {
+        let mut state = self.state.lock();
+        while self.program != ParserProgram::InProcess && state.leased >= self.run_workers + CALL_WORKERS {
+            self.returned.wait(&mut state);
+        }
+        state.leased += 1;
+        ParserLease { pool: self, process: state.idle.pop(), analyzer: None }
+    }
+
+    /// Starts a worker if none runs, and returns how this pool parses.
+    pub fn probe(&self) -> PoolState {
+        let mut lease = self.lease();
+        match lease.running_process() {
+            Ok(process) => {
+                let greeting = process.greeting();
+                PoolState::Isolated { has_memory_limit: greeting.has_memory_limit, is_confined: greeting.is_confined }
+            }
+            Err(error) => PoolState::InProcess { reason: error.to_string() },
+        }
+    }
+
+    /// Returns the definitions of a file, and a problem, if there is one.
+    pub fn outline_file(&self, file: &SourceFile, time_limit: Duration) -> (Vec<Symbol>, Option<String>) {
+        let facts = self.find_facts(file, SyntaxTask::Definitions, time_limit, &CancelToken::default());
+        parse::build_outline(file, facts, time_limit)
+    }
+
+    /// Finds the references to `name` in a file. `name` is an identifier without sigils such as `@` or `$`.
+    pub fn find_references(
+        &self,
+        file: &SourceFile,
+        name: &str,
+        time_limit: Duration,
+        cancel: &CancelToken,
+    ) -> FileReferences {
+        let facts = self.find_facts(file, SyntaxTask::References { name }, time_limit, cancel);
+        parse::build_references(file, name, facts, time_limit)
+    }
+
+    /// Returns the classified byte ranges of `text`, in order and without overlap.
+    ///
+    /// Empty if the language has no grammar, or the text is long or cannot be parsed in time.
+    pub fn highlight_tokens(&self, language: Language, text: &str) -> Vec<SyntaxToken> {
+        if text.len() > MAX_COLOURED_BYTES {
+            return Vec::new();
+        }
+        let file = SourceFile { path: types::RepoPath::new(""), language, text: text.to_owned() };
+        let facts = self.find_facts(&file, SyntaxTask::Tokens, COLOUR_LIMIT, &CancelToken::default());
+        facts.map(|facts| facts.tokens).unwrap_or_default()
+    }
+
+    /// Finds facts about one file; `None` if its language has no grammar.
+    fn find_facts(
+        &self,
+        file: &SourceFile,
+        task: SyntaxTask<'_>,
+        time_limit: Duration,
+        cancel: &CancelToken,
+    ) -> Option<SyntaxFacts> {
+        let request = file.syntax_request(SyntaxTask::Definitions, time_limit)?;
+        let request = source::parse::syntax::SyntaxRequest { task, ..request };
+        let mut found = None;
+        self.lease().analyze(&[request], cancel, &mut |_, facts| found = Some(facts));
+        // Nothing is found if the caller cancels.
+        Some(found.unwrap_or_else(|| SyntaxFacts::failed(source::parse::syntax::SyntaxProblem::TimedOut)))
+    }
+
+    /// Starts a worker that may allocate `memory_bytes`.
+    pub(crate) fn start_process(&self, memory_bytes: u64) -> Result<ParserProcess, StartError> {
+        let started = ParserProcess::start(&self.program, memory_bytes);
+        let mut state = self.state.lock();
+        match &started {
+            Ok(process) => {
+                state.has_started = true;
+                state.failure = None;
+                state.ids.insert(process.id());
+            }
+            Err(error) => {
+                if state.failure.is_none() && !matches!(error, StartError::TurnedOff) {
+                    tracing::warn!("no parser process can be started: {error}");
+                }
+                state.failure = Some(error.to_string());
+            }
+        }
+        started
+    }
+
+    /// Returns whether texts are parsed in this process: no worker has ever started.
+    pub(crate) fn is_in_process(&self) -> bool {
+        let state = self.state.lock();
+        self.program == ParserProgram::InProcess || (state.failure.is_some() && !state.has_started)
+    }
+
+    /// Forgets a worker that has ended or will end.
+    pub(crate) fn forget_process(&self, id: u32) {
+        self.state.lock().ids.remove(&id);
+    }
+}
+
+impl ParserLease<'_> {
+    /// Ends the worker, so that the next text gets a new one.
+    pub fn renew(&mut self) {
+        if let Some(process) = self.process.take() {
+            self.pool.forget_process(process.id());
+        }
+        self.analyzer = None;
+    }
+
+    /// Returns the leased worker; starts one if there is none.
+    pub(crate) fn running_process(&mut self) -> Result<&mut ParserProcess, StartError> {
+        if let Some(process) = &mut self.process
+            && !process.is_running()
+        {
+            let id = process.id();
+            self.pool.forget_process(id);
+            self.process = None;
+        }
+        let process = match self.process.take() {
+            Some(process) => process,
+            None => self.pool.start_process(self.pool.worker_bytes)?,
+        };
+        Ok(self.process.insert(process))
+    }
+}
+
+impl Drop for ParserLease<'_> {
+    fn drop(&mut self) {
+        let pool = self.pool;
+        // A worker that needed much memory gives it back by ending.
+        let (kept, ended) = match self.process.take() {
+            Some(process) if process::private_bytes(process.id()).is_none_or(|bytes| bytes <= MAX_IDLE_BYTES) => {
+                (Some(process), None)
+            }
+            other => (None, other),
+        };
+        let mut state = pool.state.lock();
+        state.leased -= 1;
+        state.idle.extend(kept);
+        if let Some(process) = &ended {
+            state.ids.remove(&process.id());
+        }
+        drop(state);
+        pool.returned.notify_one();
+    }
+}
