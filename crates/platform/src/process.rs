@@ -74,6 +74,21 @@ pub fn lower_thread_priority() {
     }
 }
 
+/// Returns whether a process with this id is running.
+pub fn is_running(process_id: u32) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, test_kill_process};
+        let id = i32::try_from(process_id).ok().and_then(Pid::from_raw);
+        // A process of another user cannot be signalled, but it runs.
+        id.is_some_and(|id| test_kill_process(id) != Err(rustix::io::Errno::SRCH))
+    }
+    #[cfg(not(unix))]
+    {
+        query_process(sysinfo::Pid::from_u32(process_id), |_| ()).is_some()
+    }
+}
+
 /// Returns whether a signal that ended a process usually comes from another process or from the system, rather than from
 /// a fault of the process itself.
 #[cfg(unix)]

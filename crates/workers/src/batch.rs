@@ -83,9 +83,18 @@ impl ParserLease<'_> {
     /// Analyzes texts on this thread.
     fn analyze_here(&mut self, batch: &mut Batch<'_, '_>, indices: &[usize]) -> Result<(), Cancelled> {
         let token = batch.cancel.token().clone();
+        let pool = self.pool;
+        pool.adopt_attempts_once();
         let analyzer = self.analyzer.get_or_insert_with(|| SyntaxAnalyzer::default().with_cancel(token));
         for index in indices {
-            let facts = analyzer.analyze(&batch.requests[*index]);
+            let request = &batch.requests[*index];
+            let facts = match pool.failed.find(request, pool.retry_bytes()) {
+                Some(fault) => SyntaxFacts::failed(SyntaxProblem::Fault(fault)),
+                None => {
+                    let _record = pool.failed.record_attempt(request);
+                    analyzer.analyze(request)
+                }
+            };
             if batch.cancel.is_cancelled() {
                 return Err(Cancelled);
             }

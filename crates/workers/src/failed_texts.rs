@@ -8,12 +8,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
 use platform::atomic_file::{self, Durability};
 use platform::file_format::FileFormat;
+use platform::process;
 use source::language;
 use source::parse::syntax::{ParserFault, SyntaxRequest, SyntaxTask};
 use types::ContentHash;
@@ -25,6 +27,9 @@ pub(crate) const FILE_NAME: &str = "failed-texts";
 
 /// Maximum number of entries; the oldest ones are dropped.
 const MAX_ENTRIES: usize = 10_000;
+
+/// Prefix of the files that [`FailedTexts::record_attempt`] writes, before the id of the process.
+const ATTEMPT_PREFIX: &str = "parsing-";
 
 const ENTRY_BYTES: usize = 32 + 1 + 8;
 
@@ -42,6 +47,18 @@ pub(crate) struct FailedTexts {
     /// `None` to remember them in this process only.
     file: Option<PathBuf>,
     state: Mutex<FailedState>,
+}
+
+/// The record of a text that this process parses itself; removed when dropped.
+pub(crate) struct AttemptRecord {
+    path: PathBuf,
+}
+
+impl Drop for AttemptRecord {
+    fn drop(&mut self) {
+        // A record that stays costs one text, and only after the process has ended.
+        _ = fs::remove_file(&self.path);
+    }
 }
 
 #[derive(Default)]
@@ -75,9 +92,43 @@ impl FailedTexts {
 
     /// Remembers that a parser with `memory_bytes` failed on this text.
     pub fn remember(&self, request: &SyntaxRequest<'_>, fault: ParserFault, memory_bytes: u64) {
+        self.add_entry(FailedText { key: text_key(request), fault, memory_bytes });
+    }
+
+    /// Records that this process begins to parse a text itself, until the record is dropped. Where that ends the
+    /// process, the next one finds the record with [`FailedTexts::adopt_attempts`]. `None` without an index folder.
+    pub fn record_attempt(&self, request: &SyntaxRequest<'_>) -> Option<AttemptRecord> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let folder = self.file.as_ref()?.parent().filter(|folder| folder.is_dir())?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!("{ATTEMPT_PREFIX}{}-{number}", std::process::id()));
+        // A parse that cannot be recorded is still useful.
+        fs::write(&path, FORMAT.seal(&text_key(request))).ok()?;
+        Some(AttemptRecord { path })
+    }
+
+    /// Remembers the texts that processes were parsing themselves when they ended.
+    pub fn adopt_attempts(&self) {
+        let folder = self.file.as_ref().and_then(|file| file.parent());
+        let Some(entries) = folder.and_then(|folder| fs::read_dir(folder).ok()) else { return };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let id = name.strip_prefix(ATTEMPT_PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+            if id.is_none_or(process::is_running) {
+                continue;
+            }
+            let body = fs::read(&path).ok().and_then(|bytes| FORMAT.unseal(&bytes).ok()?.try_into().ok());
+            if let Some(key) = body {
+                self.add_entry(FailedText { key, fault: ParserFault::Crashed, memory_bytes: u64::MAX });
+            }
+            // Another process may have removed it.
+            _ = fs::remove_file(&path);
+        }
+    }
+
+    fn add_entry(&self, entry: FailedText) {
         let mut state = self.state.lock();
         self.refresh(&mut state);
-        let entry = FailedText { key: text_key(request), fault, memory_bytes };
         state.add(entry);
         let Some(file) = &self.file else { return };
         // Without an index folder, nothing is written for it.
@@ -208,6 +259,23 @@ mod tests {
         assert_eq!(failed.find(&request("bad", SyntaxTask::Definitions), 1), None);
         failed.remember(&request("worse", SyntaxTask::Definitions), ParserFault::Crashed, 1);
         assert_eq!(decode_entries(&fs::read(&file).expect("a file")).map(|entries| entries.len()), Some(1));
+    }
+
+    #[test]
+    fn a_text_that_ended_a_process_is_known_to_the_next_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(FILE_NAME);
+        let bad = request("bad", SyntaxTask::Definitions);
+        let record = FailedTexts::new(Some(file.clone())).record_attempt(&bad).expect("a record");
+        let later = FailedTexts::new(Some(file));
+        later.adopt_attempts();
+        assert_eq!(later.find(&bad, 1), None, "this process still runs");
+        // No process has this id: ids are smaller.
+        let dead = folder.path().join(format!("{ATTEMPT_PREFIX}{}-0", i32::MAX));
+        fs::rename(&record.path, &dead).expect("renamed");
+        later.adopt_attempts();
+        assert_eq!(later.find(&bad, 1), Some(ParserFault::Crashed));
+        assert!(!dead.exists());
     }
 
     #[test]

@@ -107,9 +107,10 @@ impl ParserProcess {
             {}
         };
         let read = move || read_answers(stdout, &max_answer_bytes, &sender);
-        for (thread_name, work) in
-            [("parser-requests", Box::new(write) as Box<dyn FnOnce() + Send>), ("parser-answers", Box::new(read))]
-        {
+        for (thread_name, work) in [
+            ("parser-requests", Box::new(write) as Box<dyn FnOnce() + Send>),
+            ("parser-answers", Box::new(read) as Box<dyn FnOnce() + Send>),
+        ] {
             let thread = thread::Builder::new().name(thread_name.to_owned()).stack_size(256 << 10).spawn(work);
             process.threads.push(thread.map_err(failed)?);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -11,7 +12,7 @@ use super::parser_process::{ParserProcess, StartError};
 use config::{ParserProgram, Settings};
 use platform::cancel::CancelToken;
 use platform::process;
-use source::parse::syntax::{ParserFault, SyntaxAnalyzer, SyntaxFacts, SyntaxTask, SyntaxToken};
+use source::parse::syntax::{SyntaxAnalyzer, SyntaxFacts, SyntaxProblem, SyntaxRequest, SyntaxTask, SyntaxToken};
 use source::parse::{self, FileReferences, SourceFile};
 use types::{Language, Symbol};
 
@@ -23,9 +24,6 @@ const CALL_WORKERS: usize = 4;
 
 /// Memory of an idle worker above which it is ended, in bytes.
 const MAX_IDLE_BYTES: u64 = 64 << 20;
-
-/// Time for which a call waits for the memory of a text that failed, before it tries with less.
-const RETRY_WAIT: Duration = Duration::from_millis(200);
 
 /// Maximum size of a text that is coloured, in bytes, and the time limit for it.
 const MAX_COLOURED_BYTES: usize = 64 * 1024;
@@ -70,6 +68,8 @@ pub struct ParserPool {
     returned: Condvar,
     /// Held by the thread whose worker may use [`ParserPool::retry_bytes`].
     pub(crate) retry: Mutex<()>,
+    /// Done when the texts that ended earlier processes are known.
+    adopted: Once,
 }
 
 #[derive(Default)]
@@ -115,6 +115,7 @@ impl ParserPool {
             state: Mutex::default(),
             returned: Condvar::new(),
             retry: Mutex::new(()),
+            adopted: Once::new(),
         }
     }
 
@@ -217,11 +218,11 @@ impl ParserPool {
         cancel: &CancelToken,
     ) -> Option<SyntaxFacts> {
         let request = file.syntax_request(SyntaxTask::Definitions, time_limit)?;
-        let request = source::parse::syntax::SyntaxRequest { task, ..request };
+        let request = SyntaxRequest { task, ..request };
         let mut found = None;
         self.lease().analyze(&[request], cancel, &mut |_, facts| found = Some(facts));
         // Nothing is found if the caller cancels.
-        Some(found.unwrap_or_else(|| SyntaxFacts::failed(source::parse::syntax::SyntaxProblem::TimedOut)))
+        Some(found.unwrap_or_else(|| SyntaxFacts::failed(SyntaxProblem::TimedOut)))
     }
 
     /// Starts a worker that may allocate `memory_bytes`.
@@ -248,6 +249,11 @@ impl ParserPool {
     pub(crate) fn is_in_process(&self) -> bool {
         let state = self.state.lock();
         self.program == ParserProgram::InProcess || (state.failure.is_some() && !state.has_started)
+    }
+
+    /// Remembers the texts that ended earlier processes, which parsed them themselves.
+    pub(crate) fn adopt_attempts_once(&self) {
+        self.adopted.call_once(|| self.failed.adopt_attempts());
     }
 
     /// Forgets a worker that has ended or will end.
