@@ -45,7 +45,7 @@ pub struct Indexer<'e> {
     pub cache: Option<&'e VectorCache>,
     pub files: &'e dyn FileSystem,
     pub parsers: &'e ParserPool,
-    /// Whether to use new parser threads for every batch of files; for benchmarks.
+    /// Whether to use a new parser for every batch of files; for benchmarks.
     pub renew_parsers: bool,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Once;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -24,6 +24,9 @@ const CALL_WORKERS: usize = 4;
 
 /// Memory of an idle worker above which it is ended, in bytes.
 const MAX_IDLE_BYTES: u64 = 64 << 20;
+
+/// Time after which a worker is started again where none could be started.
+const START_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Maximum size of a text that is coloured, in bytes, and the time limit for it.
 const MAX_COLOURED_BYTES: usize = 64 * 1024;
@@ -72,21 +75,31 @@ pub struct ParserPool {
     adopted: Once,
 }
 
+/// The work that a worker is leased for. Workers keep to one kind of work, because a process that a background run has
+/// started keeps the low priority of that run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LeaseKind {
+    Run,
+    Call,
+}
+
 #[derive(Default)]
 struct WorkersState {
-    idle: Vec<ParserProcess>,
-    leased: usize,
+    /// Workers without a lease and number of leases, by [`LeaseKind`].
+    idle: [Vec<ParserProcess>; 2],
+    leased: [usize; 2],
     /// The ids of all workers.
     ids: BTreeSet<u32>,
     /// Whether a worker has started before.
     has_started: bool,
-    /// The reason why no worker starts.
-    failure: Option<String>,
+    /// Time at which a worker could not be started; `None` after a success.
+    failed_at: Option<Instant>,
 }
 
 /// The right of a thread to one worker, which is started when it is needed.
 pub struct ParserLease<'p> {
     pub(crate) pool: &'p ParserPool,
+    kind: LeaseKind,
     pub(crate) process: Option<ParserProcess>,
     /// The analyzer of a pool without processes.
     pub(crate) analyzer: Option<SyntaxAnalyzer>,
@@ -157,19 +170,29 @@ impl ParserPool {
         ids.into_iter().filter_map(process::private_bytes).sum()
     }
 
-    /// Leases a worker. Waits while all workers are leased, which no hanging parser can make longer than its deadline.
-    pub fn lease(&self) -> ParserLease<'_> {
+    /// Leases a worker for one of the threads of an index run. Waits while [`ParserPool::run_workers`] are leased.
+    pub fn lease_for_run(&self) -> ParserLease<'_> {
+        self.lease(LeaseKind::Run, self.run_workers)
+    }
+
+    /// Leases a worker for a call. Waits while all workers for calls are leased; a hanging parser makes this no longer
+    /// than its deadline.
+    pub fn lease_for_call(&self) -> ParserLease<'_> {
+        self.lease(LeaseKind::Call, CALL_WORKERS)
+    }
+
+    fn lease(&self, kind: LeaseKind, most: usize) -> ParserLease<'_> {
         let mut state = self.state.lock();
-        while self.program != ParserProgram::InProcess && state.leased >= self.run_workers + CALL_WORKERS {
+        while self.program != ParserProgram::InProcess && state.leased[kind as usize] >= most {
             self.returned.wait(&mut state);
         }
-        state.leased += 1;
-        ParserLease { pool: self, process: state.idle.pop(), analyzer: None }
+        state.leased[kind as usize] += 1;
+        ParserLease { pool: self, kind, process: state.idle[kind as usize].pop(), analyzer: None }
     }
 
     /// Starts a worker if none runs, and returns how this pool parses.
     pub fn probe(&self) -> PoolState {
-        let mut lease = self.lease();
+        let mut lease = self.lease_for_call();
         match lease.running_process() {
             Ok(process) => {
                 let greeting = process.greeting();
@@ -181,19 +204,13 @@ impl ParserPool {
 
     /// Returns the definitions of a file, and a problem, if there is one.
     pub fn outline_file(&self, file: &SourceFile, time_limit: Duration) -> (Vec<Symbol>, Option<String>) {
-        let facts = self.find_facts(file, SyntaxTask::Definitions, time_limit, &CancelToken::default());
+        let facts = self.find_facts(file, SyntaxTask::Definitions, time_limit);
         parse::build_outline(file, facts, time_limit)
     }
 
     /// Finds the references to `name` in a file. `name` is an identifier without sigils such as `@` or `$`.
-    pub fn find_references(
-        &self,
-        file: &SourceFile,
-        name: &str,
-        time_limit: Duration,
-        cancel: &CancelToken,
-    ) -> FileReferences {
-        let facts = self.find_facts(file, SyntaxTask::References { name }, time_limit, cancel);
+    pub fn find_references(&self, file: &SourceFile, name: &str, time_limit: Duration) -> FileReferences {
+        let facts = self.find_facts(file, SyntaxTask::References { name }, time_limit);
         parse::build_references(file, name, facts, time_limit)
     }
 
@@ -205,24 +222,18 @@ impl ParserPool {
             return Vec::new();
         }
         let file = SourceFile { path: types::RepoPath::new(""), language, text: text.to_owned() };
-        let facts = self.find_facts(&file, SyntaxTask::Tokens, COLOUR_LIMIT, &CancelToken::default());
+        let facts = self.find_facts(&file, SyntaxTask::Tokens, COLOUR_LIMIT);
         facts.map(|facts| facts.tokens).unwrap_or_default()
     }
 
     /// Finds facts about one file; `None` if its language has no grammar.
-    fn find_facts(
-        &self,
-        file: &SourceFile,
-        task: SyntaxTask<'_>,
-        time_limit: Duration,
-        cancel: &CancelToken,
-    ) -> Option<SyntaxFacts> {
+    fn find_facts(&self, file: &SourceFile, task: SyntaxTask<'_>, time_limit: Duration) -> Option<SyntaxFacts> {
         let request = file.syntax_request(SyntaxTask::Definitions, time_limit)?;
         let request = SyntaxRequest { task, ..request };
-        let mut found = None;
-        self.lease().analyze(&[request], cancel, &mut |_, facts| found = Some(facts));
-        // Nothing is found if the caller cancels.
-        Some(found.unwrap_or_else(|| SyntaxFacts::failed(SyntaxProblem::TimedOut)))
+        // Every text is answered, because nothing cancels this.
+        let mut found = SyntaxFacts::failed(SyntaxProblem::TimedOut);
+        self.lease_for_call().analyze(&[request], &CancelToken::default(), &mut |_, facts| found = facts);
+        Some(found)
     }
 
     /// Starts a worker that may allocate `memory_bytes`.
@@ -232,23 +243,25 @@ impl ParserPool {
         match &started {
             Ok(process) => {
                 state.has_started = true;
-                state.failure = None;
+                state.failed_at = None;
                 state.ids.insert(process.id());
             }
             Err(error) => {
-                if state.failure.is_none() && !matches!(error, StartError::TurnedOff) {
-                    tracing::warn!("no parser process can be started: {error}");
+                if state.failed_at.is_none() && !matches!(error, StartError::TurnedOff) {
+                    tracing::warn!("no parser process can be started, so files are parsed in this process: {error}");
                 }
-                state.failure = Some(error.to_string());
+                state.failed_at = Some(Instant::now());
             }
         }
         started
     }
 
-    /// Returns whether texts are parsed in this process: no worker has ever started.
+    /// Returns whether texts are parsed in this process: no worker has ever started, and the last attempt was not long
+    /// ago.
     pub(crate) fn is_in_process(&self) -> bool {
         let state = self.state.lock();
-        self.program == ParserProgram::InProcess || (state.failure.is_some() && !state.has_started)
+        let has_failed = state.failed_at.is_some_and(|failed_at| failed_at.elapsed() < START_INTERVAL);
+        self.program == ParserProgram::InProcess || (has_failed && !state.has_started)
     }
 
     /// Remembers the texts that ended earlier processes, which parsed them themselves.
@@ -299,12 +312,12 @@ impl Drop for ParserLease<'_> {
             other => (None, other),
         };
         let mut state = pool.state.lock();
-        state.leased -= 1;
-        state.idle.extend(kept);
+        state.leased[self.kind as usize] -= 1;
+        state.idle[self.kind as usize].extend(kept);
         if let Some(process) = &ended {
             state.ids.remove(&process.id());
         }
         drop(state);
-        pool.returned.notify_one();
+        pool.returned.notify_all();
     }
 }

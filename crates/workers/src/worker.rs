@@ -4,7 +4,8 @@
 //! while a scanner loops. The other ends the process when the parser uses processor time without progress. Then the
 //! process gives up the right to open files, to use the network and to start anything.
 
-use std::io::{self, BufReader, Write};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -95,10 +96,11 @@ pub fn run_parse_worker(inject: WorkerFaults) -> ExitCode {
 }
 
 fn answer_requests(inject: WorkerFaults) -> Result<(), FrameError> {
-    let mut input = BufReader::with_capacity(64 << 10, io::stdin());
+    let mut input = BufReader::with_capacity(64 << 10, open_input()?);
     read_header(&mut input)?;
     let unexpected = || FrameError::from(io::Error::from(io::ErrorKind::InvalidData));
     let setup = read_frame(&mut input, 8)?.as_deref().and_then(WorkerSetup::decode).ok_or_else(unexpected)?;
+    let mut out = BufWriter::with_capacity(64 << 10, open_output()?);
     let (progress, busy) = (ProgressCounter::default(), Arc::new(BusyFlag::default()));
     // The channel is unbounded, so that the thread always waits for the end of the input; the parent sends few requests
     // ahead.
@@ -114,7 +116,6 @@ fn answer_requests(inject: WorkerFaults) -> Result<(), FrameError> {
         has_memory_limit: confinement::limit_further_memory(setup.memory_bytes).is_ok(),
         is_confined: confinement::forbid_system_calls().is_ok(),
     };
-    let mut out = io::BufWriter::with_capacity(64 << 10, io::stdout());
     write_header(&mut out)?;
     write_frame(&mut out, &greeting.encode())?;
     out.flush()?;
@@ -122,6 +123,8 @@ fn answer_requests(inject: WorkerFaults) -> Result<(), FrameError> {
     let mut flushed = Instant::now();
     while let Some(payload) = next_request(&requests, &busy) {
         let numbered = decode_request(&payload).ok_or_else(unexpected)?;
+        // Compiling a query reports no progress, and depends on nothing hostile.
+        busy.set(false);
         prepare_language(numbered.request.language);
         progress.advance();
         busy.set(true);
@@ -134,6 +137,32 @@ fn answer_requests(inject: WorkerFaults) -> Result<(), FrameError> {
         }
     }
     Ok(())
+}
+
+/// Opens standard input without the buffer of the standard library.
+fn open_input() -> io::Result<File> {
+    #[cfg(unix)]
+    use std::os::fd::AsFd as _;
+    #[cfg(windows)]
+    use std::os::windows::io::AsHandle as _;
+    #[cfg(unix)]
+    let input = io::stdin().as_fd().try_clone_to_owned()?;
+    #[cfg(windows)]
+    let input = io::stdin().as_handle().try_clone_to_owned()?;
+    Ok(input.into())
+}
+
+/// Opens standard output without the buffer of the standard library, which writes line by line.
+fn open_output() -> io::Result<File> {
+    #[cfg(unix)]
+    use std::os::fd::AsFd as _;
+    #[cfg(windows)]
+    use std::os::windows::io::AsHandle as _;
+    #[cfg(unix)]
+    let output = io::stdout().as_fd().try_clone_to_owned()?;
+    #[cfg(windows)]
+    let output = io::stdout().as_handle().try_clone_to_owned()?;
+    Ok(output.into())
 }
 
 /// Returns the next request; `None` after [`IDLE_LIMIT`].

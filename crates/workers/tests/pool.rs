@@ -44,7 +44,7 @@ fn request(text: &str) -> SyntaxRequest<'_> {
 fn analyze(pool: &ParserPool, texts: &[String]) -> Vec<SyntaxFacts> {
     let requests: Vec<_> = texts.iter().map(|text| request(text)).collect();
     let mut found: Vec<Option<SyntaxFacts>> = vec![None; texts.len()];
-    pool.lease().analyze(&requests, &CancelToken::default(), &mut |index, facts| {
+    pool.lease_for_call().analyze(&requests, &CancelToken::default(), &mut |index, facts| {
         assert!(found[index].replace(facts).is_none(), "text {index} is answered twice");
     });
     found.into_iter().map(|facts| facts.expect("every text is answered")).collect()
@@ -136,7 +136,7 @@ fn a_cancelled_batch_ends_while_the_worker_hangs() {
     let (pool, cancel) = (pool(FAULTY, None), CancelToken::default());
     let (text, canceller) = (bad("sleep"), cancel.clone());
     let mut answered = 0;
-    pool.lease().analyze(&[request(GOOD), request(&text)], &cancel, &mut |_, _| {
+    pool.lease_for_call().analyze(&[request(GOOD), request(&text)], &cancel, &mut |_, _| {
         answered += 1;
         canceller.cancel();
     });
@@ -163,7 +163,7 @@ fn without_a_worker_texts_are_parsed_in_this_process() {
     let text = format!("s <<\"{long}\"\n");
     let mut found = None;
     let ruby = SyntaxRequest { language: Language("ruby"), ..request(&text) };
-    ParserPool::in_process().lease().analyze(&[ruby], &CancelToken::default(), &mut |_, facts| found = Some(facts));
+    ParserPool::in_process().lease_for_call().analyze(&[ruby], &CancelToken::default(), &mut |_, facts| found = Some(facts));
     assert_eq!(found.expect("an answer").problem, Some(SyntaxProblem::KnownScannerFault));
 }
 

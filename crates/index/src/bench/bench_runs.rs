@@ -13,7 +13,7 @@ use platform::cancel::CancelToken;
 pub enum BenchKind {
     /// The pipeline as `codescry index` runs it.
     Pipeline,
-    /// The pipeline, with new parser threads and newly compiled queries for every batch of files.
+    /// The pipeline, with a new parser process for every batch of files, which compiles its queries again.
     RenewedParsers,
     /// The pipeline up to its parsers: nothing is embedded or stored.
     ParseAlone,

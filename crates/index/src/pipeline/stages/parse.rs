@@ -97,14 +97,14 @@ pub(crate) struct ParseStage<'r> {
     /// Limit for the processor time of parsing a file.
     pub time_limit: Duration,
     pub parsers: &'r ParserPool,
-    /// Whether to parse every batch with new parsers and newly compiled queries; for benchmarks.
+    /// Whether to parse every batch with a new parser process, which compiles its queries again; for benchmarks.
     pub renew_parsers: bool,
 }
 
 impl ParseStage<'_> {
     /// Parses batches until the input ends.
     pub fn run(&self, input: &StageReceiver<'_, Vec<ReadOutcome>>, output: &StageSender<'_, Vec<ParseOutcome>>) {
-        let (mut parsers, mut preparer) = (self.parsers.lease(), ChunkPreparer::new(self.options));
+        let (mut parsers, mut preparer) = (self.parsers.lease_for_run(), ChunkPreparer::new(self.options));
         while let Some(batch) = input.next() {
             if self.renew_parsers {
                 parsers.renew();

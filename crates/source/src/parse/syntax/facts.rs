@@ -112,8 +112,7 @@ pub type SyntaxToken = (Range<usize>, TokenClass);
 /// Facts about a text, found in its syntax tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SyntaxFacts {
-    /// Depth of the outermost node that begins at each line's first character; see
-    /// [`INSIDE_NODE_DEPTH`](crate::parse::INSIDE_NODE_DEPTH).
+    /// Depth of the outermost node that begins at each line's first character, or a high number if none does.
     pub line_depths: Vec<u32>,
     pub definitions: Vec<DefinitionMatch>,
     /// Comments and attributes in order, without duplicates.
