@@ -63,7 +63,7 @@ fn data_bytes() -> Option<u64> {
 pub fn forbid_system_calls() -> Result<(), ConfinementError> {
     #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
     {
-        linux::forbid_system_calls().map_err(ConfinementError::Refused)
+        linux::install_filter().map_err(ConfinementError::Refused)
     }
     #[cfg(not(all(
         target_os = "linux",
@@ -120,7 +120,7 @@ mod linux {
         libc::SYS_exit_group,
     ];
 
-    pub(super) fn forbid_system_calls() -> Result<(), String> {
+    pub(super) fn install_filter() -> Result<(), String> {
         let program = build_filter().map_err(|error| error.to_string())?;
         seccompiler::apply_filter_all_threads(&program).map_err(|error| error.to_string())
     }

@@ -75,7 +75,7 @@ pub fn lower_thread_priority() {
 }
 
 /// Returns whether a process with this id is running.
-pub fn is_running(process_id: u32) -> bool {
+pub fn is_process_running(process_id: u32) -> bool {
     #[cfg(unix)]
     {
         use rustix::process::{Pid, test_kill_process};

@@ -140,7 +140,7 @@ impl ParserLease<'_> {
 }
 
 fn end_process(pool: &ParserPool, process: ParserProcess, reason: &NoAnswer) -> Option<ParserFault> {
-    pool.forget_process(process.id());
+    pool.forget_process(process.process_id());
     process.end_after(reason)
 }
 
@@ -187,7 +187,7 @@ impl LoneWorker<'_> {
 impl Drop for LoneWorker<'_> {
     fn drop(&mut self) {
         if let Some(process) = &self.process {
-            self.pool.forget_process(process.id());
+            self.pool.forget_process(process.process_id());
         }
     }
 }
@@ -242,7 +242,7 @@ impl Batch<'_, '_> {
     fn receive_one(&self, process: &ParserProcess, number: u64, index: usize) -> Result<SyntaxFacts, NoAnswer> {
         let request = &self.requests[index];
         let payload = process.receive(request.time_limit.saturating_mul(4).saturating_add(GRACE), self.cancel)?;
-        let facts = decode_facts(&payload).filter(|(answered, facts)| *answered == number && facts.fits(request));
+        let facts = decode_facts(&payload).filter(|(answered, facts)| *answered == number && facts.fits_request(request));
         facts.map(|(_, facts)| facts).ok_or(NoAnswer::Ended(Some(super::frame::FrameError::Damaged)))
     }
 }

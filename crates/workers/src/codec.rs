@@ -1,7 +1,7 @@
 //! The payloads of frames: requests and facts as bytes.
 //!
 //! Numbers are LEB128. A payload is decoded completely or not at all, and the memory for a list is bounded by the bytes
-//! that are there. Decoded facts still have to fit their text ([`SyntaxFacts::fits`]).
+//! that are there. Decoded facts still have to fit their text ([`SyntaxFacts::fits_request`]).
 
 use std::ops::Range;
 use std::time::Duration;
@@ -255,7 +255,7 @@ mod tests {
             let parts = |one: SyntaxRequest<'_>| format!("{one:?}");
             assert_eq!((decoded.number, parts(decoded.request)), (number, parts(request)));
             let facts = analyzer.analyze(&request);
-            assert!(facts.fits(&request) && facts != SyntaxFacts::default());
+            assert!(facts.fits_request(&request) && facts != SyntaxFacts::default());
             assert_eq!(decode_facts(&encode_facts(number, &facts)), Some((number, facts)));
         }
         let problems = [
@@ -298,7 +298,7 @@ mod tests {
                 }
             }
             let Some((_, facts)) = decode_facts(&payload) else { return Ok(()) };
-            if facts.fits(&request) {
+            if facts.fits_request(&request) {
                 use_facts(&request, facts);
             }
         }
@@ -308,7 +308,7 @@ mod tests {
             let request = requests()[task];
             drop(decode_request(&payload));
             if let Some((_, facts)) = decode_facts(&payload)
-                && facts.fits(&request)
+                && facts.fits_request(&request)
             {
                 use_facts(&request, facts);
             }

@@ -114,7 +114,7 @@ impl FailedTexts {
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let id = name.strip_prefix(ATTEMPT_PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-            if id.is_none_or(process::is_running) {
+            if id.is_none_or(process::is_process_running) {
                 continue;
             }
             let body = fs::read(&path).ok().and_then(|bytes| FORMAT.unseal(&bytes).ok()?.try_into().ok());

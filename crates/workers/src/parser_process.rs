@@ -133,7 +133,7 @@ impl ParserProcess {
     }
 
     /// Returns the id of the process.
-    pub fn id(&self) -> u32 {
+    pub fn process_id(&self) -> u32 {
         self.child.id()
     }
 
@@ -236,7 +236,7 @@ fn worker_command(program: &Path) -> Command {
     {
         use std::os::unix::process::CommandExt as _;
         // Ctrl-C in a terminal is for the parent alone. The worker needs no variables, so it gets no secrets.
-        command.process_group(0).current_dir("/").env_clear();
+        command.arg0("codescry").process_group(0).current_dir("/").env_clear();
         // One heap, so that the limit on memory is not spent on reserves.
         command.env("MALLOC_ARENA_MAX", "1");
     }

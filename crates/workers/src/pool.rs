@@ -170,9 +170,10 @@ impl ParserPool {
         ids.into_iter().filter_map(process::private_bytes).sum()
     }
 
-    /// Leases a worker for one of the threads of an index run. Waits while [`ParserPool::run_workers`] are leased.
+    /// Leases a worker for one of the threads of an index run, which has at most [`ParserPool::run_workers`]. Does not
+    /// wait, so that a run which another one is about to replace can end.
     pub fn lease_for_run(&self) -> ParserLease<'_> {
-        self.lease(LeaseKind::Run, self.run_workers)
+        self.lease(LeaseKind::Run, usize::MAX)
     }
 
     /// Leases a worker for a call. Waits while all workers for calls are leased; a hanging parser makes this no longer
@@ -209,7 +210,7 @@ impl ParserPool {
     }
 
     /// Finds the references to `name` in a file. `name` is an identifier without sigils such as `@` or `$`.
-    pub fn find_references(&self, file: &SourceFile, name: &str, time_limit: Duration) -> FileReferences {
+    pub fn find_name_in_file(&self, file: &SourceFile, name: &str, time_limit: Duration) -> FileReferences {
         let facts = self.find_facts(file, SyntaxTask::References { name }, time_limit);
         parse::build_references(file, name, facts, time_limit)
     }
@@ -244,7 +245,7 @@ impl ParserPool {
             Ok(process) => {
                 state.has_started = true;
                 state.failed_at = None;
-                state.ids.insert(process.id());
+                state.ids.insert(process.process_id());
             }
             Err(error) => {
                 if state.failed_at.is_none() && !matches!(error, StartError::TurnedOff) {
@@ -279,7 +280,7 @@ impl ParserLease<'_> {
     /// Ends the worker, so that the next text gets a new one.
     pub fn renew(&mut self) {
         if let Some(process) = self.process.take() {
-            self.pool.forget_process(process.id());
+            self.pool.forget_process(process.process_id());
         }
         self.analyzer = None;
     }
@@ -289,7 +290,7 @@ impl ParserLease<'_> {
         if let Some(process) = &mut self.process
             && !process.is_running()
         {
-            let id = process.id();
+            let id = process.process_id();
             self.pool.forget_process(id);
             self.process = None;
         }
@@ -306,7 +307,7 @@ impl Drop for ParserLease<'_> {
         let pool = self.pool;
         // A worker that needed much memory gives it back by ending.
         let (kept, ended) = match self.process.take() {
-            Some(process) if process::private_bytes(process.id()).is_none_or(|bytes| bytes <= MAX_IDLE_BYTES) => {
+            Some(process) if process::private_bytes(process.process_id()).is_none_or(|bytes| bytes <= MAX_IDLE_BYTES) => {
                 (Some(process), None)
             }
             other => (None, other),
@@ -315,7 +316,7 @@ impl Drop for ParserLease<'_> {
         state.leased[self.kind as usize] -= 1;
         state.idle[self.kind as usize].extend(kept);
         if let Some(process) = &ended {
-            state.ids.remove(&process.id());
+            state.ids.remove(&process.process_id());
         }
         drop(state);
         pool.returned.notify_all();

@@ -1,7 +1,7 @@
 //! Requests for the analysis of a text, and the facts that answer them.
 //!
 //! Facts are positions and kinds, no texts. They may come from a parser process that hostile input has taken over, so
-//! [`SyntaxFacts::fits`] decides whether they can be used.
+//! [`SyntaxFacts::fits_request`] decides whether they can be used.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -143,7 +143,7 @@ impl SyntaxFacts {
 
     /// Returns whether these facts can be an answer to `request`: every position is within the text and between two
     /// characters, lists are in order, and nothing is there that was not requested.
-    pub fn fits(&self, request: &SyntaxRequest<'_>) -> bool {
+    pub fn fits_request(&self, request: &SyntaxRequest<'_>) -> bool {
         let text = request.text;
         if self.failure().is_some() {
             return *self == Self { problem: self.problem, ..Self::default() };
@@ -259,14 +259,14 @@ mod tests {
 
     #[test]
     fn facts_of_the_text_fit() {
-        assert!(valid().fits(&request(SyntaxTask::Definitions)));
+        assert!(valid().fits_request(&request(SyntaxTask::Definitions)));
         let uses =
             vec![NameUse { at: 3, kind: ReferenceKind::Definition }, NameUse { at: 20, kind: ReferenceKind::Other }];
         let with_uses = SyntaxFacts { uses, ..valid() };
-        assert!(with_uses.fits(&request(SyntaxTask::References { name: "größe" })));
-        assert!(!with_uses.fits(&request(SyntaxTask::Definitions)), "uses were not requested");
+        assert!(with_uses.fits_request(&request(SyntaxTask::References { name: "größe" })));
+        assert!(!with_uses.fits_request(&request(SyntaxTask::Definitions)), "uses were not requested");
         let failed = SyntaxFacts::failed(SyntaxProblem::TimedOut);
-        assert!(failed.fits(&request(SyntaxTask::Definitions)));
+        assert!(failed.fits_request(&request(SyntaxTask::Definitions)));
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
         for (index, change) in changes.iter().enumerate() {
             let mut facts = valid();
             change(&mut facts);
-            assert!(!facts.fits(&request(SyntaxTask::Definitions)), "change {index}");
+            assert!(!facts.fits_request(&request(SyntaxTask::Definitions)), "change {index}");
         }
     }
 
@@ -299,10 +299,10 @@ mod tests {
         let task = SyntaxTask::References { name: "größe" };
         for uses in [[4, 20], [20, 3], [3, 3], [3, usize::MAX]] {
             let uses = uses.map(|at| NameUse { at, kind: ReferenceKind::Other }).to_vec();
-            assert!(!SyntaxFacts { uses, ..valid() }.fits(&request(task)));
+            assert!(!SyntaxFacts { uses, ..valid() }.fits_request(&request(task)));
         }
         let text = vec![NameUse { at: 3, kind: ReferenceKind::Text }];
-        assert!(!SyntaxFacts { uses: text, ..valid() }.fits(&request(task)));
+        assert!(!SyntaxFacts { uses: text, ..valid() }.fits_request(&request(task)));
     }
 
     #[test]
@@ -312,10 +312,10 @@ mod tests {
             ..SyntaxFacts::default()
         };
         let task = request(SyntaxTask::Tokens);
-        assert!(tokens([0..2, 2..3]).fits(&task));
-        assert!(!tokens([0..2, 1..3]).fits(&task) && !tokens([0..2, 3..6]).fits(&task));
+        assert!(tokens([0..2, 2..3]).fits_request(&task));
+        assert!(!tokens([0..2, 1..3]).fits_request(&task) && !tokens([0..2, 3..6]).fits_request(&task));
         let mut made = tokens([0..2, 1..3]);
         made.make_fit(TEXT);
-        assert!(made.fits(&task));
+        assert!(made.fits_request(&task));
     }
 }
