@@ -242,7 +242,8 @@ impl Batch<'_, '_> {
     fn receive_one(&self, process: &ParserProcess, number: u64, index: usize) -> Result<SyntaxFacts, NoAnswer> {
         let request = &self.requests[index];
         let payload = process.receive(request.time_limit.saturating_mul(4).saturating_add(GRACE), self.cancel)?;
-        let facts = decode_facts(&payload).filter(|(answered, facts)| *answered == number && facts.fits_request(request));
+        let facts =
+            decode_facts(&payload).filter(|(answered, facts)| *answered == number && facts.fits_request(request));
         facts.map(|(_, facts)| facts).ok_or(NoAnswer::Ended(Some(super::frame::FrameError::Damaged)))
     }
 }

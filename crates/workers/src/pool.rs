@@ -166,8 +166,12 @@ impl ParserPool {
 
     /// Returns the memory that the workers have for themselves, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        let ids: Vec<u32> = self.state.lock().ids.iter().copied().collect();
-        ids.into_iter().filter_map(process::private_bytes).sum()
+        self.process_ids().into_iter().filter_map(process::private_bytes).sum()
+    }
+
+    /// Returns the ids of the workers.
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.state.lock().ids.iter().copied().collect()
     }
 
     /// Leases a worker for one of the threads of an index run, which has at most [`ParserPool::run_workers`]. Does not
@@ -307,7 +311,9 @@ impl Drop for ParserLease<'_> {
         let pool = self.pool;
         // A worker that needed much memory gives it back by ending.
         let (kept, ended) = match self.process.take() {
-            Some(process) if process::private_bytes(process.process_id()).is_none_or(|bytes| bytes <= MAX_IDLE_BYTES) => {
+            Some(process)
+                if process::private_bytes(process.process_id()).is_none_or(|bytes| bytes <= MAX_IDLE_BYTES) =>
+            {
                 (Some(process), None)
             }
             other => (None, other),

@@ -30,7 +30,7 @@ const MAX_REQUEST_BYTES: usize = 1 << 30;
 
 /// Processor time without progress after which a parser is stuck. tree-sitter reports progress every few microseconds,
 /// but not while it is inside of a grammar's scanner.
-const STALL_LIMIT: Duration = Duration::from_millis(500);
+const STALL_LIMIT: Duration = Duration::from_millis(300);
 
 /// Interval between two checks for progress.
 const STALL_TICK: Duration = Duration::from_millis(50);

@@ -163,20 +163,13 @@ fn without_a_worker_texts_are_parsed_in_this_process() {
     let text = format!("s <<\"{long}\"\n");
     let mut found = None;
     let ruby = SyntaxRequest { language: Language("ruby"), ..request(&text) };
-    ParserPool::in_process().lease_for_call().analyze(&[ruby], &CancelToken::default(), &mut |_, facts| found = Some(facts));
+    ParserPool::in_process()
+        .lease_for_call()
+        .analyze(&[ruby], &CancelToken::default(), &mut |_, facts| found = Some(facts));
     assert_eq!(found.expect("an answer").problem, Some(SyntaxProblem::KnownScannerFault));
 }
 
-/// Returns the ids of the processes that this process has started.
-#[cfg(target_os = "linux")]
-fn child_ids() -> Vec<u32> {
-    let tasks = fs::read_dir("/proc/self/task").expect("a list of threads");
-    let lists = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
-}
-
 #[test]
-#[cfg(target_os = "linux")]
 fn workers_that_others_kill_are_replaced() {
     let (pool, done) = (pool(FAULTY, None), AtomicBool::new(false));
     let texts: Vec<String> = (0..400).map(|number| format!("fn f{number}() {{}}\n{}", GOOD.repeat(20))).collect();
@@ -184,7 +177,7 @@ fn workers_that_others_kill_are_replaced() {
         scope.spawn(|| {
             let mut turn = 0;
             while !done.load(Ordering::Acquire) {
-                let ids = child_ids();
+                let ids = pool.process_ids();
                 if let Some(id) = ids.get(turn % ids.len().max(1)) {
                     // The process may have ended by itself.
                     _ = Command::new("kill").args(["-9", &id.to_string()]).stderr(Stdio::null()).status();

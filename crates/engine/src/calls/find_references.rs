@@ -246,7 +246,8 @@ impl ReferenceScan<'_> {
         }
         let left = self.deadline.saturating_duration_since(Instant::now()).max(MIN_FILE_TIME);
         let limit = left.min(self.engine.settings.parse_time_limit);
-        let FileReferences { sites, symbols, problem } = self.engine.parsers.find_name_in_file(&source, self.name, limit);
+        let FileReferences { sites, symbols, problem } =
+            self.engine.parsers.find_name_in_file(&source, self.name, limit);
         let lines: Vec<&str> = source.text.lines().collect();
         for site in &sites {
             let is_requested = match self.query.kinds.as_slice() {

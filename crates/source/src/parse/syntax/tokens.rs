@@ -9,7 +9,7 @@ use super::facts::{SyntaxToken, TokenClass};
 use super::tree::SyntaxTree;
 
 /// Number of nodes between two checks of the time limit.
-const NODES_PER_CHECK: u32 = 4_096;
+const NODES_PER_CHECK: u32 = 256;
 
 /// Returns the classified tokens of a text, in order and without overlap; those before the time limit.
 pub(super) fn find_tokens(tree: &SyntaxTree<'_>) -> Vec<SyntaxToken> {

@@ -106,7 +106,7 @@ impl<'t> SyntaxTree<'t> {
 }
 
 /// Number of nodes between two checks of the time limit.
-const NODES_PER_CHECK: u32 = 4_096;
+const NODES_PER_CHECK: u32 = 256;
 
 /// Maximum number of descendants of a node that is queried without checking the time limit.
 const UNCHECKED_NODES: usize = 500;
