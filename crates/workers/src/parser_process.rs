@@ -266,7 +266,8 @@ fn read_answers(stdout: impl Read, max_answer_bytes: &AtomicUsize, answers: &Sen
 /// Returns the fault of a worker that ended by itself.
 fn classify_end(status: Option<ExitStatus>, stderr: &str) -> ParserFault {
     let Some(status) = status else { return ParserFault::Killed };
-    let ran_out = stderr.contains("failed to allocate") || stderr.contains("memory allocation of");
+    // The messages of tree-sitter ("failed to reallocate 64 bytes") and of Rust.
+    let ran_out = stderr.contains("tree-sitter failed to") || stderr.contains("memory allocation of");
     match status.code() {
         Some(code) if code == i32::from(STALLED_EXIT) => return ParserFault::Hung,
         // It ended because it was idle for long, or because its input ended.
