@@ -252,7 +252,9 @@ impl ParserPool {
                 state.ids.insert(process.process_id());
             }
             Err(error) => {
-                if state.failed_at.is_none() && !matches!(error, StartError::TurnedOff) {
+                if state.has_started || state.failed_at.is_some() || matches!(error, StartError::TurnedOff) {
+                    tracing::debug!("a parser process was not started: {error}");
+                } else {
                     tracing::warn!("no parser process can be started, so files are parsed in this process: {error}");
                 }
                 state.failed_at = Some(Instant::now());
