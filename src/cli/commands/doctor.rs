@@ -7,6 +7,7 @@
 pub mod check;
 mod configurations;
 mod index;
+mod installation;
 mod machine;
 mod models;
 #[cfg(feature = "onnx")]

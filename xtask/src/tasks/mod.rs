@@ -8,6 +8,9 @@ mod make_model;
 #[cfg(feature = "token-table")]
 mod make_token_table;
 mod names;
+mod pack_crates;
+mod pack_model;
+mod package;
 mod train_model;
 mod train_ranker;
 mod transcript;
@@ -32,6 +35,9 @@ enum Task {
     #[cfg(feature = "token-table")]
     MakeTokenTable(make_token_table::MakeTokenTableArguments),
     Names(names::NamesArguments),
+    PackCrates(pack_crates::PackCratesArguments),
+    PackModel(pack_model::PackModelArguments),
+    Package(package::PackageArguments),
     TrainModel(train_model::TrainModelArguments),
     TrainRanker(train_ranker::TrainRankerArguments),
     Transcript(transcript::TranscriptArguments),
@@ -48,6 +54,9 @@ pub fn run_task(arguments: &XtaskArguments) -> Result<()> {
         #[cfg(feature = "token-table")]
         Task::MakeTokenTable(arguments) => make_token_table::run_make_token_table(arguments),
         Task::Names(arguments) => names::run_names(arguments),
+        Task::PackCrates(arguments) => pack_crates::run_pack_crates(arguments),
+        Task::PackModel(arguments) => pack_model::run_pack_model(arguments),
+        Task::Package(arguments) => package::run_package(arguments),
         Task::TrainModel(arguments) => train_model::run_train_model(arguments),
         Task::TrainRanker(arguments) => train_ranker::run_train_ranker(arguments),
         Task::Transcript(arguments) => transcript::run_transcript(arguments),

@@ -20,6 +20,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "anyhow", homes: &["src", "xtask"] },
     EngineRule { crate_name: "arrow_array", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "arrow_schema", homes: &["crates/store/src/lance"] },
+    EngineRule { crate_name: "base64", homes: &["xtask/src/tasks/package"] },
     EngineRule { crate_name: "bpe_openai", homes: &["xtask"] },
     EngineRule { crate_name: "clap", homes: &["src/cli", "xtask"] },
     EngineRule { crate_name: "clap_complete", homes: &["src/cli"] },
@@ -36,26 +37,30 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "jsonc_parser", homes: &["crates/clients"] },
     EngineRule { crate_name: "lance", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "lancedb", homes: &["crates/store/src/lance"] },
+    EngineRule { crate_name: "libdeflater", homes: &["xtask/src/tasks/package/archive.rs"] },
     EngineRule { crate_name: "notify", homes: &["crates/index/src/watch.rs"] },
     EngineRule { crate_name: "nvml_wrapper", homes: &["crates/onnx/src/gpus.rs"] },
+    EngineRule { crate_name: "object", homes: &["xtask/src/tasks/package/program.rs"] },
     EngineRule { crate_name: "ort", homes: &["crates/onnx"] },
     EngineRule { crate_name: "prometheus_client", homes: &["crates/mcp"] },
     EngineRule { crate_name: "pulldown_cmark", homes: &["crates/source/src/parse"] },
+    EngineRule { crate_name: "rawzip", homes: &["xtask/src/tasks/package"] },
     EngineRule { crate_name: "rayon", homes: &["crates/search"] },
     EngineRule { crate_name: "rmcp", homes: &["crates/mcp", "crates/sharing", "xtask"] },
     EngineRule { crate_name: "rustix", homes: &["crates/platform"] },
     EngineRule { crate_name: "safetensors", homes: &["crates/embed/src/embedders/model2vec.rs"] },
     EngineRule { crate_name: "schemars", homes: &["crates/mcp"] },
     EngineRule { crate_name: "sha1", homes: &["crates/hub"] },
-    EngineRule { crate_name: "sha2", homes: &["crates/hub"] },
+    EngineRule { crate_name: "sha2", homes: &["crates/hub", "xtask/src/tasks/package/archive.rs"] },
     EngineRule { crate_name: "strsim", homes: &["crates/text"] },
     EngineRule { crate_name: "subtle", homes: &["crates/mcp/src/transport"] },
     EngineRule { crate_name: "sysinfo", homes: &["crates/platform"] },
+    EngineRule { crate_name: "tar", homes: &["xtask/src/tasks/package"] },
     EngineRule {
         crate_name: "tokenizers",
         homes: &["crates/embed/src/embedders/model2vec.rs", "crates/onnx/src/tokenizer.rs"],
     },
-    EngineRule { crate_name: "toml_edit", homes: &["crates/clients", "crates/hub", "xtask/tidy"] },
+    EngineRule { crate_name: "toml_edit", homes: &["crates/clients", "crates/hub", "xtask"] },
     EngineRule { crate_name: "tracing_subscriber", homes: &["src/cli/logging.rs"] },
     EngineRule { crate_name: "tree_sitter*", homes: &["crates/source"] },
     EngineRule { crate_name: "ureq", homes: &["crates/hub/src/client.rs"] },
@@ -84,7 +89,7 @@ const COMMON: &[&str] = &[
 ];
 
 /// Folders with one file per command, tool, feature or stage.
-const FLAT_FAMILIES: &[&str] = &["crates/engine/src/calls", "src/cli/arguments", "src/cli/commands"];
+const FLAT_FAMILIES: &[&str] = &["crates/engine/src/calls", "src/cli/arguments", "src/cli/commands", "xtask/src/tasks"];
 
 /// Files that may read the environment, the working folder and the arguments.
 const ENVIRONMENT_READERS: &[&str] = &["crates/config/src", "src/cli/commands/serve/malloc_arenas.rs"];

@@ -1,4 +1,4 @@
-//! The built-in embedding model: one vector per word, read from `assets/static_model.bin`.
+//! The built-in embedding model: one vector per word, read from the file in the crate `builtin-model`.
 //!
 //! This module defines the format of the model file (the *artifact*), the table that finds a word's vector, and
 //! the rule that combines the vectors of words into the vector of a text. Any byte sequence either opens or

@@ -29,8 +29,8 @@ impl StaticModel {
     pub fn builtin() -> Arc<Self> {
         static BUILTIN: OnceLock<Arc<StaticModel>> = OnceLock::new();
         Arc::clone(BUILTIN.get_or_init(|| {
-            let bytes = include_bytes!("../../assets/static_model.bin").as_slice();
-            Arc::new(Self::from_trusted_bytes(bytes.into()).expect("assets/static_model.bin is checked by the tests"))
+            let bytes = builtin_model::BUILTIN_MODEL;
+            Arc::new(Self::from_trusted_bytes(bytes.into()).expect("the tests check the built-in model"))
         }))
     }
 

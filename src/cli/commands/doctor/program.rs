@@ -1,10 +1,11 @@
 //! Checks of the program: its version and path, whether a shell finds it, and its features.
 
-use std::path::{Component, Path};
+use std::path::Path;
 
 use config::UserEnvironment;
 
 use super::check::DoctorCheck;
+use super::installation::{self, Installation};
 
 /// Checks the running program.
 pub fn check_program(user: &UserEnvironment) -> Vec<DoctorCheck> {
@@ -16,6 +17,9 @@ pub fn check_program(user: &UserEnvironment) -> Vec<DoctorCheck> {
             "`codescry` is not on PATH: shells, and clients that start it by name, do not find it",
             format!("add {} to PATH", user.display_path(user.program.parent().unwrap_or(Path::new("")))),
         ),
+        Some(found) if installation::is_launcher_of(&found, &user.program) => {
+            DoctorCheck::ok("PATH", format!("`codescry` is {}, which starts the program", user.display_path(&found)))
+        }
         Some(found) if found.canonicalize().ok() != user.program.canonicalize().ok() => DoctorCheck::warn(
             "PATH",
             format!("`codescry` on PATH is another program: {}", user.display_path(&found)),
@@ -23,7 +27,8 @@ pub fn check_program(user: &UserEnvironment) -> Vec<DoctorCheck> {
         ),
         Some(found) => DoctorCheck::ok("PATH", format!("`codescry` is {}", user.display_path(&found))),
     });
-    if is_build_folder(&user.program) {
+    checks.push(Installation::detect(&user.program).check());
+    if installation::is_build_folder(&user.program) {
         checks.push(DoctorCheck::warn(
             "place",
             "the program is in a build folder, which `cargo clean` deletes",
@@ -32,16 +37,6 @@ pub fn check_program(user: &UserEnvironment) -> Vec<DoctorCheck> {
     }
     checks.push(check_features());
     checks
-}
-
-/// Returns whether the program is in a Cargo build folder, such as `…/target/release/codescry`.
-fn is_build_folder(program: &Path) -> bool {
-    let profile = program.parent().and_then(Path::file_name);
-    let is_profile = profile.is_some_and(|name| name == "release" || name == "debug");
-    is_profile
-        && program
-            .components()
-            .any(|part| matches!(part, Component::Normal(name) if name.to_string_lossy().starts_with("target")))
 }
 
 /// Checks that the program was built with all its parts.
