@@ -20,9 +20,14 @@ fn every_package_has_the_version_of_the_program() {
     assert_eq!(server["version"], version);
     let packages = server["packages"].as_array().expect("packages are a list");
     for package in packages {
-        assert_eq!(package["version"], version);
         let address = package["identifier"].as_str().expect("an address");
-        assert!(address.contains(&format!("/v{version}/codescry-{version}-")), "{address}");
+        match package["registryType"].as_str() {
+            // An image's version is its tag.
+            Some("oci") => assert!(address.ends_with(&format!(":{version}")) && package["version"].is_null()),
+            Some("mcpb") => assert!(address.contains(&format!("/v{version}/codescry-{version}-")), "{address}"),
+            _ => assert_eq!(address, env!("CARGO_PKG_NAME")),
+        }
+        assert!(package["registryType"] == "oci" || package["version"] == version, "{package}");
     }
 }
 

@@ -40,8 +40,8 @@ function findProgram() {
       fail(`the npm package ${name} needs glibc, and this system has musl; build codescry from source: ${REPOSITORY}`);
     }
     return fail(
-      `the npm package ${name} is not installed; install codescry without --omit=optional, and on this system ` +
-        `(a node_modules folder or a lock file from another system lacks the package)`,
+      `the npm package ${name} is not installed; install codescry again on this system, without --omit=optional ` +
+        `(a lock file or a node_modules folder from another system lacks the package)`,
     );
   }
 }

@@ -30,7 +30,7 @@ use clap::ValueEnum as _;
 
 use self::archive::{FileEntry, hash_bytes};
 use self::collected::CollectedPackages;
-use self::program::ProgramFile;
+use self::program::{Processor, ProgramFile};
 use self::project::Project;
 
 /// The kinds of packages that contain a program.
@@ -85,6 +85,8 @@ pub fn run_package(arguments: &PackageArguments) -> Result<()> {
         check_version(&path, &program, &project)?;
         let kinds: &[PackageKind] =
             if arguments.kinds.is_empty() { PackageKind::value_variants() } else { &arguments.kinds };
+        let only_bundles = kinds.iter().all(|kind| *kind == PackageKind::Bundle);
+        ensure!(only_bundles || program.processor != Processor::Universal, "a universal program is only for `bundle`");
         for file in build_packages(kinds, &program, &project)? {
             write_file(&arguments.out, &file)?;
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 use object::endian::Endianness;
 use object::read::elf::ElfFile64;
-use object::read::macho::MachOFile64;
+use object::read::macho::{FatArch as _, MachOFatFile32, MachOFile64};
 use object::{Architecture, FileKind, Object as _, elf};
 
 /// The libraries that every system with glibc has, as PEP 600 lists them. A program that needs others cannot be in a
@@ -50,6 +50,8 @@ pub enum ProgramSystem {
 pub enum Processor {
     X86_64,
     Aarch64,
+    /// Both, in one file, as macOS allows.
+    Universal,
 }
 
 /// A program with its platform.
@@ -71,6 +73,10 @@ impl ProgramFile {
 
     /// Finds out the platform of a program.
     pub fn parse(content: Vec<u8>) -> Result<Self> {
+        if FileKind::parse(&*content).is_ok_and(|kind| kind == FileKind::MachOFat32) {
+            let oldest = read_universal(&content)?;
+            return Ok(Self { content, system: ProgramSystem::MacOs { oldest }, processor: Processor::Universal });
+        }
         let file = object::File::parse(&*content).context("it is no program")?;
         let processor = match file.architecture() {
             Architecture::X86_64 => Processor::X86_64,
@@ -102,7 +108,8 @@ impl ProgramFile {
             ProgramSystem::MacOs { .. } => "macos",
             ProgramSystem::Windows => "windows",
         };
-        std::env::consts::OS == system && std::env::consts::ARCH == self.processor_name()
+        let has_processor = self.processor == Processor::Universal || std::env::consts::ARCH == self.processor_name();
+        std::env::consts::OS == system && has_processor
     }
 
     /// Returns the platform as Rust names it.
@@ -120,6 +127,7 @@ impl ProgramFile {
         match self.processor {
             Processor::X86_64 => "x86_64",
             Processor::Aarch64 => "aarch64",
+            Processor::Universal => "universal",
         }
     }
 
@@ -128,6 +136,7 @@ impl ProgramFile {
         let processor = match self.processor {
             Processor::X86_64 => "x64",
             Processor::Aarch64 => "arm64",
+            Processor::Universal => "universal",
         };
         (self.node_system(), processor)
     }
@@ -150,11 +159,15 @@ impl ProgramFile {
             (ProgramSystem::MacOs { oldest: Version(major, minor) }, processor) => {
                 // Since version 11, only major versions count.
                 let minor = if major >= 11 { 0 } else { minor };
-                let processor = if processor == Processor::Aarch64 { "arm64" } else { "x86_64" };
+                let processor = match processor {
+                    Processor::X86_64 => "x86_64",
+                    Processor::Aarch64 => "arm64",
+                    Processor::Universal => "universal2",
+                };
                 format!("macosx_{major}_{minor}_{processor}")
             }
-            (ProgramSystem::Windows, Processor::X86_64) => "win_amd64".to_owned(),
             (ProgramSystem::Windows, Processor::Aarch64) => "win_arm64".to_owned(),
+            (ProgramSystem::Windows, _) => "win_amd64".to_owned(),
         }
     }
 }
@@ -197,6 +210,16 @@ fn parse_glibc_version(text: &str) -> Result<Version> {
     }
 }
 
+/// Returns the oldest macOS that all programs in a universal file run on.
+fn read_universal(content: &[u8]) -> Result<Version> {
+    let file = MachOFatFile32::parse(content)?;
+    let mut oldest = None;
+    for part in file.arches() {
+        oldest = max(oldest, Some(read_oldest_macos(part.data(content)?)?));
+    }
+    oldest.context("the universal file has no program in it")
+}
+
 /// Returns the oldest macOS that the program was built for.
 fn read_oldest_macos(content: &[u8]) -> Result<Version> {
     let file: MachOFile64<'_, Endianness> = MachOFile64::parse(content)?;
@@ -229,6 +252,7 @@ mod tests {
             (linux, Processor::Aarch64, "aarch64-unknown-linux-gnu", "linux-arm64", "manylinux_2_28_aarch64"),
             (macos, Processor::Aarch64, "aarch64-apple-darwin", "darwin-arm64", "macosx_11_0_arm64"),
             (old, Processor::X86_64, "x86_64-apple-darwin", "darwin-x64", "macosx_10_12_x86_64"),
+            (macos, Processor::Universal, "universal-apple-darwin", "darwin-universal", "macosx_11_0_universal2"),
             (ProgramSystem::Windows, Processor::X86_64, "x86_64-pc-windows-msvc", "win32-x64", "win_amd64"),
             (ProgramSystem::Windows, Processor::Aarch64, "aarch64-pc-windows-msvc", "win32-arm64", "win_arm64"),
         ];
@@ -255,6 +279,33 @@ mod tests {
         for wrong in [&b""[..], b"#!/bin/sh\n", b"\x7fELF", b"MZ"] {
             assert!(ProgramFile::parse(wrong.to_vec()).is_err(), "{wrong:?}");
         }
+    }
+
+    /// Returns the smallest Mach-O file that says which macOS it needs.
+    fn mach_o(processor: u32, version: u32) -> Vec<u8> {
+        let header = [0xfeed_facf, processor, 0, 2, 1, 24, 0, 0];
+        let build_version = [0x32, 24, 1, version, version, 0];
+        header.iter().chain(&build_version).flat_map(|field: &u32| field.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn programs_for_macos_say_which_one_they_need() {
+        let arm = mach_o(0x0100_000c, 11 << 16 | 3 << 8);
+        let intel = mach_o(0x0100_0007, 10 << 16 | 12 << 8);
+        let program = ProgramFile::parse(arm.clone()).expect("it is a program");
+        assert_eq!(
+            (program.target().as_str(), program.wheel_platform().as_str()),
+            ("aarch64-apple-darwin", "macosx_11_0_arm64")
+        );
+        let program = ProgramFile::parse(intel.clone()).expect("it is a program");
+        assert_eq!(program.wheel_platform(), "macosx_10_12_x86_64");
+        // A universal file lists its programs with big-endian numbers: processor, offset, length and alignment.
+        let length = u32::try_from(arm.len()).expect("it is small");
+        let list = [0xcafe_babe, 2, 0x0100_0007, 3, 48, length, 0, 0x0100_000c, 0, 48 + length, length, 0];
+        let list = list.iter().flat_map(|field: &u32| field.to_be_bytes()).collect::<Vec<u8>>();
+        let program = ProgramFile::parse([list, intel, arm].concat()).expect("it is a universal program");
+        assert_eq!((program.node_system(), program.processor_name()), ("darwin", "universal"));
+        assert_eq!(program.wheel_platform(), "macosx_11_0_universal2");
     }
 
     /// The test is a program of this platform itself.

@@ -25,7 +25,11 @@ fn project() -> Project {
 fn build_all(system: ProgramSystem, processor: Processor) -> Vec<ReleaseFile> {
     let content = (0..200_000_u32).flat_map(|number| (number * number % 1009).to_le_bytes()).collect();
     let program = ProgramFile { content, system, processor };
-    build_packages(PackageKind::value_variants(), &program, &project()).expect("the packages are built")
+    // A bundle for macOS is universal.
+    let is_packaged = |kind: &&PackageKind| (processor == Processor::Universal) == (**kind == PackageKind::Bundle);
+    let is_macos = matches!(system, ProgramSystem::MacOs { .. });
+    let kinds = PackageKind::value_variants().iter().filter(|kind| !is_macos || is_packaged(kind)).copied();
+    build_packages(&kinds.collect::<Vec<_>>(), &program, &project()).expect("the packages are built")
 }
 
 /// Returns the files of a zip archive with their permissions, after a check of their checksums.
@@ -177,6 +181,7 @@ fn the_files_of_a_release_list_the_packages_that_exist() {
     assert!(formula.contains("on_linux do") && !formula.contains("on_macos do"), "{formula}");
 
     write(build_all(MACOS, Processor::Aarch64));
+    write(build_all(MACOS, Processor::Universal));
     write(build_all(ProgramSystem::Windows, Processor::X86_64));
     // Its own files are not packages, so a second run gives the same.
     write(collect());
@@ -205,6 +210,11 @@ fn the_files_of_a_release_list_the_packages_that_exist() {
     assert_eq!(manifest["mcpName"], server["name"]);
     let packages = server["packages"].as_array().expect("a list");
     let kinds: Vec<&Value> = packages.iter().map(|package| &package["registryType"]).collect();
-    assert_eq!(kinds, ["mcpb", "mcpb", "mcpb", "npm", "pypi"]);
-    assert_eq!(packages[1]["fileSha256"], hash("linux-x86_64.mcpb"));
+    assert_eq!(kinds, ["mcpb", "mcpb", "mcpb", "oci", "npm", "pypi"]);
+    for (package, ending) in packages.iter().zip(["linux-x86_64", "darwin-universal", "win32-x86_64"]) {
+        assert_eq!(package["fileSha256"], hash(&format!("{ending}.mcpb")));
+    }
+    fs::write(folder.path().join(format!("codescry-{version}-plan9-x86_64.mcpb")), "").expect("written");
+    let error = collect_release(folder.path(), &project).err().expect("the bundle is not listed").to_string();
+    assert!(error.contains("plan9-x86_64.mcpb: add one"), "{error}");
 }
