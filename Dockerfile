@@ -14,10 +14,14 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/target \
     CARGO_TARGET_DIR=/target cargo build --release --locked --bin codescry \
     && install -D -m 755 /target/release/codescry /image/usr/local/bin/codescry \
-    && install -d -m 700 -o 65532 -g 65532 /image/data
+    && install -d -m 700 -o 65532 -g 65532 /image/data \
+    && install -d /image/usr/local/share/codescry \
+    && printf 'as an image built from source\ngit pull, then docker build -t codescry .\n' \
+        > /image/usr/local/share/codescry/installed-by
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /image/usr/local/bin/codescry /usr/local/bin/codescry
+COPY --from=build /image/usr/local/share/codescry /usr/local/share/codescry
 COPY --from=build --chown=65532:65532 /image/data /data
 COPY LICENSE-APACHE LICENSE-MIT NOTICE /usr/share/doc/codescry/
 ENV XDG_DATA_HOME=/data XDG_CACHE_HOME=/data/cache

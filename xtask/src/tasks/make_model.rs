@@ -14,7 +14,7 @@
 //!    2021).
 //! 4. Multiply by w, so that a vector's length carries its weight; round to int8 with one scale per token.
 //!
-//! To start without any model, put an empty file at `crates/embed/assets/static_model.bin`: the program includes it.
+//! To start without any model, put an empty file at `crates/builtin-model/assets/static_model.packed`: the program includes it.
 
 use std::collections::HashMap;
 use std::fs;
