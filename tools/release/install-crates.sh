@@ -23,7 +23,7 @@ done
 program="$(echo "$folder"/crates/codescry-[0-9]*)"
 # The registry's crates compile what they contain, so nothing may come from this checkout.
 cd "$program"
-resolved="$(cargo tree "${patches[@]}" --edges normal,build --prefix none --target all --format '{p}')"
+resolved="$(cargo tree "${patches[@]}" --edges normal,build --prefix none --target all --format '{p}' | sed "s, (\*)\$,,")"
 if grep -E '^(protobuf-src|cmake) ' <<< "$resolved"; then
     echo "these crates need a C++ tool chain" >&2
     exit 1

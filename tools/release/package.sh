@@ -7,8 +7,10 @@ cd "$(dirname "$0")/../.."
 target="$1"
 read -ra kinds <<< "$2"
 program="$(tools/release/build.sh "$target" --test)"
+# The tests built the commands too.
+xtask="$(dirname "$program")/xtask"
 case "$target" in
 # The packages are installed and used only on Linux so far.
-*-linux-gnu) tests/packages/run "$program" "${CARGO_TARGET_DIR:-target}/$target/${CODESCRY_BUILD_PROFILE:-release}/xtask" ;;
+*-linux-gnu) tests/packages/run "$program" "$xtask" ;;
 esac
-cargo xtask package "${kinds[@]}" --program "$program" --out dist
+"$xtask" package "${kinds[@]}" --program "$program" --out dist

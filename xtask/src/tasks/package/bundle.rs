@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::ReleaseFile;
 use super::archive::{self, FileEntry};
 use super::program::ProgramFile;
-use super::project::Project;
+use super::project::PackagedProject;
 
 /// Builds the bundle of a program.
-pub fn build_bundle(program: &ProgramFile, project: &Project) -> Result<ReleaseFile> {
+pub fn build_bundle(program: &ProgramFile, project: &PackagedProject) -> Result<ReleaseFile> {
     let system = program.node_system();
     let inside = format!("server/{}", program.file_name());
     let manifest = describe_bundle(&project.bundle_manifest, system, &inside)?;

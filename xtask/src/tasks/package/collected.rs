@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::archive::hash_bytes;
-use super::project::Project;
+use super::project::PackagedProject;
 
 /// The scope of the npm packages of single platforms.
 pub const NPM_SCOPE: &str = "codescry";
@@ -29,7 +29,7 @@ impl CollectedPackages {
     ///
     /// # Errors
     /// If the folder or a package cannot be read.
-    pub fn read(folder: &Path, project: &Project) -> Result<Self> {
+    pub fn read(folder: &Path, project: &PackagedProject) -> Result<Self> {
         let mut packages = Vec::new();
         for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
             let path = entry?.path();

@@ -8,10 +8,10 @@ use serde_json::{Map, json};
 
 use super::ReleaseFile;
 use super::collected::CollectedPackages;
-use super::project::Project;
+use super::project::PackagedProject;
 
 /// Builds the formula; `None` if no archive for macOS or Linux exists.
-pub fn build_formula(packages: &CollectedPackages, project: &Project) -> Option<ReleaseFile> {
+pub fn build_formula(packages: &CollectedPackages, project: &PackagedProject) -> Option<ReleaseFile> {
     let systems = [
         ("on_macos", [("on_arm", "aarch64-apple-darwin"), ("on_intel", "x86_64-apple-darwin")]),
         ("on_linux", [("on_arm", "aarch64-unknown-linux-gnu"), ("on_intel", "x86_64-unknown-linux-gnu")]),
@@ -59,7 +59,7 @@ end
 }
 
 /// Builds the manifest; `None` if no archive for Windows exists.
-pub fn build_scoop_manifest(packages: &CollectedPackages, project: &Project) -> Result<Option<ReleaseFile>> {
+pub fn build_scoop_manifest(packages: &CollectedPackages, project: &PackagedProject) -> Result<Option<ReleaseFile>> {
     let mut processors = Map::new();
     for (processor, target) in [("64bit", "x86_64-pc-windows-msvc"), ("arm64", "aarch64-pc-windows-msvc")] {
         if let Some(archive) = packages.find_archive(target) {

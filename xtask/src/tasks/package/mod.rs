@@ -31,7 +31,7 @@ use clap::ValueEnum as _;
 use self::archive::{FileEntry, hash_bytes};
 use self::collected::CollectedPackages;
 use self::program::{Processor, ProgramFile};
-use self::project::Project;
+use self::project::PackagedProject;
 
 /// The kinds of packages that contain a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -74,7 +74,7 @@ struct ReleaseFile {
 
 /// Writes the packages and prints their names, sizes and checksums.
 pub fn run_package(arguments: &PackageArguments) -> Result<()> {
-    let project = Project::read(&arguments.root)?;
+    let project = PackagedProject::read(&arguments.root)?;
     fs::create_dir_all(&arguments.out).with_context(|| format!("cannot create {}", arguments.out.display()))?;
     if !arguments.collect {
         let path = match &arguments.program {
@@ -98,7 +98,7 @@ pub fn run_package(arguments: &PackageArguments) -> Result<()> {
 }
 
 /// Builds the packages of one platform, each on its own thread, since compression takes most of the time.
-fn build_packages(kinds: &[PackageKind], program: &ProgramFile, project: &Project) -> Result<Vec<ReleaseFile>> {
+fn build_packages(kinds: &[PackageKind], program: &ProgramFile, project: &PackagedProject) -> Result<Vec<ReleaseFile>> {
     thread::scope(|scope| {
         let build = |kind: &PackageKind| match kind {
             PackageKind::Wheel => wheel::build_wheel(program, project),
@@ -115,7 +115,7 @@ fn build_packages(kinds: &[PackageKind], program: &ProgramFile, project: &Projec
 }
 
 /// Builds the archive with the program, its license and its documentation.
-fn build_archive(program: &ProgramFile, project: &Project) -> Result<ReleaseFile> {
+fn build_archive(program: &ProgramFile, project: &PackagedProject) -> Result<ReleaseFile> {
     let folder = format!("codescry-{}-{}", project.version, program.target());
     let mut entries = vec![FileEntry::program(format!("{folder}/{}", program.file_name()), &program.content)];
     for (name, text) in project.documents() {
@@ -129,7 +129,7 @@ fn build_archive(program: &ProgramFile, project: &Project) -> Result<ReleaseFile
 }
 
 /// Builds the files that belong to the whole release, from the packages in the folder.
-fn collect_release(folder: &Path, project: &Project) -> Result<Vec<ReleaseFile>> {
+fn collect_release(folder: &Path, project: &PackagedProject) -> Result<Vec<ReleaseFile>> {
     let packages = CollectedPackages::read(folder, project)?;
     let mut files = vec![npm::build_launcher(&packages, project)?];
     files.extend(formulas::build_formula(&packages, project));
@@ -175,7 +175,7 @@ fn build_program(root: &Path) -> Result<PathBuf> {
 
 /// Checks that the program has the version of the packages. Programs for other platforms cannot run here; their name
 /// and version must be checked where they were built.
-fn check_version(path: &Path, program: &ProgramFile, project: &Project) -> Result<()> {
+fn check_version(path: &Path, program: &ProgramFile, project: &PackagedProject) -> Result<()> {
     if !program.runs_here() {
         println!("{} is for {}: its version is not checked here", path.display(), program.target());
         return Ok(());

@@ -8,13 +8,13 @@ use super::ReleaseFile;
 use super::archive::{self, FileEntry};
 use super::collected::{CollectedPackages, NPM_SCOPE};
 use super::program::{ProgramFile, ProgramSystem};
-use super::project::Project;
+use super::project::PackagedProject;
 
 /// The folder that every npm archive begins with.
 const ROOT: &str = "package";
 
 /// Builds the package of one platform.
-pub fn build_platform_package(program: &ProgramFile, project: &Project) -> Result<ReleaseFile> {
+pub fn build_platform_package(program: &ProgramFile, project: &PackagedProject) -> Result<ReleaseFile> {
     let (system, processor) = program.node_platform();
     let mut manifest = describe_package(&format!("@{NPM_SCOPE}/{system}-{processor}"), project);
     manifest.insert("description".to_owned(), json!(format!("The program codescry for {system} on {processor}")));
@@ -37,7 +37,7 @@ pub fn build_platform_package(program: &ProgramFile, project: &Project) -> Resul
 }
 
 /// Builds the launcher.
-pub fn build_launcher(packages: &CollectedPackages, project: &Project) -> Result<ReleaseFile> {
+pub fn build_launcher(packages: &CollectedPackages, project: &PackagedProject) -> Result<ReleaseFile> {
     let mut manifest = describe_package("codescry", project);
     manifest.insert("description".to_owned(), json!(project.description));
     manifest.insert("keywords".to_owned(), json!(project.keywords));
@@ -55,7 +55,7 @@ pub fn build_launcher(packages: &CollectedPackages, project: &Project) -> Result
 }
 
 /// Returns the fields that all packages have.
-fn describe_package(name: &str, project: &Project) -> Map<String, Value> {
+fn describe_package(name: &str, project: &PackagedProject) -> Map<String, Value> {
     let repository = json!({ "type": "git", "url": format!("git+{}.git", project.repository) });
     let fields = [
         ("name", json!(name)),
@@ -71,7 +71,7 @@ fn write_package(
     name: String,
     manifest: Map<String, Value>,
     mut entries: Vec<FileEntry<'_>>,
-    project: &Project,
+    project: &PackagedProject,
 ) -> Result<ReleaseFile> {
     let manifest = format!("{}\n", serde_json::to_string_pretty(&manifest)?);
     entries.push(FileEntry::text(format!("{ROOT}/package.json"), manifest));

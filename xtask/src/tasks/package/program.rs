@@ -73,22 +73,7 @@ impl ProgramFile {
 
     /// Finds out the platform of a program.
     pub fn parse(content: Vec<u8>) -> Result<Self> {
-        if FileKind::parse(&*content).is_ok_and(|kind| kind == FileKind::MachOFat32) {
-            let oldest = read_universal(&content)?;
-            return Ok(Self { content, system: ProgramSystem::MacOs { oldest }, processor: Processor::Universal });
-        }
-        let file = object::File::parse(&*content).context("it is no program")?;
-        let processor = match file.architecture() {
-            Architecture::X86_64 => Processor::X86_64,
-            Architecture::Aarch64 => Processor::Aarch64,
-            other => bail!("there are no packages for the processor {other:?}"),
-        };
-        let system = match FileKind::parse(&*content)? {
-            FileKind::Elf64 => ProgramSystem::Linux { glibc: read_needed_glibc(&content)? },
-            FileKind::MachO64 => ProgramSystem::MacOs { oldest: read_oldest_macos(&content)? },
-            FileKind::Pe64 => ProgramSystem::Windows,
-            other => bail!("there are no packages for files of the kind {other:?}"),
-        };
+        let (system, processor) = detect_platform(&content)?;
         Ok(Self { content, system, processor })
     }
 
@@ -170,6 +155,26 @@ impl ProgramFile {
             (ProgramSystem::Windows, _) => "win_amd64".to_owned(),
         }
     }
+}
+
+fn detect_platform(content: &[u8]) -> Result<(ProgramSystem, Processor)> {
+    let kind = FileKind::parse(content).context("it is no program")?;
+    if kind == FileKind::MachOFat32 {
+        return Ok((ProgramSystem::MacOs { oldest: read_universal(content)? }, Processor::Universal));
+    }
+    let file = object::File::parse(content).context("it is no program")?;
+    let processor = match file.architecture() {
+        Architecture::X86_64 => Processor::X86_64,
+        Architecture::Aarch64 => Processor::Aarch64,
+        other => bail!("there are no packages for the processor {other:?}"),
+    };
+    let system = match kind {
+        FileKind::Elf64 => ProgramSystem::Linux { glibc: read_needed_glibc(content)? },
+        FileKind::MachO64 => ProgramSystem::MacOs { oldest: read_oldest_macos(content)? },
+        FileKind::Pe64 => ProgramSystem::Windows,
+        other => bail!("there are no packages for files of the kind {other:?}"),
+    };
+    Ok((system, processor))
 }
 
 /// Returns the oldest glibc that has all symbols which the program needs.

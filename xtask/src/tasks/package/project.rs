@@ -8,7 +8,7 @@ use serde_json::Value;
 use toml_edit::DocumentMut;
 
 /// The project as its packages describe it.
-pub struct Project {
+pub struct PackagedProject {
     pub version: String,
     pub description: String,
     /// The license, as an SPDX expression.
@@ -27,7 +27,7 @@ pub struct Project {
     pub registry_entry: Value,
 }
 
-impl Project {
+impl PackagedProject {
     /// Reads the project in a folder.
     ///
     /// # Errors

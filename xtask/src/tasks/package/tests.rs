@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use super::archive::{self, FileEntry, hash_for_record};
 use super::program::{Processor, ProgramFile, ProgramSystem, Version};
-use super::project::Project;
+use super::project::PackagedProject;
 use super::{PackageKind, ReleaseFile, build_packages, collect_release};
 use clap::ValueEnum as _;
 
 const LINUX: ProgramSystem = ProgramSystem::Linux { glibc: Version(2, 28) };
 const MACOS: ProgramSystem = ProgramSystem::MacOs { oldest: Version(11, 0) };
 
-fn project() -> Project {
-    Project::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))).expect("the project can be read")
+fn project() -> PackagedProject {
+    PackagedProject::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))).expect("the project can be read")
 }
 
 /// Returns all packages with a program that is not one, but long enough to be compressed.

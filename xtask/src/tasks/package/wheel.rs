@@ -10,10 +10,10 @@ use anyhow::Result;
 use super::ReleaseFile;
 use super::archive::{self, FileEntry, hash_for_record};
 use super::program::ProgramFile;
-use super::project::Project;
+use super::project::PackagedProject;
 
 /// Builds the wheel of a program.
-pub fn build_wheel(program: &ProgramFile, project: &Project) -> Result<ReleaseFile> {
+pub fn build_wheel(program: &ProgramFile, project: &PackagedProject) -> Result<ReleaseFile> {
     let name = format!("codescry-{}", project.version);
     let tag = format!("py3-none-{}", program.wheel_platform());
     let info = format!("{name}.dist-info");
@@ -32,7 +32,7 @@ pub fn build_wheel(program: &ProgramFile, project: &Project) -> Result<ReleaseFi
 }
 
 /// Returns the metadata, in version 2.4 of the core metadata.
-fn write_metadata(project: &Project) -> Result<String> {
+fn write_metadata(project: &PackagedProject) -> Result<String> {
     let mut text = String::new();
     writeln!(text, "Metadata-Version: 2.4\nName: codescry\nVersion: {}", project.version)?;
     writeln!(text, "Summary: {}", project.description)?;
