@@ -16,6 +16,7 @@ pub struct PackagedProject {
     pub keywords: Vec<String>,
     /// The address of the repository.
     pub repository: String,
+    /// The README, with links to the repository in place of paths.
     pub readme: String,
     /// The files that every package contains beside the program: names and texts.
     notices: Vec<(&'static str, String)>,
@@ -53,13 +54,15 @@ impl PackagedProject {
         for name in ["LICENSE-APACHE", "LICENSE-MIT", "NOTICE"] {
             notices.push((name, read(name)?));
         }
+        let (version, repository) =
+            (text(&["workspace", "package", "version"])?, text(&["workspace", "package", "repository"])?);
         let project = Self {
-            version: text(&["workspace", "package", "version"])?,
+            readme: link_paths(&read("README.md")?, &format!("{repository}/blob/v{version}")),
+            version,
             description: text(&["package", "description"])?,
             license: text(&["workspace", "package", "license"])?,
-            repository: text(&["workspace", "package", "repository"])?,
+            repository,
             keywords: keywords.iter().filter_map(|keyword| keyword.as_str()).map(str::to_owned).collect(),
-            readme: read("README.md")?,
             notices,
             launcher: read("tools/package/launcher.js")?,
             bundle_manifest: json("mcp-manifest.json")?,
@@ -91,5 +94,35 @@ impl PackagedProject {
     /// Returns the name of the project in the MCP registry.
     pub fn registry_name(&self) -> &str {
         self.registry_entry["name"].as_str().unwrap_or_default()
+    }
+}
+
+/// Replaces links to paths in Markdown by links below `base`, since a package's page is not in the repository.
+fn link_paths(text: &str, base: &str) -> String {
+    let mut parts = text.split("](");
+    let mut linked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_path = part.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '.')
+            && !part.split(')').next().is_some_and(|target| target.contains(':'));
+        linked.push_str("](");
+        if is_path {
+            linked.push_str(base);
+            linked.push('/');
+        }
+        linked.push_str(part);
+    }
+    linked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_links_to_the_repository() {
+        let text = "[a](docs/a.md), [`b`](b.rs#L1), [c](https://c/d), [d](#part), [e](mailto:e), [f]()";
+        let expected = "[a](r/docs/a.md), [`b`](r/b.rs#L1), [c](https://c/d), [d](#part), [e](mailto:e), [f]()";
+        assert_eq!(link_paths(text, "r"), expected);
+        assert_eq!(link_paths("", "r"), "");
     }
 }
