@@ -23,6 +23,8 @@ fn the_doctor_checks_the_server() {
         assert_eq!(check(&answer, name)["state"], "ok", "{answer}");
     }
     assert_eq!(check(&answer, "index")["state"], "warn");
+    let installation = check(&answer, "installation")["message"].as_str().expect("a message");
+    assert!(installation.starts_with("built from source; to update: git pull"), "{installation}");
     assert!(!project.index_dir().exists(), "a doctor begins no index");
     let text = project.run(&["doctor"]);
     assert!(text.out.contains("\nok    Cursor  ") && text.out.contains("→ codescry index"), "{}", text.out);

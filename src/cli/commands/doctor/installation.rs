@@ -2,7 +2,7 @@
 //! that package managers keep beside it.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::check::DoctorCheck;
 
@@ -175,14 +175,13 @@ fn describe_build() -> Installation {
     Installation::new("built from source", "git pull, then build it again")
 }
 
-/// Returns whether the program is in a Cargo build folder, such as `…/target/release/codescry`.
+/// Returns whether the program is in a Cargo build folder, such as `…/target/release/codescry`. Cargo keeps a lock file in
+/// such a folder.
 pub fn is_build_folder(program: &Path) -> bool {
-    let profile = program.parent().and_then(Path::file_name);
-    let is_profile = profile.is_some_and(|name| name == "release" || name == "debug" || name == "dist");
-    is_profile
-        && program
-            .components()
-            .any(|part| matches!(part, Component::Normal(name) if name.to_string_lossy().starts_with("target")))
+    let Some(folder) = program.parent() else { return false };
+    let is_profile = ["release", "debug", "dist"].iter().any(|profile| folder.ends_with(profile));
+    let names = list_names(folder);
+    folder.join(".cargo-lock").is_file() || is_profile && names.iter().any(|name| name.starts_with("target"))
 }
 
 /// Returns whether a file on `$PATH` is the launcher that npm installs with the program.
@@ -305,6 +304,7 @@ mod tests {
         let bundle = [("manifest.json", "{\"manifest_version\": \"0.3\"}")];
         assert!(update("server/codescry", &bundle).contains(".mcpb"));
         assert!(update("target/release/codescry", &[]).starts_with("git pull"));
+        assert!(update("builds/fast/codescry", &[("builds/fast/.cargo-lock", "")]).starts_with("git pull"));
         assert!(update("codescry-0.1.0/codescry", &[]).contains("/releases"));
     }
 
