@@ -21,7 +21,7 @@ for packed in "$folder/packed/target/package/"*.crate; do
     [ "$name" = codescry ] || patches+=(--config "patch.crates-io.$name.path=\"$folder/crates/$unpacked\"")
 done
 program="$(echo "$folder"/crates/codescry-[0-9]*)"
-# The registry's crates compile what they contain, so nothing may come from this checkout.
+# With the versions of the packed Cargo.lock, as `cargo install --locked` uses them. This call puts the crates above into it.
 cd "$program"
 resolved="$(cargo tree "${patches[@]}" --edges normal,build --prefix none --target all --format '{p}' | sed "s, (\*)\$,,")"
 if grep -E '^(protobuf-src|cmake) ' <<< "$resolved"; then
@@ -34,5 +34,5 @@ echo "$(sort -u <<< "$resolved" | wc -l) crates, none of them protobuf-src or cm
 mkdir -p "$folder/bin"
 printf '#!/bin/sh\necho "cmake was called: $*" >&2\nexit 1\n' > "$folder/bin/cmake" && chmod +x "$folder/bin/cmake"
 PATH="$folder/bin:$PATH" CARGO_TARGET_DIR="$folder/target" \
-    cargo install --path . "${patches[@]}" --root "$folder/installed" --no-track
+    cargo install --locked --path . "${patches[@]}" --root "$folder/installed" --no-track
 "$folder/installed/bin/codescry" --version
