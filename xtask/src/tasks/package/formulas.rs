@@ -34,7 +34,7 @@ pub fn build_formula(packages: &CollectedPackages, project: &PackagedProject) ->
     }
     let licenses: Vec<String> = project.license.split(" OR ").map(|license| format!("\"{license}\"")).collect();
     let text = format!(
-        r#"class Codescry < Formula
+        r##"class Codescry < Formula
   desc "Semantic code search for AI coding assistants"
   homepage "{}"
   version "{}"
@@ -50,7 +50,7 @@ pub fn build_formula(packages: &CollectedPackages, project: &PackagedProject) ->
     assert_match "greet.py", shell_output("#{{bin}}/codescry search greet #{{testpath}}")
   end
 end
-"#,
+"##,
         project.repository,
         project.version,
         licenses.join(", "),

@@ -23,7 +23,7 @@ fn project() -> PackagedProject {
 
 /// Returns all packages with a program that is not one, but long enough to be compressed.
 fn build_all(system: ProgramSystem, processor: Processor) -> Vec<ReleaseFile> {
-    let content = (0..200_000_u32).flat_map(|number| (number * number % 1009).to_le_bytes()).collect();
+    let content = (0..40_000_u32).flat_map(|number| (number * number % 1009).to_le_bytes()).collect();
     let program = ProgramFile { content, system, processor };
     // A bundle for macOS is universal.
     let is_packaged = |kind: &&PackageKind| (processor == Processor::Universal) == (**kind == PackageKind::Bundle);
