@@ -10,6 +10,7 @@ mod list_projects;
 mod outline_file;
 mod outline_folder;
 mod read_code;
+mod repair;
 mod search;
 mod status;
 mod training_data;
