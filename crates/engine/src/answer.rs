@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::damage::TextState;
 use crate::error::{EngineError, fail_if_cancelled};
-use crate::shown_texts::TextState;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{Hit, SearchResults, Snapshot};

@@ -1,23 +1,22 @@
-//! Damage of the stored index: calls notice it, and the next index run repairs it.
+//! What an engine knows about damage of its index: whether a repair is due, and which shown texts the files have.
+//!
+//! Only shown texts are compared with the files on disk, and a file is read once for each of its states: afterwards, its
+//! metadata tells that it is unchanged.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::EngineError;
-use crate::state::Engine;
-use platform::cancel::CancelToken;
-use search::Snapshot;
-use store::StoreView;
-use types::Generation;
+use platform::clock::now_ns;
+use platform::file_format::checksum64;
+use source::cut_lines;
+use types::{ContentHash, FileRecord, FileStat, Generation, RepoPath, Span};
 
 /// Time for which a check of a whole commit is not repeated. Bytes also change without a commit.
 const CHECK_LIFETIME: Duration = Duration::from_secs(600);
 
-/// Note on an answer of an index with damaged parts. Clients show only its first words.
-const DAMAGE_NOTE: &str = "part of the index is damaged and was left out; call index_project to repair it";
-
-/// What an engine knows about damage of its index.
+/// Whether the index must be checked, and the last check.
 #[derive(Default)]
 pub(crate) struct DamageState {
     /// Whether a call has met damage, or asked for a check, since the last check.
@@ -26,68 +25,107 @@ pub(crate) struct DamageState {
     checked: Mutex<Option<(Generation, Instant)>>,
 }
 
-impl Engine {
-    /// Returns whether the next index run checks the whole index, because a call has met damage or asked for it.
-    pub fn needs_repair(&self) -> bool {
-        self.damage.is_suspect.load(Ordering::SeqCst)
+impl DamageState {
+    /// Returns whether the next index run checks the whole index.
+    pub fn is_suspect(&self) -> bool {
+        self.is_suspect.load(Ordering::SeqCst)
     }
 
-    /// Has the next index run check the whole index and repair what is damaged.
-    pub fn request_repair(&self) {
-        self.damage.is_suspect.store(true, Ordering::SeqCst);
+    /// Has the next index run check the whole index.
+    pub fn suspect(&self) {
+        self.is_suspect.store(true, Ordering::SeqCst);
     }
 
-    /// Requests a repair if the call failed because of damage.
-    pub(crate) fn track_damage<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
-        result.inspect_err(|error| {
-            if error.is_damage() {
-                self.request_repair();
-            }
-        })
+    /// Takes the request for a check.
+    pub fn take_suspicion(&self) -> bool {
+        self.is_suspect.swap(false, Ordering::SeqCst)
     }
 
-    /// Returns a note for an answer from `snapshot` if parts of it are damaged, and requests a repair.
-    pub(crate) fn damage_note(&self, snapshot: &Snapshot, has_damaged_hits: bool) -> Option<String> {
-        if !has_damaged_hits && !snapshot.view.has_met_damage() {
+    /// Remembers that a commit was found intact.
+    pub fn record_intact(&self, generation: Generation) {
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, Instant::now()));
+    }
+
+    /// Returns whether a commit was found intact not long ago.
+    pub fn was_intact(&self, generation: Generation) -> bool {
+        let checked = *self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.is_some_and(|(known, at)| known == generation && at.elapsed() < CHECK_LIFETIME) && !self.is_suspect()
+    }
+}
+
+/// Maximum number of files that are remembered.
+const MAX_FILES: usize = 4_096;
+
+/// Minimum age of a file's last change for its metadata to be remembered, in nanoseconds. A file may change again within
+/// the resolution of its times.
+const MIN_AGE_NS: i64 = 50_000_000;
+
+/// How a shown text relates to the file on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextState {
+    /// The file has the text in these lines.
+    Current,
+    /// The file has changed since it was indexed, or is gone.
+    Stale,
+    /// The file has not changed, but has another text in these lines: the index is damaged.
+    Damaged,
+}
+
+/// The texts that were found to be current.
+#[derive(Default)]
+pub(crate) struct CurrentTexts(Mutex<HashMap<RepoPath, ComparedFile>>);
+
+/// A file that was compared with its record.
+struct ComparedFile {
+    stat: FileStat,
+    /// The hash in the record.
+    indexed: ContentHash,
+    is_current: bool,
+    /// The lines and checksums of texts that the file has.
+    texts: HashSet<(Span, u64)>,
+}
+
+impl CurrentTexts {
+    /// Returns the states of texts from an earlier comparison; `None` if one of them was not compared.
+    pub fn recall(&self, record: &FileRecord, stat: FileStat, texts: &[(Span, &str)]) -> Option<Vec<TextState>> {
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = files.get(&record.path)?;
+        if file.stat != stat || file.indexed != record.content.hash {
             return None;
         }
-        self.request_repair();
-        Some(DAMAGE_NOTE.to_owned())
+        if !file.is_current {
+            return Some(vec![TextState::Stale; texts.len()]);
+        }
+        let are_known = texts.iter().all(|(span, text)| file.texts.contains(&(*span, checksum64(text.as_bytes()))));
+        are_known.then(|| vec![TextState::Current; texts.len()])
     }
 
-    /// Takes the request for a repair.
-    pub(crate) fn take_repair_request(&self) -> bool {
-        self.damage.is_suspect.swap(false, Ordering::SeqCst)
+    /// Remembers a comparison.
+    pub fn remember(&self, record: &FileRecord, stat: FileStat, is_current: bool, texts: &[(Span, &str)]) {
+        let changed_ns = stat.mtime_ns.max(stat.ctime_ns);
+        if now_ns().saturating_sub(changed_ns) < MIN_AGE_NS {
+            return;
+        }
+        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if files.len() >= MAX_FILES && !files.contains_key(&record.path) {
+            files.clear();
+        }
+        let indexed = record.content.hash;
+        let fresh = || ComparedFile { stat, indexed, is_current, texts: HashSet::new() };
+        let file = files.entry(record.path.clone()).or_insert_with(fresh);
+        if (file.stat, file.indexed, file.is_current) != (stat, indexed, is_current) {
+            *file = fresh();
+        }
+        file.texts.extend(texts.iter().map(|(span, text)| (*span, checksum64(text.as_bytes()))));
     }
+}
 
-    /// Remembers that a run has checked and repaired the index.
-    pub(crate) fn record_repair(&self) {
-        if let Ok(Some(generation)) = self.store.generation() {
-            *self.damage.checked.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, Instant::now()));
-        }
-    }
-
-    /// Checks a whole commit and returns what is damaged, in a few words; `None` if it is intact. A commit that was
-    /// found intact is not checked again for a while.
-    ///
-    /// # Errors
-    /// When the store cannot be read; damage is not an error.
-    pub(crate) fn describe_damage(&self, view: &dyn StoreView) -> Result<Option<String>, EngineError> {
-        let generation = view.generation();
-        let is_known = |(known, at): &(Generation, Instant)| *known == generation && at.elapsed() < CHECK_LIFETIME;
-        let checked = *self.damage.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if checked.as_ref().is_some_and(is_known) && !self.needs_repair() {
-            return Ok(None);
-        }
-        let found = view.verify(&CancelToken::default())?.describe();
-        match found {
-            Some(_) => self.request_repair(),
-            None => {
-                self.take_repair_request();
-                *self.damage.checked.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some((generation, Instant::now()));
-            }
-        }
-        Ok(found)
-    }
+/// Compares texts with the lines of a file that has not changed since it was indexed.
+pub(crate) fn compare_with_file(bytes: &[u8], texts: &[(Span, &str)]) -> Vec<TextState> {
+    let file = String::from_utf8_lossy(bytes);
+    let compare = |(span, text): &(Span, &str)| match cut_lines(&file, *span) {
+        Some(lines) if lines == *text => TextState::Current,
+        _ => TextState::Damaged,
+    };
+    texts.iter().map(compare).collect()
 }

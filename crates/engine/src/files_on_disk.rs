@@ -3,16 +3,18 @@
 //! A path is resolved; it must be below the root, must not name a secret, and must not be excluded by a rule. The file
 //! is then opened without following symbolic links, so a path that changes after the check cannot lead outside.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path};
 
+use crate::damage::{TextState, compare_with_file};
 use crate::error::PathError;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use source::secrets;
 use source::walk::{self, Disk, FileContents, WalkFinding, WalkOptions};
 use text::display::unescape_name;
-use types::{AbsPath, RepoPath, SkipReason};
+use types::{AbsPath, ContentHash, FileRecord, FileStat, RepoPath, SkipReason, Span};
 
 impl Engine {
     /// Resolves a path, absolute or relative to the root, to a path below the root. Links that lead outside
@@ -87,6 +89,29 @@ impl Engine {
             Some(SkipReason::Credentials { found }) => Err(PathError::Credentials { path: path.clone(), found }),
             _ => Ok(read),
         }
+    }
+
+    /// Compares texts from the index with the lines of their file; `record` is the file's record.
+    pub(crate) fn compare_texts(&self, record: Option<&FileRecord>, texts: &[(Span, &str)]) -> Vec<TextState> {
+        let stale = || vec![TextState::Stale; texts.len()];
+        let Some(record) = record else { return stale() };
+        let Ok(metadata) = fs::symlink_metadata(record.path.under(self.root())) else { return stale() };
+        let stat = FileStat::from_metadata(&metadata);
+        if let Some(states) = self.current_texts.recall(record, stat, texts) {
+            return states;
+        }
+        let max_bytes = self.settings.max_file_bytes;
+        let Ok(FileContents { bytes, stat: read }) = FileContents::read_beneath(self.root(), &record.path, max_bytes)
+        else {
+            return stale();
+        };
+        let is_current = ContentHash::of_bytes(&bytes) == record.content.hash;
+        let states = if is_current { compare_with_file(&bytes, texts) } else { stale() };
+        let is_damaged = states.contains(&TextState::Damaged);
+        if read == stat && !is_damaged {
+            self.current_texts.remember(record, stat, is_current, texts);
+        }
+        states
     }
 }
 

@@ -13,7 +13,6 @@ mod files_on_disk;
 pub mod models;
 mod project_cache;
 mod project_scope;
-mod shown_texts;
 mod state;
 
 #[cfg(test)]

@@ -4,11 +4,10 @@ use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
-use crate::damage::DamageState;
+use crate::damage::{CurrentTexts, DamageState};
 use crate::error::EngineError;
 use crate::models::{EmbeddingModel, IndexModels};
 use crate::project_cache::ProjectCache;
-use crate::shown_texts::CurrentTexts;
 use config::Settings;
 use search::Snapshot;
 use store::{ChunkStore, StoreView};

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::answer::IndexCoverage;
+use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
-use crate::shown_texts::TextState;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot, definition_span, find_definitions};

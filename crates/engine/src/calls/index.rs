@@ -32,7 +32,7 @@ impl Engine {
             model.embedder.prepare()?;
         }
         let recorder = RunRecorder::new(&self.settings.index_dir);
-        let is_suspect = self.take_repair_request();
+        let is_suspect = self.damage.take_suspicion();
         let request = IndexRequest { verify: request.verify || is_suspect, ..request.clone() };
         let ended = self.new_indexer(&model).run(&request, cancel, &|progress| {
             recorder.record_progress(progress);

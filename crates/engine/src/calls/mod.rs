@@ -12,6 +12,7 @@ mod outline_file;
 mod outline_folder;
 mod parser_state;
 mod read_code;
+mod repair;
 mod search;
 mod status;
 mod training_data;
