@@ -15,7 +15,7 @@ mod sharing;
 mod variables;
 
 pub use device::{DeviceChoice, Provider};
-pub use environment::{OperatingSystem, UserEnvironment};
+pub use environment::{ClientFolders, OperatingSystem, UserEnvironment, client_folders};
 pub use error::ConfigError;
 pub use http::read_http_token;
 pub use library_paths::LibrarySearchPaths;

@@ -117,7 +117,7 @@ pub enum PathError {
     Unresolved { path: String, source: std::io::Error },
     #[error("{path}:{line} is not in the index; search for the file, or index it first")]
     NotIndexed { path: RepoPath, line: u32 },
-    #[error("no file in {path} is indexed; index_status counts the files left out by reason")]
+    #[error("no file in {path} is indexed; index_project counts the files left out by reason")]
     NothingIndexed { path: String },
     /// The file has fewer lines, or the range is reversed.
     #[error("{path} has lines 1 to {last}, not {from} to {to}; give lines in this range")]

@@ -19,7 +19,7 @@ mod tests;
 
 pub use answer::{IndexCoverage, SearchAnswer};
 pub use calls::{
-    CodeExcerpt, CodeReference, DefinedName, FileOutline, FilePage, FolderEntry, FolderOutline, FolderQuery, Freshness,
+    CodeExcerpt, CodeReference, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery, Freshness,
     IndexStatus, IndexedFile, ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile,
     RemainingWork, SimilarTarget, SymbolAnswer, SymbolHit, SymbolQuery,
 };
@@ -38,7 +38,7 @@ pub use search::metrics::{
 };
 pub use search::{
     CheckedQuery, ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, NameMatch, QueryFeatures, QueryKind,
-    RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery,
+    RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery, strip_query_filters,
 };
 pub use source::parse::{ReferenceKind, TokenClass, highlight_tokens};
 pub use state::Engine;

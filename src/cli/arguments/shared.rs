@@ -13,7 +13,7 @@ use config::{
 use super::values::{ColorChoice, parse_positive};
 
 /// The arguments that every command takes.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct SharedArguments {
     /// Keep the index in this folder [default: one per project in the user's data folder]

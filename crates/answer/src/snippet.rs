@@ -1,4 +1,4 @@
-//! Chooses the lines of a hit that are shown.
+//! Chooses the lines of a hit that are shown: its signature and the lines that match the query.
 //!
 //! Invariants: the chosen lines are in order, at most the requested number, and include the line of
 //! the signature.
@@ -77,7 +77,7 @@ fn rank_matching_lines(lines: &[&str], words: &[String]) -> Vec<usize> {
 }
 
 /// Returns the index of the line on which `signature` (white space collapsed) starts, or 0.
-fn find_signature_line(lines: &[&str], signature: &str) -> usize {
+pub(crate) fn find_signature_line(lines: &[&str], signature: &str) -> usize {
     if signature.is_empty() {
         return 0;
     }
