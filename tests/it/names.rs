@@ -209,9 +209,7 @@ fn code_is_read_by_name_and_by_lines_with_its_container() {
     let (repository, mut raw) = served();
     let (text, read) = answer(&mut raw, "read_code", json!({ "symbol": "Store::open" }));
     let code = STORE.lines().skip(11).take(6).collect::<Vec<_>>().join("\n");
-    let wanted = format!(
-        "src/store.rs:12-17 of 25 lines, in impl Store 11-20\n```\n{code}\n```"
-    );
+    let wanted = format!("src/store.rs:12-17 of 25 lines, in impl Store 11-20\n```\n{code}\n```");
     assert_eq!(text, wanted);
     assert_eq!(read["code"], code);
     let (_, read) = answer(&mut raw, "read_code", json!({ "path": "src/store.rs:15", "context": 1 }));

@@ -109,8 +109,8 @@ fn join_names(names: &[String]) -> String {
 /// The reason why a path cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PathError {
-    #[error("{path} is not in {root}; give a path inside of the root")]
-    Missing { path: String, root: PathBuf },
+    #[error("{path} is not in {root}; {}", advise_nearest(nearest.as_deref()))]
+    Missing { path: String, root: PathBuf, nearest: Option<String> },
     #[error("{path} is outside of {root}; give a path inside of the root")]
     OutsideRoot { path: String, root: PathBuf },
     #[error("cannot read {path}: {source}")]
@@ -141,6 +141,10 @@ pub enum PathError {
     Io { path: RepoPath, source: std::io::Error },
     #[error("cannot read {path}: {source}")]
     Walk { path: RepoPath, source: WalkError },
+}
+
+fn advise_nearest(nearest: Option<&str>) -> String {
+    nearest.map_or_else(|| "give a path inside of the root".to_owned(), |path| format!("the nearest path is {path}"))
 }
 
 /// The reason why an attempt to tune the model failed.

@@ -17,9 +17,9 @@ use text::display::{sanitize_line, sanitize_to_length};
 
 use crate::call::blocking::run_blocking;
 use crate::call::result::ToolError;
+use crate::call::values::parse_line_range;
 use crate::roots::percent::{percent_decode, percent_encode};
 use crate::roots::served::{ServedRoot, ServedRoots};
-use crate::call::values::parse_line_range;
 
 const SCHEME: &str = "codescry://";
 

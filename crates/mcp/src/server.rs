@@ -11,8 +11,9 @@ use engine::Engine;
 use platform::cancel::CancelToken;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, GetPromptRequestParams, GetPromptResponse, Implementation,
-    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -136,7 +137,9 @@ impl ServerHandler for McpServer {
     fn get_info(&self) -> ServerConfig {
         let name = Implementation::new("codescry", env!("CARGO_PKG_VERSION")).with_title("codescry");
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
-        ServerConfig::new(capabilities).with_server_info(name).with_instructions(format_instructions(&self.registry.served(), self.registry.access()))
+        ServerConfig::new(capabilities)
+            .with_server_info(name)
+            .with_instructions(format_instructions(&self.registry.served(), self.registry.access()))
     }
 
     async fn list_tools(
@@ -293,11 +296,7 @@ fn format_instructions(roots: &ServedRoots, access: &FolderAccess) -> String {
 ///
 /// # Errors
 /// The error of the work; or an error when it panics, takes too long or is cancelled.
-async fn run_request<T, W, F>(
-    request: &RequestContext<RoleServer>,
-    form: AnswerForm,
-    work: W,
-) -> Result<T, ToolError>
+async fn run_request<T, W, F>(request: &RequestContext<RoleServer>, form: AnswerForm, work: W) -> Result<T, ToolError>
 where
     T: Send + 'static,
     W: FnOnce(CallContext) -> F,

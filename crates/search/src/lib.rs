@@ -24,6 +24,7 @@ pub use query::error::QueryError;
 pub use query::file_filter::FileFilter;
 pub use query::filters::{FilterValues, InvalidFilter, QueryFilters, strip_query_filters};
 pub use query::parsed_query::{CheckedQuery, check_query};
+pub use query::path_pattern::find_nearest_path;
 pub use query::projects::resolve_project_folders;
 pub use query::request::{ContentFilter, Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery};
 pub use query::scope::{SearchScope, UnmatchedPath, describe_scope};

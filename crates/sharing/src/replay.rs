@@ -312,12 +312,9 @@ mod tests {
     #[test]
     fn lines_that_the_server_cannot_parse_are_not_pending() {
         let deep = format!(r#"{{"id":1,"method":"x","params":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
-        for line in [
-            r#"{"id":1,"method":"x","params":1e400}"#,
-            r#"{"id":1.5,"method":"x"}"#,
-            r#"{"id":1,"method":7}"#,
-            &deep,
-        ] {
+        for line in
+            [r#"{"id":1,"method":"x","params":1e400}"#, r#"{"id":1.5,"method":"x"}"#, r#"{"id":1,"method":7}"#, &deep]
+        {
             let mut buffer = ReplayBuffer::default();
             assert!(!buffer.record_client_message(line.as_bytes()), "{line}");
             assert_eq!(buffer.pending_count(), 0, "{line}");

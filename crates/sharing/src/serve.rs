@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use engine::{Engine, Settings};
-use mcp::{AnswerForm, McpError};
 use mcp::transport::lifecycle::listen_for_stop_signal;
 use mcp::transport::parent_process::wait_for_parent_exit;
+use mcp::{AnswerForm, McpError};
 use rmcp::transport::io::stdio_pipes;
 use tokio::io::{AsyncRead, AsyncWrite};
 

@@ -50,7 +50,7 @@ impl Engine {
 
     /// Explains why no indexed file matches a path filter.
     fn explain_unmatched_path(&self, snapshot: &Snapshot, unmatched: &UnmatchedPath) -> String {
-        let UnmatchedPath { pattern, nearest, .. } = unmatched;
+        let UnmatchedPath { pattern, nearest } = unmatched;
         if let Some(why) = self.why_not_indexed(snapshot, pattern) {
             return why;
         }
@@ -69,7 +69,9 @@ impl Engine {
         let max_bytes = self.settings.max_file_bytes;
         let options = WalkOptions { max_file_bytes: max_bytes, files: &Disk, cancel: &CancelToken::default() };
         let reason = match walk::judge_path(&self.settings.root, &options, &path).ok()? {
-            Some(WalkFinding::Skipped(skipped)) if skipped.path == path => format!("it is {}", describe(&skipped.reason)),
+            Some(WalkFinding::Skipped(skipped)) if skipped.path == path => {
+                format!("it is {}", describe(&skipped.reason))
+            }
             Some(WalkFinding::Skipped(skipped)) => format!("{} is {}", skipped.path, describe(&skipped.reason)),
             Some(WalkFinding::File(_)) => {
                 let read = FileContents::read_beneath(self.root(), &path, max_bytes).ok();

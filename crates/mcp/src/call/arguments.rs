@@ -34,8 +34,8 @@ const MAX_NAME_BYTES: usize = 500;
 /// Maximum length of an argument's name in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
 
-/// Maximum number of edits between two names that are close.
-const MAX_NAME_EDITS: usize = 2;
+/// Number of letters up to which a name is close to another one after one edit rather than two.
+const SHORT_NAME_CHARS: usize = 5;
 
 /// The arguments that a tool knows.
 #[derive(Clone, Copy)]
@@ -94,7 +94,10 @@ impl KnownArguments {
         }
         if let Some(missing) = self.required.iter().find(|argument| parsed.get(argument).is_none()) {
             let notes: String = parsed.notes.iter().map(|note| format!("{note}; ")).collect();
-            return Err(ToolError(format!("argument `{}` is missing; {notes}the arguments are: {known}", missing.name)));
+            return Err(ToolError(format!(
+                "argument `{}` is missing; {notes}the arguments are: {known}",
+                missing.name
+            )));
         }
         Ok(parsed)
     }
@@ -112,8 +115,9 @@ impl KnownArguments {
         let key = name_key(name);
         let is_close = |argument: &&Argument| {
             let known = name_key(argument.name);
-            known.len() > MAX_NAME_EDITS + 1
-                && (count_edits_within(&key, &known, MAX_NAME_EDITS).is_some()
+            let max_edits = if known.len() <= SHORT_NAME_CHARS { 1 } else { 2 };
+            known.len() > 3
+                && (count_edits_within(&key, &known, max_edits).is_some()
                     || key.strip_prefix(known.as_str()).or_else(|| key.strip_suffix(known.as_str())).is_some())
         };
         let close = self.all().find(is_close)?;
@@ -321,7 +325,10 @@ mod tests {
             (json!([]), "argument `query` is missing"),
             (json!({ "query": null }), "argument `query` is missing"),
             (json!({ "query": "a", "language": { "x": 1 } }), "argument `language`: expected names"),
-            (json!({ "query": "a", "content": "music" }), "argument `content`: expected one of code, docs, config, all"),
+            (
+                json!({ "query": "a", "content": "music" }),
+                "argument `content`: expected one of code, docs, config, all",
+            ),
             (json!({ "query": "a", "lines": "9-" }), "argument `lines`: expected lines"),
             (json!({ "query": "a", "lines": [0, 3] }), "argument `lines`: expected lines"),
             (json!({ "query": "a", "include_definition": "perhaps" }), "expected true or false"),

@@ -27,7 +27,7 @@ pub fn parse_value(kind: ArgumentKind, value: Value) -> Result<Option<ArgumentVa
         ArgumentKind::Path => to_text(value).map(|text| ArgumentValue::Text(normalize_path(&text))).ok_or("a path"),
         ArgumentKind::Names => to_list(value, split_names).map(ArgumentValue::List).ok_or("names, like \"rust,go\""),
         ArgumentKind::Paths => {
-            let paths = to_list(value, |text| split_paths(text)).ok_or("paths, like \"src,tests\"")?;
+            let paths = to_list(value, split_paths).ok_or("paths, like \"src,tests\"")?;
             Ok(ArgumentValue::List(paths.iter().map(|path| normalize_path(path)).collect()))
         }
         ArgumentKind::Number => to_number(&value).map(ArgumentValue::Number).ok_or("a whole number, zero or above"),

@@ -71,9 +71,7 @@ impl FolderAccess {
         };
         let below = self.within.iter().find_map(|allowed| folder.strip_prefix(allowed).ok());
         match below {
-            Some(below) if below.components().next().is_none() => {
-                Err(format!("name a project below {}", allowed()))
-            }
+            Some(below) if below.components().next().is_none() => Err(format!("name a project below {}", allowed())),
             Some(below) if below.components().any(is_hidden) => Err("hidden folders are not served".to_owned()),
             Some(_) => Ok(folder),
             None => Err(format!("it is not below {}", allowed())),

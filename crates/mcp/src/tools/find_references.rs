@@ -109,7 +109,11 @@ fn parse_use_kinds(names: &[String]) -> Result<Vec<ReferenceKind>, ToolError> {
         let known = ReferenceKind::ALL.iter().find(|kind| kind.as_str() == lower.trim_end_matches('s'));
         known.copied().ok_or_else(|| {
             let all: Vec<_> = ReferenceKind::ALL.iter().map(|kind| kind.as_str()).collect();
-            ToolError(format!("argument `kind`: unknown kind {}; the kinds are: {}", sanitize_to_length(name, 60), all.join(", ")))
+            ToolError(format!(
+                "argument `kind`: unknown kind {}; the kinds are: {}",
+                sanitize_to_length(name, 60),
+                all.join(", ")
+            ))
         })
     };
     names.iter().map(kind).collect()

@@ -22,8 +22,8 @@ use crate::roots::runs::{IndexRunState, RunOutcome};
 use crate::roots::served::{ServedRoot, ServedRoots};
 use crate::wire::argument::ROOT;
 use crate::wire::project::{
-    DeviceOutput, IndexStatusOutput, PipelineOutput, ProblemOutput, ProjectOutput,
-    ProjectsOutput, RootStatusOutput, StageOutput,
+    DeviceOutput, IndexStatusOutput, PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootStatusOutput,
+    StageOutput,
 };
 use crate::wire::schema::generate_output_schema;
 

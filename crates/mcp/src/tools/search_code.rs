@@ -11,9 +11,7 @@ use crate::call::result::{ToolError, ToolResult};
 use crate::render::hits::{HitPage, answer_with_hits};
 use crate::roots::query::query_engine;
 use crate::roots::served::{ServedRoot, ServedRoots};
-use crate::wire::argument::{
-    BELOW_PATH, CONTENT, CURSOR, HIT_LIMIT, HIT_TOKENS, LANGUAGE, MODE, PROJECT, QUERY, ROOT,
-};
+use crate::wire::argument::{BELOW_PATH, CONTENT, CURSOR, HIT_LIMIT, HIT_TOKENS, LANGUAGE, MODE, PROJECT, QUERY, ROOT};
 use crate::wire::schema::generate_output_schema;
 use crate::wire::search::SearchOutput;
 

@@ -190,7 +190,11 @@ impl FileFilter {
     fn depends_on_paths(&self) -> bool {
         let has_class_filter = self.no_tests || self.no_examples || self.no_vendored;
         let has_path_exclusion = !self.exclusions.paths.iter().all(GlobSet::is_empty);
-        has_class_filter || has_path_exclusion || !self.paths.is_empty() || !self.files.is_empty() || !self.folders.is_unrestricted()
+        has_class_filter
+            || has_path_exclusion
+            || !self.paths.is_empty()
+            || !self.files.is_empty()
+            || !self.folders.is_unrestricted()
     }
 
     fn matches_path(&self, file: &FileChunks) -> bool {

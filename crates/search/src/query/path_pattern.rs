@@ -67,41 +67,36 @@ impl PathPattern {
         &self.text
     }
 
-    /// Returns whether the text has characters of globs.
-    pub fn has_glob(&self) -> bool {
-        self.text.contains(GLOB_CHARS)
-    }
-
-    /// Returns the path of an indexed file or of a folder that is nearest to the pattern: one with the same name in
-    /// another folder or another case, or one that is spelled alike.
-    pub fn nearest_path(&self, snapshot: &Snapshot) -> Option<String> {
-        let parts: Vec<&str> = self.text.split('/').take_while(|part| !part.contains(GLOB_CHARS)).collect();
-        let wanted = parts.join("/").to_lowercase();
-        let name = parts.last().map(|name| name.to_lowercase()).filter(|name| !name.is_empty())?;
-        let mut best: Option<(bool, usize, &str)> = None;
-        for path in all_paths(snapshot) {
-            let lower = path.to_lowercase();
-            let has_name = lower.rsplit('/').next() == Some(name.as_str());
-            let most = if has_name { lower.len().max(wanted.len()) } else { wanted.len() / EDITS_PER_CHAR };
-            let most = best.map_or(most, |(named, edits, _)| if named == has_name { most.min(edits) } else { most });
-            if lower.len().abs_diff(wanted.len()) > most || best.is_some_and(|(named, ..)| named && !has_name) {
-                continue;
-            }
-            let Some(edits) = count_edits_within(&wanted, &lower, most) else { continue };
-            let is_better = best.is_none_or(|(named, least, _)| (!has_name, edits) < (!named, least));
-            if is_better {
-                best = Some((has_name, edits, path));
-            }
-        }
-        best.map(|(_, _, path)| path.to_owned())
-    }
-
     fn matches_literally(&self, path: &str) -> bool {
         if self.text.contains('/') {
             return is_below(path, &self.text);
         }
         path.split('/').any(|part| part == self.text)
     }
+}
+
+/// Returns the path of an indexed file or of a folder that is nearest to a path or a glob that matches nothing: one with
+/// the same name in another folder or another case, or one that is spelled alike.
+pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
+    let parts: Vec<&str> = trim_pattern(pattern).split('/').take_while(|part| !part.contains(GLOB_CHARS)).collect();
+    let wanted = parts.join("/").to_lowercase();
+    let name = parts.last().map(|name| name.to_lowercase()).filter(|name| !name.is_empty())?;
+    let mut best: Option<(bool, usize, &str)> = None;
+    for path in all_paths(snapshot) {
+        let lower = path.to_lowercase();
+        let has_name = lower.rsplit('/').next() == Some(name.as_str());
+        let most = if has_name { lower.len().max(wanted.len()) } else { wanted.len() / EDITS_PER_CHAR };
+        let most = best.map_or(most, |(named, edits, _)| if named == has_name { most.min(edits) } else { most });
+        if lower.len().abs_diff(wanted.len()) > most || best.is_some_and(|(named, ..)| named && !has_name) {
+            continue;
+        }
+        let Some(edits) = count_edits_within(&wanted, &lower, most) else { continue };
+        let is_better = best.is_none_or(|(named, least, _)| (!has_name, edits) < (!named, least));
+        if is_better {
+            best = Some((has_name, edits, path));
+        }
+    }
+    best.map(|(_, _, path)| path.to_owned())
 }
 
 /// Returns the paths of the files and of all their folders, without duplicates.
@@ -196,7 +191,11 @@ mod tests {
         assert!(matches("src", "src/a/b.rs") && matches("./src/", "src/a/b.rs"));
         assert!(matches("*.rs", "src/a/b.rs") && matches("b.rs", "src/a/b.rs") && matches("a", "src/a/b.rs"));
         assert!(!matches("src/b.rs", "lib/src/b.rs") && matches(".", "a.rs"));
-        assert!(matches("lib, src", "src/a.rs") && matches("src/{a,b}.rs", "src/b.rs") && !matches("lib, tests", "src/a.rs"));
+        assert!(
+            matches("lib, src", "src/a.rs")
+                && matches("src/{a,b}.rs", "src/b.rs")
+                && !matches("lib, tests", "src/a.rs")
+        );
         assert!(PathPattern::new("src/{a").is_err());
         let is_file =
             |pattern: &str, path: &str| compile_globs([pattern], file_globs).is_ok_and(|set| set.is_match(path));

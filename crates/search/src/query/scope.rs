@@ -3,6 +3,7 @@
 use super::error::QueryError;
 use super::file_filter::FileFilter;
 use super::filters::QueryFilters;
+use super::path_pattern::find_nearest_path;
 use super::request::{Filter, FolderScope};
 use crate::snapshot::Snapshot;
 
@@ -23,8 +24,6 @@ pub struct SearchScope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnmatchedPath {
     pub pattern: String,
-    /// Whether the pattern has characters of globs, so that it need not be a path.
-    pub has_glob: bool,
     /// The nearest path of an indexed file or of a folder.
     pub nearest: Option<String>,
 }
@@ -45,8 +44,7 @@ pub fn describe_scope(
     let unmatched = compiled.path_patterns().filter(|pattern| !pattern.matches_any(snapshot));
     let unmatched_paths = unmatched.map(|pattern| UnmatchedPath {
         pattern: pattern.text().to_owned(),
-        has_glob: pattern.has_glob(),
-        nearest: pattern.nearest_path(snapshot),
+        nearest: find_nearest_path(snapshot, pattern.text()),
     });
     let unmatched_paths = unmatched_paths.collect();
     let mut limits = compiled.describe_limits(snapshot);

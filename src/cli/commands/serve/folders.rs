@@ -43,7 +43,10 @@ pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> 
     } else {
         for path in &arguments.paths {
             let settings = shared.settings(Some(path))?;
-            checks.refuse_broad(&settings).and_then(|()| add_folder(&mut served, settings)).map_err(anyhow::Error::msg)?;
+            checks
+                .refuse_broad(&settings)
+                .and_then(|()| add_folder(&mut served, settings))
+                .map_err(anyhow::Error::msg)?;
         }
     }
     let mut advice = String::new();
@@ -59,7 +62,7 @@ pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> 
         within: within.iter().map(|settings| settings.root.as_path().to_owned()).collect(),
         takes_client_roots: served.is_empty() && within.is_empty(),
         advice,
-        resolve: Arc::new(move |folder| checks.check(folder)),
+        resolve: Arc::new(move |folder: &Path| checks.check(folder)),
     };
     Ok(SharedFolders { served, within, access })
 }
@@ -69,7 +72,11 @@ fn resolve_allowed(checks: &FolderChecks, folders: &[PathBuf]) -> anyhow::Result
     let resolve = |folder: &PathBuf| {
         let settings = checks.shared.settings(Some(folder)).context("--within")?;
         let is_root = settings.root.as_path().parent().is_none();
-        anyhow::ensure!(!is_root, "--within {} allows every folder; give one that holds your projects", folder.display());
+        anyhow::ensure!(
+            !is_root,
+            "--within {} allows every folder; give one that holds your projects",
+            folder.display()
+        );
         Ok(settings)
     };
     folders.iter().map(resolve).collect()
