@@ -16,6 +16,9 @@ const MAX_NAME_CHARS: usize = 120;
 /// Maximum length of the name of a related place, in characters.
 const MAX_RELATED_CHARS: usize = 60;
 
+/// Maximum number of lines of a longer place that are shown without a fence.
+const MAX_UNFENCED_LINES: usize = 2;
+
 /// The mark for omitted lines. Before further lines, the number of the next one follows it.
 const GAP: &str = "…";
 
@@ -56,7 +59,7 @@ impl<'h> Place<'h> {
         let mut shown: Vec<usize> = Vec::with_capacity(chosen.len());
         for index in chosen {
             let next = shown.last().map_or(0, |last| last + 1);
-            if max_lines > 1 && index == next + 1 {
+            if max_lines > MAX_UNFENCED_LINES && index == next + 1 {
                 shown.push(next);
             }
             shown.push(index);
@@ -146,8 +149,8 @@ impl<'h> Place<'h> {
         self.hit.also.iter().take(count).map(format_place).collect()
     }
 
-    /// Formats the place for a model: its location and name, its code in a fence, and the related places. A single line
-    /// of several follows the name, and is the whole signature if it begins it.
+    /// Formats the place for a model: its location and name, its code in a fence, and the related places. One or two
+    /// lines of several follow the name without a fence: the whole signature, and a line with its number.
     pub fn format(&self, detail: PlaceDetail) -> String {
         let mut text = self.location();
         let name = self.name();
@@ -157,22 +160,29 @@ impl<'h> Place<'h> {
         if self.hit.stale {
             text.push_str(" (stale)");
         }
-        match self.shown.as_slice() {
-            [] => {}
-            [only] if self.lines.len() > 1 => {
-                let is_signature = *only == find_signature_line(&self.lines, &self.hit.signature);
-                let line = if is_signature && !self.hit.signature.is_empty() {
-                    self.hit.signature.as_str()
-                } else {
-                    self.lines[*only].trim()
-                };
-                text.push_str(&format!(": {}", sanitize_to_length(line, detail.max_line_chars)));
-            }
-            _ => text.push_str(&format_code_block(&self.code(detail.max_line_chars))),
+        if self.shown.len() <= MAX_UNFENCED_LINES && self.shown.len() < self.lines.len() {
+            text.push_str(&self.format_few_lines(detail.max_line_chars));
+        } else if !self.shown.is_empty() {
+            text.push_str(&format_code_block(&self.code(detail.max_line_chars)));
         }
         let related = self.related(detail.max_related);
         if !related.is_empty() {
             text.push_str(&format!("\nalso {}", related.join(", ")));
+        }
+        text
+    }
+
+    /// Formats the shown lines without a fence: the signature after a colon, each other line after its number.
+    fn format_few_lines(&self, max_line_chars: usize) -> String {
+        let signature = self.hit.signature.as_str();
+        let signature_line = Some(find_signature_line(&self.lines, signature)).filter(|_| !signature.is_empty());
+        let mut text = String::new();
+        if signature_line.is_some_and(|line| self.shown.contains(&line)) {
+            text.push_str(&format!(": {}", sanitize_to_length(signature, max_line_chars)));
+        }
+        for &index in self.shown.iter().filter(|index| Some(**index) != signature_line) {
+            let line = sanitize_to_length(self.lines[index].trim(), max_line_chars);
+            text.push_str(&format!("\n {} {line}", self.line_number(index)));
         }
         text
     }
@@ -247,10 +257,12 @@ mod tests {
     }
 
     #[test]
-    fn a_single_line_of_several_follows_the_name() {
-        let hit = hit("/// Opens.\nfn open(\n    path: &Path,\n) {}\n");
+    fn few_lines_of_several_follow_the_name() {
+        let hit = hit("/// Opens.\nfn open(\n    path: &Path,\n) {\n    retry();\n}\n");
         let none = PlaceDetail { max_related: 0, ..DETAIL };
         let signature = Place::new(&hit, &[], 1).format(none);
-        assert_eq!(signature, "src/a.rs:10-13 Store.open: fn open( path: &Path, )");
+        assert_eq!(signature, "src/a.rs:10-15 Store.open: fn open( path: &Path, )");
+        let with_line = Place::new(&hit, &["retr".to_owned()], 2).format(none);
+        assert_eq!(with_line, "src/a.rs:10-15 Store.open: fn open( path: &Path, )\n 14 retry();");
     }
 }

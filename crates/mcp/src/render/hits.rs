@@ -40,7 +40,7 @@ const fn level(first_lines: usize, other_lines: usize, max_line_chars: usize) ->
 }
 
 /// The levels of detail, the most detailed first. The first that fits is used.
-const LEVELS: [DetailLevel; 16] = [
+const LEVELS: [DetailLevel; 17] = [
     level(usize::MAX, usize::MAX, usize::MAX),
     level(usize::MAX, usize::MAX, 500),
     level(120, 60, 400),
@@ -51,10 +51,11 @@ const LEVELS: [DetailLevel; 16] = [
     level(24, 6, 200),
     level(18, 4, 200),
     level(14, 3, 200),
-    level(12, 1, 160),
-    level(9, 1, 160),
-    level(6, 1, 140),
-    level(4, 1, 120),
+    level(12, 2, 160),
+    level(9, 2, 160),
+    level(6, 2, 140),
+    level(4, 2, 120),
+    level(3, 1, 120),
     level(1, 1, 100),
     level(1, 1, 30),
 ];
