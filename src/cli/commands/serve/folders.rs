@@ -6,8 +6,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
-
 use config::{Settings, UserEnvironment};
 use mcp::FolderAccess;
 use sharing::SharedFolders;
@@ -70,7 +68,7 @@ pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> 
 /// Returns the settings of the folders below which calls may name projects.
 fn resolve_allowed(checks: &FolderChecks, folders: &[PathBuf]) -> anyhow::Result<Vec<Settings>> {
     let resolve = |folder: &PathBuf| {
-        let settings = checks.shared.settings(Some(folder)).context("--within")?;
+        let settings = checks.shared.settings(Some(folder)).map_err(|error| anyhow::anyhow!("--within: {error}"))?;
         let is_root = settings.root.as_path().parent().is_none();
         anyhow::ensure!(
             !is_root,
