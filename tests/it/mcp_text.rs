@@ -43,7 +43,7 @@ fn answers_and_tools_are_text_alone() {
     let mut raw = served(&repository, &["--stdio"]);
     let listed = raw.request("tools/list", json!({}))["result"].clone();
     let size = listed["tools"].to_string();
-    let tokens = bpe_openai::o200k_base().count(size.as_str());
+    let tokens = text::tokens::count_tokens(&size);
     assert!(size.len() <= 8_000 && tokens <= 2_000, "{} bytes, {tokens} tokens", size.len());
     assert!(!size.contains("outputSchema") && size.contains("anthropic/alwaysLoad"), "{size}");
     let found = text(&mut raw, "search_code", json!({ "query": LOGIN }));

@@ -100,7 +100,7 @@ mod tests {
         for root in [RootArgument::Absent, RootArgument::Required] {
             let listed = serde_json::to_string(&json!({ "tools": describe_tools(root, AnswerForm::Text) }));
             let listed = listed.expect("JSON");
-            let tokens = bpe_openai::o200k_base().count(listed.as_str());
+            let tokens = text::tokens::count_tokens(&listed);
             assert!(listed.len() <= 8_000 && tokens <= 2_000, "{} bytes, {tokens} tokens: {listed}", listed.len());
         }
     }
