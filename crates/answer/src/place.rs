@@ -5,7 +5,7 @@ use text::display::{sanitize_to_length, truncate_chars};
 
 use crate::fence::format_code_block;
 use crate::location::{format_lines, format_location};
-use crate::snippet::{choose_lines, find_signature_line};
+use crate::snippet::{choose_lines, find_best_line, find_signature_line};
 
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
@@ -15,9 +15,6 @@ const MAX_NAME_CHARS: usize = 120;
 
 /// Maximum length of the name of a related place, in characters.
 const MAX_RELATED_CHARS: usize = 60;
-
-/// Maximum number of lines of a longer place that are shown without a fence.
-const MAX_UNFENCED_LINES: usize = 2;
 
 /// The mark for omitted lines. Before further lines, the number of the next one follows it.
 const GAP: &str = "…";
@@ -29,6 +26,8 @@ pub struct Place<'h> {
     lines: Vec<&'h str>,
     /// Indices of the shown lines, in order.
     shown: Vec<usize>,
+    /// Index of the line with the most words of the query; `None` if that is the signature or no line has any.
+    best_line: Option<usize>,
 }
 
 /// A row of a place's code.
@@ -59,12 +58,14 @@ impl<'h> Place<'h> {
         let mut shown: Vec<usize> = Vec::with_capacity(chosen.len());
         for index in chosen {
             let next = shown.last().map_or(0, |last| last + 1);
-            if max_lines > MAX_UNFENCED_LINES && index == next + 1 {
+            if max_lines > 1 && index == next + 1 {
                 shown.push(next);
             }
             shown.push(index);
         }
-        Self { hit, lines, shown }
+        let signature = find_signature_line(&lines, &hit.signature);
+        let best_line = find_best_line(&lines, words).filter(|line| *line != signature);
+        Self { hit, lines, shown, best_line }
     }
 
     /// Returns the location, such as `src/a.rs:10-20`.
@@ -149,20 +150,10 @@ impl<'h> Place<'h> {
         self.hit.also.iter().take(count).map(format_place).collect()
     }
 
-    /// Formats the place for a model: its location and name, its code in a fence, and the related places. One or two
-    /// lines of several follow the name without a fence: the whole signature, and a line with its number.
+    /// Formats the place for a model: its location and name, its code in a fence, and the related places.
     pub fn format(&self, detail: PlaceDetail) -> String {
-        let mut text = self.location();
-        let name = self.name();
-        if !name.is_empty() {
-            text.push_str(&format!(" {name}"));
-        }
-        if self.hit.stale {
-            text.push_str(" (stale)");
-        }
-        if self.shown.len() <= MAX_UNFENCED_LINES && self.shown.len() < self.lines.len() {
-            text.push_str(&self.format_few_lines(detail.max_line_chars));
-        } else if !self.shown.is_empty() {
+        let mut text = self.format_head();
+        if !self.shown.is_empty() {
             text.push_str(&format_code_block(&self.code(detail.max_line_chars)));
         }
         let related = self.related(detail.max_related);
@@ -172,19 +163,24 @@ impl<'h> Place<'h> {
         text
     }
 
-    /// Formats the shown lines without a fence: the signature after a colon, each other line after its number.
-    fn format_few_lines(&self, max_line_chars: usize) -> String {
-        let signature = self.hit.signature.as_str();
-        let signature_line = Some(find_signature_line(&self.lines, signature)).filter(|_| !signature.is_empty());
-        let mut text = String::new();
-        if signature_line.is_some_and(|line| self.shown.contains(&line)) {
-            text.push_str(&format!(": {}", sanitize_to_length(signature, max_line_chars)));
-        }
-        for &index in self.shown.iter().filter(|index| Some(**index) != signature_line) {
-            let line = sanitize_to_length(self.lines[index].trim(), max_line_chars);
-            text.push_str(&format!("\n {} {line}", self.line_number(index)));
-        }
-        text
+    /// Formats the place on one line: its location and name, and the best of its lines after the number of that line,
+    /// or the whole signature.
+    pub fn format_brief(&self, max_line_chars: usize) -> String {
+        let line = match self.best_line {
+            Some(index) => format!("{} {}", self.line_number(index), self.lines[index].trim()),
+            None if self.hit.signature.is_empty() => self.lines.first().map_or("", |line| line.trim()).to_owned(),
+            None => self.hit.signature.clone(),
+        };
+        let line = sanitize_to_length(&line, max_line_chars);
+        let colon = if line.is_empty() { "" } else { ": " };
+        format!("{}{colon}{line}", self.format_head())
+    }
+
+    /// Formats the location and the name, such as `src/a.rs:10-20 Store.open (stale)`.
+    fn format_head(&self) -> String {
+        let name = self.name();
+        let space = if name.is_empty() { "" } else { " " };
+        format!("{}{space}{name}{}", self.location(), if self.hit.stale { " (stale)" } else { "" })
     }
 
     fn line_number(&self, index: usize) -> u32 {
@@ -257,12 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn few_lines_of_several_follow_the_name() {
+    fn a_brief_place_is_one_line_with_the_signature_or_the_best_line() {
         let hit = hit("/// Opens.\nfn open(\n    path: &Path,\n) {\n    retry();\n}\n");
-        let none = PlaceDetail { max_related: 0, ..DETAIL };
-        let signature = Place::new(&hit, &[], 1).format(none);
-        assert_eq!(signature, "src/a.rs:10-15 Store.open: fn open( path: &Path, )");
-        let with_line = Place::new(&hit, &["retr".to_owned()], 2).format(none);
-        assert_eq!(with_line, "src/a.rs:10-15 Store.open: fn open( path: &Path, )\n 14 retry();");
+        let brief = |words: &[String]| Place::new(&hit, words, 1).format_brief(60);
+        assert_eq!(brief(&[]), "src/a.rs:10-15 Store.open: fn open( path: &Path, )");
+        assert_eq!(brief(&["open(".to_owned()]), "src/a.rs:10-15 Store.open: fn open( path: &Path, )");
+        assert_eq!(brief(&["retr".to_owned()]), "src/a.rs:10-15 Store.open: 14 retry();");
     }
 }

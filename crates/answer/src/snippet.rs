@@ -76,6 +76,11 @@ fn rank_matching_lines(lines: &[&str], words: &[String]) -> Vec<usize> {
     matches.into_iter().map(|(_, at)| at).collect()
 }
 
+/// Returns the index of the line with the most words of the query; `None` if no line has any.
+pub(crate) fn find_best_line(lines: &[&str], words: &[String]) -> Option<usize> {
+    rank_matching_lines(lines, words).first().copied()
+}
+
 /// Returns the index of the line on which `signature` (white space collapsed) starts, or 0.
 pub(crate) fn find_signature_line(lines: &[&str], signature: &str) -> usize {
     if signature.is_empty() {

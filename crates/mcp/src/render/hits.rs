@@ -20,44 +20,42 @@ use crate::wire::search::{HitOutput, SearchOutput};
 /// Number of hits that show more lines than the rest.
 const FIRST_HITS: usize = 3;
 
-/// Number of related places listed below each of the first hits.
-const MAX_RELATED: usize = 3;
-
 /// How much of the hits an answer shows.
 #[derive(Clone, Copy, Debug)]
 struct DetailLevel {
     /// Maximum number of lines of each of the first hits.
     first_lines: usize,
-    /// Maximum number of lines of each further hit.
+    /// Maximum number of lines of each further hit; with 1, a further hit takes one line in all.
     other_lines: usize,
     max_line_chars: usize,
-    /// Whether related places are listed.
-    has_related: bool,
+    /// Maximum number of related places listed below each of the first hits.
+    max_related: usize,
 }
 
-const fn level(first_lines: usize, other_lines: usize, max_line_chars: usize) -> DetailLevel {
-    DetailLevel { first_lines, other_lines, max_line_chars, has_related: max_line_chars > 100 }
+const fn level(first_lines: usize, other_lines: usize, max_line_chars: usize, max_related: usize) -> DetailLevel {
+    DetailLevel { first_lines, other_lines, max_line_chars, max_related }
 }
 
 /// The levels of detail, the most detailed first. The first that fits is used.
-const LEVELS: [DetailLevel; 17] = [
-    level(usize::MAX, usize::MAX, usize::MAX),
-    level(usize::MAX, usize::MAX, 500),
-    level(120, 60, 400),
-    level(80, 40, 300),
-    level(60, 24, 300),
-    level(40, 16, 240),
-    level(30, 10, 240),
-    level(24, 6, 200),
-    level(18, 4, 200),
-    level(14, 3, 200),
-    level(12, 2, 160),
-    level(9, 2, 160),
-    level(6, 2, 140),
-    level(4, 2, 120),
-    level(3, 1, 120),
-    level(1, 1, 100),
-    level(1, 1, 30),
+const LEVELS: [DetailLevel; 18] = [
+    level(usize::MAX, usize::MAX, usize::MAX, 3),
+    level(usize::MAX, usize::MAX, 500, 3),
+    level(120, 60, 400, 3),
+    level(80, 40, 300, 3),
+    level(60, 24, 300, 3),
+    level(40, 16, 240, 3),
+    level(30, 10, 240, 3),
+    level(24, 6, 200, 3),
+    level(20, 4, 200, 3),
+    level(18, 1, 160, 3),
+    level(14, 1, 160, 3),
+    level(12, 1, 140, 2),
+    level(9, 1, 120, 2),
+    level(7, 1, 120, 2),
+    level(5, 1, 100, 1),
+    level(3, 1, 100, 0),
+    level(1, 1, 100, 0),
+    level(1, 1, 30, 0),
 ];
 
 /// The parts of an answer other than its hits.
@@ -145,9 +143,10 @@ fn render_first_hits(
     for (rank, hit) in found.hits[..count].iter().enumerate() {
         let is_first = before + rank < FIRST_HITS;
         let place = Place::new(hit, &frame.words, if is_first { level.first_lines } else { level.other_lines });
-        let max_related = if level.has_related && is_first { MAX_RELATED } else { 0 };
+        let max_related = if is_first { level.max_related } else { 0 };
         let detail = PlaceDetail { max_line_chars: level.max_line_chars, max_related };
-        parts.push(place.format(detail));
+        let is_brief = if is_first { level.first_lines == 1 } else { level.other_lines == 1 };
+        parts.push(if is_brief { place.format_brief(level.max_line_chars) } else { place.format(detail) });
         structured.hits.push(to_hit_output(&place, detail));
     }
     if count < all {

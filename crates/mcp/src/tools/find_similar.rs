@@ -36,7 +36,7 @@ pub const TOOL: ToolEntry = ToolEntry {
 };
 
 /// Default token limit of an answer.
-const DEFAULT_TOKENS: u32 = 800;
+const DEFAULT_TOKENS: u32 = 560;
 
 /// Maximum length of a snippet, in bytes.
 const MAX_SNIPPET_BYTES: usize = 50_000;

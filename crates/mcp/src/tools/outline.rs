@@ -36,7 +36,7 @@ pub const TOOL: ToolEntry = ToolEntry {
 };
 
 /// Default token limit of an answer.
-const DEFAULT_TOKENS: u32 = 2_500;
+const DEFAULT_TOKENS: u32 = 1_200;
 
 /// Allowed depth of a folder's outline, in folders.
 const DEPTH_RANGE: std::ops::RangeInclusive<u32> = 1..=50;

@@ -43,7 +43,7 @@ pub const TOOL: ToolEntry = ToolEntry {
 };
 
 /// Default token limit of an answer: most definitions fit. The rest of a longer one is named by its lines.
-const DEFAULT_TOKENS: u32 = 1_500;
+const DEFAULT_TOKENS: u32 = 1_000;
 
 /// Allowed number of context lines before and after.
 const CONTEXT_LINES_RANGE: std::ops::RangeInclusive<u32> = 0..=100;

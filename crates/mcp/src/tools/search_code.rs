@@ -35,7 +35,7 @@ pub const TOOL: ToolEntry = ToolEntry {
 };
 
 /// Default token limit of an answer.
-const DEFAULT_TOKENS: u32 = 800;
+const DEFAULT_TOKENS: u32 = 560;
 
 /// Maximum length of a query, in bytes; longer texts belong in `find_similar`.
 const MAX_QUERY_BYTES: usize = 10_000;

@@ -15,18 +15,27 @@ const MAX_PATH_CHARS: usize = 200;
 /// Maximum length of a problem's description in an answer, in characters.
 const MAX_PROBLEM_CHARS: usize = 160;
 
-/// Renders as many definitions as fit into the budget, after those of the previous pages.
+/// Renders the definitions after those of the previous pages: with their signatures if these fit into the budget,
+/// otherwise nested definitions without their parameters, as many as fit.
 pub fn render_outline(
     outline: &FileOutline,
     cursor: &PageCursor,
     budget: TokenBudget,
 ) -> Result<RenderedAnswer<OutlineOutput>, AnswerError> {
     let left = outline.symbols.len().saturating_sub(cursor.start[0]);
-    fit_to_budget(left, budget, |count| render_first_definitions(outline, cursor, count))
+    if let Some(whole) = render_first_definitions(outline, cursor, left, format_definition).within(budget)? {
+        return Ok(whole);
+    }
+    fit_to_budget(left, budget, |count| render_first_definitions(outline, cursor, count, format_definition_head))
 }
 
-/// Renders the first `count` definitions of a page.
-fn render_first_definitions(outline: &FileOutline, cursor: &PageCursor, count: usize) -> RenderedAnswer<OutlineOutput> {
+/// Renders the first `count` definitions of a page, each as `format` does.
+fn render_first_definitions(
+    outline: &FileOutline,
+    cursor: &PageCursor,
+    count: usize,
+    format: fn(&Symbol) -> String,
+) -> RenderedAnswer<OutlineOutput> {
     let path = sanitize_to_length(outline.path.as_str(), MAX_PATH_CHARS);
     let (lines, all) = (outline.lines, outline.symbols.len());
     let problem = outline.problem.as_deref().map(|problem| sanitize_to_length(problem, MAX_PROBLEM_CHARS));
@@ -35,7 +44,7 @@ fn render_first_definitions(outline: &FileOutline, cursor: &PageCursor, count: u
     if let Some(problem) = &problem {
         text.push_str(&format!("; problem: {problem}"));
     }
-    rest[..count].iter().map(format_definition).for_each(|line| text.push_str(&line));
+    rest[..count].iter().map(format).for_each(|line| text.push_str(&line));
     let left = rest.len() - count;
     let mut next_cursor = None;
     if let Some(next) = rest.get(count) {
@@ -63,9 +72,25 @@ fn render_first_definitions(outline: &FileOutline, cursor: &PageCursor, count: u
 
 /// Formats a definition as one line, indented by its nesting.
 fn format_definition(symbol: &Symbol) -> String {
+    format!("\n{}{} {}", indent(symbol), format_lines(symbol.span), format_symbol(symbol))
+}
+
+/// Formats a definition like [`format_definition`], but a nested one by its first line and without its parameters.
+fn format_definition_head(symbol: &Symbol) -> String {
+    let indent = indent(symbol);
+    if indent.is_empty() {
+        return format_definition(symbol);
+    }
+    let signature = format_symbol(symbol);
+    let head = signature.split('(').next().unwrap_or_default().trim_end();
+    let head = if head.is_empty() { signature.as_str() } else { head };
+    format!("\n{indent}{} {head}", symbol.span.start_line)
+}
+
+/// Returns a space for each definition around a definition.
+fn indent(symbol: &Symbol) -> String {
     let names = symbol.container.split('.').filter(|name| !name.is_empty());
-    let indent = " ".repeat(names.count().min(8));
-    format!("\n{indent}{} {}", format_lines(symbol.span), format_symbol(symbol))
+    " ".repeat(names.count().min(8))
 }
 
 #[cfg(test)]
@@ -98,7 +123,7 @@ mod tests {
             assert!(answer.fits(budget).expect("it can be serialized"));
             let shown = answer.structured.symbols.len();
             assert!(shown > 3 && Some(5_000 - shown) == answer.structured.left_out_symbols);
-            assert!(answer.text.contains("\n  1 fn 名前1("), "{}", answer.text);
+            assert!(answer.text.contains("\n  1 fn 名前1\n"), "{}", answer.text);
             assert!(answer.text.contains(&format!("{} definitions from line {} on", 5_000 - shown, shown + 1)));
             let cursor = answer.structured.next_cursor.expect("there is more");
             let next = render(&PageCursor::parse(0, Some(&cursor)).expect("a cursor"));
