@@ -86,7 +86,7 @@ mod tests {
             sharing_key(std::slice::from_ref(&a), std::slice::from_ref(&a), true),
             key(&[a, b.clone()]),
             key(&[b]),
-            key(&[settings("a", |options| options.index_dir = Some("/j".into()))], true),
+            key(&[settings("a", |options| options.index_dir = Some("/j".into()))]),
             key(&[settings("a", |options| options.max_file_bytes = Some(7))]),
             key(&[settings("a", |options| options.pipeline.parse_workers = Some(7))]),
             key(&[settings("a", |options| options.pipeline.embedder = Some(EmbedderChoice::BuiltIn))]),
