@@ -9,6 +9,7 @@ class Client:
     """A server process and its client."""
 
     def __init__(self, words, env=None):
+        words = ["--structured" if word == "--stdio" else word for word in words]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
         self.number = 0
 

@@ -37,12 +37,12 @@ const TOOLS: [&str; 10] = [
 
 #[test]
 fn a_shared_server_survives_random_frames() {
-    survive(&["--stdio"]);
+    survive(&["serve", "--structured"]);
 }
 
 #[test]
 fn an_unshared_server_survives_random_frames() {
-    survive(&["serve", "--no-share"]);
+    survive(&["serve", "--structured", "--no-share"]);
 }
 
 #[expect(clippy::print_stdout, reason = "what a long run is recorded by")]

@@ -22,6 +22,7 @@ mod mcp_limits;
 mod mcp_roots;
 mod mcp_secrets;
 mod mcp_stdio;
+mod mcp_text;
 mod models;
 mod names;
 mod onnx;

@@ -221,10 +221,10 @@ fn servers_with_other_folders_settings_or_programs_do_not_join() {
     let mut first = RawClient::initialized(&repository);
     first.indexed();
     for (program, arguments) in [
-        (program, &["serve", &there][..]),
-        (program, &["serve", here, "--no-watch"]),
-        (program, &["serve", here, "--max-file-bytes", "1000"]),
-        (&copy, &["serve", here]),
+        (program, &["serve", "--structured", &there][..]),
+        (program, &["serve", "--structured", here, "--no-watch"]),
+        (program, &["serve", "--structured", here, "--max-file-bytes", "1000"]),
+        (&copy, &["serve", "--structured", here]),
     ] {
         let mut other = RawClient::spawn(repository.command_of(program, arguments));
         other.initialize();
@@ -244,7 +244,7 @@ fn servers_with_other_folders_settings_or_programs_do_not_join() {
         assert!(other.close().success());
     }
     // Another path to the same folder, and explicit defaults, make no difference.
-    let mut same = RawClient::spawn(repository.command_of(program, &["serve", "--stdio", "../root/./src/.."]));
+    let mut same = RawClient::spawn(repository.command_of(program, &["serve", "--structured", "../root/./src/.."]));
     same.initialize();
     same.assert_search_works();
     assert_eq!(owners(&repository), [first.id()]);
@@ -259,7 +259,7 @@ fn servers_with_other_environments_share_a_process() {
     let base = repository.base();
     let path = |name: &str| base.join(name).to_string_lossy().into_owned();
     let (index, cache) = (path("index"), path("cache"));
-    let arguments = ["serve", "--stdio", "--index-dir", &index, "--cache-dir", &cache];
+    let arguments = ["serve", "--stdio", "--structured", "--index-dir", &index, "--cache-dir", &cache];
     let status = ["status", "--index-dir", &index, "--cache-dir", &cache];
     let bare = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
@@ -296,7 +296,7 @@ fn sharing_can_be_turned_off() {
     let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
     let mut alone = repository.command();
     alone.env("CODESCRY_NO_SHARE", "1");
-    let given = repository.command_of(program, &["serve", "--stdio", "--no-share"]);
+    let given = repository.command_of(program, &["serve", "--structured", "--no-share"]);
     for command in [alone, given] {
         let mut server = RawClient::spawn(command);
         server.initialize();
@@ -325,7 +325,7 @@ mod needs_root {
         fs::copy(env!("CARGO_BIN_EXE_codescry"), &program).expect("the program can be copied");
         let everybody = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("it is ours");
         [base.as_path(), program.as_path()].into_iter().for_each(everybody);
-        let command = || repository.command_of(&program, &["--stdio"]);
+        let command = || repository.command_of(&program, &["serve", "--structured"]);
         let mut first = RawClient::spawn(command());
         first.initialize();
         first.assert_search_works();

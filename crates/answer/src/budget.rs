@@ -12,6 +12,24 @@ pub struct RenderedAnswer<T> {
     pub structured: T,
 }
 
+/// The forms of an answer that a client receives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnswerForm {
+    /// Text alone.
+    #[default]
+    Text,
+    /// Text and structured data, of which a client shows its model one.
+    TextAndData,
+}
+
+/// The most that an answer may take.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenBudget {
+    /// Maximum number of tokens of each form.
+    pub max_tokens: usize,
+    pub form: AnswerForm,
+}
+
 /// An error that prevents an answer from being rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
@@ -21,33 +39,27 @@ pub enum AnswerError {
 }
 
 impl<T: Serialize> RenderedAnswer<T> {
-    /// Returns whether the text and the JSON of the data have at most `max_tokens` tokens each.
+    /// Returns whether every form that the client receives has at most as many tokens as the budget.
     ///
     /// # Errors
     /// When the data cannot be serialized.
-    pub fn fits(&self, max_tokens: usize) -> Result<bool, AnswerError> {
+    pub fn fits(&self, budget: TokenBudget) -> Result<bool, AnswerError> {
+        let TokenBudget { max_tokens, form } = budget;
         Ok(tokens::fits_token_limit(&self.text, max_tokens)
-            && tokens::fits_token_limit(&serde_json::to_string(&self.structured)?, max_tokens))
+            && (form == AnswerForm::Text
+                || tokens::fits_token_limit(&serde_json::to_string(&self.structured)?, max_tokens)))
     }
 
     /// Returns the answer if it [`fits`](Self::fits).
     ///
     /// # Errors
     /// When the data cannot be serialized.
-    pub fn within(self, max_tokens: usize) -> Result<Option<Self>, AnswerError> {
-        Ok(self.fits(max_tokens)?.then_some(self))
+    pub fn within(self, budget: TokenBudget) -> Result<Option<Self>, AnswerError> {
+        Ok(self.fits(budget)?.then_some(self))
     }
 }
 
-/// Returns the number of tokens of the JSON of `value`, or `limit + 1` when there are more than `limit`.
-///
-/// # Errors
-/// When the value cannot be serialized.
-pub fn count_json_tokens<T: Serialize>(value: &T, limit: usize) -> Result<usize, AnswerError> {
-    Ok(tokens::count_tokens_capped(&serde_json::to_string(value)?, limit))
-}
-
-/// Renders as many of `parts` parts as fit into `max_tokens`.
+/// Renders as many of `parts` parts as fit into the budget.
 ///
 /// `render(n)` renders the first `n` parts and names the rest; the more parts it renders, the more tokens it must
 /// take. The answer without any part is returned when not even one fits.
@@ -56,10 +68,10 @@ pub fn count_json_tokens<T: Serialize>(value: &T, limit: usize) -> Result<usize,
 /// When the data of an answer cannot be serialized.
 pub fn fit_to_budget<T: Serialize>(
     parts: usize,
-    max_tokens: usize,
+    budget: TokenBudget,
     render: impl Fn(usize) -> RenderedAnswer<T>,
 ) -> Result<RenderedAnswer<T>, AnswerError> {
-    let fit = |count: usize| render(count).within(max_tokens);
+    let fit = |count: usize| render(count).within(budget);
     // Usually everything fits, and the tokens are counted only once.
     let fitting = match fit(parts)? {
         Some(whole) => Some(whole),
@@ -89,6 +101,10 @@ pub fn find_largest<T, E>(max: usize, fit: impl Fn(usize) -> Result<Option<T>, E
 mod tests {
     use super::*;
 
+    fn budget(max_tokens: usize, form: AnswerForm) -> TokenBudget {
+        TokenBudget { max_tokens, form }
+    }
+
     fn render_numbers(count: usize) -> RenderedAnswer<Vec<usize>> {
         let structured: Vec<_> = (0..count).collect();
         RenderedAnswer { text: format!("{structured:?}"), structured }
@@ -97,21 +113,31 @@ mod tests {
     #[test]
     fn the_most_that_fits_is_rendered() {
         let shown = |parts, max_tokens| {
-            fit_to_budget(parts, max_tokens, render_numbers).expect("it can be serialized").structured.len()
+            let budget = budget(max_tokens, AnswerForm::TextAndData);
+            fit_to_budget(parts, budget, render_numbers).expect("it can be serialized").structured.len()
         };
         assert_eq!(shown(100, 1_000), 100);
         let some = shown(100, 50);
         assert!((10..50).contains(&some), "{some}");
-        assert!(render_numbers(some).fits(50).expect("it can be serialized"));
-        assert!(!render_numbers(some + 1).fits(50).expect("it can be serialized"));
+        let fits =
+            |count| render_numbers(count).fits(budget(50, AnswerForm::TextAndData)).expect("it can be serialized");
+        assert!(fits(some) && !fits(some + 1));
         assert_eq!(shown(100, 0), 0);
+    }
+
+    #[test]
+    fn data_counts_only_for_clients_that_receive_it() {
+        let answer = RenderedAnswer { text: "short".to_owned(), structured: vec!["long"; 100] };
+        let fits = |form| answer.fits(budget(50, form)).expect("it can be serialized");
+        assert!(fits(AnswerForm::Text) && !fits(AnswerForm::TextAndData));
     }
 
     #[test]
     fn data_that_cannot_be_serialized_is_an_error() {
         let keyed_by_list = std::collections::BTreeMap::from([(vec![1], 2)]);
         let render = |_| RenderedAnswer { text: String::new(), structured: keyed_by_list.clone() };
-        let error = fit_to_budget(3, 100, render).expect_err("a list is no key of an object");
+        let error =
+            fit_to_budget(3, budget(100, AnswerForm::TextAndData), render).expect_err("a list is no key of an object");
         assert!(error.to_string().contains("cannot be serialized"), "{error}");
     }
 

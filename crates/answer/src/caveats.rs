@@ -2,21 +2,18 @@
 
 use engine::IndexCoverage;
 
-/// Formats the caveats on an answer, each after `; `: an incomplete index, `stale` results, and a note. Empty when
-/// there are none.
-pub fn format_caveats(coverage: &IndexCoverage, stale: usize, note: Option<&str>) -> String {
-    let mut caveats = String::new();
+/// Returns the caveats on an answer as one line: an incomplete index, `stale` results, and a note. `None` when there are
+/// none.
+pub fn format_caveats(coverage: &IndexCoverage, stale: usize, note: Option<&str>) -> Option<String> {
+    let mut caveats = Vec::new();
     if !coverage.complete {
-        caveats.push_str(&format!("; the index is incomplete: {}", format_coverage(coverage)));
+        caveats.push(format!("the index is incomplete: {}", format_coverage(coverage)));
     }
     if stale > 0 {
-        caveats.push_str(&format!("; {stale} from files changed since they were indexed: call index_project"));
+        caveats.push(format!("{stale} stale: changed since indexed, call index_project"));
     }
-    if let Some(note) = note {
-        caveats.push_str("; ");
-        caveats.push_str(note);
-    }
-    caveats
+    caveats.extend(note.map(str::to_owned));
+    (!caveats.is_empty()).then(|| caveats.join("; "))
 }
 
 /// Formats a coverage, such as `12 of 4000 files, 130 chunks`.
@@ -46,11 +43,11 @@ mod tests {
     #[test]
     fn caveats_are_listed_and_absent_without_a_reason() {
         let complete = IndexCoverage { files_indexed: 4, files_found: Some(4), chunks: 9, complete: true };
-        assert_eq!(format_caveats(&complete, 0, None), "");
+        assert_eq!(format_caveats(&complete, 0, None), None);
         let partial = IndexCoverage { files_indexed: 2, complete: false, ..complete };
-        let wanted = "; the index is incomplete: 2 of 4 files, 9 chunks; \
-                      1 from files changed since they were indexed: call index_project; a note";
-        assert_eq!(format_caveats(&partial, 1, Some("a note")), wanted);
+        let wanted = "the index is incomplete: 2 of 4 files, 9 chunks; \
+                      1 stale: changed since indexed, call index_project; a note";
+        assert_eq!(format_caveats(&partial, 1, Some("a note")).as_deref(), Some(wanted));
         assert_eq!(format_coverage(&IndexCoverage { files_found: None, ..partial }), "2 files, 9 chunks");
     }
 

@@ -1,9 +1,9 @@
 //! Fenced code blocks of Markdown.
 
-/// Formats `code` as a fenced block, with the line breaks around it.
-pub fn format_code_block(language: &str, code: &str) -> String {
+/// Formats `code` as a fenced block, with the line break before it. The path above it tells the language.
+pub fn format_code_block(code: &str) -> String {
     let fence = choose_fence(code);
-    format!("\n{fence}{language}\n{code}\n{fence}")
+    format!("\n{fence}\n{code}\n{fence}")
 }
 
 /// Returns a fence for `code`: at least three backticks, and more than any line of `code` begins with.
@@ -19,7 +19,7 @@ mod tests {
 
     #[test]
     fn a_fence_is_longer_than_any_in_the_code() {
-        assert_eq!(format_code_block("rust", "fn a() {}"), "\n```rust\nfn a() {}\n```");
-        assert_eq!(format_code_block("markdown", "a\n  ````\nb ``````"), "\n`````markdown\na\n  ````\nb ``````\n`````");
+        assert_eq!(format_code_block("fn a() {}"), "\n```\nfn a() {}\n```");
+        assert_eq!(format_code_block("a\n  ````\nb ``````"), "\n`````\na\n  ````\nb ``````\n`````");
     }
 }

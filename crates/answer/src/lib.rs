@@ -1,9 +1,10 @@
 //! Renders places in code for people and models, within a token budget.
 //!
-//! An answer has two forms with the same contents: text, and data for programs ([`RenderedAnswer`]). Some clients
-//! show a model only one of them, so both stay within the budget. [`fit_to_budget`] renders as many parts as fit;
-//! [`excerpt`] cuts a long text and says which lines are left; [`caveats`] names an incomplete index and stale
-//! results. Names and paths are sanitized with `text::display` before they are rendered; code is shown as it is,
+//! The command line and the MCP server show a hit as the same [`Place`]: its location, its name and the lines that
+//! decide whether it answers the query, which [`snippet`] chooses. [`fit_to_budget`] renders as many parts as fit;
+//! [`excerpt`] cuts a text that is read whole and says which lines are left; [`caveats`] names an incomplete index and
+//! stale results. An answer may have a second form, data for programs ([`RenderedAnswer`]), which counts towards the
+//! budget only for clients that receive it. Names and paths are sanitized with `text::display`; code is shown as it is,
 //! inside a [`fence`].
 
 pub mod budget;
@@ -11,5 +12,8 @@ pub mod caveats;
 pub mod excerpt;
 pub mod fence;
 pub mod location;
+pub mod place;
+pub mod snippet;
 
-pub use budget::{AnswerError, RenderedAnswer, find_largest, fit_to_budget};
+pub use budget::{AnswerError, AnswerForm, RenderedAnswer, TokenBudget, find_largest, fit_to_budget};
+pub use place::Place;

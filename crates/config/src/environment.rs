@@ -141,6 +141,45 @@ pub fn is_parse_worker() -> bool {
 /// The argument that makes this program a parser process.
 pub const PARSE_WORKER_COMMAND: &str = "parse-worker";
 
+/// Folders that a client names, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientFolders {
+    /// The variable, or words for the working folder.
+    pub source: &'static str,
+    pub folders: Vec<PathBuf>,
+}
+
+/// Returns the folders that a client names by variables, then the working folder, which is the client's own choice.
+pub fn client_folders() -> Vec<ClientFolders> {
+    let mut named = Vec::new();
+    named.extend(
+        variable_path("CLAUDE_PROJECT_DIR")
+            .map(|folder| ClientFolders { source: "CLAUDE_PROJECT_DIR", folders: vec![folder] }),
+    );
+    named.extend(
+        variable_path("WORKSPACE_FOLDER_PATHS")
+            .map(|list| ClientFolders { source: "WORKSPACE_FOLDER_PATHS", folders: split_folder_list(&list) }),
+    );
+    named.extend(
+        env::current_dir().ok().map(|folder| ClientFolders { source: "the working folder", folders: vec![folder] }),
+    );
+    named
+}
+
+/// Splits a list of folders. Clients separate them by commas or as in `$PATH`; a folder may have a comma in its name.
+fn split_folder_list(list: &Path) -> Vec<PathBuf> {
+    if list.is_dir() {
+        return vec![list.to_owned()];
+    }
+    let text = list.to_string_lossy();
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let split_part = |part: &str| match Path::new(part).is_dir() {
+        true => vec![PathBuf::from(part)],
+        false => env::split_paths(part).collect(),
+    };
+    parts.flat_map(split_part).collect()
+}
+
 /// Returns codescry's folder in the user's data or cache folder, such as `$XDG_DATA_HOME/codescry`.
 pub(crate) fn user_folder(which: fn(&UserFolders) -> PathBuf) -> Result<PathBuf, ConfigError> {
     let folders = etcetera::choose_base_strategy().map_err(|error| ConfigError::DataFolder(error.to_string()))?;
@@ -152,3 +191,28 @@ pub(crate) fn user_folder(which: fn(&UserFolders) -> PathBuf) -> Result<PathBuf,
 pub(crate) type UserFolders = etcetera::base_strategy::Xdg;
 #[cfg(windows)]
 pub(crate) type UserFolders = etcetera::base_strategy::Windows;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_folders_are_split_as_clients_write_them() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = |name: &str| {
+            let folder = dir.path().join(name);
+            std::fs::create_dir_all(&folder).expect("a folder");
+            folder.to_string_lossy().into_owned()
+        };
+        let (one, two, comma) = (folder("one"), folder("two"), folder("a, b"));
+        let split = |list: &str| -> Vec<String> {
+            split_folder_list(Path::new(list)).iter().map(|path| path.to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(split(&one), [one.clone()]);
+        assert_eq!(split(&comma), [comma.clone()]);
+        assert_eq!(split(&format!("{one}, {two}")), [one.clone(), two.clone()]);
+        if cfg!(unix) {
+            assert_eq!(split(&format!("{one}:{two}")), [one, two]);
+        }
+    }
+}

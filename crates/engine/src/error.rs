@@ -120,8 +120,12 @@ fn join_names(names: &[String]) -> String {
 /// The reason why a path cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PathError {
-    #[error("{shown} is not in {root}; give a path inside of the root", shown = escape_name(.path.as_str()))]
-    Missing { path: String, root: PathBuf },
+    #[error(
+        "{shown} is not in {root}; {}",
+        advise_nearest(nearest.as_deref()),
+        shown = escape_name(.path.as_str())
+    )]
+    Missing { path: String, root: PathBuf, nearest: Option<String> },
     #[error("{shown} is outside of {root}; give a path inside of the root", shown = escape_name(.path.as_str()))]
     OutsideRoot { path: String, root: PathBuf },
     #[error("cannot read {shown}: {source}", shown = escape_name(.path.as_str()))]
@@ -132,7 +136,7 @@ pub enum PathError {
     )]
     NotIndexed { path: RepoPath, line: u32 },
     #[error(
-        "no file in {shown} is indexed; index_status counts the files left out by reason",
+        "no file in {shown} is indexed; index_project counts the files left out by reason",
         shown = escape_name(.path.as_str())
     )]
     NothingIndexed { path: String },
@@ -173,6 +177,10 @@ pub enum PathError {
     Io { path: RepoPath, source: std::io::Error },
     #[error("cannot read {shown}: {source}", shown = escape_name(.path.as_str()))]
     Walk { path: RepoPath, source: WalkError },
+}
+
+fn advise_nearest(nearest: Option<&str>) -> String {
+    nearest.map_or_else(|| "give a path inside of the root".to_owned(), |path| format!("the nearest path is {path}"))
 }
 
 /// The reason why an attempt to tune the model failed.

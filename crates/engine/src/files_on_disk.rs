@@ -34,7 +34,9 @@ impl Engine {
             match source.kind() {
                 _ if leads_outside => outside(),
                 ErrorKind::NotFound | ErrorKind::NotADirectory => {
-                    PathError::Missing { path: path.to_owned(), root: root.to_owned() }
+                    let snapshot = self.snapshot().ok();
+                    let nearest = snapshot.and_then(|snapshot| search::find_nearest_path(&snapshot, path));
+                    PathError::Missing { path: path.to_owned(), root: root.to_owned(), nearest }
                 }
                 _ => PathError::Unresolved { path: path.to_owned(), source },
             }

@@ -20,7 +20,7 @@ mod tests;
 
 pub use answer::{IndexCoverage, SearchAnswer};
 pub use calls::{
-    CodeExcerpt, CodeReference, DefinedName, FileOutline, FilePage, FolderEntry, FolderOutline, FolderQuery, Freshness,
+    CodeExcerpt, CodeReference, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery, Freshness,
     IndexStatus, IndexedFile, ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile,
     RemainingWork, SimilarTarget, SymbolAnswer, SymbolHit, SymbolQuery,
 };
@@ -39,7 +39,7 @@ pub use search::metrics::{
 };
 pub use search::{
     CheckedQuery, ContentFilter, Explanation, Features, Filter, Hit, MAX_LIMIT, NameMatch, QueryFeatures, QueryKind,
-    RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery,
+    RankingWeights, RelatedChunk, RetrievalMode, ScoreTerm, SearchQuery, strip_query_filters,
 };
 pub use source::parse::{ReferenceKind, TokenClass};
 pub use state::Engine;

@@ -58,7 +58,7 @@ impl Engine {
     /// Compiles a filter for the files of a snapshot.
     pub(crate) fn compile_filter(&self, snapshot: &Snapshot, filter: &Filter) -> Result<FileFilter, EngineError> {
         let folders = self.resolve_folder_scope(snapshot, filter, &QueryFilters::default())?;
-        Ok(FileFilter::new(filter)?.in_folders(&folders))
+        Ok(FileFilter::new(filter)?.in_folders(&folders).for_snapshot(snapshot))
     }
 
     /// Sets the project of each hit. Examines only the folders of the hits and their ancestors, because most searches

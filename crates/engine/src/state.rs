@@ -71,6 +71,11 @@ impl Engine {
         self.settings.root.as_path()
     }
 
+    /// Returns the folder of the index.
+    pub fn index_dir(&self) -> &Path {
+        &self.settings.index_dir
+    }
+
     /// Opens the last commit. Returns `None` if there is none, or if its schema version is too old to be
     /// read.
     ///

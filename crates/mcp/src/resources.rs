@@ -1,6 +1,7 @@
 //! MCP resources: files, lines and definitions, such as `codescry://ROOT/src/a.rs#L10-L20`.
 //!
-//! Only indexed files are listed, one page at a time. Reading a resource applies the same path checks as
+//! The list is short, because some clients read all of it when they start: the files in the top folder of each root,
+//! such as its README. The templates lead to everything else. Reading a resource applies the same path checks as
 //! `read_code`.
 
 use std::sync::Arc;
@@ -15,69 +16,38 @@ use rmcp::model::{
 use text::display::{escape_code, escape_name, sanitize_to_length};
 
 use crate::call::blocking::run_blocking;
-
 use crate::call::result::ToolError;
+use crate::call::values::parse_line_range;
 use crate::roots::percent::{percent_decode, percent_encode};
 use crate::roots::served::{ServedRoot, ServedRoots};
-use crate::wire::values::parse_line_range;
 
 const SCHEME: &str = "codescry://";
 
-/// Number of files per page of the list.
-const PAGE_SIZE: usize = 200;
+/// Maximum number of files listed for each root.
+const MAX_LISTED: usize = 10;
+
+/// Maximum number of roots whose files are listed.
+const MAX_LISTED_ROOTS: usize = 4;
 
 /// Maximum length of a resource's text, in bytes; a longer one can only be read in parts, by lines.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
 
-/// Lists one page of the indexed files of all roots.
+/// Lists the indexed files in the top folders of the roots.
 ///
 /// # Errors
-/// When the cursor is invalid or an index cannot be read.
-pub async fn list_resources(roots: &ServedRoots, cursor: Option<&str>) -> Result<ListResourcesResult, ErrorData> {
-    let names = roots.short_names();
-    let (mut at, mut offset) = match cursor {
-        None => (0, 0),
-        Some(cursor) => parse_list_cursor(cursor, names.len()).ok_or_else(|| {
-            let cursor = sanitize_to_length(cursor, 60);
-            ErrorData::invalid_params(
-                format!("cursor {cursor} is not from this server; list from the beginning, without a cursor"),
-                None,
-            )
-        })?,
-    };
+/// When an index cannot be read.
+pub async fn list_resources(roots: &ServedRoots) -> Result<ListResourcesResult, ErrorData> {
     let mut resources = Vec::new();
-    let mut next = None;
-    while let Some(root) = roots.0.get(at) {
+    for (name, root) in roots.short_names().iter().zip(&roots.list).take(MAX_LISTED_ROOTS) {
         let engine = Arc::clone(&root.engine);
-        let room = PAGE_SIZE - resources.len();
-        let page = match run_blocking(move || engine.indexed_files(offset, room)).await.map_err(to_internal_error)? {
-            Ok(page) => page,
+        match run_blocking(move || engine.top_files(MAX_LISTED)).await.map_err(to_internal_error)? {
+            Ok(files) => resources.extend(files.iter().map(|file| to_resource(name, file))),
             // A root without an index has no files to list.
-            Err(EngineError::NotIndexed { .. } | EngineError::Outdated { .. }) => Default::default(),
+            Err(EngineError::NotIndexed { .. } | EngineError::Outdated { .. }) => {}
             Err(error) => return Err(to_internal_error(ToolError::from(error))),
-        };
-        resources.extend(page.files.iter().map(|file| to_resource(&names[at], file)));
-        offset += page.files.len();
-        if offset < page.total {
-            next = Some(format!("{at:x}-{offset:x}"));
-            break;
-        }
-        (at, offset) = (at + 1, 0);
-        if resources.len() >= PAGE_SIZE && at < names.len() {
-            next = Some(format!("{at:x}-0"));
-            break;
         }
     }
-    let mut listed = ListResourcesResult::with_all_items(resources);
-    listed.next_cursor = next;
-    Ok(listed)
-}
-
-/// Parses a cursor `ROOT-OFFSET`, both in hexadecimal: the index of a root, and of a file in the root's list.
-fn parse_list_cursor(cursor: &str, root_count: usize) -> Option<(usize, usize)> {
-    let (root, offset) = cursor.split_once('-')?;
-    let number = |part: &str| u32::from_str_radix(part, 16).ok().map(|number| number as usize);
-    Some((number(root)?, number(offset)?)).filter(|(root, _)| *root < root_count)
+    Ok(ListResourcesResult::with_all_items(resources))
 }
 
 fn to_resource(root: &str, file: &IndexedFile) -> Resource {
@@ -119,7 +89,7 @@ pub async fn read_resource(
     let names = roots.short_names();
     let (name, request) = parse_uri(uri).ok_or_else(|| missing("not a URI of the form codescry://ROOT/PATH"))?;
     let at = names.iter().position(|known| *known == percent_encode(&name));
-    let Some(root) = at.and_then(|at| roots.0.get(at)) else {
+    let Some(root) = at.and_then(|at| roots.list.get(at)) else {
         return Err(missing(&format!("no such root; the roots are: {}", names.join(", "))));
     };
     let request = resolve_path(roots, root, request).map_err(|error| missing(&error.0))?;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use engine::Settings;
-use mcp::McpError;
+use mcp::{AnswerForm, McpError};
 use tokio::time::Instant;
 
+use crate::folders::SharedFolders;
 use crate::peer_stream::PeerStream;
 use crate::rendezvous::{OwnerLock, Rendezvous};
 use crate::shared_server::SharedServer;
@@ -23,8 +23,10 @@ const REJOIN_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The finder of a server to relay to, in this process or in another one.
 pub struct ServerFinder {
-    settings: Vec<Settings>,
+    folders: SharedFolders,
     watch: bool,
+    /// The form of the answers to this process's client.
+    form: AnswerForm,
     rendezvous: Rendezvous,
     /// The server that runs in this process, if any.
     own_server: Option<SharedServer>,
@@ -34,8 +36,8 @@ pub struct ServerFinder {
 
 impl ServerFinder {
     /// Creates a finder for servers of these folders, without starting a server.
-    pub fn new(settings: Vec<Settings>, watch: bool, rendezvous: Rendezvous) -> Self {
-        Self { settings, watch, rendezvous, own_server: None, is_spare: false }
+    pub fn new(folders: SharedFolders, watch: bool, form: AnswerForm, rendezvous: Rendezvous) -> Self {
+        Self { folders, watch, form, rendezvous, own_server: None, is_spare: false }
     }
 
     /// Returns whether the server is in another process.
@@ -55,7 +57,7 @@ impl ServerFinder {
     /// Connects to this process's server or to the owner; starts a server if there is neither.
     pub async fn connect_next(&mut self) -> Result<PeerStream, McpError> {
         if let Some(server) = &self.own_server {
-            return Ok(server.connect());
+            return Ok(server.connect(self.form));
         }
         let deadline = Instant::now() + JOIN_TIMEOUT;
         loop {
@@ -68,7 +70,7 @@ impl ServerFinder {
                 }
             }
             let socket = self.rendezvous.socket_path();
-            let joined = socket::connect_to_owner(&socket, self.rendezvous.key());
+            let joined = socket::connect_to_owner(&socket, self.rendezvous.key(), self.form);
             match tokio::time::timeout_at(deadline, joined).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => tracing::debug!("cannot join the owner yet: {error}"),
@@ -93,7 +95,7 @@ impl ServerFinder {
         loop {
             tokio::time::sleep(REJOIN_INTERVAL).await;
             let socket = self.rendezvous.socket_path();
-            let joined = socket::connect_to_owner(&socket, self.rendezvous.key());
+            let joined = socket::connect_to_owner(&socket, self.rendezvous.key(), self.form);
             let joined = tokio::time::timeout(REJOIN_INTERVAL, joined);
             if self.rendezvous.owner_pid().is_none() || matches!(joined.await, Ok(Ok(_))) {
                 return;
@@ -111,11 +113,11 @@ impl ServerFinder {
 
     /// Starts a server in this process and connects to it; with a lock, other processes can join it.
     async fn start_own(&mut self, lock: Option<OwnerLock>) -> Result<PeerStream, McpError> {
-        let (settings, watch) = (self.settings.clone(), self.watch);
+        let (folders, watch, form) = (self.folders.clone(), self.watch, self.form);
         let owned = lock.map(|lock| (self.rendezvous.clone(), lock));
-        let start = move || SharedServer::start(&settings, watch, owned);
+        let start = move || SharedServer::start(&folders, watch, owned);
         let server =
             tokio::task::spawn_blocking(start).await.map_err(|error| McpError::Stopped(error.to_string()))??;
-        Ok(self.own_server.insert(server).connect())
+        Ok(self.own_server.insert(server).connect(form))
     }
 }

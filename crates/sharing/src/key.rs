@@ -8,11 +8,16 @@ use types::ContentHash;
 /// Returns the sharing key of a server for these folders; `None` if the program's own file cannot be read.
 ///
 /// The key hashes everything that determines a server's access and answers: the program's version and file, the
-/// user, and each folder with its index and settings. Servers with equal keys give equal answers, so a process
-/// that joins another cannot gain access to other folders.
-pub fn sharing_key(settings: &[Settings], watch: bool) -> Option<String> {
-    let mut folders: Vec<_> = settings.iter().map(describe_settings).collect();
-    folders.sort();
+/// user, each folder with its index and settings, and the folders below which calls may name projects, with the settings
+/// of these. Servers with equal keys give equal answers, so a process that joins another cannot gain access to other
+/// folders. The forms of answers belong to a connection and are no part of the key.
+pub fn sharing_key(settings: &[Settings], within: &[Settings], watch: bool) -> Option<String> {
+    let describe_all = |settings: &[Settings]| {
+        let mut folders: Vec<_> = settings.iter().map(describe_settings).collect();
+        folders.sort();
+        folders
+    };
+    let folders = (describe_all(settings), describe_all(within));
     let version = env!("CARGO_PKG_VERSION");
     let parts = format!("{version} {} {} {watch} {folders:?}", process::program_fingerprint()?, process::user_id());
     Some(ContentHash::of_bytes(parts.as_bytes()).to_string())
@@ -71,17 +76,20 @@ mod tests {
             Settings::resolve(&options).expect("the folder is there")
         };
         let (a, b) = (settings("a", |_| ()), settings("b", |_| ()));
-        let base = sharing_key(std::slice::from_ref(&a), true);
-        assert!(base.is_some() && base == sharing_key(&[settings("a/.", |_| ())], true));
-        assert_eq!(sharing_key(&[a.clone(), b.clone()], true), sharing_key(&[b.clone(), a.clone()], true));
+        let key = |folders: &[Settings]| sharing_key(folders, &[], true);
+        let base = key(std::slice::from_ref(&a));
+        assert!(base.is_some() && base == key(&[settings("a/.", |_| ())]));
+        assert_eq!(key(&[a.clone(), b.clone()]), key(&[b.clone(), a.clone()]));
         for other in [
-            sharing_key(std::slice::from_ref(&a), false),
-            sharing_key(&[a, b.clone()], true),
-            sharing_key(&[b], true),
-            sharing_key(&[settings("a", |options| options.index_dir = Some("/j".into()))], true),
-            sharing_key(&[settings("a", |options| options.max_file_bytes = Some(7))], true),
-            sharing_key(&[settings("a", |options| options.pipeline.parse_workers = Some(7))], true),
-            sharing_key(&[settings("a", |options| options.pipeline.embedder = Some(EmbedderChoice::BuiltIn))], true),
+            sharing_key(std::slice::from_ref(&a), &[], false),
+            sharing_key(std::slice::from_ref(&a), std::slice::from_ref(&b), true),
+            sharing_key(std::slice::from_ref(&a), std::slice::from_ref(&a), true),
+            key(&[a, b.clone()]),
+            key(&[b]),
+            key(&[settings("a", |options| options.index_dir = Some("/j".into()))]),
+            key(&[settings("a", |options| options.max_file_bytes = Some(7))]),
+            key(&[settings("a", |options| options.pipeline.parse_workers = Some(7))]),
+            key(&[settings("a", |options| options.pipeline.embedder = Some(EmbedderChoice::BuiltIn))]),
         ] {
             assert_ne!(base, other);
         }
@@ -98,10 +106,11 @@ mod tests {
         other.models.hub_token = Some("hf_token".to_owned());
         other.models.hub = "https://hub.example".to_owned();
         other.models.is_offline = !plain.models.is_offline;
-        assert_eq!(sharing_key(std::slice::from_ref(&plain), true), sharing_key(std::slice::from_ref(&other), true));
+        let key = |settings: &Settings| sharing_key(std::slice::from_ref(settings), &[], true);
+        assert_eq!(key(&plain), key(&other));
         let with_model = |mut settings: Settings| {
             settings.pipeline.embedder = Some(EmbedderChoice::Model("all-MiniLM-L6-v2".to_owned()));
-            sharing_key(&[settings], true)
+            key(&settings)
         };
         assert_ne!(with_model(plain), with_model(other));
     }

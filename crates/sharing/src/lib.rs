@@ -11,6 +11,7 @@
 //! own server until the owner responds again or has ended.
 
 mod finder;
+mod folders;
 mod key;
 mod peer_stream;
 mod relay;
@@ -20,4 +21,5 @@ mod serve;
 mod shared_server;
 mod socket;
 
+pub use folders::SharedFolders;
 pub use serve::{serve_shared, shared_server_pid};

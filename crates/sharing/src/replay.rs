@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mcp::transport::json_lines;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
@@ -81,7 +82,7 @@ impl ReplayBuffer {
     pub fn record_client_message(&mut self, line: &[u8]) -> bool {
         // The whole line is parsed, as the server does: the server never answers a line that only starts like
         // a request.
-        let Some(message) = parse_json_line::<Value>(line) else { return false };
+        let Ok(message) = json_lines::parse_json(strip_byte_order_mark(line)) else { return false };
         let id = message.get("id");
         match (message.get("method").and_then(Value::as_str), id.filter(|id| id.is_string() || id.is_i64())) {
             (Some(method), Some(id)) => {
@@ -214,7 +215,11 @@ struct ServerMessage {
 
 /// Parses a line of JSON, which may start with a byte order mark; `None` if it is not a `T`.
 fn parse_json_line<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
-    serde_json::from_slice(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)).ok()
+    serde_json::from_slice(strip_byte_order_mark(line)).ok()
+}
+
+fn strip_byte_order_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
 }
 
 impl ServerMessage {
@@ -307,17 +312,15 @@ mod tests {
     #[test]
     fn lines_that_the_server_cannot_parse_are_not_pending() {
         let deep = format!(r#"{{"id":1,"method":"x","params":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
-        for line in [
-            r#"{"id":1,"method":"x","params":1e400}"#,
-            r#"{"id":1,"method":"x","params":"\ud800"}"#,
-            r#"{"id":1.5,"method":"x"}"#,
-            r#"{"id":1,"method":7}"#,
-            &deep,
-        ] {
+        for line in
+            [r#"{"id":1,"method":"x","params":1e400}"#, r#"{"id":1.5,"method":"x"}"#, r#"{"id":1,"method":7}"#, &deep]
+        {
             let mut buffer = ReplayBuffer::default();
             assert!(!buffer.record_client_message(line.as_bytes()), "{line}");
             assert_eq!(buffer.pending_count(), 0, "{line}");
         }
+        let mut buffer = ReplayBuffer::default();
+        assert!(buffer.record_client_message(br#"{"id":1,"method":"x","params":"\ud800"}"#), "the server repairs it");
         let mut buffer = buffer_of(&[request("1")]);
         buffer.drop_older_than(Duration::from_secs(60));
         assert_eq!(buffer.pending_count(), 1);

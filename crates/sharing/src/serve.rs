@@ -3,35 +3,37 @@
 use std::sync::Arc;
 
 use engine::{Engine, Settings};
-use mcp::McpError;
 use mcp::transport::lifecycle::listen_for_stop_signal;
 use mcp::transport::parent_process::wait_for_parent_exit;
+use mcp::{AnswerForm, McpError};
 use rmcp::transport::io::stdio_pipes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::finder::ServerFinder;
+use crate::folders::SharedFolders;
 use crate::key::sharing_key;
 use crate::relay::{ConversationEnd, Relay};
 use crate::rendezvous::Rendezvous;
 
-/// Serves folders over standard input and output, sharing one process with servers of the same folders.
+/// Serves folders over standard input and output, sharing one process with servers of the same folders. The answers of
+/// this client have the given form.
 ///
 /// Joins a running server with the same sharing key, or runs one that others can join. Where sharing is not
 /// possible, acts as [`mcp::serve_stdio`].
 ///
 /// # Errors
 /// When there is no folder or the server cannot be started. Client input is never an error.
-pub fn serve_shared(settings: Vec<Settings>, watch: bool) -> Result<(), McpError> {
-    if settings.is_empty() {
+pub fn serve_shared(folders: SharedFolders, watch: bool, form: AnswerForm) -> Result<(), McpError> {
+    if folders.served.is_empty() && folders.within.is_empty() {
         return Err(McpError::NoRoots);
     }
-    let Some(rendezvous) = create_rendezvous(&settings, watch) else {
+    let Some(rendezvous) = create_rendezvous(&folders, watch) else {
         let open = |settings| Engine::open(settings).map(Arc::new);
-        let engines = settings.into_iter().map(open).collect::<Result<_, _>>()?;
-        return mcp::serve_stdio(engines, watch);
+        let engines = folders.served.into_iter().map(open).collect::<Result<_, _>>()?;
+        return mcp::serve_stdio(engines, folders.access, watch, form);
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(McpError::Runtime)?;
-    let mut servers = ServerFinder::new(settings, watch, rendezvous);
+    let mut servers = ServerFinder::new(folders, watch, form, rendezvous);
     let ended = runtime.block_on(async {
         let (reader, writer) = stdio_pipes();
         tokio::select! {
@@ -48,15 +50,15 @@ pub fn serve_shared(settings: Vec<Settings>, watch: bool) -> Result<(), McpError
 
 /// Returns the id of the process that serves these folders to others, if one does.
 pub fn shared_server_pid(settings: &[Settings], watch: bool) -> Option<u32> {
-    Rendezvous::locate(sharing_key(settings, watch)?).owner_pid()
+    Rendezvous::locate(sharing_key(settings, &[], watch)?).owner_pid()
 }
 
 /// Creates the rendezvous for a server of these folders; `None` where sharing is not possible.
-fn create_rendezvous(settings: &[Settings], watch: bool) -> Option<Rendezvous> {
+fn create_rendezvous(folders: &SharedFolders, watch: bool) -> Option<Rendezvous> {
     if cfg!(not(unix)) {
         return None;
     }
-    let rendezvous = Rendezvous::create(sharing_key(settings, watch)?);
+    let rendezvous = Rendezvous::create(sharing_key(&folders.served, &folders.within, watch)?);
     rendezvous.inspect_err(|error| tracing::warn!("cannot share this server with other clients: {error}")).ok()
 }
 

@@ -10,10 +10,11 @@ use std::time::Duration;
 use engine::{Engine, Settings};
 use mcp::transport::json_lines::JsonLinesTransport;
 use mcp::transport::lifecycle::{build_runtime, serve_client, shut_down_server};
-use mcp::{FolderWatchers, McpError, McpServer};
+use mcp::{AnswerForm, FolderWatchers, McpError, McpServer};
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::folders::SharedFolders;
 use crate::peer_stream::PeerStream;
 use crate::rendezvous::{OwnerLock, Rendezvous};
 use crate::socket::{self, ConnectionCloser, ShareListener};
@@ -58,7 +59,11 @@ impl SharedServer {
     ///
     /// # Errors
     /// When an engine cannot be opened, or the threads cannot be started.
-    pub fn start(settings: &[Settings], watch: bool, owned: Option<(Rendezvous, OwnerLock)>) -> Result<Self, McpError> {
+    pub fn start(
+        folders: &SharedFolders,
+        watch: bool,
+        owned: Option<(Rendezvous, OwnerLock)>,
+    ) -> Result<Self, McpError> {
         let runtime = build_runtime()?;
         let inside = runtime.enter();
         // Listening before the engines are open lets joining processes wait instead of trying again.
@@ -70,8 +75,8 @@ impl SharedServer {
             }
         });
         let open = |settings: &Settings| Engine::open(settings.clone()).map(Arc::new);
-        let engines = settings.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-        let server = McpServer::new(engines);
+        let engines = folders.served.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let server = McpServer::new(engines, folders.access.clone());
         server.start_background_work();
         let watchers = watch.then(|| server.watch_folders());
         let endpoint = bound.map(|(rendezvous, lock, listener)| {
@@ -84,11 +89,11 @@ impl SharedServer {
         Ok(Self { runtime, server, watchers, endpoint })
     }
 
-    /// Opens a connection to the server for this process's own client.
-    pub fn connect(&self) -> PeerStream {
+    /// Opens a connection to the server for this process's own client, with answers of this form.
+    pub fn connect(&self, form: AnswerForm) -> PeerStream {
         let (here, there) = tokio::io::duplex(PIPE_BYTES);
         let (reader, writer) = tokio::io::split(there);
-        self.runtime.spawn(serve_connection(self.server.clone(), PeerStream::new(reader, writer)));
+        self.runtime.spawn(serve_connection(self.server.with_form(form), PeerStream::new(reader, writer)));
         let (reader, writer) = tokio::io::split(here);
         PeerStream::new(reader, writer)
     }
@@ -145,7 +150,7 @@ async fn accept_clients(listener: ShareListener, key: String, server: McpServer,
         let (key, server, connections) = (Arc::clone(&key), server.clone(), Arc::clone(&connections));
         tasks.spawn(async move {
             match peer.verify_key(&key).await {
-                Ok(stream) => serve_connection(server, stream).await,
+                Ok((stream, form)) => serve_connection(server.with_form(form), stream).await,
                 Err(error) => tracing::debug!("refused another process: {error}"),
             }
             let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);

@@ -38,7 +38,7 @@ pub struct CliArguments {
     /// Serve the Model Context Protocol over standard input and output: short for `codescry serve`
     #[arg(long)]
     pub stdio: bool,
-    /// With --stdio: the folders to serve [default: the working folder]
+    /// With --stdio: the folders to serve, as for `codescry serve`
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     #[command(flatten)]

@@ -4,14 +4,23 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use mcp::AnswerForm;
+
 use super::http::HttpArguments;
 
 /// The arguments of `codescry serve`.
 #[derive(Debug, Default, Args)]
 pub struct ServeArguments {
-    /// The folders to serve; files outside are never read [default: the working folder]
+    /// The folders to serve; files outside are never read [default: the folder that the client names with
+    /// CLAUDE_PROJECT_DIR or WORKSPACE_FOLDER_PATHS, the working folder, or the client's roots]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Let calls name any project below this folder in their argument root; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub within: Vec<PathBuf>,
+    /// Answer with structured content and output schemas as well as text
+    #[arg(long)]
+    pub structured: bool,
     /// Serve over standard input and output; this is the default
     #[arg(long)]
     pub stdio: bool,
@@ -33,5 +42,10 @@ impl ServeArguments {
     /// Returns the arguments of a server for `paths`, with the defaults for everything else.
     pub fn for_paths(paths: &[PathBuf]) -> Self {
         Self { paths: paths.to_owned(), ..Self::default() }
+    }
+
+    /// Returns the forms of answers.
+    pub fn answer_form(&self) -> AnswerForm {
+        if self.structured { AnswerForm::TextAndData } else { AnswerForm::Text }
     }
 }

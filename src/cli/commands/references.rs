@@ -77,6 +77,7 @@ fn print_reference_notes(answer: &ReferenceAnswer) {
     if answer.files.is_empty() {
         let files = terminal_text::pluralize(answer.files_with_name as u64, "file");
         printer::print_note(&format!("no use of {:?} found; the word occurs in {files}", answer.name));
+        answer.notes.iter().for_each(|note| printer::print_note(note));
     }
     if answer.definitions_left_out > 0 {
         let count = terminal_text::pluralize(answer.definitions_left_out as u64, "definition");

@@ -42,7 +42,7 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     let answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
     print_answer(shared, arguments, &engine, &query, &checked, &answer)?;
     if !shared.quiet {
-        print_notes(&query, &checked, &answer);
+        print_notes(&query, &answer);
     }
     Ok(if answer.hits.is_empty() { CommandExit::NothingFound } else { CommandExit::Done })
 }
@@ -85,22 +85,16 @@ fn print_answer(
     printer.finish()
 }
 
-/// Prints notes about the answer on standard error: interpretation, hints, and an incomplete index.
-fn print_notes(query: &SearchQuery, checked: &CheckedQuery, answer: &SearchAnswer) {
+/// Prints notes about the answer on standard error: interpretation, reasons of an empty answer, and an incomplete index.
+fn print_notes(query: &SearchQuery, answer: &SearchAnswer) {
     let coverage = &answer.coverage;
-    answer.notes.iter().for_each(|note| printer::print_note(note));
-    if query.explain {
-        printer::print_note(&format!("understood as {}", answer.understood));
-    }
     if answer.hits.is_empty() {
         let files = terminal_text::pluralize(coverage.files_indexed, "file");
         printer::print_note(&format!("nothing found for {:?} in {files}", query.text));
-        let hint = if checked.is_filtered() {
-            "drop a filter (--lang, --path, --project, --content, or one in the query), or check the index with `codescry status`"
-        } else {
-            "`codescry status` shows the index, and `codescry index --dry-run` lists the files left out"
-        };
-        printer::print_note(hint);
+    }
+    answer.notes.iter().for_each(|note| printer::print_note(note));
+    if query.explain {
+        printer::print_note(&format!("understood as {}", answer.understood));
     }
     if !coverage.complete {
         let found = match coverage.files_found {

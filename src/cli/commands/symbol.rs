@@ -78,7 +78,7 @@ fn print_symbol_notes(name: &str, answer: &SymbolAnswer) {
         Some(NameMatch::Fuzzy) => Some(format!("no symbol is named {name:?}; showing similar names")),
         Some(_) => None,
     };
-    note.iter().for_each(|note| printer::print_note(note));
+    note.iter().chain(&answer.notes).for_each(|note| printer::print_note(note));
     if answer.more {
         printer::print_note("more symbols match; raise --limit, or narrow down with --kind, --container or --path");
     }

@@ -5,9 +5,11 @@ use std::ops::Range;
 
 use super::highlight;
 use super::palette::{Palette, TextRole};
-use super::snippet;
 use crate::cli::printer::Printer;
 use ::text::display::escape_name;
+use answer::Place;
+use answer::place::PlaceRow;
+use answer::snippet::query_prefixes;
 use engine::{Engine, Explanation, Hit, SearchAnswer, TokenClass};
 
 /// Maximum number of lines of a snippet.
@@ -27,7 +29,7 @@ pub fn print_hits(
     text: &str,
     answer: &SearchAnswer,
 ) -> io::Result<()> {
-    let words = snippet::query_prefixes(text);
+    let words = query_prefixes(text);
     for (at, hit) in answer.hits.iter().enumerate() {
         if at > 0 {
             printer.line("")?;
@@ -69,32 +71,22 @@ fn header_line(hit: &Hit, palette: Palette) -> String {
 /// Returns the chosen lines of a hit with line numbers, highlighted and cut to the terminal width.
 fn snippet_lines(hit: &Hit, tokens: &[(Range<usize>, TokenClass)], words: &[String], palette: Palette) -> Vec<String> {
     let lines = highlight::split_tokens(&hit.text, tokens);
-    let texts: Vec<&str> = lines.iter().map(|(line, _)| *line).collect();
-    let chosen = snippet::choose_lines(&texts, &hit.signature, words, SNIPPET_LINES);
-    let number = |at: usize| hit.span.start_line as usize + at;
-    let digits = chosen.last().map_or(1, |at| number(*at).to_string().len()).max(3);
-    let gap = palette.paint(TextRole::Dim, &format!("{GAP:>width$}", width = digits + 2));
-    let numbered = |at: usize| {
-        let margin = palette.paint(TextRole::Dim, &format!("{:>width$}  ", number(at), width = digits + 2));
-        let room = palette.columns.saturating_sub(digits + 4);
-        let (line, runs) = &lines[at];
-        format!("{margin}{}", highlight::paint_line(line, runs, room, palette)).trim_end().to_owned()
-    };
-    let mut shown = Vec::new();
-    let mut next = 0;
-    for at in chosen {
-        match at - next {
-            0 => {}
-            1 => shown.push(numbered(next)), // the mark would also take one line
-            _ => shown.push(gap.clone()),
+    let rows = Place::new(hit, words, SNIPPET_LINES).rows();
+    let last = rows.iter().rev().find_map(|row| match row {
+        PlaceRow::Line { number, .. } => Some(*number),
+        PlaceRow::Gap => None,
+    });
+    let digits = last.map_or(1, |number| number.to_string().len()).max(3);
+    let format_row = |row: &PlaceRow<'_>| match row {
+        PlaceRow::Gap => palette.paint(TextRole::Dim, &format!("{GAP:>width$}", width = digits + 2)),
+        PlaceRow::Line { index, number, .. } => {
+            let margin = palette.paint(TextRole::Dim, &format!("{number:>width$}  ", width = digits + 2));
+            let room = palette.columns.saturating_sub(digits + 4);
+            let painted = lines.get(*index).map(|(line, runs)| highlight::paint_line(line, runs, room, palette));
+            format!("{margin}{}", painted.unwrap_or_default()).trim_end().to_owned()
         }
-        shown.push(numbered(at));
-        next = at + 1;
-    }
-    if texts[next.min(texts.len())..].iter().any(|line| !line.trim().is_empty()) {
-        shown.push(gap);
-    }
-    shown
+    };
+    rows.iter().map(format_row).collect()
 }
 
 /// Formats the other matches in the file as `also: close 50-60, reset 70-80`.

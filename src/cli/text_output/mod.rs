@@ -5,5 +5,4 @@ mod highlight;
 pub mod hits;
 pub mod palette;
 pub mod report;
-mod snippet;
 pub mod terminal_text;

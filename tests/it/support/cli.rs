@@ -73,8 +73,17 @@ impl Project {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
         for (name, _) in std::env::vars_os() {
             let of_a_user = ["CODESCRY_", "XDG_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
-            let known =
-                ["NO_COLOR", "COLUMNS", "RUST_LOG", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "COPILOT_HOME", "CLINE_DIR"];
+            let known = [
+                "NO_COLOR",
+                "COLUMNS",
+                "RUST_LOG",
+                "CLAUDE_CONFIG_DIR",
+                "CLAUDE_PROJECT_DIR",
+                "CODEX_HOME",
+                "COPILOT_HOME",
+                "CLINE_DIR",
+                "WORKSPACE_FOLDER_PATHS",
+            ];
             if of_a_user || known.iter().any(|known| name == *known) {
                 command.env_remove(name);
             }

@@ -49,7 +49,7 @@ impl Reply {
 /// Returns a command that serves the repository. `more` are further arguments.
 pub fn command(repository: &Repository, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
-    command.args(["serve"]).args(more).arg(repository.root());
+    command.args(["serve", "--structured"]).args(more).arg(repository.root());
     command.env("CODESCRY_INDEX_DIR", repository.base().join("index")).env_remove("CODESCRY_TOKEN");
     command.env("CODESCRY_CACHE_DIR", repository.base().join("cache"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

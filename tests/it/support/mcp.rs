@@ -1,4 +1,5 @@
-//! A small repository, and clients of `codescry --stdio` over it.
+//! A small repository, and clients of `codescry serve --stdio` over it. They ask for structured content, in which tests
+//! find their values.
 //!
 //! [`connect`] starts a client of the `rmcp` crate; [`RawClient`] is a client that sends arbitrary bytes.
 
@@ -105,7 +106,7 @@ impl Repository {
 
     /// Returns the command that a client uses to start the server.
     pub fn command(&self) -> Command {
-        self.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["--stdio"])
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["serve", "--stdio", "--structured"])
     }
 
     /// Returns the command of [`Repository::command`] with another program and other arguments.
@@ -116,6 +117,8 @@ impl Repository {
         command.env("CODESCRY_CACHE_DIR", self.base().join("cache")).env("HOME", self.base());
         // Servers of the same index share sockets in this folder.
         command.env("CODESCRY_RUNTIME_DIR", self.base().join("codescry")).env_remove("CODESCRY_NO_SHARE");
+        // A client that runs the tests may name its own folder.
+        command.env_remove("CLAUDE_PROJECT_DIR").env_remove("WORKSPACE_FOLDER_PATHS");
         command
     }
 }
@@ -250,7 +253,7 @@ impl RawClient {
     /// session.
     pub fn unwatched(repository: &Repository) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
-        let mut raw = Self::spawn(repository.command_of(program, &["serve", "--no-watch"]));
+        let mut raw = Self::spawn(repository.command_of(program, &["serve", "--no-watch", "--structured"]));
         raw.initialize();
         raw
     }

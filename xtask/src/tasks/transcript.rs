@@ -37,15 +37,18 @@ pub fn run_transcript(arguments: &TranscriptArguments) -> Result<()> {
     let repository = arguments.repository.canonicalize().context("cannot find the repository")?;
     let questions: Value = serde_json::from_str(&fs::read_to_string(&arguments.questions)?)?;
     let index = std::env::temp_dir().join(format!("codescry-transcript-{}", std::process::id()));
-    let mut server = StdioServer::start(&arguments.program, &repository, &index)?;
-    server.call(&json!("index_project"), &json!({}))?;
+    let mut servers = ServerPair {
+        text: StdioServer::start(&arguments.program, &repository, &index, &[])?,
+        structured: StdioServer::start(&arguments.program, &repository, &index, &["--structured"])?,
+    };
+    servers.text.call(&json!("index_project"), &json!({}))?;
     let mut files = Vec::new();
     read_text_files(&repository, &mut files)?;
     let (mut body, mut table) = (String::new(), TABLE_HEAD.to_owned());
     let mut sums = [0; 5];
     for (number, question) in questions["questions"].as_array().context("no questions")?.iter().enumerate() {
         let text = question["ask"].as_str().context("a question without a text")?;
-        let answer = ask_question(&mut server, question, text)?;
+        let answer = ask_question(&mut servers, question, text)?;
         let note = question["note"].as_str().map(|note| format!("\n{note}\n")).unwrap_or_default();
         write!(body, "\n## {}. {text}\n{}{note}", number + 1, answer.shown)?;
         let GrepCost { lines, with_answer, with_all, files } = measure_grep(&repository, &files, question);
@@ -63,7 +66,7 @@ pub fn run_transcript(arguments: &TranscriptArguments) -> Result<()> {
     writeln!(table, "| **all** | **{text}** | **{json}** | | **{lines}** | **{with_answer}** | **{with_all}** |")?;
     let name = questions["repository"].as_str().unwrap_or_default();
     fs::write(&arguments.page, introduction(name) + &table + &body)?;
-    drop(server);
+    drop(servers);
     // A failure is harmless: the index is in the folder for temporary files.
     _ = fs::remove_dir_all(index);
     Ok(())
@@ -74,8 +77,9 @@ fn introduction(repository: &str) -> String {
         "# A session\n\nTen questions about {repository}, answered by the server's tools over stdio. `cargo xtask \
          transcript` sends the calls in `benches/session.json`, checks that the answer contains the expected code, and \
          writes this page; nothing in it is edited. Long answers are shortened here, but counted in full.\n\n## Token \
-         cost\n\nThe table counts tokens of the `o200k` vocabulary, for calls and answers: as text, and as structured \
-         JSON, which is the only form that some clients show to their model. For comparison it counts the output of \
+         cost\n\nThe table counts tokens of the `o200k` vocabulary, for calls and answers: as text, which is the default, \
+         and as structured JSON, which `--structured` adds and which is then the only form that some clients show to \
+         their model. No call gives a limit or a size. For comparison it counts the output of \
          grep over the whole folder for one plain pattern: the matching lines; these and the whole files that \
          contain the answer (which a reader who does not know the answer cannot select); these and every matching \
          file. Sometimes grep's lines alone cost least, but they seldom contain the answer. Both could be \
@@ -100,13 +104,15 @@ struct QuestionAnswer {
 /// # Errors
 /// If a call fails, or an expected text is missing in the text or in the JSON. Both are checked, because a client
 /// shows a model either the text or the JSON.
-fn ask_question(server: &mut StdioServer, question: &Value, text: &str) -> Result<QuestionAnswer> {
+fn ask_question(servers: &mut ServerPair, question: &Value, text: &str) -> Result<QuestionAnswer> {
     let mut answer = QuestionAnswer::default();
     let (mut all_text, mut all_json) = (String::new(), String::new());
     for call in question["calls"].as_array().context("a question without calls")? {
         let begun = Instant::now();
-        let (reply, structured) = server.call(&call["tool"], &call["arguments"]).with_context(|| text.to_owned())?;
+        let (reply, none) = servers.text.call(&call["tool"], &call["arguments"]).with_context(|| text.to_owned())?;
         let elapsed_ms = begun.elapsed().as_millis();
+        ensure!(none.is_null(), "{text}: the answer has structured content without --structured");
+        let (_, structured) = servers.structured.call(&call["tool"], &call["arguments"])?;
         let arguments = call["arguments"].to_string();
         let (call_tokens, reply_tokens) = (count_tokens(&arguments), count_tokens(&reply));
         answer.text_tokens += call_tokens + reply_tokens;
@@ -125,6 +131,12 @@ fn ask_question(server: &mut StdioServer, question: &Value, text: &str) -> Resul
     Ok(answer)
 }
 
+/// A server for each form of answers.
+struct ServerPair {
+    text: StdioServer,
+    structured: StdioServer,
+}
+
 /// A server process with the client's ends of its pipes. Killed when dropped.
 struct StdioServer {
     child: Child,
@@ -134,9 +146,9 @@ struct StdioServer {
 }
 
 impl StdioServer {
-    fn start(program: &Path, repository: &Path, index: &Path) -> Result<Self> {
+    fn start(program: &Path, repository: &Path, index: &Path, more: &[&str]) -> Result<Self> {
         let mut command = Command::new(program);
-        command.args(["serve", "--stdio"]).arg(repository).arg("--index-dir").arg(index);
+        command.args(["serve", "--stdio"]).args(more).arg(repository).arg("--index-dir").arg(index);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("cannot start the server")?;
         let input = child.stdin.take().context("no pipe")?;

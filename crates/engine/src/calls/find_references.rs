@@ -86,6 +86,8 @@ pub struct ReferenceAnswer {
     pub next: Option<ReferencePosition>,
     /// Whether the time limit ended the page early.
     pub out_of_time: bool,
+    /// Remarks on an empty answer: what was not searched, and why.
+    pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
     pub generation: u64,
@@ -130,8 +132,8 @@ impl Engine {
         if filter.content == ContentFilter::CodeAndDocs {
             filter.content = ContentFilter::Code;
         }
-        let filter = self.compile_filter(&snapshot, &filter)?;
-        let files = find_files_with_identifier(&snapshot, &name, |file| filter.allows(file))?;
+        let compiled = self.compile_filter(&snapshot, &filter)?;
+        let files = find_files_with_identifier(&snapshot, &name, |file| compiled.allows(file))?;
         let files: Vec<(&RepoPath, Language)> =
             files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
         let mut answer = ReferenceAnswer {
@@ -142,6 +144,9 @@ impl Engine {
         };
         let scan = ReferenceScan { engine: self, name: &name, query, deadline, cancel };
         scan.fill_page(&files, &mut answer);
+        if answer.files.is_empty() && answer.next.is_none() && query.from == ReferencePosition::default() {
+            answer.notes = self.explain_empty_filter(&snapshot, &filter)?;
+        }
         answer.name = name;
         Ok(answer)
     }

@@ -29,7 +29,7 @@ impl Engine {
     ) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
         let model = self.model_of_snapshot(&snapshot)?;
-        let filter = self.compile_filter(&snapshot, filter)?;
+        let compiled = self.compile_filter(&snapshot, filter)?;
         fail_if_cancelled(cancel)?;
         let (vector, except) = match target {
             SimilarTarget::Snippet(text) if text.trim().is_empty() => return Err(QueryError::EmptyQuery.into()),
@@ -41,8 +41,9 @@ impl Engine {
                 (snapshot.vector(chunk), Some(chunk))
             }
         };
-        let found = find_nearest_chunks(&snapshot, &vector, filter, limit, except, cancel);
+        let found = find_nearest_chunks(&snapshot, &vector, compiled, limit, except, cancel);
         let hits = self.track_damage(found.map_err(EngineError::from))?;
-        self.build_answer(&snapshot, SearchResults { hits, ..SearchResults::default() }, cancel)
+        let notes = if hits.is_empty() { self.explain_empty_filter(&snapshot, filter)? } else { Vec::new() };
+        self.build_answer(&snapshot, SearchResults { hits, notes, ..SearchResults::default() }, cancel)
     }
 }

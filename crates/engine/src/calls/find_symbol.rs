@@ -53,6 +53,8 @@ pub struct SymbolAnswer {
     /// Whether the definitions lie in the requested container. If no match does, this is false and the definitions
     /// match by name alone.
     pub is_qualified: bool,
+    /// Remarks on an empty answer: what was not searched, and why.
+    pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
     pub generation: u64,
@@ -106,7 +108,9 @@ impl Engine {
             self.request_repair();
         }
         let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.view.generation().stable_hash());
-        Ok(SymbolAnswer { symbols, more, is_qualified, coverage, generation })
+        let is_empty = symbols.is_empty() && query.offset == 0;
+        let notes = if is_empty { self.explain_empty_filter(&snapshot, &query.filter)? } else { Vec::new() };
+        Ok(SymbolAnswer { symbols, more, is_qualified, notes, coverage, generation })
     }
 }
 

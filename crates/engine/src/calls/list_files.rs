@@ -1,4 +1,4 @@
-//! Lists indexed files, a page at a time.
+//! Lists the indexed files at the top of the folder.
 
 use crate::error::EngineError;
 use crate::state::Engine;
@@ -13,32 +13,19 @@ pub struct IndexedFile {
     pub size_bytes: Option<u64>,
 }
 
-/// A page of the indexed files, sorted by path.
-#[derive(Clone, Debug, Default)]
-pub struct FilePage {
-    pub files: Vec<IndexedFile>,
-    /// Number of indexed files on all pages.
-    pub total: usize,
-    /// Hash of the commit; see [`crate::SearchAnswer::generation`].
-    pub generation: u64,
-}
-
 impl Engine {
-    /// Returns at most `limit` indexed files, skipping the first `offset`.
+    /// Returns at most `limit` indexed files that are directly in the root, sorted by path.
     ///
     /// # Errors
     /// [`EngineError::NotIndexed`], or an error of the store.
-    pub fn indexed_files(&self, offset: usize, limit: usize) -> Result<FilePage, EngineError> {
+    pub fn top_files(&self, limit: usize) -> Result<Vec<IndexedFile>, EngineError> {
         let snapshot = self.snapshot()?;
-        let files = snapshot.files.iter().skip(offset).take(limit).map(|file| IndexedFile {
+        let at_top = snapshot.files.iter().filter(|file| file.path.folder().is_empty()).take(limit);
+        let files = at_top.map(|file| IndexedFile {
             path: file.path.clone(),
             language: file.language,
             size_bytes: snapshot.record(&file.path).map(|record| record.stat.size_bytes),
         });
-        Ok(FilePage {
-            files: files.collect(),
-            total: snapshot.files.len(),
-            generation: snapshot.view.generation().stable_hash(),
-        })
+        Ok(files.collect())
     }
 }

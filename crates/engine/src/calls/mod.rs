@@ -1,6 +1,7 @@
 //! The calls of an engine, one file each.
 
 mod dry_run;
+mod explain_empty;
 mod find_references;
 mod find_similar;
 mod find_symbol;
@@ -22,7 +23,7 @@ mod watch;
 pub use find_references::{CodeReference, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile};
 pub use find_similar::SimilarTarget;
 pub use find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery};
-pub use list_files::{FilePage, IndexedFile};
+pub use list_files::IndexedFile;
 pub use outline_file::FileOutline;
 pub use outline_folder::{FolderEntry, FolderOutline, FolderQuery};
 pub use read_code::{CodeExcerpt, Freshness, ReadRequest};

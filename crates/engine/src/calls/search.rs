@@ -50,7 +50,11 @@ impl Engine {
         let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
         let embedder = model.embedder.as_ref();
         let context = SearchContext { snapshot: &snapshot, embedder, weights, cancel };
-        let results = search(&context, query, &folders)?;
+        let (filter, query_filters) = (query.filter.clone(), query.query_filters.clone());
+        let mut results = search(&context, query, &folders)?;
+        if results.hits.is_empty() {
+            results.notes.extend(self.explain_empty(&snapshot, &filter, &query_filters, &folders)?);
+        }
         self.build_answer(&snapshot, results, cancel)
     }
 }

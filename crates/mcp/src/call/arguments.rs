@@ -1,148 +1,350 @@
 //! Parses and checks the arguments of a call.
+//!
+//! Models and clients spell arguments in many ways: numbers as text, lists as JSON in a text, names in other cases, and
+//! further arguments of the client's own. Whatever has one meaning is understood. An argument that is not known is
+//! ignored, with a note if its name is close to a known one; a value without a meaning is an error that names the
+//! argument.
 
-use std::cell::RefCell;
 use std::ops::RangeInclusive;
 
+use answer::TokenBudget;
+use platform::file_format::checksum64;
 use rmcp::model::JsonObject;
-use serde::de::DeserializeOwned;
-use serde::de::value::MapDeserializer;
 use serde_json::Value;
-use text::display::{sanitize_line, sanitize_to_length};
+use text::display::sanitize_to_length;
+use text::edit_distance::count_edits_within;
 
+use super::context::CallContext;
 use super::result::ToolError;
+use super::values::{ArgumentValue, parse_value};
+use crate::wire::argument::{Argument, HIT_LIMIT, MAX_TOKENS};
 
 /// Default number of hits on a page.
 const DEFAULT_HITS: u32 = 10;
 const HITS_RANGE: RangeInclusive<u32> = 1..=50;
 
-/// Default token limit of an answer.
-const DEFAULT_MAX_TOKENS: u32 = 8_000;
 const MAX_TOKENS_RANGE: RangeInclusive<u32> = 500..=20_000;
+
+/// Arguments that may differ between the pages of one answer.
+const UNBOUND_ARGUMENTS: [&str; 3] = ["cursor", "limit", "max_tokens"];
 
 /// Maximum length of a name in a query, in bytes.
 const MAX_NAME_BYTES: usize = 500;
 
-/// Maximum length of a message about an invalid argument, in characters.
-const MAX_REASON_CHARS: usize = 400;
+/// Maximum length of an argument's name in a message, in characters.
+const MAX_SHOWN_CHARS: usize = 60;
 
-/// Parses the arguments of a call.
-///
-/// # Errors
-/// When an argument is missing, unknown or invalid; the message names it and lists the arguments in the tool's input
-/// schema.
-pub fn parse_arguments<T: DeserializeOwned>(
-    given: JsonObject,
-    input_schema: fn() -> JsonObject,
-) -> Result<T, ToolError> {
-    // The argument that is being read; `None` before the first one and after the last one.
-    let current = RefCell::new(None);
-    let mut rest = given.into_iter();
-    let entries = std::iter::from_fn(|| {
-        let next = rest.next();
-        current.replace(next.as_ref().map(|(name, _)| name.clone()));
-        next
-    });
-    T::deserialize(MapDeserializer::new(entries)).map_err(|error: serde_json::Error| {
-        let reason = sanitize_to_length(&error.to_string(), MAX_REASON_CHARS);
-        let argument = current.take().map(|name| format!("argument `{}`: ", sanitize_line(&name)));
-        let known = list_argument_names(&input_schema());
-        ToolError(format!("{}{reason}; the arguments are: {known}", argument.unwrap_or_default()))
-    })
+/// Number of letters up to which a name is close to another one after one edit rather than two.
+const SHORT_NAME_CHARS: usize = 5;
+
+/// The arguments that a tool knows.
+#[derive(Clone, Copy)]
+pub struct KnownArguments {
+    pub required: &'static [&'static Argument],
+    pub optional: &'static [&'static Argument],
+    /// Optional ones that no schema lists.
+    pub unlisted: &'static [&'static Argument],
 }
 
-/// Lists the arguments of an input schema, such as `query (required), limit`.
-fn list_argument_names(schema: &JsonObject) -> String {
-    let required = schema.get("required").and_then(Value::as_array);
-    let required = |name: &String| required.is_some_and(|all| all.iter().any(|one| one == name));
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let names = properties.into_iter().flat_map(JsonObject::keys);
-    let names: Vec<_> =
-        names.map(|name| if required(name) { format!("{name} (required)") } else { name.clone() }).collect();
-    names.join(", ")
+/// The arguments of a call, by their known names.
+#[derive(Debug, Default)]
+pub struct GivenArguments {
+    values: Vec<(&'static str, ArgumentValue)>,
+    /// Notes about arguments that were ignored.
+    pub notes: Vec<String>,
 }
 
-/// Returns `given`, or `default` when it is absent.
-///
-/// # Errors
-/// When the number is outside `range`; the message begins with `name`.
-pub fn check_range(
-    name: &str,
-    given: Option<u32>,
-    default: u32,
-    range: RangeInclusive<u32>,
-) -> Result<usize, ToolError> {
-    let number = given.unwrap_or(default);
-    if !range.contains(&number) {
-        let (from, to) = range.into_inner();
-        return Err(ToolError(format!("{name} is {number}; give a number from {from} to {to}")));
+impl KnownArguments {
+    fn all(&self) -> impl Iterator<Item = &'static Argument> {
+        self.required.iter().chain(self.optional).chain(self.unlisted).copied()
     }
-    Ok(number as usize)
+
+    /// Lists the names, such as `query (required), limit`.
+    fn list_names(&self) -> String {
+        let required = self.required.iter().map(|argument| format!("{} (required)", argument.name));
+        let optional = self.optional.iter().map(|argument| argument.name.to_owned());
+        required.chain(optional).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Parses the arguments of a call.
+    ///
+    /// # Errors
+    /// When a required argument is missing or a value has no meaning; the message names the argument and lists the
+    /// known ones.
+    pub fn parse(&self, given: JsonObject) -> Result<GivenArguments, ToolError> {
+        let mut parsed = GivenArguments::default();
+        let known = self.list_names();
+        // An argument under its own name wins over one under an alias.
+        let (mut named, mut others) = (Vec::new(), Vec::new());
+        for (name, value) in given {
+            match self.find(&name) {
+                Some((argument, true)) => named.push((argument, value)),
+                Some((argument, false)) => others.push((argument, value)),
+                None => parsed.notes.extend(self.note_unknown(&name)),
+            }
+        }
+        for (argument, value) in named.into_iter().chain(others) {
+            if parsed.get(argument).is_some() {
+                continue;
+            }
+            let value = parse_value(argument.kind, value).map_err(|expected| {
+                ToolError(format!("argument `{}`: expected {expected}; the arguments are: {known}", argument.name))
+            })?;
+            parsed.values.extend(value.map(|value| (argument.name, value)));
+        }
+        if let Some(missing) = self.required.iter().find(|argument| parsed.get(argument).is_none()) {
+            let notes: String = parsed.notes.iter().map(|note| format!("{note}; ")).collect();
+            return Err(ToolError(format!(
+                "argument `{}` is missing; {notes}the arguments are: {known}",
+                missing.name
+            )));
+        }
+        Ok(parsed)
+    }
+
+    /// Returns the argument with this name in any case, and whether the name is its own rather than an alias.
+    fn find(&self, name: &str) -> Option<(&'static Argument, bool)> {
+        let key = name_key(name);
+        let own = self.all().find(|argument| name_key(argument.name) == key).map(|argument| (argument, true));
+        let is_alias = |argument: &&Argument| argument.aliases.iter().any(|alias| name_key(alias) == key);
+        own.or_else(|| self.all().find(is_alias).map(|argument| (argument, false)))
+    }
+
+    /// Returns a note if the name is close to a known one.
+    fn note_unknown(&self, name: &str) -> Option<String> {
+        let key = name_key(name);
+        let is_close = |argument: &&Argument| {
+            let known = name_key(argument.name);
+            let max_edits = if known.len() <= SHORT_NAME_CHARS { 1 } else { 2 };
+            known.len() > 3
+                && (count_edits_within(&key, &known, max_edits).is_some()
+                    || key.strip_prefix(known.as_str()).or_else(|| key.strip_suffix(known.as_str())).is_some())
+        };
+        let close = self.all().find(is_close)?;
+        let name = sanitize_to_length(name, MAX_SHOWN_CHARS);
+        Some(format!("argument `{name}` is not known and was ignored: did you mean `{}`?", close.name))
+    }
 }
 
-/// Returns the number of hits on a page of `search_code` and `find_similar`.
-///
-/// # Errors
-/// When the number is outside the allowed range.
-pub fn check_hit_limit(given: Option<u32>) -> Result<usize, ToolError> {
-    check_range("limit", given, DEFAULT_HITS, HITS_RANGE)
+/// Returns a name without its case and the characters between its words.
+fn name_key(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Returns the token limit of an answer.
-///
-/// # Errors
-/// When the number is outside the allowed range.
-pub fn check_max_tokens(given: Option<u32>) -> Result<usize, ToolError> {
-    check_range("max_tokens", given, DEFAULT_MAX_TOKENS, MAX_TOKENS_RANGE)
+impl GivenArguments {
+    fn get(&self, argument: &Argument) -> Option<&ArgumentValue> {
+        self.values.iter().find(|(name, _)| *name == argument.name).map(|(_, value)| value)
+    }
+
+    /// Returns the value of a text or a path; `None` if it is absent or blank.
+    pub fn text(&self, argument: &Argument) -> Option<&str> {
+        match self.get(argument)? {
+            ArgumentValue::Text(text) => Some(text.as_str()).filter(|text| !text.trim().is_empty()),
+            _ => None,
+        }
+    }
+
+    /// Returns the value of a required text, which may be blank.
+    pub fn required_text(&self, argument: &Argument) -> &str {
+        match self.get(argument) {
+            Some(ArgumentValue::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// Returns the names or paths of a list; empty if it is absent.
+    pub fn list(&self, argument: &Argument) -> Vec<String> {
+        match self.get(argument) {
+            Some(ArgumentValue::List(names)) => names.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the value of a number.
+    pub fn number(&self, argument: &Argument) -> Option<u32> {
+        match self.get(argument)? {
+            ArgumentValue::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// Returns the value of a flag, which is false if it is absent.
+    pub fn flag(&self, argument: &Argument) -> bool {
+        matches!(self.get(argument), Some(ArgumentValue::Flag(true)))
+    }
+
+    /// Returns the first and the last line.
+    pub fn lines(&self, argument: &Argument) -> Option<(u32, u32)> {
+        match self.get(argument)? {
+            ArgumentValue::Lines(first, last) => Some((*first, *last)),
+            _ => None,
+        }
+    }
+
+    /// Returns a number, or `default` when it is absent.
+    ///
+    /// # Errors
+    /// When the number is outside `range`; the message names the argument.
+    pub fn number_within(
+        &self,
+        argument: &Argument,
+        default: u32,
+        range: RangeInclusive<u32>,
+    ) -> Result<usize, ToolError> {
+        let number = self.number(argument).unwrap_or(default);
+        if !range.contains(&number) {
+            let (from, to) = range.into_inner();
+            return Err(ToolError(format!("{} is {number}; give a number from {from} to {to}", argument.name)));
+        }
+        Ok(number as usize)
+    }
+
+    /// Returns the number of hits on a page of `search_code` and `find_similar`.
+    ///
+    /// # Errors
+    /// When the number is outside the allowed range.
+    pub fn hit_limit(&self) -> Result<usize, ToolError> {
+        self.number_within(&HIT_LIMIT, DEFAULT_HITS, HITS_RANGE)
+    }
+
+    /// Returns the budget of the answer, of `default` tokens unless the call gives another number.
+    ///
+    /// # Errors
+    /// When the number is outside the allowed range.
+    pub fn token_budget(&self, default: u32, context: &CallContext) -> Result<TokenBudget, ToolError> {
+        let max_tokens = self.number_within(&MAX_TOKENS, default, MAX_TOKENS_RANGE)?;
+        Ok(TokenBudget { max_tokens, form: context.form })
+    }
+
+    /// Returns a hash of the arguments that determine the answer, regardless of their order and spelling.
+    pub fn fingerprint(&self) -> u64 {
+        let bound = self.values.iter().filter(|(name, _)| !UNBOUND_ARGUMENTS.contains(name));
+        let mut parts: Vec<String> = bound.map(|(name, value)| format!("{name}={value:?}\n")).collect();
+        parts.sort_unstable();
+        checksum64(parts.concat().as_bytes())
+    }
 }
 
 /// Returns the name unchanged.
 ///
 /// # Errors
 /// When it has more than [`MAX_NAME_BYTES`] bytes.
-pub fn check_name(name: String) -> Result<String, ToolError> {
+pub fn check_name(name: &str) -> Result<String, ToolError> {
     if name.len() > MAX_NAME_BYTES {
         let bytes = name.len();
         return Err(ToolError(format!(
             "name has {bytes} bytes, more than {MAX_NAME_BYTES}; give a shorter name, or use search_code"
         )));
     }
-    Ok(name)
+    Ok(name.to_owned())
+}
+
+/// Returns the text of a raw argument before its tool is known to be called, for the choice of the root.
+pub fn raw_text<'g>(given: &'g JsonObject, argument: &Argument) -> Option<&'g str> {
+    let key = name_key(argument.name);
+    let found = given.iter().find(|(name, _)| name_key(name) == key);
+    found.and_then(|(_, value)| value.as_str()).map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// Converts a JSON value to an object of arguments: an empty list and null stand for none, a text for the JSON in it.
+pub fn to_argument_object(value: Value) -> Option<JsonObject> {
+    match value {
+        Value::Object(object) => Some(object),
+        Value::Null => Some(JsonObject::new()),
+        Value::Array(list) if list.is_empty() => Some(JsonObject::new()),
+        Value::String(text) if text.trim().is_empty() => Some(JsonObject::new()),
+        Value::String(text) => serde_json::from_str(&text).ok(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::wire::schema::generate_input_schema;
-    use crate::wire::search::SearchCodeArguments;
+    use crate::wire::argument::{CONTENT, CURSOR, INCLUDE_DEFINITION, LANGUAGE, LINES, QUERY};
 
-    fn read(arguments_json: &str) -> Result<SearchCodeArguments, String> {
-        let given = serde_json::from_str(arguments_json).expect("it is an object");
-        parse_arguments(given, generate_input_schema::<SearchCodeArguments>).map_err(|error| error.0)
+    const KNOWN: KnownArguments = KnownArguments {
+        required: &[&QUERY],
+        optional: &[&HIT_LIMIT, &LANGUAGE, &MAX_TOKENS, &CONTENT, &LINES, &CURSOR],
+        unlisted: &[&INCLUDE_DEFINITION],
+    };
+
+    fn parse(given: Value) -> Result<GivenArguments, String> {
+        KNOWN.parse(to_argument_object(given).expect("an object")).map_err(|error| error.0)
     }
 
     #[test]
-    fn arguments_are_read_leniently() {
-        let read = read(r#"{"query": "a", "limit": "7", "max_tokens": 900.0, "path": null, "language": "rust, go"}"#);
-        let read = read.expect("all of it is right");
-        assert_eq!((read.limit, read.max_tokens, read.path), (Some(7), Some(900), None));
-        assert_eq!(read.language.expect("given").into_vec(), ["rust", "go"]);
-    }
-
-    #[test]
-    fn errors_name_the_invalid_argument() {
-        for (given, wanted) in [
-            (r#"{"query": "a", "limit": {}}"#, "argument `limit`: expected a whole number"),
-            (r#"{"query": "a", "limit": -1}"#, "argument `limit`: expected a whole number"),
-            (r#"{"query": 7}"#, "argument `query`: invalid type"),
-            (r#"{"limit": 7}"#, "missing field `query`"),
-            (r#"{"query": "a", "languages": "rust"}"#, "argument `languages`: unknown field `languages`"),
-            (r#"{"query": "a", "language": 7}"#, "argument `language`: expected a name or a list of names"),
-            (r#"{"query": "a", "mode": "fuzzy"}"#, "argument `mode`: unknown variant `fuzzy`"),
-            // The text of a value does not decide which argument is named.
-            (r#"{"query": "a", "mode": "missing field"}"#, "argument `mode`: unknown variant `missing field`"),
+    fn values_and_names_are_understood_in_many_spellings() {
+        for (given, limit, languages) in [
+            (json!({ "query": "a", "limit": 7, "language": "rust, go" }), 7, vec!["rust", "go"]),
+            (json!({ "query": "a", "limit": "7", "language": "[\"rust\", \"go\"]" }), 7, vec!["rust", "go"]),
+            (json!({ "Query": "a", "LIMIT": 7.0, "Language": ["rust", "go"] }), 7, vec!["rust", "go"]),
+            (json!({ "q": "a", "top_k": "7.0", "lang": "rust,,go," }), 7, vec!["rust", "go"]),
+            (json!({ "query": "a", "max-results": " 7 ", "languages": "'rust'" }), 7, vec!["rust"]),
+            (json!("{\"query\": \"a\", \"limit\": 7, \"language\": null}"), 7, vec![]),
         ] {
-            let message = read(given).expect_err("it is wrong");
-            assert!(message.starts_with(wanted) && message.contains("query (required), "), "{given}: {message}");
+            let parsed = parse(given.clone()).unwrap_or_else(|error| panic!("{given}: {error}"));
+            assert_eq!(parsed.text(&QUERY), Some("a"), "{given}");
+            assert_eq!(parsed.number(&HIT_LIMIT), Some(limit), "{given}");
+            assert_eq!(parsed.list(&LANGUAGE), languages, "{given}");
+            assert!(parsed.notes.is_empty(), "{given}: {:?}", parsed.notes);
         }
+        let parsed = parse(json!({ "query": 7, "maxTokens": "900", "Content": " Docs", "includeDeclaration": "True" }));
+        let parsed = parsed.expect("all of it has a meaning");
+        assert_eq!((parsed.text(&QUERY), parsed.number(&MAX_TOKENS)), (Some("7"), Some(900)));
+        assert_eq!((parsed.text(&CONTENT), parsed.flag(&INCLUDE_DEFINITION)), (Some("docs"), true));
+        for lines in [json!("10-40"), json!("L10-L40"), json!([10, 40]), json!("[10, 40]"), json!("10:40")] {
+            let parsed = parse(json!({ "query": "a", "lines": lines })).expect("lines");
+            assert_eq!(parsed.lines(&LINES), Some((10, 40)), "{lines}");
+        }
+    }
+
+    #[test]
+    fn unknown_arguments_are_ignored_and_close_ones_noted() {
+        let given = json!({ "query": "a", "sessionId": "x", "explanation": {}, "toolCallId": 7, "random_string": "" });
+        assert_eq!(parse(given).expect("they are ignored").notes, Vec::<String>::new());
+        for (name, meant) in [("limitt", "limit"), ("max_tokes", "max_tokens"), ("searchQuery", "query")] {
+            let notes = parse(json!({ "query": "a", name: 1 })).expect("it is ignored").notes;
+            let wanted = format!("argument `{name}` is not known and was ignored: did you mean `{meant}`?");
+            assert_eq!(notes, [wanted]);
+        }
+        let missing = parse(json!({ "qeury": "a" })).expect_err("the query is missing");
+        assert!(missing.starts_with("argument `query` is missing; argument `qeury` is not known"), "{missing}");
+    }
+
+    #[test]
+    fn values_without_a_meaning_are_errors_that_name_the_argument() {
+        for (given, wanted) in [
+            (json!({ "query": "a", "limit": {} }), "argument `limit`: expected a whole number"),
+            (json!({ "query": "a", "limit": -1 }), "argument `limit`: expected a whole number"),
+            (json!({ "query": "a", "limit": "many" }), "argument `limit`: expected a whole number"),
+            (json!({ "query": ["a", "b"] }), "argument `query`: expected a text"),
+            (json!({}), "argument `query` is missing"),
+            (json!([]), "argument `query` is missing"),
+            (json!({ "query": null }), "argument `query` is missing"),
+            (json!({ "query": "a", "language": { "x": 1 } }), "argument `language`: expected names"),
+            (
+                json!({ "query": "a", "content": "music" }),
+                "argument `content`: expected one of code, docs, config, all",
+            ),
+            (json!({ "query": "a", "lines": "9-" }), "argument `lines`: expected lines"),
+            (json!({ "query": "a", "lines": [0, 3] }), "argument `lines`: expected lines"),
+            (json!({ "query": "a", "include_definition": "perhaps" }), "expected true or false"),
+        ] {
+            let message = parse(given.clone()).expect_err("it has no meaning");
+            assert!(message.contains(wanted) && message.contains("query (required), "), "{given}: {message}");
+        }
+        assert_eq!(to_argument_object(json!(7)), None);
+        assert_eq!(to_argument_object(json!(null)), Some(JsonObject::new()));
+    }
+
+    #[test]
+    fn the_fingerprint_ignores_spelling_order_pages_and_unknown_arguments() {
+        let hash = |given: Value| parse(given).expect("valid").fingerprint();
+        let base = hash(json!({ "query": "a", "language": ["go", "c"] }));
+        assert_eq!(base, hash(json!({ "lang": "go,c", "Query": "a", "limit": 3, "cursor": "x", "sessionId": 9 })));
+        assert_ne!(base, hash(json!({ "query": "b", "language": ["go", "c"] })));
     }
 }

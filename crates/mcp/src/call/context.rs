@@ -1,16 +1,18 @@
-//! The context of a call: when to stop, and where to send progress.
+//! The context of a call: when to stop, where to send progress, and which forms of an answer the client receives.
 
+use answer::AnswerForm;
 use platform::cancel::CancelToken;
 use rmcp::RoleServer;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::{Peer, RequestContext};
 use tokio::sync::oneshot;
 
-/// The cancellation and the progress of a call.
+/// The cancellation and the progress of a call, and the forms of its answer.
 pub struct CallContext {
     /// Token that stops the work of the call. It is cancelled when the client cancels the call or disconnects,
     /// and when the call takes too long.
     pub cancel: CancelToken,
+    pub form: AnswerForm,
     progress: Option<ProgressReceiver>,
 }
 
@@ -22,16 +24,16 @@ struct ProgressReceiver {
 
 impl CallContext {
     /// Creates the context of a request; `cancel` stops the work of the request.
-    pub fn new(cancel: CancelToken, request: &RequestContext<RoleServer>) -> Self {
+    pub fn new(cancel: CancelToken, form: AnswerForm, request: &RequestContext<RoleServer>) -> Self {
         let token = request.meta.get_progress_token();
         let progress = token.map(|token| ProgressReceiver { peer: request.peer.clone(), token });
-        Self { cancel, progress }
+        Self { cancel, form, progress }
     }
 
     /// Creates the context of a call outside of a request.
     #[cfg(test)]
     pub fn without_request() -> Self {
-        Self { cancel: CancelToken::default(), progress: None }
+        Self { cancel: CancelToken::default(), form: AnswerForm::TextAndData, progress: None }
     }
 
     /// Resolves when the call is cancelled.

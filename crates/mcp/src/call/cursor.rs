@@ -5,36 +5,16 @@
 
 use answer::caveats::append_note;
 use engine::MAX_LIMIT;
-use platform::file_format::checksum64;
-use rmcp::model::JsonObject;
-use serde::de::DeserializeOwned;
 use text::display::{sanitize_line, truncate_chars};
 
-use super::arguments::parse_arguments;
+use super::arguments::GivenArguments;
 use super::result::ToolError;
-
-/// Arguments that may differ between the pages of one answer.
-const UNBOUND_ARGUMENTS: [&str; 3] = ["cursor", "limit", "max_tokens"];
-
-/// Parses the arguments of a call whose answer has pages, and its cursor. `cursor` returns the text of the cursor.
-///
-/// # Errors
-/// The errors of [`parse_arguments`] and [`PageCursor::parse`].
-pub fn parse_paged_arguments<T: DeserializeOwned>(
-    given: JsonObject,
-    input_schema: fn() -> JsonObject,
-    cursor: impl FnOnce(&T) -> Option<&str>,
-) -> Result<(T, PageCursor), ToolError> {
-    let arguments_hash = fingerprint_arguments(&given);
-    let arguments = parse_arguments(given, input_schema)?;
-    let page = PageCursor::parse(arguments_hash, cursor(&arguments))?;
-    Ok((arguments, page))
-}
+use crate::wire::argument::CURSOR;
 
 /// The position of a page within an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageCursor {
-    /// Hash of the arguments of the call, from [`fingerprint_arguments`].
+    /// Hash of the arguments of the call, from [`GivenArguments::fingerprint`].
     arguments_hash: u32,
     /// Generation of the index that gave the previous page, folded to 32 bits.
     generation: u32,
@@ -47,8 +27,15 @@ pub const INDEX_CHANGED: &str =
     "the index has changed since the previous page: some results may be repeated or missing";
 
 impl PageCursor {
-    /// Parses the cursor of a call; without one, returns the beginning. `arguments_hash` is the result of
-    /// [`fingerprint_arguments`] for the call.
+    /// Returns the cursor of a call; without one, the beginning.
+    ///
+    /// # Errors
+    /// When the text is not a cursor, or belongs to a call with other arguments.
+    pub fn of_call(given: &GivenArguments) -> Result<Self, ToolError> {
+        Self::parse(fold_to_u32(given.fingerprint()), given.text(&CURSOR))
+    }
+
+    /// Parses a cursor; without one, returns the beginning. `arguments_hash` is the folded fingerprint of the call.
     ///
     /// # Errors
     /// When the text is not a cursor, or belongs to a call with other arguments.
@@ -58,7 +45,7 @@ impl PageCursor {
         };
         let invalid = |why: &str| {
             let text = sanitize_line(&truncate_chars(text, 60));
-            ToolError(format!("cursor {text} {why}; give next_cursor of the previous page, with the same arguments"))
+            ToolError(format!("cursor {text} {why}; give the cursor of the page before, with the same arguments"))
         };
         let cursor = decode_cursor(text).ok_or_else(|| invalid("is not from this server"))?;
         if cursor.arguments_hash != arguments_hash {
@@ -113,43 +100,29 @@ fn fold_to_u32(hash: u64) -> u32 {
     (hash ^ (hash >> 32)) as u32
 }
 
-/// Returns a hash of the arguments that determine the answer, regardless of their order.
-fn fingerprint_arguments(given: &JsonObject) -> u32 {
-    let mut parts: Vec<String> = given
-        .iter()
-        .filter(|(name, value)| !UNBOUND_ARGUMENTS.contains(&name.as_str()) && !value.is_null())
-        .map(|(name, value)| format!("{name}={value}\n"))
-        .collect();
-    parts.sort_unstable();
-    fold_to_u32(checksum64(parts.concat().as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use proptest::sample::Index;
     use proptest::test_runner::RngSeed;
-    use serde_json::{Value, json};
 
     use super::*;
 
-    fn parse_cursor_of(given: Value) -> Result<PageCursor, String> {
-        let Value::Object(given) = given else { panic!("an object") };
-        let cursor = given.get("cursor").and_then(Value::as_str);
-        PageCursor::parse(fingerprint_arguments(&given), cursor).map_err(|error| error.0)
+    fn parse(arguments_hash: u32, cursor: Option<&str>) -> Result<PageCursor, String> {
+        PageCursor::parse(arguments_hash, cursor).map_err(|error| error.0)
     }
 
     #[test]
     fn a_cursor_is_bound_to_its_arguments() {
-        let first = parse_cursor_of(json!({ "query": "a", "path": null })).expect("a beginning");
+        let first = parse(1, None).expect("a beginning");
         assert_eq!(first.start, [0, 0]);
         assert!(!first.index_has_changed(7));
         let next = first.format_next(7, [10, 3]);
-        let read = parse_cursor_of(json!({ "limit": 3, "cursor": next, "query": "a" })).expect("the same arguments");
+        let read = parse(1, Some(&next)).expect("the same arguments");
         assert_eq!(read.start, [10, 3]);
         assert!(!read.index_has_changed(7) && read.index_has_changed(8));
-        let refused = parse_cursor_of(json!({ "query": "b", "cursor": next })).expect_err("other arguments");
-        assert!(refused.contains("other arguments") && refused.contains("next_cursor"), "{refused}");
+        let refused = parse(2, Some(&next)).expect_err("other arguments");
+        assert!(refused.contains("other arguments") && refused.contains("cursor of the page before"), "{refused}");
     }
 
     #[test]
@@ -163,7 +136,7 @@ mod tests {
             "é-1-1",
             "+123456789abcdef-+1-1",
         ] {
-            assert!(parse_cursor_of(json!({ "cursor": text })).is_err(), "{text}");
+            assert!(parse(1, Some(text)).is_err(), "{text}");
         }
     }
 

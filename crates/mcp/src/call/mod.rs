@@ -7,3 +7,4 @@ pub mod cursor;
 #[cfg(feature = "http")]
 pub mod metrics;
 pub mod result;
+pub mod values;

@@ -1,4 +1,4 @@
-//! Converts a definition to its wire type.
+//! Renders a definition: its wire type, and its signature as text.
 
 use engine::Symbol;
 use text::display::{escape_name_to_length, sanitize_to_length};
@@ -20,5 +20,18 @@ pub fn to_symbol_output(symbol: &Symbol) -> SymbolOutput {
         signature: sanitize_to_length(&symbol.signature, MAX_SIGNATURE_CHARS),
         start_line: symbol.span.start_line,
         end_line: symbol.span.end_line,
+    }
+}
+
+/// Formats a definition as its signature, which begins with the kind in most languages; without one, or where the
+/// signature lacks the name, as its kind and name too.
+pub fn format_symbol(symbol: &Symbol) -> String {
+    let signature = sanitize_to_length(&symbol.signature, MAX_SIGNATURE_CHARS);
+    let name = escape_name_to_length(&symbol.name, MAX_NAME_CHARS);
+    let names_it = signature.contains(name.as_str());
+    match (signature.is_empty() || signature == name, names_it) {
+        (true, _) => format!("{name} [{}]", symbol.kind),
+        (false, true) => signature,
+        (false, false) => format!("{name}: {signature}"),
     }
 }

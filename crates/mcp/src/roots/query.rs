@@ -11,13 +11,16 @@ use text::display::sanitize_to_length;
 use tokio::time::Instant;
 
 use super::runs::{IndexRunState, RunOutcome};
-use super::served::ServedRoot;
+use super::served::{ServedRoot, ServedRoots};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::result::ToolError;
 
 /// Maximum length of a note from the engine, in characters.
-const MAX_NOTE_CHARS: usize = 120;
+const MAX_NOTE_CHARS: usize = 400;
+
+/// Maximum number of other roots named in an empty answer.
+const MAX_OTHER_ROOTS: usize = 5;
 
 /// Time that a search waits, at most, for the first commit of the first index run.
 const FIRST_COMMIT_WAIT: Duration = Duration::from_secs(10);
@@ -34,6 +37,11 @@ pub trait IndexAnswer {
     fn notes(&self) -> &[String] {
         &[]
     }
+
+    /// Returns whether nothing was found.
+    fn is_empty(&self) -> bool {
+        false
+    }
 }
 
 impl IndexAnswer for SearchAnswer {
@@ -44,17 +52,37 @@ impl IndexAnswer for SearchAnswer {
     fn notes(&self) -> &[String] {
         &self.notes
     }
+
+    fn is_empty(&self) -> bool {
+        self.hits.is_empty()
+    }
 }
 
 impl IndexAnswer for SymbolAnswer {
     fn coverage(&self) -> Option<&IndexCoverage> {
         Some(&self.coverage)
     }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn is_empty(&self) -> bool {
+        self.symbols.is_empty()
+    }
 }
 
 impl IndexAnswer for ReferenceAnswer {
     fn coverage(&self) -> Option<&IndexCoverage> {
         Some(&self.coverage)
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn is_empty(&self) -> bool {
+        self.files.is_empty()
     }
 }
 
@@ -80,11 +108,13 @@ pub enum QueryOutcome<T> {
 
 /// Queries the engine, after waiting for a recently started index run to end, or for the first commit of the first run.
 ///
-/// `query` receives the cancellation token of the call, which ends its work early.
+/// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names the
+/// other `roots`, which were not searched.
 ///
 /// # Errors
 /// When the query fails, or there is no index and no run in progress.
 pub async fn query_engine<T, F>(
+    roots: &ServedRoots,
     root: &ServedRoot,
     context: &CallContext,
     query: F,
@@ -110,7 +140,8 @@ where
                 let own_note = answer.coverage().and_then(|coverage| coverage_note(coverage, &state));
                 let notes = own_note
                     .into_iter()
-                    .chain(answer.notes().iter().map(|note| sanitize_to_length(note, MAX_NOTE_CHARS)));
+                    .chain(answer.notes().iter().map(|note| sanitize_to_length(note, MAX_NOTE_CHARS)))
+                    .chain(if answer.is_empty() { other_roots_note(roots, root) } else { None });
                 let note = notes.collect::<Vec<_>>().join("; ");
                 return Ok(QueryOutcome::Answer(answer, Some(note).filter(|note| !note.is_empty())));
             }
@@ -139,12 +170,22 @@ where
     }
 }
 
+/// Returns a note that names the other roots; `None` if there are none.
+fn other_roots_note(roots: &ServedRoots, root: &ServedRoot) -> Option<String> {
+    let others: Vec<String> =
+        roots.list.iter().filter(|other| other.path() != root.path()).map(|other| other.name()).collect();
+    let more = others.len().saturating_sub(MAX_OTHER_ROOTS);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = others[..others.len().min(MAX_OTHER_ROOTS)].join(", ");
+    (!others.is_empty()).then(|| format!("other roots were not searched: {named}{more}"))
+}
+
 /// Returns a note for an answer from an incomplete index, or after a failed run.
 fn coverage_note(coverage: &IndexCoverage, state: &IndexRunState) -> Option<String> {
     match (&state.running, &state.last_outcome) {
         (Some(_), _) if !coverage.complete => Some(format!("indexing is in progress ({})", state.format_progress())),
         (None, Some(RunOutcome::Failed(_))) => {
-            Some("the last index run failed: call index_status for the reason".to_owned())
+            Some("the last index run failed: call index_project for the reason".to_owned())
         }
         (None, _) if !coverage.complete => Some("call index_project to complete the index".to_owned()),
         _ => None,

@@ -1,6 +1,6 @@
 //! Resolves the root of a call and the paths inside it.
 //!
-//! The roots are fixed at start. Every path returned from here is relative, stays below its root by
+//! The roots of a call are fixed before it starts. Every path returned from here is relative, stays below its root by
 //! components, and does not leave the root through a symbolic link. The engine checks paths again when
 //! it reads them.
 
@@ -12,8 +12,9 @@ use text::display::escape_name;
 
 use super::percent::percent_encode;
 use super::runs::IndexRuns;
+use crate::call::arguments::GivenArguments;
 use crate::call::result::ToolError;
-use crate::wire::values::NameList;
+use crate::wire::argument::{Argument, LANGUAGE, PROJECT};
 
 /// A served folder.
 pub struct ServedRoot {
@@ -38,24 +39,38 @@ impl ServedRoot {
     }
 }
 
-/// The served folders, at least one.
-pub struct ServedRoots(pub Vec<ServedRoot>);
+/// The folders that a call may use.
+#[derive(Default)]
+pub struct ServedRoots {
+    pub list: Vec<Arc<ServedRoot>>,
+    /// Advice for a call while no folder is served, or when it names one that is not.
+    pub advice: String,
+}
 
 impl ServedRoots {
+    /// Creates the served folders.
+    pub fn new(roots: impl IntoIterator<Item = ServedRoot>) -> Self {
+        Self { list: roots.into_iter().map(Arc::new).collect(), advice: String::new() }
+    }
+
     /// Returns the root of a call: the one named by `root`, the only one, or the innermost one that contains the
     /// absolute `path`.
     ///
     /// # Errors
     /// When no root is served under the given name, or the arguments do not determine a root.
     pub fn select_root(&self, root: Option<&str>, path: Option<&str>) -> Result<&ServedRoot, ToolError> {
-        if let Some(name) = root {
-            let by_path = self.0.iter().find(|root| root.path() == Path::new(name));
-            let by_name = || self.0.get(self.short_names().iter().position(|short| *short == name)?);
-            let named = by_path.or_else(by_name);
-            return named
-                .ok_or_else(|| ToolError(format!("root {} is not served; {}", escape_name(name), self.list_served())));
+        if self.list.is_empty() && root.is_none() {
+            return Err(ToolError(format!("no folder is served; {}", self.advice)));
         }
-        if let [only] = self.0.as_slice() {
+        if let Some(name) = root.map(str::trim) {
+            let by_path = self.list.iter().find(|root| root.path() == Path::new(name));
+            let by_name = || self.list.get(self.short_names().iter().position(|short| *short == name)?);
+            let named = by_path.or_else(by_name);
+            return named.map(Arc::as_ref).ok_or_else(|| {
+                ToolError(format!("root {} is not served; {}", escape_name(name), self.list_served()))
+            });
+        }
+        if let [only] = self.list.as_slice() {
             return Ok(only);
         }
         let Some(path) = path.map(Path::new).filter(|path| path.is_absolute()) else {
@@ -64,9 +79,9 @@ impl ServedRoots {
                 self.list_served()
             )));
         };
-        let holds = |root: &&ServedRoot| path.starts_with(root.path());
-        let innermost = self.0.iter().filter(holds).max_by_key(|root| root.path().components().count());
-        innermost.ok_or_else(|| self.outside_error(&path.to_string_lossy()))
+        let holds = |root: &&Arc<ServedRoot>| path.starts_with(root.path());
+        let innermost = self.list.iter().filter(holds).max_by_key(|root| root.path().components().count());
+        innermost.map(Arc::as_ref).ok_or_else(|| self.outside_error(&path.to_string_lossy()))
     }
 
     /// Returns `path` relative to `root`, with `/` between its components; `None` when it is the root itself.
@@ -91,27 +106,23 @@ impl ServedRoots {
         Ok((!parts.is_empty()).then(|| parts.join("/")))
     }
 
-    /// Returns the filter of a call: languages, a path inside `root` and a project; blank values do not filter.
+    /// Returns the filter of a call: languages, the paths of the argument `below` inside `root`, and a project.
     ///
     /// # Errors
-    /// When the path leads out of `root`.
+    /// When a path leads out of `root`.
     pub fn build_filter(
         &self,
         root: &ServedRoot,
-        languages: Option<NameList>,
-        path: Option<&str>,
-        project: Option<String>,
+        given: &GivenArguments,
+        below: &Argument,
     ) -> Result<Filter, ToolError> {
-        let path = match path.map(str::trim).filter(|path| !path.is_empty()) {
-            Some(path) => self.relative_path(root, path)?,
-            None => None,
-        };
-        Ok(Filter {
-            languages: languages.map(NameList::into_vec).unwrap_or_default(),
-            path,
-            project: project.filter(|name| !name.trim().is_empty()),
-            ..Filter::default()
-        })
+        let paths: Vec<Option<String>> =
+            given.list(below).iter().map(|path| self.relative_path(root, path)).collect::<Result<_, _>>()?;
+        // The root itself holds all other paths.
+        let paths: Option<Vec<String>> = paths.into_iter().collect();
+        let path = paths.filter(|paths| !paths.is_empty()).map(|paths| paths.join(","));
+        let project = given.text(&PROJECT).map(str::to_owned);
+        Ok(Filter { languages: given.list(&LANGUAGE), path, project, ..Filter::default() })
     }
 
     /// Returns the path of a file of `root`, relative to it.
@@ -126,8 +137,8 @@ impl ServedRoots {
     /// Returns a unique, percent-encoded name for each root, used in resource URIs: the name of its folder, followed
     /// by a number where an earlier root has the same name.
     pub fn short_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::with_capacity(self.0.len());
-        for root in &self.0 {
+        let mut names: Vec<String> = Vec::with_capacity(self.list.len());
+        for root in &self.list {
             let folder =
                 root.path().file_name().map_or_else(|| "root".to_owned(), |name| name.to_string_lossy().into_owned());
             let folder = percent_encode(&folder);
@@ -150,10 +161,11 @@ impl ServedRoots {
         ))
     }
 
-    /// Lists the roots, such as `served: /a, /b`.
+    /// Lists the roots, such as `served: /a, /b`, and how to serve others.
     fn list_served(&self) -> String {
-        let names: Vec<_> = self.0.iter().map(ServedRoot::name).collect();
-        format!("served: {}", names.join(", "))
+        let names: Vec<_> = self.list.iter().map(|root| root.name()).collect();
+        let served = format!("served: {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") });
+        if self.advice.is_empty() { served } else { format!("{served}; {}", self.advice) }
     }
 }
 
@@ -202,7 +214,7 @@ mod tests {
             let settings = Settings::resolve(&options).expect("the folder is there");
             ServedRoot::new(Arc::new(Engine::open(settings).expect("it opens")))
         };
-        ServedRoots(names.iter().map(root).collect())
+        ServedRoots::new(names.iter().map(root))
     }
 
     #[test]
@@ -231,9 +243,12 @@ mod tests {
             let refused = select(root.as_deref(), path.as_deref()).expect_err("it is not clear");
             assert!(refused.contains(&text("a")) && refused.contains(&text("b")), "{refused}");
         }
+        let none = ServedRoots { advice: "give one".to_owned(), ..ServedRoots::default() };
+        let refused = none.select_root(None, None).map(|_| ()).map_err(|error| error.0);
+        assert_eq!(refused, Err("no folder is served; give one".to_owned()));
         let only = serve_folders(&base, &["a"]);
         assert!(only.select_root(None, Some("src/x.rs")).is_ok());
-        let relative = |path: &str| only.relative_path(&only.0[0], path).map_err(|error| error.0);
+        let relative = |path: &str| only.relative_path(&only.list[0], path).map_err(|error| error.0);
         assert_eq!(relative(&text("a/./src//x.rs")), Ok(Some("src/x.rs".to_owned())));
         assert_eq!(relative("./"), Ok(None));
         assert!(relative("src/../x.rs").is_err() && relative(&text("b/x.rs")).is_err());

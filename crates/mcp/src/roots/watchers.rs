@@ -1,6 +1,6 @@
 //! Watches the served folders for file changes and indexes each change.
 //!
-//! Each root has one thread for the lifetime of the server. For a folder that cannot be watched, each
+//! Each root has one thread for as long as it is served. For a folder that cannot be watched, each
 //! search starts an incremental index run instead.
 
 use std::sync::Arc;
@@ -20,9 +20,9 @@ pub struct FolderWatchers {
 
 impl FolderWatchers {
     /// Starts one watcher thread per root. Logs a warning for a thread that cannot be started.
-    pub fn start(roots: &[ServedRoot]) -> Self {
+    pub fn start(roots: &[Arc<ServedRoot>]) -> Self {
         let stop = CancelToken::default();
-        let spawn_watcher = |root: &ServedRoot| {
+        let spawn_watcher = |root: &Arc<ServedRoot>| {
             let (runs, stop) = (Arc::clone(&root.runs), stop.clone());
             let name = "watch".to_owned();
             let thread = thread::Builder::new().name(name).spawn(move || watch_root(&runs, &stop));
@@ -100,7 +100,7 @@ mod tests {
         let engine = Arc::new(Engine::open(Settings::resolve(&options).expect("settings")).expect("an engine"));
         let root = ServedRoot::new(Arc::clone(&engine));
         let runs = Arc::clone(&root.runs);
-        let watchers = FolderWatchers::start(&[root]);
+        let watchers = FolderWatchers::start(&[Arc::new(root)]);
         wait_for_state(
             &runs,
             |state| matches!(&state.last_outcome, Some(RunOutcome::Done(report)) if report.files_indexed == 400),

@@ -3,6 +3,7 @@
 use futures::future::BoxFuture;
 use rmcp::model::JsonObject;
 
+use crate::call::arguments::{GivenArguments, KnownArguments};
 use crate::call::context::CallContext;
 use crate::call::result::ToolResult;
 use crate::roots::served::ServedRoots;
@@ -13,15 +14,28 @@ pub struct ToolEntry {
     pub title: &'static str,
     /// Text that describes to the model the tool and its uses.
     pub description: &'static str,
-    /// Generates the schema of the arguments.
-    pub input_schema: fn() -> JsonObject,
+    /// Words by which a client that loads tools on demand finds this one.
+    pub search_hint: &'static str,
+    pub arguments: KnownArguments,
     /// Generates the schema of the answer.
     pub output_schema: fn() -> JsonObject,
     pub is_read_only: bool,
+    pub listing: ToolListing,
     /// Whether a call must name its root when several are served.
     pub needs_root: bool,
     pub call: CallFunction,
 }
 
+/// How clients learn about a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolListing {
+    /// Listed, and loaded from the start by clients that load tools on demand.
+    Always,
+    /// Listed.
+    OnDemand,
+    /// Not listed; only for clients that know its name.
+    Never,
+}
+
 /// A function that answers a call, given the roots, the arguments and the context of the call.
-pub type CallFunction = for<'c> fn(&'c ServedRoots, JsonObject, &'c CallContext) -> BoxFuture<'c, ToolResult>;
+pub type CallFunction = for<'c> fn(&'c ServedRoots, GivenArguments, &'c CallContext) -> BoxFuture<'c, ToolResult>;

@@ -3,38 +3,46 @@
 use std::time::Duration;
 
 use answer::caveats::format_caveats;
-use answer::{AnswerError, RenderedAnswer, fit_to_budget};
+use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
 use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery};
-use rmcp::model::JsonObject;
 use text::display::{escape_name_to_length, sanitize_to_length};
 
-use super::entry::ToolEntry;
-use crate::call::arguments::{check_max_tokens, check_name, check_range};
+use super::entry::{ToolEntry, ToolListing};
+use crate::call::arguments::{GivenArguments, KnownArguments, check_name};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
-use crate::call::cursor::{PageCursor, parse_paged_arguments};
+use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolError, ToolResult, to_tool_result};
 use crate::render::coverage::{render_not_indexed, to_incomplete_coverage};
 use crate::roots::query::{QueryOutcome, query_engine};
 use crate::roots::served::ServedRoots;
-use crate::wire::references::{FindReferencesArguments, FindReferencesOutput, ReferencedFileOutput, UseOutput};
-use crate::wire::schema::{generate_input_schema, generate_output_schema};
-use crate::wire::values::NameList;
+use crate::wire::argument::{
+    BELOW_PATH, CURSOR, INCLUDE_DEFINITION, LANGUAGE, MAX_TOKENS, PROJECT, ROOT, USE_KIND, USE_LIMIT, USED_NAME,
+};
+use crate::wire::references::{FindReferencesOutput, ReferencedFileOutput, UseOutput};
+use crate::wire::schema::generate_output_schema;
 
 /// The tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "find_references",
     title: "Find uses of a name",
-    description: "List where a name is used: calls, imports, type uses, writes, with the line and the \
-        function around it. Use it before changing or removing something (name \"parseConfig\", or \"Config::load\" for every \
-        load). It parses the files as they are now, so unlike grep it omits comments, strings and longer names; it compares \
-        names, not types. Narrow it with kind (\"call\", \"import\"), path, project or language.",
-    input_schema: generate_input_schema::<FindReferencesArguments>,
+    description: "List the uses of a name by file and function, from the syntax of the files as they are now; no \
+        comments and strings. Call it before you change or remove something. It compares names, not types.",
+    search_hint: "find usages and callers before a change",
+    arguments: KnownArguments {
+        required: &[&USED_NAME],
+        optional: &[&USE_KIND, &BELOW_PATH, &LANGUAGE, &USE_LIMIT, &CURSOR],
+        unlisted: &[&PROJECT, &INCLUDE_DEFINITION, &MAX_TOKENS, &ROOT],
+    },
     output_schema: generate_output_schema::<FindReferencesOutput>,
     is_read_only: true,
+    listing: ToolListing::Always,
     needs_root: true,
     call: |roots, given, context| Box::pin(call_find_references(roots, given, context)),
 };
+
+/// Default token limit of an answer.
+const DEFAULT_TOKENS: u32 = 2_000;
 
 /// Default number of uses on a page.
 const DEFAULT_LIMIT: u32 = 50;
@@ -53,64 +61,81 @@ const MAX_NAME_CHARS: usize = 100;
 const MAX_LINE_CHARS: usize = 160;
 
 /// Answers a call of `find_references`.
-async fn call_find_references(roots: &ServedRoots, given: JsonObject, context: &CallContext) -> ToolResult {
-    let (given, cursor) =
-        parse_paged_arguments(given, TOOL.input_schema, |given: &FindReferencesArguments| given.cursor.as_deref())?;
-    let root = roots.select_root(given.root.as_deref(), given.path.as_deref())?;
-    let max_tokens = check_max_tokens(given.max_tokens)?;
+async fn call_find_references(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
+    let cursor = PageCursor::of_call(&given)?;
+    let root = roots.select_root(given.text(&ROOT), given.list(&BELOW_PATH).first().map(String::as_str))?;
+    let budget = given.token_budget(DEFAULT_TOKENS, context)?;
     let query = ReferenceQuery {
-        filter: roots.build_filter(root, given.language, given.path.as_deref(), given.project)?,
-        name: check_name(given.name)?,
-        kinds: parse_use_kinds(given.kind)?,
-        include_definitions: given.include_definition.unwrap_or(false),
+        filter: roots.build_filter(root, &given, &BELOW_PATH)?,
+        name: check_name(given.required_text(&USED_NAME))?,
+        kinds: parse_use_kinds(&given.list(&USE_KIND))?,
+        include_definitions: given.flag(&INCLUDE_DEFINITION),
         from: ReferencePosition { files: cursor.start[0], uses: cursor.start[1] },
-        limit: check_range("limit", given.limit, DEFAULT_LIMIT, LIMIT_RANGE)?,
+        limit: given.number_within(&USE_LIMIT, DEFAULT_LIMIT, LIMIT_RANGE)?,
         time_limit: TIME_LIMIT,
     };
-    match query_engine(root, context, move |engine, cancel| engine.find_references(&query, cancel)).await? {
+    // A kind that was asked for need not be repeated with every use.
+    let shows_kinds = query.kinds.len() != 1 || query.include_definitions;
+    match query_engine(roots, root, context, move |engine, cancel| engine.find_references(&query, cancel)).await? {
         QueryOutcome::Answer(answer, mut note) => {
             cursor.note_index_change(answer.generation, &mut note);
-            let render = move || render_references(&answer, &cursor, note.as_deref(), max_tokens);
-            to_tool_result(run_blocking(render).await??)
+            let frame = ReferenceFrame { cursor, note, shows_kinds };
+            let render = move || render_references(&answer, &frame, budget);
+            to_tool_result(run_blocking(render).await??, budget.form)
         }
-        QueryOutcome::NotIndexedYet(text) => to_tool_result(render_not_indexed(text, |note, coverage| {
-            FindReferencesOutput { note, coverage, ..FindReferencesOutput::default() }
-        })),
+        QueryOutcome::NotIndexedYet(text) => to_tool_result(
+            render_not_indexed(text, |note, coverage| FindReferencesOutput {
+                note,
+                coverage,
+                ..FindReferencesOutput::default()
+            }),
+            budget.form,
+        ),
     }
 }
 
+/// The parts of an answer other than its uses.
+struct ReferenceFrame {
+    cursor: PageCursor,
+    note: Option<String>,
+    /// Whether the text shows the kind of each use.
+    shows_kinds: bool,
+}
+
 /// Parses kinds of uses.
-fn parse_use_kinds(given: Option<NameList>) -> Result<Vec<ReferenceKind>, ToolError> {
-    let names = given.map(NameList::into_vec).unwrap_or_default();
+fn parse_use_kinds(names: &[String]) -> Result<Vec<ReferenceKind>, ToolError> {
     let kind = |name: &String| {
         let lower = name.to_ascii_lowercase();
         let known = ReferenceKind::ALL.iter().find(|kind| kind.as_str() == lower.trim_end_matches('s'));
         known.copied().ok_or_else(|| {
             let all: Vec<_> = ReferenceKind::ALL.iter().map(|kind| kind.as_str()).collect();
-            ToolError(format!("unknown kind {}; the kinds are: {}", sanitize_to_length(name, 60), all.join(", ")))
+            ToolError(format!(
+                "argument `kind`: unknown kind {}; the kinds are: {}",
+                sanitize_to_length(name, 60),
+                all.join(", ")
+            ))
         })
     };
     names.iter().map(kind).collect()
 }
 
-/// Renders as many uses as fit into `max_tokens`.
+/// Renders as many uses as fit into the budget.
 fn render_references(
     answer: &ReferenceAnswer,
-    cursor: &PageCursor,
-    note: Option<&str>,
-    max_tokens: usize,
+    frame: &ReferenceFrame,
+    budget: TokenBudget,
 ) -> Result<RenderedAnswer<FindReferencesOutput>, AnswerError> {
     let uses = answer.files.iter().map(|file| file.references.len()).sum();
-    fit_to_budget(uses, max_tokens, |count| render_first_uses(answer, cursor, note, count))
+    fit_to_budget(uses, budget, |count| render_first_uses(answer, frame, count))
 }
 
 /// Renders the first `count` uses of a page.
 fn render_first_uses(
     answer: &ReferenceAnswer,
-    cursor: &PageCursor,
-    note: Option<&str>,
+    frame: &ReferenceFrame,
     count: usize,
 ) -> RenderedAnswer<FindReferencesOutput> {
+    let ReferenceFrame { cursor, note, shows_kinds } = frame;
     let all: usize = answer.files.iter().map(|file| file.references.len()).sum();
     let mut files = Vec::new();
     let mut room = count;
@@ -130,12 +155,12 @@ fn render_first_uses(
     let next = if count < all { Some(next_position(answer, cursor, count)) } else { answer.next };
     let next = next.filter(|_| count > 0 || all == 0);
     let next_cursor = next.map(|next| cursor.format_next(answer.generation, [next.files, next.uses]));
-    let mut text = format_reference_head(answer, count, files.iter().filter(|file| !file.uses.is_empty()).count());
-    text.push_str(&format_caveats(&answer.coverage, 0, note));
-    files.iter().map(format_file_uses).for_each(|uses| text.push_str(&uses));
-    if let Some(cursor) = &next_cursor {
-        text.push_str(&format!("\nmore: cursor {cursor}"));
-    }
+    let mut head = format_reference_head(answer, count);
+    head.extend(format_caveats(&answer.coverage, 0, note.as_deref()));
+    let mut parts = if head.is_empty() { Vec::new() } else { vec![head.join("; ")] };
+    parts.extend(files.iter().map(|file| format_file_uses(file, *shows_kinds)));
+    parts.extend(next_cursor.iter().map(|cursor| format!("more: cursor {cursor}")));
+    let text = parts.join("\n");
     let left_out = answer.definitions_left_out;
     let is_partly_read = answer.files_read < answer.files_with_name;
     let structured = FindReferencesOutput {
@@ -146,7 +171,7 @@ fn render_first_uses(
         out_of_time: answer.out_of_time,
         next_cursor,
         coverage: to_incomplete_coverage(&answer.coverage),
-        note: note.map(str::to_owned),
+        note: note.clone(),
     };
     RenderedAnswer { text, structured }
 }
@@ -165,22 +190,21 @@ fn next_position(answer: &ReferenceAnswer, cursor: &PageCursor, count: usize) ->
     answer.next.unwrap_or_default()
 }
 
-/// Formats the first line, such as `6 uses of open in 4 files`.
-fn format_reference_head(answer: &ReferenceAnswer, count: usize, files: usize) -> String {
-    let name = escape_name_to_length(&answer.name, MAX_NAME_CHARS);
+/// Formats what the uses do not tell: that there are none, or that not all are shown.
+fn format_reference_head(answer: &ReferenceAnswer, count: usize) -> Vec<String> {
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    let mut head = format!("{} of {name} in {}", plural(count, "use"), plural(files, "file"));
+    let mut head = Vec::new();
+    if count == 0 {
+        head.push(format!("no uses of {}", escape_name_to_length(&answer.name, MAX_NAME_CHARS)));
+    }
     if answer.files_read < answer.files_with_name {
-        head.push_str(&format!(
-            "; {} of {} files that contain the name searched",
-            answer.files_read, answer.files_with_name
-        ));
+        head.push(format!("{} of {} files with the name read", answer.files_read, answer.files_with_name));
     }
     if answer.out_of_time {
-        head.push_str("; time ran out, continue with the cursor");
+        head.push("time ran out, continue with the cursor".to_owned());
     }
     if answer.definitions_left_out > 0 {
-        head.push_str(&format!("; {} not shown", plural(answer.definitions_left_out, "definition")));
+        head.push(format!("{} not shown", plural(answer.definitions_left_out, "definition")));
     }
     head
 }
@@ -195,18 +219,36 @@ fn to_use_output(reference: &CodeReference) -> UseOutput {
     }
 }
 
-/// Formats the uses in a file, one line for all uses on a line: `  12 [call] Outer.name: let x = parse(y);`
-fn format_file_uses(file: &ReferencedFileOutput) -> String {
-    let mut text = format!("\n{}", file.path);
+/// Formats the uses in a file, one line for all uses on a line of code, grouped by the definition around them: either
+/// `Outer.name: 12 let x = parse(y);`, or the name and then the lines.
+fn format_file_uses(file: &ReferencedFileOutput, shows_kinds: bool) -> String {
+    let mut text = file.path.clone();
     if let Some(problem) = &file.problem {
-        text.push_str(&format!("  ({problem})"));
+        text.push_str(&format!(" ({problem})"));
     }
-    for same in file.uses.chunk_by(|a, b| a.line == b.line) {
-        let mut kinds: Vec<&str> = same.iter().map(|use_output| use_output.kind.as_str()).collect();
-        kinds.dedup();
-        let UseOutput { line, within, code, .. } = &same[0];
-        let within = if within.is_empty() { String::new() } else { format!(" {within}:") };
-        text.push_str(&format!("\n  {line} [{}]{within} {code}", kinds.join(", ")));
+    for group in file.uses.chunk_by(|a, b| a.within == b.within) {
+        let within = &group[0].within;
+        let lines: Vec<String> =
+            group.chunk_by(|a, b| a.line == b.line).map(|same| format_use_line(same, shows_kinds)).collect();
+        match lines.as_slice() {
+            [only] if !within.is_empty() => text.push_str(&format!("\n{within}: {only}")),
+            lines if within.is_empty() => lines.iter().for_each(|line| text.push_str(&format!("\n{line}"))),
+            lines => {
+                text.push_str(&format!("\n{within}:"));
+                lines.iter().for_each(|line| text.push_str(&format!("\n {line}")));
+            }
+        }
     }
     text
+}
+
+/// Formats the uses on one line of code, such as `12 [call] let x = parse(y);`. Uses that are no call, import, type or
+/// write have no kind.
+fn format_use_line(same: &[UseOutput], shows_kinds: bool) -> String {
+    let mut kinds: Vec<&str> = same.iter().map(|use_output| use_output.kind.as_str()).collect();
+    kinds.dedup();
+    kinds.retain(|kind| shows_kinds && *kind != ReferenceKind::Other.as_str());
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" [{}]", kinds.join(", ")) };
+    let UseOutput { line, code, .. } = &same[0];
+    format!("{line}{kinds} {code}")
 }

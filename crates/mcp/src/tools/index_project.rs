@@ -1,4 +1,4 @@
-//! The tool `index_project`: brings the index up to date and reports progress.
+//! The tool `index_project`: brings the index up to date, and reports progress and the state of the index.
 //!
 //! A call waits at most [`MAX_WAIT`], well below the timeouts of clients; after that, the run continues in
 //! the background and cannot be cancelled. A request that is cancelled while it waits cancels the run, even
@@ -10,12 +10,12 @@ use std::time::Duration;
 use answer::RenderedAnswer;
 use answer::caveats::format_coverage;
 use engine::{EngineError, IndexCoverage, IndexPhase, IndexProgress, IndexReport, find_bottleneck};
-use rmcp::model::JsonObject;
 use text::display::sanitize_line;
 use tokio::time::Instant;
 
-use super::entry::ToolEntry;
-use crate::call::arguments::parse_arguments;
+use super::entry::{ToolEntry, ToolListing};
+use super::index_status::render_root_status;
+use crate::call::arguments::{GivenArguments, KnownArguments};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::result::{ToolError, ToolResult, to_tool_result};
@@ -23,20 +23,22 @@ use crate::render::coverage::to_coverage_output;
 use crate::render::run_report::{format_run_report, to_active_run_output, to_run_report_output};
 use crate::roots::runs::{RunOutcome, RunTicket};
 use crate::roots::served::{ServedRoot, ServedRoots};
-use crate::wire::project::{IndexProjectArguments, IndexProjectOutput};
-use crate::wire::schema::{generate_input_schema, generate_output_schema};
+use crate::wire::argument::{REBUILD, ROOT};
+use crate::wire::project::IndexProjectOutput;
+use crate::wire::schema::generate_output_schema;
 
 /// The tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "index_project",
     title: "Index the project",
-    description: "Bring the index up to date with the folder: after many edits, after a branch switch, or \
-        when an answer is stale or incomplete. Only changed files are indexed, which takes seconds. Returns when done, or after \
-        20 seconds while the run continues; then call index_status. Usually with {}; {\"rebuild\": true} indexes everything \
-        again: only for a broken index.",
-    input_schema: generate_input_schema::<IndexProjectArguments>,
+    description: "Bring the index up to date and report its state: coverage, projects, files left out and why. Call it, \
+        with {}, when an answer is stale or incomplete, or when code that exists is not found. Returns after 20 seconds \
+        at most, while a long run goes on.",
+    search_hint: "update and state of the code index",
+    arguments: KnownArguments { required: &[], optional: &[&REBUILD], unlisted: &[&ROOT] },
     output_schema: generate_output_schema::<IndexProjectOutput>,
     is_read_only: false,
+    listing: ToolListing::OnDemand,
     needs_root: true,
     call: |roots, given, context| Box::pin(call_index_project(roots, given, context)),
 };
@@ -45,10 +47,9 @@ pub const TOOL: ToolEntry = ToolEntry {
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// Answers a call of `index_project`.
-async fn call_index_project(roots: &ServedRoots, given: JsonObject, context: &CallContext) -> ToolResult {
-    let given: IndexProjectArguments = parse_arguments(given, TOOL.input_schema)?;
-    let root = roots.select_root(given.root.as_deref(), None)?;
-    let rebuild = given.rebuild.unwrap_or(false);
+async fn call_index_project(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
+    let root = roots.select_root(given.text(&ROOT), None)?;
+    let rebuild = given.flag(&REBUILD);
     let start = || root.runs.start_or_join(rebuild).ok_or_else(|| ToolError("the server is closing".to_owned()));
     root.engine.request_repair();
     let mut awaiter = RunAwaiter::new(context);
@@ -66,8 +67,8 @@ async fn call_index_project(roots: &ServedRoots, given: JsonObject, context: &Ca
         WaitOutcome::Ended(RunOutcome::Cancelled) => Err(ToolError(
             "the run was cancelled; the files indexed so far are kept, call index_project to continue".to_owned(),
         )),
-        WaitOutcome::Ended(RunOutcome::Done(report)) => build_answer(root, joined, Some(&report)).await,
-        WaitOutcome::TimedOut => build_answer(root, joined, None).await,
+        WaitOutcome::Ended(RunOutcome::Done(report)) => build_answer(root, joined, Some(&report), context).await,
+        WaitOutcome::TimedOut => build_answer(root, joined, None, context).await,
     }
 }
 
@@ -151,7 +152,12 @@ fn rate_per_second(count: u64, elapsed: Duration) -> f64 {
 ///
 /// # Errors
 /// When the state of the index cannot be read.
-async fn build_answer(root: &ServedRoot, joined: bool, report: Option<&IndexReport>) -> ToolResult {
+async fn build_answer(
+    root: &ServedRoot,
+    joined: bool,
+    report: Option<&IndexReport>,
+    context: &CallContext,
+) -> ToolResult {
     let engine = Arc::clone(&root.engine);
     let coverage = match run_blocking(move || engine.status()).await? {
         Ok(status) => status.coverage,
@@ -163,16 +169,21 @@ async fn build_answer(root: &ServedRoot, joined: bool, report: Option<&IndexRepo
     };
     let state = root.runs.state();
     let searchable = format_coverage(&coverage);
+    let status = match report {
+        Some(_) => Some(render_root_status(root).await?),
+        None => None,
+    };
     let text = match report {
         Some(report) => {
             let redone = report.redone_because.as_ref();
             let redone = redone
                 .map_or_else(String::new, |why| format!("; everything was indexed again: {}", sanitize_line(why)));
             let notes: String = report.notes.iter().map(|note| format!("\n{}", sanitize_line(note))).collect();
-            format!("done: {}{redone}{notes}\nsearchable: {searchable}", format_run_report(report))
+            let status = status.as_ref().map_or("", |status| status.text.trim_end());
+            format!("done: {}{redone}{notes}\n{status}", format_run_report(report))
         }
         None => format!(
-            "still running: {}; call index_status later\nalready searchable: {searchable}",
+            "still running: {}; call index_project again later\nalready searchable: {searchable}",
             state.format_progress()
         ),
     };
@@ -183,6 +194,7 @@ async fn build_answer(root: &ServedRoot, joined: bool, report: Option<&IndexRepo
         coverage: to_coverage_output(&coverage),
         running: report.map_or_else(|| to_active_run_output(&state), |_| None),
         report: report.map(to_run_report_output),
+        status: status.map(|status| status.structured),
     };
-    to_tool_result(RenderedAnswer { text, structured })
+    to_tool_result(RenderedAnswer { text, structured }, context.form)
 }

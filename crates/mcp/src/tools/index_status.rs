@@ -1,4 +1,6 @@
-//! The tool `index_status`: reports the coverage of the index, the run in progress, and skipped files.
+//! The state of the index: its coverage, the run in progress, and skipped files.
+//!
+//! The tool `index_status`, which reports it without an index run, is not listed: `index_project` reports it too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,11 +8,10 @@ use std::sync::Arc;
 use answer::RenderedAnswer;
 use engine::{IndexStatus, Project, RunRecord, StageRecord};
 use platform::clock::now_ms;
-use rmcp::model::JsonObject;
 use text::display::{escape_name_to_length, sanitize_line, sanitize_to_length};
 
-use super::entry::ToolEntry;
-use crate::call::arguments::parse_arguments;
+use super::entry::{ToolEntry, ToolListing};
+use crate::call::arguments::{GivenArguments, KnownArguments};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::result::{ToolError, ToolResult, to_tool_result};
@@ -19,22 +20,24 @@ use crate::render::device;
 use crate::render::run_report::{format_run_report, to_active_run_output, to_run_report_output};
 use crate::roots::runs::{IndexRunState, RunOutcome};
 use crate::roots::served::{ServedRoot, ServedRoots};
+use crate::wire::argument::ROOT;
 use crate::wire::project::{
-    DeviceOutput, IndexStatusArguments, IndexStatusOutput, PipelineOutput, ProblemOutput, ProjectOutput,
-    ProjectsOutput, RootStatusOutput, StageOutput,
+    DeviceOutput, IndexStatusOutput, PipelineOutput, ProblemOutput, ProjectOutput, ProjectsOutput, RootStatusOutput,
+    StageOutput,
 };
-use crate::wire::schema::{generate_input_schema, generate_output_schema};
+use crate::wire::schema::generate_output_schema;
 
 /// The tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "index_status",
     title: "State of the index",
-    description: "Report how much of the project is indexed, how fresh the index is, the progress of an index \
-        run, the projects of a monorepo, the files left out and why, problems, model, device and size. Call it, with {}, when \
-        search_code misses code that should exist, or says that the index is incomplete.",
-    input_schema: generate_input_schema::<IndexStatusArguments>,
+    description: "Report the state of the index without bringing it up to date: how much is indexed, how fresh it is, \
+        the projects, the files left out and why.",
+    search_hint: "state of the code index",
+    arguments: KnownArguments { required: &[], optional: &[], unlisted: &[&ROOT] },
     output_schema: generate_output_schema::<IndexStatusOutput>,
     is_read_only: true,
+    listing: ToolListing::Never,
     needs_root: false,
     call: |roots, given, context| Box::pin(call_index_status(roots, given, context)),
 };
@@ -49,36 +52,46 @@ const MAX_PROJECTS: usize = 20;
 const MAX_TEXT_CHARS: usize = 160;
 
 /// Answers a call of `index_status`.
-async fn call_index_status(roots: &ServedRoots, given: JsonObject, _: &CallContext) -> ToolResult {
-    let given: IndexStatusArguments = parse_arguments(given, TOOL.input_schema)?;
-    let selected: Vec<&ServedRoot> = match given.root.as_deref() {
+async fn call_index_status(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
+    let selected: Vec<&ServedRoot> = match given.text(&ROOT) {
         Some(name) => vec![roots.select_root(Some(name), None)?],
-        None => roots.0.iter().collect(),
+        None if roots.list.is_empty() => vec![roots.select_root(None, None)?],
+        None => roots.list.iter().map(Arc::as_ref).collect(),
     };
     let mut text = String::new();
     let mut structured = IndexStatusOutput { roots: Vec::new() };
     for root in selected {
-        let engine = Arc::clone(&root.engine);
-        let state = root.runs.state();
-        let (status, error) = match run_blocking(move || engine.status()).await? {
-            Ok(status) => {
-                if root.engine.needs_repair() {
-                    root.runs.start_or_join(false);
-                }
-                let damage = status.damage.as_deref().map(sanitize_line);
-                let error = damage.map(|damage| format!("it is damaged ({damage}) and being repaired; ask again soon"));
-                (status, error)
-            }
-            // The other roots and the runs of this one are reported all the same.
-            Err(error) => (IndexStatus::default(), Some(ToolError::from(error).0)),
-        };
-        let device = status.device.as_ref().map(device::format_device);
-        let output = to_root_status_output(root, status, error, &state);
-        text.push_str(&format_root_status(&output, &state, device));
+        let RenderedAnswer { text: of_root, structured: output } = render_root_status(root).await?;
+        text.push_str(&of_root);
         structured.roots.push(output);
     }
     text.truncate(text.trim_end().len());
-    to_tool_result(RenderedAnswer { text, structured })
+    to_tool_result(RenderedAnswer { text, structured }, context.form)
+}
+
+/// Renders the state of a root's index.
+///
+/// # Errors
+/// When reading the state panics; an index that cannot be read is part of the state.
+pub async fn render_root_status(root: &ServedRoot) -> Result<RenderedAnswer<RootStatusOutput>, ToolError> {
+    let engine = Arc::clone(&root.engine);
+    let state = root.runs.state();
+    let (status, error) = match run_blocking(move || engine.status()).await? {
+        Ok(status) => {
+            if root.engine.needs_repair() {
+                root.runs.start_or_join(false);
+            }
+            let damage = status.damage.as_deref().map(sanitize_line);
+            let error = damage.map(|damage| format!("it is damaged ({damage}) and being repaired; ask again soon"));
+            (status, error)
+        }
+        // The other roots and the runs of this one are reported all the same.
+        Err(error) => (IndexStatus::default(), Some(ToolError::from(error).0)),
+    };
+    let device = status.device.as_ref().map(device::format_device);
+    let structured = to_root_status_output(root, status, error, &state);
+    let text = format_root_status(&structured, &state, device);
+    Ok(RenderedAnswer { text, structured })
 }
 
 /// Converts the status of a root to its wire type; `error` says why the status could not be read.

@@ -4,39 +4,46 @@ use std::sync::Arc;
 
 use answer::excerpt::{Excerpt, fit_part_of_first_line, fit_whole_lines};
 use answer::fence::format_code_block;
-use answer::location::format_location;
-use answer::{AnswerError, RenderedAnswer};
-use engine::{CodeExcerpt, Freshness, ReadRequest, Symbol, SymbolHit};
-use rmcp::model::JsonObject;
+use answer::location::{format_lines, format_location};
+use answer::{AnswerError, RenderedAnswer, TokenBudget};
+use engine::{CodeExcerpt, Freshness, ReadRequest, Span, Symbol, SymbolHit};
 use text::display::{escape_code, escape_name_to_length};
 
-use super::entry::ToolEntry;
-use crate::call::arguments::{check_max_tokens, check_name, check_range, parse_arguments};
+use super::entry::{ToolEntry, ToolListing};
+use crate::call::arguments::{GivenArguments, KnownArguments, check_name};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::result::{ToolError, ToolResult, to_tool_result};
-use crate::render::symbol::to_symbol_output;
+use crate::call::values::parse_line_range;
+use crate::render::symbol::{format_symbol, to_symbol_output};
 use crate::roots::query::{QueryOutcome, query_engine};
 use crate::roots::served::ServedRoots;
-use crate::wire::code::{ReadCodeArguments, ReadCodeOutput};
+use crate::wire::argument::{CONTEXT, FILE, LINES, MAX_TOKENS, ROOT, SYMBOL};
+use crate::wire::code::ReadCodeOutput;
 use crate::wire::parts::SymbolOutput;
-use crate::wire::schema::{generate_input_schema, generate_output_schema};
-use crate::wire::values::parse_line_range;
+use crate::wire::schema::generate_output_schema;
 
 /// The tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "read_code",
     title: "Read code",
-    description: "Read lines of a file, or a whole definition, from disk. Give symbol \
-        (\"Config::load\") to read one function or type without its file, or path and lines (\"src/config.rs\", \"10-40\"); \
-        context adds lines around it. Also returns the definitions that enclose the lines, and whether the file changed since \
-        it was indexed. Cheaper than reading whole files: find_symbol, search_code and outline give the lines.",
-    input_schema: generate_input_schema::<ReadCodeArguments>,
+    description: "Read a definition by its name, without its file, or lines of a file. Cheaper than reading whole \
+        files: search_code, find_symbol and outline give names and lines.",
+    search_hint: "read a function, a class or lines of a file",
+    arguments: KnownArguments {
+        required: &[],
+        optional: &[&SYMBOL, &FILE, &LINES, &CONTEXT, &MAX_TOKENS],
+        unlisted: &[&ROOT],
+    },
     output_schema: generate_output_schema::<ReadCodeOutput>,
     is_read_only: true,
+    listing: ToolListing::Always,
     needs_root: true,
     call: |roots, given, context| Box::pin(call_read_code(roots, given, context)),
 };
+
+/// Default token limit of an answer: most definitions fit. The rest of a longer one is named by its lines.
+const DEFAULT_TOKENS: u32 = 1_000;
 
 /// Allowed number of context lines before and after.
 const CONTEXT_LINES_RANGE: std::ops::RangeInclusive<u32> = 0..=100;
@@ -48,30 +55,29 @@ const MAX_PATH_CHARS: usize = 200;
 const MAX_ENCLOSING: usize = 4;
 
 /// Answers a call of `read_code`.
-async fn call_read_code(roots: &ServedRoots, given: JsonObject, context: &CallContext) -> ToolResult {
-    let given: ReadCodeArguments = parse_arguments(given, TOOL.input_schema)?;
-    let max_tokens = check_max_tokens(given.max_tokens)?;
-    check_range("context", given.context, 0, CONTEXT_LINES_RANGE)?;
-    let context_lines = given.context.unwrap_or(0);
-    let present = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let (path, suffix_lines) = match present(given.path) {
-        Some(path) => split_line_suffix(path),
+async fn call_read_code(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
+    let budget = given.token_budget(DEFAULT_TOKENS, context)?;
+    given.number_within(&CONTEXT, 0, CONTEXT_LINES_RANGE)?;
+    let context_lines = given.number(&CONTEXT).unwrap_or(0);
+    let (path, suffix_lines) = match given.text(&FILE) {
+        Some(path) => split_line_suffix(path.trim()),
         None => (None, None),
     };
-    let symbol = present(given.symbol).map(check_name).transpose()?;
-    let lines = given.lines.or(suffix_lines);
-    let root = roots.select_root(given.root.as_deref(), path.as_deref())?;
+    let symbol = given.text(&SYMBOL).map(|name| check_name(name.trim())).transpose()?;
+    let given_lines = given.lines(&LINES);
+    let root = roots.select_root(given.text(&ROOT), path.as_deref())?;
     let path = path.map(|path| roots.relative_file(root, &path)).transpose()?;
     if path.is_none() && symbol.is_none() {
         return Err(ToolError("give a symbol, or a path with lines like \"10-40\"".to_owned()));
     }
-    if symbol.is_some() && given.lines.is_some() {
+    if symbol.is_some() && given_lines.is_some() {
         return Err(ToolError("give either a symbol or lines, not both".to_owned()));
     }
     let by_name = path.is_none();
-    let request = ReadRequest { path, lines: if symbol.is_some() { None } else { lines }, symbol, context_lines };
+    let lines = if symbol.is_some() { None } else { given_lines.or(suffix_lines) };
+    let request = ReadRequest { path, lines, symbol, context_lines };
     let (mut read, note) = if by_name {
-        match query_engine(root, context, move |engine, cancel| engine.read_code(&request, cancel)).await? {
+        match query_engine(roots, root, context, move |engine, cancel| engine.read_code(&request, cancel)).await? {
             QueryOutcome::Answer(read, note) => (read, note),
             QueryOutcome::NotIndexedYet(text) => return Err(ToolError(text)),
         }
@@ -80,30 +86,30 @@ async fn call_read_code(roots: &ServedRoots, given: JsonObject, context: &CallCo
         (run_blocking(move || engine.read_code(&request, &cancel)).await??, None)
     };
     read.text = escape_code(&read.text).into_owned();
-    to_tool_result(run_blocking(move || render_code(&read, note.as_deref(), max_tokens)).await??)
+    to_tool_result(run_blocking(move || render_code(&read, note.as_deref(), budget)).await??, budget.form)
 }
 
 /// Splits a path from the lines after it, as in `src/a.rs:10-40` or `src/a.rs#L10-L40`.
-fn split_line_suffix(path: String) -> (Option<String>, Option<(u32, u32)>) {
+fn split_line_suffix(path: &str) -> (Option<String>, Option<(u32, u32)>) {
     let cut = path.rsplit_once("#L").or_else(|| path.rsplit_once(':'));
     match cut.and_then(|(path, lines)| Some((path.to_owned(), parse_line_range(lines)?))) {
         Some((path, lines)) if !path.is_empty() => (Some(path), Some(lines)),
-        _ => (Some(path), None),
+        _ => (Some(path.to_owned()), None),
     }
 }
 
-/// Renders as many lines as fit into `max_tokens`, or a part of the first line when that is too long.
+/// Renders as many lines as fit into the budget, or a part of the first line when that is too long.
 fn render_code(
     read: &CodeExcerpt,
     note: Option<&str>,
-    max_tokens: usize,
+    budget: TokenBudget,
 ) -> Result<RenderedAnswer<ReadCodeOutput>, AnswerError> {
-    let fit = |bytes: usize| render_first_bytes(read, note, bytes).within(max_tokens);
+    let fit = |bytes: usize| render_first_bytes(read, note, bytes).within(budget);
     let fitting = match fit(read.text.len())? {
         Some(whole) => Some(whole),
         None => match fit_whole_lines(&read.text, fit)? {
             Some(lines) => Some(lines),
-            None => fit_part_of_first_line(&read.text, max_tokens, fit)?,
+            None => fit_part_of_first_line(&read.text, budget.max_tokens, fit)?,
         },
     };
     Ok(fitting.unwrap_or_else(|| render_first_bytes(read, note, 0)))
@@ -112,33 +118,33 @@ fn render_code(
 /// Renders the first `bytes` of the text; `bytes` must be a character boundary.
 fn render_first_bytes(read: &CodeExcerpt, note: Option<&str>, bytes: usize) -> RenderedAnswer<ReadCodeOutput> {
     let excerpt = Excerpt::new(&read.text, read.span, bytes);
-    let left_out_lines = excerpt.lines_left().map(|left| format!("{}-{}", left.start_line, left.end_line));
+    let left_out_lines = excerpt.lines_left().map(format_lines);
     let end_line = excerpt.last_line();
     let path = escape_name_to_length(read.path.as_str(), MAX_PATH_CHARS);
-    let symbol = read.symbol.as_ref().map(to_symbol_output);
     let kept = read.inside.len().saturating_sub(MAX_ENCLOSING);
-    let inside: Vec<SymbolOutput> = read.inside[kept..].iter().map(to_symbol_output).collect();
+    let enclosing = &read.inside[kept..];
+    let inside: Vec<SymbolOutput> = enclosing.iter().map(to_symbol_output).collect();
     let also: Vec<String> = read.also.iter().map(format_other_definition).collect();
-    let mut text = format!("{path}:{}-{end_line}", read.span.start_line);
-    if let (Some(output), Some(symbol)) = (&symbol, &read.symbol) {
-        text.push_str(&format!("  [{}] {}", output.kind, format_qualified_name(symbol)));
+    let shown = Span { start_line: read.span.start_line, end_line };
+    let mut text = format!("{} of {} lines", format_location(&path, shown), read.lines);
+    if !enclosing.is_empty() {
+        let around: Vec<_> = enclosing.iter().map(format_enclosing).collect();
+        text.push_str(&format!(", in {}", around.join(", in ")));
     }
-    text.push_str(&format!("  (file has {} lines", read.lines));
     text.push_str(match read.freshness {
-        Freshness::Indexed => ")",
-        Freshness::Changed => "; changed since it was indexed)",
-        Freshness::Unknown => "; not in the index)",
+        Freshness::Indexed => "",
+        Freshness::Changed => "; changed since it was indexed",
+        Freshness::Unknown => "; not in the index",
     });
     if let Some(note) = note {
         text.push_str(&format!("; {note}"));
     }
-    inside.iter().map(format_enclosing).for_each(|line| text.push_str(&line));
-    text.push_str(&format_code_block(read.language.0, excerpt.code));
+    text.push_str(&format_code_block(excerpt.code));
     if let Some(lines) = &left_out_lines {
         text.push_str(&format!("\nleft out for max_tokens: lines {lines}"));
     }
     if !also.is_empty() {
-        text.push_str(&format!("\nalso: {}", also.join(", ")));
+        text.push_str(&format!("\nalso {}", also.join(", ")));
     }
     let structured = ReadCodeOutput {
         path,
@@ -146,7 +152,7 @@ fn render_first_bytes(read: &CodeExcerpt, note: Option<&str>, bytes: usize) -> R
         end_line,
         language: read.language.to_string(),
         lines: read.lines,
-        symbol,
+        symbol: read.symbol.as_ref().map(to_symbol_output),
         inside,
         code: excerpt.code.to_owned(),
         left_out_lines,
@@ -167,10 +173,9 @@ fn format_qualified_name(symbol: &Symbol) -> String {
     escape_name_to_length(&name, MAX_PATH_CHARS)
 }
 
-/// Formats an enclosing definition, such as `inside 10-200 [impl] impl Config`.
-fn format_enclosing(symbol: &SymbolOutput) -> String {
-    let shown = if symbol.signature.is_empty() { &symbol.name } else { &symbol.signature };
-    format!("\ninside {}-{} [{}] {shown}", symbol.start_line, symbol.end_line, symbol.kind)
+/// Formats an enclosing definition, such as `impl Config 10-200`.
+fn format_enclosing(symbol: &Symbol) -> String {
+    format!("{} {}", format_symbol(symbol), format_lines(symbol.span))
 }
 
 /// Formats another definition of the name, such as `src/a.rs:10-20 Config.load`.

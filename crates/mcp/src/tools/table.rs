@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use answer::AnswerForm;
+use rmcp::model::{JsonObject, MetaObject, Tool, ToolAnnotations};
 use serde_json::json;
 
-use super::entry::ToolEntry;
+use super::entry::{ToolEntry, ToolListing};
 use super::{find_references, find_similar, find_symbol, index_project, index_status, outline, read_code, search_code};
-use crate::roots::served::{ServedRoot, ServedRoots};
+use crate::wire::argument::{MAX_TOKENS, ROOT};
+use crate::wire::schema::build_input_schema;
 
 /// Every tool, in the order in which they are listed.
 pub const TOOLS: [ToolEntry; 8] = [
@@ -22,47 +24,98 @@ pub const TOOLS: [ToolEntry; 8] = [
     index_status::TOOL,
 ];
 
+/// Length of an answer, in characters, up to which a client should show it rather than write it to a file. The largest
+/// budget has fewer characters.
+const MAX_RESULT_CHARS: u32 = 100_000;
+
+/// Whether a call names its root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootArgument {
+    /// One root is served.
+    Absent,
+    /// More roots may be served later.
+    Optional,
+    /// Several are served.
+    Required,
+}
+
 /// Returns the tool with this name.
 pub fn find_tool(name: &str) -> Option<ToolEntry> {
     TOOLS.into_iter().find(|tool| tool.name == name)
 }
 
-/// Returns the definition of every tool, with its schemas adapted to these roots.
-pub fn describe_tools(roots: &ServedRoots) -> Vec<Tool> {
-    let describe = |tool: ToolEntry| {
-        let hints = ToolAnnotations::with_title(tool.title)
-            .read_only(tool.is_read_only)
-            .destructive(false)
-            .idempotent(true)
-            .open_world(false);
-        Tool::new(Cow::Borrowed(tool.name), tool.description, adapt_schema_to_roots(&tool, roots))
-            .with_title(tool.title)
-            .with_raw_output_schema(Arc::new((tool.output_schema)()))
-            .with_annotations(hints)
-    };
-    TOOLS.into_iter().map(describe).collect()
+/// Returns the definition of every listed tool.
+pub fn describe_tools(root: RootArgument, form: AnswerForm) -> Vec<Tool> {
+    let listed = TOOLS.into_iter().filter(|tool| tool.listing != ToolListing::Never);
+    listed.map(|tool| describe_tool(&tool, root, form)).collect()
 }
 
-/// Returns the input schema without `root` when one root is served, otherwise with the choices for `root`, required by
-/// the tools that need one.
-fn adapt_schema_to_roots(tool: &ToolEntry, roots: &ServedRoots) -> JsonObject {
-    let mut schema = (tool.input_schema)();
-    let Some(properties) = schema.get_mut("properties").and_then(|properties| properties.as_object_mut()) else {
-        return schema;
-    };
-    if let [_] = roots.0.as_slice() {
-        properties.remove("root");
-        return schema;
+/// Returns the definition of a tool; only clients that receive structured content get the schema of its answer.
+pub fn describe_tool(tool: &ToolEntry, root: RootArgument, form: AnswerForm) -> Tool {
+    let hints = ToolAnnotations::new().read_only(tool.is_read_only).open_world(false);
+    // The other hints concern tools that change something.
+    let hints = if tool.is_read_only { hints } else { hints.destructive(false).idempotent(true) };
+    let described = Tool::new(Cow::Borrowed(tool.name), tool.description, input_schema(tool, root))
+        .with_title(tool.title)
+        .with_annotations(hints)
+        .with_meta(client_hints(tool));
+    match form {
+        AnswerForm::Text => described,
+        AnswerForm::TextAndData => described.with_raw_output_schema(Arc::new((tool.output_schema)())),
     }
-    // Short names and full paths are accepted; some clients reject any value that is not listed.
-    let names: Vec<_> = roots.short_names().into_iter().chain(roots.0.iter().map(ServedRoot::name)).collect();
-    if let Some(root) = properties.get_mut("root").and_then(|root| root.as_object_mut()) {
-        root.insert("enum".to_owned(), json!(names));
+}
+
+/// Returns the hints that some clients read: how to find the tool, and how to show its answers.
+fn client_hints(tool: &ToolEntry) -> MetaObject {
+    let mut hints = JsonObject::new();
+    if tool.listing == ToolListing::Always {
+        hints.insert("anthropic/alwaysLoad".to_owned(), json!(true));
     }
-    if tool.needs_root
-        && let Some(required) = schema.entry("required").or_insert_with(|| json!([])).as_array_mut()
-    {
-        required.push(json!("root"));
+    hints.insert("anthropic/searchHint".to_owned(), json!(tool.search_hint));
+    if tool.arguments.optional.iter().any(|argument| argument.name == MAX_TOKENS.name) {
+        hints.insert("anthropic/maxResultSizeChars".to_owned(), json!(MAX_RESULT_CHARS));
     }
-    schema
+    MetaObject(hints)
+}
+
+/// Returns the schema of the tool's arguments, with the root as far as calls name it.
+fn input_schema(tool: &ToolEntry, root: RootArgument) -> JsonObject {
+    let (mut required, mut optional) = (tool.arguments.required.to_vec(), tool.arguments.optional.to_vec());
+    match root {
+        RootArgument::Absent => {}
+        RootArgument::Required if tool.needs_root => required.push(&ROOT),
+        RootArgument::Required | RootArgument::Optional => optional.push(&ROOT),
+    }
+    build_input_schema(&required, &optional)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_list_of_tools_is_short() {
+        for root in [RootArgument::Absent, RootArgument::Required] {
+            let listed = serde_json::to_string(&json!({ "tools": describe_tools(root, AnswerForm::Text) }));
+            let listed = listed.expect("JSON");
+            let tokens = text::tokens::count_tokens(&listed);
+            assert!(listed.len() <= 8_000 && tokens <= 2_000, "{} bytes, {tokens} tokens: {listed}", listed.len());
+        }
+    }
+
+    #[test]
+    fn every_listed_argument_has_a_simple_schema() {
+        for tool in describe_tools(RootArgument::Optional, AnswerForm::Text) {
+            assert!(tool.output_schema.is_none());
+            let properties = tool.input_schema["properties"].as_object().expect("an object");
+            for (name, schema) in properties {
+                let keys: Vec<_> = schema.as_object().expect("an object").keys().collect();
+                let is_simple = keys.iter().all(|key| ["type", "enum", "description"].contains(&key.as_str()));
+                assert!(is_simple && schema["type"] != Value::from("array"), "{} {name}: {schema}", tool.name);
+            }
+            assert_eq!(tool.input_schema.get("additionalProperties"), None, "unknown arguments are ignored");
+        }
+    }
 }

@@ -16,6 +16,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::call::arguments::to_argument_object;
+
 /// Maximum length of a line, in bytes; a longer one is skipped and answered with an error.
 pub const MAX_LINE_BYTES: usize = 16 << 20;
 
@@ -189,8 +191,9 @@ pub fn parse_message(line: &[u8]) -> Result<Option<ClientMessage>, (Value, Error
     if line.is_empty() {
         return Ok(None);
     }
-    let value: Value = serde_json::from_slice(line)
+    let value = parse_json(line)
         .map_err(|error| (Value::Null, ErrorCode::PARSE_ERROR, format!("the message is not JSON: {error}")))?;
+    let value = normalize_call(value);
     let id = value.get("id").filter(|id| id.is_string() || id.is_number()).cloned();
     let is_notification = value.get("id").is_none() && value.get("method").is_some_and(Value::is_string);
     match serde_json::from_value(value) {
@@ -201,6 +204,66 @@ pub fn parse_message(line: &[u8]) -> Result<Option<ClientMessage>, (Value, Error
             Err((id.unwrap_or_default(), ErrorCode::INVALID_REQUEST, message))
         }
     }
+}
+
+/// Parses JSON, in which a `\u` escape may be half of a character: it becomes a replacement character.
+///
+/// # Errors
+/// When the text is not JSON.
+pub fn parse_json(text: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(text).or_else(|error| match replace_lone_surrogates(text) {
+        Some(repaired) => serde_json::from_slice(&repaired),
+        None => Err(error),
+    })
+}
+
+/// Returns the JSON of a message as it is understood, if that differs from its text.
+pub fn repair_message(text: &[u8]) -> Option<Vec<u8>> {
+    let repaired = replace_lone_surrogates(text);
+    let message: Value = serde_json::from_slice(repaired.as_deref().unwrap_or(text)).ok()?;
+    let normalized = normalize_call(message.clone());
+    if normalized == message { repaired } else { serde_json::to_vec(&normalized).ok() }
+}
+
+/// Replaces the `\u` escapes of surrogates without a partner by that of the replacement character; `None` if there are
+/// none. Some clients cut texts in the middle of a character.
+fn replace_lone_surrogates(text: &[u8]) -> Option<Vec<u8>> {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let mut repaired = Vec::with_capacity(text.len());
+    let (mut at, mut changed) = (0, false);
+    while at < text.len() {
+        let length = match (unit(at), unit(at + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                repaired.extend_from_slice(b"\\ufffd");
+                (at, changed) = (at + 6, true);
+                continue;
+            }
+            (Some(_), _) => 6,
+            // An escaped backslash does not begin the next escape.
+            (None, _) if text[at] == b'\\' => 2,
+            (None, _) => 1,
+        };
+        let end = (at + length).min(text.len());
+        repaired.extend_from_slice(&text[at..end]);
+        at = end;
+    }
+    changed.then_some(repaired)
+}
+
+/// Replaces the arguments of a tool call that are no object, such as `[]` for none, by the object they stand for.
+fn normalize_call(mut message: Value) -> Value {
+    let is_call = message.get("method").is_some_and(|method| method == "tools/call");
+    if let Some(arguments) = message.pointer_mut("/params/arguments").filter(|_| is_call)
+        && !arguments.is_object()
+        && let Some(object) = to_argument_object(arguments.clone())
+    {
+        *arguments = Value::Object(object);
+    }
+    message
 }
 
 /// Returns whether the message opens a session: it is an `initialize` request, or carries the handshake in its

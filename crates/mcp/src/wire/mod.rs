@@ -1,9 +1,10 @@
-//! The wire types: arguments and answers of the tools. Their documentation becomes the tools' schemas.
+//! The wire types: the arguments of the tools, and the structured form of their answers.
 //!
-//! Unknown arguments are rejected; some values have several spellings: `"10"` is a number, and `null` means
-//! absent. Answers omit absent values and never contain `null`. Types that several tools use are in [`values`] (of
-//! arguments) and [`parts`] (of answers).
+//! [`argument`] describes each argument once; the listed schemas and the parser of calls come from it. The other types
+//! are the answers for clients that asked for structured content; their documentation becomes the tools' output
+//! schemas. Answers omit absent values and never contain `null`. Types that several tools use are in [`parts`].
 
+pub mod argument;
 pub mod code;
 pub mod outline;
 pub mod parts;
@@ -12,4 +13,3 @@ pub mod references;
 pub mod schema;
 pub mod search;
 pub mod symbols;
-pub mod values;

@@ -1,34 +1,9 @@
-//! The wire types of `outline`.
+//! The wire types of the answer of `outline`.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::parts::SymbolOutput;
-use super::values::deserialize_whole_number;
-
-/// Arguments of `outline`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OutlineArguments {
-    /// A file or a folder, relative to the root; `.` for the root itself.
-    pub path: String,
-    /// Depth of folders whose files are listed one by one; default as deep as the tokens allow.
-    #[serde(default, deserialize_with = "deserialize_whole_number")]
-    #[schemars(with = "u32", range(min = 1, max = 50))]
-    pub depth: Option<u32>,
-    /// `next_cursor` of the previous page, for the next one.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub cursor: Option<String>,
-    /// Maximum tokens of the answer; default 8000.
-    #[serde(default, deserialize_with = "deserialize_whole_number")]
-    #[schemars(with = "u32", range(min = 500, max = 20_000))]
-    pub max_tokens: Option<u32>,
-    /// Root that contains the path, when several are served.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub root: Option<String>,
-}
 
 /// Answer of `outline`: `symbols` for a file, `folders` for a folder.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]

@@ -1,42 +1,17 @@
-//! The wire types of `index_project` and `index_status`.
+//! The wire types of the answers of `index_project` and `index_status`.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::parts::CoverageOutput;
-use super::values::deserialize_flag;
-
-/// Arguments of `index_project`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct IndexProjectArguments {
-    /// Index everything again; default false.
-    #[serde(default, deserialize_with = "deserialize_flag")]
-    #[schemars(with = "bool")]
-    pub rebuild: Option<bool>,
-    /// Root to index, when several are served.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub root: Option<String>,
-}
-
-/// Arguments of `index_status`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct IndexStatusArguments {
-    /// Root to report, when several are served; default all.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub root: Option<String>,
-}
 
 /// Answer of `index_project`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct IndexProjectOutput {
     pub root: String,
-    /// Whether the run has ended; if not, call `index_status` later.
+    /// Whether the run has ended; if not, call `index_project` again later.
     pub ended: bool,
     /// Whether the run was already in progress.
     pub joined: bool,
@@ -47,6 +22,9 @@ pub struct IndexProjectOutput {
     /// Report of the run, once it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<RunReportOutput>,
+    /// State of the index, once the run has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<RootStatusOutput>,
 }
 
 /// Answer of `index_status`.

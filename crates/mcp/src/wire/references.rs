@@ -1,54 +1,9 @@
-//! The wire types of `find_references`.
+//! The wire types of the answer of `find_references`.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::parts::CoverageOutput;
-use super::values::{NameList, deserialize_flag, deserialize_whole_number};
-
-/// Arguments of `find_references`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FindReferencesArguments {
-    /// An identifier, like `parseConfig`; a qualified name is reduced to its last part, `Config::load` to `load`.
-    pub name: String,
-    /// List only these kinds of uses: `call`, `import`, `type`, `write`, `definition`, `other`, `text`.
-    #[serde(default)]
-    #[schemars(with = "NameList")]
-    pub kind: Option<NameList>,
-    /// Whether to list the definitions of the name too; default false.
-    #[serde(default, deserialize_with = "deserialize_flag")]
-    #[schemars(with = "bool")]
-    pub include_definition: Option<bool>,
-    /// Search only these languages, like `rust` or `["typescript", "tsx"]`.
-    #[serde(default)]
-    #[schemars(with = "NameList")]
-    pub language: Option<NameList>,
-    /// Search only below this folder, file or glob inside the root, like `src/**/*.rs`.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub path: Option<String>,
-    /// Search only this project of the root: its name or folder, as listed by `index_status`.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub project: Option<String>,
-    /// Maximum number of uses; default 50.
-    #[serde(default, deserialize_with = "deserialize_whole_number")]
-    #[schemars(with = "u32", range(min = 1, max = 500))]
-    pub limit: Option<u32>,
-    /// `next_cursor` of the previous page, for the next one.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub cursor: Option<String>,
-    /// Maximum tokens of the answer; default 8000.
-    #[serde(default, deserialize_with = "deserialize_whole_number")]
-    #[schemars(with = "u32", range(min = 500, max = 20_000))]
-    pub max_tokens: Option<u32>,
-    /// Root to search, when several are served.
-    #[serde(default)]
-    #[schemars(with = "String")]
-    pub root: Option<String>,
-}
 
 /// Answer of `find_references`.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]

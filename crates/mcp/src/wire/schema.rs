@@ -1,24 +1,33 @@
 //! Generates the JSON schemas of tool arguments and answers, in a form that every client supports.
 //!
 //! The schemas are inlined (no `$ref`) and have no number formats and no `null` types: absent values are
-//! omitted instead.
+//! omitted instead. Schemas of arguments hold nothing but types, choices and descriptions, because models pay for every
+//! word of them.
 
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// Returns the schema of a tool's arguments.
-pub fn generate_input_schema<T: JsonSchema>() -> JsonObject {
-    generate_schema::<T>(SchemaSettings::draft2020_12())
+use super::argument::Argument;
+
+/// Returns the schema of a tool's arguments; `required` must be given.
+pub fn build_input_schema(required: &[&Argument], optional: &[&Argument]) -> JsonObject {
+    let properties: JsonObject =
+        required.iter().chain(optional).map(|argument| (argument.name.to_owned(), argument.schema())).collect();
+    let mut schema = JsonObject::new();
+    schema.insert("type".to_owned(), json!("object"));
+    schema.insert("properties".to_owned(), Value::Object(properties));
+    if !required.is_empty() {
+        let names: Vec<_> = required.iter().map(|argument| argument.name).collect();
+        schema.insert("required".to_owned(), json!(names));
+    }
+    schema
 }
 
 /// Returns the schema of a tool's answer.
 pub fn generate_output_schema<T: JsonSchema>() -> JsonObject {
-    generate_schema::<T>(SchemaSettings::draft2020_12().for_serialize())
-}
-
-fn generate_schema<T: JsonSchema>(mut settings: SchemaSettings) -> JsonObject {
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
     settings.inline_subschemas = true;
     let mut value = T::json_schema(&mut settings.into_generator()).to_value();
     simplify_schema(&mut value);
@@ -26,8 +35,9 @@ fn generate_schema<T: JsonSchema>(mut settings: SchemaSettings) -> JsonObject {
         Value::Object(object) => object,
         _ => JsonObject::new(),
     };
-    object.remove("title");
-    object.remove("description");
+    for key in ["title", "description", "$schema"] {
+        object.remove(key);
+    }
     object
 }
 

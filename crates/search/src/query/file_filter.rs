@@ -1,11 +1,11 @@
 //! Tests files and chunks against the filters of a search.
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 use rayon::prelude::*;
-use text::display::unescape_name;
 
 use super::error::QueryError;
 use super::filters::QueryFilters;
+use super::path_pattern::{PathPattern, compile_globs, file_globs, path_globs};
 use super::request::{ContentFilter, Filter, FolderScope};
 use crate::snapshot::Snapshot;
 use crate::snapshot::file_chunks::FileChunks;
@@ -16,8 +16,10 @@ use types::{ContentKind, Language, SymbolKind};
 /// A compiled [`Filter`], combined with the filters in the query text.
 pub struct FileFilter {
     languages: Vec<Language>,
-    /// Glob sets; a path must match every set.
-    paths: Vec<GlobSet>,
+    /// Lists of patterns; a path must match one of every list.
+    paths: Vec<Vec<PathPattern>>,
+    /// Glob sets for file names; a path must match every set.
+    files: Vec<GlobSet>,
     folders: FolderScope,
     content: ContentFilter,
     kinds: Vec<SymbolKind>,
@@ -52,13 +54,14 @@ impl FileFilter {
         let QueryFilters { include, exclude, no_tests, no_examples, no_vendored, .. } = query_filters;
         let mut paths = Vec::new();
         if let Some(path) = &filter.path {
-            paths.push(compile_globs([path], path_globs)?);
+            paths.push(PathPattern::parse_list(path)?);
         }
         if !include.paths.is_empty() {
-            paths.push(compile_globs(&include.paths, path_globs)?);
+            paths.push(include.paths.iter().map(|path| PathPattern::new(path)).collect::<Result<_, _>>()?);
         }
+        let mut files = Vec::new();
         if !include.files.is_empty() {
-            paths.push(compile_globs(&include.files, file_globs)?);
+            files.push(compile_globs(&include.files, file_globs)?);
         }
         let mut languages = parse_languages(&filter.languages)?;
         let from_query = parse_languages(&include.languages)?;
@@ -80,13 +83,64 @@ impl FileFilter {
         };
         let (no_tests, no_examples, no_vendored) = (*no_tests, *no_examples, *no_vendored);
         let (folders, content, kinds) = (FolderScope::default(), filter.content, parse_kinds(&include.kinds)?);
-        Ok(Self { languages, paths, folders, content, kinds, exclusions, no_tests, no_examples, no_vendored })
+        Ok(Self { languages, paths, files, folders, content, kinds, exclusions, no_tests, no_examples, no_vendored })
     }
 
     /// Restricts the filter to `folders`.
     pub fn in_folders(mut self, folders: &FolderScope) -> Self {
         self.folders = folders.clone();
         self
+    }
+
+    /// Adapts the filter to the files of a snapshot: a pattern that is the name of a folder stands for that folder, even
+    /// if it has characters of globs.
+    pub fn for_snapshot(mut self, snapshot: &Snapshot) -> Self {
+        self.paths.iter_mut().flatten().for_each(|pattern| pattern.prefer_literal(snapshot));
+        self
+    }
+
+    /// Returns the path patterns of the request and of the query text.
+    pub(crate) fn path_patterns(&self) -> impl Iterator<Item = &PathPattern> {
+        self.paths.iter().flatten()
+    }
+
+    /// Describes the filters, other than paths and projects, that leave out files of the snapshot or chunks.
+    pub(crate) fn describe_limits(&self, snapshot: &Snapshot) -> Vec<String> {
+        let mut limits = Vec::new();
+        let names = |languages: &[Language]| languages.iter().map(|one| one.0).collect::<Vec<_>>().join(" and ");
+        if !self.languages.is_empty() {
+            limits.push(format!("only {}", names(&self.languages)));
+        }
+        if !self.exclusions.languages.is_empty() {
+            limits.push(format!("no {}", names(&self.exclusions.languages)));
+        }
+        let has = |kind: ContentKind| {
+            snapshot.languages.iter().filter(|one| language::language_content(**one) == kind).count()
+        };
+        for (kind, what) in [
+            (ContentKind::Code, "code was"),
+            (ContentKind::Docs, "documentation was"),
+            (ContentKind::Config, "configuration files were"),
+        ] {
+            let files = has(kind);
+            if self.languages.is_empty() && files > 0 && !self.has_content_kind(kind) {
+                let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+                limits.push(format!("{what} not searched ({files}; content all includes them)"));
+            }
+        }
+        if !self.kinds.is_empty() {
+            let mut kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.as_str()).collect();
+            kinds.dedup();
+            limits.push(format!("only {}", kinds.join(", ")));
+        }
+        for (is_set, what) in [
+            (self.no_tests, "no tests"),
+            (self.no_examples, "no examples"),
+            (self.no_vendored, "no generated or vendored code"),
+        ] {
+            limits.extend(is_set.then(|| what.to_owned()));
+        }
+        limits
     }
 
     /// Returns, for each file of the snapshot, whether it passes.
@@ -136,7 +190,11 @@ impl FileFilter {
     fn depends_on_paths(&self) -> bool {
         let has_class_filter = self.no_tests || self.no_examples || self.no_vendored;
         let has_path_exclusion = !self.exclusions.paths.iter().all(GlobSet::is_empty);
-        has_class_filter || has_path_exclusion || !self.paths.is_empty() || !self.folders.is_unrestricted()
+        has_class_filter
+            || has_path_exclusion
+            || !self.paths.is_empty()
+            || !self.files.is_empty()
+            || !self.folders.is_unrestricted()
     }
 
     fn matches_path(&self, file: &FileChunks) -> bool {
@@ -151,7 +209,8 @@ impl FileFilter {
         let unwanted = self.exclusions.paths.iter().any(|globs| globs.is_match(path))
             || (filters_path_class && has_excluded_class());
         !unwanted
-            && self.paths.iter().all(|globs| globs.is_match(path))
+            && self.paths.iter().all(|patterns| patterns.iter().any(|pattern| pattern.matches(path)))
+            && self.files.iter().all(|globs| globs.is_match(path))
             && self.folders.contains_folder(file.path.folder())
     }
 
@@ -167,7 +226,10 @@ impl FileFilter {
     }
 
     fn has_content(&self, language: Language) -> bool {
-        let content = language::language_content(language);
+        self.has_content_kind(language::language_content(language))
+    }
+
+    fn has_content_kind(&self, content: ContentKind) -> bool {
         match self.content {
             ContentFilter::CodeAndDocs => content != ContentKind::Config,
             ContentFilter::Code => content == ContentKind::Code,
@@ -178,12 +240,17 @@ impl FileFilter {
     }
 }
 
-fn parse_language(name: &str) -> Result<Language, QueryError> {
-    language::language_by_name(name.trim()).ok_or_else(|| QueryError::unknown_language(name))
-}
-
+/// Parses names of languages. `typescript` includes TSX, which has its own grammar.
 fn parse_languages(names: &[String]) -> Result<Vec<Language>, QueryError> {
-    names.iter().map(|name| parse_language(name)).collect()
+    let mut languages = Vec::new();
+    for name in names {
+        let found = language::language_by_name(name.trim()).ok_or_else(|| QueryError::unknown_language(name))?;
+        languages.push(found);
+        if found.0 == "typescript" {
+            languages.extend(language::language_by_name("tsx"));
+        }
+    }
+    Ok(languages)
 }
 
 /// Parses kind names. `function` includes methods and constructors, `type` includes all kinds of types.
@@ -201,69 +268,19 @@ fn parse_kinds(names: &[String]) -> Result<Vec<SymbolKind>, QueryError> {
     Ok(kinds)
 }
 
-/// Compiles the globs that `variants` returns for each pattern into one set. Invisible characters may be written as they
-/// are shown.
-fn compile_globs<S: AsRef<str>>(
-    patterns: impl IntoIterator<Item = S>,
-    variants: fn(&str) -> Vec<String>,
-) -> Result<GlobSet, QueryError> {
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        let pattern = pattern.as_ref();
-        let to_error = |error: &globset::Error| QueryError::InvalidGlob {
-            pattern: pattern.to_owned(),
-            message: error.kind().to_string(),
-        };
-        for variant in variants(&unescape_name(pattern)) {
-            set.add(GlobBuilder::new(&variant).literal_separator(true).build().map_err(|error| to_error(&error))?);
-        }
-    }
-    set.build().map_err(|error| QueryError::InvalidGlob { pattern: String::new(), message: error.kind().to_string() })
-}
-
-/// Returns the globs for a path pattern: the pattern itself, everything below it as a folder, and for a bare
-/// name both at any depth.
-fn path_globs(pattern: &str) -> Vec<String> {
-    let trimmed = pattern.trim().trim_start_matches("./").trim_end_matches('/');
-    if trimmed.is_empty() {
-        return vec!["**".to_owned()];
-    }
-    let mut variants = vec![trimmed.to_owned(), format!("{trimmed}/**")];
-    if !trimmed.contains('/') {
-        variants.extend([format!("**/{trimmed}"), format!("**/{trimmed}/**")]);
-    }
-    variants
-}
-
-/// Returns the globs for a file pattern: a name or the end of a path.
-fn file_globs(pattern: &str) -> Vec<String> {
-    let trimmed = pattern.trim().trim_start_matches("./");
-    vec![trimmed.to_owned(), format!("**/{trimmed}")]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_path_as_it_is_shown_is_a_pattern() {
-        let set = compile_globs(["src/two\\u{a}lines\\u{202e}.py"], path_globs).expect("a glob");
-        assert!(set.is_match("src/two\nlines\u{202e}.py") && !set.is_match("src/two lines.py"));
-    }
-
-    #[test]
-    fn globs_match_as_people_write_them() {
-        let matches =
-            |pattern: &str, path: &str| compile_globs([pattern], path_globs).is_ok_and(|set| set.is_match(path));
-        assert!(matches("src/**/*.rs", "src/a/b.rs") && !matches("src/*.rs", "src/a/b.rs"));
-        assert!(matches("src", "src/a/b.rs") && matches("./src/", "src/a/b.rs"));
-        assert!(matches("*.rs", "src/a/b.rs") && matches("b.rs", "src/a/b.rs") && matches("a", "src/a/b.rs"));
-        assert!(!matches("src/b.rs", "lib/src/b.rs"));
-        assert!(compile_globs(["src/{a"], path_globs).is_err());
-        let is_file =
-            |pattern: &str, path: &str| compile_globs([pattern], file_globs).is_ok_and(|set| set.is_match(path));
-        assert!(is_file("pool.rs", "a/pool.rs") && is_file("*.rs", "a/pool.rs") && is_file("a/*.rs", "x/a/pool.rs"));
-        assert!(!is_file("pool", "pool/a.rs"));
+    fn typescript_includes_tsx() {
+        let names = |name: &str| -> Vec<&str> {
+            let languages = parse_languages(&[name.to_owned()]).unwrap_or_else(|error| panic!("{error}"));
+            languages.iter().map(|language| language.0).collect()
+        };
+        assert_eq!(names("typescript"), ["typescript", "tsx"]);
+        assert_eq!(names("ts"), ["typescript", "tsx"]);
+        assert_eq!(names("tsx"), ["tsx"]);
     }
 
     #[test]

@@ -47,6 +47,11 @@ pub struct FilterValues {
     pub projects: Vec<String>,
 }
 
+/// Returns a query text without the filters in it.
+pub fn strip_query_filters(text: &str) -> String {
+    QueryFilters::parse(text).1
+}
+
 impl QueryFilters {
     /// Splits `text` into filters and the remaining query.
     ///

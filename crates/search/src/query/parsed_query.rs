@@ -43,13 +43,6 @@ pub fn check_query(query: &SearchQuery) -> Result<CheckedQuery, QueryError> {
     Ok(CheckedQuery { text, filter: query.filter.clone(), query_filters, limit, mode, explain, per_chunk, file_filter })
 }
 
-impl CheckedQuery {
-    /// Returns whether the request or the query text has a filter.
-    pub fn is_filtered(&self) -> bool {
-        self.filter != Filter::default() || self.query_filters != QueryFilters::default()
-    }
-}
-
 /// A parsed query, together with the names, files and corrections looked up in a snapshot.
 pub(crate) struct ParsedQuery {
     /// The query text without its filters, as written.
@@ -84,7 +77,7 @@ impl ParsedQuery {
         cancel: &CancelToken,
     ) -> Result<Self, QueryError> {
         let CheckedQuery { text, query_filters, limit, mode, explain, per_chunk, file_filter, .. } = query;
-        let filter = file_filter.in_folders(folders);
+        let filter = file_filter.in_folders(folders).for_snapshot(snapshot);
         let allowed_files = filter.allowed_files(snapshot);
         let mut notes: Vec<String> = query_filters.invalid.iter().map(invalid_filter_note).collect();
         let mut terms = QueryTerms::parse(&text, snapshot);
@@ -165,8 +158,7 @@ mod tests {
         let check =
             |text: &str, limit| check_query(&SearchQuery { text: text.to_owned(), limit, ..Default::default() });
         let checked = check("lang:go -test retry", 5).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!((checked.text.as_str(), checked.is_filtered()), ("retry", true));
-        assert!(check("retry", 5).is_ok_and(|checked| !checked.is_filtered()));
+        assert_eq!(checked.text, "retry");
         assert!(matches!(check(" ", 5), Err(QueryError::EmptyQuery)));
         assert!(matches!(check("lang:go", 5), Err(QueryError::OnlyFilters)));
         assert!(matches!(check("retry", 0), Err(QueryError::InvalidLimit(0))));

@@ -6,6 +6,7 @@ use std::os::unix::net as blocking;
 use std::path::Path;
 use std::time::Duration;
 
+use mcp::AnswerForm;
 use platform::process;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::UCred;
@@ -13,8 +14,12 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::peer_stream::PeerStream;
 
-/// Prefix of the line with the key. The number is the version of the protocol between relay and owner.
-const HELLO: &str = "codescry-share 1 ";
+/// Prefix of the line with the form of the answers and the key. The number is the version of the protocol between relay
+/// and owner.
+const HELLO: &str = "codescry-share 2 ";
+
+/// The words for the forms of answers in that line.
+const FORMS: [(&str, AnswerForm); 2] = [("text", AnswerForm::Text), ("structured", AnswerForm::TextAndData)];
 
 /// The owner's confirmation.
 const WELCOME: &str = "welcome";
@@ -60,45 +65,49 @@ pub async fn accept_peer(listener: &ShareListener) -> io::Result<(UnverifiedPeer
 pub struct UnverifiedPeer(UnixStream);
 
 impl UnverifiedPeer {
-    /// Reads the key of the process and confirms it if it equals `key`.
+    /// Reads the key of the process and confirms it if it equals `key`. Returns the stream and the form of the answers
+    /// that the process asks for.
     ///
     /// # Errors
     /// When the key differs or does not arrive in time.
-    pub async fn verify_key(self, key: &str) -> io::Result<PeerStream> {
+    pub async fn verify_key(self, key: &str) -> io::Result<(PeerStream, AnswerForm)> {
         let (reader, writer) = self.0.into_split();
         PeerStream::new(reader, writer).confirm_key(key).await
     }
 }
 
-/// Connects to the owner that listens at `path`, and sends `key`.
+/// Connects to the owner that listens at `path`, sends `key` and asks for answers of this form.
 ///
 /// # Errors
 /// When no owner listens, it runs as another user, or it does not confirm the key.
-pub async fn connect_to_owner(path: &Path, key: &str) -> io::Result<PeerStream> {
+pub async fn connect_to_owner(path: &Path, key: &str, form: AnswerForm) -> io::Result<PeerStream> {
     let stream = UnixStream::connect(path).await?;
     check_same_user(&stream.peer_cred()?)?;
     let (reader, writer) = stream.into_split();
-    PeerStream::new(reader, writer).send_key(key).await
+    PeerStream::new(reader, writer).send_key(key, form).await
 }
 
 impl PeerStream {
     /// Sends `key` and waits for the owner's confirmation.
-    async fn send_key(mut self, key: &str) -> io::Result<Self> {
-        self.writer.write_all(format!("{HELLO}{key}\n").as_bytes()).await?;
+    async fn send_key(mut self, key: &str, form: AnswerForm) -> io::Result<Self> {
+        let word = FORMS.iter().find(|(_, known)| *known == form).map_or("text", |(word, _)| word);
+        self.writer.write_all(format!("{HELLO}{word} {key}\n").as_bytes()).await?;
         self.writer.flush().await?;
         let reply = self.read_first_line().await?;
         if reply == WELCOME { Ok(self) } else { Err(io::Error::other("the owner refused the connection")) }
     }
 
     /// Waits for the key of the other side and confirms it if it equals `key`.
-    async fn confirm_key(mut self, key: &str) -> io::Result<Self> {
+    async fn confirm_key(mut self, key: &str) -> io::Result<(Self, AnswerForm)> {
         let hello = tokio::time::timeout(HELLO_TIMEOUT, self.read_first_line()).await??;
-        if hello.strip_prefix(HELLO) != Some(key) {
+        let (word, given) = hello.strip_prefix(HELLO).and_then(|rest| rest.split_once(' ')).unwrap_or_default();
+        let form = FORMS.iter().find(|(known, _)| *known == word).map(|(_, form)| *form);
+        let Some(form) = form.filter(|_| given == key) else {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the process has another sharing key"));
-        }
+        };
         self.writer.write_all(format!("{WELCOME}\n").as_bytes()).await?;
         self.writer.flush().await?;
-        Ok(self)
+        Ok((self, form))
     }
 
     /// Reads the first line, without its line end.
@@ -134,7 +143,7 @@ mod tests {
             assert!(bind_socket(&path).is_err(), "only one process can listen");
             let join = |key: &'static str| {
                 let path = path.clone();
-                tokio::spawn(async move { connect_to_owner(&path, key).await })
+                tokio::spawn(async move { connect_to_owner(&path, key, AnswerForm::TextAndData).await })
             };
             let silent = tokio::net::UnixStream::connect(&path).await.expect("the owner listens");
             let (silent_peer, _) = accept_peer(&listener).await.expect("it has connected");
@@ -147,7 +156,8 @@ mod tests {
 
             let right = join("key");
             let (friend, closer) = accept_peer(&listener).await.expect("it has connected");
-            let mut here = friend.verify_key("key").await.expect("it has the key");
+            let (mut here, form) = friend.verify_key("key").await.expect("it has the key");
+            assert_eq!(form, AnswerForm::TextAndData);
             let mut there = right.await.expect("it ends").expect("it is let in");
             here.writer.write_all(b"hello\n").await.expect("the other end is open");
             assert_eq!(there.read_first_line().await.expect("a line"), "hello");

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use mcp::AnswerForm;
+
 use crate::peer_stream::PeerStream;
 
 /// A listener, which cannot be created on this system.
@@ -23,7 +25,7 @@ pub enum UnverifiedPeer {}
 
 impl UnverifiedPeer {
     /// Reads and confirms the key of the process.
-    pub async fn verify_key(self, _: &str) -> io::Result<PeerStream> {
+    pub async fn verify_key(self, _: &str) -> io::Result<(PeerStream, AnswerForm)> {
         match self {}
     }
 }
@@ -39,6 +41,6 @@ pub async fn accept_peer(listener: &ShareListener) -> io::Result<(UnverifiedPeer
 }
 
 /// Returns `Unsupported`.
-pub async fn connect_to_owner(_: &Path, _: &str) -> io::Result<PeerStream> {
+pub async fn connect_to_owner(_: &Path, _: &str, _: AnswerForm) -> io::Result<PeerStream> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -1,43 +1,50 @@
 //! The outline of a file: its definitions with lines and signatures.
 
-use answer::{AnswerError, RenderedAnswer, fit_to_budget};
-use engine::FileOutline;
+use answer::location::format_lines;
+use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
+use engine::{FileOutline, Symbol};
 use text::display::{escape_name_to_length, sanitize_to_length};
 
 use crate::call::cursor::PageCursor;
-use crate::render::symbol::to_symbol_output;
+use crate::render::symbol::{format_symbol, to_symbol_output};
 use crate::wire::outline::OutlineOutput;
-use crate::wire::parts::SymbolOutput;
 
 /// Maximum length of a path in an answer, in characters.
-const MAX_PATH_CHARS: usize = 100;
+const MAX_PATH_CHARS: usize = 200;
 
 /// Maximum length of a problem's description in an answer, in characters.
 const MAX_PROBLEM_CHARS: usize = 160;
 
-/// Renders as many definitions as fit into `max_tokens`, after those of the previous pages.
+/// Renders the definitions after those of the previous pages: with their signatures if these fit into the budget,
+/// otherwise nested definitions without their parameters, as many as fit.
 pub fn render_outline(
     outline: &FileOutline,
     cursor: &PageCursor,
-    max_tokens: usize,
+    budget: TokenBudget,
 ) -> Result<RenderedAnswer<OutlineOutput>, AnswerError> {
     let left = outline.symbols.len().saturating_sub(cursor.start[0]);
-    fit_to_budget(left, max_tokens, |count| render_first_definitions(outline, cursor, count))
+    if let Some(whole) = render_first_definitions(outline, cursor, left, format_definition).within(budget)? {
+        return Ok(whole);
+    }
+    fit_to_budget(left, budget, |count| render_first_definitions(outline, cursor, count, format_definition_head))
 }
 
-/// Renders the first `count` definitions of a page.
-fn render_first_definitions(outline: &FileOutline, cursor: &PageCursor, count: usize) -> RenderedAnswer<OutlineOutput> {
+/// Renders the first `count` definitions of a page, each as `format` does.
+fn render_first_definitions(
+    outline: &FileOutline,
+    cursor: &PageCursor,
+    count: usize,
+    format: fn(&Symbol) -> String,
+) -> RenderedAnswer<OutlineOutput> {
     let path = escape_name_to_length(outline.path.as_str(), MAX_PATH_CHARS);
     let (lines, all) = (outline.lines, outline.symbols.len());
     let problem = outline.problem.as_deref().map(|problem| sanitize_to_length(problem, MAX_PROBLEM_CHARS));
     let rest = outline.symbols.get(cursor.start[0]..).unwrap_or_default();
-    let symbols: Vec<_> = rest[..count].iter().map(to_symbol_output).collect();
-    let language = outline.language.clone();
-    let mut text = format!("{path}  [{language}] lines: {lines}, definitions: {all}");
+    let mut text = format!("{path}: {lines} lines, {all} definitions");
     if let Some(problem) = &problem {
         text.push_str(&format!("; problem: {problem}"));
     }
-    symbols.iter().map(format_definition).for_each(|line| text.push_str(&line));
+    rest[..count].iter().map(format).for_each(|line| text.push_str(&line));
     let left = rest.len() - count;
     let mut next_cursor = None;
     if let Some(next) = rest.get(count) {
@@ -52,9 +59,9 @@ fn render_first_definitions(outline: &FileOutline, cursor: &PageCursor, count: u
     let left_out_symbols = (left > 0).then_some(left);
     let structured = OutlineOutput {
         path,
-        language,
+        language: outline.language.clone(),
         lines: Some(lines),
-        symbols,
+        symbols: rest[..count].iter().map(to_symbol_output).collect(),
         left_out_symbols,
         problem,
         next_cursor,
@@ -64,17 +71,32 @@ fn render_first_definitions(outline: &FileOutline, cursor: &PageCursor, count: u
 }
 
 /// Formats a definition as one line, indented by its nesting.
-fn format_definition(symbol: &SymbolOutput) -> String {
+fn format_definition(symbol: &Symbol) -> String {
+    format!("\n{}{} {}", indent(symbol), format_lines(symbol.span), format_symbol(symbol))
+}
+
+/// Formats a definition like [`format_definition`], but a nested one by its first line and without its parameters.
+fn format_definition_head(symbol: &Symbol) -> String {
+    let indent = indent(symbol);
+    if indent.is_empty() {
+        return format_definition(symbol);
+    }
+    let signature = format_symbol(symbol);
+    let head = signature.split('(').next().unwrap_or_default().trim_end();
+    let head = if head.is_empty() { signature.as_str() } else { head };
+    format!("\n{indent}{} {head}", symbol.span.start_line)
+}
+
+/// Returns a space for each definition around a definition.
+fn indent(symbol: &Symbol) -> String {
     let names = symbol.container.split('.').filter(|name| !name.is_empty());
-    let indent = "  ".repeat(names.count().min(8));
-    let shown = if symbol.signature.is_empty() { &symbol.name } else { &symbol.signature };
-    let SymbolOutput { start_line, end_line, kind, .. } = symbol;
-    format!("\n{indent}{start_line}-{end_line}  [{kind}] {shown}")
+    " ".repeat(names.count().min(8))
 }
 
 #[cfg(test)]
 mod tests {
-    use engine::{RepoPath, Span, Symbol, SymbolKind};
+    use answer::AnswerForm;
+    use engine::{RepoPath, Span, SymbolKind};
 
     use super::*;
 
@@ -95,13 +117,13 @@ mod tests {
             problem: Some("x ".repeat(4_000)),
         };
         for max_tokens in [500, 8_000] {
-            let render =
-                |cursor: &PageCursor| render_outline(&outline, cursor, max_tokens).expect("it can be serialized");
+            let budget = TokenBudget { max_tokens, form: AnswerForm::TextAndData };
+            let render = |cursor: &PageCursor| render_outline(&outline, cursor, budget).expect("it can be serialized");
             let answer = render(&PageCursor::default());
-            assert!(answer.fits(max_tokens).expect("it can be serialized"));
+            assert!(answer.fits(budget).expect("it can be serialized"));
             let shown = answer.structured.symbols.len();
             assert!(shown > 3 && Some(5_000 - shown) == answer.structured.left_out_symbols);
-            assert!(answer.text.contains("    1-1  [method] fn 名前1("), "{}", answer.text);
+            assert!(answer.text.contains("\n  1 fn 名前1\n"), "{}", answer.text);
             assert!(answer.text.contains(&format!("{} definitions from line {} on", 5_000 - shown, shown + 1)));
             let cursor = answer.structured.next_cursor.expect("there is more");
             let next = render(&PageCursor::parse(0, Some(&cursor)).expect("a cursor"));

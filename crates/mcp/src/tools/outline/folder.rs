@@ -3,7 +3,7 @@
 //! Files are grouped below their folder, so that each path is written once.
 
 use answer::caveats::format_caveats;
-use answer::{AnswerError, RenderedAnswer, find_largest};
+use answer::{AnswerError, RenderedAnswer, TokenBudget, find_largest};
 use engine::{FolderEntry, FolderOutline, FolderQuery};
 use text::display::escape_name_to_length;
 
@@ -13,7 +13,7 @@ use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolResult, to_tool_result};
 use crate::render::coverage::render_not_indexed;
 use crate::roots::query::{QueryOutcome, query_engine};
-use crate::roots::served::ServedRoot;
+use crate::roots::served::{ServedRoot, ServedRoots};
 use crate::wire::outline::{FolderOutput, OutlineOutput, OutlinedFileOutput};
 
 /// Maximum length of the name of a file or a definition in an answer, in characters.
@@ -31,25 +31,34 @@ const MIN_FILE_TOKENS: usize = 12;
 /// Maximum length of a folder's path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
 
-/// Answers a call of `outline` for a folder; a `path` of `None` is the root.
+/// A request for a page of a folder's outline.
+pub struct FolderPage {
+    /// The folder; `None` for the root.
+    pub path: Option<String>,
+    /// Number of folder levels; `None` for as many as fit.
+    pub depth: Option<usize>,
+    pub cursor: PageCursor,
+    pub budget: TokenBudget,
+}
+
+/// Answers a call of `outline` for a folder.
 pub async fn answer_folder_outline(
+    roots: &ServedRoots,
     root: &ServedRoot,
     context: &CallContext,
-    path: Option<String>,
-    depth: Option<usize>,
-    cursor: PageCursor,
-    max_tokens: usize,
+    page: FolderPage,
 ) -> ToolResult {
+    let FolderPage { path, depth, cursor, budget } = page;
     let shown = path.clone().unwrap_or_else(|| ".".to_owned());
     // Every page has the depth of the first one, which its cursor holds.
     let depth = depth.or(Some(cursor.start[1]).filter(|depth| *depth > 0));
-    let outcome = query_engine(root, context, move |engine, cancel| {
-        let limit = (max_tokens / MIN_FILE_TOKENS).max(1);
+    let outcome = query_engine(roots, root, context, move |engine, cancel| {
+        let limit = (budget.max_tokens / MIN_FILE_TOKENS).max(1);
         let query = FolderQuery { path: path.clone(), depth, offset: cursor.start[0], limit };
         let mut map = engine.outline_folder(&query, cancel)?;
         // An outline with a given depth is split into pages; otherwise the depth is reduced until one page has room.
         // An error is reported when the page is rendered.
-        let has_no_room = |map: &FolderOutline| matches!(fit_all_entries(map, &cursor, None, max_tokens), Ok(None));
+        let has_no_room = |map: &FolderOutline| matches!(fit_all_entries(map, &cursor, None, budget), Ok(None));
         while depth.is_none() && map.depth > 1 && has_no_room(&map) {
             let depth = Some(map.depth - 1);
             map = engine.outline_folder(&FolderQuery { depth, ..query.clone() }, cancel)?;
@@ -59,42 +68,41 @@ pub async fn answer_folder_outline(
     match outcome.await? {
         QueryOutcome::Answer(map, mut note) => {
             cursor.note_index_change(map.generation, &mut note);
-            let render = move || render_folder(&map, &cursor, note.as_deref(), max_tokens);
-            to_tool_result(run_blocking(render).await??)
+            let render = move || render_folder(&map, &cursor, note.as_deref(), budget);
+            to_tool_result(run_blocking(render).await??, budget.form)
         }
         // The wire type of an outline has no coverage.
-        QueryOutcome::NotIndexedYet(text) => to_tool_result(render_not_indexed(text, |note, _| OutlineOutput {
-            path: shown,
-            note,
-            ..OutlineOutput::default()
-        })),
+        QueryOutcome::NotIndexedYet(text) => to_tool_result(
+            render_not_indexed(text, |note, _| OutlineOutput { path: shown, note, ..OutlineOutput::default() }),
+            budget.form,
+        ),
     }
 }
 
-/// Renders the entries of a page, or as many of them as fit into `max_tokens`.
+/// Renders the entries of a page, or as many of them as fit into the budget.
 fn render_folder(
     map: &FolderOutline,
     cursor: &PageCursor,
     note: Option<&str>,
-    max_tokens: usize,
+    budget: TokenBudget,
 ) -> Result<RenderedAnswer<OutlineOutput>, AnswerError> {
-    if let Some(all) = fit_all_entries(map, cursor, note, max_tokens)? {
+    if let Some(all) = fit_all_entries(map, cursor, note, budget)? {
         return Ok(all);
     }
-    let fit = |count| render_first_entries(map, cursor, note, count, MIN_NAMES).within(max_tokens);
+    let fit = |count| render_first_entries(map, cursor, note, count, MIN_NAMES).within(budget);
     let some = find_largest(map.entries.len(), fit)?;
     Ok(some.unwrap_or_else(|| render_first_entries(map, cursor, note, 0, 0)))
 }
 
-/// Renders all entries of a page with as many names per file as fit into `max_tokens`; `None` when there is not even
+/// Renders all entries of a page with as many names per file as fit into the budget; `None` when there is not even
 /// room for [`MIN_NAMES`].
 fn fit_all_entries(
     map: &FolderOutline,
     cursor: &PageCursor,
     note: Option<&str>,
-    max_tokens: usize,
+    budget: TokenBudget,
 ) -> Result<Option<RenderedAnswer<OutlineOutput>>, AnswerError> {
-    let fit = |names| render_first_entries(map, cursor, note, map.entries.len(), names).within(max_tokens);
+    let fit = |names| render_first_entries(map, cursor, note, map.entries.len(), names).within(budget);
     if let Some(longest) = fit(MAX_NAMES)? {
         return Ok(Some(longest));
     }
@@ -112,15 +120,17 @@ fn render_first_entries(
     max_names: usize,
 ) -> RenderedAnswer<OutlineOutput> {
     let path = if map.path.is_empty() { ".".to_owned() } else { escape_name_to_length(&map.path, MAX_PATH_CHARS) };
-    let mut text = format!("{path}  indexed files: {}", map.files);
-    text.push_str(&format_caveats(&map.coverage, 0, note));
+    let mut text = format!("{path} has {} indexed files", map.files);
+    if let Some(caveats) = format_caveats(&map.coverage, 0, note) {
+        text.push_str(&format!("; {caveats}"));
+    }
     let mut folders: Vec<FolderOutput> = Vec::new();
     for entry in &map.entries[..count] {
         let folder = escape_name_to_length(entry.folder(), MAX_PATH_CHARS);
         let folder = if folder.is_empty() { ".".to_owned() } else { folder };
         match entry {
             FolderEntry::Folder { files, .. } => {
-                text.push_str(&format!("\n{folder}/  files: {files}"));
+                text.push_str(&format!("\n{folder}/ has {files} files"));
                 folders.push(FolderOutput { folder, files: Vec::new(), not_listed: Some(*files) });
             }
             FolderEntry::File { path, names: all, more_names } => {
@@ -156,12 +166,12 @@ fn to_file_output(name: &str, all: &[String], more_names: usize, max_names: usiz
     }
 }
 
-/// Formats a line such as `  config.rs  Config, load, 3 more`.
+/// Formats a line such as ` config.rs: Config, load, 3 more`.
 fn format_file_line(file: &OutlinedFileOutput) -> String {
     let mut names = file.defines.join(", ");
     if let Some(more) = file.more {
         names.push_str(&format!("{}{more} more", if names.is_empty() { "" } else { ", " }));
     }
-    let gap = if names.is_empty() { "" } else { "  " };
-    format!("\n  {}{gap}{names}", file.name)
+    let colon = if names.is_empty() { "" } else { ": " };
+    format!("\n {}{colon}{names}", file.name)
 }

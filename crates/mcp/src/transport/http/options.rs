@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use answer::AnswerForm;
 use subtle::ConstantTimeEq as _;
 
 use crate::error::McpError;
@@ -20,6 +21,8 @@ pub struct HttpOptions {
     pub token: Option<BearerToken>,
     /// Names that the `Host` header may hold besides IP addresses and `localhost`.
     pub hosts: Vec<String>,
+    /// The forms of answers.
+    pub form: AnswerForm,
     pub limits: HttpLimits,
 }
 
@@ -65,7 +68,7 @@ impl Default for HttpLimits {
 impl HttpOptions {
     /// Returns options for `address`, with default limits and without a token.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, token: None, hosts: Vec::new(), limits: HttpLimits::default() }
+        Self { address, token: None, hosts: Vec::new(), form: AnswerForm::default(), limits: HttpLimits::default() }
     }
 
     /// Checks that a server that other machines can reach has a token.

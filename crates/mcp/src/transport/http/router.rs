@@ -144,6 +144,7 @@ impl<S: ServerHandler + Clone> RequestRouter<S> {
 
     /// Answers `POST /mcp`.
     async fn post_mcp(&self, parts: Parts, bytes: Bytes) -> Response<ResponseBody> {
+        let bytes = json_lines::repair_message(&bytes).map_or(bytes, Bytes::from);
         match Self::parse_message(&bytes) {
             Ok(ClientJsonRpcMessage::Request(request))
                 if matches!(request.request, ClientRequest::InitializeRequest(_))

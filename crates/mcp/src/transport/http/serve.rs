@@ -11,10 +11,11 @@ use super::connections;
 use super::options::HttpOptions;
 use super::router::RequestRouter;
 use crate::error::McpError;
+use crate::roots::registry::FolderAccess;
 use crate::server::McpServer;
 use crate::transport::lifecycle::{RUN_STOP_TIMEOUT, THREAD_STOP_TIMEOUT, build_runtime, listen_for_stop_signal};
 
-/// Serves `engines` over HTTP until SIGTERM or Ctrl-C, then answers the requests in flight and returns.
+/// Serves `engines` and the folders that `access` adds over HTTP until SIGTERM or Ctrl-C, then answers the requests in flight and returns.
 ///
 /// Indexes in the background at the start and, with `watch`, whenever a file changes. Calls `announce` with
 /// the bound address once the server listens.
@@ -24,18 +25,19 @@ use crate::transport::lifecycle::{RUN_STOP_TIMEOUT, THREAD_STOP_TIMEOUT, build_r
 /// error.
 pub fn serve_http(
     engines: Vec<Arc<Engine>>,
+    access: FolderAccess,
     watch: bool,
     options: &HttpOptions,
     announce: impl FnOnce(SocketAddr),
 ) -> Result<(), McpError> {
-    if engines.is_empty() {
+    if engines.is_empty() && access.within.is_empty() {
         return Err(McpError::NoRoots);
     }
     let runtime = build_runtime()?;
     let ended = runtime.block_on(async {
         let stop = listen_for_stop_signal();
         let (listener, address) = bind_listener(options).await?;
-        let server = McpServer::new(engines);
+        let server = McpServer::new(engines, access).with_form(options.form);
         server.start_background_work();
         let watchers = watch.then(|| server.watch_folders());
         announce(address);

@@ -47,3 +47,27 @@ fn blank_lines_unknown_notifications_and_byte_order_marks_are_accepted() {
     let (messages, answers) = feed(input.into_bytes());
     assert_eq!((messages, answers), (2, Vec::new()));
 }
+
+#[test]
+fn halves_of_characters_and_odd_arguments_are_understood() {
+    let call = |arguments: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"x","arguments":{arguments}}}}}"#)
+    };
+    for (given, understood) in [
+        ("[]", "{}"),
+        ("null", "{}"),
+        (r#""""#, "{}"),
+        (r#""{\"a\": 1}""#, r#"{"a":1}"#),
+        (r#"{"a":"x\ud83d"}"#, r#"{"a":"x\ufffd"}"#),
+        (r#"{"a":"\udc00x\ud83d\ud83d\ude00"}"#, r#"{"a":"\ufffdx\ufffd😀"}"#),
+    ] {
+        let message = parse_message(call(given).as_bytes()).expect("it is understood").expect("a message");
+        let wanted = parse_message(call(understood).as_bytes()).expect("it is plain").expect("a message");
+        assert_eq!(json!(message), json!(wanted), "{given}");
+        let repaired = repair_message(call(given).as_bytes()).expect("it is repaired");
+        assert_eq!(parse_json(&repaired).expect("JSON"), parse_json(call(understood).as_bytes()).expect("JSON"));
+    }
+    for plain in [call(r#"{"a":"\ud83d\ude00 \\ud83d \u0041"}"#), "hello".to_owned(), PING.to_owned()] {
+        assert_eq!(repair_message(plain.as_bytes()), None, "{plain}");
+    }
+}

@@ -47,7 +47,7 @@ fn check_session(user: &UserEnvironment, folders: [&Path; 3], query: &str, wante
     let mut command = Command::new(&user.program);
     let [root, index, cache] = folders;
     command.arg("--index-dir").arg(index).arg("--cache-dir").arg(cache);
-    command.args(["serve", "--stdio", "--no-watch", "--no-share", "--allow-home"]).arg(root);
+    command.args(["serve", "--stdio", "--no-watch", "--no-share", "--allow-home", "--structured"]).arg(root);
     let remedy = format!("run it yourself to see the error: codescry serve --stdio {}", root.display());
     let mut checks = Vec::new();
     let mut steps = || -> Result<(), String> {

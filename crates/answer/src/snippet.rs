@@ -1,4 +1,4 @@
-//! Chooses the lines of a hit that are shown.
+//! Chooses the lines of a hit that are shown: its signature and the lines that match the query.
 //!
 //! Invariants: the chosen lines are in order, at most the requested number, and include the line of
 //! the signature.
@@ -76,8 +76,13 @@ fn rank_matching_lines(lines: &[&str], words: &[String]) -> Vec<usize> {
     matches.into_iter().map(|(_, at)| at).collect()
 }
 
+/// Returns the index of the line with the most words of the query; `None` if no line has any.
+pub(crate) fn find_best_line(lines: &[&str], words: &[String]) -> Option<usize> {
+    rank_matching_lines(lines, words).first().copied()
+}
+
 /// Returns the index of the line on which `signature` (white space collapsed) starts, or 0.
-fn find_signature_line(lines: &[&str], signature: &str) -> usize {
+pub(crate) fn find_signature_line(lines: &[&str], signature: &str) -> usize {
     if signature.is_empty() {
         return 0;
     }

@@ -1,0 +1,214 @@
+//! Parses the value of an argument from the spellings that models and clients use.
+
+use serde_json::Value;
+
+use crate::wire::argument::ArgumentKind;
+
+/// The value of an argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArgumentValue {
+    Text(String),
+    List(Vec<String>),
+    Number(u32),
+    Flag(bool),
+    Lines(u32, u32),
+}
+
+/// Parses a value; `None` for null and for an empty list.
+///
+/// # Errors
+/// A description of the expected values.
+pub fn parse_value(kind: ArgumentKind, value: Value) -> Result<Option<ArgumentValue>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let parsed = match kind {
+        ArgumentKind::Text => to_text(value).map(ArgumentValue::Text).ok_or("a text"),
+        ArgumentKind::Path => to_text(value).map(|text| ArgumentValue::Text(normalize_path(&text))).ok_or("a path"),
+        ArgumentKind::Names => to_list(value, split_names).map(ArgumentValue::List).ok_or("names, like \"rust,go\""),
+        ArgumentKind::Paths => {
+            let paths = to_list(value, split_paths).ok_or("paths, like \"src,tests\"")?;
+            Ok(ArgumentValue::List(paths.iter().map(|path| normalize_path(path)).collect()))
+        }
+        ArgumentKind::Number => to_number(&value).map(ArgumentValue::Number).ok_or("a whole number, zero or above"),
+        ArgumentKind::Flag => to_flag(&value).map(ArgumentValue::Flag).ok_or("true or false"),
+        ArgumentKind::Lines => to_lines(&value)
+            .map(|(first, last)| ArgumentValue::Lines(first, last))
+            .ok_or("lines, counted from 1, like \"10-40\""),
+        ArgumentKind::Choice(words) => {
+            let word = to_text(value).map(|text| text.trim().to_lowercase());
+            let known = word.filter(|word| words.contains(&word.as_str()) || word.is_empty());
+            return match known {
+                Some(word) => Ok(Some(word).filter(|word| !word.is_empty()).map(ArgumentValue::Text)),
+                None => Err(format!("one of {}", words.join(", "))),
+            };
+        }
+    };
+    let value = parsed?;
+    Ok(Some(value).filter(|value| *value != ArgumentValue::List(Vec::new())))
+}
+
+/// Returns a text, also from a number, a boolean, or a list of one text.
+fn to_text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Array(mut list) if list.len() == 1 => list.pop().and_then(to_text),
+        _ => None,
+    }
+}
+
+/// Returns the texts of a list; a text is split, unless it is JSON of a list.
+fn to_list(value: Value, split: impl Fn(&str) -> Vec<String>) -> Option<Vec<String>> {
+    let list = match value {
+        Value::Array(list) => list,
+        Value::String(text) => match parse_json_list(&text) {
+            Some(list) => list,
+            None => return Some(split(&text)),
+        },
+        other => vec![other],
+    };
+    let texts: Option<Vec<String>> = list.into_iter().map(to_text).collect();
+    let is_blank = |text: &String| text.trim().is_empty();
+    Some(texts?.into_iter().filter(|text| !is_blank(text)).collect())
+}
+
+/// Parses JSON of a list of texts or numbers. A glob such as `[ab]*.rs` is not one.
+fn parse_json_list(text: &str) -> Option<Vec<Value>> {
+    let text = text.trim();
+    if !text.starts_with('[') {
+        return None;
+    }
+    serde_json::from_str(text).ok()
+}
+
+/// Splits names at commas.
+fn split_names(text: &str) -> Vec<String> {
+    let trim = |name: &str| name.trim().trim_matches(['"', '\'', '`']).trim().to_owned();
+    text.split(',').map(trim).filter(|name| !name.is_empty()).collect()
+}
+
+/// Splits paths at commas outside of braces and brackets.
+fn split_paths(text: &str) -> Vec<String> {
+    let (mut paths, mut depth, mut start) = (Vec::new(), 0_i32, 0);
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth -= 1,
+            ',' if depth <= 0 => {
+                paths.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    paths.push(&text[start..]);
+    paths.into_iter().map(str::trim).filter(|path| !path.is_empty()).map(str::to_owned).collect()
+}
+
+/// Returns a path without quotes around it and with `/` between its parts.
+///
+/// A backslash before a letter, a digit, a dot or an underscore separates parts, as on Windows. Before another
+/// character it stays: in a glob it makes that character literal.
+fn normalize_path(text: &str) -> String {
+    let text = text.trim();
+    let quoted = |quote: char| text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
+    let text = ['"', '\'', '`'].into_iter().find_map(quoted).unwrap_or(text);
+    let text = text.strip_prefix("file://").unwrap_or(text);
+    let mut path = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let separates = |next: &char| next.is_alphanumeric() || matches!(next, '.' | '_' | '-' | '*' | '\\');
+        if c == '\\' && chars.peek().is_none_or(separates) {
+            path.push('/');
+        } else {
+            path.push(c);
+        }
+    }
+    path
+}
+
+fn to_number(value: &Value) -> Option<u32> {
+    let from_float = |number: f64| (number.fract() == 0.0).then(|| format!("{number}").parse().ok()).flatten();
+    match value {
+        Value::String(text) => {
+            let text = text.trim().trim_matches('"');
+            text.parse().ok().or_else(|| from_float(text.parse().ok()?))
+        }
+        Value::Number(number) => number.to_string().parse().ok().or_else(|| from_float(number.as_f64()?)),
+        Value::Array(list) if list.len() == 1 => to_number(&list[0]),
+        _ => None,
+    }
+}
+
+fn to_flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) => match text.trim().trim_matches('"').to_ascii_lowercase().as_str() {
+            "true" | "yes" | "1" => Some(true),
+            "false" | "no" | "0" | "" => Some(false),
+            _ => None,
+        },
+        Value::Number(number) => match number.as_f64()? {
+            0.0 => Some(false),
+            1.0 => Some(true),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Parses a range of lines: `10-40`, `L10-L40`, `10`, `[10, 40]`, or the number 10.
+fn to_lines(value: &Value) -> Option<(u32, u32)> {
+    let from_list = |list: &[Value]| match list {
+        [first, last] => Some((to_number(first)?, to_number(last)?)),
+        [only] => to_number(only).map(|line| (line, line)),
+        _ => None,
+    };
+    let lines = match value {
+        Value::String(text) => match parse_json_list(text) {
+            Some(list) => from_list(&list),
+            None => parse_line_range(text),
+        },
+        Value::Number(_) => to_number(value).map(|line| (line, line)),
+        Value::Array(list) => from_list(list),
+        _ => None,
+    };
+    lines.filter(|(first, last)| *first > 0 && *last > 0)
+}
+
+/// Parses the first and last line of `10-40`, `L10-L40` or `10`; `None` when the text has another form or a line is 0.
+pub fn parse_line_range(text: &str) -> Option<(u32, u32)> {
+    let number = |text: &str| text.trim().trim_start_matches(['L', 'l']).parse::<u32>().ok().filter(|line| *line > 0);
+    match text.split_once(['-', ',', ':', '–']) {
+        Some((from, to)) => Some((number(from)?, number(to)?)),
+        None => number(text).map(|line| (line, line)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_normalized_and_lists_of_them_split() {
+        for (text, wanted) in [
+            ("src\\a\\b.rs", "src/a/b.rs"),
+            (".\\src\\", "./src/"),
+            ("`src/a.rs`", "src/a.rs"),
+            ("\"src/a b.rs\"", "src/a b.rs"),
+            ("app/\\[slug\\]", "app/\\[slug\\]"),
+            ("src\\**\\*.rs", "src/**/*.rs"),
+            ("file:///srv/a.rs", "/srv/a.rs"),
+        ] {
+            assert_eq!(normalize_path(text), wanted, "{text}");
+        }
+        assert_eq!(split_paths("src, tests"), ["src", "tests"]);
+        assert_eq!(split_paths("src/{a,b}/*.rs"), ["src/{a,b}/*.rs"]);
+        assert_eq!(split_paths("app/[a,b],x"), ["app/[a,b]", "x"]);
+        let parsed = parse_value(ArgumentKind::Paths, "[\"src\", \"tests\\\\it\"]".into());
+        assert_eq!(parsed, Ok(Some(ArgumentValue::List(vec!["src".to_owned(), "tests/it".to_owned()]))));
+        let glob = parse_value(ArgumentKind::Paths, "[ab]*.rs".into());
+        assert_eq!(glob, Ok(Some(ArgumentValue::List(vec!["[ab]*.rs".to_owned()]))));
+    }
+}

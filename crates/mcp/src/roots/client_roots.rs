@@ -1,0 +1,32 @@
+//! Takes the roots that a client offers, for a server that was started without a folder.
+#![expect(deprecated, reason = "the newest protocol has no roots, and clients of earlier ones offer them")]
+
+use rmcp::RoleServer;
+use rmcp::service::Peer;
+
+use super::registry::RootRegistry;
+
+/// Returns whether the server takes the roots of its client, and the client offers them. From then on, calls wait until
+/// the client has named them.
+pub fn expects_client_roots(registry: &RootRegistry, peer: &Peer<RoleServer>) -> bool {
+    let offers = peer.peer_info().is_some_and(|client| client.capabilities.roots.is_some());
+    let expects = registry.access().takes_client_roots && offers;
+    if expects {
+        registry.expect_client_roots();
+    }
+    expects
+}
+
+/// Asks the client for its roots and serves them.
+pub async fn take_client_roots(registry: &RootRegistry, peer: &Peer<RoleServer>) {
+    let uris = match peer.list_roots().await {
+        Ok(listed) => listed.roots.into_iter().map(|root| root.uri).collect(),
+        Err(error) => {
+            tracing::warn!("the client does not name its roots: {error}");
+            Vec::new()
+        }
+    };
+    for refused in registry.set_client_roots(&uris).await {
+        tracing::warn!("a root of the client is not served: {refused}");
+    }
+}

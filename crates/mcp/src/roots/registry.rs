@@ -1,0 +1,341 @@
+//! The folders of a server, and the rules by which further ones are served.
+//!
+//! A server starts with the folders that the user or the client gave. With `--within`, a call may name any project below
+//! an allowed folder. A server without a folder takes the roots that its client offers. Every folder passes the checks
+//! of [`FolderAccess::resolve`], whoever names it; a folder below an allowed one is compared by components after links
+//! are resolved.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use engine::{Engine, Settings};
+use rmcp::model::JsonObject;
+use text::display::sanitize_line;
+use tokio::sync::watch;
+
+use super::percent::percent_decode;
+use super::served::{ServedRoot, ServedRoots};
+use super::watchers::FolderWatchers;
+use crate::call::arguments::raw_text;
+use crate::call::blocking::run_blocking;
+use crate::call::result::ToolError;
+use crate::wire::argument::ROOT;
+
+/// Maximum number of served folders; each holds its index in memory.
+const MAX_ROOTS: usize = 16;
+
+/// Time that a call waits, at most, for the roots of its client.
+const CLIENT_ROOTS_WAIT: Duration = Duration::from_secs(5);
+
+/// The rules by which folders are served, beyond those given at the start.
+#[derive(Clone)]
+pub struct FolderAccess {
+    /// Folders below which a call may name any project, with links resolved.
+    pub within: Vec<PathBuf>,
+    /// Whether the roots that the client offers are served.
+    pub takes_client_roots: bool,
+    /// Advice for calls while no folder is served.
+    pub advice: String,
+    /// Checks a folder and returns its settings, or the reason why it is refused.
+    pub resolve: Arc<ResolveFolder>,
+}
+
+/// A function that checks a folder and returns its settings.
+pub type ResolveFolder = dyn Fn(&Path) -> Result<Settings, String> + Send + Sync;
+
+impl Default for FolderAccess {
+    /// Returns rules that add no folder.
+    fn default() -> Self {
+        let refuse = |_: &Path| Err("it was not given when the server started".to_owned());
+        Self { within: Vec::new(), takes_client_roots: false, advice: String::new(), resolve: Arc::new(refuse) }
+    }
+}
+
+impl FolderAccess {
+    /// Returns whether further folders may be served.
+    pub fn is_open(&self) -> bool {
+        self.takes_client_roots || !self.within.is_empty()
+    }
+
+    /// Returns the folder that a call names, with links resolved: a path, or a path below an allowed folder.
+    ///
+    /// # Errors
+    /// When there is no such folder, it is not below an allowed folder, or a part of its path is hidden.
+    fn find_project(&self, name: &str) -> Result<PathBuf, String> {
+        let candidates = self.within.iter().map(|allowed| allowed.join(name));
+        let found = candidates.filter_map(|path| path.canonicalize().ok()).find(|path| path.is_dir());
+        let allowed = || self.within.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let Some(folder) = found else {
+            return Err(format!("there is no such folder below {}", allowed()));
+        };
+        let below = self.within.iter().find_map(|allowed| folder.strip_prefix(allowed).ok());
+        match below {
+            Some(below) if below.components().next().is_none() => Err(format!("name a project below {}", allowed())),
+            Some(below) if below.components().any(is_hidden) => Err("hidden folders are not served".to_owned()),
+            Some(_) => Ok(folder),
+            None => Err(format!("it is not below {}", allowed())),
+        }
+    }
+}
+
+fn is_hidden(component: Component<'_>) -> bool {
+    component.as_os_str().to_string_lossy().starts_with('.')
+}
+
+/// The folders of a server.
+pub struct RootRegistry {
+    served: RwLock<Arc<ServedRoots>>,
+    access: FolderAccess,
+    /// Held while a folder is added, so that none is opened twice.
+    adding: tokio::sync::Mutex<()>,
+    /// Whether the client was asked for its roots and has not answered yet.
+    awaits_client: watch::Sender<bool>,
+    watchers: Mutex<AddedWatchers>,
+}
+
+/// The watchers of the folders that were added.
+#[derive(Default)]
+struct AddedWatchers {
+    /// Whether added folders are watched.
+    is_enabled: bool,
+    running: Vec<FolderWatchers>,
+}
+
+impl RootRegistry {
+    /// Creates a registry of these folders.
+    pub fn new(roots: Vec<ServedRoot>, access: FolderAccess) -> Self {
+        let served = ServedRoots { advice: access.advice.clone(), ..ServedRoots::new(roots) };
+        Self {
+            served: RwLock::new(Arc::new(served)),
+            access,
+            adding: tokio::sync::Mutex::default(),
+            awaits_client: watch::Sender::new(false),
+            watchers: Mutex::default(),
+        }
+    }
+
+    /// Returns the folders that are served now.
+    pub fn served(&self) -> Arc<ServedRoots> {
+        Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the rules by which folders are added.
+    pub fn access(&self) -> &FolderAccess {
+        &self.access
+    }
+
+    /// Watches the served folders until the returned value is dropped, and added ones until they are closed.
+    pub fn watch_folders(&self) -> FolderWatchers {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner).is_enabled = true;
+        FolderWatchers::start(&self.served().list)
+    }
+
+    /// Returns the folders for a call, after adding the one that its argument `root` names, if that is allowed.
+    ///
+    /// # Errors
+    /// When the named folder is refused or cannot be opened.
+    pub async fn roots_of_call(&self, given: &JsonObject) -> Result<Arc<ServedRoots>, ToolError> {
+        self.wait_for_client_roots().await;
+        let served = self.served();
+        let Some(name) = raw_text(given, &ROOT).filter(|_| !self.access.within.is_empty()) else {
+            return Ok(served);
+        };
+        if served.select_root(Some(name), None).is_ok() {
+            return Ok(served);
+        }
+        let refuse = |why: String| ToolError(format!("root {}: {why}", sanitize_line(name)));
+        let folder = self.access.find_project(name).map_err(refuse)?;
+        self.add_folder(&folder).await.map_err(refuse)?;
+        // The call may name the folder in a way that only leads to it.
+        let named: Vec<_> = self.served().list.iter().filter(|root| root.path() == folder).cloned().collect();
+        Ok(Arc::new(ServedRoots { list: named, advice: self.access.advice.clone() }))
+    }
+
+    /// Serves a folder that has passed the access check, unless it is served already.
+    ///
+    /// # Errors
+    /// The reason why the folder is refused or cannot be opened.
+    async fn add_folder(&self, folder: &Path) -> Result<(), String> {
+        let _adding = self.adding.lock().await;
+        let served = self.served();
+        if served.list.iter().any(|root| root.path() == folder) {
+            return Ok(());
+        }
+        if served.list.len() >= MAX_ROOTS {
+            return Err(format!("{MAX_ROOTS} folders are served already; restart the server to serve others"));
+        }
+        let settings = (self.access.resolve)(folder)?;
+        if settings.root.as_path() != folder {
+            return Err("the folder was replaced meanwhile".to_owned());
+        }
+        if served.list.iter().any(|root| root.engine.index_dir() == settings.index_dir) {
+            return Err("--index-dir holds the index of one folder; leave it out to serve several".to_owned());
+        }
+        let opened = run_blocking(move || Engine::open(settings)).await.map_err(|error| error.0)?;
+        let root = Arc::new(ServedRoot::new(Arc::new(opened.map_err(|error| error.to_string())?)));
+        start_root(&root);
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        if watchers.is_enabled {
+            watchers.running.push(FolderWatchers::start(std::slice::from_ref(&root)));
+        }
+        drop(watchers);
+        let list = served.list.iter().cloned().chain([root]).collect();
+        self.replace(list);
+        Ok(())
+    }
+
+    /// Records that the client was asked for its roots; calls wait for the answer.
+    pub fn expect_client_roots(&self) {
+        self.awaits_client.send_replace(true);
+    }
+
+    /// Serves the roots that the client offers, given as `file:` URIs, and no other ones. Returns the reasons why roots
+    /// are refused.
+    pub async fn set_client_roots(&self, uris: &[String]) -> Vec<String> {
+        let mut refused = Vec::new();
+        let mut offered = Vec::new();
+        for uri in uris {
+            match path_of_uri(uri).and_then(|path| path.canonicalize().ok()).filter(|path| path.is_dir()) {
+                None => refused.push(format!("{} is not a folder on this machine", sanitize_line(uri))),
+                Some(folder) => match self.add_folder(&folder).await {
+                    Ok(()) => offered.push(folder),
+                    Err(why) => refused.push(why),
+                },
+            }
+        }
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            self.served().list.iter().cloned().partition(|root| offered.iter().any(|folder| folder == root.path()));
+        self.replace_with_advice(kept, &refused);
+        for root in gone {
+            root.runs.close(Duration::ZERO).await;
+        }
+        self.awaits_client.send_replace(false);
+        refused
+    }
+
+    /// Waits until the client has answered the request for its roots.
+    async fn wait_for_client_roots(&self) {
+        let mut awaits = self.awaits_client.subscribe();
+        // After the timeout, the call says that no folder is served.
+        _ = tokio::time::timeout(CLIENT_ROOTS_WAIT, awaits.wait_for(|awaits| !awaits)).await;
+    }
+
+    fn replace(&self, list: Vec<Arc<ServedRoot>>) {
+        self.replace_with_advice(list, &[]);
+    }
+
+    /// Replaces the served folders; the advice includes the reasons why folders were refused.
+    fn replace_with_advice(&self, list: Vec<Arc<ServedRoot>>, refused: &[String]) {
+        let mut advice = self.access.advice.clone();
+        refused.iter().for_each(|why| advice.push_str(&format!("; {why}")));
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ServedRoots { list, advice });
+    }
+
+    /// Cancels the index runs and waits at most `timeout` for them to end, then stops the watchers of added folders.
+    pub async fn close(&self, timeout: Duration) {
+        let served = self.served();
+        futures::future::join_all(served.list.iter().map(|root| root.runs.close(timeout))).await;
+        let running = std::mem::take(&mut self.watchers.lock().unwrap_or_else(PoisonError::into_inner).running);
+        // Their threads may be reading the disk, so nothing waits for them.
+        tokio::task::spawn_blocking(move || drop(running));
+    }
+}
+
+/// Starts to load the data that searches of a root need into memory, and to index it, both in the background.
+pub fn start_root(root: &ServedRoot) {
+    let engine = Arc::clone(&root.engine);
+    tokio::task::spawn_blocking(move || engine.warm_up_texts());
+    root.runs.start_or_join(false);
+}
+
+/// Returns the path of a `file:` URI; `None` for another URI.
+fn path_of_uri(uri: &str) -> Option<PathBuf> {
+    let path = percent_decode(uri.strip_prefix("file://")?)?;
+    // file:///C:/code names the drive after the slash.
+    let drive = path.strip_prefix('/').filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
+    Some(PathBuf::from(drive.unwrap_or(&path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Options;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Returns rules that allow projects below `folder`.
+    fn access_within(folder: &Path) -> FolderAccess {
+        let index = folder.with_extension("index");
+        let resolve = move |root: &Path| {
+            let index_dir = Some(index.join(root.file_name().expect("a name")));
+            let options = Options { path: Some(root.to_owned()), index_dir, ..Options::default() };
+            Settings::resolve(&options).map_err(|error| error.to_string())
+        };
+        FolderAccess { within: vec![folder.to_owned()], resolve: Arc::new(resolve), ..FolderAccess::default() }
+    }
+
+    fn call(root: &str) -> JsonObject {
+        json!({ "root": root }).as_object().cloned().expect("an object")
+    }
+
+    #[test]
+    fn a_call_may_name_a_project_below_an_allowed_folder() {
+        let home = tempfile::tempdir().expect("a folder");
+        let base = home.path().canonicalize().expect("it is there");
+        for folder in ["allowed/app/src", "allowed/other", "allowed/.ssh", "allowed-evil/app", "elsewhere"] {
+            std::fs::create_dir_all(base.join(folder)).expect("a folder");
+        }
+        std::fs::write(base.join("allowed/file"), "").expect("a file");
+        let registry = RootRegistry::new(Vec::new(), access_within(&base.join("allowed")));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            for name in ["app", "./app", &base.join("allowed/app").to_string_lossy()] {
+                let roots = registry.roots_of_call(&call(name)).await.map_err(|error| error.0);
+                let roots = roots.unwrap_or_else(|error| panic!("{name}: {error}"));
+                let paths: Vec<_> = roots.list.iter().map(|root| root.path().to_owned()).collect();
+                assert_eq!(paths, [base.join("allowed/app")], "{name}");
+            }
+            assert_eq!(registry.served().list.len(), 1, "it was opened once");
+            for (name, why) in [
+                ("nothing", "no such folder below"),
+                ("file", "no such folder below"),
+                ("..", "is not below"),
+                ("../elsewhere", "is not below"),
+                ("app/../../elsewhere", "is not below"),
+                (&base.join("allowed-evil/app").to_string_lossy(), "is not below"),
+                (&base.join("elsewhere").to_string_lossy(), "is not below"),
+                ("/", "is not below"),
+                (".", "name a project below"),
+                (".ssh", "hidden folders are not served"),
+            ] {
+                let refused = registry.roots_of_call(&call(name)).await.map(|_| ()).expect_err(name);
+                assert!(refused.0.contains(why), "{name}: {}", refused.0);
+            }
+            registry.close(Duration::from_secs(60)).await;
+        });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_does_not_lead_out_of_an_allowed_folder() {
+        let home = tempfile::tempdir().expect("a folder");
+        let base = home.path().canonicalize().expect("it is there");
+        for folder in ["allowed/app", "elsewhere"] {
+            std::fs::create_dir_all(base.join(folder)).expect("a folder");
+        }
+        std::os::unix::fs::symlink(base.join("elsewhere"), base.join("allowed/link")).expect("a link");
+        std::os::unix::fs::symlink(base.join("allowed/app"), base.join("allowed/alias")).expect("a link");
+        let access = access_within(&base.join("allowed"));
+        assert!(access.find_project("link").expect_err("it leads out").contains("is not below"));
+        assert_eq!(access.find_project("alias"), Ok(base.join("allowed/app")));
+    }
+
+    #[test]
+    fn uris_of_folders_become_paths() {
+        let path = |uri: &str| path_of_uri(uri).map(|path| path.to_string_lossy().into_owned());
+        assert_eq!(path("file:///srv/my%20app").as_deref(), Some("/srv/my app"));
+        assert_eq!(path("file:///C:/code").as_deref(), Some("C:/code"));
+        assert_eq!([path("https://example.com/x"), path("/srv"), path("file:///%ff")], [None, None, None]);
+    }
+}

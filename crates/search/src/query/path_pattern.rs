@@ -1,0 +1,213 @@
+//! Path filters: globs, folders and file names, and the nearest path to one that matches nothing.
+//!
+//! A pattern with the characters of a glob may also be the name of a folder, such as `app/[slug]`. If a file is below a
+//! folder of that name, the pattern stands for it alone.
+
+use std::collections::BTreeSet;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::error::QueryError;
+use crate::snapshot::Snapshot;
+use text::display::unescape_name;
+use text::edit_distance::count_edits_within;
+use types::is_below;
+
+/// The characters of globs.
+const GLOB_CHARS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
+
+/// Maximum number of edits between a path that matches nothing and one that is suggested, as a part of its length.
+const EDITS_PER_CHAR: usize = 3;
+
+/// A path filter.
+pub struct PathPattern {
+    /// The pattern without a leading `./` and a trailing `/`; empty for every path.
+    text: String,
+    globs: GlobSet,
+    /// Whether the text is a path rather than a glob.
+    is_literal: bool,
+}
+
+impl PathPattern {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// If it is an invalid glob.
+    pub fn new(pattern: &str) -> Result<Self, QueryError> {
+        let text = trim_pattern(pattern);
+        Ok(Self { text: text.to_owned(), globs: compile_globs([pattern], path_globs)?, is_literal: false })
+    }
+
+    /// Compiles patterns that are separated by commas outside of braces and brackets.
+    ///
+    /// # Errors
+    /// If one of them is an invalid glob.
+    pub fn parse_list(patterns: &str) -> Result<Vec<Self>, QueryError> {
+        split_list(patterns).into_iter().map(Self::new).collect()
+    }
+
+    /// Returns whether a path matches.
+    pub fn matches(&self, path: &str) -> bool {
+        if self.is_literal { self.matches_literally(path) } else { self.globs.is_match(path) }
+    }
+
+    /// Makes the pattern stand for the files below a path of its text, if there are any.
+    pub fn prefer_literal(&mut self, snapshot: &Snapshot) {
+        if self.text.contains(GLOB_CHARS) {
+            self.is_literal = snapshot.files.iter().any(|file| self.matches_literally(file.path.as_str()));
+        }
+    }
+
+    /// Returns whether a file matches.
+    pub fn matches_any(&self, snapshot: &Snapshot) -> bool {
+        snapshot.files.iter().any(|file| self.matches(file.path.as_str()))
+    }
+
+    /// Returns the pattern without its decoration.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn matches_literally(&self, path: &str) -> bool {
+        if self.text.contains('/') {
+            return is_below(path, &self.text);
+        }
+        path.split('/').any(|part| part == self.text)
+    }
+}
+
+/// Returns the path of an indexed file or of a folder that is nearest to a path or a glob that matches nothing: one with
+/// the same name in another folder or another case, or one that is spelled alike.
+pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
+    let parts: Vec<&str> = trim_pattern(pattern).split('/').take_while(|part| !part.contains(GLOB_CHARS)).collect();
+    let wanted = parts.join("/").to_lowercase();
+    let name = parts.last().map(|name| name.to_lowercase()).filter(|name| !name.is_empty())?;
+    let mut best: Option<(bool, usize, &str)> = None;
+    for path in all_paths(snapshot) {
+        let lower = path.to_lowercase();
+        let has_name = lower.rsplit('/').next() == Some(name.as_str());
+        let most = if has_name { lower.len().max(wanted.len()) } else { wanted.len() / EDITS_PER_CHAR };
+        let most = best.map_or(most, |(named, edits, _)| if named == has_name { most.min(edits) } else { most });
+        if lower.len().abs_diff(wanted.len()) > most || best.is_some_and(|(named, ..)| named && !has_name) {
+            continue;
+        }
+        let Some(edits) = count_edits_within(&wanted, &lower, most) else { continue };
+        let is_better = best.is_none_or(|(named, least, _)| (!has_name, edits) < (!named, least));
+        if is_better {
+            best = Some((has_name, edits, path));
+        }
+    }
+    best.map(|(_, _, path)| path.to_owned())
+}
+
+/// Returns the paths of the files and of all their folders, without duplicates.
+fn all_paths(snapshot: &Snapshot) -> BTreeSet<&str> {
+    let mut paths = BTreeSet::new();
+    for file in &snapshot.files {
+        let mut path = file.path.as_str();
+        while paths.insert(path) {
+            let Some((folder, _)) = path.rsplit_once('/') else { break };
+            path = folder;
+        }
+    }
+    paths
+}
+
+/// Splits at commas outside of braces and brackets.
+fn split_list(patterns: &str) -> Vec<&str> {
+    let (mut parts, mut depth, mut start) = (Vec::new(), 0_i32, 0);
+    for (at, c) in patterns.char_indices() {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth -= 1,
+            ',' if depth <= 0 => {
+                parts.push(&patterns[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&patterns[start..]);
+    let parts: Vec<&str> = parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { vec![patterns] } else { parts }
+}
+
+fn trim_pattern(pattern: &str) -> &str {
+    pattern.trim().trim_start_matches("./").trim_end_matches('/')
+}
+
+/// Compiles the globs that `variants` returns for each pattern into one set. Invisible characters may be written as they
+/// are shown.
+///
+/// # Errors
+/// If a glob is invalid.
+pub fn compile_globs<S: AsRef<str>>(
+    patterns: impl IntoIterator<Item = S>,
+    variants: fn(&str) -> Vec<String>,
+) -> Result<GlobSet, QueryError> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let pattern = pattern.as_ref();
+        let to_error = |error: &globset::Error| QueryError::InvalidGlob {
+            pattern: pattern.to_owned(),
+            message: error.kind().to_string(),
+        };
+        for variant in variants(&unescape_name(pattern)) {
+            set.add(GlobBuilder::new(&variant).literal_separator(true).build().map_err(|error| to_error(&error))?);
+        }
+    }
+    set.build().map_err(|error| QueryError::InvalidGlob { pattern: String::new(), message: error.kind().to_string() })
+}
+
+/// Returns the globs for a path pattern: the pattern itself, everything below it as a folder, and for a bare
+/// name both at any depth.
+pub fn path_globs(pattern: &str) -> Vec<String> {
+    let trimmed = trim_pattern(pattern);
+    if trimmed.is_empty() || trimmed == "." {
+        return vec!["**".to_owned()];
+    }
+    let mut variants = vec![trimmed.to_owned(), format!("{trimmed}/**")];
+    if !trimmed.contains('/') {
+        variants.extend([format!("**/{trimmed}"), format!("**/{trimmed}/**")]);
+    }
+    variants
+}
+
+/// Returns the globs for a file pattern: a name or the end of a path.
+pub fn file_globs(pattern: &str) -> Vec<String> {
+    let trimmed = pattern.trim().trim_start_matches("./");
+    vec![trimmed.to_owned(), format!("**/{trimmed}")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_as_it_is_shown_is_a_pattern() {
+        let set = compile_globs(["src/two\\u{a}lines\\u{202e}.py"], path_globs).expect("a glob");
+        assert!(set.is_match("src/two\nlines\u{202e}.py") && !set.is_match("src/two lines.py"));
+    }
+
+    #[test]
+    fn globs_match_as_people_write_them() {
+        let matches = |pattern: &str, path: &str| {
+            let patterns = PathPattern::parse_list(pattern).unwrap_or_else(|error| panic!("{error}"));
+            patterns.iter().any(|pattern| pattern.matches(path))
+        };
+        assert!(matches("src/**/*.rs", "src/a/b.rs") && !matches("src/*.rs", "src/a/b.rs"));
+        assert!(matches("src", "src/a/b.rs") && matches("./src/", "src/a/b.rs"));
+        assert!(matches("*.rs", "src/a/b.rs") && matches("b.rs", "src/a/b.rs") && matches("a", "src/a/b.rs"));
+        assert!(!matches("src/b.rs", "lib/src/b.rs") && matches(".", "a.rs"));
+        assert!(
+            matches("lib, src", "src/a.rs")
+                && matches("src/{a,b}.rs", "src/b.rs")
+                && !matches("lib, tests", "src/a.rs")
+        );
+        assert!(PathPattern::new("src/{a").is_err());
+        let is_file =
+            |pattern: &str, path: &str| compile_globs([pattern], file_globs).is_ok_and(|set| set.is_match(path));
+        assert!(is_file("pool.rs", "a/pool.rs") && is_file("*.rs", "a/pool.rs") && is_file("a/*.rs", "x/a/pool.rs"));
+        assert!(!is_file("pool", "pool/a.rs"));
+    }
+}

@@ -1,0 +1,132 @@
+//! The folders of a server: those given as arguments, or those that the client names in its environment.
+//!
+//! A folder that was given as an argument and is refused ends the server. A folder that a client names and that is
+//! refused is left out, and the reason becomes part of the advice that calls get while no folder is served.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use config::{Settings, UserEnvironment};
+use mcp::FolderAccess;
+use sharing::SharedFolders;
+
+use crate::cli::arguments::{ServeArguments, SharedArguments};
+
+/// Advice for calls of a server without a folder.
+const NO_FOLDER: &str = "the client has named none; open a folder in the client, or give the folder with your code as \
+    an argument of the server: codescry serve --stdio FOLDER";
+
+/// Returns the folders to serve, in order: the arguments; or the folders in CLAUDE_PROJECT_DIR, those in
+/// WORKSPACE_FOLDER_PATHS, or the working folder, whichever is the first that is not refused; or none, and the client's
+/// roots later.
+///
+/// # Errors
+/// If a folder given as an argument does not exist or is refused.
+pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> anyhow::Result<SharedFolders> {
+    let checks = FolderChecks { shared: shared.clone(), allow_home: arguments.allow_home };
+    let within = resolve_allowed(&checks, &arguments.within)?;
+    let mut served: Vec<Settings> = Vec::new();
+    let mut refusals = Vec::new();
+    if arguments.paths.is_empty() {
+        for named in config::client_folders() {
+            for folder in &named.folders {
+                if let Err(why) = checks.check(folder).and_then(|settings| add_folder(&mut served, settings)) {
+                    refusals.push(format!("{}: {why}", named.source));
+                }
+            }
+            if !served.is_empty() {
+                break;
+            }
+        }
+    } else {
+        for path in &arguments.paths {
+            let settings = shared.settings(Some(path))?;
+            checks
+                .refuse_broad(&settings)
+                .and_then(|()| add_folder(&mut served, settings))
+                .map_err(anyhow::Error::msg)?;
+        }
+    }
+    let mut advice = String::new();
+    if let Some(first) = arguments.within.first() {
+        advice = format!("name a project below {} in the argument root", first.display());
+    } else if served.is_empty() {
+        advice = NO_FOLDER.to_owned();
+    }
+    if served.is_empty() {
+        refusals.iter().for_each(|refusal| advice.push_str(&format!("; {refusal}")));
+    }
+    let access = FolderAccess {
+        within: within.iter().map(|settings| settings.root.as_path().to_owned()).collect(),
+        takes_client_roots: served.is_empty() && within.is_empty(),
+        advice,
+        resolve: Arc::new(move |folder: &Path| checks.check(folder)),
+    };
+    Ok(SharedFolders { served, within, access })
+}
+
+/// Returns the settings of the folders below which calls may name projects.
+fn resolve_allowed(checks: &FolderChecks, folders: &[PathBuf]) -> anyhow::Result<Vec<Settings>> {
+    let resolve = |folder: &PathBuf| {
+        let settings = checks.shared.settings(Some(folder)).map_err(|error| anyhow::anyhow!("--within: {error}"))?;
+        let is_root = settings.root.as_path().parent().is_none();
+        anyhow::ensure!(
+            !is_root,
+            "--within {} allows every folder; give one that holds your projects",
+            folder.display()
+        );
+        Ok(settings)
+    };
+    folders.iter().map(resolve).collect()
+}
+
+/// Adds a folder unless it is served already.
+///
+/// # Errors
+/// If another folder has the same index.
+fn add_folder(served: &mut Vec<Settings>, settings: Settings) -> Result<(), String> {
+    if served.iter().any(|other| other.root == settings.root) {
+        return Ok(());
+    }
+    if served.iter().any(|other| other.index_dir == settings.index_dir) {
+        return Err("--index-dir holds the index of one folder; give one PATH, or leave out --index-dir".to_owned());
+    }
+    served.push(settings);
+    Ok(())
+}
+
+/// The checks that every folder passes, whoever names it.
+struct FolderChecks {
+    shared: SharedArguments,
+    allow_home: bool,
+}
+
+impl FolderChecks {
+    /// Returns the settings of a folder.
+    ///
+    /// # Errors
+    /// If it does not exist or is too broad to serve.
+    fn check(&self, folder: &Path) -> Result<Settings, String> {
+        let settings = self.shared.settings(Some(folder)).map_err(|error| error.to_string())?;
+        self.refuse_broad(&settings).map(|()| settings)
+    }
+
+    /// Refuses the root of a file system, and a folder that is or contains the home folder. If no folder is open, some
+    /// clients start servers there, or pass one of these as an argument.
+    fn refuse_broad(&self, settings: &Settings) -> Result<(), String> {
+        let root = settings.root.as_path();
+        if self.allow_home || !is_too_broad(root) {
+            return Ok(());
+        }
+        Err(format!(
+            "{} is too broad to serve by default; give the folder with your code, or --allow-home to serve all of it",
+            root.display()
+        ))
+    }
+}
+
+/// Returns whether `root` is the root of a file system, or is or contains the home folder.
+fn is_too_broad(root: &Path) -> bool {
+    let home = UserEnvironment::detect().ok().and_then(|user| user.home.canonicalize().ok());
+    root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))
+}
