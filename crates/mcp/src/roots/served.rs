@@ -66,9 +66,9 @@ impl ServedRoots {
             let by_path = self.list.iter().find(|root| root.path() == Path::new(name));
             let by_name = || self.list.get(self.short_names().iter().position(|short| *short == name)?);
             let named = by_path.or_else(by_name);
-            return named.map(Arc::as_ref).ok_or_else(|| {
-                ToolError(format!("root {} is not served; {}", escape_name(name), self.list_served()))
-            });
+            return named
+                .map(Arc::as_ref)
+                .ok_or_else(|| ToolError(format!("root {} is not served; {}", escape_name(name), self.list_served())));
         }
         if let [only] = self.list.as_slice() {
             return Ok(only);
