@@ -306,7 +306,7 @@ mod tests {
         #[test]
         fn arbitrary_bytes_are_refused_or_fit(payload in prop::collection::vec(any::<u8>(), 0..200), task in 0..3_usize) {
             let request = requests()[task];
-            drop(decode_request(&payload));
+            _ = decode_request(&payload);
             if let Some((_, facts)) = decode_facts(&payload)
                 && facts.fits_request(&request)
             {
