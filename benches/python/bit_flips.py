@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Flips single bits in the files of an index and checks that no answer shows a wrong text as current.
 
-    benches/python/bit_flips.py PROGRAM FOLDER WORK [--flips 500] [--seed 1] [--repairs 10]
+    benches/python/bit_flips.py PROGRAM FOLDER WORK [--flips 500] [--seed 1] [--repairs 10] [--queries 30]
 
 Indexes FOLDER into WORK, edits a few files of it twice (on a copy in WORK) so that the index has deleted rows and several
 segments, and then flips one bit a time: half of the flips anywhere in the bytes of the index, half in each kind of file
-in turn. After each, one `search --no-index --batch` process answers 30 queries with 100 hits each. A hit that is not
+in turn. After each, one `search --no-index --batch` process answers the queries with 100 hits each. A hit that is not
 stale must have the text of its lines on disk; an answer with other hits than those of the intact index must say that
 the index is damaged. `--repairs` times, `codescry index` repairs the index, and the answers must be
 those of the intact one again, up to the order of like scores. Prints one JSON object with the outcomes by kind of file. Ends with 1 if any verdict is wrong."""
@@ -38,7 +38,7 @@ class Flips:
         self.root, self.intact, self.index = self.work / "root", self.work / "intact", self.work / "index"
         self.environment = {**os.environ, "CODESCRY_INDEX_DIR": str(self.index), "CODESCRY_CACHE_DIR": str(self.work / "cache"),
                             "CODESCRY_RUNTIME_DIR": str(self.work / "run"), "HOME": str(self.work)}
-        self.texts = {}
+        self.texts, self.queries = {}, QUERIES[-given.queries:]
 
     def run(self, *words, given=None):
         return subprocess.run([self.program, *words], cwd=self.root, env=self.environment, input=given, capture_output=True, text=True)
@@ -77,7 +77,7 @@ class Flips:
 
     def ask(self):
         """Returns the answers: for each query its places and whether it tells of damage, or None for an error that does."""
-        given = "\n".join(json.dumps({"query": query, "limit": 100}) for query in QUERIES)
+        given = "\n".join(json.dumps({"query": query, "limit": 100}) for query in self.queries)
         ran = self.run("search", "--no-index", "--batch", given=given)
         problems = []
         if ran.returncode not in (0, 1, 2):
@@ -101,7 +101,7 @@ class Flips:
         if not answers:
             if "damaged" not in ran.stderr:
                 problems.append(f"another error: {ran.stderr[-400:]}")
-            answers = [None] * len(QUERIES)
+            answers = [None] * len(self.queries)
         return answers, problems
 
     def is_repaired(self, answers, wanted):
@@ -130,6 +130,7 @@ def main():
     parser.add_argument("--flips", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repairs", type=int, default=10)
+    parser.add_argument("--queries", type=int, default=len(QUERIES))
     given = parser.parse_args()
     flips, chance = Flips(given), random.Random(given.seed)
     flips.build(given.folder)
@@ -151,7 +152,7 @@ def main():
         (flips.index / path).unlink()
         (flips.index / path).write_bytes(data)
         answers, problems = flips.ask()
-        silent = [query for query, answer, right in zip(QUERIES, answers, wanted) if answer and not answer[1] and answer[0] != right[0]]
+        silent = [query for query, answer, right in zip(flips.queries, answers, wanted) if answer and not answer[1] and answer[0] != right[0]]
         problems += [f"silently other hits: {query}" for query in silent]
         told = sum(answer is None or answer[1] for answer in answers)
         errors = sum(answer is None for answer in answers)
@@ -162,6 +163,8 @@ def main():
             problems += more + [f"not repaired: {repair.stderr[-300:]}"] * (repair.returncode != 0 or not flips.is_repaired(answers, wanted))
             repaired += 1
         outcomes[kind_of[path]][outcome] += 1
+        if flip % 50 == 49:
+            print(f"{flip + 1} flips, {sum(outcomes.values(), collections.Counter())}", file=sys.stderr, flush=True)
         if problems:
             wrong.append({"flip": flip, "file": str(path), "bit": bit, "problems": problems[:5]})
             print(json.dumps(wrong[-1]), file=sys.stderr, flush=True)
