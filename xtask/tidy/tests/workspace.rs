@@ -70,7 +70,7 @@ const ENGINES: &[EngineRule] = &[
         crate_name: "tokenizers",
         homes: &["crates/embed/src/embedders/model2vec.rs", "crates/onnx/src/tokenizer.rs"],
     },
-    EngineRule { crate_name: "toml_edit", homes: &["crates/clients", "crates/hub", "xtask"] },
+    EngineRule { crate_name: "toml_edit", homes: &["crates/clients", "crates/hub", "xtask/src/tasks", "xtask/tidy"] },
     EngineRule { crate_name: "tracing_subscriber", homes: &["src/cli/logging.rs"] },
     EngineRule { crate_name: "tree_sitter*", homes: &["crates/source"] },
     EngineRule { crate_name: "ureq", homes: &["crates/hub/src/client.rs"] },

@@ -18,6 +18,12 @@ const COMPRESSION_LEVEL: i32 = 12;
 const PROGRAM_MODE: u32 = 0o755;
 const TEXT_MODE: u32 = 0o644;
 
+/// A file of a release.
+pub struct ReleaseFile {
+    pub name: String,
+    pub content: Vec<u8>,
+}
+
 /// A file in an archive.
 pub struct FileEntry<'content> {
     /// The path in the archive, with `/`.

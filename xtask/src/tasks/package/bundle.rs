@@ -3,8 +3,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::ReleaseFile;
-use super::archive::{self, FileEntry};
+use super::archive::{self, FileEntry, ReleaseFile};
 use super::program::ProgramFile;
 use super::project::PackagedProject;
 

@@ -80,7 +80,7 @@ impl CollectedPackages {
     }
 
     /// Returns the names and hashes of all packages.
-    pub fn hashes(&self) -> Vec<(String, String)> {
+    pub fn list_hashes(&self) -> Vec<(String, String)> {
         self.packages.iter().map(|package| (package.name.clone(), package.hash.clone())).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use serde_json::{Map, json};
 
-use super::ReleaseFile;
+use super::archive::ReleaseFile;
 use super::collected::CollectedPackages;
 use super::project::PackagedProject;
 

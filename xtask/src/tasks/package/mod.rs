@@ -28,7 +28,7 @@ use std::thread;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum as _;
 
-use self::archive::{FileEntry, hash_bytes};
+use self::archive::{FileEntry, ReleaseFile, hash_bytes};
 use self::collected::CollectedPackages;
 use self::program::{Processor, ProgramFile};
 use self::project::PackagedProject;
@@ -64,12 +64,6 @@ pub struct PackageArguments {
     /// The root of the workspace
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/.."), hide_default_value = true)]
     root: PathBuf,
-}
-
-/// A file of a release.
-struct ReleaseFile {
-    name: String,
-    content: Vec<u8>,
 }
 
 /// Writes the packages and prints their names, sizes and checksums.
@@ -135,7 +129,7 @@ fn collect_release(folder: &Path, project: &PackagedProject) -> Result<Vec<Relea
     files.extend(formulas::build_formula(&packages, project));
     files.extend(formulas::build_scoop_manifest(&packages, project)?);
     files.push(registry::build_server_json(&packages, project)?);
-    let mut hashes = packages.hashes();
+    let mut hashes = packages.list_hashes();
     // The launcher is published as it is; the other files are copied into other repositories.
     hashes.extend(files[..1].iter().map(|file| (file.name.clone(), hash_bytes(&file.content))));
     hashes.sort();

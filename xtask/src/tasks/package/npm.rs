@@ -4,8 +4,7 @@
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::ReleaseFile;
-use super::archive::{self, FileEntry};
+use super::archive::{self, FileEntry, ReleaseFile};
 use super::collected::{CollectedPackages, NPM_SCOPE};
 use super::program::{ProgramFile, ProgramSystem};
 use super::project::PackagedProject;

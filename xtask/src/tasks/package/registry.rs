@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
-use super::ReleaseFile;
+use super::archive::ReleaseFile;
 use super::collected::CollectedPackages;
 use super::project::PackagedProject;
 

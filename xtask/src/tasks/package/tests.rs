@@ -8,10 +8,10 @@ use libdeflater::Decompressor;
 use rawzip::ZipArchive;
 use serde_json::{Value, json};
 
-use super::archive::{self, FileEntry, hash_for_record};
+use super::archive::{self, FileEntry, ReleaseFile, hash_for_record};
 use super::program::{Processor, ProgramFile, ProgramSystem, Version};
 use super::project::PackagedProject;
-use super::{PackageKind, ReleaseFile, build_packages, collect_release};
+use super::{PackageKind, build_packages, collect_release};
 use clap::ValueEnum as _;
 
 const LINUX: ProgramSystem = ProgramSystem::Linux { glibc: Version(2, 28) };

@@ -7,8 +7,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::ReleaseFile;
-use super::archive::{self, FileEntry, hash_for_record};
+use super::archive::{self, FileEntry, ReleaseFile, hash_for_record};
 use super::program::ProgramFile;
 use super::project::PackagedProject;
 
