@@ -228,7 +228,7 @@ mod tests {
     fn a_short_place_is_shown_whole() {
         let hit = hit("fn open(\n    path: &Path,\n) {}\n\n");
         let place = Place::new(&hit, &[], 5);
-        let wanted = "src/a.rs:10-13 Store.open\n```\nfn open(\n    path: &Path,\n) {}\n```\nalso 70-75 close, 80-85";
+        let wanted = "src/\\u{202e}a.rs:10-13 Store.open\n```\nfn open(\n    path: &Path,\n) {}\n```\nalso 70-75 close, 80-85";
         assert_eq!(place.format(DETAIL), wanted);
         assert_eq!(place.omitted_lines(), []);
     }
@@ -256,8 +256,8 @@ mod tests {
     fn a_brief_place_is_one_line_with_the_signature_or_the_best_line() {
         let hit = hit("/// Opens.\nfn open(\n    path: &Path,\n) {\n    retry();\n}\n");
         let brief = |words: &[String]| Place::new(&hit, words, 1).format_brief(60);
-        assert_eq!(brief(&[]), "src/a.rs:10-15 Store.open: fn open( path: &Path, )");
-        assert_eq!(brief(&["open(".to_owned()]), "src/a.rs:10-15 Store.open: fn open( path: &Path, )");
-        assert_eq!(brief(&["retr".to_owned()]), "src/a.rs:10-15 Store.open: 14 retry();");
+        assert_eq!(brief(&[]), "src/\\u{202e}a.rs:10-15 Store.open: fn open( path: &Path, )");
+        assert_eq!(brief(&["open(".to_owned()]), "src/\\u{202e}a.rs:10-15 Store.open: fn open( path: &Path, )");
+        assert_eq!(brief(&["retr".to_owned()]), "src/\\u{202e}a.rs:10-15 Store.open: 14 retry();");
     }
 }

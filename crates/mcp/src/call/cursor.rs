@@ -163,7 +163,7 @@ mod tests {
                     prop_assert_eq!(PageCursor::parse(7, Some(&again)).ok(), Some(page));
                 }
                 Ok(_) => {}
-                Err(error) => prop_assert!(error.0.contains("next_cursor")),
+                Err(error) => prop_assert!(error.0.contains("cursor of the page before")),
             }
         }
     }
