@@ -60,7 +60,7 @@ fn the_doctor_starts_each_configured_server_as_its_client_does() {
             .collect()
     };
     let all = tried(&answer);
-    let plain = all.iter().find(|(_, said)| said.starts_with("Cursor, Codex, Zed get 8 tools from "));
+    let plain = all.iter().find(|(_, said)| said.starts_with("Cursor, Codex, Zed get 7 tools from "));
     assert!(plain.is_some() && all.iter().all(|(state, _)| state == "ok"), "{all:?}");
     assert!(all.iter().any(|(_, said)| said.contains("${workspaceFolder}")), "{all:?}");
 

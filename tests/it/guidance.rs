@@ -219,7 +219,9 @@ fn a_hook_without_an_answer_says_nothing_and_succeeds() {
     quiet(&hook_input(&project, "PostToolUse", "Grep", &json!({ "pattern": ".*" })));
     quiet(&hook_input(&project, "PostToolUse", "Grep", &json!({ "pattern": "zzz_no_such_word_zzz" })));
     // A damaged index is no reason to hold up the client.
-    fs::write(project.index_dir().join("manifest.json"), "{").expect("it can be written");
+    for name in ["manifest.json", "manifest.copy.json"] {
+        fs::write(project.index_dir().join(name), "{").expect("it can be written");
+    }
     quiet(&grep);
 }
 

@@ -228,7 +228,8 @@ mod tests {
     fn a_short_place_is_shown_whole() {
         let hit = hit("fn open(\n    path: &Path,\n) {}\n\n");
         let place = Place::new(&hit, &[], 5);
-        let wanted = "src/\\u{202e}a.rs:10-13 Store.open\n```\nfn open(\n    path: &Path,\n) {}\n```\nalso 70-75 close, 80-85";
+        let wanted =
+            "src/\\u{202e}a.rs:10-13 Store.open\n```\nfn open(\n    path: &Path,\n) {}\n```\nalso 70-75 close, 80-85";
         assert_eq!(place.format(DETAIL), wanted);
         assert_eq!(place.omitted_lines(), []);
     }
