@@ -78,7 +78,7 @@ fn prompts_explain_the_tools() {
         let given = json!({ "name": prompt["name"], "arguments": { argument: "the {} retry\u{202e} logic" } });
         let got = raw.request("prompts/get", given);
         let text = got["result"]["messages"][0]["content"]["text"].as_str().expect("a text").to_owned();
-        assert!(text.contains(": the {} retry logic\n"), "{text}");
+        assert!(text.contains(": the {} retry\\u{202e} logic\n"), "{text}");
         let named: Vec<_> = tools.iter().filter(|tool| text.contains(tool.as_str())).collect();
         assert!(named.len() >= 4, "{named:?}");
         for word in text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| word.contains('_')) {

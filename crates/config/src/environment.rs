@@ -208,8 +208,8 @@ mod tests {
         let split = |list: &str| -> Vec<String> {
             split_folder_list(Path::new(list)).iter().map(|path| path.to_string_lossy().into_owned()).collect()
         };
-        assert_eq!(split(&one), [one.clone()]);
-        assert_eq!(split(&comma), [comma.clone()]);
+        assert_eq!(split(&one), std::slice::from_ref(&one));
+        assert_eq!(split(&comma), std::slice::from_ref(&comma));
         assert_eq!(split(&format!("{one}, {two}")), [one.clone(), two.clone()]);
         if cfg!(unix) {
             assert_eq!(split(&format!("{one}:{two}")), [one, two]);

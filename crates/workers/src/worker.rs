@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender};
 
 use super::codec::{decode_request, encode_facts};
 use super::frame::{FrameError, read_frame, read_header, write_frame, write_header};
@@ -171,10 +171,7 @@ fn next_request(requests: &Receiver<Vec<u8>>, busy: &BusyFlag) -> Option<Vec<u8>
         return Some(payload);
     }
     busy.set(false);
-    match requests.recv_timeout(IDLE_LIMIT) {
-        Ok(payload) => Some(payload),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-    }
+    requests.recv_timeout(IDLE_LIMIT).ok()
 }
 
 /// Reads requests until the input ends, then ends the process.

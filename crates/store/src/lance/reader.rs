@@ -28,6 +28,9 @@ use crate::manifest::Manifest;
 use platform::cancel::CancelToken;
 use types::{FileOutcome, FileRecord, RepoPath};
 
+/// Receives a batch of rows with their keys.
+type BatchVisitor<'v> = dyn FnMut(&RecordBatch, &[RowKey]) -> Result<(), ArrowError> + 'v;
+
 /// Maximum number of rows read from a table at once.
 const TAKE_ROWS: usize = 8_192;
 
@@ -129,7 +132,7 @@ impl LanceView {
         &self,
         operation: &'static str,
         columns: &[&str],
-        each: &mut dyn FnMut(&RecordBatch, &[RowKey]) -> Result<(), ArrowError>,
+        each: &mut BatchVisitor<'_>,
     ) -> Result<(), StoreError> {
         let query = self.tables.chunks.query().select(Select::columns(columns)).with_row_id();
         self.location.block_on_read(operation, async {

@@ -273,7 +273,7 @@ mod tests {
     fn positions_outside_of_the_text_or_inside_a_character_do_not_fit() {
         let changes: [fn(&mut SyntaxFacts); 14] = [
             |facts| facts.definitions[0].node.end = TEXT.len() + 1,
-            |facts| facts.definitions[0].node = 9..3,
+            |facts| facts.definitions[0].node = Range { start: 9, end: 3 },
             |facts| facts.definitions[0].name.end = 6, // inside ö
             |facts| facts.definitions[0].receiver = Some(6..7),
             |facts| facts.definitions[0].body_start = Some(usize::MAX),
