@@ -21,7 +21,7 @@ pub fn init_logging(shared: &SharedArguments) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // Fails if a subscriber is already installed, which then stays in use.
     _ = log.with_ansi(!plain && io::stderr().is_terminal()).try_init();
-    panic::set_hook(Box::new(|info| log_panic(info)));
+    panic::set_hook(Box::new(log_panic));
 }
 
 /// Logs a panic without the folders of the machine that built the program. `RUST_BACKTRACE=1` adds a backtrace.

@@ -113,7 +113,7 @@ mod tests {
             for (name, schema) in properties {
                 let keys: Vec<_> = schema.as_object().expect("an object").keys().collect();
                 let is_simple = keys.iter().all(|key| ["type", "enum", "description"].contains(&key.as_str()));
-                assert!(is_simple && schema["type"] != Value::from("array"), "{} {name}: {schema}", tool.name);
+                assert!(is_simple && schema["type"] != "array", "{} {name}: {schema}", tool.name);
             }
             assert_eq!(tool.input_schema.get("additionalProperties"), None, "unknown arguments are ignored");
         }
