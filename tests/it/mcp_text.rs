@@ -53,7 +53,7 @@ fn answers_and_tools_are_text_alone() {
     );
     // The tool that is no longer listed can be called, with the argument that it had.
     let status = text(&mut raw, "index_status", json!({}));
-    assert!(status.contains("index: complete, 6 files"), "{status}");
+    assert!(status.contains("index: complete, 6 of 6 files"), "{status}");
     let root = repository.root();
     assert!(text(&mut raw, "index_status", json!({ "root": root })).contains("index: complete"), "it may be named");
     let done = text(&mut raw, "index_project", json!({ "rebuild": "false" }));

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::wire::argument::ArgumentKind;
+use text::display::unescape_name;
 
 /// The value of an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +116,8 @@ fn normalize_path(text: &str) -> String {
     let quoted = |quote: char| text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
     let text = ['"', '\'', '`'].into_iter().find_map(quoted).unwrap_or(text);
     let text = text.strip_prefix("file://").unwrap_or(text);
+    // An escape such as `\u{202e}` contains a backslash and stands for a character of the name.
+    let text = unescape_name(text);
     let mut path = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
