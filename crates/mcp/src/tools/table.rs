@@ -91,8 +91,6 @@ fn input_schema(tool: &ToolEntry, root: RootArgument) -> JsonObject {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     #[test]
