@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use clients::{EntryField, MCP_CLIENTS};
 use serde_json::{Value, json};
 
@@ -75,7 +76,7 @@ fn the_links_in_the_readme_hold_the_entries_of_install() {
     assert_eq!(link("https://insiders.vscode.dev/redirect?url="), percent_encode(&inner));
     assert_eq!(
         link("https://cursor.com/en/install-mcp?name=codescry&config="),
-        base64(format!("{{{entry}}}").as_bytes())
+        BASE64_STANDARD.encode(format!("{{{entry}}}"))
     );
 }
 
@@ -86,20 +87,6 @@ fn percent_encode(text: &str) -> String {
         byte => format!("%{byte:02X}"),
     };
     text.bytes().map(encode).collect()
-}
-
-/// Encodes bytes in base 64.
-fn base64(bytes: &[u8]) -> String {
-    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let group = |group: &[u8]| {
-        let bits = (0..3).fold(0u32, |bits, at| bits << 8 | u32::from(group.get(at).copied().unwrap_or(0)));
-        let digit = |at: usize| match at <= group.len() {
-            true => char::from(digits[(bits >> (18 - 6 * at)) as usize & 63]),
-            false => '=',
-        };
-        (0..4).map(digit).collect::<String>()
-    };
-    bytes.chunks(3).map(group).collect()
 }
 
 #[test]

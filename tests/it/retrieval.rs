@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::cli::Project;
+use crate::support::cli::{Project, copy_folder};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/retrieval.txt");
@@ -22,7 +22,7 @@ const SHOWN_CHARS: usize = 90;
 #[test]
 fn the_ranks_of_fixed_questions_match_the_snapshot() {
     let project = Project::empty();
-    copy_folder(&project, &Path::new(FIXTURES).join("retrieval"), "");
+    copy_folder(&Path::new(FIXTURES).join("retrieval"), project.root());
     let questions = format!("{FIXTURES}/retrieval.jsonl");
     let ran = project.run(&["eval", &questions, "--json"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -63,19 +63,6 @@ fn list_changes(expected: &str, measured: &str) -> String {
     let removed = old.iter().filter(|line| !new.contains(line)).map(|line| format!("- {line}\n"));
     let added = new.iter().filter(|line| !old.contains(line)).map(|line| format!("+ {line}\n"));
     removed.chain(added).collect()
-}
-
-/// Copies a folder into the project.
-fn copy_folder(project: &Project, from: &Path, to: &str) {
-    for entry in fs::read_dir(from).expect("the corpus can be read") {
-        let entry = entry.expect("an entry");
-        let name = format!("{to}{}", entry.file_name().to_string_lossy());
-        if entry.path().is_dir() {
-            copy_folder(project, &entry.path(), &format!("{name}/"));
-        } else {
-            project.write(&name, fs::read(entry.path()).expect("a file of the corpus can be read"));
-        }
-    }
 }
 
 #[test]

@@ -76,14 +76,20 @@ impl FailedTexts {
 
     /// Returns the fault that a parser with `memory_bytes` had on this text before.
     pub fn find(&self, request: &SyntaxRequest<'_>, memory_bytes: u64) -> Option<ParserFault> {
-        let mut state = self.state.lock();
-        self.refresh(&mut state);
-        if state.entries.is_empty() {
+        let has_entries = || {
+            let mut state = self.state.lock();
+            self.refresh(&mut state);
+            !state.entries.is_empty()
+        };
+        if !has_entries() {
             return None;
         }
-        // A parser that fails while it looks for definitions fails before every other task, too.
-        [SyntaxTask::Definitions, request.task].iter().find_map(|task| {
-            let key = text_key(&SyntaxRequest { task: *task, ..*request });
+        // A parser that fails while it looks for definitions fails before every other task, too. The text is hashed
+        // without the lock, and only once per task.
+        let other_task = Some(request.task).filter(|task| *task != SyntaxTask::Definitions);
+        std::iter::once(SyntaxTask::Definitions).chain(other_task).find_map(|task| {
+            let key = text_key(&SyntaxRequest { task, ..*request });
+            let state = self.state.lock();
             let entry = state.entries.iter().find(|entry| entry.key == key)?;
             let is_same = entry.fault != ParserFault::OutOfMemory || entry.memory_bytes >= memory_bytes;
             is_same.then_some(entry.fault)

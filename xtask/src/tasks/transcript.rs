@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
+use text::tokens::count_tokens;
 
 /// Writes a page with a session of questions and answers, and its cost in tokens
 #[derive(clap::Args)]
@@ -197,10 +198,6 @@ impl Drop for StdioServer {
         _ = self.child.kill();
         _ = self.child.wait();
     }
-}
-
-fn count_tokens(text: &str) -> usize {
-    text::tokens::count_tokens(text)
 }
 
 /// Appends all strings inside of a JSON value, one per line.

@@ -13,6 +13,7 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 use text::display::sanitize_to_length;
 use text::edit_distance::count_edits_within;
+use text::name_key::{is_same_name, name_key};
 
 use super::context::CallContext;
 use super::result::ToolError;
@@ -104,17 +105,16 @@ impl KnownArguments {
 
     /// Returns the argument with this name in any case, and whether the name is its own rather than an alias.
     fn find(&self, name: &str) -> Option<(&'static Argument, bool)> {
-        let key = name_key(name);
-        let own = self.all().find(|argument| name_key(argument.name) == key).map(|argument| (argument, true));
-        let is_alias = |argument: &&Argument| argument.aliases.iter().any(|alias| name_key(alias) == key);
+        let own = self.all().find(|argument| is_same_name(argument.name, name)).map(|argument| (argument, true));
+        let is_alias = |argument: &&Argument| argument.aliases.iter().any(|alias| is_same_name(alias, name));
         own.or_else(|| self.all().find(is_alias).map(|argument| (argument, false)))
     }
 
     /// Returns a note if the name is close to a known one.
     fn note_unknown(&self, name: &str) -> Option<String> {
-        let key = name_key(name);
+        let key: String = name_key(name).collect();
         let is_close = |argument: &&Argument| {
-            let known = name_key(argument.name);
+            let known: String = name_key(argument.name).collect();
             let max_edits = if known.len() <= SHORT_NAME_CHARS { 1 } else { 2 };
             known.len() > 3
                 && (count_edits_within(&key, &known, max_edits).is_some()
@@ -124,11 +124,6 @@ impl KnownArguments {
         let name = sanitize_to_length(name, MAX_SHOWN_CHARS);
         Some(format!("argument `{name}` is not known and was ignored: did you mean `{}`?", close.name))
     }
-}
-
-/// Returns a name without its case and the characters between its words.
-fn name_key(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 impl GivenArguments {
@@ -241,8 +236,7 @@ pub fn check_name(name: &str) -> Result<String, ToolError> {
 
 /// Returns the text of a raw argument before its tool is known to be called, for the choice of the root.
 pub fn raw_text<'g>(given: &'g JsonObject, argument: &Argument) -> Option<&'g str> {
-    let key = name_key(argument.name);
-    let found = given.iter().find(|(name, _)| name_key(name) == key);
+    let found = given.iter().find(|(name, _)| is_same_name(name, argument.name));
     found.and_then(|(_, value)| value.as_str()).map(str::trim).filter(|text| !text.is_empty())
 }
 
