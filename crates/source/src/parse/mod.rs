@@ -11,6 +11,7 @@ mod lines;
 mod markdown;
 mod parser;
 mod references;
+mod signature;
 mod source_file;
 mod symbols;
 pub mod syntax;
