@@ -51,6 +51,7 @@ pub(super) fn collect_definitions(
     }
     let mut found: Vec<Definition> =
         keep_widest(matches).into_iter().map(|one| build_definition(language, lines, attachable, &one)).collect();
+    found.retain(|one| !one.name.is_empty());
     found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1), one.name_start));
     let found = assign_parents(found);
     if HAS_CLAUSES.contains(&language.0) { join_clauses(found) } else { found }

@@ -13,9 +13,6 @@ use super::syntax::{SyntaxAnalyzer, SyntaxFacts, SyntaxProblem, SyntaxRequest, S
 use super::{chunks, markdown, symbols};
 use crate::language;
 
-/// Maximum time for parsing the text of a single chunk.
-pub const CHUNK_PARSE_LIMIT: Duration = Duration::from_millis(50);
-
 /// Version of the chunker. It is raised when the same file yields different chunks, passages or terms than before.
 pub const CHUNKER_VERSION: u32 = 3;
 

@@ -9,7 +9,7 @@ use types::{Language, SymbolKind};
 /// Maximum length of a signature, in bytes.
 const MAX_SIGNATURE_BYTES: usize = 300;
 
-/// Maximum length of the source from which a signature is made, in bytes.
+/// Maximum length of the source after the name from which a signature is made, in bytes.
 const MAX_SOURCE_BYTES: usize = 4_000;
 
 /// Returns the signature of a definition: its source without comments and leading annotations, up to its body or, if it
@@ -22,7 +22,10 @@ pub(super) fn build_signature(
 ) -> String {
     let (start, end) = (one.node.start, one.node.end);
     let source = match one.body_start {
-        Some(body) if body > one.name.start => copy_code(text, start..body, attachable),
+        // Annotations may be longer than any declaration, so the limit counts from the name.
+        Some(body) if body > one.name.start => {
+            copy_code(text, start..body.min(one.name.end + MAX_SOURCE_BYTES), attachable)
+        }
         // `typedef struct { … } name;`
         Some(body) if body > start => {
             format!(
@@ -35,7 +38,7 @@ pub(super) fn build_signature(
             let line = text.get(one.name.end..end).and_then(|rest| rest.find('\n')).unwrap_or(end - one.name.end);
             copy_code(text, start..one.name.end + line, attachable)
         }
-        _ => copy_code(text, start..end, attachable),
+        _ => copy_code(text, start..end.min(one.name.end + MAX_SOURCE_BYTES), attachable),
     };
     let source = skip_annotations(language, &source);
     let source = match one.kind {
@@ -45,6 +48,10 @@ pub(super) fn build_signature(
     let signature = match source.starts_with('#') {
         true => collapse_whitespace(&source.replace("\\\n", "\n").replace("\\\r\n", "\n"), MAX_SIGNATURE_BYTES),
         false => collapse_whitespace(source, MAX_SIGNATURE_BYTES),
+    };
+    let signature = match language.0 {
+        "ruby" => signature.strip_suffix(" end").filter(|rest| rest.ends_with(';')).unwrap_or(&signature),
+        _ => &signature,
     };
     signature.trim_end_matches(['{', '=', ':', ';', ' ', '\\']).to_owned()
 }
@@ -56,9 +63,9 @@ fn has_value(language: Language, kind: SymbolKind) -> bool {
         || matches!(language.0, "haskell" | "elixir" | "sql" | "lua" | "bash" | "ruby")
 }
 
-/// Copies code with a space in place of each comment; at most [`MAX_SOURCE_BYTES`].
+/// Copies code with a space in place of each comment.
 fn copy_code(text: &str, range: Range<usize>, attachable: &[AttachableNode]) -> String {
-    let end = range.end.min(text.floor_char_boundary(range.start + MAX_SOURCE_BYTES));
+    let end = text.floor_char_boundary(range.end);
     let mut out = String::new();
     let mut at = range.start;
     let first = attachable.partition_point(|one| one.range.start < range.start);
