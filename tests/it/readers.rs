@@ -37,7 +37,13 @@ fn segment() -> Vec<u8> {
             kind: SymbolKind::Function,
             symbol: format!("open_{number}"),
             container: "Store".to_owned(),
-            defines: vec![format!("open_{number}")],
+            definitions: vec![types::Symbol {
+                name: format!("open_{number}"),
+                kind: SymbolKind::Function,
+                container: "Store".to_owned(),
+                signature: "fn open()".to_owned(),
+                span: Span { start_line: 1, end_line: 3 },
+            }],
             signature: "fn open()".to_owned(),
             text: "let pool = open_pool(); retry retry retry".repeat(number as usize + 1),
         };

@@ -215,6 +215,7 @@ mod tests {
             symbol: "open".to_owned(),
             container: "Store".to_owned(),
             signature: "fn open( path: &Path, )".to_owned(),
+            definitions: Vec::new(),
             text: text.to_owned(),
             score: 0.5,
             also: vec![related(70, "Store.close"), related(80, ""), related(90, "third")],

@@ -51,6 +51,7 @@ pub(crate) fn read_hits(
             symbol: meta.symbol.to_owned(),
             container: meta.container.to_owned(),
             signature: text.signature,
+            definitions: text.definitions,
             text: text.text,
             // Further chunks of a file score 0, because they are listed after the best chunks of all files.
             score: if is_first { file.score } else { 0.0 },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::inverted_index::{DocNumber, Terms};
-use types::{Chunk, FileRecord, Language, RepoPath, Span, SymbolKind};
+use types::{Chunk, FileRecord, Language, RepoPath, Span, Symbol, SymbolKind};
 
 /// A chunk with its vector and its terms, ready to be stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub struct EmbeddedChunk {
 /// Key of a stored chunk, stable within one [`crate::StoreView::rows_generation`].
 pub type RowKey = u64;
 
-/// A stored chunk without its text and signature: the columns that a search snapshot keeps in memory.
+/// A stored chunk without its text, its signature and the particulars of its definitions: the columns that a search snapshot keeps in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredChunk {
     pub row: RowKey,
@@ -30,7 +30,7 @@ pub struct StoredChunk {
     pub kind: SymbolKind,
     pub symbol: String,
     pub container: String,
-    /// Names that the chunk defines; the same as [`Chunk::defines`].
+    /// Names that the chunk defines; those of [`Chunk::definitions`].
     pub defines: Vec<String>,
     /// Unit-length vector.
     pub vector: Vec<f32>,
@@ -65,6 +65,8 @@ pub struct CommitStatus {
 pub struct ChunkText {
     pub text: String,
     pub signature: String,
-    /// Whether the stored text is damaged; it is then left out, and both strings are empty.
+    /// The definitions of the chunk, one for each name in [`StoredChunk::defines`]; empty in an index of schema 3.
+    pub definitions: Vec<Symbol>,
+    /// Whether the stored text is damaged; it is then left out, and everything else is empty.
     pub is_damaged: bool,
 }

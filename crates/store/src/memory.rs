@@ -242,7 +242,12 @@ impl StoreView for MemoryView {
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
         let text = |row: &RowKey| {
             let chunk = &self.chunk(*row)?.chunk;
-            Ok(ChunkText { text: chunk.text.clone(), signature: chunk.signature.clone(), is_damaged: false })
+            Ok(ChunkText {
+                text: chunk.text.clone(),
+                signature: chunk.signature.clone(),
+                definitions: chunk.definitions.clone(),
+                is_damaged: false,
+            })
         };
         rows.iter().map(text).collect()
     }
@@ -277,7 +282,7 @@ fn to_stored_chunk(row: RowKey, EmbeddedChunk { chunk, vector, .. }: &EmbeddedCh
         kind: chunk.kind,
         symbol: chunk.symbol.clone(),
         container: chunk.container.clone(),
-        defines: chunk.defines.clone(),
+        defines: chunk.defines().map(str::to_owned).collect(),
         vector: vector.clone(),
     }
 }

@@ -152,8 +152,8 @@ pub struct Chunk {
     pub symbol: String,
     /// Names of the enclosing definitions, outermost first, joined with `.`; empty at the top level.
     pub container: String,
-    /// Names of all definitions in the chunk, in order of their lines.
-    pub defines: Vec<String>,
+    /// The definitions whose names are in the chunk, in order of their lines. Their lines may go beyond the chunk.
+    pub definitions: Vec<Symbol>,
     /// The signature of the definition named by `symbol`, as in [`Symbol::signature`]; empty for a block.
     pub signature: String,
     /// The lines of `span`, unchanged, without the last line break.
@@ -164,6 +164,11 @@ impl Chunk {
     /// Returns the chunk's container and symbol, joined by [`qualified_name`].
     pub fn qualified_name(&self) -> String {
         qualified_name(&self.container, &self.symbol)
+    }
+
+    /// Returns the names of the chunk's definitions, in order.
+    pub fn defines(&self) -> impl Iterator<Item = &str> {
+        self.definitions.iter().map(|definition| definition.name.as_str())
     }
 }
 

@@ -129,6 +129,7 @@ mod tests {
             symbol: "open".to_owned(),
             container: "Session".to_owned(),
             signature: String::new(),
+            definitions: Vec::new(),
             text,
             score: 1.5,
             also: Vec::new(),

@@ -1,7 +1,6 @@
 //! Finds definitions by name, using the index alone.
 //!
-//! A chunk of several small definitions stores all their names but only the kind of the first. The others are
-//! described by parsing the chunk, which is short.
+//! A chunk stores the lines, kind, container and signature of each definition whose name it contains.
 
 use std::sync::Arc;
 
@@ -10,10 +9,10 @@ use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot, definition_span, find_definitions};
-use source::parse::{self, CHUNK_PARSE_LIMIT, SourceFile};
+use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot, find_definitions};
+use source::parse;
+use store::ChunkText;
 use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
-use workers::ParserPool;
 
 /// The name whose definitions to find, and which of them to return.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +83,7 @@ impl Engine {
         let find = |name: &NameQuery, query: &SymbolQuery| {
             fail_if_cancelled(cancel)?;
             let found = find_definitions(&snapshot, name, |file| filter.allows(file));
-            page_of_symbols(&self.parsers, &snapshot, &found, name, query, cancel)
+            page_of_symbols(&snapshot, &found, name, query, cancel)
         };
         let find = |name: &NameQuery, query: &SymbolQuery| self.track_damage(find(name, query));
         let (mut found, mut more) = find(&name, query)?;
@@ -125,7 +124,6 @@ struct DescribedSymbol {
 
 /// Returns the requested page of matches, and whether more follow. Leaves out matches whose stored text is damaged.
 fn page_of_symbols(
-    parsers: &ParserPool,
     snapshot: &Arc<Snapshot>,
     found: &[NamedDefinition],
     name: &NameQuery,
@@ -143,7 +141,7 @@ fn page_of_symbols(
         let texts = snapshot.view.chunk_texts(&rows)?;
         for (named, text) in step.iter().zip(texts).filter(|(_, text)| !text.is_damaged) {
             let file = &snapshot.files[snapshot.file_of_chunk(named.chunk)];
-            let symbol = describe_match(parsers, snapshot, named, &text.text, text.signature);
+            let symbol = describe_match(snapshot, named, &text);
             let is_kind =
                 query.kinds.is_empty() || query.kinds.iter().any(|requested| kind_includes(*requested, symbol.kind));
             if !is_kind || !name.fits(&symbol.name, &symbol.container, &file.path) {
@@ -177,75 +175,15 @@ fn kind_includes(requested: SymbolKind, kind: SymbolKind) -> bool {
 }
 
 /// Describes the definition that a match in a chunk refers to.
-fn describe_match(
-    parsers: &ParserPool,
-    snapshot: &Snapshot,
-    named: &NamedDefinition,
-    text: &str,
-    signature: String,
-) -> Symbol {
-    let (chunk, file) = (snapshot.chunk(named.chunk), &snapshot.files[snapshot.file_of_chunk(named.chunk)]);
+fn describe_match(snapshot: &Snapshot, named: &NamedDefinition, text: &ChunkText) -> Symbol {
+    let chunk = snapshot.chunk(named.chunk);
     let name = chunk.defines().nth(named.position).unwrap_or_default();
-    let earlier = chunk.defines().take(named.position).filter(|other| *other == name).count();
-    let is_first = name == chunk.symbol && earlier == 0;
-    let whole = |span| Symbol {
-        name: name.to_owned(),
-        kind: chunk.kind,
-        container: chunk.container.to_owned(),
-        signature,
-        span,
-    };
-    let source = |text: String| SourceFile { path: file.path.clone(), language: file.language, text };
-    let inner = parse_symbol(parsers, &source(text.to_owned()), name, earlier).or_else(|| {
-        let wrapped = source(format!("{}{text}\n}}", wrapper_start(file.language)));
-        let mut found = parse_symbol(parsers, &wrapped, name, earlier)?;
-        found.span.start_line = found.span.start_line.saturating_sub(1).max(1);
-        found.span.end_line = found.span.end_line.saturating_sub(1).clamp(1, chunk.span.line_count());
-        found.container =
-            found.container.strip_prefix(WRAPPER).unwrap_or(&found.container).trim_matches('.').to_owned();
-        Some(found)
-    });
-    let Some(mut inner) = inner else {
-        return if is_first {
-            whole(definition_span(snapshot, named.chunk))
-        } else {
-            symbol_by_line(&chunk, name, text)
-        };
-    };
-    let before = chunk.span.start_line - 1;
-    inner.span = Span { start_line: before + inner.span.start_line, end_line: before + inner.span.end_line };
-    if is_first {
-        // If the definition continues in later chunks, this chunk holds only its start.
-        let Span { start_line, end_line } = inner.span;
-        let last = definition_span(snapshot, named.chunk).end_line;
-        return whole(Span { start_line, end_line: if last > chunk.span.end_line { last } else { end_line } });
-    }
-    inner.container = qualified_name(chunk.container, &inner.container);
-    // A method that is parsed without its class appears as a function.
-    if inner.kind == SymbolKind::Function && chunk.kind == SymbolKind::Method {
-        inner.kind = chunk.kind;
-    }
-    inner
+    let stored = text.definitions.get(named.position).filter(|definition| definition.name == name);
+    stored.cloned().unwrap_or_else(|| symbol_by_line(&chunk, name, &text.text))
 }
 
-/// Name of the class that is put around the text of a chunk.
-const WRAPPER: &str = "Wrapper";
-
-/// Returns the source text that opens a class; after it, the members of a class parse as members.
-fn wrapper_start(language: Language) -> &'static str {
-    match language.0 {
-        "php" => "<?php class Wrapper {\n",
-        _ => "class Wrapper {\n",
-    }
-}
-
-/// Parses a text and returns its definition of `name` after skipping `earlier` ones of the same name.
-fn parse_symbol(parsers: &ParserPool, file: &SourceFile, name: &str, earlier: usize) -> Option<Symbol> {
-    let (symbols, _) = parsers.outline_file(file, CHUNK_PARSE_LIMIT);
-    symbols.into_iter().filter(|symbol| symbol.name == name).nth(earlier)
-}
-
-/// Describes a definition by the first line of the chunk that contains its name.
+/// Describes a definition by the first line of the chunk that contains its name, for an index of schema 3, which stores
+/// only the names.
 fn symbol_by_line(chunk: &ChunkMeta<'_>, name: &str, text: &str) -> Symbol {
     let last = name.rsplit(['.', ':']).next().unwrap_or(name);
     let at = parse::find_whole_word(text, last).next().unwrap_or(0);

@@ -7,9 +7,7 @@ use crate::error::{EngineError, PathError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::Snapshot;
-use source::parse::{CHUNK_PARSE_LIMIT, SourceFile};
 use types::RepoPath;
-use workers::ParserPool;
 
 /// Maximum number of names listed for a file; further names are only counted.
 const MAX_NAMES: usize = 24;
@@ -112,7 +110,7 @@ impl Engine {
         let shown = rows.iter().skip(query.offset).take(query.limit);
         let outline = |row: &OutlineRow| {
             fail_if_cancelled(cancel)?;
-            outline_entry(&self.parsers, &snapshot, row)
+            outline_entry(&snapshot, row)
         };
         let entries = shown.map(outline).collect::<Result<_, _>>()?;
         let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.view.generation().stable_hash());
@@ -159,38 +157,36 @@ fn group_files(snapshot: &Snapshot, files: std::ops::Range<usize>, start: usize,
     rows
 }
 
-fn outline_entry(parsers: &ParserPool, snapshot: &Snapshot, row: &OutlineRow) -> Result<FolderEntry, EngineError> {
+fn outline_entry(snapshot: &Snapshot, row: &OutlineRow) -> Result<FolderEntry, EngineError> {
     let path = snapshot.files[row.first].path.clone();
     if let Some(end) = row.folder {
         return Ok(FolderEntry::Folder { path: path.as_str()[..end].to_owned(), files: row.files });
     }
-    let mut names = top_level_names(parsers, snapshot, row.first)?;
+    let mut names = top_level_names(snapshot, row.first)?;
     let more_names = names.len().saturating_sub(MAX_NAMES);
     names.truncate(MAX_NAMES);
     Ok(FolderEntry::File { path, names, more_names })
 }
 
 /// Returns the names that a file defines at its top level, without duplicates.
-fn top_level_names(parsers: &ParserPool, snapshot: &Snapshot, index: usize) -> Result<Vec<String>, EngineError> {
+fn top_level_names(snapshot: &Snapshot, index: usize) -> Result<Vec<String>, EngineError> {
     let top: Vec<_> = snapshot
         .chunks_of_file(index)
         .map(|chunk| snapshot.chunk(chunk))
         .filter(|chunk| chunk.container.is_empty() && chunk.defines().next().is_some())
         .collect();
-    // A container chunk also lists the names of its members; parsing its text separates them.
+    // A container chunk also lists the names of its members.
     let is_mixed = |chunk: &&search::ChunkMeta<'_>| chunk.kind.is_container() && chunk.defines().nth(1).is_some();
     let rows: Vec<_> = top.iter().filter(is_mixed).map(|chunk| chunk.row).collect();
     let mut texts = snapshot.view.chunk_texts(&rows)?.into_iter();
-    let file = &snapshot.files[index];
     let mut names: Vec<String> = Vec::new();
     for chunk in &top {
         let mut found: Vec<String> = chunk.defines().map(str::to_owned).collect();
         if is_mixed(&chunk) {
-            let text = texts.next().expect("the store returns one text per row").text;
-            let source = SourceFile { path: file.path.clone(), language: file.language, text };
-            let (symbols, _) = parsers.outline_file(&source, CHUNK_PARSE_LIMIT);
-            let outer: Vec<_> = symbols.into_iter().filter(|symbol| symbol.container.is_empty()).collect();
-            found.retain(|name| outer.iter().any(|symbol| symbol.name == *name));
+            // An index of schema 3 stores only the names.
+            let stored = texts.next().expect("the store returns one text per row").definitions;
+            let is_outer = |name: &String| stored.iter().any(|one| one.container.is_empty() && one.name == *name);
+            found.retain(|name| stored.is_empty() || is_outer(name));
         }
         if found.is_empty() {
             found.extend(Some(chunk.symbol.to_owned()).filter(|name| !name.is_empty()));

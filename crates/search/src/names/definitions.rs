@@ -11,7 +11,7 @@ use crate::snapshot::file_chunks::FileChunks;
 use text::edit_distance::count_edits_within;
 use text::name_key::{LetterProfile, is_same_name, name_key};
 use text::words;
-use types::{Span, SymbolKind};
+use types::SymbolKind;
 
 /// The kind of a match between a name and a query, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -211,32 +211,6 @@ fn rank_kind(kind: SymbolKind) -> u8 {
         Section | Block => 4,
         _ => 0,
     }
-}
-
-/// Returns the lines of the definition that begins in `chunk`, including the chunks that continue it.
-pub fn definition_span(snapshot: &Snapshot, chunk: u32) -> Span {
-    let first = snapshot.chunk(chunk);
-    let full_name = format!("{}{}{}", first.container, if first.container.is_empty() { "" } else { "." }, first.symbol);
-    let mut span = first.span;
-    let rest = snapshot
-        .chunks_of_file(snapshot.file_of_chunk(chunk))
-        .filter(|next| *next > chunk)
-        .map(|next| snapshot.chunk(next));
-    for next in rest {
-        let is_inside = next
-            .container
-            .strip_prefix(full_name.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        let continues = next.symbol == first.symbol
-            && next.container == first.container
-            && !next.defines().any(|name| name == first.symbol);
-        let is_redefinition = next.container == first.container && next.defines().any(|name| name == first.symbol);
-        if is_redefinition || (!continues && !is_inside) {
-            break;
-        }
-        span.end_line = next.span.end_line;
-    }
-    span
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The results of a search: hits and the explanation of their scores.
 
-use types::{Language, RepoPath, Span, SymbolKind, qualified_name};
+use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
 
 /// One summand of a hit's score.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,8 @@ pub struct Hit {
     pub symbol: String,
     pub container: String,
     pub signature: String,
+    /// The definitions whose names are in the chunk, in order of their lines; empty in an index of an older version.
+    pub definitions: Vec<Symbol>,
     /// The indexed text of the chunk, which may differ from the file on disk.
     pub text: String,
     /// The score; comparable only within one answer.

@@ -110,6 +110,7 @@ mod tests {
             symbol: String::new(),
             container: String::new(),
             signature: String::new(),
+            definitions: Vec::new(),
             text: String::new(),
             score: 0.0,
             also: Vec::new(),

@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::lines::LineIndex;
+use super::signature::build_signature;
 use super::syntax::{AttachableNode, DefinitionMatch};
-use types::SymbolKind;
+use types::{Language, SymbolKind};
 
 /// Maximum nesting of definitions; deeper ones are part of the definition around them.
 const MAX_NESTING: usize = 32;
-
-/// Maximum length of a signature, in bytes.
-const MAX_SIGNATURE_BYTES: usize = 300;
 
 /// Maximum length of a name, in bytes.
 const MAX_NAME_BYTES: usize = 120;
@@ -40,6 +38,7 @@ pub(super) struct Definition {
 ///
 /// Also makes cuts directly below a comment more expensive in `lines`, so that a comment stays with its code.
 pub(super) fn collect_definitions(
+    language: Language,
     matches: Vec<DefinitionMatch>,
     attachable: &[AttachableNode],
     lines: &mut LineIndex<'_>,
@@ -51,11 +50,16 @@ pub(super) fn collect_definitions(
         }
     }
     let mut found: Vec<Definition> =
-        keep_widest(matches).into_iter().map(|one| build_definition(lines, attachable, &one)).collect();
+        keep_widest(matches).into_iter().map(|one| build_definition(language, lines, attachable, &one)).collect();
+    found.retain(|one| !one.name.is_empty());
     found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1), one.name_start));
     let found = assign_parents(found);
-    join_clauses(found, lines)
+    if HAS_CLAUSES.contains(&language.0) { join_clauses(found) } else { found }
 }
+
+/// Languages in which several clauses define one function. In all others, definitions of the same name are overloads,
+/// redefinitions, or implementations for the same type.
+const HAS_CLAUSES: [&str; 2] = ["haskell", "elixir"];
 
 /// Keeps one match per name node: the match with the widest definition node or, if equal, the later pattern.
 fn keep_widest(matches: Vec<DefinitionMatch>) -> Vec<DefinitionMatch> {
@@ -81,23 +85,27 @@ fn keep_widest(matches: Vec<DefinitionMatch>) -> Vec<DefinitionMatch> {
     by_name.into_values().collect()
 }
 
-fn build_definition(lines: &LineIndex<'_>, attachable: &[AttachableNode], one: &DefinitionMatch) -> Definition {
+fn build_definition(
+    language: Language,
+    lines: &LineIndex<'_>,
+    attachable: &[AttachableNode],
+    one: &DefinitionMatch,
+) -> Definition {
     let text = lines.full_text();
     let slice = |range: Range<usize>| text.get(range).unwrap_or_default();
     let start = attached_start(lines, attachable, one.node.start);
-    let end = trimmed_end(text, &one.node);
+    let end = continued_end(text, one.node.start, trimmed_end(text, &one.node));
     let name = collapse_whitespace(slice(one.name.clone()), MAX_NAME_BYTES);
-    let signature_end = one.body_start.filter(|body| *body > one.name.start).unwrap_or(one.node.end);
     Definition {
         name: name.trim_matches(['"', '\'', '`']).to_owned(),
         kind: one.kind,
         receiver: one.receiver.clone().map(|range| collapse_whitespace(slice(range), MAX_NAME_BYTES)),
-        signature: build_signature(slice(one.node.start..signature_end), one.body_start.is_some()),
+        signature: build_signature(language, text, one, attachable),
         first_line: lines.line_at_byte(start),
         last_line: lines.line_at_byte(end.saturating_sub(1).max(one.node.start)),
         name_start: one.name.start,
         name_line: lines.line_at_byte(one.name.start),
-        node: (one.node.start, one.node.end),
+        node: (one.node.start, end.max(one.node.start)),
         parent: None,
     }
 }
@@ -105,22 +113,40 @@ fn build_definition(lines: &LineIndex<'_>, attachable: &[AttachableNode], one: &
 /// Returns the start of a definition including the comments and attributes directly above it.
 fn attached_start(lines: &LineIndex<'_>, attachable: &[AttachableNode], start: usize) -> usize {
     let text = lines.full_text();
-    let mut first = start;
+    let (mut first, mut next) = (start, start);
     let before = attachable.partition_point(|one| one.range.start < start);
     for AttachableNode { range, is_comment } in attachable[..before].iter().rev() {
         let end = trimmed_end(text, range);
-        if end > first {
+        if end > next {
             continue;
         }
-        let between = &text[end..first];
+        let between = &text[end..next];
         let newlines = between.bytes().filter(|byte| *byte == b'\n').count();
-        let adjacent = between.trim().is_empty() && newlines <= if *is_comment { 1 } else { 2 };
-        if !adjacent || (*is_comment && !is_first_on_line(lines, range.start)) {
+        if !between.trim().is_empty() || newlines > if *is_comment { 1 } else { 2 } {
             break;
         }
-        first = range.start;
+        next = range.start;
+        // A comment behind something belongs to it: to an attribute of the definition, which comes next, or to other
+        // code, which ends the loop.
+        if !*is_comment || is_first_on_line(lines, range.start) {
+            first = range.start;
+        }
     }
     first
+}
+
+/// Returns the end of a `#define` whose last line is continued by `\`: a comment ends the node in some grammars.
+fn continued_end(text: &str, start: usize, end: usize) -> usize {
+    let mut end = end;
+    while text.as_bytes().get(start) == Some(&b'#')
+        && let rest = text.get(end..).unwrap_or_default()
+        && let Some(line_end) = rest.find('\n')
+        && (text[..end].ends_with('\\') || rest[..line_end].trim_end().ends_with('\\'))
+    {
+        let line = &rest[line_end + 1..];
+        end += line_end + 1 + line.find('\n').unwrap_or(line.len());
+    }
+    trimmed_end(text, &(start..end))
 }
 
 fn is_first_on_line(lines: &LineIndex<'_>, byte: usize) -> bool {
@@ -152,7 +178,7 @@ fn assign_parents(found: Vec<Definition>) -> Vec<Definition> {
 }
 
 /// Joins the adjacent clauses of a function (Haskell, Elixir) into one definition.
-fn join_clauses(found: Vec<Definition>, lines: &LineIndex<'_>) -> Vec<Definition> {
+fn join_clauses(found: Vec<Definition>) -> Vec<Definition> {
     let mut kept: Vec<Definition> = Vec::with_capacity(found.len());
     let mut moved: Vec<usize> = Vec::with_capacity(found.len());
     for mut one in found {
@@ -161,7 +187,6 @@ fn join_clauses(found: Vec<Definition>, lines: &LineIndex<'_>) -> Vec<Definition
             && (last.name.as_str(), last.kind, last.parent) == (one.name.as_str(), one.kind, one.parent)
             && one.first_line <= last.last_line + 1
             && one.first_line > last.first_line
-            && (one.first_line..one.last_line).all(|line| line < lines.count())
         {
             last.last_line = last.last_line.max(one.last_line);
             last.node.1 = last.node.1.max(one.node.1);
@@ -194,18 +219,6 @@ pub(super) fn qualified_path(index: usize, all: &[Definition]) -> String {
     }
     names.reverse();
     names.join(".")
-}
-
-/// Returns a signature on one line, without leading annotations and the opening of the body, cut at
-/// [`MAX_SIGNATURE_BYTES`].
-fn build_signature(text: &str, before_body: bool) -> String {
-    let is_annotation = |line: &&str| line.trim_start().starts_with(['@', '[']) || line.trim_start().starts_with("#[");
-    let lines: Vec<&str> = text.lines().collect();
-    let annotations = lines.iter().take_while(|line| is_annotation(line)).count();
-    let kept = if annotations < lines.len() { &lines[annotations..] } else { &lines[..] };
-    let text = if before_body { kept.join(" ") } else { kept.first().copied().unwrap_or_default().to_owned() };
-    let text = collapse_whitespace(&text, MAX_SIGNATURE_BYTES);
-    text.trim_end_matches(['{', '=', ':', ' ']).trim_end().to_owned()
 }
 
 /// Collapses white space to single spaces and cuts the text to at most `max_bytes` at a character boundary.

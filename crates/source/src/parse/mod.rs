@@ -11,6 +11,7 @@ mod lines;
 mod markdown;
 mod parser;
 mod references;
+mod signature;
 mod source_file;
 mod symbols;
 pub mod syntax;
@@ -18,9 +19,7 @@ pub mod syntax;
 #[cfg(test)]
 mod tests;
 
-pub use parser::{
-    CHUNK_PARSE_LIMIT, CHUNKER_VERSION, ParsedFile, Parser, build_outline, build_parsed_file, estimate_tree_bytes,
-};
+pub use parser::{CHUNKER_VERSION, ParsedFile, Parser, build_outline, build_parsed_file, estimate_tree_bytes};
 pub use references::{FileReferences, ReferenceSite, build_references};
 pub use source_file::SourceFile;
 pub use syntax::{ReferenceKind, TokenClass, find_whole_word};

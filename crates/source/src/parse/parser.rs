@@ -13,11 +13,8 @@ use super::syntax::{SyntaxAnalyzer, SyntaxFacts, SyntaxProblem, SyntaxRequest, S
 use super::{chunks, markdown, symbols};
 use crate::language;
 
-/// Maximum time for parsing the text of a single chunk.
-pub const CHUNK_PARSE_LIMIT: Duration = Duration::from_millis(50);
-
 /// Version of the chunker. It is raised when the same file yields different chunks, passages or terms than before.
-pub const CHUNKER_VERSION: u32 = 2;
+pub const CHUNKER_VERSION: u32 = 3;
 
 /// The result of parsing a file.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +88,7 @@ fn find_definitions(
         return (Vec::new(), problem);
     }
     lines.set_depths(facts.line_depths);
-    (definitions::collect_definitions(facts.definitions, &facts.attachable, lines), problem)
+    (definitions::collect_definitions(file.language, facts.definitions, &facts.attachable, lines), problem)
 }
 
 /// A parser of source files that runs in this process, reused by a thread for many files. A file on which a grammar

@@ -53,7 +53,8 @@ pub fn build_references(
         other => other.describe(file.language, time_limit),
     });
     let uses = facts.uses;
-    let found: Vec<Definition> = definitions::collect_definitions(facts.definitions, &facts.attachable, &mut lines);
+    let found: Vec<Definition> =
+        definitions::collect_definitions(file.language, facts.definitions, &facts.attachable, &mut lines);
     let starts: HashSet<usize> = found.iter().map(|one| one.name_start).collect();
     let build_site = |at: usize, kind| {
         let defines = starts.contains(&at) || starts.contains(&(at - sigil_bytes(&file.text[..at])));

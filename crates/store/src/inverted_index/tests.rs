@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use types::{Chunk, Language, RepoPath, Span, SymbolKind};
+use types::{Chunk, Language, RepoPath, Span, Symbol, SymbolKind};
 
 fn chunk(path: &str, name: &str, text: &str) -> Chunk {
     let (path, span) = (RepoPath::new(path), Span { start_line: 1, end_line: 9 });
@@ -12,10 +12,15 @@ fn chunk(path: &str, name: &str, text: &str) -> Chunk {
         kind: SymbolKind::Function,
         symbol: name.to_owned(),
         container: String::new(),
-        defines: if name.is_empty() { Vec::new() } else { vec![name.to_owned()] },
+        definitions: [name].iter().filter(|name| !name.is_empty()).map(|name| symbol(name, span)).collect(),
         signature: String::new(),
         text: text.to_owned(),
     }
+}
+
+fn symbol(name: &str, span: Span) -> Symbol {
+    let (container, signature) = (String::new(), String::new());
+    Symbol { name: name.to_owned(), kind: SymbolKind::Function, container, signature, span }
 }
 
 fn build_segment(first: DocNumber, chunks: &[Chunk]) -> Vec<u8> {

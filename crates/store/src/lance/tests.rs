@@ -15,8 +15,8 @@ use crate::{ChunkText, Commit, CommitStatus, EmbeddedChunk, RowKey, SCHEMA_VERSI
 use platform::cancel::CancelToken;
 use source::language;
 use types::{
-    Chunk, ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, SkipReason, Span, SymbolKind,
-    TextEncoding,
+    Chunk, ContentHash, ContentRecord, FileOutcome, FileRecord, FileStat, RepoPath, SkipReason, Span, Symbol,
+    SymbolKind, TextEncoding,
 };
 
 fn store(folder: &Path) -> LanceStore {
@@ -51,6 +51,17 @@ fn with_mtime(record: FileRecord, mtime_ns: i64) -> FileRecord {
     FileRecord { stat: FileStat { mtime_ns, ..record.stat }, ..record }
 }
 
+fn symbol(name: &str, kind: SymbolKind, signature: &str, start_line: u32, end_line: u32) -> Symbol {
+    let container = "Store.Inner".to_owned();
+    Symbol {
+        name: name.to_owned(),
+        kind,
+        container,
+        signature: signature.to_owned(),
+        span: Span { start_line, end_line },
+    }
+}
+
 fn chunk(path: &str, start_line: u32, text: &str) -> EmbeddedChunk {
     let path = RepoPath::new(path);
     let chunk = Chunk {
@@ -60,7 +71,10 @@ fn chunk(path: &str, start_line: u32, text: &str) -> EmbeddedChunk {
         kind: SymbolKind::Method,
         symbol: "open".into(),
         container: "Store.Inner".into(),
-        defines: vec!["open".into(), "it's \"quoted\"".into()],
+        definitions: vec![
+            symbol("open", SymbolKind::Method, "fn open()", start_line, start_line + 90),
+            symbol("it's \"quoted\"", SymbolKind::Constant, "", start_line + 1, start_line + 1),
+        ],
         signature: "fn open()".into(),
         text: text.into(),
     };
@@ -140,9 +154,10 @@ fn a_commit_is_read_back_unchanged() {
         (first.kind, first.span, first.language),
         (original.chunk.kind, original.chunk.span, original.chunk.language)
     );
-    assert_eq!((&first.defines, &first.vector), (&original.chunk.defines, &original.vector));
+    assert_eq!((first.defines.join("|"), &first.vector), ("open|it's \"quoted\"".to_owned(), &original.vector));
     let text = view.chunk_texts(&[first.row]).expect("texts").remove(0);
     assert_eq!((text.text.as_str(), text.signature.as_str()), ("alpha beta", "fn open()"));
+    assert_eq!(text.definitions, original.chunk.definitions);
     assert!(store.size_bytes() > 0);
 }
 

@@ -17,6 +17,7 @@ fn hit(path: &str, text: String) -> Hit {
         symbol: "find_it".to_owned(),
         container: "Finder".to_owned(),
         signature: String::new(),
+        definitions: Vec::new(),
         text,
         score: 0.5,
         also: Vec::new(),

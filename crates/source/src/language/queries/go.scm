@@ -27,28 +27,28 @@
 ((type_declaration (type_spec name: (type_identifier) @name
   type: (struct_type (field_declaration_list) @body))) @definition.struct
   (#match? @definition.struct "^type\\s+\\w"))
-; The grammar has no node for an interface's braces, so the body is the whole type.
 (type_declaration (type_spec name: (type_identifier) @name
-  type: (interface_type) @body) @definition.interface)
+  type: (interface_type "{" @body)) @definition.interface)
 ((type_declaration (type_spec name: (type_identifier) @name
-  type: (interface_type) @body)) @definition.interface
+  type: (interface_type "{" @body))) @definition.interface
   (#match? @definition.interface "^type\\s+\\w"))
 (method_elem name: (field_identifier) @name) @definition.method
 
-; Constants and variables of the package, in groups and alone; `_` is not a name.
+; Constants and variables of the package, in groups and alone; `_` is not a name. With a
+; field, a query finds only the first of several names.
 ((source_file (const_declaration
-  (const_spec name: (identifier) @name) @definition.constant))
+  (const_spec (identifier) @name) @definition.constant))
   (#not-eq? @name "_"))
 ((source_file (const_declaration
-  (const_spec name: (identifier) @name)) @definition.constant)
+  (const_spec (identifier) @name)) @definition.constant)
   (#not-eq? @name "_")
   (#match? @definition.constant "^const\\s+\\w"))
 ((source_file (var_declaration [
-  (var_spec name: (identifier) @name) @definition.variable
-  (var_spec_list (var_spec name: (identifier) @name) @definition.variable)]))
+  (var_spec (identifier) @name) @definition.variable
+  (var_spec_list (var_spec (identifier) @name) @definition.variable)]))
   (#not-eq? @name "_"))
 ((source_file (var_declaration
-  (var_spec name: (identifier) @name)) @definition.variable)
+  (var_spec (identifier) @name)) @definition.variable)
   (#not-eq? @name "_"))
 
 ; `var f = func(…) { … }`

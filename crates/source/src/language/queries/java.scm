@@ -17,6 +17,8 @@
 (constructor_declaration name: (identifier) @name body: (_) @body) @definition.constructor
 (compact_constructor_declaration name: (identifier) @name body: (_) @body) @definition.constructor
 
+(annotation_type_element_declaration name: (identifier) @name) @definition.method
+
 ; Constants: those of interfaces, and fields with names in capitals. Other fields are
 ; part of their class.
 (constant_declaration declarator: (variable_declarator name: (identifier) @name)) @definition.constant

@@ -7,6 +7,7 @@ use super::pieces::{ChunkPiece, cut_pieces};
 use crate::parse::definitions::{self, Definition};
 use crate::parse::lines::{LineIndex, line_span};
 use crate::parse::source_file::SourceFile;
+use crate::parse::symbols;
 
 /// Returns the chunks of a file in line order, which together contain every non-blank line once.
 pub(in crate::parse) fn build_chunks(
@@ -35,7 +36,11 @@ fn build_chunk(file: &SourceFile, lines: &LineIndex<'_>, definitions: &[Definiti
         kind: named.map_or(SymbolKind::Block, |definition| definition.kind),
         symbol: named.map(|definition| definition.name.clone()).unwrap_or_default(),
         container,
-        defines: piece.defines.iter().map(|index| definitions[*index].name.clone()).collect(),
+        definitions: piece
+            .defines
+            .iter()
+            .map(|index| symbols::build_symbol(&definitions[*index], definitions))
+            .collect(),
         signature: named.map(|definition| definition.signature.clone()).unwrap_or_default(),
         text: text.to_owned(),
     }

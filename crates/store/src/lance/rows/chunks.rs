@@ -1,7 +1,8 @@
 //! Rows of the chunks table.
 //!
 //! A row has two checksums, because a snapshot reads only its head and a hit reads only its text. The checksum of the
-//! text is stored in the column of the signature: reading one more column makes reading a hit almost 50 % slower.
+//! text and the definitions are stored in the column of the signature: reading one more column makes reading a hit
+//! almost 50 % slower.
 //! Batches stay below Arrow's limit of 2 GiB per column.
 
 use std::sync::Arc;
@@ -15,12 +16,13 @@ use super::columns::{RowBytes, RowLayout, RowVerifier, language_or_text, text_co
 use crate::commit::{ChunkText, EmbeddedChunk, RowKey, StoredChunk};
 use crate::inverted_index::DocNumber;
 use source::language;
-use types::{RepoPath, Span, SymbolKind};
+use types::{RepoPath, Span, Symbol, SymbolKind};
 
 /// Column with the checksum of [`HEAD_COLUMNS`].
 const HEAD_CHECKSUM: &str = "head_checksum";
 
-/// Column with a checksum in hexadecimal, followed by the signature. The checksum covers the text and the signature.
+/// Column with a checksum in hexadecimal, followed by the signature and, on a line each, the definitions
+/// ([`encode_definitions`]). The checksum covers the text and all that follows it.
 const CHECKED_SIGNATURE: &str = "checked_signature";
 
 /// Number of digits of a checksum in [`CHECKED_SIGNATURE`].
@@ -32,6 +34,9 @@ const HEAD_COLUMNS: [&str; 10] =
 
 /// Separator of the names in `defines`; names contain no line breaks.
 const SEPARATOR: &str = "\n";
+
+/// Separator of the fields of a definition; names and signatures contain no tabs.
+const FIELD_SEPARATOR: &str = "\t";
 
 /// Field metadata key that selects Lance's compression of a column.
 const COMPRESSION_KEY: &str = "lance-encoding:compression";
@@ -114,7 +119,7 @@ fn encode_chunk_batch(rows: &[(DocNumber, EmbeddedChunk)], dimensions: u32) -> R
     let number =
         |of: fn(&EmbeddedChunk) -> u32| -> ArrayRef { Arc::new(UInt32Array::from_iter_values(chunks().map(of))) };
     let values = encode_vectors(chunks(), dimensions)?;
-    let defines: Vec<String> = chunks().map(|row| row.chunk.defines.join(SEPARATOR)).collect();
+    let defines: Vec<String> = chunks().map(|row| row.chunk.defines().collect::<Vec<_>>().join(SEPARATOR)).collect();
     let mut bytes = RowBytes::default();
     let heads = rows.iter().zip(&defines).zip(values.chunks_exact((dimensions as usize).max(1)));
     let head_checksums: Vec<u32> = heads
@@ -134,8 +139,9 @@ fn encode_chunk_batch(rows: &[(DocNumber, EmbeddedChunk)], dimensions: u32) -> R
         })
         .collect();
     let signatures = chunks().map(|row| {
-        let checksum = bytes.checksum_of(|bytes| add_text_columns(bytes, &row.chunk.text, &row.chunk.signature));
-        format!("{checksum:08x}{}", row.chunk.signature)
+        let signature = encode_definitions(&row.chunk.signature, &row.chunk.definitions);
+        let checksum = bytes.checksum_of(|bytes| add_text_columns(bytes, &row.chunk.text, &signature));
+        format!("{checksum:08x}{signature}")
     });
     let signatures = StringArray::from_iter_values(signatures);
     let vectors = Arc::new(Float16Array::from(values));
@@ -298,11 +304,41 @@ pub(in crate::lance) fn decode_chunk_texts(
             RowLayout::Checked => check_text(&mut bytes, text, signature),
         };
         match intact {
-            Some(signature) => ChunkText { text: text.to_owned(), signature: signature.to_owned(), is_damaged: false },
+            Some(signature) => {
+                let (signature, definitions) = decode_definitions(signature);
+                ChunkText { text: text.to_owned(), signature, definitions, is_damaged: false }
+            }
             None => ChunkText { is_damaged: true, ..ChunkText::default() },
         }
     };
     Ok((0..batch.num_rows()).map(decode).collect())
+}
+
+/// Returns a signature followed by a line for each definition: kind, first line, last line, name, container and
+/// signature, separated by [`FIELD_SEPARATOR`].
+fn encode_definitions(signature: &str, definitions: &[Symbol]) -> String {
+    let mut out = signature.to_owned();
+    for Symbol { name, kind, container, signature, span } in definitions {
+        let (first, last) = (span.start_line.to_string(), span.end_line.to_string());
+        out.push_str(SEPARATOR);
+        out.push_str(&[kind.as_str(), &first, &last, name, container, signature].join(FIELD_SEPARATOR));
+    }
+    out
+}
+
+/// Returns the signature and the definitions of a text made by [`encode_definitions`]. Leaves out a definition that has
+/// another form, which comes from another version of this program.
+fn decode_definitions(text: &str) -> (String, Vec<Symbol>) {
+    let mut lines = text.split(SEPARATOR);
+    let signature = lines.next().unwrap_or_default().to_owned();
+    let decode = |line: &str| {
+        let mut fields = line.splitn(6, FIELD_SEPARATOR);
+        let kind = SymbolKind::parse(fields.next()?).unwrap_or(SymbolKind::Block);
+        let span = Span { start_line: fields.next()?.parse().ok()?, end_line: fields.next()?.parse().ok()? };
+        let mut text = || fields.next().map(str::to_owned);
+        Some(Symbol { name: text()?, kind, container: text()?, signature: text()?, span })
+    };
+    (signature, lines.filter_map(decode).collect())
 }
 
 /// Returns the signature without the checksum that precedes it; `None` if the checksum does not match.
