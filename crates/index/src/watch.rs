@@ -75,15 +75,17 @@ pub struct FolderWatcher {
 }
 
 impl FolderWatcher {
-    /// Starts to watch `root` except for `index_dir`, which may be inside of it. All later changes are
+    /// Starts to watch `root` except for `index_dir`, which may be inside of it. Folders on other file systems are watched
+    /// with `cross_file_systems`. All later changes are
     /// reported, so an index run that starts after this call misses none.
     ///
     /// # Errors
     /// When the root cannot be read or watched.
-    pub fn start(root: &AbsPath, index_dir: &Path) -> Result<Self, WatchError> {
+    pub fn start(root: &AbsPath, index_dir: &Path, cross_file_systems: bool) -> Result<Self, WatchError> {
         let index_dir = index_dir.canonicalize().unwrap_or_else(|_| index_dir.to_owned());
         let (signal, changed) = bounded(1);
-        let shared = Arc::new(WatcherShared { root: root.clone(), index_dir, state: Mutex::default(), signal });
+        let (root, state) = (root.clone(), Mutex::default());
+        let shared = Arc::new(WatcherShared { root: root.clone(), index_dir, cross_file_systems, state, signal });
         let handler_state = Arc::clone(&shared);
         let handler = move |event| handler_state.record_event(event, Instant::now());
         let system = notify::recommended_watcher(handler).map_err(|error| watch_error(root.as_path(), &error))?;
@@ -198,7 +200,7 @@ impl FolderWatcher {
         if paths.contains(&root_path()) {
             self.watch_ignore_files(&mut system);
         }
-        walk::walk_folders(&self.shared.root, paths, &mut |folder| {
+        walk::walk_folders(&self.shared.root, self.shared.cross_file_systems, paths, &mut |folder| {
             if failed.is_some() || folder == self.shared.index_dir {
                 return false;
             }
@@ -221,6 +223,7 @@ const WATCH_EACH_FOLDER: bool = cfg!(target_os = "linux");
 struct WatcherShared {
     root: AbsPath,
     index_dir: PathBuf,
+    cross_file_systems: bool,
     state: Mutex<WatchedState>,
     /// The sending end of [`FolderWatcher::changed`].
     signal: Sender<()>,

@@ -67,4 +67,6 @@ pub struct ChunkText {
     pub signature: String,
     /// Whether the stored text is damaged; it is then left out, and both strings are empty.
     pub is_damaged: bool,
+    /// Whether credentials are masked in the text.
+    pub is_masked: bool,
 }

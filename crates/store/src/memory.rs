@@ -242,7 +242,8 @@ impl StoreView for MemoryView {
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError> {
         let text = |row: &RowKey| {
             let chunk = &self.chunk(*row)?.chunk;
-            Ok(ChunkText { text: chunk.text.clone(), signature: chunk.signature.clone(), is_damaged: false })
+            let (text, signature) = (chunk.text.clone(), chunk.signature.clone());
+            Ok(ChunkText { text, signature, is_damaged: false, is_masked: !chunk.masked.is_empty() })
         };
         rows.iter().map(text).collect()
     }

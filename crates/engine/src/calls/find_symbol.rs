@@ -12,6 +12,7 @@ use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot, definition_span, find_definitions};
 use source::parse::{self, CHUNK_PARSE_LIMIT, SourceFile};
+use source::secrets::MASK;
 use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
 use workers::ParserPool;
 
@@ -109,7 +110,9 @@ impl Engine {
         }
         let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.view.generation().stable_hash());
         let is_empty = symbols.is_empty() && query.offset == 0;
-        let notes = if is_empty { self.explain_empty_filter(&snapshot, &query.filter)? } else { Vec::new() };
+        let mut notes = if is_empty { self.explain_empty_filter(&snapshot, &query.filter)? } else { Vec::new() };
+        let masked = symbols.iter().filter(|hit| hit.symbol.signature.contains(MASK)).count();
+        notes.extend(search::masked_note(masked));
         Ok(SymbolAnswer { symbols, more, is_qualified, notes, coverage, generation })
     }
 }
@@ -195,7 +198,8 @@ fn describe_match(
         signature,
         span,
     };
-    let source = |text: String| SourceFile { path: file.path.clone(), language: file.language, text };
+    let source =
+        |text: String| SourceFile { path: file.path.clone(), language: file.language, text, masks: Vec::new() };
     let inner = parse_symbol(parsers, &source(text.to_owned()), name, earlier).or_else(|| {
         let wrapped = source(format!("{}{text}\n}}", wrapper_start(file.language)));
         let mut found = parse_symbol(parsers, &wrapped, name, earlier)?;

@@ -187,7 +187,7 @@ fn top_level_names(parsers: &ParserPool, snapshot: &Snapshot, index: usize) -> R
         let mut found: Vec<String> = chunk.defines().map(str::to_owned).collect();
         if is_mixed(&chunk) {
             let text = texts.next().expect("the store returns one text per row").text;
-            let source = SourceFile { path: file.path.clone(), language: file.language, text };
+            let source = SourceFile { path: file.path.clone(), language: file.language, text, masks: Vec::new() };
             let (symbols, _) = parsers.outline_file(&source, CHUNK_PARSE_LIMIT);
             let outer: Vec<_> = symbols.into_iter().filter(|symbol| symbol.container.is_empty()).collect();
             found.retain(|name| outer.iter().any(|symbol| symbol.name == *name));

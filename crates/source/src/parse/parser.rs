@@ -17,7 +17,7 @@ use crate::language;
 pub const CHUNK_PARSE_LIMIT: Duration = Duration::from_millis(50);
 
 /// Version of the chunker. It is raised when the same file yields different chunks, passages or terms than before.
-pub const CHUNKER_VERSION: u32 = 2;
+pub const CHUNKER_VERSION: u32 = 3;
 
 /// The result of parsing a file.
 #[derive(Clone, Debug, Default)]

@@ -15,6 +15,7 @@ fn chunk(path: &str, name: &str, text: &str) -> Chunk {
         defines: if name.is_empty() { Vec::new() } else { vec![name.to_owned()] },
         signature: String::new(),
         text: text.to_owned(),
+        masked: Vec::new(),
     }
 }
 
