@@ -236,6 +236,29 @@ fn thousands_of_changes_are_reported_as_everything() {
 }
 
 #[test]
+fn files_that_git_begins_to_track_are_reported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "ignored.rs");
+    write(folder.path(), "a.rs");
+    fs::write(folder.path().join(".gitignore"), "ignored.rs\n").expect("a file");
+    let root = AbsPath::canonical(folder.path()).expect("the root");
+    let git = |arguments: &[&str]| {
+        let ran = std::process::Command::new("git").current_dir(root.as_path()).args(arguments).output();
+        assert!(ran.expect("git is installed").status.success(), "git {arguments:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "a.rs"]);
+    let watcher = FolderWatcher::start(&root, &folder.path().join("index"), false).expect("the root is watched");
+    let watched = WatchedFolder { folder, watcher, call_count: Cell::new(0) };
+    // This writes the index with the same paths.
+    git(&["update-index", "--force-write-index"]);
+    watched.write("b.rs");
+    assert_eq!(watched.changed_paths(), ["b.rs"]);
+    git(&["add", "-f", "ignored.rs"]);
+    assert_eq!(watched.everything_reason(), "git tracks other files than before");
+}
+
+#[test]
 fn losing_the_root_reports_everything() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), "root/a.rs");
@@ -275,7 +298,8 @@ fn shared() -> WatcherShared {
     let folder = tempfile::tempdir().expect("a folder");
     let root = AbsPath::canonical(folder.path()).expect("the root");
     let state = WatchedState { watched_folders: HashSet::from([root.as_path().to_owned()]), ..WatchedState::default() };
-    WatcherShared { index_dir: root.as_path().join("index"), root, state: Mutex::new(state), signal: bounded(1).0 }
+    let (index_dir, state) = (root.as_path().join("index"), Mutex::new(state));
+    WatcherShared { index_dir, root, cross_file_systems: false, state, signal: bounded(1).0 }
 }
 
 fn event(shared: &WatcherShared, kind: EventKind, name: &str) -> notify::Result<Event> {

@@ -26,9 +26,10 @@ mod tests;
 pub use content::{inspect_content, inspect_published_content};
 pub use disk::{Disk, FileContents, FileSystem, TreeReader};
 pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
+pub use ignore_rules::TrackedState;
 pub use partial::{
     IgnoreFault, affects_ignore_rules, describe_ignore_fault, find_ignore_faults, ignore_files_outside, judge_path,
-    walk_folders, walk_paths, walk_scope,
+    tracked_state, walk_folders, walk_paths, walk_scope,
 };
 pub use projects::find_projects;
 pub use walker::{WalkOptions, walk_tree};

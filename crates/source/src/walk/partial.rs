@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
 use super::finding::{SkippedPath, WalkError, WalkFinding};
-use super::ignore_rules::{FolderRules, IGNORE_FILES};
+use super::ignore_rules::{FolderRules, IGNORE_FILES, TrackedState};
 use super::walker::{self, IsWanted, WalkOptions, walk_tree};
 use platform::cancel::CancelToken;
 use types::{AbsPath, PathSet, RepoPath, SkipReason, is_below};
@@ -114,6 +114,11 @@ pub fn describe_ignore_fault(path: &RepoPath) -> Option<&'static str> {
 /// of the folders above. They need not exist.
 pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
     FolderRules::files_outside(root.as_path())
+}
+
+/// Returns the state of git's index for `root`. A change of its digest may change which files a walk skips.
+pub fn tracked_state(root: &AbsPath) -> Option<TrackedState> {
+    FolderRules::tracked_state(root.as_path())
 }
 
 /// An ignore file that cannot be used.

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use platform::file_format::checksum64;
+
 /// The mode of an entry that is a submodule, without permissions.
 const SUBMODULE_MODE: u32 = 0o160_000;
 
@@ -75,6 +77,12 @@ impl TrackedPaths {
             reader.take(size)?;
         }
         if is_sorted { Ok(paths) } else { paths.sort() }
+    }
+
+    /// Returns a hash of the paths.
+    pub fn digest(&self) -> u64 {
+        let ends: Vec<u8> = self.ends.iter().flat_map(|(end, _)| end.to_le_bytes()).collect();
+        checksum64(&self.bytes) ^ checksum64(&ends).rotate_left(1)
     }
 
     fn push(&mut self, path: &[u8], is_submodule: bool) -> Result<(), IndexFault> {

@@ -17,3 +17,4 @@ mod repository;
 mod wildcard;
 
 pub(super) use folder_rules::{FolderRules, IGNORE_FILES, IgnoreVerdict};
+pub use repository::TrackedState;

@@ -65,6 +65,22 @@ pub(super) fn is_worktree_of_another(root: &Path, folder: &Path) -> bool {
     files.main_tree().is_some_and(|main| main != folder && main.starts_with(root))
 }
 
+/// The index of the repository that contains a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackedState {
+    /// The file of the index, which need not exist.
+    pub file: PathBuf,
+    /// A hash of the paths in it; `None` if it cannot be used.
+    pub digest: Option<u64>,
+}
+
+/// Returns the state of the index of the repository whose working tree begins at `top`; `None` if there is none.
+pub(super) fn tracked_state(top: &Path) -> Option<TrackedState> {
+    let files = GitFiles::find(top).ok()??;
+    let digest = read_index(&files).ok().flatten().map(|tracked| tracked.digest());
+    Some(TrackedState { file: files.index_file(), digest })
+}
+
 /// Reads the index of a repository; `None` if it has none.
 fn read_index(files: &GitFiles) -> Result<Option<Arc<TrackedPaths>>, String> {
     let file = files.index_file();
