@@ -17,6 +17,7 @@ mod ignore_files;
 mod invisible_text;
 #[cfg(feature = "lance")]
 mod kills;
+mod masked_tokens;
 mod mcp_http;
 mod mcp_limits;
 mod mcp_roots;
@@ -34,6 +35,8 @@ mod projects;
 mod questions;
 mod readers;
 mod resources;
+#[cfg(unix)]
+mod restored_files;
 mod retrieval;
 mod secret_keys;
 mod setup;

@@ -46,6 +46,7 @@ fn segment() -> Vec<u8> {
             }],
             signature: "fn open()".to_owned(),
             text: "let pool = open_pool(); retry retry retry".repeat(number as usize + 1),
+            masked: Vec::new(),
         };
         writer.add(number * 3, &Terms::from_chunk(&chunk));
     }

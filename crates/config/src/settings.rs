@@ -10,7 +10,7 @@ use super::environment::user_folder;
 use super::error::ConfigError;
 use super::models::{ModelOptions, ModelSettings};
 use super::pipeline::{PipelineOptions, PipelineSettings};
-use super::variables::{number_or_environment, parse_bytes_or_zero, value_or_environment, variable_path};
+use super::variables::{number_or_environment, parse_bool, parse_bytes_or_zero, value_or_environment, variable_path};
 
 /// Maximum size of an indexed file, in bytes: 1 MiB.
 const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
@@ -30,6 +30,8 @@ pub struct Options {
     pub index_dir: Option<PathBuf>,
     /// `--max-file-bytes`, `CODESCRY_MAX_FILE_BYTES`.
     pub max_file_bytes: Option<u64>,
+    /// `--cross-file-systems`, `CODESCRY_CROSS_FILE_SYSTEMS`: index folders on other file systems than the root's.
+    pub cross_file_systems: Option<bool>,
     /// `--parse-time-limit-ms`, `CODESCRY_PARSE_TIME_LIMIT_MS`.
     pub parse_time_limit_ms: Option<u64>,
     /// `--cache-dir`, `CODESCRY_CACHE_DIR`: the folder of the vector cache, shared by all projects.
@@ -51,6 +53,8 @@ pub struct Settings {
     pub index_dir: PathBuf,
     /// Maximum size of an indexed file, in bytes; larger files are counted but not indexed.
     pub max_file_bytes: u64,
+    /// Whether folders on other file systems than the root's are indexed.
+    pub cross_file_systems: bool,
     /// Time after which parsing a file stops, and the file is split by lines instead.
     pub parse_time_limit: Duration,
     /// The folder of the vector cache, shared by all projects.
@@ -75,6 +79,8 @@ impl Options {
         self.max_cache_bytes =
             value_or_environment(self.max_cache_bytes, "CODESCRY_MAX_CACHE_BYTES", parse_bytes_or_zero)?;
         self.max_file_bytes = number_or_environment(self.max_file_bytes, "CODESCRY_MAX_FILE_BYTES")?;
+        self.cross_file_systems =
+            value_or_environment(self.cross_file_systems, "CODESCRY_CROSS_FILE_SYSTEMS", parse_bool)?;
         self.parse_time_limit_ms = number_or_environment(self.parse_time_limit_ms, "CODESCRY_PARSE_TIME_LIMIT_MS")?;
         self.pipeline = self.pipeline.with_environment()?;
         self.models = self.models.with_environment()?;
@@ -110,6 +116,7 @@ impl Settings {
             index_dir,
             models: ModelSettings::resolve(&options.models, Some(&cache_dir))?,
             max_file_bytes: options.max_file_bytes.unwrap_or(DEFAULT_MAX_FILE_BYTES),
+            cross_file_systems: options.cross_file_systems.unwrap_or(false),
             parse_time_limit: Duration::from_millis(options.parse_time_limit_ms.unwrap_or(DEFAULT_PARSE_TIME_LIMIT_MS)),
             cache_dir,
             max_cache_bytes: options.max_cache_bytes.unwrap_or(DEFAULT_MAX_CACHE_BYTES),

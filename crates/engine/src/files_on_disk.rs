@@ -55,7 +55,12 @@ impl Engine {
         if let Some(rule) = secrets::secret_pattern(&resolved).or_else(|| secrets::secret_pattern(&link_path)) {
             return Err(PathError::Secret { path: resolved, rule });
         }
-        let options = WalkOptions { max_file_bytes: u64::MAX, files: &Disk, cancel: &CancelToken::default() };
+        let options = WalkOptions {
+            max_file_bytes: u64::MAX,
+            files: &Disk,
+            cross_file_systems: self.settings.cross_file_systems,
+            cancel: &CancelToken::default(),
+        };
         let found = walk::judge_path(&self.settings.root, &options, &resolved)
             .map_err(|source| PathError::Walk { path: resolved.clone(), source })?;
         match found {
@@ -108,7 +113,7 @@ impl Engine {
             return stale();
         };
         let is_current = ContentHash::of_bytes(&bytes) == record.content.hash;
-        let states = if is_current { compare_with_file(&bytes, texts) } else { stale() };
+        let states = if is_current { compare_with_file(&record.path, bytes, texts) } else { stale() };
         let is_damaged = states.contains(&TextState::Damaged);
         if read == stat && !is_damaged {
             self.current_texts.remember(record, stat, is_current, texts);

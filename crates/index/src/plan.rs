@@ -8,7 +8,7 @@ use embed::Embedder;
 use source::parse::CHUNKER_VERSION;
 use source::walk::WalkEntry;
 use store::{IndexFingerprint, SCHEMA_VERSION, StoreDamage, StoreError, StoreView};
-use types::{FileOutcome, FileRecord, RepoPath};
+use types::{FileOutcome, FileRecord, PathSet, RepoPath};
 
 /// Returns the fingerprint of an index that is written with these settings and this embedder.
 pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexFingerprint {
@@ -30,6 +30,8 @@ pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexF
 pub(crate) struct RunPlan {
     /// Records of files that are processed only if they have changed.
     pub known: HashMap<RepoPath, FileRecord>,
+    /// Files that are read although their metadata matches their record, because they were seen to change.
+    pub reread: PathSet,
     /// Every file in the store.
     pub stored: Vec<RepoPath>,
     /// Whether the run starts with an empty index.
@@ -46,7 +48,7 @@ pub(crate) struct RunPlan {
 impl RunPlan {
     /// Returns whether the metadata of a file matches its record, so it need not be read.
     pub fn is_unchanged(&self, entry: &WalkEntry) -> bool {
-        let known = self.known.get(&entry.path);
+        let known = self.known.get(&entry.path).filter(|_| !self.reread.has_entry(&entry.path));
         known.is_some_and(|known| known.stat == entry.stat)
     }
 
@@ -67,6 +69,7 @@ pub(crate) fn plan_run(
 ) -> Result<RunPlan, StoreError> {
     let mut plan = RunPlan {
         known: HashMap::new(),
+        reread: PathSet::default(),
         stored: Vec::new(),
         fresh: rebuild || damage.is_some(),
         keeps_old_index: false,

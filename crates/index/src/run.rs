@@ -131,6 +131,7 @@ impl Indexer<'_> {
             }
             plan.repair(found);
         }
+        plan.reread = request.scope.path_set().unwrap_or_default();
         let before = view.as_ref().map(|view| view.manifest());
         let is_complete = before.is_some_and(|manifest| manifest.complete);
         // A part of the folder can be updated alone only if the rest is up to date.
@@ -202,7 +203,7 @@ impl Indexer<'_> {
 
     fn read_stage<'r>(&'r self, run: &'r PipelineRun<'_>, plan: &'r RunPlan) -> ReadStage<'r> {
         let largest_bytes = largest_file_bytes(run.budget.ceiling_bytes()).min(self.settings.max_file_bytes);
-        ReadStage { files: self.files, known: &plan.known, counts: &run.counts, budget: &run.budget, largest_bytes }
+        ReadStage { files: self.files, plan, counts: &run.counts, budget: &run.budget, largest_bytes }
     }
 
     fn parse_stage(&self) -> ParseStage<'_> {
@@ -261,7 +262,12 @@ impl Indexer<'_> {
         }
         let ceiling_bytes = self.in_flight_bytes();
         let (mut files, mut needed_bytes) = (0, 0_u64);
-        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: self.files, cancel };
+        let options = WalkOptions {
+            max_file_bytes: self.settings.max_file_bytes,
+            files: self.files,
+            cross_file_systems: self.settings.cross_file_systems,
+            cancel,
+        };
         walk::walk_scope(&self.settings.root, &options, scope.paths(), &mut |walked| {
             if let WalkFinding::File(entry) = walked
                 && !plan.is_unchanged(&entry)

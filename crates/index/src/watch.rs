@@ -3,7 +3,7 @@
 //! Only folders that a walk enters are watched. On Linux, each folder gets a watch before it is listed; on
 //! other systems, one watch covers the root, and events in other folders are dropped. If changes may have been
 //! missed, [`FileChanges::Everything`] is reported with the reason. It is also reported for changes of ignore files that
-//! a walk does not enter: those of git, of the user and of the folders above the root.
+//! a walk does not enter (those of git, of the user and of the folders above the root) and of the files that git tracks.
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,7 @@ use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use parking_lot::Mutex;
 
 use platform::cancel::CancelToken;
-use source::walk::{self, WalkError};
+use source::walk::{self, TrackedState, WalkError};
 use types::{AbsPath, RepoPath};
 
 /// Time without a change after which changes are reported, so that a branch switch is one batch.
@@ -75,15 +75,17 @@ pub struct FolderWatcher {
 }
 
 impl FolderWatcher {
-    /// Starts to watch `root` except for `index_dir`, which may be inside of it. All later changes are
+    /// Starts to watch `root` except for `index_dir`, which may be inside of it. Folders on other file systems are watched
+    /// with `cross_file_systems`. All later changes are
     /// reported, so an index run that starts after this call misses none.
     ///
     /// # Errors
     /// When the root cannot be read or watched.
-    pub fn start(root: &AbsPath, index_dir: &Path) -> Result<Self, WatchError> {
+    pub fn start(root: &AbsPath, index_dir: &Path, cross_file_systems: bool) -> Result<Self, WatchError> {
         let index_dir = index_dir.canonicalize().unwrap_or_else(|_| index_dir.to_owned());
         let (signal, changed) = bounded(1);
-        let shared = Arc::new(WatcherShared { root: root.clone(), index_dir, state: Mutex::default(), signal });
+        let (root, state) = (root.clone(), Mutex::default());
+        let shared = Arc::new(WatcherShared { root: root.clone(), index_dir, cross_file_systems, state, signal });
         let handler_state = Arc::clone(&shared);
         let handler = move |event| handler_state.record_event(event, Instant::now());
         let system = notify::recommended_watcher(handler).map_err(|error| watch_error(root.as_path(), &error))?;
@@ -108,7 +110,10 @@ impl FolderWatcher {
                 return None;
             }
             if let Some(pending) = self.shared.take_due_changes(now) {
-                return Some(self.accept_changes(pending));
+                match self.accept_changes(pending) {
+                    FileChanges::Paths(paths) if paths.is_empty() => continue,
+                    changes => return Some(changes),
+                }
             }
             let next = self.shared.due_time().into_iter().chain(end).min();
             select! {
@@ -138,7 +143,10 @@ impl FolderWatcher {
 
     /// Watches new folders before it returns the changes. A file created in a new folder after that causes an event; a
     /// file created earlier is found when the caller walks the folder.
-    fn accept_changes(&self, pending: PendingChanges) -> FileChanges {
+    fn accept_changes(&self, mut pending: PendingChanges) -> FileChanges {
+        if pending.is_index_changed && self.shared.take_tracked_change() {
+            pending.everything.get_or_insert_with(|| "git tracks other files than before".to_owned());
+        }
         if let Some(reason) = pending.everything {
             let failed = self.rewatch_folders().err();
             return FileChanges::Everything { reason: failed.map_or(reason, |error| self.mark_incomplete(&error)) };
@@ -184,8 +192,13 @@ impl FolderWatcher {
     /// settings that seldom change are missed otherwise.
     fn watch_ignore_files(&self, system: &mut RecommendedWatcher) {
         let files = walk::ignore_files_outside(&self.shared.root);
-        let folders: BTreeSet<PathBuf> = files.iter().filter_map(|file| file.parent()).map(Path::to_owned).collect();
-        self.shared.state.lock().ignore_files = files.into_iter().collect();
+        let tracked = walk::tracked_state(&self.shared.root);
+        let watched = files.iter().chain(tracked.iter().map(|tracked| &tracked.file));
+        let folders: BTreeSet<PathBuf> = watched.filter_map(|file| file.parent()).map(Path::to_owned).collect();
+        let mut state = self.shared.state.lock();
+        state.ignore_files = files.into_iter().collect();
+        state.tracked = tracked;
+        drop(state);
         for folder in folders.iter().filter(|folder| folder.is_dir()) {
             system.watch(folder, RecursiveMode::NonRecursive).ok();
         }
@@ -198,7 +211,7 @@ impl FolderWatcher {
         if paths.contains(&root_path()) {
             self.watch_ignore_files(&mut system);
         }
-        walk::walk_folders(&self.shared.root, paths, &mut |folder| {
+        walk::walk_folders(&self.shared.root, self.shared.cross_file_systems, paths, &mut |folder| {
             if failed.is_some() || folder == self.shared.index_dir {
                 return false;
             }
@@ -221,6 +234,7 @@ const WATCH_EACH_FOLDER: bool = cfg!(target_os = "linux");
 struct WatcherShared {
     root: AbsPath,
     index_dir: PathBuf,
+    cross_file_systems: bool,
     state: Mutex<WatchedState>,
     /// The sending end of [`FolderWatcher::changed`].
     signal: Sender<()>,
@@ -232,6 +246,8 @@ struct WatchedState {
     watched_folders: HashSet<PathBuf>,
     /// Ignore files that a walk does not visit; they need not exist.
     ignore_files: HashSet<PathBuf>,
+    /// The files that git tracks.
+    tracked: Option<TrackedState>,
     pending: PendingChanges,
 }
 
@@ -242,6 +258,8 @@ struct PendingChanges {
     times: Option<(Instant, Instant)>,
     paths: BTreeSet<RepoPath>,
     everything: Option<String>,
+    /// Whether git has written its index, as it does for `git status` too.
+    is_index_changed: bool,
 }
 
 impl WatcherShared {
@@ -278,6 +296,11 @@ impl WatcherShared {
             let reason = format!("{} has changed, which may include or exclude files", abs.display());
             return state.pending.add_everything(now, reason);
         }
+        if state.tracked.as_ref().is_some_and(|tracked| tracked.file == abs) {
+            state.pending.set_times(now);
+            state.pending.is_index_changed = true;
+            return;
+        }
         if abs == self.root.as_path() {
             return state.pending.add_everything(now, format!("{} itself was moved or deleted", self.root));
         }
@@ -291,6 +314,15 @@ impl WatcherShared {
         } else {
             state.pending.add(now, path);
         }
+    }
+
+    /// Returns whether git tracks other files than at the last call.
+    fn take_tracked_change(&self) -> bool {
+        let tracked = walk::tracked_state(&self.root);
+        let mut state = self.state.lock();
+        let is_changed = state.tracked != tracked;
+        state.tracked = tracked;
+        is_changed
     }
 
     /// Returns the recorded changes once they are due.

@@ -33,7 +33,7 @@ pub use rank::features::{FEATURE_COUNT, Feature, Features, WeightSign};
 pub use rank::hit::{Explanation, Hit, RelatedChunk, ScoreTerm};
 pub use rank::weights::{FeatureWeights, InvalidWeights, RankingWeights};
 pub use rank::{learn, metrics};
-pub use search::{QueryFeatures, SearchContext, SearchResults, measure_query, search};
+pub use search::{QueryFeatures, SearchContext, SearchResults, masked_note, measure_query, search};
 pub use similar::find_nearest_chunks;
 pub use snapshot::Snapshot;
 pub use snapshot::column_block::ChunkMeta;

@@ -23,7 +23,7 @@ struct PickedChunk<'r> {
 }
 
 /// Reads the hits of ranked files: the best chunk of each, then further chunks up to the limit of `query`. Leaves out
-/// chunks whose stored text is damaged.
+/// chunks whose stored text is damaged. Also returns the number of hits with masked credentials.
 ///
 /// # Errors
 /// If the store cannot be read, or a stop was requested.
@@ -33,11 +33,12 @@ pub(crate) fn read_hits(
     evidence: &QueryEvidence,
     ranked: &[RankedFile],
     cancel: &CancelToken,
-) -> Result<Vec<Hit>, QueryError> {
+) -> Result<(Vec<Hit>, usize), QueryError> {
     QueryError::check_cancelled(cancel)?;
     let picked = pick_chunks(ranked, query.limit);
     let shown: Vec<u32> = picked.iter().map(|picked| picked.chunk.chunk).collect();
     let texts = snapshot.read_texts(&shown)?;
+    let masked = texts.iter().filter(|text| text.is_masked).count();
     let intact = picked.iter().zip(texts).filter(|(_, text)| !text.is_damaged);
     let hits = intact.map(|(picked, text)| {
         let PickedChunk { file, chunk, is_first } = *picked;
@@ -61,7 +62,7 @@ pub(crate) fn read_hits(
             explanation: query.explain.then(|| explain_hit(snapshot, query, evidence, picked)),
         }
     });
-    Ok(hits.collect())
+    Ok((hits.collect(), masked))
 }
 
 /// Picks the best chunk of each file, then the second of each, and so on, up to `limit`.

@@ -14,6 +14,7 @@ use crate::retrieve::retrieval::retrieve;
 use crate::snapshot::Snapshot;
 use embed::Embedder;
 use platform::cancel::CancelToken;
+use source::secrets::MASK;
 use types::RepoPath;
 
 /// The inputs of a search in addition to its query.
@@ -63,9 +64,18 @@ pub fn search(
     let found = retrieve(snapshot, embedder, &query, cancel)?;
     let evidence = gather_evidence(snapshot, &query, &found.candidates, found.named, cancel)?;
     let ranked = rank(snapshot, &query, &evidence, found.candidates, weights);
-    let hits = read_hits(snapshot, &query, &evidence, &ranked, cancel)?;
-    let notes = query.notes.into_iter().chain(found.note).collect();
+    let (hits, masked) = read_hits(snapshot, &query, &evidence, &ranked, cancel)?;
+    let notes = query.notes.into_iter().chain(found.note).chain(masked_note(masked)).collect();
     Ok(SearchResults { hits, notes, understood: query.understood })
+}
+
+/// Returns the note of an answer that has `places` with masked credentials.
+pub fn masked_note(places: usize) -> Option<String> {
+    match places {
+        0 => None,
+        1 => Some(format!("{MASK} stands for a credential in 1 place")),
+        places => Some(format!("{MASK} stands for a credential in {places} places")),
+    }
 }
 
 /// Returns the features of all candidates of a query; the weights of the context have no effect.

@@ -5,12 +5,12 @@ use crate::query::file_filter::FileFilter;
 use crate::query::parsed_query::ParsedQuery;
 use crate::query::request::RetrievalMode;
 use crate::rank::evidence::QueryEvidence;
-use crate::rank::hit::Hit;
 use crate::rank::ranking::rank;
 use crate::rank::weights::RankingWeights;
 use crate::read_hits::read_hits;
 use crate::retrieve::candidate_filter::CandidateFilter;
 use crate::retrieve::candidates::retrieve_candidates;
+use crate::search::{SearchResults, masked_note};
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 
@@ -29,7 +29,7 @@ pub fn find_nearest_chunks(
     limit: usize,
     except: Option<u32>,
     cancel: &CancelToken,
-) -> Result<Vec<Hit>, QueryError> {
+) -> Result<SearchResults, QueryError> {
     let query = ParsedQuery::for_vector(snapshot, filter, limit)?;
     let candidate_filter =
         CandidateFilter { files: query.allowed_files.clone(), kinds: None, only: None, named: Vec::new() };
@@ -41,5 +41,6 @@ pub fn find_nearest_chunks(
     candidates.retain(|file| !file.chunks.is_empty());
     let evidence = QueryEvidence::default();
     let ranked = rank(snapshot, &query, &evidence, candidates, &RankingWeights::default());
-    read_hits(snapshot, &query, &evidence, &ranked, cancel)
+    let (hits, masked) = read_hits(snapshot, &query, &evidence, &ranked, cancel)?;
+    Ok(SearchResults { hits, notes: masked_note(masked).into_iter().collect(), ..SearchResults::default() })
 }

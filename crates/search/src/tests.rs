@@ -52,8 +52,12 @@ fn recipe() -> IndexFingerprint {
 fn put(commit: &mut Commit, path: &str, text: &str) {
     let model = StaticModel::builtin();
     let path = RepoPath::new(path);
-    let source =
-        SourceFile { language: language::detect_language(&path, None), path: path.clone(), text: text.to_owned() };
+    let source = SourceFile {
+        language: language::detect_language(&path, None),
+        path: path.clone(),
+        text: text.to_owned(),
+        masks: Vec::new(),
+    };
     let chunks = Parser::new(std::time::Duration::from_secs(5)).parse(&source).chunks;
     let outcome = FileOutcome::Indexed { chunks: u32::try_from(chunks.len()).expect("few"), problem: None };
     let (hash, language) = (ContentHash::of_bytes(text.as_bytes()), source.language);
@@ -99,7 +103,8 @@ impl Searcher<'_> {
 
     fn nearest(&self, vector: &[f32], limit: usize) -> Result<Vec<Hit>, QueryError> {
         let filter = FileFilter::new(&Filter::default())?.in_folders(&self.folders);
-        find_nearest_chunks(self.snapshot, vector, filter, limit, None, &CancelToken::default())
+        let found = find_nearest_chunks(self.snapshot, vector, filter, limit, None, &CancelToken::default());
+        found.map(|results| results.hits)
     }
 }
 

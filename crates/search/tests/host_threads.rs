@@ -24,7 +24,8 @@ fn commit_file(store: &MemoryStore, name: &str) -> Arc<dyn StoreView> {
     let model = StaticModel::builtin();
     let path = RepoPath::new(format!("src/{name}.rs"));
     let text = format!("/// Waits for a free connection.\npub fn {name}() {{}}\n");
-    let source = SourceFile { language: language::detect_language(&path, None), path: path.clone(), text };
+    let source =
+        SourceFile { language: language::detect_language(&path, None), path: path.clone(), text, masks: Vec::new() };
     let chunks = Parser::new(Duration::from_secs(5)).parse(&source).chunks;
     let outcome = FileOutcome::Indexed { chunks: 1, problem: None };
     let (hash, language) = (ContentHash::of_bytes(source.text.as_bytes()), source.language);
@@ -66,7 +67,7 @@ fn the_global_pool_is_left_to_the_host() {
     assert_eq!(find_definitions(&snapshot, &name, |_| true).len(), 1);
     let filter = FileFilter::new(&Filter::default()).expect("a filter");
     let vector = snapshot.vector(0);
-    assert!(!find_nearest_chunks(&snapshot, &vector, filter, 5, None, &cancel).expect("hits").is_empty());
+    assert!(!find_nearest_chunks(&snapshot, &vector, filter, 5, None, &cancel).expect("hits").hits.is_empty());
 
     let host = rayon::ThreadPoolBuilder::new().num_threads(1).build_global();
     assert!(host.is_ok(), "a search has started the global pool: {host:?}");

@@ -32,6 +32,7 @@ fn describe_settings(settings: &Settings) -> String {
         root,
         index_dir,
         max_file_bytes,
+        cross_file_systems,
         parse_time_limit,
         cache_dir,
         max_cache_bytes,
@@ -51,7 +52,7 @@ fn describe_settings(settings: &Settings) -> String {
                 probes_dir: _,
             },
     } = settings;
-    let limits = (max_file_bytes, parse_time_limit, max_cache_bytes);
+    let limits = (max_file_bytes, cross_file_systems, parse_time_limit, max_cache_bytes);
     // The built-in model needs no files, so the search paths matter only for a named model.
     let is_named = matches!(pipeline.embedder, Some(EmbedderChoice::Model(_)));
     let search_paths = is_named.then_some((library, hub_cache, visible_gpus));
@@ -88,6 +89,7 @@ mod tests {
             key(&[b]),
             key(&[settings("a", |options| options.index_dir = Some("/j".into()))]),
             key(&[settings("a", |options| options.max_file_bytes = Some(7))]),
+            key(&[settings("a", |options| options.cross_file_systems = Some(true))]),
             key(&[settings("a", |options| options.pipeline.parse_workers = Some(7))]),
             key(&[settings("a", |options| options.pipeline.embedder = Some(EmbedderChoice::BuiltIn))]),
         ] {

@@ -2,14 +2,23 @@
 
 use crate::language;
 use crate::parse::SourceFile;
+use crate::secrets::{TextMask, mask_tokens};
 use types::{RepoPath, Span};
 
-/// Decodes a file as UTF-8, replacing invalid bytes with U+FFFD, and detects its language.
+/// Decodes a file as [`decode_text`] does, and detects its language.
 pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
-    let text = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let (text, masks) = decode_text(path, bytes);
     let language = language::detect_language(path, text.lines().next());
     let language = language::refine_language(language, path, &text);
-    SourceFile { path: path.clone(), language, text }
+    SourceFile { path: path.clone(), language, text, masks }
+}
+
+/// Decodes a file as UTF-8, replacing invalid bytes with U+FFFD and credentials with [`MASK`](crate::secrets::MASK).
+///
+/// Every text of a file that is indexed or shown comes from here, so that no answer and no index has a credential.
+pub fn decode_text(path: &RepoPath, bytes: Vec<u8>) -> (String, Vec<TextMask>) {
+    let text = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    mask_tokens(path.as_str(), text)
 }
 
 /// Returns the number of lines in a text. A line end at the end of the text does not start another line.

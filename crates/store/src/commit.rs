@@ -69,4 +69,6 @@ pub struct ChunkText {
     pub definitions: Vec<Symbol>,
     /// Whether the stored text is damaged; it is then left out, and everything else is empty.
     pub is_damaged: bool,
+    /// Whether credentials are masked in the text.
+    pub is_masked: bool,
 }

@@ -247,6 +247,7 @@ impl StoreView for MemoryView {
                 signature: chunk.signature.clone(),
                 definitions: chunk.definitions.clone(),
                 is_damaged: false,
+                is_masked: !chunk.masked.is_empty(),
             })
         };
         rows.iter().map(text).collect()

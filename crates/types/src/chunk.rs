@@ -1,6 +1,7 @@
 //! Chunks and symbols: the parts of a file, their lines and their kinds.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::path::RepoPath;
 
@@ -156,8 +157,10 @@ pub struct Chunk {
     pub definitions: Vec<Symbol>,
     /// The signature of the definition named by `symbol`, as in [`Symbol::signature`]; empty for a block.
     pub signature: String,
-    /// The lines of `span`, unchanged, without the last line break.
+    /// The lines of `span`, without the last line break; unchanged except for masked credentials.
     pub text: String,
+    /// The bytes of the text that stand for credentials.
+    pub masked: Vec<Range<u32>>,
 }
 
 impl Chunk {

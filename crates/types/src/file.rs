@@ -16,8 +16,12 @@ pub enum SkipReason {
     /// An ignore rule matched: `rule` is its text, `source` the file that contains it. A rule outside of the root is
     /// not quoted; then `source` is the line and the file.
     Ignored { rule: Option<String>, source: String },
-    /// The name begins with a dot.
+    /// The name begins with a dot, and the folder is none that holds code, such as `.github`.
     Hidden,
+    /// A program fills the folder with packages, build output or a cache: `marker` is its name, or the file that tells.
+    PackageFolder { marker: String },
+    /// The folder is another copy of the repository around it.
+    RepositoryCopy { kind: CopyKind },
     /// The file holds credentials: its name matches the pattern `rule`. It is never read, even if an ignore file
     /// includes it.
     Secret { rule: String },
@@ -47,12 +51,29 @@ pub enum SkipReason {
     Unreadable { message: String },
 }
 
+/// How a folder is a copy of the repository around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum CopyKind {
+    /// It is a working tree of the same repository.
+    Worktree,
+    /// It is a clone of it or of its origin.
+    Clone,
+}
+
+impl fmt::Display for CopyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Worktree { "worktree" } else { "clone" })
+    }
+}
+
 impl SkipReason {
     /// Returns a one-word label for statistics: `ignored`, `hidden`, `secret`, ….
     pub fn label(&self) -> &'static str {
         match self {
             Self::Ignored { .. } => "ignored",
             Self::Hidden => "hidden",
+            Self::PackageFolder { .. } => "packages",
+            Self::RepositoryCopy { .. } => "repository-copy",
             Self::Secret { .. } | Self::Credentials { .. } => "secret",
             Self::SymbolicLink => "symlink",
             Self::NotRegular => "not-regular",
@@ -74,6 +95,14 @@ impl fmt::Display for SkipReason {
         match self {
             Self::Ignored { rule: Some(rule), source } => write!(f, "ignored by `{rule}` in {source}"),
             Self::Ignored { rule: None, source } => write!(f, "ignored by {source}"),
+            Self::PackageFolder { marker } => {
+                write!(f, "packages: {marker} (a rule such as `!FOLDER/` in .codescryignore includes it)")
+            }
+            Self::RepositoryCopy { kind } => {
+                write!(f, "repository-copy: a {kind} of the repository around it ")?;
+                f.write_str("(a rule such as `!FOLDER/` in .codescryignore includes it)")
+            }
+            Self::OtherFileSystem => f.write_str("other-file-system: a mount (--cross-file-systems includes it)"),
             Self::Secret { rule } => write!(f, "secret: matches {rule}"),
             Self::Credentials { found } => write!(f, "secret: holds {found}"),
             Self::TooLarge { size_bytes } => write!(f, "too-large: {size_bytes} bytes"),

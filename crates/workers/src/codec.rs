@@ -319,7 +319,7 @@ mod tests {
     fn use_facts(request: &SyntaxRequest<'_>, facts: SyntaxFacts) {
         use source::parse::{SourceFile, build_outline, build_parsed_file, build_references};
         let path = types::RepoPath::new("a.rs");
-        let file = SourceFile { path, language: request.language, text: request.text.to_owned() };
+        let file = SourceFile { path, language: request.language, text: request.text.to_owned(), masks: Vec::new() };
         let limit = request.time_limit;
         match request.task {
             SyntaxTask::Definitions => {

@@ -226,7 +226,7 @@ impl ParserPool {
         if text.len() > MAX_COLOURED_BYTES {
             return Vec::new();
         }
-        let file = SourceFile { path: types::RepoPath::new(""), language, text: text.to_owned() };
+        let file = SourceFile { path: types::RepoPath::new(""), language, text: text.to_owned(), masks: Vec::new() };
         let facts = self.find_facts(&file, SyntaxTask::Tokens, COLOUR_LIMIT);
         facts.map(|facts| facts.tokens).unwrap_or_default()
     }

@@ -8,7 +8,7 @@ use clap::Args;
 const SECRETS_HELP: &str = "\
 Files with credentials are left out, whatever ignore files say. A file that only looks as if it held a private key is \
 included if a line in it contains `codescry:allow-secret`; one that only has the name of a secret, if its name ends with \
-`.example`.";
+`.example`. Tokens with known forms are masked in other files, except in a line with `codescry:allow-secret`.";
 
 /// The arguments of `codescry index`.
 #[derive(Debug, Args)]
@@ -19,7 +19,8 @@ pub struct IndexArguments {
     /// Index all files again, including unchanged ones
     #[arg(long, conflicts_with = "dry_run")]
     pub rebuild: bool,
-    /// List the files that would be indexed, and the rule that excludes each of the others; write nothing
+    /// List the files that would be indexed, the credentials masked in them, and the rule that excludes each of the
+    /// others; write nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Print one JSON object instead of text

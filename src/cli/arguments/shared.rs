@@ -22,6 +22,9 @@ pub struct SharedArguments {
     /// Exclude files larger than this, such as 524288, 512KiB or 2MiB [default: 1MiB]
     #[arg(long, global = true, value_name = "N", value_parser = config::parse_bytes)]
     pub max_file_bytes: Option<u64>,
+    /// Index folders on other file systems than the folder's own, such as mounts
+    #[arg(long, global = true)]
+    pub cross_file_systems: bool,
     /// Split a file by lines if parsing takes longer than this many milliseconds [default: 2000]
     #[arg(long, global = true, value_name = "N", value_parser = parse_positive::<u64>)]
     pub parse_time_limit_ms: Option<u64>,
@@ -147,6 +150,7 @@ impl SharedArguments {
             path: path.map(Path::to_owned),
             index_dir: self.index_dir.clone(),
             max_file_bytes: self.max_file_bytes,
+            cross_file_systems: self.cross_file_systems.then_some(true),
             parse_time_limit_ms: self.parse_time_limit_ms,
             cache_dir: self.cache_dir.clone(),
             max_cache_bytes: self.max_cache_bytes,
@@ -159,6 +163,7 @@ impl SharedArguments {
     pub fn index_flags(&self) -> Vec<String> {
         let mut flags = self.pipeline.flags();
         flags.extend(self.max_file_bytes.map(|bytes| format!("--max-file-bytes={bytes}")));
+        flags.extend(self.cross_file_systems.then(|| "--cross-file-systems".to_owned()));
         flags.extend(self.parse_time_limit_ms.map(|limit| format!("--parse-time-limit-ms={limit}")));
         flags
     }

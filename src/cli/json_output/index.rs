@@ -90,8 +90,19 @@ impl<'a> ProblemJson<'a> {
 pub struct DryRunJson<'a> {
     included: Vec<IncludedFileJson<'a>>,
     excluded: Vec<ExcludedPathJson<'a>>,
+    /// Credentials that are masked in the included files.
+    masked: Vec<MaskedCredentialJson<'a>>,
     /// The number of excluded files and folders per reason.
     totals: BTreeMap<&'static str, u64>,
+}
+
+/// A credential that is masked in a file.
+#[derive(Serialize)]
+struct MaskedCredentialJson<'a> {
+    path: &'a str,
+    line: u32,
+    /// The rule that found it.
+    rule: &'static str,
 }
 
 /// A file that would be indexed.
@@ -129,7 +140,10 @@ impl<'a> DryRunJson<'a> {
             reason: reason.label(),
             detail: reason.to_string(),
         });
-        Self { included: included.collect(), excluded: excluded.collect(), totals }
+        let masked = found.masked.iter();
+        let masked =
+            masked.map(|(path, line, rule)| MaskedCredentialJson { path: path.as_str(), line: *line, rule: *rule });
+        Self { included: included.collect(), excluded: excluded.collect(), masked: masked.collect(), totals }
     }
 }
 

@@ -32,7 +32,7 @@ pub fn report_lines(report: &IndexReport, palette: Palette) -> Vec<String> {
         ));
     }
     lines.extend(skipped_line(&report.skipped));
-    lines.extend(secrets_line(&report.skipped));
+    lines.extend(skip_hints(&report.skipped));
     lines.extend(report.notes.iter().map(|note| terminal_text::escape_controls(note)));
     if let Some(reason) = &report.redone_because {
         lines.push(format!("all files were indexed again: {}", terminal_text::escape_controls(reason)));
@@ -55,11 +55,23 @@ pub fn skipped_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
     (total > 0).then(|| format!("left out {total}: {}", reasons.join(", ")))
 }
 
-/// Tells how to see which files count as secret, and how to include one that is none.
-pub fn secrets_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
-    let how = "`codescry index --dry-run` lists secrets with the reason, `codescry index --help` tells how to include one \
-               that is none";
-    skipped.contains_key("secret").then(|| how.to_owned())
+/// Tells how to see what was left out and why, and how to include it.
+pub fn skip_hints(skipped: &BTreeMap<String, u64>) -> Vec<String> {
+    let has = |reasons: &[&str]| reasons.iter().any(|reason| skipped.contains_key(*reason));
+    let hints = [
+        (
+            has(&["secret"]),
+            "`codescry index --dry-run` lists secrets with the reason, `codescry index --help` tells how to include one \
+             that is none",
+        ),
+        (
+            has(&["hidden", "ignored", "packages", "repository-copy"]),
+            "`codescry index --dry-run` lists each path with its reason; a rule such as `!FOLDER/` in .codescryignore \
+             includes one",
+        ),
+        (has(&["other-file-system"]), "--cross-file-systems includes folders on other file systems (mounts)"),
+    ];
+    hints.into_iter().filter(|(is_due, _)| *is_due).map(|(_, hint)| hint.to_owned()).collect()
 }
 
 /// Lists the first problems, one per line.

@@ -16,7 +16,12 @@ impl Engine {
     /// # Errors
     /// When the root cannot be walked; [`EngineError::Cancelled`].
     pub fn dry_run(&self, cancel: &CancelToken) -> Result<DryRun, EngineError> {
-        let options = WalkOptions { max_file_bytes: self.settings.max_file_bytes, files: &Disk, cancel };
+        let options = WalkOptions {
+            max_file_bytes: self.settings.max_file_bytes,
+            files: &Disk,
+            cross_file_systems: self.settings.cross_file_systems,
+            cancel,
+        };
         let mut listing = DryRun::default();
         let walked = walk::walk_tree(&self.settings.root, &options, &mut |walked| {
             match walked {
@@ -30,8 +35,10 @@ impl Engine {
                     Ok(FileContents { bytes, .. }) => match walk::inspect_content(&entry.path, &bytes) {
                         Some(reason) => listing.excluded.push((entry.path, false, reason)),
                         None => {
-                            let language = decode_source(&entry.path, bytes).language;
-                            listing.included.push((entry.path, language));
+                            let source = decode_source(&entry.path, bytes);
+                            let masks = source.masks.iter().map(|mask| (entry.path.clone(), mask.line, mask.rule));
+                            listing.masked.extend(masks);
+                            listing.included.push((entry.path, source.language));
                         }
                     },
                 },

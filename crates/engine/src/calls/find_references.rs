@@ -86,7 +86,9 @@ pub struct ReferenceAnswer {
     pub next: Option<ReferencePosition>,
     /// Whether the time limit ended the page early.
     pub out_of_time: bool,
-    /// Remarks on an empty answer: what was not searched, and why.
+    /// Number of uses whose line has masked credentials.
+    pub masked: usize,
+    /// Remarks: masked credentials, and for an empty answer what was not searched, and why.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
@@ -106,6 +108,8 @@ const MAX_LINE_CHARS: usize = 200;
 struct ScannedFile {
     file: ReferencedFile,
     definitions_left_out: usize,
+    /// Number of returned lines with masked credentials.
+    masked: usize,
 }
 
 impl Engine {
@@ -147,6 +151,7 @@ impl Engine {
         if answer.files.is_empty() && answer.next.is_none() && query.from == ReferencePosition::default() {
             answer.notes = self.explain_empty_filter(&snapshot, &filter)?;
         }
+        answer.notes.extend(search::masked_note(answer.masked));
         answer.name = name;
         Ok(answer)
     }
@@ -186,6 +191,7 @@ impl ReferenceScan<'_> {
                 scanned.file.references.truncate(room);
                 let shown = scanned.file.references.len();
                 room -= shown;
+                answer.masked += scanned.masked.min(shown);
                 if shown > 0 || scanned.file.problem.is_some() {
                     answer.files.push(scanned.file);
                 }
@@ -236,7 +242,7 @@ impl ReferenceScan<'_> {
     /// Finds the uses in one file; none if the file was deleted.
     fn scan_file(&self, path: &RepoPath, language: Language) -> ScannedFile {
         let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
-        let mut scanned = ScannedFile { file, definitions_left_out: 0 };
+        let mut scanned = ScannedFile { file, definitions_left_out: 0, masked: 0 };
         let read = match self.engine.read_included_file(path) {
             Ok(read) => read,
             Err(PathError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return scanned,
@@ -263,6 +269,7 @@ impl ReferenceScan<'_> {
                 }
             };
             if is_requested {
+                scanned.masked += usize::from(source.masks.iter().any(|mask| mask.line == site.line));
                 scanned.file.references.push(describe_reference(site, &symbols, &lines, self.name));
             } else if site.kind == ReferenceKind::Definition {
                 scanned.definitions_left_out += 1;

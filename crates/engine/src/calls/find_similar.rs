@@ -4,7 +4,7 @@ use crate::answer::SearchAnswer;
 use crate::error::{EngineError, PathError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{Filter, QueryError, SearchResults, find_nearest_chunks};
+use search::{Filter, QueryError, find_nearest_chunks};
 
 /// The code that a similarity search starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +42,10 @@ impl Engine {
             }
         };
         let found = find_nearest_chunks(&snapshot, &vector, compiled, limit, except, cancel);
-        let hits = self.track_damage(found.map_err(EngineError::from))?;
-        let notes = if hits.is_empty() { self.explain_empty_filter(&snapshot, filter)? } else { Vec::new() };
-        self.build_answer(&snapshot, SearchResults { hits, notes, ..SearchResults::default() }, cancel)
+        let mut results = self.track_damage(found.map_err(EngineError::from))?;
+        if results.hits.is_empty() {
+            results.notes = self.explain_empty_filter(&snapshot, filter)?;
+        }
+        self.build_answer(&snapshot, results, cancel)
     }
 }

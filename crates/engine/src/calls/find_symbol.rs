@@ -11,6 +11,7 @@ use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot, find_definitions};
 use source::parse;
+use source::secrets::MASK;
 use store::ChunkText;
 use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
 
@@ -108,7 +109,9 @@ impl Engine {
         }
         let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.view.generation().stable_hash());
         let is_empty = symbols.is_empty() && query.offset == 0;
-        let notes = if is_empty { self.explain_empty_filter(&snapshot, &query.filter)? } else { Vec::new() };
+        let mut notes = if is_empty { self.explain_empty_filter(&snapshot, &query.filter)? } else { Vec::new() };
+        let masked = symbols.iter().filter(|hit| hit.symbol.signature.contains(MASK)).count();
+        notes.extend(search::masked_note(masked));
         Ok(SymbolAnswer { symbols, more, is_qualified, notes, coverage, generation })
     }
 }

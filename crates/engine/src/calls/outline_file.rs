@@ -1,7 +1,9 @@
 //! Outlines a file: lists the definitions in its current contents on disk.
 
+use super::read_code::describe_masks;
 use crate::error::EngineError;
 use crate::state::Engine;
+use source::secrets::MASK;
 use source::{count_lines, decode_source};
 use types::{RepoPath, Symbol};
 
@@ -16,6 +18,8 @@ pub struct FileOutline {
     pub symbols: Vec<Symbol>,
     /// The reason why the file was parsed only in part; `None` if it was parsed completely.
     pub problem: Option<String>,
+    /// A note about credentials that are masked in signatures; `None` if there are none.
+    pub masked_note: Option<String>,
 }
 
 impl Engine {
@@ -28,6 +32,9 @@ impl Engine {
         let file = decode_source(&path, read.bytes);
         let lines = count_lines(&file.text);
         let (symbols, problem) = self.parsers.outline_file(&file, self.settings.parse_time_limit);
-        Ok(FileOutline { path, language: file.language.to_string(), lines, symbols, problem })
+        let has_mask = symbols.iter().any(|symbol| symbol.signature.contains(MASK));
+        let masks: Vec<_> = file.masks.iter().map(|mask| (mask.line, mask.rule)).collect();
+        let masked_note = describe_masks(&masks).filter(|_| has_mask);
+        Ok(FileOutline { path, language: file.language.to_string(), lines, symbols, problem, masked_note })
     }
 }

@@ -5,6 +5,8 @@ use crate::error::{EngineError, PathError, RequestError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::NameQuery;
+use source::parse::SourceFile;
+use source::secrets::{MASK, TextMask};
 use source::walk::FileContents;
 use source::{count_lines, decode_source};
 use types::{ContentHash, Language, RepoPath, Span, Symbol};
@@ -49,8 +51,31 @@ pub struct CodeExcerpt {
     /// The definitions that enclose the whole excerpt, outermost first.
     pub inside: Vec<Symbol>,
     pub freshness: Freshness,
+    /// The credentials that are masked in `text`: their lines and the rules that found them.
+    pub masked: Vec<(u32, &'static str)>,
     /// Other definitions of the same name.
     pub also: Vec<SymbolHit>,
+}
+
+/// Maximum number of masked credentials that a note names.
+const MAX_LISTED_MASKS: usize = 5;
+
+impl CodeExcerpt {
+    /// Returns a note about the credentials that are masked; `None` if there are none.
+    pub fn masked_note(&self) -> Option<String> {
+        describe_masks(&self.masked)
+    }
+}
+
+/// Returns a note about masked credentials, given by line and rule; `None` if there are none.
+pub(crate) fn describe_masks(masked: &[(u32, &str)]) -> Option<String> {
+    if masked.is_empty() {
+        return None;
+    }
+    let listed = masked.iter().take(MAX_LISTED_MASKS).map(|(line, rule)| format!("{rule} in line {line}"));
+    let more = masked.len().saturating_sub(MAX_LISTED_MASKS);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Some(format!("{MASK} stands for a credential: {}{more}", listed.collect::<Vec<_>>().join(", ")))
 }
 
 /// Maximum number of other definitions returned with an excerpt.
@@ -117,7 +142,8 @@ impl Engine {
         let file = decode_source(&path, read.bytes);
         let lines = count_lines(&file.text);
         let (symbols, _) = self.parsers.outline_file(&file, self.settings.parse_time_limit);
-        Ok(OpenedSource { path, language: file.language, text: file.text, lines, symbols, freshness })
+        let SourceFile { language, text, masks, .. } = file;
+        Ok(OpenedSource { path, language, text, masks, lines, symbols, freshness })
     }
 
     /// Compares a file with its indexed record. Returns [`Freshness::Unknown`] if the index cannot be read.
@@ -156,6 +182,7 @@ struct OpenedSource {
     path: RepoPath,
     language: Language,
     text: String,
+    masks: Vec<TextMask>,
     lines: u32,
     symbols: Vec<Symbol>,
     freshness: Freshness,
@@ -174,6 +201,8 @@ impl OpenedSource {
             holds && !is_itself(other) && (other.span != span || symbol.is_none())
         };
         let inside = self.symbols.iter().filter(around).cloned().collect();
+        let shown = self.masks.iter().filter(|mask| (start_line..=end_line).contains(&mask.line));
+        let masked = shown.map(|mask| (mask.line, mask.rule)).collect();
         CodeExcerpt {
             span: Span { start_line, end_line },
             lines: self.lines,
@@ -183,6 +212,7 @@ impl OpenedSource {
             path: self.path,
             language: self.language,
             freshness: self.freshness,
+            masked,
             also: Vec::new(),
         }
     }

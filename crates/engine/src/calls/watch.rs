@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::state::Engine;
+use config::Settings;
 use index::{FileChanges, FolderWatcher, IndexScope, WatchError};
 use platform::cancel::CancelToken;
 
@@ -39,7 +40,8 @@ impl Engine {
         stop: &CancelToken,
         refresh: &mut dyn FnMut(IndexScope, Option<&str>) -> RemainingWork,
     ) -> Result<(), WatchError> {
-        let watcher = FolderWatcher::start(&self.settings.root, &self.settings.index_dir)?;
+        let Settings { root, index_dir, cross_file_systems, .. } = &self.settings;
+        let watcher = FolderWatcher::start(root, index_dir, *cross_file_systems)?;
         let mut pending = PendingScope::everything();
         while !stop.is_cancelled() {
             if let Some(scope) = pending.take() {

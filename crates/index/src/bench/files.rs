@@ -13,7 +13,12 @@ use source::walk::{self, WalkEntry, WalkFinding, WalkOptions};
 
 /// Lists the files of the folder.
 pub(super) fn list_entries(indexer: &Indexer<'_>, cancel: &CancelToken) -> Result<Vec<WalkEntry>, IndexError> {
-    let options = WalkOptions { max_file_bytes: indexer.settings.max_file_bytes, files: indexer.files, cancel };
+    let options = WalkOptions {
+        max_file_bytes: indexer.settings.max_file_bytes,
+        files: indexer.files,
+        cross_file_systems: indexer.settings.cross_file_systems,
+        cancel,
+    };
     let mut entries = Vec::new();
     walk::walk_tree(&indexer.settings.root, &options, &mut |walked| {
         if let WalkFinding::File(entry) = walked {

@@ -9,4 +9,6 @@ pub struct DryRun {
     pub included: Vec<(RepoPath, Language)>,
     /// Files and folders to skip, each with whether it is a folder, and with the reason.
     pub excluded: Vec<(RepoPath, bool, SkipReason)>,
+    /// Credentials that are masked in the included files: the file, the line and the rule that found them.
+    pub masked: Vec<(RepoPath, u32, &'static str)>,
 }

@@ -24,7 +24,7 @@ impl WatchedFolder {
         }
         write(folder.path(), "index/rows");
         let root = AbsPath::canonical(folder.path()).expect("the root");
-        let watcher = FolderWatcher::start(&root, &folder.path().join("index")).expect("the root is watched");
+        let watcher = FolderWatcher::start(&root, &folder.path().join("index"), false).expect("the root is watched");
         Self { folder, watcher, call_count: Cell::new(0) }
     }
 
@@ -193,7 +193,7 @@ fn ignore_files_that_a_walk_does_not_visit_are_watched() {
         write(&top, file);
     }
     let root = AbsPath::canonical(&top.join("sub")).expect("the root");
-    let watcher = FolderWatcher::start(&root, &top.join("index")).expect("the root is watched");
+    let watcher = FolderWatcher::start(&root, &top.join("index"), false).expect("the root is watched");
     for file in [".git/info/exclude", ".gitignore", ".codescryignore"] {
         // Other files of these folders are not reported.
         for other in ["other.rs", ".git/info/refs", ".git/HEAD"] {
@@ -236,11 +236,34 @@ fn thousands_of_changes_are_reported_as_everything() {
 }
 
 #[test]
+fn files_that_git_begins_to_track_are_reported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "ignored.rs");
+    write(folder.path(), "a.rs");
+    fs::write(folder.path().join(".gitignore"), "ignored.rs\n").expect("a file");
+    let root = AbsPath::canonical(folder.path()).expect("the root");
+    let git = |arguments: &[&str]| {
+        let ran = std::process::Command::new("git").current_dir(root.as_path()).args(arguments).output();
+        assert!(ran.expect("git is installed").status.success(), "git {arguments:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "a.rs"]);
+    let watcher = FolderWatcher::start(&root, &folder.path().join("index"), false).expect("the root is watched");
+    let watched = WatchedFolder { folder, watcher, call_count: Cell::new(0) };
+    // This writes the index with the same paths.
+    git(&["update-index", "--force-write-index"]);
+    watched.write("b.rs");
+    assert_eq!(watched.changed_paths(), ["b.rs"]);
+    git(&["add", "-f", "ignored.rs"]);
+    assert_eq!(watched.everything_reason(), "git tracks other files than before");
+}
+
+#[test]
 fn losing_the_root_reports_everything() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), "root/a.rs");
     let root = AbsPath::canonical(&folder.path().join("root")).expect("the root");
-    let watcher = FolderWatcher::start(&root, &folder.path().join("index")).expect("the root is watched");
+    let watcher = FolderWatcher::start(&root, &folder.path().join("index"), false).expect("the root is watched");
     let watched = WatchedFolder { folder, watcher, call_count: Cell::new(0) };
     fs::rename(watched.at("root"), watched.at("moved")).expect("renamed");
     assert!(watched.everything_reason().contains("does not exist"));
@@ -264,7 +287,7 @@ fn a_missing_root_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = AbsPath::canonical(folder.path()).expect("the root");
     drop(folder);
-    let error = FolderWatcher::start(&root, Path::new("index")).err().expect("no root").to_string();
+    let error = FolderWatcher::start(&root, Path::new("index"), false).err().expect("no root").to_string();
     assert!(error.contains("does not exist"), "{error}");
     let limit = watch_error(Path::new("/r"), &notify::Error::new(ErrorKind::MaxFilesWatch)).to_string();
     assert!(limit.contains("raise fs.inotify.max_user_watches"), "{limit}");
@@ -275,7 +298,8 @@ fn shared() -> WatcherShared {
     let folder = tempfile::tempdir().expect("a folder");
     let root = AbsPath::canonical(folder.path()).expect("the root");
     let state = WatchedState { watched_folders: HashSet::from([root.as_path().to_owned()]), ..WatchedState::default() };
-    WatcherShared { index_dir: root.as_path().join("index"), root, state: Mutex::new(state), signal: bounded(1).0 }
+    let (index_dir, state) = (root.as_path().join("index"), Mutex::new(state));
+    WatcherShared { index_dir, root, cross_file_systems: false, state, signal: bounded(1).0 }
 }
 
 fn event(shared: &WatcherShared, kind: EventKind, name: &str) -> notify::Result<Event> {

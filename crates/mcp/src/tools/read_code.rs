@@ -85,6 +85,8 @@ async fn call_read_code(roots: &ServedRoots, given: GivenArguments, context: &Ca
         let (engine, cancel) = (Arc::clone(&root.engine), context.cancel.clone());
         (run_blocking(move || engine.read_code(&request, &cancel)).await??, None)
     };
+    let notes: Vec<String> = note.into_iter().chain(read.masked_note()).collect();
+    let note = (!notes.is_empty()).then(|| notes.join("; "));
     read.text = escape_code(&read.text).into_owned();
     to_tool_result(run_blocking(move || render_code(&read, note.as_deref(), budget)).await??, budget.form)
 }

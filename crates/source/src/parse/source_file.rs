@@ -1,5 +1,6 @@
 //! The text of a file.
 
+use crate::secrets::TextMask;
 use types::{Language, RepoPath};
 
 /// The text of a file with its path and language.
@@ -7,5 +8,8 @@ use types::{Language, RepoPath};
 pub struct SourceFile {
     pub path: RepoPath,
     pub language: Language,
+    /// The text without its credentials.
     pub text: String,
+    /// Where credentials are masked in the text, in order.
+    pub masks: Vec<TextMask>,
 }

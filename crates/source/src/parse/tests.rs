@@ -13,7 +13,7 @@ use types::{Chunk, RepoPath};
 fn parse(path: &str, text: &str) -> ParsedFile {
     let path = RepoPath::new(path);
     let language = language::refine_language(language::detect_language(&path, text.lines().next()), &path, text);
-    Parser::new(Duration::from_secs(5)).parse(&SourceFile { path, language, text: text.to_owned() })
+    Parser::new(Duration::from_secs(5)).parse(&SourceFile { path, language, text: text.to_owned(), masks: Vec::new() })
 }
 
 /// Asserts that every non-blank line is in exactly one chunk, in order, and that each chunk's text equals the file's.
@@ -173,7 +173,7 @@ fn pathological_input_ends_and_is_covered_in_every_language() {
             let path = RepoPath::new(format!("bad.{extension}"));
             let language = language::detect_language(&path, None);
             let mut parser = Parser::new(Duration::from_millis(100));
-            let parsed = parser.parse(&SourceFile { path, language, text: text.clone() });
+            let parsed = parser.parse(&SourceFile { path, language, text: text.clone(), masks: Vec::new() });
             let lines: usize = parsed.chunks.iter().map(|chunk| chunk.span.line_count() as usize).sum();
             let wanted = text.lines().filter(|line| !line.trim().is_empty()).count();
             assert!(lines >= wanted, "{} on {name}: {lines} of {wanted} lines", row.name);
@@ -198,6 +198,7 @@ fn a_file_whose_parsing_times_out_or_is_cancelled_has_a_problem_and_is_covered()
         path: RepoPath::new("a.ts"),
         language: language::detect_language(&RepoPath::new("a.ts"), None),
         text,
+        masks: Vec::new(),
     };
     let cancelled = CancelToken::default();
     cancelled.cancel();

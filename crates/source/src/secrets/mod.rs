@@ -2,21 +2,27 @@
 //!
 //! `names` is the one table of names. `private_keys` finds private keys in any text, however they are written down:
 //! over several lines or literals, behind marks of comments, quotes and patches, escaped, or encoded.
-//! `credential_files` knows files that hold credentials only sometimes, such as the `config` of a Git repository.
+//! `credential_files` knows files that hold credentials only sometimes, such as the `config` of a Git repository, and
+//! `kubernetes` manifests of Secrets.
 //!
-//! A file with credentials is left out as a whole. Each answer reads its text again, so a mask would have to hold in all
-//! of them, and a mask that is too short shows the rest of the key.
+//! A file with such credentials is left out as a whole: a mask that is too short shows the rest of the key. Tokens have
+//! known forms within one line (`rules.toml`, `token_rules`), so they are masked when a file is decoded (`token_masks`),
+//! and the file is indexed. A file of data that holds nothing else is left out.
 
 mod credential_files;
 mod der;
 mod encodings;
 mod json_web_key;
 mod key_body;
+mod kubernetes;
 mod names;
 mod notation;
 mod private_keys;
+mod token_masks;
+mod token_rules;
 
 pub use names::{secret_folder_pattern, secret_pattern};
+pub use token_masks::{MASK, TextMask, mask_tokens};
 
 use types::RepoPath;
 
@@ -28,7 +34,11 @@ pub const ALLOW_MARKER: &str = "codescry:allow-secret";
 pub fn find_credentials(path: &RepoPath, bytes: &[u8]) -> Option<String> {
     let found = match private_keys::find_private_key(bytes) {
         Some(form) => format!("a private key ({form})"),
-        None => credential_files::find_credentials_by_name(path, bytes)?.to_owned(),
+        None => match credential_files::find_credentials_by_name(path, bytes) {
+            Some(found) => found.to_owned(),
+            None if kubernetes::is_secret_manifest(path, bytes) => "values of a Secret of Kubernetes".to_owned(),
+            None => format!("nothing but credentials ({})", token_masks::find_only_tokens(path, bytes)?),
+        },
     };
     let is_allowed = memchr::memmem::find(bytes, ALLOW_MARKER.as_bytes()).is_some();
     (!is_allowed).then_some(found)

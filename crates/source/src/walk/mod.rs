@@ -4,10 +4,10 @@
 //! Contains the ignore rules (see `ignore_rules`), the kinds of files that are never indexed, and the manifests
 //! that make a folder a project. The walker of the crate `ignore` does not report skipped files and differs from
 //! git, so this module walks the folders and uses only its matcher for `.ignore`.
-//! The order is by name and thus reproducible. Links are not followed and other file systems are not
-//! entered. A secret is skipped regardless of any rule. An unreadable file is skipped with a reason and
-//! never an error. The checks are, in order: secret, hidden, ignore rules, links and special files, lock
-//! file, data, binary, minified name, size.
+//! The order is by name and thus reproducible. Links are not followed. An unreadable file is skipped with a reason and
+//! never an error. The first of these that matches decides: secret, `.codescryignore` and `.ignore`, tracked by git, ignore
+//! rules of git, folders of packages, hidden, links and special files and other file systems, copies of the repository,
+//! lock file, data, binary, minified name, size. In a folder that is left out, tracked files are in.
 
 mod content;
 mod disk;
@@ -15,6 +15,7 @@ mod file_kinds;
 mod finding;
 mod generated;
 mod ignore_rules;
+mod package_folders;
 mod partial;
 mod projects;
 mod walker;
@@ -25,9 +26,10 @@ mod tests;
 pub use content::{inspect_content, inspect_published_content};
 pub use disk::{Disk, FileContents, FileSystem, TreeReader};
 pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
+pub use ignore_rules::TrackedState;
 pub use partial::{
-    IgnoreFault, affects_ignore_rules, find_ignore_faults, ignore_files_outside, judge_path, walk_folders, walk_paths,
-    walk_scope,
+    IgnoreFault, affects_ignore_rules, describe_ignore_fault, find_ignore_faults, ignore_files_outside, judge_path,
+    tracked_state, walk_folders, walk_paths, walk_scope,
 };
 pub use projects::find_projects;
 pub use walker::{WalkOptions, walk_tree};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
 use super::finding::{SkippedPath, WalkError, WalkFinding};
-use super::ignore_rules::{FolderRules, IGNORE_FILES};
+use super::ignore_rules::{FolderRules, IGNORE_FILES, TrackedState};
 use super::walker::{self, IsWanted, WalkOptions, walk_tree};
 use platform::cancel::CancelToken;
 use types::{AbsPath, PathSet, RepoPath, SkipReason, is_below};
@@ -58,10 +58,15 @@ pub fn walk_scope(
 ///
 /// # Errors
 /// When the root itself cannot be read.
-pub fn walk_folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&Path) -> bool) -> Result<(), WalkError> {
+pub fn walk_folders(
+    root: &AbsPath,
+    cross_file_systems: bool,
+    paths: &[RepoPath],
+    enter: &mut dyn FnMut(&Path) -> bool,
+) -> Result<(), WalkError> {
     let wanted = paths.iter().cloned().collect::<PathSet>();
     let mut enter_wanted = |folder: &Path, is_wanted: IsWanted| !is_wanted.0 || enter(folder);
-    let options = WalkOptions { max_file_bytes: 0, files: &Disk, cancel: &CancelToken::default() };
+    let options = WalkOptions { max_file_bytes: 0, files: &Disk, cross_file_systems, cancel: &CancelToken::default() };
     walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_, _| ControlFlow::Continue(()))
 }
 
@@ -96,10 +101,24 @@ pub fn affects_ignore_rules(path: &RepoPath) -> bool {
     IGNORE_FILES.contains(&name) || name == ".git" || (name == "exclude" && path.folder().ends_with(".git/info"))
 }
 
+/// Returns what follows from an ignore file that cannot be used; `None` for another file.
+pub fn describe_ignore_fault(path: &RepoPath) -> Option<&'static str> {
+    match path.file_name() {
+        ".git" => Some("files may be included or excluded otherwise than git has them"),
+        _ if affects_ignore_rules(path) => Some("files that it excludes may be indexed"),
+        _ => None,
+    }
+}
+
 /// Returns the paths of the files with ignore rules for `root` that a walk does not visit: those of git, of the user and
 /// of the folders above. They need not exist.
 pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
     FolderRules::files_outside(root.as_path())
+}
+
+/// Returns the state of git's index for `root`. A change of its digest may change which files a walk skips.
+pub fn tracked_state(root: &AbsPath) -> Option<TrackedState> {
+    FolderRules::tracked_state(root.as_path())
 }
 
 /// An ignore file that cannot be used.
@@ -118,11 +137,10 @@ pub fn find_ignore_faults(root: &AbsPath) -> Vec<IgnoreFault> {
     let root = root.as_path();
     let describe = |(path, message): &(PathBuf, String)| {
         let inside = RepoPath::below(root, path);
-        IgnoreFault {
-            is_visited: inside.is_some(),
-            path: inside.unwrap_or_else(|| RepoPath::new(path.display().to_string())),
-            problem: format!("cannot be read: {message}; files that it excludes may be indexed"),
-        }
+        let is_visited = inside.is_some();
+        let path = inside.unwrap_or_else(|| RepoPath::new(path.display().to_string()));
+        let then = describe_ignore_fault(&path).unwrap_or("files that it excludes may be indexed");
+        IgnoreFault { is_visited, path, problem: format!("cannot be read: {message}; {then}") }
     };
     FolderRules::load_root(root).faults().iter().map(describe).collect()
 }
@@ -134,7 +152,7 @@ mod tests {
     use super::*;
 
     fn options(cancel: &CancelToken) -> WalkOptions<'_> {
-        WalkOptions { max_file_bytes: 100, files: &Disk, cancel }
+        WalkOptions { max_file_bytes: 100, files: &Disk, cross_file_systems: false, cancel }
     }
 
     const LARGE: &str =
@@ -253,7 +271,7 @@ mod tests {
         let entered = |paths: &[&str], stop: &str| {
             let mut found = Vec::new();
             let paths: Vec<RepoPath> = paths.iter().copied().map(RepoPath::new).collect();
-            walk_folders(&root, &paths, &mut |folder| {
+            walk_folders(&root, false, &paths, &mut |folder| {
                 let path = RepoPath::below(root.as_path(), folder).expect("below the root").to_string();
                 let go_on = path != stop;
                 found.push(path);

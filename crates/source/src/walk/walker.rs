@@ -13,6 +13,7 @@ use super::disk::{FileSystem, TreeReader};
 use super::file_kinds;
 use super::finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 use super::ignore_rules::{FolderRules, IgnoreVerdict};
+use super::package_folders::{is_package_folder_by_name, package_marker};
 use crate::secrets::{secret_folder_pattern, secret_pattern};
 
 /// The options of a walk.
@@ -22,6 +23,8 @@ pub struct WalkOptions<'f> {
     pub max_file_bytes: u64,
     /// The file system to read.
     pub files: &'f dyn FileSystem,
+    /// Whether folders on other file systems than the root's are entered.
+    pub cross_file_systems: bool,
     /// Cancelling this token ends the walk early.
     pub cancel: &'f CancelToken,
 }
@@ -76,7 +79,7 @@ pub(super) fn run_walk(
     let mut walk = TreeWalk { device: device_id(&metadata), options, files, wanted, enter, pending: Vec::new() };
     let rules = FolderRules::load_root(root);
     rules.log_faults();
-    walk.push_entries(&top, is_wanted, listing, &rules);
+    walk.push_entries(&WalkFolder { path: &top, is_wanted, rules: &rules, within: None, is_included: false }, listing);
     while let Some(step) = walk.pending.pop() {
         if options.cancel.is_cancelled() || walk.visit_step(step, visit).is_break() {
             break;
@@ -102,58 +105,59 @@ struct WalkStep {
     abs: PathBuf,
     is_wanted: IsWanted,
     rules: Arc<FolderRules>,
+    /// Why its folder is left out, of which only tracked files are in.
+    within: Option<Arc<SkipReason>>,
+    /// Whether a rule in an ignore file made for search includes a folder above.
+    is_included: bool,
+}
+
+/// A folder whose entries are visited next.
+struct WalkFolder<'w> {
+    path: &'w RepoPath,
+    is_wanted: IsWanted,
+    rules: &'w Arc<FolderRules>,
+    within: Option<Arc<SkipReason>>,
+    is_included: bool,
 }
 
 impl TreeWalk<'_> {
     /// Schedules the wanted entries of a folder before all pending paths.
-    fn push_entries(
-        &mut self,
-        folder: &RepoPath,
-        is_wanted: IsWanted,
-        listing: Vec<PathBuf>,
-        rules: &Arc<FolderRules>,
-    ) {
+    fn push_entries(&mut self, folder: &WalkFolder<'_>, listing: Vec<PathBuf>) {
         let wanted = self.wanted;
         let steps = listing.into_iter().rev().filter_map(|abs| {
-            let path = folder.entry(&abs.file_name()?.to_string_lossy());
-            let is_wanted = IsWanted(is_wanted.0 || wanted.has_entry(&path));
+            let path = folder.path.entry(&abs.file_name()?.to_string_lossy());
+            let is_wanted = IsWanted(folder.is_wanted.0 || wanted.has_entry(&path));
             let is_visited = is_wanted.0 || wanted.has_entry_below(&path);
-            is_visited.then(|| WalkStep { path, abs, is_wanted, rules: Arc::clone(rules) })
+            let (rules, within) = (Arc::clone(folder.rules), folder.within.clone());
+            is_visited.then(|| WalkStep { path, abs, is_wanted, rules, within, is_included: folder.is_included })
         });
         self.pending.extend(steps);
     }
 
     fn visit_step(&mut self, step: WalkStep, visit: &mut Visitor<'_>) -> ControlFlow<()> {
-        let WalkStep { path, abs, is_wanted, rules } = step;
+        let is_wanted = step.is_wanted;
         let visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()> = &mut |finding| visit(finding, is_wanted);
-        if path.file_name() == ".git" {
-            let fault = rules.read_error(&abs).map(|message| SkipReason::Unreadable { message: message.to_owned() });
-            return fault.map_or(ControlFlow::Continue(()), |reason| visit(skipped(path, false, reason)));
+        if step.path.file_name() == ".git" {
+            let fault = step.rules.read_error(&step.abs);
+            let reason = fault.map(|message| SkipReason::Unreadable { message: message.to_owned() });
+            return reason.map_or(ControlFlow::Continue(()), |reason| visit(skipped(step.path, false, reason)));
         }
-        let metadata = match self.files.metadata(&abs) {
+        let metadata = match self.files.metadata(&step.abs) {
             Ok(metadata) => metadata,
-            Err(error) => return visit_unreadable(path, false, &error, visit),
+            Err(error) => return visit_unreadable(step.path, false, &error, visit),
         };
         let is_dir = metadata.is_dir();
-        if let Some(reason) = skip_reason_by_name(&path, &abs, is_dir, &rules) {
-            return visit(skipped(path, is_dir, reason));
+        let verdict = judge_name(&step, is_dir);
+        if let NameVerdict::Out(reason) = verdict {
+            return visit(skipped(step.path, is_dir, reason));
         }
         if let Some(reason) = self.skip_reason_by_metadata(&metadata) {
-            return visit(skipped(path, is_dir, reason));
+            return visit(skipped(step.path, is_dir, reason));
         }
         if is_dir {
-            if !(self.enter)(&abs, is_wanted) {
-                return ControlFlow::Continue(());
-            }
-            match self.files.list(&abs) {
-                Ok(listing) => {
-                    let rules = FolderRules::load_below(&rules, &abs, &listing);
-                    self.push_entries(&path, is_wanted, listing, &rules);
-                }
-                Err(error) => return visit_unreadable(path, true, &error, visit),
-            }
-            return ControlFlow::Continue(());
+            return self.visit_folder(step, verdict, visit);
         }
+        let WalkStep { path, abs, .. } = step;
         if let Some(reason) = file_kinds::skip_reason_by_kind(&path) {
             return visit(skipped(path, false, reason));
         }
@@ -164,12 +168,51 @@ impl TreeWalk<'_> {
         visit(WalkFinding::File(WalkEntry { path, abs, stat }))
     }
 
+    /// Lists a folder and schedules its entries, unless its entries show that it is left out.
+    fn visit_folder(
+        &mut self,
+        step: WalkStep,
+        verdict: NameVerdict,
+        visit: &mut dyn FnMut(WalkFinding) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let WalkStep { path, abs, is_wanted, rules, is_included, .. } = step;
+        if !(self.enter)(&abs, is_wanted) {
+            return ControlFlow::Continue(());
+        }
+        let listing = match self.files.list(&abs) {
+            Ok(listing) => listing,
+            Err(error) => return visit_unreadable(path, true, &error, visit),
+        };
+        let (mut within, by_rule) = match verdict {
+            NameVerdict::In { by_rule } => (None, by_rule),
+            NameVerdict::TrackedOnly(reason) | NameVerdict::Out(reason) => (Some(reason), false),
+        };
+        let is_included = is_included || by_rule;
+        if !is_included && within.is_none() {
+            let is_repository = listing.iter().any(|entry| entry.file_name().is_some_and(|name| name == ".git"));
+            if let Some(kind) = if is_repository { rules.copy_kind(&abs) } else { None } {
+                return visit(skipped(path, true, SkipReason::RepositoryCopy { kind }));
+            }
+            if let Some(marker) = package_marker(&abs, &listing) {
+                let reason = SkipReason::PackageFolder { marker };
+                if !rules.is_tracked(&abs, true) {
+                    return visit(skipped(path, true, reason));
+                }
+                within = Some(reason);
+            }
+        }
+        let rules = FolderRules::load_below(&rules, &abs, &listing);
+        let folder = WalkFolder { path: &path, is_wanted, rules: &rules, within: within.map(Arc::new), is_included };
+        self.push_entries(&folder, listing);
+        ControlFlow::Continue(())
+    }
+
     fn skip_reason_by_metadata(&self, metadata: &Metadata) -> Option<SkipReason> {
         if metadata.is_symlink() {
             Some(SkipReason::SymbolicLink)
         } else if !metadata.is_dir() && !metadata.is_file() {
             Some(SkipReason::NotRegular)
-        } else if metadata.is_dir() && device_id(metadata) != self.device {
+        } else if metadata.is_dir() && device_id(metadata) != self.device && !self.options.cross_file_systems {
             // Folders only: on an overlay file system, a file's device differs from its folder's.
             Some(SkipReason::OtherFileSystem)
         } else {
@@ -178,26 +221,82 @@ impl TreeWalk<'_> {
     }
 }
 
-/// Returns why a path is skipped by its name and the ignore rules.
-///
-/// Checks for secrets first, so that no rule includes them. A hidden path is included only by a rule in an
-/// ignore file made for search, not by a rule in a file of git.
-fn skip_reason_by_name(path: &RepoPath, abs: &Path, is_dir: bool, rules: &FolderRules) -> Option<SkipReason> {
+/// How a path is judged by its name, the ignore rules and what git tracks.
+enum NameVerdict {
+    /// It is in; `by_rule` if a rule in an ignore file made for search says so.
+    In {
+        by_rule: bool,
+    },
+    /// It is out, except for what git tracks below it.
+    TrackedOnly(SkipReason),
+    Out(SkipReason),
+}
+
+/// Judges a path. The first match decides: secret, ignore files made for search, tracked by git, ignore files of git,
+/// folders of packages, hidden. `within` is the reason that leaves out the folder above, of which only tracked files
+/// are in.
+fn judge_name(step: &WalkStep, is_dir: bool) -> NameVerdict {
+    let WalkStep { path, abs, rules, within, .. } = step;
     let secret = if is_dir { secret_folder_pattern(path) } else { secret_pattern(path) };
     if let Some(rule) = secret {
-        return Some(SkipReason::Secret { rule: rule.to_owned() });
+        return NameVerdict::Out(SkipReason::Secret { rule: rule.to_owned() });
     }
-    let is_hidden = path.file_name().starts_with('.');
     if let Some(message) = rules.read_error(abs) {
-        return Some(SkipReason::Unreadable { message: message.to_owned() });
+        return NameVerdict::Out(SkipReason::Unreadable { message: message.to_owned() });
     }
-    match rules.verdict(abs, is_dir) {
-        IgnoreVerdict::In { even_hidden: true } => None,
-        _ if is_hidden => Some(SkipReason::Hidden),
+    match rules.search_verdict(abs, is_dir) {
+        IgnoreVerdict::In { .. } => return NameVerdict::In { by_rule: true },
+        IgnoreVerdict::Out { rule, source } => return NameVerdict::Out(SkipReason::Ignored { rule, source }),
+        IgnoreVerdict::Silent => {}
+    }
+    let name = path.file_name();
+    let reason = within.as_deref().cloned().or_else(|| match rules.git_verdict(abs, is_dir) {
         IgnoreVerdict::Out { rule, source } => Some(SkipReason::Ignored { rule, source }),
-        IgnoreVerdict::In { .. } | IgnoreVerdict::Silent => None,
+        _ if is_dir && !step.is_included && is_package_folder_by_name(name) => {
+            Some(SkipReason::PackageFolder { marker: name.to_owned() })
+        }
+        _ if name.starts_with('.') && !(is_dir && CODE_FOLDERS.contains(&name)) => Some(SkipReason::Hidden),
+        _ => None,
+    });
+    match reason {
+        None => NameVerdict::In { by_rule: false },
+        Some(_) if !is_dir && rules.is_tracked(abs, false) => NameVerdict::In { by_rule: false },
+        Some(_) if is_dir && rules.is_submodule(abs) => NameVerdict::In { by_rule: false },
+        Some(reason) if is_dir && rules.is_tracked(abs, true) => NameVerdict::TrackedOnly(reason),
+        Some(reason) => NameVerdict::Out(reason),
     }
 }
+
+/// Hidden folders that hold code and settings of a project.
+const CODE_FOLDERS: &[&str] = &[
+    ".github",
+    ".gitlab",
+    ".gitea",
+    ".forgejo",
+    ".circleci",
+    ".buildkite",
+    ".woodpecker",
+    ".drone",
+    ".azuredevops",
+    ".azure-pipelines",
+    ".semaphore",
+    ".teamcity",
+    ".storybook",
+    ".devcontainer",
+    ".husky",
+    ".changeset",
+    ".cargo",
+    ".config",
+    ".vitepress",
+    ".vuepress",
+    ".docusaurus",
+    ".ci",
+    ".tekton",
+    ".konflux",
+    ".dagger",
+    ".mvn",
+    ".maestro",
+];
 
 fn skipped(path: RepoPath, is_dir: bool, reason: SkipReason) -> WalkFinding {
     WalkFinding::Skipped(SkippedPath { path, is_dir, reason })

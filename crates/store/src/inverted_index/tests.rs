@@ -15,6 +15,7 @@ fn chunk(path: &str, name: &str, text: &str) -> Chunk {
         definitions: [name].iter().filter(|name| !name.is_empty()).map(|name| symbol(name, span)).collect(),
         signature: String::new(),
         text: text.to_owned(),
+        masked: Vec::new(),
     }
 }
 

@@ -26,6 +26,7 @@ use crate::error::StoreError;
 use crate::inverted_index::{InvertedIndex, SegmentError};
 use crate::manifest::Manifest;
 use platform::cancel::CancelToken;
+use source::secrets::MASK;
 use types::{FileOutcome, FileRecord, RepoPath};
 
 /// Receives a batch of rows with their keys.
@@ -290,8 +291,17 @@ impl StoreView for LanceView {
         if batch.num_rows() != rows.len() {
             return Err(self.location.damage_error(operation, &"a row belongs to another generation"));
         }
-        let texts = rows::decode_chunk_texts(&batch, self.layout)
+        let mut texts = rows::decode_chunk_texts(&batch, self.layout)
             .map_err(|error| self.location.damage_error(operation, &error))?;
+        // Few texts have a mask, and the column costs as much as another text.
+        let with_mask: Vec<usize> = (0..texts.len()).filter(|index| texts[*index].text.contains(MASK)).collect();
+        if !with_mask.is_empty() && self.layout == RowLayout::Checked {
+            let keys: Vec<RowKey> = with_mask.iter().map(|index| rows[*index]).collect();
+            let projection = ProjectionRequest::from_columns([rows::MASKED], dataset.schema());
+            let batch = self.location.block_on_read(operation, dataset.take_rows(&keys, projection))?;
+            let masked = rows::decode_masked(&batch).map_err(|error| self.location.damage_error(operation, &error))?;
+            with_mask.into_iter().zip(masked).for_each(|(index, is_masked)| texts[index].is_masked = is_masked);
+        }
         let damaged = texts.iter().filter(|text| text.is_damaged).count() as u64;
         self.damaged_rows.fetch_add(damaged, Ordering::Relaxed);
         Ok(texts)

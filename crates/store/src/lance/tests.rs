@@ -77,6 +77,7 @@ fn chunk(path: &str, start_line: u32, text: &str) -> EmbeddedChunk {
         ],
         signature: "fn open()".into(),
         text: text.into(),
+        masked: Vec::new(),
     };
     EmbeddedChunk { terms: Terms::from_chunk(&chunk), chunk, vector: vec![0.5, -0.5, 0.5, 0.25] }
 }

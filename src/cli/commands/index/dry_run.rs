@@ -40,7 +40,11 @@ fn dry_run_lines(found: &DryRun) -> Vec<String> {
         rows.push((path.as_str(), format!("- {}{folder}: {reason}", escape_name(path.as_str()))));
         *totals.entry(reason.label()).or_default() += 1;
     }
-    rows.sort();
+    for (path, line, rule) in &found.masked {
+        let path = path.as_str();
+        rows.push((path, format!("  {}:{line}: a credential is masked ({rule})", escape_name(path))));
+    }
+    rows.sort_by_key(|(path, _)| *path);
     let mut lines: Vec<String> = rows.into_iter().map(|(_, line)| line).collect();
     lines.push(String::new());
     lines.push(format!(
@@ -48,6 +52,9 @@ fn dry_run_lines(found: &DryRun) -> Vec<String> {
         terminal_text::pluralize(found.included.len() as u64, "file"),
         found.excluded.len()
     ));
+    if !found.masked.is_empty() {
+        lines.push(format!("{} masked", terminal_text::pluralize(found.masked.len() as u64, "credential")));
+    }
     lines.extend(totals.into_iter().map(|(reason, count)| format!("{count:>8}  {reason}")));
     lines
 }
@@ -61,6 +68,7 @@ mod tests {
     fn included_and_excluded_paths_are_sorted_together() {
         let found = DryRun {
             included: vec![(RepoPath::new("b.rs"), Language("rust"))],
+            masked: vec![(RepoPath::new("b.rs"), 7, "github-token")],
             excluded: vec![
                 (RepoPath::new("a"), true, SkipReason::Hidden),
                 (RepoPath::new("c.bin"), false, SkipReason::Binary),
@@ -70,10 +78,12 @@ mod tests {
         let expected = [
             "- a/: hidden",
             "+ b.rs (rust)",
+            "  b.rs:7: a credential is masked (github-token)",
             "- c.bin: binary",
             "- d.bin: binary",
             "",
             "1 file would be indexed, 3 left out",
+            "1 credential masked",
             "       2  binary",
             "       1  hidden",
         ];

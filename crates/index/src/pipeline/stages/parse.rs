@@ -191,7 +191,12 @@ mod tests {
             [("src/store.rs", SOURCE), ("a_b/Store.rs", SOURCE), ("a_b/Store.rs", "qqq zz9 x"), ("b.txt", "_")]
         {
             let path = RepoPath::new(path);
-            let source = SourceFile { language: language::detect_language(&path, None), path, text: text.repeat(40) };
+            let source = SourceFile {
+                language: language::detect_language(&path, None),
+                path,
+                text: text.repeat(40),
+                masks: Vec::new(),
+            };
             for chunk in parser.parse(&source).chunks {
                 let passage = embed::build_passage(&chunk);
                 let prepared = preparer.prepare(chunk);

@@ -1,6 +1,5 @@
 //! Stage `read`: reads the files that may have changed, within the memory budget.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::super::budget::{self, MemoryBudget, MemoryPermit};
 use super::super::file_counts::FileCounts;
 use super::super::queue::{StageReceiver, StageSender};
+use crate::plan::RunPlan;
 use platform::clock::now_ns;
 use source::decode_source;
 use source::language;
@@ -38,7 +38,7 @@ pub(crate) enum ReadOutcome {
 #[derive(Clone, Copy)]
 pub(crate) struct ReadStage<'r> {
     pub files: &'r dyn FileSystem,
-    pub known: &'r HashMap<RepoPath, FileRecord>,
+    pub plan: &'r RunPlan,
     pub counts: &'r FileCounts,
     pub budget: &'r Arc<MemoryBudget>,
     /// Maximum file size, in bytes; larger files are skipped because they never fit the memory budget.
@@ -78,8 +78,8 @@ impl ReadStage<'_> {
 
     /// Decides from the metadata alone what to do with a file; `None` if the file must be read.
     fn decide_by_metadata(&self, entry: &WalkEntry) -> Option<ReadOutcome> {
-        let known = self.known.get(&entry.path);
-        let same = known.filter(|known| known.stat == entry.stat);
+        let known = self.plan.known.get(&entry.path);
+        let same = known.filter(|_| self.plan.is_unchanged(entry));
         let was_too_large =
             |record: &FileRecord| matches!(record.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
         if entry.stat.size_bytes <= self.largest_bytes {
@@ -124,7 +124,7 @@ impl ReadStage<'_> {
             Err(error) => return self.record_unreadable(entry, error.to_string()),
         };
         let as_walked = stat == entry.stat && stat.size_bytes == bytes.len() as u64;
-        let mtime_ns = if as_walked { trusted_mtime_ns(stat.mtime_ns) } else { FileStat::CHANGED_TOO_RECENTLY_NS };
+        let mtime_ns = if as_walked { trusted_mtime_ns(&stat) } else { FileStat::CHANGED_TOO_RECENTLY_NS };
         let mut record = FileRecord {
             path: entry.path.clone(),
             content: ContentRecord {
@@ -135,7 +135,7 @@ impl ReadStage<'_> {
             },
             stat: FileStat { size_bytes: bytes.len() as u64, mtime_ns, ..stat },
         };
-        let known = self.known.get(&entry.path);
+        let known = self.plan.known.get(&entry.path);
         if let Some(known) = known.filter(|known| known.content.hash == record.content.hash && is_final(known)) {
             record.content = known.content.clone();
             return ReadOutcome::Unchanged { touch: (record != *known).then_some(record) };
@@ -152,7 +152,7 @@ impl ReadStage<'_> {
 
     /// Records that a file cannot be read now. Its indexed chunks are kept until it can be read again.
     fn record_unreadable(&self, entry: &WalkEntry, message: String) -> ReadOutcome {
-        let known = self.known.get(&entry.path);
+        let known = self.plan.known.get(&entry.path);
         let (record, is_kept) = match known.and_then(|known| keep_indexed_record(known, &message)) {
             Some(record) => (record, true),
             None => {
@@ -202,6 +202,13 @@ fn skipped_record(entry: &WalkEntry, stat: FileStat, reason: SkipReason) -> File
     }
 }
 
-fn trusted_mtime_ns(mtime_ns: i64) -> i64 {
-    if now_ns().saturating_sub(mtime_ns) < UNTRUSTED_AGE_NS { FileStat::CHANGED_TOO_RECENTLY_NS } else { mtime_ns }
+/// Returns the modification time to record. The time of the last change counts too, because a program may set the
+/// modification time to an old one after each of two changes.
+fn trusted_mtime_ns(stat: &FileStat) -> i64 {
+    let changed_ns = stat.mtime_ns.max(stat.ctime_ns);
+    if now_ns().saturating_sub(changed_ns) < UNTRUSTED_AGE_NS {
+        FileStat::CHANGED_TOO_RECENTLY_NS
+    } else {
+        stat.mtime_ns
+    }
 }

@@ -65,8 +65,13 @@ impl<'r> WalkStage<'r> {
     }
 
     fn walk(&self, output: &StageSender<'_, Vec<WalkEntry>>) -> Result<WalkSummary, WalkError> {
-        let Settings { root, max_file_bytes, pipeline, .. } = self.settings;
-        let options = WalkOptions { max_file_bytes: *max_file_bytes, files: self.files, cancel: output.cancel.token() };
+        let Settings { root, max_file_bytes, cross_file_systems, pipeline, .. } = self.settings;
+        let options = WalkOptions {
+            max_file_bytes: *max_file_bytes,
+            files: self.files,
+            cross_file_systems: *cross_file_systems,
+            cancel: output.cancel.token(),
+        };
         let mut summary = WalkSummary::default();
         let mut batch = Vec::with_capacity(pipeline.file_batch);
         walk::walk_scope(root, &options, self.scope.paths(), &mut |walked| {
@@ -100,10 +105,7 @@ impl WalkSummary {
         *self.skipped.entry(reason.label().to_owned()).or_default() += 1;
         if let SkipReason::Unreadable { message } = reason {
             self.unread.insert(path.clone());
-            let then = match walk::affects_ignore_rules(&path) {
-                true => "files that it excludes may be indexed",
-                false => "its indexed content is kept",
-            };
+            let then = walk::describe_ignore_fault(&path).unwrap_or("its indexed content is kept");
             self.problems.push((path, format!("cannot be read: {message}; {then}")));
         }
     }

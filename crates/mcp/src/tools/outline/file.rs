@@ -44,6 +44,9 @@ fn render_first_definitions(
     if let Some(problem) = &problem {
         text.push_str(&format!("; problem: {problem}"));
     }
+    if let Some(note) = &outline.masked_note {
+        text.push_str(&format!("; {note}"));
+    }
     rest[..count].iter().map(format).for_each(|line| text.push_str(&line));
     let left = rest.len() - count;
     let mut next_cursor = None;
@@ -115,6 +118,7 @@ mod tests {
             lines: 5_000,
             symbols: (1..=5_000).map(symbol).collect(),
             problem: Some("x ".repeat(4_000)),
+            masked_note: None,
         };
         for max_tokens in [500, 8_000] {
             let budget = TokenBudget { max_tokens, form: AnswerForm::TextAndData };

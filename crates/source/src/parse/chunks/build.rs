@@ -1,5 +1,7 @@
 //! Assembly of chunks from pieces.
 
+use std::ops::Range;
+
 use types::{Chunk, SymbolKind};
 
 use super::merge::merge_pieces;
@@ -8,6 +10,7 @@ use crate::parse::definitions::{self, Definition};
 use crate::parse::lines::{LineIndex, line_span};
 use crate::parse::source_file::SourceFile;
 use crate::parse::symbols;
+use crate::secrets::TextMask;
 
 /// Returns the chunks of a file in line order, which together contain every non-blank line once.
 pub(in crate::parse) fn build_chunks(
@@ -43,5 +46,15 @@ fn build_chunk(file: &SourceFile, lines: &LineIndex<'_>, definitions: &[Definiti
             .collect(),
         signature: named.map(|definition| definition.signature.clone()).unwrap_or_default(),
         text: text.to_owned(),
+        masked: masks_within(file, text),
     }
+}
+
+/// Returns the masks of a file in one of its parts, as bytes of the part.
+fn masks_within(file: &SourceFile, part: &str) -> Vec<Range<u32>> {
+    let start = (part.as_ptr() as usize).saturating_sub(file.text.as_ptr() as usize);
+    let inside =
+        file.masks.iter().map(TextMask::range).filter(|mask| start <= mask.start && mask.end <= start + part.len());
+    let offset = |at: usize| u32::try_from(at - start).expect("a file has fewer than 2^32 bytes");
+    inside.map(|mask| offset(mask.start)..offset(mask.end)).collect()
 }

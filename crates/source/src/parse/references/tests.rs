@@ -10,7 +10,7 @@ use types::RepoPath;
 fn references(file: &str, name: &str, text: &str) -> Vec<String> {
     let path = RepoPath::new(file);
     let language = language::detect_language(&path, None);
-    let file = SourceFile { path, language, text: text.to_owned() };
+    let file = SourceFile { path, language, text: text.to_owned(), masks: Vec::new() };
     let found = Parser::new(Duration::from_secs(60)).find_references(&file, name);
     assert_eq!(found.problem, None);
     found.sites.iter().map(|one| format!("{}:{}", one.line, one.kind.as_str())).collect()
@@ -120,7 +120,7 @@ fn whole_words_are_found_without_a_grammar() {
 #[test]
 fn the_time_limit_holds_for_deeply_nested_text() {
     let text = format!("fn f() {{ {}x{} }}\n", "(".repeat(20_000), ")".repeat(20_000)).repeat(8);
-    let file = SourceFile { path: RepoPath::new("a.rs"), language: types::Language("rust"), text };
+    let file = SourceFile { path: RepoPath::new("a.rs"), language: types::Language("rust"), text, masks: Vec::new() };
     let begun = Instant::now();
     let found = Parser::new(Duration::from_millis(300)).find_references(&file, "x");
     assert!(found.problem.is_some() || found.sites.len() == 8);

@@ -13,9 +13,10 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::git_files::GitFiles;
 use super::git_patterns::GitPatterns;
+use super::repository::{Repository, TrackedState, is_worktree_of_another, tracked_state};
 use config::find_git_excludes;
 use platform::open::read_small_file;
-use types::RepoPath;
+use types::{CopyKind, RepoPath};
 
 /// Names of ignore files, highest precedence first; git's `info/exclude` and the user's excludes come after them.
 pub(in crate::walk) const IGNORE_FILES: [&str; 3] = [".codescryignore", ".ignore", ".gitignore"];
@@ -57,6 +58,8 @@ pub(in crate::walk) struct FolderRules {
     faults: Vec<(PathBuf, String)>,
     /// Whether upper and lower case are equal in git's files.
     fold_case: bool,
+    /// The repository that the folder belongs to.
+    repository: Option<Arc<Repository>>,
     tree: Arc<TreeFolders>,
 }
 
@@ -71,7 +74,7 @@ struct TreeFolders {
 /// An ignore file, and the next one of its kind further up.
 struct IgnoreFile {
     file: PathBuf,
-    patterns: Patterns,
+    patterns: Arc<Patterns>,
     /// Length of the path from the top to the file's folder, with a `/` at its end; 0 at the top.
     folder_bytes: usize,
     above: Option<Arc<IgnoreFile>>,
@@ -95,6 +98,11 @@ impl FolderRules {
         files
     }
 
+    /// Returns the state of the index of the repository that contains `root`.
+    pub fn tracked_state(root: &Path) -> Option<TrackedState> {
+        tracked_state(find_top(root))
+    }
+
     /// Loads the rules of `root` and of the folders above it up to the top of its repository.
     pub fn load_root(root: &Path) -> Arc<Self> {
         // The user's excludes may be a link to another folder.
@@ -105,7 +113,14 @@ impl FolderRules {
     pub fn load_with_global(root: &Path, global: Option<PathBuf>) -> Arc<Self> {
         let top = find_top(root);
         let tree = Arc::new(TreeFolders { top: top.to_owned(), root: root.to_owned() });
-        let mut rules = Self { kinds: Default::default(), chain_bytes: 0, faults: Vec::new(), fold_case: false, tree };
+        let mut rules = Self {
+            kinds: Default::default(),
+            chain_bytes: 0,
+            faults: Vec::new(),
+            fold_case: false,
+            repository: None,
+            tree,
+        };
         let mut faults = Vec::new();
         let mut folders: Vec<&Path> = root.ancestors().take_while(|folder| *folder != top).collect();
         folders.push(top);
@@ -158,6 +173,9 @@ impl FolderRules {
                 None
             }
         };
+        if git.is_some() {
+            rules.enter_repository(folder);
+        }
         rules.fold_case = git.as_ref().map_or(self.fold_case, GitFiles::ignores_case);
         for (kind, name) in IGNORE_FILES.iter().enumerate() {
             if may_have(name) {
@@ -166,8 +184,22 @@ impl FolderRules {
         }
         if let Some(git) = git {
             rules.add_file(EXCLUDE, folder, git.exclude_file());
+            let (repository, fault) = Repository::open(folder, git, self.repository.clone());
+            rules.faults.extend(fault.map(|message| (folder.join(".git"), message)));
+            rules.repository = Some(Arc::new(repository));
         }
         Some(rules)
+    }
+
+    /// Forgets the files of git above `folder`, where another repository begins: its rules end there. The excludes of the
+    /// user apply to each repository on its own.
+    fn enter_repository(&mut self, folder: &Path) {
+        let folder_bytes = relative_bytes(&self.tree.top, folder).map_or(0, |path| path.len() + 1);
+        self.kinds[SEARCH_KINDS..GLOBAL].fill(None);
+        if let Some(global) = self.kinds[GLOBAL].take() {
+            let (file, patterns) = (global.file.clone(), Arc::clone(&global.patterns));
+            self.kinds[GLOBAL] = Some(Arc::new(IgnoreFile { file, patterns, folder_bytes, above: None }));
+        }
     }
 
     /// Returns the rules of a folder without ignore files.
@@ -177,6 +209,7 @@ impl FolderRules {
             chain_bytes: self.chain_bytes,
             faults: Vec::new(),
             fold_case: self.fold_case,
+            repository: self.repository.clone(),
             tree: Arc::clone(&self.tree),
         }
     }
@@ -202,6 +235,7 @@ impl FolderRules {
         let Some(patterns) = patterns else { return };
         let folder_bytes = relative_bytes(&self.tree.top, folder).map_or(0, |path| path.len() + 1);
         let above = self.kinds[kind].take();
+        let patterns = Arc::new(patterns);
         self.kinds[kind] = Some(Arc::new(IgnoreFile { file, patterns, folder_bytes, above }));
     }
 
@@ -234,10 +268,49 @@ impl FolderRules {
     }
 
     /// Matches `path` against the rules by precedence: first by kind of ignore file, then from the deepest folder up.
+    #[cfg(test)]
     pub fn verdict(&self, path: &Path, is_dir: bool) -> IgnoreVerdict {
+        self.match_kinds(0..KINDS, path, is_dir)
+    }
+
+    /// Matches `path` against the ignore files that are made for search.
+    pub fn search_verdict(&self, path: &Path, is_dir: bool) -> IgnoreVerdict {
+        self.match_kinds(0..SEARCH_KINDS, path, is_dir)
+    }
+
+    /// Matches `path` against the ignore files of git.
+    pub fn git_verdict(&self, path: &Path, is_dir: bool) -> IgnoreVerdict {
+        self.match_kinds(SEARCH_KINDS..KINDS, path, is_dir)
+    }
+
+    /// Returns whether git tracks the file `path`, or a file below the folder `path`.
+    pub fn is_tracked(&self, path: &Path, is_dir: bool) -> bool {
+        self.ask_repository(path, |repository, path| repository.tracks(path, is_dir))
+    }
+
+    /// Returns whether the folder `path` is a submodule that git tracks.
+    pub fn is_submodule(&self, path: &Path) -> bool {
+        self.ask_repository(path, |repository, path| repository.has_submodule(path))
+    }
+
+    /// Returns how the folder `path`, in which a repository begins, is a copy of one around it. A submodule is none.
+    pub fn copy_kind(&self, path: &Path) -> Option<CopyKind> {
+        if self.is_submodule(path) {
+            return None;
+        }
+        let around = self.repository.as_ref().and_then(|repository| repository.copy_kind(path));
+        around.or_else(|| is_worktree_of_another(&self.tree.root, path).then_some(CopyKind::Worktree))
+    }
+
+    fn ask_repository(&self, path: &Path, ask: impl Fn(&Repository, &[u8]) -> bool) -> bool {
+        let Some(repository) = &self.repository else { return false };
+        relative_bytes(&repository.top, path).is_some_and(|path| ask(repository, &path))
+    }
+
+    fn match_kinds(&self, kinds: std::ops::Range<usize>, path: &Path, is_dir: bool) -> IgnoreVerdict {
         let Some(relative) = relative_bytes(&self.tree.top, path) else { return IgnoreVerdict::Silent };
         let files = |kind: usize| std::iter::successors(self.kinds[kind].as_deref(), |file| file.above.as_deref());
-        (0..KINDS)
+        kinds
             .flat_map(|kind| files(kind).map(move |file| (kind, file)))
             .find_map(|(kind, file)| self.match_file(kind, file, path, &relative, is_dir))
             .unwrap_or(IgnoreVerdict::Silent)
@@ -252,7 +325,7 @@ impl FolderRules {
         is_dir: bool,
     ) -> Option<IgnoreVerdict> {
         let even_hidden = kind < SEARCH_KINDS;
-        let rule = match &file.patterns {
+        let rule = match &*file.patterns {
             Patterns::Git(patterns) => {
                 let found = patterns.find_match(relative.get(file.folder_bytes..)?, is_dir)?;
                 (!found.is_negated).then(|| self.describe(file, Some(found.line), || patterns.line_text(found)))

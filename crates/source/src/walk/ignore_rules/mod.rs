@@ -11,7 +11,10 @@
 mod differential;
 mod folder_rules;
 mod git_files;
+mod git_index;
 mod git_patterns;
+mod repository;
 mod wildcard;
 
 pub(super) use folder_rules::{FolderRules, IGNORE_FILES, IgnoreVerdict};
+pub use repository::TrackedState;

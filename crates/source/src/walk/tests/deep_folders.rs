@@ -49,7 +49,12 @@ fn the_cost_of_a_deep_file_is_its_depth() {
     let walks = [None, Some(file.clone()), Some(RepoPath::new("d/d"))];
     for paths in walks.map(|path| path.map(|path| vec![path])) {
         let files = CountingFiles::default();
-        let options = WalkOptions { max_file_bytes: 1000, files: &files, cancel: &CancelToken::default() };
+        let options = WalkOptions {
+            max_file_bytes: 1000,
+            files: &files,
+            cross_file_systems: false,
+            cancel: &CancelToken::default(),
+        };
         let mut found = Vec::new();
         walk_scope(&root, &options, paths.as_deref(), &mut |finding| {
             found.extend(matches!(&finding, WalkFinding::File(entry) if entry.path == file).then_some(finding));
@@ -62,7 +67,8 @@ fn the_cost_of_a_deep_file_is_its_depth() {
         let extra = if paths.is_none() { 2 } else { 0 };
         assert_eq!(calls, (DEPTH + 1, DEPTH + 1 + extra), "{paths:?}");
     }
-    let options = WalkOptions { max_file_bytes: 1000, files: &Disk, cancel: &CancelToken::default() };
+    let options =
+        WalkOptions { max_file_bytes: 1000, files: &Disk, cross_file_systems: false, cancel: &CancelToken::default() };
     let judged = judge_path(&root, &options, &file).expect("the root is readable");
     assert!(matches!(judged, Some(WalkFinding::File(_))), "{judged:?}");
     remove_chain(folder.path(), &file);
@@ -84,7 +90,8 @@ fn deep_folders_are_read_as_shallow_ones() {
     }
     let root = AbsPath::canonical(folder.path()).expect("the root");
     let walk = |files: &dyn FileSystem| {
-        let options = WalkOptions { max_file_bytes: 1000, files, cancel: &CancelToken::default() };
+        let options =
+            WalkOptions { max_file_bytes: 1000, files, cross_file_systems: false, cancel: &CancelToken::default() };
         let mut found = Vec::new();
         walk_scope(&root, &options, None, &mut |finding| {
             found.push(finding);

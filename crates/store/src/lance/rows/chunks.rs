@@ -5,6 +5,7 @@
 //! almost 50 % slower.
 //! Batches stay below Arrow's limit of 2 GiB per column.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float16Array, RecordBatch, StringArray, UInt32Array};
@@ -31,6 +32,9 @@ const CHECKSUM_DIGITS: usize = 8;
 /// Columns that a search snapshot keeps in memory, besides the row id.
 const HEAD_COLUMNS: [&str; 10] =
     ["number", "path", "language", "start_line", "end_line", "kind", "symbol", "container", "defines", "vector"];
+
+/// Column with the masked bytes of the text.
+pub(in crate::lance) const MASKED: &str = "masked";
 
 /// Separator of the names in `defines`; names contain no line breaks.
 const SEPARATOR: &str = "\n";
@@ -79,8 +83,8 @@ pub(in crate::lance) fn chunks_schema(dimensions: u32) -> SchemaRef {
         plain(CHECKED_SIGNATURE),
         plain("text"),
         Field::new("vector", DataType::FixedSizeList(vector_item_field(), list_width(dimensions)), false),
-        // The byte ranges of the text that are masked, as `START-END,START-END`; null if there are none. Reserved.
-        Field::new("masked", DataType::Utf8, true),
+        // The byte ranges of the text that are masked, as `START-END,START-END`; null if there are none.
+        Field::new(MASKED, DataType::Utf8, true),
         number(HEAD_CHECKSUM),
     ]))
 }
@@ -158,10 +162,16 @@ fn encode_chunk_batch(rows: &[(DocNumber, EmbeddedChunk)], dimensions: u32) -> R
         Arc::new(signatures),
         text(|row| &row.chunk.text),
         Arc::new(FixedSizeListArray::try_new(vector_item_field(), list_width(dimensions), vectors, None)?),
-        Arc::new(StringArray::new_null(rows.len())),
+        Arc::new(StringArray::from_iter(chunks().map(|row| encode_masked(&row.chunk.masked)))),
         Arc::new(UInt32Array::from(head_checksums)),
     ];
     RecordBatch::try_new(chunks_schema(dimensions), columns)
+}
+
+/// Encodes the masked bytes of a text; `None` if there are none.
+fn encode_masked(masked: &[Range<u32>]) -> Option<String> {
+    let ranges: Vec<String> = masked.iter().map(|range| format!("{}-{}", range.start, range.end)).collect();
+    (!ranges.is_empty()).then(|| ranges.join(","))
 }
 
 /// Encodes vectors as half floats, `[rows, dimensions]`. Lossless, because the vectors are already rounded.
@@ -306,7 +316,7 @@ pub(in crate::lance) fn decode_chunk_texts(
         match intact {
             Some(signature) => {
                 let (signature, definitions) = decode_definitions(signature);
-                ChunkText { text: text.to_owned(), signature, definitions, is_damaged: false }
+                ChunkText { text: text.to_owned(), signature, definitions, ..ChunkText::default() }
             }
             None => ChunkText { is_damaged: true, ..ChunkText::default() },
         }
@@ -346,4 +356,13 @@ fn check_text<'s>(bytes: &mut RowBytes, text: &str, checked_signature: &'s str) 
     let (checksum, signature) = checked_signature.split_at_checked(CHECKSUM_DIGITS)?;
     let found = bytes.checksum_of(|bytes| add_text_columns(bytes, text, signature));
     (u32::from_str_radix(checksum, 16) == Ok(found)).then_some(signature)
+}
+
+/// Decodes a batch of the column [`MASKED`]: whether each text has masked credentials.
+///
+/// # Errors
+/// When the column is missing or has another type.
+pub(in crate::lance) fn decode_masked(batch: &RecordBatch) -> Result<Vec<bool>, ArrowError> {
+    let masked = text_column(batch, MASKED)?;
+    Ok((0..batch.num_rows()).map(|index| !masked.is_null(index) && !masked.value(index).is_empty()).collect())
 }

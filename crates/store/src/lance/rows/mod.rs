@@ -8,6 +8,8 @@ mod chunks;
 mod columns;
 mod files;
 
-pub(super) use chunks::{chunks_schema, decode_chunk_texts, decode_chunks, encode_chunk_batches};
+pub(super) use chunks::{
+    MASKED, chunks_schema, decode_chunk_texts, decode_chunks, decode_masked, encode_chunk_batches,
+};
 pub(super) use columns::{RowLayout, typed_column};
 pub(super) use files::{decode_files, encode_files, files_schema, hash_file_record};

@@ -1,0 +1,294 @@
+//! Reads git's index: the paths that git tracks.
+//!
+//! The formats are those of `gitformat-index(5)`, versions 2 to 4. Only paths and modes are read. The file may have any
+//! bytes: nothing is read beyond its end, and memory is limited by its size.
+
+use std::ops::Range;
+
+use platform::file_format::checksum64;
+
+/// The mode of an entry that is a submodule, without permissions.
+const SUBMODULE_MODE: u32 = 0o160_000;
+
+/// The mode of an entry that stands for a whole folder, in a sparse index.
+const FOLDER_MODE: u32 = 0o040_000;
+
+/// The part of a mode that is the kind of an entry.
+const KIND_BITS: u32 = 0o170_000;
+
+/// Bytes of an entry before its hash: times, device, inode, mode, user, group and size.
+const STAT_BYTES: usize = 40;
+
+/// Position of the mode in [`STAT_BYTES`].
+const MODE_AT: usize = 24;
+
+/// The paths in an index, sorted.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct TrackedPaths {
+    /// The paths, one after the other.
+    bytes: Vec<u8>,
+    /// The end of each path in `bytes`, and whether it is a submodule.
+    ends: Vec<(u32, bool)>,
+}
+
+/// Why an index cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum IndexFault {
+    #[error("it is not an index of git, or it is cut off")]
+    Malformed,
+    #[error("its version {0} is unknown")]
+    UnknownVersion(u32),
+    #[error("it is split into two files; `git update-index --no-split-index` joins them")]
+    Split,
+}
+
+impl TrackedPaths {
+    /// Parses an index whose hashes have `hash_bytes` bytes: 20 for SHA-1, 32 for SHA-256.
+    ///
+    /// # Errors
+    /// When the index is malformed, of an unknown version or split.
+    pub fn parse(index: &[u8], hash_bytes: usize) -> Result<Self, IndexFault> {
+        let mut reader = IndexReader { rest: index };
+        if reader.take(4)? != b"DIRC" {
+            return Err(IndexFault::Malformed);
+        }
+        let (version, count) = (reader.number()?, reader.number()?);
+        if !(2..=4).contains(&version) {
+            return Err(IndexFault::UnknownVersion(version));
+        }
+        let mut paths = Self::default();
+        let (mut path, mut is_sorted) = (Vec::new(), true);
+        for _ in 0..count {
+            let before = std::mem::take(&mut path);
+            let mode = reader.entry(version, hash_bytes, &before, &mut path)?;
+            // Before and after a merge, a path has several entries.
+            is_sorted &= before <= path || paths.ends.is_empty();
+            if mode & KIND_BITS != FOLDER_MODE && !(before == path && !paths.ends.is_empty()) {
+                paths.push(&path, mode & KIND_BITS == SUBMODULE_MODE)?;
+            }
+        }
+        // Extensions follow, and the checksum of the file.
+        while reader.rest.len() >= hash_bytes + 8 {
+            let signature = reader.take(4)?;
+            let size = reader.number()? as usize;
+            if signature == b"link" {
+                return Err(IndexFault::Split);
+            }
+            reader.take(size)?;
+        }
+        if is_sorted { Ok(paths) } else { paths.sort() }
+    }
+
+    /// Returns a hash of the paths.
+    pub fn digest(&self) -> u64 {
+        let ends: Vec<u8> = self.ends.iter().flat_map(|(end, _)| end.to_le_bytes()).collect();
+        checksum64(&self.bytes) ^ checksum64(&ends).rotate_left(1)
+    }
+
+    fn push(&mut self, path: &[u8], is_submodule: bool) -> Result<(), IndexFault> {
+        self.bytes.extend_from_slice(path);
+        let end = u32::try_from(self.bytes.len()).map_err(|_| IndexFault::Malformed)?;
+        self.ends.push((end, is_submodule));
+        Ok(())
+    }
+
+    fn sort(self) -> Result<Self, IndexFault> {
+        let mut order: Vec<usize> = (0..self.ends.len()).collect();
+        order.sort_by_key(|number| self.path(*number));
+        let mut sorted = Self::default();
+        order.into_iter().try_for_each(|number| sorted.push(self.path(number), self.ends[number].1))?;
+        Ok(sorted)
+    }
+
+    fn range(&self, number: usize) -> Range<usize> {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before].0 as usize);
+        start..self.ends[number].0 as usize
+    }
+
+    fn path(&self, number: usize) -> &[u8] {
+        &self.bytes[self.range(number)]
+    }
+
+    /// Returns the number of the first path that is not less than `path`.
+    fn lower_bound(&self, path: &[u8]) -> usize {
+        let (mut low, mut high) = (0, self.ends.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.path(middle) < path { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// Returns whether git tracks the file or the submodule at `path`, relative to the top of the repository.
+    pub fn has(&self, path: &[u8]) -> bool {
+        let number = self.lower_bound(path);
+        number < self.ends.len() && self.path(number) == path
+    }
+
+    /// Returns whether `path` is a submodule.
+    pub fn is_submodule(&self, path: &[u8]) -> bool {
+        let number = self.lower_bound(path);
+        number < self.ends.len() && self.path(number) == path && self.ends[number].1
+    }
+
+    /// Returns whether git tracks a file below the folder `path`.
+    pub fn has_below(&self, path: &[u8]) -> bool {
+        let folder = [path, b"/"].concat();
+        let number = self.lower_bound(&folder);
+        number < self.ends.len() && self.path(number).starts_with(&folder)
+    }
+}
+
+/// Reads an index from its start to its end.
+struct IndexReader<'i> {
+    rest: &'i [u8],
+}
+
+impl<'i> IndexReader<'i> {
+    fn take(&mut self, bytes: usize) -> Result<&'i [u8], IndexFault> {
+        let (taken, rest) = self.rest.split_at_checked(bytes).ok_or(IndexFault::Malformed)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn number(&mut self) -> Result<u32, IndexFault> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_be_bytes(bytes.try_into().map_err(|_| IndexFault::Malformed)?))
+    }
+
+    /// Takes the bytes up to the next zero, and the zero.
+    fn take_text(&mut self) -> Result<&'i [u8], IndexFault> {
+        let end = memchr::memchr(0, self.rest).ok_or(IndexFault::Malformed)?;
+        let text = self.take(end)?;
+        self.take(1)?;
+        Ok(text)
+    }
+
+    /// Reads an entry and returns its mode. Sets `path`, which may share its start with the path `before`.
+    fn entry(&mut self, version: u32, hash_bytes: usize, before: &[u8], path: &mut Vec<u8>) -> Result<u32, IndexFault> {
+        let start = self.rest.len();
+        let mode = &self.take(STAT_BYTES)?[MODE_AT..MODE_AT + 4];
+        let mode = u32::from_be_bytes(mode.try_into().map_err(|_| IndexFault::Malformed)?);
+        self.take(hash_bytes)?;
+        let flags = self.take(2)?;
+        if version >= 3 && flags[0] & 0x40 != 0 {
+            self.take(2)?;
+        }
+        if version == 4 {
+            let kept = before.len().checked_sub(self.offset()?).ok_or(IndexFault::Malformed)?;
+            path.extend_from_slice(&before[..kept]);
+            path.extend_from_slice(self.take_text()?);
+        } else {
+            path.extend_from_slice(self.take_text()?);
+            // Zeros fill the entry up to a multiple of eight bytes; the first one ends the path.
+            let length = start - self.rest.len();
+            self.take(length.next_multiple_of(8) - length)?;
+        }
+        if path.is_empty() { Err(IndexFault::Malformed) } else { Ok(mode) }
+    }
+
+    /// Reads a number of variable length, as offsets in packs have it.
+    fn offset(&mut self) -> Result<usize, IndexFault> {
+        let mut byte = self.take(1)?[0];
+        let mut value = usize::from(byte & 0x7f);
+        while byte & 0x80 != 0 {
+            byte = self.take(1)?[0];
+            value = value.checked_add(1).and_then(|value| value.checked_mul(128)).ok_or(IndexFault::Malformed)?;
+            value |= usize::from(byte & 0x7f);
+        }
+        Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// An index of version 2 with these paths and modes.
+    fn index_of(entries: &[(&str, u32)]) -> Vec<u8> {
+        let mut index = [b"DIRC".as_slice(), &2_u32.to_be_bytes(), &(entries.len() as u32).to_be_bytes()].concat();
+        for (path, mode) in entries {
+            let start = index.len();
+            index.extend([0; MODE_AT]);
+            index.extend(mode.to_be_bytes());
+            index.extend([0; STAT_BYTES - MODE_AT - 4 + 20]);
+            index.extend((path.len() as u16).to_be_bytes());
+            index.extend(path.as_bytes());
+            index.push(0);
+            let length = index.len() - start;
+            index.resize(start + length.next_multiple_of(8), 0);
+        }
+        index.extend([0; 20]);
+        index
+    }
+
+    #[test]
+    fn files_folders_and_submodules_are_told_apart() {
+        let index = index_of(&[
+            ("a.rs", 0o100_644),
+            ("lib/deep/b.rs", 0o100_755),
+            ("lib-x.rs", 0o120_000),
+            ("mod", 0o160_000),
+            ("sparse/", 0o040_000),
+        ]);
+        let paths = TrackedPaths::parse(&index, 20).expect("an index");
+        for path in ["a.rs", "lib/deep/b.rs", "lib-x.rs", "mod"] {
+            assert!(paths.has(path.as_bytes()), "{path}");
+        }
+        for path in ["", "a", "a.rs/", "lib", "lib/deep", "sparse", "sparse/", "z"] {
+            assert!(!paths.has(path.as_bytes()), "{path}");
+        }
+        assert!(paths.has_below(b"lib") && paths.has_below(b"lib/deep"));
+        assert!(!paths.has_below(b"li") && !paths.has_below(b"sparse") && !paths.has_below(b"mod"));
+        assert!(paths.is_submodule(b"mod") && !paths.is_submodule(b"a.rs"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_an_error() {
+        let parse = |index: &[u8]| TrackedPaths::parse(index, 20).expect_err("no index");
+        let index = index_of(&[("a.rs", 0o100_644)]);
+        for length in 0..index.len() - 20 {
+            assert_eq!(parse(&index[..length]), IndexFault::Malformed, "{length}");
+        }
+        let mut newer = index.clone();
+        newer[7] = 9;
+        assert_eq!(parse(&newer), IndexFault::UnknownVersion(9));
+        let mut many = index.clone();
+        many[8..12].copy_from_slice(&u32::MAX.to_be_bytes());
+        assert_eq!(parse(&many), IndexFault::Malformed);
+        let mut split = index[..index.len() - 20].to_vec();
+        split.extend([b"link".as_slice(), &3_u32.to_be_bytes(), b"abc", &[0; 20]].concat());
+        assert_eq!(parse(&split), IndexFault::Split);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn damaged_indexes_do_not_panic(
+            version in 2_u8..=4,
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            length in any::<prop::sample::Index>(),
+        ) {
+            let mut index = index_of(&[("a.rs", 0o100_644), ("b/c.rs", 0o100_644), ("b/d.rs", 0o160_000)]);
+            index[7] = version;
+            for (at, byte) in changes {
+                let at = at.index(index.len());
+                index[at] = byte;
+            }
+            index.truncate(length.index(index.len()) + 1);
+            if let Ok(paths) = TrackedPaths::parse(&index, 20) {
+                paths.has(b"b/c.rs");
+                paths.has_below(b"b");
+            }
+        }
+
+        #[test]
+        fn any_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let index = [b"DIRC\0\0\0\x04\0\0\0\x05".as_slice(), &bytes].concat();
+            TrackedPaths::parse(&index, 20).ok();
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A repository of git on the way to a folder: what it tracks, and whether another one is a copy of it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::git_files::GitFiles;
+use super::git_index::TrackedPaths;
+use platform::open::read_small_file;
+use types::{CopyKind, FileStat};
+
+/// Maximum size of git's index, in bytes: some three million files.
+const MAX_INDEX_BYTES: u64 = 512 << 20;
+
+/// Number of indexes that are kept in memory.
+const MAX_CACHED: usize = 8;
+
+/// A repository, and the one around it.
+pub(super) struct Repository {
+    /// The top of its working tree.
+    pub top: PathBuf,
+    files: GitFiles,
+    tracked: Option<Arc<TrackedPaths>>,
+    above: Option<Arc<Repository>>,
+}
+
+/// An index that was read, and the metadata of its file.
+type CachedIndex = (PathBuf, FileStat, Arc<TrackedPaths>);
+
+/// The indexes that were read last, so that a walk of a few files does not read the same one again.
+static INDEXES: Mutex<Vec<CachedIndex>> = Mutex::new(Vec::new());
+
+impl Repository {
+    /// Opens the repository at `top`, below `above`. Also returns why its index cannot be used, if it cannot.
+    pub fn open(top: &Path, files: GitFiles, above: Option<Arc<Self>>) -> (Self, Option<String>) {
+        let (tracked, fault) = match read_index(&files) {
+            Ok(tracked) => (tracked, None),
+            Err(message) => (None, Some(message)),
+        };
+        (Self { top: top.to_owned(), files, tracked, above }, fault)
+    }
+
+    /// Returns whether git tracks the file, or a file below the folder, at `path` relative to the top.
+    pub fn tracks(&self, path: &[u8], is_dir: bool) -> bool {
+        let Some(tracked) = &self.tracked else { return false };
+        tracked.has(path) || (is_dir && tracked.has_below(path))
+    }
+
+    /// Returns whether `path` is a submodule.
+    pub fn has_submodule(&self, path: &[u8]) -> bool {
+        self.tracked.as_ref().is_some_and(|tracked| tracked.is_submodule(path))
+    }
+
+    /// Returns whether the repository at `folder`, below this one, is a copy of this one or of one around it.
+    pub fn copy_kind(&self, folder: &Path) -> Option<CopyKind> {
+        let files = GitFiles::find(folder).ok()??;
+        let mut around = std::iter::successors(Some(self), |repository| repository.above.as_deref());
+        around.find_map(|repository| repository.files.copy_kind(&repository.top, &files))
+    }
+}
+
+/// Returns whether the repository at `folder` is a worktree of one whose main working tree is another folder of `root`.
+pub(super) fn is_worktree_of_another(root: &Path, folder: &Path) -> bool {
+    let Ok(Some(files)) = GitFiles::find(folder) else { return false };
+    files.main_tree().is_some_and(|main| main != folder && main.starts_with(root))
+}
+
+/// The index of the repository that contains a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackedState {
+    /// The file of the index, which need not exist.
+    pub file: PathBuf,
+    /// A hash of the paths in it; `None` if it cannot be used.
+    pub digest: Option<u64>,
+}
+
+/// Returns the state of the index of the repository whose working tree begins at `top`; `None` if there is none.
+pub(super) fn tracked_state(top: &Path) -> Option<TrackedState> {
+    let files = GitFiles::find(top).ok()??;
+    let digest = read_index(&files).ok().flatten().map(|tracked| tracked.digest());
+    Some(TrackedState { file: files.index_file(), digest })
+}
+
+/// Reads the index of a repository; `None` if it has none.
+fn read_index(files: &GitFiles) -> Result<Option<Arc<TrackedPaths>>, String> {
+    let file = files.index_file();
+    let stat = match file.symlink_metadata() {
+        Ok(metadata) => FileStat::from_metadata(&metadata),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(format!("{}: {error}", file.display())),
+    };
+    let mut indexes = INDEXES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, _, tracked)) = indexes.iter().find(|(path, known, _)| *path == file && *known == stat) {
+        return Ok(Some(Arc::clone(tracked)));
+    }
+    let bytes = read_small_file(&file, MAX_INDEX_BYTES).map_err(|error| format!("{}: {error}", file.display()))?;
+    let parsed = TrackedPaths::parse(&bytes, files.hash_bytes());
+    let tracked = Arc::new(parsed.map_err(|fault| format!("{}: {fault}", file.display()))?);
+    indexes.retain(|(path, ..)| *path != file);
+    if indexes.len() >= MAX_CACHED {
+        indexes.remove(0);
+    }
+    indexes.push((file, stat, Arc::clone(&tracked)));
+    Ok(Some(tracked))
+}
