@@ -63,6 +63,15 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Returns the process that is writing the same index, such as `process 7 since 2 s`, if the call failed because of it.
+    pub fn lock_holder(&self) -> Option<&str> {
+        match self {
+            Self::Store(StoreError::Locked { holder, .. })
+            | Self::Index(IndexError::Store(StoreError::Locked { holder, .. })) => Some(holder),
+            _ => None,
+        }
+    }
+
     /// Returns whether the call failed only because another process is writing the same index.
     pub fn is_busy(&self) -> bool {
         match self {

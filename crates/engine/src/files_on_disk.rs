@@ -44,6 +44,11 @@ impl Engine {
         RepoPath::below(root, resolved.as_path()).ok_or_else(outside)
     }
 
+    /// Returns whether files in a folder below the root can be in the index: no rule leaves the folder out.
+    pub fn covers_folder(&self, folder: &RepoPath) -> bool {
+        walk::enters_folder(&self.settings.root, folder).unwrap_or(false)
+    }
+
     /// Reads a text file that a client may see. Returns its resolved path and its bytes.
     ///
     /// # Errors

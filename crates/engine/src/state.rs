@@ -11,11 +11,14 @@ use crate::project_cache::ProjectCache;
 use config::Settings;
 use search::Snapshot;
 use store::{ChunkStore, StoreView};
+use types::RepoPath;
 use workers::ParserPool;
 
 /// The index, search and read calls for one root folder.
 pub struct Engine {
     pub(crate) settings: Settings,
+    /// The folder below the root that searches are narrowed to; `None` for the whole root.
+    pub(crate) part: Option<RepoPath>,
     pub(crate) store: Box<dyn ChunkStore>,
     pub(crate) models: IndexModels,
     /// The snapshot that searches use; replaced when the store has a newer commit. Locked only to clone or to
@@ -55,6 +58,7 @@ impl Engine {
         Self {
             parsers: ParserPool::for_settings(&settings),
             settings,
+            part: None,
             store,
             models,
             snapshot: Mutex::default(),
@@ -64,6 +68,12 @@ impl Engine {
             damage: DamageState::default(),
             current_texts: CurrentTexts::default(),
         }
+    }
+
+    /// Narrows searches to a folder below the root. Path filters may be relative to that folder or to the root.
+    #[must_use]
+    pub fn narrowed_to(self, part: Option<RepoPath>) -> Self {
+        Self { part, ..self }
     }
 
     /// Returns the root folder.

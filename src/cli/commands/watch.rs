@@ -6,6 +6,7 @@ use engine::{CancelToken, Engine, EngineError, IndexProgress, IndexReport, Index
 
 use crate::cli::arguments::{SharedArguments, WatchArguments};
 use crate::cli::exit::CommandExit;
+use crate::cli::index_run::command_folder::settings_to_index;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::printer::{self, Printer};
 use crate::cli::progress::IndexProgressBar;
@@ -21,7 +22,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// # Errors
 /// If the folder cannot be watched, or the first index run fails.
 pub fn run_watch(shared: &SharedArguments, arguments: &WatchArguments) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(shared.settings(arguments.path.as_deref())?)?;
+    let engine = Engine::open(settings_to_index(shared, arguments.path.as_deref())?)?;
     let interrupts = Interrupts::listen()?;
     interrupts.run_cancellable(|stop| {
         let mut watch =

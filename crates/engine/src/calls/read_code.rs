@@ -6,7 +6,7 @@ use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::NameQuery;
 use source::walk::FileContents;
-use source::{count_lines, decode_source};
+use source::{count_lines, decode_source, language};
 use types::{ContentHash, Language, RepoPath, Span, Symbol};
 
 /// The code to read: a range of lines or a definition.
@@ -51,6 +51,11 @@ pub struct CodeExcerpt {
     pub freshness: Freshness,
     /// Other definitions of the same name.
     pub also: Vec<SymbolHit>,
+}
+
+/// Returns whether a name is that of a file in a known language, such as `a.rs`, rather than a name of a definition.
+pub fn is_source_name(name: &str) -> bool {
+    language::detect_language(&RepoPath::new(name), None) != language::text_language()
 }
 
 /// Maximum number of other definitions returned with an excerpt.

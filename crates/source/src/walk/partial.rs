@@ -65,6 +65,23 @@ pub fn walk_folders(root: &AbsPath, paths: &[RepoPath], enter: &mut dyn FnMut(&P
     walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_, _| ControlFlow::Continue(()))
 }
 
+/// Returns whether a walk enters a folder, which no rule skips then.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn enters_folder(root: &AbsPath, folder: &RepoPath) -> Result<bool, WalkError> {
+    let target = folder.under(root.as_path());
+    let wanted: PathSet = [folder.clone()].into_iter().collect();
+    let mut is_entered = false;
+    let mut enter = |entered: &Path, _: IsWanted| {
+        is_entered |= entered == target;
+        entered != target
+    };
+    let options = WalkOptions { max_file_bytes: 0, files: &Disk, cancel: &CancelToken::default() };
+    walker::run_walk(root, &options, &wanted, &mut enter, &mut |_, _| ControlFlow::Continue(()))?;
+    Ok(is_entered)
+}
+
 /// Returns the finding of a walk at this path or, if a folder above it is skipped, at that folder; `None` if a
 /// walk does not reach the path.
 ///
