@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use cli::arguments::{CliArguments, CliCommand, ServeArguments, parse_command_line};
 use cli::commands::{
-    bench, completions, doctor, eval, hook, index, indexes, install, man, models, outline, read, references, search, serve,
-    similar, status, symbol, tune, uninstall, watch,
+    bench, completions, doctor, eval, hook, index, indexes, install, man, models, outline, read, references, search,
+    serve, similar, status, symbol, tune, uninstall, watch,
 };
 use cli::exit::{CommandExit, report_failure};
 use cli::logging;

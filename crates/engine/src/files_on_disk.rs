@@ -27,7 +27,8 @@ impl Engine {
         let named = unescape_name(path);
         let path = if root.join(&*named).symlink_metadata().is_ok() { &named } else { path };
         let outside = || PathError::OutsideRoot { path: path.to_owned(), root: root.to_owned() };
-        let joined = root.join(path);
+        let is_lossy = path.contains(char::REPLACEMENT_CHARACTER) && Path::new(path).is_relative();
+        let joined = if is_lossy { RepoPath::new(path).under(root) } else { root.join(path) };
         let resolved = AbsPath::canonical(&joined).map_err(|source| {
             let leads_outside = Path::new(path).components().any(|part| part == Component::ParentDir)
                 || (Path::new(path).is_absolute() && !joined.starts_with(root));

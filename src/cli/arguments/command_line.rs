@@ -20,6 +20,7 @@ use super::install::{InstallArguments, UninstallArguments};
 use super::models::ModelsArguments;
 use super::names::{ReferencesArguments, SymbolArguments};
 use super::reading::{OutlineArguments, ReadArguments, SimilarArguments};
+use super::reference::REFERENCE;
 use super::search::SearchArguments;
 use super::serve::ServeArguments;
 use super::shared::SharedArguments;
@@ -41,7 +42,7 @@ const NARROW_COLUMNS: usize = 90;
 /// Indexes a folder once, keeps the index up to date, and answers queries about the code in it:
 /// on the command line, and to coding assistants over the Model Context Protocol.
 #[derive(Debug, Parser)]
-#[command(name = "codescry", version, after_help = EXIT_CODES, override_usage = USAGE)]
+#[command(name = "codescry", version, after_help = EXIT_CODES, after_long_help = REFERENCE, override_usage = USAGE)]
 #[command(arg_required_else_help = true)]
 pub struct CliArguments {
     #[command(subcommand)]

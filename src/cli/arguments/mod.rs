@@ -12,6 +12,7 @@ mod install;
 mod models;
 mod names;
 mod reading;
+mod reference;
 mod search;
 mod serve;
 mod shared;

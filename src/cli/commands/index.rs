@@ -30,7 +30,7 @@ pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow
     if arguments.json {
         printer.json(&IndexReportJson::new(engine.root(), &done))?;
     } else {
-        for line in report::report_lines(&done, Palette::for_stdout(shared)) {
+        for line in report::report_lines(&done, shared.verbose > 0, Palette::for_stdout(shared)) {
             printer.line(&line)?;
         }
     }

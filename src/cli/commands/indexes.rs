@@ -110,7 +110,10 @@ fn index_state(index: &StoredIndex, now: Duration) -> IndexState {
 }
 
 fn folder_text(index: &StoredIndex) -> String {
-    index.root.as_ref().map_or_else(|| format!("unknown folder ({})", index.dir.display()), |root| root.display().to_string())
+    index
+        .root
+        .as_ref()
+        .map_or_else(|| format!("unknown folder ({})", index.dir.display()), |root| root.display().to_string())
 }
 
 /// Applies `change` to indexes and prints what it reports; an index that fails does not keep the others from being

@@ -95,7 +95,8 @@ fn symbol_line(symbol: &Symbol, width: usize, palette: Palette) -> String {
     let depth = symbol.container.split('.').filter(|name| !name.is_empty()).count();
     let lines = palette.paint(TextRole::Dim, &format!("{:>width$}", format_lines(symbol.span)));
     let text = if symbol.signature.is_empty() { &symbol.name } else { &symbol.signature };
-    let (text, kind) = (terminal_text::escape_controls(text), palette.paint(TextRole::Dim, &format!("[{}]", symbol.kind)));
+    let (text, kind) =
+        (terminal_text::escape_controls(text), palette.paint(TextRole::Dim, &format!("[{}]", symbol.kind)));
     format!("  {lines}  {}{text}  {kind}", "  ".repeat(depth))
 }
 

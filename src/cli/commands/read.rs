@@ -83,7 +83,8 @@ fn parse_places(engine: &Engine, paths: &ShownPaths, arguments: &ReadArguments) 
             _ => (text, None),
         };
         let is_path = lines.is_some() || is_there(path) || looks_like_path(path);
-        let last = requests.last_mut().filter(|last| last.path.is_some() && last.lines.is_none() && last.symbol.is_none());
+        let last =
+            requests.last_mut().filter(|last| last.path.is_some() && last.lines.is_none() && last.symbol.is_none());
         match last {
             _ if is_path => requests.push(ReadRequest { path: Some(path.to_owned()), lines, ..request.clone() }),
             Some(file) => file.symbol = Some(text.to_owned()),

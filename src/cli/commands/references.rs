@@ -111,8 +111,6 @@ fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) 
         let why = if answer.out_of_time { "the time limit was reached" } else { "more uses follow" };
         let next = offset + limit;
         let more = if answer.out_of_time { String::new() } else { format!("--offset {next} shows them, ") };
-        printer::print_note(&format!(
-            "{why} after {read} of {all} files; {more}--kind, --path and --lang narrow down"
-        ));
+        printer::print_note(&format!("{why} after {read} of {all} files; {more}--kind, --path and --lang narrow down"));
     }
 }

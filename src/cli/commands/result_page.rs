@@ -49,7 +49,11 @@ impl ResultPage {
     /// Prints how to see the next page, if there is one and a person asked for this one.
     pub fn print_more(&self, more: bool, json: bool) {
         if more && !json && io::stdout().is_terminal() {
-            printer::print_note(&format!("more results: --offset {}, or -n {}", self.offset + self.limit, self.limit * 2));
+            printer::print_note(&format!(
+                "more results: --offset {}, or -n {}",
+                self.offset + self.limit,
+                self.limit * 2
+            ));
         }
     }
 }

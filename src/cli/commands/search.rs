@@ -79,11 +79,7 @@ pub fn show_paths(answer: &mut SearchAnswer, paths: &ShownPaths) {
 }
 
 /// Builds the query from the arguments.
-fn build_search_query(
-    arguments: &SearchArguments,
-    words: &[&OsStr],
-    page: &ResultPage,
-) -> anyhow::Result<SearchQuery> {
+fn build_search_query(arguments: &SearchArguments, words: &[&OsStr], page: &ResultPage) -> anyhow::Result<SearchQuery> {
     let text = words.join(OsStr::new(" "));
     let text = text.to_str().context("the query is not UTF-8; write it in UTF-8")?.trim().to_owned();
     anyhow::ensure!(arguments.batch || !text.trim().is_empty(), "the query is empty; give words, a name or a question");

@@ -35,9 +35,8 @@ pub fn run_similar(shared: &SharedArguments, arguments: &SimilarArguments) -> an
     let OpenedFolder { engine, paths, interrupts } = open_updated_folder(shared, folder, arguments.no_index)?;
     let (languages, path) = (arguments.languages.clone(), arguments.glob.clone());
     let filter = Filter { languages, path, ..Filter::default() };
-    let find = |target: &SimilarTarget| {
-        engine.find_similar(target, page.ranked(), &filter, &engine::CancelToken::default())
-    };
+    let find =
+        |target: &SimilarTarget| engine.find_similar(target, page.ranked(), &filter, &engine::CancelToken::default());
     let search = || match parse_location(&engine, &paths, &text) {
         Some((path, line)) => paths.read(&path, |path| find(&SimilarTarget::Location { path: path.to_owned(), line })),
         None => find(&SimilarTarget::Snippet(text.clone())),

@@ -134,7 +134,9 @@ impl ShownPaths {
     pub fn read<T>(&self, path: &str, read: impl Fn(&str) -> Result<T, EngineError>) -> Result<T, EngineError> {
         let Some(part) = self.part.as_ref().filter(|_| !Path::new(path).is_absolute()) else { return read(path) };
         match read(&format!("{part}/{path}")) {
-            Err(EngineError::Path(engine::PathError::Missing { .. } | engine::PathError::OutsideRoot { .. })) => read(path),
+            Err(EngineError::Path(engine::PathError::Missing { .. } | engine::PathError::OutsideRoot { .. })) => {
+                read(path)
+            }
             answered => answered,
         }
     }

@@ -11,9 +11,7 @@ use ::text::display::escape_name;
 use answer::Place;
 use answer::place::PlaceRow;
 use answer::snippet::query_prefixes;
-use engine::{
-    CodeExcerpt, Engine, Explanation, Hit, Language, ReadRequest, RepoPath, SearchAnswer, Span, TokenClass,
-};
+use engine::{CodeExcerpt, Engine, Explanation, Hit, Language, ReadRequest, RepoPath, SearchAnswer, Span, TokenClass};
 
 /// Maximum number of lines of a snippet.
 const SNIPPET_LINES: usize = 12;

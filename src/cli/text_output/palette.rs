@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn every_colour_is_legible_on_white_and_on_black() {
-        let classes = [TokenClass::Keyword, TokenClass::String, TokenClass::Comment, TokenClass::Type, TokenClass::Number];
+        let classes =
+            [TokenClass::Keyword, TokenClass::String, TokenClass::Comment, TokenClass::Type, TokenClass::Number];
         let roles = [TextRole::Path, TextRole::Name, TextRole::Dim, TextRole::Warning, TextRole::Good, TextRole::Bad];
         let palette = Palette { is_coloured: true, columns: 80 };
         for role in roles.into_iter().chain(classes.map(TextRole::Token)) {

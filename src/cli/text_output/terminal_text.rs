@@ -224,7 +224,10 @@ mod tests {
         assert_eq!(wrap_line(status, 30), ["languages rust 12, go 3,", "  python 4, java 5, c 6"]);
         let row = "model   builtin, which has a long description";
         assert_eq!(wrap_line(row, 30), ["model   builtin, which has a", "        long description"]);
-        assert_eq!(wrap_line("a/very/long/path/that/is/one/word here", 12), ["a/very/long/path/that/is/one/word", "  here"]);
+        assert_eq!(
+            wrap_line("a/very/long/path/that/is/one/word here", 12),
+            ["a/very/long/path/that/is/one/word", "  here"]
+        );
         assert_eq!(wrap_line("\x1b[1mbold\x1b[0m and more", 9), ["\x1b[1mbold\x1b[0m and", "  more"]);
     }
 

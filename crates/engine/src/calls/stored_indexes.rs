@@ -41,7 +41,8 @@ impl StoredIndex {
 
     /// Returns whether the indexed folder is known and no longer exists. A folder that cannot be examined may exist.
     pub fn is_orphan(&self) -> bool {
-        let is_gone = |root: &PathBuf| root.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let is_gone =
+            |root: &PathBuf| root.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         self.root.as_ref().is_some_and(is_gone)
     }
 }

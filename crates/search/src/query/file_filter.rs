@@ -211,9 +211,7 @@ impl FileFilter {
         let unwanted = self.exclusions.paths.iter().any(|globs| is_named(&|path| globs.is_match(path)))
             || (filters_path_class && has_excluded_class());
         !unwanted
-            && self.paths.iter().all(|patterns| {
-                patterns.iter().any(|pattern| is_named(&|path| pattern.matches(path)))
-            })
+            && self.paths.iter().all(|patterns| patterns.iter().any(|pattern| is_named(&|path| pattern.matches(path))))
             && self.files.iter().all(|globs| globs.is_match(path))
             && self.folders.contains_folder(file.path.folder())
     }

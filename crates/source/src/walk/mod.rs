@@ -26,8 +26,8 @@ pub use content::{inspect_content, inspect_published_content};
 pub use disk::{Disk, FileContents, FileSystem, TreeReader};
 pub use finding::{SkippedPath, WalkEntry, WalkError, WalkFinding};
 pub use partial::{
-    IgnoreFault, affects_ignore_rules, enters_folder, find_ignore_faults, ignore_files_outside, judge_path, walk_folders, walk_paths,
-    walk_scope,
+    IgnoreFault, affects_ignore_rules, enters_folder, find_ignore_faults, find_nested_ignore_faults,
+    ignore_files_outside, judge_path, walk_folders, walk_paths, walk_scope,
 };
 pub use projects::find_projects;
 pub use walker::{WalkOptions, walk_tree};

@@ -3,8 +3,10 @@
 //! Partial walks apply the same rules in the same order as the full walk, because they are the same walk
 //! restricted to a part of the tree.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::disk::Disk;
 use super::finding::{SkippedPath, WalkError, WalkFinding};
@@ -133,15 +135,35 @@ pub struct IgnoreFault {
 /// Finds the ignore files for `root` that cannot be used: its own and those that a walk does not visit.
 pub fn find_ignore_faults(root: &AbsPath) -> Vec<IgnoreFault> {
     let root = root.as_path();
-    let describe = |(path, message): &(PathBuf, String)| {
-        let inside = RepoPath::below(root, path);
-        IgnoreFault {
-            is_visited: inside.is_some(),
-            path: inside.unwrap_or_else(|| RepoPath::new(path.display().to_string())),
-            problem: format!("cannot be read: {message}; files that it excludes may be indexed"),
-        }
-    };
-    FolderRules::load_root(root).faults().iter().map(describe).collect()
+    FolderRules::load_root(root).faults().iter().map(|fault| describe_fault(root, fault)).collect()
+}
+
+/// Finds the ignore files that cannot be used in `folders` below `root` and in the folders between.
+pub fn find_nested_ignore_faults<'f>(root: &AbsPath, folders: impl Iterator<Item = &'f str>) -> Vec<IgnoreFault> {
+    let root = root.as_path();
+    let ends = |folder: &'f str| folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]);
+    let all: BTreeSet<&str> = folders.flat_map(|folder| ends(folder).map(|end| &folder[..end])).collect();
+    let mut rules: BTreeMap<&str, Arc<FolderRules>> = BTreeMap::from([("", FolderRules::load_root(root))]);
+    let mut faults = Vec::new();
+    // A folder sorts before the folders in it.
+    for folder in all.into_iter().filter(|folder| !folder.is_empty()) {
+        let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        let Some(above) = rules.get(above).cloned() else { continue };
+        let path = RepoPath::new(folder).under(root);
+        let own = above.extend(&path, &|name| path.join(name).symlink_metadata().is_ok()).map(Arc::new);
+        faults.extend(own.iter().flat_map(|own| own.faults()).map(|fault| describe_fault(root, fault)));
+        rules.insert(folder, own.unwrap_or(above));
+    }
+    faults
+}
+
+fn describe_fault(root: &Path, (path, message): &(PathBuf, String)) -> IgnoreFault {
+    let inside = RepoPath::below(root, path);
+    IgnoreFault {
+        is_visited: inside.is_some(),
+        path: inside.unwrap_or_else(|| RepoPath::new(path.display().to_string())),
+        problem: format!("cannot be read: {message}; files that it excludes may be indexed"),
+    }
 }
 
 #[cfg(test)]
