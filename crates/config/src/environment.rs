@@ -138,6 +138,11 @@ pub fn is_parse_worker() -> bool {
     arguments.next().is_some_and(|command| command == PARSE_WORKER_COMMAND) && arguments.next().is_none()
 }
 
+/// Returns the arguments of this process, the first of which names the program.
+pub fn program_arguments() -> impl Iterator<Item = OsString> {
+    env::args_os()
+}
+
 /// The argument that makes this program a parser process.
 pub const PARSE_WORKER_COMMAND: &str = "parse-worker";
 

@@ -137,9 +137,6 @@ fn open_beneath(root: &Path, parts: &[&str]) -> io::Result<File> {
     folder.open_file(Path::new(&name))
 }
 
-/// Maximum number of entries of a folder that are compared with a name that has replacement characters.
-const MAX_COMPARED_ENTRIES: usize = 100_000;
-
 /// A folder that stays the same folder, even if links are placed into its path later.
 ///
 /// Entering a folder costs the same at any depth.
@@ -185,13 +182,12 @@ impl FolderHandle {
         self.read_entries(max_entries)
     }
 
-    /// Returns the name of the entry that is shown as `name`: the same, unless it has replacement characters because the
-    /// name of the entry is not UTF-8.
+    /// Returns the name of the entry that is shown as `name`, with replacement characters if it is not UTF-8.
     fn find_name<'n>(&self, name: &'n str) -> Cow<'n, OsStr> {
         if !name.contains(char::REPLACEMENT_CHARACTER) {
             return Cow::Borrowed(OsStr::new(name));
         }
-        let entries = self.list_entries(MAX_COMPARED_ENTRIES).unwrap_or_default();
+        let entries = self.list_entries(100_000).unwrap_or_default();
         let mut shown_so = entries.into_iter().map(|entry| entry.name).filter(|entry| entry.to_string_lossy() == name);
         match (shown_so.next(), shown_so.next()) {
             (Some(entry), None) => Cow::Owned(entry),

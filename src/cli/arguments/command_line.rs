@@ -109,7 +109,7 @@ pub enum CliCommand {
 ///
 /// Ends the process with a message and exit code 2 if they are invalid.
 pub fn parse_command_line() -> CliArguments {
-    parse_arguments(std::env::args_os()).unwrap_or_else(|error| {
+    parse_arguments(config::program_arguments()).unwrap_or_else(|error| {
         let is_coloured = if error.use_stderr() { console::colors_enabled_stderr() } else { console::colors_enabled() };
         let text = if is_coloured { error.render().ansi().to_string() } else { error.render().to_string() };
         // The reader may have closed the pipe, which is no failure.
