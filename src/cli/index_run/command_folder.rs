@@ -31,7 +31,8 @@ impl CommandFolder {
             return Ok(Self { settings, part: None });
         }
         for above in named.ancestors().skip(1) {
-            let outer = shared.settings(Some(above))?;
+            // A folder that cannot be opened has no index that could be used.
+            let Ok(outer) = shared.settings(Some(above)) else { break };
             if refuse_broad(shared, &outer, "index").is_err() {
                 break;
             }
