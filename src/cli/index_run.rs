@@ -1,13 +1,21 @@
 //! An index run for a command, with a progress bar and Ctrl-C.
 
-use std::path::Path;
+pub mod command_folder;
 
-use engine::{Engine, EngineError, IndexReport, IndexRequest};
+use std::path::Path;
+use std::time::Duration;
+
+use engine::{Engine, EngineError, IndexError, IndexReport, IndexRequest};
+
+use self::command_folder::{CommandFolder, ShownPaths};
 
 use super::arguments::SharedArguments;
 use super::interrupts::Interrupts;
 use super::printer;
 use super::progress::IndexProgressBar;
+
+/// The interval between attempts while another process writes the index.
+const WAIT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Updates the index.
 ///
@@ -23,23 +31,63 @@ pub fn update_index(
     interrupts.run_cancellable(|cancel| engine.index(request, cancel, &|progress| bar.show(progress)))
 }
 
-/// Updates the index before a search; prints a note instead if another process is writing the index.
+/// Updates the index like [`update_index`]. While another process is writing the index, waits for it, with a note.
 ///
 /// # Errors
-/// If [`Engine::index`] fails; a lock held by another process is not an error here.
+/// If [`Engine::index`] fails, or Ctrl-C ends the wait.
+pub fn update_index_or_wait(
+    engine: &Engine,
+    request: &IndexRequest,
+    interrupts: &Interrupts,
+    shared: &SharedArguments,
+) -> Result<IndexReport, EngineError> {
+    retry_while_busy(engine, request, interrupts, shared, || false).map(|report| report.unwrap_or_default())
+}
+
+/// Updates the index before a search. While another process is writing it, searches a complete index as it is, with a
+/// note, and waits for one that is still incomplete.
+///
+/// # Errors
+/// If [`Engine::index`] fails, or Ctrl-C ends the wait; a lock held by another process is not an error here.
 pub fn update_index_if_free(
     engine: &Engine,
     interrupts: &Interrupts,
     shared: &SharedArguments,
 ) -> Result<(), EngineError> {
-    match update_index(engine, &IndexRequest::default(), interrupts, shared) {
-        Err(error) if error.is_busy() => {
-            if !shared.quiet {
-                printer::print_note(&format!("searching the files indexed so far: {error}"));
-            }
-            Ok(())
+    let is_searchable = || engine.is_complete().unwrap_or(false);
+    retry_while_busy(engine, &IndexRequest::default(), interrupts, shared, is_searchable).map(drop)
+}
+
+/// Updates the index, and tries again while another process is writing it, until `is_enough`; `None` then.
+fn retry_while_busy(
+    engine: &Engine,
+    request: &IndexRequest,
+    interrupts: &Interrupts,
+    shared: &SharedArguments,
+    is_enough: impl Fn() -> bool,
+) -> Result<Option<IndexReport>, EngineError> {
+    let mut is_waiting = false;
+    loop {
+        let error = match update_index(engine, request, interrupts, shared) {
+            Err(error) if error.is_busy() => error,
+            updated => return updated.map(Some),
+        };
+        let enough = is_enough();
+        if !shared.quiet && (enough || !is_waiting) {
+            let holder = error.lock_holder().unwrap_or("another process");
+            printer::print_note(&match enough {
+                true if is_waiting => "the other process has written the index; searching it".to_owned(),
+                true => format!("searching the files indexed so far: {error}"),
+                false => format!("{holder} is indexing this folder; waiting until it has finished"),
+            });
         }
-        updated => updated.map(drop),
+        if enough {
+            return Ok(None);
+        }
+        is_waiting = true;
+        if interrupts.run_cancellable(|cancel| cancel.wait_timeout(WAIT_INTERVAL)) {
+            return Err(IndexError::Cancelled { root: engine.root().to_owned() }.into());
+        }
     }
 }
 
@@ -66,19 +114,26 @@ pub fn call_with_repair<T>(
     call()
 }
 
-/// Opens the engine of a folder, and updates its index unless `no_index` is set.
+/// An opened folder, whose index is up to date.
+pub struct OpenedFolder {
+    pub engine: Engine,
+    pub paths: ShownPaths,
+    pub interrupts: Interrupts,
+}
+
+/// Opens the engine of a folder or of the indexed folder above it, and updates the index unless `no_index` is set.
 ///
 /// # Errors
-/// If the folder or the index is invalid, or the index cannot be updated.
-pub fn open_updated_engine(
+/// If the folder is too broad, the folder or the index is invalid, or the index cannot be updated.
+pub fn open_updated_folder(
     shared: &SharedArguments,
     path: Option<&Path>,
     no_index: bool,
-) -> anyhow::Result<(Engine, Interrupts)> {
-    let engine = Engine::open(shared.settings(path)?)?;
+) -> anyhow::Result<OpenedFolder> {
+    let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open()?;
     let interrupts = Interrupts::listen()?;
     if !no_index {
         update_index_if_free(&engine, &interrupts, shared)?;
     }
-    Ok((engine, interrupts))
+    Ok(OpenedFolder { engine, paths, interrupts })
 }

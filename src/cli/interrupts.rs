@@ -96,6 +96,6 @@ async fn wait_for_ctrl_c(
             process::exit(i32::from(INTERRUPTED_CODE));
         }
         cancel.cancel();
-        printer::print_note("stopping; press Ctrl-C again to stop at once");
+        printer::print_note("stopping after the files in progress; press Ctrl-C again to end at once");
     }
 }

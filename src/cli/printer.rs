@@ -4,29 +4,36 @@
 //! complete; a closed pipe is an [`io::ErrorKind::BrokenPipe`], which `exit::report_failure` treats
 //! as success.
 
-use std::io::{self, BufWriter, StdoutLock, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _};
 
+use console::Term;
 use serde::Serialize;
 
+use super::text_output::palette::find_columns;
 use super::text_output::terminal_text;
 
 /// A buffered writer to standard output.
 pub struct Printer {
     out: BufWriter<StdoutLock<'static>>,
+    /// The width at which lines are wrapped; `None` if standard output is not a terminal.
+    columns: Option<usize>,
 }
 
 impl Printer {
     /// Locks standard output.
     pub fn new() -> Self {
-        Self { out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()) }
+        let columns = io::stdout().is_terminal().then(|| find_columns(&Term::stdout())).flatten();
+        Self { out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()), columns }
     }
 
-    /// Writes a line, in which the caller has [escaped control characters](terminal_text::escape_controls).
+    /// Writes a line, in which the caller has [escaped control characters](terminal_text::escape_controls). On a terminal,
+    /// a line that is too long is wrapped between words.
     ///
     /// # Errors
     /// If standard output cannot be written.
     pub fn line(&mut self, line: &str) -> io::Result<()> {
-        self.out.write_all(line.as_bytes())?;
+        let wrapped = self.columns.map(|columns| terminal_text::wrap_line(line, columns).join("\n"));
+        self.out.write_all(wrapped.as_deref().unwrap_or(line).as_bytes())?;
         self.out.write_all(b"\n")
     }
 
@@ -75,7 +82,28 @@ pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
 
 /// Prints a note on standard error, ignoring errors: the reader may have closed the pipe.
 pub fn print_note(message: &str) {
-    _ = writeln!(io::stderr(), "{}", terminal_text::escape_lines(message));
+    let message = terminal_text::escape_lines(message);
+    _ = writeln!(io::stderr(), "{}", wrap_for_stderr(&message));
+}
+
+/// Wraps the lines of a text at the width of the terminal that is standard error, if it is one.
+fn wrap_for_stderr(text: &str) -> String {
+    let columns = io::stderr().is_terminal().then(|| find_columns(&Term::stderr())).flatten();
+    columns.map_or_else(|| text.to_owned(), |columns| terminal_text::wrap_lines(text, columns))
+}
+
+/// Prints help on standard output, or a usage error on standard error, wrapped at the width of the terminal.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn print_usage(text: &str, is_error: bool) -> io::Result<()> {
+    if is_error {
+        _ = write!(io::stderr(), "{}", wrap_for_stderr(text));
+        return Ok(());
+    }
+    let columns = io::stdout().is_terminal().then(|| find_columns(&Term::stdout())).flatten();
+    let wrapped = columns.map(|columns| terminal_text::wrap_lines(text, columns));
+    print_bytes(wrapped.as_deref().unwrap_or(text).as_bytes())
 }
 
 /// Prints a question on standard error without a line end; the user answers on the same line.

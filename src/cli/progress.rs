@@ -63,23 +63,34 @@ impl Drop for TerminalBar {
 }
 
 /// The progress bar of an index run.
-pub struct IndexProgressBar(TerminalBar);
+pub struct IndexProgressBar {
+    bar: TerminalBar,
+    /// Whether the table of stages is shown.
+    verbose: bool,
+}
 
 impl IndexProgressBar {
     /// Creates the bar of one run.
     pub fn new(shared: &SharedArguments) -> Self {
-        Self(TerminalBar::new(shared, "{spinner} {msg}"))
+        Self { bar: TerminalBar::new(shared, "{spinner} {wide_msg}"), verbose: shared.verbose > 0 }
     }
 
     /// Updates the bar.
     pub fn show(&self, progress: &IndexProgress) {
-        if self.0.is_hidden() || progress.elapsed < SHOW_AFTER {
+        if self.bar.is_hidden() || progress.elapsed < SHOW_AFTER {
             return;
         }
         let is_counted = progress.walk_ended && progress.phase == IndexPhase::Indexing;
-        self.0.set_template(if is_counted { "{bar:24} {msg}" } else { "{spinner} {msg}" });
-        self.0.show(progress.files_done, is_counted.then_some(progress.files_found), progress_message(progress));
-        self.0.0.tick();
+        let message = progress_message(progress, self.verbose);
+        // A message of one line is cut to the width of the terminal; one with a table is not.
+        self.bar.set_template(match (is_counted, message.contains('\n')) {
+            (true, false) => "{bar:12} {wide_msg}",
+            (false, false) => "{spinner} {wide_msg}",
+            (true, true) => "{bar:12} {msg}",
+            (false, true) => "{spinner} {msg}",
+        });
+        self.bar.show(progress.files_done, is_counted.then_some(progress.files_found), message);
+        self.bar.0.tick();
     }
 }
 
@@ -89,7 +100,7 @@ pub struct TuneProgressBar(TerminalBar);
 impl TuneProgressBar {
     /// Creates the bar of one run.
     pub fn new(shared: &SharedArguments) -> Self {
-        Self(TerminalBar::new(shared, "{bar:24} {msg}"))
+        Self(TerminalBar::new(shared, "{bar:12} {wide_msg}"))
     }
 
     /// Updates the bar.
@@ -116,7 +127,7 @@ pub struct DownloadProgress {
 impl DownloadProgress {
     /// Creates the progress display of one download, which may have several files.
     pub fn new(shared: &SharedArguments) -> Self {
-        let bar = TerminalBar::new(shared, "{bar:24} {bytes}/{total_bytes} {bytes_per_sec} {msg}");
+        let bar = TerminalBar::new(shared, "{bar:12} {bytes}/{total_bytes} {wide_msg}");
         Self { bar, is_quiet: shared.quiet, file: String::new(), last_note: Instant::now() }
     }
 
@@ -138,23 +149,25 @@ impl DownloadProgress {
     }
 }
 
-/// Formats the progress as `120 of 400 files · 900 chunks · 60 files/s · 450 chunks/s · 5 seconds left`,
-/// followed by the table of stages and the sentence about the bottleneck.
-fn progress_message(progress: &IndexProgress) -> String {
+/// Formats the progress as `120 of 400 files · 5 seconds left · 900 chunks · 60 files/s · 450 chunks/s`, what matters
+/// most first, because a narrow terminal cuts the rest; if `verbose` is set, followed by the table of stages and the
+/// sentence about the bottleneck.
+fn progress_message(progress: &IndexProgress, verbose: bool) -> String {
     if progress.phase == IndexPhase::Finishing {
         return "finishing the full-text index…".to_owned();
     }
     let rate = |number| terminal_text::count_per_second(number, progress.elapsed);
     let found = if progress.walk_ended { "" } else { "at least " };
-    let mut parts = vec![
-        format!("{} of {found}{}", progress.files_done, terminal_text::pluralize(progress.files_found, "file")),
+    let mut parts =
+        vec![format!("{} of {found}{}", progress.files_done, terminal_text::pluralize(progress.files_found, "file"))];
+    parts.extend(progress.remaining().map(|left| format!("{} left", terminal_text::format_age(left))));
+    parts.extend([
         terminal_text::pluralize(progress.chunks, "chunk"),
         format!("{:.0} files/s", rate(progress.files_redone)),
         format!("{:.0} chunks/s", rate(progress.chunks)),
-    ];
-    parts.extend(progress.remaining().map(|left| format!("{} left", terminal_text::format_age(left))));
+    ]);
     let mut lines = vec![parts.join(" · ")];
-    if progress.elapsed >= TABLE_AFTER && !progress.stages.is_empty() {
+    if verbose && progress.elapsed >= TABLE_AFTER && !progress.stages.is_empty() {
         lines.extend(progress_table(&progress.stages, progress.elapsed));
         lines.extend(find_bottleneck(&progress.stages, progress.elapsed).map(|found| found.to_string()));
     }
@@ -202,17 +215,15 @@ mod tests {
             stages: Vec::new(),
             device: None,
         };
-        assert_eq!(progress_message(&progress), "100 of at least 400 files · 900 chunks · 10 files/s · 90 chunks/s");
+        let message = |progress: &IndexProgress| progress_message(progress, false);
+        assert_eq!(message(&progress), "100 of at least 400 files · 900 chunks · 10 files/s · 90 chunks/s");
         progress.walk_ended = true;
-        assert_eq!(
-            progress_message(&progress),
-            "100 of 400 files · 900 chunks · 10 files/s · 90 chunks/s · 30 seconds left"
-        );
+        assert_eq!(message(&progress), "100 of 400 files · 30 seconds left · 900 chunks · 10 files/s · 90 chunks/s");
         // Unchanged files take no time.
         (progress.files_done, progress.files_changed) = (350, 150);
-        assert!(progress_message(&progress).ends_with("5 seconds left"), "{}", progress_message(&progress));
+        assert!(message(&progress).contains(" · 5 seconds left · "), "{}", message(&progress));
         progress.phase = IndexPhase::Finishing;
-        assert_eq!(progress_message(&progress), "finishing the full-text index…");
+        assert_eq!(message(&progress), "finishing the full-text index…");
     }
 
     #[test]
@@ -239,7 +250,8 @@ mod tests {
             stages,
             device: None,
         };
-        let shown = progress_message(&progress);
+        assert_eq!(progress_message(&progress, false).lines().count(), 1);
+        let shown = progress_message(&progress, true);
         let lines: Vec<&str> = shown.lines().skip(1).collect();
         assert_eq!(
             lines,
@@ -253,6 +265,6 @@ mod tests {
             ]
         );
         let early = IndexProgress { elapsed: seconds(1), ..progress };
-        assert_eq!(progress_message(&early).lines().count(), 1);
+        assert_eq!(progress_message(&early, true).lines().count(), 1);
     }
 }

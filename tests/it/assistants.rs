@@ -89,10 +89,14 @@ fn check_search(project: &Project, client: &McpClient, entry: &InstalledEntry, i
         Some(placeholder) if is_project => word.replace(placeholder, root),
         _ => word.clone(),
     };
-    let mut command = Command::new(entry.command.as_deref().expect("it starts a program"));
+    // A project's file names the program, which the client finds on PATH.
+    let program = entry.command.as_deref().expect("it starts a program");
+    let mut command = Command::new(if is_project && program == "codescry" { PROGRAM } else { program });
     command.args(entry.args.iter().map(fill)).env_clear().env("HOME", project.home());
     command.env("CODESCRY_RUNTIME_DIR", project.home().join("codescry"));
-    command.current_dir(if signals.starts_inside { Path::new(root) } else { Path::new("/") });
+    // A client that reads a project's file works in the project.
+    let is_inside = signals.starts_inside || (is_project && !signals.tell_folder() && signals.placeholder.is_none());
+    command.current_dir(if is_inside { Path::new(root) } else { Path::new("/") });
     if let Some(variable) = signals.variable {
         command.env(variable, root);
     }

@@ -76,7 +76,7 @@ fn every_command_in_the_texts_finds_something() {
     let claims = project.run(&["search", "where are requests retried", "--json"]);
     assert!(claims.json().is_object(), "--json prints one object");
     assert_eq!(project.run(&["symbol", "no_such_name_anywhere"]).code, 1, "1 means nothing found");
-    assert_eq!(project.run(&["search", "x", "no/such/folder"]).code, 2, "2 means an error");
+    assert_eq!(project.run(&["search", "x", "--in", "no/such/folder"]).code, 2, "2 means an error");
 }
 
 #[test]

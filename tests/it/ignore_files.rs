@@ -131,3 +131,16 @@ fn a_file_in_a_deep_folder_is_found() {
     }
     assert_eq!(found, [file]);
 }
+
+#[test]
+#[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
+fn status_names_ignore_files_in_subfolders_that_cannot_be_used() {
+    let project = Project::empty();
+    project.write("src/deep/a.rs", "fn a() {}\n");
+    project.write("src/deep/.gitignore", vec![b'#'; (1 << 20) + 1]);
+    assert_eq!(project.run(&["index"]).code, 0);
+    let status = project.run(&["status"]);
+    assert!(status.out.contains("src/deep/.gitignore: cannot be read: it is larger than"), "{}", status.out);
+    project.write("src/deep/.gitignore", "*.log\n");
+    assert!(!project.run(&["status"]).out.contains("src/deep/.gitignore"), "it is mended");
+}

@@ -125,3 +125,22 @@ fn commands_show_escapes_and_take_them_back() {
         assert_eq!(ran.paths(), [*name]);
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_whose_name_is_not_utf_8_is_read_under_the_name_that_is_shown() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let repository = Repository::new();
+    let folder = repository.root().join(OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join(OsStr::from_bytes(b"latin\xff.py")), code(0)).expect("a file");
+    let mut client = RawClient::initialized(&repository);
+    client.indexed();
+    let found = text_of(&client.call("search_code", json!({ "query": "steering_0", "limit": 1 })));
+    assert!(found.starts_with("caf\u{fffd}/latin\u{fffd}.py:1-2 ") && !found.contains("stale"), "{found}");
+    let read = text_of(&client.call("read_code", json!({ "path": "caf\u{fffd}/latin\u{fffd}.py" })));
+    assert!(read.contains("def steering_0()"), "{read}");
+    let uses = text_of(&client.call("find_references", json!({ "name": "steering_0", "include_definition": true })));
+    assert!(uses.contains("latin\u{fffd}.py"), "{uses}");
+}

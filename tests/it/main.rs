@@ -5,6 +5,7 @@ mod assistants;
 #[cfg(target_os = "linux")]
 mod bit_flips;
 mod cli;
+mod command_line;
 mod crash;
 mod doctor;
 mod eval;

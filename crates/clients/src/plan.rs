@@ -321,7 +321,9 @@ fn entry_args(
         (Some(folder), _) => Some(path_text(folder)?),
         (None, Some(_)) if signals.placeholder.is_some() => signals.placeholder.map(str::to_owned),
         (None, _) if signals.tell_folder() => None,
-        (None, Some(root)) => Some(path_text(root)?),
+        // A project's file is read on other machines, where the folder has another path. Clients that read such a file
+        // work in the project.
+        (None, Some(_)) => None,
         (None, None) => {
             let folder = user.working.clone();
             if folder == user.home || folder.parent().is_none() {

@@ -138,6 +138,11 @@ pub fn is_parse_worker() -> bool {
     arguments.next().is_some_and(|command| command == PARSE_WORKER_COMMAND) && arguments.next().is_none()
 }
 
+/// Returns the arguments of this process, the first of which names the program.
+pub fn program_arguments() -> impl Iterator<Item = OsString> {
+    env::args_os()
+}
+
 /// The argument that makes this program a parser process.
 pub const PARSE_WORKER_COMMAND: &str = "parse-worker";
 
@@ -160,10 +165,19 @@ pub fn client_folders() -> Vec<ClientFolders> {
         variable_path("WORKSPACE_FOLDER_PATHS")
             .map(|list| ClientFolders { source: "WORKSPACE_FOLDER_PATHS", folders: split_folder_list(&list) }),
     );
-    named.extend(
-        env::current_dir().ok().map(|folder| ClientFolders { source: "the working folder", folders: vec![folder] }),
-    );
+    let working = env::current_dir().ok().filter(|folder| !is_plugin_folder(folder));
+    named.extend(working.map(|folder| ClientFolders { source: "the working folder", folders: vec![folder] }));
     named
+}
+
+/// The variables in which clients pass the folders of a plugin to its servers.
+const PLUGIN_VARIABLES: [&str; 4] = ["PLUGIN_ROOT", "PLUGIN_DATA", "CLAUDE_PLUGIN_ROOT", "CLAUDE_PLUGIN_DATA"];
+
+/// Returns whether `folder` is the folder of the plugin that starts this server, which holds none of the user's code.
+fn is_plugin_folder(folder: &Path) -> bool {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let plugin_folders = PLUGIN_VARIABLES.iter().filter_map(|name| variable_path(name));
+    plugin_folders.filter_map(|path| path.canonicalize().ok()).any(|path| path == folder)
 }
 
 /// Splits a list of folders. Clients separate them by commas or as in `$PATH`; a folder may have a comma in its name.
@@ -178,6 +192,14 @@ fn split_folder_list(list: &Path) -> Vec<PathBuf> {
         false => env::split_paths(part).collect(),
     };
     parts.flat_map(split_part).collect()
+}
+
+/// Returns the data folder, which holds one folder for each index by default.
+///
+/// # Errors
+/// When the user's folders cannot be determined.
+pub fn data_folder() -> Result<PathBuf, ConfigError> {
+    user_folder(etcetera::BaseStrategy::data_dir)
 }
 
 /// Returns codescry's folder in the user's data or cache folder, such as `$XDG_DATA_HOME/codescry`.

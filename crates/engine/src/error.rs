@@ -29,6 +29,12 @@ pub enum EngineError {
     Tuning(#[from] TuningError),
     #[error(transparent)]
     Threads(#[from] SearchThreadsError),
+    /// The process may use too little address space for its threads: it would be aborted in the middle of its work.
+    #[error(
+        "the limit of address space is {limit_mib} MiB (ulimit -v), and indexing and searching need {least_mib} MiB; raise it, \
+         such as with `ulimit -v unlimited`, and limit the memory with --max-memory instead"
+    )]
+    AddressSpace { limit_mib: u64, least_mib: u64 },
     /// The request is invalid; the message says how to change it.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -63,6 +69,15 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Returns the process that is writing the same index, such as `process 7 since 2 s`, if the call failed because of it.
+    pub fn lock_holder(&self) -> Option<&str> {
+        match self {
+            Self::Store(StoreError::Locked { holder, .. })
+            | Self::Index(IndexError::Store(StoreError::Locked { holder, .. })) => Some(holder),
+            _ => None,
+        }
+    }
+
     /// Returns whether the call failed only because another process is writing the same index.
     pub fn is_busy(&self) -> bool {
         match self {

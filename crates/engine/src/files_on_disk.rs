@@ -27,7 +27,8 @@ impl Engine {
         let named = unescape_name(path);
         let path = if root.join(&*named).symlink_metadata().is_ok() { &named } else { path };
         let outside = || PathError::OutsideRoot { path: path.to_owned(), root: root.to_owned() };
-        let joined = root.join(path);
+        let is_lossy = path.contains(char::REPLACEMENT_CHARACTER) && Path::new(path).is_relative();
+        let joined = if is_lossy { RepoPath::new(path).under(root) } else { root.join(path) };
         let resolved = AbsPath::canonical(&joined).map_err(|source| {
             let leads_outside = Path::new(path).components().any(|part| part == Component::ParentDir)
                 || (Path::new(path).is_absolute() && !joined.starts_with(root));
@@ -42,6 +43,11 @@ impl Engine {
             }
         })?;
         RepoPath::below(root, resolved.as_path()).ok_or_else(outside)
+    }
+
+    /// Returns whether files in a folder below the root can be in the index: no rule leaves the folder out.
+    pub fn covers_folder(&self, folder: &RepoPath) -> bool {
+        walk::enters_folder(&self.settings.root, folder).unwrap_or(false)
     }
 
     /// Reads a text file that a client may see. Returns its resolved path and its bytes.

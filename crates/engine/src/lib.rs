@@ -22,14 +22,16 @@ pub use answer::{IndexCoverage, SearchAnswer};
 pub use calls::{
     CodeExcerpt, CodeReference, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery, Freshness,
     IndexStatus, IndexedFile, ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile,
-    RemainingWork, SimilarTarget, SymbolAnswer, SymbolHit, SymbolQuery,
+    RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery, find_indexed_folder,
+    is_source_name, list_stored_indexes, measure_replaced, prune_stored_index, remove_stored_index,
 };
 pub use config::{Options, Settings};
 pub use embed::DeviceReport;
 pub use error::{EngineError, PathError, RequestError, TunedError, TuningError};
 pub use index::{
-    BenchKind, Bottleneck, DryRun, IndexError, IndexPhase, IndexProgress, IndexReport, IndexRequest, IndexScope,
-    QueueReport, RunRecord, RunRecordError, RunStatus, Stage, StageRecord, StageReport, find_bottleneck,
+    BenchKind, Bottleneck, ChangedFiles, DryRun, FileList, IndexError, IndexPhase, IndexProgress, IndexReport,
+    IndexRequest, IndexScope, QueueReport, RunRecord, RunRecordError, RunStatus, Stage, StageRecord, StageReport,
+    find_bottleneck,
 };
 pub use models::TunedModel;
 pub use platform::cancel::CancelToken;

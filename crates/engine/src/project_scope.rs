@@ -27,6 +27,10 @@ impl Engine {
     ) -> Result<FolderScope, EngineError> {
         let (only, without) = (&query_filters.include.projects, &query_filters.exclude.projects);
         let mut folders = FolderScope::default();
+        if let Some(part) = &self.part {
+            folders.base = part.as_str().to_owned();
+            folders.inside.push(vec![part.as_str().to_owned()]);
+        }
         if filter.project.is_none() && only.is_empty() && without.is_empty() {
             return Ok(folders);
         }

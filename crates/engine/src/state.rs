@@ -11,11 +11,14 @@ use crate::project_cache::ProjectCache;
 use config::Settings;
 use search::Snapshot;
 use store::{ChunkStore, StoreView};
+use types::RepoPath;
 use workers::ParserPool;
 
 /// The index, search and read calls for one root folder.
 pub struct Engine {
     pub(crate) settings: Settings,
+    /// The folder below the root that searches are narrowed to; `None` for the whole root.
+    pub(crate) part: Option<RepoPath>,
     pub(crate) store: Box<dyn ChunkStore>,
     pub(crate) models: IndexModels,
     /// The snapshot that searches use; replaced when the store has a newer commit. Locked only to clone or to
@@ -40,6 +43,7 @@ impl Engine {
     /// # Errors
     /// When the index exists but cannot be opened, or the chosen model is not available.
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
+        check_address_space()?;
         search::start_search_threads()?;
         let store = open_store(&settings)?;
         // An unreadable index can still be rebuilt, so only the calls that read it fail.
@@ -55,6 +59,7 @@ impl Engine {
         Self {
             parsers: ParserPool::for_settings(&settings),
             settings,
+            part: None,
             store,
             models,
             snapshot: Mutex::default(),
@@ -64,6 +69,12 @@ impl Engine {
             damage: DamageState::default(),
             current_texts: CurrentTexts::default(),
         }
+    }
+
+    /// Narrows searches to a folder below the root. Path filters may be relative to that folder or to the root.
+    #[must_use]
+    pub fn narrowed_to(self, part: Option<RepoPath>) -> Self {
+        Self { part, ..self }
     }
 
     /// Returns the root folder.
@@ -107,6 +118,28 @@ impl Engine {
     /// Fails like [`IndexModels::require_stored`].
     pub(crate) fn model_of_snapshot(&self, snapshot: &Snapshot) -> Result<Arc<EmbeddingModel>, EngineError> {
         self.models.require_stored(&self.settings, &snapshot.view.manifest().fingerprint)
+    }
+}
+
+/// Address space that every process needs, in bytes: the program, the model and the libraries.
+const LEAST_ADDRESS_SPACE: u64 = 1 << 30;
+
+/// Address space that the threads of a core need, in bytes: stacks and reserved heaps, most of which is never used.
+const ADDRESS_SPACE_PER_CORE: u64 = 192 << 20;
+
+/// The largest address space that is asked for, in bytes.
+const MAX_NEEDED_ADDRESS_SPACE: u64 = 4 << 30;
+
+/// Checks that a limit of the address space (`ulimit -v`) leaves room for the threads. Without room, threads fail to start
+/// and allocations abort the process.
+fn check_address_space() -> Result<(), EngineError> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let least = (LEAST_ADDRESS_SPACE + cores * ADDRESS_SPACE_PER_CORE).min(MAX_NEEDED_ADDRESS_SPACE);
+    match platform::threads::address_space_limit_bytes() {
+        Some(limit) if limit < least => {
+            Err(EngineError::AddressSpace { limit_mib: limit >> 20, least_mib: least >> 20 })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use embed::EmbedError;
+use platform::threads::describe_thread_limits;
 use source::walk::WalkError;
 use store::StoreError;
 
@@ -24,7 +25,7 @@ pub enum IndexError {
     #[error("the index of {root} keeps being changed by another process; wait for it to end, then run this again")]
     Contended { root: PathBuf },
     /// A thread could not be started.
-    #[error("cannot start the {stage} stage: {source}")]
+    #[error("cannot start the {stage} stage: {source}; {}", describe_thread_limits())]
     Thread { stage: &'static str, source: std::io::Error },
     /// The model or its device failed.
     #[error(transparent)]
@@ -33,7 +34,7 @@ pub enum IndexError {
     #[error("the {stage} stage failed: {message}; what was committed before is kept; please report this")]
     Panic { stage: &'static str, message: String },
     /// The cancel token of the run was cancelled.
-    #[error("indexing of {root} was cancelled; what was committed is kept, run it again to complete it")]
+    #[error("stopped; the files of {root} that are indexed so far are kept: run the same command again for the rest")]
     Cancelled { root: PathBuf },
 }
 

@@ -8,7 +8,7 @@ use crate::pipeline::stages::embed::EmbedSummary;
 use crate::pipeline::stages::walk::WalkSummary;
 use crate::pipeline::stages::write::{WriteSummary, indexing_problem};
 use crate::plan::RunPlan;
-use crate::report::IndexReport;
+use crate::report::{ChangedFiles, FileList, IndexReport};
 use crate::request::IndexScope;
 use store::Manifest;
 use types::{FileOutcome, FileRecord, RepoPath, SkipReason};
@@ -157,6 +157,7 @@ impl<'r> FinishedRun<'r> {
         let notes = self.repair_note().into_iter().chain(self.too_large_note(run)).collect();
         let (unread, problems) = self.take_unread();
         let StageResults { walked, written, embedded } = self.results;
+        let (indexed, removed) = (FileList::new(written.redone.iter()), FileList::new(self.unseen.gone.iter()));
         IndexReport {
             files_found: walked.seen.len() as u64,
             files_indexed: written.files,
@@ -166,6 +167,7 @@ impl<'r> FinishedRun<'r> {
             skipped,
             problems,
             unread,
+            changed: ChangedFiles { indexed, removed },
             notes,
             chunks: written.chunks,
             bytes: written.bytes,

@@ -29,8 +29,8 @@ pub use bench::{BenchKind, collect_passages, run_benchmark};
 pub use error::IndexError;
 pub use plan::{index_fingerprint, rebuild_reason};
 pub use report::{
-    Bottleneck, DryRun, IndexPhase, IndexProgress, IndexReport, QueueReport, RunRecord, RunRecordError, RunRecorder,
-    RunStatus, Stage, StageRecord, StageReport, find_bottleneck, read_run_record,
+    Bottleneck, ChangedFiles, DryRun, FileList, IndexPhase, IndexProgress, IndexReport, QueueReport, RunRecord,
+    RunRecordError, RunRecorder, RunStatus, Stage, StageRecord, StageReport, find_bottleneck, read_run_record,
 };
 pub use request::{IndexRequest, IndexScope};
 pub use run::Indexer;

@@ -1,6 +1,7 @@
 //! Errors that prevent the server from starting, or end it.
 
 use engine::EngineError;
+use platform::threads::describe_thread_limits;
 
 /// An error that prevents the server from starting, or ends it.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +13,7 @@ pub enum McpError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The async runtime could not be started.
-    #[error("cannot start the server's threads: {0}; free some memory or raise the limit on threads")]
+    #[error("cannot start the server's threads: {0}; {limits}", limits = describe_thread_limits())]
     Runtime(std::io::Error),
     /// The address cannot be bound.
     #[cfg(feature = "http")]

@@ -7,6 +7,12 @@ pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, duration_ms)
 }
 
+/// Returns the time of day in UTC, such as `14:03:59Z`.
+pub fn utc_time_of_day() -> String {
+    let seconds = now_ms() / 1_000 % 86_400;
+    format!("{:02}:{:02}:{:02}Z", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
 /// Returns the nanoseconds since 1970; 0 if the clock is set before that.
 pub fn now_ns() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -10,3 +10,4 @@ pub mod file_format;
 pub mod open;
 pub mod process;
 pub mod sealed_json;
+pub mod threads;

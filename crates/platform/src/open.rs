@@ -7,6 +7,7 @@
 //!
 //! This module uses `rustix`, because `cap-std` would add ten more crates and follows links inside the root.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
@@ -130,8 +131,10 @@ fn open_beneath(root: &Path, parts: &[&str]) -> io::Result<File> {
     let Some((name, folders)) = parts.split_last() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    let folder = folders.iter().try_fold(FolderHandle::open(root)?, |folder, name| folder.enter(name))?;
-    folder.open_file(Path::new(name))
+    let enter = |folder: FolderHandle, name: &&str| folder.enter(folder.find_name(name));
+    let folder = folders.iter().try_fold(FolderHandle::open(root)?, enter)?;
+    let name = folder.find_name(name);
+    folder.open_file(Path::new(&name))
 }
 
 /// A folder that stays the same folder, even if links are placed into its path later.
@@ -177,6 +180,19 @@ impl FolderHandle {
     /// When the folder cannot be read.
     pub fn list_entries(&self, max_entries: usize) -> io::Result<Vec<ListedEntry>> {
         self.read_entries(max_entries)
+    }
+
+    /// Returns the name of the entry that is shown as `name`, with replacement characters if it is not UTF-8.
+    fn find_name<'n>(&self, name: &'n str) -> Cow<'n, OsStr> {
+        if !name.contains(char::REPLACEMENT_CHARACTER) {
+            return Cow::Borrowed(OsStr::new(name));
+        }
+        let entries = self.list_entries(100_000).unwrap_or_default();
+        let mut shown_so = entries.into_iter().map(|entry| entry.name).filter(|entry| entry.to_string_lossy() == name);
+        match (shown_so.next(), shown_so.next()) {
+            (Some(entry), None) => Cow::Owned(entry),
+            _ => Cow::Borrowed(OsStr::new(name)),
+        }
     }
 
     /// Reads a whole file in this folder, which is expected to be small.

@@ -111,7 +111,7 @@ impl Searcher<'_> {
 fn searcher<'s>(snapshot: &'s Snapshot, embedder: &'s dyn Embedder, folders: &[&str]) -> Searcher<'s> {
     let inside: Vec<String> = folders.iter().map(|folder| (*folder).to_owned()).collect();
     let folders =
-        FolderScope { inside: if inside.is_empty() { Vec::new() } else { vec![inside] }, outside: Vec::new() };
+        FolderScope { inside: if inside.is_empty() { Vec::new() } else { vec![inside] }, ..FolderScope::default() };
     Searcher { snapshot, embedder, folders }
 }
 

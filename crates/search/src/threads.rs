@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use platform::process::lower_thread_priority;
+use platform::threads::describe_thread_limits;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// The pool that all searches share.
@@ -13,7 +14,7 @@ static REFRESH_POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
 
 /// The error that the threads of searches could not be started.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot start the search threads: {message}; raise the limit of threads (`ulimit -u`) or end other programs")]
+#[error("cannot start the search threads: {message}; {}", describe_thread_limits())]
 pub struct SearchThreadsError {
     message: String,
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use platform::threads::describe_thread_limits;
+
 /// An error of a store operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -9,11 +11,15 @@ pub enum StoreError {
     #[error("the index at {dir} is being written by {holder}; wait for it to end, or stop it")]
     Locked { dir: PathBuf, holder: String },
     /// A file of the store could not be read or written.
-    #[error("cannot {operation} {path}: {source}")]
+    #[error("cannot {operation} {path}: {source}{advice}", advice = advise(*.operation, &.source.to_string()))]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
+    /// The threads of the storage engine could not be started.
+    #[error("cannot start the threads that read and write the index: {source}; {}", describe_thread_limits())]
+    Threads { source: std::io::Error },
     /// The storage engine failed.
     #[error(
-        "cannot {operation} in the index at {dir}: {message}; if this stays, run `codescry index --rebuild`, or call index_project with rebuild"
+        "cannot {operation} in the index at {dir}: {message}{advice}",
+        advice = advise_engine(message)
     )]
     Engine { operation: &'static str, dir: PathBuf, message: String },
     /// Stored bytes have changed since they were written, or are missing. The next index run replaces them.
@@ -57,6 +63,36 @@ impl StoreError {
     }
 }
 
+/// Returns what helps against an error of the operating system, after a semicolon; empty if nothing is known.
+fn advise(operation: &str, message: &str) -> String {
+    let names = |numbers: &[&str]| numbers.iter().any(|number| message.contains(&format!("(os error {number})")));
+    let elsewhere = "keep the index in another folder with --index-dir or CODESCRY_INDEX_DIR";
+    match () {
+        () if names(DISK_FULL) => format!("; make room on this disk, or {elsewhere}"),
+        () if operation != "read" && names(NOT_WRITABLE) => format!("; {elsewhere}"),
+        () if names(TOO_MANY_FILES) => "; raise the limit of open files (ulimit -n)".to_owned(),
+        () => String::new(),
+    }
+}
+
+/// Returns what helps against an error of the storage engine, after a semicolon.
+fn advise_engine(message: &str) -> String {
+    let advice = advise("write", message);
+    if advice.is_empty() {
+        return "; if this stays, run `codescry index --rebuild`, or call index_project with rebuild".to_owned();
+    }
+    advice
+}
+
+/// The system's error numbers of a full disk, or an exceeded quota.
+const DISK_FULL: &[&str] = &["28", "122"];
+
+/// The system's error numbers of missing permissions, and of a file system that cannot be written.
+const NOT_WRITABLE: &[&str] = &["1", "13", "30"];
+
+/// The system's error numbers of too many open files.
+const TOO_MANY_FILES: &[&str] = &["23", "24"];
+
 /// Numbers of the operating system's errors that say nothing about the stored bytes: missing permissions, a failing disk,
 /// too little memory or space, too many open files. All other errors, such as a missing file, can come from damage.
 const SYSTEM_ERRORS: [&str; 10] = ["1", "5", "12", "13", "23", "24", "28", "30", "116", "122"];
@@ -70,6 +106,22 @@ fn names_system_error(message: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_and_a_folder_that_cannot_be_written_name_the_remedy() {
+        let io = |code: i32| StoreError::Io {
+            operation: "create",
+            path: "index".into(),
+            source: std::io::Error::from_raw_os_error(code),
+        };
+        let engine =
+            |message: &str| StoreError::Engine { operation: "write", dir: "index".into(), message: message.to_owned() };
+        assert!(io(28).to_string().contains("make room on this disk"), "{}", io(28));
+        assert!(io(30).to_string().contains("--index-dir"), "{}", io(30));
+        let full = engine("LanceError(IO): No space left on device (os error 28)").to_string();
+        assert!(full.contains("make room") && !full.contains("--rebuild"), "{full}");
+        assert!(engine("odd").to_string().contains("--rebuild"));
+    }
 
     #[test]
     fn only_errors_of_the_operating_system_are_not_damage() {

@@ -64,11 +64,30 @@ impl RepoPath {
         self.0.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
-    /// Returns the path on disk, which is below the folder `root`.
+    /// Returns the path on disk, which is below the folder `root`. A name with replacement characters stands for the entry
+    /// that is shown like this because its name is not UTF-8, if there is exactly one.
     pub fn under(&self, root: &Path) -> PathBuf {
         let mut path = root.to_owned();
-        path.extend(self.0.split('/'));
+        if self.0.contains(char::REPLACEMENT_CHARACTER) {
+            self.0.split('/').for_each(|name| path = find_entry(&path, name));
+        } else {
+            path.extend(self.0.split('/'));
+        }
         path
+    }
+}
+
+/// Returns the path of the entry `name` of a folder, whose name on disk may be no UTF-8.
+fn find_entry(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name);
+    if !name.contains(char::REPLACEMENT_CHARACTER) || path.symlink_metadata().is_ok() {
+        return path;
+    }
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let mut shown_so = entries.filter(|entry| entry.file_name().to_string_lossy() == name);
+    match (shown_so.next(), shown_so.next()) {
+        (Some(entry), None) => entry.path(),
+        _ => path,
     }
 }
 

@@ -2,35 +2,47 @@
 //!
 //! Usage errors end the process with exit code 2.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use console::Term;
+use text::edit_distance::count_edits_within;
 
 use super::bench::BenchArguments;
 use super::completions::{CompletionsArguments, ManArguments};
 use super::doctor::DoctorArguments;
 use super::eval::EvalArguments;
 use super::index::{IndexArguments, StatusArguments, WatchArguments};
+use super::indexes::IndexesArguments;
 use super::install::{InstallArguments, UninstallArguments};
 use super::models::ModelsArguments;
 use super::names::{ReferencesArguments, SymbolArguments};
+use super::reading::{OutlineArguments, ReadArguments, SimilarArguments};
+use super::reference::REFERENCE;
 use super::search::SearchArguments;
 use super::serve::ServeArguments;
 use super::shared::SharedArguments;
 use super::tune::TuneArguments;
 use super::values::EXIT_CODES;
+use super::words::mark_dash_filters;
+use crate::cli::printer;
+use crate::cli::text_output::palette::find_columns;
 use crate::cli::text_output::terminal_text;
 
 /// The usage line: a command, or the short form by which clients start the server.
 const USAGE: &str = "codescry [OPTIONS] COMMAND\n       codescry --stdio [PATH]...";
+
+/// Width below which the help describes an argument below it rather than beside it.
+const NARROW_COLUMNS: usize = 90;
 
 /// Finds code by meaning
 ///
 /// Indexes a folder once, keeps the index up to date, and answers queries about the code in it:
 /// on the command line, and to coding assistants over the Model Context Protocol.
 #[derive(Debug, Parser)]
-#[command(name = "codescry", version, after_help = EXIT_CODES, override_usage = USAGE)]
+#[command(name = "codescry", version, after_help = EXIT_CODES, after_long_help = REFERENCE, override_usage = USAGE)]
 #[command(arg_required_else_help = true)]
 pub struct CliArguments {
     #[command(subcommand)]
@@ -54,10 +66,18 @@ pub enum CliCommand {
     Symbol(SymbolArguments),
     /// List where a name is used
     References(ReferencesArguments),
+    /// Show lines of files, or whole definitions, as they are on disk now
+    Read(ReadArguments),
+    /// List the definitions of a file, or the files of a folder with the names they define
+    Outline(OutlineArguments),
+    /// Find code like a line of a file, or like a piece of code
+    Similar(SimilarArguments),
     /// Create or update the index of a folder
     Index(IndexArguments),
     /// Show the state of the index
     Status(StatusArguments),
+    /// List, remove and prune the indexes of all folders
+    Indexes(IndexesArguments),
     /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),
     /// Watch a folder and keep its index up to date, until Ctrl-C
@@ -89,11 +109,30 @@ pub enum CliCommand {
 ///
 /// Ends the process with a message and exit code 2 if they are invalid.
 pub fn parse_command_line() -> CliArguments {
-    let arguments = CliArguments::parse();
-    if let Err(error) = check_arguments(&arguments) {
-        error.exit();
+    parse_arguments(config::program_arguments()).unwrap_or_else(|error| {
+        let is_coloured = if error.use_stderr() { console::colors_enabled_stderr() } else { console::colors_enabled() };
+        let text = if is_coloured { error.render().ansi().to_string() } else { error.render().to_string() };
+        // The reader may have closed the pipe, which is no failure.
+        _ = printer::print_usage(&text, error.use_stderr());
+        std::process::exit(error.exit_code())
+    })
+}
+
+/// Parses arguments, the first of which names the program.
+fn parse_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<CliArguments, clap::Error> {
+    let is_narrow = find_columns(&Term::stdout()).is_some_and(|columns| columns < NARROW_COLUMNS);
+    let mut command = CliArguments::command();
+    if is_narrow {
+        command = describe_on_next_line(command);
     }
-    arguments
+    let matches = command.try_get_matches_from(mark_dash_filters(arguments))?;
+    let arguments = CliArguments::from_arg_matches(&matches)?;
+    check_arguments(&arguments).map(|()| arguments)
+}
+
+/// Makes the help of a command and its subcommands describe each argument below it rather than beside it.
+fn describe_on_next_line(command: Command) -> Command {
+    command.next_line_help(true).mut_subcommands(describe_on_next_line)
 }
 
 /// Checks the rules that clap's attributes cannot express.
@@ -101,7 +140,9 @@ fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
     let mut command = CliArguments::command();
     let mut refuse = |kind, message: String| Err(command.error(kind, message));
     match (&arguments.command, arguments.stdio, arguments.paths.first()) {
-        (Some(CliCommand::Search(search)), false, _) if search.batch && search.path.is_some() => {
+        (Some(CliCommand::Search(search)), false, _)
+            if search.batch && search.words.len() + usize::from(search.folder.is_some()) > 1 =>
+        {
             let message = "--batch reads the queries from standard input; give only the folder";
             refuse(ErrorKind::ArgumentConflict, message.to_owned())
         }
@@ -111,7 +152,11 @@ fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
         }
         (_, _, Some(word)) => {
             let word = terminal_text::escape_controls(&word.to_string_lossy());
-            let message = format!("unknown command `{word}`; to search for it, run `codescry search {word:?}`");
+            let likely = match find_similar_command(&CliArguments::command(), &word) {
+                Some(similar) => format!("did you mean `codescry {similar}`? "),
+                None => String::new(),
+            };
+            let message = format!("unknown command `{word}`; {likely}To search for it, run `codescry search {word}`");
             refuse(ErrorKind::InvalidSubcommand, message)
         }
         (None, false, None) => {
@@ -121,13 +166,30 @@ fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
     }
 }
 
+/// Returns the command whose name is one or two edits away from `word`, if there is one.
+fn find_similar_command(command: &Command, word: &str) -> Option<String> {
+    let names = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()).map(Command::get_name);
+    let max_edits = if word.chars().count() < 5 { 1 } else { 2 };
+    let near = names.filter_map(|name| Some((count_edits_within(word, name, max_edits)?, name)));
+    near.min().map(|(_, name)| name.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(words: &[&str]) -> Result<CliArguments, clap::Error> {
-        let arguments = CliArguments::try_parse_from(std::iter::once(&"codescry").chain(words))?;
-        check_arguments(&arguments).map(|()| arguments)
+        parse_arguments(std::iter::once(&"codescry").chain(words).map(OsString::from))
+    }
+
+    #[test]
+    fn a_misspelt_command_is_suggested() {
+        for (word, meant) in [("serach", "search"), ("Search", "search"), ("symbl", "symbol"), ("stauts", "status")] {
+            let message = parse(&[word]).map(|_| ()).expect_err("no such command").to_string();
+            assert!(message.contains(&format!("did you mean `codescry {meant}`?")), "{message}");
+        }
+        let message = parse(&["pagination"]).map(|_| ()).expect_err("no such command").to_string();
+        assert!(!message.contains("did you mean"), "{message}");
     }
 
     #[test]
@@ -142,7 +204,7 @@ mod tests {
         else {
             panic!("a batch with a folder");
         };
-        assert_eq!(search.query, Some("dir".into()));
+        assert_eq!(search.words, ["dir"]);
         assert!(parse(&["search", "--batch", "--json", "--limit", "10"]).is_ok());
         assert!(parse(&["search", "--batch", "a query", "dir"]).is_err());
         assert!(parse(&["search"]).is_err());

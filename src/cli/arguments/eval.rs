@@ -10,7 +10,10 @@ use engine::ContentFilter;
 
 const TASKS: &str = "A question with its answers:\n  {\"query\": \"where is a request tried again\", \"relevant\": \
     [\"src/retry.rs\", {\"path\": \"src/http.rs\", \"start_line\": 10, \"end_line\": 40}]}\nGive one object per line, or a \
-    JSON list. A path may omit leading folders.";
+    JSON list of objects.\n\nFields:\n  query      the question\n  relevant   the places that answer it: paths, or objects with path, start_line and \
+    end_line\n  secondary  further places, which count like those of relevant\nOther fields are ignored. A path may omit leading \
+    folders. A question without places is left out, with a note.\n\nMeasures, over the first ten results: nDCG@10, mean \
+    reciprocal rank, recall@10.";
 
 /// The arguments of `codescry eval`.
 #[derive(Debug, Args)]

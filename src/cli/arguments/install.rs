@@ -9,6 +9,7 @@ use clients::{Extra, MCP_CLIENTS};
 
 /// The arguments of `codescry install`.
 #[derive(Debug, Args)]
+#[command(after_help = list_project_files())]
 pub struct InstallArguments {
     /// The folder to serve, or with --project the folder of the project [default: the folder the
     /// client works in, or the working folder if the client does not pass it]
@@ -27,12 +28,23 @@ pub struct InstallArguments {
 
 /// The arguments of `codescry uninstall`.
 #[derive(Debug, Args)]
+#[command(after_help = list_project_files())]
 pub struct UninstallArguments {
     /// With --project: the folder of the project [default: the working folder]
     #[arg(requires = "project")]
     pub path: Option<PathBuf>,
     #[command(flatten)]
     pub selection: ClientSelectionArguments,
+}
+
+/// Lists the files that `--project` writes for each client: the first one that exists, otherwise the first one.
+fn list_project_files() -> String {
+    let mut lines = vec!["Files with --project (the first one that exists, otherwise the first one):".to_owned()];
+    for client in MCP_CLIENTS.iter().filter(|client| !client.project_files.is_empty()) {
+        lines.push(format!("  {:<18}  {}", client.name, client.project_files.join(", ")));
+    }
+    lines.push("--with adds more files, which `codescry install --project --dry-run --with ...` shows.".to_owned());
+    lines.join("\n")
 }
 
 /// Returns the extra of a name.
@@ -47,7 +59,7 @@ pub struct ClientSelectionArguments {
     /// Only this client, even if it is not found; may be repeated [default: all clients found]
     #[arg(long = "client", value_name = "NAME", value_parser = PossibleValuesParser::new(MCP_CLIENTS.iter().map(|client| client.name)))]
     pub clients: Vec<String>,
-    /// Use the files in a project (.mcp.json, .cursor/mcp.json, .vscode/mcp.json) instead of the user's
+    /// Use the files in a project, which are listed below, instead of the user's; they hold no path of this machine
     #[arg(long)]
     pub project: bool,
     /// Write without asking for confirmation

@@ -1,5 +1,6 @@
 //! The arguments of `codescry symbol` and `codescry references`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,14 +12,18 @@ use super::values::{EXIT_CODES, parse_limit};
 /// The arguments that `codescry symbol` and `codescry references` share.
 #[derive(Debug, Args)]
 pub struct NameFilterArguments {
-    /// The folder to search [default: the working folder]
-    pub path: Option<PathBuf>,
+    /// The folder to search; all other arguments are names [default: the working folder]
+    #[arg(long = "in", value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
-    /// Maximum number of results
+    /// Maximum number of results, from 1 to 200
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = parse_limit)]
     pub limit: usize,
+    /// Leave out the first N results, which an earlier page showed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub offset: usize,
     /// Only files in this language; may be repeated, or a list separated by commas
     #[arg(long = "lang", value_name = "NAME", value_delimiter = ',')]
     pub languages: Vec<String>,
@@ -37,8 +42,10 @@ pub struct NameFilterArguments {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct SymbolArguments {
-    /// The name to find: `parse`, `Config::load`, `Config.load`, `parse*`
-    pub name: String,
+    /// The names to find: `parse`, `Config::load`, `Config.load`, `parse*`; exactly two arguments of which the
+    /// second is a folder are a name and the folder to search
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<OsString>,
     #[command(flatten)]
     pub filters: NameFilterArguments,
     /// Only symbols of this kind, such as function (includes methods), type, struct, trait; may be repeated
@@ -53,8 +60,10 @@ pub struct SymbolArguments {
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct ReferencesArguments {
-    /// The identifier to find; for `Config::load`, only `load` is compared
-    pub name: String,
+    /// The identifiers to find; of `Config::load`, only `load` is compared. Exactly two arguments of which the
+    /// second is a folder are an identifier and the folder to search
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<OsString>,
     #[command(flatten)]
     pub filters: NameFilterArguments,
     /// Only uses of this kind: call, import, type, write, definition, other, text

@@ -11,18 +11,29 @@ use super::values::{ContentName, EXIT_CODES, ModeName, parse_limit};
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct SearchArguments {
-    /// The query: words, a name, a path, a stack trace or code; may contain filters such as lang:go,
-    /// path:src/**, kind:function or -test (with --batch: the folder to search)
-    #[arg(required_unless_present = "batch")]
-    pub query: Option<OsString>,
-    /// The folder to search [default: the working folder]
-    pub path: Option<PathBuf>,
+    /// The query, without quotes: words, a name, a path, a stack trace or code; may contain filters such as
+    /// lang:go, path:src/**, kind:function or -test. Exactly two arguments of which the second is a folder are
+    /// a query and the folder to search (with --batch: the folder alone)
+    #[arg(value_name = "QUERY", required_unless_present = "batch")]
+    pub words: Vec<OsString>,
+    /// The folder to search; all other arguments are words [default: the working folder]
+    #[arg(long = "in", value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
-    /// Maximum number of results
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 10, value_parser = parse_limit)]
-    pub limit: usize,
+    /// Maximum number of results, from 1 to 200 [default: 5 on a terminal, otherwise 10]
+    #[arg(long, short = 'n', value_name = "N", value_parser = parse_limit)]
+    pub limit: Option<usize>,
+    /// Leave out the first N results, which an earlier page showed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub offset: usize,
+    /// Show every line of each result
+    #[arg(long)]
+    pub full: bool,
+    /// Show N more lines of the file before and after each result
+    #[arg(long, short = 'C', value_name = "N", default_value_t = 0)]
+    pub context: u32,
     /// The retrieval mode
     #[arg(long, value_enum, default_value_t = ModeName::Hybrid)]
     pub mode: ModeName,

@@ -31,9 +31,6 @@ pub struct ServeArguments {
     /// settings [also: CODESCRY_NO_SHARE=1]
     #[arg(long)]
     pub no_share: bool,
-    /// Allow serving the home folder, or a folder that contains it
-    #[arg(long)]
-    pub allow_home: bool,
     #[command(flatten)]
     pub http: HttpArguments,
 }

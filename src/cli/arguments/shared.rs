@@ -36,6 +36,9 @@ pub struct SharedArguments {
     pub max_cache_bytes: Option<u64>,
     #[command(flatten)]
     pub pipeline: PipelineArguments,
+    /// Allow indexing and serving the home folder, a folder that contains it, or the root of a file system
+    #[arg(long, global = true)]
+    pub allow_home: bool,
     /// When to use colours
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub color: ColorChoice,
@@ -48,9 +51,6 @@ pub struct SharedArguments {
     /// Disables colours if set and not empty; see <https://no-color.org>
     #[arg(long, global = true, hide = true, env = "NO_COLOR", require_equals = true)]
     pub no_color: Option<OsString>,
-    /// Width of the terminal, if the shell exports it; values other than numbers are ignored
-    #[arg(long, global = true, hide = true, env = "COLUMNS", require_equals = true)]
-    pub columns: Option<OsString>,
 }
 
 /// The settings of the index pipeline; `codescry bench pipeline` measures the effect of each.
@@ -134,6 +134,15 @@ impl SharedArguments {
         let mut options = self.options(path).with_environment()?;
         options.pipeline.parser_program.get_or_insert(ParserProgram::Own);
         Settings::resolve(&options)
+    }
+
+    /// Returns the index folder that `--index-dir` or its variable names.
+    ///
+    /// # Errors
+    /// If a `CODESCRY_…` variable is invalid, or the working folder cannot be determined.
+    pub fn given_index_dir(&self) -> Result<Option<PathBuf>, ConfigError> {
+        let given = self.options(None).with_environment()?.index_dir;
+        given.map(|dir| std::path::absolute(dir).map_err(ConfigError::WorkingFolder)).transpose()
     }
 
     /// Returns the model settings, which do not depend on a folder.

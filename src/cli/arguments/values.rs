@@ -1,5 +1,8 @@
 //! The values of arguments that several commands take, and their parsers.
 
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
 use clap::ValueEnum;
 
 use engine::{ContentFilter, MAX_LIMIT, RetrievalMode};
@@ -69,6 +72,15 @@ impl From<ContentName> for ContentFilter {
             ContentName::Config => Self::Config,
             ContentName::All => Self::All,
         }
+    }
+}
+
+/// Splits arguments into words and a folder: `named` is the value of `--in`. Without it, exactly two arguments of which
+/// the second is an existing folder are one word and the folder; otherwise all are words.
+pub fn split_folder<'a>(words: &'a [OsString], named: Option<&'a Path>) -> (Vec<&'a OsStr>, Option<&'a Path>) {
+    match (words, named) {
+        ([word, folder], None) if Path::new(folder).is_dir() => (vec![word], Some(Path::new(folder))),
+        _ => (words.iter().map(OsString::as_os_str).collect(), named),
     }
 }
 

@@ -14,6 +14,7 @@ use self::table::bench_table;
 use self::variants::{BenchVariant, ScratchFolder, VARIANTS, run_variant};
 use crate::cli::arguments::{BenchCommand, BenchRunArguments, PipelineBenchArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
+use crate::cli::index_run::command_folder::settings_to_index;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::bench::{RefusedRunJson, VariantRunsJson};
 use crate::cli::json_output::index::IndexReportJson;
@@ -32,7 +33,7 @@ pub fn run_bench(shared: &SharedArguments, command: &BenchCommand) -> anyhow::Re
 }
 
 fn print_passages(shared: &SharedArguments, path: &Path) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(shared.settings(Some(path))?)?;
+    let engine = Engine::open(settings_to_index(shared, Some(path))?)?;
     let mut printer = Printer::new();
     for passage in engine.passages()? {
         printer.line(&serde_json::to_string(&passage)?)?;
@@ -43,7 +44,7 @@ fn print_passages(shared: &SharedArguments, path: &Path) -> anyhow::Result<Comma
 
 /// Runs one measurement, and prints its report, or the reason if the pipeline refuses the settings.
 fn run_single_bench(shared: &SharedArguments, arguments: &BenchRunArguments) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(shared.settings(Some(&arguments.path))?)?;
+    let engine = Engine::open(settings_to_index(shared, Some(&arguments.path))?)?;
     let interrupts = Interrupts::listen()?;
     let measured = interrupts.run_cancellable(|cancel| engine.bench(arguments.kind.into(), cancel));
     let mut printer = Printer::new();
@@ -59,7 +60,7 @@ fn run_single_bench(shared: &SharedArguments, arguments: &BenchRunArguments) -> 
 }
 
 fn bench_pipeline(shared: &SharedArguments, arguments: &PipelineBenchArguments) -> anyhow::Result<CommandExit> {
-    let settings = shared.settings(arguments.path.as_deref())?;
+    let settings = settings_to_index(shared, arguments.path.as_deref())?;
     let wanted = |at: usize, variant: &BenchVariant| {
         at == 0 || arguments.only.as_ref().is_none_or(|only| variant.name.contains(only.as_str()))
     };

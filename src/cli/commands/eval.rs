@@ -17,7 +17,9 @@ use self::comparison::{compare_evaluations, comparison_notes, print_comparison};
 use self::tasks::{LabelledQuestion, format_target, read_tasks};
 use crate::cli::arguments::{EvalArguments, EvalBaseline, EvalSetting, SharedArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::open_updated_engine;
+use crate::cli::index_run::command_folder::settings_to_index;
+use crate::cli::index_run::update_index_if_free;
+use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::eval::{ComparisonJson, EvalJson, EvaluationJson, JudgedQueryJson};
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::terminal_text;
@@ -33,7 +35,12 @@ pub fn run_eval(shared: &SharedArguments, arguments: &EvalArguments) -> anyhow::
         Some(EvalBaseline::File(path)) => Some(read_evaluation(path)?),
         _ => None,
     };
-    let (engine, _interrupts) = open_updated_engine(shared, arguments.path.as_deref(), arguments.no_index)?;
+    // The paths of the answers are relative to the folder, so it is not searched as a part of another one.
+    let engine = Engine::open(settings_to_index(shared, arguments.path.as_deref())?)?;
+    let interrupts = Interrupts::listen()?;
+    if !arguments.no_index {
+        update_index_if_free(&engine, &interrupts, shared)?;
+    }
     let evaluate = |setting: &EvalSetting| evaluate_tasks(&engine, &tasks, setting, arguments.content_filter());
     let theirs = match &arguments.against {
         Some(EvalBaseline::Setting(setting)) => Some(evaluate(setting)?),

@@ -6,7 +6,8 @@ use engine::{Engine, IndexRequest};
 
 use crate::cli::arguments::{IndexArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::update_index;
+use crate::cli::index_run::command_folder::settings_to_index;
+use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::index::IndexReportJson;
 use crate::cli::printer::Printer;
@@ -18,18 +19,18 @@ use crate::cli::text_output::report;
 /// # Errors
 /// If the folder or the index is invalid, or the run is cancelled.
 pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(shared.settings(arguments.path.as_deref())?)?;
+    let engine = Engine::open(settings_to_index(shared, arguments.path.as_deref())?)?;
     if arguments.dry_run {
         return dry_run::print_dry_run(&engine, arguments.json);
     }
     let interrupts = Interrupts::listen()?;
     let request = IndexRequest { rebuild: arguments.rebuild, verify: true, ..IndexRequest::default() };
-    let done = update_index(&engine, &request, &interrupts, shared)?;
+    let done = update_index_or_wait(&engine, &request, &interrupts, shared)?;
     let mut printer = Printer::new();
     if arguments.json {
         printer.json(&IndexReportJson::new(engine.root(), &done))?;
     } else {
-        for line in report::report_lines(&done, Palette::for_stdout(shared)) {
+        for line in report::report_lines(&done, shared.verbose > 0, Palette::for_stdout(shared)) {
             printer.line(&line)?;
         }
     }

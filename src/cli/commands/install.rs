@@ -11,6 +11,9 @@ use crate::cli::exit::CommandExit;
 use crate::cli::printer;
 use crate::cli::text_output::palette::Palette;
 
+/// The name of the program on `PATH`.
+const PROGRAM: &str = "codescry";
+
 /// Runs `codescry install`, which adds the server to the clients' configurations.
 ///
 /// # Errors
@@ -26,7 +29,9 @@ pub fn run_install(shared: &SharedArguments, arguments: &InstallArguments) -> an
         printer::print_note(&no_client_message(selection));
         return Ok(CommandExit::NothingFound);
     }
-    let command = arguments.command.clone().unwrap_or_else(|| user.stable_program_path());
+    // A project's file is shared with other machines, so it names the program and not its path.
+    let default = || if selection.project { PROGRAM.into() } else { user.stable_program_path() };
+    let command = arguments.command.clone().unwrap_or_else(default);
     // Clients that read a project's file work in the project, so it needs no folder.
     let mut request = InstallRequest::new(&command, folder.filter(|_| !selection.project))?;
     request.extras.clone_from(&arguments.extras);
@@ -41,9 +46,10 @@ pub fn run_install(shared: &SharedArguments, arguments: &InstallArguments) -> an
     if wrote > 0 && !shared.quiet {
         printer::print_note("restart the clients; `codescry doctor` checks that they can start the server");
         if arguments.command.is_none() && selection.project {
-            printer::print_note(
-                "the files contain the path of the program on this machine; to share them, use --command codescry",
-            );
+            let on_path = user.find_on_path(PROGRAM).is_some();
+            let remedy =
+                if on_path { "" } else { ", where it is not on this machine; add it, or give --command PROGRAM" };
+            printer::print_note(&format!("the files start `{PROGRAM}` from PATH{remedy}"));
         }
     }
     Ok(exit)

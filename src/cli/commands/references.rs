@@ -6,9 +6,10 @@ use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, R
 
 use text::display::escape_name;
 
+use super::name_arguments::split_names;
 use crate::cli::arguments::{ReferencesArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::open_updated_engine;
+use crate::cli::index_run::{OpenedFolder, open_updated_folder};
 use crate::cli::json_output::references::ReferencesJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::palette::{Palette, TextRole};
@@ -28,35 +29,57 @@ pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments)
             anyhow::anyhow!("unknown kind {word}; the kinds are: {}", all.join(", "))
         })
     };
-    let query = ReferenceQuery {
-        name: arguments.name.clone(),
+    let filters = &arguments.filters;
+    let (names, folder) = split_names(&arguments.names, filters.folder.as_deref())?;
+    let like = ReferenceQuery {
+        name: String::new(),
         kinds: arguments.kinds.iter().map(kind).collect::<Result<_, _>>()?,
         include_definitions: arguments.definitions,
-        filter: arguments.filters.filter(),
+        filter: filters.filter(),
         from: ReferencePosition::default(),
-        limit: arguments.filters.limit,
+        limit: filters.offset + filters.limit,
         time_limit: TIME_LIMIT,
     };
-    let filters = &arguments.filters;
-    let (engine, interrupts) = open_updated_engine(shared, filters.path.as_deref(), filters.no_index)?;
-    let answer = interrupts.run_cancellable(|cancel| engine.find_references(&query, cancel))?;
+    let OpenedFolder { engine, paths, interrupts } = open_updated_folder(shared, folder, filters.no_index)?;
+    let palette = Palette::for_stdout(shared);
     let mut printer = Printer::new();
-    if arguments.filters.json {
-        printer.json(&ReferencesJson::new(&answer))?;
-    } else {
-        let palette = Palette::for_stdout(shared);
-        for file in &answer.files {
-            for one in &file.references {
-                printer.line(&reference_line(file.path.as_str(), one, palette))?;
+    let mut exit = CommandExit::Done;
+    for name in names {
+        let query = ReferenceQuery { name: name.to_owned(), ..like.clone() };
+        let mut answer = interrupts.run_cancellable(|cancel| engine.find_references(&query, cancel))?;
+        leave_out_first(&mut answer, filters.offset);
+        answer.files.iter_mut().for_each(|file| file.path = paths.show(&file.path));
+        if filters.json {
+            printer.json(&ReferencesJson::new(&answer))?;
+        } else {
+            for file in &answer.files {
+                for one in &file.references {
+                    printer.line(&reference_line(file.path.as_str(), one, palette))?;
+                }
             }
+        }
+        printer.flush()?;
+        if !shared.quiet {
+            print_reference_notes(&answer, filters.offset, filters.limit);
+        }
+        if answer.files.iter().all(|file| file.references.is_empty()) {
+            exit = CommandExit::NothingFound;
         }
     }
     printer.finish()?;
-    if !shared.quiet {
-        print_reference_notes(&answer);
+    Ok(exit)
+}
+
+/// Removes the first `count` uses, which an earlier page showed.
+fn leave_out_first(answer: &mut ReferenceAnswer, mut count: usize) {
+    for file in &mut answer.files {
+        let shown_before = count.min(file.references.len());
+        file.references.drain(..shown_before);
+        count -= shown_before;
     }
-    let found = answer.files.iter().any(|file| !file.references.is_empty());
-    Ok(if found { CommandExit::Done } else { CommandExit::NothingFound })
+    if count == 0 {
+        answer.files.retain(|file| !file.references.is_empty() || file.problem.is_some());
+    }
 }
 
 /// Formats a use as `path:12  [call]  Outer.name  let x = parse(y);`.
@@ -73,8 +96,8 @@ fn reference_line(path: &str, one: &CodeReference, palette: Palette) -> String {
 }
 
 /// Prints notes about omitted uses on standard error.
-fn print_reference_notes(answer: &ReferenceAnswer) {
-    if answer.files.is_empty() {
+fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) {
+    if answer.files.is_empty() && offset == 0 {
         let files = terminal_text::pluralize(answer.files_with_name as u64, "file");
         printer::print_note(&format!("no use of {:?} found; the word occurs in {files}", answer.name));
         answer.notes.iter().for_each(|note| printer::print_note(note));
@@ -85,7 +108,9 @@ fn print_reference_notes(answer: &ReferenceAnswer) {
     }
     if answer.next.is_some() {
         let (read, all) = (answer.files_read, answer.files_with_name);
-        let why = if answer.out_of_time { "the time limit was reached" } else { "--limit was reached" };
-        printer::print_note(&format!("{why} after {read} of {all} files; narrow down with --kind, --path or --lang"));
+        let why = if answer.out_of_time { "the time limit was reached" } else { "more uses follow" };
+        let next = offset + limit;
+        let more = if answer.out_of_time { String::new() } else { format!("--offset {next} shows them, ") };
+        printer::print_note(&format!("{why} after {read} of {all} files; {more}--kind, --path and --lang narrow down"));
     }
 }

@@ -7,49 +7,81 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use engine::{CheckedQuery, ContentFilter, Engine, Filter, SearchAnswer, SearchQuery};
+use engine::{ContentFilter, Filter, SearchAnswer, SearchQuery};
 
-use crate::cli::arguments::{SearchArguments, SharedArguments};
+use super::result_page::ResultPage;
+use crate::cli::arguments::{SearchArguments, SharedArguments, split_folder};
 use crate::cli::exit::CommandExit;
+use crate::cli::index_run::command_folder::{CommandFolder, ShownPaths};
 use crate::cli::index_run::{call_with_repair, update_index_if_free};
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::search::SearchJson;
 use crate::cli::printer::{self, Printer};
-use crate::cli::text_output::hits;
+use crate::cli::text_output::hits::{self, HitView};
 use crate::cli::text_output::palette::Palette;
 use crate::cli::text_output::terminal_text;
+
+/// Number of results for each line of a batch.
+const BATCH_LIMIT: usize = 10;
 
 /// Runs `codescry search`.
 ///
 /// # Errors
 /// If the folder, the index or the query is invalid.
 pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyhow::Result<CommandExit> {
-    let path = if arguments.batch { arguments.query.as_deref().map(Path::new) } else { arguments.path.as_deref() };
-    let query = if arguments.batch { None } else { arguments.query.as_deref() };
-    let query = build_search_query(arguments, query.unwrap_or_default())?;
-    let engine = Engine::open(shared.settings(path)?)?;
+    let (words, path) = split_query(arguments);
+    let page = ResultPage::new(arguments.limit, arguments.offset)?;
+    let query = build_search_query(arguments, &words, &page)?;
+    let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open()?;
     // An invalid query fails before the index is updated, which may take minutes.
     let checked = if arguments.batch { None } else { Some(engine.check_query(&query)?) };
     let interrupts = Interrupts::listen()?;
     if !arguments.no_index {
         std::thread::scope(|scope| {
-            scope.spawn(|| engine.warm_up());
+            // The search loads the index itself if this thread cannot be started.
+            let warm_up = std::thread::Builder::new().name("warm up".to_owned());
+            _ = warm_up.spawn_scoped(scope, || engine.warm_up());
             update_index_if_free(&engine, &interrupts, shared)
         })?;
     }
-    let Some(checked) = checked else { return batch::answer_batch(&engine, &query) };
+    let Some(checked) = checked else { return batch::answer_batch(&engine, &paths, &query) };
     let search = || engine.search(&query, &engine::CancelToken::default());
-    let answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
-    print_answer(shared, arguments, &engine, &query, &checked, &answer)?;
+    let mut answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
+    let more = page.cut(&mut answer.hits);
+    if arguments.json {
+        let mut printer = Printer::new();
+        show_paths(&mut answer, &paths);
+        printer.json(&SearchJson::new(&query.text, &answer))?;
+        printer.finish()?;
+    } else {
+        let view = HitView { engine: &engine, paths: &paths, full: arguments.full, context_lines: arguments.context };
+        hits::print_hits(Palette::for_stdout(shared), &view, &checked.text, &answer)?;
+    }
     if !shared.quiet {
-        print_notes(&query, &answer);
+        print_notes(&query, &answer, &words);
+        page.print_more(more, arguments.json);
     }
     Ok(if answer.hits.is_empty() { CommandExit::NothingFound } else { CommandExit::Done })
 }
 
+/// Returns the words of the query and the folder to search.
+fn split_query(arguments: &SearchArguments) -> (Vec<&OsStr>, Option<&Path>) {
+    if arguments.batch {
+        let folder = arguments.words.first().map(|word| Path::new(word.as_os_str()));
+        return (Vec::new(), arguments.folder.as_deref().or(folder));
+    }
+    split_folder(&arguments.words, arguments.folder.as_deref())
+}
+
+/// Replaces the paths of hits by those that open from the working folder.
+pub fn show_paths(answer: &mut SearchAnswer, paths: &ShownPaths) {
+    answer.hits.iter_mut().for_each(|hit| hit.path = paths.show(&hit.path));
+}
+
 /// Builds the query from the arguments.
-fn build_search_query(arguments: &SearchArguments, text: &OsStr) -> anyhow::Result<SearchQuery> {
-    let text = text.to_str().context("the query is not UTF-8; write it in UTF-8")?.to_owned();
+fn build_search_query(arguments: &SearchArguments, words: &[&OsStr], page: &ResultPage) -> anyhow::Result<SearchQuery> {
+    let text = words.join(OsStr::new(" "));
+    let text = text.to_str().context("the query is not UTF-8; write it in UTF-8")?.trim().to_owned();
     anyhow::ensure!(arguments.batch || !text.trim().is_empty(), "the query is empty; give words, a name or a question");
     let content = arguments.content.map_or(ContentFilter::default(), ContentFilter::from);
     let filter = Filter {
@@ -60,7 +92,8 @@ fn build_search_query(arguments: &SearchArguments, text: &OsStr) -> anyhow::Resu
     };
     Ok(SearchQuery {
         text,
-        limit: arguments.limit,
+        // A batch is read by programs, and each of its lines may have its own limit.
+        limit: if arguments.batch { arguments.limit.unwrap_or(BATCH_LIMIT) } else { page.ranked() },
         mode: arguments.mode.into(),
         filter,
         explain: arguments.explain,
@@ -68,26 +101,15 @@ fn build_search_query(arguments: &SearchArguments, text: &OsStr) -> anyhow::Resu
     })
 }
 
-fn print_answer(
-    shared: &SharedArguments,
-    arguments: &SearchArguments,
-    engine: &Engine,
-    query: &SearchQuery,
-    checked: &CheckedQuery,
-    answer: &SearchAnswer,
-) -> std::io::Result<()> {
-    let mut printer = Printer::new();
-    if arguments.json {
-        printer.json(&SearchJson::new(&query.text, answer))?;
-    } else {
-        hits::print_hits(&mut printer, Palette::for_stdout(shared), engine, &checked.text, answer)?;
-    }
-    printer.finish()
-}
-
 /// Prints notes about the answer on standard error: interpretation, reasons of an empty answer, and an incomplete index.
-fn print_notes(query: &SearchQuery, answer: &SearchAnswer) {
+fn print_notes(query: &SearchQuery, answer: &SearchAnswer, words: &[&OsStr]) {
     let coverage = &answer.coverage;
+    if let [_, folder] = words
+        && folder.to_string_lossy().contains(['/', '\\'])
+    {
+        let folder = folder.to_string_lossy();
+        printer::print_note(&format!("{folder} is no folder, so it was searched for; name a folder with --in FOLDER"));
+    }
     if answer.hits.is_empty() {
         let files = terminal_text::pluralize(coverage.files_indexed, "file");
         printer::print_note(&format!("nothing found for {:?} in {files}", query.text));

@@ -6,6 +6,7 @@ use engine::{Engine, IndexRequest, IndexStatus, Project, RunRecord, RunStatus, T
 
 use crate::cli::arguments::{SharedArguments, StatusArguments};
 use crate::cli::exit::CommandExit;
+use crate::cli::index_run::command_folder::CommandFolder;
 use crate::cli::index_run::update_index;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::status::StatusJson;
@@ -22,7 +23,7 @@ const MAX_PROJECTS: usize = 10;
 /// # Errors
 /// If the folder or the index is invalid. A missing index is not an error.
 pub fn run_status(shared: &SharedArguments, arguments: &StatusArguments) -> anyhow::Result<CommandExit> {
-    let settings = shared.settings(arguments.path.as_deref())?;
+    let CommandFolder { settings, part } = CommandFolder::resolve(shared, arguments.path.as_deref())?;
     let server = sharing::shared_server_pid(std::slice::from_ref(&settings), true);
     let engine = Engine::open(settings)?;
     let mut status = engine.status()?;
@@ -34,8 +35,15 @@ pub fn run_status(shared: &SharedArguments, arguments: &StatusArguments) -> anyh
         printer.json(&StatusJson::new(&status))?;
     } else {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        for line in status_lines(&status, now, Palette::for_stdout(shared)) {
+        for line in status_lines(&status, now, shared.verbose > 0, Palette::for_stdout(shared)) {
             printer.line(&line)?;
+        }
+        if let Some(part) = part {
+            let part = terminal_text::escape_controls(part.as_str());
+            printer.line(&format!(
+                "{:<10}{part} has no index of its own: searches there use this one, narrowed",
+                "part"
+            ))?;
         }
         if let Some(server) = server {
             printer.line(&format!("{:<10}process {server} serves this folder to all clients", "server"))?;
@@ -56,7 +64,7 @@ fn repair_index(engine: &Engine, shared: &SharedArguments, status: IndexStatus) 
     }
 }
 
-fn status_lines(status: &IndexStatus, now: Duration, palette: Palette) -> Vec<String> {
+fn status_lines(status: &IndexStatus, now: Duration, verbose: bool, palette: Palette) -> Vec<String> {
     let row = |name: &str, value: &str| format!("{name:<10}{}", terminal_text::escape_controls(value));
     let mut lines =
         vec![row("folder", &status.root.display().to_string()), row("index", &status.index_dir.display().to_string())];
@@ -70,11 +78,11 @@ fn status_lines(status: &IndexStatus, now: Duration, palette: Palette) -> Vec<St
             "state",
             "nothing is indexed yet; run `codescry index` or `codescry search`, which also indexes",
         ));
-        lines.extend(run_lines(status, palette));
+        lines.extend(run_lines(status, verbose, palette));
         return lines;
     }
     if !status.exists {
-        lines.extend(run_lines(status, palette));
+        lines.extend(run_lines(status, verbose, palette));
         return lines;
     }
     lines.push(row("state", &state_text(status)));
@@ -102,14 +110,14 @@ fn status_lines(status: &IndexStatus, now: Duration, palette: Palette) -> Vec<St
         let reason = format!("the next index run indexes all files again: {reason}");
         lines.push(palette.paint(TextRole::Warning, &reason));
     }
-    lines.extend(run_lines(status, palette));
+    lines.extend(run_lines(status, verbose, palette));
     lines
 }
 
 /// Describes the current or last index run, or the reason why its record cannot be used.
-fn run_lines(status: &IndexStatus, palette: Palette) -> Vec<String> {
+fn run_lines(status: &IndexStatus, verbose: bool, palette: Palette) -> Vec<String> {
     let problem = status.run_problem.iter().map(|problem| palette.paint(TextRole::Warning, problem));
-    problem.chain(status.run.iter().flat_map(index_run_lines)).collect()
+    problem.chain(status.run.iter().flat_map(|run| index_run_lines(run, verbose))).collect()
 }
 
 /// Describes the tuned model of the folder.
@@ -119,7 +127,7 @@ fn tuned_text(tuned: &TunedModel) -> String {
 }
 
 /// Describes the current or last index run: its progress, stages and bottleneck.
-fn index_run_lines(run: &RunRecord) -> Vec<String> {
+fn index_run_lines(run: &RunRecord, verbose: bool) -> Vec<String> {
     let elapsed = Duration::from_millis(run.elapsed_ms);
     let found = if run.walk_ended { String::new() } else { "at least ".to_owned() };
     let how = match run.state {
@@ -143,7 +151,9 @@ fn index_run_lines(run: &RunRecord) -> Vec<String> {
     }
     let mut lines = vec![String::new(), line];
     lines.extend(run.failure.iter().map(|failure| terminal_text::escape_controls(failure)));
-    lines.extend(report::stage_table(&run.stages, elapsed));
+    if verbose {
+        lines.extend(report::stage_table(&run.stages, elapsed));
+    }
     lines.extend(run.bottleneck.iter().map(|sentence| terminal_text::escape_controls(sentence)));
     lines.extend(run.device.as_ref().map(|device| terminal_text::escape_controls(&device.summary())));
     lines
@@ -163,10 +173,21 @@ fn projects_text(projects: &[Project]) -> Option<String> {
     (!listed.is_empty()).then(|| format!("{}: {}{more}", projects.len(), listed.join(", ")))
 }
 
+/// Describes whether the index is complete. An index that is being updated, or whose last update did not finish, may miss
+/// changes although it was complete before.
 fn state_text(status: &IndexStatus) -> String {
     let coverage = &status.coverage;
     if coverage.complete {
-        return "complete".to_owned();
+        let update = status.run.as_ref().map(|run| (run.state, run.process));
+        return match update {
+            None | Some((RunStatus::Done, _)) => "complete".to_owned(),
+            Some((RunStatus::Indexing | RunStatus::Finishing, process)) => {
+                format!("complete before the run of process {process}, which is updating it")
+            }
+            Some((RunStatus::Cancelled | RunStatus::Failed | RunStatus::Died, _)) => {
+                "complete before the last run, which did not finish; run `codescry index` to finish it".to_owned()
+            }
+        };
     }
     let of = coverage.files_found.map(|found| format!(" of {found}")).unwrap_or_default();
     format!("not complete: {}{of} files so far; run `codescry index` to complete it", coverage.files_indexed)
@@ -181,10 +202,49 @@ mod tests {
 
     #[test]
     fn a_missing_index_is_reported() {
-        let lines =
-            status_lines(&IndexStatus { root: "/a\x1b".into(), ..IndexStatus::default() }, Duration::ZERO, PLAIN);
+        let lines = status_lines(
+            &IndexStatus { root: "/a\x1b".into(), ..IndexStatus::default() },
+            Duration::ZERO,
+            false,
+            PLAIN,
+        );
         assert_eq!(lines[0], "folder    /a\\u{1b}");
         assert!(lines[2].contains("nothing is indexed yet"));
+    }
+
+    #[test]
+    fn an_index_is_not_called_complete_while_or_after_a_run_that_did_not_finish() {
+        let coverage = IndexCoverage { files_indexed: 6, files_found: Some(6), chunks: 7, complete: true };
+        let state = |state| {
+            let run = RunRecord {
+                state,
+                process: 7,
+                written_at_ms: 0,
+                elapsed_ms: 0,
+                files_found: 6,
+                walk_ended: true,
+                files_done: 6,
+                chunks: 0,
+                files_per_second: 0.0,
+                chunks_per_second: 0.0,
+                remaining_ms: None,
+                bottleneck: None,
+                stages: Vec::new(),
+                device: None,
+                failure: None,
+            };
+            state_text(&IndexStatus {
+                exists: true,
+                coverage: coverage.clone(),
+                run: Some(run),
+                ..IndexStatus::default()
+            })
+        };
+        assert_eq!(state(RunStatus::Done), "complete");
+        assert!(state(RunStatus::Indexing).contains("the run of process 7, which is updating it"));
+        for ended in [RunStatus::Cancelled, RunStatus::Failed, RunStatus::Died] {
+            assert!(state(ended).contains("did not finish; run `codescry index`"), "{ended:?}");
+        }
     }
 
     #[test]
@@ -196,7 +256,7 @@ mod tests {
             committed_at_ms: 1_000,
             ..IndexStatus::default()
         };
-        let lines = status_lines(&status, Duration::from_secs(121), PLAIN).join("\n");
+        let lines = status_lines(&status, Duration::from_secs(121), false, PLAIN).join("\n");
         for part in ["not complete: 6 of 9 files", "6 files, 7 chunks", "2 minutes ago", "go 3, zig 2, c 1"] {
             assert!(lines.contains(part), "{part} is not in\n{lines}");
         }

@@ -4,9 +4,10 @@ use engine::{NameMatch, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
 
 use text::display::escape_name;
 
+use super::name_arguments::split_names;
 use crate::cli::arguments::{SharedArguments, SymbolArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::{call_with_repair, open_updated_engine};
+use crate::cli::index_run::{OpenedFolder, call_with_repair, open_updated_folder};
 use crate::cli::json_output::symbol::DefinitionsJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::palette::{Palette, TextRole};
@@ -23,30 +24,40 @@ pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyh
                              impl, module, constant, variable, field, macro or another kind that `codescry search` shows")
         })
     };
-    let query = SymbolQuery {
-        name: arguments.name.clone(),
+    let filters = &arguments.filters;
+    let (names, folder) = split_names(&arguments.names, filters.folder.as_deref())?;
+    let like = SymbolQuery {
+        name: String::new(),
         container: arguments.container.clone(),
         kinds: arguments.kinds.iter().map(kind).collect::<Result<_, _>>()?,
         filter: arguments.filters.filter(),
-        offset: 0,
+        offset: filters.offset,
         limit: arguments.filters.limit,
     };
-    let filters = &arguments.filters;
-    let (engine, interrupts) = open_updated_engine(shared, filters.path.as_deref(), filters.no_index)?;
-    let find = || engine.find_symbol(&query, &engine::CancelToken::default());
-    let answer = call_with_repair(&engine, &interrupts, shared, filters.no_index, find)?;
+    let OpenedFolder { engine, paths, interrupts } = open_updated_folder(shared, folder, filters.no_index)?;
+    let palette = Palette::for_stdout(shared);
     let mut printer = Printer::new();
-    if arguments.filters.json {
-        printer.json(&DefinitionsJson::new(&arguments.name, &answer))?;
-    } else {
-        let palette = Palette::for_stdout(shared);
-        answer.symbols.iter().try_for_each(|found| printer.line(&definition_line(found, palette)))?;
+    let mut exit = CommandExit::Done;
+    for name in names {
+        let query = SymbolQuery { name: name.to_owned(), ..like.clone() };
+        let find = || engine.find_symbol(&query, &engine::CancelToken::default());
+        let mut answer = call_with_repair(&engine, &interrupts, shared, filters.no_index, find)?;
+        answer.symbols.iter_mut().for_each(|found| found.path = paths.show(&found.path));
+        if filters.json {
+            printer.json(&DefinitionsJson::new(name, &answer))?;
+        } else {
+            answer.symbols.iter().try_for_each(|found| printer.line(&definition_line(found, palette)))?;
+        }
+        printer.flush()?;
+        if !shared.quiet {
+            print_symbol_notes(name, &answer, filters.offset + filters.limit);
+        }
+        if answer.symbols.is_empty() {
+            exit = CommandExit::NothingFound;
+        }
     }
     printer.finish()?;
-    if !shared.quiet {
-        print_symbol_notes(&arguments.name, &answer);
-    }
-    Ok(if answer.symbols.is_empty() { CommandExit::NothingFound } else { CommandExit::Done })
+    Ok(exit)
 }
 
 /// Formats a definition as `path:10-20  Outer.name  [method]  fn name(&self)`.
@@ -69,7 +80,7 @@ fn definition_line(found: &SymbolHit, palette: Palette) -> String {
 }
 
 /// Prints notes about inexact or omitted definitions on standard error.
-fn print_symbol_notes(name: &str, answer: &SymbolAnswer) {
+fn print_symbol_notes(name: &str, answer: &SymbolAnswer, next: usize) {
     let note = match answer.symbols.first().map(|found| found.how) {
         None => Some(format!("no definition of {name:?} found; try a part of the name, or `codescry search`")),
         Some(_) if !answer.is_qualified => {
@@ -80,6 +91,8 @@ fn print_symbol_notes(name: &str, answer: &SymbolAnswer) {
     };
     note.iter().chain(&answer.notes).for_each(|note| printer::print_note(note));
     if answer.more {
-        printer::print_note("more symbols match; raise --limit, or narrow down with --kind, --container or --path");
+        printer::print_note(&format!(
+            "more symbols match; --offset {next} shows them, --kind, --container and --path narrow down"
+        ));
     }
 }

@@ -7,7 +7,8 @@ use platform::clock;
 
 use crate::cli::arguments::{SharedArguments, TuneArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::update_index;
+use crate::cli::index_run::command_folder::settings_to_index;
+use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::tune::{TuneJson, TuneMeasurementsJson};
 use crate::cli::printer::{self, Printer};
@@ -19,7 +20,7 @@ use crate::cli::text_output::terminal_text;
 /// # Errors
 /// If the folder has too little to learn from, or the index cannot be written.
 pub fn run_tune(shared: &SharedArguments, arguments: &TuneArguments) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(shared.settings(arguments.path.as_deref())?)?;
+    let engine = Engine::open(settings_to_index(shared, arguments.path.as_deref())?)?;
     let interrupts = Interrupts::listen()?;
     let began = Instant::now();
     if arguments.undo {
@@ -45,7 +46,7 @@ pub fn run_tune(shared: &SharedArguments, arguments: &TuneArguments) -> anyhow::
     }
     if outcome == "kept" {
         engine.keep_tuned(&tuned)?;
-        let report = update_index(&engine, &IndexRequest::default(), &interrupts, shared)?;
+        let report = update_index_or_wait(&engine, &IndexRequest::default(), &interrupts, shared)?;
         let vectors = Some((report.vectors_computed, report.vectors_reused));
         return print_outcome(&engine, printer, arguments.json, outcome, Some(&tuned), vectors, began);
     }
@@ -70,7 +71,7 @@ fn undo_tuning_and_update(
 ) -> anyhow::Result<CommandExit> {
     let was_tuned = engine.undo_tuning()?;
     let report = if was_tuned {
-        let report = update_index(engine, &IndexRequest::default(), interrupts, shared)?;
+        let report = update_index_or_wait(engine, &IndexRequest::default(), interrupts, shared)?;
         Some((report.vectors_computed, report.vectors_reused))
     } else {
         None

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
-use engine::{CancelToken, Engine, EngineError, IndexProgress, IndexReport, IndexRequest, IndexScope, RemainingWork};
+use engine::{
+    CancelToken, ChangedFiles, Engine, EngineError, IndexProgress, IndexReport, IndexRequest, IndexScope,
+    RemainingWork, RepoPath,
+};
+use platform::clock;
+use text::display::escape_name;
 
 use crate::cli::arguments::{SharedArguments, WatchArguments};
 use crate::cli::exit::CommandExit;
+use crate::cli::index_run::command_folder::settings_to_index;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::printer::{self, Printer};
 use crate::cli::progress::IndexProgressBar;
@@ -21,7 +27,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// # Errors
 /// If the folder cannot be watched, or the first index run fails.
 pub fn run_watch(shared: &SharedArguments, arguments: &WatchArguments) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(shared.settings(arguments.path.as_deref())?)?;
+    let engine = Engine::open(settings_to_index(shared, arguments.path.as_deref())?)?;
     let interrupts = Interrupts::listen()?;
     interrupts.run_cancellable(|stop| {
         let mut watch =
@@ -100,21 +106,54 @@ impl WatchCommand<'_> {
 
     fn print_report(&mut self, report: &IndexReport) -> anyhow::Result<()> {
         if self.is_first {
-            for line in report::report_lines(report, Palette::for_stdout(self.shared)) {
+            for line in report::report_lines(report, self.shared.verbose > 0, Palette::for_stdout(self.shared)) {
                 self.printer.line(&line)?;
             }
             let root = terminal_text::escape_controls(&self.engine.root().to_string_lossy());
             self.printer.line(&format!("watching {root}; press Ctrl-C to stop"))?;
-        } else if report.files_indexed + report.files_removed > 0 {
-            self.printer.line(&format!(
-                "indexed {} ({}), removed {} in {}",
-                terminal_text::pluralize(report.files_indexed, "file"),
-                terminal_text::pluralize(report.chunks, "chunk"),
-                report.files_removed,
-                terminal_text::format_seconds(report.elapsed)
-            ))?;
+        } else {
+            let time = clock::utc_time_of_day();
+            for line in change_lines(&report.changed) {
+                self.printer.line(&format!("{time}  {line}"))?;
+            }
         }
         self.printer.flush()?;
         Ok(())
+    }
+}
+
+/// Maximum number of files that are named for one run.
+const MAX_NAMED: usize = 10;
+
+/// Returns a line for each file that a run has indexed or removed, and one for the files that are not named.
+fn change_lines(changed: &ChangedFiles) -> Vec<String> {
+    let named = |verb: &'static str, paths: &[RepoPath]| -> Vec<String> {
+        paths.iter().take(MAX_NAMED).map(|path| format!("{verb}  {}", escape_name(path.as_str()))).collect()
+    };
+    let mut lines = named("indexed", &changed.indexed.paths);
+    lines.extend(named("removed", &changed.removed.paths));
+    let more = (changed.indexed.count + changed.removed.count).saturating_sub(lines.len() as u64);
+    if more > 0 {
+        lines.push(format!("and {} more", terminal_text::pluralize(more, "file")));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::FileList;
+
+    #[test]
+    fn changed_files_are_named_and_the_rest_counted() {
+        let paths = |count: u64| FileList {
+            paths: (0..count.min(10)).map(|at| RepoPath::new(format!("{at}.rs"))).collect(),
+            count,
+        };
+        assert_eq!(change_lines(&ChangedFiles::default()), Vec::<String>::new());
+        let few = ChangedFiles { indexed: paths(2), removed: paths(1) };
+        assert_eq!(change_lines(&few), ["indexed  0.rs", "indexed  1.rs", "removed  0.rs"]);
+        let many = change_lines(&ChangedFiles { indexed: paths(400), removed: paths(0) });
+        assert_eq!((many.len(), many[10].as_str()), (11, "and 390 more files"));
     }
 }

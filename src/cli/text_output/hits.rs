@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use super::highlight;
 use super::palette::{Palette, TextRole};
+use crate::cli::index_run::command_folder::ShownPaths;
 use crate::cli::printer::Printer;
 use ::text::display::escape_name;
 use answer::Place;
 use answer::place::PlaceRow;
 use answer::snippet::query_prefixes;
-use engine::{Engine, Explanation, Hit, SearchAnswer, TokenClass};
+use engine::{CodeExcerpt, Engine, Explanation, Hit, Language, ReadRequest, RepoPath, SearchAnswer, Span, TokenClass};
 
 /// Maximum number of lines of a snippet.
 const SNIPPET_LINES: usize = 12;
@@ -18,33 +19,53 @@ const SNIPPET_LINES: usize = 12;
 /// The sign that marks omitted lines.
 const GAP: &str = "⋯";
 
-/// Prints all hits of `engine`, separated by blank lines. `text` is the query without its filters.
+/// How hits are shown.
+pub struct HitView<'e> {
+    pub engine: &'e Engine,
+    pub paths: &'e ShownPaths,
+    /// Whether every line of a hit is shown.
+    pub full: bool,
+    /// Number of further lines of the file that are shown before and after each hit.
+    pub context_lines: u32,
+}
+
+/// Prints all hits, separated by blank lines. `text` is the query without its filters.
 ///
 /// # Errors
 /// If standard output cannot be written.
-pub fn print_hits(
-    printer: &mut Printer,
-    palette: Palette,
-    engine: &Engine,
-    text: &str,
-    answer: &SearchAnswer,
-) -> io::Result<()> {
+pub fn print_hits(palette: Palette, view: &HitView<'_>, text: &str, answer: &SearchAnswer) -> io::Result<()> {
+    let mut printer = Printer::new();
     let words = query_prefixes(text);
     for (at, hit) in answer.hits.iter().enumerate() {
         if at > 0 {
             printer.line("")?;
         }
-        for line in hit_lines(hit, engine, &words, palette) {
+        for line in hit_lines(hit, view, &words, palette) {
             printer.line(&line)?;
         }
     }
-    Ok(())
+    printer.finish()
 }
 
-fn hit_lines(hit: &Hit, engine: &Engine, words: &[String], palette: Palette) -> Vec<String> {
-    let mut lines = vec![header_line(hit, palette)];
-    let tokens = if palette.is_coloured { engine.highlight_tokens(hit.language, &hit.text) } else { Vec::new() };
-    lines.extend(snippet_lines(hit, &tokens, words, palette));
+fn hit_lines(hit: &Hit, view: &HitView<'_>, words: &[String], palette: Palette) -> Vec<String> {
+    let mut lines = vec![header_line(hit, &view.paths.show(&hit.path), palette)];
+    let max_lines = if view.full { usize::MAX } else { SNIPPET_LINES };
+    let (before, after) = context_of(hit, view);
+    let last = after.as_ref().map_or(hit.span.end_line, |after| after.span.end_line);
+    let digits = last.to_string().len().max(3);
+    let mut show = |text: &str, first_line: u32, rows: &[PlaceRow<'_>]| {
+        let highlighted = palette.is_coloured;
+        let tokens = if highlighted { view.engine.highlight_tokens(hit.language, text) } else { Vec::new() };
+        lines.extend(snippet_lines(text, first_line, rows, &tokens, digits, palette));
+    };
+    for (context, is_before) in [(&before, true), (&after, false)] {
+        if !is_before {
+            show(&hit.text, hit.span.start_line, &Place::new(hit, words, max_lines).rows());
+        }
+        if let Some(context) = context {
+            show(&context.text, context.span.start_line, &whole_rows(&context.text));
+        }
+    }
     lines.extend(also_line(hit, palette));
     if let Some(explanation) = &hit.explanation {
         lines.extend(score_table(explanation, hit.score).iter().map(|line| palette.paint(TextRole::Dim, line)));
@@ -52,9 +73,43 @@ fn hit_lines(hit: &Hit, engine: &Engine, words: &[String], palette: Palette) -> 
     lines
 }
 
+/// Returns the lines of a text with line numbers, highlighted.
+pub fn numbered_lines(
+    engine: &Engine,
+    language: Language,
+    text: &str,
+    first_line: u32,
+    palette: Palette,
+) -> Vec<String> {
+    let tokens = if palette.is_coloured { engine.highlight_tokens(language, text) } else { Vec::new() };
+    let rows = whole_rows(text);
+    let last = first_line.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+    snippet_lines(text, first_line, &rows, &tokens, last.to_string().len().max(3), palette)
+}
+
+/// Reads the lines around a hit from its file; none if the file cannot be read, or has changed so that they do not fit.
+fn context_of(hit: &Hit, view: &HitView<'_>) -> (Option<CodeExcerpt>, Option<CodeExcerpt>) {
+    let Span { start_line, end_line } = hit.span;
+    let read = |from: u32, to: u32| {
+        if view.context_lines == 0 || hit.stale || from > to {
+            return None;
+        }
+        let path = Some(hit.path.as_str().to_owned());
+        let request = ReadRequest { path, lines: Some((from, to)), ..ReadRequest::default() };
+        view.engine.read_code(&request, &engine::CancelToken::default()).ok()
+    };
+    let before = read(start_line.saturating_sub(view.context_lines).max(1), start_line.saturating_sub(1));
+    (before, read(end_line.saturating_add(1), end_line.saturating_add(view.context_lines)))
+}
+
+/// Returns a row for each line of a text.
+fn whole_rows(text: &str) -> Vec<PlaceRow<'_>> {
+    text.split('\n').enumerate().map(|(index, text)| PlaceRow::Line { index, number: 0, text }).collect()
+}
+
 /// Formats the header of a hit as `path:start-end  container.symbol  [kind]  stale`.
-fn header_line(hit: &Hit, palette: Palette) -> String {
-    let path = escape_name(hit.path.as_str());
+fn header_line(hit: &Hit, path: &RepoPath, palette: Palette) -> String {
+    let path = escape_name(path.as_str());
     let place = format!("{path}:{}-{}", hit.span.start_line, hit.span.end_line);
     let mut parts = vec![palette.paint(TextRole::Path, &place)];
     let name = hit.qualified_name();
@@ -68,18 +123,21 @@ fn header_line(hit: &Hit, palette: Palette) -> String {
     parts.join("  ")
 }
 
-/// Returns the chosen lines of a hit with line numbers, highlighted and cut to the terminal width.
-fn snippet_lines(hit: &Hit, tokens: &[(Range<usize>, TokenClass)], words: &[String], palette: Palette) -> Vec<String> {
-    let lines = highlight::split_tokens(&hit.text, tokens);
-    let rows = Place::new(hit, words, SNIPPET_LINES).rows();
-    let last = rows.iter().rev().find_map(|row| match row {
-        PlaceRow::Line { number, .. } => Some(*number),
-        PlaceRow::Gap => None,
-    });
-    let digits = last.map_or(1, |number| number.to_string().len()).max(3);
+/// Returns the given rows of a text that starts at `first_line`, with line numbers, highlighted and cut to the terminal
+/// width.
+fn snippet_lines(
+    text: &str,
+    first_line: u32,
+    rows: &[PlaceRow<'_>],
+    tokens: &[(Range<usize>, TokenClass)],
+    digits: usize,
+    palette: Palette,
+) -> Vec<String> {
+    let lines = highlight::split_tokens(text, tokens);
     let format_row = |row: &PlaceRow<'_>| match row {
         PlaceRow::Gap => palette.paint(TextRole::Dim, &format!("{GAP:>width$}", width = digits + 2)),
-        PlaceRow::Line { index, number, .. } => {
+        PlaceRow::Line { index, .. } => {
+            let number = first_line.saturating_add(u32::try_from(*index).unwrap_or(u32::MAX));
             let margin = palette.paint(TextRole::Dim, &format!("{number:>width$}  ", width = digits + 2));
             let room = palette.columns.saturating_sub(digits + 4);
             let painted = lines.get(*index).map(|(line, runs)| highlight::paint_line(line, runs, room, palette));
@@ -115,9 +173,15 @@ fn score_table(explanation: &Explanation, score: f32) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::{Language, RepoPath, ScoreTerm, Span, SymbolKind};
+    use engine::{ScoreTerm, SymbolKind};
 
-    const PLAIN: Palette = Palette { is_coloured: false, columns: 40 };
+    const PLAIN: Palette = Palette { is_coloured: false, columns: 80 };
+
+    /// Returns the lines of the code of a hit.
+    fn snippet(hit: &Hit, words: &[String]) -> Vec<String> {
+        let rows = Place::new(hit, words, SNIPPET_LINES).rows();
+        snippet_lines(&hit.text, hit.span.start_line, &rows, &[], 3, PLAIN)
+    }
 
     fn hit(lines: u32) -> Hit {
         let text = (0..lines).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n");
@@ -141,12 +205,14 @@ mod tests {
 
     #[test]
     fn the_header_has_location_name_and_kind() {
-        assert_eq!(header_line(&hit(2), PLAIN), "src/\\u{1b}[2Ja.txt:9-10  Session.open  [method]  stale");
+        let hit = hit(2);
+        let header = header_line(&hit, &hit.path, PLAIN);
+        assert_eq!(header, "src/\\u{1b}[2Ja.txt:9-10  Session.open  [method]  stale");
     }
 
     #[test]
     fn omitted_lines_are_marked() {
-        let shown = snippet_lines(&hit(40), &[], &["line 30".to_owned()], PLAIN);
+        let shown = snippet(&hit(40), &["line 30".to_owned()]);
         assert_eq!(shown[..2], ["    9  line 0", "   10  line 1"]);
         let gap = shown.iter().filter(|line| line.trim() == GAP).count();
         assert_eq!((gap, shown.len()), (2, SNIPPET_LINES + 2));
@@ -156,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_short_chunk_is_shown_whole() {
-        assert_eq!(snippet_lines(&hit(2), &[], &[], PLAIN), ["    9  line 0", "   10  line 1"]);
+        assert_eq!(snippet(&hit(2), &[]), ["    9  line 0", "   10  line 1"]);
     }
 
     #[test]

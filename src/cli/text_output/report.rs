@@ -11,8 +11,8 @@ use engine::{IndexReport, RepoPath, StageRecord, find_bottleneck};
 /// Maximum number of problems listed.
 const MAX_PROBLEMS: usize = 10;
 
-/// Returns the summary of a run.
-pub fn report_lines(report: &IndexReport, palette: Palette) -> Vec<String> {
+/// Returns the summary of a run, with the table of its stages if `verbose` is set.
+pub fn report_lines(report: &IndexReport, verbose: bool, palette: Palette) -> Vec<String> {
     let mut lines = vec![format!(
         "indexed {} ({}, {}) in {}: {:.0} files/s",
         palette.paint(TextRole::Name, &terminal_text::pluralize(report.files_indexed, "file")),
@@ -40,8 +40,10 @@ pub fn report_lines(report: &IndexReport, palette: Palette) -> Vec<String> {
     lines.extend(problem_lines(&report.problems, palette));
     if report.files_indexed > 0 {
         lines.push(String::new());
-        let records: Vec<StageRecord> = report.stages.iter().map(StageRecord::from).collect();
-        lines.extend(stage_table(&records, report.elapsed));
+        if verbose {
+            let records: Vec<StageRecord> = report.stages.iter().map(StageRecord::from).collect();
+            lines.extend(stage_table(&records, report.elapsed));
+        }
         lines.extend(find_bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()));
         lines.extend(report.device.as_ref().map(|device| terminal_text::escape_controls(&device.summary())));
     }
@@ -91,11 +93,12 @@ pub fn problem_lines(problems: &[(RepoPath, String)], palette: Palette) -> Vec<S
     lines
 }
 
-/// Returns a table of the time that each stage was busy and waiting, in percent of the run.
+/// Returns a table of the time that each stage was busy, starved (waiting for input) and blocked (waiting for output), in
+/// percent of the run, and of the mean length of the queue in front of it.
 pub fn stage_table(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
     let mut lines = vec![format!(
-        "{:<8}{:>8}{:>10}{:>8}{:>19}{:>20}{:>14}",
-        "stage", "threads", "items", "busy", "waiting for input", "waiting for output", "queue (mean)"
+        "{:<6}{:>8}{:>9}{:>7}{:>9}{:>10}{:>10}",
+        "stage", "threads", "items", "busy", "starved", "blocked", "queue"
     )];
     for stage in stages {
         let whole = elapsed.as_secs_f64() * stage.threads.max(1) as f64;
@@ -107,7 +110,7 @@ pub fn stage_table(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
             capacity => format!("{:.1}/{capacity}", stage.queue_mean),
         };
         let (name, threads, items) = (stage.stage, stage.threads, stage.items);
-        lines.push(format!("{name:<8}{threads:>8}{items:>10}{busy:>6.0} %{input:>17.0} %{output:>18.0} %{queue:>14}"));
+        lines.push(format!("{name:<6}{threads:>8}{items:>9}{busy:>5.0} %{input:>7.0} %{output:>8.0} %{queue:>10}"));
     }
     lines
 }
@@ -128,6 +131,7 @@ mod tests {
             skipped: BTreeMap::from([("binary".to_owned(), 2), ("ignored".to_owned(), 3)]),
             problems: (0..12).map(|n| (RepoPath::new(format!("{n}.c")), "gave up\x1b".to_owned())).collect(),
             unread: Vec::new(),
+            changed: engine::ChangedFiles::default(),
             notes: vec!["too large for --max-memory: 1".to_owned()],
             chunks: 40,
             bytes: 2048,
@@ -145,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_summary_lists_counts_and_reasons() {
-        let lines = report_lines(&report(), PLAIN);
+        let lines = report_lines(&report(), false, PLAIN);
         assert_eq!(
             lines[..5],
             [
@@ -156,6 +160,23 @@ mod tests {
                 "all files were indexed again: a rebuild was requested",
             ]
         );
+    }
+
+    #[test]
+    fn the_table_of_stages_fits_into_a_narrow_terminal() {
+        let stage = StageRecord {
+            threads: 64,
+            items: 12_345_678,
+            busy_seconds: 640.0,
+            waiting_for_input_seconds: 640.0,
+            waiting_for_output_seconds: 640.0,
+            queue_mean: 31.9,
+            queue_capacity: 65_536,
+            ..StageRecord::from(&engine::StageReport::new(engine::Stage::Parse))
+        };
+        let table = stage_table(&[stage], Duration::from_secs(10));
+        assert!(table.iter().all(|line| line.len() < 60), "{table:?}");
+        assert_eq!(table[1], "parse       64 12345678  100 %    100 %     100 % 31.9/65536");
     }
 
     #[test]

@@ -87,6 +87,58 @@ pub fn fits_columns(line: &str, width: usize) -> bool {
     })
 }
 
+/// Splits a line, which may have escape sequences of colours, between words so that each part has at most `columns`
+/// columns. Further parts are indented to the column of the value behind a label, or by two more than the line. A single
+/// word that is longer, such as a path, stays whole.
+pub fn wrap_line(line: &str, columns: usize) -> Vec<String> {
+    if shown_columns(line) <= columns {
+        return vec![line.to_owned()];
+    }
+    let indent = hanging_indent(line, columns);
+    let (mut lines, mut current, mut width) = (Vec::new(), String::new(), 0);
+    let mut has_word = false;
+    for piece in line.split_inclusive(' ') {
+        let word = piece.trim_end_matches(' ');
+        if has_word && !word.is_empty() && width + shown_columns(word) > columns {
+            lines.push(current.trim_end().to_owned());
+            (current, width, has_word) = (" ".repeat(indent), indent, false);
+        }
+        has_word |= !word.is_empty();
+        current.push_str(piece);
+        width += shown_columns(piece);
+    }
+    lines.push(current.trim_end().to_owned());
+    lines
+}
+
+/// Wraps each line of a text like [`wrap_line`].
+pub fn wrap_lines(text: &str, columns: usize) -> String {
+    let lines: Vec<String> = text.split('\n').flat_map(|line| wrap_line(line, columns)).collect();
+    lines.join("\n")
+}
+
+/// Returns the indentation of the further parts of a line: where the value behind a label of at most two fifths of the
+/// width begins, or two more than the line's own indentation.
+fn hanging_indent(line: &str, columns: usize) -> usize {
+    let plain = console::strip_ansi_codes(line);
+    let own = plain.len() - plain.trim_start_matches(' ').len();
+    let limit = columns * 2 / 5;
+    let (mut indent, mut column, mut blanks) = (own + 2, 0, 0);
+    for c in plain.chars() {
+        if c != ' ' && blanks >= 2 && column > own && column <= limit {
+            indent = column;
+        }
+        blanks = if c == ' ' { blanks + 1 } else { 0 };
+        column += char_columns(c);
+    }
+    indent.min(limit)
+}
+
+/// Returns the width of a line in columns, without the escape sequences of colours.
+fn shown_columns(line: &str) -> usize {
+    console::strip_ansi_codes(line).chars().map(char_columns).sum()
+}
+
 /// Formats a size, such as `1.5 MiB`.
 pub fn format_bytes(bytes: u64) -> String {
     let mut unit = "B";
@@ -162,6 +214,21 @@ mod tests {
     fn tabs_and_wide_characters_are_counted() {
         assert!(fits_columns("\tabcd", 8) && !fits_columns("\tabcde", 8));
         assert!(fits_columns("世界", 4) && !fits_columns("世界", 3));
+    }
+
+    #[test]
+    fn long_lines_are_wrapped_between_words() {
+        assert_eq!(wrap_line("short", 10), ["short"]);
+        assert_eq!(wrap_line("one two three four", 10), ["one two", "  three", "  four"]);
+        let status = "languages rust 12, go 3, python 4, java 5, c 6";
+        assert_eq!(wrap_line(status, 30), ["languages rust 12, go 3,", "  python 4, java 5, c 6"]);
+        let row = "model   builtin, which has a long description";
+        assert_eq!(wrap_line(row, 30), ["model   builtin, which has a", "        long description"]);
+        assert_eq!(
+            wrap_line("a/very/long/path/that/is/one/word here", 12),
+            ["a/very/long/path/that/is/one/word", "  here"]
+        );
+        assert_eq!(wrap_line("\x1b[1mbold\x1b[0m and more", 9), ["\x1b[1mbold\x1b[0m and", "  more"]);
     }
 
     #[test]

@@ -99,7 +99,8 @@ const COMMON: &[&str] = &[
 ];
 
 /// Folders with one file per command, tool, feature or stage.
-const FLAT_FAMILIES: &[&str] = &["crates/engine/src/calls", "src/cli/arguments", "src/cli/commands", "xtask/src/tasks"];
+const FLAT_FAMILIES: &[&str] =
+    &["crates/engine/src/calls", "src/cli/arguments", "src/cli/commands", "src/cli/json_output", "xtask/src/tasks"];
 
 /// Files that may read the environment, the working folder and the arguments.
 const ENVIRONMENT_READERS: &[&str] = &["crates/config/src", "src/cli/commands/serve/malloc_arenas.rs"];

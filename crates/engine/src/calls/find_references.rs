@@ -4,7 +4,6 @@
 //! one ends. A time limit ends a page early.
 
 use std::io::ErrorKind;
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, RequestError};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
+use platform::threads::run_on_threads;
 use search::{ContentFilter, Filter, NameQuery, find_files_with_identifier};
 use source::decode_source;
 use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
@@ -222,18 +222,8 @@ impl ReferenceScan<'_> {
             }
         };
         let mut parts: Vec<Option<ScannedFile>> = files.iter().map(|_| None).collect();
-        let threads = threads.min(files.len());
-        let found = if threads <= 1 {
-            work()
-        } else {
-            thread::scope(|scope| {
-                let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-                let joined =
-                    workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
-                joined.flatten().collect()
-            })
-        };
-        for (at, scanned) in found {
+        let found = run_on_threads("references", threads.min(files.len()), work);
+        for (at, scanned) in found.into_iter().flatten() {
             parts[at] = Some(scanned);
         }
         parts

@@ -16,6 +16,7 @@ mod read_code;
 mod repair;
 mod search;
 mod status;
+mod stored_indexes;
 mod training_data;
 mod tune;
 mod watch;
@@ -26,7 +27,10 @@ pub use find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery};
 pub use list_files::IndexedFile;
 pub use outline_file::FileOutline;
 pub use outline_folder::{FolderEntry, FolderOutline, FolderQuery};
-pub use read_code::{CodeExcerpt, Freshness, ReadRequest};
+pub use read_code::{CodeExcerpt, Freshness, ReadRequest, is_source_name};
 pub use status::IndexStatus;
+pub use stored_indexes::{
+    StoredIndex, find_indexed_folder, list_stored_indexes, measure_replaced, prune_stored_index, remove_stored_index,
+};
 pub use training_data::DefinedName;
 pub use watch::RemainingWork;

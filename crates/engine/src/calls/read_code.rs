@@ -8,7 +8,7 @@ use search::NameQuery;
 use source::parse::SourceFile;
 use source::secrets::{MASK, TextMask};
 use source::walk::FileContents;
-use source::{count_lines, decode_source};
+use source::{count_lines, decode_source, language};
 use types::{ContentHash, Language, RepoPath, Span, Symbol};
 
 /// The code to read: a range of lines or a definition.
@@ -76,6 +76,11 @@ pub(crate) fn describe_masks(masked: &[(u32, &str)]) -> Option<String> {
     let more = masked.len().saturating_sub(MAX_LISTED_MASKS);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Some(format!("{MASK} stands for a credential: {}{more}", listed.collect::<Vec<_>>().join(", ")))
+}
+
+/// Returns whether a name is that of a file in a known language, such as `a.rs`, rather than a name of a definition.
+pub fn is_source_name(name: &str) -> bool {
+    language::detect_language(&RepoPath::new(name), None) != language::text_language()
 }
 
 /// Maximum number of other definitions returned with an excerpt.

@@ -103,6 +103,8 @@ impl Engine {
             }
             read => read?,
         };
+        let folders = records.iter().map(|record| record.path.folder());
+        let mut ignore_faults = walk::find_nested_ignore_faults(&self.settings.root, folders);
         status.projects = self.projects_of(manifest.generation, records.iter()).to_vec();
         for record in records {
             if let FileOutcome::Indexed { chunks, problem } = record.content.outcome {
@@ -112,7 +114,7 @@ impl Engine {
                 status.problems.extend(problem.map(|problem| (record.path, problem)));
             }
         }
-        let ignore_faults = walk::find_ignore_faults(&self.settings.root);
+        ignore_faults.extend(walk::find_ignore_faults(&self.settings.root));
         status.problems.extend(ignore_faults.into_iter().map(|fault| (fault.path, fault.problem)));
         status.problems.sort();
         let fingerprint = index::index_fingerprint(&self.settings, self.models.current().embedder.as_ref());

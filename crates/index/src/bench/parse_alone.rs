@@ -1,7 +1,6 @@
 //! The benchmark of tree-sitter alone.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -11,6 +10,7 @@ use crate::error::IndexError;
 use crate::report::{IndexReport, Stage, StageReport};
 use crate::run::Indexer;
 use platform::cancel::CancelToken;
+use platform::threads::run_on_threads;
 use source::parse::Parser;
 
 /// Parses the files of the folder without cutting them into chunks.
@@ -33,7 +33,7 @@ pub(super) fn parse_syntax_only(indexer: &Indexer<'_>, cancel: &CancelToken) -> 
         *syntax.lock() += spent;
     };
     let threads = indexer.settings.pipeline.parse_workers;
-    thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
+    run_on_threads("parse", threads, work);
     indexer.check_cancelled(cancel)?;
     let (busy, items) = (syntax.into_inner(), files.into_inner() as u64);
     let parse = StageReport { threads, busy, items, ..StageReport::new(Stage::Parse) };

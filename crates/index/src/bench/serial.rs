@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::files::{add_time, build_report, list_entries, read_source};
@@ -14,6 +13,7 @@ use crate::report::{IndexReport, Stage, StageReport};
 use crate::run::Indexer;
 use embed::EmbedError;
 use platform::cancel::CancelToken;
+use platform::threads::run_on_threads;
 use source::language;
 use source::parse::Parser;
 use source::walk::WalkEntry;
@@ -102,12 +102,7 @@ fn parse_in_new_pool(indexer: &Indexer<'_>, batch: &[WalkEntry]) -> Vec<(FileRec
         }
         parsed
     };
-    thread::scope(|threads| {
-        let pool: Vec<_> = (0..indexer.settings.pipeline.parse_workers).map(|_| threads.spawn(work)).collect();
-        let joined =
-            pool.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        joined.flatten().collect()
-    })
+    run_on_threads("parse", indexer.settings.pipeline.parse_workers, work).into_iter().flatten().collect()
 }
 
 fn embed_files(indexer: &Indexer<'_>, parsed: Vec<(FileRecord, Vec<PreparedChunk>)>) -> Result<Commit, EmbedError> {

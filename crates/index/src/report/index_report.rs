@@ -29,6 +29,8 @@ pub struct IndexReport {
     pub problems: Vec<(RepoPath, String)>,
     /// Files and folders that could not be read, sorted by path. A later run may be able to read them.
     pub unread: Vec<RepoPath>,
+    /// The files that were indexed and removed, by name.
+    pub changed: ChangedFiles,
     /// Suggestions for the user, one sentence each.
     pub notes: Vec<String>,
     /// Number of chunks that were written.
@@ -52,6 +54,34 @@ pub struct IndexReport {
     pub peak_memory_bytes: Option<u64>,
     /// The embedder's device; `None` if it was not used.
     pub device: Option<DeviceReport>,
+}
+
+/// The first files that a run has indexed and removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangedFiles {
+    pub indexed: FileList,
+    pub removed: FileList,
+}
+
+/// The first files of a list, sorted by path, and the number of all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileList {
+    /// At most [`FileList::MAX_PATHS`] paths.
+    pub paths: Vec<RepoPath>,
+    pub count: u64,
+}
+
+impl FileList {
+    /// Maximum number of paths.
+    pub const MAX_PATHS: usize = 20;
+
+    /// Creates the list of some paths.
+    pub(crate) fn new<'p>(paths: impl Iterator<Item = &'p RepoPath>) -> Self {
+        let mut all: Vec<&RepoPath> = paths.collect();
+        let count = all.len() as u64;
+        all.sort_unstable();
+        Self { paths: all.into_iter().take(Self::MAX_PATHS).cloned().collect(), count }
+    }
 }
 
 impl IndexReport {

@@ -9,7 +9,7 @@ mod stage;
 
 pub use bottleneck::{Bottleneck, find_bottleneck};
 pub use dry_run::DryRun;
-pub use index_report::IndexReport;
+pub use index_report::{ChangedFiles, FileList, IndexReport};
 pub use progress::{IndexPhase, IndexProgress};
 pub use run_record::{RunRecord, RunRecordError, RunRecorder, RunStatus, StageRecord, read_run_record};
 pub use stage::{QueueReport, Stage, StageReport};

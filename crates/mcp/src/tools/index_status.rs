@@ -189,9 +189,11 @@ fn format_root_status(output: &RootStatusOutput, state: &IndexRunState, device: 
         Some(error) => format!("cannot be read: {error}"),
         None => format!("{complete}, {indexed} files, {chunks} chunks"),
     };
+    let freshness = output.indexed.then(|| format_freshness(output));
     let lines = [
         ("index", Some(index)),
-        ("up to date", output.indexed.then(|| format_freshness(output))),
+        // An index that is incomplete, or is being written, is not up to date.
+        (if coverage.complete && running.is_none() { "up to date" } else { "changes" }, freshness),
         ("running", running),
         ("last run", state.last_outcome.as_ref().map(format_outcome)),
         ("bottleneck", output.pipeline.as_ref().and_then(|pipeline| pipeline.bottleneck.clone())),

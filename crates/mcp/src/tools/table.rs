@@ -39,9 +39,12 @@ pub enum RootArgument {
     Required,
 }
 
-/// Returns the tool with this name.
+/// Returns the tool with this name. Some clients send the name of the server in front of it, as in
+/// `mcp__codescry__search_code`.
 pub fn find_tool(name: &str) -> Option<ToolEntry> {
-    TOOLS.into_iter().find(|tool| tool.name == name)
+    let is_prefix = |prefix: &str| prefix.contains("codescry") && !prefix.ends_with(char::is_alphanumeric);
+    let is_named = |tool: &ToolEntry| tool.name == name || name.strip_suffix(tool.name).is_some_and(is_prefix);
+    TOOLS.into_iter().find(is_named)
 }
 
 /// Returns the definition of every listed tool.

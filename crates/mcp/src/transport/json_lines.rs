@@ -12,6 +12,7 @@ use rmcp::model::{ClientRequest, ErrorCode, GetMeta as _, ProtocolVersion};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde_json::{Value, json};
+use text::display::sanitize_to_length;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
@@ -195,6 +196,9 @@ pub fn parse_message(line: &[u8]) -> Result<Option<ClientMessage>, (Value, Error
         .map_err(|error| (Value::Null, ErrorCode::PARSE_ERROR, format!("the message is not JSON: {error}")))?;
     let value = normalize_call(value);
     let id = value.get("id").filter(|id| id.is_string() || id.is_number()).cloned();
+    if let Some(problem) = id.as_ref().and_then(|_| find_call_fault(&value)) {
+        return Err((id.unwrap_or_default(), ErrorCode::INVALID_PARAMS, problem));
+    }
     let is_notification = value.get("id").is_none() && value.get("method").is_some_and(Value::is_string);
     match serde_json::from_value(value) {
         Ok(message) => Ok(Some(message)),
@@ -254,8 +258,10 @@ fn replace_lone_surrogates(text: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(repaired)
 }
 
-/// Replaces the arguments of a tool call that are no object, such as `[]` for none, by the object they stand for.
+/// Replaces the arguments of a tool call that are no object, such as `[]` for none, by the object they stand for, and adds
+/// the fields that a greeting lacks.
 fn normalize_call(mut message: Value) -> Value {
+    complete_greeting(&mut message);
     let is_call = message.get("method").is_some_and(|method| method == "tools/call");
     if let Some(arguments) = message.pointer_mut("/params/arguments").filter(|_| is_call)
         && !arguments.is_object()
@@ -264,6 +270,60 @@ fn normalize_call(mut message: Value) -> Value {
         *arguments = Value::Object(object);
     }
     message
+}
+
+/// Adds the required fields that an `initialize` request lacks: some clients send no name, or no version.
+fn complete_greeting(message: &mut Value) {
+    if message.get("method").is_none_or(|method| method != "initialize") || message.get("id").is_none() {
+        return;
+    }
+    let Some(message) = message.as_object_mut() else { return };
+    let params = message.entry("params").or_insert_with(|| json!({}));
+    if params.is_null() {
+        *params = json!({});
+    }
+    let Some(params) = params.as_object_mut() else { return };
+    for (field, default) in [
+        ("protocolVersion", json!(ProtocolVersion::V_2025_03_26)),
+        ("capabilities", json!({})),
+        ("clientInfo", json!({})),
+    ] {
+        if params.get(field).is_none_or(Value::is_null) {
+            params.insert(field.to_owned(), default);
+        }
+    }
+    if let Some(client) = params.get_mut("clientInfo").and_then(Value::as_object_mut) {
+        for field in ["name", "version"] {
+            client.entry(field).or_insert_with(|| json!("unknown"));
+        }
+    }
+}
+
+/// Maximum length of a value in a message, in characters.
+const MAX_SHOWN_CHARS: usize = 60;
+
+/// Describes the first field of a tool call that has a wrong type; `None` if there is none, or the message is no call.
+fn find_call_fault(message: &Value) -> Option<String> {
+    if message.get("method")? != "tools/call" {
+        return None;
+    }
+    let fault = |field: &str, value: Option<&Value>, expected: &str| {
+        let found =
+            value.map_or_else(|| "missing".to_owned(), |value| sanitize_to_length(&value.to_string(), MAX_SHOWN_CHARS));
+        Some(format!("{field} of tools/call is {found}; give {expected}"))
+    };
+    let params = message.get("params");
+    if !params.is_some_and(Value::is_object) {
+        return fault("params", params, "an object with the name of the tool and its arguments");
+    }
+    let (name, arguments) = (message.pointer("/params/name"), message.pointer("/params/arguments"));
+    if !name.is_some_and(Value::is_string) {
+        return fault("params.name", name, "the name of a tool as text");
+    }
+    if arguments.is_some_and(|arguments| !arguments.is_object()) {
+        return fault("params.arguments", arguments, "an object such as {\"query\": \"where are retries handled\"}");
+    }
+    None
 }
 
 /// Returns whether the message opens a session: it is an `initialize` request, or carries the handshake in its

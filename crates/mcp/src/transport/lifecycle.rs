@@ -12,6 +12,8 @@ use tokio::io::AsyncWrite;
 use tokio::runtime::Runtime;
 
 use super::json_lines::JsonLinesTransport;
+use platform::threads::check_threads;
+
 use crate::error::McpError;
 use crate::roots::watchers::FolderWatchers;
 use crate::server::McpServer;
@@ -27,8 +29,11 @@ pub(crate) const THREAD_STOP_TIMEOUT: Duration = Duration::from_millis(200);
 /// # Errors
 /// When its threads cannot be started.
 pub fn build_runtime() -> Result<Runtime, McpError> {
+    let workers = 2;
+    // Tokio panics when it cannot start a thread: check for the workers, and for some threads of blocking calls.
+    check_threads(2 * workers).map_err(McpError::Runtime)?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(2).thread_name("codescry-mcp").enable_all().build().map_err(McpError::Runtime)
+    builder.worker_threads(workers).thread_name("codescry-mcp").enable_all().build().map_err(McpError::Runtime)
 }
 
 /// Shuts a server down: cancels its index runs, and waits a bounded time for its threads.
@@ -36,7 +41,8 @@ pub fn shut_down_server(runtime: Runtime, server: &McpServer, watchers: Option<F
     runtime.block_on(server.close(RUN_STOP_TIMEOUT));
     // Dropping the watchers joins their threads, which may be reading the disk.
     let (ended, wait) = mpsc::channel();
-    thread::spawn(move || {
+    // If the thread cannot be started, the watchers are dropped here.
+    _ = thread::Builder::new().name("stop watchers".to_owned()).spawn(move || {
         drop(watchers);
         // The receiver is gone after the timeout.
         _ = ended.send(());

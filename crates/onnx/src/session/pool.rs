@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use hub::ModelDescription;
+use platform::threads::describe_thread_limits;
 
 use super::model_session::{ModelSession, SessionOutput, SessionRunError};
 
@@ -89,7 +90,8 @@ impl SessionPool {
                 .map(|(other, part)| {
                     let count = part.len();
                     let part = if count == 0 { dummy } else { part };
-                    scope.spawn(move || other.run(part, is_last).map(|ran| (ran, count)))
+                    let thread = thread::Builder::new().name("session".to_owned());
+                    thread.spawn_scoped(scope, move || other.run(part, is_last).map(|ran| (ran, count)))
                 })
                 .collect();
             let mut ran = vec![];
@@ -98,7 +100,13 @@ impl SessionPool {
                 ran.push(self.first.run(part, is_last).map(|ran| (ran, parts[0].len())));
             }
             let ended = || Err(SessionRunError::Other("the thread of a session panicked".to_owned()));
-            ran.extend(running.into_iter().map(|run| run.join().unwrap_or_else(|_| ended())));
+            ran.extend(running.into_iter().map(|run| match run {
+                Ok(run) => run.join().unwrap_or_else(|_| ended()),
+                Err(error) => Err(SessionRunError::Other(format!(
+                    "cannot start the thread of a session: {error}; {}",
+                    describe_thread_limits()
+                ))),
+            }));
             ran
         });
         Ok(PoolOutput::new(ran.into_iter().collect::<Result<_, _>>()?))

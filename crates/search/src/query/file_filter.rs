@@ -206,10 +206,12 @@ impl FileFilter {
                 || (self.no_vendored && path_class.vendored)
         };
         let filters_path_class = self.no_tests || self.no_examples || self.no_vendored;
-        let unwanted = self.exclusions.paths.iter().any(|globs| globs.is_match(path))
+        let below_base = self.folders.path_below_base(path);
+        let is_named = |is_match: &dyn Fn(&str) -> bool| is_match(path) || below_base.is_some_and(is_match);
+        let unwanted = self.exclusions.paths.iter().any(|globs| is_named(&|path| globs.is_match(path)))
             || (filters_path_class && has_excluded_class());
         !unwanted
-            && self.paths.iter().all(|patterns| patterns.iter().any(|pattern| pattern.matches(path)))
+            && self.paths.iter().all(|patterns| patterns.iter().any(|pattern| is_named(&|path| pattern.matches(path))))
             && self.files.iter().all(|globs| globs.is_match(path))
             && self.folders.contains_folder(file.path.folder())
     }

@@ -44,6 +44,9 @@ pub struct Filter {
 /// The engine resolves project names to these folders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderScope {
+    /// The folder that a search is narrowed to, which path patterns may be relative to; empty for the whole root. The
+    /// folder is also one of the lists in `inside`.
+    pub base: String,
     /// Lists of folders; a file must be below at least one folder of every list.
     pub inside: Vec<Vec<String>>,
     /// Folders that are left out.
@@ -54,6 +57,14 @@ impl FolderScope {
     /// Returns whether the scope contains every folder.
     pub fn is_unrestricted(&self) -> bool {
         self.inside.is_empty() && self.outside.is_empty()
+    }
+
+    /// Returns the part of a path below the folder that the search is narrowed to.
+    pub(crate) fn path_below_base<'p>(&self, path: &'p str) -> Option<&'p str> {
+        if self.base.is_empty() {
+            return None;
+        }
+        path.strip_prefix(self.base.as_str())?.strip_prefix('/')
     }
 
     /// Returns whether files in `folder` pass the restriction.

@@ -3,7 +3,7 @@
 use super::error::QueryError;
 use super::file_filter::FileFilter;
 use super::filters::QueryFilters;
-use super::path_pattern::find_nearest_path;
+use super::path_pattern::{PathPattern, find_nearest_path};
 use super::request::{Filter, FolderScope};
 use crate::snapshot::Snapshot;
 
@@ -41,13 +41,21 @@ pub fn describe_scope(
 ) -> Result<SearchScope, QueryError> {
     let compiled = FileFilter::with_query_filters(filter, query_filters)?.in_folders(folders).for_snapshot(snapshot);
     let searched = compiled.allowed_files(snapshot).into_iter().filter(|allowed| *allowed).count();
-    let unmatched = compiled.path_patterns().filter(|pattern| !pattern.matches_any(snapshot));
+    let matches_below_base = |pattern: &PathPattern| {
+        let below = snapshot.files.iter().filter_map(|file| folders.path_below_base(file.path.as_str()));
+        !folders.base.is_empty() && below.into_iter().any(|path| pattern.matches(path))
+    };
+    let is_unmatched = |pattern: &&PathPattern| !pattern.matches_any(snapshot) && !matches_below_base(pattern);
+    let unmatched = compiled.path_patterns().filter(is_unmatched);
     let unmatched_paths = unmatched.map(|pattern| UnmatchedPath {
         pattern: pattern.text().to_owned(),
         nearest: find_nearest_path(snapshot, pattern.text()),
     });
     let unmatched_paths = unmatched_paths.collect();
     let mut limits = compiled.describe_limits(snapshot);
+    if !folders.base.is_empty() {
+        limits.push(format!("only files below {}", folders.base));
+    }
     let projects = filter.project.iter().chain(&query_filters.include.projects);
     limits.extend(projects.map(|project| format!("only project {project}")));
     limits.extend(query_filters.phrases.iter().map(|phrase| format!("only chunks with {phrase:?}")));

@@ -3,8 +3,10 @@
 //! Partial walks apply the same rules in the same order as the full walk, because they are the same walk
 //! restricted to a part of the tree.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::disk::Disk;
 use super::finding::{SkippedPath, WalkError, WalkFinding};
@@ -68,6 +70,23 @@ pub fn walk_folders(
     let mut enter_wanted = |folder: &Path, is_wanted: IsWanted| !is_wanted.0 || enter(folder);
     let options = WalkOptions { max_file_bytes: 0, files: &Disk, cross_file_systems, cancel: &CancelToken::default() };
     walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_, _| ControlFlow::Continue(()))
+}
+
+/// Returns whether a walk enters a folder, which no rule skips then.
+///
+/// # Errors
+/// When the root itself cannot be read.
+pub fn enters_folder(root: &AbsPath, folder: &RepoPath) -> Result<bool, WalkError> {
+    let target = folder.under(root.as_path());
+    let wanted: PathSet = [folder.clone()].into_iter().collect();
+    let mut is_entered = false;
+    let mut enter = |entered: &Path, _: IsWanted| {
+        is_entered |= entered == target;
+        entered != target
+    };
+    let options = WalkOptions { max_file_bytes: 0, files: &Disk, cancel: &CancelToken::default() };
+    walker::run_walk(root, &options, &wanted, &mut enter, &mut |_, _| ControlFlow::Continue(()))?;
+    Ok(is_entered)
 }
 
 /// Returns the finding of a walk at this path or, if a folder above it is skipped, at that folder; `None` if a
@@ -135,14 +154,34 @@ pub struct IgnoreFault {
 /// Finds the ignore files for `root` that cannot be used: its own and those that a walk does not visit.
 pub fn find_ignore_faults(root: &AbsPath) -> Vec<IgnoreFault> {
     let root = root.as_path();
-    let describe = |(path, message): &(PathBuf, String)| {
-        let inside = RepoPath::below(root, path);
-        let is_visited = inside.is_some();
-        let path = inside.unwrap_or_else(|| RepoPath::new(path.display().to_string()));
-        let then = describe_ignore_fault(&path).unwrap_or("files that it excludes may be indexed");
-        IgnoreFault { is_visited, path, problem: format!("cannot be read: {message}; {then}") }
-    };
-    FolderRules::load_root(root).faults().iter().map(describe).collect()
+    FolderRules::load_root(root).faults().iter().map(|fault| describe_fault(root, fault)).collect()
+}
+
+/// Finds the ignore files that cannot be used in `folders` below `root` and in the folders between.
+pub fn find_nested_ignore_faults<'f>(root: &AbsPath, folders: impl Iterator<Item = &'f str>) -> Vec<IgnoreFault> {
+    let root = root.as_path();
+    let ends = |folder: &'f str| folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]);
+    let all: BTreeSet<&str> = folders.flat_map(|folder| ends(folder).map(|end| &folder[..end])).collect();
+    let mut rules: BTreeMap<&str, Arc<FolderRules>> = BTreeMap::from([("", FolderRules::load_root(root))]);
+    let mut faults = Vec::new();
+    // A folder sorts before the folders in it.
+    for folder in all.into_iter().filter(|folder| !folder.is_empty()) {
+        let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        let Some(above) = rules.get(above).cloned() else { continue };
+        let path = RepoPath::new(folder).under(root);
+        let own = above.extend(&path, &|name| path.join(name).symlink_metadata().is_ok()).map(Arc::new);
+        faults.extend(own.iter().flat_map(|own| own.faults()).map(|fault| describe_fault(root, fault)));
+        rules.insert(folder, own.unwrap_or(above));
+    }
+    faults
+}
+
+fn describe_fault(root: &Path, (path, message): &(PathBuf, String)) -> IgnoreFault {
+    let inside = RepoPath::below(root, path);
+    let is_visited = inside.is_some();
+    let path = inside.unwrap_or_else(|| RepoPath::new(path.display().to_string()));
+    let then = describe_ignore_fault(&path).unwrap_or("files that it excludes may be indexed");
+    IgnoreFault { is_visited, path, problem: format!("cannot be read: {message}; {then}") }
 }
 
 #[cfg(test)]

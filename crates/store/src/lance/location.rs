@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -10,12 +11,19 @@ use tokio::runtime::Runtime;
 
 use crate::error::StoreError;
 use platform::cancel::CancelToken;
+use platform::threads::check_threads;
 use text::code_locations::strip_code_locations;
 
 /// The runtime of all stores of the process. Never dropped, because dropping a runtime inside another one panics.
 static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("lance").enable_all().build()
+    let workers = 2;
+    // Tokio and LanceDB panic when a thread cannot be started. LanceDB has a runtime of its own with a thread per core.
+    check_threads(workers + std::thread::available_parallelism().map_or(1, NonZero::get) + SPARE_THREADS)?;
+    tokio::runtime::Builder::new_multi_thread().worker_threads(workers).thread_name("lance").enable_all().build()
 });
+
+/// Number of threads for blocking calls that must be there besides those of the runtimes.
+const SPARE_THREADS: usize = 4;
 
 /// Location of a store: the index folder and the indexed folder. Errors name the index folder.
 #[derive(Clone, Debug)]
@@ -33,7 +41,7 @@ impl IndexLocation {
         let location = Self { dir: dir.to_owned(), root: root.to_owned() };
         match &*RUNTIME {
             Ok(_) => Ok(location),
-            Err(error) => Err(location.engine_error("start the runtime", error)),
+            Err(error) => Err(threads_error(error)),
         }
     }
 
@@ -87,7 +95,7 @@ impl IndexLocation {
         operation: &'static str,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let runtime = RUNTIME.as_ref().map_err(|error| self.engine_error(operation, error))?;
+        let runtime = RUNTIME.as_ref().map_err(threads_error)?;
         catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)))
             .unwrap_or_else(|panic| Err(self.engine_error(operation, &describe_panic(panic.as_ref()))))
     }
@@ -111,6 +119,12 @@ impl IndexLocation {
         };
         self.run(operation, either)
     }
+}
+
+/// Returns the error of a runtime that could not be started.
+fn threads_error(error: &std::io::Error) -> StoreError {
+    let source = error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error);
+    StoreError::Threads { source }
 }
 
 /// Describes a panic inside of LanceDB.

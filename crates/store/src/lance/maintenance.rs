@@ -4,6 +4,7 @@
 //! retired.
 
 use std::fs;
+use std::path::PathBuf;
 
 use lance::dataset::cleanup::CleanupPolicy;
 use lancedb::Table;
@@ -109,17 +110,26 @@ impl FragmentStats {
 
 /// Deletes the tables that are neither in `tables` nor used by `committed` or a commit that it lists as
 /// retired.
-pub(super) fn remove_unused_tables(location: &IndexLocation, tables: &Tables, committed: Option<&CommitRecord>) {
+pub(super) fn remove_unused_tables(
+    location: &IndexLocation,
+    tables: Option<&Tables>,
+    committed: Option<&CommitRecord>,
+) {
     let needed = |name: &str| {
-        tables.both().iter().any(|table| table.name() == name)
+        tables.is_some_and(|tables| tables.both().iter().any(|table| table.name() == name))
             || committed.is_some_and(|committed| committed.oldest_version(name).is_some())
     };
-    for entry in fs::read_dir(location.data_dir()).into_iter().flatten().flatten() {
-        let folder = entry.file_name().to_string_lossy().into_owned();
-        if parse_table_number(&folder).is_some() && !needed(folder.trim_end_matches(".lance")) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
+    list_tables(location).into_iter().filter(|(name, _)| !needed(name)).for_each(|(_, folder)| {
+        let _ = fs::remove_dir_all(folder);
+    });
+}
+
+/// Lists the names and the folders of all tables on disk.
+pub(super) fn list_tables(location: &IndexLocation) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(location.data_dir()).into_iter().flatten().flatten();
+    let names = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    let tables = names.filter(|(folder, _)| parse_table_number(folder).is_some());
+    tables.map(|(folder, path)| (folder.trim_end_matches(".lance").to_owned(), path)).collect()
 }
 
 /// Deletes table versions that neither `committed` nor a commit that it lists as retired uses, including

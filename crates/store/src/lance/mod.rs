@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::chunk_store::{ChunkStore, StoreView, StoreWriter};
 use crate::error::StoreError;
-use crate::manifest::IndexFingerprint;
+use crate::manifest::{IndexFingerprint, Manifest};
 use types::Generation;
 
 use location::IndexLocation;
@@ -58,6 +58,65 @@ impl LanceStore {
     pub fn open(dir: &Path, root: &Path) -> Result<Self, StoreError> {
         let location = IndexLocation::new(dir, root)?;
         Ok(Self { location, view: Mutex::new(None), limits: MaintenanceLimits::default() })
+    }
+
+    /// Reads the manifest of the store in `dir`, whichever folder it indexes; `None` before the first commit.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read, is damaged, or was written by a newer program.
+    pub fn read_manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> {
+        Ok(manifest::read_manifest(&any_location(dir))?.map(|committed| committed.manifest))
+    }
+
+    /// Returns whether `dir` has the files of a store, even if its manifest is missing or damaged.
+    pub fn is_store(dir: &Path) -> bool {
+        dir.join(lock::LOCK).is_file()
+    }
+
+    /// Returns the size of the files of a store, in bytes.
+    pub fn measure(dir: &Path) -> u64 {
+        folder_size_bytes(dir)
+    }
+
+    /// Removes the tables and segments that only replaced commits use, at once instead of ten minutes after the commit.
+    /// Readers that still have such a commit open load the current one.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written.
+    pub fn remove_replaced(dir: &Path) -> Result<(), StoreError> {
+        let location = any_location(dir);
+        let _lock = lock::WriterLock::acquire(&location)?;
+        let Some(mut committed) = manifest::read_manifest(&location)? else { return Ok(()) };
+        if !committed.retired.is_empty() || !committed.dropped_words.is_empty() {
+            committed.retired.clear();
+            committed.dropped_words.clear();
+            manifest::publish_manifest(&location, &committed)?;
+        }
+        maintenance::remove_unused_tables(&location, None, Some(&committed));
+        segments::remove_unused_segments(&location, Some(&committed));
+        Ok(())
+    }
+
+    /// Returns the size of the tables that [`LanceStore::remove_replaced`] would remove, in bytes.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read.
+    pub fn measure_replaced(dir: &Path) -> Result<u64, StoreError> {
+        let location = any_location(dir);
+        let Some(committed) = manifest::read_manifest(&location)? else { return Ok(0) };
+        let current = [&committed.chunks.name, &committed.files.name];
+        let tables = maintenance::list_tables(&location).into_iter();
+        Ok(tables.filter(|(name, _)| !current.contains(&name)).map(|(_, folder)| folder_size_bytes(&folder)).sum())
+    }
+
+    /// Removes the folder of a store.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when a writer holds the lock; otherwise when a file cannot be removed.
+    pub fn remove(dir: &Path) -> Result<(), StoreError> {
+        let location = any_location(dir);
+        let _lock = lock::WriterLock::acquire(&location)?;
+        std::fs::remove_dir_all(dir).map_err(|error| location.io_error("remove", "", error))
     }
 }
 
@@ -91,6 +150,11 @@ impl ChunkStore for LanceStore {
     fn size_bytes(&self) -> u64 {
         folder_size_bytes(&self.location.dir)
     }
+}
+
+/// Returns the location of a store whose indexed folder does not matter.
+fn any_location(dir: &Path) -> IndexLocation {
+    IndexLocation { dir: dir.to_owned(), root: dir.to_owned() }
 }
 
 /// Returns the total size of the files below `folder`, in bytes.

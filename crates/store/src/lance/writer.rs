@@ -133,7 +133,7 @@ impl LanceWriter {
         let connection = tables::open_connection(&location)?;
         let tables = open_tables(&location, &connection, base.as_deref(), generation, &fingerprint)?;
         if legible {
-            maintenance::remove_unused_tables(&location, &tables, last.as_ref());
+            maintenance::remove_unused_tables(&location, Some(&tables), last.as_ref());
             segments::remove_unused_segments(&location, last.as_ref());
         }
         let segments = base.as_ref().map(|view| view.segments().clone()).unwrap_or_default();
@@ -285,7 +285,7 @@ impl LanceWriter {
     /// it only wastes disk space.
     fn remove_unused(&mut self) {
         let Some(committed) = &self.last else { return };
-        maintenance::remove_unused_tables(&self.location, &self.tables, Some(committed));
+        maintenance::remove_unused_tables(&self.location, Some(&self.tables), Some(committed));
         segments::remove_unused_segments(&self.location, Some(committed));
         if self.expired {
             let removal = maintenance::remove_old_versions(&self.tables, committed);

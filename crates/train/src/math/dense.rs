@@ -2,6 +2,10 @@
 //! threads that share no sum. So results do not depend on the vector width of the processor or on the number of
 //! threads.
 
+use std::sync::{Mutex, PoisonError};
+
+use platform::threads::run_on_threads;
+
 /// Number of partial sums of a dot product.
 const LANES: usize = 16;
 
@@ -143,10 +147,11 @@ pub(crate) fn for_row_ranges(
 ) {
     let (rows, width) = (matrix.rows(), matrix.width);
     let share = rows.div_ceil(threads.max(1)).next_multiple_of(step.max(1)).max(1);
-    std::thread::scope(|scope| {
-        for (index, part) in matrix.values.chunks_mut((share * width).max(1)).enumerate() {
-            let work = &work;
-            scope.spawn(move || work(index * share, part));
+    let parts = Mutex::new(matrix.values.chunks_mut((share * width).max(1)).enumerate());
+    let take = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+    run_on_threads("train", threads, || {
+        while let Some((index, part)) = take() {
+            work(index * share, part);
         }
     });
 }

@@ -5,6 +5,7 @@
 //! towards its initial row, independently of Adam's scaling (as in Loshchilov, Hutter 2019).
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use super::gradient::{BatchGradient, TrainingBatch, compute_gradient};
 use super::hard_negatives::{self, HardNegatives};
@@ -14,6 +15,7 @@ use crate::math::{RandomStream, add_scaled, as_f64, round_to_f32};
 use crate::pairs::PairKind;
 use crate::table::{TokenWeights, TrainingTable};
 use platform::cancel::CancelToken;
+use platform::threads::run_on_threads;
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
@@ -178,10 +180,12 @@ impl Adam {
         let share = (size / width).div_ceil(threads.max(1)) * width;
         let parts = table.rows.chunks_mut(share).zip(self.first.chunks_mut(share));
         let parts = parts.zip(self.second.chunks_mut(share)).zip(table.start.chunks(share));
-        std::thread::scope(|scope| {
-            for (index, (((rows, first), second), start)) in parts.enumerate() {
+        let parts = Mutex::new(parts.enumerate());
+        let take = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+        run_on_threads("train", threads, || {
+            while let Some((index, (((rows, first), second), start))) = take() {
                 let shard = TableShard { from: index * share / width, rows, first, second, start };
-                scope.spawn(move || shard.apply_step(batch, gradient, step, width));
+                shard.apply_step(batch, gradient, step, width);
             }
         });
     }

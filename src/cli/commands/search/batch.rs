@@ -11,6 +11,7 @@ use serde::Deserialize;
 use engine::{Engine, SearchAnswer, SearchQuery};
 
 use crate::cli::exit::CommandExit;
+use crate::cli::index_run::command_folder::ShownPaths;
 use crate::cli::json_output::search::{BatchErrorJson, SearchJson};
 use crate::cli::printer::Printer;
 
@@ -29,14 +30,17 @@ struct BatchQuery {
 /// # Errors
 /// If standard input or output fails. An invalid line is answered with an error object and makes
 /// the outcome [`CommandExit::Failed`].
-pub fn answer_batch(engine: &Engine, defaults: &SearchQuery) -> anyhow::Result<CommandExit> {
+pub fn answer_batch(engine: &Engine, paths: &ShownPaths, defaults: &SearchQuery) -> anyhow::Result<CommandExit> {
     let mut input = io::stdin().lock();
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
     while let Some(line) = read_query_line(&mut input)? {
         let query = line.and_then(|line| parse_query_line(&line, defaults));
         match query.and_then(|query| answer_query(engine, query)) {
-            Ok((query, answer)) => printer.json(&SearchJson::new(&query.text, &answer))?,
+            Ok((query, mut answer)) => {
+                super::show_paths(&mut answer, paths);
+                printer.json(&SearchJson::new(&query.text, &answer))?;
+            }
             Err(error) => {
                 exit = CommandExit::Failed;
                 printer.json(&BatchErrorJson { error })?;

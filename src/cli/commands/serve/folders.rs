@@ -6,11 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use config::{Settings, UserEnvironment};
+use config::Settings;
 use mcp::FolderAccess;
 use sharing::SharedFolders;
 
 use crate::cli::arguments::{ServeArguments, SharedArguments};
+use crate::cli::index_run::command_folder::refuse_broad;
 
 /// Advice for calls of a server without a folder.
 const NO_FOLDER: &str = "the client has named none; open a folder in the client, or give the folder with your code as \
@@ -23,7 +24,7 @@ const NO_FOLDER: &str = "the client has named none; open a folder in the client,
 /// # Errors
 /// If a folder given as an argument does not exist or is refused.
 pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> anyhow::Result<SharedFolders> {
-    let checks = FolderChecks { shared: shared.clone(), allow_home: arguments.allow_home };
+    let checks = FolderChecks { shared: shared.clone() };
     let within = resolve_allowed(&checks, &arguments.within)?;
     let mut served: Vec<Settings> = Vec::new();
     let mut refusals = Vec::new();
@@ -41,8 +42,7 @@ pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> 
     } else {
         for path in &arguments.paths {
             let settings = shared.settings(Some(path))?;
-            checks
-                .refuse_broad(&settings)
+            refuse_broad(shared, &settings, "serve")
                 .and_then(|()| add_folder(&mut served, settings))
                 .map_err(anyhow::Error::msg)?;
         }
@@ -98,7 +98,6 @@ fn add_folder(served: &mut Vec<Settings>, settings: Settings) -> Result<(), Stri
 /// The checks that every folder passes, whoever names it.
 struct FolderChecks {
     shared: SharedArguments,
-    allow_home: bool,
 }
 
 impl FolderChecks {
@@ -108,25 +107,6 @@ impl FolderChecks {
     /// If it does not exist or is too broad to serve.
     fn check(&self, folder: &Path) -> Result<Settings, String> {
         let settings = self.shared.settings(Some(folder)).map_err(|error| error.to_string())?;
-        self.refuse_broad(&settings).map(|()| settings)
+        refuse_broad(&self.shared, &settings, "serve").map(|()| settings)
     }
-
-    /// Refuses the root of a file system, and a folder that is or contains the home folder. If no folder is open, some
-    /// clients start servers there, or pass one of these as an argument.
-    fn refuse_broad(&self, settings: &Settings) -> Result<(), String> {
-        let root = settings.root.as_path();
-        if self.allow_home || !is_too_broad(root) {
-            return Ok(());
-        }
-        Err(format!(
-            "{} is too broad to serve by default; give the folder with your code, or --allow-home to serve all of it",
-            root.display()
-        ))
-    }
-}
-
-/// Returns whether `root` is the root of a file system, or is or contains the home folder.
-fn is_too_broad(root: &Path) -> bool {
-    let home = UserEnvironment::detect().ok().and_then(|user| user.home.canonicalize().ok());
-    root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))
 }

@@ -135,7 +135,15 @@ impl<S: ServerHandler + Clone> RequestRouter<S> {
                     Err(rejection) => close_after(*rejection),
                 }
             }
-            (_, "/mcp") => self.streamable.handle(Request::from_parts(parts, Full::<Bytes>::default())).await,
+            (method, "/mcp") => {
+                let is_delete = *method == Method::DELETE;
+                let mut response = self.streamable.handle(Request::from_parts(parts, Full::<Bytes>::default())).await;
+                // The session has ended when this is sent, so nothing is left to accept; some clients take 202 for an error.
+                if is_delete && response.status() == StatusCode::ACCEPTED {
+                    *response.status_mut() = StatusCode::NO_CONTENT;
+                }
+                response
+            }
             (_, "/healthz" | "/metrics" | "/sse") => method_not_allowed("GET"),
             (_, "/messages") => method_not_allowed("POST"),
             _ => body::text_response(StatusCode::NOT_FOUND, "no such path; use /mcp, /sse, /healthz or /metrics"),

@@ -71,3 +71,38 @@ fn halves_of_characters_and_odd_arguments_are_understood() {
         assert_eq!(repair_message(plain.as_bytes()), None, "{plain}");
     }
 }
+
+#[test]
+fn a_call_with_a_wrong_type_gets_an_error_that_names_the_field() {
+    let call = |params: &str| format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{params}}}"#);
+    for (params, wanted) in [
+        (r#"{"name":"search_code","arguments":7}"#, "params.arguments of tools/call is 7; give an object"),
+        (r#"{"name":"search_code","arguments":[1]}"#, "params.arguments of tools/call is [1]; give an object"),
+        (
+            r#"{"name":"search_code","arguments":"words"}"#,
+            "params.arguments of tools/call is \"words\"; give an object",
+        ),
+        (r#"{"name":7}"#, "params.name of tools/call is 7; give the name of a tool"),
+        (r#"{}"#, "params.name of tools/call is missing"),
+        (r#"7"#, "params of tools/call is 7; give an object"),
+    ] {
+        let (id, code, message) = parse_message(call(params).as_bytes()).map(|_| ()).expect_err(params);
+        assert_eq!((id, code), (json!(7), ErrorCode::INVALID_PARAMS), "{params}");
+        assert!(message.starts_with(wanted), "{params}: {message}");
+    }
+}
+
+#[test]
+fn a_greeting_that_lacks_fields_is_understood() {
+    for params in [
+        r#"{"protocolVersion":"2025-06-18","capabilities":{}}"#,
+        r#"{"protocolVersion":"2025-06-18","clientInfo":{"name":"x"}}"#,
+        r#"{"clientInfo":null}"#,
+        "{}",
+        "null",
+    ] {
+        let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{params}}}"#);
+        let message = parse_message(line.as_bytes()).expect("it is understood").expect("a message");
+        assert!(opens_session(&message), "{params}");
+    }
+}

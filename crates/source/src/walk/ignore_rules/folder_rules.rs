@@ -160,7 +160,7 @@ impl FolderRules {
 
     /// Adds the rules of `folder` to those above it; `None` if it has none. Accesses only files for which `may_have` is
     /// true.
-    fn extend(&self, folder: &Path, may_have: &dyn Fn(&str) -> bool) -> Option<Self> {
+    pub fn extend(&self, folder: &Path, may_have: &dyn Fn(&str) -> bool) -> Option<Self> {
         let has_git = may_have(".git");
         if !has_git && !IGNORE_FILES.iter().any(|name| may_have(name)) {
             return None;

@@ -1,0 +1,162 @@
+//! The indexes in a data folder: listed, removed and pruned, whichever folders they belong to.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::EngineError;
+#[cfg(feature = "lance")]
+use store::lance::LanceStore;
+
+/// The problem of an index without a commit.
+const NO_COMMIT: &str = "no index run has written anything yet";
+
+/// An index on disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredIndex {
+    /// The folder of the index.
+    pub dir: PathBuf,
+    /// The indexed folder; `None` if no run has committed, or if the manifest cannot be read.
+    pub root: Option<PathBuf>,
+    pub size_bytes: u64,
+    pub model_id: String,
+    /// Time of the last commit, in milliseconds since 1970.
+    pub committed_at_ms: u64,
+    /// Whether the last index run completed.
+    pub complete: bool,
+    /// The reason why the index cannot be read; `None` if it can.
+    pub problem: Option<String>,
+}
+
+impl StoredIndex {
+    /// Returns the name of the index: that of its folder.
+    pub fn name(&self) -> String {
+        self.dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Returns whether no index run has committed anything, so that nothing is lost with the index.
+    pub fn is_empty(&self) -> bool {
+        self.committed_at_ms == 0 && self.root.is_none() && self.problem.as_deref() == Some(NO_COMMIT)
+    }
+
+    /// Returns whether the indexed folder is known and no longer exists. A folder that cannot be examined may exist.
+    pub fn is_orphan(&self) -> bool {
+        let is_gone =
+            |root: &PathBuf| root.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        self.root.as_ref().is_some_and(is_gone)
+    }
+}
+
+/// Lists the indexes in a data folder, sorted by name. Other folders and files in it are left out.
+///
+/// # Errors
+/// When the folder cannot be listed; a missing folder has no indexes.
+pub fn list_stored_indexes(data_dir: &Path) -> io::Result<Vec<StoredIndex>> {
+    let entries = match fs::read_dir(data_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed?,
+    };
+    let mut indexes = Vec::new();
+    for entry in entries {
+        indexes.extend(read_stored_index(&entry?.path()));
+    }
+    indexes.sort_by_key(StoredIndex::name);
+    Ok(indexes)
+}
+
+/// Returns the folder that the index in `index_dir` belongs to; `None` if there is no index, or it cannot be read.
+pub fn find_indexed_folder(index_dir: &Path) -> Option<PathBuf> {
+    read_root(index_dir)
+}
+
+#[cfg(feature = "lance")]
+fn read_root(dir: &Path) -> Option<PathBuf> {
+    LanceStore::read_manifest(dir).ok()?.map(|manifest| manifest.root)
+}
+
+#[cfg(feature = "lance")]
+fn read_stored_index(dir: &Path) -> Option<StoredIndex> {
+    if !LanceStore::is_store(dir) {
+        return None;
+    }
+    let index = StoredIndex { dir: dir.to_owned(), size_bytes: LanceStore::measure(dir), ..StoredIndex::default() };
+    Some(match LanceStore::read_manifest(dir) {
+        Ok(Some(manifest)) => StoredIndex {
+            root: Some(manifest.root),
+            model_id: manifest.fingerprint.model_id,
+            committed_at_ms: manifest.committed_at_ms,
+            complete: manifest.complete,
+            ..index
+        },
+        Ok(None) => StoredIndex { problem: Some(NO_COMMIT.to_owned()), ..index },
+        Err(error) => StoredIndex { problem: Some(error.to_string()), ..index },
+    })
+}
+
+/// Removes an index.
+///
+/// # Errors
+/// When a process is writing it, or a file cannot be removed.
+#[cfg(feature = "lance")]
+pub fn remove_stored_index(index: &StoredIndex) -> Result<(), EngineError> {
+    Ok(LanceStore::remove(&index.dir)?)
+}
+
+/// Removes what an index keeps of replaced commits, such as the tables before a rebuild or a change of the model, and
+/// returns the freed bytes.
+///
+/// # Errors
+/// When a process is writing the index, or its manifest cannot be read or written.
+#[cfg(feature = "lance")]
+pub fn prune_stored_index(index: &StoredIndex) -> Result<u64, EngineError> {
+    LanceStore::remove_replaced(&index.dir)?;
+    Ok(index.size_bytes.saturating_sub(LanceStore::measure(&index.dir)))
+}
+
+/// Returns the bytes that [`prune_stored_index`] would free, without those of small files.
+///
+/// # Errors
+/// When the manifest cannot be read.
+#[cfg(feature = "lance")]
+pub fn measure_replaced(index: &StoredIndex) -> Result<u64, EngineError> {
+    Ok(LanceStore::measure_replaced(&index.dir)?)
+}
+
+// Without LanceDB, no index is on disk.
+
+/// Returns 0: without LanceDB, no index is on disk.
+///
+/// # Errors
+/// Never.
+#[cfg(not(feature = "lance"))]
+pub fn measure_replaced(_: &StoredIndex) -> Result<u64, EngineError> {
+    Ok(0)
+}
+
+#[cfg(not(feature = "lance"))]
+fn read_root(_: &Path) -> Option<PathBuf> {
+    None
+}
+
+#[cfg(not(feature = "lance"))]
+fn read_stored_index(_: &Path) -> Option<StoredIndex> {
+    None
+}
+
+/// Does nothing: without LanceDB, no index is on disk.
+///
+/// # Errors
+/// Never.
+#[cfg(not(feature = "lance"))]
+pub fn remove_stored_index(_: &StoredIndex) -> Result<(), EngineError> {
+    Ok(())
+}
+
+/// Does nothing: without LanceDB, no index is on disk.
+///
+/// # Errors
+/// Never.
+#[cfg(not(feature = "lance"))]
+pub fn prune_stored_index(_: &StoredIndex) -> Result<u64, EngineError> {
+    Ok(0)
+}

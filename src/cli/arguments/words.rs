@@ -1,0 +1,65 @@
+//! Words of a query that begin with a dash: filters such as `-test`, which are no options.
+
+use std::ffi::OsString;
+
+/// The commands whose arguments may be filters.
+const COMMANDS_WITH_FILTERS: [&str; 3] = ["search", "references", "similar"];
+
+/// The filters without a value.
+const CLASS_FILTERS: [&str; 9] =
+    ["test", "tests", "example", "examples", "generated", "vendored", "vendor", "doc", "docs"];
+
+/// The filters with a value.
+const KEY_FILTERS: [&str; 6] = ["lang:", "path:", "file:", "kind:", "project:", "language:"];
+
+/// Puts a blank in front of each filter of a query that begins with a dash, so that it is not taken for an option. The
+/// parser of queries ignores the blank.
+pub fn mark_dash_filters(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let (mut is_query, mut is_plain) = (false, false);
+    let mark = |argument: OsString| {
+        is_plain |= argument == "--";
+        if is_query && !is_plain && argument.to_str().is_some_and(is_dash_filter) {
+            let mut marked = OsString::from(" ");
+            marked.push(argument);
+            return marked;
+        }
+        is_query |= COMMANDS_WITH_FILTERS.iter().any(|command| argument == *command);
+        argument
+    };
+    arguments.into_iter().map(mark).collect()
+}
+
+/// Returns whether an argument that begins with a dash is part of a query: a filter, or several words.
+fn is_dash_filter(argument: &str) -> bool {
+    let Some(rest) = argument.strip_prefix('-') else { return false };
+    let word = rest.split_whitespace().next().unwrap_or_default();
+    let is_option_with_value = rest.starts_with('-') && word.contains('=');
+    let has_blank = rest.contains(char::is_whitespace) && !is_option_with_value;
+    has_blank
+        || rest.starts_with('"')
+        || CLASS_FILTERS.contains(&rest)
+        || KEY_FILTERS.iter().any(|key| rest.starts_with(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_and_sentences_are_words_and_options_stay() {
+        let mark = |words: &[&str]| -> Vec<String> {
+            let marked = mark_dash_filters(words.iter().map(OsString::from));
+            marked.into_iter().map(|word| word.into_string().expect("UTF-8")).collect()
+        };
+        let words = ["codescry", "search", "-test", "-path:a/**", "-test retry", "--dry run", "-\"a\"", "x"];
+        let marked = ["codescry", "search", " -test", " -path:a/**", " -test retry", " --dry run", " -\"a\"", "x"];
+        assert_eq!(mark(&words), marked);
+        for same in [
+            &["codescry", "search", "-n", "5", "-C3", "-v", "--limit", "3", "--path=a b", "-"][..],
+            &["codescry", "search", "--", "-test"],
+            &["codescry", "models", "-test"],
+        ] {
+            assert_eq!(mark(same), same);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `codescry outline`: lists the definitions of a file, or the files of a folder with the names they define.
+
+use std::io;
+
+use anyhow::Context as _;
+
+use answer::location::format_lines;
+use engine::{CancelToken, Engine, FileOutline, FolderEntry, FolderOutline, FolderQuery, RepoPath, Symbol};
+use text::display::escape_name;
+
+use crate::cli::arguments::{OutlineArguments, SharedArguments};
+use crate::cli::exit::CommandExit;
+use crate::cli::index_run::command_folder::{CommandFolder, ShownPaths, refuse_broad};
+use crate::cli::index_run::update_index_if_free;
+use crate::cli::interrupts::Interrupts;
+use crate::cli::json_output::outline::{FileOutlineJson, FolderOutlineJson};
+use crate::cli::printer::{self, Printer};
+use crate::cli::text_output::palette::{Palette, TextRole};
+use crate::cli::text_output::terminal_text;
+
+/// Runs `codescry outline`.
+///
+/// # Errors
+/// If the folder or a path is invalid.
+pub fn run_outline(shared: &SharedArguments, arguments: &OutlineArguments) -> anyhow::Result<CommandExit> {
+    let folder = CommandFolder::resolve(shared, arguments.folder.as_deref())?;
+    let broad = refuse_broad(shared, &folder.settings, "index");
+    let (engine, paths) = folder.open()?;
+    let mut targets = Vec::new();
+    for path in &arguments.paths {
+        let path = path.to_str().context("the path is not UTF-8; name it as `codescry search` shows it")?;
+        targets.push(path);
+    }
+    if targets.is_empty() {
+        targets.push("");
+    }
+    let is_folder = |path: &str| Ok::<_, engine::EngineError>((path.to_owned(), engine.is_folder(path)?));
+    let resolved: Vec<(String, bool)> =
+        targets.iter().map(|path| paths.read(path, is_folder)).collect::<Result<_, _>>()?;
+    if resolved.iter().any(|(_, is_folder)| *is_folder) {
+        broad.map_err(anyhow::Error::msg)?;
+        if !arguments.no_index {
+            update_index_if_free(&engine, &Interrupts::listen()?, shared)?;
+        }
+    }
+    let palette = Palette::for_stdout(shared);
+    let mut printer = Printer::new();
+    for (at, (path, is_folder)) in resolved.into_iter().enumerate() {
+        if at > 0 && !arguments.json {
+            printer.line("")?;
+        }
+        match is_folder {
+            true => outline_folder(&mut printer, &engine, &paths, arguments, path, palette)?,
+            false => outline_file(&mut printer, &engine, &paths, arguments, &path, palette)?,
+        }
+    }
+    printer.finish()?;
+    Ok(CommandExit::Done)
+}
+
+fn outline_file(
+    printer: &mut Printer,
+    engine: &Engine,
+    paths: &ShownPaths,
+    arguments: &OutlineArguments,
+    path: &str,
+    palette: Palette,
+) -> anyhow::Result<()> {
+    let mut outline = engine.outline(path)?;
+    outline.path = paths.show(&outline.path);
+    if arguments.json {
+        return Ok(printer.json(&FileOutlineJson::new(&outline))?);
+    }
+    print_file(printer, &outline, palette)?;
+    Ok(())
+}
+
+fn print_file(printer: &mut Printer, outline: &FileOutline, palette: Palette) -> io::Result<()> {
+    let path = palette.paint(TextRole::Path, &escape_name(outline.path.as_str()));
+    let lines = terminal_text::pluralize(u64::from(outline.lines), "line");
+    let definitions = terminal_text::pluralize(outline.symbols.len() as u64, "definition");
+    printer.line(&format!("{path}  {lines}, {definitions}"))?;
+    let width = outline.symbols.iter().map(|symbol| format_lines(symbol.span).len()).max().unwrap_or(0);
+    for symbol in &outline.symbols {
+        printer.line(&symbol_line(symbol, width, palette))?;
+    }
+    if let Some(problem) = &outline.problem {
+        printer.line(&palette.paint(TextRole::Warning, problem))?;
+    }
+    Ok(())
+}
+
+/// Formats a definition as `10-20  fn name(&self)  [method]`, indented by its nesting.
+fn symbol_line(symbol: &Symbol, width: usize, palette: Palette) -> String {
+    let depth = symbol.container.split('.').filter(|name| !name.is_empty()).count();
+    let lines = palette.paint(TextRole::Dim, &format!("{:>width$}", format_lines(symbol.span)));
+    let text = if symbol.signature.is_empty() { &symbol.name } else { &symbol.signature };
+    let (text, kind) =
+        (terminal_text::escape_controls(text), palette.paint(TextRole::Dim, &format!("[{}]", symbol.kind)));
+    format!("  {lines}  {}{text}  {kind}", "  ".repeat(depth))
+}
+
+fn outline_folder(
+    printer: &mut Printer,
+    engine: &Engine,
+    paths: &ShownPaths,
+    arguments: &OutlineArguments,
+    path: String,
+    palette: Palette,
+) -> anyhow::Result<()> {
+    let path = Some(path).filter(|path| !path.is_empty());
+    let query = FolderQuery { path, depth: None, offset: 0, limit: arguments.limit };
+    let mut outline = engine.outline_folder(&query, &CancelToken::default())?;
+    show_paths(&mut outline, paths);
+    if arguments.json {
+        return Ok(printer.json(&FolderOutlineJson::new(&outline))?);
+    }
+    print_folder(printer, &outline, palette)?;
+    if outline.entries.len() < outline.total {
+        printer.flush()?;
+        let more = outline.total - outline.entries.len();
+        printer::print_note(&format!("{more} more; raise --limit, or outline a folder below"));
+    }
+    Ok(())
+}
+
+/// Replaces the paths of an outline by those that open from the working folder.
+fn show_paths(outline: &mut FolderOutline, paths: &ShownPaths) {
+    let show = |path: &str| paths.show(&RepoPath::new(path)).as_str().to_owned();
+    outline.path = show(&outline.path);
+    for entry in &mut outline.entries {
+        match entry {
+            FolderEntry::File { path, .. } => *path = paths.show(path),
+            FolderEntry::Folder { path, .. } => *path = show(path),
+        }
+    }
+}
+
+fn print_folder(printer: &mut Printer, outline: &FolderOutline, palette: Palette) -> io::Result<()> {
+    let name = |path: &str| if path.is_empty() { "./".to_owned() } else { format!("{}/", escape_name(path)) };
+    let files = terminal_text::pluralize(outline.files as u64, "indexed file");
+    printer.line(&format!("{}  {files}", palette.paint(TextRole::Path, &name(&outline.path))))?;
+    let mut last: Option<&str> = None;
+    for entry in &outline.entries {
+        match entry {
+            FolderEntry::Folder { path, files } => {
+                last = None;
+                let files = terminal_text::pluralize(*files as u64, "file");
+                printer.line(&format!("{}  {files}", palette.paint(TextRole::Path, &name(path))))?;
+            }
+            FolderEntry::File { path, names, more_names } => {
+                if last != Some(path.folder()) && (last.is_some() || path.folder() != outline.path) {
+                    printer.line(&palette.paint(TextRole::Path, &name(path.folder())))?;
+                }
+                last = Some(path.folder());
+                let mut names: Vec<String> = names.iter().map(|name| terminal_text::escape_controls(name)).collect();
+                if *more_names > 0 {
+                    names.push(format!("{more_names} more"));
+                }
+                let colon = if names.is_empty() { "" } else { ": " };
+                let file = palette.paint(TextRole::Name, &escape_name(path.file_name()));
+                printer.line(&format!("  {file}{colon}{}", names.join(", ")))?;
+            }
+        }
+    }
+    Ok(())
+}

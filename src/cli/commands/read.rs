@@ -1,0 +1,177 @@
+//! `codescry read`: shows lines of files, or whole definitions, as they are on disk now.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use answer::location::format_location;
+use engine::{CancelToken, CodeExcerpt, Engine, EngineError, PathError, ReadRequest, RequestError};
+
+use crate::cli::arguments::{ReadArguments, SharedArguments};
+use crate::cli::exit::CommandExit;
+use crate::cli::index_run::command_folder::{CommandFolder, ShownPaths, refuse_broad};
+use crate::cli::index_run::update_index_if_free;
+use crate::cli::interrupts::Interrupts;
+use crate::cli::json_output::read::ExcerptJson;
+use crate::cli::printer::{self, Printer};
+use crate::cli::text_output::hits;
+use crate::cli::text_output::palette::{Palette, TextRole};
+use crate::cli::text_output::terminal_text;
+
+/// Runs `codescry read`.
+///
+/// # Errors
+/// If the folder is invalid, or a place cannot be read.
+pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::Result<CommandExit> {
+    let folder = CommandFolder::resolve(shared, arguments.folder.as_deref())?;
+    let broad = refuse_broad(shared, &folder.settings, "index");
+    let (engine, paths) = folder.open()?;
+    let requests = parse_places(&engine, &paths, arguments)?;
+    let needs_index = requests.iter().any(|request| request.path.is_none());
+    if needs_index {
+        broad.map_err(anyhow::Error::msg)?;
+        if !arguments.no_index {
+            update_index_if_free(&engine, &Interrupts::listen()?, shared)?;
+        }
+    }
+    // Long lines are wrapped rather than cut: this command shows all of the code.
+    let palette = Palette { columns: usize::MAX, ..Palette::for_stdout(shared) };
+    let mut printer = Printer::new();
+    let mut exit = CommandExit::Done;
+    for (at, request) in requests.iter().enumerate() {
+        let excerpt = match read_place(&engine, &paths, request) {
+            Err(EngineError::Request(error @ RequestError::UnknownName { .. })) => {
+                printer.flush()?;
+                printer::print_note(&error.to_string());
+                exit = CommandExit::NothingFound;
+                continue;
+            }
+            read => read?,
+        };
+        if arguments.json {
+            printer.json(&ExcerptJson::new(&excerpt))?;
+            continue;
+        }
+        if at > 0 {
+            printer.line("")?;
+        }
+        printer.line(&header_line(&excerpt, palette))?;
+        let lines = hits::numbered_lines(&engine, excerpt.language, &excerpt.text, excerpt.span.start_line, palette);
+        lines.iter().try_for_each(|line| printer.line(line))?;
+        if !shared.quiet && !excerpt.also.is_empty() {
+            printer.flush()?;
+            let also = excerpt.also.iter().map(|hit| format_location(paths.show(&hit.path).as_str(), hit.symbol.span));
+            printer::print_note(&format!("also defined at {}", also.collect::<Vec<_>>().join(", ")));
+        }
+    }
+    printer.finish()?;
+    Ok(exit)
+}
+
+/// Parses the places: files with or without lines, and names of definitions. A name behind a file stands for the
+/// definition in that file.
+fn parse_places(engine: &Engine, paths: &ShownPaths, arguments: &ReadArguments) -> anyhow::Result<Vec<ReadRequest>> {
+    let mut requests: Vec<ReadRequest> = Vec::new();
+    let request = ReadRequest { context_lines: arguments.context, ..ReadRequest::default() };
+    for place in &arguments.places {
+        let text = place_text(place)?;
+        let is_there = |path: &str| !matches!(is_missing(engine, paths, path), Ok(true));
+        let (path, lines) = match split_lines(text) {
+            // A file may have such a name.
+            Some((path, lines)) if !is_there(text) => (path, Some(lines)),
+            _ => (text, None),
+        };
+        let is_path = lines.is_some() || is_there(path) || looks_like_path(path);
+        let last =
+            requests.last_mut().filter(|last| last.path.is_some() && last.lines.is_none() && last.symbol.is_none());
+        match last {
+            _ if is_path => requests.push(ReadRequest { path: Some(path.to_owned()), lines, ..request.clone() }),
+            Some(file) => file.symbol = Some(text.to_owned()),
+            None => requests.push(ReadRequest { symbol: Some(text.to_owned()), ..request.clone() }),
+        }
+    }
+    Ok(requests)
+}
+
+fn place_text(place: &OsStr) -> anyhow::Result<&str> {
+    place.to_str().context("the place is not UTF-8; name the file as `codescry search` shows it")
+}
+
+/// Returns whether there is no file or folder of this path.
+fn is_missing(engine: &Engine, paths: &ShownPaths, path: &str) -> Result<bool, EngineError> {
+    match paths.read(path, |path| engine.is_folder(path)) {
+        Ok(_) => Ok(false),
+        Err(EngineError::Path(PathError::Missing { .. })) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns whether a text that names no file was meant as one: it has a separator, or the extension of a file.
+fn looks_like_path(text: &str) -> bool {
+    let has_separator = text.contains(['/', '\\']);
+    has_separator || (Path::new(text).extension().is_some() && engine::is_source_name(text))
+}
+
+/// Splits the lines off a place: `a.rs:10-40`, `a.rs:10`, `a.rs:10:7` with a column, `a.rs#L10-L40`.
+pub(super) fn split_lines(place: &str) -> Option<(&str, (u32, u32))> {
+    let number = |text: &str| text.trim_start_matches(['L', 'l']).parse::<u32>().ok().filter(|line| *line > 0);
+    let range = |text: &str| match text.split_once('-') {
+        Some((from, to)) => Some((number(from)?, number(to)?)),
+        None => number(text).map(|line| (line, line)),
+    };
+    let (path, lines) = place.rsplit_once(['#', ':'])?;
+    let lines = range(lines)?;
+    match path.rsplit_once(':').and_then(|(path, line)| Some((path, range(line)?))) {
+        Some((path, line)) if !path.is_empty() => Some((path, line)),
+        _ => Some((path, lines)).filter(|(path, _)| !path.is_empty()),
+    }
+}
+
+fn read_place(engine: &Engine, paths: &ShownPaths, request: &ReadRequest) -> Result<CodeExcerpt, EngineError> {
+    let cancel = CancelToken::default();
+    let mut excerpt = match &request.path {
+        None => engine.read_code(request, &cancel)?,
+        Some(path) => paths.read(path, |path| {
+            engine.read_code(&ReadRequest { path: Some(path.to_owned()), ..request.clone() }, &cancel)
+        })?,
+    };
+    excerpt.path = paths.show(&excerpt.path);
+    Ok(excerpt)
+}
+
+/// Formats the header of an excerpt as `path:10-40  Outer.name  [method]`.
+fn header_line(excerpt: &CodeExcerpt, palette: Palette) -> String {
+    let mut parts = vec![palette.paint(TextRole::Path, &format_location(excerpt.path.as_str(), excerpt.span))];
+    if let Some(symbol) = excerpt.symbol.as_ref().or_else(|| excerpt.inside.last()) {
+        let dot = if symbol.container.is_empty() { "" } else { "." };
+        parts.push(palette.paint(TextRole::Name, &format!("{}{dot}{}", symbol.container, symbol.name)));
+        parts.push(palette.paint(TextRole::Dim, &format!("[{}]", symbol.kind)));
+    } else {
+        let lines = terminal_text::pluralize(u64::from(excerpt.lines), "line");
+        parts.push(palette.paint(TextRole::Dim, &format!("[of {lines}]")));
+    }
+    parts.join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_split_off_as_tools_print_them() {
+        for (place, wanted) in [
+            ("a.rs:10-40", Some(("a.rs", (10, 40)))),
+            ("a.rs:10", Some(("a.rs", (10, 10)))),
+            ("a.rs:10:7", Some(("a.rs", (10, 10)))),
+            ("a.rs#L10-L40", Some(("a.rs", (10, 40)))),
+            ("C:\\a.rs:3", Some(("C:\\a.rs", (3, 3)))),
+            ("Config::load", None),
+            ("a.rs", None),
+            ("a.rs:0", None),
+            (":10", None),
+        ] {
+            assert_eq!(split_lines(place), wanted, "{place}");
+        }
+    }
+}

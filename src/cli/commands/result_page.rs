@@ -1,0 +1,79 @@
+//! The part of the results that a command shows: some after an offset.
+
+use std::io::{self, IsTerminal as _};
+
+use engine::MAX_LIMIT;
+
+use crate::cli::printer;
+
+/// Number of results that fit on a screen.
+const TERMINAL_LIMIT: usize = 5;
+
+/// Number of results where standard output is no terminal.
+const DEFAULT_LIMIT: usize = 10;
+
+/// The results that are shown.
+#[derive(Clone, Copy, Debug)]
+pub struct ResultPage {
+    pub offset: usize,
+    pub limit: usize,
+}
+
+impl ResultPage {
+    /// Returns the page of a search; without a limit, its length depends on whether a person or a program reads it.
+    ///
+    /// # Errors
+    /// If the page starts beyond the last result that is ranked.
+    pub fn new(limit: Option<usize>, offset: usize) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            offset < MAX_LIMIT,
+            "--offset {offset}: only the first {MAX_LIMIT} results are ranked; give less, or narrow the query"
+        );
+        let default = if io::stdout().is_terminal() { TERMINAL_LIMIT } else { DEFAULT_LIMIT };
+        Ok(Self { offset, limit: limit.unwrap_or(default) })
+    }
+
+    /// Returns the number of results to rank: one more than the page has, to know whether there are more.
+    pub fn ranked(&self) -> usize {
+        (self.offset + self.limit + 1).min(MAX_LIMIT)
+    }
+
+    /// Cuts ranked results to the page, and returns whether there are more.
+    pub fn cut<T>(&self, results: &mut Vec<T>) -> bool {
+        results.drain(..self.offset.min(results.len()));
+        let more = results.len() > self.limit;
+        results.truncate(self.limit);
+        more
+    }
+
+    /// Prints how to see the next page, if there is one and a person asked for this one.
+    pub fn print_more(&self, more: bool, json: bool) {
+        if more && !json && io::stdout().is_terminal() {
+            printer::print_note(&format!(
+                "more results: --offset {}, or -n {}",
+                self.offset + self.limit,
+                self.limit * 2
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_follow_each_other_without_gaps() {
+        let ranked: Vec<usize> = (0..MAX_LIMIT).collect();
+        let (mut seen, mut offset, mut more) = (Vec::new(), 0, true);
+        while more {
+            let page = ResultPage::new(Some(7), offset).expect("within the ranked results");
+            let mut results = ranked[..page.ranked()].to_vec();
+            more = page.cut(&mut results);
+            seen.extend(results);
+            offset += 7;
+        }
+        assert_eq!(seen, ranked);
+        assert!(ResultPage::new(None, MAX_LIMIT).is_err());
+    }
+}

@@ -1,0 +1,165 @@
+//! The folder that a command works on: the indexed folder, and the part of it that was named.
+//!
+//! A folder without an index of its own below an indexed folder is searched in that folder's index. Paths are then shown
+//! and read relative to the working folder.
+
+use std::path::{Path, PathBuf};
+
+use config::{Settings, UserEnvironment};
+use engine::{Engine, EngineError, RepoPath};
+
+use crate::cli::arguments::SharedArguments;
+
+/// The folder that a command works on.
+pub struct CommandFolder {
+    /// The settings of the indexed folder.
+    pub settings: Settings,
+    /// The named folder below the indexed one; `None` if it is the indexed folder itself.
+    pub part: Option<RepoPath>,
+}
+
+impl CommandFolder {
+    /// Resolves a folder, or the working folder if `path` is `None`: to itself if it has an index, otherwise to the
+    /// nearest indexed folder above it that does not leave it out, otherwise to itself.
+    ///
+    /// # Errors
+    /// If the folder does not exist, or a setting is invalid.
+    pub fn resolve(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Self> {
+        let settings = shared.settings(path)?;
+        let named = settings.root.as_path();
+        if engine::find_indexed_folder(&settings.index_dir).is_some_and(|root| root == named) {
+            return Ok(Self { settings, part: None });
+        }
+        for above in named.ancestors().skip(1) {
+            // A folder that cannot be opened has no index that could be used.
+            let Ok(outer) = shared.settings(Some(above)) else { break };
+            if refuse_broad(shared, &outer, "index").is_err() {
+                break;
+            }
+            let is_indexed = engine::find_indexed_folder(&outer.index_dir).is_some_and(|root| root == above);
+            let Some(part) = RepoPath::below(above, named).filter(|_| is_indexed) else { continue };
+            if Engine::open(outer.clone())?.covers_folder(&part) {
+                return Ok(Self { settings: outer, part: Some(part) });
+            }
+        }
+        Ok(Self { settings, part: None })
+    }
+
+    /// Resolves a folder like [`CommandFolder::resolve`], to be indexed.
+    ///
+    /// # Errors
+    /// If it does not exist or is too broad to index, or a setting is invalid.
+    pub fn resolve_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Self> {
+        let folder = Self::resolve(shared, path)?;
+        refuse_broad(shared, &folder.settings, "index").map_err(anyhow::Error::msg)?;
+        Ok(folder)
+    }
+
+    /// Opens the engine, narrowed to the named folder.
+    ///
+    /// # Errors
+    /// If the index cannot be opened, or the working folder cannot be determined.
+    pub fn open(self) -> anyhow::Result<(Engine, ShownPaths)> {
+        let working = UserEnvironment::detect()?.working;
+        let working = working.canonicalize().unwrap_or(working);
+        let root = self.settings.root.as_path().to_owned();
+        let shown = ShownPaths { root, working, part: self.part.clone() };
+        Ok((Engine::open(self.settings)?.narrowed_to(self.part), shown))
+    }
+}
+
+/// Returns the settings of a folder that is indexed by itself, even if it is below an indexed folder.
+///
+/// # Errors
+/// If it does not exist or is too broad to index, or a setting is invalid.
+pub fn settings_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Settings> {
+    let settings = shared.settings(path)?;
+    refuse_broad(shared, &settings, "index").map_err(anyhow::Error::msg)?;
+    Ok(settings)
+}
+
+/// Refuses the root of a file system, and a folder that is or contains the home folder. If no folder is open, some
+/// clients start servers there, or pass one of these as an argument. `verb` says what is refused.
+///
+/// # Errors
+/// If the folder is too broad, and `--allow-home` is not given; the message names the remedy.
+pub fn refuse_broad(shared: &SharedArguments, settings: &Settings, verb: &str) -> Result<(), String> {
+    let root = settings.root.as_path();
+    if shared.allow_home || !is_too_broad(root) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is too broad to {verb} by default; give the folder with your code, or --allow-home to {verb} all of it",
+        root.display()
+    ))
+}
+
+/// Returns whether `root` is the root of a file system, or is or contains the home folder.
+fn is_too_broad(root: &Path) -> bool {
+    let home = UserEnvironment::detect().ok().and_then(|user| user.home.canonicalize().ok());
+    root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))
+}
+
+/// How a command shows and reads paths.
+pub struct ShownPaths {
+    root: PathBuf,
+    working: PathBuf,
+    part: Option<RepoPath>,
+}
+
+impl ShownPaths {
+    /// Returns a path as it is shown: relative to the indexed folder, or to the working folder if the command works on a
+    /// part of an indexed folder.
+    pub fn show(&self, path: &RepoPath) -> RepoPath {
+        if self.part.is_none() {
+            return path.clone();
+        }
+        let target = path.under(&self.root);
+        if let Some(below) = RepoPath::below(&self.working, &target) {
+            return below;
+        }
+        let Ok(depth) = self.working.strip_prefix(&self.root).map(|below| below.components().count()) else {
+            return RepoPath::new(target.to_string_lossy().into_owned());
+        };
+        let shared = self.working.components().zip(target.components()).take_while(|(a, b)| a == b).count();
+        let ups = depth - (shared - self.root.components().count());
+        let rest: PathBuf = target.components().skip(shared).collect();
+        RepoPath::new(format!("{}{}", "../".repeat(ups), rest.display()))
+    }
+
+    /// Calls `read` with a path as the engine reads it: one relative to the named folder comes before one relative to the
+    /// indexed folder.
+    ///
+    /// # Errors
+    /// The error of `read`.
+    pub fn read<T>(&self, path: &str, read: impl Fn(&str) -> Result<T, EngineError>) -> Result<T, EngineError> {
+        let Some(part) = self.part.as_ref().filter(|_| !Path::new(path).is_absolute()) else { return read(path) };
+        match read(&format!("{part}/{path}")) {
+            Err(EngineError::Path(engine::PathError::Missing { .. } | engine::PathError::OutsideRoot { .. })) => {
+                read(path)
+            }
+            answered => answered,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_paths_open_from_the_working_folder() {
+        let shown = |working: &str, part: Option<&str>| {
+            let paths = ShownPaths { root: "/p".into(), working: working.into(), part: part.map(RepoPath::new) };
+            paths.show(&RepoPath::new("src/net/a.rs")).as_str().to_owned()
+        };
+        assert_eq!(shown("/p/src", None), "src/net/a.rs");
+        assert_eq!(shown("/p", Some("src")), "src/net/a.rs");
+        assert_eq!(shown("/p/src", Some("src")), "net/a.rs");
+        assert_eq!(shown("/p/src/net", Some("src")), "a.rs");
+        assert_eq!(shown("/p/src/web/x", Some("src")), "../../net/a.rs");
+        assert_eq!(shown("/p/docs", Some("src")), "../src/net/a.rs");
+        assert_eq!(shown("/", Some("src")), "p/src/net/a.rs");
+        assert_eq!(shown("/q", Some("src")), "/p/src/net/a.rs");
+    }
+}
