@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use engine::{CheckedQuery, ContentFilter, Engine, Filter, SearchAnswer, SearchQuery};
+use engine::{ContentFilter, Engine, Filter, SearchAnswer, SearchQuery};
 
 use crate::cli::arguments::{SearchArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
@@ -29,7 +29,9 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     let query = build_search_query(arguments, query.unwrap_or_default())?;
     let engine = Engine::open(shared.settings(path)?)?;
     // An invalid query fails before the index is updated, which may take minutes.
-    let checked = if arguments.batch { None } else { Some(engine.check_query(&query)?) };
+    if !arguments.batch {
+        engine.check_query(&query)?;
+    }
     let interrupts = Interrupts::listen()?;
     if !arguments.no_index {
         std::thread::scope(|scope| {
@@ -37,10 +39,12 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
             update_index_if_free(&engine, &interrupts, shared)
         })?;
     }
-    let Some(checked) = checked else { return batch::answer_batch(&engine, &query) };
+    if arguments.batch {
+        return batch::answer_batch(&engine, &query);
+    }
     let search = || engine.search(&query, &engine::CancelToken::default());
     let answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
-    print_answer(shared, arguments, &engine, &query, &checked, &answer)?;
+    print_answer(shared, arguments, &engine, &query, &answer)?;
     if !shared.quiet {
         print_notes(&query, &answer);
     }
@@ -73,14 +77,13 @@ fn print_answer(
     arguments: &SearchArguments,
     engine: &Engine,
     query: &SearchQuery,
-    checked: &CheckedQuery,
     answer: &SearchAnswer,
 ) -> std::io::Result<()> {
     let mut printer = Printer::new();
     if arguments.json {
         printer.json(&SearchJson::new(&query.text, answer))?;
     } else {
-        hits::print_hits(&mut printer, Palette::for_stdout(shared), engine, &checked.text, answer)?;
+        hits::print_hits(&mut printer, Palette::for_stdout(shared), engine, &query.text, answer)?;
     }
     printer.finish()
 }

@@ -7,9 +7,8 @@ use super::highlight;
 use super::palette::{Palette, TextRole};
 use crate::cli::printer::Printer;
 use ::text::display::escape_name;
-use answer::Place;
 use answer::place::PlaceRow;
-use answer::snippet::query_prefixes;
+use answer::{Place, QueryWords};
 use engine::{Engine, Explanation, Hit, SearchAnswer, TokenClass};
 
 /// Maximum number of lines of a snippet.
@@ -18,7 +17,7 @@ const SNIPPET_LINES: usize = 12;
 /// The sign that marks omitted lines.
 const GAP: &str = "⋯";
 
-/// Prints all hits of `engine`, separated by blank lines. `text` is the query without its filters.
+/// Prints all hits of `engine`, separated by blank lines. `text` is the query.
 ///
 /// # Errors
 /// If standard output cannot be written.
@@ -29,7 +28,7 @@ pub fn print_hits(
     text: &str,
     answer: &SearchAnswer,
 ) -> io::Result<()> {
-    let words = query_prefixes(text);
+    let words = QueryWords::parse(text);
     for (at, hit) in answer.hits.iter().enumerate() {
         if at > 0 {
             printer.line("")?;
@@ -41,7 +40,7 @@ pub fn print_hits(
     Ok(())
 }
 
-fn hit_lines(hit: &Hit, engine: &Engine, words: &[String], palette: Palette) -> Vec<String> {
+fn hit_lines(hit: &Hit, engine: &Engine, words: &QueryWords, palette: Palette) -> Vec<String> {
     let mut lines = vec![header_line(hit, palette)];
     let tokens = if palette.is_coloured { engine.highlight_tokens(hit.language, &hit.text) } else { Vec::new() };
     lines.extend(snippet_lines(hit, &tokens, words, palette));
@@ -69,7 +68,12 @@ fn header_line(hit: &Hit, palette: Palette) -> String {
 }
 
 /// Returns the chosen lines of a hit with line numbers, highlighted and cut to the terminal width.
-fn snippet_lines(hit: &Hit, tokens: &[(Range<usize>, TokenClass)], words: &[String], palette: Palette) -> Vec<String> {
+fn snippet_lines(
+    hit: &Hit,
+    tokens: &[(Range<usize>, TokenClass)],
+    words: &QueryWords,
+    palette: Palette,
+) -> Vec<String> {
     let lines = highlight::split_tokens(&hit.text, tokens);
     let rows = Place::new(hit, words, SNIPPET_LINES).rows();
     let last = rows.iter().rev().find_map(|row| match row {
@@ -89,11 +93,11 @@ fn snippet_lines(hit: &Hit, tokens: &[(Range<usize>, TokenClass)], words: &[Stri
     rows.iter().map(format_row).collect()
 }
 
-/// Formats the other matches in the file as `also: close 50-60, reset 70-80`.
+/// Formats the other matches in the file as `also: 50-60 method close, 70-80 block`.
 fn also_line(hit: &Hit, palette: Palette) -> Option<String> {
     let place = |place: &engine::RelatedChunk| {
-        let name = if place.name.is_empty() { place.kind.as_str() } else { &place.name };
-        format!("{name} {}-{}", place.span.start_line, place.span.end_line)
+        let space = if place.name.is_empty() { "" } else { " " };
+        format!("{}-{} {}{space}{}", place.span.start_line, place.span.end_line, place.kind, place.name)
     };
     let places: Vec<String> = hit.also.iter().map(place).collect();
     (!places.is_empty()).then(|| palette.paint(TextRole::Dim, &format!("  also: {}", places.join(", "))))
@@ -128,9 +132,11 @@ mod tests {
             kind: SymbolKind::Method,
             symbol: "open".to_owned(),
             container: "Session".to_owned(),
+            defines: Vec::new(),
             signature: String::new(),
             text,
             score: 1.5,
+            deciding_lines: Vec::new(),
             also: Vec::new(),
             project: None,
             stale: true,
@@ -145,7 +151,7 @@ mod tests {
 
     #[test]
     fn omitted_lines_are_marked() {
-        let shown = snippet_lines(&hit(40), &[], &["line 30".to_owned()], PLAIN);
+        let shown = snippet_lines(&hit(40), &[], &QueryWords::parse("\"line 30\""), PLAIN);
         assert_eq!(shown[..2], ["    9  line 0", "   10  line 1"]);
         let gap = shown.iter().filter(|line| line.trim() == GAP).count();
         assert_eq!((gap, shown.len()), (2, SNIPPET_LINES + 2));
@@ -155,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_short_chunk_is_shown_whole() {
-        assert_eq!(snippet_lines(&hit(2), &[], &[], PLAIN), ["    9  line 0", "   10  line 1"]);
+        assert_eq!(snippet_lines(&hit(2), &[], &QueryWords::default(), PLAIN), ["    9  line 0", "   10  line 1"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::ops::RangeInclusive;
 
-use answer::TokenBudget;
+use answer::{Detail, TokenBudget};
 use platform::file_format::checksum64;
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use text::name_key::{is_same_name, name_key};
 use super::context::CallContext;
 use super::result::ToolError;
 use super::values::{ArgumentValue, parse_value};
-use crate::wire::argument::{Argument, HIT_LIMIT, MAX_TOKENS};
+use crate::wire::argument::{Argument, DETAIL, HIT_LIMIT, MAX_TOKENS};
 
 /// Default number of hits on a page.
 const DEFAULT_HITS: u32 = 10;
@@ -27,7 +27,7 @@ const HITS_RANGE: RangeInclusive<u32> = 1..=50;
 const MAX_TOKENS_RANGE: RangeInclusive<u32> = 500..=20_000;
 
 /// Arguments that may differ between the pages of one answer.
-const UNBOUND_ARGUMENTS: [&str; 3] = ["cursor", "limit", "max_tokens"];
+const UNBOUND_ARGUMENTS: [&str; 4] = ["cursor", "detail", "limit", "max_tokens"];
 
 /// Maximum length of a name in a query, in bytes.
 const MAX_NAME_BYTES: usize = 500;
@@ -200,6 +200,11 @@ impl GivenArguments {
     /// When the number is outside the allowed range.
     pub fn hit_limit(&self) -> Result<usize, ToolError> {
         self.number_within(&HIT_LIMIT, DEFAULT_HITS, HITS_RANGE)
+    }
+
+    /// Returns how much of the hits to show.
+    pub fn detail(&self) -> Detail {
+        self.text(&DETAIL).and_then(Detail::from_word).unwrap_or_default()
     }
 
     /// Returns the budget of the answer, of `default` tokens unless the call gives another number.

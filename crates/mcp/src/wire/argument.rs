@@ -2,6 +2,7 @@
 //!
 //! The schemas that clients see and the parser of calls both come from these.
 
+use answer::detail::DETAIL_WORDS;
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
@@ -119,18 +120,16 @@ pub const LANGUAGE: Argument =
 pub const PROJECT: Argument =
     argument("project", &["package"], ArgumentKind::Text, "A package of a monorepo, by name or folder");
 pub const CONTENT: Argument = argument("content", &[], ArgumentKind::Choice(CONTENT_WORDS), "Default: code and docs");
+pub const DETAIL: Argument =
+    argument("detail", &["verbosity"], ArgumentKind::Choice(DETAIL_WORDS), "full shows the code of every place");
 pub const MODE: Argument = argument("mode", &[], ArgumentKind::Choice(MODE_WORDS), "");
 pub const HIT_LIMIT: Argument = argument("limit", LIMIT_ALIASES, ArgumentKind::Number, "Default 10, at most 50");
 pub const SYMBOL_LIMIT: Argument = argument("limit", LIMIT_ALIASES, ArgumentKind::Number, "Default 20, at most 100");
 pub const USE_LIMIT: Argument = argument("limit", LIMIT_ALIASES, ArgumentKind::Number, "Default 50, at most 500");
 pub const MAX_TOKENS: Argument =
     argument("max_tokens", &["token_budget"], ArgumentKind::Number, "Size of the answer, up to 20000");
-pub const HIT_TOKENS: Argument = argument(
-    "max_tokens",
-    &["token_budget"],
-    ArgumentKind::Number,
-    "Size of the answer, up to 20000; more shows more of each hit's code",
-);
+pub const HIT_TOKENS: Argument =
+    argument("max_tokens", &["token_budget"], ArgumentKind::Number, "Size of the answer, up to 20000");
 pub const CURSOR: Argument = argument("cursor", &["next_cursor"], ArgumentKind::Text, "From the page before");
 pub const CONTEXT: Argument = argument("context", &["context_lines"], ArgumentKind::Number, "Lines to add around");
 pub const DEPTH: Argument = argument("depth", &["max_depth"], ArgumentKind::Number, "Folder levels to list");
