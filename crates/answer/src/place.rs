@@ -250,8 +250,13 @@ impl<'h> Place<'h> {
 }
 
 /// Returns the kind under which a definition is shown: a method outside of any container is a function.
-pub(crate) fn shown_kind(kind: SymbolKind, container: &str) -> SymbolKind {
+pub fn shown_kind(kind: SymbolKind, container: &str) -> SymbolKind {
     if kind == SymbolKind::Method && container.is_empty() { SymbolKind::Function } else { kind }
+}
+
+/// Returns whether a word names a kind of definition, as before the name in an answer.
+pub fn shown_kind_word(word: &str) -> bool {
+    SymbolKind::from_word(word).is_some() || word == "impl"
 }
 
 /// Returns whether `line` contains `word` between characters that are not part of a name.

@@ -4,7 +4,7 @@ use crate::answer::SearchAnswer;
 use crate::error::{EngineError, PathError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{Filter, QueryError, SearchResults, find_nearest_chunks};
+use search::{Filter, QueryError, QueryFilters, SearchResults, find_nearest_chunks};
 
 /// The code that a similarity search starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Engine {
     ) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
         let model = self.model_of_snapshot(&snapshot)?;
-        let compiled = self.compile_filter(&snapshot, filter)?;
+        let compiled = self.compile_filter(&snapshot, filter, &QueryFilters::default())?;
         fail_if_cancelled(cancel)?;
         let (vector, except) = match target {
             SimilarTarget::Snippet(text) if text.trim().is_empty() => return Err(QueryError::EmptyQuery.into()),
@@ -43,7 +43,11 @@ impl Engine {
         };
         let found = find_nearest_chunks(&snapshot, &vector, compiled, limit, except, cancel);
         let hits = self.track_damage(found.map_err(EngineError::from))?;
-        let notes = if hits.is_empty() { self.explain_empty_filter(&snapshot, filter)? } else { Vec::new() };
+        let notes = if hits.is_empty() {
+            self.explain_empty_filter(&snapshot, filter, &QueryFilters::default())?
+        } else {
+            Vec::new()
+        };
         self.build_answer(&snapshot, SearchResults { hits, notes, ..SearchResults::default() }, cancel)
     }
 }

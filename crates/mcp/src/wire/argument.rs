@@ -27,10 +27,12 @@ pub enum ArgumentKind {
     Paths,
     /// Names, separated by commas.
     Names,
+    /// Names or places of code, separated by commas outside of brackets, by semicolons or by line breaks.
+    Symbols,
     /// A whole number.
     Number,
     Flag,
-    /// A first and a last line, such as `10-40`.
+    /// A first and a last line, such as `10-40`, or several of these.
     Lines,
     /// One of these words.
     Choice(&'static [&'static str]),
@@ -87,7 +89,7 @@ pub const BELOW_PATH: Argument = argument(
 pub const BELOW: Argument =
     argument("below", BELOW_ALIASES, ArgumentKind::Paths, "Only this folder, file or glob, like src/**/*.rs");
 pub const FILE: Argument =
-    argument("path", PATH_ALIASES, ArgumentKind::Path, "A file, like src/config.rs or src/config.rs:10-40");
+    argument("path", PATH_ALIASES, ArgumentKind::Paths, "A file, or several, like src/config.rs:10-40,src/main.rs:5");
 pub const FILE_OF_LINE: Argument = argument("path", PATH_ALIASES, ArgumentKind::Path, "An indexed file; needs line");
 pub const FILE_OR_FOLDER: Argument = argument(
     "path",
@@ -96,16 +98,28 @@ pub const FILE_OR_FOLDER: Argument = argument(
     "A file or a folder; . is the whole project",
 );
 pub const LINE: Argument = argument("line", &["line_number"], ArgumentKind::Number, "A line of path");
-pub const LINES: Argument =
-    argument("lines", &["range", "line_range"], ArgumentKind::Lines, "Lines of path, like 10-40");
+pub const LINES: Argument = argument(
+    "lines",
+    &["range", "line_range", "ranges"],
+    ArgumentKind::Lines,
+    "Lines of path, like 10-40 or 10-40,80-95",
+);
 pub const SNIPPET: Argument =
     argument("snippet", &["code", "text"], ArgumentKind::Text, "Code to compare with, instead of path and line");
-pub const NAME: Argument =
-    argument("name", &["symbol", "query"], ArgumentKind::Text, "parseConfig, Config::load, Config.load or parse*");
+pub const NAME: Argument = argument(
+    "name",
+    &["symbol", "query", "names", "symbols"],
+    ArgumentKind::Symbols,
+    "Like parseConfig, Config::load, parse*; several with commas",
+);
 pub const USED_NAME: Argument =
-    argument("name", &["symbol", "query"], ArgumentKind::Text, "An identifier; Config::load finds every load");
-pub const SYMBOL: Argument =
-    argument("symbol", &["name"], ArgumentKind::Text, "A definition, like Config::load; with path, only in that file");
+    argument("name", &["symbol", "query"], ArgumentKind::Text, "An identifier. May hold filters: load -test path:src");
+pub const SYMBOL: Argument = argument(
+    "symbol",
+    &["name", "symbols", "names"],
+    ArgumentKind::Symbols,
+    "Definitions or places as other tools print them, like Config::load,src/a.rs:10-40; with path, in that file",
+);
 pub const SYMBOL_KIND: Argument = argument(
     "kind",
     &["kinds", "type"],
