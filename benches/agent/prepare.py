@@ -74,7 +74,7 @@ def write_side(out, task, side, text, program, with_grep):
         index = out / task["id"] / "index"
         command += ["--program", str(program), "--index", str(index)]
         build = [str(program), "index", str(out / task["id"] / "tree"), "--quiet"]
-        subprocess.run(build, env={**os.environ, "CODESCRY_INDEX_DIR": str(index)}, check=True)
+        subprocess.run(build, env={**os.environ, "CODESCRY_INDEX_DIR": str(index)}, check=True, stdout=subprocess.DEVNULL)
     command += ["--with-grep"] if side == "grep" or with_grep else []
     ask = folder / "ask"
     ask.write_text(f"#!/bin/sh\nexec {shlex.join(command)} -- \"$@\"\n")

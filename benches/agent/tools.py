@@ -33,10 +33,13 @@ LISTS = ("read", "symbol")
 
 def run_shell_tool(tool, arguments, tree):
     """Runs grep and the like in the tree; returns its output with its errors."""
-    leaves = any(argument.startswith("/") or ".." in argument.split("/") for argument in arguments if tool != "grep")
+    plain = [argument for argument in arguments if not argument.startswith("-")]
+    # The first plain argument of grep and sed is no path.
+    paths = plain[1:] if tool in ("grep", "sed") else plain
+    leaves = any(path.startswith("/") or ".." in path.split("/") for path in paths)
     writes = tool in ("find", "sed") and any(argument in FORBIDDEN or argument.startswith("-i") and tool == "sed"
                                              for argument in arguments)
-    scripts = [argument for argument in arguments if not argument.startswith("-")][:1] if tool == "sed" else []
+    scripts = plain[:1] if tool == "sed" else []
     if leaves or writes or any(set(script) - SED_PRINTS for script in scripts):
         return f"{tool}: refused: give paths of the repository, and print only\n"
     # Without a file, grep searches the folder, as agents expect, and reads no terminal.
