@@ -405,7 +405,10 @@ fn answers_stay_within_their_token_budget() {
     }
     let mut raw = RawClient::initialized(&repository);
     raw.indexed();
-    let answer = raw.call("search_code", json!({ "query": "add up the basket of a customer", "max_tokens": 500, "detail": "full" }));
+    let answer = raw.call(
+        "search_code",
+        json!({ "query": "add up the basket of a customer", "max_tokens": 500, "detail": "full" }),
+    );
     let said = answer["result"]["content"][0]["text"].as_str().expect("text").to_owned();
     let structured = answer["result"]["structuredContent"].to_string();
     for form in [&said, &structured] {

@@ -166,7 +166,11 @@ fn the_first_places_show_the_lines_that_decide_and_the_others_one_line() {
     let asked = json!({ "query": "where is a failed upload retried", "path": "src/up" });
     let brief = text(&mut raw, "search_code", asked.clone());
     assert_eq!(brief.matches("```\n").count(), 4, "two places with code: {brief}");
-    assert_eq!(brief.matches("retry_failed_upload(state, ").count(), 4, "each place with the line that decides: {brief}");
+    assert_eq!(
+        brief.matches("retry_failed_upload(state, ").count(),
+        4,
+        "each place with the line that decides: {brief}"
+    );
     assert_eq!(brief.matches("_upload(state: &mut State) -> bool").count(), 4, "each with its signature: {brief}");
     assert!(brief.contains("return state.is_sent();") && brief.contains("\n…\n"), "{brief}");
     let one_line = brief.lines().filter(|line| line.starts_with("src/up/") && line.contains(" function ")).last();

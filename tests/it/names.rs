@@ -234,7 +234,10 @@ fn code_is_read_by_name_and_by_lines_with_its_container() {
     assert!((300..=500).contains(&tokens) && end > 10, "{tokens}: {text}");
     assert_eq!(read["left_out_lines"], format!("{}-400", end + 1));
     let (few, _) = answer(&mut raw, "read_code", json!({ "path": "long.rs", "max_tokens": 3 }));
-    assert!(few.starts_with("long.rs:1-") && few.contains("left out for max_tokens"), "a small size is no error: {few}");
+    assert!(
+        few.starts_with("long.rs:1-") && few.contains("left out for max_tokens"),
+        "a small size is no error: {few}"
+    );
 }
 
 #[test]
@@ -242,7 +245,8 @@ fn several_names_and_places_are_read_and_found_in_one_call() {
     let (_repository, mut raw) = served();
     let all = "src/store.rs:12-13, open_store, web/client.ts HttpClient.sendRequest, src/main.rs:5 function main";
     let (text, read) = answer(&mut raw, "read_code", json!({ "symbol": all }));
-    let heads = ["src/store.rs:12-13 of 25", "src/store.rs:22-25 of 25", "web/client.ts:8-10 of 11", "src/main.rs:5 of 8"];
+    let heads =
+        ["src/store.rs:12-13 of 25", "src/store.rs:22-25 of 25", "web/client.ts:8-10 of 11", "src/main.rs:5 of 8"];
     let at: Vec<usize> = heads.iter().map(|head| text.find(head).unwrap_or_else(|| panic!("{head}: {text}"))).collect();
     assert!(at.is_sorted() && text.contains("\n22 pub fn open_store("), "{text}");
     assert_eq!((&read["start_line"], read["others"].as_array().map(Vec::len)), (&json!(12), Some(3)), "{read}");
@@ -254,10 +258,14 @@ fn several_names_and_places_are_read_and_found_in_one_call() {
     let (text, _) = answer(&mut raw, "read_code", json!({ "symbol": "Shop.open_store" }));
     assert!(text.contains("there is no Shop.open_store") && text.contains("22 pub fn open_store("), "{text}");
     let found = definitions(&mut raw, json!({ "name": ["open_store", "sendRequest", "Store::open"] }));
-    let wanted = ["src/store.rs:22 open_store function", "web/client.ts:8 sendRequest method", "src/store.rs:12 open method"];
+    let wanted =
+        ["src/store.rs:22 open_store function", "web/client.ts:8 sendRequest method", "src/store.rs:12 open method"];
     assert_eq!(found, wanted);
     let (text, _) = answer(&mut raw, "find_symbol", json!({ "name": "open_store, zzzzzzzzzzzz" }));
-    assert!(text.starts_with("open_store: src/store.rs:22-25 ") && text.contains("\nzzzzzzzzzzzz: no definition"), "{text}");
+    assert!(
+        text.starts_with("open_store: src/store.rs:22-25 ") && text.contains("\nzzzzzzzzzzzz: no definition"),
+        "{text}"
+    );
     let (text, _) = answer(&mut raw, "find_symbol", json!({ "name": "Shop.open_store" }));
     assert!(text.starts_with("there is no Shop.open_store; these match the name alone"), "{text}");
     let none = definitions(&mut raw, json!({ "name": "Store -test kind:struct" }));

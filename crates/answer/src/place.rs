@@ -60,6 +60,15 @@ pub struct PlaceDetail {
     pub max_related: usize,
 }
 
+/// How much of the parts of a place on one line is shown, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BriefLengths {
+    /// Maximum length of the signature after the name; 0 for the name alone.
+    pub signature: usize,
+    /// Maximum length of the line that decides; 0 for none.
+    pub line: usize,
+}
+
 impl<'h> Place<'h> {
     /// Chooses about `max_lines` lines of a hit, as [`choose_lines`] does. The lines that decide are those that the
     /// search names; if it names none, those that fit the `words` of the query best.
@@ -162,7 +171,10 @@ impl<'h> Place<'h> {
                 format!("{number} {}", self.cut_line(text, max_line_chars)).trim_end().to_owned()
             }
         };
-        self.rows().iter().map(format_row).collect::<Vec<_>>().join("\n")
+        let rows = self.rows();
+        // The number of the first line tells of a gap before it.
+        let shown = rows.strip_prefix(&[PlaceRow::Gap]).unwrap_or(&rows);
+        shown.iter().map(format_row).collect::<Vec<_>>().join("\n")
     }
 
     /// Returns the best deciding line outside of the signature, as `14 retry();`; `None` if there is none.
@@ -170,6 +182,9 @@ impl<'h> Place<'h> {
         let first = find_signature_line(&self.lines, &self.hit.signature);
         let end =
             if self.hit.signature.is_empty() { first } else { signature_end(&self.lines, first, &self.hit.signature) };
+        if max_chars == 0 {
+            return None;
+        }
         let at = self.deciding.iter().copied().find(|at| !(first..end).contains(at))?;
         let line = sanitize_to_length(self.cut_line(self.lines[at].trim(), max_chars).as_str(), max_chars + 2);
         Some(format!("{} {line}", self.line_number(at)))
@@ -191,9 +206,7 @@ impl<'h> Place<'h> {
 
     /// Formats the place for a model: its location, kind and name, its code in a fence, and the related places.
     pub fn format(&self, detail: PlaceDetail) -> String {
-        let name = self.name();
-        let space = if name.is_empty() { "" } else { " " };
-        let mut text = format!("{}{space}{name}", self.format_head());
+        let mut text = format!("{} {}", self.format_location(), self.format_named_kind(0));
         if !self.shown.is_empty() {
             text.push_str(&format_code_block(&self.code(detail.max_line_chars)));
         }
@@ -205,26 +218,35 @@ impl<'h> Place<'h> {
     }
 
     /// Formats the place on one line: its location, kind, name and signature, and the line that decides, such as
-    /// `src/a.rs:10-15 method Store.open(path: &Path): 14 retry();`. Each of the last two is cut to `max_chars`.
-    pub fn format_brief(&self, max_chars: usize) -> String {
-        let signed = match self.sibling_names().as_slice() {
-            [] => format_signed_name(&self.hit.qualified_name(), &self.hit.symbol, &self.hit.signature, self.kind()),
-            _ => self.name(),
-        };
-        let name_chars = self.name().chars().count();
-        let signed = sanitize_to_length(&signed, max_chars.max(name_chars));
-        let space = if signed.is_empty() { "" } else { " " };
-        let line = self.deciding_line(max_chars).or_else(|| {
-            let first = self.lines.first().filter(|_| self.hit.signature.is_empty() && signed.is_empty());
-            first.map(|line| sanitize_to_length(line.trim(), max_chars))
+    /// `src/a.rs:10-15 method Store.open(path: &Path): 14 retry();`.
+    pub fn format_brief(&self, lengths: BriefLengths) -> String {
+        let named = self.format_named_kind(lengths.signature);
+        let line = self.deciding_line(lengths.line).or_else(|| {
+            // Code without a definition is shown by its first line.
+            let first = self.lines.first().filter(|_| self.hit.symbol.is_empty() && self.hit.signature.is_empty());
+            first.map(|line| sanitize_to_length(line.trim(), lengths.line))
         });
         let line = line.filter(|line| !line.is_empty()).map(|line| format!(": {line}")).unwrap_or_default();
-        format!("{}{space}{signed}{line}", self.format_head())
+        format!("{} {named}{line}", self.format_location())
     }
 
-    /// Formats the location and the kind, such as `src/a.rs:10-20 (stale) method`.
-    fn format_head(&self) -> String {
-        format!("{}{} {}", self.location(), if self.hit.stale { " (stale)" } else { "" }, self.kind())
+    /// Formats the kind and the name with at most `signature_chars` characters of the rest of the signature.
+    fn format_named_kind(&self, signature_chars: usize) -> String {
+        let (kind, name) = (self.kind(), self.name());
+        let plain = if name.is_empty() { kind.to_string() } else { format!("{kind} {name}") };
+        if signature_chars == 0 || !self.sibling_names().is_empty() {
+            return plain;
+        }
+        let qualified = self.hit.qualified_name();
+        let signed = format_signed_name(&qualified, &self.hit.symbol, &self.hit.signature, self.kind());
+        let is_kind_first = signed.split(|c: char| !c.is_alphanumeric()).next() == Some(kind.as_str());
+        let signed = if is_kind_first { signed } else { format!("{kind} {signed}") };
+        sanitize_to_length(&signed, plain.chars().count() + signature_chars)
+    }
+
+    /// Formats the location, such as `src/a.rs:10-20 (stale)`.
+    fn format_location(&self) -> String {
+        format!("{}{}", self.location(), if self.hit.stale { " (stale)" } else { "" })
     }
 
     /// Cuts a line to about `max_chars` characters, around the first word of the query if it would be cut off.
@@ -237,7 +259,12 @@ impl<'h> Place<'h> {
             return truncate_chars(line, max_chars);
         }
         let rest: String = line.chars().skip(at - CHARS_BEFORE_WORD.min(at)).collect();
-        format!("{GAP}{}", truncate_chars(&rest, max_chars.saturating_sub(1).max(1)))
+        // Begins with a whole word.
+        let rest = rest
+            .split_once(' ')
+            .filter(|(cut, _)| cut.len() < CHARS_BEFORE_WORD)
+            .map_or(rest.as_str(), |(_, rest)| rest);
+        format!("{GAP}{}", truncate_chars(rest, max_chars.saturating_sub(1).max(1)))
     }
 
     fn line_number(&self, index: usize) -> u32 {

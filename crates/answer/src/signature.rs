@@ -51,6 +51,8 @@ const MODIFIERS: &[&str] = &[
 /// follows the name whole. `symbol` is the last part of `qualified_name`; both may be empty.
 pub fn format_signed_name(qualified_name: &str, symbol: &str, signature: &str, kind: SymbolKind) -> String {
     let signature = signature.trim().trim_end_matches(['{', ':', '=']).trim_end();
+    // What was written on several lines.
+    let signature = &signature.replace("( ", "(").replace(", )", ")").replace(",)", ")");
     if signature.is_empty() || signature == symbol {
         return qualified_name.to_owned();
     }
@@ -61,7 +63,7 @@ pub fn format_signed_name(qualified_name: &str, symbol: &str, signature: &str, k
             let rest = rest.strip_suffix(&format!(" {kind}")).unwrap_or(rest);
             format!("{qualified_name}{rest}")
         }
-        _ if qualified_name.is_empty() => signature.to_owned(),
+        _ if qualified_name.is_empty() || kind == SymbolKind::Impl => signature.to_owned(),
         _ => format!("{qualified_name}: {signature}"),
     }
 }
@@ -114,9 +116,10 @@ mod tests {
                 method,
                 "Store.Open(path string) error",
             ),
+            ("open", "open", "fn open( path: &Path, )", SymbolKind::Function, "open(path: &Path)"),
             ("Store", "Store", "type Store struct", SymbolKind::Struct, "Store"),
             ("Store.get", "get", "public List<String> get(int n)", method, "Store.get: public List<String> get(int n)"),
-            ("Store", "Store", "impl Open for Store", SymbolKind::Impl, "Store: impl Open for Store"),
+            ("Store", "Store", "impl Open for Store", SymbolKind::Impl, "impl Open for Store"),
             ("handler", "handler", "class handler(Base):", SymbolKind::Class, "handler(Base)"),
             ("get", "get", "def target_get(get)", SymbolKind::Function, "get: def target_get(get)"),
             ("Heading", "Heading", "", SymbolKind::Section, "Heading"),

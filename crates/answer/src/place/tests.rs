@@ -71,10 +71,12 @@ fn omitted_lines_are_marked_and_the_deciding_line_is_never_one_of_them() {
 #[test]
 fn a_brief_place_is_one_line_with_kind_name_signature_and_the_deciding_line() {
     let hit = hit("/// Opens.\nfn open(\n    path: &Path,\n) {\n    retry();\n}\n");
-    let brief = |query: &str| Place::new(&hit, &QueryWords::parse(query), 1).format_brief(60);
-    assert_eq!(brief(""), "src/\\u{202e}a.rs:10-15 method Store.open( path: &Path, )");
-    assert_eq!(brief("path"), "src/\\u{202e}a.rs:10-15 method Store.open( path: &Path, )");
-    assert_eq!(brief("is it retried"), "src/\\u{202e}a.rs:10-15 method Store.open( path: &Path, ): 14 retry();");
+    let brief = |query: &str| {
+        Place::new(&hit, &QueryWords::parse(query), 1).format_brief(BriefLengths { signature: 60, line: 60 })
+    };
+    assert_eq!(brief(""), "src/\\u{202e}a.rs:10-15 method Store.open(path: &Path)");
+    assert_eq!(brief("path"), "src/\\u{202e}a.rs:10-15 method Store.open(path: &Path)");
+    assert_eq!(brief("is it retried"), "src/\\u{202e}a.rs:10-15 method Store.open(path: &Path): 14 retry();");
 }
 
 #[test]
@@ -87,7 +89,10 @@ fn names_are_right() {
     hit.container = String::new();
     let place = Place::new(&hit, &words, 1);
     assert_eq!((place.kind(), place.name().as_str()), (SymbolKind::Function, "open, close"));
-    assert_eq!(place.format_brief(60), "src/\\u{202e}a.rs:10-14 function open, close");
+    assert_eq!(
+        place.format_brief(BriefLengths { signature: 60, line: 60 }),
+        "src/\\u{202e}a.rs:10-14 function open, close"
+    );
     (hit.container, hit.symbol, hit.defines) = ("Scaler".to_owned(), "Scaler".to_owned(), vec!["Scaler".to_owned()]);
     assert_eq!(Place::new(&hit, &words, 1).name(), "Scaler", "a constructor is named as its class");
 }

@@ -7,7 +7,7 @@
 
 use answer::caveats::{append_note, format_caveats};
 use answer::location::format_lines;
-use answer::place::PlaceDetail;
+use answer::place::{BriefLengths, PlaceDetail};
 use answer::{AnswerError, Detail, Place, QueryWords, RenderedAnswer, TokenBudget, find_largest};
 use engine::{Hit, SearchAnswer};
 use text::display::{escape_code, sanitize_to_length};
@@ -22,6 +22,10 @@ use crate::wire::search::{HitOutput, SearchOutput};
 /// Number of hits that show more lines than the rest, in full.
 const FIRST_HITS: usize = 3;
 
+/// Number of hits of a brief answer whose lines have a signature; the others are named, with the line that decides as
+/// far as there is room.
+const SIGNED_HITS: usize = 5;
+
 /// How much of the hits an answer shows.
 #[derive(Clone, Copy, Debug)]
 struct DetailLevel {
@@ -30,19 +34,22 @@ struct DetailLevel {
     /// Maximum number of lines of each further hit in full; with 1, a further hit takes one line in all.
     other_lines: usize,
     max_line_chars: usize,
-    /// Maximum length of the signature and of the line that decides in a hit on one line, in characters.
-    max_brief_chars: usize,
+    /// Lengths of a hit on one line, among the first and after these.
+    brief: BriefLengths,
+    tail: BriefLengths,
     /// Maximum number of related places listed below each of the first hits.
     max_related: usize,
 }
 
 const fn level(first_lines: usize, other_lines: usize, max_line_chars: usize, max_related: usize) -> DetailLevel {
-    let max_brief_chars = if max_line_chars > 160 { 160 } else { max_line_chars };
-    DetailLevel { first_lines, other_lines, max_line_chars, max_brief_chars, max_related }
+    let chars = if max_line_chars > 160 { 160 } else { max_line_chars };
+    let brief = BriefLengths { signature: chars, line: chars };
+    DetailLevel { first_lines, other_lines, max_line_chars, brief, tail: brief, max_related }
 }
 
-const fn brief_level(first_lines: usize, max_brief_chars: usize, max_related: usize) -> DetailLevel {
-    DetailLevel { first_lines, other_lines: 1, max_line_chars: 160, max_brief_chars, max_related }
+const fn brief_level(first_lines: usize, max_related: usize, [signature, line, tail]: [usize; 3]) -> DetailLevel {
+    let (brief, tail) = (BriefLengths { signature, line }, BriefLengths { signature: 0, line: tail });
+    DetailLevel { first_lines, other_lines: 1, max_line_chars: 160, brief, tail, max_related }
 }
 
 /// The levels of detail in full, the most detailed first. The first that fits is used.
@@ -67,16 +74,17 @@ const FULL_LEVELS: [DetailLevel; 18] = [
     level(1, 1, 30, 0),
 ];
 
-/// The levels of a brief answer, the most detailed first.
-const BRIEF_LEVELS: [DetailLevel; 8] = [
-    brief_level(12, 90, 3),
-    brief_level(12, 70, 2),
-    brief_level(10, 60, 2),
-    brief_level(8, 50, 1),
-    brief_level(6, 50, 1),
-    brief_level(4, 40, 0),
-    level(1, 1, 100, 0),
-    level(1, 1, 30, 0),
+/// The levels of a brief answer, the most detailed first: what comes late gives way to the first places.
+const BRIEF_LEVELS: [DetailLevel; 9] = [
+    brief_level(14, 3, [90, 90, 80]),
+    brief_level(12, 2, [60, 80, 50]),
+    brief_level(12, 2, [40, 60, 0]),
+    brief_level(10, 1, [40, 50, 0]),
+    brief_level(8, 1, [30, 50, 0]),
+    brief_level(6, 1, [0, 50, 0]),
+    brief_level(4, 0, [0, 40, 0]),
+    brief_level(1, 0, [30, 40, 0]),
+    brief_level(1, 0, [0, 0, 0]),
 ];
 
 /// The parts of an answer other than its hits.
@@ -110,7 +118,7 @@ pub struct HitPage {
 /// Returns the default token limit of an answer with hits.
 pub fn default_hit_tokens(detail: Detail) -> u32 {
     match detail {
-        Detail::Brief => 480,
+        Detail::Brief => 440,
         Detail::Full => 2_400,
     }
 }
@@ -158,7 +166,7 @@ fn render_hits(
             return Ok(fitting);
         }
     }
-    let last = FULL_LEVELS[FULL_LEVELS.len() - 1];
+    let last = levels[levels.len() - 1];
     let fitting = find_largest(all, |count| render_first_hits(found, frame, last, count).within(budget))?;
     Ok(fitting.unwrap_or_else(|| render_first_hits(found, frame, last, 0)))
 }
@@ -193,8 +201,9 @@ fn render_first_hits(
         let place = Place::new(hit, &frame.words, lines);
         let max_related = if rank < FIRST_HITS && lines > 1 { level.max_related } else { 0 };
         let detail = PlaceDetail { max_line_chars: level.max_line_chars, max_related };
-        parts.push(if lines == 1 { place.format_brief(level.max_brief_chars) } else { place.format(detail) });
-        structured.hits.push(to_hit_output(&place, detail, lines == 1));
+        let lengths = if rank < SIGNED_HITS { level.brief } else { level.tail };
+        parts.push(if lines == 1 { place.format_brief(lengths) } else { place.format(detail) });
+        structured.hits.push(to_hit_output(&place, detail, (lines == 1).then_some(lengths)));
     }
     if count < all {
         structured.left_out_hits = Some(all - count);
@@ -209,12 +218,14 @@ fn render_first_hits(
 }
 
 /// Converts a place to its wire type. A place on one line has its signature and the line that decides, if any, as code.
-fn to_hit_output(place: &Place<'_>, detail: PlaceDetail, is_brief: bool) -> HitOutput {
+fn to_hit_output(place: &Place<'_>, detail: PlaceDetail, brief: Option<BriefLengths>) -> HitOutput {
     let Hit { span, stale, signature, .. } = place.hit;
-    let max_chars = detail.max_line_chars;
-    let deciding = if is_brief { place.deciding_line(max_chars) } else { None };
-    let signature = if is_brief { sanitize_to_length(signature, max_chars) } else { String::new() };
-    let code = deciding.unwrap_or_else(|| if signature.is_empty() { place.code(max_chars) } else { String::new() });
+    let (signature, code) = match brief {
+        None => (String::new(), place.code(detail.max_line_chars)),
+        Some(BriefLengths { signature: chars, line }) => {
+            (sanitize_to_length(signature, chars), place.deciding_line(line).unwrap_or_default())
+        }
+    };
     HitOutput {
         path: place.path(),
         start_line: span.start_line,
@@ -223,7 +234,11 @@ fn to_hit_output(place: &Place<'_>, detail: PlaceDetail, is_brief: bool) -> HitO
         symbol: place.name(),
         signature,
         stale: *stale,
-        more_lines: if is_brief { Vec::new() } else { place.omitted_lines().into_iter().map(format_lines).collect() },
+        more_lines: if brief.is_some() {
+            Vec::new()
+        } else {
+            place.omitted_lines().into_iter().map(format_lines).collect()
+        },
         code,
         also: place.related(detail.max_related),
     }
