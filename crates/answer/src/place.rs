@@ -18,6 +18,9 @@ const MAX_NAME_CHARS: usize = 120;
 /// Maximum length of the name of a related place, in characters.
 const MAX_RELATED_CHARS: usize = 60;
 
+/// Maximum length of a signature after a name, in characters.
+const MAX_SIGNATURE_CHARS: usize = 80;
+
 /// Maximum number of names of a place that defines several things.
 const MAX_NAMES: usize = 4;
 
@@ -120,7 +123,7 @@ impl<'h> Place<'h> {
         if hit.kind.is_container() || hit.symbol.is_empty() {
             return Vec::new();
         }
-        let first = find_signature_line(&self.lines, &hit.signature);
+        let Some(first) = find_signature_line(&self.lines, &hit.signature) else { return Vec::new() };
         let indentation = |line: &str| line.len() - line.trim_start().len();
         let level = self.lines.get(first).map_or(0, |line| indentation(line));
         let is_sibling = |name: &&str| {
@@ -177,15 +180,15 @@ impl<'h> Place<'h> {
         shown.iter().map(format_row).collect::<Vec<_>>().join("\n")
     }
 
-    /// Returns the best deciding line outside of the signature, as `14 retry();`; `None` if there is none.
+    /// Returns the best deciding line outside of the signature, as `14 retry();`; `None` if there is none or `max_chars`
+    /// is 0.
     pub fn deciding_line(&self, max_chars: usize) -> Option<String> {
-        let first = find_signature_line(&self.lines, &self.hit.signature);
-        let end =
-            if self.hit.signature.is_empty() { first } else { signature_end(&self.lines, first, &self.hit.signature) };
         if max_chars == 0 {
             return None;
         }
-        let at = self.deciding.iter().copied().find(|at| !(first..end).contains(at))?;
+        let first = find_signature_line(&self.lines, &self.hit.signature);
+        let signature = first.map_or(0..0, |first| first..signature_end(&self.lines, first, &self.hit.signature));
+        let at = self.deciding.iter().copied().find(|at| !signature.contains(at))?;
         let line = sanitize_to_length(self.cut_line(self.lines[at].trim(), max_chars).as_str(), max_chars + 2);
         Some(format!("{} {line}", self.line_number(at)))
     }
@@ -206,7 +209,10 @@ impl<'h> Place<'h> {
 
     /// Formats the place for a model: its location, kind and name, its code in a fence, and the related places.
     pub fn format(&self, detail: PlaceDetail) -> String {
-        let mut text = format!("{} {}", self.format_location(), self.format_named_kind(0));
+        // The signature of a definition whose later part this is stands in no line of it.
+        let has_signature = find_signature_line(&self.lines, &self.hit.signature).is_some();
+        let signature_chars = if has_signature { 0 } else { MAX_SIGNATURE_CHARS };
+        let mut text = format!("{} {}", self.format_location(), self.format_named_kind(signature_chars));
         if !self.shown.is_empty() {
             text.push_str(&format_code_block(&self.code(detail.max_line_chars)));
         }

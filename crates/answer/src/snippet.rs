@@ -21,8 +21,11 @@ pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lin
     if lines.len() <= max_lines.saturating_add(if max_lines > 1 { FILLED_GAP } else { 0 }) {
         return (0..lines.len()).collect();
     }
-    let first = find_signature_line(lines, signature);
-    let mut chosen = BTreeSet::from([first]);
+    let found = find_signature_line(lines, signature);
+    let first = found.unwrap_or(0);
+    // A part of a definition without its signature begins anywhere.
+    let mut chosen: BTreeSet<usize> =
+        if found.is_some() || deciding.is_empty() { [first].into() } else { BTreeSet::new() };
     let mut add = |at: Option<usize>| {
         if let Some(at) = at.filter(|at| *at < lines.len() && chosen.len() < max_lines) {
             chosen.insert(at);
@@ -30,7 +33,9 @@ pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lin
     };
     let has_text = |at: &usize| lines.get(*at).is_some_and(|line| !line.trim().is_empty());
     add(deciding.first().copied());
-    (first + 1..signature_end(lines, first, signature)).for_each(|at| add(Some(at)));
+    if found.is_some() {
+        (first + 1..signature_end(lines, first, signature)).for_each(|at| add(Some(at)));
+    }
     for at in deciding.iter().copied() {
         add(Some(at));
         add(at.checked_add(1).filter(has_text));
@@ -73,16 +78,17 @@ fn is_return(line: &str) -> bool {
     line.strip_prefix("return").is_some_and(|rest| rest.starts_with([' ', ';', '(']) || rest.is_empty())
 }
 
-/// Returns the index of the line on which `signature` (white space collapsed) starts, or 0.
-pub(crate) fn find_signature_line(lines: &[&str], signature: &str) -> usize {
+/// Returns the index of the line on which `signature` (white space collapsed) starts; `None` if it is not among the
+/// lines, as in the later parts of a long definition.
+pub(crate) fn find_signature_line(lines: &[&str], signature: &str) -> Option<usize> {
     if signature.is_empty() {
-        return 0;
+        return None;
     }
     let begins = |line: &&str| {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         !line.is_empty() && (signature.starts_with(&line) || line.starts_with(signature))
     };
-    lines.iter().position(begins).unwrap_or(0)
+    lines.iter().position(begins)
 }
 
 /// Returns the index after the last line of the signature that begins on line `first`.
@@ -121,6 +127,7 @@ mod tests {
         assert_eq!(choose_lines(&lines, signature, &[40], 6), [0, 1, 2, 3, 39, 40, 41]);
         assert_eq!(choose_lines(&lines, signature, &[40], 2), [0, 1, 2, 40]);
         assert_eq!(choose_lines(&lines, signature, &[40], 1), [2]);
+        assert_eq!(choose_lines(&lines, "fn elsewhere()", &[40], 3), [39, 40, 41]);
     }
 
     #[test]

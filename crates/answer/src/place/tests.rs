@@ -98,6 +98,15 @@ fn names_are_right() {
 }
 
 #[test]
+fn a_later_part_of_a_definition_has_its_signature_in_the_head() {
+    let hit = hit(&format!("    first();\n{}    retry();\n}}\n", "    step();\n".repeat(30)));
+    let shown = Place::new(&hit, &QueryWords::parse("retried"), 4).format(DETAIL);
+    let wanted =
+        "src/\\u{202e}a.rs:10-42 method Store.open(path: &Path)\n```\n40     step();\n41     retry();\n42 }\n```\n";
+    assert!(shown.starts_with(wanted), "{shown}");
+}
+
+#[test]
 fn a_long_line_is_cut_around_the_word_of_the_query() {
     let hit = hit(&format!("fn open() {{\n{} retry_now(); {}\n}}", "x".repeat(500), "y".repeat(500)));
     let code = Place::new(&hit, &QueryWords::parse("retry_now"), 8).code(60);
