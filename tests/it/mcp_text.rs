@@ -48,7 +48,8 @@ fn answers_and_tools_are_text_alone() {
     assert!(!size.contains("outputSchema") && size.contains("anthropic/alwaysLoad"), "{size}");
     let found = text(&mut raw, "search_code", json!({ "query": LOGIN }));
     assert!(
-        found.starts_with("app/passwords.py:1-14 hash_password\n```\n") && found.contains("\ndef verify_password("),
+        found.starts_with("app/passwords.py:1-14 function hash_password, verify_password\n```\n1 ")
+            && found.contains("\n12 def verify_password("),
         "{found}"
     );
     // The tool that is no longer listed can be called, with the argument that it had.
@@ -144,6 +145,48 @@ fn arguments_are_understood_in_many_spellings() {
     assert!(answer["id"] == "half" && answer["result"]["isError"] == false, "{answer}");
     let refused = raw.refused("search_code", json!({ "query": "a", "limit": "many" }));
     assert!(refused.starts_with("argument `limit`: expected a whole number"), "{refused}");
+    assert!(raw.close().success());
+}
+
+/// A brief answer has code of the first two places and one line for each other one, with the line that decides; a full
+/// one has the code of all. After a message that stands in the code, a brief list stops.
+#[test]
+fn the_first_places_show_the_lines_that_decide_and_the_others_one_line() {
+    let repository = Repository::new();
+    for (name, decides) in [("alpha", 30), ("beta", 20), ("gamma", 40), ("delta", 25)] {
+        let mut lines = vec!["    step(state);".to_owned(); 60];
+        lines[0] = format!("pub fn {name}_upload(state: &mut State) -> bool {{");
+        lines[decides] = format!("    retry_failed_upload(state, {decides});");
+        lines[50] = "    return state.is_sent();".to_owned();
+        lines[decides + 3] = format!("    log(\"upload {name} was lost on the way\");");
+        lines[59] = "}".to_owned();
+        repository.write(&format!("src/up/{name}.rs"), &lines.join("\n"));
+    }
+    let mut raw = served(&repository, &["--stdio"]);
+    let asked = json!({ "query": "where is a failed upload retried", "path": "src/up" });
+    let brief = text(&mut raw, "search_code", asked.clone());
+    assert_eq!(brief.matches("```\n").count(), 4, "two places with code: {brief}");
+    assert_eq!(
+        brief.matches("retry_failed_upload(state, ").count(),
+        4,
+        "each place with the line that decides: {brief}"
+    );
+    assert_eq!(brief.matches("_upload(state: &mut State) -> bool").count(), 4, "each with its signature: {brief}");
+    assert!(brief.contains("return state.is_sent();") && brief.contains("\n…\n"), "{brief}");
+    let one_line = brief.lines().filter(|line| line.starts_with("src/up/") && line.contains(" function ")).last();
+    let one_line = one_line.expect("the last place");
+    assert!(one_line.contains(": ") && one_line.contains("retry_failed_upload"), "{one_line}");
+    let mut full = asked.clone();
+    full["detail"] = json!("full");
+    let full = text(&mut raw, "search_code", full);
+    assert!(full.matches("```\n").count() == 8 && full.len() > 2 * brief.len(), "{full}");
+    let lost = json!({ "query": "Error: upload gamma was lost on the way", "path": "src/up" });
+    let exact = text(&mut raw, "search_code", lost.clone());
+    assert!(exact.starts_with("only places with this very text") && exact.contains("src/up/gamma.rs:1-60"), "{exact}");
+    assert!(!exact.contains("src/up/alpha.rs") && exact.contains("\n44     log("), "{exact}");
+    let mut full = lost;
+    full["detail"] = json!("FULL");
+    assert!(text(&mut raw, "search_code", full).contains("src/up/alpha.rs"), "the others on request");
     assert!(raw.close().success());
 }
 

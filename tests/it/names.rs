@@ -153,7 +153,7 @@ fn definitions_are_filtered() {
     assert_eq!(found(json!({ "name": "Store", "kind": "type", "path": "src" })), ["src/store.rs:5 Store struct"]);
     assert_eq!(found(json!({ "name": "Store", "kind": ["impl"] })), ["src/store.rs:11 Store impl"]);
     let (text, found) = answer(&mut raw, "find_symbol", json!({ "name": "open", "container": "Nowhere" }));
-    assert!(text.contains("none is in that container") && !found["symbols"][0].is_null(), "{text}");
+    assert!(text.contains("these match the name alone") && !found["symbols"][0].is_null(), "{text}");
     let (text, none) = answer(&mut raw, "find_symbol", json!({ "name": "zzzzzzzzzzzz" }));
     let note = none["note"].as_str().expect("the form that programs read says it, too");
     assert!(note.contains("try fewer words") && text.contains(note), "{text}");
@@ -183,7 +183,7 @@ fn uses_are_classified_without_comments_strings_and_definitions() {
     };
     assert_eq!(found["definitions_left_out"], 1);
     assert_eq!((&found["files_with_name"], &found["files_read"]), (&Value::Null, &Value::Null), "all are read");
-    let wanted = "1 definition not shown\n\
+    let wanted = "defined at src/store.rs:22-25 function open_store\n\
                   proto/store.proto\n2 [text] rpc open_store (Thing) returns (Thing);\n\
                   src/main.rs\n1 [import] use crate::store::open_store;\n\
                   main:\n 5 [call] let store = open_store(\".\".as_ref());\n 6 let reopen = open_store;\n\
@@ -210,7 +210,8 @@ fn code_is_read_by_name_and_by_lines_with_its_container() {
     let (repository, mut raw) = served();
     let (text, read) = answer(&mut raw, "read_code", json!({ "symbol": "Store::open" }));
     let code = STORE.lines().skip(11).take(6).collect::<Vec<_>>().join("\n");
-    let wanted = format!("src/store.rs:12-17 of 25 lines, in impl Store 11-20\n```\n{code}\n```");
+    let numbered: Vec<String> = (12..).zip(code.lines()).map(|(number, line)| format!("{number} {line}")).collect();
+    let wanted = format!("src/store.rs:12-17 of 25 lines, in impl Store 11-20\n```\n{}\n```", numbered.join("\n"));
     assert_eq!(text, wanted);
     assert_eq!(read["code"], code);
     let (_, read) = answer(&mut raw, "read_code", json!({ "path": "src/store.rs:15", "context": 1 }));
@@ -232,6 +233,58 @@ fn code_is_read_by_name_and_by_lines_with_its_container() {
     let end = read["end_line"].as_u64().expect("a line");
     assert!((300..=500).contains(&tokens) && end > 10, "{tokens}: {text}");
     assert_eq!(read["left_out_lines"], format!("{}-400", end + 1));
+    let (few, _) = answer(&mut raw, "read_code", json!({ "path": "long.rs", "max_tokens": 3 }));
+    assert!(
+        few.starts_with("long.rs:1-") && few.contains("left out for max_tokens"),
+        "a small size is no error: {few}"
+    );
+}
+
+#[test]
+fn several_names_and_places_are_read_and_found_in_one_call() {
+    let (_repository, mut raw) = served();
+    let all = "src/store.rs:12-13, open_store, web/client.ts HttpClient.sendRequest, src/main.rs:5 function main";
+    let (text, read) = answer(&mut raw, "read_code", json!({ "symbol": all }));
+    let heads =
+        ["src/store.rs:12-13 of 25", "src/store.rs:22-25 of 25", "web/client.ts:8-10 of 11", "src/main.rs:5 of 8"];
+    let at: Vec<usize> = heads.iter().map(|head| text.find(head).unwrap_or_else(|| panic!("{head}: {text}"))).collect();
+    assert!(at.is_sorted() && text.contains("\n22 pub fn open_store("), "{text}");
+    assert_eq!((&read["start_line"], read["others"].as_array().map(Vec::len)), (&json!(12), Some(3)), "{read}");
+    let (text, _) = answer(&mut raw, "read_code", json!({ "path": "src/store.rs", "lines": "1-2, 23" }));
+    assert!(text.starts_with("src/store.rs:1-2 of 25") && text.contains("\nsrc/store.rs:23 of 25"), "{text}");
+    let (text, read) = answer(&mut raw, "read_code", json!({ "symbols": ["open_store", "zzzzzzzzzzzz"] }));
+    assert!(text.contains("\nzzzzzzzzzzzz: no definition of zzzzzzzzzzzz"), "one failure spoils nothing: {text}");
+    assert_eq!(read["errors"].as_array().map(Vec::len), Some(1), "{read}");
+    let (text, _) = answer(&mut raw, "read_code", json!({ "symbol": "Shop.open_store" }));
+    assert!(text.contains("there is no Shop.open_store") && text.contains("22 pub fn open_store("), "{text}");
+    let found = definitions(&mut raw, json!({ "name": ["open_store", "sendRequest", "Store::open"] }));
+    let wanted =
+        ["src/store.rs:22 open_store function", "web/client.ts:8 sendRequest method", "src/store.rs:12 open method"];
+    assert_eq!(found, wanted);
+    let (text, _) = answer(&mut raw, "find_symbol", json!({ "name": "open_store, zzzzzzzzzzzz" }));
+    assert!(
+        text.starts_with("open_store: src/store.rs:22-25 ") && text.contains("\nzzzzzzzzzzzz: no definition"),
+        "{text}"
+    );
+    let (text, _) = answer(&mut raw, "find_symbol", json!({ "name": "Shop.open_store" }));
+    assert!(text.starts_with("there is no Shop.open_store; these match the name alone"), "{text}");
+    let none = definitions(&mut raw, json!({ "name": "Store -test kind:struct" }));
+    assert_eq!(none, ["src/store.rs:5 Store struct"], "filters may follow a name");
+}
+
+#[test]
+fn uses_come_with_every_definition_and_leave_out_tests_on_request() {
+    let (_repository, mut raw) = served();
+    let calls = uses(&mut raw, json!({ "name": "open_store -test kind:call" }));
+    assert_eq!(calls, ["src/main.rs:5 call main", "src/store.rs:14 call Store.open"]);
+    let only = uses(&mut raw, json!({ "name": "open_store path:src/main.rs" }));
+    assert_eq!(only.len(), 3, "{only:?}");
+    let (text, found) = answer(&mut raw, "find_references", json!({ "name": "Nowhere.open" }));
+    let defined = "defined at src/store.rs:12-17 method Store.open, web/client.ts:4-6 method HttpClient.open";
+    assert!(text.starts_with("there is no Nowhere.open; these are of every open"), "{text}");
+    assert!(text.contains(defined) && found["definitions"].as_array().map(Vec::len) == Some(2), "{text}");
+    let (text, _) = answer(&mut raw, "find_references", json!({ "name": "open_store", "kind": "write" }));
+    assert!(text.starts_with("no uses of open_store of kind write, but 3 call, 1 import, 1 other"), "{text}");
 }
 
 #[test]

@@ -50,6 +50,18 @@ impl<T: Serialize> RenderedAnswer<T> {
                 || tokens::fits_token_limit(&serde_json::to_string(&self.structured)?, max_tokens)))
     }
 
+    /// Returns the number of tokens of the longest form that the client receives.
+    ///
+    /// # Errors
+    /// When the data cannot be serialized.
+    pub fn count_tokens(&self, form: AnswerForm) -> Result<usize, AnswerError> {
+        let text = tokens::count_tokens(&self.text);
+        Ok(match form {
+            AnswerForm::Text => text,
+            AnswerForm::TextAndData => text.max(tokens::count_tokens(&serde_json::to_string(&self.structured)?)),
+        })
+    }
+
     /// Returns the answer if it [`fits`](Self::fits).
     ///
     /// # Errors

@@ -51,6 +51,12 @@ impl<'t> Excerpt<'t> {
     }
 }
 
+/// Writes the number of each line before it; the first one has the number `first`.
+pub fn number_lines(code: &str, first: u32) -> String {
+    let numbered = |(number, line): (u32, &str)| format!("{number} {line}").trim_end().to_owned();
+    (first..).zip(code.split('\n')).map(numbered).collect::<Vec<_>>().join("\n")
+}
+
 /// Returns `fit(bytes)` for the most whole lines at the beginning of `text` for which it is `Some`.
 ///
 /// # Errors
@@ -91,6 +97,12 @@ mod tests {
         let last_lines = [0, 3, 5, 8, 12, 14, 99].map(|bytes| Excerpt::new(TEXT, SPAN, bytes).last_line());
         assert_eq!(last_lines, [10, 10, 10, 10, 11, 11, 12]);
         assert!(Excerpt::new(TEXT, SPAN, 3).ends_inside_line() && !Excerpt::new(TEXT, SPAN, 5).ends_inside_line());
+    }
+
+    #[test]
+    fn lines_are_numbered() {
+        assert_eq!(number_lines("a\n  b\n\nc", 9), "9 a\n10   b\n11\n12 c");
+        assert_eq!(number_lines("", 1), "1");
     }
 
     #[test]

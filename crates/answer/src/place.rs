@@ -1,11 +1,13 @@
 //! A place in a file: a hit with the lines of its code that an answer shows.
 
-use engine::{Hit, RelatedChunk, Span};
+use engine::{Hit, RelatedChunk, Span, SymbolKind};
 use text::display::{escape_name_to_length, sanitize_to_length, truncate_chars};
 
 use crate::fence::format_code_block;
 use crate::location::{format_lines, format_location};
-use crate::snippet::{choose_lines, find_best_line, find_signature_line};
+use crate::query_words::QueryWords;
+use crate::signature::format_signed_name;
+use crate::snippet::{choose_lines, find_signature_line, signature_end};
 
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
@@ -16,18 +18,31 @@ const MAX_NAME_CHARS: usize = 120;
 /// Maximum length of the name of a related place, in characters.
 const MAX_RELATED_CHARS: usize = 60;
 
-/// The mark for omitted lines. Before further lines, the number of the next one follows it.
+/// Maximum length of a signature after a name, in characters.
+const MAX_SIGNATURE_CHARS: usize = 80;
+
+/// Maximum number of names of a place that defines several things.
+const MAX_NAMES: usize = 4;
+
+/// Maximum number of lines that decide whether a place answers the query.
+const MAX_DECIDING: usize = 3;
+
+/// Number of characters before the query's word that a cut line shows.
+const CHARS_BEFORE_WORD: usize = 20;
+
+/// The mark for omitted lines, and for the cut parts of a line.
 const GAP: &str = "…";
 
 /// A hit and the lines of it that are shown.
 pub struct Place<'h> {
     pub hit: &'h Hit,
+    words: &'h QueryWords,
     /// The lines of the hit's text, without blank ones at the end.
     lines: Vec<&'h str>,
     /// Indices of the shown lines, in order.
     shown: Vec<usize>,
-    /// Index of the line with the most words of the query; `None` if that is the signature or no line has any.
-    best_line: Option<usize>,
+    /// Indices of the lines that decide whether the place answers the query, best first.
+    deciding: Vec<usize>,
 }
 
 /// A row of a place's code.
@@ -48,24 +63,30 @@ pub struct PlaceDetail {
     pub max_related: usize,
 }
 
+/// How much of the parts of a place on one line is shown, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BriefLengths {
+    /// Maximum length of the signature after the name; 0 for the name alone.
+    pub signature: usize,
+    /// Maximum length of the line that decides; 0 for none.
+    pub line: usize,
+}
+
 impl<'h> Place<'h> {
-    /// Chooses at most `max_lines` lines of a hit; `words` come from [`query_prefixes`](crate::snippet::query_prefixes).
-    /// A gap of one line is filled, because its mark would take a line too.
-    pub fn new(hit: &'h Hit, words: &[String], max_lines: usize) -> Self {
+    /// Chooses about `max_lines` lines of a hit, as [`choose_lines`] does. The lines that decide are those that the
+    /// search names; if it names none, those that fit the `words` of the query best.
+    pub fn new(hit: &'h Hit, words: &'h QueryWords, max_lines: usize) -> Self {
         let mut lines: Vec<&str> = hit.text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
         lines.truncate(lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1));
-        let chosen = choose_lines(&lines, &hit.signature, words, max_lines);
-        let mut shown: Vec<usize> = Vec::with_capacity(chosen.len());
-        for index in chosen {
-            let next = shown.last().map_or(0, |last| last + 1);
-            if max_lines > 1 && index == next + 1 {
-                shown.push(next);
-            }
-            shown.push(index);
+        let in_hit = |line: &u32| line.checked_sub(hit.span.start_line).map(|index| index as usize);
+        let mut deciding: Vec<usize> = hit.deciding_lines.iter().filter_map(in_hit).collect();
+        deciding.retain(|index| *index < lines.len());
+        if deciding.is_empty() {
+            deciding = words.rank_lines(&lines);
         }
-        let signature = find_signature_line(&lines, &hit.signature);
-        let best_line = find_best_line(&lines, words).filter(|line| *line != signature);
-        Self { hit, lines, shown, best_line }
+        deciding.truncate(MAX_DECIDING);
+        let shown = choose_lines(&lines, &hit.signature, &deciding, max_lines);
+        Self { hit, words, lines, shown, deciding }
     }
 
     /// Returns the location, such as `src/a.rs:10-20`.
@@ -78,9 +99,39 @@ impl<'h> Place<'h> {
         escape_name_to_length(self.hit.path.as_str(), MAX_PATH_CHARS)
     }
 
-    /// Returns the qualified name; empty for code outside of any definition.
+    /// Returns the qualified name, and the names of the other definitions on the same level that the place holds;
+    /// empty for code outside of any definition.
     pub fn name(&self) -> String {
-        escape_name_to_length(&self.hit.qualified_name(), MAX_NAME_CHARS)
+        let mut names = vec![escape_name_to_length(&self.hit.qualified_name(), MAX_NAME_CHARS)];
+        names.extend(self.sibling_names().iter().map(|name| escape_name_to_length(name, MAX_RELATED_CHARS)));
+        if names.len() > MAX_NAMES {
+            names.truncate(MAX_NAMES);
+            names.push(GAP.to_owned());
+        }
+        names.join(", ")
+    }
+
+    /// Returns the kind of the definition. A method without a container is a function.
+    pub fn kind(&self) -> SymbolKind {
+        shown_kind(self.hit.kind, &self.hit.container)
+    }
+
+    /// Returns the names of the definitions after the first one that are not inside of it, which their indentation
+    /// shows.
+    fn sibling_names(&self) -> Vec<&'h str> {
+        let hit = self.hit;
+        if hit.kind.is_container() || hit.symbol.is_empty() {
+            return Vec::new();
+        }
+        let Some(first) = find_signature_line(&self.lines, &hit.signature) else { return Vec::new() };
+        let indentation = |line: &str| line.len() - line.trim_start().len();
+        let level = self.lines.get(first).map_or(0, |line| indentation(line));
+        let is_sibling = |name: &&str| {
+            let is_defined = |line: &&&str| has_word(line, name) && !crate::query_words::is_comment(line);
+            let line = self.lines.iter().skip(first + 1).find(is_defined);
+            **name != hit.symbol && line.is_some_and(|line| indentation(line) <= level)
+        };
+        hit.definitions.iter().map(|definition| definition.name.as_str()).filter(is_sibling).collect()
     }
 
     /// Returns the shown lines with marks for the omitted ones.
@@ -114,45 +165,54 @@ impl<'h> Place<'h> {
         omitted
     }
 
-    /// Returns the shown code, with a mark for each gap and lines cut to `max_line_chars`.
+    /// Returns the shown code: each line after its number, a mark for each gap, and lines cut to `max_line_chars` around
+    /// the words of the query.
     pub fn code(&self, max_line_chars: usize) -> String {
-        let mut code = String::new();
-        let mut is_after_gap = false;
+        let format_row = |row: &PlaceRow<'_>| match row {
+            PlaceRow::Gap => GAP.to_owned(),
+            PlaceRow::Line { number, text, .. } => {
+                format!("{number} {}", self.cut_line(text, max_line_chars)).trim_end().to_owned()
+            }
+        };
         let rows = self.rows();
-        for (at, row) in rows.iter().enumerate() {
-            match row {
-                PlaceRow::Gap if at + 1 == rows.len() => code.push_str(GAP),
-                PlaceRow::Gap => is_after_gap = true,
-                PlaceRow::Line { number, text, .. } => {
-                    if std::mem::take(&mut is_after_gap) {
-                        code.push_str(&format!("{GAP}{number}\n"));
-                    }
-                    code.push_str(&truncate_chars(text, max_line_chars));
-                }
-            }
-            if !is_after_gap && at + 1 < rows.len() {
-                code.push('\n');
-            }
-        }
-        code
+        // The number of the first line tells of a gap before it.
+        let shown = rows.strip_prefix(&[PlaceRow::Gap]).unwrap_or(&rows);
+        shown.iter().map(format_row).collect::<Vec<_>>().join("\n")
     }
 
-    /// Returns the first `count` related places, such as `70-80 reset, 90-95`; empty if there are none. The hit's own
-    /// container is left out of their names.
+    /// Returns the best deciding line outside of the signature, as `14 retry();`; `None` if there is none or `max_chars`
+    /// is 0.
+    pub fn deciding_line(&self, max_chars: usize) -> Option<String> {
+        if max_chars == 0 {
+            return None;
+        }
+        let first = find_signature_line(&self.lines, &self.hit.signature);
+        let signature = first.map_or(0..0, |first| first..signature_end(&self.lines, first, &self.hit.signature));
+        let at = self.deciding.iter().copied().find(|at| !signature.contains(at))?;
+        let line = sanitize_to_length(self.cut_line(self.lines[at].trim(), max_chars).as_str(), max_chars + 2);
+        Some(format!("{} {line}", self.line_number(at)))
+    }
+
+    /// Returns the first `count` related places, such as `70-80 method reset, 90-95 block`; empty if there are none. The
+    /// hit's own container is left out of their names.
     pub fn related(&self, count: usize) -> Vec<String> {
         let container = format!("{}.", self.hit.container);
         let format_place = |place: &RelatedChunk| {
+            let kind = if place.name.contains('.') { place.kind } else { shown_kind(place.kind, "") };
             let name = place.name.strip_prefix(&container).unwrap_or(&place.name);
             let name = escape_name_to_length(name, MAX_RELATED_CHARS);
-            let lines = format_lines(place.span);
-            if name.is_empty() { lines } else { format!("{lines} {name}") }
+            let space = if name.is_empty() { "" } else { " " };
+            format!("{} {kind}{space}{name}", format_lines(place.span))
         };
         self.hit.also.iter().take(count).map(format_place).collect()
     }
 
-    /// Formats the place for a model: its location and name, its code in a fence, and the related places.
+    /// Formats the place for a model: its location, kind and name, its code in a fence, and the related places.
     pub fn format(&self, detail: PlaceDetail) -> String {
-        let mut text = self.format_head();
+        // The signature of a definition whose later part this is stands in no line of it.
+        let has_signature = find_signature_line(&self.lines, &self.hit.signature).is_some();
+        let signature_chars = if has_signature { 0 } else { MAX_SIGNATURE_CHARS };
+        let mut text = format!("{} {}", self.format_location(), self.format_named_kind(signature_chars));
         if !self.shown.is_empty() {
             text.push_str(&format_code_block(&self.code(detail.max_line_chars)));
         }
@@ -163,24 +223,54 @@ impl<'h> Place<'h> {
         text
     }
 
-    /// Formats the place on one line: its location and name, and the best of its lines after the number of that line,
-    /// or the whole signature.
-    pub fn format_brief(&self, max_line_chars: usize) -> String {
-        let line = match self.best_line {
-            Some(index) => format!("{} {}", self.line_number(index), self.lines[index].trim()),
-            None if self.hit.signature.is_empty() => self.lines.first().map_or("", |line| line.trim()).to_owned(),
-            None => self.hit.signature.clone(),
-        };
-        let line = sanitize_to_length(&line, max_line_chars);
-        let colon = if line.is_empty() { "" } else { ": " };
-        format!("{}{colon}{line}", self.format_head())
+    /// Formats the place on one line: its location, kind, name and signature, and the line that decides, such as
+    /// `src/a.rs:10-15 method Store.open(path: &Path): 14 retry();`.
+    pub fn format_brief(&self, lengths: BriefLengths) -> String {
+        let named = self.format_named_kind(lengths.signature);
+        let line = self.deciding_line(lengths.line).or_else(|| {
+            // Code without a definition is shown by its first line.
+            let first = self.lines.first().filter(|_| self.hit.symbol.is_empty() && self.hit.signature.is_empty());
+            first.map(|line| sanitize_to_length(line.trim(), lengths.line))
+        });
+        let line = line.filter(|line| !line.is_empty()).map(|line| format!(": {line}")).unwrap_or_default();
+        format!("{} {named}{line}", self.format_location())
     }
 
-    /// Formats the location and the name, such as `src/a.rs:10-20 Store.open (stale)`.
-    fn format_head(&self) -> String {
-        let name = self.name();
-        let space = if name.is_empty() { "" } else { " " };
-        format!("{}{space}{name}{}", self.location(), if self.hit.stale { " (stale)" } else { "" })
+    /// Formats the kind and the name with at most `signature_chars` characters of the rest of the signature.
+    fn format_named_kind(&self, signature_chars: usize) -> String {
+        let (kind, name) = (self.kind(), self.name());
+        let plain = if name.is_empty() { kind.to_string() } else { format!("{kind} {name}") };
+        if signature_chars == 0 || !self.sibling_names().is_empty() {
+            return plain;
+        }
+        let qualified = self.hit.qualified_name();
+        let signed = format_signed_name(&qualified, &self.hit.symbol, &self.hit.signature, self.kind());
+        let is_kind_first = signed.split(|c: char| !c.is_alphanumeric()).next() == Some(kind.as_str());
+        let signed = if is_kind_first { signed } else { format!("{kind} {signed}") };
+        sanitize_to_length(&signed, plain.chars().count() + signature_chars)
+    }
+
+    /// Formats the location, such as `src/a.rs:10-20 (stale)`.
+    fn format_location(&self) -> String {
+        format!("{}{}", self.location(), if self.hit.stale { " (stale)" } else { "" })
+    }
+
+    /// Cuts a line to about `max_chars` characters, around the first word of the query if it would be cut off.
+    fn cut_line(&self, line: &str, max_chars: usize) -> String {
+        if line.chars().count() <= max_chars {
+            return line.to_owned();
+        }
+        let at = self.words.find_in_line(line).map_or(0, |at| line[..at].chars().count());
+        if at + CHARS_BEFORE_WORD < max_chars {
+            return truncate_chars(line, max_chars);
+        }
+        let rest: String = line.chars().skip(at - CHARS_BEFORE_WORD.min(at)).collect();
+        // Begins with a whole word.
+        let rest = rest
+            .split_once(' ')
+            .filter(|(cut, _)| cut.len() < CHARS_BEFORE_WORD)
+            .map_or(rest.as_str(), |(_, rest)| rest);
+        format!("{GAP}{}", truncate_chars(rest, max_chars.saturating_sub(1).max(1)))
     }
 
     fn line_number(&self, index: usize) -> u32 {
@@ -192,74 +282,22 @@ impl<'h> Place<'h> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use engine::{Language, RepoPath, SymbolKind};
-
-    use super::*;
-
-    const DETAIL: PlaceDetail = PlaceDetail { max_line_chars: 30, max_related: 2 };
-
-    fn hit(text: &str) -> Hit {
-        let lines = u32::try_from(text.lines().count()).expect("few lines");
-        let related = |start_line, name: &str| RelatedChunk {
-            span: Span { start_line, end_line: start_line + 5 },
-            kind: SymbolKind::Method,
-            name: name.to_owned(),
-        };
-        Hit {
-            path: RepoPath::new("src/\u{202e}a.rs"),
-            language: Language("rust"),
-            span: Span { start_line: 10, end_line: 9 + lines },
-            kind: SymbolKind::Function,
-            symbol: "open".to_owned(),
-            container: "Store".to_owned(),
-            signature: "fn open( path: &Path, )".to_owned(),
-            definitions: Vec::new(),
-            text: text.to_owned(),
-            score: 0.5,
-            also: vec![related(70, "Store.close"), related(80, ""), related(90, "third")],
-            project: None,
-            stale: false,
-            explanation: None,
-        }
-    }
-
-    #[test]
-    fn a_short_place_is_shown_whole() {
-        let hit = hit("fn open(\n    path: &Path,\n) {}\n\n");
-        let place = Place::new(&hit, &[], 5);
-        let wanted =
-            "src/\\u{202e}a.rs:10-13 Store.open\n```\nfn open(\n    path: &Path,\n) {}\n```\nalso 70-75 close, 80-85";
-        assert_eq!(place.format(DETAIL), wanted);
-        assert_eq!(place.omitted_lines(), []);
-    }
-
-    #[test]
-    fn omitted_lines_are_marked_with_the_number_of_the_next_line() {
-        let mut lines = vec!["filler"; 40];
-        lines[0] = "/// Opens.";
-        lines[1] = "fn open(";
-        lines[20] = "    retry_after_a_long_and_winding_delay(now)";
-        let hit = hit(&lines.join("\n"));
-        let place = Place::new(&hit, &["retr".to_owned()], 4);
-        let code = "/// Opens.\nfn open(\n…29\nfiller\n    retry_after_a_long_and_win…\nfiller\n…";
-        assert_eq!(place.code(30), code);
-        assert_eq!(
-            place.omitted_lines(),
-            [Span { start_line: 12, end_line: 28 }, Span { start_line: 32, end_line: 49 }]
-        );
-        let rows = place.rows();
-        assert_eq!(rows[1], PlaceRow::Line { index: 1, number: 11, text: "fn open(" });
-        assert_eq!((rows[2], rows.last()), (PlaceRow::Gap, Some(&PlaceRow::Gap)));
-    }
-
-    #[test]
-    fn a_brief_place_is_one_line_with_the_signature_or_the_best_line() {
-        let hit = hit("/// Opens.\nfn open(\n    path: &Path,\n) {\n    retry();\n}\n");
-        let brief = |words: &[String]| Place::new(&hit, words, 1).format_brief(60);
-        assert_eq!(brief(&[]), "src/\\u{202e}a.rs:10-15 Store.open: fn open( path: &Path, )");
-        assert_eq!(brief(&["open(".to_owned()]), "src/\\u{202e}a.rs:10-15 Store.open: fn open( path: &Path, )");
-        assert_eq!(brief(&["retr".to_owned()]), "src/\\u{202e}a.rs:10-15 Store.open: 14 retry();");
-    }
+/// Returns the kind under which a definition is shown: a method outside of any container is a function.
+pub fn shown_kind(kind: SymbolKind, container: &str) -> SymbolKind {
+    if kind == SymbolKind::Method && container.is_empty() { SymbolKind::Function } else { kind }
 }
+
+/// Returns whether a word names a kind of definition, as before the name in an answer.
+pub fn shown_kind_word(word: &str) -> bool {
+    SymbolKind::from_word(word).is_some() || word == "impl"
+}
+
+/// Returns whether `line` contains `word` between characters that are not part of a name.
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word)
+        .any(|(at, _)| !line[..at].ends_with(is_part) && !line[at + word.len()..].starts_with(is_part))
+}
+
+#[cfg(test)]
+mod tests;

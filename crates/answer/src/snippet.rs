@@ -1,96 +1,109 @@
-//! Chooses the lines of a hit that are shown: its signature and the lines that match the query.
+//! Chooses the lines of a hit that are shown: its signature and the lines that decide whether it answers the query.
 //!
-//! Invariants: the chosen lines are in order, at most the requested number, and include the line of
-//! the signature.
+//! Invariants: the chosen lines are in order; they include the line of the signature and, with room for more than one
+//! line, the best deciding line. At most [`FILLED_GAP`] lines between chosen ones are never left out, so a few more than
+//! the requested number may be chosen.
 
 use std::collections::BTreeSet;
 
-use text::words::for_each_word;
+/// Maximum number of lines between two chosen ones, before the first or after the last that are chosen too, because
+/// their omission saves nothing.
+pub const FILLED_GAP: usize = 2;
 
-/// Words that are too common in code and queries to select lines.
-const COMMON: &[&str] = &[
-    "the", "and", "for", "how", "are", "was", "what", "where", "when", "which", "with", "that", "this", "does", "from",
-    "into",
-];
+/// Maximum number of lines of a signature that are chosen.
+const MAX_SIGNATURE_LINES: usize = 4;
 
-/// Minimum length of a query word in characters; shorter words occur in too many lines.
-const MIN_WORD_CHARS: usize = 3;
-
-/// Returns the prefixes of the words of a query in lower case, so that `connection` also matches `connect`.
-pub fn query_prefixes(query: &str) -> Vec<String> {
-    let mut prefixes: Vec<String> = Vec::new();
-    for_each_word(query, |word| {
-        let chars = word.chars().count();
-        if chars < MIN_WORD_CHARS || COMMON.contains(&word) {
-            return;
-        }
-        let prefix: String = word.chars().take(chars.saturating_sub(3).max(4)).collect();
-        if !prefixes.contains(&prefix) {
-            prefixes.push(prefix);
-        }
-    });
-    prefixes
-}
-
-/// Returns the indices of at most `max_lines` lines: the signature, then lines with words of the query
-/// and their neighbours, then the lines after and before the signature.
-pub fn choose_lines(lines: &[&str], signature: &str, words: &[String], max_lines: usize) -> Vec<usize> {
+/// Returns the indices of about `max_lines` lines: the signature, the `deciding` lines (best first) with their
+/// neighbours, and the lines that return a value. Without a deciding line, the lines after the signature.
+pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lines: usize) -> Vec<usize> {
     let used = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
     let lines = &lines[..used];
-    if lines.len() <= max_lines {
+    if lines.len() <= max_lines.saturating_add(if max_lines > 1 { FILLED_GAP } else { 0 }) {
         return (0..lines.len()).collect();
     }
-    let first = find_signature_line(lines, signature);
-    let mut chosen = BTreeSet::from([first]);
+    let found = find_signature_line(lines, signature);
+    let first = found.unwrap_or(0);
+    // A part of a definition without its signature begins anywhere.
+    let mut chosen: BTreeSet<usize> =
+        if found.is_some() || deciding.is_empty() { [first].into() } else { BTreeSet::new() };
     let mut add = |at: Option<usize>| {
         if let Some(at) = at.filter(|at| *at < lines.len() && chosen.len() < max_lines) {
             chosen.insert(at);
         }
     };
     let has_text = |at: &usize| lines.get(*at).is_some_and(|line| !line.trim().is_empty());
-    for at in rank_matching_lines(lines, words) {
+    add(deciding.first().copied());
+    if found.is_some() {
+        (first + 1..signature_end(lines, first, signature)).for_each(|at| add(Some(at)));
+    }
+    for at in deciding.iter().copied() {
         add(Some(at));
         add(at.checked_add(1).filter(has_text));
         add(at.checked_sub(1).filter(has_text));
     }
-    for at in first..first.saturating_add(max_lines) {
-        add(Some(at));
-    }
-    for at in (0..first).rev() {
-        add(Some(at));
-    }
-    chosen.into_iter().collect()
-}
-
-/// Returns the indices of lines with words of the query; the lines with the most words come first.
-fn rank_matching_lines(lines: &[&str], words: &[String]) -> Vec<usize> {
-    let mut matches = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
-        let line = line.to_lowercase();
-        let hits = words.iter().filter(|word| line.contains(word.as_str())).count();
-        if hits > 0 {
-            matches.push((hits, at));
+    let middle = deciding.first().copied().unwrap_or(first);
+    let mut returns: Vec<usize> = (first..lines.len()).filter(|at| is_return(lines[*at])).collect();
+    returns.sort_by_key(|at| at.abs_diff(middle));
+    returns.into_iter().for_each(|at| add(Some(at)));
+    if deciding.is_empty() {
+        for at in first..first.saturating_add(max_lines) {
+            add(Some(at));
+        }
+        for at in (0..first).rev() {
+            add(Some(at));
         }
     }
-    matches.sort_by_key(|(hits, at)| (std::cmp::Reverse(*hits), *at));
-    matches.into_iter().map(|(_, at)| at).collect()
+    if max_lines > 1 { fill_gaps(&chosen, lines) } else { chosen.into_iter().collect() }
 }
 
-/// Returns the index of the line with the most words of the query; `None` if no line has any.
-pub(crate) fn find_best_line(lines: &[&str], words: &[String]) -> Option<usize> {
-    rank_matching_lines(lines, words).first().copied()
+/// Adds the lines of short gaps. Blank lines at the end of a gap do not make it longer.
+fn fill_gaps(chosen: &BTreeSet<usize>, lines: &[&str]) -> Vec<usize> {
+    let mut filled = Vec::with_capacity(chosen.len());
+    let mut next = 0;
+    for at in chosen.iter().copied().chain([lines.len()]) {
+        if at - next <= FILLED_GAP {
+            filled.extend(next..at);
+        }
+        if at < lines.len() {
+            filled.push(at);
+        }
+        next = at + 1;
+    }
+    filled
 }
 
-/// Returns the index of the line on which `signature` (white space collapsed) starts, or 0.
-pub(crate) fn find_signature_line(lines: &[&str], signature: &str) -> usize {
+/// Returns whether a line is a statement that returns a value.
+fn is_return(line: &str) -> bool {
+    let line = line.trim_start();
+    line.strip_prefix("return").is_some_and(|rest| rest.starts_with([' ', ';', '(']) || rest.is_empty())
+}
+
+/// Returns the index of the line on which `signature` (white space collapsed) starts; `None` if it is not among the
+/// lines, as in the later parts of a long definition.
+pub(crate) fn find_signature_line(lines: &[&str], signature: &str) -> Option<usize> {
     if signature.is_empty() {
-        return 0;
+        return None;
     }
     let begins = |line: &&str| {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         !line.is_empty() && (signature.starts_with(&line) || line.starts_with(signature))
     };
-    lines.iter().position(begins).unwrap_or(0)
+    lines.iter().position(begins)
+}
+
+/// Returns the index after the last line of the signature that begins on line `first`.
+pub(crate) fn signature_end(lines: &[&str], first: usize, signature: &str) -> usize {
+    let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
+    let wanted = letters(signature);
+    let mut seen = 0;
+    for (number, line) in lines[first..].iter().enumerate().take(MAX_SIGNATURE_LINES) {
+        seen += letters(line);
+        if seen >= wanted {
+            return first + number + 1;
+        }
+    }
+    // A longer one is in the line of the signature alone.
+    first + 1
 }
 
 #[cfg(test)]
@@ -98,36 +111,49 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inflected_words_share_a_prefix() {
-        assert_eq!(query_prefixes("how is the connectionPool retried, retries?"), ["connect", "pool", "retr"]);
-        assert_eq!(query_prefixes("a b"), Vec::<String>::new());
-    }
-
-    #[test]
     fn a_short_text_is_shown_whole_without_blank_lines_at_its_end() {
         assert_eq!(choose_lines(&["a", "", "b", "  "], "", &[], 12), [0, 1, 2]);
         assert_eq!(choose_lines(&[], "", &[], 12), Vec::<usize>::new());
+        assert_eq!(choose_lines(&["a"; 14], "", &[], 12).len(), 14, "nothing is saved by two lines");
     }
 
     #[test]
-    fn the_signature_and_the_lines_with_words_of_the_query_are_kept() {
+    fn the_signature_and_the_deciding_lines_are_kept() {
         let mut lines = vec!["filler"; 60];
         lines[2] = "pub fn  open(";
+        lines[3] = "path: &Path)";
         lines[40] = "    retry_after(delay)";
-        let chosen = choose_lines(&lines, "pub fn open( path: &Path )", &query_prefixes("retry"), 6);
-        assert_eq!(chosen, [2, 3, 4, 39, 40, 41]);
+        let signature = "pub fn open( path: &Path)";
+        assert_eq!(choose_lines(&lines, signature, &[40], 6), [0, 1, 2, 3, 39, 40, 41]);
+        assert_eq!(choose_lines(&lines, signature, &[40], 2), [0, 1, 2, 40]);
+        assert_eq!(choose_lines(&lines, signature, &[40], 1), [2]);
+        assert_eq!(choose_lines(&lines, "fn elsewhere()", &[40], 3), [39, 40, 41]);
     }
 
     #[test]
-    fn at_most_the_requested_number_of_lines_is_chosen() {
+    fn a_line_that_returns_is_kept() {
+        let mut lines = vec!["    step()"; 40];
+        lines[0] = "def open(self):";
+        lines[20] = "    if not self.ready:";
+        lines[25] = "        return None";
+        lines[39] = "    return handle";
+        let chosen = choose_lines(&lines, "def open(self)", &[20], 12);
+        assert_eq!(chosen, [0, 19, 20, 21, 25, 39]);
+    }
+
+    #[test]
+    fn about_the_requested_number_of_lines_is_chosen() {
         let lines = vec!["retry"; 60];
-        assert_eq!(choose_lines(&lines, "nowhere", &query_prefixes("retry"), 12).len(), 12);
+        let deciding: Vec<usize> = (0..60).collect();
+        assert_eq!(choose_lines(&lines, "nowhere", &deciding, 12).len(), 12);
     }
 
     #[test]
-    fn lines_before_the_signature_fill_the_rest() {
+    fn without_a_deciding_line_the_signature_is_followed_by_its_lines_or_preceded() {
         let mut lines = vec!["filler"; 20];
         lines[19] = "fn last()";
         assert_eq!(choose_lines(&lines, "fn last()", &[], 3), [17, 18, 19]);
+        lines[5] = "fn first()";
+        assert_eq!(choose_lines(&lines, "fn first()", &[], 3), [5, 6, 7]);
     }
 }

@@ -46,5 +46,5 @@ pub use search::{
 pub use source::parse::{ReferenceKind, TokenClass};
 pub use state::Engine;
 pub use train::tune::{TuneResult, TuneStep};
-pub use types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind};
+pub use types::{Language, Project, RepoPath, SkipReason, Span, Symbol, SymbolKind, qualified_name};
 pub use workers::PoolState;

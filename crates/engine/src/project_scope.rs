@@ -59,10 +59,15 @@ impl Engine {
         Ok(folders)
     }
 
-    /// Compiles a filter for the files of a snapshot.
-    pub(crate) fn compile_filter(&self, snapshot: &Snapshot, filter: &Filter) -> Result<FileFilter, EngineError> {
-        let folders = self.resolve_folder_scope(snapshot, filter, &QueryFilters::default())?;
-        Ok(FileFilter::new(filter)?.in_folders(&folders).for_snapshot(snapshot))
+    /// Compiles a filter and the filters of a query text for the files of a snapshot.
+    pub(crate) fn compile_filter(
+        &self,
+        snapshot: &Snapshot,
+        filter: &Filter,
+        query_filters: &QueryFilters,
+    ) -> Result<FileFilter, EngineError> {
+        let folders = self.resolve_folder_scope(snapshot, filter, query_filters)?;
+        Ok(FileFilter::with_query_filters(filter, query_filters)?.in_folders(&folders).for_snapshot(snapshot))
     }
 
     /// Sets the project of each hit. Examines only the folders of the hits and their ancestors, because most searches

@@ -56,6 +56,7 @@ pub(crate) fn read_hits(
             text: text.text,
             // Further chunks of a file score 0, because they are listed after the best chunks of all files.
             score: if is_first { file.score } else { 0.0 },
+            deciding_lines: Vec::new(),
             also: if is_first { find_related_chunks(snapshot, file, &shown) } else { Vec::new() },
             project: None,
             stale: false,

@@ -175,11 +175,13 @@ impl Chunk {
     }
 }
 
-/// Joins a container and a symbol to `container.symbol`; if one of them is empty, returns the other one.
+/// Joins a container and a symbol to `container.symbol`; if one of them is empty, returns the other one. A symbol named
+/// as its container, such as a constructor, is not repeated.
 pub fn qualified_name(container: &str, symbol: &str) -> String {
     match (container, symbol) {
         ("", symbol) => symbol.to_owned(),
         (container, "") => container.to_owned(),
+        (container, symbol) if container.rsplit('.').next() == Some(symbol) => container.to_owned(),
         (container, symbol) => format!("{container}.{symbol}"),
     }
 }

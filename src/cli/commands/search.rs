@@ -34,7 +34,9 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     let query = build_search_query(arguments, &words, &page)?;
     let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open()?;
     // An invalid query fails before the index is updated, which may take minutes.
-    let checked = if arguments.batch { None } else { Some(engine.check_query(&query)?) };
+    if !arguments.batch {
+        engine.check_query(&query)?;
+    }
     let interrupts = Interrupts::listen()?;
     if !arguments.no_index {
         std::thread::scope(|scope| {
@@ -44,7 +46,9 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
             update_index_if_free(&engine, &interrupts, shared)
         })?;
     }
-    let Some(checked) = checked else { return batch::answer_batch(&engine, &paths, &query) };
+    if arguments.batch {
+        return batch::answer_batch(&engine, &paths, &query);
+    }
     let search = || engine.search(&query, &engine::CancelToken::default());
     let mut answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
     let more = page.cut(&mut answer.hits);
@@ -55,7 +59,7 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
         printer.finish()?;
     } else {
         let view = HitView { engine: &engine, paths: &paths, full: arguments.full, context_lines: arguments.context };
-        hits::print_hits(Palette::for_stdout(shared), &view, &checked.text, &answer)?;
+        hits::print_hits(Palette::for_stdout(shared), &view, &query.text, &answer)?;
     }
     if !shared.quiet {
         print_notes(&query, &answer, &words);

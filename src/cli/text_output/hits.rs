@@ -8,9 +8,8 @@ use super::palette::{Palette, TextRole};
 use crate::cli::index_run::command_folder::ShownPaths;
 use crate::cli::printer::Printer;
 use ::text::display::escape_name;
-use answer::Place;
 use answer::place::PlaceRow;
-use answer::snippet::query_prefixes;
+use answer::{Place, QueryWords};
 use engine::{CodeExcerpt, Engine, Explanation, Hit, Language, ReadRequest, RepoPath, SearchAnswer, Span, TokenClass};
 
 /// Maximum number of lines of a snippet.
@@ -29,13 +28,13 @@ pub struct HitView<'e> {
     pub context_lines: u32,
 }
 
-/// Prints all hits, separated by blank lines. `text` is the query without its filters.
+/// Prints all hits, separated by blank lines. `text` is the query.
 ///
 /// # Errors
 /// If standard output cannot be written.
 pub fn print_hits(palette: Palette, view: &HitView<'_>, text: &str, answer: &SearchAnswer) -> io::Result<()> {
     let mut printer = Printer::new();
-    let words = query_prefixes(text);
+    let words = QueryWords::parse(text);
     for (at, hit) in answer.hits.iter().enumerate() {
         if at > 0 {
             printer.line("")?;
@@ -47,7 +46,7 @@ pub fn print_hits(palette: Palette, view: &HitView<'_>, text: &str, answer: &Sea
     printer.finish()
 }
 
-fn hit_lines(hit: &Hit, view: &HitView<'_>, words: &[String], palette: Palette) -> Vec<String> {
+fn hit_lines(hit: &Hit, view: &HitView<'_>, words: &QueryWords, palette: Palette) -> Vec<String> {
     let mut lines = vec![header_line(hit, &view.paths.show(&hit.path), palette)];
     let max_lines = if view.full { usize::MAX } else { SNIPPET_LINES };
     let (before, after) = context_of(hit, view);
@@ -147,11 +146,11 @@ fn snippet_lines(
     rows.iter().map(format_row).collect()
 }
 
-/// Formats the other matches in the file as `also: close 50-60, reset 70-80`.
+/// Formats the other matches in the file as `also: 50-60 method close, 70-80 block`.
 fn also_line(hit: &Hit, palette: Palette) -> Option<String> {
     let place = |place: &engine::RelatedChunk| {
-        let name = if place.name.is_empty() { place.kind.as_str() } else { &place.name };
-        format!("{name} {}-{}", place.span.start_line, place.span.end_line)
+        let space = if place.name.is_empty() { "" } else { " " };
+        format!("{}-{} {}{space}{}", place.span.start_line, place.span.end_line, place.kind, place.name)
     };
     let places: Vec<String> = hit.also.iter().map(place).collect();
     (!places.is_empty()).then(|| palette.paint(TextRole::Dim, &format!("  also: {}", places.join(", "))))
@@ -178,7 +177,7 @@ mod tests {
     const PLAIN: Palette = Palette { is_coloured: false, columns: 80 };
 
     /// Returns the lines of the code of a hit.
-    fn snippet(hit: &Hit, words: &[String]) -> Vec<String> {
+    fn snippet(hit: &Hit, words: &QueryWords) -> Vec<String> {
         let rows = Place::new(hit, words, SNIPPET_LINES).rows();
         snippet_lines(&hit.text, hit.span.start_line, &rows, &[], 3, PLAIN)
     }
@@ -196,6 +195,7 @@ mod tests {
             definitions: Vec::new(),
             text,
             score: 1.5,
+            deciding_lines: Vec::new(),
             also: Vec::new(),
             project: None,
             stale: true,
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn omitted_lines_are_marked() {
-        let shown = snippet(&hit(40), &["line 30".to_owned()]);
+        let shown = snippet(&hit(40), &QueryWords::parse("\"line 30\""));
         assert_eq!(shown[..2], ["    9  line 0", "   10  line 1"]);
         let gap = shown.iter().filter(|line| line.trim() == GAP).count();
         assert_eq!((gap, shown.len()), (2, SNIPPET_LINES + 2));
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_short_chunk_is_shown_whole() {
-        assert_eq!(snippet(&hit(2), &[]), ["    9  line 0", "   10  line 1"]);
+        assert_eq!(snippet(&hit(2), &QueryWords::default()), ["    9  line 0", "   10  line 1"]);
     }
 
     #[test]

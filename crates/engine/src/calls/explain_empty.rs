@@ -10,14 +10,15 @@ use source::walk::{self, Disk, FileContents, WalkFinding, WalkOptions};
 use types::{RepoPath, SkipReason};
 
 impl Engine {
-    /// Explains why a request whose query text has no filters finds nothing.
+    /// Explains why a request finds nothing, after resolving the projects of its filters.
     pub(crate) fn explain_empty_filter(
         &self,
         snapshot: &Snapshot,
         filter: &Filter,
+        query_filters: &QueryFilters,
     ) -> Result<Vec<String>, EngineError> {
-        let folders = self.resolve_folder_scope(snapshot, filter, &QueryFilters::default())?;
-        self.explain_empty(snapshot, filter, &QueryFilters::default(), &folders)
+        let folders = self.resolve_folder_scope(snapshot, filter, query_filters)?;
+        self.explain_empty(snapshot, filter, query_filters, &folders)
     }
 
     /// Explains why a request finds nothing: a path that is not indexed with the rule that leaves it out, the filters,

@@ -3,17 +3,19 @@
 //! Files are scanned several at a time, but reported in a fixed order without gaps, so the next page starts where this
 //! one ends. A time limit ends a page early.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, split_name_filters};
 use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, RequestError};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use platform::threads::run_on_threads;
-use search::{ContentFilter, Filter, NameQuery, find_files_with_identifier};
+use search::{ContentFilter, Filter, NameMatch, NameQuery, find_files_with_identifier};
 use source::decode_source;
 use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
 use types::{Language, RepoPath, Symbol, qualified_name};
@@ -21,7 +23,8 @@ use types::{Language, RepoPath, Symbol, qualified_name};
 /// The name whose uses to find, and which of them to return.
 #[derive(Clone, Debug)]
 pub struct ReferenceQuery {
-    /// An identifier; qualifiers are ignored.
+    /// An identifier; qualifiers are ignored. Filters may follow, as in a search, and kinds of uses:
+    /// `parse -test path:src kind:call`.
     pub name: String,
     /// Kinds of uses to return; empty for all kinds but definitions.
     pub kinds: Vec<ReferenceKind>,
@@ -76,8 +79,16 @@ pub struct ReferenceAnswer {
     /// The name without its qualifiers.
     pub name: String,
     pub files: Vec<ReferencedFile>,
-    /// Number of definitions of the name that were found but not requested.
+    /// The first [`MAX_DEFINITIONS`] definitions of the name in the files that pass the filter; only on the first page.
+    pub definitions: Vec<SymbolHit>,
+    /// Whether there are more definitions of the name.
+    pub has_more_definitions: bool,
+    /// The qualified name of the query, if no definition lies in the container that it requests.
+    pub missing_container: Option<String>,
+    /// Number of definitions of the name, local ones included, that were found but not requested.
     pub definitions_left_out: usize,
+    /// Number of uses of the kinds that were not requested, by kind.
+    pub other_kinds: BTreeMap<ReferenceKind, usize>,
     /// Number of files whose text contains the name. The next field counts the files that were read for this page and
     /// the earlier pages.
     pub files_with_name: usize,
@@ -98,6 +109,9 @@ pub struct ReferenceAnswer {
 /// Minimum time limit for parsing a file, so that every page makes progress.
 const MIN_FILE_TIME: Duration = Duration::from_millis(100);
 
+/// Maximum number of definitions listed with the uses.
+pub const MAX_DEFINITIONS: usize = 12;
+
 /// Maximum number of files read at once.
 const MAX_THREADS: usize = 8;
 
@@ -110,6 +124,7 @@ struct ScannedFile {
     definitions_left_out: usize,
     /// Number of returned lines with masked credentials.
     masked: usize,
+    other_kinds: BTreeMap<ReferenceKind, usize>,
 }
 
 impl Engine {
@@ -124,9 +139,12 @@ impl Engine {
         query: &ReferenceQuery,
         cancel: &CancelToken,
     ) -> Result<ReferenceAnswer, EngineError> {
-        let name = NameQuery::parse(&query.name)
-            .map(|query| query.name)
-            .ok_or_else(|| RequestError::NoName { text: query.name.clone(), example: "an identifier like `parse`" })?;
+        let (in_text, rest) = split_use_kinds(&query.name);
+        let (query_filters, text) = split_name_filters(&rest);
+        let NameQuery { name, qualifiers, .. } = NameQuery::parse(&text)
+            .ok_or_else(|| RequestError::NoName { text: text.clone(), example: "an identifier like `parse`" })?;
+        let kinds = query.kinds.iter().copied().chain(in_text).collect();
+        let query = &ReferenceQuery { kinds, ..query.clone() };
         // In Ruby and Elixir these characters are part of a name, but the index holds the word without them.
         let name = name.trim_end_matches(['?', '!', '=']).to_owned();
         let snapshot = self.snapshot()?;
@@ -136,7 +154,7 @@ impl Engine {
         if filter.content == ContentFilter::CodeAndDocs {
             filter.content = ContentFilter::Code;
         }
-        let compiled = self.compile_filter(&snapshot, &filter)?;
+        let compiled = self.compile_filter(&snapshot, &filter, &query_filters)?;
         let files = find_files_with_identifier(&snapshot, &name, |file| compiled.allows(file))?;
         let files: Vec<(&RepoPath, Language)> =
             files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
@@ -149,12 +167,61 @@ impl Engine {
         let scan = ReferenceScan { engine: self, name: &name, query, deadline, cancel };
         scan.fill_page(&files, &mut answer);
         if answer.files.is_empty() && answer.next.is_none() && query.from == ReferencePosition::default() {
-            answer.notes = self.explain_empty_filter(&snapshot, &filter)?;
+            answer.notes = self.explain_empty_filter(&snapshot, &filter, &query_filters)?;
+        }
+        if query.from == ReferencePosition::default() {
+            let named = QualifiedName { text: &text, filtered: &rest, is_qualified: !qualifiers.is_empty() };
+            self.add_definitions(&mut answer, &named, &query.filter, cancel)?;
         }
         answer.notes.extend(search::masked_note(answer.masked));
         answer.name = name;
         Ok(answer)
     }
+}
+
+/// The name of a query for uses.
+struct QualifiedName<'q> {
+    /// The name with its qualifiers.
+    text: &'q str,
+    /// The same with the filters that follow it.
+    filtered: &'q str,
+    is_qualified: bool,
+}
+
+impl Engine {
+    /// Adds the definitions of a name.
+    fn add_definitions(
+        &self,
+        answer: &mut ReferenceAnswer,
+        named: &QualifiedName<'_>,
+        filter: &Filter,
+        cancel: &CancelToken,
+    ) -> Result<(), EngineError> {
+        let QualifiedName { text, filtered, is_qualified } = *named;
+        let plain = NameQuery::parse(text).map_or_else(|| text.to_owned(), |parsed| parsed.name);
+        let find = |name: String, limit: usize| {
+            let query = SymbolQuery { name, filter: filter.clone(), limit, ..SymbolQuery::default() };
+            self.find_symbol(&query, cancel)
+        };
+        let SymbolAnswer { symbols, more, .. } = find(filtered.replacen(text, &plain, 1), MAX_DEFINITIONS)?;
+        answer.definitions = symbols.into_iter().filter(|hit| hit.how == NameMatch::Exact).collect();
+        answer.has_more_definitions = more && answer.definitions.len() == MAX_DEFINITIONS;
+        if is_qualified && !find(text.to_owned(), 1)?.is_qualified {
+            answer.missing_container = Some(text.trim().to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Splits the kinds of uses, such as `kind:call`, from a query for a name.
+fn split_use_kinds(text: &str) -> (Vec<ReferenceKind>, String) {
+    let kind = |word: &str| {
+        let name = word.strip_prefix("kind:")?.trim_end_matches('s').to_ascii_lowercase();
+        ReferenceKind::ALL.iter().copied().find(|kind| kind.as_str() == name)
+    };
+    let kinds = text.split_whitespace().filter_map(kind).collect();
+    let rest: Vec<&str> = text.split_whitespace().filter(|word| kind(word).is_none()).collect();
+    (kinds, rest.join(" "))
 }
 
 /// A search for uses that is under way.
@@ -184,7 +251,12 @@ impl ReferenceScan<'_> {
             for scanned in self.scan_batch(batch, threads) {
                 let Some(mut scanned) = scanned else { break };
                 scanned.file.position = at;
-                answer.definitions_left_out += if pass == 0 { scanned.definitions_left_out } else { 0 };
+                if pass == 0 {
+                    answer.definitions_left_out += scanned.definitions_left_out;
+                    for (kind, count) in &scanned.other_kinds {
+                        *answer.other_kinds.entry(*kind).or_default() += count;
+                    }
+                }
                 let passed = pass.min(scanned.file.references.len());
                 scanned.file.references.drain(..passed);
                 let is_whole = scanned.file.references.len() <= room;
@@ -232,7 +304,7 @@ impl ReferenceScan<'_> {
     /// Finds the uses in one file; none if the file was deleted.
     fn scan_file(&self, path: &RepoPath, language: Language) -> ScannedFile {
         let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
-        let mut scanned = ScannedFile { file, definitions_left_out: 0, masked: 0 };
+        let mut scanned = ScannedFile { file, definitions_left_out: 0, masked: 0, other_kinds: BTreeMap::new() };
         let read = match self.engine.read_included_file(path) {
             Ok(read) => read,
             Err(PathError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return scanned,
@@ -263,6 +335,8 @@ impl ReferenceScan<'_> {
                 scanned.file.references.push(describe_reference(site, &symbols, &lines, self.name));
             } else if site.kind == ReferenceKind::Definition {
                 scanned.definitions_left_out += 1;
+            } else {
+                *scanned.other_kinds.entry(site.kind).or_default() += 1;
             }
         }
         scanned.file.problem = problem;

@@ -4,7 +4,7 @@ use crate::answer::SearchAnswer;
 use crate::error::{EngineError, PathError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{Filter, QueryError, find_nearest_chunks};
+use search::{Filter, QueryError, QueryFilters, find_nearest_chunks};
 
 /// The code that a similarity search starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Engine {
     ) -> Result<SearchAnswer, EngineError> {
         let snapshot = self.snapshot()?;
         let model = self.model_of_snapshot(&snapshot)?;
-        let compiled = self.compile_filter(&snapshot, filter)?;
+        let compiled = self.compile_filter(&snapshot, filter, &QueryFilters::default())?;
         fail_if_cancelled(cancel)?;
         let (vector, except) = match target {
             SimilarTarget::Snippet(text) if text.trim().is_empty() => return Err(QueryError::EmptyQuery.into()),
@@ -44,7 +44,7 @@ impl Engine {
         let found = find_nearest_chunks(&snapshot, &vector, compiled, limit, except, cancel);
         let mut results = self.track_damage(found.map_err(EngineError::from))?;
         if results.hits.is_empty() {
-            results.notes = self.explain_empty_filter(&snapshot, filter)?;
+            results.notes = self.explain_empty_filter(&snapshot, filter, &QueryFilters::default())?;
         }
         self.build_answer(&snapshot, results, cancel)
     }

@@ -9,7 +9,9 @@ use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, Snapshot, find_definitions};
+use search::{
+    ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, QueryFilters, Snapshot, find_definitions,
+};
 use source::parse;
 use source::secrets::MASK;
 use store::ChunkText;
@@ -18,7 +20,8 @@ use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
 /// The name whose definitions to find, and which of them to return.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SymbolQuery {
-    /// `bar`, `Foo::bar`, `Foo.bar` or `Foo#bar`; `bar*` for names with this prefix.
+    /// `bar`, `Foo::bar`, `Foo.bar` or `Foo#bar`; `bar*` for names with this prefix. Filters may follow, as in a search:
+    /// `bar -test path:src`.
     pub name: String,
     /// The enclosing definition, such as `Foo` or `outer.Foo`.
     pub container: Option<String>,
@@ -74,13 +77,15 @@ impl Engine {
     /// [`EngineError::Request`] if there is no name in the text or a filter is invalid;
     /// [`EngineError::NotIndexed`]; [`EngineError::Cancelled`]; an error of the store.
     pub fn find_symbol(&self, query: &SymbolQuery, cancel: &CancelToken) -> Result<SymbolAnswer, EngineError> {
-        let name = NameQuery::parse(&query.name).ok_or_else(|| RequestError::NoName {
-            text: query.name.clone(),
-            example: "one like `parse` or `Foo::bar`",
-        })?;
+        let (filters, text) = split_name_filters(&query.name);
+        let name = NameQuery::parse(&text)
+            .ok_or_else(|| RequestError::NoName { text: text.clone(), example: "one like `parse` or `Foo::bar`" })?;
+        let in_text = filters.include.kinds.iter().filter_map(|word| SymbolKind::from_word(word));
+        let kinds = query.kinds.iter().copied().chain(in_text).collect();
+        let query = &SymbolQuery { kinds, ..query.clone() };
         let name = query.container.iter().fold(name, |name, container| name.inside(container));
         let snapshot = self.snapshot()?;
-        let filter = self.compile_filter(&snapshot, &query.filter)?;
+        let filter = self.compile_filter(&snapshot, &query.filter, &filters)?;
         let find = |name: &NameQuery, query: &SymbolQuery| {
             fail_if_cancelled(cancel)?;
             let found = find_definitions(&snapshot, name, |file| filter.allows(file));
@@ -109,10 +114,19 @@ impl Engine {
         }
         let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.view.generation().stable_hash());
         let is_empty = symbols.is_empty() && query.offset == 0;
-        let mut notes = if is_empty { self.explain_empty_filter(&snapshot, &query.filter)? } else { Vec::new() };
+        let mut notes =
+            if is_empty { self.explain_empty_filter(&snapshot, &query.filter, &filters)? } else { Vec::new() };
         let masked = symbols.iter().filter(|hit| hit.symbol.signature.contains(MASK)).count();
         notes.extend(search::masked_note(masked));
         Ok(SymbolAnswer { symbols, more, is_qualified, notes, coverage, generation })
+    }
+}
+
+/// Splits a name from the filters that are written with it; a text of filters alone is a name.
+pub(crate) fn split_name_filters(text: &str) -> (QueryFilters, String) {
+    match QueryFilters::parse(text) {
+        (filters, name) if !name.trim().is_empty() => (filters, name),
+        _ => (QueryFilters::default(), text.to_owned()),
     }
 }
 
@@ -196,7 +210,7 @@ fn symbol_by_line(chunk: &ChunkMeta<'_>, name: &str, text: &str) -> Symbol {
     let is_around = chunk.kind.is_container();
     Symbol {
         name: name.to_owned(),
-        kind: if is_around { SymbolKind::Method } else { chunk.kind },
+        kind: if is_around { kind_inside(chunk.kind) } else { chunk.kind },
         container: if is_around { qualified_name(chunk.container, chunk.symbol) } else { chunk.container.to_owned() },
         signature: line.chars().take(160).collect::<String>().trim_end_matches(['{', ' ', ':']).to_owned(),
         span: Span { start_line, end_line: start_line },

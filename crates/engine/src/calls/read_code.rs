@@ -1,6 +1,6 @@
 //! Reads a range of lines or a definition from disk.
 
-use super::find_symbol::{SymbolHit, SymbolQuery};
+use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery};
 use crate::error::{EngineError, PathError, RequestError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
@@ -55,6 +55,8 @@ pub struct CodeExcerpt {
     pub masked: Vec<(u32, &'static str)>,
     /// Other definitions of the same name.
     pub also: Vec<SymbolHit>,
+    /// Whether the definition lies in the container that the name requests. If none does, this is false.
+    pub is_qualified: bool,
 }
 
 /// Maximum number of masked credentials that a note names.
@@ -98,18 +100,36 @@ impl Engine {
     pub fn read_code(&self, request: &ReadRequest, cancel: &CancelToken) -> Result<CodeExcerpt, EngineError> {
         fail_if_cancelled(cancel)?;
         match (&request.path, &request.symbol) {
-            (Some(path), Some(name)) => self.read_symbol(path, name, request, Vec::new()),
+            (Some(path), Some(name)) => {
+                let opened = self.open_source(path)?;
+                let found = find_symbol_in_file(&opened.symbols, name).ok_or_else(|| {
+                    let defined = opened.symbols.iter().take(MAX_LISTED_NAMES).map(|symbol| symbol.name.clone());
+                    RequestError::NotDefined {
+                        path: opened.path.clone(),
+                        name: name.to_owned(),
+                        defined: defined.collect(),
+                    }
+                })?;
+                let is_qualified =
+                    NameQuery::parse(name).is_none_or(|query| query.fits(&found.name, &found.container, &opened.path));
+                let found = found.clone();
+                let excerpt = opened.cut_excerpt(found.span, request.context_lines, Some(found));
+                Ok(CodeExcerpt { is_qualified, ..excerpt })
+            }
             (None, Some(name)) => {
                 let query = SymbolQuery { name: name.clone(), limit: MAX_ALSO + 1, ..SymbolQuery::default() };
-                let mut found = self.find_symbol(&query, cancel)?.symbols;
+                let SymbolAnswer { symbols: mut found, is_qualified, .. } = self.find_symbol(&query, cancel)?;
                 if found.is_empty() {
                     return Err(RequestError::UnknownName { name: name.clone() }.into());
                 }
                 fail_if_cancelled(cancel)?;
                 let best = found.remove(0);
-                let name = types::qualified_name(&best.symbol.container, &best.symbol.name);
                 let also = found.into_iter().filter(|other| other.how == best.how).collect();
-                self.read_symbol(best.path.as_str(), &name, request, also)
+                let opened = self.open_source(best.path.as_str())?;
+                // The file may have changed since it was indexed.
+                let found = find_same_definition(&opened.symbols, &best.symbol).cloned().unwrap_or(best.symbol);
+                let excerpt = opened.cut_excerpt(found.span, request.context_lines, Some(found));
+                Ok(CodeExcerpt { also, is_qualified, ..excerpt })
             }
             (Some(path), None) => self.read_lines(path, request),
             (None, None) => Err(RequestError::NothingToRead.into()),
@@ -124,21 +144,6 @@ impl Engine {
             return Err(PathError::NoSuchLines { path: opened.path, last, from, to }.into());
         }
         Ok(opened.cut_excerpt(Span { start_line: from, end_line: to.min(last) }, request.context_lines, None))
-    }
-
-    fn read_symbol(
-        &self,
-        path: &str,
-        name: &str,
-        request: &ReadRequest,
-        also: Vec<SymbolHit>,
-    ) -> Result<CodeExcerpt, EngineError> {
-        let opened = self.open_source(path)?;
-        let found = find_symbol_in_file(&opened.symbols, name).cloned().ok_or_else(|| {
-            let defined = opened.symbols.iter().take(MAX_LISTED_NAMES).map(|symbol| symbol.name.clone()).collect();
-            RequestError::NotDefined { path: opened.path.clone(), name: name.to_owned(), defined }
-        })?;
-        Ok(CodeExcerpt { also, ..opened.cut_excerpt(found.span, request.context_lines, Some(found)) })
     }
 
     fn open_source(&self, path: &str) -> Result<OpenedSource, EngineError> {
@@ -163,6 +168,16 @@ impl Engine {
             Some(_) => Freshness::Changed,
         }
     }
+}
+
+/// Finds the definition of the same name and container that begins nearest to `wanted`.
+fn find_same_definition<'s>(symbols: &'s [Symbol], wanted: &Symbol) -> Option<&'s Symbol> {
+    let same = |symbol: &&Symbol| symbol.name == wanted.name && symbol.container == wanted.container;
+    let distance = |symbol: &&Symbol| symbol.span.start_line.abs_diff(wanted.span.start_line);
+    symbols.iter().filter(same).min_by_key(distance).or_else(|| {
+        let name = types::qualified_name(&wanted.container, &wanted.name);
+        find_symbol_in_file(symbols, &name)
+    })
 }
 
 /// Finds the definition that a name, qualified or not, refers to. A match in the same case wins over one in
@@ -219,6 +234,7 @@ impl OpenedSource {
             freshness: self.freshness,
             masked,
             also: Vec::new(),
+            is_qualified: true,
         }
     }
 }

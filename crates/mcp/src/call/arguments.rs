@@ -7,7 +7,7 @@
 
 use std::ops::RangeInclusive;
 
-use answer::TokenBudget;
+use answer::{Detail, TokenBudget};
 use platform::file_format::checksum64;
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -18,16 +18,17 @@ use text::name_key::{is_same_name, name_key};
 use super::context::CallContext;
 use super::result::ToolError;
 use super::values::{ArgumentValue, parse_value};
-use crate::wire::argument::{Argument, HIT_LIMIT, MAX_TOKENS};
+use crate::wire::argument::{Argument, DETAIL, HIT_LIMIT, MAX_TOKENS};
 
 /// Default number of hits on a page.
 const DEFAULT_HITS: u32 = 10;
 const HITS_RANGE: RangeInclusive<u32> = 1..=50;
 
+/// Allowed sizes of an answer, in tokens.
 const MAX_TOKENS_RANGE: RangeInclusive<u32> = 500..=20_000;
 
 /// Arguments that may differ between the pages of one answer.
-const UNBOUND_ARGUMENTS: [&str; 3] = ["cursor", "limit", "max_tokens"];
+const UNBOUND_ARGUMENTS: [&str; 4] = ["cursor", "detail", "limit", "max_tokens"];
 
 /// Maximum length of a name in a query, in bytes.
 const MAX_NAME_BYTES: usize = 500;
@@ -168,11 +169,11 @@ impl GivenArguments {
         matches!(self.get(argument), Some(ArgumentValue::Flag(true)))
     }
 
-    /// Returns the first and the last line.
-    pub fn lines(&self, argument: &Argument) -> Option<(u32, u32)> {
-        match self.get(argument)? {
-            ArgumentValue::Lines(first, last) => Some((*first, *last)),
-            _ => None,
+    /// Returns ranges of lines, each with its first and its last one; empty if they are absent.
+    pub fn lines(&self, argument: &Argument) -> Vec<(u32, u32)> {
+        match self.get(argument) {
+            Some(ArgumentValue::Lines(ranges)) => ranges.clone(),
+            _ => Vec::new(),
         }
     }
 
@@ -202,13 +203,17 @@ impl GivenArguments {
         self.number_within(&HIT_LIMIT, DEFAULT_HITS, HITS_RANGE)
     }
 
-    /// Returns the budget of the answer, of `default` tokens unless the call gives another number.
-    ///
-    /// # Errors
-    /// When the number is outside the allowed range.
-    pub fn token_budget(&self, default: u32, context: &CallContext) -> Result<TokenBudget, ToolError> {
-        let max_tokens = self.number_within(&MAX_TOKENS, default, MAX_TOKENS_RANGE)?;
-        Ok(TokenBudget { max_tokens, form: context.form })
+    /// Returns how much of the hits to show.
+    pub fn detail(&self) -> Detail {
+        self.text(&DETAIL).and_then(Detail::from_word).unwrap_or_default()
+    }
+
+    /// Returns the budget of the answer, of `default` tokens unless the call gives another number, which is brought into
+    /// the allowed range.
+    pub fn token_budget(&self, default: u32, context: &CallContext) -> TokenBudget {
+        let (least, most) = MAX_TOKENS_RANGE.into_inner();
+        let max_tokens = self.number(&MAX_TOKENS).unwrap_or(default).clamp(least, most) as usize;
+        TokenBudget { max_tokens, form: context.form }
     }
 
     /// Returns a hash of the arguments that determine the answer, regardless of their order and spelling.
@@ -291,7 +296,13 @@ mod tests {
         assert_eq!((parsed.text(&CONTENT), parsed.flag(&INCLUDE_DEFINITION)), (Some("docs"), true));
         for lines in [json!("10-40"), json!("L10-L40"), json!([10, 40]), json!("[10, 40]"), json!("10:40")] {
             let parsed = parse(json!({ "query": "a", "lines": lines })).expect("lines");
-            assert_eq!(parsed.lines(&LINES), Some((10, 40)), "{lines}");
+            assert_eq!(parsed.lines(&LINES), [(10, 40)], "{lines}");
+        }
+        for lines in
+            [json!("10-40, 60"), json!("L10-L40\nL60"), json!([[10, 40], 60, [60, 60]]), json!(["10-40", "60"])]
+        {
+            let parsed = parse(json!({ "query": "a", "lines": lines })).expect("several ranges");
+            assert_eq!(parsed.lines(&LINES)[..2], [(10, 40), (60, 60)], "{lines}");
         }
     }
 

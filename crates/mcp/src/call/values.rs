@@ -12,7 +12,7 @@ pub enum ArgumentValue {
     List(Vec<String>),
     Number(u32),
     Flag(bool),
-    Lines(u32, u32),
+    Lines(Vec<(u32, u32)>),
 }
 
 /// Parses a value; `None` for null and for an empty list.
@@ -27,15 +27,18 @@ pub fn parse_value(kind: ArgumentKind, value: Value) -> Result<Option<ArgumentVa
         ArgumentKind::Text => to_text(value).map(ArgumentValue::Text).ok_or("a text"),
         ArgumentKind::Path => to_text(value).map(|text| ArgumentValue::Text(normalize_path(&text))).ok_or("a path"),
         ArgumentKind::Names => to_list(value, split_names).map(ArgumentValue::List).ok_or("names, like \"rust,go\""),
+        ArgumentKind::Symbols => {
+            to_list(value, split_symbols).map(ArgumentValue::List).ok_or("names, like \"Config.load\"")
+        }
         ArgumentKind::Paths => {
             let paths = to_list(value, split_paths).ok_or("paths, like \"src,tests\"")?;
             Ok(ArgumentValue::List(paths.iter().map(|path| normalize_path(path)).collect()))
         }
         ArgumentKind::Number => to_number(&value).map(ArgumentValue::Number).ok_or("a whole number, zero or above"),
         ArgumentKind::Flag => to_flag(&value).map(ArgumentValue::Flag).ok_or("true or false"),
-        ArgumentKind::Lines => to_lines(&value)
-            .map(|(first, last)| ArgumentValue::Lines(first, last))
-            .ok_or("lines, counted from 1, like \"10-40\""),
+        ArgumentKind::Lines => {
+            to_lines(&value).map(ArgumentValue::Lines).ok_or("lines, counted from 1, like \"10-40\"")
+        }
         ArgumentKind::Choice(words) => {
             let word = to_text(value).map(|text| text.trim().to_lowercase());
             let known = word.filter(|word| words.contains(&word.as_str()) || word.is_empty());
@@ -89,29 +92,44 @@ fn split_names(text: &str) -> Vec<String> {
     text.split(',').map(trim).filter(|name| !name.is_empty()).collect()
 }
 
-/// Splits paths at commas outside of braces and brackets.
+/// Splits paths at commas outside of braces and brackets, and at line breaks.
 fn split_paths(text: &str) -> Vec<String> {
-    let (mut paths, mut depth, mut start) = (Vec::new(), 0_i32, 0);
+    split_outside(text, "{[", "}]", &[',', '\n'])
+}
+
+/// Splits names and places of code at commas outside of brackets of every kind, at semicolons and at line breaks.
+fn split_symbols(text: &str) -> Vec<String> {
+    let names = split_outside(text, "<([{", ">)]}", &[',', ';', '\n']);
+    names.iter().map(|name| name.trim_matches(['"', '\'', '`']).trim().to_owned()).collect()
+}
+
+/// Splits a text at `separators` outside of brackets; empty parts are left out.
+fn split_outside(text: &str, open: &str, close: &str, separators: &[char]) -> Vec<String> {
+    let (mut parts, mut depth, mut start) = (Vec::new(), 0_i32, 0);
+    let mut previous = ' ';
     for (at, c) in text.char_indices() {
+        // An arrow is no bracket.
+        let is_arrow = c == '>' && matches!(previous, '-' | '=');
         match c {
-            '{' | '[' => depth += 1,
-            '}' | ']' => depth -= 1,
-            ',' if depth <= 0 => {
-                paths.push(&text[start..at]);
-                start = at + 1;
+            _ if open.contains(c) => depth += 1,
+            _ if close.contains(c) && !is_arrow => depth -= 1,
+            _ if separators.contains(&c) && (depth <= 0 || c == '\n') => {
+                parts.push(&text[start..at]);
+                (start, depth) = (at + 1, 0);
             }
             _ => {}
         }
+        previous = c;
     }
-    paths.push(&text[start..]);
-    paths.into_iter().map(str::trim).filter(|path| !path.is_empty()).map(str::to_owned).collect()
+    parts.push(&text[start..]);
+    parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 /// Returns a path without quotes around it and with `/` between its parts.
 ///
 /// A backslash before a letter, a digit, a dot or an underscore separates parts, as on Windows. Before another
 /// character it stays: in a glob it makes that character literal.
-fn normalize_path(text: &str) -> String {
+pub fn normalize_path(text: &str) -> String {
     let text = text.trim();
     let quoted = |quote: char| text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
     let text = ['"', '\'', '`'].into_iter().find_map(quoted).unwrap_or(text);
@@ -161,23 +179,32 @@ fn to_flag(value: &Value) -> Option<bool> {
     }
 }
 
-/// Parses a range of lines: `10-40`, `L10-L40`, `10`, `[10, 40]`, or the number 10.
-fn to_lines(value: &Value) -> Option<(u32, u32)> {
+/// Parses ranges of lines: `10-40`, `L10-L40`, `10`, `10-40,60-80`, `[10, 40]`, `[[10, 40], [60, 80]]`, or the number 10.
+/// Two numbers are one range.
+fn to_lines(value: &Value) -> Option<Vec<(u32, u32)>> {
     let from_list = |list: &[Value]| match list {
-        [first, last] => Some((to_number(first)?, to_number(last)?)),
-        [only] => to_number(only).map(|line| (line, line)),
-        _ => None,
+        [first, last] if to_number(first).is_some() => Some(vec![(to_number(first)?, to_number(last)?)]),
+        several => {
+            let ranges: Option<Vec<_>> = several.iter().map(to_lines).collect();
+            ranges.map(|ranges| ranges.concat())
+        }
     };
     let lines = match value {
         Value::String(text) => match parse_json_list(text) {
             Some(list) => from_list(&list),
-            None => parse_line_range(text),
+            None => parse_line_range(text).map(|range| vec![range]).or_else(|| {
+                text.split([',', ';', '\n'])
+                    .map(str::trim)
+                    .filter(|part| !part.is_empty())
+                    .map(parse_line_range)
+                    .collect()
+            }),
         },
-        Value::Number(_) => to_number(value).map(|line| (line, line)),
+        Value::Number(_) => to_number(value).map(|line| vec![(line, line)]),
         Value::Array(list) => from_list(list),
         _ => None,
     };
-    lines.filter(|(first, last)| *first > 0 && *last > 0)
+    lines.filter(|ranges| !ranges.is_empty() && ranges.iter().all(|(first, last)| *first > 0 && *last > 0))
 }
 
 /// Parses the first and last line of `10-40`, `L10-L40` or `10`; `None` when the text has another form or a line is 0.
@@ -211,6 +238,15 @@ mod tests {
         assert_eq!(split_paths("app/[a,b],x"), ["app/[a,b]", "x"]);
         let parsed = parse_value(ArgumentKind::Paths, "[\"src\", \"tests\\\\it\"]".into());
         assert_eq!(parsed, Ok(Some(ArgumentValue::List(vec!["src".to_owned(), "tests/it".to_owned()]))));
+        let symbols = |value: Value| parse_value(ArgumentKind::Symbols, value);
+        let wanted = ["open", "Map<K, V>::get", "src/a.rs:1-9", "f(a, b) -> C"].map(str::to_owned).to_vec();
+        for value in [
+            Value::from("open, `Map<K, V>::get`; src/a.rs:1-9\nf(a, b) -> C"),
+            serde_json::json!(wanted),
+            Value::from(serde_json::json!(wanted).to_string()),
+        ] {
+            assert_eq!(symbols(value.clone()), Ok(Some(ArgumentValue::List(wanted.clone()))), "{value}");
+        }
         let glob = parse_value(ArgumentKind::Paths, "[ab]*.rs".into());
         assert_eq!(glob, Ok(Some(ArgumentValue::List(vec!["[ab]*.rs".to_owned()]))));
     }

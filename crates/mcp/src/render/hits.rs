@@ -1,15 +1,16 @@
 //! Renders search hits as text for a model and as structured data, within a token budget.
 //!
+//! Briefly, the first two hits have the lines that decide and the others one line each; in full, every hit has its code.
 //! The budget decides how many lines of each hit are shown: as many as fit, more for the first hits than for the rest.
 //! The lines that are kept are the signature and those that match the query, so a hit stays useful when it is cut. If
 //! not even one line of each hit fits, the last hits are left for the next page.
 
-use answer::caveats::format_caveats;
+use answer::caveats::{append_note, format_caveats};
 use answer::location::format_lines;
-use answer::place::PlaceDetail;
-use answer::{AnswerError, Place, RenderedAnswer, TokenBudget, find_largest};
+use answer::place::{BriefLengths, PlaceDetail};
+use answer::{AnswerError, Detail, Place, QueryWords, RenderedAnswer, TokenBudget, find_largest};
 use engine::{Hit, SearchAnswer};
-use text::display::escape_code;
+use text::display::{escape_code, sanitize_to_length};
 
 use super::coverage::{render_not_indexed, to_incomplete_coverage};
 use crate::call::blocking::run_blocking;
@@ -18,27 +19,41 @@ use crate::call::result::{ToolResult, to_tool_result};
 use crate::roots::query::QueryOutcome;
 use crate::wire::search::{HitOutput, SearchOutput};
 
-/// Number of hits that show more lines than the rest.
+/// Number of hits that show more lines than the rest, in full.
 const FIRST_HITS: usize = 3;
+
+/// Number of hits of a brief answer whose lines have a signature; the others are named, with the line that decides as
+/// far as there is room.
+const SIGNED_HITS: usize = 5;
 
 /// How much of the hits an answer shows.
 #[derive(Clone, Copy, Debug)]
 struct DetailLevel {
-    /// Maximum number of lines of each of the first hits.
+    /// Maximum number of lines of the first hit; briefly, the second one shows half of them.
     first_lines: usize,
-    /// Maximum number of lines of each further hit; with 1, a further hit takes one line in all.
+    /// Maximum number of lines of each further hit in full; with 1, a further hit takes one line in all.
     other_lines: usize,
     max_line_chars: usize,
+    /// Lengths of a hit on one line, among the first and after these.
+    brief: BriefLengths,
+    tail: BriefLengths,
     /// Maximum number of related places listed below each of the first hits.
     max_related: usize,
 }
 
 const fn level(first_lines: usize, other_lines: usize, max_line_chars: usize, max_related: usize) -> DetailLevel {
-    DetailLevel { first_lines, other_lines, max_line_chars, max_related }
+    let chars = if max_line_chars > 160 { 160 } else { max_line_chars };
+    let brief = BriefLengths { signature: chars, line: chars };
+    DetailLevel { first_lines, other_lines, max_line_chars, brief, tail: brief, max_related }
 }
 
-/// The levels of detail, the most detailed first. The first that fits is used.
-const LEVELS: [DetailLevel; 18] = [
+const fn brief_level(first_lines: usize, max_related: usize, [signature, line, tail]: [usize; 3]) -> DetailLevel {
+    let (brief, tail) = (BriefLengths { signature, line }, BriefLengths { signature: 0, line: tail });
+    DetailLevel { first_lines, other_lines: 1, max_line_chars: 160, brief, tail, max_related }
+}
+
+/// The levels of detail in full, the most detailed first. The first that fits is used.
+const FULL_LEVELS: [DetailLevel; 18] = [
     level(usize::MAX, usize::MAX, usize::MAX, 3),
     level(usize::MAX, usize::MAX, 500, 3),
     level(120, 60, 400, 3),
@@ -59,13 +74,27 @@ const LEVELS: [DetailLevel; 18] = [
     level(1, 1, 30, 0),
 ];
 
+/// The levels of a brief answer, the most detailed first: what comes late gives way to the first places.
+const BRIEF_LEVELS: [DetailLevel; 9] = [
+    brief_level(14, 3, [90, 90, 80]),
+    brief_level(12, 2, [60, 80, 50]),
+    brief_level(12, 2, [40, 60, 0]),
+    brief_level(10, 1, [40, 50, 0]),
+    brief_level(8, 1, [30, 50, 0]),
+    brief_level(6, 1, [0, 50, 0]),
+    brief_level(4, 0, [0, 40, 0]),
+    brief_level(1, 0, [30, 40, 0]),
+    brief_level(1, 0, [0, 0, 0]),
+];
+
 /// The parts of an answer other than its hits.
 #[derive(Clone, Debug, Default)]
 pub struct AnswerFrame {
     /// Plural noun for the hits of an empty answer: `hits` or `similar places`.
     pub noun: &'static str,
-    /// Beginnings of the query's words; lines with them are kept.
-    pub words: Vec<String>,
+    /// Words of the query; lines with them are kept.
+    pub words: QueryWords,
+    pub detail: Detail,
     /// Note on the answer, written by this server.
     pub note: Option<String>,
     /// Start of the page.
@@ -78,25 +107,37 @@ pub struct AnswerFrame {
 pub struct HitPage {
     /// Plural noun for the hits: `hits` or `similar places`.
     pub noun: &'static str,
-    /// Beginnings of the query's words.
-    pub words: Vec<String>,
+    pub words: QueryWords,
+    pub detail: Detail,
     pub cursor: PageCursor,
     /// Maximum number of hits.
     pub limit: usize,
     pub budget: TokenBudget,
 }
 
+/// Returns the default token limit of an answer with hits.
+pub fn default_hit_tokens(detail: Detail) -> u32 {
+    match detail {
+        Detail::Brief => 440,
+        Detail::Full => 2_400,
+    }
+}
+
 /// Answers a call with a page of hits. The hits of `outcome` are ranked from the beginning.
 pub async fn answer_with_hits(outcome: QueryOutcome<SearchAnswer>, page: HitPage) -> ToolResult {
-    let HitPage { noun, words, cursor, limit, budget } = page;
+    let HitPage { noun, words, detail, cursor, limit, budget } = page;
     match outcome {
         QueryOutcome::Answer(mut answer, mut note) => {
+            if let Some(count) = words.count_exact(&answer.hits).filter(|_| detail == Detail::Brief) {
+                answer.hits.truncate(count);
+                append_note(&mut note, ONLY_EXACT);
+            }
             answer.hits.drain(..cursor.start[0].min(answer.hits.len()));
             let more = answer.hits.len() > limit;
             answer.hits.truncate(limit);
             answer.hits.iter_mut().for_each(|hit| hit.text = escape_code(&hit.text).into_owned());
             cursor.note_index_change(answer.generation, &mut note);
-            let frame = AnswerFrame { noun, words, note, cursor, more };
+            let frame = AnswerFrame { noun, words, detail, note, cursor, more };
             to_tool_result(run_blocking(move || render_hits(&answer, &frame, budget)).await??, budget.form)
         }
         QueryOutcome::NotIndexedYet(text) => to_tool_result(
@@ -106,6 +147,9 @@ pub async fn answer_with_hits(outcome: QueryOutcome<SearchAnswer>, page: HitPage
     }
 }
 
+/// Note on an answer that has only the places where the text of the query stands.
+const ONLY_EXACT: &str = "only places with this very text; detail full has others";
+
 /// Renders the hits with as much detail as fits into the budget.
 fn render_hits(
     found: &SearchAnswer,
@@ -113,12 +157,16 @@ fn render_hits(
     budget: TokenBudget,
 ) -> Result<RenderedAnswer<SearchOutput>, AnswerError> {
     let all = found.hits.len();
-    for level in LEVELS {
+    let levels: &[DetailLevel] = match frame.detail {
+        Detail::Brief => &BRIEF_LEVELS,
+        Detail::Full => &FULL_LEVELS,
+    };
+    for level in levels.iter().copied() {
         if let Some(fitting) = render_first_hits(found, frame, level, all).within(budget)? {
             return Ok(fitting);
         }
     }
-    let last = LEVELS[LEVELS.len() - 1];
+    let last = levels[levels.len() - 1];
     let fitting = find_largest(all, |count| render_first_hits(found, frame, last, count).within(budget))?;
     Ok(fitting.unwrap_or_else(|| render_first_hits(found, frame, last, 0)))
 }
@@ -143,13 +191,19 @@ fn render_first_hits(
     let coverage = to_incomplete_coverage(&found.coverage);
     let mut structured = SearchOutput { coverage, note: frame.note.clone(), ..SearchOutput::default() };
     for (rank, hit) in found.hits[..count].iter().enumerate() {
-        let is_first = before + rank < FIRST_HITS;
-        let place = Place::new(hit, &frame.words, if is_first { level.first_lines } else { level.other_lines });
-        let max_related = if is_first { level.max_related } else { 0 };
+        let rank = before + rank;
+        let lines = match frame.detail {
+            Detail::Brief => frame.detail.lines_at_rank(rank, level.first_lines),
+            Detail::Full if rank < FIRST_HITS => level.first_lines,
+            Detail::Full => level.other_lines,
+        };
+        let lines = if level.first_lines == 1 { 1 } else { lines };
+        let place = Place::new(hit, &frame.words, lines);
+        let max_related = if rank < FIRST_HITS && lines > 1 { level.max_related } else { 0 };
         let detail = PlaceDetail { max_line_chars: level.max_line_chars, max_related };
-        let is_brief = if is_first { level.first_lines == 1 } else { level.other_lines == 1 };
-        parts.push(if is_brief { place.format_brief(level.max_line_chars) } else { place.format(detail) });
-        structured.hits.push(to_hit_output(&place, detail));
+        let lengths = if rank < SIGNED_HITS { level.brief } else { level.tail };
+        parts.push(if lines == 1 { place.format_brief(lengths) } else { place.format(detail) });
+        structured.hits.push(to_hit_output(&place, detail, (lines == 1).then_some(lengths)));
     }
     if count < all {
         structured.left_out_hits = Some(all - count);
@@ -163,17 +217,29 @@ fn render_first_hits(
     RenderedAnswer { text: parts.join("\n"), structured }
 }
 
-fn to_hit_output(place: &Place<'_>, detail: PlaceDetail) -> HitOutput {
-    let Hit { span, kind, stale, .. } = place.hit;
+/// Converts a place to its wire type. A place on one line has its signature and the line that decides, if any, as code.
+fn to_hit_output(place: &Place<'_>, detail: PlaceDetail, brief: Option<BriefLengths>) -> HitOutput {
+    let Hit { span, stale, signature, .. } = place.hit;
+    let (signature, code) = match brief {
+        None => (String::new(), place.code(detail.max_line_chars)),
+        Some(BriefLengths { signature: chars, line }) => {
+            (sanitize_to_length(signature, chars), place.deciding_line(line).unwrap_or_default())
+        }
+    };
     HitOutput {
         path: place.path(),
         start_line: span.start_line,
         end_line: span.end_line,
-        kind: kind.to_string(),
+        kind: place.kind().to_string(),
         symbol: place.name(),
+        signature,
         stale: *stale,
-        more_lines: place.omitted_lines().into_iter().map(format_lines).collect(),
-        code: place.code(detail.max_line_chars),
+        more_lines: if brief.is_some() {
+            Vec::new()
+        } else {
+            place.omitted_lines().into_iter().map(format_lines).collect()
+        },
+        code,
         also: place.related(detail.max_related),
     }
 }

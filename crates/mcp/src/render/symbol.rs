@@ -1,6 +1,8 @@
 //! Renders a definition: its wire type, and its signature as text.
 
-use engine::Symbol;
+use answer::location::format_location;
+use answer::place::shown_kind;
+use engine::{Symbol, SymbolHit, qualified_name};
 use text::display::{escape_name_to_length, sanitize_to_length};
 
 use crate::wire::parts::SymbolOutput;
@@ -15,12 +17,23 @@ const MAX_SIGNATURE_CHARS: usize = 160;
 pub fn to_symbol_output(symbol: &Symbol) -> SymbolOutput {
     SymbolOutput {
         name: escape_name_to_length(&symbol.name, MAX_NAME_CHARS),
-        kind: symbol.kind.to_string(),
+        kind: shown_kind(symbol.kind, &symbol.container).to_string(),
         container: escape_name_to_length(&symbol.container, MAX_NAME_CHARS),
         signature: sanitize_to_length(&symbol.signature, MAX_SIGNATURE_CHARS),
         start_line: symbol.span.start_line,
         end_line: symbol.span.end_line,
     }
+}
+
+/// Maximum length of a path in an answer, in characters.
+const MAX_PATH_CHARS: usize = 200;
+
+/// Formats another definition of a name, such as `src/a.rs:10-20 method Config.load`.
+pub fn format_other_definition(found: &SymbolHit) -> String {
+    let path = escape_name_to_length(found.path.as_str(), MAX_PATH_CHARS);
+    let Symbol { name, container, kind, span, .. } = &found.symbol;
+    let name = escape_name_to_length(&qualified_name(container, name), MAX_NAME_CHARS);
+    format!("{} {} {name}", format_location(&path, *span), shown_kind(*kind, container))
 }
 
 /// Formats a definition as its signature, which begins with the kind in most languages; without one, or where the

@@ -72,6 +72,21 @@ impl IndexAnswer for SymbolAnswer {
     }
 }
 
+/// Several answers from the same index. Their notes are those of empty answers and given only if all are empty.
+impl<T: IndexAnswer> IndexAnswer for Vec<T> {
+    fn coverage(&self) -> Option<&IndexCoverage> {
+        self.first().and_then(T::coverage)
+    }
+
+    fn notes(&self) -> &[String] {
+        if self.is_empty() { self.first().map_or(&[], T::notes) } else { &[] }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.iter().all(T::is_empty)
+    }
+}
+
 impl IndexAnswer for ReferenceAnswer {
     fn coverage(&self) -> Option<&IndexCoverage> {
         Some(&self.coverage)

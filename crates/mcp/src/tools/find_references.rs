@@ -14,6 +14,7 @@ use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolError, ToolResult, to_tool_result};
 use crate::render::coverage::{render_not_indexed, to_incomplete_coverage};
+use crate::render::symbol::format_other_definition;
 use crate::roots::query::{QueryOutcome, query_engine};
 use crate::roots::served::ServedRoots;
 use crate::wire::argument::{
@@ -26,8 +27,9 @@ use crate::wire::schema::generate_output_schema;
 pub const TOOL: ToolEntry = ToolEntry {
     name: "find_references",
     title: "Find uses of a name",
-    description: "List the uses of a name by file and function, from the syntax of the files as they are now; no \
-        comments and strings. Call it before you change or remove something. It compares names, not types.",
+    description: "List the uses of a name by file and function, and every definition of it, such as the other \
+        implementations of a method; no comments and strings. Call it before you change something. It compares names, \
+        not types.",
     search_hint: "find usages and callers before a change",
     arguments: KnownArguments {
         required: &[&USED_NAME],
@@ -57,6 +59,9 @@ const MAX_PATH_CHARS: usize = 200;
 /// Maximum length of a name in an answer, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
+/// Maximum length of the list of definitions, in characters.
+const MAX_DEFINITION_CHARS: usize = 700;
+
 /// Maximum length of a line of code in an answer, in characters.
 const MAX_LINE_CHARS: usize = 160;
 
@@ -64,7 +69,7 @@ const MAX_LINE_CHARS: usize = 160;
 async fn call_find_references(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let cursor = PageCursor::of_call(&given)?;
     let root = roots.select_root(given.text(&ROOT), given.list(&BELOW_PATH).first().map(String::as_str))?;
-    let budget = given.token_budget(DEFAULT_TOKENS, context)?;
+    let budget = given.token_budget(DEFAULT_TOKENS, context);
     let query = ReferenceQuery {
         filter: roots.build_filter(root, &given, &BELOW_PATH)?,
         name: check_name(given.required_text(&USED_NAME))?,
@@ -75,11 +80,12 @@ async fn call_find_references(roots: &ServedRoots, given: GivenArguments, contex
         time_limit: TIME_LIMIT,
     };
     // A kind that was asked for need not be repeated with every use.
+    let kinds = query.kinds.clone();
     let shows_kinds = query.kinds.len() != 1 || query.include_definitions;
     match query_engine(roots, root, context, move |engine, cancel| engine.find_references(&query, cancel)).await? {
         QueryOutcome::Answer(answer, mut note) => {
             cursor.note_index_change(answer.generation, &mut note);
-            let frame = ReferenceFrame { cursor, note, shows_kinds };
+            let frame = ReferenceFrame { cursor, note, kinds, shows_kinds };
             let render = move || render_references(&answer, &frame, budget);
             to_tool_result(run_blocking(render).await??, budget.form)
         }
@@ -98,6 +104,8 @@ async fn call_find_references(roots: &ServedRoots, given: GivenArguments, contex
 struct ReferenceFrame {
     cursor: PageCursor,
     note: Option<String>,
+    /// The kinds of uses that were requested.
+    kinds: Vec<ReferenceKind>,
     /// Whether the text shows the kind of each use.
     shows_kinds: bool,
 }
@@ -135,7 +143,7 @@ fn render_first_uses(
     frame: &ReferenceFrame,
     count: usize,
 ) -> RenderedAnswer<FindReferencesOutput> {
-    let ReferenceFrame { cursor, note, shows_kinds } = frame;
+    let ReferenceFrame { cursor, note, kinds, shows_kinds } = frame;
     let all: usize = answer.files.iter().map(|file| file.references.len()).sum();
     let mut files = Vec::new();
     let mut room = count;
@@ -155,9 +163,14 @@ fn render_first_uses(
     let next = if count < all { Some(next_position(answer, cursor, count)) } else { answer.next };
     let next = next.filter(|_| count > 0 || all == 0);
     let next_cursor = next.map(|next| cursor.format_next(answer.generation, [next.files, next.uses]));
-    let mut head = format_reference_head(answer, count);
+    let mut head = format_reference_head(answer, kinds, count);
     head.extend(format_caveats(&answer.coverage, 0, note.as_deref()));
     let mut parts = if head.is_empty() { Vec::new() } else { vec![head.join("; ")] };
+    let (definitions, has_more) = list_definitions(answer);
+    if !definitions.is_empty() {
+        let more = if has_more { "; find_symbol lists more" } else { "" };
+        parts.push(format!("defined at {}{more}", definitions.join(", ")));
+    }
     parts.extend(files.iter().map(|file| format_file_uses(file, *shows_kinds)));
     parts.extend(next_cursor.iter().map(|cursor| format!("more: cursor {cursor}")));
     let text = parts.join("\n");
@@ -165,6 +178,7 @@ fn render_first_uses(
     let is_partly_read = answer.files_read < answer.files_with_name;
     let structured = FindReferencesOutput {
         files,
+        definitions,
         definitions_left_out: (left_out > 0).then_some(left_out),
         files_with_name: is_partly_read.then_some(answer.files_with_name),
         files_read: is_partly_read.then_some(answer.files_read),
@@ -190,12 +204,21 @@ fn next_position(answer: &ReferenceAnswer, cursor: &PageCursor, count: usize) ->
     answer.next.unwrap_or_default()
 }
 
-/// Formats what the uses do not tell: that there are none, or that not all are shown.
-fn format_reference_head(answer: &ReferenceAnswer, count: usize) -> Vec<String> {
-    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+/// Formats what the uses do not tell: that there are none, that not all are shown, and where the name is defined.
+fn format_reference_head(answer: &ReferenceAnswer, kinds: &[ReferenceKind], count: usize) -> Vec<String> {
     let mut head = Vec::new();
+    let name = escape_name_to_length(&answer.name, MAX_NAME_CHARS);
+    if let Some(missing) = &answer.missing_container {
+        let missing = escape_name_to_length(missing, MAX_NAME_CHARS);
+        head.push(format!("there is no {missing}; these are of every {name}"));
+    }
     if count == 0 {
-        head.push(format!("no uses of {}", escape_name_to_length(&answer.name, MAX_NAME_CHARS)));
+        let asked: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+        let others: Vec<String> =
+            answer.other_kinds.iter().map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
+        let of_kind = if asked.is_empty() { String::new() } else { format!(" of kind {}", asked.join(" or ")) };
+        let but = if others.is_empty() { String::new() } else { format!(", but {}", others.join(", ")) };
+        head.push(format!("no uses of {name}{of_kind}{but}"));
     }
     if answer.files_read < answer.files_with_name {
         head.push(format!("{} of {} files with the name read", answer.files_read, answer.files_with_name));
@@ -203,10 +226,22 @@ fn format_reference_head(answer: &ReferenceAnswer, count: usize) -> Vec<String> 
     if answer.out_of_time {
         head.push("time ran out, continue with the cursor".to_owned());
     }
-    if answer.definitions_left_out > 0 {
-        head.push(format!("{} not shown", plural(answer.definitions_left_out, "definition")));
-    }
     head
+}
+
+/// Formats each definition of the name, such as `src/a.rs:10-20 method Store.open`, as many as there is room for, and
+/// whether there are more.
+fn list_definitions(answer: &ReferenceAnswer) -> (Vec<String>, bool) {
+    let mut left = MAX_DEFINITION_CHARS;
+    let fits = |shown: &String| {
+        let chars = shown.chars().count();
+        let has_room = chars <= left;
+        left = left.saturating_sub(chars);
+        has_room
+    };
+    let listed: Vec<String> = answer.definitions.iter().map(format_other_definition).take_while(fits).collect();
+    let has_more = answer.has_more_definitions || listed.len() < answer.definitions.len();
+    (listed, has_more)
 }
 
 fn to_use_output(reference: &CodeReference) -> UseOutput {
@@ -219,8 +254,8 @@ fn to_use_output(reference: &CodeReference) -> UseOutput {
     }
 }
 
-/// Formats the uses in a file, one line for all uses on a line of code, grouped by the definition around them: either
-/// `Outer.name: 12 let x = parse(y);`, or the name and then the lines.
+/// Formats the uses in a file, grouped by the definition around them: either `Outer.name: 12 let x = parse(y);`, or the
+/// name and then the lines. Lines with the same code are written once, after all their numbers.
 fn format_file_uses(file: &ReferencedFileOutput, shows_kinds: bool) -> String {
     let mut text = file.path.clone();
     if let Some(problem) = &file.problem {
@@ -228,8 +263,7 @@ fn format_file_uses(file: &ReferencedFileOutput, shows_kinds: bool) -> String {
     }
     for group in file.uses.chunk_by(|a, b| a.within == b.within) {
         let within = &group[0].within;
-        let lines: Vec<String> =
-            group.chunk_by(|a, b| a.line == b.line).map(|same| format_use_line(same, shows_kinds)).collect();
+        let lines = format_use_lines(group, shows_kinds);
         match lines.as_slice() {
             [only] if !within.is_empty() => text.push_str(&format!("\n{within}: {only}")),
             lines if within.is_empty() => lines.iter().for_each(|line| text.push_str(&format!("\n{line}"))),
@@ -242,13 +276,28 @@ fn format_file_uses(file: &ReferencedFileOutput, shows_kinds: bool) -> String {
     text
 }
 
-/// Formats the uses on one line of code, such as `12 [call] let x = parse(y);`. Uses that are no call, import, type or
-/// write have no kind.
-fn format_use_line(same: &[UseOutput], shows_kinds: bool) -> String {
+/// Formats the uses in one definition, one entry for each different line of code, such as
+/// `12, 15 [call] let x = parse(y);`.
+fn format_use_lines(group: &[UseOutput], shows_kinds: bool) -> Vec<String> {
+    // The numbers of the lines with the same code and kinds.
+    let mut entries: Vec<(Vec<u32>, String)> = Vec::new();
+    for same in group.chunk_by(|a, b| a.line == b.line) {
+        let shown = format_use(same, shows_kinds);
+        match entries.iter_mut().find(|(_, other)| *other == shown) {
+            Some((lines, _)) => lines.push(same[0].line),
+            None => entries.push((vec![same[0].line], shown)),
+        }
+    }
+    let numbers = |lines: &[u32]| lines.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    entries.iter().map(|(lines, shown)| format!("{}{shown}", numbers(lines))).collect()
+}
+
+/// Formats the uses on one line of code without its number, such as ` [call] let x = parse(y);`. Uses that are no call,
+/// import, type or write have no kind.
+fn format_use(same: &[UseOutput], shows_kinds: bool) -> String {
     let mut kinds: Vec<&str> = same.iter().map(|use_output| use_output.kind.as_str()).collect();
     kinds.dedup();
     kinds.retain(|kind| shows_kinds && *kind != ReferenceKind::Other.as_str());
     let kinds = if kinds.is_empty() { String::new() } else { format!(" [{}]", kinds.join(", ")) };
-    let UseOutput { line, code, .. } = &same[0];
-    format!("{line}{kinds} {code}")
+    format!("{kinds} {}", same[0].code)
 }

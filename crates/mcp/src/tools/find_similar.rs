@@ -1,5 +1,6 @@
 //! The tool `find_similar`: finds code like a given place or snippet.
 
+use answer::QueryWords;
 use engine::{MAX_LIMIT, SimilarTarget};
 
 use super::entry::{ToolEntry, ToolListing};
@@ -7,11 +8,11 @@ use crate::call::arguments::{GivenArguments, KnownArguments};
 use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolError, ToolResult};
-use crate::render::hits::{HitPage, answer_with_hits};
+use crate::render::hits::{HitPage, answer_with_hits, default_hit_tokens};
 use crate::roots::query::query_engine;
 use crate::roots::served::ServedRoots;
 use crate::wire::argument::{
-    BELOW, CURSOR, FILE_OF_LINE, HIT_LIMIT, HIT_TOKENS, LANGUAGE, LINE, PROJECT, ROOT, SNIPPET,
+    BELOW, CURSOR, DETAIL, FILE_OF_LINE, HIT_LIMIT, HIT_TOKENS, LANGUAGE, LINE, PROJECT, ROOT, SNIPPET,
 };
 use crate::wire::schema::generate_output_schema;
 use crate::wire::search::SearchOutput;
@@ -26,7 +27,7 @@ pub const TOOL: ToolEntry = ToolEntry {
     arguments: KnownArguments {
         required: &[],
         optional: &[&FILE_OF_LINE, &LINE, &SNIPPET, &BELOW, &LANGUAGE, &HIT_LIMIT, &HIT_TOKENS, &CURSOR],
-        unlisted: &[&PROJECT, &ROOT],
+        unlisted: &[&DETAIL, &PROJECT, &ROOT],
     },
     output_schema: generate_output_schema::<SearchOutput>,
     is_read_only: true,
@@ -34,9 +35,6 @@ pub const TOOL: ToolEntry = ToolEntry {
     needs_root: true,
     call: |roots, given, context| Box::pin(call_find_similar(roots, given, context)),
 };
-
-/// Default token limit of an answer.
-const DEFAULT_TOKENS: u32 = 560;
 
 /// Maximum length of a snippet, in bytes.
 const MAX_SNIPPET_BYTES: usize = 50_000;
@@ -47,7 +45,8 @@ async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: 
     let below = given.list(&BELOW);
     let root = roots.select_root(given.text(&ROOT), given.text(&FILE_OF_LINE).or(below.first().map(String::as_str)))?;
     let limit = given.hit_limit()?;
-    let budget = given.token_budget(DEFAULT_TOKENS, context)?;
+    let detail = given.detail();
+    let budget = given.token_budget(default_hit_tokens(detail), context);
     let filter = roots.build_filter(root, &given, &BELOW)?;
     let similar = match (given.text(&FILE_OF_LINE), given.number(&LINE), given.text(&SNIPPET)) {
         (Some(path), Some(line), None) if line > 0 => {
@@ -70,6 +69,6 @@ async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: 
     let outcome = query_engine(roots, root, context, move |engine, cancel| {
         engine.find_similar(&similar, max_hits, &filter, cancel)
     });
-    let page = HitPage { noun: "similar places", words: Vec::new(), cursor, limit, budget };
+    let page = HitPage { noun: "similar places", words: QueryWords::default(), detail, cursor, limit, budget };
     answer_with_hits(outcome.await?, page).await
 }

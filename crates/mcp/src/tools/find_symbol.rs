@@ -3,7 +3,7 @@
 use answer::caveats::format_caveats;
 use answer::location::format_lines;
 use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
-use engine::{NameMatch, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
+use engine::{CancelToken, Engine, NameMatch, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
 use text::display::{escape_name_to_length, sanitize_to_length};
 
 use super::entry::{ToolEntry, ToolListing};
@@ -26,7 +26,7 @@ use crate::wire::symbols::{FindSymbolOutput, SymbolHitOutput};
 pub const TOOL: ToolEntry = ToolEntry {
     name: "find_symbol",
     title: "Find definitions by name",
-    description: "Find where a name is defined, also if you know it only roughly. Returns path, lines and signature; \
+    description: "Find where names are defined, also if you know them only roughly. Returns path, lines and signature; \
         unlike grep, no uses, comments and strings.",
     search_hint: "go to definition of a function, class or type",
     arguments: KnownArguments {
@@ -48,6 +48,13 @@ const DEFAULT_TOKENS: u32 = 1_500;
 const DEFAULT_LIMIT: u32 = 20;
 const LIMIT_RANGE: std::ops::RangeInclusive<u32> = 1..=100;
 
+/// Maximum number of names looked up at once, and the least number of definitions shown of each.
+const MAX_NAMES: usize = 12;
+const MIN_PER_NAME: usize = 3;
+
+/// Maximum length of a name in a note, in characters.
+const MAX_NOTED_CHARS: usize = 120;
+
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
 
@@ -55,19 +62,36 @@ const MAX_PATH_CHARS: usize = 200;
 async fn call_find_symbol(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let cursor = PageCursor::of_call(&given)?;
     let root = roots.select_root(given.text(&ROOT), given.list(&BELOW_PATH).first().map(String::as_str))?;
-    let budget = given.token_budget(DEFAULT_TOKENS, context)?;
+    let budget = given.token_budget(DEFAULT_TOKENS, context);
+    let names = given.list(&NAME).iter().map(|name| check_name(name)).collect::<Result<Vec<_>, _>>()?;
+    let limit = given.number_within(&SYMBOL_LIMIT, DEFAULT_LIMIT, LIMIT_RANGE)?;
     let query = SymbolQuery {
         filter: roots.build_filter(root, &given, &BELOW_PATH)?,
-        name: check_name(given.required_text(&NAME))?,
+        name: String::new(),
         container: given.text(&CONTAINER).map(str::to_owned),
         kinds: parse_symbol_kinds(&given.list(&SYMBOL_KIND))?,
         offset: cursor.start[0],
-        limit: given.number_within(&SYMBOL_LIMIT, DEFAULT_LIMIT, LIMIT_RANGE)?,
+        // Several names share the page.
+        limit: limit.div_ceil(names.len().max(1)).max(limit.min(MIN_PER_NAME)),
     };
-    match query_engine(roots, root, context, move |engine, cancel| engine.find_symbol(&query, cancel)).await? {
-        QueryOutcome::Answer(answer, mut note) => {
+    let asked = names.clone();
+    let find_all = move |engine: &Engine, cancel: &CancelToken| {
+        let find = |name: &String| engine.find_symbol(&SymbolQuery { name: name.clone(), ..query.clone() }, cancel);
+        asked.iter().take(MAX_NAMES).map(find).collect::<Result<Vec<_>, _>>()
+    };
+    match query_engine(roots, root, context, find_all).await? {
+        QueryOutcome::Answer(mut answers, mut note) if answers.len() == 1 => {
+            let answer = answers.remove(0);
             cursor.note_index_change(answer.generation, &mut note);
-            let render = move || render_symbols(&answer, &cursor, note.as_deref(), budget);
+            let container = given.text(&CONTAINER).map(str::to_owned);
+            let frame = SymbolFrame { name: names[0].clone(), container, cursor, note };
+            let render = move || render_symbols(&answer, &frame, budget);
+            to_tool_result(run_blocking(render).await??, budget.form)
+        }
+        QueryOutcome::Answer(answers, note) => {
+            let container = given.text(&CONTAINER).map(str::to_owned);
+            let frame = SymbolFrame { name: String::new(), container, cursor, note };
+            let render = move || render_names(&answers, &names, &frame, budget);
             to_tool_result(run_blocking(render).await??, budget.form)
         }
         QueryOutcome::NotIndexedYet(text) => to_tool_result(
@@ -105,23 +129,84 @@ fn parse_symbol_kinds(names: &[String]) -> Result<Vec<SymbolKind>, ToolError> {
     names.iter().map(kind).collect()
 }
 
+/// The parts of an answer other than its definitions.
+struct SymbolFrame {
+    /// The name that was asked for.
+    name: String,
+    container: Option<String>,
+    cursor: PageCursor,
+    note: Option<String>,
+}
+
+impl SymbolFrame {
+    /// Returns the note for a name that is defined, but not in the requested container.
+    fn note_missing_container(&self) -> String {
+        let name = sanitize_to_length(self.name.trim(), MAX_NOTED_CHARS);
+        match &self.container {
+            Some(container) => {
+                let container = sanitize_to_length(container.trim(), MAX_NOTED_CHARS);
+                format!("there is no {name} in {container}; these match the name alone")
+            }
+            None => format!("there is no {name}; these match the name alone"),
+        }
+    }
+}
+
 /// Renders as many definitions as fit into the budget.
 fn render_symbols(
     answer: &SymbolAnswer,
-    cursor: &PageCursor,
-    note: Option<&str>,
+    frame: &SymbolFrame,
     budget: TokenBudget,
 ) -> Result<RenderedAnswer<FindSymbolOutput>, AnswerError> {
-    fit_to_budget(answer.symbols.len(), budget, |count| render_first_symbols(answer, cursor, note, count))
+    fit_to_budget(answer.symbols.len(), budget, |count| render_first_symbols(answer, frame, count))
+}
+
+/// Renders the definitions of several names, each below its name, as many as fit into the budget.
+fn render_names(
+    answers: &[SymbolAnswer],
+    names: &[String],
+    frame: &SymbolFrame,
+    budget: TokenBudget,
+) -> Result<RenderedAnswer<FindSymbolOutput>, AnswerError> {
+    let all = answers.iter().map(|answer| answer.symbols.len()).max().unwrap_or(0);
+    fit_to_budget(all, budget, |count| {
+        let mut structured = FindSymbolOutput::default();
+        let (mut texts, mut notes) = (Vec::new(), Vec::new());
+        for (answer, name) in answers.iter().zip(names) {
+            let frame = SymbolFrame {
+                name: name.clone(),
+                container: frame.container.clone(),
+                cursor: PageCursor::default(),
+                note: None,
+            };
+            let shown = count.min(answer.symbols.len());
+            let RenderedAnswer { text, structured: one } = render_first_symbols(answer, &frame, shown);
+            let name = sanitize_to_length(name, MAX_NOTED_CHARS);
+            // The cursor of one name does not fit the call for several.
+            let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with(MORE)).collect();
+            texts.push(format!("{name}: {}", lines.join("\n")));
+            if one.next_cursor.is_some() {
+                texts.push(format!("more of {name}: ask for it alone"));
+            }
+            notes.extend(one.note.map(|note| format!("{name}: {note}")));
+            structured.symbols.extend(one.symbols);
+            structured.coverage = one.coverage;
+        }
+        if let Some(more) = names.get(answers.len()..).filter(|more| !more.is_empty()) {
+            let more = format!("not looked up, at most {MAX_NAMES} at once: {}", more.join(", "));
+            notes.push(sanitize_to_length(&more, MAX_NOTED_CHARS));
+            texts.extend(notes.last().cloned());
+        }
+        notes.extend(frame.note.clone());
+        texts.extend(frame.note.clone());
+        structured.note = (!notes.is_empty()).then(|| notes.join("; "));
+        RenderedAnswer { text: texts.join("\n"), structured }
+    })
 }
 
 /// Renders the first `count` definitions of a page, each path once for those that follow each other.
-fn render_first_symbols(
-    answer: &SymbolAnswer,
-    cursor: &PageCursor,
-    note: Option<&str>,
-    count: usize,
-) -> RenderedAnswer<FindSymbolOutput> {
+fn render_first_symbols(answer: &SymbolAnswer, frame: &SymbolFrame, count: usize) -> RenderedAnswer<FindSymbolOutput> {
+    let cursor = &frame.cursor;
     let all = answer.symbols.len();
     let symbols: Vec<_> = answer.symbols[..count].iter().map(to_symbol_hit_output).collect();
     let match_kind = answer.symbols.first().map(|symbol| symbol.how);
@@ -130,7 +215,7 @@ fn render_first_symbols(
         notes.push(if cursor.start[0] == 0 { NO_DEFINITION } else { "no further definition" }.to_owned());
     }
     if !answer.is_qualified {
-        notes.push(NOT_IN_CONTAINER.to_owned());
+        notes.push(frame.note_missing_container());
     }
     notes.extend(match match_kind {
         None | Some(NameMatch::Exact) => None,
@@ -138,7 +223,7 @@ fn render_first_symbols(
         Some(NameMatch::Partial) => Some("no exact match; these have its words".to_owned()),
         Some(NameMatch::Fuzzy) => Some("no exact match; these are spelled alike".to_owned()),
     });
-    notes.extend(note.map(str::to_owned));
+    notes.extend(frame.note.clone());
     if count == 0 && all > 0 {
         notes.push(ALL_LEFT_OUT.to_owned());
     }
@@ -157,7 +242,7 @@ fn render_first_symbols(
     }
     let more = (answer.more || count < all) && count > 0;
     let next_cursor = more.then(|| cursor.format_next(answer.generation, [cursor.start[0] + count, 0]));
-    lines.extend(next_cursor.iter().map(|cursor| format!("more: cursor {cursor}")));
+    lines.extend(next_cursor.iter().map(|cursor| format!("{MORE}{cursor}")));
     let matched = match_kind.map(match_label).unwrap_or_default().to_owned();
     let coverage = to_incomplete_coverage(&answer.coverage);
     let structured = FindSymbolOutput { symbols, matched, next_cursor, coverage, note };
@@ -170,8 +255,8 @@ const NO_DEFINITION: &str = "no definition found; try fewer words of the name, o
 /// Note when `max_tokens` has no room for a single definition.
 const ALL_LEFT_OUT: &str = "all left out for max_tokens; raise it";
 
-/// Note when the container given in the query does not contain the name.
-const NOT_IN_CONTAINER: &str = "none is in that container; these match the name alone";
+/// Text before the cursor of the next page.
+const MORE: &str = "more: cursor ";
 
 /// Returns the label of a kind of match, a value of the field `matched`.
 fn match_label(kind: NameMatch) -> &'static str {

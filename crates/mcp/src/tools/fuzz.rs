@@ -79,7 +79,7 @@ fn check_call(tool: &str, given: &JsonObject) {
         Ok(result) => {
             let text = serde_json::to_string(&result.structured_content).expect("JSON");
             assert!(!text.contains("NEIGHBOUR"), "{tool} {arguments}: {text}");
-            let max_tokens = given.get("max_tokens").and_then(to_number).unwrap_or(2_500);
+            let max_tokens = given.get("max_tokens").and_then(to_number).unwrap_or(2_500).clamp(500, 20_000);
             assert!(
                 tool == "index_status" || tokens::fits_token_limit(&text, max_tokens),
                 "{tool} {arguments}: {text}"

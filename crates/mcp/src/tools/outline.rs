@@ -46,7 +46,7 @@ async fn call_outline(roots: &ServedRoots, given: GivenArguments, context: &Call
     let cursor = PageCursor::of_call(&given)?;
     let path = given.required_text(&FILE_OR_FOLDER).trim();
     let root = roots.select_root(given.text(&ROOT), Some(path))?;
-    let budget = given.token_budget(DEFAULT_TOKENS, context)?;
+    let budget = given.token_budget(DEFAULT_TOKENS, context);
     let depth = given.number(&DEPTH).map(|depth| given.number_within(&DEPTH, depth, DEPTH_RANGE)).transpose()?;
     let path = roots.relative_path(root, path)?;
     let engine = Arc::clone(&root.engine);

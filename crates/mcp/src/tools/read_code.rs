@@ -1,25 +1,29 @@
-//! The tool `read_code`: reads lines of a file or a whole definition from disk.
+//! The tool `read_code`: reads lines of files or whole definitions from disk, several at once.
+
+mod targets;
 
 use std::sync::Arc;
 
-use answer::excerpt::{Excerpt, fit_part_of_first_line, fit_whole_lines};
+use answer::caveats::append_note;
+use answer::excerpt::{Excerpt, fit_part_of_first_line, fit_whole_lines, number_lines};
 use answer::fence::format_code_block;
 use answer::location::{format_lines, format_location};
 use answer::{AnswerError, RenderedAnswer, TokenBudget};
 use engine::{CodeExcerpt, Freshness, ReadRequest, Span, Symbol, SymbolHit};
-use text::display::{escape_code, escape_name_to_length};
+use text::display::{escape_code, escape_name_to_length, sanitize_to_length};
+use text::tokens;
 
+use self::targets::GivenTargets;
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments, check_name};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::result::{ToolError, ToolResult, to_tool_result};
-use crate::call::values::parse_line_range;
-use crate::render::symbol::{format_symbol, to_symbol_output};
+use crate::render::symbol::{format_other_definition, format_symbol, to_symbol_output};
 use crate::roots::query::{QueryOutcome, query_engine};
-use crate::roots::served::ServedRoots;
+use crate::roots::served::{ServedRoot, ServedRoots};
 use crate::wire::argument::{CONTEXT, FILE, LINES, MAX_TOKENS, ROOT, SYMBOL};
-use crate::wire::code::ReadCodeOutput;
+use crate::wire::code::{ReadCodeOutput, ReadCodesOutput};
 use crate::wire::parts::SymbolOutput;
 use crate::wire::schema::generate_output_schema;
 
@@ -27,15 +31,15 @@ use crate::wire::schema::generate_output_schema;
 pub const TOOL: ToolEntry = ToolEntry {
     name: "read_code",
     title: "Read code",
-    description: "Read a definition by its name, without its file, or lines of a file. Cheaper than reading whole \
-        files: search_code, find_symbol and outline give names and lines.",
+    description: "Read definitions by name, without their files, or lines of files, several at once. Cheaper than \
+        reading whole files: search_code, find_symbol and outline give names and lines.",
     search_hint: "read a function, a class or lines of a file",
     arguments: KnownArguments {
         required: &[],
         optional: &[&SYMBOL, &FILE, &LINES, &CONTEXT, &MAX_TOKENS],
         unlisted: &[&ROOT],
     },
-    output_schema: generate_output_schema::<ReadCodeOutput>,
+    output_schema: generate_output_schema::<ReadCodesOutput>,
     is_read_only: true,
     listing: ToolListing::Always,
     needs_root: true,
@@ -44,6 +48,19 @@ pub const TOOL: ToolEntry = ToolEntry {
 
 /// Default token limit of an answer: most definitions fit. The rest of a longer one is named by its lines.
 const DEFAULT_TOKENS: u32 = 1_000;
+
+/// Default token limit for each further place, and for all of them.
+const FURTHER_TOKENS: u32 = 500;
+const MAX_DEFAULT_TOKENS: u32 = 2_500;
+
+/// Maximum number of places read at once.
+const MAX_TARGETS: usize = 12;
+
+/// Tokens that join a part to the others in either form.
+const PART_TOKENS: usize = 8;
+
+/// Maximum length of the message about a place that cannot be read, in characters.
+const MAX_FAILURE_CHARS: usize = 300;
 
 /// Allowed number of context lines before and after.
 const CONTEXT_LINES_RANGE: std::ops::RangeInclusive<u32> = 0..=100;
@@ -56,27 +73,66 @@ const MAX_ENCLOSING: usize = 4;
 
 /// Answers a call of `read_code`.
 async fn call_read_code(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
-    let budget = given.token_budget(DEFAULT_TOKENS, context)?;
     given.number_within(&CONTEXT, 0, CONTEXT_LINES_RANGE)?;
+    let paths = given.list(&FILE);
+    let symbols = given.list(&SYMBOL);
+    let symbols = symbols.iter().map(|name| check_name(name.trim())).collect::<Result<Vec<_>, _>>()?;
+    let root = roots.select_root(given.text(&ROOT), paths.first().map(String::as_str))?;
     let context_lines = given.number(&CONTEXT).unwrap_or(0);
-    let (path, suffix_lines) = match given.text(&FILE) {
-        Some(path) => split_line_suffix(path.trim()),
-        None => (None, None),
+    let targets = GivenTargets { paths, symbols, lines: given.lines(&LINES), context_lines };
+    let is_file = |path: &str| {
+        let inside = roots.relative_file(root, path);
+        inside.is_ok_and(|path| root.path().join(path).is_file())
     };
-    let symbol = given.text(&SYMBOL).map(|name| check_name(name.trim())).transpose()?;
-    let given_lines = given.lines(&LINES);
-    let root = roots.select_root(given.text(&ROOT), path.as_deref())?;
-    let path = path.map(|path| roots.relative_file(root, &path)).transpose()?;
-    if path.is_none() && symbol.is_none() {
-        return Err(ToolError("give a symbol, or a path with lines like \"10-40\"".to_owned()));
+    let mut targets = targets.to_targets(&is_file).map_err(ToolError)?;
+    let not_read: Vec<String> = targets.drain(targets.len().min(MAX_TARGETS)..).map(|target| target.given).collect();
+    let default = DEFAULT_TOKENS + FURTHER_TOKENS * u32::try_from(targets.len() - 1).unwrap_or(u32::MAX);
+    let budget = given.token_budget(default.min(MAX_DEFAULT_TOKENS), context);
+    let is_single = targets.len() == 1;
+    let mut parts = Vec::new();
+    for target in targets {
+        match read_target(roots, root, context, target.request).await {
+            Ok(part) => parts.push(ReadPart::Code(Box::new(part))),
+            Err(error) if is_single => return Err(error),
+            Err(ToolError(message)) => parts.push(ReadPart::Failure { given: target.given, message }),
+        }
     }
-    if symbol.is_some() && given_lines.is_some() {
-        return Err(ToolError("give either a symbol or lines, not both".to_owned()));
+    if let [ReadPart::Failure { message, .. }, ..] = parts.as_slice()
+        && parts.iter().all(|part| matches!(part, ReadPart::Failure { .. }))
+    {
+        return Err(ToolError(message.clone()));
     }
+    to_tool_result(run_blocking(move || render_parts(&parts, &not_read, budget)).await??, budget.form)
+}
+
+/// Code that was read, with a note.
+struct ReadCode {
+    read: CodeExcerpt,
+    note: Option<String>,
+}
+
+/// A part of an answer.
+enum ReadPart {
+    Code(Box<ReadCode>),
+    /// A target that cannot be read.
+    Failure {
+        given: String,
+        message: String,
+    },
+}
+
+/// Reads one target.
+async fn read_target(
+    roots: &ServedRoots,
+    root: &ServedRoot,
+    context: &CallContext,
+    request: ReadRequest,
+) -> Result<ReadCode, ToolError> {
+    let path = request.path.as_deref().map(|path| roots.relative_file(root, path)).transpose()?;
     let by_name = path.is_none();
-    let lines = if symbol.is_some() { None } else { given_lines.or(suffix_lines) };
-    let request = ReadRequest { path, lines, symbol, context_lines };
-    let (mut read, note) = if by_name {
+    let name = request.symbol.clone();
+    let request = ReadRequest { path, ..request };
+    let (mut read, mut note) = if by_name {
         match query_engine(roots, root, context, move |engine, cancel| engine.read_code(&request, cancel)).await? {
             QueryOutcome::Answer(read, note) => (read, note),
             QueryOutcome::NotIndexedYet(text) => return Err(ToolError(text)),
@@ -85,18 +141,62 @@ async fn call_read_code(roots: &ServedRoots, given: GivenArguments, context: &Ca
         let (engine, cancel) = (Arc::clone(&root.engine), context.cancel.clone());
         (run_blocking(move || engine.read_code(&request, &cancel)).await??, None)
     };
-    let notes: Vec<String> = note.into_iter().chain(read.masked_note()).collect();
-    let note = (!notes.is_empty()).then(|| notes.join("; "));
+    if let Some(name) = name.filter(|_| !read.is_qualified) {
+        let name = sanitize_to_length(&name, MAX_PATH_CHARS);
+        append_note(&mut note, &format!("there is no {name}; this is the nearest of that name"));
+    }
+    if let Some(masked) = read.masked_note() {
+        append_note(&mut note, &masked);
+    }
     read.text = escape_code(&read.text).into_owned();
-    to_tool_result(run_blocking(move || render_code(&read, note.as_deref(), budget)).await??, budget.form)
+    Ok(ReadCode { read, note })
 }
 
-/// Splits a path from the lines after it, as in `src/a.rs:10-40` or `src/a.rs#L10-L40`.
-fn split_line_suffix(path: &str) -> (Option<String>, Option<(u32, u32)>) {
-    let cut = path.rsplit_once("#L").or_else(|| path.rsplit_once(':'));
-    match cut.and_then(|(path, lines)| Some((path.to_owned(), parse_line_range(lines)?))) {
-        Some((path, lines)) if !path.is_empty() => (Some(path), Some(lines)),
-        _ => (Some(path.to_owned()), None),
+/// Renders the parts within the budget: each may take an equal share of what is left, so that a short part leaves more
+/// to those after it. Parts for which there is no room are named.
+fn render_parts(
+    parts: &[ReadPart],
+    not_read: &[String],
+    budget: TokenBudget,
+) -> Result<RenderedAnswer<ReadCodesOutput>, AnswerError> {
+    let (mut left, mut texts, mut outputs, mut errors) = (budget.max_tokens, Vec::new(), Vec::new(), Vec::new());
+    for (at, part) in parts.iter().enumerate() {
+        let share = TokenBudget { max_tokens: left / (parts.len() - at), ..budget };
+        match part {
+            ReadPart::Code(code) => {
+                let rendered = render_code(&code.read, code.note.as_deref(), share, parts.len() == 1)?;
+                left = left.saturating_sub(rendered.count_tokens(budget.form)? + PART_TOKENS);
+                texts.push(rendered.text);
+                outputs.push(rendered.structured);
+            }
+            ReadPart::Failure { given, message } => {
+                let failure = sanitize_to_length(&format!("{given}: {message}"), MAX_FAILURE_CHARS);
+                left = left.saturating_sub(tokens::count_tokens(&failure) + PART_TOKENS);
+                texts.push(failure.clone());
+                errors.push(failure);
+            }
+        }
+    }
+    if !not_read.is_empty() {
+        let names = sanitize_to_length(&not_read.join(", "), MAX_FAILURE_CHARS);
+        let message = format!("not read, at most {MAX_TARGETS} at once: {names}");
+        texts.push(message.clone());
+        errors.push(message);
+    }
+    loop {
+        let mut others = outputs.clone();
+        let first = if others.is_empty() { None } else { Some(others.remove(0)) };
+        let structured = ReadCodesOutput { first, others, errors: errors.clone() };
+        let answer = RenderedAnswer { text: texts.join("\n"), structured };
+        if texts.len() <= 1 || answer.fits(budget)? {
+            return Ok(answer);
+        }
+        texts.pop();
+        if outputs.len() > 1 {
+            outputs.pop();
+        } else {
+            errors.pop();
+        }
     }
 }
 
@@ -105,8 +205,9 @@ fn render_code(
     read: &CodeExcerpt,
     note: Option<&str>,
     budget: TokenBudget,
+    is_single: bool,
 ) -> Result<RenderedAnswer<ReadCodeOutput>, AnswerError> {
-    let fit = |bytes: usize| render_first_bytes(read, note, bytes).within(budget);
+    let fit = |bytes: usize| render_first_bytes(read, note, bytes, is_single).within(budget);
     let fitting = match fit(read.text.len())? {
         Some(whole) => Some(whole),
         None => match fit_whole_lines(&read.text, fit)? {
@@ -114,19 +215,26 @@ fn render_code(
             None => fit_part_of_first_line(&read.text, budget.max_tokens, fit)?,
         },
     };
-    Ok(fitting.unwrap_or_else(|| render_first_bytes(read, note, 0)))
+    Ok(fitting.unwrap_or_else(|| render_first_bytes(read, note, 0, is_single)))
 }
 
-/// Renders the first `bytes` of the text; `bytes` must be a character boundary.
-fn render_first_bytes(read: &CodeExcerpt, note: Option<&str>, bytes: usize) -> RenderedAnswer<ReadCodeOutput> {
+/// Renders the first `bytes` of the text; `bytes` must be a character boundary. Of several parts each names the innermost
+/// enclosing definition and no others of the name.
+fn render_first_bytes(
+    read: &CodeExcerpt,
+    note: Option<&str>,
+    bytes: usize,
+    is_single: bool,
+) -> RenderedAnswer<ReadCodeOutput> {
     let excerpt = Excerpt::new(&read.text, read.span, bytes);
     let left_out_lines = excerpt.lines_left().map(format_lines);
     let end_line = excerpt.last_line();
     let path = escape_name_to_length(read.path.as_str(), MAX_PATH_CHARS);
-    let kept = read.inside.len().saturating_sub(MAX_ENCLOSING);
+    let kept = read.inside.len().saturating_sub(if is_single { MAX_ENCLOSING } else { 1 });
     let enclosing = &read.inside[kept..];
     let inside: Vec<SymbolOutput> = enclosing.iter().map(to_symbol_output).collect();
-    let also: Vec<String> = read.also.iter().map(format_other_definition).collect();
+    let others: &[SymbolHit] = if is_single { &read.also } else { &[] };
+    let also: Vec<String> = others.iter().map(format_other_definition).collect();
     let shown = Span { start_line: read.span.start_line, end_line };
     let mut text = format!("{} of {} lines", format_location(&path, shown), read.lines);
     if !enclosing.is_empty() {
@@ -141,7 +249,7 @@ fn render_first_bytes(read: &CodeExcerpt, note: Option<&str>, bytes: usize) -> R
     if let Some(note) = note {
         text.push_str(&format!("; {note}"));
     }
-    text.push_str(&format_code_block(excerpt.code));
+    text.push_str(&format_code_block(&number_lines(excerpt.code, read.span.start_line)));
     if let Some(lines) = &left_out_lines {
         text.push_str(&format!("\nleft out for max_tokens: lines {lines}"));
     }
@@ -166,22 +274,7 @@ fn render_first_bytes(read: &CodeExcerpt, note: Option<&str>, bytes: usize) -> R
     RenderedAnswer { text, structured }
 }
 
-/// Formats the name of a definition with its container, such as `Config.load`.
-fn format_qualified_name(symbol: &Symbol) -> String {
-    let name = match symbol.container.as_str() {
-        "" => symbol.name.clone(),
-        container => format!("{container}.{}", symbol.name),
-    };
-    escape_name_to_length(&name, MAX_PATH_CHARS)
-}
-
 /// Formats an enclosing definition, such as `impl Config 10-200`.
 fn format_enclosing(symbol: &Symbol) -> String {
     format!("{} {}", format_symbol(symbol), format_lines(symbol.span))
-}
-
-/// Formats another definition of the name, such as `src/a.rs:10-20 Config.load`.
-fn format_other_definition(found: &SymbolHit) -> String {
-    let path = escape_name_to_length(found.path.as_str(), MAX_PATH_CHARS);
-    format!("{} {}", format_location(&path, found.symbol.span), format_qualified_name(&found.symbol))
 }

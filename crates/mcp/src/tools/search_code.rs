@@ -1,17 +1,19 @@
 //! The tool `search_code`: finds code by meaning.
 
-use answer::snippet::query_prefixes;
-use engine::{ContentFilter, Filter, MAX_LIMIT, RetrievalMode, SearchQuery, strip_query_filters};
+use answer::QueryWords;
+use engine::{ContentFilter, Filter, MAX_LIMIT, RetrievalMode, SearchQuery};
 
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments};
 use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolError, ToolResult};
-use crate::render::hits::{HitPage, answer_with_hits};
+use crate::render::hits::{HitPage, answer_with_hits, default_hit_tokens};
 use crate::roots::query::query_engine;
 use crate::roots::served::{ServedRoot, ServedRoots};
-use crate::wire::argument::{BELOW_PATH, CONTENT, CURSOR, HIT_LIMIT, HIT_TOKENS, LANGUAGE, MODE, PROJECT, QUERY, ROOT};
+use crate::wire::argument::{
+    BELOW_PATH, CONTENT, CURSOR, DETAIL, HIT_LIMIT, HIT_TOKENS, LANGUAGE, MODE, PROJECT, QUERY, ROOT,
+};
 use crate::wire::schema::generate_output_schema;
 use crate::wire::search::SearchOutput;
 
@@ -24,7 +26,7 @@ pub const TOOL: ToolEntry = ToolEntry {
     search_hint: "semantic code search: where is, how does, which code handles",
     arguments: KnownArguments {
         required: &[&QUERY],
-        optional: &[&BELOW_PATH, &LANGUAGE, &CONTENT, &HIT_LIMIT, &HIT_TOKENS, &CURSOR],
+        optional: &[&BELOW_PATH, &LANGUAGE, &CONTENT, &DETAIL, &HIT_LIMIT, &HIT_TOKENS, &CURSOR],
         unlisted: &[&PROJECT, &MODE, &ROOT],
     },
     output_schema: generate_output_schema::<SearchOutput>,
@@ -34,9 +36,6 @@ pub const TOOL: ToolEntry = ToolEntry {
     call: |roots, given, context| Box::pin(call_search_code(roots, given, context)),
 };
 
-/// Default token limit of an answer.
-const DEFAULT_TOKENS: u32 = 560;
-
 /// Maximum length of a query, in bytes; longer texts belong in `find_similar`.
 const MAX_QUERY_BYTES: usize = 10_000;
 
@@ -44,14 +43,15 @@ const MAX_QUERY_BYTES: usize = 10_000;
 async fn call_search_code(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let cursor = PageCursor::of_call(&given)?;
     let root = roots.select_root(given.text(&ROOT), given.list(&BELOW_PATH).first().map(String::as_str))?;
-    let budget = given.token_budget(DEFAULT_TOKENS, context)?;
+    let detail = given.detail();
+    let budget = given.token_budget(default_hit_tokens(detail), context);
     let mut query = build_query(roots, root, &given)?;
-    let words = query_prefixes(&strip_query_filters(&query.text));
+    let words = QueryWords::parse(&query.text);
     let (offset, limit) = (cursor.hits_before()?, query.limit);
     // One hit more than a page shows whether there is another page.
     query.limit = (offset + limit + 1).min(MAX_LIMIT);
     let outcome = query_engine(roots, root, context, move |engine, cancel| engine.search(&query, cancel)).await?;
-    answer_with_hits(outcome, HitPage { noun: "hits", words, cursor, limit, budget }).await
+    answer_with_hits(outcome, HitPage { noun: "hits", words, detail, cursor, limit, budget }).await
 }
 
 /// Builds the engine's query from the arguments of a call.

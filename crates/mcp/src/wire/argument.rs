@@ -2,6 +2,7 @@
 //!
 //! The schemas that clients see and the parser of calls both come from these.
 
+use answer::detail::DETAIL_WORDS;
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
@@ -26,10 +27,12 @@ pub enum ArgumentKind {
     Paths,
     /// Names, separated by commas.
     Names,
+    /// Names or places of code, separated by commas outside of brackets, by semicolons or by line breaks.
+    Symbols,
     /// A whole number.
     Number,
     Flag,
-    /// A first and a last line, such as `10-40`.
+    /// A first and a last line, such as `10-40`, or several of these.
     Lines,
     /// One of these words.
     Choice(&'static [&'static str]),
@@ -86,7 +89,7 @@ pub const BELOW_PATH: Argument = argument(
 pub const BELOW: Argument =
     argument("below", BELOW_ALIASES, ArgumentKind::Paths, "Only this folder, file or glob, like src/**/*.rs");
 pub const FILE: Argument =
-    argument("path", PATH_ALIASES, ArgumentKind::Path, "A file, like src/config.rs or src/config.rs:10-40");
+    argument("path", PATH_ALIASES, ArgumentKind::Paths, "A file, or several, like src/config.rs:10-40,src/main.rs:5");
 pub const FILE_OF_LINE: Argument = argument("path", PATH_ALIASES, ArgumentKind::Path, "An indexed file; needs line");
 pub const FILE_OR_FOLDER: Argument = argument(
     "path",
@@ -95,16 +98,28 @@ pub const FILE_OR_FOLDER: Argument = argument(
     "A file or a folder; . is the whole project",
 );
 pub const LINE: Argument = argument("line", &["line_number"], ArgumentKind::Number, "A line of path");
-pub const LINES: Argument =
-    argument("lines", &["range", "line_range"], ArgumentKind::Lines, "Lines of path, like 10-40");
+pub const LINES: Argument = argument(
+    "lines",
+    &["range", "line_range", "ranges"],
+    ArgumentKind::Lines,
+    "Lines of path, like 10-40 or 10-40,80-95",
+);
 pub const SNIPPET: Argument =
     argument("snippet", &["code", "text"], ArgumentKind::Text, "Code to compare with, instead of path and line");
-pub const NAME: Argument =
-    argument("name", &["symbol", "query"], ArgumentKind::Text, "parseConfig, Config::load, Config.load or parse*");
+pub const NAME: Argument = argument(
+    "name",
+    &["symbol", "query", "names", "symbols"],
+    ArgumentKind::Symbols,
+    "Like parseConfig, Config::load, parse*; several with commas",
+);
 pub const USED_NAME: Argument =
-    argument("name", &["symbol", "query"], ArgumentKind::Text, "An identifier; Config::load finds every load");
-pub const SYMBOL: Argument =
-    argument("symbol", &["name"], ArgumentKind::Text, "A definition, like Config::load; with path, only in that file");
+    argument("name", &["symbol", "query"], ArgumentKind::Text, "An identifier. May hold filters: load -test path:src");
+pub const SYMBOL: Argument = argument(
+    "symbol",
+    &["name", "symbols", "names"],
+    ArgumentKind::Symbols,
+    "Definitions or places as other tools print them, like Config::load,src/a.rs:10-40; with path, in that file",
+);
 pub const SYMBOL_KIND: Argument = argument(
     "kind",
     &["kinds", "type"],
@@ -119,18 +134,16 @@ pub const LANGUAGE: Argument =
 pub const PROJECT: Argument =
     argument("project", &["package"], ArgumentKind::Text, "A package of a monorepo, by name or folder");
 pub const CONTENT: Argument = argument("content", &[], ArgumentKind::Choice(CONTENT_WORDS), "Default: code and docs");
+pub const DETAIL: Argument =
+    argument("detail", &["verbosity"], ArgumentKind::Choice(DETAIL_WORDS), "full shows the code of every place");
 pub const MODE: Argument = argument("mode", &[], ArgumentKind::Choice(MODE_WORDS), "");
 pub const HIT_LIMIT: Argument = argument("limit", LIMIT_ALIASES, ArgumentKind::Number, "Default 10, at most 50");
 pub const SYMBOL_LIMIT: Argument = argument("limit", LIMIT_ALIASES, ArgumentKind::Number, "Default 20, at most 100");
 pub const USE_LIMIT: Argument = argument("limit", LIMIT_ALIASES, ArgumentKind::Number, "Default 50, at most 500");
 pub const MAX_TOKENS: Argument =
     argument("max_tokens", &["token_budget"], ArgumentKind::Number, "Size of the answer, up to 20000");
-pub const HIT_TOKENS: Argument = argument(
-    "max_tokens",
-    &["token_budget"],
-    ArgumentKind::Number,
-    "Size of the answer, up to 20000; more shows more of each hit's code",
-);
+pub const HIT_TOKENS: Argument =
+    argument("max_tokens", &["token_budget"], ArgumentKind::Number, "Size of the answer, up to 20000");
 pub const CURSOR: Argument = argument("cursor", &["next_cursor"], ArgumentKind::Text, "From the page before");
 pub const CONTEXT: Argument = argument("context", &["context_lines"], ArgumentKind::Number, "Lines to add around");
 pub const DEPTH: Argument = argument("depth", &["max_depth"], ArgumentKind::Number, "Folder levels to list");

@@ -5,7 +5,19 @@ use serde::Serialize;
 
 use super::parts::SymbolOutput;
 
-/// Answer of `read_code`.
+/// Answer of `read_code`: the first place, and the others if several were requested.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct ReadCodesOutput {
+    #[serde(flatten)]
+    pub first: Option<ReadCodeOutput>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<ReadCodeOutput>,
+    /// Requested places that were not read, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+}
+
+/// Code at one place.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ReadCodeOutput {
     /// Relative to the root.

@@ -10,6 +10,9 @@ use super::parts::CoverageOutput;
 pub struct FindReferencesOutput {
     /// Code first, then tests and examples, each sorted by path.
     pub files: Vec<ReferencedFileOutput>,
+    /// Definitions of the name, as `path:first-last kind name`; only on the first page.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub definitions: Vec<String>,
     /// Number of definitions of the name in these files that are not listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub definitions_left_out: Option<usize>,

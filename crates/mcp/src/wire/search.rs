@@ -36,15 +36,19 @@ pub struct HitOutput {
     /// The defined name with its containers, like `Store.open`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub symbol: String,
+    /// Signature of a hit that is shown briefly.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub signature: String,
     /// The file has changed since it was indexed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
     /// Lines that `code` omits, as `first-last`; use read_code to read them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub more_lines: Vec<String>,
-    /// The deciding lines of the indexed code; `…12` stands before line 12 where lines are omitted.
+    /// The deciding lines of the indexed code, each after its number; `…` stands for omitted lines.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub code: String,
-    /// Other matches in the same file, as `first-last name`.
+    /// Other matches in the same file, as `first-last kind name`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
 }

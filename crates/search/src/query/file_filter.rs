@@ -50,7 +50,7 @@ impl FileFilter {
     /// # Errors
     /// If a language or a kind is unknown, a glob is invalid, or the languages of the filter and of the query
     /// exclude each other.
-    pub(crate) fn with_query_filters(filter: &Filter, query_filters: &QueryFilters) -> Result<Self, QueryError> {
+    pub fn with_query_filters(filter: &Filter, query_filters: &QueryFilters) -> Result<Self, QueryError> {
         let QueryFilters { include, exclude, no_tests, no_examples, no_vendored, .. } = query_filters;
         let mut paths = Vec::new();
         if let Some(path) = &filter.path {

@@ -1,7 +1,6 @@
 //! Tests that answers stay within the budget for any hits, and that omitted hits are reported.
 
 use answer::AnswerForm;
-use answer::snippet::query_prefixes;
 use proptest::prelude::*;
 
 use super::*;
@@ -20,6 +19,7 @@ fn hit(path: &str, text: String) -> Hit {
         definitions: Vec::new(),
         text,
         score: 0.5,
+        deciding_lines: Vec::new(),
         also: Vec::new(),
         project: None,
         stale: false,
@@ -36,7 +36,11 @@ fn create_answer(hits: Vec<Hit>) -> SearchAnswer {
 }
 
 fn render_words(hits: Vec<Hit>, max_tokens: usize, query: &str) -> RenderedAnswer<SearchOutput> {
-    let frame = AnswerFrame { noun: "hits", words: query_prefixes(query), ..AnswerFrame::default() };
+    render_in_detail(hits, max_tokens, query, Detail::Full)
+}
+
+fn render_in_detail(hits: Vec<Hit>, max_tokens: usize, query: &str, detail: Detail) -> RenderedAnswer<SearchOutput> {
+    let frame = AnswerFrame { noun: "hits", words: QueryWords::parse(query), detail, ..AnswerFrame::default() };
     let budget = TokenBudget { max_tokens, form: AnswerForm::TextAndData };
     render_hits(&create_answer(hits), &frame, budget).expect("it can be serialized")
 }
@@ -59,8 +63,8 @@ fn a_hit_shows_location_name_and_code() {
     stale.also = vec![RelatedChunk { span, kind: SymbolKind::Section, name: "Reset".to_owned() }];
     let answer = render(vec![hit("src/a.rs", "fn find_it() {\n}".to_owned()), stale], 8_000);
     let wanted = "1 stale: changed since indexed, call index_project\n\
-        src/a.rs:10-11 Finder.find_it\n```\nfn find_it() {\n}\n```\n\
-        b.md:10-12 Finder.find_it (stale)\n````\n```rust\nlet a = 1;\n```\n````\nalso 70-80 Reset";
+        src/a.rs:10-11 function Finder.find_it\n```\n10 fn find_it() {\n11 }\n```\n\
+        b.md:10-12 (stale) function Finder.find_it\n```\n10 ```rust\n11 let a = 1;\n12 ```\n```\nalso 70-80 section Reset";
     assert_eq!(answer.text, wanted);
 }
 
@@ -84,10 +88,10 @@ fn a_long_hit_keeps_the_lines_that_match_the_query() {
     let answer = render_words(hits, 1_000, "when is it retried");
     assert!(is_within_budget(&answer, 1_000), "{}", answer.text);
     let shown = &answer.structured.hits[0];
-    assert!(shown.code.starts_with("fn find_it() {") && shown.code.contains("retry_with_backoff"), "{}", shown.code);
-    assert!(shown.code.ends_with('…') && shown.code.contains("\n…309\n"), "{}", shown.code);
+    assert!(shown.code.starts_with("10 fn find_it() {") && shown.code.contains("retry_with_backoff"), "{}", shown.code);
+    assert!(shown.code.ends_with('…') && shown.code.contains("\n…\n309 "), "{}", shown.code);
     assert_eq!(shown.more_lines.len(), 2, "{:?}", shown.more_lines);
-    assert_eq!(answer.structured.hits[1].code, "fn b() {}");
+    assert_eq!(answer.structured.hits[1].code, "10 fn b() {}");
 }
 
 #[test]
@@ -103,6 +107,31 @@ fn more_tokens_show_more_lines() {
     assert_eq!((few.len(), many.len()), (12, 12), "all hits are named");
     assert!(few.iter().zip(&many).all(|(few, many)| few <= many), "{few:?} {many:?}");
     assert_eq!(many[0], 32, "the whole hit");
+}
+
+#[test]
+fn a_brief_answer_shows_code_of_the_first_two_hits_and_one_line_of_each_other_one() {
+    let code = |n: usize| {
+        let mut lines = vec!["    call(some, arguments, here);".to_owned(); 30];
+        lines[0] = format!("fn function_{n}() {{");
+        lines[20] = "    retry_upload();".to_owned();
+        lines.join("\n")
+    };
+    let hits: Vec<Hit> = (0..10).map(|n| hit(&format!("src/f{n}.rs"), code(n))).collect();
+    for max_tokens in [440, 1_000] {
+        let answer = render_in_detail(hits.clone(), max_tokens, "when is an upload retried", Detail::Brief);
+        assert!(is_within_budget(&answer, max_tokens) || max_tokens < 500, "{}", answer.text);
+        let shown = &answer.structured.hits;
+        assert_eq!(shown.len(), 10, "{}", answer.text);
+        let numbers: Vec<usize> = shown.iter().map(|hit| hit.code.lines().count()).collect();
+        assert!(numbers[0] >= numbers[1] && numbers[2..].iter().all(|lines| *lines <= 1), "{numbers:?}");
+        assert!(
+            shown[..5]
+                .iter()
+                .all(|hit| hit.code.contains("30     retry_upload();") || hit.code == "30 retry_upload();")
+        );
+        assert_eq!(answer.text.lines().filter(|line| line.starts_with("src/f")).count(), 10);
+    }
 }
 
 #[test]

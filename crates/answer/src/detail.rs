@@ -1,0 +1,48 @@
+//! How much of each place an answer shows.
+
+/// How much of the places an answer shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// The first two places with the lines that decide, the others on one line each.
+    #[default]
+    Brief,
+    /// Every place with its code, as far as there is room.
+    Full,
+}
+
+/// The words of the argument that chooses the detail, in the order of the variants.
+pub const DETAIL_WORDS: &[&str] = &["brief", "full"];
+
+impl Detail {
+    /// Returns the detail with exactly this name.
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "brief" => Some(Self::Brief),
+            "full" => Some(Self::Full),
+            _ => None,
+        }
+    }
+
+    /// Returns the maximum number of lines of the place at `rank`, which counts from 0, given `full_lines` lines for a
+    /// place that is shown in full. With 1 the place is shown on one line, as by
+    /// [`Place::format_brief`](crate::Place::format_brief).
+    pub fn lines_at_rank(self, rank: usize, full_lines: usize) -> usize {
+        match (self, rank) {
+            (Self::Full, _) | (Self::Brief, 0) => full_lines,
+            (Self::Brief, 1) => (full_lines / 2).max(2),
+            (Self::Brief, _) => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brief_answers_show_code_of_the_first_two_places() {
+        let lines = |detail: Detail| [0, 1, 2, 9].map(|rank| detail.lines_at_rank(rank, 12));
+        assert_eq!((lines(Detail::Brief), lines(Detail::Full)), ([12, 6, 1, 1], [12; 4]));
+        assert_eq!(DETAIL_WORDS.iter().filter_map(|word| Detail::from_word(word)).count(), DETAIL_WORDS.len());
+    }
+}

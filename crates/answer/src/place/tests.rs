@@ -1,0 +1,115 @@
+//! Tests of the lines, names and forms of a place.
+
+use engine::{Language, RepoPath};
+
+use super::*;
+
+const DETAIL: PlaceDetail = PlaceDetail { max_line_chars: 30, max_related: 2 };
+
+fn hit(text: &str) -> Hit {
+    let lines = u32::try_from(text.lines().count()).expect("few lines");
+    let related = |start_line, name: &str, kind| RelatedChunk {
+        span: Span { start_line, end_line: start_line + 5 },
+        kind,
+        name: name.to_owned(),
+    };
+    Hit {
+        path: RepoPath::new("src/\u{202e}a.rs"),
+        language: Language("rust"),
+        span: Span { start_line: 10, end_line: 9 + lines },
+        kind: SymbolKind::Method,
+        symbol: "open".to_owned(),
+        container: "Store".to_owned(),
+        signature: "fn open( path: &Path, )".to_owned(),
+        text: text.to_owned(),
+        score: 0.5,
+        deciding_lines: Vec::new(),
+        also: vec![
+            related(70, "Store.close", SymbolKind::Method),
+            related(80, "", SymbolKind::Block),
+            related(90, "third", SymbolKind::Function),
+        ],
+        project: None,
+        stale: false,
+        explanation: None,
+    }
+}
+
+#[test]
+fn a_short_place_is_shown_whole_with_numbered_lines() {
+    let hit = hit("fn open(\n    path: &Path,\n) {}\n\n");
+    let words = QueryWords::default();
+    let place = Place::new(&hit, &words, 5);
+    let wanted = "src/\\u{202e}a.rs:10-13 method Store.open\n```\n10 fn open(\n11     path: &Path,\n12 ) {}\n```\n\
+                  also 70-75 method close, 80-85 block";
+    assert_eq!(place.format(DETAIL), wanted);
+    assert_eq!(place.omitted_lines(), []);
+}
+
+#[test]
+fn omitted_lines_are_marked_and_the_deciding_line_is_never_one_of_them() {
+    let mut lines = vec!["filler"; 40];
+    lines[0] = "/// Opens.";
+    lines[1] = "fn open(path: &Path)";
+    lines[20] = "    retry_after_a_long_and_winding_delay(now)";
+    let mut hit = hit(&lines.join("\n"));
+    hit.signature = "fn open(path: &Path)".to_owned();
+    let words = QueryWords::parse("when is it retried");
+    let place = Place::new(&hit, &words, 4);
+    let code = "10 /// Opens.\n11 fn open(path: &Path)\n…\n29 filler\n30     retry_after_a_long_and_win…\n31 filler\n…";
+    assert_eq!(place.code(30), code);
+    assert_eq!(place.omitted_lines(), [Span { start_line: 12, end_line: 28 }, Span { start_line: 32, end_line: 49 }]);
+    let rows = place.rows();
+    assert_eq!(rows[1], PlaceRow::Line { index: 1, number: 11, text: "fn open(path: &Path)" });
+    assert_eq!((rows[2], rows.last()), (PlaceRow::Gap, Some(&PlaceRow::Gap)));
+    hit.deciding_lines = vec![40, 999, 3];
+    let code = Place::new(&hit, &words, 4).code(30);
+    assert!(code.contains("\n40 filler\n") && !code.contains("retry"), "the search's lines come first: {code}");
+}
+
+#[test]
+fn a_brief_place_is_one_line_with_kind_name_signature_and_the_deciding_line() {
+    let hit = hit("/// Opens.\nfn open(\n    path: &Path,\n) {\n    retry();\n}\n");
+    let brief = |query: &str| {
+        Place::new(&hit, &QueryWords::parse(query), 1).format_brief(BriefLengths { signature: 60, line: 60 })
+    };
+    assert_eq!(brief(""), "src/\\u{202e}a.rs:10-15 method Store.open(path: &Path)");
+    assert_eq!(brief("path"), "src/\\u{202e}a.rs:10-15 method Store.open(path: &Path)");
+    assert_eq!(brief("is it retried"), "src/\\u{202e}a.rs:10-15 method Store.open(path: &Path): 14 retry();");
+}
+
+#[test]
+fn names_are_right() {
+    let mut hit = hit("fn open() {\n    fn inner() {}\n}\nfn close() {\n}\n");
+    hit.signature = "fn open()".to_owned();
+    hit.definitions = ["open", "inner", "close"].map(definition).to_vec();
+    let words = QueryWords::default();
+    assert_eq!(Place::new(&hit, &words, 1).name(), "Store.open, close", "a chunk of two functions names both");
+    hit.container = String::new();
+    let place = Place::new(&hit, &words, 1);
+    assert_eq!((place.kind(), place.name().as_str()), (SymbolKind::Function, "open, close"));
+    assert_eq!(
+        place.format_brief(BriefLengths { signature: 60, line: 60 }),
+        "src/\\u{202e}a.rs:10-14 function open, close"
+    );
+    (hit.container, hit.symbol, hit.definitions) =
+        ("Scaler".to_owned(), "Scaler".to_owned(), vec![definition("Scaler")]);
+    assert_eq!(Place::new(&hit, &words, 1).name(), "Scaler", "a constructor is named as its class");
+}
+
+#[test]
+fn a_later_part_of_a_definition_has_its_signature_in_the_head() {
+    let hit = hit(&format!("    first();\n{}    retry();\n}}\n", "    step();\n".repeat(30)));
+    let shown = Place::new(&hit, &QueryWords::parse("retried"), 4).format(DETAIL);
+    let wanted =
+        "src/\\u{202e}a.rs:10-42 method Store.open(path: &Path)\n```\n40     step();\n41     retry();\n42 }\n```\n";
+    assert!(shown.starts_with(wanted), "{shown}");
+}
+
+#[test]
+fn a_long_line_is_cut_around_the_word_of_the_query() {
+    let hit = hit(&format!("fn open() {{\n{} retry_now(); {}\n}}", "x".repeat(500), "y".repeat(500)));
+    let code = Place::new(&hit, &QueryWords::parse("retry_now"), 8).code(60);
+    let lines: Vec<&str> = code.lines().collect();
+    assert!(lines[1].contains("retry_now();") && lines[1].chars().count() < 70, "{code}");
+}
