@@ -216,6 +216,7 @@ mod tests {
             container: "Store".to_owned(),
             signature: "fn open( path: &Path, )".to_owned(),
             text: text.to_owned(),
+            deciding_lines: Vec::new(),
             score: 0.5,
             also: vec![related(70, "Store.close"), related(80, ""), related(90, "third")],
             project: None,

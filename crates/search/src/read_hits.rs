@@ -52,6 +52,7 @@ pub(crate) fn read_hits(
             container: meta.container.to_owned(),
             signature: text.signature,
             text: text.text,
+            deciding_lines: Vec::new(),
             // Further chunks of a file score 0, because they are listed after the best chunks of all files.
             score: if is_first { file.score } else { 0.0 },
             also: if is_first { find_related_chunks(snapshot, file, &shown) } else { Vec::new() },

@@ -111,6 +111,7 @@ mod tests {
             container: String::new(),
             signature: String::new(),
             text: String::new(),
+            deciding_lines: Vec::new(),
             score: 0.0,
             also: Vec::new(),
             project: None,

@@ -18,6 +18,7 @@ fn hit(path: &str, text: String) -> Hit {
         container: "Finder".to_owned(),
         signature: String::new(),
         text,
+        deciding_lines: Vec::new(),
         score: 0.5,
         also: Vec::new(),
         project: None,
