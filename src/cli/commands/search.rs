@@ -58,14 +58,7 @@ fn build_search_query(arguments: &SearchArguments, text: &OsStr) -> anyhow::Resu
         project: arguments.project.clone(),
         content,
     };
-    Ok(SearchQuery {
-        text,
-        limit: arguments.limit,
-        mode: arguments.mode.into(),
-        filter,
-        explain: arguments.explain,
-        per_chunk: arguments.per_chunk,
-    })
+    Ok(SearchQuery { text, limit: arguments.limit, mode: arguments.mode.into(), filter, explain: arguments.explain })
 }
 
 fn print_answer(

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use rayon::prelude::*;
 
-use crate::query::terms::QueryTerms;
+use super::feature_set::{WeightSign, feature_set};
+use crate::query::terms::{QueryKind, QueryTerms};
 use crate::retrieve::candidates::CandidateFile;
 use crate::snapshot::Snapshot;
 use crate::snapshot::column_block::ChunkMeta;
@@ -24,31 +25,9 @@ const DOCS_WORDS: &str = "readme documentation docs guide tutorial changelog ins
 /// File names, without extension, of files that re-export or start the code of other files.
 const ENTRY_STEMS: &str = "__init__ mod lib index main init";
 
-macro_rules! features {
-    ($($(#[doc = $doc:literal])* $name:ident = $label:literal,)*) => {
-        /// A feature of a candidate file. [`Features`] contains the values.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[expect(missing_docs, reason = "their names for people are their documentation")]
-        pub enum Feature { $($(#[doc = $doc])* $name,)* }
-
-        impl Feature {
-            /// Every feature, in the order of [`Features`].
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// Returns the label that `--explain` shows.
-            pub fn label(self) -> &'static str {
-                match self { $(Self::$name => $label,)* }
-            }
-
-            /// Returns the name used in a weights file.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)* }
-            }
-        }
-    };
-}
-
-features! {
+feature_set! {
+    Feature, Features,
+    /// A feature of a candidate file. [`Features`] contains the values.
     DenseChunkRank = "nearest chunk, by rank",
     DenseChunk = "nearest chunk (cosine), relative to the best",
     DenseFile = "file vector (cosine), relative to the best",
@@ -72,17 +51,9 @@ features! {
     Declarations = "declarations only",
     Size = "number of chunks (logarithm)",
     Depth = "depth within its project",
-}
-
-/// The sign that a feature's weight may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WeightSign {
-    /// The feature raises the score: the weight is not negative.
-    For,
-    /// The feature lowers the score: the weight is not positive.
-    Against,
-    /// The weight may have either sign.
-    Either,
+    Rare = "defines rare names of the query",
+    Located = "in a trace, or named by the report",
+    Literal = "words of a message in order",
 }
 
 impl Feature {
@@ -99,27 +70,6 @@ impl Feature {
 /// The number of features.
 pub const FEATURE_COUNT: usize = Feature::ALL.len();
 
-/// The value of each feature, indexed by [`Feature`]; most values are between 0 and 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Features(pub [f32; FEATURE_COUNT]);
-
-impl Default for Features {
-    fn default() -> Self {
-        Self([0.0; FEATURE_COUNT])
-    }
-}
-
-impl Features {
-    /// Returns the value of a feature.
-    pub fn get(&self, feature: Feature) -> f32 {
-        self.0[feature as usize]
-    }
-
-    fn set(&mut self, feature: Feature, value: f32) {
-        self.0[feature as usize] = value;
-    }
-}
-
 /// Computes the features of each candidate, in the order of `candidates`.
 pub(crate) fn measure_features(snapshot: &Snapshot, terms: &QueryTerms, candidates: &[CandidateFile]) -> Vec<Features> {
     let intent = QueryIntent::from_terms(terms);
@@ -131,6 +81,7 @@ pub(crate) fn measure_features(snapshot: &Snapshot, terms: &QueryTerms, candidat
         (Some(Feature::LexicalChunkRank), Feature::LexicalChunk, |file| file.lexical_best),
         (None, Feature::LexicalFile, |file| file.lexical_file),
         (None, Feature::Joined, |file| file.joined),
+        (None, Feature::Rare, |file| file.rare),
     ] {
         let best = candidates.iter().map(score).fold(0.0, f32::max);
         for (features, candidate) in features.iter_mut().zip(candidates) {
@@ -220,7 +171,9 @@ struct QueryIntent {
 
 impl QueryIntent {
     fn from_terms(terms: &QueryTerms) -> Self {
-        let mentions = |list: &str| list.split_whitespace().any(|word| terms.stems.contains_word(word));
+        // A report that mentions a test means the tested code.
+        let is_report = terms.kind == QueryKind::Report;
+        let mentions = |list: &str| !is_report && list.split_whitespace().any(|word| terms.stems.contains_word(word));
         Self {
             tests_or_examples: mentions(TEST_WORDS) || mentions(EXAMPLE_WORDS),
             docs: mentions(DOCS_WORDS),
@@ -251,7 +204,7 @@ fn set_path_features(features: &mut Features, terms: &QueryTerms, intent: &Query
 ///
 /// An Elixir module counts, because it has the role of a class. In other languages a module is a namespace:
 /// `mod pool;` does not define a pool.
-fn is_type_definition(kind: SymbolKind, language: Language) -> bool {
+pub(super) fn is_type_definition(kind: SymbolKind, language: Language) -> bool {
     use SymbolKind::{Class, Enum, Interface, Module, Struct, Trait, Type, Union};
     matches!(kind, Class | Struct | Union | Enum | Interface | Trait | Type) || kind == Module && language.0 == "elixir"
 }
