@@ -4,6 +4,7 @@
 //! and reads the hits. [`find_definitions`] and [`find_files_with_identifier`] look up names. For equal input, the
 //! order of results is always the same.
 
+mod deciding_lines;
 mod names;
 mod query;
 mod rank;

@@ -1,9 +1,11 @@
 //! Reads the hits of a search: the texts of the ranked places.
 
+use crate::deciding_lines::LineScorer;
 use crate::query::error::QueryError;
 use crate::query::parsed_query::ParsedQuery;
 use crate::rank::hit::{Hit, RelatedChunk};
 use crate::rank::ranking::RankedPlace;
+use crate::retrieve::candidates::PartCandidates;
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 use types::qualified_name;
@@ -18,6 +20,7 @@ const MAX_RELATED_CHUNKS: usize = 3;
 pub(crate) fn read_hits(
     snapshot: &Snapshot,
     query: &ParsedQuery,
+    parts: &[PartCandidates<'_>],
     ranked: &[RankedPlace],
     cancel: &CancelToken,
 ) -> Result<Vec<Hit>, QueryError> {
@@ -25,6 +28,7 @@ pub(crate) fn read_hits(
     let shown: Vec<u32> = ranked.iter().map(|place| place.chunk).collect();
     let texts = snapshot.read_texts(&shown)?;
     let intact = ranked.iter().zip(texts).filter(|(_, text)| !text.is_damaged);
+    let lines = LineScorer::new(query, parts);
     let hits = intact.map(|(place, text)| {
         let meta = snapshot.chunk(place.chunk);
         let file = &snapshot.files[snapshot.file_of_chunk(place.chunk)];
@@ -36,7 +40,7 @@ pub(crate) fn read_hits(
             symbol: meta.symbol.to_owned(),
             container: meta.container.to_owned(),
             signature: text.signature,
-            deciding_lines: Vec::new(),
+            deciding_lines: lines.find_lines(&text.text, meta.span),
             text: text.text,
             score: place.score,
             also: find_related_chunks(snapshot, &place.related, &shown),

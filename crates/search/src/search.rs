@@ -87,7 +87,7 @@ pub fn search(
     let evidence =
         gather_evidence(snapshot, &query, &found.parts, (found.named.clone(), found.pasted.clone()), cancel)?;
     let ranked = rank(snapshot, &query, &evidence, &found, weights);
-    let hits = read_hits(snapshot, &query, &ranked, cancel)?;
+    let hits = read_hits(snapshot, &query, &found.parts, &ranked, cancel)?;
     let note = found.note.clone();
     drop(found);
     let notes = query.notes.into_iter().chain(note).collect();

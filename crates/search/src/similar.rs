@@ -43,5 +43,5 @@ pub fn find_nearest_chunks(
     parts.iter_mut().for_each(|part| part.files.retain(|file| !file.chunks.is_empty()));
     let found = QueryCandidates { parts, filter, named: HashMap::new(), pasted: HashMap::new(), note: None };
     let ranked = rank(snapshot, &query, &QueryEvidence::default(), &found, &RankingWeights::default());
-    read_hits(snapshot, &query, &ranked, cancel)
+    read_hits(snapshot, &query, &found.parts, &ranked, cancel)
 }

@@ -5,7 +5,7 @@
 
 mod report;
 
-use super::corrections::{Correction, find_corrections};
+use super::corrections::{Correction, find_corrections, find_missing_names};
 use super::error::QueryError;
 use super::file_filter::FileFilter;
 use super::filters::{InvalidFilter, QueryFilters};
@@ -100,6 +100,9 @@ impl ParsedQuery {
         };
         if mode != RetrievalMode::Dense {
             let corrections = find_corrections(snapshot, &terms, &allowed_files, cancel)?;
+            for name in find_missing_names(snapshot, &terms, &corrections)? {
+                notes.push(format!("`{name}` is nowhere in the index; showing what is near it"));
+            }
             let mut corrected = text.clone();
             for correction in &corrections {
                 let Correction { from, to } = correction;

@@ -13,6 +13,7 @@ use crate::snapshot::file_chunks::FileChunks;
 use crate::snapshot::path_class::{EXAMPLE_WORDS, TEST_WORDS, VENDORED_WORDS};
 use crate::threads::run_on_search_pool;
 use source::language;
+use store::inverted_index::{self, ChunkField};
 use types::{ContentKind, Language, SymbolKind};
 
 /// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009), scaled so that rank 1 gives 1:
@@ -20,7 +21,10 @@ use types::{ContentKind, Language, SymbolKind};
 const K: f32 = 20.0;
 
 /// Query words that indicate a search for documentation.
-const DOCS_WORDS: &str = "readme documentation docs guide tutorial changelog install installation license";
+const DOCS_WORDS: &str = "readme documentation docs guide tutorial changelog install installation license licence";
+
+/// Where at least one in this many files of code defines a name with the word `test`, the code is a tool for tests.
+const TEST_TOOL_FILES: usize = 4;
 
 /// File names, without extension, of files that re-export or start the code of other files.
 const ENTRY_STEMS: &str = "__init__ mod lib index main init";
@@ -54,6 +58,7 @@ feature_set! {
     Rare = "defines rare names of the query",
     Located = "in a trace, or named by the report",
     Literal = "words of a message in order",
+    Boilerplate = "licence, policy, list of changes, interface dump or wrapper",
 }
 
 impl Feature {
@@ -61,7 +66,9 @@ impl Feature {
     pub fn weight_sign(self) -> WeightSign {
         match self {
             Self::Entrance | Self::Size => WeightSign::Either,
-            Self::Aside | Self::Docs | Self::Foreign | Self::Declarations | Self::Depth => WeightSign::Against,
+            Self::Aside | Self::Docs | Self::Foreign | Self::Boilerplate | Self::Declarations | Self::Depth => {
+                WeightSign::Against
+            }
             _ => WeightSign::For,
         }
     }
@@ -72,7 +79,7 @@ pub const FEATURE_COUNT: usize = Feature::ALL.len();
 
 /// Computes the features of each candidate, in the order of `candidates`.
 pub(crate) fn measure_features(snapshot: &Snapshot, terms: &QueryTerms, candidates: &[CandidateFile]) -> Vec<Features> {
-    let intent = QueryIntent::from_terms(terms);
+    let intent = QueryIntent::from_terms(snapshot, terms);
     let measure = |candidate| measure_file(snapshot, terms, &intent, candidate);
     let mut features: Vec<Features> = run_on_search_pool(|| candidates.par_iter().map(measure).collect());
     for (rank_feature, relative_feature, score) in [
@@ -170,16 +177,35 @@ struct QueryIntent {
 }
 
 impl QueryIntent {
-    fn from_terms(terms: &QueryTerms) -> Self {
+    fn from_terms(snapshot: &Snapshot, terms: &QueryTerms) -> Self {
         // A report that mentions a test means the tested code.
         let is_report = terms.kind == QueryKind::Report;
         let mentions = |list: &str| !is_report && list.split_whitespace().any(|word| terms.stems.contains_word(word));
         Self {
-            tests_or_examples: mentions(TEST_WORDS) || mentions(EXAMPLE_WORDS),
+            tests_or_examples: mentions(EXAMPLE_WORDS) || mentions(TEST_WORDS) && !is_test_tool(snapshot),
             docs: mentions(DOCS_WORDS),
             vendored: mentions(VENDORED_WORDS),
         }
     }
+}
+
+/// Returns whether the indexed code is a tool for tests, whose names are full of the word: there it says nothing about
+/// the kind of file that is meant.
+fn is_test_tool(snapshot: &Snapshot) -> bool {
+    let is_code = |file: &FileChunks| {
+        language::language_content(file.language) == ContentKind::Code && !file.is_test_or_example()
+    };
+    let all = snapshot.files.iter().filter(|file| is_code(file)).count();
+    let mut named: HashSet<usize> = HashSet::new();
+    let matched = snapshot.match_word(inverted_index::hash_term("test"), |chunk, posting| {
+        if posting.counts.contains(ChunkField::Name) {
+            let file = snapshot.file_of_chunk(chunk);
+            if is_code(&snapshot.files[file]) {
+                named.insert(file);
+            }
+        }
+    });
+    matched.is_ok() && named.len() * TEST_TOOL_FILES >= all.max(1)
 }
 
 /// Sets the features that depend on the path.
@@ -195,6 +221,7 @@ fn set_path_features(features: &mut Features, terms: &QueryTerms, intent: &Query
     features.set(Feature::Aside, flag(file.is_test_or_example() && !intent.tests_or_examples));
     features.set(Feature::Docs, flag(content == ContentKind::Docs && !intent.docs));
     features.set(Feature::Foreign, flag(path_class.vendored && !intent.vendored));
+    features.set(Feature::Boilerplate, flag(path_class.boilerplate && !intent.docs));
     features.set(Feature::Entrance, flag(ENTRY_STEMS.split_whitespace().any(|entrance| entrance == stem)));
     let name = file.path.file_name();
     features.set(Feature::Declarations, flag([".d.ts", ".pyi", ".h", ".hpp"].iter().any(|end| name.ends_with(end))));

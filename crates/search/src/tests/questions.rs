@@ -155,6 +155,7 @@ fn the_interpretation_and_corrections_are_reported() {
     assert_eq!(notes("where is getUesrById called"), ["no exact match for `getUesrById`; showing `getUserById`"]);
     assert!(notes("getUserById").is_empty() && notes("acquires").is_empty() && notes("connection").is_empty());
     assert_eq!(notes("\"never written\" pool").len(), 1);
+    assert_eq!(notes("Quuxifier"), ["`Quuxifier` is nowhere in the index; showing what is near it"]);
     assert_eq!(notes("Pol.acquire"), ["no exact match for `Pol`; showing `Pool`"]);
     assert_eq!(notes("how does sesion.go begin a sesion"), ["no exact match for `sesion.go`; showing `session.go`"]);
     assert_eq!(notes("where are conections handed out"), Vec::<String>::new(), "no name contains the word");

@@ -163,6 +163,14 @@ fn find_written_names(text: &str) -> Vec<QueryName> {
             names.extend(words.map(|word| QueryName { text: word.to_owned(), ..QueryName::default() }));
         }
     }
+    let is_code_number = |word: &str| {
+        word.chars().any(|c| c.is_ascii_uppercase())
+            && word.chars().any(|c| c.is_ascii_digit())
+            && word.chars().all(|c| c.is_ascii_alphanumeric())
+            || word.len() > 2 && word.chars().all(|c| c.is_ascii_uppercase())
+    };
+    let written = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| is_code_number(word));
+    names.extend(written.map(|word| QueryName { text: word.to_owned(), ..QueryName::default() }));
     let is_prose = |token: &str| !token.contains("://") && !token.starts_with("www.");
     let found = find_names(text, |token| is_prose(token));
     for name in found {
