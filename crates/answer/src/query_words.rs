@@ -189,6 +189,7 @@ mod tests {
             symbol: String::new(),
             container: String::new(),
             signature: String::new(),
+            definitions: Vec::new(),
             text: text.to_owned(),
             score: 0.0,
             deciding_lines: Vec::new(),

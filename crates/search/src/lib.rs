@@ -4,6 +4,7 @@
 //! and reads the hits. [`find_definitions`] and [`find_files_with_identifier`] look up names. For equal input, the
 //! order of results is always the same.
 
+mod deciding_lines;
 mod names;
 mod query;
 mod rank;
@@ -29,11 +30,15 @@ pub use query::projects::resolve_project_folders;
 pub use query::request::{ContentFilter, Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery};
 pub use query::scope::{SearchScope, UnmatchedPath, describe_scope};
 pub use query::terms::QueryKind;
-pub use rank::features::{FEATURE_COUNT, Feature, Features, WeightSign};
+pub use rank::chunk_features::{ChunkFeature, ChunkFeatures};
+pub use rank::feature_set::WeightSign;
+pub use rank::features::{FEATURE_COUNT, Feature, Features};
 pub use rank::hit::{Explanation, Hit, RelatedChunk, ScoreTerm};
-pub use rank::weights::{FeatureWeights, InvalidWeights, RankingWeights};
+pub use rank::weights::{ClassWeights, FeatureWeights, InvalidWeights, PlaceWeights, RankingWeights};
 pub use rank::{learn, metrics};
-pub use search::{QueryFeatures, SearchContext, SearchResults, masked_note, measure_query, search};
+pub use search::{
+    MeasuredChunk, MeasuredFile, QueryFeatures, SearchContext, SearchResults, masked_note, measure_query, search,
+};
 pub use similar::find_nearest_chunks;
 pub use snapshot::Snapshot;
 pub use snapshot::column_block::ChunkMeta;

@@ -3,19 +3,20 @@
 use crate::query::error::QueryError;
 use crate::query::parsed_query::{CheckedQuery, ParsedQuery};
 use crate::query::request::FolderScope;
+use crate::query::terms::QueryKind;
+use crate::rank::chunk_features::{ChunkFeatures, measure_chunks};
 use crate::rank::evidence::gather_evidence;
-use crate::rank::features::{Features, measure_features};
+use crate::rank::features::Features;
 use crate::rank::hit::Hit;
-use crate::rank::ranking::rank;
+use crate::rank::ranking::{chunks_of_files, rank, rank_files};
 use crate::rank::weights::RankingWeights;
 use crate::read_hits::read_hits;
-use crate::retrieve::candidates::CandidateFile;
 use crate::retrieve::retrieval::retrieve;
 use crate::snapshot::Snapshot;
 use embed::Embedder;
 use platform::cancel::CancelToken;
 use source::secrets::MASK;
-use types::RepoPath;
+use types::{RepoPath, Span};
 
 /// The inputs of a search in addition to its query.
 #[derive(Clone, Copy)]
@@ -41,16 +42,38 @@ pub struct SearchResults {
 /// The features of a query's candidates, from which weights are learned.
 #[derive(Clone, Debug)]
 pub struct QueryFeatures {
-    /// Whether the query is ranked with the weights for names instead of the weights for words.
+    /// Whether the query is ranked with the weights for names.
     pub is_name: bool,
-    /// The candidate files.
-    pub candidates: Vec<(RepoPath, Features)>,
+    pub kind: QueryKind,
+    /// The candidate files, best first.
+    pub files: Vec<MeasuredFile>,
 }
 
-/// Returns the best hits: the files by rank, each with its best chunk.
+/// A candidate file with its features.
+#[derive(Clone, Debug)]
+pub struct MeasuredFile {
+    pub path: RepoPath,
+    /// The features for each part of the query.
+    pub features: Vec<Features>,
+    /// The score from evidence other than features.
+    pub evidence_score: f32,
+    /// The chunks that may become places; empty for a file beyond the limit of the query.
+    pub chunks: Vec<MeasuredChunk>,
+}
+
+/// A candidate chunk with its features.
+#[derive(Clone, Debug)]
+pub struct MeasuredChunk {
+    pub span: Span,
+    /// The features for each part of the query.
+    pub features: Vec<ChunkFeatures>,
+    /// The score from evidence other than features.
+    pub evidence_score: f32,
+}
+
+/// Returns the best places. One file has several places if they fit better than what other files have.
 ///
-/// Further chunks of the same files fill up the list if there are fewer files than requested hits. `folders` are the
-/// folders of the projects in the query's filters. [`Hit::stale`] and [`Hit::project`] are not set.
+/// `folders` are the folders of the projects in the query's filters. [`Hit::stale`] and [`Hit::project`] are not set.
 ///
 /// # Errors
 /// If reading the store or embedding fails, or a stop was requested.
@@ -62,10 +85,13 @@ pub fn search(
     let SearchContext { snapshot, embedder, weights, cancel } = *context;
     let query = ParsedQuery::parse(snapshot, query, folders, cancel)?;
     let found = retrieve(snapshot, embedder, &query, cancel)?;
-    let evidence = gather_evidence(snapshot, &query, &found.candidates, found.named, cancel)?;
-    let ranked = rank(snapshot, &query, &evidence, found.candidates, weights);
-    let (hits, masked) = read_hits(snapshot, &query, &evidence, &ranked, cancel)?;
-    let notes = query.notes.into_iter().chain(found.note).chain(masked_note(masked)).collect();
+    let evidence =
+        gather_evidence(snapshot, &query, &found.parts, (found.named.clone(), found.pasted.clone()), cancel)?;
+    let ranked = rank(snapshot, &query, &evidence, &found, weights);
+    let (hits, masked) = read_hits(snapshot, &query, &found.parts, &ranked, cancel)?;
+    let note = found.note.clone();
+    drop(found);
+    let notes = query.notes.into_iter().chain(note).chain(masked_note(masked)).collect();
     Ok(SearchResults { hits, notes, understood: query.understood })
 }
 
@@ -78,7 +104,8 @@ pub fn masked_note(places: usize) -> Option<String> {
     }
 }
 
-/// Returns the features of all candidates of a query; the weights of the context have no effect.
+/// Returns the features of all candidates of a query; the weights of the context choose the files whose chunks are
+/// measured.
 ///
 /// # Errors
 /// Fails under the same conditions as [`search`].
@@ -87,11 +114,33 @@ pub fn measure_query(
     query: CheckedQuery,
     folders: &FolderScope,
 ) -> Result<QueryFeatures, QueryError> {
-    let SearchContext { snapshot, embedder, cancel, .. } = *context;
+    let SearchContext { snapshot, embedder, weights, cancel } = *context;
     let query = ParsedQuery::parse(snapshot, query, folders, cancel)?;
     let found = retrieve(snapshot, embedder, &query, cancel)?;
-    let features = measure_features(snapshot, &query.terms, &found.candidates);
-    let path = |candidate: &CandidateFile| snapshot.files[candidate.file].path.clone();
-    let candidates = found.candidates.iter().map(path).zip(features).collect();
-    Ok(QueryFeatures { is_name: query.terms.is_name(), candidates })
+    let evidence =
+        gather_evidence(snapshot, &query, &found.parts, (found.named.clone(), found.pasted.clone()), cancel)?;
+    let mut ranked = rank_files(&query, &evidence, &found, &weights.for_query(&query.terms));
+    let measured_files = ranked.iter().map(|file| {
+        let path = snapshot.files[file.file].path.clone();
+        let evidence_score = evidence.terms(&found.parts[0].files[file.candidate]).iter().map(|term| term.share).sum();
+        let features = evidence.features.iter().map(|part| part[file.candidate]).collect();
+        MeasuredFile { path, features, evidence_score, chunks: Vec::new() }
+    });
+    let mut files: Vec<MeasuredFile> = measured_files.collect();
+    ranked.truncate(query.limit);
+    let chunks = chunks_of_files(snapshot, &found.parts, &found.filter, &ranked);
+    let all: Vec<u32> = chunks.iter().flatten().copied().collect();
+    let parts = query.parts().zip(&found.parts);
+    let measured: Vec<Vec<ChunkFeatures>> =
+        parts.map(|(terms, part)| measure_chunks(snapshot, terms, part, &evidence, &all)).collect();
+    let mut next = 0..all.len();
+    for (file, chunks) in files.iter_mut().zip(chunks) {
+        let of_chunk = |(chunk, at): (u32, usize)| MeasuredChunk {
+            span: snapshot.chunk(chunk).span,
+            evidence_score: evidence.chunk_score(snapshot, chunk),
+            features: measured.iter().map(|part| part[at]).collect(),
+        };
+        file.chunks = chunks.into_iter().zip(next.by_ref()).map(of_chunk).collect();
+    }
+    Ok(QueryFeatures { is_name: query.terms.is_name(), kind: query.terms.kind, files })
 }

@@ -1,5 +1,7 @@
 //! Finds the chunks that are nearest to a vector.
 
+use std::collections::HashMap;
+
 use crate::query::error::QueryError;
 use crate::query::file_filter::FileFilter;
 use crate::query::parsed_query::ParsedQuery;
@@ -10,6 +12,7 @@ use crate::rank::weights::RankingWeights;
 use crate::read_hits::read_hits;
 use crate::retrieve::candidate_filter::CandidateFilter;
 use crate::retrieve::candidates::retrieve_candidates;
+use crate::retrieve::retrieval::QueryCandidates;
 use crate::search::{SearchResults, masked_note};
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
@@ -31,16 +34,15 @@ pub fn find_nearest_chunks(
     cancel: &CancelToken,
 ) -> Result<SearchResults, QueryError> {
     let query = ParsedQuery::for_vector(snapshot, filter, limit)?;
-    let candidate_filter =
-        CandidateFilter { files: query.allowed_files.clone(), kinds: None, only: None, named: Vec::new() };
-    let mut candidates = retrieve_candidates(snapshot, &query.terms, vector, RetrievalMode::Dense, &candidate_filter)?;
-    for file in &mut candidates {
+    let filter = CandidateFilter { files: query.allowed_files.clone(), kinds: None, only: None, named: Vec::new() };
+    let mut parts = retrieve_candidates(snapshot, &[(&query.terms, vector.to_vec())], RetrievalMode::Dense, &filter)?;
+    for file in parts.iter_mut().flat_map(|part| &mut part.files) {
         file.chunks.retain(|chunk| Some(chunk.chunk) != except);
         file.dense_best = file.chunks.iter().map(|chunk| chunk.dense).fold(0.0, f32::max);
     }
-    candidates.retain(|file| !file.chunks.is_empty());
-    let evidence = QueryEvidence::default();
-    let ranked = rank(snapshot, &query, &evidence, candidates, &RankingWeights::default());
-    let (hits, masked) = read_hits(snapshot, &query, &evidence, &ranked, cancel)?;
+    parts.iter_mut().for_each(|part| part.files.retain(|file| !file.chunks.is_empty()));
+    let found = QueryCandidates { parts, filter, named: HashMap::new(), pasted: HashMap::new(), note: None };
+    let ranked = rank(snapshot, &query, &QueryEvidence::default(), &found, &RankingWeights::default());
+    let (hits, masked) = read_hits(snapshot, &query, &found.parts, &ranked, cancel)?;
     Ok(SearchResults { hits, notes: masked_note(masked).into_iter().collect(), ..SearchResults::default() })
 }

@@ -216,10 +216,9 @@ fn modes_use_their_retrievers() {
 }
 
 #[test]
-fn chunks_can_be_ranked_instead_of_files() {
+fn places_are_ranked_once_each_in_every_mode() {
     for mode in [RetrievalMode::Dense, RetrievalMode::Lexical, RetrievalMode::Hybrid] {
-        let request =
-            SearchQuery { mode, per_chunk: true, limit: 50, explain: true, ..query("connection pool acquire") };
+        let request = SearchQuery { mode, limit: 50, explain: true, ..query("connection pool acquire") };
         let hits = search(request).expect("an answer");
         assert!(hits.windows(2).all(|pair| pair[0].score >= pair[1].score));
         let locations: std::collections::BTreeSet<_> = hits.iter().map(|hit| (hit.path.clone(), hit.span)).collect();

@@ -29,11 +29,7 @@ pub struct EvalArguments {
     /// Only files of this kind [default: code and docs]
     #[arg(long, value_enum)]
     pub content: Option<ContentName>,
-    /// Rank chunks; by default files are ranked, and each is shown by its best chunk
-    #[arg(long)]
-    pub per_chunk: bool,
-    /// Compare with another setting (hybrid, dense, lexical, per-chunk, or `dense,per-chunk`), or with a file
-    /// that holds the output of an earlier run with --json
+    /// Compare with another setting (hybrid, dense or lexical), or with a file that holds the output of an earlier run with --json
     #[arg(long, value_name = "SETTING|FILE")]
     pub against: Option<EvalBaseline>,
     /// Show every question, including unchanged ones
@@ -51,7 +47,6 @@ pub struct EvalArguments {
 #[derive(Clone, Copy, Debug)]
 pub struct EvalSetting {
     pub mode: ModeName,
-    pub per_chunk: bool,
 }
 
 /// The evaluation to compare with: another setting, or a recorded run.
@@ -64,30 +59,23 @@ pub enum EvalBaseline {
 impl FromStr for EvalBaseline {
     type Err = std::convert::Infallible;
 
-    /// Parses setting names separated by commas; any other text is the path of a file.
+    /// Parses the name of a setting; any other text is the path of a file.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut setting = EvalSetting { mode: ModeName::Hybrid, per_chunk: false };
-        for word in text.split(',') {
-            match ModeName::from_str(word, true) {
-                Ok(mode) => setting.mode = mode,
-                Err(_) if word == "per-chunk" => setting.per_chunk = true,
-                Err(_) => return Ok(Self::File(text.into())),
-            }
-        }
-        Ok(Self::Setting(setting))
+        let setting = ModeName::from_str(text, true).map(|mode| Self::Setting(EvalSetting { mode }));
+        Ok(setting.unwrap_or_else(|_| Self::File(text.into())))
     }
 }
 
 impl std::fmt::Display for EvalSetting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}", self.mode, if self.per_chunk { ", per chunk" } else { "" })
+        self.mode.fmt(f)
     }
 }
 
 impl EvalArguments {
     /// Returns the setting that is evaluated.
     pub fn setting(&self) -> EvalSetting {
-        EvalSetting { mode: self.mode, per_chunk: self.per_chunk }
+        EvalSetting { mode: self.mode }
     }
 
     /// Returns the filter on the kind of files.

@@ -52,9 +52,6 @@ pub struct SearchArguments {
     /// Show the terms of each result's score
     #[arg(long)]
     pub explain: bool,
-    /// Rank chunks; by default files are ranked, and each is shown by its best chunk
-    #[arg(long)]
-    pub per_chunk: bool,
     /// Answer many queries: read one JSON object per line ({"query": …, "limit": …}) from standard
     /// input, and write one answer per line
     #[arg(long)]

@@ -79,8 +79,8 @@ fn evaluate_tasks(
     content: ContentFilter,
 ) -> anyhow::Result<EvaluationJson> {
     let filter = Filter { content, ..Filter::default() };
-    let (mode, per_chunk) = (RetrievalMode::from(setting.mode), setting.per_chunk);
-    let like = SearchQuery { limit: JUDGED_HITS, mode, per_chunk, filter, ..SearchQuery::default() };
+    let mode = RetrievalMode::from(setting.mode);
+    let like = SearchQuery { limit: JUDGED_HITS, mode, filter, ..SearchQuery::default() };
     let mut judged = Vec::with_capacity(tasks.len());
     let mut per_query = Vec::with_capacity(tasks.len());
     for LabelledQuestion { query, targets } in tasks {

@@ -110,7 +110,6 @@ fn answer_hook(shared: &SharedArguments, cancel: &CancelToken) -> Option<HookOut
         mode: RetrievalMode::Lexical,
         filter: Filter::default(),
         explain: false,
-        per_chunk: false,
     };
     let answer = engine.search(&query, cancel).ok()?;
     let places: Vec<String> = answer.hits.iter().map(describe_place).collect();

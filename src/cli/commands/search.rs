@@ -101,7 +101,6 @@ fn build_search_query(arguments: &SearchArguments, words: &[&OsStr], page: &Resu
         mode: arguments.mode.into(),
         filter,
         explain: arguments.explain,
-        per_chunk: arguments.per_chunk,
     })
 }
 

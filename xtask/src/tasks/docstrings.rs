@@ -194,13 +194,12 @@ fn rank_sets(folder: &Path, name: &str) -> Result<()> {
     let options = Options { path: root, max_cache_bytes: Some(0), index_dir: Some(index_dir), ..Options::default() };
     let engine = Engine::open(Settings::resolve(&options)?)?;
     engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ())?;
-    for (system, mode, per_chunk) in [
-        ("codescry", RetrievalMode::Hybrid, false),
-        ("codescry-per-chunk", RetrievalMode::Hybrid, true),
-        ("codescry-dense", RetrievalMode::Dense, false),
-        ("codescry-lexical", RetrievalMode::Lexical, false),
+    for (system, mode) in [
+        ("codescry", RetrievalMode::Hybrid),
+        ("codescry-dense", RetrievalMode::Dense),
+        ("codescry-lexical", RetrievalMode::Lexical),
     ] {
-        let settings = SearchQuery { limit: DEPTH, mode, per_chunk, ..SearchQuery::default() };
+        let settings = SearchQuery { limit: DEPTH, mode, ..SearchQuery::default() };
         let ranks: Result<Vec<usize>> =
             sets.questions.iter().map(|question| find_rank(&engine, question, &settings)).collect();
         write_ranks(folder, name, system, &ranks?)?;
@@ -265,7 +264,7 @@ fn ranks_path(folder: &Path, name: &str, system: &str) -> PathBuf {
 
 /// Prints recall@10 and MRR of every system, by repository and as a mean over the repositories.
 fn print_table(folder: &Path) -> Result<()> {
-    let systems = ["bm25", "minilm", "codescry-lexical", "codescry-dense", "codescry", "codescry-per-chunk"];
+    let systems = ["bm25", "minilm", "codescry-lexical", "codescry-dense", "codescry"];
     println!("| repository | questions | candidates | {} |", systems.join(" | "));
     println!("|---|---|---|{}", "---|".repeat(systems.len()));
     let mut sums = vec![(0.0, 0.0, 0_usize); systems.len()];

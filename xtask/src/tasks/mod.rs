@@ -7,6 +7,7 @@ mod load_http;
 mod make_model;
 #[cfg(feature = "token-table")]
 mod make_token_table;
+mod measure_places;
 mod names;
 mod pack_crates;
 mod pack_model;
@@ -35,6 +36,7 @@ enum Task {
     MakeModel(make_model::MakeModelArguments),
     #[cfg(feature = "token-table")]
     MakeTokenTable(make_token_table::MakeTokenTableArguments),
+    MeasurePlaces(measure_places::MeasurePlacesArguments),
     Names(names::NamesArguments),
     PackCrates(pack_crates::PackCratesArguments),
     PackModel(pack_model::PackModelArguments),
@@ -55,6 +57,7 @@ pub fn run_task(arguments: &XtaskArguments) -> Result<()> {
         Task::MakeModel(arguments) => make_model::run_make_model(arguments),
         #[cfg(feature = "token-table")]
         Task::MakeTokenTable(arguments) => make_token_table::run_make_token_table(arguments),
+        Task::MeasurePlaces(arguments) => measure_places::run_measure_places(arguments),
         Task::Names(arguments) => names::run_names(arguments),
         Task::PackCrates(arguments) => pack_crates::run_pack_crates(arguments),
         Task::PackModel(arguments) => pack_model::run_pack_model(arguments),

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use engine::{CancelToken, DefinedName, Engine, IndexRequest, Options, RankingWeights, SearchQuery, Settings};
-use search::Feature;
 use search::learn::{LearningOptions, TrainingQuery, learn_weights, ndcg_at_10};
+use search::{Feature, FeatureWeights};
 use serde_json::Value;
 
 /// Learns the weights of the ranking from labelled questions, and measures them
@@ -143,12 +143,16 @@ fn learn_ranking<'l>(
     let learn = |questions: &[&RankerQuestion]| {
         learn_weights(&questions.iter().map(|question| question.candidates.clone()).collect::<Vec<_>>(), learning)
     };
-    RankingWeights { names: learn(&names), words: learn(&words) }
+    let mut weights = RankingWeights::default();
+    weights.files.names = learn(&names).0;
+    weights.files.words = learn(&words).0;
+    weights
 }
 
 /// Returns the nDCG@10 of a question with the weights that apply to it.
 fn score(question: &RankerQuestion, weights: &RankingWeights) -> f32 {
-    ndcg_at_10(&question.candidates, if question.is_name { &weights.names } else { &weights.words })
+    let weights = if question.is_name { weights.files.names } else { weights.files.words };
+    ndcg_at_10(&question.candidates, &FeatureWeights(weights))
 }
 
 /// Indexes each repository in memory, and measures the candidates of its questions.
@@ -199,8 +203,7 @@ fn measure_question(
     let query = SearchQuery { text, limit: 10, ..SearchQuery::default() };
     let measured = engine.measure_features(&query)?;
     let target_of = |path: &str| targets.iter().position(|target| is_same_path(path, target));
-    let candidates =
-        measured.candidates.into_iter().map(|(path, features)| (features, target_of(path.as_str()))).collect();
+    let candidates = measured.files.into_iter().map(|file| (file.features[0], target_of(file.path.as_str()))).collect();
     Ok(RankerQuestion {
         repository: repository.to_owned(),
         category,

@@ -1,6 +1,6 @@
 //! Tests of the lines, names and forms of a place.
 
-use engine::{Language, RepoPath};
+use engine::{Language, RepoPath, Symbol};
 
 use super::*;
 
@@ -21,6 +21,7 @@ fn hit(text: &str) -> Hit {
         symbol: "open".to_owned(),
         container: "Store".to_owned(),
         signature: "fn open( path: &Path, )".to_owned(),
+        definitions: Vec::new(),
         text: text.to_owned(),
         score: 0.5,
         deciding_lines: Vec::new(),
@@ -76,6 +77,16 @@ fn a_brief_place_is_one_line_with_kind_name_signature_and_the_deciding_line() {
     assert_eq!(brief(""), "src/\\u{202e}a.rs:10-15 method Store.open(path: &Path)");
     assert_eq!(brief("path"), "src/\\u{202e}a.rs:10-15 method Store.open(path: &Path)");
     assert_eq!(brief("is it retried"), "src/\\u{202e}a.rs:10-15 method Store.open(path: &Path): 14 retry();");
+}
+
+fn definition(name: &str) -> Symbol {
+    Symbol {
+        name: name.to_owned(),
+        kind: SymbolKind::Function,
+        container: String::new(),
+        signature: String::new(),
+        span: Span { start_line: 10, end_line: 10 },
+    }
 }
 
 #[test]

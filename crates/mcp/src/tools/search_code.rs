@@ -86,6 +86,5 @@ fn build_query(roots: &ServedRoots, root: &ServedRoot, given: &GivenArguments) -
         mode,
         filter: Filter { content, ..filter },
         explain: false,
-        per_chunk: false,
     })
 }

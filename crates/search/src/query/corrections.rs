@@ -99,6 +99,27 @@ pub(crate) fn find_corrections(
     Ok(found)
 }
 
+/// Returns the names of a query that consists of names, if they are neither in the index nor corrected.
+///
+/// # Errors
+/// If the inverted index cannot be read.
+pub(crate) fn find_missing_names(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    corrections: &[Correction],
+) -> Result<Vec<String>, QueryError> {
+    let mut missing = Vec::new();
+    if terms.kind == QueryKind::Name {
+        for QueryName { text, .. } in &terms.names {
+            let is_corrected = corrections.iter().any(|correction| correction.from == *text);
+            if !is_corrected && !occurs_in_index(snapshot, text)? {
+                missing.push(text.clone());
+            }
+        }
+    }
+    Ok(missing)
+}
+
 /// Returns whether a word is long enough and not a common English word.
 fn is_correctable_word(word: &str) -> bool {
     word.len() >= MIN_WORD_LETTERS

@@ -3,7 +3,9 @@
 //! Parsing has two steps: [`check_query`] parses and checks the filters, which needs no index;
 //! [`ParsedQuery::parse`] looks up the words, names and files in a snapshot.
 
-use super::corrections::{Correction, find_corrections};
+mod report;
+
+use super::corrections::{Correction, find_corrections, find_missing_names};
 use super::error::QueryError;
 use super::file_filter::FileFilter;
 use super::filters::{InvalidFilter, QueryFilters};
@@ -11,6 +13,9 @@ use super::request::{Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery}
 use super::terms::{IndexLookup, QueryTerms};
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
+use report::parse_report;
+use store::inverted_index;
+use text::words;
 
 /// A valid query whose filters are parsed.
 pub struct CheckedQuery {
@@ -23,7 +28,6 @@ pub struct CheckedQuery {
     limit: usize,
     mode: RetrievalMode,
     explain: bool,
-    per_chunk: bool,
     file_filter: FileFilter,
 }
 
@@ -32,7 +36,7 @@ pub struct CheckedQuery {
 /// # Errors
 /// If the query is blank, its limit is out of range, or a filter is invalid.
 pub fn check_query(query: &SearchQuery) -> Result<CheckedQuery, QueryError> {
-    let SearchQuery { limit, mode, explain, per_chunk, .. } = *query;
+    let SearchQuery { limit, mode, explain, .. } = *query;
     let (query_filters, text) = QueryFilters::parse(&query.text);
     if text.trim().is_empty() {
         let has_filters = query_filters != QueryFilters::default();
@@ -40,7 +44,7 @@ pub fn check_query(query: &SearchQuery) -> Result<CheckedQuery, QueryError> {
     }
     check_limit(limit)?;
     let file_filter = FileFilter::with_query_filters(&query.filter, &query_filters)?;
-    Ok(CheckedQuery { text, filter: query.filter.clone(), query_filters, limit, mode, explain, per_chunk, file_filter })
+    Ok(CheckedQuery { text, filter: query.filter.clone(), query_filters, limit, mode, explain, file_filter })
 }
 
 /// A parsed query, together with the names, files and corrections looked up in a snapshot.
@@ -49,12 +53,15 @@ pub(crate) struct ParsedQuery {
     pub text: String,
     /// The words, names and locations of the text, after corrections.
     pub terms: QueryTerms,
+    /// Further parts of a report, which are searched for beside `terms`.
+    pub further_terms: Vec<QueryTerms>,
+    /// Texts that may stand in the code word for word, such as error messages.
+    pub pasted_texts: Vec<String>,
     /// Phrases that a chunk must contain.
     pub phrases: Vec<String>,
     pub limit: usize,
     pub mode: RetrievalMode,
     pub explain: bool,
-    pub per_chunk: bool,
     pub filter: FileFilter,
     /// For each file of the snapshot, whether it passes the filter.
     pub allowed_files: Vec<bool>,
@@ -76,13 +83,26 @@ impl ParsedQuery {
         folders: &FolderScope,
         cancel: &CancelToken,
     ) -> Result<Self, QueryError> {
-        let CheckedQuery { text, query_filters, limit, mode, explain, per_chunk, file_filter, .. } = query;
+        let CheckedQuery { text, query_filters, limit, mode, explain, file_filter, .. } = query;
         let filter = file_filter.in_folders(folders).for_snapshot(snapshot);
         let allowed_files = filter.allowed_files(snapshot);
         let mut notes: Vec<String> = query_filters.invalid.iter().map(invalid_filter_note).collect();
-        let mut terms = QueryTerms::parse(&text, snapshot);
+        let report = if mode == RetrievalMode::Hybrid { parse_report(&text) } else { None };
+        let (mut further_terms, mut pasted_texts) = (Vec::new(), Vec::new());
+        let mut terms = match report {
+            None => QueryTerms::parse(&text, snapshot),
+            Some(report) => {
+                let [title, prose, names] = report.to_terms(snapshot);
+                further_terms.extend([prose, names]);
+                pasted_texts = report.messages;
+                title
+            }
+        };
         if mode != RetrievalMode::Dense {
             let corrections = find_corrections(snapshot, &terms, &allowed_files, cancel)?;
+            for name in find_missing_names(snapshot, &terms, &corrections)? {
+                notes.push(format!("`{name}` is nowhere in the index; showing what is near it"));
+            }
             let mut corrected = text.clone();
             for correction in &corrections {
                 let Correction { from, to } = correction;
@@ -93,6 +113,9 @@ impl ParsedQuery {
                 terms = QueryTerms::parse(&corrected, snapshot);
             }
         }
+        if pasted_texts.is_empty() {
+            pasted_texts.extend(terms.pasted_texts(&text));
+        }
         let mut understood = terms.describe();
         let written_filters = query_filters.to_query_syntax();
         if !written_filters.is_empty() {
@@ -100,7 +123,25 @@ impl ParsedQuery {
             understood.push_str(&written_filters);
         }
         let phrases = query_filters.phrases;
-        Ok(Self { text, terms, phrases, limit, mode, explain, per_chunk, filter, allowed_files, notes, understood })
+        Ok(Self {
+            text,
+            terms,
+            further_terms,
+            pasted_texts,
+            phrases,
+            limit,
+            mode,
+            explain,
+            filter,
+            allowed_files,
+            notes,
+            understood,
+        })
+    }
+
+    /// Returns the parts of the query that are searched for: one, or several for a report.
+    pub fn parts(&self) -> impl Iterator<Item = &QueryTerms> {
+        std::iter::once(&self.terms).chain(&self.further_terms)
     }
 
     /// Returns the query of a search for the chunks nearest to a vector.
@@ -112,11 +153,12 @@ impl ParsedQuery {
         Ok(Self {
             text: String::new(),
             terms: QueryTerms::default(),
+            further_terms: Vec::new(),
+            pasted_texts: Vec::new(),
             phrases: Vec::new(),
             limit,
             mode: RetrievalMode::Dense,
             explain: false,
-            per_chunk: false,
             allowed_files: filter.allowed_files(snapshot),
             filter,
             notes: Vec::new(),
@@ -133,6 +175,13 @@ impl IndexLookup for Snapshot {
 
     fn defines(&self, name: &str) -> bool {
         self.chunks_defining(name).next().is_some()
+    }
+
+    fn mentions(&self, name: &str) -> bool {
+        let mut whole = None;
+        words::for_each_search_word(name, |word| whole = Some(inverted_index::hash_term(word)));
+        // A damaged index is reported by the search that follows.
+        whole.is_some_and(|hash| self.has_word(hash).unwrap_or(false))
     }
 }
 

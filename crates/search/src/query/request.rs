@@ -85,8 +85,6 @@ pub struct SearchQuery {
     pub filter: Filter,
     /// Whether hits contain an [`Explanation`](crate::Explanation).
     pub explain: bool,
-    /// Whether chunks are ranked instead of files. When files are ranked, the best chunk of each file is shown.
-    pub per_chunk: bool,
 }
 
 /// The largest allowed [`SearchQuery::limit`].

@@ -4,6 +4,9 @@ pub(crate) mod identifiers;
 pub(crate) mod snippet;
 pub(crate) mod stack_trace;
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use identifiers::QueryName;
 use stack_trace::QueryLocation;
 use text::inflections::{StemSet, inflections};
@@ -16,6 +19,12 @@ const STOP_WORDS: &str = "a an and any are as at be been by can could did do doe
     into is it its me my of on or our should so that the their them then there these they this those to was we were \
     what when where which while who why will with would you your";
 
+/// Returns whether a word in lower case is too common to search for.
+pub(crate) fn is_stop_word(word: &str) -> bool {
+    static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| STOP_WORDS.split_whitespace().collect());
+    WORDS.contains(word)
+}
+
 /// The kind of a query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QueryKind {
@@ -27,6 +36,8 @@ pub enum QueryKind {
     Trace,
     /// Code.
     Snippet,
+    /// A bug report or a feature request.
+    Report,
     #[default]
     Words,
 }
@@ -59,6 +70,9 @@ const MAX_NAME_TOKENS: usize = 2;
 /// Maximum number of functions in a stack trace that are looked up by name.
 const MAX_TRACED_NAMES: usize = 3;
 
+/// Maximum number of lines of the message of a trace that are looked for word for word.
+const MAX_MESSAGE_LINES: usize = 3;
+
 /// A word to look up in the inverted index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct QueryWord {
@@ -73,6 +87,10 @@ pub(crate) trait IndexLookup {
     fn has_file(&self, name: &str, is_exact: bool) -> bool;
     /// Returns whether a definition has this name.
     fn defines(&self, name: &str) -> bool;
+    /// Returns whether a text contains the name.
+    fn mentions(&self, name: &str) -> bool {
+        self.defines(name)
+    }
 }
 
 /// The interpretation of a token.
@@ -158,9 +176,9 @@ impl QueryTerms {
         Self { kind: QueryKind::Trace, names, locations: trace.locations.clone(), ..Self::from_words(&text) }
     }
 
-    fn from_words(text: &str) -> Self {
-        let stop: Vec<&str> = STOP_WORDS.split_whitespace().collect();
-        let is_stop = |word: &String| stop.contains(&word.as_str());
+    /// Splits a text into its words; the result has no names and no locations.
+    pub fn from_words(text: &str) -> Self {
+        let is_stop = |word: &String| is_stop_word(word);
         let mut all = Vec::new();
         words::for_each_search_word(text, |word| all.push(word.to_owned()));
         let kept: Vec<String> = all.iter().filter(|word| !is_stop(word)).cloned().collect();
@@ -201,9 +219,22 @@ impl QueryTerms {
             QueryKind::Path => "a path",
             QueryKind::Trace => "a stack trace",
             QueryKind::Snippet => "code",
+            QueryKind::Report => "a report",
             QueryKind::Words => "words",
         };
         if parts.is_empty() { kind.to_owned() } else { format!("{kind} ({})", parts.join(", ")) }
+    }
+
+    /// Returns the texts of a query that may stand in the code word for word: the query itself, or the message of a trace.
+    pub fn pasted_texts(&self, text: &str) -> Vec<String> {
+        match self.kind {
+            QueryKind::Words => vec![text.to_owned()],
+            QueryKind::Trace => {
+                let message = stack_trace::parse_trace(text).map(|trace| trace.message).unwrap_or_default();
+                message.lines().take(MAX_MESSAGE_LINES).map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Returns whether the query is a name or a path.

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::features::{Features, measure_features};
+use super::features::{Feature, Features, measure_features};
 use super::hit::ScoreTerm;
 use crate::query::error::QueryError;
 use crate::query::parsed_query::ParsedQuery;
 use crate::query::request::RetrievalMode;
-use crate::query::terms::QueryKind;
-use crate::retrieve::candidates::{CandidateChunk, CandidateFile};
+use crate::query::terms::{QueryKind, QueryTerms};
+use crate::retrieve::candidates::{CandidateFile, PartCandidates};
 use crate::retrieve::named_files::NamedFile;
 use crate::retrieve::snippet_match::measure_snippet_shares;
 use crate::snapshot::Snapshot;
@@ -29,57 +29,82 @@ const FULL_SNIPPET_SCORE: f32 = 20.0;
 pub(crate) struct QueryEvidence {
     /// Files that the query names, by file index.
     pub named: HashMap<usize, NamedFile>,
-    /// The share of the snippet's token runs in a chunk, by chunk number; see
-    /// [`measure_snippet_shares`].
-    pub snippet_shares: HashMap<u32, f32>,
-    /// The features of each candidate; empty unless dense and lexical retrieval are ranked together.
-    pub features: Vec<Features>,
+    /// The share of a pasted text or of a snippet's token runs in a chunk, by chunk number.
+    pub literal_shares: HashMap<u32, f32>,
+    /// For each part of the query, the features of each candidate; empty unless dense and lexical retrieval are ranked
+    /// together.
+    pub features: Vec<Vec<Features>>,
+    /// Whether the query is a report, in which a named file is one hint among others.
+    pub is_report: bool,
 }
 
-/// Gathers the evidence about `candidates`; `named` are the files that the query names.
+/// Gathers the evidence about the candidates; `named` are the files that the query names, `pasted` the
+/// shares of pasted texts in chunks.
 ///
 /// # Errors
 /// If a text cannot be read, or a stop was requested.
 pub(crate) fn gather_evidence(
     snapshot: &Snapshot,
     query: &ParsedQuery,
-    candidates: &[CandidateFile],
-    named: HashMap<usize, NamedFile>,
+    parts: &[PartCandidates<'_>],
+    (named, pasted): (HashMap<usize, NamedFile>, HashMap<u32, f32>),
     cancel: &CancelToken,
 ) -> Result<QueryEvidence, QueryError> {
     QueryError::check_cancelled(cancel)?;
-    let mut evidence = QueryEvidence { named, ..QueryEvidence::default() };
+    let is_report = query.terms.kind == QueryKind::Report;
+    let mut evidence = QueryEvidence { named, is_report, literal_shares: pasted, ..QueryEvidence::default() };
     if query.mode == RetrievalMode::Hybrid {
         if query.terms.kind == QueryKind::Snippet {
-            evidence.snippet_shares = measure_snippet_shares(snapshot, &query.text, candidates)?;
+            evidence.literal_shares = measure_snippet_shares(snapshot, &query.text, &parts[0].files)?;
             QueryError::check_cancelled(cancel)?;
         }
-        evidence.features = measure_features(snapshot, &query.terms, candidates);
+        let measure = |(terms, part): (&'_ QueryTerms, &PartCandidates<'_>)| {
+            let mut features = measure_features(snapshot, terms, &part.files);
+            set_located(&part.files, &evidence, &mut features);
+            features
+        };
+        evidence.features = query.parts().zip(parts).map(measure).collect();
     }
     Ok(evidence)
+}
+
+/// Sets the features of files that the query names, by the order of their locations, or in which its messages stand.
+fn set_located(files: &[CandidateFile], evidence: &QueryEvidence, features: &mut [Features]) {
+    for (candidate, features) in files.iter().zip(features) {
+        features.set(Feature::Literal, evidence.literal_share(candidate));
+        if let Some(named) = evidence.named.get(&candidate.file) {
+            features.set(Feature::Located, 1.0 / (1.0 + f32::from(named.rank)));
+        }
+    }
 }
 
 impl QueryEvidence {
     /// Returns the score terms of a file that do not come from features.
     pub fn terms(&self, candidate: &CandidateFile) -> Vec<ScoreTerm> {
         let mut terms = Vec::new();
-        if let Some(named) = self.named.get(&candidate.file) {
+        if let Some(named) = self.named.get(&candidate.file).filter(|_| !self.is_report) {
             let name = if named.is_certain { "the query names the file" } else { "one of the files the query names" };
             terms.push(ScoreTerm { name, value: 1.0, share: named_file_score(named) });
         }
-        let shares = candidate.chunks.iter().filter_map(|chunk| self.snippet_shares.get(&chunk.chunk));
-        let value = shares.copied().fold(0.0, f32::max);
-        if value > 0.0 {
-            terms.push(ScoreTerm { name: "token runs of the snippet", value, share: FULL_SNIPPET_SCORE * value });
+        let value = self.literal_share(candidate);
+        if value > 0.0 && !self.is_report {
+            terms.push(ScoreTerm { name: "words or tokens in order", value, share: FULL_SNIPPET_SCORE * value });
         }
         terms
     }
 
+    /// Returns the highest share of a pasted text or a snippet in a chunk of a file.
+    fn literal_share(&self, candidate: &CandidateFile) -> f32 {
+        let shares = candidate.chunks.iter().filter_map(|chunk| self.literal_shares.get(&chunk.chunk));
+        shares.copied().fold(0.0, f32::max)
+    }
+
     /// Returns the score that the evidence adds to a chunk.
-    pub fn chunk_score(&self, snapshot: &Snapshot, chunk: &CandidateChunk) -> f32 {
-        let share = self.snippet_shares.get(&chunk.chunk).map_or(0.0, |share| FULL_SNIPPET_SCORE * share);
-        let named = self.named.get(&snapshot.file_of_chunk(chunk.chunk));
-        share + named.map_or(0.0, |named| named.chunk_fit(snapshot, chunk.chunk) * named_file_score(named))
+    pub fn chunk_score(&self, snapshot: &Snapshot, chunk: u32) -> f32 {
+        let share = if self.is_report { 0.0 } else { self.literal_shares.get(&chunk).copied().unwrap_or(0.0) };
+        let share = FULL_SNIPPET_SCORE * share;
+        let named = self.named.get(&snapshot.file_of_chunk(chunk)).filter(|_| !self.is_report);
+        share + named.map_or(0.0, |named| named.chunk_fit(snapshot, chunk) * named_file_score(named))
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use rayon::prelude::*;
 
-use crate::query::terms::QueryTerms;
+use super::feature_set::{WeightSign, feature_set};
+use crate::query::terms::{QueryKind, QueryTerms};
 use crate::retrieve::candidates::CandidateFile;
 use crate::snapshot::Snapshot;
 use crate::snapshot::column_block::ChunkMeta;
@@ -12,6 +13,7 @@ use crate::snapshot::file_chunks::FileChunks;
 use crate::snapshot::path_class::{EXAMPLE_WORDS, TEST_WORDS, VENDORED_WORDS};
 use crate::threads::run_on_search_pool;
 use source::language;
+use store::inverted_index::{self, ChunkField};
 use types::{ContentKind, Language, SymbolKind};
 
 /// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009), scaled so that rank 1 gives 1:
@@ -19,36 +21,17 @@ use types::{ContentKind, Language, SymbolKind};
 const K: f32 = 20.0;
 
 /// Query words that indicate a search for documentation.
-const DOCS_WORDS: &str = "readme documentation docs guide tutorial changelog install installation license";
+const DOCS_WORDS: &str = "readme documentation docs guide tutorial changelog install installation license licence";
+
+/// Where at least one in this many files of code defines a name with the word `test`, the code is a tool for tests.
+const TEST_TOOL_FILES: usize = 4;
 
 /// File names, without extension, of files that re-export or start the code of other files.
 const ENTRY_STEMS: &str = "__init__ mod lib index main init";
 
-macro_rules! features {
-    ($($(#[doc = $doc:literal])* $name:ident = $label:literal,)*) => {
-        /// A feature of a candidate file. [`Features`] contains the values.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[expect(missing_docs, reason = "their names for people are their documentation")]
-        pub enum Feature { $($(#[doc = $doc])* $name,)* }
-
-        impl Feature {
-            /// Every feature, in the order of [`Features`].
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// Returns the label that `--explain` shows.
-            pub fn label(self) -> &'static str {
-                match self { $(Self::$name => $label,)* }
-            }
-
-            /// Returns the name used in a weights file.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)* }
-            }
-        }
-    };
-}
-
-features! {
+feature_set! {
+    Feature, Features,
+    /// A feature of a candidate file. [`Features`] contains the values.
     DenseChunkRank = "nearest chunk, by rank",
     DenseChunk = "nearest chunk (cosine), relative to the best",
     DenseFile = "file vector (cosine), relative to the best",
@@ -72,17 +55,10 @@ features! {
     Declarations = "declarations only",
     Size = "number of chunks (logarithm)",
     Depth = "depth within its project",
-}
-
-/// The sign that a feature's weight may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WeightSign {
-    /// The feature raises the score: the weight is not negative.
-    For,
-    /// The feature lowers the score: the weight is not positive.
-    Against,
-    /// The weight may have either sign.
-    Either,
+    Rare = "defines rare names of the query",
+    Located = "in a trace, or named by the report",
+    Literal = "words of a message in order",
+    Boilerplate = "licence, policy, list of changes, interface dump or wrapper",
 }
 
 impl Feature {
@@ -90,7 +66,9 @@ impl Feature {
     pub fn weight_sign(self) -> WeightSign {
         match self {
             Self::Entrance | Self::Size => WeightSign::Either,
-            Self::Aside | Self::Docs | Self::Foreign | Self::Declarations | Self::Depth => WeightSign::Against,
+            Self::Aside | Self::Docs | Self::Foreign | Self::Boilerplate | Self::Declarations | Self::Depth => {
+                WeightSign::Against
+            }
             _ => WeightSign::For,
         }
     }
@@ -99,30 +77,9 @@ impl Feature {
 /// The number of features.
 pub const FEATURE_COUNT: usize = Feature::ALL.len();
 
-/// The value of each feature, indexed by [`Feature`]; most values are between 0 and 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Features(pub [f32; FEATURE_COUNT]);
-
-impl Default for Features {
-    fn default() -> Self {
-        Self([0.0; FEATURE_COUNT])
-    }
-}
-
-impl Features {
-    /// Returns the value of a feature.
-    pub fn get(&self, feature: Feature) -> f32 {
-        self.0[feature as usize]
-    }
-
-    fn set(&mut self, feature: Feature, value: f32) {
-        self.0[feature as usize] = value;
-    }
-}
-
 /// Computes the features of each candidate, in the order of `candidates`.
 pub(crate) fn measure_features(snapshot: &Snapshot, terms: &QueryTerms, candidates: &[CandidateFile]) -> Vec<Features> {
-    let intent = QueryIntent::from_terms(terms);
+    let intent = QueryIntent::from_terms(snapshot, terms);
     let measure = |candidate| measure_file(snapshot, terms, &intent, candidate);
     let mut features: Vec<Features> = run_on_search_pool(|| candidates.par_iter().map(measure).collect());
     for (rank_feature, relative_feature, score) in [
@@ -131,6 +88,7 @@ pub(crate) fn measure_features(snapshot: &Snapshot, terms: &QueryTerms, candidat
         (Some(Feature::LexicalChunkRank), Feature::LexicalChunk, |file| file.lexical_best),
         (None, Feature::LexicalFile, |file| file.lexical_file),
         (None, Feature::Joined, |file| file.joined),
+        (None, Feature::Rare, |file| file.rare),
     ] {
         let best = candidates.iter().map(score).fold(0.0, f32::max);
         for (features, candidate) in features.iter_mut().zip(candidates) {
@@ -219,14 +177,35 @@ struct QueryIntent {
 }
 
 impl QueryIntent {
-    fn from_terms(terms: &QueryTerms) -> Self {
-        let mentions = |list: &str| list.split_whitespace().any(|word| terms.stems.contains_word(word));
+    fn from_terms(snapshot: &Snapshot, terms: &QueryTerms) -> Self {
+        // A report that mentions a test means the tested code.
+        let is_report = terms.kind == QueryKind::Report;
+        let mentions = |list: &str| !is_report && list.split_whitespace().any(|word| terms.stems.contains_word(word));
         Self {
-            tests_or_examples: mentions(TEST_WORDS) || mentions(EXAMPLE_WORDS),
+            tests_or_examples: mentions(EXAMPLE_WORDS) || mentions(TEST_WORDS) && !is_test_tool(snapshot),
             docs: mentions(DOCS_WORDS),
             vendored: mentions(VENDORED_WORDS),
         }
     }
+}
+
+/// Returns whether the indexed code is a tool for tests, whose names are full of the word: there it says nothing about
+/// the kind of file that is meant.
+fn is_test_tool(snapshot: &Snapshot) -> bool {
+    let is_code = |file: &FileChunks| {
+        language::language_content(file.language) == ContentKind::Code && !file.is_test_or_example()
+    };
+    let all = snapshot.files.iter().filter(|file| is_code(file)).count();
+    let mut named: HashSet<usize> = HashSet::new();
+    let matched = snapshot.match_word(inverted_index::hash_term("test"), |chunk, posting| {
+        if posting.counts.contains(ChunkField::Name) {
+            let file = snapshot.file_of_chunk(chunk);
+            if is_code(&snapshot.files[file]) {
+                named.insert(file);
+            }
+        }
+    });
+    matched.is_ok() && named.len() * TEST_TOOL_FILES >= all.max(1)
 }
 
 /// Sets the features that depend on the path.
@@ -242,6 +221,7 @@ fn set_path_features(features: &mut Features, terms: &QueryTerms, intent: &Query
     features.set(Feature::Aside, flag(file.is_test_or_example() && !intent.tests_or_examples));
     features.set(Feature::Docs, flag(content == ContentKind::Docs && !intent.docs));
     features.set(Feature::Foreign, flag(path_class.vendored && !intent.vendored));
+    features.set(Feature::Boilerplate, flag(path_class.boilerplate && !intent.docs));
     features.set(Feature::Entrance, flag(ENTRY_STEMS.split_whitespace().any(|entrance| entrance == stem)));
     let name = file.path.file_name();
     features.set(Feature::Declarations, flag([".d.ts", ".pyi", ".h", ".hpp"].iter().any(|end| name.ends_with(end))));
@@ -251,7 +231,7 @@ fn set_path_features(features: &mut Features, terms: &QueryTerms, intent: &Query
 ///
 /// An Elixir module counts, because it has the role of a class. In other languages a module is a namespace:
 /// `mod pool;` does not define a pool.
-fn is_type_definition(kind: SymbolKind, language: Language) -> bool {
+pub(super) fn is_type_definition(kind: SymbolKind, language: Language) -> bool {
     use SymbolKind::{Class, Enum, Interface, Module, Struct, Trait, Type, Union};
     matches!(kind, Class | Struct | Union | Enum | Interface | Trait | Type) || kind == Module && language.0 == "elixir"
 }

@@ -46,6 +46,8 @@ pub struct Hit {
     pub definitions: Vec<Symbol>,
     /// The indexed text of the chunk, which may differ from the file on disk.
     pub text: String,
+    /// The lines of the file that best match the query, best first, counted from 1. Empty if no line stands out.
+    pub deciding_lines: Vec<u32>,
     /// The score; comparable only within one answer.
     pub score: f32,
     /// Lines of the file that decide whether the hit answers the query, best first; 1-based. Empty if the search does

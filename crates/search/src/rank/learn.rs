@@ -7,7 +7,8 @@
 
 use std::collections::HashSet;
 
-use super::features::{FEATURE_COUNT, Feature, Features, WeightSign};
+use super::feature_set::WeightSign;
+use super::features::{FEATURE_COUNT, Feature, Features};
 use super::weights::FeatureWeights;
 
 /// The candidates of one query with their features. A relevant candidate also has the index of its target.

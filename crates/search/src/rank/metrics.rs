@@ -113,6 +113,7 @@ mod tests {
             signature: String::new(),
             definitions: Vec::new(),
             text: String::new(),
+            deciding_lines: Vec::new(),
             score: 0.0,
             deciding_lines: Vec::new(),
             also: Vec::new(),

@@ -1,7 +1,7 @@
 //! Retrieves the chunks and files that may answer a query, with their retrieval scores.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
@@ -10,7 +10,7 @@ use super::dense::DenseScorer;
 use super::lexical::LexicalScores;
 use crate::query::error::QueryError;
 use crate::query::request::RetrievalMode;
-use crate::query::terms::QueryTerms;
+use crate::query::terms::{QueryKind, QueryTerms};
 use crate::snapshot::Snapshot;
 use crate::threads::run_on_search_pool;
 use store::StoreError;
@@ -22,7 +22,10 @@ const MAX_RETRIEVED_CHUNKS: usize = 400;
 const MAX_DENSE_FILES: usize = 60;
 
 /// Minimum cosine of a candidate that contains no word of the query.
-const MIN_COSINE: f32 = 0.1;
+pub(crate) const MIN_COSINE: f32 = 0.1;
+
+/// Maximum number of chunks that define a name in a report. A name with more definitions adds no candidates.
+const MAX_REPORT_DEFINITIONS: usize = 20;
 
 /// A candidate file with its retrieval scores.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +45,8 @@ pub(crate) struct CandidateFile {
     pub coverage_file: f32,
     /// IDF-weighted share of the query words found in names that the file defines.
     pub coverage_names: f32,
+    /// The sum of the weights of the query's names that the file defines; see [`PartCandidates::defined`].
+    pub rare: f32,
     /// The retrieved chunks, by number.
     pub chunks: Vec<CandidateChunk>,
     /// Numbers of the chunks that define a name with a query word.
@@ -58,93 +63,128 @@ pub(crate) struct CandidateChunk {
     pub lexical: f32,
     /// Whether the chunk defines a name in the query.
     pub defines: bool,
-    /// Whether the query names the chunk's file.
-    pub named: bool,
-    /// The score by which chunks of one file are ordered; set by the ranking.
-    pub score: f32,
 }
 
-/// Retrieves the candidates of a query, grouped by file, from the chunks that pass `filter`.
+/// The candidates as one part of a query scores them. Every part of a query has the same files and chunks.
+pub(crate) struct PartCandidates<'s> {
+    pub dense: Option<DenseScorer<'s>>,
+    pub lexical: Option<LexicalScores<'s>>,
+    /// The chunks that define a name in the part, with the weight of these names by how few define them.
+    pub defined: HashMap<u32, f32>,
+    /// The candidate files, by index.
+    pub files: Vec<CandidateFile>,
+}
+
+impl PartCandidates<'_> {
+    /// Returns the cosine of a chunk and the part.
+    pub fn cosine(&self, chunk: u32) -> f32 {
+        self.dense.as_ref().map_or(0.0, |dense| dense.cosine(chunk))
+    }
+
+    /// Returns the BM25F score of a chunk.
+    pub fn lexical_score(&self, chunk: u32) -> f32 {
+        self.lexical.as_ref().map_or(0.0, |lexical| lexical.score(chunk))
+    }
+}
+
+/// Retrieves the candidates of a query, grouped by file, from the chunks that pass `filter`. Each part of the query has
+/// a vector.
 ///
 /// # Errors
-/// If the inverted index cannot be read, or the vector differs in width from the vectors of the snapshot.
-pub(crate) fn retrieve_candidates(
-    snapshot: &Snapshot,
-    terms: &QueryTerms,
-    vector: &[f32],
+/// If the inverted index cannot be read, or a vector differs in width from the vectors of the snapshot.
+pub(crate) fn retrieve_candidates<'s>(
+    snapshot: &'s Snapshot,
+    parts: &[(&QueryTerms, Vec<f32>)],
     mode: RetrievalMode,
     filter: &CandidateFilter<'_>,
-) -> Result<Vec<CandidateFile>, QueryError> {
-    let dense = if mode == RetrievalMode::Lexical { None } else { Some(DenseScorer::new(snapshot, vector)?) };
+) -> Result<Vec<PartCandidates<'s>>, QueryError> {
+    let mut scored = Vec::new();
+    for (terms, vector) in parts {
+        let dense = if mode == RetrievalMode::Lexical { None } else { Some(DenseScorer::new(snapshot, vector)?) };
+        scored.push((*terms, dense));
+    }
     // Enters the thread pool once for all parallel steps, which is faster than once per step.
-    Ok(run_on_search_pool(|| retrieve_in_pool(snapshot, terms, dense.as_ref(), mode, filter))?)
+    Ok(run_on_search_pool(|| retrieve_in_pool(snapshot, scored, mode, filter))?)
 }
 
-fn retrieve_in_pool(
-    snapshot: &Snapshot,
-    terms: &QueryTerms,
-    dense: Option<&DenseScorer<'_>>,
+fn retrieve_in_pool<'s>(
+    snapshot: &'s Snapshot,
+    parts: Vec<(&QueryTerms, Option<DenseScorer<'s>>)>,
     mode: RetrievalMode,
     filter: &CandidateFilter<'_>,
-) -> Result<Vec<CandidateFile>, StoreError> {
+) -> Result<Vec<PartCandidates<'s>>, StoreError> {
     let is_allowed = |chunk: u32| filter.allows(snapshot, chunk);
-    let retrieve_lexical = || {
-        let scores = if mode == RetrievalMode::Dense { None } else { Some(LexicalScores::compute(snapshot, terms)?) };
-        let best = scores.as_ref().map_or_else(Vec::new, |scores| scores.select_best(MAX_RETRIEVED_CHUNKS, is_allowed));
-        Ok::<_, StoreError>((scores, best))
-    };
-    let retrieve_dense = || {
-        let nearest = dense.map_or_else(Vec::new, |dense| dense.nearest(MAX_RETRIEVED_CHUNKS, filter));
-        let by_file = dense.filter(|_| mode == RetrievalMode::Hybrid);
-        let files = by_file.map(|dense| dense.nearest_files(MAX_DENSE_FILES, filter));
-        (nearest, files.unwrap_or_default())
-    };
-    let (lexical_result, (nearest, files)) = rayon::join(retrieve_lexical, retrieve_dense);
-    let (scores, best_lexical) = lexical_result?;
-    let cosine = |chunk: u32| dense.map_or(0.0, |dense| dense.cosine(chunk));
-    let lexical = |chunk: u32| scores.as_ref().map_or(0.0, |scores| scores.score(chunk));
-    let mut candidates: HashMap<u32, CandidateChunk> = HashMap::new();
-    let mut add = |chunk: u32, defines: bool| {
-        let fresh =
-            || CandidateChunk { chunk, dense: cosine(chunk), lexical: lexical(chunk), ..CandidateChunk::default() };
-        candidates.entry(chunk).or_insert_with(fresh).defines |= defines;
-    };
-    nearest.into_iter().for_each(|chunk| add(chunk, false));
-    best_lexical.into_iter().for_each(|chunk| add(chunk, false));
-    if mode != RetrievalMode::Dense {
-        let defining = terms.names.iter().flat_map(|name| snapshot.chunks_defining(&name.text));
-        defining.filter(|chunk| is_allowed(*chunk)).for_each(|chunk| add(chunk, true));
-    }
-    for file in files {
-        let chunks = snapshot.chunks_of_file(file as usize).filter(|chunk| is_allowed(*chunk));
-        let nearest = chunks.map(|chunk| (chunk, cosine(chunk))).max_by(|a, b| a.1.total_cmp(&b.1));
-        if let Some((nearest, _)) = nearest {
-            add(nearest, false);
-        }
-    }
-    for chunk in filter.named.iter().filter(|chunk| is_allowed(**chunk)) {
-        let fresh = || CandidateChunk {
-            chunk: *chunk,
-            dense: cosine(*chunk),
-            lexical: lexical(*chunk),
-            ..CandidateChunk::default()
+    let retrieve_part = |(terms, dense): (&QueryTerms, Option<DenseScorer<'s>>)| {
+        let retrieve_lexical = || {
+            let scores =
+                if mode == RetrievalMode::Dense { None } else { Some(LexicalScores::compute(snapshot, terms)?) };
+            let best =
+                scores.as_ref().map_or_else(Vec::new, |scores| scores.select_best(MAX_RETRIEVED_CHUNKS, is_allowed));
+            Ok::<_, StoreError>((scores, best))
         };
-        candidates.entry(*chunk).or_insert_with(fresh).named = true;
-    }
-    candidates.retain(|_, chunk| chunk.defines || chunk.named || chunk.lexical > 0.0 || chunk.dense >= MIN_COSINE);
-    Ok(group_by_file(snapshot, candidates, dense, scores.as_ref(), filter))
+        let retrieve_dense = || {
+            let nearest = dense.as_ref().map_or_else(Vec::new, |dense| dense.nearest(MAX_RETRIEVED_CHUNKS, filter));
+            let by_file = dense.as_ref().filter(|_| mode == RetrievalMode::Hybrid);
+            let files = by_file.map(|dense| dense.nearest_files(MAX_DENSE_FILES, filter));
+            (nearest, files.unwrap_or_default())
+        };
+        let (lexical_result, (nearest, files)) = rayon::join(retrieve_lexical, retrieve_dense);
+        let (lexical, best_lexical) = lexical_result?;
+        let mut defined: HashMap<u32, f32> = HashMap::new();
+        if mode != RetrievalMode::Dense {
+            let limit = if terms.kind == QueryKind::Report { MAX_REPORT_DEFINITIONS } else { usize::MAX };
+            for name in &terms.names {
+                let chunks: Vec<u32> = snapshot.chunks_defining(&name.text).collect();
+                // A name that much code has says little in a report.
+                if chunks.len() <= limit {
+                    #[expect(clippy::cast_precision_loss, reason = "a small count")]
+                    let weight = (chunks.len() as f32).sqrt().recip();
+                    for chunk in chunks.into_iter().filter(|chunk| is_allowed(*chunk)) {
+                        *defined.entry(chunk).or_default() += weight;
+                    }
+                }
+            }
+        }
+        let mut chunks: HashSet<u32> = nearest.into_iter().chain(best_lexical).collect();
+        if let Some(dense) = &dense {
+            for file in files {
+                let in_file = snapshot.chunks_of_file(file as usize).filter(|chunk| is_allowed(*chunk));
+                let cosines = in_file.map(|chunk| (chunk, dense.cosine(chunk)));
+                chunks.extend(cosines.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(chunk, _)| chunk));
+            }
+        }
+        let cosine = |chunk: u32| dense.as_ref().map_or(0.0, |dense| dense.cosine(chunk));
+        let score = |chunk: u32| lexical.as_ref().map_or(0.0, |lexical| lexical.score(chunk));
+        chunks.retain(|chunk| score(*chunk) > 0.0 || cosine(*chunk) >= MIN_COSINE);
+        chunks.extend(defined.keys());
+        Ok::<_, StoreError>((PartCandidates { dense, lexical, defined, files: Vec::new() }, chunks))
+    };
+    let retrieved: Vec<_> = parts.into_par_iter().map(retrieve_part).collect::<Result<_, _>>()?;
+    let named: HashSet<u32> = filter.named.iter().copied().filter(|chunk| is_allowed(*chunk)).collect();
+    let all: HashSet<u32> = retrieved.iter().flat_map(|(_, chunks)| chunks).chain(&named).copied().collect();
+    let group = |(mut part, _): (PartCandidates<'s>, HashSet<u32>)| {
+        let candidate = |chunk: &u32| CandidateChunk {
+            chunk: *chunk,
+            dense: part.cosine(*chunk),
+            lexical: part.lexical_score(*chunk),
+            defines: part.defined.contains_key(chunk),
+        };
+        let chunks = all.iter().map(candidate).collect();
+        part.files = group_by_file(snapshot, chunks, &part, filter);
+        part
+    };
+    Ok(retrieved.into_iter().map(group).collect())
 }
 
 /// Groups chunks by file, sorted by number, and measures each file.
 fn group_by_file(
     snapshot: &Snapshot,
-    candidates: HashMap<u32, CandidateChunk>,
-    dense: Option<&DenseScorer<'_>>,
-    lexical: Option<&LexicalScores<'_>>,
+    candidates: Vec<CandidateChunk>,
+    part: &PartCandidates<'_>,
     filter: &CandidateFilter<'_>,
 ) -> Vec<CandidateFile> {
     let mut by_file: HashMap<usize, CandidateFile> = HashMap::new();
-    for chunk in candidates.into_values() {
+    for chunk in candidates {
         let file = snapshot.file_of_chunk(chunk.chunk);
         by_file.entry(file).or_insert_with(|| CandidateFile { file, ..CandidateFile::default() }).chunks.push(chunk);
     }
@@ -152,7 +192,8 @@ fn group_by_file(
     files.sort_by_key(|candidate| candidate.file);
     files.par_iter_mut().for_each(|candidate| {
         candidate.chunks.sort_by_key(|chunk| chunk.chunk);
-        measure_retrieval(snapshot, candidate, dense, lexical, filter);
+        measure_retrieval(snapshot, candidate, part.dense.as_ref(), part.lexical.as_ref(), filter);
+        candidate.rare = candidate.chunks.iter().filter_map(|chunk| part.defined.get(&chunk.chunk)).sum();
     });
     files
 }

@@ -81,6 +81,11 @@ impl<'s> LexicalScores<'s> {
         })
     }
 
+    /// Returns the inverse document frequency of the query word at `index`.
+    pub fn idf(&self, index: usize) -> f32 {
+        self.idf.get(index).copied().unwrap_or(0.0)
+    }
+
     /// Returns the BM25F score of a chunk.
     pub fn score(&self, chunk: u32) -> f32 {
         self.tallies[chunk as usize].score

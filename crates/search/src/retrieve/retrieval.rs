@@ -3,20 +3,30 @@
 use std::collections::HashMap;
 
 use super::candidate_filter::CandidateFilter;
-use super::candidates::{CandidateFile, retrieve_candidates};
+use super::candidates::{PartCandidates, retrieve_candidates};
+use super::lexical::LexicalScores;
 use super::named_files::{NamedFile, find_named_files};
+use super::pasted_text::measure_pasted_shares;
 use super::phrases::{PhraseMatches, find_phrase_matches};
 use crate::query::error::QueryError;
 use crate::query::parsed_query::ParsedQuery;
 use crate::query::request::RetrievalMode;
+use crate::query::terms::{QueryKind, QueryTerms};
 use crate::snapshot::Snapshot;
 use embed::Embedder;
 use platform::cancel::CancelToken;
 
+/// Maximum number of chunks in which a message of a trace or a report is looked for.
+const MAX_MESSAGE_CHUNKS: usize = 200;
+
 /// The candidates of a query.
-pub(crate) struct QueryCandidates {
-    /// The candidate files, by index.
-    pub candidates: Vec<CandidateFile>,
+pub(crate) struct QueryCandidates<'s> {
+    /// The candidates as each part of the query scores them, in the order of [`ParsedQuery::parts`].
+    pub parts: Vec<PartCandidates<'s>>,
+    /// The share of a pasted text that stands in a chunk word for word, by chunk number.
+    pub pasted: HashMap<u32, f32>,
+    /// The filter that the candidates passed.
+    pub filter: CandidateFilter<'s>,
     /// Files that the query names, by file index.
     pub named: HashMap<usize, NamedFile>,
     /// A note on phrases that were not found or not searched for in all chunks.
@@ -28,12 +38,12 @@ pub(crate) struct QueryCandidates {
 ///
 /// # Errors
 /// If the inverted index or a text cannot be read, the query cannot be embedded, or a stop was requested.
-pub(crate) fn retrieve(
-    snapshot: &Snapshot,
+pub(crate) fn retrieve<'s>(
+    snapshot: &'s Snapshot,
     embedder: &dyn Embedder,
-    query: &ParsedQuery,
+    query: &'s ParsedQuery,
     cancel: &CancelToken,
-) -> Result<QueryCandidates, QueryError> {
+) -> Result<QueryCandidates<'s>, QueryError> {
     let kinds = (!query.filter.allows_all_kinds()).then_some(&query.filter);
     let mut filter = CandidateFilter { files: query.allowed_files.clone(), kinds, only: None, named: Vec::new() };
     let named = if query.mode == RetrievalMode::Hybrid { find_query_files(snapshot, query) } else { HashMap::new() };
@@ -42,11 +52,42 @@ pub(crate) fn retrieve(
         filter.named.push(named.find_chunk(snapshot, *file));
     }
     QueryError::check_cancelled(cancel)?;
-    let vector = embedder.embed_query(&query.terms.embedding_text)?;
     let note = restrict_to_phrases(snapshot, &query.phrases, &mut filter, cancel)?;
     QueryError::check_cancelled(cancel)?;
-    let candidates = retrieve_candidates(snapshot, &query.terms, &vector, query.mode, &filter)?;
-    Ok(QueryCandidates { candidates, named, note })
+    let is_own_text = query.terms.kind == QueryKind::Words;
+    let mut pasted = HashMap::new();
+    if query.mode == RetrievalMode::Hybrid && !is_own_text {
+        for text in &query.pasted_texts {
+            let lexical = LexicalScores::compute(snapshot, &QueryTerms::from_words(text))?;
+            let best = lexical.select_best(MAX_MESSAGE_CHUNKS, |chunk| filter.allows(snapshot, chunk));
+            add_shares(&mut pasted, measure_pasted_shares(snapshot, text, &lexical, best.into_iter())?);
+            QueryError::check_cancelled(cancel)?;
+        }
+        filter.named.extend(pasted.keys());
+    }
+    let mut parts = Vec::new();
+    for terms in query.parts() {
+        parts.push((terms, embedder.embed_query(&terms.embedding_text)?));
+    }
+    let parts = retrieve_candidates(snapshot, &parts, query.mode, &filter)?;
+    if query.mode == RetrievalMode::Hybrid
+        && is_own_text
+        && let Some(PartCandidates { lexical: Some(lexical), files, .. }) = parts.first()
+    {
+        let chunks = || files.iter().flat_map(|file| &file.chunks).map(|chunk| chunk.chunk);
+        for text in &query.pasted_texts {
+            add_shares(&mut pasted, measure_pasted_shares(snapshot, text, lexical, chunks())?);
+        }
+    }
+    Ok(QueryCandidates { pasted, parts, filter, named, note })
+}
+
+/// Keeps the highest share of each chunk.
+fn add_shares(all: &mut HashMap<u32, f32>, shares: HashMap<u32, f32>) {
+    for (chunk, share) in shares {
+        let kept = all.entry(chunk).or_default();
+        *kept = kept.max(share);
+    }
 }
 
 /// Finds the files that the query names.

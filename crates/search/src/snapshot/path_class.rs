@@ -27,6 +27,9 @@ pub(crate) struct PathClass {
     pub example: bool,
     /// Whether the file is vendored, generated or deprecated.
     pub vendored: bool,
+    /// Whether the file is a licence, a policy, a list of changes or authors, a dump of an interface, or a script that
+    /// wraps a build tool.
+    pub boilerplate: bool,
 }
 
 impl PathClass {
@@ -64,12 +67,31 @@ impl PathClass {
                 _ => {}
             }
         }
+        self.boilerplate = is_boilerplate(path.file_name());
         let (stem, extension) = path.file_name().rsplit_once('.').unwrap_or_default();
         let last = stem.rsplit_once(['.', '_']).map(|(_, last)| last);
         self.test |= extension == "t" || last == Some("cy");
         self.example |= last == Some("stories");
         self.vendored |= matches!(last, Some("gen" | "pb" | "pb2" | "freezed"));
     }
+}
+
+/// Beginnings of the names of files that say little about the code around them.
+const BOILERPLATE_STEMS: &str = "license licence copying notice changelog changes history news releases release_notes \
+    releasenotes security code_of_conduct code-of-conduct contributors authors credits governance maintainers gradlew mvnw";
+
+/// Returns whether a file of this name is a licence, a policy, a list of changes, a dump of an interface or a wrapper.
+///
+/// Code is not: `changes.rs` may be about anything.
+fn is_boilerplate(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+    let is_text = matches!(extension, "" | "md" | "txt" | "rst" | "adoc" | "bat" | "cmd" | "html");
+    extension == "api"
+        || is_text
+            && BOILERPLATE_STEMS.split_whitespace().any(|start| {
+                stem.strip_prefix(start).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+            })
 }
 
 /// Names of files that mark the root folder of a project, in addition to a readme.
@@ -119,7 +141,17 @@ mod tests {
         {
             assert!(PathClass::from_path(&RepoPath::new(path)).vendored, "{path}");
         }
-        for path in ["src/latest.rs", "src/contest.go", "attest/a.c", "lib/mix/tasks/phx.gen.auth.ex", "src/gen.go"] {
+        for path in ["LICENSE", "docs/CHANGELOG.md", "LICENSE-MIT.txt", "gradlew.bat", "api/core.api", "NEWS"] {
+            assert!(PathClass::from_path(&RepoPath::new(path)).boilerplate, "{path}");
+        }
+        for path in [
+            "src/changes.rs",
+            "src/latest.rs",
+            "src/contest.go",
+            "attest/a.c",
+            "lib/mix/tasks/phx.gen.auth.ex",
+            "src/gen.go",
+        ] {
             assert_eq!(PathClass::from_path(&RepoPath::new(path)), PathClass::default(), "{path}");
         }
     }

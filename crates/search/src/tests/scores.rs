@@ -29,14 +29,9 @@ fn format_hits() -> Vec<String> {
     let (snapshot, model) = (snapshot_of_many_projects(), StaticModel::builtin());
     let mut lines = Vec::new();
     for text in QUERIES {
-        for per_chunk in [false, true] {
-            let request = SearchQuery { per_chunk, ..query(text) };
-            let hits = searcher(&snapshot, model.as_ref(), &[]).search(&request).expect("an answer").hits;
-            lines.extend(hits.iter().map(|hit| {
-                let unit = if per_chunk { "chunks" } else { "files" };
-                format!("{unit}\t{text:?}\t{}:{}\t{:.6}", hit.path, hit.span.start_line, hit.score)
-            }));
-        }
+        let hits = searcher(&snapshot, model.as_ref(), &[]).search(&query(text)).expect("an answer").hits;
+        let line = |hit: &Hit| format!("{text:?}\t{}:{}\t{:.6}", hit.path, hit.span.start_line, hit.score);
+        lines.extend(hits.iter().map(line));
     }
     lines
 }

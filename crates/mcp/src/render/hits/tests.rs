@@ -18,6 +18,7 @@ fn hit(path: &str, text: String) -> Hit {
         signature: String::new(),
         definitions: Vec::new(),
         text,
+        deciding_lines: Vec::new(),
         score: 0.5,
         deciding_lines: Vec::new(),
         also: Vec::new(),

@@ -14,7 +14,7 @@ const SEPARATORS: &[&str] = &["::", "->", "#", ".", "\\"];
 /// Returns the names in the tokens of a text that are written as code and pass `is_allowed`.
 ///
 /// A query of one token counts as code. `is_allowed` rejects other tokens, such as file names.
-pub(super) fn find_names(text: &str, is_allowed: impl Fn(&str) -> bool) -> Vec<QueryName> {
+pub(crate) fn find_names(text: &str, is_allowed: impl Fn(&str) -> bool) -> Vec<QueryName> {
     let tokens: Vec<&str> = text.split_whitespace().collect();
     let mut found: Vec<QueryName> = Vec::new();
     for token in tokens.iter().filter(|token| is_allowed(token)) {

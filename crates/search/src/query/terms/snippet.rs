@@ -18,7 +18,7 @@ const CODE_SYMBOLS: &[&str] =
     &["{", "}", ";", "=>", "->", "==", "!=", ":=", "&&", "||", " = ", "+=", "</", "/>", "](", "::<"];
 
 /// Returns whether a text is code: one line with several code symbols, or several lines with some.
-pub(super) fn is_code(text: &str) -> bool {
+pub(crate) fn is_code(text: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if text.trim_end().ends_with('?') {
         return false;
@@ -71,13 +71,13 @@ fn is_call(line: &str) -> bool {
 }
 
 /// Returns the identifiers of a snippet without keywords, or the whole text if there are none.
-pub(super) fn identifier_text(text: &str) -> String {
+pub(crate) fn identifier_text(text: &str) -> String {
     let kept: Vec<&str> = identifiers(text).map(|(_, name)| name).collect();
     if kept.is_empty() { text.to_owned() } else { kept.join(" ") }
 }
 
 /// Returns the names that a snippet defines or calls.
-pub(super) fn find_snippet_names(text: &str) -> Vec<QueryName> {
+pub(crate) fn find_snippet_names(text: &str) -> Vec<QueryName> {
     let mut seen = HashSet::new();
     let is_called = |at: usize, name: &str| text[at + name.len()..].trim_start().starts_with('(');
     let is_long = |name: &str| name.contains('_') || name.chars().skip(1).any(char::is_uppercase);

@@ -25,7 +25,7 @@ pub(crate) struct QueryLocation {
 
 /// A parsed stack trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct StackTrace {
+pub(crate) struct StackTrace {
     /// The locations of the frames, innermost first.
     pub locations: Vec<QueryLocation>,
     /// The lines without a frame, such as the error message.
@@ -57,7 +57,7 @@ const FRAMING_PREFIXES: &[&str] = &[
 const FRAME_PREFIXES: &[&str] = &["at ", "by 0x", "File \"", "File ", "from ", "#", "in ", "frame #", "* frame #"];
 
 /// Parses a stack trace; returns `None` if the text is not one.
-pub(super) fn parse_trace(text: &str) -> Option<StackTrace> {
+pub(crate) fn parse_trace(text: &str) -> Option<StackTrace> {
     if !text.trim().contains(char::is_whitespace) {
         return None; // A single token is a path.
     }
@@ -216,7 +216,7 @@ fn parse_python_frame(line: &str) -> Option<QueryLocation> {
 ///
 /// Examples: `src/search/snapshot.rs:120:7`, `Program.cs:line`, `pool.ts(42,7)`,
 /// `tests/test_pool.py::test_get`, `snapshot.rs`.
-pub(super) fn parse_location(token: &str) -> Option<QueryLocation> {
+pub(crate) fn parse_location(token: &str) -> Option<QueryLocation> {
     let token =
         token.trim_matches(|c: char| matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '<' | '>'));
     let token = token.trim_end_matches(['.', ':', '?', '!', ',']);

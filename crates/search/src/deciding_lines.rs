@@ -1,0 +1,105 @@
+//! Finds the lines of a hit that best match the query.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::query::parsed_query::ParsedQuery;
+use crate::retrieve::candidates::PartCandidates;
+use text::words;
+use types::Span;
+
+/// Maximum number of lines of a hit.
+const MAX_LINES: usize = 3;
+
+/// Minimum score of a line, relative to the best line of its hit.
+const MIN_RELATIVE: f32 = 0.6;
+
+/// Words in a row, at least, that a line shares with a pasted text.
+const MIN_RUN: usize = 3;
+
+/// Factor of the score of a line for each word in a run of a pasted text.
+const RUN_FACTOR: f32 = 1.0;
+
+/// The words of a query with their weights.
+pub(crate) struct LineScorer {
+    /// The inverse document frequency of each word.
+    weights: HashMap<String, f32>,
+    /// The words of each pasted text, in order.
+    pasted: Vec<Vec<String>>,
+}
+
+impl LineScorer {
+    /// Creates a scorer for the words of all parts of a query. Without lexical scores no line stands out.
+    pub fn new(query: &ParsedQuery, parts: &[PartCandidates<'_>]) -> Self {
+        let mut weights = HashMap::new();
+        for (terms, part) in query.parts().zip(parts) {
+            let Some(lexical) = &part.lexical else { continue };
+            for (index, word) in terms.lexical_words.iter().enumerate() {
+                for form in std::iter::once(&word.text).chain(&word.inflections) {
+                    weights.insert(form.clone(), lexical.idf(index));
+                }
+            }
+        }
+        Self { weights, pasted: query.pasted_texts.iter().map(|text| split_words(text)).collect() }
+    }
+
+    /// Returns the lines of the file, counted from 1, that match best, best first; `text` is that of the lines of `span`.
+    pub fn find_lines(&self, text: &str, span: Span) -> Vec<u32> {
+        let mut scored: Vec<(u32, f32)> =
+            (span.start_line..).zip(text.lines()).map(|(number, line)| (number, self.score(line))).collect();
+        scored.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let best = scored.first().map_or(0.0, |line| line.1);
+        let stands_out = |(_, score): &(u32, f32)| *score > 0.0 && *score >= best * MIN_RELATIVE;
+        scored.into_iter().filter(stands_out).take(MAX_LINES).map(|(number, _)| number).collect()
+    }
+
+    fn score(&self, line: &str) -> f32 {
+        let mut found: HashSet<String> = HashSet::new();
+        words::for_each_search_word(line, |word| {
+            if self.weights.contains_key(word) {
+                found.insert(word.to_owned());
+            }
+        });
+        let sum: f32 = found.iter().filter_map(|word| self.weights.get(word)).sum();
+        let words = split_words(line);
+        let run = self.pasted.iter().map(|pasted| longest_run(pasted, &words)).max().unwrap_or(0);
+        #[expect(clippy::cast_precision_loss, reason = "a small count")]
+        let factor = if run >= MIN_RUN { 1.0 + RUN_FACTOR * run as f32 } else { 1.0 };
+        sum * factor
+    }
+}
+
+/// Returns the length of the longest run of words that two texts share.
+fn longest_run(a: &[String], b: &[String]) -> usize {
+    let mut longest = 0;
+    let mut lengths = vec![0_usize; b.len() + 1];
+    for word in a {
+        for at in (0..b.len()).rev() {
+            lengths[at + 1] = if b[at] == *word { lengths[at] + 1 } else { 0 };
+            longest = longest.max(lengths[at + 1]);
+        }
+    }
+    longest
+}
+
+fn split_words(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_with_rare_words_or_the_message_comes_first() {
+        let weights = [("open", 1.0), ("session", 1.0), ("renew", 5.0), ("expired", 2.0)];
+        let weights = weights.map(|(word, weight)| (word.to_owned(), weight)).into_iter().collect();
+        let scorer = LineScorer { weights, pasted: vec![split_words("the session is expired")] };
+        let text = "fn open_session() {\n    renew(token);\n    bail!(\"the session is expired\");\n    done()\n}";
+        let span = Span { start_line: 10, end_line: 14 };
+        assert_eq!(scorer.find_lines(text, span), [12]);
+        let scorer = LineScorer { pasted: Vec::new(), ..scorer };
+        assert_eq!(scorer.find_lines(text, span), [11, 12]);
+        assert!(scorer.find_lines("nothing\nhere", span).is_empty());
+    }
+}
