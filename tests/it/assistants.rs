@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 
 use crate::support::cli::{Project, RunOutput};
 use crate::support::mcp::{RawClient, poll_until};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_codescry");
+use crate::support::tested_program;
 
 fn project() -> Project {
     let project = Project::empty();
@@ -42,7 +41,7 @@ fn user(project: &Project) -> UserEnvironment {
         client_folders: BTreeMap::new(),
         written_folders: Vec::new(),
         path: Vec::new(),
-        program: PROGRAM.into(),
+        program: tested_program().into(),
         working: project.root().to_owned(),
         home,
     }
@@ -148,7 +147,7 @@ fn check_client(client: &McpClient, name: &str) {
 
     // Paths of this machine and of this run are left out of the fixture.
     let root = project.root().to_str().expect("it is UTF-8");
-    let after = read(&file).replace(PROGRAM, "{program}").replace(root, "{project}");
+    let after = read(&file).replace(tested_program(), "{program}").replace(root, "{project}");
     let expected = fixture(name, "after", client);
     if std::env::var_os("CODESCRY_UPDATE_SNAPSHOTS").is_some() {
         fs::write(&expected, &after).expect("it can be written");
@@ -156,7 +155,7 @@ fn check_client(client: &McpClient, name: &str) {
     assert_eq!(after, read(&expected), "{name} after install");
 
     let entry = config_file(&project, client, false).read_entry().expect("it can be read").expect("it is there");
-    assert_eq!(entry.command.as_deref(), Some(PROGRAM));
+    assert_eq!(entry.command.as_deref(), Some(tested_program()));
     check_search(&project, client, &entry, false);
 
     let removed = project.run(&["uninstall", "--yes", "--client", client.name]);

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::setup::with_clients;
+use crate::support::tested_program;
 
 /// Returns the check with this name.
 fn check<'a>(answer: &'a Value, name: &str) -> &'a Value {
@@ -65,7 +66,7 @@ fn the_doctor_starts_each_configured_server_as_its_client_does() {
     assert!(all.iter().any(|(_, said)| said.contains("${workspaceFolder}")), "{all:?}");
 
     let args = ["serve", "--stdio", "--no-such-option"];
-    let entry = json!({ "command": env!("CARGO_BIN_EXE_codescry"), "args": args });
+    let entry = json!({ "command": tested_program(), "args": args });
     let configuration = json!({ "mcpServers": { "codescry": entry } });
     fs::write(project.home().join(".cursor/mcp.json"), configuration.to_string()).expect("it can be written");
     let ran = project.run(&["doctor", "--json"]);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::mcp::{PATIENCE, RawClient, Repository};
 use crate::support::random::{Xorshift, damage, number};
+use crate::support::tested_program;
 
 /// The number of frames sent to each server.
 const FRAMES: u64 = 20_000;
@@ -48,7 +49,7 @@ fn an_unshared_server_survives_random_frames() {
 #[expect(clippy::print_stdout, reason = "what a long run is recorded by")]
 fn survive(arguments: &[&str]) {
     let repository = Repository::new();
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_codescry"));
+    let program = std::path::Path::new(tested_program());
     let started = || {
         let mut command = repository.command_of(program, arguments);
         // The server logs an error for every bad frame.

@@ -10,6 +10,7 @@ use crate::support::http::{HttpServer, Session, command};
 use crate::support::mcp::Repository;
 #[cfg(unix)]
 use crate::support::mcp::{SetOnDrop, link};
+use crate::support::tested_program;
 
 /// A text that no answer may contain.
 pub const SECRET: &str = "XyzzySecretOfSomebody";
@@ -125,7 +126,7 @@ fn the_home_and_root_folders_are_served_only_on_request() {
     let root = repository.root();
     let named = root.to_string_lossy().into_owned();
     for (folder, path) in [(root.as_path(), None), (Path::new("/"), None), (Path::new("/"), Some(named.as_str()))] {
-        let mut serve = std::process::Command::new(env!("CARGO_BIN_EXE_codescry"));
+        let mut serve = std::process::Command::new(tested_program());
         serve.args(["serve", "--http", "127.0.0.1:0"]).args(path).current_dir(folder).env("HOME", &root);
         serve.env("CODESCRY_INDEX_DIR", repository.base().join("index"));
         let output = serve.output().expect("it ends");

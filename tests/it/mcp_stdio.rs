@@ -10,6 +10,7 @@ use crate::support::mcp::link;
 use crate::support::mcp::{
     Client, ProgressListener, RawClient, Repository, call, connect, index_until_ended, indexed, structured, text,
 };
+use crate::support::tested_program;
 
 const LOGIN: &str = "check a login attempt against the stored hash";
 const INVOICE: &str = "sum of the invoice including tax";
@@ -208,7 +209,7 @@ fn the_instructions_name_the_roots() {
     std::fs::create_dir_all(&other).expect("a folder");
     std::fs::write(other.join("settings.rs"), "pub fn settings_of_the_other() {}\n").expect("a file");
     for roots in [vec![root.clone()], vec![root, other]] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
+        let mut command = Command::new(tested_program());
         command.args(["serve", "--no-share", "--structured"]).args(&roots).current_dir(repository.root());
         command.env("XDG_DATA_HOME", repository.base().join("data")).env_remove("CODESCRY_INDEX_DIR");
         command.env("CODESCRY_CACHE_DIR", repository.base().join("cache")).env_remove("CLAUDE_PROJECT_DIR");

@@ -7,12 +7,13 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::mcp::{RawClient, Repository, poll_until};
+use crate::support::tested_program;
 
 const LOGIN: &str = "check a login attempt against the stored hash";
 
 /// Returns the command of a server with these arguments, without variables that name a folder.
 fn command(repository: &Repository, arguments: &[&str]) -> Command {
-    repository.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), arguments)
+    repository.command_of(Path::new(tested_program()), arguments)
 }
 
 /// Starts a server with these arguments, initializes it and indexes its folder.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::support::cli::Project;
+use crate::support::tested_program;
 
 const ZED: &str = "// Mine.\n{\n\t\"theme\": \"dark\", // as ever\n}\n";
 
@@ -41,7 +42,7 @@ fn installing_and_uninstalling_restores_client_settings() {
     let shown = ["\n+     \"context_servers\": {\n", "Cursor ~/.cursor/mcp.json (new)\n"];
     assert!(shown.iter().all(|line| ran.out.contains(line)), "{}", ran.out);
     assert!(!ran.out.contains("Windsurf"), "{}", ran.out);
-    let program = json!(env!("CARGO_BIN_EXE_codescry"));
+    let program = json!(tested_program());
     assert_eq!(cursor(&project)["mcpServers"]["codescry"]["command"], program);
     assert!(
         text(&project, ".config/zed/settings.json")

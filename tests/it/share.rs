@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::mcp::{PATIENCE, RawClient, Repository, poll_until};
+use crate::support::tested_program;
 
 const QUERY: &str = "check a login attempt against the stored hash";
 
@@ -92,7 +93,7 @@ fn ten_servers_share_one_process() {
         (others, memory_kib(owner.id(), "Pss:"))
     };
     let are_small = |(others, own): &(Vec<u64>, u64)| others.iter().all(|other| *other < 16 << 10 && other * 2 < *own);
-    let status = repository.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["status"]).output();
+    let status = repository.command_of(Path::new(tested_program()), &["status"]).output();
     let status = String::from_utf8_lossy(&status.expect("it starts").stdout).into_owned();
     assert!(status.contains(&format!("process {} serves this folder", owner.id())), "{status}");
     // Relays must be small even compared with the index of six files.
@@ -208,7 +209,7 @@ fn servers_with_other_folders_settings_or_programs_do_not_join() {
     let neighbour = repository.base().join("neighbour");
     fs::create_dir(&neighbour).expect("a folder");
     fs::write(neighbour.join("secret.rs"), "pub fn secret_of_the_neighbour() {}\n").expect("a file");
-    let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
+    let program = Path::new(tested_program());
     let copy = repository.base().join("codescry-of-another-day");
     fs::copy(program, &copy).expect("the program can be copied");
     let (here, there) = (repository.root(), neighbour.to_string_lossy().into_owned());
@@ -262,7 +263,7 @@ fn servers_with_other_environments_share_a_process() {
     let arguments = ["serve", "--stdio", "--structured", "--index-dir", &index, "--cache-dir", &cache];
     let status = ["status", "--index-dir", &index, "--cache-dir", &cache];
     let bare = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
+        let mut command = Command::new(tested_program());
         command.args(arguments).current_dir(repository.root()).env_clear().env("HOME", &base);
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command
@@ -293,7 +294,7 @@ fn servers_with_other_environments_share_a_process() {
 #[test]
 fn sharing_can_be_turned_off() {
     let repository = Repository::new();
-    let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
+    let program = Path::new(tested_program());
     let mut alone = repository.command();
     alone.env("CODESCRY_NO_SHARE", "1");
     let given = repository.command_of(program, &["serve", "--structured", "--no-share"]);
@@ -322,7 +323,7 @@ mod needs_root {
         let base = repository.base();
         assert_eq!(fs::metadata(&base).expect("it is there").uid(), 0, "run this test as root");
         let program = base.join("codescry-for-all");
-        fs::copy(env!("CARGO_BIN_EXE_codescry"), &program).expect("the program can be copied");
+        fs::copy(tested_program(), &program).expect("the program can be copied");
         let everybody = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("it is ours");
         [base.as_path(), program.as_path()].into_iter().for_each(everybody);
         let command = || repository.command_of(&program, &["serve", "--structured"]);
@@ -387,7 +388,7 @@ fn a_server_exits_with_the_process_that_started_it() {
     let repository = Repository::new();
     for arguments in ["", "--no-share"] {
         let script = format!("exec 3<&0; \"$0\" serve --stdio {arguments} <&3 & echo $!; wait");
-        let mut parent = repository.command_of(Path::new("/bin/sh"), &["-c", &script, env!("CARGO_BIN_EXE_codescry")]);
+        let mut parent = repository.command_of(Path::new("/bin/sh"), &["-c", &script, tested_program()]);
         let mut parent = parent.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
         let mut lines = BufReader::new(parent.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
         let id = lines.next().expect("the shell tells of its child");

@@ -10,6 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::tested_program;
+
 /// A temporary folder to search, with an empty home folder for the program.
 pub struct Project {
     home: TempDir,
@@ -70,7 +72,7 @@ impl Project {
 
     /// Returns a command that runs the program in the folder, without the environment of this machine's user.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
+        let mut command = Command::new(tested_program());
         for (name, _) in std::env::vars_os() {
             let of_a_user = ["CODESCRY_", "XDG_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
             let known = [

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::mcp::{PATIENCE, Repository, assert_finds_password_check, index_until_ended};
+use super::tested_program;
 
 /// Headers of every MCP request.
 pub const JSON: &str = "content-type: application/json\r\naccept: application/json, text/event-stream\r\n";
@@ -48,7 +49,7 @@ impl Reply {
 
 /// Returns a command that serves the repository. `more` are further arguments.
 pub fn command(repository: &Repository, more: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_codescry"));
+    let mut command = Command::new(tested_program());
     command.args(["serve", "--structured"]).args(more).arg(repository.root());
     command.env("CODESCRY_INDEX_DIR", repository.base().join("index")).env_remove("CODESCRY_TOKEN");
     command.env("CODESCRY_CACHE_DIR", repository.base().join("cache"));

@@ -19,6 +19,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::tested_program;
+
 /// A timeout longer than any response takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -106,7 +108,7 @@ impl Repository {
 
     /// Returns the command that a client uses to start the server.
     pub fn command(&self) -> Command {
-        self.command_of(Path::new(env!("CARGO_BIN_EXE_codescry")), &["serve", "--stdio", "--structured"])
+        self.command_of(Path::new(tested_program()), &["serve", "--stdio", "--structured"])
     }
 
     /// Returns the command of [`Repository::command`] with another program and other arguments.
@@ -252,7 +254,7 @@ impl RawClient {
     /// Starts a server that looks for changes at each search instead of watching its folder, and initializes the
     /// session.
     pub fn unwatched(repository: &Repository) -> Self {
-        let program = Path::new(env!("CARGO_BIN_EXE_codescry"));
+        let program = Path::new(tested_program());
         let mut raw = Self::spawn(repository.command_of(program, &["serve", "--no-watch", "--structured"]));
         raw.initialize();
         raw

@@ -27,6 +27,9 @@ const SYSTEM_LIBRARIES: &[&str] = &[
 /// The oldest glibc that installers of wheels look for.
 const OLDEST_GLIBC: Version = Version(2, 17);
 
+/// The oldest glibc that loads a program with packed relocations.
+const PACKED_RELOCATIONS_GLIBC: Version = Version(2, 36);
+
 /// A version of glibc or macOS: major and minor number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u16, pub u16);
@@ -207,10 +210,13 @@ fn read_needed_glibc(content: &[u8]) -> Result<Version> {
 
 /// Parses the version of a symbol, such as `2.2.5`.
 fn parse_glibc_version(text: &str) -> Result<Version> {
+    if text == "ABI_DT_RELR" {
+        return Ok(PACKED_RELOCATIONS_GLIBC);
+    }
     let mut parts = text.split('.').map(str::parse::<u16>);
     match (parts.next(), parts.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => Ok(Version(major, minor)),
-        // GLIBC_PRIVATE and GLIBC_ABI_DT_RELR are no releases.
+        // GLIBC_PRIVATE is no release.
         _ => bail!("it needs GLIBC_{text}, which belongs to no release of glibc"),
     }
 }
@@ -272,9 +278,10 @@ mod tests {
 
     #[test]
     fn versions_of_symbols_are_numbers() {
+        assert_eq!(parse_glibc_version("ABI_DT_RELR").expect("a version"), Version(2, 36));
         assert_eq!(parse_glibc_version("2.2.5").expect("a version"), Version(2, 2));
         assert!(parse_glibc_version("2.9").expect("a version") < parse_glibc_version("2.28").expect("a version"));
-        for wrong in ["PRIVATE", "ABI_DT_RELR", "2", "", "2.x"] {
+        for wrong in ["PRIVATE", "2", "", "2.x"] {
             assert!(parse_glibc_version(wrong).is_err(), "{wrong}");
         }
     }
