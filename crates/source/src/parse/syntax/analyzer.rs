@@ -80,8 +80,7 @@ impl SyntaxAnalyzer {
         }
     }
 
-    /// Parses a text. JavaScript with errors is parsed as TypeScript if that gives fewer errors: it may have the types
-    /// of Flow.
+    /// Parses a text. JavaScript with the types of Flow is parsed as TypeScript if that gives fewer errors.
     fn parse_tree<'t>(
         &mut self,
         request: &SyntaxRequest<'t>,
@@ -89,7 +88,7 @@ impl SyntaxAnalyzer {
     ) -> Result<SyntaxTree<'t>, SyntaxProblem> {
         let tree = self.parse_as(request.language, request, replaced)?;
         let typed = Language("tsx");
-        if request.language.0 != "javascript" || !tree.has_errors() {
+        if request.language.0 != "javascript" || !tree.has_errors() || !flow::is_flow(request.text) {
             return Ok(tree);
         }
         let flow = flow::replace_flow_syntax(request.text);

@@ -2,6 +2,13 @@
 
 use std::ops::Range;
 
+/// Returns whether a text says or shows that it has the types of Flow.
+pub(super) fn is_flow(text: &str) -> bool {
+    ["@flow", "import type ", "export type ", "opaque type "]
+        .iter()
+        .any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some())
+}
+
 /// Returns the text in which the syntax that only Flow has is replaced: casts, exact objects, `?T`, `opaque type` and
 /// `%checks`.
 pub(super) fn replace_flow_syntax(text: &str) -> Vec<u8> {

@@ -64,7 +64,7 @@ fn signatures_have_no_comments_and_no_annotations() {
     assert_definitions(
         "a.rb",
         "class A # :nodoc:\n  # A remark.\n  def f(x) # :doc:\n    x\n  end\n\n  def g(y); end\nend\n",
-        &["1-8 class A: class A", "3-5 method A.f: def f(x)", "7-7 method A.g: def g(y)"],
+        &["1-8 class A: class A", "2-5 method A.f: def f(x)", "7-7 method A.g: def g(y)"],
     );
     assert_definitions(
         "A.java",
@@ -140,7 +140,7 @@ fn a_macro_between_class_and_name_is_no_name() {
             "2-6 class Local: class LIB_API Local : public Base",
             "5-5 method Local.request: virtual bool request(void* x) override",
             "7-7 enum Color: enum class LIB_API Color",
-            "8-8 function free_function: LIB_API int free_function(int a)",
+            "8-8 function free_function: int free_function(int a)",
             "9-9 struct Point: struct LIB_API Point",
         ],
     );
