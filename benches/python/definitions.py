@@ -312,22 +312,23 @@ class ListedDefinitions:
 
 
 class SymbolCommand:
-    """`codescry symbol` over an index of the repositories, which are copied into one folder by links."""
+    """`codescry symbol` over an index of each repository."""
 
     def __init__(self, program, repositories, data):
-        self.program, self.data = program, data
+        self.program = program
         self.repositories = [os.path.realpath(repository) for repository in repositories]
         self.environment = {**os.environ, "XDG_DATA_HOME": data, "XDG_CACHE_HOME": data, "CODESCRY_NO_SHARE": "1"}
         for repository in self.repositories:
-            subprocess.run([program, "index", repository, "--quiet"], check=True, env=self.environment)
+            subprocess.run([program, "--quiet", "index", repository], check=True, env=self.environment)
 
     def find(self, path, name):
         repository = next(one for one in self.repositories if path.startswith(one + "/"))
-        command = [self.program, "symbol", name, repository, "--in", path[len(repository) + 1:], "--json", "--limit",
-                   "100", "--no-index"]
-        done = subprocess.run(command, capture_output=True, text=True, env=self.environment)
-        if done.returncode > 1:
-            sys.exit(f"{command}: {done.stderr}")
+        command = [self.program, "symbol", "--json", "--limit", "100", "--no-index", "--path",
+                   path[len(repository) + 1:], "--", name]
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, cwd=repository)
+        if not done.stdout:
+            print(f"{name}: {done.stderr.strip()}")
+            return []
         found = json.loads(done.stdout)["results"]
         return [one for one in found if one["matched"] == "exact" and one["symbol"] == name]
 
