@@ -55,8 +55,9 @@ SAME_KINDS = {
     ("constant", "module"): {"ruby"},
     ("constant", "function"): {"ruby", "typescript", "javascript"},  # lambdas; functions given to a wrapper
     ("variable", "type"): {"python"},  # a type alias
-    ("variable", "function"): {"python"},  # a lambda
     ("macro", "constant"): {"c", "cpp"},
+    ("variable", "function"): {"python", "c", "cpp"},  # a lambda; `int (name) (int)` to ctags
+
     ("type", "struct"): {"c", "cpp"},  # typedef struct
     ("type", "union"): {"c", "cpp"},
     ("type", "enum"): {"c", "cpp"},
@@ -131,7 +132,10 @@ def with_heads(found, language):
             head = data[start:end].decode(errors="replace") if end else None
         else:
             start, end = one.pop("char_start"), one.pop("char_end")
-            head = text[start:end] if end else None
+            if language == "java":
+                head = utf16[2 * start:2 * end].decode("utf-16-le") if end else None
+            else:
+                head = text[start:end] if end else None
         one["head"] = None if head is None else strip_comments(head, language)
     return found
 
@@ -246,12 +250,12 @@ CTAGS_KINDS = {
 
 
 def ctags_definitions(language):
-    name = {"c": "C", "cpp": "C++", "csharp": "C#", "php": "PHP"}[language]
+    forced = {"c": "C", "cpp": "C++", "csharp": "C#", "php": "PHP"}[language]
     kinds = {"c": "+p-mex", "cpp": "+p-me", "csharp": "-ef", "php": "-v"}[language]
 
     def list_definitions(files, tools):
-        command = ["ctags", "--output-format=json", "--fields=+neSKzsZtp", f"--language-force={name}", "-L", "-",
-                   "-f", "-", f"--kinds-{name}={kinds}"]
+        command = ["ctags", "--output-format=json", "--fields=+neSKzsZtp", f"--language-force={forced}", "-L", "-",
+                   "-f", "-", f"--kinds-{forced}={kinds}"]
         for tag in run_lines(command, files):
             kind = CTAGS_KINDS.get(tag["kind"])
             if kind is None or tag["name"].startswith("__anon") or tag.get("scope", "").find("__anon") >= 0:
@@ -272,7 +276,8 @@ def ctags_definitions(language):
             if tag["name"] in ("offsetof", "BIT", "defined") or re.match(r"/\^\s*#\s*(if|elif)", tag["pattern"]):
                 continue
             # `typedef struct { … } name;` has the line of its end.
-            yield {"path": tag["path"], "name": tag["name"], "kind": kind, "line": tag["line"], "start": tag["line"],
+            name = re.sub(r"^operator (?=\W)|^~ ", lambda m: m.group(0).strip(), tag["name"])
+            yield {"path": tag["path"], "name": name, "kind": kind, "line": tag["line"], "start": tag["line"],
                    "end": tag.get("end"), "head": None, "parameters": tag.get("signature")}
 
     return list_definitions
@@ -307,22 +312,23 @@ class ListedDefinitions:
 
 
 class SymbolCommand:
-    """`codescry symbol` over an index of the repositories, which are copied into one folder by links."""
+    """`codescry symbol` over an index of each repository."""
 
     def __init__(self, program, repositories, data):
-        self.program, self.data = program, data
+        self.program = program
         self.repositories = [os.path.realpath(repository) for repository in repositories]
         self.environment = {**os.environ, "XDG_DATA_HOME": data, "XDG_CACHE_HOME": data, "CODESCRY_NO_SHARE": "1"}
         for repository in self.repositories:
-            subprocess.run([program, "index", repository, "--quiet"], check=True, env=self.environment)
+            subprocess.run([program, "--quiet", "index", repository], check=True, env=self.environment)
 
     def find(self, path, name):
         repository = next(one for one in self.repositories if path.startswith(one + "/"))
-        command = [self.program, "symbol", name, repository, "--in", path[len(repository) + 1:], "--json", "--limit",
-                   "100", "--no-index"]
-        done = subprocess.run(command, capture_output=True, text=True, env=self.environment)
-        if done.returncode > 1:
-            sys.exit(f"{command}: {done.stderr}")
+        command = [self.program, "symbol", "--json", "--limit", "100", "--no-index", "--path",
+                   path[len(repository) + 1:], "--", name]
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, cwd=repository)
+        if not done.stdout:
+            print(f"{name}: {done.stderr.strip()}")
+            return []
         found = json.loads(done.stdout)["results"]
         return [one for one in found if one["matched"] == "exact" and one["symbol"] == name]
 
@@ -382,6 +388,8 @@ def is_signature_right(expected, best, lines, language):
     ours = squeeze(ours.rstrip("…"))
     if expected["head"] is not None:
         wanted = squeeze(expected["head"])
+        if language == "ruby":
+            ours = re.sub(r"^(private|public|protected|module_function|private_class_method)(?=def)", "", ours)
         return wanted.startswith(ours) if cut else wanted == ours
     end = expected["end"] or best["end_line"]
     source = squeeze(strip_comments("\n".join(lines[min(best["start_line"], expected["start"]) - 1:end]), language))

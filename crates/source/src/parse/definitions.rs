@@ -54,6 +54,7 @@ pub(super) fn collect_definitions(
     found.retain(|one| !one.name.is_empty());
     found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1), one.name_start));
     let found = assign_parents(found);
+    let found = if matches!(language.0, "c" | "cpp") { correct_members(found) } else { found };
     if HAS_CLAUSES.contains(&language.0) { join_clauses(found) } else { found }
 }
 
@@ -172,6 +173,31 @@ fn assign_parents(found: Vec<Definition>) -> Vec<Definition> {
         }
         one.parent = open.last().copied();
         open.push(kept.len());
+        kept.push(one);
+    }
+    kept
+}
+
+/// Corrects what the patterns of C and C++ cannot decide because macros hide it: functions in a class are methods, those
+/// of its name constructors, and variables in a function are no definitions.
+fn correct_members(found: Vec<Definition>) -> Vec<Definition> {
+    use SymbolKind::{Class, Constant, Constructor, Function, Method, Struct, Union, Variable};
+    let mut kept: Vec<Definition> = Vec::with_capacity(found.len());
+    // For each definition, its index among those that are kept; for one that is left out, the index of its parent.
+    let mut moved: Vec<Option<usize>> = Vec::with_capacity(found.len());
+    for mut one in found {
+        one.parent = one.parent.and_then(|parent| moved[parent]);
+        let parent = one.parent.map(|parent| &kept[parent]);
+        let parent_kind = parent.map(|parent| parent.kind);
+        if matches!(one.kind, Function | Method) && matches!(parent_kind, Some(Class | Struct | Union)) {
+            one.kind = if parent.is_some_and(|parent| parent.name == one.name) { Constructor } else { Method };
+        }
+        let is_value = matches!(one.kind, Variable | Constant) && !one.signature.starts_with('#');
+        if is_value && matches!(parent_kind, Some(Function | Method | Constructor)) {
+            moved.push(one.parent);
+            continue;
+        }
+        moved.push(Some(kept.len()));
         kept.push(one);
     }
     kept

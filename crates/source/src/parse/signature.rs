@@ -35,7 +35,10 @@ pub(super) fn build_signature(
             )
         }
         _ if has_value(language, one.kind) => {
-            let line = text.get(one.name.end..end).and_then(|rest| rest.find('\n')).unwrap_or(end - one.name.end);
+            let line = text
+                .get(one.name.end..end)
+                .and_then(|rest| rest.find('\n'))
+                .unwrap_or(end.saturating_sub(one.name.end));
             copy_code(text, start..one.name.end + line, attachable)
         }
         _ => copy_code(text, start..end.min(one.name.end + MAX_SOURCE_BYTES), attachable),

@@ -10,6 +10,8 @@ use crate::language;
 use platform::cancel::CancelToken;
 use types::{Chunk, RepoPath};
 
+mod definition_facts;
+
 fn parse(path: &str, text: &str) -> ParsedFile {
     let path = RepoPath::new(path);
     let language = language::refine_language(language::detect_language(&path, text.lines().next()), &path, text);

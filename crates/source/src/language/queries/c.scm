@@ -49,8 +49,8 @@
 
 ; Variables of the file: at the top level, inside `#if…` and inside `extern "C" { }`.
 (translation_unit (declaration declarator: [
-    (identifier) @name (pointer_declarator declarator: (identifier) @name)
-    (array_declarator declarator: (identifier) @name)
+    (identifier) @name (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
     (init_declarator declarator: [
       (identifier) @name
       (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
@@ -59,19 +59,62 @@
         (identifier) @name (array_declarator declarator: (identifier) @name)])))])
     (function_declarator declarator: (parenthesized_declarator (pointer_declarator (identifier) @name)))
   ]) @definition.variable)
-(translation_unit [
-  (preproc_ifdef (declaration declarator: [
-    (identifier) @name (pointer_declarator declarator: (identifier) @name)
-    (array_declarator declarator: (identifier) @name)
-    (init_declarator declarator: [(identifier) @name
-      (pointer_declarator declarator: (identifier) @name)
-      (array_declarator declarator: (identifier) @name)])]) @definition.variable)
-  (preproc_if (declaration declarator: [
-    (identifier) @name (pointer_declarator declarator: (identifier) @name)
-    (array_declarator declarator: (identifier) @name)
-    (init_declarator declarator: [(identifier) @name
-      (pointer_declarator declarator: (identifier) @name)
-      (array_declarator declarator: (identifier) @name)])]) @definition.variable)])
+; Those inside functions are left out later.
+(preproc_ifdef (declaration declarator: [
+    (identifier) @name (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (init_declarator declarator: [
+      (identifier) @name
+      (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+      (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+      (function_declarator declarator: (parenthesized_declarator (pointer_declarator [
+        (identifier) @name (array_declarator declarator: (identifier) @name)])))])
+    (function_declarator declarator: (parenthesized_declarator (pointer_declarator (identifier) @name)))
+  ]) @definition.variable)
+(preproc_if (declaration declarator: [
+    (identifier) @name (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (init_declarator declarator: [
+      (identifier) @name
+      (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+      (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+      (function_declarator declarator: (parenthesized_declarator (pointer_declarator [
+        (identifier) @name (array_declarator declarator: (identifier) @name)])))])
+    (function_declarator declarator: (parenthesized_declarator (pointer_declarator (identifier) @name)))
+  ]) @definition.variable)
+(preproc_else (declaration declarator: [
+    (identifier) @name (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (init_declarator declarator: [
+      (identifier) @name
+      (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+      (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+      (function_declarator declarator: (parenthesized_declarator (pointer_declarator [
+        (identifier) @name (array_declarator declarator: (identifier) @name)])))])
+    (function_declarator declarator: (parenthesized_declarator (pointer_declarator (identifier) @name)))
+  ]) @definition.variable)
+(preproc_elif (declaration declarator: [
+    (identifier) @name (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (init_declarator declarator: [
+      (identifier) @name
+      (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+      (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+      (function_declarator declarator: (parenthesized_declarator (pointer_declarator [
+        (identifier) @name (array_declarator declarator: (identifier) @name)])))])
+    (function_declarator declarator: (parenthesized_declarator (pointer_declarator (identifier) @name)))
+  ]) @definition.variable)
+(linkage_specification body: (declaration_list (declaration declarator: [
+    (identifier) @name (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+    (init_declarator declarator: [
+      (identifier) @name
+      (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+      (array_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])
+      (function_declarator declarator: (parenthesized_declarator (pointer_declarator [
+        (identifier) @name (array_declarator declarator: (identifier) @name)])))])
+    (function_declarator declarator: (parenthesized_declarator (pointer_declarator (identifier) @name)))
+  ]) @definition.variable))
 ((translation_unit (declaration declarator: (init_declarator declarator: [
     (identifier) @name
     (pointer_declarator declarator: [(identifier) @name (array_declarator declarator: (identifier) @name)])

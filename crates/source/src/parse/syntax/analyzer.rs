@@ -4,7 +4,7 @@ use super::facts::{SyntaxFacts, SyntaxRequest, SyntaxTask};
 use super::limit::{ProgressCounter, TimeLimit};
 use super::problem::SyntaxProblem;
 use super::tree::SyntaxTree;
-use super::{names, scanner_faults, tokens};
+use super::{flow, macro_words, names, scanner_faults, sql_routines, tokens};
 use crate::language;
 use platform::cancel::CancelToken;
 use types::Language;
@@ -58,23 +58,53 @@ impl SyntaxAnalyzer {
 
     /// Parses a text without finding anything, as a baseline for benchmarks.
     pub fn parse_only(&mut self, request: &SyntaxRequest<'_>) {
-        _ = self.parse_tree(request);
+        _ = self.parse_tree(request, None);
     }
 
     fn find_facts(&mut self, request: &SyntaxRequest<'_>) -> Result<SyntaxFacts, SyntaxProblem> {
-        let tree = self.parse_tree(request)?;
+        // Macros are names too, so uses and tokens are found in the text as it is.
+        let blanked = match request.language.0 {
+            "c" | "cpp" if request.task != SyntaxTask::Tokens => macro_words::blank_macros(request.text),
+            _ => None,
+        };
+        let tree = self.parse_tree(request, blanked.as_deref())?;
         match request.task {
-            SyntaxTask::Definitions => Ok(tree.collect_definitions()),
+            SyntaxTask::Definitions => Ok(collect_definitions(request, &tree)),
             SyntaxTask::References { name } => {
-                let mut facts = tree.collect_definitions();
-                (facts.uses, facts.problem) = names::find_uses(&tree, name);
+                let mut facts = collect_definitions(request, &tree);
+                let unchanged = blanked.map(|_| self.parse_tree(request, None)).transpose()?;
+                (facts.uses, facts.problem) = names::find_uses(unchanged.as_ref().unwrap_or(&tree), name);
                 Ok(facts)
             }
             SyntaxTask::Tokens => Ok(SyntaxFacts { tokens: tokens::find_tokens(&tree), ..SyntaxFacts::default() }),
         }
     }
-    fn parse_tree<'t>(&mut self, request: &SyntaxRequest<'t>) -> Result<SyntaxTree<'t>, SyntaxProblem> {
-        let Some(grammar) = language::language_grammar(request.language) else {
+
+    /// Parses a text. JavaScript with the types of Flow is parsed as TypeScript if that gives fewer errors.
+    fn parse_tree<'t>(
+        &mut self,
+        request: &SyntaxRequest<'t>,
+        replaced: Option<&[u8]>,
+    ) -> Result<SyntaxTree<'t>, SyntaxProblem> {
+        let tree = self.parse_as(request.language, request, replaced)?;
+        let typed = Language("tsx");
+        if request.language.0 != "javascript" || !tree.has_errors() || !flow::is_flow(request.text) {
+            return Ok(tree);
+        }
+        let flow = flow::replace_flow_syntax(request.text);
+        match self.parse_as(typed, request, Some(&flow)) {
+            Ok(other) if other.count_errors() < tree.count_errors() => Ok(other),
+            _ => Ok(tree),
+        }
+    }
+
+    fn parse_as<'t>(
+        &mut self,
+        language: Language,
+        request: &SyntaxRequest<'t>,
+        replaced: Option<&[u8]>,
+    ) -> Result<SyntaxTree<'t>, SyntaxProblem> {
+        let Some(grammar) = language::language_grammar(language) else {
             return Err(SyntaxProblem::UnusableGrammar);
         };
         if scanner_faults::crashes_bash_scanner(grammar, request.text)
@@ -83,8 +113,17 @@ impl SyntaxAnalyzer {
             return Err(SyntaxProblem::KnownScannerFault);
         }
         // The query is compiled before the time starts: it is compiled once per process.
-        prepare_language(request.language);
+        prepare_language(language);
         let limit = TimeLimit::start(request.time_limit, self.cancel.clone(), self.progress.clone());
-        SyntaxTree::parse(&mut self.parser, grammar, request.text, limit)
+        SyntaxTree::parse(&mut self.parser, grammar, request.text, replaced, limit)
     }
+}
+
+/// Returns the definitions in a tree, and those that the grammar of the language cannot find.
+fn collect_definitions(request: &SyntaxRequest<'_>, tree: &SyntaxTree<'_>) -> SyntaxFacts {
+    let mut facts = tree.collect_definitions();
+    if request.language.0 == "sql" {
+        sql_routines::add_sql_definitions(request.text, &mut facts.definitions);
+    }
+    facts
 }

@@ -6,10 +6,13 @@
 
 mod analyzer;
 mod facts;
+mod flow;
 mod limit;
+mod macro_words;
 mod names;
 mod problem;
 mod scanner_faults;
+mod sql_routines;
 mod tokens;
 mod tree;
 

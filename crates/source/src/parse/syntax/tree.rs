@@ -20,7 +20,7 @@ pub(super) struct SyntaxTree<'t> {
 }
 
 impl<'t> SyntaxTree<'t> {
-    /// Parses `text`.
+    /// Parses `text`; with `replaced`, which has the same length, the grammar reads that instead.
     ///
     /// # Errors
     /// When the time limit is exceeded or the grammar cannot be used.
@@ -28,12 +28,13 @@ impl<'t> SyntaxTree<'t> {
         parser: &mut tree_sitter::Parser,
         grammar: &'static Grammar,
         text: &'t str,
+        replaced: Option<&[u8]>,
         limit: TimeLimit,
     ) -> Result<Self, SyntaxProblem> {
         parser.set_language(&grammar.language()).map_err(|_| SyntaxProblem::UnusableGrammar)?;
         let mut expired = |_: &tree_sitter::ParseState| limit.control_flow();
         let options = ParseOptions::new().progress_callback(&mut expired);
-        let bytes = text.as_bytes();
+        let bytes = replaced.unwrap_or(text.as_bytes());
         let tree = parser.parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options));
         parser.reset();
         Ok(Self { tree: tree.ok_or(SyntaxProblem::TimedOut)?, grammar, text, limit })
@@ -87,6 +88,30 @@ impl<'t> SyntaxTree<'t> {
         }
         found.line_depths = depths.depths;
         found
+    }
+
+    /// Returns whether the grammar could not parse a part of the text.
+    pub fn has_errors(&self) -> bool {
+        self.tree.root_node().has_error()
+    }
+
+    /// Returns the number of bytes that are in no part of the grammar, and of tokens that are missing.
+    pub fn count_errors(&self) -> usize {
+        let mut cursor = self.tree.walk();
+        let mut count = 0;
+        loop {
+            let node = cursor.node();
+            if node.is_error() || node.is_missing() {
+                count += node.byte_range().len() + 1;
+            } else if node.has_error() && cursor.goto_first_child() {
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return count;
+                }
+            }
+        }
     }
 
     /// Returns the text.
