@@ -296,7 +296,7 @@ fn output_to_a_pipe_has_no_color_and_escape_sequences_in_code_are_neutralized() 
     assert!(plain.out.contains("Clears the screen\\u{1b}[31m\\u{9b}2J"), "{}", plain.out);
     assert!(!(plain.out + &plain.err).contains(['\x1b', '\u{9b}']));
     let coloured = project.run(&["search", "clear the screen for a prank", "--color", "always"]);
-    assert!(coloured.out.contains("\x1b[1;36msrc/evil.rs:"), "{}", coloured.out);
+    assert!(coloured.out.contains("\x1b[1;38;5;30msrc/evil.rs:"), "{}", coloured.out);
     assert!(!coloured.out.contains("\x1b[31m") && !coloured.out.contains('\u{9b}'));
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::cli::{Project, RunOutput};
 
 /// Creates a project with an upload that is tried again, a test of it, and a document.
-fn project() -> Project {
+pub fn project() -> Project {
     let project = Project::empty();
     let upload = "/// Sends a file, and tries again after a failed request.\npub fn upload_file(path: &str) -> bool {\n    \
                   let mut attempts = 0;\n    while attempts < 5 {\n        attempts += 1;\n        if send(path) {\n            \
@@ -55,7 +55,7 @@ fn words_need_no_quotes() {
         &["upload", "file", "--in", "src"],
     ] {
         let found = project.paths(words);
-        assert!(found[0].ends_with("net/upload.rs"), "{words:?}: {found:?}");
+        assert!(found.iter().any(|path| path.ends_with("net/upload.rs")), "{words:?}: {found:?}");
         assert!(!words.concat().contains("-test") || !found.contains(&"tests/upload_test.rs".to_owned()), "{words:?}");
     }
     // Three arguments are words, even if the last one names a folder.
@@ -334,89 +334,6 @@ fn indexes_are_listed_removed_and_pruned() {
     assert_eq!(listed(), [] as [Value; 0]);
 }
 
-/// Runs the program on a terminal of the given width, and returns what it shows.
-#[cfg(target_os = "linux")]
-fn run_on_terminal(project: &Project, columns: usize, arguments: &str) -> String {
-    let program = env!("CARGO_BIN_EXE_codescry");
-    let mut command = project.command(&[]);
-    let mut script = Command::new("script");
-    script.args(["-qec", &format!("'{program}' {arguments}"), "/dev/null"]);
-    script.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    script.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("TERM", "xterm-256color");
-    script.env("COLUMNS", columns.to_string()).current_dir(project.root()).stdin(Stdio::null());
-    _ = &mut command;
-    let output = script.output().expect("`script` of util-linux starts; this test needs it");
-    String::from_utf8(output.stdout).expect("UTF-8").replace('\r', "")
-}
-
-/// Removes the escape sequences of colours.
-#[cfg(target_os = "linux")]
-fn without_colours(text: &str) -> String {
-    let mut parts = text.split("\x1b[");
-    let first = parts.next().unwrap_or_default().to_owned();
-    first
-        + &parts
-            .map(|part| part.split_once(|c: char| c.is_ascii_alphabetic()).map_or("", |(_, rest)| rest))
-            .collect::<String>()
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-#[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
-fn nothing_is_cut_off_by_a_narrow_terminal() {
-    let project = project();
-    project.write("src/wide.rs", format!("/// {}\npub fn wide() {{}}\n", "A sentence that goes on. ".repeat(20)));
-    assert_eq!(project.run(&["index"]).code, 0);
-    let commands = [
-        "--help",
-        "search --help",
-        "symbol --help",
-        "references --help",
-        "read --help",
-        "outline --help",
-        "similar --help",
-        "index --help",
-        "status --help",
-        "indexes --help",
-        "indexes prune --help",
-        "serve --help",
-        "watch --help",
-        "eval --help",
-        "tune --help",
-        "bench pipeline --help",
-        "models --help",
-        "install --help",
-        "uninstall --help",
-        "doctor --help",
-        "search where is a failed upload tried again",
-        "search wide",
-        "search no_such_word_anywhere --mode lexical",
-        "serach",
-        "symbol upload_file",
-        "references send",
-        "read src/wide.rs",
-        "outline src/net/upload.rs",
-        "outline",
-        "status -v",
-        "index --rebuild -v",
-        "index --dry-run",
-        "indexes list",
-    ];
-    for columns in [60, 120] {
-        for arguments in commands {
-            let shown = without_colours(&run_on_terminal(&project, columns, arguments));
-            assert!(!shown.trim().is_empty(), "{arguments}");
-            for line in shown.lines() {
-                // A path is shown whole, so that it can be opened.
-                let is_one_word = line.trim().split(' ').count() <= 1;
-                assert!(line.chars().count() <= columns || is_one_word, "{arguments} at {columns}: {line:?}");
-            }
-        }
-    }
-    let five = run_on_terminal(&project, 80, "search upload file --color never");
-    assert!(five.lines().filter(|line| line.contains(".rs:") || line.contains(".md:")).count() <= 5, "{five}");
-}
-
 #[test]
 #[cfg(unix)]
 #[cfg_attr(not(feature = "lance"), ignore = "needs an index that outlives its process")]
@@ -433,6 +350,35 @@ fn a_limit_of_threads_or_memory_is_named_instead_of_a_panic() {
             let says = format!("{limit}, {arguments}: {} {}", ran.code, ran.err);
             assert!(!ran.err.contains("panicked") && !ran.err.contains("memory allocation of"), "{says}");
             assert!(ran.code == 0 || (ran.code == 2 && ran.err.contains("ulimit -v")), "{says}");
+        }
+    }
+}
+
+#[test]
+fn every_variable_and_the_format_of_questions_are_documented() {
+    let project = Project::empty();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/command-line.md")).expect("it is there");
+    let (help, manual) = (project.run(&["--help"]).out, project.run(&["man"]).out);
+    let mut names = std::collections::BTreeSet::new();
+    for file in fs::read_dir(root.join("crates/config/src")).expect("a folder") {
+        let text = fs::read_to_string(file.expect("an entry").path()).unwrap_or_default();
+        for part in text.split("CODESCRY_").skip(1) {
+            let end = part.find(|c: char| !c.is_ascii_uppercase() && c != '_').unwrap_or(part.len());
+            names.insert(format!("CODESCRY_{}", &part[..end]));
+        }
+    }
+    names.retain(|name| name != "CODESCRY_");
+    assert!(names.len() > 15, "the search for variables is broken: {names:?}");
+    for name in &names {
+        for (place, text) in [("docs/command-line.md", &page), ("--help", &help), ("man", &manual)] {
+            assert!(text.contains(name.as_str()), "{name} is not in {place}");
+        }
+    }
+    let (help, manual) = (project.run(&["eval", "--help"]).out, project.run(&["man", "eval"]).out);
+    for field in ["query", "relevant", "secondary", "start_line"] {
+        for (place, text) in [("docs/command-line.md", &page), ("eval --help", &help), ("man eval", &manual)] {
+            assert!(text.contains(field), "{field} is not in {place}");
         }
     }
 }

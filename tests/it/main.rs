@@ -44,4 +44,6 @@ mod setup;
 #[cfg(target_os = "linux")]
 mod share;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod tune;

@@ -121,10 +121,10 @@ fn print_evaluation(
     against: Option<(&EvaluationJson, &ComparisonJson)>,
     per_query: bool,
 ) -> std::io::Result<()> {
-    printer.line(&format!("{:24} {:>9} {:>8} {:>8} {:>10}", "setting", "questions", "nDCG@10", "MRR", "recall@10"))?;
+    printer.line(&format!("{:18} {:>9} {:>8} {:>8} {:>10}", "setting", "questions", "nDCG@10", "MRR", "recall@10"))?;
     for evaluation in against.map(|(theirs, _)| theirs).into_iter().chain([ours]) {
         printer.line(&format!(
-            "{:24} {:>9} {:>8.4} {:>8.4} {:>10.4}",
+            "{:18} {:>9} {:>8.4} {:>8.4} {:>10.4}",
             terminal_text::escape_controls(&evaluation.setting),
             evaluation.questions,
             evaluation.ndcg_at_10,

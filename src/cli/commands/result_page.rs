@@ -1,9 +1,10 @@
-//! The part of the results that a command shows: some after an offset.
+//! The part of the results that a command shows: some after an offset, with paths that open from the working folder.
 
 use std::io::{self, IsTerminal as _};
 
-use engine::MAX_LIMIT;
+use engine::{MAX_LIMIT, SearchAnswer};
 
+use crate::cli::index_run::command_folder::ShownPaths;
 use crate::cli::printer;
 
 /// Number of results that fit on a screen.
@@ -11,6 +12,11 @@ const TERMINAL_LIMIT: usize = 5;
 
 /// Number of results where standard output is no terminal.
 const DEFAULT_LIMIT: usize = 10;
+
+/// Replaces the paths of hits by those that open from the working folder.
+pub fn show_hit_paths(answer: &mut SearchAnswer, paths: &ShownPaths) {
+    answer.hits.iter_mut().for_each(|hit| hit.path = paths.show(&hit.path));
+}
 
 /// The results that are shown.
 #[derive(Clone, Copy, Debug)]

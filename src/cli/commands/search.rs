@@ -9,10 +9,10 @@ use anyhow::Context as _;
 
 use engine::{ContentFilter, Filter, SearchAnswer, SearchQuery};
 
-use super::result_page::ResultPage;
+use super::result_page::{ResultPage, show_hit_paths};
 use crate::cli::arguments::{SearchArguments, SharedArguments, split_folder};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::{CommandFolder, ShownPaths};
+use crate::cli::index_run::command_folder::CommandFolder;
 use crate::cli::index_run::{call_with_repair, update_index_if_free};
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::search::SearchJson;
@@ -54,7 +54,7 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     let more = page.cut(&mut answer.hits);
     if arguments.json {
         let mut printer = Printer::new();
-        show_paths(&mut answer, &paths);
+        show_hit_paths(&mut answer, &paths);
         printer.json(&SearchJson::new(&query.text, &answer))?;
         printer.finish()?;
     } else {
@@ -75,11 +75,6 @@ fn split_query(arguments: &SearchArguments) -> (Vec<&OsStr>, Option<&Path>) {
         return (Vec::new(), arguments.folder.as_deref().or(folder));
     }
     split_folder(&arguments.words, arguments.folder.as_deref())
-}
-
-/// Replaces the paths of hits by those that open from the working folder.
-pub fn show_paths(answer: &mut SearchAnswer, paths: &ShownPaths) {
-    answer.hits.iter_mut().for_each(|hit| hit.path = paths.show(&hit.path));
 }
 
 /// Builds the query from the arguments.

@@ -7,8 +7,7 @@ use anyhow::Context as _;
 
 use engine::{Engine, EngineError, Filter, SimilarTarget};
 
-use super::result_page::ResultPage;
-use super::search::show_paths;
+use super::result_page::{ResultPage, show_hit_paths};
 use crate::cli::arguments::{SharedArguments, SimilarArguments, split_folder};
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::command_folder::ShownPaths;
@@ -44,7 +43,7 @@ pub fn run_similar(shared: &SharedArguments, arguments: &SimilarArguments) -> an
     let mut answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
     let more = page.cut(&mut answer.hits);
     if arguments.json {
-        show_paths(&mut answer, &paths);
+        show_hit_paths(&mut answer, &paths);
         let mut printer = Printer::new();
         printer.json(&SearchJson::new(&text, &answer))?;
         printer.finish()?;

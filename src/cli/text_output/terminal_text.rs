@@ -9,6 +9,9 @@ use ::text::display::{is_shown_escaped, push_escape};
 /// The distance of tab stops in columns.
 const TAB: usize = 4;
 
+/// Indentation from which a line is a description, such as that of an option in the help.
+const DESCRIPTION_INDENT: usize = 8;
+
 /// Returns `text` on one line, with invisible characters escaped and tabs as spaces.
 pub fn escape_controls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -123,7 +126,9 @@ fn hanging_indent(line: &str, columns: usize) -> usize {
     let plain = console::strip_ansi_codes(line);
     let own = plain.len() - plain.trim_start_matches(' ').len();
     let limit = columns * 2 / 5;
-    let (mut indent, mut column, mut blanks) = (own + 2, 0, 0);
+    // A deeply indented line is a description below its subject.
+    let further = if own >= DESCRIPTION_INDENT { own } else { own + 2 };
+    let (mut indent, mut column, mut blanks) = (further, 0, 0);
     for c in plain.chars() {
         if c != ' ' && blanks >= 2 && column > own && column <= limit {
             indent = column;

@@ -283,12 +283,16 @@ fn complete_greeting(message: &mut Value) {
         *params = json!({});
     }
     let Some(params) = params.as_object_mut() else { return };
+    // A field of a wrong type counts as missing.
     for (field, default) in [
         ("protocolVersion", json!(ProtocolVersion::V_2025_03_26)),
         ("capabilities", json!({})),
         ("clientInfo", json!({})),
     ] {
-        if params.get(field).is_none_or(Value::is_null) {
+        if params
+            .get(field)
+            .is_none_or(|given| !(given.is_string() && default.is_string() || given.is_object() && default.is_object()))
+        {
             params.insert(field.to_owned(), default);
         }
     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use engine::{Engine, SearchAnswer, SearchQuery};
 
+use crate::cli::commands::result_page::show_hit_paths;
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::command_folder::ShownPaths;
 use crate::cli::json_output::search::{BatchErrorJson, SearchJson};
@@ -38,7 +39,7 @@ pub fn answer_batch(engine: &Engine, paths: &ShownPaths, defaults: &SearchQuery)
         let query = line.and_then(|line| parse_query_line(&line, defaults));
         match query.and_then(|query| answer_query(engine, query)) {
             Ok((query, mut answer)) => {
-                super::show_paths(&mut answer, paths);
+                show_hit_paths(&mut answer, paths);
                 printer.json(&SearchJson::new(&query.text, &answer))?;
             }
             Err(error) => {

@@ -98,6 +98,7 @@ fn a_greeting_that_lacks_fields_is_understood() {
         r#"{"protocolVersion":"2025-06-18","capabilities":{}}"#,
         r#"{"protocolVersion":"2025-06-18","clientInfo":{"name":"x"}}"#,
         r#"{"clientInfo":null}"#,
+        r#"{"protocolVersion":1,"capabilities":[],"clientInfo":"x"}"#,
         "{}",
         "null",
     ] {
