@@ -7,7 +7,7 @@ use crate::fence::format_code_block;
 use crate::location::{format_lines, format_location};
 use crate::query_words::QueryWords;
 use crate::signature::format_signed_name;
-use crate::snippet::{choose_lines, find_signature_line, signature_end};
+use crate::snippet::{choose_lines, find_signature_line, find_signature_on_one_line, signature_end};
 
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
@@ -19,7 +19,10 @@ const MAX_NAME_CHARS: usize = 120;
 const MAX_RELATED_CHARS: usize = 60;
 
 /// Maximum length of a signature after a name, in characters.
-const MAX_SIGNATURE_CHARS: usize = 80;
+const MAX_SIGNATURE_CHARS: usize = 100;
+
+/// Length of the signature of an impl that is always shown, in characters.
+const MIN_IMPL_CHARS: usize = 40;
 
 /// Maximum number of names of a place that defines several things.
 const MAX_NAMES: usize = 4;
@@ -209,9 +212,11 @@ impl<'h> Place<'h> {
 
     /// Formats the place for a model: its location, kind and name, its code in a fence, and the related places.
     pub fn format(&self, detail: PlaceDetail) -> String {
-        // The signature of a definition whose later part this is stands in no line of it.
-        let has_signature = find_signature_line(&self.lines, &self.hit.signature).is_some();
-        let signature_chars = if has_signature { 0 } else { MAX_SIGNATURE_CHARS };
+        // A signature of several lines, or of a definition whose later part this is, stands on no line that is shown.
+        let is_shown =
+            self.shown.len() == self.lines.len() && find_signature_line(&self.lines, &self.hit.signature).is_some();
+        let is_shown = is_shown || find_signature_on_one_line(&self.lines, &self.hit.signature).is_some();
+        let signature_chars = if is_shown { 0 } else { MAX_SIGNATURE_CHARS };
         let mut text = format!("{} {}", self.format_location(), self.format_named_kind(signature_chars));
         if !self.shown.is_empty() {
             text.push_str(&format_code_block(&self.code(detail.max_line_chars)));
@@ -229,7 +234,8 @@ impl<'h> Place<'h> {
         let named = self.format_named_kind(lengths.signature);
         let line = self.deciding_line(lengths.line).or_else(|| {
             // Code without a definition is shown by its first line.
-            let first = self.lines.first().filter(|_| self.hit.symbol.is_empty() && self.hit.signature.is_empty());
+            let is_bare = self.hit.symbol.is_empty() && self.hit.signature.is_empty() && lengths.line > 0;
+            let first = self.lines.first().filter(|_| is_bare);
             first.map(|line| sanitize_to_length(line.trim(), lengths.line))
         });
         let line = line.filter(|line| !line.is_empty()).map(|line| format!(": {line}")).unwrap_or_default();
@@ -240,6 +246,9 @@ impl<'h> Place<'h> {
     fn format_named_kind(&self, signature_chars: usize) -> String {
         let (kind, name) = (self.kind(), self.name());
         let plain = if name.is_empty() { kind.to_string() } else { format!("{kind} {name}") };
+        // The signature of an impl names its trait.
+        let signature_chars =
+            if kind == SymbolKind::Impl { signature_chars.max(MIN_IMPL_CHARS) } else { signature_chars };
         if signature_chars == 0 || !self.sibling_names().is_empty() {
             return plain;
         }

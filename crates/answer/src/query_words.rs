@@ -81,6 +81,9 @@ impl QueryWords {
     /// Returns the indices of the lines that match, best first: those with a literal text, then those with identifiers,
     /// then those with the words that are rarest among `lines`. Statements come before comments.
     pub fn rank_lines(&self, lines: &[&str]) -> Vec<usize> {
+        if *self == Self::default() {
+            return Vec::new();
+        }
         let lower: Vec<String> = lines.iter().map(|line| line.to_lowercase()).collect();
         let rarity = |word: &String| {
             let count = lower.iter().filter(|line| line.contains(word.as_str())).count();
@@ -219,7 +222,7 @@ mod tests {
             "fail!(\"no such key\")",
             "unrelated()",
         ];
-        assert_eq!(QueryWords::parse("\"no such key\"").rank_lines(&lines)[..2], [0, 3]);
+        assert_eq!(QueryWords::parse("\"no such key\"").rank_lines(&lines)[..2], [3, 0]);
         assert_eq!(QueryWords::parse("no such key").rank_lines(&lines)[0], 3, "a message stands in a string literal");
         assert_eq!(QueryWords::parse("where load_key reads the table").rank_lines(&lines)[0], 2);
         assert_eq!(QueryWords::parse("nothing").rank_lines(&lines), Vec::<usize>::new());

@@ -50,7 +50,7 @@ const MODIFIERS: &[&str] = &[
 /// `pub fn open(path: &Path) -> Self`. A signature with more than modifiers before the name, such as a type or a trait,
 /// follows the name whole. `symbol` is the last part of `qualified_name`; both may be empty.
 pub fn format_signed_name(qualified_name: &str, symbol: &str, signature: &str, kind: SymbolKind) -> String {
-    let signature = signature.trim().trim_end_matches(['{', ':', '=']).trim_end();
+    let signature = signature.trim().trim_end_matches(['{', ':', '=', ';']).trim_end();
     // What was written on several lines.
     let signature = &signature.replace("( ", "(").replace(", )", ")").replace(",)", ")");
     if signature.is_empty() || signature == symbol {

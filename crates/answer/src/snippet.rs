@@ -1,7 +1,7 @@
 //! Chooses the lines of a hit that are shown: its signature and the lines that decide whether it answers the query.
 //!
-//! Invariants: the chosen lines are in order; they include the line of the signature and, with room for more than one
-//! line, the best deciding line. At most [`FILLED_GAP`] lines between chosen ones are never left out, so a few more than
+//! Invariants: the chosen lines are in order; they include the signature, if it stands on one line, and the best
+//! deciding line. A signature of several lines is shown in one, with the name of the place. At most [`FILLED_GAP`] lines between chosen ones are never left out, so a few more than
 //! the requested number may be chosen.
 
 use std::collections::BTreeSet;
@@ -21,11 +21,10 @@ pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lin
     if lines.len() <= max_lines.saturating_add(if max_lines > 1 { FILLED_GAP } else { 0 }) {
         return (0..lines.len()).collect();
     }
-    let found = find_signature_line(lines, signature);
-    let first = found.unwrap_or(0);
-    // A part of a definition without its signature begins anywhere.
+    let first = find_signature_line(lines, signature).unwrap_or(0);
+    let is_on_one_line = find_signature_on_one_line(lines, signature).is_some();
     let mut chosen: BTreeSet<usize> =
-        if found.is_some() || deciding.is_empty() { [first].into() } else { BTreeSet::new() };
+        if is_on_one_line || deciding.is_empty() { [first].into() } else { BTreeSet::new() };
     let mut add = |at: Option<usize>| {
         if let Some(at) = at.filter(|at| *at < lines.len() && chosen.len() < max_lines) {
             chosen.insert(at);
@@ -33,9 +32,6 @@ pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lin
     };
     let has_text = |at: &usize| lines.get(*at).is_some_and(|line| !line.trim().is_empty());
     add(deciding.first().copied());
-    if found.is_some() {
-        (first + 1..signature_end(lines, first, signature)).for_each(|at| add(Some(at)));
-    }
     for at in deciding.iter().copied() {
         add(Some(at));
         add(at.checked_add(1).filter(has_text));
@@ -91,6 +87,13 @@ pub(crate) fn find_signature_line(lines: &[&str], signature: &str) -> Option<usi
     lines.iter().position(begins)
 }
 
+/// Returns the index of the line on which the whole signature stands; `None` if there is no such line.
+pub(crate) fn find_signature_on_one_line(lines: &[&str], signature: &str) -> Option<usize> {
+    let first = find_signature_line(lines, signature)?;
+    let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
+    (letters(lines[first]) >= letters(signature)).then_some(first)
+}
+
 /// Returns the index after the last line of the signature that begins on line `first`.
 pub(crate) fn signature_end(lines: &[&str], first: usize, signature: &str) -> usize {
     let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
@@ -120,14 +123,15 @@ mod tests {
     #[test]
     fn the_signature_and_the_deciding_lines_are_kept() {
         let mut lines = vec!["filler"; 60];
-        lines[2] = "pub fn  open(";
-        lines[3] = "path: &Path)";
+        lines[2] = "pub fn  open(path: &Path) {";
         lines[40] = "    retry_after(delay)";
-        let signature = "pub fn open( path: &Path)";
-        assert_eq!(choose_lines(&lines, signature, &[40], 6), [0, 1, 2, 3, 39, 40, 41]);
+        let signature = "pub fn open(path: &Path)";
+        assert_eq!(choose_lines(&lines, signature, &[40], 6), [0, 1, 2, 39, 40, 41]);
         assert_eq!(choose_lines(&lines, signature, &[40], 2), [0, 1, 2, 40]);
         assert_eq!(choose_lines(&lines, signature, &[40], 1), [2]);
         assert_eq!(choose_lines(&lines, "fn elsewhere()", &[40], 3), [39, 40, 41]);
+        (lines[2], lines[3]) = ("pub fn open(", "    path: &Path)");
+        assert_eq!(choose_lines(&lines, "pub fn open( path: &Path)", &[40], 3), [39, 40, 41], "it is in the head");
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl GivenArguments {
     /// the allowed range.
     pub fn token_budget(&self, default: u32, context: &CallContext) -> TokenBudget {
         let (least, most) = MAX_TOKENS_RANGE.into_inner();
-        let max_tokens = self.number(&MAX_TOKENS).unwrap_or(default).clamp(least, most) as usize;
+        let max_tokens = self.number(&MAX_TOKENS).map_or(default, |given| given.clamp(least, most)) as usize;
         TokenBudget { max_tokens, form: context.form }
     }
 

@@ -85,7 +85,8 @@ fn a_long_hit_keeps_the_lines_that_match_the_query() {
     let mut code: Vec<_> = (0..400).map(|line| format!("    let value_{line} = compute({line});")).collect();
     code[0] = "fn find_it() {".to_owned();
     code[300] = "    retry_with_backoff();".to_owned();
-    let hits = vec![hit("src/a.rs", code.join("\n")), hit("src/b.rs", "fn b() {}".to_owned())];
+    let mut hits = vec![hit("src/a.rs", code.join("\n")), hit("src/b.rs", "fn b() {}".to_owned())];
+    hits[0].signature = "fn find_it()".to_owned();
     let answer = render_words(hits, 1_000, "when is it retried");
     assert!(is_within_budget(&answer, 1_000), "{}", answer.text);
     let shown = &answer.structured.hits[0];
