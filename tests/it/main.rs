@@ -35,6 +35,7 @@ mod pipeline;
 mod projects;
 mod questions;
 mod readers;
+mod reports;
 mod resources;
 #[cfg(unix)]
 mod restored_files;

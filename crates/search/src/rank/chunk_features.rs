@@ -33,6 +33,13 @@ feature_set! {
     First = "chunk: the first of its file",
 }
 
+impl ChunkFeature {
+    /// Returns whether the feature compares the chunk with the query, rather than telling its form.
+    pub fn is_evidence(self) -> bool {
+        !matches!(self, Self::Type | Self::Outside | Self::Test | Self::Length | Self::Long | Self::First)
+    }
+}
+
 /// Computes the features of `chunks`, which may lie in several files, for one part of a query.
 #[expect(clippy::cast_precision_loss, reason = "small counts")]
 pub(crate) fn measure_chunks(

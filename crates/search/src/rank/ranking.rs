@@ -43,11 +43,25 @@ pub(crate) struct RankedPlace {
     pub related: Vec<u32>,
 }
 
-/// A chunk with the score that orders the chunks of its file.
+/// A chunk with the scores that order the chunks of its file.
 struct ScoredChunk {
     chunk: u32,
     score: f32,
+    /// The part of the score that compares the chunk with the query.
+    evidence: f32,
+    /// The terms of the score; empty unless the query asks for explanations.
     terms: Vec<ScoreTerm>,
+}
+
+/// A place before the best ones are chosen.
+struct PlaceDraft<'r> {
+    file: &'r RankedFile,
+    chunk: ScoredChunk,
+    score: f32,
+    /// The terms that the place adds to those of the file.
+    terms: [Option<ScoreTerm>; 2],
+    is_further: bool,
+    related: Vec<u32>,
 }
 
 /// Ranks places, best first, up to the limit of `query`.
@@ -62,37 +76,45 @@ pub(crate) fn rank(
     let mut files = rank_files(query, evidence, found, &weights);
     files.truncate(query.limit.max(MIN_RANKED_FILES));
     let chunks = chunks_of_files(snapshot, &found.parts, &found.filter, &files);
-    let scored = score_chunks(snapshot, query, evidence, &found.parts, &weights, &chunks);
-    let mut places: Vec<(bool, RankedPlace)> = Vec::new();
-    let mut scored = scored.into_iter();
+    let mut scored = score_chunks(snapshot, query, evidence, &found.parts, &weights, &chunks).into_iter();
+    let mut places: Vec<PlaceDraft<'_>> = Vec::new();
     for (file, chunks) in files.iter().zip(&chunks) {
         let mut of_file: Vec<ScoredChunk> = scored.by_ref().take(chunks.len()).collect();
         of_file.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
-        let best = of_file.first().map_or(0.0, |chunk| chunk.score);
+        let (best, lift) = of_file.first().map_or((0.0, 0.0), |chunk| (chunk.score, chunk.evidence));
         let related = of_file.iter().skip(1).filter(|chunk| chunk.score * 2.0 >= best);
         let mut related: Vec<u32> = related.take(MAX_RELATED).map(|chunk| chunk.chunk).collect();
         for (depth, chunk) in of_file.into_iter().enumerate().take(query.limit) {
-            let further = further_term(query.mode, &weights, depth, best - chunk.score, file.score);
-            let share = best * weights.chunk_share;
-            let lift = ScoreTerm { name: "best place of the file", value: best, share };
-            let lift = Some(lift).filter(|lift| lift.share != 0.0);
-            let terms: Vec<ScoreTerm> = file.terms.iter().cloned().chain(lift).chain(further).collect();
-            let score = terms.iter().map(|term| term.share).sum();
-            let explanation = if query.explain {
-                Explanation { terms, chunk: chunk.terms.into_iter().filter(|term| term.share != 0.0).collect() }
-            } else {
-                Explanation::default()
-            };
+            let terms = [
+                lift_term(query.mode, &weights, lift),
+                further_term(query.mode, &weights, depth, best - chunk.score, file.score),
+            ];
+            let score = file.score + terms.iter().flatten().map(|term| term.share).sum::<f32>();
             let related = std::mem::take(&mut related);
-            places.push((depth > 0, RankedPlace { chunk: chunk.chunk, score, explanation, related }));
+            places.push(PlaceDraft { file, chunk, score, terms, is_further: depth > 0, related });
         }
     }
     // Files with equal scores stay in the order of their paths, and chunks of a file in their order.
-    places.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
+    places.sort_by(|a, b| b.score.total_cmp(&a.score));
     if query.mode != RetrievalMode::Hybrid {
-        places.sort_by_key(|(is_further, _)| *is_further);
+        places.sort_by_key(|place| place.is_further);
     }
-    places.into_iter().map(|(_, place)| place).take(query.limit).collect()
+    places.into_iter().take(query.limit).map(PlaceDraft::finish).collect()
+}
+
+impl PlaceDraft<'_> {
+    fn finish(self) -> RankedPlace {
+        let Self { file, chunk, score, terms, related, .. } = self;
+        let terms = file.terms.iter().cloned().chain(terms.into_iter().flatten()).collect();
+        RankedPlace { chunk: chunk.chunk, score, explanation: Explanation { terms, chunk: chunk.terms }, related }
+    }
+}
+
+/// Returns what the evidence in the best chunk of a file adds to all places of the file.
+fn lift_term(mode: RetrievalMode, weights: &PartWeights<'_>, value: f32) -> Option<ScoreTerm> {
+    let share = value * weights.chunk_share;
+    let is_added = mode == RetrievalMode::Hybrid && share != 0.0;
+    is_added.then_some(ScoreTerm { name: "best place of the file", value, share })
 }
 
 /// Returns what the chunk at `depth` of its file loses against the best one; `gap` is the difference of their scores.
@@ -181,36 +203,55 @@ fn score_chunks(
     chunks: &[Vec<u32>],
 ) -> Vec<ScoredChunk> {
     let all: Vec<u32> = chunks.iter().flatten().copied().collect();
-    let single = |name, value| vec![ScoreTerm { name, value, share: value }];
-    let to_chunk = |chunk: u32, mut terms: Vec<ScoreTerm>| {
-        let value = evidence.chunk_score(snapshot, chunk);
-        if value != 0.0 {
-            terms.push(ScoreTerm { name: "chunk: named line or function, or words in order", value, share: value });
-        }
-        ScoredChunk { chunk, score: terms.iter().map(|term| term.share).sum(), terms }
+    let measured: Vec<Vec<ChunkFeatures>> = if query.mode == RetrievalMode::Hybrid {
+        let parts = query.parts().zip(parts);
+        parts.map(|(terms, part)| measure_chunks(snapshot, terms, part, evidence, &all)).collect()
+    } else {
+        Vec::new()
     };
-    match query.mode {
-        RetrievalMode::Dense => all
-            .iter()
-            .map(|chunk| to_chunk(*chunk, single("chunk: nearest (cosine)", parts[0].cosine(*chunk))))
-            .collect(),
-        RetrievalMode::Lexical => {
-            let score = |chunk: u32| single("chunk: words (BM25F)", parts[0].lexical_score(chunk));
-            all.iter().map(|chunk| to_chunk(*chunk, score(*chunk))).collect()
+    let score = |(index, chunk): (usize, &u32)| {
+        let chunk = *chunk;
+        let named = evidence.chunk_score(snapshot, chunk);
+        let (score, compared, mut terms) = match query.mode {
+            RetrievalMode::Dense => score_alone("chunk: nearest (cosine)", parts[0].cosine(chunk)),
+            RetrievalMode::Lexical => score_alone("chunk: words (BM25F)", parts[0].lexical_score(chunk)),
+            RetrievalMode::Hybrid => {
+                let features = || measured.iter().map(|part| &part[index]).zip(weights.chunks);
+                let sum = |is_counted: fn(ChunkFeature) -> bool| {
+                    features().map(|(features, weights)| weighted_sum(features, weights, is_counted)).sum()
+                };
+                let terms = if query.explain {
+                    features().flat_map(|(features, weights)| chunk_terms(features, weights)).collect()
+                } else {
+                    Vec::new()
+                };
+                (sum(|_| true), sum(ChunkFeature::is_evidence), terms)
+            }
+        };
+        if named != 0.0 && query.explain {
+            terms.push(ScoreTerm {
+                name: "chunk: named line or function, or words in order",
+                value: named,
+                share: named,
+            });
         }
-        RetrievalMode::Hybrid => {
-            let measured: Vec<Vec<ChunkFeatures>> = query
-                .parts()
-                .zip(parts)
-                .map(|(terms, part)| measure_chunks(snapshot, terms, part, evidence, &all))
-                .collect();
-            let terms = |index: usize| {
-                let parts = measured.iter().zip(weights.chunks);
-                parts.flat_map(|(features, weights)| chunk_terms(&features[index], weights)).collect()
-            };
-            all.iter().enumerate().map(|(index, chunk)| to_chunk(*chunk, terms(index))).collect()
-        }
-    }
+        ScoredChunk { chunk, score: score + named, evidence: compared, terms }
+    };
+    all.iter().enumerate().map(score).collect()
+}
+
+fn score_alone(name: &'static str, value: f32) -> (f32, f32, Vec<ScoreTerm>) {
+    (value, value, vec![ScoreTerm { name, value, share: value }])
+}
+
+/// Returns the weighted sum of the features that `is_counted` accepts.
+fn weighted_sum(
+    features: &ChunkFeatures,
+    weights: &[f32; ChunkFeature::ALL.len()],
+    is_counted: impl Fn(ChunkFeature) -> bool,
+) -> f32 {
+    let counted = ChunkFeature::ALL.iter().filter(|feature| is_counted(**feature));
+    counted.map(|feature| weights[*feature as usize] * features.get(*feature)).sum()
 }
 
 fn chunk_terms(features: &ChunkFeatures, weights: &[f32; ChunkFeature::ALL.len()]) -> impl Iterator<Item = ScoreTerm> {

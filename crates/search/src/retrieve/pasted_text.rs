@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use super::lexical::LexicalScores;
 use crate::query::terms::is_stop_word;
 use crate::snapshot::Snapshot;
+use source::language;
 use store::StoreError;
+use types::ContentKind;
 
 /// Maximum number of chunks whose text is read.
 const MAX_CHUNKS: usize = 40;
@@ -64,10 +66,13 @@ pub(crate) fn measure_pasted_shares(
         return Ok(HashMap::new());
     }
     let texts = snapshot.read_texts(&numbers)?;
-    let shares = numbers
-        .into_iter()
-        .zip(&texts)
-        .filter_map(|(chunk, text)| pasted_share(&pasted, &text.text).map(|share| (chunk, share)));
+    let shares = numbers.into_iter().zip(&texts).filter_map(|(chunk, text)| {
+        let language = snapshot.languages[snapshot.file_of_chunk(chunk)];
+        let share = pasted_share(&pasted, &text.text)?;
+        // A quotation mark in documentation begins no string.
+        let is_prose = language::language_content(language) == ContentKind::Docs && share < WHOLE_SHARE;
+        (!is_prose).then_some((chunk, share))
+    });
     Ok(shares.collect())
 }
 
