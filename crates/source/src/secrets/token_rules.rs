@@ -259,6 +259,8 @@ const PLACEHOLDERS: &[&str] = &[
     "none",
     "port",
     "host",
+    "x-oauth-basic",
+    "anonymous",
 ];
 
 /// Returns whether the password of a URL is no placeholder. `whole` is the URL up to the host.
@@ -274,6 +276,7 @@ fn is_url_password(whole: &str, password: &str) -> bool {
         })
         || PLACEHOLDERS.contains(&lower.as_str())
         || lower == user.to_lowercase()
+        || user.eq_ignore_ascii_case("anonymous")
         || count_distinct(&lower) < 3;
     !is_placeholder
 }

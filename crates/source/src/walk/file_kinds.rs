@@ -90,6 +90,10 @@ const DATA_EXTENSIONS: &[&str] = &[
     "har",
 ];
 
+/// Names of files that list other files for a program, which git tracks and which say nothing about the code. Names such
+/// as `.gitignore` belong to them, too.
+const LIST_FILES: &[&str] = &[".gitattributes", ".gitkeep", ".keep", ".mailmap", ".git-blame-ignore-revs"];
+
 /// Ends of source map names; other `.map` files may be linker scripts.
 const SOURCE_MAPS: &[&str] = &[".js.map", ".mjs.map", ".cjs.map", ".css.map", ".ts.map"];
 
@@ -110,6 +114,8 @@ pub(super) fn skip_reason_by_kind(path: &RepoPath) -> Option<SkipReason> {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
     if LOCK_FILES.contains(&name.as_str()) {
         Some(SkipReason::LockFile)
+    } else if LIST_FILES.contains(&name.as_str()) || (name.starts_with('.') && name.ends_with("ignore")) {
+        Some(SkipReason::Data)
     } else if DATA_EXTENSIONS.contains(&extension) || SOURCE_MAPS.iter().any(|end| name.ends_with(end)) {
         Some(SkipReason::Data)
     } else if BINARY_EXTENSIONS.contains(&extension) {
