@@ -125,6 +125,7 @@ def with_heads(found, language):
             data = Path(path).read_bytes()
             texts[path] = (data, data.decode())
         data, text = texts[path]
+        utf16 = text.encode("utf-16-le") if language == "java" else b""
         if "head" in one:
             head = one["head"]
         elif "head_start" in one:
