@@ -331,7 +331,7 @@ class SymbolCommand:
             print(f"{name}: {done.stderr.strip()}")
             return []
         found = json.loads(done.stdout)["results"]
-        return [one for one in found if one["matched"] == "exact" and one["symbol"] == name]
+        return [one for one in found if one["symbol"] == name]
 
 
 # ---- comparison -----------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::definitions::collapse_whitespace;
 use super::syntax::{AttachableNode, DefinitionMatch};
 use types::{Language, SymbolKind};
 
@@ -157,13 +156,37 @@ fn initializers_start(text: &str) -> usize {
                 depth = depth.saturating_sub(1);
                 has_parameters = true;
             }
-            b':' if depth == 0 && has_parameters => {
-                if bytes.get(at + 1) != Some(&b':') && bytes.get(at.wrapping_sub(1)) != Some(&b':') {
-                    return at;
-                }
+            b':' if depth == 0
+                && has_parameters
+                && bytes.get(at + 1) != Some(&b':')
+                && bytes.get(at.wrapping_sub(1)) != Some(&b':') =>
+            {
+                return at;
             }
             _ => {}
         }
     }
     bytes.len()
+}
+
+/// Collapses white space to single spaces and cuts the text to at most `max_bytes` at a character boundary.
+pub(super) fn collapse_whitespace(text: &str, max_bytes: usize) -> String {
+    let mut out = String::new();
+    for word in text.split_whitespace() {
+        if out.len() + word.len() + 1 > max_bytes {
+            let room = max_bytes.saturating_sub(out.len() + 4);
+            let cut = (0..=room.min(word.len())).rev().find(|at| word.is_char_boundary(*at)).unwrap_or(0);
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(&word[..cut]);
+            out.push('…');
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
 }

@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
-use super::facts::DefinitionMatch;
+use crate::parse::syntax::facts::DefinitionMatch;
 use types::SymbolKind;
 
 /// Adds the definitions that the grammar did not find. Definitions that it did find keep their ranges.
-pub(super) fn add_sql_definitions(text: &str, definitions: &mut Vec<DefinitionMatch>) {
+pub(in crate::parse::syntax) fn add_sql_definitions(text: &str, definitions: &mut Vec<DefinitionMatch>) {
     let known: Vec<Range<usize>> = definitions.iter().map(|one| one.name.clone()).collect();
     let statements = find_statements(text);
     for (index, statement) in statements.iter().enumerate() {
