@@ -125,6 +125,7 @@ def with_heads(found, language):
             data = Path(path).read_bytes()
             texts[path] = (data, data.decode())
         data, text = texts[path]
+        utf16 = text.encode("utf-16-le") if language == "java" else b""
         if "head" in one:
             head = one["head"]
         elif "head_start" in one:
@@ -330,7 +331,7 @@ class SymbolCommand:
             print(f"{name}: {done.stderr.strip()}")
             return []
         found = json.loads(done.stdout)["results"]
-        return [one for one in found if one["matched"] == "exact" and one["symbol"] == name]
+        return [one for one in found if one["symbol"] == name]
 
 
 # ---- comparison -----------------------------------------------------------------------------------------------------

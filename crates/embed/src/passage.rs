@@ -27,7 +27,7 @@ pub fn compute_passage_key(chunk: &Chunk) -> VectorKey {
 fn for_passage_parts<'c>(chunk: &'c Chunk, mut each: impl FnMut(&'c str)) {
     each(&chunk.container);
     each(" ");
-    for (index, name) in chunk.defines().enumerate() {
+    for (index, name) in chunk.defined_names().enumerate() {
         if index > 0 {
             each(" ");
         }

@@ -283,7 +283,7 @@ fn to_stored_chunk(row: RowKey, EmbeddedChunk { chunk, vector, .. }: &EmbeddedCh
         kind: chunk.kind,
         symbol: chunk.symbol.clone(),
         container: chunk.container.clone(),
-        defines: chunk.defines().map(str::to_owned).collect(),
+        defines: chunk.defined_names().map(str::to_owned).collect(),
         vector: vector.clone(),
     }
 }

@@ -170,7 +170,7 @@ impl Chunk {
     }
 
     /// Returns the names of the chunk's definitions, in order.
-    pub fn defines(&self) -> impl Iterator<Item = &str> {
+    pub fn defined_names(&self) -> impl Iterator<Item = &str> {
         self.definitions.iter().map(|definition| definition.name.as_str())
     }
 }

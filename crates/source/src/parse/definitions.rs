@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::lines::LineIndex;
-use super::signature::build_signature;
+use super::signature::{build_signature, collapse_whitespace};
 use super::syntax::{AttachableNode, DefinitionMatch};
 use types::{Language, SymbolKind};
 
@@ -245,26 +245,4 @@ pub(super) fn qualified_path(index: usize, all: &[Definition]) -> String {
     }
     names.reverse();
     names.join(".")
-}
-
-/// Collapses white space to single spaces and cuts the text to at most `max_bytes` at a character boundary.
-pub(super) fn collapse_whitespace(text: &str, max_bytes: usize) -> String {
-    let mut out = String::new();
-    for word in text.split_whitespace() {
-        if out.len() + word.len() + 1 > max_bytes {
-            let room = max_bytes.saturating_sub(out.len() + 4);
-            let cut = (0..=room.min(word.len())).rev().find(|at| word.is_char_boundary(*at)).unwrap_or(0);
-            if !out.is_empty() {
-                out.push(' ');
-            }
-            out.push_str(&word[..cut]);
-            out.push('…');
-            break;
-        }
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
-    out
 }

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::definitions::collapse_whitespace;
 use super::syntax::{AttachableNode, DefinitionMatch};
 use types::{Language, SymbolKind};
 
@@ -12,6 +11,9 @@ const MAX_SIGNATURE_BYTES: usize = 300;
 /// Maximum length of the source after the name from which a signature is made, in bytes.
 const MAX_SOURCE_BYTES: usize = 4_000;
 
+/// Maximum distance of the name from the start of the source, in bytes. Annotations come before the name too.
+const MAX_BYTES_BEFORE_NAME: usize = 16_000;
+
 /// Returns the signature of a definition: its source without comments and leading annotations, up to its body or, if it
 /// has a value instead, up to the end of the line of its name.
 pub(super) fn build_signature(
@@ -20,18 +22,21 @@ pub(super) fn build_signature(
     one: &DefinitionMatch,
     attachable: &[AttachableNode],
 ) -> String {
-    let (start, end) = (one.node.start, one.node.end);
+    // In a list of many names, each would get the source of all names before it.
+    let is_near = one.name.start.saturating_sub(one.node.start) <= MAX_BYTES_BEFORE_NAME;
+    let (start, end) = (if is_near { one.node.start } else { one.name.start }, one.node.end);
     let source = match one.body_start {
         // Annotations may be longer than any declaration, so the limit counts from the name.
         Some(body) if body > one.name.start => {
             copy_code(text, start..body.min(one.name.end + MAX_SOURCE_BYTES), attachable)
         }
         // `typedef struct { … } name;`
-        Some(body) if body > start => {
+        Some(body) if body > one.node.start => {
+            let head = one.node.start..body.min(one.node.start + MAX_SOURCE_BYTES);
             format!(
                 "{} {{ … }} {}",
-                copy_code(text, start..body, attachable),
-                copy_code(text, one.name.start..end, attachable)
+                copy_code(text, head, attachable),
+                copy_code(text, one.name.start..end.min(one.name.end + MAX_SOURCE_BYTES), attachable)
             )
         }
         _ if has_value(language, one.kind) => {
@@ -39,7 +44,7 @@ pub(super) fn build_signature(
                 .get(one.name.end..end)
                 .and_then(|rest| rest.find('\n'))
                 .unwrap_or(end.saturating_sub(one.name.end));
-            copy_code(text, start..one.name.end + line, attachable)
+            copy_code(text, start..one.name.end + line.min(MAX_SOURCE_BYTES), attachable)
         }
         _ => copy_code(text, start..end.min(one.name.end + MAX_SOURCE_BYTES), attachable),
     };
@@ -151,13 +156,37 @@ fn initializers_start(text: &str) -> usize {
                 depth = depth.saturating_sub(1);
                 has_parameters = true;
             }
-            b':' if depth == 0 && has_parameters => {
-                if bytes.get(at + 1) != Some(&b':') && bytes.get(at.wrapping_sub(1)) != Some(&b':') {
-                    return at;
-                }
+            b':' if depth == 0
+                && has_parameters
+                && bytes.get(at + 1) != Some(&b':')
+                && bytes.get(at.wrapping_sub(1)) != Some(&b':') =>
+            {
+                return at;
             }
             _ => {}
         }
     }
     bytes.len()
+}
+
+/// Collapses white space to single spaces and cuts the text to at most `max_bytes` at a character boundary.
+pub(super) fn collapse_whitespace(text: &str, max_bytes: usize) -> String {
+    let mut out = String::new();
+    for word in text.split_whitespace() {
+        if out.len() + word.len() + 1 > max_bytes {
+            let room = max_bytes.saturating_sub(out.len() + 4);
+            let cut = (0..=room.min(word.len())).rev().find(|at| word.is_char_boundary(*at)).unwrap_or(0);
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(&word[..cut]);
+            out.push('…');
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
 }

@@ -81,7 +81,7 @@ fn listing(parsed: &ParsedFile) -> String {
         let _ = writeln!(
             out,
             " [{}]\n    {}\n    {first}",
-            chunk.defines().collect::<Vec<_>>().join(", "),
+            chunk.defined_names().collect::<Vec<_>>().join(", "),
             chunk.signature
         );
     }
@@ -130,7 +130,7 @@ fn a_large_function_is_cut_at_statements_and_keeps_its_name() {
     for chunk in &parsed.chunks[1..] {
         assert!(chunk.text.trim_start().starts_with("if items"), "cut inside a statement: {}", &chunk.text[..60]);
     }
-    assert_eq!(parsed.chunks.iter().filter(|chunk| chunk.defines().any(|name| name == "work")).count(), 1);
+    assert_eq!(parsed.chunks.iter().filter(|chunk| chunk.defined_names().any(|name| name == "work")).count(), 1);
 }
 
 #[test]

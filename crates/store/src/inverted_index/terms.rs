@@ -60,7 +60,7 @@ impl TermCounter {
         self.keys.clear();
         self.lengths = [0; FIELDS];
         self.add(&chunk.container, ChunkField::Container, each);
-        chunk.defines().for_each(|name| self.add(name, ChunkField::Name, each));
+        chunk.defined_names().for_each(|name| self.add(name, ChunkField::Name, each));
         self.add_text(&chunk.text, each);
         self.add(&chunk.signature, ChunkField::Signature, &mut |_| ());
         self.add_path(&chunk.path);

@@ -4,7 +4,7 @@ use super::facts::{SyntaxFacts, SyntaxRequest, SyntaxTask};
 use super::limit::{ProgressCounter, TimeLimit};
 use super::problem::SyntaxProblem;
 use super::tree::SyntaxTree;
-use super::{flow, macro_words, names, scanner_faults, sql_routines, tokens};
+use super::{dialects, names, scanner_faults, tokens};
 use crate::language;
 use platform::cancel::CancelToken;
 use types::Language;
@@ -64,7 +64,7 @@ impl SyntaxAnalyzer {
     fn find_facts(&mut self, request: &SyntaxRequest<'_>) -> Result<SyntaxFacts, SyntaxProblem> {
         // Macros are names too, so uses and tokens are found in the text as it is.
         let blanked = match request.language.0 {
-            "c" | "cpp" if request.task != SyntaxTask::Tokens => macro_words::blank_macros(request.text),
+            "c" | "cpp" if request.task != SyntaxTask::Tokens => dialects::blank_macros(request.text),
             _ => None,
         };
         let tree = self.parse_tree(request, blanked.as_deref())?;
@@ -88,10 +88,10 @@ impl SyntaxAnalyzer {
     ) -> Result<SyntaxTree<'t>, SyntaxProblem> {
         let tree = self.parse_as(request.language, request, replaced)?;
         let typed = Language("tsx");
-        if request.language.0 != "javascript" || !tree.has_errors() || !flow::is_flow(request.text) {
+        if request.language.0 != "javascript" || !tree.has_errors() || !dialects::is_flow(request.text) {
             return Ok(tree);
         }
-        let flow = flow::replace_flow_syntax(request.text);
+        let flow = dialects::replace_flow_syntax(request.text);
         match self.parse_as(typed, request, Some(&flow)) {
             Ok(other) if other.count_errors() < tree.count_errors() => Ok(other),
             _ => Ok(tree),
@@ -123,7 +123,7 @@ impl SyntaxAnalyzer {
 fn collect_definitions(request: &SyntaxRequest<'_>, tree: &SyntaxTree<'_>) -> SyntaxFacts {
     let mut facts = tree.collect_definitions();
     if request.language.0 == "sql" {
-        sql_routines::add_sql_definitions(request.text, &mut facts.definitions);
+        dialects::add_sql_definitions(request.text, &mut facts.definitions);
     }
     facts
 }

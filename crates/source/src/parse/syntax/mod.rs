@@ -5,14 +5,12 @@
 //! checked before it is used. Nothing outside of this module runs tree-sitter's parser or queries.
 
 mod analyzer;
+mod dialects;
 mod facts;
-mod flow;
 mod limit;
-mod macro_words;
 mod names;
 mod problem;
 mod scanner_faults;
-mod sql_routines;
 mod tokens;
 mod tree;
 

@@ -123,7 +123,8 @@ fn encode_chunk_batch(rows: &[(DocNumber, EmbeddedChunk)], dimensions: u32) -> R
     let number =
         |of: fn(&EmbeddedChunk) -> u32| -> ArrayRef { Arc::new(UInt32Array::from_iter_values(chunks().map(of))) };
     let values = encode_vectors(chunks(), dimensions)?;
-    let defines: Vec<String> = chunks().map(|row| row.chunk.defines().collect::<Vec<_>>().join(SEPARATOR)).collect();
+    let defines: Vec<String> =
+        chunks().map(|row| row.chunk.defined_names().collect::<Vec<_>>().join(SEPARATOR)).collect();
     let mut bytes = RowBytes::default();
     let heads = rows.iter().zip(&defines).zip(values.chunks_exact((dimensions as usize).max(1)));
     let head_checksums: Vec<u32> = heads

@@ -4,7 +4,7 @@
 //! gets blanks in their place, and all positions stay as they are.
 
 /// Returns the text with blanks in place of macros; `None` if there is nothing to replace.
-pub(super) fn blank_macros(text: &str) -> Option<Vec<u8>> {
+pub(in crate::parse::syntax) fn blank_macros(text: &str) -> Option<Vec<u8>> {
     let mut blanked: Option<Vec<u8>> = None;
     let mut lines = LineWalk { bytes: text.as_bytes(), at: 0, continues: false };
     while let Some((start, line)) = lines.next_code() {

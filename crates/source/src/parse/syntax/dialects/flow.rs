@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Returns whether a text says or shows that it has the types of Flow.
-pub(super) fn is_flow(text: &str) -> bool {
+pub(in crate::parse::syntax) fn is_flow(text: &str) -> bool {
     ["@flow", "import type ", "export type ", "opaque type "]
         .iter()
         .any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some())
@@ -11,7 +11,7 @@ pub(super) fn is_flow(text: &str) -> bool {
 
 /// Returns the text in which the syntax that only Flow has is replaced: casts, exact objects, `?T`, `opaque type` and
 /// `%checks`.
-pub(super) fn replace_flow_syntax(text: &str) -> Vec<u8> {
+pub(in crate::parse::syntax) fn replace_flow_syntax(text: &str) -> Vec<u8> {
     let mut out = text.as_bytes().to_vec();
     let mut open: Vec<OpenBracket> = Vec::new();
     let mut at = 0;

@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
-use super::facts::DefinitionMatch;
+use crate::parse::syntax::facts::DefinitionMatch;
 use types::SymbolKind;
 
 /// Adds the definitions that the grammar did not find. Definitions that it did find keep their ranges.
-pub(super) fn add_sql_definitions(text: &str, definitions: &mut Vec<DefinitionMatch>) {
+pub(in crate::parse::syntax) fn add_sql_definitions(text: &str, definitions: &mut Vec<DefinitionMatch>) {
     let known: Vec<Range<usize>> = definitions.iter().map(|one| one.name.clone()).collect();
     let statements = find_statements(text);
     for (index, statement) in statements.iter().enumerate() {
@@ -89,7 +89,7 @@ impl<'t> Iterator for HeadWords<'t> {
     type Item = &'t str;
 
     fn next(&mut self) -> Option<&'t str> {
-        let rest = self.text.get(self.at..)?;
+        let rest = near_text(self.text, self.at)?;
         let word = rest.trim_start();
         let start = self.at + rest.len() - word.len();
         let is_part = |c: char| c.is_alphanumeric() || c == '_';
@@ -103,12 +103,17 @@ impl<'t> Iterator for HeadWords<'t> {
     }
 }
 
+/// Returns the text from `at` on, as much as a name can need.
+fn near_text(text: &str, at: usize) -> Option<&str> {
+    text.get(at..text.floor_char_boundary(at.saturating_add(300)).max(at))
+}
+
 /// Returns the last part of a qualified name, without its brackets or quotes.
 fn last_name_part(text: &str, at: usize) -> Option<Range<usize>> {
-    let rest = text.get(at..)?;
+    let rest = near_text(text, at)?;
     let mut start = at + rest.len() - rest.trim_start().len();
     loop {
-        let rest = text.get(start..)?;
+        let rest = near_text(text, start)?;
         let (name, end) = match rest.chars().next()? {
             '[' => (start + 1..start + rest.find(']')?, start + rest.find(']')? + 1),
             quote @ ('"' | '`') => {
