@@ -33,6 +33,7 @@ mod pipeline;
 mod projects;
 mod questions;
 mod readers;
+mod reports;
 mod resources;
 mod retrieval;
 mod secret_keys;

@@ -4,7 +4,8 @@
 //! Each line of standard input is a JSON object with `id`, `root` (a folder), `index_dir` (its index, which is read as
 //! it is) and `query`. Each line of output has the `id`, the `kind` of the query and its `files`, best first: `path`,
 //! `f` (features for each part of the query), `e` (the score from other evidence) and `chunks` with the first and the
-//! last line, `f` and `e`. The first line names the features.
+//! last line, `f` and `e`. The first line names the features. Indexes on disk need the storage that `cargo build -p
+//! codescry -p xtask` adds.
 
 use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
