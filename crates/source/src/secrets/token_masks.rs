@@ -174,7 +174,7 @@ mod tests {
             (format!("xoxb-123456789012-{}", random(24)), "xoxb-••••", "slack-token"),
             (format!("sk-{}T3BlbkFJ{}", random(20), random(20)), "sk-••••", "openai-key"),
             (format!("sk-proj-{}", random(48)), "sk-••••", "sk-key"),
-            (format!("sk-ant-api03-{}", random(90)), "sk-ant-••••", "anthropic-key"),
+            (format!("sk-ant-api03-{}", random(90)), "sk-••••", "anthropic-key"),
             (format!("'sk_live_{}'", random(24)), "'sk_live_••••'", "stripe-key"),
             (token("hbGciOiJIUzI1NiJ9"), "••••", "json-web-token"),
             ("postgres://app:hunter2x@db/app".to_owned(), "postgres://app:••••@db/app", "url-password"),

@@ -184,7 +184,8 @@ impl<'i> IndexReader<'i> {
             let length = start - self.rest.len();
             self.take(length.next_multiple_of(8) - length)?;
         }
-        if path.is_empty() { Err(IndexFault::Malformed) } else { Ok(mode) }
+        // Only the entries of a split index that replace others have no path.
+        if path.is_empty() { Err(IndexFault::Split) } else { Ok(mode) }
     }
 
     /// Reads a number of variable length, as offsets in packs have it.

@@ -68,7 +68,8 @@ fn what_git_tracks_is_in_although_a_rule_matches_it() {
         }
     }
     let (found, _) = walk_all(&folder.path().join("scripts"));
-    assert_eq!(found, ["deep/tracked.py", "tracked.py"], "the root is a folder of the repository");
+    let all = ["deep/tracked.py", "other/untracked.py", "tracked.py", "untracked.py"];
+    assert_eq!(found, all, "a folder that a rule leaves out is in when it is the root");
 }
 
 #[test]
@@ -118,7 +119,7 @@ fn copies_of_the_repository_in_it_are_out_and_a_rule_includes_them() {
         assert_eq!(reason(&out, path).label(), "repository-copy", "{path}");
     }
     assert_eq!(walk_all(&root.join("worktrees/one")).0, ["src/a.rs"], "a worktree that is the root is in");
-    fs::write(root.join(".codescryignore"), "!worktrees/\n").expect("a file");
+    fs::write(root.join(".codescryignore"), "!/worktrees/\n").expect("a file");
     assert_eq!(walk_all(root).0, ["src/a.rs", "vendored/b.rs", "worktrees/one/src/a.rs"]);
     // From a folder around both, the main working tree answers.
     let around = tempfile::tempdir().expect("a folder");
@@ -144,7 +145,7 @@ fn submodules_are_in_and_have_their_own_rules() {
     fs::write(outer.path().join("libs/inner/new.rs"), "n").expect("a file");
     fs::write(outer.path().join("libs/inner/y.log.rs"), "y").expect("a file");
     let (found, out) = walk_all(outer.path());
-    assert_eq!(found, ["a.rs", "libs/inner/build/tool.rs", "libs/inner/new.rs"]);
+    assert_eq!(found, [".gitmodules", "a.rs", "libs/inner/build/tool.rs", "libs/inner/new.rs"]);
     assert_eq!(reason(&out, "libs/untracked.rs").label(), "ignored");
     assert_eq!(reason(&out, "libs/inner/y.log.rs").label(), "ignored");
 }
