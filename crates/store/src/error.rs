@@ -11,7 +11,7 @@ pub enum StoreError {
     #[error("the index at {dir} is being written by {holder}; wait for it to end, or stop it")]
     Locked { dir: PathBuf, holder: String },
     /// A file of the store could not be read or written.
-    #[error("cannot {operation} {path}: {source}{advice}", advice = advise(*.operation, &.source.to_string()))]
+    #[error("cannot {operation} {path}: {source}{advice}", advice = advise(.operation, &.source.to_string()))]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     /// The threads of the storage engine could not be started.
     #[error("cannot start the threads that read and write the index: {source}; {}", describe_thread_limits())]
