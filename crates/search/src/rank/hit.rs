@@ -50,9 +50,6 @@ pub struct Hit {
     pub deciding_lines: Vec<u32>,
     /// The score; comparable only within one answer.
     pub score: f32,
-    /// Lines of the file that decide whether the hit answers the query, best first; 1-based. Empty if the search does
-    /// not know them.
-    pub deciding_lines: Vec<u32>,
     /// Other relevant chunks of the same file, best first.
     pub also: Vec<RelatedChunk>,
     /// The name of the innermost project that contains the file. Set by the engine.

@@ -115,7 +115,6 @@ mod tests {
             text: String::new(),
             deciding_lines: Vec::new(),
             score: 0.0,
-            deciding_lines: Vec::new(),
             also: Vec::new(),
             project: None,
             stale: false,

@@ -20,7 +20,6 @@ fn hit(path: &str, text: String) -> Hit {
         text,
         deciding_lines: Vec::new(),
         score: 0.5,
-        deciding_lines: Vec::new(),
         also: Vec::new(),
         project: None,
         stale: false,
