@@ -199,6 +199,14 @@ fn describe_match(snapshot: &Snapshot, named: &NamedDefinition, text: &ChunkText
     stored.cloned().unwrap_or_else(|| symbol_by_line(&chunk, name, &text.text))
 }
 
+/// Returns the kind of a function inside of a container of this kind.
+fn kind_inside(around: SymbolKind) -> SymbolKind {
+    match around {
+        SymbolKind::Module | SymbolKind::Section => SymbolKind::Function,
+        _ => SymbolKind::Method,
+    }
+}
+
 /// Describes a definition by the first line of the chunk that contains its name, for an index of schema 3, which stores
 /// only the names.
 fn symbol_by_line(chunk: &ChunkMeta<'_>, name: &str, text: &str) -> Symbol {
