@@ -174,7 +174,7 @@ fn the_first_places_show_the_lines_that_decide_and_the_others_one_line() {
     );
     assert_eq!(brief.matches("_upload(state: &mut State) -> bool").count(), 4, "each with its signature: {brief}");
     assert!(brief.contains("return state.is_sent();") && brief.contains("\n…\n"), "{brief}");
-    let one_line = brief.lines().filter(|line| line.starts_with("src/up/") && line.contains(" function ")).last();
+    let one_line = brief.lines().filter(|line| line.starts_with("src/up/") && line.contains(" function ")).next_back();
     let one_line = one_line.expect("the last place");
     assert!(one_line.contains(": ") && one_line.contains("retry_failed_upload"), "{one_line}");
     let mut full = asked.clone();

@@ -15,7 +15,7 @@ pub const DETAIL_WORDS: &[&str] = &["brief", "full"];
 
 impl Detail {
     /// Returns the detail with exactly this name.
-    pub fn from_word(word: &str) -> Option<Self> {
+    pub fn parse_detail(word: &str) -> Option<Self> {
         match word {
             "brief" => Some(Self::Brief),
             "full" => Some(Self::Full),
@@ -43,6 +43,6 @@ mod tests {
     fn brief_answers_show_code_of_the_first_two_places() {
         let lines = |detail: Detail| [0, 1, 2, 9].map(|rank| detail.lines_at_rank(rank, 12));
         assert_eq!((lines(Detail::Brief), lines(Detail::Full)), ([12, 6, 1, 1], [12; 4]));
-        assert_eq!(DETAIL_WORDS.iter().filter_map(|word| Detail::from_word(word)).count(), DETAIL_WORDS.len());
+        assert_eq!(DETAIL_WORDS.iter().filter_map(|word| Detail::parse_detail(word)).count(), DETAIL_WORDS.len());
     }
 }

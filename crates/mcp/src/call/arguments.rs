@@ -205,7 +205,7 @@ impl GivenArguments {
 
     /// Returns how much of the hits to show.
     pub fn detail(&self) -> Detail {
-        self.text(&DETAIL).and_then(Detail::from_word).unwrap_or_default()
+        self.text(&DETAIL).and_then(Detail::parse_detail).unwrap_or_default()
     }
 
     /// Returns the budget of the answer, of `default` tokens unless the call gives another number, which is brought into
