@@ -16,6 +16,7 @@ import hashlib, json, os, re, subprocess, sys
 CODE = {".py", ".rs", ".go", ".java", ".kt", ".scala", ".js", ".ts", ".c", ".h", ".cc", ".cpp", ".cs", ".php", ".rb", ".swift", ".ex", ".hs", ".zig", ".lua", ".sh"}
 ASIDE = re.compile(r"(^|[/_.\-])(tests?|testing|specs?|examples?|samples?|docs?|bench\w*|fixtures?|mocks?|vendor|third_party|node_modules)([/_.\-]|$)|Tests?\.|Spec\.", re.I)
 ERROR = re.compile(r"raise|throw|panic|error|fail|bail|fatal|warn|assert|die\b|abort|exception|except", re.I)
+PROSE = re.compile(r"[^=;]*[A-Za-z]{2,} [A-Za-z]{2,}[^=;]*$")  # code between two strings is no message
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.){18,140})"')
 
 def files_of(folder):
@@ -45,12 +46,12 @@ def make(out, folders, count):
                 if os.path.splitext(path)[1] not in CODE or ASIDE.search(path):
                     continue
                 for number, line in enumerate(text.split("\n"), 1):
-                    if not ERROR.search(line):
+                    if len(line) > 300 or not ERROR.search(line):
                         continue
                     for match in LITERAL.finditer(line):
                         literal = match.group(1)
                         words = re.findall(r"[A-Za-z]{2,}", re.sub(r"\{[^}]*\}|%\w|\\.|\$\{[^}]*\}", " ", literal))
-                        if len(words) >= 4 and " " in literal.strip() and everything.count(literal) == 1:
+                        if len(words) >= 4 and PROSE.match(literal) and everything.count(literal) == 1:
                             found.append({"folder": folder, "query": fill(literal).strip(), "path": path, "line": number})
             found.sort(key=lambda one: hashlib.sha256(one["query"].encode()).hexdigest())
             for one in found[:count]:

@@ -1,11 +1,14 @@
 //! Computes the features by which the chunks of one file are ordered.
 
+use rayon::prelude::*;
+
 use super::evidence::QueryEvidence;
 use super::feature_set::feature_set;
 use super::features::{definition_fit, is_type_definition};
 use crate::query::terms::QueryTerms;
 use crate::retrieve::candidates::PartCandidates;
 use crate::snapshot::Snapshot;
+use crate::threads::run_on_search_pool;
 use types::SymbolKind;
 
 /// Number of lines above which a chunk is long.
@@ -84,7 +87,7 @@ pub(crate) fn measure_chunks(
         features.set(First, flag(snapshot.chunks_of_file(file).start == chunk));
         features
     };
-    let mut measured: Vec<ChunkFeatures> = chunks.iter().map(measure).collect();
+    let mut measured: Vec<ChunkFeatures> = run_on_search_pool(|| chunks.par_iter().map(measure).collect());
     for relative in [Dense, Lexical, Rare] {
         let best = measured.iter().map(|features| features.get(relative)).fold(f32::EPSILON, f32::max);
         measured.iter_mut().for_each(|features| features.set(relative, features.get(relative) / best));

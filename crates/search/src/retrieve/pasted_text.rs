@@ -13,10 +13,10 @@ use store::StoreError;
 use types::ContentKind;
 
 /// Maximum number of chunks whose text is read.
-const MAX_CHUNKS: usize = 40;
+const MAX_CHUNKS: usize = 16;
 
 /// Minimum share of the query's words, by inverse document frequency, in a chunk whose text is read.
-const MIN_COVERAGE: f32 = 0.45;
+const MIN_COVERAGE: f32 = 0.5;
 
 /// Maximum number of words of the pasted text, and of a chunk.
 const MAX_PASTED_WORDS: usize = 60;
@@ -98,7 +98,8 @@ fn pasted_share(pasted: &[String], text: &str) -> Option<f32> {
     let weight = |word: &String| if is_stop_word(word) { STOP_WORD_WEIGHT } else { 1.0 };
     let total: f32 = pasted.iter().map(weight).sum();
     let share = matched.iter().map(|word| weight(word)).sum::<f32>() / total;
-    let before = &text[..offsets[at]];
+    // The kind of an error may stand before the string.
+    let before = &text[..offsets[at + length - 1]];
     let line = &before[before.rfind('\n').map_or(0, |end| end + 1)..];
     let is_text = share >= WHOLE_SHARE || line.contains(['"', '\'', '`']);
     (matched.len() >= MIN_WORDS && share >= MIN_SHARE && is_text).then_some(share)
