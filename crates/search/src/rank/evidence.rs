@@ -17,7 +17,7 @@ use platform::cancel::CancelToken;
 /// Score added to a file or chunk that the query certainly means. It exceeds any weighted sum of features.
 const CERTAIN_FILE_SCORE: f32 = 2_000.0;
 
-/// What each location before it takes from the score of a file that the query names. It exceeds what features and texts
+/// The cost of each location before it for a file that the query names. It exceeds what features and texts
 /// differ by, so that the frames of a trace keep their order.
 const CERTAIN_FILE_STEP: f32 = 40.0;
 
