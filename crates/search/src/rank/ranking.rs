@@ -49,7 +49,7 @@ struct ScoredChunk {
     score: f32,
     /// The part of the score that compares the chunk with the query.
     evidence: f32,
-    /// The terms of the score; empty unless the query asks for explanations.
+    /// The terms of the score; empty without explanations.
     terms: Vec<ScoreTerm>,
 }
 

@@ -107,7 +107,7 @@ pub(super) fn parse_report(text: &str) -> Option<Report> {
     Some(Report { title, prose: words.join(" "), names, locations, messages })
 }
 
-/// Returns texts that may stand in the code: the lines of logs that tell of an error, quoted texts, and the title.
+/// Returns texts that may stand in the code: the lines of logs with an error, quoted texts, and the title.
 fn find_messages(parts: &ReportParts, title: &str, prose: &str) -> Vec<String> {
     let is_long = |text: &&str| (MIN_MESSAGE_WORDS..=MAX_MESSAGE_WORDS).contains(&text.split_whitespace().count());
     let lines = parts.logs.iter().chain(&parts.code).flat_map(|log| log.lines()).map(str::trim);
