@@ -71,7 +71,7 @@ pub struct MeasuredChunk {
     pub evidence_score: f32,
 }
 
-/// Returns the best places. One file has several places if they fit better than what other files have.
+/// Returns the best places. One file has several places if they fit better than the places of other files.
 ///
 /// `folders` are the folders of the projects in the query's filters. [`Hit::stale`] and [`Hit::project`] are not set.
 ///

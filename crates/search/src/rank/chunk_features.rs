@@ -15,7 +15,7 @@ use types::SymbolKind;
 const LONG_CHUNK_LINES: u32 = 60;
 
 feature_set! {
-    ChunkFeature, ChunkFeatures,
+    pub enum ChunkFeature; pub struct ChunkFeatures;
     /// A feature of a chunk. [`ChunkFeatures`] contains the values.
     Dense = "chunk: nearest (cosine), relative to the best",
     Lexical = "chunk: words (BM25F), relative to the best",

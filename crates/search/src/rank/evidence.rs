@@ -15,7 +15,11 @@ use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 
 /// Score added to a file or chunk that the query certainly means. It exceeds any weighted sum of features.
-const CERTAIN_FILE_SCORE: f32 = 100.0;
+const CERTAIN_FILE_SCORE: f32 = 2_000.0;
+
+/// The cost of each location before it for a file that the query names. It exceeds what features and texts
+/// differ by, so that the frames of a trace keep their order.
+const CERTAIN_FILE_STEP: f32 = 40.0;
 
 /// Score added to each of several files with the same name, which the query contains. It exceeds most weighted
 /// features.
@@ -110,5 +114,5 @@ impl QueryEvidence {
 
 /// Returns the score of a file that the query names.
 fn named_file_score(named: &NamedFile) -> f32 {
-    if named.is_certain { CERTAIN_FILE_SCORE - f32::from(named.rank) } else { POSSIBLE_FILE_SCORE }
+    if named.is_certain { CERTAIN_FILE_SCORE - CERTAIN_FILE_STEP * f32::from(named.rank) } else { POSSIBLE_FILE_SCORE }
 }

@@ -13,7 +13,7 @@ pub enum WeightSign {
 
 /// Defines an enum of features, and an array type with a value for each of them.
 macro_rules! feature_set {
-    ($feature:ident, $values:ident, $(#[doc = $about:literal])* $($name:ident = $label:literal,)*) => {
+    (pub enum $feature:ident; pub struct $values:ident; $(#[doc = $about:literal])* $($name:ident = $label:literal,)*) => {
         $(#[doc = $about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[expect(missing_docs, reason = "their names for people are their documentation")]

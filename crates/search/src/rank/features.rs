@@ -30,7 +30,7 @@ const TEST_TOOL_FILES: usize = 4;
 const ENTRY_STEMS: &str = "__init__ mod lib index main init";
 
 feature_set! {
-    Feature, Features,
+    pub enum Feature; pub struct Features;
     /// A feature of a candidate file. [`Features`] contains the values.
     DenseChunkRank = "nearest chunk, by rank",
     DenseChunk = "nearest chunk (cosine), relative to the best",
@@ -190,7 +190,7 @@ impl QueryIntent {
 }
 
 /// Returns whether the indexed code is a tool for tests, whose names are full of the word: there it says nothing about
-/// the kind of file that is meant.
+/// the kind of file.
 fn is_test_tool(snapshot: &Snapshot) -> bool {
     let is_code = |file: &FileChunks| {
         language::language_content(file.language) == ContentKind::Code && !file.is_test_or_example()

@@ -2,7 +2,7 @@
 //!
 //! A file's score is the weighted sum of its features; see [`RankingWeights`]. The best chunk of a file, by a weighted
 //! sum of its own features, has the score of the file, and a part of its own. Every further chunk loses a fixed cost for
-//! each place before it and a part of what its own sum lacks, so that one file fills an answer only if nothing else fits.
+//! each place before it and a part of the gap to the best one, so that one file fills an answer only if nothing else fits.
 
 use super::chunk_features::{ChunkFeature, ChunkFeatures, measure_chunks};
 use super::evidence::QueryEvidence;
@@ -49,7 +49,7 @@ struct ScoredChunk {
     score: f32,
     /// The part of the score that compares the chunk with the query.
     evidence: f32,
-    /// The terms of the score; empty unless the query asks for explanations.
+    /// The terms of the score; empty without explanations.
     terms: Vec<ScoreTerm>,
 }
 
@@ -58,7 +58,7 @@ struct PlaceDraft<'r> {
     file: &'r RankedFile,
     chunk: ScoredChunk,
     score: f32,
-    /// The terms that the place adds to those of the file.
+    /// The terms that the place adds to the terms of the file.
     terms: [Option<ScoreTerm>; 2],
     is_further: bool,
     related: Vec<u32>,
@@ -110,14 +110,14 @@ impl PlaceDraft<'_> {
     }
 }
 
-/// Returns what the evidence in the best chunk of a file adds to all places of the file.
+/// Returns the term that the evidence in the best chunk of a file adds to all places of the file.
 fn lift_term(mode: RetrievalMode, weights: &PartWeights<'_>, value: f32) -> Option<ScoreTerm> {
     let share = value * weights.chunk_share;
     let is_added = mode == RetrievalMode::Hybrid && share != 0.0;
     is_added.then_some(ScoreTerm { name: "best place of the file", value, share })
 }
 
-/// Returns what the chunk at `depth` of its file loses against the best one; `gap` is the difference of their scores.
+/// Returns the loss of the chunk at `depth` of its file against the best one; `gap` is the difference of their scores.
 fn further_term(
     mode: RetrievalMode,
     weights: &PartWeights<'_>,

@@ -44,9 +44,9 @@ pub struct RankingWeights {
     pub chunks: ClassWeights<CHUNK_FEATURE_COUNT>,
     /// The cost of a further place of a file for each place before it.
     pub repeat_cost: PlaceWeights,
-    /// The factor of what the score of a further chunk lacks.
+    /// The factor of the gap between the scores of a further chunk and the best one.
     pub repeat_slope: PlaceWeights,
-    /// The factor of the score of a file's best chunk, which is added to that of the file.
+    /// The factor of the score of a file's best chunk, which is added to the score of the file.
     pub chunk_share: PlaceWeights,
 }
 

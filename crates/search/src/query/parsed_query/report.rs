@@ -1,7 +1,7 @@
 //! Takes bug reports and feature requests apart: title, prose, code, logs and traces.
 //!
-//! A report is not one question. Its title says what is wrong, its prose uses the words of a user, its code shows which
-//! interface was called, and its traces name places. Each part is searched for what it can tell.
+//! A report is not one question. Its title names the fault, its prose uses the words of a user, its code shows which
+//! interface was called, and its traces name places. Each part is searched for on its own.
 
 mod parts;
 
@@ -39,7 +39,7 @@ pub(super) struct Report {
     pub prose: String,
     /// The names in the title, in the prose, in traces and in code, in this order.
     pub names: Vec<QueryName>,
-    /// The locations in traces, innermost first, and those in the prose.
+    /// The locations in traces, innermost first, and the locations in the prose.
     pub locations: Vec<QueryLocation>,
     /// Messages of errors, and quoted texts.
     pub messages: Vec<String>,
@@ -107,7 +107,7 @@ pub(super) fn parse_report(text: &str) -> Option<Report> {
     Some(Report { title, prose: words.join(" "), names, locations, messages })
 }
 
-/// Returns texts that may stand in the code: the lines of logs that tell of an error, quoted texts, and the title.
+/// Returns texts that may stand in the code: the lines of logs with an error, quoted texts, and the title.
 fn find_messages(parts: &ReportParts, title: &str, prose: &str) -> Vec<String> {
     let is_long = |text: &&str| (MIN_MESSAGE_WORDS..=MAX_MESSAGE_WORDS).contains(&text.split_whitespace().count());
     let lines = parts.logs.iter().chain(&parts.code).flat_map(|log| log.lines()).map(str::trim);
@@ -136,7 +136,7 @@ fn is_place(location: &QueryLocation) -> bool {
     location.line.is_some() || location.path.contains('/')
 }
 
-/// Returns whether the parts are those of a report.
+/// Returns whether the parts make up a report.
 fn is_report(text: &str, parts: &ReportParts) -> bool {
     let words = |line: &String| line.split_whitespace().count();
     let title_words = words(&parts.title);
