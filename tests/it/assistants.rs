@@ -90,7 +90,7 @@ fn check_search(project: &Project, client: &McpClient, entry: &InstalledEntry, i
     };
     // A project's file names the program, which the client finds on PATH.
     let program = entry.command.as_deref().expect("it starts a program");
-    let mut command = Command::new(if is_project && program == "codescry" { PROGRAM } else { program });
+    let mut command = Command::new(if is_project && program == "codescry" { tested_program() } else { program });
     command.args(entry.args.iter().map(fill)).env_clear().env("HOME", project.home());
     command.env("CODESCRY_RUNTIME_DIR", project.home().join("codescry"));
     // A client that reads a project's file works in the project.

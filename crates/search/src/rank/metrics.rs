@@ -109,7 +109,6 @@ mod tests {
             kind: SymbolKind::Function,
             symbol: String::new(),
             container: String::new(),
-            defines: Vec::new(),
             signature: String::new(),
             definitions: Vec::new(),
             text: String::new(),
