@@ -171,7 +171,11 @@ impl Engine {
         }
         if query.from == ReferencePosition::default() {
             let named = QualifiedName { text: &text, filtered: &rest, is_qualified: !qualifiers.is_empty() };
-            self.add_definitions(&mut answer, &named, &query.filter, cancel)?;
+            match self.add_definitions(&mut answer, &named, &query.filter, cancel) {
+                // What was found before stays an answer.
+                Err(EngineError::Cancelled) => answer.out_of_time = true,
+                added => added?,
+            }
         }
         answer.notes.extend(search::masked_note(answer.masked));
         answer.name = name;

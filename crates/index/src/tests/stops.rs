@@ -99,20 +99,22 @@ fn progress_counts_unchanged_files_separately() {
     let fixture = IndexFixture::new();
     for at in 0..10 {
         fixture.write(&format!("{at}.rs"), "fn f() {}\n");
-        let file = std::fs::File::options().write(true).open(fixture.path(&format!("{at}.rs"))).expect("a file");
-        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)).expect("a time");
     }
-    fixture.index();
+    let run = || {
+        let last: Mutex<Option<IndexProgress>> = Mutex::new(None);
+        let embedder = CountingEmbedder::default();
+        fixture
+            .indexer(&fixture.store, &embedder, &Disk)
+            .run(&IndexRequest::default(), &CancelToken::default(), &|progress| {
+                *last.lock().expect("no panic") = Some(progress.clone());
+            })
+            .expect("an index run");
+        let last = last.into_inner().expect("no panic").expect("it was shown");
+        (last.files_found, last.files_done, last.files_changed, last.files_redone)
+    };
+    // Files that changed just before a run are read again by the next one.
+    let is_settled = (0..10_000).any(|_| run() == (10, 10, 0, 0));
+    assert!(is_settled, "unchanged files are read again for ever");
     ["3.rs", "7.rs"].iter().for_each(|path| fixture.write(path, "fn changed() {}\n"));
-    let last: Mutex<Option<IndexProgress>> = Mutex::new(None);
-    let embedder = CountingEmbedder::default();
-    fixture
-        .indexer(&fixture.store, &embedder, &Disk)
-        .run(&IndexRequest::default(), &CancelToken::default(), &|progress| {
-            *last.lock().expect("no panic") = Some(progress.clone());
-        })
-        .expect("an index run");
-    let last = last.into_inner().expect("no panic").expect("it was shown");
-    let seen = (last.files_found, last.files_done, last.files_changed, last.files_redone);
-    assert_eq!(seen, (10, 10, 2, 2));
+    assert_eq!(run(), (10, 10, 2, 2));
 }
