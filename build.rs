@@ -2,8 +2,6 @@
 //!
 //! Only linking is concerned: no crate is compiled another time. A linker is asked by linking an empty program.
 
-#![expect(clippy::print_stdout, reason = "instructions for cargo")]
-
 use std::env;
 use std::io::Write as _;
 use std::path::Path;

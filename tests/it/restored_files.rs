@@ -24,7 +24,10 @@ fn set_modified(path: &Path, time: SystemTime) {
 }
 
 /// The ways in which a file gets other content of the same size and with the same modification time.
-const WAYS: [(&str, fn(&Path)); 5] = [
+/// A way to change a file without a trace in its size and time, by name.
+type Change = (&'static str, fn(&Path));
+
+const WAYS: [Change; 5] = [
     ("a write and touch -r", |folder| {
         fs::copy(folder.join("../second.py"), folder.join("a.py")).expect("a copy");
         run(folder, "touch", &["-r", "../first.py", "a.py"]);

@@ -108,11 +108,12 @@ pub(crate) fn plan_run(
     Ok(plan)
 }
 
-/// Returns whether stored rows that must be replaced can still answer searches. They can if they hold the same chunks
-/// as the new rows and differ only in the model of their vectors or in an older layout that is still readable.
+/// Returns whether stored rows that must be replaced can still answer searches. They can if they differ only in
+/// the model of their vectors, in an older layout that is still readable, or in chunks of an older version.
 fn keeps_answering(stored: &IndexFingerprint, now: &IndexFingerprint) -> bool {
     let with_its_chunks = IndexFingerprint {
         schema_version: stored.schema_version,
+        chunker_version: now.chunker_version.min(stored.chunker_version),
         model_id: stored.model_id.clone(),
         dimensions: stored.dimensions,
         ..now.clone()

@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
         let file = decode_source(&path, std::fs::read(path.under(&root))?);
         let parsed = parser.parse(&file);
         if let Some(problem) = &parsed.problem {
-            eprintln!("{path}: {problem}");
+            writeln!(io::stderr(), "{path}: {problem}")?;
         }
         for symbol in parsed.symbols() {
             let line = serde_json::json!({

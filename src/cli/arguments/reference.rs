@@ -10,6 +10,7 @@ Environment variables (a flag of the same meaning wins):
   CODESCRY_MAX_CACHE_BYTES      --max-cache-bytes: the size of the vector cache
   CODESCRY_MAX_FILE_BYTES       --max-file-bytes: larger files are left out
   CODESCRY_PARSE_TIME_LIMIT_MS  --parse-time-limit-ms: the time for parsing a file
+  CODESCRY_CROSS_FILE_SYSTEMS   --cross-file-systems: true to index mounts inside of the folder
   CODESCRY_MAX_MEMORY           --max-memory: the memory of an index run
   CODESCRY_PARSE_WORKERS        --parse-workers: threads that parse
   CODESCRY_PRODUCERS            --producers: threads that read

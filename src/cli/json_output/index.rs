@@ -142,7 +142,7 @@ impl<'a> DryRunJson<'a> {
         });
         let masked = found.masked.iter();
         let masked =
-            masked.map(|(path, line, rule)| MaskedCredentialJson { path: path.as_str(), line: *line, rule: *rule });
+            masked.map(|(path, line, rule)| MaskedCredentialJson { path: path.as_str(), line: *line, rule });
         Self { included: included.collect(), excluded: excluded.collect(), masked: masked.collect(), totals }
     }
 }

@@ -9,9 +9,7 @@ use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{
-    ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, QueryFilters, Snapshot, find_definitions,
-};
+use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, QueryFilters, Snapshot, find_definitions};
 use source::parse;
 use source::secrets::MASK;
 use store::ChunkText;

@@ -155,8 +155,9 @@ impl IndexModels {
         };
         let mut wanted = index::index_fingerprint(settings, model.embedder.as_ref());
         if stored.is_readable() {
-            // An index of an earlier layout answers until the next run rebuilds it.
+            // An index of an earlier layout or with chunks of an earlier version answers until the next run rebuilds it.
             wanted.schema_version = stored.schema_version;
+            wanted.chunker_version = wanted.chunker_version.min(stored.chunker_version);
         }
         match index::rebuild_reason(stored, &wanted) {
             Some(reason) => Err(EngineError::Outdated { root: settings.root.as_path().to_owned(), reason }),

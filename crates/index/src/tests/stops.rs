@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
 
 use super::{CountingEmbedder, IndexFixture};
 use crate::{IndexError, IndexProgress, IndexRequest};

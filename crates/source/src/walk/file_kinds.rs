@@ -114,9 +114,11 @@ pub(super) fn skip_reason_by_kind(path: &RepoPath) -> Option<SkipReason> {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
     if LOCK_FILES.contains(&name.as_str()) {
         Some(SkipReason::LockFile)
-    } else if LIST_FILES.contains(&name.as_str()) || (name.starts_with('.') && name.ends_with("ignore")) {
-        Some(SkipReason::Data)
-    } else if DATA_EXTENSIONS.contains(&extension) || SOURCE_MAPS.iter().any(|end| name.ends_with(end)) {
+    } else if LIST_FILES.contains(&name.as_str())
+        || (name.starts_with('.') && name.ends_with("ignore"))
+        || DATA_EXTENSIONS.contains(&extension)
+        || SOURCE_MAPS.iter().any(|end| name.ends_with(end))
+    {
         Some(SkipReason::Data)
     } else if BINARY_EXTENSIONS.contains(&extension) {
         Some(SkipReason::Binary)

@@ -84,7 +84,8 @@ pub fn enters_folder(root: &AbsPath, folder: &RepoPath) -> Result<bool, WalkErro
         is_entered |= entered == target;
         entered != target
     };
-    let options = WalkOptions { max_file_bytes: 0, files: &Disk, cross_file_systems: true, cancel: &CancelToken::default() };
+    let options =
+        WalkOptions { max_file_bytes: 0, files: &Disk, cross_file_systems: true, cancel: &CancelToken::default() };
     walker::run_walk(root, &options, &wanted, &mut enter, &mut |_, _| ControlFlow::Continue(()))?;
     Ok(is_entered)
 }

@@ -96,7 +96,7 @@ pub(super) fn parse_report(text: &str) -> Option<Report> {
         }
     }
     let written = title.split_whitespace().chain(prose.split_whitespace());
-    locations.extend(written.filter_map(parse_location).filter(|location| is_place(location)));
+    locations.extend(written.filter_map(parse_location).filter(is_place));
     for code in parts.code.iter().chain(&parts.logs) {
         names.extend(find_snippet_names(code));
     }

@@ -63,7 +63,7 @@ impl TrackedPaths {
             let mode = reader.entry(version, hash_bytes, &before, &mut path)?;
             // Before and after a merge, a path has several entries.
             is_sorted &= before <= path || paths.ends.is_empty();
-            if mode & KIND_BITS != FOLDER_MODE && !(before == path && !paths.ends.is_empty()) {
+            if mode & KIND_BITS != FOLDER_MODE && (before != path || paths.ends.is_empty()) {
                 paths.push(&path, mode & KIND_BITS == SUBMODULE_MODE)?;
             }
         }
