@@ -1,10 +1,12 @@
 //! Tests of `codescry doctor`.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::setup::with_clients;
+use crate::support::cli::RunOutput;
 use crate::support::tested_program;
 
 /// Returns the check with this name.
@@ -51,7 +53,12 @@ fn the_doctor_starts_each_configured_server_as_its_client_does() {
     let project = with_clients();
     assert_eq!(project.run(&["install", "--yes"]).code, 0);
     assert_eq!(project.run(&["install", "--yes", "--project", "--client", "cursor"]).code, 0);
-    let answer = project.run(&["doctor", "--json"]).json();
+    // The entry of the project names the program without its folder.
+    let folder = Path::new(tested_program()).parent().expect("a folder");
+    let doctor = || -> RunOutput {
+        project.command(&["doctor", "--json"]).env("PATH", folder).output().expect("it starts").into()
+    };
+    let answer = doctor().json();
     let tried = |answer: &Value| -> Vec<(String, String)> {
         let checks = answer["checks"].as_array().expect("checks are a list").iter();
         let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -69,7 +76,7 @@ fn the_doctor_starts_each_configured_server_as_its_client_does() {
     let entry = json!({ "command": tested_program(), "args": args });
     let configuration = json!({ "mcpServers": { "codescry": entry } });
     fs::write(project.home().join(".cursor/mcp.json"), configuration.to_string()).expect("it can be written");
-    let ran = project.run(&["doctor", "--json"]);
+    let ran = doctor();
     let all = tried(&ran.json());
     let wrong = all.iter().find(|(state, _)| state == "fail").expect("one cannot be started");
     assert!(wrong.1.starts_with("Cursor: ") && wrong.1.contains("--no-such-option"), "{all:?}");

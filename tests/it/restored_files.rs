@@ -23,10 +23,10 @@ fn set_modified(path: &Path, time: SystemTime) {
     fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("a time");
 }
 
-/// The ways in which a file gets other content of the same size and with the same modification time.
-/// A way to change a file without a trace in its size and time, by name.
+/// A way to change a file, by name.
 type Change = (&'static str, fn(&Path));
 
+/// The ways in which a file gets other content of the same size and with the same modification time.
 const WAYS: [Change; 5] = [
     ("a write and touch -r", |folder| {
         fs::copy(folder.join("../second.py"), folder.join("a.py")).expect("a copy");

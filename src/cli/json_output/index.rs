@@ -141,8 +141,7 @@ impl<'a> DryRunJson<'a> {
             detail: reason.to_string(),
         });
         let masked = found.masked.iter();
-        let masked =
-            masked.map(|(path, line, rule)| MaskedCredentialJson { path: path.as_str(), line: *line, rule });
+        let masked = masked.map(|(path, line, rule)| MaskedCredentialJson { path: path.as_str(), line: *line, rule });
         Self { included: included.collect(), excluded: excluded.collect(), masked: masked.collect(), totals }
     }
 }

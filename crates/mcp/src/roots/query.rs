@@ -79,7 +79,8 @@ impl<T: IndexAnswer> IndexAnswer for Vec<T> {
     }
 
     fn notes(&self) -> &[String] {
-        if self.is_empty() { self.first().map_or(&[], T::notes) } else { &[] }
+        // The method of the same name of a vector counts its elements.
+        if IndexAnswer::is_empty(self) { self.first().map_or(&[], T::notes) } else { &[] }
     }
 
     fn is_empty(&self) -> bool {
