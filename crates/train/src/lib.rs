@@ -25,5 +25,5 @@ mod tests;
 
 pub use optimizer::TrainingOptions;
 pub use pairs::{PairKind, TextPair, TrainingRepository, commits};
-pub use table::MODEL_VERSION;
+pub use table::{MODEL_VERSION, TrainingTable};
 pub use training::{EpochResult, TrainedModel, TrainingSplit, train_model};

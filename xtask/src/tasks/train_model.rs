@@ -8,7 +8,10 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use embed::static_model::StaticModel;
-use train::{PairKind, TextPair, TrainingOptions, TrainingRepository, TrainingSplit, commits, pairs, train_model};
+use train::{
+    MODEL_VERSION, PairKind, TextPair, TrainingOptions, TrainingRepository, TrainingSplit, TrainingTable, commits,
+    pairs, train_model,
+};
 use types::AbsPath;
 
 /// Trains a static embedding model further on repositories
@@ -23,12 +26,18 @@ pub struct TrainModelArguments {
     /// File to write the best model to
     #[arg(long)]
     out: PathBuf,
+    /// Write the model of every epoch too, to the file of `--out` with the epoch's number added to its name
+    #[arg(long)]
+    every_epoch: bool,
     /// Names of repositories that are only measured with [default: one in twelve, by a hash of the name]
     #[arg(long, num_args = 1..)]
     held_out: Vec<String>,
     /// Kinds of pairs to train on, separated by commas
     #[arg(long, value_delimiter = ',', value_parser = parse_kind, default_values = ["doc", "name"])]
     kinds: Vec<PairKind>,
+    /// Files with an everyday phrase, a tab and code terms in each line, to train on as well
+    #[arg(long, num_args = 1..)]
+    paraphrases: Vec<PathBuf>,
     #[arg(long)]
     epochs: Option<usize>,
     #[arg(long)]
@@ -82,14 +91,24 @@ pub fn run_train_model(arguments: &TrainModelArguments) -> Result<()> {
             arguments.held_out.iter().any(|held_out| held_out == name)
         }
     };
+    let is_held_out = |name: &str| !name.starts_with("paraphrases-") && is_held_out(name);
+    for path in &arguments.paraphrases {
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        repositories.extend(pairs::read_paraphrases(&text).with_context(|| path.display().to_string())?);
+    }
     print_corpus(&repositories, &is_held_out)?;
     let split = TrainingSplit::by_repository(repositories, is_held_out);
-    let trained = train_model(&start, &split, &options, &mut |epoch, _| {
+    let mut written = Ok(());
+    let trained = train_model(&start, &split, &options, &mut |epoch, table| {
         let measure = epoch.measure;
         let (number, loss, mrr, recall) = (epoch.number, epoch.loss, measure.mrr, measure.recall_at_10);
+        if arguments.every_epoch && written.is_ok() {
+            written = write_epoch(&arguments.out, epoch.number, table);
+        }
         // A failure to print does not stop the training.
         _ = print_line(&format!("epoch {number:3}  loss {loss:.4}  MRR {mrr:.4}  recall@10 {recall:.4}"));
     })?;
+    written?;
     ensure!(trained.artifact.len() < MAX_ARTIFACT_BYTES, "the artifact has {} bytes", trained.artifact.len());
     fs::write(&arguments.out, &trained.artifact)
         .with_context(|| format!("cannot write {}", arguments.out.display()))?;
@@ -100,6 +119,14 @@ pub fn run_train_model(arguments: &TrainModelArguments) -> Result<()> {
         trained.artifact.len(),
         blake3::hash(&trained.artifact).to_hex()
     ))
+}
+
+/// Writes the model of an epoch beside the best one.
+fn write_epoch(out: &Path, number: usize, table: &TrainingTable) -> Result<()> {
+    let mut name = out.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    let artifact = table.encode_artifact(MODEL_VERSION)?;
+    fs::write(&name, artifact).with_context(|| format!("cannot write {}", Path::new(&name).display()))
 }
 
 impl TrainModelArguments {

@@ -15,13 +15,23 @@ pub enum PairKind {
     Test,
     /// A commit's message; a function that the commit changed.
     Commit,
+    /// An everyday phrase; the terms that code uses for it.
+    Paraphrase,
     /// No query; a definition. Such pairs are candidates in an evaluation only.
     Definition,
 }
 
 impl PairKind {
-    pub const ALL: [Self; 7] =
-        [Self::Doc, Self::Name, Self::Member, Self::Heading, Self::Test, Self::Commit, Self::Definition];
+    pub const ALL: [Self; 8] = [
+        Self::Doc,
+        Self::Name,
+        Self::Member,
+        Self::Heading,
+        Self::Test,
+        Self::Commit,
+        Self::Paraphrase,
+        Self::Definition,
+    ];
 
     /// Returns the kind's name on the command line.
     pub fn as_str(self) -> &'static str {
@@ -32,6 +42,7 @@ impl PairKind {
             Self::Heading => "heading",
             Self::Test => "test",
             Self::Commit => "commit",
+            Self::Paraphrase => "paraphrase",
             Self::Definition => "definition",
         }
     }
