@@ -11,7 +11,7 @@ const ASKED: &str = "qZ7mKx3VbT9wLd2R";
 /// A text in the key that no answer may contain.
 const HIDDEN: &str = "Hw4sNc8YpJ6tGf1X";
 
-/// Returns the lines of a key that belongs to nobody.
+/// Returns the lines of a key that is not in use.
 fn key_lines() -> [String; 4] {
     [
         "-----BEGIN RSA PRIVATE KEY-----".to_owned(),

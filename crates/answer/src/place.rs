@@ -178,7 +178,7 @@ impl<'h> Place<'h> {
             }
         };
         let rows = self.rows();
-        // The number of the first line tells of a gap before it.
+        // The number of the first line says that lines are missing before it.
         let shown = rows.strip_prefix(&[PlaceRow::Gap]).unwrap_or(&rows);
         shown.iter().map(format_row).collect::<Vec<_>>().join("\n")
     }

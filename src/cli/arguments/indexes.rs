@@ -25,13 +25,13 @@ pub enum IndexesCommand {
         /// The indexed folders, or the names of indexes as `list` shows them
         #[arg(value_name = "FOLDER|NAME", required = true)]
         indexes: Vec<PathBuf>,
-        /// Show what would be removed without removing it
+        /// List the indexes to remove, and remove none
         #[arg(long)]
         dry_run: bool,
     },
     /// Remove the indexes of folders that no longer exist, and replaced tables of the others
     Prune {
-        /// Show what would be removed without removing it
+        /// List the indexes to remove, and remove none
         #[arg(long)]
         dry_run: bool,
     },

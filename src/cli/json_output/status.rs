@@ -27,7 +27,7 @@ pub struct StatusJson<'a> {
     /// The device that runs the model, or ran it in the last run; `null` if the model needs none.
     device: Option<&'a DeviceReport>,
     redo_because: Option<&'a str>,
-    /// What is damaged in the index; `null` if it is intact.
+    /// The damage of the index; `null` if it is intact.
     damage: Option<&'a str>,
     /// The tuned model of the folder, from `codescry tune`.
     tuned: Option<&'a TunedModel>,

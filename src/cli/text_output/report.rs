@@ -57,7 +57,7 @@ pub fn skipped_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
     (total > 0).then(|| format!("left out {total}: {}", reasons.join(", ")))
 }
 
-/// Tells how to see what was left out and why, and how to include it.
+/// Explains how to list the skipped files with their reasons, and how to include them.
 pub fn skip_hints(skipped: &BTreeMap<String, u64>) -> Vec<String> {
     let has = |reasons: &[&str]| reasons.iter().any(|reason| skipped.contains_key(*reason));
     let hints = [

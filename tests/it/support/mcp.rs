@@ -1,4 +1,4 @@
-//! A small repository, and clients of `codescry serve --stdio` over it. They ask for structured content, in which tests
+//! A small repository, and clients of `codescry serve --stdio` over it. They request structured content, in which tests
 //! find their values.
 //!
 //! [`connect`] starts a client of the `rmcp` crate; [`RawClient`] is a client that sends arbitrary bytes.

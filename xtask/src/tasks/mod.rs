@@ -42,7 +42,7 @@ enum Task {
     PackModel(pack_model::PackModelArguments),
     Package(package::PackageArguments),
     Plugin(plugin::PluginArguments),
-    TrainModel(train_model::TrainModelArguments),
+    TrainModel(Box<train_model::TrainModelArguments>),
     TrainRanker(train_ranker::TrainRankerArguments),
     Transcript(transcript::TranscriptArguments),
 }

@@ -6,7 +6,7 @@
 //! `kubernetes` manifests of Secrets.
 //!
 //! A file with such credentials is left out as a whole: a mask that is too short shows the rest of the key. Tokens have
-//! known forms within one line (`rules.toml`, `token_rules`), so they are masked when a file is decoded (`token_masks`),
+//! known forms within one line (`rules.toml`, `token_masks::token_rules`), so they are masked when a file is decoded (`token_masks`),
 //! and the file is indexed. A file of data that holds nothing else is left out.
 
 mod credential_files;
@@ -19,15 +19,11 @@ mod names;
 mod notation;
 mod private_keys;
 mod token_masks;
-mod token_rules;
 
 pub use names::{secret_folder_pattern, secret_pattern};
-pub use token_masks::{MASK, TextMask, mask_tokens};
+pub use token_masks::{ALLOW_MARKER, MASK, TextMask, mask_tokens};
 
 use types::RepoPath;
-
-/// A line with this text in a file says that what looks like a private key there is none, or is not secret.
-pub const ALLOW_MARKER: &str = "codescry:allow-secret";
 
 /// Returns what credentials a file holds, such as `a private key (PEM)`; `None` if none are found, or if the text has
 /// an [`ALLOW_MARKER`].

@@ -1,10 +1,14 @@
 //! Masks tokens in texts, so that neither an answer nor the index has them.
 
+mod token_rules;
+
 use std::ops::Range;
 
-use super::ALLOW_MARKER;
-use super::token_rules::TokenRules;
+use self::token_rules::TokenRules;
 use types::RepoPath;
+
+/// A line with this text in a file says that what looks like a private key there is none, or is not secret.
+pub const ALLOW_MARKER: &str = "codescry:allow-secret";
 
 /// The text in place of a credential.
 pub const MASK: &str = "••••";
@@ -38,7 +42,7 @@ impl TextMask {
 
 /// Replaces the credentials in the text of a file by [`MASK`]. The lines keep their numbers.
 pub fn mask_tokens(path: &str, text: String) -> (String, Vec<TextMask>) {
-    let found = find_tokens(path, &text);
+    let found = find_credential_tokens(path, &text);
     if found.is_empty() {
         return (text, Vec::new());
     }
@@ -56,7 +60,7 @@ pub fn mask_tokens(path: &str, text: String) -> (String, Vec<TextMask>) {
 }
 
 /// Returns the credentials in a text: byte ranges in order that do not overlap, each within one line, and their rules.
-pub fn find_tokens(path: &str, text: &str) -> Vec<(Range<usize>, &'static str)> {
+pub fn find_credential_tokens(path: &str, text: &str) -> Vec<(Range<usize>, &'static str)> {
     let rules = TokenRules::get();
     // Where rules agree on a start, the first one in the file gives its name.
     let mut found: Vec<(Range<usize>, usize)> = Vec::new();

@@ -1,4 +1,4 @@
-//! The folders of a server: those given as arguments, or those that the client names in its environment.
+//! The folders of a server: those given as arguments, or the folders in the client's environment.
 //!
 //! A folder that was given as an argument and is refused ends the server. A folder that a client names and that is
 //! refused is left out, and the reason becomes part of the advice that calls get while no folder is served.

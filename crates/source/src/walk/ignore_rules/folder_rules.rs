@@ -13,7 +13,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::git_files::GitFiles;
 use super::git_patterns::GitPatterns;
-use super::repository::{Repository, TrackedState, is_worktree_of_another, tracked_state};
+use super::repository::{Repository, TrackedState, is_worktree_of_another, read_tracked_state};
 use config::find_git_excludes;
 use platform::open::read_small_file;
 use types::{CopyKind, RepoPath};
@@ -100,7 +100,7 @@ impl FolderRules {
 
     /// Returns the state of the index of the repository that contains `root`.
     pub fn tracked_state(root: &Path) -> Option<TrackedState> {
-        tracked_state(find_top(root))
+        read_tracked_state(find_top(root))
     }
 
     /// Loads the rules of `root` and of the folders above it up to the top of its repository.

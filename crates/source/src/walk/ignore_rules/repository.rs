@@ -75,7 +75,7 @@ pub struct TrackedState {
 }
 
 /// Returns the state of the index of the repository whose working tree begins at `top`; `None` if there is none.
-pub(super) fn tracked_state(top: &Path) -> Option<TrackedState> {
+pub(super) fn read_tracked_state(top: &Path) -> Option<TrackedState> {
     let files = GitFiles::find(top).ok()??;
     let digest = read_index(&files).ok().flatten().map(|tracked| tracked.digest());
     Some(TrackedState { file: files.index_file(), digest })

@@ -9,7 +9,7 @@ use regex::Regex;
 use toml_edit::{DocumentMut, Item, Table};
 
 /// The rules, in the format of gitleaks.
-const RULES: &str = include_str!("rules.toml");
+const RULES: &str = include_str!("../rules.toml");
 
 /// The rules, and the keywords by which a text is searched for them.
 pub(super) struct TokenRules {
