@@ -103,9 +103,8 @@ def main():
             for number in range(GOOD)
         )
         windows[1].call("index_status", {})
-        status = windows[1].answer()["structuredContent"]
-        told = sum(f"bad_{fault}.{extension}" in str(status) for extension in LANGUAGES for fault in FAULTS)
-        files = status.get("coverage", {}).get("files")
+        status = windows[1].answer()["structuredContent"]["roots"][0]
+        told, files = status["problem_files"], status["coverage"]["files_indexed"]
         alive = sum(window.process.poll() is None for window in windows)
         done.set()
         watcher.join()
