@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 
-from mcp_client import Client
+from mcp_client import Client, pss_kib
 
 LANGUAGES = {
     "rs": ("//", "pub fn {name}(a: u32) -> u32 {{\n    a + {number}\n}}\n"),
@@ -37,8 +37,9 @@ def name(number):
 
 def make(folder):
     shutil.rmtree(folder, ignore_errors=True)
+    languages = list(LANGUAGES.items())
     for number in range(GOOD):
-        extension, (_, text) = list(LANGUAGES.items())[number % len(LANGUAGES)]
+        extension, (_, text) = languages[number % len(languages)]
         path = folder / f"part{number // 100}" / f"good_{number}.{extension}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.format(name=name(number), number=number))
@@ -60,7 +61,7 @@ def tree_memory(ids):
         try:
             for task in os.listdir(f"/proc/{process}/task"):
                 ids += [int(child) for child in open(f"/proc/{process}/task/{task}/children").read().split()]
-            kib += int(next(line for line in open(f"/proc/{process}/smaps_rollup") if line.startswith("Pss:")).split()[1])
+            kib += pss_kib(process)
         except (OSError, StopIteration):
             pass
     return kib // 1024
@@ -87,9 +88,8 @@ def main():
 
         def watch():
             while not done.wait(0.05):
-                peak[0] = max(peak[0], tree_memory([os.getpid()]) - tree_memory_of_self)
+                peak[0] = max(peak[0], tree_memory(window.process.pid for window in windows))
 
-        tree_memory_of_self = int(next(l for l in open("/proc/self/smaps_rollup") if l.startswith("Pss:")).split()[1]) // 1024
         watcher = threading.Thread(target=watch)
         watcher.start()
         for window in windows:
@@ -103,9 +103,8 @@ def main():
             for number in range(GOOD)
         )
         windows[1].call("index_status", {})
-        status = windows[1].answer()["structuredContent"]
-        told = sum(f"bad_{fault}.{extension}" in str(status) for extension in LANGUAGES for fault in FAULTS)
-        files = status.get("coverage", {}).get("files")
+        status = windows[1].answer()["structuredContent"]["roots"][0]
+        told, files = status["problem_files"], status["coverage"]["files_indexed"]
         alive = sum(window.process.poll() is None for window in windows)
         done.set()
         watcher.join()

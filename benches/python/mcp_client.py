@@ -5,6 +5,12 @@ import subprocess
 import sys
 
 
+def pss_kib(process_id):
+    """Returns the proportional set size of a process, in KiB."""
+    with open(f"/proc/{process_id}/smaps_rollup") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
 class Client:
     """A server process and its client."""
 

@@ -17,7 +17,7 @@ import random
 import subprocess
 import time
 
-from mcp_client import Client
+from mcp_client import Client, pss_kib
 
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 
@@ -38,11 +38,9 @@ class Server(Client):
         return (int(fields[11]) + int(fields[12])) * TICK_MS
 
     def memory(self):
-        with open(f"/proc/{self.process.pid}/smaps_rollup") as lines:
-            pss = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         with open(f"/proc/{self.process.pid}/status") as lines:
             peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-        return {"pss_mib": round(pss / 1024), "peak_resident_mib": round(peak / 1024)}
+        return {"pss_mib": round(pss_kib(self.process.pid) / 1024), "peak_resident_mib": round(peak / 1024)}
 
 
 def at(times, share):
