@@ -134,7 +134,7 @@ fn change_lines(changed: &ChangedFiles) -> Vec<String> {
     lines.extend(named("removed", &changed.removed.paths));
     let more = (changed.indexed.count + changed.removed.count).saturating_sub(lines.len() as u64);
     if more > 0 {
-        lines.push(format!("and {} more", terminal_text::pluralize(more, "file")));
+        lines.push(format!("and {}", terminal_text::pluralize(more, "more file")));
     }
     lines
 }

@@ -215,7 +215,8 @@ mod tests {
         let shown = snippet(&hit(40), &QueryWords::parse("\"line 30\""));
         assert_eq!(shown[..2], ["    9  line 0", "   10  line 1"]);
         let gap = shown.iter().filter(|line| line.trim() == GAP).count();
-        assert_eq!((gap, shown.len()), (2, SNIPPET_LINES + 2));
+        assert_eq!(gap, 2);
+        assert!(shown.len() <= SNIPPET_LINES + 2, "{shown:?}");
         assert!(shown.contains(&"   39  line 30".to_owned()));
         assert_eq!(shown.last().map(|line| line.trim()), Some(GAP));
     }

@@ -97,7 +97,7 @@ pub fn problem_lines(problems: &[(RepoPath, String)], palette: Palette) -> Vec<S
 /// percent of the run, and of the mean length of the queue in front of it.
 pub fn stage_table(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
     let mut lines = vec![format!(
-        "{:<6}{:>8}{:>9}{:>7}{:>9}{:>10}{:>10}",
+        "{:<6}{:>8}{:>9}{:>7}{:>9}{:>9}{:>11}",
         "stage", "threads", "items", "busy", "starved", "blocked", "queue"
     )];
     for stage in stages {
@@ -110,7 +110,7 @@ pub fn stage_table(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
             capacity => format!("{:.1}/{capacity}", stage.queue_mean),
         };
         let (name, threads, items) = (stage.stage, stage.threads, stage.items);
-        lines.push(format!("{name:<6}{threads:>8}{items:>9}{busy:>5.0} %{input:>7.0} %{output:>8.0} %{queue:>10}"));
+        lines.push(format!("{name:<6}{threads:>8}{items:>9}{busy:>5.0} %{input:>7.0} %{output:>7.0} %{queue:>11}"));
     }
     lines
 }
@@ -151,11 +151,13 @@ mod tests {
     fn the_summary_lists_counts_and_reasons() {
         let lines = report_lines(&report(), false, PLAIN);
         assert_eq!(
-            lines[..5],
+            lines[..6],
             [
                 "indexed 10 files (40 chunks, 2.0 KiB) in 2.00 s: 5 files/s",
                 "found 12, unchanged 2, removed 1",
                 "left out 5: binary 2, ignored 3",
+                "`codescry index --dry-run` lists each path with its reason; a rule such as `!FOLDER/` in .codescryignore \
+                 includes one",
                 "too large for --max-memory: 1",
                 "all files were indexed again: a rebuild was requested",
             ]
@@ -176,7 +178,7 @@ mod tests {
         };
         let table = stage_table(&[stage], Duration::from_secs(10));
         assert!(table.iter().all(|line| line.len() < 60), "{table:?}");
-        assert_eq!(table[1], "parse       64 12345678  100 %    100 %     100 % 31.9/65536");
+        assert_eq!(table[1], "parse       64 12345678  100 %    100 %    100 % 31.9/65536");
     }
 
     #[test]
