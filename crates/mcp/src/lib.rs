@@ -12,6 +12,8 @@
 
 mod call;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod prompts;
 mod render;
 mod resources;
