@@ -38,11 +38,13 @@ pub fn run_transcript(arguments: &TranscriptArguments) -> Result<()> {
     let repository = arguments.repository.canonicalize().context("cannot find the repository")?;
     let questions: Value = serde_json::from_str(&fs::read_to_string(&arguments.questions)?)?;
     let index = std::env::temp_dir().join(format!("codescry-transcript-{}", std::process::id()));
+    let indexing =
+        Command::new(&arguments.program).arg("index").arg(&repository).arg("--index-dir").arg(&index).status()?;
+    ensure!(indexing.success(), "the repository could not be indexed");
     let mut servers = ServerPair {
         text: StdioServer::start(&arguments.program, &repository, &index, &[])?,
         structured: StdioServer::start(&arguments.program, &repository, &index, &["--structured"])?,
     };
-    servers.text.call(&json!("index_project"), &json!({}))?;
     let mut files = Vec::new();
     read_text_files(&repository, &mut files)?;
     let (mut body, mut table) = (String::new(), TABLE_HEAD.to_owned());
