@@ -20,7 +20,7 @@ use platform::cancel::CancelChannel;
 use source::parse::syntax::ParserFault;
 
 /// Time in which a new worker must greet.
-const START_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// Number of answers that are read before they are used.
 const ANSWERS_AHEAD: usize = 64;

@@ -107,3 +107,12 @@ fn a_greeting_that_lacks_fields_is_understood() {
         assert!(opens_session(&message), "{params}");
     }
 }
+
+#[test]
+fn a_greeting_in_the_protocol_without_greetings_is_none() {
+    let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
+    let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{"_meta":{meta}}}}}"#);
+    assert!(
+        !parse_message(line.as_bytes()).is_ok_and(|message| message.is_some_and(|message| opens_session(&message)))
+    );
+}
