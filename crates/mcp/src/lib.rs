@@ -12,8 +12,6 @@
 
 mod call;
 mod error;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod prompts;
 mod render;
 mod resources;
@@ -28,6 +26,8 @@ pub use error::McpError;
 pub use roots::registry::{FolderAccess, ResolveFolder};
 pub use roots::watchers::FolderWatchers;
 pub use server::McpServer;
+#[cfg(fuzzing)]
+pub use transport::fuzzing;
 #[cfg(feature = "http")]
 pub use transport::http;
 pub use transport::stdio::serve_stdio;

@@ -1,5 +1,7 @@
 //! The transports, which carry messages between clients and the server.
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod json_lines;

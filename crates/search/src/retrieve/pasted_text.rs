@@ -68,18 +68,17 @@ pub(crate) fn measure_pasted_shares(
     let texts = snapshot.read_texts(&numbers)?;
     let shares = numbers.into_iter().zip(&texts).filter_map(|(chunk, text)| {
         let language = snapshot.languages[snapshot.file_of_chunk(chunk)];
-        let share = pasted_share(&pasted, &text.text)?;
-        // A quotation mark in documentation begins no string.
-        let is_prose = language::language_content(language) == ContentKind::Docs && share < WHOLE_SHARE;
-        (!is_prose).then_some((chunk, share))
+        let is_prose = language::language_content(language) == ContentKind::Docs;
+        Some((chunk, pasted_share(&pasted, &text.text, is_prose)?))
     });
     Ok(shares.collect())
 }
 
 /// Returns the share of `pasted` that stands in `text` in runs; `None` if it is too small.
 ///
-/// Prose that shares half of its words with a question is no evidence, so a part of a text counts in a string only.
-fn pasted_share(pasted: &[String], text: &str) -> Option<f32> {
+/// Prose that shares half of its words with a question is no evidence, so a part of a text counts in a string only. In
+/// documentation (`is_prose`) a quotation mark begins no string but an example, so only a whole text outside of one counts.
+fn pasted_share(pasted: &[String], text: &str, is_prose: bool) -> Option<f32> {
     let (offsets, words): (Vec<usize>, Vec<String>) = split_words(text).take(MAX_CHUNK_WORDS).unzip();
     let words = words.as_slice();
     let (start, at, length) = find_longest_run(pasted, words)?;
@@ -101,7 +100,8 @@ fn pasted_share(pasted: &[String], text: &str) -> Option<f32> {
     // The kind of an error may stand before the string.
     let before = &text[..offsets[at + length - 1]];
     let line = &before[before.rfind('\n').map_or(0, |end| end + 1)..];
-    let is_text = share >= WHOLE_SHARE || line.contains(['"', '\'', '`']);
+    let is_quoted = line.contains(['"', '\'', '`']);
+    let is_text = if is_prose { share >= WHOLE_SHARE && !is_quoted } else { share >= WHOLE_SHARE || is_quoted };
     (matched.len() >= MIN_WORDS && share >= MIN_SHARE && is_text).then_some(share)
 }
 
@@ -140,7 +140,14 @@ mod tests {
 
     fn share(pasted: &str, text: &str) -> f32 {
         let words: Vec<String> = split_words(pasted).map(|(_, word)| word).collect();
-        pasted_share(&words, text).unwrap_or(0.0)
+        pasted_share(&words, text, false).unwrap_or(0.0)
+    }
+
+    #[test]
+    fn an_example_in_documentation_is_not_what_it_shows() {
+        let words: Vec<String> = split_words("where is a large function cut").map(|(_, word)| word).collect();
+        assert_eq!(pasted_share(&words, "tool search \"where is a large function cut\" .", true), None);
+        assert!(pasted_share(&words, "It is said below where is a large function cut.", true).is_some());
     }
 
     #[test]
