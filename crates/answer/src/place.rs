@@ -7,7 +7,7 @@ use crate::fence::format_code_block;
 use crate::location::{format_lines, format_location};
 use crate::query_words::QueryWords;
 use crate::signature::format_signed_name;
-use crate::snippet::{choose_lines, find_signature_line, find_signature_on_one_line, signature_end};
+use crate::snippet::{choose_lines, find_signature_line, find_signature_on_one_line, signature_end, widen_lines};
 
 /// Maximum length of a path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
@@ -90,6 +90,12 @@ impl<'h> Place<'h> {
         deciding.truncate(MAX_DECIDING);
         let shown = choose_lines(&lines, &hit.signature, &deciding, max_lines);
         Self { hit, words, lines, shown, deciding }
+    }
+
+    /// Shows more of the lines next to the shown ones, about `max_lines` in all: for people, whose lines cost nothing.
+    pub fn widen(mut self, max_lines: usize) -> Self {
+        self.shown = widen_lines(&self.lines, &self.shown, max_lines);
+        self
     }
 
     /// Returns the location, such as `src/a.rs:10-20`.

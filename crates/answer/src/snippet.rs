@@ -52,6 +52,17 @@ pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lin
     if max_lines > 1 { fill_gaps(&chosen, lines) } else { chosen.into_iter().collect() }
 }
 
+/// Adds the lines next to the `chosen` ones, nearest first, until about `max_lines` are chosen.
+pub(crate) fn widen_lines(lines: &[&str], chosen: &[usize], max_lines: usize) -> Vec<usize> {
+    let mut widened: BTreeSet<usize> = chosen.iter().copied().collect();
+    let distance = |at: usize| chosen.iter().map(|other| other.abs_diff(at)).min().unwrap_or(0);
+    let mut others: Vec<usize> = (0..lines.len()).filter(|at| !widened.contains(at)).collect();
+    // Of two lines with the same distance, the later one tells more: it follows a chosen line.
+    others.sort_by_key(|at| (distance(*at), std::cmp::Reverse(*at)));
+    widened.extend(others.into_iter().take(max_lines.saturating_sub(chosen.len())));
+    fill_gaps(&widened, lines)
+}
+
 /// Adds the lines of short gaps. Blank lines at the end of a gap do not make it longer.
 fn fill_gaps(chosen: &BTreeSet<usize>, lines: &[&str]) -> Vec<usize> {
     let mut filled = Vec::with_capacity(chosen.len());
@@ -132,6 +143,14 @@ mod tests {
         assert_eq!(choose_lines(&lines, "fn elsewhere()", &[40], 3), [39, 40, 41]);
         (lines[2], lines[3]) = ("pub fn open(", "    path: &Path)");
         assert_eq!(choose_lines(&lines, "pub fn open( path: &Path)", &[40], 3), [39, 40, 41], "it is in the head");
+    }
+
+    #[test]
+    fn more_lines_are_those_next_to_the_chosen_ones() {
+        let lines = vec!["step"; 30];
+        assert_eq!(widen_lines(&lines, &[0, 20], 6), [0, 1, 19, 20, 21, 22]);
+        assert_eq!(widen_lines(&lines, &[0, 20], 1), [0, 20]);
+        assert_eq!(widen_lines(&["step"; 5], &[2], 4), [0, 1, 2, 3, 4], "nothing is saved by one line");
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn hit_lines(hit: &Hit, view: &HitView<'_>, words: &QueryWords, palette: Palette
     };
     for (context, is_before) in [(&before, true), (&after, false)] {
         if !is_before {
-            show(&hit.text, hit.span.start_line, &Place::new(hit, words, max_lines).rows());
+            show(&hit.text, hit.span.start_line, &Place::new(hit, words, max_lines).widen(max_lines).rows());
         }
         if let Some(context) = context {
             show(&context.text, context.span.start_line, &whole_rows(&context.text));
@@ -178,7 +178,7 @@ mod tests {
 
     /// Returns the lines of the code of a hit.
     fn snippet(hit: &Hit, words: &QueryWords) -> Vec<String> {
-        let rows = Place::new(hit, words, SNIPPET_LINES).rows();
+        let rows = Place::new(hit, words, SNIPPET_LINES).widen(SNIPPET_LINES).rows();
         snippet_lines(&hit.text, hit.span.start_line, &rows, &[], 3, PLAIN)
     }
 
@@ -215,8 +215,7 @@ mod tests {
         let shown = snippet(&hit(40), &QueryWords::parse("\"line 30\""));
         assert_eq!(shown[..2], ["    9  line 0", "   10  line 1"]);
         let gap = shown.iter().filter(|line| line.trim() == GAP).count();
-        assert_eq!(gap, 2);
-        assert!(shown.len() <= SNIPPET_LINES + 2, "{shown:?}");
+        assert_eq!((gap, shown.len()), (2, SNIPPET_LINES + 2));
         assert!(shown.contains(&"   39  line 30".to_owned()));
         assert_eq!(shown.last().map(|line| line.trim()), Some(GAP));
     }
