@@ -198,9 +198,9 @@ fn a_model_is_installed_listed_verified_and_removed() {
     assert_eq!(models(&project, &hub.address, &["verify", NAME]).code, 0);
     fs::write(folder(&project).join(NAME).join("tokenizer.json"), "[]").expect("written");
     let ran = models(&project, &hub.address, &["verify", NAME]);
-    assert!(
-        ran.code == 2 && ran.out.contains("differs from the installed one") && ran.err.contains("install it again")
-    );
+    assert!(ran.code == 2 && ran.out.contains("differs from the installed one") && ran.err.contains("models install"));
+    assert_eq!(models(&project, &hub.address, &["install", NAME]).code, 0);
+    assert_eq!(models(&project, &hub.address, &["verify", NAME]).code, 0, "a damaged file is fetched again");
     assert_eq!(models(&project, &hub.address, &["remove", NAME]).code, 0);
     assert!(!folder(&project).join(NAME).exists());
     let ran = models(&project, &hub.address, &["remove", NAME]);

@@ -61,7 +61,9 @@ pub fn install_model(
         let wanted = |file: &&RemoteFile| names.contains(&file.name);
         for file in remote.files.iter().filter(wanted) {
             let to = folder.join(&file.name);
-            if !to.is_file() || !checksums.contains_key(&file.name) {
+            let is_intact =
+                checksums.get(&file.name).is_some_and(|known| hash_model_file(&to).is_ok_and(|found| found == *known));
+            if !is_intact {
                 hub.fetch_file(known.repository, &remote.revision, file, &to, progress)?;
                 checksums.insert(file.name.clone(), hash_model_file(&to)?);
                 write_checksums(&folder, &checksums)?;
@@ -181,7 +183,7 @@ fn installed_folder(settings: &ModelSettings, word: &str) -> Result<PathBuf, Mod
 }
 
 /// Reads the checksums of a model's files; empty if the model has no file of checksums.
-fn read_checksums(folder: &Path) -> Result<BTreeMap<String, String>, ModelError> {
+pub(crate) fn read_checksums(folder: &Path) -> Result<BTreeMap<String, String>, ModelError> {
     let path = folder.join(CHECKSUMS);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
@@ -205,7 +207,7 @@ fn remove_if_present(path: &Path) -> Result<(), ModelError> {
     }
 }
 
-fn hash_model_file(path: &Path) -> Result<String, ModelError> {
+pub(crate) fn hash_model_file(path: &Path) -> Result<String, ModelError> {
     let mut hasher = blake3::Hasher::new();
     let read = fs::File::open(path).and_then(|file| hasher.update_reader(file).map(drop));
     read.map_err(|source| ModelError::Io { operation: "read", path: path.to_owned(), source })?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::description::{ModelDescription, Precision};
 use crate::error::ModelError;
+use crate::install::{hash_model_file, read_checksums};
 use crate::known_models::{KNOWN_MODELS, KnownModel};
 
 /// A complete model on this machine.
@@ -96,6 +97,27 @@ impl InstalledModel {
     pub fn reference(&self) -> String {
         let width = if self.is_truncated { format!("@{}", self.description.width()) } else { String::new() };
         format!("{}:{}{width}", self.description.name, self.precision.as_str())
+    }
+
+    /// Returns the first of the model's files whose content differs from the installed one. Files of a folder without
+    /// checksums, and files that are not among them, are not checked.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the checksums or a file cannot be read.
+    pub fn find_changed_file(&self) -> Result<Option<PathBuf>, ModelError> {
+        let mut checksums = read_checksums(&self.folder)?;
+        let description = &self.description;
+        let weights = description.weight_files(&self.folder, self.precision);
+        for file in description.required_files(&self.folder, self.precision).into_iter().chain(weights) {
+            // A file that is in both lists is read once.
+            let Some(expected) = checksums.remove(&file) else { continue };
+            let path = self.folder.join(file);
+            if hash_model_file(&path)? != expected {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the number of tokens in the vocabulary, if the model's `config.json` contains it.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use config::Provider;
-use embed::EmbedError;
+use embed::{EmbedError, check_model_files};
 use hub::{InstalledModel, Precision};
 
 use crate::devices::device::Device;
@@ -43,6 +43,7 @@ impl LoadedModel {
         let weights_bytes = weights_within_limit(model, &path, options.max_memory_bytes)?;
         let wanted = providers::wanted_provider(&options.device, &options.visible_gpus);
         let library = library::load_ort_library(&options.library, wanted, &model.description.name)?;
+        check_model_files(model)?;
         let tokenizer = ModelTokenizer::load(&model.tokenizer_path(), model.description.max_tokens)?;
         let last_token = checked_last_token(model, &tokenizer)?;
         let threads = cpu_threads();

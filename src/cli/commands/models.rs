@@ -108,7 +108,9 @@ fn print_verified_files(settings: &ModelSettings, name: &str) -> anyhow::Result<
     }
     printer.finish()?;
     if checked.iter().any(|file| file.problem.is_some()) {
-        bail!("the model {name} is damaged; run `codescry models remove {name}` and install it again");
+        bail!(
+            "the model {name} is damaged; `codescry models install {name}` fetches the damaged files again, `codescry models add FOLDER` copies a model of your own"
+        );
     }
     Ok(CommandExit::Done)
 }

@@ -10,6 +10,7 @@ use tokenizers::Tokenizer;
 
 use crate::embedder::Embedder;
 use crate::error::EmbedError;
+use crate::model_files::check_model_files;
 use crate::vector::normalize;
 use hub::InstalledModel;
 
@@ -36,6 +37,7 @@ impl Model2Vec {
         let path = model.weights_path();
         let broken =
             |problem: String| EmbedError::Model { model: model.description.name.clone(), path: path.clone(), problem };
+        check_model_files(&model)?;
         let bytes = std::fs::read(&path).map_err(|error| broken(error.to_string()))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|error| broken(error.to_string()))?;
         let table = tensors.tensor("embeddings").or_else(|_| tensors.tensor("embedding.weight"));
@@ -179,11 +181,8 @@ mod tests {
         vectors: Vec<Vec<f32>>,
     }
 
-    #[test]
-    fn vectors_equal_those_of_the_python_package_for_short_and_long_texts() {
-        let golden = std::fs::read(Path::new(FIXTURES).join("model2vec.json")).expect("the fixture");
-        let Golden { texts, vectors } = serde_json::from_slice(&golden).expect("the fixture holds");
-        let description = |max_tokens| ModelDescription {
+    fn description(max_tokens: usize) -> ModelDescription {
+        ModelDescription {
             name: "words".into(),
             kind: ModelKind::Model2vec,
             files: BTreeMap::from([(Precision::Fp32, "model2vec.safetensors".into())]),
@@ -192,7 +191,39 @@ mod tests {
             max_tokens,
             normalize: true,
             ..ModelDescription::default()
+        }
+    }
+
+    #[test]
+    fn a_file_that_changed_since_the_installation_is_refused() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let folder = scratch.path();
+        for file in ["model2vec.safetensors", "tokenizer.json"] {
+            std::fs::copy(Path::new(FIXTURES).join(file), folder.join(file)).expect("copied");
+        }
+        let load = || {
+            let model = InstalledModel::new(description(512), folder.into(), &[Precision::Fp32]);
+            Model2Vec::load(model.expect("it is complete")).map(drop).map_err(|error| error.to_string())
         };
+        assert_eq!(load(), Ok(()), "a folder without checksums");
+        let bytes = std::fs::read(folder.join("model2vec.safetensors")).expect("read");
+        let checksum = blake3::hash(&bytes).to_hex();
+        let checksums = format!("{{\"model2vec.safetensors\": \"{checksum}\"}}");
+        std::fs::write(folder.join("codescry-checksums.json"), checksums).expect("written");
+        assert_eq!(load(), Ok(()));
+        let flipped = [&bytes[..bytes.len() - 1], &[bytes[bytes.len() - 1] ^ 1]].concat();
+        std::fs::write(folder.join("model2vec.safetensors"), flipped).expect("written");
+        let error = load().expect_err("one bit differs");
+        assert!(
+            error.contains("differs from the installed one") && error.contains("codescry models install"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn vectors_equal_those_of_the_python_package_for_short_and_long_texts() {
+        let golden = std::fs::read(Path::new(FIXTURES).join("model2vec.json")).expect("the fixture");
+        let Golden { texts, vectors } = serde_json::from_slice(&golden).expect("the fixture holds");
         let open = |max_tokens| {
             let model = InstalledModel::new(description(max_tokens), FIXTURES.into(), &[Precision::Fp32]);
             Model2Vec::load(model.expect("it is complete")).unwrap_or_else(|error| panic!("{error}"))
