@@ -8,7 +8,7 @@
 use answer::caveats::{append_note, format_caveats};
 use answer::location::format_lines;
 use answer::place::{BriefLengths, PlaceDetail};
-use answer::{AnswerError, Detail, Place, QueryWords, RenderedAnswer, TokenBudget, find_largest};
+use answer::{AnswerError, AnswerForm, Detail, Place, QueryWords, RenderedAnswer, TokenBudget, find_largest};
 use engine::{Hit, SearchAnswer};
 use text::display::{escape_code, sanitize_to_length};
 
@@ -115,11 +115,12 @@ pub struct HitPage {
     pub budget: TokenBudget,
 }
 
-/// Returns the default token limit of an answer with hits.
-pub fn default_hit_tokens(detail: Detail) -> u32 {
-    match detail {
-        Detail::Brief => 440,
-        Detail::Full => 2_400,
+/// Returns the default token limit of an answer with hits. Ten hits as JSON take 350 tokens before any code.
+pub fn default_hit_tokens(detail: Detail, form: AnswerForm) -> u32 {
+    match (detail, form) {
+        (Detail::Brief, AnswerForm::Text) => 440,
+        (Detail::Brief, AnswerForm::TextAndData) => 900,
+        (Detail::Full, _) => 2_400,
     }
 }
 

@@ -46,7 +46,7 @@ async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: 
     let root = roots.select_root(given.text(&ROOT), given.text(&FILE_OF_LINE).or(below.first().map(String::as_str)))?;
     let limit = given.hit_limit()?;
     let detail = given.detail();
-    let budget = given.token_budget(default_hit_tokens(detail), context);
+    let budget = given.token_budget(default_hit_tokens(detail, context.form), context);
     let filter = roots.build_filter(root, &given, &BELOW)?;
     let similar = match (given.text(&FILE_OF_LINE), given.number(&LINE), given.text(&SNIPPET)) {
         (Some(path), Some(line), None) if line > 0 => {

@@ -44,7 +44,7 @@ async fn call_search_code(roots: &ServedRoots, given: GivenArguments, context: &
     let cursor = PageCursor::of_call(&given)?;
     let root = roots.select_root(given.text(&ROOT), given.list(&BELOW_PATH).first().map(String::as_str))?;
     let detail = given.detail();
-    let budget = given.token_budget(default_hit_tokens(detail), context);
+    let budget = given.token_budget(default_hit_tokens(detail, context.form), context);
     let mut query = build_query(roots, root, &given)?;
     let words = QueryWords::parse(&query.text);
     let (offset, limit) = (cursor.hits_before()?, query.limit);
