@@ -5,7 +5,8 @@ use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 use store::StoreError;
 use store::inverted_index;
-use text::words;
+use text::unicode::unify;
+use text::words::{self, SplitBuffers, WordForm};
 
 /// The chunks that contain every phrase, and how many chunks were checked.
 pub(crate) struct PhraseMatches {
@@ -60,8 +61,7 @@ fn find_chunks_with_all_words(
     phrases: &[String],
     is_allowed: impl Fn(u32) -> bool,
 ) -> Result<Vec<u32>, StoreError> {
-    let mut hashes = Vec::new();
-    phrases.iter().for_each(|phrase| words::for_each_word(phrase, |word| hashes.push(inverted_index::hash_term(word))));
+    let mut hashes: Vec<u64> = phrases.iter().flat_map(|phrase| required_terms(phrase)).collect();
     hashes.sort_unstable();
     hashes.dedup();
     // Number of distinct words found in each chunk, and their summed score.
@@ -79,7 +79,22 @@ fn find_chunks_with_all_words(
     Ok(found.into_iter().map(|(chunk, _)| chunk).collect())
 }
 
-/// Lowercases a text and collapses white space to single spaces.
+/// Returns the hashes of the terms of every text with this phrase: its words. A word without spaces before and after it
+/// may be a part of a longer one in the text, so its segments stand for it.
+fn required_terms(phrase: &str) -> Vec<u64> {
+    let (mut hashes, mut has_segments) = (Vec::new(), false);
+    words::split_search_words(phrase, &mut SplitBuffers::default(), |word| match word.form {
+        WordForm::Joined => {}
+        WordForm::Word if std::mem::take(&mut has_segments) => {}
+        form => {
+            has_segments |= form == WordForm::Segment;
+            hashes.push(inverted_index::hash_term(word.text));
+        }
+    });
+    hashes
+}
+
+/// Lowercases a text, unifies the forms of its characters and collapses white space to single spaces.
 fn normalize_text(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    unify(text).split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
