@@ -58,7 +58,7 @@ impl QueryWords {
             let (word, chars) = (split.text, split.text.chars().count());
             if RunningScript::is_in(word) {
                 // A line has a part of a text without spaces rather than all of it.
-                if split.form == WordForm::Word || chars > 1 {
+                if split.form != WordForm::Character {
                     push_new(&mut words.prefixes, word.to_owned(), usize::MAX);
                 }
             } else if split.form == WordForm::Word && chars >= MIN_WORD_CHARS && !COMMON.contains(&word) {

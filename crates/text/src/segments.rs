@@ -5,6 +5,14 @@
 
 use crate::unicode::RunningScript;
 
+/// A part of a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment<'t> {
+    pub text: &'t str,
+    /// Whether the text is one character of a pair that is a segment too.
+    pub is_in_pair: bool,
+}
+
 /// Passes each part of a word to `each`, in order. The word is in lower case and composed.
 ///
 /// - Chinese characters give each character and each pair: `数据库` gives `数`, `数据`, `据`, `据库`, `库`.
@@ -12,13 +20,13 @@ use crate::unicode::RunningScript;
 /// - Thai and its relatives give runs of three characters.
 ///
 /// Other scripts give nothing, and neither does a word that would be its own only part.
-pub fn for_each_segment(word: &str, mut each: impl FnMut(&str)) {
+pub fn for_each_segment(word: &str, mut each: impl FnMut(Segment<'_>)) {
     if word.is_ascii() {
         return;
     }
-    let mut each = |segment: &str| {
-        if segment.len() < word.len() {
-            each(segment);
+    let mut each = |text: &str, is_in_pair: bool| {
+        if text.len() < word.len() {
+            each(Segment { text, is_in_pair });
         }
     };
     let mut rest = word;
@@ -37,12 +45,13 @@ pub fn for_each_segment(word: &str, mut each: impl FnMut(&str)) {
     }
 }
 
-fn split_han(run: &str, each: &mut impl FnMut(&str)) {
+fn split_han(run: &str, each: &mut impl FnMut(&str, bool)) {
+    let is_in_pair = run.chars().nth(1).is_some();
     let mut ends = run.char_indices().map(|(at, c)| at + c.len_utf8()).skip(1);
     for (at, c) in run.char_indices() {
-        each(&run[at..at + c.len_utf8()]);
+        each(&run[at..at + c.len_utf8()], is_in_pair);
         if let Some(end) = ends.next() {
-            each(&run[at..end]);
+            each(&run[at..end], false);
         }
     }
 }
@@ -82,18 +91,18 @@ const PARTICLES: &[&str] = &[
     "됩니다",
 ];
 
-fn split_hangul(run: &str, each: &mut impl FnMut(&str)) {
+fn split_hangul(run: &str, each: &mut impl FnMut(&str, bool)) {
     let first = run.chars().next().map_or(0, char::len_utf8);
     if PARTICLES.contains(&&run[first..]) {
-        each(&run[..first]);
+        each(&run[..first], false);
     }
     split_grams(run, 2, each);
 }
 
 /// Passes each run of `count` adjacent characters to `each`; nothing for a shorter text.
-fn split_grams(run: &str, count: usize, each: &mut impl FnMut(&str)) {
+fn split_grams(run: &str, count: usize, each: &mut impl FnMut(&str, bool)) {
     let ends = run.char_indices().map(|(at, c)| at + c.len_utf8()).skip(count - 1);
-    run.char_indices().zip(ends).for_each(|((start, _), end)| each(&run[start..end]));
+    run.char_indices().zip(ends).for_each(|((start, _), end)| each(&run[start..end], false));
 }
 
 #[cfg(test)]
@@ -102,7 +111,7 @@ mod tests {
 
     fn segments(word: &str) -> String {
         let mut found = Vec::new();
-        for_each_segment(word, |segment| found.push(segment.to_owned()));
+        for_each_segment(word, |segment| found.push(segment.text.to_owned()));
         found.join(" ")
     }
 

@@ -36,6 +36,8 @@ pub enum WordForm {
     Word,
     /// A part of the word that follows, which has no spaces between its words.
     Segment,
+    /// A character of a pair of characters that is a segment.
+    Character,
     /// A whole identifier that consists of several words.
     Joined,
 }
@@ -94,10 +96,10 @@ pub fn for_each_search_word(text: &str, mut each: impl FnMut(&str)) {
 }
 
 /// Passes each search word of a query to `each`. These are the words of [`for_each_search_word`], without single
-/// characters of longer words, which occur in too many texts.
+/// characters of pairs, which occur in too many texts.
 pub fn for_each_query_word(text: &str, mut each: impl FnMut(&str)) {
     split_search_words(text, &mut SplitBuffers::default(), |word| {
-        if word.form != WordForm::Segment || word.text.chars().nth(1).is_some() {
+        if word.form != WordForm::Character {
             each(word.text);
         }
     });
@@ -114,7 +116,10 @@ pub fn split_search_words(text: &str, buffers: &mut SplitBuffers, mut each: impl
             return each(SplitWord::new(identifier, WordForm::Word)); // the common case
         }
         scan_pieces(identifier, classes, |piece| {
-            for_each_segment(piece, |segment| each(SplitWord::new(segment, WordForm::Segment)));
+            for_each_segment(piece, |segment| {
+                let form = if segment.is_in_pair { WordForm::Character } else { WordForm::Segment };
+                each(SplitWord::new(segment.text, form));
+            });
             lower_and_cut(piece, lowered, &mut |word: &str| {
                 count += 1;
                 whole.push_str(word);
@@ -449,11 +454,11 @@ mod tests {
     }
 
     #[test]
-    fn segments_precede_their_word_and_queries_have_no_single_characters() {
+    fn segments_precede_their_word_and_queries_have_no_characters_of_pairs() {
         assert_eq!(collect_search_words("格式_x"), ["格", "式", "格式", "x", "格式x"]);
         let mut found = Vec::new();
-        for_each_query_word("数据库, 鍵 値を parse", |word| found.push(word.to_owned()));
-        assert_eq!(found, ["数据", "据库", "数据库", "鍵", "値を", "parse"]);
+        for_each_query_word("数据库, 鍵 値を parse 값을", |word| found.push(word.to_owned()));
+        assert_eq!(found, ["数据", "据库", "数据库", "鍵", "値", "値を", "parse", "값", "값을"]);
         assert_eq!(join_words("数据库"), "数据库", "the embedding gets no segments");
         // A pair is not lost where a long run is cut.
         let long = "请求失败后自动重试三次每次等待时间加倍直到成功为止然后关闭数据库连接";

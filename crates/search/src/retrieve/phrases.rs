@@ -5,7 +5,7 @@ use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 use store::StoreError;
 use store::inverted_index;
-use text::unicode::unify;
+use text::unicode::{RunningScript, unify};
 use text::words::{self, SplitBuffers, WordForm};
 
 /// The chunks that contain every phrase, and how many chunks were checked.
@@ -79,20 +79,28 @@ fn find_chunks_with_all_words(
     Ok(found.into_iter().map(|(chunk, _)| chunk).collect())
 }
 
-/// Returns the hashes of the terms of every text with this phrase: its words. A word without spaces before and after it
-/// may be a part of a longer one in the text, so its segments stand for it.
+/// Returns the hashes of the terms of every text with this phrase: its words. A word of a script without spaces may be a
+/// part of a longer one in the text, so its segments stand for it.
 fn required_terms(phrase: &str) -> Vec<u64> {
-    let (mut hashes, mut has_segments) = (Vec::new(), false);
-    words::split_search_words(phrase, &mut SplitBuffers::default(), |word| match word.form {
-        WordForm::Joined => {}
-        WordForm::Word if std::mem::take(&mut has_segments) => {}
-        form => {
-            has_segments |= form == WordForm::Segment;
+    let mut hashes = Vec::new();
+    words::split_search_words(phrase, &mut SplitBuffers::default(), |word| {
+        let chars = word.text.chars().take(3).count();
+        let is_running = RunningScript::is_in(word.text);
+        let is_required = match word.form {
+            WordForm::Joined => false,
+            WordForm::Word => !is_running || chars < 3,
+            // A syllable before a particle may be the end of a longer word in the text.
+            WordForm::Segment => chars > 1 || word.text.chars().next().and_then(RunningScript::of_char) != HANGUL,
+            WordForm::Character => true,
+        };
+        if is_required {
             hashes.push(inverted_index::hash_term(word.text));
         }
     });
     hashes
 }
+
+const HANGUL: Option<RunningScript> = Some(RunningScript::Hangul);
 
 /// Lowercases a text, unifies the forms of its characters and collapses white space to single spaces.
 fn normalize_text(text: &str) -> String {

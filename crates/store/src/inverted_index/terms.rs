@@ -74,9 +74,8 @@ impl TermCounter {
         let mut added = 0;
         words::split_search_words(text, &mut self.buffers, |word| {
             self.keys.push(fold_hash(word.hash) | u64::from(field as u8));
-            // A single character of a longer word is indexed beside the pairs with it, and makes the text no longer.
-            let is_character = word.form == WordForm::Segment && word.text.chars().nth(1).is_none();
-            added += u32::from(!is_character);
+            // A character of a pair is indexed beside the pair, and makes the text no longer.
+            added += u32::from(word.form != WordForm::Character);
             if word.form == WordForm::Word {
                 each(word);
             }
