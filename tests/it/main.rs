@@ -40,6 +40,8 @@ mod resources;
 #[cfg(unix)]
 mod restored_files;
 mod retrieval;
+#[cfg(unix)]
+mod scripts;
 mod secret_keys;
 mod setup;
 #[cfg(target_os = "linux")]

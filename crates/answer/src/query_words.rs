@@ -1,7 +1,8 @@
 //! The words of a query, by how much they say about a line of code: literal texts, identifiers, then other words.
 
 use engine::{Hit, strip_query_filters};
-use text::words::for_each_word;
+use text::unicode::{RunningScript, compose};
+use text::words::{SplitBuffers, WordForm, split_search_words};
 
 /// Words that are too common in code and queries to select lines.
 const COMMON: &[&str] = &[
@@ -35,7 +36,7 @@ impl QueryWords {
     /// Takes a query apart, which may hold filters.
     pub fn parse(query: &str) -> Self {
         let mut words = Self { quoted: quoted_texts(query), ..Self::default() };
-        let text = strip_query_filters(query);
+        let text = strip_query_filters(&compose(query));
         for line in text.lines().map(collapse_white_space) {
             let is_question = line.ends_with('?');
             if !is_question && line.split(' ').count() >= MIN_LITERAL_WORDS && words.pasted.len() < MAX_PARTS {
@@ -53,9 +54,14 @@ impl QueryWords {
                 push_new(&mut words.identifiers, last.to_lowercase(), MAX_PARTS);
             }
         }
-        for_each_word(&text, |word| {
-            let chars = word.chars().count();
-            if chars >= MIN_WORD_CHARS && !COMMON.contains(&word) {
+        split_search_words(&text, &mut SplitBuffers::default(), |split| {
+            let (word, chars) = (split.text, split.text.chars().count());
+            if RunningScript::is_in(word) {
+                // A line has a part of a text without spaces rather than all of it.
+                if split.form != WordForm::Character {
+                    push_new(&mut words.prefixes, word.to_owned(), usize::MAX);
+                }
+            } else if split.form == WordForm::Word && chars >= MIN_WORD_CHARS && !COMMON.contains(&word) {
                 let prefix: String = word.chars().take(chars.saturating_sub(3).max(4)).collect();
                 push_new(&mut words.prefixes, prefix, usize::MAX);
             }
@@ -84,7 +90,7 @@ impl QueryWords {
         if *self == Self::default() {
             return Vec::new();
         }
-        let lower: Vec<String> = lines.iter().map(|line| line.to_lowercase()).collect();
+        let lower: Vec<String> = lines.iter().map(|line| compose(&line.to_lowercase()).into_owned()).collect();
         let rarity = |word: &String| {
             let count = lower.iter().filter(|line| line.contains(word.as_str())).count();
             if count == 0 { 0.0 } else { (1.0 + to_f64(lower.len()) / to_f64(count)).ln() }
@@ -211,6 +217,13 @@ mod tests {
         assert_eq!(QueryWords::parse("a b"), QueryWords::default());
         let words = QueryWords::parse("Foo.bar fails in max_retries");
         assert_eq!(words.identifiers, ["bar", "max_retries"]);
+    }
+
+    #[test]
+    fn lines_with_a_part_of_a_question_without_spaces_match() {
+        let lines = ["// 关闭连接", "// 请求失败后自动重试三次", "retry();"];
+        assert_eq!(QueryWords::parse("失败重试").rank_lines(&lines), [1]);
+        assert_eq!(QueryWords::parse("cafe\u{301}s").rank_lines(&["a", "cafe\u{301}", "cafés"]), [1, 2]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use types::{AbsPath, ContentHash, FileRecord, FileStat, RepoPath, SkipReason, Sp
 
 impl Engine {
     /// Resolves a path, absolute or relative to the root, to a path below the root. Links that lead outside
-    /// are refused. Invisible characters may be written as they are shown.
+    /// are refused. Invisible characters may be written as they are shown, and accents in another form of Unicode.
     ///
     /// # Errors
     /// When the path does not exist or is outside of the root.
@@ -26,6 +26,8 @@ impl Engine {
         let root = self.root();
         let named = unescape_name(path);
         let path = if root.join(&*named).symlink_metadata().is_ok() { &named } else { path };
+        let composed = self.find_composed_path(path);
+        let path = composed.as_deref().unwrap_or(path);
         let outside = || PathError::OutsideRoot { path: path.to_owned(), root: root.to_owned() };
         let is_lossy = path.contains(char::REPLACEMENT_CHARACTER) && Path::new(path).is_relative();
         let joined = if is_lossy { RepoPath::new(path).under(root) } else { root.join(path) };
@@ -43,6 +45,17 @@ impl Engine {
             }
         })?;
         RepoPath::below(root, resolved.as_path()).ok_or_else(outside)
+    }
+
+    /// Returns the indexed path that is meant by a path beyond ASCII that does not exist: its accents have another form,
+    /// as macOS and other systems write them.
+    fn find_composed_path(&self, path: &str) -> Option<String> {
+        if path.is_ascii() || self.root().join(path).symlink_metadata().is_ok() {
+            return None;
+        }
+        let below = Path::new(path).strip_prefix(self.root()).ok().and_then(Path::to_str).unwrap_or(path);
+        let snapshot = self.snapshot().ok()?;
+        snapshot.find_composed_path(below.trim_start_matches("./").trim_end_matches('/')).map(str::to_owned)
     }
 
     /// Returns whether files in a folder below the root can be in the index: no rule leaves the folder out.

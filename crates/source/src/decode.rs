@@ -1,24 +1,48 @@
 //! Turns the bytes of a file into text in a known language.
 
+use crate::encoding::decode_bytes;
 use crate::language;
 use crate::parse::SourceFile;
 use crate::secrets::{TextMask, mask_tokens};
-use types::{RepoPath, Span};
+use types::{RepoPath, Span, TextEncoding};
+
+/// How the bytes of a file became its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoding {
+    pub encoding: TextEncoding,
+    /// Message about bytes that could not be decoded.
+    pub problem: Option<String>,
+}
 
 /// Decodes a file as [`decode_text`] does, and detects its language.
 pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
-    let (text, masks) = decode_text(path, bytes);
-    let language = language::detect_language(path, text.lines().next());
-    let language = language::refine_language(language, path, &text);
-    SourceFile { path: path.clone(), language, text, masks }
+    decode_file(path, bytes).0
 }
 
-/// Decodes a file as UTF-8, replacing invalid bytes with U+FFFD and credentials with [`MASK`](crate::secrets::MASK).
+/// Decodes a file like [`decode_source`]. Also returns how it was decoded.
+pub fn decode_file(path: &RepoPath, bytes: Vec<u8>) -> (SourceFile, Decoding) {
+    let decoded = decode_bytes(bytes);
+    let problem = (decoded.places_lost > 0).then(|| describe_lost_bytes(decoded.places_lost));
+    let (text, masks) = mask_tokens(path.as_str(), decoded.text);
+    let language = language::detect_language(path, text.lines().next());
+    let language = language::refine_language(language, path, &text);
+    (SourceFile { path: path.clone(), language, text, masks }, Decoding { encoding: decoded.encoding, problem })
+}
+
+fn describe_lost_bytes(places: usize) -> String {
+    let places = if places == 1 { "1 place".to_owned() } else { format!("{places} places") };
+    format!(
+        "its encoding is neither UTF-8 nor another one that can be told for certain; bytes in {places} are shown as \
+         \u{fffd}; save it as UTF-8"
+    )
+}
+
+/// Decodes a file, replacing bytes that cannot be decoded with U+FFFD and credentials with
+/// [`MASK`](crate::secrets::MASK). A byte order mark is no part of the text.
 ///
 /// Every text of a file that is indexed or shown comes from here, so that no answer and no index has a credential.
 pub fn decode_text(path: &RepoPath, bytes: Vec<u8>) -> (String, Vec<TextMask>) {
-    let text = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    mask_tokens(path.as_str(), text)
+    mask_tokens(path.as_str(), decode_bytes(bytes).text)
 }
 
 /// Returns the number of lines in a text. A line end at the end of the text does not start another line.
@@ -67,6 +91,18 @@ mod tests {
     fn invalid_bytes_are_replaced_and_the_language_is_detected() {
         let file = decode_source(&RepoPath::new("bin/run"), b"#!/usr/bin/env python3\nprint('\xff')\n".to_vec());
         assert_eq!((file.language.0, file.text.as_str()), ("python", "#!/usr/bin/env python3\nprint('\u{fffd}')\n"));
+        let (_, decoding) = decode_file(&RepoPath::new("a.py"), b"print('\xff')\n".to_vec());
+        assert!(decoding.problem.is_some_and(|problem| problem.contains("1 place are shown as \u{fffd}")));
+    }
+
+    #[test]
+    fn credentials_are_masked_and_languages_detected_in_every_encoding() {
+        let text = format!("\u{feff}#!/usr/bin/env python3\nkey = 'ghp_{}'\n", "aB3dE6gH9j".repeat(4).split_at(36).0);
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [text.into_bytes(), utf16] {
+            let (file, decoding) = decode_file(&RepoPath::new("bin/run"), bytes);
+            assert_eq!((file.language.0, file.masks.len(), decoding.problem), ("python", 1, None), "{}", file.text);
+        }
     }
 
     #[test]

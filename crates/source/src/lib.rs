@@ -4,9 +4,10 @@
 //! into text, and [`parse`] turns one file into chunks, symbols and references.
 
 mod decode;
+mod encoding;
 pub mod language;
 pub mod parse;
 pub mod secrets;
 pub mod walk;
 
-pub use decode::{count_lines, cut_lines, decode_source, decode_text};
+pub use decode::{count_lines, cut_lines, decode_file, decode_source, decode_text};

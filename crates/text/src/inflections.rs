@@ -1,4 +1,5 @@
-//! Stems and inflections of English words, so that "retries", "retried" and "retry" match each other.
+//! Stems and inflections of English words, so that "retries", "retried" and "retry" match each other, and spellings
+//! that differ in capitals only, such as "GRÖSSE" and "Größe".
 
 use std::borrow::Cow;
 
@@ -121,21 +122,39 @@ fn hash_stem(word: &str) -> u64 {
     stem.as_bytes().iter().chain(ending.as_bytes()).fold(WORD_HASH_START, extend_word_hash)
 }
 
-/// Returns other words that may have the same stem, without checking that they exist.
+/// Returns other words that may have the same stem, and other spellings of the word in lower case, without checking that
+/// they exist.
 ///
-/// Returns nothing for a short word or a word with characters other than lowercase letters.
+/// A short word, and one with characters other than lowercase letters of ASCII, has no inflections.
 pub fn inflections(word: &str) -> Vec<String> {
+    let mut forms = lower_case_spellings(word);
     if word.len() < MIN_INFLECTED_BYTES || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
-        return Vec::new();
+        return forms;
     }
     let stem = stem(word);
-    let mut inflections: Vec<String> =
-        ["", "e", "s", "es", "ed", "ing", "er"].iter().map(|ending| format!("{stem}{ending}")).collect();
+    forms.extend(["", "e", "s", "es", "ed", "ing", "er"].iter().map(|ending| format!("{stem}{ending}")));
     if let Some(stem) = stem.strip_suffix('y') {
-        inflections.extend(["ies", "ied"].iter().map(|ending| format!("{stem}{ending}")));
+        forms.extend(["ies", "ied"].iter().map(|ending| format!("{stem}{ending}")));
     }
-    inflections.retain(|form| form != word && form.len() >= MIN_INFLECTED_BYTES);
-    inflections
+    forms.retain(|form| form != word && form.len() >= MIN_INFLECTED_BYTES);
+    forms
+}
+
+/// Returns the other words in lower case that have the same capitals: `ß` and `ss` are both `SS`, and both forms of the
+/// Greek sigma are `Σ`.
+fn lower_case_spellings(word: &str) -> Vec<String> {
+    let mut spellings = Vec::new();
+    if word.contains('ß') {
+        spellings.push(word.replace('ß', "ss"));
+    } else if word.contains("ss") {
+        spellings.push(word.replace("ss", "ß"));
+    }
+    if let Some(start) = word.strip_suffix('σ') {
+        spellings.push(format!("{start}ς"));
+    } else if let Some(start) = word.strip_suffix('ς') {
+        spellings.push(format!("{start}σ"));
+    }
+    spellings
 }
 
 #[cfg(test)]
@@ -178,5 +197,11 @@ mod tests {
             inflections("parse").contains(&"parsing".to_owned()) && !inflections("parse").contains(&"parse".to_owned())
         );
         assert!(inflections("io").is_empty() && inflections("sha256").is_empty());
+        assert_eq!(inflections("größe"), ["grösse"]);
+        assert!(inflections("grösse") == ["größe"] && inflections("strasse").contains(&"straße".to_owned()));
+        assert_eq!(
+            inflections("ΣΊΣΥΦΟΣ".chars().flat_map(char::to_lowercase).collect::<String>().as_str()),
+            ["σίσυφος"]
+        );
     }
 }

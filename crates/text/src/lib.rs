@@ -5,5 +5,7 @@ pub mod display;
 pub mod edit_distance;
 pub mod inflections;
 pub mod name_key;
+pub mod segments;
 pub mod tokens;
+pub mod unicode;
 pub mod words;

@@ -2,10 +2,15 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
+use crate::unicode::is_letter_mark;
+use unicode_normalization::UnicodeNormalization;
+
 /// Returns the lowercase letters and digits of a name, so that `parseHTTPHeader`, `parse_http_header` and
-/// `ParseHttpHeader` are equal.
+/// `ParseHttpHeader` are equal. Letters beyond ASCII are in the form of [`unify`](crate::unicode::unify).
 pub fn name_key(name: &str) -> impl Iterator<Item = char> {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
+    let (ascii, wide) = if name.is_ascii() { (name, "") } else { ("", name) };
+    let letters = ascii.chars().chain(wide.nfkc());
+    letters.filter(|c| c.is_alphanumeric() || is_letter_mark(*c)).flat_map(char::to_lowercase)
 }
 
 /// Returns whether two names are equal, ignoring case and separators.
@@ -82,6 +87,13 @@ const ASCII_BITS: [u64; 128] = {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn composed_and_decomposed_names_are_equal() {
+        assert!(is_same_name("größe_Ändern", "gro\u{308}ßea\u{308}ndern") && !is_same_name("größe", "große"));
+        assert_eq!(name_hash("café"), name_hash("cafe\u{301}"));
+        assert_eq!(LetterProfile::from_name("café"), LetterProfile::from_name("cafe\u{301}"));
+    }
 
     #[test]
     fn the_profile_of_a_name_is_that_of_its_key() {

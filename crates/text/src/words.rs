@@ -3,29 +3,48 @@
 //! An *identifier* is a run of Unicode letters, digits and `_`. It is split into *words* at `_`, from lower to
 //! upper case (`parseHeader`), before the last capital of an acronym (`HTTPHeader`), and between a script with
 //! letter case and one without (`JSON格式`). Letters and digits stay together (`sha256`, `utf8`, `conv2d`); a
-//! number is a word. All results are lower case.
+//! number is a word. All results are lower case, and in one form of Unicode, so that `é` is one word however it is
+//! written.
+//!
+//! Words of scripts without spaces between words have *segments* beside them ([`segments`](crate::segments)). They are
+//! for lexical search only.
 //!
 //! Splitting takes linear time for any input. No word and no identifier is empty or longer than
 //! [`MAX_WORD_BYTES`]. Equal texts give equal words. A change of the rule changes vectors and stored search
 //! texts, so it requires a new model version and a new index.
 
+use crate::segments::for_each_segment;
+use crate::unicode::{is_letter_mark, unify};
+
 /// Maximum length of a word or an identifier in lower case, in bytes. A longer run is cut at this length, between
 /// characters, so that a megabyte of letters becomes many words instead of a huge one.
 pub const MAX_WORD_BYTES: usize = 64;
 
-/// A word, or the joined words of one identifier, in lower case.
+/// A word, a segment of one, or the joined words of one identifier, in lower case.
 #[derive(Clone, Copy, Debug)]
 pub struct SplitWord<'t> {
     pub text: &'t str,
     /// The word's hash, as [`hash_word`] computes it.
     pub hash: u64,
-    /// Whether `text` is a whole identifier that consists of several words.
-    pub joined: bool,
+    pub form: WordForm,
+}
+
+/// The form of a [`SplitWord`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WordForm {
+    /// A word, as [`for_each_word`] passes it.
+    Word,
+    /// A part of the word that follows, which has no spaces between its words.
+    Segment,
+    /// A character of a pair of characters that is a segment.
+    Character,
+    /// A whole identifier that consists of several words.
+    Joined,
 }
 
 impl<'t> SplitWord<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { text, hash: hash_word(text.as_bytes()), joined: false }
+    fn new(text: &'t str, form: WordForm) -> Self {
+        Self { text, hash: hash_word(text.as_bytes()), form }
     }
 }
 
@@ -71,30 +90,44 @@ pub fn for_each_identifier(text: &str, mut each: impl FnMut(&str)) {
 /// Passes each search word of `text` to `each`: the words of each identifier, and, if there are several, also
 /// the lower-case identifier without underscores. So `parseHTTPHeader`, `ParseHttpHeader` and
 /// `parse_http_header` all give `parse`, `http`, `header` and `parsehttpheader`. A joined identifier is cut to
-/// [`MAX_WORD_BYTES`].
+/// [`MAX_WORD_BYTES`]. The segments of a word precede it.
 pub fn for_each_search_word(text: &str, mut each: impl FnMut(&str)) {
     split_search_words(text, &mut SplitBuffers::default(), |word| each(word.text));
 }
 
+/// Passes each search word of a query to `each`. These are the words of [`for_each_search_word`], without single
+/// characters of pairs, which occur in too many texts.
+pub fn for_each_query_word(text: &str, mut each: impl FnMut(&str)) {
+    split_search_words(text, &mut SplitBuffers::default(), |word| {
+        if word.form != WordForm::Character {
+            each(word.text);
+        }
+    });
+}
+
 /// Passes each search word of `text`, with its hash, to `each`. The texts are those of
-/// [`for_each_search_word`]; the words with `joined == false` are those of [`for_each_word`].
+/// [`for_each_search_word`]; the words with the form [`WordForm::Word`] are those of [`for_each_word`].
 pub fn split_search_words(text: &str, buffers: &mut SplitBuffers, mut each: impl FnMut(SplitWord<'_>)) {
     let SplitBuffers { lowered, whole } = buffers;
     scan_identifiers(text, |identifier, classes| {
         whole.clear();
         let mut count = 0;
         if classes & !(LOWER | DIGIT) == 0 && identifier.len() <= MAX_WORD_BYTES {
-            return each(SplitWord::new(identifier)); // the common case
+            return each(SplitWord::new(identifier, WordForm::Word)); // the common case
         }
         scan_pieces(identifier, classes, |piece| {
+            for_each_segment(piece, |segment| {
+                let form = if segment.is_in_pair { WordForm::Character } else { WordForm::Segment };
+                each(SplitWord::new(segment.text, form));
+            });
             lower_and_cut(piece, lowered, &mut |word: &str| {
                 count += 1;
                 whole.push_str(word);
-                each(SplitWord::new(word));
+                each(SplitWord::new(word, WordForm::Word));
             });
         });
         if count > 1 {
-            each(SplitWord { joined: true, ..SplitWord::new(&whole[..whole.floor_char_boundary(MAX_WORD_BYTES)]) });
+            each(SplitWord::new(&whole[..whole.floor_char_boundary(MAX_WORD_BYTES)], WordForm::Joined));
         }
     });
 }
@@ -168,7 +201,13 @@ const CLASSES_OF_BYTES: [CharClasses; 256] = {
     classes
 };
 
-/// Passes each maximal run of letters, digits and `_` to `each`, unchanged, with its classes.
+/// Returns whether a character is part of an identifier; a mark only if a part of the identifier precedes it.
+fn is_inside_identifier(character: char, follows: bool) -> bool {
+    CharClass::of_char(character) != CharClass::Other || (follows && is_letter_mark(character))
+}
+
+/// Passes each maximal run of letters, digits and `_` to `each`, with its classes. A run with characters beyond ASCII
+/// is passed in the form of [`unify`], everything else unchanged.
 fn scan_identifiers(text: &str, mut each: impl FnMut(&str, CharClasses)) {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -182,7 +221,7 @@ fn scan_identifiers(text: &str, mut each: impl FnMut(&str, CharClasses)) {
             }
             at += match class {
                 WIDE => match text[at..].chars().next() {
-                    Some(inside) if CharClass::of_char(inside) != CharClass::Other => inside.len_utf8(),
+                    Some(inside) if is_inside_identifier(inside, start < at) => inside.len_utf8(),
                     _ => break,
                 },
                 _ => 1,
@@ -190,7 +229,12 @@ fn scan_identifiers(text: &str, mut each: impl FnMut(&str, CharClasses)) {
             classes |= class;
         }
         if start < at {
-            each(&text[start..at], classes);
+            let identifier = &text[start..at];
+            if classes & WIDE == 0 {
+                each(identifier, classes);
+            } else {
+                each(&unify(identifier), classes);
+            }
         }
         // Skip the character that ended the run, if there is one.
         at += match bytes.get(at) {
@@ -214,12 +258,17 @@ fn scan_pieces(identifier: &str, classes: CharClasses, mut each: impl FnMut(&str
     let mut rest = identifier.chars();
     let mut at = 0;
     while let Some(character) = rest.next() {
-        let class = CharClass::of_char(character);
-        if class == CharClass::Underscore || is_word_boundary(before, class, capitals, &rest) {
+        let class = match CharClass::of_char(character) {
+            CharClass::Other if is_letter_mark(character) => before,
+            class => class,
+        };
+        // A few characters become several in another form, of which some are signs, such as the stroke of `½`.
+        let is_separator = matches!(class, CharClass::Underscore | CharClass::Other);
+        if is_separator || is_word_boundary(before, class, capitals, &rest) {
             if start < at {
                 each(&identifier[start..at]);
             }
-            start = if class == CharClass::Underscore { at + 1 } else { at };
+            start = if is_separator { at + character.len_utf8() } else { at };
         }
         capitals = if class == CharClass::Upper { capitals + 1 } else { 0 };
         before = class;
@@ -388,6 +437,37 @@ mod tests {
         assert_eq!(collect_search_words("let x = sha256;"), ["let", "x", "sha256"]);
         assert_eq!(collect_search_words("a_b c"), ["a", "b", "ab", "c"]);
         assert!(collect_search_words("… ___").is_empty());
+    }
+
+    #[test]
+    fn a_word_is_the_same_in_every_form_of_unicode() {
+        for (one, other) in [
+            ("größeÄndern", "gro\u{308}ßeA\u{308}ndern"),
+            ("\u{ac12}을", "\u{1100}\u{1161}\u{11b9}을"),
+            ("ＡＰＩキー", "apiｷｰ"),
+            ("ガイド", "カ\u{3099}イト\u{3099}"),
+            ("việt_nam", "vie\u{302}\u{323}t_nam"),
+        ] {
+            assert_eq!(collect_search_words(one), collect_search_words(other), "{one}");
+        }
+        check(&[("\u{301}a \u{301}", "a"), ("½ 1\u{fe0f}\u{20e3}", "1 2 1"), ("हिन्दी भाषा", "हिन्दी भाषा")]);
+    }
+
+    #[test]
+    fn segments_precede_their_word_and_queries_have_no_characters_of_pairs() {
+        assert_eq!(collect_search_words("格式_x"), ["格", "式", "格式", "x", "格式x"]);
+        let mut found = Vec::new();
+        for_each_query_word("数据库, 鍵 値を parse 값을", |word| found.push(word.to_owned()));
+        assert_eq!(found, ["数据", "据库", "数据库", "鍵", "値", "値を", "parse", "값", "값을"]);
+        assert_eq!(join_words("数据库"), "数据库", "the embedding gets no segments");
+        // A pair is not lost where a long run is cut.
+        let long = "请求失败后自动重试三次每次等待时间加倍直到成功为止然后关闭数据库连接";
+        let words = collect_search_words(long);
+        assert!(
+            long.char_indices()
+                .zip(long.char_indices().skip(2))
+                .all(|((start, _), (end, _))| { words.iter().any(|word| *word == long[start..end]) })
+        );
     }
 
     #[test]

@@ -130,7 +130,50 @@ pub enum TextEncoding {
     Unknown,
     /// UTF-8; invalid bytes are replaced by U+FFFD.
     Utf8,
+    /// One of [`OTHER_ENCODINGS`], without errors.
+    Other(&'static str),
 }
+
+/// The encodings other than UTF-8 that are decoded, by their names in the Encoding Standard (WHATWG).
+pub const OTHER_ENCODINGS: &[&str] = &[
+    "UTF-16LE",
+    "UTF-16BE",
+    "GBK",
+    "gb18030",
+    "Big5",
+    "Shift_JIS",
+    "EUC-JP",
+    "EUC-KR",
+    "ISO-2022-JP",
+    "IBM866",
+    "ISO-8859-2",
+    "ISO-8859-3",
+    "ISO-8859-4",
+    "ISO-8859-5",
+    "ISO-8859-6",
+    "ISO-8859-7",
+    "ISO-8859-8",
+    "ISO-8859-8-I",
+    "ISO-8859-10",
+    "ISO-8859-13",
+    "ISO-8859-14",
+    "ISO-8859-15",
+    "ISO-8859-16",
+    "KOI8-R",
+    "KOI8-U",
+    "macintosh",
+    "x-mac-cyrillic",
+    "windows-874",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1257",
+    "windows-1258",
+];
 
 impl TextEncoding {
     /// Returns the name in the store.
@@ -138,12 +181,14 @@ impl TextEncoding {
         match self {
             Self::Unknown => "unknown",
             Self::Utf8 => "utf-8",
+            Self::Other(name) => name,
         }
     }
 
     /// Returns the encoding with exactly this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Unknown, Self::Utf8].into_iter().find(|encoding| encoding.as_str() == name)
+        let others = OTHER_ENCODINGS.iter().copied().map(Self::Other);
+        [Self::Unknown, Self::Utf8].into_iter().chain(others).find(|encoding| encoding.as_str() == name)
     }
 }
 

@@ -11,7 +11,7 @@ mod path;
 mod project;
 
 pub use chunk::{Chunk, ContentKind, Language, Span, Symbol, SymbolKind, qualified_name};
-pub use file::{ContentRecord, CopyKind, FileOutcome, FileRecord, FileStat, SkipReason, TextEncoding};
+pub use file::{ContentRecord, CopyKind, FileOutcome, FileRecord, FileStat, OTHER_ENCODINGS, SkipReason, TextEncoding};
 pub use generation::Generation;
 pub use hash::ContentHash;
 pub use path::{AbsPath, PathSet, RepoPath};

@@ -92,6 +92,8 @@ pub struct DryRunJson<'a> {
     excluded: Vec<ExcludedPathJson<'a>>,
     /// Credentials that are masked in the included files.
     masked: Vec<MaskedCredentialJson<'a>>,
+    /// Included files that cannot be decoded without losses.
+    problems: Vec<ProblemJson<'a>>,
     /// The number of excluded files and folders per reason.
     totals: BTreeMap<&'static str, u64>,
 }
@@ -142,7 +144,13 @@ impl<'a> DryRunJson<'a> {
         });
         let masked = found.masked.iter();
         let masked = masked.map(|(path, line, rule)| MaskedCredentialJson { path: path.as_str(), line: *line, rule });
-        Self { included: included.collect(), excluded: excluded.collect(), masked: masked.collect(), totals }
+        Self {
+            included: included.collect(),
+            excluded: excluded.collect(),
+            masked: masked.collect(),
+            problems: ProblemJson::from_pairs(&found.problems),
+            totals,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::counter::{FreeScratch, TokenBag, WordCounter};
 use super::format::{ARTIFACT_FORMAT, ArtifactHeader, COUNTS_BYTES, StaticModelError, VERSION_1_MAGIC};
 use super::token_table::TokenTable;
 use crate::vector::normalize;
-use text::words::{self, SplitBuffers};
+use text::words::{self, SplitBuffers, WordForm};
 
 /// A table of word vectors with the artifact it was read from.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl StaticModel {
     /// Counts the words of a text.
     pub(super) fn count_words(text: &str, buffers: &mut SplitBuffers, counter: &mut WordCounter<'_>) -> TokenBag {
         words::split_search_words(text, buffers, |word| {
-            if !word.joined {
+            if word.form == WordForm::Word {
                 counter.add_word(word);
             }
         });

@@ -6,7 +6,7 @@ use crate::error::{EngineError, fail_if_cancelled};
 use crate::state::Engine;
 use index::{DryRun, IndexError};
 use platform::cancel::CancelToken;
-use source::decode_source;
+use source::decode_file;
 use source::walk::{self, Disk, FileContents, FileSystem as _, WalkFinding, WalkOptions};
 use types::SkipReason;
 
@@ -35,7 +35,8 @@ impl Engine {
                     Ok(FileContents { bytes, .. }) => match walk::inspect_content(&entry.path, &bytes) {
                         Some(reason) => listing.excluded.push((entry.path, false, reason)),
                         None => {
-                            let source = decode_source(&entry.path, bytes);
+                            let (source, decoding) = decode_file(&entry.path, bytes);
+                            listing.problems.extend(decoding.problem.map(|problem| (entry.path.clone(), problem)));
                             let masks = source.masks.iter().map(|mask| (entry.path.clone(), mask.line, mask.rule));
                             listing.masked.extend(masks);
                             listing.included.push((entry.path, source.language));

@@ -18,6 +18,7 @@ use platform::threads::run_on_threads;
 use search::{ContentFilter, Filter, NameMatch, NameQuery, find_files_with_identifier};
 use source::decode_source;
 use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
+use text::unicode::decompose;
 use types::{Language, RepoPath, Symbol, qualified_name};
 
 /// The name whose uses to find, and which of them to return.
@@ -318,13 +319,10 @@ impl ReferenceScan<'_> {
             }
         };
         let source = decode_source(path, read.bytes);
-        if parse::find_whole_word(&source.text, self.name).next().is_none() {
-            return scanned;
-        }
+        let Some(name) = spelling_in(&source.text, self.name) else { return scanned };
         let left = self.deadline.saturating_duration_since(Instant::now()).max(MIN_FILE_TIME);
         let limit = left.min(self.engine.settings.parse_time_limit);
-        let FileReferences { sites, symbols, problem } =
-            self.engine.parsers.find_name_in_file(&source, self.name, limit);
+        let FileReferences { sites, symbols, problem } = self.engine.parsers.find_name_in_file(&source, &name, limit);
         let lines: Vec<&str> = source.text.lines().collect();
         for site in &sites {
             let is_requested = match self.query.kinds.as_slice() {
@@ -336,7 +334,7 @@ impl ReferenceScan<'_> {
             };
             if is_requested {
                 scanned.masked += usize::from(source.masks.iter().any(|mask| mask.line == site.line));
-                scanned.file.references.push(describe_reference(site, &symbols, &lines, self.name));
+                scanned.file.references.push(describe_reference(site, &symbols, &lines, &name));
             } else if site.kind == ReferenceKind::Definition {
                 scanned.definitions_left_out += 1;
             } else {
@@ -346,6 +344,13 @@ impl ReferenceScan<'_> {
         scanned.file.problem = problem;
         scanned
     }
+}
+
+/// Returns the form in which a composed name occurs in a text: composed or with its accents apart; `None` if it does not.
+fn spelling_in(text: &str, name: &str) -> Option<String> {
+    let occurs = |name: &String| parse::find_whole_word(text, name).next().is_some();
+    let apart = if name.is_ascii() { None } else { Some(decompose(name)) };
+    [Some(name.to_owned()), apart].into_iter().flatten().find(occurs)
 }
 
 fn describe_reference(site: &ReferenceSite, symbols: &[Symbol], lines: &[&str], name: &str) -> CodeReference {

@@ -9,6 +9,7 @@ use source::parse::SourceFile;
 use source::secrets::{MASK, TextMask};
 use source::walk::FileContents;
 use source::{count_lines, decode_source, language};
+use text::unicode::{is_same_ignoring_ascii_case, is_same_text};
 use types::{ContentHash, Language, RepoPath, Span, Symbol};
 
 /// The code to read: a range of lines or a definition.
@@ -183,14 +184,15 @@ fn find_same_definition<'s>(symbols: &'s [Symbol], wanted: &Symbol) -> Option<&'
 /// Finds the definition that a name, qualified or not, refers to. A match in the same case wins over one in
 /// another case.
 fn find_symbol_in_file<'s>(symbols: &'s [Symbol], name: &str) -> Option<&'s Symbol> {
-    let whole = symbols.iter().find(|symbol| types::qualified_name(&symbol.container, &symbol.name) == name);
+    let whole =
+        symbols.iter().find(|symbol| is_same_text(&types::qualified_name(&symbol.container, &symbol.name), name));
     let query = NameQuery::parse(name)?;
     let fits = |symbol: &&Symbol| {
         let mut parts = symbol.container.split(['.', ':']);
-        query.qualifiers.iter().all(|asked| parts.any(|part| part.eq_ignore_ascii_case(asked)))
+        query.qualifiers.iter().all(|asked| parts.any(|part| is_same_ignoring_ascii_case(part, asked)))
     };
-    let same = |symbol: &&Symbol| symbol.name == query.name;
-    let plain = |symbol: &&Symbol| symbol.name.eq_ignore_ascii_case(&query.name);
+    let same = |symbol: &&Symbol| is_same_text(&symbol.name, &query.name);
+    let plain = |symbol: &&Symbol| is_same_ignoring_ascii_case(&symbol.name, &query.name);
     whole
         .or_else(|| symbols.iter().filter(same).find(fits))
         .or_else(|| symbols.iter().filter(plain).find(fits))

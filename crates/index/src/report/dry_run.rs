@@ -11,4 +11,6 @@ pub struct DryRun {
     pub excluded: Vec<(RepoPath, bool, SkipReason)>,
     /// Credentials that are masked in the included files: the file, the line and the rule that found them.
     pub masked: Vec<(RepoPath, u32, &'static str)>,
+    /// Included files that cannot be decoded without losses, each with a message.
+    pub problems: Vec<(RepoPath, String)>,
 }

@@ -10,6 +10,7 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::file_chunks::FileChunks;
 use text::edit_distance::count_edits_within;
 use text::name_key::{LetterProfile, is_same_name, name_key};
+use text::unicode::{is_same_text, unify};
 use text::words;
 use types::SymbolKind;
 
@@ -73,8 +74,8 @@ fn find_same_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefinitio
             found.extend(positions.map(|(position, _)| NamedDefinition { chunk, position, name_match, typos: 0 }));
         }
     };
-    add(&query.name, NameMatch::Exact, &|other| other == query.name);
-    add(&query.full_text, NameMatch::Exact, &|other| other == query.full_text);
+    add(&query.name, NameMatch::Exact, &|other| is_same_text(other, &query.name));
+    add(&query.full_text, NameMatch::Exact, &|other| is_same_text(other, &query.full_text));
     add(&query.name, NameMatch::Normalized, &|other| is_same_name(other, &query.name));
     found.sort_by_key(|named| (named.chunk, named.position, named.name_match));
     found.dedup_by_key(|named| (named.chunk, named.position));
@@ -128,6 +129,7 @@ impl NamePattern {
     }
 
     fn matches(&self, name: &str) -> Option<(NameMatch, usize)> {
+        let name = &*unify(name);
         if let Some(begin) = name.as_bytes().get(..self.key.len())
             && (begin.eq_ignore_ascii_case(self.key.as_bytes()) || self.has_words(name.as_bytes()))
         {
@@ -241,6 +243,14 @@ mod tests {
         {
             assert_eq!(matches(query_text, name), None, "{query_text} {name}");
         }
+    }
+
+    #[test]
+    fn names_match_in_every_form_of_unicode() {
+        let words = Some((NameMatch::Partial, 0));
+        assert_eq!(matches("größe", "puffer_gro\u{308}ße"), words);
+        assert_eq!(matches("gro\u{308}ße", "größe_ändern"), words);
+        assert_eq!(matches("größen", "gro\u{308}ßen"), words);
     }
 
     #[test]

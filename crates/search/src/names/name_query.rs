@@ -3,6 +3,7 @@
 use crate::snapshot::column_block::ChunkMeta;
 use text::display::unescape_name;
 use text::name_key::{is_same_name, name_key};
+use text::unicode::{compose, is_letter_mark};
 use types::RepoPath;
 
 /// A parsed query for a name: `bar`, `Foo::bar`, `Foo.bar`, `Foo#bar`, `bar*`.
@@ -28,6 +29,7 @@ impl NameQuery {
     /// Parses a query; returns `None` if it contains no name. Invisible characters may be written as they are shown.
     pub fn parse(text: &str) -> Option<Self> {
         let text = unescape_name(text);
+        let text = compose(&text);
         let text = text.trim().trim_matches(['`', '"', '\'']);
         let (text, is_prefix) = text.strip_suffix('*').map_or((text, false), |text| (text, true));
         let text = text.strip_suffix("()").or_else(|| text.strip_suffix('!')).unwrap_or(text);
@@ -108,7 +110,7 @@ fn strip_brackets(text: &str) -> String {
 }
 
 fn is_name_char(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '_' | '?' | '!' | '=')
+    c.is_alphanumeric() || matches!(c, '_' | '?' | '!' | '=') || is_letter_mark(c)
 }
 
 fn strip_type_arguments(part: &str) -> &str {

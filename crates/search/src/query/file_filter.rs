@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::error::QueryError;
 use super::filters::QueryFilters;
-use super::path_pattern::{PathPattern, compile_globs, file_globs, path_globs};
+use super::path_pattern::{PathPattern, compile_globs, file_globs, matches_globs, path_globs};
 use super::request::{ContentFilter, Filter, FolderScope};
 use crate::snapshot::Snapshot;
 use crate::snapshot::file_chunks::FileChunks;
@@ -208,11 +208,11 @@ impl FileFilter {
         let filters_path_class = self.no_tests || self.no_examples || self.no_vendored;
         let below_base = self.folders.path_below_base(path);
         let is_named = |is_match: &dyn Fn(&str) -> bool| is_match(path) || below_base.is_some_and(is_match);
-        let unwanted = self.exclusions.paths.iter().any(|globs| is_named(&|path| globs.is_match(path)))
+        let unwanted = self.exclusions.paths.iter().any(|globs| is_named(&|path| matches_globs(globs, path)))
             || (filters_path_class && has_excluded_class());
         !unwanted
             && self.paths.iter().all(|patterns| patterns.iter().any(|pattern| is_named(&|path| pattern.matches(path))))
-            && self.files.iter().all(|globs| globs.is_match(path))
+            && self.files.iter().all(|globs| matches_globs(globs, path))
             && self.folders.contains_folder(file.path.folder())
     }
 

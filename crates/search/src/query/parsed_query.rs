@@ -15,6 +15,7 @@ use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 use report::parse_report;
 use store::inverted_index;
+use text::unicode::compose;
 use text::words;
 
 /// A valid query whose filters are parsed.
@@ -37,7 +38,7 @@ pub struct CheckedQuery {
 /// If the query is blank, its limit is out of range, or a filter is invalid.
 pub fn check_query(query: &SearchQuery) -> Result<CheckedQuery, QueryError> {
     let SearchQuery { limit, mode, explain, .. } = *query;
-    let (query_filters, text) = QueryFilters::parse(&query.text);
+    let (query_filters, text) = QueryFilters::parse(&compose(&query.text));
     if text.trim().is_empty() {
         let has_filters = query_filters != QueryFilters::default();
         return Err(if has_filters { QueryError::OnlyFilters } else { QueryError::EmptyQuery });

@@ -11,6 +11,7 @@ use super::error::QueryError;
 use crate::snapshot::Snapshot;
 use text::display::unescape_name;
 use text::edit_distance::count_edits_within;
+use text::unicode::compose;
 use types::is_below;
 
 /// The characters of globs.
@@ -34,8 +35,8 @@ impl PathPattern {
     /// # Errors
     /// If it is an invalid glob.
     pub fn new(pattern: &str) -> Result<Self, QueryError> {
-        let text = trim_pattern(pattern);
-        Ok(Self { text: text.to_owned(), globs: compile_globs([pattern], path_globs)?, is_literal: false })
+        let text = compose(trim_pattern(pattern));
+        Ok(Self { text: text.into_owned(), globs: compile_globs([pattern], path_globs)?, is_literal: false })
     }
 
     /// Compiles patterns that are separated by commas outside of braces and brackets.
@@ -48,7 +49,7 @@ impl PathPattern {
 
     /// Returns whether a path matches.
     pub fn matches(&self, path: &str) -> bool {
-        if self.is_literal { self.matches_literally(path) } else { self.globs.is_match(path) }
+        if self.is_literal { self.matches_literally(path) } else { matches_globs(&self.globs, path) }
     }
 
     /// Makes the pattern stand for the files below a path of its text, if there are any.
@@ -69,6 +70,7 @@ impl PathPattern {
     }
 
     fn matches_literally(&self, path: &str) -> bool {
+        let path = &*compose(path);
         if self.text.contains('/') {
             return is_below(path, &self.text);
         }
@@ -80,11 +82,12 @@ impl PathPattern {
 /// the same name in another folder or another case, or one that is spelled alike.
 pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
     let parts: Vec<&str> = trim_pattern(pattern).split('/').take_while(|part| !part.contains(GLOB_CHARS)).collect();
-    let wanted = parts.join("/").to_lowercase();
-    let name = parts.last().map(|name| name.to_lowercase()).filter(|name| !name.is_empty())?;
+    let wanted = compose(&parts.join("/").to_lowercase()).into_owned();
+    let name = parts.last().map(|name| compose(&name.to_lowercase()).into_owned()).filter(|name| !name.is_empty())?;
     let mut best: Option<(bool, usize, &str)> = None;
     for path in all_paths(snapshot) {
         let lower = path.to_lowercase();
+        let lower = compose(&lower);
         let has_name = lower.rsplit('/').next() == Some(name.as_str());
         let most = if has_name { lower.len().max(wanted.len()) } else { wanted.len() / EDITS_PER_CHAR };
         let most = best.map_or(most, |(named, edits, _)| if named == has_name { most.min(edits) } else { most });
@@ -136,8 +139,13 @@ fn trim_pattern(pattern: &str) -> &str {
     pattern.trim().trim_start_matches("./").trim_end_matches('/')
 }
 
-/// Compiles the globs that `variants` returns for each pattern into one set. Invisible characters may be written as they
-/// are shown.
+/// Returns whether a path matches globs of [`compile_globs`].
+pub fn matches_globs(globs: &GlobSet, path: &str) -> bool {
+    globs.is_match(&*compose(path))
+}
+
+/// Compiles the globs that `variants` returns for each pattern into one set for [`matches_globs`]. Invisible characters
+/// may be written as they are shown, and accents as part of their letters or behind them.
 ///
 /// # Errors
 /// If a glob is invalid.
@@ -152,7 +160,7 @@ pub fn compile_globs<S: AsRef<str>>(
             pattern: pattern.to_owned(),
             message: error.kind().to_string(),
         };
-        for variant in variants(&unescape_name(pattern)) {
+        for variant in variants(&compose(&unescape_name(pattern))) {
             set.add(GlobBuilder::new(&variant).literal_separator(true).build().map_err(|error| to_error(&error))?);
         }
     }
@@ -187,6 +195,20 @@ mod tests {
     fn a_path_as_it_is_shown_is_a_pattern() {
         let set = compile_globs(["src/two\\u{a}lines\\u{202e}.py"], path_globs).expect("a glob");
         assert!(set.is_match("src/two\nlines\u{202e}.py") && !set.is_match("src/two lines.py"));
+    }
+
+    #[test]
+    fn accents_match_in_every_form_of_unicode() {
+        for (pattern, path) in [
+            ("se\u{301}curite\u{301}", "src/sécurité/a.rs"),
+            ("sécurité/*.rs", "se\u{301}curite\u{301}/a.rs"),
+            ("\u{1100}\u{1161}.py", "src/가.py"),
+        ] {
+            let pattern = PathPattern::new(pattern).unwrap_or_else(|error| panic!("{error}"));
+            assert!(pattern.matches(path), "{path}");
+            let literal = PathPattern { is_literal: true, ..pattern };
+            assert!(literal.text().contains('*') || literal.matches(path), "{path}");
+        }
     }
 
     #[test]

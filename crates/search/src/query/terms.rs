@@ -11,13 +11,17 @@ use identifiers::QueryName;
 use stack_trace::QueryLocation;
 use text::inflections::{StemSet, inflections};
 use text::name_key::is_same_name;
+use text::unicode::RunningScript;
 use text::words;
 use types::RepoPath;
 
 /// Words that are too common to search for. They are dropped unless the query has no other words.
 const STOP_WORDS: &str = "a an and any are as at be been by can could did do does for from had has have how i if in \
     into is it its me my of on or our should so that the their them then there these they this those to was we were \
-    what when where which while who why will with would you your";
+    what when where which while who why will with would you your \
+    怎么 怎样 怎麼 怎樣 如何 什么 什麼 哪里 哪裡 哪个 哪個 哪些 在哪 为何 為何 为什 為什 \
+    どこ こで どう どの どれ なぜ いつ のか すか です ます ますか ですか どうやって \
+    어디 디서 어디서 어떻 떻게 어떻게 무엇 언제 나요 하나요 합니 니까 합니까";
 
 /// Returns whether a word in lower case is too common to search for.
 pub(crate) fn is_stop_word(word: &str) -> bool {
@@ -148,8 +152,12 @@ impl QueryTerms {
         if count == 1 {
             locations.iter_mut().for_each(|location| location.is_whole_query = true);
         }
-        let names =
-            identifiers::find_names(text, |token| matches!(TokenReading::classify(token, known), TokenReading::Name));
+        let names = identifiers::find_names(text, |token| {
+            // Prose without spaces is one token, so it is a name only if the index has it.
+            let is_known = |token: &str| known.mentions(token.trim_matches(|c: char| !c.is_alphanumeric()));
+            matches!(TokenReading::classify(token, known), TokenReading::Name)
+                && (!RunningScript::is_in(token) || is_known(token))
+        });
         let is_short = count <= MAX_NAME_TOKENS;
         let kind = match (is_short, locations.is_empty(), names.is_empty()) {
             (true, false, _) => QueryKind::Path,
@@ -180,7 +188,7 @@ impl QueryTerms {
     pub fn from_words(text: &str) -> Self {
         let is_stop = |word: &String| is_stop_word(word);
         let mut all = Vec::new();
-        words::for_each_search_word(text, |word| all.push(word.to_owned()));
+        words::for_each_query_word(text, |word| all.push(word.to_owned()));
         let kept: Vec<String> = all.iter().filter(|word| !is_stop(word)).cloned().collect();
         let lexical_words = remove_duplicates(if kept.is_empty() { all } else { kept });
         let mut parts = Vec::new();
@@ -297,6 +305,17 @@ mod tests {
         let words = |text| QueryTerms::parse(text, &FakeIndex(&[], &[])).words;
         assert_eq!(words("where are the retries handled"), ["retries", "handled"]);
         assert_eq!(words("how to"), ["how", "to"]);
+    }
+
+    #[test]
+    fn prose_without_spaces_is_split_and_no_name() {
+        let known = FakeIndex(&[], &["解析格式"]);
+        let terms = QueryTerms::parse("请求失败怎么重试", &known);
+        assert_eq!(terms.describe(), "words");
+        let words: Vec<&str> = terms.lexical_words.iter().map(|word| word.text.as_str()).collect();
+        assert_eq!(words, ["请求", "求失", "失败", "败怎", "么重", "重试", "请求失败怎么重试"]);
+        assert_eq!(QueryTerms::parse("解析格式", &known).describe(), "a name (解析格式)");
+        assert_eq!(QueryTerms::parse("メールの送信はどこ", &known).describe(), "words");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::query::terms::QueryTerms;
 use crate::query::terms::stack_trace::QueryLocation;
 use crate::snapshot::Snapshot;
+use text::unicode::is_same_ignoring_ascii_case;
 
 /// Folders of installed software. A path that contains such a folder rarely refers to indexed code.
 const INSTALLED_FOLDERS: &[&str] = &[
@@ -113,7 +114,7 @@ pub(crate) fn find_named_files(
 /// paths.
 fn matching_components(location: &QueryLocation, path: &str) -> usize {
     let matching =
-        location.path.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
+        location.path.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| is_same_ignoring_ascii_case(a, b)).count();
     let all_of = |path: &str| matching == path.split('/').filter(|part| !part.is_empty()).count();
     let is_installed = location.path.split('/').any(|part| INSTALLED_FOLDERS.contains(&part));
     if !location.from_trace || matching >= 2 || all_of(&location.path) || (all_of(path) && !is_installed) {

@@ -5,7 +5,8 @@ use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 use store::StoreError;
 use store::inverted_index;
-use text::words;
+use text::unicode::{RunningScript, unify};
+use text::words::{self, SplitBuffers, WordForm};
 
 /// The chunks that contain every phrase, and how many chunks were checked.
 pub(crate) struct PhraseMatches {
@@ -60,8 +61,7 @@ fn find_chunks_with_all_words(
     phrases: &[String],
     is_allowed: impl Fn(u32) -> bool,
 ) -> Result<Vec<u32>, StoreError> {
-    let mut hashes = Vec::new();
-    phrases.iter().for_each(|phrase| words::for_each_word(phrase, |word| hashes.push(inverted_index::hash_term(word))));
+    let mut hashes: Vec<u64> = phrases.iter().flat_map(|phrase| required_terms(phrase)).collect();
     hashes.sort_unstable();
     hashes.dedup();
     // Number of distinct words found in each chunk, and their summed score.
@@ -79,7 +79,30 @@ fn find_chunks_with_all_words(
     Ok(found.into_iter().map(|(chunk, _)| chunk).collect())
 }
 
-/// Lowercases a text and collapses white space to single spaces.
+/// Returns the hashes of the terms of every text with this phrase: its words. A word of a script without spaces may be a
+/// part of a longer one in the text, so its segments stand for it.
+fn required_terms(phrase: &str) -> Vec<u64> {
+    let mut hashes = Vec::new();
+    words::split_search_words(phrase, &mut SplitBuffers::default(), |word| {
+        let chars = word.text.chars().take(3).count();
+        let is_running = RunningScript::is_in(word.text);
+        let is_required = match word.form {
+            WordForm::Joined => false,
+            WordForm::Word => !is_running || chars < 3,
+            // A syllable before a particle may be the end of a longer word in the text.
+            WordForm::Segment => chars > 1 || word.text.chars().next().and_then(RunningScript::of_char) != HANGUL,
+            WordForm::Character => true,
+        };
+        if is_required {
+            hashes.push(inverted_index::hash_term(word.text));
+        }
+    });
+    hashes
+}
+
+const HANGUL: Option<RunningScript> = Some(RunningScript::Hangul);
+
+/// Lowercases a text, unifies the forms of its characters and collapses white space to single spaces.
 fn normalize_text(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    unify(text).split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

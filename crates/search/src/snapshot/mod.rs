@@ -30,6 +30,7 @@ use quantized_matrix::QuantizedQuery;
 use store::inverted_index::{DocNumber, ScoredPosting};
 use store::{ChunkText, RowKey, StoreError, StoreView};
 use text::name_key::{LetterProfile, is_same_name, name_hash};
+use text::unicode::{compose, is_same_ignoring_ascii_case};
 use types::{FileRecord, Language, RepoPath};
 use word_tallies::TallyPool;
 
@@ -279,7 +280,8 @@ impl Snapshot {
         self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()
     }
 
-    /// Returns the indices of the files with this file name, ignoring ASCII case.
+    /// Returns the indices of the files with this file name, ignoring ASCII case and the form of
+    /// accents.
     pub fn files_named(&self, name: &str) -> impl Iterator<Item = usize> {
         let hashed = |(index, file): (usize, &Arc<FileChunks>)| (name_hash(file.path.file_name()), to_number(index));
         // No search thread waits for this computation, because searches look up files by name before they use the
@@ -287,7 +289,20 @@ impl Snapshot {
         let hash_names =
             || run_on_search_pool(|| KeyIndex::new(self.files.par_iter().enumerate().map(hashed).collect()));
         let found = self.file_names.get_or_init(hash_names).chunks_of(name_hash(name)).map(|file| file as usize);
-        found.filter(move |file| self.files[*file].path.file_name().eq_ignore_ascii_case(name))
+        found.filter(move |file| is_same_ignoring_ascii_case(self.files[*file].path.file_name(), name))
+    }
+
+    /// Returns the path of the indexed file or folder that differs from `path` in the form of its accents only.
+    pub fn find_composed_path(&self, path: &str) -> Option<&str> {
+        if path.is_ascii() {
+            return None;
+        }
+        let path = compose(path);
+        self.files.iter().find_map(|file| {
+            let found = file.path.as_str();
+            let ends = found.match_indices('/').map(|(at, _)| at).chain([found.len()]);
+            ends.map(|end| &found[..end]).find(|part| compose(part) == path)
+        })
     }
 
     /// Returns the record of the file at `path`.

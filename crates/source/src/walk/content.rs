@@ -1,15 +1,13 @@
 //! Files that are skipped because of their content: binary, empty, minified, generated, or with credentials.
 //!
-//! Reads bytes only, never the disk. Credentials take precedence over every other reason except binary.
+//! Reads bytes only, never the disk. A text in another encoding than UTF-8 is decoded first. Credentials take precedence over every other reason except binary.
 //! Prose never counts as minified or generated, because it has one paragraph per line and mentions
 //! generated code.
 
 use super::generated::is_generated;
+use crate::encoding::{SNIFF_BYTES, has_binary_bytes, to_utf8};
 use crate::secrets::find_credentials;
 use types::{RepoPath, SkipReason};
-
-/// Number of leading bytes checked for binary content.
-const SNIFF_BYTES: usize = 8 * 1024;
 
 /// Size in bytes up to which a file never counts as minified.
 const MINIFIED_MIN_BYTES: usize = 4 * 1024;
@@ -25,7 +23,8 @@ const PROSE_EXTENSIONS: &[&str] = &["md", "markdown", "mdx", "rst", "txt", "adoc
 
 /// Returns why a file with these bytes is skipped; `None` if it is indexed.
 pub fn inspect_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
-    match inspect_published_content(path, bytes) {
+    let bytes = &*to_utf8(bytes);
+    match inspect_text(path, bytes) {
         Some(SkipReason::Binary) => Some(SkipReason::Binary),
         other => match find_credentials(path, bytes) {
             Some(found) => Some(SkipReason::Credentials { found }),
@@ -38,6 +37,11 @@ pub fn inspect_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
 ///
 /// A key in the tests of a public repository is not a secret.
 pub fn inspect_published_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
+    inspect_text(path, &to_utf8(bytes))
+}
+
+/// Inspects bytes in UTF-8, ignoring credentials.
+fn inspect_text(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
     let sniffed = &bytes[..bytes.len().min(SNIFF_BYTES)];
     if is_binary(sniffed) {
         return Some(SkipReason::Binary);
@@ -55,20 +59,14 @@ pub fn inspect_published_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipRe
     is_generated(bytes).then_some(SkipReason::Generated)
 }
 
-/// Returns whether the bytes are only white space, after an optional UTF-8 byte order mark.
+/// Returns whether the bytes are only white space.
 fn is_blank(bytes: &[u8]) -> bool {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x0b)
+    bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x0b)
 }
 
-/// Returns whether the bytes contain a zero byte, start with a UTF-16 byte order mark, or consist of more than a
-/// tenth control characters.
+/// Returns whether the bytes are no text, or in UTF-16 with errors.
 fn is_binary(bytes: &[u8]) -> bool {
-    let is_control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
-    // Branchless, so that the compiler can vectorize it.
-    let (zeros, controls) = bytes.iter().fold((0_usize, 0_usize), |(zeros, controls), byte| {
-        (zeros + usize::from(*byte == 0), controls + usize::from(is_control(*byte)))
-    });
-    bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || zeros > 0 || controls * 10 > bytes.len()
+    bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || has_binary_bytes(bytes)
 }
 
 /// Returns whether the mean or the longest line is too long for hand-written text.
@@ -94,7 +92,9 @@ mod tests {
     fn binary_minified_and_generated_files_are_detected_by_content() {
         let of = |path: &str, bytes: &[u8]| inspect_content(&RepoPath::new(path), bytes).map(|reason| reason.label());
         assert_eq!(of("a.rs", b"fn a() {}\0"), Some("binary"));
-        assert_eq!(of("a.txt", &[0xff, 0xfe, b'a', 0]), Some("binary"));
+        assert_eq!(of("a.txt", &[0xff, 0xfe, b'a', 0]), None);
+        assert_eq!(of("a.txt", &[0xff, 0xfe, b'a', 0, 0]), Some("binary"));
+        assert_eq!(of("a.txt", &[0xff, 0xfe]), Some("empty"));
         assert_eq!(of("a.rs", b" \n\t\n"), Some("empty"));
         assert_eq!(of("a.js", "var a=1;".repeat(1000).as_bytes()), Some("minified"));
         assert_eq!(of("a.md", "a long paragraph. ".repeat(1000).as_bytes()), None);

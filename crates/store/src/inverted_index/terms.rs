@@ -2,7 +2,7 @@
 
 use super::counts::{TermCounts, encode_length};
 use super::field::{ChunkField, FIELDS};
-use text::words::{self, SplitBuffers, SplitWord};
+use text::words::{self, SplitBuffers, SplitWord, WordForm};
 use types::{Chunk, RepoPath};
 
 /// The distinct terms of a chunk with their counts.
@@ -48,6 +48,7 @@ pub struct TermCounter {
     /// Path of the last chunk. Its keys are cached, because the next chunk is usually in the same file.
     path: Option<RepoPath>,
     path_keys: Vec<u64>,
+    path_length: u32,
     buffers: SplitBuffers,
 }
 
@@ -67,16 +68,18 @@ impl TermCounter {
         self.finish()
     }
 
-    /// Counts the terms of `text` in one field, and calls `each` with every word that is not a joined identifier.
+    /// Counts the terms of `text` in one field, and calls `each` with every word that is neither a segment of another
+    /// one nor a joined identifier.
     fn add(&mut self, text: &str, field: ChunkField, each: &mut impl FnMut(SplitWord<'_>)) {
-        let before = self.keys.len();
+        let mut added = 0;
         words::split_search_words(text, &mut self.buffers, |word| {
             self.keys.push(fold_hash(word.hash) | u64::from(field as u8));
-            if !word.joined {
+            // A character of a pair is indexed beside the pair, and makes the text no longer.
+            added += u32::from(word.form != WordForm::Character);
+            if word.form == WordForm::Word {
                 each(word);
             }
         });
-        let added = u32::try_from(self.keys.len() - before).unwrap_or(u32::MAX);
         self.lengths[field as usize] = self.lengths[field as usize].saturating_add(added);
     }
 
@@ -97,13 +100,14 @@ impl TermCounter {
 
     fn add_path(&mut self, path: &RepoPath) {
         if self.path.as_ref() == Some(path) {
-            self.lengths[ChunkField::Path as usize] = u32::try_from(self.path_keys.len()).unwrap_or(u32::MAX);
+            self.lengths[ChunkField::Path as usize] = self.path_length;
             return self.keys.extend_from_slice(&self.path_keys);
         }
         let before = self.keys.len();
         self.add(path.as_str(), ChunkField::Path, &mut |_| ());
         self.path_keys.clear();
         self.path_keys.extend_from_slice(&self.keys[before..]);
+        self.path_length = self.lengths[ChunkField::Path as usize];
         self.path = Some(path.clone());
     }
 

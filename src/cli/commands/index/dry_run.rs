@@ -44,6 +44,9 @@ fn dry_run_lines(found: &DryRun) -> Vec<String> {
         let path = path.as_str();
         rows.push((path, format!("  {}:{line}: a credential is masked ({rule})", escape_name(path))));
     }
+    for (path, problem) in &found.problems {
+        rows.push((path.as_str(), format!("  {}: {problem}", escape_name(path.as_str()))));
+    }
     rows.sort_by_key(|(path, _)| *path);
     let mut lines: Vec<String> = rows.into_iter().map(|(_, line)| line).collect();
     lines.push(String::new());
@@ -69,6 +72,7 @@ mod tests {
         let found = DryRun {
             included: vec![(RepoPath::new("b.rs"), Language("rust"))],
             masked: vec![(RepoPath::new("b.rs"), 7, "github-token")],
+            problems: vec![(RepoPath::new("b.rs"), "its encoding is unknown".to_owned())],
             excluded: vec![
                 (RepoPath::new("a"), true, SkipReason::Hidden),
                 (RepoPath::new("c.bin"), false, SkipReason::Binary),
@@ -79,6 +83,7 @@ mod tests {
             "- a/: hidden",
             "+ b.rs (rust)",
             "  b.rs:7: a credential is masked (github-token)",
+            "  b.rs: its encoding is unknown",
             "- c.bin: binary",
             "- d.bin: binary",
             "",

@@ -149,7 +149,7 @@ impl ParseStage<'_> {
             let result = build_parsed_file(source, facts, self.time_limit);
             record.content.outcome = FileOutcome::Indexed {
                 chunks: u32::try_from(result.chunks.len()).expect("a file has fewer than 2^32 chunks"),
-                problem: result.problem,
+                problem: join_problems(&record.content.outcome, result.problem),
             };
             let bytes = source.text.len() as u64;
             input.clock.count(1, bytes);
@@ -169,6 +169,18 @@ impl ParseStage<'_> {
         }
         parsers.analyze(&requests, input.cancel.token(), &mut |number, facts| build(requested[number], Some(facts)));
         if input.cancel.is_cancelled() { Vec::new() } else { parsed.into_iter().flatten().collect() }
+    }
+}
+
+/// Joins the problem of reading a file, which is in its record, and the problem of parsing it.
+fn join_problems(read: &FileOutcome, parsed: Option<String>) -> Option<String> {
+    let read = match read {
+        FileOutcome::Indexed { problem, .. } => problem.clone(),
+        FileOutcome::Skipped(_) => None,
+    };
+    match (read, parsed) {
+        (Some(read), Some(parsed)) => Some(format!("{read}; {parsed}")),
+        (read, parsed) => read.or(parsed),
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::file_counts::FileCounts;
 use super::super::queue::{StageReceiver, StageSender};
 use crate::plan::RunPlan;
 use platform::clock::now_ns;
-use source::decode_source;
+use source::decode_file;
 use source::language;
 use source::parse::SourceFile;
 use source::walk::{self, FileContents, FileSystem, WalkEntry};
@@ -24,7 +24,7 @@ const MAX_GROWTH_BYTES: u64 = 64 << 10;
 
 /// The result of reading one file.
 pub(crate) enum ReadOutcome {
-    /// The file must be parsed; parsing sets the outcome in its record.
+    /// The file must be parsed. The outcome in its record has a problem of decoding; parsing sets the rest.
     Source(SourceFile, FileRecord, MemoryPermit),
     /// The file's metadata or hash matches its stored record. `touch` is the new record if the metadata has changed.
     Unchanged { touch: Option<FileRecord> },
@@ -144,9 +144,10 @@ impl ReadStage<'_> {
             record.content.outcome = FileOutcome::Skipped(reason);
             return ReadOutcome::Skipped(record);
         }
-        let source = decode_source(&entry.path, bytes);
+        let (source, decoding) = decode_file(&entry.path, bytes);
         record.content.language = source.language;
-        record.content.encoding = TextEncoding::Utf8;
+        record.content.encoding = decoding.encoding;
+        record.content.outcome = FileOutcome::Indexed { chunks: 0, problem: decoding.problem };
         ReadOutcome::Source(source, record, permit)
     }
 

@@ -1,5 +1,7 @@
 //! Finds identifiers in queries.
 
+use text::unicode::is_letter_mark;
+
 /// A name in a query, with its qualifier.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct QueryName {
@@ -47,7 +49,7 @@ fn is_qualified(token: &str) -> bool {
 }
 
 fn is_identifier_char(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    c.is_alphanumeric() || c == '_' || is_letter_mark(c)
 }
 
 #[cfg(test)]
