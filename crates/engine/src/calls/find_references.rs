@@ -146,7 +146,9 @@ impl Engine {
         let kinds = query.kinds.iter().copied().chain(in_text).collect();
         let query = &ReferenceQuery { kinds, ..query.clone() };
         // In Ruby and Elixir these characters are part of a name, but the index holds the word without them.
-        let name = name.trim_end_matches(['?', '!', '=']).to_owned();
+        let mark = if text.trim_end().ends_with('!') && !name.ends_with('!') { "!" } else { "" };
+        let name = format!("{}{mark}", name.trim_end_matches('='));
+        let word = name.trim_end_matches(['?', '!']);
         let snapshot = self.snapshot()?;
         // The time for loading the snapshot does not count, because later queries use the snapshot too.
         let deadline = Instant::now() + query.time_limit;
@@ -155,7 +157,7 @@ impl Engine {
             filter.content = ContentFilter::Code;
         }
         let compiled = self.compile_filter(&snapshot, &filter, &query_filters)?;
-        let files = find_files_with_identifier(&snapshot, &name, |file| compiled.allows(file))?;
+        let files = find_files_with_identifier(&snapshot, word, |file| compiled.allows(file))?;
         let files: Vec<(&RepoPath, Language)> =
             files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
         let mut answer = ReferenceAnswer {
