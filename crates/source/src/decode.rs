@@ -1,15 +1,22 @@
 //! Turns the bytes of a file into text in a known language.
 
-use crate::language;
+use crate::language::{self, LanguageChoices};
 use crate::parse::SourceFile;
 use crate::secrets::{TextMask, mask_tokens};
 use types::{RepoPath, Span};
 
 /// Decodes a file as [`decode_text`] does, and detects its language.
 pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
+    decode_source_as(path, bytes, &LanguageChoices::default())
+}
+
+/// Decodes a file as [`decode_source`] does. A language that is chosen for it comes before the detected one.
+pub fn decode_source_as(path: &RepoPath, bytes: Vec<u8>, choices: &LanguageChoices) -> SourceFile {
     let (text, masks) = decode_text(path, bytes);
-    let language = language::detect_language(path, text.lines().next());
-    let language = language::refine_language(language, path, &text);
+    let language = choices.find(path).unwrap_or_else(|| {
+        let language = language::detect_language(path, text.lines().next());
+        language::refine_language(language, path, &text)
+    });
     SourceFile { path: path.clone(), language, text, masks }
 }
 

@@ -6,7 +6,8 @@ use crate::error::{EngineError, fail_if_cancelled};
 use crate::state::Engine;
 use index::{DryRun, IndexError};
 use platform::cancel::CancelToken;
-use source::decode_source;
+use source::decode_source_as;
+use source::language::LanguageChoices;
 use source::walk::{self, Disk, FileContents, FileSystem as _, WalkFinding, WalkOptions};
 use types::SkipReason;
 
@@ -22,6 +23,8 @@ impl Engine {
             cross_file_systems: self.settings.cross_file_systems,
             cancel,
         };
+        let languages = LanguageChoices::load(&self.settings.languages_file, self.settings.root.as_path())
+            .map_err(IndexError::from)?;
         let mut listing = DryRun::default();
         let walked = walk::walk_tree(&self.settings.root, &options, &mut |walked| {
             match walked {
@@ -35,7 +38,7 @@ impl Engine {
                     Ok(FileContents { bytes, .. }) => match walk::inspect_content(&entry.path, &bytes) {
                         Some(reason) => listing.excluded.push((entry.path, false, reason)),
                         None => {
-                            let source = decode_source(&entry.path, bytes);
+                            let source = decode_source_as(&entry.path, bytes, &languages);
                             let masks = source.masks.iter().map(|mask| (entry.path.clone(), mask.line, mask.rule));
                             listing.masked.extend(masks);
                             listing.included.push((entry.path, source.language));

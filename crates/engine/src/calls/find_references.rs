@@ -16,7 +16,8 @@ use crate::state::Engine;
 use platform::cancel::CancelToken;
 use platform::threads::run_on_threads;
 use search::{ContentFilter, Filter, NameMatch, NameQuery, find_files_with_identifier};
-use source::decode_source;
+use source::decode_source_as;
+use source::language::LanguageChoices;
 use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
 use types::{Language, RepoPath, Symbol, qualified_name};
 
@@ -166,7 +167,8 @@ impl Engine {
             generation: snapshot.view.generation().stable_hash(),
             ..ReferenceAnswer::default()
         };
-        let scan = ReferenceScan { engine: self, name: &name, query, deadline, cancel };
+        let scan =
+            ReferenceScan { engine: self, name: &name, query, languages: self.language_choices(), deadline, cancel };
         scan.fill_page(&files, &mut answer);
         if answer.files.is_empty() && answer.next.is_none() && query.from == ReferencePosition::default() {
             answer.notes = self.explain_empty_filter(&snapshot, &filter, &query_filters)?;
@@ -235,6 +237,7 @@ struct ReferenceScan<'s> {
     engine: &'s Engine,
     name: &'s str,
     query: &'s ReferenceQuery,
+    languages: LanguageChoices,
     deadline: Instant,
     cancel: &'s CancelToken,
 }
@@ -319,7 +322,7 @@ impl ReferenceScan<'_> {
                 return scanned;
             }
         };
-        let source = decode_source(path, read.bytes);
+        let source = decode_source_as(path, read.bytes, &self.languages);
         if parse::find_whole_word(&source.text, self.name).next().is_none() {
             return scanned;
         }

@@ -9,7 +9,7 @@ use super::super::file_counts::FileCounts;
 use super::super::queue::{StageReceiver, StageSender};
 use crate::plan::RunPlan;
 use platform::clock::now_ns;
-use source::decode_source;
+use source::decode_source_as;
 use source::language;
 use source::parse::SourceFile;
 use source::walk::{self, FileContents, FileSystem, WalkEntry};
@@ -144,7 +144,7 @@ impl ReadStage<'_> {
             record.content.outcome = FileOutcome::Skipped(reason);
             return ReadOutcome::Skipped(record);
         }
-        let source = decode_source(&entry.path, bytes);
+        let source = decode_source_as(&entry.path, bytes, &self.plan.languages);
         record.content.language = source.language;
         record.content.encoding = TextEncoding::Utf8;
         ReadOutcome::Source(source, record, permit)
