@@ -13,6 +13,7 @@
 (class_body (function_definition name: (name) @name body: (_)? @body) @definition.method)
 ((function_definition name: (name) @name body: (_)? @body) @definition.constructor
   (#eq? @name "_init"))
+(constructor_definition "_init" @name body: (_)? @body) @definition.constructor
 
 ; Constants and variables of a class; those of functions are not captured.
 (source [

@@ -19,8 +19,8 @@
 (with_expression body: (attrset_expression
   (binding_set (binding attrpath: (attrpath) @name) @definition.property)))
 
-; Options of a module: `enable = lib.mkEnableOption "…"`.
-((binding attrpath: (attrpath) @name expression: (apply_expression)) @definition.property
+; Options of a module: `enable = lib.mkEnableOption "…"`, also with `// { … }` behind.
+((binding attrpath: (attrpath) @name expression: [(apply_expression) (binary_expression)]) @definition.property
   (#match? @definition.property "^[^=]*=\\s*((lib|types)\\.)?mk(Enable|Package|Internal|Null)?(Or)?Option\\b"))
 
 (binding attrpath: (attrpath) @name
