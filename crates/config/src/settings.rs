@@ -59,6 +59,8 @@ pub struct Settings {
     pub parse_time_limit: Duration,
     /// The folder of the vector cache, shared by all projects.
     pub cache_dir: PathBuf,
+    /// The user's `languages.toml`, which may not exist.
+    pub languages_file: PathBuf,
     /// Size limit of the vector cache per model, in bytes. Above it, the least recently used vectors are dropped;
     /// 0 disables the cache.
     pub max_cache_bytes: u64,
@@ -119,6 +121,7 @@ impl Settings {
             cross_file_systems: options.cross_file_systems.unwrap_or(false),
             parse_time_limit: Duration::from_millis(options.parse_time_limit_ms.unwrap_or(DEFAULT_PARSE_TIME_LIMIT_MS)),
             cache_dir,
+            languages_file: user_folder(etcetera::BaseStrategy::config_dir)?.join("languages.toml"),
             max_cache_bytes: options.max_cache_bytes.unwrap_or(DEFAULT_MAX_CACHE_BYTES),
             pipeline: PipelineSettings::resolve(&options.pipeline)?,
         })

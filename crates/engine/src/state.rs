@@ -10,6 +10,7 @@ use crate::models::{EmbeddingModel, IndexModels};
 use crate::project_cache::ProjectCache;
 use config::Settings;
 use search::Snapshot;
+use source::language::LanguageChoices;
 use store::{ChunkStore, StoreView};
 use types::RepoPath;
 use workers::ParserPool;
@@ -38,6 +39,12 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Returns the languages that the user and the project choose for files. None are chosen by a file that cannot be
+    /// used, which index runs report.
+    pub(crate) fn language_choices(&self) -> LanguageChoices {
+        LanguageChoices::load(&self.settings.languages_file, self.settings.root.as_path()).unwrap_or_default()
+    }
+
     /// Opens the engine of a root. Creates no files.
     ///
     /// # Errors

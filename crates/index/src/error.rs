@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use embed::EmbedError;
 use platform::threads::describe_thread_limits;
+use source::language::LanguageChoicesError;
 use source::walk::WalkError;
 use store::StoreError;
 
@@ -13,6 +14,9 @@ pub enum IndexError {
     /// The root could not be walked.
     #[error(transparent)]
     Walk(#[from] WalkError),
+    /// A `languages.toml` cannot be used.
+    #[error(transparent)]
+    Languages(#[from] LanguageChoicesError),
     /// The store could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),

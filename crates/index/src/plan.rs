@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use config::Settings;
 use embed::Embedder;
+use source::language::LanguageChoices;
 use source::parse::CHUNKER_VERSION;
 use source::walk::WalkEntry;
 use store::{IndexFingerprint, SCHEMA_VERSION, StoreDamage, StoreError, StoreView};
@@ -32,6 +33,8 @@ pub(crate) struct RunPlan {
     pub known: HashMap<RepoPath, FileRecord>,
     /// Files that are read although their metadata matches their record, because they were seen to change.
     pub reread: PathSet,
+    /// The languages that the user and the project choose.
+    pub languages: LanguageChoices,
     /// Every file in the store.
     pub stored: Vec<RepoPath>,
     /// Whether the run starts with an empty index.
@@ -70,6 +73,7 @@ pub(crate) fn plan_run(
     let mut plan = RunPlan {
         known: HashMap::new(),
         reread: PathSet::default(),
+        languages: LanguageChoices::default(),
         stored: Vec::new(),
         fresh: rebuild || damage.is_some(),
         keeps_old_index: false,
@@ -96,8 +100,10 @@ pub(crate) fn plan_run(
     let files = view.files()?;
     let settings_changed = stored.settings != fingerprint.settings;
     plan.stored = files.iter().map(|file| file.path.clone()).collect();
+    let languages = [stored, fingerprint].map(|one| LanguageChoices::from_setting(&one.settings));
     let redo = |file: &FileRecord| {
-        settings_changed && matches!(&file.content.outcome, FileOutcome::Indexed { problem: Some(_), .. })
+        let has_problem = matches!(&file.content.outcome, FileOutcome::Indexed { problem: Some(_), .. });
+        settings_changed && (has_problem || languages[0].find(&file.path) != languages[1].find(&file.path))
     };
     if settings_changed {
         let (old, new) = (&stored.settings, &fingerprint.settings);

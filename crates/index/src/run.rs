@@ -22,6 +22,7 @@ use config::{DEFAULT_EMBED_WORKERS, Settings};
 use embed::Embedder;
 use embed::cache::VectorCache;
 use platform::cancel::CancelToken;
+use source::language::LanguageChoices;
 use source::walk::{self, FileSystem, WalkFinding, WalkOptions};
 use store::{ChunkStore, CommitStatus, IndexFingerprint, Manifest, StoreError, StoreView};
 use workers::ParserPool;
@@ -121,9 +122,12 @@ impl Indexer<'_> {
         cancel: &CancelToken,
         observe: &(dyn Fn(&IndexProgress) + Sync),
     ) -> Result<IndexReport, AttemptError> {
-        let fingerprint = plan::index_fingerprint(self.settings, self.embedder);
+        let languages = LanguageChoices::load(&self.settings.languages_file, self.settings.root.as_path())?;
+        let mut fingerprint = plan::index_fingerprint(self.settings, self.embedder);
+        fingerprint.settings += &languages.to_setting();
         let view = self.open_view(request, damage.is_some())?;
         let mut plan = plan::plan_run(view.as_ref(), &fingerprint, request.rebuild, damage)?;
+        plan.languages = languages;
         if let Some(view) = view.as_ref().filter(|_| request.verify && !plan.fresh) {
             let found = view.verify(cancel)?;
             if let Some(reason) = found.whole {

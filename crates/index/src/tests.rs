@@ -180,6 +180,31 @@ fn a_file_replaced_by_one_of_the_same_size_and_time_is_indexed_again() {
 }
 
 #[test]
+fn a_changed_choice_of_languages_reads_the_files_again_that_it_concerns() {
+    let fixture = IndexFixture::new();
+    fixture.write("a.tpl2", "fn f() {}\n");
+    fixture.write("b.rs", "fn g() {}\n");
+    let language_of = |path: &str| {
+        let view = fixture.store.view().expect("a view").expect("a commit");
+        let files = view.files().expect("files");
+        files.iter().find(|file| file.path.as_str() == path).expect("a record").content.language.0
+    };
+    fixture.index();
+    assert_eq!(language_of("a.tpl2"), "text");
+    fixture.write(".codescry/languages.toml", "[extensions]\ntpl2 = \"rust\"\n");
+    assert_eq!(fixture.index().files_indexed, 1);
+    assert_eq!([language_of("a.tpl2"), language_of("b.rs")], ["rust", "rust"]);
+    assert_eq!(fixture.index().files_indexed, 0);
+    fixture.write(".codescry/languages.toml", "[extensions]\ntpl2 = \"klingon\"\n");
+    let error = fixture.index_with(&CountingEmbedder::default(), IndexRequest::default(), &CancelToken::default());
+    let error = error.expect_err("an unknown language").to_string();
+    assert!(error.contains("languages.toml:2: `klingon` is no known language; allowed are text,"), "{error}");
+    fs::remove_file(fixture.path(".codescry/languages.toml")).expect("removed");
+    assert_eq!(fixture.index().files_indexed, 1);
+    assert_eq!(language_of("a.tpl2"), "text");
+}
+
+#[test]
 fn a_second_writer_fails_because_of_the_lock() {
     let fixture = IndexFixture::new();
     fixture.write("a.rs", "fn f() {}\n");

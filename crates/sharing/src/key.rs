@@ -35,6 +35,7 @@ fn describe_settings(settings: &Settings) -> String {
         cross_file_systems,
         parse_time_limit,
         cache_dir,
+        languages_file,
         max_cache_bytes,
         pipeline,
         models:
@@ -52,7 +53,7 @@ fn describe_settings(settings: &Settings) -> String {
                 probes_dir: _,
             },
     } = settings;
-    let limits = (max_file_bytes, cross_file_systems, parse_time_limit, max_cache_bytes);
+    let limits = (max_file_bytes, cross_file_systems, parse_time_limit, max_cache_bytes, languages_file);
     // The built-in model needs no files, so the search paths matter only for a named model.
     let is_named = matches!(pipeline.embedder, Some(EmbedderChoice::Model(_)));
     let search_paths = is_named.then_some((library, hub_cache, visible_gpus));

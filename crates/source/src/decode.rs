@@ -1,7 +1,7 @@
 //! Turns the bytes of a file into text in a known language.
 
 use crate::encoding::decode_bytes;
-use crate::language;
+use crate::language::{self, LanguageChoices};
 use crate::parse::SourceFile;
 use crate::secrets::{TextMask, mask_tokens};
 use types::{RepoPath, Span, TextEncoding};
@@ -16,16 +16,23 @@ pub struct Decoding {
 
 /// Decodes a file as [`decode_text`] does, and detects its language.
 pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
-    decode_file(path, bytes).0
+    decode_source_as(path, bytes, &LanguageChoices::default())
 }
 
-/// Decodes a file like [`decode_source`]. Also returns how it was decoded.
-pub fn decode_file(path: &RepoPath, bytes: Vec<u8>) -> (SourceFile, Decoding) {
+/// Decodes a file as [`decode_source`] does. A language that is chosen for it comes before the detected one.
+pub fn decode_source_as(path: &RepoPath, bytes: Vec<u8>, choices: &LanguageChoices) -> SourceFile {
+    decode_file(path, bytes, choices).0
+}
+
+/// Decodes a file like [`decode_source_as`]. Also returns how it was decoded.
+pub fn decode_file(path: &RepoPath, bytes: Vec<u8>, choices: &LanguageChoices) -> (SourceFile, Decoding) {
     let decoded = decode_bytes(bytes);
     let problem = (decoded.places_lost > 0).then(|| describe_lost_bytes(decoded.places_lost));
     let (text, masks) = mask_tokens(path.as_str(), decoded.text);
-    let language = language::detect_language(path, text.lines().next());
-    let language = language::refine_language(language, path, &text);
+    let language = choices.find(path).unwrap_or_else(|| {
+        let language = language::detect_language(path, text.lines().next());
+        language::refine_language(language, path, &text)
+    });
     (SourceFile { path: path.clone(), language, text, masks }, Decoding { encoding: decoded.encoding, problem })
 }
 

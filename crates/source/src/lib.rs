@@ -10,4 +10,4 @@ pub mod parse;
 pub mod secrets;
 pub mod walk;
 
-pub use decode::{count_lines, cut_lines, decode_file, decode_source, decode_text};
+pub use decode::{count_lines, cut_lines, decode_file, decode_source, decode_source_as, decode_text};

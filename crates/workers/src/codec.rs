@@ -65,6 +65,7 @@ pub fn encode_facts(number: u64, facts: &SyntaxFacts) -> Vec<u8> {
         Some(SyntaxProblem::UnusableGrammar) => (2, 0),
         Some(SyntaxProblem::KnownScannerFault) => (3, 0),
         Some(SyntaxProblem::NamesCut { at }) => (4, at),
+        Some(SyntaxProblem::MuchUnparsed { bytes }) => (5, bytes),
         // Only the parent reports these.
         Some(SyntaxProblem::TooLarge | SyntaxProblem::Fault(_)) => (2, 0),
     };
@@ -112,6 +113,7 @@ pub fn decode_facts(payload: &[u8]) -> Option<(u64, SyntaxFacts)> {
         2 => Some(SyntaxProblem::UnusableGrammar),
         3 => Some(SyntaxProblem::KnownScannerFault),
         4 => Some(SyntaxProblem::NamesCut { at }),
+        5 => Some(SyntaxProblem::MuchUnparsed { bytes: at }),
         _ => return None,
     };
     let facts = SyntaxFacts {
@@ -263,6 +265,7 @@ mod tests {
             SyntaxProblem::UnusableGrammar,
             SyntaxProblem::KnownScannerFault,
             SyntaxProblem::NamesCut { at: 700 },
+            SyntaxProblem::MuchUnparsed { bytes: 300 },
         ];
         for problem in problems {
             let facts = SyntaxFacts::failed(problem);

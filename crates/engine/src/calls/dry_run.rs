@@ -7,6 +7,7 @@ use crate::state::Engine;
 use index::{DryRun, IndexError};
 use platform::cancel::CancelToken;
 use source::decode_file;
+use source::language::LanguageChoices;
 use source::walk::{self, Disk, FileContents, FileSystem as _, WalkFinding, WalkOptions};
 use types::SkipReason;
 
@@ -22,6 +23,8 @@ impl Engine {
             cross_file_systems: self.settings.cross_file_systems,
             cancel,
         };
+        let languages = LanguageChoices::load(&self.settings.languages_file, self.settings.root.as_path())
+            .map_err(IndexError::from)?;
         let mut listing = DryRun::default();
         let walked = walk::walk_tree(&self.settings.root, &options, &mut |walked| {
             match walked {
@@ -35,7 +38,7 @@ impl Engine {
                     Ok(FileContents { bytes, .. }) => match walk::inspect_content(&entry.path, &bytes) {
                         Some(reason) => listing.excluded.push((entry.path, false, reason)),
                         None => {
-                            let (source, decoding) = decode_file(&entry.path, bytes);
+                            let (source, decoding) = decode_file(&entry.path, bytes, &languages);
                             listing.problems.extend(decoding.problem.map(|problem| (entry.path.clone(), problem)));
                             let masks = source.masks.iter().map(|mask| (entry.path.clone(), mask.line, mask.rule));
                             listing.masked.extend(masks);

@@ -16,7 +16,8 @@ use crate::state::Engine;
 use platform::cancel::CancelToken;
 use platform::threads::run_on_threads;
 use search::{ContentFilter, Filter, NameMatch, NameQuery, find_files_with_identifier};
-use source::decode_source;
+use source::decode_source_as;
+use source::language::LanguageChoices;
 use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
 use text::unicode::decompose;
 use types::{Language, RepoPath, Symbol, qualified_name};
@@ -147,7 +148,9 @@ impl Engine {
         let kinds = query.kinds.iter().copied().chain(in_text).collect();
         let query = &ReferenceQuery { kinds, ..query.clone() };
         // In Ruby and Elixir these characters are part of a name, but the index holds the word without them.
-        let name = name.trim_end_matches(['?', '!', '=']).to_owned();
+        let mark = if text.trim_end().ends_with('!') && !name.ends_with('!') { "!" } else { "" };
+        let name = format!("{}{mark}", name.trim_end_matches('='));
+        let word = name.trim_end_matches(['?', '!']);
         let snapshot = self.snapshot()?;
         // The time for loading the snapshot does not count, because later queries use the snapshot too.
         let deadline = Instant::now() + query.time_limit;
@@ -156,7 +159,7 @@ impl Engine {
             filter.content = ContentFilter::Code;
         }
         let compiled = self.compile_filter(&snapshot, &filter, &query_filters)?;
-        let files = find_files_with_identifier(&snapshot, &name, |file| compiled.allows(file))?;
+        let files = find_files_with_identifier(&snapshot, word, |file| compiled.allows(file))?;
         let files: Vec<(&RepoPath, Language)> =
             files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
         let mut answer = ReferenceAnswer {
@@ -165,7 +168,8 @@ impl Engine {
             generation: snapshot.view.generation().stable_hash(),
             ..ReferenceAnswer::default()
         };
-        let scan = ReferenceScan { engine: self, name: &name, query, deadline, cancel };
+        let scan =
+            ReferenceScan { engine: self, name: &name, query, languages: self.language_choices(), deadline, cancel };
         scan.fill_page(&files, &mut answer);
         if answer.files.is_empty() && answer.next.is_none() && query.from == ReferencePosition::default() {
             answer.notes = self.explain_empty_filter(&snapshot, &filter, &query_filters)?;
@@ -234,6 +238,7 @@ struct ReferenceScan<'s> {
     engine: &'s Engine,
     name: &'s str,
     query: &'s ReferenceQuery,
+    languages: LanguageChoices,
     deadline: Instant,
     cancel: &'s CancelToken,
 }
@@ -318,7 +323,7 @@ impl ReferenceScan<'_> {
                 return scanned;
             }
         };
-        let source = decode_source(path, read.bytes);
+        let source = decode_source_as(path, read.bytes, &self.languages);
         let Some(name) = spelling_in(&source.text, self.name) else { return scanned };
         let left = self.deadline.saturating_duration_since(Instant::now()).max(MIN_FILE_TIME);
         let limit = left.min(self.engine.settings.parse_time_limit);

@@ -4,7 +4,7 @@ use super::read_code::describe_masks;
 use crate::error::EngineError;
 use crate::state::Engine;
 use source::secrets::MASK;
-use source::{count_lines, decode_source};
+use source::{count_lines, decode_source_as};
 use types::{RepoPath, Symbol};
 
 /// The definitions of a file.
@@ -29,7 +29,7 @@ impl Engine {
     /// [`EngineError::Path`] if the path is missing, outside of the root, or not a text file.
     pub fn outline(&self, path: &str) -> Result<FileOutline, EngineError> {
         let (path, read) = self.read_visible_file(path)?;
-        let file = decode_source(&path, read.bytes);
+        let file = decode_source_as(&path, read.bytes, &self.language_choices());
         let lines = count_lines(&file.text);
         let (symbols, problem) = self.parsers.outline_file(&file, self.settings.parse_time_limit);
         let has_mask = symbols.iter().any(|symbol| symbol.signature.contains(MASK));

@@ -8,7 +8,7 @@ use search::NameQuery;
 use source::parse::SourceFile;
 use source::secrets::{MASK, TextMask};
 use source::walk::FileContents;
-use source::{count_lines, decode_source, language};
+use source::{count_lines, decode_source_as, language};
 use text::unicode::{is_same_ignoring_ascii_case, is_same_text};
 use types::{ContentHash, Language, RepoPath, Span, Symbol};
 
@@ -150,7 +150,7 @@ impl Engine {
     fn open_source(&self, path: &str) -> Result<OpenedSource, EngineError> {
         let (path, read) = self.read_visible_file(path)?;
         let freshness = self.freshness(&path, &read);
-        let file = decode_source(&path, read.bytes);
+        let file = decode_source_as(&path, read.bytes, &self.language_choices());
         let lines = count_lines(&file.text);
         let (symbols, _) = self.parsers.outline_file(&file, self.settings.parse_time_limit);
         let SourceFile { language, text, masks, .. } = file;

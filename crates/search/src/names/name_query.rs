@@ -34,6 +34,8 @@ impl NameQuery {
         let (text, is_prefix) = text.strip_suffix('*').map_or((text, false), |text| (text, true));
         let text = text.strip_suffix("()").or_else(|| text.strip_suffix('!')).unwrap_or(text);
         let text = strip_brackets(text);
+        // `r#match` is Rust's way to write the name `match`.
+        let text = text.strip_prefix("r#").map_or_else(|| text.replace("::r#", "::"), str::to_owned);
         let parts =
             text.split([':', '.', '#', '/', '\\', '>', ' ']).map(|part| part.trim_matches(|c| !is_name_char(c)));
         let mut parts: Vec<String> = parts.filter(|part| !part.is_empty()).map(str::to_owned).collect();
@@ -133,6 +135,8 @@ mod tests {
         }
         assert_eq!(query("Foo::b\\u{3164}r").0, "b\u{3164}r");
         assert_eq!(query("println!").0, "println");
+        assert_eq!(query("r#match").0, "match");
+        assert_eq!(query("Parser::r#match"), ("match".to_owned(), vec!["Parser".to_owned()]));
         assert_eq!(query("empty?").0, "empty?");
         assert_eq!(query("@name").0, "name");
         assert_eq!(query("Vec<String>").0, "Vec");

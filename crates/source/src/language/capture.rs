@@ -17,6 +17,8 @@ pub enum QueryCapture {
     Comment,
     /// `@attached`: an attribute or annotation of the definition directly below it.
     Attached,
+    /// `@_NAME`: a node that only a predicate of the pattern examines.
+    Examined,
 }
 
 /// Parses a capture name of a query file.
@@ -28,6 +30,7 @@ pub(super) fn parse_capture(name: &str) -> Result<QueryCapture, String> {
         "body" => Ok(QueryCapture::Body),
         "comment" => Ok(QueryCapture::Comment),
         "attached" => Ok(QueryCapture::Attached),
+        _ if name.starts_with('_') => Ok(QueryCapture::Examined),
         _ => {
             let kind = name.strip_prefix("definition.").ok_or_else(unknown)?;
             SymbolKind::parse(kind).map(QueryCapture::Definition).ok_or_else(unknown)

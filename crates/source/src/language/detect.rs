@@ -4,8 +4,8 @@ use types::{Language, RepoPath};
 
 use super::lookup::{LOOKUP, TEXT, language_by_name};
 
-/// Detects the language of a file by its name, its extension or its `#!` line, in this order; [`text_language`]
-/// otherwise.
+/// Detects the language of a file by its name, its extension, the first part of its name (`Dockerfile.dev`,
+/// `Makefile.am`) or its `#!` line, in this order; [`text_language`] otherwise.
 pub fn detect_language(path: &RepoPath, first_line: Option<&str>) -> Language {
     let name = path.file_name();
     let lower = name.to_ascii_lowercase();
@@ -14,18 +14,61 @@ pub fn detect_language(path: &RepoPath, first_line: Option<&str>) -> Language {
         .by_file_name
         .get(lower.as_str())
         .or_else(|| LOOKUP.by_extension.get(extension?))
+        .or_else(|| LOOKUP.by_file_name.get(lower.split_once('.')?.0).filter(|row| row.name != TEXT.0))
         .or_else(|| LOOKUP.by_interpreter.get(parse_interpreter(first_line?)?));
     found.map_or(TEXT, |row| Language(row.name))
 }
 
-/// Corrects a language by the content of the file: a `.h` file with C++ code is C++.
+/// Corrects a language by the content of the file: a `.h` file may be C++ or Objective-C, and a `.inc` file may be a part
+/// of many languages.
 pub fn refine_language(language: Language, path: &RepoPath, text: &str) -> Language {
-    let markers = ["namespace ", "template <", "template<", "class ", "public:", "private:", "constexpr ", "std::"];
-    let header = language.0 == "c" && path.file_name().to_ascii_lowercase().ends_with(".h");
-    let is_cpp = || text.lines().any(|line| markers.iter().any(|marker| line.trim_start().starts_with(marker)));
-    match language_by_name("cpp") {
-        Some(cpp) if header && is_cpp() => cpp,
-        _ => language,
+    let is_header = language.0 == "c" && path.file_name().to_ascii_lowercase().ends_with(".h");
+    let refined = match language.0 {
+        "include" => included_language(text),
+        _ if is_header => header_language(text),
+        _ => None,
+    };
+    refined.and_then(language_by_name).unwrap_or(language)
+}
+
+/// Returns the language of a C header that shows that it is in another one.
+fn header_language(text: &str) -> Option<&'static str> {
+    let objective_c = ["@interface ", "@protocol ", "@class ", "@import ", "#import ", "NS_ASSUME_NONNULL_BEGIN"];
+    let cpp = ["namespace ", "template <", "template<", "class ", "public:", "private:", "constexpr ", "std::"];
+    let begins_with =
+        |marks: &[&str]| marks.iter().any(|mark| text.lines().any(|line| line.trim_start().starts_with(mark)));
+    if begins_with(&objective_c) {
+        Some("objective-c")
+    } else if begins_with(&cpp) {
+        Some("cpp")
+    } else {
+        None
+    }
+}
+
+/// Returns the language of a text that others include; `None` if it does not show one.
+fn included_language(text: &str) -> Option<&'static str> {
+    if text.contains("<?php") {
+        return Some("php");
+    }
+    let words = |line: &str, marks: &[&str]| marks.iter().any(|mark| line.starts_with(mark));
+    let (mut c, mut assembly, mut pascal, mut make) = (0, 0, 0, 0);
+    for line in text.lines().map(str::trim_start).filter(|line| !line.is_empty()).take(400) {
+        let is_c = words(line, &["#include", "#define", "#if", "#endif", "#pragma", "//", "/*", "static ", "inline "]);
+        c += u32::from(is_c || line.ends_with([';', '{', '}']));
+        assembly += u32::from(words(line, &[".macro", ".equ", ".section", ".global", "%define", "%macro", ";"]));
+        pascal += u32::from(words(line, &["{$", "procedure ", "begin", "end;"]));
+        make += u32::from(
+            words(line, &["ifeq", "ifdef", "endif", "include "]) || line.contains(":= ") || line.contains("+= "),
+        );
+    }
+    let best = c.max(assembly).max(pascal).max(make);
+    match best {
+        0 => None,
+        _ if pascal * 4 > c && pascal > assembly => Some("pascal"),
+        _ if best == assembly => Some("assembly"),
+        _ if best == make => Some("make"),
+        _ => header_language(text).or(Some("cpp")),
     }
 }
 

@@ -44,6 +44,8 @@ pub fn language_by_name(name: &str) -> Option<Language> {
         "c#" => "csharp",
         "golang" => "go",
         "shell" | "zsh" => "bash",
+        "pwsh" => "powershell",
+        "bzl" => "starlark",
         other => other,
     };
     let row = LOOKUP.by_name.get(alias).or_else(|| LOOKUP.by_extension.get(alias))?;
@@ -93,6 +95,11 @@ pub fn language_title(language: Language) -> String {
         "tsx" => "TSX",
         "php" => "PHP",
         "sql" => "SQL",
+        "cmake" => "CMake",
+        "gdscript" => "GDScript",
+        "glsl" => "GLSL",
+        "powershell" => "PowerShell",
+        "wgsl" => "WGSL",
         name => {
             let mut letters = name.chars();
             return letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();

@@ -3,6 +3,7 @@
 //! Grammars and queries are compiled once per process, on first use, and shared by all parser threads.
 
 mod capture;
+mod choices;
 mod detect;
 mod grammar;
 mod lookup;
@@ -13,6 +14,7 @@ mod table;
 mod tests;
 
 pub(crate) use capture::QueryCapture;
+pub use choices::{LanguageChoices, LanguageChoicesError};
 pub use detect::{detect_language, refine_language};
 pub(crate) use grammar::{CompiledQuery, Grammar};
 pub use lookup::{

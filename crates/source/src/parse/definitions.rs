@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::lines::LineIndex;
-use super::signature::{build_signature, collapse_whitespace};
+use super::signature::{build_signature, collapse_whitespace, written_signature};
 use super::syntax::{AttachableNode, DefinitionMatch};
 use types::{Language, SymbolKind};
 
 /// Maximum nesting of definitions; deeper ones are part of the definition around them.
 const MAX_NESTING: usize = 32;
+
+/// Maximum number of comments inside of an attribute.
+const MAX_INNER_COMMENTS: usize = 16;
 
 /// Maximum length of a name, in bytes.
 const MAX_NAME_BYTES: usize = 120;
@@ -52,6 +55,7 @@ pub(super) fn collect_definitions(
     let mut found: Vec<Definition> =
         keep_widest(matches).into_iter().map(|one| build_definition(language, lines, attachable, &one)).collect();
     found.retain(|one| !one.name.is_empty());
+    extend_file_scopes(language, &mut found, lines);
     found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1), one.name_start));
     let found = assign_parents(found);
     let found = if matches!(language.0, "c" | "cpp") { correct_members(found) } else { found };
@@ -60,7 +64,7 @@ pub(super) fn collect_definitions(
 
 /// Languages in which several clauses define one function. In all others, definitions of the same name are overloads,
 /// redefinitions, or implementations for the same type.
-const HAS_CLAUSES: [&str; 2] = ["haskell", "elixir"];
+const HAS_CLAUSES: [&str; 3] = ["haskell", "elixir", "erlang"];
 
 /// Keeps one match per name node: the match with the widest definition node or, if equal, the later pattern.
 fn keep_widest(matches: Vec<DefinitionMatch>) -> Vec<DefinitionMatch> {
@@ -95,20 +99,36 @@ fn build_definition(
     let text = lines.full_text();
     let slice = |range: Range<usize>| text.get(range).unwrap_or_default();
     let start = attached_start(lines, attachable, one.node.start);
+    let written = written_signature(language, text, one, attachable_between(attachable, start, one.node.start));
     let end = continued_end(text, one.node.start, trimmed_end(text, &one.node));
     let name = collapse_whitespace(slice(one.name.clone()), MAX_NAME_BYTES);
+    let name = match language.0 {
+        // `$script:Limit` is the variable `Limit` of a scope.
+        "powershell" => name.strip_prefix('$').map_or(&*name, |name| name.rsplit(':').next().unwrap_or(name)),
+        // A raw identifier: `fn r#match`.
+        "rust" => name.strip_prefix("r#").unwrap_or(&name),
+        _ => &name,
+    };
+    let raw_prefix = if language.0 == "rust" && slice(one.name.clone()).starts_with("r#") { "r#".len() } else { 0 };
     Definition {
         name: name.trim_matches(['"', '\'', '`']).to_owned(),
         kind: one.kind,
         receiver: one.receiver.clone().map(|range| collapse_whitespace(slice(range), MAX_NAME_BYTES)),
-        signature: build_signature(language, text, one, attachable),
+        signature: written.unwrap_or_else(|| build_signature(language, text, one, attachable)),
         first_line: lines.line_at_byte(start),
         last_line: lines.line_at_byte(end.saturating_sub(1).max(one.node.start)),
-        name_start: one.name.start,
+        name_start: one.name.start + raw_prefix,
         name_line: lines.line_at_byte(one.name.start),
         node: (one.node.start, end.max(one.node.start)),
         parent: None,
     }
+}
+
+/// Returns the comments and attributes between two bytes.
+fn attachable_between(attachable: &[AttachableNode], start: usize, end: usize) -> &[AttachableNode] {
+    let first = attachable.partition_point(|one| one.range.start < start);
+    let last = attachable.partition_point(|one| one.range.start < end);
+    &attachable[first..last.max(first)]
 }
 
 /// Returns the start of a definition including the comments and attributes directly above it.
@@ -119,6 +139,13 @@ fn attached_start(lines: &LineIndex<'_>, attachable: &[AttachableNode], start: u
     for AttachableNode { range, is_comment } in attachable[..before].iter().rev() {
         let end = trimmed_end(text, range);
         if end > next {
+            continue;
+        }
+        // A comment inside of an attribute is a part of it.
+        let holds = |outer: &AttachableNode| {
+            !outer.is_comment && outer.range.start < range.start && outer.range.end >= range.end
+        };
+        if *is_comment && attachable[..before].iter().rev().take(MAX_INNER_COMMENTS).any(holds) {
             continue;
         }
         let between = &text[end..next];
@@ -157,6 +184,26 @@ fn is_first_on_line(lines: &LineIndex<'_>, byte: usize) -> bool {
 /// Returns the end of a node without trailing white space: some grammars include the line end in a node.
 fn trimmed_end(text: &str, range: &Range<usize>) -> usize {
     text.get(range.clone()).map_or(range.end, |node| range.start + node.trim_end().len())
+}
+
+/// Extends a declaration that has no block and applies to what follows: Perl's `package Name;` to the next package,
+/// GDScript's `class_name Name` to the end of the file.
+fn extend_file_scopes(language: Language, found: &mut [Definition], lines: &LineIndex<'_>) {
+    let word = match language.0 {
+        "perl" => "package",
+        "gdscript" => "class_name",
+        _ => return,
+    };
+    let text = lines.full_text();
+    let source = |one: &Definition| text.get(one.node.0..one.node.1).unwrap_or_default();
+    let mut starts: Vec<usize> =
+        found.iter().filter(|one| source(one).starts_with(word)).map(|one| one.node.0).collect();
+    starts.sort_unstable();
+    for one in found.iter_mut().filter(|one| source(one).starts_with(word) && !source(one).ends_with('}')) {
+        let next = starts.iter().copied().find(|start| *start > one.node.0).unwrap_or(text.len());
+        one.node.1 = trimmed_end(text, &(one.node.0..next));
+        one.last_line = lines.line_at_byte(one.node.1.saturating_sub(1));
+    }
 }
 
 /// Sets the parent of each definition, and drops definitions that are nested deeper than [`MAX_NESTING`].
@@ -203,7 +250,7 @@ fn correct_members(found: Vec<Definition>) -> Vec<Definition> {
     kept
 }
 
-/// Joins the adjacent clauses of a function (Haskell, Elixir) into one definition.
+/// Joins the adjacent clauses of a function (Haskell, Elixir, Erlang) into one definition.
 fn join_clauses(found: Vec<Definition>) -> Vec<Definition> {
     let mut kept: Vec<Definition> = Vec::with_capacity(found.len());
     let mut moved: Vec<usize> = Vec::with_capacity(found.len());

@@ -54,7 +54,11 @@ impl SourceFile {
 /// has no grammar.
 pub fn build_parsed_file(file: &SourceFile, facts: Option<SyntaxFacts>, time_limit: Duration) -> ParsedFile {
     let mut lines = LineIndex::new(&file.text);
+    // A part that the grammar cannot parse is found by its words, so only an outline tells it.
+    let is_reported =
+        !matches!(facts.as_ref().and_then(|facts| facts.problem), Some(SyntaxProblem::MuchUnparsed { .. }));
     let (definitions, problem) = find_definitions(file, facts, time_limit, &mut lines);
+    let problem = problem.filter(|_| is_reported);
     let chunks = chunks::build_chunks(file, &lines, &definitions);
     ParsedFile { chunks, definitions, problem }
 }

@@ -61,7 +61,31 @@ pub(super) fn build_signature(
         "ruby" => signature.strip_suffix(" end").filter(|rest| rest.ends_with(';')).unwrap_or(&signature),
         _ => &signature,
     };
-    signature.trim_end_matches(['{', '=', ':', ';', ' ', '\\']).to_owned()
+    signature.trim_end_matches(['{', '=', ':', ';', ',', ' ', '\\']).to_owned()
+}
+
+/// Returns the type that stands above a definition: `parse :: Text -> Int` in Haskell, `parse : String -> Int` in Elm and
+/// `-spec parse(binary()) -> integer().` in Erlang. `above` are the comments and attributes of the definition.
+pub(super) fn written_signature(
+    language: Language,
+    text: &str,
+    one: &DefinitionMatch,
+    above: &[AttachableNode],
+) -> Option<String> {
+    let (lead, sign) = match language.0 {
+        "haskell" => ("", "::"),
+        "elm" => ("", ":"),
+        "erlang" => ("-spec", "("),
+        _ => return None,
+    };
+    let name = text.get(one.name.clone())?;
+    let has_name = |names: &str| names.split(',').any(|part| part.trim().trim_matches(['(', ')']) == name);
+    above.iter().filter(|node| !node.is_comment).find_map(|node| {
+        let source = copy_code(text, node.range.clone(), above);
+        let source = source.trim().strip_prefix(lead)?.trim();
+        has_name(source.split_once(sign)?.0)
+            .then(|| collapse_whitespace(source.trim_end_matches('.'), MAX_SIGNATURE_BYTES))
+    })
 }
 
 /// Returns whether a definition without a body has a value, or clauses, that are not part of its signature.
@@ -69,6 +93,8 @@ fn has_value(language: Language, kind: SymbolKind) -> bool {
     use SymbolKind::{Constant, Field, Macro, Property, Variable};
     matches!(kind, Constant | Field | Macro | Property | Variable)
         || matches!(language.0, "haskell" | "elixir" | "sql" | "lua" | "bash" | "ruby")
+        // Calls that define something.
+        || matches!(language.0, "bazel" | "cmake" | "gradle" | "groovy" | "powershell" | "r" | "starlark")
 }
 
 /// Copies code with a space in place of each comment.

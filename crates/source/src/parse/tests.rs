@@ -142,6 +142,30 @@ fn broken_code_still_yields_its_definitions() {
 }
 
 #[test]
+fn an_outline_says_that_the_grammar_fails_over_much_of_a_file() {
+    let outline = |text: String| {
+        let file = SourceFile {
+            path: RepoPath::new("a.rs"),
+            language: language::detect_language(&RepoPath::new("a.rs"), None),
+            text,
+            masks: Vec::new(),
+        };
+        let mut analyzer = super::syntax::SyntaxAnalyzer::default();
+        let request =
+            file.syntax_request(super::syntax::SyntaxTask::Definitions, Duration::from_secs(5)).expect("a grammar");
+        super::build_outline(&file, Some(analyzer.analyze(&request)), Duration::from_secs(5)).1
+    };
+    let broken = "fn good() {}\n".to_owned() + &"%% ?? not rust at all ??\n".repeat(40);
+    let problem = outline(broken.clone()).expect("a problem");
+    assert!(
+        problem.contains("Rust grammar cannot parse") && problem.contains("definitions may be missing"),
+        "{problem}"
+    );
+    assert_eq!(parse("a.rs", &broken).problem, None, "an index does not count it as a problem");
+    assert_eq!(outline("fn f() { g(); }\n".repeat(40) + "fn broken( {\n"), None);
+}
+
+#[test]
 fn headings_make_sections_except_in_code() {
     let text = "---\ntitle: x\n---\n\n# Guide\n\nIntro.\n\n```sh\n# not a heading\n```\n\n## Install\n\nRun it.\n\nUse\n===\n\nMore.\n";
     let symbols = parse("guide.md", text).symbols();

@@ -144,7 +144,7 @@ impl ReadStage<'_> {
             record.content.outcome = FileOutcome::Skipped(reason);
             return ReadOutcome::Skipped(record);
         }
-        let (source, decoding) = decode_file(&entry.path, bytes);
+        let (source, decoding) = decode_file(&entry.path, bytes, &self.plan.languages);
         record.content.language = source.language;
         record.content.encoding = decoding.encoding;
         record.content.outcome = FileOutcome::Indexed { chunks: 0, problem: decoding.problem };

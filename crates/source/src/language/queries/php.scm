@@ -17,7 +17,8 @@
 ((method_declaration name: (name) @name body: (_)? @body) @definition.constructor
   (#eq? @name "__construct"))
 
-; Properties with hooks. Other properties are part of their class.
+; Properties, with the hooks of some.
+(property_declaration (property_element name: (variable_name (name) @name))) @definition.property
 (property_declaration
   (property_element name: (variable_name (name) @name))
   (property_hook_list) @body) @definition.property

@@ -73,6 +73,22 @@ fn a_call_is_a_call_in_every_language() {
         ("A.hs", "module A where\n-- fetch\nrun x =\n  fetch x \"fetch\"\n"),
         ("a.ex", "defmodule A do\n  # fetch\n  def run do\n    Net.fetch(\"fetch\")\n  end\nend\n"),
         ("a.zig", "// fetch\n\nfn run() void {\n    net.fetch(\"fetch\");\n}\n"),
+        ("a.pl", "# fetch\n\nsub run {\n  $net->fetch('fetch');\n}\n"),
+        ("b.pl", "# fetch\n\nsub run {\n  return fetch 'fetch';\n}\n"),
+        ("a.r", "# fetch\n\nrun <- function() {\n  net::fetch('fetch')\n}\n"),
+        ("a.ps1", "# fetch\n\nfunction Invoke-Run {\n  fetch 'fetch'\n}\n"),
+        ("b.ps1", "# fetch\n\nfunction Invoke-Run {\n  $net.fetch('fetch')\n}\n"),
+        ("a.groovy", "// fetch\nclass A {\n  def run() {\n    net.fetch('fetch')\n  }\n}\n"),
+        ("a.erl", "-module(a).\n% fetch\nrun(X) ->\n  net:fetch(\"fetch\").\n"),
+        ("a.elm", "module A exposing (..)\n-- fetch\nrun =\n  Net.fetch \"fetch\"\n"),
+        ("a.sol", "// fetch\ncontract A {\n  function run() public {\n    net.fetch(\"fetch\");\n  }\n}\n"),
+        ("a.gd", "# fetch\n\nfunc run():\n\tnet.fetch(\"fetch\")\n"),
+        ("a.glsl", "// fetch\n\nvoid main() {\n  fetch(1.0);\n}\n"),
+        ("a.wgsl", "// fetch\n\nfn run() {\n  fetch(1.0);\n}\n"),
+        ("a.nix", "# fetch\n\n{ net }: {\n  run = net.fetch \"fetch\";\n}\n"),
+        ("a.bzl", "# fetch\n\ndef run():\n    net.fetch(\"fetch\")\n"),
+        ("a.cmake", "# fetch\n\nfunction(run)\n  fetch(\"fetch\")\nendfunction()\n"),
+        ("a.gradle", "// fetch\n\ndef run() {\n  net.fetch('fetch')\n}\n"),
         ("a.dart", "// fetch\n\nvoid run() {\n  net.fetch('fetch');\n}\n"),
         ("a.js", "// fetch\n\nfunction run() {\n  return net?.fetch('fetch');\n}\n"),
         ("a.tsx", "// fetch\n\nfunction Run() {\n  return <p>fetch {net.fetch('fetch')}</p>;\n}\n"),
@@ -105,6 +121,19 @@ fn interpolated_code_and_symbols_are_references() {
     assert_eq!(references("a.php", "total", "<?php echo \"total $total\";\n"), ["1:other"]);
     assert_eq!(references("a.kt", "total", "fun f() = \"total ${total}\"\n"), ["1:other"]);
     assert_eq!(references("a.c", "total", "#define SUM total(1)\n"), ["1:call"]);
+}
+
+#[test]
+fn a_mark_at_the_end_is_part_of_a_name() {
+    let ruby = "def save!\n  save\nend\n\ndef run\n  user.save!\n  save!(true)\n  user.empty?\nend\n";
+    assert_eq!(references("a.rb", "save!", ruby), ["1:definition", "6:call", "7:call"]);
+    assert_eq!(references("a.rb", "save", ruby), ["2:other"]);
+    assert_eq!(references("a.rb", "empty?", ruby), ["8:call"]);
+    let elixir = "defmodule A do\n  def fetch!(id), do: id\n  def run, do: A.fetch!(1)\nend\n";
+    assert_eq!(references("a.ex", "fetch!", elixir), ["2:definition", "3:call"]);
+    assert_eq!(references("a.rs", "retry!", "fn f() {\n    retry!(1)\n}\n"), ["2:call"]);
+    let raw = "fn r#match() {}\nfn f() { r#match(); match 1 { _ => 2 } }\n";
+    assert_eq!(references("a.rs", "match", raw), ["1:definition", "2:call"]);
 }
 
 #[test]

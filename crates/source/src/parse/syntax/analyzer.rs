@@ -65,11 +65,16 @@ impl SyntaxAnalyzer {
         // Macros are names too, so uses and tokens are found in the text as it is.
         let blanked = match request.language.0 {
             "c" | "cpp" if request.task != SyntaxTask::Tokens => dialects::blank_macros(request.text),
+            "gradle" | "groovy" => dialects::replace_task_heads(request.text),
+            "wgsl" => dialects::replace_wgsl_words(request.text),
             _ => None,
         };
         let tree = self.parse_tree(request, blanked.as_deref())?;
         match request.task {
-            SyntaxTask::Definitions => Ok(collect_definitions(request, &tree)),
+            SyntaxTask::Definitions => {
+                let problem = much_unparsed(request.text, &tree);
+                Ok(SyntaxFacts { problem, ..collect_definitions(request, &tree) })
+            }
             SyntaxTask::References { name } => {
                 let mut facts = collect_definitions(request, &tree);
                 let unchanged = blanked.map(|_| self.parse_tree(request, None)).transpose()?;
@@ -117,6 +122,16 @@ impl SyntaxAnalyzer {
         let limit = TimeLimit::start(request.time_limit, self.cancel.clone(), self.progress.clone());
         SyntaxTree::parse(&mut self.parser, grammar, request.text, replaced, limit)
     }
+}
+
+/// Minimum size, in bytes, of the unparsed part of a text that is reported.
+const MIN_UNPARSED_BYTES: usize = 200;
+
+/// Returns the problem that the grammar could not parse at least a quarter of the text.
+fn much_unparsed(text: &str, tree: &SyntaxTree<'_>) -> Option<SyntaxProblem> {
+    let bytes = if tree.has_errors() { tree.count_errors().min(text.len()) } else { 0 };
+    let is_much = bytes >= MIN_UNPARSED_BYTES && bytes >= text.len() / 4;
+    is_much.then_some(SyntaxProblem::MuchUnparsed { bytes })
 }
 
 /// Returns the definitions in a tree, and those that the grammar of the language cannot find.

@@ -173,7 +173,13 @@ impl SyntaxFacts {
 
     fn are_uses_valid(&self, request: &SyntaxRequest<'_>) -> bool {
         let SyntaxTask::References { name } = request.task else {
-            return self.uses.is_empty() && self.problem.is_none();
+            let may_be_unparsed = request.task == SyntaxTask::Definitions;
+            return self.uses.is_empty()
+                && match self.problem {
+                    None => true,
+                    Some(SyntaxProblem::MuchUnparsed { bytes }) => may_be_unparsed && bytes <= request.text.len(),
+                    Some(_) => false,
+                };
         };
         let is_use = |one: &NameUse| {
             one.kind != ReferenceKind::Text
@@ -182,6 +188,7 @@ impl SyntaxFacts {
         };
         let is_cut_valid = match self.problem {
             Some(SyntaxProblem::NamesCut { at }) => request.text.is_char_boundary(at),
+            Some(SyntaxProblem::MuchUnparsed { .. }) => false,
             _ => true,
         };
         is_cut_valid && self.uses.iter().all(is_use) && self.uses.is_sorted_by(|one, next| one.at < next.at)

@@ -13,6 +13,9 @@ use super::tree::SyntaxTree;
 /// Sigils that some grammars include in a name.
 pub(in crate::parse) const SIGILS: [char; 6] = ['@', ':', '$', '#', '\'', '`'];
 
+/// Signs at the end of a name: `save!` and `empty?`.
+const NAME_MARKS: [char; 2] = ['!', '?'];
+
 /// Maximum number of ancestors examined above a leaf.
 const MAX_ANCESTORS: usize = 12;
 
@@ -20,12 +23,17 @@ const MAX_ANCESTORS: usize = 12;
 pub(super) fn find_uses(tree: &SyntaxTree<'_>, name: &str) -> (Vec<NameUse>, Option<SyntaxProblem>) {
     let root = tree.walk().node();
     let mut uses = Vec::new();
+    // In Ruby and Elixir the mark is a part of the name; of a macro of Rust it is not.
+    let word = name.trim_end_matches(NAME_MARKS);
     for at in find_whole_word(tree.text(), name).take(MAX_REFERENCES) {
         if tree.is_out_of_time() {
             return (uses, Some(SyntaxProblem::NamesCut { at }));
         }
+        let leaf = root.descendant_for_byte_range(at, at + word.len());
+        let leaf_length = leaf.map_or(0, |leaf| leaf.byte_range().len());
+        let name = if leaf_length > word.len() { name } else { word };
         let word = NameOccurrence { text: tree.text(), name, at };
-        let kind = root.descendant_for_byte_range(at, at + name.len()).and_then(|leaf| word.kind(leaf));
+        let kind = leaf.and_then(|leaf| word.kind(leaf));
         uses.extend(kind.map(|kind| NameUse { at, kind }));
     }
     (uses, None)
@@ -41,7 +49,8 @@ pub fn find_whole_word<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item =
     found.into_iter().flatten().map(|(at, _)| at).filter(move |at| {
         let before = text[..*at].chars().next_back();
         let after = text[at + name.len()..].chars().next();
-        !before.is_some_and(is_word_char) && !after.is_some_and(is_word_char)
+        let is_end = name.ends_with(NAME_MARKS) || !after.is_some_and(is_word_char);
+        !before.is_some_and(is_word_char) && is_end
     })
 }
 
@@ -65,6 +74,7 @@ impl NameOccurrence<'_> {
         }
         // In some grammars the leaf includes the sigil of `@name`, `:name` or `$name`.
         let bare = text.trim_start_matches(SIGILS).trim_end_matches(['`', ':']);
+        let bare = bare.strip_prefix("r#").unwrap_or(bare);
         if leaf.child_count() > 0 || !leaf.is_named() || bare != self.name || is_text(leaf) {
             return None;
         }
@@ -154,6 +164,11 @@ fn qualified_node(leaf: Node<'_>) -> Node<'_> {
         "variable_name",
         "generic_name",
         "remote",
+        "attrpath",
+        "select_expression",
+        "variable_expression",
+        "value_expr",
+        "_qid",
     ];
     let mut node = leaf;
     for parent in ancestors(leaf) {
@@ -214,8 +229,10 @@ fn is_callee(kind: &str, field: &str, node: Node<'_>) -> bool {
     if kind == "command_name" || kind == "macro_invocation" {
         return true;
     }
-    let is_call = calls.iter().any(|word| kind.contains(word)) || matches!(kind, "command" | "apply" | "decorator");
-    let callee = ["function", "name", "method", "macro", "constructor", "target", "type", "callee", "func"];
+    let is_call = calls.iter().any(|word| kind.contains(word))
+        || matches!(kind, "command" | "apply" | "apply_expression" | "decorator");
+    let callee =
+        ["function", "command_name", "name", "method", "macro", "constructor", "target", "type", "callee", "func"];
     is_call && !kind.contains("argument") && (callee.contains(&field) || (field.is_empty() && is_first_child(node)))
 }
 

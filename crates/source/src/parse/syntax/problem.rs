@@ -51,6 +51,8 @@ pub enum SyntaxProblem {
     TooLarge,
     /// The time for finding the uses of a name ended at this byte.
     NamesCut { at: usize },
+    /// The grammar could not parse this many bytes, a large part of the text.
+    MuchUnparsed { bytes: usize },
     /// The parser process failed.
     Fault(ParserFault),
 }
@@ -73,12 +75,15 @@ impl SyntaxProblem {
             }
             Self::TooLarge => "its syntax tree may not fit into --max-memory; the file is split by lines".to_owned(),
             Self::NamesCut { .. } => "time ran out".to_owned(),
+            Self::MuchUnparsed { bytes } => {
+                format!("the {title} grammar cannot parse {bytes} bytes of the file, so definitions may be missing")
+            }
             Self::Fault(fault) => format!("the {title} parser {}; the file is split by lines", fault.describe()),
         }
     }
 
     /// Returns whether there is no result beside the problem.
     pub fn is_failure(self) -> bool {
-        !matches!(self, Self::NamesCut { .. })
+        !matches!(self, Self::NamesCut { .. } | Self::MuchUnparsed { .. })
     }
 }

@@ -237,6 +237,7 @@ impl PartialMatch {
             QueryCapture::Body => self.body_start = Some(range.start),
             QueryCapture::Comment => attachable.push(AttachableNode { range, is_comment: true }),
             QueryCapture::Attached => attachable.push(AttachableNode { range, is_comment: false }),
+            QueryCapture::Examined => {}
         }
     }
 

@@ -50,7 +50,7 @@ fn definitions_of_the_same_name_stay_apart() {
     assert_definitions(
         "fact.hs",
         "fact :: Int -> Int\nfact 0 = 1\nfact n = n * fact (n - 1)\n",
-        &["1-3 function fact: fact 0"],
+        &["1-3 function fact: fact :: Int -> Int"],
     );
 }
 
@@ -162,4 +162,97 @@ fn routines_of_other_sql_dialects_are_definitions() {
     let symbols = parse("procs.sql", text).symbols();
     let found: Vec<_> = symbols.iter().map(|one| (one.name.as_str(), one.span.start_line, one.span.end_line)).collect();
     assert_eq!(found, [("load_orders", 1, 6), ("audit_orders", 8, 8), ("Orders", 10, 10)]);
+}
+
+#[test]
+fn a_type_above_a_definition_is_its_signature() {
+    assert_definitions(
+        "a.hs",
+        "-- | Doubles.\ndouble, twice\n  :: Int -- a number\n  -> Int\ndouble x = x + x\n\nhalf x = x / 2\n",
+        &["1-5 function double: double, twice :: Int -> Int", "7-7 function half: half x"],
+    );
+    assert_definitions(
+        "a.elm",
+        "module A exposing (..)\n\nhalf : Int -> Int\nhalf x =\n    x // 2\n",
+        &["1-1 module A: module A", "3-5 function half: half : Int -> Int"],
+    );
+    assert_definitions(
+        "a.erl",
+        "-spec half(integer()) -> integer().\nhalf(X) -> X div 2.\n",
+        &["1-2 function half: half(integer()) -> integer()"],
+    );
+}
+
+#[test]
+fn declarations_without_a_block_hold_what_follows() {
+    assert_definitions(
+        "a.pm",
+        "package A::B;\nsub f { 1 }\n\npackage C;\nsub g { 2 }\n1;\n",
+        &[
+            "1-2 module A::B: package A::B",
+            "2-2 function A::B.f: sub f",
+            "4-6 module C: package C",
+            "5-5 function C.g: sub g",
+        ],
+    );
+    assert_definitions(
+        "a.gd",
+        "class_name Player\nfunc run():\n\tpass\n",
+        &["1-3 class Player: class_name Player", "2-3 function Player.run: func run()"],
+    );
+}
+
+#[test]
+fn names_that_are_written_in_a_special_way_are_bare() {
+    assert_definitions("a.rs", "fn r#match() {}\n", &["1-1 function match: fn r#match()"]);
+    assert_definitions(
+        "a.ps1",
+        "$script:Limit = 3\nclass A {\n    [int] $Count = 1\n}\n",
+        &["1-1 variable Limit: $script:Limit = 3", "2-4 class A: class A", "3-3 property A.Count: [int] $Count = 1"],
+    );
+}
+
+#[test]
+fn typed_properties_and_annotation_classes_are_definitions() {
+    assert_definitions(
+        "a.php",
+        "<?php\nclass A {\n    private readonly ?Cache $cache;\n    public static int $count = 0, $total = 1;\n}\n",
+        &[
+            "2-5 class A: class A",
+            "3-3 property A.cache: private readonly ?Cache $cache",
+            "4-4 property A.count: public static int $count = 0, $total = 1",
+            "4-4 property A.total: public static int $count = 0, $total = 1",
+        ],
+    );
+    assert_definitions(
+        "a.kt",
+        "@Target(AnnotationTarget.CLASS)\nannotation class Cached(val seconds: Int)\n\nannotation class Plain\n",
+        &["1-2 class Cached: annotation class Cached(val seconds: Int)", "4-4 class Plain: annotation class Plain"],
+    );
+}
+
+#[test]
+fn tasks_of_gradle_are_functions() {
+    assert_definitions(
+        "build.gradle",
+        "task smoke(type: Exec, dependsOn: 'jar') {\n    commandLine 'java', '-jar'\n}\n\ntasks.register('fat', Jar) {\n    from a\n}\n",
+        &[
+            "1-3 function smoke: task smoke(type: Exec, dependsOn: 'jar')",
+            "5-7 function fat: tasks.register('fat', Jar)",
+        ],
+    );
+}
+
+#[test]
+fn macros_of_unreal_do_not_hide_definitions() {
+    assert_definitions(
+        "Hero.h",
+        "#pragma once\n\nUCLASS(Blueprintable, meta = (DisplayName = \"Hero\"))\nclass GAME_API AHero : public ACharacter\n{\n    GENERATED_BODY()\n\n    /** The life that is left. */\n    UPROPERTY(EditAnywhere,\n        Category = \"Life\")\n    float Life = 100.f;\n\npublic:\n    UFUNCTION(BlueprintCallable)\n    void Hit(float Amount);\n};\n\nUENUM()\nenum class EMood : uint8\n{\n    Calm UMETA(DisplayName = \"Calm\"),\n    Angry\n};\n\nUSTRUCT(BlueprintType)\nstruct GAME_API FLoot\n{\n    GENERATED_BODY()\n    int32 Gold = 0;\n};\n",
+        &[
+            "4-16 class AHero: class GAME_API AHero : public ACharacter",
+            "15-15 method AHero.Hit: void Hit(float Amount)",
+            "19-23 enum EMood: enum class EMood : uint8",
+            "26-30 struct FLoot: struct GAME_API FLoot",
+        ],
+    );
 }

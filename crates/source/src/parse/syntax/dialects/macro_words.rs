@@ -8,8 +8,7 @@ pub(in crate::parse::syntax) fn blank_macros(text: &str) -> Option<Vec<u8>> {
     let mut blanked: Option<Vec<u8>> = None;
     let mut lines = LineWalk { bytes: text.as_bytes(), at: 0, continues: false };
     while let Some((start, line)) = lines.next_code() {
-        let next = &text.as_bytes()[lines.at..];
-        for_each_macro(line, next, |from, to| {
+        for_each_macro(line, &text.as_bytes()[start..], |from, to| {
             let blanked = blanked.get_or_insert_with(|| text.as_bytes().to_vec());
             let range = &mut blanked[start + from..start + to];
             range.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
@@ -47,6 +46,9 @@ impl<'t> LineWalk<'t> {
     }
 }
 
+/// Maximum length, in bytes, of a macro with arguments on several lines.
+const MAX_MACRO_BYTES: usize = 2_000;
+
 /// Words that may precede a macro or a type.
 const SPECIFIERS: [&[u8]; 10] = [
     b"static",
@@ -69,8 +71,9 @@ const QUALIFIERS: [&[u8]; 9] =
 const STATEMENTS: [&[u8]; 10] =
     [b"if", b"for", b"while", b"do", b"switch", b"return", b"goto", b"else", b"case", b"throw"];
 
-/// Calls `blank` with the range of each macro in a line. `next` are the lines after it.
-fn for_each_macro(line: &[u8], next: &[u8], mut blank: impl FnMut(usize, usize)) {
+/// Calls `blank` with the range of each macro in a line. `text` is the line and what follows it.
+fn for_each_macro(line: &[u8], text: &[u8], mut blank: impl FnMut(usize, usize)) {
+    let next = text.get(line.len() + 1..).unwrap_or_default();
     if let Some((from, to)) = macro_at_end(line) {
         blank(from, to);
     }
@@ -95,6 +98,18 @@ fn for_each_macro(line: &[u8], next: &[u8], mut blank: impl FnMut(usize, usize))
             return;
         }
         let parameters = skip_parentheses(line, end);
+        if parameters.is_none()
+            && line.get(skip_spaces(line, end)) == Some(&b'(')
+            && let Some(end) = skip_parentheses(&text[..text.len().min(MAX_MACRO_BYTES)], end)
+        {
+            // The arguments continue on the next lines.
+            let after = memchr::memchr(b'\n', &text[end..]).map_or(text.len(), |line_end| end + line_end);
+            let is_alone = text[end..after].trim_ascii().is_empty();
+            if is_alone && !is_head_of(&text[after..], true) {
+                blank(at, end);
+            }
+            return;
+        }
         let end = parameters.unwrap_or(end);
         let rest = skip_spaces(line, end);
         let is_alone = rest == line.len() || line[rest..].starts_with(b"//") || line[rest..].starts_with(b"/*");
@@ -190,7 +205,7 @@ fn is_macro_name(word: &[u8]) -> bool {
 /// Returns whether a line that is a macro alone is the first line of a function: its return type, or the macro that
 /// defines it.
 fn is_head_of(next: &[u8], has_parameters: bool) -> bool {
-    let next = next.trim_ascii_start();
+    let next = skip_comments(next);
     if has_parameters {
         return !matches!(next.first(), Some(b'}' | b'#')) && word_at(next, 0).is_empty();
     }
@@ -198,6 +213,20 @@ fn is_head_of(next: &[u8], has_parameters: bool) -> bool {
     let is_call = !word.is_empty() && next[skip_spaces(next, word.len())..].starts_with(b"(");
     let is_body = matches!(next.first(), Some(b'{' | b'(' | b'=' | b')' | b',' | b'*' | b'&'));
     is_body || is_call || STATEMENTS.contains(&word)
+}
+
+/// Returns the text after the comments with which it begins.
+fn skip_comments(text: &[u8]) -> &[u8] {
+    let mut rest = text.trim_ascii_start();
+    loop {
+        let end: &[u8] = match rest {
+            [b'/', b'/', ..] => b"\n",
+            [b'/', b'*', ..] => b"*/",
+            _ => return rest,
+        };
+        let after = memchr::memmem::find(rest, end).map_or(rest.len(), |at| at + end.len());
+        rest = rest[after..].trim_ascii_start();
+    }
 }
 
 /// Returns whether a text declares something: two words before any other sign than `*` and `&`, or one word and a
