@@ -110,7 +110,7 @@ fn interpolated_code_and_symbols_are_references() {
 #[test]
 fn whole_words_are_found_without_a_grammar() {
     assert_eq!(
-        references("a.proto", "Fetch", "message Fetch {}\nmessage FetchAll {}\nrpc fetch (Fetch)\n"),
+        references("a.thrift", "Fetch", "struct Fetch {}\nstruct FetchAll {}\nrpc fetch (Fetch)\n"),
         ["1:text", "3:text"]
     );
     assert_eq!(references("a.rs", "café", "fn f() { let x = café + cafés; }\n"), ["1:other"]);

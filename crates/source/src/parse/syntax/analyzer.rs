@@ -4,7 +4,7 @@ use super::facts::{SyntaxFacts, SyntaxRequest, SyntaxTask};
 use super::limit::{ProgressCounter, TimeLimit};
 use super::problem::SyntaxProblem;
 use super::tree::SyntaxTree;
-use super::{dialects, names, scanner_faults, tokens};
+use super::{data_names, dialects, names, scanner_faults, tokens};
 use crate::language;
 use platform::cancel::CancelToken;
 use types::Language;
@@ -65,6 +65,7 @@ impl SyntaxAnalyzer {
         // Macros are names too, so uses and tokens are found in the text as it is.
         let blanked = match request.language.0 {
             "c" | "cpp" if request.task != SyntaxTask::Tokens => dialects::blank_macros(request.text),
+            "yaml" => dialects::blank_template_actions(request.text),
             _ => None,
         };
         let tree = self.parse_tree(request, blanked.as_deref())?;
@@ -72,6 +73,10 @@ impl SyntaxAnalyzer {
             SyntaxTask::Definitions => Ok(collect_definitions(request, &tree)),
             SyntaxTask::References { name } => {
                 let mut facts = collect_definitions(request, &tree);
+                if matches!(request.language.0, "yaml" | "json" | "toml") {
+                    (facts.uses, facts.problem) = data_names::find_uses(&tree, name);
+                    return Ok(facts);
+                }
                 let unchanged = blanked.map(|_| self.parse_tree(request, None)).transpose()?;
                 (facts.uses, facts.problem) = names::find_uses(unchanged.as_ref().unwrap_or(&tree), name);
                 Ok(facts)

@@ -1,9 +1,12 @@
-//! What people write and a grammar cannot parse: macros of C and C++, types of Flow, other dialects of SQL.
+//! What people write and a grammar cannot parse: macros of C and C++, types of Flow, other dialects of SQL, templates in
+//! YAML.
 
 mod flow;
 mod macro_words;
 mod sql_routines;
+mod yaml_templates;
 
 pub(super) use flow::{is_flow, replace_flow_syntax};
 pub(super) use macro_words::blank_macros;
 pub(super) use sql_routines::add_sql_definitions;
+pub(super) use yaml_templates::{blank_template_actions, find_template_actions};
