@@ -99,7 +99,7 @@ impl<'t> DataTree<'t> {
     }
 
     /// Returns the range of a node. That of a document of YAML begins after the line `---`.
-    pub fn range(&self, node: usize) -> Range<usize> {
+    pub fn node_range(&self, node: usize) -> Range<usize> {
         let DataNode { range, children, .. } = &self.nodes[node];
         match children.first() {
             Some(first) if self.slice(range.clone()).starts_with("---") => self.nodes[*first].range.start..range.end,
@@ -113,14 +113,14 @@ impl<'t> DataTree<'t> {
     }
 
     /// Returns the key of a pair; empty for another node.
-    pub fn key(&self, node: usize) -> &'t str {
+    pub fn pair_key(&self, node: usize) -> &'t str {
         self.slice(self.key_range(node))
     }
 
     /// Returns the pair at the end of a path of keys, such as `metadata.name`.
     pub fn find(&self, node: usize, path: &str) -> Option<usize> {
         path.split('.').try_fold(node, |at, key| {
-            self.children(at).find(|child| self.shape(*child) == DataShape::Pair && self.key(*child) == key)
+            self.children(at).find(|child| self.shape(*child) == DataShape::Pair && self.pair_key(*child) == key)
         })
     }
 

@@ -4,7 +4,7 @@
 
 use types::SymbolKind::{self, Function, Method, Module, Property, Resource, Service, Struct, Task, Type, Variable};
 
-use super::rules::DataDocument;
+use super::data_document::DataDocument;
 
 /// A kind of document: how it is recognized, and which of its nodes are definitions.
 pub(super) struct DocumentKind {

@@ -5,6 +5,7 @@
 //! [`kinds`] tells by the path and the keys what a document is, and lists the rules by which [`rules`] picks the nodes that are
 //! definitions. Files without a grammar are read line by line.
 
+mod data_document;
 mod data_tree;
 mod kinds;
 mod markdown;
@@ -48,7 +49,7 @@ pub(super) fn build_definitions(
     }
     definitions::tie_comments(attachable, lines);
     let tree = data_tree::DataTree::build(&file.text, matches, file.language.0 == "toml");
-    rules::find_definitions(file, &tree, attachable, lines)
+    rules::apply_rules(file, &tree, attachable, lines)
 }
 
 #[cfg(test)]

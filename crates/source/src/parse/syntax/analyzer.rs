@@ -74,7 +74,7 @@ impl SyntaxAnalyzer {
             SyntaxTask::References { name } => {
                 let mut facts = collect_definitions(request, &tree);
                 if matches!(request.language.0, "yaml" | "json" | "toml") {
-                    (facts.uses, facts.problem) = data_names::find_uses(&tree, name);
+                    (facts.uses, facts.problem) = data_names::find_data_uses(&tree, name);
                     return Ok(facts);
                 }
                 let unchanged = blanked.map(|_| self.parse_tree(request, None)).transpose()?;

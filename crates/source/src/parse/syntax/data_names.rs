@@ -23,7 +23,7 @@ const LISTS: &[&str] = &["depends_on", "networks", "volumes", "secrets", "config
 const MAX_ANCESTORS: usize = 12;
 
 /// Finds the uses of `name`; also returns where the time limit ended the search.
-pub(super) fn find_uses(tree: &SyntaxTree<'_>, name: &str) -> (Vec<NameUse>, Option<SyntaxProblem>) {
+pub(super) fn find_data_uses(tree: &SyntaxTree<'_>, name: &str) -> (Vec<NameUse>, Option<SyntaxProblem>) {
     let text = tree.text();
     let root = tree.walk().node();
     let actions = find_template_actions(text);
