@@ -93,6 +93,10 @@ pub fn language_title(language: Language) -> String {
         "tsx" => "TSX",
         "php" => "PHP",
         "sql" => "SQL",
+        "yaml" => "YAML",
+        "json" => "JSON",
+        "toml" => "TOML",
+        "graphql" => "GraphQL",
         name => {
             let mut letters = name.chars();
             return letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();

@@ -113,6 +113,7 @@ impl SyntaxAnalyzer {
             return Err(SyntaxProblem::UnusableGrammar);
         };
         if scanner_faults::crashes_bash_scanner(grammar, request.text)
+            || scanner_faults::exceeds_scanner(request.language.0, request.text)
             || (self.avoids_scanner_faults && scanner_faults::fails_in_scanner(request.language.0, request.text))
         {
             return Err(SyntaxProblem::KnownScannerFault);

@@ -20,6 +20,14 @@ pub(super) fn crashes_bash_scanner(grammar: &Grammar, text: &str) -> bool {
     grammar.is_bash() && text.char_indices().any(|(at, c)| !c.is_ascii() && follows_range(at))
 }
 
+/// Maximum number of lines of YAML. The scanner of tree-sitter-yaml 0.7 counts them with 15 bits and stops at more.
+const MAX_YAML_LINES: usize = 32_000;
+
+/// Returns whether a text has more lines than the scanner of its language can count.
+pub(super) fn exceeds_scanner(language: &str, text: &str) -> bool {
+    language == "yaml" && memchr::memchr_iter(b'\n', text.as_bytes()).count() > MAX_YAML_LINES
+}
+
 /// Returns whether the text is known to crash or to block the scanner of its language.
 pub(super) fn fails_in_scanner(language: &str, text: &str) -> bool {
     match language {
@@ -83,6 +91,7 @@ mod tests {
         assert!(fails_in_scanner("kotlin", "val a = 1\n@") && fails_in_scanner("kotlin", "class A\n@ \nclass B"));
         assert!(!fails_in_scanner("kotlin", "@Test\nfun a() {}\n"));
         assert!(!fails_in_scanner("rust", "@"));
+        assert!(exceeds_scanner("yaml", &"a: 1\n".repeat(33_000)) && !exceeds_scanner("json", &"\n".repeat(33_000)));
         let deep: String = (0..300).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
         assert!(fails_in_scanner("yaml", &deep) && fails_in_scanner("yaml", &"- ".repeat(300)));
         assert!(!fails_in_scanner("yaml", &"a:\n  - b: c\n    d:\n      - e\n".repeat(300)));
