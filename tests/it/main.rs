@@ -14,6 +14,7 @@ mod fuzz;
 mod guard;
 mod guidance;
 mod ignore_files;
+mod infrastructure;
 #[cfg(unix)]
 mod invisible_text;
 #[cfg(feature = "lance")]

@@ -63,15 +63,17 @@ fn the_status_lists_the_projects() {
     assert_eq!(project.run(&["index"]).code, 0);
     let status = project.run(&["status", "--json"]).json();
     let row = |name: &str, kind: &str, folder: &str| json!({"name": name, "kind": kind, "folder": folder, "files": 1});
-    // Files named pyproject.toml and Cargo.toml are indexed and count; package.json is data and does not.
-    let mut wanted = vec![row("net-service", "cargo", "services/net"), row("plugin", "python", "packages/web/plugin")];
+    // The manifests are indexed and count.
+    let mut wanted = vec![
+        row("@org/web", "npm", "packages/web"),
+        row("plugin", "python", "packages/web/plugin"),
+        row("net-service", "cargo", "services/net"),
+    ];
     wanted.iter_mut().for_each(|row| row["files"] = json!(2));
-    wanted.push(row("@org/web", "npm", "packages/web"));
-    wanted.sort_by_key(|row| (row["files"] == 1, row["folder"].to_string()));
     assert_eq!(status["projects"], Value::Array(wanted));
     let text = project.run(&["status"]).out;
-    let line = "projects  3: plugin (python, packages/web/plugin, 2 files), net-service (cargo, services/net, 2 files), \
-                @org/web (npm, packages/web, 1 file)\n";
+    let line = "projects  3: @org/web (npm, packages/web, 2 files), plugin (python, packages/web/plugin, 2 files), \
+                net-service (cargo, services/net, 2 files)\n";
     assert!(text.contains(line), "{text}");
 }
 
@@ -87,10 +89,9 @@ fn projects_are_listed_and_filter_results_over_mcp() {
         let status = call(&client, "index_status", json!({})).await;
         let projects = &structured(&status)["roots"][0]["projects"];
         let row = |name: &str, kind: &str, folder: &str, files: u32| json!({ "name": name, "kind": kind, "folder": folder, "files": files });
-        // A `package.json` is data: it is not indexed and does not count as a file of its project.
-        let first = [row("billing", "python", "app", 3), row("@org/web", "npm", "web", 2)];
+        let first = [row("billing", "python", "app", 3), row("@org/web", "npm", "web", 3)];
         assert_eq!(*projects, json!({ "total": 2, "first": first }));
-        let line = "projects: 2: billing (python, app, 3 files), @org/web (npm, web, 2 files)\n";
+        let line = "projects: 2: billing (python, app, 3 files), @org/web (npm, web, 3 files)\n";
         assert!(text(&status).contains(line), "{status:?}");
         for (tool, arguments) in [
             ("search_code", json!({ "query": "parse the parameters of a route", "project": "@ORG/web", "limit": 50 })),

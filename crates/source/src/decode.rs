@@ -98,7 +98,7 @@ mod tests {
     fn invalid_bytes_are_replaced_and_the_language_is_detected() {
         let file = decode_source(&RepoPath::new("bin/run"), b"#!/usr/bin/env python3\nprint('\xff')\n".to_vec());
         assert_eq!((file.language.0, file.text.as_str()), ("python", "#!/usr/bin/env python3\nprint('\u{fffd}')\n"));
-        let (_, decoding) = decode_file(&RepoPath::new("a.py"), b"print('\xff')\n".to_vec());
+        let (_, decoding) = decode_file(&RepoPath::new("a.py"), b"print('\xff')\n".to_vec(), &LanguageChoices::default());
         assert!(decoding.problem.is_some_and(|problem| problem.contains("1 place are shown as \u{fffd}")));
     }
 
@@ -107,7 +107,7 @@ mod tests {
         let text = format!("\u{feff}#!/usr/bin/env python3\nkey = 'ghp_{}'\n", "aB3dE6gH9j".repeat(4).split_at(36).0);
         let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         for bytes in [text.into_bytes(), utf16] {
-            let (file, decoding) = decode_file(&RepoPath::new("bin/run"), bytes);
+            let (file, decoding) = decode_file(&RepoPath::new("bin/run"), bytes, &LanguageChoices::default());
             assert_eq!((file.language.0, file.masks.len(), decoding.problem), ("python", 1, None), "{}", file.text);
         }
     }

@@ -91,6 +91,9 @@ symbol_kinds! {
     Test "test",
     Section "section",
     Block "block",
+    Resource "resource",
+    Service "service",
+    Task "task",
 }
 
 impl SymbolKind {
@@ -111,6 +114,7 @@ impl SymbolKind {
             "properties" | "prop" => Some(Self::Property),
             "attr" | "attribute" | "member" => Some(Self::Field),
             "heading" => Some(Self::Section),
+            "job" | "step" | "target" | "recipe" | "script" | "stage" => Some(Self::Task),
             _ => None,
         })
     }

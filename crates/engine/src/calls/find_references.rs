@@ -17,10 +17,10 @@ use platform::cancel::CancelToken;
 use platform::threads::run_on_threads;
 use search::{ContentFilter, Filter, NameMatch, NameQuery, find_files_with_identifier};
 use source::decode_source_as;
-use source::language::LanguageChoices;
+use source::language::{self, LanguageChoices};
 use source::parse::{self, FileReferences, ReferenceKind, ReferenceSite};
 use text::unicode::decompose;
-use types::{Language, RepoPath, Symbol, qualified_name};
+use types::{ContentKind, Language, RepoPath, Symbol, qualified_name};
 
 /// The name whose uses to find, and which of them to return.
 #[derive(Clone, Debug)]
@@ -155,11 +155,20 @@ impl Engine {
         // The time for loading the snapshot does not count, because later queries use the snapshot too.
         let deadline = Instant::now() + query.time_limit;
         let mut filter = query.filter.clone();
-        if filter.content == ContentFilter::CodeAndDocs {
-            filter.content = ContentFilter::Code;
+        let is_default = filter.content == ContentFilter::CodeAndDocs;
+        if is_default {
+            filter.content = ContentFilter::CodeAndConfig;
         }
         let compiled = self.compile_filter(&snapshot, &filter, &query_filters)?;
-        let files = find_files_with_identifier(&snapshot, word, |file| compiled.allows(file))?;
+        // Of configuration without a grammar, only the words are known.
+        let is_read = |language: Language| {
+            !is_default
+                || language::language_content(language) == ContentKind::Code
+                || language::language_grammar(language).is_some()
+                || language.0 == "just"
+        };
+        let files =
+            find_files_with_identifier(&snapshot, word, |file| is_read(file.language) && compiled.allows(file))?;
         let files: Vec<(&RepoPath, Language)> =
             files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
         let mut answer = ReferenceAnswer {

@@ -9,7 +9,9 @@ use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{ChunkMeta, Filter, NameMatch, NameQuery, NamedDefinition, QueryFilters, Snapshot, find_definitions};
+use search::{
+    ChunkMeta, ContentFilter, Filter, NameMatch, NameQuery, NamedDefinition, QueryFilters, Snapshot, find_definitions,
+};
 use source::parse;
 use source::secrets::MASK;
 use store::ChunkText;
@@ -83,6 +85,12 @@ impl Engine {
         let query = &SymbolQuery { kinds, ..query.clone() };
         let name = query.container.iter().fold(name, |name, container| name.inside(container));
         let snapshot = self.snapshot()?;
+        // Targets, jobs and resources are definitions too.
+        let mut all = query.filter.clone();
+        if all.content == ContentFilter::CodeAndDocs {
+            all.content = ContentFilter::All;
+        }
+        let query = &SymbolQuery { filter: all, ..query.clone() };
         let filter = self.compile_filter(&snapshot, &query.filter, &filters)?;
         let find = |name: &NameQuery, query: &SymbolQuery| {
             fail_if_cancelled(cancel)?;

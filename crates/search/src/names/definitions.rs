@@ -205,10 +205,12 @@ impl DefinitionOrder {
 
 /// Returns the rank of a symbol kind: 0 for the kinds that a query for a name most likely means, higher for others.
 fn rank_kind(kind: SymbolKind) -> u8 {
-    use SymbolKind::{Block, Constant, Field, Impl, Module, Property, Section, Test, Variable};
+    use SymbolKind::{
+        Block, Constant, Field, Impl, Module, Property, Resource, Section, Service, Task, Test, Variable,
+    };
     match kind {
         Impl | Module => 2,
-        Constant | Variable | Field | Property => 1,
+        Constant | Variable | Field | Property | Resource | Service | Task => 1,
         Test => 3,
         Section | Block => 4,
         _ => 0,

@@ -237,6 +237,7 @@ impl FileFilter {
             ContentFilter::Code => content == ContentKind::Code,
             ContentFilter::Docs => content == ContentKind::Docs,
             ContentFilter::Config => content == ContentKind::Config,
+            ContentFilter::CodeAndConfig => content != ContentKind::Docs,
             ContentFilter::All => true,
         }
     }

@@ -23,6 +23,8 @@ pub enum ContentFilter {
     Code,
     Docs,
     Config,
+    /// Code and configuration, without documentation.
+    CodeAndConfig,
     All,
 }
 

@@ -98,8 +98,12 @@ pub fn language_title(language: Language) -> String {
         "cmake" => "CMake",
         "gdscript" => "GDScript",
         "glsl" => "GLSL",
+        "graphql" => "GraphQL",
+        "json" => "JSON",
         "powershell" => "PowerShell",
+        "toml" => "TOML",
         "wgsl" => "WGSL",
+        "yaml" => "YAML",
         name => {
             let mut letters = name.chars();
             return letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();

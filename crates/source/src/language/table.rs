@@ -29,7 +29,7 @@ fn parsed(
     LanguageRow { name, extensions: keys.0, file_names: keys.1, interpreters: keys.2, content: Code, grammar }
 }
 
-/// Returns the row of a language with a grammar whose files configure a build.
+/// Returns the row of a language of configuration with a grammar.
 fn parsed_config(
     name: &'static str,
     keys: LanguageKeys,
@@ -128,20 +128,21 @@ pub(super) static ROWS: std::sync::LazyLock<Vec<LanguageRow>> = std::sync::LazyL
     plain("apex", (&["trigger", "apex"], &[], &[]), Code),
     plain("include", (&["inc"], &[], &[]), Code),
     plain("template", (&["erb", "haml", "slim", "ejs", "hbs", "mustache", "jinja", "jinja2", "j2", "tmpl", "tpl", "twig", "liquid", "heex", "eex"], &[], &[]), Code),
-    plain("protobuf", (&["proto"], &[], &[]), Code),
-    plain("graphql", (&["graphql", "gql", "graphqls"], &[], &[]), Code),
+    parsed("protobuf", (&["proto"], &[], &[]), tree_sitter_proto::LANGUAGE, query!("protobuf")),
+    parsed("graphql", (&["graphql", "gql", "graphqls"], &[], &[]), tree_sitter_graphql::LANGUAGE, query!("graphql")),
     plain("thrift", (&["thrift", "avdl", "capnp", "fbs"], &[], &[]), Code),
     plain("crystal", (&["cr"], &[], &["crystal"]), Code),
     plain("d", (&["d"], &[], &[]), Code),
     plain("awk", (&["awk"], &[], &["awk"]), Code),
-    plain("toml", (&["toml"], &["pipfile"], &[]), Config),
-    plain("yaml", (&["yaml", "yml"], &[], &[]), Config),
+    parsed_config("toml", (&["toml"], &["pipfile"], &[]), tree_sitter_toml_ng::LANGUAGE, query!("toml")),
+    parsed_config("yaml", (&["yaml", "yml"], &[], &[]), tree_sitter_yaml::LANGUAGE, query!("yaml")),
+    parsed_config("json", (&["json", "jsonc"], &[], &[]), tree_sitter_json::LANGUAGE, query!("json")),
     plain("ini", (&["ini", "cfg", "conf", "properties", "editorconfig"], &[], &[]), Config),
     plain("xml", (&["xml", "xsd", "xsl", "xslt", "plist", "csproj", "fsproj", "vbproj", "props", "targets"], &[], &[]), Config),
-    plain("make", (&["mk", "mak"], &["makefile", "gnumakefile", "bsdmakefile"], &["make"]), Config),
-    plain("docker", (&["dockerfile", "containerfile"], &["dockerfile", "containerfile"], &[]), Config),
-    plain("terraform", (&["tf", "hcl"], &[], &[]), Config),
+    parsed_config("make", (&["mk", "mak"], &["makefile", "gnumakefile", "bsdmakefile"], &["make"]), tree_sitter_make::LANGUAGE, query!("make")),
+    parsed_config("docker", (&["dockerfile", "containerfile"], &["dockerfile", "containerfile"], &[]), tree_sitter_containerfile::LANGUAGE, query!("docker")),
+    parsed("terraform", (&["tf", "tofu", "hcl", "nomad"], &[], &[]), tree_sitter_hcl::LANGUAGE, query!("terraform")),
     plain("meson", (&[], &["meson.build", "meson_options.txt"], &[]), Config),
-    plain("json5", (&["json5", "jsonc"], &[], &[]), Config),
+    plain("json5", (&["json5"], &[], &[]), Config),
     plain("just", (&["just"], &["justfile"], &[]), Config),
 ]);

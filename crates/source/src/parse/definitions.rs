@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::documents::describe_block;
 use super::lines::LineIndex;
 use super::signature::{build_signature, collapse_whitespace, written_signature};
 use super::syntax::{AttachableNode, DefinitionMatch};
@@ -46,20 +47,88 @@ pub(super) fn collect_definitions(
     attachable: &[AttachableNode],
     lines: &mut LineIndex<'_>,
 ) -> Vec<Definition> {
+    tie_comments(attachable, lines);
+    let mut matches = keep_widest(matches);
+    if matches!(language.0, "docker" | "make") {
+        separate_parts(language, lines, attachable, &mut matches);
+    }
+    let built = matches.iter().map(|one| build_definition(language, lines, attachable, one));
+    let mut found: Vec<Definition> = built.filter(|one| !one.name.is_empty()).collect();
+    extend_file_scopes(language, &mut found, lines);
+    let found = nest(found);
+    let found = if matches!(language.0, "c" | "cpp") { correct_members(found) } else { found };
+    if HAS_CLAUSES.contains(&language.0) { join_clauses(found) } else { found }
+}
+
+/// Makes cuts directly below the comments more expensive in `lines`.
+pub(super) fn tie_comments(attachable: &[AttachableNode], lines: &mut LineIndex<'_>) {
     for AttachableNode { range, .. } in attachable.iter().filter(|one| one.is_comment) {
         if is_first_on_line(lines, range.start) {
             let last = lines.line_at_byte(trimmed_end(lines.full_text(), range).saturating_sub(1));
             lines.tie_to_previous(last + 1);
         }
     }
-    let mut found: Vec<Definition> =
-        keep_widest(matches).into_iter().map(|one| build_definition(language, lines, attachable, &one)).collect();
+}
+
+/// Sorts definitions by first line, containers before their members, and sets the parent of each.
+pub(super) fn nest(mut found: Vec<Definition>) -> Vec<Definition> {
     found.retain(|one| !one.name.is_empty());
-    extend_file_scopes(language, &mut found, lines);
     found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1), one.name_start));
-    let found = assign_parents(found);
-    let found = if matches!(language.0, "c" | "cpp") { correct_members(found) } else { found };
-    if HAS_CLAUSES.contains(&language.0) { join_clauses(found) } else { found }
+    assign_parents(found)
+}
+
+/// The byte ranges of a definition, without its comments, and of its name.
+#[derive(Clone, Debug)]
+pub(super) struct DefinitionPlace {
+    pub node: Range<usize>,
+    pub name: Range<usize>,
+}
+
+/// Places a definition in the lines of its file, with the comments and attributes directly above it.
+pub(super) fn place_definition(
+    name: String,
+    kind: SymbolKind,
+    signature: String,
+    place: DefinitionPlace,
+    attachable: &[AttachableNode],
+    lines: &LineIndex<'_>,
+) -> Definition {
+    let DefinitionPlace { node, name: name_range } = place;
+    let start = attached_start(lines, attachable, node.start);
+    let end = trimmed_end(lines.full_text(), &node).max(node.start);
+    Definition {
+        name,
+        kind,
+        receiver: None,
+        signature,
+        first_line: lines.line_at_byte(start),
+        last_line: lines.line_at_byte(end.saturating_sub(1).max(node.start)),
+        name_start: name_range.start,
+        name_line: lines.line_at_byte(name_range.start),
+        node: (node.start, end),
+        parent: None,
+    }
+}
+
+/// Corrects the ends of definitions that follow each other: a stage of a Dockerfile extends to the next one, and a rule of a
+/// makefile ends before the next one, which the grammar puts into its recipe if it stands in a condition.
+fn separate_parts(
+    language: Language,
+    lines: &LineIndex<'_>,
+    attachable: &[AttachableNode],
+    matches: &mut [DefinitionMatch],
+) {
+    let mut starts: Vec<usize> =
+        matches.iter().filter(|one| one.kind == SymbolKind::Task).map(|one| one.node.start).collect();
+    starts.sort_unstable();
+    for one in matches.iter_mut().filter(|one| one.kind == SymbolKind::Task) {
+        let next = starts.get(starts.partition_point(|start| *start <= one.node.start));
+        let next = next.map(|start| attached_start(lines, attachable, *start).max(one.name.end));
+        one.node.end = match language.0 {
+            "docker" => next.unwrap_or(lines.full_text().len()),
+            _ => next.map_or(one.node.end, |next| next.min(one.node.end)).max(one.name.end),
+        };
+    }
 }
 
 /// Languages in which several clauses define one function. In all others, definitions of the same name are overloads,
@@ -110,10 +179,18 @@ fn build_definition(
         _ => &name,
     };
     let raw_prefix = if language.0 == "rust" && slice(one.name.clone()).starts_with("r#") { "r#".len() } else { 0 };
+    let (kind, receiver) = match language.0 {
+        "terraform" => {
+            let head = one.receiver.clone().unwrap_or(one.node.start..one.name.start);
+            let (kind, holder) = describe_block(slice(head));
+            (kind, Some(holder))
+        }
+        _ => (one.kind, one.receiver.clone().map(|range| collapse_whitespace(slice(range), MAX_NAME_BYTES))),
+    };
     Definition {
         name: name.trim_matches(['"', '\'', '`']).to_owned(),
-        kind: one.kind,
-        receiver: one.receiver.clone().map(|range| collapse_whitespace(slice(range), MAX_NAME_BYTES)),
+        kind,
+        receiver,
         signature: written.unwrap_or_else(|| build_signature(language, text, one, attachable)),
         first_line: lines.line_at_byte(start),
         last_line: lines.line_at_byte(end.saturating_sub(1).max(one.node.start)),

@@ -7,8 +7,8 @@
 
 mod chunks;
 mod definitions;
+mod documents;
 mod lines;
-mod markdown;
 mod parser;
 mod references;
 mod signature;

@@ -5,12 +5,12 @@ use std::time::Duration;
 use platform::cancel::CancelToken;
 use types::{Chunk, Symbol};
 
-use super::definitions::{self, Definition};
+use super::definitions::Definition;
 use super::lines::LineIndex;
 use super::references::{self, FileReferences};
 use super::source_file::SourceFile;
 use super::syntax::{SyntaxAnalyzer, SyntaxFacts, SyntaxProblem, SyntaxRequest, SyntaxTask};
-use super::{chunks, markdown, symbols};
+use super::{chunks, documents, symbols};
 use crate::language;
 
 /// Version of the chunker. It is raised when the same file yields different chunks, passages or terms than before.
@@ -81,8 +81,8 @@ fn find_definitions(
     time_limit: Duration,
     lines: &mut LineIndex<'_>,
 ) -> (Vec<Definition>, Option<String>) {
-    if file.language.0 == "markdown" {
-        return (markdown::find_sections(&file.text, lines), None);
+    if let Some(found) = documents::find_without_grammar(file, lines) {
+        return (found, None);
     }
     let Some(facts) = facts else {
         return (Vec::new(), None);
@@ -92,7 +92,7 @@ fn find_definitions(
         return (Vec::new(), problem);
     }
     lines.set_depths(facts.line_depths);
-    (definitions::collect_definitions(file.language, facts.definitions, &facts.attachable, lines), problem)
+    (documents::build_definitions(file, facts.definitions, &facts.attachable, lines), problem)
 }
 
 /// A parser of source files that runs in this process, reused by a thread for many files. A file on which a grammar

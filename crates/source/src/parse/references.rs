@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::definitions::{self, Definition};
+use super::definitions::Definition;
+use super::documents;
 use super::lines::{LineIndex, to_one_based};
 use super::source_file::SourceFile;
 use super::symbols;
-use super::syntax::{ReferenceKind, SIGILS, SyntaxFacts, SyntaxProblem, find_whole_word};
+use super::syntax::{NameUse, ReferenceKind, SIGILS, SyntaxFacts, SyntaxProblem, find_whole_word};
 use types::Symbol;
 
 /// A reference to a name. Line and column are 1-based; the column counts characters.
@@ -44,23 +45,29 @@ pub fn build_references(
     let mut lines = LineIndex::new(&file.text);
     let failure = facts.as_ref().map(SyntaxFacts::failure);
     let Some(facts) = facts.filter(|_| failure == Some(None)) else {
-        let found = find_whole_word(&file.text, name).map(|at| site_at(&lines, at, ReferenceKind::Text));
+        let defined = documents::find_without_grammar(file, &lines).unwrap_or_default();
+        let starts: HashSet<usize> = defined.iter().map(|one| one.name_start).collect();
+        let kind = |at| if starts.contains(&at) { ReferenceKind::Definition } else { ReferenceKind::Text };
+        let found = find_whole_word(&file.text, name).map(|at| site_at(&lines, at, kind(at)));
         let problem = failure.flatten().map(|problem| problem.describe(file.language, time_limit));
-        return FileReferences { sites: found.take(MAX_OCCURRENCES).collect(), symbols: Vec::new(), problem };
+        let symbols = symbols::build_symbols(&defined);
+        return FileReferences { sites: found.take(MAX_OCCURRENCES).collect(), symbols, problem };
     };
     let problem = facts.problem.map(|problem| match problem {
         SyntaxProblem::NamesCut { at } => format!("time ran out after line {}", lines.line_at_byte(at)),
         other => other.describe(file.language, time_limit),
     });
     let uses = facts.uses;
-    let found: Vec<Definition> =
-        definitions::collect_definitions(file.language, facts.definitions, &facts.attachable, &mut lines);
+    let found: Vec<Definition> = documents::build_definitions(file, facts.definitions, &facts.attachable, &mut lines);
     let starts: HashSet<usize> = found.iter().map(|one| one.name_start).collect();
     let build_site = |at: usize, kind| {
         let defines = starts.contains(&at) || starts.contains(&(at - sigil_bytes(&file.text[..at])));
         site_at(&lines, at, if defines { ReferenceKind::Definition } else { kind })
     };
-    let sites = uses.iter().map(|one| build_site(one.at, one.kind)).collect();
+    // A key of a file of data that defines nothing is no use either.
+    let is_key = |one: &NameUse| one.kind == ReferenceKind::Definition && documents::is_data(file.language);
+    let uses = uses.iter().filter(|one| !is_key(one) || starts.contains(&one.at));
+    let sites = uses.map(|one| build_site(one.at, one.kind)).collect();
     FileReferences { sites, symbols: symbols::build_symbols(&found), problem }
 }
 

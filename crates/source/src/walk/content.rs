@@ -1,9 +1,10 @@
-//! Files that are skipped because of their content: binary, empty, minified, generated, or with credentials.
+//! Files that are skipped because of their content: binary, empty, bulk data, minified, generated, or with credentials.
 //!
 //! Reads bytes only, never the disk. A text in another encoding than UTF-8 is decoded first. Credentials take precedence over every other reason except binary.
 //! Prose never counts as minified or generated, because it has one paragraph per line and mentions
 //! generated code.
 
+use super::file_kinds;
 use super::generated::is_generated;
 use crate::encoding::{SNIFF_BYTES, has_binary_bytes, to_utf8};
 use crate::secrets::find_credentials;
@@ -52,6 +53,9 @@ fn inspect_text(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
     let extension = path.file_name().rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
     if PROSE_EXTENSIONS.contains(&extension.as_str()) {
         return None;
+    }
+    if file_kinds::is_bulk_json(path, bytes) {
+        return Some(SkipReason::Data);
     }
     if is_minified(bytes) {
         return Some(SkipReason::Minified);

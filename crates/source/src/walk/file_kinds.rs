@@ -1,6 +1,7 @@
 //! Files that are skipped because of their names: lock files, bulk data and binary formats.
 //!
-//! Names are compared case-insensitively.
+//! Names are compared case-insensitively. JSON is bulk data unless it is configuration or a contract: by its name, or by its
+//! keys if its path says that it may be one.
 
 use types::{RepoPath, SkipReason};
 
@@ -43,7 +44,6 @@ const LOCK_FILES: &[&str] = &[
 
 /// Extensions of bulk data.
 const DATA_EXTENSIONS: &[&str] = &[
-    "json",
     "jsonl",
     "ndjson",
     "geojson",
@@ -90,6 +90,58 @@ const DATA_EXTENSIONS: &[&str] = &[
     "har",
 ];
 
+/// Ends of names of JSON that is configuration.
+const CONFIG_JSON_ENDS: &[&str] = &[
+    "package.json",
+    "composer.json",
+    "deno.json",
+    "deno.jsonc",
+    "bower.json",
+    "lerna.json",
+    "nx.json",
+    "turbo.json",
+    "rush.json",
+    "project.json",
+    "workspace.json",
+    "angular.json",
+    "nest-cli.json",
+    "biome.json",
+    "tslint.json",
+    "typedoc.json",
+    "cypress.json",
+    "renovate.json",
+    "vercel.json",
+    "firebase.json",
+    "netlify.json",
+    "wrangler.json",
+    "components.json",
+    "devcontainer.json",
+    "devcontainer-feature.json",
+    "global.json",
+    "launchsettings.json",
+    "cdk.json",
+    "api-extractor.json",
+    "openapi.json",
+    "swagger.json",
+    "asyncapi.json",
+    ".schema.json",
+    ".config.json",
+];
+
+/// Starts of names of JSON that is configuration.
+const CONFIG_JSON_STARTS: &[&str] = &["tsconfig", "jsconfig", "appsettings", "openapi", "swagger"];
+
+/// Parts of the paths of JSON that may be a contract, which its keys decide.
+const CONTRACT_WORDS: &[&str] =
+    &["openapi", "swagger", "schema", "api", "spec", "contract", "cloudformation", "template"];
+
+/// Keys of contracts: OpenAPI, JSON schemas, templates of CloudFormation.
+const CONTRACT_KEYS: &[&str] =
+    &["\"openapi\"", "\"swagger\"", "json-schema.org/", "\"$defs\"", "\"AWSTemplateFormatVersion\""];
+
+/// Number of leading bytes in which the key of a contract counts.
+const CONTRACT_HEAD_BYTES: usize = 2 * 1024;
+
 /// Names of files that list other files for a program, which git tracks and which say nothing about the code. Names such
 /// as `.gitignore` belong to them, too.
 const LIST_FILES: &[&str] = &[".gitattributes", ".gitkeep", ".keep", ".mailmap", ".git-blame-ignore-revs"];
@@ -108,6 +160,29 @@ const BINARY_EXTENSIONS: &[&str] = &[
     "lzma", "cab", "msi", "pyd", "gch", "pch", "nib", "elc", "luac", "tflite", "xcf",
 ];
 
+/// Returns whether a file's name, in lower case, is that of JSON that is configuration.
+fn is_config_json(name: &str) -> bool {
+    (name.starts_with('.') && name.ends_with("rc.json"))
+        || CONFIG_JSON_ENDS.iter().any(|end| name.ends_with(end))
+        || CONFIG_JSON_STARTS.iter().any(|start| name.starts_with(start))
+}
+
+/// Returns whether the path of a JSON file says that it may be a contract.
+fn may_be_contract(path: &RepoPath) -> bool {
+    let path = path.as_str().to_ascii_lowercase();
+    let mut words = path.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| CONTRACT_WORDS.iter().any(|known| word.strip_suffix('s').unwrap_or(word) == *known))
+}
+
+/// Returns whether these bytes of a file are bulk data: JSON that is neither configuration nor a contract.
+pub(super) fn is_bulk_json(path: &RepoPath, bytes: &[u8]) -> bool {
+    let name = path.file_name().to_ascii_lowercase();
+    let head = &bytes[..bytes.len().min(CONTRACT_HEAD_BYTES)];
+    name.ends_with(".json")
+        && !is_config_json(&name)
+        && !CONTRACT_KEYS.iter().any(|key| memchr::memmem::find(head, key.as_bytes()).is_some())
+}
+
 /// Returns why a file is skipped because of its kind.
 pub(super) fn skip_reason_by_kind(path: &RepoPath) -> Option<SkipReason> {
     let name = path.file_name().to_ascii_lowercase();
@@ -117,6 +192,7 @@ pub(super) fn skip_reason_by_kind(path: &RepoPath) -> Option<SkipReason> {
     } else if LIST_FILES.contains(&name.as_str())
         || (name.starts_with('.') && name.ends_with("ignore"))
         || DATA_EXTENSIONS.contains(&extension)
+        || (extension == "json" && !is_config_json(&name) && !may_be_contract(path))
         || SOURCE_MAPS.iter().any(|end| name.ends_with(end))
     {
         Some(SkipReason::Data)

@@ -139,7 +139,7 @@ fn a_mark_at_the_end_is_part_of_a_name() {
 #[test]
 fn whole_words_are_found_without_a_grammar() {
     assert_eq!(
-        references("a.proto", "Fetch", "message Fetch {}\nmessage FetchAll {}\nrpc fetch (Fetch)\n"),
+        references("a.thrift", "Fetch", "struct Fetch {}\nstruct FetchAll {}\nrpc fetch (Fetch)\n"),
         ["1:text", "3:text"]
     );
     assert_eq!(references("a.rs", "café", "fn f() { let x = café + cafés; }\n"), ["1:other"]);

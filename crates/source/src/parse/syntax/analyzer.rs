@@ -4,7 +4,7 @@ use super::facts::{SyntaxFacts, SyntaxRequest, SyntaxTask};
 use super::limit::{ProgressCounter, TimeLimit};
 use super::problem::SyntaxProblem;
 use super::tree::SyntaxTree;
-use super::{dialects, names, scanner_faults, tokens};
+use super::{data_names, dialects, names, scanner_faults, tokens};
 use crate::language;
 use platform::cancel::CancelToken;
 use types::Language;
@@ -67,6 +67,7 @@ impl SyntaxAnalyzer {
             "c" | "cpp" if request.task != SyntaxTask::Tokens => dialects::blank_macros(request.text),
             "gradle" | "groovy" => dialects::replace_task_heads(request.text),
             "wgsl" => dialects::replace_wgsl_words(request.text),
+            "yaml" => dialects::blank_template_actions(request.text),
             _ => None,
         };
         let tree = self.parse_tree(request, blanked.as_deref())?;
@@ -77,6 +78,10 @@ impl SyntaxAnalyzer {
             }
             SyntaxTask::References { name } => {
                 let mut facts = collect_definitions(request, &tree);
+                if matches!(request.language.0, "yaml" | "json" | "toml") {
+                    (facts.uses, facts.problem) = data_names::find_data_uses(&tree, name);
+                    return Ok(facts);
+                }
                 let unchanged = blanked.map(|_| self.parse_tree(request, None)).transpose()?;
                 (facts.uses, facts.problem) = names::find_uses(unchanged.as_ref().unwrap_or(&tree), name);
                 Ok(facts)
@@ -113,6 +118,7 @@ impl SyntaxAnalyzer {
             return Err(SyntaxProblem::UnusableGrammar);
         };
         if scanner_faults::crashes_bash_scanner(grammar, request.text)
+            || scanner_faults::exceeds_scanner(request.language.0, request.text)
             || (self.avoids_scanner_faults && scanner_faults::fails_in_scanner(request.language.0, request.text))
         {
             return Err(SyntaxProblem::KnownScannerFault);

@@ -5,6 +5,7 @@
 //! checked before it is used. Nothing outside of this module runs tree-sitter's parser or queries.
 
 mod analyzer;
+mod data_names;
 mod dialects;
 mod facts;
 mod limit;

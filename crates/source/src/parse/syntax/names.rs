@@ -72,6 +72,16 @@ impl NameOccurrence<'_> {
         if leaf.kind() == "preproc_arg" {
             return Some(if self.is_called() { ReferenceKind::Call } else { ReferenceKind::Other });
         }
+        // `--from=stage` is one leaf.
+        if matches!(leaf.kind(), "param" | "mount_param_param") {
+            let is_stage = text.strip_suffix(self.name).is_some_and(|before| before.ends_with("from="));
+            return is_stage.then_some(ReferenceKind::Other);
+        }
+        // The last label of a block of HCL is its name.
+        if leaf.kind() == "template_literal" && text == self.name {
+            let block = ancestors(leaf).nth(1).filter(|node| node.kind() == "block");
+            return block.map(|_| ReferenceKind::Definition);
+        }
         // In some grammars the leaf includes the sigil of `@name`, `:name` or `$name`.
         let bare = text.trim_start_matches(SIGILS).trim_end_matches(['`', ':']);
         let bare = bare.strip_prefix("r#").unwrap_or(bare);

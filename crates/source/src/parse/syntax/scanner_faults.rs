@@ -8,6 +8,9 @@ use crate::language::Grammar;
 /// Maximum length of a Ruby heredoc's word, in bytes. The scanner of tree-sitter-ruby 0.23 fails an assertion above 255.
 const MAX_HEREDOC_WORD_BYTES: usize = 240;
 
+/// Maximum number of nested blocks of YAML. The scanner of tree-sitter-yaml 0.7 writes beyond its buffer above 253.
+const MAX_YAML_BLOCKS: usize = 200;
+
 /// Returns whether the text would crash the scanner of tree-sitter-bash 0.25.
 ///
 /// The scanner passes any code point after `{` or `.` and digits to C's `isdigit`, which reads out of bounds for large
@@ -17,11 +20,20 @@ pub(super) fn crashes_bash_scanner(grammar: &Grammar, text: &str) -> bool {
     grammar.is_bash() && text.char_indices().any(|(at, c)| !c.is_ascii() && follows_range(at))
 }
 
+/// Maximum number of lines of YAML. The scanner of tree-sitter-yaml 0.7 counts them with 15 bits and stops at more.
+const MAX_YAML_LINES: usize = 32_000;
+
+/// Returns whether a text has more lines than the scanner of its language can count.
+pub(super) fn exceeds_scanner(language: &str, text: &str) -> bool {
+    language == "yaml" && memchr::memchr_iter(b'\n', text.as_bytes()).count() > MAX_YAML_LINES
+}
+
 /// Returns whether the text is known to crash or to block the scanner of its language.
 pub(super) fn fails_in_scanner(language: &str, text: &str) -> bool {
     match language {
         "ruby" => has_long_heredoc_word(text),
         "kotlin" => has_bare_annotation_sign(text),
+        "yaml" => has_deep_blocks(text),
         _ => false,
     }
 }
@@ -35,6 +47,25 @@ fn has_long_heredoc_word(text: &str) -> bool {
             _ => word.find(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && c != '_').unwrap_or(word.len()),
         };
         length > MAX_HEREDOC_WORD_BYTES
+    })
+}
+
+/// Returns whether blocks of YAML are nested deeper than the scanner can store.
+fn has_deep_blocks(text: &str) -> bool {
+    let mut columns: Vec<usize> = Vec::new();
+    text.lines().any(|line| {
+        let mut rest = line.trim_start();
+        while !rest.is_empty() {
+            let column = line.len() - rest.len();
+            columns.truncate(columns.partition_point(|open| *open < column));
+            columns.push(column);
+            // Several blocks may begin in one line: `- - a: b`.
+            rest = match rest.strip_prefix(['-', '?', ':']) {
+                Some(inner) if inner.starts_with([' ', '\t']) => inner.trim_start(),
+                _ => "",
+            };
+        }
+        columns.len() > MAX_YAML_BLOCKS
     })
 }
 
@@ -60,5 +91,9 @@ mod tests {
         assert!(fails_in_scanner("kotlin", "val a = 1\n@") && fails_in_scanner("kotlin", "class A\n@ \nclass B"));
         assert!(!fails_in_scanner("kotlin", "@Test\nfun a() {}\n"));
         assert!(!fails_in_scanner("rust", "@"));
+        assert!(exceeds_scanner("yaml", &"a: 1\n".repeat(33_000)) && !exceeds_scanner("json", &"\n".repeat(33_000)));
+        let deep: String = (0..300).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+        assert!(fails_in_scanner("yaml", &deep) && fails_in_scanner("yaml", &"- ".repeat(300)));
+        assert!(!fails_in_scanner("yaml", &"a:\n  - b: c\n    d:\n      - e\n".repeat(300)));
     }
 }

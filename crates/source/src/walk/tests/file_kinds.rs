@@ -65,3 +65,40 @@ fn binary_and_empty_files_are_distinguished_from_similar_ones() {
     assert_eq!(of(&[&b"aaaaaaa\n".repeat(1024)[..], &[0]].concat()), None, "a zero byte after the inspected bytes");
     assert_eq!(of(b"caf\xe9 = 1\n"), None, "Latin-1");
 }
+
+#[test]
+fn json_is_read_if_it_is_configuration_or_a_contract() {
+    let reason = |path: &str, text: &str| {
+        let path = RepoPath::new(path);
+        crate::walk::file_kinds::skip_reason_by_kind(&path)
+            .or_else(|| inspect_content(&path, text.as_bytes()))
+            .map(|reason| reason.label())
+    };
+    for path in [
+        "package.json",
+        "web/tsconfig.build.json",
+        "api/openapi.json",
+        "a.schema.json",
+        ".eslintrc.json",
+        "AppSettings.Development.json",
+    ] {
+        assert_eq!(reason(path, "{\"a\": 1}"), None, "{path}");
+    }
+    for (path, text) in [
+        ("api/pets.json", "{\"openapi\": \"3.0.0\"}"),
+        ("schemas/order.json", "{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\"}"),
+        ("templates/stack.json", "{\"AWSTemplateFormatVersion\": \"2010-09-09\"}"),
+    ] {
+        assert_eq!(reason(path, text), None, "{path}");
+        assert_eq!(reason(path, "{\"rows\": [1]}"), Some("data"), "{path}");
+    }
+    assert_eq!(reason("data/orders.json", "{\"openapi\": \"3.0.0\"}"), Some("data"), "the path does not say so");
+    assert_eq!(reason("package-lock.json", "{}"), Some("lock-file"));
+    assert_eq!(
+        reason(
+            "api/openapi.json",
+            "{\"key\": \"-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\\n-----END PRIVATE KEY-----\"}"
+        ),
+        Some("credentials")
+    );
+}

@@ -1,14 +1,16 @@
 //! What people write and a grammar cannot parse: macros of C and C++, types of Flow, other dialects of SQL, tasks of
-//! Gradle, new words of WGSL.
+//! Gradle, new words of WGSL, templates in YAML.
 
 mod flow;
 mod gradle_tasks;
 mod macro_words;
 mod sql_routines;
 mod wgsl_words;
+mod yaml_templates;
 
 pub(super) use flow::{is_flow, replace_flow_syntax};
 pub(super) use gradle_tasks::replace_task_heads;
 pub(super) use macro_words::blank_macros;
 pub(super) use sql_routines::add_sql_definitions;
 pub(super) use wgsl_words::replace_wgsl_words;
+pub(super) use yaml_templates::{blank_template_actions, find_template_actions};
