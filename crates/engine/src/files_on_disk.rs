@@ -119,9 +119,17 @@ impl Engine {
             return stale();
         };
         let is_current = ContentHash::of_bytes(&bytes) == record.content.hash;
-        let states = if is_current { compare_with_file(&record.path, bytes, texts) } else { stale() };
+        let states = match is_current {
+            true => compare_with_file(&record.path, bytes, texts),
+            // The cells of a notebook are the same when only its outputs have changed.
+            false if source::is_notebook(&record.path) => {
+                let compared = compare_with_file(&record.path, bytes, texts).into_iter();
+                compared.map(|state| if state == TextState::Damaged { TextState::Stale } else { state }).collect()
+            }
+            false => stale(),
+        };
         let is_damaged = states.contains(&TextState::Damaged);
-        if read == stat && !is_damaged {
+        if read == stat && !is_damaged && (is_current || !source::is_notebook(&record.path)) {
             self.current_texts.remember(record, stat, is_current, texts);
         }
         states

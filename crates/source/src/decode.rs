@@ -1,24 +1,40 @@
 //! Turns the bytes of a file into text in a known language.
 
+use std::borrow::Cow;
+
+use embedded::Notebook;
+
 use crate::language;
+use crate::long_lines::shorten_lines;
 use crate::parse::SourceFile;
-use crate::secrets::{TextMask, mask_tokens};
+use crate::secrets::mask_tokens;
 use types::{RepoPath, Span};
 
-/// Decodes a file as [`decode_text`] does, and detects its language.
+/// Decodes a file and detects its language. The text is UTF-8, in which invalid bytes are replaced by U+FFFD and
+/// credentials by [`MASK`](crate::secrets::MASK). The text of a notebook is that of its cells, and its language that of
+/// its code.
+///
+/// Every text of a file that is indexed or shown comes from here, so that no answer and no index has a credential.
 pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
-    let (text, masks) = decode_text(path, bytes);
-    let language = language::detect_language(path, text.lines().next());
+    let (text, notebook) = decode_bytes(path, bytes);
+    let (text, masks) = mask_tokens(path.as_str(), text);
+    let language = match notebook {
+        Some(name) => language::language_by_name(&name).unwrap_or(language::text_language()),
+        None => language::detect_language(path, text.lines().next()),
+    };
     let language = language::refine_language(language, path, &text);
     SourceFile { path: path.clone(), language, text, masks }
 }
 
-/// Decodes a file as UTF-8, replacing invalid bytes with U+FFFD and credentials with [`MASK`](crate::secrets::MASK).
-///
-/// Every text of a file that is indexed or shown comes from here, so that no answer and no index has a credential.
-pub fn decode_text(path: &RepoPath, bytes: Vec<u8>) -> (String, Vec<TextMask>) {
+/// Returns the text of a file, and the language of a notebook.
+fn decode_bytes(path: &RepoPath, bytes: Vec<u8>) -> (String, Option<String>) {
+    if embedded::is_notebook(path)
+        && let Some(Notebook { language, text }) = Notebook::decode(&bytes)
+    {
+        return (text, Some(language));
+    }
     let text = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    mask_tokens(path.as_str(), text)
+    (text, None)
 }
 
 /// Returns the number of lines in a text. A line end at the end of the text does not start another line.
@@ -29,9 +45,14 @@ pub fn count_lines(text: &str) -> u32 {
     u32::try_from(text.lines().count()).expect("a file has fewer than 2^32 lines")
 }
 
+/// Returns the text of the chunk with the lines of `span`; `None` if the file has fewer lines.
+pub fn chunk_text(file: &SourceFile, span: Span) -> Option<Cow<'_, str>> {
+    Some(shorten_lines(file.language, cut_lines(&file.text, span)?).text)
+}
+
 /// Returns the lines of `span` without the last line end, as the text of a chunk is cut; `None` if the text has fewer
 /// lines.
-pub fn cut_lines(text: &str, span: Span) -> Option<&str> {
+fn cut_lines(text: &str, span: Span) -> Option<&str> {
     let (first, last) = (span.start_line.checked_sub(1)? as usize, span.end_line as usize);
     let mut starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
     let start = starts.nth(first)?;
@@ -67,6 +88,15 @@ mod tests {
     fn invalid_bytes_are_replaced_and_the_language_is_detected() {
         let file = decode_source(&RepoPath::new("bin/run"), b"#!/usr/bin/env python3\nprint('\xff')\n".to_vec());
         assert_eq!((file.language.0, file.text.as_str()), ("python", "#!/usr/bin/env python3\nprint('\u{fffd}')\n"));
+    }
+
+    #[test]
+    fn a_notebook_is_the_text_of_its_cells_in_its_language() {
+        let cells = r#"{"cells": [{"cell_type": "code", "source": "f <- 1", "outputs": [{"text": "OUT"}]}], "metadata": {"language_info": {"name": "R"}}}"#;
+        let file = decode_source(&RepoPath::new("a.ipynb"), cells.into());
+        assert_eq!((file.language.0, file.text.as_str()), ("r", "# %% cell 1\nf <- 1\n"));
+        let broken = decode_source(&RepoPath::new("a.ipynb"), b"{".to_vec());
+        assert_eq!(broken.text, "{");
     }
 
     #[test]

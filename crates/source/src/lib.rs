@@ -5,8 +5,10 @@
 
 mod decode;
 pub mod language;
+mod long_lines;
 pub mod parse;
 pub mod secrets;
 pub mod walk;
 
-pub use decode::{count_lines, cut_lines, decode_source, decode_text};
+pub use decode::{chunk_text, count_lines, decode_source};
+pub use embedded::is_notebook;

@@ -47,7 +47,7 @@ macro_rules! query {
 #[rustfmt::skip]
 pub(super) static ROWS: std::sync::LazyLock<Vec<LanguageRow>> = std::sync::LazyLock::new(|| vec![
     plain("text", (&["txt", "text"], &["license", "readme", "notice", "changelog", "authors", "contributing"], &[]), Docs),
-    parsed("python", (&["py", "pyi", "pyw"], &["sconstruct", "sconscript"], &["python"]), tree_sitter_python::LANGUAGE, query!("python")),
+    parsed("python", (&["py", "pyi", "pyw", "ipynb"], &["sconstruct", "sconscript"], &["python"]), tree_sitter_python::LANGUAGE, query!("python")),
     parsed("typescript", (&["ts", "mts", "cts"], &[], &["deno"]), tree_sitter_typescript::LANGUAGE_TYPESCRIPT, query!("typescript")),
     parsed("tsx", (&["tsx"], &[], &[]), tree_sitter_typescript::LANGUAGE_TSX, query!("typescript")),
     parsed("javascript", (&["js", "jsx", "mjs", "cjs"], &["jakefile"], &["node"]), tree_sitter_javascript::LANGUAGE, query!("javascript")),
@@ -97,8 +97,11 @@ pub(super) static ROWS: std::sync::LazyLock<Vec<LanguageRow>> = std::sync::LazyL
     plain("solidity", (&["sol"], &[], &[]), Code),
     plain("shader", (&["glsl", "hlsl", "wgsl", "frag", "vert", "metal"], &[], &[]), Code),
     plain("vue", (&["vue"], &[], &[]), Code),
-    plain("svelte", (&["svelte", "astro"], &[], &[]), Code),
-    plain("css", (&["css", "scss", "sass", "less", "styl"], &[], &[]), Code),
+    plain("svelte", (&["svelte"], &[], &[]), Code),
+    plain("astro", (&["astro"], &[], &[]), Code),
+    plain("razor", (&["razor", "cshtml"], &[], &[]), Code),
+    plain("css", (&["css", "scss", "less", "pcss"], &[], &[]), Code),
+    plain("sass", (&["sass", "styl"], &[], &[]), Code),
     plain("template", (&["erb", "haml", "slim", "ejs", "hbs", "mustache", "jinja", "jinja2", "j2", "tmpl", "tpl", "twig", "liquid", "heex", "eex"], &[], &[]), Code),
     plain("protobuf", (&["proto"], &[], &[]), Code),
     plain("graphql", (&["graphql", "gql", "graphqls"], &[], &[]), Code),

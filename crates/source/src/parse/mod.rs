@@ -8,7 +8,6 @@
 mod chunks;
 mod definitions;
 mod lines;
-mod markdown;
 mod parser;
 mod references;
 mod signature;

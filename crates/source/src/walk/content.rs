@@ -4,9 +4,12 @@
 //! Prose never counts as minified or generated, because it has one paragraph per line and mentions
 //! generated code.
 
+use embedded::{Notebook, is_notebook};
+
 use super::generated::is_generated;
+use crate::language;
 use crate::secrets::find_credentials;
-use types::{RepoPath, SkipReason};
+use types::{ContentKind, RepoPath, SkipReason};
 
 /// Number of leading bytes checked for binary content.
 const SNIFF_BYTES: usize = 8 * 1024;
@@ -25,7 +28,9 @@ const PROSE_EXTENSIONS: &[&str] = &["md", "markdown", "mdx", "rst", "txt", "adoc
 
 /// Returns why a file with these bytes is skipped; `None` if it is indexed.
 pub fn inspect_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
-    match inspect_published_content(path, bytes) {
+    let cells = notebook_text(path, bytes);
+    let bytes = cells.as_deref().map_or(bytes, str::as_bytes);
+    match inspect_text(path, bytes) {
         Some(SkipReason::Binary) => Some(SkipReason::Binary),
         other => match find_credentials(path, bytes) {
             Some(found) => Some(SkipReason::Credentials { found }),
@@ -38,6 +43,16 @@ pub fn inspect_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
 ///
 /// A key in the tests of a public repository is not a secret.
 pub fn inspect_published_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
+    let cells = notebook_text(path, bytes);
+    inspect_text(path, cells.as_deref().map_or(bytes, str::as_bytes))
+}
+
+/// Returns the cells of a notebook: its outputs are no content.
+fn notebook_text(path: &RepoPath, bytes: &[u8]) -> Option<String> {
+    is_notebook(path).then(|| Notebook::decode(bytes)).flatten().map(|notebook| notebook.text)
+}
+
+fn inspect_text(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
     let sniffed = &bytes[..bytes.len().min(SNIFF_BYTES)];
     if is_binary(sniffed) {
         return Some(SkipReason::Binary);
@@ -49,7 +64,7 @@ pub fn inspect_published_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipRe
     if PROSE_EXTENSIONS.contains(&extension.as_str()) {
         return None;
     }
-    if is_minified(bytes) {
+    if is_minified(path, &extension, bytes) {
         return Some(SkipReason::Minified);
     }
     is_generated(bytes).then_some(SkipReason::Generated)
@@ -71,8 +86,8 @@ fn is_binary(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || zeros > 0 || controls * 10 > bytes.len()
 }
 
-/// Returns whether the mean or the longest line is too long for hand-written text.
-fn is_minified(bytes: &[u8]) -> bool {
+/// Returns whether the lines are too long for hand-written text, apart from a few lines with data.
+fn is_minified(path: &RepoPath, extension: &str, bytes: &[u8]) -> bool {
     if bytes.len() <= MINIFIED_MIN_BYTES {
         return false;
     }
@@ -83,7 +98,46 @@ fn is_minified(bytes: &[u8]) -> bool {
         (count, longest, start) = (count + 1, longest.max(at - start), at + 1);
     }
     longest = longest.max(bytes.len() - start);
-    bytes.len() / count > MINIFIED_MEAN_BYTES || longest > MINIFIED_LINE_BYTES
+    let is_long = bytes.len() / count > MINIFIED_MEAN_BYTES || longest > MINIFIED_LINE_BYTES;
+    is_long && !has_code_between_data(path, extension, bytes.split(|byte| *byte == line_end))
+}
+
+/// Extensions of files that programs minify, often below a comment or after code that loads modules.
+const BUNDLE_EXTENSIONS: &[&str] = &["js", "mjs", "cjs", "jsx", "css"];
+
+/// Extensions of pages, which may have a paragraph per line.
+const PAGE_EXTENSIONS: &[&str] = &["html", "htm", "xhtml"];
+
+/// Mean line length of a page, in bytes, above which it counts as minified.
+const PAGE_MEAN_BYTES: usize = 1_500;
+
+/// Length above which a line is data, in bytes.
+const DATA_LINE_BYTES: usize = 2_000;
+
+/// Returns whether the lines that are not data are hand-written code.
+fn has_code_between_data<'b>(path: &RepoPath, extension: &str, lines: impl Iterator<Item = &'b [u8]>) -> bool {
+    let language = language::detect_language(path, None);
+    let is_page = PAGE_EXTENSIONS.contains(&extension);
+    let is_bundle = BUNDLE_EXTENSIONS.contains(&extension);
+    if !is_page && (language == language::text_language() || language::language_content(language) == ContentKind::Docs) {
+        return false;
+    }
+    let (mut code_lines, mut code_bytes, mut data_lines) = (0, 0, 0);
+    for line in lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+        let is_comment = ["/*", "*", "//"].iter().any(|mark| line.starts_with(mark.as_bytes()));
+        if line.len() > if is_page { MINIFIED_LINE_BYTES } else { DATA_LINE_BYTES } {
+            data_lines += 1;
+        } else if !(is_bundle && is_comment) {
+            (code_lines, code_bytes) = (code_lines + 1, code_bytes + line.len());
+        }
+    }
+    let min_lines = match language.0 {
+        _ if is_bundle => 10.max(5 * data_lines),
+        // A dump has few lines beside its data.
+        "sql" => 1,
+        _ => 3,
+    };
+    code_lines >= min_lines && code_bytes / code_lines <= if is_page { PAGE_MEAN_BYTES } else { MINIFIED_MEAN_BYTES }
 }
 
 #[cfg(test)]
@@ -102,5 +156,27 @@ mod tests {
         assert_eq!(of("a.ts", b"/**\n * @generated by hand\n */\n"), Some("generated"));
         assert_eq!(of("a.py", b"\"\"\"Writes generated code to disk.\"\"\"\n# The file is generated later.\n"), None);
         assert_eq!(of("a.rs", "fn größe() {}\n".as_bytes()), None);
+        let outputs = format!(r#"{{"cells": [{{"source": "a = 1", "outputs": "{}"}}]}}"#, "x".repeat(30_000));
+        assert_eq!(of("a.ipynb", outputs.as_bytes()), None);
+        assert_eq!(of("a.ipynb", b"{\"cells\": []}"), Some("empty"));
+    }
+
+    #[test]
+    fn one_long_line_costs_that_line_and_a_bundle_stays_out() {
+        let of = |path: &str, text: &str| {
+            inspect_content(&RepoPath::new(path), text.as_bytes()).map(|reason| reason.label())
+        };
+        let code = "function draw(icon) {\n  return icon;\n}\n";
+        let data = "aGVsbG8sIHdvcmxk".repeat(3_000);
+        assert_eq!(of("icons.py", &format!("LOGO = \"{data}\"\n\ndef draw(icon):\n    return icon\n\n\nx = 1\n")), None);
+        assert_eq!(of("icons.js", &format!("const logo = '{data}';\n{}", code.repeat(5))), None);
+        assert_eq!(of("seed.sql", &format!("CREATE TABLE t (a INT);\nINSERT INTO t VALUES {};\n", "(1),".repeat(9_000))), None);
+        assert_eq!(of("page.html", &format!("<p>{}</p>\n", "Words of a paragraph. ".repeat(30)).repeat(20)), None);
+        let bundle = "!function(e){var t={};return t.a=e,t}(window);".repeat(2_000);
+        assert_eq!(of("lib.js", &format!("/*!\n{} */\n{bundle}\n", " * License.\n".repeat(20))), Some("minified"));
+        assert_eq!(of("lib.js", &format!("{code}{bundle}\n{code}{bundle}\n")), Some("minified"));
+        assert_eq!(of("page.html", &"<p>a</p>".repeat(5_000)), Some("minified"));
+        assert_eq!(of("data.py", &format!("DATA = \"{data}\"\n")), Some("minified"));
+        assert_eq!(of("genes.fa", &format!("{data}\n{}", "ACGT\n".repeat(50))), Some("minified"));
     }
 }

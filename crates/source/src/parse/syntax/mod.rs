@@ -6,6 +6,7 @@
 
 mod analyzer;
 mod dialects;
+mod embedded_texts;
 mod facts;
 mod limit;
 mod names;

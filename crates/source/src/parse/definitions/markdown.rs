@@ -2,9 +2,9 @@
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use super::definitions::Definition;
-use super::lines::LineIndex;
-use super::signature::collapse_whitespace;
+use super::definition::Definition;
+use crate::parse::lines::LineIndex;
+use crate::parse::signature::collapse_whitespace;
 use types::SymbolKind;
 
 /// A heading and the byte at which it starts.

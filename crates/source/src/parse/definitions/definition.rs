@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::lines::LineIndex;
-use super::signature::{build_signature, collapse_whitespace};
-use super::syntax::{AttachableNode, DefinitionMatch};
+use crate::parse::lines::LineIndex;
+use crate::parse::signature::{build_signature, collapse_whitespace};
+use crate::parse::syntax::{AttachableNode, DefinitionMatch};
 use types::{Language, SymbolKind};
 
 /// Maximum nesting of definitions; deeper ones are part of the definition around them.
@@ -16,7 +16,7 @@ const MAX_NAME_BYTES: usize = 120;
 
 /// A definition with its doc comment and attributes. Lines are 0-based and inclusive.
 #[derive(Clone, Debug)]
-pub(super) struct Definition {
+pub(in crate::parse) struct Definition {
     pub name: String,
     pub kind: SymbolKind,
     pub receiver: Option<String>,
@@ -34,13 +34,14 @@ pub(super) struct Definition {
 }
 
 /// Returns the definitions of a text, sorted by first line, containers before their members. The facts must fit the
-/// text of `lines`.
+/// text of `lines`. `outer` are definitions that the text has besides, such as the cells of a notebook.
 ///
 /// Also makes cuts directly below a comment more expensive in `lines`, so that a comment stays with its code.
 pub(super) fn collect_definitions(
     language: Language,
     matches: Vec<DefinitionMatch>,
     attachable: &[AttachableNode],
+    outer: Vec<Definition>,
     lines: &mut LineIndex<'_>,
 ) -> Vec<Definition> {
     for AttachableNode { range, .. } in attachable.iter().filter(|one| one.is_comment) {
@@ -52,6 +53,7 @@ pub(super) fn collect_definitions(
     let mut found: Vec<Definition> =
         keep_widest(matches).into_iter().map(|one| build_definition(language, lines, attachable, &one)).collect();
     found.retain(|one| !one.name.is_empty());
+    found.extend(outer);
     found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1), one.name_start));
     let found = assign_parents(found);
     let found = if matches!(language.0, "c" | "cpp") { correct_members(found) } else { found };
@@ -226,7 +228,7 @@ fn join_clauses(found: Vec<Definition>) -> Vec<Definition> {
 }
 
 /// Returns the names of the definitions around a definition, outermost first, joined with `.`.
-pub(super) fn container_path(definition: &Definition, all: &[Definition]) -> String {
+pub(in crate::parse) fn container_path(definition: &Definition, all: &[Definition]) -> String {
     let outer = definition.parent.map(|parent| qualified_path(parent, all)).unwrap_or_default();
     match &definition.receiver {
         Some(receiver) if outer.is_empty() => receiver.clone(),
@@ -236,7 +238,7 @@ pub(super) fn container_path(definition: &Definition, all: &[Definition]) -> Str
 }
 
 /// Returns a definition's name after the names of the definitions around it, joined with `.`.
-pub(super) fn qualified_path(index: usize, all: &[Definition]) -> String {
+pub(in crate::parse) fn qualified_path(index: usize, all: &[Definition]) -> String {
     let mut names = Vec::new();
     let mut next = Some(index);
     while let Some(at) = next {
