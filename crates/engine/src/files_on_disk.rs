@@ -91,7 +91,7 @@ impl Engine {
         if let Some(rule) = secrets::secret_pattern(path) {
             return Err(PathError::Secret { path: path.clone(), rule });
         }
-        let max_bytes = self.settings.max_file_bytes;
+        let max_bytes = walk::max_bytes_of(path, self.settings.max_file_bytes);
         let read = FileContents::read_beneath(self.root(), path, max_bytes.saturating_add(1))
             .map_err(|source| PathError::Io { path: path.clone(), source })?;
         if read.bytes.len() as u64 > max_bytes {
@@ -113,7 +113,7 @@ impl Engine {
         if let Some(states) = self.current_texts.recall(record, stat, texts) {
             return states;
         }
-        let max_bytes = self.settings.max_file_bytes;
+        let max_bytes = walk::max_bytes_of(&record.path, self.settings.max_file_bytes);
         let Ok(FileContents { bytes, stat: read }) = FileContents::read_beneath(self.root(), &record.path, max_bytes)
         else {
             return stale();

@@ -26,7 +26,9 @@ impl Engine {
         let walked = walk::walk_tree(&self.settings.root, &options, &mut |walked| {
             match walked {
                 WalkFinding::Skipped(skipped) => listing.excluded.push((skipped.path, skipped.is_dir, skipped.reason)),
-                WalkFinding::File(entry) => match Disk.read(&entry.abs, self.settings.max_file_bytes) {
+                WalkFinding::File(entry) => match Disk
+                    .read(&entry.abs, walk::max_bytes_of(&entry.path, self.settings.max_file_bytes))
+                {
                     Err(error) => listing.excluded.push((
                         entry.path,
                         false,

@@ -29,8 +29,8 @@ const PROSE_EXTENSIONS: &[&str] = &["md", "markdown", "mdx", "rst", "txt", "adoc
 /// Returns why a file with these bytes is skipped; `None` if it is indexed.
 pub fn inspect_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
     let cells = notebook_text(path, bytes);
-    let bytes = cells.as_deref().map_or(bytes, str::as_bytes);
-    match inspect_text(path, bytes) {
+    let (bytes, is_data) = (cells.as_deref().map_or(bytes, str::as_bytes), is_notebook(path) && cells.is_none());
+    match inspect_text(path, bytes, is_data) {
         Some(SkipReason::Binary) => Some(SkipReason::Binary),
         other => match find_credentials(path, bytes) {
             Some(found) => Some(SkipReason::Credentials { found }),
@@ -44,7 +44,8 @@ pub fn inspect_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
 /// A key in the tests of a public repository is not a secret.
 pub fn inspect_published_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
     let cells = notebook_text(path, bytes);
-    inspect_text(path, cells.as_deref().map_or(bytes, str::as_bytes))
+    let is_data = is_notebook(path) && cells.is_none();
+    inspect_text(path, cells.as_deref().map_or(bytes, str::as_bytes), is_data)
 }
 
 /// Returns the cells of a notebook: its outputs are no content.
@@ -52,13 +53,17 @@ fn notebook_text(path: &RepoPath, bytes: &[u8]) -> Option<String> {
     is_notebook(path).then(|| Notebook::decode(bytes)).flatten().map(|notebook| notebook.text)
 }
 
-fn inspect_text(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
+/// Inspects the text of a file; `is_data` if the file is a notebook whose cells cannot be read.
+fn inspect_text(path: &RepoPath, bytes: &[u8], is_data: bool) -> Option<SkipReason> {
     let sniffed = &bytes[..bytes.len().min(SNIFF_BYTES)];
     if is_binary(sniffed) {
         return Some(SkipReason::Binary);
     }
     if is_blank(bytes) {
         return Some(SkipReason::Empty);
+    }
+    if is_data {
+        return Some(SkipReason::Data);
     }
     let extension = path.file_name().rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
     if PROSE_EXTENSIONS.contains(&extension.as_str()) {
@@ -159,6 +164,7 @@ mod tests {
         let outputs = format!(r#"{{"cells": [{{"source": "a = 1", "outputs": "{}"}}]}}"#, "x".repeat(30_000));
         assert_eq!(of("a.ipynb", outputs.as_bytes()), None);
         assert_eq!(of("a.ipynb", b"{\"cells\": []}"), Some("empty"));
+        assert_eq!(of("a.ipynb", b"{\"cells\": ["), Some("data"));
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub(in crate::parse) fn find_definitions(
         return (markdown::find_sections(&file.text, lines), None);
     }
     let outer = enclosing::find_enclosing(file, lines);
-    let facts = facts.unwrap_or_default();
+    let mut facts = facts.unwrap_or_default();
+    // The first line of a cell is a comment, but not one about the definition below it.
+    facts.attachable.retain(|one| outer.binary_search_by_key(&one.range.start, |cell| cell.node.0).is_err());
     let problem = facts.problem.map(|problem| problem.describe(file.language, time_limit));
     // Without facts, the depths of lines come from their indentation.
     if facts.line_depths.len() == lines.count() {
