@@ -91,7 +91,10 @@ fn embedded(report: &Value) -> u64 {
 fn code_beside_a_very_long_line_is_found() {
     let project = Project::empty();
     let data = "aGVsbG8sIHdvcmxk".repeat(3_000);
-    project.write("icons.py", format!("LOGO = \"{data}\"\n\n\ndef draw_tray_icon(canvas):\n    return canvas.paint(LOGO)\n"));
+    project.write(
+        "icons.py",
+        format!("LOGO = \"{data}\"\n\n\ndef draw_tray_icon(canvas):\n    return canvas.paint(LOGO)\n"),
+    );
     project.write("bundle.js", "!function(e){var t={};return t.a=e,t}(window);".repeat(2_000));
     assert_eq!(places(&project, "draw_tray_icon"), ["icons.py:4 function"]);
     let found = project.run(&["search", "LOGO data"]);

@@ -16,5 +16,5 @@ mod words;
 
 pub use component::component_name;
 pub use notebook::{CellMark, Notebook, find_cells, is_notebook};
-pub use scan::{EmbeddedText, HostDefinition, HostScan, HostUse, INSIDE_DEPTH, is_scanned, scan_host};
+pub use scan::{EmbeddedText, HostDefinition, HostScan, HostUse, INSIDE_DEPTH, is_scanned, main_language, scan_host};
 pub use words::begins_with_component;

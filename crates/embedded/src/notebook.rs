@@ -76,9 +76,9 @@ pub fn find_cells(text: &str) -> Vec<CellMark<'_>> {
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
         let comment = line.split(CELL_MARK).next().filter(|comment| comment.len() < line.len());
-        let number = comment.filter(|comment| COMMENTS.contains(&comment.trim_end())).and_then(|comment| {
-            line[comment.len() + CELL_MARK.len()..].split_whitespace().next()?.parse().ok()
-        });
+        let number = comment
+            .filter(|comment| COMMENTS.contains(&comment.trim_end()))
+            .and_then(|comment| line[comment.len() + CELL_MARK.len()..].split_whitespace().next()?.parse().ok());
         match (number, found.last_mut()) {
             (Some(number), last) => {
                 if let Some(last) = last {
@@ -103,8 +103,8 @@ const COMMENTS: [&str; 5] = ["#", "//", "--", "%", ";"];
 
 fn line_comment(language: &str) -> &'static str {
     match language {
-        "javascript" | "typescript" | "java" | "scala" | "kotlin" | "go" | "rust" | "cpp" | "c" | "csharp" | "fsharp"
-        | "swift" | "groovy" | "php" | "dart" => "//",
+        "javascript" | "typescript" | "java" | "scala" | "kotlin" | "go" | "rust" | "cpp" | "c" | "csharp"
+        | "fsharp" | "swift" | "groovy" | "php" | "dart" => "//",
         "sql" | "haskell" | "lua" => "--",
         "matlab" | "octave" | "erlang" | "prolog" => "%",
         "clojure" | "scheme" | "lisp" => ";",

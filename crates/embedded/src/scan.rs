@@ -83,6 +83,15 @@ pub fn is_scanned(language: &str) -> bool {
     language == "css" || (language != "php" && markup::dialect(language).is_some())
 }
 
+/// Returns the language whose rules apply to the definitions of a text with several languages: that of the code in it.
+pub fn main_language(language: &str) -> Option<&'static str> {
+    match language {
+        "vue" | "svelte" | "astro" | "html" | "template" => Some("typescript"),
+        "razor" => Some("csharp"),
+        _ => None,
+    }
+}
+
 /// Scans a text in a language that can hold texts of others; `None` if nothing can be in it. With `name`, its uses are
 /// found.
 pub fn scan_host(language: &str, text: &str, name: Option<&str>) -> Option<HostScan> {

@@ -101,7 +101,11 @@ impl StyleScanner<'_> {
     }
 
     fn add_comment(&mut self, range: Range<usize>) {
-        self.found.depths.extend([(range.start, self.depth()), (range.start + 1, INSIDE_DEPTH), (range.end, self.depth())]);
+        self.found.depths.extend([
+            (range.start, self.depth()),
+            (range.start + 1, INSIDE_DEPTH),
+            (range.end, self.depth()),
+        ]);
         self.found.comments.push(range);
     }
 

@@ -17,9 +17,15 @@ pub(crate) fn scan_strings(language: &str, text: &str) -> Option<HostScan> {
     };
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut brackets = BracketFinder::new(text);
+    // Marks without an end are limited together: each is searched up to the end of the text.
+    let mut left = text.len().saturating_mul(4);
     for mark in marks {
         for at in memchr::memmem::find_iter(text.as_bytes(), mark.as_bytes()) {
-            ranges.extend(marked_range(text, at, mark));
+            match marked_range(text, at, mark) {
+                Some(range) => ranges.push(range),
+                None if left > text.len() - at => left -= text.len() - at,
+                None => break,
+            }
         }
     }
     ranges.sort_by_key(|range| range.start);

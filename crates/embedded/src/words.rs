@@ -60,6 +60,8 @@ mod tests {
     fn names_of_elements_are_compared_in_kebab_case() {
         assert!(is_kebab_of("user-card", "UserCard") && is_kebab_of("x", "X") && is_kebab_of("user-card", "userCard"));
         assert!(!is_kebab_of("user-cards", "UserCard") && !is_kebab_of("usercard", "UserCard"));
-        assert!(begins_with_component("user-card :a>", "UserCard") && !begins_with_component("user-card-x>", "UserCard"));
+        assert!(
+            begins_with_component("user-card :a>", "UserCard") && !begins_with_component("user-card-x>", "UserCard")
+        );
     }
 }

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::dialect::Braces;
 use super::razor;
 use super::scanner::MarkupScanner;
-use crate::words::{is_word_at, name_end};
 use crate::scan::HostUse;
+use crate::words::{is_word_at, name_end};
 
 /// An attribute: its name and its value without quotes.
 pub(super) struct Attribute {
@@ -195,7 +195,8 @@ pub(super) fn find_holes(text: &str, range: &Range<usize>) -> Vec<(Range<usize>,
         let rest = &bytes[next..];
         at = next + 1;
         let Some((open, close)) = HOLES.iter().find(|(open, _)| rest.starts_with(open.as_bytes())) else { continue };
-        let Some(end) = memchr::memmem::find(rest, close.as_bytes()) else { continue };
+        // An opening without an end is read once, not again for each opening after it.
+        let Some(end) = memchr::memmem::find(rest, close.as_bytes()) else { break };
         let has_value = *open == "{{" || rest.starts_with(b"<?=") || rest.starts_with(b"<%=");
         at = next + end + close.len();
         found.push((next..at, if has_value { b'_' } else { b' ' }));

@@ -43,9 +43,8 @@ pub(super) struct MarkupScanner<'t> {
 }
 
 /// Elements without an end.
-const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
-];
+const VOID: [&str; 14] =
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
 
 /// Number of open elements among which the start of an end tag is looked for.
 const MAX_UNCLOSED: usize = 64;
@@ -192,7 +191,9 @@ impl<'t> MarkupScanner<'t> {
         let end = match element.to_ascii_lowercase().as_str() {
             kind @ ("script" | "style") if !tag.is_closed => self.scan_code(kind, &tag.attributes, tag.end),
             // A template in another language, such as Pug.
-            "template" if !tag.is_closed && self.attribute(&tag.attributes, "lang").is_some_and(|lang| lang != "html") => {
+            "template"
+                if !tag.is_closed && self.attribute(&tag.attributes, "lang").is_some_and(|lang| lang != "html") =>
+            {
                 find_ignoring_case(self.text, tag.end, "</template").unwrap_or(self.text.len())
             }
             lower => {
@@ -267,7 +268,7 @@ fn tag_name_end(text: &str, at: usize) -> usize {
 /// Finds ASCII text in any case.
 fn find_ignoring_case(text: &str, from: usize, wanted: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    memchr::memchr_iter(b'<', &bytes[from..]).map(|at| from + at).find(|at| {
-        bytes.get(*at..at + wanted.len()).is_some_and(|part| part.eq_ignore_ascii_case(wanted.as_bytes()))
-    })
+    memchr::memchr_iter(b'<', &bytes[from..])
+        .map(|at| from + at)
+        .find(|at| bytes.get(*at..at + wanted.len()).is_some_and(|part| part.eq_ignore_ascii_case(wanted.as_bytes())))
 }

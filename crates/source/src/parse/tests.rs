@@ -67,11 +67,9 @@ fn fixtures_of_every_language_match_their_snapshots() {
         seen.push(language);
         settings.bind(|| insta::assert_snapshot!(language, listing(&parsed)));
     }
-    for row in
-        language::all_languages().filter(|row| {
-            row.grammar.is_some() || embedded::is_scanned(row.name) || ["markdown", "text"].contains(&row.name)
-        })
-    {
+    for row in language::all_languages().filter(|row| {
+        row.grammar.is_some() || embedded::is_scanned(row.name) || ["markdown", "text"].contains(&row.name)
+    }) {
         assert!(seen.contains(&row.name), "{} has no fixture", row.name);
     }
 }
@@ -173,9 +171,9 @@ fn pathological_inputs() -> Vec<(&'static str, String)> {
 
 #[test]
 fn pathological_input_ends_and_is_covered_in_every_language() {
-    for row in language::all_languages().filter(|row| {
-        row.grammar.is_some() || embedded::is_scanned(row.name) || row.name == "markdown"
-    }) {
+    for row in language::all_languages()
+        .filter(|row| row.grammar.is_some() || embedded::is_scanned(row.name) || row.name == "markdown")
+    {
         let extension = row.extensions[0];
         for (name, text) in pathological_inputs() {
             let path = RepoPath::new(format!("bad.{extension}"));

@@ -124,7 +124,8 @@ fn has_code_between_data<'b>(path: &RepoPath, extension: &str, lines: impl Itera
     let language = language::detect_language(path, None);
     let is_page = PAGE_EXTENSIONS.contains(&extension);
     let is_bundle = BUNDLE_EXTENSIONS.contains(&extension);
-    if !is_page && (language == language::text_language() || language::language_content(language) == ContentKind::Docs) {
+    if !is_page && (language == language::text_language() || language::language_content(language) == ContentKind::Docs)
+    {
         return false;
     }
     let (mut code_lines, mut code_bytes, mut data_lines) = (0, 0, 0);
@@ -174,9 +175,15 @@ mod tests {
         };
         let code = "function draw(icon) {\n  return icon;\n}\n";
         let data = "aGVsbG8sIHdvcmxk".repeat(3_000);
-        assert_eq!(of("icons.py", &format!("LOGO = \"{data}\"\n\ndef draw(icon):\n    return icon\n\n\nx = 1\n")), None);
+        assert_eq!(
+            of("icons.py", &format!("LOGO = \"{data}\"\n\ndef draw(icon):\n    return icon\n\n\nx = 1\n")),
+            None
+        );
         assert_eq!(of("icons.js", &format!("const logo = '{data}';\n{}", code.repeat(5))), None);
-        assert_eq!(of("seed.sql", &format!("CREATE TABLE t (a INT);\nINSERT INTO t VALUES {};\n", "(1),".repeat(9_000))), None);
+        assert_eq!(
+            of("seed.sql", &format!("CREATE TABLE t (a INT);\nINSERT INTO t VALUES {};\n", "(1),".repeat(9_000))),
+            None
+        );
         assert_eq!(of("page.html", &format!("<p>{}</p>\n", "Words of a paragraph. ".repeat(30)).repeat(20)), None);
         let bundle = "!function(e){var t={};return t.a=e,t}(window);".repeat(2_000);
         assert_eq!(of("lib.js", &format!("/*!\n{} */\n{bundle}\n", " * License.\n".repeat(20))), Some("minified"));

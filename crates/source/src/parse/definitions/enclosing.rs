@@ -1,6 +1,6 @@
 //! Definitions that enclose others without a syntax of their own: a component that is a file, and a notebook's cells.
 
-use types::{Language, SymbolKind};
+use types::SymbolKind;
 
 use super::definition::Definition;
 use crate::language;
@@ -17,7 +17,12 @@ pub(super) fn find_enclosing(file: &SourceFile, lines: &LineIndex<'_>) -> Vec<De
     if embedded::is_notebook(&file.path) {
         let build = |cell: embedded::CellMark<'_>| {
             let signature = collapse_whitespace(cell.first_line, MAX_SIGNATURE_BYTES);
-            enclose(lines, cell.range.start..cell.range.end, (format!("cell {}", cell.number), signature), SymbolKind::Section)
+            enclose(
+                lines,
+                cell.range.start..cell.range.end,
+                (format!("cell {}", cell.number), signature),
+                SymbolKind::Section,
+            )
         };
         return embedded::find_cells(text).into_iter().map(build).collect();
     }
@@ -52,14 +57,4 @@ fn enclose(
         node: (range.start, range.end),
         parent: None,
     }
-}
-
-/// Returns the language whose rules apply to the definitions of a file: that of the code in a component.
-pub(super) fn main_language(language: Language) -> Language {
-    let name = match language.0 {
-        "vue" | "svelte" | "astro" | "html" | "template" => "typescript",
-        "razor" => "csharp",
-        _ => return language,
-    };
-    language::language_by_name(name).unwrap_or(language)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::definition::{Definition, collect_definitions};
 use super::{enclosing, markdown};
+use crate::language;
 use crate::parse::lines::LineIndex;
 use crate::parse::source_file::SourceFile;
 use crate::parse::syntax::SyntaxFacts;
@@ -27,6 +28,7 @@ pub(in crate::parse) fn find_definitions(
     if facts.line_depths.len() == lines.count() {
         lines.set_depths(facts.line_depths);
     }
-    let language = enclosing::main_language(file.language);
+    let main = embedded::main_language(file.language.0).and_then(language::language_by_name);
+    let language = main.unwrap_or(file.language);
     (collect_definitions(language, facts.definitions, &facts.attachable, outer, lines), problem)
 }

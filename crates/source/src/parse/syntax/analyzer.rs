@@ -82,6 +82,12 @@ impl SyntaxAnalyzer {
         let Some(scan) = scan else {
             return self.find_own_facts(request);
         };
+        // A part of a component may be code without the tags around it.
+        let is_part = request.task == SyntaxTask::Tokens && scan == embedded::HostScan::default() && !has_grammar;
+        let main = embedded::main_language(request.language.0).filter(|_| is_part);
+        if let Some(language) = main.and_then(language::language_by_name) {
+            return self.find_own_facts(&SyntaxRequest { language, ..*request });
+        }
         let mut facts = if has_grammar {
             self.find_own_facts(request)?
         } else {

@@ -80,7 +80,9 @@ pub(super) fn add_embedded(whole: &mut SyntaxFacts, text: &str, one: &EmbeddedTe
         place_depths(whole, text, one, &found.line_depths, base);
         whole.definitions.extend(found.definitions.into_iter().filter_map(|one| place.definition(one)));
         let attachable = found.attachable.into_iter();
-        whole.attachable.extend(attachable.filter_map(|one| Some(AttachableNode { range: place.range(&one.range)?, ..one })));
+        whole
+            .attachable
+            .extend(attachable.filter_map(|one| Some(AttachableNode { range: place.range(&one.range)?, ..one })));
     }
     let uses = found.uses.into_iter();
     whole.uses.extend(uses.filter_map(|one| Some(NameUse { at: place.range(&(one.at..one.at))?.start, ..one })));

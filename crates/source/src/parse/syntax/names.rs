@@ -214,7 +214,8 @@ fn is_callee(kind: &str, field: &str, node: Node<'_>) -> bool {
     if kind == "command_name" || kind == "macro_invocation" {
         return true;
     }
-    let is_call = calls.iter().any(|word| kind.contains(word)) || matches!(kind, "command" | "apply" | "decorator");
+    let is_call = calls.iter().any(|word| kind.contains(word))
+        || matches!(kind, "command" | "apply" | "decorator" | "jsx_opening_element" | "jsx_self_closing_element");
     let callee = ["function", "name", "method", "macro", "constructor", "target", "type", "callee", "func"];
     is_call && !kind.contains("argument") && (callee.contains(&field) || (field.is_empty() && is_first_child(node)))
 }
