@@ -170,7 +170,8 @@ impl StyleScanner<'_> {
 /// combination (`.a.b`) define nothing.
 fn subject(selector: &str) -> Option<Range<usize>> {
     let trimmed = selector.trim_end();
-    let start = trimmed.rfind(|c: char| c.is_whitespace() || matches!(c, '>' | '+' | '~')).map_or(0, |at| at + 1);
+    let is_combinator = |c: char| c.is_whitespace() || matches!(c, '>' | '+' | '~');
+    let start = trimmed.len() - trimmed.rsplit(is_combinator).next().unwrap_or(trimmed).len();
     let compound = &trimmed[start..];
     let mark = compound.find(['.', '#', '%'])?;
     let name = start + mark + 1..trimmed.len();

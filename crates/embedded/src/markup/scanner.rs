@@ -25,6 +25,7 @@ pub(crate) fn scan_markup(text: &str, dialect: Dialect, name: Option<&str>) -> H
     scanner.scan();
     let MarkupScanner { mut found, headings, .. } = scanner;
     found.texts.sort_by_key(|one| one.range.start);
+    found.depths.sort_by_key(|(at, _)| *at);
     found.definitions.extend(section_definitions(&headings, &found.texts, text.len()));
     found
 }
@@ -186,8 +187,8 @@ impl<'t> MarkupScanner<'t> {
         let name_end = tag_name_end(self.text, at + 1);
         let element = &self.text[at + 1..name_end];
         self.add_element_use(at + 1, element);
-        let tag = attributes::scan_attributes(self, element, name_end);
         self.found.depths.extend([(at, self.depth()), (at + 1, INSIDE_DEPTH)]);
+        let tag = attributes::scan_attributes(self, element, name_end);
         let end = match element.to_ascii_lowercase().as_str() {
             kind @ ("script" | "style") if !tag.is_closed => self.scan_code(kind, &tag.attributes, tag.end),
             // A template in another language, such as Pug.

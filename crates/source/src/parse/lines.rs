@@ -99,6 +99,11 @@ impl<'t> LineIndex<'t> {
         self.depths = depths;
     }
 
+    /// Returns the depth of each line.
+    pub fn depths(&self) -> &[u32] {
+        &self.depths
+    }
+
     /// Makes a cut before `line` more expensive, because it belongs to the line above.
     pub fn tie_to_previous(&mut self, line: usize) {
         if let Some(depth) = self.depths.get_mut(line) {

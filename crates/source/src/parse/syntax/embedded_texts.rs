@@ -29,7 +29,7 @@ pub(super) fn host_facts(scan: &HostScan, text: &str, task: SyntaxTask<'_>) -> S
         facts.tokens = scan.comments.iter().map(|range| (range.clone(), super::TokenClass::Comment)).collect();
         return facts;
     }
-    facts.line_depths = line_depths(text, &scan.depths);
+    facts.line_depths = line_depths(text, scan);
     facts.definitions = scan
         .definitions
         .iter()
@@ -57,10 +57,14 @@ fn use_kind(kind: HostUse) -> ReferenceKind {
     }
 }
 
-/// Returns the depth of each line: that of its first character that is not white space.
-fn line_depths(text: &str, depths: &[(usize, u32)]) -> Vec<u32> {
+/// Returns the depth of each line: that of its first character that is not white space. A text in which nothing is
+/// found may be no markup, such as a template of a configuration file: there, the indentation counts.
+fn line_depths(text: &str, scan: &HostScan) -> Vec<u32> {
     let lines = LineIndex::new(text);
-    (0..lines.count()).map(|line| depth_at(depths, code_start(&lines, line))).collect()
+    if scan.texts.iter().all(|one| one.is_expression) && scan.definitions.is_empty() {
+        return lines.depths().to_vec();
+    }
+    (0..lines.count()).map(|line| depth_at(&scan.depths, code_start(&lines, line))).collect()
 }
 
 fn depth_at(depths: &[(usize, u32)], at: usize) -> u32 {
