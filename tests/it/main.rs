@@ -8,6 +8,7 @@ mod cli;
 mod command_line;
 mod crash;
 mod doctor;
+mod embedded_files;
 mod eval;
 #[cfg(target_os = "linux")]
 mod fuzz;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use platform::clock::now_ns;
 use platform::file_format::checksum64;
-use source::{cut_lines, decode_text};
+use source::{chunk_text, decode_source};
 use types::{ContentHash, FileRecord, FileStat, Generation, RepoPath, Span};
 
 /// Time for which a check of a whole commit is not repeated. Bytes also change without a commit.
@@ -122,8 +122,8 @@ impl CurrentTexts {
 
 /// Compares texts with the lines of a file that has not changed since it was indexed.
 pub(crate) fn compare_with_file(path: &RepoPath, bytes: Vec<u8>, texts: &[(Span, &str)]) -> Vec<TextState> {
-    let (file, _) = decode_text(path, bytes);
-    let compare = |(span, text): &(Span, &str)| match cut_lines(&file, *span) {
+    let file = decode_source(path, bytes);
+    let compare = |(span, text): &(Span, &str)| match chunk_text(&file, *span) {
         Some(lines) if lines == *text => TextState::Current,
         _ => TextState::Damaged,
     };

@@ -104,7 +104,7 @@ impl Engine {
         if let Some(rule) = secrets::secret_pattern(path) {
             return Err(PathError::Secret { path: path.clone(), rule });
         }
-        let max_bytes = self.settings.max_file_bytes;
+        let max_bytes = walk::max_bytes_of(path, self.settings.max_file_bytes);
         let read = FileContents::read_beneath(self.root(), path, max_bytes.saturating_add(1))
             .map_err(|source| PathError::Io { path: path.clone(), source })?;
         if read.bytes.len() as u64 > max_bytes {
@@ -126,15 +126,23 @@ impl Engine {
         if let Some(states) = self.current_texts.recall(record, stat, texts) {
             return states;
         }
-        let max_bytes = self.settings.max_file_bytes;
+        let max_bytes = walk::max_bytes_of(&record.path, self.settings.max_file_bytes);
         let Ok(FileContents { bytes, stat: read }) = FileContents::read_beneath(self.root(), &record.path, max_bytes)
         else {
             return stale();
         };
         let is_current = ContentHash::of_bytes(&bytes) == record.content.hash;
-        let states = if is_current { compare_with_file(&record.path, bytes, texts) } else { stale() };
+        let states = match is_current {
+            true => compare_with_file(&record.path, bytes, texts),
+            // The cells of a notebook are the same when only its outputs have changed.
+            false if source::is_notebook(&record.path) => {
+                let compared = compare_with_file(&record.path, bytes, texts).into_iter();
+                compared.map(|state| if state == TextState::Damaged { TextState::Stale } else { state }).collect()
+            }
+            false => stale(),
+        };
         let is_damaged = states.contains(&TextState::Damaged);
-        if read == stat && !is_damaged {
+        if read == stat && !is_damaged && (is_current || !source::is_notebook(&record.path)) {
             self.current_texts.remember(record, stat, is_current, texts);
         }
         states

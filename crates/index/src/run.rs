@@ -206,8 +206,9 @@ impl Indexer<'_> {
     }
 
     fn read_stage<'r>(&'r self, run: &'r PipelineRun<'_>, plan: &'r RunPlan) -> ReadStage<'r> {
-        let largest_bytes = largest_file_bytes(run.budget.ceiling_bytes()).min(self.settings.max_file_bytes);
-        ReadStage { files: self.files, plan, counts: &run.counts, budget: &run.budget, largest_bytes }
+        let largest_bytes = largest_file_bytes(run.budget.ceiling_bytes());
+        let max_file_bytes = self.settings.max_file_bytes;
+        ReadStage { files: self.files, plan, counts: &run.counts, budget: &run.budget, largest_bytes, max_file_bytes }
     }
 
     fn parse_stage(&self) -> ParseStage<'_> {

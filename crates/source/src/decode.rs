@@ -1,9 +1,14 @@
 //! Turns the bytes of a file into text in a known language.
 
+use std::borrow::Cow;
+
+use embedded::Notebook;
+
 use crate::encoding::decode_bytes;
 use crate::language::{self, LanguageChoices};
+use crate::long_lines::shorten_lines;
 use crate::parse::SourceFile;
-use crate::secrets::{TextMask, mask_tokens};
+use crate::secrets::mask_tokens;
 use types::{RepoPath, Span, TextEncoding};
 
 /// How the bytes of a file became its text.
@@ -14,7 +19,11 @@ pub struct Decoding {
     pub problem: Option<String>,
 }
 
-/// Decodes a file as [`decode_text`] does, and detects its language.
+/// Decodes a file and detects its language. In its text, bytes that cannot be decoded are replaced by U+FFFD and
+/// credentials by [`MASK`](crate::secrets::MASK). The text of a notebook is that of its cells, and its language that of
+/// its code.
+///
+/// Every text of a file that is indexed or shown comes from here, so that no answer and no index has a credential.
 pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
     decode_source_as(path, bytes, &LanguageChoices::default())
 }
@@ -26,14 +35,26 @@ pub fn decode_source_as(path: &RepoPath, bytes: Vec<u8>, choices: &LanguageChoic
 
 /// Decodes a file like [`decode_source_as`]. Also returns how it was decoded.
 pub fn decode_file(path: &RepoPath, bytes: Vec<u8>, choices: &LanguageChoices) -> (SourceFile, Decoding) {
-    let decoded = decode_bytes(bytes);
-    let problem = (decoded.places_lost > 0).then(|| describe_lost_bytes(decoded.places_lost));
-    let (text, masks) = mask_tokens(path.as_str(), decoded.text);
+    let notebook = embedded::is_notebook(path).then(|| Notebook::decode(&bytes)).flatten();
+    let (text, named, decoding) = match notebook {
+        Some(Notebook { language, text }) => {
+            (text, Some(language), Decoding { encoding: TextEncoding::Utf8, problem: None })
+        }
+        None => {
+            let decoded = decode_bytes(bytes);
+            let problem = (decoded.places_lost > 0).then(|| describe_lost_bytes(decoded.places_lost));
+            (decoded.text, None, Decoding { encoding: decoded.encoding, problem })
+        }
+    };
+    let (text, masks) = mask_tokens(path.as_str(), text);
     let language = choices.find(path).unwrap_or_else(|| {
-        let language = language::detect_language(path, text.lines().next());
+        let language = match named {
+            Some(name) => language::language_by_name(&name).unwrap_or(language::text_language()),
+            None => language::detect_language(path, text.lines().next()),
+        };
         language::refine_language(language, path, &text)
     });
-    (SourceFile { path: path.clone(), language, text, masks }, Decoding { encoding: decoded.encoding, problem })
+    (SourceFile { path: path.clone(), language, text, masks }, decoding)
 }
 
 fn describe_lost_bytes(places: usize) -> String {
@@ -44,14 +65,6 @@ fn describe_lost_bytes(places: usize) -> String {
     )
 }
 
-/// Decodes a file, replacing bytes that cannot be decoded with U+FFFD and credentials with
-/// [`MASK`](crate::secrets::MASK). A byte order mark is no part of the text.
-///
-/// Every text of a file that is indexed or shown comes from here, so that no answer and no index has a credential.
-pub fn decode_text(path: &RepoPath, bytes: Vec<u8>) -> (String, Vec<TextMask>) {
-    mask_tokens(path.as_str(), decode_bytes(bytes).text)
-}
-
 /// Returns the number of lines in a text. A line end at the end of the text does not start another line.
 ///
 /// # Panics
@@ -60,9 +73,14 @@ pub fn count_lines(text: &str) -> u32 {
     u32::try_from(text.lines().count()).expect("a file has fewer than 2^32 lines")
 }
 
+/// Returns the text of the chunk with the lines of `span`; `None` if the file has fewer lines.
+pub fn chunk_text(file: &SourceFile, span: Span) -> Option<Cow<'_, str>> {
+    Some(shorten_lines(file.language, cut_lines(&file.text, span)?).text)
+}
+
 /// Returns the lines of `span` without the last line end, as the text of a chunk is cut; `None` if the text has fewer
 /// lines.
-pub fn cut_lines(text: &str, span: Span) -> Option<&str> {
+fn cut_lines(text: &str, span: Span) -> Option<&str> {
     let (first, last) = (span.start_line.checked_sub(1)? as usize, span.end_line as usize);
     let mut starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
     let start = starts.nth(first)?;
@@ -110,6 +128,15 @@ mod tests {
             let (file, decoding) = decode_file(&RepoPath::new("bin/run"), bytes, &LanguageChoices::default());
             assert_eq!((file.language.0, file.masks.len(), decoding.problem), ("python", 1, None), "{}", file.text);
         }
+    }
+
+    #[test]
+    fn a_notebook_is_the_text_of_its_cells_in_its_language() {
+        let cells = r#"{"cells": [{"cell_type": "code", "source": "f <- 1", "outputs": [{"text": "OUT"}]}], "metadata": {"language_info": {"name": "R"}}}"#;
+        let file = decode_source(&RepoPath::new("a.ipynb"), cells.into());
+        assert_eq!((file.language.0, file.text.as_str()), ("r", "# %% cell 1\nf <- 1\n"));
+        let broken = decode_source(&RepoPath::new("a.ipynb"), b"{".to_vec());
+        assert_eq!(broken.text, "{");
     }
 
     #[test]

@@ -6,8 +6,10 @@
 mod decode;
 mod encoding;
 pub mod language;
+mod long_lines;
 pub mod parse;
 pub mod secrets;
 pub mod walk;
 
-pub use decode::{count_lines, cut_lines, decode_file, decode_source, decode_source_as, decode_text};
+pub use decode::{chunk_text, count_lines, decode_file, decode_source, decode_source_as};
+pub use embedded::is_notebook;

@@ -161,7 +161,8 @@ pub struct Chunk {
     pub definitions: Vec<Symbol>,
     /// The signature of the definition named by `symbol`, as in [`Symbol::signature`]; empty for a block.
     pub signature: String,
-    /// The lines of `span`, without the last line break; unchanged except for masked credentials.
+    /// The lines of `span`, without the last line break; unchanged except for masked credentials and very long lines,
+    /// of which only the start and the end are there.
     pub text: String,
     /// The bytes of the text that stand for credentials.
     pub masked: Vec<Range<u32>>,

@@ -233,8 +233,7 @@ impl ParserPool {
 
     /// Finds facts about one file; `None` if its language has no grammar.
     fn find_facts(&self, file: &SourceFile, task: SyntaxTask<'_>, time_limit: Duration) -> Option<SyntaxFacts> {
-        let request = file.syntax_request(SyntaxTask::Definitions, time_limit)?;
-        let request = SyntaxRequest { task, ..request };
+        let request = file.syntax_request(task, time_limit)?;
         // Every text is answered, because nothing cancels this.
         let mut found = SyntaxFacts::failed(SyntaxProblem::TimedOut);
         self.lease_for_call().analyze(&[request], &CancelToken::default(), &mut |_, facts| found = facts);

@@ -29,23 +29,25 @@ impl Engine {
         let walked = walk::walk_tree(&self.settings.root, &options, &mut |walked| {
             match walked {
                 WalkFinding::Skipped(skipped) => listing.excluded.push((skipped.path, skipped.is_dir, skipped.reason)),
-                WalkFinding::File(entry) => match Disk.read(&entry.abs, self.settings.max_file_bytes) {
-                    Err(error) => listing.excluded.push((
-                        entry.path,
-                        false,
-                        SkipReason::Unreadable { message: error.to_string() },
-                    )),
-                    Ok(FileContents { bytes, .. }) => match walk::inspect_content(&entry.path, &bytes) {
-                        Some(reason) => listing.excluded.push((entry.path, false, reason)),
-                        None => {
-                            let (source, decoding) = decode_file(&entry.path, bytes, &languages);
-                            listing.problems.extend(decoding.problem.map(|problem| (entry.path.clone(), problem)));
-                            let masks = source.masks.iter().map(|mask| (entry.path.clone(), mask.line, mask.rule));
-                            listing.masked.extend(masks);
-                            listing.included.push((entry.path, source.language));
-                        }
-                    },
-                },
+                WalkFinding::File(entry) => {
+                    match Disk.read(&entry.abs, walk::max_bytes_of(&entry.path, self.settings.max_file_bytes)) {
+                        Err(error) => listing.excluded.push((
+                            entry.path,
+                            false,
+                            SkipReason::Unreadable { message: error.to_string() },
+                        )),
+                        Ok(FileContents { bytes, .. }) => match walk::inspect_content(&entry.path, &bytes) {
+                            Some(reason) => listing.excluded.push((entry.path, false, reason)),
+                            None => {
+                                let (source, decoding) = decode_file(&entry.path, bytes, &languages);
+                                listing.problems.extend(decoding.problem.map(|problem| (entry.path.clone(), problem)));
+                                let masks = source.masks.iter().map(|mask| (entry.path.clone(), mask.line, mask.rule));
+                                listing.masked.extend(masks);
+                                listing.included.push((entry.path, source.language));
+                            }
+                        },
+                    }
+                }
             }
             if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

@@ -81,7 +81,7 @@ impl Engine {
             }
             Some(WalkFinding::Skipped(skipped)) => format!("{} is {}", skipped.path, describe(&skipped.reason)),
             Some(WalkFinding::File(_)) => {
-                let read = FileContents::read_beneath(self.root(), &path, max_bytes).ok();
+                let read = FileContents::read_beneath(self.root(), &path, walk::max_bytes_of(&path, max_bytes)).ok();
                 match read.and_then(|read| walk::inspect_content(&path, &read.bytes)) {
                     Some(reason) => format!("it is {}", describe(&reason)),
                     None if snapshot.record(&path).is_some() => "it has no code or text".to_owned(),

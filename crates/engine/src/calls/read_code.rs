@@ -64,6 +64,11 @@ pub struct CodeExcerpt {
 const MAX_LISTED_MASKS: usize = 5;
 
 impl CodeExcerpt {
+    /// Returns whether the file is a notebook, whose lines are those of its cells.
+    pub fn is_notebook(&self) -> bool {
+        source::is_notebook(&self.path)
+    }
+
     /// Returns a note about the credentials that are masked; `None` if there are none.
     pub fn masked_note(&self) -> Option<String> {
         describe_masks(&self.masked)

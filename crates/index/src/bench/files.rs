@@ -32,7 +32,8 @@ pub(super) fn list_entries(indexer: &Indexer<'_>, cancel: &CancelToken) -> Resul
 
 /// Reads a file; `None` if the pipeline would skip it.
 pub(super) fn read_source(indexer: &Indexer<'_>, entry: &WalkEntry) -> Option<SourceFile> {
-    let bytes = indexer.files.read(&entry.abs, indexer.settings.max_file_bytes).ok()?.bytes;
+    let bytes =
+        indexer.files.read(&entry.abs, walk::max_bytes_of(&entry.path, indexer.settings.max_file_bytes)).ok()?.bytes;
     walk::inspect_content(&entry.path, &bytes).is_none().then(|| decode_source(&entry.path, bytes))
 }
 

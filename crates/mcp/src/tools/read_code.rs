@@ -241,6 +241,9 @@ fn render_first_bytes(
         let around: Vec<_> = enclosing.iter().map(format_enclosing).collect();
         text.push_str(&format!(", in {}", around.join(", in ")));
     }
+    if read.is_notebook() {
+        text.push_str("; a notebook: lines are those of its cells");
+    }
     text.push_str(match read.freshness {
         Freshness::Indexed => "",
         Freshness::Changed => "; changed since it was indexed",

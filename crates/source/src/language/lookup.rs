@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use types::{ContentKind, Language};
 
+use platform::file_format::checksum64;
+
 use super::grammar::Grammar;
 use super::table::{LanguageRow, ROWS};
 
@@ -73,9 +75,10 @@ pub fn language_grammar(language: Language) -> Option<&'static Grammar> {
 }
 
 /// Returns a number that differs between versions of a language's grammar, of its query and of this program; `None` for
-/// a language without a grammar.
+/// a language without a grammar and without texts of other languages.
 pub fn grammar_fingerprint(language: Language) -> Option<u64> {
-    language_grammar(language).map(Grammar::fingerprint)
+    let scanned = || embedded::is_scanned(language.0).then(|| checksum64(env!("CARGO_PKG_VERSION").as_bytes()));
+    language_grammar(language).map(Grammar::fingerprint).or_else(scanned)
 }
 
 /// Compiles a language's query again and discards it. Benchmarks use it to simulate one worker process per file.
@@ -96,9 +99,11 @@ pub fn language_title(language: Language) -> String {
         "php" => "PHP",
         "sql" => "SQL",
         "cmake" => "CMake",
+        "css" => "CSS",
         "gdscript" => "GDScript",
         "glsl" => "GLSL",
         "graphql" => "GraphQL",
+        "html" => "HTML",
         "json" => "JSON",
         "powershell" => "PowerShell",
         "toml" => "TOML",

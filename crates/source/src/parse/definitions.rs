@@ -20,7 +20,7 @@ const MAX_NAME_BYTES: usize = 120;
 
 /// A definition with its doc comment and attributes. Lines are 0-based and inclusive.
 #[derive(Clone, Debug)]
-pub(super) struct Definition {
+pub(in crate::parse) struct Definition {
     pub name: String,
     pub kind: SymbolKind,
     pub receiver: Option<String>,
@@ -38,13 +38,14 @@ pub(super) struct Definition {
 }
 
 /// Returns the definitions of a text, sorted by first line, containers before their members. The facts must fit the
-/// text of `lines`.
+/// text of `lines`. `outer` are definitions that the text has besides, such as the cells of a notebook.
 ///
 /// Also makes cuts directly below a comment more expensive in `lines`, so that a comment stays with its code.
 pub(super) fn collect_definitions(
     language: Language,
     matches: Vec<DefinitionMatch>,
     attachable: &[AttachableNode],
+    outer: Vec<Definition>,
     lines: &mut LineIndex<'_>,
 ) -> Vec<Definition> {
     tie_comments(attachable, lines);
@@ -55,6 +56,7 @@ pub(super) fn collect_definitions(
     let built = matches.iter().map(|one| build_definition(language, lines, attachable, one));
     let mut found: Vec<Definition> = built.filter(|one| !one.name.is_empty()).collect();
     extend_file_scopes(language, &mut found, lines);
+    found.extend(outer);
     let found = nest(found);
     let found = if matches!(language.0, "c" | "cpp") { correct_members(found) } else { found };
     if HAS_CLAUSES.contains(&language.0) { join_clauses(found) } else { found }
@@ -350,7 +352,7 @@ fn join_clauses(found: Vec<Definition>) -> Vec<Definition> {
 }
 
 /// Returns the names of the definitions around a definition, outermost first, joined with `.`.
-pub(super) fn container_path(definition: &Definition, all: &[Definition]) -> String {
+pub(in crate::parse) fn container_path(definition: &Definition, all: &[Definition]) -> String {
     let outer = definition.parent.map(|parent| qualified_path(parent, all)).unwrap_or_default();
     match &definition.receiver {
         Some(receiver) if outer.is_empty() => receiver.clone(),
@@ -360,7 +362,7 @@ pub(super) fn container_path(definition: &Definition, all: &[Definition]) -> Str
 }
 
 /// Returns a definition's name after the names of the definitions around it, joined with `.`.
-pub(super) fn qualified_path(index: usize, all: &[Definition]) -> String {
+pub(in crate::parse) fn qualified_path(index: usize, all: &[Definition]) -> String {
     let mut names = Vec::new();
     let mut next = Some(index);
     while let Some(at) = next {

@@ -1,5 +1,6 @@
 //! The lines of a text, and the cost of cutting before each of them.
 
+use crate::long_lines;
 use types::Span;
 
 /// Depth of a line that starts inside a string or comment, so that no syntax node begins there.
@@ -11,6 +12,8 @@ pub(super) struct LineIndex<'t> {
     /// Byte at which each line starts, followed by the length of the text.
     starts: Vec<usize>,
     blank: Vec<bool>,
+    /// Bytes of the text that is shown before each line, if lines are shortened.
+    shown: Vec<usize>,
     /// Nesting depth of the syntax tree at the start of each line; a lower depth makes a cut cheaper.
     depths: Vec<u32>,
 }
@@ -25,7 +28,7 @@ impl<'t> LineIndex<'t> {
         }
         let blank: Vec<bool> = starts.windows(2).map(|pair| text[pair[0]..pair[1]].trim().is_empty()).collect();
         let depths = indentation_depths(text, &starts, &blank);
-        Self { text, starts, blank, depths }
+        Self { text, starts, blank, shown: Vec::new(), depths }
     }
 
     /// Returns the number of lines.
@@ -40,9 +43,23 @@ impl<'t> LineIndex<'t> {
         text.strip_suffix('\r').unwrap_or(text)
     }
 
-    /// Returns the size of lines `start..end` in bytes.
+    /// Returns the size of lines `start..end` in bytes, of shortened lines as they are shown.
     pub fn byte_count(&self, start: usize, end: usize) -> usize {
-        self.starts[end] - self.starts[start]
+        let before = if self.shown.is_empty() { &self.starts } else { &self.shown };
+        before[end] - before[start]
+    }
+
+    /// Counts each line that is longer than `max_bytes` by what is shown of it.
+    pub fn shorten_lines(&mut self, max_bytes: usize) {
+        let lengths = self.starts.windows(2).map(|pair| pair[1] - pair[0]);
+        if !lengths.clone().any(|length| length > max_bytes) {
+            return;
+        }
+        let ends = lengths.scan(0, |end, length| {
+            *end += long_lines::shown_bytes(length, max_bytes);
+            Some(*end)
+        });
+        self.shown = std::iter::once(0).chain(ends).collect();
     }
 
     /// Returns the whole text.
@@ -80,6 +97,11 @@ impl<'t> LineIndex<'t> {
     /// Replaces the depths derived from indentation by the depths of a syntax tree.
     pub fn set_depths(&mut self, depths: Vec<u32>) {
         self.depths = depths;
+    }
+
+    /// Returns the depth of each line.
+    pub fn depths(&self) -> &[u32] {
+        &self.depths
     }
 
     /// Makes a cut before `line` more expensive, because it belongs to the line above.

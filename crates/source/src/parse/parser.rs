@@ -11,7 +11,7 @@ use super::references::{self, FileReferences};
 use super::source_file::SourceFile;
 use super::syntax::{SyntaxAnalyzer, SyntaxFacts, SyntaxProblem, SyntaxRequest, SyntaxTask};
 use super::{chunks, documents, symbols};
-use crate::language;
+use crate::{language, long_lines};
 
 /// Version of the chunker. It is raised when the same file yields different chunks, passages or terms than before.
 pub const CHUNKER_VERSION: u32 = 4;
@@ -43,9 +43,12 @@ pub fn estimate_tree_bytes(text: &str) -> u64 {
 }
 
 impl SourceFile {
-    /// Returns the request for the facts about this file; `None` if its language has no grammar.
+    /// Returns the request for the facts about this file; `None` if no facts about its language can be found.
     pub fn syntax_request<'f>(&'f self, task: SyntaxTask<'f>, time_limit: Duration) -> Option<SyntaxRequest<'f>> {
-        language::language_grammar(self.language)?;
+        let is_fenced = self.language.0 == "markdown" && task != SyntaxTask::Definitions;
+        if language::language_grammar(self.language).is_none() && !embedded::is_scanned(self.language.0) && !is_fenced {
+            return None;
+        }
         Some(SyntaxRequest { language: self.language, text: &self.text, task, time_limit })
     }
 }
@@ -57,8 +60,11 @@ pub fn build_parsed_file(file: &SourceFile, facts: Option<SyntaxFacts>, time_lim
     // A part that the grammar cannot parse is found by its words, so only an outline tells it.
     let is_reported =
         !matches!(facts.as_ref().and_then(|facts| facts.problem), Some(SyntaxProblem::MuchUnparsed { .. }));
-    let (definitions, problem) = find_definitions(file, facts, time_limit, &mut lines);
+    let (definitions, problem) = documents::find_definitions(file, facts, time_limit, &mut lines);
     let problem = problem.filter(|_| is_reported);
+    if let Some(max_bytes) = long_lines::max_line_bytes(file.language) {
+        lines.shorten_lines(max_bytes);
+    }
     let chunks = chunks::build_chunks(file, &lines, &definitions);
     ParsedFile { chunks, definitions, problem }
 }
@@ -70,29 +76,8 @@ pub fn build_outline(
     time_limit: Duration,
 ) -> (Vec<Symbol>, Option<String>) {
     let mut lines = LineIndex::new(&file.text);
-    let (definitions, problem) = find_definitions(file, facts, time_limit, &mut lines);
+    let (definitions, problem) = documents::find_definitions(file, facts, time_limit, &mut lines);
     (symbols::build_symbols(&definitions), problem)
-}
-
-/// Finds the definitions of a file, and sets the syntax depths of `lines`. Also returns a problem, if there is one.
-fn find_definitions(
-    file: &SourceFile,
-    facts: Option<SyntaxFacts>,
-    time_limit: Duration,
-    lines: &mut LineIndex<'_>,
-) -> (Vec<Definition>, Option<String>) {
-    if let Some(found) = documents::find_without_grammar(file, lines) {
-        return (found, None);
-    }
-    let Some(facts) = facts else {
-        return (Vec::new(), None);
-    };
-    let problem = facts.problem.map(|problem| problem.describe(file.language, time_limit));
-    if facts.failure().is_some() {
-        return (Vec::new(), problem);
-    }
-    lines.set_depths(facts.line_depths);
-    (documents::build_definitions(file, facts.definitions, &facts.attachable, lines), problem)
 }
 
 /// A parser of source files that runs in this process, reused by a thread for many files. A file on which a grammar
@@ -134,7 +119,7 @@ impl Parser {
     }
 
     fn find_facts(&mut self, file: &SourceFile, task: SyntaxTask<'_>) -> Option<SyntaxFacts> {
-        let request = SyntaxRequest { task, ..file.syntax_request(SyntaxTask::Definitions, self.time_limit)? };
+        let request = file.syntax_request(task, self.time_limit)?;
         Some(if estimate_tree_bytes(&file.text) > self.max_tree_bytes {
             SyntaxFacts::failed(SyntaxProblem::TooLarge)
         } else {

@@ -1,9 +1,8 @@
 //! References to a name in a file: its uses with their lines, and the definitions around them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::definitions::Definition;
 use super::documents;
 use super::lines::{LineIndex, to_one_based};
 use super::source_file::SourceFile;
@@ -35,7 +34,8 @@ pub struct FileReferences {
 const MAX_OCCURRENCES: usize = 10_000;
 
 /// Builds the references to `name` from the facts about a file, which must fit its text; `None` if its language has no
-/// grammar. Where a file could not be parsed, the references are all occurrences of the word.
+/// grammar. Where a file could not be parsed, the references are all occurrences of the word. So they are in Markdown,
+/// where those in fenced code have their kinds.
 pub fn build_references(
     file: &SourceFile,
     name: &str,
@@ -43,22 +43,29 @@ pub fn build_references(
     time_limit: Duration,
 ) -> FileReferences {
     let mut lines = LineIndex::new(&file.text);
+    let is_fenced = file.language.0 == "markdown";
     let failure = facts.as_ref().map(SyntaxFacts::failure);
-    let Some(facts) = facts.filter(|_| failure == Some(None)) else {
+    let is_parsed = failure == Some(None);
+    if !is_parsed || is_fenced {
         let defined = documents::find_without_grammar(file, &lines).unwrap_or_default();
-        let starts: HashSet<usize> = defined.iter().map(|one| one.name_start).collect();
-        let kind = |at| if starts.contains(&at) { ReferenceKind::Definition } else { ReferenceKind::Text };
+        let mut kinds: HashMap<usize, ReferenceKind> = HashMap::new();
+        if is_parsed {
+            kinds.extend(facts.iter().flat_map(|facts| facts.uses.iter().map(|one| (one.at, one.kind))));
+        }
+        kinds.extend(defined.iter().map(|one| (one.name_start, ReferenceKind::Definition)));
+        let kind = |at: usize| kinds.get(&at).copied().unwrap_or(ReferenceKind::Text);
         let found = find_whole_word(&file.text, name).map(|at| site_at(&lines, at, kind(at)));
         let problem = failure.flatten().map(|problem| problem.describe(file.language, time_limit));
         let symbols = symbols::build_symbols(&defined);
         return FileReferences { sites: found.take(MAX_OCCURRENCES).collect(), symbols, problem };
+    }
+    let mut facts = facts.unwrap_or_default();
+    let uses = std::mem::take(&mut facts.uses);
+    let cut = match facts.problem {
+        Some(SyntaxProblem::NamesCut { at }) => Some(format!("time ran out after line {}", lines.line_at_byte(at))),
+        _ => None,
     };
-    let problem = facts.problem.map(|problem| match problem {
-        SyntaxProblem::NamesCut { at } => format!("time ran out after line {}", lines.line_at_byte(at)),
-        other => other.describe(file.language, time_limit),
-    });
-    let uses = facts.uses;
-    let found: Vec<Definition> = documents::build_definitions(file, facts.definitions, &facts.attachable, &mut lines);
+    let (found, problem) = documents::find_definitions(file, Some(facts), time_limit, &mut lines);
     let starts: HashSet<usize> = found.iter().map(|one| one.name_start).collect();
     let build_site = |at: usize, kind| {
         let defines = starts.contains(&at) || starts.contains(&(at - sigil_bytes(&file.text[..at])));
@@ -68,7 +75,7 @@ pub fn build_references(
     let is_key = |one: &NameUse| one.kind == ReferenceKind::Definition && documents::is_data(file.language);
     let uses = uses.iter().filter(|one| !is_key(one) || starts.contains(&one.at));
     let sites = uses.map(|one| build_site(one.at, one.kind)).collect();
-    FileReferences { sites, symbols: symbols::build_symbols(&found), problem }
+    FileReferences { sites, symbols: symbols::build_symbols(&found), problem: cut.or(problem) }
 }
 
 /// Returns the length of the sigils at the end of `before`, in bytes.

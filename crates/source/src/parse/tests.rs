@@ -6,11 +6,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{ParsedFile, Parser, SourceFile};
-use crate::language;
+use crate::{language, long_lines};
 use platform::cancel::CancelToken;
 use types::{Chunk, RepoPath};
 
 mod definition_facts;
+mod embedded_texts;
 
 fn parse(path: &str, text: &str) -> ParsedFile {
     let path = RepoPath::new(path);
@@ -29,7 +30,8 @@ fn assert_covers(text: &str, chunks: &[Chunk]) {
         last = end;
         held[start - 1..end].iter_mut().for_each(|count| *count += 1);
         let expected = lines[start - 1..end].join("\n");
-        assert_eq!(chunk.text, expected.strip_suffix('\r').unwrap_or(&expected));
+        let expected = long_lines::shorten_lines(chunk.language, expected.strip_suffix('\r').unwrap_or(&expected)).text;
+        assert_eq!(chunk.text, expected);
     }
     for (index, line) in lines.iter().enumerate() {
         let wanted = usize::from(!line.trim().is_empty());
@@ -65,9 +67,9 @@ fn fixtures_of_every_language_match_their_snapshots() {
         seen.push(language);
         settings.bind(|| insta::assert_snapshot!(language, listing(&parsed)));
     }
-    for row in
-        language::all_languages().filter(|row| row.grammar.is_some() || row.name == "markdown" || row.name == "text")
-    {
+    for row in language::all_languages().filter(|row| {
+        row.grammar.is_some() || embedded::is_scanned(row.name) || ["markdown", "text"].contains(&row.name)
+    }) {
         assert!(seen.contains(&row.name), "{} has no fixture", row.name);
     }
 }
@@ -193,7 +195,9 @@ fn pathological_inputs() -> Vec<(&'static str, String)> {
 
 #[test]
 fn pathological_input_ends_and_is_covered_in_every_language() {
-    for row in language::all_languages().filter(|row| row.grammar.is_some() || row.name == "markdown") {
+    for row in language::all_languages()
+        .filter(|row| row.grammar.is_some() || embedded::is_scanned(row.name) || row.name == "markdown")
+    {
         let extension = row.extensions[0];
         for (name, text) in pathological_inputs() {
             let path = RepoPath::new(format!("bad.{extension}"));
@@ -241,7 +245,9 @@ proptest! {
 
     #[test]
     fn any_text_is_covered(text in "(?s)(\\PC|[\n\r\t {}();\"'#<>/*=:-]){0,400}") {
-        for row in language::all_languages().filter(|row| row.grammar.is_some() || row.name == "markdown" || row.name == "text") {
+        for row in language::all_languages().filter(|row| {
+            row.grammar.is_some() || embedded::is_scanned(row.name) || ["markdown", "text"].contains(&row.name)
+        }) {
             assert_covers(&text, &parse(&format!("any.{}", row.extensions[0]), &text).chunks);
         }
     }

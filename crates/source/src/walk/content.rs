@@ -4,11 +4,14 @@
 //! Prose never counts as minified or generated, because it has one paragraph per line and mentions
 //! generated code.
 
+use embedded::{Notebook, is_notebook};
+
 use super::file_kinds;
 use super::generated::is_generated;
 use crate::encoding::{SNIFF_BYTES, has_binary_bytes, to_utf8};
+use crate::language;
 use crate::secrets::find_credentials;
-use types::{RepoPath, SkipReason};
+use types::{ContentKind, RepoPath, SkipReason};
 
 /// Size in bytes up to which a file never counts as minified.
 const MINIFIED_MIN_BYTES: usize = 4 * 1024;
@@ -25,7 +28,9 @@ const PROSE_EXTENSIONS: &[&str] = &["md", "markdown", "mdx", "rst", "txt", "adoc
 /// Returns why a file with these bytes is skipped; `None` if it is indexed.
 pub fn inspect_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
     let bytes = &*to_utf8(bytes);
-    match inspect_text(path, bytes) {
+    let cells = notebook_text(path, bytes);
+    let (bytes, is_data) = (cells.as_deref().map_or(bytes, str::as_bytes), is_notebook(path) && cells.is_none());
+    match inspect_text(path, bytes, is_data) {
         Some(SkipReason::Binary) => Some(SkipReason::Binary),
         other => match find_credentials(path, bytes) {
             Some(found) => Some(SkipReason::Credentials { found }),
@@ -38,17 +43,28 @@ pub fn inspect_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
 ///
 /// A key in the tests of a public repository is not a secret.
 pub fn inspect_published_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
-    inspect_text(path, &to_utf8(bytes))
+    let bytes = &*to_utf8(bytes);
+    let cells = notebook_text(path, bytes);
+    let is_data = is_notebook(path) && cells.is_none();
+    inspect_text(path, cells.as_deref().map_or(bytes, str::as_bytes), is_data)
 }
 
-/// Inspects bytes in UTF-8, ignoring credentials.
-fn inspect_text(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
+/// Returns the cells of a notebook: its outputs are no content.
+fn notebook_text(path: &RepoPath, bytes: &[u8]) -> Option<String> {
+    is_notebook(path).then(|| Notebook::decode(bytes)).flatten().map(|notebook| notebook.text)
+}
+
+/// Inspects the text of a file in UTF-8, ignoring credentials; `is_data` if the file is a notebook whose cells cannot be read.
+fn inspect_text(path: &RepoPath, bytes: &[u8], is_data: bool) -> Option<SkipReason> {
     let sniffed = &bytes[..bytes.len().min(SNIFF_BYTES)];
     if is_binary(sniffed) {
         return Some(SkipReason::Binary);
     }
     if is_blank(bytes) {
         return Some(SkipReason::Empty);
+    }
+    if is_data {
+        return Some(SkipReason::Data);
     }
     let extension = path.file_name().rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
     if PROSE_EXTENSIONS.contains(&extension.as_str()) {
@@ -57,7 +73,7 @@ fn inspect_text(path: &RepoPath, bytes: &[u8]) -> Option<SkipReason> {
     if file_kinds::is_bulk_json(path, bytes) {
         return Some(SkipReason::Data);
     }
-    if is_minified(bytes) {
+    if is_minified(path, &extension, bytes) {
         return Some(SkipReason::Minified);
     }
     is_generated(bytes).then_some(SkipReason::Generated)
@@ -73,8 +89,8 @@ fn is_binary(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || has_binary_bytes(bytes)
 }
 
-/// Returns whether the mean or the longest line is too long for hand-written text.
-fn is_minified(bytes: &[u8]) -> bool {
+/// Returns whether the lines are too long for hand-written text, apart from a few lines with data.
+fn is_minified(path: &RepoPath, extension: &str, bytes: &[u8]) -> bool {
     if bytes.len() <= MINIFIED_MIN_BYTES {
         return false;
     }
@@ -85,7 +101,47 @@ fn is_minified(bytes: &[u8]) -> bool {
         (count, longest, start) = (count + 1, longest.max(at - start), at + 1);
     }
     longest = longest.max(bytes.len() - start);
-    bytes.len() / count > MINIFIED_MEAN_BYTES || longest > MINIFIED_LINE_BYTES
+    let is_long = bytes.len() / count > MINIFIED_MEAN_BYTES || longest > MINIFIED_LINE_BYTES;
+    is_long && !has_code_between_data(path, extension, bytes.split(|byte| *byte == line_end))
+}
+
+/// Extensions of files that programs minify, often below a comment or after code that loads modules.
+const BUNDLE_EXTENSIONS: &[&str] = &["js", "mjs", "cjs", "jsx", "css"];
+
+/// Extensions of pages, which may have a paragraph per line.
+const PAGE_EXTENSIONS: &[&str] = &["html", "htm", "xhtml"];
+
+/// Mean line length of a page, in bytes, above which it counts as minified.
+const PAGE_MEAN_BYTES: usize = 1_500;
+
+/// Length above which a line is data, in bytes.
+const DATA_LINE_BYTES: usize = 2_000;
+
+/// Returns whether the lines that are not data are hand-written code.
+fn has_code_between_data<'b>(path: &RepoPath, extension: &str, lines: impl Iterator<Item = &'b [u8]>) -> bool {
+    let language = language::detect_language(path, None);
+    let is_page = PAGE_EXTENSIONS.contains(&extension);
+    let is_bundle = BUNDLE_EXTENSIONS.contains(&extension);
+    if !is_page && (language == language::text_language() || language::language_content(language) == ContentKind::Docs)
+    {
+        return false;
+    }
+    let (mut code_lines, mut code_bytes, mut data_lines) = (0, 0, 0);
+    for line in lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+        let is_comment = ["/*", "*", "//"].iter().any(|mark| line.starts_with(mark.as_bytes()));
+        if line.len() > if is_page { MINIFIED_LINE_BYTES } else { DATA_LINE_BYTES } {
+            data_lines += 1;
+        } else if !(is_bundle && is_comment) {
+            (code_lines, code_bytes) = (code_lines + 1, code_bytes + line.len());
+        }
+    }
+    let min_lines = match language.0 {
+        _ if is_bundle => 10.max(5 * data_lines),
+        // A dump has few lines beside its data.
+        "sql" => 1,
+        _ => 3,
+    };
+    code_lines >= min_lines && code_bytes / code_lines <= if is_page { PAGE_MEAN_BYTES } else { MINIFIED_MEAN_BYTES }
 }
 
 #[cfg(test)]
@@ -106,5 +162,34 @@ mod tests {
         assert_eq!(of("a.ts", b"/**\n * @generated by hand\n */\n"), Some("generated"));
         assert_eq!(of("a.py", b"\"\"\"Writes generated code to disk.\"\"\"\n# The file is generated later.\n"), None);
         assert_eq!(of("a.rs", "fn größe() {}\n".as_bytes()), None);
+        let outputs = format!(r#"{{"cells": [{{"source": "a = 1", "outputs": "{}"}}]}}"#, "x".repeat(30_000));
+        assert_eq!(of("a.ipynb", outputs.as_bytes()), None);
+        assert_eq!(of("a.ipynb", b"{\"cells\": []}"), Some("empty"));
+        assert_eq!(of("a.ipynb", b"{\"cells\": ["), Some("data"));
+    }
+
+    #[test]
+    fn one_long_line_costs_that_line_and_a_bundle_stays_out() {
+        let of = |path: &str, text: &str| {
+            inspect_content(&RepoPath::new(path), text.as_bytes()).map(|reason| reason.label())
+        };
+        let code = "function draw(icon) {\n  return icon;\n}\n";
+        let data = "aGVsbG8sIHdvcmxk".repeat(3_000);
+        assert_eq!(
+            of("icons.py", &format!("LOGO = \"{data}\"\n\ndef draw(icon):\n    return icon\n\n\nx = 1\n")),
+            None
+        );
+        assert_eq!(of("icons.js", &format!("const logo = '{data}';\n{}", code.repeat(5))), None);
+        assert_eq!(
+            of("seed.sql", &format!("CREATE TABLE t (a INT);\nINSERT INTO t VALUES {};\n", "(1),".repeat(9_000))),
+            None
+        );
+        assert_eq!(of("page.html", &format!("<p>{}</p>\n", "Words of a paragraph. ".repeat(30)).repeat(20)), None);
+        let bundle = "!function(e){var t={};return t.a=e,t}(window);".repeat(2_000);
+        assert_eq!(of("lib.js", &format!("/*!\n{} */\n{bundle}\n", " * License.\n".repeat(20))), Some("minified"));
+        assert_eq!(of("lib.js", &format!("{code}{bundle}\n{code}{bundle}\n")), Some("minified"));
+        assert_eq!(of("page.html", &"<p>a</p>".repeat(5_000)), Some("minified"));
+        assert_eq!(of("data.py", &format!("DATA = \"{data}\"\n")), Some("minified"));
+        assert_eq!(of("genes.fa", &format!("{data}\n{}", "ACGT\n".repeat(50))), Some("minified"));
     }
 }

@@ -69,7 +69,6 @@ const DATA_EXTENSIONS: &[&str] = &[
     "onnx",
     "safetensors",
     "gguf",
-    "ipynb",
     "snap",
     "po",
     "pot",

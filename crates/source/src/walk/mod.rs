@@ -32,4 +32,4 @@ pub use partial::{
     find_nested_ignore_faults, ignore_files_outside, judge_path, tracked_state, walk_folders, walk_paths, walk_scope,
 };
 pub use projects::find_projects;
-pub use walker::{WalkOptions, walk_tree};
+pub use walker::{WalkOptions, max_bytes_of, walk_tree};

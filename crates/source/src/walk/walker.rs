@@ -19,7 +19,7 @@ use crate::secrets::{secret_folder_pattern, secret_pattern};
 /// The options of a walk.
 #[derive(Clone, Copy)]
 pub struct WalkOptions<'f> {
-    /// Size in bytes above which files are skipped.
+    /// Size in bytes above which files are skipped; see [`max_bytes_of`].
     pub max_file_bytes: u64,
     /// The file system to read.
     pub files: &'f dyn FileSystem,
@@ -27,6 +27,14 @@ pub struct WalkOptions<'f> {
     pub cross_file_systems: bool,
     /// Cancelling this token ends the walk early.
     pub cancel: &'f CancelToken,
+}
+
+/// How many times larger than other files a notebook may be: most of its bytes are outputs, which are left out.
+const NOTEBOOK_FACTOR: u64 = 8;
+
+/// Returns the size above which a file is skipped, given that of other files than notebooks. Both are in bytes.
+pub fn max_bytes_of(path: &RepoPath, max_file_bytes: u64) -> u64 {
+    if embedded::is_notebook(path) { max_file_bytes.saturating_mul(NOTEBOOK_FACTOR) } else { max_file_bytes }
 }
 
 /// Visits every file and every skipped path below `root`, until `visit` breaks or the walk is cancelled.
@@ -162,7 +170,7 @@ impl TreeWalk<'_> {
             return visit(skipped(path, false, reason));
         }
         let stat = FileStat::from_metadata(&metadata);
-        if stat.size_bytes > self.options.max_file_bytes {
+        if stat.size_bytes > max_bytes_of(&path, self.options.max_file_bytes) {
             return visit(skipped(path, false, SkipReason::TooLarge { size_bytes: stat.size_bytes }));
         }
         visit(WalkFinding::File(WalkEntry { path, abs, stat }))

@@ -43,6 +43,8 @@ pub(crate) struct ReadStage<'r> {
     pub budget: &'r Arc<MemoryBudget>,
     /// Maximum file size, in bytes; larger files are skipped because they never fit the memory budget.
     pub largest_bytes: u64,
+    /// Maximum file size in the settings, in bytes.
+    pub max_file_bytes: u64,
 }
 
 impl ReadStage<'_> {
@@ -76,13 +78,17 @@ impl ReadStage<'_> {
         }
     }
 
+    fn largest_bytes_of(&self, entry: &WalkEntry) -> u64 {
+        self.largest_bytes.min(walk::max_bytes_of(&entry.path, self.max_file_bytes))
+    }
+
     /// Decides from the metadata alone what to do with a file; `None` if the file must be read.
     fn decide_by_metadata(&self, entry: &WalkEntry) -> Option<ReadOutcome> {
         let known = self.plan.known.get(&entry.path);
         let same = known.filter(|_| self.plan.is_unchanged(entry));
         let was_too_large =
             |record: &FileRecord| matches!(record.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
-        if entry.stat.size_bytes <= self.largest_bytes {
+        if entry.stat.size_bytes <= self.largest_bytes_of(entry) {
             return same.filter(|known| !was_too_large(known)).map(|_| ReadOutcome::Unchanged { touch: None });
         }
         if same.is_some_and(was_too_large) {
@@ -114,7 +120,7 @@ impl ReadStage<'_> {
     }
 
     fn read(&self, entry: &WalkEntry, permit: MemoryPermit) -> ReadOutcome {
-        let max_bytes = (entry.stat.size_bytes + MAX_GROWTH_BYTES).min(self.largest_bytes);
+        let max_bytes = (entry.stat.size_bytes + MAX_GROWTH_BYTES).min(self.largest_bytes_of(entry));
         let FileContents { bytes, stat } = match self.files.read(&entry.abs, max_bytes + 1) {
             Ok(read) if read.bytes.len() as u64 > max_bytes => {
                 return self.record_unreadable(entry, GREW_DURING_READ.to_owned());

@@ -6,6 +6,7 @@ use types::{Chunk, SymbolKind};
 
 use super::merge::merge_pieces;
 use super::pieces::{ChunkPiece, cut_pieces};
+use crate::long_lines::{self, ShortenedText};
 use crate::parse::definitions::{self, Definition};
 use crate::parse::lines::{LineIndex, line_span};
 use crate::parse::source_file::SourceFile;
@@ -25,6 +26,7 @@ pub(in crate::parse) fn build_chunks(
 /// Returns the chunk of a piece.
 fn build_chunk(file: &SourceFile, lines: &LineIndex<'_>, definitions: &[Definition], piece: &ChunkPiece) -> Chunk {
     let text = lines.text(piece.start, piece.end);
+    let shortened = long_lines::shorten_lines(file.language, text);
     let span = line_span(piece.start, piece.end - 1);
     let named = piece.symbol.map(|index| &definitions[index]);
     let container = match (named, piece.scope) {
@@ -45,16 +47,17 @@ fn build_chunk(file: &SourceFile, lines: &LineIndex<'_>, definitions: &[Definiti
             .map(|index| symbols::build_symbol(&definitions[*index], definitions))
             .collect(),
         signature: named.map(|definition| definition.signature.clone()).unwrap_or_default(),
-        text: text.to_owned(),
-        masked: masks_within(file, text),
+        masked: masks_within(file, text, &shortened),
+        text: shortened.text.into_owned(),
     }
 }
 
-/// Returns the masks of a file in one of its parts, as bytes of the part.
-fn masks_within(file: &SourceFile, part: &str) -> Vec<Range<u32>> {
+/// Returns the masks of a file in one of its parts, as bytes of the shortened part.
+fn masks_within(file: &SourceFile, part: &str, shortened: &ShortenedText<'_>) -> Vec<Range<u32>> {
     let start = (part.as_ptr() as usize).saturating_sub(file.text.as_ptr() as usize);
     let inside =
         file.masks.iter().map(TextMask::range).filter(|mask| start <= mask.start && mask.end <= start + part.len());
-    let offset = |at: usize| u32::try_from(at - start).expect("a file has fewer than 2^32 bytes");
-    inside.map(|mask| offset(mask.start)..offset(mask.end)).collect()
+    let offset = |at: usize| u32::try_from(at).expect("a file has fewer than 2^32 bytes");
+    let shown = inside.filter_map(|mask| shortened.place(mask.start - start..mask.end - start));
+    shown.map(|mask| offset(mask.start)..offset(mask.end)).collect()
 }

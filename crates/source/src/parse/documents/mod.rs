@@ -7,19 +7,21 @@
 
 mod data_document;
 mod data_tree;
+mod enclosing;
 mod kinds;
 mod markdown;
+mod of_file;
 mod recipes;
 mod rules;
 mod template_blocks;
 mod terraform;
 
+pub(super) use of_file::find_definitions;
 pub(super) use terraform::describe_block;
 
-use super::definitions::{self, Definition};
+use super::definitions::Definition;
 use super::lines::LineIndex;
 use super::source_file::SourceFile;
-use super::syntax::{AttachableNode, DefinitionMatch};
 use types::Language;
 
 /// Finds the definitions of a file whose language has no grammar; `None` if its language has no definitions.
@@ -35,21 +37,6 @@ pub(super) fn find_without_grammar(file: &SourceFile, lines: &LineIndex<'_>) -> 
 /// Returns whether the files of a language are data, of whose pairs only some are definitions.
 pub(super) fn is_data(language: Language) -> bool {
     matches!(language.0, "yaml" | "json" | "toml")
-}
-
-/// Builds the definitions of a file from the matches of its language's query; see [`definitions::collect_definitions`].
-pub(super) fn build_definitions(
-    file: &SourceFile,
-    matches: Vec<DefinitionMatch>,
-    attachable: &[AttachableNode],
-    lines: &mut LineIndex<'_>,
-) -> Vec<Definition> {
-    if !is_data(file.language) {
-        return definitions::collect_definitions(file.language, matches, attachable, lines);
-    }
-    definitions::tie_comments(attachable, lines);
-    let tree = data_tree::DataTree::build(&file.text, matches, file.language.0 == "toml");
-    rules::apply_rules(file, &tree, attachable, lines)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::facts::{SyntaxFacts, SyntaxRequest, SyntaxTask};
 use super::limit::{ProgressCounter, TimeLimit};
 use super::problem::SyntaxProblem;
 use super::tree::SyntaxTree;
-use super::{data_names, dialects, names, scanner_faults, tokens};
+use super::{data_names, dialects, embedded_texts, names, scanner_faults, tokens};
 use crate::language;
 use platform::cancel::CancelToken;
 use types::Language;
@@ -51,7 +51,8 @@ impl SyntaxAnalyzer {
 
     /// Analyzes a text. Without a grammar for its language, nothing is found.
     pub fn analyze(&mut self, request: &SyntaxRequest<'_>) -> SyntaxFacts {
-        let mut facts = self.find_facts(request).unwrap_or_else(SyntaxFacts::failed);
+        let limit = TimeLimit::start(request.time_limit, self.cancel.clone(), self.progress.clone());
+        let mut facts = self.find_facts(request, &limit, 0).unwrap_or_else(SyntaxFacts::failed);
         facts.make_fit(request.text);
         facts
     }
@@ -61,7 +62,68 @@ impl SyntaxAnalyzer {
         _ = self.parse_tree(request, None);
     }
 
-    fn find_facts(&mut self, request: &SyntaxRequest<'_>) -> Result<SyntaxFacts, SyntaxProblem> {
+    /// Finds facts about a text and the texts in it, which are `level` texts deep.
+    fn find_facts(
+        &mut self,
+        request: &SyntaxRequest<'_>,
+        limit: &TimeLimit,
+        level: usize,
+    ) -> Result<SyntaxFacts, SyntaxProblem> {
+        let name = match request.task {
+            SyntaxTask::References { name } => Some(name),
+            _ => None,
+        };
+        let has_grammar = language::language_grammar(request.language).is_some();
+        let scan = if level < embedded_texts::MAX_EMBEDDING {
+            embedded::scan_host(request.language.0, request.text, name)
+        } else {
+            None
+        };
+        let Some(scan) = scan else {
+            return self.find_own_facts(request);
+        };
+        // A part of a component may be code without the tags around it.
+        let is_part = request.task == SyntaxTask::Tokens && scan == embedded::HostScan::default() && !has_grammar;
+        let main = embedded::main_language(request.language.0).filter(|_| is_part);
+        if let Some(language) = main.and_then(language::language_by_name) {
+            return self.find_own_facts(&SyntaxRequest { language, ..*request });
+        }
+        let mut facts = if has_grammar {
+            self.find_own_facts(request)?
+        } else {
+            embedded_texts::host_facts(&scan, request.text, request.task)
+        };
+        // A cut between two texts is better than one in them, and one in a string is worse than one in the code around.
+        let base = if has_grammar { 10 } else { 1 };
+        let (mut analyzed, mut problem) = (0, None);
+        for one in scan.texts.iter().filter(|one| embedded_texts::is_wanted(one, request.text, request.task)) {
+            let Some(language) = language::language_by_name(one.language) else { continue };
+            let time_limit = limit.remaining();
+            if time_limit.is_zero() {
+                problem = problem.or(Some(SyntaxProblem::TimedOut));
+                break;
+            }
+            let program = one.program(request.text);
+            let inner = SyntaxRequest { language, text: &program, task: request.task, time_limit };
+            match self.find_facts(&inner, limit, level + 1) {
+                Ok(mut found) => {
+                    found.make_fit(&program);
+                    embedded_texts::add_embedded(&mut facts, request.text, one, found, base);
+                    analyzed += 1;
+                }
+                // What is in the other texts is still found.
+                Err(other) => problem = problem.or(Some(other)),
+            }
+        }
+        embedded_texts::sort_facts(&mut facts);
+        match problem {
+            Some(problem) if analyzed == 0 && !has_grammar => Err(problem),
+            _ => Ok(facts),
+        }
+    }
+
+    /// Finds facts about a text with its own grammar.
+    fn find_own_facts(&mut self, request: &SyntaxRequest<'_>) -> Result<SyntaxFacts, SyntaxProblem> {
         // Macros are names too, so uses and tokens are found in the text as it is.
         let blanked = match request.language.0 {
             "c" | "cpp" if request.task != SyntaxTask::Tokens => dialects::blank_macros(request.text),

@@ -183,7 +183,7 @@ impl SyntaxFacts {
         };
         let is_use = |one: &NameUse| {
             one.kind != ReferenceKind::Text
-                && request.text.get(one.at..).is_some_and(|rest| rest.starts_with(name))
+                && request.text.get(one.at..).is_some_and(|rest| embedded::begins_with_component(rest, name))
                 && !name.is_empty()
         };
         let is_cut_valid = match self.problem {

@@ -66,6 +66,15 @@ impl TimeLimit {
         }
     }
 
+    /// Returns the time that is left; none once the work must end.
+    pub fn remaining(&self) -> Duration {
+        if self.is_exceeded() {
+            return Duration::ZERO;
+        }
+        let used = self.cpu_start.and_then(|start| thread_cpu_time()?.checked_sub(start));
+        used.map_or(self.duration, |used| self.duration.saturating_sub(used))
+    }
+
     /// Returns the control flow for tree-sitter's progress callbacks.
     pub fn control_flow(&self) -> ControlFlow<()> {
         if self.is_exceeded() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

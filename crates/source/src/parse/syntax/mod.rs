@@ -7,6 +7,7 @@
 mod analyzer;
 mod data_names;
 mod dialects;
+mod embedded_texts;
 mod facts;
 mod limit;
 mod names;

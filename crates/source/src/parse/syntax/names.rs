@@ -240,7 +240,10 @@ fn is_callee(kind: &str, field: &str, node: Node<'_>) -> bool {
         return true;
     }
     let is_call = calls.iter().any(|word| kind.contains(word))
-        || matches!(kind, "command" | "apply" | "apply_expression" | "decorator");
+        || matches!(
+            kind,
+            "command" | "apply" | "apply_expression" | "decorator" | "jsx_opening_element" | "jsx_self_closing_element"
+        );
     let callee =
         ["function", "command_name", "name", "method", "macro", "constructor", "target", "type", "callee", "func"];
     is_call && !kind.contains("argument") && (callee.contains(&field) || (field.is_empty() && is_first_child(node)))

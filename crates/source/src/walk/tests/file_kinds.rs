@@ -39,7 +39,7 @@ fn generated_files_are_detected_by_their_opening_comments() {
 }
 
 #[test]
-fn minified_files_have_a_long_mean_line_or_one_very_long_line() {
+fn minified_files_have_a_long_mean_line_or_little_beside_long_ones() {
     let of =
         |path: &str, text: &str| inspect_content(&RepoPath::new(path), text.as_bytes()).map(|reason| reason.label());
     let lines = |line: usize, count: usize| format!("{}\n", "x".repeat(line - 1)).repeat(count);
@@ -48,7 +48,9 @@ fn minified_files_have_a_long_mean_line_or_one_very_long_line() {
     assert_eq!(of("a.js", &lines(240, 40)), None);
     assert_eq!(of("a.js", &lines(260, 40)), Some("minified"));
     assert_eq!(of("a.py", &(lines(20 * 1024, 1) + &lines(40, 5000))), None);
-    assert_eq!(of("a.py", &(lines(21 * 1024, 1) + &lines(40, 5000))), Some("minified"));
+    assert_eq!(of("a.py", &(lines(21 * 1024, 1) + &lines(40, 5000))), None, "the long line alone");
+    assert_eq!(of("a.py", &(lines(21 * 1024, 1) + &lines(40, 2))), Some("minified"));
+    assert_eq!(of("a.js", &(lines(21 * 1024, 10) + &lines(40, 40))), Some("minified"));
     assert_eq!(of("a.tex", &lines(30_000, 2)), None, "prose");
     assert_eq!(of("a.c", &lines(40, 500).replace('\n', "\r")), None, "line ends of old Macs");
 }

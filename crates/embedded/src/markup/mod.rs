@@ -1,0 +1,10 @@
+//! HTML and what is written like it: components of Vue, Svelte and Astro, Razor pages, templates.
+
+mod attributes;
+mod dialect;
+mod headings;
+mod razor;
+mod scanner;
+
+pub(crate) use dialect::{dialect, has_script};
+pub(crate) use scanner::scan_markup;

@@ -1,0 +1,267 @@
+//! What a scanner finds in a text.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use types::SymbolKind;
+
+use crate::{fences, markup, stylesheet, tagged_strings};
+
+/// A part of a text that is in another language.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EmbeddedText {
+    /// Bytes of the part.
+    pub range: Range<usize>,
+    /// Name of its language in the language table.
+    pub language: &'static str,
+    /// Whether it is only evaluated where it stands, so that it defines nothing: `save(item)` in `@click="save(item)"`.
+    pub is_expression: bool,
+    /// Code that makes the part a whole program, before and after it.
+    pub frame: (&'static str, &'static str),
+    /// Bytes in the part that belong to the text around it, with the byte that stands for each of them.
+    pub holes: Vec<(Range<usize>, u8)>,
+}
+
+impl EmbeddedText {
+    /// Returns the program to parse: the frame around the part, with filled holes. The part begins after the first
+    /// text of the frame and has its own length.
+    pub fn program<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let part = &text[self.range.clone()];
+        if self.holes.is_empty() && self.frame == ("", "") {
+            return Cow::Borrowed(part);
+        }
+        let mut out = String::with_capacity(part.len() + self.frame.0.len() + self.frame.1.len());
+        out.push_str(self.frame.0);
+        let mut at = self.range.start;
+        for (hole, fill) in &self.holes {
+            out.push_str(&text[at..hole.start]);
+            out.extend(text[hole.clone()].bytes().map(|byte| char::from(if byte == b'\n' { byte } else { *fill })));
+            at = hole.end;
+        }
+        out.push_str(&text[at..self.range.end]);
+        out.push_str(self.frame.1);
+        Cow::Owned(out)
+    }
+}
+
+/// A definition in markup or in a style sheet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostDefinition {
+    pub kind: SymbolKind,
+    pub node: Range<usize>,
+    pub name: Range<usize>,
+    /// First byte of the body.
+    pub body_start: Option<usize>,
+}
+
+/// The kind of a use in markup or in a style sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostUse {
+    /// An element that is a component, or a call of a mixin.
+    Call,
+    Other,
+}
+
+/// What a scanner found in a text. All positions are bytes between two characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostScan {
+    /// The parts in other languages, in order.
+    pub texts: Vec<EmbeddedText>,
+    pub definitions: Vec<HostDefinition>,
+    pub comments: Vec<Range<usize>>,
+    /// Uses of the name that was asked for.
+    pub uses: Vec<(usize, HostUse)>,
+    /// The nesting depth from a byte on, in order; [`INSIDE_DEPTH`] inside of a tag or a statement.
+    pub depths: Vec<(usize, u32)>,
+}
+
+/// Depth of what should not be cut from the text before it.
+pub const INSIDE_DEPTH: u32 = 10_000;
+
+/// Returns whether definitions of a language without a grammar are found by [`scan_host`].
+pub fn is_scanned(language: &str) -> bool {
+    language == "css" || (language != "php" && markup::dialect(language).is_some())
+}
+
+/// Returns the language whose rules apply to the definitions of a text with several languages: that of the code in it.
+pub fn main_language(language: &str) -> Option<&'static str> {
+    match language {
+        "vue" | "svelte" | "astro" | "html" | "template" => Some("typescript"),
+        "razor" => Some("csharp"),
+        _ => None,
+    }
+}
+
+/// Scans a text in a language that can hold texts of others; `None` if nothing can be in it. With `name`, its uses are
+/// found.
+pub fn scan_host(language: &str, text: &str, name: Option<&str>) -> Option<HostScan> {
+    match language {
+        "css" => Some(stylesheet::scan_stylesheet(text, name)),
+        "markdown" => Some(fences::scan_fences(text)),
+        "php" if !markup::has_script(text) => tagged_strings::scan_strings(language, text),
+        _ => match markup::dialect(language) {
+            Some(dialect) => Some(markup::scan_markup(text, dialect, name)),
+            None => tagged_strings::scan_strings(language, text),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_is_scanned_without_a_fault() {
+        let languages = [
+            "html",
+            "vue",
+            "svelte",
+            "astro",
+            "razor",
+            "template",
+            "php",
+            "css",
+            "markdown",
+            "typescript",
+            "ruby",
+            "python",
+        ];
+        let parts = [
+            "<",
+            ">",
+            "/",
+            "{",
+            "}",
+            "{{",
+            "}}",
+            "<script",
+            "</script>",
+            "<style>",
+            "</style>",
+            "<%",
+            "%>",
+            "<?",
+            "?>",
+            "{%",
+            "@",
+            "(",
+            ")",
+            "\"",
+            "'",
+            "`",
+            "=",
+            " ",
+            "\n",
+            "é",
+            "\u{2000}",
+            "😀",
+            "a",
+            "B-c",
+            ".",
+            "#",
+            ":",
+            "--",
+            "$",
+            ";",
+            "/*",
+            "*/",
+            "//",
+            "<!--",
+            "-->",
+            "@code {",
+            "@media ",
+            "---\n",
+            "```js\n",
+            "```\n",
+            "sql`",
+            "<<~SQL\n",
+            "SQL\n",
+            "#if ",
+            "#snippet a",
+            "class=",
+            "on:",
+            "<h1>",
+            "\\",
+            "url",
+            "lang=\"pug\"",
+            "<template",
+            "</",
+            "@mixin ",
+            "/* sql */",
+            "\"\"\"--sql",
+            "%",
+            "&",
+            ",",
+        ];
+        // A linear congruential generator: the texts are the same in every run.
+        let mut state = 7_u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        for round in 0..40_000 {
+            let text: String = (0..next(30)).map(|_| parts[next(parts.len())]).collect();
+            let language = languages[round % languages.len()];
+            let Some(found) = scan_host(language, &text, Some("a")) else { continue };
+            for one in &found.texts {
+                let length = one.range.len() + one.frame.0.len() + one.frame.1.len();
+                assert_eq!(one.program(&text).len(), length, "{language} {text:?}");
+            }
+            let is_in = |range: &Range<usize>| text.get(range.clone()).is_some();
+            let are_in = found.comments.iter().all(is_in)
+                && found.definitions.iter().all(|one| is_in(&one.node) && is_in(&one.name));
+            assert!(are_in && found.depths.is_sorted_by_key(|(at, _)| *at), "{language} {text:?}");
+        }
+    }
+
+    /// A scanner that reads the rest of the text again for each opening would not end here.
+    #[test]
+    fn texts_of_many_openings_without_an_end_are_scanned_and_positions_are_in_the_text() {
+        let languages =
+            ["html", "vue", "svelte", "astro", "razor", "template", "php", "css", "markdown", "typescript", "ruby"];
+        let openings = [
+            "{{ ",
+            "{% ",
+            "<% ",
+            "<? ",
+            "<!-- ",
+            "<a b=\"",
+            "<a {",
+            "{#if ",
+            "@( ",
+            "@{ ",
+            "@code { ",
+            "@* ",
+            "sql`${",
+            "<<~SQL\n",
+            "/* sql */ \"",
+            "<script>",
+            "<script>{{ ",
+            "<h1>",
+            "/* ",
+            "a { ",
+            "#{",
+            "url(",
+            "```js\n",
+            "---\n",
+            "<b é={`",
+            "'",
+        ];
+        for language in languages {
+            for opening in openings {
+                let text = format!("<script>{}", opening.repeat(300_000 / opening.len()));
+                let Some(found) = scan_host(language, &text, Some("a")) else { continue };
+                for one in &found.texts {
+                    assert_eq!(one.program(&text).len(), one.range.len() + one.frame.0.len() + one.frame.1.len());
+                }
+                let is_in = |range: &Range<usize>| text.get(range.clone()).is_some();
+                assert!(found.comments.iter().all(is_in), "{language} {opening}");
+                assert!(
+                    found.definitions.iter().all(|one| is_in(&one.node) && is_in(&one.name)),
+                    "{language} {opening}"
+                );
+                assert!(found.uses.iter().all(|(at, _)| text.is_char_boundary(*at)), "{language} {opening}");
+            }
+        }
+    }
+}
