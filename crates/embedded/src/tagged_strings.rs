@@ -65,8 +65,8 @@ fn marked_range(text: &str, at: usize, mark: &str) -> Option<Range<usize>> {
 /// Returns the inside of the string whose quote stands at `quote`, one of several quotes included.
 fn quoted_range(text: &str, quote: usize) -> Option<Range<usize>> {
     let rest = &text[quote..];
-    if rest.starts_with("\"\"\"") {
-        return Some(quote + 3..quote + 3 + rest[3..].find("\"\"\"")?);
+    if let Some(inside) = rest.strip_prefix("\"\"\"") {
+        return Some(quote + 3..quote + 3 + inside.find("\"\"\"")?);
     }
     rest.starts_with(['"', '\'', '`']).then_some(())?;
     let end = string_end(text.as_bytes(), quote);

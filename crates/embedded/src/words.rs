@@ -32,10 +32,9 @@ pub(crate) fn name_end(text: &str, at: usize) -> usize {
 
 /// Returns whether an element's name in kebab case, such as `user-card`, means the component `name` (`UserCard`).
 pub(crate) fn is_kebab_of(element: &str, name: &str) -> bool {
-    let mut letters = name.chars().peekable();
     let mut at_start = true;
-    let mut wanted = element.chars().peekable();
-    while let Some(c) = letters.next() {
+    let mut wanted = element.chars();
+    for c in name.chars() {
         if c.is_uppercase() && !at_start && wanted.next() != Some('-') {
             return false;
         }
