@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::scan::{EmbeddedText, HostDefinition};
+use crate::found::{EmbeddedText, HostDefinition};
 use types::SymbolKind;
 
 /// A heading: where its tag begins, its level, and its words.
