@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::attributes::{self, Attribute};
 use super::dialect::{Braces, Dialect, script_language, style_language};
-use super::headings::{Heading, heading_level, longest_words, section_definitions};
+use super::headings::{PageHeading, heading_level, longest_words, section_definitions};
 use super::razor;
 use super::state::MarkupState;
 use crate::brackets::BracketFinder;
@@ -35,7 +35,7 @@ struct MarkupScanner<'t> {
     state: MarkupState<'t>,
     /// Names of the open elements.
     open: Vec<&'t str>,
-    headings: Vec<Heading>,
+    headings: Vec<PageHeading>,
 }
 
 /// Elements without an end.
@@ -192,7 +192,7 @@ impl<'t> MarkupScanner<'t> {
                 }
                 if let Some(level) = heading_level(lower).filter(|_| self.state.dialect.has_sections) {
                     let name = longest_words(self.state.text, tag.end);
-                    self.headings.extend(name.map(|name| Heading { start: at, level, name }));
+                    self.headings.extend(name.map(|name| PageHeading { start: at, level, name }));
                 }
                 tag.end
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use platform::cancel::CancelToken;
 use types::{Chunk, Symbol};
 
-use super::definitions::{Definition, find_definitions};
+use super::definitions::{Definition, define_file};
 use super::lines::LineIndex;
 use super::references::{self, FileReferences};
 use super::source_file::SourceFile;
@@ -57,7 +57,7 @@ impl SourceFile {
 /// has no grammar.
 pub fn build_parsed_file(file: &SourceFile, facts: Option<SyntaxFacts>, time_limit: Duration) -> ParsedFile {
     let mut lines = LineIndex::new(&file.text);
-    let (definitions, problem) = find_definitions(file, facts, time_limit, &mut lines);
+    let (definitions, problem) = define_file(file, facts, time_limit, &mut lines);
     if let Some(max_bytes) = long_lines::max_line_bytes(file.language) {
         lines.shorten_lines(max_bytes);
     }
@@ -72,7 +72,7 @@ pub fn build_outline(
     time_limit: Duration,
 ) -> (Vec<Symbol>, Option<String>) {
     let mut lines = LineIndex::new(&file.text);
-    let (definitions, problem) = find_definitions(file, facts, time_limit, &mut lines);
+    let (definitions, problem) = define_file(file, facts, time_limit, &mut lines);
     (symbols::build_symbols(&definitions), problem)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::definitions::find_definitions;
+use super::definitions::define_file;
 use super::lines::{LineIndex, to_one_based};
 use super::source_file::SourceFile;
 use super::symbols;
@@ -62,7 +62,7 @@ pub fn build_references(
         Some(SyntaxProblem::NamesCut { at }) => Some(format!("time ran out after line {}", lines.line_at_byte(at))),
         _ => None,
     };
-    let (found, problem) = find_definitions(file, Some(facts), time_limit, &mut lines);
+    let (found, problem) = define_file(file, Some(facts), time_limit, &mut lines);
     let starts: HashSet<usize> = found.iter().map(|one| one.name_start).collect();
     let build_site = |at: usize, kind| {
         let defines = starts.contains(&at) || starts.contains(&(at - sigil_bytes(&file.text[..at])));

@@ -6,4 +6,4 @@ mod markdown;
 mod of_file;
 
 pub(super) use definition::{Definition, container_path, qualified_path};
-pub(super) use of_file::find_definitions;
+pub(super) use of_file::define_file;
