@@ -7,8 +7,8 @@ mod decode;
 pub mod language;
 mod long_lines;
 pub mod parse;
-pub mod secrets;
 pub mod walk;
 
 pub use decode::{chunk_text, count_lines, decode_source};
 pub use embedded::is_notebook;
+pub use secrets;
