@@ -1,6 +1,6 @@
 //! Fenced code in Markdown.
 
-use crate::scan::{EmbeddedText, HostScan};
+use crate::found::{EmbeddedText, HostScan};
 
 /// Finds the fenced code whose language is named. A fence defines nothing: an example in a document must not look like
 /// the definition of what it shows.

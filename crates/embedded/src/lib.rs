@@ -7,6 +7,7 @@
 mod brackets;
 mod component;
 mod fences;
+mod found;
 mod markup;
 mod notebook;
 mod scan;
@@ -15,6 +16,7 @@ mod tagged_strings;
 mod words;
 
 pub use component::component_name;
+pub use found::{EmbeddedText, HostDefinition, HostScan, HostUse, INSIDE_DEPTH};
 pub use notebook::{CellMark, Notebook, find_cells, is_notebook};
-pub use scan::{EmbeddedText, HostDefinition, HostScan, HostUse, INSIDE_DEPTH, is_scanned, main_language, scan_host};
+pub use scan::{is_scanned, main_language, scan_host};
 pub use words::begins_with_component;

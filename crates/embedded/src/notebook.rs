@@ -141,7 +141,12 @@ fn join_source(source: Option<&Value>) -> String {
 /// Returns whether the first line of a cell says that the cell is in another language.
 fn is_foreign_cell(source: &str) -> bool {
     let Some(magic) = source.trim_start().strip_prefix("%%") else { return false };
-    let word = magic.split_whitespace().next().unwrap_or_default();
+    let mut words = magic.lines().next().unwrap_or_default().split_whitespace();
+    let word = words.next().unwrap_or_default();
+    // A cell that writes a module is its code.
+    if matches!(word, "file" | "writefile") {
+        return !words.next_back().is_some_and(|file| file.ends_with(".py"));
+    }
     !matches!(word, "time" | "timeit" | "capture" | "prun" | "memit" | "cython" | "python" | "python3" | "pypy")
 }
 
@@ -180,6 +185,13 @@ mod tests {
     fn other_data_is_no_notebook_and_an_empty_one_has_no_text() {
         assert_eq!(Notebook::decode(b"{\"cells\": 3}"), None);
         assert_eq!(Notebook::decode(b"not json"), None);
+        let text = |source: &str| {
+            let notebook = serde_json::json!({ "cells": [{ "cell_type": "code", "source": source }] }).to_string();
+            Notebook::decode(notebook.as_bytes()).map(|found| found.text).unwrap_or_default()
+        };
+        assert_eq!(text("%%writefile a.py\nx = 1"), "# %% cell 1\n# %%writefile a.py\nx = 1\n");
+        assert_eq!(text("%%writefile a.txt\nx"), "# %% cell 1\n# %%writefile a.txt\n# x\n");
+        assert_eq!(text("%%time\nif a != b: pass"), "# %% cell 1\n# %%time\nif a != b: pass\n");
         assert_eq!(Notebook::decode(b"{\"cells\": []}").map(|found| found.text), Some(String::new()));
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::brackets::string_end;
-use crate::scan::{HostDefinition, HostScan, HostUse, INSIDE_DEPTH};
+use crate::found::{HostDefinition, HostScan, HostUse, INSIDE_DEPTH};
 use crate::words::{find_words, is_name_char, name_end};
 use types::SymbolKind;
 

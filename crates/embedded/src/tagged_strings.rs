@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::brackets::{BracketFinder, string_end};
-use crate::scan::{EmbeddedText, HostScan};
+use crate::found::{EmbeddedText, HostScan};
 
 /// Finds the marked strings of a text; `None` if there are none.
 pub(crate) fn scan_strings(language: &str, text: &str) -> Option<HostScan> {

@@ -8,8 +8,8 @@ mod encoding;
 pub mod language;
 mod long_lines;
 pub mod parse;
-pub mod secrets;
 pub mod walk;
 
 pub use decode::{chunk_text, count_lines, decode_file, decode_source, decode_source_as};
 pub use embedded::is_notebook;
+pub use secrets;

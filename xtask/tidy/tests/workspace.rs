@@ -17,11 +17,11 @@ use tidy::workspace::{Package, Workspace};
 
 /// Third-party crates with the only places that may use them.
 const ENGINES: &[EngineRule] = &[
-    EngineRule { crate_name: "aho_corasick", homes: &["crates/source/src/secrets"] },
+    EngineRule { crate_name: "aho_corasick", homes: &["crates/secrets"] },
     EngineRule { crate_name: "anyhow", homes: &["src", "xtask"] },
     EngineRule { crate_name: "arrow_array", homes: &["crates/store/src/lance"] },
     EngineRule { crate_name: "arrow_schema", homes: &["crates/store/src/lance"] },
-    EngineRule { crate_name: "base64", homes: &["crates/source/src/secrets", "xtask/src/tasks/package"] },
+    EngineRule { crate_name: "base64", homes: &["crates/secrets", "xtask/src/tasks/package"] },
     EngineRule { crate_name: "bpe_openai", homes: &["xtask"] },
     EngineRule { crate_name: "clap", homes: &["src/cli", "xtask"] },
     EngineRule { crate_name: "clap_complete", homes: &["src/cli"] },
@@ -53,7 +53,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "pulldown_cmark", homes: &["crates/source/src/parse"] },
     EngineRule { crate_name: "rawzip", homes: &["xtask/src/tasks/package"] },
     EngineRule { crate_name: "rayon", homes: &["crates/search"] },
-    EngineRule { crate_name: "regex", homes: &["crates/source/src/secrets", "crates/text/src/tokens/pieces.rs"] },
+    EngineRule { crate_name: "regex", homes: &["crates/secrets", "crates/text/src/tokens/pieces.rs"] },
     EngineRule { crate_name: "rmcp", homes: &["crates/mcp", "crates/sharing", "xtask"] },
     EngineRule { crate_name: "rustix", homes: &["crates/platform"] },
     EngineRule { crate_name: "safetensors", homes: &["crates/embed/src/embedders/model2vec.rs"] },
@@ -72,7 +72,7 @@ const ENGINES: &[EngineRule] = &[
     },
     EngineRule {
         crate_name: "toml_edit",
-        homes: &["crates/clients", "crates/hub", "crates/source/src/secrets", "xtask/src/tasks", "xtask/tidy"],
+        homes: &["crates/clients", "crates/hub", "crates/secrets", "xtask/src/tasks", "xtask/tidy"],
     },
     EngineRule { crate_name: "tracing_subscriber", homes: &["src/cli/logging.rs"] },
     EngineRule { crate_name: "tree_sitter*", homes: &["crates/source"] },

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::dialect::Braces;
 use super::razor;
-use super::scanner::MarkupScanner;
-use crate::scan::HostUse;
+use super::state::MarkupState;
+use crate::found::HostUse;
 use crate::words::{is_word_at, name_end};
 
 /// An attribute: its name and its value without quotes.
@@ -28,7 +28,7 @@ const HOLES: [(&str, &str); 4] = [("<?", "?>"), ("<%", "%>"), ("{{", "}}"), ("{%
 const MAX_ATTRIBUTES: usize = 64;
 
 /// Scans the attributes of a tag from `at` on. Their expressions and uses are added to what the scanner found.
-pub(super) fn scan_attributes(scanner: &mut MarkupScanner<'_>, element: &str, from: usize) -> StartTag {
+pub(super) fn scan_attributes(scanner: &mut MarkupState<'_>, element: &str, from: usize) -> StartTag {
     let text = scanner.text;
     let bytes = text.as_bytes();
     let mut attributes = Vec::new();
@@ -86,7 +86,7 @@ pub(super) fn scan_attributes(scanner: &mut MarkupScanner<'_>, element: &str, fr
 }
 
 /// Scans `{expression}` in a tag. Returns the byte after it.
-fn scan_braces(scanner: &mut MarkupScanner<'_>, at: usize) -> usize {
+fn scan_braces(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     match scanner.brackets.after_closing(at) {
         Some(end) => {
             scanner.add_expression(at + 1..end - 1);
@@ -97,7 +97,7 @@ fn scan_braces(scanner: &mut MarkupScanner<'_>, at: usize) -> usize {
 }
 
 /// Returns the byte after the code of a template language that begins at `at`.
-fn after_hole(scanner: &MarkupScanner<'_>, at: usize) -> Option<usize> {
+fn after_hole(scanner: &MarkupState<'_>, at: usize) -> Option<usize> {
     let rest = scanner.text.as_bytes().get(at..).filter(|_| scanner.dialect.has_holes)?;
     let (_, close) = HOLES.iter().find(|(open, _)| rest.starts_with(open.as_bytes()))?;
     let found = memchr::memmem::find(rest, close.as_bytes());
@@ -105,7 +105,7 @@ fn after_hole(scanner: &MarkupScanner<'_>, at: usize) -> Option<usize> {
 }
 
 /// Returns the position of the quote that ends a value, passing over code of a template language.
-fn quote_end(scanner: &MarkupScanner<'_>, from: usize, quote: u8) -> usize {
+fn quote_end(scanner: &MarkupState<'_>, from: usize, quote: u8) -> usize {
     let bytes = scanner.text.as_bytes();
     let mut at = from;
     while let Some(byte) = bytes.get(at) {
@@ -133,7 +133,7 @@ fn attribute_name_end(bytes: &[u8], at: usize) -> usize {
 }
 
 /// Adds the expressions and the uses in a value.
-fn scan_value(scanner: &mut MarkupScanner<'_>, element: &str, name: &str, value: Range<usize>) {
+fn scan_value(scanner: &mut MarkupState<'_>, element: &str, name: &str, value: Range<usize>) {
     let dialect = scanner.dialect;
     if matches!(name, "class" | "id" | "for" | "href" | "className" | "aria-controls" | "aria-labelledby") {
         scanner.add_word_uses(value.clone());
@@ -175,7 +175,7 @@ fn is_expression(name: &str) -> bool {
 }
 
 /// Adds a use of the name in an attribute such as `use:tooltip` or `bind:value`.
-fn add_directive_use(scanner: &mut MarkupScanner<'_>, attribute: &Range<usize>) {
+fn add_directive_use(scanner: &mut MarkupState<'_>, attribute: &Range<usize>) {
     if scanner.dialect.braces != Braces::Single || scanner.name.is_empty() {
         return;
     }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use crate::scan::{EmbeddedText, HostDefinition};
+use crate::found::{EmbeddedText, HostDefinition};
 use types::SymbolKind;
 
 /// A heading: where its tag begins, its level, and its words.
-pub(super) struct Heading {
+pub(super) struct PageHeading {
     pub start: usize,
     pub level: u8,
     pub name: Range<usize>,
@@ -51,7 +51,11 @@ pub(super) fn longest_words(text: &str, from: usize) -> Option<Range<usize>> {
 
 /// Returns the sections that headings begin. A section ends before the next heading of its level or a higher one, and
 /// before code, which belongs to the page.
-pub(super) fn section_definitions(headings: &[Heading], texts: &[EmbeddedText], length: usize) -> Vec<HostDefinition> {
+pub(super) fn section_definitions(
+    headings: &[PageHeading],
+    texts: &[EmbeddedText],
+    length: usize,
+) -> Vec<HostDefinition> {
     let code: Vec<usize> = texts.iter().filter(|one| !one.is_expression).map(|one| one.range.start).collect();
     let mut ends = vec![length; headings.len()];
     // Headings that are still open, with rising levels.
@@ -62,7 +66,7 @@ pub(super) fn section_definitions(headings: &[Heading], texts: &[EmbeddedText], 
         }
         open.push(index);
     }
-    let build = |(heading, end): (&Heading, usize)| {
+    let build = |(heading, end): (&PageHeading, usize)| {
         let next = code.partition_point(|start| *start < heading.start);
         let end = code.get(next).copied().unwrap_or(length).min(end);
         let (kind, name) = (SymbolKind::Section, heading.name.clone());

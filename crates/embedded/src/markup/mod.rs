@@ -5,6 +5,7 @@ mod dialect;
 mod headings;
 mod razor;
 mod scanner;
+mod state;
 
 pub(crate) use dialect::{dialect, has_script};
 pub(crate) use scanner::scan_markup;

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::scanner::MarkupScanner;
-use crate::scan::EmbeddedText;
+use super::state::MarkupState;
+use crate::found::EmbeddedText;
 use crate::words::name_end;
 
 /// Words after `@` whose line is code.
@@ -11,7 +11,7 @@ const LINE_WORDS: [&str; 9] =
     ["using", "inject", "inherits", "implements", "model", "attribute", "typeparam", "layout", "namespace"];
 
 /// Scans what follows an `@`. Returns the byte after it.
-pub(super) fn scan_sign(scanner: &mut MarkupScanner<'_>, at: usize) -> usize {
+pub(super) fn scan_sign(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     let text = scanner.text;
     let rest = &text[at + 1..];
     // An address of electronic mail is no code.
@@ -53,7 +53,7 @@ pub(super) fn scan_sign(scanner: &mut MarkupScanner<'_>, at: usize) -> usize {
 }
 
 /// Adds the expressions in the value of an attribute.
-pub(super) fn scan_value(scanner: &mut MarkupScanner<'_>, value: Range<usize>) {
+pub(super) fn scan_value(scanner: &mut MarkupState<'_>, value: Range<usize>) {
     let mut at = value.start;
     while let Some(sign) = scanner.text.get(at..value.end).and_then(|rest| rest.find('@')).map(|sign| at + sign) {
         at = scan_sign(scanner, sign);
@@ -61,7 +61,7 @@ pub(super) fn scan_value(scanner: &mut MarkupScanner<'_>, value: Range<usize>) {
 }
 
 /// Adds the code in braces, which are a part of neither the code nor its frame.
-fn add_block(scanner: &mut MarkupScanner<'_>, open: usize, frame: (&'static str, &'static str)) -> usize {
+fn add_block(scanner: &mut MarkupState<'_>, open: usize, frame: (&'static str, &'static str)) -> usize {
     let Some(end) = scanner.brackets.after_closing(open) else { return open + 1 };
     let range = open + 1..end - 1;
     if !scanner.text[range.clone()].trim().is_empty() {
@@ -69,19 +69,19 @@ fn add_block(scanner: &mut MarkupScanner<'_>, open: usize, frame: (&'static str,
         let language = "csharp";
         scanner.found.texts.push(EmbeddedText { range, language, frame, ..EmbeddedText::default() });
         let depth = &mut scanner.found.depths;
-        depth.extend([(open, 1), (end - 1, crate::scan::INSIDE_DEPTH), (end, 0)]);
+        depth.extend([(open, 1), (end - 1, crate::found::INSIDE_DEPTH), (end, 0)]);
     }
     end
 }
 
-fn add_parentheses(scanner: &mut MarkupScanner<'_>, open: usize) -> usize {
+fn add_parentheses(scanner: &mut MarkupState<'_>, open: usize) -> usize {
     let Some(end) = scanner.brackets.after_closing(open) else { return open + 1 };
     scanner.add_expression(open + 1..end - 1);
     end
 }
 
 /// Returns the end of an expression without parentheses around it: `Model.Items[0].Name(x)`.
-fn implicit_end(scanner: &mut MarkupScanner<'_>, from: usize) -> usize {
+fn implicit_end(scanner: &mut MarkupState<'_>, from: usize) -> usize {
     let text = scanner.text;
     let mut end = from;
     loop {

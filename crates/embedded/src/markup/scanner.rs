@@ -4,26 +4,26 @@ use std::ops::Range;
 
 use super::attributes::{self, Attribute};
 use super::dialect::{Braces, Dialect, script_language, style_language};
-use super::headings::{Heading, heading_level, longest_words, section_definitions};
+use super::headings::{PageHeading, heading_level, longest_words, section_definitions};
 use super::razor;
+use super::state::MarkupState;
 use crate::brackets::BracketFinder;
-use crate::scan::{EmbeddedText, HostDefinition, HostScan, HostUse, INSIDE_DEPTH};
-use crate::words::{find_words, is_kebab_of, is_word_at, name_end};
+use crate::found::{EmbeddedText, HostDefinition, HostScan, HostUse, INSIDE_DEPTH};
+use crate::words::{is_kebab_of, is_word_at, name_end};
 use types::SymbolKind;
 
 /// Finds the texts of other languages in markup, and the uses of `name` in elements and attributes.
 pub(crate) fn scan_markup(text: &str, dialect: Dialect, name: Option<&str>) -> HostScan {
-    let mut scanner = MarkupScanner {
+    let state = MarkupState {
         text,
         dialect,
         name: name.unwrap_or_default(),
         found: HostScan::default(),
-        open: Vec::new(),
         brackets: BracketFinder::new(text),
-        headings: Vec::new(),
     };
+    let mut scanner = MarkupScanner { state, open: Vec::new(), headings: Vec::new() };
     scanner.scan();
-    let MarkupScanner { mut found, headings, .. } = scanner;
+    let MarkupScanner { state: MarkupState { mut found, .. }, headings, .. } = scanner;
     found.texts.sort_by_key(|one| one.range.start);
     found.depths.sort_by_key(|(at, _)| *at);
     found.definitions.extend(section_definitions(&headings, &found.texts, text.len()));
@@ -31,16 +31,11 @@ pub(crate) fn scan_markup(text: &str, dialect: Dialect, name: Option<&str>) -> H
 }
 
 /// The state of a scan.
-pub(super) struct MarkupScanner<'t> {
-    pub text: &'t str,
-    pub dialect: Dialect,
-    /// The name whose uses are found; empty for none.
-    pub name: &'t str,
-    pub found: HostScan,
+struct MarkupScanner<'t> {
+    state: MarkupState<'t>,
     /// Names of the open elements.
     open: Vec<&'t str>,
-    pub brackets: BracketFinder<'t>,
-    headings: Vec<Heading>,
+    headings: Vec<PageHeading>,
 }
 
 /// Elements without an end.
@@ -53,12 +48,12 @@ const MAX_UNCLOSED: usize = 64;
 impl<'t> MarkupScanner<'t> {
     fn scan(&mut self) {
         let mut at = self.scan_frontmatter();
-        let bytes = self.text.as_bytes();
+        let bytes = self.state.text.as_bytes();
         while let Some(next) = memchr::memchr3(b'<', b'{', b'@', &bytes[at..]).map(|found| at + found) {
             at = match bytes[next] {
                 b'<' => self.scan_angle(next),
                 b'{' => self.scan_brace(next),
-                _ if self.dialect.is_razor => razor::scan_sign(self, next),
+                _ if self.state.dialect.is_razor => razor::scan_sign(&mut self.state, next),
                 _ => next + 1,
             };
         }
@@ -66,38 +61,30 @@ impl<'t> MarkupScanner<'t> {
 
     /// Scans the code between two lines `---` at the start of an Astro component. Returns the byte after it.
     fn scan_frontmatter(&mut self) -> usize {
-        let white = self.text.len() - self.text.trim_start().len();
-        let body = self.text[white..].strip_prefix("---").filter(|_| self.dialect.has_frontmatter);
+        let white = self.state.text.len() - self.state.text.trim_start().len();
+        let body = self.state.text[white..].strip_prefix("---").filter(|_| self.state.dialect.has_frontmatter);
         let Some(body) = body else { return 0 };
         let start = white + 3;
         let Some(end) = body.find("\n---").map(|end| start + end + 1) else { return 0 };
         self.add_code(start..end, "typescript");
-        self.found.depths.extend([(white, 0), (end, INSIDE_DEPTH), (end + 3, 0)]);
+        self.state.found.depths.extend([(white, 0), (end, INSIDE_DEPTH), (end + 3, 0)]);
         end + 3
     }
 
     /// Adds code that can define something.
     fn add_code(&mut self, range: Range<usize>, language: &'static str) {
-        if self.text[range.clone()].trim().is_empty() {
+        if self.state.text[range.clone()].trim().is_empty() {
             return;
         }
-        let holes = if self.dialect.has_holes { attributes::find_holes(self.text, &range) } else { Vec::new() };
-        self.found.texts.push(EmbeddedText { range, language, holes, ..EmbeddedText::default() });
-    }
-
-    /// Adds an expression.
-    pub fn add_expression(&mut self, range: Range<usize>) {
-        let language = self.dialect.expressions;
-        if range.start < range.end && !self.text[range.clone()].trim().is_empty() {
-            let is_expression = true;
-            self.found.texts.push(EmbeddedText { range, language, is_expression, ..EmbeddedText::default() });
-        }
+        let holes =
+            if self.state.dialect.has_holes { attributes::find_holes(self.state.text, &range) } else { Vec::new() };
+        self.state.found.texts.push(EmbeddedText { range, language, holes, ..EmbeddedText::default() });
     }
 
     /// Returns the byte after the next `end` from `at` on, or the length of the text.
     fn after(&self, at: usize, end: &str) -> usize {
-        let rest = &self.text.as_bytes()[at..];
-        memchr::memmem::find(rest, end.as_bytes()).map_or(self.text.len(), |found| at + found + end.len())
+        let rest = &self.state.text.as_bytes()[at..];
+        memchr::memmem::find(rest, end.as_bytes()).map_or(self.state.text.len(), |found| at + found + end.len())
     }
 
     fn depth(&self) -> u32 {
@@ -106,16 +93,16 @@ impl<'t> MarkupScanner<'t> {
 
     /// Scans a comment, a tag or other code that begins with `<`. Returns the byte after it.
     fn scan_angle(&mut self, at: usize) -> usize {
-        let rest = &self.text[at..];
+        let rest = &self.state.text[at..];
         let next = rest[1..].chars().next().unwrap_or(' ');
         if rest.starts_with("<!--") {
             let end = self.after(at, "-->");
-            self.found.comments.push(at..end);
-            self.found.depths.extend([(at, self.depth()), (at + 1, INSIDE_DEPTH), (end, self.depth())]);
+            self.state.found.comments.push(at..end);
+            self.state.found.depths.extend([(at, self.depth()), (at + 1, INSIDE_DEPTH), (end, self.depth())]);
             end
         } else if rest.starts_with("<?") {
             self.after(at, "?>")
-        } else if rest.starts_with("<%") && self.dialect.has_holes {
+        } else if rest.starts_with("<%") && self.state.dialect.has_holes {
             self.after(at, "%>")
         } else if next == '/' {
             self.close_element(at);
@@ -130,27 +117,29 @@ impl<'t> MarkupScanner<'t> {
     }
 
     fn close_element(&mut self, at: usize) {
-        let name = &self.text[at + 2..tag_name_end(self.text, at + 2)];
+        let name = &self.state.text[at + 2..tag_name_end(self.state.text, at + 2)];
         let top = self.open.len().saturating_sub(MAX_UNCLOSED);
         if let Some(level) = self.open[top..].iter().rposition(|open| open.eq_ignore_ascii_case(name)) {
             self.open.truncate(top + level);
         }
-        self.found.depths.extend([(at, INSIDE_DEPTH), (self.after(at, ">"), self.depth())]);
+        self.state.found.depths.extend([(at, INSIDE_DEPTH), (self.after(at, ">"), self.depth())]);
     }
 
     /// Scans an expression in braces, or a block of Svelte. Returns the byte after it.
     fn scan_brace(&mut self, at: usize) -> usize {
-        let rest = &self.text[at..];
-        if self.dialect.has_holes && rest.starts_with("{%") {
+        let rest = &self.state.text[at..];
+        if self.state.dialect.has_holes && rest.starts_with("{%") {
             return self.after(at, "%}");
         }
-        match self.dialect.braces {
+        match self.state.dialect.braces {
             Braces::Double if rest.starts_with("{{") => {
-                let Some(end) = self.text[at + 2..].find("}}").map(|end| at + 2 + end) else { return self.text.len() };
-                self.add_expression(at + 2..end);
+                let Some(end) = self.state.text[at + 2..].find("}}").map(|end| at + 2 + end) else {
+                    return self.state.text.len();
+                };
+                self.state.add_expression(at + 2..end);
                 end + 2
             }
-            Braces::Single => match self.brackets.after_closing(at) {
+            Braces::Single => match self.state.brackets.after_closing(at) {
                 Some(end) => {
                     self.scan_block(at, end);
                     end
@@ -163,99 +152,93 @@ impl<'t> MarkupScanner<'t> {
 
     /// Scans `{expression}`, `{#if expression}`, `{@html expression}` or `{#snippet name(…)}`.
     fn scan_block(&mut self, at: usize, end: usize) {
-        let inner = &self.text[at + 1..end - 1];
+        let inner = &self.state.text[at + 1..end - 1];
         let Some(word) = inner.strip_prefix(['#', ':', '@']) else {
             if !inner.starts_with('/') {
-                self.add_expression(at + 1..end - 1);
+                self.state.add_expression(at + 1..end - 1);
             }
             return;
         };
         let start = at + 2 + word.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.len());
         if word.starts_with("snippet ") {
             let name_start = start + 1;
-            let name = name_start..name_end(self.text, name_start);
+            let name = name_start..name_end(self.state.text, name_start);
             let close = self.after(end, "{/snippet}");
             let (kind, body_start) = (SymbolKind::Function, Some(end));
-            self.found.definitions.push(HostDefinition { kind, node: at..close, name, body_start });
+            self.state.found.definitions.push(HostDefinition { kind, node: at..close, name, body_start });
         }
-        let start = if self.text[start..end].starts_with(" if ") { start + 4 } else { start };
-        self.add_expression(start.min(end - 1)..end - 1);
+        let start = if self.state.text[start..end].starts_with(" if ") { start + 4 } else { start };
+        self.state.add_expression(start.min(end - 1)..end - 1);
     }
 
     /// Scans a start tag, and the text of an element that holds code. Returns the byte after it.
     fn scan_tag(&mut self, at: usize) -> usize {
-        let name_end = tag_name_end(self.text, at + 1);
-        let element = &self.text[at + 1..name_end];
+        let name_end = tag_name_end(self.state.text, at + 1);
+        let element = &self.state.text[at + 1..name_end];
         self.add_element_use(at + 1, element);
-        self.found.depths.extend([(at, self.depth()), (at + 1, INSIDE_DEPTH)]);
-        let tag = attributes::scan_attributes(self, element, name_end);
+        self.state.found.depths.extend([(at, self.depth()), (at + 1, INSIDE_DEPTH)]);
+        let tag = attributes::scan_attributes(&mut self.state, element, name_end);
         let end = match element.to_ascii_lowercase().as_str() {
             kind @ ("script" | "style") if !tag.is_closed => self.scan_code(kind, &tag.attributes, tag.end),
             // A template in another language, such as Pug.
             "template"
                 if !tag.is_closed && self.attribute(&tag.attributes, "lang").is_some_and(|lang| lang != "html") =>
             {
-                find_ignoring_case(self.text, tag.end, "</template").unwrap_or(self.text.len())
+                find_ignoring_case(self.state.text, tag.end, "</template").unwrap_or(self.state.text.len())
             }
             lower => {
                 if !tag.is_closed && !VOID.contains(&lower) {
                     self.open.push(element);
                 }
-                if let Some(level) = heading_level(lower).filter(|_| self.dialect.has_sections) {
-                    let name = longest_words(self.text, tag.end);
-                    self.headings.extend(name.map(|name| Heading { start: at, level, name }));
+                if let Some(level) = heading_level(lower).filter(|_| self.state.dialect.has_sections) {
+                    let name = longest_words(self.state.text, tag.end);
+                    self.headings.extend(name.map(|name| PageHeading { start: at, level, name }));
                 }
                 tag.end
             }
         };
-        self.found.depths.push((end, self.depth()));
+        self.state.found.depths.push((end, self.depth()));
         end
     }
 
     /// Scans the text of a script or style element. Returns the byte at which its end tag begins.
     fn scan_code(&mut self, element: &str, attributes: &[Attribute], from: usize) -> usize {
         let close = format!("</{element}");
-        let end = find_ignoring_case(self.text, from, &close).unwrap_or(self.text.len());
+        let end = find_ignoring_case(self.state.text, from, &close).unwrap_or(self.state.text.len());
         let given = self.attribute(attributes, "lang").or_else(|| self.attribute(attributes, "type"));
         let language = match element {
             // The scripts of Astro's templates may be in TypeScript without a mark.
-            "script" if self.dialect.has_frontmatter => script_language(given, "typescript"),
+            "script" if self.state.dialect.has_frontmatter => script_language(given, "typescript"),
             "script" => script_language(given, "javascript"),
             _ => style_language(given),
         };
         if let Some(language) = language {
-            self.found.depths.push((from, self.depth() + 1));
+            self.state.found.depths.push((from, self.depth() + 1));
             self.add_code(from..end, language);
         }
         end
     }
 
     fn attribute(&self, attributes: &[Attribute], name: &str) -> Option<&'t str> {
-        let found = attributes.iter().find(|one| &self.text[one.name.clone()] == name)?;
-        Some(&self.text[found.value.clone()])
+        let found = attributes.iter().find(|one| &self.state.text[one.name.clone()] == name)?;
+        Some(&self.state.text[found.value.clone()])
     }
 
     /// Adds a use of the name as an element: `<UserCard>`, `<user-card>`, `<Form.Field>`.
     fn add_element_use(&mut self, at: usize, element: &str) {
-        if self.name.is_empty() {
+        if self.state.name.is_empty() {
             return;
         }
-        let kebab = element.contains('-') && is_kebab_of(element, self.name);
+        let kebab = element.contains('-') && is_kebab_of(element, self.state.name);
         let part = element.split('.').next_back().unwrap_or(element);
         let start = at + element.len() - part.len();
-        if kebab || element == self.name {
-            self.found.uses.push((at, HostUse::Call));
-        } else if part == self.name {
-            self.found.uses.push((start, HostUse::Call));
-        } else if element.contains('.') && is_word_at(self.text, at, self.name) {
-            self.found.uses.push((at, HostUse::Other));
+        if kebab || element == self.state.name {
+            self.state.found.uses.push((at, HostUse::Call));
+        } else if part == self.state.name {
+            self.state.found.uses.push((start, HostUse::Call));
+        } else if element.contains('.') && is_word_at(self.state.text, at, self.state.name) {
+            self.state.found.uses.push((at, HostUse::Other));
         }
-    }
-
-    /// Adds the uses of the name in a text of words, such as the classes of an element.
-    pub fn add_word_uses(&mut self, range: Range<usize>) {
-        let found = find_words(self.text, range, self.name).map(|at| (at, HostUse::Other));
-        self.found.uses.extend(found);
     }
 }
 

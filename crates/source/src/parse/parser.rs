@@ -60,7 +60,7 @@ pub fn build_parsed_file(file: &SourceFile, facts: Option<SyntaxFacts>, time_lim
     // A part that the grammar cannot parse is found by its words, so only an outline tells it.
     let is_reported =
         !matches!(facts.as_ref().and_then(|facts| facts.problem), Some(SyntaxProblem::MuchUnparsed { .. }));
-    let (definitions, problem) = documents::find_definitions(file, facts, time_limit, &mut lines);
+    let (definitions, problem) = documents::define_file(file, facts, time_limit, &mut lines);
     let problem = problem.filter(|_| is_reported);
     if let Some(max_bytes) = long_lines::max_line_bytes(file.language) {
         lines.shorten_lines(max_bytes);
@@ -76,7 +76,7 @@ pub fn build_outline(
     time_limit: Duration,
 ) -> (Vec<Symbol>, Option<String>) {
     let mut lines = LineIndex::new(&file.text);
-    let (definitions, problem) = documents::find_definitions(file, facts, time_limit, &mut lines);
+    let (definitions, problem) = documents::define_file(file, facts, time_limit, &mut lines);
     (symbols::build_symbols(&definitions), problem)
 }
 

@@ -65,7 +65,7 @@ pub fn build_references(
         Some(SyntaxProblem::NamesCut { at }) => Some(format!("time ran out after line {}", lines.line_at_byte(at))),
         _ => None,
     };
-    let (found, problem) = documents::find_definitions(file, Some(facts), time_limit, &mut lines);
+    let (found, problem) = documents::define_file(file, Some(facts), time_limit, &mut lines);
     let starts: HashSet<usize> = found.iter().map(|one| one.name_start).collect();
     let build_site = |at: usize, kind| {
         let defines = starts.contains(&at) || starts.contains(&(at - sigil_bytes(&file.text[..at])));

@@ -16,7 +16,7 @@ mod rules;
 mod template_blocks;
 mod terraform;
 
-pub(super) use of_file::find_definitions;
+pub(super) use of_file::define_file;
 pub(super) use terraform::describe_block;
 
 use super::definitions::Definition;

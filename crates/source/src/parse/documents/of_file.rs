@@ -11,7 +11,7 @@ use crate::parse::source_file::SourceFile;
 use crate::parse::syntax::SyntaxFacts;
 
 /// Finds the definitions of a file, and sets the syntax depths of `lines`. Also returns a problem, if there is one.
-pub(in crate::parse) fn find_definitions(
+pub(in crate::parse) fn define_file(
     file: &SourceFile,
     facts: Option<SyntaxFacts>,
     time_limit: Duration,

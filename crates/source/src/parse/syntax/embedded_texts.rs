@@ -79,7 +79,7 @@ fn code_start(lines: &LineIndex<'_>, line: usize) -> usize {
 
 /// Adds the facts about an embedded text to those about the whole text. `base` is the depth of its first level.
 pub(super) fn add_embedded(whole: &mut SyntaxFacts, text: &str, one: &EmbeddedText, found: SyntaxFacts, base: u32) {
-    let place = Place { range: one.range.clone(), frame: one.frame.0.len() };
+    let place = TextPlace { range: one.range.clone(), frame: one.frame.0.len() };
     if !one.is_expression {
         place_depths(whole, text, one, &found.line_depths, base);
         whole.definitions.extend(found.definitions.into_iter().filter_map(|one| place.definition(one)));
@@ -125,13 +125,13 @@ fn place_depths(whole: &mut SyntaxFacts, text: &str, one: &EmbeddedText, found: 
 }
 
 /// The place of an embedded text in the whole text.
-struct Place {
+struct TextPlace {
     range: Range<usize>,
     /// Bytes of the frame before the text.
     frame: usize,
 }
 
-impl Place {
+impl TextPlace {
     /// Returns a range of the embedded program as a range of the whole text; `None` if it is not within.
     fn range(&self, range: &Range<usize>) -> Option<Range<usize>> {
         let start = range.start.checked_sub(self.frame)? + self.range.start;
