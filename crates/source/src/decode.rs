@@ -1,9 +1,9 @@
 //! Turns the bytes of a file into text in a known language.
 
-use crate::encoding::decode_bytes;
 use crate::language;
 use crate::parse::SourceFile;
 use crate::secrets::{TextMask, mask_tokens};
+use text::encoding::decode_bytes;
 use types::{RepoPath, Span, TextEncoding};
 
 /// How the bytes of a file became its text.
@@ -22,11 +22,12 @@ pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
 /// Decodes a file like [`decode_source`]. Also returns how it was decoded.
 pub fn decode_file(path: &RepoPath, bytes: Vec<u8>) -> (SourceFile, Decoding) {
     let decoded = decode_bytes(bytes);
+    let encoding = decoded.encoding.map_or(TextEncoding::Utf8, |name| TextEncoding::parse(name).unwrap_or_default());
     let problem = (decoded.places_lost > 0).then(|| describe_lost_bytes(decoded.places_lost));
     let (text, masks) = mask_tokens(path.as_str(), decoded.text);
     let language = language::detect_language(path, text.lines().next());
     let language = language::refine_language(language, path, &text);
-    (SourceFile { path: path.clone(), language, text, masks }, Decoding { encoding: decoded.encoding, problem })
+    (SourceFile { path: path.clone(), language, text, masks }, Decoding { encoding, problem })
 }
 
 fn describe_lost_bytes(places: usize) -> String {

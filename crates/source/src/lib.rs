@@ -4,7 +4,6 @@
 //! into text, and [`parse`] turns one file into chunks, symbols and references.
 
 mod decode;
-mod encoding;
 pub mod language;
 pub mod parse;
 pub mod secrets;

@@ -5,8 +5,8 @@
 //! generated code.
 
 use super::generated::is_generated;
-use crate::encoding::{SNIFF_BYTES, has_binary_bytes, to_utf8};
 use crate::secrets::find_credentials;
+use text::encoding::{SNIFF_BYTES, has_binary_bytes, to_utf8};
 use types::{RepoPath, SkipReason};
 
 /// Size in bytes up to which a file never counts as minified.
