@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use embedded::Notebook;
 
-use crate::encoding::decode_bytes;
 use crate::language::{self, LanguageChoices};
 use crate::long_lines::shorten_lines;
 use crate::parse::SourceFile;
 use crate::secrets::mask_tokens;
+use text::encoding::decode_bytes;
 use types::{RepoPath, Span, TextEncoding};
 
 /// How the bytes of a file became its text.
@@ -42,8 +42,9 @@ pub fn decode_file(path: &RepoPath, bytes: Vec<u8>, choices: &LanguageChoices) -
         }
         None => {
             let decoded = decode_bytes(bytes);
+            let encoding = decoded.encoding.map_or(TextEncoding::Utf8, |name| TextEncoding::parse(name).unwrap_or_default());
             let problem = (decoded.places_lost > 0).then(|| describe_lost_bytes(decoded.places_lost));
-            (decoded.text, None, Decoding { encoding: decoded.encoding, problem })
+            (decoded.text, None, Decoding { encoding, problem })
         }
     };
     let (text, masks) = mask_tokens(path.as_str(), text);

@@ -4,7 +4,6 @@
 //! into text, and [`parse`] turns one file into chunks, symbols and references.
 
 mod decode;
-mod encoding;
 pub mod language;
 mod long_lines;
 pub mod parse;

@@ -3,6 +3,7 @@
 pub mod code_locations;
 pub mod display;
 pub mod edit_distance;
+pub mod encoding;
 pub mod inflections;
 pub mod name_key;
 pub mod segments;

@@ -7,7 +7,7 @@ use crate::unicode::RunningScript;
 
 /// A part of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment<'t> {
+pub struct WordSegment<'t> {
     pub text: &'t str,
     /// Whether the text is one character of a pair that is a segment too.
     pub is_in_pair: bool,
@@ -20,13 +20,13 @@ pub struct Segment<'t> {
 /// - Thai and its relatives give runs of three characters.
 ///
 /// Other scripts give nothing, and neither does a word that would be its own only part.
-pub fn for_each_segment(word: &str, mut each: impl FnMut(Segment<'_>)) {
+pub fn for_each_segment(word: &str, mut each: impl FnMut(WordSegment<'_>)) {
     if word.is_ascii() {
         return;
     }
     let mut each = |text: &str, is_in_pair: bool| {
         if text.len() < word.len() {
-            each(Segment { text, is_in_pair });
+            each(WordSegment { text, is_in_pair });
         }
     };
     let mut rest = word;

@@ -8,9 +8,9 @@ use embedded::{Notebook, is_notebook};
 
 use super::file_kinds;
 use super::generated::is_generated;
-use crate::encoding::{SNIFF_BYTES, has_binary_bytes, to_utf8};
 use crate::language;
 use crate::secrets::find_credentials;
+use text::encoding::{SNIFF_BYTES, has_binary_bytes, to_utf8};
 use types::{ContentKind, RepoPath, SkipReason};
 
 /// Size in bytes up to which a file never counts as minified.

@@ -10,10 +10,9 @@ use std::sync::LazyLock;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE};
 use regex::bytes::Regex;
-use types::TextEncoding;
 
 /// Number of leading bytes that decide whether a file is text.
-pub(crate) const SNIFF_BYTES: usize = 8 * 1024;
+pub const SNIFF_BYTES: usize = 8 * 1024;
 
 /// The mark of UTF-8.
 const UTF_8_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -38,18 +37,19 @@ const MIN_COMMON_PERCENT: usize = 80;
 
 /// The text of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DecodedBytes {
+pub struct DecodedBytes {
     /// The text, without a byte order mark.
     pub text: String,
-    pub encoding: TextEncoding,
+    /// The name of the encoding in the Encoding Standard (WHATWG); `None` for UTF-8.
+    pub encoding: Option<&'static str>,
     /// Number of places where bytes could not be decoded.
     pub places_lost: usize,
 }
 
 /// Decodes the bytes of a file.
-pub(crate) fn decode_bytes(bytes: Vec<u8>) -> DecodedBytes {
+pub fn decode_bytes(bytes: Vec<u8>) -> DecodedBytes {
     let decoded = match transcode(&bytes) {
-        Some((encoding, text)) => return DecodedBytes { text, encoding, places_lost: 0 },
+        Some((encoding, text)) => return DecodedBytes { text, encoding: Some(encoding), places_lost: 0 },
         None => String::from_utf8(bytes),
     };
     let (mut text, places_lost) = match decoded {
@@ -63,11 +63,11 @@ pub(crate) fn decode_bytes(bytes: Vec<u8>) -> DecodedBytes {
     if text.as_bytes().starts_with(UTF_8_MARK) {
         text.drain(..UTF_8_MARK.len());
     }
-    DecodedBytes { text, encoding: TextEncoding::Utf8, places_lost }
+    DecodedBytes { text, encoding: None, places_lost }
 }
 
 /// Returns the bytes of a file in UTF-8 and without a mark, if its encoding is known; otherwise the bytes as they are.
-pub(crate) fn to_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub fn to_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     match transcode(bytes) {
         Some((_, text)) => Cow::Owned(text.into_bytes()),
         None => Cow::Borrowed(bytes.strip_prefix(UTF_8_MARK).unwrap_or(bytes)),
@@ -75,7 +75,7 @@ pub(crate) fn to_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Returns whether the bytes contain a zero byte, or consist of more than a tenth control characters.
-pub(crate) fn has_binary_bytes(bytes: &[u8]) -> bool {
+pub fn has_binary_bytes(bytes: &[u8]) -> bool {
     let is_control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
     // Branchless, so that the compiler can vectorize it.
     let (zeros, controls) = bytes.iter().fold((0_usize, 0_usize), |(zeros, controls), byte| {
@@ -85,7 +85,7 @@ pub(crate) fn has_binary_bytes(bytes: &[u8]) -> bool {
 }
 
 /// Returns the text and the encoding of a file that is not in UTF-8; `None` if it is, or if its encoding is uncertain.
-fn transcode(bytes: &[u8]) -> Option<(TextEncoding, String)> {
+fn transcode(bytes: &[u8]) -> Option<(&'static str, String)> {
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
         return if encoding == UTF_8 { None } else { decode_utf16(encoding, &bytes[mark..]) };
     }
@@ -96,12 +96,8 @@ fn transcode(bytes: &[u8]) -> Option<(TextEncoding, String)> {
     if std::str::from_utf8(bytes).is_ok() {
         return None;
     }
-    let text = |encoding: &'static Encoding| Some((name_encoding(encoding)?, decode_without_errors(encoding, bytes)?));
+    let text = |encoding: &'static Encoding| Some((encoding.name(), decode_without_errors(encoding, bytes)?));
     declared_encoding(bytes).and_then(text).or_else(|| text(detect_encoding(bytes)?))
-}
-
-fn name_encoding(encoding: &'static Encoding) -> Option<TextEncoding> {
-    TextEncoding::parse(encoding.name())
 }
 
 fn decode_without_errors(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
@@ -109,9 +105,9 @@ fn decode_without_errors(encoding: &'static Encoding, bytes: &[u8]) -> Option<St
 }
 
 /// Decodes UTF-16; `None` if it has errors, or characters that text has not.
-fn decode_utf16(encoding: &'static Encoding, bytes: &[u8]) -> Option<(TextEncoding, String)> {
+fn decode_utf16(encoding: &'static Encoding, bytes: &[u8]) -> Option<(&'static str, String)> {
     let text = decode_without_errors(encoding, bytes).filter(|text| !text.chars().any(is_not_text))?;
-    Some((name_encoding(encoding)?, text))
+    Some((encoding.name(), text))
 }
 
 /// Returns whether a character does not occur in text: a control character, a noncharacter or one for private use.
@@ -251,7 +247,7 @@ mod tests {
     /// Returns the name of the encoding, and the text.
     fn decode(bytes: &[u8]) -> (&'static str, String) {
         let decoded = decode_bytes(bytes.to_vec());
-        (decoded.encoding.as_str(), decoded.text)
+        (decoded.encoding.unwrap_or("utf-8"), decoded.text)
     }
 
     fn encode(label: &str, text: &str) -> Vec<u8> {
@@ -350,7 +346,7 @@ mod tests {
             (b"caf\xe9\xe8\xe7\xdf\xf7\xfe\xf0\xd0\x81\n", 7),
         ] {
             let decoded = decode_bytes(bytes.to_vec());
-            assert_eq!((decoded.encoding, decoded.places_lost), (TextEncoding::Utf8, lost), "{}", decoded.text);
+            assert_eq!((decoded.encoding, decoded.places_lost), (None, lost), "{}", decoded.text);
             assert_eq!(decoded.text, String::from_utf8_lossy(bytes));
         }
     }
