@@ -78,10 +78,18 @@ const ENGINES: &[EngineRule] = &[
     },
     EngineRule {
         crate_name: "toml_edit",
-        homes: &["crates/clients", "crates/hub", "crates/secrets", "xtask/src/tasks", "xtask/tidy"],
+        homes: &[
+            "crates/clients",
+            "crates/hub",
+            "crates/source/src/language/choices.rs",
+            "crates/secrets",
+            "xtask/src/tasks",
+            "xtask/tidy",
+        ],
     },
     EngineRule { crate_name: "tracing_subscriber", homes: &["src/cli/logging.rs"] },
     EngineRule { crate_name: "tree_sitter*", homes: &["crates/source"] },
+    EngineRule { crate_name: "ts_parser_perl", homes: &["crates/source"] },
     EngineRule { crate_name: "ureq", homes: &["crates/hub/src/client.rs"] },
 ];
 
