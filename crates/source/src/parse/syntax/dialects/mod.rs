@@ -3,10 +3,12 @@
 
 mod flow;
 mod macro_words;
+mod make_rules;
 mod sql_routines;
 mod yaml_templates;
 
 pub(super) use flow::{is_flow, replace_flow_syntax};
 pub(super) use macro_words::blank_macros;
+pub(super) use make_rules::add_make_targets;
 pub(super) use sql_routines::add_sql_definitions;
 pub(super) use yaml_templates::{blank_template_actions, find_template_actions};
