@@ -6,6 +6,8 @@
 (rule (targets (word) @name) (recipe)? @body
   (#not-match? @name "^[.]|%")) @definition.task
 (define_directive name: (word) @name) @definition.macro
-(makefile (variable_assignment name: (word) @name) @definition.variable
+(makefile (variable_assignment name: (word) @name !target_or_pattern) @definition.variable
+  (#not-match? @name "^[.]"))
+(conditional (variable_assignment name: (word) @name !target_or_pattern) @definition.variable
   (#not-match? @name "^[.]"))
 (makefile (export_directive (variable_assignment name: (word) @name) @definition.variable))

@@ -1,4 +1,4 @@
-//! Recipes, variables and aliases of a justfile. Its grammar needs another version of tree-sitter.
+//! Recipes, functions, variables and aliases of a justfile. Its grammar needs another version of tree-sitter.
 
 use types::SymbolKind;
 
@@ -24,7 +24,9 @@ pub(super) fn find_recipes(lines: &LineIndex<'_>) -> Vec<Definition> {
             text.trim().is_empty() || text.starts_with([' ', '\t'])
         };
         let past = match kind {
-            SymbolKind::Task => (line + 1..lines.count()).find(|at| !is_inside(at)).unwrap_or(lines.count()),
+            SymbolKind::Task | SymbolKind::Function => {
+                (line + 1..lines.count()).find(|at| !is_inside(at)).unwrap_or(lines.count())
+            }
             _ => line + 1,
         };
         let (_, past) = lines.trim(line, past);
@@ -54,6 +56,10 @@ fn parse_head(text: &str) -> Option<(SymbolKind, std::ops::Range<usize>)> {
         return None;
     }
     let is_value = after.starts_with(":=");
-    let kind = if is_value && !text.starts_with("alias ") { SymbolKind::Variable } else { kind };
+    let kind = match is_value && !text.starts_with("alias ") {
+        true => SymbolKind::Variable,
+        false if rest[length..].starts_with('(') && after.contains(":=") => SymbolKind::Function,
+        false => kind,
+    };
     (is_value || after.contains(':')).then_some((kind, start..start + length))
 }

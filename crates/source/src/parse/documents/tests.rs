@@ -194,8 +194,11 @@ fn schemas_and_cloudformation_define_their_parts() {
 
 #[test]
 fn recipes_of_a_justfile_are_tasks() {
-    let text = "set shell := [\"bash\", \"-c\"]\nversion := \"1\"\n\n# Builds it.\n[group('dev')]\nbuild target='debug' *flags:\n    cargo build\n\n    echo done\n\n@test: (build 'release')\n    cargo test\nalias t := test\n";
-    assert_eq!(found("justfile", text), ["2-2 variable version", "4-9 task build", "11-12 task test", "13-13 task t"]);
+    let text = "set shell := [\"bash\", \"-c\"]\nversion := \"1\"\n\n# Builds it.\n[group('dev')]\nbuild target='debug' *flags:\n    cargo build\n\n    echo done\n\n@test: (build 'release')\n    cargo test\nalias t := test\ndouble(s) := s + s\n";
+    assert_eq!(
+        found("justfile", text),
+        ["2-2 variable version", "4-9 task build", "11-12 task test", "13-13 task t", "14-14 function double"]
+    );
     assert_eq!(references("justfile", "build", text), ["6:definition", "7:text", "11:text"]);
 }
 

@@ -208,5 +208,8 @@ fn collect_definitions(request: &SyntaxRequest<'_>, tree: &SyntaxTree<'_>) -> Sy
     if request.language.0 == "sql" {
         dialects::add_sql_definitions(request.text, &mut facts.definitions);
     }
+    if request.language.0 == "make" && tree.has_errors() {
+        dialects::add_make_targets(request.text, &mut facts.definitions);
+    }
     facts
 }

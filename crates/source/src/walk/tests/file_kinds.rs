@@ -101,6 +101,6 @@ fn json_is_read_if_it_is_configuration_or_a_contract() {
             "api/openapi.json",
             "{\"key\": \"-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\\n-----END PRIVATE KEY-----\"}"
         ),
-        Some("credentials")
+        Some("secret")
     );
 }

@@ -22,7 +22,7 @@ pub(in crate::parse::syntax) fn blank_template_actions(text: &str) -> Option<Vec
         let is_alone = before.trim().is_empty() && after.trim().is_empty();
         let fill = if is_alone { b' ' } else { b'x' };
         for action in group {
-            out[action.clone()].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = fill);
+            out[action.clone()].iter_mut().filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| *byte = fill);
         }
     }
     Some(out)
@@ -69,11 +69,12 @@ mod tests {
     fn lines_of_actions_vanish_and_others_become_words() {
         assert_eq!(
             blanked("a:\n{{- if .x }}\n  b: {{ .y }}-z\n{{- end }}\n"),
-            "a:\n            \n  b: xxxxxxxx-z\n          \n"
+            "a:\n            \n  b: xx xx xx-z\n          \n"
         );
-        assert_eq!(blanked("{{ .k }}: \"{{ .v }}\"\n"), "xxxxxxxx: \"xxxxxxxx\"\n");
+        assert_eq!(blanked("{{ .k }}: \"{{ .v }}\"\n"), "xx xx xx: \"xx xx xx\"\n");
         assert_eq!(blanked("{{- /* two\nlines */}}\na: 1"), "          \n          \na: 1");
-        assert_eq!(blanked("{% if ä %} {# b #}\na: {{ c }}"), "                   \na: xxxxxxx");
+        assert_eq!(blanked("{% if ä %} {# b #}\na: {{ c }}"), "                   \na: xx x xx");
+        assert_eq!(blanked("a: >-\n  ${{\n    b\n  }}\n"), "a: >-\n  $xx\n    x\n  xx\n");
         assert_eq!(blank_template_actions("a: {b: 1}\n"), None);
     }
 }
