@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
 
@@ -32,6 +32,15 @@ pub fn private_bytes(process_id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process_id}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+/// Returns the processor time that a process has used; `None` if unknown.
+pub fn used_processor_time(process_id: u32) -> Option<Duration> {
+    let process = sysinfo::Pid::from_u32(process_id);
+    let mut system = System::new();
+    let kind = ProcessRefreshKind::nothing().with_cpu();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[process]), false, kind);
+    system.process(process).map(|process| Duration::from_millis(process.accumulated_cpu_time()))
 }
 
 /// Returns the number of bytes that this user can still write to the disk of `path`, which must exist; `None` if

@@ -12,8 +12,8 @@ use source::parse::syntax::{ParserFault, SyntaxAnalyzer, SyntaxFacts, SyntaxProb
 /// Maximum size of the texts that are sent to a worker at once, in bytes. A single text may be larger.
 const GROUP_BYTES: usize = 256 << 10;
 
-/// Time in addition to four times the time limit of a text, after which its worker is ended. The worker enforces the
-/// limit itself, in processor time; this is for a machine that is busy, and for a worker that is stopped.
+/// Time in addition to four times the time limit of a text, after which its worker is ended unless it still computes. The
+/// worker enforces the limit itself, in processor time; this is for a worker that is stopped, or cannot do that.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Number of attempts for a text whose worker was ended by others.
@@ -179,6 +179,9 @@ impl LoneWorker<'_> {
                 }
                 break;
             }
+            if fault == ParserFault::Late {
+                break;
+            }
         }
         Ok(SyntaxFacts::failed(SyntaxProblem::Fault(fault)))
     }
@@ -214,7 +217,7 @@ impl Batch<'_, '_> {
     fn exchange(&mut self, process: &mut ParserProcess, indices: &[usize]) -> (usize, Option<NoAnswer>) {
         let first = self.send(process, indices);
         for (answered, index) in indices.iter().enumerate() {
-            match self.receive_one(process, first + answered as u64, *index) {
+            match self.receive_one(process, first + answered as u64, *index, indices.len()) {
                 Ok(facts) => (self.receive)(*index, facts),
                 Err(reason) => return (answered, Some(reason)),
             }
@@ -225,7 +228,7 @@ impl Batch<'_, '_> {
     /// Sends one text and waits for its facts.
     fn ask_alone(&self, process: &mut ParserProcess, index: usize) -> Result<SyntaxFacts, NoAnswer> {
         let number = self.send(process, &[index]);
-        self.receive_one(process, number, index)
+        self.receive_one(process, number, index, 1)
     }
 
     /// Sends texts; returns the number of the first request.
@@ -239,9 +242,18 @@ impl Batch<'_, '_> {
     }
 
     /// Receives and checks the facts about one text.
-    fn receive_one(&self, process: &ParserProcess, number: u64, index: usize) -> Result<SyntaxFacts, NoAnswer> {
+    fn receive_one(
+        &self,
+        process: &ParserProcess,
+        number: u64,
+        index: usize,
+        sent_together: usize,
+    ) -> Result<SyntaxFacts, NoAnswer> {
         let request = &self.requests[index];
-        let payload = process.receive(request.time_limit.saturating_mul(4).saturating_add(GRACE), self.cancel)?;
+        let limit = request.time_limit.saturating_mul(4).saturating_add(GRACE);
+        // The requests that were sent together may each use up their limit.
+        let max_used = limit.saturating_mul(u32::try_from(sent_together).unwrap_or(u32::MAX));
+        let payload = process.receive(limit, max_used, self.cancel)?;
         let facts =
             decode_facts(&payload).filter(|(answered, facts)| *answered == number && facts.fits_request(request));
         facts.map(|(_, facts)| facts).ok_or(NoAnswer::Ended(Some(super::frame::FrameError::Damaged)))

@@ -17,10 +17,14 @@ use super::frame::{FrameError, read_frame, read_header, write_frame, write_heade
 use super::worker::{STALLED_EXIT, WorkerGreeting, WorkerSetup};
 use config::ParserProgram;
 use platform::cancel::CancelChannel;
+use platform::process::used_processor_time;
 use source::parse::syntax::ParserFault;
 
 /// Time in which a new worker must greet.
 const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// Maximum number of times that the time limit passes before a worker that computes slowly is given up.
+const MAX_WAITS: u32 = 10;
 
 /// Number of answers that are read before they are used.
 const ANSWERS_AHEAD: usize = 64;
@@ -52,8 +56,10 @@ pub(crate) enum StartError {
 pub(crate) enum NoAnswer {
     /// The caller cancelled the work.
     Cancelled,
-    /// The deadline passed.
+    /// The deadline passed, and the worker does not compute.
     TimedOut,
+    /// The worker computes for much longer than it may.
+    Hung,
     /// The worker ended, or what it wrote cannot be read.
     Ended(Option<FrameError>),
 }
@@ -68,6 +74,8 @@ pub(crate) struct ParserProcess {
     greeting: WorkerGreeting,
     /// The number of the next request.
     pub next_number: u64,
+    /// The processor time that the worker had used when the last requests were sent.
+    used_before: Duration,
 }
 
 impl ParserProcess {
@@ -96,6 +104,7 @@ impl ParserProcess {
             threads: Vec::new(),
             greeting: WorkerGreeting { has_memory_limit: false, is_confined: false },
             next_number: 0,
+            used_before: Duration::ZERO,
         };
         let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else {
             return Err(failed(std::io::ErrorKind::BrokenPipe.into()));
@@ -150,6 +159,7 @@ impl ParserProcess {
     /// Sends requests in frames. `text_bytes` is the length of the longest text.
     pub fn send(&mut self, payloads: impl Iterator<Item = Vec<u8>>, text_bytes: usize) {
         self.max_answer_bytes.store(max_answer_bytes(text_bytes), Ordering::Relaxed);
+        self.used_before = used_processor_time(self.child.id()).unwrap_or_default();
         let mut bytes = Vec::new();
         for payload in payloads {
             // Writing to memory cannot fail, and a text is far smaller than a frame may be.
@@ -165,8 +175,28 @@ impl ParserProcess {
         }
     }
 
-    /// Waits for the next answer.
-    pub fn receive(&self, limit: Duration, cancel: &CancelChannel) -> Result<Vec<u8>, NoAnswer> {
+    /// Waits for the next answer. After `limit`, the wait goes on while the worker computes, for up to [`MAX_WAITS`] times
+    /// `limit` and `max_used` of processor time: on a busy machine a worker is slow without being to blame.
+    pub fn receive(&self, limit: Duration, max_used: Duration, cancel: &CancelChannel) -> Result<Vec<u8>, NoAnswer> {
+        let mut used_last = self.used_before;
+        for _ in 0..MAX_WAITS {
+            match self.receive_within(limit, cancel) {
+                Err(NoAnswer::TimedOut) => {}
+                other => return other,
+            }
+            let used = used_processor_time(self.child.id()).unwrap_or_default();
+            if used.saturating_sub(self.used_before) > max_used {
+                return Err(NoAnswer::Hung);
+            }
+            if used <= used_last {
+                break;
+            }
+            used_last = used;
+        }
+        Err(NoAnswer::TimedOut)
+    }
+
+    fn receive_within(&self, limit: Duration, cancel: &CancelChannel) -> Result<Vec<u8>, NoAnswer> {
         let Some(answers) = &self.answers else { return Err(NoAnswer::Ended(None)) };
         // An answer that is there is used even if the work is cancelled.
         if let Ok(answer) = answers.try_recv() {
@@ -186,7 +216,8 @@ impl ParserProcess {
     pub fn end_after(mut self, reason: &NoAnswer) -> Option<ParserFault> {
         let fault = match reason {
             NoAnswer::Cancelled => return None,
-            NoAnswer::TimedOut => ParserFault::Hung,
+            NoAnswer::TimedOut => ParserFault::Late,
+            NoAnswer::Hung => ParserFault::Hung,
             NoAnswer::Ended(Some(FrameError::Damaged | FrameError::TooLong { .. } | FrameError::Protocol(_))) => {
                 ParserFault::DamagedAnswer
             }

@@ -113,22 +113,25 @@ fn a_late_answer_is_used() {
 
 #[test]
 fn a_sleeping_worker_is_ended_and_holds_up_nothing_else() {
-    let pool = pool(FAULTY, None);
+    let index = tempfile::tempdir().expect("a folder");
+    let isolated = pool(FAULTY, Some(index.path()));
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let hanging = scope.spawn(|| {
-            let facts = analyze(&pool, &[bad("sleep")]);
+            let facts = analyze(&isolated, &[bad("sleep")]);
             done.store(true, Ordering::Release);
             facts
         });
         let mut answered = 0;
         while !done.load(Ordering::Acquire) {
-            assert_eq!(fault_of(&analyze(&pool, &[GOOD.to_owned()])[0]), None);
+            assert_eq!(fault_of(&analyze(&isolated, &[GOOD.to_owned()])[0]), None);
             answered += 1;
         }
         assert!(answered > 10, "{answered} texts were answered while one hung");
-        assert_eq!(fault_of(&hanging.join().expect("no panic")[0]), Some(ParserFault::Hung));
+        assert_eq!(fault_of(&hanging.join().expect("no panic")[0]), Some(ParserFault::Late));
     });
+    // A text whose parser did not even compute is not to blame.
+    assert_eq!(fault_of(&analyze(&pool("/bin/false", Some(index.path())), &[bad("sleep")])[0]), None);
 }
 
 #[test]

@@ -10,12 +10,14 @@ use types::Language;
 pub enum ParserFault {
     /// It ended by itself: an assertion failed, or it accessed invalid memory.
     Crashed,
-    /// It made no progress, or gave no answer in time.
+    /// It used much more processor time than it may, without an answer.
     Hung,
     /// It needed more memory than it may use.
     OutOfMemory,
     /// Its answer does not fit the text.
     DamagedAnswer,
+    /// It gave no answer in time, and did not compute either: it was stopped, or the machine is very busy.
+    Late,
     /// Another program or the operating system ended it.
     Killed,
     /// No parser process could be started.
@@ -32,6 +34,9 @@ impl ParserFault {
             Self::Hung => "hung",
             Self::OutOfMemory => "needed more memory than --max-memory leaves for it",
             Self::DamagedAnswer => "gave a damaged answer",
+            Self::Late => {
+                "gave no answer in time, perhaps because the machine is busy (`codescry index --rebuild` tries it again)"
+            }
             Self::Killed => "was ended by another program or by the system",
             Self::NotStarted => "could not be started",
         }
