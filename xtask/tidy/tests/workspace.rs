@@ -227,6 +227,19 @@ fn comments_are_plain() {
 }
 
 #[test]
+fn every_grammar_is_in_the_notice() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("it is there");
+    let (manifest, notice) = (read("crates/source/Cargo.toml"), read("NOTICE"));
+    let grammars = manifest.lines().filter_map(|line| line.split_once(".workspace")).map(|(name, _)| name);
+    let is_grammar = |name: &&str| {
+        (name.starts_with("tree-sitter-") && *name != "tree-sitter-language") || name.starts_with("ts-parser-")
+    };
+    let is_named = |name: &str| notice.split([' ', '\n']).any(|word| word.trim_end_matches([',', '.']) == name);
+    let missing: Vec<&str> = grammars.filter(is_grammar).filter(|name| !is_named(name)).collect();
+    assert!(missing.is_empty(), "add to NOTICE: {missing:?}");
+}
+
+#[test]
 fn ambiguous_names_have_a_reason() {
     let reasons = fs::read_to_string(root().join("xtask/names.toml")).expect("the table of names can be read");
     assert_none(&check_names(&read_workspace().packages, &reasons).faults);
