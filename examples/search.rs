@@ -16,11 +16,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = arguments.next().map(PathBuf::from).ok_or("usage: search FOLDER QUERY")?;
     let text = arguments.next().and_then(|query| query.into_string().ok()).ok_or("usage: search FOLDER QUERY")?;
 
-    // Options say what was asked for; settings are what holds.
+    // Options are requests; settings are checked and complete.
     let options = Options { path: Some(folder), ..Options::default() };
     let engine = Engine::open(Settings::resolve(&options)?)?;
 
-    // Only what has changed since the last run is done again.
+    // Files that did not change since the last run are not read again.
     let report = engine.index(&IndexRequest::default(), &CancelToken::default(), &|progress| {
         eprintln!("{} of {} files", progress.files_done, progress.files_found);
     })?;

@@ -1,4 +1,4 @@
-//! Tests of the files that guide agents: what they claim is tried with the program, and the hook answers greps.
+//! Tests of the files that guide agents: their claims are tried with the program, and the hook answers greps.
 
 use std::fs;
 use std::io::Write as _;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use crate::command_line::project;
 use crate::support::cli::Project;
 
-/// Runs the program on a terminal of the given width, and returns what it shows.
+/// Runs the program on a terminal of the given width, and returns the shown text.
 fn run_on_terminal(project: &Project, columns: usize, arguments: &str) -> String {
     let program = env!("CARGO_BIN_EXE_codescry");
     let command = project.command(&[]);

@@ -76,8 +76,8 @@ pub struct BriefLengths {
 }
 
 impl<'h> Place<'h> {
-    /// Chooses about `max_lines` lines of a hit, as [`choose_lines`] does. The lines that decide are those that the
-    /// search names; if it names none, those that fit the `words` of the query best.
+    /// Chooses about `max_lines` lines of a hit, as [`choose_lines`] does. The deciding lines come from the
+    /// search; if it names none, the lines that fit the `words` of the query best are taken.
     pub fn new(hit: &'h Hit, words: &'h QueryWords, max_lines: usize) -> Self {
         let mut lines: Vec<&str> = hit.text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
         lines.truncate(lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1));

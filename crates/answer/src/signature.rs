@@ -51,7 +51,7 @@ const MODIFIERS: &[&str] = &[
 /// follows the name whole. `symbol` is the last part of `qualified_name`; both may be empty.
 pub fn format_signed_name(qualified_name: &str, symbol: &str, signature: &str, kind: SymbolKind) -> String {
     let signature = signature.trim().trim_end_matches(['{', ':', '=', ';']).trim_end();
-    // What was written on several lines.
+    // A signature on several lines.
     let signature = &signature.replace("( ", "(").replace(", )", ")").replace(",)", ")");
     if signature.is_empty() || signature == symbol {
         return qualified_name.to_owned();
@@ -76,7 +76,7 @@ fn find_name(signature: &str, name: &str) -> Option<usize> {
     if name.is_empty() { None } else { signature.match_indices(name).map(|(at, _)| at).find(is_whole) }
 }
 
-/// Returns whether a text consists of modifiers, and of what is in parentheses, such as the receiver of a Go method.
+/// Returns whether a text consists of modifiers, and of a part in parentheses, such as the receiver of a Go method.
 fn is_modifiers(text: &str) -> bool {
     let mut depth = 0_usize;
     let outside = |c: &char| match c {

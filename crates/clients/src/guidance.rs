@@ -28,7 +28,7 @@ impl Extra {
         [("instructions", Self::Instructions), ("agent", Self::Agent), ("hooks", Self::Hooks), ("skill", Self::Skill)];
 }
 
-/// A file of guidance and what is written into it.
+/// A file of guidance and its text.
 pub(crate) struct GuidanceFile {
     pub file: PathBuf,
     pub content: GuidanceContent,

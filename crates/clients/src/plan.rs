@@ -61,7 +61,7 @@ pub struct AppliedChange {
     pub backup: Option<PathBuf>,
 }
 
-/// What is written into a file.
+/// The change of a file.
 enum FileEdit {
     Entry(&'static McpClient, ServerEntry),
     Hook(HookSettings, String),

@@ -1,4 +1,4 @@
-//! What a scanner finds in a text.
+//! The findings of a scanner in a text.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -60,7 +60,7 @@ pub enum HostUse {
     Other,
 }
 
-/// What a scanner found in a text. All positions are bytes between two characters.
+/// The findings of a scanner in a text. All positions are bytes between two characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostScan {
     /// The parts in other languages, in order.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::checksums::{hash_model_file, read_checksums, replace_model_file, write_checksums};
 use crate::client::{FetchProgress, HubClient, RemoteFile};
 use crate::description::{DESCRIPTION_FILES, ModelDescription, Precision};
 use crate::error::ModelError;
@@ -11,10 +12,6 @@ use crate::installed_model::InstalledModel;
 use crate::known_models::{KnownModel, join_known_names};
 use crate::reference::ModelReference;
 use config::ModelSettings;
-use platform::atomic_file::{self, Durability};
-
-/// The file with the checksums of a model's files.
-const CHECKSUMS: &str = "codescry-checksums.json";
 
 /// Files that are copied with a model if they exist.
 const OPTIONAL_FILES: [&str; 1] = ["config.json"];
@@ -182,22 +179,6 @@ fn installed_folder(settings: &ModelSettings, word: &str) -> Result<PathBuf, Mod
     Ok(folder)
 }
 
-/// Reads the checksums of a model's files; empty if the model has no file of checksums.
-pub(crate) fn read_checksums(folder: &Path) -> Result<BTreeMap<String, String>, ModelError> {
-    let path = folder.join(CHECKSUMS);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(source) => return Err(ModelError::Io { operation: "read", path, source }),
-    };
-    serde_json::from_slice(&bytes).map_err(|error| ModelError::Checksums { path, problem: error.to_string() })
-}
-
-fn write_checksums(folder: &Path, checksums: &BTreeMap<String, String>) -> Result<(), ModelError> {
-    let text = serde_json::to_string_pretty(checksums).expect("a map of text is valid JSON");
-    replace_model_file(&folder.join(CHECKSUMS), &text)
-}
-
 fn remove_if_present(path: &Path) -> Result<(), ModelError> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -207,23 +188,10 @@ fn remove_if_present(path: &Path) -> Result<(), ModelError> {
     }
 }
 
-pub(crate) fn hash_model_file(path: &Path) -> Result<String, ModelError> {
-    let mut hasher = blake3::Hasher::new();
-    let read = fs::File::open(path).and_then(|file| hasher.update_reader(file).map(drop));
-    read.map_err(|source| ModelError::Io { operation: "read", path: path.to_owned(), source })?;
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
-/// Replaces a file of a model in one step.
-fn replace_model_file(path: &Path, text: &str) -> Result<(), ModelError> {
-    atomic_file::remove_leftovers(path.parent().unwrap_or(Path::new(".")));
-    let written = atomic_file::replace_with_bytes(path, Durability::Synced, text.as_bytes());
-    written.map_err(|source| ModelError::Io { operation: "write", path: path.to_owned(), source })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checksums::CHECKSUMS;
 
     #[test]
     fn broken_checksums_are_an_error_and_missing_ones_are_not() {

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::checksums::{hash_model_file, read_checksums};
 use crate::description::{ModelDescription, Precision};
 use crate::error::ModelError;
-use crate::install::{hash_model_file, read_checksums};
 use crate::known_models::{KNOWN_MODELS, KnownModel};
 
 /// A complete model on this machine.

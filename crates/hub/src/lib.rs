@@ -5,6 +5,7 @@
 //! cache (`locate`), and downloading and installing them (`client`, `install`). Downloaded files are kept with
 //! their checksums. Only [`install_model`] contacts a hub.
 
+mod checksums;
 mod client;
 mod description;
 mod error;

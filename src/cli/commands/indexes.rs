@@ -116,7 +116,7 @@ fn folder_text(index: &StoredIndex) -> String {
         .map_or_else(|| format!("unknown folder ({})", index.dir.display()), |root| root.display().to_string())
 }
 
-/// Applies `change` to indexes and prints what it reports; an index that fails does not keep the others from being
+/// Applies `change` to indexes and prints its reports; an index that fails does not keep the others from being
 /// changed.
 fn change_indexes(
     indexes: &[&StoredIndex],

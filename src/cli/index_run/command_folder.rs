@@ -1,6 +1,6 @@
 //! The folder that a command works on: the indexed folder, and the part of it that was named.
 //!
-//! A folder without an index of its own below an indexed folder is searched in that folder's index. Paths are then shown
+//! A folder without its own index below an indexed folder is searched in that folder's index. Paths are then shown
 //! and read relative to the working folder.
 
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ pub fn settings_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyho
 }
 
 /// Refuses the root of a file system, and a folder that is or contains the home folder. If no folder is open, some
-/// clients start servers there, or pass one of these as an argument. `verb` says what is refused.
+/// clients start servers there, or pass one of these as an argument. `verb` names the refused action.
 ///
 /// # Errors
 /// If the folder is too broad, and `--allow-home` is not given; the message names the remedy.

@@ -59,8 +59,8 @@ impl Xorshift {
     }
 }
 
-/// Feeds `cases` mutants of `seeds` to `target`, which returns what it did, and returns how often it did each of that. A
-/// mutant that has it do something new is a seed of later mutants. Numbers in what it did are ignored.
+/// Feeds `cases` mutants of `seeds` to `target`, which returns a text about its behaviour, and counts these texts. A
+/// mutant that has it do something new is a seed of later mutants. Numbers in these texts are ignored.
 pub fn fuzz(seeds: &[Vec<u8>], cases: u64, mut target: impl FnMut(&[u8]) -> String) -> BTreeMap<String, u64> {
     let (mut random, mut corpus, mut outcomes) = (Xorshift::seeded(), seeds.to_vec(), BTreeMap::new());
     for _ in 0..number("CODESCRY_TEST_MUTANTS", cases) {

@@ -43,7 +43,7 @@ pub(super) fn insert_value(
     Ok(apply_splices(text, style.insert_member(text, &Container::of_object(object), &property)))
 }
 
-/// Returns `edited` if it equals `text` once `strip` has removed what was edited.
+/// Returns `edited` if it equals `text` once `strip` has removed the edit.
 pub(super) fn check_equal_rest(text: &str, edited: String, strip: impl Fn(&mut Plain)) -> Result<String, EditError> {
     let rest = |text: &str| {
         parse_jsonc(text).map(|value| {

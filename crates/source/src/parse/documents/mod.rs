@@ -16,28 +16,8 @@ mod rules;
 mod template_blocks;
 mod terraform;
 
-pub(super) use of_file::define_file;
+pub(super) use of_file::{define_file, find_without_grammar, is_data};
 pub(super) use terraform::describe_block;
-
-use super::definitions::Definition;
-use super::lines::LineIndex;
-use super::source_file::SourceFile;
-use types::Language;
-
-/// Finds the definitions of a file whose language has no grammar; `None` if its language has no definitions.
-pub(super) fn find_without_grammar(file: &SourceFile, lines: &LineIndex<'_>) -> Option<Vec<Definition>> {
-    match file.language.0 {
-        "markdown" => Some(markdown::find_sections(&file.text, lines)),
-        "just" => Some(recipes::find_recipes(lines)),
-        "template" => Some(template_blocks::find_blocks(lines)),
-        _ => None,
-    }
-}
-
-/// Returns whether the files of a language are data, of whose pairs only some are definitions.
-pub(super) fn is_data(language: Language) -> bool {
-    matches!(language.0, "yaml" | "json" | "toml")
-}
 
 #[cfg(test)]
 mod tests;

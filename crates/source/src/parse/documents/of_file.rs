@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::{enclosing, find_without_grammar, is_data, rules, template_blocks};
+use super::data_tree::DataTree;
+use super::{enclosing, markdown, recipes, rules, template_blocks};
 use crate::language;
 use crate::parse::definitions::{self, Definition};
-use crate::parse::documents::data_tree::DataTree;
 use crate::parse::lines::LineIndex;
 use crate::parse::source_file::SourceFile;
 use crate::parse::syntax::SyntaxFacts;
+use types::Language;
 
 /// Finds the definitions of a file, and sets the syntax depths of `lines`. Also returns a problem, if there is one.
 pub(in crate::parse) fn define_file(
@@ -41,4 +42,19 @@ pub(in crate::parse) fn define_file(
     let main = embedded::main_language(file.language.0).and_then(language::language_by_name);
     let language = main.unwrap_or(file.language);
     (definitions::collect_definitions(language, facts.definitions, &facts.attachable, outer, lines), problem)
+}
+
+/// Finds the definitions of a file whose language has no grammar; `None` if its language has no definitions.
+pub(in crate::parse) fn find_without_grammar(file: &SourceFile, lines: &LineIndex<'_>) -> Option<Vec<Definition>> {
+    match file.language.0 {
+        "markdown" => Some(markdown::find_sections(&file.text, lines)),
+        "just" => Some(recipes::find_recipes(lines)),
+        "template" => Some(template_blocks::find_blocks(lines)),
+        _ => None,
+    }
+}
+
+/// Returns whether the files of a language are data, of whose pairs only some are definitions.
+pub(in crate::parse) fn is_data(language: Language) -> bool {
+    matches!(language.0, "yaml" | "json" | "toml")
 }

@@ -4,7 +4,7 @@ use super::facts::{SyntaxFacts, SyntaxRequest, SyntaxTask};
 use super::limit::{ProgressCounter, TimeLimit};
 use super::problem::SyntaxProblem;
 use super::tree::SyntaxTree;
-use super::{data_names, dialects, embedded_texts, names, scanner_faults, tokens};
+use super::{dialects, embedded_texts, names, scanner_faults, tokens};
 use crate::language;
 use platform::cancel::CancelToken;
 use types::Language;
@@ -141,7 +141,7 @@ impl SyntaxAnalyzer {
             SyntaxTask::References { name } => {
                 let mut facts = collect_definitions(request, &tree);
                 if matches!(request.language.0, "yaml" | "json" | "toml") {
-                    (facts.uses, facts.problem) = data_names::find_data_uses(&tree, name);
+                    (facts.uses, facts.problem) = names::find_data_uses(&tree, name);
                     return Ok(facts);
                 }
                 let unchanged = blanked.map(|_| self.parse_tree(request, None)).transpose()?;

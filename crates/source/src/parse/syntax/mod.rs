@@ -5,7 +5,6 @@
 //! checked before it is used. Nothing outside of this module runs tree-sitter's parser or queries.
 
 mod analyzer;
-mod data_names;
 mod dialects;
 mod embedded_texts;
 mod facts;

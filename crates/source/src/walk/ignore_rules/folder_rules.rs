@@ -11,10 +11,8 @@ use std::sync::Arc;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::git_files::GitFiles;
-use super::git_patterns::GitPatterns;
-use super::repository::{Repository, TrackedState, is_worktree_of_another, read_tracked_state};
 use config::find_git_excludes;
+use git_rules::{GitFiles, GitPatterns, Repository, TrackedState, is_worktree_of_another, read_tracked_state};
 use platform::open::read_small_file;
 use types::{CopyKind, RepoPath};
 

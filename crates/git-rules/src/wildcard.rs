@@ -6,7 +6,7 @@
 
 /// A compiled wildcard.
 #[derive(Debug)]
-pub(super) struct Wildcard {
+pub struct Wildcard {
     tokens: Box<[GlobToken]>,
     /// Whether upper and lower case of ASCII letters are equal.
     fold_case: bool,

@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::git_files::GitFiles;
-use super::git_index::TrackedPaths;
+use crate::files::GitFiles;
+use crate::index::TrackedPaths;
 use platform::open::read_small_file;
 use types::{CopyKind, FileStat};
 
@@ -16,7 +16,7 @@ const MAX_INDEX_BYTES: u64 = 512 << 20;
 const MAX_CACHED: usize = 8;
 
 /// A repository, and the one around it.
-pub(super) struct Repository {
+pub struct Repository {
     /// The top of its working tree.
     pub top: PathBuf,
     files: GitFiles,
@@ -60,7 +60,7 @@ impl Repository {
 }
 
 /// Returns whether the repository at `folder` is a worktree of one whose main working tree is another folder of `root`.
-pub(super) fn is_worktree_of_another(root: &Path, folder: &Path) -> bool {
+pub fn is_worktree_of_another(root: &Path, folder: &Path) -> bool {
     let Ok(Some(files)) = GitFiles::find(folder) else { return false };
     files.main_tree().is_some_and(|main| main != folder && main.starts_with(root))
 }
@@ -75,7 +75,7 @@ pub struct TrackedState {
 }
 
 /// Returns the state of the index of the repository whose working tree begins at `top`; `None` if there is none.
-pub(super) fn read_tracked_state(top: &Path) -> Option<TrackedState> {
+pub fn read_tracked_state(top: &Path) -> Option<TrackedState> {
     let files = GitFiles::find(top).ok()??;
     let digest = read_index(&files).ok().flatten().map(|tracked| tracked.digest());
     Some(TrackedState { file: files.index_file(), digest })

@@ -6,9 +6,9 @@
 
 use tree_sitter::Node;
 
-use super::facts::{MAX_REFERENCES, NameUse, ReferenceKind};
-use super::problem::SyntaxProblem;
-use super::tree::SyntaxTree;
+use crate::parse::syntax::facts::{MAX_REFERENCES, NameUse, ReferenceKind};
+use crate::parse::syntax::problem::SyntaxProblem;
+use crate::parse::syntax::tree::SyntaxTree;
 
 /// Sigils that some grammars include in a name.
 pub(in crate::parse) const SIGILS: [char; 6] = ['@', ':', '$', '#', '\'', '`'];
@@ -20,7 +20,7 @@ const NAME_MARKS: [char; 2] = ['!', '?'];
 const MAX_ANCESTORS: usize = 12;
 
 /// Finds the uses of `name` in a text; also returns where the time limit ended the search.
-pub(super) fn find_uses(tree: &SyntaxTree<'_>, name: &str) -> (Vec<NameUse>, Option<SyntaxProblem>) {
+pub(in crate::parse::syntax) fn find_uses(tree: &SyntaxTree<'_>, name: &str) -> (Vec<NameUse>, Option<SyntaxProblem>) {
     let root = tree.walk().node();
     let mut uses = Vec::new();
     // In Ruby and Elixir the mark is a part of the name; of a macro of Rust it is not.

@@ -21,7 +21,7 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 const MAX_PACKED_REFS_BYTES: u64 = 64 << 20;
 
 /// The files of a repository.
-pub(super) struct GitFiles {
+pub struct GitFiles {
     /// The folder shared by all worktrees.
     folder: PathBuf,
     /// The folder of this worktree.

@@ -6,11 +6,11 @@
 
 use tree_sitter::Node;
 
-use super::dialects::find_template_actions;
-use super::facts::{MAX_REFERENCES, NameUse, ReferenceKind};
-use super::names::find_whole_word;
-use super::problem::SyntaxProblem;
-use super::tree::SyntaxTree;
+use super::code_names::find_whole_word;
+use crate::parse::syntax::dialects::find_template_actions;
+use crate::parse::syntax::facts::{MAX_REFERENCES, NameUse, ReferenceKind};
+use crate::parse::syntax::problem::SyntaxProblem;
+use crate::parse::syntax::tree::SyntaxTree;
 
 /// Keys whose values are prose.
 const PROSE: &[&str] =
@@ -23,7 +23,10 @@ const LISTS: &[&str] = &["depends_on", "networks", "volumes", "secrets", "config
 const MAX_ANCESTORS: usize = 12;
 
 /// Finds the uses of `name`; also returns where the time limit ended the search.
-pub(super) fn find_data_uses(tree: &SyntaxTree<'_>, name: &str) -> (Vec<NameUse>, Option<SyntaxProblem>) {
+pub(in crate::parse::syntax) fn find_data_uses(
+    tree: &SyntaxTree<'_>,
+    name: &str,
+) -> (Vec<NameUse>, Option<SyntaxProblem>) {
     let text = tree.text();
     let root = tree.walk().node();
     let actions = find_template_actions(text);

@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use super::wildcard::Wildcard;
+use crate::wildcard::Wildcard;
 
 /// The patterns of a file, in the order of its lines.
 #[derive(Debug)]
-pub(super) struct GitPatterns {
+pub struct GitPatterns {
     text: Box<[u8]>,
     patterns: Vec<GitPattern>,
     /// Indexes of the patterns without wildcards, sorted by [`Self::compare_literals`]. A file that lists thousands of
@@ -40,7 +40,7 @@ struct GitPattern {
 
 /// The line that decides about a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct GitMatch {
+pub struct GitMatch {
     /// Whether the line includes the path.
     pub is_negated: bool,
     /// Number of the line in the file, from 1.

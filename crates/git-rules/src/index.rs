@@ -24,7 +24,7 @@ const MODE_AT: usize = 24;
 
 /// The paths in an index, sorted.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct TrackedPaths {
+pub struct TrackedPaths {
     /// The paths, one after the other.
     bytes: Vec<u8>,
     /// The end of each path in `bytes`, and whether it is a submodule.
@@ -33,7 +33,7 @@ pub(super) struct TrackedPaths {
 
 /// Why an index cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum IndexFault {
+pub enum IndexFault {
     #[error("it is not an index of git, or it is cut off")]
     Malformed,
     #[error("its version {0} is unknown")]
