@@ -139,7 +139,7 @@ fn has_code_between_data<'b>(path: &RepoPath, extension: &str, lines: impl Itera
         _ if is_bundle => 10.max(5 * data_lines),
         // A dump has few lines beside its data.
         "sql" => 1,
-        _ => 3,
+        _ => 2,
     };
     code_lines >= min_lines && code_bytes / code_lines <= if is_page { PAGE_MEAN_BYTES } else { MINIFIED_MEAN_BYTES }
 }

@@ -16,7 +16,8 @@ pub(super) fn find_enclosing(file: &SourceFile, lines: &LineIndex<'_>) -> Vec<De
     let text = file.text.as_str();
     if embedded::is_notebook(&file.path) {
         let build = |cell: embedded::CellMark<'_>| {
-            let signature = collapse_whitespace(cell.first_line, MAX_SIGNATURE_BYTES);
+            let first_line = collapse_whitespace(cell.first_line, MAX_SIGNATURE_BYTES);
+            let signature = format!("cell {}: {first_line}", cell.number);
             enclose(
                 lines,
                 cell.range.start..cell.range.end,
