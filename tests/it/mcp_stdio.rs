@@ -272,7 +272,7 @@ fn invalid_arguments_are_rejected_with_a_reason() {
         r#"search_code {"query": "a", "language": "klingon"} => klingon"#,
         r#"search_code {"query": "a", "content": "music"} => argument `content`"#,
         r#"search_code {"query": "a", "root": "/"} => root / is not served"#,
-        r#"find_similar {"path": "src/cache.rs"} => either path and line"#,
+        r#"find_similar {"path": "src/cache.rs"} => give a line of src/cache.rs too"#,
         r#"find_similar {"path": "src/cache.rs", "line": 9999} => src/cache.rs"#,
         r#"find_similar {"snippet": ""} => a snippet of code"#,
         r#"find_symbol {"name": " :: "} => there is no name"#,

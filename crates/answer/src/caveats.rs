@@ -1,6 +1,6 @@
 //! Caveats on an answer: an incomplete index, stale results, and notes.
 
-use engine::IndexCoverage;
+use engine::{IndexCoverage, ReferenceAnswer};
 
 /// Returns the caveats on an answer as one line: an incomplete index, `stale` results, and a note. `None` when there are
 /// none.
@@ -23,6 +23,17 @@ pub fn format_coverage(coverage: &IndexCoverage) -> String {
         Some(found) => format!(" of {found}"),
     };
     format!("{}{of} files, {} chunks", coverage.files_indexed, coverage.chunks)
+}
+
+/// Formats the kinds of uses that a request asked for, and the uses of other kinds, such as ` of kind write, but 2 call`;
+/// empty if there are neither.
+pub fn format_kinds_asked(answer: &ReferenceAnswer) -> String {
+    let asked: Vec<&str> = answer.kinds.iter().map(|kind| kind.as_str()).collect();
+    let others = answer.other_kinds.iter().map(|(kind, count)| format!("{count} {}", kind.as_str()));
+    let others: Vec<String> = others.collect();
+    let of_kind = if asked.is_empty() { String::new() } else { format!(" of kind {}", asked.join(" or ")) };
+    let but = if others.is_empty() { String::new() } else { format!(", but {}", others.join(", ")) };
+    of_kind + &but
 }
 
 /// Appends `more` to a note, after a semicolon.

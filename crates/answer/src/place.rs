@@ -108,11 +108,18 @@ impl<'h> Place<'h> {
         escape_name_to_length(self.hit.path.as_str(), MAX_PATH_CHARS)
     }
 
-    /// Returns the qualified name, and the names of the other definitions on the same level that the place holds;
-    /// empty for code outside of any definition.
+    /// Returns the qualified name, and the names of the other definitions on the same level that the place holds, as
+    /// they are; none for code outside of any definition.
+    pub fn names(&self) -> Vec<String> {
+        let own = Some(self.hit.qualified_name()).filter(|name| !name.is_empty());
+        own.into_iter().chain(self.sibling_names().into_iter().map(str::to_owned)).collect()
+    }
+
+    /// Returns [`Place::names`] for display, as one text: cut if they are long, and a few of many.
     pub fn name(&self) -> String {
-        let mut names = vec![escape_name_to_length(&self.hit.qualified_name(), MAX_NAME_CHARS)];
-        names.extend(self.sibling_names().iter().map(|name| escape_name_to_length(name, MAX_RELATED_CHARS)));
+        let length = |at: usize| if at == 0 { MAX_NAME_CHARS } else { MAX_RELATED_CHARS };
+        let shown = |(at, name): (usize, String)| escape_name_to_length(&name, length(at));
+        let mut names: Vec<String> = self.names().into_iter().enumerate().map(shown).collect();
         if names.len() > MAX_NAMES {
             names.truncate(MAX_NAMES);
             names.push(GAP.to_owned());

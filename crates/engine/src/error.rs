@@ -157,8 +157,9 @@ pub enum PathError {
     NothingIndexed { path: String },
     /// The file has fewer lines, or the range is reversed.
     #[error(
-        "{shown} has lines 1 to {last}, not {from} to {to}; give lines in this range",
-        shown = escape_name(.path.as_str())
+        "{shown} has lines 1 to {last}, not {wanted}; give lines in this range",
+        shown = escape_name(.path.as_str()),
+        wanted = if from == to { from.to_string() } else { format!("{from} to {to}") }
     )]
     NoSuchLines { path: RepoPath, last: u32, from: u32, to: u32 },
     #[error(

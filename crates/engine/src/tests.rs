@@ -327,6 +327,34 @@ fn cancelled_calls_end_with_an_error() {
 }
 
 #[test]
+fn code_like_a_line_leaves_out_the_definition_of_the_line() {
+    let fixture = EngineFixture::new();
+    let function = |name: &str| {
+        format!(
+            "fn {name}(items: &[u32]) -> u32 {{\n    let mut sum = 0;\n    for item in items {{\n        sum += item;\n    }}\n    sum\n}}\n\n"
+        )
+    };
+    let filler = "/// Waits.\nfn wait() {\n    loop {\n        std::thread::park();\n    }\n}\n\n".repeat(30);
+    fixture.index("a.rs", &format!("{}{filler}{}", function("sum_of"), function("add_all")));
+    fixture.index("b.rs", &format!("// Totals.\n{}", function("total_of")));
+    let similar = |line: u32| {
+        let target = SimilarTarget::Location { path: "a.rs".to_owned(), line };
+        fixture.engine.find_similar(&target, 5, &Filter::default(), &CancelToken::default())
+    };
+    for line in [1, 4, 7] {
+        let hits = similar(line).expect("an answer").hits;
+        assert!(hits.iter().all(|hit| hit.path.as_str() != "a.rs" || !hit.span.contains(line)), "{line}: {hits:?}");
+        assert!(!hits.is_empty());
+    }
+    let beyond = similar(99_999).expect_err("no such line").to_string();
+    assert!(beyond.starts_with("a.rs has lines 1 to 226, not 99999"), "{beyond}");
+    let blank = fixture
+        .engine
+        .read_code(&ReadRequest { path: Some("a.rs".to_owned()), ..ReadRequest::default() }, &CancelToken::default());
+    assert!(similar(blank.expect("the file").lines).is_ok(), "a blank line at the end");
+}
+
+#[test]
 fn a_text_that_its_unchanged_file_does_not_have_is_left_out_and_reported() {
     let fixture = EngineFixture::new();
     fixture.index("a.rs", "fn alpha() {}\n");

@@ -91,7 +91,10 @@ pub fn search(
     let (hits, masked) = read_hits(snapshot, &query, &found.parts, &ranked, cancel)?;
     let note = found.note.clone();
     drop(found);
-    let notes = query.notes.into_iter().chain(note).chain(masked_note(masked)).collect();
+    let mut notes: Vec<String> = note.into_iter().chain(query.notes).chain(masked_note(masked)).collect();
+    if hits.is_empty() {
+        notes.iter_mut().for_each(|note| note.truncate(note.find("; showing ").unwrap_or(note.len())));
+    }
     Ok(SearchResults { hits, notes, understood: query.understood })
 }
 

@@ -17,7 +17,7 @@ use crate::search::{SearchResults, masked_note};
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 
-/// Returns at most `limit` chunks nearest to `vector`, best first, without the chunk `except`.
+/// Returns at most `limit` chunks nearest to `vector`, best first, without the definition that the chunk `except` belongs to.
 ///
 /// The files are ranked by their nearest chunks, as [`search`](crate::search()) ranks them; further chunks of these
 /// files fill up the list.
@@ -34,13 +34,10 @@ pub fn find_nearest_chunks(
     cancel: &CancelToken,
 ) -> Result<SearchResults, QueryError> {
     let query = ParsedQuery::for_vector(snapshot, filter, limit)?;
-    let filter = CandidateFilter { files: query.allowed_files.clone(), kinds: None, only: None, named: Vec::new() };
-    let mut parts = retrieve_candidates(snapshot, &[(&query.terms, vector.to_vec())], RetrievalMode::Dense, &filter)?;
-    for file in parts.iter_mut().flat_map(|part| &mut part.files) {
-        file.chunks.retain(|chunk| Some(chunk.chunk) != except);
-        file.dense_best = file.chunks.iter().map(|chunk| chunk.dense).fold(0.0, f32::max);
-    }
-    parts.iter_mut().for_each(|part| part.files.retain(|file| !file.chunks.is_empty()));
+    let except = except.map_or_else(Vec::new, |chunk| snapshot.chunks_of_definition(chunk));
+    let filter =
+        CandidateFilter { files: query.allowed_files.clone(), kinds: None, only: None, except, named: Vec::new() };
+    let parts = retrieve_candidates(snapshot, &[(&query.terms, vector.to_vec())], RetrievalMode::Dense, &filter)?;
     let found = QueryCandidates { parts, filter, named: HashMap::new(), pasted: HashMap::new(), note: None };
     let ranked = rank(snapshot, &query, &QueryEvidence::default(), &found, &RankingWeights::default());
     let (hits, masked) = read_hits(snapshot, &query, &found.parts, &ranked, cancel)?;

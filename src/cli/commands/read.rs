@@ -108,7 +108,7 @@ fn is_missing(engine: &Engine, paths: &ShownPaths, path: &str) -> Result<bool, E
 }
 
 /// Returns whether a text that names no file was meant as one: it has a separator, or the extension of a file.
-fn looks_like_path(text: &str) -> bool {
+pub(super) fn looks_like_path(text: &str) -> bool {
     let has_separator = text.contains(['/', '\\']);
     has_separator || (Path::new(text).extension().is_some() && engine::is_source_name(text))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery};
 
+use answer::caveats::format_kinds_asked;
 use text::display::escape_name;
 
 use super::name_arguments::split_names;
@@ -98,8 +99,7 @@ fn reference_line(path: &str, one: &CodeReference, palette: Palette) -> String {
 /// Prints notes about omitted uses on standard error.
 fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) {
     if answer.files.is_empty() && offset == 0 {
-        let files = terminal_text::pluralize(answer.files_with_name as u64, "file");
-        printer::print_note(&format!("no use of {:?} found; the word occurs in {files}", answer.name));
+        printer::print_note(&describe_no_use(answer));
         answer.notes.iter().for_each(|note| printer::print_note(note));
     }
     if answer.definitions_left_out > 0 {
@@ -107,10 +107,57 @@ fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) 
         printer::print_note(&format!("{count} not shown; give --definitions to show them"));
     }
     if answer.next.is_some() {
+        printer::print_note(&describe_rest(answer, offset + limit));
+    }
+}
+
+/// Describes an answer without uses: the kinds that were asked for, the uses of other kinds, and a similar name.
+fn describe_no_use(answer: &ReferenceAnswer) -> String {
+    let mut text = format!("no use of {}{}", escape_name(&answer.name), format_kinds_asked(answer));
+    if let Some(similar) = &answer.similar_name {
+        text.push_str(&format!("; did you mean {similar}?"));
+    } else if answer.files_spelled > 0 && answer.other_kinds.is_empty() && answer.definitions_left_out == 0 {
+        let files = terminal_text::pluralize(answer.files_spelled as u64, "file");
+        text.push_str(&format!("; the word occurs in {files}, in comments or strings"));
+    }
+    text
+}
+
+/// Describes how to see the uses that follow, of which the first is the one at `next`.
+fn describe_rest(answer: &ReferenceAnswer, next: usize) -> String {
+    let narrow = "--kind, --path and --lang narrow down";
+    if answer.out_of_time {
         let (read, all) = (answer.files_read, answer.files_with_name);
-        let why = if answer.out_of_time { "the time limit was reached" } else { "more uses follow" };
-        let next = offset + limit;
-        let more = if answer.out_of_time { String::new() } else { format!("--offset {next} shows them, ") };
-        printer::print_note(&format!("{why} after {read} of {all} files; {more}--kind, --path and --lang narrow down"));
+        return format!("the time limit was reached after {read} of {all} files; {narrow}");
+    }
+    format!("more uses follow; --offset {next} shows them, {narrow}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_say_what_was_asked_for_and_what_there_is() {
+        let answer = ReferenceAnswer {
+            name: "search_path".to_owned(),
+            kinds: vec![ReferenceKind::Write],
+            other_kinds: [(ReferenceKind::Call, 8)].into(),
+            files_spelled: 3,
+            files_with_name: 3,
+            ..ReferenceAnswer::default()
+        };
+        assert_eq!(describe_no_use(&answer), "no use of search_path of kind write, but 8 call");
+        assert!(describe_rest(&answer, 3).starts_with("more uses follow; --offset 3 shows them"));
+        let absent = ReferenceAnswer {
+            name: "loadconfig".to_owned(),
+            similar_name: Some("load_config".to_owned()),
+            files_with_name: 2,
+            ..ReferenceAnswer::default()
+        };
+        assert_eq!(describe_no_use(&absent), "no use of loadconfig; did you mean load_config?");
+        let late =
+            ReferenceAnswer { out_of_time: true, files_read: 1, files_with_name: 3, ..ReferenceAnswer::default() };
+        assert!(describe_rest(&late, 3).starts_with("the time limit was reached after 1 of 3 files"));
     }
 }

@@ -52,6 +52,10 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     let search = || engine.search(&query, &engine::CancelToken::default());
     let mut answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
     let more = page.cut(&mut answer.hits);
+    // What the results are comes before them.
+    if !shared.quiet {
+        print_notes(&query, &answer, &words);
+    }
     if arguments.json {
         let mut printer = Printer::new();
         show_hit_paths(&mut answer, &paths);
@@ -62,7 +66,6 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
         hits::print_hits(Palette::for_stdout(shared), &view, &query.text, &answer)?;
     }
     if !shared.quiet {
-        print_notes(&query, &answer, &words);
         page.print_more(more, arguments.json);
     }
     Ok(if answer.hits.is_empty() { CommandExit::NothingFound } else { CommandExit::Done })

@@ -5,12 +5,11 @@ use std::io::{self, Read as _};
 
 use anyhow::Context as _;
 
-use engine::{Engine, EngineError, Filter, SimilarTarget};
+use engine::{EngineError, Filter, SimilarTarget};
 
 use super::result_page::{ResultPage, show_hit_paths};
 use crate::cli::arguments::{SharedArguments, SimilarArguments, split_folder};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::ShownPaths;
 use crate::cli::index_run::{OpenedFolder, call_with_repair, open_updated_folder};
 use crate::cli::json_output::search::SearchJson;
 use crate::cli::printer::{self, Printer};
@@ -34,10 +33,11 @@ pub fn run_similar(shared: &SharedArguments, arguments: &SimilarArguments) -> an
     let OpenedFolder { engine, paths, interrupts } = open_updated_folder(shared, folder, arguments.no_index)?;
     let (languages, path) = (arguments.languages.clone(), arguments.glob.clone());
     let filter = Filter { languages, path, ..Filter::default() };
+    let location = parse_location(&text, &|path| paths.read(path, |path| engine.is_folder(path)))?;
     let find =
         |target: &SimilarTarget| engine.find_similar(target, page.ranked(), &filter, &engine::CancelToken::default());
-    let search = || match parse_location(&engine, &paths, &text) {
-        Some((path, line)) => paths.read(&path, |path| find(&SimilarTarget::Location { path: path.to_owned(), line })),
+    let search = || match location {
+        Some((path, line)) => paths.read(path, |path| find(&SimilarTarget::Location { path: path.to_owned(), line })),
         None => find(&SimilarTarget::Snippet(text.clone())),
     };
     let mut answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
@@ -58,11 +58,33 @@ pub fn run_similar(shared: &SharedArguments, arguments: &SimilarArguments) -> an
     Ok(if answer.hits.is_empty() { CommandExit::NothingFound } else { CommandExit::Done })
 }
 
-/// Returns the file and the line of a text such as `src/a.rs:10`, if there is such a file.
-fn parse_location(engine: &Engine, paths: &ShownPaths, text: &str) -> Option<(String, u32)> {
-    let (path, (line, _)) = super::read::split_lines(text)?;
-    let is_file = |path: &str| engine.is_folder(path).map(|is_folder| !is_folder);
-    matches!(paths.read(path, is_file), Ok::<bool, EngineError>(true)).then(|| (path.to_owned(), line))
+/// Returns the file and the line of a text such as `src/a.rs:10`; `None` for code. `is_folder` fails for a path that does
+/// not exist.
+///
+/// # Errors
+/// If the text names a file without a line, a folder, or a file that does not exist.
+fn parse_location<'t>(
+    text: &'t str,
+    is_folder: &dyn Fn(&str) -> Result<bool, EngineError>,
+) -> anyhow::Result<Option<(&'t str, u32)>> {
+    if text.contains('\n') {
+        return Ok(None);
+    }
+    let (path, line) = match super::read::split_lines(text) {
+        Some((path, (line, _))) => (path, Some(line)),
+        None => (text, None),
+    };
+    let is_path = !path.contains(char::is_whitespace)
+        && if line.is_some() { super::read::looks_like_path(path) } else { engine::is_source_name(path) };
+    match (is_folder(path), line) {
+        (Ok(false), Some(line)) => Ok(Some((path, line))),
+        (Ok(false), None) => anyhow::bail!("{path} is a file; add a line, such as {path}:10"),
+        (Ok(true), _) if is_path || path.ends_with(['/', '\\']) => {
+            anyhow::bail!("{path} is a folder; give a line of a file, such as src/a.rs:10, or code")
+        }
+        (Err(error), _) if is_path && !path.contains(['(', '{', '=', ';', '"']) => Err(error.into()),
+        _ => Ok(None),
+    }
 }
 
 fn read_code_from_stdin() -> anyhow::Result<String> {
@@ -70,4 +92,40 @@ fn read_code_from_stdin() -> anyhow::Result<String> {
     let read = io::stdin().lock().take(MAX_CODE_BYTES).read_to_string(&mut code);
     read.context("cannot read the code from standard input; give it in UTF-8")?;
     Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::PathError;
+
+    #[test]
+    fn a_place_is_told_from_code() {
+        let is_folder = |path: &str| match path {
+            "src/a.rs" | "Makefile" => Ok(false),
+            "src" | "src/" => Ok(true),
+            _ => {
+                let (path, root) = (path.to_owned(), "/p".into());
+                Err(EngineError::Path(PathError::Missing { path, root, nearest: Some("src/a.rs".to_owned()) }))
+            }
+        };
+        let parse = |text| parse_location(text, &is_folder).map_err(|error| error.to_string());
+        assert_eq!(parse("src/a.rs:10"), Ok(Some(("src/a.rs", 10))));
+        assert_eq!(parse("src/a.rs:10-40"), Ok(Some(("src/a.rs", 10))));
+        assert_eq!(parse("Makefile:3"), Ok(Some(("Makefile", 3))));
+        for code in ["for x in y:", "self.items.sort()", "let a = b/c;", "a ? b : 3", "return x:10", "if a:\n  b.rs:3"]
+        {
+            assert_eq!(parse(code), Ok(None), "{code}");
+        }
+        for (text, message) in [
+            ("src/a.rs", "add a line, such as src/a.rs:10"),
+            ("Makefile", "add a line, such as Makefile:10"),
+            ("nosuch.rs:3", "nosuch.rs is not in /p; the nearest path is src/a.rs"),
+            ("src/nosuch.rs", "src/nosuch.rs is not in /p; the nearest path is src/a.rs"),
+            ("src/", "src/ is a folder; give a line of a file"),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains(message), "{text}: {error}");
+        }
+    }
 }

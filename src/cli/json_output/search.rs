@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use answer::{Place, QueryWords};
 use engine::{Hit, SearchAnswer};
 
 use super::status::CoverageJson;
@@ -39,6 +40,8 @@ struct HitJson<'a> {
     language: &'a str,
     kind: &'a str,
     symbol: &'a str,
+    /// The qualified name, and the names of further definitions that the hit holds; empty outside of any definition.
+    names: Vec<String>,
     container: &'a str,
     signature: &'a str,
     score: f32,
@@ -84,6 +87,7 @@ impl<'a> HitJson<'a> {
             language: hit.language.0,
             kind: hit.kind.as_str(),
             symbol: &hit.symbol,
+            names: Place::new(hit, &QueryWords::default(), 1).names(),
             container: &hit.container,
             signature: &hit.signature,
             score: hit.score,

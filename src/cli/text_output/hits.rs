@@ -47,7 +47,7 @@ pub fn print_hits(palette: Palette, view: &HitView<'_>, text: &str, answer: &Sea
 }
 
 fn hit_lines(hit: &Hit, view: &HitView<'_>, words: &QueryWords, palette: Palette) -> Vec<String> {
-    let mut lines = vec![header_line(hit, &view.paths.show(&hit.path), palette)];
+    let mut lines = vec![header_line(hit, words, &view.paths.show(&hit.path), palette)];
     let max_lines = if view.full { usize::MAX } else { SNIPPET_LINES };
     let (before, after) = context_of(hit, view);
     let last = after.as_ref().map_or(hit.span.end_line, |after| after.span.end_line);
@@ -106,12 +106,13 @@ fn whole_rows(text: &str) -> Vec<PlaceRow<'_>> {
     text.split('\n').enumerate().map(|(index, text)| PlaceRow::Line { index, number: 0, text }).collect()
 }
 
-/// Formats the header of a hit as `path:start-end  container.symbol  [kind]  stale`.
-fn header_line(hit: &Hit, path: &RepoPath, palette: Palette) -> String {
+/// Formats the header of a hit as `path:start-end  container.symbol, other  [kind]  stale`: a hit that holds several
+/// definitions has their names, so that it is not taken for the first one alone.
+fn header_line(hit: &Hit, words: &QueryWords, path: &RepoPath, palette: Palette) -> String {
     let path = escape_name(path.as_str());
     let place = format!("{path}:{}-{}", hit.span.start_line, hit.span.end_line);
     let mut parts = vec![palette.paint(TextRole::Path, &place)];
-    let name = hit.qualified_name();
+    let name = Place::new(hit, words, 1).name();
     if !name.is_empty() {
         parts.push(palette.paint(TextRole::Name, &name));
     }
@@ -206,8 +207,37 @@ mod tests {
     #[test]
     fn the_header_has_location_name_and_kind() {
         let hit = hit(2);
-        let header = header_line(&hit, &hit.path, PLAIN);
+        let header = header_line(&hit, &QueryWords::default(), &hit.path, PLAIN);
         assert_eq!(header, "src/\\u{1b}[2Ja.txt:9-10  Session.open  [method]  stale");
+    }
+
+    #[test]
+    fn the_header_has_every_name_that_the_hit_holds() {
+        let symbol = |name: &str| engine::Symbol {
+            name: name.to_owned(),
+            kind: SymbolKind::Function,
+            container: String::new(),
+            signature: String::new(),
+            span: Span { start_line: 9, end_line: 9 },
+        };
+        let hit = Hit {
+            symbol: "load_config".to_owned(),
+            container: String::new(),
+            kind: SymbolKind::Function,
+            signature: "def load_config(path)".to_owned(),
+            definitions: vec![symbol("load_config"), symbol("save_config")],
+            text: "def load_config(path):\n    return read(path)\n\ndef save_config(path):\n    write(path)".to_owned(),
+            stale: false,
+            ..hit(5)
+        };
+        let header = header_line(&hit, &QueryWords::parse("save_config"), &hit.path, PLAIN);
+        assert!(header.ends_with(":9-13  load_config, save_config  [function]"), "{header}");
+        let json = serde_json::to_value(crate::cli::json_output::search::SearchJson::new(
+            "save_config",
+            &engine::SearchAnswer { hits: vec![hit], ..engine::SearchAnswer::default() },
+        ));
+        let names = json.expect("JSON")["results"][0]["names"].clone();
+        assert_eq!(names, serde_json::json!(["load_config", "save_config"]));
     }
 
     #[test]

@@ -80,6 +80,10 @@ pub struct ReferencedFile {
 pub struct ReferenceAnswer {
     /// The name without its qualifiers.
     pub name: String,
+    /// The kinds of uses that were requested; empty for all.
+    pub kinds: Vec<ReferenceKind>,
+    /// A name with the same letters or with a typo, if the name itself has neither uses nor definitions.
+    pub similar_name: Option<String>,
     pub files: Vec<ReferencedFile>,
     /// The first [`MAX_DEFINITIONS`] definitions of the name in the files that pass the filter; only on the first page.
     pub definitions: Vec<SymbolHit>,
@@ -91,10 +95,12 @@ pub struct ReferenceAnswer {
     pub definitions_left_out: usize,
     /// Number of uses of the kinds that were not requested, by kind.
     pub other_kinds: BTreeMap<ReferenceKind, usize>,
-    /// Number of files whose text contains the name. The next field counts the files that were read for this page and
+    /// Number of files whose words contain the name, in any case and with any separators. The next field counts the files that were read for this page and
     /// the earlier pages.
     pub files_with_name: usize,
     pub files_read: usize,
+    /// Number of the files read for this page whose text contains the name as it is spelled.
+    pub files_spelled: usize,
     /// Where the next page starts; `None` on the last page.
     pub next: Option<ReferencePosition>,
     /// Whether the time limit ended the page early.
@@ -124,6 +130,7 @@ const MAX_LINE_CHARS: usize = 200;
 struct ScannedFile {
     file: ReferencedFile,
     definitions_left_out: usize,
+    is_spelled: bool,
     /// Number of returned lines with masked credentials.
     masked: usize,
     other_kinds: BTreeMap<ReferenceKind, usize>,
@@ -193,6 +200,7 @@ impl Engine {
         }
         answer.notes.extend(search::masked_note(answer.masked));
         answer.name = name;
+        answer.kinds = query.kinds.clone();
         Ok(answer)
     }
 }
@@ -222,6 +230,10 @@ impl Engine {
             self.find_symbol(&query, cancel)
         };
         let SymbolAnswer { symbols, more, .. } = find(filtered.replacen(text, &plain, 1), MAX_DEFINITIONS)?;
+        if answer.files_spelled == 0 && answer.next.is_none() {
+            let other = symbols.iter().map(|hit| &hit.symbol.name).find(|name| **name != plain);
+            answer.similar_name = other.cloned();
+        }
         answer.definitions = symbols.into_iter().filter(|hit| hit.how == NameMatch::Exact).collect();
         answer.has_more_definitions = more && answer.definitions.len() == MAX_DEFINITIONS;
         if is_qualified && !find(text.to_owned(), 1)?.is_qualified {
@@ -270,6 +282,7 @@ impl ReferenceScan<'_> {
             for scanned in self.scan_batch(batch, threads) {
                 let Some(mut scanned) = scanned else { break };
                 scanned.file.position = at;
+                answer.files_spelled += usize::from(scanned.is_spelled);
                 if pass == 0 {
                     answer.definitions_left_out += scanned.definitions_left_out;
                     for (kind, count) in &scanned.other_kinds {
@@ -323,7 +336,8 @@ impl ReferenceScan<'_> {
     /// Finds the uses in one file; none if the file was deleted.
     fn scan_file(&self, path: &RepoPath, language: Language) -> ScannedFile {
         let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
-        let mut scanned = ScannedFile { file, definitions_left_out: 0, masked: 0, other_kinds: BTreeMap::new() };
+        let mut scanned =
+            ScannedFile { file, definitions_left_out: 0, is_spelled: false, masked: 0, other_kinds: BTreeMap::new() };
         let read = match self.engine.read_included_file(path) {
             Ok(read) => read,
             Err(PathError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return scanned,
@@ -334,6 +348,7 @@ impl ReferenceScan<'_> {
         };
         let source = decode_source_as(path, read.bytes, &self.languages);
         let Some(name) = spelling_in(&source.text, self.name) else { return scanned };
+        scanned.is_spelled = true;
         let left = self.deadline.saturating_duration_since(Instant::now()).max(MIN_FILE_TIME);
         let limit = left.min(self.engine.settings.parse_time_limit);
         let FileReferences { sites, symbols, problem } = self.engine.parsers.find_name_in_file(&source, &name, limit);
@@ -456,5 +471,28 @@ mod tests {
             .map(|file| (file.path.as_str(), file.references.len(), file.problem.as_deref()))
             .collect();
         assert_eq!(files, [("f00.rs", 0, Some("cannot read f00.rs: it is binary")), ("f02.rs", 2, None)]);
+    }
+
+    #[test]
+    fn a_name_that_no_file_spells_so_gets_the_similar_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("a.py"), "def load_config():\n    pass\n\nload_config()\n").expect("a file");
+        let engine = engine(folder.path(), 1);
+        let ask = |name: &str, kinds: &[ReferenceKind]| {
+            let query = ReferenceQuery {
+                name: name.to_owned(),
+                kinds: kinds.to_vec(),
+                ..query(ReferencePosition::default(), Duration::from_secs(60))
+            };
+            engine.find_references(&query, &CancelToken::default()).expect("an answer")
+        };
+        let absent = ask("loadconfig", &[]);
+        assert_eq!((absent.files_spelled, absent.similar_name.as_deref()), (0, Some("load_config")));
+        assert!(absent.files.is_empty());
+        let unused = ask("load_config kind:write", &[]);
+        assert_eq!((unused.files_spelled, unused.similar_name), (1, None));
+        assert_eq!(unused.kinds, [ReferenceKind::Write]);
+        assert_eq!(unused.other_kinds.get(&ReferenceKind::Call), Some(&1));
+        assert!(absent.notes.iter().all(|note| !note.contains("content all")), "{:?}", absent.notes);
     }
 }

@@ -1,15 +1,17 @@
 //! Finds code that is similar to a given piece of code.
 
+use super::read_code::ReadRequest;
 use crate::answer::SearchAnswer;
 use crate::error::{EngineError, PathError, fail_if_cancelled};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{Filter, QueryError, QueryFilters, find_nearest_chunks};
+use search::{Filter, QueryError, QueryFilters, Snapshot, find_nearest_chunks};
+use types::RepoPath;
 
 /// The code that a similarity search starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SimilarTarget {
-    /// The chunk at this line (1-based) of an indexed file; the chunk itself is not among the hits.
+    /// The chunk at this line (1-based) of an indexed file; the definition itself is not among the hits.
     Location { path: String, line: u32 },
     /// The text of a code snippet.
     Snippet(String),
@@ -37,7 +39,7 @@ impl Engine {
             SimilarTarget::Location { path, line } => {
                 let path = self.resolve_path(path)?;
                 let chunk = snapshot.chunk_at_line(path.as_str(), *line);
-                let chunk = chunk.ok_or(PathError::NotIndexed { path, line: *line })?;
+                let chunk = chunk.map_or_else(|| self.find_last_chunk(&snapshot, path, *line, cancel), Ok)?;
                 (snapshot.vector(chunk), Some(chunk))
             }
         };
@@ -47,5 +49,25 @@ impl Engine {
             results.notes = self.explain_empty_filter(&snapshot, filter, &QueryFilters::default())?;
         }
         self.build_answer(&snapshot, results, cancel)
+    }
+
+    /// Returns the last chunk of a file, for a line after it.
+    ///
+    /// # Errors
+    /// If the file is not indexed or has no such line.
+    fn find_last_chunk(
+        &self,
+        snapshot: &Snapshot,
+        path: RepoPath,
+        line: u32,
+        cancel: &CancelToken,
+    ) -> Result<u32, EngineError> {
+        let file = snapshot.file_index(path.as_str());
+        let Some(last) = file.and_then(|file| snapshot.chunks_of_file(file).next_back()) else {
+            return Err(PathError::NotIndexed { path, line }.into());
+        };
+        let path = Some(path.as_str().to_owned());
+        self.read_code(&ReadRequest { path, lines: Some((line, line)), ..ReadRequest::default() }, cancel)?;
+        Ok(last)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use answer::caveats::format_caveats;
+use answer::caveats::{format_caveats, format_kinds_asked};
 use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
 use engine::{CodeReference, ReferenceAnswer, ReferenceKind, ReferencePosition, ReferenceQuery};
 use text::display::{escape_name_to_length, sanitize_to_length};
@@ -79,13 +79,13 @@ async fn call_find_references(roots: &ServedRoots, given: GivenArguments, contex
         limit: given.number_within(&USE_LIMIT, DEFAULT_LIMIT, LIMIT_RANGE)?,
         time_limit: TIME_LIMIT,
     };
-    // A kind that was asked for need not be repeated with every use.
-    let kinds = query.kinds.clone();
-    let shows_kinds = query.kinds.len() != 1 || query.include_definitions;
+    let includes_definitions = query.include_definitions;
     match query_engine(roots, root, context, move |engine, cancel| engine.find_references(&query, cancel)).await? {
         QueryOutcome::Answer(answer, mut note) => {
             cursor.note_index_change(answer.generation, &mut note);
-            let frame = ReferenceFrame { cursor, note, kinds, shows_kinds };
+            // A kind that was asked for need not be repeated with every use.
+            let shows_kinds = answer.kinds.len() != 1 || includes_definitions;
+            let frame = ReferenceFrame { cursor, note, shows_kinds };
             let render = move || render_references(&answer, &frame, budget);
             to_tool_result(run_blocking(render).await??, budget.form)
         }
@@ -104,8 +104,6 @@ async fn call_find_references(roots: &ServedRoots, given: GivenArguments, contex
 struct ReferenceFrame {
     cursor: PageCursor,
     note: Option<String>,
-    /// The kinds of uses that were requested.
-    kinds: Vec<ReferenceKind>,
     /// Whether the text shows the kind of each use.
     shows_kinds: bool,
 }
@@ -143,7 +141,7 @@ fn render_first_uses(
     frame: &ReferenceFrame,
     count: usize,
 ) -> RenderedAnswer<FindReferencesOutput> {
-    let ReferenceFrame { cursor, note, kinds, shows_kinds } = frame;
+    let ReferenceFrame { cursor, note, shows_kinds } = frame;
     let all: usize = answer.files.iter().map(|file| file.references.len()).sum();
     let mut files = Vec::new();
     let mut room = count;
@@ -163,7 +161,7 @@ fn render_first_uses(
     let next = if count < all { Some(next_position(answer, cursor, count)) } else { answer.next };
     let next = next.filter(|_| count > 0 || all == 0);
     let next_cursor = next.map(|next| cursor.format_next(answer.generation, [next.files, next.uses]));
-    let mut head = format_reference_head(answer, kinds, count);
+    let mut head = format_reference_head(answer, count);
     head.extend(format_caveats(&answer.coverage, 0, note.as_deref()));
     let mut parts = if head.is_empty() { Vec::new() } else { vec![head.join("; ")] };
     let (definitions, has_more) = list_definitions(answer);
@@ -205,7 +203,7 @@ fn next_position(answer: &ReferenceAnswer, cursor: &PageCursor, count: usize) ->
 }
 
 /// Formats what the uses do not tell: that there are none, that not all are shown, and where the name is defined.
-fn format_reference_head(answer: &ReferenceAnswer, kinds: &[ReferenceKind], count: usize) -> Vec<String> {
+fn format_reference_head(answer: &ReferenceAnswer, count: usize) -> Vec<String> {
     let mut head = Vec::new();
     let name = escape_name_to_length(&answer.name, MAX_NAME_CHARS);
     if let Some(missing) = &answer.missing_container {
@@ -213,12 +211,9 @@ fn format_reference_head(answer: &ReferenceAnswer, kinds: &[ReferenceKind], coun
         head.push(format!("there is no {missing}; these are of every {name}"));
     }
     if count == 0 {
-        let asked: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-        let others: Vec<String> =
-            answer.other_kinds.iter().map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
-        let of_kind = if asked.is_empty() { String::new() } else { format!(" of kind {}", asked.join(" or ")) };
-        let but = if others.is_empty() { String::new() } else { format!(", but {}", others.join(", ")) };
-        head.push(format!("no uses of {name}{of_kind}{but}"));
+        let similar = answer.similar_name.as_ref().map(|name| escape_name_to_length(name, MAX_NAME_CHARS));
+        let similar = similar.map(|similar| format!("; did you mean {similar}?")).unwrap_or_default();
+        head.push(format!("no uses of {name}{}{similar}", format_kinds_asked(answer)));
     }
     if answer.files_read < answer.files_with_name {
         head.push(format!("{} of {} files with the name read", answer.files_read, answer.files_with_name));

@@ -3,11 +3,14 @@
 use answer::QueryWords;
 use engine::{MAX_LIMIT, SimilarTarget};
 
+use text::display::escape_name_to_length;
+
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments};
 use crate::call::context::CallContext;
 use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolError, ToolResult};
+use crate::call::values::split_line_suffix;
 use crate::render::hits::{HitPage, answer_with_hits, default_hit_tokens};
 use crate::roots::query::query_engine;
 use crate::roots::served::ServedRoots;
@@ -39,25 +42,43 @@ pub const TOOL: ToolEntry = ToolEntry {
 /// Maximum length of a snippet, in bytes.
 const MAX_SNIPPET_BYTES: usize = 50_000;
 
+/// Maximum length of a path in a message, in characters.
+const MAX_PATH_CHARS: usize = 200;
+
+/// Splits a path, or a place as a tool prints it, such as `src/a.rs:10-40 method Store.open`, into the file and its line;
+/// a `line` that is given counts more.
+fn split_place(place: &str, line: Option<u32>) -> (String, Option<u32>) {
+    let first = place.split_whitespace().next().unwrap_or_default();
+    let whole = [place, first].into_iter().map(split_line_suffix).find(|(_, lines)| lines.is_some());
+    let (path, lines) = whole.unwrap_or_else(|| (place.trim().to_owned(), None));
+    (path, line.or(lines.map(|(first, _)| first)))
+}
+
 /// Answers a call of `find_similar`.
 async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let cursor = PageCursor::of_call(&given)?;
     let below = given.list(&BELOW);
-    let root = roots.select_root(given.text(&ROOT), given.text(&FILE_OF_LINE).or(below.first().map(String::as_str)))?;
+    let place = given.text(&FILE_OF_LINE).map(|path| split_place(path, given.number(&LINE)));
+    let file = place.as_ref().map(|(path, _)| path.as_str());
+    let root = roots.select_root(given.text(&ROOT), file.or(below.first().map(String::as_str)))?;
     let limit = given.hit_limit()?;
     let detail = given.detail();
     let budget = given.token_budget(default_hit_tokens(detail, context.form), context);
     let filter = roots.build_filter(root, &given, &BELOW)?;
-    let similar = match (given.text(&FILE_OF_LINE), given.number(&LINE), given.text(&SNIPPET)) {
-        (Some(path), Some(line), None) if line > 0 => {
-            SimilarTarget::Location { path: roots.relative_file(root, path.trim())?, line }
+    let similar = match (&place, given.text(&SNIPPET)) {
+        (Some((path, Some(line))), None) if *line > 0 => {
+            SimilarTarget::Location { path: roots.relative_file(root, path)?, line: *line }
         }
-        (None, None, Some(snippet)) if snippet.len() > MAX_SNIPPET_BYTES => {
+        (Some((path, None)), None) => {
+            let path = escape_name_to_length(path, MAX_PATH_CHARS);
+            return Err(ToolError(format!("give a line of {path} too, such as {path}:10")));
+        }
+        (None, Some(snippet)) if snippet.len() > MAX_SNIPPET_BYTES => {
             let bytes = snippet.len();
             let message = format!("snippet has {bytes} bytes; give at most {MAX_SNIPPET_BYTES}");
             return Err(ToolError(message));
         }
-        (None, None, Some(snippet)) => SimilarTarget::Snippet(snippet.to_owned()),
+        (None, Some(snippet)) if given.number(&LINE).is_none() => SimilarTarget::Snippet(snippet.to_owned()),
         _ => {
             let usage = "give either path and line (from 1) of indexed code, or a snippet of code";
             return Err(ToolError(usage.to_owned()));
@@ -71,4 +92,25 @@ async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: 
     });
     let page = HitPage { noun: "similar places", words: QueryWords::default(), detail, cursor, limit, budget };
     answer_with_hits(outcome.await?, page).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_taken_as_tools_print_it() {
+        for (place, line, wanted) in [
+            ("src/a.rs", Some(7), ("src/a.rs", Some(7))),
+            ("src/a.rs:10", None, ("src/a.rs", Some(10))),
+            ("src/a.rs:10-40", None, ("src/a.rs", Some(10))),
+            ("src/a.rs:10-40 method Store.open", None, ("src/a.rs", Some(10))),
+            ("src/a.rs:10-40", Some(12), ("src/a.rs", Some(12))),
+            ("src/a b.rs:10", None, ("src/a b.rs", Some(10))),
+            ("src/a b.rs", None, ("src/a b.rs", None)),
+        ] {
+            let (path, found) = split_place(place, line);
+            assert_eq!((path.as_str(), found), wanted, "{place}");
+        }
+    }
 }

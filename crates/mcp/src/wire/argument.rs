@@ -90,7 +90,8 @@ pub const BELOW: Argument =
     argument("below", BELOW_ALIASES, ArgumentKind::Paths, "Only this folder, file or glob, like src/**/*.rs");
 pub const FILE: Argument =
     argument("path", PATH_ALIASES, ArgumentKind::Paths, "A file, or several, like src/config.rs:10-40,src/main.rs:5");
-pub const FILE_OF_LINE: Argument = argument("path", PATH_ALIASES, ArgumentKind::Path, "An indexed file; needs line");
+pub const FILE_OF_LINE: Argument =
+    argument("path", PATH_ALIASES, ArgumentKind::Path, "An indexed file with line, or src/a.rs:10");
 pub const FILE_OR_FOLDER: Argument = argument(
     "path",
     &["file", "folder", "directory", "dir", "file_path"],

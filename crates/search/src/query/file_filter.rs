@@ -8,6 +8,7 @@ use super::filters::QueryFilters;
 use super::path_pattern::{PathPattern, compile_globs, file_globs, matches_globs, path_globs};
 use super::request::{ContentFilter, Filter, FolderScope};
 use crate::snapshot::Snapshot;
+use crate::snapshot::column_block::ChunkMeta;
 use crate::snapshot::file_chunks::FileChunks;
 use crate::threads::run_on_search_pool;
 use source::language;
@@ -125,7 +126,10 @@ impl FileFilter {
             let files = has(kind);
             if self.languages.is_empty() && files > 0 && !self.has_content_kind(kind) {
                 let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-                limits.push(format!("{what} not searched ({files}; content all includes them)"));
+                // A caller that searches names chooses the content, not the user.
+                let is_chosen = self.content == ContentFilter::CodeAndConfig;
+                let remedy = if is_chosen { "" } else { "; content all includes them" };
+                limits.push(format!("{what} not searched ({files}{remedy})"));
             }
         }
         if !self.kinds.is_empty() {
@@ -216,14 +220,14 @@ impl FileFilter {
             && self.folders.contains_folder(file.path.folder())
     }
 
-    /// Returns whether a chunk of this kind passes, in a file that passes.
-    pub(crate) fn allows_kind(&self, kind: SymbolKind) -> bool {
-        let wanted = self.kinds.is_empty() || self.kinds.contains(&kind);
-        wanted && !self.exclusions.kinds.contains(&kind) && !(self.no_tests && kind == SymbolKind::Test)
+    /// Returns whether a chunk passes, in a file in this language that passes.
+    pub(crate) fn allows_chunk(&self, chunk: &ChunkMeta<'_>, language: Language) -> bool {
+        let wanted = self.kinds.is_empty() || self.kinds.contains(&chunk.kind);
+        wanted && !self.exclusions.kinds.contains(&chunk.kind) && !(self.no_tests && is_test_chunk(chunk, language))
     }
 
-    /// Returns whether [`FileFilter::allows_kind`] is true for every kind.
-    pub(crate) fn allows_all_kinds(&self) -> bool {
+    /// Returns whether [`FileFilter::allows_chunk`] is true for every chunk.
+    pub(crate) fn allows_all_chunks(&self) -> bool {
         self.kinds.is_empty() && self.exclusions.kinds.is_empty() && !self.no_tests
     }
 
@@ -241,6 +245,14 @@ impl FileFilter {
             ContentFilter::All => true,
         }
     }
+}
+
+/// Returns whether a chunk in any file is a test: a test block of the language, or a part of Rust's `mod tests`.
+fn is_test_chunk(chunk: &ChunkMeta<'_>, language: Language) -> bool {
+    let is_tests = |name: &str| matches!(name, "tests" | "test");
+    let is_module = chunk.kind == SymbolKind::Module && is_tests(chunk.symbol);
+    chunk.kind == SymbolKind::Test
+        || language.0 == "rust" && (is_module || chunk.container.split(['.', ':']).any(is_tests))
 }
 
 /// Parses names of languages. `typescript` includes TSX, which has its own grammar.

@@ -158,6 +158,11 @@ impl QueryTerms {
             matches!(TokenReading::classify(token, known), TokenReading::Name)
                 && (!RunningScript::is_in(token) || is_known(token))
         });
+        // A pasted call of a library is found where it stands.
+        if count == 1 && locations.is_empty() && is_undefined_call(text, &names, known) {
+            let text = snippet::identifier_text(text);
+            return Self { kind: QueryKind::Snippet, names, ..Self::from_words(&text) };
+        }
         let is_short = count <= MAX_NAME_TOKENS;
         let kind = match (is_short, locations.is_empty(), names.is_empty()) {
             (true, false, _) => QueryKind::Path,
@@ -273,6 +278,14 @@ impl QueryTerms {
     }
 }
 
+/// Returns whether a query of one token is a call, or a path with a container, whose name no definition has while the code
+/// has it.
+fn is_undefined_call(text: &str, names: &[QueryName], known: &dyn IndexLookup) -> bool {
+    let [QueryName { text: name, container }] = names else { return false };
+    let is_mentioned = |name: &str| !name.is_empty() && known.mentions(name);
+    (text.contains('(') || is_mentioned(container)) && !known.defines(name) && is_mentioned(name)
+}
+
 fn remove_duplicates(words: Vec<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::with_capacity(words.len());
     for word in words {
@@ -305,6 +318,34 @@ mod tests {
         let words = |text| QueryTerms::parse(text, &FakeIndex(&[], &[])).words;
         assert_eq!(words("where are the retries handled"), ["retries", "handled"]);
         assert_eq!(words("how to"), ["how", "to"]);
+    }
+
+    #[test]
+    fn a_call_of_what_is_not_defined_is_code() {
+        struct Mentions;
+        impl IndexLookup for Mentions {
+            fn has_file(&self, _: &str, _: bool) -> bool {
+                false
+            }
+
+            fn defines(&self, name: &str) -> bool {
+                name == "open"
+            }
+
+            fn mentions(&self, name: &str) -> bool {
+                ["open", "thread", "available_parallelism"].contains(&name)
+            }
+        }
+        for (text, interpretation) in [
+            ("std::thread::available_parallelism()", "code (available_parallelism in thread)"),
+            ("thread::available_parallelism", "code (available_parallelism in thread)"),
+            ("available_parallelism", "a name (available_parallelism)"),
+            ("gone::available_parallelism", "a name (available_parallelism in gone)"),
+            ("std::fs::open()", "a name (open in fs)"),
+            ("std::gone()", "a name (gone in std)"),
+        ] {
+            assert_eq!(QueryTerms::parse(text, &Mentions).describe(), interpretation, "{text}");
+        }
     }
 
     #[test]

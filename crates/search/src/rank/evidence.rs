@@ -1,9 +1,10 @@
 //! Gathers the evidence with which candidates are ranked: features, named files, and matches of a snippet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::features::{Feature, Features, measure_features};
+use super::features::{Feature, Features, is_type_definition, measure_features};
 use super::hit::ScoreTerm;
+use crate::names::definitions::is_meant_kind;
 use crate::query::error::QueryError;
 use crate::query::parsed_query::ParsedQuery;
 use crate::query::request::RetrievalMode;
@@ -13,6 +14,8 @@ use crate::retrieve::named_files::NamedFile;
 use crate::retrieve::snippet_match::measure_snippet_shares;
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
+use text::name_key::is_same_name;
+use types::SymbolKind;
 
 /// Score added to a file or chunk that the query certainly means. It exceeds any weighted sum of features.
 const CERTAIN_FILE_SCORE: f32 = 2_000.0;
@@ -28,6 +31,9 @@ const POSSIBLE_FILE_SCORE: f32 = 4.0;
 /// Score added to a file that contains all token runs of a snippet.
 const FULL_SNIPPET_SCORE: f32 = 20.0;
 
+/// Maximum number of chunks whose text is read for the kinds of their definitions.
+const MAX_DEFINING_CHUNKS: usize = 60;
+
 /// The evidence with which candidates are ranked.
 #[derive(Default)]
 pub(crate) struct QueryEvidence {
@@ -35,6 +41,8 @@ pub(crate) struct QueryEvidence {
     pub named: HashMap<usize, NamedFile>,
     /// The share of a pasted text or of a snippet's token runs in a chunk, by chunk number.
     pub literal_shares: HashMap<u32, f32>,
+    /// The chunks with the definition that a query for a name means, rather than with its implementations.
+    pub meant: HashSet<u32>,
     /// For each part of the query, the features of each candidate; empty unless dense and lexical retrieval are ranked
     /// together.
     pub features: Vec<Vec<Features>>,
@@ -62,6 +70,9 @@ pub(crate) fn gather_evidence(
             evidence.literal_shares = measure_snippet_shares(snapshot, &query.text, &parts[0].files)?;
             QueryError::check_cancelled(cancel)?;
         }
+        if is_one_name(&query.text) {
+            evidence.meant = find_meant_definitions(snapshot, &query.terms, parts)?;
+        }
         let measure = |(terms, part): (&'_ QueryTerms, &PartCandidates<'_>)| {
             let mut features = measure_features(snapshot, terms, &part.files);
             set_located(&part.files, &evidence, &mut features);
@@ -70,6 +81,48 @@ pub(crate) fn gather_evidence(
         evidence.features = query.parts().zip(parts).map(measure).collect();
     }
     Ok(evidence)
+}
+
+fn is_one_name(text: &str) -> bool {
+    text.split_whitespace().count() == 1
+}
+
+/// Returns the candidates that hold the definition of the query's only name: a type, a function or the like with this
+/// spelling, or else with another one of the same letters. The implementations of a type and modules do not count.
+fn find_meant_definitions(
+    snapshot: &Snapshot,
+    terms: &QueryTerms,
+    parts: &[PartCandidates<'_>],
+) -> Result<HashSet<u32>, QueryError> {
+    let ([name], QueryKind::Name, Some(part)) = (terms.names.as_slice(), terms.kind, parts.first()) else {
+        return Ok(HashSet::new());
+    };
+    let is_asked = |container: &str| name.container.is_empty() || terms.qualifies_name_with(container);
+    let mut found = [HashSet::new(), HashSet::new()];
+    let mut add = |chunk: u32, symbol: &str, container: &str, kind: SymbolKind| {
+        let language = snapshot.languages[snapshot.file_of_chunk(chunk)];
+        let is_meant = is_meant_kind(kind) || is_type_definition(kind, language);
+        let is_it = is_same_name(symbol, &name.text) && is_meant && is_asked(container);
+        if is_it {
+            found[usize::from(symbol != name.text)].insert(chunk);
+        }
+        is_it
+    };
+    let mut chunks: Vec<u32> = part.defined.keys().copied().collect();
+    chunks.sort_unstable();
+    // The index has the kind of a chunk's first definition. The kinds of others stand with its text.
+    chunks.retain(|chunk| {
+        let meta = snapshot.chunk(*chunk);
+        !add(*chunk, meta.symbol, meta.container, meta.kind) && meta.defines().nth(1).is_some()
+    });
+    chunks.truncate(MAX_DEFINING_CHUNKS);
+    for (chunk, text) in chunks.iter().zip(snapshot.read_texts(&chunks)?) {
+        for one in &text.definitions {
+            add(*chunk, &one.name, &one.container, one.kind);
+        }
+    }
+    let [exact, similar] = found;
+    Ok(if exact.is_empty() { similar } else { exact })
 }
 
 /// Sets the features of files that the query names, by the order of their locations, or in which its messages stand.

@@ -7,10 +7,12 @@ use crate::snapshot::Snapshot;
 pub(crate) struct CandidateFilter<'f> {
     /// For each file, whether it passes.
     pub files: Vec<bool>,
-    /// The filter by symbol kind; `None` if every kind passes.
+    /// The filter of chunks by kind; `None` if every chunk passes.
     pub kinds: Option<&'f FileFilter>,
     /// The only chunks that pass, sorted; `None` if any chunk may pass.
     pub only: Option<Vec<u32>>,
+    /// Chunks that do not pass.
+    pub except: Vec<u32>,
     /// Chunks to retrieve because the query names their files.
     pub named: Vec<u32>,
 }
@@ -24,11 +26,14 @@ impl CandidateFilter<'_> {
     /// Returns whether a chunk passes, given that its file passes.
     pub fn allows_in_file(&self, snapshot: &Snapshot, chunk: u32) -> bool {
         self.only.as_ref().is_none_or(|only| only.binary_search(&chunk).is_ok())
-            && self.kinds.as_ref().is_none_or(|filter| filter.allows_kind(snapshot.chunk(chunk).kind))
+            && !self.except.contains(&chunk)
+            && self.kinds.as_ref().is_none_or(|filter| {
+                filter.allows_chunk(&snapshot.chunk(chunk), snapshot.languages[snapshot.file_of_chunk(chunk)])
+            })
     }
 
     /// Returns whether a file that passes may contain chunks that do not pass.
     pub fn splits_files(&self) -> bool {
-        self.kinds.is_some() || self.only.is_some()
+        self.kinds.is_some() || self.only.is_some() || !self.except.is_empty()
     }
 }

@@ -57,8 +57,6 @@ pub(crate) struct CandidateFile {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CandidateChunk {
     pub chunk: u32,
-    /// Cosine; 0 in lexical mode.
-    pub dense: f32,
     /// BM25F score; 0 if no word matches.
     pub lexical: f32,
     /// Whether the chunk defines a name in the query.
@@ -165,7 +163,6 @@ fn retrieve_in_pool<'s>(
     let group = |(mut part, _): (PartCandidates<'s>, HashSet<u32>)| {
         let candidate = |chunk: &u32| CandidateChunk {
             chunk: *chunk,
-            dense: part.cosine(*chunk),
             lexical: part.lexical_score(*chunk),
             defines: part.defined.contains_key(chunk),
         };

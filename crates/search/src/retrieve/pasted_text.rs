@@ -13,10 +13,10 @@ use store::StoreError;
 use types::ContentKind;
 
 /// Maximum number of chunks whose text is read.
-const MAX_CHUNKS: usize = 16;
+const MAX_CHUNKS: usize = 32;
 
 /// Minimum share of the query's words, by inverse document frequency, in a chunk whose text is read.
-const MIN_COVERAGE: f32 = 0.5;
+const MIN_COVERAGE: f32 = 0.25;
 
 /// Maximum number of words of the pasted text, and of a chunk.
 const MAX_PASTED_WORDS: usize = 60;
@@ -35,6 +35,9 @@ const MIN_SHARE: f32 = 0.5;
 
 /// Minimum share of a text that stands in a chunk outside of a string.
 const WHOLE_SHARE: f32 = 0.9;
+
+/// Minimum share of a text that stands in the code as a whole string, of which the rest are values.
+const MIN_WHOLE_STRING: f32 = 0.4;
 
 /// Weight of a stop word, relative to another word.
 const STOP_WORD_WEIGHT: f32 = 0.3;
@@ -96,6 +99,13 @@ fn pasted_share(pasted: &[String], text: &str, is_prose: bool) -> Option<f32> {
     }
     let weight = |word: &String| if is_stop_word(word) { STOP_WORD_WEIGHT } else { 1.0 };
     let total: f32 = pasted.iter().map(weight).sum();
+    let end = offsets[at + length - 1] + text[offsets[at + length - 1]..].find(|c| !is_word_char(c)).unwrap_or(0);
+    if !is_prose
+        && is_whole_string(text, offsets[at], end)
+        && pasted[start..start + length].iter().map(weight).sum::<f32>() / total >= MIN_WHOLE_STRING
+    {
+        return Some(1.0);
+    }
     let share = matched.iter().map(|word| weight(word)).sum::<f32>() / total;
     // The kind of an error may stand before the string.
     let before = &text[..offsets[at + length - 1]];
@@ -103,6 +113,39 @@ fn pasted_share(pasted: &[String], text: &str, is_prose: bool) -> Option<f32> {
     let is_quoted = line.contains(['"', '\'', '`']);
     let is_text = if is_prose { share >= WHOLE_SHARE && !is_quoted } else { share >= WHOLE_SHARE || is_quoted };
     (matched.len() >= MIN_WORDS && share >= MIN_SHARE && is_text).then_some(share)
+}
+
+/// Returns whether `start..end` has all words of a string in the code, other than placeholders such as `{name}` and `%s`.
+fn is_whole_string(text: &str, start: usize, end: usize) -> bool {
+    let line = text[..start].rfind('\n').map_or(0, |end| end + 1);
+    let Some(quote) = text[line..start].rfind(['"', '\'', '`']).map(|at| line + at) else { return false };
+    let rest = &text[end..];
+    let mark = &text[quote..=quote];
+    let Some(close) = rest.find(mark).filter(|close| !rest[..*close].contains('\n')) else { return false };
+    let has_no_words = |part: &str| !remove_placeholders(part).contains(char::is_alphanumeric);
+    has_no_words(&text[quote + 1..start]) && has_no_words(&rest[..close])
+}
+
+/// Removes placeholders: `%s`, `%-5.2f`, `%(name)s`, `{}`, `{name}`, `${name}`, `#{name}`, `\(name)`.
+fn remove_placeholders(part: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = part;
+    while let Some(at) = rest.find(['%', '{', '\\']) {
+        kept.push_str(&rest[..at]);
+        let (sign, after) = rest[at..].split_at(1);
+        let closed = |open: char, close: char| after.strip_prefix(open).and_then(|inside| inside.split_once(close));
+        rest = match sign {
+            "{" => after.split_once('}').map_or(after, |(_, rest)| rest),
+            "\\" => closed('(', ')').map_or_else(|| after.get(1..).unwrap_or_default(), |(_, rest)| rest),
+            _ => {
+                let after = closed('(', ')').map_or(after, |(_, rest)| rest);
+                let after = after.trim_start_matches(|c: char| c.is_ascii_digit() || "+-.#*$".contains(c));
+                let after = after.trim_start_matches(['l', 'z', 'h']);
+                after.strip_prefix(|c: char| c.is_ascii_alphabetic()).unwrap_or(after)
+            }
+        };
+    }
+    kept + rest
 }
 
 /// Returns the longest run of words that two texts share: its start in each, and its length.
@@ -126,12 +169,16 @@ fn find_longest_run(a: &[String], b: &[String]) -> Option<(usize, usize, usize)>
 /// such as `\n` is no part of a word.
 fn split_words(text: &str) -> impl Iterator<Item = (usize, String)> {
     let start = text.as_ptr().addr();
-    text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter_map(move |word| {
+    text.split(|c: char| !is_word_char(c)).filter_map(move |word| {
         let at = word.as_ptr().addr() - start;
         let is_escape = text[..at].ends_with('\\') && word.starts_with(['n', 't', 'r']);
         let word = if is_escape { &word[1..] } else { word };
         (!word.is_empty()).then(|| (at, word.to_lowercase()))
     })
+}
+
+fn is_word_char(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]
@@ -160,5 +207,31 @@ mod tests {
         assert_eq!(share("open file", source), 0.0, "too short");
         let broken = "raise E(\n    \"no more than \"\n    \"%d connections per host\" % n)";
         assert!(share("E: no more than 8 connections per host", broken) > 0.6);
+    }
+
+    #[test]
+    fn a_whole_string_is_strong_evidence_even_if_it_is_short() {
+        let pasted = "module not registered: foo.bar";
+        for source in [
+            "raise E(\"module not registered: %s\" % name)",
+            "bail!(\"module not registered: {name}\")",
+            "throw new E(`${kind} module not registered: ${name}`)",
+            "fail \"module not registered: #{name}\"",
+            "throw \"module not registered: \\(name)\"",
+            "throw new E('module not registered: ' + name)",
+            "printf(\"module not registered: %-5.2lf\\n\", x)",
+        ] {
+            assert_eq!(share(pasted, source), 1.0, "{source}");
+        }
+        assert_eq!(share(pasted, "log(\"the module not registered yet: %s\")"), 0.0, "a part of another text");
+        assert_eq!(share(pasted, "// module not registered: see below"), 0.0);
+        assert_eq!(share("not registered: foo", "f(\"not registered: %s\")"), 0.0, "too short");
+        assert_eq!(
+            share(
+                "why is the module not registered when the plugin of the user loads it",
+                "f(\"module not registered\")"
+            ),
+            0.0
+        );
     }
 }

@@ -44,8 +44,14 @@ pub(crate) fn retrieve<'s>(
     query: &'s ParsedQuery,
     cancel: &CancelToken,
 ) -> Result<QueryCandidates<'s>, QueryError> {
-    let kinds = (!query.filter.allows_all_kinds()).then_some(&query.filter);
-    let mut filter = CandidateFilter { files: query.allowed_files.clone(), kinds, only: None, named: Vec::new() };
+    let kinds = (!query.filter.allows_all_chunks()).then_some(&query.filter);
+    let mut filter = CandidateFilter {
+        files: query.allowed_files.clone(),
+        kinds,
+        only: None,
+        except: Vec::new(),
+        named: Vec::new(),
+    };
     let named = if query.mode == RetrievalMode::Hybrid { find_query_files(snapshot, query) } else { HashMap::new() };
     for (file, named) in &named {
         filter.files[*file] = true;
@@ -119,7 +125,7 @@ fn restrict_to_phrases(
         .then(|| format!("{texts_read} of the {chunks_with_words} chunks that contain the words"));
     if chunks.is_empty() {
         let among = partly.map_or_else(String::new, |partly| format!(" among {partly}"));
-        return Ok(Some(format!("no chunk contains {written} word for word{among}; showing similar results")));
+        return Ok(Some(format!("no code or text has {written} word for word{among}; showing what is near it")));
     }
     let mut files = vec![false; filter.files.len()];
     chunks.iter().for_each(|chunk| files[snapshot.file_of_chunk(*chunk)] = true);

@@ -105,10 +105,24 @@ impl Snapshot {
         self.starts[index]..self.starts[index + 1]
     }
 
-    /// Returns the chunk that contains a line of the file at `path`, or otherwise the next chunk after the line.
+    /// Returns the smallest chunk that contains a line of the file at `path`, or otherwise the next chunk after the line.
     pub fn chunk_at_line(&self, path: &str, line: u32) -> Option<u32> {
         let mut chunks = self.chunks_of_file(self.file_index(path)?);
-        chunks.find(|chunk| self.chunk(*chunk).span.end_line >= line)
+        let around = chunks.clone().filter(|chunk| self.chunk(*chunk).span.contains(line));
+        let lines = |chunk: &u32| self.chunk(*chunk).span.end_line - self.chunk(*chunk).span.start_line;
+        around.min_by_key(lines).or_else(|| chunks.find(|chunk| self.chunk(*chunk).span.start_line > line))
+    }
+
+    /// Returns the chunks of the definition that a chunk belongs to: itself, the other parts of a long definition, and
+    /// the chunks that share lines with it.
+    pub(crate) fn chunks_of_definition(&self, chunk: u32) -> Vec<u32> {
+        let own = self.chunk(chunk);
+        let is_part = |other: &u32| {
+            let other = self.chunk(*other);
+            let is_same = !own.symbol.is_empty() && (other.symbol, other.container) == (own.symbol, own.container);
+            is_same || other.span.start_line <= own.span.end_line && own.span.start_line <= other.span.end_line
+        };
+        self.chunks_of_file(self.file_of_chunk(chunk)).filter(is_part).collect()
     }
 
     /// Reads the texts of chunks, in the order of `chunks`.

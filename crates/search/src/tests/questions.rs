@@ -206,7 +206,12 @@ fn phrases_are_found_in_low_ranked_chunks() {
     let results = ask("\"open the gate\"");
     assert_eq!(results.hits.iter().map(|hit| hit.path.as_str()).collect::<Vec<_>>(), ["z.py"]);
     assert!(results.notes.is_empty(), "{:?}", results.notes);
-    assert!(ask("\"gate the open\"").notes[0].starts_with("no chunk contains \"gate the open\" word for word"));
+    let absent = ask("\"gate the open\"");
+    assert_eq!(absent.notes, ["no code or text has \"gate the open\" word for word; showing what is near it"]);
+    assert!(!absent.hits.is_empty());
+    let empty = ask("\"gate the open\" lang:go");
+    assert_eq!(empty.notes, ["no code or text has \"gate the open\" word for word"], "nothing is shown");
+    assert!(empty.hits.is_empty());
     assert!(ask("\"gate.open() or\" path:a00*").hits.len() > 2);
 }
 
@@ -225,4 +230,104 @@ fn scores_of_places_are_explained() {
         let sum: f32 = terms.iter().map(|term| term.share).sum();
         assert!((sum - hit.score).abs() < 1e-4 && !chunk.is_empty(), "{hit:?}");
     }
+}
+
+#[test]
+fn the_definition_of_a_name_comes_before_its_implementations() {
+    let filler = |name: &str| {
+        format!("    fn {name}(&self) -> u32 {{\n{}        0\n    }}\n", "        self.step();\n".repeat(30))
+    };
+    let glob_set = format!(
+        "/// Matches.\n#[derive(Clone)]\npub struct GlobSet {{\n    len: usize,\n{}}}\n\nimpl GlobSet {{\n{}}}\n\nimpl Default for GlobSet \
+         {{\n{}}}\n",
+        "    strats: Vec<Strategy>,\n".repeat(40),
+        filler("glob_set"),
+        filler("default"),
+    );
+    let uses = (0..30).map(|at| {
+        let text = format!(
+            "impl From<A{at}> for GlobSet {{\n{}}}\nfn glob_set_{at}() {{ GlobSet::new(); }}\n",
+            filler("convert")
+        );
+        (format!("src/glob_set/a{at}.rs"), text)
+    });
+    let other = ("src/glob_set.rs".to_owned(), "mod GlobSet {}\nfn f() { GlobSet::glob_set(GlobSet) }\n".to_owned());
+    let snapshot = snapshot_of(uses.chain([other, ("x/y/z/lib.rs".to_owned(), glob_set)]));
+    let ask =
+        |text: &str| searcher(&snapshot, StaticModel::builtin().as_ref(), &[]).search(&query(text)).expect("an answer");
+    for text in ["GlobSet", "globset", "GlobSet()", "kind:struct GlobSet"] {
+        let hits = ask(text).hits;
+        assert_eq!((hits[0].kind, hits[0].symbol.as_str()), (SymbolKind::Struct, "GlobSet"), "{text}: {:?}", hits[0]);
+        assert!(hits.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    }
+}
+
+#[test]
+fn a_pasted_call_is_found_where_it_stands() {
+    let many = (0..20).map(|at| {
+        let text = format!(
+            "use std::thread;\n// thread parallelism available {at}\nfn thread_{at}() {{ thread::spawn(available); }}\n"
+        );
+        (format!("src/thread{at}.rs"), text)
+    });
+    let call =
+        "pub fn search_parallel() {\n    let n = std::thread::available_parallelism().map_or(1, |n| n.get());\n}\n";
+    let snapshot = snapshot_of(many.chain([("core/main.rs".to_owned(), call.to_owned())]));
+    let model = StaticModel::builtin();
+    let searcher = searcher(&snapshot, model.as_ref(), &[]);
+    for text in ["std::thread::available_parallelism()", "thread::available_parallelism"] {
+        let results = searcher.search(&query(text)).expect("an answer");
+        assert_eq!(results.hits[0].path.as_str(), "core/main.rs", "{text}: {}", results.understood);
+    }
+}
+
+#[test]
+fn a_message_with_values_is_found_where_its_string_stands() {
+    let files = [
+        (
+            "src/loader.py",
+            "def load(name):\n    module = find(name)\n    if module is None:\n        raise Missing(\"module not registered: %s\" % \
+             name)\n    return module\n",
+        ),
+        (
+            "src/docs.py",
+            "# A module that is not registered, such as foo.bar, cannot be loaded: it is registered first.\ndef registered(module): \
+             pass\n",
+        ),
+        (
+            "tests/test_loader.py",
+            "def test_module_not_registered():\n    # the module foo.bar is not registered\n    load('foo.bar')\n",
+        ),
+        (
+            "src/registry.py",
+            "class Registry:\n    def register(self, module):\n        self.registered[module.foo] = module.bar\n",
+        ),
+    ];
+    let snapshot = snapshot_of(files.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())));
+    let model = StaticModel::builtin();
+    let searcher = searcher(&snapshot, model.as_ref(), &[]);
+    for text in ["module not registered: foo.bar", "Missing: module not registered: foo.bar"] {
+        let results = searcher.search(&query(text)).expect("an answer");
+        assert_eq!(results.hits[0].path.as_str(), "src/loader.py", "{text}");
+    }
+}
+
+#[test]
+fn tests_inside_of_source_files_are_left_out_on_request() {
+    let body = "    let budget = retry_budget(3);\n    assert_eq!(budget.left(), 3);\n".repeat(12);
+    let text = format!(
+        "pub fn retry_budget(n: u32) -> Budget {{\n{}    Budget(n)\n}}\n\n#[cfg(test)]\nmod tests {{\n    use super::*;\n\n    #[test]\n    fn \
+         a_retry_budget_is_spent() {{\n{body}    }}\n\n    fn retry_budget_helper() {{\n{body}    }}\n}}\n",
+        "    let n = n.max(1);\n".repeat(25)
+    );
+    let snapshot = snapshot_of([("src/retry.rs".to_owned(), text)].into_iter());
+    let ask = |text: &str| {
+        let hits =
+            searcher(&snapshot, StaticModel::builtin().as_ref(), &[]).search(&query(text)).expect("an answer").hits;
+        hits.iter().map(Hit::qualified_name).collect::<Vec<_>>()
+    };
+    let mut all = ask("retry budget");
+    all.sort();
+    assert_eq!(all, ["retry_budget", "tests"]);
+    assert_eq!(ask("retry budget -test"), ["retry_budget"]);
 }

@@ -148,8 +148,13 @@ fn assert_snapshots_equal(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
         let vector = model.embed_text(text);
         let near = |snapshot: &Snapshot| {
             let dense = DenseScorer::new(snapshot, &vector).expect("a vector of this model");
-            let all =
-                CandidateFilter { files: vec![true; snapshot.files.len()], kinds: None, only: None, named: Vec::new() };
+            let all = CandidateFilter {
+                files: vec![true; snapshot.files.len()],
+                kinds: None,
+                only: None,
+                except: Vec::new(),
+                named: Vec::new(),
+            };
             let numbers = 0..u32::try_from(snapshot.chunk_count()).expect("few");
             let scores: Vec<f32> = numbers.map(|chunk| dense.cosine(chunk)).collect();
             (dense.nearest(5, &all), dense.nearest_files(5, &all), scores)

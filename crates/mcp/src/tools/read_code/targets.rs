@@ -3,7 +3,7 @@
 use answer::place::shown_kind_word;
 use engine::ReadRequest;
 
-use crate::call::values::{normalize_path, parse_line_range};
+use crate::call::values::split_line_suffix;
 
 /// Code to read: a request to the engine, and the text it was given as, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,24 +96,6 @@ fn strip_to_name(text: &str) -> String {
     };
     let end = text.find('(').filter(|at| *at > 0).into_iter().chain(text.find(": ")).min();
     text[..end.unwrap_or(text.len())].trim_end_matches(':').trim().to_owned()
-}
-
-/// Splits a path from the lines after it, as in `src/a.rs:10-40`, `src/a.rs#L10-L40` or `src/a.rs:10:5` with a column.
-fn split_line_suffix(path: &str) -> (String, Option<(u32, u32)>) {
-    let path = path.trim();
-    let cut = |path: &str| {
-        let (before, lines) = path.rsplit_once("#L").or_else(|| path.rsplit_once(':'))?;
-        let lines = parse_line_range(lines)?;
-        (!before.is_empty()).then(|| (before.to_owned(), lines))
-    };
-    match cut(path) {
-        // Of two numbers the second one is a column.
-        Some((before, lines)) => match cut(&before) {
-            Some((path, line)) if lines.0 == lines.1 && line.0 == line.1 => (normalize_path(&path), Some(line)),
-            _ => (normalize_path(&before), Some(lines)),
-        },
-        None => (normalize_path(path), None),
-    }
 }
 
 #[cfg(test)]
