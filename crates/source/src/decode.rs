@@ -116,7 +116,8 @@ mod tests {
     fn invalid_bytes_are_replaced_and_the_language_is_detected() {
         let file = decode_source(&RepoPath::new("bin/run"), b"#!/usr/bin/env python3\nprint('\xff')\n".to_vec());
         assert_eq!((file.language.0, file.text.as_str()), ("python", "#!/usr/bin/env python3\nprint('\u{fffd}')\n"));
-        let (_, decoding) = decode_file(&RepoPath::new("a.py"), b"print('\xff')\n".to_vec(), &LanguageChoices::default());
+        let (_, decoding) =
+            decode_file(&RepoPath::new("a.py"), b"print('\xff')\n".to_vec(), &LanguageChoices::default());
         assert!(decoding.problem.is_some_and(|problem| problem.contains("1 place are shown as \u{fffd}")));
     }
 

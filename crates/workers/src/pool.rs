@@ -12,7 +12,7 @@ use super::parser_process::{ParserProcess, StartError};
 use config::{ParserProgram, Settings};
 use platform::cancel::CancelToken;
 use platform::process;
-use source::parse::syntax::{SyntaxAnalyzer, SyntaxFacts, SyntaxProblem, SyntaxRequest, SyntaxTask, SyntaxToken};
+use source::parse::syntax::{SyntaxAnalyzer, SyntaxFacts, SyntaxProblem, SyntaxTask, SyntaxToken};
 use source::parse::{self, FileReferences, SourceFile};
 use types::{Language, Symbol};
 
