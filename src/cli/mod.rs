@@ -12,4 +12,5 @@ mod json_output;
 pub mod logging;
 mod printer;
 mod progress;
+mod remedies;
 mod text_output;
