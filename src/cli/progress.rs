@@ -264,7 +264,7 @@ mod tests {
             stages,
             device: None,
         };
-        assert_eq!(progress_message(&progress, false).lines().count(), 1);
+        assert_eq!(progress_message(&progress, false, 80).lines().count(), 1);
         let shown = progress_message(&progress, true, 80);
         let lines: Vec<&str> = shown.lines().skip(1).collect();
         assert_eq!(
