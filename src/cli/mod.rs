@@ -12,5 +12,4 @@ mod json_output;
 pub mod logging;
 mod printer;
 mod progress;
-mod remedies;
 mod text_output;

@@ -9,8 +9,8 @@ use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _};
 use console::Term;
 use serde::Serialize;
 
-use super::remedies::for_command_line;
 use super::text_output::palette::find_columns;
+use super::text_output::remedies::for_command_line;
 use super::text_output::terminal_text;
 
 /// A buffered writer to standard output.

@@ -123,7 +123,8 @@ fn measure_unused(location: &IndexLocation, committed: &CommitRecord) -> u64 {
     let current = [&committed.chunks.name, &committed.files.name];
     let tables = maintenance::list_tables(location).into_iter().filter(|(name, _)| !current.contains(&name));
     let tables: u64 = tables.map(|(_, folder)| folder_size_bytes(&folder)).sum();
-    let segments = segments::list_segments(location).into_iter().filter(|(name, _)| !committed.words.contains(name));
+    let segments =
+        segments::list_segment_files(location).into_iter().filter(|(name, _)| !committed.words.contains(name));
     tables + segments.map(|(_, file)| file.metadata().map_or(0, |found| found.len())).sum::<u64>()
 }
 

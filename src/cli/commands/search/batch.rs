@@ -15,7 +15,7 @@ use crate::cli::exit::CommandExit;
 use crate::cli::index_run::command_folder::ShownPaths;
 use crate::cli::json_output::search::{BatchErrorJson, SearchJson};
 use crate::cli::printer::Printer;
-use crate::cli::remedies::for_command_line;
+use crate::cli::text_output::remedies::for_command_line;
 
 /// Maximum length of an input line; longer lines are answered with an error.
 const MAX_QUERY_LINE_BYTES: u64 = 1 << 20;
