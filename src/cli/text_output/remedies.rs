@@ -2,7 +2,7 @@
 //!
 //! Messages of the engine also name tools of the MCP server, because a client's agent reads the same messages.
 
-/// What is said to an agent, and what is said on the command line.
+/// The words for an agent, and those for the command line.
 const REMEDIES: &[(&str, &str)] = &[
     (", or call index_project with rebuild", ""),
     (" or call index_project", ""),
