@@ -46,7 +46,7 @@ fn run_command(arguments: &CliArguments) -> anyhow::Result<CommandExit> {
         Some(CliCommand::Hook) => hook::run_hook(shared),
         Some(CliCommand::Doctor(arguments)) => doctor::run_doctor(shared, arguments),
         Some(CliCommand::Completions(arguments)) => completions::print_completions(arguments.shell),
-        Some(CliCommand::Man(arguments)) => man::print_man_page(arguments.command.as_deref()),
+        Some(CliCommand::Man(arguments)) => man::print_man_page(&arguments.command),
         None => serve::run_serve(shared, &ServeArguments::for_paths(&arguments.paths)),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use engine::{Engine, EngineError, IndexError, IndexReport, IndexRequest};
 
-use self::command_folder::{CommandFolder, ShownPaths};
+use self::command_folder::{CommandFolder, ShownPaths, check_device};
 
 use super::arguments::SharedArguments;
 use super::interrupts::Interrupts;
@@ -131,6 +131,7 @@ pub fn open_updated_folder(
     no_index: bool,
 ) -> anyhow::Result<OpenedFolder> {
     let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open()?;
+    check_device(shared, &engine)?;
     let interrupts = Interrupts::listen()?;
     if !no_index {
         update_index_if_free(&engine, &interrupts, shared)?;

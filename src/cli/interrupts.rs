@@ -26,6 +26,8 @@ use super::printer;
 pub struct Interrupts {
     cancel: CancelToken,
     is_cancellable: Arc<AtomicBool>,
+    /// Whether the cancellable work waits for something, so that nothing is in progress.
+    is_idle: Arc<AtomicBool>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -45,10 +47,11 @@ impl Interrupts {
         };
         let (stop, stopped) = oneshot::channel();
         let (cancel, is_cancellable) = (CancelToken::default(), Arc::new(AtomicBool::new(false)));
-        let (token, flag) = (cancel.clone(), Arc::clone(&is_cancellable));
-        let wait = move || runtime.block_on(wait_for_ctrl_c(signal, &token, &flag, stopped));
+        let is_idle = Arc::new(AtomicBool::new(false));
+        let (token, flag, idle) = (cancel.clone(), Arc::clone(&is_cancellable), Arc::clone(&is_idle));
+        let wait = move || runtime.block_on(wait_for_ctrl_c(signal, &token, [&flag, &idle], stopped));
         let thread = thread::Builder::new().name("ctrl-c".to_owned()).spawn(wait).map_err(failed)?;
-        Ok(Self { cancel, is_cancellable, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { cancel, is_cancellable, is_idle, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Runs `work`; during it, the first Ctrl-C only cancels the token.
@@ -57,6 +60,13 @@ impl Interrupts {
         let done = work(&self.cancel);
         self.is_cancellable.store(false, Ordering::SeqCst);
         done
+    }
+}
+
+impl Interrupts {
+    /// Sets whether the cancellable work only waits, which the note after a Ctrl-C depends on.
+    pub fn set_idle(&self, is_idle: bool) {
+        self.is_idle.store(is_idle, Ordering::SeqCst);
     }
 }
 
@@ -84,7 +94,7 @@ fn listen_for_ctrl_c() -> io::Result<Signal> {
 async fn wait_for_ctrl_c(
     mut signal: Signal,
     cancel: &CancelToken,
-    is_cancellable: &AtomicBool,
+    [is_cancellable, is_idle]: [&AtomicBool; 2],
     mut stopped: oneshot::Receiver<()>,
 ) {
     loop {
@@ -96,6 +106,9 @@ async fn wait_for_ctrl_c(
             process::exit(i32::from(INTERRUPTED_CODE));
         }
         cancel.cancel();
-        printer::print_note("stopping after the files in progress; press Ctrl-C again to end at once");
+        printer::print_note(match is_idle.load(Ordering::SeqCst) {
+            true => "stopped",
+            false => "stopping after the files in progress; press Ctrl-C again to end at once",
+        });
     }
 }

@@ -10,6 +10,7 @@ use console::Term;
 use serde::Serialize;
 
 use super::text_output::palette::find_columns;
+use super::text_output::remedies::for_command_line;
 use super::text_output::terminal_text;
 
 /// A buffered writer to standard output.
@@ -82,7 +83,7 @@ pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
 
 /// Prints a note on standard error, ignoring errors: the reader may have closed the pipe.
 pub fn print_note(message: &str) {
-    let message = terminal_text::escape_lines(message);
+    let message = terminal_text::escape_lines(&for_command_line(message));
     _ = writeln!(io::stderr(), "{}", wrap_for_stderr(&message));
 }
 

@@ -5,12 +5,14 @@
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
+use console::Term;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use engine::{IndexPhase, IndexProgress, StageReport, TuneStep, find_bottleneck};
 
 use super::arguments::SharedArguments;
 use super::printer;
+use super::text_output::palette::find_columns;
 use super::text_output::terminal_text;
 
 /// Delay before the progress bar of an index run is shown; runs over unchanged files are usually shorter.
@@ -18,6 +20,9 @@ const SHOW_AFTER: Duration = Duration::from_millis(300);
 
 /// Delay before the table of stages is shown.
 const TABLE_AFTER: Duration = Duration::from_secs(2);
+
+/// The width of a bar in columns.
+const BAR_COLUMNS: usize = 12;
 
 /// The interval between notes about a download if standard error is not a terminal.
 const NOTE_INTERVAL: Duration = Duration::from_secs(10);
@@ -81,7 +86,8 @@ impl IndexProgressBar {
             return;
         }
         let is_counted = progress.walk_ended && progress.phase == IndexPhase::Indexing;
-        let message = progress_message(progress, self.verbose);
+        let columns = find_columns(&Term::stderr()).unwrap_or(usize::MAX);
+        let message = progress_message(progress, self.verbose, columns.saturating_sub(BAR_COLUMNS + 2));
         // A message of one line is cut to the width of the terminal; one with a table is not.
         self.bar.set_template(match (is_counted, message.contains('\n')) {
             (true, false) => "{bar:12} {wide_msg}",
@@ -150,9 +156,9 @@ impl DownloadProgress {
 }
 
 /// Formats the progress as `120 of 400 files · 5 seconds left · 900 chunks · 60 files/s · 450 chunks/s`, what matters
-/// most first, because a narrow terminal cuts the rest; if `verbose` is set, followed by the table of stages and the
+/// most first, and only the parts that fit into `columns`; if `verbose` is set, followed by the table of stages and the
 /// sentence about the bottleneck.
-fn progress_message(progress: &IndexProgress, verbose: bool) -> String {
+fn progress_message(progress: &IndexProgress, verbose: bool, columns: usize) -> String {
     if progress.phase == IndexPhase::Finishing {
         return "finishing the full-text index…".to_owned();
     }
@@ -166,7 +172,14 @@ fn progress_message(progress: &IndexProgress, verbose: bool) -> String {
         format!("{:.0} files/s", rate(progress.files_redone)),
         format!("{:.0} chunks/s", rate(progress.chunks)),
     ]);
-    let mut lines = vec![parts.join(" · ")];
+    let mut line = parts.remove(0);
+    for part in parts {
+        if line.chars().count() + " · ".len() + part.len() > columns {
+            break;
+        }
+        line.push_str(&format!(" · {part}"));
+    }
+    let mut lines = vec![line];
     if verbose && progress.elapsed >= TABLE_AFTER && !progress.stages.is_empty() {
         lines.extend(progress_table(&progress.stages, progress.elapsed));
         lines.extend(find_bottleneck(&progress.stages, progress.elapsed).map(|found| found.to_string()));
@@ -215,10 +228,11 @@ mod tests {
             stages: Vec::new(),
             device: None,
         };
-        let message = |progress: &IndexProgress| progress_message(progress, false);
+        let message = |progress: &IndexProgress| progress_message(progress, false, 80);
         assert_eq!(message(&progress), "100 of at least 400 files · 900 chunks · 10 files/s · 90 chunks/s");
         progress.walk_ended = true;
         assert_eq!(message(&progress), "100 of 400 files · 30 seconds left · 900 chunks · 10 files/s · 90 chunks/s");
+        assert_eq!(progress_message(&progress, false, 40), "100 of 400 files · 30 seconds left");
         // Unchanged files take no time.
         (progress.files_done, progress.files_changed) = (350, 150);
         assert!(message(&progress).contains(" · 5 seconds left · "), "{}", message(&progress));
@@ -250,8 +264,8 @@ mod tests {
             stages,
             device: None,
         };
-        assert_eq!(progress_message(&progress, false).lines().count(), 1);
-        let shown = progress_message(&progress, true);
+        assert_eq!(progress_message(&progress, false, 80).lines().count(), 1);
+        let shown = progress_message(&progress, true, 80);
         let lines: Vec<&str> = shown.lines().skip(1).collect();
         assert_eq!(
             lines,
@@ -265,6 +279,6 @@ mod tests {
             ]
         );
         let early = IndexProgress { elapsed: seconds(1), ..progress };
-        assert_eq!(progress_message(&early, true).lines().count(), 1);
+        assert_eq!(progress_message(&early, true, 80).lines().count(), 1);
     }
 }

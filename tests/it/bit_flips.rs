@@ -110,7 +110,10 @@ impl FlipFixture {
                     told += usize::from(is_told);
                 }
                 Err(error) => {
-                    assert!(error.contains("damaged") && error.contains("index_project"), "{place}: {query}: {error}");
+                    assert!(
+                        error.contains("damaged") && error.contains("run `codescry index`"),
+                        "{place}: {query}: {error}"
+                    );
                     told += 1;
                 }
             }

@@ -274,17 +274,17 @@ fn status_calls_no_index_complete_during_a_run_or_after_one_that_was_killed() {
         let ran = project.run(&["status", "--embedder", "synthetic:1000000"]);
         ran.out.lines().find(|line| line.starts_with("state ")).unwrap_or_default().to_owned()
     };
-    assert_eq!(state(), "state     complete");
+    assert_eq!(state(), "state      complete");
     for at in 0..200 {
         project.write(&format!("src/part_{at}.rs"), format!("pub fn part_{at}() {{}}\n"));
     }
     let mut child = project.spawn(&["index", "--embedder", "synthetic:20"]);
-    while state() == "state     complete" {
+    while state() == "state      complete" {
         assert!(child.try_wait().expect("it is there").is_none(), "it ended before it was seen");
     }
     child.kill().expect("it runs");
     child.wait().expect("it ends");
-    assert_ne!(state(), "state     complete");
+    assert_ne!(state(), "state      complete");
 }
 
 #[test]
@@ -317,6 +317,9 @@ fn indexes_are_listed_removed_and_pruned() {
     assert_eq!(size(), before);
     let pruned = indexes(&["prune"]);
     assert!(pruned.code == 0 && pruned.out.contains("removed replaced tables of"), "{}{}", pruned.out, pruned.err);
+    assert_eq!(dry.out.replace("would have ", "").replace("would be ", ""), pruned.out, "it says what is removed");
+    assert_eq!(indexes(&["prune", "--dry-run"]).out, "0 B would be freed\n");
+    assert_eq!(indexes(&["prune"]).out, "0 B freed\n");
     assert!(size() < before);
     let found = run(in_data_folder(&project, &["search", "upload", "file", "--no-index", "--json"]));
     assert!(found.paths().contains(&"src/net/upload.rs".to_owned()), "{}", found.err);

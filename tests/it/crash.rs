@@ -44,7 +44,7 @@ fn a_broken_manifest_is_reported_and_repaired_by_the_next_run() {
             fs::write(project.index_dir().join(name), "{ broken").expect("it can be written");
         }
         let search = project.run(&["search", "pool", "--no-index"]);
-        assert!(search.code == 2 && search.err.contains("index_project"), "{}", search.err);
+        assert!(search.code == 2 && search.err.contains("run `codescry index`"), "{}", search.err);
         assert!(!search.err.contains("delete"), "{}", search.err);
         let repair = project.run(command);
         assert_eq!(repair.code, 0, "{command:?}: {}", repair.err);

@@ -27,6 +27,7 @@ mod mcp_roots;
 mod mcp_secrets;
 mod mcp_stdio;
 mod mcp_text;
+mod messages;
 mod models;
 mod names;
 mod onnx;

@@ -69,6 +69,7 @@ fn nothing_is_cut_off_by_a_narrow_terminal() {
         "index --rebuild -v",
         "index --dry-run",
         "indexes list",
+        "models list",
     ];
     for columns in [60, 120] {
         for arguments in commands {

@@ -59,14 +59,32 @@ const DESCRIPTION: &str = "Finds code by meaning, by words or by name in a repos
                            find where something is done, how it works, or where a name is defined and used, before \
                            grep and before reading files.";
 
-/// Returns the files of the extras for a client, with texts that start `command`.
+/// The commands that start the program in a shell.
+pub(crate) struct ShellCommands {
+    /// The command in texts for agents: short if the program is on the PATH of the user.
+    pub shown: String,
+    /// The command in the hook, which a client may start with another PATH: the program of the server's entry.
+    pub hook: String,
+}
+
+impl ShellCommands {
+    /// Returns the commands for the program of the server's entry.
+    pub fn new(program: &str, user: &UserEnvironment) -> Self {
+        let on_path = user.find_on_path("codescry").is_some_and(|found| found == Path::new(program));
+        let hook = quote_program(program);
+        Self { shown: if on_path { "codescry".to_owned() } else { hook.clone() }, hook }
+    }
+}
+
+/// Returns the files of the extras for a client, with texts that start the program.
 pub(crate) fn guidance_files(
     config_file: &ClientConfigFile,
     extras: &[Extra],
-    command: &str,
+    commands: &ShellCommands,
     user: &UserEnvironment,
 ) -> Vec<GuidanceFile> {
     let guidance = &config_file.client.guidance;
+    let command = commands.shown.as_str();
     let mut files = Vec::new();
     for extra in extras {
         let (path, content) = match extra {
@@ -76,7 +94,7 @@ pub(crate) fn guidance_files(
             }
             Extra::Skill => (guidance.skill, GuidanceContent::Document(with_mark(&skill_document(command)))),
             Extra::Hooks => match guidance.hooks {
-                Some(hooks) => (hooks.file, GuidanceContent::Hook(hooks, format!("{command} hook"))),
+                Some(hooks) => (hooks.file, GuidanceContent::Hook(hooks, format!("{} hook", commands.hook))),
                 None => continue,
             },
         };
@@ -95,17 +113,10 @@ fn resolve_path(path: GuidancePath, config_file: &ClientConfigFile, user: &UserE
     }
 }
 
-/// Returns the command that starts the program in a shell.
-pub(crate) fn shell_command(program: &str, user: &UserEnvironment) -> String {
-    let on_path = user.find_on_path("codescry").is_some_and(|found| found == Path::new(program));
+/// Returns the program as a word of a shell.
+fn quote_program(program: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:\\".contains(letter);
-    if on_path {
-        "codescry".to_owned()
-    } else if program.chars().all(is_plain) {
-        program.to_owned()
-    } else {
-        format!("\"{program}\"")
-    }
+    if program.chars().all(is_plain) { program.to_owned() } else { format!("\"{program}\"") }
 }
 
 /// Returns the block of instructions, with its marks.

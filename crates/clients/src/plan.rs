@@ -11,7 +11,7 @@ use super::client::{EntryField, HookSettings, McpClient};
 use super::entry::{InstalledEntry, ServerEntry};
 use super::error::{ClientError, EditError};
 use super::files::ClientConfigFile;
-use super::guidance::{self, Extra, GuidanceContent, guidance_files, shell_command};
+use super::guidance::{self, Extra, GuidanceContent, ShellCommands, guidance_files};
 use super::{disk, formats};
 
 /// The variable of a workspace's folder, which earlier versions wrote into files where no client replaces it.
@@ -86,7 +86,7 @@ pub fn plan_install(
     request: &InstallRequest,
     user: &UserEnvironment,
 ) -> Vec<PlannedFile> {
-    let files = collect_files(config_files, &request.extras, &shell_command(&request.command, user), user);
+    let files = collect_files(config_files, &request.extras, &ShellCommands::new(&request.command, user), user);
     let plan = |file: EditedFile<'_>| PlannedFile {
         change: plan_edits(&file, request, user),
         titles: file.titles,
@@ -103,7 +103,7 @@ pub fn plan_install(
 pub fn plan_uninstall(config_files: &[ClientConfigFile], user: &UserEnvironment) -> Vec<PlannedFile> {
     let extras = Extra::ALL.map(|(_, extra)| extra);
     let mut planned = Vec::new();
-    for file in collect_files(config_files, &extras, "codescry", user) {
+    for file in collect_files(config_files, &extras, &ShellCommands::new("codescry", user), user) {
         let change = plan_removal(&file, user);
         let is_listed = file.has_entry() || !matches!(&change, Ok(change) if !change.is_needed());
         if is_listed {
@@ -117,13 +117,13 @@ pub fn plan_uninstall(config_files: &[ClientConfigFile], user: &UserEnvironment)
 fn collect_files<'c>(
     config_files: &'c [ClientConfigFile],
     extras: &[Extra],
-    command: &str,
+    commands: &ShellCommands,
     user: &UserEnvironment,
 ) -> Vec<EditedFile<'c>> {
     let mut files: Vec<EditedFile<'c>> = Vec::new();
     for config_file in config_files {
         let entry = [(config_file.file.clone(), None)];
-        let guidance = guidance_files(config_file, extras, command, user);
+        let guidance = guidance_files(config_file, extras, commands, user);
         for (file, content) in entry.into_iter().chain(guidance.into_iter().map(|file| (file.file, Some(file.content))))
         {
             let title = config_file.client.title;

@@ -33,7 +33,7 @@ pub enum ConfigError {
     #[error("{name}={value}: {problem}; correct or unset it")]
     Value { name: &'static str, value: String, problem: String },
     /// The memory limit is too low.
-    #[error("--max-memory is too low for indexing: {given} bytes; give at least {least} bytes")]
+    #[error("--max-memory is too low for indexing: {given} bytes; give at least {}MiB", .least >> 20)]
     Memory { given: u64, least: u64 },
     /// The user's data or cache folder is unknown, and none is given.
     #[error("cannot determine the user's data and cache folders: {0}; give --index-dir and --cache-dir")]

@@ -279,7 +279,7 @@ mod tests {
     fn a_too_low_memory_limit_is_refused_and_files_get_at_least_half() {
         let with =
             |bytes| PipelineSettings::resolve(&PipelineOptions { max_memory_bytes: Some(bytes), ..Default::default() });
-        assert!(with(1 << 20).expect_err("too little").to_string().contains("at least"));
+        assert!(with(1 << 20).expect_err("too little").to_string().contains("give at least 128MiB"));
         assert_eq!(with(128 << 20).expect("enough").in_flight_bytes(), 64 << 20);
         assert_eq!(with(1 << 30).expect("enough").in_flight_bytes(), 640 << 20);
     }

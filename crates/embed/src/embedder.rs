@@ -64,6 +64,11 @@ pub trait Embedder: Send + Sync {
         Ok(())
     }
 
+    /// Returns whether the model runs on the device of the settings; the others run on the CPU only.
+    fn runs_on_device(&self) -> bool {
+        false
+    }
+
     /// Returns whether the model forms batches itself. [`Embedder::embed_each`] then takes a whole window of
     /// texts.
     fn batches_internally(&self) -> bool {

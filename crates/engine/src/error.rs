@@ -136,7 +136,7 @@ fn join_names(names: &[String]) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum PathError {
     #[error(
-        "{shown} is not in {root}; {}",
+        "{shown} does not exist in {root}; {}",
         advise_nearest(nearest.as_deref()),
         shown = escape_name(.path.as_str())
     )]
@@ -157,7 +157,8 @@ pub enum PathError {
     NothingIndexed { path: String },
     /// The file has fewer lines, or the range is reversed.
     #[error(
-        "{shown} has lines 1 to {last}, not {wanted}; give lines in this range",
+        "{shown} has lines 1 to {last}, not {wanted}; {}",
+        advise_lines(*from, *to),
         shown = escape_name(.path.as_str()),
         wanted = if from == to { from.to_string() } else { format!("{from} to {to}") }
     )]
@@ -195,8 +196,19 @@ pub enum PathError {
     Walk { path: RepoPath, source: WalkError },
 }
 
+fn advise_lines(from: u32, to: u32) -> String {
+    if from > to {
+        format!("give the first line first, such as {to}-{from}")
+    } else {
+        "give lines in this range".to_owned()
+    }
+}
+
 fn advise_nearest(nearest: Option<&str>) -> String {
-    nearest.map_or_else(|| "give a path inside of the root".to_owned(), |path| format!("the nearest path is {path}"))
+    nearest.map_or_else(
+        || "check its name, or list the files with outline".to_owned(),
+        |path| format!("the nearest path is {path}"),
+    )
 }
 
 /// The reason why an attempt to tune the model failed.

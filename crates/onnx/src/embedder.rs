@@ -58,6 +58,10 @@ impl Embedder for OnnxEmbedder {
         self.model.description.width()
     }
 
+    fn runs_on_device(&self) -> bool {
+        true
+    }
+
     fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         let mut vectors = vec![Vec::new(); texts.len()];
         self.embed_each(texts, &mut |at, vector| {

@@ -21,23 +21,32 @@ pub enum BenchCommand {
     Pipeline(PipelineBenchArguments),
     /// Print the passages that are embedded for a folder, one JSON string per line
     Passages {
-        /// The folder
-        path: PathBuf,
+        /// The folder [default: the working folder]
+        path: Option<PathBuf>,
     },
     /// Run one measurement; `bench pipeline` starts these as processes
     #[command(hide = true)]
     Once(BenchRunArguments),
 }
 
+/// The variants that `codescry bench pipeline` compares.
+const VARIANTS_HELP: &str = "\
+Variants, for --only:
+  tree-sitter alone, walk, read, parse alone, pipeline, … workers renewed per batch, … one parse worker, \
+… one embed worker, … queue depth 2, … file batch 1, … file batch 64, … 1 producer, … 4 producers, \
+… everything parsed first, … embed batch 16, … embed batch 256, one batch after another
+Those with … are the pipeline with one setting changed.";
+
 /// The arguments of `codescry bench pipeline`.
 #[derive(Debug, Args)]
+#[command(after_help = VARIANTS_HELP)]
 pub struct PipelineBenchArguments {
     /// The folder to index; its existing index is not touched [default: the working folder]
     pub path: Option<PathBuf>,
     /// Repeat all runs this many times, and report the medians
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = parse_positive::<usize>)]
     pub rounds: usize,
-    /// Only the variants whose name contains this text, and always the first one
+    /// Only the variants whose name contains this text (listed below), and always the first one
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
     /// Print one JSON object with every run instead of a table

@@ -11,9 +11,13 @@ pub struct CompletionsArguments {
     pub shell: Shell,
 }
 
+/// How a manual page is read.
+const MAN_HELP: &str = "The page is in the format of man(1). To read it: codescry man search | man -l -";
+
 /// The arguments of `codescry man`.
 #[derive(Debug, Args)]
+#[command(after_help = MAN_HELP)]
 pub struct ManArguments {
-    /// The command to describe [default: the program as a whole]
-    pub command: Option<String>,
+    /// The command to describe, such as search or models install [default: the program as a whole]
+    pub command: Vec<String>,
 }

@@ -10,6 +10,10 @@ Files with credentials are left out, whatever ignore files say. A file that only
 included if a line in it contains `codescry:allow-secret`; one that only has the name of a secret, if its name ends with \
 `.example`. Tokens with known forms are masked in other files, except in a line with `codescry:allow-secret`.";
 
+/// The exit codes of `codescry watch`, which Ctrl-C ends.
+const WATCH_EXIT_CODES: &str =
+    "Exit codes: 0 ended by Ctrl-C, 2 error, 130 ended by Ctrl-C before the folder was indexed for the first time.";
+
 /// The arguments of `codescry index`.
 #[derive(Debug, Args)]
 #[command(after_help = SECRETS_HELP)]
@@ -40,6 +44,7 @@ pub struct StatusArguments {
 
 /// The arguments of `codescry watch`.
 #[derive(Debug, Args)]
+#[command(after_help = WATCH_EXIT_CODES)]
 pub struct WatchArguments {
     /// The folder to watch [default: the working folder]
     pub path: Option<PathBuf>,

@@ -31,7 +31,8 @@ Environment variables (a flag of the same meaning wins):
   NO_COLOR, COLUMNS, RUST_LOG   no colours; the width of the terminal; log filters
   HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, HF_HOME, HF_HUB_CACHE
                                 as for Hugging Face's own tools
-  XDG_DATA_HOME, XDG_CACHE_HOME where indexes and caches are by default
+  XDG_DATA_HOME, XDG_CACHE_HOME
+                                where indexes and caches are by default
 
 Limits:
   results                       the best 200 of a search are ranked (--limit and --offset)

@@ -45,7 +45,7 @@ pub struct SharedArguments {
     /// Print more on standard error; repeat for even more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Print only errors on standard error, no progress and no notes
+    /// Print only answers and errors: no progress, no notes and no report of an index run
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Disables colours if set and not empty; see <https://no-color.org>

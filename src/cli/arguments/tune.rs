@@ -7,7 +7,8 @@ use clap::Args;
 const ABOUT: &str = "Tuning learns from the code itself: doc comments and the code they document, names and their \
     bodies, headings and their sections, tests and the code they test. A fifth of the definitions is held out to \
     measure the result. Nothing leaves this machine; the tuned model is stored beside the index and is used for this \
-    folder only.";
+    folder only.\n\nTuning takes seconds for a small folder and a few minutes for thousands of files; a progress bar \
+    shows how far it is. Ctrl-C ends it and keeps the present model.";
 
 /// The arguments of `codescry tune`.
 #[derive(Debug, Args)]

@@ -8,13 +8,13 @@ mod variants;
 
 use std::path::Path;
 
-use engine::{Engine, EngineError, IndexError};
+use engine::{EngineError, IndexError};
 
 use self::table::bench_table;
 use self::variants::{BenchVariant, ScratchFolder, VARIANTS, run_variant};
 use crate::cli::arguments::{BenchCommand, BenchRunArguments, PipelineBenchArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::settings_to_index;
+use crate::cli::index_run::command_folder::{open_to_index, settings_to_index};
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::bench::{RefusedRunJson, VariantRunsJson};
 use crate::cli::json_output::index::IndexReportJson;
@@ -27,13 +27,13 @@ use crate::cli::printer::{self, Printer};
 pub fn run_bench(shared: &SharedArguments, command: &BenchCommand) -> anyhow::Result<CommandExit> {
     match command {
         BenchCommand::Pipeline(arguments) => bench_pipeline(shared, arguments),
-        BenchCommand::Passages { path } => print_passages(shared, path),
+        BenchCommand::Passages { path } => print_passages(shared, path.as_deref()),
         BenchCommand::Once(arguments) => run_single_bench(shared, arguments),
     }
 }
 
-fn print_passages(shared: &SharedArguments, path: &Path) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(settings_to_index(shared, Some(path))?)?;
+fn print_passages(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<CommandExit> {
+    let engine = open_to_index(shared, path)?;
     let mut printer = Printer::new();
     for passage in engine.passages()? {
         printer.line(&serde_json::to_string(&passage)?)?;
@@ -44,7 +44,7 @@ fn print_passages(shared: &SharedArguments, path: &Path) -> anyhow::Result<Comma
 
 /// Runs one measurement, and prints its report, or the reason if the pipeline refuses the settings.
 fn run_single_bench(shared: &SharedArguments, arguments: &BenchRunArguments) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(settings_to_index(shared, Some(&arguments.path))?)?;
+    let engine = open_to_index(shared, Some(&arguments.path))?;
     let interrupts = Interrupts::listen()?;
     let measured = interrupts.run_cancellable(|cancel| engine.bench(arguments.kind.into(), cancel));
     let mut printer = Printer::new();
@@ -66,6 +66,14 @@ fn bench_pipeline(shared: &SharedArguments, arguments: &PipelineBenchArguments) 
     };
     let variants: Vec<&BenchVariant> =
         VARIANTS.iter().enumerate().filter(|(at, variant)| wanted(*at, variant)).map(|(_, variant)| variant).collect();
+    if let (Some(only), true) = (&arguments.only, variants.len() == 1) {
+        let names: Vec<&str> = VARIANTS.iter().skip(1).map(|variant| variant.name).collect();
+        anyhow::ensure!(
+            VARIANTS[0].name.contains(only.as_str()),
+            "no variant contains {only}; there are: {}",
+            names.join(", ")
+        );
+    }
     let mut rows: Vec<VariantRunsJson> =
         variants.iter().map(|variant| VariantRunsJson { name: variant.name, runs: Vec::new() }).collect();
     let scratch = ScratchFolder::new()?;

@@ -6,7 +6,7 @@ mod tasks;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 
 use engine::{
     ContentFilter, Engine, Filter, JUDGED_HITS, RetrievalMetrics, RetrievalMode, SearchQuery, compute_metrics,
@@ -17,7 +17,7 @@ use self::comparison::{compare_evaluations, comparison_notes, print_comparison};
 use self::tasks::{LabelledQuestion, format_target, read_tasks};
 use crate::cli::arguments::{EvalArguments, EvalBaseline, EvalSetting, SharedArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::settings_to_index;
+use crate::cli::index_run::command_folder::open_to_index;
 use crate::cli::index_run::update_index_if_free;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::eval::{ComparisonJson, EvalJson, EvaluationJson, JudgedQueryJson};
@@ -36,18 +36,23 @@ pub fn run_eval(shared: &SharedArguments, arguments: &EvalArguments) -> anyhow::
         _ => None,
     };
     // The paths of the answers are relative to the folder, so it is not searched as a part of another one.
-    let engine = Engine::open(settings_to_index(shared, arguments.path.as_deref())?)?;
+    let engine = open_to_index(shared, arguments.path.as_deref())?;
     let interrupts = Interrupts::listen()?;
     if !arguments.no_index {
         update_index_if_free(&engine, &interrupts, shared)?;
     }
     let evaluate = |setting: &EvalSetting| evaluate_tasks(&engine, &tasks, setting, arguments.content_filter());
-    let theirs = match &arguments.against {
+    let mut theirs = match &arguments.against {
         Some(EvalBaseline::Setting(setting)) => Some(evaluate(setting)?),
         _ => recorded,
     };
     let ours = evaluate(&arguments.setting())?;
     let against = theirs.as_ref().map(|theirs| compare_evaluations(&ours, theirs));
+    if let (Some(theirs), Some(EvalBaseline::File(path))) = (&mut theirs, &arguments.against) {
+        // The table tells the recorded run from this one, which usually has the same setting.
+        let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+        theirs.setting = format!("{} ({name})", theirs.setting);
+    }
     let mut printer = Printer::new();
     if arguments.json {
         printer.json(&EvalJson { ours: &ours, against: against.as_ref() })?;
@@ -63,9 +68,11 @@ pub fn run_eval(shared: &SharedArguments, arguments: &EvalArguments) -> anyhow::
 
 /// Reads the output of an earlier run with `--json`.
 fn read_evaluation(path: &Path) -> anyhow::Result<EvaluationJson> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let shape = || format!("{} is not output of `codescry eval --json`", path.display());
-    serde_json::from_slice(&bytes).with_context(shape)
+    let settings = "--against takes hybrid, dense, lexical, or a file with the output of `codescry eval --json`";
+    let shown = path.display();
+    let bytes = fs::read(path).map_err(|error| anyhow!("cannot read {shown}: {error}; {settings}"))?;
+    let read: Result<EvaluationJson, _> = serde_json::from_slice(&bytes);
+    read.map_err(|error| anyhow!("cannot read {shown}: {error}; {settings}"))
 }
 
 /// Searches for all questions with one setting, and judges the answers.

@@ -2,11 +2,11 @@
 
 mod dry_run;
 
-use engine::{Engine, IndexRequest};
+use engine::IndexRequest;
 
 use crate::cli::arguments::{IndexArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::settings_to_index;
+use crate::cli::index_run::command_folder::open_to_index;
 use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::index::IndexReportJson;
@@ -19,7 +19,7 @@ use crate::cli::text_output::report;
 /// # Errors
 /// If the folder or the index is invalid, or the run is cancelled.
 pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(settings_to_index(shared, arguments.path.as_deref())?)?;
+    let engine = open_to_index(shared, arguments.path.as_deref())?;
     if arguments.dry_run {
         return dry_run::print_dry_run(&engine, arguments.json);
     }
@@ -29,7 +29,7 @@ pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow
     let mut printer = Printer::new();
     if arguments.json {
         printer.json(&IndexReportJson::new(engine.root(), &done))?;
-    } else {
+    } else if !shared.quiet {
         for line in report::report_lines(&done, shared.verbose > 0, Palette::for_stdout(shared)) {
             printer.line(&line)?;
         }

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use config::ModelSettings;
+use config::{EmbedderChoice, ModelSettings};
 use engine::models::{self, ModelError};
 
 use crate::cli::arguments::{ModelsCommand, SharedArguments};
@@ -11,7 +11,11 @@ use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::models::ModelJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::progress::DownloadProgress;
+use crate::cli::text_output::palette::Palette;
 use crate::cli::text_output::terminal_text;
+
+/// The width of a terminal from which models are listed with their descriptions on the same line.
+const TABLE_COLUMNS: usize = 120;
 
 /// Runs `codescry models`.
 ///
@@ -20,18 +24,46 @@ use crate::cli::text_output::terminal_text;
 pub fn run_models(shared: &SharedArguments, command: &ModelsCommand) -> anyhow::Result<CommandExit> {
     let settings = shared.model_settings()?;
     match command {
-        ModelsCommand::List { json } => print_models(&settings, *json),
+        ModelsCommand::List { json } => print_models(shared, &settings, *json),
         ModelsCommand::Install { name } => download_model(shared, &settings, name),
         ModelsCommand::Verify { name } => print_verified_files(&settings, name),
         ModelsCommand::Remove { name } => {
-            let folder = models::remove_model(&settings, name)?;
+            refuse_builtin(name)?;
+            let folder = models::remove_model(&settings, name).map_err(|error| name_not_installed(error, name))?;
             print_line(&format!("removed {}", folder.display()))
         }
         ModelsCommand::Add { folder, name } => {
+            let shown = folder.display();
+            anyhow::ensure!(
+                folder.exists(),
+                "the folder {shown} does not exist; give the folder with the model's files"
+            );
+            anyhow::ensure!(folder.is_dir(), "{shown} is not a folder; give the folder with the model's files");
             let model = models::add_model(&settings, folder, name.as_deref())?;
             let (reference, to) = (model.reference(), model.folder.display().to_string());
             print_line(&format!("{reference} is in {to}; use it with --embedder {}", model.description.name))
         }
+    }
+}
+
+/// Refuses the built-in model, which has no files.
+fn refuse_builtin(name: &str) -> anyhow::Result<()> {
+    let is_builtin = matches!(name.parse(), Ok(EmbedderChoice::BuiltIn));
+    anyhow::ensure!(
+        !is_builtin,
+        "the model {name} is part of the program; it cannot be installed, verified or removed"
+    );
+    Ok(())
+}
+
+/// Returns the error of a command that works on installed models only: to install the model first is no remedy.
+fn name_not_installed(error: ModelError, name: &str) -> anyhow::Error {
+    match error {
+        ModelError::NotInstalled { models_dir, .. } => anyhow::anyhow!(
+            "the model {name} is not installed in {}; `codescry models list` lists the installed models",
+            models_dir.display()
+        ),
+        error => error.into(),
     }
 }
 
@@ -42,7 +74,7 @@ fn print_line(line: &str) -> anyhow::Result<CommandExit> {
     Ok(CommandExit::Done)
 }
 
-fn print_models(settings: &ModelSettings, json: bool) -> anyhow::Result<CommandExit> {
+fn print_models(shared: &SharedArguments, settings: &ModelSettings, json: bool) -> anyhow::Result<CommandExit> {
     let listed = models::list_models(settings)?;
     let mut printer = Printer::new();
     let rows: Vec<ModelJson<'_>> = listed.iter().map(ModelJson::new).collect();
@@ -51,15 +83,26 @@ fn print_models(settings: &ModelSettings, json: bool) -> anyhow::Result<CommandE
         printer.finish()?;
         return Ok(CommandExit::Done);
     }
-    printer.line(&format!("{:<30}{:<12}{:>5}  {:<16}{}", "model", "location", "width", "precisions", "description"))?;
-    printer
-        .line(&format!("{:<30}{:<12}{:>5}  {:<16}{}", "builtin", "program", 256, "", "trained for code; built in"))?;
-    for row in &rows {
-        let width = row.dimensions.map(|width| width.to_string()).unwrap_or_default();
-        let (name, here) = (terminal_text::escape_controls(row.name), row.precisions.join(" "));
-        let about = terminal_text::escape_controls(row.problem.unwrap_or(row.about));
-        printer.line(&format!("{name:<30}{:<12}{width:>5}  {here:<16}{about}", row.place))?;
+    // A narrow terminal has no room for descriptions beside the names.
+    let is_wide = Palette::for_stdout(shared).columns >= TABLE_COLUMNS;
+    let row = |name: &str, place: &str, width: &str, precisions: &str, about: &str| match is_wide {
+        true => vec![format!("{name:<30}{place:<12}{width:>5}  {precisions:<16}{about}")],
+        false => vec![format!("{name:<30}{place:<12}{width:>5}  {precisions}"), format!("  {about}")],
+    };
+    let mut lines = row("model", "location", "width", "precisions", if is_wide { "description" } else { "" });
+    lines.extend(row("builtin", "program", "256", "", "trained for code; built in"));
+    for model in &rows {
+        let width = model.dimensions.map(|width| width.to_string()).unwrap_or_default();
+        let (name, here) = (terminal_text::escape_controls(model.name), model.precisions.join(" "));
+        lines.extend(row(
+            &name,
+            model.place,
+            &width,
+            &here,
+            &terminal_text::escape_controls(model.problem.unwrap_or(model.about)),
+        ));
     }
+    lines.iter().filter(|line| !line.trim().is_empty()).try_for_each(|line| printer.line(line.trim_end()))?;
     printer.line("")?;
     printer.line(&terminal_text::escape_controls(&format!("models folder: {}", settings.models_dir.display())))?;
     if !cfg!(feature = "onnx") {
@@ -70,6 +113,7 @@ fn print_models(settings: &ModelSettings, json: bool) -> anyhow::Result<CommandE
 }
 
 fn download_model(shared: &SharedArguments, settings: &ModelSettings, name: &str) -> anyhow::Result<CommandExit> {
+    refuse_builtin(name)?;
     let interrupts = Interrupts::listen()?;
     let mut progress = DownloadProgress::new(shared);
     let installed = interrupts.run_cancellable(|cancel| {
@@ -95,7 +139,8 @@ fn download_model(shared: &SharedArguments, settings: &ModelSettings, name: &str
 }
 
 fn print_verified_files(settings: &ModelSettings, name: &str) -> anyhow::Result<CommandExit> {
-    let checked = models::verify_model(settings, name)?;
+    refuse_builtin(name)?;
+    let checked = models::verify_model(settings, name).map_err(|error| name_not_installed(error, name))?;
     if checked.is_empty() {
         bail!(
             "the model {name} has no checksums; install or add it again, such as with `codescry models install {name}`"

@@ -28,19 +28,21 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
     let broad = refuse_broad(shared, &folder.settings, "index");
     let (engine, paths) = folder.open()?;
     let requests = parse_places(&engine, &paths, arguments)?;
-    let needs_index = requests.iter().any(|request| request.path.is_none());
-    if needs_index {
-        broad.map_err(anyhow::Error::msg)?;
-        if !arguments.no_index {
-            update_index_if_free(&engine, &Interrupts::listen()?, shared)?;
-        }
+    let has_names = requests.iter().any(|request| request.path.is_none());
+    let may_be_missing = |name: &str| matches!(is_missing(&engine, &paths, name), Ok(true));
+    let may_have_names = has_names || requests.iter().filter_map(name_in_place_of).any(may_be_missing);
+    if has_names {
+        broad.clone().map_err(anyhow::Error::msg)?;
+    }
+    if may_have_names && broad.is_ok() && !arguments.no_index {
+        update_index_if_free(&engine, &Interrupts::listen()?, shared)?;
     }
     // Long lines are wrapped rather than cut: this command shows all of the code.
     let palette = Palette { columns: usize::MAX, ..Palette::for_stdout(shared) };
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
     for (at, request) in requests.iter().enumerate() {
-        let excerpt = match read_place(&engine, &paths, request) {
+        let excerpt = match read_place_or_name(&engine, &paths, request) {
             Err(EngineError::Request(error @ RequestError::UnknownName { .. })) => {
                 printer.flush()?;
                 printer::print_note(&error.to_string());
@@ -128,6 +130,24 @@ pub(super) fn split_lines(place: &str) -> Option<(&str, (u32, u32))> {
     }
 }
 
+/// Reads a place. A place that looks like a file, such as `Big.go`, but names none may be a name, such as of a method `go`.
+fn read_place_or_name(engine: &Engine, paths: &ShownPaths, request: &ReadRequest) -> Result<CodeExcerpt, EngineError> {
+    match (read_place(engine, paths, request), name_in_place_of(request)) {
+        (Err(missing @ EngineError::Path(PathError::Missing { .. })), Some(name)) => {
+            let named = ReadRequest { path: None, symbol: Some(name.to_owned()), ..request.clone() };
+            read_place(engine, paths, &named).map_err(|_| missing)
+        }
+        (read, _) => read,
+    }
+}
+
+/// Returns the name that a request may have meant instead of a file in the folder.
+fn name_in_place_of(request: &ReadRequest) -> Option<&str> {
+    let name = request.path.as_deref().filter(|_| request.lines.is_none() && request.symbol.is_none())?;
+    let is_dotted = name.split('.').count() > 1 && name.split('.').all(|part| !part.is_empty());
+    (is_dotted && !name.contains(['/', '\\', ':', ' '])).then_some(name)
+}
+
 fn read_place(engine: &Engine, paths: &ShownPaths, request: &ReadRequest) -> Result<CodeExcerpt, EngineError> {
     let cancel = CancelToken::default();
     let mut excerpt = match &request.path {
@@ -157,6 +177,19 @@ fn header_line(excerpt: &CodeExcerpt, palette: Palette) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_name_may_be_a_dotted_name() {
+        let named = |path: &str, lines| {
+            let request = ReadRequest { path: Some(path.to_owned()), lines, ..ReadRequest::default() };
+            name_in_place_of(&request).map(str::to_owned)
+        };
+        assert_eq!(named("Big.go", None), Some("Big.go".to_owned()));
+        for path in ["src/Big.go", "Makefile", ".go", "Big."] {
+            assert_eq!(named(path, None), None, "{path}");
+        }
+        assert_eq!(named("Big.go", Some((1, 2))), None);
+    }
 
     #[test]
     fn lines_are_split_off_as_tools_print_them() {

@@ -12,7 +12,7 @@ use engine::{ContentFilter, Filter, SearchAnswer, SearchQuery};
 use super::result_page::{ResultPage, show_hit_paths};
 use crate::cli::arguments::{SearchArguments, SharedArguments, split_folder};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::CommandFolder;
+use crate::cli::index_run::command_folder::{CommandFolder, check_device};
 use crate::cli::index_run::{call_with_repair, update_index_if_free};
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::search::SearchJson;
@@ -33,6 +33,7 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     let page = ResultPage::new(arguments.limit, arguments.offset)?;
     let query = build_search_query(arguments, &words, &page)?;
     let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open()?;
+    check_device(shared, &engine)?;
     // An invalid query fails before the index is updated, which may take minutes.
     if !arguments.batch {
         engine.check_query(&query)?;

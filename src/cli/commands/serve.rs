@@ -5,6 +5,7 @@ mod folders;
 mod http_options;
 mod malloc_arenas;
 
+use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use engine::Engine;
 
 use crate::cli::arguments::{ServeArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
+use crate::cli::printer;
 use folders::resolve_folders;
 use malloc_arenas::limit_malloc_arenas;
 
@@ -28,6 +30,12 @@ pub fn run_serve(shared: &SharedArguments, arguments: &ServeArguments) -> anyhow
     limit_malloc_arenas();
     if let Some(address) = arguments.http.http {
         return serve_over_http(shared, arguments, address);
+    }
+    if !shared.quiet && io::stdin().is_terminal() {
+        printer::print_note(
+            "this server speaks MCP on standard input and output, and waits for a client; `codescry install` adds it to \
+             your clients, Ctrl-C ends it",
+        );
     }
     let (watch, form) = (!arguments.no_watch, arguments.answer_form());
     let folders = resolve_folders(shared, arguments)?;
@@ -60,7 +68,7 @@ fn serve_over_http(
     anyhow::ensure!(!folders.access.takes_client_roots, "{}", folders.access.advice);
     let engines = open_engines(folders.served)?;
     mcp::http::serve_http(engines, folders.access, !arguments.no_watch, &options, |address| {
-        crate::cli::printer::print_note(&format!("serving MCP at http://{address}/mcp until Ctrl-C"));
+        printer::print_note(&format!("serving MCP at http://{address}/mcp until Ctrl-C"));
     })?;
     Ok(CommandExit::Done)
 }

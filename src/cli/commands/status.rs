@@ -65,7 +65,7 @@ fn repair_index(engine: &Engine, shared: &SharedArguments, status: IndexStatus) 
 }
 
 fn status_lines(status: &IndexStatus, now: Duration, verbose: bool, palette: Palette) -> Vec<String> {
-    let row = |name: &str, value: &str| format!("{name:<10}{}", terminal_text::escape_controls(value));
+    let row = |name: &str, value: &str| format!("{name:<11}{}", terminal_text::escape_controls(value));
     let mut lines =
         vec![row("folder", &status.root.display().to_string()), row("index", &status.index_dir.display().to_string())];
     lines.extend(status.tuned.as_ref().map(|tuned| row("tuned", &tuned_text(tuned))));
@@ -104,7 +104,7 @@ fn status_lines(status: &IndexStatus, now: Duration, verbose: bool, palette: Pal
     }
     lines.extend(projects_text(&status.projects).map(|projects| row("projects", &projects)));
     lines.extend(report::skipped_line(&status.skipped));
-    lines.extend(report::skip_hints(&status.skipped));
+    lines.extend(report::skip_hint(&status.skipped));
     lines.extend(report::problem_lines(&status.problems, palette));
     if let Some(reason) = &status.redo_because {
         let reason = format!("the next index run indexes all files again: {reason}");
@@ -139,7 +139,7 @@ fn index_run_lines(run: &RunRecord, verbose: bool) -> Vec<String> {
         RunStatus::Died => format!("process {} died during the last run", run.process),
     };
     let mut line = format!(
-        "{how}: {} of {found}{} in {}, {} at {:.0} chunks/s",
+        "{how}: {} of {found}{} examined in {}, {} at {:.0} chunks/s",
         run.files_done,
         terminal_text::pluralize(run.files_found, "file"),
         terminal_text::format_seconds(elapsed),
@@ -153,8 +153,8 @@ fn index_run_lines(run: &RunRecord, verbose: bool) -> Vec<String> {
     lines.extend(run.failure.iter().map(|failure| terminal_text::escape_controls(failure)));
     if verbose {
         lines.extend(report::stage_table(&run.stages, elapsed));
+        lines.extend(run.bottleneck.iter().map(|sentence| terminal_text::escape_controls(sentence)));
     }
-    lines.extend(run.bottleneck.iter().map(|sentence| terminal_text::escape_controls(sentence)));
     lines.extend(run.device.as_ref().map(|device| terminal_text::escape_controls(&device.summary())));
     lines
 }

@@ -7,7 +7,7 @@ use platform::clock;
 
 use crate::cli::arguments::{SharedArguments, TuneArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::settings_to_index;
+use crate::cli::index_run::command_folder::open_to_index;
 use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::tune::{TuneJson, TuneMeasurementsJson};
@@ -20,7 +20,7 @@ use crate::cli::text_output::terminal_text;
 /// # Errors
 /// If the folder has too little to learn from, or the index cannot be written.
 pub fn run_tune(shared: &SharedArguments, arguments: &TuneArguments) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(settings_to_index(shared, arguments.path.as_deref())?)?;
+    let engine = open_to_index(shared, arguments.path.as_deref())?;
     let interrupts = Interrupts::listen()?;
     let began = Instant::now();
     if arguments.undo {

@@ -11,7 +11,7 @@ use text::display::escape_name;
 
 use crate::cli::arguments::{SharedArguments, WatchArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::settings_to_index;
+use crate::cli::index_run::command_folder::open_to_index;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::printer::{self, Printer};
 use crate::cli::progress::IndexProgressBar;
@@ -27,23 +27,29 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// # Errors
 /// If the folder cannot be watched, or the first index run fails.
 pub fn run_watch(shared: &SharedArguments, arguments: &WatchArguments) -> anyhow::Result<CommandExit> {
-    let engine = Engine::open(settings_to_index(shared, arguments.path.as_deref())?)?;
+    let engine = open_to_index(shared, arguments.path.as_deref())?;
     let interrupts = Interrupts::listen()?;
-    interrupts.run_cancellable(|stop| {
+    let is_complete = interrupts.run_cancellable(|stop| {
         let mut watch =
             WatchCommand { shared, engine: &engine, printer: Printer::new(), is_first: true, unwatched: None };
+        interrupts.set_idle(true);
         let mut failure = None;
         let followed = engine.watch(stop, &mut |scope, unwatched| {
-            watch.index_scope(scope, unwatched, stop).unwrap_or_else(|error| {
+            interrupts.set_idle(false);
+            let remaining = watch.index_scope(scope, unwatched, stop).unwrap_or_else(|error| {
                 failure.get_or_insert(error);
                 stop.cancel();
                 RemainingWork::Nothing
-            })
+            });
+            interrupts.set_idle(true);
+            remaining
         });
         failure.map_or(Ok(()), Err)?;
-        followed.map_err(anyhow::Error::from)
+        followed.map_err(anyhow::Error::from)?;
+        anyhow::Ok(!watch.is_first)
     })?;
-    Ok(CommandExit::Done)
+    // Ctrl-C is the usual end of this command, unless it comes before the folder is indexed.
+    Ok(if is_complete { CommandExit::Done } else { CommandExit::Interrupted })
 }
 
 /// The state of a running `codescry watch`.
@@ -105,6 +111,9 @@ impl WatchCommand<'_> {
     }
 
     fn print_report(&mut self, report: &IndexReport) -> anyhow::Result<()> {
+        if self.shared.quiet {
+            return Ok(());
+        }
         if self.is_first {
             for line in report::report_lines(report, self.shared.verbose > 0, Palette::for_stdout(self.shared)) {
                 self.printer.line(&line)?;

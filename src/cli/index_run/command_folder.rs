@@ -9,6 +9,7 @@ use config::{Settings, UserEnvironment};
 use engine::{Engine, EngineError, RepoPath};
 
 use crate::cli::arguments::SharedArguments;
+use crate::cli::printer;
 
 /// The folder that a command works on.
 pub struct CommandFolder {
@@ -76,6 +77,34 @@ pub fn settings_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyho
     let settings = shared.settings(path)?;
     refuse_broad(shared, &settings, "index").map_err(anyhow::Error::msg)?;
     Ok(settings)
+}
+
+/// Opens the engine of a folder that is indexed by itself.
+///
+/// # Errors
+/// If the folder is too broad, the index or a setting is invalid, or the model cannot use the device of `--device`.
+pub fn open_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Engine> {
+    let engine = Engine::open(settings_to_index(shared, path)?)?;
+    check_device(shared, &engine)?;
+    Ok(engine)
+}
+
+/// Checks that the model can use the device that was named. If a variable names the device, prints a note instead of
+/// failing, because the variable may be meant for other folders.
+///
+/// # Errors
+/// If `--device` names a device other than the CPU, and the model runs on the CPU only.
+pub fn check_device(shared: &SharedArguments, engine: &Engine) -> anyhow::Result<()> {
+    let Some(device) = engine.unused_device() else { return Ok(()) };
+    let reason = "the built-in model and the potion models run on the CPU; transformers such as all-MiniLM-L6-v2 run on \
+                  devices, give one with --embedder (`codescry models list` lists them)";
+    if shared.pipeline.device.is_some() {
+        anyhow::bail!("--device {device}: {reason}, or leave out --device");
+    }
+    if !shared.quiet {
+        printer::print_note(&format!("CODESCRY_DEVICE={device} is not used: {reason}"));
+    }
+    Ok(())
 }
 
 /// Refuses the root of a file system, and a folder that is or contains the home folder. If no folder is open, some

@@ -25,6 +25,8 @@ pub struct SearchJson<'a> {
 /// The answer to a failed line of `codescry search --batch`.
 #[derive(Serialize)]
 pub struct BatchErrorJson {
+    /// The number of the line in the input, from 1.
+    pub line: u64,
     /// The reason and the remedy.
     pub error: String,
 }

@@ -4,5 +4,6 @@ pub mod diff;
 mod highlight;
 pub mod hits;
 pub mod palette;
+pub mod remedies;
 pub mod report;
 pub mod terminal_text;

@@ -51,7 +51,9 @@ impl Palette {
             ColorChoice::Never => false,
             ColorChoice::Auto => !plain && std::io::stdout().is_terminal(),
         };
-        let columns = find_columns(&Term::stdout()).unwrap_or(DEFAULT_COLUMNS);
+        // In a pipe or a file nothing is cut.
+        let is_terminal = std::io::stdout().is_terminal();
+        let columns = if is_terminal { find_columns(&Term::stdout()).unwrap_or(DEFAULT_COLUMNS) } else { usize::MAX };
         Self { is_coloured, columns }
     }
 

@@ -13,18 +13,18 @@ const MAX_PROBLEMS: usize = 10;
 
 /// Returns the summary of a run, with the table of its stages if `verbose` is set.
 pub fn report_lines(report: &IndexReport, verbose: bool, palette: Palette) -> Vec<String> {
-    let mut lines = vec![format!(
-        "indexed {} ({}, {}) in {}: {:.0} files/s",
-        palette.paint(TextRole::Name, &terminal_text::pluralize(report.files_indexed, "file")),
-        terminal_text::pluralize(report.chunks, "chunk"),
-        terminal_text::format_bytes(report.bytes),
-        terminal_text::format_seconds(report.elapsed),
-        terminal_text::count_per_second(report.files_indexed, report.elapsed),
-    )];
-    lines.push(format!(
-        "found {}, unchanged {}, removed {}",
-        report.files_found, report.files_unchanged, report.files_removed
-    ));
+    let seconds = terminal_text::format_seconds(report.elapsed);
+    let mut lines = vec![match report.files_indexed {
+        0 => format!("up to date: {} in {seconds}", terminal_text::pluralize(report.files_unchanged, "file")),
+        _ => format!(
+            "indexed {} ({}, {}) in {seconds}: {:.0} files/s",
+            palette.paint(TextRole::Name, &terminal_text::pluralize(report.files_indexed, "file")),
+            terminal_text::pluralize(report.chunks, "chunk"),
+            terminal_text::format_bytes(report.bytes),
+            terminal_text::count_per_second(report.files_indexed, report.elapsed),
+        ),
+    }];
+    lines.push(found_line(report));
     if report.files_vanished > 0 {
         lines.push(format!(
             "deleted before they could be read: {}",
@@ -32,48 +32,60 @@ pub fn report_lines(report: &IndexReport, verbose: bool, palette: Palette) -> Ve
         ));
     }
     lines.extend(skipped_line(&report.skipped));
-    lines.extend(skip_hints(&report.skipped));
+    lines.extend(skip_hint(&report.skipped));
     lines.extend(report.notes.iter().map(|note| terminal_text::escape_controls(note)));
     if let Some(reason) = &report.redone_because {
         lines.push(format!("all files were indexed again: {}", terminal_text::escape_controls(reason)));
     }
     lines.extend(problem_lines(&report.problems, palette));
-    if report.files_indexed > 0 {
+    if report.files_indexed > 0 && (verbose || report.device.is_some()) {
         lines.push(String::new());
         if verbose {
             let records: Vec<StageRecord> = report.stages.iter().map(StageRecord::from).collect();
             lines.extend(stage_table(&records, report.elapsed));
+            lines.extend(find_bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()));
         }
-        lines.extend(find_bottleneck(&report.stages, report.elapsed).map(|found| found.to_string()));
         lines.extend(report.device.as_ref().map(|device| terminal_text::escape_controls(&device.summary())));
     }
     lines
 }
 
-/// Formats the counts of excluded files as `left out 12: binary 2, ignored 10`.
+/// Formats the counts of files so that they add up: the files that were found by name are indexed, unchanged, or left out
+/// once they are read, such as binary files.
+fn found_line(report: &IndexReport) -> String {
+    let IndexReport { files_found, files_indexed, files_unchanged, files_vanished, files_removed, .. } = report;
+    let mut line = format!("found {files_found}: indexed {files_indexed}, unchanged {files_unchanged}");
+    match files_found.saturating_sub(files_indexed + files_unchanged + files_vanished) {
+        0 => {}
+        rest => line.push_str(&format!(", left out after reading {rest}")),
+    }
+    if *files_removed > 0 {
+        line.push_str(&format!("; removed from the index {files_removed}"));
+    }
+    line
+}
+
+/// Formats the counts of excluded files as `left out 12 files and folders: binary 2, ignored 10`.
 pub fn skipped_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
     let total: u64 = skipped.values().sum();
     let reasons: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-    (total > 0).then(|| format!("left out {total}: {}", reasons.join(", ")))
+    (total > 0).then(|| format!("left out {total} files and folders: {}", reasons.join(", ")))
 }
 
 /// Explains how to list the skipped files with their reasons, and how to include them.
-pub fn skip_hints(skipped: &BTreeMap<String, u64>) -> Vec<String> {
+pub fn skip_hint(skipped: &BTreeMap<String, u64>) -> Option<String> {
     let has = |reasons: &[&str]| reasons.iter().any(|reason| skipped.contains_key(*reason));
-    let hints = [
-        (
-            has(&["secret"]),
-            "`codescry index --dry-run` lists secrets with the reason, `codescry index --help` tells how to include one \
-             that is none",
-        ),
+    let remedies = [
         (
             has(&["hidden", "ignored", "packages", "repository-copy"]),
-            "`codescry index --dry-run` lists each path with its reason; a rule such as `!FOLDER/` in .codescryignore \
-             includes one",
+            "a rule such as `!FOLDER/` in .codescryignore includes one",
         ),
+        (has(&["secret"]), "`codescry index --help` tells how to include a file that only looks like a secret"),
         (has(&["other-file-system"]), "--cross-file-systems includes folders on other file systems (mounts)"),
     ];
-    hints.into_iter().filter(|(is_due, _)| *is_due).map(|(_, hint)| hint.to_owned()).collect()
+    let due: Vec<&str> = remedies.into_iter().filter(|(is_due, _)| *is_due).map(|(_, remedy)| remedy).collect();
+    let hint = || format!("`codescry index --dry-run` lists each path with its reason; {}", due.join("; "));
+    (!due.is_empty()).then(hint)
 }
 
 /// Lists the first problems, one per line.
@@ -154,14 +166,34 @@ mod tests {
             lines[..6],
             [
                 "indexed 10 files (40 chunks, 2.0 KiB) in 2.00 s: 5 files/s",
-                "found 12, unchanged 2, removed 1",
-                "left out 5: binary 2, ignored 3",
+                "found 12: indexed 10, unchanged 2; removed from the index 1",
+                "left out 5 files and folders: binary 2, ignored 3",
                 "`codescry index --dry-run` lists each path with its reason; a rule such as `!FOLDER/` in .codescryignore \
                  includes one",
                 "too large for --max-memory: 1",
                 "all files were indexed again: a rebuild was requested",
             ]
         );
+    }
+
+    #[test]
+    fn counts_add_up_and_a_run_without_changes_says_so() {
+        let read = IndexReport { files_found: 15, files_removed: 0, ..report() };
+        assert_eq!(report_lines(&read, false, PLAIN)[1], "found 15: indexed 10, unchanged 2, left out after reading 3");
+        let none = IndexReport { files_found: 2, files_indexed: 0, files_removed: 0, ..report() };
+        assert_eq!(
+            report_lines(&none, false, PLAIN)[..2],
+            ["up to date: 2 files in 2.00 s", "found 2: indexed 0, unchanged 2"]
+        );
+    }
+
+    #[test]
+    fn there_is_one_hint_for_all_reasons() {
+        let hint = |reasons: &[&str]| skip_hint(&reasons.iter().map(|reason| ((*reason).to_owned(), 1)).collect());
+        assert_eq!(hint(&["binary"]), None);
+        let both = hint(&["secret", "ignored"]).expect("a hint");
+        assert_eq!(both.matches("--dry-run").count(), 1);
+        assert!(both.contains(".codescryignore") && both.contains("index --help"), "{both}");
     }
 
     #[test]

@@ -100,9 +100,15 @@ pub fn wrap_line(line: &str, columns: usize) -> Vec<String> {
     let indent = hanging_indent(line, columns);
     let (mut lines, mut current, mut width) = (Vec::new(), String::new(), 0);
     let mut has_word = false;
-    for piece in line.split_inclusive(' ') {
+    let pieces: Vec<&str> = line.split_inclusive(' ').collect();
+    for (at, piece) in pieces.iter().enumerate() {
         let word = piece.trim_end_matches(' ');
-        if has_word && !word.is_empty() && width + shown_columns(word) > columns {
+        // A number or a sign stays on the line of the word before it.
+        let (before, after) = (at.checked_sub(1).map(|at| pieces[at]), pieces.get(at + 1));
+        let is_kept = before.is_some_and(|before| is_count_of(before, word));
+        let kept =
+            after.filter(|after| is_count_of(piece, after)).map_or(0, |after| shown_columns(after.trim_end()) + 1);
+        if has_word && !word.is_empty() && !is_kept && width + shown_columns(word) + kept > columns {
             lines.push(current.trim_end().to_owned());
             (current, width, has_word) = (" ".repeat(indent), indent, false);
         }
@@ -114,14 +120,25 @@ pub fn wrap_line(line: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// Returns whether `word` is a number or a `%` that belongs to the word before it, such as the 3 of `php 3`.
+fn is_count_of(before: &str, word: &str) -> bool {
+    let is_number = |word: &str| {
+        let digits = word.trim_end_matches([' ', ',', ';', '.', ')']);
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let is_one_blank = before.trim_end_matches(' ').len() + 1 == before.len() && before.len() > 1;
+    is_one_blank
+        && (word.starts_with('%') || is_number(word) && !is_number(before) && !before.trim_end().ends_with(','))
+}
+
 /// Wraps each line of a text like [`wrap_line`].
 pub fn wrap_lines(text: &str, columns: usize) -> String {
     let lines: Vec<String> = text.split('\n').flat_map(|line| wrap_line(line, columns)).collect();
     lines.join("\n")
 }
 
-/// Returns the indentation of the further parts of a line: where the value behind a label of at most two fifths of the
-/// width begins, or two more than the line's own indentation.
+/// Returns the indentation of the further parts of a line: where the value behind labels of at most two fifths of the
+/// width begins, where the one behind an indented label of at most three fifths begins, or two more than the line's own indentation.
 fn hanging_indent(line: &str, columns: usize) -> usize {
     let plain = console::strip_ansi_codes(line);
     let own = plain.len() - plain.trim_start_matches(' ').len();
@@ -129,14 +146,22 @@ fn hanging_indent(line: &str, columns: usize) -> usize {
     // A deeply indented line is a description below its subject.
     let further = if own >= DESCRIPTION_INDENT { own } else { own + 2 };
     let (mut indent, mut column, mut blanks) = (further, 0, 0);
+    let mut wide = None;
     for c in plain.chars() {
-        if c != ' ' && blanks >= 2 && column > own && column <= limit {
-            indent = column;
+        if c != ' ' && blanks >= 2 && column > own {
+            match column {
+                _ if column <= limit => indent = column,
+                _ if column <= columns * 3 / 5 => _ = wide.get_or_insert(column),
+                _ => {}
+            }
         }
         blanks = if c == ' ' { blanks + 1 } else { 0 };
         column += char_columns(c);
     }
-    indent.min(limit)
+    match wide {
+        Some(wide) if indent == further && (1..DESCRIPTION_INDENT).contains(&own) => wide,
+        _ => indent.min(limit),
+    }
 }
 
 /// Returns the width of a line in columns, without the escape sequences of colours.
@@ -225,8 +250,14 @@ mod tests {
     fn long_lines_are_wrapped_between_words() {
         assert_eq!(wrap_line("short", 10), ["short"]);
         assert_eq!(wrap_line("one two three four", 10), ["one two", "  three", "  four"]);
-        let status = "languages rust 12, go 3, python 4, java 5, c 6";
-        assert_eq!(wrap_line(status, 30), ["languages rust 12, go 3,", "  python 4, java 5, c 6"]);
+        let status = "languages  rust 12, go 3, python 4, java 5, c 6";
+        assert_eq!(
+            wrap_line(status, 31),
+            ["languages  rust 12, go 3,", "           python 4, java 5,", "           c 6"]
+        );
+        let variable = "  CODESCRY_PARSE_TIME_LIMIT_MS  --parse-time-limit-ms: the time for parsing";
+        let indented = format!("{}time for parsing", " ".repeat(32));
+        assert_eq!(wrap_line(variable, 60), ["  CODESCRY_PARSE_TIME_LIMIT_MS  --parse-time-limit-ms: the", &indented]);
         let row = "model   builtin, which has a long description";
         assert_eq!(wrap_line(row, 30), ["model   builtin, which has a", "        long description"]);
         assert_eq!(

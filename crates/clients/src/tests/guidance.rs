@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::homes::{TestHome, read_text};
+use crate::guidance::ShellCommands;
 use crate::*;
 
 /// Plans to install the entry and all extras for `client`.
@@ -141,4 +142,16 @@ fn clients_that_share_a_file_are_one_change() {
     assert_eq!(shared.titles, ["Claude Code", "Copilot CLI"]);
     let agents = planned.iter().find(|planned| planned.file == root.join("AGENTS.md")).expect("it is planned");
     assert_eq!(agents.titles, ["Codex", "Zed", "Copilot CLI"]);
+}
+
+#[test]
+fn a_hook_starts_the_program_by_its_path_and_texts_by_its_name() {
+    let mut home = TestHome::new();
+    let program = home.write("bin/codescry", "");
+    home.user.path = vec![home.folder.path().join("bin")];
+    let program = program.to_str().expect("UTF-8");
+    let commands = ShellCommands::new(program, &home.user);
+    assert_eq!((commands.shown.as_str(), commands.hook.as_str()), ("codescry", program));
+    let elsewhere = ShellCommands::new("/my programs/codescry", &home.user);
+    assert_eq!((elsewhere.shown.as_str(), elsewhere.hook), ("\"/my programs/codescry\"", elsewhere.shown.clone()));
 }

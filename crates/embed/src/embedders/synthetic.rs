@@ -49,6 +49,10 @@ impl Embedder for SyntheticEmbedder {
         DIMENSIONS
     }
 
+    fn runs_on_device(&self) -> bool {
+        true
+    }
+
     fn embed_passages(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         let seconds = texts.len() as f64 / self.chunks_per_second;

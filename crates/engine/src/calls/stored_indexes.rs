@@ -109,11 +109,10 @@ pub fn remove_stored_index(index: &StoredIndex) -> Result<(), EngineError> {
 /// When a process is writing the index, or its manifest cannot be read or written.
 #[cfg(feature = "lance")]
 pub fn prune_stored_index(index: &StoredIndex) -> Result<u64, EngineError> {
-    LanceStore::remove_replaced(&index.dir)?;
-    Ok(index.size_bytes.saturating_sub(LanceStore::measure(&index.dir)))
+    Ok(LanceStore::remove_replaced(&index.dir)?)
 }
 
-/// Returns the bytes that [`prune_stored_index`] would free, without those of small files.
+/// Returns the bytes that [`prune_stored_index`] would free.
 ///
 /// # Errors
 /// When the manifest cannot be read.

@@ -3,6 +3,7 @@
 use crate::error::{EngineError, TuningError};
 use crate::models::{TunedModel, TuningEvaluation, read_tuned_model, remove_tuned_model, save_tuned_model};
 use crate::state::Engine;
+use config::{DeviceChoice, Provider};
 use embed::static_model::StaticModel;
 use platform::cancel::CancelToken;
 use train::pairs;
@@ -61,6 +62,14 @@ impl Engine {
     /// Returns the id of the model that makes new vectors.
     pub fn model_id(&self) -> String {
         self.models.current().embedder.model_id().to_owned()
+    }
+
+    /// Returns the device that the settings name, if the model cannot use it: only transformers run on devices other than
+    /// the CPU.
+    pub fn unused_device(&self) -> Option<String> {
+        let device = &self.settings.models.device;
+        let is_other = matches!(device, DeviceChoice::Named { provider, .. } if *provider != Provider::Cpu);
+        (is_other && !self.models.current().embedder.runs_on_device()).then(|| device.to_string())
     }
 
     /// Returns the tuned model in use; `None` if there is none or it is damaged.

@@ -52,7 +52,7 @@ impl fmt::Display for Bottleneck {
         write!(f, "{} is the bottleneck: busy {:.0} %", self.stage, self.busy * 100.0)?;
         match self.waiting {
             Some((stage, share)) if self.waits_for_input => {
-                write!(f, "; {stage} starves {:.0} % of the time", share * 100.0)
+                write!(f, "; {stage} waits for work {:.0} % of the time", share * 100.0)
             }
             Some((stage, share)) => write!(f, "; {stage} waits on it {:.0} % of the time", share * 100.0),
             None => Ok(()),
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(describe(&slow_device), "embed is the bottleneck: busy 97 %; parse waits on it 88 % of the time");
         let slow_parser =
             [stage(Stage::Read, 1, 2, 0, 98), stage(Stage::Parse, 2, 99, 1, 0), stage(Stage::Embed, 1, 20, 80, 0)];
-        assert_eq!(describe(&slow_parser), "parse is the bottleneck: busy 99 %; embed starves 80 % of the time");
+        assert_eq!(describe(&slow_parser), "parse is the bottleneck: busy 99 %; embed waits for work 80 % of the time");
         let slow_store =
             [stage(Stage::Parse, 2, 30, 0, 70), stage(Stage::Embed, 1, 20, 10, 70), stage(Stage::Write, 1, 95, 5, 0)];
         assert_eq!(describe(&slow_store), "write is the bottleneck: busy 95 %; parse waits on it 70 % of the time");

@@ -5,6 +5,7 @@ use embed::EmbedError;
 use platform::cancel::CancelToken;
 use source::language;
 use store::StoreError;
+use text::edit_distance::count_edits;
 use types::SymbolKind;
 
 /// An invalid query, or a failure to answer it.
@@ -14,7 +15,7 @@ pub enum QueryError {
     EmptyQuery,
     #[error("the limit is {0}; give 1 to {MAX_LIMIT}")]
     InvalidLimit(usize),
-    #[error("unknown language {name}; known: {known}")]
+    #[error("unknown language {name}; known: {known}; `codescry status` lists those of the folder")]
     UnknownLanguage { name: String, known: String },
     #[error("the query has filters only; add words, a name or a question")]
     OnlyFilters,
@@ -24,7 +25,7 @@ pub enum QueryError {
     LanguageConflict { flag: String, query: String },
     #[error("cannot read the glob {pattern}: {message}; write it like `src/**/*.rs`")]
     InvalidGlob { pattern: String, message: String },
-    #[error("unknown project {name}; known: {known}")]
+    #[error("unknown project {name}; {known}")]
     UnknownProject { name: String, known: String },
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -36,11 +37,24 @@ pub enum QueryError {
     Cancelled,
 }
 
+/// Maximum number of languages listed in the error for an unknown one.
+const MAX_LISTED: usize = 5;
+
+/// Maximum length of a name that is compared with the names of languages, in bytes.
+const MAX_COMPARED_BYTES: usize = 64;
+
 impl QueryError {
-    /// Returns the error for an unknown language. Its message lists the known languages.
+    /// Returns the error for an unknown language. Its message lists the languages with the most similar names.
     pub(crate) fn unknown_language(name: &str) -> Self {
-        let known: Vec<_> = language::all_languages().map(|row| row.name).collect();
-        Self::UnknownLanguage { name: name.to_owned(), known: known.join(", ") }
+        let mut known: Vec<_> = language::all_languages().map(|row| row.name).collect();
+        let count = known.len();
+        let lowercase = name.to_lowercase();
+        // A longer name is far from every language's.
+        let compared = &lowercase[..lowercase.floor_char_boundary(MAX_COMPARED_BYTES)];
+        known.sort_by_key(|known| (!known.starts_with(compared), count_edits(compared, known)));
+        known.truncate(MAX_LISTED);
+        let known = format!("{} and {} more", known.join(", "), count - known.len());
+        Self::UnknownLanguage { name: name.to_owned(), known }
     }
 
     /// Returns the error for an unknown kind. Its message lists the known kinds.

@@ -39,7 +39,7 @@ pub fn resolve_project_folders(projects: &[Project], name: &str) -> Result<Vec<S
 /// Lists the projects with the most similar names, best first.
 fn list_similar(projects: &[Project], wanted: &str) -> String {
     if projects.is_empty() {
-        return "no project is found in this folder; filter by path instead".to_owned();
+        return "this folder has no projects; filter by path instead".to_owned();
     }
     // A longer name is far from every project's.
     let compared = &wanted[..wanted.floor_char_boundary(MAX_COMPARED_BYTES)];
@@ -56,7 +56,7 @@ fn list_similar(projects: &[Project], wanted: &str) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("{}{more}", named.join(", "))
+    format!("known: {}{more}", named.join(", "))
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
         assert!(message.contains("unknown project apii; known: Api (packages/api), app (packages/App),"), "{message}");
         assert!(refused(&projects(), "x").contains("known: ios (apps/x),"), "part of a folder");
         assert!(refused(&projects(), " ").contains("unknown project"));
-        assert!(refused(&[], "x").contains("no project is found"));
+        assert!(refused(&[], "x").contains("unknown project x; this folder has no projects"));
         let many: Vec<Project> = (0..12).flat_map(|_| projects().into_iter().take(1)).collect();
         assert!(refused(&many, "y").ends_with(" and 2 more"));
     }

@@ -78,15 +78,16 @@ impl LanceStore {
         folder_size_bytes(dir)
     }
 
-    /// Removes the tables and segments that only replaced commits use, at once instead of ten minutes after the commit.
-    /// Readers that still have such a commit open load the current one.
+    /// Removes the tables and segments that only replaced commits use, at once instead of ten minutes after the commit, and
+    /// returns their size in bytes. Readers that still have such a commit open load the current one.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written.
-    pub fn remove_replaced(dir: &Path) -> Result<(), StoreError> {
+    pub fn remove_replaced(dir: &Path) -> Result<u64, StoreError> {
         let location = any_location(dir);
         let _lock = lock::WriterLock::acquire(&location)?;
-        let Some(mut committed) = manifest::read_manifest(&location)? else { return Ok(()) };
+        let Some(mut committed) = manifest::read_manifest(&location)? else { return Ok(0) };
+        let freed = measure_unused(&location, &committed);
         if !committed.retired.is_empty() || !committed.dropped_words.is_empty() {
             committed.retired.clear();
             committed.dropped_words.clear();
@@ -94,19 +95,16 @@ impl LanceStore {
         }
         maintenance::remove_unused_tables(&location, None, Some(&committed));
         segments::remove_unused_segments(&location, Some(&committed));
-        Ok(())
+        Ok(freed)
     }
 
-    /// Returns the size of the tables that [`LanceStore::remove_replaced`] would remove, in bytes.
+    /// Returns the size of the tables and segments that [`LanceStore::remove_replaced`] would remove, in bytes.
     ///
     /// # Errors
     /// When the manifest cannot be read.
     pub fn measure_replaced(dir: &Path) -> Result<u64, StoreError> {
         let location = any_location(dir);
-        let Some(committed) = manifest::read_manifest(&location)? else { return Ok(0) };
-        let current = [&committed.chunks.name, &committed.files.name];
-        let tables = maintenance::list_tables(&location).into_iter();
-        Ok(tables.filter(|(name, _)| !current.contains(&name)).map(|(_, folder)| folder_size_bytes(&folder)).sum())
+        Ok(manifest::read_manifest(&location)?.map_or(0, |committed| measure_unused(&location, &committed)))
     }
 
     /// Removes the folder of a store.
@@ -118,6 +116,16 @@ impl LanceStore {
         let _lock = lock::WriterLock::acquire(&location)?;
         std::fs::remove_dir_all(dir).map_err(|error| location.io_error("remove", "", error))
     }
+}
+
+/// Returns the size of the tables and segments that the current commit does not use, in bytes.
+fn measure_unused(location: &IndexLocation, committed: &CommitRecord) -> u64 {
+    let current = [&committed.chunks.name, &committed.files.name];
+    let tables = maintenance::list_tables(location).into_iter().filter(|(name, _)| !current.contains(&name));
+    let tables: u64 = tables.map(|(_, folder)| folder_size_bytes(&folder)).sum();
+    let segments =
+        segments::list_segment_files(location).into_iter().filter(|(name, _)| !committed.words.contains(name));
+    tables + segments.map(|(_, file)| file.metadata().map_or(0, |found| found.len())).sum::<u64>()
 }
 
 impl ChunkStore for LanceStore {

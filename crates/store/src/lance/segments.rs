@@ -201,9 +201,13 @@ pub(super) fn remove_unused_segments(location: &IndexLocation, committed: Option
                 || committed.dropped_words.iter().any(|dropped| dropped.name == name)
         })
     };
-    for entry in fs::read_dir(location.dir.join(SEGMENTS_FOLDER)).into_iter().flatten().flatten() {
-        if !needed(&entry.file_name().to_string_lossy()) {
-            let _ = fs::remove_file(entry.path());
-        }
+    for (_, file) in list_segment_files(location).into_iter().filter(|(name, _)| !needed(name)) {
+        let _ = fs::remove_file(file);
     }
+}
+
+/// Lists the names and the paths of all segments on disk.
+pub(super) fn list_segment_files(location: &IndexLocation) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(location.dir.join(SEGMENTS_FOLDER)).into_iter().flatten().flatten();
+    entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())).collect()
 }

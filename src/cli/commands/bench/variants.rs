@@ -91,3 +91,22 @@ fn merge_flags(shared: &SharedArguments, variant: &BenchVariant) -> Vec<String> 
     let caller_flags = shared.index_flags().into_iter().filter(|flag| !overridden(flag));
     caller_flags.chain(variant_flags.iter().cloned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::arguments::CliArguments;
+
+    #[test]
+    fn the_help_lists_every_variant() {
+        let mut program = CliArguments::command();
+        let bench = program.find_subcommand_mut("bench").expect("a command");
+        let help = bench.find_subcommand_mut("pipeline").expect("a command").render_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for variant in VARIANTS {
+            assert!(help.contains(variant.name), "{} is not in {help}", variant.name);
+        }
+    }
+}

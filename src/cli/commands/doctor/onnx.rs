@@ -19,7 +19,13 @@ pub fn check_onnx(settings: &Settings) -> Vec<DoctorCheck> {
         searched.iter().partition(|place| place.file.is_some());
     checks.extend(found.iter().map(|place| library_found(place)));
     if !empty.is_empty() {
-        let folders: Vec<String> = empty.iter().map(|place| place.folder.display().to_string()).collect();
+        // Several rules may lead to the same folder.
+        let mut folders: Vec<String> = Vec::new();
+        for folder in empty.iter().map(|place| place.folder.display().to_string()) {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
         checks.push(DoctorCheck::ok("onnx places", format!("no ONNX Runtime in {}", folders.join(", "))));
     }
     let start = Instant::now();

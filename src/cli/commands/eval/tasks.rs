@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{anyhow, bail, ensure};
 use serde::Deserialize;
 
 use engine::{RelevanceTarget, Span};
@@ -43,15 +43,16 @@ enum RelevantLocation {
 /// # Errors
 /// If the file cannot be read or parsed, a question is empty, or no question is left.
 pub fn read_tasks(path: &Path) -> anyhow::Result<Vec<LabelledQuestion>> {
-    let bytes = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = fs::read_to_string(path)
+        .map_err(|error| anyhow!("cannot read {}: {error}; give a file with questions", path.display()))?;
     let shape = "give objects such as {\"query\": \"open a file\", \"relevant\": [\"src/io.rs\"]}, one per line or in a JSON list";
     let tasks: Vec<EvalTask> = if bytes.trim_start().starts_with('[') {
-        serde_json::from_str(&bytes).with_context(|| format!("cannot read {}; {shape}", path.display()))?
+        serde_json::from_str(&bytes).map_err(|error| anyhow!("cannot read {}: {error}; {shape}", path.display()))?
     } else {
         let lines = (1..).zip(bytes.lines()).filter(|(_, line)| !line.trim().is_empty());
         let parse = |(number, line): (u32, &str)| {
             serde_json::from_str(line)
-                .with_context(|| format!("cannot read line {number} of {}; {shape}", path.display()))
+                .map_err(|error| anyhow!("cannot read line {number} of {}: {error}; {shape}", path.display()))
         };
         lines.map(parse).collect::<anyhow::Result<_>>()?
     };

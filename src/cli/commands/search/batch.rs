@@ -1,7 +1,7 @@
 //! `codescry search --batch`: reads one query per line and writes one answer per line, in order.
 //!
-//! Invariants: every input line, including blank and malformed ones, gets exactly one line of
-//! output, which is flushed before the next line is read; at most [`MAX_QUERY_LINE_BYTES`] of a line are
+//! Invariants: every input line that is not blank gets exactly one line of output, an answer or an error with the number
+//! of the line, which is flushed before the next line is read; at most [`MAX_QUERY_LINE_BYTES`] of a line are
 //! held in memory.
 
 use std::io::{self, BufRead, Read as _};
@@ -15,6 +15,7 @@ use crate::cli::exit::CommandExit;
 use crate::cli::index_run::command_folder::ShownPaths;
 use crate::cli::json_output::search::{BatchErrorJson, SearchJson};
 use crate::cli::printer::Printer;
+use crate::cli::text_output::remedies::for_command_line;
 
 /// Maximum length of an input line; longer lines are answered with an error.
 const MAX_QUERY_LINE_BYTES: u64 = 1 << 20;
@@ -35,7 +36,12 @@ pub fn answer_batch(engine: &Engine, paths: &ShownPaths, defaults: &SearchQuery)
     let mut input = io::stdin().lock();
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
+    let mut number = 0;
     while let Some(line) = read_query_line(&mut input)? {
+        number += 1;
+        if line.as_ref().is_ok_and(|line| line.trim_ascii().is_empty()) {
+            continue;
+        }
         let query = line.and_then(|line| parse_query_line(&line, defaults));
         match query.and_then(|query| answer_query(engine, query)) {
             Ok((query, mut answer)) => {
@@ -44,7 +50,7 @@ pub fn answer_batch(engine: &Engine, paths: &ShownPaths, defaults: &SearchQuery)
             }
             Err(error) => {
                 exit = CommandExit::Failed;
-                printer.json(&BatchErrorJson { error })?;
+                printer.json(&BatchErrorJson { line: number, error: for_command_line(&error) })?;
             }
         }
     }
