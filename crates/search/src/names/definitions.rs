@@ -206,7 +206,7 @@ impl DefinitionOrder {
 /// Returns whether a query for a name most likely means a definition of this kind, rather than a part of it or a place
 /// that holds it.
 pub(crate) fn is_meant_kind(kind: SymbolKind) -> bool {
-    rank_kind(kind) == 0
+    rank_kind(kind) == 0 && kind != SymbolKind::Constructor
 }
 
 /// Returns the rank of a symbol kind: 0 for the kinds that a query for a name most likely means, higher for others.

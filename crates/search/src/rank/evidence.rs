@@ -88,7 +88,7 @@ fn is_one_name(text: &str) -> bool {
 }
 
 /// Returns the candidates that hold the definition of the query's only name: a type, a function or the like with this
-/// spelling, or else with another one of the same letters. The implementations of a type and modules do not count.
+/// spelling, or else with the same letters. The implementations of a type and modules do not count.
 fn find_meant_definitions(
     snapshot: &Snapshot,
     terms: &QueryTerms,
@@ -121,8 +121,12 @@ fn find_meant_definitions(
             add(*chunk, &one.name, &one.container, one.kind);
         }
     }
-    let [exact, similar] = found;
-    Ok(if exact.is_empty() { similar } else { exact })
+    let [mut exact, similar] = found;
+    // A helper of a test with this spelling is no more meant than the code that is named so in another case.
+    if exact.iter().all(|chunk| snapshot.files[snapshot.file_of_chunk(*chunk)].is_test_or_example()) {
+        exact.extend(similar);
+    }
+    Ok(exact)
 }
 
 /// Sets the features of files that the query names, by the order of their locations, or in which its messages stand.

@@ -241,7 +241,7 @@ fn the_definition_of_a_name_comes_before_its_implementations() {
         "/// Matches.\n#[derive(Clone)]\npub struct GlobSet {{\n    len: usize,\n{}}}\n\nimpl GlobSet {{\n{}}}\n\nimpl Default for GlobSet \
          {{\n{}}}\n",
         "    strats: Vec<Strategy>,\n".repeat(40),
-        filler("glob_set"),
+        filler("matcher"),
         filler("default"),
     );
     let uses = (0..30).map(|at| {
