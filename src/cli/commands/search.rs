@@ -53,7 +53,7 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     let search = || engine.search(&query, &engine::CancelToken::default());
     let mut answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
     let more = page.cut(&mut answer.hits);
-    // What the results are comes before them.
+    // The notes come before the results.
     if !shared.quiet {
         print_notes(&query, &answer, &words);
     }
