@@ -208,7 +208,7 @@ mod tests {
             false,
             PLAIN,
         );
-        assert_eq!(lines[0], "folder    /a\\u{1b}");
+        assert_eq!(lines[0], "folder     /a\\u{1b}");
         assert!(lines[2].contains("nothing is indexed yet"));
     }
 
