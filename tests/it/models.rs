@@ -204,7 +204,7 @@ fn a_model_is_installed_listed_verified_and_removed() {
     assert_eq!(models(&project, &hub.address, &["remove", NAME]).code, 0);
     assert!(!folder(&project).join(NAME).exists());
     let ran = models(&project, &hub.address, &["remove", NAME]);
-    assert!(ran.code == 2 && ran.err.contains("the model potion-base-8M is not on this machine"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("the model potion-base-8M is not installed in"), "{}", ran.err);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn the_status_lists_the_projects() {
     wanted.iter_mut().for_each(|row| row["files"] = json!(2));
     assert_eq!(status["projects"], Value::Array(wanted));
     let text = project.run(&["status"]).out;
-    let line = "projects  3: @org/web (npm, packages/web, 2 files), plugin (python, packages/web/plugin, 2 files), \
+    let line = "projects   3: @org/web (npm, packages/web, 2 files), plugin (python, packages/web/plugin, 2 files), \
                 net-service (cargo, services/net, 2 files)\n";
     assert!(text.contains(line), "{text}");
 }

@@ -82,7 +82,7 @@ fn text_without_spaces_is_found_by_its_parts() {
         ("\"失敗した場合\"", "mail.py"),
     ] {
         for mode in ["hybrid", "lexical"] {
-            let paths = project.paths(&["search", question, "--mode", mode]);
+            let paths = project.paths(&[question, "--mode", mode]);
             assert_eq!(paths.first().map(String::as_str), Some(path), "{question} ({mode}): {paths:?}");
         }
     }

@@ -99,7 +99,7 @@ fn no_command_shows_a_part_of_a_key() {
         said.push_str(&ran.err);
     }
     assert!(!said.contains(HIDDEN), "{said}");
-    assert!(said.contains("`codescry index --dry-run` lists secrets with the reason"), "{said}");
+    assert!(said.contains("tells how to include a file that only looks like a secret"), "{said}");
 }
 
 #[test]

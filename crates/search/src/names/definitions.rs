@@ -38,8 +38,8 @@ pub struct NamedDefinition {
 
 /// Returns the definitions that match `query`, in files that pass `is_allowed`, best first.
 ///
-/// Qualifiers are checked only roughly, because the container is known only for the first definition of a
-/// chunk; [`NameQuery::fits`] checks them exactly.
+/// Qualifiers are checked only roughly, because the containers are known only of a chunk with one definition. Those that may
+/// match come first, then the definitions in chunks of several; [`NameQuery::fits`] checks them exactly.
 pub fn find_definitions(
     snapshot: &Snapshot,
     query: &NameQuery,
@@ -47,10 +47,11 @@ pub fn find_definitions(
 ) -> Vec<NamedDefinition> {
     // Tests only files with matches, because most files have none.
     let file_of = |named: &NamedDefinition| &snapshot.files[snapshot.file_of_chunk(named.chunk)];
-    let matches_query = |named: &NamedDefinition| {
-        let file = file_of(named);
-        is_allowed(file) && query.may_match_qualifiers(snapshot.chunk(named.chunk), named.position, &file.path)
+    let may_match = |named: &NamedDefinition| {
+        query.may_match_qualifiers(snapshot.chunk(named.chunk), named.position, &file_of(named).path)
     };
+    let is_unknown = |named: &NamedDefinition| snapshot.chunk(named.chunk).defines().nth(1).is_some();
+    let matches_query = |named: &NamedDefinition| is_allowed(file_of(named)) && (may_match(named) || is_unknown(named));
     let mut found = if query.is_prefix { Vec::new() } else { find_same_names(snapshot, query) };
     if !found.iter().any(|named| is_allowed(file_of(named))) {
         found = find_similar_names(snapshot, query);
@@ -60,7 +61,7 @@ pub fn find_definitions(
     if best.is_some_and(|best| best < NameMatch::Fuzzy) {
         found.retain(|named| named.name_match < NameMatch::Fuzzy);
     }
-    found.sort_by_cached_key(|named| DefinitionOrder::new(snapshot, named));
+    found.sort_by_cached_key(|named| (!may_match(named), DefinitionOrder::new(snapshot, named)));
     found
 }
 
