@@ -26,6 +26,9 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// Maximum number of times that the time limit passes before a worker that computes slowly is given up.
 const MAX_WAITS: u32 = 10;
 
+/// Processor time that a worker which computes uses at least in one wait, even on a busy machine.
+const MIN_PROGRESS: Duration = Duration::from_millis(100);
+
 /// Number of answers that are read before they are used.
 const ANSWERS_AHEAD: usize = 64;
 
@@ -188,7 +191,7 @@ impl ParserProcess {
             if used.saturating_sub(self.used_before) > max_used {
                 return Err(NoAnswer::Hung);
             }
-            if used <= used_last {
+            if used <= used_last + MIN_PROGRESS {
                 break;
             }
             used_last = used;

@@ -120,8 +120,8 @@ mod tests {
         for (text, message) in [
             ("src/a.rs", "add a line, such as src/a.rs:10"),
             ("Makefile", "add a line, such as Makefile:10"),
-            ("nosuch.rs:3", "nosuch.rs is not in /p; the nearest path is src/a.rs"),
-            ("src/nosuch.rs", "src/nosuch.rs is not in /p; the nearest path is src/a.rs"),
+            ("nosuch.rs:3", "nosuch.rs does not exist in /p; the nearest path is src/a.rs"),
+            ("src/nosuch.rs", "src/nosuch.rs does not exist in /p; the nearest path is src/a.rs"),
             ("src/", "src/ is a folder; give a line of a file"),
         ] {
             let error = parse(text).expect_err(text);

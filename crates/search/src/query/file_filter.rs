@@ -299,9 +299,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_language_is_an_error_that_lists_the_known_ones() {
+    fn an_unknown_language_is_an_error_that_lists_near_ones() {
         let filter = Filter { languages: vec!["klingon".into()], ..Filter::default() };
         let message = FileFilter::new(&filter).err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(message.contains("klingon") && message.contains("typescript"), "{message}");
+        assert!(message.contains("klingon") && message.contains(" more"), "{message}");
     }
 }

@@ -25,9 +25,6 @@ const MAX_RANKED_CHUNKS: usize = 400;
 /// Maximum number of other chunks that are noted with the best chunk of a file.
 const MAX_RELATED: usize = 8;
 
-/// Score added to the definition that a query for a name means. It exceeds what features differ by.
-const DEFINITION_SCORE: f32 = 40.0;
-
 /// A scored file.
 pub(crate) struct RankedFile {
     /// The index of the file in the candidates.
@@ -62,7 +59,7 @@ struct PlaceDraft<'r> {
     chunk: ScoredChunk,
     score: f32,
     /// The terms that the place adds to the terms of the file.
-    terms: [Option<ScoreTerm>; 3],
+    terms: [Option<ScoreTerm>; 2],
     is_further: bool,
     related: Vec<u32>,
 }
@@ -77,9 +74,7 @@ pub(crate) fn rank(
 ) -> Vec<RankedPlace> {
     let weights = weights.for_query(&query.terms);
     let mut files = rank_files(query, evidence, found, &weights);
-    let later = files.split_off(files.len().min(query.limit.max(MIN_RANKED_FILES)));
-    let defines = |file: &RankedFile| snapshot.chunks_of_file(file.file).any(|chunk| evidence.meant.contains(&chunk));
-    files.extend(later.into_iter().filter(defines).take(query.limit));
+    files.truncate(query.limit.max(MIN_RANKED_FILES));
     let chunks = chunks_of_files(snapshot, &found.parts, &found.filter, &files);
     let mut scored = score_chunks(snapshot, query, evidence, &found.parts, &weights, &chunks).into_iter();
     let mut places: Vec<PlaceDraft<'_>> = Vec::new();
@@ -87,17 +82,14 @@ pub(crate) fn rank(
         let mut of_file: Vec<ScoredChunk> = scored.by_ref().take(chunks.len()).collect();
         of_file.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
         let (best, lift) = of_file.first().map_or((0.0, 0.0), |chunk| (chunk.score, chunk.evidence));
+        // The definition that a query for a name means comes before its implementations in the same file.
+        of_file.sort_by_key(|chunk| !evidence.meant.contains(&chunk.chunk));
         let related = of_file.iter().skip(1).filter(|chunk| chunk.score * 2.0 >= best);
         let mut related: Vec<u32> = related.take(MAX_RELATED).map(|chunk| chunk.chunk).collect();
         for (depth, chunk) in of_file.into_iter().enumerate().take(query.limit) {
             let terms = [
                 lift_term(query.mode, &weights, lift),
                 further_term(query.mode, &weights, depth, best - chunk.score, file.score),
-                evidence.meant.contains(&chunk.chunk).then_some(ScoreTerm {
-                    name: "the definition of the name",
-                    value: 1.0,
-                    share: DEFINITION_SCORE,
-                }),
             ];
             let score = file.score + terms.iter().flatten().map(|term| term.share).sum::<f32>();
             let related = std::mem::take(&mut related);

@@ -108,7 +108,7 @@ fn cells_of_a_notebook_are_sections_with_numbers() {
     let parsed = parse("churn.ipynb", &NOTEBOOK.replace("OUTPUT", "{\"text\": \"an output\"}"));
     let cells = [("cell 1", 1), ("cell 2", 5), ("cell 3", 9), ("cell 3.fit_churn_model", 10)];
     assert_eq!(listed(&parsed.symbols()), cells.map(|(name, line)| (name.to_owned(), line)));
-    assert_eq!(parsed.symbols()[0].signature, "Churn model");
+    assert_eq!(parsed.symbols()[0].signature, "cell 1: Churn model");
     assert!(parsed.chunks.iter().all(|chunk| !chunk.text.contains("output") && chunk.language.0 == "python"));
     assert!(parsed.chunks.iter().any(|chunk| chunk.text.contains("# Who leaves, and when?")));
 }
