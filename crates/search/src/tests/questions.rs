@@ -244,8 +244,9 @@ fn the_definition_of_a_name_comes_before_its_implementations_in_a_file() {
         filler("matcher"),
         filler("default"),
     );
-    let snapshot =
-        snapshot_of([("src/lib.rs".to_owned(), glob_set), ("src/other.rs".to_owned(), "fn f() {}\n".to_owned())]);
+    let snapshot = snapshot_of(
+        [("src/lib.rs".to_owned(), glob_set), ("src/other.rs".to_owned(), "fn f() {}\n".to_owned())].into_iter(),
+    );
     let ask =
         |text: &str| searcher(&snapshot, StaticModel::builtin().as_ref(), &[]).search(&query(text)).expect("an answer");
     for text in ["GlobSet", "globset", "GlobSet()", "kind:struct GlobSet"] {
