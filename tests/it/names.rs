@@ -184,7 +184,7 @@ fn uses_are_classified_without_comments_strings_and_definitions() {
     assert_eq!(found["definitions_left_out"], 1);
     assert_eq!((&found["files_with_name"], &found["files_read"]), (&Value::Null, &Value::Null), "all are read");
     let wanted = "defined at src/store.rs:22-25 function open_store\n\
-                  proto/store.proto\n2 [text] rpc open_store (Thing) returns (Thing);\n\
+                  proto/store.proto\n2 rpc open_store (Thing) returns (Thing);\n\
                   src/main.rs\n1 [import] use crate::store::open_store;\n\
                   main:\n 5 [call] let store = open_store(\".\".as_ref());\n 6 let reopen = open_store;\n\
                   src/store.rs\nStore.open: 14 [call] let mut store = open_store(path);\n";
