@@ -17,13 +17,7 @@ pub fn memory_bytes() -> Option<u64> {
 /// Returns the resident memory of this process, in bytes; `None` if unknown.
 pub fn resident_bytes() -> Option<u64> {
     let this = sysinfo::get_current_pid().ok()?;
-    let mut system = System::new();
-    system.refresh_processes_specifics(
-        ProcessesToUpdate::Some(&[this]),
-        false,
-        ProcessRefreshKind::nothing().with_memory(),
-    );
-    system.process(this).map(sysinfo::Process::memory)
+    query_process(this, ProcessRefreshKind::nothing().with_memory(), sysinfo::Process::memory)
 }
 
 /// Returns the memory in bytes that a process has for itself alone, without the program's file that it shares with its
@@ -36,11 +30,9 @@ pub fn private_bytes(process_id: u32) -> Option<u64> {
 
 /// Returns the processor time that a process has used; `None` if unknown.
 pub fn used_processor_time(process_id: u32) -> Option<Duration> {
-    let process = sysinfo::Pid::from_u32(process_id);
-    let mut system = System::new();
     let kind = ProcessRefreshKind::nothing().with_cpu();
-    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[process]), false, kind);
-    system.process(process).map(|process| Duration::from_millis(process.accumulated_cpu_time()))
+    let used = query_process(sysinfo::Pid::from_u32(process_id), kind, sysinfo::Process::accumulated_cpu_time);
+    used.map(Duration::from_millis)
 }
 
 /// Returns the number of bytes that this user can still write to the disk of `path`, which must exist; `None` if
@@ -94,7 +86,7 @@ pub fn is_process_running(process_id: u32) -> bool {
     }
     #[cfg(not(unix))]
     {
-        query_process(sysinfo::Pid::from_u32(process_id), |_| ()).is_some()
+        query_process(sysinfo::Pid::from_u32(process_id), ProcessRefreshKind::nothing(), |_| ()).is_some()
     }
 }
 
@@ -167,8 +159,12 @@ impl ParentProcess {
         }
         #[cfg(not(unix))]
         {
-            let id = query_process(sysinfo::get_current_pid().ok()?, sysinfo::Process::parent)??;
-            let start = query_process(id, sysinfo::Process::start_time)?;
+            let id = query_process(
+                sysinfo::get_current_pid().ok()?,
+                ProcessRefreshKind::nothing(),
+                sysinfo::Process::parent,
+            )??;
+            let start = query_process(id, ProcessRefreshKind::nothing(), sysinfo::Process::start_time)?;
             Some(Self { id: id.as_u32(), start })
         }
     }
@@ -193,15 +189,16 @@ impl ParentProcess {
         }
         #[cfg(not(unix))]
         {
-            query_process(sysinfo::Pid::from_u32(self.id), sysinfo::Process::start_time) == Some(self.start)
+            query_process(sysinfo::Pid::from_u32(self.id), ProcessRefreshKind::nothing(), sysinfo::Process::start_time)
+                == Some(self.start)
         }
     }
 }
 
-/// Returns the result of `read` for the process `id`; `None` if the process is not running.
-#[cfg(not(unix))]
-fn query_process<T>(id: sysinfo::Pid, read: impl Fn(&sysinfo::Process) -> T) -> Option<T> {
+/// Returns the result of `read` for the process `id`, of which the values of `kind` are known; `None` if the process is not
+/// running.
+fn query_process<T>(id: sysinfo::Pid, kind: ProcessRefreshKind, read: impl Fn(&sysinfo::Process) -> T) -> Option<T> {
     let mut system = System::new();
-    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[id]), true, ProcessRefreshKind::nothing());
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[id]), true, kind);
     system.process(id).map(read)
 }
