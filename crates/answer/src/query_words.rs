@@ -69,9 +69,9 @@ impl QueryWords {
         words
     }
 
-    /// Returns the number of the first hits after which an answer may stop, because a quoted text or a pasted message
-    /// stands in them and in no other hit; `None` if there is no such text. A pasted message counts only inside of a
-    /// string literal.
+    /// Returns the number of the first hits after which an answer may stop, because all quoted texts or a pasted message
+    /// are in them and in no other hit; `None` if there are no such hits, or others are between them. A pasted message
+    /// counts only inside of a string literal.
     pub fn count_exact(&self, hits: &[Hit]) -> Option<usize> {
         let is_exact = |hit: &Hit| {
             let has_quoted = !self.quoted.is_empty() && {
@@ -80,8 +80,10 @@ impl QueryWords {
             };
             has_quoted || hit.text.lines().any(|line| self.pasted.iter().any(|text| is_inside_string(line, text)))
         };
-        let count = hits.iter().take_while(|hit| is_exact(hit)).count();
-        (0 < count && count < hits.len()).then_some(count)
+        let exact: Vec<bool> = hits.iter().map(is_exact).collect();
+        let count = exact.iter().take_while(|is_exact| **is_exact).count();
+        let is_last = !exact[count..].contains(&true);
+        (0 < count && count < hits.len() && is_last).then_some(count)
     }
 
     /// Returns the indices of the lines that match, best first: those with a literal text, then those with identifiers,
@@ -252,5 +254,7 @@ mod tests {
         assert_eq!(count("cannot open the store?", &hits), None, "a question");
         assert_eq!(count("open store", &hits), None);
         assert_eq!(count("say \"nowhere to be found\"", &hits), None);
+        let hits = [hits[0].clone(), hits[1].clone(), hits[0].clone()];
+        assert_eq!(count("\"cannot open\"", &hits), None, "the third hit has it too");
     }
 }

@@ -49,7 +49,7 @@ pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lin
             add(Some(at));
         }
     }
-    if max_lines > 1 { fill_gaps(&chosen, lines) } else { chosen.into_iter().collect() }
+    if max_lines > 1 { fill_gaps(&chosen, lines.len()) } else { chosen.into_iter().collect() }
 }
 
 /// Adds the lines next to the `chosen` ones, nearest first, until about `max_lines` are chosen.
@@ -60,18 +60,18 @@ pub(crate) fn widen_lines(lines: &[&str], chosen: &[usize], max_lines: usize) ->
     // Of two lines with the same distance, the later one tells more: it follows a chosen line.
     others.sort_by_key(|at| (distance(*at), std::cmp::Reverse(*at)));
     widened.extend(others.into_iter().take(max_lines.saturating_sub(chosen.len())));
-    fill_gaps(&widened, lines)
+    fill_gaps(&widened, lines.len())
 }
 
-/// Adds the lines of short gaps. Blank lines at the end of a gap do not make it longer.
-fn fill_gaps(chosen: &BTreeSet<usize>, lines: &[&str]) -> Vec<usize> {
+/// Adds the lines of gaps of at most [`FILLED_GAP`] lines between the `chosen` ones, before the first and after the last.
+fn fill_gaps(chosen: &BTreeSet<usize>, line_count: usize) -> Vec<usize> {
     let mut filled = Vec::with_capacity(chosen.len());
     let mut next = 0;
-    for at in chosen.iter().copied().chain([lines.len()]) {
+    for at in chosen.iter().copied().chain([line_count]) {
         if at - next <= FILLED_GAP {
             filled.extend(next..at);
         }
-        if at < lines.len() {
+        if at < line_count {
             filled.push(at);
         }
         next = at + 1;

@@ -60,9 +60,9 @@ pub fn decode_file(path: &RepoPath, bytes: Vec<u8>, choices: &LanguageChoices) -
 }
 
 fn describe_lost_bytes(places: usize) -> String {
-    let places = if places == 1 { "1 place".to_owned() } else { format!("{places} places") };
+    let places = if places == 1 { "1 place is".to_owned() } else { format!("{places} places are") };
     format!(
-        "its encoding is neither UTF-8 nor another one that can be told for certain; bytes in {places} are shown as \
+        "its encoding is neither UTF-8 nor another one that can be told for certain; text in {places} shown as \
          \u{fffd}; save it as UTF-8"
     )
 }
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!((file.language.0, file.text.as_str()), ("python", "#!/usr/bin/env python3\nprint('\u{fffd}')\n"));
         let (_, decoding) =
             decode_file(&RepoPath::new("a.py"), b"print('\xff')\n".to_vec(), &LanguageChoices::default());
-        assert!(decoding.problem.is_some_and(|problem| problem.contains("1 place are shown as \u{fffd}")));
+        assert!(decoding.problem.is_some_and(|problem| problem.contains("text in 1 place is shown as \u{fffd}")));
     }
 
     #[test]

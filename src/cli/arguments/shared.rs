@@ -121,6 +121,7 @@ impl PipelineArguments {
         flag("embed-batch", self.embed_batch.map(|batch| batch.to_string()));
         flag("embedder", self.embedder.as_ref().map(ToString::to_string));
         flag("device", self.device.as_ref().map(ToString::to_string));
+        flags.extend(self.preparse.then(|| "--preparse".to_owned()));
         flags
     }
 }

@@ -27,7 +27,7 @@ use crate::wire::code::{ReadCodeOutput, ReadCodesOutput};
 use crate::wire::parts::SymbolOutput;
 use crate::wire::schema::generate_output_schema;
 
-/// The tool.
+/// The `read_code` tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "read_code",
     title: "Read code",
@@ -91,14 +91,14 @@ async fn call_read_code(roots: &ServedRoots, given: GivenArguments, context: &Ca
     let is_single = targets.len() == 1;
     let mut parts = Vec::new();
     for target in targets {
-        match read_target(roots, root, context, target.request).await {
-            Ok(part) => parts.push(ReadPart::Code(Box::new(part))),
+        let code = match read_target(roots, root, context, target.request).await {
             Err(error) if is_single => return Err(error),
-            Err(ToolError(message)) => parts.push(ReadPart::Failure { given: target.given, message }),
-        }
+            outcome => outcome.map_err(|ToolError(message)| message),
+        };
+        parts.push(ReadPart { given: target.given, code });
     }
-    if let [ReadPart::Failure { message, .. }, ..] = parts.as_slice()
-        && parts.iter().all(|part| matches!(part, ReadPart::Failure { .. }))
+    if parts.iter().all(|part| part.code.is_err())
+        && let Some(message) = parts.iter().find_map(|part| part.code.as_ref().err())
     {
         return Err(ToolError(message.clone()));
     }
@@ -112,13 +112,11 @@ struct ReadCode {
 }
 
 /// A part of an answer.
-enum ReadPart {
-    Code(Box<ReadCode>),
-    /// A target that cannot be read.
-    Failure {
-        given: String,
-        message: String,
-    },
+struct ReadPart {
+    /// The place or name that the caller gave.
+    given: String,
+    /// The code, or the reason why it cannot be read.
+    code: Result<ReadCode, String>,
 }
 
 /// Reads one target.
@@ -152,52 +150,70 @@ async fn read_target(
     Ok(ReadCode { read, note })
 }
 
+/// A part as it is shown.
+struct RenderedPart {
+    /// The place or name that the caller gave.
+    given: String,
+    text: String,
+    /// The code in structured form; `None` for a failure, whose text says all.
+    code: Option<ReadCodeOutput>,
+}
+
 /// Renders the parts within the budget: each may take an equal share of what is left, so that a short part leaves more
-/// to those after it. Parts for which there is no room are named.
+/// to those after it. Parts for which there is no room, the last ones first, are named in place of their code.
 fn render_parts(
     parts: &[ReadPart],
     not_read: &[String],
     budget: TokenBudget,
 ) -> Result<RenderedAnswer<ReadCodesOutput>, AnswerError> {
-    let (mut left, mut texts, mut outputs, mut errors) = (budget.max_tokens, Vec::new(), Vec::new(), Vec::new());
+    let (mut left, mut rendered) = (budget.max_tokens, Vec::new());
     for (at, part) in parts.iter().enumerate() {
         let share = TokenBudget { max_tokens: left / (parts.len() - at), ..budget };
-        match part {
-            ReadPart::Code(code) => {
-                let rendered = render_code(&code.read, code.note.as_deref(), share, parts.len() == 1)?;
-                left = left.saturating_sub(rendered.count_tokens(budget.form)? + PART_TOKENS);
-                texts.push(rendered.text);
-                outputs.push(rendered.structured);
+        let given = part.given.clone();
+        match &part.code {
+            Ok(code) => {
+                let answer = render_code(&code.read, code.note.as_deref(), share, parts.len() == 1)?;
+                left = left.saturating_sub(answer.count_tokens(budget.form)? + PART_TOKENS);
+                rendered.push(RenderedPart { given, text: answer.text, code: Some(answer.structured) });
             }
-            ReadPart::Failure { given, message } => {
-                let failure = sanitize_to_length(&format!("{given}: {message}"), MAX_FAILURE_CHARS);
-                left = left.saturating_sub(tokens::count_tokens(&failure) + PART_TOKENS);
-                texts.push(failure.clone());
-                errors.push(failure);
+            Err(message) => {
+                let text = sanitize_to_length(&format!("{given}: {message}"), MAX_FAILURE_CHARS);
+                left = left.saturating_sub(tokens::count_tokens(&text) + PART_TOKENS);
+                rendered.push(RenderedPart { given, text, code: None });
             }
         }
+    }
+    let mut shown = rendered.len();
+    loop {
+        let (kept, left_out) = rendered.split_at(shown);
+        let left_out: Vec<&str> = left_out.iter().map(|part| part.given.as_str()).collect();
+        let answer = join_parts(kept, &left_out, not_read);
+        if shown <= 1 || answer.fits(budget)? {
+            return Ok(answer);
+        }
+        shown -= 1;
+    }
+}
+
+/// Joins the parts of an answer, and names those that are `left_out` of it for its length, and those that were not read.
+fn join_parts(parts: &[RenderedPart], left_out: &[&str], not_read: &[String]) -> RenderedAnswer<ReadCodesOutput> {
+    let mut remarks = Vec::new();
+    if !left_out.is_empty() {
+        let names = sanitize_to_length(&left_out.join(", "), MAX_FAILURE_CHARS);
+        remarks.push(format!("left out for max_tokens: {names}"));
     }
     if !not_read.is_empty() {
         let names = sanitize_to_length(&not_read.join(", "), MAX_FAILURE_CHARS);
-        let message = format!("not read, at most {MAX_TARGETS} at once: {names}");
-        texts.push(message.clone());
-        errors.push(message);
+        remarks.push(format!("not read, at most {MAX_TARGETS} at once: {names}"));
     }
-    loop {
-        let mut others = outputs.clone();
-        let first = if others.is_empty() { None } else { Some(others.remove(0)) };
-        let structured = ReadCodesOutput { first, others, errors: errors.clone() };
-        let answer = RenderedAnswer { text: texts.join("\n"), structured };
-        if texts.len() <= 1 || answer.fits(budget)? {
-            return Ok(answer);
-        }
-        texts.pop();
-        if outputs.len() > 1 {
-            outputs.pop();
-        } else {
-            errors.pop();
-        }
-    }
+    let mut codes = parts.iter().filter_map(|part| part.code.clone());
+    let first = codes.next();
+    let others = codes.collect();
+    let failures = parts.iter().filter(|part| part.code.is_none()).map(|part| part.text.clone());
+    let errors = failures.chain(remarks.iter().cloned()).collect();
+    let texts: Vec<&str> =
+        parts.iter().map(|part| part.text.as_str()).chain(remarks.iter().map(String::as_str)).collect();
+    RenderedAnswer { text: texts.join("\n"), structured: ReadCodesOutput { first, others, errors } }
 }
 
 /// Renders as many lines as fit into the budget, or a part of the first line when that is too long.

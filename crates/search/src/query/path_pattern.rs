@@ -17,8 +17,8 @@ use types::is_below;
 /// The characters of globs.
 const GLOB_CHARS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 
-/// Maximum number of edits between a path that matches nothing and one that is suggested, as a part of its length.
-const EDITS_PER_CHAR: usize = 3;
+/// Number of bytes of a path that matches nothing for each edit that a suggested path may differ by.
+const BYTES_PER_EDIT: usize = 3;
 
 /// A path filter.
 pub struct PathPattern {
@@ -89,7 +89,7 @@ pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
         let lower = path.to_lowercase();
         let lower = compose(&lower);
         let has_name = lower.rsplit('/').next() == Some(name.as_str());
-        let most = if has_name { lower.len().max(wanted.len()) } else { wanted.len() / EDITS_PER_CHAR };
+        let most = if has_name { lower.len().max(wanted.len()) } else { wanted.len() / BYTES_PER_EDIT };
         let most = best.map_or(most, |(named, edits, _)| if named == has_name { most.min(edits) } else { most });
         if lower.len().abs_diff(wanted.len()) > most || best.is_some_and(|(named, ..)| named && !has_name) {
             continue;

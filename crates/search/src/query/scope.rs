@@ -58,6 +58,15 @@ pub fn describe_scope(
     }
     let projects = filter.project.iter().chain(&query_filters.include.projects);
     limits.extend(projects.map(|project| format!("only project {project}")));
+    limits.extend(query_filters.exclude.projects.iter().map(|project| format!("no project {project}")));
+    for (label, names) in [
+        ("only files named", &query_filters.include.files),
+        ("no files named", &query_filters.exclude.files),
+        ("no files below", &query_filters.exclude.paths),
+        ("no", &query_filters.exclude.kinds),
+    ] {
+        limits.extend((!names.is_empty()).then(|| format!("{label} {}", names.join(" or "))));
+    }
     limits.extend(query_filters.phrases.iter().map(|phrase| format!("only chunks with {phrase:?}")));
     Ok(SearchScope { searched, indexed: snapshot.files.len(), unmatched_paths, limits })
 }

@@ -147,7 +147,7 @@ fn parse_key(key: &str, is_extension: bool) -> Result<String, String> {
             true => "an extension such as `tpp` or `blade.php`",
             false => "a whole file name such as `Buildfile`",
         };
-        return Err(format!("`{key}` has no folders and no patterns: allowed is {allowed}"));
+        return Err(format!("`{key}` must have no folders and no patterns: allowed is {allowed}"));
     }
     Ok(bare.to_lowercase())
 }
@@ -196,7 +196,7 @@ mod tests {
             "1: `extensions` is no table; write [extensions] and a line for each of them"
         );
         assert!(
-            problem("[files]\n\"src/*.x\" = \"rust\"\n").starts_with("2: `src/*.x` has no folders and no patterns")
+            problem("[files]\n\"src/*.x\" = \"rust\"\n").starts_with("2: `src/*.x` must have no folders and no patterns")
         );
         assert!(problem("[extensions]\nx = 1\n").starts_with("2: the language of `x` is no text in quotes"));
         assert!(problem("[extensions]\nx = \n").starts_with("2: "));

@@ -81,7 +81,7 @@ fn explode() {
 fn eprint_much() {
     // The parent does not read it before the process ends, so the rest may not fit.
     let line = [b'x'; 1_024];
-    for _ in 0..32 {
+    for _ in 0..256 {
         _ = std::io::stderr().write_all(&line);
     }
 }
