@@ -33,7 +33,7 @@ impl ClientConfigFile {
         }
     }
 
-    /// Reads the entry for the folder `root` only, which the client prefers to the general entry.
+    /// Reads the entry that applies to the folder `root` only. The client prefers it to the general entry.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
