@@ -14,11 +14,11 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::peer_stream::PeerStream;
 
-/// Prefix of the line with the form of the answers and the key. The number is the version of the protocol between relay
-/// and owner.
+/// Prefix of the first line of a joining process, which has the form of the answers and the key. The number is the
+/// version of the protocol between relay and owner.
 const HELLO: &str = "codescry-share 2 ";
 
-/// The words for the forms of answers in that line.
+/// The words for the forms of answers in the first line of a joining process.
 const FORMS: [(&str, AnswerForm); 2] = [("text", AnswerForm::Text), ("structured", AnswerForm::TextAndData)];
 
 /// The owner's confirmation.
