@@ -160,8 +160,8 @@ fn remove_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Change>
     Ok(Change { text: format!("removed the index of {}", folder_text(index)), bytes: index.size_bytes })
 }
 
-/// Removes an index whose folder no longer exists or that no run has written, and what another one keeps of replaced
-/// tables; `None` if there is nothing to remove.
+/// Removes an index whose folder no longer exists or that no run has written; of another index, its replaced tables.
+/// Returns `None` if there is nothing to remove.
 fn prune_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
     if index.is_orphan() || index.is_empty() {
         return remove_index(index, is_dry_run).map(Some);

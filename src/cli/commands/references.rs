@@ -123,7 +123,7 @@ fn describe_no_use(answer: &ReferenceAnswer) -> String {
     text
 }
 
-/// Describes how to see the uses that follow, of which the first is the one at `next`.
+/// Describes how to see the uses that follow. `next` is the offset of the first of them.
 fn describe_rest(answer: &ReferenceAnswer, next: usize) -> String {
     let narrow = "--kind, --path and --lang narrow down";
     if answer.out_of_time {

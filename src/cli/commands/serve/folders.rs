@@ -95,7 +95,7 @@ fn add_folder(served: &mut Vec<Settings>, settings: Settings) -> Result<(), Stri
     Ok(())
 }
 
-/// The checks that every folder passes, whoever names it.
+/// The checks of every folder to serve, whether an argument, a variable, the client or a call names it.
 struct FolderChecks {
     shared: SharedArguments,
 }
