@@ -1,4 +1,4 @@
-//! `cargo xtask load-http`: many clients that search over HTTP at once, and how long they wait.
+//! `cargo xtask load-http`: lets many clients search over HTTP at once, and measures how long they wait.
 //!
 //! Each client has its own session and connection. It sends one of a few questions, reads the whole answer, and pauses
 //! for up to twice `--pause-ms`. Prints one JSON object, and fails if an answer is wrong.

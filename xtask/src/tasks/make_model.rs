@@ -143,7 +143,8 @@ struct WordCounts {
 }
 
 impl WordCounts {
-    /// Counts the words of every text file below a folder, except for `.git`. Does not follow links.
+    /// Counts the words of every text file of at most [`MAX_FILE_BYTES`] below a folder. Skips `.git` and symbolic
+    /// links.
     fn add_folder(&mut self, folder: &Path) -> Result<()> {
         let failed = || format!("cannot read {}", folder.display());
         for entry in fs::read_dir(folder).with_context(failed)? {

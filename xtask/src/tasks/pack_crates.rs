@@ -51,7 +51,7 @@ pub fn run_pack_crates(arguments: &PackCratesArguments) -> Result<()> {
     if arguments.copy_only {
         return Ok(());
     }
-    // The folder of a running `cargo xtask` is locked.
+    // The target folder of the running `cargo xtask` is locked, so cargo gets another one.
     let target = std::path::absolute(&target)?;
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["package", "--workspace", "--exclude", "xtask", "--exclude", "tidy", "--no-verify", "--quiet"]);
@@ -92,7 +92,7 @@ fn adapt_manifest(text: &str) -> Result<String> {
     Ok(manifest.to_string())
 }
 
-/// Prints the packed crates, largest first.
+/// Prints the packed crates, largest first. Fails if one exceeds [`CRATE_LIMIT_BYTES`].
 fn check_sizes(folder: &Path) -> Result<()> {
     let mut crates = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {

@@ -212,7 +212,8 @@ fn join_strings(value: &Value, joined: &mut String) {
     }
 }
 
-/// Reads the files that grep would search, sorted by path: text files that are not hidden.
+/// Reads the files that grep would search, sorted by path: text files that are neither hidden nor below a folder
+/// `target`.
 fn read_text_files(folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
     let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(std::fs::DirEntry::path);

@@ -24,7 +24,7 @@ pub fn convert_message<T: DeserializeOwned>(value: Value) -> Result<T, ErrorData
     serde_json::from_value(value).map_err(|error| ErrorData::internal_error(error.to_string(), None))
 }
 
-/// Converts JSON to a complete result.
+/// Adds the result type `complete` to JSON, and converts it to a result of the protocol.
 pub fn convert_result<T: DeserializeOwned>(mut value: Value) -> Result<T, ErrorData> {
     value["resultType"] = json!("complete");
     convert_message(value)
@@ -94,7 +94,7 @@ pub fn find_response<'r>(responses: Option<&'r InputResponses>, key: &str) -> Op
     responses?.get(key)?.as_object()
 }
 
-/// Returns a text inside of an answer, or `nothing`.
+/// Returns the text at a path of two keys in an answer, or the word `nothing`.
 pub fn text_at(answer: &Map<String, Value>, path: [&str; 2]) -> String {
     let found = answer.get(path[0]).and_then(|inner| inner.get(path[1]));
     found.and_then(Value::as_str).unwrap_or("nothing").to_owned()
