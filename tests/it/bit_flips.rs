@@ -121,7 +121,7 @@ impl FlipFixture {
         told
     }
 
-    /// Has the index repaired by one of the commands that do it, and checks that it is intact afterwards.
+    /// Repairs the index with a command, and checks that it is intact afterwards.
     fn repair(&self, place: &str, command: &[&str]) {
         let ran = self.project.run(command);
         assert_no_crash(&ran);
