@@ -50,7 +50,7 @@ const PREAMBLE: &[&str] = &[
 /// Warning words that may precede a statement.
 const ATTENTION: &[&str] = &["warning", "attention", "important", "caution", "note", "notice"];
 
-/// Starts of a statement of origin, which counts if it is followed by one of [`FORBIDS`].
+/// Starts of a statement of origin. It counts if its line and the next one contain `generated` and one of [`FORBIDS`].
 const ORIGINS: &[&str] = &[
     "code generated",
     "file generated",

@@ -32,7 +32,8 @@ pub struct WalkOptions<'f> {
 /// How many times larger than other files a notebook may be: most of its bytes are outputs, which are left out.
 const NOTEBOOK_FACTOR: u64 = 8;
 
-/// Returns the size above which a file is skipped, given that of other files than notebooks. Both are in bytes.
+/// Returns the size above which a file is skipped. `max_file_bytes` is the limit of all files but notebooks, which may
+/// be larger. Both are in bytes.
 pub fn max_bytes_of(path: &RepoPath, max_file_bytes: u64) -> u64 {
     if embedded::is_notebook(path) { max_file_bytes.saturating_mul(NOTEBOOK_FACTOR) } else { max_file_bytes }
 }
@@ -113,7 +114,7 @@ struct WalkStep {
     abs: PathBuf,
     is_wanted: IsWanted,
     rules: Arc<FolderRules>,
-    /// Why its folder is left out, of which only tracked files are in.
+    /// Why its folder is left out, except for tracked files.
     within: Option<Arc<SkipReason>>,
     /// Whether a rule in an ignore file made for search includes a folder above.
     is_included: bool,
@@ -241,8 +242,7 @@ enum NameVerdict {
 }
 
 /// Judges a path. The first match decides: secret, ignore files made for search, tracked by git, ignore files of git,
-/// folders of packages, hidden. `within` is the reason that leaves out the folder above, of which only tracked files
-/// are in.
+/// folders of packages, hidden. `within` is the reason why the folder above is left out, except for tracked files.
 fn judge_name(step: &WalkStep, is_dir: bool) -> NameVerdict {
     let WalkStep { path, abs, rules, within, .. } = step;
     let secret = if is_dir { secret_folder_pattern(path) } else { secret_pattern(path) };

@@ -16,8 +16,8 @@ pub(super) struct DocumentKind {
 
 /// A rule by which nodes of a document are definitions.
 pub(super) struct DefinitionRule {
-    /// The keys from the document to the node, joined with `.`: `*` stands for any key, `a|b` for one of them, `[]` for the items
-    /// of a sequence. The empty path is the document.
+    /// The keys from the document to the node, joined with `.`: `*` stands for any key, `a|b` for one of them, `[]` for
+    /// the items of a sequence. The empty path is the document.
     pub path: &'static str,
     /// Keys of which the node must have one; empty for any node.
     pub having: &'static [&'static str],
@@ -306,8 +306,9 @@ pub(super) static DOCUMENT_KINDS: &[DocumentKind] = &[
     },
 ];
 
-/// The operations of OpenAPI.
+/// Path of the operations in a document of OpenAPI.
 const OPERATIONS: &str = "paths|webhooks.*.get|put|post|delete|patch|options|head|trace|query";
 
-/// Where the name of a manifest stands. One whose name is made by a template is named by its kind.
+/// Fields with the name of a manifest, in order of preference. A manifest whose name consists only of template actions
+/// is named by its kind.
 const MANIFEST_NAMES: &[&str] = &["metadata.name", "metadata.generateName", "kind"];

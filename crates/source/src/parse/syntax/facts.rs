@@ -61,7 +61,7 @@ use_kinds! {
     Definition "definition",
     /// A read, or a use that could not be classified.
     Other "other",
-    /// An occurrence of the word in a file that could not be parsed.
+    /// An occurrence of the word in a text that is not parsed.
     Text "text",
 }
 
@@ -194,8 +194,9 @@ impl SyntaxFacts {
         is_cut_valid && self.uses.iter().all(is_use) && self.uses.is_sorted_by(|one, next| one.at < next.at)
     }
 
-    /// Removes positions that are not between two characters of the text, and sorts, so that the facts fit. A grammar
-    /// with such nodes costs those nodes, not the file.
+    /// Makes the facts fit the text: removes positions that are not between two characters and tokens that overlap,
+    /// sorts comments and attributes, and limits definitions and depths. Thus a faulty node of a grammar costs only
+    /// that node.
     pub(super) fn make_fit(&mut self, text: &str) {
         self.definitions.retain(|one| is_match_in(text, one));
         self.definitions.truncate(max_facts(text));

@@ -11,7 +11,8 @@ use super::tree::SyntaxTree;
 /// Number of nodes between two checks of the time limit.
 const NODES_PER_CHECK: u32 = 256;
 
-/// Returns the classified tokens of a text, in order and without overlap; those before the time limit.
+/// Returns the classified tokens of a text, in order and without overlap. If the time limit is exceeded, the later
+/// tokens are missing.
 pub(super) fn find_tokens(tree: &SyntaxTree<'_>) -> Vec<SyntaxToken> {
     let mut found = Vec::new();
     let mut cursor = tree.walk();

@@ -95,7 +95,7 @@ impl<'t> SyntaxTree<'t> {
         self.tree.root_node().has_error()
     }
 
-    /// Returns the number of bytes that are in no part of the grammar, and of tokens that are missing.
+    /// Returns the number of bytes in error nodes, plus one for each error node and each missing token.
     pub fn count_errors(&self) -> usize {
         let mut cursor = self.tree.walk();
         let mut count = 0;

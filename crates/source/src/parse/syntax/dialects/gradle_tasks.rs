@@ -1,4 +1,5 @@
-//! Tasks of Gradle in its old notation, `task name(type: Exec) { … }`, written as functions, `def  name(          ) { … }`.
+//! Tasks of Gradle in its old notation, `task name(type: Exec) { … }`, written as functions,
+//! `def  name(          ) { … }`.
 
 /// Returns the text with functions in place of tasks; `None` if there is nothing to replace. All positions stay.
 pub(in crate::parse::syntax) fn replace_task_heads(text: &str) -> Option<Vec<u8>> {
