@@ -27,7 +27,7 @@ const HOLES: [(&str, &str); 4] = [("<?", "?>"), ("<%", "%>"), ("{{", "}}"), ("{%
 /// Maximum number of attributes that are kept.
 const MAX_ATTRIBUTES: usize = 64;
 
-/// Scans the attributes of a tag from `at` on. Their expressions and uses are added to what the scanner found.
+/// Scans the attributes of a tag from `at` on. Adds their expressions and uses to the findings of the scanner.
 pub(super) fn scan_attributes(scanner: &mut MarkupState<'_>, element: &str, from: usize) -> StartTag {
     let text = scanner.text;
     let bytes = text.as_bytes();
@@ -96,7 +96,7 @@ fn scan_braces(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     }
 }
 
-/// Returns the byte after the code of a template language that begins at `at`.
+/// Returns the byte after the code of a template language that begins at `at`; `None` if none begins there.
 fn after_hole(scanner: &MarkupState<'_>, at: usize) -> Option<usize> {
     let rest = scanner.text.as_bytes().get(at..).filter(|_| scanner.dialect.has_holes)?;
     let (_, close) = HOLES.iter().find(|(open, _)| rest.starts_with(open.as_bytes()))?;
@@ -186,7 +186,8 @@ fn add_directive_use(scanner: &mut MarkupState<'_>, attribute: &Range<usize>) {
     }
 }
 
-/// Returns the code of a template language in a part of the text, with what stands for it: a word where it has a value.
+/// Returns the byte ranges of template code in a part of the text, each with the byte that replaces it: `_` for code
+/// that has a value, and a space for other code.
 pub(super) fn find_holes(text: &str, range: &Range<usize>) -> Vec<(Range<usize>, u8)> {
     let mut found = Vec::new();
     let bytes = &text.as_bytes()[..range.end];
