@@ -1,4 +1,4 @@
-//! Texts inside of Base64, hexadecimal digits and lists of byte values.
+//! Decodes texts written as Base64, hexadecimal digits or lists of byte values.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -14,8 +14,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Returns the three texts of which one is in the Base64 of everything that contains `text`: one for each position of
-/// its first byte in a group of three. Characters that depend on neighbouring bytes are left out.
+/// Returns three texts, of which one is in the Base64 of any bytes that contain `text`: one for each position of the
+/// first byte of `text` in a group of three. Characters that depend on neighbouring bytes are left out.
 pub fn encode_base64_cores(text: &[u8]) -> [String; 3] {
     [0, 1, 2].map(|shift| {
         let mut padded = vec![0; shift];

@@ -26,7 +26,7 @@ const MIN_DIFFERENT_CHARS: usize = 5;
 /// identifier. Random Base64 has 62 %, names in camel case up to 40 %.
 const MIN_CLASS_CHANGES_PERCENT: usize = 43;
 
-/// Smallest length of a run in lower case that is a word, and of a name in camel case.
+/// Smallest length of a run in lower case that counts as a word. [`MIN_NAME_CHARS`] is that of a name in camel case.
 const MIN_WORD_CHARS: usize = 5;
 const MIN_NAME_CHARS: usize = 8;
 
@@ -106,7 +106,7 @@ pub fn is_key_body(bytes: &[u8], range: Range<usize>, position: BodyPosition) ->
     false
 }
 
-/// Returns whether a run of Base64 is a key's rather than a name's.
+/// Returns whether a run of Base64 is more likely a part of a key than a name.
 pub fn is_key_like(run: &[u8]) -> bool {
     KEY_STARTS.iter().any(|start| run.starts_with(start)) || is_random(run)
 }

@@ -1,4 +1,4 @@
-//! Which files hold credentials: by their names, and by what is in them.
+//! Recognizes files that hold credentials, by their names and their contents.
 //!
 //! `names` is the one table of names. `private_keys` finds private keys in any text, however they are written down:
 //! over several lines or literals, behind marks of comments, quotes and patches, escaped, or encoded.
@@ -6,8 +6,8 @@
 //! `kubernetes` manifests of Secrets.
 //!
 //! A file with such credentials is left out as a whole: a mask that is too short shows the rest of the key. Tokens have
-//! known forms within one line (`rules.toml`, `token_masks::token_rules`), so they are masked when a file is decoded (`token_masks`),
-//! and the file is indexed. A file of data that holds nothing else is left out.
+//! known forms within one line (`rules.toml`, `token_masks::token_rules`), so they are masked when a file is decoded
+//! (`token_masks`), and the file is indexed. A file of data that holds nothing but tokens is left out.
 
 mod credential_files;
 mod der;

@@ -147,7 +147,7 @@ const SECRET_WORDS: &[(&str, &str)] = &[
 /// Words before [`SECRET_WORDS`] in the names of files that refer to credentials stored elsewhere, or encrypt them.
 const REFERENCE_WORDS: &[&str] = &["external", "sealed", "no", "without"];
 
-/// Names of the places that a program runs in.
+/// Names of the environments in which a program runs.
 const ENVIRONMENTS: &[&str] = &[
     "local",
     "dev",
@@ -188,7 +188,7 @@ const SECRET_FOLDERS: &[&str] =
 /// Names of folders whose data files are credentials; their source files are not.
 const SECRET_DATA_FOLDERS: &[&str] = &["secrets", ".secrets", "secret"];
 
-/// Data files with a fixed name and purpose, which may stand in any folder.
+/// Names of data files with a fixed purpose, which hold no credentials even in [`SECRET_DATA_FOLDERS`].
 const MANIFESTS: &[&str] = &[
     "package.json",
     "composer.json",

@@ -1,4 +1,4 @@
-//! Keys in these tests are random characters between the fixed parts of real ones.
+//! Tests of the search for private keys. Their keys are random characters between the fixed parts of real ones.
 
 use super::*;
 

@@ -24,7 +24,7 @@ pub(super) struct TokenRules {
 pub(super) struct TokenRule {
     pub id: String,
     pattern: LazyRegex,
-    /// Group of the pattern that is the secret. If it takes no part in a match, the next one that does.
+    /// Group of the pattern that is the secret. If it takes no part in a match, the next group that does is the secret.
     secret_group: usize,
     /// The paths of files that the rule is for; `None` for every file.
     path: Option<LazyRegex>,
@@ -38,7 +38,7 @@ pub(super) struct TokenRule {
 #[derive(Default)]
 struct Allowlist {
     patterns: Vec<LazyRegex>,
-    /// Parts of such texts, in lower case.
+    /// Parts of such texts, compared with case.
     stopwords: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ enum Check {
     Random,
     /// It has a digit and a letter, or both letter cases, and more than a few different characters.
     Varied,
-    /// It has upper-case and lower-case letters between others, as in random text.
+    /// A quarter to three quarters of its characters are upper-case letters, as in random text.
     MixedCase,
     /// Its first part is the header of a token.
     JsonWebToken,
@@ -58,7 +58,7 @@ enum Check {
     UrlPassword,
 }
 
-/// An expression that is compiled when it is first needed.
+/// A regular expression that is compiled when it is first needed.
 struct LazyRegex {
     text: String,
     compiled: OnceLock<Regex>,
@@ -104,7 +104,7 @@ impl TokenRules {
         Self { rules, keywords: keywords.expect("a few short keywords"), rules_of_keyword, allowed }
     }
 
-    /// Returns the numbers of the rules that have a keyword.
+    /// Returns the numbers of the rules that have the keyword with this number.
     pub fn of_keyword(&self, keyword: usize) -> &[usize] {
         &self.rules_of_keyword[keyword]
     }
@@ -210,7 +210,7 @@ fn has_token_header(token: &str) -> bool {
     serde_json::from_slice::<serde_json::Value>(&decoded).is_ok_and(|header| header.get("alg").is_some())
 }
 
-/// Passwords that stand for one in documentation and tests, in lower case.
+/// Placeholders for passwords in documentation and tests, in lower case.
 const PLACEHOLDERS: &[&str] = &[
     "password",
     "passwd",
