@@ -61,7 +61,7 @@ impl TrackedPaths {
         for _ in 0..count {
             let before = std::mem::take(&mut path);
             let mode = reader.entry(version, hash_bytes, &before, &mut path)?;
-            // Before and after a merge, a path has several entries.
+            // During a merge, a path with a conflict has several entries.
             is_sorted &= before <= path || paths.ends.is_empty();
             if mode & KIND_BITS != FOLDER_MODE && (before != path || paths.ends.is_empty()) {
                 paths.push(&path, mode & KIND_BITS == SUBMODULE_MODE)?;
