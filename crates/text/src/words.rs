@@ -34,7 +34,7 @@ pub struct SplitWord<'t> {
 pub enum WordForm {
     /// A word, as [`for_each_word`] passes it.
     Word,
-    /// A part of the word that follows, which has no spaces between its words.
+    /// A part of the next [`WordForm::Word`], which is in a script without spaces between words.
     Segment,
     /// A character of a pair of characters that is a segment.
     Character,
