@@ -21,7 +21,7 @@ pub(crate) fn variable_text(name: &str) -> Option<String> {
     variable_value(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// Returns the width of the terminal that the shell exports as `COLUMNS`; `None` if it is unset or no number.
+/// Returns the width of the terminal that the shell exports as `COLUMNS`; `None` if it is unset or not a number.
 pub fn exported_columns() -> Option<usize> {
     variable_text("COLUMNS")?.trim().parse().ok()
 }
