@@ -102,7 +102,8 @@ impl FailedTexts {
     }
 
     /// Records that this process begins to parse a text itself, until the record is dropped. Where that ends the
-    /// process, the next one finds the record with [`FailedTexts::adopt_attempts`]. `None` without an index folder.
+    /// process, the next one finds the record with [`FailedTexts::adopt_attempts`]. `None` if there is no index folder,
+    /// or the record cannot be written.
     pub fn record_attempt(&self, request: &SyntaxRequest<'_>) -> Option<AttemptRecord> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let folder = self.file.as_ref()?.parent().filter(|folder| folder.is_dir())?;

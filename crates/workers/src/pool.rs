@@ -25,10 +25,10 @@ const CALL_WORKERS: usize = 4;
 /// Memory of an idle worker above which it is ended, in bytes.
 const MAX_IDLE_BYTES: u64 = 64 << 20;
 
-/// Time after which a worker is started again where none could be started.
+/// Time after a failed start of a worker until another one is tried, if none has ever started.
 const START_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Maximum size of a text that is coloured, in bytes, and the time limit for it.
+/// Maximum size of a text that is coloured, in bytes. [`COLOUR_LIMIT`] is the time limit for it.
 const MAX_COLOURED_BYTES: usize = 64 * 1024;
 const COLOUR_LIMIT: Duration = Duration::from_millis(100);
 
@@ -142,8 +142,8 @@ impl ParserPool {
         })
     }
 
-    /// Creates a pool that parses on the calling threads. Texts on which a grammar is known to crash are not parsed, but
-    /// any other one may end this process.
+    /// Creates a pool that parses on the calling threads. Texts on which a grammar is known to crash are not parsed,
+    /// but any other one may end this process.
     pub fn in_process() -> Self {
         let program = ParserProgram::InProcess;
         Self::new(PoolOptions { program, memory_bytes: u64::MAX, run_workers: 1, index_dir: None })
@@ -164,7 +164,7 @@ impl ParserPool {
         self.retry_bytes
     }
 
-    /// Returns the memory that the workers have for themselves, in bytes.
+    /// Returns the private memory of all workers together, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         self.process_ids().into_iter().filter_map(process::private_bytes).sum()
     }
@@ -231,7 +231,7 @@ impl ParserPool {
         facts.map(|facts| facts.tokens).unwrap_or_default()
     }
 
-    /// Finds facts about one file; `None` if its language has no grammar.
+    /// Finds facts about one file; `None` if [`SourceFile::syntax_request`] returns `None`.
     fn find_facts(&self, file: &SourceFile, task: SyntaxTask<'_>, time_limit: Duration) -> Option<SyntaxFacts> {
         let request = file.syntax_request(task, time_limit)?;
         // Every text is answered, because nothing cancels this.
@@ -262,8 +262,8 @@ impl ParserPool {
         started
     }
 
-    /// Returns whether texts are parsed in this process: no worker has ever started, and the last attempt was not long
-    /// ago.
+    /// Returns whether texts are parsed in this process: processes are turned off, or no worker has ever started and
+    /// the last attempt failed less than [`START_INTERVAL`] ago.
     pub(crate) fn is_in_process(&self) -> bool {
         let state = self.state.lock();
         let has_failed = state.failed_at.is_some_and(|failed_at| failed_at.elapsed() < START_INTERVAL);
