@@ -45,6 +45,9 @@ impl ConnectionCloser {
 }
 
 /// Binds the socket at `path`. Must be called inside a Tokio runtime.
+///
+/// # Errors
+/// When the socket cannot be bound.
 pub fn bind_socket(path: &Path) -> io::Result<ShareListener> {
     UnixListener::bind(path)
 }
@@ -111,6 +114,9 @@ impl PeerStream {
     }
 
     /// Reads the first line, without its line end.
+    ///
+    /// # Errors
+    /// When the stream cannot be read or ends, or the line is too long.
     pub async fn read_first_line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         (&mut self.reader).take(MAX_HELLO_BYTES).read_line(&mut line).await?;
