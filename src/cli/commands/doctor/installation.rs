@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::check::DoctorCheck;
 
-/// A file in the folder above the program's. Packagers write it: the first line names the package, the second one is the
-/// command that updates it.
+/// A file in the folder above the program's. Packagers write it: the first line names the package, the second one is
+/// the command that updates the program.
 const MARKER: &str = "share/codescry/installed-by";
 
 /// Maximum size of a file beside the program that is read, in bytes.
