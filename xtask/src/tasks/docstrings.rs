@@ -66,6 +66,9 @@ const MIN_BYTES: usize = 60;
 const DEPTH: usize = 200;
 
 /// Runs a step of the measurement.
+///
+/// # Errors
+/// If a repository or a file of the sets cannot be read, an index run or a search fails, or a result cannot be written.
 pub fn run_docstrings(arguments: &DocstringsArguments) -> Result<()> {
     match &arguments.step {
         DocstringsStep::Sets { out, repositories } => {

@@ -62,6 +62,9 @@ struct ClientRecord {
 }
 
 /// Runs the load and prints the report.
+///
+/// # Errors
+/// If a call fails or its answer is wrong.
 pub fn run_load_http(load: &LoadHttpArguments) -> Result<()> {
     let begun = Instant::now();
     let end = begun + Duration::from_secs(load.seconds);

@@ -70,6 +70,10 @@ struct Eigen {
 }
 
 /// Makes the model and prints its measurements.
+///
+/// # Errors
+/// If the teacher or a corpus cannot be read, if they do not suffice for the dimensions, or if the model cannot be
+/// written.
 pub fn run_make_model(arguments: &MakeModelArguments) -> Result<()> {
     let MakeModelArguments { dimensions, sif, .. } = *arguments;
     ensure!(dimensions > 0 && sif > 0.0, "--dimensions and --sif must be above zero");

@@ -37,6 +37,9 @@ pub struct PackCratesArguments {
 }
 
 /// Copies the workspace, packs its crates and prints their sizes.
+///
+/// # Errors
+/// If the workspace cannot be copied or packed, or a crate exceeds [`CRATE_LIMIT_BYTES`].
 pub fn run_pack_crates(arguments: &PackCratesArguments) -> Result<()> {
     let (source, target) = (arguments.out.join("source"), arguments.out.join("target"));
     for folder in [&source, &target] {

@@ -53,7 +53,7 @@ pub enum ProgramSystem {
 pub enum Processor {
     X86_64,
     Aarch64,
-    /// Both, in one file, as macOS allows.
+    /// Both processors, in one file, as macOS allows.
     Universal,
 }
 
@@ -75,6 +75,9 @@ impl ProgramFile {
     }
 
     /// Finds out the platform of a program.
+    ///
+    /// # Errors
+    /// If the file is no program for Linux, macOS or Windows, or needs libraries that the system may not have.
     pub fn parse(content: Vec<u8>) -> Result<Self> {
         let (system, processor) = detect_platform(&content)?;
         Ok(Self { content, system, processor })
