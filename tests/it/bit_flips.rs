@@ -1,5 +1,5 @@
-//! Flips single bits in every kind of file of an index: the program answers rightly, or says that the index is damaged,
-//! and the next run repairs it. It never shows a wrong text as current.
+//! Flips single bits in every kind of file of an index: the program answers correctly, or says that the index is
+//! damaged, and the next run repairs it. It never shows a wrong text as current.
 //!
 //! The flips are pseudo-random and the same in every run. `CODESCRY_TEST_FLIPS` overrides their number ([`FLIPS`]), and
 //! `CODESCRY_TEST_SEED` their seed. `benches/python/bit_flips.py` does the same with a large index.

@@ -1,4 +1,4 @@
-//! Tests that tokens in code are masked in every answer and in the index, whichever way they are asked for.
+//! Tests that tokens in code are masked in every answer and in the index, whichever request would show them.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Tests that no part of a private key is shown, however it is written down and whichever way it is asked for.
+//! Tests that no part of a private key is shown, in whichever form the file contains it and whichever request would
+//! show it.
 
 use serde_json::{Value, json};
 
