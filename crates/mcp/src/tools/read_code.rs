@@ -27,7 +27,7 @@ use crate::wire::code::{ReadCodeOutput, ReadCodesOutput};
 use crate::wire::parts::SymbolOutput;
 use crate::wire::schema::generate_output_schema;
 
-/// The tool.
+/// The `read_code` tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "read_code",
     title: "Read code",
@@ -49,14 +49,15 @@ pub const TOOL: ToolEntry = ToolEntry {
 /// Default token limit of an answer: most definitions fit. The rest of a longer one is named by its lines.
 const DEFAULT_TOKENS: u32 = 1_000;
 
-/// Default token limit for each further place, and for all of them.
+/// Default token limit for each further place.
 const FURTHER_TOKENS: u32 = 500;
+/// Maximum default token limit of an answer with several places.
 const MAX_DEFAULT_TOKENS: u32 = 2_500;
 
 /// Maximum number of places read at once.
 const MAX_TARGETS: usize = 12;
 
-/// Tokens that join a part to the others in either form.
+/// Estimated number of tokens that separate a part from the next one, in either form.
 const PART_TOKENS: usize = 8;
 
 /// Maximum length of the message about a place that cannot be read, in characters.
@@ -152,8 +153,8 @@ async fn read_target(
     Ok(ReadCode { read, note })
 }
 
-/// Renders the parts within the budget: each may take an equal share of what is left, so that a short part leaves more
-/// to those after it. Parts for which there is no room are named.
+/// Renders the parts within the budget: each may take an equal share of the rest, so that a short part leaves more to
+/// the parts after it. If not even their heads fit, the last parts are left out.
 fn render_parts(
     parts: &[ReadPart],
     not_read: &[String],
@@ -218,8 +219,8 @@ fn render_code(
     Ok(fitting.unwrap_or_else(|| render_first_bytes(read, note, 0, is_single)))
 }
 
-/// Renders the first `bytes` of the text; `bytes` must be a character boundary. Of several parts each names the innermost
-/// enclosing definition and no others of the name.
+/// Renders the first `bytes` of the text; `bytes` must be a character boundary. If there are several parts, each names
+/// only the innermost enclosing definition, and no other definitions of the name.
 fn render_first_bytes(
     read: &CodeExcerpt,
     note: Option<&str>,
