@@ -238,7 +238,8 @@ impl QueryTerms {
         if parts.is_empty() { kind.to_owned() } else { format!("{kind} ({})", parts.join(", ")) }
     }
 
-    /// Returns the texts of a query that may stand in the code word for word: the query itself, or the message of a trace.
+    /// Returns the texts of a query that the code may contain word for word: the query itself, or the message of a
+    /// trace.
     pub fn pasted_texts(&self, text: &str) -> Vec<String> {
         match self.kind {
             QueryKind::Words => vec![text.to_owned()],
