@@ -186,7 +186,7 @@ fn plan_edits(
     Ok(FileChange { found, after: Some(after), keeps_backup: file.keeps_backup(), ..file.unchanged(before, user) })
 }
 
-/// Plans to remove all parts of a file.
+/// Plans to remove from a file everything that codescry wrote into it.
 fn plan_removal(file: &EditedFile<'_>, user: &UserEnvironment) -> Result<FileChange, ClientError> {
     let before = disk::read_config(&file.file)?;
     let unchanged = file.unchanged(before.clone(), user);

@@ -1,7 +1,7 @@
-//! The known MCP clients, as data: one row a client, the most used first.
+//! The known MCP clients, as data: one row per client, the most used first.
 //!
 //! A format is listed only if it is documented by the client, or was read in the client's own package; `source` says
-//! where. The module `guidance` has their files of instructions, sub-agents, skills and hooks.
+//! where. The module `guidance` has the clients' files of instructions, sub-agents, skills and hooks.
 
 mod guidance;
 mod parts;
