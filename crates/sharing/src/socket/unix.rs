@@ -68,8 +68,8 @@ pub async fn accept_peer(listener: &ShareListener) -> io::Result<(UnverifiedPeer
 pub struct UnverifiedPeer(UnixStream);
 
 impl UnverifiedPeer {
-    /// Reads the key of the process and confirms it if it equals `key`. Returns the stream and the form of the answers
-    /// that the process asks for.
+    /// Reads the first line of the process, and confirms it if it has `key`. Returns the stream and the form of answers
+    /// that the process requests.
     ///
     /// # Errors
     /// When the key differs or does not arrive in time.
@@ -79,7 +79,7 @@ impl UnverifiedPeer {
     }
 }
 
-/// Connects to the owner that listens at `path`, sends `key` and asks for answers of this form.
+/// Connects to the owner that listens at `path`, sends `key`, and requests answers of this form.
 ///
 /// # Errors
 /// When no owner listens, it runs as another user, or it does not confirm the key.
@@ -91,7 +91,7 @@ pub async fn connect_to_owner(path: &Path, key: &str, form: AnswerForm) -> io::R
 }
 
 impl PeerStream {
-    /// Sends `key` and waits for the owner's confirmation.
+    /// Sends `key` and the form of answers, and waits for the owner's confirmation.
     async fn send_key(mut self, key: &str, form: AnswerForm) -> io::Result<Self> {
         let word = FORMS.iter().find(|(_, known)| *known == form).map_or("text", |(word, _)| word);
         self.writer.write_all(format!("{HELLO}{word} {key}\n").as_bytes()).await?;
@@ -100,7 +100,8 @@ impl PeerStream {
         if reply == WELCOME { Ok(self) } else { Err(io::Error::other("the owner refused the connection")) }
     }
 
-    /// Waits for the key of the other side and confirms it if it equals `key`.
+    /// Waits for the first line of a joining process, and confirms it if it has `key`. Returns the form of answers in
+    /// it.
     async fn confirm_key(mut self, key: &str) -> io::Result<(Self, AnswerForm)> {
         let hello = tokio::time::timeout(HELLO_TIMEOUT, self.read_first_line()).await??;
         let (word, given) = hello.strip_prefix(HELLO).and_then(|rest| rest.split_once(' ')).unwrap_or_default();
