@@ -57,7 +57,7 @@ fn find_indexes(shared: &SharedArguments) -> anyhow::Result<Vec<StoredIndex>> {
     Ok(indexes)
 }
 
-/// Returns whether `name` is the name of an index, or its folder, which may no longer exist.
+/// Returns whether `name` is the name of this index, or the path of its indexed folder, which may no longer exist.
 fn is_named(index: &StoredIndex, name: &Path) -> bool {
     let absolute = std::path::absolute(name).unwrap_or_else(|_| name.to_owned());
     let folder = name.canonicalize().unwrap_or(absolute);
