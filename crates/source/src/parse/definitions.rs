@@ -204,7 +204,7 @@ fn build_definition(
     }
 }
 
-/// Returns the comments and attributes between two bytes.
+/// Returns the comments and attributes that begin from byte `start` up to byte `end`.
 fn attachable_between(attachable: &[AttachableNode], start: usize, end: usize) -> &[AttachableNode] {
     let first = attachable.partition_point(|one| one.range.start < start);
     let last = attachable.partition_point(|one| one.range.start < end);
@@ -266,8 +266,8 @@ fn trimmed_end(text: &str, range: &Range<usize>) -> usize {
     text.get(range.clone()).map_or(range.end, |node| range.start + node.trim_end().len())
 }
 
-/// Extends a declaration that has no block and applies to what follows: Perl's `package Name;` to the next package,
-/// GDScript's `class_name Name` to the end of the file.
+/// Extends a declaration that has no block and applies to the code after it: Perl's `package Name;` to the next
+/// package, GDScript's `class_name Name` to the end of the file.
 fn extend_file_scopes(language: Language, found: &mut [Definition], lines: &LineIndex<'_>) {
     let word = match language.0 {
         "perl" => "package",
@@ -305,8 +305,8 @@ fn assign_parents(found: Vec<Definition>) -> Vec<Definition> {
     kept
 }
 
-/// Corrects what the patterns of C and C++ cannot decide because macros hide it: functions in a class are methods,
-/// those of its name constructors, and variables in a function are no definitions.
+/// Corrects definitions of C and C++ that the patterns cannot classify because of macros: functions in a class are
+/// methods, those of its name are constructors, and variables in a function are not definitions.
 fn correct_members(found: Vec<Definition>) -> Vec<Definition> {
     use SymbolKind::{Class, Constant, Constructor, Function, Method, Struct, Union, Variable};
     let mut kept: Vec<Definition> = Vec::with_capacity(found.len());

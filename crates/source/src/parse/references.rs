@@ -71,7 +71,7 @@ pub fn build_references(
         let defines = starts.contains(&at) || starts.contains(&(at - sigil_bytes(&file.text[..at])));
         site_at(&lines, at, if defines { ReferenceKind::Definition } else { kind })
     };
-    // A key of a file of data that defines nothing is no use either.
+    // A key of a file of data that is not a definition is not a use either.
     let is_key = |one: &NameUse| one.kind == ReferenceKind::Definition && documents::is_data(file.language);
     let uses = uses.iter().filter(|one| !is_key(one) || starts.contains(&one.at));
     let sites = uses.map(|one| build_site(one.at, one.kind)).collect();

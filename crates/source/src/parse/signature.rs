@@ -8,7 +8,7 @@ use types::{Language, SymbolKind};
 /// Maximum length of a signature, in bytes.
 const MAX_SIGNATURE_BYTES: usize = 300;
 
-/// Maximum number of bytes after the name of which a signature is made.
+/// Maximum number of bytes after the name that a signature is made from.
 const MAX_SOURCE_BYTES: usize = 4_000;
 
 /// Maximum distance of the name from the start of a definition, in bytes; if it is larger, the signature starts at the

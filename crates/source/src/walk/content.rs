@@ -115,7 +115,7 @@ const PAGE_EXTENSIONS: &[&str] = &["html", "htm", "xhtml"];
 /// Mean line length of a page, in bytes, above which it counts as minified.
 const PAGE_MEAN_BYTES: usize = 1_500;
 
-/// Length above which a line is data, in bytes.
+/// Length above which a line is data, in bytes, except in a page.
 const DATA_LINE_BYTES: usize = 2_000;
 
 /// Returns whether the lines that are not data are hand-written code.

@@ -141,8 +141,8 @@ const CONTRACT_KEYS: &[&str] =
 /// Number of leading bytes in which the key of a contract counts.
 const CONTRACT_HEAD_BYTES: usize = 2 * 1024;
 
-/// Names of files that serve only git, and say nothing about the code. Names that begin with `.` and end with `ignore`,
-/// such as `.gitignore`, count too.
+/// Names of files that only tools such as git read, and that say nothing about the code. Names that begin with `.` and
+/// end with `ignore`, such as `.gitignore`, count too.
 const LIST_FILES: &[&str] = &[".gitattributes", ".gitkeep", ".keep", ".mailmap", ".git-blame-ignore-revs"];
 
 /// Ends of source map names; other `.map` files may be linker scripts.
@@ -182,7 +182,7 @@ pub(super) fn is_bulk_json(path: &RepoPath, bytes: &[u8]) -> bool {
         && !CONTRACT_KEYS.iter().any(|key| memchr::memmem::find(head, key.as_bytes()).is_some())
 }
 
-/// Returns why a file is skipped because of its kind.
+/// Returns why a file is skipped because of its name; `None` if it is not.
 pub(super) fn skip_reason_by_kind(path: &RepoPath) -> Option<SkipReason> {
     let name = path.file_name().to_ascii_lowercase();
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));

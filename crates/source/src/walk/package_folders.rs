@@ -44,8 +44,8 @@ const BY_NAME: &[&str] = &[
     "DerivedData",
 ];
 
-/// A folder that needs a marker. Each list has names of which one must be there; `*.x` is any name with this end. An
-/// empty list needs nothing.
+/// A folder that needs a marker. One name of each list must match, in which a `*` stands for any text. An empty list
+/// needs nothing.
 struct MarkedFolder {
     names: &'static [&'static str],
     /// Names in the folder above.
@@ -55,7 +55,7 @@ struct MarkedFolder {
 }
 
 const MARKED: &[MarkedFolder] = &[
-    // Python: virtual environments, and what `build` and `setup.py` write.
+    // Python: virtual environments, and the output of `build` and `setup.py`.
     MarkedFolder { names: &["venv", "env", "virtualenv", ".env"], beside: &[], inside: &["pyvenv.cfg", "conda-meta"] },
     MarkedFolder { names: &["venv"], beside: &[], inside: &["site-packages", "lib", "Lib", "bin", "Scripts"] },
     MarkedFolder { names: &["build"], beside: &["setup.py", "pyproject.toml"], inside: &["bdist.*", "lib", "lib.*"] },

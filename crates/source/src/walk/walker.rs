@@ -61,6 +61,9 @@ pub(super) type Visitor<'v> = dyn FnMut(WalkFinding, IsWanted) -> ControlFlow<()
 /// Runs a walk over the `wanted` paths and the folders above them. Lists a folder only if `enter` returns true for it.
 ///
 /// The cost of each step does not grow with the depth of its folder, except for the length of its path.
+///
+/// # Errors
+/// When the root itself cannot be read.
 pub(super) fn run_walk(
     root: &AbsPath,
     options: &WalkOptions<'_>,
@@ -230,13 +233,13 @@ impl TreeWalk<'_> {
     }
 }
 
-/// How a path is judged by its name, the ignore rules and what git tracks.
+/// The verdict on a path by its name, the ignore rules and git's index.
 enum NameVerdict {
-    /// It is in; `by_rule` if a rule in an ignore file made for search says so.
+    /// It is in; `by_rule` if a rule in an ignore file made for search includes it.
     In {
         by_rule: bool,
     },
-    /// It is out, except for what git tracks below it.
+    /// It is out, except for the files below it that git tracks.
     TrackedOnly(SkipReason),
     Out(SkipReason),
 }

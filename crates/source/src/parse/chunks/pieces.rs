@@ -4,7 +4,7 @@ use crate::parse::definitions::Definition;
 use crate::parse::lines::LineIndex;
 
 /// Size in bytes above which a definition is cut at syntax boundaries. A chunk is larger only if it is a single long
-/// line or a tiny piece was merged into it.
+/// line, or if a tiny piece or the bare head of a container was merged into it.
 ///
 /// In the evaluation, 1,200 bytes score the same but yield more chunks; 3,000 and 4,000 bytes score lower.
 pub(in crate::parse) const MAX_CHUNK_BYTES: usize = 2_000;

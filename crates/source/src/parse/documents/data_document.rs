@@ -1,4 +1,4 @@
-//! Tests of a document of a data file, by which the table of document kinds recognizes it.
+//! Predicates on a document of a data file, by which the table of document kinds recognizes it.
 
 use super::data_tree::{DataShape, DataTree};
 use crate::parse::source_file::SourceFile;

@@ -1,4 +1,4 @@
-//! The kinds of documents of data, and the rules for what they define.
+//! The kinds of documents of data, and the rules by which some of their nodes are definitions.
 //!
 //! The first kind that recognizes a document by its path and keys applies.
 
@@ -26,7 +26,7 @@ pub(super) struct DefinitionRule {
     pub holder: RuleHolder,
 }
 
-/// Where the name of a definition comes from.
+/// The source of the name of a definition.
 #[derive(Clone, Copy)]
 pub(super) enum NameSource {
     /// The key of the pair.
@@ -37,7 +37,7 @@ pub(super) enum NameSource {
     Request,
 }
 
-/// What a definition is listed under, besides the definitions around it.
+/// The container that a definition is listed under, in addition to the definitions around it.
 #[derive(Clone, Copy)]
 pub(super) enum RuleHolder {
     None,
@@ -241,7 +241,7 @@ pub(super) static DOCUMENT_KINDS: &[DocumentKind] = &[
         },
         rules: &[keyed("*", Variable, "")],
     },
-    // Task, and functions of the Serverless Framework.
+    // Taskfiles, and functions of the Serverless Framework.
     DocumentKind {
         languages: YAML,
         recognizes: |one| one.has(&["tasks"]) && one.is_named(&["taskfile*"]),

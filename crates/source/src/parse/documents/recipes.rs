@@ -41,7 +41,7 @@ pub(super) fn find_recipes(lines: &LineIndex<'_>) -> Vec<Definition> {
 }
 
 /// Parses the first line of a definition, such as a recipe, `name := value` or `alias name := recipe`. Returns its kind
-/// and the byte range of its name.
+/// and the byte range of its name; `None` for any other line.
 fn parse_head(text: &str) -> Option<(SymbolKind, std::ops::Range<usize>)> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     let (kind, start) = match text {

@@ -17,7 +17,7 @@ const MAX_NAME_BYTES: usize = 120;
 /// Maximum length of the source that is shown as a signature, in bytes.
 const MAX_SIGNATURE_BYTES: usize = 160;
 
-/// Returns the definitions of a file of data, by first line.
+/// Returns the definitions of a file of data, sorted by position.
 pub(super) fn apply_rules(
     file: &SourceFile,
     tree: &DataTree<'_>,

@@ -132,7 +132,8 @@ struct TextPlace {
 }
 
 impl TextPlace {
-    /// Returns a range of the embedded program as a range of the whole text; `None` if it is not within.
+    /// Converts a range of the embedded program to a range of the whole text; `None` if it is not within the embedded
+    /// text.
     fn range(&self, range: &Range<usize>) -> Option<Range<usize>> {
         let start = range.start.checked_sub(self.frame)? + self.range.start;
         let end = range.end.checked_sub(self.frame)? + self.range.start;

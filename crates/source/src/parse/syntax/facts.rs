@@ -99,7 +99,7 @@ pub struct AttachableNode {
     pub is_comment: bool,
 }
 
-/// A use of the requested name, at its first byte.
+/// A use of the requested name; `at` is its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameUse {
     pub at: usize,
@@ -142,7 +142,7 @@ impl SyntaxFacts {
     }
 
     /// Returns whether these facts can be an answer to `request`: every position is within the text and between two
-    /// characters, lists are in order, and nothing is there that was not requested.
+    /// characters, the attachable nodes, uses and tokens are in order, and nothing is there that was not requested.
     pub fn fits_request(&self, request: &SyntaxRequest<'_>) -> bool {
         let text = request.text;
         if self.failure().is_some() {
@@ -213,7 +213,7 @@ impl SyntaxFacts {
     }
 }
 
-/// Returns the number of lines, as the index of lines counts them.
+/// Returns the number of lines of a text, as `LineIndex` counts them.
 fn count_line_depths(text: &str) -> usize {
     let ends = memchr::memchr_iter(b'\n', text.as_bytes()).count();
     ends + usize::from(!text.is_empty() && !text.ends_with('\n'))

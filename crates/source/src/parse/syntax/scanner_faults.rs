@@ -1,11 +1,12 @@
 //! Texts on which a grammar's scanner is known to fail.
 //!
-//! A parser process survives no such text, but its parent does. These checks are for parsing without such a process,
-//! where a failing scanner ends or blocks the program.
+//! A parser process survives no such text, but its parent does. Most of these checks are for parsing without such a
+//! process, where a failing scanner ends or blocks the program.
 
 use crate::language::Grammar;
 
-/// Maximum length of a Ruby heredoc's word, in bytes. The scanner of tree-sitter-ruby 0.23 fails an assertion above 255.
+/// Maximum length of a Ruby heredoc's word, in bytes. Above 255 bytes, the scanner of tree-sitter-ruby 0.23 fails an
+/// assertion.
 const MAX_HEREDOC_WORD_BYTES: usize = 240;
 
 /// Maximum number of nested blocks of YAML. The scanner of tree-sitter-yaml 0.7 writes beyond its buffer above 253.

@@ -144,7 +144,8 @@ struct QueryRun<'s, 't> {
 }
 
 impl QueryRun<'_, '_> {
-    /// Adds the matches of patterns that begin at most `depth` levels below `node`.
+    /// Adds the matches of patterns that begin at most `depth` levels below `node`, or at any level if `depth` is
+    /// `None`.
     fn collect_matches(&mut self, node: Node<'_>, depth: Option<u32>, found: &mut SyntaxFacts) {
         let tree = self.tree;
         let mut expired = |_: &tree_sitter::QueryCursorState| tree.limit.control_flow();

@@ -196,7 +196,7 @@ fn blank_before_name(line: &[u8], at: usize, next: &[u8], mut blank: impl FnMut(
     }
 }
 
-/// Returns whether a word is spelled as macros are.
+/// Returns whether a word is spelled like a macro: in capitals, with at least four characters.
 fn is_macro_name(word: &[u8]) -> bool {
     word.len() >= 4
         && word[0].is_ascii_uppercase()
