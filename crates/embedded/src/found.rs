@@ -8,7 +8,7 @@ use types::SymbolKind;
 /// A part of a text that is in another language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmbeddedText {
-    /// Bytes of the part.
+    /// Byte range of the part.
     pub range: Range<usize>,
     /// Name of its language in the language table.
     pub language: &'static str,

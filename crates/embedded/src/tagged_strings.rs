@@ -90,8 +90,8 @@ fn heredoc_range(text: &str, from: usize) -> Option<Range<usize>> {
     None
 }
 
-/// Returns the code that is interpolated into a string (`${…}`, `#{…}` and `{$…}`), each with the byte that replaces
-/// it.
+/// Returns the byte ranges of the code that is interpolated into a string (`${…}`, `#{…}` and `{$…}`), each with the
+/// byte that replaces it.
 fn find_holes(text: &str, range: &Range<usize>, brackets: &mut BracketFinder<'_>) -> Vec<(Range<usize>, u8)> {
     let bytes = text.as_bytes();
     let mut holes: Vec<(Range<usize>, u8)> = Vec::new();

@@ -8,7 +8,7 @@ use super::state::MarkupState;
 use crate::found::HostUse;
 use crate::words::{is_word_at, name_end};
 
-/// An attribute: its name and its value without quotes.
+/// An attribute: the byte ranges of its name and of its value without quotes.
 pub(super) struct Attribute {
     pub name: Range<usize>,
     pub value: Range<usize>,
@@ -27,7 +27,8 @@ const HOLES: [(&str, &str); 4] = [("<?", "?>"), ("<%", "%>"), ("{{", "}}"), ("{%
 /// Maximum number of attributes that are kept.
 const MAX_ATTRIBUTES: usize = 64;
 
-/// Scans the attributes of a tag from `at` on. Adds their expressions and uses to the findings of the scanner.
+/// Scans the attributes of a tag, which begin at the byte `from`. Adds their expressions and uses to the findings of
+/// the scanner.
 pub(super) fn scan_attributes(scanner: &mut MarkupState<'_>, element: &str, from: usize) -> StartTag {
     let text = scanner.text;
     let bytes = text.as_bytes();
@@ -128,7 +129,8 @@ fn attribute_name_end(bytes: &[u8], at: usize) -> usize {
     {
         end += 1;
     }
-    // A name may begin with a character of several bytes; it ends between two characters because these bytes end it.
+    // A name may begin with a character of several bytes. It still ends between two characters, because only bytes of
+    // ASCII end it.
     end
 }
 

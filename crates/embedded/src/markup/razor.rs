@@ -14,7 +14,7 @@ const LINE_WORDS: [&str; 9] =
 pub(super) fn scan_sign(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     let text = scanner.text;
     let rest = &text[at + 1..];
-    // The `@` of an email address begins no code.
+    // The `@` of an email address does not begin code.
     if text[..at].ends_with(|c: char| c.is_alphanumeric()) || rest.starts_with('@') {
         return at + 1 + usize::from(rest.starts_with('@'));
     }
