@@ -13,16 +13,16 @@ const MIN_JOINED_CHARS: usize = 40;
 /// Smallest length of a run of Base64 that counts behind other words.
 const MIN_RUN_CHARS: usize = 24;
 
-/// Smallest number of characters of such runs in a key.
+/// Smallest total length of the runs of at least [`MIN_RUN_CHARS`] in a key.
 const MIN_RUNS_CHARS: usize = 48;
 
-/// Smallest length of a run that is cut off by an ellipsis and counts as a key.
+/// Smallest length of a run that counts although an ellipsis cuts it off.
 const MIN_CUT_CHARS: usize = 64;
 
 /// Smallest number of different characters of a run; placeholders such as `xxxxxxxx` have fewer.
 const MIN_DIFFERENT_CHARS: usize = 5;
 
-/// Share of neighbours of different classes (upper case, lower case, other), in percent, above which a run is no
+/// Share of neighbours of different classes (upper case, lower case, other), in percent, from which a run is not an
 /// identifier. Random Base64 has 62 %, names in camel case up to 40 %.
 const MIN_CLASS_CHANGES_PERCENT: usize = 43;
 

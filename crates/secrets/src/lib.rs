@@ -1,9 +1,9 @@
 //! Recognizes files that hold credentials, by their names and their contents.
 //!
-//! `names` is the one table of names. `private_keys` finds private keys in any text, however they are written down:
-//! over several lines or literals, behind marks of comments, quotes and patches, escaped, or encoded.
-//! `credential_files` knows files that hold credentials only sometimes, such as the `config` of a Git repository, and
-//! `kubernetes` manifests of Secrets.
+//! `names` has the table of the names of such files and folders. `private_keys` finds private keys in any text, however
+//! they are written down: over several lines or literals, behind marks of comments, quotes and patches, escaped, or
+//! encoded. `credential_files` knows files that hold credentials only sometimes, such as the `config` of a Git
+//! repository, and `kubernetes` manifests of Secrets.
 //!
 //! A file with such credentials is left out as a whole: a mask that is too short shows the rest of the key. Tokens have
 //! known forms within one line (`rules.toml`, `token_masks::token_rules`), so they are masked when a file is decoded

@@ -58,7 +58,7 @@ const SECRET_FILES: &[&str] = &[
     "signing.properties",
     "credentials",
     "*.ovpn",
-    // Histories of shells hold what was typed.
+    // Histories of shells hold the commands that were typed.
     "*.bash_history",
     "bash_history",
     "*.zsh_history",
@@ -317,7 +317,7 @@ fn match_secret_word(stem: &str, extension: &str) -> Option<&'static str> {
     }
     let pattern_of = |word: &str| SECRET_WORDS.iter().find(|(known, _)| *known == word).map(|(_, pattern)| *pattern);
     let (at, pattern) = words.iter().enumerate().find_map(|(at, word)| Some((at, pattern_of(word)?)))?;
-    // A text about one secret is no store of secrets.
+    // A text about one secret does not hold secrets.
     if matches!(pattern, "secret.*" | "credential.*") && SECRET_TEXTS.contains(&extension) {
         return None;
     }

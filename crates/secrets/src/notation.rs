@@ -22,7 +22,7 @@ pub const SEPARATOR: u8 = 1;
 pub const ELLIPSIS: u8 = 2;
 
 impl<'t> NotationReader<'t> {
-    /// Starts to read `bytes` at the offset `at`.
+    /// Creates a reader of `bytes` from the offset `at` on.
     pub fn new(bytes: &'t [u8], at: usize) -> Self {
         Self { bytes, at }
     }

@@ -213,7 +213,7 @@ struct PemMark {
 enum PemMarkKind {
     KeyBegin,
     KeyEnd,
-    /// The first line of a certificate or another text that is no private key.
+    /// The first line of a certificate or another text that is not a private key.
     OtherBegin,
 }
 

@@ -119,7 +119,7 @@ pub fn find_only_tokens(path: &RepoPath, bytes: &[u8]) -> Option<&'static str> {
     masks.first().filter(|_| only).map(|mask| mask.rule)
 }
 
-/// Returns the part of the line around a keyword that a rule looks at, and whether the line goes on after it.
+/// Returns the part of the line around a keyword that a rule searches, and whether the line continues after it.
 fn window_around(text: &str, at: usize) -> (Range<usize>, bool) {
     let bytes = text.as_bytes();
     let first = at.saturating_sub(BEFORE_BYTES);

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex::Regex;
 use toml_edit::{DocumentMut, Item, Table};
 
-/// The rules, in the format of gitleaks.
+/// The rules by which tokens are found, in the format of gitleaks.
 const RULES: &str = include_str!("../rules.toml");
 
 /// The rules, and the keywords by which a text is searched for them.
@@ -34,11 +34,11 @@ pub(super) struct TokenRule {
     allowed: Allowlist,
 }
 
-/// Texts that have the form of a credential and are none.
+/// Texts that have the form of a credential but are not one.
 #[derive(Default)]
 struct Allowlist {
     patterns: Vec<LazyRegex>,
-    /// Parts of such texts, compared with case.
+    /// Parts of texts that are not credentials. Their case counts.
     stopwords: Vec<String>,
 }
 
@@ -46,13 +46,13 @@ struct Allowlist {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Check {
     None,
-    /// It has a digit, an upper-case and a lower-case letter, and more than a few different characters.
+    /// It has a digit, an upper-case and a lower-case letter, and at least eight different characters.
     Random,
-    /// It has a digit and a letter, or both letter cases, and more than a few different characters.
+    /// It has a digit and a letter, or letters of both cases, and at least six different characters.
     Varied,
     /// A quarter to three quarters of its characters are upper-case letters, as in random text.
     MixedCase,
-    /// Its first part is the header of a token.
+    /// Its first part is the header of a JSON Web Token.
     JsonWebToken,
     /// It is not a placeholder for a password.
     UrlPassword,
@@ -263,7 +263,7 @@ const PLACEHOLDERS: &[&str] = &[
     "anonymous",
 ];
 
-/// Returns whether the password of a URL is no placeholder. `whole` is the URL up to the host.
+/// Returns whether the password of a URL is not a placeholder. `whole` is the URL up to the host.
 fn is_url_password(whole: &str, password: &str) -> bool {
     let user = whole.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or_default();
     let lower = password.to_lowercase();
