@@ -2,7 +2,7 @@
 //!
 //! The crate `config` parses the settings. The files may be outside of the root: those of a worktree are in its main
 //! repository. Each is read up to a limit. Hooks and other settings of a repository are not used. In particular, its
-//! `core.excludesFile` is not, because it can name any file of the machine; the one of the user is.
+//! `core.excludesFile` is not used, because it can name any file of the machine; the user's is used.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// Maximum size of the file of packed references, in bytes.
 const MAX_PACKED_REFS_BYTES: u64 = 64 << 20;
 
-/// The files of a repository.
+/// The folders in which git keeps the files of a repository.
 pub struct GitFiles {
-    /// The folder shared by all worktrees.
+    /// The folder of git that all worktrees share.
     folder: PathBuf,
-    /// The folder of this worktree.
+    /// The folder of git for this worktree.
     own: PathBuf,
 }
 
@@ -66,7 +66,7 @@ impl GitFiles {
         self.setting("core.ignorecase").as_ref().is_some_and(GitSetting::is_true)
     }
 
-    /// Returns the number of bytes of a hash.
+    /// Returns the length of the hashes of the repository, in bytes.
     pub fn hash_bytes(&self) -> usize {
         let format = self.setting("extensions.objectformat").and_then(|setting| setting.value);
         if format.is_some_and(|format| format.eq_ignore_ascii_case("sha256")) { 32 } else { 20 }

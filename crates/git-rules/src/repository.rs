@@ -12,7 +12,7 @@ use types::{CopyKind, FileStat};
 /// Maximum size of git's index, in bytes: some three million files.
 const MAX_INDEX_BYTES: u64 = 512 << 20;
 
-/// Number of indexes that are kept in memory.
+/// Maximum number of indexes that are kept in memory.
 const MAX_CACHED: usize = 8;
 
 /// A repository, and the one around it.
