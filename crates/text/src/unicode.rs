@@ -50,7 +50,7 @@ pub enum RunningScript {
     Hiragana,
     Katakana,
     Hangul,
-    /// Thai, Lao, Burmese and Khmer: an alphabet without spaces between words.
+    /// Thai, Lao, Burmese and Khmer: alphabets without spaces between words.
     Thai,
 }
 
