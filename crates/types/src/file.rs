@@ -13,15 +13,15 @@ use crate::path::RepoPath;
 /// The reason why a file is not indexed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SkipReason {
-    /// An ignore rule matched: `rule` is its text, `source` the file that contains it. A rule outside of the root is
-    /// not quoted; then `source` is the line and the file.
+    /// An ignore rule matched: `rule` is its text, `source` the file that contains it. A rule of a file outside of the
+    /// root is not quoted; then `rule` is `None`, and `source` names the line and the file.
     Ignored { rule: Option<String>, source: String },
     /// The name begins with a dot, and is not that of a folder with code, such as `.github`.
     Hidden,
     /// A program fills the folder with packages, build output or a cache: `marker` is its name, or the file that shows
     /// this.
     PackageFolder { marker: String },
-    /// The folder is another copy of the repository around it.
+    /// The folder is a copy of another repository, which is around it or beside it.
     RepositoryCopy { kind: CopyKind },
     /// The file holds credentials: its name matches the pattern `rule`. It is never read, even if an ignore file
     /// includes it.
@@ -52,12 +52,12 @@ pub enum SkipReason {
     Unreadable { message: String },
 }
 
-/// How a folder is a copy of the repository around it.
+/// How a folder is a copy of another repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum CopyKind {
     /// It is a working tree of the same repository.
     Worktree,
-    /// It is a clone of it or of its origin.
+    /// It is a clone of that repository or of its origin.
     Clone,
 }
 
