@@ -116,7 +116,7 @@ pub fn user_id() -> u32 {
 /// Returns the path of a folder `name` for this user's runtime files; it may not exist.
 ///
 /// The path is in `/run/user/UID` if that belongs to the user, otherwise `/tmp/NAME-UID`. On Unix, environment
-/// variables have no influence.
+/// variables have no influence. On other systems, the path is in the folder of temporary files.
 pub fn user_runtime_dir(name: &str) -> PathBuf {
     #[cfg(unix)]
     {
