@@ -93,7 +93,7 @@ impl UserEnvironment {
         })
     }
 
-    /// Returns the first file named `name` in the folders of `$PATH`.
+    /// Returns the first file named `name`, on Windows with `.exe`, in the absolute folders of `$PATH`.
     pub fn find_on_path(&self, name: &str) -> Option<PathBuf> {
         let mut file = OsString::from(name);
         if self.system == OperatingSystem::Windows && Path::new(name).extension().is_none() {
@@ -204,6 +204,9 @@ pub fn data_folder() -> Result<PathBuf, ConfigError> {
 }
 
 /// Returns codescry's folder in the user's data or cache folder, such as `$XDG_DATA_HOME/codescry`.
+///
+/// # Errors
+/// When the user's folders cannot be determined.
 pub(crate) fn user_folder(which: fn(&UserFolders) -> PathBuf) -> Result<PathBuf, ConfigError> {
     let folders = etcetera::choose_base_strategy().map_err(|error| ConfigError::DataFolder(error.to_string()))?;
     Ok(which(&folders).join("codescry"))

@@ -41,18 +41,18 @@ pub struct PipelineOptions {
     pub embed_workers: Option<usize>,
     /// `--embed-batch`, `CODESCRY_EMBED_BATCH`.
     pub embed_batch: Option<EmbedBatch>,
-    /// `--max-memory`, `CODESCRY_MAX_MEMORY`: bytes.
+    /// `--max-memory`, `CODESCRY_MAX_MEMORY`, in bytes.
     pub max_memory_bytes: Option<u64>,
     /// `--embedder`, `CODESCRY_EMBEDDER`.
     pub embedder: Option<EmbedderChoice>,
-    /// `CODESCRY_PARSER`.
+    /// `CODESCRY_PARSER`: the program whose processes parse.
     pub parser_program: Option<ParserProgram>,
 }
 
 /// The settings of an index run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineSettings {
-    /// Number of parser threads. Each lives as long as the run and loads a grammar once.
+    /// Maximum number of threads that parse, each with a parser process of its own.
     pub parse_workers: usize,
     /// Number of threads that read and hash files.
     pub producers: usize,
@@ -79,8 +79,8 @@ pub struct PipelineSettings {
 /// The program whose processes parse, with the command `parse-worker`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ParserProgram {
-    /// None: files are parsed in this process, and a file on which a grammar crashes ends it. This is the default of
-    /// the library, because another program may not have the command.
+    /// No program: files are parsed in this process, and a file on which a grammar crashes ends it. This is the default
+    /// of the library, because another program may not have the command.
     #[default]
     InProcess,
     /// This program.
@@ -118,6 +118,9 @@ pub enum EmbedderChoice {
 
 impl PipelineOptions {
     /// Takes the options that were not given from `CODESCRY_…` variables.
+    ///
+    /// # Errors
+    /// When a variable has an invalid value.
     pub(crate) fn with_environment(mut self) -> Result<Self, ConfigError> {
         self.parse_workers = number_or_environment(self.parse_workers, "CODESCRY_PARSE_WORKERS")?;
         self.producers = number_or_environment(self.producers, "CODESCRY_PRODUCERS")?;

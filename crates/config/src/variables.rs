@@ -64,6 +64,9 @@ pub(crate) fn value_or_environment<T, E: ToString>(
 }
 
 /// Parses `1`, `true`, `yes`, `0`, `false` or `no`, in any case.
+///
+/// # Errors
+/// A description of the accepted values.
 pub(crate) fn parse_bool(word: &str) -> Result<bool, &'static str> {
     match word.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" => Ok(true),
