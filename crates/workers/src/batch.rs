@@ -196,7 +196,7 @@ impl Drop for LoneWorker<'_> {
     }
 }
 
-/// The texts of a call, and where their facts go.
+/// The texts of a call, and the receiver of their facts.
 struct Batch<'r, 'c> {
     requests: &'r [SyntaxRequest<'r>],
     cancel: &'c CancelChannel,
@@ -214,7 +214,7 @@ impl Batch<'_, '_> {
         fitting.count().max(1)
     }
 
-    /// Sends texts and receives their facts. Returns how many were answered, and why no more were.
+    /// Sends texts and receives their facts. Returns how many were answered, and the reason if that is not all of them.
     fn exchange(&mut self, process: &mut ParserProcess, indices: &[usize]) -> (usize, Option<NoAnswer>) {
         let first = self.send(process, indices);
         for (answered, index) in indices.iter().enumerate() {

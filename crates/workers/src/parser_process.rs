@@ -1,4 +1,4 @@
-//! A running worker process, as its parent sees it.
+//! A running worker process, from the side of its parent.
 //!
 //! One thread writes to the worker and one reads from it, so that the owner waits for an answer, for a deadline and for
 //! cancellation at once, and never blocks on a pipe.
@@ -83,6 +83,9 @@ pub(crate) struct ParserProcess {
 
 impl ParserProcess {
     /// Starts a worker that may allocate about `memory_bytes`.
+    ///
+    /// # Errors
+    /// When processes are turned off, the program cannot be started, or it is not a worker of this version.
     pub fn start(program: &ParserProgram, memory_bytes: u64) -> Result<Self, StartError> {
         let (path, name) = match program {
             ParserProgram::InProcess => return Err(StartError::TurnedOff),
@@ -178,8 +181,11 @@ impl ParserProcess {
         }
     }
 
-    /// Waits for the next answer. After `limit`, the wait goes on while the worker computes, for up to [`MAX_WAITS`]
+    /// Waits for the next answer. After `limit`, the wait continues while the worker computes, for up to [`MAX_WAITS`]
     /// times `limit` and `max_used` of processor time: on a busy machine a worker is slow without being to blame.
+    ///
+    /// # Errors
+    /// When the work is cancelled, the time is over, or the worker has ended.
     pub fn receive(&self, limit: Duration, max_used: Duration, cancel: &CancelChannel) -> Result<Vec<u8>, NoAnswer> {
         let mut used_last = self.used_before;
         for _ in 0..MAX_WAITS {

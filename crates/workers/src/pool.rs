@@ -221,7 +221,8 @@ impl ParserPool {
 
     /// Returns the classified byte ranges of `text`, in order and without overlap.
     ///
-    /// Empty if the language has no grammar, or the text is long or cannot be parsed in time.
+    /// Empty if no facts about the language can be found, or the text is larger than 64 KiB or cannot be parsed in
+    /// time.
     pub fn highlight_tokens(&self, language: Language, text: &str) -> Vec<SyntaxToken> {
         if text.len() > MAX_COLOURED_BYTES {
             return Vec::new();
@@ -241,6 +242,9 @@ impl ParserPool {
     }
 
     /// Starts a worker that may allocate `memory_bytes`.
+    ///
+    /// # Errors
+    /// When processes are turned off, or the worker cannot be started.
     pub(crate) fn start_process(&self, memory_bytes: u64) -> Result<ParserProcess, StartError> {
         let started = ParserProcess::start(&self.program, memory_bytes);
         let mut state = self.state.lock();
@@ -291,6 +295,9 @@ impl ParserLease<'_> {
     }
 
     /// Returns the leased worker; starts one if there is none.
+    ///
+    /// # Errors
+    /// When no worker is leased and none can be started.
     pub(crate) fn running_process(&mut self) -> Result<&mut ParserProcess, StartError> {
         if let Some(process) = &mut self.process
             && !process.is_running()

@@ -62,9 +62,9 @@ impl WorkerSetup {
 /// The first frame that a worker sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WorkerGreeting {
-    /// Whether its memory is limited.
+    /// Whether the memory of the worker is limited.
     pub has_memory_limit: bool,
-    /// Whether it can open no files and use no network.
+    /// Whether the worker can neither open files nor use the network.
     pub is_confined: bool,
 }
 
