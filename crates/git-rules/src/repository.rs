@@ -60,7 +60,8 @@ impl Repository {
     }
 }
 
-/// Returns whether the repository at `folder` is a worktree of one whose main working tree is another folder of `root`.
+/// Returns whether the repository at `folder` is a worktree of one whose main working tree is another folder, `root`
+/// or one below it.
 pub fn is_worktree_of_another(root: &Path, folder: &Path) -> bool {
     let Ok(Some(files)) = GitFiles::find(folder) else { return false };
     files.main_tree().is_some_and(|main| main != folder && main.starts_with(root))

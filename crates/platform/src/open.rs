@@ -61,7 +61,7 @@ pub fn read_small_file(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     read_whole_file(open_without_links(path)?, max_bytes)
 }
 
-/// Reads the whole file at `path`, `/`-separated, below `root`, which is expected to be small.
+/// Reads the whole file at `path`, `/`-separated, below `root`; the file is expected to be small.
 ///
 /// # Errors
 /// Like [`read_beneath`], and when the file is larger than `max_bytes`. Then no part of it is read.
@@ -196,7 +196,7 @@ impl FolderHandle {
         }
     }
 
-    /// Reads a whole file in this folder, which is expected to be small.
+    /// Reads a whole file in this folder; the file is expected to be small.
     ///
     /// # Errors
     /// Like [`read_small_file_beneath`].

@@ -69,7 +69,7 @@ pub(crate) struct WorkerGreeting {
 }
 
 impl WorkerGreeting {
-    /// Decodes the payload of a frame.
+    /// Decodes the payload of a frame; `None` if it is not a greeting.
     pub fn decode(payload: &[u8]) -> Option<Self> {
         match *payload {
             [flags @ 0..4] => Some(Self { has_memory_limit: flags & 1 != 0, is_confined: flags & 2 != 0 }),
