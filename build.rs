@@ -1,16 +1,18 @@
-//! Asks the linker for a smaller program, if it can make one.
+//! Passes options for a smaller program to the linker, if it supports them.
 //!
-//! Only linking is concerned: no crate is compiled another time. A linker is asked by linking an empty program.
+//! The options affect linking only, so no crate is compiled again. Each option is tested by linking an empty program
+//! with it.
 
 use std::env;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Functions with equal code become one. No code of this program compares the addresses of functions.
+/// The linker option for identical code folding. It is safe, because this program compares no function addresses.
 const FOLD_EQUAL_FUNCTIONS: &str = "-Wl,--icf=all";
 
-/// Relocations take a few percent of their usual size. The system that loads the program must know them: glibc 2.36.
+/// The linker option that packs relative relocations into a few percent of their usual size. The loader must support
+/// it, as glibc does from version 2.36 on.
 const PACK_RELOCATIONS: &str = "-Wl,-z,pack-relative-relocs";
 
 fn main() {
@@ -27,12 +29,13 @@ fn main() {
     }
 }
 
-/// The path of the empty program.
+/// Returns the path of the empty program.
 fn trial() -> std::path::PathBuf {
     Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("trial")
 }
 
-/// Links an empty program, as the program is linked, with an argument more. Returns whether that succeeded.
+/// Links an empty program with the linker and the flags of this build and one more argument. Returns whether that
+/// succeeded.
 fn link_with(argument: &str) -> bool {
     let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.args(["-", "--crate-name=trial", "--crate-type=bin", "--edition=2024"]).arg("-o").arg(trial());

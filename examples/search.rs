@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = arguments.next().map(PathBuf::from).ok_or("usage: search FOLDER QUERY")?;
     let text = arguments.next().and_then(|query| query.into_string().ok()).ok_or("usage: search FOLDER QUERY")?;
 
-    // Options are requests; settings are checked and complete.
+    // Options may leave values out; settings are complete and checked.
     let options = Options { path: Some(folder), ..Options::default() };
     let engine = Engine::open(Settings::resolve(&options)?)?;
 

@@ -58,7 +58,8 @@ pub fn update_index_if_free(
     retry_while_busy(engine, &IndexRequest::default(), interrupts, shared, is_searchable).map(drop)
 }
 
-/// Updates the index, and tries again while another process is writing it, until `is_enough`; `None` then.
+/// Updates the index. While another process is writing it, tries again until `is_enough` returns true, and then returns
+/// `None`.
 fn retry_while_busy(
     engine: &Engine,
     request: &IndexRequest,

@@ -12,8 +12,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::arguments::SharedArguments;
 
-/// Installs the log subscriber of the process: warnings, or the level that `--verbose`, `--quiet` or
-/// `RUST_LOG` set.
+/// Installs the log subscriber of the process: warnings, or the level that `--verbose`, `--quiet` or `RUST_LOG` set.
+/// Panics are logged too.
 pub fn init_logging(shared: &SharedArguments) {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(log_directives(shared.verbose, shared.quiet)));

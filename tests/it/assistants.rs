@@ -241,7 +241,7 @@ fn a_stale_variable_is_replaced() {
     assert_eq!(written["servers"]["codescry"]["args"], json!(["serve", "--stdio"]), "no client replaces it there");
 }
 
-/// Returns a `PATH` of empty programs with these names, for clients that need them.
+/// Creates empty programs with these names, for clients that need them, and returns their folder for `PATH`.
 fn tools(project: &Project, names: &[&str]) -> PathBuf {
     let folder = project.home().join("tools");
     for name in names {

@@ -1,5 +1,5 @@
-//! Flips single bits in every kind of file of an index: the program answers rightly, or says that the index is damaged,
-//! and the next run repairs it. It never shows a wrong text as current.
+//! Flips single bits in every kind of file of an index: the program answers correctly, or says that the index is
+//! damaged, and the next run repairs it. It never shows a wrong text as current.
 //!
 //! The flips are pseudo-random and the same in every run. `CODESCRY_TEST_FLIPS` overrides their number ([`FLIPS`]), and
 //! `CODESCRY_TEST_SEED` their seed. `benches/python/bit_flips.py` does the same with a large index.
@@ -121,7 +121,7 @@ impl FlipFixture {
         told
     }
 
-    /// Has the index repaired by one of the commands that do it, and checks that it is intact afterwards.
+    /// Repairs the index with a command, and checks that it is intact afterwards.
     fn repair(&self, place: &str, command: &[&str]) {
         let ran = self.project.run(command);
         assert_no_crash(&ran);

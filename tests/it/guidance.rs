@@ -22,7 +22,7 @@ fn project() -> Project {
     project
 }
 
-/// Returns all texts with their names.
+/// Returns each text that guides agents, with its name.
 fn texts() -> Vec<(&'static str, String)> {
     vec![
         ("instructions", clients::instructions_block("codescry")),

@@ -1,4 +1,4 @@
-//! Tests of names that infrastructure and contracts define, with the real program.
+//! Tests of names that files of infrastructure and of interfaces define, such as Terraform, workflows and protobuf.
 
 use crate::support::cli::Project;
 

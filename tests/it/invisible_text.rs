@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::cli::Project;
 use crate::support::mcp::{RawClient, Repository};
 
-/// Names with characters that are invisible or steer a display, and the names as they are shown.
+/// Names with characters that are invisible or steer a display, and the same names with escapes.
 const NAMES: [(&str, &str); 8] = [
     ("src/evil\u{1b}]0;t\u{7}name.py", "src/evil\\u{1b}]0;t\\u{7}name.py"),
     ("src/two\nlines.py", "src/two\\u{a}lines.py"),
@@ -17,7 +17,7 @@ const NAMES: [(&str, &str); 8] = [
     ("src/\u{1f469}\u{200d}\u{1f4bb}\u{2764}\u{fe0f}.py", "src/\u{1f469}\u{200d}\u{1f4bb}\u{2764}\u{fe0f}.py"),
 ];
 
-/// Code with invisible characters, and how it is shown. `NUMBER` stands for the number of the file.
+/// Code with invisible characters. `NUMBER` stands for the number of the file.
 const CODE: &str =
     "def steering_NUMBER():\n\treturn \"a\u{e0041}\u{200b}b\u{202e}c\u{1b}]0;t\u{7}\u{9b}d \u{26a0}\u{fe0f}\"\n";
 const SHOWN: &str = "return \"a\\u{e0041}\\u{200b}b\\u{202e}c\\u{1b}]0;t\\u{7}\\u{9b}d \u{26a0}\u{fe0f}\"";

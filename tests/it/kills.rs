@@ -12,7 +12,7 @@ use types::FileOutcome;
 
 use crate::support::cli::Project;
 
-/// The default number of kills per test, overridden by `CODESCRY_TEST_KILLS`.
+/// The default number of kills of first runs, overridden by `CODESCRY_TEST_KILLS`. Half as many updates are killed.
 const KILLS: u32 = 24;
 
 /// Arguments of an index run with so little memory that it commits many times.
@@ -94,7 +94,7 @@ fn a_killed_update_leaves_each_file_in_its_old_or_new_state() {
     assert!(torn_runs >= wanted() / 8, "only {torn_runs} kills met a run with a part committed");
 }
 
-/// Returns the number of kills per test.
+/// Returns the number of kills of first runs.
 fn wanted() -> u32 {
     std::env::var("CODESCRY_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS)
 }

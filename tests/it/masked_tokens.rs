@@ -1,4 +1,4 @@
-//! Tests that tokens in code are masked in every answer and in the index, whichever way they are asked for.
+//! Tests that tokens in code are masked in every answer and in the index, whichever request would show them.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::cli::Project;
 use crate::support::mcp::{RawClient, Repository};
 
-/// The random part of each token, which no answer may have.
+/// The random part of each token, which no answer may contain.
 const HIDDEN: &str = "aZ3kQ9mX7bT1wL5dR8uV2yN6cF4gH0jPeSoI";
 
 /// Source files with tokens: the path, the text, the line of the token and the rule.

@@ -149,8 +149,9 @@ fn arguments_are_understood_in_many_spellings() {
     assert!(raw.close().success());
 }
 
-/// A brief answer has code of the first two places and one line for each other one, with the line that decides; a full
-/// one has the code of all. After a message that stands in the code, a brief list stops.
+/// A brief answer has the code of the first two places, and of each place the line that matches the query best. A full
+/// answer has the code of all places. For an error message whose text is in the code, a brief answer lists only the
+/// places with that text.
 #[test]
 fn the_first_places_show_the_lines_that_decide_and_the_others_one_line() {
     let repository = Repository::new();
@@ -191,7 +192,7 @@ fn the_first_places_show_the_lines_that_decide_and_the_others_one_line() {
     assert!(raw.close().success());
 }
 
-/// The same sentences are on the command line, where `codescry search` prints them as notes.
+/// An empty answer states its reasons in the sentences that `codescry search` prints as notes.
 #[test]
 fn an_empty_answer_says_what_was_not_searched() {
     let repository = Repository::new();

@@ -1,4 +1,4 @@
-//! Tests of messages: each names the fault, and a remedy that a command line has.
+//! Tests of messages: each names the fault, and a remedy for the command line.
 
 use serde_json::Value;
 

@@ -80,7 +80,7 @@ fn the_links_in_the_readme_hold_the_entries_of_install() {
     );
 }
 
-/// Encodes all but letters, digits and four marks.
+/// Percent-encodes all bytes but ASCII letters, digits and `-._~`.
 fn percent_encode(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),

@@ -1,5 +1,5 @@
-//! Tests of files on which a grammar crashes, hangs or takes all memory: the program survives them, tells them, and
-//! finds them by their lines.
+//! Tests of files on which a grammar crashes, hangs or takes all memory: the program survives them, reports them as
+//! problems, and indexes them split by lines.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::cli::{Project, RunOutput};
 use crate::support::mcp::{PATIENCE, RawClient, Repository, SetOnDrop, poll_until};
 
-/// A Ruby text whose string the grammar's scanner takes for a heredoc with a word that is too long.
+/// Returns a Ruby text with a string that the grammar's scanner takes for a heredoc whose word is too long.
 fn aborting_ruby() -> String {
     format!("def greet_in_ruby(s)\n  s <<\"{}\"\n  s\nend\n", "hello world, this is text\n".repeat(14))
 }
@@ -21,7 +21,7 @@ fn aborting_ruby() -> String {
 /// A Kotlin text whose last sign makes the grammar's scanner loop.
 const HANGING_KOTLIN: &str = "val answer_in_kotlin = 1\n@";
 
-/// A text that takes gigabytes to parse: `unit` repeated.
+/// Returns a text that takes gigabytes to parse: `unit` repeated.
 fn exploding(unit: &str, bytes: usize) -> String {
     let text = unit.repeat(bytes / unit.len());
     let lines: Vec<&str> = text.as_bytes().chunks(60).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
@@ -120,7 +120,7 @@ fn a_kotlin_file_that_hangs_the_grammar_is_indexed_by_its_lines() {
     let found = problems(&project);
     assert!(found.values().all(|problem| problem == "the Kotlin parser hung; the file is split by lines"), "{found:?}");
     assert!(found.contains_key("a5.kt") && !found.contains_key("good.kt"), "{found:?}");
-    // A later run knows what hung: it needs less processor time than one more attempt would take.
+    // A later run knows which texts hang: it needs less processor time than one more attempt would take.
     let rebuilt = project.run(&["index", "--json", "--rebuild"]);
     assert_eq!((rebuilt.code, problems(&project)), (0, found), "{}", rebuilt.err);
     assert_eq!(project.paths(&["answer_in_kotlin"])[0], "a5.kt");

@@ -1,7 +1,7 @@
 //! Fuzz tests of everything that reads stored or given bytes: it returns a value or an error, and never panics.
 //!
-//! The inputs are mutants of valid ones, pseudo-random and the same in every run, and those that reach something new
-//! are mutated further. `CODESCRY_TEST_MUTANTS` overrides their number, and `CODESCRY_TEST_SEED` their seed.
+//! The inputs are mutants of valid ones, pseudo-random and the same in every run, and mutants with a new outcome are
+//! mutated further. `CODESCRY_TEST_MUTANTS` overrides their number, and `CODESCRY_TEST_SEED` their seed.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,5 @@
-//! Tests of files in other encodings, of the forms of Unicode, and of text without spaces between its words.
+//! Tests of files in other encodings, of composed and decomposed characters, and of text without spaces between its
+//! words.
 
 use serde_json::json;
 

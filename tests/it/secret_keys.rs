@@ -1,11 +1,12 @@
-//! Tests that no part of a private key is shown, however it is written down and whichever way it is asked for.
+//! Tests that no part of a private key is shown, in whichever form the file contains it and whichever request would
+//! show it.
 
 use serde_json::{Value, json};
 
 use crate::support::cli::Project;
 use crate::support::mcp::{RawClient, Repository};
 
-/// A text in the key that is asked for.
+/// A text in the key that the test searches for.
 const ASKED: &str = "qZ7mKx3VbT9wLd2R";
 
 /// A text in the key that no answer may contain.
@@ -140,7 +141,7 @@ fn no_tool_shows_a_part_of_a_key() {
     client.assert_search_works();
 }
 
-/// A key that is written into an indexed file is gone with the next search.
+/// The next search no longer finds a file into which a key was written.
 #[test]
 fn a_key_in_an_indexed_file_takes_the_file_out() {
     let project = Project::empty();

@@ -18,11 +18,11 @@ pub enum AnswerForm {
     /// Text alone.
     #[default]
     Text,
-    /// Text and structured data, of which a client shows its model one.
+    /// Text and structured data; a client shows one of the two to its model.
     TextAndData,
 }
 
-/// The most that an answer may take.
+/// The limit on the size of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenBudget {
     /// Maximum number of tokens of each form.

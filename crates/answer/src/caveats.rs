@@ -36,7 +36,7 @@ pub fn format_kinds_asked(answer: &ReferenceAnswer) -> String {
     of_kind + &but
 }
 
-/// Appends `more` to a note, after a semicolon.
+/// Appends `more` to a note, after a semicolon; without a note, `more` becomes the note.
 pub fn append_note(note: &mut Option<String>, more: &str) {
     match note {
         Some(note) => {

@@ -1,9 +1,9 @@
-//! How much of each place an answer shows.
+//! The level of detail at which an answer shows places.
 
-/// How much of the places an answer shows.
+/// The level of detail at which an answer shows places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
-    /// The first two places with the lines that decide, the others on one line each.
+    /// The first two places with their deciding lines, the others on one line each.
     #[default]
     Brief,
     /// Every place with its code, as far as there is room.

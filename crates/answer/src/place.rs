@@ -57,7 +57,7 @@ pub enum PlaceRow<'h> {
     Gap,
 }
 
-/// How much of a place the text for a model shows.
+/// The limits on the text of a place for a model.
 #[derive(Clone, Copy, Debug)]
 pub struct PlaceDetail {
     /// Maximum length of a line, in characters.
@@ -66,12 +66,12 @@ pub struct PlaceDetail {
     pub max_related: usize,
 }
 
-/// How much of the parts of a place on one line is shown, in characters.
+/// The maximum lengths of the parts of a place on one line, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BriefLengths {
     /// Maximum length of the signature after the name; 0 for the name alone.
     pub signature: usize,
-    /// Maximum length of the line that decides; 0 for none.
+    /// Maximum length of the deciding line; 0 for none.
     pub line: usize,
 }
 
@@ -108,8 +108,8 @@ impl<'h> Place<'h> {
         escape_name_to_length(self.hit.path.as_str(), MAX_PATH_CHARS)
     }
 
-    /// Returns the qualified name, and the names of the other definitions on the same level that the place holds, as
-    /// they are; none for code outside of any definition.
+    /// Returns the qualified name, and the names of the other definitions on the same level in the place, without
+    /// escapes; none for code outside of any definition.
     pub fn names(&self) -> Vec<String> {
         let own = Some(self.hit.qualified_name()).filter(|name| !name.is_empty());
         own.into_iter().chain(self.sibling_names().into_iter().map(str::to_owned)).collect()
@@ -225,7 +225,8 @@ impl<'h> Place<'h> {
 
     /// Formats the place for a model: its location, kind and name, its code in a fence, and the related places.
     pub fn format(&self, detail: PlaceDetail) -> String {
-        // A signature of several lines, or of a definition whose later part this is, stands on no line that is shown.
+        // A signature on several lines is not shown whole, and the signature before this later part of a definition is
+        // not shown at all.
         let is_shown =
             self.shown.len() == self.lines.len() && find_signature_line(&self.lines, &self.hit.signature).is_some();
         let is_shown = is_shown || find_signature_on_one_line(&self.lines, &self.hit.signature).is_some();
@@ -309,7 +310,7 @@ pub fn shown_kind(kind: SymbolKind, container: &str) -> SymbolKind {
     if kind == SymbolKind::Method && container.is_empty() { SymbolKind::Function } else { kind }
 }
 
-/// Returns whether a word names a kind of definition, as before the name in an answer.
+/// Returns whether a word is one of the names of kinds that answers show before the name of a definition.
 pub fn shown_kind_word(word: &str) -> bool {
     SymbolKind::from_word(word).is_some() || word == "impl"
 }

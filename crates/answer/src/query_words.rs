@@ -24,7 +24,7 @@ const MAX_PARTS: usize = 40;
 pub struct QueryWords {
     /// Quoted texts, with white space collapsed.
     quoted: Vec<String>,
-    /// Lines of several words that may stand in the code as they are, such as a pasted message; white space collapsed.
+    /// Lines of several words that the code may contain literally, such as a pasted message; white space collapsed.
     pasted: Vec<String>,
     /// Identifiers, in lower case: words with an underscore, with a capital inside, or joined with `.` or `::`.
     identifiers: Vec<String>,
@@ -33,7 +33,7 @@ pub struct QueryWords {
 }
 
 impl QueryWords {
-    /// Takes a query apart, which may hold filters.
+    /// Parses a query, which may contain filters.
     pub fn parse(query: &str) -> Self {
         let mut words = Self { quoted: quoted_texts(query), ..Self::default() };
         let text = strip_query_filters(&compose(query));
@@ -115,7 +115,8 @@ impl QueryWords {
         ranked.into_iter().map(|(_, at)| at).collect()
     }
 
-    /// Returns the byte at which the first word of the query begins in `line`; `None` if it has none.
+    /// Returns the byte at which a literal text, an identifier or a word of the query, in this order, begins in `line`;
+    /// `None` if it has none.
     pub fn find_in_line(&self, line: &str) -> Option<usize> {
         let lower = line.to_lowercase();
         let words = self.quoted.iter().chain(&self.pasted).map(|text| text.to_lowercase());
@@ -147,7 +148,7 @@ fn quoted_texts(query: &str) -> Vec<String> {
     texts
 }
 
-/// Returns whether `text` stands in a string literal of `line`: a quote precedes it.
+/// Returns whether `text` is in a string literal of `line`: a quote precedes it.
 fn is_inside_string(line: &str, text: &str) -> bool {
     line.find(text).is_some_and(|at| line[..at].contains(['"', '\'', '`']))
 }

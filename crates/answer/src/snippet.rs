@@ -1,13 +1,13 @@
 //! Chooses the lines of a hit that are shown: its signature and the lines that decide whether it answers the query.
 //!
-//! Invariants: the chosen lines are in order; they include the signature, if it stands on one line, and the best
-//! deciding line. A signature of several lines is shown in one, with the name of the place. At most [`FILLED_GAP`] lines between chosen ones are never left out, so a few more than
-//! the requested number may be chosen.
+//! Invariants: the chosen lines are in order; they include the signature, if it is on one line, and the best deciding
+//! line. A signature on several lines is shown on one line, with the name of the place. Gaps of at most [`FILLED_GAP`]
+//! lines between chosen lines are filled, so a few more lines than requested may be chosen.
 
 use std::collections::BTreeSet;
 
-/// Maximum number of lines between two chosen ones, before the first or after the last that are chosen too, because
-/// their omission saves nothing.
+/// Maximum number of lines of a gap, between chosen lines or before or after all of them, whose lines are chosen too,
+/// because their omission saves nothing.
 pub const FILLED_GAP: usize = 2;
 
 /// Maximum number of lines of a signature that are chosen.
@@ -116,7 +116,7 @@ pub(crate) fn signature_end(lines: &[&str], first: usize, signature: &str) -> us
             return first + number + 1;
         }
     }
-    // A longer one is in the line of the signature alone.
+    // Of a longer signature, only the first line counts.
     first + 1
 }
 

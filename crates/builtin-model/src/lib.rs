@@ -5,7 +5,7 @@
 
 pub mod packing;
 
-/// The model's file.
+/// The file of the built-in model, unpacked.
 pub static BUILTIN_MODEL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/static_model.bin"));
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
 //! The packed form of a model's file.
 //!
-//! A file contains a table of scales (f32) and a table of rows (int8), as `embed::static_model` describes. In the packed
-//! form, both tables are transposed: the first byte of every scale comes first, then the second byte of every scale, and
-//! so on. The bytes of the transposed rows are then taken in pairs, and split: the upper halves of all pairs come before
-//! the lower halves. Neighbours in a column are vectors of similar words, so their upper halves are alike and compress,
-//! while the lower halves are noise. Everything else is equal, and so is the length.
+//! A file contains a table of scales (f32) and a table of rows (int8), as `embed::static_model` describes. In the
+//! packed form, both tables are transposed: the first byte of every scale comes first, then the second byte of every
+//! scale, and so on. The bytes of the transposed rows are then taken in pairs, and split: the upper halves of all pairs
+//! come before the lower halves. Neighbours in a column are vectors of similar words, so their upper halves are alike
+//! and compress, while the lower halves are noise. Everything else is unchanged, and so is the length.
 
-/// The length of the header before the numbers of tokens, of dimensions and of bytes in the token block.
+/// The length of the header, in bytes. The numbers of tokens, of dimensions and of bytes in the token block follow it.
 const HEADER_BYTES: usize = 16;
-/// The length of those numbers and the version.
+/// The length in bytes of the three numbers after the header, and of the version.
 const COUNTS_BYTES: usize = 16;
-/// The length of the checksum at the end.
+/// The length of the checksum at the end, in bytes.
 const CHECKSUM_BYTES: usize = 8;
-/// The length of a scale.
+/// The length of a scale, in bytes.
 const SCALE_BYTES: usize = 4;
 
 /// Returns the packed form of a model's file; `None` if the file's length contradicts its header. An empty file stays

@@ -25,7 +25,7 @@ pub struct McpClient {
     pub projects: Option<&'static str>,
     pub folder: FolderSignals,
     pub guidance: Guidance,
-    /// Where all this is documented.
+    /// The documentation or the package of the client from which these facts come.
     pub source: &'static str,
 }
 
@@ -109,7 +109,7 @@ pub struct FolderSignals {
     pub placeholder: Option<&'static str>,
 }
 
-/// The files with which people guide a client's agent, besides its servers.
+/// The files that guide a client's agent: instructions, a sub-agent, a skill and hooks.
 #[derive(Clone, Copy, Debug)]
 pub struct Guidance {
     /// The file of instructions that the agent always reads.
@@ -147,7 +147,7 @@ pub struct HookSettings {
     pub event: &'static str,
     /// The pattern of the names of the tools that search.
     pub matcher: &'static str,
-    /// The time limit in the client's unit, above the hook's own one.
+    /// The time limit in the client's unit, longer than the hook's own limit.
     pub timeout: u32,
 }
 

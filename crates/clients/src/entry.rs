@@ -43,7 +43,7 @@ pub(crate) struct CommandFields {
 }
 
 impl ServerEntry {
-    /// Returns the names and values of the fields.
+    /// Returns the names and values of the fields `form`.
     pub fn fields(&self, form: &[EntryField]) -> Vec<(&'static str, FieldValue)> {
         let command_line = || [&self.command].into_iter().chain(&self.args).cloned().collect();
         let mut fields = Vec::new();
@@ -69,7 +69,7 @@ impl ServerEntry {
 }
 
 impl CommandFields {
-    /// Returns the names in an entry of the form.
+    /// Returns the names of the fields that start the server in an entry with the fields `form`.
     pub fn new(form: &[EntryField]) -> Self {
         let mut names = Self { command: "command", args: None };
         for field in form {
@@ -82,7 +82,7 @@ impl CommandFields {
         names
     }
 
-    /// Returns the entry whose text fields and lists the functions return.
+    /// Reads an entry. `text` and `list` return the text and the list in a field with a given name.
     pub fn read(
         self,
         text: impl Fn(&str) -> Option<String>,

@@ -33,7 +33,7 @@ impl ClientConfigFile {
         }
     }
 
-    /// Reads the entry for the folder `root` only, which the client prefers to the general entry.
+    /// Reads the entry that applies to the folder `root` only. The client prefers it to the general entry.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -74,7 +74,8 @@ pub fn user_config_files(user: &UserEnvironment) -> Vec<ClientConfigFile> {
 
 /// Returns the configuration files in the project at `root`, of every client with project configuration.
 ///
-/// A client counts as used in the project if its file or the file's folder exists, or if it is installed.
+/// A client counts as used in the project if its file exists, if the file's folder exists and is not the root, or if
+/// the user's own configuration or an installation of the client exists.
 pub fn project_config_files(root: &Path, user: &UserEnvironment) -> Vec<ClientConfigFile> {
     let config_file = |user_file: ClientConfigFile| {
         let file = first_existing(user_file.client.project_files.iter().map(|path| root.join(path)))?;

@@ -54,7 +54,7 @@ const BLOCK_MARKS: [&str; 2] = ["<!-- codescry:start", "<!-- codescry:end"];
 /// The comment by which a whole file is recognized.
 const DOCUMENT_MARK: &str = "# Written by codescry install; codescry uninstall removes this file.";
 
-/// When an agent uses the sub-agent or the skill.
+/// The description by which an agent decides when to use the sub-agent or the skill.
 const DESCRIPTION: &str = "Finds code by meaning, by words or by name in a repository with the codescry index. Use it to \
                            find where something is done, how it works, or where a name is defined and used, before \
                            grep and before reading files.";
@@ -153,7 +153,7 @@ fn with_mark(document: &str) -> String {
     }
 }
 
-/// Replaces the program's name by `command` in the lines of code blocks.
+/// Replaces the program's name by `command` at the beginning of lines in code blocks.
 fn with_command(text: &str, command: &str) -> String {
     let (mut replaced, mut is_code) = (String::new(), false);
     for line in text.lines() {
@@ -178,7 +178,7 @@ pub(crate) fn insert_block(text: &str, block: &str, is_new_file: bool) -> String
     }
 }
 
-/// Returns `text` without its block; `None` if it has nothing else and had nothing before.
+/// Returns `text` without its block; `None` if it consists of the block only.
 pub(crate) fn remove_block(text: &str) -> Option<String> {
     let Some((start, end)) = block_range(text) else { return Some(text.to_owned()) };
     if start == 0 && end == text.len() {

@@ -5,7 +5,7 @@
 //! old content with or without the entry, and nothing else. A file that cannot be parsed is not changed. A file is
 //! replaced by one rename, keeps its permissions and is backed up beside itself.
 //!
-//! [`MCP_CLIENTS`] is the table of clients: what is known of each, and from where.
+//! [`MCP_CLIENTS`] is the table of clients, with the source of the facts about each of them.
 
 mod client;
 mod disk;

@@ -61,7 +61,7 @@ pub struct AppliedChange {
     pub backup: Option<PathBuf>,
 }
 
-/// The change of a file.
+/// One step of the change of a file.
 enum FileEdit {
     Entry(&'static McpClient, ServerEntry),
     Hook(HookSettings, String),
@@ -79,8 +79,9 @@ struct EditedFile<'c> {
     contents: Vec<GuidanceContent>,
 }
 
-/// Plans to write the entry, and the extras of the request, for each client. In an existing entry, only the command is
-/// replaced, and the arguments if a folder is given or they do not start a server.
+/// Plans to write the entry, and the extras of the request, for each client. In an existing entry, the command is
+/// replaced. Its arguments are replaced only if a folder is given, if they do not start a server, or if they have a
+/// variable that the client does not replace.
 pub fn plan_install(
     config_files: &[ClientConfigFile],
     request: &InstallRequest,
@@ -185,7 +186,7 @@ fn plan_edits(
     Ok(FileChange { found, after: Some(after), keeps_backup: file.keeps_backup(), ..file.unchanged(before, user) })
 }
 
-/// Plans to remove all parts of a file.
+/// Plans to remove from a file everything that codescry wrote into it.
 fn plan_removal(file: &EditedFile<'_>, user: &UserEnvironment) -> Result<FileChange, ClientError> {
     let before = disk::read_config(&file.file)?;
     let unchanged = file.unchanged(before.clone(), user);
@@ -376,12 +377,13 @@ impl EditedFile<'_> {
         ClientError::Edit { path: self.file.clone(), source }
     }
 
-    /// Returns whether the file holds an entry, besides guidance.
+    /// Returns whether an entry belongs into the file.
     fn has_entry(&self) -> bool {
         !self.clients.is_empty()
     }
 
-    /// Returns whether the file is backed up: guidance is removed exactly without a backup.
+    /// Returns whether the file is backed up before it is changed. Instructions, sub-agents and skills are removed
+    /// exactly without a backup.
     fn keeps_backup(&self) -> bool {
         self.has_entry() || self.contents.iter().any(|content| matches!(content, GuidanceContent::Hook(..)))
     }

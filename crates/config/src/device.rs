@@ -17,7 +17,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// All providers, in the order in which `auto` tries them.
+    /// All providers. `auto` tries them in this order, except TensorRT and OpenVINO.
     pub const ALL: [Self; 8] = [
         Self::Cuda,
         Self::Rocm,

@@ -93,7 +93,7 @@ impl UserEnvironment {
         })
     }
 
-    /// Returns the first file named `name` in the folders of `$PATH`.
+    /// Returns the first file named `name`, on Windows with `.exe`, in the absolute folders of `$PATH`.
     pub fn find_on_path(&self, name: &str) -> Option<PathBuf> {
         let mut file = OsString::from(name);
         if self.system == OperatingSystem::Windows && Path::new(name).extension().is_none() {
@@ -106,8 +106,8 @@ impl UserEnvironment {
             .find(|path| path.is_file())
     }
 
-    /// Returns the path to store in configurations: the one on `$PATH` if it leads to this program, otherwise
-    /// its own file. A link on `$PATH` stays the same when a new version is installed.
+    /// Returns the path to store in configurations: the one on `$PATH` if it leads to this program, otherwise its own
+    /// file. A symbolic link on `$PATH` stays the same when a new version is installed.
     pub fn stable_program_path(&self) -> PathBuf {
         let same = |found: &PathBuf| found.canonicalize().ok() == self.program.canonicalize().ok();
         self.find_on_path("codescry").filter(same).unwrap_or_else(|| self.program.clone())
@@ -124,8 +124,8 @@ impl UserEnvironment {
 
 /// Returns a path that starts this program again.
 ///
-/// On Linux it is a link of the system to the running program, which is there even after the program's file was
-/// replaced by another version or deleted.
+/// On Linux it is `/proc/self/exe`, which leads to the running program even after its file was replaced by another
+/// version or deleted.
 pub fn own_program() -> PathBuf {
     const RUNNING: &str = "/proc/self/exe";
     let is_linked = cfg!(target_os = "linux") && Path::new(RUNNING).exists();
@@ -146,7 +146,7 @@ pub fn program_arguments() -> impl Iterator<Item = OsString> {
 /// The argument that makes this program a parser process.
 pub const PARSE_WORKER_COMMAND: &str = "parse-worker";
 
-/// Folders that a client names, and how.
+/// Folders that a client names, and where it names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientFolders {
     /// The variable, or words for the working folder.
@@ -154,7 +154,8 @@ pub struct ClientFolders {
     pub folders: Vec<PathBuf>,
 }
 
-/// Returns the folders that a client names by variables, then the working folder, which is the client's own choice.
+/// Returns the folders that a client names by variables, then the working folder, which the client chose, unless it is
+/// a plugin's folder.
 pub fn client_folders() -> Vec<ClientFolders> {
     let mut named = Vec::new();
     named.extend(
@@ -203,6 +204,9 @@ pub fn data_folder() -> Result<PathBuf, ConfigError> {
 }
 
 /// Returns codescry's folder in the user's data or cache folder, such as `$XDG_DATA_HOME/codescry`.
+///
+/// # Errors
+/// When the user's folders cannot be determined.
 pub(crate) fn user_folder(which: fn(&UserFolders) -> PathBuf) -> Result<PathBuf, ConfigError> {
     let folders = etcetera::choose_base_strategy().map_err(|error| ConfigError::DataFolder(error.to_string()))?;
     Ok(which(&folders).join("codescry"))

@@ -11,7 +11,7 @@ const TOKEN_VARIABLE: &str = "CODESCRY_TOKEN";
 
 /// Reads the token that HTTP clients must send, from `file` or else from `CODESCRY_TOKEN`.
 ///
-/// White space around the token is removed. `None` if there is no file and the variable is unset or empty.
+/// White space around the token is removed. `None` if no file is given and the variable is unset or empty.
 ///
 /// # Errors
 /// When the file cannot be read or is empty.

@@ -1,7 +1,7 @@
 //! Turns options into settings.
 //!
-//! [`Options`] holds the values of flags and variables, unchecked. [`Settings`] is resolved and checked once,
-//! then passed down. Only this crate reads the environment and the working folder.
+//! [`Options`] holds the values of flags and variables, unchecked. [`Settings`] is resolved and checked once, then
+//! passed down. Of the library crates, only this one reads the environment and the working folder.
 
 mod device;
 mod environment;

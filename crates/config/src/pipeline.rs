@@ -1,7 +1,7 @@
 //! Settings of the index pipeline: threads, queues, batches and memory.
 //!
-//! Each setting has a flag and a `CODESCRY_…` variable of the same name. `codescry bench pipeline` measures their
-//! effect.
+//! Each setting has a `CODESCRY_…` variable, and each but the parser program a flag of the same name.
+//! `codescry bench pipeline` measures their effect.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -17,7 +17,7 @@ use super::variables::{number_or_environment, parse_bool, parse_bytes, value_or_
 /// Minimum value of `--max-memory`: 128 MiB.
 const MIN_MAX_MEMORY_BYTES: u64 = 128 << 20;
 
-/// The part of `--max-memory` that is reserved for the program, its model and the store, at most half of it.
+/// The part of `--max-memory` that is reserved for the program, its model and the store, in bytes; at most half of it.
 /// The rest is for files in flight between the stages.
 const RESERVED_BYTES: u64 = 384 << 20;
 
@@ -41,18 +41,18 @@ pub struct PipelineOptions {
     pub embed_workers: Option<usize>,
     /// `--embed-batch`, `CODESCRY_EMBED_BATCH`.
     pub embed_batch: Option<EmbedBatch>,
-    /// `--max-memory`, `CODESCRY_MAX_MEMORY`: bytes.
+    /// `--max-memory`, `CODESCRY_MAX_MEMORY`, in bytes.
     pub max_memory_bytes: Option<u64>,
     /// `--embedder`, `CODESCRY_EMBEDDER`.
     pub embedder: Option<EmbedderChoice>,
-    /// `CODESCRY_PARSER`.
+    /// `CODESCRY_PARSER`: the program whose processes parse.
     pub parser_program: Option<ParserProgram>,
 }
 
 /// The settings of an index run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineSettings {
-    /// Number of parser threads. Each lives as long as the run and loads a grammar once.
+    /// Maximum number of threads that parse, each with a parser process of its own.
     pub parse_workers: usize,
     /// Number of threads that read and hash files.
     pub producers: usize,
@@ -79,8 +79,8 @@ pub struct PipelineSettings {
 /// The program whose processes parse, with the command `parse-worker`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ParserProgram {
-    /// None: files are parsed in this process, and a file on which a grammar crashes ends it. This is the default of the
-    /// library, because another program may not have the command.
+    /// No program: files are parsed in this process, and a file on which a grammar crashes ends it. This is the default
+    /// of the library, because another program may not have the command.
     #[default]
     InProcess,
     /// This program.
@@ -118,6 +118,9 @@ pub enum EmbedderChoice {
 
 impl PipelineOptions {
     /// Takes the options that were not given from `CODESCRY_…` variables.
+    ///
+    /// # Errors
+    /// When a variable has an invalid value.
     pub(crate) fn with_environment(mut self) -> Result<Self, ConfigError> {
         self.parse_workers = number_or_environment(self.parse_workers, "CODESCRY_PARSE_WORKERS")?;
         self.producers = number_or_environment(self.producers, "CODESCRY_PRODUCERS")?;
@@ -179,7 +182,8 @@ pub const DEFAULT_EMBED_WORKERS: usize = 2;
 /// Default of [`PipelineSettings::file_batch`].
 const DEFAULT_FILE_BATCH: usize = 8;
 
-/// Returns the default memory limit, in bytes: a quarter of the machine's memory.
+/// Returns the default memory limit, in bytes: a quarter of the machine's memory, but at least
+/// [`MIN_MAX_MEMORY_BYTES`]; [`FALLBACK_MEMORY_BYTES`] if the machine's memory is unknown.
 fn default_max_memory_bytes() -> u64 {
     process::memory_bytes().map_or(FALLBACK_MEMORY_BYTES, |total| (total / 4).max(MIN_MAX_MEMORY_BYTES))
 }

@@ -12,13 +12,13 @@ use super::models::{ModelOptions, ModelSettings};
 use super::pipeline::{PipelineOptions, PipelineSettings};
 use super::variables::{number_or_environment, parse_bool, parse_bytes_or_zero, value_or_environment, variable_path};
 
-/// Maximum size of an indexed file, in bytes: 1 MiB.
+/// Default of [`Settings::max_file_bytes`]: 1 MiB.
 const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Time limit for parsing a file, in milliseconds. Files that take longer are split by lines instead.
+/// Default of [`Settings::parse_time_limit`], in milliseconds.
 const DEFAULT_PARSE_TIME_LIMIT_MS: u64 = 2_000;
 
-/// Maximum size of the vector cache of each model, in bytes: 2 GiB, about four million chunks.
+/// Default of [`Settings::max_cache_bytes`]: 2 GiB, about four million chunks.
 const DEFAULT_MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// Options of codescry, before resolution. `None` means that the option was not given.
@@ -94,8 +94,8 @@ impl Settings {
     /// Resolves `options` against the working folder and the user's data folder.
     ///
     /// # Errors
-    /// When the folder to index does not exist, the folder of the index cannot be determined, or the memory limit
-    /// is too low.
+    /// When the folder to index does not exist or is not a folder, the user's folders cannot be determined, a variable
+    /// has an invalid value, or the memory limit is too low.
     pub fn resolve(options: &Options) -> Result<Self, ConfigError> {
         let path = match &options.path {
             Some(path) => path.clone(),

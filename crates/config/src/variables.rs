@@ -21,7 +21,7 @@ pub(crate) fn variable_text(name: &str) -> Option<String> {
     variable_value(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// Returns the width of the terminal that the shell exports as `COLUMNS`; `None` if it is unset or no number.
+/// Returns the width of the terminal that the shell exports as `COLUMNS`; `None` if it is unset or not a number.
 pub fn exported_columns() -> Option<usize> {
     variable_text("COLUMNS")?.trim().parse().ok()
 }
@@ -64,6 +64,9 @@ pub(crate) fn value_or_environment<T, E: ToString>(
 }
 
 /// Parses `1`, `true`, `yes`, `0`, `false` or `no`, in any case.
+///
+/// # Errors
+/// A description of the accepted values.
 pub(crate) fn parse_bool(word: &str) -> Result<bool, &'static str> {
     match word.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" => Ok(true),

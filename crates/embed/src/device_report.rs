@@ -31,7 +31,7 @@ pub struct DeviceReport {
     pub waits_for_tokens_seconds: f64,
     /// Seconds between calls, handing vectors to the writer.
     pub waits_for_output_seconds: f64,
-    /// Seconds spent in the tokenizer threads.
+    /// Seconds spent in calls of the tokenizer, summed over the threads that embed.
     pub tokenizing_seconds: f64,
     /// Number of batches that were halved because the device ran out of memory.
     pub out_of_memory: u64,

@@ -64,7 +64,7 @@ pub trait Embedder: Send + Sync {
         Ok(())
     }
 
-    /// Returns whether the model runs on the device of the settings; the others run on the CPU only.
+    /// Returns whether the model runs on the device of the settings. Other models run on the CPU only.
     fn runs_on_device(&self) -> bool {
         false
     }

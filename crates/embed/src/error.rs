@@ -1,4 +1,4 @@
-//! Errors of embedding models. Each message names a remedy.
+//! Errors of embedding models. A message names the remedy if one is known.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub enum EmbedError {
     /// The ONNX Runtime library was found but cannot be used.
     #[error("cannot use the ONNX Runtime library {path}: {problem}; {remedy}")]
     Library { path: PathBuf, problem: String, remedy: &'static str },
-    /// A device that the user named is not available.
+    /// The requested device is not available.
     #[error(
         "--device {device} is not available: {problem}; name another device, or use --device auto to fall back to the CPU"
     )]

@@ -2,8 +2,8 @@
 
 use std::hash::Hasher;
 
-/// A hasher that uses the key itself as its hash. It combines the low half with the high half, because the low bits of
-/// FNV hashes are weak.
+/// A hasher that takes the hash from the 64-bit key. It combines the low half with the high half, because the low bits
+/// of FNV hashes are weak.
 #[derive(Default)]
 pub(crate) struct IdentityHasher(u64);
 

@@ -1,11 +1,12 @@
-//! Components that are files.
+//! Components that each fill a whole file.
 
 use types::RepoPath;
 
 /// Extensions of files that are one component each.
 const COMPONENT_EXTENSIONS: [&str; 4] = ["vue", "svelte", "astro", "razor"];
 
-/// Returns the name of the component that a file is: the file's name, or that of the folder for an `index` file.
+/// Returns the name of the component in a file: the file's name without its extension, or the folder's name for an
+/// `index` file; `None` if the file is not a component.
 pub fn component_name(path: &RepoPath) -> Option<&str> {
     let (stem, extension) = path.file_name().rsplit_once('.')?;
     if stem.is_empty() || !COMPONENT_EXTENSIONS.iter().any(|one| extension.eq_ignore_ascii_case(one)) {

@@ -2,8 +2,8 @@
 
 use crate::found::{EmbeddedText, HostScan};
 
-/// Finds the fenced code whose language is named. A fence defines nothing: an example in a document must not look like
-/// the definition of what it shows.
+/// Finds the fenced code whose language is named. A fence defines nothing: an example in a document must not count as a
+/// definition.
 pub(crate) fn scan_fences(text: &str) -> HostScan {
     let mut found = HostScan::default();
     let mut open: Option<Fence> = None;

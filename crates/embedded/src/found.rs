@@ -8,7 +8,7 @@ use types::SymbolKind;
 /// A part of a text that is in another language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmbeddedText {
-    /// Bytes of the part.
+    /// Byte range of the part.
     pub range: Range<usize>,
     /// Name of its language in the language table.
     pub language: &'static str,
@@ -16,7 +16,7 @@ pub struct EmbeddedText {
     pub is_expression: bool,
     /// Code that makes the part a whole program, before and after it.
     pub frame: (&'static str, &'static str),
-    /// Bytes in the part that belong to the text around it, with the byte that stands for each of them.
+    /// Byte ranges in the part that belong to the text around it, each with the byte that replaces every byte of it.
     pub holes: Vec<(Range<usize>, u8)>,
 }
 
@@ -67,11 +67,11 @@ pub struct HostScan {
     pub texts: Vec<EmbeddedText>,
     pub definitions: Vec<HostDefinition>,
     pub comments: Vec<Range<usize>>,
-    /// Uses of the name that was asked for.
+    /// Uses of the requested name: byte position and kind.
     pub uses: Vec<(usize, HostUse)>,
     /// The nesting depth from a byte on, in order; [`INSIDE_DEPTH`] inside of a tag or a statement.
     pub depths: Vec<(usize, u32)>,
 }
 
-/// Depth of what should not be cut from the text before it.
+/// Depth of positions before which a text should not be cut.
 pub const INSIDE_DEPTH: u32 = 10_000;

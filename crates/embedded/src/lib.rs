@@ -1,8 +1,8 @@
-//! Files in files: the texts of other languages in a text, such as the script of a component, and what the markup around
-//! them shows by itself.
+//! Files in files: the texts of other languages in a text, such as the script of a component, and the definitions and
+//! uses in the markup around them.
 //!
 //! Nothing here runs a grammar. Each scanner reads a text once, in time that grows with its length, and gives positions
-//! in that text. A scanner never fails: what it does not understand, it passes over.
+//! in that text. A scanner never fails: it skips text that it does not understand.
 
 mod brackets;
 mod component;

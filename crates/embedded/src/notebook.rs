@@ -16,7 +16,7 @@ pub fn is_notebook(path: &RepoPath) -> bool {
 /// The cells of a notebook as a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notebook {
-    /// The language of the code cells, as the notebook names it.
+    /// The language of the code cells, in lower case, with aliases replaced, such as `ipython` by `python`.
     pub language: String,
     pub text: String,
 }
@@ -98,7 +98,7 @@ pub fn find_cells(text: &str) -> Vec<CellMark<'_>> {
     found
 }
 
-/// Beginnings of a comment, over all languages.
+/// Marks that begin a comment line in any of the languages.
 const COMMENTS: [&str; 5] = ["#", "//", "--", "%", ";"];
 
 fn line_comment(language: &str) -> &'static str {
@@ -143,7 +143,7 @@ fn is_foreign_cell(source: &str) -> bool {
     let Some(magic) = source.trim_start().strip_prefix("%%") else { return false };
     let mut words = magic.lines().next().unwrap_or_default().split_whitespace();
     let word = words.next().unwrap_or_default();
-    // A cell that writes a module is its code.
+    // A cell that writes a Python module counts as code.
     if matches!(word, "file" | "writefile") {
         return !words.next_back().is_some_and(|file| file.ends_with(".py"));
     }

@@ -8,7 +8,8 @@ pub fn is_scanned(language: &str) -> bool {
     language == "css" || (language != "php" && markup::dialect(language).is_some())
 }
 
-/// Returns the language whose rules apply to the definitions of a text with several languages: that of the code in it.
+/// Returns the language of the code in files of a host language, whose rules apply to their definitions; `None` for a
+/// language that is not a host.
 pub fn main_language(language: &str) -> Option<&'static str> {
     match language {
         "vue" | "svelte" | "astro" | "html" | "template" => Some("typescript"),
@@ -17,8 +18,8 @@ pub fn main_language(language: &str) -> Option<&'static str> {
     }
 }
 
-/// Scans a text in a language that can hold texts of others; `None` if nothing can be in it. With `name`, its uses are
-/// found.
+/// Scans a text in a language that can hold texts of others; `None` if the language can hold none. With `name`, finds
+/// its uses, too.
 pub fn scan_host(language: &str, text: &str, name: Option<&str>) -> Option<HostScan> {
     match language {
         "css" => Some(stylesheet::scan_stylesheet(text, name)),

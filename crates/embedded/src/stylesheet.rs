@@ -7,7 +7,7 @@ use crate::found::{HostDefinition, HostScan, HostUse, INSIDE_DEPTH};
 use crate::words::{find_words, is_name_char, name_end};
 use types::SymbolKind;
 
-/// Finds the classes and ids that rules are about, mixins, functions, animations and variables; and the uses of `name`.
+/// Finds the classes and ids that rules select, mixins, functions, animations and variables; and the uses of `name`.
 pub(crate) fn scan_stylesheet(text: &str, name: Option<&str>) -> HostScan {
     let mut scanner = StyleScanner { text, found: HostScan::default(), strings: Vec::new(), open: Vec::new() };
     scanner.scan();
@@ -166,7 +166,7 @@ impl StyleScanner<'_> {
     }
 }
 
-/// Returns the name of the class, id or placeholder that a selector is about. A state of it (`.a:hover`) and a
+/// Returns the name of the class, id or placeholder that a selector selects. A state of it (`.a:hover`) and a
 /// combination (`.a.b`) define nothing.
 fn subject(selector: &str) -> Option<Range<usize>> {
     let trimmed = selector.trim_end();

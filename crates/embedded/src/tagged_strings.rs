@@ -1,4 +1,4 @@
-//! SQL in strings of other languages, where a tag, a comment or the word of a heredoc says so.
+//! SQL in strings of other languages, marked by a tag, a comment or the word of a heredoc.
 
 use std::ops::Range;
 
@@ -42,7 +42,7 @@ pub(crate) fn scan_strings(language: &str, text: &str) -> Option<HostScan> {
     (!texts.is_empty()).then(|| HostScan { texts, ..HostScan::default() })
 }
 
-/// Returns the inside of the string that a mark announces.
+/// Returns the inside of the string that a mark belongs to; `None` if the string has no end.
 fn marked_range(text: &str, at: usize, mark: &str) -> Option<Range<usize>> {
     let after = at + mark.len();
     if mark.ends_with('`') {
@@ -62,7 +62,7 @@ fn marked_range(text: &str, at: usize, mark: &str) -> Option<Range<usize>> {
     Some(at + 3..after + end)
 }
 
-/// Returns the inside of the string whose quote stands at `quote`, one of several quotes included.
+/// Returns the inside of the string that begins at `quote` with one quotation mark or with three.
 fn quoted_range(text: &str, quote: usize) -> Option<Range<usize>> {
     let rest = &text[quote..];
     if let Some(inside) = rest.strip_prefix("\"\"\"") {
@@ -90,7 +90,8 @@ fn heredoc_range(text: &str, from: usize) -> Option<Range<usize>> {
     None
 }
 
-/// Returns the code that is put into a string: `${…}`, `#{…}` and `{$…}`.
+/// Returns the byte ranges of the code that is interpolated into a string (`${…}`, `#{…}` and `{$…}`), each with the
+/// byte that replaces it.
 fn find_holes(text: &str, range: &Range<usize>, brackets: &mut BracketFinder<'_>) -> Vec<(Range<usize>, u8)> {
     let bytes = text.as_bytes();
     let mut holes: Vec<(Range<usize>, u8)> = Vec::new();

@@ -8,7 +8,7 @@ pub(crate) fn is_word_at(text: &str, at: usize, name: &str) -> bool {
     !before.ends_with(is_name_char) && !after.starts_with(is_name_char)
 }
 
-/// Returns where `name` stands in `range` as a whole word.
+/// Returns the byte positions in `range` at which `name` stands as a whole word.
 pub(crate) fn find_words<'t>(
     text: &'t str,
     range: std::ops::Range<usize>,
@@ -46,7 +46,8 @@ pub(crate) fn is_kebab_of(element: &str, name: &str) -> bool {
     wanted.next().is_none()
 }
 
-/// Returns whether a text begins with the use of a component as an element: `UserCard` or `user-card`.
+/// Returns whether a text begins with `name`, such as `UserCard`, or with an element's name in kebab case that means
+/// it, such as `user-card`.
 pub fn begins_with_component(text: &str, name: &str) -> bool {
     text.starts_with(name) || is_kebab_of(&text[..name_end(text, 0)], name)
 }

@@ -36,7 +36,8 @@ impl IndexCoverage {
     }
 }
 
-/// Returns the files found by the last walk. The manifest stores 0 until the first walk has ended.
+/// Returns the number of files found by the last walk; `None` if the manifest stores 0, as it does until the first walk
+/// has ended.
 pub(crate) fn known_files_found(manifest: &Manifest) -> Option<u64> {
     Some(manifest.files_found).filter(|files_found| *files_found > 0)
 }

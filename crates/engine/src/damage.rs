@@ -1,7 +1,6 @@
-//! What an engine knows about damage of its index: whether a repair is due, and which shown texts the files have.
+//! The known damage of an index: whether a repair is due, and which texts of answers the files on disk have.
 //!
-//! Only shown texts are compared with the files on disk, and a file is read once for each of its states: afterwards, its
-//! metadata tells that it is unchanged.
+//! Only texts of answers are compared with the files on disk. A file is read again only if its metadata has changed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +20,7 @@ const CHECK_LIFETIME: Duration = Duration::from_secs(600);
 pub(crate) struct DamageState {
     /// Whether a call has met damage, or asked for a check, since the last check.
     is_suspect: AtomicBool,
-    /// The commit that was last found intact, and when.
+    /// The commit that was last found intact, and the time of that check.
     checked: Mutex<Option<(Generation, Instant)>>,
 }
 
@@ -31,12 +30,12 @@ impl DamageState {
         self.is_suspect.load(Ordering::SeqCst)
     }
 
-    /// Has the next index run check the whole index.
+    /// Makes the next index run check the whole index.
     pub fn suspect(&self) {
         self.is_suspect.store(true, Ordering::SeqCst);
     }
 
-    /// Takes the request for a check.
+    /// Clears the request for a check, and returns whether there was one.
     pub fn take_suspicion(&self) -> bool {
         self.is_suspect.swap(false, Ordering::SeqCst)
     }
@@ -46,7 +45,7 @@ impl DamageState {
         *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, Instant::now()));
     }
 
-    /// Returns whether a commit was found intact not long ago.
+    /// Returns whether a commit was found intact within [`CHECK_LIFETIME`], and no check is requested.
     pub fn was_intact(&self, generation: Generation) -> bool {
         let checked = *self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         checked.is_some_and(|(known, at)| known == generation && at.elapsed() < CHECK_LIFETIME) && !self.is_suspect()
@@ -60,7 +59,7 @@ const MAX_FILES: usize = 4_096;
 /// the resolution of its times.
 const MIN_AGE_NS: i64 = 50_000_000;
 
-/// How a shown text relates to the file on disk.
+/// The relation of a text in an answer to the file on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextState {
     /// The file has the text in these lines.
@@ -71,7 +70,7 @@ pub(crate) enum TextState {
     Damaged,
 }
 
-/// The texts that were found to be current.
+/// The results of comparisons of texts with the files on disk.
 #[derive(Default)]
 pub(crate) struct CurrentTexts(Mutex<HashMap<RepoPath, ComparedFile>>);
 
@@ -86,7 +85,8 @@ struct ComparedFile {
 }
 
 impl CurrentTexts {
-    /// Returns the states of texts from an earlier comparison; `None` if one of them was not compared.
+    /// Returns the states of texts from an earlier comparison; `None` if one of them was not compared, or the file or
+    /// its record has changed since.
     pub fn recall(&self, record: &FileRecord, stat: FileStat, texts: &[(Span, &str)]) -> Option<Vec<TextState>> {
         let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let file = files.get(&record.path)?;

@@ -17,8 +17,9 @@ use text::display::unescape_name;
 use types::{AbsPath, ContentHash, FileRecord, FileStat, RepoPath, SkipReason, Span};
 
 impl Engine {
-    /// Resolves a path, absolute or relative to the root, to a path below the root. Links that lead outside
-    /// are refused. Invisible characters may be written as they are shown, and accents in another form of Unicode.
+    /// Resolves a path, absolute or relative to the root, to a path below the root. Symbolic links that lead outside
+    /// are refused. The path may contain escapes that [`unescape_name`] decodes, and may be in another Unicode normal
+    /// form.
     ///
     /// # Errors
     /// When the path does not exist or is outside of the root.
@@ -47,8 +48,8 @@ impl Engine {
         RepoPath::below(root, resolved.as_path()).ok_or_else(outside)
     }
 
-    /// Returns the indexed path that is meant by a path beyond ASCII that does not exist: its accents have another form,
-    /// as macOS and other systems write them.
+    /// Returns the indexed path that equals `path` once both are in NFC, if `path` has other characters than ASCII and
+    /// does not exist. Operating systems write accents in different normal forms.
     fn find_composed_path(&self, path: &str) -> Option<String> {
         if path.is_ascii() || self.root().join(path).symlink_metadata().is_ok() {
             return None;
@@ -66,7 +67,7 @@ impl Engine {
     /// Reads a text file that a client may see. Returns its resolved path and its bytes.
     ///
     /// # Errors
-    /// For secrets, excluded files and folders.
+    /// When the path cannot be resolved, or is a secret, a folder or excluded, or when the file cannot be read.
     pub(crate) fn read_visible_file(&self, path: &str) -> Result<(RepoPath, FileContents), PathError> {
         let resolved = self.resolve_path(path)?;
         // The name of a link can match a secret rule that its target does not match.
@@ -99,7 +100,7 @@ impl Engine {
     /// Reads the bytes of a text file that the walk includes.
     ///
     /// # Errors
-    /// For secrets, binary files and files that are too large.
+    /// For secrets, binary files and files that are too large, and when the file cannot be read.
     pub(crate) fn read_included_file(&self, path: &RepoPath) -> Result<FileContents, PathError> {
         if let Some(rule) = secrets::secret_pattern(path) {
             return Err(PathError::Secret { path: path.clone(), rule });

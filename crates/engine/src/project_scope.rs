@@ -19,6 +19,9 @@ impl Engine {
     }
 
     /// Resolves the projects that a filter and the filters of a query text name to their folders.
+    ///
+    /// # Errors
+    /// If a project is unknown.
     pub(crate) fn resolve_folder_scope(
         &self,
         snapshot: &Snapshot,
@@ -60,6 +63,9 @@ impl Engine {
     }
 
     /// Compiles a filter and the filters of a query text for the files of a snapshot.
+    ///
+    /// # Errors
+    /// If a filter is invalid or names an unknown project.
     pub(crate) fn compile_filter(
         &self,
         snapshot: &Snapshot,

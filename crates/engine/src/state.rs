@@ -39,8 +39,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Returns the languages that the user and the project choose for files. None are chosen by a file that cannot be
-    /// used, which index runs report.
+    /// Returns the languages that the user and the project choose for files. If a `languages.toml` cannot be used, no
+    /// language is chosen; index runs report the problem.
     pub(crate) fn language_choices(&self) -> LanguageChoices {
         LanguageChoices::load(&self.settings.languages_file, self.settings.root.as_path()).unwrap_or_default()
     }
@@ -134,7 +134,7 @@ const LEAST_ADDRESS_SPACE: u64 = 1 << 30;
 /// Address space that the threads of a core need, in bytes: stacks and reserved heaps, most of which is never used.
 const ADDRESS_SPACE_PER_CORE: u64 = 192 << 20;
 
-/// The largest address space that is asked for, in bytes.
+/// Maximum address space that is required, however many cores there are, in bytes.
 const MAX_NEEDED_ADDRESS_SPACE: u64 = 4 << 30;
 
 /// Checks that a limit of the address space (`ulimit -v`) leaves room for the threads. Without room, threads fail to start

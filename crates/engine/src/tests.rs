@@ -1,4 +1,4 @@
-//! Concurrent searches while the store changes, and calls that are cancelled.
+//! Tests of concurrent searches while the store changes, of cancelled calls, and of damaged and stale texts.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,8 @@
 //! Git's own files that affect ignore rules: `info/exclude`, and the setting `core.ignoreCase`.
 //!
-//! The settings are read by `config`. The files may be outside of the root: those of a worktree are in its main repository. Each is read up to a limit.
-//! Hooks and other settings of a repository are not used. In particular, its `core.excludesFile` is not, because it can
-//! name any file of the machine; the one of the user is.
+//! The crate `config` parses the settings. The files may be outside of the root: those of a worktree are in its main
+//! repository. Each is read up to a limit. Hooks and other settings of a repository are not used. In particular, its
+//! `core.excludesFile` is not used, because it can name any file of the machine; the user's is used.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use config::GitSetting;
 use platform::open::read_small_file;
 use types::CopyKind;
 
-/// Maximum size in bytes of the files that contain one path: `.git` and `commondir`.
+/// Maximum size in bytes of git's short files: `.git`, `commondir`, `HEAD` and references.
 const MAX_POINTER_BYTES: u64 = 64 << 10;
 
 /// Maximum size of git's settings, in bytes.
@@ -20,11 +20,11 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// Maximum size of the file of packed references, in bytes.
 const MAX_PACKED_REFS_BYTES: u64 = 64 << 20;
 
-/// The files of a repository.
+/// The folders in which git keeps the files of a repository.
 pub struct GitFiles {
-    /// The folder shared by all worktrees.
+    /// The folder of git that all worktrees share.
     folder: PathBuf,
-    /// The folder of this worktree.
+    /// The folder of git for this worktree.
     own: PathBuf,
 }
 
@@ -36,7 +36,7 @@ impl GitFiles {
     /// When `.git` or `commondir` cannot be read or is too large.
     pub fn find(top: &Path) -> io::Result<Option<Self>> {
         let git = top.join(".git");
-        // Git's folders may be links, as in checkouts made by Android's `repo`.
+        // Git's folders may be symbolic links, as in checkouts made by Android's `repo`.
         let Ok(git) = git.canonicalize() else { return Ok(None) };
         if !git.is_file() {
             return Ok(Some(Self { folder: git.clone(), own: git }));
@@ -52,7 +52,7 @@ impl GitFiles {
 
     /// Returns the path of `info/exclude`, which need not exist.
     pub fn exclude_file(&self) -> PathBuf {
-        // The file itself must not be a link, but its folder may be one.
+        // The file itself must not be a symbolic link, but its folder may be one.
         self.folder.join("info").canonicalize().unwrap_or_else(|_| self.folder.join("info")).join("exclude")
     }
 
@@ -66,7 +66,7 @@ impl GitFiles {
         self.setting("core.ignorecase").as_ref().is_some_and(GitSetting::is_true)
     }
 
-    /// Returns the number of bytes of a hash.
+    /// Returns the length of the hashes of the repository, in bytes.
     pub fn hash_bytes(&self) -> usize {
         let format = self.setting("extensions.objectformat").and_then(|setting| setting.value);
         if format.is_some_and(|format| format.eq_ignore_ascii_case("sha256")) { 32 } else { 20 }
@@ -79,10 +79,11 @@ impl GitFiles {
         (self.folder.file_name()? == ".git" && !is_bare()).then_some(tree)
     }
 
-    /// Returns whether `other`, which is below `top`, is a copy of this repository, whose working tree begins at `top`.
+    /// Returns how `other`, which is below `top`, is a copy of this repository, whose working tree begins at `top`;
+    /// `None` if it is not.
     ///
-    /// It is one if both share a folder, are at the same commit, or have the same origin, or if this one is the origin
-    /// of the other. The working trees of a bare repository are no copies of it.
+    /// It is a copy if both share a folder of git, are at the same commit, or have the same origin, or if this one is
+    /// the origin of the other. The working trees of a bare repository are not copies of it.
     pub fn copy_kind(&self, top: &Path, other: &Self) -> Option<CopyKind> {
         if self.folder == other.folder {
             let is_bare = self.setting("core.bare").as_ref().is_some_and(GitSetting::is_true);
@@ -126,7 +127,8 @@ impl GitFiles {
     }
 }
 
-/// Returns the address of a repository without what does not tell it apart: the scheme, the user and `.git`.
+/// Removes the scheme, the user and `.git` from the URL of a repository, so that different URLs of one repository are
+/// equal.
 fn normalize_url(url: &str) -> String {
     let url = url.trim().trim_end_matches('/');
     let url = url.strip_suffix(".git").unwrap_or(url);
@@ -139,7 +141,7 @@ fn normalize_url(url: &str) -> String {
     }
 }
 
-/// Reads one of git's files that contain a path.
+/// Reads one of git's short files, such as `.git` or `HEAD`, without white space at its ends.
 fn read_pointer(file: &Path) -> io::Result<String> {
     let text = read_small_file(file, MAX_POINTER_BYTES)?;
     Ok(String::from_utf8_lossy(&text).trim().to_owned())

@@ -31,7 +31,7 @@ pub struct TrackedPaths {
     ends: Vec<(u32, bool)>,
 }
 
-/// Why an index cannot be used.
+/// The reason why an index cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IndexFault {
     #[error("it is not an index of git, or it is cut off")]
@@ -61,7 +61,7 @@ impl TrackedPaths {
         for _ in 0..count {
             let before = std::mem::take(&mut path);
             let mode = reader.entry(version, hash_bytes, &before, &mut path)?;
-            // Before and after a merge, a path has several entries.
+            // During a merge, a path with a conflict has several entries.
             is_sorted &= before <= path || paths.ends.is_empty();
             if mode & KIND_BITS != FOLDER_MODE && (before != path || paths.ends.is_empty()) {
                 paths.push(&path, mode & KIND_BITS == SUBMODULE_MODE)?;
@@ -188,7 +188,7 @@ impl<'i> IndexReader<'i> {
         if path.is_empty() { Err(IndexFault::Split) } else { Ok(mode) }
     }
 
-    /// Reads a number of variable length, as offsets in packs have it.
+    /// Reads a number of variable length, in the encoding of the offsets in git's pack files.
     fn offset(&mut self) -> Result<usize, IndexFault> {
         let mut byte = self.take(1)?[0];
         let mut value = usize::from(byte & 0x7f);

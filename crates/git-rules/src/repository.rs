@@ -1,4 +1,4 @@
-//! A repository of git on the way to a folder: what it tracks, and whether another one is a copy of it.
+//! A repository of git: the paths that it tracks, and whether another repository is a copy of it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use types::{CopyKind, FileStat};
 /// Maximum size of git's index, in bytes: some three million files.
 const MAX_INDEX_BYTES: u64 = 512 << 20;
 
-/// Number of indexes that are kept in memory.
+/// Maximum number of indexes that are kept in memory.
 const MAX_CACHED: usize = 8;
 
 /// A repository, and the one around it.
@@ -24,14 +24,14 @@ pub struct Repository {
     above: Option<Arc<Repository>>,
 }
 
-/// An index that was read, and the metadata of its file.
+/// An index that was read: the path and the metadata of its file, and the paths in it.
 type CachedIndex = (PathBuf, FileStat, Arc<TrackedPaths>);
 
 /// The indexes that were read last, so that a walk of a few files does not read the same one again.
 static INDEXES: Mutex<Vec<CachedIndex>> = Mutex::new(Vec::new());
 
 impl Repository {
-    /// Opens the repository at `top`, below `above`. Also returns why its index cannot be used, if it cannot.
+    /// Opens the repository at `top`, below `above`. If its index cannot be used, also returns the reason.
     pub fn open(top: &Path, files: GitFiles, above: Option<Arc<Self>>) -> (Self, Option<String>) {
         let (tracked, fault) = match read_index(&files) {
             Ok(tracked) => (tracked, None),
@@ -51,7 +51,8 @@ impl Repository {
         self.tracked.as_ref().is_some_and(|tracked| tracked.is_submodule(path))
     }
 
-    /// Returns whether the repository at `folder`, below this one, is a copy of this one or of one around it.
+    /// Returns how the repository at `folder`, below this one, is a copy of this one or of one around it; `None` if it
+    /// is not.
     pub fn copy_kind(&self, folder: &Path) -> Option<CopyKind> {
         let files = GitFiles::find(folder).ok()??;
         let mut around = std::iter::successors(Some(self), |repository| repository.above.as_deref());
@@ -59,13 +60,14 @@ impl Repository {
     }
 }
 
-/// Returns whether the repository at `folder` is a worktree of one whose main working tree is another folder of `root`.
+/// Returns whether the repository at `folder` is a worktree of one whose main working tree is another folder, `root`
+/// or one below it.
 pub fn is_worktree_of_another(root: &Path, folder: &Path) -> bool {
     let Ok(Some(files)) = GitFiles::find(folder) else { return false };
     files.main_tree().is_some_and(|main| main != folder && main.starts_with(root))
 }
 
-/// The index of the repository that contains a folder.
+/// The state of git's index of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackedState {
     /// The file of the index, which need not exist.
@@ -74,7 +76,8 @@ pub struct TrackedState {
     pub digest: Option<u64>,
 }
 
-/// Returns the state of the index of the repository whose working tree begins at `top`; `None` if there is none.
+/// Returns the state of git's index of the repository whose working tree begins at `top`; `None` if there is no
+/// repository.
 pub fn read_tracked_state(top: &Path) -> Option<TrackedState> {
     let files = GitFiles::find(top).ok()??;
     let digest = read_index(&files).ok().flatten().map(|tracked| tracked.digest());

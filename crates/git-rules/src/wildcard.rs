@@ -77,8 +77,8 @@ impl Wildcard {
     /// Matches the tokens one after the other.
     ///
     /// When a token does not match, the last star before it takes one more byte. Stars before that one need not be
-    /// tried again: the last one can take any text that they could leave to it. A [`GlobToken::Star`] cannot pass a `/`;
-    /// then the last token that can is next.
+    /// tried again: the last one can take any text that they could leave to it. A [`GlobToken::Star`] cannot take a
+    /// `/`; instead, the last token before it that can takes more.
     fn matches_tokens(&self, text: &[u8]) -> bool {
         let (mut token, mut at) = (0, 0);
         // The token after a star, and the position in the text up to which the star goes.

@@ -11,6 +11,10 @@ use platform::atomic_file::{self, Durability};
 pub const CHECKSUMS: &str = "codescry-checksums.json";
 
 /// Reads the checksums of a model's files; empty if the model has no file of checksums.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read or parsed.
 pub fn read_checksums(folder: &Path) -> Result<BTreeMap<String, String>, ModelError> {
     let path = folder.join(CHECKSUMS);
     let bytes = match fs::read(&path) {
@@ -22,12 +26,20 @@ pub fn read_checksums(folder: &Path) -> Result<BTreeMap<String, String>, ModelEr
 }
 
 /// Writes the checksums of a model's files.
+///
+/// # Errors
+///
+/// Fails if the file cannot be written.
 pub fn write_checksums(folder: &Path, checksums: &BTreeMap<String, String>) -> Result<(), ModelError> {
     let text = serde_json::to_string_pretty(checksums).expect("a map of text is valid JSON");
     replace_model_file(&folder.join(CHECKSUMS), &text)
 }
 
-/// Returns the checksum of a file.
+/// Returns the checksum of a file: its BLAKE3 hash in hexadecimal.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read.
 pub fn hash_model_file(path: &Path) -> Result<String, ModelError> {
     let mut hasher = blake3::Hasher::new();
     let read = fs::File::open(path).and_then(|file| hasher.update_reader(file).map(drop));
@@ -35,7 +47,11 @@ pub fn hash_model_file(path: &Path) -> Result<String, ModelError> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// Replaces a file of a model in one step.
+/// Replaces a file of a model atomically.
+///
+/// # Errors
+///
+/// Fails if the file cannot be written.
 pub fn replace_model_file(path: &Path, text: &str) -> Result<(), ModelError> {
     atomic_file::remove_leftovers(path.parent().unwrap_or(Path::new(".")));
     let written = atomic_file::replace_with_bytes(path, Durability::Synced, text.as_bytes());

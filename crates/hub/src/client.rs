@@ -41,7 +41,7 @@ pub struct RemoteFile {
     pub name: String,
     #[serde(default)]
     pub size: Option<u64>,
-    /// Git's SHA-1 checksum; only small files have one.
+    /// Git's SHA-1 checksum. Not used for a file in Git LFS.
     #[serde(default, rename = "blobId")]
     blob: Option<String>,
     #[serde(default)]

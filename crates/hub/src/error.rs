@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// An error while finding, downloading or installing a model. Each message names a remedy.
+/// An error while finding, downloading or installing a model. A message names the remedy if one is known.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     #[error(

@@ -24,11 +24,12 @@ pub struct CheckedFile {
     pub problem: Option<String>,
 }
 
-/// Downloads the missing files of a known model, in the first of the `wanted` precisions that the hub has.
+/// Downloads the missing and the changed files of a known model, in the first of the `wanted` precisions that the hub
+/// has.
 ///
 /// # Errors
 ///
-/// Fails if the model is unknown, the hub does not have it, or a download fails.
+/// Fails if the model is unknown, the settings forbid downloads, the hub does not have the model, or a download fails.
 pub fn install_model(
     settings: &ModelSettings,
     word: &str,

@@ -30,14 +30,14 @@ pub(crate) struct FinishedRun<'r> {
     unseen: UnseenFiles,
 }
 
-/// Stored files that the walk did not report.
+/// Stored files that the walk did not report, or that vanished before they were read.
 #[derive(Default)]
 struct UnseenFiles {
-    /// The file was deleted.
+    /// Files that were deleted.
     gone: Vec<RepoPath>,
-    /// The file is in a folder that could not be read.
+    /// Number of files that could not be examined, because a folder above them could not be read, for example.
     unreadable: u64,
-    /// The file is outside of the run's scope.
+    /// Number of files outside of the run's scope.
     out_of_scope: u64,
 }
 

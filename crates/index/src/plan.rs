@@ -39,8 +39,8 @@ pub(crate) struct RunPlan {
     pub stored: Vec<RepoPath>,
     /// Whether the run starts with an empty index.
     pub fresh: bool,
-    /// Whether the old index stays searchable until this run completes. This is true if only the model or the layout
-    /// has changed.
+    /// Whether the old index stays searchable until this run completes. This is true if only the model, the layout or
+    /// the chunker has changed, or if only parts of the index are damaged.
     pub keeps_old_index: bool,
     /// The reason why stored data is discarded, as a sentence; `None` if all of it is kept.
     pub redo_reason: Option<String>,
@@ -55,15 +55,18 @@ impl RunPlan {
         known.is_some_and(|known| known.stat == entry.stat)
     }
 
-    /// Has the run repair `damage`, which does not concern the whole index: the damaged files are indexed again.
+    /// Makes the run repair `damage`, which does not concern the whole index: the damaged files are indexed again.
     pub fn repair(&mut self, damage: StoreDamage) {
         damage.files.iter().for_each(|path| _ = self.known.remove(path));
         self.repaired = damage;
     }
 }
 
-/// Compares the fingerprint of `view` with the one of this run. `damage` is the reason why the stored index must be built
-/// again.
+/// Plans a run that updates `view`: compares the stored fingerprint with `fingerprint`, that of this run. `damage` is
+/// the reason why the stored index must be built again; `None` if it need not.
+///
+/// # Errors
+/// When the file records of `view` cannot be read.
 pub(crate) fn plan_run(
     view: Option<&Arc<dyn StoreView>>,
     fingerprint: &IndexFingerprint,

@@ -27,7 +27,7 @@ use source::walk::{self, FileSystem, WalkFinding, WalkOptions};
 use store::{ChunkStore, CommitStatus, IndexFingerprint, Manifest, StoreError, StoreView};
 use workers::ParserPool;
 
-/// Maximum number of attempts of a run; it starts over when another process has committed.
+/// Maximum number of attempts of a run; it starts over when another process has committed or the index is damaged.
 const MAX_ATTEMPTS: usize = 3;
 
 /// Maximum number of files in the queue between the walk and the readers. It exceeds the other queues so that the total

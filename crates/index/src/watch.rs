@@ -2,8 +2,9 @@
 //!
 //! Only folders that a walk enters are watched. On Linux, each folder gets a watch before it is listed; on
 //! other systems, one watch covers the root, and events in other folders are dropped. If changes may have been
-//! missed, [`FileChanges::Everything`] is reported with the reason. It is also reported for changes of ignore files that
-//! a walk does not enter (those of git, of the user and of the folders above the root) and of the files that git tracks.
+//! missed, [`FileChanges::Everything`] is reported with the reason. The same is reported if git begins or ceases to
+//! track files, and if an ignore file changes that a walk does not visit: one of git, of the user or of a folder above
+//! the root.
 
 #[cfg(test)]
 mod tests;
@@ -75,9 +76,9 @@ pub struct FolderWatcher {
 }
 
 impl FolderWatcher {
-    /// Starts to watch `root` except for `index_dir`, which may be inside of it. Folders on other file systems are watched
-    /// with `cross_file_systems`. All later changes are
-    /// reported, so an index run that starts after this call misses none.
+    /// Starts to watch `root` except for `index_dir`, which may be inside of it. Folders on other file systems are
+    /// watched only with `cross_file_systems`. All later changes are reported, so an index run that starts after this
+    /// call misses none.
     ///
     /// # Errors
     /// When the root cannot be read or watched.
@@ -337,7 +338,7 @@ impl WatcherShared {
         self.state.lock().pending.due_time()
     }
 
-    /// Removes those of `paths` that are no longer folders from the set of watched folders.
+    /// Removes `paths`, which are not folders now, from the set of watched folders.
     fn unmark_folders(&self, paths: &[RepoPath]) {
         let mut state = self.state.lock();
         for path in paths {

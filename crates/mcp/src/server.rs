@@ -109,7 +109,7 @@ impl McpServer {
         self.registry.close(timeout).await;
     }
 
-    /// Returns how a call names its root.
+    /// Returns whether calls name their root.
     fn root_argument(&self) -> RootArgument {
         match self.registry.served().list.len() {
             _ if self.registry.access().is_open() => RootArgument::Optional,

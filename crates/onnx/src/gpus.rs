@@ -1,8 +1,8 @@
 //! Names, utilization and memory of NVIDIA GPUs, read through the driver's NVML library.
 //!
-//! NVML is loaded at run time; without it, every function returns `None`. NVML numbers all GPUs of the machine, but
-//! CUDA numbers only the GPUs listed in `CUDA_VISIBLE_DEVICES`. [`VisibleGpus`] maps CUDA's
-//! numbers to NVML's.
+//! NVML is loaded at run time; without it, there are no names, no memory sizes and no samples. NVML numbers all GPUs of
+//! the machine, but CUDA numbers only the GPUs listed in `CUDA_VISIBLE_DEVICES`. [`VisibleGpus`] maps CUDA's numbers to
+//! NVML's.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 

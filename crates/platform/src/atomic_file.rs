@@ -29,7 +29,7 @@ pub enum Durability {
 
 /// Replaces or creates the file at `path` with the contents that `write` writes.
 ///
-/// On an error, the old file is unchanged and no temporary file remains.
+/// On an error, no temporary file remains, and the old file is unchanged, unless only the folder could not be synced.
 ///
 /// # Errors
 /// When the folder does not exist, when it cannot be written to, or when `write` fails.
@@ -69,7 +69,8 @@ impl PendingFile {
         Self::create_with(path, &mut File::options())
     }
 
-    /// Creates a temporary file in the folder of `path` that only this user can read, regardless of the umask.
+    /// Creates a temporary file in the folder of `path` that, on Unix, only this user can read, regardless of the
+    /// umask.
     ///
     /// # Errors
     /// Fails like [`PendingFile::create`].
@@ -107,7 +108,8 @@ impl PendingFile {
     /// Replaces the old file with the new contents.
     ///
     /// # Errors
-    /// When the contents cannot be written or the file cannot be renamed; the old file is then unchanged.
+    /// When the contents cannot be written or the file cannot be renamed; the old file is then unchanged. Also when the
+    /// folder cannot be synced after the replacement.
     pub fn commit(mut self, durability: Durability) -> io::Result<()> {
         self.out.flush()?;
         if durability == Durability::Synced {

@@ -27,12 +27,12 @@ pub fn duration_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).expect("a duration in milliseconds fits in 64 bits")
 }
 
-/// Returns the processor time that the calling thread has used; `None` where the system does not tell it.
+/// Returns the processor time that the calling thread has used; `None` if the system does not report it.
 pub fn thread_cpu_time() -> Option<Duration> {
     cpu_time::ThreadTime::try_now().ok().map(|now| now.as_duration())
 }
 
-/// Returns the processor time that all threads of this process have used; `None` where the system does not tell it.
+/// Returns the processor time that all threads of this process have used; `None` if the system does not report it.
 pub fn process_cpu_time() -> Option<Duration> {
     cpu_time::ProcessTime::try_now().ok().map(|now| now.as_duration())
 }

@@ -47,7 +47,7 @@ pub fn limit_further_memory(bytes: u64) -> Result<(), ConfinementError> {
     }
 }
 
-/// Returns the size of this process's data, as the kernel counts it for the limit.
+/// Returns the size of this process's data in bytes, as the kernel counts it for the limit; `None` if unknown.
 #[cfg(unix)]
 fn data_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;

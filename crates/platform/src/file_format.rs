@@ -38,7 +38,7 @@ pub enum FormatError {
     /// A checksum does not match: bytes changed after they were written.
     #[error("damaged: a checksum does not match")]
     Checksum,
-    /// The file is shorter than its header says.
+    /// The file ends before the header, the body or the checksum is complete.
     #[error("cut short")]
     Truncated,
 }
@@ -143,7 +143,7 @@ pub struct ChecksumWriter<W> {
 }
 
 impl<W: Write> ChecksumWriter<W> {
-    /// Starts with an empty sum.
+    /// Starts with the checksum of no bytes.
     pub fn new(inner: W) -> Self {
         Self { inner, hasher: XxHash3_64::new() }
     }
@@ -178,7 +178,7 @@ pub struct ChecksumReader<R> {
 }
 
 impl<R: Read> ChecksumReader<R> {
-    /// Starts with an empty sum.
+    /// Starts with the checksum of no bytes.
     pub fn new(inner: R) -> Self {
         Self { inner, hasher: XxHash3_64::new() }
     }

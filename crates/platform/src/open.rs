@@ -1,11 +1,11 @@
-//! Reads files without following links.
+//! Reads files without following symbolic links.
 //!
 //! [`read_without_links`] takes a canonical path, [`read_beneath`] a root and a path below it, [`FolderHandle`] one
-//! name at a time. The functions for small files read settings and the like: whole, or not at all. If a link is placed into
-//! the path after the check, the read fails. Only regular files are read, opening never waits for a pipe or device, and
-//! a read returns at most its limit of bytes, even if the file grows meanwhile.
+//! name at a time. The functions for small files read settings and the like: whole, or not at all. If a symbolic link
+//! is placed into the path after the check, the read fails. Only regular files are read, opening never waits for a pipe
+//! or device, and a read returns at most its limit of bytes, even if the file grows meanwhile.
 //!
-//! This module uses `rustix`, because `cap-std` would add ten more crates and follows links inside the root.
+//! This module uses `rustix`, because `cap-std` would add ten more crates and follows symbolic links inside the root.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -24,7 +24,7 @@ pub struct FileBytes {
 /// Reads the first `limit_bytes` of the file at `path`, which must be [canonical](std::fs::canonicalize).
 ///
 /// # Errors
-/// When the file cannot be read, is not a regular file, or its path contains a link.
+/// When the file cannot be read, is not a regular file, or its path contains a symbolic link.
 pub fn read_without_links(path: &Path, limit_bytes: u64) -> io::Result<FileBytes> {
     read_regular_file(open_without_links(path)?, limit_bytes)
 }
@@ -34,7 +34,7 @@ pub fn read_without_links(path: &Path, limit_bytes: u64) -> io::Result<FileBytes
 /// Each folder is opened relative to its parent. `root` must be [canonical](std::fs::canonicalize).
 ///
 /// # Errors
-/// When the file cannot be read, is not a regular file, or its path contains a link, `.` or `..`.
+/// When the file cannot be read, is not a regular file, or its path contains a symbolic link, `.` or `..`.
 pub fn read_beneath(root: &Path, path: &str, limit_bytes: u64) -> io::Result<FileBytes> {
     read_regular_file(open_beneath(root, &split_path(path)?)?, limit_bytes)
 }
@@ -61,7 +61,7 @@ pub fn read_small_file(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     read_whole_file(open_without_links(path)?, max_bytes)
 }
 
-/// Reads the whole file at `path`, `/`-separated, below `root`, which is expected to be small.
+/// Reads the whole file at `path`, `/`-separated, below `root`; the file is expected to be small.
 ///
 /// # Errors
 /// Like [`read_beneath`], and when the file is larger than `max_bytes`. Then no part of it is read.
@@ -114,7 +114,7 @@ fn open_without_links(path: &Path) -> io::Result<File> {
     open_and_compare(path)
 }
 
-/// Opens a file, then checks that it is the file at its path and that the path contains no link.
+/// Opens a file, then checks that it is the file at its path and that the path contains no symbolic link.
 #[cfg(unix)]
 fn open_and_compare(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::MetadataExt as _;
@@ -137,19 +137,19 @@ fn open_beneath(root: &Path, parts: &[&str]) -> io::Result<File> {
     folder.open_file(Path::new(&name))
 }
 
-/// A folder that stays the same folder, even if links are placed into its path later.
+/// A folder that stays the same folder, even if symbolic links are placed into its path later.
 ///
 /// Entering a folder costs the same at any depth.
 #[derive(Debug)]
 pub struct FolderHandle {
     #[cfg(unix)]
     handle: std::os::fd::OwnedFd,
-    /// Checked for links whenever it is used.
+    /// Checked for symbolic links whenever it is used.
     #[cfg(not(unix))]
     path: std::path::PathBuf,
 }
 
-/// An entry of a folder. A link is neither a file nor a folder.
+/// An entry of a folder. A symbolic link is neither a file nor a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedEntry {
     pub name: OsString,
@@ -161,7 +161,7 @@ impl FolderHandle {
     /// Opens the folder at `path`, which must be [canonical](std::fs::canonicalize).
     ///
     /// # Errors
-    /// When the folder does not exist, is a link or cannot be opened.
+    /// When the folder does not exist, is a symbolic link or cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         Self::open_at(None, path)
     }
@@ -169,12 +169,12 @@ impl FolderHandle {
     /// Opens a folder in this one.
     ///
     /// # Errors
-    /// When the folder does not exist, is a link or cannot be opened, or when `name` is not a single name.
+    /// When the folder does not exist, is a symbolic link or cannot be opened, or when `name` is not a single name.
     pub fn enter(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
         Self::open_at(Some(self), check_name(name.as_ref())?)
     }
 
-    /// Lists the folder, up to a number of entries, in no particular order.
+    /// Lists at most `max_entries` entries of the folder, in no particular order.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -182,7 +182,8 @@ impl FolderHandle {
         self.read_entries(max_entries)
     }
 
-    /// Returns the name of the entry that is shown as `name`, with replacement characters if it is not UTF-8.
+    /// Returns the name of the only entry that is shown as `name`, with replacement characters if it is not UTF-8;
+    /// `name` itself if there is not exactly one.
     fn find_name<'n>(&self, name: &'n str) -> Cow<'n, OsStr> {
         if !name.contains(char::REPLACEMENT_CHARACTER) {
             return Cow::Borrowed(OsStr::new(name));
@@ -195,7 +196,7 @@ impl FolderHandle {
         }
     }
 
-    /// Reads a whole file in this folder, which is expected to be small.
+    /// Reads a whole file in this folder; the file is expected to be small.
     ///
     /// # Errors
     /// Like [`read_small_file_beneath`].
@@ -243,7 +244,7 @@ impl FolderHandle {
         Ok(File::from(openat(&self.handle, name, flags, Mode::empty())?))
     }
 
-    /// Returns the metadata of an entry of this folder, without following a link.
+    /// Returns the metadata of an entry of this folder, without following a symbolic link.
     ///
     /// # Errors
     /// When the entry does not exist, or `name` is not a single name.
@@ -309,7 +310,7 @@ impl FolderHandle {
     }
 }
 
-/// Checks before and after opening the file that its path contains no link.
+/// Checks before and after opening the file that its path contains no symbolic link.
 #[cfg(not(unix))]
 fn open_without_links(path: &Path) -> io::Result<File> {
     let check = || if path.canonicalize()? == path { Ok(()) } else { Err(link_error()) };
@@ -317,7 +318,7 @@ fn open_without_links(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     #[cfg(windows)]
     {
-        /// Flag that opens a link itself instead of its target.
+        /// Flag that opens a symbolic link itself instead of its target.
         const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
         std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, FILE_FLAG_OPEN_REPARSE_POINT);
     }
@@ -412,7 +413,7 @@ mod tests {
         assert!(open_and_compare(&root.join("src/a.rs")).is_ok());
     }
 
-    /// Checks that reads stay inside the root, no matter when a folder is replaced by a link.
+    /// Checks that reads stay inside the root, no matter when a folder is replaced by a symbolic link.
     #[cfg(unix)]
     #[test]
     fn a_folder_swapped_for_a_link_never_exposes_files_outside() {

@@ -50,7 +50,8 @@ pub fn free_disk_bytes(path: &Path) -> Option<u64> {
     }
 }
 
-/// Raises the limit on open files of this process to the user's maximum; returns the limit, `None` if unknown.
+/// Raises the limit on open files of this process to the user's maximum; returns the limit, `None` if it is unlimited
+/// or unknown.
 pub fn raise_open_file_limit() -> Option<u64> {
     #[cfg(unix)]
     {
@@ -90,8 +91,8 @@ pub fn is_process_running(process_id: u32) -> bool {
     }
 }
 
-/// Returns whether a signal that ended a process usually comes from another process or from the system, rather than from
-/// a fault of the process itself.
+/// Returns whether a signal that ended a process usually comes from another process or from the system, rather than
+/// from a fault of the process itself.
 #[cfg(unix)]
 pub fn is_sent_by_others(signal: i32) -> bool {
     use rustix::process::Signal;
@@ -115,7 +116,7 @@ pub fn user_id() -> u32 {
 /// Returns the path of a folder `name` for this user's runtime files; it may not exist.
 ///
 /// The path is in `/run/user/UID` if that belongs to the user, otherwise `/tmp/NAME-UID`. On Unix, environment
-/// variables have no influence.
+/// variables have no influence. On other systems, the path is in the folder of temporary files.
 pub fn user_runtime_dir(name: &str) -> PathBuf {
     #[cfg(unix)]
     {
@@ -195,7 +196,7 @@ impl ParentProcess {
     }
 }
 
-/// Returns the result of `read` for the process `id`, of which the values of `kind` are known; `None` if the process is not
+/// Loads the values of `kind` of the process `id` and returns the result of `read` on it; `None` if the process is not
 /// running.
 fn query_process<T>(id: sysinfo::Pid, kind: ProcessRefreshKind, read: impl Fn(&sysinfo::Process) -> T) -> Option<T> {
     let mut system = System::new();

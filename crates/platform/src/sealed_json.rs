@@ -28,8 +28,8 @@ pub enum JsonSeal {
     Missing,
 }
 
-/// Adds a checksum to a JSON object with at least one field. Each field must be on a line of its own, as pretty printers
-/// write it.
+/// Adds a checksum to a JSON object with at least one field. Each field must be on a line of its own, as pretty
+/// printers write it.
 pub fn seal_json(object: &str) -> String {
     let fields = object.strip_prefix("{\n").unwrap_or(object);
     format!("{START}{:016x}{END}{fields}", checksum64(fields.as_bytes()))

@@ -7,21 +7,22 @@ use crate::retrieve::candidates::PartCandidates;
 use text::words;
 use types::Span;
 
-/// Maximum number of lines of a hit.
+/// Maximum number of best-matching lines of a hit.
 const MAX_LINES: usize = 3;
 
 /// Minimum score of a line, relative to the best line of its hit.
 const MIN_RELATIVE: f32 = 0.6;
 
-/// Words in a row, at least, that a line shares with a pasted text.
+/// Minimum length, in words, of a run that a line shares with a pasted text; shorter runs do not count.
 const MIN_RUN: usize = 3;
 
-/// Factor of the score of a line for each word in a run of a pasted text.
+/// Increase of a line's score for each word of a run that it shares with a pasted text, relative to the score without
+/// the run.
 const RUN_FACTOR: f32 = 1.0;
 
-/// The words of a query with their weights.
+/// Scores lines by the words of a query and by the pasted texts in it.
 pub(crate) struct LineScorer {
-    /// The inverse document frequency of each word.
+    /// The inverse document frequency of each word and of its inflections.
     weights: HashMap<String, f32>,
     /// The words of each pasted text, in order.
     pasted: Vec<Vec<String>>,
@@ -42,7 +43,8 @@ impl LineScorer {
         Self { weights, pasted: query.pasted_texts.iter().map(|text| split_words(text)).collect() }
     }
 
-    /// Returns the lines of the file, counted from 1, that match best, best first; `text` is that of the lines of `span`.
+    /// Returns the numbers of the lines that match best, best first. `text` is the text of the lines of `span`; line
+    /// numbers count from the start of the file.
     pub fn find_lines(&self, text: &str, span: Span) -> Vec<u32> {
         let mut scored: Vec<(u32, f32)> =
             (span.start_line..).zip(text.lines()).map(|(number, line)| (number, self.score(line))).collect();

@@ -55,7 +55,7 @@ pub(crate) fn read_hits(
     Ok((hits.collect(), masked))
 }
 
-/// Describes related chunks that are no hits.
+/// Describes the first few related chunks that are not hits themselves.
 fn find_related_chunks(snapshot: &Snapshot, related: &[u32], shown: &[u32]) -> Vec<RelatedChunk> {
     let to_related = |chunk: &u32| {
         let meta = snapshot.chunk(*chunk);

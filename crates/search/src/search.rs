@@ -98,7 +98,7 @@ pub fn search(
     Ok(SearchResults { hits, notes, understood: query.understood })
 }
 
-/// Returns the note of an answer that has `places` with masked credentials.
+/// Returns the note for an answer with masked credentials in `places` places; `None` for 0.
 pub fn masked_note(places: usize) -> Option<String> {
     match places {
         0 => None,

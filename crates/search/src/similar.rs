@@ -17,7 +17,8 @@ use crate::search::{SearchResults, masked_note};
 use crate::snapshot::Snapshot;
 use platform::cancel::CancelToken;
 
-/// Returns at most `limit` chunks nearest to `vector`, best first, without the definition that the chunk `except` belongs to.
+/// Returns at most `limit` chunks nearest to `vector`, best first, without the chunks of the definition that `except`
+/// belongs to.
 ///
 /// The files are ranked by their nearest chunks, as [`search`](crate::search()) ranks them; further chunks of these
 /// files fill up the list.

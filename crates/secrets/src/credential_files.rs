@@ -1,11 +1,11 @@
-//! Files that hold credentials only sometimes: a name together with a text in the file.
+//! Files that hold credentials only sometimes, recognized by their names together with texts in them.
 
 use types::RepoPath;
 
 use super::names::{matches_glob, plain_name};
 
-/// The kinds of such files: globs of lower-case names, texts of which one is in the file, in lower case, and what the
-/// file holds.
+/// The kinds of files that hold credentials only sometimes: globs of lower-case names, lower-case texts of which one
+/// must be in the file, and a description of the credentials.
 const CREDENTIAL_FILES: &[(&[&str], &[&str], &str)] = &[
     // The address of a remote may contain a password. The folder of a bare repository has any name.
     (&["config", "config.worktree"], &["[remote \"", "[core]\n", "[branch \"", "[credential"], "settings of Git"),
@@ -31,10 +31,10 @@ const CREDENTIAL_FILES: &[(&[&str], &[&str], &str)] = &[
     (&["config.toml", "config.yml", "config.yaml", "hosts.yml"], &["oauth_token:", "auth_token:"], "access tokens"),
 ];
 
-/// Number of leading bytes in which the texts are looked for.
+/// Number of leading bytes of a file that are searched for the texts.
 const MAX_BYTES: usize = 256 << 10;
 
-/// Returns what credentials a file of such a name holds.
+/// Returns a description of the credentials in a file with one of these names; `None` if it has none.
 pub fn find_credentials_by_name(path: &RepoPath, bytes: &[u8]) -> Option<&'static str> {
     let lower = path.file_name().to_ascii_lowercase();
     let plain = plain_name(&lower);

@@ -13,7 +13,7 @@ const OCTET_STRING: u8 = 0x04;
 const OBJECT_IDENTIFIER: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 
-/// Object identifiers of password-based encryption: PKCS #5 and the one of PKCS #12.
+/// Prefixes of the object identifiers of password-based encryption in PKCS #5 and PKCS #12.
 const ENCRYPTION_OIDS: [&[u8]; 2] =
     [&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05], &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01]];
 

@@ -1,4 +1,4 @@
-//! Texts inside of Base64, hexadecimal digits and lists of byte values.
+//! Decodes texts written as Base64, hexadecimal digits or lists of byte values.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -14,8 +14,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Returns the three texts of which one is in the Base64 of everything that contains `text`: one for each position of
-/// its first byte in a group of three. Characters that depend on neighbouring bytes are left out.
+/// Returns three texts, of which one is in the Base64 of any bytes that contain `text`: one for each position of the
+/// first byte of `text` in a group of three. Characters that depend on neighbouring bytes are left out.
 pub fn encode_base64_cores(text: &[u8]) -> [String; 3] {
     [0, 1, 2].map(|shift| {
         let mut padded = vec![0; shift];
@@ -27,7 +27,8 @@ pub fn encode_base64_cores(text: &[u8]) -> [String; 3] {
     })
 }
 
-/// Decodes at most `max_chars` characters of Base64 from the offset `at` on, through notation and line breaks.
+/// Decodes at most `max_chars` characters of Base64 from the offset `at` on. Reads through escapes, quotes and line
+/// breaks.
 pub fn decode_base64_at(bytes: &[u8], at: usize, max_chars: usize) -> Vec<u8> {
     // Enough for a character and a line break with quotes and marks after each few of them.
     let end = bytes.len().min(at + 4 * max_chars);

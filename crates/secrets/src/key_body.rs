@@ -13,20 +13,20 @@ const MIN_JOINED_CHARS: usize = 40;
 /// Smallest length of a run of Base64 that counts behind other words.
 const MIN_RUN_CHARS: usize = 24;
 
-/// Smallest number of characters of such runs in a key.
+/// Smallest total length of the runs of at least [`MIN_RUN_CHARS`] in a key.
 const MIN_RUNS_CHARS: usize = 48;
 
-/// Smallest length of a run that is cut off by an ellipsis and counts as a key.
+/// Smallest length of a run that counts although an ellipsis cuts it off.
 const MIN_CUT_CHARS: usize = 64;
 
 /// Smallest number of different characters of a run; placeholders such as `xxxxxxxx` have fewer.
 const MIN_DIFFERENT_CHARS: usize = 5;
 
-/// Share of neighbours of different classes (upper case, lower case, other), in percent, above which a run is no
+/// Share of neighbours of different classes (upper case, lower case, other), in percent, from which a run is not an
 /// identifier. Random Base64 has 62 %, names in camel case up to 40 %.
 const MIN_CLASS_CHANGES_PERCENT: usize = 43;
 
-/// Smallest length of a run in lower case that is a word, and of a name in camel case.
+/// Smallest length of a run in lower case that counts as a word. [`MIN_NAME_CHARS`] is that of a name in camel case.
 const MIN_WORD_CHARS: usize = 5;
 const MIN_NAME_CHARS: usize = 8;
 
@@ -106,7 +106,7 @@ pub fn is_key_body(bytes: &[u8], range: Range<usize>, position: BodyPosition) ->
     false
 }
 
-/// Returns whether a run of Base64 is a key's rather than a name's.
+/// Returns whether a run of Base64 is more likely a part of a key than a name.
 pub fn is_key_like(run: &[u8]) -> bool {
     KEY_STARTS.iter().any(|start| run.starts_with(start)) || is_random(run)
 }

@@ -1,13 +1,13 @@
-//! Which files hold credentials: by their names, and by what is in them.
+//! Recognizes files that hold credentials, by their names and their contents.
 //!
-//! `names` is the one table of names. `private_keys` finds private keys in any text, however they are written down:
-//! over several lines or literals, behind marks of comments, quotes and patches, escaped, or encoded.
-//! `credential_files` knows files that hold credentials only sometimes, such as the `config` of a Git repository, and
-//! `kubernetes` manifests of Secrets.
+//! `names` has the table of the names of such files and folders. `private_keys` finds private keys in any text, however
+//! they are written down: over several lines or literals, behind marks of comments, quotes and patches, escaped, or
+//! encoded. `credential_files` knows files that hold credentials only sometimes, such as the `config` of a Git
+//! repository, and `kubernetes` manifests of Secrets.
 //!
 //! A file with such credentials is left out as a whole: a mask that is too short shows the rest of the key. Tokens have
-//! known forms within one line (`rules.toml`, `token_masks::token_rules`), so they are masked when a file is decoded (`token_masks`),
-//! and the file is indexed. A file of data that holds nothing else is left out.
+//! known forms within one line (`rules.toml`, `token_masks::token_rules`), so they are masked when a file is decoded
+//! (`token_masks`), and the file is indexed. A file of data that holds nothing but tokens is left out.
 
 mod credential_files;
 mod der;
@@ -25,8 +25,8 @@ pub use token_masks::{ALLOW_MARKER, MASK, TextMask, mask_tokens};
 
 use types::RepoPath;
 
-/// Returns what credentials a file holds, such as `a private key (PEM)`; `None` if none are found, or if the text has
-/// an [`ALLOW_MARKER`].
+/// Returns a description of the credentials in a file, such as `a private key (PEM)`; `None` if none are found, or if
+/// the text has an [`ALLOW_MARKER`].
 pub fn find_credentials(path: &RepoPath, bytes: &[u8]) -> Option<String> {
     let found = match private_keys::find_private_key(bytes) {
         Some(form) => format!("a private key ({form})"),

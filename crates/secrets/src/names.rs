@@ -58,7 +58,7 @@ const SECRET_FILES: &[&str] = &[
     "signing.properties",
     "credentials",
     "*.ovpn",
-    // Histories of shells hold what was typed.
+    // Histories of shells hold the commands that were typed.
     "*.bash_history",
     "bash_history",
     "*.zsh_history",
@@ -147,7 +147,7 @@ const SECRET_WORDS: &[(&str, &str)] = &[
 /// Words before [`SECRET_WORDS`] in the names of files that refer to credentials stored elsewhere, or encrypt them.
 const REFERENCE_WORDS: &[&str] = &["external", "sealed", "no", "without"];
 
-/// Names of the places that a program runs in.
+/// Names of the environments in which a program runs.
 const ENVIRONMENTS: &[&str] = &[
     "local",
     "dev",
@@ -188,7 +188,7 @@ const SECRET_FOLDERS: &[&str] =
 /// Names of folders whose data files are credentials; their source files are not.
 const SECRET_DATA_FOLDERS: &[&str] = &["secrets", ".secrets", "secret"];
 
-/// Data files with a fixed name and purpose, which may stand in any folder.
+/// Names of data files with a fixed purpose, which hold no credentials even in [`SECRET_DATA_FOLDERS`].
 const MANIFESTS: &[&str] = &[
     "package.json",
     "composer.json",
@@ -317,7 +317,7 @@ fn match_secret_word(stem: &str, extension: &str) -> Option<&'static str> {
     }
     let pattern_of = |word: &str| SECRET_WORDS.iter().find(|(known, _)| *known == word).map(|(_, pattern)| *pattern);
     let (at, pattern) = words.iter().enumerate().find_map(|(at, word)| Some((at, pattern_of(word)?)))?;
-    // A text about one secret is no store of secrets.
+    // A text about one secret does not hold secrets.
     if matches!(pattern, "secret.*" | "credential.*") && SECRET_TEXTS.contains(&extension) {
         return None;
     }

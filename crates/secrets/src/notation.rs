@@ -6,22 +6,23 @@ const MAX_TAG_BYTES: usize = 160;
 /// Reads one logical character at a time, as an ASCII byte.
 ///
 /// Escapes (`\n`, `\\n`, `\x0a`, `\u000a`, `\012`), percent-encoding (`%0A`) and entities (`&#10;`) become the
-/// character that they stand for. Tags, and characters outside of ASCII, become [`SEPARATOR`] or [`ELLIPSIS`].
-/// Continued lines (`\`, `^` or a backtick before the line end) and zero-width characters are left out.
+/// character that they stand for. Typographic dashes, quotes and spaces become those of ASCII, and `…` becomes
+/// [`ELLIPSIS`]. Tags, and other characters outside of ASCII, become [`SEPARATOR`]. Continued lines (`\`, `^` or a
+/// backtick before the line end) and zero-width characters are left out.
 #[derive(Clone)]
 pub struct NotationReader<'t> {
     bytes: &'t [u8],
     at: usize,
 }
 
-/// The character that stands for a tag or a character outside of ASCII.
+/// The character that stands for a tag, or for a character outside of ASCII without a counterpart in it.
 pub const SEPARATOR: u8 = 1;
 
 /// The character that stands for `…`.
 pub const ELLIPSIS: u8 = 2;
 
 impl<'t> NotationReader<'t> {
-    /// Starts to read `bytes` at the offset `at`.
+    /// Creates a reader of `bytes` from the offset `at` on.
     pub fn new(bytes: &'t [u8], at: usize) -> Self {
         Self { bytes, at }
     }
@@ -39,7 +40,8 @@ impl<'t> NotationReader<'t> {
         &self.bytes[self.at.min(self.bytes.len())..]
     }
 
-    /// Reads what follows one or more backslashes.
+    /// Reads an escape: one or more backslashes and the characters that they escape. Returns `None` for a continued
+    /// line and for a character of zero width.
     fn read_escape(&mut self) -> Option<u8> {
         while self.peek(0) == Some(b'\\') {
             self.at += 1;
@@ -75,7 +77,8 @@ impl<'t> NotationReader<'t> {
         to_logical(code)
     }
 
-    /// Reads an entity such as `&#10;`, `&#xA;`, `&quot;` or `&amp;#10;`; `None` if there is none.
+    /// Reads an entity such as `&#10;`, `&#xA;`, `&quot;` or `&amp;#10;`. Returns `None` if there is none, and
+    /// `Some(None)` for a character of zero width.
     fn read_entity(&mut self) -> Option<Option<u8>> {
         let rest = self.rest();
         let mut name = &rest[1..rest.len().min(40)];
@@ -129,7 +132,7 @@ impl<'t> NotationReader<'t> {
         }
     }
 
-    /// Skips a character outside of ASCII. Returns what it stands for.
+    /// Reads a character outside of ASCII. Returns its logical character; `None` for one of zero width.
     fn read_wide(&mut self) -> Option<u8> {
         let rest = self.rest();
         let length = match rest[0] {

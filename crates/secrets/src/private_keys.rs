@@ -213,7 +213,7 @@ struct PemMark {
 enum PemMarkKind {
     KeyBegin,
     KeyEnd,
-    /// The first line of a certificate or another text that is no private key.
+    /// The first line of a certificate or another text that is not a private key.
     OtherBegin,
 }
 
@@ -281,7 +281,7 @@ pub fn find_private_key(bytes: &[u8]) -> Option<&'static str> {
     has_private_member(bytes, &key_types).then_some("JSON Web Key")
 }
 
-/// Reads the first or last line of a PEM text around a sign at `start..end`; `None` if it is none.
+/// Reads the first or last line of a PEM text around a sign at `start..end`; `None` if there is no such line.
 fn read_pem_mark(bytes: &[u8], start: usize, end: usize, sign: Sign) -> Option<PemMark> {
     if bytes.get(end).is_some_and(u8::is_ascii_alphanumeric) && sign != Sign::OpenVpnLabel {
         return None;

@@ -7,19 +7,21 @@ use std::ops::Range;
 use self::token_rules::TokenRules;
 use types::RepoPath;
 
-/// A line with this text in a file says that what looks like a private key there is none, or is not secret.
+/// A text by which a file says that it holds no secrets. A file with it is not left out because of the credentials in
+/// it, and tokens in the same line are not masked.
 pub const ALLOW_MARKER: &str = "codescry:allow-secret";
 
 /// The text in place of a credential.
 pub const MASK: &str = "••••";
 
-/// Bytes before a keyword in which a credential may begin.
+/// Number of bytes before a keyword in which a credential may begin.
 const BEFORE_BYTES: usize = 256;
 
-/// Bytes of a window in which a rule looks for credentials. A credential that continues after it is followed.
+/// Number of bytes from a keyword on in which a rule looks for credentials. A credential that reaches the end of this
+/// window is masked up to its own end.
 const WINDOW_BYTES: usize = 4096;
 
-/// Bytes at the end of a window that the next one covers again.
+/// Number of bytes at the end of a window that the next window covers again.
 const OVERLAP_BYTES: usize = 1024;
 
 /// A credential that is masked in a text.
@@ -34,7 +36,7 @@ pub struct TextMask {
 }
 
 impl TextMask {
-    /// Returns the bytes of the masked text that the mask takes.
+    /// Returns the byte range of the mask in the masked text.
     pub fn range(&self) -> Range<usize> {
         self.start..self.start + MASK.len()
     }
@@ -62,7 +64,7 @@ pub fn mask_tokens(path: &str, text: String) -> (String, Vec<TextMask>) {
 /// Returns the credentials in a text: byte ranges in order that do not overlap, each within one line, and their rules.
 pub fn find_credential_tokens(path: &str, text: &str) -> Vec<(Range<usize>, &'static str)> {
     let rules = TokenRules::get();
-    // Where rules agree on a start, the first one in the file gives its name.
+    // If several rules find a credential at the same start, the first one in `rules.toml` gives its name.
     let mut found: Vec<(Range<usize>, usize)> = Vec::new();
     // The end of the part of the text that each rule has seen.
     let mut seen: Vec<usize> = Vec::new();
@@ -104,7 +106,7 @@ const DATA_EXTENSIONS: &[&str] =
     &["", "txt", "token", "tokens", "json", "yml", "yaml", "toml", "ini", "cfg", "conf", "properties", "csv", "list"];
 
 /// Returns the rule of the first credential in a file of data that holds credentials in each of its lines, apart from
-/// comments and lines without a word.
+/// comments and lines without a word; `None` for any other file.
 pub fn find_only_tokens(path: &RepoPath, bytes: &[u8]) -> Option<&'static str> {
     let name = path.file_name().to_ascii_lowercase();
     let extension = name.trim_start_matches('.').rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -117,7 +119,7 @@ pub fn find_only_tokens(path: &RepoPath, bytes: &[u8]) -> Option<&'static str> {
     masks.first().filter(|_| only).map(|mask| mask.rule)
 }
 
-/// Returns the part of the line around a keyword that a rule looks at, and whether the line goes on after it.
+/// Returns the part of the line around a keyword that a rule searches, and whether the line continues after it.
 fn window_around(text: &str, at: usize) -> (Range<usize>, bool) {
     let bytes = text.as_bytes();
     let first = at.saturating_sub(BEFORE_BYTES);

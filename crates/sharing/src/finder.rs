@@ -55,6 +55,9 @@ impl ServerFinder {
     }
 
     /// Connects to this process's server or to the owner; starts a server if there is neither.
+    ///
+    /// # Errors
+    /// When a server cannot be started.
     pub async fn connect_next(&mut self) -> Result<PeerStream, McpError> {
         if let Some(server) = &self.own_server {
             return Ok(server.connect(self.form));
@@ -81,6 +84,9 @@ impl ServerFinder {
     }
 
     /// Starts a spare server in this process, because the owner does not respond.
+    ///
+    /// # Errors
+    /// When the server cannot be started.
     pub async fn start_spare(&mut self) -> Result<PeerStream, McpError> {
         tracing::warn!("the process that serves this folder does not respond; this process serves it too");
         self.is_spare = true;
@@ -104,6 +110,9 @@ impl ServerFinder {
     }
 
     /// Stops the spare server, so that this process can join the owner or become it.
+    ///
+    /// # Errors
+    /// When the server cannot be stopped.
     pub async fn stop_spare(&mut self) -> Result<(), McpError> {
         self.is_spare = false;
         let Some(server) = self.own_server.take() else { return Ok(()) };

@@ -152,7 +152,7 @@ impl ReplayBuffer {
         self.pending.len()
     }
 
-    /// Drops requests that are at least `age` old and no longer expected to be answered.
+    /// Drops requests that are at least `age` old, whose responses are no longer expected.
     pub fn drop_older_than(&mut self, age: Duration) {
         let old: Vec<_> = self.pending.values().filter(|request| request.since.elapsed() >= age).cloned().collect();
         for request in old {

@@ -20,15 +20,16 @@ pub struct Decoding {
 }
 
 /// Decodes a file and detects its language. In its text, bytes that cannot be decoded are replaced by U+FFFD and
-/// credentials by [`MASK`](crate::secrets::MASK). The text of a notebook is that of its cells, and its language that of
-/// its code.
+/// credentials by [`MASK`](crate::secrets::MASK). The text of a notebook is the text of its cells, and its language is
+/// the language of its code.
 ///
-/// Every text of a file that is indexed or shown comes from here, so that no answer and no index has a credential.
+/// Every file text that is indexed or shown is decoded by this function or one of its variants, so that no index and no
+/// answer has a credential that is recognized.
 pub fn decode_source(path: &RepoPath, bytes: Vec<u8>) -> SourceFile {
     decode_source_as(path, bytes, &LanguageChoices::default())
 }
 
-/// Decodes a file as [`decode_source`] does. A language that is chosen for it comes before the detected one.
+/// Decodes a file like [`decode_source`]. A language that `choices` has for the file replaces the detected one.
 pub fn decode_source_as(path: &RepoPath, bytes: Vec<u8>, choices: &LanguageChoices) -> SourceFile {
     decode_file(path, bytes, choices).0
 }

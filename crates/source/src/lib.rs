@@ -1,7 +1,7 @@
 //! Reading of repositories: finding the files, detecting their languages and parsing them.
 //!
-//! [`walk`] decides which files are indexed, [`secrets`] knows which ones hold credentials, [`language`] detects their language, [`decode_source`] turns their bytes
-//! into text, and [`parse`] turns one file into chunks, symbols and references.
+//! [`walk`] decides which files are indexed, [`secrets`] recognizes credentials, [`language`] detects the language of a
+//! file, [`decode_source`] turns its bytes into text, and [`parse`] turns the text into chunks, symbols and references.
 
 mod decode;
 pub mod language;

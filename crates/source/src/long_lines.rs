@@ -1,5 +1,5 @@
-//! Lines that are too long to be read, such as an embedded picture: of each, the text of a chunk has the start and the
-//! end.
+//! Shortens lines that are too long to read, such as an embedded picture: a chunk has only the start and the end of
+//! such a line.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,13 +10,13 @@ use types::{ContentKind, Language};
 /// Length above which a line of code is shortened, in bytes.
 const MAX_CODE_LINE_BYTES: usize = 4_000;
 
-/// Length above which a line of a page is shortened, in bytes. It may be a paragraph.
+/// Length above which a line of an HTML page is shortened, in bytes. A whole paragraph may be one line.
 const MAX_PAGE_LINE_BYTES: usize = 20 * 1024;
 
-/// Bytes of a shortened line that are kept, at its start and at its end.
+/// Number of bytes of a shortened line that are kept at its start and at its end.
 const KEPT_BYTES: (usize, usize) = (1_000, 200);
 
-/// Length of a shortened line, in bytes, without the number of the bytes that are left out.
+/// Approximate length of a shortened line, in bytes, with the mark that replaces the omitted bytes.
 const SHORT_LINE_BYTES: usize = KEPT_BYTES.0 + KEPT_BYTES.1 + 24;
 
 /// Returns the length above which lines of a language are shortened; `None` for prose, which has a paragraph per line.
@@ -31,12 +31,13 @@ pub(crate) fn max_line_bytes(language: Language) -> Option<usize> {
 /// A text with shortened lines.
 pub(crate) struct ShortenedText<'t> {
     pub text: Cow<'t, str>,
-    /// The bytes of the whole text that are left out, in order, and the length of what stands for them.
+    /// Byte ranges of the whole text that are left out, in order, each with the length in bytes of the mark that
+    /// replaces it.
     cuts: Vec<(Range<usize>, usize)>,
 }
 
 impl ShortenedText<'_> {
-    /// Returns a range of the whole text as a range of the shortened one; `None` if a part of it is left out.
+    /// Converts a byte range of the whole text to one of the shortened text; `None` if a part of the range is left out.
     pub fn place(&self, range: Range<usize>) -> Option<Range<usize>> {
         let mut start = range.start;
         for (cut, mark) in self.cuts.iter().take_while(|(cut, _)| cut.start < range.end) {
@@ -74,7 +75,7 @@ pub(crate) fn shorten_lines(language: Language, text: &str) -> ShortenedText<'_>
     shortened
 }
 
-/// Returns the length of a line, in bytes, as it counts for the size of a chunk.
+/// Returns the number of bytes that a line adds to the size of a chunk; fewer than it has if it is shortened.
 pub(crate) fn shown_bytes(line_bytes: usize, limit: usize) -> usize {
     if line_bytes > limit { SHORT_LINE_BYTES } else { line_bytes }
 }

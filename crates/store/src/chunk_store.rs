@@ -116,7 +116,8 @@ pub trait StoreView: Send + Sync {
     /// Converts a read error of the inverted index into an error that names the store.
     fn inverted_index_error(&self, error: &SegmentError) -> StoreError;
 
-    /// Returns the text and signature of chunks, in the order of `rows`. Damaged ones are empty and marked.
+    /// Returns the texts, signatures and definitions of chunks, in the order of `rows`. Damaged ones are empty and
+    /// marked.
     ///
     /// # Errors
     /// When the table cannot be read or a key belongs to another generation.

@@ -18,7 +18,8 @@ pub struct EmbeddedChunk {
 /// Key of a stored chunk, stable within one [`crate::StoreView::rows_generation`].
 pub type RowKey = u64;
 
-/// A stored chunk without its text, its signature and the particulars of its definitions: the columns that a search snapshot keeps in memory.
+/// A stored chunk without its text, its signature and the particulars of its definitions: the columns that a search
+/// snapshot keeps in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredChunk {
     pub row: RowKey,
@@ -30,7 +31,7 @@ pub struct StoredChunk {
     pub kind: SymbolKind,
     pub symbol: String,
     pub container: String,
-    /// Names that the chunk defines; those of [`Chunk::definitions`].
+    /// Names that the chunk defines: the names in [`Chunk::definitions`].
     pub defines: Vec<String>,
     /// Unit-length vector.
     pub vector: Vec<f32>,

@@ -1,4 +1,4 @@
-//! What a complete check of a store finds.
+//! The damage that a complete check of a store finds.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ impl StoreDamage {
         *self == Self::default()
     }
 
-    /// Describes the damage in a few words, such as `the texts of 2 files are damaged`; `None` if there is none.
+    /// Describes the damage in a few words, such as `the stored texts of 2 files are damaged`; `None` if there is none.
     pub fn describe(&self) -> Option<String> {
         if let Some(reason) = &self.whole {
             return Some(reason.clone());

@@ -63,7 +63,7 @@ impl StoreError {
     }
 }
 
-/// Returns what helps against an error of the operating system, after a semicolon; empty if nothing is known.
+/// Returns the remedy for an error of the operating system, after a semicolon; empty if none is known.
 fn advise(operation: &str, message: &str) -> String {
     let names = |numbers: &[&str]| numbers.iter().any(|number| message.contains(&format!("(os error {number})")));
     let elsewhere = "keep the index in another folder with --index-dir or CODESCRY_INDEX_DIR";
@@ -75,7 +75,7 @@ fn advise(operation: &str, message: &str) -> String {
     }
 }
 
-/// Returns what helps against an error of the storage engine, after a semicolon.
+/// Returns the remedy for an error of the storage engine, after a semicolon.
 fn advise_engine(message: &str) -> String {
     let advice = advise("write", message);
     if advice.is_empty() {

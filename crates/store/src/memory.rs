@@ -15,7 +15,7 @@ use crate::manifest::{IndexFingerprint, Manifest};
 use platform::clock::now_ms;
 use types::{FileRecord, Generation, RepoPath};
 
-/// The rows generation of the next store of this process.
+/// The rows generation of the next writer in this process that starts from an empty store.
 static NEXT_ROWS_GENERATION: AtomicU64 = AtomicU64::new(1);
 
 /// The files of a generation, each with its record and chunks.

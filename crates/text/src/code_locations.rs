@@ -1,7 +1,7 @@
 //! Removes the locations in source code that libraries put into their messages.
 //!
-//! They name folders of the machine that built the program, such as `/root/.cargo/registry/src/…/lib.rs:12:34`, and
-//! tell a user nothing.
+//! Such locations name folders of the machine that built the program, such as
+//! `/root/.cargo/registry/src/…/lib.rs:12:34`, and tell a user nothing.
 
 /// Characters that end the path of a location to the left.
 const PATH_DELIMITERS: &str = "(\"'[,";

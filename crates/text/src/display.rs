@@ -1,9 +1,9 @@
 //! Prepares text for display: shows invisible characters as escapes, and limits the length.
 //!
-//! Characters that control a display, or that nobody sees, are shown as `\u{202e}`: a reader sees that they are there,
-//! and a name in that form finds its file again ([`unescape_name`]). Some are part of how visible text is written and
-//! stay: variation selectors and joiners inside of emoji, and joiners between letters of scripts that need them. At
-//! most one of them stays after each visible character, so that they hide nothing.
+//! Characters that control a display, or that nobody sees, are shown as escapes such as `\u{202e}`: a reader sees that
+//! they are there, and a name in that form finds its file again ([`unescape_name`]). Some are part of how visible text
+//! is written and stay: variation selectors and joiners inside of emoji, and joiners between letters of scripts that
+//! need them. At most two of them stay after a visible character, so that they hide nothing.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -92,7 +92,7 @@ pub fn push_escape(shown: &mut String, c: char) {
     _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
 }
 
-/// Returns `text` with escapes for the characters that [`is_shown_escaped`] and `is_kept` does not keep.
+/// Returns `text` with escapes for the characters for which [`is_shown_escaped`] is true and `is_kept` is false.
 fn escape_except(text: &str, is_kept: impl Fn(usize, char) -> bool) -> Cow<'_, str> {
     let is_escaped = |(at, c): &(usize, char)| is_shown_escaped(text, *at, *c) && !is_kept(*at, *c);
     let Some((first, _)) = text.char_indices().find(is_escaped) else { return Cow::Borrowed(text) };
@@ -118,8 +118,8 @@ pub fn escape_code(code: &str) -> Cow<'_, str> {
     escape_except(code, |at, c| c == '\n' || c == '\t' || (c == '\r' && code[at + 1..].starts_with('\n')))
 }
 
-/// Returns the name or path that [`escape_name`] shows as `shown`. Escapes of visible characters stay as they are, so
-/// that no separator comes out of one.
+/// Decodes the escapes of invisible characters in a name or path that [`escape_name`] returned. Escapes of visible
+/// characters stay as they are, so that none becomes a separator.
 pub fn unescape_name(shown: &str) -> Cow<'_, str> {
     let mut name = String::new();
     let mut rest = shown;

@@ -1,8 +1,8 @@
 //! Detection of a file's text encoding, and decoding.
 //!
-//! In this order: a byte order mark; UTF-16 without one; UTF-8; the encoding that the file declares; and detection by
-//! the frequencies of characters. An encoding counts as detected only if all bytes can be decoded and the result looks
-//! like text in it. Otherwise the file is decoded as UTF-8, and its other bytes become U+FFFD.
+//! These are tried in order: a byte order mark; UTF-16 without one; UTF-8; the encoding that the file declares; and
+//! detection by the frequencies of characters. An encoding counts as detected only if all bytes can be decoded and the
+//! result looks like text in it. Otherwise the file is decoded as UTF-8, and its other bytes become U+FFFD.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -14,19 +14,19 @@ use regex::bytes::Regex;
 /// Number of leading bytes that decide whether a file is text.
 pub const SNIFF_BYTES: usize = 8 * 1024;
 
-/// The mark of UTF-8.
+/// The byte order mark of UTF-8.
 const UTF_8_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Number of lines in which an encoding may be declared.
 const DECLARATION_LINES: usize = 5;
 
-/// Minimum number of ASCII characters in UTF-16 without a mark.
+/// Minimum number of ASCII characters in UTF-16 without a byte order mark.
 const MIN_UTF16_ASCII: usize = 8;
 
-/// Minimum number of characters outside of ASCII for the detection of an encoding with several bytes a character.
+/// Minimum number of characters outside of ASCII for the detection of an encoding with several bytes per character.
 const MIN_WIDE_CHARS: usize = 3;
 
-/// Minimum number of letters for the detection of an encoding of a script without letters of ASCII.
+/// Minimum number of letters of other scripts than Latin for the detection of an encoding of such a script.
 const MIN_FOREIGN_LETTERS: usize = 4;
 
 /// Signs outside of ASCII that are common in comments and texts.
@@ -35,7 +35,7 @@ const USUAL_SIGNS: &str = "\u{a0}–—‘’“”„…•€£§©®°±²³�
 /// Minimum share, in percent, of the characters outside of ASCII that are common in the detected encoding.
 const MIN_COMMON_PERCENT: usize = 80;
 
-/// The text of a file.
+/// The decoded text of a file, and how it was decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodedBytes {
     /// The text, without a byte order mark.
@@ -66,7 +66,8 @@ pub fn decode_bytes(bytes: Vec<u8>) -> DecodedBytes {
     DecodedBytes { text, encoding: None, places_lost }
 }
 
-/// Returns the bytes of a file in UTF-8 and without a mark, if its encoding is known; otherwise the bytes as they are.
+/// Returns the bytes of a file in UTF-8 if its encoding is known, otherwise the bytes as they are; without a byte order
+/// mark.
 pub fn to_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     match transcode(bytes) {
         Some((_, text)) => Cow::Owned(text.into_bytes()),
@@ -104,7 +105,7 @@ fn decode_without_errors(encoding: &'static Encoding, bytes: &[u8]) -> Option<St
     encoding.decode_without_bom_handling_and_without_replacement(bytes).map(Cow::into_owned)
 }
 
-/// Decodes UTF-16; `None` if it has errors, or characters that text has not.
+/// Decodes UTF-16; `None` if it has errors, or characters that do not occur in text.
 fn decode_utf16(encoding: &'static Encoding, bytes: &[u8]) -> Option<(&'static str, String)> {
     let text = decode_without_errors(encoding, bytes).filter(|text| !text.chars().any(is_not_text))?;
     Some((encoding.name(), text))
@@ -119,8 +120,8 @@ fn is_not_text(c: char) -> bool {
     }
 }
 
-/// Returns the byte order of UTF-16 without a mark. The bytes are taken for it if all zeros are high bytes and a quarter
-/// of the characters are ASCII.
+/// Returns the byte order of UTF-16 without a byte order mark. The bytes are taken for UTF-16 if all zeros are high
+/// bytes, and at least a quarter and [`MIN_UTF16_ASCII`] of the characters are ASCII.
 fn unmarked_utf16(bytes: &[u8]) -> Option<&'static Encoding> {
     let units = bytes.as_chunks::<2>().0;
     let is_text = |high: usize| {
@@ -149,7 +150,7 @@ fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     labels.filter_map(encoding_for_label).find(|encoding| *encoding != UTF_8 && encoding.is_ascii_compatible())
 }
 
-/// Returns the encoding with a name of the Encoding Standard or a common other one, such as `cp932`.
+/// Returns the encoding with a name of the Encoding Standard, or with another common name, such as `cp932`.
 fn encoding_for_label(label: &[u8]) -> Option<&'static Encoding> {
     let label = label.to_ascii_lowercase();
     // Editors append the line ending, as in `gbk-unix`.
@@ -194,7 +195,7 @@ fn detect_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
 /// Returns whether most of the characters outside of ASCII are letters that form words with the letters beside them, or
 /// signs that people type.
 ///
-/// In a script with letters of ASCII, a word has one of them; in another script, no word has one.
+/// A Latin letter outside of ASCII must be in a word with a letter of ASCII; a letter of another script must not.
 fn has_words(text: &str) -> bool {
     let is_latin = |c: char| c <= '\u{24f}';
     let (mut count, mut odd, mut foreign) = (0, 0, 0);

@@ -32,7 +32,7 @@ fn split_ending(word: &str) -> (&str, &'static str) {
     (cut.strip_suffix('e').filter(|short| short.len() >= 3).unwrap_or(cut), "")
 }
 
-/// Removes a doubled final consonant: `stopp` of "stopped" becomes `stop`.
+/// Removes one of two equal final letters other than `l`, `s` and `z`: `stopp` of "stopped" becomes `stop`.
 fn undouble(stem: &str) -> &str {
     let mut last = stem.chars().rev();
     match (last.next(), last.next()) {
@@ -122,8 +122,8 @@ fn hash_stem(word: &str) -> u64 {
     stem.as_bytes().iter().chain(ending.as_bytes()).fold(WORD_HASH_START, extend_word_hash)
 }
 
-/// Returns other words that may have the same stem, and other spellings of the word in lower case, without checking that
-/// they exist.
+/// Returns other words that may have the same stem, and other spellings of the word in lower case, without checking
+/// that they exist.
 ///
 /// A short word, and one with characters other than lowercase letters of ASCII, has no inflections.
 pub fn inflections(word: &str) -> Vec<String> {
@@ -140,7 +140,7 @@ pub fn inflections(word: &str) -> Vec<String> {
     forms
 }
 
-/// Returns the other words in lower case that have the same capitals: `ß` and `ss` are both `SS`, and both forms of the
+/// Returns other words in lower case that have the same capitals: `ß` and `ss` are both `SS`, and both forms of the
 /// Greek sigma are `Σ`.
 fn lower_case_spellings(word: &str) -> Vec<String> {
     let mut spellings = Vec::new();

@@ -1,4 +1,5 @@
-//! Splits text into words, normalizes and compares them, counts tokens, and removes characters that control a display.
+//! Splits text into words, normalizes and compares them, counts tokens, detects encodings, and escapes characters that
+//! control a display.
 
 pub mod code_locations;
 pub mod display;

@@ -12,7 +12,7 @@ pub fn compose(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.nfc().collect())
 }
 
-/// Returns a text with its accents apart from their letters (NFD).
+/// Returns a text with its characters decomposed (NFD): an accent follows its letter as a separate character.
 pub fn decompose(text: &str) -> String {
     text.nfd().collect()
 }
@@ -50,7 +50,7 @@ pub enum RunningScript {
     Hiragana,
     Katakana,
     Hangul,
-    /// Thai, Lao, Burmese and Khmer: an alphabet without spaces between words.
+    /// Thai, Lao, Burmese and Khmer: alphabets without spaces between words.
     Thai,
 }
 

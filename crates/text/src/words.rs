@@ -6,8 +6,8 @@
 //! number is a word. All results are lower case, and in one form of Unicode, so that `é` is one word however it is
 //! written.
 //!
-//! Words of scripts without spaces between words have *segments* beside them ([`segments`](crate::segments)). They are
-//! for lexical search only.
+//! Words of scripts without spaces between words have *segments* beside them ([`segments`](crate::segments)). Segments
+//! are for lexical search only.
 //!
 //! Splitting takes linear time for any input. No word and no identifier is empty or longer than
 //! [`MAX_WORD_BYTES`]. Equal texts give equal words. A change of the rule changes vectors and stored search
@@ -34,7 +34,7 @@ pub struct SplitWord<'t> {
 pub enum WordForm {
     /// A word, as [`for_each_word`] passes it.
     Word,
-    /// A part of the word that follows, which has no spaces between its words.
+    /// A part of the next [`WordForm::Word`], which is in a script without spaces between words.
     Segment,
     /// A character of a pair of characters that is a segment.
     Character,

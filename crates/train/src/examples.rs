@@ -24,7 +24,7 @@ impl TokenBags {
     }
 }
 
-/// The facts about a pair that decide which other pairs are its negatives.
+/// The kind of a pair, and the keys that decide which other pairs are not its negatives.
 #[derive(Clone, Copy)]
 pub struct TrainingExample {
     pub kind: PairKind,

@@ -56,8 +56,8 @@ pub struct TrainedModel {
     pub before: EpochResult,
 }
 
-/// Trains from `start`, evaluates after every epoch and keeps the best one. Calls `each` with the result and
-/// the table of each epoch.
+/// Trains from `start`, evaluates after every epoch and keeps the best one. Calls `each` with the result and the table
+/// of each epoch, and first with those of the initial table.
 ///
 /// # Errors
 ///

@@ -139,7 +139,8 @@ impl TuneParts {
 ///
 /// # Errors
 ///
-/// Fails if there are too few pairs, or if tuning is cancelled.
+/// Fails if too few definitions are documented, if the table does not fit the artifact's format, or if tuning is
+/// cancelled.
 pub fn tune_model(
     start: &StaticModel,
     repository: TrainingRepository,

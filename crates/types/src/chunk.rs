@@ -7,7 +7,7 @@ use crate::path::RepoPath;
 
 /// The name of a row in the language table (`rust`, `typescript`, `text`, …).
 ///
-/// Only `source::language` creates values, so each one names an existing row.
+/// Only the crate `source` creates values, so each one names an existing row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Language(pub &'static str);
 
@@ -153,7 +153,8 @@ pub struct Chunk {
     pub language: Language,
     pub span: Span,
     pub kind: SymbolKind,
-    /// The name of the definition that the chunk contains, wholly or in part; of several, the first. Empty for a block.
+    /// The name of the definition that the chunk contains, wholly or in part. Of several, it is the first one, but a
+    /// constant, field, property, type or variable only if there is no other. Empty for a block.
     pub symbol: String,
     /// Names of the enclosing definitions, outermost first, joined with `.`; empty at the top level.
     pub container: String,
@@ -164,7 +165,7 @@ pub struct Chunk {
     /// The lines of `span`, without the last line break; unchanged except for masked credentials and very long lines,
     /// of which only the start and the end are there.
     pub text: String,
-    /// The bytes of the text that stand for credentials.
+    /// Byte ranges of the text in which a mask stands for a credential.
     pub masked: Vec<Range<u32>>,
 }
 

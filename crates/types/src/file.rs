@@ -13,14 +13,15 @@ use crate::path::RepoPath;
 /// The reason why a file is not indexed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SkipReason {
-    /// An ignore rule matched: `rule` is its text, `source` the file that contains it. A rule outside of the root is
-    /// not quoted; then `source` is the line and the file.
+    /// An ignore rule matched: `rule` is its text, `source` the file that contains it. A rule of a file outside of the
+    /// root is not quoted; then `rule` is `None`, and `source` names the line and the file.
     Ignored { rule: Option<String>, source: String },
-    /// The name begins with a dot, and the folder is none that holds code, such as `.github`.
+    /// The name begins with a dot, and is not that of a folder with code, such as `.github`.
     Hidden,
-    /// A program fills the folder with packages, build output or a cache: `marker` is its name, or the file that tells.
+    /// A program fills the folder with packages, build output or a cache: `marker` is its name, or the file that shows
+    /// this.
     PackageFolder { marker: String },
-    /// The folder is another copy of the repository around it.
+    /// The folder is a copy of another repository, which is around it or beside it.
     RepositoryCopy { kind: CopyKind },
     /// The file holds credentials: its name matches the pattern `rule`. It is never read, even if an ignore file
     /// includes it.
@@ -31,32 +32,32 @@ pub enum SkipReason {
     SymbolicLink,
     /// The entry is a socket, a pipe or a device.
     NotRegular,
-    /// The file lies on another file system than the root.
+    /// The folder lies on another file system than the root.
     OtherFileSystem,
-    /// The file name has an extension for bulk data: JSON, CSV, SVG and others.
+    /// The file is bulk data, such as CSV, SVG, or JSON that is neither configuration nor a contract.
     Data,
     /// The file is a dependency lock file.
     LockFile,
     /// The file is larger than the size limit.
     TooLarge { size_bytes: u64 },
-    /// The file contains NUL bytes or has a known binary extension.
+    /// The file is not text, or has a known binary extension.
     Binary,
-    /// The file has lines that are too long to be written by hand.
+    /// The file has lines that are too long to be written by hand, or a name such as `app.min.js`.
     Minified,
-    /// A marker in the file says that a tool generated it.
+    /// A comment at the start of the file says that a tool generated it.
     Generated,
     /// The file holds only white space.
     Empty,
-    /// The file cannot be read; `message` is the error message of the operating system.
+    /// The file or folder cannot be read; `message` is the reason.
     Unreadable { message: String },
 }
 
-/// How a folder is a copy of the repository around it.
+/// How a folder is a copy of another repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum CopyKind {
     /// It is a working tree of the same repository.
     Worktree,
-    /// It is a clone of it or of its origin.
+    /// It is a clone of that repository or of its origin.
     Clone,
 }
 
@@ -118,7 +119,7 @@ pub enum FileOutcome {
     /// The file's chunks are in the store. `problem` describes a partial failure, such as a parser that ran out
     /// of time; the text is searchable nevertheless.
     Indexed { chunks: u32, problem: Option<String> },
-    /// The file was read and then left out.
+    /// The file was left out when it was read, or could not be read.
     Skipped(SkipReason),
 }
 

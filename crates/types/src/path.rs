@@ -64,8 +64,8 @@ impl RepoPath {
         self.0.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
-    /// Returns the path on disk, which is below the folder `root`. A name with replacement characters stands for the entry
-    /// that is shown like this because its name is not UTF-8, if there is exactly one.
+    /// Returns the path on disk, which is below the folder `root`. A name with replacement characters stands for the
+    /// entry that is shown like this because its name is not UTF-8, if there is exactly one.
     pub fn under(&self, root: &Path) -> PathBuf {
         let mut path = root.to_owned();
         if self.0.contains(char::REPLACEMENT_CHARACTER) {
@@ -77,7 +77,7 @@ impl RepoPath {
     }
 }
 
-/// Returns the path of the entry `name` of a folder, whose name on disk may be no UTF-8.
+/// Returns the path of the entry of a folder that is shown as `name`, and whose name on disk may not be UTF-8.
 fn find_entry(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
     if !name.contains(char::REPLACEMENT_CHARACTER) || path.symlink_metadata().is_ok() {

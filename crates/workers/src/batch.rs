@@ -1,4 +1,4 @@
-//! The analysis of a batch of texts by the worker of a lease, and what happens when a worker fails.
+//! The analysis of a batch of texts by the worker of a lease, and the replacement of workers that fail.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use source::parse::syntax::{ParserFault, SyntaxAnalyzer, SyntaxFacts, SyntaxProb
 /// Maximum size of the texts that are sent to a worker at once, in bytes. A single text may be larger.
 const GROUP_BYTES: usize = 256 << 10;
 
-/// Time in addition to four times the time limit of a text, after which its worker is ended unless it still computes. The
-/// worker enforces the limit itself, in processor time; this is for a worker that is stopped, or cannot do that.
+/// Time in addition to four times the time limit of a text, after which its worker is ended unless it still computes.
+/// The worker enforces the limit itself, in processor time; this is for a worker that is stopped, or cannot do that.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Number of attempts for a text whose worker was ended by others.
@@ -25,7 +25,7 @@ const MEMORY_WAIT: Duration = Duration::from_secs(30);
 /// Time for which any other text waits for the memory of a second attempt, before it is tried with less.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 
-/// The reason why a batch ended early.
+/// The error of a batch that ended early because it was cancelled.
 #[derive(Debug)]
 struct Cancelled;
 
@@ -34,7 +34,7 @@ type Receive<'c> = &'c mut dyn FnMut(usize, SyntaxFacts);
 
 impl ParserLease<'_> {
     /// Analyzes texts and calls `receive` once for each, with its index. The facts fit their texts. When `cancel` is
-    /// cancelled, the rest is left out.
+    /// cancelled, the remaining texts are not analyzed.
     pub fn analyze(&mut self, requests: &[SyntaxRequest<'_>], cancel: &CancelToken, receive: Receive<'_>) {
         let (mut usual, mut large) = (Vec::new(), Vec::new());
         for (index, request) in requests.iter().enumerate() {
@@ -103,8 +103,8 @@ impl ParserLease<'_> {
         Ok(())
     }
 
-    /// Analyzes texts one after the other, each alone in a worker with much memory. A text on which the worker fails
-    /// again is remembered.
+    /// Analyzes texts one after the other, each alone in a worker with much memory. A text that makes the worker fail
+    /// is remembered.
     fn analyze_alone(
         &mut self,
         batch: &mut Batch<'_, '_>,
@@ -118,7 +118,8 @@ impl ParserLease<'_> {
             return self.analyze_here(batch, indices);
         }
         let pool = self.pool;
-        // One worker at a time may use this memory. Waiting for it ends, so that nothing waits behind a parser that hangs.
+        // One worker at a time may use this memory. Waiting for it ends, so that nothing waits behind a parser that
+        // hangs.
         let permit = pool.retry.try_lock_for(memory_wait);
         let memory_bytes = if permit.is_some() { pool.retry_bytes() } else { pool.worker_bytes() };
         let mut worker = LoneWorker { pool, memory_bytes, process: None };
@@ -152,8 +153,8 @@ struct LoneWorker<'p> {
 }
 
 impl LoneWorker<'_> {
-    /// Analyzes one text of a batch. A fault that the text causes is remembered, unless the worker had too little memory
-    /// and could have had more.
+    /// Analyzes one text of a batch. A fault that the text causes is remembered, unless the worker had too little
+    /// memory and could have had more.
     fn analyze(
         &mut self,
         batch: &mut Batch<'_, '_>,
@@ -195,7 +196,7 @@ impl Drop for LoneWorker<'_> {
     }
 }
 
-/// The texts of a call, and where their facts go.
+/// The texts of a call, and the receiver of their facts.
 struct Batch<'r, 'c> {
     requests: &'r [SyntaxRequest<'r>],
     cancel: &'c CancelChannel,
@@ -213,7 +214,7 @@ impl Batch<'_, '_> {
         fitting.count().max(1)
     }
 
-    /// Sends texts and receives their facts. Returns how many were answered, and why no more were.
+    /// Sends texts and receives their facts. Returns how many were answered, and the reason if that is not all of them.
     fn exchange(&mut self, process: &mut ParserProcess, indices: &[usize]) -> (usize, Option<NoAnswer>) {
         let first = self.send(process, indices);
         for (answered, index) in indices.iter().enumerate() {

@@ -74,7 +74,7 @@ impl FailedTexts {
         Self { file, state: Mutex::default() }
     }
 
-    /// Returns the fault that a parser with `memory_bytes` had on this text before.
+    /// Returns the remembered fault on this text that a parser with `memory_bytes` would have again.
     pub fn find(&self, request: &SyntaxRequest<'_>, memory_bytes: u64) -> Option<ParserFault> {
         let has_entries = || {
             let mut state = self.state.lock();
@@ -101,8 +101,9 @@ impl FailedTexts {
         self.add_entry(FailedText { key: text_key(request), fault, memory_bytes });
     }
 
-    /// Records that this process begins to parse a text itself, until the record is dropped. Where that ends the
-    /// process, the next one finds the record with [`FailedTexts::adopt_attempts`]. `None` without an index folder.
+    /// Records that this process begins to parse a text itself, until the record is dropped. If parsing ends the
+    /// process, the next one finds the record with [`FailedTexts::adopt_attempts`]. `None` if there is no index folder,
+    /// or the record cannot be written.
     pub fn record_attempt(&self, request: &SyntaxRequest<'_>) -> Option<AttemptRecord> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let folder = self.file.as_ref()?.parent().filter(|folder| folder.is_dir())?;

@@ -41,6 +41,9 @@ pub fn write_header(out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Reads and checks the header of the stream.
+///
+/// # Errors
+/// When the stream cannot be read, or the header is not that of this version of the protocol.
 pub(crate) fn read_header(input: &mut impl Read) -> Result<(), FrameError> {
     let mut header = [0; HEADER_BYTES];
     input.read_exact(&mut header)?;

@@ -3,9 +3,9 @@
 //! A grammar is C code that reads hostile bytes: it may crash, run forever or take all memory. [`ParserPool`] gives the
 //! texts to worker processes, which are this program with the command `parse-worker` and do nothing but
 //! [`run_parse_worker`]. A worker finds facts about a text; the pool checks them, and the caller builds chunks, symbols
-//! and references from them. A worker that fails is replaced, and its text is tried once more alone. If it fails again,
-//! the failure becomes the problem of the text, and the text is remembered, so that no later run and no other process
-//! tries it again.
+//! and references from them. A worker that fails is replaced, and its text is tried again alone. If that fails, too,
+//! the failure becomes the problem of the text. A text that causes a failure is remembered, so that no later run and no
+//! other process tries it again.
 //!
 //! ```text
 //! pool ── batch ──▶ worker process ── parser_process ── frame ──▶ pipe ──▶ worker

@@ -1,4 +1,4 @@
-//! A running worker process, as its parent sees it.
+//! A running worker process, from the side of its parent.
 //!
 //! One thread writes to the worker and one reads from it, so that the owner waits for an answer, for a deadline and for
 //! cancellation at once, and never blocks on a pipe.
@@ -20,7 +20,7 @@ use platform::cancel::CancelChannel;
 use platform::process::used_processor_time;
 use source::parse::syntax::ParserFault;
 
-/// Time in which a new worker must greet.
+/// Time in which a new worker must send its greeting.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// Maximum number of times that the time limit passes before a worker that computes slowly is given up.
@@ -35,7 +35,7 @@ const ANSWERS_AHEAD: usize = 64;
 /// Maximum part of a worker's standard error that is kept, in bytes.
 const MAX_STDERR_BYTES: u64 = 4 << 10;
 
-/// Maximum size of an answer to a text of `text_bytes`.
+/// Returns the maximum size, in bytes, of an answer to a text of `text_bytes`.
 fn max_answer_bytes(text_bytes: usize) -> usize {
     text_bytes.saturating_mul(64).saturating_add(1 << 20)
 }
@@ -63,7 +63,7 @@ pub(crate) enum NoAnswer {
     TimedOut,
     /// The worker computes for much longer than it may.
     Hung,
-    /// The worker ended, or what it wrote cannot be read.
+    /// The worker ended, or its output cannot be read.
     Ended(Option<FrameError>),
 }
 
@@ -83,6 +83,9 @@ pub(crate) struct ParserProcess {
 
 impl ParserProcess {
     /// Starts a worker that may allocate about `memory_bytes`.
+    ///
+    /// # Errors
+    /// When processes are turned off, the program cannot be started, or it is not a worker of this version.
     pub fn start(program: &ParserProgram, memory_bytes: u64) -> Result<Self, StartError> {
         let (path, name) = match program {
             ParserProgram::InProcess => return Err(StartError::TurnedOff),
@@ -178,8 +181,11 @@ impl ParserProcess {
         }
     }
 
-    /// Waits for the next answer. After `limit`, the wait goes on while the worker computes, for up to [`MAX_WAITS`] times
-    /// `limit` and `max_used` of processor time: on a busy machine a worker is slow without being to blame.
+    /// Waits for the next answer. After `limit`, the wait continues while the worker computes, for up to [`MAX_WAITS`]
+    /// times `limit` and `max_used` of processor time: on a busy machine a worker is slow without being to blame.
+    ///
+    /// # Errors
+    /// When the work is cancelled, the time is over, or the worker has ended.
     pub fn receive(&self, limit: Duration, max_used: Duration, cancel: &CancelChannel) -> Result<Vec<u8>, NoAnswer> {
         let mut used_last = self.used_before;
         for _ in 0..MAX_WAITS {
@@ -249,7 +255,7 @@ impl ParserProcess {
         }
         let mut stderr = Vec::new();
         if let Some(pipe) = self.child.stderr.take() {
-            // What can be read is enough.
+            // A part of the standard error is enough.
             _ = pipe.take(MAX_STDERR_BYTES).read_to_end(&mut stderr);
         }
         (status, String::from_utf8_lossy(&stderr).into_owned())
@@ -297,7 +303,7 @@ fn read_answers(stdout: impl Read, max_answer_bytes: &AtomicUsize, answers: &Sen
     }
 }
 
-/// Returns the fault of a worker that ended by itself.
+/// Returns the fault of a worker that ended without being stopped by this process.
 fn classify_end(status: Option<ExitStatus>, stderr: &str) -> ParserFault {
     let Some(status) = status else { return ParserFault::Killed };
     // The messages of tree-sitter ("failed to reallocate 64 bytes") and of Rust.

@@ -25,10 +25,10 @@ const CALL_WORKERS: usize = 4;
 /// Memory of an idle worker above which it is ended, in bytes.
 const MAX_IDLE_BYTES: u64 = 64 << 20;
 
-/// Time after which a worker is started again where none could be started.
+/// Time after a failed start of a worker until another one is tried, if none has ever started.
 const START_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Maximum size of a text that is coloured, in bytes, and the time limit for it.
+/// Maximum size of a text that is coloured, in bytes. [`COLOUR_LIMIT`] is the time limit for it.
 const MAX_COLOURED_BYTES: usize = 64 * 1024;
 const COLOUR_LIMIT: Duration = Duration::from_millis(100);
 
@@ -142,8 +142,8 @@ impl ParserPool {
         })
     }
 
-    /// Creates a pool that parses on the calling threads. Texts on which a grammar is known to crash are not parsed, but
-    /// any other one may end this process.
+    /// Creates a pool that parses on the calling threads. Texts on which a grammar is known to crash are not parsed,
+    /// but any other one may end this process.
     pub fn in_process() -> Self {
         let program = ParserProgram::InProcess;
         Self::new(PoolOptions { program, memory_bytes: u64::MAX, run_workers: 1, index_dir: None })
@@ -164,7 +164,7 @@ impl ParserPool {
         self.retry_bytes
     }
 
-    /// Returns the memory that the workers have for themselves, in bytes.
+    /// Returns the private memory of all workers together, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         self.process_ids().into_iter().filter_map(process::private_bytes).sum()
     }
@@ -221,7 +221,8 @@ impl ParserPool {
 
     /// Returns the classified byte ranges of `text`, in order and without overlap.
     ///
-    /// Empty if the language has no grammar, or the text is long or cannot be parsed in time.
+    /// Empty if no facts about the language can be found, or the text is larger than 64 KiB or cannot be parsed in
+    /// time.
     pub fn highlight_tokens(&self, language: Language, text: &str) -> Vec<SyntaxToken> {
         if text.len() > MAX_COLOURED_BYTES {
             return Vec::new();
@@ -231,7 +232,7 @@ impl ParserPool {
         facts.map(|facts| facts.tokens).unwrap_or_default()
     }
 
-    /// Finds facts about one file; `None` if its language has no grammar.
+    /// Finds facts about one file; `None` if [`SourceFile::syntax_request`] returns `None`.
     fn find_facts(&self, file: &SourceFile, task: SyntaxTask<'_>, time_limit: Duration) -> Option<SyntaxFacts> {
         let request = file.syntax_request(task, time_limit)?;
         // Every text is answered, because nothing cancels this.
@@ -241,6 +242,9 @@ impl ParserPool {
     }
 
     /// Starts a worker that may allocate `memory_bytes`.
+    ///
+    /// # Errors
+    /// When processes are turned off, or the worker cannot be started.
     pub(crate) fn start_process(&self, memory_bytes: u64) -> Result<ParserProcess, StartError> {
         let started = ParserProcess::start(&self.program, memory_bytes);
         let mut state = self.state.lock();
@@ -262,8 +266,8 @@ impl ParserPool {
         started
     }
 
-    /// Returns whether texts are parsed in this process: no worker has ever started, and the last attempt was not long
-    /// ago.
+    /// Returns whether texts are parsed in this process: processes are turned off, or no worker has ever started and
+    /// the last attempt failed less than [`START_INTERVAL`] ago.
     pub(crate) fn is_in_process(&self) -> bool {
         let state = self.state.lock();
         let has_failed = state.failed_at.is_some_and(|failed_at| failed_at.elapsed() < START_INTERVAL);
@@ -291,6 +295,9 @@ impl ParserLease<'_> {
     }
 
     /// Returns the leased worker; starts one if there is none.
+    ///
+    /// # Errors
+    /// When no worker is leased and none can be started.
     pub(crate) fn running_process(&mut self) -> Result<&mut ParserProcess, StartError> {
         if let Some(process) = &mut self.process
             && !process.is_running()

@@ -1,8 +1,8 @@
 //! The worker: reads requests from standard input and writes facts to standard output.
 //!
 //! Two threads stand beside the one that parses. One reads requests, and ends the process when the input ends, even
-//! while a scanner loops. The other ends the process when the parser uses processor time without progress. Then the
-//! process gives up the right to open files, to use the network and to start anything.
+//! while a scanner loops. The other ends the process when the parser uses processor time without progress. Once both
+//! run, the process gives up the right to open files, to use the network and to start anything.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
@@ -41,7 +41,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(60);
 /// Time after which a finished answer is written even if further requests wait.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(2);
 
-/// What a worker is told before its first request.
+/// The settings that a worker receives before its first request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerSetup {
     /// Memory that the worker may allocate, in bytes.
@@ -62,14 +62,14 @@ impl WorkerSetup {
 /// The first frame that a worker sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WorkerGreeting {
-    /// Whether its memory is limited.
+    /// Whether the memory of the worker is limited.
     pub has_memory_limit: bool,
-    /// Whether it can open no files and use no network.
+    /// Whether the worker can neither open files nor use the network.
     pub is_confined: bool,
 }
 
 impl WorkerGreeting {
-    /// Decodes the payload of a frame.
+    /// Decodes the payload of a frame; `None` if it is not a greeting.
     pub fn decode(payload: &[u8]) -> Option<Self> {
         match *payload {
             [flags @ 0..4] => Some(Self { has_memory_limit: flags & 1 != 0, is_confined: flags & 2 != 0 }),
@@ -85,8 +85,8 @@ impl WorkerGreeting {
 /// Faults to inject before a request is answered, for the worker of a test.
 pub type WorkerFaults = fn(&SyntaxRequest<'_>);
 
-/// Runs a worker on standard input and output until the input ends. `inject` is called before each analysis; the worker
-/// of the program does nothing there.
+/// Runs a worker on standard input and output until the input ends, is invalid, or has no request for a minute.
+/// `inject` is called before each analysis; the worker of the program does nothing there.
 pub fn run_parse_worker(inject: WorkerFaults) -> ExitCode {
     confinement::disable_core_dumps();
     match answer_requests(inject) {

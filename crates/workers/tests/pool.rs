@@ -62,7 +62,7 @@ fn fault_of(facts: &SyntaxFacts) -> Option<ParserFault> {
     }
 }
 
-/// Faults that a text causes, and what becomes of them.
+/// Markers in texts, and the faults that they cause.
 const FAULTS: [(&str, ParserFault); 11] = [
     ("abort", ParserFault::Crashed),
     ("panic", ParserFault::Crashed),
@@ -260,7 +260,7 @@ fn a_worker_refuses_what_is_no_request() {
     }
 }
 
-/// A comment that carries a marker, in each of these languages.
+/// File extensions, and the mark that begins a comment in each language.
 const COMMENTED: [(&str, &str); 8] = [
     ("rb", "# "),
     ("kt", "// "),

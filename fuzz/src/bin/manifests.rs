@@ -1,4 +1,4 @@
-//! Manifests: with their checksum, and with one that fits.
+//! Fuzzes manifests: with the checksum in the input, and with the right one.
 #![no_main]
 
 use codescry_platform::sealed_json::{check_json_seal, seal_json};

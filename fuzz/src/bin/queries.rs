@@ -1,4 +1,5 @@
-//! Queries over a small index: no query makes a search panic, and no hit of an unchanged folder counts as changed.
+//! Fuzzes queries over a small index: no query makes a search panic, and no hit of an unchanged folder counts as
+//! changed.
 #![no_main]
 
 use std::fs;
@@ -7,7 +8,7 @@ use std::sync::OnceLock;
 use codescry_engine::{Engine, IndexRequest, Options, SearchQuery, Settings};
 use codescry_platform::cancel::CancelToken;
 
-/// Returns an engine over a folder with one file per language of a query's examples.
+/// Returns an engine with an index of a folder with three small source files.
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<(Engine, tempfile::TempDir)> = OnceLock::new();
     let (engine, _) = ENGINE.get_or_init(|| {

@@ -1,5 +1,5 @@
-//! Segments of the inverted index: opened, verified, scored and merged. The first byte of the input decides whether the
-//! checksum of the head is made to fit, so that the numbers behind it are reached too.
+//! Fuzzes segments of the inverted index: opens, verifies, scores and merges them. If the first byte of the input is
+//! odd, the checksum of the head is corrected first, so that damaged numbers in the head are read, too.
 #![no_main]
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use codescry_platform::file_format::{HEADER_BYTES, checksum64};
 use codescry_store::inverted_index::{FIELDS, IndexSegment, InvertedIndex, hash_term, merge_segments};
 
-/// Makes the checksum of a segment's head fit, where the head lies within the file.
+/// Corrects the checksum of a segment's head, if the whole head is in the file.
 fn reseal_head(bytes: &mut [u8]) {
     let counts = HEADER_BYTES + 16;
     let Some(numbers) = bytes.get(HEADER_BYTES..HEADER_BYTES + 8) else { return };

@@ -1,4 +1,5 @@
-//! What a parser process may write: frames, facts and requests. Facts that decode are checked against their text.
+//! Fuzzes the output of a parser process: frames, facts and requests. Facts that can be decoded are checked against a
+//! text.
 #![no_main]
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The commands, and the rules that bind their arguments together.
+//! The commands, and the rules that apply to several of their arguments together.
 //!
 //! Usage errors end the process with exit code 2.
 
@@ -34,7 +34,8 @@ use crate::cli::text_output::terminal_text;
 /// The usage line: a command, or the short form by which clients start the server.
 const USAGE: &str = "codescry [OPTIONS] COMMAND\n       codescry --stdio [PATH]...";
 
-/// Width below which the help describes an argument below it rather than beside it.
+/// Width of a terminal, in columns, below which the help puts the description of an argument below its name instead of
+/// beside it.
 const NARROW_COLUMNS: usize = 90;
 
 /// Finds code by meaning
@@ -130,7 +131,7 @@ fn parse_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<CliA
     check_arguments(&arguments).map(|()| arguments)
 }
 
-/// Makes the help of a command and its subcommands describe each argument below it rather than beside it.
+/// Makes the help of a command and its subcommands put the description of each argument below its name.
 fn describe_on_next_line(command: Command) -> Command {
     command.next_line_help(true).mut_subcommands(describe_on_next_line)
 }
@@ -166,7 +167,8 @@ fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
     }
 }
 
-/// Returns the command whose name is one or two edits away from `word`, if there is one.
+/// Returns the command whose name is the fewest edits away from `word`: at most one for a word of up to four
+/// characters, otherwise at most two.
 fn find_similar_command(command: &Command, word: &str) -> Option<String> {
     let names = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()).map(Command::get_name);
     let max_edits = if word.chars().count() < 5 { 1 } else { 2 };

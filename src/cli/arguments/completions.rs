@@ -11,7 +11,7 @@ pub struct CompletionsArguments {
     pub shell: Shell,
 }
 
-/// How a manual page is read.
+/// The note on how to read a manual page.
 const MAN_HELP: &str = "The page is in the format of man(1). To read it: codescry man search | man -l -";
 
 /// The arguments of `codescry man`.

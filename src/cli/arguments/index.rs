@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// How a file that is wrongly taken for a secret is included.
+/// The note on how to include a file that is wrongly taken for a secret.
 const SECRETS_HELP: &str = "\
 Files with credentials are left out, whatever ignore files say. A file that only looks as if it held a private key is \
 included if a line in it contains `codescry:allow-secret`; one that only has the name of a secret, if its name ends with \

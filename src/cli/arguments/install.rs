@@ -37,7 +37,7 @@ pub struct UninstallArguments {
     pub selection: ClientSelectionArguments,
 }
 
-/// Lists the files that `--project` writes for each client: the first one that exists, otherwise the first one.
+/// Lists the files that `--project` may write for each client.
 fn list_project_files() -> String {
     let mut lines = vec!["Files with --project (the first one that exists, otherwise the first one):".to_owned()];
     for client in MCP_CLIENTS.iter().filter(|client| !client.project_files.is_empty()) {
@@ -47,7 +47,7 @@ fn list_project_files() -> String {
     lines.join("\n")
 }
 
-/// Returns the extra of a name.
+/// Returns the extra with a name that clap has checked.
 fn parse_extra(name: String) -> Extra {
     let known = Extra::ALL.into_iter().find(|(known, _)| *known == name);
     known.map_or(Extra::Instructions, |(_, extra)| extra)

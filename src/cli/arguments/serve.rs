@@ -41,7 +41,7 @@ impl ServeArguments {
         Self { paths: paths.to_owned(), ..Self::default() }
     }
 
-    /// Returns the forms of answers.
+    /// Returns the form of answers.
     pub fn answer_form(&self) -> AnswerForm {
         if self.structured { AnswerForm::TextAndData } else { AnswerForm::Text }
     }

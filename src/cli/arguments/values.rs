@@ -85,12 +85,18 @@ pub fn split_folder<'a>(words: &'a [OsString], named: Option<&'a Path>) -> (Vec<
 }
 
 /// Parses a number of results, from 1 to [`MAX_LIMIT`].
+///
+/// # Errors
+/// If the word is no such number.
 pub fn parse_limit(word: &str) -> Result<usize, String> {
     let limit = parse_positive::<usize>(word)?;
     if limit > MAX_LIMIT { Err(format!("give a number from 1 to {MAX_LIMIT}")) } else { Ok(limit) }
 }
 
 /// Parses a whole number above zero.
+///
+/// # Errors
+/// If the word is no such number.
 pub fn parse_positive<N: std::str::FromStr + PartialOrd + From<u8>>(word: &str) -> Result<N, String> {
     let number = word.parse::<N>().ok().filter(|number| *number > N::from(0));
     number.ok_or_else(|| "give a whole number above zero".to_owned())

@@ -12,7 +12,7 @@ const CLASS_FILTERS: [&str; 9] =
 /// The filters with a value.
 const KEY_FILTERS: [&str; 6] = ["lang:", "path:", "file:", "kind:", "project:", "language:"];
 
-/// Puts a blank in front of each filter of a query that begins with a dash, so that it is not taken for an option. The
+/// Puts a blank in front of each part of a query that begins with a dash, so that it is not taken for an option. The
 /// parser of queries ignores the blank.
 pub fn mark_dash_filters(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let (mut is_query, mut is_plain) = (false, false);

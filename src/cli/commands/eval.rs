@@ -49,7 +49,7 @@ pub fn run_eval(shared: &SharedArguments, arguments: &EvalArguments) -> anyhow::
     let ours = evaluate(&arguments.setting())?;
     let against = theirs.as_ref().map(|theirs| compare_evaluations(&ours, theirs));
     if let (Some(theirs), Some(EvalBaseline::File(path))) = (&mut theirs, &arguments.against) {
-        // The table tells the recorded run from this one, which usually has the same setting.
+        // The name of the file distinguishes the recorded run from this one, which usually has the same setting.
         let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
         theirs.setting = format!("{} ({name})", theirs.setting);
     }

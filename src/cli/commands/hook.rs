@@ -1,4 +1,4 @@
-//! `codescry hook`: answers a client's hook after a grep with places from an index that is there.
+//! `codescry hook`: answers a client's hook after a grep with places from an existing index.
 //!
 //! Reads the hook's JSON from standard input and writes one line of JSON. It never indexes, writes nothing to disk, and
 //! never holds up the client: without an answer within [`TIME_LIMIT`], or after any failure, it writes nothing and
@@ -125,14 +125,15 @@ fn answer_hook(shared: &SharedArguments, cancel: &CancelToken) -> Option<HookOut
     Some(HookOutput { hook_specific_output: AddedContext { hook_event_name, additional_context } })
 }
 
-/// Opens the index of the folder, or of the nearest folder above it that has one, up to the home folder.
+/// Opens the index of the folder, or of the nearest folder above it that has one. Stops before the home folder and the
+/// root of the file system.
 fn open_nearest_index(shared: &SharedArguments, folder: &Path, user: &UserEnvironment) -> Option<Engine> {
     for root in folder.ancestors().take_while(|root| *root != user.home && root.parent().is_some()) {
         let settings = shared.settings(Some(root)).ok()?;
         if !settings.index_dir.join(INDEX_MANIFEST).is_file() {
             continue;
         }
-        // An index folder that is given may be of another folder.
+        // `--index-dir` may name the index of another folder.
         if let Some(engine) = Engine::open(settings).ok().filter(|engine| engine.is_complete().is_ok()) {
             return Some(engine);
         }

@@ -57,7 +57,7 @@ fn find_indexes(shared: &SharedArguments) -> anyhow::Result<Vec<StoredIndex>> {
     Ok(indexes)
 }
 
-/// Returns whether `name` is the name of an index, or its folder, which may no longer exist.
+/// Returns whether `name` is the name of this index, or the path of its indexed folder, which may no longer exist.
 fn is_named(index: &StoredIndex, name: &Path) -> bool {
     let absolute = std::path::absolute(name).unwrap_or_else(|_| name.to_owned());
     let folder = name.canonicalize().unwrap_or(absolute);
@@ -160,8 +160,8 @@ fn remove_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Change>
     Ok(Change { text: format!("removed the index of {}", folder_text(index)), bytes: index.size_bytes })
 }
 
-/// Removes an index whose folder no longer exists or that no run has written, and what another one keeps of replaced
-/// tables; `None` if there is nothing to remove.
+/// Removes an index whose folder no longer exists or that no run has written; of another index, its replaced tables.
+/// Returns `None` if there is nothing to remove.
 fn prune_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
     if index.is_orphan() || index.is_empty() {
         return remove_index(index, is_dry_run).map(Some);

@@ -14,7 +14,7 @@ use crate::cli::progress::DownloadProgress;
 use crate::cli::text_output::palette::Palette;
 use crate::cli::text_output::terminal_text;
 
-/// The width of a terminal from which models are listed with their descriptions on the same line.
+/// Minimum width of a terminal, in columns, on which models are listed with their descriptions on the same line.
 const TABLE_COLUMNS: usize = 120;
 
 /// Runs `codescry models`.
@@ -56,7 +56,7 @@ fn refuse_builtin(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the error of a command that works on installed models only: to install the model first is no remedy.
+/// Returns the error of a command that works on installed models only. It does not advise to install the model first.
 fn name_not_installed(error: ModelError, name: &str) -> anyhow::Error {
     match error {
         ModelError::NotInstalled { models_dir, .. } => anyhow::anyhow!(

@@ -130,7 +130,8 @@ pub(super) fn split_lines(place: &str) -> Option<(&str, (u32, u32))> {
     }
 }
 
-/// Reads a place. A place that looks like a file, such as `Big.go`, but names none may be a name, such as of a method `go`.
+/// Reads a place. If the place looks like a file, such as `Big.go`, and no such file exists, reads the definition with
+/// that name, here a method `go`.
 fn read_place_or_name(engine: &Engine, paths: &ShownPaths, request: &ReadRequest) -> Result<CodeExcerpt, EngineError> {
     match (read_place(engine, paths, request), name_in_place_of(request)) {
         (Err(missing @ EngineError::Path(PathError::Missing { .. })), Some(name)) => {

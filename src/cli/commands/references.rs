@@ -111,7 +111,8 @@ fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) 
     }
 }
 
-/// Describes an answer without uses: the kinds that were asked for, the uses of other kinds, and a similar name.
+/// Describes an answer without uses: the requested kinds, the uses of other kinds, and a similar name or the number of
+/// files that contain the word.
 fn describe_no_use(answer: &ReferenceAnswer) -> String {
     let mut text = format!("no use of {}{}", escape_name(&answer.name), format_kinds_asked(answer));
     if let Some(similar) = &answer.similar_name {
@@ -123,7 +124,7 @@ fn describe_no_use(answer: &ReferenceAnswer) -> String {
     text
 }
 
-/// Describes how to see the uses that follow, of which the first is the one at `next`.
+/// Describes how to see the uses that follow. `next` is the offset of the first of them.
 fn describe_rest(answer: &ReferenceAnswer, next: usize) -> String {
     let narrow = "--kind, --path and --lang narrow down";
     if answer.out_of_time {

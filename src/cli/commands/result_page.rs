@@ -1,4 +1,4 @@
-//! The part of the results that a command shows: some after an offset, with paths that open from the working folder.
+//! The page of results that a command shows, with paths that open from the working folder.
 
 use std::io::{self, IsTerminal as _};
 
@@ -7,10 +7,10 @@ use engine::{MAX_LIMIT, SearchAnswer};
 use crate::cli::index_run::command_folder::ShownPaths;
 use crate::cli::printer;
 
-/// Number of results that fit on a screen.
+/// Default number of results on a terminal: as many as fit on a screen.
 const TERMINAL_LIMIT: usize = 5;
 
-/// Number of results where standard output is no terminal.
+/// Default number of results if standard output is not a terminal.
 const DEFAULT_LIMIT: usize = 10;
 
 /// Replaces the paths of hits by those that open from the working folder.
@@ -26,7 +26,7 @@ pub struct ResultPage {
 }
 
 impl ResultPage {
-    /// Returns the page of a search; without a limit, its length depends on whether a person or a program reads it.
+    /// Returns the page of a search. Without a limit, its length depends on whether standard output is a terminal.
     ///
     /// # Errors
     /// If the page starts beyond the last result that is ranked.
@@ -52,7 +52,7 @@ impl ResultPage {
         more
     }
 
-    /// Prints how to see the next page, if there is one and a person asked for this one.
+    /// Prints a note on how to see the next page, if there is one and standard output is a terminal.
     pub fn print_more(&self, more: bool, json: bool) {
         if more && !json && io::stdout().is_terminal() {
             printer::print_note(&format!(

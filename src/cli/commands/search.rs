@@ -21,7 +21,7 @@ use crate::cli::text_output::hits::{self, HitView};
 use crate::cli::text_output::palette::Palette;
 use crate::cli::text_output::terminal_text;
 
-/// Number of results for each line of a batch.
+/// Default number of results for each line of a batch.
 const BATCH_LIMIT: usize = 10;
 
 /// Runs `codescry search`.

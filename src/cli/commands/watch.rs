@@ -131,7 +131,7 @@ impl WatchCommand<'_> {
     }
 }
 
-/// Maximum number of files that are named for one run.
+/// Maximum number of indexed files, and of removed files, that are named for one run.
 const MAX_NAMED: usize = 10;
 
 /// Returns a line for each file that a run has indexed or removed, and one for the files that are not named.

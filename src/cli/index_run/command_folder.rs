@@ -129,7 +129,7 @@ fn is_too_broad(root: &Path) -> bool {
     root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))
 }
 
-/// How a command shows and reads paths.
+/// The conversion between the paths that a command shows or reads and those of the engine.
 pub struct ShownPaths {
     root: PathBuf,
     working: PathBuf,
@@ -137,8 +137,8 @@ pub struct ShownPaths {
 }
 
 impl ShownPaths {
-    /// Returns a path as it is shown: relative to the indexed folder, or to the working folder if the command works on a
-    /// part of an indexed folder.
+    /// Returns a path as it is shown: relative to the indexed folder, or to the working folder if the command works on
+    /// a part of an indexed folder. It is absolute if the working folder is outside of the indexed one.
     pub fn show(&self, path: &RepoPath) -> RepoPath {
         if self.part.is_none() {
             return path.clone();

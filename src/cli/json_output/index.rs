@@ -103,7 +103,7 @@ pub struct DryRunJson<'a> {
 struct MaskedCredentialJson<'a> {
     path: &'a str,
     line: u32,
-    /// The rule that found it.
+    /// The rule that found the credential.
     rule: &'static str,
 }
 

@@ -13,7 +13,8 @@ pub struct ExcerptJson<'a> {
     /// Number of lines in the file.
     lines: u32,
     language: &'a str,
-    /// The definition that was asked for, or the innermost one around the lines; `null` if there is none.
+    /// The kind of the requested definition, or of the innermost one around the lines; `null` if there is none.
+    /// `symbol` and `container` describe the same definition.
     kind: Option<&'a str>,
     symbol: Option<&'a str>,
     container: Option<&'a str>,

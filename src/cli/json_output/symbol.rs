@@ -23,7 +23,7 @@ struct DefinitionJson<'a> {
     symbol: &'a str,
     container: &'a str,
     signature: &'a str,
-    /// How the name matched: `exact`, `plain`, `words` or `fuzzy`.
+    /// The way in which the name matched: `exact`, `plain`, `words` or `fuzzy`.
     matched: &'static str,
     stale: bool,
 }

@@ -18,7 +18,7 @@ const SNIPPET_LINES: usize = 12;
 /// The sign that marks omitted lines.
 const GAP: &str = "⋯";
 
-/// How hits are shown.
+/// The options for showing hits.
 pub struct HitView<'e> {
     pub engine: &'e Engine,
     pub paths: &'e ShownPaths,
@@ -86,7 +86,8 @@ pub fn numbered_lines(
     snippet_lines(text, first_line, &rows, &tokens, last.to_string().len().max(3), palette)
 }
 
-/// Reads the lines around a hit from its file; none if the file cannot be read, or has changed so that they do not fit.
+/// Reads the lines before and after a hit from its file; `None` if none are requested, or if the file cannot be read or
+/// has changed.
 fn context_of(hit: &Hit, view: &HitView<'_>) -> (Option<CodeExcerpt>, Option<CodeExcerpt>) {
     let Span { start_line, end_line } = hit.span;
     let read = |from: u32, to: u32| {

@@ -15,7 +15,8 @@ const DEFAULT_COLUMNS: usize = 160;
 /// Minimum line width in columns; less leaves no room for code.
 const MIN_COLUMNS: usize = 40;
 
-/// Returns the width of a terminal: the one that the shell exports, or the terminal's own; `None` if it is unknown.
+/// Returns the width of a terminal: the one that the shell exports, or the terminal's own, and at least
+/// [`MIN_COLUMNS`]; `None` if it is unknown.
 pub fn find_columns(terminal: &Term) -> Option<usize> {
     let own = || terminal.size_checked().map(|(_, columns)| usize::from(columns));
     config::exported_columns().or_else(own).filter(|columns| *columns > 0).map(|columns| columns.max(MIN_COLUMNS))
@@ -38,7 +39,7 @@ pub enum TextRole {
 pub struct Palette {
     /// Whether escape sequences are written.
     pub is_coloured: bool,
-    /// Maximum line width in columns; longer lines are cut.
+    /// Maximum width in columns of a line of code; longer lines are cut.
     pub columns: usize,
 }
 

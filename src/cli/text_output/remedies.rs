@@ -2,7 +2,7 @@
 //!
 //! Messages of the engine also name tools of the MCP server, because a client's agent reads the same messages.
 
-/// The words for an agent, and those for the command line.
+/// Remedies in the words for an agent, each with the words for the command line.
 const REMEDIES: &[(&str, &str)] = &[
     (", or call index_project with rebuild", ""),
     (" or call index_project", ""),
@@ -14,7 +14,7 @@ const REMEDIES: &[(&str, &str)] = &[
     ("or give path and lines", "or give a file with lines, such as src/a.rs:10-40"),
 ];
 
-/// Returns a message without the tools that only an agent can call.
+/// Returns a message with commands in place of the tools that only an agent can call.
 pub fn for_command_line(message: &str) -> String {
     REMEDIES.iter().fold(message.to_owned(), |text, (tool, command)| text.replace(tool, command))
 }

@@ -137,8 +137,9 @@ pub fn wrap_lines(text: &str, columns: usize) -> String {
     lines.join("\n")
 }
 
-/// Returns the indentation of the further parts of a line: where the value behind labels of at most two fifths of the
-/// width begins, where the one behind an indented label of at most three fifths begins, or two more than the line's own indentation.
+/// Returns the indentation of the further parts of a line: the column of the value after its labels, if it is within
+/// two fifths of the width, or within three fifths for an indented label. Otherwise, the line's own indentation, plus
+/// two unless the line is a description.
 fn hanging_indent(line: &str, columns: usize) -> usize {
     let plain = console::strip_ansi_codes(line);
     let own = plain.len() - plain.trim_start_matches(' ').len();

@@ -60,7 +60,8 @@ impl Xorshift {
 }
 
 /// Feeds `cases` mutants of `seeds` to `target`, which returns a text about its behaviour, and counts these texts. A
-/// mutant that has it do something new is a seed of later mutants. Numbers in these texts are ignored.
+/// mutant with a new text is a seed of later mutants. Digits in the texts are ignored. `CODESCRY_TEST_MUTANTS`
+/// overrides `cases`.
 pub fn fuzz(seeds: &[Vec<u8>], cases: u64, mut target: impl FnMut(&[u8]) -> String) -> BTreeMap<String, u64> {
     let (mut random, mut corpus, mut outcomes) = (Xorshift::seeded(), seeds.to_vec(), BTreeMap::new());
     for _ in 0..number("CODESCRY_TEST_MUTANTS", cases) {

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use chrono::{FixedOffset, LocalResult, NaiveDate, NaiveDateTime, Offset, TimeZone};
 
-/// A time zone. It has no value.
+/// A time zone. The type has no values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tz {}
 

@@ -1,8 +1,7 @@
-//! Stands in for crates.io's `datafusion-functions-aggregate`, the functions of SQL on groups of rows, such as sums.
+//! Stands in for crates.io's `datafusion-functions-aggregate`, the aggregate functions of SQL, such as `sum`.
 //!
-//! DataFusion registers them for queries in SQL, and LanceDB counts the rows with them that pass a filter. codescry does
-//! neither. The functions that other crates name can be put into an expression here, but such an expression cannot be
-//! planned.
+//! DataFusion registers them for SQL queries, and LanceDB uses them to count the rows that pass a filter. codescry does
+//! neither. Expressions can be built from the functions here, but planning such an expression fails.
 
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ pub fn register_all(_registry: &mut dyn FunctionRegistry) -> Result<()> {
     Ok(())
 }
 
-/// A function that cannot be planned.
+/// An aggregate function. Planning it fails.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct MissingFunction {
     name: &'static str,
@@ -60,7 +59,7 @@ macro_rules! functions {
             use super::Expr;
 
             $(
-                /// Puts the function of this name into an expression.
+                /// Returns an expression that calls the function of this name.
                 pub fn $name(argument: Expr) -> Expr {
                     super::missing(stringify!($name)).call(vec![argument])
                 }
@@ -86,7 +85,7 @@ pub mod min_max {
 
     pub use crate::expr_fn::{max, min};
 
-    /// Returns the function `max`, which cannot be planned.
+    /// Returns the function `max`. Planning it fails.
     pub fn max_udaf() -> Arc<AggregateUDF> {
         Arc::new(super::missing("max"))
     }
@@ -99,7 +98,7 @@ pub mod sum {
 pub mod planner {
     use datafusion_expr::planner::ExprPlanner;
 
-    /// Plans calls of functions on groups of rows. It leaves them unplanned.
+    /// A planner for calls of aggregate functions. Plans nothing.
     #[derive(Debug)]
     pub struct AggregateFunctionPlanner;
 

@@ -1,7 +1,7 @@
 //! Stands in for crates.io's `datafusion-functions-nested`, the functions of SQL on arrays and maps.
 //!
-//! DataFusion registers them for queries in SQL. codescry makes its queries from expressions, without arrays. The
-//! functions that other crates name can be put into an expression here, but such an expression cannot be planned.
+//! DataFusion registers them for SQL queries. codescry builds its queries from expressions, without arrays. Expressions
+//! can be built from the functions here, but planning such an expression fails.
 
 use std::sync::Arc;
 
@@ -30,13 +30,13 @@ pub fn register_all(_registry: &mut dyn FunctionRegistry) -> Result<()> {
 pub mod planner {
     use datafusion_expr::planner::ExprPlanner;
 
-    /// Plans the operators on arrays. It leaves them unplanned.
+    /// A planner for operators on arrays. Plans nothing.
     #[derive(Debug)]
     pub struct NestedFunctionPlanner;
 
     impl ExprPlanner for NestedFunctionPlanner {}
 
-    /// Plans the access to an item of an array or a map. It leaves it unplanned.
+    /// A planner for access to elements of arrays and maps. Plans nothing.
     #[derive(Debug)]
     pub struct FieldAccessPlanner;
 
@@ -46,7 +46,7 @@ pub mod planner {
 macro_rules! missing {
     ($($type:ident $name:ident ($($argument:ident),*))*) => {
         $(
-            /// A function that cannot be planned.
+            /// A function on arrays. Planning it fails.
             #[derive(Debug, PartialEq, Eq, Hash)]
             pub struct $type(Signature);
 
@@ -57,7 +57,7 @@ macro_rules! missing {
             }
 
             impl $type {
-                /// Makes the function.
+                /// Creates the function.
                 pub fn new() -> Self {
                     Self(Signature::variadic_any(Volatility::Immutable))
                 }
@@ -81,7 +81,7 @@ macro_rules! missing {
                 }
             }
 
-            /// Puts the function into an expression.
+            /// Returns an expression that calls the function.
             pub fn $name($($argument: Expr),*) -> Expr {
                 ScalarUDF::new_from_impl($type::new()).call(vec![$($argument),*])
             }

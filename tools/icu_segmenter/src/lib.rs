@@ -1,11 +1,12 @@
-//! Stands in for crates.io's `icu_segmenter`, which finds the words of a text by the rules of Unicode.
+//! Stands in for crates.io's `icu_segmenter`, which segments text into words by the Unicode rules (UAX #29).
 //!
-//! LanceDB compiles it for full-text indexes whose tokenizer is `icu`. codescry makes none. No tokenizer can be made here.
+//! LanceDB needs it for full-text indexes with the tokenizer `icu`. codescry creates no such index. Constructing a
+//! segmenter here panics.
 
 use std::marker::PhantomData;
 
 pub mod options {
-    /// How words are found.
+    /// The options for finding word boundaries.
     #[derive(Default)]
     pub struct WordBreakInvariantOptions(());
 }
@@ -13,25 +14,25 @@ pub mod options {
 #[derive(Clone, Copy)]
 enum Never {}
 
-/// Makes tokenizers.
+/// The constructors of word segmenters. The type has no values.
 pub enum WordSegmenter {}
 
 impl WordSegmenter {
-    /// Makes a tokenizer.
+    /// Fails to construct a word segmenter.
     ///
     /// # Panics
-    /// Always: the crate that this one stands in for cannot fail here.
+    /// Always, because the signature has no error.
     pub fn new_dictionary(_options: options::WordBreakInvariantOptions) -> WordSegmenterBorrowed<'static> {
         panic!("this program was built without the tokenizer icu")
     }
 }
 
-/// A tokenizer. It has no value.
+/// A word segmenter. The type has no values.
 #[derive(Clone, Copy)]
 pub struct WordSegmenterBorrowed<'a>(Never, PhantomData<&'a ()>);
 
 impl WordSegmenterBorrowed<'_> {
-    /// Returns the byte offsets between words.
+    /// Returns the byte offsets of word boundaries. Cannot be called, because the type has no values.
     pub fn segment_str(self, _text: &str) -> impl Iterator<Item = usize> {
         match self.0 {}
         #[expect(unreachable_code, reason = "gives the type")]

@@ -1,16 +1,16 @@
 //! Stands in for crates.io's `jieba-rs`, a Chinese tokenizer.
 //!
-//! LanceDB compiles it for full-text indexes whose tokenizer is `jieba/…`. codescry makes none. No dictionary can be
-//! loaded here, so no tokenizer exists.
+//! LanceDB needs it for full-text indexes with a tokenizer `jieba/…`. codescry creates no such index. No dictionary can
+//! be loaded here, so no tokenizer exists.
 
 use std::fmt;
 use std::io::BufRead;
 
-/// A tokenizer. It has no value.
+/// A tokenizer. The type has no values.
 #[derive(Clone)]
 pub enum Jieba {}
 
-/// How finely a text is split.
+/// The granularity at which a tokenizer splits text.
 pub enum TokenizeMode {
     Default,
     Search,
@@ -19,9 +19,9 @@ pub enum TokenizeMode {
 /// A word of a text.
 pub struct Token<'a> {
     pub word: &'a str,
-    /// The first character's number.
+    /// The index of the first character.
     pub start: usize,
-    /// The number of the character after the last.
+    /// The index after the last character.
     pub end: usize,
 }
 
@@ -46,15 +46,15 @@ impl Jieba {
         Err(Error)
     }
 
-    /// Adds a dictionary.
+    /// Adds a dictionary. Cannot be called, because [`Jieba`] has no values.
     ///
     /// # Errors
-    /// Never: there is no value to call it on.
+    /// Never.
     pub fn load_dict<R: BufRead>(&mut self, _dictionary: &mut R) -> Result<(), Error> {
         match *self {}
     }
 
-    /// Splits a text into words.
+    /// Splits a text into words. Cannot be called, because [`Jieba`] has no values.
     pub fn tokenize<'a>(&self, _sentence: &'a str, _mode: TokenizeMode, _hmm: bool) -> Vec<Token<'a>> {
         match *self {}
     }

@@ -1,7 +1,7 @@
 //! Stands in for crates.io's `lance-namespace-impls`, which reads catalogs of tables from folders and servers.
 //!
 //! LanceDB connects to the catalog of each folder that it opens, and asks it only about tables in a namespace. codescry
-//! has none. The catalog here refuses all requests.
+//! uses no namespaces. The catalog here refuses all requests.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -25,32 +25,32 @@ pub trait DynamicContextProvider: Debug + Send + Sync {
     fn provide_context(&self, info: &OperationInfo) -> HashMap<String, String>;
 }
 
-/// Connects to a catalog.
+/// A builder of a connection to a catalog.
 #[derive(Debug, Clone)]
 pub struct ConnectBuilder(());
 
 impl ConnectBuilder {
-    /// Begins to connect to the catalog of a kind, such as `dir`.
+    /// Creates a builder for a kind of catalog, such as `dir`.
     pub fn new(_kind: impl Into<String>) -> Self {
         Self(())
     }
 
-    /// Takes an option of the catalog.
+    /// Ignores an option of the catalog.
     pub fn property(self, _key: impl Into<String>, _value: impl Into<String>) -> Self {
         self
     }
 
-    /// Takes the session whose caches the tables share.
+    /// Ignores the session whose caches the tables share.
     pub fn session(self, _session: Arc<Session>) -> Self {
         self
     }
 
-    /// Takes the context of the requests.
+    /// Ignores the provider of context.
     pub fn context_provider(self, _provider: Arc<dyn DynamicContextProvider>) -> Self {
         self
     }
 
-    /// Connects.
+    /// Returns a catalog that refuses all requests.
     ///
     /// # Errors
     /// Never.

@@ -1,8 +1,8 @@
 //! Stands in for crates.io's `libsais-rs`, which sorts the suffixes of a text.
 //!
-//! LanceDB compiles it for its index of substrings. codescry makes none. No text can be sorted here.
+//! LanceDB needs it for indexes of substrings. codescry creates no such index. No text can be sorted here.
 
-/// The code of `libsais` for wrong arguments.
+/// The error code of `libsais` for wrong arguments.
 const REFUSED: i32 = -1;
 
 /// Refuses every text: returns a negative code, as `libsais` does for wrong arguments.

@@ -1,7 +1,7 @@
 //! Stands in for crates.io's `lindera`, a tokenizer of Japanese and Korean.
 //!
-//! LanceDB compiles it for full-text indexes whose tokenizer is `lindera/…`. codescry makes none. No dictionary can be
-//! loaded here, so no tokenizer exists.
+//! LanceDB needs it for full-text indexes with a tokenizer `lindera/…`. codescry creates no such index. No dictionary
+//! can be loaded here, so no tokenizer exists.
 
 /// The reason why no tokenizer is made.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub mod token {
 }
 
 pub mod segmenter {
-    /// Splits texts by a dictionary. It has no value.
+    /// A segmenter with a dictionary. The type has no values.
     #[derive(Clone)]
     pub enum Segmenter {}
 }
@@ -35,26 +35,26 @@ pub mod tokenizer {
     use crate::token::Token;
     use crate::{LinderaError, MISSING};
 
-    /// A tokenizer. It has no value.
+    /// A tokenizer. The type has no values.
     #[derive(Clone)]
     pub enum Tokenizer {}
 
     impl Tokenizer {
-        /// Makes a tokenizer from a segmenter.
+        /// Creates a tokenizer. Cannot be called, because [`Segmenter`] has no values.
         pub fn new(segmenter: Segmenter) -> Self {
             match segmenter {}
         }
 
-        /// Splits a text into words.
+        /// Splits a text into words. Cannot be called, because [`Tokenizer`] has no values.
         ///
         /// # Errors
-        /// Never: there is no value to call it on.
+        /// Never.
         pub fn tokenize<'a>(&self, _text: &'a str) -> Result<Vec<Token<'a>>, LinderaError> {
             match *self {}
         }
     }
 
-    /// Makes tokenizers. It has no value.
+    /// A builder of tokenizers. The type has no values.
     pub enum TokenizerBuilder {}
 
     impl TokenizerBuilder {
@@ -74,10 +74,10 @@ pub mod tokenizer {
             Err(MISSING)
         }
 
-        /// Makes the tokenizer.
+        /// Builds the tokenizer. Cannot be called, because [`TokenizerBuilder`] has no values.
         ///
         /// # Errors
-        /// Never: there is no value to call it on.
+        /// Never.
         pub fn build(&self) -> Result<Tokenizer, LinderaError> {
             match *self {}
         }

@@ -1,7 +1,7 @@
 //! Stands in for crates.io's `nalgebra`, linear algebra.
 //!
-//! LanceDB compiles it to rotate vectors before it indexes them. codescry makes no such index. No matrix can be
-//! decomposed here.
+//! LanceDB needs it for indexes that rotate their vectors. codescry creates no such index. No matrix can be decomposed
+//! here.
 
 use std::marker::PhantomData;
 
@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 pub struct DMatrix<T>(PhantomData<T>);
 
 impl<T> DMatrix<T> {
-    /// Makes a matrix from a function of row and column.
+    /// Creates a matrix without calling the function that returns its numbers.
     pub fn from_fn(_rows: usize, _columns: usize, _number: impl FnMut(usize, usize) -> T) -> Self {
         Self(PhantomData)
     }
@@ -17,7 +17,7 @@ impl<T> DMatrix<T> {
 
 enum Never {}
 
-/// Numbers that have been calculated. They have no value.
+/// The numbers of a decomposition. The type has no values.
 pub struct Calculated<T>(Never, PhantomData<T>);
 
 impl<T, I> std::ops::Index<I> for Calculated<T> {
@@ -28,16 +28,16 @@ impl<T, I> std::ops::Index<I> for Calculated<T> {
     }
 }
 
-/// Eigenvalues and eigenvectors of a symmetric matrix. It has no value.
+/// The eigenvalues and eigenvectors of a symmetric matrix. The type has no values.
 pub struct SymmetricEigen<T> {
-    /// By row and column.
+    /// The eigenvectors, indexed by row and column.
     pub eigenvectors: Calculated<T>,
-    /// One for each column.
+    /// The eigenvalues, one for each column of `eigenvectors`.
     pub eigenvalues: Calculated<T>,
 }
 
 impl<T> SymmetricEigen<T> {
-    /// Decomposes a matrix: always `None`, which stands for no result after all rounds.
+    /// Returns `None`, as for a decomposition that does not converge.
     pub fn try_new(_matrix: DMatrix<T>, _tolerance: T, _rounds: usize) -> Option<Self> {
         None
     }

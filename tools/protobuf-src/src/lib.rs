@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 
-/// The path of a `protoc` for the machine that builds.
+/// Returns the path of a `protoc` for the machine that builds.
 ///
 /// # Panics
 /// On a platform `protoc-bin-vendored` has no binary for; the message names it.
@@ -18,7 +18,7 @@ pub fn protoc() -> PathBuf {
     }
 }
 
-/// The folder of the well-known `.proto` files.
+/// Returns the folder of the well-known `.proto` files.
 ///
 /// # Panics
 /// As [`protoc`].

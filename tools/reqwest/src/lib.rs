@@ -22,7 +22,7 @@ impl Client {
         RequestBuilder
     }
 
-    /// Sends a request. There are none, so it never does.
+    /// Sends a request. Cannot be called, because [`Request`] has no values.
     ///
     /// # Errors
     /// Never.
@@ -42,7 +42,7 @@ impl Method {
     pub const POST: Self = Self::Post;
 }
 
-/// A request that is being described.
+/// A builder of a request. It ignores all parts of the request.
 pub struct RequestBuilder;
 
 impl RequestBuilder {
@@ -80,10 +80,10 @@ impl RequestBuilder {
     }
 }
 
-/// A request. It has no value.
+/// A request. The type has no values.
 pub enum Request {}
 
-/// A response. It has no value.
+/// A response. The type has no values.
 pub enum Response {}
 
 impl Response {
@@ -95,24 +95,24 @@ impl Response {
         match *self {}
     }
 
-    /// Reads the body.
+    /// Reads the body. Cannot be called, because [`Response`] has no values.
     ///
     /// # Errors
-    /// Never: there is no value to call it on.
+    /// Never.
     pub async fn text(self) -> Result<String, Error> {
         match self {}
     }
 
-    /// Reads the body.
+    /// Reads the body. Cannot be called, because [`Response`] has no values.
     ///
     /// # Errors
-    /// Never: there is no value to call it on.
+    /// Never.
     pub async fn bytes(self) -> Result<Vec<u8>, Error> {
         match self {}
     }
 }
 
-/// The status of a response. It has no value.
+/// The status of a response. The type has no values.
 #[derive(Clone, Copy, Debug)]
 pub enum StatusCode {}
 
@@ -132,7 +132,7 @@ impl fmt::Display for StatusCode {
     }
 }
 
-/// The headers of a response. It has no value.
+/// The headers of a response. The type has no values.
 pub enum HeaderMap {}
 
 impl HeaderMap {
@@ -141,14 +141,14 @@ impl HeaderMap {
     }
 }
 
-/// The value of a header. It has no value.
+/// The value of a header. The type has no values.
 pub enum HeaderValue {}
 
 impl HeaderValue {
-    /// Returns the value as text.
+    /// Returns the value as text. Cannot be called, because [`HeaderValue`] has no values.
     ///
     /// # Errors
-    /// Never: there is no value to call it on.
+    /// Never.
     pub fn to_str(&self) -> Result<&str, Error> {
         match *self {}
     }

@@ -17,6 +17,9 @@ pub struct CratesArguments {
 }
 
 /// Prints the table in Markdown.
+///
+/// # Errors
+/// If the workspace cannot be read.
 pub fn run_crates(arguments: &CratesArguments) -> Result<()> {
     let packages = Workspace::read(&arguments.root).context("cannot read the workspace")?.packages;
     println!("| crate | lines | purpose |\n|---|---|---|");

@@ -1,4 +1,4 @@
-//! `cargo xtask docstrings`: how often a search with a doc comment finds the function that it documents.
+//! `cargo xtask docstrings`: measures how often a search with a doc comment finds the function that it documents.
 //!
 //! No candidate contains its doc comment. For each repository there is `NAME.sets.json` (`candidates`: path and text;
 //! `questions`: text and number of the right candidate), `NAME/` (one file per candidate, for codescry) and, for each
@@ -38,7 +38,7 @@ enum DocstringsStep {
         #[arg(required = true)]
         repositories: Vec<PathBuf>,
     },
-    /// Ranks the candidates with codescry, in four modes, and with BM25 alone
+    /// Ranks the candidates with codescry, in three modes, and with BM25 alone
     Rank {
         /// The folder of the sets
         folder: PathBuf,
@@ -66,6 +66,9 @@ const MIN_BYTES: usize = 60;
 const DEPTH: usize = 200;
 
 /// Runs a step of the measurement.
+///
+/// # Errors
+/// If a repository or a file of the sets cannot be read, an index run or a search fails, or a result cannot be written.
 pub fn run_docstrings(arguments: &DocstringsArguments) -> Result<()> {
     match &arguments.step {
         DocstringsStep::Sets { out, repositories } => {
@@ -185,7 +188,7 @@ impl QuestionSets {
     }
 }
 
-/// Ranks the candidates of a repository with BM25 and with codescry, in four modes.
+/// Ranks the candidates of a repository with BM25 and with codescry, in three modes.
 fn rank_sets(folder: &Path, name: &str) -> Result<()> {
     let sets = QuestionSets::read(folder, name)?;
     write_ranks(folder, name, "bm25", &rank_by_bm25(&sets))?;
@@ -219,7 +222,8 @@ fn find_rank(engine: &Engine, (text, right): &(String, usize), settings: &Search
     Ok(hits.iter().position(|hit| is_right(hit.path.as_str())).map_or(0, |at| at + 1))
 }
 
-/// Ranks the candidates by Okapi BM25 (k₁ 1.2, b 0.75) over the words of their texts, with identifiers split.
+/// Returns the rank of each question's right candidate by Okapi BM25 (k₁ 1.2, b 0.75) over the words of the candidates,
+/// with identifiers split; 0 if it is not found.
 fn rank_by_bm25(sets: &QuestionSets) -> Vec<usize> {
     let split = |text: &str| {
         let mut split = Vec::new();
@@ -291,7 +295,7 @@ fn print_table(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns recall@10 and MRR.
+/// Returns recall@10 and MRR of ranks, of which 0 means not found.
 fn compute_measures(ranks: &[usize]) -> (f64, f64) {
     let count = ranks.len().max(1) as f64;
     let found = ranks.iter().filter(|rank| (1..=10).contains(*rank)).count() as f64;

@@ -1,4 +1,4 @@
-//! `cargo xtask load-http`: many clients that search over HTTP at once, and how long they wait.
+//! `cargo xtask load-http`: lets many clients search over HTTP at once, and measures how long they wait.
 //!
 //! Each client has its own session and connection. It sends one of a few questions, reads the whole answer, and pauses
 //! for up to twice `--pause-ms`. Prints one JSON object, and fails if an answer is wrong.
@@ -62,6 +62,9 @@ struct ClientRecord {
 }
 
 /// Runs the load and prints the report.
+///
+/// # Errors
+/// If a call fails or its answer is wrong.
 pub fn run_load_http(load: &LoadHttpArguments) -> Result<()> {
     let begun = Instant::now();
     let end = begun + Duration::from_secs(load.seconds);

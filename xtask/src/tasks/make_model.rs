@@ -70,6 +70,10 @@ struct Eigen {
 }
 
 /// Makes the model and prints its measurements.
+///
+/// # Errors
+/// If the teacher or a corpus cannot be read, if they do not suffice for the dimensions, or if the model cannot be
+/// written.
 pub fn run_make_model(arguments: &MakeModelArguments) -> Result<()> {
     let MakeModelArguments { dimensions, sif, .. } = *arguments;
     ensure!(dimensions > 0 && sif > 0.0, "--dimensions and --sif must be above zero");
@@ -143,7 +147,8 @@ struct WordCounts {
 }
 
 impl WordCounts {
-    /// Counts the words of every text file below a folder, except for `.git`. Does not follow links.
+    /// Counts the words of every text file of at most [`MAX_FILE_BYTES`] below a folder. Skips `.git` and symbolic
+    /// links.
     fn add_folder(&mut self, folder: &Path) -> Result<()> {
         let failed = || format!("cannot read {}", folder.display());
         for entry in fs::read_dir(folder).with_context(failed)? {

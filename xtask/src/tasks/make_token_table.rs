@@ -61,7 +61,7 @@ const DIFFICULT_TEXTS: &[&str] = &[
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934c",
 ];
 
-/// Writes both files.
+/// Writes the vocabulary and the counts.
 ///
 /// # Errors
 /// If a text cannot be read or a file cannot be written.

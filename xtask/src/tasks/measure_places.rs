@@ -2,10 +2,10 @@
 //! learns the weights of the ranking.
 //!
 //! Each line of standard input is a JSON object with `id`, `root` (a folder), `index_dir` (its index, which is read as
-//! it is) and `query`. Each line of output has the `id`, the `kind` of the query and its `files`, best first: `path`,
-//! `f` (features for each part of the query), `e` (the score from other evidence) and `chunks` with the first and the
-//! last line, `f` and `e`. The first line names the features. Indexes on disk need the storage that `cargo build -p
-//! codescry -p xtask` adds.
+//! it is) and `query`. Each line of output has the `id`, the `kind` of the query, `is_name` (whether the weights for
+//! names apply) and its `files`, best first: `path`, `f` (features for each part of the query), `e` (the score from
+//! other evidence) and `chunks` with `a` and `b` (the first and the last line), `f` and `e`. The first line names the
+//! features. Indexes on disk need the storage that `cargo build -p codescry -p xtask` adds.
 
 use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
@@ -27,6 +27,9 @@ pub struct MeasurePlacesArguments {
 }
 
 /// Measures every query on standard input.
+///
+/// # Errors
+/// If a line is not such an object, or a query cannot be measured.
 pub fn run_measure_places(arguments: &MeasurePlacesArguments) -> Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let names: Vec<&str> = Feature::ALL.iter().map(|feature| feature.name()).collect();

@@ -48,6 +48,9 @@ enum Task {
 }
 
 /// Runs the command that the arguments name.
+///
+/// # Errors
+/// If the command fails.
 pub fn run_task(arguments: &XtaskArguments) -> Result<()> {
     match &arguments.task {
         Task::ConformanceServer(arguments) => conformance_server::run_conformance_server(arguments),

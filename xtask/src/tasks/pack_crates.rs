@@ -37,6 +37,9 @@ pub struct PackCratesArguments {
 }
 
 /// Copies the workspace, packs its crates and prints their sizes.
+///
+/// # Errors
+/// If the workspace cannot be copied or packed, or a crate exceeds [`CRATE_LIMIT_BYTES`].
 pub fn run_pack_crates(arguments: &PackCratesArguments) -> Result<()> {
     let (source, target) = (arguments.out.join("source"), arguments.out.join("target"));
     for folder in [&source, &target] {
@@ -51,7 +54,7 @@ pub fn run_pack_crates(arguments: &PackCratesArguments) -> Result<()> {
     if arguments.copy_only {
         return Ok(());
     }
-    // The folder of a running `cargo xtask` is locked.
+    // The target folder of the running `cargo xtask` is locked, so cargo gets another one.
     let target = std::path::absolute(&target)?;
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["package", "--workspace", "--exclude", "xtask", "--exclude", "tidy", "--no-verify", "--quiet"]);
@@ -92,7 +95,7 @@ fn adapt_manifest(text: &str) -> Result<String> {
     Ok(manifest.to_string())
 }
 
-/// Prints the packed crates, largest first.
+/// Prints the packed crates, largest first. Fails if one exceeds [`CRATE_LIMIT_BYTES`].
 fn check_sizes(folder: &Path) -> Result<()> {
     let mut crates = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {

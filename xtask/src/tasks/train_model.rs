@@ -78,6 +78,9 @@ const MAX_COMMITS: usize = 1_500;
 const MAX_ARTIFACT_BYTES: usize = 16_000_000;
 
 /// Trains, prints the measurements of each epoch, and writes the best model.
+///
+/// # Errors
+/// If a repository or the initial model cannot be read, or the model is too large or cannot be written.
 pub fn run_train_model(arguments: &TrainModelArguments) -> Result<()> {
     let bytes = fs::read(&arguments.start).with_context(|| format!("cannot read {}", arguments.start.display()))?;
     let start = StaticModel::from_bytes(bytes)?;

@@ -83,6 +83,9 @@ const FEATURE_GROUPS: &[(&str, &[Feature])] = {
 };
 
 /// Learns, measures, prints the results and writes the weights.
+///
+/// # Errors
+/// If the questions or a repository cannot be read, or a result cannot be written.
 pub fn run_train_ranker(arguments: &TrainRankerArguments) -> Result<()> {
     let questions = measure_questions(arguments)?;
     let learning = LearningOptions { decay: arguments.decay, rounds: arguments.rounds, ..LearningOptions::default() };

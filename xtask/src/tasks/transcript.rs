@@ -34,6 +34,9 @@ const TABLE_HEAD: &str = "| question | tools, as text | as JSON | grep for | its
      |---|---|---|---|---|---|---|\n";
 
 /// Sends the questions to a server and writes the page.
+///
+/// # Errors
+/// If the repository cannot be indexed, a call fails, or an answer lacks an expected text.
 pub fn run_transcript(arguments: &TranscriptArguments) -> Result<()> {
     let repository = arguments.repository.canonicalize().context("cannot find the repository")?;
     let questions: Value = serde_json::from_str(&fs::read_to_string(&arguments.questions)?)?;
@@ -212,7 +215,8 @@ fn join_strings(value: &Value, joined: &mut String) {
     }
 }
 
-/// Reads the files that grep would search, sorted by path: text files that are not hidden.
+/// Reads the files that grep would search, sorted by path: text files that are neither hidden nor below a folder
+/// `target`.
 fn read_text_files(folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
     let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(std::fs::DirEntry::path);

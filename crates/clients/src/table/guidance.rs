@@ -1,9 +1,9 @@
-//! The rows' files of instructions, sub-agents, skills and hooks.
+//! The clients' files of instructions, sub-agents, skills and hooks.
 
 use super::parts::{dot_config, home, in_variable};
 use crate::client::{AgentForm, Guidance, GuidancePath, HookSettings, Location};
 
-/// No file that is known.
+/// No known file.
 const NOWHERE: GuidancePath = GuidancePath { user: None, project: None };
 
 /// The client reads none of these files, or none is known.
@@ -79,7 +79,7 @@ pub(super) const OPENCODE: Guidance = Guidance {
     instructions: both(dot_config("opencode/AGENTS.md"), "AGENTS.md"),
     agent: both(dot_config("opencode/agents/codescry-search.md"), ".opencode/agents/codescry-search.md"),
     agent_form: AgentForm::Markdown("mode: subagent\n"),
-    // It reads the shared folder of the user, too.
+    // opencode reads the shared folder of the user, too.
     skill: both(home(".agents/skills/codescry/SKILL.md"), ".opencode/skills/codescry/SKILL.md"),
     hooks: None,
 };

@@ -1,7 +1,7 @@
-//! The known MCP clients, as data: one row a client, the most used first.
+//! The known MCP clients, as data: one row per client, the most used first.
 //!
 //! A format is listed only if it is documented by the client, or was read in the client's own package; `source` says
-//! where. `guidance` lists the rows' files besides their servers.
+//! where. The module `guidance` has the clients' files of instructions, sub-agents, skills and hooks.
 
 mod guidance;
 mod parts;
@@ -26,7 +26,7 @@ pub const MCP_CLIENTS: &[McpClient] = &[
             EntryField::Text("type", "stdio"),
             EntryField::Command("command"),
             EntryField::Arguments("args"),
-            // Without it, the agent sees the names of the tools only, and has to search for them first.
+            // Without this field, the agent sees the names of the tools only, and has to search for them first.
             EntryField::True("alwaysLoad"),
         ],
         user_files: &[in_variable("CLAUDE_CONFIG_DIR", "", ".claude.json")],
@@ -375,10 +375,10 @@ pub const MCP_CLIENTS: &[McpClient] = &[
     },
 ];
 
-/// Where the fields of VS Code are documented.
+/// The documentation of VS Code's fields.
 const VSCODE_SOURCE: &str = "https://code.visualstudio.com/docs/agents/reference/mcp-configuration";
 
-/// The entry of VS Code, whose sandbox lets calls pass without asking.
+/// The fields of an entry in VS Code, which calls the tools of a server in its sandbox without asking.
 const VSCODE_ENTRY: &[EntryField] = &[
     EntryField::Text("type", "stdio"),
     EntryField::Command("command"),
@@ -386,9 +386,9 @@ const VSCODE_ENTRY: &[EntryField] = &[
     EntryField::Sandbox,
 ];
 
-/// VS Code replaces its variables in a workspace's file only.
+/// The folder signals of VS Code, which replaces its variables in a workspace's file only.
 const VSCODE_FOLDER: FolderSignals =
     FolderSignals { starts_inside: false, variable: None, offers_roots: true, placeholder: Some("${workspaceFolder}") };
 
-/// The entry of opencode and Kilo Code.
+/// The fields of an entry in opencode and Kilo Code.
 const LOCAL_COMMAND: &[EntryField] = &[EntryField::Text("type", "local"), EntryField::CommandLine("command")];

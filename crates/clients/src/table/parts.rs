@@ -9,9 +9,9 @@ pub(super) const SERVERS: ConfigFormat = ConfigFormat::Json { servers: &[&["serv
 /// JSON with servers in `mcp`.
 pub(super) const MCP: ConfigFormat = ConfigFormat::Json { servers: &[&["mcp"]] };
 
-/// An entry of a program and its arguments.
+/// The fields of a server entry with only the program and its arguments.
 pub(super) const PLAIN: &[EntryField] = &[EntryField::Command("command"), EntryField::Arguments("args")];
-/// An entry with a type.
+/// The fields of a server entry that also states its transport: `type` is `stdio`.
 pub(super) const TYPED: &[EntryField] =
     &[EntryField::Text("type", "stdio"), EntryField::Command("command"), EntryField::Arguments("args")];
 

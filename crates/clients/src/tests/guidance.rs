@@ -20,7 +20,7 @@ fn apply_all(planned: Vec<PlannedFile>) {
     }
 }
 
-/// Returns the files below the home folder with their contents, sorted.
+/// Returns the files and folders below a folder, sorted, with the contents of the files.
 fn list_files(folder: &Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder exists") {

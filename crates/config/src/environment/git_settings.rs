@@ -11,20 +11,21 @@ use platform::open::read_small_file;
 /// Maximum size of a configuration file, in bytes. A larger one is not used.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Maximum number of files that include each other, as in git.
+/// Maximum depth of nested includes, as in git.
 const MAX_INCLUDE_DEPTH: usize = 10;
 
 /// A line `key = value` of a configuration file of git.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GitSetting {
-    /// Section, subsection and key as `core.ignorecase` or `remote.origin.url`; lower case except for the subsection.
+    /// Section, subsection and key as `core.ignorecase` or `remote.origin.url`; lower case except for a quoted
+    /// subsection.
     pub name: String,
     /// The text of the value; `None` if the line consists of the key alone, which means true.
     pub value: Option<String>,
 }
 
 impl GitSetting {
-    /// Parses a configuration file. A malformed line ends it, because git would not use the file at all.
+    /// Parses a configuration file. Parsing ends at a malformed line; git would not use such a file at all.
     pub fn parse_all(text: &str) -> Vec<Self> {
         let mut reader = SettingsReader { rest: text.trim_start_matches('\u{feff}'), section: String::new() };
         let mut settings = Vec::new();
@@ -157,7 +158,8 @@ impl SettingsReader<'_> {
 }
 
 /// Returns the path of the user's excludes: `core.excludesFile` in the configuration of the user or the machine, by
-/// default `git/ignore` in the folder of settings. The file need not exist.
+/// default `git/ignore` in the folder of settings. `None` if the configured path is empty, or if it is unset and the
+/// home folder is unknown. The file need not exist.
 ///
 /// Follows `include.path`, but not `includeIf`, which depends on the repository.
 pub fn find_git_excludes() -> Option<PathBuf> {
@@ -221,7 +223,7 @@ impl GitUserFiles {
         }
     }
 
-    /// Replaces `~/` at the start of a path; `None` for the home folder of another user.
+    /// Replaces `~/` at the start of a path; `None` for the home folder of another user, or if the own one is unknown.
     fn expand(&self, path: &str) -> Option<PathBuf> {
         match path.strip_prefix('~') {
             None => Some(path.into()),

@@ -205,8 +205,12 @@ impl VectorSegment {
         &self.path
     }
 
-    /// Passes the keys of the records to `each`, in order, from record number `from` on. Stops early when
-    /// cancelled. Ignores an incomplete last record.
+    /// Passes the keys of the records to `each`, in order, from record number `from` on. Stops early when cancelled.
+    /// Ignores an incomplete last record.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the segment or its `.keys` file cannot be read, or if a missing `.keys` file cannot be written.
     pub fn read_keys(
         &self,
         format: &RecordFormat,
@@ -292,6 +296,10 @@ pub(super) struct VectorSegmentWriter {
 
 impl VectorSegmentWriter {
     /// Creates a segment, and its folder if necessary.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder or a file of the segment cannot be created.
     pub fn create(folder: &Path, format: &RecordFormat, now_ms: u64) -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         create_private(folder)?;
@@ -308,6 +316,10 @@ impl VectorSegmentWriter {
     }
 
     /// Appends encoded records and their keys.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the records or the keys cannot be written.
     pub fn append(&mut self, records: &[u8], format: &RecordFormat) -> io::Result<()> {
         self.vectors.write_all(records)?;
         let keys: Vec<u8> =

@@ -133,7 +133,7 @@ impl VectorCacheState {
         true
     }
 
-    /// Returns where to read the record of `key`.
+    /// Returns the location from which the record of `key` can be read; `None` if it is not in the cache.
     pub fn find_record(&self, key: VectorKey) -> Option<RecordSource<'_>> {
         let &(segment, number) = self.locations.get(&key.short_key())?;
         if segment != OWN_SEGMENT {

@@ -88,8 +88,8 @@ impl VectorCache {
         fresh
     }
 
-    /// Reads the segments that other processes have written. Stops early when cancelled; the next call
-    /// continues.
+    /// Reads the keys of the vectors that other processes have written, after merging small segments and removing the
+    /// least recently used ones. Stops early when cancelled; the next call continues.
     pub fn refresh(&self, cancel: &CancelToken) {
         let _scanning = self.scanning.lock().unwrap_or_else(PoisonError::into_inner);
         self.was_scanned.store(true, Ordering::Relaxed);
@@ -164,7 +164,7 @@ impl VectorCache {
         segment.read_vector(key, number, &self.format, out)
     }
 
-    /// Adds a vector, which must have the model's width. Records are written in groups.
+    /// Adds a vector. One of another width than the model's is ignored. Records are written in groups.
     pub fn insert(&self, key: VectorKey, vector: &[f16]) {
         if vector.len() != self.format.dimensions {
             return;

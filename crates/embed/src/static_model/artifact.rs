@@ -14,7 +14,7 @@ impl StaticModel {
         block.split('\n')
     }
 
-    /// Returns the vectors of all tokens, unscaled: `[tokens, dimensions]`, row-major.
+    /// Returns the vectors of all tokens, not scaled to unit length: `[tokens, dimensions]`, row-major.
     pub fn rows(&self) -> Vec<f32> {
         // There are as many scales as rows, so `zip` leaves out the checksum that follows the rows.
         let rows = self.bytes[self.rows_at..].chunks_exact(self.dimensions).zip(&self.scales);

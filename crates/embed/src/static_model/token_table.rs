@@ -133,7 +133,7 @@ impl TokenTable {
         (hash ^ (hash >> 32)) as usize & (self.slots.len() - 1)
     }
 
-    /// Returns the token with these bytes, given their [`words::hash_word`].
+    /// Returns the token with these bytes, given their hash by [`words::hash_word`].
     pub fn probe(&self, name: &[u8], hash: u64) -> Option<u32> {
         let mut at = self.first_slot(hash);
         loop {

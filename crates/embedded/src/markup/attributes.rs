@@ -8,7 +8,7 @@ use super::state::MarkupState;
 use crate::found::HostUse;
 use crate::words::{is_word_at, name_end};
 
-/// An attribute: its name and its value without quotes.
+/// An attribute: the byte ranges of its name and of its value without quotes.
 pub(super) struct Attribute {
     pub name: Range<usize>,
     pub value: Range<usize>,
@@ -27,7 +27,8 @@ const HOLES: [(&str, &str); 4] = [("<?", "?>"), ("<%", "%>"), ("{{", "}}"), ("{%
 /// Maximum number of attributes that are kept.
 const MAX_ATTRIBUTES: usize = 64;
 
-/// Scans the attributes of a tag from `at` on. Their expressions and uses are added to what the scanner found.
+/// Scans the attributes of a tag, which begin at the byte `from`. Adds their expressions and uses to the findings of
+/// the scanner.
 pub(super) fn scan_attributes(scanner: &mut MarkupState<'_>, element: &str, from: usize) -> StartTag {
     let text = scanner.text;
     let bytes = text.as_bytes();
@@ -96,7 +97,7 @@ fn scan_braces(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     }
 }
 
-/// Returns the byte after the code of a template language that begins at `at`.
+/// Returns the byte after the code of a template language that begins at `at`; `None` if none begins there.
 fn after_hole(scanner: &MarkupState<'_>, at: usize) -> Option<usize> {
     let rest = scanner.text.as_bytes().get(at..).filter(|_| scanner.dialect.has_holes)?;
     let (_, close) = HOLES.iter().find(|(open, _)| rest.starts_with(open.as_bytes()))?;
@@ -128,7 +129,8 @@ fn attribute_name_end(bytes: &[u8], at: usize) -> usize {
     {
         end += 1;
     }
-    // A name may begin with a character of several bytes; it ends between two characters because these bytes end it.
+    // A name may begin with a character of several bytes. It still ends between two characters, because only bytes of
+    // ASCII end it.
     end
 }
 
@@ -186,7 +188,8 @@ fn add_directive_use(scanner: &mut MarkupState<'_>, attribute: &Range<usize>) {
     }
 }
 
-/// Returns the code of a template language in a part of the text, with what stands for it: a word where it has a value.
+/// Returns the byte ranges of template code in a part of the text, each with the byte that replaces it: `_` for code
+/// that has a value, and a space for other code.
 pub(super) fn find_holes(text: &str, range: &Range<usize>) -> Vec<(Range<usize>, u8)> {
     let mut found = Vec::new();
     let bytes = &text.as_bytes()[..range.end];

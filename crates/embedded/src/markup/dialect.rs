@@ -1,6 +1,6 @@
-//! How the languages that are written like HTML differ.
+//! Differences between the languages that are written like HTML.
 
-/// How expressions in text and attributes are written.
+/// The notation of expressions in text and attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Braces {
     None,
@@ -48,7 +48,7 @@ pub(crate) fn dialect(language: &str) -> Option<Dialect> {
     })
 }
 
-/// Returns whether a text has an element with code.
+/// Returns whether a text has a `script` or `style` element.
 pub(crate) fn has_script(text: &str) -> bool {
     ["<script", "<style"].iter().any(|tag| memchr::memmem::find(text.as_bytes(), tag.as_bytes()).is_some())
 }

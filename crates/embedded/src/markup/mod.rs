@@ -1,4 +1,4 @@
-//! HTML and what is written like it: components of Vue, Svelte and Astro, Razor pages, templates.
+//! HTML and languages that are written like it: components of Vue, Svelte and Astro, Razor pages, templates.
 
 mod attributes;
 mod dialect;

@@ -10,11 +10,11 @@ use crate::words::name_end;
 const LINE_WORDS: [&str; 9] =
     ["using", "inject", "inherits", "implements", "model", "attribute", "typeparam", "layout", "namespace"];
 
-/// Scans what follows an `@`. Returns the byte after it.
+/// Scans the code that an `@` begins. Returns the byte after it.
 pub(super) fn scan_sign(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     let text = scanner.text;
     let rest = &text[at + 1..];
-    // An address of electronic mail is no code.
+    // The `@` of an email address does not begin code.
     if text[..at].ends_with(|c: char| c.is_alphanumeric()) || rest.starts_with('@') {
         return at + 1 + usize::from(rest.starts_with('@'));
     }
@@ -60,7 +60,7 @@ pub(super) fn scan_value(scanner: &mut MarkupState<'_>, value: Range<usize>) {
     }
 }
 
-/// Adds the code in braces, which are a part of neither the code nor its frame.
+/// Adds the code in braces, without the braces. Returns the byte after the closing one.
 fn add_block(scanner: &mut MarkupState<'_>, open: usize, frame: (&'static str, &'static str)) -> usize {
     let Some(end) = scanner.brackets.after_closing(open) else { return open + 1 };
     let range = open + 1..end - 1;

@@ -38,11 +38,11 @@ struct MarkupScanner<'t> {
     headings: Vec<PageHeading>,
 }
 
-/// Elements without an end.
+/// Elements without an end tag.
 const VOID: [&str; 14] =
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
 
-/// Number of open elements among which the start of an end tag is looked for.
+/// Number of innermost open elements that are searched for the one that an end tag closes.
 const MAX_UNCLOSED: usize = 64;
 
 impl<'t> MarkupScanner<'t> {
@@ -249,7 +249,7 @@ fn tag_name_end(text: &str, at: usize) -> usize {
     at + rest.find(|c| !is_part(c)).unwrap_or(rest.len())
 }
 
-/// Finds ASCII text in any case.
+/// Finds ASCII text that begins with `<`, ignoring case.
 fn find_ignoring_case(text: &str, from: usize, wanted: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     memchr::memchr_iter(b'<', &bytes[from..])

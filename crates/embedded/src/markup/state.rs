@@ -1,4 +1,4 @@
-//! What all parts of the scanner of markup share.
+//! The state that all parts of the markup scanner share.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::brackets::BracketFinder;
 use crate::found::{EmbeddedText, HostScan, HostUse};
 use crate::words::find_words;
 
-/// The text that is scanned, and what is found in it.
+/// The text that is scanned, and the findings in it.
 pub(super) struct MarkupState<'t> {
     pub text: &'t str,
     pub dialect: Dialect,

@@ -11,6 +11,9 @@ use types::{RepoPath, SkipReason};
 
 impl Engine {
     /// Explains why a request finds nothing, after resolving the projects of its filters.
+    ///
+    /// # Errors
+    /// If a filter is invalid or names an unknown project.
     pub(crate) fn explain_empty_filter(
         &self,
         snapshot: &Snapshot,
@@ -22,7 +25,10 @@ impl Engine {
     }
 
     /// Explains why a request finds nothing: a path that is not indexed with the rule that leaves it out, the filters,
-    /// and the files that are not indexed, by reason. Each sentence stands for itself.
+    /// and the files that are not indexed, by reason. Each sentence is understandable alone.
+    ///
+    /// # Errors
+    /// If a filter is invalid.
     pub(crate) fn explain_empty(
         &self,
         snapshot: &Snapshot,

@@ -80,9 +80,9 @@ pub struct ReferencedFile {
 pub struct ReferenceAnswer {
     /// The name without its qualifiers.
     pub name: String,
-    /// The kinds of uses that were requested; empty for all.
+    /// The kinds of uses that were requested; empty for all kinds but definitions.
     pub kinds: Vec<ReferenceKind>,
-    /// A name with the same letters or with a typo, if the name itself has neither uses nor definitions.
+    /// A defined name with the same letters or with a typo, if no file that was read spells the name itself.
     pub similar_name: Option<String>,
     pub files: Vec<ReferencedFile>,
     /// The first [`MAX_DEFINITIONS`] definitions of the name in the files that pass the filter; only on the first page.
@@ -95,13 +95,13 @@ pub struct ReferenceAnswer {
     pub definitions_left_out: usize,
     /// Number of uses of the kinds that were not requested, by kind.
     pub other_kinds: BTreeMap<ReferenceKind, usize>,
-    /// Number of files whose words contain the name, in any case and with any separators. The next field counts the files that were read for this page and
-    /// the earlier pages.
+    /// Number of files whose words contain the name, in any case and with any separators.
     pub files_with_name: usize,
+    /// Number of files that were read for this page and the earlier pages.
     pub files_read: usize,
     /// Number of the files read for this page whose text contains the name as it is spelled.
     pub files_spelled: usize,
-    /// Where the next page starts; `None` on the last page.
+    /// The position at which the next page starts; `None` on the last page.
     pub next: Option<ReferencePosition>,
     /// Whether the time limit ended the page early.
     pub out_of_time: bool,
@@ -193,7 +193,7 @@ impl Engine {
         if query.from == ReferencePosition::default() {
             let named = QualifiedName { text: &text, filtered: &rest, is_qualified: !qualifiers.is_empty() };
             match self.add_definitions(&mut answer, &named, &query.filter, cancel) {
-                // What was found before stays an answer.
+                // The uses found so far are still an answer.
                 Err(EngineError::Cancelled) => answer.out_of_time = true,
                 added => added?,
             }
@@ -209,7 +209,7 @@ impl Engine {
 struct QualifiedName<'q> {
     /// The name with its qualifiers.
     text: &'q str,
-    /// The same with the filters that follow it.
+    /// The name with its qualifiers and the filters that follow it.
     filtered: &'q str,
     is_qualified: bool,
 }
@@ -375,7 +375,8 @@ impl ReferenceScan<'_> {
     }
 }
 
-/// Returns the form in which a composed name occurs in a text: composed or with its accents apart; `None` if it does not.
+/// Returns the form of `name` that occurs in `text` as a whole word: `name` itself, which is in NFC, or its NFD form;
+/// `None` if neither occurs.
 fn spelling_in(text: &str, name: &str) -> Option<String> {
     let occurs = |name: &String| parse::find_whole_word(text, name).next().is_some();
     let apart = if name.is_ascii() { None } else { Some(decompose(name)) };

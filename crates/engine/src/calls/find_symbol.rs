@@ -25,8 +25,8 @@ pub struct SymbolQuery {
     pub name: String,
     /// The enclosing definition, such as `Foo` or `outer.Foo`.
     pub container: Option<String>,
-    /// Kinds to return; empty for all. `function` includes methods and constructors, `type` includes classes,
-    /// structs, enums, interfaces and the like.
+    /// Kinds to return; empty for all. `function` includes methods, constructors, tests and macros, `method` includes
+    /// constructors, `type` includes classes, structs, enums, interfaces and the like.
     pub kinds: Vec<SymbolKind>,
     pub filter: Filter,
     /// Number of the best definitions to skip.
@@ -56,7 +56,7 @@ pub struct SymbolAnswer {
     /// Whether the definitions lie in the requested container. If no match does, this is false and the definitions
     /// match by name alone.
     pub is_qualified: bool,
-    /// Remarks on an empty answer: what was not searched, and why.
+    /// Remarks: masked credentials, and for an empty answer what was not searched, and why.
     pub notes: Vec<String>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
@@ -66,12 +66,13 @@ pub struct SymbolAnswer {
 /// Number of matches whose texts are read at once.
 const TEXTS_PER_READ: usize = 32;
 
-/// Maximum number of matches examined when a kind or a container is requested.
+/// Maximum number of matches examined for a page; matches that are skipped unread do not count.
 const MAX_EXAMINED: usize = 2_000;
 
 impl Engine {
-    /// Finds the definitions of a name. Exact matches come first, then matches that ignore case, then names with the
-    /// same words, then names that differ by a typo.
+    /// Finds the definitions of a name. Exact matches come first, then names with the same letters in another case or
+    /// with other separators. Only without such matches, names that begin with the name or contain its words follow, or
+    /// else names with one or two typos.
     ///
     /// # Errors
     /// [`EngineError::Request`] if there is no name in the text or a filter is invalid;

@@ -1,4 +1,4 @@
-//! Classifies the tokens of an excerpt, for colours.
+//! Classifies the tokens of an excerpt, for syntax highlighting.
 
 use std::ops::Range;
 

@@ -26,7 +26,7 @@ impl Engine {
     /// Parses the current contents of a file on disk and returns its definitions.
     ///
     /// # Errors
-    /// [`EngineError::Path`] if the path is missing, outside of the root, or not a text file.
+    /// [`EngineError::Path`] if the path is missing, outside of the root, excluded, or not a text file.
     pub fn outline(&self, path: &str) -> Result<FileOutline, EngineError> {
         let (path, read) = self.read_visible_file(path)?;
         let file = decode_source_as(&path, read.bytes, &self.language_choices());

@@ -176,7 +176,8 @@ impl Engine {
     }
 }
 
-/// Finds the definition of the same name and container that begins nearest to `wanted`.
+/// Finds the definition of the same name and container that begins nearest to `wanted`, or else the definition that its
+/// qualified name refers to.
 fn find_same_definition<'s>(symbols: &'s [Symbol], wanted: &Symbol) -> Option<&'s Symbol> {
     let same = |symbol: &&Symbol| symbol.name == wanted.name && symbol.container == wanted.container;
     let distance = |symbol: &&Symbol| symbol.span.start_line.abs_diff(wanted.span.start_line);
@@ -186,8 +187,8 @@ fn find_same_definition<'s>(symbols: &'s [Symbol], wanted: &Symbol) -> Option<&'
     })
 }
 
-/// Finds the definition that a name, qualified or not, refers to. A match in the same case wins over one in
-/// another case.
+/// Finds the definition that a name, qualified or not, refers to. A match in the same case wins over one in another
+/// case. If no match has the qualifiers, they are ignored.
 fn find_symbol_in_file<'s>(symbols: &'s [Symbol], name: &str) -> Option<&'s Symbol> {
     let whole =
         symbols.iter().find(|symbol| is_same_text(&types::qualified_name(&symbol.container, &symbol.name), name));

@@ -15,7 +15,7 @@ impl Engine {
         self.damage.is_suspect()
     }
 
-    /// Has the next index run check the whole index and repair what is damaged.
+    /// Makes the next index run check the whole index and repair the damage.
     pub fn request_repair(&self) {
         self.damage.suspect();
     }

@@ -42,7 +42,8 @@ pub struct IndexStatus {
     pub device: Option<DeviceReport>,
     /// The reason why the next index run rebuilds the index; `None` if it does not.
     pub redo_because: Option<String>,
-    /// What is damaged in the index, in a few words; `None` if it is intact. The next index run repairs it.
+    /// The damage of the index, in a few words; `None` if it is intact, or was not checked because an index run is
+    /// under way. The next index run repairs it.
     pub damage: Option<String>,
     /// The tuned model that `codescry tune` made for this folder.
     pub tuned: Option<TunedModel>,
@@ -123,7 +124,7 @@ impl Engine {
         Ok(status)
     }
 
-    /// Returns whether the last index run covered the whole folder and completed.
+    /// Returns whether the last index run completed, so that the index covers the whole folder; false without an index.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -66,8 +66,11 @@ struct LoadedTunedModel {
 }
 
 impl IndexModels {
-    /// Opens the model named by the settings, or by default the model that made the index of `view`. If that one is not
-    /// available, [`IndexModels::check_available`] returns the reason.
+    /// Opens the model named by the settings, or by default the model that made the index of `view`. If the model of
+    /// the index is not available, [`IndexModels::check_available`] returns the reason.
+    ///
+    /// # Errors
+    /// When the model named by the settings is not available.
     pub fn open(settings: &Settings, view: Option<&dyn StoreView>) -> Result<Self, EngineError> {
         if let Some(choice) = &settings.pipeline.embedder {
             return Ok(Self::new(settings, open_embedder::open_embedder(settings, choice)?));
@@ -106,7 +109,7 @@ impl IndexModels {
         self.unavailable.as_ref().map_or(Ok(()), |error| Err(EngineError::IndexModel(Arc::clone(error))))
     }
 
-    /// Returns whether the built-in model is in use; only that model can be tuned.
+    /// Returns whether the configured model is the built-in one; only that model can be tuned.
     pub fn is_builtin(&self) -> bool {
         self.unavailable.is_none() && self.configured.embedder.model_id() == StaticModel::builtin().model_id()
     }

@@ -39,10 +39,11 @@ pub struct TunedModel {
     blake3: String,
     /// Time of the tuning, in milliseconds since 1970.
     pub made_at_ms: u64,
-    /// Number of held-out pairs in the evaluation; the next two fields are the mean reciprocal ranks of the built-in
-    /// and the tuned model on these pairs.
+    /// Number of held-out pairs in the evaluation.
     pub questions: usize,
+    /// Mean reciprocal rank of the built-in model on these pairs.
     pub mrr_before: f64,
+    /// Mean reciprocal rank of the tuned model on these pairs.
     pub mrr_after: f64,
 }
 

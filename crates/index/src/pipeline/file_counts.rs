@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Numbers of files that have reached certain points of the pipeline.
 #[derive(Default)]
 pub(crate) struct FileCounts {
-    /// Files whose size or time differs from the index.
+    /// Files whose metadata differs from the index, or that were seen to change.
     pub changed: AtomicU64,
-    /// Changed files that have been embedded or turned out to have the same content.
+    /// Changed files that have been embedded, were skipped or deleted, or turned out to have the same content.
     pub redone: AtomicU64,
     /// Files that have been embedded or skipped, or are unchanged.
     pub done: AtomicU64,

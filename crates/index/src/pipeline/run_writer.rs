@@ -46,6 +46,9 @@ impl<'s> RunWriter<'s> {
     }
 
     /// Takes the store's lock, if this writer does not hold it yet.
+    ///
+    /// # Errors
+    /// [`WriteError::Outdated`] when another process has committed; otherwise when the store cannot be opened.
     pub fn lock(&mut self) -> Result<&mut dyn StoreWriter, WriteError> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
@@ -68,6 +71,9 @@ impl<'s> RunWriter<'s> {
     }
 
     /// Removes deleted files from the store and marks the run as complete.
+    ///
+    /// # Errors
+    /// When the lock cannot be taken or the store cannot be written.
     pub fn complete(&mut self, removed: Vec<RepoPath>, running: CommitStatus) -> Result<(), WriteError> {
         let writer = self.lock()?;
         if !removed.is_empty() {

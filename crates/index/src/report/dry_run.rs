@@ -7,7 +7,7 @@ use types::{Language, RepoPath, SkipReason};
 pub struct DryRun {
     /// Files to index, sorted by path, with their languages.
     pub included: Vec<(RepoPath, Language)>,
-    /// Files and folders to skip, each with whether it is a folder, and with the reason.
+    /// Files and folders to skip: the path, whether it is a folder, and the reason.
     pub excluded: Vec<(RepoPath, bool, SkipReason)>,
     /// Credentials that are masked in the included files: the file, the line and the rule that found them.
     pub masked: Vec<(RepoPath, u32, &'static str)>,

@@ -50,7 +50,7 @@ pub struct IndexReport {
     pub embed_batch: usize,
     /// Estimated peak of the memory taken by files in flight, in bytes.
     pub in_flight_peak_bytes: u64,
-    /// Peak memory of the process during the run, in bytes; `None` if the system does not report it.
+    /// Peak memory of the process and its parsers during the run, in bytes; `None` if the system does not report it.
     pub peak_memory_bytes: Option<u64>,
     /// The embedder's device; `None` if it was not used.
     pub device: Option<DeviceReport>,
@@ -75,7 +75,7 @@ impl FileList {
     /// Maximum number of paths.
     pub const MAX_PATHS: usize = 20;
 
-    /// Creates the list of some paths.
+    /// Creates the list of `paths`, which may be in any order.
     pub(crate) fn new<'p>(paths: impl Iterator<Item = &'p RepoPath>) -> Self {
         let mut all: Vec<&RepoPath> = paths.collect();
         let count = all.len() as u64;

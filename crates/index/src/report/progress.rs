@@ -24,7 +24,7 @@ pub struct IndexProgress {
     pub walk_ended: bool,
     /// Files that need only to be committed: indexed, skipped or unchanged.
     pub files_done: u64,
-    /// Files found so far whose size or time differs from the index.
+    /// Files found so far whose metadata differs from the index, or that were seen to change.
     pub files_changed: u64,
     /// Changed files that are done.
     pub files_redone: u64,
@@ -39,8 +39,9 @@ pub struct IndexProgress {
 }
 
 impl IndexProgress {
-    /// Estimates the remaining time from the rate so far. Returns `None` until the walk has ended and the run has taken
-    /// two seconds. Unchanged files are not counted, because they take almost no time.
+    /// Estimates the remaining time from the rate so far. Returns `None` until the walk has ended, a changed file is
+    /// done and the run has taken two seconds, and in the finishing phase. Unchanged files are not counted, because
+    /// they take almost no time.
     pub fn remaining(&self) -> Option<Duration> {
         let counted = self.walk_ended && self.files_redone > 0 && self.elapsed >= MIN_RATE_TIME;
         if !counted || self.phase != IndexPhase::Indexing {

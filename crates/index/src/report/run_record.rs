@@ -39,7 +39,7 @@ pub enum RunStatus {
     Done,
     Cancelled,
     Failed,
-    /// Its process ended without recording the end of the run.
+    /// The run's process ended without recording the end of the run.
     Died,
 }
 

@@ -65,7 +65,7 @@ pub struct StageReport {
     pub queue: Option<QueueReport>,
 }
 
-/// The fill of a queue, in elements.
+/// The fill level of a queue, in elements.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct QueueReport {
     /// Current number of elements.

@@ -1,5 +1,5 @@
-//! Injects a fault into every single call to the file system: no run hangs or panics, indexed data is kept,
-//! and the next run repairs the damage.
+//! Injects a fault into each call to the file system in turn: no run hangs or panics, indexed data is kept, and the
+//! next run repairs the damage.
 
 use std::fs::Metadata;
 use std::io::{self, ErrorKind};

@@ -1,4 +1,4 @@
-//! A model that fails in the middle of a run.
+//! Tests of a model that fails in the middle of a run.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! Cancellation, progress, and runs that are refused.
+//! Tests of cancelled runs, of progress, and of refused runs.
 
 use std::fs::Metadata;
 use std::io;

@@ -1,4 +1,5 @@
-//! Lets every single call to the store fail: the run ends with the error, and no indexed data is lost.
+//! Fails each call to the store in turn: the run ends with the error, or rebuilds a damaged index. No indexed data is
+//! lost.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;

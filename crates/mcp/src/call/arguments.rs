@@ -1,7 +1,7 @@
 //! Parses and checks the arguments of a call.
 //!
 //! Models and clients spell arguments in many ways: numbers as text, lists as JSON in a text, names in other cases, and
-//! further arguments of the client's own. Whatever has one meaning is understood. An argument that is not known is
+//! further arguments of the client's own. Every unambiguous spelling is accepted. An argument that is not known is
 //! ignored, with a note if its name is close to a known one; a value without a meaning is an error that names the
 //! argument.
 
@@ -36,7 +36,7 @@ const MAX_NAME_BYTES: usize = 500;
 /// Maximum length of an argument's name in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
 
-/// Number of letters up to which a name is close to another one after one edit rather than two.
+/// Maximum length of a known name for which one edit, rather than two, counts as close.
 const SHORT_NAME_CHARS: usize = 5;
 
 /// The arguments that a tool knows.
@@ -44,7 +44,7 @@ const SHORT_NAME_CHARS: usize = 5;
 pub struct KnownArguments {
     pub required: &'static [&'static Argument],
     pub optional: &'static [&'static Argument],
-    /// Optional ones that no schema lists.
+    /// Optional arguments that no schema lists.
     pub unlisted: &'static [&'static Argument],
 }
 
@@ -61,7 +61,7 @@ impl KnownArguments {
         self.required.iter().chain(self.optional).chain(self.unlisted).copied()
     }
 
-    /// Lists the names, such as `query (required), limit`.
+    /// Lists the names of the listed arguments, such as `query (required), limit`.
     fn list_names(&self) -> String {
         let required = self.required.iter().map(|argument| format!("{} (required)", argument.name));
         let optional = self.optional.iter().map(|argument| argument.name.to_owned());
@@ -203,7 +203,7 @@ impl GivenArguments {
         self.number_within(&HIT_LIMIT, DEFAULT_HITS, HITS_RANGE)
     }
 
-    /// Returns how much of the hits to show.
+    /// Returns the level of detail of the hits.
     pub fn detail(&self) -> Detail {
         self.text(&DETAIL).and_then(Detail::parse_detail).unwrap_or_default()
     }
@@ -239,13 +239,15 @@ pub fn check_name(name: &str) -> Result<String, ToolError> {
     Ok(name.to_owned())
 }
 
-/// Returns the text of a raw argument before its tool is known to be called, for the choice of the root.
+/// Returns the text of an argument before the arguments are parsed, for the choice of the root; `None` if it is absent,
+/// blank or not a text.
 pub fn raw_text<'g>(given: &'g JsonObject, argument: &Argument) -> Option<&'g str> {
     let found = given.iter().find(|(name, _)| is_same_name(name, argument.name));
     found.and_then(|(_, value)| value.as_str()).map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// Converts a JSON value to an object of arguments: an empty list and null stand for none, a text for the JSON in it.
+/// Converts a JSON value to an object of arguments: an empty list, a blank text and null stand for none, another text
+/// for the JSON in it. Returns `None` for other values.
 pub fn to_argument_object(value: Value) -> Option<JsonObject> {
     match value {
         Value::Object(object) => Some(object),

@@ -1,4 +1,5 @@
-//! Runs the blocking work of calls on at most one thread per core, so that many calls do not slow each other down.
+//! Runs the blocking work of calls on as many threads as there are cores, but at least two, so that many calls do not
+//! slow each other down.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -7,11 +8,11 @@ use tokio::sync::Semaphore;
 
 use super::result::ToolError;
 
-/// Permits for blocking work, one per core, granted in order of request.
+/// Permits for blocking work, one per core but at least two, granted in order of request.
 static BLOCKING_PERMITS: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(thread::available_parallelism().map_or(2, |cores| cores.get().max(2))));
 
-/// Runs `work` on a blocking thread, after waiting for one of the permits, one per core.
+/// Runs `work` on a blocking thread, after waiting for one of the permits.
 ///
 /// Dropping the future drops work that has not begun. Work that has begun keeps its permit until it ends; to end it
 /// early, cancel the token passed to it.

@@ -15,7 +15,7 @@ pub enum ArgumentValue {
     Lines(Vec<(u32, u32)>),
 }
 
-/// Parses a value; `None` for null and for an empty list.
+/// Parses a value; `None` for null, for an empty list and for a blank choice.
 ///
 /// # Errors
 /// A description of the expected values.
@@ -97,7 +97,7 @@ fn split_paths(text: &str) -> Vec<String> {
     split_outside(text, "{[", "}]", &[',', '\n'])
 }
 
-/// Splits names and places of code at commas outside of brackets of every kind, at semicolons and at line breaks.
+/// Splits names and locations at commas and semicolons outside of brackets of every kind, and at line breaks.
 fn split_symbols(text: &str) -> Vec<String> {
     let names = split_outside(text, "<([{", ">)]}", &[',', ';', '\n']);
     names.iter().map(|name| name.trim_matches(['"', '\'', '`']).trim().to_owned()).collect()
@@ -125,10 +125,11 @@ fn split_outside(text: &str, open: &str, close: &str, separators: &[char]) -> Ve
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// Returns a path without quotes around it and with `/` between its parts.
+/// Returns a path without quotes around it and without `file://`, with `/` between its parts. Decodes the escapes that
+/// [`unescape_name`] knows.
 ///
-/// A backslash before a letter, a digit, a dot or an underscore separates parts, as on Windows. Before another
-/// character it stays: in a glob it makes that character literal.
+/// A backslash at the end, or before a letter, a digit, or one of `. _ - * \`, separates parts, as on Windows. Before
+/// another character it stays: in a glob it makes that character literal.
 pub fn normalize_path(text: &str) -> String {
     let text = text.trim();
     let quoted = |quote: char| text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));

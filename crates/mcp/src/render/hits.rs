@@ -1,9 +1,9 @@
 //! Renders search hits as text for a model and as structured data, within a token budget.
 //!
-//! Briefly, the first two hits have the lines that decide and the others one line each; in full, every hit has its code.
-//! The budget decides how many lines of each hit are shown: as many as fit, more for the first hits than for the rest.
-//! The lines that are kept are the signature and those that match the query, so a hit stays useful when it is cut. If
-//! not even one line of each hit fits, the last hits are left for the next page.
+//! A brief answer shows the deciding lines of the first two hits and one line of each other hit; a full answer shows
+//! the code of every hit. The budget decides how many lines of each hit are shown: as many as fit, more for the first
+//! hits than for the rest. The lines that are kept are the signature and those that match the query, so a hit stays
+//! useful when it is cut. If not even one line of each hit fits, the last hits are left for the next page.
 
 use answer::caveats::{append_note, format_caveats};
 use answer::location::format_lines;
@@ -19,23 +19,24 @@ use crate::call::result::{ToolResult, to_tool_result};
 use crate::roots::query::QueryOutcome;
 use crate::wire::search::{HitOutput, SearchOutput};
 
-/// Number of hits that show more lines than the rest, in full.
+/// Number of hits of a full answer that show more lines than the rest.
 const FIRST_HITS: usize = 3;
 
-/// Number of hits of a brief answer whose lines have a signature; the others are named, with the line that decides as
-/// far as there is room.
+/// Number of hits of a brief answer that are shown with a signature; the others have a name, and a deciding line if
+/// there is room.
 const SIGNED_HITS: usize = 5;
 
-/// How much of the hits an answer shows.
+/// The limits on the text of the hits of an answer.
 #[derive(Clone, Copy, Debug)]
 struct DetailLevel {
-    /// Maximum number of lines of the first hit; briefly, the second one shows half of them.
+    /// Maximum number of lines of the first hit; in a brief answer, the second hit shows half of them.
     first_lines: usize,
-    /// Maximum number of lines of each further hit in full; with 1, a further hit takes one line in all.
+    /// Maximum number of lines of each further hit of a full answer; with 1, a further hit takes one line in all.
     other_lines: usize,
     max_line_chars: usize,
-    /// Lengths of a hit on one line, among the first and after these.
+    /// Lengths of a hit on one line, among the first [`SIGNED_HITS`] hits.
     brief: BriefLengths,
+    /// Lengths of a hit on one line, after the first [`SIGNED_HITS`] hits.
     tail: BriefLengths,
     /// Maximum number of related places listed below each of the first hits.
     max_related: usize,
@@ -52,7 +53,7 @@ const fn brief_level(first_lines: usize, max_related: usize, [signature, line, t
     DetailLevel { first_lines, other_lines: 1, max_line_chars: 160, brief, tail, max_related }
 }
 
-/// The levels of detail in full, the most detailed first. The first that fits is used.
+/// The levels of a full answer, the most detailed first. The first that fits is used.
 const FULL_LEVELS: [DetailLevel; 18] = [
     level(usize::MAX, usize::MAX, usize::MAX, 3),
     level(usize::MAX, usize::MAX, 500, 3),
@@ -74,7 +75,7 @@ const FULL_LEVELS: [DetailLevel; 18] = [
     level(1, 1, 30, 0),
 ];
 
-/// The levels of a brief answer, the most detailed first: what comes late gives way to the first places.
+/// The levels of a brief answer, the most detailed first. Later places lose detail before the first ones do.
 const BRIEF_LEVELS: [DetailLevel; 9] = [
     brief_level(14, 3, [90, 90, 80]),
     brief_level(12, 2, [60, 80, 50]),
@@ -124,7 +125,7 @@ pub fn default_hit_tokens(detail: Detail, form: AnswerForm) -> u32 {
     }
 }
 
-/// Answers a call with a page of hits. The hits of `outcome` are ranked from the beginning.
+/// Answers a call with a page of hits. The hits of `outcome` include those of the earlier pages.
 pub async fn answer_with_hits(outcome: QueryOutcome<SearchAnswer>, page: HitPage) -> ToolResult {
     let HitPage { noun, words, detail, cursor, limit, budget } = page;
     match outcome {
@@ -148,7 +149,7 @@ pub async fn answer_with_hits(outcome: QueryOutcome<SearchAnswer>, page: HitPage
     }
 }
 
-/// Note on an answer that has only the places where the text of the query stands.
+/// Note on an answer that has only the places that contain the text of the query.
 const ONLY_EXACT: &str = "only places with this very text; detail full has others";
 
 /// Renders the hits with as much detail as fits into the budget.
@@ -218,7 +219,7 @@ fn render_first_hits(
     RenderedAnswer { text: parts.join("\n"), structured }
 }
 
-/// Converts a place to its wire type. A place on one line has its signature and the line that decides, if any, as code.
+/// Converts a place to its wire type. A place on one line has its signature, and its deciding line, if any, as code.
 fn to_hit_output(place: &Place<'_>, detail: PlaceDetail, brief: Option<BriefLengths>) -> HitOutput {
     let Hit { span, stale, signature, .. } = place.hit;
     let (signature, code) = match brief {

@@ -72,7 +72,7 @@ impl IndexAnswer for SymbolAnswer {
     }
 }
 
-/// Several answers from the same index. Their notes are those of empty answers and given only if all are empty.
+/// Several answers from the same index. If all are empty, their notes are those of the first; otherwise there are none.
 impl<T: IndexAnswer> IndexAnswer for Vec<T> {
     fn coverage(&self) -> Option<&IndexCoverage> {
         self.first().and_then(T::coverage)

@@ -1,9 +1,9 @@
-//! The folders of a server, and the rules by which further ones are served.
+//! The folders of a server, and the rules by which further folders are served.
 //!
 //! A server starts with the folders that the user or the client gave. With `--within`, a call may name any project below
 //! an allowed folder. A server without a folder takes the roots that its client offers. Every folder passes the checks
-//! of [`FolderAccess::resolve`], whoever names it; a folder below an allowed one is compared by components after links
-//! are resolved.
+//! of [`FolderAccess::resolve`], whether a user, a call or a client names it; a folder below an allowed one is compared
+//! by components after symbolic links are resolved.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -28,10 +28,10 @@ const MAX_ROOTS: usize = 16;
 /// Time that a call waits, at most, for the roots of its client.
 const CLIENT_ROOTS_WAIT: Duration = Duration::from_secs(5);
 
-/// The rules by which folders are served, beyond those given at the start.
+/// The rules by which folders are served in addition to the folders given at the start.
 #[derive(Clone)]
 pub struct FolderAccess {
-    /// Folders below which a call may name any project, with links resolved.
+    /// Folders below which a call may name any project, with symbolic links resolved.
     pub within: Vec<PathBuf>,
     /// Whether the roots that the client offers are served.
     pub takes_client_roots: bool,
@@ -58,7 +58,8 @@ impl FolderAccess {
         self.takes_client_roots || !self.within.is_empty()
     }
 
-    /// Returns the folder that a call names, with links resolved: a path, or a path below an allowed folder.
+    /// Returns the folder that a call names by its path, absolute or relative to an allowed folder, with symbolic links
+    /// resolved.
     ///
     /// # Errors
     /// When there is no such folder, it is not below an allowed folder, or a part of its path is hidden.

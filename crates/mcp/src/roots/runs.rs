@@ -22,7 +22,8 @@ use crate::call::context::wait_until_cancelled;
 /// its run ends; it only releases a lock on a file.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Time since the end of the last run after which a search starts another one, in a folder that is not watched.
+/// Time since the end of the last run after which a search starts another one, if the folder is not watched or the last
+/// run failed.
 const MAX_RUN_AGE: Duration = Duration::from_secs(2);
 
 /// The index runs of one root.
@@ -77,7 +78,7 @@ pub struct ActiveRun {
     cancel: CancelToken,
 }
 
-/// How a run ended, as shown to clients.
+/// The outcome of a run, as shown to clients.
 #[derive(Clone)]
 pub enum RunOutcome {
     Done(Arc<IndexReport>),
@@ -134,8 +135,7 @@ impl IndexRuns {
         Self { engine, state: watch::Sender::new(IndexRunState::default()) }
     }
 
-    /// Starts a run on a new thread, or joins the run in progress, even if that one was started with another
-    /// `rebuild`.
+    /// Starts a run on a new thread, or joins the run in progress, even if that one was started with another `rebuild`.
     /// Returns `None` once the server is closing.
     pub fn start_or_join(self: &Arc<Self>, rebuild: bool) -> Option<RunTicket> {
         let ticket = self.claim_run(rebuild)?;

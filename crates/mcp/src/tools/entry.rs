@@ -12,9 +12,9 @@ use crate::roots::served::ServedRoots;
 pub struct ToolEntry {
     pub name: &'static str,
     pub title: &'static str,
-    /// Text that describes to the model the tool and its uses.
+    /// Text for the model that describes the tool and its uses.
     pub description: &'static str,
-    /// Words by which a client that loads tools on demand finds this one.
+    /// Words by which a client that loads tools on demand finds the tool.
     pub search_hint: &'static str,
     pub arguments: KnownArguments,
     /// Generates the schema of the answer.
@@ -26,7 +26,7 @@ pub struct ToolEntry {
     pub call: CallFunction,
 }
 
-/// How clients learn about a tool.
+/// The way in which clients learn about a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToolListing {
     /// Listed, and loaded from the start by clients that load tools on demand.

@@ -23,7 +23,7 @@ use crate::wire::argument::{
 use crate::wire::references::{FindReferencesOutput, ReferencedFileOutput, UseOutput};
 use crate::wire::schema::generate_output_schema;
 
-/// The tool.
+/// The `find_references` tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "find_references",
     title: "Find uses of a name",
@@ -202,7 +202,8 @@ fn next_position(answer: &ReferenceAnswer, cursor: &PageCursor, count: usize) ->
     answer.next.unwrap_or_default()
 }
 
-/// Formats what the uses do not tell: that there are none, that not all are shown, and where the name is defined.
+/// Formats the remarks on the uses: that the requested container is missing, that there are no uses, and that not all
+/// files were read.
 fn format_reference_head(answer: &ReferenceAnswer, count: usize) -> Vec<String> {
     let mut head = Vec::new();
     let name = escape_name_to_length(&answer.name, MAX_NAME_CHARS);
@@ -224,7 +225,7 @@ fn format_reference_head(answer: &ReferenceAnswer, count: usize) -> Vec<String> 
     head
 }
 
-/// Formats each definition of the name, such as `src/a.rs:10-20 method Store.open`, as many as there is room for, and
+/// Returns as many definitions of the name as there is room for, such as `src/a.rs:10-20 method Store.open`, and
 /// whether there are more.
 fn list_definitions(answer: &ReferenceAnswer) -> (Vec<String>, bool) {
     let mut left = MAX_DEFINITION_CHARS;
@@ -287,8 +288,8 @@ fn format_use_lines(group: &[UseOutput], shows_kinds: bool) -> Vec<String> {
     entries.iter().map(|(lines, shown)| format!("{}{shown}", numbers(lines))).collect()
 }
 
-/// Formats the uses on one line of code without its number, such as ` [call] let x = parse(y);`. Uses that are no call,
-/// import, type or write have no kind.
+/// Formats the uses on one line of code without its number, such as ` [call] let x = parse(y);`. The kind `other` is
+/// not shown.
 fn format_use(same: &[UseOutput], shows_kinds: bool) -> String {
     let mut kinds: Vec<&str> = same.iter().map(|use_output| use_output.kind.as_str()).collect();
     kinds.dedup();

@@ -20,7 +20,7 @@ use crate::wire::argument::{
 use crate::wire::schema::generate_output_schema;
 use crate::wire::search::SearchOutput;
 
-/// The tool.
+/// The `find_similar` tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "find_similar",
     title: "Find similar code",
@@ -45,8 +45,8 @@ const MAX_SNIPPET_BYTES: usize = 50_000;
 /// Maximum length of a path in a message, in characters.
 const MAX_PATH_CHARS: usize = 200;
 
-/// Splits a path, or a place as a tool prints it, such as `src/a.rs:10-40 method Store.open`, into the file and its line;
-/// a `line` that is given counts more.
+/// Splits a path, or a place as a tool prints it, such as `src/a.rs:10-40 method Store.open`, into the file and its
+/// line. `line` takes precedence, if it is given.
 fn split_place(place: &str, line: Option<u32>) -> (String, Option<u32>) {
     let first = place.split_whitespace().next().unwrap_or_default();
     let whole = [place, first].into_iter().map(split_line_suffix).find(|(_, lines)| lines.is_some());

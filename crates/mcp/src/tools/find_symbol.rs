@@ -22,7 +22,7 @@ use crate::wire::argument::{
 use crate::wire::schema::generate_output_schema;
 use crate::wire::symbols::{FindSymbolOutput, SymbolHitOutput};
 
-/// The tool.
+/// The `find_symbol` tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "find_symbol",
     title: "Find definitions by name",
@@ -48,8 +48,9 @@ const DEFAULT_TOKENS: u32 = 1_500;
 const DEFAULT_LIMIT: u32 = 20;
 const LIMIT_RANGE: std::ops::RangeInclusive<u32> = 1..=100;
 
-/// Maximum number of names looked up at once, and the least number of definitions shown of each.
+/// Maximum number of names looked up at once.
 const MAX_NAMES: usize = 12;
+/// Minimum number of definitions requested for each of several names, unless the limit is lower.
 const MIN_PER_NAME: usize = 3;
 
 /// Maximum length of a name in a note, in characters.
@@ -131,7 +132,7 @@ fn parse_symbol_kinds(names: &[String]) -> Result<Vec<SymbolKind>, ToolError> {
 
 /// The parts of an answer other than its definitions.
 struct SymbolFrame {
-    /// The name that was asked for.
+    /// The requested name.
     name: String,
     container: Option<String>,
     cursor: PageCursor,
@@ -204,7 +205,7 @@ fn render_names(
     })
 }
 
-/// Renders the first `count` definitions of a page, each path once for those that follow each other.
+/// Renders the first `count` definitions of a page. Consecutive definitions in one file share a line with its path.
 fn render_first_symbols(answer: &SymbolAnswer, frame: &SymbolFrame, count: usize) -> RenderedAnswer<FindSymbolOutput> {
     let cursor = &frame.cursor;
     let all = answer.symbols.len();

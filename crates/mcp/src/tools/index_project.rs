@@ -27,7 +27,7 @@ use crate::wire::argument::{REBUILD, ROOT};
 use crate::wire::project::IndexProjectOutput;
 use crate::wire::schema::generate_output_schema;
 
-/// The tool.
+/// The `index_project` tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "index_project",
     title: "Index the project",

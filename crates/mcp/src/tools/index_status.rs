@@ -27,7 +27,7 @@ use crate::wire::project::{
 };
 use crate::wire::schema::generate_output_schema;
 
-/// The tool.
+/// The `index_status` tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "index_status",
     title: "State of the index",

@@ -16,7 +16,7 @@ use crate::wire::argument::{CURSOR, DEPTH, FILE_OR_FOLDER, MAX_TOKENS, ROOT};
 use crate::wire::outline::OutlineOutput;
 use crate::wire::schema::generate_output_schema;
 
-/// The tool.
+/// The `outline` tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "outline",
     title: "Outline a file or a folder",
@@ -38,7 +38,7 @@ pub const TOOL: ToolEntry = ToolEntry {
 /// Default token limit of an answer.
 const DEFAULT_TOKENS: u32 = 1_200;
 
-/// Allowed depth of a folder's outline, in folders.
+/// Allowed depth of a folder's outline, in folder levels.
 const DEPTH_RANGE: std::ops::RangeInclusive<u32> = 1..=50;
 
 /// Answers a call of `outline`.

@@ -49,14 +49,15 @@ pub const TOOL: ToolEntry = ToolEntry {
 /// Default token limit of an answer: most definitions fit. The rest of a longer one is named by its lines.
 const DEFAULT_TOKENS: u32 = 1_000;
 
-/// Default token limit for each further place, and for all of them.
+/// Default token limit for each further place.
 const FURTHER_TOKENS: u32 = 500;
+/// Maximum default token limit of an answer with several places.
 const MAX_DEFAULT_TOKENS: u32 = 2_500;
 
 /// Maximum number of places read at once.
 const MAX_TARGETS: usize = 12;
 
-/// Tokens that join a part to the others in either form.
+/// Estimated number of tokens that separate a part from the next one, in either form.
 const PART_TOKENS: usize = 8;
 
 /// Maximum length of the message about a place that cannot be read, in characters.
@@ -234,8 +235,8 @@ fn render_code(
     Ok(fitting.unwrap_or_else(|| render_first_bytes(read, note, 0, is_single)))
 }
 
-/// Renders the first `bytes` of the text; `bytes` must be a character boundary. Of several parts each names the innermost
-/// enclosing definition and no others of the name.
+/// Renders the first `bytes` of the text; `bytes` must be a character boundary. If there are several parts, each names
+/// only the innermost enclosing definition, and no other definitions of the name.
 fn render_first_bytes(
     read: &CodeExcerpt,
     note: Option<&str>,

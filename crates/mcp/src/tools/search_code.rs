@@ -17,7 +17,7 @@ use crate::wire::argument::{
 use crate::wire::schema::generate_output_schema;
 use crate::wire::search::SearchOutput;
 
-/// The tool.
+/// The `search_code` tool.
 pub const TOOL: ToolEntry = ToolEntry {
     name: "search_code",
     title: "Search code by meaning",

@@ -31,11 +31,11 @@ const MAX_RESULT_CHARS: u32 = 100_000;
 /// Whether a call names its root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootArgument {
-    /// One root is served.
+    /// At most one root is served.
     Absent,
     /// More roots may be served later.
     Optional,
-    /// Several are served.
+    /// Several roots are served.
     Required,
 }
 

@@ -51,6 +51,9 @@ impl<W: AsyncWrite + Unpin> LineWriter<W> {
     }
 
     /// Writes `line`, appends the line end, and flushes.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
     pub async fn write(&self, mut line: Vec<u8>) -> io::Result<()> {
         line.push(b'\n');
         let mut writer = self.0.lock().await;
@@ -59,6 +62,9 @@ impl<W: AsyncWrite + Unpin> LineWriter<W> {
     }
 
     /// Writes the error response to an invalid message; `id` is null when the message's id is unknown.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
     pub async fn write_error(&self, id: &Value, code: ErrorCode, message: &str) -> io::Result<()> {
         let error = json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code.0, "message": message } });
         self.write(error.to_string().into_bytes()).await
@@ -66,7 +72,7 @@ impl<W: AsyncWrite + Unpin> LineWriter<W> {
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> JsonLinesTransport<W> {
-    /// Starts to read.
+    /// Creates a transport and starts to read messages.
     ///
     /// # Panics
     /// When called outside a Tokio runtime.
@@ -154,6 +160,9 @@ pub enum LineRead {
 }
 
 /// Reads the next line into `line`, without its end, holding at most [`MAX_LINE_BYTES`].
+///
+/// # Errors
+/// When the input cannot be read.
 pub async fn read_bounded_line<R: AsyncRead + Unpin>(
     reader: &mut BufReader<R>,
     line: &mut Vec<u8>,
@@ -210,7 +219,7 @@ pub fn parse_message(line: &[u8]) -> Result<Option<ClientMessage>, (Value, Error
     }
 }
 
-/// Parses JSON, in which a `\u` escape may be half of a character: it becomes a replacement character.
+/// Parses JSON. The `\u` escape of a lone surrogate, half of a character, becomes a replacement character.
 ///
 /// # Errors
 /// When the text is not JSON.
@@ -221,7 +230,7 @@ pub fn parse_json(text: &[u8]) -> serde_json::Result<Value> {
     })
 }
 
-/// Returns the JSON of a message as it is understood, if that differs from its text.
+/// Returns the normalized JSON of a message; `None` if the message needs no change or is not JSON.
 pub fn repair_message(text: &[u8]) -> Option<Vec<u8>> {
     let repaired = replace_lone_surrogates(text);
     let message: Value = serde_json::from_slice(repaired.as_deref().unwrap_or(text)).ok()?;
@@ -258,8 +267,8 @@ fn replace_lone_surrogates(text: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(repaired)
 }
 
-/// Replaces the arguments of a tool call that are no object, such as `[]` for none, by the object they stand for, and adds
-/// the fields that a greeting lacks.
+/// Replaces the arguments of a tool call that are not an object, such as `[]` for none, by the object they stand for,
+/// and adds the fields that an `initialize` request lacks.
 fn normalize_call(mut message: Value) -> Value {
     complete_greeting(&mut message);
     let is_call = message.get("method").is_some_and(|method| method == "tools/call");
@@ -309,7 +318,8 @@ fn complete_greeting(message: &mut Value) {
 /// Maximum length of a value in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
 
-/// Describes the first field of a tool call that has a wrong type; `None` if there is none, or the message is no call.
+/// Describes the first field of a tool call that has a wrong type; `None` if there is none, or the message is not a
+/// call.
 fn find_call_fault(message: &Value) -> Option<String> {
     if message.get("method")? != "tools/call" {
         return None;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub struct Argument {
     pub name: &'static str,
-    /// Other names that models give to it.
+    /// Other names that models give to the argument.
     pub aliases: &'static [&'static str],
     pub kind: ArgumentKind,
     pub description: &'static str,

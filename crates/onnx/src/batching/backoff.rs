@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::plan::{self, BatchLimits};
 use crate::session::model_session::SessionRunError;
 
-/// A callback that runs one batch of the given number of tokens, including padding. Returns false to stop.
+/// A callback that runs one batch, given the range of its texts and its number of tokens including padding. Returns
+/// false to stop.
 pub type RunBatch<'o> = dyn FnMut(Range<usize>, usize) -> Result<bool, SessionRunError> + 'o;
 
 /// Runs texts in batches, given their lengths in tokens in ascending order. Returns false if `run_batch` stops.
@@ -16,8 +17,9 @@ pub type RunBatch<'o> = dyn FnMut(Range<usize>, usize) -> Result<bool, SessionRu
 /// fit in memory, it is halved, and `max_tokens` falls to half of its size for all following batches.
 ///
 /// # Errors
-/// Fails if a batch fails for another reason than memory, or a batch of one text does not fit in memory. The number
-/// in the error is the length in tokens of the batch's longest text.
+/// Fails if a batch fails for another reason than memory, or if a batch that cannot be halved does not fit in memory:
+/// one text, or a batch of a model that fixes its number of rows. The number in the error is the length in tokens of
+/// the batch's longest text.
 pub fn run_with_backoff(
     lengths: &[usize],
     limits: &BatchLimits,

@@ -31,7 +31,8 @@ pub struct OrtSessionOpener<'o> {
     pub threads: usize,
     /// Memory limit of the whole process, in bytes.
     pub max_memory_bytes: u64,
-    /// Whether to preload the CUDA libraries: true if there is an NVIDIA GPU or CUDA was requested.
+    /// Whether to preload the CUDA libraries: true if CUDA or TensorRT was requested, and for `auto` if an NVIDIA GPU
+    /// is visible.
     pub wants_cuda: bool,
     /// Returns the maximum size of a device's arena in bytes; `None` sets no limit.
     pub arena_limit_bytes: &'o dyn Fn(Provider, u32) -> Option<usize>,
@@ -82,7 +83,8 @@ impl OrtSessionOpener<'_> {
         self.make_encoder(self.load_session(builder, Provider::Cpu)?, Provider::Cpu, 0)
     }
 
-    /// Opens several sessions on the CPU, or one if the model fixes its number of rows.
+    /// Opens the sessions on the CPU: as many as [`session_count`] returns, or one if the model fixes its number of
+    /// rows.
     fn open_cpu_pool(&self) -> Result<SessionPool, SessionOpenError> {
         let count = session_count(self.weights_bytes, self.max_memory_bytes, self.threads);
         let session =
@@ -126,7 +128,8 @@ impl OrtSessionOpener<'_> {
         Encoder::new(session, run_options(provider, id).map_err(device_error)?, self.model).map_err(misfit)
     }
 
-    /// Makes `encoder` pool its output in device memory. Does nothing for a model that pools by itself.
+    /// Makes `encoder` pool its output in device memory. Does nothing for a model that pools by itself, and for an
+    /// output type without a pooling graph.
     ///
     /// # Errors
     /// Fails if the pooling session cannot be opened, fails or returns other vectors.

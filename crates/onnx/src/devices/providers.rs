@@ -14,8 +14,8 @@ pub fn automatic_providers() -> impl Iterator<Item = Provider> {
     Provider::ALL.into_iter().filter(move |provider| !slow.contains(provider))
 }
 
-/// Returns the provider that the ONNX Runtime library should support for the requested device; `None` for the
-/// CPU.
+/// Returns the provider that the ONNX Runtime library should support: the named one, or CUDA for `auto` if an NVIDIA
+/// GPU is visible. `None` for the CPU, and for `auto` without such a GPU.
 pub fn wanted_provider(choice: &DeviceChoice, visible_gpus: &VisibleGpus) -> Option<Provider> {
     match choice {
         DeviceChoice::Named { provider, .. } => Some(*provider).filter(|provider| *provider != Provider::Cpu),

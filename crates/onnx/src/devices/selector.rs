@@ -20,7 +20,8 @@ use crate::session::pool::SessionPool;
 /// The selected devices with their sessions, and the reasons for passing over others.
 pub struct OpenedDevices {
     pub devices: Vec<(Device, SessionPool)>,
-    /// A session on the CPU for queries, if the CPU is not one of the devices.
+    /// A session on the CPU for queries, if the CPU is not one of the devices and can run the model within the memory
+    /// limit.
     pub query_pool: Option<SessionPool>,
     /// Reasons why `auto` passed over preferred devices.
     pub passed_over: Vec<String>,
@@ -100,7 +101,8 @@ impl DeviceSelector<'_> {
         Ok((device, pool))
     }
 
-    /// Opens the CPU session for queries. If the CPU cannot run the model, the device answers queries.
+    /// Opens the CPU session for queries. Returns `None` if the model is too large or the CPU cannot run it; the device
+    /// then embeds queries.
     ///
     /// # Errors
     /// Fails if the tokenizer does not fit the model.
@@ -123,8 +125,8 @@ impl DeviceSelector<'_> {
         }
     }
 
-    /// Runs the tokenizer's largest token ID. If the model fails on this token but can run token 0, it has no embedding
-    /// for the token, so the tokenizer belongs to another model.
+    /// Runs the token with the tokenizer's largest ID. If the model fails on this token but can run token 0, it has no
+    /// embedding for the token, so the tokenizer belongs to another model.
     fn run_trial(&self, pool: &mut SessionPool) -> Result<(), TrialError> {
         let mut run_token = |token: u32| {
             let row: &[u32] = &[token];
@@ -139,7 +141,8 @@ impl DeviceSelector<'_> {
         }
     }
 
-    /// Returns the error for a requested device, with a remedy.
+    /// Converts the error of opening the requested devices, and appends the remedy if one is known. An error of the
+    /// model stays as it is.
     fn to_embed_error(&self, error: SessionOpenError, choice: &DeviceChoice) -> EmbedError {
         let install_hint = match choice {
             DeviceChoice::Named { provider, .. } if provider.is_nvidia() => format!("; {INSTALL_CUDA_PROVIDER}"),

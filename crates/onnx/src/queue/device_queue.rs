@@ -2,8 +2,8 @@
 //!
 //! A window is the set of texts that the pipeline embeds in one call. Two windows share a device: while the device runs
 //! a batch of the first window, the thread of the second one pools its last batch and passes the vectors on. The device
-//! idles only when neither window has a batch ready. The idle time is attributed to the last step of the window that
-//! uses the device next.
+//! idles only when neither window has a batch ready. Idle time is attributed to the last step of the window that uses
+//! the device next.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -43,7 +43,8 @@ pub struct QueueSettings<'s> {
 
 /// Properties of a device that its sessions do not provide.
 pub struct DeviceFacts {
-    /// A text with all properties that the best batch size depends on, passed to [`ProbeFile::new`].
+    /// A text that names the model, the device, the library and the number of threads; the key of the [`ProbeFile`]
+    /// begins with it.
     pub probe_key: String,
     /// Free memory of the device in bytes, if it has its own memory.
     pub free_bytes: Option<u64>,
@@ -52,7 +53,8 @@ pub struct DeviceFacts {
 /// All devices of a model.
 pub struct DeviceQueues {
     queues: Vec<DeviceQueue>,
-    /// A session on the CPU for queries, if the CPU is not one of the devices.
+    /// A session on the CPU for queries, if the CPU is not one of the devices and can run the model within the memory
+    /// limit.
     query_pool: Option<Mutex<SessionPool>>,
     /// Whether queries are faster on the CPU; set when measured.
     queries_on_cpu: OnceLock<bool>,
@@ -155,8 +157,8 @@ impl DeviceQueues {
         Ok(vectors.swap_remove(0))
     }
 
-    /// Returns whether a query is faster on the CPU than on the device. The first call measures this, and stores the
-    /// result unless the CPU fails.
+    /// Returns whether a query is faster on the CPU than on the device. Measures this unless a result is stored, and
+    /// stores the result unless the CPU fails.
     ///
     /// # Errors
     /// Fails if the device fails.

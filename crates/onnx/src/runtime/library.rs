@@ -37,7 +37,7 @@ pub struct LibraryLocation {
     pub file: Option<PathBuf>,
     /// The version in the name of the library file or its Python package.
     pub version: Option<String>,
-    /// The providers whose libraries are in the same folder.
+    /// The CPU, and the providers whose libraries are in the same folder. Empty without a library file.
     pub providers: Vec<Provider>,
 }
 
@@ -95,7 +95,7 @@ pub fn loaded_library() -> Option<&'static OrtLibrary> {
     LOADED.get()
 }
 
-/// Lists the rules that were searched, for an error message.
+/// Lists the rules of the locations that were searched, for an error message.
 fn describe_search(locations: &[LibraryLocation]) -> String {
     let mut rules: Vec<&str> = Vec::new();
     for location in locations {
@@ -144,7 +144,8 @@ fn inspect_location(rule: &'static str, path: &Path) -> LibraryLocation {
     LibraryLocation { rule, folder, file, version, providers }
 }
 
-/// Returns the ONNX Runtime library in a folder, or the newest one if there are several versions.
+/// Returns the ONNX Runtime library in a folder: the file without a version in its name, or otherwise the newest
+/// version.
 fn newest_library(folder: &Path) -> Option<PathBuf> {
     let (prefix, exact) = if cfg!(windows) {
         ("onnxruntime.dll", "onnxruntime.dll")

@@ -32,7 +32,7 @@ pub fn pooling_memory(provider: Provider) -> Option<(AllocationDevice<'static>, 
         // TensorRT would take a minute to compile the pooling graph.
         Provider::Cuda | Provider::TensorRt => Some((AllocationDevice::CUDA, Provider::Cuda)),
         Provider::Rocm => Some((AllocationDevice::HIP, Provider::Rocm)),
-        // Their outputs are in CPU memory, or device memory is untested.
+        // The outputs of these providers are in CPU memory, or pooling in their device memory is untested.
         Provider::Cpu | Provider::CoreMl | Provider::DirectMl | Provider::MiGraphX | Provider::OpenVino => None,
     }
 }

@@ -34,7 +34,7 @@ struct ModelInput {
     element_type: InputType,
     /// The values of the current call, `[rows, tokens]`, row-major.
     values: Vec<i64>,
-    /// The same values as 32-bit integers, filled only for a model that takes them.
+    /// The same values as 32-bit integers, filled only for an input of this type.
     values_i32: Vec<i32>,
 }
 

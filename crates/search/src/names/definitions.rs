@@ -1,9 +1,9 @@
 //! Finds definitions by name.
 //!
 //! The kinds of matches, best first, are: the same spelling, the same letters in another case or with other separators,
-//! names that begin with the query or contain its words, and names with a typo. Approximate matches are returned only
-//! if there are no better ones. Names are looked up in the snapshot's column blocks; there is no separate index. For
-//! equal input, the order of results is always the same.
+//! names that begin with the query or contain its words, and names with one or two typos. Approximate matches are
+//! returned only if there are no better ones. Names are looked up in the snapshot's column blocks; there is no separate
+//! index. For equal input, the order of results is always the same.
 
 use super::name_query::NameQuery;
 use crate::snapshot::Snapshot;
@@ -20,7 +20,7 @@ pub enum NameMatch {
     Exact,
     /// The name has the same letters in another case or with other separators: `parse_header` for `parseHeader`.
     Normalized,
-    /// The name begins with the query, or contains its words in order.
+    /// The name begins with the query, or contains words that begin with the words of the query, in the same order.
     Partial,
     /// The name differs by one or two typos.
     Fuzzy,
@@ -38,8 +38,9 @@ pub struct NamedDefinition {
 
 /// Returns the definitions that match `query`, in files that pass `is_allowed`, best first.
 ///
-/// Qualifiers are checked only roughly, because the containers are known only of a chunk with one definition. Those that may
-/// match come first, then the definitions in chunks of several; [`NameQuery::fits`] checks them exactly.
+/// Qualifiers are checked only roughly, because containers are known only for chunks with one definition. Definitions
+/// whose qualifiers may match come first, then other definitions in chunks with several; [`NameQuery::fits`] checks
+/// qualifiers exactly.
 pub fn find_definitions(
     snapshot: &Snapshot,
     query: &NameQuery,
@@ -204,8 +205,8 @@ impl DefinitionOrder {
     }
 }
 
-/// Returns whether a query for a name most likely means a definition of this kind, rather than a part of it or a place
-/// that holds it.
+/// Returns whether a query for a name most likely means a definition of this kind. Less likely kinds are, for example,
+/// fields, modules, constructors and tests.
 pub(crate) fn is_meant_kind(kind: SymbolKind) -> bool {
     rank_kind(kind) == 0 && kind != SymbolKind::Constructor
 }

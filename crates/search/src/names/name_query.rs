@@ -26,7 +26,8 @@ const MAX_NAME_BYTES: usize = 200;
 const RELATIVE: [&str; 6] = ["crate", "self", "Self", "super", "this", "cls"];
 
 impl NameQuery {
-    /// Parses a query; returns `None` if it contains no name. Invisible characters may be written as they are shown.
+    /// Parses a query; returns `None` if it contains no name. Decodes the escapes that [`unescape_name`] knows, such as
+    /// `\u{3164}`.
     pub fn parse(text: &str) -> Option<Self> {
         let text = unescape_name(text);
         let text = compose(&text);
@@ -44,7 +45,7 @@ impl NameQuery {
         Some(Self { full_text: text, name, qualifiers: parts, is_prefix })
     }
 
-    /// Adds `container` as an outer qualifier.
+    /// Adds the names in `container` as outer qualifiers.
     pub fn inside(mut self, container: &str) -> Self {
         if let Some(outer) = Self::parse(container) {
             let outer = outer.qualifiers.into_iter().chain([outer.name]);

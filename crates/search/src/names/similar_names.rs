@@ -79,6 +79,9 @@ pub(crate) fn find_nearest_word(snapshot: &Snapshot, word: &str) -> Option<Strin
 }
 
 /// Returns whether a definition has the name, or the text of a chunk contains it or an inflection of it.
+///
+/// # Errors
+/// If the inverted index cannot be read.
 pub(crate) fn occurs_in_index(snapshot: &Snapshot, name: &str) -> Result<bool, StoreError> {
     if snapshot.chunks_defining(name).next().is_some() {
         return Ok(true);

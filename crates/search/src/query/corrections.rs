@@ -15,10 +15,11 @@ use text::words;
 /// Minimum length of a corrected word of prose, in letters.
 const MIN_WORD_LETTERS: usize = 6;
 
-/// Maximum number of names corrected in one query, and likewise of words.
+/// Maximum number of names that are checked in one query, of file names that are checked, and of words that are
+/// corrected.
 const MAX_CORRECTIONS: usize = 2;
 
-/// A name that does not occur in the index, and its replacement.
+/// A name or a word that does not occur in the index, and its replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Correction {
     pub from: String,
@@ -26,7 +27,7 @@ pub(crate) struct Correction {
 }
 
 impl Correction {
-    /// Replaces every occurrence of the name as a whole word, ignoring case.
+    /// Returns `text` with every occurrence of `from` as a whole word replaced, ignoring the case of ASCII letters.
     pub fn apply_to(&self, text: &str) -> String {
         let inside = |c: char| c.is_alphanumeric() || c == '_';
         let (mut applied, mut at) = (String::with_capacity(text.len()), 0);
@@ -50,7 +51,7 @@ impl Correction {
 
 /// Finds corrections for names, containers, file names and words of a query that do not occur in the index.
 ///
-/// Stack traces and code are not corrected.
+/// Stack traces, code and reports are not corrected.
 ///
 /// # Errors
 /// If the inverted index cannot be read, or a stop was requested.
@@ -120,7 +121,8 @@ pub(crate) fn find_missing_names(
     Ok(missing)
 }
 
-/// Returns whether a word is long enough and not a common English word.
+/// Returns whether a word consists of enough lowercase ASCII letters, and neither it nor an inflection of it is a
+/// common word.
 fn is_correctable_word(word: &str) -> bool {
     word.len() >= MIN_WORD_LETTERS
         && word.bytes().all(|byte| byte.is_ascii_lowercase())

@@ -17,7 +17,7 @@ use types::{ContentKind, Language, SymbolKind};
 /// A compiled [`Filter`], combined with the filters in the query text.
 pub struct FileFilter {
     languages: Vec<Language>,
-    /// Lists of patterns; a path must match one of every list.
+    /// Lists of patterns; a path must match at least one pattern of every list.
     paths: Vec<Vec<PathPattern>>,
     /// Glob sets for file names; a path must match every set.
     files: Vec<GlobSet>,
@@ -93,8 +93,8 @@ impl FileFilter {
         self
     }
 
-    /// Adapts the filter to the files of a snapshot: a pattern that is the name of a folder stands for that folder, even
-    /// if it has characters of globs.
+    /// Adapts the filter to the files of a snapshot: a pattern that is the path or the name of an indexed file or
+    /// folder matches literally, even if it contains glob characters.
     pub fn for_snapshot(mut self, snapshot: &Snapshot) -> Self {
         self.paths.iter_mut().flatten().for_each(|pattern| pattern.prefer_literal(snapshot));
         self
@@ -105,7 +105,8 @@ impl FileFilter {
         self.paths.iter().flatten()
     }
 
-    /// Describes the filters, other than paths and projects, that leave out files of the snapshot or chunks.
+    /// Describes the filters by language, content, included kind and path class that leave out files of the snapshot or
+    /// chunks.
     pub(crate) fn describe_limits(&self, snapshot: &Snapshot) -> Vec<String> {
         let mut limits = Vec::new();
         let names = |languages: &[Language]| languages.iter().map(|one| one.0).collect::<Vec<_>>().join(" and ");
@@ -175,9 +176,9 @@ impl FileFilter {
         self.has_language(file.language) && (!self.depends_on_paths() || self.matches_path(file))
     }
 
-    /// Returns whether a file that the query names passes.
+    /// Returns whether a file passes because the query names it.
     ///
-    /// By default, configuration files do not pass, but a configuration file named in the query does.
+    /// Without language and content filters, a configuration file passes only if the query names it.
     pub(crate) fn allows_named(&self, file: &FileChunks) -> bool {
         let has_default_content = self.languages.is_empty() && self.content == ContentFilter::CodeAndDocs;
         let language_allowed = has_default_content && !self.exclusions.languages.contains(&file.language);
@@ -220,7 +221,7 @@ impl FileFilter {
             && self.folders.contains_folder(file.path.folder())
     }
 
-    /// Returns whether a chunk passes, in a file in this language that passes.
+    /// Returns whether a chunk passes; its file passes and is in `language`.
     pub(crate) fn allows_chunk(&self, chunk: &ChunkMeta<'_>, language: Language) -> bool {
         let wanted = self.kinds.is_empty() || self.kinds.contains(&chunk.kind);
         wanted && !self.exclusions.kinds.contains(&chunk.kind) && !(self.no_tests && is_test_chunk(chunk, language))
@@ -247,7 +248,7 @@ impl FileFilter {
     }
 }
 
-/// Returns whether a chunk in any file is a test: a test block of the language, or a part of Rust's `mod tests`.
+/// Returns whether a chunk is a test: a test block of its language, or a part of a Rust module named `tests` or `test`.
 fn is_test_chunk(chunk: &ChunkMeta<'_>, language: Language) -> bool {
     let is_tests = |name: &str| matches!(name, "tests" | "test");
     let is_module = chunk.kind == SymbolKind::Module && is_tests(chunk.symbol);

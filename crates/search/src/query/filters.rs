@@ -2,7 +2,7 @@
 //!
 //! A filter is a filter name, a colon and a value, or one of `-test`, `-example` and `-generated`. A word with an
 //! unknown kind or language, such as `kind:Pod`, is not a filter. Several values of one filter widen the search
-//! (`lang:go,rust` equals `lang:go lang:rust`), several filters narrow it, and a leading `-` excludes matches.
+//! (`lang:go,rust` equals `lang:go lang:rust`), different filters narrow it, and a leading `-` excludes matches.
 
 use source::language;
 use types::SymbolKind;
@@ -130,7 +130,7 @@ impl QueryFilters {
         true
     }
 
-    /// Returns a remaining word without quotes, and adds quoted phrases to `phrases`.
+    /// Adds a quoted phrase to `phrases`, and returns it without quotes; returns other words unchanged.
     ///
     /// A single quoted word is a phrase only if it is the whole query; otherwise it is often a quotation (`no
     /// field "wait"`).

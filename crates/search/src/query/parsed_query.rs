@@ -66,7 +66,7 @@ pub(crate) struct ParsedQuery {
     pub filter: FileFilter,
     /// For each file of the snapshot, whether it passes the filter.
     pub allowed_files: Vec<bool>,
-    /// Notes on invalid filters, which remain in the query as words, and on corrections.
+    /// Notes on invalid filters, which remain in the query as words, on missing names, and on corrections.
     pub notes: Vec<String>,
     /// A description of how the query was interpreted.
     pub understood: String,

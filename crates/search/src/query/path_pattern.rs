@@ -1,7 +1,7 @@
 //! Path filters: globs, folders and file names, and the nearest path to one that matches nothing.
 //!
-//! A pattern with the characters of a glob may also be the name of a folder, such as `app/[slug]`. If a file is below a
-//! folder of that name, the pattern stands for it alone.
+//! A pattern with the characters of a glob may also be a literal path or name, such as `app/[slug]`. If an indexed file
+//! or folder has it, the pattern matches only such files, and the files below such folders.
 
 use std::collections::BTreeSet;
 
@@ -14,18 +14,18 @@ use text::edit_distance::count_edits_within;
 use text::unicode::compose;
 use types::is_below;
 
-/// The characters of globs.
+/// The characters with a special meaning in globs.
 const GLOB_CHARS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 
-/// Number of bytes of a path that matches nothing for each edit that a suggested path may differ by.
+/// Number of bytes of an unmatched path for each edit by which a suggested path with another name may differ from it.
 const BYTES_PER_EDIT: usize = 3;
 
 /// A path filter.
 pub struct PathPattern {
-    /// The pattern without a leading `./` and a trailing `/`; empty for every path.
+    /// The pattern in NFC, without a leading `./` and a trailing `/`. If it is empty, every path matches.
     text: String,
     globs: GlobSet,
-    /// Whether the text is a path rather than a glob.
+    /// Whether the text is a literal path or name rather than a glob.
     is_literal: bool,
 }
 
@@ -33,7 +33,7 @@ impl PathPattern {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// If it is an invalid glob.
+    /// If the pattern is an invalid glob.
     pub fn new(pattern: &str) -> Result<Self, QueryError> {
         let text = compose(trim_pattern(pattern));
         Ok(Self { text: text.into_owned(), globs: compile_globs([pattern], path_globs)?, is_literal: false })
@@ -42,7 +42,7 @@ impl PathPattern {
     /// Compiles patterns that are separated by commas outside of braces and brackets.
     ///
     /// # Errors
-    /// If one of them is an invalid glob.
+    /// If one of the patterns is an invalid glob.
     pub fn parse_list(patterns: &str) -> Result<Vec<Self>, QueryError> {
         split_list(patterns).into_iter().map(Self::new).collect()
     }
@@ -52,19 +52,19 @@ impl PathPattern {
         if self.is_literal { self.matches_literally(path) } else { matches_globs(&self.globs, path) }
     }
 
-    /// Makes the pattern stand for the files below a path of its text, if there are any.
+    /// Makes a pattern with glob characters literal if an indexed file or folder has that path or name.
     pub fn prefer_literal(&mut self, snapshot: &Snapshot) {
         if self.text.contains(GLOB_CHARS) {
             self.is_literal = snapshot.files.iter().any(|file| self.matches_literally(file.path.as_str()));
         }
     }
 
-    /// Returns whether a file matches.
+    /// Returns whether any indexed file matches.
     pub fn matches_any(&self, snapshot: &Snapshot) -> bool {
         snapshot.files.iter().any(|file| self.matches(file.path.as_str()))
     }
 
-    /// Returns the pattern without its decoration.
+    /// Returns the pattern in NFC, without a leading `./` and a trailing `/`.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -144,8 +144,8 @@ pub fn matches_globs(globs: &GlobSet, path: &str) -> bool {
     globs.is_match(&*compose(path))
 }
 
-/// Compiles the globs that `variants` returns for each pattern into one set for [`matches_globs`]. Invisible characters
-/// may be written as they are shown, and accents as part of their letters or behind them.
+/// Compiles the globs that `variants` returns for each pattern into one set for [`matches_globs`]. Patterns may contain
+/// escapes that [`unescape_name`] decodes, and are converted to NFC.
 ///
 /// # Errors
 /// If a glob is invalid.

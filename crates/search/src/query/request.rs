@@ -33,7 +33,8 @@ pub enum ContentFilter {
 pub struct Filter {
     /// Language names; empty for all languages. An unknown name is an error.
     pub languages: Vec<String>,
-    /// A glob matched against the path below the root, such as `src/**/*.rs`, or the name of a folder or a file.
+    /// Patterns separated by commas: globs matched against the path below the root, such as `src/**/*.rs`, or names of
+    /// folders or files.
     pub path: Option<String>,
     /// A project's name or folder, in any letter case. Nested projects are included.
     /// [`resolve_project_folders`](crate::resolve_project_folders) maps it to folders.

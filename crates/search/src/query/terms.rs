@@ -91,7 +91,7 @@ pub(crate) trait IndexLookup {
     fn has_file(&self, name: &str, is_exact: bool) -> bool;
     /// Returns whether a definition has this name.
     fn defines(&self, name: &str) -> bool;
-    /// Returns whether a text contains the name.
+    /// Returns whether the text of a chunk contains the name.
     fn mentions(&self, name: &str) -> bool {
         self.defines(name)
     }
@@ -109,8 +109,8 @@ enum TokenReading {
 impl TokenReading {
     /// Classifies a token.
     ///
-    /// A token with a folder or a line is a file. Tokens such as `this.props` and `Node.js` are files only if
-    /// the index has such a file.
+    /// A token with a folder, a line or a function is a file. Tokens such as `this.props` and `Node.js` are files only
+    /// if the index has such a file.
     fn classify(token: &str, known: &dyn IndexLookup) -> Self {
         let Some(location) = stack_trace::parse_location(token) else { return Self::Name };
         let is_path = location.line.is_some() || location.path.contains('/') || !location.function.is_empty();
@@ -158,7 +158,7 @@ impl QueryTerms {
             matches!(TokenReading::classify(token, known), TokenReading::Name)
                 && (!RunningScript::is_in(token) || is_known(token))
         });
-        // A pasted call of a library is found where it stands.
+        // A call of an external function is searched as code, to find the chunks that contain it.
         if count == 1 && locations.is_empty() && is_undefined_call(text, &names, known) {
             let text = snippet::identifier_text(text);
             return Self { kind: QueryKind::Snippet, names, ..Self::from_words(&text) };
@@ -238,7 +238,8 @@ impl QueryTerms {
         if parts.is_empty() { kind.to_owned() } else { format!("{kind} ({})", parts.join(", ")) }
     }
 
-    /// Returns the texts of a query that may stand in the code word for word: the query itself, or the message of a trace.
+    /// Returns the texts of a query that the code may contain word for word: the query itself, or the message of a
+    /// trace.
     pub fn pasted_texts(&self, text: &str) -> Vec<String> {
         match self.kind {
             QueryKind::Words => vec![text.to_owned()],
@@ -278,8 +279,8 @@ impl QueryTerms {
     }
 }
 
-/// Returns whether a query of one token is a call, or a path with a container, whose name no definition has while the code
-/// has it.
+/// Returns whether a query of one token calls or qualifies a name that the indexed code mentions but does not define.
+/// Without a call, the code must also mention the qualifier.
 fn is_undefined_call(text: &str, names: &[QueryName], known: &dyn IndexLookup) -> bool {
     let [QueryName { text: name, container }] = names else { return false };
     let is_mentioned = |name: &str| !name.is_empty() && known.mentions(name);

@@ -37,7 +37,7 @@ feature_set! {
 }
 
 impl ChunkFeature {
-    /// Returns whether the feature compares the chunk with the query, rather than telling its form.
+    /// Returns whether the feature compares the chunk with the query, rather than describing the chunk alone.
     pub fn is_evidence(self) -> bool {
         !matches!(self, Self::Type | Self::Outside | Self::Test | Self::Length | Self::Long | Self::First)
     }

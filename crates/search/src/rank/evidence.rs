@@ -20,15 +20,16 @@ use types::SymbolKind;
 /// Score added to a file or chunk that the query certainly means. It exceeds any weighted sum of features.
 const CERTAIN_FILE_SCORE: f32 = 2_000.0;
 
-/// The cost of each location before it for a file that the query names. It exceeds what features and texts
-/// differ by, so that the frames of a trace keep their order.
+/// Score that a file named by the query loses for each location before its own. It exceeds the differences in features
+/// and texts, so that the frames of a trace keep their order.
 const CERTAIN_FILE_STEP: f32 = 40.0;
 
 /// Score added to each of several files with the same name, which the query contains. It exceeds most weighted
 /// features.
 const POSSIBLE_FILE_SCORE: f32 = 4.0;
 
-/// Score added to a file that contains all token runs of a snippet.
+/// Score added to a file or chunk that contains all token runs of a snippet, or a whole pasted text; a part adds its
+/// share.
 const FULL_SNIPPET_SCORE: f32 = 20.0;
 
 /// Maximum number of chunks whose text is read for the kinds of their definitions.
@@ -41,7 +42,7 @@ pub(crate) struct QueryEvidence {
     pub named: HashMap<usize, NamedFile>,
     /// The share of a pasted text or of a snippet's token runs in a chunk, by chunk number.
     pub literal_shares: HashMap<u32, f32>,
-    /// The chunks with the definition that a query for a name means, rather than with its implementations.
+    /// The chunks with the definition that a query for a name means: the type or function, not its implementations.
     pub meant: HashSet<u32>,
     /// For each part of the query, the features of each candidate; empty unless dense and lexical retrieval are ranked
     /// together.
@@ -87,8 +88,8 @@ fn is_one_name(text: &str) -> bool {
     text.split_whitespace().count() == 1
 }
 
-/// Returns the candidates that hold the definition of the query's only name: a type, a function or the like with this
-/// spelling, or else with the same letters. The implementations of a type and modules do not count.
+/// Returns the chunks with the definition of the query's only name: a type, a function or the like with this spelling,
+/// or else with the same letters. The implementations of a type and modules do not count.
 fn find_meant_definitions(
     snapshot: &Snapshot,
     terms: &QueryTerms,
@@ -110,7 +111,7 @@ fn find_meant_definitions(
     };
     let mut chunks: Vec<u32> = part.defined.keys().copied().collect();
     chunks.sort_unstable();
-    // The index has the kind of a chunk's first definition. The kinds of others stand with its text.
+    // The snapshot has the kind of a chunk's first definition. The kinds of the others are stored with its text.
     chunks.retain(|chunk| {
         let meta = snapshot.chunk(*chunk);
         !add(*chunk, meta.symbol, meta.container, meta.kind) && meta.defines().nth(1).is_some()
@@ -122,14 +123,15 @@ fn find_meant_definitions(
         }
     }
     let [mut exact, similar] = found;
-    // A helper of a test with this spelling is no more meant than the code that is named so in another case.
+    // If only tests and examples define the exact spelling, other spellings of the name are meant as well.
     if exact.iter().all(|chunk| snapshot.files[snapshot.file_of_chunk(*chunk)].is_test_or_example()) {
         exact.extend(similar);
     }
     Ok(exact)
 }
 
-/// Sets the features of files that the query names, by the order of their locations, or in which its messages stand.
+/// Sets [`Feature::Located`] by the order of the query's locations, and [`Feature::Literal`] by the share of a pasted
+/// text or a snippet in the file.
 fn set_located(files: &[CandidateFile], evidence: &QueryEvidence, features: &mut [Features]) {
     for (candidate, features) in files.iter().zip(features) {
         features.set(Feature::Literal, evidence.literal_share(candidate));

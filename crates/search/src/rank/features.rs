@@ -1,4 +1,4 @@
-//! Computes the features of candidate files, of which the ranking forms a weighted sum.
+//! Computes the features of candidate files. The weighted sum of a file's features is its score.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ const K: f32 = 20.0;
 /// Query words that indicate a search for documentation.
 const DOCS_WORDS: &str = "readme documentation docs guide tutorial changelog install installation license licence";
 
-/// Where at least one in this many files of code defines a name with the word `test`, the code is a tool for tests.
+/// If at least one in this many code files defines a name with the word `test`, the indexed code is a testing tool.
 const TEST_TOOL_FILES: usize = 4;
 
 /// File names, without extension, of files that re-export or start the code of other files.
@@ -189,8 +189,8 @@ impl QueryIntent {
     }
 }
 
-/// Returns whether the indexed code is a tool for tests, whose names are full of the word: there it says nothing about
-/// the kind of file.
+/// Returns whether the indexed code is a testing tool. Its names often contain `test`, so that a query with this word
+/// does not ask for test files.
 fn is_test_tool(snapshot: &Snapshot) -> bool {
     let is_code = |file: &FileChunks| {
         language::language_content(file.language) == ContentKind::Code && !file.is_test_or_example()

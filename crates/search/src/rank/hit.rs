@@ -17,8 +17,7 @@ pub struct ScoreTerm {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Explanation {
     pub terms: Vec<ScoreTerm>,
-    /// The terms that decided which chunk of the file is shown. They are not part of the score. Empty if the file has
-    /// one candidate chunk, or if chunks are ranked.
+    /// The terms of the score by which the chunks of the file are ordered. They are not part of the hit's score.
     pub chunk: Vec<ScoreTerm>,
 }
 

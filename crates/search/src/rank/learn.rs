@@ -131,8 +131,8 @@ fn weighted_score(features: &Features, weights: &[f32; FEATURE_COUNT], scale: &[
     features.0.iter().zip(weights).zip(scale).map(|((value, weight), scale)| value * weight * scale).sum()
 }
 
-/// Returns the inverse standard deviation of each feature among the candidates of one query, averaged over
-/// queries.
+/// Returns the inverse of each feature's standard deviation among the candidates of one query; its square, the
+/// variance, is averaged over queries. Returns 0 for a constant feature.
 fn inverse_deviations(queries: &[TrainingQuery]) -> [f32; FEATURE_COUNT] {
     let mut variance = [0.0_f32; FEATURE_COUNT];
     let mut counted = 0;

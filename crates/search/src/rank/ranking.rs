@@ -1,8 +1,9 @@
-//! Ranks places: chunks, each by the score of its file and by its own.
+//! Ranks places: chunks, each by the score of its file and by its own score.
 //!
-//! A file's score is the weighted sum of its features; see [`RankingWeights`]. The best chunk of a file, by a weighted
-//! sum of its own features, has the score of the file, and a part of its own. Every further chunk loses a fixed cost for
-//! each place before it and a part of the gap to the best one, so that one file fills an answer only if nothing else fits.
+//! A file's score is the weighted sum of its features; see [`RankingWeights`]. The chunks of a file are ordered by a
+//! weighted sum of their own features. The best chunk has the score of the file, plus a share of the evidence in the
+//! chunk. Every further chunk loses a fixed cost for each place of the file before it and a part of the gap to the best
+//! one, so that one file fills an answer only if nothing else fits.
 
 use super::chunk_features::{ChunkFeature, ChunkFeatures, measure_chunks};
 use super::evidence::QueryEvidence;
@@ -19,10 +20,10 @@ use crate::snapshot::Snapshot;
 /// Minimum number of files whose chunks are ranked.
 const MIN_RANKED_FILES: usize = 20;
 
-/// Maximum number of chunks of a file that are all ranked. Of a larger file, the candidates are ranked.
+/// Maximum number of chunks of a file in which chunks other than the candidates are ranked too.
 const MAX_RANKED_CHUNKS: usize = 400;
 
-/// Maximum number of other chunks that are noted with the best chunk of a file.
+/// Maximum number of chunks in [`RankedPlace::related`].
 const MAX_RELATED: usize = 8;
 
 /// A scored file.
@@ -39,7 +40,8 @@ pub(crate) struct RankedPlace {
     pub chunk: u32,
     pub score: f32,
     pub explanation: Explanation,
-    /// With the best place of a file: other chunks of the file that fit half as well, best first.
+    /// Other chunks of the file with at least half the score of its best chunk, best first. Empty except for the first
+    /// place of a file.
     pub related: Vec<u32>,
 }
 
@@ -49,7 +51,7 @@ struct ScoredChunk {
     score: f32,
     /// The part of the score that compares the chunk with the query.
     evidence: f32,
-    /// The terms of the score; empty without explanations.
+    /// The terms of the score; in hybrid mode, empty unless the query asks for explanations.
     terms: Vec<ScoreTerm>,
 }
 
@@ -119,7 +121,8 @@ fn lift_term(mode: RetrievalMode, weights: &PartWeights<'_>, value: f32) -> Opti
     is_added.then_some(ScoreTerm { name: "best place of the file", value, share })
 }
 
-/// Returns the loss of the chunk at `depth` of its file against the best one; `gap` is the difference of their scores.
+/// Returns the penalty on the chunk at index `depth` of its file's chunks, best first; `None` for the best chunk. `gap`
+/// is the score of the best chunk less that of this one, `file` the score of the file.
 fn further_term(
     mode: RetrievalMode,
     weights: &PartWeights<'_>,

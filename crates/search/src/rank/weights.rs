@@ -42,11 +42,11 @@ pub struct PlaceWeights {
 pub struct RankingWeights {
     pub files: ClassWeights<FEATURE_COUNT>,
     pub chunks: ClassWeights<CHUNK_FEATURE_COUNT>,
-    /// The cost of a further place of a file for each place before it.
+    /// The penalty on a place for each place of the same file that ranks above it.
     pub repeat_cost: PlaceWeights,
-    /// The factor of the gap between the scores of a further chunk and the best one.
+    /// The penalty on a place for the gap between its chunk's score and that of the file's best chunk, as a factor.
     pub repeat_slope: PlaceWeights,
-    /// The factor of the score of a file's best chunk, which is added to the score of the file.
+    /// The factor of the evidence in a file's best chunk; the product is added to the score of each place of the file.
     pub chunk_share: PlaceWeights,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct PartWeights<'w> {
     pub chunk_share: f32,
 }
 
-/// The error for a line of a weights file that has another form.
+/// The error for an invalid line of a weights file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{line:?} is not a feature name and five weights")]
 pub struct InvalidWeights {
@@ -104,7 +104,7 @@ impl RankingWeights {
     /// A feature without a line weighs 0; lines that start with `#` are comments.
     ///
     /// # Errors
-    /// If a line has another form.
+    /// If a line is neither a comment nor a known feature's name and five finite numbers.
     pub fn parse(text: &str) -> Result<Self, InvalidWeights> {
         let mut weights = Self {
             files: ClassWeights::ZERO,

@@ -13,7 +13,7 @@ pub(crate) struct CandidateFilter<'f> {
     pub only: Option<Vec<u32>>,
     /// Chunks that do not pass.
     pub except: Vec<u32>,
-    /// Chunks to retrieve because the query names their files.
+    /// Chunks to retrieve because the query names their files, or because they contain a pasted text.
     pub named: Vec<u32>,
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct CandidateFile {
     pub coverage_names: f32,
     /// The sum of the weights of the query's names that the file defines; see [`PartCandidates::defined`].
     pub rare: f32,
-    /// The retrieved chunks, by number.
+    /// The retrieved chunks, sorted by number.
     pub chunks: Vec<CandidateChunk>,
     /// Numbers of the chunks that define a name with a query word.
     pub named: Vec<u32>,
@@ -67,9 +67,10 @@ pub(crate) struct CandidateChunk {
 pub(crate) struct PartCandidates<'s> {
     pub dense: Option<DenseScorer<'s>>,
     pub lexical: Option<LexicalScores<'s>>,
-    /// The chunks that define a name in the part, with the weight of these names by how few define them.
+    /// The chunks that define names in this part of the query, each with the sum of the weights of these names. The
+    /// weight of a name is the inverse square root of the number of chunks that define it.
     pub defined: HashMap<u32, f32>,
-    /// The candidate files, by index.
+    /// The candidate files, sorted by file index.
     pub files: Vec<CandidateFile>,
 }
 
@@ -133,7 +134,7 @@ fn retrieve_in_pool<'s>(
             let limit = if terms.kind == QueryKind::Report { MAX_REPORT_DEFINITIONS } else { usize::MAX };
             for name in &terms.names {
                 let chunks: Vec<u32> = snapshot.chunks_defining(&name.text).collect();
-                // A name that much code has says little in a report.
+                // A name that many chunks define says little in a report.
                 if chunks.len() <= limit {
                     #[expect(clippy::cast_precision_loss, reason = "a small count")]
                     let weight = (chunks.len() as f32).sqrt().recip();
@@ -195,7 +196,7 @@ fn group_by_file(
     files
 }
 
-/// Sets the scores of a candidate file from those of its chunks that pass `filter`.
+/// Sets the scores of a candidate file from its chunks that pass `filter`; `dense_file` and `joined` count all chunks.
 fn measure_retrieval(
     snapshot: &Snapshot,
     candidate: &mut CandidateFile,

@@ -63,7 +63,7 @@ impl NamedFile {
     }
 }
 
-/// Maximum number of files with a name for which the name in prose is unambiguous.
+/// Maximum number of files with the same name for which the name alone, in prose, means all of them.
 const MAX_CERTAIN_FILES: usize = 2;
 
 /// Maximum number of files per location. If there are more, the least deeply nested files are used.

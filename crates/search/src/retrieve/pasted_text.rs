@@ -1,4 +1,4 @@
-//! Finds chunks in which a pasted text stands word for word, whole or in runs.
+//! Finds chunks that contain a pasted text word for word, whole or in runs.
 //!
 //! An error message is pasted without quotes, and with values where the source has placeholders: `{name}`, `%s`, `${x}`.
 //! So the longest run of words that the text and a chunk share is looked for, and further runs before and after it.
@@ -18,32 +18,38 @@ const MAX_CHUNKS: usize = 32;
 /// Minimum share of the query's words, by inverse document frequency, in a chunk whose text is read.
 const MIN_COVERAGE: f32 = 0.25;
 
-/// Maximum number of words of the pasted text, and of a chunk.
+/// Maximum number of words of the pasted text.
 const MAX_PASTED_WORDS: usize = 60;
+/// Maximum number of words that are read of a chunk.
 const MAX_CHUNK_WORDS: usize = 3_000;
 
-/// Minimum number of words in all runs, in the longest run, and in a further run.
+/// Minimum number of words in a pasted text, and in all matching runs together.
 const MIN_WORDS: usize = 4;
+/// Minimum number of words in the longest matching run.
 const MIN_LONGEST: usize = 3;
+
+/// Minimum number of words in a further run.
 const MIN_FURTHER: usize = 2;
 
 /// Maximum distance of a further run from the longest one, in words.
 const MAX_DISTANCE: usize = 40;
 
-/// Minimum share of a text that stands in a chunk.
+/// Minimum share of a pasted text that a chunk contains in a string.
 const MIN_SHARE: f32 = 0.5;
 
-/// Minimum share of a text that stands in a chunk outside of a string.
+/// Minimum share of a pasted text that a chunk contains outside of a string.
 const WHOLE_SHARE: f32 = 0.9;
 
-/// Minimum share of a text that stands in the code as a whole string, of which the rest are values.
+/// Minimum share of a pasted text that a whole string in the code makes up. The rest is taken for the values of
+/// placeholders.
 const MIN_WHOLE_STRING: f32 = 0.4;
 
 /// Weight of a stop word, relative to another word.
 const STOP_WORD_WEIGHT: f32 = 0.3;
 
-/// Returns the share of `text` that stands in each of `chunks` word for word, by chunk number; chunks with less than half
-/// of it are left out. `lexical` are the scores of the words of `text`.
+/// Returns the share of `text` that each of `chunks` contains word for word, by chunk number. Leaves out chunks with
+/// less than half of it, unless they have a whole string of it, which counts as 1. `lexical` contains the scores of the
+/// words of `text`.
 ///
 /// # Errors
 /// If a text cannot be read.
@@ -77,10 +83,11 @@ pub(crate) fn measure_pasted_shares(
     Ok(shares.collect())
 }
 
-/// Returns the share of `pasted` that stands in `text` in runs; `None` if it is too small.
+/// Returns the share of `pasted` that `text` contains in runs; `None` if it is too small.
 ///
-/// Prose that shares half of its words with a question is no evidence, so a part of a text counts in a string only. In
-/// documentation (`is_prose`) a quotation mark begins no string but an example, so only a whole text outside of one counts.
+/// Prose that shares half of its words with a question is not evidence, so a partial match counts only in a string. In
+/// documentation (`is_prose`), a quotation mark begins an example rather than a string, so only a nearly complete match
+/// outside of quotation marks counts.
 fn pasted_share(pasted: &[String], text: &str, is_prose: bool) -> Option<f32> {
     let (offsets, words): (Vec<usize>, Vec<String>) = split_words(text).take(MAX_CHUNK_WORDS).unzip();
     let words = words.as_slice();

@@ -18,10 +18,11 @@ pub(crate) struct PhraseMatches {
     pub chunks_with_words: usize,
 }
 
-/// Limits of a phrase search: the maximum number of texts read in total and at once, and the number of matches after
-/// which it stops.
+/// Number of texts after which a phrase search stops.
 const MAX_TEXTS_READ: usize = 4_000;
+/// Number of texts that a phrase search reads at once.
 const TEXTS_PER_READ: usize = 200;
+/// Number of matches after which a phrase search stops.
 const MAX_MATCHES: usize = 400;
 
 /// Finds chunks that pass `is_allowed` and contain every phrase.
@@ -79,8 +80,8 @@ fn find_chunks_with_all_words(
     Ok(found.into_iter().map(|(chunk, _)| chunk).collect())
 }
 
-/// Returns the hashes of the terms of every text with this phrase: its words. A word of a script without spaces may be a
-/// part of a longer one in the text, so its segments stand for it.
+/// Returns the hashes of the terms that every text with this phrase contains. A word in a script without spaces may be
+/// part of a longer word in the text, so its segments are returned instead.
 fn required_terms(phrase: &str) -> Vec<u64> {
     let mut hashes = Vec::new();
     words::split_search_words(phrase, &mut SplitBuffers::default(), |word| {

@@ -23,7 +23,7 @@ const MAX_MESSAGE_CHUNKS: usize = 200;
 pub(crate) struct QueryCandidates<'s> {
     /// The candidates as each part of the query scores them, in the order of [`ParsedQuery::parts`].
     pub parts: Vec<PartCandidates<'s>>,
-    /// The share of a pasted text that stands in a chunk word for word, by chunk number.
+    /// The share of a pasted text that a chunk contains word for word, by chunk number.
     pub pasted: HashMap<u32, f32>,
     /// The filter that the candidates passed.
     pub filter: CandidateFilter<'s>,

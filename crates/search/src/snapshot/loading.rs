@@ -24,8 +24,8 @@ const MIN_CACHED_CHUNKS: usize = if cfg!(test) { 1 } else { 2_000 };
 impl Snapshot {
     /// Loads the snapshot of `view`, from the snapshot cache if there is a valid one.
     ///
-    /// Changes since the cache was written are read from the store. Without a cache, everything is read from
-    /// the store and the cache is written.
+    /// Changes since the cache was written are read from the store. Without a cache, everything is read from the store,
+    /// and the cache is written unless the snapshot is small.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -38,7 +38,7 @@ impl Snapshot {
         Self::read_from_store(view)
     }
 
-    /// Loads the snapshot of `view` from the store, and writes the snapshot cache.
+    /// Loads the snapshot of `view` from the store, and writes the snapshot cache unless the snapshot is small.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -69,7 +69,8 @@ impl Snapshot {
 
     /// Returns the snapshot of a later view of the same store.
     ///
-    /// Reads only chunks that are not in this snapshot, or all chunks if the store has renumbered its rows.
+    /// Reads only chunks that are not in this snapshot, or all chunks if the store has renumbered its rows or there are
+    /// too many changes.
     ///
     /// # Errors
     /// If the store cannot be read.

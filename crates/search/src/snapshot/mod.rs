@@ -294,8 +294,7 @@ impl Snapshot {
         self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()
     }
 
-    /// Returns the indices of the files with this file name, ignoring ASCII case and the form of
-    /// accents.
+    /// Returns the indices of the files with this file name, ignoring ASCII case and the Unicode normal form.
     pub fn files_named(&self, name: &str) -> impl Iterator<Item = usize> {
         let hashed = |(index, file): (usize, &Arc<FileChunks>)| (name_hash(file.path.file_name()), to_number(index));
         // No search thread waits for this computation, because searches look up files by name before they use the
@@ -306,7 +305,8 @@ impl Snapshot {
         found.filter(move |file| is_same_ignoring_ascii_case(self.files[*file].path.file_name(), name))
     }
 
-    /// Returns the path of the indexed file or folder that differs from `path` in the form of its accents only.
+    /// Returns the path of the indexed file or folder that equals `path` once both are in NFC; `None` for an ASCII
+    /// path.
     pub fn find_composed_path(&self, path: &str) -> Option<&str> {
         if path.is_ascii() {
             return None;

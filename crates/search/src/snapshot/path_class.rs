@@ -82,7 +82,7 @@ const BOILERPLATE_STEMS: &str = "license licence copying notice changelog change
 
 /// Returns whether a file of this name is a licence, a policy, a list of changes, a dump of an interface or a wrapper.
 ///
-/// Code is not: `changes.rs` may be about anything.
+/// Files of code are never boilerplate: `changes.rs` may be about anything.
 fn is_boilerplate(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));

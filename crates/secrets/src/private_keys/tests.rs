@@ -1,4 +1,4 @@
-//! Keys in these tests are random characters between the fixed parts of real ones.
+//! Tests of the search for private keys. Their keys are random characters between the fixed parts of real ones.
 
 use super::*;
 
@@ -9,7 +9,7 @@ const BODY: [&str; 3] = [
     "Hq2Yx8Tn5KcVb9Wz0RmAe4LsGd7JfPu1oXi6NtQv",
 ];
 
-/// The beginning of a key whose lines are no random characters.
+/// The beginning of a key whose lines do not look random.
 const DULL: [&str; 2] = ["FAKEKEYFAKEKEYFAKEKEY", "FAKEKEYFAKE"];
 
 fn lines(kind: &str) -> Vec<String> {
@@ -69,7 +69,7 @@ fn pem_is_found_in_literals_of_every_language() {
     ] {
         let text = join(&lines("RSA "), before, after);
         assert!(find(&text).is_some(), "{text}");
-        // The lines of a key that are no DER, too.
+        // Lines of a key that are not DER are found, too.
         let text = text.replace("MIIEpAIBAAKCAQEA", "Xb3vQ8kTz1Lm5Np0");
         assert!(find(&text).is_some(), "{text}");
     }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex::Regex;
 use toml_edit::{DocumentMut, Item, Table};
 
-/// The rules, in the format of gitleaks.
+/// The rules by which tokens are found, in the format of gitleaks.
 const RULES: &str = include_str!("../rules.toml");
 
 /// The rules, and the keywords by which a text is searched for them.
@@ -24,7 +24,7 @@ pub(super) struct TokenRules {
 pub(super) struct TokenRule {
     pub id: String,
     pattern: LazyRegex,
-    /// Group of the pattern that is the secret. If it takes no part in a match, the next one that does.
+    /// Group of the pattern that is the secret. If it takes no part in a match, the next group that does is the secret.
     secret_group: usize,
     /// The paths of files that the rule is for; `None` for every file.
     path: Option<LazyRegex>,
@@ -34,11 +34,11 @@ pub(super) struct TokenRule {
     allowed: Allowlist,
 }
 
-/// Texts that have the form of a credential and are none.
+/// Texts that have the form of a credential but are not one.
 #[derive(Default)]
 struct Allowlist {
     patterns: Vec<LazyRegex>,
-    /// Parts of such texts, in lower case.
+    /// Parts of texts that are not credentials. Their case counts.
     stopwords: Vec<String>,
 }
 
@@ -46,19 +46,19 @@ struct Allowlist {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Check {
     None,
-    /// It has a digit, an upper-case and a lower-case letter, and more than a few different characters.
+    /// It has a digit, an upper-case and a lower-case letter, and at least eight different characters.
     Random,
-    /// It has a digit and a letter, or both letter cases, and more than a few different characters.
+    /// It has a digit and a letter, or letters of both cases, and at least six different characters.
     Varied,
-    /// It has upper-case and lower-case letters between others, as in random text.
+    /// A quarter to three quarters of its characters are upper-case letters, as in random text.
     MixedCase,
-    /// Its first part is the header of a token.
+    /// Its first part is the header of a JSON Web Token.
     JsonWebToken,
     /// It is not a placeholder for a password.
     UrlPassword,
 }
 
-/// An expression that is compiled when it is first needed.
+/// A regular expression that is compiled when it is first needed.
 struct LazyRegex {
     text: String,
     compiled: OnceLock<Regex>,
@@ -104,7 +104,7 @@ impl TokenRules {
         Self { rules, keywords: keywords.expect("a few short keywords"), rules_of_keyword, allowed }
     }
 
-    /// Returns the numbers of the rules that have a keyword.
+    /// Returns the numbers of the rules that have the keyword with this number.
     pub fn of_keyword(&self, keyword: usize) -> &[usize] {
         &self.rules_of_keyword[keyword]
     }
@@ -210,7 +210,7 @@ fn has_token_header(token: &str) -> bool {
     serde_json::from_slice::<serde_json::Value>(&decoded).is_ok_and(|header| header.get("alg").is_some())
 }
 
-/// Passwords that stand for one in documentation and tests, in lower case.
+/// Placeholders for passwords in documentation and tests, in lower case.
 const PLACEHOLDERS: &[&str] = &[
     "password",
     "passwd",
@@ -263,7 +263,7 @@ const PLACEHOLDERS: &[&str] = &[
     "anonymous",
 ];
 
-/// Returns whether the password of a URL is no placeholder. `whole` is the URL up to the host.
+/// Returns whether the password of a URL is not a placeholder. `whole` is the URL up to the host.
 fn is_url_password(whole: &str, password: &str) -> bool {
     let user = whole.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or_default();
     let lower = password.to_lowercase();

@@ -14,11 +14,11 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::peer_stream::PeerStream;
 
-/// Prefix of the line with the form of the answers and the key. The number is the version of the protocol between relay
-/// and owner.
+/// Prefix of the first line of a joining process, which has the form of the answers and the key. The number is the
+/// version of the protocol between relay and owner.
 const HELLO: &str = "codescry-share 2 ";
 
-/// The words for the forms of answers in that line.
+/// The words for the forms of answers in the first line of a joining process.
 const FORMS: [(&str, AnswerForm); 2] = [("text", AnswerForm::Text), ("structured", AnswerForm::TextAndData)];
 
 /// The owner's confirmation.
@@ -45,6 +45,9 @@ impl ConnectionCloser {
 }
 
 /// Binds the socket at `path`. Must be called inside a Tokio runtime.
+///
+/// # Errors
+/// When the socket cannot be bound.
 pub fn bind_socket(path: &Path) -> io::Result<ShareListener> {
     UnixListener::bind(path)
 }
@@ -65,8 +68,8 @@ pub async fn accept_peer(listener: &ShareListener) -> io::Result<(UnverifiedPeer
 pub struct UnverifiedPeer(UnixStream);
 
 impl UnverifiedPeer {
-    /// Reads the key of the process and confirms it if it equals `key`. Returns the stream and the form of the answers
-    /// that the process asks for.
+    /// Reads the first line of the process, and confirms it if it has `key`. Returns the stream and the form of answers
+    /// that the process requests.
     ///
     /// # Errors
     /// When the key differs or does not arrive in time.
@@ -76,7 +79,7 @@ impl UnverifiedPeer {
     }
 }
 
-/// Connects to the owner that listens at `path`, sends `key` and asks for answers of this form.
+/// Connects to the owner that listens at `path`, sends `key`, and requests answers of this form.
 ///
 /// # Errors
 /// When no owner listens, it runs as another user, or it does not confirm the key.
@@ -88,7 +91,7 @@ pub async fn connect_to_owner(path: &Path, key: &str, form: AnswerForm) -> io::R
 }
 
 impl PeerStream {
-    /// Sends `key` and waits for the owner's confirmation.
+    /// Sends `key` and the form of answers, and waits for the owner's confirmation.
     async fn send_key(mut self, key: &str, form: AnswerForm) -> io::Result<Self> {
         let word = FORMS.iter().find(|(_, known)| *known == form).map_or("text", |(word, _)| word);
         self.writer.write_all(format!("{HELLO}{word} {key}\n").as_bytes()).await?;
@@ -97,7 +100,8 @@ impl PeerStream {
         if reply == WELCOME { Ok(self) } else { Err(io::Error::other("the owner refused the connection")) }
     }
 
-    /// Waits for the key of the other side and confirms it if it equals `key`.
+    /// Waits for the first line of a joining process, and confirms it if it has `key`. Returns the form of answers in
+    /// it.
     async fn confirm_key(mut self, key: &str) -> io::Result<(Self, AnswerForm)> {
         let hello = tokio::time::timeout(HELLO_TIMEOUT, self.read_first_line()).await??;
         let (word, given) = hello.strip_prefix(HELLO).and_then(|rest| rest.split_once(' ')).unwrap_or_default();
@@ -111,6 +115,9 @@ impl PeerStream {
     }
 
     /// Reads the first line, without its line end.
+    ///
+    /// # Errors
+    /// When the stream cannot be read or ends, or the line is too long.
     pub async fn read_first_line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         (&mut self.reader).take(MAX_HELLO_BYTES).read_line(&mut line).await?;

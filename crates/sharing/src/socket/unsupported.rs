@@ -24,23 +24,35 @@ impl ConnectionCloser {
 pub enum UnverifiedPeer {}
 
 impl UnverifiedPeer {
-    /// Reads and confirms the key of the process.
+    /// Cannot be called, because no process can connect.
+    ///
+    /// # Errors
+    /// Never.
     pub async fn verify_key(self, _: &str) -> io::Result<(PeerStream, AnswerForm)> {
         match self {}
     }
 }
 
-/// Returns `Unsupported`.
+/// Fails, because this system has no Unix domain sockets.
+///
+/// # Errors
+/// Always `Unsupported`.
 pub fn bind_socket(_: &Path) -> io::Result<ShareListener> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Waits for the next process that joins.
+/// Cannot be called, because there is no listener.
+///
+/// # Errors
+/// Never.
 pub async fn accept_peer(listener: &ShareListener) -> io::Result<(UnverifiedPeer, ConnectionCloser)> {
     match *listener {}
 }
 
-/// Returns `Unsupported`.
+/// Fails, because this system has no Unix domain sockets.
+///
+/// # Errors
+/// Always `Unsupported`.
 pub async fn connect_to_owner(_: &Path, _: &str, _: AnswerForm) -> io::Result<PeerStream> {
     Err(io::ErrorKind::Unsupported.into())
 }

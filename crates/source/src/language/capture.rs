@@ -22,6 +22,9 @@ pub enum QueryCapture {
 }
 
 /// Parses a capture name of a query file.
+///
+/// # Errors
+/// When the capture or its kind is unknown.
 pub(super) fn parse_capture(name: &str) -> Result<QueryCapture, String> {
     let unknown = || format!("unknown capture @{name}");
     match name {

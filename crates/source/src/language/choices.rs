@@ -21,16 +21,16 @@ use types::{Language, RepoPath};
 
 use super::lookup::{all_languages, language_by_name};
 
-/// Path of a project's file below the root of the project.
+/// Path of a project's `languages.toml`, relative to the project's root.
 const PROJECT_FILE: &str = ".codescry/languages.toml";
 
-/// Maximum size of a file, in bytes.
+/// Maximum size of a `languages.toml`, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
-/// Word before the choices in a text of settings.
+/// Text before the choices in the stored settings of an index.
 const SETTING: &str = " languages=";
 
-/// Languages by file extension and file name, lower case.
+/// The languages that a user chose, by file extension and by file name, in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LanguageChoices {
     extensions: BTreeMap<String, Language>,
@@ -43,13 +43,14 @@ pub enum LanguageChoicesError {
     /// The file could not be read.
     #[error("cannot read {}: {source}", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
-    /// A line is wrong.
+    /// A line, 1-based, has an error.
     #[error("{}:{line}: {problem}", file.display())]
     Invalid { file: PathBuf, line: usize, problem: String },
 }
 
 impl LanguageChoices {
-    /// Reads the user's file and then the project's, whose choices come first. A file that does not exist has none.
+    /// Reads the user's `languages.toml` and the project's, whose choices take precedence. A missing file has no
+    /// choices.
     ///
     /// # Errors
     /// When a file cannot be read or a line in it is wrong.
@@ -71,7 +72,7 @@ impl LanguageChoices {
         Ok(choices)
     }
 
-    /// Parses the text of a file. An error is a line, from 1, and what is wrong with it.
+    /// Parses the text of a `languages.toml`. An error is a 1-based line number and a description.
     fn parse(text: &str) -> Result<Self, (usize, String)> {
         let line_at = |span: Option<Range<usize>>| {
             1 + text.bytes().take(span.map_or(0, |span| span.start)).filter(|byte| *byte == b'\n').count()
@@ -99,7 +100,8 @@ impl LanguageChoices {
         Ok(choices)
     }
 
-    /// Returns the language that is chosen for a file: by its name, or by its longest extension.
+    /// Returns the language that is chosen for a file: by its name or, if there is no choice for the name, by its
+    /// longest extension with a choice.
     pub fn find(&self, path: &RepoPath) -> Option<Language> {
         if *self == Self::default() {
             return None;
@@ -109,7 +111,7 @@ impl LanguageChoices {
         self.files.get(&name).or_else(by_extension).copied()
     }
 
-    /// Returns the choices as the end of a text of settings; empty if there are none.
+    /// Returns the choices as text to append to the stored settings of an index; empty if there are none.
     pub fn to_setting(&self) -> String {
         if *self == Self::default() {
             return String::new();
@@ -120,7 +122,8 @@ impl LanguageChoices {
         format!("{SETTING}{}", json!([names(&self.extensions), names(&self.files)]))
     }
 
-    /// Reads the choices at the end of a text of settings. Languages that this program does not know are left out.
+    /// Reads the choices at the end of the stored settings of an index. Leaves out languages that this program does not
+    /// know.
     pub fn from_setting(settings: &str) -> Self {
         let written = settings.split_once(SETTING).map_or("", |(_, written)| written);
         let [extensions, files]: [BTreeMap<String, String>; 2] = serde_json::from_str(written).unwrap_or_default();

@@ -19,8 +19,8 @@ pub fn detect_language(path: &RepoPath, first_line: Option<&str>) -> Language {
     found.map_or(TEXT, |row| Language(row.name))
 }
 
-/// Corrects a language by the content of the file: a `.h` file may be C++ or Objective-C, and a `.inc` file may be a part
-/// of many languages.
+/// Corrects a language by the content of the file: a `.h` file may be in C++ or Objective-C, and an `.inc` file in any
+/// of several languages.
 pub fn refine_language(language: Language, path: &RepoPath, text: &str) -> Language {
     let is_header = language.0 == "c" && path.file_name().to_ascii_lowercase().ends_with(".h");
     let refined = match language.0 {
@@ -31,7 +31,7 @@ pub fn refine_language(language: Language, path: &RepoPath, text: &str) -> Langu
     refined.and_then(language_by_name).unwrap_or(language)
 }
 
-/// Returns the language of a C header that shows that it is in another one.
+/// Returns `objective-c` or `cpp` if a line of a C header begins with a word of that language; `None` otherwise.
 fn header_language(text: &str) -> Option<&'static str> {
     let objective_c = ["@interface ", "@protocol ", "@class ", "@import ", "#import ", "NS_ASSUME_NONNULL_BEGIN"];
     let cpp = ["namespace ", "template <", "template<", "class ", "public:", "private:", "constexpr ", "std::"];
@@ -46,7 +46,7 @@ fn header_language(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns the language of a text that others include; `None` if it does not show one.
+/// Guesses the language of an `.inc` file from its first lines; `None` if no line is typical of a language.
 fn included_language(text: &str) -> Option<&'static str> {
     if text.contains("<?php") {
         return Some("php");

@@ -16,7 +16,7 @@ pub struct Grammar {
     compiled: OnceLock<Result<CompiledQuery, String>>,
 }
 
-/// A compiled query.
+/// A compiled query, and the meaning of its captures and patterns.
 pub struct CompiledQuery {
     pub query: Query,
     /// Meaning of each capture, by capture index.

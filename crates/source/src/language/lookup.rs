@@ -59,7 +59,7 @@ pub fn text_language() -> Language {
     TEXT
 }
 
-/// Returns the row of a language.
+/// Returns the row of a language; the row of [`text_language`] for an unknown one.
 pub fn language_row(language: Language) -> &'static LanguageRow {
     LOOKUP.by_name.get(language.0).copied().unwrap_or(&ROWS[0])
 }
@@ -69,13 +69,13 @@ pub fn language_content(language: Language) -> ContentKind {
     language_row(language).content
 }
 
-/// Returns the grammar of a language, or `None` if its files are split by headings or lines.
+/// Returns the grammar of a language, if it has one.
 pub fn language_grammar(language: Language) -> Option<&'static Grammar> {
     language_row(language).grammar.as_deref()
 }
 
 /// Returns a number that differs between versions of a language's grammar, of its query and of this program; `None` for
-/// a language without a grammar and without texts of other languages.
+/// a language that has no grammar and whose files cannot embed code in other languages.
 pub fn grammar_fingerprint(language: Language) -> Option<u64> {
     let scanned = || embedded::is_scanned(language.0).then(|| checksum64(env!("CARGO_PKG_VERSION").as_bytes()));
     language_grammar(language).map(Grammar::fingerprint).or_else(scanned)
@@ -88,7 +88,7 @@ pub fn recompile_query(language: Language) {
     }
 }
 
-/// Returns a language's name as its users write it.
+/// Returns the name of a language as people write it, such as `C#`.
 pub fn language_title(language: Language) -> String {
     let title = match language.0 {
         "csharp" => "C#",

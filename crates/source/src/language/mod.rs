@@ -1,6 +1,6 @@
 //! The language table: one row and at most one query file per language.
 //!
-//! Grammars and queries are compiled once per process, on first use, and shared by all parser threads.
+//! A query is compiled once per process, on first use, and shared by all parser threads.
 
 mod capture;
 mod choices;

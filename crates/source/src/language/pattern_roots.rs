@@ -82,7 +82,7 @@ struct QueryReader<'q> {
 }
 
 impl<'q> QueryReader<'q> {
-    /// Reads the next pattern. Returns its roots and, if it consists only of nodes and one capture, the capture.
+    /// Reads the next pattern. Returns its roots and, if it consists only of node kinds and one capture, the capture.
     ///
     /// Returns `Some(None)` at the end, and `None` if the roots of the pattern cannot be determined.
     fn read_pattern(&mut self) -> Option<Option<(Vec<PatternRoot<'q>>, Option<&'q str>)>> {
@@ -153,7 +153,7 @@ impl<'q> QueryReader<'q> {
         }
     }
 
-    /// Reads the rest of a group: one node with conditions.
+    /// Reads the rest of a group: one node with predicates.
     ///
     /// Returns `None` for a group of siblings, whose roots cannot be determined.
     fn read_group(&mut self, roots: &mut Vec<PatternRoot<'q>>) -> Option<bool> {

@@ -14,7 +14,7 @@ pub struct LanguageRow {
     /// Programs of a `#!` line, without their versions.
     pub interpreters: &'static [&'static str],
     pub content: ContentKind,
-    /// Grammar; `None` if files are split by headings (Markdown) or lines. Boxed so that rows without one are small.
+    /// Grammar, if there is one. Boxed so that rows without a grammar are small.
     pub grammar: Option<Box<Grammar>>,
 }
 
@@ -39,7 +39,7 @@ fn parsed_config(
     LanguageRow { content: Config, ..parsed(name, keys, language, query) }
 }
 
-/// Returns the row of a language whose files are split by headings or lines.
+/// Returns the row of a language without a grammar.
 fn plain(name: &'static str, keys: LanguageKeys, content: ContentKind) -> LanguageRow {
     LanguageRow { name, extensions: keys.0, file_names: keys.1, interpreters: keys.2, content, grammar: None }
 }

@@ -9,10 +9,10 @@ use super::signature::{build_signature, collapse_whitespace, written_signature};
 use super::syntax::{AttachableNode, DefinitionMatch};
 use types::{Language, SymbolKind};
 
-/// Maximum nesting of definitions; deeper ones are part of the definition around them.
+/// Maximum nesting depth of definitions; deeper ones are part of the definition around them.
 const MAX_NESTING: usize = 32;
 
-/// Maximum number of comments inside of an attribute.
+/// Number of comments and attributes before a definition that are searched for an attribute around a comment.
 const MAX_INNER_COMMENTS: usize = 16;
 
 /// Maximum length of a name, in bytes.
@@ -37,8 +37,8 @@ pub(in crate::parse) struct Definition {
     pub parent: Option<usize>,
 }
 
-/// Returns the definitions of a text, sorted by first line, containers before their members. The facts must fit the
-/// text of `lines`. `outer` are definitions that the text has besides, such as the cells of a notebook.
+/// Returns the definitions of a text, sorted by position, containers before their members. `matches` and `attachable`
+/// must fit the text of `lines`. `outer` are further definitions in the text, such as the cells of a notebook.
 ///
 /// Also makes cuts directly below a comment more expensive in `lines`, so that a comment stays with its code.
 pub(super) fn collect_definitions(
@@ -72,7 +72,8 @@ pub(super) fn tie_comments(attachable: &[AttachableNode], lines: &mut LineIndex<
     }
 }
 
-/// Sorts definitions by first line, containers before their members, and sets the parent of each.
+/// Sorts definitions by position, containers before their members, and sets the parent of each. Drops definitions
+/// without a name or nested deeper than [`MAX_NESTING`].
 pub(super) fn nest(mut found: Vec<Definition>) -> Vec<Definition> {
     found.retain(|one| !one.name.is_empty());
     found.sort_by_key(|one| (one.node.0, std::cmp::Reverse(one.node.1), one.name_start));
@@ -112,7 +113,7 @@ pub(super) fn place_definition(
     }
 }
 
-/// Corrects the ends of definitions that follow each other: a stage of a Dockerfile extends to the next one, and a rule of a
+/// Corrects the ends of consecutive definitions: a stage of a Dockerfile extends to the next one, and a rule of a
 /// makefile ends before the next one, which the grammar puts into its recipe if it stands in a condition.
 fn separate_parts(
     language: Language,
@@ -203,7 +204,7 @@ fn build_definition(
     }
 }
 
-/// Returns the comments and attributes between two bytes.
+/// Returns the comments and attributes that begin from byte `start` up to byte `end`.
 fn attachable_between(attachable: &[AttachableNode], start: usize, end: usize) -> &[AttachableNode] {
     let first = attachable.partition_point(|one| one.range.start < start);
     let last = attachable.partition_point(|one| one.range.start < end);
@@ -233,8 +234,8 @@ fn attached_start(lines: &LineIndex<'_>, attachable: &[AttachableNode], start: u
             break;
         }
         next = range.start;
-        // A comment behind something belongs to it: to an attribute of the definition, which comes next, or to other
-        // code, which ends the loop.
+        // A comment behind other text on its line belongs to that text: to an attribute of the definition, which the
+        // loop reaches next, or to other code, which ends the loop.
         if !*is_comment || is_first_on_line(lines, range.start) {
             first = range.start;
         }
@@ -242,7 +243,7 @@ fn attached_start(lines: &LineIndex<'_>, attachable: &[AttachableNode], start: u
     first
 }
 
-/// Returns the end of a `#define` whose last line is continued by `\`: a comment ends the node in some grammars.
+/// Extends the end of a `#define` over the lines that a `\` continues: a comment ends the node in some grammars.
 fn continued_end(text: &str, start: usize, end: usize) -> usize {
     let mut end = end;
     while text.as_bytes().get(start) == Some(&b'#')
@@ -265,8 +266,8 @@ fn trimmed_end(text: &str, range: &Range<usize>) -> usize {
     text.get(range.clone()).map_or(range.end, |node| range.start + node.trim_end().len())
 }
 
-/// Extends a declaration that has no block and applies to what follows: Perl's `package Name;` to the next package,
-/// GDScript's `class_name Name` to the end of the file.
+/// Extends a declaration that has no block and applies to the code after it: Perl's `package Name;` to the next
+/// package, GDScript's `class_name Name` to the end of the file.
 fn extend_file_scopes(language: Language, found: &mut [Definition], lines: &LineIndex<'_>) {
     let word = match language.0 {
         "perl" => "package",
@@ -304,8 +305,8 @@ fn assign_parents(found: Vec<Definition>) -> Vec<Definition> {
     kept
 }
 
-/// Corrects what the patterns of C and C++ cannot decide because macros hide it: functions in a class are methods, those
-/// of its name constructors, and variables in a function are no definitions.
+/// Corrects definitions of C and C++ that the patterns cannot classify because of macros: functions in a class are
+/// methods, those of its name are constructors, and variables in a function are not definitions.
 fn correct_members(found: Vec<Definition>) -> Vec<Definition> {
     use SymbolKind::{Class, Constant, Constructor, Function, Method, Struct, Union, Variable};
     let mut kept: Vec<Definition> = Vec::with_capacity(found.len());
@@ -351,7 +352,7 @@ fn join_clauses(found: Vec<Definition>) -> Vec<Definition> {
     kept
 }
 
-/// Returns the names of the definitions around a definition, outermost first, joined with `.`.
+/// Returns the names of the definitions around a definition, outermost first, and its receiver, joined with `.`.
 pub(in crate::parse) fn container_path(definition: &Definition, all: &[Definition]) -> String {
     let outer = definition.parent.map(|parent| qualified_path(parent, all)).unwrap_or_default();
     match &definition.receiver {

@@ -12,7 +12,7 @@ pub(super) struct LineIndex<'t> {
     /// Byte at which each line starts, followed by the length of the text.
     starts: Vec<usize>,
     blank: Vec<bool>,
-    /// Bytes of the text that is shown before each line, if lines are shortened.
+    /// Number of bytes before each line, and of the whole text, with shortened lines; empty if no line is shortened.
     shown: Vec<usize>,
     /// Nesting depth of the syntax tree at the start of each line; a lower depth makes a cut cheaper.
     depths: Vec<u32>,
@@ -43,13 +43,13 @@ impl<'t> LineIndex<'t> {
         text.strip_suffix('\r').unwrap_or(text)
     }
 
-    /// Returns the size of lines `start..end` in bytes, of shortened lines as they are shown.
+    /// Returns the size of lines `start..end` in bytes; a shortened line counts with its shortened size.
     pub fn byte_count(&self, start: usize, end: usize) -> usize {
         let before = if self.shown.is_empty() { &self.starts } else { &self.shown };
         before[end] - before[start]
     }
 
-    /// Counts each line that is longer than `max_bytes` by what is shown of it.
+    /// Makes each line that is longer than `max_bytes` count with its shortened size.
     pub fn shorten_lines(&mut self, max_bytes: usize) {
         let lengths = self.starts.windows(2).map(|pair| pair[1] - pair[0]);
         if !lengths.clone().any(|length| length > max_bytes) {

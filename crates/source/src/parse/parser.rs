@@ -53,11 +53,11 @@ impl SourceFile {
     }
 }
 
-/// Builds the chunks and definitions of a file from the facts about it, which must fit its text; `None` if its language
-/// has no grammar.
+/// Builds the chunks and definitions of a file from the facts about it, which must fit its text; `facts` is `None` if
+/// [`SourceFile::syntax_request`] returns `None`.
 pub fn build_parsed_file(file: &SourceFile, facts: Option<SyntaxFacts>, time_limit: Duration) -> ParsedFile {
     let mut lines = LineIndex::new(&file.text);
-    // A part that the grammar cannot parse is found by its words, so only an outline tells it.
+    // A search finds an unparsed part by its words, so only an outline reports this problem.
     let is_reported =
         !matches!(facts.as_ref().and_then(|facts| facts.problem), Some(SyntaxProblem::MuchUnparsed { .. }));
     let (definitions, problem) = documents::define_file(file, facts, time_limit, &mut lines);
@@ -69,7 +69,8 @@ pub fn build_parsed_file(file: &SourceFile, facts: Option<SyntaxFacts>, time_lim
     ParsedFile { chunks, definitions, problem }
 }
 
-/// Builds the definitions of a file like [`build_parsed_file`], without chunks. Also returns a problem, if there is one.
+/// Builds the definitions of a file like [`build_parsed_file`], without chunks. Also returns a problem, if there is
+/// one.
 pub fn build_outline(
     file: &SourceFile,
     facts: Option<SyntaxFacts>,
@@ -127,7 +128,7 @@ impl Parser {
         })
     }
 
-    /// Parses the file without finding anything, as a baseline for benchmarks.
+    /// Parses the syntax of a file and discards the result, as a baseline for benchmarks.
     pub fn parse_syntax(&mut self, file: &SourceFile) {
         if let Some(request) = file.syntax_request(SyntaxTask::Tokens, self.time_limit) {
             self.analyzer.parse_only(&request);

@@ -33,9 +33,9 @@ pub struct FileReferences {
 /// Maximum number of plain occurrences per file.
 const MAX_OCCURRENCES: usize = 10_000;
 
-/// Builds the references to `name` from the facts about a file, which must fit its text; `None` if its language has no
-/// grammar. Where a file could not be parsed, the references are all occurrences of the word. So they are in Markdown,
-/// where those in fenced code have their kinds.
+/// Builds the references to `name` from the facts about a file, which must fit its text; `facts` is `None` if
+/// [`SourceFile::syntax_request`] returns `None`. If the file could not be parsed, and in Markdown, the references are
+/// the occurrences of `name` as a whole word. In fenced code of Markdown they have the kinds of the facts.
 pub fn build_references(
     file: &SourceFile,
     name: &str,
@@ -71,7 +71,7 @@ pub fn build_references(
         let defines = starts.contains(&at) || starts.contains(&(at - sigil_bytes(&file.text[..at])));
         site_at(&lines, at, if defines { ReferenceKind::Definition } else { kind })
     };
-    // A key of a file of data that defines nothing is no use either.
+    // A key of a file of data that is not a definition is not a use either.
     let is_key = |one: &NameUse| one.kind == ReferenceKind::Definition && documents::is_data(file.language);
     let uses = uses.iter().filter(|one| !is_key(one) || starts.contains(&one.at));
     let sites = uses.map(|one| build_site(one.at, one.kind)).collect();

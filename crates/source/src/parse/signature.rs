@@ -8,10 +8,11 @@ use types::{Language, SymbolKind};
 /// Maximum length of a signature, in bytes.
 const MAX_SIGNATURE_BYTES: usize = 300;
 
-/// Maximum length of the source after the name from which a signature is made, in bytes.
+/// Maximum number of bytes after the name that a signature is made from.
 const MAX_SOURCE_BYTES: usize = 4_000;
 
-/// Maximum distance of the name from the start of the source, in bytes. Annotations come before the name too.
+/// Maximum distance of the name from the start of a definition, in bytes; if it is larger, the signature starts at the
+/// name.
 const MAX_BYTES_BEFORE_NAME: usize = 16_000;
 
 /// Returns the signature of a definition: its source without comments and leading annotations, up to its body or, if it
@@ -64,8 +65,9 @@ pub(super) fn build_signature(
     signature.trim_end_matches(['{', '=', ':', ';', ',', ' ', '\\']).to_owned()
 }
 
-/// Returns the type that stands above a definition: `parse :: Text -> Int` in Haskell, `parse : String -> Int` in Elm and
-/// `-spec parse(binary()) -> integer().` in Erlang. `above` are the comments and attributes of the definition.
+/// Returns the type signature that is written above a definition: `parse :: Text -> Int` in Haskell,
+/// `parse : String -> Int` in Elm and `-spec parse(binary()) -> integer().` in Erlang. `above` are the comments and
+/// attributes of the definition.
 pub(super) fn written_signature(
     language: Language,
     text: &str,
@@ -133,7 +135,8 @@ fn skip_annotations(language: Language, code: &str) -> &str {
     }
 }
 
-/// Returns the text after an annotation, given without its `@`; `None` if it is the keyword `@interface`.
+/// Returns the text after an annotation, given without its `@`; `None` if it is the keyword `@interface` or its
+/// brackets are not closed.
 fn skip_annotation(text: &str) -> Option<&str> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '$');
     let (name, rest) = text.split_at(text.find(|c| !is_name(c)).unwrap_or(text.len()));

@@ -8,8 +8,8 @@ use types::{Language, RepoPath};
 pub struct SourceFile {
     pub path: RepoPath,
     pub language: Language,
-    /// The text without its credentials.
+    /// The text, with its credentials masked.
     pub text: String,
-    /// Where credentials are masked in the text, in order.
+    /// The masks that replace credentials in the text, in order.
     pub masks: Vec<TextMask>,
 }

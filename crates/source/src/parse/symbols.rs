@@ -1,4 +1,4 @@
-//! Symbols: the definitions of a file as they are listed.
+//! Conversion of definitions to symbols.
 
 use types::Symbol;
 

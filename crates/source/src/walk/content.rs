@@ -1,8 +1,8 @@
 //! Files that are skipped because of their content: binary, empty, bulk data, minified, generated, or with credentials.
 //!
-//! Reads bytes only, never the disk. A text in another encoding than UTF-8 is decoded first. Credentials take precedence over every other reason except binary.
-//! Prose never counts as minified or generated, because it has one paragraph per line and mentions
-//! generated code.
+//! Reads bytes only, never the disk. A text in another encoding than UTF-8 is decoded first. Credentials take
+//! precedence over every other reason except binary. Prose never counts as minified or generated, because it has one
+//! paragraph per line and mentions generated code.
 
 use embedded::{Notebook, is_notebook};
 
@@ -49,12 +49,13 @@ pub fn inspect_published_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipRe
     inspect_text(path, cells.as_deref().map_or(bytes, str::as_bytes), is_data)
 }
 
-/// Returns the cells of a notebook: its outputs are no content.
+/// Returns the text of a notebook's cells, without their outputs; `None` for any other file.
 fn notebook_text(path: &RepoPath, bytes: &[u8]) -> Option<String> {
     is_notebook(path).then(|| Notebook::decode(bytes)).flatten().map(|notebook| notebook.text)
 }
 
-/// Inspects the text of a file in UTF-8, ignoring credentials; `is_data` if the file is a notebook whose cells cannot be read.
+/// Inspects the text of a file in UTF-8, ignoring credentials; `is_data` if the file is a notebook whose cells cannot
+/// be read.
 fn inspect_text(path: &RepoPath, bytes: &[u8], is_data: bool) -> Option<SkipReason> {
     let sniffed = &bytes[..bytes.len().min(SNIFF_BYTES)];
     if is_binary(sniffed) {
@@ -84,7 +85,7 @@ fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0x0b)
 }
 
-/// Returns whether the bytes are no text, or in UTF-16 with errors.
+/// Returns whether the bytes are not text, or are invalid UTF-16.
 fn is_binary(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || has_binary_bytes(bytes)
 }
@@ -114,7 +115,7 @@ const PAGE_EXTENSIONS: &[&str] = &["html", "htm", "xhtml"];
 /// Mean line length of a page, in bytes, above which it counts as minified.
 const PAGE_MEAN_BYTES: usize = 1_500;
 
-/// Length above which a line is data, in bytes.
+/// Length above which a line is data, in bytes, except in a page.
 const DATA_LINE_BYTES: usize = 2_000;
 
 /// Returns whether the lines that are not data are hand-written code.

@@ -22,7 +22,7 @@ impl FileContents {
     /// Reads the first `limit_bytes` of the file at `path` below `root`, as [`open::read_beneath`] does.
     ///
     /// # Errors
-    /// When the file cannot be read, is not a regular file, or its path contains a link.
+    /// When the file cannot be read, is not a regular file, or its path contains a symbolic link.
     pub fn read_beneath(root: &Path, path: &RepoPath, limit_bytes: u64) -> io::Result<Self> {
         open::read_beneath(root, path.as_str(), limit_bytes).map(Self::from)
     }
@@ -39,7 +39,7 @@ pub trait FileSystem: Sync {
     /// Reads the first `limit_bytes` of a file, whose path must be [canonical](std::fs::canonicalize).
     ///
     /// # Errors
-    /// When the file cannot be read, is not a regular file, or its path contains a link.
+    /// When the file cannot be read, is not a regular file, or its path contains a symbolic link.
     fn read(&self, path: &Path, limit_bytes: u64) -> io::Result<FileContents>;
 
     /// Starts to read a tree folder by folder. By default, each path is read on its own.
@@ -47,7 +47,7 @@ pub trait FileSystem: Sync {
         Box::new(PathReader(self))
     }
 
-    /// Returns the metadata of a path, without following a link.
+    /// Returns the metadata of a path, without following a symbolic link.
     ///
     /// # Errors
     /// When the metadata cannot be read.

@@ -1,7 +1,7 @@
 //! Files that are skipped because of their names: lock files, bulk data and binary formats.
 //!
-//! Names are compared case-insensitively. JSON is bulk data unless it is configuration or a contract: by its name, or by its
-//! keys if its path says that it may be one.
+//! Names are compared case-insensitively. JSON is bulk data, except configuration, which is recognized by its name, and
+//! contracts such as OpenAPI descriptions, which are recognized by their paths and keys.
 
 use types::{RepoPath, SkipReason};
 
@@ -89,7 +89,7 @@ const DATA_EXTENSIONS: &[&str] = &[
     "har",
 ];
 
-/// Ends of names of JSON that is configuration.
+/// Suffixes of the names of JSON files that are configuration.
 const CONFIG_JSON_ENDS: &[&str] = &[
     "package.json",
     "composer.json",
@@ -127,10 +127,10 @@ const CONFIG_JSON_ENDS: &[&str] = &[
     ".config.json",
 ];
 
-/// Starts of names of JSON that is configuration.
+/// Prefixes of the names of JSON files that are configuration.
 const CONFIG_JSON_STARTS: &[&str] = &["tsconfig", "jsconfig", "appsettings", "openapi", "swagger"];
 
-/// Parts of the paths of JSON that may be a contract, which its keys decide.
+/// Words in the path of a JSON file that may be a contract; its keys decide.
 const CONTRACT_WORDS: &[&str] =
     &["openapi", "swagger", "schema", "api", "spec", "contract", "cloudformation", "template"];
 
@@ -141,8 +141,8 @@ const CONTRACT_KEYS: &[&str] =
 /// Number of leading bytes in which the key of a contract counts.
 const CONTRACT_HEAD_BYTES: usize = 2 * 1024;
 
-/// Names of files that list other files for a program, which git tracks and which say nothing about the code. Names such
-/// as `.gitignore` belong to them, too.
+/// Names of files that only tools such as git read, and that say nothing about the code. Names that begin with `.` and
+/// end with `ignore`, such as `.gitignore`, count too.
 const LIST_FILES: &[&str] = &[".gitattributes", ".gitkeep", ".keep", ".mailmap", ".git-blame-ignore-revs"];
 
 /// Ends of source map names; other `.map` files may be linker scripts.
@@ -159,7 +159,7 @@ const BINARY_EXTENSIONS: &[&str] = &[
     "lzma", "cab", "msi", "pyd", "gch", "pch", "nib", "elc", "luac", "tflite", "xcf",
 ];
 
-/// Returns whether a file's name, in lower case, is that of JSON that is configuration.
+/// Returns whether a file's name, in lower case, is the name of a JSON file that is configuration.
 fn is_config_json(name: &str) -> bool {
     (name.starts_with('.') && name.ends_with("rc.json"))
         || CONFIG_JSON_ENDS.iter().any(|end| name.ends_with(end))
@@ -182,7 +182,7 @@ pub(super) fn is_bulk_json(path: &RepoPath, bytes: &[u8]) -> bool {
         && !CONTRACT_KEYS.iter().any(|key| memchr::memmem::find(head, key.as_bytes()).is_some())
 }
 
-/// Returns why a file is skipped because of its kind.
+/// Returns why a file is skipped because of its name; `None` if it is not.
 pub(super) fn skip_reason_by_kind(path: &RepoPath) -> Option<SkipReason> {
     let name = path.file_name().to_ascii_lowercase();
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));

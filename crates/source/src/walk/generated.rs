@@ -50,7 +50,7 @@ const PREAMBLE: &[&str] = &[
 /// Warning words that may precede a statement.
 const ATTENTION: &[&str] = &["warning", "attention", "important", "caution", "note", "notice"];
 
-/// Starts of a statement of origin, which counts if it is followed by one of [`FORBIDS`].
+/// Starts of a statement of origin. It counts if its line and the next one contain `generated` and one of [`FORBIDS`].
 const ORIGINS: &[&str] = &[
     "code generated",
     "file generated",
@@ -71,7 +71,7 @@ const ORIGINS: &[&str] = &[
 /// Phrases that forbid edits.
 const FORBIDS: &[&str] = &["do not edit", "do not modify", "don't edit", "do not hand edit", "do not manually edit"];
 
-/// Subjects of a statement of the whole file's origin, which is followed by one of [`VERBS`].
+/// Subjects of statements about the origin of the whole file. One of [`VERBS`] must follow.
 const SUBJECTS: &[&str] =
     &["this file ", "this source file ", "this code ", "this source code ", "this module ", "the following code "];
 /// Verbs after one of [`SUBJECTS`].

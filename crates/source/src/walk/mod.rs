@@ -1,13 +1,14 @@
 //! The walk of a folder: which files are indexed, which are skipped and why, and the projects they
 //! belong to.
 //!
-//! Contains the ignore rules (see `ignore_rules`), the kinds of files that are never indexed, and the manifests
-//! that make a folder a project. The walker of the crate `ignore` does not report skipped files and differs from
-//! git, so this module walks the folders and uses only its matcher for `.ignore`.
-//! The order is by name and thus reproducible. Links are not followed. An unreadable file is skipped with a reason and
-//! never an error. The first of these that matches decides: secret, `.codescryignore` and `.ignore`, tracked by git, ignore
-//! rules of git, folders of packages, hidden, links and special files and other file systems, copies of the repository,
-//! lock file, data, binary, minified name, size. In a folder that is left out, tracked files are in.
+//! Contains the ignore rules (see `ignore_rules`), the kinds of files that are never indexed, and the manifests that
+//! make a folder a project. The walker of the crate `ignore` does not report skipped files and differs from git, so
+//! this module walks the folders and uses only its matcher for `.ignore`. The order is by name and thus reproducible.
+//! Symbolic links are not followed. An unreadable file is skipped with a reason and never an error. The first of these
+//! that matches decides: secret, `.codescryignore` and `.ignore`, tracked by git, ignore rules of git, folders of
+//! packages, hidden, symbolic links and special files and other file systems, copies of the repository, lock file,
+//! data, binary, minified name, size. In a folder that rules of git leave out, that holds packages or that is hidden,
+//! tracked files are in.
 
 mod content;
 mod disk;

@@ -1,8 +1,8 @@
 //! Folders that a program fills: installed packages, build output and caches.
 //!
-//! A name alone decides only where it is used for nothing else. Other names need a marker: a file beside the folder or in
-//! it that the program writes. What git tracks in such a folder is indexed nevertheless, and a rule in `.codescryignore`
-//! includes the rest.
+//! A name alone decides only where it is used for nothing else. Other names need a marker: a file beside the folder or
+//! in it that the program writes. Files that git tracks in such a folder are indexed nevertheless, and a rule in
+//! `.codescryignore` includes the others.
 
 use std::path::Path;
 
@@ -44,8 +44,8 @@ const BY_NAME: &[&str] = &[
     "DerivedData",
 ];
 
-/// A folder that needs a marker. Each list has names of which one must be there; `*.x` is any name with this end. An
-/// empty list needs nothing.
+/// A folder that needs a marker. One name of each list must match, in which a `*` stands for any text. An empty list
+/// needs nothing.
 struct MarkedFolder {
     names: &'static [&'static str],
     /// Names in the folder above.
@@ -55,7 +55,7 @@ struct MarkedFolder {
 }
 
 const MARKED: &[MarkedFolder] = &[
-    // Python: virtual environments, and what `build` and `setup.py` write.
+    // Python: virtual environments, and the output of `build` and `setup.py`.
     MarkedFolder { names: &["venv", "env", "virtualenv", ".env"], beside: &[], inside: &["pyvenv.cfg", "conda-meta"] },
     MarkedFolder { names: &["venv"], beside: &[], inside: &["site-packages", "lib", "Lib", "bin", "Scripts"] },
     MarkedFolder { names: &["build"], beside: &["setup.py", "pyproject.toml"], inside: &["bdist.*", "lib", "lib.*"] },
@@ -100,13 +100,13 @@ const MARKED: &[MarkedFolder] = &[
     MarkedFolder { names: &["packages"], beside: &["*.sln"], inside: &["repositories.config"] },
 ];
 
-/// Returns whether only the name decides that this is a folder of packages.
+/// Returns whether a folder of this name is a folder of packages without a marker.
 pub(super) fn is_package_folder_by_name(name: &str) -> bool {
     BY_NAME.contains(&name)
 }
 
-/// Returns the marker of a folder of packages: `Cargo.toml` for the folder `target` beside it. `listing` has the paths in
-/// the folder, `beside` tells whether the folder above has a name.
+/// Returns the marker of a folder of packages: `Cargo.toml` for the folder `target` beside it; `None` for other
+/// folders. `listing` has the paths in the folder.
 pub(super) fn package_marker(folder: &Path, listing: &[impl AsRef<Path>]) -> Option<String> {
     let name = folder.file_name()?.to_str()?;
     // A package of Python may have any name.
@@ -129,7 +129,7 @@ pub(super) fn package_marker(folder: &Path, listing: &[impl AsRef<Path>]) -> Opt
     })
 }
 
-/// Returns the name of a file beside a folder that matches a pattern.
+/// Returns the name of a file or folder beside `folder` that matches a pattern.
 fn find_beside(folder: &Path, pattern: &str) -> Option<String> {
     let above = folder.parent()?;
     if !pattern.contains('*') {

@@ -72,7 +72,8 @@ pub fn walk_folders(
     walker::run_walk(root, &options, &wanted, &mut enter_wanted, &mut |_, _| ControlFlow::Continue(()))
 }
 
-/// Returns whether a walk enters a folder, which no rule skips then.
+/// Returns whether a walk enters a folder: neither the folder nor one above it is skipped. The entries of the folder
+/// itself, which may show that it is a copy or holds packages, are not examined.
 ///
 /// # Errors
 /// When the root itself cannot be read.
@@ -121,7 +122,7 @@ pub fn affects_ignore_rules(path: &RepoPath) -> bool {
     IGNORE_FILES.contains(&name) || name == ".git" || (name == "exclude" && path.folder().ends_with(".git/info"))
 }
 
-/// Returns what follows from an ignore file that cannot be used; `None` for another file.
+/// Returns the consequence of an ignore file that cannot be used; `None` for another file.
 pub fn describe_ignore_fault(path: &RepoPath) -> Option<&'static str> {
     match path.file_name() {
         ".git" => Some("files may be included or excluded otherwise than git has them"),
@@ -130,8 +131,8 @@ pub fn describe_ignore_fault(path: &RepoPath) -> Option<&'static str> {
     }
 }
 
-/// Returns the paths of the files with ignore rules for `root` that a walk does not visit: those of git, of the user and
-/// of the folders above. They need not exist.
+/// Returns the paths of the files with ignore rules for `root` that a walk does not visit: those of git, of the user
+/// and of the folders above. They need not exist.
 pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
     FolderRules::files_outside(root.as_path())
 }
@@ -146,7 +147,7 @@ pub fn tracked_state(root: &AbsPath) -> Option<TrackedState> {
 pub struct IgnoreFault {
     /// The file, relative to the root if it is below it.
     pub path: RepoPath,
-    /// The reason, and what follows from it.
+    /// The reason and its consequence.
     pub problem: String,
     /// Whether a walk of the root reports the file, too.
     pub is_visited: bool,

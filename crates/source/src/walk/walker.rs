@@ -32,7 +32,8 @@ pub struct WalkOptions<'f> {
 /// How many times larger than other files a notebook may be: most of its bytes are outputs, which are left out.
 const NOTEBOOK_FACTOR: u64 = 8;
 
-/// Returns the size above which a file is skipped, given that of other files than notebooks. Both are in bytes.
+/// Returns the size above which a file is skipped. `max_file_bytes` is the limit of all files but notebooks, which may
+/// be larger. Both are in bytes.
 pub fn max_bytes_of(path: &RepoPath, max_file_bytes: u64) -> u64 {
     if embedded::is_notebook(path) { max_file_bytes.saturating_mul(NOTEBOOK_FACTOR) } else { max_file_bytes }
 }
@@ -60,6 +61,9 @@ pub(super) type Visitor<'v> = dyn FnMut(WalkFinding, IsWanted) -> ControlFlow<()
 /// Runs a walk over the `wanted` paths and the folders above them. Lists a folder only if `enter` returns true for it.
 ///
 /// The cost of each step does not grow with the depth of its folder, except for the length of its path.
+///
+/// # Errors
+/// When the root itself cannot be read.
 pub(super) fn run_walk(
     root: &AbsPath,
     options: &WalkOptions<'_>,
@@ -113,7 +117,7 @@ struct WalkStep {
     abs: PathBuf,
     is_wanted: IsWanted,
     rules: Arc<FolderRules>,
-    /// Why its folder is left out, of which only tracked files are in.
+    /// Why its folder is left out, except for tracked files.
     within: Option<Arc<SkipReason>>,
     /// Whether a rule in an ignore file made for search includes a folder above.
     is_included: bool,
@@ -229,20 +233,19 @@ impl TreeWalk<'_> {
     }
 }
 
-/// How a path is judged by its name, the ignore rules and what git tracks.
+/// The verdict on a path by its name, the ignore rules and git's index.
 enum NameVerdict {
-    /// It is in; `by_rule` if a rule in an ignore file made for search says so.
+    /// It is in; `by_rule` if a rule in an ignore file made for search includes it.
     In {
         by_rule: bool,
     },
-    /// It is out, except for what git tracks below it.
+    /// It is out, except for the files below it that git tracks.
     TrackedOnly(SkipReason),
     Out(SkipReason),
 }
 
 /// Judges a path. The first match decides: secret, ignore files made for search, tracked by git, ignore files of git,
-/// folders of packages, hidden. `within` is the reason that leaves out the folder above, of which only tracked files
-/// are in.
+/// folders of packages, hidden. `within` is the reason why the folder above is left out, except for tracked files.
 fn judge_name(step: &WalkStep, is_dir: bool) -> NameVerdict {
     let WalkStep { path, abs, rules, within, .. } = step;
     let secret = if is_dir { secret_folder_pattern(path) } else { secret_pattern(path) };

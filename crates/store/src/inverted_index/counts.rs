@@ -41,7 +41,7 @@ impl TermCounts {
         self.0 >> shift & ((1 << COUNT_BITS[field as usize]) - 1) != 0
     }
 
-    /// Returns the number of occurrences in a field.
+    /// Returns the number of occurrences in a field, rounded down to a representable count.
     pub fn count(self, field: ChunkField) -> f32 {
         let shift: u32 = COUNT_BITS[..field as usize].iter().sum();
         f32::from(COUNT_OF_CODE[usize::from(self.0 >> shift) & ((1 << COUNT_BITS[field as usize]) - 1)])

@@ -73,13 +73,13 @@ impl InvertedIndex {
         self.docs
     }
 
-    /// Returns whether a damaged list of postings has been left out of a result.
+    /// Returns whether a damaged posting list has been left out of a result.
     pub fn has_met_damage(&self) -> bool {
         self.segments.iter().any(|segment| segment.has_met_damage())
     }
 
-    /// Calls `each` with every posting of the term with this hash, and returns the term's inverse document
-    /// frequency; 0 for a term without postings. Leaves out damaged lists.
+    /// Calls `each` with every posting of the term with this hash, and returns the term's inverse document frequency; 0
+    /// for a term without postings. Leaves out damaged posting lists.
     ///
     /// # Errors
     /// When a segment cannot be read.

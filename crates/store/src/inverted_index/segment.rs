@@ -66,10 +66,10 @@ pub struct IndexSegment {
     lengths: Vec<u8>,
     hashes: Vec<u64>,
     ends: Vec<u32>,
-    /// Whether each list of postings ends with a checksum.
+    /// Whether each posting list ends with a checksum.
     is_checked: bool,
     postings: PostingsSource,
-    /// Whether a damaged list of postings has been left out.
+    /// Whether a damaged posting list has been left out of a result.
     has_met_damage: AtomicBool,
 }
 
@@ -208,18 +208,18 @@ impl IndexSegment {
         Ok(())
     }
 
-    /// Verifies the checksum at the end of a list of postings and returns the list without it.
+    /// Verifies the checksum at the end of a posting list and returns the list without it.
     fn check_list<'b>(&self, bytes: &'b [u8]) -> Result<&'b [u8], SegmentError> {
         let (list, checksum) = bytes.split_last_chunk().ok_or_else(|| self.damage())?;
         if u32::from_le_bytes(*checksum) == file_format::checksum32(list) { Ok(list) } else { Err(self.damage()) }
     }
 
-    /// Reads all postings and verifies their checksums.
+    /// Reads all posting lists and verifies their checksums. A segment of version 1 has none and is not read.
     ///
     /// # Errors
-    /// When they cannot be read, or a list is damaged.
+    /// When a list cannot be read or is damaged.
     pub fn verify(&self) -> Result<(), SegmentError> {
-        /// Number of bytes that are read at once, unless one list is longer.
+        /// Number of bytes that are read at once, unless one posting list is longer.
         const BLOCK_BYTES: u32 = 1 << 20;
         let (mut first, mut buffer) = (0, Vec::new());
         while self.is_checked && first < self.ends.len() {
@@ -251,7 +251,7 @@ impl IndexSegment {
         }
     }
 
-    /// Returns whether a damaged list of postings has been left out.
+    /// Returns whether a damaged posting list has been left out of a result.
     pub(super) fn has_met_damage(&self) -> bool {
         self.has_met_damage.load(MemoryOrdering::Relaxed)
     }
@@ -266,7 +266,7 @@ impl IndexSegment {
     /// Uses interpolation search: hashes are uniformly distributed, so two or three probes suffice where
     /// binary search needs twenty, most of them cache misses.
     pub(super) fn find_term(&self, hash: u64) -> Option<usize> {
-        /// Below this number of hashes, binary search is faster.
+        /// Up to this number of hashes, binary search is faster.
         const BINARY_SEARCH_LEN: usize = 16;
         /// Maximum number of probes before binary search, for hashes that are not uniformly distributed.
         const MAX_PROBES: usize = 8;

@@ -68,8 +68,8 @@ impl TermCounter {
         self.finish()
     }
 
-    /// Counts the terms of `text` in one field, and calls `each` with every word that is neither a segment of another
-    /// one nor a joined identifier.
+    /// Counts the terms of `text` in one field, and calls `each` with every word that is neither a part of another word
+    /// nor a joined identifier.
     fn add(&mut self, text: &str, field: ChunkField, each: &mut impl FnMut(SplitWord<'_>)) {
         let mut added = 0;
         words::split_search_words(text, &mut self.buffers, |word| {

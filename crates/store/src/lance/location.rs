@@ -22,7 +22,7 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(workers).thread_name("lance").enable_all().build()
 });
 
-/// Number of threads for blocking calls that must be there besides those of the runtimes.
+/// Number of threads for blocking calls that must be available in addition to the threads of the runtimes.
 const SPARE_THREADS: usize = 4;
 
 /// Location of a store: the index folder and the indexed folder. Errors name the index folder.

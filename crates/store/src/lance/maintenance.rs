@@ -132,7 +132,7 @@ pub(super) fn list_tables(location: &IndexLocation) -> Vec<(String, PathBuf)> {
     tables.map(|(folder, path)| (folder.trim_end_matches(".lance").to_owned(), path)).collect()
 }
 
-/// Deletes table versions that neither `committed` nor a commit that it lists as retired uses, including
+/// Deletes the table versions older than every version that `committed` or one of its retired commits uses, including
 /// leftovers of a crash. The caller holds the writer lock.
 pub(super) async fn remove_old_versions(tables: &Tables, committed: &CommitRecord) -> lancedb::Result<()> {
     for table in tables.both() {

@@ -64,8 +64,8 @@ pub(super) struct CommitRecord {
     pub file_rows: Option<RowDigest>,
 }
 
-/// The number of a table's rows and the sum of their hashes, in any order. It changes when a row is lost, appears twice,
-/// or comes back after its deletion, which the checksum of a row cannot show.
+/// The number of a table's rows and the sum of their hashes, which are independent of the order of the rows. They
+/// change when a row is lost, appears twice, or comes back after its deletion, which the checksum of a row cannot show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RowDigest {
     rows: u64,

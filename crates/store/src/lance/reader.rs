@@ -114,7 +114,7 @@ impl LanceView {
         Err(self.location.damage_error(operation, &"the rows are not those that were written"))
     }
 
-    /// Reads the heads of all chunks, calls `each` with the intact ones, and returns the number of damaged rows.
+    /// Reads all chunks without their texts, calls `each` with the intact ones, and returns the number of damaged rows.
     fn read_heads(&self, each: &mut dyn FnMut(StoredChunk)) -> Result<u64, StoreError> {
         let operation = "read the chunks";
         let (mut damaged, mut read) = (0, RowDigest::default());
@@ -148,7 +148,7 @@ impl LanceView {
         })
     }
 
-    /// Reads everything and returns the files with damaged texts.
+    /// Reads everything and returns the files with damaged texts; stops early with none when cancelled.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] for all other damage.

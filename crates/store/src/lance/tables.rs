@@ -93,8 +93,7 @@ impl Tables {
         [&self.chunks, &self.files]
     }
 
-    /// Returns the current versions of the chunks table and the files table. Takes the checksums of files that `last`
-    /// knows from there.
+    /// Returns the current versions of the chunks table and the files table. Reuses the checksums of files in `last`.
     ///
     /// # Errors
     /// When the tables or their metadata cannot be read.

@@ -75,7 +75,7 @@ struct TableChange {
 impl TableChange {
     /// Returns the changes of `commit` to tables that have rows for the paths in `stored`.
     ///
-    /// Ignores chunks of files that are not replaced, and touched files that are not stored.
+    /// Ignores chunks of files that are not replaced, and touched files that are removed or not stored.
     fn from_commit(commit: Commit, stored: &HashMap<RepoPath, u64>) -> Self {
         let gone: BTreeSet<RepoPath> = commit.remove.iter().cloned().collect();
         let stays = |record: &FileRecord| stored.contains_key(&record.path) && !gone.contains(&record.path);
@@ -198,8 +198,8 @@ impl LanceWriter {
         self.merge_segments_if_needed(usize::MAX)
     }
 
-    /// Merges the last segments if there are too many, or all of them if fewer than half of their documents
-    /// still exist. `rows` is the number of chunks.
+    /// Merges the last segments if there are too many, or all of them if fewer than half of their documents still
+    /// exist. `rows` is the number of chunks; `usize::MAX` skips the second rule.
     fn merge_segments_if_needed(&mut self, rows: usize) -> Result<(), StoreError> {
         let is_stale = self.segments.index().docs() / 2 > rows;
         let count = if is_stale { usize::MAX } else { self.segments.merge_count(self.limits.segments) };

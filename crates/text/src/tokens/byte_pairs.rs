@@ -1,5 +1,5 @@
-//! Counts the tokens of a piece by byte-pair encoding (Sennrich, Haddow and Birch, 2016): starting from single bytes, the
-//! neighbours that together are the lowest token of the vocabulary are joined, until no two are a token.
+//! Counts the tokens of a piece by byte-pair encoding (Sennrich, Haddow and Birch, 2016): starting from single bytes,
+//! the neighbours that together are the token of the lowest rank are joined, until no two neighbours are a token.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,7 +15,7 @@ static VOCABULARY: LazyLock<Map<&'static [u8]>> = LazyLock::new(|| {
 /// The length of the vocabulary's longest token, in bytes.
 const MAX_TOKEN_BYTES: usize = 128;
 
-/// Stands for "no neighbour" and "joined with the part before".
+/// Stands for "no neighbour".
 const NONE: usize = usize::MAX;
 
 /// A part of a piece while its neighbours are joined.

@@ -17,7 +17,7 @@ const BLOCK_ROWS: usize = 512;
 /// Number of nearest passages that are skipped, since they are often right answers too.
 const SKIPPED_NEAREST: usize = 2;
 
-/// Finds `count` hard negatives for each example.
+/// Finds up to `count` hard negatives for each example.
 pub(super) fn mine_negatives(
     table: &TrainingTable,
     examples: &TrainingExamples,
@@ -41,8 +41,8 @@ fn mine_group(table: &TrainingTable, group: &ExampleGroup, count: usize, threads
     found
 }
 
-/// Returns the nearest passages, except the [`SKIPPED_NEAREST`] nearest ones and all passages that share a definition
-/// or a text with the example.
+/// Returns up to `count` of the nearest passages, except the [`SKIPPED_NEAREST`] nearest ones and all passages that
+/// share a definition or a text with the example.
 fn nearest_negatives(group: &ExampleGroup, own: usize, scores: &[f32], count: usize) -> Vec<usize> {
     let identity = &group.examples[own].identity;
     let is_wrong = |at: &usize| group.examples[*at].identity.iter().zip(identity).all(|(one, other)| one != other);

@@ -226,7 +226,7 @@ impl TableShard<'_> {
     }
 }
 
-/// Sums of gradients for the tokens whose number is at least `from`, in the order of their first occurrence.
+/// Sums of gradients for the tokens of a shard that begins with token `from`, in the order of their first occurrence.
 struct GradientSums {
     from: usize,
     sum_index: Vec<usize>,

@@ -176,8 +176,8 @@ fn read_history(root: &Path, commits: usize, each: &mut dyn FnMut(&str)) -> io::
     read
 }
 
-/// Returns a message without its prefix (`fix(core):`) and its number (`(#12)`), or `None` if it is not
-/// informative.
+/// Returns the subject of a commit message without its prefix (`fix(core):`) and its number (`(#12)`), or `None` if it
+/// is not informative.
 fn clean_subject(subject: &str) -> Option<String> {
     let text = match subject.split_once(": ") {
         Some((prefix, rest)) if prefix.len() <= 24 && prefix.split_whitespace().count() == 1 => rest,
@@ -189,7 +189,7 @@ fn clean_subject(subject: &str) -> Option<String> {
     is_informative.then(|| text.to_owned())
 }
 
-/// Returns whether `context` contains `name` as a whole word.
+/// Returns whether `context` contains `name` as a whole word. Names of one or two bytes are never found.
 fn contains_word(context: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     name.len() > 2

@@ -78,7 +78,7 @@ pub(super) fn make_pair(one: &CodeDefinition, kind: PairKind, query: String, pas
     TextPair { kind, query, passage, path: build_path_passage(&one.path), target: one.target }
 }
 
-/// Returns a definition in the form in which it is embedded, without its comment.
+/// Returns a passage in the form of [`embed::build_passage`]: the container, `names` and the truncated `text`.
 pub(super) fn definition_passage(one: &CodeDefinition, names: &str, text: &str) -> String {
     format!("{} {names}\n{}", one.symbol.container, truncate_text(text, MAX_PASSAGE_BYTES))
 }
@@ -143,7 +143,9 @@ fn pair_members(found: &[CodeDefinition]) -> Vec<TextPair> {
     pairs
 }
 
-/// Pairs each test with the definition whose name is a prefix of the test's name.
+/// Pairs each test with the definition that has the longest unambiguous name with which the test's name begins.
+///
+/// Compares words, and ignores `test`, `tests` and `should`.
 fn pair_tests(found: &[CodeDefinition]) -> Vec<TextPair> {
     let mut by_name: HashMap<String, Vec<&CodeDefinition>> = HashMap::new();
     for one in found.iter().filter(|one| is_queried(one.symbol.kind) && !is_test_definition(one)) {

@@ -13,7 +13,7 @@ pub enum PairKind {
     Heading,
     /// A test; the definition it tests.
     Test,
-    /// A commit's message; a function that the commit changed.
+    /// The subject of a commit message; a function that the commit changed.
     Commit,
     /// An everyday phrase; the terms that code uses for it.
     Paraphrase,
@@ -53,11 +53,11 @@ impl PairKind {
 pub struct TextPair {
     pub kind: PairKind,
     pub query: String,
-    /// The passage, in the form of [`embed::build_passage`].
+    /// The passage; that of a definition has the form of [`embed::build_passage`].
     pub passage: String,
-    /// The path, in the form of [`embed::build_path_passage`].
+    /// The path, in the form of [`embed::build_path_passage`]; empty for a paraphrase.
     pub path: String,
-    /// A key of the passage's definition.
+    /// A key of the passage's definition, or of the concept of a paraphrase.
     pub target: u64,
 }
 

@@ -77,9 +77,9 @@ fn explode() {
     }
 }
 
-/// Writes more to standard error than a pipe holds.
+/// Writes 32 KiB to standard error, more than the parent keeps.
 fn eprint_much() {
-    // The parent does not read it before the process ends, so the rest may not fit.
+    // The parent reads nothing before the process ends, so the pipe must hold all of it.
     let line = [b'x'; 1_024];
     for _ in 0..256 {
         _ = std::io::stderr().write_all(&line);

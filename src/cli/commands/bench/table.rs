@@ -39,7 +39,8 @@ pub fn bench_table(rows: &[VariantRunsJson]) -> Vec<String> {
     lines
 }
 
-/// Returns a table line with the parse time of the "tree-sitter alone" run; the walk and reads are not counted.
+/// Returns a table line with the parse time of the "tree-sitter alone" run, without the walk and the reads; `None` for
+/// other variants.
 fn tree_sitter_line(row: &VariantRunsJson, ran: &MeasuredRunJson, first: f64) -> Option<String> {
     let parse = ran.stages.iter().find(|stage| stage.stage == Stage::Parse && row.name == TREE_SITTER_ALONE)?;
     let seconds = parse.busy_seconds / parse.threads.max(1) as f64;

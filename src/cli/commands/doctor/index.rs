@@ -13,7 +13,7 @@ use crate::cli::text_output::terminal_text;
 /// The file with the maximum number of folders that a user may watch on Linux.
 const MAX_WATCHES_FILE: &str = "/proc/sys/fs/inotify/max_user_watches";
 
-/// Checks the index; also returns whether the folder has an up-to-date index.
+/// Checks the index; also returns whether there is an index that need not be rebuilt.
 pub fn check_index(settings: &Settings) -> (Vec<DoctorCheck>, bool) {
     let start = Instant::now();
     let opened = Engine::open(settings.clone()).and_then(|engine| Ok((engine.status()?, engine)));

@@ -1,26 +1,26 @@
-//! How the program was installed, and how to update it. Both are read from the path of the program and from the files
-//! that package managers keep beside it.
+//! Finds out how the program was installed and how to update it, from its path and from the files that package managers
+//! keep beside it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::check::DoctorCheck;
 
-/// A file in the folder above the program's. Packagers write it: the first line names the package, the second one is the
-/// command that updates it.
+/// A file in the folder above the program's. Packagers write it: the first line names the package, the second one is
+/// the command that updates the program.
 const MARKER: &str = "share/codescry/installed-by";
 
-/// The most bytes that are read from a file beside the program.
+/// Maximum size of a file beside the program that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The source of the program.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Installation {
-    /// The package, such as "a package of npm".
+    /// The way in which the program was installed, such as "by pip".
     pub source: String,
-    /// The command that updates it.
+    /// The command that updates the program.
     pub update: String,
-    /// For a program in a cache: the command that installs it for good.
+    /// For a program in a cache: the command that installs it permanently.
     pub lasting: Option<&'static str>,
 }
 
@@ -33,7 +33,7 @@ impl Installation {
         Self { lasting: Some(lasting), ..Self::new(source, update) }
     }
 
-    /// Finds out how the program at this path was installed. Links are followed.
+    /// Finds out how the program at this path was installed. Symbolic links are followed.
     pub fn detect(program: &Path) -> Self {
         let program = program.canonicalize().unwrap_or_else(|_| program.to_owned());
         let folder = program.parent().unwrap_or(Path::new(""));

@@ -29,7 +29,7 @@ const OPTIONS_WITH_VALUE: &[&str] = &[
     "--before-context",
 ];
 
-/// Minimum number of letters of a word that is worth a search.
+/// Minimum number of letters and digits of a word that is searched for.
 const MIN_WORD_LETTERS: usize = 3;
 
 /// Returns the pattern that a shell command searches files for; `None` for other commands, and for a program that
@@ -51,7 +51,7 @@ pub fn words_of_pattern(pattern: &str) -> Option<String> {
     let mut letters = pattern.chars();
     while let Some(letter) = letters.next() {
         match letter {
-            // A class such as \s or \b, or a character without its meaning.
+            // A class or an assertion, such as \s or \b, or an escaped character.
             '\\' => match letters.next() {
                 Some(escaped) if escaped.is_alphanumeric() => words.push(' '),
                 Some(escaped) if ".-:/".contains(escaped) => words.push(escaped),

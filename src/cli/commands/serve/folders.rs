@@ -17,9 +17,9 @@ use crate::cli::index_run::command_folder::refuse_broad;
 const NO_FOLDER: &str = "the client has named none; open a folder in the client, or give the folder with your code as \
     an argument of the server: codescry serve --stdio FOLDER";
 
-/// Returns the folders to serve, in order: the arguments; or the folders in CLAUDE_PROJECT_DIR, those in
-/// WORKSPACE_FOLDER_PATHS, or the working folder, whichever is the first that is not refused; or none, and the client's
-/// roots later.
+/// Returns the folders to serve, in order: the arguments; without arguments, the folders that are not refused in the
+/// first of these that has one: CLAUDE_PROJECT_DIR, WORKSPACE_FOLDER_PATHS, the working folder. None if all are
+/// refused; then the client's roots are served, unless `--within` is given.
 ///
 /// # Errors
 /// If a folder given as an argument does not exist or is refused.
@@ -95,7 +95,7 @@ fn add_folder(served: &mut Vec<Settings>, settings: Settings) -> Result<(), Stri
     Ok(())
 }
 
-/// The checks that every folder passes, whoever names it.
+/// The checks of every folder to serve, whether an argument, a variable, the client or a call names it.
 struct FolderChecks {
     shared: SharedArguments,
 }

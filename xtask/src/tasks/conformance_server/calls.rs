@@ -1,4 +1,4 @@
-//! Calls of the tools.
+//! Answers calls of the tools of the conformance suite.
 #![expect(deprecated, reason = "older protocols have logging and sampling, and the suite checks them")]
 
 use rmcp::ErrorData;

@@ -10,6 +10,9 @@ use super::wire::{
 };
 
 /// Calls a tool that answers only when it is called again with input from the client.
+///
+/// # Errors
+/// If the client has changed the state of the call.
 pub fn call_with_input(
     request: &CallToolRequestParams,
     context: &ServerContext,

@@ -26,6 +26,9 @@ pub struct ConformanceServerArguments {
 }
 
 /// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// If the server cannot listen at the address.
 pub fn run_conformance_server(arguments: &ConformanceServerArguments) -> anyhow::Result<()> {
     serve_service(ConformanceService::default(), &HttpOptions::new(arguments.address), |address| {
         // `tests/clients/run` waits for this line. Errors are ignored: the reader may have closed the pipe.

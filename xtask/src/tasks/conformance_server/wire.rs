@@ -24,18 +24,27 @@ pub fn convert_message<T: DeserializeOwned>(value: Value) -> Result<T, ErrorData
     serde_json::from_value(value).map_err(|error| ErrorData::internal_error(error.to_string(), None))
 }
 
-/// Converts JSON to a complete result.
+/// Adds the result type `complete` to JSON, and converts it to a result of the protocol.
+///
+/// # Errors
+/// If the JSON does not have the shape of the result.
 pub fn convert_result<T: DeserializeOwned>(mut value: Value) -> Result<T, ErrorData> {
     value["resultType"] = json!("complete");
     convert_message(value)
 }
 
 /// Creates the response of a tool call from content blocks.
+///
+/// # Errors
+/// If the blocks do not have the shape of content.
 pub fn respond_with_content(blocks: Value) -> Result<CallToolResponse, ErrorData> {
     Ok(convert_result::<CallToolResult>(json!({ "content": blocks }))?.into())
 }
 
 /// Creates the response of a tool call from a text.
+///
+/// # Errors
+/// Never.
 pub fn respond_with_text(text: impl Into<String>) -> Result<CallToolResponse, ErrorData> {
     Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
 }
@@ -69,6 +78,9 @@ pub fn roots_request() -> Value {
 }
 
 /// Creates a response that requests another call with answers to `requests`, and with `state` unchanged.
+///
+/// # Errors
+/// If the requests do not have the shape of requests for input.
 pub fn request_input<T: From<InputRequiredResult>>(requests: Value, state: Option<&str>) -> Result<T, ErrorData> {
     let requests: InputRequests = convert_message(requests)?;
     Ok(InputRequiredResult::new(Some(requests), state.map(sign_state)).into())
@@ -94,7 +106,7 @@ pub fn find_response<'r>(responses: Option<&'r InputResponses>, key: &str) -> Op
     responses?.get(key)?.as_object()
 }
 
-/// Returns a text inside of an answer, or `nothing`.
+/// Returns the text at a path of two keys in an answer, or the word `nothing`.
 pub fn text_at(answer: &Map<String, Value>, path: [&str; 2]) -> String {
     let found = answer.get(path[0]).and_then(|inner| inner.get(path[1]));
     found.and_then(Value::as_str).unwrap_or("nothing").to_owned()

@@ -8,6 +8,9 @@ use super::program::ProgramFile;
 use super::project::PackagedProject;
 
 /// Builds the bundle of a program.
+///
+/// # Errors
+/// If the manifest of bundles has no command.
 pub fn build_bundle(program: &ProgramFile, project: &PackagedProject) -> Result<ReleaseFile> {
     let system = program.node_system();
     let inside = format!("server/{}", program.file_name());

@@ -66,7 +66,7 @@ impl CollectedPackages {
         platforms.map(|platform| format!("@{NPM_SCOPE}/{platform}")).collect()
     }
 
-    /// Returns the archive of a platform, as Rust names it.
+    /// Returns the archive for a target of Rust, such as `x86_64-unknown-linux-gnu`.
     pub fn find_archive(&self, target: &str) -> Option<&CollectedPackage> {
         let name = format!("codescry-{}-{target}", self.version);
         self.packages.iter().find(|package| {
@@ -74,7 +74,7 @@ impl CollectedPackages {
         })
     }
 
-    /// Returns the packages whose names end like this.
+    /// Returns the packages whose names end with `ending`.
     pub fn with_ending(&self, ending: &str) -> impl Iterator<Item = &CollectedPackage> {
         self.packages.iter().filter(move |package| package.name.ends_with(ending))
     }

@@ -59,6 +59,9 @@ end
 }
 
 /// Builds the manifest; `None` if no archive for Windows exists.
+///
+/// # Errors
+/// Never: the manifest consists of texts.
 pub fn build_scoop_manifest(packages: &CollectedPackages, project: &PackagedProject) -> Result<Option<ReleaseFile>> {
     let mut processors = Map::new();
     for (processor, target) in [("64bit", "x86_64-pc-windows-msvc"), ("arm64", "aarch64-pc-windows-msvc")] {

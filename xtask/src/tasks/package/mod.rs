@@ -1,8 +1,8 @@
 //! `cargo xtask package`: builds the packages of a release into `dist`.
 //!
-//! A program is packaged as it was tested: no package compiles anything. What a program needs is read from the program
-//! ([`program`]), so that a package never claims more than it can run. Equal input gives equal packages, byte for byte:
-//! entries are sorted, and their dates and modes are fixed ([`archive`]).
+//! A program is packaged as it was tested: no package compiles anything. The requirements of a program are read from
+//! its file ([`program`]), so that no package claims a platform on which the program does not run. Equal input gives
+//! equal packages, byte for byte: entries are sorted, and their dates and modes are fixed ([`archive`]).
 //!
 //! Packages of one platform: a Python wheel, an npm package, an archive for `cargo binstall`, Homebrew and Scoop, and an
 //! MCP bundle. Files of a whole release: the npm launcher, the Homebrew formula, the Scoop manifest, the entry of the MCP
@@ -67,6 +67,9 @@ pub struct PackageArguments {
 }
 
 /// Writes the packages and prints their names, sizes and checksums.
+///
+/// # Errors
+/// If the program cannot be built or has another version, or a package cannot be built or written.
 pub fn run_package(arguments: &PackageArguments) -> Result<()> {
     let project = PackagedProject::read(&arguments.root)?;
     fs::create_dir_all(&arguments.out).with_context(|| format!("cannot create {}", arguments.out.display()))?;

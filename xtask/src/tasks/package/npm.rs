@@ -13,6 +13,9 @@ use super::project::PackagedProject;
 const ROOT: &str = "package";
 
 /// Builds the package of one platform.
+///
+/// # Errors
+/// If the archive cannot be compressed.
 pub fn build_platform_package(program: &ProgramFile, project: &PackagedProject) -> Result<ReleaseFile> {
     let (system, processor) = program.node_platform();
     let mut manifest = describe_package(&format!("@{NPM_SCOPE}/{system}-{processor}"), project);
@@ -36,6 +39,9 @@ pub fn build_platform_package(program: &ProgramFile, project: &PackagedProject) 
 }
 
 /// Builds the launcher.
+///
+/// # Errors
+/// If the archive cannot be compressed.
 pub fn build_launcher(packages: &CollectedPackages, project: &PackagedProject) -> Result<ReleaseFile> {
     let mut manifest = describe_package("codescry", project);
     manifest.insert("description".to_owned(), json!(project.description));

@@ -1,4 +1,4 @@
-//! A program to package: its platform, and what it needs there. Both are read from the program's file.
+//! A program to package: its platform and its requirements, both read from the program's file.
 
 use std::cmp::max;
 use std::fmt;
@@ -24,10 +24,10 @@ const SYSTEM_LIBRARIES: &[&str] = &[
     "librt.so.1",
 ];
 
-/// The oldest glibc that installers of wheels look for.
+/// The lowest version of glibc that installers of wheels look for.
 const OLDEST_GLIBC: Version = Version(2, 17);
 
-/// The oldest glibc that loads a program with packed relocations.
+/// The lowest version of glibc that loads a program with packed relocations.
 const PACKED_RELOCATIONS_GLIBC: Version = Version(2, 36);
 
 /// A version of glibc or macOS: major and minor number.
@@ -40,7 +40,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// A system with the oldest version of it that the program runs on.
+/// A system, with the minimum version that the program requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProgramSystem {
     Linux { glibc: Version },
@@ -53,7 +53,7 @@ pub enum ProgramSystem {
 pub enum Processor {
     X86_64,
     Aarch64,
-    /// Both, in one file, as macOS allows.
+    /// Both processors, in one file, as macOS allows.
     Universal,
 }
 
@@ -75,6 +75,9 @@ impl ProgramFile {
     }
 
     /// Finds out the platform of a program.
+    ///
+    /// # Errors
+    /// If the file is no program for Linux, macOS or Windows, or needs libraries that the system may not have.
     pub fn parse(content: Vec<u8>) -> Result<Self> {
         let (system, processor) = detect_platform(&content)?;
         Ok(Self { content, system, processor })
@@ -180,7 +183,7 @@ fn detect_platform(content: &[u8]) -> Result<(ProgramSystem, Processor)> {
     Ok((system, processor))
 }
 
-/// Returns the oldest glibc that has all symbols which the program needs.
+/// Returns the lowest version of glibc that has all symbols which the program requires.
 fn read_needed_glibc(content: &[u8]) -> Result<Version> {
     let file: ElfFile64<'_, Endianness> = ElfFile64::parse(content)?;
     let (sections, endian) = (file.elf_section_table(), file.endian());
@@ -221,7 +224,7 @@ fn parse_glibc_version(text: &str) -> Result<Version> {
     }
 }
 
-/// Returns the oldest macOS that all programs in a universal file run on.
+/// Returns the minimum version of macOS on which all programs in a universal file run.
 fn read_universal(content: &[u8]) -> Result<Version> {
     let file = MachOFatFile32::parse(content)?;
     let mut oldest = None;
@@ -231,7 +234,7 @@ fn read_universal(content: &[u8]) -> Result<Version> {
     oldest.context("the universal file has no program in it")
 }
 
-/// Returns the oldest macOS that the program was built for.
+/// Returns the minimum version of macOS for which the program was built.
 fn read_oldest_macos(content: &[u8]) -> Result<Version> {
     let file: MachOFile64<'_, Endianness> = MachOFile64::parse(content)?;
     let endian = file.endian();
@@ -293,7 +296,7 @@ mod tests {
         }
     }
 
-    /// Returns the smallest Mach-O file that says which macOS it needs.
+    /// Returns the smallest Mach-O file that states its minimum version of macOS.
     fn mach_o(processor: u32, version: u32) -> Vec<u8> {
         let header = [0xfeed_facf, processor, 0, 2, 1, 24, 0, 0];
         let build_version = [0x32, 24, 1, version, version, 0];
@@ -320,7 +323,7 @@ mod tests {
         assert_eq!(program.wheel_platform(), "macosx_11_0_universal2");
     }
 
-    /// The test is a program of this platform itself.
+    /// The file of this test is itself a program of this platform.
     #[test]
     #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
     fn the_platform_of_a_program_is_read_from_its_file() {

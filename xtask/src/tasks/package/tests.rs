@@ -21,7 +21,7 @@ fn project() -> PackagedProject {
     PackagedProject::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))).expect("the project can be read")
 }
 
-/// Returns all packages with a program that is not one, but long enough to be compressed.
+/// Returns the packages of a platform. Their program is made of arbitrary bytes, long enough to be compressed.
 fn build_all(system: ProgramSystem, processor: Processor) -> Vec<ReleaseFile> {
     let content = (0..40_000_u32).flat_map(|number| (number * number % 1009).to_le_bytes()).collect();
     let program = ProgramFile { content, system, processor };
@@ -183,7 +183,7 @@ fn the_files_of_a_release_list_the_packages_that_exist() {
     write(build_all(MACOS, Processor::Aarch64));
     write(build_all(MACOS, Processor::Universal));
     write(build_all(ProgramSystem::Windows, Processor::X86_64));
-    // Its own files are not packages, so a second run gives the same.
+    // The files of the release are not packages, so a second run gives the same.
     write(collect());
     let all = collect();
     let sums = text(find(&all, "SHA256SUMS"));

@@ -12,6 +12,9 @@ use super::program::ProgramFile;
 use super::project::PackagedProject;
 
 /// Builds the wheel of a program.
+///
+/// # Errors
+/// If the archive cannot be compressed.
 pub fn build_wheel(program: &ProgramFile, project: &PackagedProject) -> Result<ReleaseFile> {
     let name = format!("codescry-{}", project.version);
     let tag = format!("py3-none-{}", program.wheel_platform());

@@ -13,7 +13,7 @@ use resolve::{ModuleTree, Resolution};
 
 /// The imports of a package's files.
 pub struct ImportReport {
-    /// One line per group of files that import each other, with a cycle through the group.
+    /// One line per described cycle. Each file that is part of a cycle is in at least one line.
     pub cycles: Vec<String>,
     /// Paths into the package without a known definition; their syntax is not supported by [`crate::rust`].
     pub unresolved: Vec<String>,

@@ -1,4 +1,4 @@
-//! Access to the process: its environment, its working folder and its output.
+//! Checks which files access the environment, the working folder, the arguments and the output of the process.
 
 use crate::rust::tokens::{Token, TokenKind};
 use crate::workspace::{CodeFile, Package};
@@ -10,7 +10,7 @@ const ENVIRONMENT: &[&str] =
 /// Macros that print.
 const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
-/// Finds files outside of `homes` that read the environment, the working folder or the arguments.
+/// Finds files outside of `homes` that read or change the environment or the working folder, or read the arguments.
 pub fn check_environment(packages: &[Package], homes: &[&str]) -> Vec<String> {
     check(packages, homes, "the environment", |tokens| {
         let [module, separator, function, ..] = tokens else { return false };

@@ -26,8 +26,8 @@ pub(crate) fn find_json_hook(text: &str, event: &str) -> Result<Option<String>, 
     Ok(hooks.into_iter().flatten().find_map(|hook| our_command(&hook)))
 }
 
-/// Returns `text` with the hook `command` of the tools that the settings name. A hook of codescry that is there
-/// already is kept.
+/// Returns `text` with a hook that runs `command` after the tools that `settings` name. An existing hook of codescry is
+/// kept.
 ///
 /// # Errors
 /// When `text` cannot be parsed, or holds something else where the hook belongs.

@@ -25,7 +25,7 @@ pub(super) use hooks::{find_json_hook, insert_json_hook, remove_json_hook};
 /// The possible paths of the object that holds the servers.
 type ServerPaths<'p> = &'p [&'p [&'p str]];
 
-/// Returns the entry in the object at one of the paths.
+/// Returns the entry in the object at one of the paths `servers`.
 pub(super) fn find_json_entry(
     text: &str,
     servers: ServerPaths<'_>,
@@ -41,7 +41,7 @@ pub(super) fn find_json_entry(
     Ok(Some(fields.read(|name| read_text(entry, name), |name| read_list(entry, name))))
 }
 
-/// Returns `text` with the entry in the object at one of the paths.
+/// Returns `text` with the entry in the object at one of the paths `servers`.
 pub(super) fn insert_json_entry(
     text: &str,
     servers: ServerPaths<'_>,
@@ -65,7 +65,7 @@ pub(super) fn insert_json_entry(
     check_json_edit(text, edited, path)
 }
 
-/// Returns `text` without the entry in the object at one of the paths.
+/// Returns `text` without the entry in the object at one of the paths `servers`.
 pub(super) fn remove_json_entry(text: &str, servers: ServerPaths<'_>) -> Result<String, EditError> {
     let root = parse_jsonc(text)?;
     let path = choose_path(text, root.as_ref(), servers)?;
@@ -127,12 +127,12 @@ fn update_json_entry(
     Ok(splices)
 }
 
-/// Returns the text of a property, if it is one.
+/// Returns the text of the property `name`; `None` if its value is not a text.
 fn read_text(object: &Object<'_>, name: &str) -> Option<String> {
     object.get_string(name).map(|text| text.value.to_string())
 }
 
-/// Returns the texts of an array; other elements become empty.
+/// Returns the texts of the array in the property `name`; other elements become empty texts.
 fn read_list(object: &Object<'_>, name: &str) -> Option<Vec<String>> {
     let array = object.get_array(name)?;
     let word = |word: &Value<'_>| word.as_string_lit().map_or_else(String::new, |word| word.value.to_string());

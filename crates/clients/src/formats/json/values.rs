@@ -58,7 +58,7 @@ pub(super) fn check_equal_rest(text: &str, edited: String, strip: impl Fn(&mut P
     Err(EditError::at(text, 0, "codescry cannot edit a file with this formatting"))
 }
 
-/// Applies `strip` to the value at `path`, and removes the objects on the way that are empty afterwards.
+/// Applies `strip` to the value at `path`. Removes that value and the objects around it if they are empty afterwards.
 pub(super) fn strip_value(value: &mut Plain, path: &[&str], strip: &dyn Fn(&mut Plain)) {
     let Some((name, rest)) = path.split_first() else { return strip(value) };
     let Some(object) = value.as_object_mut() else { return };

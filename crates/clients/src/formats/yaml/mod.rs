@@ -152,7 +152,7 @@ fn insert_member(
     }
 }
 
-/// Returns the bytes of a null value: of its word, or none behind its colon.
+/// Returns the byte range of a null value: that of its word, or the empty range after its colon.
 fn null_range(text: &str, value: &Node) -> (usize, usize) {
     if value.end > value.start {
         return (value.start, value.end);
@@ -277,7 +277,8 @@ fn complete_line(text: &str, line_end: &str) -> String {
     format!("{text}{missing}")
 }
 
-/// Returns `edited` if it differs from `text` only in the entry; `adds_header` allows the lines of a new file.
+/// Returns `edited` if it differs from `text` only in the entry. With `adds_header`, checks only that it is YAML,
+/// because a new file also gets other lines.
 ///
 /// # Errors
 /// When it is not YAML, or differs in anything else.

@@ -9,7 +9,7 @@ use crate::error::EditError;
 /// Maximum depth of nested values.
 const MAX_DEPTH: usize = 64;
 
-/// A value and its bytes.
+/// A value and its byte range.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub start: usize,
@@ -26,7 +26,7 @@ pub(super) enum NodeKind {
     Alias(usize),
 }
 
-/// A value without its position and style, for comparison.
+/// A value without its position, for comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PlainNode {
     Scalar(String, bool),

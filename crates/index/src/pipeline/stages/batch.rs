@@ -21,7 +21,7 @@ const WINDOW_FILES: usize = 1_024;
 /// queue in front of `write` with few chunks, and the embedder would wait during a commit.
 const MIN_FILL_FRACTION: usize = 4;
 
-/// The options of the stage.
+/// The options of the `batch` stage.
 #[derive(Clone, Copy)]
 pub(crate) struct BatchStage<'r> {
     /// Whether to gather all files before sending any, unless memory runs out.
@@ -101,8 +101,8 @@ mod tests {
     use platform::cancel::CancelToken;
     use types::RepoPath;
 
-    /// Runs the stage on batches of 16 files with a memory budget of 100 bytes. Calls `check` with the budget,
-    /// the sender and the receiver while the stage runs.
+    /// Runs the stage with a memory budget of 100 bytes. While it runs, calls `check` with the budget, a function that
+    /// sends a number of files, the receiver of batches, and the cancel token.
     fn run_stage(
         preparse: bool,
         check: impl FnOnce(&Arc<MemoryBudget>, &dyn Fn(usize), &StageReceiver<'_, ChunkBatch>, &CancelToken),

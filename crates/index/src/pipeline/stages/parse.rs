@@ -63,7 +63,7 @@ pub(crate) struct PrepareOptions<'r> {
     pub cache_keys: bool,
 }
 
-/// The buffers of one thread for preparing chunks.
+/// Prepares chunks, with buffers that one thread reuses.
 pub(crate) struct ChunkPreparer<'r> {
     counter: TermCounter,
     word_counter: Option<WordCounter<'r>>,
@@ -90,7 +90,7 @@ impl<'r> ChunkPreparer<'r> {
     }
 }
 
-/// The options of the stage.
+/// The options of the `parse` stage.
 #[derive(Clone, Copy)]
 pub(crate) struct ParseStage<'r> {
     pub options: PrepareOptions<'r>,

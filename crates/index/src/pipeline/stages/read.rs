@@ -24,17 +24,19 @@ const MAX_GROWTH_BYTES: u64 = 64 << 10;
 
 /// The result of reading one file.
 pub(crate) enum ReadOutcome {
-    /// The file must be parsed. The outcome in its record has a problem of decoding; parsing sets the rest.
+    /// The file must be parsed. The outcome in its record has only a problem of decoding, if any; parsing sets the
+    /// rest.
     Source(SourceFile, FileRecord, MemoryPermit),
-    /// The file's metadata or hash matches its stored record. `touch` is the new record if the metadata has changed.
+    /// The file's metadata or hash matches its stored record, or the file cannot be read and its stored chunks are
+    /// kept. `touch` is the new record if it differs from the stored one.
     Unchanged { touch: Option<FileRecord> },
-    /// The file is skipped because of its size or content.
+    /// The file is skipped because of its size or content, or because it cannot be read.
     Skipped(FileRecord),
     /// The file was deleted after the walk saw it.
     Vanished(RepoPath),
 }
 
-/// The options of the stage, and the state that its threads share.
+/// The options of the `read` stage, and the state that its threads share.
 #[derive(Clone, Copy)]
 pub(crate) struct ReadStage<'r> {
     pub files: &'r dyn FileSystem,
@@ -157,7 +159,7 @@ impl ReadStage<'_> {
         ReadOutcome::Source(source, record, permit)
     }
 
-    /// Records that a file cannot be read now. Its indexed chunks are kept until it can be read again.
+    /// Records that a file cannot be read now. If it is indexed, its chunks are kept until it can be read again.
     fn record_unreadable(&self, entry: &WalkEntry, message: String) -> ReadOutcome {
         let known = self.plan.known.get(&entry.path);
         let (record, is_kept) = match known.and_then(|known| keep_indexed_record(known, &message)) {
@@ -175,7 +177,7 @@ impl ReadStage<'_> {
     }
 }
 
-/// Returns the record of an indexed file that can no longer be read; `None` if it has no chunks.
+/// Returns the record of an indexed file that can no longer be read; `None` if the file is not indexed.
 fn keep_indexed_record(known: &FileRecord, message: &str) -> Option<FileRecord> {
     let FileOutcome::Indexed { chunks, .. } = known.content.outcome else { return None };
     let problem = Some(format!("cannot be read any more: {message}; its indexed content is kept"));

@@ -30,7 +30,7 @@ const COMMIT_RUN_FRACTION: u32 = 20;
 /// Time without a new batch after which the pending files are committed, while other files wait for memory.
 const QUIET_PERIOD: Duration = Duration::from_millis(50);
 
-/// The options of the stage.
+/// The options of the `write` stage.
 pub(crate) struct WriteStage<'r> {
     pub budget: &'r Arc<MemoryBudget>,
     pub counts: &'r FileCounts,
@@ -114,10 +114,10 @@ struct PendingCommit {
     permits: Vec<MemoryPermit>,
     /// Number of bytes of the memory budget that the pending files hold.
     bytes: u64,
-    /// When the stage began.
+    /// Time at which the stage began.
     begun: Instant,
     last_commit: Instant,
-    /// When the last batch arrived.
+    /// Time at which the last batch arrived.
     last_arrival: Instant,
 }
 

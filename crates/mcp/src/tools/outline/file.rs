@@ -19,7 +19,7 @@ const MAX_NAME_CHARS: usize = 100;
 const MAX_PROBLEM_CHARS: usize = 160;
 
 /// Renders the definitions after those of the previous pages: with their signatures if these fit into the budget,
-/// otherwise the names of nested definitions on the line of what holds them, as many as fit.
+/// otherwise with nested definitions by name on the line of the definition around them, as many as fit.
 pub fn render_outline(
     outline: &FileOutline,
     cursor: &PageCursor,
@@ -86,8 +86,8 @@ fn format_definitions(symbols: &[Symbol]) -> String {
     symbols.iter().map(format_definition).collect()
 }
 
-/// Formats definitions with nested ones on the line of what holds them, by their first lines and names, such as
-/// `10-80 impl Store: 12 open, 20 close, 31 field path`.
+/// Formats definitions; nested definitions are on the line of the top-level definition around them, by their first
+/// lines and names, such as `10-80 impl Store: 12 open, 20 close, 31 field path`.
 fn format_compactly(symbols: &[Symbol]) -> String {
     let mut text = String::new();
     let mut is_in_list = false;
@@ -111,7 +111,7 @@ fn format_compactly(symbols: &[Symbol]) -> String {
     text
 }
 
-/// Returns a space for each definition around a definition.
+/// Returns one space for each definition that encloses a definition, at most eight.
 fn indent(symbol: &Symbol) -> String {
     let names = symbol.container.split('.').filter(|name| !name.is_empty());
     " ".repeat(names.count().min(8))

@@ -88,7 +88,7 @@ impl HttpOptions {
 pub struct BearerToken(blake3::Hash);
 
 impl BearerToken {
-    /// Hashes `secret`.
+    /// Creates a token from `secret`.
     ///
     /// # Errors
     /// When it is shorter than 16 characters or has characters that are not visible ASCII.

@@ -15,14 +15,15 @@ use crate::roots::registry::FolderAccess;
 use crate::server::McpServer;
 use crate::transport::lifecycle::{RUN_STOP_TIMEOUT, THREAD_STOP_TIMEOUT, build_runtime, listen_for_stop_signal};
 
-/// Serves `engines` and the folders that `access` adds over HTTP until SIGTERM or Ctrl-C, then answers the requests in flight and returns.
+/// Serves `engines` and the folders that `access` adds over HTTP until SIGTERM or Ctrl-C, then answers the requests in
+/// flight and returns.
 ///
 /// Indexes in the background at the start and, with `watch`, whenever a file changes. Calls `announce` with
 /// the bound address once the server listens.
 ///
 /// # Errors
-/// When there is no engine, the address needs a token, or the server cannot listen. Client input is never an
-/// error.
+/// When there is neither an engine nor a folder that calls may name, the address needs a token, or the server cannot
+/// listen. Client input is never an error.
 pub fn serve_http(
     engines: Vec<Arc<Engine>>,
     access: FolderAccess,

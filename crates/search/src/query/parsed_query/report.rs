@@ -25,9 +25,11 @@ const MAX_PROSE_WORDS: usize = 160;
 /// Maximum number of names that are searched for.
 const MAX_NAMES: usize = 30;
 
-/// Maximum number of messages that are looked for, and the number of words of one.
+/// Maximum number of messages that are searched for.
 const MAX_MESSAGES: usize = 4;
+/// Minimum number of words of a message.
 const MIN_MESSAGE_WORDS: usize = 4;
+/// Maximum number of words of a message.
 const MAX_MESSAGE_WORDS: usize = 50;
 
 /// A report, taken apart.
@@ -39,15 +41,15 @@ pub(super) struct Report {
     pub prose: String,
     /// The names in the title, in the prose, in traces and in code, in this order.
     pub names: Vec<QueryName>,
-    /// The locations in traces, innermost first, and the locations in the prose.
+    /// The locations in traces, innermost first, then those in the title and the prose.
     pub locations: Vec<QueryLocation>,
-    /// Messages of errors, and quoted texts.
+    /// Error messages and quoted texts, and the title if it is long enough.
     pub messages: Vec<String>,
 }
 
 impl Report {
     /// Returns the parts of a report that are searched for: its title with all locations, its title with its prose, and
-    /// its title with the names that the index has.
+    /// its title with the names that occur in the index.
     pub fn to_terms(&self, known: &dyn IndexLookup) -> [QueryTerms; 3] {
         let Self { title, prose, names, locations, .. } = self;
         let known_names: Vec<&QueryName> =
@@ -107,7 +109,7 @@ pub(super) fn parse_report(text: &str) -> Option<Report> {
     Some(Report { title, prose: words.join(" "), names, locations, messages })
 }
 
-/// Returns texts that may stand in the code: the lines of logs with an error, quoted texts, and the title.
+/// Returns texts that may occur in the code: quoted texts, lines of logs and code that mention an error, and the title.
 fn find_messages(parts: &ReportParts, title: &str, prose: &str) -> Vec<String> {
     let is_long = |text: &&str| (MIN_MESSAGE_WORDS..=MAX_MESSAGE_WORDS).contains(&text.split_whitespace().count());
     let lines = parts.logs.iter().chain(&parts.code).flat_map(|log| log.lines()).map(str::trim);
@@ -152,7 +154,8 @@ fn is_report(text: &str, parts: &ReportParts) -> bool {
     has_title && prose_words >= MIN_PROSE_WORDS && parts.prose.len() * 2 >= other_lines.min(20)
 }
 
-/// Returns the names that a text writes as code: in backticks, with underscores, capitals inside, dots or brackets.
+/// Returns the names that a text writes as code: in backticks, with underscores, inner capitals, separators or `()`, in
+/// capitals only, or with capitals and digits.
 fn find_written_names(text: &str) -> Vec<QueryName> {
     let mut names = Vec::new();
     for (at, part) in text.split('`').enumerate() {

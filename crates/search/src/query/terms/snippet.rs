@@ -17,7 +17,9 @@ const KEYWORDS: &str = "abstract and as assert async await begin bool boolean br
 const CODE_SYMBOLS: &[&str] =
     &["{", "}", ";", "=>", "->", "==", "!=", ":=", "&&", "||", " = ", "+=", "</", "/>", "](", "::<"];
 
-/// Returns whether a text is code: one line with several code symbols, or several lines with some.
+/// Returns whether a text is code: one line that has two code symbols, begins a function definition or is a call, or
+/// several lines of which half, and at least two, have a code symbol or are one of these. Text that ends with `?` is
+/// not code.
 pub(crate) fn is_code(text: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if text.trim_end().ends_with('?') {
@@ -76,7 +78,7 @@ pub(crate) fn identifier_text(text: &str) -> String {
     if kept.is_empty() { text.to_owned() } else { kept.join(" ") }
 }
 
-/// Returns the names that a snippet defines or calls.
+/// Returns the distinct names in a snippet that precede `(`, contain `_`, or have an inner capital.
 pub(crate) fn find_snippet_names(text: &str) -> Vec<QueryName> {
     let mut seen = HashSet::new();
     let is_called = |at: usize, name: &str| text[at + name.len()..].trim_start().starts_with('(');

@@ -28,7 +28,8 @@ pub(crate) struct QueryLocation {
 pub(crate) struct StackTrace {
     /// The locations of the frames, innermost first.
     pub locations: Vec<QueryLocation>,
-    /// The lines without a frame, such as the error message.
+    /// The lines without a frame, such as the error message, and messages beside locations. Framing lines, such as
+    /// `Stack trace:`, are left out.
     pub message: String,
 }
 

@@ -8,7 +8,7 @@ use types::SymbolKind;
 /// Size below which a piece may be merged with a neighbour, in bytes.
 const SMALL_BYTES: usize = 500;
 
-/// Maximum size of merged pieces, in bytes.
+/// Maximum size of two small pieces that are merged, in bytes together.
 const MERGED_BYTES: usize = 1_000;
 
 /// Size in bytes below which a piece without a name, such as a closing brace or a lone statement, is always merged
@@ -19,7 +19,8 @@ const TINY_BYTES: usize = 80;
 /// a bare head is not a useful search result.
 const HEAD_BYTES: usize = 200;
 
-/// Merges small neighbouring pieces of the same scope.
+/// Merges neighbouring pieces: small ones of the same scope, a tiny one with the piece before it, and the bare head of
+/// a container with its first member.
 pub(super) fn merge_pieces(
     pieces: Vec<ChunkPiece>,
     lines: &LineIndex<'_>,
@@ -70,7 +71,7 @@ fn should_merge(last: &ChunkPiece, next: &ChunkPiece, lines: &LineIndex<'_>, ope
     tiny || (small && same_scope && !(opens_next && last.scope == next.scope))
 }
 
-/// Returns whether `last` is the head of a container without members, and `next` is the container's first member.
+/// Returns whether `last` is the bare head of a container, and `next` is the container's first member.
 fn is_bare_head(last: &ChunkPiece, next: &ChunkPiece, lines: &LineIndex<'_>) -> bool {
     last.symbol.is_some()
         && next.symbol.is_some()

@@ -3,7 +3,8 @@
 use crate::parse::definitions::Definition;
 use crate::parse::lines::LineIndex;
 
-/// Maximum size of a chunk, in bytes; a larger definition is cut at syntax boundaries.
+/// Size in bytes above which a definition is cut at syntax boundaries. A chunk is larger only if it is a single long
+/// line, or if a tiny piece or the bare head of a container was merged into it.
 ///
 /// In the evaluation, 1,200 bytes score the same but yield more chunks; 3,000 and 4,000 bytes score lower.
 pub(in crate::parse) const MAX_CHUNK_BYTES: usize = 2_000;
@@ -93,7 +94,7 @@ impl PieceCutter<'_, '_> {
         }
     }
 
-    /// Adds the lines of `range` as pieces of at most [`MAX_CHUNK_BYTES`].
+    /// Adds the lines of `range` as pieces of at most [`MAX_CHUNK_BYTES`]. A longer line becomes a piece of its own.
     fn add_pieces(&mut self, range: (usize, usize), symbol: Option<usize>, scope: Option<usize>, is_part: bool) {
         let (mut start, end) = self.lines.trim(range.0, range.1);
         while start < end {
@@ -106,8 +107,9 @@ impl PieceCutter<'_, '_> {
         }
     }
 
-    /// Returns the line before which a piece should end: the last of the cheapest cuts that give the piece at least two
-    /// fifths of the maximum size.
+    /// Returns the line before which a piece should end: `end` if the piece fits, or the last of the cheapest cuts that
+    /// give the piece at least two fifths of the maximum size. If there is no such cut, the piece is as large as
+    /// possible, and has at least one line.
     fn best_cut(&self, start: usize, end: usize) -> usize {
         if self.lines.byte_count(start, end) <= MAX_CHUNK_BYTES {
             return end;

@@ -1,9 +1,9 @@
-//! A document of a file of data, as the table of kinds asks about it.
+//! Predicates on a document of a data file, by which the table of document kinds recognizes it.
 
 use super::data_tree::{DataShape, DataTree};
 use crate::parse::source_file::SourceFile;
 
-/// A document of a file of data.
+/// A document of a YAML, JSON or TOML file.
 pub(super) struct DataDocument<'d> {
     pub file: &'d SourceFile,
     pub tree: &'d DataTree<'d>,
@@ -21,14 +21,14 @@ impl DataDocument<'_> {
         keys.iter().any(|key| self.tree.find(self.node, key).is_some())
     }
 
-    /// Returns whether a node at the end of a rule's path has one of these keys.
+    /// Returns whether a node that a rule's path selects has one of these keys.
     pub fn has_any_below(&self, path: &str, keys: &[&str]) -> bool {
         let has = |node: &usize| keys.iter().any(|key| self.tree.find(*node, key).is_some());
         select_nodes(self.tree, self.node, path).iter().any(has)
     }
 
-    /// Returns whether the file's name, in lower case, fits one of these patterns, in which `*` at an end stands for any
-    /// characters.
+    /// Returns whether the file's name, in lower case, fits one of these patterns, in which `*` at the start or the end
+    /// stands for any characters.
     pub fn is_named(&self, patterns: &[&str]) -> bool {
         let name = self.file.path.file_name().to_ascii_lowercase();
         patterns.iter().any(|pattern| match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
@@ -49,7 +49,7 @@ impl DataDocument<'_> {
     }
 }
 
-/// Returns the nodes at the end of a rule's path.
+/// Returns the nodes that a rule's path selects, from the node `start`.
 pub(super) fn select_nodes(tree: &DataTree<'_>, start: usize, path: &str) -> Vec<usize> {
     let mut found = vec![start];
     for step in path.split('.').filter(|step| !step.is_empty()) {

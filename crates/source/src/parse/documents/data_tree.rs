@@ -31,8 +31,8 @@ pub(super) enum DataShape {
 }
 
 impl<'t> DataTree<'t> {
-    /// Nests the matches of a query for data: modules are documents, fields are items, the others pairs. With
-    /// `has_dotted_keys`, a key with dots stands for one pair in another.
+    /// Nests the matches of a query for data: modules are documents, fields are items, and all others are pairs. An
+    /// array table of TOML is a pair with an item in it. With `has_dotted_keys`, a key with dots becomes nested pairs.
     pub fn build(text: &'t str, matches: Vec<DefinitionMatch>, has_dotted_keys: bool) -> Self {
         let mut found = matches;
         let shape = |one: &DefinitionMatch| match one.kind {
@@ -98,7 +98,7 @@ impl<'t> DataTree<'t> {
         self.nodes[node].children.iter().copied()
     }
 
-    /// Returns the range of a node. That of a document of YAML begins after the line `---`.
+    /// Returns the range of a node. The range of a YAML document begins after its line `---`.
     pub fn node_range(&self, node: usize) -> Range<usize> {
         let DataNode { range, children, .. } = &self.nodes[node];
         match children.first() {
@@ -124,8 +124,8 @@ impl<'t> DataTree<'t> {
         })
     }
 
-    /// Returns the range of the scalar that is the value of a pair or an item, without quotes, anchor and tag; `None` for
-    /// another value.
+    /// Returns the range of the scalar that is the value of a pair or an item, without quotes, anchor and tag; `None`
+    /// for a block scalar, a collection or no value.
     pub fn scalar_range(&self, node: usize) -> Option<Range<usize>> {
         let DataNode { shape, range, value_start, children, .. } = &self.nodes[node];
         if !children.is_empty() {

@@ -1,4 +1,4 @@
-//! The kinds of documents of data, and the rules for what they define.
+//! The kinds of documents of data, and the rules by which some of their nodes are definitions.
 //!
 //! The first kind that recognizes a document by its path and keys applies.
 
@@ -16,8 +16,8 @@ pub(super) struct DocumentKind {
 
 /// A rule by which nodes of a document are definitions.
 pub(super) struct DefinitionRule {
-    /// The keys from the document to the node, joined with `.`: `*` stands for any key, `a|b` for one of them, `[]` for the items
-    /// of a sequence. The empty path is the document.
+    /// The keys from the document to the node, joined with `.`: `*` stands for any key, `a|b` for one of them, `[]` for
+    /// the items of a sequence. The empty path is the document.
     pub path: &'static str,
     /// Keys of which the node must have one; empty for any node.
     pub having: &'static [&'static str],
@@ -26,7 +26,7 @@ pub(super) struct DefinitionRule {
     pub holder: RuleHolder,
 }
 
-/// Where the name of a definition comes from.
+/// The source of the name of a definition.
 #[derive(Clone, Copy)]
 pub(super) enum NameSource {
     /// The key of the pair.
@@ -37,7 +37,7 @@ pub(super) enum NameSource {
     Request,
 }
 
-/// What a definition is listed under, besides the definitions around it.
+/// The container that a definition is listed under, in addition to the definitions around it.
 #[derive(Clone, Copy)]
 pub(super) enum RuleHolder {
     None,
@@ -241,7 +241,7 @@ pub(super) static DOCUMENT_KINDS: &[DocumentKind] = &[
         },
         rules: &[keyed("*", Variable, "")],
     },
-    // Task, and functions of the Serverless Framework.
+    // Taskfiles, and functions of the Serverless Framework.
     DocumentKind {
         languages: YAML,
         recognizes: |one| one.has(&["tasks"]) && one.is_named(&["taskfile*"]),
@@ -306,8 +306,9 @@ pub(super) static DOCUMENT_KINDS: &[DocumentKind] = &[
     },
 ];
 
-/// The operations of OpenAPI.
+/// Path of the operations in a document of OpenAPI.
 const OPERATIONS: &str = "paths|webhooks.*.get|put|post|delete|patch|options|head|trace|query";
 
-/// Where the name of a manifest stands. One whose name is made by a template is named by its kind.
+/// Fields with the name of a manifest, in order of preference. A manifest whose name consists only of template actions
+/// is named by its kind.
 const MANIFEST_NAMES: &[&str] = &["metadata.name", "metadata.generateName", "kind"];

@@ -1,9 +1,9 @@
-//! Definitions in files that are no programs: sections of Markdown, and what the files of infrastructure and of contracts
-//! define.
+//! Definitions in files that are not programs: sections of Markdown, recipes of justfiles, Go templates, and entries of
+//! data files, such as the jobs of a workflow.
 //!
-//! The grammars of YAML, JSON and TOML give the pairs, items and documents of a file, which [`data_tree`] nests. The table in
-//! [`kinds`] tells by the path and the keys what a document is, and lists the rules by which [`rules`] picks the nodes that are
-//! definitions. Files without a grammar are read line by line.
+//! The grammars of YAML, JSON and TOML give the pairs, items and documents of a file, which [`data_tree`] nests. The
+//! table in [`kinds`] recognizes a document by its path and keys, and lists the rules by which [`rules`] picks the
+//! nodes that are definitions. Markdown, justfiles and Go templates are read without a grammar.
 
 mod data_document;
 mod data_tree;

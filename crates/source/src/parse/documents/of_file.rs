@@ -44,7 +44,7 @@ pub(in crate::parse) fn define_file(
     (definitions::collect_definitions(language, facts.definitions, &facts.attachable, outer, lines), problem)
 }
 
-/// Finds the definitions of a file whose language has no grammar; `None` if its language has no definitions.
+/// Finds the definitions of a Markdown file, a justfile or a template; `None` for any other language.
 pub(in crate::parse) fn find_without_grammar(file: &SourceFile, lines: &LineIndex<'_>) -> Option<Vec<Definition>> {
     match file.language.0 {
         "markdown" => Some(markdown::find_sections(&file.text, lines)),
@@ -54,7 +54,7 @@ pub(in crate::parse) fn find_without_grammar(file: &SourceFile, lines: &LineInde
     }
 }
 
-/// Returns whether the files of a language are data, of whose pairs only some are definitions.
+/// Returns whether a language is one of data: only some of the pairs in its files are definitions.
 pub(in crate::parse) fn is_data(language: Language) -> bool {
     matches!(language.0, "yaml" | "json" | "toml")
 }

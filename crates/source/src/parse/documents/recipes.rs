@@ -1,4 +1,5 @@
-//! Recipes, functions, variables and aliases of a justfile. Its grammar needs another version of tree-sitter.
+//! Recipes, functions, variables and aliases of a justfile, read without a grammar, which needs another version of
+//! tree-sitter.
 
 use types::SymbolKind;
 
@@ -7,8 +8,8 @@ use crate::parse::lines::LineIndex;
 use crate::parse::signature::collapse_whitespace;
 use crate::parse::syntax::AttachableNode;
 
-/// Finds the definitions of a justfile. A recipe extends over the indented lines below its head, and begins with the comments
-/// and attributes above it.
+/// Finds the definitions of a justfile. A recipe extends over the indented lines below its head, and begins with the
+/// comments and attributes above it.
 pub(super) fn find_recipes(lines: &LineIndex<'_>) -> Vec<Definition> {
     let mut found = Vec::new();
     let mut attachable = Vec::new();
@@ -39,7 +40,8 @@ pub(super) fn find_recipes(lines: &LineIndex<'_>) -> Vec<Definition> {
     definitions::nest(found)
 }
 
-/// Parses the first line of a recipe, or a line `name := value` or `alias name := recipe`.
+/// Parses the first line of a definition, such as a recipe, `name := value` or `alias name := recipe`. Returns its kind
+/// and the byte range of its name; `None` for any other line.
 fn parse_head(text: &str) -> Option<(SymbolKind, std::ops::Range<usize>)> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     let (kind, start) = match text {

@@ -17,7 +17,7 @@ const MAX_NAME_BYTES: usize = 120;
 /// Maximum length of the source that is shown as a signature, in bytes.
 const MAX_SIGNATURE_BYTES: usize = 160;
 
-/// Returns the definitions of a file of data, by first line.
+/// Returns the definitions of a file of data, sorted by position.
 pub(super) fn apply_rules(
     file: &SourceFile,
     tree: &DataTree<'_>,
@@ -78,7 +78,8 @@ fn build_definition(
     })
 }
 
-/// Returns a name without the actions of a template, such as `{{ .Release.Name }}-web`, and the signs beside them.
+/// Removes the actions of a template and the punctuation beside them from a name: `{{ .Release.Name }}-web` becomes
+/// `web`.
 fn literal_name(name: &str) -> String {
     let (mut out, mut rest) = (String::new(), name);
     while let Some((before, after)) = rest.split_once("{{") {
@@ -92,7 +93,8 @@ fn literal_name(name: &str) -> String {
     out.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '.' | '_' | '/' | ':')).to_owned()
 }
 
-/// Returns what is shown of a definition: its first words, or for a whole document its name.
+/// Returns the signature of a definition: its name for a document, a request or a pair with a name field, and otherwise
+/// the start of its source.
 fn build_signature(
     tree: &DataTree<'_>,
     node: usize,

@@ -1,4 +1,5 @@
-//! Names of the blocks of Terraform, as its expressions write them: `var.region`, `module.net`, `resource.aws_s3_bucket.logs`.
+//! Names of the blocks of Terraform, close to how its expressions write them: `var.region`, `module.net`,
+//! `resource.aws_s3_bucket.logs`.
 
 use types::SymbolKind;
 

@@ -54,7 +54,7 @@ fn typescript() {
     assert_eq!(references("a.ts", "open", text), ["5:call"]);
 }
 
-/// One call on a separate line, among comments and strings with the same word.
+/// Each text has one call on a line of its own, among comments and strings with the same word.
 #[test]
 fn a_call_is_a_call_in_every_language() {
     for (file, text) in [

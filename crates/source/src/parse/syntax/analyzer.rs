@@ -1,4 +1,4 @@
-//! Answers requests in this process.
+//! Syntax analysis in this process.
 
 use super::facts::{SyntaxFacts, SyntaxRequest, SyntaxTask};
 use super::limit::{ProgressCounter, TimeLimit};
@@ -17,7 +17,7 @@ pub fn prepare_language(language: Language) {
     }
 }
 
-/// Answers requests in this process, one after the other.
+/// Answers [`SyntaxRequest`]s in this process, one after the other.
 pub struct SyntaxAnalyzer {
     parser: tree_sitter::Parser,
     progress: ProgressCounter,
@@ -38,7 +38,8 @@ impl Default for SyntaxAnalyzer {
 }
 
 impl SyntaxAnalyzer {
-    /// Creates an analyzer for a process that may end by a scanner's fault. It advances `progress` while it works.
+    /// Creates an analyzer for a process that a failing scanner may end. The analyzer advances `progress` while it
+    /// works.
     pub fn expendable(progress: ProgressCounter) -> Self {
         Self { progress, avoids_scanner_faults: false, ..Self::default() }
     }
@@ -49,7 +50,7 @@ impl SyntaxAnalyzer {
         Self { cancel, ..self }
     }
 
-    /// Analyzes a text. Without a grammar for its language, nothing is found.
+    /// Analyzes a text. If its language has neither a grammar nor a scanner, the result is a problem without facts.
     pub fn analyze(&mut self, request: &SyntaxRequest<'_>) -> SyntaxFacts {
         let limit = TimeLimit::start(request.time_limit, self.cancel.clone(), self.progress.clone());
         let mut facts = self.find_facts(request, &limit, 0).unwrap_or_else(SyntaxFacts::failed);
@@ -62,7 +63,7 @@ impl SyntaxAnalyzer {
         _ = self.parse_tree(request, None);
     }
 
-    /// Finds facts about a text and the texts in it, which are `level` texts deep.
+    /// Finds facts about a text and the texts embedded in it. `level` is the embedding depth of `request.text`.
     fn find_facts(
         &mut self,
         request: &SyntaxRequest<'_>,
@@ -93,7 +94,8 @@ impl SyntaxAnalyzer {
         } else {
             embedded_texts::host_facts(&scan, request.text, request.task)
         };
-        // A cut between two texts is better than one in them, and one in a string is worse than one in the code around.
+        // A cut between two texts is better than a cut in one of them, and a cut in a string is worse than one in the
+        // code around it.
         let base = if has_grammar { 10 } else { 1 };
         let (mut analyzed, mut problem) = (0, None);
         for one in scan.texts.iter().filter(|one| embedded_texts::is_wanted(one, request.text, request.task)) {
@@ -111,7 +113,7 @@ impl SyntaxAnalyzer {
                     embedded_texts::add_embedded(&mut facts, request.text, one, found, base);
                     analyzed += 1;
                 }
-                // What is in the other texts is still found.
+                // The facts about the other texts are still found.
                 Err(other) => problem = problem.or(Some(other)),
             }
         }
@@ -195,7 +197,8 @@ impl SyntaxAnalyzer {
 /// Minimum size, in bytes, of the unparsed part of a text that is reported.
 const MIN_UNPARSED_BYTES: usize = 200;
 
-/// Returns the problem that the grammar could not parse at least a quarter of the text.
+/// Returns a problem if the grammar could not parse at least a quarter of the text, and at least
+/// [`MIN_UNPARSED_BYTES`].
 fn much_unparsed(text: &str, tree: &SyntaxTree<'_>) -> Option<SyntaxProblem> {
     let bytes = if tree.has_errors() { tree.count_errors().min(text.len()) } else { 0 };
     let is_much = bytes >= MIN_UNPARSED_BYTES && bytes >= text.len() / 4;

@@ -1,5 +1,5 @@
-//! Facts about a text that holds texts of other languages: each is analyzed by itself, and what is found is moved to
-//! its place in the whole text.
+//! Facts about a text that holds texts of other languages: each is analyzed by itself, and its facts are moved to their
+//! places in the whole text.
 
 use std::ops::Range;
 
@@ -9,11 +9,10 @@ use super::facts::{AttachableNode, DefinitionMatch, MAX_REFERENCES, NameUse, Ref
 use super::problem::SyntaxProblem;
 use crate::parse::lines::LineIndex;
 
-/// Maximum depth of texts in texts: Markdown with a component with a query.
+/// Maximum depth of embedded texts, such as a query in a component in Markdown.
 pub(super) const MAX_EMBEDDING: usize = 4;
 
-/// Returns whether a text must be analyzed for a task. Of a text that is only evaluated where it stands, only the uses
-/// and the tokens count.
+/// Returns whether a text must be analyzed for a task. An expression contributes only uses and tokens.
 pub(super) fn is_wanted(one: &EmbeddedText, text: &str, task: SyntaxTask<'_>) -> bool {
     match task {
         SyntaxTask::Definitions => !one.is_expression,
@@ -22,7 +21,7 @@ pub(super) fn is_wanted(one: &EmbeddedText, text: &str, task: SyntaxTask<'_>) ->
     }
 }
 
-/// Returns the facts that a scanner found.
+/// Returns the findings of the scanner of a host language as facts.
 pub(super) fn host_facts(scan: &HostScan, text: &str, task: SyntaxTask<'_>) -> SyntaxFacts {
     let mut facts = SyntaxFacts::default();
     if task == SyntaxTask::Tokens {
@@ -57,8 +56,9 @@ fn use_kind(kind: HostUse) -> ReferenceKind {
     }
 }
 
-/// Returns the depth of each line: that of its first character that is not white space. A text in which nothing is
-/// found may be no markup, such as a template of a configuration file: there, the indentation counts.
+/// Returns the depth of each line, taken at its first character that is not white space. A text without embedded
+/// programs and definitions may not be markup, such as a template of a configuration file; its depths come from the
+/// indentation.
 fn line_depths(text: &str, scan: &HostScan) -> Vec<u32> {
     let lines = LineIndex::new(text);
     if scan.texts.iter().all(|one| one.is_expression) && scan.definitions.is_empty() {
@@ -99,7 +99,7 @@ pub(super) fn add_embedded(whole: &mut SyntaxFacts, text: &str, one: &EmbeddedTe
     }
 }
 
-/// Sorts the facts of all parts.
+/// Sorts the uses and the tokens by position. Drops repeated uses and those beyond [`MAX_REFERENCES`].
 pub(super) fn sort_facts(whole: &mut SyntaxFacts) {
     whole.uses.sort_by_key(|one| one.at);
     whole.uses.dedup_by_key(|one| one.at);
@@ -127,12 +127,13 @@ fn place_depths(whole: &mut SyntaxFacts, text: &str, one: &EmbeddedText, found: 
 /// The place of an embedded text in the whole text.
 struct TextPlace {
     range: Range<usize>,
-    /// Bytes of the frame before the text.
+    /// Length in bytes of the frame before the text.
     frame: usize,
 }
 
 impl TextPlace {
-    /// Returns a range of the embedded program as a range of the whole text; `None` if it is not within.
+    /// Converts a range of the embedded program to a range of the whole text; `None` if it is not within the embedded
+    /// text.
     fn range(&self, range: &Range<usize>) -> Option<Range<usize>> {
         let start = range.start.checked_sub(self.frame)? + self.range.start;
         let end = range.end.checked_sub(self.frame)? + self.range.start;

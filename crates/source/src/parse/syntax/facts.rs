@@ -61,7 +61,7 @@ use_kinds! {
     Definition "definition",
     /// A read, or a use that could not be classified.
     Other "other",
-    /// An occurrence of the word in a file that could not be parsed.
+    /// An occurrence of the word in a text that is not parsed.
     Text "text",
 }
 
@@ -99,7 +99,7 @@ pub struct AttachableNode {
     pub is_comment: bool,
 }
 
-/// A use of the requested name, at its first byte.
+/// A use of the requested name; `at` is its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameUse {
     pub at: usize,
@@ -142,7 +142,7 @@ impl SyntaxFacts {
     }
 
     /// Returns whether these facts can be an answer to `request`: every position is within the text and between two
-    /// characters, lists are in order, and nothing is there that was not requested.
+    /// characters, the attachable nodes, uses and tokens are in order, and nothing is there that was not requested.
     pub fn fits_request(&self, request: &SyntaxRequest<'_>) -> bool {
         let text = request.text;
         if self.failure().is_some() {
@@ -194,8 +194,9 @@ impl SyntaxFacts {
         is_cut_valid && self.uses.iter().all(is_use) && self.uses.is_sorted_by(|one, next| one.at < next.at)
     }
 
-    /// Removes positions that are not between two characters of the text, and sorts, so that the facts fit. A grammar
-    /// with such nodes costs those nodes, not the file.
+    /// Makes the facts fit the text: removes positions that are not between two characters and tokens that overlap,
+    /// sorts comments and attributes, and limits definitions and depths. Thus a faulty node of a grammar costs only
+    /// that node.
     pub(super) fn make_fit(&mut self, text: &str) {
         self.definitions.retain(|one| is_match_in(text, one));
         self.definitions.truncate(max_facts(text));
@@ -212,7 +213,7 @@ impl SyntaxFacts {
     }
 }
 
-/// Returns the number of lines, as the index of lines counts them.
+/// Returns the number of lines of a text, as `LineIndex` counts them.
 fn count_line_depths(text: &str) -> usize {
     let ends = memchr::memchr_iter(b'\n', text.as_bytes()).count();
     ends + usize::from(!text.is_empty() && !text.ends_with('\n'))

@@ -30,7 +30,7 @@ impl ProgressCounter {
 /// depend on the load of the machine.
 pub(super) struct TimeLimit {
     duration: Duration,
-    /// The processor time of the thread at the start; `None` where the system does not tell it.
+    /// The processor time of the thread at the start; `None` if the system does not report it.
     cpu_start: Option<Duration>,
     /// The limit is not exceeded before this instant, because a thread's processor time grows no faster than the clock.
     next_check: Cell<Instant>,

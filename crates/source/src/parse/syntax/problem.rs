@@ -63,7 +63,7 @@ pub enum SyntaxProblem {
 }
 
 impl SyntaxProblem {
-    /// Returns the message for users. Nothing in it comes from a parser process.
+    /// Returns the message for users. No text in it comes from a parser process.
     pub fn describe(self, language: Language, time_limit: Duration) -> String {
         let title = language::language_title(language);
         match self {

@@ -1,20 +1,21 @@
 //! Texts on which a grammar's scanner is known to fail.
 //!
-//! A parser process survives no such text, but its parent does. These checks are for parsing without such a process,
-//! where a failing scanner ends or blocks the program.
+//! A parser process survives no such text, but its parent does. Most of these checks are for parsing without such a
+//! process, where a failing scanner ends or blocks the program.
 
 use crate::language::Grammar;
 
-/// Maximum length of a Ruby heredoc's word, in bytes. The scanner of tree-sitter-ruby 0.23 fails an assertion above 255.
+/// Maximum length of a Ruby heredoc's word, in bytes. Above 255 bytes, the scanner of tree-sitter-ruby 0.23 fails an
+/// assertion.
 const MAX_HEREDOC_WORD_BYTES: usize = 240;
 
 /// Maximum number of nested blocks of YAML. The scanner of tree-sitter-yaml 0.7 writes beyond its buffer above 253.
 const MAX_YAML_BLOCKS: usize = 200;
 
-/// Returns whether the text would crash the scanner of tree-sitter-bash 0.25.
+/// Returns whether the text may crash the scanner of tree-sitter-bash 0.25.
 ///
 /// The scanner passes any code point after `{` or `.` and digits to C's `isdigit`, which reads out of bounds for large
-/// code points. That may also succeed, so this check applies everywhere.
+/// code points. Such a read may also succeed with an undefined result, so this check applies in parser processes, too.
 pub(super) fn crashes_bash_scanner(grammar: &Grammar, text: &str) -> bool {
     let follows_range = |at: usize| text[..at].trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(['{', '.']);
     grammar.is_bash() && text.char_indices().any(|(at, c)| !c.is_ascii() && follows_range(at))

@@ -1,7 +1,7 @@
 //! Classification of tokens for coloured snippets, from the syntax tree.
 //!
-//! Works for every grammar without a highlight query: keywords are the grammar's anonymous word tokens;
-//! comments, strings and numbers are recognized by the names of their nodes.
+//! Works for every grammar, and needs no highlight query: keywords are the grammar's anonymous word tokens; comments,
+//! strings and numbers are recognized by the names of their nodes.
 
 use tree_sitter::{Node, TreeCursor};
 
@@ -11,7 +11,8 @@ use super::tree::SyntaxTree;
 /// Number of nodes between two checks of the time limit.
 const NODES_PER_CHECK: u32 = 256;
 
-/// Returns the classified tokens of a text, in order and without overlap; those before the time limit.
+/// Returns the classified tokens of a text, in order and without overlap. If the time limit is exceeded, the later
+/// tokens are missing.
 pub(super) fn find_tokens(tree: &SyntaxTree<'_>) -> Vec<SyntaxToken> {
     let mut found = Vec::new();
     let mut cursor = tree.walk();

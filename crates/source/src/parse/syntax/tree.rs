@@ -95,7 +95,7 @@ impl<'t> SyntaxTree<'t> {
         self.tree.root_node().has_error()
     }
 
-    /// Returns the number of bytes that are in no part of the grammar, and of tokens that are missing.
+    /// Returns the number of bytes in error nodes, plus one for each error node and each missing token.
     pub fn count_errors(&self) -> usize {
         let mut cursor = self.tree.walk();
         let mut count = 0;
@@ -144,7 +144,8 @@ struct QueryRun<'s, 't> {
 }
 
 impl QueryRun<'_, '_> {
-    /// Adds the matches of patterns that begin at most `depth` levels below `node`.
+    /// Adds the matches of patterns that begin at most `depth` levels below `node`, or at any level if `depth` is
+    /// `None`.
     fn collect_matches(&mut self, node: Node<'_>, depth: Option<u32>, found: &mut SyntaxFacts) {
         let tree = self.tree;
         let mut expired = |_: &tree_sitter::QueryCursorState| tree.limit.control_flow();

@@ -1,4 +1,4 @@
-//! Lines, kinds and signatures of definitions, for the kinds of faults that the comparison with other parsers found.
+//! Tests of the lines, kinds and signatures of definitions, for faults that a comparison with other parsers found.
 
 use super::parse;
 

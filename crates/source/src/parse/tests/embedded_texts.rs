@@ -1,4 +1,4 @@
-//! Files in files: components, pages, fences, marked strings, notebooks and long lines, as a user sees them.
+//! Tests of embedded texts: components, pages, fences, marked strings and notebooks; also of long lines.
 
 use std::fs;
 use std::time::Duration;

@@ -38,18 +38,18 @@ mod by_handles {
     /// Length of a path in bytes from which the system refuses it. Other parts of the program use paths.
     const PATH_LIMIT_BYTES: usize = 4096;
 
-    /// Maximum number of open handles, of which a process has about a thousand.
+    /// Maximum number of open handles; a process can often have only about a thousand.
     const MAX_HANDLES: usize = 32;
 
     /// Reads short paths by themselves, and long ones relative to a folder that was read shortly before.
     #[derive(Default)]
     pub struct DeepReader {
-        /// Folders, each below the one before.
+        /// Open folders, each below the one before.
         open: Vec<(PathBuf, FolderHandle)>,
     }
 
     impl DeepReader {
-        /// Returns the metadata of a path, without following a link.
+        /// Returns the metadata of a path, without following a symbolic link.
         ///
         /// # Errors
         /// When the metadata cannot be read.
@@ -110,7 +110,8 @@ mod by_handles {
         Ok(length > MAX_SHALLOW_BYTES)
     }
 
-    /// Returns the path of `path` below `folder`, in time that depends little on their lengths; `None` if it is not below.
+    /// Returns the path of `path` below `folder`, in time that depends little on their lengths; `None` if it is not
+    /// below.
     fn below<'p>(folder: &Path, path: &'p Path) -> Option<&'p Path> {
         let rest = path.as_os_str().as_bytes().strip_prefix(folder.as_os_str().as_bytes())?;
         match rest.split_first() {

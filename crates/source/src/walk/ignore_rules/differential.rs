@@ -1,7 +1,7 @@
 //! Compares the ignore rules with the installed git on random trees and patterns. The tests need git.
 //!
-//! No random case differs. Differences by intent, which the random cases leave out: files that are tracked are not
-//! included again; `info/exclude` is not used if it is a link; files above the limit of size are not used; of git's
+//! No random case differs. The random cases leave out intended differences: files that are tracked are not included
+//! again; `info/exclude` is not used if it is a symbolic link; files above the limit of size are not used; of git's
 //! settings, `core.excludesFile` of a repository and `includeIf` are not used, because they can name any file or depend
 //! on the repository; and the rules of a folder above a nested repository apply in it, too.
 

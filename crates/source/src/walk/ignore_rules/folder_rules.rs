@@ -31,8 +31,8 @@ const SEARCH_KINDS: usize = 2;
 /// Maximum size of an ignore file, in bytes; a larger one is reported and not used. Git's limit is 100 MiB.
 const MAX_IGNORE_FILE_BYTES: u64 = 1 << 20;
 
-/// Maximum size of all ignore files that apply to a folder, in bytes, so that the memory of nested ones is limited.
-/// The next one is reported and not used.
+/// Maximum size of all ignore files that apply to a folder, in bytes, so that the memory of nested ones is limited. A
+/// file that exceeds the limit is reported and not used.
 const MAX_CHAIN_BYTES: u64 = 4 << 20;
 
 /// The result of matching a path against the ignore rules.
@@ -42,7 +42,7 @@ pub(in crate::walk) enum IgnoreVerdict {
     Silent,
     /// A negated rule includes the path; with `even_hidden`, also if it is hidden.
     In { even_hidden: bool },
-    /// A rule excludes the path: the rule as written, and its file. A rule outside of the root is not quoted.
+    /// A rule excludes the path: the rule as written, and its file. A rule of a file outside of the root is not quoted.
     Out { rule: Option<String>, source: String },
 }
 
@@ -50,7 +50,7 @@ pub(in crate::walk) enum IgnoreVerdict {
 pub(in crate::walk) struct FolderRules {
     /// The deepest file of each kind: of [`IGNORE_FILES`], then `info/exclude`, then the user's excludes.
     kinds: [Option<Arc<IgnoreFile>>; KINDS],
-    /// Size of all these files.
+    /// Size of all these files, in bytes.
     chain_bytes: u64,
     /// Files of this folder that cannot be used, and why. For the root, also those that a walk does not visit.
     faults: Vec<(PathBuf, String)>,
@@ -84,8 +84,8 @@ enum Patterns {
 }
 
 impl FolderRules {
-    /// Returns the paths of the files with rules for `root` that a walk does not visit: those of git, of the user and of
-    /// the folders above. They need not exist.
+    /// Returns the paths of the files with rules for `root` that a walk does not visit: those of git, of the user and
+    /// of the folders above. They need not exist.
     pub fn files_outside(root: &Path) -> Vec<PathBuf> {
         let top = find_top(root);
         let above = root.ancestors().skip(1).take_while(|folder| folder.starts_with(top));
@@ -96,14 +96,14 @@ impl FolderRules {
         files
     }
 
-    /// Returns the state of the index of the repository that contains `root`.
+    /// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository.
     pub fn tracked_state(root: &Path) -> Option<TrackedState> {
         read_tracked_state(find_top(root))
     }
 
     /// Loads the rules of `root` and of the folders above it up to the top of its repository.
     pub fn load_root(root: &Path) -> Arc<Self> {
-        // The user's excludes may be a link to another folder.
+        // The user's excludes may be a symbolic link to another folder.
         Self::load_with_global(root, find_git_excludes().and_then(|file| file.canonicalize().ok()))
     }
 
@@ -127,7 +127,7 @@ impl FolderRules {
             faults.append(&mut rules.faults);
         }
         if let Some(file) = global {
-            // They apply relative to the top of the repository, not to the working folder.
+            // The user's excludes apply relative to the top of the repository, not to the working folder.
             rules.add_file(GLOBAL, top, file);
         }
         rules.faults.append(&mut faults);
@@ -156,8 +156,8 @@ impl FolderRules {
         &self.faults
     }
 
-    /// Adds the rules of `folder` to those above it; `None` if it has none. Accesses only files for which `may_have` is
-    /// true.
+    /// Adds the rules of `folder` to those above it; `None` if it can have none. Accesses only files for which
+    /// `may_have` is true.
     pub fn extend(&self, folder: &Path, may_have: &dyn Fn(&str) -> bool) -> Option<Self> {
         let has_git = may_have(".git");
         if !has_git && !IGNORE_FILES.iter().any(|name| may_have(name)) {
@@ -189,8 +189,8 @@ impl FolderRules {
         Some(rules)
     }
 
-    /// Forgets the files of git above `folder`, where another repository begins: its rules end there. The excludes of the
-    /// user apply to each repository on its own.
+    /// Forgets the files of git above `folder`, where another repository begins: the rules of the outer repository end
+    /// there. The excludes of the user apply to each repository on its own.
     fn enter_repository(&mut self, folder: &Path) {
         let folder_bytes = relative_bytes(&self.tree.top, folder).map_or(0, |path| path.len() + 1);
         self.kinds[SEARCH_KINDS..GLOBAL].fill(None);
@@ -291,7 +291,8 @@ impl FolderRules {
         self.ask_repository(path, |repository, path| repository.has_submodule(path))
     }
 
-    /// Returns how the folder `path`, in which a repository begins, is a copy of one around it. A submodule is none.
+    /// Returns how the folder `path`, the top of a repository, is a copy of another repository; `None` for a submodule
+    /// and for a repository that is not a copy.
     pub fn copy_kind(&self, path: &Path) -> Option<CopyKind> {
         if self.is_submodule(path) {
             return None;
@@ -337,8 +338,8 @@ impl FolderRules {
         Some(rule.unwrap_or(IgnoreVerdict::In { even_hidden }))
     }
 
-    /// Describes a rule that excludes a path. Rules outside of the root are not quoted, because they may be any text of
-    /// the machine: a `.git` file can point to any folder.
+    /// Describes a rule that excludes a path. A rule of a file outside of the root is not quoted: a `.git` file can
+    /// point to any folder, so quoting could disclose text from anywhere on the machine.
     fn describe(&self, file: &IgnoreFile, line: Option<u32>, rule: impl FnOnce() -> String) -> IgnoreVerdict {
         match (RepoPath::below(&self.tree.root, &file.file), line) {
             (Some(inside), _) => IgnoreVerdict::Out { rule: Some(rule()), source: inside.to_string() },
@@ -374,7 +375,8 @@ fn relative_bytes<'p>(folder: &Path, path: &'p Path) -> Option<Cow<'p, [u8]>> {
 
 /// Reads an ignore file; `None` if it does not exist or is a folder or a device.
 ///
-/// Does not follow links, like git. Otherwise the rules that a walk reports could quote any file of the machine.
+/// Does not follow symbolic links, like git. Otherwise the rules that a walk reports could quote any file of the
+/// machine.
 fn read_ignore_file(file: &Path, max_chain_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     match file.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => Err(io::Error::other("it is a link, which is not followed")),

@@ -1,8 +1,8 @@
 //! Discovery of the projects below a root, by the manifests in its folders.
 //!
-//! Searches the folders of indexed files and the folders above them up to the root. Each folder is listed
-//! once, and only manifests are opened. Links are not followed. A folder that cannot be read is not a
-//! project; a manifest that cannot be read makes a project named after its folder.
+//! Searches the folders of indexed files and the folders above them up to the root. Each folder is listed once, and
+//! only manifests are opened. Symbolic links are not followed. A folder that cannot be read is not a project; a
+//! manifest that cannot be read makes a project named after its folder.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -54,7 +54,7 @@ fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
 
 /// The folders examined so far, and the projects among them.
 ///
-/// Each folder is opened once, from the one above it, so that deep folders cost no more than others.
+/// A folder is opened from the one above it. If folders are read in sorted order, most are opened once, at any depth.
 struct Discovery<'f> {
     root: FolderHandle,
     /// `None` for a folder that is not a project, or that cannot be read.
@@ -92,7 +92,7 @@ impl<'f> Discovery<'f> {
         for name in unknown.split('/') {
             let length = path.len() + usize::from(!path.is_empty()) + name.len();
             path = &folder[..length];
-            // A link may have replaced the folder since it was indexed.
+            // A symbolic link may have replaced the folder since it was indexed.
             above = if is_open { above.as_ref().unwrap_or(&self.root).enter(name).ok() } else { None };
             is_open = above.is_some();
             self.opened_folders += 1;
@@ -321,7 +321,7 @@ mod tests {
         assert!(find_projects(&root, ["link", "a"].into_iter()).is_empty());
     }
 
-    /// A deep folder is opened once for each folder on the way, with and without files in them.
+    /// Reading a deep folder opens each folder of its path once, with and without files in them.
     #[test]
     #[cfg(unix)]
     fn the_cost_of_a_deep_folder_is_its_depth() {

@@ -1,4 +1,4 @@
-//! The cost of deep folders, in calls of the file system.
+//! Tests of the cost of deep folders, in calls of the file system.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -35,7 +35,7 @@ impl FileSystem for CountingFiles {
     }
 }
 
-/// A walk, a partial walk and a look at one path take one listing for each folder on the way, at any depth.
+/// A full walk and a partial walk list each folder on the way to a deep file once.
 #[test]
 fn the_cost_of_a_deep_file_is_its_depth() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -74,7 +74,7 @@ fn the_cost_of_a_deep_file_is_its_depth() {
     remove_chain(folder.path(), &file);
 }
 
-/// Deep folders are read by handles, of which only the last ones stay open.
+/// Deep folders are read by handles, of which only the last ones stay open. The findings are the same as by paths.
 #[test]
 fn deep_folders_are_read_as_shallow_ones() {
     const LEVELS: usize = 300;

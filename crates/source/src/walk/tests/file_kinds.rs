@@ -1,4 +1,4 @@
-//! Files whose content decides that they are left out.
+//! Tests of files that are skipped because of their content.
 
 use super::*;
 

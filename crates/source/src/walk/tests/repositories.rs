@@ -1,4 +1,4 @@
-//! Tests of what git tracks, and of copies of a repository, with the installed git.
+//! Tests of files that git tracks, and of copies of a repository, with the installed git.
 
 use std::fs;
 use std::path::Path;

@@ -33,7 +33,7 @@ const CHECKSUM_DIGITS: usize = 8;
 const HEAD_COLUMNS: [&str; 10] =
     ["number", "path", "language", "start_line", "end_line", "kind", "symbol", "container", "defines", "vector"];
 
-/// Column with the masked bytes of the text.
+/// Column with the byte ranges of the text that are masked.
 pub(in crate::lance) const MASKED: &str = "masked";
 
 /// Separator of the names in `defines`; names contain no line breaks.
@@ -169,7 +169,7 @@ fn encode_chunk_batch(rows: &[(DocNumber, EmbeddedChunk)], dimensions: u32) -> R
     RecordBatch::try_new(chunks_schema(dimensions), columns)
 }
 
-/// Encodes the masked bytes of a text; `None` if there are none.
+/// Encodes the masked byte ranges of a text; `None` if there are none.
 fn encode_masked(masked: &[Range<u32>]) -> Option<String> {
     let ranges: Vec<String> = masked.iter().map(|range| format!("{}-{}", range.start, range.end)).collect();
     (!ranges.is_empty()).then(|| ranges.join(","))

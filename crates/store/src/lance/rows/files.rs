@@ -93,6 +93,9 @@ pub(in crate::lance) fn hash_file_record(record: &FileRecord) -> Result<u64, Arr
 }
 
 /// Encodes `records` into one batch.
+///
+/// # Errors
+/// When a record cannot be encoded.
 pub(in crate::lance) fn encode_files(records: &[FileRecord]) -> Result<RecordBatch, ArrowError> {
     let hashes: Vec<String> = records.iter().map(|record| record.content.hash.to_string()).collect();
     let skips = records.iter().map(encode_skip_reason).collect::<Result<Vec<_>, _>>()?;

@@ -13,7 +13,7 @@ fn store_with_a_commit(folder: &Path) -> LanceStore {
     store
 }
 
-/// Changes the fields of the manifest, whose checksum then matches them.
+/// Changes fields of the manifest, and updates its checksum.
 fn edit_manifest(folder: &Path, edit: impl Fn(&mut serde_json::Value)) {
     let path = folder.join("index/manifest.json");
     let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&path).expect("a manifest")).expect("JSON");

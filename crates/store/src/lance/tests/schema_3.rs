@@ -1,4 +1,4 @@
-//! An index that a program with schema 3 wrote is read until it is rebuilt.
+//! Tests that an index with schema 3 is read until it is rebuilt.
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 
@@ -7,7 +7,7 @@ use crate::inverted_index::{SegmentWriter, tests::convert_to_version_1};
 use crate::lance::manifest::TableVersion;
 use crate::lance::{rows, tables};
 
-/// The columns of the tables in schema 3, in their order.
+/// The columns of the chunks table in schema 3, in their order.
 const CHUNK_COLUMNS: [&str; 12] = [
     "number",
     "path",
@@ -22,6 +22,7 @@ const CHUNK_COLUMNS: [&str; 12] = [
     "text",
     "vector",
 ];
+/// The columns of the files table in schema 3, in their order.
 const FILE_COLUMNS: [&str; 8] = ["path", "size_bytes", "mtime_ns", "hash", "language", "chunks", "skip", "problem"];
 
 /// Returns the columns of a batch in the layout of schema 3.

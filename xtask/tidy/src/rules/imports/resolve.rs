@@ -20,7 +20,7 @@ struct Module {
     globs: Vec<Vec<String>>,
 }
 
-/// The outcome of following a path.
+/// The outcome of resolving the path of an import or an item.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Resolution {
     /// An item, with the number of the file that defines it.
@@ -33,7 +33,7 @@ pub enum Resolution {
     Unknown,
 }
 
-/// The pairs of module and name that were already followed, which stop circular imports.
+/// The pairs of module and name that were resolved already. Circular imports end at a repeated pair.
 type Visited = BTreeSet<(Vec<String>, String)>;
 
 impl ModuleTree {
@@ -66,7 +66,7 @@ impl ModuleTree {
         Self { modules }
     }
 
-    /// Follows a path that is written in a module.
+    /// Resolves a path that is written in a module.
     pub fn resolve_from(&self, module: &[String], path: &[String]) -> Resolution {
         self.follow(module, path, &mut Visited::new())
     }
@@ -106,7 +106,7 @@ impl ModuleTree {
         }
     }
 
-    /// Follows a path from a module down.
+    /// Resolves a path from a module down, through child modules and imports.
     fn descend(&self, mut module: Vec<String>, path: &[String], visited: &mut Visited) -> Resolution {
         for (at, name) in path.iter().enumerate() {
             let Some(current) = self.modules.get(&module) else { return Resolution::Unknown };

@@ -6,7 +6,7 @@ use crate::query::terms::snippet;
 const ENVIRONMENT_HEADINGS: &str = "environment version versions system platform os installation info information \
     setup browser device checklist prerequisites configuration specs";
 
-/// Words that do not make a heading more than one about the environment.
+/// Words that may occur beside [`ENVIRONMENT_HEADINGS`] in a heading above a description of the environment.
 const HEADING_FILLERS: &str = "your the of and my additional details please output";
 
 /// Beginnings of lines that are typed into or printed by an interpreter or a shell.
@@ -19,7 +19,7 @@ const LOG_PREFIXES: &[&str] =
 /// The lines of a report by kind.
 #[derive(Debug, Default)]
 pub(super) struct ReportParts {
-    /// The first line, without the marks of a heading.
+    /// The first line, without Markdown's markers of headings and bold text.
     pub title: String,
     /// Whether the title looks like code.
     pub title_is_code: bool,
@@ -29,11 +29,11 @@ pub(super) struct ReportParts {
     pub code: Vec<String>,
     /// Blocks of traces, logs and console output.
     pub logs: Vec<String>,
-    /// Whether the text has code fences, comments or headings.
+    /// Whether the text has code fences, HTML comments or `#` headings.
     pub has_markdown: bool,
 }
 
-/// The kind of lines that the splitter is in.
+/// The kind of section to which a line belongs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
     Prose,
@@ -41,7 +41,7 @@ enum Section {
 }
 
 impl ReportParts {
-    /// Splits a text.
+    /// Splits the lines of a text by kind.
     pub fn split(text: &str) -> Self {
         let mut parts = Self::default();
         let text = parts.remove_comments(text);
@@ -62,7 +62,7 @@ impl ReportParts {
             }
             if let Some(mark) = ["```", "~~~"].into_iter().find(|mark| trimmed.starts_with(mark)) {
                 parts.end_block(&mut block, section);
-                // `` ```code``` `` on one line is no fence.
+                // `` ```code``` `` on one line is not a fence.
                 if !trimmed[mark.len()..].contains(mark) {
                     (fence, parts.has_markdown) = (Some(mark), true);
                 } else {
@@ -121,7 +121,7 @@ impl ReportParts {
         kept
     }
 
-    /// Ends a block of code or of a log.
+    /// Adds `block` to the logs or the code, and clears it. Code in a description of the environment is dropped.
     fn end_block(&mut self, block: &mut Vec<&str>, section: Section) {
         if block.is_empty() {
             return;
@@ -173,7 +173,7 @@ fn looks_like_code(line: &str) -> bool {
     is_statement || snippet::is_code(line) && line.split_whitespace().count() <= 14
 }
 
-/// Replaces links by their texts, and removes addresses. A path at the end of an address stays.
+/// Replaces links by their texts, and removes web addresses. Of an address of code on a hosting site, the path stays.
 fn strip_links(line: &str) -> String {
     let words = line.split_whitespace().filter_map(|word| {
         let Some(at) = word.find("http") else { return Some(word.to_owned()) };

@@ -1,16 +1,16 @@
-//! Flow's types in JavaScript, written so that the grammar of TypeScript can parse them. All positions stay.
+//! Replaces Flow's types in JavaScript so that the grammar of TypeScript can parse the text. No position changes.
 
 use std::ops::Range;
 
-/// Returns whether a text says or shows that it has the types of Flow.
+/// Returns whether a text contains a mark of Flow, such as `@flow` or `import type`.
 pub(in crate::parse::syntax) fn is_flow(text: &str) -> bool {
     ["@flow", "import type ", "export type ", "opaque type "]
         .iter()
         .any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some())
 }
 
-/// Returns the text in which the syntax that only Flow has is replaced: casts, exact objects, `?T`, `opaque type` and
-/// `%checks`.
+/// Returns the text with blanks in place of the syntax that only Flow has: casts, exact objects, `?T`, `opaque type`
+/// and `%checks`.
 pub(in crate::parse::syntax) fn replace_flow_syntax(text: &str) -> Vec<u8> {
     let mut out = text.as_bytes().to_vec();
     let mut open: Vec<OpenBracket> = Vec::new();
@@ -76,14 +76,14 @@ pub(in crate::parse::syntax) fn replace_flow_syntax(text: &str) -> Vec<u8> {
     out
 }
 
-/// An open bracket, and what was found directly inside of it.
+/// An open bracket, and the syntax found directly inside of it.
 #[derive(Default)]
 struct OpenBracket {
     /// Whether it is a parenthesis around an expression, not around arguments or parameters.
     is_group: bool,
     has_comma: bool,
     colon: Option<usize>,
-    /// Number of open `? … :`.
+    /// Number of conditional expressions whose `:` has not been found yet.
     conditions: u32,
 }
 
@@ -121,13 +121,14 @@ fn is_parameter_list(text: &[u8], at: usize) -> bool {
     rest.starts_with(b"=>") || rest.starts_with(b"{") || rest.starts_with(b":")
 }
 
-/// Returns the position of the last byte of `end` after `at`, or the last position.
+/// Returns the position of the last byte of the first `end` from `at` on; the length of the text if there is none.
 fn find(text: &[u8], at: usize, end: &[u8]) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     memchr::memmem::find(rest, end).map_or(text.len(), |found| at + found + end.len() - 1)
 }
 
-/// Returns the position of the closing quote of a string.
+/// Returns the position of the closing quote of a string, or of the line end that ends an unclosed one; the length of
+/// the text if there is neither.
 fn string_end(text: &[u8], at: usize, quote: u8) -> usize {
     let mut escaped = false;
     for (offset, byte) in text[at + 1..].iter().enumerate() {

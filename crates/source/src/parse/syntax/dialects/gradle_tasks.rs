@@ -1,6 +1,7 @@
-//! Tasks of Gradle in its old notation, `task name(type: Exec) { … }`, written as functions, `def  name(          ) { … }`.
+//! Replaces tasks of Gradle in its old notation, `task name(type: Exec) { … }`, by functions,
+//! `def  name(          ) { … }`, which the grammar can parse.
 
-/// Returns the text with functions in place of tasks; `None` if there is nothing to replace. All positions stay.
+/// Returns the text with functions in place of tasks; `None` if there is nothing to replace. No position changes.
 pub(in crate::parse::syntax) fn replace_task_heads(text: &str) -> Option<Vec<u8>> {
     let mut replaced: Option<Vec<u8>> = None;
     let mut start = 0;

@@ -1,4 +1,5 @@
-//! Macros of C and C++ that a grammar cannot parse: `class LIB_API Name`, `LIB_API int *f(void)`, `LIB_BEGIN_NAMESPACE`.
+//! Macros of C and C++ that a grammar cannot parse: `class LIB_API Name`, `LIB_API int *f(void)`,
+//! `LIB_BEGIN_NAMESPACE`.
 //!
 //! Only the preprocessor knows what such a word stands for. Most stand for attributes or for nothing, so the grammar
 //! gets blanks in their place, and all positions stay as they are.
@@ -71,7 +72,7 @@ const QUALIFIERS: [&[u8]; 9] =
 const STATEMENTS: [&[u8]; 10] =
     [b"if", b"for", b"while", b"do", b"switch", b"return", b"goto", b"else", b"case", b"throw"];
 
-/// Calls `blank` with the range of each macro in a line. `text` is the line and what follows it.
+/// Calls `blank` with the range of each macro in a line. `text` is the rest of the file, from the start of the line.
 fn for_each_macro(line: &[u8], text: &[u8], mut blank: impl FnMut(usize, usize)) {
     let next = text.get(line.len() + 1..).unwrap_or_default();
     if let Some((from, to)) = macro_at_end(line) {
@@ -195,15 +196,15 @@ fn blank_before_name(line: &[u8], at: usize, next: &[u8], mut blank: impl FnMut(
     }
 }
 
-/// Returns whether a word is spelled as macros are.
+/// Returns whether a word is spelled like a macro: in capitals, with at least four characters.
 fn is_macro_name(word: &[u8]) -> bool {
     word.len() >= 4
         && word[0].is_ascii_uppercase()
         && word.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
 }
 
-/// Returns whether a line that is a macro alone is the first line of a function: its return type, or the macro that
-/// defines it.
+/// Returns whether a macro that is alone on its line is the first line of a function: its return type, or the macro
+/// that defines it. `next` is the text after the line.
 fn is_head_of(next: &[u8], has_parameters: bool) -> bool {
     let next = skip_comments(next);
     if has_parameters {

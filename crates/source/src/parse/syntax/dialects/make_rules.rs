@@ -1,4 +1,4 @@
-//! Rules of a makefile whose grammar fails on a part of it. They are found by their first lines.
+//! Rules of a makefile that the grammar cannot parse completely, found by their first lines.
 
 use crate::parse::syntax::facts::DefinitionMatch;
 use types::SymbolKind;

@@ -1,5 +1,5 @@
-//! What people write and a grammar cannot parse: macros of C and C++, types of Flow, other dialects of SQL, tasks of
-//! Gradle, new words of WGSL, templates in YAML.
+//! Common syntax that a grammar cannot parse: macros of C and C++, types of Flow, dialects of SQL, tasks of Gradle,
+//! rules of makefiles, new words of WGSL, and templates in YAML.
 
 mod flow;
 mod gradle_tasks;

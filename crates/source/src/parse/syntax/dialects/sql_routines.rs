@@ -103,7 +103,7 @@ impl<'t> Iterator for HeadWords<'t> {
     }
 }
 
-/// Returns the text from `at` on, as much as a name can need.
+/// Returns the text from `at` on, at most 300 bytes, which suffice for a name.
 fn near_text(text: &str, at: usize) -> Option<&str> {
     text.get(at..text.floor_char_boundary(at.saturating_add(300)).max(at))
 }
@@ -134,8 +134,9 @@ fn last_name_part(text: &str, at: usize) -> Option<Range<usize>> {
     }
 }
 
-/// Returns the end of a statement whose name ends at `from`: before the line `GO`, `/` or a closing delimiter, after
-/// the first `;` of a definition without a body, at `limit` at the latest.
+/// Returns the end of a statement whose name ends at `from`: before a line that is `GO` or another separator, before a
+/// line `DELIMITER …`, before the first `;` of a definition without a body, or after a line such as `END //`; at
+/// `limit` at the latest.
 fn statement_end(text: &str, from: usize, limit: usize, has_body: bool) -> usize {
     let mut at = from;
     for line in text[from..limit].split_inclusive('\n') {

@@ -1,6 +1,6 @@
-//! Words of WGSL that are younger than the grammar: `const` was `let` outside of functions, and `alias` was `type`.
+//! Keywords of WGSL that are newer than the grammar: `const` was `let` outside of functions, and `alias` was `type`.
 
-/// Returns the text with the older words; `None` if there is nothing to replace. All positions stay.
+/// Returns the text with the older keywords; `None` if there is nothing to replace. No position changes.
 pub(in crate::parse::syntax) fn replace_wgsl_words(text: &str) -> Option<Vec<u8>> {
     let mut replaced: Option<Vec<u8>> = None;
     let mut start = 0;

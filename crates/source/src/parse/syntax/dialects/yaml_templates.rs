@@ -1,13 +1,13 @@
-//! Templates in YAML, as in charts of Helm and in files of Jinja, written so that the grammar can parse the rest. All
-//! positions stay.
+//! Replaces the template actions in YAML, such as those of Helm and Jinja, so that the grammar can parse the rest. No
+//! position changes.
 
 use std::ops::Range;
 
 /// Opening and closing marks of actions.
 const ACTIONS: [(&str, &str); 3] = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")];
 
-/// Returns the text without the lines of actions alone, and with letters in place of the other actions; `None` for a text
-/// without actions.
+/// Returns the text with blanks in place of actions that are alone on their lines, and letters in place of the others;
+/// `None` for a text without actions.
 pub(in crate::parse::syntax) fn blank_template_actions(text: &str) -> Option<Vec<u8>> {
     let actions = find_template_actions(text);
     if actions.is_empty() {

@@ -23,7 +23,7 @@ const MAX_ANCESTORS: usize = 12;
 pub(in crate::parse::syntax) fn find_uses(tree: &SyntaxTree<'_>, name: &str) -> (Vec<NameUse>, Option<SyntaxProblem>) {
     let root = tree.walk().node();
     let mut uses = Vec::new();
-    // In Ruby and Elixir the mark is a part of the name; of a macro of Rust it is not.
+    // In Ruby and Elixir the mark is part of the name; in a call of a Rust macro it is not.
     let word = name.trim_end_matches(NAME_MARKS);
     for at in find_whole_word(tree.text(), name).take(MAX_REFERENCES) {
         if tree.is_out_of_time() {
@@ -43,7 +43,7 @@ fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Returns the bytes at which `name` occurs in `text` as a whole word.
+/// Returns the byte positions at which `name` occurs in `text` as a whole word.
 pub fn find_whole_word<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
     let found = if name.is_empty() { None } else { Some(text.match_indices(name)) };
     found.into_iter().flatten().map(|(at, _)| at).filter(move |at| {

@@ -1,8 +1,8 @@
 //! Uses of a name in files of data: YAML, JSON and TOML.
 //!
-//! A scalar uses a name as a whole, or as one part of a path or command (`#/components/schemas/Pet`, `python -m shop.cli`).
-//! Prose, such as a description, does not count. A key is a definition, unless it stands where names of other parts are
-//! listed. In a template's action every whole word counts.
+//! A scalar uses a name as a whole, or as one part of a path or command (`#/components/schemas/Pet`,
+//! `python -m shop.cli`). Prose, such as a description, does not count. A key is a definition, unless it stands where
+//! names of other parts are listed. In a template's action every whole word counts.
 
 use tree_sitter::Node;
 
