@@ -199,7 +199,8 @@ mod tests {
             "1: `extensions` is no table; write [extensions] and a line for each of them"
         );
         assert!(
-            problem("[files]\n\"src/*.x\" = \"rust\"\n").starts_with("2: `src/*.x` must have no folders and no patterns")
+            problem("[files]\n\"src/*.x\" = \"rust\"\n")
+                .starts_with("2: `src/*.x` must have no folders and no patterns")
         );
         assert!(problem("[extensions]\nx = 1\n").starts_with("2: the language of `x` is no text in quotes"));
         assert!(problem("[extensions]\nx = \n").starts_with("2: "));
