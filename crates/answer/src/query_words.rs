@@ -132,20 +132,12 @@ impl QueryWords {
     }
 }
 
-/// Returns the texts in double quotes, with white space collapsed.
+/// Returns the texts in double quotes, with white space collapsed. A quote that is not closed starts none.
 fn quoted_texts(query: &str) -> Vec<String> {
-    let mut texts = Vec::new();
-    // The pieces between quotes are outside and inside by turns.
-    for piece in query.split('"').skip(1).step_by(2).take(MAX_PARTS) {
-        let text = collapse_white_space(piece);
-        if text.chars().count() >= MIN_WORD_CHARS {
-            texts.push(text);
-        }
-    }
-    if query.matches('"').count() % 2 == 1 {
-        texts.pop();
-    }
-    texts
+    // The pieces between quotes are outside and inside by turns; the last piece is never inside.
+    let pieces: Vec<&str> = query.split('"').collect();
+    let inside = pieces[..pieces.len() - 1].iter().skip(1).step_by(2).take(MAX_PARTS);
+    inside.map(|piece| collapse_white_space(piece)).filter(|text| text.chars().count() >= MIN_WORD_CHARS).collect()
 }
 
 /// Returns whether `text` is in a string literal of `line`: a quote precedes it.
@@ -242,6 +234,11 @@ mod tests {
         assert_eq!(QueryWords::parse("no such key").rank_lines(&lines)[0], 3, "a message stands in a string literal");
         assert_eq!(QueryWords::parse("where load_key reads the table").rank_lines(&lines)[0], 2);
         assert_eq!(QueryWords::parse("nothing").rank_lines(&lines), Vec::<usize>::new());
+        assert_eq!(
+            QueryWords::parse("\"no such key\" 5\"").rank_lines(&lines)[..2],
+            [3, 0],
+            "a quote that is not closed"
+        );
     }
 
     #[test]
