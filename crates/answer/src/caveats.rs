@@ -25,8 +25,8 @@ pub fn format_coverage(coverage: &IndexCoverage) -> String {
     format!("{}{of} files, {} chunks", coverage.files_indexed, coverage.chunks)
 }
 
-/// Formats the kinds of uses that a request asked for, and the uses of other kinds, such as ` of kind write, but 2 call`;
-/// empty if there are neither.
+/// Formats the kinds of uses that a request asked for, and the numbers of uses of other kinds, such as
+/// ` of kind write, but 2 call`; empty if there are neither.
 pub fn format_kinds_asked(answer: &ReferenceAnswer) -> String {
     let asked: Vec<&str> = answer.kinds.iter().map(|kind| kind.as_str()).collect();
     let others = answer.other_kinds.iter().map(|(kind, count)| format!("{count} {}", kind.as_str()));
