@@ -78,8 +78,8 @@ impl PathPattern {
     }
 }
 
-/// Returns the path of an indexed file or of a folder that is nearest to a path or a glob that matches nothing: one with
-/// the same name in another folder or another case, or one that is spelled alike.
+/// Returns the path of an indexed file or of a folder that is nearest to a path or a glob that matches nothing: one
+/// with the same name in another folder or another case, or one that is spelled alike; `None` if there is no such path.
 pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
     let parts: Vec<&str> = trim_pattern(pattern).split('/').take_while(|part| !part.contains(GLOB_CHARS)).collect();
     let wanted = compose(&parts.join("/").to_lowercase()).into_owned();

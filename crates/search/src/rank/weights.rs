@@ -29,7 +29,7 @@ pub struct ClassWeights<const COUNT: usize> {
     pub report: [[f32; COUNT]; REPORT_PARTS],
 }
 
-/// A weight for each class of queries that combines the scores of files and chunks.
+/// For each class of queries, a weight with which the scores of files and chunks are combined.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlaceWeights {
     pub names: f32,
@@ -50,7 +50,7 @@ pub struct RankingWeights {
     pub chunk_share: PlaceWeights,
 }
 
-/// The weights for one query; one entry per part.
+/// The weights for one query. `files` and `chunks` have one entry for each part of the query.
 pub(crate) struct PartWeights<'w> {
     pub files: &'w [[f32; FEATURE_COUNT]],
     pub chunks: &'w [[f32; CHUNK_FEATURE_COUNT]],
@@ -139,7 +139,7 @@ impl RankingWeights {
         Ok(weights)
     }
 
-    /// Formats the weights as [`RankingWeights::parse`] reads them.
+    /// Formats the weights, rounded to four decimals, as [`RankingWeights::parse`] reads them.
     pub fn to_text(&self) -> String {
         let line = |name: String, columns: [f32; 5]| {
             let [names, words, title, prose, identifiers] = columns;

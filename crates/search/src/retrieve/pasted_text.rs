@@ -47,9 +47,10 @@ const MIN_WHOLE_STRING: f32 = 0.4;
 /// Weight of a stop word, relative to another word.
 const STOP_WORD_WEIGHT: f32 = 0.3;
 
-/// Returns the share of `text` that each of `chunks` contains word for word, by chunk number. Leaves out chunks with
-/// less than half of it, unless they have a whole string of it, which counts as 1. `lexical` contains the scores of the
-/// words of `text`.
+/// Returns the share of `text` that chunks contain word for word, by chunk number. Reads the [`MAX_CHUNKS`] of `chunks`
+/// that contain the most of its words, and leaves out those with a small share. A chunk with a whole string that occurs
+/// in `text` has the share 1. Empty if `text` is very short or very long. `lexical` contains the scores of the words of
+/// `text`.
 ///
 /// # Errors
 /// If a text cannot be read.
@@ -155,7 +156,8 @@ fn remove_placeholders(part: &str) -> String {
     kept + rest
 }
 
-/// Returns the longest run of words that two texts share: its start in each, and its length.
+/// Returns the longest run of words that two texts share: its start in each, and its length; `None` if they share no
+/// word.
 fn find_longest_run(a: &[String], b: &[String]) -> Option<(usize, usize, usize)> {
     let mut best: Option<(usize, usize, usize)> = None;
     let mut lengths = vec![0_usize; b.len() + 1];

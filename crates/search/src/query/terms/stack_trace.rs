@@ -12,10 +12,11 @@ use types::RepoPath;
 /// A location in a query: a file, possibly with a line and a function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct QueryLocation {
-    /// The path as written, with `/` as separator.
+    /// The path of the file, with `/` as separator and without a scheme; from a Java frame, with the folders of the
+    /// package.
     pub path: String,
     pub line: Option<u32>,
-    /// The function of a stack frame; empty if unknown.
+    /// The function in the file, such as that of a stack frame; empty if unknown.
     pub function: String,
     /// Whether the location comes from a stack trace, in which most paths belong to other programs.
     pub from_trace: bool,
@@ -213,7 +214,7 @@ fn parse_python_frame(line: &str) -> Option<QueryLocation> {
     })
 }
 
-/// Parses a token that is a location; returns `None` if it is not a path.
+/// Parses a token that is a location; returns `None` if it is not a path of a file with a known extension.
 ///
 /// Examples: `src/search/snapshot.rs:120:7`, `Program.cs:line`, `pool.ts(42,7)`,
 /// `tests/test_pool.py::test_get`, `snapshot.rs`.
@@ -267,7 +268,7 @@ fn strip_scheme(token: &str) -> Option<(String, bool)> {
     }
 }
 
-/// Returns whether the last component of a path is a file name with the extension of a known language.
+/// Returns whether the last component of a path is a file name with the extension of a known language or data format.
 fn is_file_name(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let Some((stem, extension)) = name.rsplit_once('.') else { return false };
