@@ -38,7 +38,7 @@ pub(super) struct TokenRule {
 #[derive(Default)]
 struct Allowlist {
     patterns: Vec<LazyRegex>,
-    /// Parts of texts that are not credentials. Their case counts.
+    /// A match that contains one of these is not a credential. Case-sensitive.
     stopwords: Vec<String>,
 }
 
