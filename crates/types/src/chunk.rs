@@ -98,7 +98,7 @@ symbol_kinds! {
 
 impl SymbolKind {
     /// Returns the kind that a word typed by a user means. Accepts plurals, abbreviations and any letter case
-    /// (`functions`, `fn`, `CONST`).
+    /// (`functions`, `fn`, `CONST`). `None` for any other word.
     pub fn from_word(word: &str) -> Option<Self> {
         let word = word.trim().to_lowercase();
         let singular = || word.strip_suffix('s').and_then(Self::parse);
@@ -139,7 +139,7 @@ pub struct Symbol {
     pub kind: SymbolKind,
     /// Names of the enclosing definitions, outermost first, joined with `.`; empty at the top level.
     pub container: String,
-    /// The definition's source up to its body, with white space collapsed; at most 300 bytes.
+    /// The definition's source up to its body, with white space collapsed; cut to about 300 bytes.
     pub signature: String,
     /// The definition's lines, including its doc comment and attributes.
     pub span: Span,

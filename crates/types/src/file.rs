@@ -14,7 +14,7 @@ use crate::path::RepoPath;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SkipReason {
     /// An ignore rule matched: `rule` is its text, `source` the file that contains it. A rule of a file outside of the
-    /// root is not quoted; then `rule` is `None`, and `source` names the line and the file.
+    /// root is not quoted; then `rule` is `None`, and `source` names the file and, for a file of git, the line.
     Ignored { rule: Option<String>, source: String },
     /// The name begins with a dot, and is not that of a folder with code, such as `.github`.
     Hidden,
@@ -23,8 +23,8 @@ pub enum SkipReason {
     PackageFolder { marker: String },
     /// The folder is a copy of another repository, which is around it or beside it.
     RepositoryCopy { kind: CopyKind },
-    /// The file holds credentials: its name matches the pattern `rule`. It is never read, even if an ignore file
-    /// includes it.
+    /// The file may hold credentials: its name, or that of a folder above it, matches the pattern `rule`. It is never
+    /// read, even if an ignore file includes it.
     Secret { rule: String },
     /// The text holds credentials, such as `a private key (PEM)`.
     Credentials { found: String },
@@ -177,7 +177,7 @@ pub const OTHER_ENCODINGS: &[&str] = &[
 ];
 
 impl TextEncoding {
-    /// Returns the name in the store.
+    /// Returns the encoding's name, as the store keeps it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
