@@ -149,7 +149,7 @@ impl FailedTexts {
         state.stamp = file_stamp(file);
     }
 
-    /// Reads the entries that another process has added.
+    /// Adds the entries of the file if it has changed since it was last read.
     fn refresh(&self, state: &mut FailedState) {
         let Some(file) = &self.file else { return };
         let stamp = file_stamp(file);
@@ -181,7 +181,7 @@ fn file_stamp(file: &Path) -> Option<(SystemTime, u64)> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-/// Returns the hash of everything that a parser's result depends on.
+/// Returns the hash of the text, its language, its grammar and the task.
 fn text_key(request: &SyntaxRequest<'_>) -> [u8; 32] {
     let grammar = language::grammar_fingerprint(request.language).unwrap_or(0);
     let task = match request.task {

@@ -29,7 +29,7 @@ const MAX_WAITS: u32 = 10;
 /// Processor time that a worker which computes uses at least in one wait, even on a busy machine.
 const MIN_PROGRESS: Duration = Duration::from_millis(100);
 
-/// Number of answers that are read before they are used.
+/// Maximum number of answers that are read ahead of their use.
 const ANSWERS_AHEAD: usize = 64;
 
 /// Maximum part of a worker's standard error that is kept, in bytes.
@@ -59,9 +59,9 @@ pub(crate) enum StartError {
 pub(crate) enum NoAnswer {
     /// The caller cancelled the work.
     Cancelled,
-    /// The deadline passed, and the worker does not compute.
+    /// The time is over, and the worker has not used more processor time than it may.
     TimedOut,
-    /// The worker computes for much longer than it may.
+    /// The worker has used more processor time than it may.
     Hung,
     /// The worker ended, or its output cannot be read.
     Ended(Option<FrameError>),
@@ -283,7 +283,7 @@ fn worker_command(program: &Path) -> Command {
     command
 }
 
-/// Reads answers until the worker's output ends.
+/// Reads answers until the worker's output ends or cannot be read.
 fn read_answers(stdout: impl Read, max_answer_bytes: &AtomicUsize, answers: &Sender<Result<Vec<u8>, FrameError>>) {
     let mut input = std::io::BufReader::with_capacity(64 << 10, stdout);
     if let Err(error) = read_header(&mut input) {

@@ -92,7 +92,7 @@ struct WorkersState {
     ids: BTreeSet<u32>,
     /// Whether a worker has started before.
     has_started: bool,
-    /// Time at which a worker could not be started; `None` after a success.
+    /// Time of the last failure to start a worker; `None` after a success.
     failed_at: Option<Instant>,
 }
 
@@ -294,7 +294,7 @@ impl ParserLease<'_> {
         self.analyzer = None;
     }
 
-    /// Returns the leased worker; starts one if there is none.
+    /// Returns the leased worker; starts one if there is none or it has ended.
     ///
     /// # Errors
     /// When no worker is leased and none can be started.
