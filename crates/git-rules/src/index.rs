@@ -1,7 +1,8 @@
 //! Reads git's index: the paths that git tracks.
 //!
 //! The formats are those of `gitformat-index(5)`, versions 2 to 4. Only paths and modes are read. The file may have any
-//! bytes: nothing is read beyond its end, and memory is limited by its size.
+//! bytes: nothing is read beyond its end, and the paths together take at most 4 GiB. (In version 4, a path can share
+//! the start of the one before it, so the paths may be longer than the file.)
 
 use std::ops::Range;
 
@@ -22,7 +23,7 @@ const STAT_BYTES: usize = 40;
 /// Position of the mode in [`STAT_BYTES`].
 const MODE_AT: usize = 24;
 
-/// The paths in an index, sorted.
+/// The paths of files and submodules in an index, sorted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TrackedPaths {
     /// The paths, one after the other.

@@ -20,9 +20,9 @@ pub struct GitPatterns {
 /// The pattern of a line.
 #[derive(Debug)]
 struct GitPattern {
-    /// Start of the pattern in the file, after `!` and the first `/`.
+    /// Start of the pattern in the file, after `!` and a leading `/`.
     start: u32,
-    /// End of the pattern, before the last `/`.
+    /// End of the pattern, before a trailing `/`.
     end: u32,
     /// Number of the line in the file, from 1.
     line: u32,
@@ -77,7 +77,8 @@ impl GitPatterns {
         !self.patterns.is_empty()
     }
 
-    /// Returns the last line that matches a path below the file's folder. `path` is relative to that folder.
+    /// Returns the last line that matches a path below the file's folder. `path` is relative to that folder. The
+    /// folders above the path are not compared. `None` if no line matches.
     pub fn find_match(&self, path: &[u8], is_folder: bool) -> Option<GitMatch> {
         let name = &path[memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1)..];
         let by_name = self.find_literal(true, name, is_folder);
@@ -171,7 +172,7 @@ impl GitPattern {
     }
 }
 
-/// Removes the spaces at the end of a line, unless a backslash precedes them.
+/// Removes the spaces at the end of a line, but not one that a backslash escapes.
 fn trim_trailing_spaces(line: &[u8]) -> &[u8] {
     let mut end = 0;
     let mut at = 0;

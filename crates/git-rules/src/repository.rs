@@ -72,7 +72,7 @@ pub fn is_worktree_of_another(root: &Path, folder: &Path) -> bool {
 pub struct TrackedState {
     /// The file of the index, which need not exist.
     pub file: PathBuf,
-    /// A hash of the paths in it; `None` if it cannot be used.
+    /// A hash of the paths in it; `None` if it is missing or cannot be used.
     pub digest: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ pub fn read_tracked_state(top: &Path) -> Option<TrackedState> {
     Some(TrackedState { file: files.index_file(), digest })
 }
 
-/// Reads the index of a repository; `None` if it has none.
+/// Reads the index of a repository; `None` if it has none. An error is a message that names the file.
 fn read_index(files: &GitFiles) -> Result<Option<Arc<TrackedPaths>>, String> {
     let file = files.index_file();
     let stat = match file.symlink_metadata() {
