@@ -140,7 +140,8 @@ impl Drop for PendingFile {
     }
 }
 
-/// Replaces `to` with the finished file `from` in the same folder. The caller has synced the contents of `from`.
+/// Replaces `to` with the finished file `from` in the same folder. For [`Durability::Synced`], the caller has synced
+/// the contents of `from`.
 ///
 /// # Errors
 /// When the file cannot be renamed, or the folder cannot be synced.
@@ -175,7 +176,8 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Deletes the temporary files in `folder` that processes left behind when they died more than an hour ago.
+/// Deletes the temporary files in `folder` that were last written more than an hour ago; processes that died left them
+/// behind.
 ///
 /// Call this before writing to a folder. Files that cannot be deleted are ignored, because they only take space.
 pub fn remove_leftovers(folder: &Path) {

@@ -152,7 +152,8 @@ pub struct ParentProcess {
 }
 
 impl ParentProcess {
-    /// Returns the parent of this process; `None` if it is unknown or has ended already.
+    /// Returns the parent of this process; `None` if it is unknown, or, on Unix, if it is process 1, which is also the
+    /// parent of a process whose parent has ended.
     pub fn detect() -> Option<Self> {
         #[cfg(unix)]
         {
