@@ -39,7 +39,7 @@ pub struct UserEnvironment {
     pub local_settings: PathBuf,
     /// The folders that replace the default ones of clients, by the name of the variable that holds each.
     pub client_folders: BTreeMap<&'static str, PathBuf>,
-    /// The folders that codescry writes to: its indexes and its caches.
+    /// The folders that codescry writes to by default: those of its indexes and its caches.
     pub written_folders: Vec<PathBuf>,
     /// The folders of `$PATH`.
     pub path: Vec<PathBuf>,

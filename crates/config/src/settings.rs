@@ -94,8 +94,8 @@ impl Settings {
     /// Resolves `options` against the working folder and the user's data folder.
     ///
     /// # Errors
-    /// When the folder to index does not exist or is not a folder, the user's folders cannot be determined, a variable
-    /// has an invalid value, or the memory limit is too low.
+    /// When the folder to index does not exist or is not a folder, the user's folders, the working folder or the
+    /// program's file cannot be determined, a variable has an invalid value, or the memory limit is too low.
     pub fn resolve(options: &Options) -> Result<Self, ConfigError> {
         let path = match &options.path {
             Some(path) => path.clone(),
