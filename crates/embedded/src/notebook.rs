@@ -1,7 +1,7 @@
 //! Jupyter notebooks as text: the sources of their cells, without outputs.
 //!
-//! Each cell begins with a line such as `# %% cell 3`. Cells that are not code are comments, so that the text of a
-//! notebook is a program in the notebook's language.
+//! Each cell begins with a line such as `# %% cell 3`; empty cells are left out. Cells that are not code, and commands
+//! to the notebook, are comments, so that the text of a notebook is a program in the notebook's language.
 
 use std::ops::Range;
 

@@ -18,8 +18,8 @@ pub fn main_language(language: &str) -> Option<&'static str> {
     }
 }
 
-/// Scans a text in a language that can hold texts of others; `None` if the language can hold none. With `name`, finds
-/// its uses, too.
+/// Scans a text in a language that can hold texts of others; `None` if the language can hold none or, where they are
+/// marked strings, if there are none. With `name`, finds its uses, too.
 pub fn scan_host(language: &str, text: &str, name: Option<&str>) -> Option<HostScan> {
     match language {
         "css" => Some(stylesheet::scan_stylesheet(text, name)),

@@ -166,8 +166,8 @@ impl StyleScanner<'_> {
     }
 }
 
-/// Returns the name of the class, id or placeholder that a selector selects. A state of it (`.a:hover`) and a
-/// combination (`.a.b`) define nothing.
+/// Returns the byte range of the name of the class, id or placeholder that a selector selects. A state of it
+/// (`.a:hover`) and a combination (`.a.b`) define nothing.
 fn subject(selector: &str) -> Option<Range<usize>> {
     let trimmed = selector.trim_end();
     let is_combinator = |c: char| c.is_whitespace() || matches!(c, '>' | '+' | '~');

@@ -42,7 +42,8 @@ pub(crate) fn scan_strings(language: &str, text: &str) -> Option<HostScan> {
     (!texts.is_empty()).then(|| HostScan { texts, ..HostScan::default() })
 }
 
-/// Returns the inside of the string that a mark belongs to; `None` if the string has no end.
+/// Returns the inside of the string that a mark belongs to; `None` if the mark belongs to none, or the string has no
+/// end.
 fn marked_range(text: &str, at: usize, mark: &str) -> Option<Range<usize>> {
     let after = at + mark.len();
     if mark.ends_with('`') {
