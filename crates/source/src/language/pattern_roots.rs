@@ -70,7 +70,7 @@ impl PatternRoots {
         self.searched.get(usize::from(kind_id)).copied().unwrap_or(true)
     }
 
-    /// Returns the capture of nodes of this kind if they are captured unconditionally.
+    /// Returns the capture of all nodes of this kind; `None` if they are not captured unconditionally.
     pub fn plain_capture(&self, kind_id: u16) -> Option<QueryCapture> {
         self.plain_captures.get(usize::from(kind_id)).copied().flatten()
     }

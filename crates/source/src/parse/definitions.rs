@@ -138,7 +138,8 @@ fn separate_parts(
 /// redefinitions, or implementations for the same type.
 const HAS_CLAUSES: [&str; 3] = ["haskell", "elixir", "erlang"];
 
-/// Keeps one match per name node: the match with the widest definition node or, if equal, the later pattern.
+/// Keeps one match per name node: the match with the widest definition node or, if equal, the later pattern. It gets a
+/// missing body and receiver from the others.
 fn keep_widest(matches: Vec<DefinitionMatch>) -> Vec<DefinitionMatch> {
     let mut by_name: HashMap<Range<usize>, DefinitionMatch> = HashMap::new();
     for one in matches {
@@ -352,7 +353,8 @@ fn join_clauses(found: Vec<Definition>) -> Vec<Definition> {
     kept
 }
 
-/// Returns the names of the definitions around a definition, outermost first, and its receiver, joined with `.`.
+/// Returns the names of the definitions around a definition, outermost first, joined with `.`, with its receiver at the
+/// end unless it is there already.
 pub(in crate::parse) fn container_path(definition: &Definition, all: &[Definition]) -> String {
     let outer = definition.parent.map(|parent| qualified_path(parent, all)).unwrap_or_default();
     match &definition.receiver {

@@ -198,7 +198,8 @@ fn initializers_start(text: &str) -> usize {
     bytes.len()
 }
 
-/// Collapses white space to single spaces and cuts the text to at most `max_bytes` at a character boundary.
+/// Collapses white space to single spaces, and cuts the text to about `max_bytes`, with `…` at the end of a text that
+/// is cut.
 pub(super) fn collapse_whitespace(text: &str, max_bytes: usize) -> String {
     let mut out = String::new();
     for word in text.split_whitespace() {

@@ -53,7 +53,7 @@ pub fn walk_scope(
     }
 }
 
-/// Calls `enter` with each folder at or below one of `paths` that a walk enters; the empty path is the root.
+/// Calls `enter` with each folder at or below one of `paths` that a walk lists; the empty path is the root.
 ///
 /// The call precedes the listing of the folder, so a file system watch set by `enter` misses no file
 /// created in between. A folder for which `enter` returns false is not entered.
@@ -116,7 +116,8 @@ pub fn judge_path(
     Ok(found)
 }
 
-/// Returns whether a change of this file may change which other files a walk skips.
+/// Returns whether a file has ignore rules or is the `.git` of a repository, so that a change of it may change which
+/// other files a walk skips.
 pub fn affects_ignore_rules(path: &RepoPath) -> bool {
     let name = path.file_name();
     IGNORE_FILES.contains(&name) || name == ".git" || (name == "exclude" && path.folder().ends_with(".git/info"))

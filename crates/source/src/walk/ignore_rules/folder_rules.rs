@@ -260,7 +260,7 @@ impl FolderRules {
         built.ok().filter(|rules| !rules.is_empty())
     }
 
-    /// Returns why `file` cannot be read, if it is an unreadable ignore file of this folder.
+    /// Returns why `file` cannot be used, if it is an ignore file or the `.git` of this folder that cannot be used.
     pub fn read_error(&self, file: &Path) -> Option<&str> {
         self.faults.iter().find(|(path, _)| path == file).map(|(_, message)| message.as_str())
     }

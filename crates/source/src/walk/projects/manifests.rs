@@ -111,7 +111,8 @@ fn json_name(manifest: &Value) -> Option<String> {
     manifest.get("name").and_then(Value::as_str).filter(|name| !name.trim().is_empty()).map(str::to_owned)
 }
 
-/// Evaluates a `package.json`. One with only a module type (`{"type": "module"}`) does not make a project.
+/// Evaluates a `package.json`. An empty object, and one with only a module type (`{"type": "module"}`), do not make a
+/// project.
 fn evaluate_npm(text: &str) -> ProjectClaim {
     let manifest = parse_json(text);
     let only_type = manifest.as_object().is_some_and(|fields| fields.keys().all(|key| key == "type"));

@@ -120,7 +120,7 @@ impl NameOccurrence<'_> {
     }
 }
 
-/// Returns the ancestors of a node, innermost first.
+/// Returns at most [`MAX_ANCESTORS`] ancestors of a node, innermost first.
 fn ancestors(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
     std::iter::successors(node.parent(), |node| node.parent()).take(MAX_ANCESTORS)
 }
