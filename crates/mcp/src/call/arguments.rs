@@ -1,9 +1,8 @@
 //! Parses and checks the arguments of a call.
 //!
 //! Models and clients spell arguments in many ways: numbers as text, lists as JSON in a text, names in other cases, and
-//! further arguments of the client's own. Every unambiguous spelling is accepted. An argument that is not known is
-//! ignored, with a note if its name is close to a known one; a value without a meaning is an error that names the
-//! argument.
+//! further arguments of the client's own. Unambiguous spellings are accepted. An argument that is not known is ignored,
+//! with a note if its name is close to a known one; a value without a meaning is an error that names the argument.
 
 use std::ops::RangeInclusive;
 
@@ -24,7 +23,7 @@ use crate::wire::argument::{Argument, DETAIL, HIT_LIMIT, MAX_TOKENS};
 const DEFAULT_HITS: u32 = 10;
 const HITS_RANGE: RangeInclusive<u32> = 1..=50;
 
-/// Allowed sizes of an answer, in tokens.
+/// Allowed token limits of an answer.
 const MAX_TOKENS_RANGE: RangeInclusive<u32> = 500..=20_000;
 
 /// Arguments that may differ between the pages of one answer.
@@ -104,7 +103,8 @@ impl KnownArguments {
         Ok(parsed)
     }
 
-    /// Returns the argument with this name in any case, and whether the name is its own rather than an alias.
+    /// Returns the argument with this name or alias, ignoring case and separators, and whether it is the name rather
+    /// than an alias; `None` if there is none.
     fn find(&self, name: &str) -> Option<(&'static Argument, bool)> {
         let own = self.all().find(|argument| is_same_name(argument.name, name)).map(|argument| (argument, true));
         let is_alias = |argument: &&Argument| argument.aliases.iter().any(|alias| is_same_name(alias, name));
@@ -156,7 +156,7 @@ impl GivenArguments {
         }
     }
 
-    /// Returns the value of a number.
+    /// Returns the value of a number; `None` if it is absent.
     pub fn number(&self, argument: &Argument) -> Option<u32> {
         match self.get(argument)? {
             ArgumentValue::Number(number) => Some(*number),

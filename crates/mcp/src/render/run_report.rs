@@ -22,7 +22,7 @@ pub fn format_run_report(report: &IndexReport) -> String {
     )
 }
 
-/// Returns the wire type of the run in progress.
+/// Returns the wire type of the run in progress; `None` if there is none.
 pub fn to_active_run_output(state: &IndexRunState) -> Option<ActiveRunOutput> {
     let running = state.running.as_ref()?;
     let progress = running.progress.as_ref();

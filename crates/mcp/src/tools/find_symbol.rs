@@ -132,7 +132,7 @@ fn parse_symbol_kinds(names: &[String]) -> Result<Vec<SymbolKind>, ToolError> {
 
 /// The parts of an answer other than its definitions.
 struct SymbolFrame {
-    /// The requested name.
+    /// The requested name; empty if there are several.
     name: String,
     container: Option<String>,
     cursor: PageCursor,

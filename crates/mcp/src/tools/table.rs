@@ -24,8 +24,8 @@ pub const TOOLS: [ToolEntry; 8] = [
     index_status::TOOL,
 ];
 
-/// Length of an answer, in characters, up to which a client should show it rather than write it to a file. The largest
-/// budget has fewer characters.
+/// Length of an answer, in characters, up to which a client should show it rather than write it to a file. An answer of
+/// the largest budget usually has fewer characters.
 const MAX_RESULT_CHARS: u32 = 100_000;
 
 /// Whether a call names its root.

@@ -155,7 +155,7 @@ pub enum LineRead {
     Line,
     /// A line longer than [`MAX_LINE_BYTES`], which was skipped.
     TooLong,
-    /// The end of the input; the buffer holds the rest, which has no line end.
+    /// The end of the input; the buffer holds the rest, which has no line end, or nothing if the rest is too long.
     End,
 }
 
@@ -195,7 +195,8 @@ pub async fn read_bounded_line<R: AsyncRead + Unpin>(
 /// Parses the message of a line; `None` for a blank line and for an unknown notification.
 ///
 /// # Errors
-/// When the line is not a message; holds the id, code and text of the error response.
+/// When the line is not a message, or is a tool call with a missing field or one of a wrong type; holds the id, code
+/// and text of the error response.
 pub fn parse_message(line: &[u8]) -> Result<Option<ClientMessage>, (Value, ErrorCode, String)> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
     if line.is_empty() {
@@ -318,8 +319,8 @@ fn complete_greeting(message: &mut Value) {
 /// Maximum length of a value in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
 
-/// Describes the first field of a tool call that has a wrong type; `None` if there is none, or the message is not a
-/// call.
+/// Describes the first field of a tool call that is missing or has a wrong type; `None` if there is none, or the
+/// message is not a call.
 fn find_call_fault(message: &Value) -> Option<String> {
     if message.get("method")? != "tools/call" {
         return None;

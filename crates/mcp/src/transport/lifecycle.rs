@@ -1,6 +1,6 @@
 //! The life of a server: its async runtime, its clients, the signals that stop it, and its shutdown.
 //!
-//! A shutdown answers the calls in progress, cancels the index runs, and waits a limited time for the threads.
+//! A shutdown cancels the index runs, and waits a limited time for the threads.
 
 use std::sync::mpsc;
 use std::thread;

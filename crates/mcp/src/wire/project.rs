@@ -37,7 +37,7 @@ pub struct IndexStatusOutput {
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct RootStatusOutput {
     pub root: String,
-    /// Why the index cannot be read; the fields about the index are empty then.
+    /// Why the index cannot be read, with the fields about it empty; or how it is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Whether anything can be searched.
@@ -84,7 +84,7 @@ pub struct RootStatusOutput {
     /// Report of the last run of this server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_run: Option<RunReportOutput>,
-    /// Why the last run of this server failed.
+    /// Why the last run of this server failed, or `cancelled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<String>,
 }

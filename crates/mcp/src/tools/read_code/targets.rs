@@ -22,10 +22,12 @@ pub struct GivenTargets {
 }
 
 impl GivenTargets {
-    /// Returns the code to read, in the order given. `is_file` tells whether a path is that of a file.
+    /// Returns the code to read: paths, then symbols, each in the order given. `is_file` tells whether a path is that
+    /// of a file.
     ///
     /// # Errors
-    /// A message when there is nothing to read, or lines without a single path that they belong to.
+    /// A message when there is nothing to read, or lines are given together with symbols or without a single path that
+    /// they belong to.
     pub fn to_targets(&self, is_file: &dyn Fn(&str) -> bool) -> Result<Vec<ReadTarget>, String> {
         let target = |given: &str, request: ReadRequest| ReadTarget {
             given: given.to_owned(),
