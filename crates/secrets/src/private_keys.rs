@@ -17,9 +17,9 @@ use super::notation::{NotationReader, SEPARATOR};
 /// A kind of sign, which decides how the text around it is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sign {
-    /// The word of a key's first line, before the label.
+    /// The word `BEGIN` in the first line of a PEM text, before the label.
     PemBegin,
-    /// A word of the label in the first or the last line of a key.
+    /// The word `PRIVATE` of the label in the first or the last line of a key.
     PemLabel,
     /// The label of an OpenVPN key.
     OpenVpnLabel,
@@ -161,7 +161,7 @@ const MAX_GAP_CHARS: usize = 24;
 /// Smallest length of a further line or literal of a key.
 const MIN_LINE_CHARS: usize = 12;
 
-/// Number of bytes of a DER key that are decoded.
+/// Number of bytes of a DER key that are decoded to recognize it.
 const DER_BYTES: usize = 36;
 
 /// Smallest number of bytes of a DER key.
@@ -322,7 +322,7 @@ fn is_after_end(bytes: &[u8], start: usize) -> bool {
     last(b"END").is_some_and(|end| last(b"BEGIN").is_none_or(|begin| begin < end))
 }
 
-/// Returns whether a key's first or last line has a key next to it.
+/// Returns whether the body of a key is next to one of the `marks` that are a key's first or last line.
 fn has_pem_key(bytes: &[u8], marks: &[PemMark]) -> bool {
     marks.iter().enumerate().filter(|(_, mark)| mark.kind != PemMarkKind::OtherBegin).any(|(at, mark)| {
         let next = marks.get(at + 1);
@@ -373,7 +373,7 @@ fn is_key_in_byte_list(bytes: &[u8], start: usize) -> bool {
     is_pem || begins_private_key(&values)
 }
 
-/// Returns whether the private part of a PuTTY key follows: the number of its lines, and Base64.
+/// Returns whether the private part of a PuTTY key follows `end`: the number of its lines, and Base64.
 fn is_putty_body(bytes: &[u8], end: usize) -> bool {
     let window = &bytes[..bytes.len().min(end + MAX_LABEL_BYTES)];
     let reader = NotationReader::new(window, end).skip_while(|byte| !byte.is_ascii_digit());

@@ -21,7 +21,8 @@ const BEFORE_BYTES: usize = 256;
 /// window is masked up to its own end.
 const WINDOW_BYTES: usize = 4096;
 
-/// Number of bytes at the end of a window that the line exceeds. A keyword that ends in them gets a window of its own.
+/// Number of bytes at the end of a window in which another keyword opens a window of its own, if the line goes on after
+/// the window.
 const OVERLAP_BYTES: usize = 1024;
 
 /// A credential that is masked in a text.

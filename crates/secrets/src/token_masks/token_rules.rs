@@ -141,7 +141,7 @@ impl TokenRule {
         }
     }
 
-    /// Returns whether the rule is for the file.
+    /// Returns whether the rule applies to the file at `path`.
     pub fn is_for(&self, path: &str) -> bool {
         self.path.as_ref().is_none_or(|pattern| pattern.get().is_match(path))
     }
