@@ -54,7 +54,7 @@ macro_rules! symbol_kinds {
         pub enum SymbolKind { $(#[doc = concat!("`", $name, "` in queries and answers.")] $variant,)* }
 
         impl SymbolKind {
-            /// All kinds, in the order of their numbers.
+            /// All kinds. The position of a kind is its number in cached files and in messages of parser processes.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// Returns the kind's name in query files, in the store and in answers.
@@ -62,7 +62,7 @@ macro_rules! symbol_kinds {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// Returns the kind with exactly this name.
+            /// Returns the kind with exactly this name; `None` for any other text.
             pub fn parse(word: &str) -> Option<Self> {
                 match word { $($name => Some(Self::$variant),)* _ => None }
             }
@@ -162,8 +162,8 @@ pub struct Chunk {
     pub definitions: Vec<Symbol>,
     /// The signature of the definition named by `symbol`, as in [`Symbol::signature`]; empty for a block.
     pub signature: String,
-    /// The lines of `span`, without the last line break; unchanged except for masked credentials and very long lines,
-    /// of which only the start and the end are there.
+    /// The lines of `span`, without the last line break. Credentials are masked, and very long lines are shortened to
+    /// their start and their end.
     pub text: String,
     /// Byte ranges of the text in which a mask stands for a credential.
     pub masked: Vec<Range<u32>>,

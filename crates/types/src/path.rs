@@ -60,7 +60,7 @@ impl RepoPath {
         }
     }
 
-    /// Returns the folder without a trailing `/`; empty for a file directly in the root.
+    /// Returns the path of the folder above, without a trailing `/`; empty for an entry of the root.
     pub fn folder(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
