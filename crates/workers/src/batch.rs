@@ -19,10 +19,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Maximum number of attempts for a text whose worker cannot be started or is ended by others.
 const ATTEMPTS: u32 = 3;
 
-/// Time for which a text that needs much memory waits for it.
+/// Maximum time for which a text that needs much memory waits for it.
 const MEMORY_WAIT: Duration = Duration::from_secs(30);
 
-/// Time for which any other text waits for the memory of a second attempt, before it is tried with less.
+/// Maximum time for which any other text waits for the memory of a second attempt, before it is tried with less.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 
 /// The error of a batch that ended early because it was cancelled.
@@ -205,7 +205,7 @@ struct Batch<'r, 'c> {
 }
 
 impl Batch<'_, '_> {
-    /// Returns how many of the texts are sent at once.
+    /// Returns how many of the first texts are sent at once: at least one, even if it is larger than [`GROUP_BYTES`].
     fn group_length(&self, indices: &[usize]) -> usize {
         let mut bytes = 0;
         let fitting = indices.iter().take_while(|index| {
