@@ -61,7 +61,8 @@ impl GitFiles {
         self.own.join("index")
     }
 
-    /// Returns whether upper and lower case of names are equal. An unreadable setting counts as missing.
+    /// Returns whether names are compared without regard to case: `core.ignoreCase`. An unreadable setting counts as
+    /// missing.
     pub fn ignores_case(&self) -> bool {
         self.setting("core.ignorecase").as_ref().is_some_and(GitSetting::is_true)
     }

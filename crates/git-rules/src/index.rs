@@ -20,7 +20,7 @@ const KIND_BITS: u32 = 0o170_000;
 /// Bytes of an entry before its hash: times, device, inode, mode, user, group and size.
 const STAT_BYTES: usize = 40;
 
-/// Position of the mode in [`STAT_BYTES`].
+/// Offset of the mode in an entry.
 const MODE_AT: usize = 24;
 
 /// The paths of files and submodules in an index, sorted.
@@ -110,7 +110,7 @@ impl TrackedPaths {
         &self.bytes[self.range(number)]
     }
 
-    /// Returns the number of the first path that is not less than `path`.
+    /// Returns the index of the first path that is not less than `path`; the number of paths if all are less.
     fn lower_bound(&self, path: &[u8]) -> usize {
         let (mut low, mut high) = (0, self.ends.len());
         while low < high {

@@ -26,9 +26,9 @@ struct GitPattern {
     end: u32,
     /// Number of the line in the file, from 1.
     line: u32,
-    /// Length of the part before the first wildcard.
+    /// Length of the part before the first wildcard, in bytes.
     literal_bytes: u32,
-    /// Whether the pattern includes paths: `!`.
+    /// Whether the pattern begins with `!` and so includes the paths that it matches.
     is_negated: bool,
     /// Whether the pattern matches folders only: `build/`.
     is_for_folders: bool,
@@ -50,7 +50,7 @@ pub struct GitMatch {
 }
 
 impl GitPatterns {
-    /// Parses an ignore file, of at most 4 GiB. No line is an error.
+    /// Parses an ignore file, of at most 4 GiB. Never fails: a malformed line matches nothing.
     ///
     /// With `fold_case`, upper and lower case are equal, as git's setting `core.ignoreCase` says.
     pub fn parse(bytes: Vec<u8>, fold_case: bool) -> Self {
