@@ -153,7 +153,8 @@ fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     labels.filter_map(encoding_for_label).find(|encoding| *encoding != UTF_8 && encoding.is_ascii_compatible())
 }
 
-/// Returns the encoding with a name of the Encoding Standard, or with another common name, such as `cp932`.
+/// Returns the encoding with a name of the Encoding Standard, or with another common name, such as `cp932`; `None` for
+/// any other label.
 fn encoding_for_label(label: &[u8]) -> Option<&'static Encoding> {
     let label = label.to_ascii_lowercase();
     // Editors append the line ending, as in `gbk-unix`.
@@ -195,8 +196,8 @@ fn detect_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     is_certain.then_some(encoding)
 }
 
-/// Returns whether most of the characters outside of ASCII are letters that form words with the letters beside them, or
-/// signs that people type.
+/// Returns whether at least [`MIN_COMMON_PERCENT`] of the characters outside of ASCII are letters that form words with
+/// the letters beside them, or signs that people type.
 ///
 /// A Latin letter outside of ASCII must be in a word with a letter of ASCII; a letter of another script must not.
 fn has_words(text: &str) -> bool {
@@ -216,8 +217,8 @@ fn has_words(text: &str) -> bool {
     odd * 100 <= count * (100 - MIN_COMMON_PERCENT) && (foreign == 0 || foreign >= MIN_FOREIGN_LETTERS)
 }
 
-/// Returns whether most of the characters outside of ASCII are among the common ones of a Chinese, Japanese or Korean
-/// encoding.
+/// Returns whether at least [`MIN_COMMON_PERCENT`] of the characters outside of ASCII are among the common ones of a
+/// Chinese, Japanese or Korean encoding.
 fn has_common_characters(encoding: &'static Encoding, text: &str) -> bool {
     let (mut count, mut common) = (0, 0);
     let mut buffer = [0; 4];
