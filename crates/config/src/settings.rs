@@ -55,7 +55,7 @@ pub struct Settings {
     pub max_file_bytes: u64,
     /// Whether folders on other file systems than the root's are indexed.
     pub cross_file_systems: bool,
-    /// Time after which parsing a file stops, and the file is split by lines instead.
+    /// Processor time after which the parsing of a file stops; the file is then split by lines.
     pub parse_time_limit: Duration,
     /// The folder of the vector cache, shared by all projects.
     pub cache_dir: PathBuf,
