@@ -53,7 +53,8 @@ pub(crate) fn has_script(text: &str) -> bool {
     ["<script", "<style"].iter().any(|tag| memchr::memmem::find(text.as_bytes(), tag.as_bytes()).is_some())
 }
 
-/// Returns the language of a script element; `None` for data and for languages that are not known.
+/// Returns the language of a script element with the `lang` or `type` in `given`, `default` without one; `None` for
+/// data and for languages that are not known.
 pub(super) fn script_language(given: Option<&str>, default: &'static str) -> Option<&'static str> {
     let Some(given) = given.map(str::trim).filter(|given| !given.is_empty()) else { return Some(default) };
     let subtype = given.rsplit('/').next().unwrap_or(given).to_ascii_lowercase();

@@ -15,7 +15,7 @@ pub(super) struct PageHeading {
 /// Maximum length of the source of a heading, in bytes.
 const MAX_HEADING_BYTES: usize = 2_000;
 
-/// Returns the level of `h1` to `h6`.
+/// Returns the level of `h1` to `h6`; `None` for any other element.
 pub(super) fn heading_level(element: &str) -> Option<u8> {
     match element.as_bytes() {
         [b'h', level @ b'1'..=b'6'] => Some(level - b'0'),
