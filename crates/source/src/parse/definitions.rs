@@ -12,7 +12,7 @@ use types::{Language, SymbolKind};
 /// Maximum nesting depth of definitions; deeper ones are part of the definition around them.
 const MAX_NESTING: usize = 32;
 
-/// Number of comments and attributes before a definition that are searched for an attribute around a comment.
+/// Maximum number of comments and attributes before a definition that are searched for an attribute around a comment.
 const MAX_INNER_COMMENTS: usize = 16;
 
 /// Maximum length of a name, in bytes.

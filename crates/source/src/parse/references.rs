@@ -23,7 +23,7 @@ pub struct ReferenceSite {
 pub struct FileReferences {
     /// References in the order of the text.
     pub sites: Vec<ReferenceSite>,
-    /// Definitions of the file, by first line.
+    /// Definitions of the file, in the order of the text.
     pub symbols: Vec<Symbol>,
     /// Message if time ran out or the file could not be parsed; then `sites` is incomplete or has plain occurrences
     /// of the word.

@@ -15,8 +15,8 @@ const MAX_SOURCE_BYTES: usize = 4_000;
 /// name.
 const MAX_BYTES_BEFORE_NAME: usize = 16_000;
 
-/// Returns the signature of a definition: its source without comments and leading annotations, up to its body or, if it
-/// has a value instead, up to the end of the line of its name.
+/// Returns the signature of a definition: its source without comments and leading annotations, up to its body. Without
+/// a body, up to the end of the line of its name if it has a value, otherwise to its end.
 pub(super) fn build_signature(
     language: Language,
     text: &str,

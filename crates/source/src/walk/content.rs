@@ -119,7 +119,8 @@ const PAGE_MEAN_BYTES: usize = 1_500;
 /// Length above which a line is data, in bytes, except in a page.
 const DATA_LINE_BYTES: usize = 2_000;
 
-/// Returns whether the lines that are not data are hand-written code.
+/// Returns whether the lines that are not data are hand-written code. False for prose other than a page, and for text
+/// in no known language.
 fn has_code_between_data<'b>(path: &RepoPath, extension: &str, lines: impl Iterator<Item = &'b [u8]>) -> bool {
     let language = language::detect_language(path, None);
     let is_page = PAGE_EXTENSIONS.contains(&extension);

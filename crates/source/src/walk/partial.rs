@@ -91,8 +91,8 @@ pub fn enters_folder(root: &AbsPath, folder: &RepoPath) -> Result<bool, WalkErro
     Ok(is_entered)
 }
 
-/// Returns the finding of a walk at this path or, if a folder above it is skipped, at that folder; `None` if a
-/// walk does not reach the path.
+/// Returns the finding of a walk at this path or, if a folder above it is skipped, at that folder; `None` for a folder
+/// that is not skipped, and if a walk does not reach the path.
 ///
 /// # Errors
 /// When the root itself cannot be read.
@@ -138,7 +138,8 @@ pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
     FolderRules::files_outside(root.as_path())
 }
 
-/// Returns the state of git's index for `root`. A change of its digest may change which files a walk skips.
+/// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository. A change
+/// of its digest may change which files a walk skips.
 pub fn tracked_state(root: &AbsPath) -> Option<TrackedState> {
     FolderRules::tracked_state(root.as_path())
 }

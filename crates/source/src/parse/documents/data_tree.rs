@@ -98,7 +98,7 @@ impl<'t> DataTree<'t> {
         self.nodes[node].children.iter().copied()
     }
 
-    /// Returns the range of a node. The range of a YAML document begins after its line `---`.
+    /// Returns the range of a node. The range of a YAML document with a line `---` begins at its first pair or item.
     pub fn node_range(&self, node: usize) -> Range<usize> {
         let DataNode { range, children, .. } = &self.nodes[node];
         match children.first() {
