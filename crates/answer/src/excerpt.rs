@@ -54,14 +54,15 @@ impl<'t> Excerpt<'t> {
     }
 }
 
-/// Returns `code` with the number of each line before it, beginning with `first`, and without white space at its end.
+/// Returns the lines of `code`, each after its number and without white space at its end. The first number is `first`.
 pub fn number_lines(code: &str, first: u32) -> String {
     let numbered = |(number, line): (u32, &str)| format!("{number} {line}").trim_end().to_owned();
     (first..).zip(code.split('\n')).map(numbered).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns `fit(bytes)` for the largest number of whole lines at the beginning of `text` for which it is `Some`, where
-/// `bytes` is their length; `None` if there is none. If `fit` rejects some lines, it must reject more lines.
+/// `bytes` is their length; `None` if there is none. If `fit` is `None` for some lines, it must be `None` for more
+/// lines.
 ///
 /// # Errors
 /// The first error of `fit`.

@@ -92,7 +92,8 @@ impl<'h> Place<'h> {
         Self { hit, words, lines, shown, deciding }
     }
 
-    /// Shows more of the lines next to the shown ones, about `max_lines` in all: for people, whose lines cost nothing.
+    /// Also shows lines next to the shown ones, until about `max_lines` are shown; for people, whose answers have no
+    /// budget.
     pub fn widen(mut self, max_lines: usize) -> Self {
         self.shown = widen_lines(&self.lines, &self.shown, max_lines);
         self
@@ -108,8 +109,8 @@ impl<'h> Place<'h> {
         escape_name_to_length(self.hit.path.as_str(), MAX_PATH_CHARS)
     }
 
-    /// Returns the qualified name, if the hit has one, and the names of other definitions in the place that are not
-    /// indented more; without escapes.
+    /// Returns the qualified name, if the hit has one, and the names of later definitions in the place that are not
+    /// inside of the first one; without escapes.
     pub fn names(&self) -> Vec<String> {
         let own = Some(self.hit.qualified_name()).filter(|name| !name.is_empty());
         own.into_iter().chain(self.sibling_names().into_iter().map(str::to_owned)).collect()

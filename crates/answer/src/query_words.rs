@@ -89,9 +89,9 @@ impl QueryWords {
         (0 < count && count < hits.len() && is_last).then_some(count)
     }
 
-    /// Returns the indices of the lines that match, best first: lines with a literal text, then others, each by the
-    /// rarity among `lines` of the words and identifiers in them. Identifiers count more than other words, and comments
-    /// less than statements.
+    /// Returns the indices of the lines that match, best first: lines with a literal text, then the others. Each of the
+    /// two groups is sorted by the rarity among `lines` of the words and identifiers in a line; identifiers count more
+    /// than other words, and comments less than statements.
     pub fn rank_lines(&self, lines: &[&str]) -> Vec<usize> {
         if *self == Self::default() {
             return Vec::new();
