@@ -222,7 +222,7 @@ impl FileFilter {
             && self.folders.contains_folder(file.path.folder())
     }
 
-    /// Returns whether a chunk passes; its file passes and is in `language`.
+    /// Returns whether a chunk passes, given that its file passes and is in `language`.
     pub(crate) fn allows_chunk(&self, chunk: &ChunkMeta<'_>, language: Language) -> bool {
         let wanted = self.kinds.is_empty() || self.kinds.contains(&chunk.kind);
         wanted && !self.exclusions.kinds.contains(&chunk.kind) && !(self.no_tests && is_test_chunk(chunk, language))

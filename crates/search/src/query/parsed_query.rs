@@ -50,7 +50,7 @@ pub fn check_query(query: &SearchQuery) -> Result<CheckedQuery, QueryError> {
 
 /// A parsed query, together with the names, files and corrections looked up in a snapshot.
 pub(crate) struct ParsedQuery {
-    /// The query text without its filters, as written.
+    /// The query text without its filters, before corrections.
     pub text: String,
     /// The words, names and locations of the text, or of the title of a report, after corrections.
     pub terms: QueryTerms,

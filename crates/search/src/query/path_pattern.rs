@@ -17,7 +17,8 @@ use types::is_below;
 /// The characters with a special meaning in globs.
 const GLOB_CHARS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 
-/// Number of bytes of an unmatched path for each edit by which a suggested path with another name may differ from it.
+/// Length of an unmatched path, in bytes, for each edit by which a suggested path with another last component may
+/// differ from it.
 const BYTES_PER_EDIT: usize = 3;
 
 /// A path filter.

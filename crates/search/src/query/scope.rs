@@ -24,7 +24,7 @@ pub struct SearchScope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnmatchedPath {
     pub pattern: String,
-    /// The nearest path of an indexed file or of a folder.
+    /// The nearest path of an indexed file or of a folder; `None` if no path is near.
     pub nearest: Option<String>,
 }
 

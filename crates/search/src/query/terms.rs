@@ -62,7 +62,8 @@ pub(crate) struct QueryTerms {
     pub embedding_text: String,
     /// Names written as in code: `parseHeader`, `parse_header`, `Foo::bar`; or the only word of the query.
     pub names: Vec<QueryName>,
-    /// Files named in the query, with lines; the most important first.
+    /// Files named in the query, possibly with lines: those of stack traces, innermost first, then others in their
+    /// order.
     pub locations: Vec<QueryLocation>,
     /// File names in the query that are not in the index.
     pub missing_files: Vec<String>,

@@ -44,7 +44,8 @@ pub struct RankingWeights {
     pub chunks: ClassWeights<CHUNK_FEATURE_COUNT>,
     /// The penalty on a place for each place of the same file that ranks above it.
     pub repeat_cost: PlaceWeights,
-    /// The penalty on a place for the gap between its chunk's score and that of the file's best chunk, as a factor.
+    /// The factor of the gap between the score of a place's chunk and that of the file's best chunk; the product is a
+    /// penalty on the place.
     pub repeat_slope: PlaceWeights,
     /// The factor of the evidence in a file's best chunk; the product is added to the score of each place of the file.
     pub chunk_share: PlaceWeights,

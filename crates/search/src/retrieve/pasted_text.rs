@@ -34,10 +34,10 @@ const MIN_FURTHER: usize = 2;
 /// Maximum distance of a further run from the longest one, in words.
 const MAX_DISTANCE: usize = 40;
 
-/// Minimum share of a pasted text that a chunk contains in a string.
+/// Minimum share of a pasted text that counts if a string of a chunk contains it.
 const MIN_SHARE: f32 = 0.5;
 
-/// Minimum share of a pasted text that a chunk contains outside of a string.
+/// Minimum share of a pasted text that counts if a chunk contains it outside of strings.
 const WHOLE_SHARE: f32 = 0.9;
 
 /// Minimum share of a pasted text that a whole string in the code makes up. The rest is taken for the values of

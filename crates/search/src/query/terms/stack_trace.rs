@@ -129,7 +129,8 @@ fn is_trace(text: &str, location_count: usize) -> bool {
         || text.contains("rror")
 }
 
-/// Returns the message beside the location in a line such as `a.c:4:2: error: no such name`.
+/// Returns the message beside the location in a line such as `a.c:4:2: error: no such name`; `None` for a stack frame,
+/// or if there is no message.
 fn message_beside_location(line: &str) -> Option<String> {
     if FRAME_PREFIXES.iter().any(|start| line.starts_with(start)) || line.ends_with("in main chunk") {
         return None;
@@ -159,7 +160,7 @@ fn starts_frame(line: &str) -> bool {
         || location.is_some_and(|location| location.line.is_some() || line.contains(": line "))
 }
 
-/// Parses the frame on `line`. Its function may be on the line before it, `above`.
+/// Parses the frame on `line`; `None` if it is no frame. Its function may be on the line before it, `above`.
 fn parse_frame(line: &str, above: &str) -> Option<QueryLocation> {
     if let Some(location) = parse_java_frame(line).or_else(|| parse_python_frame(line)) {
         return location.line.is_some().then_some(location);
