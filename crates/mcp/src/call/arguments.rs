@@ -29,7 +29,7 @@ const MAX_TOKENS_RANGE: RangeInclusive<u32> = 500..=20_000;
 /// Arguments that may differ between the pages of one answer.
 const UNBOUND_ARGUMENTS: [&str; 4] = ["cursor", "detail", "limit", "max_tokens"];
 
-/// Maximum length of a name in a query, in bytes.
+/// Maximum length of a name that a call looks up, in bytes.
 const MAX_NAME_BYTES: usize = 500;
 
 /// Maximum length of an argument's name in a message, in characters.
@@ -169,7 +169,7 @@ impl GivenArguments {
         matches!(self.get(argument), Some(ArgumentValue::Flag(true)))
     }
 
-    /// Returns ranges of lines, each with its first and its last one; empty if they are absent.
+    /// Returns ranges of lines, each as its first and its last line; empty if they are absent.
     pub fn lines(&self, argument: &Argument) -> Vec<(u32, u32)> {
         match self.get(argument) {
             Some(ArgumentValue::Lines(ranges)) => ranges.clone(),

@@ -52,7 +52,7 @@ pub fn parse_value(kind: ArgumentKind, value: Value) -> Result<Option<ArgumentVa
     Ok(Some(value).filter(|value| *value != ArgumentValue::List(Vec::new())))
 }
 
-/// Returns a text, also from a number, a boolean, or a list of one text.
+/// Returns a text, also from a number, a boolean, or a list of one of these; `None` for another value.
 fn to_text(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),

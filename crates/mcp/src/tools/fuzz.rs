@@ -1,5 +1,5 @@
 //! Property tests of the read-only tools with random arguments: every call returns an answer or an error, without a
-//! panic, without text from outside the root, and within its token budget.
+//! panic, without text from outside the root, and, except for `index_status`, within its token budget.
 
 use std::sync::{Arc, LazyLock};
 

@@ -113,7 +113,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for JsonLines
     }
 }
 
-/// Reads messages until the input ends or the receiver is dropped.
+/// Reads messages, and answers invalid ones with errors, until the input ends or the receiver is dropped.
 async fn read_messages<R, W>(
     mut reader: BufReader<R>,
     writer: &LineWriter<W>,

@@ -1,4 +1,4 @@
-//! Serves one client over standard input and output, until the input ends.
+//! Serves one client over standard input and output.
 
 use std::sync::Arc;
 

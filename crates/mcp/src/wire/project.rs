@@ -102,7 +102,7 @@ pub struct DeviceOutput {
     pub library: String,
     /// Number of texts embedded in the run.
     pub texts: u64,
-    /// Share of the time in which there were texts to embed; the next three are shares of the same time.
+    /// Share of the time in which the model ran; the next three are shares of the same time.
     pub busy_percent: f64,
     pub waiting_for_chunks_percent: f64,
     pub waiting_for_tokenizer_percent: f64,

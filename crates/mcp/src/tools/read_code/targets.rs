@@ -5,7 +5,7 @@ use engine::ReadRequest;
 
 use crate::call::values::split_line_suffix;
 
-/// Code to read: a request to the engine, and the text it was given as, for messages.
+/// Code to read: a request to the engine, and the part of the arguments that it comes from, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadTarget {
     pub given: String,

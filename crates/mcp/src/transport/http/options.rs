@@ -29,7 +29,8 @@ pub struct HttpOptions {
 /// The limits of the HTTP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpLimits {
-    /// Maximum number of open connections; at the limit, a new one replaces the one idle longest.
+    /// Maximum number of open connections; at the limit, a new one replaces the one idle longest, or is refused if none
+    /// is idle.
     pub connections: usize,
     /// Maximum number of sessions of both transports; at the limit, a new one replaces the session of streamable HTTP
     /// idle longest, or is refused if none is idle.
