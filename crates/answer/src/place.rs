@@ -197,8 +197,8 @@ impl<'h> Place<'h> {
         shown.iter().map(format_row).collect::<Vec<_>>().join("\n")
     }
 
-    /// Returns the best deciding line outside of the signature, as `14 retry();`; `None` if there is none or `max_chars`
-    /// is 0.
+    /// Returns the best deciding line outside of the signature, as `14 retry();`; `None` if there is none or
+    /// `max_chars` is 0.
     pub fn deciding_line(&self, max_chars: usize) -> Option<String> {
         if max_chars == 0 {
             return None;
@@ -210,8 +210,8 @@ impl<'h> Place<'h> {
         Some(format!("{} {line}", self.line_number(at)))
     }
 
-    /// Returns the first `count` related places, such as `70-80 method reset, 90-95 block`; empty if there are none. The
-    /// hit's own container is left out of their names.
+    /// Returns the first `count` related places, such as `70-80 method reset, 90-95 block`; empty if there are none.
+    /// The hit's own container is left out of their names.
     pub fn related(&self, count: usize) -> Vec<String> {
         let container = format!("{}.", self.hit.container);
         let format_place = |place: &RelatedChunk| {

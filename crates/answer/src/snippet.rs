@@ -65,7 +65,8 @@ pub(crate) fn widen_lines(lines: &[&str], chosen: &[usize], max_lines: usize) ->
     fill_gaps(&widened, lines.len())
 }
 
-/// Adds the lines of gaps of at most [`FILLED_GAP`] lines between the `chosen` ones, before the first and after the last.
+/// Adds the lines of gaps of at most [`FILLED_GAP`] lines between the `chosen` ones, before the first and after the
+/// last.
 fn fill_gaps(chosen: &BTreeSet<usize>, line_count: usize) -> Vec<usize> {
     let mut filled = Vec::with_capacity(chosen.len());
     let mut next = 0;
