@@ -123,7 +123,7 @@ fn pasted_share(pasted: &[String], text: &str, is_prose: bool) -> Option<f32> {
     (matched.len() >= MIN_WORDS && share >= MIN_SHARE && is_text).then_some(share)
 }
 
-/// Returns whether `start..end` has all words of a string in the code, other than placeholders such as `{name}` and `%s`.
+/// Returns whether `start..end` has all words of a string in the code, except placeholders such as `{name}` and `%s`.
 fn is_whole_string(text: &str, start: usize, end: usize) -> bool {
     let line = text[..start].rfind('\n').map_or(0, |end| end + 1);
     let Some(quote) = text[line..start].rfind(['"', '\'', '`']).map(|at| line + at) else { return false };
