@@ -208,8 +208,8 @@ impl GivenArguments {
         self.text(&DETAIL).and_then(Detail::parse_detail).unwrap_or_default()
     }
 
-    /// Returns the budget of the answer, of `default` tokens unless the call gives another number, which is brought into
-    /// the allowed range.
+    /// Returns the budget of the answer, of `default` tokens unless the call gives another number, which is brought
+    /// into the allowed range.
     pub fn token_budget(&self, default: u32, context: &CallContext) -> TokenBudget {
         let (least, most) = MAX_TOKENS_RANGE.into_inner();
         let max_tokens = self.number(&MAX_TOKENS).map_or(default, |given| given.clamp(least, most)) as usize;

@@ -182,7 +182,7 @@ fn to_flag(value: &Value) -> Option<bool> {
     }
 }
 
-/// Parses ranges of lines: `10-40`, `L10-L40`, `10`, `10-40,60-80`, `[10, 40]`, `[[10, 40], [60, 80]]`, or the number 10.
+/// Parses ranges of lines: `10-40`, `L10-L40`, `10`, `10-40,60-80`, `[10, 40]`, `[[10, 40], [60, 80]]`, or a number.
 /// Two numbers are one range.
 fn to_lines(value: &Value) -> Option<Vec<(u32, u32)>> {
     let from_list = |list: &[Value]| match list {

@@ -125,8 +125,8 @@ pub enum QueryOutcome<T> {
 /// Queries the engine, after waiting for a recently started index run to end, or for the first commit of the first run.
 /// Starts an index run if the index may be stale or needs repair.
 ///
-/// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names the
-/// other `roots`, which were not searched.
+/// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names
+/// the other `roots`, which were not searched.
 ///
 /// # Errors
 /// When the query fails, or there is no index and no run in progress.

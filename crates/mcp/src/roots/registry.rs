@@ -1,9 +1,9 @@
 //! The folders of a server, and the rules by which further folders are served.
 //!
-//! A server starts with the folders that the user or the client gave. With `--within`, a call may name any project below
-//! an allowed folder. A server without a folder takes the roots that its client offers. Every folder passes the checks
-//! of [`FolderAccess::resolve`], whether a user, a call or a client names it; a folder below an allowed one is compared
-//! by components after symbolic links are resolved.
+//! A server starts with the folders that the user or the client gave. With `--within`, a call may name any project
+//! below an allowed folder. A server without a folder takes the roots that its client offers. Every folder passes the
+//! checks of [`FolderAccess::resolve`], whether a user, a call or a client names it; a folder below an allowed one is
+//! compared by components after symbolic links are resolved.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

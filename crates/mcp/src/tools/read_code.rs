@@ -197,7 +197,8 @@ fn render_parts(
     }
 }
 
-/// Joins the parts of an answer, and names those that are `left_out` of it for its length, and those that were not read.
+/// Joins the parts of an answer, and names those that are `left_out` of it for its length, and those that were not
+/// read.
 fn join_parts(parts: &[RenderedPart], left_out: &[&str], not_read: &[String]) -> RenderedAnswer<ReadCodesOutput> {
     let mut remarks = Vec::new();
     if !left_out.is_empty() {

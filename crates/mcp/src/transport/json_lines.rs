@@ -282,8 +282,8 @@ fn normalize_call(mut message: Value) -> Value {
     message
 }
 
-/// Adds the required fields that an `initialize` request lacks: some clients send no name, or no version. Since protocol
-/// version 2026-07-28 there is no such request: one with that version in its metadata stays as it is.
+/// Adds the required fields that an `initialize` request lacks: some clients send no name, or no version. Since
+/// protocol version 2026-07-28 there is no such request: one with that version in its metadata stays as it is.
 fn complete_greeting(message: &mut Value) {
     let is_greeting = message.get("method").is_some_and(|method| method == "initialize");
     let has_version = message.pointer("/params/_meta/io.modelcontextprotocol~1protocolVersion").is_some();

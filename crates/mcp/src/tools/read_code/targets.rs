@@ -72,8 +72,8 @@ impl GivenTargets {
     }
 }
 
-/// Parses a name or a place as a tool prints it: `Config.load`, `src/a.rs:10-40`, `src/a.rs:12`, `src/a.rs Config.load`,
-/// `src/a.rs:10-40 method Config.load(path)`, `method Config.load`, or a file.
+/// Parses a name or a place as a tool prints it: `Config.load`, `src/a.rs:10-40`, `src/a.rs:12`,
+/// `src/a.rs Config.load`, `src/a.rs:10-40 method Config.load(path)`, `method Config.load`, or a file.
 fn parse_target(text: &str, is_file: &dyn Fn(&str) -> bool) -> ReadRequest {
     let text = text.trim();
     let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
