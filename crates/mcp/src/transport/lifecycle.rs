@@ -53,7 +53,7 @@ pub fn shut_down_server(runtime: Runtime, server: &McpServer, watchers: Option<F
     runtime.shutdown_timeout(THREAD_STOP_TIMEOUT);
 }
 
-/// Serves one client until it disconnects and its last call is answered.
+/// Serves one client until it disconnects, and then waits a few seconds for the calls in progress to be answered.
 ///
 /// # Errors
 /// When the handshake fails, or the serving task ends unexpectedly.
