@@ -158,7 +158,7 @@ const DASHES: &[u8] = b"---";
 /// Longest text between two lines or literals of one key, in characters.
 const MAX_GAP_CHARS: usize = 24;
 
-/// Smallest length of a further line or literal of a key.
+/// Smallest length of a further line or literal of a key, in characters.
 const MIN_LINE_CHARS: usize = 12;
 
 /// Number of bytes of a DER key that are decoded to recognize it.
@@ -359,7 +359,7 @@ fn is_base64_der(bytes: &[u8], start: usize) -> bool {
         && count_run(bytes, start, MIN_DER_BYTES * 4 / 3, is_base64) >= MIN_DER_BYTES * 4 / 3
 }
 
-/// Returns whether the byte values from `start` on are a private key in DER or PEM.
+/// Returns whether the byte values from `start` on begin a private key in DER or PEM.
 fn is_key_in_byte_list(bytes: &[u8], start: usize) -> bool {
     let head = decode_byte_list_at(bytes, start, 5);
     if !head.starts_with(DASHES) && !may_begin_private_key(&head) {
