@@ -234,7 +234,7 @@ impl FileStat {
     /// The `mtime_ns` of a file that could not be read last time, so its chunks come from an earlier read.
     pub const UNREAD_NS: i64 = -2;
 
-    /// Creates the record from the metadata that the operating system reports.
+    /// Reads the values from the metadata that the operating system reports.
     pub fn from_metadata(metadata: &Metadata) -> Self {
         let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let mtime_ns = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);

@@ -110,7 +110,7 @@ impl PathSet {
         ["", path].into_iter().chain(folders).any(|path| self.0.contains(path))
     }
 
-    /// Returns whether the set contains exactly `path`.
+    /// Returns whether the set contains `path` itself; a folder above it does not count.
     pub fn has_entry(&self, path: &RepoPath) -> bool {
         self.0.contains(path)
     }
@@ -138,7 +138,7 @@ impl IntoIterator for PathSet {
     type Item = RepoPath;
     type IntoIter = std::collections::btree_set::IntoIter<RepoPath>;
 
-    /// Iterates in the order of the paths.
+    /// Iterates over the paths in ascending order.
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
