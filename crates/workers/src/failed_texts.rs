@@ -166,7 +166,8 @@ impl FailedTexts {
 }
 
 impl FailedState {
-    /// Adds an entry at the end; replaces an older one for the same text.
+    /// Adds an entry at the end, and removes an older one for the same text. If the list is full, removes the oldest
+    /// one.
     fn add(&mut self, entry: FailedText) {
         self.entries.retain(|other| other.key != entry.key);
         if self.entries.len() >= MAX_ENTRIES {

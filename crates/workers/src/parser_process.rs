@@ -46,7 +46,7 @@ pub(crate) enum StartError {
     /// Settings say that no process is started.
     #[error("parser processes are turned off")]
     TurnedOff,
-    /// The system does not start the program.
+    /// The system does not start the program, or the threads that talk to it.
     #[error("{program} does not start: {source}")]
     Spawn { program: String, source: std::io::Error },
     /// The program started, but is not a worker of this version.
@@ -242,7 +242,8 @@ impl ParserProcess {
         Some(fault)
     }
 
-    /// Kills the process unless it has ended, joins the threads, and returns the exit status and the standard error.
+    /// Kills the process unless it has ended, joins the threads, and returns the exit status and at most
+    /// [`MAX_STDERR_BYTES`] of the standard error.
     fn stop(&mut self) -> (Option<ExitStatus>, String) {
         // An error means that the process has ended already.
         _ = self.child.kill();

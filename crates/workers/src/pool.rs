@@ -195,7 +195,7 @@ impl ParserPool {
         ParserLease { pool: self, kind, process: state.idle[kind as usize].pop(), analyzer: None }
     }
 
-    /// Starts a worker if none runs, and returns how this pool parses.
+    /// Starts a worker unless one for calls is idle, and returns how this pool parses.
     pub fn probe(&self) -> PoolState {
         let mut lease = self.lease_for_call();
         match lease.running_process() {
