@@ -126,7 +126,7 @@ impl TrackedPaths {
         number < self.ends.len() && self.path(number) == path
     }
 
-    /// Returns whether `path` is a submodule.
+    /// Returns whether git tracks a submodule at `path`.
     pub fn is_submodule(&self, path: &[u8]) -> bool {
         let number = self.lower_bound(path);
         number < self.ends.len() && self.path(number) == path && self.ends[number].1

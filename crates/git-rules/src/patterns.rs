@@ -93,7 +93,7 @@ impl GitPatterns {
         Some(GitMatch { is_negated, line, start })
     }
 
-    /// Returns the text of a line that matched.
+    /// Returns the text of a line that matched, without white space at its ends.
     pub fn line_text(&self, found: GitMatch) -> String {
         let (before, after) = self.text.split_at(found.start as usize);
         let start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
@@ -102,7 +102,8 @@ impl GitPatterns {
         line.trim_start_matches('\u{feff}').trim().to_owned()
     }
 
-    /// Returns the last literal that equals the name or path.
+    /// Returns the index of the last pattern without wildcards that matches the name or path. A pattern for folders
+    /// matches only a folder.
     fn find_literal(&self, is_name: bool, subject: &[u8], is_folder: bool) -> Option<u32> {
         let compare = |index: &u32| self.compare_literals(self.pattern(*index), is_name, subject);
         let end = self.literals.partition_point(|index| compare(index).is_le());
