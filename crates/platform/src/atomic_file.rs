@@ -32,7 +32,8 @@ pub enum Durability {
 /// On an error, no temporary file remains, and the old file is unchanged, unless only the folder could not be synced.
 ///
 /// # Errors
-/// When the folder does not exist, when it cannot be written to, or when `write` fails.
+/// When the folder does not exist or cannot be written to, when `write` fails, or when the file cannot be synced or
+/// renamed, or the folder cannot be synced.
 pub fn replace_file(
     path: &Path,
     durability: Durability,

@@ -32,7 +32,7 @@ pub enum FormatError {
     /// The file does not begin with the magic number.
     #[error("not a file of this kind")]
     Magic,
-    /// The file was written by another version of codescry.
+    /// The file has another version of the format.
     #[error("format version {found}, expected {expected}")]
     Version { found: u32, expected: u32 },
     /// A checksum does not match: bytes changed after they were written.

@@ -20,8 +20,8 @@ pub fn resident_bytes() -> Option<u64> {
     query_process(this, ProcessRefreshKind::nothing().with_memory(), sysinfo::Process::memory)
 }
 
-/// Returns the memory in bytes that a process has for itself alone, without the program's file that it shares with its
-/// parent; `None` if unknown, such as on other systems than Linux.
+/// Returns the resident anonymous memory of a process, in bytes, which does not include the program's file that it
+/// shares with its parent; `None` if unknown, such as on other systems than Linux.
 pub fn private_bytes(process_id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process_id}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
