@@ -93,7 +93,8 @@ impl UserEnvironment {
         })
     }
 
-    /// Returns the first file named `name`, on Windows with `.exe`, in the absolute folders of `$PATH`.
+    /// Returns the first file named `name` in the absolute folders of `$PATH`; `None` if there is none. On Windows,
+    /// `.exe` is added to a name without an extension.
     pub fn find_on_path(&self, name: &str) -> Option<PathBuf> {
         let mut file = OsString::from(name);
         if self.system == OperatingSystem::Windows && Path::new(name).extension().is_none() {
