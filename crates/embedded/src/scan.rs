@@ -8,8 +8,8 @@ pub fn is_scanned(language: &str) -> bool {
     language == "css" || (language != "php" && markup::dialect(language).is_some())
 }
 
-/// Returns the language of the code in files of a host language, whose rules apply to their definitions; `None` for a
-/// language that is not a host.
+/// Returns the language whose rules apply to the definitions in files of a host language, such as TypeScript for Vue;
+/// `None` for a language that is not a host.
 pub fn main_language(language: &str) -> Option<&'static str> {
     match language {
         "vue" | "svelte" | "astro" | "html" | "template" => Some("typescript"),

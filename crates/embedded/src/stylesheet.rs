@@ -109,7 +109,7 @@ impl StyleScanner<'_> {
         self.found.comments.push(range);
     }
 
-    /// Adds the definitions of the block that begins at `brace` after its head.
+    /// Adds the definitions in the head, which begins at `first`, of the block that begins at `brace`.
     fn open_block(&mut self, first: usize, brace: usize) {
         let before = self.found.definitions.len();
         let head = &self.text[first..brace];

@@ -172,7 +172,8 @@ impl<'t> MarkupScanner<'t> {
         self.state.add_expression(start.min(end - 1)..end - 1);
     }
 
-    /// Scans a start tag, and the text of an element that holds code. Returns the byte after it.
+    /// Scans a start tag, and the text of an element that holds code. Returns the byte after the tag, or after that
+    /// text.
     fn scan_tag(&mut self, at: usize) -> usize {
         let name_end = tag_name_end(self.state.text, at + 1);
         let element = &self.state.text[at + 1..name_end];
