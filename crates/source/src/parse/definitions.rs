@@ -205,7 +205,7 @@ fn build_definition(
     }
 }
 
-/// Returns the comments and attributes that begin from byte `start` up to byte `end`.
+/// Returns the comments and attributes that begin at byte `start` or later, and before byte `end`.
 fn attachable_between(attachable: &[AttachableNode], start: usize, end: usize) -> &[AttachableNode] {
     let first = attachable.partition_point(|one| one.range.start < start);
     let last = attachable.partition_point(|one| one.range.start < end);

@@ -68,7 +68,7 @@ impl<'t> LineIndex<'t> {
         self.text
     }
 
-    /// Returns the line that contains a byte.
+    /// Returns the line that contains a byte; the last line for a byte after the text.
     pub fn line_at_byte(&self, byte: usize) -> usize {
         let line = self.starts.partition_point(|start| *start <= byte);
         line.saturating_sub(1).min(self.count().saturating_sub(1))

@@ -65,9 +65,9 @@ pub(super) fn build_signature(
     signature.trim_end_matches(['{', '=', ':', ';', ',', ' ', '\\']).to_owned()
 }
 
-/// Returns the type signature that is written above a definition: `parse :: Text -> Int` in Haskell,
-/// `parse : String -> Int` in Elm and `-spec parse(binary()) -> integer().` in Erlang. `above` are the comments and
-/// attributes of the definition.
+/// Returns the type signature that is written above a definition: `parse :: Text -> Int` in Haskell, `parse : String ->
+/// Int` in Elm and `-spec parse(binary()) -> integer().` in Erlang. `above` are the comments and attributes of the
+/// definition. `None` if no such signature is among them.
 pub(super) fn written_signature(
     language: Language,
     text: &str,

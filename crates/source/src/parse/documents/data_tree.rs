@@ -117,7 +117,7 @@ impl<'t> DataTree<'t> {
         self.slice(self.key_range(node))
     }
 
-    /// Returns the pair at the end of a path of keys, such as `metadata.name`.
+    /// Returns the pair at the end of a path of keys, such as `metadata.name`; `None` if a key is missing.
     pub fn find(&self, node: usize, path: &str) -> Option<usize> {
         path.split('.').try_fold(node, |at, key| {
             self.children(at).find(|child| self.shape(*child) == DataShape::Pair && self.pair_key(*child) == key)

@@ -157,8 +157,8 @@ impl FolderRules {
         &self.faults
     }
 
-    /// Adds the rules of `folder` to those above it; `None` if it can have none. Accesses only files for which
-    /// `may_have` is true.
+    /// Adds the rules of `folder` to those above it; `None` if `folder` can have no rules. Accesses only files for
+    /// which `may_have` is true.
     pub fn extend(&self, folder: &Path, may_have: &dyn Fn(&str) -> bool) -> Option<Self> {
         let has_git = may_have(".git");
         if !has_git && !IGNORE_FILES.iter().any(|name| may_have(name)) {

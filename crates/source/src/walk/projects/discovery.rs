@@ -118,7 +118,8 @@ impl<'f> Discovery<'f> {
     }
 }
 
-/// Returns the project whose top is this folder, named by the first manifest that has a name, or after the folder.
+/// Returns the project whose top is this folder, named by the first manifest that has a name, or after the folder;
+/// `None` if no manifest makes it a project.
 fn read_project(handle: &FolderHandle, folder: &str, folder_name: &str) -> Option<Project> {
     let mut kind = None;
     for (manifest, file) in list_manifests(handle, folder.is_empty()) {

@@ -119,7 +119,7 @@ fn evaluate_npm(text: &str) -> ProjectClaim {
     if only_type { ProjectClaim::NotAProject } else { claim_with(json_name(&manifest)) }
 }
 
-/// Returns the trimmed lines that are not comments in any of the formats.
+/// Returns the trimmed lines that do not begin with the mark of a comment in any of the formats.
 fn lines_without_comments(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !["#", "//", "--", ";"].iter().any(|marker| line.starts_with(marker)))
 }
@@ -178,7 +178,7 @@ fn name_field(text: &str) -> Option<String> {
     values.map(str::trim).find_map(|value| quoted_value(value).or_else(|| bare_value(value)))
 }
 
-/// Returns the first word after `marker`.
+/// Returns the word after `marker`, from the first line that has both.
 fn word_after(text: &str, marker: &str) -> Option<String> {
     lines_without_comments(text).find_map(|line| {
         let rest = line[line.find(marker)? + marker.len()..].trim_start();
@@ -187,7 +187,8 @@ fn word_after(text: &str, marker: &str) -> Option<String> {
     })
 }
 
-/// Returns the content of a quoted string at the start of `value`, unless it contains a variable.
+/// Returns the content of a quoted string at the start of `value`, unless it is empty or contains a variable or an
+/// escape.
 fn quoted_value(value: &str) -> Option<String> {
     let quote = value.chars().next().filter(|c| ['"', '\''].contains(c))?;
     let inside = value[1..].split(quote).next().map(str::trim)?;
@@ -195,7 +196,7 @@ fn quoted_value(value: &str) -> Option<String> {
     constant.then(|| inside.to_owned())
 }
 
-/// Returns an unquoted value up to a comment, unless it contains a variable.
+/// Returns an unquoted value up to a comment, unless it is empty or contains a variable, a quote or a bracket.
 fn bare_value(value: &str) -> Option<String> {
     let value = value.split(" #").next().unwrap_or_default().trim();
     let constant = !value.is_empty() && !value.contains(['"', '\'', '$', '{', '[']);
