@@ -35,8 +35,8 @@ pub(super) fn open_embedder(settings: &Settings, choice: &EmbedderChoice) -> Res
     })
 }
 
-/// Opens the model that made the stored rows: the built-in one if their model id names no installed model, as that of a
-/// tuned model; `None` for the synthetic embedder of the benchmarks.
+/// Opens the model that made the stored rows: the built-in one if their model id contains no model reference; `None`
+/// for the synthetic embedder of the benchmarks.
 pub(super) fn open_stored_embedder(
     settings: &Settings,
     stored: &IndexFingerprint,
