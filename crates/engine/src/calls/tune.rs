@@ -116,7 +116,7 @@ mod tests {
         engine.search(&query, &CancelToken::default()).expect("an answer").hits.len() == 1
     }
 
-    /// Returns a small model that stands for the result of a training run.
+    /// Returns a made-up result of a training run with a small model.
     fn other(factor: f32) -> TuneResult {
         let tokens = ["backoff", "retry", "with"];
         let rows: Vec<f32> = (0..3 * 256_u16).map(|at| (f32::from(at) * factor).sin()).collect();
