@@ -203,7 +203,7 @@ static AUTOMATON: LazyLock<(Option<AhoCorasick>, Vec<Sign>)> = LazyLock::new(|| 
 /// A first or last line of a PEM key, or the first line of another PEM text.
 #[derive(Clone, Copy, Debug)]
 struct PemMark {
-    /// Offset of the word that the line is recognized by.
+    /// Offset of the text that the line is recognized by.
     start: usize,
     /// Offset of the first byte after the dashes at the line's end.
     end: usize,
