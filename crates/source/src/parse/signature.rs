@@ -99,7 +99,7 @@ fn has_value(language: Language, kind: SymbolKind) -> bool {
         || matches!(language.0, "bazel" | "cmake" | "gradle" | "groovy" | "powershell" | "r" | "starlark")
 }
 
-/// Copies code with a space in place of each comment.
+/// Copies code with a space in place of each comment, or a line end if the comment includes it.
 fn copy_code(text: &str, range: Range<usize>, attachable: &[AttachableNode]) -> String {
     let end = text.floor_char_boundary(range.end);
     let mut out = String::new();

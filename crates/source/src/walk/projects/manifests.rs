@@ -140,7 +140,8 @@ fn name_in_section(text: &str, sections: &[&str]) -> Option<String> {
     None
 }
 
-/// Returns the last element of the Go module path that is not a version such as `v2`.
+/// Returns the last element of the Go module path that is not a version such as `v2`, or `None`
+/// without such an element.
 fn go_module_name(text: &str) -> Option<String> {
     let path = lines_without_comments(text).find_map(|line| line.strip_prefix("module "))?.split_whitespace().next()?;
     let is_version = |part: &&str| {
