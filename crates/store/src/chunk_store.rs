@@ -24,7 +24,7 @@ pub trait ChunkStore: Send + Sync {
     /// Returns the number of the last commit by any process; 0 before the first commit. Cheap.
     ///
     /// # Errors
-    /// When the manifest cannot be read.
+    /// Fails like [`ChunkStore::generation`].
     fn generation_number(&self) -> Result<u64, StoreError> {
         Ok(self.generation()?.map_or(0, |generation| generation.number))
     }
@@ -74,13 +74,13 @@ pub trait StoreView: Send + Sync {
     /// Returns every chunk without its text, sorted by path and then by line. Leaves out damaged rows.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// When the table cannot be read, or has other rows than were committed.
     fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError>;
 
     /// Calls `each` with every chunk, in any order, without holding all of them in memory. Leaves out damaged rows.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// When the table cannot be read, or has other rows than were committed.
     fn for_each_chunk(&self, each: &mut dyn FnMut(StoredChunk)) -> Result<(), StoreError> {
         self.chunks()?.into_iter().for_each(each);
         Ok(())
@@ -97,7 +97,7 @@ pub trait StoreView: Send + Sync {
     /// Much cheaper than reading the chunks; a reader uses it to find the chunks it already has.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// When the table cannot be read, or has other rows than were committed.
     fn row_keys(&self) -> Result<Vec<RowKey>, StoreError>;
 
     /// Returns the chunks with these keys, in the order of [`StoreView::chunks`]. Leaves out damaged rows.

@@ -23,7 +23,7 @@ pub type RowKey = u64;
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredChunk {
     pub row: RowKey,
-    /// Its document number in [`crate::StoreView::inverted_index`].
+    /// Number of the chunk's document in [`crate::StoreView::inverted_index`].
     pub number: DocNumber,
     pub path: RepoPath,
     pub language: Language,

@@ -41,7 +41,7 @@ impl IndexFingerprint {
     }
 }
 
-/// The public part of a commit record: the indexed folder, its fingerprint and the progress of the run.
+/// The public part of a commit record: the indexed folder, the fingerprint of the index and the progress of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Number of the commit, higher than those of the commits before it; usually 1 for the first.
@@ -56,7 +56,7 @@ pub struct Manifest {
     pub files_found: u64,
     /// Number of files and folders skipped by the last complete run, keyed by [`types::SkipReason::label`].
     pub skipped: BTreeMap<String, u64>,
-    /// Time of the last commit, in milliseconds since the Unix epoch.
+    /// Time of the commit, in milliseconds since the Unix epoch.
     pub committed_at_ms: u64,
     /// Whether the store holds no chunks.
     pub is_empty: bool,

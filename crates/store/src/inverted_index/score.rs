@@ -73,7 +73,8 @@ impl InvertedIndex {
         self.docs
     }
 
-    /// Returns whether a damaged posting list has been left out of a result.
+    /// Returns whether a damaged posting list has been left out of a result since the last successful check of its
+    /// segment.
     pub fn has_met_damage(&self) -> bool {
         self.segments.iter().any(|segment| segment.has_met_damage())
     }

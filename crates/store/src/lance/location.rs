@@ -25,7 +25,7 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
 /// Number of threads for blocking calls that must be available in addition to the threads of the runtimes.
 const SPARE_THREADS: usize = 4;
 
-/// Location of a store: the index folder and the indexed folder. Errors name the index folder.
+/// Location of a store: the index folder and the indexed folder. Errors name the index folder, not the indexed one.
 #[derive(Clone, Debug)]
 pub(super) struct IndexLocation {
     pub dir: PathBuf,

@@ -213,8 +213,8 @@ impl LanceWriter {
         self.segments.merge_last(&self.location, self.generation + 1, count, live, &self.cancel)
     }
 
-    /// Builds the next commit record, opens its view, and publishes it unless publication is deferred. `file_rows` is
-    /// the digest of the rows in the files table.
+    /// Builds the next commit record, opens its view, and publishes it unless publication is deferred
+    /// and the run is not complete. `file_rows` is the digest of the rows in the files table.
     fn publish_commit(&mut self, state: &CommitStatus, file_rows: RowDigest) -> Result<Manifest, StoreError> {
         let tables = &self.tables;
         let known = self.base.as_ref().map(|base| base.committed());
