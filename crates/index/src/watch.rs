@@ -131,7 +131,7 @@ impl FolderWatcher {
         self.unwatched.lock().clone()
     }
 
-    /// Tries again to watch the folders that are not watched.
+    /// Watches all folders again, including those that could not be watched before.
     pub fn watch_missing_folders(&self) {
         if let Err(error) = self.rewatch_folders() {
             self.mark_incomplete(&error);

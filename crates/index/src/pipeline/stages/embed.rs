@@ -48,7 +48,7 @@ pub(crate) struct EmbedStage<'r> {
     computed: AtomicU64,
     reused: AtomicU64,
     failure: Mutex<Option<EmbedError>>,
-    /// Loads, once per run, the vectors that other processes have cached.
+    /// Loads, once per run, the keys of the vectors that other processes have cached.
     cache_refresh: Once,
 }
 
