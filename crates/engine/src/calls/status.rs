@@ -125,10 +125,11 @@ impl Engine {
         Ok(status)
     }
 
-    /// Returns whether the last index run completed, so that the index covers the whole folder; false without an index.
+    /// Returns whether the last commit completed an index run, so that the index covered the whole folder; false
+    /// without an index.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or the index belongs to another folder.
     pub fn is_complete(&self) -> Result<bool, EngineError> {
         Ok(self.open_view()?.is_some_and(|view| view.manifest().complete))
     }
