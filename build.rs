@@ -1,7 +1,8 @@
-//! Passes options for a smaller program to the linker, if it supports them.
+//! Passes options that make the program smaller to the linker, if it supports them: only on Linux, and only in
+//! optimized builds.
 //!
-//! The options affect linking only, so no crate is compiled again. Each option is tested by linking an empty program
-//! with it.
+//! The options affect linking only, so the dependencies are not compiled again. Each option is tested by linking an
+//! empty program with it; with relocation packing, that program is also run.
 
 use std::env;
 use std::io::Write as _;

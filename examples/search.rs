@@ -1,4 +1,4 @@
-//! Searches a folder from a program: opens an engine, indexes, asks, prints.
+//! Searches a folder from a program: opens an engine, indexes, searches, prints.
 //!
 //! ```text
 //! cargo run --release --example search -- path/to/folder "where are retries handled"

@@ -15,7 +15,7 @@ pub const INTERRUPTED_CODE: u8 = 130;
 pub enum CommandExit {
     /// The command succeeded; a search found something.
     Done,
-    /// A search found no hit, or an installation found no client.
+    /// A search or a look-up found nothing, or an installation found no client.
     NothingFound,
     /// A check of `codescry doctor` failed.
     CheckFailed,
@@ -36,7 +36,8 @@ impl From<CommandExit> for ExitCode {
     }
 }
 
-/// Prints the reason of a failure on standard error, and returns the matching outcome.
+/// Prints the reason of a failure on standard error, and returns the matching outcome. A pipe that its reader closed is
+/// no failure.
 pub fn report_failure(error: &anyhow::Error) -> CommandExit {
     if let Some(io) = error.downcast_ref::<io::Error>()
         && io.kind() == io::ErrorKind::BrokenPipe

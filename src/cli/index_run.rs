@@ -44,8 +44,8 @@ pub fn update_index_or_wait(
     retry_while_busy(engine, request, interrupts, shared, || false).map(|report| report.unwrap_or_default())
 }
 
-/// Updates the index before a search. While another process is writing it, searches a complete index as it is, with a
-/// note, and waits for one that is still incomplete.
+/// Updates the index before a search. While another process is writing it, accepts a complete index as it is, with a
+/// note, and waits for an incomplete one.
 ///
 /// # Errors
 /// If [`Engine::index`] fails, or Ctrl-C ends the wait; a lock held by another process is not an error here.
@@ -92,8 +92,8 @@ fn retry_while_busy(
     }
 }
 
-/// Makes a call of `engine`. If it meets damage of the index, repairs the index, unless `no_index` is set, and makes the
-/// call again.
+/// Makes a call of `engine`. If it meets damage of the index, repairs the index, unless `no_index` is set, and makes
+/// the call again.
 ///
 /// # Errors
 /// If the call or [`Engine::index`] fails.
@@ -115,17 +115,19 @@ pub fn call_with_repair<T>(
     call()
 }
 
-/// An opened folder, whose index is up to date.
+/// An opened folder, ready to be searched.
 pub struct OpenedFolder {
     pub engine: Engine,
     pub paths: ShownPaths,
     pub interrupts: Interrupts,
 }
 
-/// Opens the engine of a folder or of the indexed folder above it, and updates the index unless `no_index` is set.
+/// Opens the engine of a folder or of the indexed folder above it, and updates the index unless `no_index` is set. A
+/// complete index that another process is writing is used as it is.
 ///
 /// # Errors
-/// If the folder is too broad, the folder or the index is invalid, or the index cannot be updated.
+/// If the folder is too broad, the folder or the index is invalid, the model cannot use the device of `--device`, or
+/// the index cannot be updated.
 pub fn open_updated_folder(
     shared: &SharedArguments,
     path: Option<&Path>,

@@ -1,8 +1,7 @@
 //! Output to standard output; notes for users go to standard error.
 //!
-//! Invariants: standard output is locked for the whole command; an answer is flushed when it is
-//! complete; a closed pipe is an [`io::ErrorKind::BrokenPipe`], which `exit::report_failure` treats
-//! as success.
+//! Invariants: standard output is locked while a [`Printer`] exists; an answer is flushed when it is complete; a closed
+//! pipe is an [`io::ErrorKind::BrokenPipe`], which `exit::report_failure` treats as success.
 
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _};
 
@@ -16,7 +15,7 @@ use super::text_output::terminal_text;
 /// A buffered writer to standard output.
 pub struct Printer {
     out: BufWriter<StdoutLock<'static>>,
-    /// The width at which lines are wrapped; `None` if standard output is not a terminal.
+    /// The width at which lines are wrapped; `None` if standard output is not a terminal or its width is unknown.
     columns: Option<usize>,
 }
 
@@ -27,8 +26,8 @@ impl Printer {
         Self { out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()), columns }
     }
 
-    /// Writes a line, in which the caller has [escaped control characters](terminal_text::escape_controls). On a terminal,
-    /// a line that is too long is wrapped between words.
+    /// Writes a line, in which the caller has [escaped control characters](terminal_text::escape_controls). On a
+    /// terminal, a line that is too long is wrapped between words.
     ///
     /// # Errors
     /// If standard output cannot be written.
@@ -81,13 +80,14 @@ pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     printer.finish()
 }
 
-/// Prints a note on standard error, ignoring errors: the reader may have closed the pipe.
+/// Prints a message of the engine or a command on standard error, with remedies for the command line. Ignores errors:
+/// the reader may have closed the pipe.
 pub fn print_note(message: &str) {
     let message = terminal_text::escape_lines(&for_command_line(message));
     _ = writeln!(io::stderr(), "{}", wrap_for_stderr(&message));
 }
 
-/// Wraps the lines of a text at the width of the terminal that is standard error, if it is one.
+/// Wraps the lines of a text at the width of the terminal, if standard error is one.
 fn wrap_for_stderr(text: &str) -> String {
     let columns = io::stderr().is_terminal().then(|| find_columns(&Term::stderr())).flatten();
     columns.map_or_else(|| text.to_owned(), |columns| terminal_text::wrap_lines(text, columns))

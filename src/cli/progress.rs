@@ -51,7 +51,7 @@ impl TerminalBar {
         }
     }
 
-    /// Shows `done` of `length` with a message; `length` is `None` if it is unknown.
+    /// Shows `done` of `length` with a message; without a length, that of the last call stays.
     fn show(&self, done: u64, length: Option<u64>, message: String) {
         if let Some(length) = length {
             self.0.set_length(length);
@@ -80,7 +80,7 @@ impl IndexProgressBar {
         Self { bar: TerminalBar::new(shared, "{spinner} {wide_msg}"), verbose: shared.verbose > 0 }
     }
 
-    /// Updates the bar.
+    /// Shows the progress, unless the run is younger than [`SHOW_AFTER`].
     pub fn show(&self, progress: &IndexProgress) {
         if self.bar.is_hidden() || progress.elapsed < SHOW_AFTER {
             return;
@@ -109,7 +109,7 @@ impl TuneProgressBar {
         Self(TerminalBar::new(shared, "{bar:12} {wide_msg}"))
     }
 
-    /// Updates the bar.
+    /// Shows the progress.
     pub fn show(&self, step: TuneStep) {
         let (done, all, message) = match step {
             TuneStep::Reading { done, files } => (done, files, format!("reading {done} of {files} files")),
@@ -157,7 +157,7 @@ impl DownloadProgress {
 
 /// Formats the progress as `120 of 400 files · 5 seconds left · 900 chunks · 60 files/s · 450 chunks/s`, the most
 /// important part first, and only the parts that fit into `columns`. If `verbose` is set, the table of stages and the
-/// sentence about the bottleneck follow.
+/// sentence about the bottleneck follow after [`TABLE_AFTER`].
 fn progress_message(progress: &IndexProgress, verbose: bool, columns: usize) -> String {
     if progress.phase == IndexPhase::Finishing {
         return "finishing the full-text index…".to_owned();

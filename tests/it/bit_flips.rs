@@ -20,7 +20,7 @@ const FLIPS: u64 = 48;
 /// The number of files in the folder. They have more chunks than an index without a snapshot cache may have.
 const FILES: usize = 130;
 
-/// The number of functions in a file, two of which are a chunk.
+/// The number of functions in a file; a chunk holds two of them.
 const FUNCTIONS: usize = 40;
 
 /// Queries in words, by name, by phrase and by snippet, so that every part of the index is read.
@@ -80,7 +80,8 @@ impl FlipFixture {
         if answers.is_empty() { QUERIES.iter().map(|_| Err(ran.err.clone())).collect() } else { answers }
     }
 
-    /// Checks the texts of an answer against the files.
+    /// Checks the texts of an answer against the files. Returns its places and whether it says that the index is
+    /// damaged, or its error.
     fn judge(&self, line: &str, ran: &RunOutput) -> Result<(Vec<Place>, bool), String> {
         let answer: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", ran.err));
         if let Some(error) = answer["error"].as_str() {

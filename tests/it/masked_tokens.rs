@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::cli::Project;
 use crate::support::mcp::{RawClient, Repository};
 
-/// The random part of each token, which no answer may contain.
+/// The text of which the random part of each token is made. No answer may contain such a part.
 const HIDDEN: &str = "aZ3kQ9mX7bT1wL5dR8uV2yN6cF4gH0jPeSoI";
 
 /// Source files with tokens: the path, the text, the line of the token and the rule.
@@ -42,7 +42,7 @@ fn files() -> Vec<(&'static str, String, u32, &'static str)> {
     ]
 }
 
-/// Texts that are parts of tokens.
+/// Returns two texts, one of which is in each token.
 fn hidden_texts() -> Vec<String> {
     vec![HIDDEN[..16].to_owned(), HIDDEN[..16].to_uppercase()]
 }
@@ -53,7 +53,7 @@ fn assert_hides(said: &str) {
     }
 }
 
-/// Returns the bytes of all files in a folder.
+/// Returns the contents of all files below a folder, joined.
 fn all_bytes(folder: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {

@@ -158,7 +158,7 @@ async fn told(listener: &ProgressListener) {
     assert!(last.message.as_ref().is_some_and(|message| message.contains("chunks")), "{last:?}");
 }
 
-/// Checks that arguments filter a search in all accepted spellings.
+/// Checks that a search applies arguments given in other JSON types: a number as text, `null`, and a list.
 async fn narrowed(client: &Client) {
     let web = json!({ "query": "function", "path": "web", "limit": "2", "root": null });
     let answer = call(client, "search_code", web).await;

@@ -239,7 +239,7 @@ fn start_in(repository: &Repository, folder: &Path, variables: &[(&str, String)]
     RawClient::spawn(command)
 }
 
-/// Returns the folders that a server names in its status, or the error of the call.
+/// Returns the text of `index_status`, in which the unindented lines are the served folders, or the call's error.
 fn served_folders(raw: &mut RawClient) -> String {
     let answer = raw.call("index_status", json!({}));
     answer["result"]["content"][0]["text"].as_str().expect("a text").to_owned()

@@ -34,7 +34,7 @@ fn with_tiny() -> (Project, String) {
     (project, folder.to_str().expect("UTF-8").to_owned())
 }
 
-/// Runs the program so that it can find no ONNX Runtime library except `library`.
+/// Runs the program so that it can find no ONNX Runtime library except `library` and those in the system's folders.
 fn run(project: &Project, library: Option<&Path>, arguments: &[&str]) -> RunOutput {
     let mut command = project.command(arguments);
     command.env("CODESCRY_MODELS_DIR", project.home().join("models")).env("PATH", project.home());

@@ -9,7 +9,7 @@ const RETRY: &str = "/// Calls a request again after a failure.\npub fn retry_re
 
 const LOGIN: &str = "def check_password(name, password):\n    \"\"\"Compares a login attempt with the hash.\"\"\"\n";
 
-/// A query that matches all files of the test project.
+/// A query that finds every file of the test project except the manifests.
 const BOTH: &str = "retry a request, check a password";
 
 /// Creates a monorepo: a service, a package with a nested package, and a file that belongs to no project.

@@ -85,7 +85,7 @@ fn reseal_segment(bytes: &mut [u8]) {
     }
 }
 
-/// Reads everything from a segment.
+/// Reads a segment in every way, and describes the outcomes.
 fn read_segment(bytes: &[u8]) -> String {
     let segment = match IndexSegment::from_bytes(bytes) {
         Ok(segment) => segment,

@@ -25,7 +25,7 @@ pub enum AnswerForm {
 /// The limit on the size of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenBudget {
-    /// Maximum number of tokens of each form.
+    /// Maximum number of tokens of the text and, if the client receives it, of the structured data; each on its own.
     pub max_tokens: usize,
     pub form: AnswerForm,
 }
@@ -39,7 +39,7 @@ pub enum AnswerError {
 }
 
 impl<T: Serialize> RenderedAnswer<T> {
-    /// Returns whether every form that the client receives has at most as many tokens as the budget.
+    /// Returns whether the text and, if the client receives it, the structured data as JSON each fit into the budget.
     ///
     /// # Errors
     /// When the data cannot be serialized.
@@ -50,7 +50,8 @@ impl<T: Serialize> RenderedAnswer<T> {
                 || tokens::fits_token_limit(&serde_json::to_string(&self.structured)?, max_tokens)))
     }
 
-    /// Returns the number of tokens of the longest form that the client receives.
+    /// Returns the number of tokens of the text, or of the structured data as JSON if the client receives it and it has
+    /// more.
     ///
     /// # Errors
     /// When the data cannot be serialized.
@@ -73,8 +74,8 @@ impl<T: Serialize> RenderedAnswer<T> {
 
 /// Renders as many of `parts` parts as fit into the budget.
 ///
-/// `render(n)` renders the first `n` parts and names the rest; the more parts it renders, the more tokens it must
-/// take. The answer without any part is returned when not even one fits.
+/// `render(n)` renders the first `n` parts and names the rest; the more parts it renders, the more tokens it must take.
+/// If not even one part fits, the answer without parts is returned, even if it exceeds the budget.
 ///
 /// # Errors
 /// When the data of an answer cannot be serialized.
@@ -92,8 +93,8 @@ pub fn fit_to_budget<T: Serialize>(
     Ok(fitting.unwrap_or_else(|| render(0)))
 }
 
-/// Returns `fit(n)` for the largest `n` from 1 to `max` for which it is `Some`, by binary search: where `fit(n)` is
-/// `None`, it must be `None` for every larger number.
+/// Returns `fit(n)` for the largest `n` from 1 to `max` for which it is `Some`; `None` if there is none. Uses binary
+/// search: where `fit(n)` is `None`, it must be `None` for every larger number.
 ///
 /// # Errors
 /// The first error of `fit`.

@@ -2,8 +2,8 @@
 
 use engine::{IndexCoverage, ReferenceAnswer};
 
-/// Returns the caveats on an answer as one line: an incomplete index, `stale` results, and a note. `None` when there are
-/// none.
+/// Returns the caveats on an answer as one line: an incomplete index, `stale` results, and a note. `None` when there
+/// are none.
 pub fn format_caveats(coverage: &IndexCoverage, stale: usize, note: Option<&str>) -> Option<String> {
     let mut caveats = Vec::new();
     if !coverage.complete {
@@ -25,8 +25,8 @@ pub fn format_coverage(coverage: &IndexCoverage) -> String {
     format!("{}{of} files, {} chunks", coverage.files_indexed, coverage.chunks)
 }
 
-/// Formats the kinds of uses that a request asked for, and the uses of other kinds, such as ` of kind write, but 2 call`;
-/// empty if there are neither.
+/// Formats the kinds of uses that a request asked for, and the numbers of uses of other kinds, such as
+/// ` of kind write, but 2 call`; empty if there are neither.
 pub fn format_kinds_asked(answer: &ReferenceAnswer) -> String {
     let asked: Vec<&str> = answer.kinds.iter().map(|kind| kind.as_str()).collect();
     let others = answer.other_kinds.iter().map(|(kind, count)| format!("{count} {}", kind.as_str()));

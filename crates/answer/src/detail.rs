@@ -3,10 +3,10 @@
 /// The level of detail at which an answer shows places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
-    /// The first two places with their deciding lines, the others on one line each.
+    /// The first two places with lines of their code, the others on one line each.
     #[default]
     Brief,
-    /// Every place with its code, as far as there is room.
+    /// Every place with lines of its code, as far as there is room.
     Full,
 }
 
@@ -23,9 +23,8 @@ impl Detail {
         }
     }
 
-    /// Returns the maximum number of lines of the place at `rank`, which counts from 0, given `full_lines` lines for a
-    /// place that is shown in full. With 1 the place is shown on one line, as by
-    /// [`Place::format_brief`](crate::Place::format_brief).
+    /// Returns the maximum number of lines of the place at `rank`, which counts from 0; `full_lines` is that of the
+    /// first place. With 1 the place is shown on one line, as by [`Place::format_brief`](crate::Place::format_brief).
     pub fn lines_at_rank(self, rank: usize, full_lines: usize) -> usize {
         match (self, rank) {
             (Self::Full, _) | (Self::Brief, 0) => full_lines,

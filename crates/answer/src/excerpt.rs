@@ -7,30 +7,33 @@ use crate::budget::find_largest;
 /// Maximum length of a token of the vocabulary that budgets are counted in, in bytes.
 const MAX_TOKEN_BYTES: usize = 128;
 
-/// The beginning of the lines of a file.
+/// A text of whole lines of a file, cut in two at a byte.
 #[derive(Clone, Copy, Debug)]
 pub struct Excerpt<'t> {
     /// The text to show.
     pub code: &'t str,
-    /// The text that is cut off, with the line break before it.
+    /// The text that is cut off. Begins with a line break if the text is cut at the end of a line.
     pub rest: &'t str,
     /// The lines of the whole text.
     span: Span,
 }
 
 impl<'t> Excerpt<'t> {
-    /// Cuts `text`, which consists of the lines `span`, after `bytes` bytes: a character boundary or beyond the end.
+    /// Cuts `text`, which consists of the lines `span`, after `bytes` bytes. Keeps all of it if it is not longer.
+    ///
+    /// # Panics
+    /// If `bytes` is inside a character.
     pub fn new(text: &'t str, span: Span, bytes: usize) -> Self {
         let (code, rest) = text.split_at(bytes.min(text.len()));
         Self { code, rest, span }
     }
 
-    /// Returns whether the text is cut inside a line.
+    /// Returns whether the text is cut elsewhere than at the end of a line.
     pub fn ends_inside_line(&self) -> bool {
         !self.rest.is_empty() && !self.rest.starts_with('\n')
     }
 
-    /// Returns the last line that is shown, at least in part.
+    /// Returns the last line that is shown in full; the first line if there is none.
     pub fn last_line(&self) -> u32 {
         if self.rest.is_empty() {
             return self.span.end_line;
@@ -44,20 +47,22 @@ impl<'t> Excerpt<'t> {
         (!self.rest.is_empty()).then_some(Span { start_line, end_line: self.span.end_line })
     }
 
-    /// Returns the line after the last one that is shown in full.
+    /// Returns the line after the last one that is shown in full; the first line if there is none.
     fn line_after(&self) -> u32 {
         let shown = self.code.matches('\n').count() + usize::from(!self.ends_inside_line());
         self.span.start_line.saturating_add(u32::try_from(shown).unwrap_or(u32::MAX))
     }
 }
 
-/// Writes the number of each line before it; the first one has the number `first`.
+/// Returns the lines of `code`, each after its number and without white space at its end. The first number is `first`.
 pub fn number_lines(code: &str, first: u32) -> String {
     let numbered = |(number, line): (u32, &str)| format!("{number} {line}").trim_end().to_owned();
     (first..).zip(code.split('\n')).map(numbered).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns `fit(bytes)` for the most whole lines at the beginning of `text` for which it is `Some`.
+/// Returns `fit(bytes)` for the largest number of whole lines at the beginning of `text` for which it is `Some`, where
+/// `bytes` is their length; `None` if there is none. If `fit` is `None` for some lines, it must be `None` for more
+/// lines.
 ///
 /// # Errors
 /// The first error of `fit`.
@@ -66,7 +71,9 @@ pub fn fit_whole_lines<T, E>(text: &str, fit: impl Fn(usize) -> Result<Option<T>
     find_largest(ends.len(), |lines| fit(ends[lines - 1]))
 }
 
-/// Returns `fit(bytes)` for the longest part of the first line of `text` for which it is `Some`, within `max_tokens`.
+/// Returns `fit(bytes)` for the longest beginning of the first line of `text` for which it is `Some`, among those of at
+/// most as many bytes as `max_tokens` tokens can have; `None` if there is none. If `fit` rejects a length, it must
+/// reject every longer one.
 ///
 /// # Errors
 /// The first error of `fit`.

@@ -21,10 +21,10 @@ const MAX_RELATED_CHARS: usize = 60;
 /// Maximum length of a signature after a name, in characters.
 const MAX_SIGNATURE_CHARS: usize = 100;
 
-/// Length of the signature of an impl that is always shown, in characters.
+/// Maximum length of the signature of an impl where other signatures are shorter or omitted, in characters.
 const MIN_IMPL_CHARS: usize = 40;
 
-/// Maximum number of names of a place that defines several things.
+/// Maximum number of names that are shown of a place with several definitions.
 const MAX_NAMES: usize = 4;
 
 /// Maximum number of lines that decide whether a place answers the query.
@@ -92,7 +92,8 @@ impl<'h> Place<'h> {
         Self { hit, words, lines, shown, deciding }
     }
 
-    /// Shows more of the lines next to the shown ones, about `max_lines` in all: for people, whose lines cost nothing.
+    /// Also shows lines next to the shown ones, until about `max_lines` are shown; for people, whose answers have no
+    /// budget.
     pub fn widen(mut self, max_lines: usize) -> Self {
         self.shown = widen_lines(&self.lines, &self.shown, max_lines);
         self
@@ -108,14 +109,14 @@ impl<'h> Place<'h> {
         escape_name_to_length(self.hit.path.as_str(), MAX_PATH_CHARS)
     }
 
-    /// Returns the qualified name, and the names of the other definitions on the same level in the place, without
-    /// escapes; none for code outside of any definition.
+    /// Returns the qualified name, if the hit has one, and the names of later definitions in the place that are not
+    /// inside of the first one; without escapes.
     pub fn names(&self) -> Vec<String> {
         let own = Some(self.hit.qualified_name()).filter(|name| !name.is_empty());
         own.into_iter().chain(self.sibling_names().into_iter().map(str::to_owned)).collect()
     }
 
-    /// Returns [`Place::names`] for display, as one text: cut if they are long, and a few of many.
+    /// Returns [`Place::names`] for display, as one text: long names are cut, and only the first few are named.
     pub fn name(&self) -> String {
         let length = |at: usize| if at == 0 { MAX_NAME_CHARS } else { MAX_RELATED_CHARS };
         let shown = |(at, name): (usize, String)| escape_name_to_length(&name, length(at));
@@ -132,8 +133,8 @@ impl<'h> Place<'h> {
         shown_kind(self.hit.kind, &self.hit.container)
     }
 
-    /// Returns the names of the definitions after the first one that are not inside of it, which their indentation
-    /// shows.
+    /// Returns the names of later definitions in the place that are not inside of the first one, judged by their
+    /// indentation. Empty if the first one is a container, or its signature is not in the place.
     fn sibling_names(&self) -> Vec<&'h str> {
         let hit = self.hit;
         if hit.kind.is_container() || hit.symbol.is_empty() {
@@ -167,7 +168,7 @@ impl<'h> Place<'h> {
         rows
     }
 
-    /// Returns the lines of the file that are omitted.
+    /// Returns the lines of the hit that are not shown, as lines of the file.
     pub fn omitted_lines(&self) -> Vec<Span> {
         let mut omitted = Vec::new();
         let mut next = 0;
@@ -181,8 +182,8 @@ impl<'h> Place<'h> {
         omitted
     }
 
-    /// Returns the shown code: each line after its number, a mark for each gap, and lines cut to `max_line_chars` around
-    /// the words of the query.
+    /// Returns the shown code: each line after its number, and a mark for each gap, except before the first line. Lines
+    /// are cut to about `max_line_chars` characters, around a word of the query.
     pub fn code(&self, max_line_chars: usize) -> String {
         let format_row = |row: &PlaceRow<'_>| match row {
             PlaceRow::Gap => GAP.to_owned(),
@@ -196,8 +197,8 @@ impl<'h> Place<'h> {
         shown.iter().map(format_row).collect::<Vec<_>>().join("\n")
     }
 
-    /// Returns the best deciding line outside of the signature, as `14 retry();`; `None` if there is none or `max_chars`
-    /// is 0.
+    /// Returns the best deciding line outside of the signature, as `14 retry();`; `None` if there is none or
+    /// `max_chars` is 0.
     pub fn deciding_line(&self, max_chars: usize) -> Option<String> {
         if max_chars == 0 {
             return None;
@@ -209,8 +210,8 @@ impl<'h> Place<'h> {
         Some(format!("{} {line}", self.line_number(at)))
     }
 
-    /// Returns the first `count` related places, such as `70-80 method reset, 90-95 block`; empty if there are none. The
-    /// hit's own container is left out of their names.
+    /// Returns the first `count` related places, such as `70-80 method reset, 90-95 block`; empty if there are none.
+    /// The hit's own container is left out of their names.
     pub fn related(&self, count: usize) -> Vec<String> {
         let container = format!("{}.", self.hit.container);
         let format_place = |place: &RelatedChunk| {
@@ -223,7 +224,8 @@ impl<'h> Place<'h> {
         self.hit.also.iter().take(count).map(format_place).collect()
     }
 
-    /// Formats the place for a model: its location, kind and name, its code in a fence, and the related places.
+    /// Formats the place for a model: its location, kind and name, its signature unless the code shows it, its code in
+    /// a fence, and the related places.
     pub fn format(&self, detail: PlaceDetail) -> String {
         // A signature on several lines is not shown whole, and the signature before this later part of a definition is
         // not shown at all.
@@ -242,8 +244,9 @@ impl<'h> Place<'h> {
         text
     }
 
-    /// Formats the place on one line: its location, kind, name and signature, and the line that decides, such as
-    /// `src/a.rs:10-15 method Store.open(path: &Path): 14 retry();`.
+    /// Formats the place on one line: its location, kind, name and signature, and the best deciding line, such as
+    /// `src/a.rs:10-15 method Store.open(path: &Path): 14 retry();`. Code without a definition may have its first line
+    /// instead.
     pub fn format_brief(&self, lengths: BriefLengths) -> String {
         let named = self.format_named_kind(lengths.signature);
         let line = self.deciding_line(lengths.line).or_else(|| {
@@ -256,7 +259,8 @@ impl<'h> Place<'h> {
         format!("{} {named}{line}", self.format_location())
     }
 
-    /// Formats the kind and the name with at most `signature_chars` characters of the rest of the signature.
+    /// Formats the kind and the name with at most `signature_chars` characters of the rest of the signature; for an
+    /// impl, [`MIN_IMPL_CHARS`] if that is more. A place with several names is formatted without a signature.
     fn format_named_kind(&self, signature_chars: usize) -> String {
         let (kind, name) = (self.kind(), self.name());
         let plain = if name.is_empty() { kind.to_string() } else { format!("{kind} {name}") };
@@ -278,7 +282,8 @@ impl<'h> Place<'h> {
         format!("{}{}", self.location(), if self.hit.stale { " (stale)" } else { "" })
     }
 
-    /// Cuts a line to about `max_chars` characters, around the first word of the query if it would be cut off.
+    /// Cuts a line to about `max_chars` characters. If that would cut off the word of the query in it, the result
+    /// begins shortly before the word.
     fn cut_line(&self, line: &str, max_chars: usize) -> String {
         if line.chars().count() <= max_chars {
             return line.to_owned();

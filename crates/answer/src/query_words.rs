@@ -16,7 +16,7 @@ const MIN_WORD_CHARS: usize = 3;
 /// Minimum number of words of a text that counts as a literal without quotes.
 const MIN_LITERAL_WORDS: usize = 3;
 
-/// Maximum number of literals, and of identifiers, of a query.
+/// Limit on the number of quoted texts, of pasted lines, and of identifiers of a query; each on its own.
 const MAX_PARTS: usize = 40;
 
 /// The words of a query that select the lines to show.
@@ -24,11 +24,14 @@ const MAX_PARTS: usize = 40;
 pub struct QueryWords {
     /// Quoted texts, with white space collapsed.
     quoted: Vec<String>,
-    /// Lines of several words that the code may contain literally, such as a pasted message; white space collapsed.
+    /// Lines of several words that the code may contain literally, such as a pasted message, and their parts after
+    /// `: `; white space collapsed.
     pasted: Vec<String>,
-    /// Identifiers, in lower case: words with an underscore, with a capital inside, or joined with `.` or `::`.
+    /// Identifiers, in lower case: words with an underscore or in camel case, and the last of words joined by `.` or
+    /// `::`.
     identifiers: Vec<String>,
-    /// Beginnings of all words in lower case, so that `connection` also matches `connect`.
+    /// Beginnings of the words in lower case, so that `connection` also matches `connect`; without short and common
+    /// words.
     prefixes: Vec<String>,
 }
 
@@ -69,9 +72,9 @@ impl QueryWords {
         words
     }
 
-    /// Returns the number of the first hits after which an answer may stop, because all quoted texts or a pasted message
-    /// are in them and in no other hit; `None` if there are no such hits, or others are between them. A pasted message
-    /// counts only inside of a string literal.
+    /// Returns the number of leading exact hits, so that an answer can omit the others. `None` if there is none, if all
+    /// hits are exact, or if an exact hit follows one that is not. A hit is exact if it contains every quoted text of
+    /// the query, or a pasted message inside a string literal.
     pub fn count_exact(&self, hits: &[Hit]) -> Option<usize> {
         let is_exact = |hit: &Hit| {
             let has_quoted = !self.quoted.is_empty() && {
@@ -86,8 +89,9 @@ impl QueryWords {
         (0 < count && count < hits.len() && is_last).then_some(count)
     }
 
-    /// Returns the indices of the lines that match, best first: those with a literal text, then those with identifiers,
-    /// then those with the words that are rarest among `lines`. Statements come before comments.
+    /// Returns the indices of the lines that match, best first: lines with a literal text, then the others. Each of the
+    /// two groups is sorted by the rarity among `lines` of the words and identifiers in a line; identifiers count more
+    /// than other words, and comments less than statements.
     pub fn rank_lines(&self, lines: &[&str]) -> Vec<usize> {
         if *self == Self::default() {
             return Vec::new();
@@ -140,12 +144,13 @@ fn quoted_texts(query: &str) -> Vec<String> {
     inside.map(|piece| collapse_white_space(piece)).filter(|text| text.chars().count() >= MIN_WORD_CHARS).collect()
 }
 
-/// Returns whether `text` is in a string literal of `line`: a quote precedes it.
+/// Returns whether `text` is probably in a string literal of `line`: a quotation mark precedes its first occurrence.
 fn is_inside_string(line: &str, text: &str) -> bool {
     line.find(text).is_some_and(|at| line[..at].contains(['"', '\'', '`']))
 }
 
-/// Returns whether a word is written like an identifier: with an underscore or with a capital letter inside.
+/// Returns whether a word is written like an identifier: with an underscore, or with a capital after a lowercase
+/// letter.
 fn is_identifier(word: &str) -> bool {
     let mut previous_is_lower = false;
     for c in word.chars() {

@@ -47,8 +47,9 @@ const MODIFIERS: &[&str] = &[
 ];
 
 /// Formats a qualified name with the rest of its signature, such as `Store.open(path: &Path) -> Self` for
-/// `pub fn open(path: &Path) -> Self`. A signature with more than modifiers before the name, such as a type or a trait,
-/// follows the name whole. `symbol` is the last part of `qualified_name`; both may be empty.
+/// `pub fn open(path: &Path) -> Self`. A signature that has other words than modifiers before the name, such as a type,
+/// or does not contain the name, follows the name whole; that of an impl replaces it. `symbol` is the last part of
+/// `qualified_name`; both may be empty.
 pub fn format_signed_name(qualified_name: &str, symbol: &str, signature: &str, kind: SymbolKind) -> String {
     let signature = signature.trim().trim_end_matches(['{', ':', '=', ';']).trim_end();
     // A signature on several lines.
@@ -68,7 +69,7 @@ pub fn format_signed_name(qualified_name: &str, symbol: &str, signature: &str, k
     }
 }
 
-/// Returns the byte at which `name` begins as a whole word.
+/// Returns the byte at which `name` first occurs as a whole word; `None` if it does not.
 fn find_name(signature: &str, name: &str) -> Option<usize> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let is_whole =
@@ -76,7 +77,8 @@ fn find_name(signature: &str, name: &str) -> Option<usize> {
     if name.is_empty() { None } else { signature.match_indices(name).map(|(at, _)| at).find(is_whole) }
 }
 
-/// Returns whether a text consists of modifiers, and of a part in parentheses, such as the receiver of a Go method.
+/// Returns whether a text consists of nothing but modifiers and parts in parentheses, such as the receiver of a Go
+/// method.
 fn is_modifiers(text: &str) -> bool {
     let mut depth = 0_usize;
     let outside = |c: &char| match c {

@@ -1,8 +1,9 @@
 //! Chooses the lines of a hit that are shown: its signature and the lines that decide whether it answers the query.
 //!
-//! Invariants: the chosen lines are in order; they include the signature, if it is on one line, and the best deciding
-//! line. A signature on several lines is shown on one line, with the name of the place. Gaps of at most [`FILLED_GAP`]
-//! lines between chosen lines are filled, so a few more lines than requested may be chosen.
+//! Invariants: the chosen lines are in order; unless only one is requested, they include the signature, if it is on one
+//! line, and the best deciding line. A signature on several lines is shown on one line, with the name of the place.
+//! Gaps of at most [`FILLED_GAP`] lines between chosen lines are filled, so a few more lines than requested may be
+//! chosen.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +11,12 @@ use std::collections::BTreeSet;
 /// because their omission saves nothing.
 pub const FILLED_GAP: usize = 2;
 
-/// Maximum number of lines of a signature that are chosen.
+/// Maximum number of lines of a signature whose end [`signature_end`] determines.
 const MAX_SIGNATURE_LINES: usize = 4;
 
-/// Returns the indices of about `max_lines` lines: the signature, the `deciding` lines (best first) with their
-/// neighbours, and the lines that return a value. Without a deciding line, the lines after the signature.
+/// Returns the indices of about `max_lines` lines: the signature if it is on one line, the `deciding` lines (best
+/// first) with their neighbours, and the lines that return. Without deciding lines, those after the signature's first
+/// line are chosen, and then those before it.
 pub fn choose_lines(lines: &[&str], signature: &str, deciding: &[usize], max_lines: usize) -> Vec<usize> {
     let used = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
     let lines = &lines[..used];
@@ -63,7 +65,8 @@ pub(crate) fn widen_lines(lines: &[&str], chosen: &[usize], max_lines: usize) ->
     fill_gaps(&widened, lines.len())
 }
 
-/// Adds the lines of gaps of at most [`FILLED_GAP`] lines between the `chosen` ones, before the first and after the last.
+/// Adds the lines of gaps of at most [`FILLED_GAP`] lines between the `chosen` ones, before the first and after the
+/// last.
 fn fill_gaps(chosen: &BTreeSet<usize>, line_count: usize) -> Vec<usize> {
     let mut filled = Vec::with_capacity(chosen.len());
     let mut next = 0;
@@ -79,7 +82,7 @@ fn fill_gaps(chosen: &BTreeSet<usize>, line_count: usize) -> Vec<usize> {
     filled
 }
 
-/// Returns whether a line is a statement that returns a value.
+/// Returns whether a line begins with a `return` statement.
 fn is_return(line: &str) -> bool {
     let line = line.trim_start();
     line.strip_prefix("return").is_some_and(|rest| rest.starts_with([' ', ';', '(']) || rest.is_empty())
@@ -105,7 +108,8 @@ pub(crate) fn find_signature_on_one_line(lines: &[&str], signature: &str) -> Opt
     (letters(lines[first]) >= letters(signature)).then_some(first)
 }
 
-/// Returns the index after the last line of the signature that begins on line `first`.
+/// Returns the index after the last line of the signature that begins on line `first`. A signature of more than
+/// [`MAX_SIGNATURE_LINES`] lines counts as one line.
 pub(crate) fn signature_end(lines: &[&str], first: usize, signature: &str) -> usize {
     let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
     let wanted = letters(signature);
@@ -116,7 +120,7 @@ pub(crate) fn signature_end(lines: &[&str], first: usize, signature: &str) -> us
             return first + number + 1;
         }
     }
-    // Of a longer signature, only the first line counts.
+    // The signature is longer.
     first + 1
 }
 

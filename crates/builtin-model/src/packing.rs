@@ -27,7 +27,8 @@ pub fn pack_artifact(artifact: &[u8]) -> Option<Vec<u8>> {
     Some(packed)
 }
 
-/// Returns the model's file of a packed form; `None` if its length contradicts its header.
+/// Restores a model's file from its packed form; `None` if the length contradicts the header. An empty form stays
+/// empty.
 pub fn unpack_artifact(packed: &[u8]) -> Option<Vec<u8>> {
     let Some(layout) = Layout::read(packed)? else { return Some(Vec::new()) };
     let mut artifact = packed[..layout.scales_at].to_vec();
@@ -38,7 +39,7 @@ pub fn unpack_artifact(packed: &[u8]) -> Option<Vec<u8>> {
     Some(artifact)
 }
 
-/// The offsets of the tables in a file, packed or not.
+/// The sizes and the offsets of the tables in a file, packed or not.
 struct Layout {
     count: usize,
     dimensions: usize,

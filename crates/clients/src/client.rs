@@ -17,7 +17,7 @@ pub struct McpClient {
     /// The possible places of the user's configuration. The first file that exists is used, otherwise the first
     /// place of the operating system.
     pub user_files: &'static [Location],
-    /// Folders that exist if the client is installed.
+    /// Folders, at least one of which exists if the client is installed.
     pub installed: &'static [Location],
     /// The possible paths of the configuration in a project. The first file that exists is used, otherwise the first.
     pub project_files: &'static [&'static str],
@@ -33,7 +33,7 @@ pub struct McpClient {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigFormat {
     /// JSON, where comments and trailing commas are kept. The servers are properties of the object at one of the paths
-    /// `servers`: at the first one that is there, otherwise at the last one.
+    /// `servers`: at the first path that leads to an object of servers, otherwise at the last one.
     Json { servers: &'static [&'static [&'static str]] },
     /// TOML, with a table `[mcp_servers.NAME]` for each server.
     Toml,
@@ -152,14 +152,14 @@ pub struct HookSettings {
 }
 
 impl FolderSignals {
-    /// Returns whether the server can find out which folder is open.
+    /// Returns whether the server can find out which folder is open without a placeholder in its entry.
     pub fn tell_folder(self) -> bool {
         self.starts_inside || self.variable.is_some() || self.offers_roots
     }
 }
 
 impl Location {
-    /// Returns the path for this user; `None` on other operating systems.
+    /// Returns the path for this user; `None` if the location does not apply to the user's operating system.
     pub fn resolve(self, user: &UserEnvironment) -> Option<PathBuf> {
         let applies = match self.systems {
             Systems::All => true,

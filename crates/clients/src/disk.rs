@@ -1,6 +1,6 @@
 //! Reads, replaces and backs up configuration files.
 //!
-//! Invariants: a file is backed up beside itself before it is replaced, and a backup is never overwritten. A
+//! Invariants: a backup of a file is beside it, is written before the file is replaced, and is never overwritten. A
 //! file is replaced by one rename, at the target of its symbolic links, and keeps its permissions.
 
 use std::fs::{self, File, Permissions};
@@ -64,8 +64,8 @@ pub(super) fn replace_config(
     Ok(backup)
 }
 
-/// Writes the new text of a file to a temporary file beside it. With `permissions`, the temporary file is private to this
-/// user until they are set.
+/// Writes the new text of a file to a temporary file beside it. With `permissions`, the temporary file is private to
+/// this user until they are set.
 fn write_pending(file: &Path, text: &str, permissions: Option<&Permissions>) -> io::Result<PendingFile> {
     let mut pending =
         if permissions.is_some() { PendingFile::create_private(file) } else { PendingFile::create(file) }?;
@@ -98,7 +98,8 @@ pub(super) fn remove_empty_folders(path: &Path, base: &Path) {
     }
 }
 
-/// Returns the paths and texts of a file's backups, the newest first.
+/// Returns the paths and texts of a file's backups, the one with the highest number first. Leaves out backups that
+/// cannot be read.
 pub(super) fn read_backups(path: &Path) -> Vec<(PathBuf, String)> {
     let texts = backup_paths(path).filter_map(|backup| {
         let text = read_config(&backup).ok().flatten()?;
@@ -125,7 +126,8 @@ fn sibling_path(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Writes `text` to the first free backup path; returns an existing backup with the same text instead.
+/// Writes `text` to the first free backup path, unless a backup before it has the same text. Returns the path of the
+/// backup with this text.
 fn back_up_config(path: &Path, text: &str, permissions: Option<&Permissions>) -> Result<PathBuf, ClientError> {
     for backup in backup_paths(path) {
         if backup.symlink_metadata().is_ok() {
@@ -140,7 +142,7 @@ fn back_up_config(path: &Path, text: &str, permissions: Option<&Permissions>) ->
     Err(ClientError::Backups { path: path.to_owned() })
 }
 
-/// Creates a file. Only this user can read it until its permissions are set, because it may hold secrets.
+/// Creates a file. With `permissions`, only this user can read it until they are set, because it may hold secrets.
 fn write_new_config(path: &Path, text: &str, permissions: Option<&Permissions>) -> io::Result<()> {
     let mut options = File::options();
     options.write(true).create_new(true);

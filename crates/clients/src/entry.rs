@@ -43,7 +43,8 @@ pub(crate) struct CommandFields {
 }
 
 impl ServerEntry {
-    /// Returns the names and values of the fields `form`.
+    /// Returns the names and values of an entry with the fields `form`. Without a sandbox, [`EntryField::Sandbox`] adds
+    /// none.
     pub fn fields(&self, form: &[EntryField]) -> Vec<(&'static str, FieldValue)> {
         let command_line = || [&self.command].into_iter().chain(&self.args).cloned().collect();
         let mut fields = Vec::new();

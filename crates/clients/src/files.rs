@@ -33,7 +33,8 @@ impl ClientConfigFile {
         }
     }
 
-    /// Reads the entry that applies to the folder `root` only. The client prefers it to the general entry.
+    /// Reads the entry that applies to the folder `root` only; `None` if there is none, or if the client has no entries
+    /// for single folders. The client prefers it to the general entry.
     ///
     /// # Errors
     /// When the file cannot be read or parsed.
@@ -61,7 +62,8 @@ impl ClientConfigFile {
     }
 }
 
-/// Returns the user's configuration file of every client, whether or not it exists.
+/// Returns the user's configuration file of every client that has one on this operating system, whether or not it
+/// exists.
 pub fn user_config_files(user: &UserEnvironment) -> Vec<ClientConfigFile> {
     let config_file = |client: &'static McpClient| {
         let file = first_existing(client.user_files.iter().filter_map(|location| location.resolve(user)))?;

@@ -76,7 +76,7 @@ impl ShellCommands {
     }
 }
 
-/// Returns the files of the extras for a client, with texts that start the program.
+/// Returns the files of the extras that the client reads, with texts that start the program.
 pub(crate) fn guidance_files(
     config_file: &ClientConfigFile,
     extras: &[Extra],
@@ -105,7 +105,8 @@ pub(crate) fn guidance_files(
     files
 }
 
-/// Returns the path of a file of guidance in the project or in the user's folders.
+/// Returns the path of a file of guidance in the project or in the user's folders; `None` if the client reads none
+/// there.
 fn resolve_path(path: GuidancePath, config_file: &ClientConfigFile, user: &UserEnvironment) -> Option<PathBuf> {
     match &config_file.project {
         Some(root) => path.project.map(|path| root.join(path)),
@@ -189,7 +190,8 @@ pub(crate) fn remove_block(text: &str) -> Option<String> {
     Some(format!("{before}{}", &text[end..]))
 }
 
-/// Returns the bytes of the block, from its first mark to the line end behind its last one.
+/// Returns the byte range (start, end) of the block, from its first mark to the line end after its last one; `None`
+/// without a block.
 fn block_range(text: &str) -> Option<(usize, usize)> {
     let [first, last] = BLOCK_MARKS;
     let start = if text.starts_with(first) { 0 } else { text.find(&format!("\n{first}"))? + 1 };
@@ -198,7 +200,7 @@ fn block_range(text: &str) -> Option<(usize, usize)> {
     Some((start, end))
 }
 
-/// Returns whether `text` is a whole file of codescry.
+/// Returns whether codescry wrote the whole file, which its first or second line says.
 pub(crate) fn is_document(text: &str) -> bool {
     text.lines().take(2).any(|line| line == DOCUMENT_MARK)
 }

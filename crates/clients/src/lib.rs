@@ -1,9 +1,10 @@
 //! Installs and removes codescry's server entry in the configuration files of MCP clients, and files that guide agents.
 //!
 //! A change is planned ([`plan_install`], [`plan_uninstall`]), shown by the caller, then applied
-//! ([`FileChange::apply`]). Invariants: only the bytes of the entry change. The result is parsed again and must be the
-//! old content with or without the entry, and nothing else. A file that cannot be parsed is not changed. A file is
-//! replaced by one rename, keeps its permissions and is backed up beside itself.
+//! ([`FileChange::apply`]). Invariants: only the bytes of the entry, the hook or the block of instructions change. The
+//! result is parsed again and must be the old content with or without the entry, and nothing else. A file that cannot
+//! be parsed is not changed. A file is replaced by one rename and keeps its permissions. A file that gets an entry or a
+//! hook is backed up beside itself.
 //!
 //! [`MCP_CLIENTS`] is the table of clients, with the source of the facts about each of them.
 

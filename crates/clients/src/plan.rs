@@ -17,7 +17,7 @@ use super::{disk, formats};
 /// The variable of a workspace's folder, which earlier versions wrote into files where no client replaces it.
 const WORKSPACE_FOLDER: &str = "${workspaceFolder}";
 
-/// The entry to write into configurations.
+/// The request of an installation: the entry and the files to write.
 #[derive(Clone, Debug)]
 pub struct InstallRequest {
     /// The command that starts codescry.
@@ -45,7 +45,7 @@ pub struct FileChange {
     pub before: Option<String>,
     /// The text after the change; `None` if the file is removed.
     pub after: Option<String>,
-    /// The entry before the change.
+    /// The entry before the change, if there is one.
     pub found: Option<InstalledEntry>,
     /// Backups that are removed once the change is applied: of the text `after`, or of a state on the way to it.
     old_backups: Vec<PathBuf>,
@@ -57,7 +57,7 @@ pub struct FileChange {
 /// The result of an applied change.
 #[derive(Clone, Debug, Default)]
 pub struct AppliedChange {
-    /// The backup of the file before the change.
+    /// The backup of the text before the change; `None` if the file is not backed up.
     pub backup: Option<PathBuf>,
 }
 
@@ -80,8 +80,8 @@ struct EditedFile<'c> {
 }
 
 /// Plans to write the entry, and the extras of the request, for each client. In an existing entry, the command is
-/// replaced. Its arguments are replaced only if a folder is given, if they do not start a server, or if they have a
-/// variable that the client does not replace.
+/// replaced by that of the request. Its arguments are replaced only if a folder is given, if they do not start a
+/// server, or if they have a variable that the client does not replace.
 pub fn plan_install(
     config_files: &[ClientConfigFile],
     request: &InstallRequest,
@@ -96,11 +96,11 @@ pub fn plan_install(
     files.into_iter().map(plan).collect()
 }
 
-/// Plans to remove the entry and all extras of each client. Files without any of them are listed only if the entry
-/// belongs into them.
+/// Plans to remove the entry and all extras of each client. A file without any of them is listed only if it is a
+/// configuration file, or cannot be read or edited.
 ///
-/// If writing the entry and the hook into a backup, or into an empty text, gives the file's text, then that backup or
-/// no file is restored. Otherwise, they are cut out.
+/// If writing the entry and the hook into a backup, or into an empty text, gives the text of a file, then the file is
+/// replaced by that backup, or removed. Otherwise, the entry and the hook are cut out.
 pub fn plan_uninstall(config_files: &[ClientConfigFile], user: &UserEnvironment) -> Vec<PlannedFile> {
     let extras = Extra::ALL.map(|(_, extra)| extra);
     let mut planned = Vec::new();
@@ -153,7 +153,7 @@ fn is_same_kind(one: &GuidanceContent, other: &GuidanceContent) -> bool {
     std::mem::discriminant(one) == std::mem::discriminant(other)
 }
 
-/// Plans to write into a file.
+/// Plans the change that writes the entry and the contents into a file.
 fn plan_edits(
     file: &EditedFile<'_>,
     request: &InstallRequest,
@@ -228,8 +228,9 @@ fn plan_removal(file: &EditedFile<'_>, user: &UserEnvironment) -> Result<FileCha
     Ok(FileChange { found, after: Some(after), keeps_backup: true, ..unchanged })
 }
 
-/// Returns the text that the file had before it was written, `None` for no file, and the backups that are not needed
-/// any more: the one of that text, and those of the states after a part of the edits.
+/// Returns the text that the file had before the installation (`None` for no file), and the backups that are not needed
+/// any more: the one of that text, and those of the states after a part of the edits. Returns `None` if neither a
+/// backup nor an empty text becomes `text` by the edits.
 fn find_restorable(
     file: &EditedFile<'_>,
     text: &str,
@@ -408,7 +409,8 @@ impl FileChange {
         self.before != self.after
     }
 
-    /// Writes the file.
+    /// Writes or removes the file. Then removes the backups that are not needed any more, and empty folders above a
+    /// removed file.
     ///
     /// # Errors
     /// When the file has changed since the plan, or cannot be written. The file is unchanged then.

@@ -39,7 +39,7 @@ pub struct UserEnvironment {
     pub local_settings: PathBuf,
     /// The folders that replace the default ones of clients, by the name of the variable that holds each.
     pub client_folders: BTreeMap<&'static str, PathBuf>,
-    /// The folders that codescry writes to: its indexes and its caches.
+    /// The folders that codescry writes to by default: those of its indexes and its caches.
     pub written_folders: Vec<PathBuf>,
     /// The folders of `$PATH`.
     pub path: Vec<PathBuf>,
@@ -93,7 +93,8 @@ impl UserEnvironment {
         })
     }
 
-    /// Returns the first file named `name`, on Windows with `.exe`, in the absolute folders of `$PATH`.
+    /// Returns the first file named `name` in the absolute folders of `$PATH`; `None` if there is none. On Windows,
+    /// `.exe` is added to a name without an extension.
     pub fn find_on_path(&self, name: &str) -> Option<PathBuf> {
         let mut file = OsString::from(name);
         if self.system == OperatingSystem::Windows && Path::new(name).extension().is_none() {

@@ -23,10 +23,10 @@ pub enum ConfigError {
     /// `--token-file` cannot be read.
     #[error("cannot read the token in {path}: {source}; give a file that contains the token")]
     TokenFile { path: PathBuf, source: std::io::Error },
-    /// The file of `--token-file` is empty.
+    /// The file of `--token-file` contains only white space.
     #[error("{path} contains no token; write one into it, such as the output of `openssl rand -hex 32`")]
     NoTokenInFile { path: PathBuf },
-    /// A variable is not a number above zero.
+    /// A variable is not a whole number above zero.
     #[error("{name}={value} is not a whole number above zero; correct or unset it")]
     Number { name: &'static str, value: String },
     /// A variable has an invalid value.

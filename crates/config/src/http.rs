@@ -14,7 +14,7 @@ const TOKEN_VARIABLE: &str = "CODESCRY_TOKEN";
 /// White space around the token is removed. `None` if no file is given and the variable is unset or empty.
 ///
 /// # Errors
-/// When the file cannot be read or is empty.
+/// When the file cannot be read or contains only white space.
 pub fn read_http_token(file: Option<&Path>) -> Result<Option<String>, ConfigError> {
     let Some(file) = file else {
         let given = variable_text(TOKEN_VARIABLE).map(|token| token.trim().to_owned());

@@ -32,7 +32,7 @@ impl LibrarySearchPaths {
     }
 }
 
-/// Returns the folders that the system's loader searches.
+/// Returns the folders of [`LibrarySearchPaths::system`].
 fn loader_folders() -> Vec<PathBuf> {
     let (variable, folders): (&str, &[&str]) = if cfg!(windows) {
         ("PATH", &["C:\\Program Files\\onnxruntime\\lib"])

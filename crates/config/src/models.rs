@@ -66,7 +66,8 @@ impl ModelSettings {
     /// Resolves `options`, with defaults from the environment and the user's folders.
     ///
     /// # Errors
-    /// When the user's folders cannot be determined, or a variable has an invalid value.
+    /// When the user's folders, the working folder or the program's file cannot be determined, or a variable has an
+    /// invalid value.
     pub fn resolve(options: &ModelOptions, cache_dir: Option<&PathBuf>) -> Result<Self, ConfigError> {
         let models_dir = match &options.models_dir {
             Some(dir) => std::path::absolute(dir).map_err(ConfigError::WorkingFolder)?,

@@ -52,7 +52,7 @@ pub struct PipelineOptions {
 /// The settings of an index run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineSettings {
-    /// Maximum number of threads that parse, each with a parser process of its own.
+    /// Maximum number of threads that parse, each with a parser process of its own unless this process parses.
     pub parse_workers: usize,
     /// Number of threads that read and hash files.
     pub producers: usize,

@@ -55,7 +55,7 @@ pub struct Settings {
     pub max_file_bytes: u64,
     /// Whether folders on other file systems than the root's are indexed.
     pub cross_file_systems: bool,
-    /// Time after which parsing a file stops, and the file is split by lines instead.
+    /// Processor time after which the parsing of a file stops; the file is then split by lines.
     pub parse_time_limit: Duration,
     /// The folder of the vector cache, shared by all projects.
     pub cache_dir: PathBuf,
@@ -94,8 +94,8 @@ impl Settings {
     /// Resolves `options` against the working folder and the user's data folder.
     ///
     /// # Errors
-    /// When the folder to index does not exist or is not a folder, the user's folders cannot be determined, a variable
-    /// has an invalid value, or the memory limit is too low.
+    /// When the folder to index does not exist or is not a folder, the user's folders, the working folder or the
+    /// program's file cannot be determined, a variable has an invalid value, or the memory limit is too low.
     pub fn resolve(options: &Options) -> Result<Self, ConfigError> {
         let path = match &options.path {
             Some(path) => path.clone(),

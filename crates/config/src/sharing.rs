@@ -7,7 +7,8 @@ use platform::process;
 use super::error::ConfigError;
 use super::variables::{parse_bool, value_or_environment, variable_path};
 
-/// Returns whether `codescry serve` may share a process: not with `--no-share` or `CODESCRY_NO_SHARE`.
+/// Returns whether `codescry serve` may share a process. It may not if `no_share` (`--no-share`) or `CODESCRY_NO_SHARE`
+/// is true.
 ///
 /// # Errors
 /// When the variable is neither true nor false.

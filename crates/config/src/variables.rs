@@ -66,7 +66,7 @@ pub(crate) fn value_or_environment<T, E: ToString>(
 /// Parses `1`, `true`, `yes`, `0`, `false` or `no`, in any case.
 ///
 /// # Errors
-/// A description of the accepted values.
+/// When the text is no such value. The error describes the accepted ones.
 pub(crate) fn parse_bool(word: &str) -> Result<bool, &'static str> {
     match word.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" => Ok(true),
@@ -78,7 +78,7 @@ pub(crate) fn parse_bool(word: &str) -> Result<bool, &'static str> {
 /// Parses a number of bytes above zero, such as `524288`, `512KiB`, `2M` or `1 GB`.
 ///
 /// # Errors
-/// A description of the accepted values.
+/// When the text is no such value. The error describes the accepted ones.
 pub fn parse_bytes(word: &str) -> Result<u64, String> {
     let refuse = || "give a number of bytes above zero, such as 524288, 512KiB or 2MiB".to_owned();
     let digits = word.trim().trim_end_matches(|c: char| !c.is_ascii_digit());
@@ -99,7 +99,7 @@ pub fn parse_bytes(word: &str) -> Result<u64, String> {
 /// Parses a number of bytes like [`parse_bytes`], or 0.
 ///
 /// # Errors
-/// A description of the accepted values.
+/// When the text is no such value. The error describes the accepted ones.
 pub fn parse_bytes_or_zero(word: &str) -> Result<u64, String> {
     if word.trim() == "0" { Ok(0) } else { parse_bytes(word) }
 }

@@ -10,7 +10,7 @@ pub struct DeviceReport {
     pub asked: String,
     /// The devices that ran the model; empty before the first text.
     pub devices: Vec<String>,
-    /// Reasons why `auto` passed over faster devices.
+    /// Reasons why `auto` passed over preferred devices.
     pub passed_over: Vec<String>,
     /// The ONNX Runtime library and its version.
     pub library: String,
@@ -33,11 +33,11 @@ pub struct DeviceReport {
     pub waits_for_output_seconds: f64,
     /// Seconds spent in calls of the tokenizer, summed over the threads that embed.
     pub tokenizing_seconds: f64,
-    /// Number of batches that were halved because the device ran out of memory.
+    /// Number of batches that did not fit in the device's memory.
     pub out_of_memory: u64,
     /// Mean GPU utilization as the driver reports it, 0 to 1; `None` without a driver that reports it.
     pub gpu_utilization: Option<f64>,
-    /// Highest measured GPU memory use of all processes together; `None` if it was not measured.
+    /// Highest measured memory use of a GPU, by all processes together; `None` if it was not measured.
     pub gpu_memory_bytes: Option<u64>,
 }
 

@@ -38,8 +38,9 @@ pub trait Embedder: Send + Sync {
     /// Fails if the model or its device fails.
     fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError>;
 
-    /// Embeds passages like [`Embedder::embed_passages`], and passes each vector to `each` as soon as it is
-    /// computed, with the index of its text. The order is arbitrary. Stops early when `each` returns false.
+    /// Embeds passages like [`Embedder::embed_passages`], and passes each vector to `each` with the index of its text,
+    /// in any order. A model that forms batches itself passes a vector as soon as it is computed. Stops early when
+    /// `each` returns false.
     ///
     /// # Errors
     ///
@@ -55,7 +56,7 @@ pub trait Embedder: Send + Sync {
         None
     }
 
-    /// Loads the model, which otherwise happens with the first text. A built-in model is always ready.
+    /// Loads the model if it is otherwise loaded with the first text. Does nothing for a model that is always loaded.
     ///
     /// # Errors
     ///
@@ -80,7 +81,7 @@ pub trait Embedder: Send + Sync {
         None
     }
 
-    /// Returns the number of chunks in a window, if the model needs more than the default.
+    /// Returns the number of chunks in a window, if the model needs another number than the default.
     fn window_chunks(&self) -> Option<usize> {
         None
     }
@@ -90,10 +91,10 @@ pub trait Embedder: Send + Sync {
         0
     }
 
-    /// Resets the device report at the beginning of an index run.
+    /// Resets the device report, if the model has one, at the beginning of an index run.
     fn reset_report(&self) {}
 
-    /// Samples the utilization of the device. Called a few times per second during a run.
+    /// Samples the utilization of the device, if the model uses one. Called several times per second during a run.
     fn sample_device(&self) {}
 
     /// Returns a report of the devices and their use of time since the beginning of the run; `None` if the model uses

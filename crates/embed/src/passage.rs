@@ -37,7 +37,7 @@ fn for_passage_parts<'c>(chunk: &'c Chunk, mut each: impl FnMut(&'c str)) {
     each(&chunk.text);
 }
 
-/// Returns the text that is embedded for a path: its words, separated by spaces.
+/// Returns the text that is embedded for a path: the path with `/`, `.` and `-` replaced by spaces.
 pub fn build_path_passage(path: &RepoPath) -> String {
     path.as_str().replace(['/', '.', '-'], " ")
 }

@@ -13,7 +13,8 @@ impl<'t> BracketFinder<'t> {
         Self { text, left: text.len().saturating_mul(4) }
     }
 
-    /// Returns the byte after the bracket that closes the one at `open`.
+    /// Returns the position after the bracket that closes the one at `open`; `None` if none closes it, or too much text
+    /// was read in vain.
     pub fn after_closing(&mut self, open: usize) -> Option<usize> {
         if self.left == 0 {
             return None;

@@ -6,7 +6,7 @@ use types::RepoPath;
 const COMPONENT_EXTENSIONS: [&str; 4] = ["vue", "svelte", "astro", "razor"];
 
 /// Returns the name of the component in a file: the file's name without its extension, or the folder's name for an
-/// `index` file; `None` if the file is not a component.
+/// `index` file in a folder; `None` if the file is not a component.
 pub fn component_name(path: &RepoPath) -> Option<&str> {
     let (stem, extension) = path.file_name().rsplit_once('.')?;
     if stem.is_empty() || !COMPONENT_EXTENSIONS.iter().any(|one| extension.eq_ignore_ascii_case(one)) {

@@ -2,8 +2,8 @@
 
 use crate::found::{EmbeddedText, HostScan};
 
-/// Finds the fenced code whose language is named. A fence defines nothing: an example in a document must not count as a
-/// definition.
+/// Finds the fenced code whose language is named and known. A fence defines nothing: an example in a document must not
+/// count as a definition.
 pub(crate) fn scan_fences(text: &str) -> HostScan {
     let mut found = HostScan::default();
     let mut open: Option<Fence> = None;
@@ -44,7 +44,8 @@ struct Fence {
     language: Option<&'static str>,
 }
 
-/// Returns the language that the words after a fence name: ` ```ts title="x" `, ` ```{r} `.
+/// Returns the language that the first word after a fence names, as in ` ```ts title="x" ` and ` ```{.python} `; `None`
+/// if the word is not in [`FENCE_WORDS`].
 fn fence_language(info: &str) -> Option<&'static str> {
     let word = info.trim_start_matches(['{', '.']).split([' ', ',', '}', '{', ':', '\t']).next()?;
     let word = word.to_ascii_lowercase();

@@ -16,7 +16,8 @@ pub struct EmbeddedText {
     pub is_expression: bool,
     /// Code that makes the part a whole program, before and after it.
     pub frame: (&'static str, &'static str),
-    /// Byte ranges in the part that belong to the text around it, each with the byte that replaces every byte of it.
+    /// Code in the part that is not in its language, such as actions of a template: byte ranges of the whole text, each
+    /// with the byte that replaces each of its bytes except line feeds.
     pub holes: Vec<(Range<usize>, u8)>,
 }
 
@@ -60,7 +61,8 @@ pub enum HostUse {
     Other,
 }
 
-/// The findings of a scanner in a text. All positions are bytes between two characters.
+/// The findings of a scanner in a text. All positions are byte offsets, and all but those of `depths` are at character
+/// boundaries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostScan {
     /// The parts in other languages, in order.

@@ -1,7 +1,7 @@
 //! Jupyter notebooks as text: the sources of their cells, without outputs.
 //!
-//! Each cell begins with a line such as `# %% cell 3`. Cells that are not code are comments, so that the text of a
-//! notebook is a program in the notebook's language.
+//! Each cell begins with a line such as `# %% cell 3`; empty cells are left out. Cells that are not code, and commands
+//! to the notebook, are comments, so that the text of a notebook is a program in the notebook's language.
 
 use std::ops::Range;
 
@@ -61,7 +61,8 @@ impl Notebook {
 /// The text in the first line of a cell, before its number.
 const CELL_MARK: &str = "%% cell ";
 
-/// A cell of a notebook's text: its number, counted from 1 over all cells, its bytes, and its first line of content.
+/// A cell of a notebook's text: its number, counted from 1 over all cells, its byte range, and its first line of
+/// content, without the mark of a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CellMark<'t> {
     pub number: u32,
@@ -112,7 +113,7 @@ fn line_comment(language: &str) -> &'static str {
     }
 }
 
-/// Returns the name of the language of a notebook's code.
+/// Returns the name of the language of a notebook's code; `python` if it names none.
 fn find_language(notebook: &Value) -> String {
     let metadata = notebook.get("metadata");
     let at = |group: &str, key: &str| metadata?.get(group)?.get(key)?.as_str();

@@ -8,8 +8,8 @@ pub fn is_scanned(language: &str) -> bool {
     language == "css" || (language != "php" && markup::dialect(language).is_some())
 }
 
-/// Returns the language of the code in files of a host language, whose rules apply to their definitions; `None` for a
-/// language that is not a host.
+/// Returns the language whose rules apply to the definitions in files of a host language, such as TypeScript for Vue;
+/// `None` for a language that is not a host.
 pub fn main_language(language: &str) -> Option<&'static str> {
     match language {
         "vue" | "svelte" | "astro" | "html" | "template" => Some("typescript"),
@@ -18,8 +18,8 @@ pub fn main_language(language: &str) -> Option<&'static str> {
     }
 }
 
-/// Scans a text in a language that can hold texts of others; `None` if the language can hold none. With `name`, finds
-/// its uses, too.
+/// Scans a text in a language that can hold texts of others; `None` if the language can hold none or, where they are
+/// marked strings, if there are none. With `name`, finds its uses, too.
 pub fn scan_host(language: &str, text: &str, name: Option<&str>) -> Option<HostScan> {
     match language {
         "css" => Some(stylesheet::scan_stylesheet(text, name)),

@@ -109,7 +109,7 @@ impl StyleScanner<'_> {
         self.found.comments.push(range);
     }
 
-    /// Adds the definitions of the block that begins at `brace` after its head.
+    /// Adds the definitions in the head, which begins at `first`, of the block that begins at `brace`.
     fn open_block(&mut self, first: usize, brace: usize) {
         let before = self.found.definitions.len();
         let head = &self.text[first..brace];
@@ -166,8 +166,8 @@ impl StyleScanner<'_> {
     }
 }
 
-/// Returns the name of the class, id or placeholder that a selector selects. A state of it (`.a:hover`) and a
-/// combination (`.a.b`) define nothing.
+/// Returns the byte range of the name of the class, id or placeholder that a selector selects. A state of it
+/// (`.a:hover`) and a combination (`.a.b`) define nothing.
 fn subject(selector: &str) -> Option<Range<usize>> {
     let trimmed = selector.trim_end();
     let is_combinator = |c: char| c.is_whitespace() || matches!(c, '>' | '+' | '~');

@@ -42,7 +42,8 @@ pub(crate) fn scan_strings(language: &str, text: &str) -> Option<HostScan> {
     (!texts.is_empty()).then(|| HostScan { texts, ..HostScan::default() })
 }
 
-/// Returns the inside of the string that a mark belongs to; `None` if the string has no end.
+/// Returns the inside of the string that a mark belongs to; `None` if the mark belongs to none, or the string has no
+/// end.
 fn marked_range(text: &str, at: usize, mark: &str) -> Option<Range<usize>> {
     let after = at + mark.len();
     if mark.ends_with('`') {
@@ -62,7 +63,8 @@ fn marked_range(text: &str, at: usize, mark: &str) -> Option<Range<usize>> {
     Some(at + 3..after + end)
 }
 
-/// Returns the inside of the string that begins at `quote` with one quotation mark or with three.
+/// Returns the inside of the string that begins at `quote` with one quotation mark or with three; `None` if none begins
+/// there, or it has no end.
 fn quoted_range(text: &str, quote: usize) -> Option<Range<usize>> {
     let rest = &text[quote..];
     if let Some(inside) = rest.strip_prefix("\"\"\"") {
@@ -73,7 +75,8 @@ fn quoted_range(text: &str, quote: usize) -> Option<Range<usize>> {
     (end > quote).then_some(quote + 1..end)
 }
 
-/// Returns the lines of a heredoc whose opening word ends at `from`.
+/// Returns the lines of a heredoc whose opening word ends at `from`; `None` if the word goes on, or the heredoc has no
+/// end.
 fn heredoc_range(text: &str, from: usize) -> Option<Range<usize>> {
     if text[from..].starts_with(|c: char| c.is_alphanumeric() || c == '_') {
         return None;

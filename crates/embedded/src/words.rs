@@ -1,6 +1,6 @@
 //! Whole words in markup and style sheets, where a hyphen is a part of a name.
 
-/// Returns whether `name` stands at `at` as a whole word.
+/// Returns whether `name` stands at `at` as a whole word. `--` before it is not a part of the word.
 pub(crate) fn is_word_at(text: &str, at: usize, name: &str) -> bool {
     let Some(after) = text.get(at..).and_then(|rest| rest.strip_prefix(name)) else { return false };
     let before = &text[..at];

@@ -2,10 +2,10 @@
 //! learns the weights of the ranking.
 //!
 //! Each line of standard input is a JSON object with `id`, `root` (a folder), `index_dir` (its index, which is read as
-//! it is) and `query`. Each line of output has the `id`, the `kind` of the query, `is_name` (whether the weights for
-//! names rank it) and its `files`, best first: `path`, `f` (features for each part of the query), `e` (the score from
-//! other evidence) and `chunks` with the first line `a`, the last line `b`, `f` and `e`. The first line of output names
-//! the features.
+//! it is) and `query`. The first line of output names the features. Each further line has the `id`, the `kind` of the
+//! query, `is_name` (whether the weights for names rank it) and its `files`, best first: `path`, `f` (features for each
+//! part of the query), `e` (the score from other evidence) and `chunks` with the first line `a`, the last line `b`, `f`
+//! and `e`.
 
 use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;

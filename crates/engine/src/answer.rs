@@ -15,7 +15,7 @@ use types::RepoPath;
 pub struct IndexCoverage {
     /// Files in the index.
     pub files_indexed: u64,
-    /// Files found by the last walk; `None` while the first walk is under way, or if the folder is empty.
+    /// Files in the folder, as counted by the last index run; `None` if there are none or they are not counted yet.
     pub files_found: Option<u64>,
     /// Chunks in the index.
     pub chunks: u64,
@@ -36,8 +36,7 @@ impl IndexCoverage {
     }
 }
 
-/// Returns the number of files found by the last walk; `None` if the manifest stores 0, as it does until the first walk
-/// has ended.
+/// Returns the number of files in the folder; `None` if the manifest stores 0, as it may until a walk has ended.
 pub(crate) fn known_files_found(manifest: &Manifest) -> Option<u64> {
     Some(manifest.files_found).filter(|files_found| *files_found > 0)
 }

@@ -1,4 +1,4 @@
-//! The known damage of an index: whether a repair is due, and which texts of answers the files on disk have.
+//! The known damage of an index: whether a repair is due, and which texts in answers differ from the files on disk.
 //!
 //! Only texts of answers are compared with the files on disk. A file is read again only if its metadata has changed.
 
@@ -12,7 +12,7 @@ use platform::file_format::checksum64;
 use source::{chunk_text, decode_source};
 use types::{ContentHash, FileRecord, FileStat, Generation, RepoPath, Span};
 
-/// Time for which a check of a whole commit is not repeated. Bytes also change without a commit.
+/// Time for which a check of a whole commit is not repeated. Stored bytes can also become damaged without a commit.
 const CHECK_LIFETIME: Duration = Duration::from_secs(600);
 
 /// Whether the index must be checked, and the last check.
@@ -55,8 +55,8 @@ impl DamageState {
 /// Maximum number of files that are remembered.
 const MAX_FILES: usize = 4_096;
 
-/// Minimum age of a file's last change for its metadata to be remembered, in nanoseconds. A file may change again within
-/// the resolution of its times.
+/// Minimum age of a file's last change for its metadata to be remembered, in nanoseconds. A file may change again
+/// within the resolution of its times.
 const MIN_AGE_NS: i64 = 50_000_000;
 
 /// The relation of a text in an answer to the file on disk.
@@ -85,8 +85,8 @@ struct ComparedFile {
 }
 
 impl CurrentTexts {
-    /// Returns the states of texts from an earlier comparison; `None` if one of them was not compared, or the file or
-    /// its record has changed since.
+    /// Returns the states of texts from an earlier comparison: all are stale if the file was. `None` if the file was
+    /// not compared, it or its record has changed since, or one of the texts was not compared with the current file.
     pub fn recall(&self, record: &FileRecord, stat: FileStat, texts: &[(Span, &str)]) -> Option<Vec<TextState>> {
         let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let file = files.get(&record.path)?;
@@ -100,7 +100,7 @@ impl CurrentTexts {
         are_known.then(|| vec![TextState::Current; texts.len()])
     }
 
-    /// Remembers a comparison.
+    /// Remembers a comparison that found no damage, unless the file has changed within [`MIN_AGE_NS`].
     pub fn remember(&self, record: &FileRecord, stat: FileStat, is_current: bool, texts: &[(Span, &str)]) {
         let changed_ns = stat.mtime_ns.max(stat.ctime_ns);
         if now_ns().saturating_sub(changed_ns) < MIN_AGE_NS {
@@ -120,7 +120,8 @@ impl CurrentTexts {
     }
 }
 
-/// Compares texts with the lines of a file that has not changed since it was indexed.
+/// Compares texts with the lines of a file. A text that differs is [`TextState::Damaged`], as in a file that has not
+/// changed since it was indexed.
 pub(crate) fn compare_with_file(path: &RepoPath, bytes: Vec<u8>, texts: &[(Span, &str)]) -> Vec<TextState> {
     let file = decode_source(path, bytes);
     let compare = |(span, text): &(Span, &str)| match chunk_text(&file, *span) {

@@ -1,4 +1,4 @@
-//! The errors of all calls. Each message names the remedy.
+//! The errors of all calls. Messages name the remedy where there is one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ pub enum EngineError {
     Tuning(#[from] TuningError),
     #[error(transparent)]
     Threads(#[from] SearchThreadsError),
-    /// The process may use too little address space for its threads: it would be aborted in the middle of its work.
+    /// The process's address space limit is too low for its threads; allocations would abort it in the middle of its
+    /// work.
     #[error(
         "the limit of address space is {limit_mib} MiB (ulimit -v), and indexing and searching need {least_mib} MiB; raise it, \
          such as with `ulimit -v unlimited`, and limit the memory with --max-memory instead"
@@ -38,7 +39,7 @@ pub enum EngineError {
     /// The request is invalid; the message says how to change it.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The path is missing, outside of the root, or may not be read.
+    /// The path is missing or outside of the root, or cannot or may not be read.
     #[error(transparent)]
     Path(#[from] PathError),
     /// The model named with `--embedder` is not available.
@@ -69,7 +70,8 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// Returns the process that is writing the same index, such as `process 7 since 2 s`, if the call failed because of it.
+    /// Returns the process that is writing the same index, such as `process 7 since 2 s`, if the call failed because of
+    /// it.
     pub fn lock_holder(&self) -> Option<&str> {
         match self {
             Self::Store(StoreError::Locked { holder, .. })

@@ -59,7 +59,8 @@ impl Engine {
         snapshot.find_composed_path(below.trim_start_matches("./").trim_end_matches('/')).map(str::to_owned)
     }
 
-    /// Returns whether files in a folder below the root can be in the index: no rule leaves the folder out.
+    /// Returns whether files in a folder below the root can be in the index: no rule leaves the folder out. False if it
+    /// cannot be examined.
     pub fn covers_folder(&self, folder: &RepoPath) -> bool {
         walk::enters_folder(&self.settings.root, folder).unwrap_or(false)
     }
@@ -100,7 +101,7 @@ impl Engine {
     /// Reads the bytes of a text file that the walk includes.
     ///
     /// # Errors
-    /// For secrets, binary files and files that are too large, and when the file cannot be read.
+    /// For secrets, binary files, files that hold credentials or are too large, and when the file cannot be read.
     pub(crate) fn read_included_file(&self, path: &RepoPath) -> Result<FileContents, PathError> {
         if let Some(rule) = secrets::secret_pattern(path) {
             return Err(PathError::Secret { path: path.clone(), rule });
@@ -118,7 +119,8 @@ impl Engine {
         }
     }
 
-    /// Compares texts from the index with the lines of their file; `record` is the file's record.
+    /// Compares texts from the index with the lines of their file; `record` is the file's record. All are stale without
+    /// a record, or if the file cannot be read.
     pub(crate) fn compare_texts(&self, record: Option<&FileRecord>, texts: &[(Span, &str)]) -> Vec<TextState> {
         let stale = || vec![TextState::Stale; texts.len()];
         let Some(record) = record else { return stale() };

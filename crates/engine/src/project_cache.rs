@@ -19,7 +19,7 @@ struct GenerationProjects {
 }
 
 impl ProjectCache {
-    /// Returns the projects below `root` that hold these records, which belong to `generation`.
+    /// Returns the projects below `root` that contain the indexed files among these records of `generation`.
     pub fn find<'r>(
         &self,
         root: &Path,

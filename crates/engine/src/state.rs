@@ -34,7 +34,7 @@ pub struct Engine {
     /// The parsers of index runs and of calls.
     pub(crate) parsers: ParserPool,
     pub(crate) damage: DamageState,
-    /// Shown texts that the files on disk were found to have.
+    /// Comparisons of texts in answers with the files on disk.
     pub(crate) current_texts: CurrentTexts,
 }
 
@@ -48,7 +48,8 @@ impl Engine {
     /// Opens the engine of a root. Creates no files.
     ///
     /// # Errors
-    /// When the index exists but cannot be opened, or the chosen model is not available.
+    /// When the limit of address space is too low, a thread cannot be started, or the chosen model is not available. An
+    /// index that cannot be read is not an error here.
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
         check_address_space()?;
         search::start_search_threads()?;
@@ -98,7 +99,7 @@ impl Engine {
     /// read.
     ///
     /// # Errors
-    /// [`EngineError::OtherRoot`] if the index belongs to another folder.
+    /// [`EngineError::OtherRoot`] if the index belongs to another folder; otherwise if the store cannot be opened.
     pub(crate) fn open_view(&self) -> Result<Option<Arc<dyn StoreView>>, EngineError> {
         let view = self.store.view()?;
         match view.as_ref().map(|view| &view.manifest().root) {
@@ -114,7 +115,7 @@ impl Engine {
     /// Opens the last commit.
     ///
     /// # Errors
-    /// [`EngineError::NotIndexed`] if there is no commit; otherwise fails like [`Engine::open_view`].
+    /// [`EngineError::NotIndexed`] if there is no commit that can be read; otherwise fails like [`Engine::open_view`].
     pub(crate) fn require_view(&self) -> Result<Arc<dyn StoreView>, EngineError> {
         self.open_view()?.ok_or_else(|| EngineError::NotIndexed { root: self.root().to_owned() })
     }
@@ -137,8 +138,8 @@ const ADDRESS_SPACE_PER_CORE: u64 = 192 << 20;
 /// Maximum address space that is required, however many cores there are, in bytes.
 const MAX_NEEDED_ADDRESS_SPACE: u64 = 4 << 30;
 
-/// Checks that a limit of the address space (`ulimit -v`) leaves room for the threads. Without room, threads fail to start
-/// and allocations abort the process.
+/// Checks that a limit of the address space (`ulimit -v`) leaves room for the threads. Without room, threads fail to
+/// start and allocations abort the process.
 fn check_address_space() -> Result<(), EngineError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let least = (LEAST_ADDRESS_SPACE + cores * ADDRESS_SPACE_PER_CORE).min(MAX_NEEDED_ADDRESS_SPACE);

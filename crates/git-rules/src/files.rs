@@ -1,8 +1,8 @@
-//! Git's own files that affect ignore rules: `info/exclude`, and the setting `core.ignoreCase`.
+//! Finds and reads git's own files: `info/exclude`, the index, references, and settings such as `core.ignoreCase`.
 //!
 //! The crate `config` parses the settings. The files may be outside of the root: those of a worktree are in its main
-//! repository. Each is read up to a limit. Hooks and other settings of a repository are not used. In particular, its
-//! `core.excludesFile` is not used, because it can name any file of the machine; the user's is used.
+//! repository. Each has a size limit. Hooks are not used, nor is a repository's `core.excludesFile`, because it can
+//! name any file of the machine; the user's is used.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use types::CopyKind;
 /// Maximum size in bytes of git's short files: `.git`, `commondir`, `HEAD` and references.
 const MAX_POINTER_BYTES: u64 = 64 << 10;
 
-/// Maximum size of git's settings, in bytes.
+/// Maximum size of a repository's file of settings, in bytes.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
 /// Maximum size of the file of packed references, in bytes.
@@ -61,7 +61,8 @@ impl GitFiles {
         self.own.join("index")
     }
 
-    /// Returns whether upper and lower case of names are equal. An unreadable setting counts as missing.
+    /// Returns whether names are compared without regard to case: `core.ignoreCase`. An unreadable setting counts as
+    /// missing.
     pub fn ignores_case(&self) -> bool {
         self.setting("core.ignorecase").as_ref().is_some_and(GitSetting::is_true)
     }
@@ -72,7 +73,7 @@ impl GitFiles {
         if format.is_some_and(|format| format.eq_ignore_ascii_case("sha256")) { 32 } else { 20 }
     }
 
-    /// Returns the main working tree; `None` if the repository is bare or its folder is not in its working tree.
+    /// Returns the main working tree; `None` if the repository is bare, or its folder is not named `.git`.
     pub fn main_tree(&self) -> Option<&Path> {
         let is_bare = || self.setting("core.bare").as_ref().is_some_and(GitSetting::is_true);
         let tree = self.folder.parent()?;
@@ -100,7 +101,8 @@ impl GitFiles {
         (is_same_commit() || origin() == Some(true)).then_some(CopyKind::Clone)
     }
 
-    /// Returns the last value of a setting of the repository.
+    /// Returns the last value of a setting of the repository; `None` if it is not set or cannot be read. `name` is in
+    /// lower case.
     fn setting(&self, name: &str) -> Option<GitSetting> {
         let config = self.folder.join("config").canonicalize();
         let text = config.and_then(|file| read_small_file(&file, MAX_CONFIG_BYTES)).unwrap_or_default();
@@ -108,7 +110,7 @@ impl GitFiles {
         settings.into_iter().rfind(|setting| setting.name == name)
     }
 
-    /// Returns the commit that is checked out, in hexadecimal.
+    /// Returns the commit that is checked out, in hexadecimal; `None` if it cannot be found.
     fn head_commit(&self) -> Option<String> {
         let head = read_pointer(&self.own.join("HEAD")).ok()?;
         let is_hash = |text: &str| text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -127,8 +129,8 @@ impl GitFiles {
     }
 }
 
-/// Removes the scheme, the user and `.git` from the URL of a repository, so that different URLs of one repository are
-/// equal.
+/// Removes the scheme, the user and `.git` from the URL of a repository, and puts the host in lower case, so that
+/// different URLs of one repository are equal.
 fn normalize_url(url: &str) -> String {
     let url = url.trim().trim_end_matches('/');
     let url = url.strip_suffix(".git").unwrap_or(url);

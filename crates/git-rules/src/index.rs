@@ -1,11 +1,15 @@
 //! Reads git's index: the paths that git tracks.
 //!
 //! The formats are those of `gitformat-index(5)`, versions 2 to 4. Only paths and modes are read. The file may have any
-//! bytes: nothing is read beyond its end, and memory is limited by its size.
+//! bytes: nothing is read beyond its end, and the paths together take at most 256 MiB. (In version 4, a path can share
+//! the start of the one before it, so the paths may be longer than the file.)
 
 use std::ops::Range;
 
 use platform::file_format::checksum64;
+
+/// Maximum number of bytes of all paths, several times that of the largest repositories.
+const MAX_PATHS_BYTES: usize = 256 << 20;
 
 /// The mode of an entry that is a submodule, without permissions.
 const SUBMODULE_MODE: u32 = 0o160_000;
@@ -19,10 +23,10 @@ const KIND_BITS: u32 = 0o170_000;
 /// Bytes of an entry before its hash: times, device, inode, mode, user, group and size.
 const STAT_BYTES: usize = 40;
 
-/// Position of the mode in [`STAT_BYTES`].
+/// Offset of the mode in an entry.
 const MODE_AT: usize = 24;
 
-/// The paths in an index, sorted.
+/// The paths of files and submodules in an index, sorted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TrackedPaths {
     /// The paths, one after the other.
@@ -86,6 +90,9 @@ impl TrackedPaths {
     }
 
     fn push(&mut self, path: &[u8], is_submodule: bool) -> Result<(), IndexFault> {
+        if self.bytes.len() + path.len() > MAX_PATHS_BYTES {
+            return Err(IndexFault::Malformed);
+        }
         self.bytes.extend_from_slice(path);
         let end = u32::try_from(self.bytes.len()).map_err(|_| IndexFault::Malformed)?;
         self.ends.push((end, is_submodule));
@@ -109,7 +116,7 @@ impl TrackedPaths {
         &self.bytes[self.range(number)]
     }
 
-    /// Returns the number of the first path that is not less than `path`.
+    /// Returns the index of the first path that is not less than `path`; the number of paths if all are less.
     fn lower_bound(&self, path: &[u8]) -> usize {
         let (mut low, mut high) = (0, self.ends.len());
         while low < high {
@@ -125,7 +132,7 @@ impl TrackedPaths {
         number < self.ends.len() && self.path(number) == path
     }
 
-    /// Returns whether `path` is a submodule.
+    /// Returns whether git tracks a submodule at `path`.
     pub fn is_submodule(&self, path: &[u8]) -> bool {
         let number = self.lower_bound(path);
         number < self.ends.len() && self.path(number) == path && self.ends[number].1

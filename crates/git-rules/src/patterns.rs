@@ -20,15 +20,15 @@ pub struct GitPatterns {
 /// The pattern of a line.
 #[derive(Debug)]
 struct GitPattern {
-    /// Start of the pattern in the file, after `!` and the first `/`.
+    /// Start of the pattern in the file, after `!` and a leading `/`.
     start: u32,
-    /// End of the pattern, before the last `/`.
+    /// End of the pattern, before a trailing `/`.
     end: u32,
     /// Number of the line in the file, from 1.
     line: u32,
-    /// Length of the part before the first wildcard.
+    /// Length of the part before the first wildcard, in bytes.
     literal_bytes: u32,
-    /// Whether the pattern includes paths: `!`.
+    /// Whether the pattern begins with `!` and so includes the paths that it matches.
     is_negated: bool,
     /// Whether the pattern matches folders only: `build/`.
     is_for_folders: bool,
@@ -50,7 +50,7 @@ pub struct GitMatch {
 }
 
 impl GitPatterns {
-    /// Parses an ignore file, of at most 4 GiB. No line is an error.
+    /// Parses an ignore file, of at most 4 GiB. Never fails: a malformed line matches nothing.
     ///
     /// With `fold_case`, upper and lower case are equal, as git's setting `core.ignoreCase` says.
     pub fn parse(bytes: Vec<u8>, fold_case: bool) -> Self {
@@ -77,7 +77,8 @@ impl GitPatterns {
         !self.patterns.is_empty()
     }
 
-    /// Returns the last line that matches a path below the file's folder. `path` is relative to that folder.
+    /// Returns the last line that matches a path below the file's folder. `path` is relative to that folder. The
+    /// folders above the path are not compared. `None` if no line matches.
     pub fn find_match(&self, path: &[u8], is_folder: bool) -> Option<GitMatch> {
         let name = &path[memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1)..];
         let by_name = self.find_literal(true, name, is_folder);
@@ -92,7 +93,7 @@ impl GitPatterns {
         Some(GitMatch { is_negated, line, start })
     }
 
-    /// Returns the text of a line that matched.
+    /// Returns the text of a line that matched, without white space at its ends.
     pub fn line_text(&self, found: GitMatch) -> String {
         let (before, after) = self.text.split_at(found.start as usize);
         let start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
@@ -101,7 +102,8 @@ impl GitPatterns {
         line.trim_start_matches('\u{feff}').trim().to_owned()
     }
 
-    /// Returns the last literal that equals the name or path.
+    /// Returns the index of the last pattern without wildcards that matches the name or path. A pattern for folders
+    /// matches only a folder.
     fn find_literal(&self, is_name: bool, subject: &[u8], is_folder: bool) -> Option<u32> {
         let compare = |index: &u32| self.compare_literals(self.pattern(*index), is_name, subject);
         let end = self.literals.partition_point(|index| compare(index).is_le());
@@ -171,7 +173,7 @@ impl GitPattern {
     }
 }
 
-/// Removes the spaces at the end of a line, unless a backslash precedes them.
+/// Removes the spaces at the end of a line, but not one that a backslash escapes.
 fn trim_trailing_spaces(line: &[u8]) -> &[u8] {
     let mut end = 0;
     let mut at = 0;

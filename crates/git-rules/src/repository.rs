@@ -40,19 +40,20 @@ impl Repository {
         (Self { top: top.to_owned(), files, tracked, above }, fault)
     }
 
-    /// Returns whether git tracks the file, or a file below the folder, at `path` relative to the top.
+    /// Returns whether git tracks the file, or a file below the folder, at `path` relative to the top. False if the
+    /// index is missing or cannot be used.
     pub fn tracks(&self, path: &[u8], is_dir: bool) -> bool {
         let Some(tracked) = &self.tracked else { return false };
         tracked.has(path) || (is_dir && tracked.has_below(path))
     }
 
-    /// Returns whether `path` is a submodule.
+    /// Returns whether git tracks a submodule at `path`.
     pub fn has_submodule(&self, path: &[u8]) -> bool {
         self.tracked.as_ref().is_some_and(|tracked| tracked.is_submodule(path))
     }
 
     /// Returns how the repository at `folder`, below this one, is a copy of this one or of one around it; `None` if it
-    /// is not.
+    /// is not, or there is no repository.
     pub fn copy_kind(&self, folder: &Path) -> Option<CopyKind> {
         let files = GitFiles::find(folder).ok()??;
         let mut around = std::iter::successors(Some(self), |repository| repository.above.as_deref());
@@ -72,19 +73,19 @@ pub fn is_worktree_of_another(root: &Path, folder: &Path) -> bool {
 pub struct TrackedState {
     /// The file of the index, which need not exist.
     pub file: PathBuf,
-    /// A hash of the paths in it; `None` if it cannot be used.
+    /// A hash of the paths in it; `None` if it is missing or cannot be used.
     pub digest: Option<u64>,
 }
 
 /// Returns the state of git's index of the repository whose working tree begins at `top`; `None` if there is no
-/// repository.
+/// repository, or its `.git` cannot be read.
 pub fn read_tracked_state(top: &Path) -> Option<TrackedState> {
     let files = GitFiles::find(top).ok()??;
     let digest = read_index(&files).ok().flatten().map(|tracked| tracked.digest());
     Some(TrackedState { file: files.index_file(), digest })
 }
 
-/// Reads the index of a repository; `None` if it has none.
+/// Reads the index of a repository; `None` if it has none. An error is a message that names the file.
 fn read_index(files: &GitFiles) -> Result<Option<Arc<TrackedPaths>>, String> {
     let file = files.index_file();
     let stat = match file.symlink_metadata() {

@@ -138,7 +138,7 @@ impl Wildcard {
     }
 }
 
-/// Compiles the stars that begin at `at`. Returns the token, and the number of bytes that it stands for.
+/// Compiles the stars that begin at `at`. Returns the token, and the number of bytes of the pattern that it stands for.
 fn compile_stars(pattern: &[u8], at: usize) -> (GlobToken, usize) {
     let count = pattern[at..].iter().take_while(|byte| **byte == b'*').count();
     let follows_slash = at == 0 || pattern[at - 1] == b'/';

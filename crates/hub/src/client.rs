@@ -2,8 +2,8 @@
 //!
 //! Uses plain HTTP requests, because the crate `hf-hub` does not verify checksums and has no time limit for a hub
 //! that stops sending. A partial download stays in a `.part` file and is continued later. A file gets its final
-//! name only after its checksum was verified. A request fails if the hub sends nothing for the time limit. The
-//! token is sent to the hub only.
+//! name only after its checksum was verified. A request fails if the hub does not answer within the time limit, or
+//! sends the response too slowly. The token is sent to the hub only.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -20,7 +20,8 @@ use crate::error::ModelError;
 use config::ModelSettings;
 use platform::atomic_file::{Durability, rename_file};
 
-/// Maximum number of bytes per request. It limits the amount of data that is delayed by a stalled response.
+/// Maximum number of bytes per request for a file of known size. It limits the amount of data that is delayed by a
+/// stalled response.
 const RANGE_BYTES: u64 = 8 << 20;
 
 /// Minimum transfer rate, in bytes per second, by which the time limit of a response is extended.
@@ -77,7 +78,8 @@ impl<'h> HubClient<'h> {
     ///
     /// # Errors
     ///
-    /// Fails if the hub cannot be reached, does not have the repository, or stops sending.
+    /// Fails if downloads are forbidden, or if the hub cannot be reached, does not have the repository, or stops
+    /// sending.
     pub fn list_repository(&self, name: &str) -> Result<HubRepository, ModelError> {
         let url = format!("{}/api/models/{name}?blobs=true", self.settings.hub);
         let mut response = self.send_request(&url, None, 4 << 20)?;
@@ -171,8 +173,8 @@ impl<'h> HubClient<'h> {
         Ok(if is_whole { FetchedRange::Whole } else { FetchedRange::Part(got) })
     }
 
-    /// Sends a request, and repeats it after a failure that may be temporary. The time limit is extended for a
-    /// response of `bytes` bytes.
+    /// Sends a request, and repeats it at most [`RETRIES`] times after failures that may be temporary. The time limit
+    /// is extended for a response of `bytes` bytes.
     fn send_request(&self, url: &str, range: Option<&str>, bytes: u64) -> Result<Response<ureq::Body>, ModelError> {
         if self.settings.is_offline {
             return Err(ModelError::Offline);
@@ -252,7 +254,7 @@ fn is_temporary(error: &ureq::Error) -> bool {
     matches!(error, ureq::Error::StatusCode(500..=599) | ureq::Error::Io(_))
 }
 
-/// Verifies a downloaded file against the hub's size and checksum.
+/// Verifies a downloaded file against the size and the checksum that the hub gives for it, if any.
 fn verify_file(path: &Path, file: &RemoteFile) -> Result<(), ModelError> {
     let io = |source| ModelError::Io { operation: "read", path: path.to_owned(), source };
     let damaged = |what, found: String, expected: &str| ModelError::Damaged {

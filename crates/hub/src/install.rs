@@ -13,7 +13,7 @@ use crate::known_models::{KnownModel, join_known_names};
 use crate::reference::ModelReference;
 use config::ModelSettings;
 
-/// Files that are copied with a model if they exist.
+/// Files that are downloaded or copied with a model if they exist.
 const OPTIONAL_FILES: [&str; 1] = ["config.json"];
 
 /// The result of verifying a file of a model.
@@ -24,12 +24,13 @@ pub struct CheckedFile {
     pub problem: Option<String>,
 }
 
-/// Downloads the missing and the changed files of a known model, in the first of the `wanted` precisions that the hub
-/// has.
+/// Downloads the missing and the changed files of the known model that `word` refers to, in the precision that `word`
+/// names, or else in the first of the `wanted` precisions that the hub has.
 ///
 /// # Errors
 ///
-/// Fails if the model is unknown, the settings forbid downloads, the hub does not have the model, or a download fails.
+/// Fails if the model is unknown, the settings forbid downloads, the hub does not have the model in such a precision, a
+/// download fails, or the model does not support the width in `word`.
 pub fn install_model(
     settings: &ModelSettings,
     word: &str,
@@ -77,11 +78,11 @@ pub fn install_model(
     reference.width.map_or(Ok(model.clone()), |width| model.truncate_dimensions(width))
 }
 
-/// Installs a model by copying its files from a folder.
+/// Installs a model by copying its files from a folder. `name` names a known model, for a folder without a description.
 ///
 /// # Errors
 ///
-/// Fails if files are missing, or if the folder has no description and `name` is not a known model.
+/// Fails if files are missing or cannot be copied, or if the folder has no description and `name` is not a known model.
 pub fn add_model(settings: &ModelSettings, from: &Path, name: Option<&str>) -> Result<InstalledModel, ModelError> {
     let described = ModelDescription::read(from)?;
     let mut description = match (described, name) {
@@ -155,7 +156,7 @@ pub fn verify_model(settings: &ModelSettings, name: &str) -> Result<Vec<CheckedF
     Ok(read_checksums(&folder)?.into_iter().map(check).collect())
 }
 
-/// Removes an installed model. The hub's cache is not changed.
+/// Removes an installed model and returns its folder. The hub's cache is not changed.
 ///
 /// # Errors
 ///

@@ -24,7 +24,7 @@ impl InstalledModel {
     ///
     /// # Errors
     ///
-    /// Fails if no wanted precision is complete.
+    /// Fails if no wanted precision is complete, or a file cannot be read.
     pub fn new(description: ModelDescription, folder: PathBuf, wanted: &[Precision]) -> Result<Self, ModelError> {
         let missing = |precision: &Precision| description.missing_files(&folder, *precision);
         let here = wanted.iter().filter(|precision| description.files.contains_key(precision));
@@ -87,8 +87,8 @@ impl InstalledModel {
         self.folder.join(&self.description.tokenizer)
     }
 
-    /// Returns an identifier of the model, its precision and the content of its files. Vectors of different
-    /// identifiers cannot be compared.
+    /// Returns an identifier of the model, made of its name, its precision and a hash of its settings and of samples of
+    /// its files. Vectors of different identifiers cannot be compared.
     pub fn id(&self) -> &str {
         &self.id
     }

@@ -17,7 +17,7 @@ pub enum ModelSource {
     Installed,
     /// In the hub's cache folder.
     HubCache,
-    /// On the hub only: the model is known but not on this machine.
+    /// Not on this machine: the model is known, and may be on the hub.
     Hub,
 }
 

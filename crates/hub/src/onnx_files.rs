@@ -14,7 +14,8 @@ const EXTERNAL_DATA: [u64; 3] = [7, 5, 13];
 const MAX_ENTRY_BYTES: u64 = 1 << 16;
 
 /// Returns the names of the external data files in the ONNX file at `path`, as they are written there. Names that lead
-/// out of its folder are left out. Returns an empty list if the file is not ONNX; loading the model reports the error.
+/// out of its folder are left out. Returns the names found so far if the file is not valid ONNX, and none if it cannot
+/// be read; loading the model reports the error.
 pub fn find_external_files(path: &Path) -> Vec<String> {
     let Ok(file) = File::open(path) else { return Vec::new() };
     let length = file.metadata().map_or(0, |file| file.len());

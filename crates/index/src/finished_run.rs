@@ -33,7 +33,7 @@ pub(crate) struct FinishedRun<'r> {
 /// Stored files that the walk did not report, or that vanished before they were read.
 #[derive(Default)]
 struct UnseenFiles {
-    /// Files that were deleted.
+    /// Files that were deleted, or that the walk excludes now.
     gone: Vec<RepoPath>,
     /// Number of files that could not be examined, because a folder above them could not be read, for example.
     unreadable: u64,
@@ -69,7 +69,7 @@ impl<'r> FinishedRun<'r> {
         Self { plan, results, scope, before, unseen }
     }
 
-    /// Returns the stored files that were deleted from the folder.
+    /// Returns the stored files that were deleted from the folder, or that the walk excludes now.
     pub fn removed(&self) -> &[RepoPath] {
         &self.unseen.gone
     }
@@ -85,7 +85,8 @@ impl<'r> FinishedRun<'r> {
         Some(format!("repaired the index from the files, because {damage}"))
     }
 
-    /// Returns the number of files in the whole folder. Files that could not be examined count as present.
+    /// Returns the number of files in the whole folder: the files that the walk has seen, and the stored files that it
+    /// could not examine or that are out of scope.
     pub fn files_found(&self) -> u64 {
         self.results.walked.seen.len() as u64 + self.unseen.out_of_scope + self.unseen.unreadable
     }
@@ -100,9 +101,9 @@ impl<'r> FinishedRun<'r> {
         records.filter(move |record| seen.contains(&record.path) && is_old(&record.path))
     }
 
-    /// Counts skipped files by reason. Includes files skipped by the walk, files skipped after this run read them, and
-    /// unchanged files skipped after an earlier run read them. A run over a part of the folder keeps the counts of the
-    /// last full run.
+    /// Counts skipped files and folders by reason. Includes those skipped by the walk, files skipped after this run
+    /// read them, and unchanged files skipped after an earlier run read them. A run over a part of the folder keeps the
+    /// counts of the last commit.
     pub fn skipped(&self) -> BTreeMap<String, u64> {
         if let (IndexScope::Paths(_), Some(before)) = (self.scope, self.before) {
             return before.skipped.clone();

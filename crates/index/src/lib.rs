@@ -10,7 +10,7 @@
 //!
 //! A file that cannot be read or parsed is recorded and does not end the run. All chunks of a file are
 //! replaced in one commit. A panic in a stage becomes an error of the run, and every thread is joined. Commits
-//! made before a run is cancelled are kept.
+//! published before a run is cancelled are kept.
 
 mod bench;
 mod error;

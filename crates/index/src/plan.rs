@@ -11,7 +11,8 @@ use source::walk::WalkEntry;
 use store::{IndexFingerprint, SCHEMA_VERSION, StoreDamage, StoreError, StoreView};
 use types::{FileOutcome, FileRecord, PathSet, RepoPath};
 
-/// Returns the fingerprint of an index that is written with these settings and this embedder.
+/// Returns the fingerprint of an index that is written with these settings and this embedder, without the choices of
+/// languages.
 pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexFingerprint {
     IndexFingerprint {
         schema_version: SCHEMA_VERSION,
@@ -35,12 +36,12 @@ pub(crate) struct RunPlan {
     pub reread: PathSet,
     /// The languages that the user and the project choose.
     pub languages: LanguageChoices,
-    /// Every file in the store.
+    /// Every file in the store; empty if the run starts with an empty index.
     pub stored: Vec<RepoPath>,
     /// Whether the run starts with an empty index.
     pub fresh: bool,
-    /// Whether the old index stays searchable until this run completes. This is true if only the model, the layout or
-    /// the chunker has changed, or if only parts of the index are damaged.
+    /// Whether the old index stays searchable until this run completes. This is true for a complete index if no rebuild
+    /// was requested and only the model, the layout or the chunker has changed, or the index is damaged.
     pub keeps_old_index: bool,
     /// The reason why stored data is discarded, as a sentence; `None` if all of it is kept.
     pub redo_reason: Option<String>,
@@ -49,7 +50,7 @@ pub(crate) struct RunPlan {
 }
 
 impl RunPlan {
-    /// Returns whether the metadata of a file matches its record, so it need not be read.
+    /// Returns whether a file need not be read: its metadata matches its record, and it is not in [`RunPlan::reread`].
     pub fn is_unchanged(&self, entry: &WalkEntry) -> bool {
         let known = self.known.get(&entry.path).filter(|_| !self.reread.has_entry(&entry.path));
         known.is_some_and(|known| known.stat == entry.stat)

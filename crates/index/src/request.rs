@@ -7,9 +7,11 @@ use types::{PathSet, RepoPath};
 pub struct IndexRequest {
     /// Whether to discard the stored index and start again.
     pub rebuild: bool,
-    /// The part of the folder to update. An incomplete or damaged index is always updated as a whole.
+    /// The part of the folder to update. An index that is incomplete, damaged or built with other settings is always
+    /// updated as a whole.
     pub scope: IndexScope,
-    /// Whether to read the whole index and repair what is damaged. Without it, the run only repairs damage that it meets.
+    /// Whether to read the whole index and repair what is damaged. Without it, the run only repairs damage that it
+    /// meets.
     pub verify: bool,
 }
 

@@ -66,7 +66,8 @@ impl<E: Into<IndexError>> From<E> for AttemptError {
 }
 
 impl AttemptError {
-    /// Converts an error that shows damage of the stored index, unless the run already starts with an empty one.
+    /// Converts an error that shows damage of the stored index to [`AttemptError::Damaged`], unless the attempt is
+    /// already a repair.
     fn found_damage(self, is_repair: bool) -> Self {
         let reason = match &self {
             Self::Index(IndexError::Store(error)) if !is_repair => error.damage_reason(),
@@ -89,8 +90,8 @@ impl Indexer<'_> {
     /// Updates the store to match the folder.
     ///
     /// # Errors
-    /// When the root cannot be walked, the store cannot be written, a stage panics, or the run is cancelled.
-    /// Finished commits are kept.
+    /// When one of the cases of [`IndexError`] occurs, for example when the root cannot be walked, the store cannot be
+    /// written, the embedder fails, or the run is cancelled. Published commits are kept.
     pub fn run(
         &self,
         request: &IndexRequest,
@@ -225,7 +226,8 @@ impl Indexer<'_> {
         BatchStage { preparse: self.settings.pipeline.preparse, window_chunks, budget: &run.budget }
     }
 
-    /// Removes deleted files from the store, marks the run as complete, and reports it.
+    /// Removes deleted and newly excluded files from the store, marks the run as complete, and reports it. Commits
+    /// nothing if nothing has changed.
     fn complete_run(
         &self,
         run: &PipelineRun<'_>,
@@ -249,7 +251,8 @@ impl Indexer<'_> {
         Ok(finished.into_report(run, skipped))
     }
 
-    /// Opens the last commit; `None` before the first one. A rebuild and a repair replace an index that cannot be opened.
+    /// Opens the last commit; `None` before the first one, and if it cannot be opened but a rebuild or a repair
+    /// replaces it.
     fn open_view(&self, request: &IndexRequest, is_repair: bool) -> Result<Option<Arc<dyn StoreView>>, StoreError> {
         match self.store.view() {
             Err(error) if request.rebuild || (is_repair && error.is_damage()) => {

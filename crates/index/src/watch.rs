@@ -3,8 +3,8 @@
 //! Only folders that a walk enters are watched. On Linux, each folder gets a watch before it is listed; on
 //! other systems, one watch covers the root, and events in other folders are dropped. If changes may have been
 //! missed, [`FileChanges::Everything`] is reported with the reason. The same is reported if git begins or ceases to
-//! track files, and if an ignore file changes that a walk does not visit: one of git, of the user or of a folder above
-//! the root.
+//! track files, and if an ignore file changes, even one that a walk does not visit: one of git, of the user or of a
+//! folder above the root.
 
 #[cfg(test)]
 mod tests;
@@ -81,7 +81,7 @@ impl FolderWatcher {
     /// call misses none.
     ///
     /// # Errors
-    /// When the root cannot be read or watched.
+    /// When the root cannot be read, or it or a folder below it cannot be watched.
     pub fn start(root: &AbsPath, index_dir: &Path, cross_file_systems: bool) -> Result<Self, WatchError> {
         let index_dir = index_dir.canonicalize().unwrap_or_else(|_| index_dir.to_owned());
         let (signal, changed) = bounded(1);
@@ -131,7 +131,7 @@ impl FolderWatcher {
         self.unwatched.lock().clone()
     }
 
-    /// Tries again to watch the folders that are not watched.
+    /// Watches all folders again, including those that could not be watched before.
     pub fn watch_missing_folders(&self) {
         if let Err(error) = self.rewatch_folders() {
             self.mark_incomplete(&error);
@@ -170,7 +170,7 @@ impl FolderWatcher {
         error.to_string()
     }
 
-    /// Watches all folders that exist now, and no others.
+    /// Watches all folders that a walk enters now, and no others.
     fn rewatch_folders(&self) -> Result<(), WatchError> {
         let before = mem::take(&mut self.shared.state.lock().watched_folders);
         if let Err(error) = self.watch_folders(&[root_path()]) {

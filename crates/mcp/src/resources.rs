@@ -1,7 +1,7 @@
 //! MCP resources: files, lines and definitions, such as `codescry://ROOT/src/a.rs#L10-L20`.
 //!
-//! The list is short, because some clients read all of it when they start: the files in the top folder of each root,
-//! such as its README. The templates lead to everything else. Reading a resource applies the same path checks as
+//! The list is short, because some clients read all of it when they start: a few files in the top folders of the first
+//! roots, such as the README. The templates lead to everything else. Reading a resource applies the same path checks as
 //! `read_code`.
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ const MAX_LISTED_ROOTS: usize = 4;
 /// Maximum length of a resource's text, in bytes; a longer one can only be read in parts, by lines.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
 
-/// Lists the indexed files in the top folders of the roots.
+/// Lists some of the indexed files in the top folders of the first roots.
 ///
 /// # Errors
 /// When an index cannot be read.
@@ -76,7 +76,7 @@ pub fn list_templates(roots: &ServedRoots) -> ListResourceTemplatesResult {
 /// Reads the text of a resource from disk, until `cancel` is cancelled.
 ///
 /// # Errors
-/// When the URI is invalid, leads out of its root, or its file or definition cannot be read.
+/// When the URI is invalid, leads out of its root, its file or definition cannot be read, or its text is too long.
 pub async fn read_resource(
     roots: &ServedRoots,
     uri: &str,

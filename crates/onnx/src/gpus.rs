@@ -26,7 +26,7 @@ pub enum GpuSelector {
 
 impl VisibleGpus {
     /// Parses the value of `CUDA_VISIBLE_DEVICES` the way CUDA does: the first invalid entry ends the list. `None`
-    /// stands for an unset variable.
+    /// means that the variable is not set.
     pub fn parse(variable: Option<&str>) -> Self {
         let Some(entries) = variable else { return Self::All };
         let selector = |entry: &str| match entry.trim() {

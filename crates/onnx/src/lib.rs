@@ -1,7 +1,7 @@
 //! Runs transformer models with ONNX Runtime.
 //!
-//! [`OnnxEmbedder`] is the entry point. It loads nothing before the first text or query, and bounds every batch by
-//! its token count and its memory. From the bottom up:
+//! [`OnnxEmbedder`] is the entry point. It loads the model on first use, and bounds every batch by its token count and
+//! its memory. From the bottom up:
 //!
 //! - `runtime` finds and loads ONNX Runtime and reads its errors.
 //! - `gpus` names NVIDIA GPUs and samples their utilization.

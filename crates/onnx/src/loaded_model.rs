@@ -116,7 +116,7 @@ fn describe_library(library: &OrtLibrary) -> String {
 /// Returns the tokenizer's largest token ID.
 ///
 /// # Errors
-/// Fails if the ID exceeds the vocabulary size in `config.json`: the tokenizer belongs to another model.
+/// Fails if the ID is not below the vocabulary size in `config.json`: the tokenizer belongs to another model.
 fn checked_last_token(model: &InstalledModel, tokenizer: &ModelTokenizer) -> Result<u32, EmbedError> {
     let last = tokenizer.last_token_id();
     match model.vocabulary_size() {

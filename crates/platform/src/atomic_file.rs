@@ -32,7 +32,8 @@ pub enum Durability {
 /// On an error, no temporary file remains, and the old file is unchanged, unless only the folder could not be synced.
 ///
 /// # Errors
-/// When the folder does not exist, when it cannot be written to, or when `write` fails.
+/// When the folder does not exist or cannot be written to, when `write` fails, or when the file cannot be synced or
+/// renamed, or the folder cannot be synced.
 pub fn replace_file(
     path: &Path,
     durability: Durability,
@@ -140,7 +141,8 @@ impl Drop for PendingFile {
     }
 }
 
-/// Replaces `to` with the finished file `from` in the same folder. The caller has synced the contents of `from`.
+/// Replaces `to` with the finished file `from` in the same folder. For [`Durability::Synced`], the caller has synced
+/// the contents of `from`.
 ///
 /// # Errors
 /// When the file cannot be renamed, or the folder cannot be synced.
@@ -175,7 +177,8 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Deletes the temporary files in `folder` that processes left behind when they died more than an hour ago.
+/// Deletes the temporary files in `folder` that were last written more than an hour ago; processes that died left them
+/// behind.
 ///
 /// Call this before writing to a folder. Files that cannot be deleted are ignored, because they only take space.
 pub fn remove_leftovers(folder: &Path) {

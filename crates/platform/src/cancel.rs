@@ -65,9 +65,11 @@ impl CancelToken {
         true
     }
 
-    /// Calls `callback` once when a stop is requested, or immediately if it has already been requested.
+    /// Calls `callback` once when a stop is requested, unless the returned listener is dropped before; calls it
+    /// immediately if a stop has already been requested.
     ///
-    /// The callback runs on the thread that calls [`CancelToken::cancel`], so it must be short.
+    /// Unless it is called immediately, the callback runs on the thread that calls [`CancelToken::cancel`], so it must
+    /// be short.
     pub fn on_cancel(&self, callback: impl FnOnce() + Send + 'static) -> CancelListener {
         let mut listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let id = listeners.next_id;

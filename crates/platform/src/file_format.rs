@@ -32,7 +32,7 @@ pub enum FormatError {
     /// The file does not begin with the magic number.
     #[error("not a file of this kind")]
     Magic,
-    /// The file was written by another version of codescry.
+    /// The file has another version of the format.
     #[error("format version {found}, expected {expected}")]
     Version { found: u32, expected: u32 },
     /// A checksum does not match: bytes changed after they were written.
@@ -57,7 +57,7 @@ impl FileFormat {
     /// Checks the header at the start of `bytes` and returns the bytes after it.
     ///
     /// # Errors
-    /// When the magic number, the version or the checksum of the header differs.
+    /// When the magic number, the version or the checksum of the header differs, or `bytes` is shorter than a header.
     pub fn check_header<'b>(&self, bytes: &'b [u8]) -> Result<&'b [u8], FormatError> {
         let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
             return Err(if self.magic.starts_with(bytes) { FormatError::Truncated } else { FormatError::Magic });
@@ -143,7 +143,7 @@ pub struct ChecksumWriter<W> {
 }
 
 impl<W: Write> ChecksumWriter<W> {
-    /// Starts with the checksum of no bytes.
+    /// Creates a writer to `inner`. Its checksum covers only the bytes written through it.
     pub fn new(inner: W) -> Self {
         Self { inner, hasher: XxHash3_64::new() }
     }
@@ -178,7 +178,7 @@ pub struct ChecksumReader<R> {
 }
 
 impl<R: Read> ChecksumReader<R> {
-    /// Starts with the checksum of no bytes.
+    /// Creates a reader of `inner`. Its checksum covers only the bytes read through it.
     pub fn new(inner: R) -> Self {
         Self { inner, hasher: XxHash3_64::new() }
     }

@@ -42,7 +42,7 @@ pub fn read_beneath(root: &Path, path: &str, limit_bytes: u64) -> io::Result<Fil
 /// Splits a `/`-separated path into its components.
 ///
 /// # Errors
-/// When a component is empty, `.` or `..`, or would be more than one component on this system.
+/// When a component is empty, `.` or `..`, contains a zero byte, or would be more than one component on this system.
 fn split_path(path: &str) -> io::Result<Vec<&str>> {
     let parts: Vec<&str> = path.split('/').collect();
     let is_nested = |part: &str| cfg!(windows) && part.contains(['\\', ':']);
@@ -56,7 +56,7 @@ fn split_path(path: &str) -> io::Result<Vec<&str>> {
 /// ignore file, a manifest or other settings.
 ///
 /// # Errors
-/// Like [`read_without_links`], and when the file is larger than `max_bytes`. Then no part of it is read.
+/// Like [`read_without_links`], and when the file is larger than `max_bytes`. Then no part of it is returned.
 pub fn read_small_file(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     read_whole_file(open_without_links(path)?, max_bytes)
 }
@@ -64,7 +64,7 @@ pub fn read_small_file(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 /// Reads the whole file at `path`, `/`-separated, below `root`; the file is expected to be small.
 ///
 /// # Errors
-/// Like [`read_beneath`], and when the file is larger than `max_bytes`. Then no part of it is read.
+/// Like [`read_beneath`], and when the file is larger than `max_bytes`. Then no part of it is returned.
 pub fn read_small_file_beneath(root: &Path, path: &str, max_bytes: u64) -> io::Result<Vec<u8>> {
     read_whole_file(open_beneath(root, &split_path(path)?)?, max_bytes)
 }
@@ -182,8 +182,8 @@ impl FolderHandle {
         self.read_entries(max_entries)
     }
 
-    /// Returns the name of the only entry that is shown as `name`, with replacement characters if it is not UTF-8;
-    /// `name` itself if there is not exactly one.
+    /// Returns the name of the only entry whose name becomes `name` by lossy conversion to UTF-8; `name` itself if it
+    /// has no U+FFFD, or there is not exactly one such entry.
     fn find_name<'n>(&self, name: &'n str) -> Cow<'n, OsStr> {
         if !name.contains(char::REPLACEMENT_CHARACTER) {
             return Cow::Borrowed(OsStr::new(name));
@@ -208,7 +208,7 @@ impl FolderHandle {
 /// Returns the path of a single name.
 ///
 /// # Errors
-/// When the name is empty, `.` or `..`, or consists of more than one component.
+/// When the name is empty, `.` or `..`, consists of more than one component, or, on Windows, names a stream of a file.
 fn check_name(name: &OsStr) -> io::Result<&Path> {
     let path = Path::new(name);
     let mut parts = path.components();

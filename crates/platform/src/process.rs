@@ -20,8 +20,8 @@ pub fn resident_bytes() -> Option<u64> {
     query_process(this, ProcessRefreshKind::nothing().with_memory(), sysinfo::Process::memory)
 }
 
-/// Returns the memory in bytes that a process has for itself alone, without the program's file that it shares with its
-/// parent; `None` if unknown, such as on other systems than Linux.
+/// Returns the resident anonymous memory of a process, in bytes, which does not include the program's file that it
+/// shares with its parent; `None` if unknown, such as on other systems than Linux.
 pub fn private_bytes(process_id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process_id}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
@@ -152,7 +152,8 @@ pub struct ParentProcess {
 }
 
 impl ParentProcess {
-    /// Returns the parent of this process; `None` if it is unknown or has ended already.
+    /// Returns the parent of this process; `None` if it is unknown, or, on Unix, if it is process 1, which is also the
+    /// parent of a process whose parent has ended.
     pub fn detect() -> Option<Self> {
         #[cfg(unix)]
         {

@@ -4,9 +4,9 @@ use std::io;
 use std::panic::resume_unwind;
 use std::thread;
 
-/// Runs `work` on at most `threads` threads at once, one of which is the calling thread, and returns the results. If
-/// the system starts fewer threads, these do all of the work: `work` takes its tasks from a shared list until none is
-/// left.
+/// Runs `work` on at most `threads` threads at once, one of which is the calling thread, and returns the result of each
+/// thread. If the system starts fewer threads, these do all of the work: `work` takes its tasks from a shared list
+/// until none is left.
 pub fn run_on_threads<T: Send>(name: &str, threads: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
         let work = &work;
@@ -22,7 +22,7 @@ pub fn run_on_threads<T: Send>(name: &str, threads: usize, work: impl Fn() -> T 
 /// panic when they cannot start their threads.
 ///
 /// # Errors
-/// The error of the system; [`describe_thread_limits`] names its likely cause.
+/// When the system does not start a thread; [`describe_thread_limits`] names the likely cause.
 pub fn check_threads(count: usize) -> io::Result<()> {
     thread::scope(|scope| {
         // The threads wait until all are there: the sender is dropped when this closure ends.
@@ -36,8 +36,8 @@ pub fn check_threads(count: usize) -> io::Result<()> {
     })
 }
 
-/// Names the limits of this process that keep it from starting threads, with the remedy, such as `raise the limit of
-/// address space (ulimit -v, now 488 MiB)`.
+/// Names the limits of this process that may keep it from starting threads, with the remedy, such as `raise the limit
+/// of address space (ulimit -v, now 488 MiB)`.
 pub fn describe_thread_limits() -> String {
     let limits = list_limits();
     if limits.is_empty() {

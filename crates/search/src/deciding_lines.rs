@@ -22,14 +22,14 @@ const RUN_FACTOR: f32 = 1.0;
 
 /// Scores lines by the words of a query and by the pasted texts in it.
 pub(crate) struct LineScorer {
-    /// The inverse document frequency of each word and of its inflections.
+    /// The inverse document frequency of each word of the query; an inflection has that of its word.
     weights: HashMap<String, f32>,
     /// The words of each pasted text, in order.
     pasted: Vec<Vec<String>>,
 }
 
 impl LineScorer {
-    /// Creates a scorer for the words of all parts of a query. Without lexical scores no line stands out.
+    /// Creates a scorer for the words of all parts of a query. Without lexical scores, it finds no lines.
     pub fn new(query: &ParsedQuery, parts: &[PartCandidates<'_>]) -> Self {
         let mut weights = HashMap::new();
         for (terms, part) in query.parts().zip(parts) {
@@ -43,8 +43,8 @@ impl LineScorer {
         Self { weights, pasted: query.pasted_texts.iter().map(|text| split_words(text)).collect() }
     }
 
-    /// Returns the numbers of the lines that match best, best first. `text` is the text of the lines of `span`; line
-    /// numbers count from the start of the file.
+    /// Returns the numbers of at most [`MAX_LINES`] lines that match best, best first; empty if no line matches. `text`
+    /// is the text of the lines of `span`; line numbers count from the start of the file.
     pub fn find_lines(&self, text: &str, span: Span) -> Vec<u32> {
         let mut scored: Vec<(u32, f32)> =
             (span.start_line..).zip(text.lines()).map(|(number, line)| (number, self.score(line))).collect();

@@ -13,8 +13,8 @@ use types::qualified_name;
 /// Maximum number of related chunks listed with a hit.
 const MAX_RELATED_CHUNKS: usize = 3;
 
-/// Reads the hits of ranked places. Leaves out places whose stored text is damaged. Also returns the number of hits with
-/// masked credentials.
+/// Reads the hits of ranked places. Leaves out places whose stored text is damaged. Also returns the number of hits
+/// with masked credentials.
 ///
 /// # Errors
 /// If the store cannot be read, or a stop was requested.

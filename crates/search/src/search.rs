@@ -73,7 +73,8 @@ pub struct MeasuredChunk {
 
 /// Returns the best places. One file has several places if they fit better than the places of other files.
 ///
-/// `folders` are the folders of the projects in the query's filters. [`Hit::stale`] and [`Hit::project`] are not set.
+/// `folders` are the folders of the projects in the query's filters, and the folder that the search is narrowed to.
+/// [`Hit::stale`] and [`Hit::project`] are not set.
 ///
 /// # Errors
 /// If reading the store or embedding fails, or a stop was requested.

@@ -19,7 +19,8 @@ pub struct SearchThreadsError {
     message: String,
 }
 
-/// Starts the thread pool that searches share. Its threads have the priority of the calling thread.
+/// Starts the thread pool that searches share, unless it is running. Its threads have the priority of the calling
+/// thread.
 ///
 /// Without this call, the first search starts the pool, which may happen on a low-priority indexing thread.
 ///
@@ -36,6 +37,9 @@ pub fn start_search_threads() -> Result<(), SearchThreadsError> {
 /// Runs `work` on the threads that searches share, where its parallel steps also run.
 ///
 /// Work on a refresh thread stays there.
+///
+/// # Panics
+/// If the pool is not running and its threads cannot be started.
 pub(crate) fn run_on_search_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let refresh_pool = REFRESH_POOL.get().and_then(Option::as_ref);
     if refresh_pool.is_some_and(|pool| pool.current_thread_index().is_some()) {

@@ -4,8 +4,8 @@ use types::RepoPath;
 
 use super::names::{matches_glob, plain_name};
 
-/// The kinds of files that hold credentials only sometimes: globs of lower-case names, lower-case texts of which one
-/// must be in the file, and a description of the credentials.
+/// The kinds of files that hold credentials only sometimes: globs of lower-case names, lower-case texts, at least one
+/// of which must be in the file, and a description of the credentials.
 const CREDENTIAL_FILES: &[(&[&str], &[&str], &str)] = &[
     // The address of a remote may contain a password. The folder of a bare repository has any name.
     (&["config", "config.worktree"], &["[remote \"", "[core]\n", "[branch \"", "[credential"], "settings of Git"),
@@ -31,10 +31,11 @@ const CREDENTIAL_FILES: &[(&[&str], &[&str], &str)] = &[
     (&["config.toml", "config.yml", "config.yaml", "hosts.yml"], &["oauth_token:", "auth_token:"], "access tokens"),
 ];
 
-/// Number of leading bytes of a file that are searched for the texts.
+/// Number of leading bytes of a file that are searched for the texts of [`CREDENTIAL_FILES`].
 const MAX_BYTES: usize = 256 << 10;
 
-/// Returns a description of the credentials in a file with one of these names; `None` if it has none.
+/// Returns a description of the credentials in a file whose name is in [`CREDENTIAL_FILES`]; `None` for other names,
+/// and if the first [`MAX_BYTES`] have none of the texts.
 pub fn find_credentials_by_name(path: &RepoPath, bytes: &[u8]) -> Option<&'static str> {
     let lower = path.file_name().to_ascii_lowercase();
     let plain = plain_name(&lower);

@@ -17,18 +17,18 @@ const SEQUENCE: u8 = 0x30;
 const ENCRYPTION_OIDS: [&[u8]; 2] =
     [&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05], &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01]];
 
-/// Smallest length of the first number of an RSA or DSA key, in bytes.
+/// Smallest length of the first number after the version of an RSA or DSA key, in bytes.
 const MIN_NUMBER_BYTES: usize = 32;
 
-/// Smallest and largest length of the number of an elliptic-curve key, in bytes.
+/// Smallest and largest length of the private number of an elliptic-curve key, in bytes.
 const CURVE_KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=80;
 
-/// Returns whether `bytes`, of which the first 32 are enough, begin a private key.
+/// Returns whether a private key in DER begins at the start of `bytes`, of which the first 32 are enough.
 pub fn begins_private_key(bytes: &[u8]) -> bool {
     parse_private_key(bytes).is_some()
 }
 
-/// Returns whether `bytes`, of which the first 5 are enough, may begin a private key.
+/// Returns whether a private key in DER may begin at the start of `bytes`, of which the first 5 are enough.
 pub fn may_begin_private_key(bytes: &[u8]) -> bool {
     enter(bytes, SEQUENCE).is_some_and(|(_, inside)| matches!(inside.first(), Some(&INTEGER | &SEQUENCE)))
 }
@@ -57,8 +57,8 @@ fn parse_private_key(bytes: &[u8]) -> Option<()> {
     is_key.then_some(())
 }
 
-/// Returns the length and the contents of the value at the start of `bytes` if it has this tag. The contents may be cut
-/// off.
+/// Returns the length of the value at the start of `bytes`, and all bytes from its contents on. `None` if the value has
+/// another tag, or a length that takes more than two bytes.
 fn enter(bytes: &[u8], tag: u8) -> Option<(usize, &[u8])> {
     let (found, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first().filter(|_| *found == tag)?;

@@ -14,8 +14,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Returns three texts, of which one is in the Base64 of any bytes that contain `text`: one for each position of the
-/// first byte of `text` in a group of three. Characters that depend on neighbouring bytes are left out.
+/// Returns three texts, one of which occurs in the Base64 of any bytes that contain `text`: one for each position of
+/// the first byte of `text` in a group of three. Characters that depend on neighbouring bytes are left out.
 pub fn encode_base64_cores(text: &[u8]) -> [String; 3] {
     [0, 1, 2].map(|shift| {
         let mut padded = vec![0; shift];
@@ -27,8 +27,8 @@ pub fn encode_base64_cores(text: &[u8]) -> [String; 3] {
     })
 }
 
-/// Decodes at most `max_chars` characters of Base64 from the offset `at` on. Reads through escapes, quotes and line
-/// breaks.
+/// Decodes at most `max_chars` characters of Base64 from the offset `at` on, through escapes, quotes and line breaks.
+/// An incomplete last group of four is left out.
 pub fn decode_base64_at(bytes: &[u8], at: usize, max_chars: usize) -> Vec<u8> {
     // Enough for a character and a line break with quotes and marks after each few of them.
     let end = bytes.len().min(at + 4 * max_chars);
@@ -44,14 +44,16 @@ pub fn decode_base64_at(bytes: &[u8], at: usize, max_chars: usize) -> Vec<u8> {
     LENIENT.decode(chars).unwrap_or_default()
 }
 
-/// Parses at most `max_bytes` pairs of hexadecimal digits from the offset `at` on.
+/// Parses at most `max_bytes` pairs of hexadecimal digits from the offset `at` on, up to the first pair with another
+/// character.
 pub fn decode_hex_at(bytes: &[u8], at: usize, max_bytes: usize) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pairs = bytes[at..].chunks_exact(2).take(max_bytes);
     pairs.map_while(|pair| Some((digit(pair[0])? << 4) | digit(pair[1])?)).collect()
 }
 
-/// Parses at most `max_bytes` byte values from the offset `at` on, such as `0x2d, 0x2d`, `45, 45` or `\x2d\x2d`.
+/// Parses at most `max_bytes` byte values from the offset `at` on, such as `0x2d, 0x2d`, `45, 45` or `\x2d\x2d`. Stops
+/// at the first text that is not a byte value.
 pub fn decode_byte_list_at(bytes: &[u8], at: usize, max_bytes: usize) -> Vec<u8> {
     // Enough for a value, its separator and a share of an indented line's start.
     let mut rest = &bytes[at..bytes.len().min(at + 12 * max_bytes)];

@@ -2,13 +2,15 @@
 
 use super::key_body::is_random;
 
-/// Largest distance between the members `kty` and `d` of one key, in bytes. An RSA key of 4,096 bits has 3,200.
+/// Largest distance between the members `kty` and `d` of one key, in bytes. An RSA key of 4,096 bits has about 3,200
+/// bytes.
 const MAX_DISTANCE_BYTES: usize = 8 << 10;
 
 /// Smallest number of characters of a private exponent or a curve's private number.
 const MIN_VALUE_CHARS: usize = 32;
 
-/// Returns whether a member `d` with a key is near one of the members `kty`, whose offsets are in ascending order.
+/// Returns whether a member `d`, whose value looks like a key, is near one of the members `kty`, whose offsets are in
+/// ascending order.
 pub fn has_private_member(bytes: &[u8], key_types: &[usize]) -> bool {
     let (Some(first), Some(last)) = (key_types.first(), key_types.last()) else { return false };
     let start = first.saturating_sub(MAX_DISTANCE_BYTES);
@@ -20,7 +22,7 @@ pub fn has_private_member(bytes: &[u8], key_types: &[usize]) -> bool {
     })
 }
 
-/// Returns whether the letter at `at` is the whole name of a member, and a key is its value.
+/// Returns whether the letter at `at` is the whole name of a member whose value looks like a key.
 fn is_private_member(bytes: &[u8], at: usize) -> bool {
     let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$');
     if at.checked_sub(1).is_some_and(|before| is_name_byte(&bytes[before])) {

@@ -4,26 +4,27 @@ use std::ops::Range;
 
 use super::notation::{ELLIPSIS, NotationReader};
 
-/// Smallest number of Base64 characters directly after a key's first line; text that mentions keys has fewer.
+/// Smallest length of the first run of Base64 after a key's first line that may count as a key by itself.
 const MIN_FIRST_CHARS: usize = 16;
 
-/// Smallest number of Base64 characters in pieces that are shorter than [`MIN_FIRST_CHARS`].
+/// Smallest total length of the first runs of Base64 after a key's first line, joined up to the first word, that count
+/// as a key. Covers keys in pieces shorter than [`MIN_FIRST_CHARS`].
 const MIN_JOINED_CHARS: usize = 40;
 
-/// Smallest length of a run of Base64 that counts behind other words.
+/// Smallest length of a run of Base64 that adds to [`MIN_RUNS_CHARS`]; other words may precede it.
 const MIN_RUN_CHARS: usize = 24;
 
-/// Smallest total length of the runs of at least [`MIN_RUN_CHARS`] in a key.
+/// Smallest total length of the runs of at least [`MIN_RUN_CHARS`] that count as a key.
 const MIN_RUNS_CHARS: usize = 48;
 
 /// Smallest length of a run that counts although an ellipsis cuts it off.
 const MIN_CUT_CHARS: usize = 64;
 
-/// Smallest number of different characters of a run; placeholders such as `xxxxxxxx` have fewer.
+/// Smallest number of different characters of a run that counts as random; placeholders such as `xxxxxxxx` have fewer.
 const MIN_DIFFERENT_CHARS: usize = 5;
 
-/// Share of neighbours of different classes (upper case, lower case, other), in percent, from which a run is not an
-/// identifier. Random Base64 has 62 %, names in camel case up to 40 %.
+/// Smallest share of adjacent characters of different classes (upper case, lower case, other), in percent, of a run
+/// that counts as random. Random Base64 has 62 %, names in camel case up to 40 %.
 const MIN_CLASS_CHANGES_PERCENT: usize = 43;
 
 /// Smallest length of a run in lower case that counts as a word. [`MIN_NAME_CHARS`] is that of a name in camel case.
@@ -37,7 +38,7 @@ const KEY_HEADERS: &[&[u8]] =
 /// First characters of keys in Base64: a DER sequence or an OpenSSH key.
 const KEY_STARTS: &[&[u8]] = &[b"MII", b"MIG", b"MIH", b"MHc", b"MHQ", b"MC4", b"b3BlbnNza"];
 
-/// The position of a text relative to a mark of PEM.
+/// The position of a text relative to the first or last line of a PEM key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyPosition {
     /// It follows a key's first line. `ends_with_mark` tells whether a key's last line follows.
@@ -111,7 +112,8 @@ pub fn is_key_like(run: &[u8]) -> bool {
     KEY_STARTS.iter().any(|start| run.starts_with(start)) || is_random(run)
 }
 
-/// Returns whether a run has characters of all classes, and changes between them as often as random Base64 does.
+/// Returns whether a run looks random: it has characters of all classes, enough different characters, and enough
+/// changes of class.
 pub fn is_random(run: &[u8]) -> bool {
     let has_class = |wanted: u8| run.iter().any(|byte| class_of(*byte) == wanted);
     (0..3).all(has_class)
@@ -125,7 +127,7 @@ fn is_word_like(run: &[u8]) -> bool {
     (is_lower && run.len() >= MIN_WORD_CHARS) || (run.len() >= MIN_NAME_CHARS && has_few_changes(run, 35))
 }
 
-/// Returns whether the share of neighbours of different classes is below `percent`.
+/// Returns whether the share of adjacent characters of different classes is below `percent`.
 fn has_few_changes(run: &[u8], percent: usize) -> bool {
     let changes = run.windows(2).filter(|pair| class_of(pair[0]) != class_of(pair[1])).count();
     changes * 100 < run.len().saturating_sub(1) * percent

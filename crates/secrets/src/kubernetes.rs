@@ -1,4 +1,4 @@
-//! Manifests of Kubernetes that hold the values of a Secret.
+//! Recognizes manifests of Kubernetes that hold the values of a Secret.
 
 use types::RepoPath;
 
@@ -7,7 +7,7 @@ const MANIFEST_ENDS: &[&str] =
     &[".yaml", ".yml", ".json", ".yaml.bak", ".yml.bak", ".yaml.tmpl", ".yml.tmpl", ".yaml.j2"];
 
 /// Returns whether a file has a document of the kind `Secret` with at least one value that is written out. A template,
-/// whose values come from elsewhere, does not count.
+/// whose values come from elsewhere, does not count. Nor does a file whose name has none of [`MANIFEST_ENDS`].
 pub fn is_secret_manifest(path: &RepoPath, bytes: &[u8]) -> bool {
     let name = path.file_name().to_ascii_lowercase();
     if !MANIFEST_ENDS.iter().any(|end| name.ends_with(end)) || memchr::memmem::find(bytes, b"Secret").is_none() {
@@ -88,7 +88,8 @@ fn has_value(pair: &str) -> bool {
     pair.split_once(':').is_some_and(|(key, value)| !key.contains("{{") && is_written_out(value.trim()))
 }
 
-/// Returns whether a value is neither empty, nor a part of a template, nor a placeholder.
+/// Returns whether a value is neither empty, nor a mark of a block scalar, nor encrypted, nor a part of a template or a
+/// placeholder.
 fn is_written_out(value: &str) -> bool {
     let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
     !value.is_empty()

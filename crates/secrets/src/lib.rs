@@ -26,7 +26,7 @@ pub use token_masks::{ALLOW_MARKER, MASK, TextMask, mask_tokens};
 use types::RepoPath;
 
 /// Returns a description of the credentials in a file, such as `a private key (PEM)`; `None` if none are found, or if
-/// the text has an [`ALLOW_MARKER`].
+/// the file contains [`ALLOW_MARKER`].
 pub fn find_credentials(path: &RepoPath, bytes: &[u8]) -> Option<String> {
     let found = match private_keys::find_private_key(bytes) {
         Some(form) => format!("a private key ({form})"),

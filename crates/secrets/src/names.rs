@@ -1,8 +1,8 @@
 //! The table of names of files and folders that hold credentials.
 //!
-//! Names are compared in lower case, as they are and without the marks of copies and backups: `server.key.bak`,
-//! `.env~`, `.server.key.swp`, `terraform.tfstate.1700000000.backup`. A file pattern never matches a folder, because
-//! `commands/credentials/` is source code. The reported reason is the pattern.
+//! Names are compared in lower case, as they are, without the marks of copies and backups, and without leading dots:
+//! `server.key.bak`, `.env~`, `.server.key.swp`, `terraform.tfstate.1700000000.backup`. A file pattern never matches a
+//! folder, because `commands/credentials/` is source code. The reported reason is the pattern.
 
 use types::RepoPath;
 
@@ -131,9 +131,9 @@ const SECRET_KEYS: &[&str] = &[
     "kubeconfig*",
 ];
 
-/// Words for credentials, with the pattern to report. A data file whose name consists of such a word and
-/// [`ENVIRONMENTS`], or ends with such a word, holds credentials: `secrets.yaml`, `secrets.prod.yaml`, `db-secret.yaml`
-/// and `gcp-credentials.json` do, `credentials.py` and `secret-santa.json` do not.
+/// Words for credentials, with the pattern to report. A data file holds credentials if only [`ENVIRONMENTS`] and
+/// numbers follow the first such word in its name: `secrets.yaml`, `secrets.prod.yaml`, `db-secret.yaml` and
+/// `gcp-credentials.json` do, `credentials.py` and `secret-santa.json` do not.
 const SECRET_WORDS: &[(&str, &str)] = &[
     ("credentials", "credentials.*"),
     ("credential", "credential.*"),
@@ -144,7 +144,7 @@ const SECRET_WORDS: &[(&str, &str)] = &[
     ("kubeconfig", "kubeconfig.*"),
 ];
 
-/// Words before [`SECRET_WORDS`] in the names of files that refer to credentials stored elsewhere, or encrypt them.
+/// Words in the names of files without readable credentials, which are stored elsewhere, encrypted or absent.
 const REFERENCE_WORDS: &[&str] = &["external", "sealed", "no", "without"];
 
 /// Names of the environments in which a program runs.
@@ -261,7 +261,8 @@ const BACKUP_ENDS: &[&str] = &[
 /// Starts of names of copies and backups.
 const BACKUP_STARTS: &[&str] = &["#", ".#", "copy of ", "backup of ", "backup-", "backup_", "old-", "old_", "bak."];
 
-/// Returns the pattern by which a file may hold credentials, matched on its name and its folders.
+/// Returns the pattern by which a file may hold credentials, matched on its name and its folders; `None` if no pattern
+/// matches.
 pub fn secret_pattern(path: &RepoPath) -> Option<&'static str> {
     let lower = path.as_str().to_ascii_lowercase();
     let mut parts: Vec<&str> = lower.split('/').collect();
@@ -270,7 +271,8 @@ pub fn secret_pattern(path: &RepoPath) -> Option<&'static str> {
     parts.into_iter().find_map(match_secret_folder).or_else(|| match_secret_file(name, folder))
 }
 
-/// Returns the pattern by which a folder may hold credentials, matched on its name and the folders above it.
+/// Returns the pattern by which a folder may hold credentials, matched on its name and the folders above it; `None` if
+/// no pattern matches.
 pub fn secret_folder_pattern(path: &RepoPath) -> Option<&'static str> {
     path.as_str().to_ascii_lowercase().split('/').find_map(match_secret_folder)
 }

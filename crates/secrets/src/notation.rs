@@ -6,16 +6,17 @@ const MAX_TAG_BYTES: usize = 160;
 /// Reads one logical character at a time, as an ASCII byte.
 ///
 /// Escapes (`\n`, `\\n`, `\x0a`, `\u000a`, `\012`), percent-encoding (`%0A`) and entities (`&#10;`) become the
-/// character that they stand for. Typographic dashes, quotes and spaces become those of ASCII, and `…` becomes
-/// [`ELLIPSIS`]. Tags, and other characters outside of ASCII, become [`SEPARATOR`]. Continued lines (`\`, `^` or a
-/// backtick before the line end) and zero-width characters are left out.
+/// character that they stand for, but `\t` and `\r` become a line feed, and other escapes [`SEPARATOR`]. Typographic
+/// dashes, quotes and spaces become those of ASCII, and `…` becomes [`ELLIPSIS`]. Tags, and other characters outside of
+/// ASCII, become [`SEPARATOR`]. Line continuations (`\`, `^` or a backtick and the line end) and zero-width characters
+/// are left out.
 #[derive(Clone)]
 pub struct NotationReader<'t> {
     bytes: &'t [u8],
     at: usize,
 }
 
-/// The character that stands for a tag, or for a character outside of ASCII without a counterpart in it.
+/// The character that stands for a tag, an unknown escape, or a character outside of ASCII without a counterpart in it.
 pub const SEPARATOR: u8 = 1;
 
 /// The character that stands for `…`.
@@ -40,8 +41,8 @@ impl<'t> NotationReader<'t> {
         &self.bytes[self.at.min(self.bytes.len())..]
     }
 
-    /// Reads an escape: one or more backslashes and the characters that they escape. Returns `None` for a continued
-    /// line and for a character of zero width.
+    /// Reads an escape: one or more backslashes and the characters that they escape. Returns `None` for a line
+    /// continuation and for a character of zero width.
     fn read_escape(&mut self) -> Option<u8> {
         while self.peek(0) == Some(b'\\') {
             self.at += 1;
@@ -213,7 +214,7 @@ impl Iterator for NotationReader<'_> {
     }
 }
 
-/// Returns the ASCII character of a code point, [`SEPARATOR`] for another one, and `None` for one of zero width.
+/// Returns the character that [`NotationReader`] reads for a code point; `None` for one of zero width.
 fn to_logical(code: u32) -> Option<u8> {
     match code {
         0x0d => Some(b'\n'),
@@ -225,7 +226,7 @@ fn to_logical(code: u32) -> Option<u8> {
     }
 }
 
-/// Parses at most `max_digits` digits. Returns the number and how many there were; `None` if there is none.
+/// Parses at most `max_digits` digits. Returns the number and the count of its digits; `None` if there is no digit.
 fn parse_digits(bytes: &[u8], max_digits: usize, radix: u32) -> Option<(u32, usize)> {
     let digits = bytes.iter().take(max_digits).map_while(|byte| char::from(*byte).to_digit(radix));
     let (code, count) = digits.fold((0, 0), |(code, count), digit| (code * radix + digit, count + 1));

@@ -17,25 +17,26 @@ use super::notation::{NotationReader, SEPARATOR};
 /// A kind of sign, which decides how the text around it is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sign {
-    /// The word of a key's first line, before the label.
+    /// The word `BEGIN` in the first line of a PEM text, before the label.
     PemBegin,
-    /// A word of the label in the first or the last line of a key.
+    /// The word `PRIVATE` of the label in the first or the last line of a key.
     PemLabel,
     /// The label of an OpenVPN key.
     OpenVpnLabel,
-    /// A text in the Base64 of a PEM file.
+    /// A part of the Base64 of a PEM file.
     Base64OfPem,
-    /// A text in the hexadecimal digits of a PEM file.
+    /// A text of a PEM file in hexadecimal digits.
     HexOfPem,
-    /// A text that is this many characters behind the start of a DER key in Base64.
+    /// A Base64 text that occurs `start` characters after the beginning of an encoded DER key.
     Base64OfDer { start: usize },
-    /// A text that is this many digits behind the start of a DER key in hexadecimal digits.
+    /// A text of hexadecimal digits that occurs `start` digits after the beginning of an encoded DER key.
     HexOfDer { start: usize },
-    /// The first values of a list of bytes.
+    /// The first values of a key that is written as a list of bytes.
     ByteList,
     /// The first characters of a key, with the least number of letters and digits that follow.
     Prefix { min_chars: usize },
-    /// The first characters of a key in Base64, with the least number of characters that follow, over several lines.
+    /// The first characters of a key in Base64, with the least number of characters of the run around them, which may
+    /// go on over several lines.
     Base64Prefix { min_chars: usize },
     /// The header of a PuTTY key's private part.
     PuttyLines,
@@ -136,10 +137,10 @@ const SIGNS: &[(&str, Sign)] = &[
     ("client-key-data", Sign::KeyName),
 ];
 
-/// Texts in the Base64 of PEM and of other armoured keys.
+/// Texts in files of keys, which are searched for in Base64 (once, twice, and of UTF-16) and in hexadecimal digits.
 const ENCODED_SIGNS: &[&str] = &["PRIVATE KEY", "openssh-key-v1", "encrypted secret key", "AGE-SECRET-KEY-1"];
 
-/// Longest text between the word `BEGIN` and the body, in bytes.
+/// Longest text after a sign that is read to find the end of a key's first or last line, in bytes.
 const MAX_LABEL_BYTES: usize = 160;
 
 /// Longest text after a key's first line that is judged, in bytes.
@@ -157,10 +158,10 @@ const DASHES: &[u8] = b"---";
 /// Longest text between two lines or literals of one key, in characters.
 const MAX_GAP_CHARS: usize = 24;
 
-/// Smallest length of a further line or literal of a key.
+/// Smallest length of a further line or literal of a key, in characters.
 const MIN_LINE_CHARS: usize = 12;
 
-/// Number of bytes of a DER key that are decoded.
+/// Number of bytes of a DER key that are decoded to recognize it.
 const DER_BYTES: usize = 36;
 
 /// Smallest number of bytes of a DER key.
@@ -169,10 +170,10 @@ const MIN_DER_BYTES: usize = 44;
 /// Longest rest of the name of a key, as in `privateKeyOfTheServer`, in bytes.
 const MAX_NAME_BYTES: usize = 32;
 
-/// Longest text in which the value of a named key is looked for, in bytes.
+/// Longest text in which the value of a named key or of an XML element is looked for, in bytes.
 const MAX_VALUE_BYTES: usize = 512;
 
-/// Smallest number of characters of a key that follows its name: 32 bytes in Base64, without padding.
+/// Smallest number of characters of a key that follows its name. 32 bytes have 43 in Base64, without padding.
 const MIN_VALUE_CHARS: usize = 40;
 
 /// The automaton of all signs, and the sign of each of its patterns.
@@ -202,9 +203,9 @@ static AUTOMATON: LazyLock<(Option<AhoCorasick>, Vec<Sign>)> = LazyLock::new(|| 
 /// A first or last line of a PEM key, or the first line of another PEM text.
 #[derive(Clone, Copy, Debug)]
 struct PemMark {
-    /// Offset of the word that the line is recognized by.
+    /// Offset of the text that the line is recognized by.
     start: usize,
-    /// Offset behind the line.
+    /// Offset of the first byte after the dashes at the line's end.
     end: usize,
     kind: PemMarkKind,
 }
@@ -281,7 +282,8 @@ pub fn find_private_key(bytes: &[u8]) -> Option<&'static str> {
     has_private_member(bytes, &key_types).then_some("JSON Web Key")
 }
 
-/// Reads the first or last line of a PEM text around a sign at `start..end`; `None` if there is no such line.
+/// Reads the first line of a PEM text, or the last line of a key, around a sign at `start..end`; `None` if there is no
+/// such line.
 fn read_pem_mark(bytes: &[u8], start: usize, end: usize, sign: Sign) -> Option<PemMark> {
     if bytes.get(end).is_some_and(u8::is_ascii_alphanumeric) && sign != Sign::OpenVpnLabel {
         return None;
@@ -313,14 +315,14 @@ fn read_pem_mark(bytes: &[u8], start: usize, end: usize, sign: Sign) -> Option<P
     }
 }
 
-/// Returns whether the word `END` precedes the label at `start`.
+/// Returns whether `END` occurs shortly before the label at `start`, without a `BEGIN` after it.
 fn is_after_end(bytes: &[u8], start: usize) -> bool {
     let before = &bytes[start.saturating_sub(48)..start];
     let last = |word: &[u8]| memchr::memmem::rfind(before, word);
     last(b"END").is_some_and(|end| last(b"BEGIN").is_none_or(|begin| begin < end))
 }
 
-/// Returns whether a key's first or last line has a key next to it.
+/// Returns whether the body of a key is next to one of the `marks` that are a key's first or last line.
 fn has_pem_key(bytes: &[u8], marks: &[PemMark]) -> bool {
     marks.iter().enumerate().filter(|(_, mark)| mark.kind != PemMarkKind::OtherBegin).any(|(at, mark)| {
         let next = marks.get(at + 1);
@@ -357,7 +359,7 @@ fn is_base64_der(bytes: &[u8], start: usize) -> bool {
         && count_run(bytes, start, MIN_DER_BYTES * 4 / 3, is_base64) >= MIN_DER_BYTES * 4 / 3
 }
 
-/// Returns whether the byte values from `start` on are a private key in DER or PEM.
+/// Returns whether the byte values from `start` on begin a private key in DER or PEM.
 fn is_key_in_byte_list(bytes: &[u8], start: usize) -> bool {
     let head = decode_byte_list_at(bytes, start, 5);
     if !head.starts_with(DASHES) && !may_begin_private_key(&head) {
@@ -371,7 +373,7 @@ fn is_key_in_byte_list(bytes: &[u8], start: usize) -> bool {
     is_pem || begins_private_key(&values)
 }
 
-/// Returns whether the private part of a PuTTY key follows: the number of its lines, and Base64.
+/// Returns whether the private part of a PuTTY key follows `end`: the number of its lines, and Base64.
 fn is_putty_body(bytes: &[u8], end: usize) -> bool {
     let window = &bytes[..bytes.len().min(end + MAX_LABEL_BYTES)];
     let reader = NotationReader::new(window, end).skip_while(|byte| !byte.is_ascii_digit());
@@ -380,7 +382,7 @@ fn is_putty_body(bytes: &[u8], end: usize) -> bool {
     body.take_while(|byte| is_base64(**byte)).count() >= 16
 }
 
-/// Returns whether a name that ends with `private key` is followed by a key in Base64.
+/// Returns whether the name with a [`Sign::KeyName`] up to `end` is followed by a key in Base64.
 fn is_named_key(bytes: &[u8], end: usize) -> bool {
     let window = &bytes[..bytes.len().min(end + MAX_VALUE_BYTES)];
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -398,7 +400,7 @@ fn is_named_key(bytes: &[u8], end: usize) -> bool {
     value.len() >= MIN_VALUE_CHARS && is_random(&value)
 }
 
-/// Counts the characters for which `is_part` is true around `at`, up to about `least` in each direction. Behind `at`,
+/// Counts the characters for which `is_part` is true around `at`, up to about `least` in each direction. After `at`,
 /// the run may go on over several lines or literals, if each has at least [`MIN_LINE_CHARS`] characters.
 fn count_run(bytes: &[u8], at: usize, least: usize, is_part: impl Fn(u8) -> bool) -> usize {
     let before = bytes[..at].iter().rev().take(least).take_while(|byte| is_part(**byte)).count();

@@ -1,4 +1,4 @@
-//! Masks tokens in texts, so that neither an answer nor the index has them.
+//! Masks tokens in texts, so that neither an answer nor the index contains them.
 
 mod token_rules;
 
@@ -21,7 +21,8 @@ const BEFORE_BYTES: usize = 256;
 /// window is masked up to its own end.
 const WINDOW_BYTES: usize = 4096;
 
-/// Number of bytes at the end of a window that the next window covers again.
+/// Number of bytes at the end of a window in which another keyword opens a window of its own, if the line goes on after
+/// the window.
 const OVERLAP_BYTES: usize = 1024;
 
 /// A credential that is masked in a text.
@@ -105,8 +106,8 @@ const MAX_TOKEN_FILE_BYTES: usize = 64 << 10;
 const DATA_EXTENSIONS: &[&str] =
     &["", "txt", "token", "tokens", "json", "yml", "yaml", "toml", "ini", "cfg", "conf", "properties", "csv", "list"];
 
-/// Returns the rule of the first credential in a file of data that holds credentials in each of its lines, apart from
-/// comments and lines without a word; `None` for any other file.
+/// Returns the rule of the first credential in a file of data, of at most [`MAX_TOKEN_FILE_BYTES`], that holds
+/// credentials in each of its lines, apart from comments and lines without a word; `None` for any other file.
 pub fn find_only_tokens(path: &RepoPath, bytes: &[u8]) -> Option<&'static str> {
     let name = path.file_name().to_ascii_lowercase();
     let extension = name.trim_start_matches('.').rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -134,7 +135,7 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.+/=".contains(&byte)
 }
 
-/// Returns whether the line at `at` says that it has no secret.
+/// Returns whether the line at `at` contains [`ALLOW_MARKER`].
 fn is_allowed_line(text: &str, at: usize) -> bool {
     let bytes = text.as_bytes();
     let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |end| end + 1);

@@ -54,7 +54,8 @@ impl ServerFinder {
         }
     }
 
-    /// Connects to this process's server or to the owner; starts a server if there is neither.
+    /// Connects to this process's server or to the owner. Starts a server in this process if there is neither, if the
+    /// owner does not respond within [`JOIN_TIMEOUT`], or if the lock cannot be used.
     ///
     /// # Errors
     /// When a server cannot be started.

@@ -8,7 +8,7 @@ use mcp::FolderAccess;
 pub struct SharedFolders {
     /// The folders that are served from the start.
     pub served: Vec<Settings>,
-    /// The folders below which a call may name any project, with the settings of these projects.
+    /// The settings of the folders below which a call may name any project.
     pub within: Vec<Settings>,
     /// The rules by which further folders are served.
     pub access: FolderAccess,

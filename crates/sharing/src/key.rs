@@ -7,10 +7,10 @@ use types::ContentHash;
 
 /// Returns the sharing key of a server for these folders; `None` if the program's own file cannot be read.
 ///
-/// The key hashes everything that determines a server's access and answers: the program's version and file, the
-/// user, each folder with its index and settings, and the folders below which calls may name projects, with the settings
-/// of these. Servers with equal keys give equal answers, so a process that joins another cannot gain access to other
-/// folders. The forms of answers belong to a connection and are no part of the key.
+/// The key hashes everything that determines a server's access and answers: the program's version and file, the user,
+/// whether the folders are watched, each folder with its index and settings, and the folders below which calls may name
+/// projects, with the settings of these. Servers with equal keys give equal answers, so a process that joins another
+/// cannot gain access to other folders. The forms of answers belong to a connection and are no part of the key.
 pub fn sharing_key(settings: &[Settings], within: &[Settings], watch: bool) -> Option<String> {
     let describe_all = |settings: &[Settings]| {
         let mut folders: Vec<_> = settings.iter().map(describe_settings).collect();

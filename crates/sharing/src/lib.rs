@@ -5,10 +5,10 @@
 //! `shared_server` with the engines and listens on a `socket`. The other processes forward messages to
 //! it and load nothing.
 //!
-//! When the owner ends, even if it is killed, its lock is released. One of the other processes becomes the
-//! owner, the rest connect to it, and every relay repeats its unanswered requests. So an owner whose client
-//! disconnects simply ends. Where sharing is not possible, or the owner does not respond, a process runs its
-//! own server until the owner responds again or has ended.
+//! When the owner ends, even if it is killed, its lock is released. One of the other processes becomes the owner, the
+//! rest connect to it, and every relay repeats its unanswered requests. So an owner whose client disconnects simply
+//! ends. Where sharing is not possible, a process runs its own server. It also does so while the owner does not
+//! respond, until the owner responds again or has ended.
 
 mod finder;
 mod folders;

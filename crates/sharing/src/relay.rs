@@ -58,7 +58,7 @@ struct RelayState {
     replay_buffer: Mutex<ReplayBuffer>,
     /// Notification that a request has been recorded or completed, or that a line has been written to the client.
     changed: Notify,
-    /// The time of the server's last message, or of the first request after it if that is later.
+    /// The time from which the server's silence is measured.
     last_activity: Mutex<Instant>,
     /// Whether a line is being written to the client, which may be slow to read.
     is_writing_to_client: AtomicBool,
@@ -67,7 +67,7 @@ struct RelayState {
 /// The reason why the conversation with a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConversationEnd {
-    /// The client disconnected, or ended its input and has all its responses.
+    /// The client disconnected, or ended its input and has all its responses or has waited [`DRAIN_TIMEOUT`] for them.
     ClientDone,
     /// The server ended.
     ServerEnded,

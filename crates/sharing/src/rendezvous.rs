@@ -50,7 +50,8 @@ impl Rendezvous {
     /// Makes this process the owner; `None` while another process is.
     ///
     /// # Errors
-    /// When the lock file cannot be opened or locked, or a stale socket cannot be removed.
+    /// When the lock file cannot be opened or locked, a stale socket cannot be removed, or the id of this process
+    /// cannot be written.
     pub fn try_own(&self) -> io::Result<Option<OwnerLock>> {
         let lock = File::options().create(true).truncate(false).write(true).open(self.path_of("lock"))?;
         match lock.try_lock() {
@@ -75,7 +76,7 @@ impl Rendezvous {
         }
     }
 
-    /// Returns the id of the process that holds the lock, if one does.
+    /// Returns the id of the process that holds the lock; `None` if none does, or if it cannot be read.
     pub fn owner_pid(&self) -> Option<u32> {
         let lock = File::open(self.path_of("lock")).ok()?;
         match lock.try_lock_shared() {

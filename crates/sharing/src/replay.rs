@@ -1,9 +1,10 @@
 //! The messages that a relay repeats to another server when the current one ends.
 //!
-//! Only the id and the method of a message are used. A line that the server cannot parse is answered without
-//! an id, so it does not count as a request. Invariants: a request is kept from before it is forwarded until
-//! its response has been forwarded or the client has cancelled it. The `initialize` request is kept for the
-//! whole conversation.
+//! Of a message, only the id, the method, the request id of a cancellation, and the presence of an error are used. A
+//! line that the server cannot parse is answered without an id, so it does not count as a request. Invariants: a
+//! request is kept from before it is forwarded until its response has been forwarded, the client has cancelled it or
+//! sent another one with its id, or it has expired or used up its attempts. A successful `initialize` request is kept
+//! for the whole conversation.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -51,7 +52,7 @@ struct PendingRequest {
     is_long_lived: bool,
     /// Number of servers the request was sent to.
     attempts: u32,
-    /// The time when the client sent the request.
+    /// The time when the request was recorded.
     since: Instant,
 }
 
@@ -141,7 +142,7 @@ impl ReplayBuffer {
         }
     }
 
-    /// Returns whether no more requests should be read until one of the pending ones has its response.
+    /// Returns whether no more requests should be read until some of the pending ones are completed or dropped.
     pub fn is_full(&self) -> bool {
         let bytes: usize = self.pending.values().map(|request| request.line.len()).sum();
         self.pending.len() >= MAX_PENDING_REQUESTS || bytes >= MAX_PENDING_BYTES
@@ -165,7 +166,8 @@ impl ReplayBuffer {
         self.pending.values().any(|request| !request.is_long_lived)
     }
 
-    /// Returns the messages to send when the conversation continues with a new server.
+    /// Returns the messages to send when the conversation continues with a new server. Counts an attempt for each
+    /// repeated request, and drops the requests that have used up theirs.
     pub fn start_replay(&mut self) -> Replay {
         let mut replay = Replay::default();
         self.suppressed_id = None;

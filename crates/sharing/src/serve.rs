@@ -48,7 +48,8 @@ pub fn serve_shared(folders: SharedFolders, watch: bool, form: AnswerForm) -> Re
     ended
 }
 
-/// Returns the id of the process that serves these folders to others, if one does.
+/// Returns the id of the process that serves exactly these folders to others, without folders for `--within`, if one
+/// does.
 pub fn shared_server_pid(settings: &[Settings], watch: bool) -> Option<u32> {
     Rendezvous::locate(sharing_key(settings, &[], watch)?).owner_pid()
 }

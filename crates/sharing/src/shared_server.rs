@@ -53,7 +53,8 @@ struct ConnectionClosers {
 }
 
 impl SharedServer {
-    /// Opens the engines and starts to index, to watch the folders with `watch`, and to listen if `owned`.
+    /// Opens the engines and starts to index; with `watch`, also to watch the folders; with `owned`, also to accept
+    /// other processes, unless the socket cannot be bound.
     ///
     /// Blocks while the engines are opened, so it must not run on a thread that runs futures.
     ///

@@ -18,13 +18,13 @@ pub trait ChunkStore: Send + Sync {
     /// Cheap: every search calls it.
     ///
     /// # Errors
-    /// When the manifest cannot be read.
+    /// When the manifest cannot be read, is damaged, or was written by a newer program.
     fn generation(&self) -> Result<Option<Generation>, StoreError>;
 
     /// Returns the number of the last commit by any process; 0 before the first commit. Cheap.
     ///
     /// # Errors
-    /// When the manifest cannot be read.
+    /// Fails like [`ChunkStore::generation`].
     fn generation_number(&self) -> Result<u64, StoreError> {
         Ok(self.generation()?.map_or(0, |generation| generation.number))
     }
@@ -38,10 +38,10 @@ pub trait ChunkStore: Send + Sync {
     /// Opens the store for writing and takes the writer lock.
     ///
     /// With `fresh`, or when the existing tables have another layout, the writer starts from an empty
-    /// store; readers keep the old generation until the first commit.
+    /// store; readers keep the old generation until a commit is published.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] when another process holds the lock.
+    /// [`StoreError::Locked`] when another writer holds the lock; otherwise when the store cannot be opened.
     fn writer(&self, fingerprint: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError>;
 
     /// Returns the size on disk in bytes; 0 for a store in memory.
@@ -68,19 +68,19 @@ pub trait StoreView: Send + Sync {
     /// Returns every file record, sorted by path.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// When the table cannot be read, or a record is damaged or missing.
     fn files(&self) -> Result<Vec<FileRecord>, StoreError>;
 
-    /// Returns every chunk without its text, grouped by file, in line order. Leaves out damaged rows.
+    /// Returns every chunk without its text, sorted by path and then by line. Leaves out damaged rows.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// When the table cannot be read, or has other rows than were committed.
     fn chunks(&self) -> Result<Vec<StoredChunk>, StoreError>;
 
     /// Calls `each` with every chunk, in any order, without holding all of them in memory. Leaves out damaged rows.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// When the table cannot be read, or has other rows than were committed.
     fn for_each_chunk(&self, each: &mut dyn FnMut(StoredChunk)) -> Result<(), StoreError> {
         self.chunks()?.into_iter().for_each(each);
         Ok(())
@@ -97,12 +97,12 @@ pub trait StoreView: Send + Sync {
     /// Much cheaper than reading the chunks; a reader uses it to find the chunks it already has.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// When the table cannot be read, or has other rows than were committed.
     fn row_keys(&self) -> Result<Vec<RowKey>, StoreError>;
 
     /// Returns the chunks with these keys, in the order of [`StoreView::chunks`]. Leaves out damaged rows.
     ///
-    /// The cost is proportional to the number of keys.
+    /// A repeated key returns one chunk.
     ///
     /// # Errors
     /// When the table cannot be read or does not contain a key.
@@ -120,18 +120,19 @@ pub trait StoreView: Send + Sync {
     /// marked.
     ///
     /// # Errors
-    /// When the table cannot be read or a key belongs to another generation.
+    /// When the table cannot be read or does not contain a key.
     fn chunk_texts(&self, rows: &[RowKey]) -> Result<Vec<ChunkText>, StoreError>;
 
-    /// Returns whether a read of this view has left out a damaged row or posting list.
+    /// Returns whether a read of this view has met a damaged row or posting list.
     fn has_met_damage(&self) -> bool {
         self.inverted_index().has_met_damage()
     }
 
-    /// Reads everything that this view can return, and reports what is damaged. Stops early when cancelled.
+    /// Verifies the stored data and reports what is damaged; nothing for a store in memory. May stop early when
+    /// cancelled, and then reports only the damage found so far.
     ///
     /// # Errors
-    /// When the operating system refuses to read; damage is not an error.
+    /// When data cannot be read for a reason other than damage, such as missing permissions.
     fn verify(&self, cancel: &CancelToken) -> Result<StoreDamage, StoreError> {
         let _ = cancel;
         Ok(StoreDamage::default())
@@ -140,32 +141,35 @@ pub trait StoreView: Send + Sync {
 
 /// A writer of the store. Holds the writer lock until it is dropped.
 pub trait StoreWriter: Send {
-    /// Returns the generation that this writer extends; `None` when it starts from an empty store.
+    /// Returns the commit that the next commit extends, even if it is not published; `None` before the first commit of
+    /// a writer that starts from an empty store.
     fn base(&self) -> Option<Arc<dyn StoreView>>;
 
-    /// Writes `commit` and makes it visible to every process at once.
+    /// Writes `commit` and, unless publication is deferred, makes it visible to every process at once.
     ///
     /// # Errors
     /// When writing fails; then no part of the commit is visible.
     fn commit(&mut self, commit: Commit, state: &CommitStatus) -> Result<Manifest, StoreError>;
 
-    /// Publishes commits only when a complete run ends with [`StoreWriter::finish`].
+    /// Defers the publication of commits until one with a complete [`CommitStatus`], usually by
+    /// [`StoreWriter::finish`].
     ///
     /// Readers keep the previous generation until then. For a writer that starts from an empty store;
-    /// if it is killed, its commits are lost.
+    /// commits that are never published are lost.
     fn defer_publication(&mut self);
 
     /// Sets the token that ends a running commit or finish early.
     ///
-    /// When it is cancelled, the operation fails with [`StoreError::Stopped`] and no part of it is visible.
+    /// An operation that it ends fails with [`StoreError::Stopped`], and no part of it is visible.
     /// A store whose commits are fast may ignore the token.
     fn set_cancel_token(&mut self, cancel: CancelToken) {
         drop(cancel);
     }
 
-    /// Compacts small fragments and merges small segments, after the last commit.
+    /// Compacts the tables and merges segments if needed, and publishes the result like [`StoreWriter::commit`]. Call
+    /// it after the last commit of a run.
     ///
     /// # Errors
-    /// When the storage engine fails; earlier commits stay searchable.
+    /// When the storage engine fails; published commits stay searchable.
     fn finish(&mut self, state: &CommitStatus) -> Result<Manifest, StoreError>;
 }

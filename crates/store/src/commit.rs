@@ -18,12 +18,12 @@ pub struct EmbeddedChunk {
 /// Key of a stored chunk, stable within one [`crate::StoreView::rows_generation`].
 pub type RowKey = u64;
 
-/// A stored chunk without its text, its signature and the particulars of its definitions: the columns that a search
-/// snapshot keeps in memory.
+/// A stored chunk without its text, its signature, and its definitions except for their names: the columns that a
+/// search snapshot keeps in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredChunk {
     pub row: RowKey,
-    /// Its document number in [`crate::StoreView::inverted_index`].
+    /// Number of the chunk's document in [`crate::StoreView::inverted_index`].
     pub number: DocNumber,
     pub path: RepoPath,
     pub language: Language,
@@ -44,7 +44,7 @@ pub struct Commit {
     pub remove: Vec<RepoPath>,
     /// Records of files whose old record and chunks are replaced.
     pub replace: Vec<FileRecord>,
-    /// Records of files whose chunks are kept, because only their size or modification time changed.
+    /// New records of files whose chunks are kept.
     pub touch: Vec<FileRecord>,
     /// The new chunks of the files in `replace`.
     pub chunks: Vec<EmbeddedChunk>,
@@ -55,9 +55,9 @@ pub struct Commit {
 pub struct CommitStatus {
     /// Whether the run has finished; becomes [`crate::Manifest::complete`].
     pub complete: bool,
-    /// Number of files found by the walk; becomes [`crate::Manifest::files_found`].
+    /// Number of files in the folder; becomes [`crate::Manifest::files_found`].
     pub files_found: u64,
-    /// Number of skipped files by reason; becomes [`crate::Manifest::skipped`].
+    /// Number of skipped files and folders by reason; becomes [`crate::Manifest::skipped`].
     pub skipped: BTreeMap<String, u64>,
 }
 
@@ -68,7 +68,7 @@ pub struct ChunkText {
     pub signature: String,
     /// The definitions of the chunk, one for each name in [`StoredChunk::defines`]; empty in an index of schema 3.
     pub definitions: Vec<Symbol>,
-    /// Whether the stored text is damaged; it is then left out, and everything else is empty.
+    /// Whether the stored text, signature or definitions are damaged; the other fields are then empty.
     pub is_damaged: bool,
     /// Whether credentials are masked in the text.
     pub is_masked: bool,

@@ -21,7 +21,8 @@ impl StoreDamage {
         *self == Self::default()
     }
 
-    /// Describes the damage in a few words, such as `the stored texts of 2 files are damaged`; `None` if there is none.
+    /// Describes the worst damage in a few words, such as `the stored texts of 2 files are damaged`; `None` if there is
+    /// none.
     pub fn describe(&self) -> Option<String> {
         if let Some(reason) = &self.whole {
             return Some(reason.clone());

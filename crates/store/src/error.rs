@@ -10,7 +10,7 @@ pub enum StoreError {
     /// Another writer holds the lock.
     #[error("the index at {dir} is being written by {holder}; wait for it to end, or stop it")]
     Locked { dir: PathBuf, holder: String },
-    /// A file of the store could not be read or written.
+    /// An operation on a file or folder of the store failed.
     #[error("cannot {operation} {path}: {source}{advice}", advice = advise(.operation, &.source.to_string()))]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     /// The threads of the storage engine could not be started.
@@ -43,7 +43,7 @@ impl StoreError {
         matches!(self, Self::Damaged { .. })
     }
 
-    /// Returns what is damaged, such as `cannot read the files: …`; `None` for other errors.
+    /// Describes the damage, such as `cannot read the files: …`; `None` for errors other than [`StoreError::Damaged`].
     pub fn damage_reason(&self) -> Option<String> {
         match self {
             Self::Damaged { operation, message, .. } => Some(format!("cannot {operation}: {message}")),
@@ -51,7 +51,8 @@ impl StoreError {
         }
     }
 
-    /// Converts the failure of reading stored data: it means damage, unless the operating system refused to read.
+    /// Converts an [`StoreError::Engine`] from reading stored data to [`StoreError::Damaged`], unless its message names
+    /// an error of the operating system that does not come from damage. Returns other errors unchanged.
     #[must_use]
     pub fn into_damage(self) -> Self {
         match self {
@@ -93,8 +94,8 @@ const NOT_WRITABLE: &[&str] = &["1", "13", "30"];
 /// The system's error numbers of too many open files.
 const TOO_MANY_FILES: &[&str] = &["23", "24"];
 
-/// Numbers of the operating system's errors that say nothing about the stored bytes: missing permissions, a failing disk,
-/// too little memory or space, too many open files. All other errors, such as a missing file, can come from damage.
+/// Numbers of the operating system's errors that say nothing about the stored bytes, such as missing permissions, a
+/// failing disk, or too little memory. All other errors, such as a missing file, can come from damage.
 const SYSTEM_ERRORS: [&str; 10] = ["1", "5", "12", "13", "23", "24", "28", "30", "116", "122"];
 
 /// Returns whether a message contains one of [`SYSTEM_ERRORS`].

@@ -41,22 +41,22 @@ impl IndexFingerprint {
     }
 }
 
-/// The public part of a commit record: the indexed folder, its fingerprint and the progress of the run.
+/// The public part of a commit record: the indexed folder, the fingerprint of the index and the progress of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Number of commits so far; the first commit is 1.
+    /// Number of the commit, higher than those of the commits before it; usually 1 for the first.
     pub generation: u64,
     #[serde(rename = "recipe")]
     pub fingerprint: IndexFingerprint,
     /// The indexed folder.
     pub root: PathBuf,
-    /// Whether the last index run finished. While false, the store holds only part of the files.
+    /// Whether the last index run finished. While false, files may be missing or outdated.
     pub complete: bool,
-    /// Number of files found by the walk of the running or last index run; 0 until the walk ends.
+    /// Number of files in the folder, as counted by the running or the last index run; 0 if it is not known yet.
     pub files_found: u64,
-    /// Number of files skipped by the last complete walk, keyed by [`types::SkipReason::label`].
+    /// Number of files and folders skipped by the last complete run, keyed by [`types::SkipReason::label`].
     pub skipped: BTreeMap<String, u64>,
-    /// Time of the last commit, in milliseconds since the Unix epoch.
+    /// Time of the commit, in milliseconds since the Unix epoch.
     pub committed_at_ms: u64,
     /// Whether the store holds no chunks.
     pub is_empty: bool,

@@ -72,7 +72,7 @@ fn is_part_of_visible_text(text: &str, at: usize, c: char) -> bool {
     }
 }
 
-/// Returns whether a character is in a block with emoji.
+/// Returns whether a character is in a range of code points with emoji.
 fn may_be_emoji(c: char) -> bool {
     matches!(c, '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{2194}'..='\u{21aa}'
         | '\u{231a}'..='\u{23ff}' | '\u{24c2}' | '\u{25aa}'..='\u{25fe}' | '\u{2600}'..='\u{27bf}'
@@ -113,7 +113,7 @@ pub fn escape_name(name: &str) -> Cow<'_, str> {
     escape_except(name, |_, _| false)
 }
 
-/// Returns code with escapes for invisible characters; line ends and tabs stay.
+/// Returns code with escapes for invisible characters; line ends (`\n` and `\r\n`) and tabs stay.
 pub fn escape_code(code: &str) -> Cow<'_, str> {
     escape_except(code, |at, c| c == '\n' || c == '\t' || (c == '\r' && code[at + 1..].starts_with('\n')))
 }
@@ -147,7 +147,8 @@ pub fn unescape_name(shown: &str) -> Cow<'_, str> {
     Cow::Owned(name)
 }
 
-/// Returns a message as one line: line ends and tabs become spaces, other invisible characters become escapes.
+/// Returns a message as one line: line ends (`\n` and `\r\n`) and tabs become spaces, other invisible characters become
+/// escapes.
 pub fn sanitize_line(text: &str) -> String {
     let text = text.replace("\r\n", " ").replace(['\n', '\t'], " ");
     escape_name(&text).into_owned()

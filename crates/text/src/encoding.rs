@@ -2,7 +2,8 @@
 //!
 //! These are tried in order: a byte order mark; UTF-16 without one; UTF-8; the encoding that the file declares; and
 //! detection by the frequencies of characters. An encoding counts as detected only if all bytes can be decoded and the
-//! result looks like text in it. Otherwise the file is decoded as UTF-8, and its other bytes become U+FFFD.
+//! result looks like text in it. Otherwise the file is decoded as UTF-8, and the bytes that are not UTF-8 become
+//! U+FFFD.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -75,7 +76,8 @@ pub fn to_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Returns whether the bytes contain a zero byte, or consist of more than a tenth control characters.
+/// Returns whether the bytes contain a zero byte, or more than a tenth of them are control characters other than white
+/// space and ESC.
 pub fn has_binary_bytes(bytes: &[u8]) -> bool {
     let is_control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
     // Branchless, so that the compiler can vectorize it.
@@ -111,7 +113,8 @@ fn decode_utf16(encoding: &'static Encoding, bytes: &[u8]) -> Option<(&'static s
     Some((encoding.name(), text))
 }
 
-/// Returns whether a character does not occur in text: a control character, a noncharacter or one for private use.
+/// Returns whether a character does not occur in text: a control character other than white space and ESC, a
+/// noncharacter or one for private use.
 fn is_not_text(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' | '\u{c}' | '\u{1b}' | '\u{85}' => false,
@@ -139,7 +142,7 @@ fn unmarked_utf16(bytes: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// Returns the encoding that the first lines declare, as Python, Ruby, Emacs, Vim, XML, HTML and CSS do; `None` for
-/// UTF-8.
+/// UTF-8 and UTF-16, and if none is declared.
 fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     static DECLARATION: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"(?i)(?:coding|charset)["']?[ \t]*[:= ][ \t]*["']?([a-z][a-z0-9_.-]+)"#).expect("a valid pattern")
@@ -150,7 +153,8 @@ fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     labels.filter_map(encoding_for_label).find(|encoding| *encoding != UTF_8 && encoding.is_ascii_compatible())
 }
 
-/// Returns the encoding with a name of the Encoding Standard, or with another common name, such as `cp932`.
+/// Returns the encoding with a name of the Encoding Standard, or with another common name, such as `cp932`; `None` for
+/// any other label.
 fn encoding_for_label(label: &[u8]) -> Option<&'static Encoding> {
     let label = label.to_ascii_lowercase();
     // Editors append the line ending, as in `gbk-unix`.
@@ -192,8 +196,8 @@ fn detect_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     is_certain.then_some(encoding)
 }
 
-/// Returns whether most of the characters outside of ASCII are letters that form words with the letters beside them, or
-/// signs that people type.
+/// Returns whether at least [`MIN_COMMON_PERCENT`] of the characters outside of ASCII are letters that form words with
+/// the letters beside them, or signs that people type.
 ///
 /// A Latin letter outside of ASCII must be in a word with a letter of ASCII; a letter of another script must not.
 fn has_words(text: &str) -> bool {
@@ -213,8 +217,8 @@ fn has_words(text: &str) -> bool {
     odd * 100 <= count * (100 - MIN_COMMON_PERCENT) && (foreign == 0 || foreign >= MIN_FOREIGN_LETTERS)
 }
 
-/// Returns whether most of the characters outside of ASCII are among the common ones of a Chinese, Japanese or Korean
-/// encoding.
+/// Returns whether at least [`MIN_COMMON_PERCENT`] of the characters outside of ASCII are among the common ones of a
+/// Chinese, Japanese or Korean encoding.
 fn has_common_characters(encoding: &'static Encoding, text: &str) -> bool {
     let (mut count, mut common) = (0, 0);
     let mut buffer = [0; 4];

@@ -17,7 +17,7 @@ pub fn stem(word: &str) -> String {
     format!("{stem}{ending}")
 }
 
-/// Splits a stem into a part of the word and an ending to append.
+/// Returns the stem of a word as a part of the word and an ending to append to it.
 fn split_ending(word: &str) -> (&str, &'static str) {
     let strip = |suffix: &str, least: usize| word.strip_suffix(suffix).filter(|stem| stem.len() >= least);
     if let Some(stem) = strip("ies", 2).or_else(|| strip("ied", 2)) {
@@ -125,7 +125,7 @@ fn hash_stem(word: &str) -> u64 {
 /// Returns other words that may have the same stem, and other spellings of the word in lower case, without checking
 /// that they exist.
 ///
-/// A short word, and one with characters other than lowercase letters of ASCII, has no inflections.
+/// A short word, and one with characters other than lowercase letters of ASCII, has no inflections, only spellings.
 pub fn inflections(word: &str) -> Vec<String> {
     let mut forms = lower_case_spellings(word);
     if word.len() < MIN_INFLECTED_BYTES || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {

@@ -25,8 +25,8 @@ pub fn name_hash(name: &str) -> u64 {
     hasher.finish()
 }
 
-/// The number and the set of the letters and digits in a name. Comparing two profiles quickly shows that two names
-/// differ.
+/// The number and the set of the letters and digits in a name. Names with different profiles have different keys, which
+/// is quick to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LetterProfile {
     /// The number of letters and digits; 255 if there are more.

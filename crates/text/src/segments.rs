@@ -13,7 +13,7 @@ pub struct WordSegment<'t> {
     pub is_in_pair: bool,
 }
 
-/// Passes each part of a word to `each`, in order. The word is in lower case and composed.
+/// Passes each part of a word to `each`, in order. The characters of the word are composed.
 ///
 /// - Chinese characters give each character and each pair: `数据库` gives `数`, `数据`, `据`, `据库`, `库`.
 /// - Kana and Hangul give each pair; a Korean word of one syllable before a particle gives that syllable.

@@ -42,7 +42,7 @@ pub fn is_letter_mark(c: char) -> bool {
     c >= '\u{300}' && is_combining_mark(c) && !matches!(c, '\u{20d0}'..='\u{20ff}' | '\u{fe00}'..='\u{fe0f}')
 }
 
-/// A script in which words follow each other without spaces, or in which words have endings that run on.
+/// A script in which words follow each other without spaces, or in which particles follow a word without a space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunningScript {
     /// Chinese characters, which Japanese and Korean use as well.

@@ -5,7 +5,7 @@ use crate::examples::{HeldOut, HeldOutGroup};
 use crate::math::{DenseMatrix, as_f64, for_row_ranges, multiply};
 use crate::table::TrainingTable;
 
-/// Retrieval scores, averaged over repositories so that a large one counts no more than a small one.
+/// Retrieval scores of a table on held-out queries.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RetrievalScores {
     /// Mean reciprocal rank: the mean of 1 / rank of the right answer.
@@ -18,7 +18,8 @@ pub struct RetrievalScores {
 /// Number of queries that are scored at a time.
 const BLOCK_ROWS: usize = 512;
 
-/// Evaluates a table on held-out queries.
+/// Evaluates a table on held-out queries. Averages the scores over repositories, so that a large one counts no more
+/// than a small one.
 pub fn measure_table(table: &TrainingTable, held_out: &HeldOut, threads: usize) -> RetrievalScores {
     let mut total = RetrievalScores::default();
     for group in &held_out.groups {

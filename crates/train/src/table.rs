@@ -1,6 +1,6 @@
 //! The table in training, with one f32 row per token, and the vectors of texts computed from it.
 //!
-//! The vector of a text equals the one that [`embed::static_model`] computes from the same rows. A
+//! The vector of a text equals the one that [`embed::static_model`] computes from the same rows, up to rounding. A
 //! passage and its path are combined as in [`embed::add_path_vector`].
 
 use crate::math::{add_scaled, as_f64, round_to_f32};
@@ -29,7 +29,8 @@ pub struct TrainingTable {
 const INITIAL_ROW_LENGTH: f64 = 1.0;
 
 impl TrainingTable {
-    /// Creates a table with the rows of a model, all multiplied by one factor, which changes no text's vector.
+    /// Creates a table with the rows of a model, all multiplied by one factor, which changes no text's vector except
+    /// for rounding.
     pub fn from_model(model: &StaticModel) -> Self {
         let tokens: Vec<String> = model.tokens().map(str::to_owned).collect();
         let mut rows = model.rows();

@@ -21,8 +21,8 @@ impl TrainingSplit {
         Self { train, held_out }
     }
 
-    /// Holds out all pairs of one out of `every` definitions in each repository. Held-out queries are searched among
-    /// all definitions.
+    /// Holds out all pairs of about one out of `every` definitions in each repository, chosen by their keys. Held-out
+    /// queries are searched among all definitions.
     pub fn by_definition(repositories: Vec<TrainingRepository>, every: u64) -> Self {
         let (mut train, mut held_out) = (Vec::new(), Vec::new());
         for repository in repositories {

@@ -1,7 +1,7 @@
 //! Trains a model further on one folder, and evaluates whether that helped.
 //!
-//! One tenth of the definitions is held back to select the best epoch, and another tenth for the verdict. The result is
-//! evaluated on the verdict's definitions only, which influenced neither training nor selection.
+//! About a tenth of the definitions is held back to select the best epoch, and another tenth for the verdict. The
+//! result is evaluated on the queries of the verdict only, which influenced neither training nor selection.
 
 use std::collections::HashSet;
 
@@ -50,8 +50,9 @@ pub struct TuneResult {
     pub words: usize,
     /// The epoch that scored best in the selection, from 1; `None` if none was better than the initial model.
     pub epoch: Option<usize>,
-    /// The scores of the initial and of the tuned model in the verdict.
+    /// The scores of the initial model in the verdict.
     pub before: RetrievalScores,
+    /// The scores of the tuned model in the verdict.
     pub after: RetrievalScores,
     /// The standard error of the difference of the two MRR.
     pub error: f64,

@@ -1,8 +1,8 @@
 //! Adds words that a repository uses often to the tokens of a model.
 //!
-//! A word that is not a token is replaced by its pieces. A frequent word becomes a token with its own row, initially
-//! the weighted sum of its pieces' rows. So text vectors do not change before training, and training can distinguish
-//! the word from its pieces.
+//! A word that is not a token is replaced by its pieces, which are shorter tokens. A frequent word becomes a token with
+//! its own row, initially the weighted sum of its pieces' rows. So text vectors do not change before training, and
+//! training can distinguish the word from its pieces.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -54,7 +54,7 @@ macro_rules! symbol_kinds {
         pub enum SymbolKind { $(#[doc = concat!("`", $name, "` in queries and answers.")] $variant,)* }
 
         impl SymbolKind {
-            /// All kinds, in the order of their numbers.
+            /// All kinds. The position of a kind is its number in cached files and in messages of parser processes.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// Returns the kind's name in query files, in the store and in answers.
@@ -62,7 +62,7 @@ macro_rules! symbol_kinds {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// Returns the kind with exactly this name.
+            /// Returns the kind with exactly this name; `None` for any other text.
             pub fn parse(word: &str) -> Option<Self> {
                 match word { $($name => Some(Self::$variant),)* _ => None }
             }
@@ -98,7 +98,7 @@ symbol_kinds! {
 
 impl SymbolKind {
     /// Returns the kind that a word typed by a user means. Accepts plurals, abbreviations and any letter case
-    /// (`functions`, `fn`, `CONST`).
+    /// (`functions`, `fn`, `CONST`). `None` for any other word.
     pub fn from_word(word: &str) -> Option<Self> {
         let word = word.trim().to_lowercase();
         let singular = || word.strip_suffix('s').and_then(Self::parse);
@@ -137,9 +137,10 @@ impl fmt::Display for SymbolKind {
 pub struct Symbol {
     pub name: String,
     pub kind: SymbolKind,
-    /// Names of the enclosing definitions, outermost first, joined with `.`; empty at the top level.
+    /// Names of the enclosing definitions, outermost first, and of a method's receiver, joined with `.`; empty at the top
+    /// level.
     pub container: String,
-    /// The definition's source up to its body, with white space collapsed; at most 300 bytes.
+    /// The definition's source up to its body, with white space collapsed; cut to about 300 bytes.
     pub signature: String,
     /// The definition's lines, including its doc comment and attributes.
     pub span: Span,
@@ -156,14 +157,15 @@ pub struct Chunk {
     /// The name of the definition that the chunk contains, wholly or in part. Of several, it is the first one, but a
     /// constant, field, property, type or variable only if there is no other. Empty for a block.
     pub symbol: String,
-    /// Names of the enclosing definitions, outermost first, joined with `.`; empty at the top level.
+    /// Names of the enclosing definitions, outermost first, and of a method's receiver, joined with `.`; empty at the top
+    /// level.
     pub container: String,
     /// The definitions whose names are in the chunk, in order of their lines. Their lines may go beyond the chunk.
     pub definitions: Vec<Symbol>,
     /// The signature of the definition named by `symbol`, as in [`Symbol::signature`]; empty for a block.
     pub signature: String,
-    /// The lines of `span`, without the last line break; unchanged except for masked credentials and very long lines,
-    /// of which only the start and the end are there.
+    /// The lines of `span`, without the last line break. Credentials are masked, and very long lines are shortened to
+    /// their start and their end.
     pub text: String,
     /// Byte ranges of the text in which a mask stands for a credential.
     pub masked: Vec<Range<u32>>,

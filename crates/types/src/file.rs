@@ -14,19 +14,19 @@ use crate::path::RepoPath;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SkipReason {
     /// An ignore rule matched: `rule` is its text, `source` the file that contains it. A rule of a file outside of the
-    /// root is not quoted; then `rule` is `None`, and `source` names the line and the file.
+    /// root is not quoted; then `rule` is `None`, and `source` names the file and, for a file of git, the line.
     Ignored { rule: Option<String>, source: String },
     /// The name begins with a dot, and is not that of a folder with code, such as `.github`.
     Hidden,
-    /// A program fills the folder with packages, build output or a cache: `marker` is its name, or the file that shows
-    /// this.
+    /// A program fills the folder with packages, build output or a cache: `marker` is its name, or the file or folder
+    /// that shows this.
     PackageFolder { marker: String },
-    /// The folder is a copy of another repository, which is around it or beside it.
+    /// The folder is a copy of a repository around it, or a worktree of one elsewhere below the root.
     RepositoryCopy { kind: CopyKind },
-    /// The file holds credentials: its name matches the pattern `rule`. It is never read, even if an ignore file
-    /// includes it.
+    /// The file may hold credentials: its name, or that of a folder above it, matches the pattern `rule`. The file is
+    /// never read, even if an ignore file includes it.
     Secret { rule: String },
-    /// The text holds credentials, such as `a private key (PEM)`.
+    /// The file holds credentials; `found` describes them, such as `a private key (PEM)`.
     Credentials { found: String },
     /// The entry is a symbolic link.
     SymbolicLink,
@@ -48,16 +48,16 @@ pub enum SkipReason {
     Generated,
     /// The file holds only white space.
     Empty,
-    /// The file or folder cannot be read; `message` is the reason.
+    /// The file or folder cannot be read, or the ignore file cannot be used; `message` is the reason.
     Unreadable { message: String },
 }
 
 /// How a folder is a copy of another repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum CopyKind {
-    /// It is a working tree of the same repository.
+    /// It is another working tree of the same repository.
     Worktree,
-    /// It is a clone of that repository or of its origin.
+    /// It is a clone of that repository or of its origin, or is at the same commit.
     Clone,
 }
 
@@ -177,7 +177,7 @@ pub const OTHER_ENCODINGS: &[&str] = &[
 ];
 
 impl TextEncoding {
-    /// Returns the name in the store.
+    /// Returns the encoding's name, as the store keeps it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -186,7 +186,7 @@ impl TextEncoding {
         }
     }
 
-    /// Returns the encoding with exactly this name.
+    /// Returns the encoding with exactly this name; `None` for any other text.
     pub fn parse(name: &str) -> Option<Self> {
         let others = OTHER_ENCODINGS.iter().copied().map(Self::Other);
         [Self::Unknown, Self::Utf8].into_iter().chain(others).find(|encoding| encoding.as_str() == name)
@@ -217,8 +217,8 @@ pub struct ContentRecord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileStat {
     pub size_bytes: u64,
-    /// Modification time in nanoseconds since 1970, 0 where it is unknown; [`FileStat::CHANGED_TOO_RECENTLY_NS`] or
-    /// [`FileStat::UNREAD_NS`] if the metadata must not be compared.
+    /// Modification time in nanoseconds since 1970, 0 if it is unknown or earlier;
+    /// [`FileStat::CHANGED_TOO_RECENTLY_NS`] or [`FileStat::UNREAD_NS`] if the metadata must not be compared.
     pub mtime_ns: i64,
     /// Time of the last change of content or metadata, in nanoseconds since 1970; 0 where it is unknown.
     pub ctime_ns: i64,
@@ -234,7 +234,7 @@ impl FileStat {
     /// The `mtime_ns` of a file that could not be read last time, so its chunks come from an earlier read.
     pub const UNREAD_NS: i64 = -2;
 
-    /// Creates the record from the metadata that the operating system reports.
+    /// Reads the values from the metadata that the operating system reports.
     pub fn from_metadata(metadata: &Metadata) -> Self {
         let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let mtime_ns = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0);

@@ -17,7 +17,7 @@ impl ContentHash {
         &self.0
     }
 
-    /// Parses the 64 hexadecimal digits that [`fmt::Display`] writes; returns `None` for any other text.
+    /// Parses 64 hexadecimal digits, as [`fmt::Display`] writes them; returns `None` for any other text.
     pub fn from_hex(hex: &str) -> Option<Self> {
         Some(Self(*blake3::Hash::from_hex(hex).ok()?.as_bytes()))
     }

@@ -1,7 +1,7 @@
 //! Data types that the whole program shares: paths, spans, chunks, symbols, languages.
 //!
-//! They are plain values: none of them reads the disk (other than [`AbsPath::canonical`]), the clock or the
-//! environment.
+//! They are plain values: none of them reads the disk (other than [`AbsPath::canonical`] and [`RepoPath::under`]), the
+//! clock or the environment.
 
 mod chunk;
 mod file;

@@ -8,7 +8,7 @@ use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// The path of a file relative to its root, with `/` between components on every platform.
+/// The path of a file or folder relative to its root, with `/` between components on every platform.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepoPath(Arc<str>);
 
@@ -18,7 +18,8 @@ impl RepoPath {
         Self(path.into())
     }
 
-    /// Returns `path` relative to `root`, or `None` if it is not below `root`.
+    /// Returns `path` relative to `root`: empty if they are equal, `None` if `path` is not below `root`. U+FFFD
+    /// replaces what is not UTF-8.
     pub fn below(root: &Path, path: &Path) -> Option<Self> {
         let relative = path.strip_prefix(root).ok()?;
         let mut text = String::new();
@@ -59,13 +60,13 @@ impl RepoPath {
         }
     }
 
-    /// Returns the folder without a trailing `/`; empty for a file directly in the root.
+    /// Returns the path of the folder above, without a trailing `/`; empty for an entry of the root.
     pub fn folder(&self) -> &str {
         self.0.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
-    /// Returns the path on disk, which is below the folder `root`. A name with replacement characters stands for the
-    /// entry that is shown like this because its name is not UTF-8, if there is exactly one.
+    /// Returns the path on disk, which is below the folder `root`. A name with U+FFFD that does not exist stands for
+    /// the entry that has this name after lossy conversion to UTF-8, if there is exactly one.
     pub fn under(&self, root: &Path) -> PathBuf {
         let mut path = root.to_owned();
         if self.0.contains(char::REPLACEMENT_CHARACTER) {
@@ -77,7 +78,7 @@ impl RepoPath {
     }
 }
 
-/// Returns the path of the entry of a folder that is shown as `name`, and whose name on disk may not be UTF-8.
+/// Returns the path of the entry `name` of a folder, whose name on disk may not be UTF-8: see [`RepoPath::under`].
 fn find_entry(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
     if !name.contains(char::REPLACEMENT_CHARACTER) || path.symlink_metadata().is_ok() {
@@ -109,12 +110,12 @@ impl PathSet {
         ["", path].into_iter().chain(folders).any(|path| self.0.contains(path))
     }
 
-    /// Returns whether the set contains exactly `path`.
+    /// Returns whether the set contains `path` itself; a folder above it does not count.
     pub fn has_entry(&self, path: &RepoPath) -> bool {
         self.0.contains(path)
     }
 
-    /// Returns whether the set contains anything below `folder`.
+    /// Returns whether the set contains anything below `folder`, which is not the root.
     pub fn has_entry_below(&self, folder: &RepoPath) -> bool {
         let start = format!("{folder}/");
         let mut rest = self.0.range::<str, _>((Bound::Included(start.as_str()), Bound::Unbounded));
@@ -137,7 +138,7 @@ impl IntoIterator for PathSet {
     type Item = RepoPath;
     type IntoIter = std::collections::btree_set::IntoIter<RepoPath>;
 
-    /// Iterates in the order of the paths.
+    /// Iterates over the paths in ascending order.
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
@@ -158,7 +159,7 @@ impl AbsPath {
     ///
     /// # Errors
     ///
-    /// Fails if `path` does not exist or cannot be read.
+    /// Fails if `path` does not exist or cannot be resolved.
     pub fn canonical(path: &Path) -> io::Result<Self> {
         path.canonicalize().map(Self)
     }

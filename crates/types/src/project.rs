@@ -5,7 +5,7 @@
 pub struct Project {
     /// The name in the manifest, or the folder's name. Several projects may share a name.
     pub name: String,
-    /// The tool that builds or manages the project: `cargo`, `npm`, `git`.
+    /// The kind of its manifest, such as `cargo`, `npm`, `python` or `git`.
     pub kind: &'static str,
     /// The folder relative to the root, with `/` between components; empty for the root itself. Unique among
     /// projects.

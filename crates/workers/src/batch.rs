@@ -16,13 +16,13 @@ const GROUP_BYTES: usize = 256 << 10;
 /// The worker enforces the limit itself, in processor time; this is for a worker that is stopped, or cannot do that.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Number of attempts for a text whose worker was ended by others.
+/// Maximum number of attempts for a text whose worker cannot be started or is ended by others.
 const ATTEMPTS: u32 = 3;
 
-/// Time for which a text that needs much memory waits for it.
+/// Maximum time for which a text that needs much memory waits for it.
 const MEMORY_WAIT: Duration = Duration::from_secs(30);
 
-/// Time for which any other text waits for the memory of a second attempt, before it is tried with less.
+/// Maximum time for which any other text waits for the memory of a second attempt, before it is tried with less.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 
 /// The error of a batch that ended early because it was cancelled.
@@ -33,8 +33,8 @@ struct Cancelled;
 type Receive<'c> = &'c mut dyn FnMut(usize, SyntaxFacts);
 
 impl ParserLease<'_> {
-    /// Analyzes texts and calls `receive` once for each, with its index. The facts fit their texts. When `cancel` is
-    /// cancelled, the remaining texts are not analyzed.
+    /// Analyzes texts and calls `receive` once for each, with its index and with facts that fit it. When `cancel` is
+    /// cancelled, the remaining texts get no call.
     pub fn analyze(&mut self, requests: &[SyntaxRequest<'_>], cancel: &CancelToken, receive: Receive<'_>) {
         let (mut usual, mut large) = (Vec::new(), Vec::new());
         for (index, request) in requests.iter().enumerate() {
@@ -53,7 +53,7 @@ impl ParserLease<'_> {
         _ = self.analyze_usual(&mut batch, &usual).and_then(|()| self.analyze_alone(&mut batch, &large, MEMORY_WAIT));
     }
 
-    /// Analyzes texts with the worker of this lease, several at a time.
+    /// Analyzes texts with the worker of this lease, several at a time, or on this thread if the pool has no processes.
     fn analyze_usual(&mut self, batch: &mut Batch<'_, '_>, indices: &[usize]) -> Result<(), Cancelled> {
         let mut rest = indices;
         while !rest.is_empty() {
@@ -80,7 +80,7 @@ impl ParserLease<'_> {
         Ok(())
     }
 
-    /// Analyzes texts on this thread.
+    /// Analyzes texts on this thread, except those that are remembered to fail.
     fn analyze_here(&mut self, batch: &mut Batch<'_, '_>, indices: &[usize]) -> Result<(), Cancelled> {
         let token = batch.cancel.token().clone();
         let pool = self.pool;
@@ -103,8 +103,8 @@ impl ParserLease<'_> {
         Ok(())
     }
 
-    /// Analyzes texts one after the other, each alone in a worker with much memory. A text that makes the worker fail
-    /// is remembered.
+    /// Analyzes texts one after the other, each alone, in a worker with [`ParserPool::retry_bytes`] or, if that memory
+    /// is in use for `memory_wait`, with [`ParserPool::worker_bytes`].
     fn analyze_alone(
         &mut self,
         batch: &mut Batch<'_, '_>,
@@ -134,7 +134,8 @@ impl ParserLease<'_> {
         Ok(())
     }
 
-    /// Ends the worker of this lease, which gave no answer. Returns `None` if the caller cancelled the work.
+    /// Ends the worker of this lease, which gave no answer. Returns its fault; `None` if there is no worker, or the
+    /// caller cancelled the work.
     fn end_process(&mut self, reason: &NoAnswer) -> Option<ParserFault> {
         end_process(self.pool, self.process.take()?, reason)
     }
@@ -204,7 +205,7 @@ struct Batch<'r, 'c> {
 }
 
 impl Batch<'_, '_> {
-    /// Returns how many of the texts are sent at once.
+    /// Returns how many of the first texts are sent at once: at least one, even if it is larger than [`GROUP_BYTES`].
     fn group_length(&self, indices: &[usize]) -> usize {
         let mut bytes = 0;
         let fitting = indices.iter().take_while(|index| {

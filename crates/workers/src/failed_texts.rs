@@ -149,7 +149,7 @@ impl FailedTexts {
         state.stamp = file_stamp(file);
     }
 
-    /// Reads the entries that another process has added.
+    /// Adds the entries of the file if it has changed since it was last read.
     fn refresh(&self, state: &mut FailedState) {
         let Some(file) = &self.file else { return };
         let stamp = file_stamp(file);
@@ -166,7 +166,8 @@ impl FailedTexts {
 }
 
 impl FailedState {
-    /// Adds an entry at the end; replaces an older one for the same text.
+    /// Adds an entry at the end, and removes an older one for the same text. If the list is full, removes the oldest
+    /// one.
     fn add(&mut self, entry: FailedText) {
         self.entries.retain(|other| other.key != entry.key);
         if self.entries.len() >= MAX_ENTRIES {
@@ -181,7 +182,7 @@ fn file_stamp(file: &Path) -> Option<(SystemTime, u64)> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-/// Returns the hash of everything that a parser's result depends on.
+/// Returns the hash of the text, its language, its grammar and the task.
 fn text_key(request: &SyntaxRequest<'_>) -> [u8; 32] {
     let grammar = language::grammar_fingerprint(request.language).unwrap_or(0);
     let task = match request.task {

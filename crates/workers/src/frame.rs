@@ -15,7 +15,7 @@ pub(crate) const PROTOCOL: FileFormat = FileFormat { magic: *b"CSPARSER", versio
 /// Length of the fields before a payload, in bytes.
 const PREFIX_BYTES: usize = 8;
 
-/// The reason why a stream cannot be read on.
+/// The reason why a stream cannot be read any further.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The stream cannot be read or ends within a frame.

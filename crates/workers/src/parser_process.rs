@@ -29,7 +29,7 @@ const MAX_WAITS: u32 = 10;
 /// Processor time that a worker which computes uses at least in one wait, even on a busy machine.
 const MIN_PROGRESS: Duration = Duration::from_millis(100);
 
-/// Number of answers that are read before they are used.
+/// Maximum number of answers that are read ahead of their use.
 const ANSWERS_AHEAD: usize = 64;
 
 /// Maximum part of a worker's standard error that is kept, in bytes.
@@ -46,7 +46,7 @@ pub(crate) enum StartError {
     /// Settings say that no process is started.
     #[error("parser processes are turned off")]
     TurnedOff,
-    /// The system does not start the program.
+    /// The system does not start the program, or the threads that talk to it.
     #[error("{program} does not start: {source}")]
     Spawn { program: String, source: std::io::Error },
     /// The program started, but is not a worker of this version.
@@ -59,9 +59,9 @@ pub(crate) enum StartError {
 pub(crate) enum NoAnswer {
     /// The caller cancelled the work.
     Cancelled,
-    /// The deadline passed, and the worker does not compute.
+    /// The time is over, and the worker has not used more processor time than it may.
     TimedOut,
-    /// The worker computes for much longer than it may.
+    /// The worker has used more processor time than it may.
     Hung,
     /// The worker ended, or its output cannot be read.
     Ended(Option<FrameError>),
@@ -242,7 +242,8 @@ impl ParserProcess {
         Some(fault)
     }
 
-    /// Kills the process unless it has ended, joins the threads, and returns the exit status and the standard error.
+    /// Kills the process unless it has ended, joins the threads, and returns the exit status and at most
+    /// [`MAX_STDERR_BYTES`] of the standard error.
     fn stop(&mut self) -> (Option<ExitStatus>, String) {
         // An error means that the process has ended already.
         _ = self.child.kill();
@@ -283,7 +284,7 @@ fn worker_command(program: &Path) -> Command {
     command
 }
 
-/// Reads answers until the worker's output ends.
+/// Reads answers until the worker's output ends or cannot be read.
 fn read_answers(stdout: impl Read, max_answer_bytes: &AtomicUsize, answers: &Sender<Result<Vec<u8>, FrameError>>) {
     let mut input = std::io::BufReader::with_capacity(64 << 10, stdout);
     if let Err(error) = read_header(&mut input) {

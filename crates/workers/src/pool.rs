@@ -38,7 +38,7 @@ pub struct PoolOptions {
     pub program: ParserProgram,
     /// Memory that all workers may use together, in bytes.
     pub memory_bytes: u64,
-    /// Number of workers of an index run.
+    /// Maximum number of workers of an index run.
     pub run_workers: usize,
     /// The index folder, in which failures are remembered; `None` to remember them in this process only.
     pub index_dir: Option<PathBuf>,
@@ -92,7 +92,7 @@ struct WorkersState {
     ids: BTreeSet<u32>,
     /// Whether a worker has started before.
     has_started: bool,
-    /// Time at which a worker could not be started; `None` after a success.
+    /// Time of the last failure to start a worker; `None` after a success.
     failed_at: Option<Instant>,
 }
 
@@ -164,7 +164,7 @@ impl ParserPool {
         self.retry_bytes
     }
 
-    /// Returns the private memory of all workers together, in bytes.
+    /// Returns the private memory of all workers together, in bytes; a worker whose memory is unknown does not count.
     pub fn memory_bytes(&self) -> u64 {
         self.process_ids().into_iter().filter_map(process::private_bytes).sum()
     }
@@ -174,8 +174,8 @@ impl ParserPool {
         self.state.lock().ids.iter().copied().collect()
     }
 
-    /// Leases a worker for one of the threads of an index run, which has at most [`ParserPool::run_workers`]. Does not
-    /// wait, so that a run which another one is about to replace can end.
+    /// Leases a worker for one of the threads of an index run, of which there are at most [`ParserPool::run_workers`].
+    /// Does not wait, so that a run which another one is about to replace can end.
     pub fn lease_for_run(&self) -> ParserLease<'_> {
         self.lease(LeaseKind::Run, usize::MAX)
     }
@@ -195,7 +195,7 @@ impl ParserPool {
         ParserLease { pool: self, kind, process: state.idle[kind as usize].pop(), analyzer: None }
     }
 
-    /// Starts a worker if none runs, and returns how this pool parses.
+    /// Starts a worker unless one for calls is idle, and returns how this pool parses.
     pub fn probe(&self) -> PoolState {
         let mut lease = self.lease_for_call();
         match lease.running_process() {
@@ -294,7 +294,7 @@ impl ParserLease<'_> {
         self.analyzer = None;
     }
 
-    /// Returns the leased worker; starts one if there is none.
+    /// Returns the leased worker; starts one if there is none or it has ended.
     ///
     /// # Errors
     /// When no worker is leased and none can be started.

@@ -2,7 +2,8 @@
 //!
 //! Two threads stand beside the one that parses. One reads requests, and ends the process when the input ends, even
 //! while a scanner loops. The other ends the process when the parser uses processor time without progress. Once both
-//! run, the process gives up the right to open files, to use the network and to start anything.
+//! run, the process gives up the right to open files, to use the network and to start anything, where the system
+//! supports that.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
@@ -174,7 +175,7 @@ fn next_request(requests: &Receiver<Vec<u8>>, busy: &BusyFlag) -> Option<Vec<u8>
     requests.recv_timeout(IDLE_LIMIT).ok()
 }
 
-/// Reads requests until the input ends, then ends the process.
+/// Reads requests until the input ends or is invalid, then ends the process.
 fn read_requests(input: &mut impl io::Read, requests: &Sender<Vec<u8>>) {
     let code = loop {
         match read_frame(input, MAX_REQUEST_BYTES) {

@@ -108,7 +108,8 @@ pub enum CliCommand {
 
 /// Parses the arguments of this process.
 ///
-/// Ends the process with a message and exit code 2 if they are invalid.
+/// If they ask for help or the version, prints it and ends the process with exit code 0. If they are invalid, prints a
+/// message and ends it with exit code 2.
 pub fn parse_command_line() -> CliArguments {
     parse_arguments(config::program_arguments()).unwrap_or_else(|error| {
         let is_coloured = if error.use_stderr() { console::colors_enabled_stderr() } else { console::colors_enabled() };
@@ -167,8 +168,8 @@ fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
     }
 }
 
-/// Returns the command whose name is the fewest edits away from `word`: at most one for a word of up to four
-/// characters, otherwise at most two.
+/// Returns the visible command whose name is the fewest edits away from `word`; `None` if none is within one edit, or
+/// two for a word of five or more characters.
 fn find_similar_command(command: &Command, word: &str) -> Option<String> {
     let names = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set()).map(Command::get_name);
     let max_edits = if word.chars().count() < 5 { 1 } else { 2 };

@@ -43,7 +43,7 @@ pub struct EvalArguments {
     pub no_index: bool,
 }
 
-/// The retrieval setting that is evaluated.
+/// A retrieval setting to evaluate.
 #[derive(Clone, Copy, Debug)]
 pub struct EvalSetting {
     pub mode: ModeName,

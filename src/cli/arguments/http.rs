@@ -30,7 +30,7 @@ pub struct HttpArguments {
     pub max_requests: Option<u32>,
 }
 
-/// Parses `127.0.0.1:7979`, `[::1]:7979`, `localhost:7979`, or a port alone, which means loopback.
+/// Parses `127.0.0.1:7979`, `[::1]:7979`, `localhost:7979` or `7979`; the last two mean 127.0.0.1.
 fn parse_address(word: &str) -> Result<SocketAddr, String> {
     if let Ok(port) = word.strip_prefix("localhost:").unwrap_or(word).parse() {
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));

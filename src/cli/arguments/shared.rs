@@ -130,14 +130,16 @@ impl SharedArguments {
     /// Returns the settings of a command on `path`, or on the working folder if `None`.
     ///
     /// # Errors
-    /// If the folder does not exist or a `CODESCRY_…` variable is invalid.
+    /// If the folder does not exist, a setting or a `CODESCRY_…` variable is invalid, or the user's folders cannot be
+    /// determined.
     pub fn settings(&self, path: Option<&Path>) -> Result<Settings, ConfigError> {
         let mut options = self.options(path).with_environment()?;
         options.pipeline.parser_program.get_or_insert(ParserProgram::Own);
         Settings::resolve(&options)
     }
 
-    /// Returns the index folder that `--index-dir` or its variable names.
+    /// Returns the absolute path of the index folder that `--index-dir` or `CODESCRY_INDEX_DIR` names; `None` if
+    /// neither is set.
     ///
     /// # Errors
     /// If a `CODESCRY_…` variable is invalid, or the working folder cannot be determined.
@@ -149,7 +151,7 @@ impl SharedArguments {
     /// Returns the model settings, which do not depend on a folder.
     ///
     /// # Errors
-    /// If a `CODESCRY_…` variable is invalid.
+    /// If a `CODESCRY_…` variable is invalid, or the user's folders cannot be determined.
     pub fn model_settings(&self) -> Result<ModelSettings, ConfigError> {
         let options = self.options(None).with_environment()?;
         ModelSettings::resolve(&options.models, options.cache_dir.as_ref())
@@ -169,7 +171,8 @@ impl SharedArguments {
         }
     }
 
-    /// Returns these arguments that affect an index run, as flags of a child process.
+    /// Returns the arguments that affect an index run as flags of a child process, except the folders and the size of
+    /// the vector cache.
     pub fn index_flags(&self) -> Vec<String> {
         let mut flags = self.pipeline.flags();
         flags.extend(self.max_file_bytes.map(|bytes| format!("--max-file-bytes={bytes}")));

@@ -12,8 +12,8 @@ const CLASS_FILTERS: [&str; 9] =
 /// The filters with a value.
 const KEY_FILTERS: [&str; 6] = ["lang:", "path:", "file:", "kind:", "project:", "language:"];
 
-/// Puts a blank in front of each part of a query that begins with a dash, so that it is not taken for an option. The
-/// parser of queries ignores the blank.
+/// Puts a space in front of each argument after one of these commands for which [`is_dash_filter`] holds, so that it is
+/// not taken for an option. Arguments after `--` stay as they are. The parser of queries ignores the space.
 pub fn mark_dash_filters(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let (mut is_query, mut is_plain) = (false, false);
     let mark = |argument: OsString| {
@@ -29,7 +29,8 @@ pub fn mark_dash_filters(arguments: impl IntoIterator<Item = OsString>) -> Vec<O
     arguments.into_iter().map(mark).collect()
 }
 
-/// Returns whether an argument that begins with a dash is part of a query: a filter, or several words.
+/// Returns whether an argument begins with a dash and is part of a query: a filter, quoted text, or several words. An
+/// option with a value, such as `--path=a b`, is not.
 fn is_dash_filter(argument: &str) -> bool {
     let Some(rest) = argument.strip_prefix('-') else { return false };
     let word = rest.split_whitespace().next().unwrap_or_default();

@@ -23,7 +23,7 @@ use crate::cli::printer::{self, Printer};
 /// Runs `codescry bench`.
 ///
 /// # Errors
-/// If a run fails.
+/// If the folder, a setting or `--only` is invalid, a run fails, or standard output cannot be written.
 pub fn run_bench(shared: &SharedArguments, command: &BenchCommand) -> anyhow::Result<CommandExit> {
     match command {
         BenchCommand::Pipeline(arguments) => bench_pipeline(shared, arguments),

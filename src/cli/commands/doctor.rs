@@ -1,8 +1,7 @@
 //! `codescry doctor`: checks the installation, and suggests a remedy for each problem.
 //!
-//! This file runs the checks in order and prints them; each submodule checks one part. No check
-//! uses the network or creates an index: if the folder has none, the server is tested on a
-//! temporary sample folder.
+//! This file runs the checks in order and prints them; each submodule checks one part. No check uses the network or
+//! creates an index of the folder: if it has none, the server is tested on a temporary sample folder.
 
 pub mod check;
 mod configurations;
@@ -32,7 +31,8 @@ use crate::cli::text_output::terminal_text;
 /// Runs `codescry doctor`.
 ///
 /// # Errors
-/// If standard output cannot be written. A failed check is not an error.
+/// If the home folder or the working folder cannot be determined, or standard output cannot be written. A failed check
+/// is not an error.
 pub fn run_doctor(shared: &SharedArguments, arguments: &DoctorArguments) -> anyhow::Result<CommandExit> {
     let user = UserEnvironment::detect()?;
     let mut report = DoctorReport {

@@ -27,7 +27,8 @@ use crate::cli::text_output::terminal_text;
 /// Runs `codescry eval`.
 ///
 /// # Errors
-/// If the tasks, the folder or the index are invalid, or every question fails.
+/// If the tasks, the file of `--against`, the folder or the index is invalid, the index cannot be updated, or every
+/// question fails.
 pub fn run_eval(shared: &SharedArguments, arguments: &EvalArguments) -> anyhow::Result<CommandExit> {
     let tasks = read_tasks(&arguments.tasks)?;
     // Reads the file before indexing, so that an unreadable file fails early.

@@ -1,8 +1,8 @@
 //! `codescry hook`: answers a client's hook after a grep with places from an existing index.
 //!
 //! Reads the hook's JSON from standard input and writes one line of JSON. It never indexes, writes nothing to disk, and
-//! never holds up the client: without an answer within [`TIME_LIMIT`], or after any failure, it writes nothing and
-//! succeeds.
+//! never holds up the client: without an answer within [`TIME_LIMIT`], or after any other failure, it writes nothing
+//! and succeeds.
 
 mod grep_pattern;
 
@@ -23,7 +23,8 @@ use crate::cli::exit::CommandExit;
 use crate::cli::printer::Printer;
 use crate::cli::text_output::terminal_text;
 
-/// The time limit of an answer, from the start of the program. The rest of 300 ms is for starting and ending it.
+/// The time limit of an answer, from the start of the command. The rest of 300 ms is for starting and ending the
+/// program.
 const TIME_LIMIT: Duration = Duration::from_millis(250);
 
 /// Maximum size of the input, in bytes. A hook gets the result of the grep, too.
@@ -45,7 +46,7 @@ struct HookInput {
     cwd: Option<PathBuf>,
 }
 
-/// The arguments of the tool: of a grep, or of a shell.
+/// The arguments of the client's tool: the pattern of a grep, or the command of a shell.
 #[derive(Default, Deserialize)]
 struct ToolInput {
     pattern: Option<String>,
@@ -125,8 +126,8 @@ fn answer_hook(shared: &SharedArguments, cancel: &CancelToken) -> Option<HookOut
     Some(HookOutput { hook_specific_output: AddedContext { hook_event_name, additional_context } })
 }
 
-/// Opens the index of the folder, or of the nearest folder above it that has one. Stops before the home folder and the
-/// root of the file system.
+/// Opens the index of the folder, or of the nearest folder above it that has one. `None` if there is none below the
+/// home folder and the root of the file system, or a setting is invalid.
 fn open_nearest_index(shared: &SharedArguments, folder: &Path, user: &UserEnvironment) -> Option<Engine> {
     for root in folder.ancestors().take_while(|root| *root != user.home && root.parent().is_some()) {
         let settings = shared.settings(Some(root)).ok()?;
@@ -141,7 +142,7 @@ fn open_nearest_index(shared: &SharedArguments, folder: &Path, user: &UserEnviro
     None
 }
 
-/// Formats a hit as `path:start-end  name  [kind]`.
+/// Formats a hit as `path:start-end name [kind]`, followed by a note if the file has changed since.
 fn describe_place(hit: &Hit) -> String {
     let place = format!("{}:{}-{}", hit.path, hit.span.start_line, hit.span.end_line);
     let name = hit.qualified_name();

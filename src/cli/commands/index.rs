@@ -17,7 +17,7 @@ use crate::cli::text_output::report;
 /// Runs `codescry index`.
 ///
 /// # Errors
-/// If the folder or the index is invalid, or the run is cancelled.
+/// If the folder or the index is invalid, or the run fails or is cancelled.
 pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow::Result<CommandExit> {
     let engine = open_to_index(shared, arguments.path.as_deref())?;
     if arguments.dry_run {

@@ -15,7 +15,7 @@ use crate::cli::text_output::terminal_text;
 /// Runs `codescry indexes`.
 ///
 /// # Errors
-/// If the data folder cannot be listed, or no index has a given name.
+/// If the data folder or the folder of `--index-dir` cannot be listed, or an argument names no index.
 pub fn run_indexes(shared: &SharedArguments, command: &IndexesCommand) -> anyhow::Result<CommandExit> {
     let indexes = find_indexes(shared)?;
     match command {
@@ -160,8 +160,8 @@ fn remove_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Change>
     Ok(Change { text: format!("removed the index of {}", folder_text(index)), bytes: index.size_bytes })
 }
 
-/// Removes an index whose folder no longer exists or that no run has written; of another index, its replaced tables.
-/// Returns `None` if there is nothing to remove.
+/// Removes an index whose folder no longer exists or that no run has written; of another index without a problem, its
+/// replaced tables. A dry run only measures. Returns `None` if there is nothing to remove.
 fn prune_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
     if index.is_orphan() || index.is_empty() {
         return remove_index(index, is_dry_run).map(Some);

@@ -20,7 +20,7 @@ const TABLE_COLUMNS: usize = 120;
 /// Runs `codescry models`.
 ///
 /// # Errors
-/// If a model is unknown, cannot be downloaded, or is damaged.
+/// If a model is unknown, not installed or damaged, or cannot be downloaded, added or removed.
 pub fn run_models(shared: &SharedArguments, command: &ModelsCommand) -> anyhow::Result<CommandExit> {
     let settings = shared.model_settings()?;
     match command {

@@ -21,7 +21,7 @@ use crate::cli::text_output::terminal_text;
 /// Runs `codescry outline`.
 ///
 /// # Errors
-/// If the folder or a path is invalid.
+/// If the folder or a path is invalid, or the index cannot be updated.
 pub fn run_outline(shared: &SharedArguments, arguments: &OutlineArguments) -> anyhow::Result<CommandExit> {
     let folder = CommandFolder::resolve(shared, arguments.folder.as_deref())?;
     let broad = refuse_broad(shared, &folder.settings, "index");
@@ -124,7 +124,7 @@ fn outline_folder(
     Ok(())
 }
 
-/// Replaces the paths of an outline by those that open from the working folder.
+/// Replaces the paths of an outline by the paths that are shown to the user.
 fn show_paths(outline: &mut FolderOutline, paths: &ShownPaths) {
     let show = |path: &str| paths.show(&RepoPath::new(path)).as_str().to_owned();
     outline.path = show(&outline.path);

@@ -22,7 +22,8 @@ use crate::cli::text_output::terminal_text;
 /// Runs `codescry read`.
 ///
 /// # Errors
-/// If the folder is invalid, or a place cannot be read.
+/// If the folder is invalid, a place cannot be read, or the index cannot be updated. A name without a definition is not
+/// an error.
 pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::Result<CommandExit> {
     let folder = CommandFolder::resolve(shared, arguments.folder.as_deref())?;
     let broad = refuse_broad(shared, &folder.settings, "index");
@@ -71,8 +72,8 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
     Ok(exit)
 }
 
-/// Parses the places: files with or without lines, and names of definitions. A name behind a file stands for the
-/// definition in that file.
+/// Parses the places: files with or without lines, and names of definitions. A name that follows a file without lines
+/// stands for the definition in that file.
 fn parse_places(engine: &Engine, paths: &ShownPaths, arguments: &ReadArguments) -> anyhow::Result<Vec<ReadRequest>> {
     let mut requests: Vec<ReadRequest> = Vec::new();
     let request = ReadRequest { context_lines: arguments.context, ..ReadRequest::default() };
@@ -109,13 +110,15 @@ fn is_missing(engine: &Engine, paths: &ShownPaths, path: &str) -> Result<bool, E
     }
 }
 
-/// Returns whether a text that names no file was meant as one: it has a separator, or the extension of a file.
+/// Returns whether a text that names no file was meant as one: it has a separator, or the name of a source file with an
+/// extension.
 pub(super) fn looks_like_path(text: &str) -> bool {
     let has_separator = text.contains(['/', '\\']);
     has_separator || (Path::new(text).extension().is_some() && engine::is_source_name(text))
 }
 
-/// Splits the lines off a place: `a.rs:10-40`, `a.rs:10`, `a.rs:10:7` with a column, `a.rs#L10-L40`.
+/// Splits the lines off a place: `a.rs:10-40`, `a.rs:10`, `a.rs:10:7` with a column, `a.rs#L10-L40`. `None` if no line
+/// number follows a path.
 pub(super) fn split_lines(place: &str) -> Option<(&str, (u32, u32))> {
     let number = |text: &str| text.trim_start_matches(['L', 'l']).parse::<u32>().ok().filter(|line| *line > 0);
     let range = |text: &str| match text.split_once('-') {
@@ -142,7 +145,8 @@ fn read_place_or_name(engine: &Engine, paths: &ShownPaths, request: &ReadRequest
     }
 }
 
-/// Returns the name that a request may have meant instead of a file in the folder.
+/// Returns the name of a definition that a request may have meant instead of a file; `None` if the request has lines or
+/// a definition, or its path is not a name with dots.
 fn name_in_place_of(request: &ReadRequest) -> Option<&str> {
     let name = request.path.as_deref().filter(|_| request.lines.is_none() && request.symbol.is_none())?;
     let is_dotted = name.split('.').count() > 1 && name.split('.').all(|part| !part.is_empty());
@@ -161,7 +165,8 @@ fn read_place(engine: &Engine, paths: &ShownPaths, request: &ReadRequest) -> Res
     Ok(excerpt)
 }
 
-/// Formats the header of an excerpt as `path:10-40  Outer.name  [method]`.
+/// Formats the header of an excerpt as `path:10-40 Outer.name [method]`, or as `path:10-40 [of 90 lines]` outside of
+/// any definition.
 fn header_line(excerpt: &CodeExcerpt, palette: Palette) -> String {
     let mut parts = vec![palette.paint(TextRole::Path, &format_location(excerpt.path.as_str(), excerpt.span))];
     if let Some(symbol) = excerpt.symbol.as_ref().or_else(|| excerpt.inside.last()) {

@@ -96,7 +96,7 @@ fn reference_line(path: &str, one: &CodeReference, palette: Palette) -> String {
     parts.join("  ")
 }
 
-/// Prints notes about omitted uses on standard error.
+/// Prints notes about missing or omitted uses on standard error.
 fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) {
     if answer.files.is_empty() && offset == 0 {
         printer::print_note(&describe_no_use(answer));
@@ -124,7 +124,8 @@ fn describe_no_use(answer: &ReferenceAnswer) -> String {
     text
 }
 
-/// Describes how to see the uses that follow. `next` is the offset of the first of them.
+/// Describes how to see the uses that follow, or that the time limit was reached. `next` is the offset of the first use
+/// that follows.
 fn describe_rest(answer: &ReferenceAnswer, next: usize) -> String {
     let narrow = "--kind, --path and --lang narrow down";
     if answer.out_of_time {

@@ -1,4 +1,4 @@
-//! The page of results that a command shows, with paths that open from the working folder.
+//! The page of results that a command shows.
 
 use std::io::{self, IsTerminal as _};
 
@@ -13,7 +13,7 @@ const TERMINAL_LIMIT: usize = 5;
 /// Default number of results if standard output is not a terminal.
 const DEFAULT_LIMIT: usize = 10;
 
-/// Replaces the paths of hits by those that open from the working folder.
+/// Replaces the paths of hits by the paths that are shown to the user.
 pub fn show_hit_paths(answer: &mut SearchAnswer, paths: &ShownPaths) {
     answer.hits.iter_mut().for_each(|hit| hit.path = paths.show(&hit.path));
 }
@@ -39,7 +39,8 @@ impl ResultPage {
         Ok(Self { offset, limit: limit.unwrap_or(default) })
     }
 
-    /// Returns the number of results to rank: one more than the page has, to know whether there are more.
+    /// Returns the number of results to rank: one more than the end of the page, to know whether there are more, but at
+    /// most [`MAX_LIMIT`].
     pub fn ranked(&self) -> usize {
         (self.offset + self.limit + 1).min(MAX_LIMIT)
     }
@@ -52,7 +53,8 @@ impl ResultPage {
         more
     }
 
-    /// Prints a note on how to see the next page, if there is one and standard output is a terminal.
+    /// Prints a note on how to see the next page, if there is one, standard output is a terminal, and the results are
+    /// not JSON.
     pub fn print_more(&self, more: bool, json: bool) {
         if more && !json && io::stdout().is_terminal() {
             printer::print_note(&format!(

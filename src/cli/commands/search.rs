@@ -27,7 +27,7 @@ const BATCH_LIMIT: usize = 10;
 /// Runs `codescry search`.
 ///
 /// # Errors
-/// If the folder, the index or the query is invalid.
+/// If the folder, the index, the query or a setting is invalid, or the index cannot be updated.
 pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyhow::Result<CommandExit> {
     let (words, path) = split_query(arguments);
     let page = ResultPage::new(arguments.limit, arguments.offset)?;
@@ -103,7 +103,8 @@ fn build_search_query(arguments: &SearchArguments, words: &[&OsStr], page: &Resu
     })
 }
 
-/// Prints notes about the answer on standard error: interpretation, reasons of an empty answer, and an incomplete index.
+/// Prints notes about the answer on standard error: interpretation, reasons of an empty answer, and an incomplete
+/// index.
 fn print_notes(query: &SearchQuery, answer: &SearchAnswer, words: &[&OsStr]) {
     let coverage = &answer.coverage;
     if let [_, folder] = words

@@ -20,9 +20,10 @@ use malloc_arenas::limit_malloc_arenas;
 
 /// Runs `codescry serve` until the client disconnects or, over HTTP, until the process is terminated.
 ///
-/// Watches the folders and keeps their indexes up to date, unless `--no-watch` is given. Over
-/// standard input and output, joins the process of another server of the same folders, if any. A server without a
-/// folder has its own process, because its client names the folders later.
+/// Watches the folders to keep their indexes up to date; with `--no-watch`, searches check for changes instead. Over
+/// standard input and output, joins the process of another server of the same folders with the same settings, if any,
+/// unless `--no-share` is given. A server without a folder has its own process, because its client names the folders
+/// later.
 ///
 /// # Errors
 /// If a given folder is invalid or the server cannot be started.

@@ -16,13 +16,13 @@ use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::hits::{self, HitView};
 use crate::cli::text_output::palette::Palette;
 
-/// Maximum length of the code on standard input, in bytes.
+/// Maximum length of the code that is read from standard input, in bytes; the rest is ignored.
 const MAX_CODE_BYTES: u64 = 1 << 20;
 
 /// Runs `codescry similar`.
 ///
 /// # Errors
-/// If the folder, the index or the place is invalid.
+/// If the folder, the index or the place is invalid, or the index cannot be updated.
 pub fn run_similar(shared: &SharedArguments, arguments: &SimilarArguments) -> anyhow::Result<CommandExit> {
     let (words, folder) = split_folder(&arguments.words, arguments.folder.as_deref());
     let page = ResultPage::new(arguments.limit, arguments.offset)?;
@@ -58,8 +58,8 @@ pub fn run_similar(shared: &SharedArguments, arguments: &SimilarArguments) -> an
     Ok(if answer.hits.is_empty() { CommandExit::NothingFound } else { CommandExit::Done })
 }
 
-/// Returns the file and the line of a text such as `src/a.rs:10`; `None` for code. `is_folder` fails for a path that does
-/// not exist.
+/// Returns the file and the line of a text such as `src/a.rs:10`; `None` for code. `is_folder` fails for a path that
+/// does not exist.
 ///
 /// # Errors
 /// If the text names a file without a line, a folder, or a file that does not exist.

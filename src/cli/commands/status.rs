@@ -126,7 +126,8 @@ fn tuned_text(tuned: &TunedModel) -> String {
     format!("{model_id}, for this folder: MRR {mrr_before:.3} to {mrr_after:.3} on {questions} held-out doc comments")
 }
 
-/// Describes the current or last index run: its progress, stages and bottleneck.
+/// Describes the current or last index run: its progress, its stages and bottleneck if `verbose` is set, and its
+/// device.
 fn index_run_lines(run: &RunRecord, verbose: bool) -> Vec<String> {
     let elapsed = Duration::from_millis(run.elapsed_ms);
     let found = if run.walk_ended { String::new() } else { "at least ".to_owned() };
@@ -159,7 +160,7 @@ fn index_run_lines(run: &RunRecord, verbose: bool) -> Vec<String> {
     lines
 }
 
-/// Formats the projects as `12: app (npm, packages/app, 340 files), … and 2 more`.
+/// Formats the projects as `12: app (npm, packages/app, 340 files), …, and 2 more`; `None` without projects.
 fn projects_text(projects: &[Project]) -> Option<String> {
     let project = |project: &Project| {
         let files = terminal_text::pluralize(project.files, "file");
@@ -173,8 +174,8 @@ fn projects_text(projects: &[Project]) -> Option<String> {
     (!listed.is_empty()).then(|| format!("{}: {}{more}", projects.len(), listed.join(", ")))
 }
 
-/// Describes whether the index is complete. An index that is being updated, or whose last update did not finish, may miss
-/// changes although it was complete before.
+/// Describes whether the index is complete. An index that is being updated, or whose last update did not finish, may
+/// miss changes although it was complete before.
 fn state_text(status: &IndexStatus) -> String {
     let coverage = &status.coverage;
     if coverage.complete {

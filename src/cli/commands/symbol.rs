@@ -79,7 +79,7 @@ fn definition_line(found: &SymbolHit, palette: Palette) -> String {
     parts.join("  ")
 }
 
-/// Prints notes about inexact or omitted definitions on standard error.
+/// Prints notes about missing, inexact or omitted definitions on standard error.
 fn print_symbol_notes(name: &str, answer: &SymbolAnswer, next: usize) {
     let note = match answer.symbols.first().map(|found| found.how) {
         None => Some(format!("no definition of {name:?} found; try a part of the name, or `codescry search`")),

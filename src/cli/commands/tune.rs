@@ -18,7 +18,7 @@ use crate::cli::text_output::terminal_text;
 /// Runs `codescry tune`.
 ///
 /// # Errors
-/// If the folder has too little to learn from, or the index cannot be written.
+/// If the folder or the index is invalid, the folder has too little to learn from, or the index cannot be written.
 pub fn run_tune(shared: &SharedArguments, arguments: &TuneArguments) -> anyhow::Result<CommandExit> {
     let engine = open_to_index(shared, arguments.path.as_deref())?;
     let interrupts = Interrupts::listen()?;

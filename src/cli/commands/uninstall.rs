@@ -11,8 +11,8 @@ use crate::cli::text_output::palette::Palette;
 /// Runs `codescry uninstall`, which removes the server from the clients' configurations.
 ///
 /// # Errors
-/// If the folder does not exist, or the changes cannot be confirmed because standard input is not
-/// a terminal.
+/// If the folder does not exist, a named client has no configuration in projects, or the changes cannot be confirmed
+/// because standard input is not a terminal.
 pub fn run_uninstall(shared: &SharedArguments, arguments: &UninstallArguments) -> anyhow::Result<CommandExit> {
     let user = UserEnvironment::detect()?;
     let selection = &arguments.selection;

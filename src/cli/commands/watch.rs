@@ -67,7 +67,7 @@ impl WatchCommand<'_> {
     /// Indexes a changed part of the folder and reports the run, and returns the part to retry.
     ///
     /// # Errors
-    /// If the first run fails; failures of later runs are printed and retried.
+    /// If the first run fails, or standard output cannot be written. Failures of later runs are printed and retried.
     fn index_scope(
         &mut self,
         scope: IndexScope,
@@ -134,7 +134,7 @@ impl WatchCommand<'_> {
 /// Maximum number of indexed files, and of removed files, that are named for one run.
 const MAX_NAMED: usize = 10;
 
-/// Returns a line for each file that a run has indexed or removed, and one for the files that are not named.
+/// Returns a line for each named file that a run has indexed or removed, and one with the number of the other files.
 fn change_lines(changed: &ChangedFiles) -> Vec<String> {
     let named = |verb: &'static str, paths: &[RepoPath]| -> Vec<String> {
         paths.iter().take(MAX_NAMED).map(|path| format!("{verb}  {}", escape_name(path.as_str()))).collect()

@@ -1,7 +1,7 @@
 //! The folder that a command works on: the indexed folder, and the part of it that was named.
 //!
 //! A folder without its own index below an indexed folder is searched in that folder's index. Paths are then shown
-//! and read relative to the working folder.
+//! relative to the working folder, and read relative to the named folder or else to the indexed one.
 
 use std::path::{Path, PathBuf};
 
@@ -21,10 +21,11 @@ pub struct CommandFolder {
 
 impl CommandFolder {
     /// Resolves a folder, or the working folder if `path` is `None`: to itself if it has an index, otherwise to the
-    /// nearest indexed folder above it that does not leave it out, otherwise to itself.
+    /// nearest indexed folder above it that does not leave it out, otherwise to itself. Does not look above a folder
+    /// that is too broad to index.
     ///
     /// # Errors
-    /// If the folder does not exist, or a setting is invalid.
+    /// If the folder does not exist, a setting is invalid, or the index of a folder above it cannot be opened.
     pub fn resolve(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Self> {
         let settings = shared.settings(path)?;
         let named = settings.root.as_path();
@@ -49,7 +50,8 @@ impl CommandFolder {
     /// Resolves a folder like [`CommandFolder::resolve`], to be indexed.
     ///
     /// # Errors
-    /// If it does not exist or is too broad to index, or a setting is invalid.
+    /// If the folder does not exist or is too broad to index, a setting is invalid, or the index of a folder above it
+    /// cannot be opened.
     pub fn resolve_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Self> {
         let folder = Self::resolve(shared, path)?;
         refuse_broad(shared, &folder.settings, "index").map_err(anyhow::Error::msg)?;
@@ -137,8 +139,8 @@ pub struct ShownPaths {
 }
 
 impl ShownPaths {
-    /// Returns a path as it is shown: relative to the indexed folder, or to the working folder if the command works on
-    /// a part of an indexed folder. It is absolute if the working folder is outside of the indexed one.
+    /// Returns a path as it is shown: relative to the indexed folder if the command works on all of it. Otherwise
+    /// relative to the working folder, or absolute if that is neither inside nor above the indexed folder.
     pub fn show(&self, path: &RepoPath) -> RepoPath {
         if self.part.is_none() {
             return path.clone();
@@ -156,8 +158,8 @@ impl ShownPaths {
         RepoPath::new(format!("{}{}", "../".repeat(ups), rest.display()))
     }
 
-    /// Calls `read` with a path as the engine reads it: one relative to the named folder comes before one relative to the
-    /// indexed folder.
+    /// Calls `read` with a path relative to the named folder. If nothing is there, calls it again with the path as
+    /// given, which the engine takes as relative to the indexed folder. An absolute path is read as given.
     ///
     /// # Errors
     /// The error of `read`.

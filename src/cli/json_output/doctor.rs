@@ -23,7 +23,7 @@ struct CheckJson<'a> {
     message: &'a str,
     /// The remedy; `null` if none is needed.
     remedy: Option<&'a str>,
-    /// The duration of the check in milliseconds.
+    /// The duration of the check in milliseconds; 0 if it was not measured.
     ms: u64,
 }
 

@@ -37,7 +37,7 @@ pub struct JudgedQueryJson {
     pub error: Option<String>,
 }
 
-/// The changes between two evaluations of the same questions, in nDCG@10.
+/// The changes of nDCG@10 between two evaluations, over the questions in both.
 #[derive(Serialize)]
 pub struct ComparisonJson {
     /// The setting of the other evaluation; its metrics follow.
@@ -56,7 +56,7 @@ pub struct ComparisonJson {
     /// The number of questions in only one of the two evaluations.
     pub only_ours: usize,
     pub only_theirs: usize,
-    /// The number of questions in both whose relevant locations differ.
+    /// The number of questions in both whose recorded relevant locations differ.
     pub relabelled: usize,
     pub per_query: Vec<QueryChangeJson>,
 }

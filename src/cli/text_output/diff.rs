@@ -7,7 +7,7 @@ use super::terminal_text;
 const CONTEXT: usize = 2;
 
 /// Returns the diff of two texts: a header with the line number, and the lines from the first to the last difference,
-/// old ones first, with [`CONTEXT`] unchanged lines before and after.
+/// old ones first, with up to [`CONTEXT`] unchanged lines before and after.
 pub fn diff_lines(before: &str, after: &str, palette: Palette) -> Vec<String> {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let same = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(a, b)| a == b).count();

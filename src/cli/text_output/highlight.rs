@@ -1,7 +1,7 @@
 //! Syntax highlighting: code split into lines and tokens, coloured, and cut to the terminal width.
 //!
-//! Invariants: every byte of a line belongs to exactly one run; invalid tokens (out of order,
-//! overlapping, or splitting a character) are ignored.
+//! Invariants: every byte of a line belongs to exactly one run. A token that splits a character is ignored; of a token
+//! that begins before the end of an earlier one, only the part after that end is used.
 
 use std::ops::Range;
 
@@ -12,7 +12,8 @@ use engine::TokenClass;
 /// A run of a line: its byte range within the line, and its token class.
 pub type TokenRun = (Range<usize>, Option<TokenClass>);
 
-/// Splits `text` into lines, and each line at the boundaries of `tokens`; without tokens, each line is one run.
+/// Splits `text` into lines, and each line at the boundaries of `tokens`; without tokens, each line that is not empty
+/// is one run.
 pub fn split_tokens<'t>(text: &'t str, tokens: &[(Range<usize>, TokenClass)]) -> Vec<(&'t str, Vec<TokenRun>)> {
     let mut tokens = tokens.iter().peekable();
     let mut lines = Vec::new();

@@ -86,8 +86,8 @@ pub fn numbered_lines(
     snippet_lines(text, first_line, &rows, &tokens, last.to_string().len().max(3), palette)
 }
 
-/// Reads the lines before and after a hit from its file; `None` if none are requested, or if the file cannot be read or
-/// has changed.
+/// Reads the lines before and after a hit from its file. Each is `None` if none are requested, if there are none, or if
+/// the file cannot be read or has changed.
 fn context_of(hit: &Hit, view: &HitView<'_>) -> (Option<CodeExcerpt>, Option<CodeExcerpt>) {
     let Span { start_line, end_line } = hit.span;
     let read = |from: u32, to: u32| {
@@ -148,7 +148,7 @@ fn snippet_lines(
     rows.iter().map(format_row).collect()
 }
 
-/// Formats the other matches in the file as `also: 50-60 method close, 70-80 block`.
+/// Formats the other matches in the file as `also: 50-60 method close, 70-80 block`. `None` if there are none.
 fn also_line(hit: &Hit, palette: Palette) -> Option<String> {
     let place = |place: &engine::RelatedChunk| {
         let space = if place.name.is_empty() { "" } else { " " };
@@ -178,7 +178,7 @@ mod tests {
 
     const PLAIN: Palette = Palette { is_coloured: false, columns: 80 };
 
-    /// Returns the lines of the code of a hit.
+    /// Returns the snippet of a hit as lines of text.
     fn snippet(hit: &Hit, words: &QueryWords) -> Vec<String> {
         let rows = Place::new(hit, words, SNIPPET_LINES).widen(SNIPPET_LINES).rows();
         snippet_lines(&hit.text, hit.span.start_line, &rows, &[], 3, PLAIN)

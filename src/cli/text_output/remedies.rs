@@ -1,8 +1,9 @@
-//! Remedies in messages, as a person at the command line can follow them.
+//! Rewrites remedies in messages for the command line: commands replace the MCP tools that only an agent can call.
 //!
 //! Messages of the engine also name tools of the MCP server, because a client's agent reads the same messages.
 
-/// Remedies in the words for an agent, each with the words for the command line.
+/// The parts of messages that name MCP tools, each with its replacement for the command line, in the order of
+/// replacement.
 const REMEDIES: &[(&str, &str)] = &[
     (", or call index_project with rebuild", ""),
     (" or call index_project", ""),

@@ -50,8 +50,8 @@ pub fn report_lines(report: &IndexReport, verbose: bool, palette: Palette) -> Ve
     lines
 }
 
-/// Formats the counts of files so that they add up: the files that were found by name are indexed, unchanged, or left out
-/// once they are read, such as binary files.
+/// Formats the counts of files so that they add up: the files that were found by name are indexed, unchanged, or left
+/// out once they are read, such as binary files.
 fn found_line(report: &IndexReport) -> String {
     let IndexReport { files_found, files_indexed, files_unchanged, files_vanished, files_removed, .. } = report;
     let mut line = format!("found {files_found}: indexed {files_indexed}, unchanged {files_unchanged}");
@@ -65,14 +65,16 @@ fn found_line(report: &IndexReport) -> String {
     line
 }
 
-/// Formats the counts of excluded files as `left out 12 files and folders: binary 2, ignored 10`.
+/// Formats the counts of excluded files as `left out 12 files and folders: binary 2, ignored 10`. `None` if there are
+/// none.
 pub fn skipped_line(skipped: &BTreeMap<String, u64>) -> Option<String> {
     let total: u64 = skipped.values().sum();
     let reasons: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
     (total > 0).then(|| format!("left out {total} files and folders: {}", reasons.join(", ")))
 }
 
-/// Explains how to list the skipped files with their reasons, and how to include them.
+/// Explains how to list the skipped files with their reasons, and how to include them. `None` if files were skipped
+/// only for other reasons.
 pub fn skip_hint(skipped: &BTreeMap<String, u64>) -> Option<String> {
     let has = |reasons: &[&str]| reasons.iter().any(|reason| skipped.contains_key(*reason));
     let remedies = [
@@ -88,7 +90,7 @@ pub fn skip_hint(skipped: &BTreeMap<String, u64>) -> Option<String> {
     (!due.is_empty()).then(hint)
 }
 
-/// Lists the first problems, one per line.
+/// Lists the first [`MAX_PROBLEMS`] problems, one per line, below their number; empty if there are none.
 pub fn problem_lines(problems: &[(RepoPath, String)], palette: Palette) -> Vec<String> {
     if problems.is_empty() {
         return Vec::new();

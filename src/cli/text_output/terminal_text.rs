@@ -9,7 +9,7 @@ use ::text::display::{is_shown_escaped, push_escape};
 /// The distance of tab stops in columns.
 const TAB: usize = 4;
 
-/// Indentation from which a line is a description, such as that of an option in the help.
+/// Minimum indentation of a line that is taken for a description, such as that of an option in the help.
 const DESCRIPTION_INDENT: usize = 8;
 
 /// Returns `text` on one line, with invisible characters escaped and tabs as spaces.
@@ -21,7 +21,7 @@ pub fn escape_controls(text: &str) -> String {
     shown
 }
 
-/// Returns `text` like [`escape_controls`], but keeps line ends.
+/// Returns the lines of `text`, each like [`escape_controls`], joined by line ends.
 pub fn escape_lines(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(escape_controls).collect();
     lines.join("\n")
@@ -46,8 +46,8 @@ pub fn escape_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Appends the character `c` at the byte offset `at` of `text` as it is shown at the given column, and returns its width
-/// in columns.
+/// Appends the character `c` at the byte offset `at` of `text` as it is shown at the given column, and returns its
+/// width in columns.
 pub fn push_shown(shown: &mut String, text: &str, at: usize, c: char, column: usize) -> usize {
     if c == '\t' {
         let spaces = TAB - column % TAB;
@@ -80,7 +80,7 @@ fn char_columns(c: char) -> usize {
     }
 }
 
-/// Returns whether the escaped `line` fits into `width` columns.
+/// Returns whether `line` fits into `width` columns once it is escaped.
 pub fn fits_columns(line: &str, width: usize) -> bool {
     let (mut scratch, mut column) = (String::new(), 0);
     line.char_indices().all(|(at, c)| {
@@ -91,8 +91,8 @@ pub fn fits_columns(line: &str, width: usize) -> bool {
 }
 
 /// Splits a line, which may have escape sequences of colours, between words so that each part has at most `columns`
-/// columns. Further parts are indented to the column of the value behind a label, or by two more than the line. A single
-/// word that is longer, such as a path, stays whole.
+/// columns. Further parts are indented to the column of the value after a label, or as [`hanging_indent`] says. A
+/// single word that is longer, such as a path, stays whole.
 pub fn wrap_line(line: &str, columns: usize) -> Vec<String> {
     if shown_columns(line) <= columns {
         return vec![line.to_owned()];

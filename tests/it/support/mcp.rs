@@ -130,8 +130,8 @@ impl Repository {
 pub struct ProgressListener(Arc<watch::Sender<Vec<ProgressNotificationParam>>>);
 
 impl ProgressListener {
-    /// Waits for progress of at least `done`, and returns the notifications so far, sorted because the client
-    /// handles them in parallel.
+    /// Waits for progress of at least `done`, and returns the notifications of that call so far, sorted because the
+    /// client handles them in parallel.
     pub async fn told(&self, done: f64) -> Vec<ProgressNotificationParam> {
         let mut watch = self.0.subscribe();
         let heard = watch.wait_for(|told| told.iter().any(|progress| progress.progress >= done));

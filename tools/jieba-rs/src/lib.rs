@@ -38,7 +38,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Jieba {
-    /// Loads a dictionary.
+    /// Fails without reading the dictionary.
     ///
     /// # Errors
     /// Always.

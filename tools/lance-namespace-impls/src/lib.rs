@@ -19,7 +19,7 @@ pub struct OperationInfo {
     pub object_id: String,
 }
 
-/// Adds context to the requests to a catalog.
+/// A provider of context for the requests to a catalog.
 pub trait DynamicContextProvider: Debug + Send + Sync {
     /// Returns the context of a request, by key.
     fn provide_context(&self, info: &OperationInfo) -> HashMap<String, String>;
@@ -30,7 +30,7 @@ pub trait DynamicContextProvider: Debug + Send + Sync {
 pub struct ConnectBuilder(());
 
 impl ConnectBuilder {
-    /// Creates a builder for a kind of catalog, such as `dir`.
+    /// Creates a builder; ignores the kind of the catalog, such as `dir`.
     pub fn new(_kind: impl Into<String>) -> Self {
         Self(())
     }

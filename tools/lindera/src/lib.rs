@@ -58,7 +58,7 @@ pub mod tokenizer {
     pub enum TokenizerBuilder {}
 
     impl TokenizerBuilder {
-        /// Reads the configuration that `LINDERA_CONFIG_PATH` names.
+        /// Fails without reading a configuration.
         ///
         /// # Errors
         /// Always.
@@ -66,7 +66,7 @@ pub mod tokenizer {
             Err(MISSING)
         }
 
-        /// Reads a configuration.
+        /// Fails without reading the configuration.
         ///
         /// # Errors
         /// Always.

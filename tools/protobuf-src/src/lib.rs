@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Returns the path of a `protoc` for the machine that builds.
 ///
 /// # Panics
-/// On a platform `protoc-bin-vendored` has no binary for; the message names it.
+/// On a platform for which `protoc-bin-vendored` has no binary; the message names the platform.
 pub fn protoc() -> PathBuf {
     match protoc_bin_vendored::protoc_bin_path() {
         Ok(path) => path,

@@ -12,12 +12,12 @@ use serde::Serialize;
 pub struct Client;
 
 impl Client {
-    /// Makes a client.
+    /// Creates a client.
     pub fn new() -> Self {
         Self
     }
 
-    /// Starts a request.
+    /// Creates a builder; ignores the method and the address.
     pub fn request(&self, _method: Method, _url: &str) -> RequestBuilder {
         RequestBuilder
     }
@@ -46,32 +46,32 @@ impl Method {
 pub struct RequestBuilder;
 
 impl RequestBuilder {
-    /// Adds parameters to the address.
+    /// Ignores the parameters of the address.
     pub fn query<T: Serialize + ?Sized>(self, _parameters: &T) -> Self {
         self
     }
 
-    /// Adds a header.
+    /// Ignores the header.
     pub fn header<K, V>(self, _name: K, _value: V) -> Self {
         self
     }
 
-    /// Adds a bearer token.
+    /// Ignores the bearer token.
     pub fn bearer_auth<T: fmt::Display>(self, _token: T) -> Self {
         self
     }
 
-    /// Sets the body.
+    /// Ignores the body.
     pub fn body<T>(self, _body: T) -> Self {
         self
     }
 
-    /// Sets the body to a value's JSON.
+    /// Ignores the value of the body.
     pub fn json<T: Serialize + ?Sized>(self, _value: &T) -> Self {
         self
     }
 
-    /// Completes the request.
+    /// Refuses the request.
     ///
     /// # Errors
     /// Always.

@@ -223,7 +223,7 @@ fn find_rank(engine: &Engine, (text, right): &(String, usize), settings: &Search
 }
 
 /// Returns the rank of each question's right candidate by Okapi BM25 (k₁ 1.2, b 0.75) over the words of the candidates,
-/// with identifiers split; 0 if it is not found.
+/// with identifiers split; 0 if it is not found or its rank is above [`DEPTH`].
 fn rank_by_bm25(sets: &QuestionSets) -> Vec<usize> {
     let split = |text: &str| {
         let mut split = Vec::new();

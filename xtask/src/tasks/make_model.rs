@@ -14,7 +14,8 @@
 //!    2021).
 //! 4. Multiply by w, so that a vector's length carries its weight; round to int8 with one scale per token.
 //!
-//! To start without any model, put an empty file at `crates/builtin-model/assets/static_model.packed`: the program includes it.
+//! To start without any model, put an empty file at `crates/builtin-model/assets/static_model.packed`: the program
+//! includes it.
 
 use std::collections::HashMap;
 use std::fs;
@@ -243,7 +244,8 @@ fn compute_eigenvectors(mut matrix: Vec<Vec<f64>>) -> Result<Eigen> {
     Ok(Eigen { values, vectors: pairs.into_iter().map(unit).collect() })
 }
 
-/// Rotates two rows so that they are orthogonal, and returns the absolute value of their previous cosine.
+/// Rotates two rows so that they are orthogonal, unless they nearly are, and returns the absolute value of their
+/// previous cosine.
 fn make_orthogonal(one: &mut [f64], other: &mut [f64]) -> f64 {
     let (alpha, beta, gamma) = (dot(one, one), dot(other, other), dot(one, other));
     let cosine = gamma.abs() / (alpha * beta).sqrt().max(f64::MIN_POSITIVE);

@@ -29,7 +29,7 @@ pub struct MeasurePlacesArguments {
 /// Measures every query on standard input.
 ///
 /// # Errors
-/// If a line is not such an object, or a query cannot be measured.
+/// If a line is not a JSON object with the fields `root`, `index_dir` and `query`, or a query cannot be measured.
 pub fn run_measure_places(arguments: &MeasurePlacesArguments) -> Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let names: Vec<&str> = Feature::ALL.iter().map(|feature| feature.name()).collect();

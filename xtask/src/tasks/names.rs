@@ -20,7 +20,8 @@ pub struct NamesArguments {
 /// Prints the names, and compares them with the table.
 ///
 /// # Errors
-/// If an ambiguous name has no reason in the table, or a row's name is not ambiguous.
+/// If the workspace or the table cannot be read, an ambiguous name has no reason in the table, or a row's name is not
+/// ambiguous.
 pub fn run_names(arguments: &NamesArguments) -> Result<()> {
     let root: &Path = &arguments.root;
     let packages = Workspace::read(root).context("cannot read the workspace")?.packages;

@@ -1,9 +1,9 @@
 //! `cargo xtask train-ranker`: learns the weights of the ranking from labelled questions, and measures them.
 //!
 //! `--tasks` names a folder with `repos.json` (name and `benchmark_root` of each repository below `--corpora`) and
-//! `annotations/NAME.json` (`query`, `relevant`, `secondary`, `category`). Each repository adds lookups: names that only
-//! one of its files defines, tests included, and names of files, written in several ways. The weights for words are
-//! learned from the questions in words, those for names from the other questions and the lookups.
+//! `annotations/NAME.json` (`query`, `relevant`, `secondary`, `category`). Each repository adds lookups: names that
+//! only one of its files defines, tests included, and names of files, written in several ways. The weights for words
+//! are learned from the questions in words, those for names from the other questions and the lookups.
 //!
 //! Two results are printed: with weights learned on all questions, and cross-validated by repository, where the weights
 //! for a repository's questions are learned without that repository. Lookups have their own results. The same input
@@ -158,7 +158,7 @@ fn score(question: &RankerQuestion, weights: &RankingWeights) -> f32 {
     ndcg_at_10(&question.candidates, &FeatureWeights(weights))
 }
 
-/// Indexes each repository in memory, and measures the candidates of its questions.
+/// Indexes each repository, and measures the candidates of its questions and lookups.
 fn measure_questions(arguments: &TrainRankerArguments) -> Result<Vec<RankerQuestion>> {
     let mut questions = Vec::new();
     for repository in read_list(&arguments.tasks.join("repos.json"))? {
@@ -217,8 +217,8 @@ fn measure_question(
     })
 }
 
-/// Selects names that only one file defines, and files with a unique name, by hash. Returns the form of each lookup, its
-/// text and the path of its target.
+/// Selects names that only one file defines, and files with a unique name, by hash. Returns the form of each lookup,
+/// its text and the path of its target.
 fn select_lookups(defined: &[DefinedName], repository: &str, count: usize) -> Vec<(&'static str, String, String)> {
     let mut by_name: BTreeMap<String, Vec<&DefinedName>> = BTreeMap::new();
     let mut files: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

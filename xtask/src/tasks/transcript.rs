@@ -36,7 +36,7 @@ const TABLE_HEAD: &str = "| question | tools, as text | as JSON | grep for | its
 /// Sends the questions to a server and writes the page.
 ///
 /// # Errors
-/// If the repository cannot be indexed, a call fails, or an answer lacks an expected text.
+/// If the repository cannot be indexed, a call fails, an answer lacks an expected text, or the page cannot be written.
 pub fn run_transcript(arguments: &TranscriptArguments) -> Result<()> {
     let repository = arguments.repository.canonicalize().context("cannot find the repository")?;
     let questions: Value = serde_json::from_str(&fs::read_to_string(&arguments.questions)?)?;

@@ -1,6 +1,7 @@
 //! Finds, inserts and removes entries and hooks in the text of a configuration, in any of its formats.
 //!
-//! Invariant: a text is never reformatted; every edit replaces the bytes of the entry only.
+//! Invariant: a text is never reformatted. An edit changes only the bytes of the entry or the hook, the separators
+//! beside it, and the objects that hold it.
 
 mod json;
 mod splice;

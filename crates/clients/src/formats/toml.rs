@@ -126,7 +126,7 @@ fn dotted_prefix(item: &Item) -> String {
     if item.as_table().is_some_and(Table::is_dotted) { format!("{SERVER_NAME}.") } else { String::new() }
 }
 
-/// Returns the splice that replaces an item.
+/// Returns the splice that replaces an item; `None` if its position is unknown.
 fn replace_item(item: &Item, with: String) -> Option<Splice> {
     item.span().map(|span| Splice { from: span.start, to: span.end, with })
 }
@@ -169,8 +169,8 @@ fn collect_headers<'t>(table: &'t Table, path: &mut Vec<&'t str>, headers: &mut 
     }
 }
 
-/// Returns the end of the last line in `start..next` that is neither blank nor only a comment. Blank and
-/// comment lines belong to the next table.
+/// Returns the end of the last line in `start..next` that is neither blank nor only a comment. The blank and comment
+/// lines after it belong to the next table.
 fn end_of_content(text: &str, start: usize, next: usize) -> usize {
     let (mut end, mut at) = (start, start);
     for line in text[start..next].split_inclusive('\n') {
@@ -194,7 +194,7 @@ fn include_blank_line(text: &str, block: Range<usize>) -> Range<usize> {
     }
 }
 
-/// Returns the lines of an entry that is not a table with a header.
+/// Returns the byte ranges of the lines of an entry that is a value or has dotted keys; none for a table with a header.
 fn entry_lines(text: &str, item: &Item) -> Vec<Range<usize>> {
     let lines = |item: &Item| {
         let span = item.span()?;

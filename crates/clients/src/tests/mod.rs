@@ -243,7 +243,8 @@ fn format_json(value: &serde_json::Value, how: u8) -> String {
 }
 
 proptest! {
-    /// Any file is either refused, or gets the entry and loses it again without another change.
+    /// A file is refused only if it has the entry already, or something else in its place. Otherwise, it gets the entry
+    /// and loses it again without another change if it has other servers, and keeps its comments in any case.
     #[test]
     fn only_the_entry_changes(root in prop::collection::btree_map("[a-z]{1,3}|mcpServers", any_json(), 0..4), how in 0u8..16) {
         let before = format_json(&json!(root), how);

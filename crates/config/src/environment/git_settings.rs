@@ -105,7 +105,8 @@ impl SettingsReader<'_> {
         Some(GitSetting { name, value })
     }
 
-    /// Reads a value up to the end of its line, without quotes, comments and the spaces around it.
+    /// Reads a value up to the end of its line, without quotes, comments and the spaces around it; `None` if it is
+    /// malformed.
     fn read_value(&mut self) -> Option<String> {
         let mut value = String::new();
         // Length of the value up to the last character that is quoted or not a space.
@@ -223,7 +224,8 @@ impl GitUserFiles {
         }
     }
 
-    /// Replaces `~/` at the start of a path; `None` for the home folder of another user, or if the own one is unknown.
+    /// Replaces `~` at the start of a path by the home folder; `None` for the home folder of another user, or if the
+    /// own one is unknown.
     fn expand(&self, path: &str) -> Option<PathBuf> {
         match path.strip_prefix('~') {
             None => Some(path.into()),

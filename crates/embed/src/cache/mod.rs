@@ -8,9 +8,9 @@
 //!                                    lock                          locked while small segments are merged
 //! ```
 //!
-//! Each record has a checksum and is ignored if it is damaged, so a killed process loses at most the two
-//! seconds of records it had not written. No process waits for another one. A segment does not change after its
-//! process has ended, and is not removed before. [`VectorCache::refresh`] reads the records that other
+//! Each record has a checksum and is ignored if it is damaged. A killed process loses only the records that it had not
+//! written, usually those of the last two seconds. No process waits for another one. A segment does not change after
+//! its process has ended, and is not removed before. [`VectorCache::refresh`] reads the keys of the records that other
 //! processes have written.
 
 mod folder;

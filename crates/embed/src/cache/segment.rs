@@ -10,7 +10,7 @@
 //! Version 1 differs only in its header and in the checksums, which are the first bytes of BLAKE3 hashes. It is
 //! still read, so that no vector is computed again.
 //!
-//! A record is written before its key, and the keys only repeat the records. So keys that are missing after a
+//! A process appends a record before its key, and the keys only repeat the records. So keys that are missing after a
 //! crash are read from the records.
 
 use std::fs::{self, File, FileTimes, TryLockError};
@@ -245,8 +245,8 @@ impl VectorSegment {
         Ok(())
     }
 
-    /// Reads the keys numbered `from..end` that the `.keys` file contains; returns `None` if there is no
-    /// such file.
+    /// Reads the keys numbered `from..end` that the `.keys` file contains; returns `None` if the file does not exist or
+    /// cannot be opened.
     fn read_keys_file(&self, from: usize, end: usize) -> io::Result<Option<Vec<u8>>> {
         let Ok(mut file) = File::open(self.path.with_extension(KEYS)) else { return Ok(None) };
         file.seek(SeekFrom::Start((from * KEY_BYTES) as u64))?;
@@ -260,7 +260,8 @@ impl VectorSegment {
         replace_with_bytes(&self.path.with_extension(KEYS), Durability::Unsynced, keys)
     }
 
-    /// Reads the vector of a record into `out`. Returns false if the record is damaged or has another key.
+    /// Reads the vector of a record into `out`. Returns false if the record cannot be read, is damaged or has another
+    /// key.
     pub fn read_vector(&self, key: VectorKey, number: u32, format: &RecordFormat, out: &mut Vec<f32>) -> bool {
         let mut record = vec![0; format.record_bytes()];
         let at = HEADER_BYTES as u64 + u64::from(number) * record.len() as u64;
@@ -341,7 +342,7 @@ pub(super) fn is_live(path: &Path) -> bool {
     matches!(live.try_lock(), Err(TryLockError::WouldBlock))
 }
 
-/// Creates a folder that only the user may enter.
+/// Creates a folder if it does not exist; on Unix, only the user may enter it.
 fn create_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

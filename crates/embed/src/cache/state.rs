@@ -36,7 +36,7 @@ pub(super) enum RecordSource<'s> {
 
 pub(super) struct VectorCacheState {
     record_bytes: usize,
-    /// Segments of other processes; `None` for a removed one.
+    /// Segments that this process only reads; `None` for a removed one.
     segments: Vec<Option<KnownSegment>>,
     /// Locations by [`VectorKey::short_key`].
     locations: HashMap<u64, RecordLocation, BuildHasherDefault<IdentityHasher>>,
@@ -89,7 +89,7 @@ impl VectorCacheState {
         self.segments.iter().flatten().map(|known| &*known.segment).chain(self.own())
     }
 
-    /// Returns another process's segment, with the number of its records whose keys are known.
+    /// Returns a segment that this process only reads, with the number of its records whose keys are known.
     pub fn known_segment(&self, path: &Path) -> Option<(Arc<VectorSegment>, u32)> {
         let known = self.segments.iter().flatten().find(|known| known.segment.path() == path)?;
         Some((Arc::clone(&known.segment), known.records))

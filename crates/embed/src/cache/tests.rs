@@ -267,7 +267,7 @@ const VERSION_2: &str = "435343525956454302000000af0957bb03000000d0bb5269521ee54
 const VERSION_1: &str = "636f64657363727920766563746f72730100000003000000d0bb5269521ee54e\
     22f36339ae3058eeaf19a52949cfb9eb1f84bb6500470043ab40";
 
-/// Creates a cache folder with the segments of an ended process of version 1, one segment per seed.
+/// Writes segments of version 1 into a cache folder, one segment per seed, and one segment of the current version.
 fn write_version_1_segments(folder: &Path, seeds: impl IntoIterator<Item = u16>) {
     fill(&open_cache(folder), [9_999]);
     let model_folder = segments(folder)[0].parent().expect("a folder").to_owned();

@@ -53,9 +53,9 @@ pub struct VectorCache {
 }
 
 impl VectorCache {
-    /// Opens the cache of a model. Reads nothing before the first lookup and creates nothing before the first
-    /// write. Ignores segments that are damaged or of another model. When the segments exceed `max_bytes`, the
-    /// least recently used ones are removed.
+    /// Opens the cache of a model. Reads no vector before the first lookup and creates nothing before the first write.
+    /// Ignores damaged records, and segments of another model. When the segments exceed `max_bytes`, the least recently
+    /// used ones are removed, except those that a process may still append to.
     pub fn open(cache_dir: &Path, model_id: &str, dimensions: usize, max_bytes: u64) -> Self {
         let format = RecordFormat::new(model_id, dimensions);
         let folder = cache_dir.join("vectors").join(format.folder_name(model_id));
@@ -88,8 +88,9 @@ impl VectorCache {
         fresh
     }
 
-    /// Reads the keys of the vectors that other processes have written, after merging small segments and removing the
-    /// least recently used ones. Stops early when cancelled; the next call continues.
+    /// Reads the keys of the vectors that other processes have written. Before that, merges small segments if there are
+    /// many, and removes the least recently used ones above the size limit. Stops early when cancelled; the next call
+    /// continues.
     pub fn refresh(&self, cancel: &CancelToken) {
         let _scanning = self.scanning.lock().unwrap_or_else(PoisonError::into_inner);
         self.was_scanned.store(true, Ordering::Relaxed);
@@ -113,7 +114,7 @@ impl VectorCache {
         }
     }
 
-    /// Drops the segment of this process after its file was removed by another process.
+    /// Drops the segment of this process after its file was removed by another process, unless records are pending.
     fn drop_own_segment(&self) {
         let mut own = self.own();
         if self.state_mut().drop_own_segment() {
@@ -134,7 +135,7 @@ impl VectorCache {
         Ok(())
     }
 
-    /// Returns the highest memory use, in bytes, of all keys in the folder.
+    /// Estimates the highest memory use, in bytes, of all keys in the folder.
     pub fn memory_bytes(&self) -> u64 {
         let bytes: u64 = folder::list_segments(&self.folder).iter().map(|segment| segment.bytes).sum();
         bytes / self.format.record_bytes() as u64 * state::MAX_BYTES_PER_KEY
@@ -164,7 +165,8 @@ impl VectorCache {
         segment.read_vector(key, number, &self.format, out)
     }
 
-    /// Adds a vector. One of another width than the model's is ignored. Records are written in groups.
+    /// Adds a vector. Ignores a vector whose key is known or whose width is not the model's. Records are written in
+    /// groups.
     pub fn insert(&self, key: VectorKey, vector: &[f16]) {
         if vector.len() != self.format.dimensions {
             return;

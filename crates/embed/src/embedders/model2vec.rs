@@ -32,7 +32,7 @@ impl Model2Vec {
     ///
     /// # Errors
     ///
-    /// Fails if one of the files is broken or the two do not fit each other.
+    /// Fails if one of the files is broken, or the files do not fit each other or the description.
     pub fn load(model: InstalledModel) -> Result<Self, EmbedError> {
         let path = model.weights_path();
         let broken =

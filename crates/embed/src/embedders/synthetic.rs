@@ -1,6 +1,6 @@
-//! An embedder with meaningless vectors and a set speed, which stands in for a device in benchmarks.
+//! An embedder with meaningless vectors and a set speed, which simulates a device in benchmarks.
 //!
-//! A call uses no processor time: it sleeps, like a thread that waits for a device.
+//! A call uses almost no processor time: it sleeps, like a thread that waits for a device.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -73,8 +73,8 @@ impl Embedder for SyntheticEmbedder {
     }
 }
 
-/// Returns a unit vector with sixteen values of equal magnitude, whose positions and signs come from the text's
-/// hash.
+/// Returns a unit vector with sixteen values of equal magnitude, whose positions and signs come from the text's hash,
+/// and zeros elsewhere.
 fn hash_to_vector(text: &str) -> Vec<f32> {
     let mut vector = vec![0.0; DIMENSIONS];
     for (part, byte) in blake3::hash(text.as_bytes()).as_bytes()[..16].iter().enumerate() {

@@ -34,7 +34,7 @@ impl StaticModel {
 ///
 /// # Errors
 ///
-/// Fails if there are too many tokens or dimensions for the format, or if the number of rows differs from the
+/// Fails if there are no or too many tokens or dimensions for the format, or if the number of rows differs from the
 /// number of tokens.
 pub fn encode_model(
     tokens: &[&str],

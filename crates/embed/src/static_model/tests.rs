@@ -29,7 +29,8 @@ fn cosine(one: &str, other: &str) -> f32 {
     one.iter().zip(&other).map(|(a, b)| a * b).sum()
 }
 
-/// Returns the error of [`tiny_body`] after `change`, with a correct checksum and in version 1.
+/// Returns the error of opening [`tiny_body`] after `change`, with a correct checksum. Panics if it opens, also in
+/// version 1.
 fn error(change: impl Fn(&mut Vec<u8>)) -> StaticModelError {
     let mut body = tiny_body();
     change(&mut body);

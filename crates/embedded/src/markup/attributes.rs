@@ -21,7 +21,7 @@ pub(super) struct StartTag {
     pub is_closed: bool,
 }
 
-/// Openings of code of a template language, and their ends.
+/// Marks that begin and end the code of a template language.
 const HOLES: [(&str, &str); 4] = [("<?", "?>"), ("<%", "%>"), ("{{", "}}"), ("{%", "%}")];
 
 /// Maximum number of attributes that are kept.
@@ -105,7 +105,8 @@ fn after_hole(scanner: &MarkupState<'_>, at: usize) -> Option<usize> {
     Some(found.map_or(scanner.text.len(), |found| at + found + close.len()))
 }
 
-/// Returns the position of the quote that ends a value, passing over code of a template language.
+/// Returns the position of the quote that ends a value, passing over code of a template language; the length of the
+/// text if there is none.
 fn quote_end(scanner: &MarkupState<'_>, from: usize, quote: u8) -> usize {
     let bytes = scanner.text.as_bytes();
     let mut at = from;

@@ -48,12 +48,13 @@ pub(crate) fn dialect(language: &str) -> Option<Dialect> {
     })
 }
 
-/// Returns whether a text has a `script` or `style` element.
+/// Returns whether a text contains `<script` or `<style`.
 pub(crate) fn has_script(text: &str) -> bool {
     ["<script", "<style"].iter().any(|tag| memchr::memmem::find(text.as_bytes(), tag.as_bytes()).is_some())
 }
 
-/// Returns the language of a script element; `None` for data and for languages that are not known.
+/// Returns the language of a script element with the `lang` or `type` in `given`, `default` without one; `None` for
+/// data and for languages that are not known.
 pub(super) fn script_language(given: Option<&str>, default: &'static str) -> Option<&'static str> {
     let Some(given) = given.map(str::trim).filter(|given| !given.is_empty()) else { return Some(default) };
     let subtype = given.rsplit('/').next().unwrap_or(given).to_ascii_lowercase();
@@ -66,7 +67,7 @@ pub(super) fn script_language(given: Option<&str>, default: &'static str) -> Opt
     }
 }
 
-/// Returns the language of a style element; `None` for languages without braces.
+/// Returns `css` for a style element in CSS, SCSS, Less or PostCSS; `None` for any other language.
 pub(super) fn style_language(given: Option<&str>) -> Option<&'static str> {
     let given = given.map_or("css", str::trim);
     let known = ["css", "text/css", "scss", "less", "postcss", "pcss", ""];

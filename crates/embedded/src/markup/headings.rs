@@ -15,7 +15,7 @@ pub(super) struct PageHeading {
 /// Maximum length of the source of a heading, in bytes.
 const MAX_HEADING_BYTES: usize = 2_000;
 
-/// Returns the level of `h1` to `h6`.
+/// Returns the level of `h1` to `h6`; `None` for any other element.
 pub(super) fn heading_level(element: &str) -> Option<u8> {
     match element.as_bytes() {
         [b'h', level @ b'1'..=b'6'] => Some(level - b'0'),
@@ -23,7 +23,8 @@ pub(super) fn heading_level(element: &str) -> Option<u8> {
     }
 }
 
-/// Returns the longest text between two tags in the heading whose start tag ends at `from`.
+/// Returns the longest text between two tags in the heading whose start tag ends at `from`; `None` if it has no text,
+/// or no end tag within [`MAX_HEADING_BYTES`].
 pub(super) fn longest_words(text: &str, from: usize) -> Option<Range<usize>> {
     let limit = text.floor_char_boundary(from.saturating_add(MAX_HEADING_BYTES)).max(from);
     let inside = &text[from..limit];

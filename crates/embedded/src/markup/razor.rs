@@ -35,7 +35,7 @@ pub(super) fn scan_sign(scanner: &mut MarkupState<'_>, at: usize) -> usize {
     let next = text[end + white..].chars().next();
     match word {
         "code" | "functions" if next == Some('{') => add_block(scanner, end + white, ("class C{", "}")),
-        _ if LINE_WORDS.contains(&word) => {
+        _ if LINE_WORDS.contains(&word) && !(word == "using" && next == Some('(')) => {
             let line = text[end..].find('\n').map_or(text.len(), |line| end + line);
             scanner.add_expression(end..line);
             line
@@ -60,7 +60,8 @@ pub(super) fn scan_value(scanner: &mut MarkupState<'_>, value: Range<usize>) {
     }
 }
 
-/// Adds the code in braces, without the braces. Returns the byte after the closing one.
+/// Adds the code in braces, without the braces. Returns the byte after the closing one, or after the opening one if
+/// none closes it.
 fn add_block(scanner: &mut MarkupState<'_>, open: usize, frame: (&'static str, &'static str)) -> usize {
     let Some(end) = scanner.brackets.after_closing(open) else { return open + 1 };
     let range = open + 1..end - 1;

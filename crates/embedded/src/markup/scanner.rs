@@ -59,7 +59,8 @@ impl<'t> MarkupScanner<'t> {
         }
     }
 
-    /// Scans the code between two lines `---` at the start of an Astro component. Returns the byte after it.
+    /// Scans the code between two lines `---` at the start of an Astro component. Returns the byte after it; 0 if there
+    /// is none.
     fn scan_frontmatter(&mut self) -> usize {
         let white = self.state.text.len() - self.state.text.trim_start().len();
         let body = self.state.text[white..].strip_prefix("---").filter(|_| self.state.dialect.has_frontmatter);
@@ -171,7 +172,8 @@ impl<'t> MarkupScanner<'t> {
         self.state.add_expression(start.min(end - 1)..end - 1);
     }
 
-    /// Scans a start tag, and the text of an element that holds code. Returns the byte after it.
+    /// Scans a start tag, and the text of an element that holds code. Returns the byte after the tag, or after that
+    /// text.
     fn scan_tag(&mut self, at: usize) -> usize {
         let name_end = tag_name_end(self.state.text, at + 1);
         let element = &self.state.text[at + 1..name_end];
@@ -201,7 +203,8 @@ impl<'t> MarkupScanner<'t> {
         end
     }
 
-    /// Scans the text of a script or style element. Returns the byte at which its end tag begins.
+    /// Scans the text of a script or style element. Returns the byte at which its end tag begins, or the length of the
+    /// text.
     fn scan_code(&mut self, element: &str, attributes: &[Attribute], from: usize) -> usize {
         let close = format!("</{element}");
         let end = find_ignoring_case(self.state.text, from, &close).unwrap_or(self.state.text.len());

@@ -15,7 +15,7 @@ impl Engine {
     /// Lists the files that an index run would include and exclude, with reasons. Reads the files and writes nothing.
     ///
     /// # Errors
-    /// When the root cannot be walked; [`EngineError::Cancelled`].
+    /// When the root cannot be walked or a `languages.toml` cannot be used; [`EngineError::Cancelled`].
     pub fn dry_run(&self, cancel: &CancelToken) -> Result<DryRun, EngineError> {
         let options = WalkOptions {
             max_file_bytes: self.settings.max_file_bytes,

@@ -24,8 +24,9 @@ impl Engine {
         self.explain_empty(snapshot, filter, query_filters, &folders)
     }
 
-    /// Explains why a request finds nothing: a path that is not indexed with the rule that leaves it out, the filters,
-    /// and the files that are not indexed, by reason. Each sentence is understandable alone.
+    /// Explains why a request finds nothing. If path filters match no indexed file, says why for each of them;
+    /// otherwise describes the filters and counts the files that are not indexed, by reason. Each sentence is
+    /// understandable alone.
     ///
     /// # Errors
     /// If a filter is invalid.
@@ -66,7 +67,8 @@ impl Engine {
         format!("no indexed file matches path {pattern}{}", nearest.unwrap_or_default())
     }
 
-    /// Returns why an existing path is not indexed; `None` for a path that does not exist or that leads outside.
+    /// Returns why an existing path is not indexed; `None` if it does not exist, is not a plain relative path, or
+    /// cannot be judged.
     fn why_not_indexed(&self, snapshot: &Snapshot, pattern: &str) -> Option<String> {
         let is_plain = Path::new(pattern).components().all(|part| matches!(part, Component::Normal(_)));
         let path = RepoPath::new(pattern);

@@ -37,7 +37,7 @@ pub struct ReferenceQuery {
     pub from: ReferencePosition,
     /// Maximum number of uses to return.
     pub limit: usize,
-    /// Time after which no further file is read.
+    /// Time after which no further file is read; the first file of a page is always read.
     pub time_limit: Duration,
 }
 
@@ -58,7 +58,7 @@ pub struct CodeReference {
     pub kind: ReferenceKind,
     /// Qualified name of the innermost enclosing definition; empty at the top level of a file.
     pub within: String,
-    /// The line, trimmed.
+    /// The line, trimmed and cut to at most 200 characters.
     pub text: String,
 }
 
@@ -71,7 +71,7 @@ pub struct ReferencedFile {
     pub position: usize,
     /// The uses in source order.
     pub references: Vec<CodeReference>,
-    /// The reason why the file was parsed only in part; `None` if it was parsed completely.
+    /// The reason why the file was not read, or parsed only in part; `None` if there was no problem.
     pub problem: Option<String>,
 }
 
@@ -82,7 +82,7 @@ pub struct ReferenceAnswer {
     pub name: String,
     /// The kinds of uses that were requested; empty for all kinds but definitions.
     pub kinds: Vec<ReferenceKind>,
-    /// A defined name with the same letters or with a typo, if no file that was read spells the name itself.
+    /// A similar defined name, if no file that was read spells the name itself; only if the first page is the last.
     pub similar_name: Option<String>,
     pub files: Vec<ReferencedFile>,
     /// The first [`MAX_DEFINITIONS`] definitions of the name in the files that pass the filter; only on the first page.
@@ -91,19 +91,21 @@ pub struct ReferenceAnswer {
     pub has_more_definitions: bool,
     /// The qualified name of the query, if no definition lies in the container that it requests.
     pub missing_container: Option<String>,
-    /// Number of definitions of the name, local ones included, that were found but not requested.
+    /// Number of definitions of the name, local ones included, that were not requested, in files that begin on this
+    /// page.
     pub definitions_left_out: usize,
-    /// Number of uses of the kinds that were not requested, by kind.
+    /// Number of uses of the kinds that were not requested, by kind, in files that begin on this page; definitions are
+    /// not among them.
     pub other_kinds: BTreeMap<ReferenceKind, usize>,
     /// Number of files whose words contain the name, in any case and with any separators.
     pub files_with_name: usize,
-    /// Number of files that were read for this page and the earlier pages.
+    /// Number of files whose uses this page and the earlier pages cover completely.
     pub files_read: usize,
     /// Number of the files read for this page whose text contains the name as it is spelled.
     pub files_spelled: usize,
     /// The position at which the next page starts; `None` on the last page.
     pub next: Option<ReferencePosition>,
-    /// Whether the time limit ended the page early.
+    /// Whether the time limit or a cancellation ended the page early.
     pub out_of_time: bool,
     /// Number of uses whose line has masked credentials.
     pub masked: usize,
@@ -131,7 +133,7 @@ struct ScannedFile {
     file: ReferencedFile,
     definitions_left_out: usize,
     is_spelled: bool,
-    /// Number of returned lines with masked credentials.
+    /// Number of the references whose line has masked credentials.
     masked: usize,
     other_kinds: BTreeMap<ReferenceKind, usize>,
 }
@@ -215,7 +217,8 @@ struct QualifiedName<'q> {
 }
 
 impl Engine {
-    /// Adds the definitions of a name.
+    /// Adds the definitions of a name, a similar name if no file spells the name, and the qualified name if its
+    /// container has no such definition.
     fn add_definitions(
         &self,
         answer: &mut ReferenceAnswer,
@@ -311,7 +314,7 @@ impl ReferenceScan<'_> {
     }
 
     /// Scans a batch of files in parallel. Returns one element for each file in order; `None` for files that were not
-    /// scanned before the time limit. The first file is always scanned.
+    /// scanned before the time limit or a cancellation. The first file is always scanned.
     fn scan_batch(&self, files: &[(&RepoPath, Language)], threads: usize) -> Vec<Option<ScannedFile>> {
         let next = AtomicUsize::new(0);
         let work = || {
@@ -333,7 +336,7 @@ impl ReferenceScan<'_> {
         parts
     }
 
-    /// Finds the uses in one file; none if the file was deleted.
+    /// Finds the uses in one file; none if it does not exist or cannot be read.
     fn scan_file(&self, path: &RepoPath, language: Language) -> ScannedFile {
         let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
         let mut scanned =

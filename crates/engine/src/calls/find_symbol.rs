@@ -20,8 +20,8 @@ use types::{Language, RepoPath, Span, Symbol, SymbolKind, qualified_name};
 /// The name whose definitions to find, and which of them to return.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SymbolQuery {
-    /// `bar`, `Foo::bar`, `Foo.bar` or `Foo#bar`; `bar*` for names with this prefix. Filters may follow, as in a search:
-    /// `bar -test path:src`.
+    /// `bar`, `Foo::bar`, `Foo.bar` or `Foo#bar`; `bar*` for names with this prefix. Filters may follow, as in a
+    /// search: `bar -test path:src`.
     pub name: String,
     /// The enclosing definition, such as `Foo` or `outer.Foo`.
     pub container: Option<String>,
@@ -53,8 +53,7 @@ pub struct SymbolAnswer {
     pub symbols: Vec<SymbolHit>,
     /// Whether there are further matches.
     pub more: bool,
-    /// Whether the definitions lie in the requested container. If no match does, this is false and the definitions
-    /// match by name alone.
+    /// False if no match lies in the requested container, so that the definitions match by name alone; otherwise true.
     pub is_qualified: bool,
     /// Remarks: masked credentials, and for an empty answer what was not searched, and why.
     pub notes: Vec<String>,
@@ -146,7 +145,8 @@ struct DescribedSymbol {
     text: String,
 }
 
-/// Returns the requested page of matches, and whether more follow. Leaves out matches whose stored text is damaged.
+/// Returns the requested page of matches, and whether more follow or were not examined. Leaves out matches whose stored
+/// text is damaged.
 fn page_of_symbols(
     snapshot: &Arc<Snapshot>,
     found: &[NamedDefinition],

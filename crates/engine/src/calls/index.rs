@@ -12,7 +12,8 @@ impl Engine {
     /// the end.
     ///
     /// # Errors
-    /// Fails for the reasons in [`IndexError`]; earlier commits are kept.
+    /// When the index belongs to another folder or cannot be opened, when its model is not available or unusable, and
+    /// like [`Indexer::run`]. Published commits are kept.
     pub fn index(
         &self,
         request: &IndexRequest,
@@ -50,7 +51,7 @@ impl Engine {
         Ok(ended?)
     }
 
-    /// Rebuilds the index in one of the ways that the benchmarks compare.
+    /// Runs a benchmark of this kind; see [`index::run_benchmark`].
     ///
     /// # Errors
     /// Fails like [`Engine::index`].

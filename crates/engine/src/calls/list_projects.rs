@@ -5,8 +5,8 @@ use crate::state::Engine;
 use types::Project;
 
 impl Engine {
-    /// Returns the projects that contain indexed files, those with the most files first, then by folder. Manifests
-    /// added after the last commit are found after the next commit.
+    /// Returns the projects that contain indexed files, those with the most files first, then by folder. A manifest
+    /// added after the last commit may be missed until the next commit.
     ///
     /// # Errors
     /// [`EngineError::NotIndexed`], or an error of the store.

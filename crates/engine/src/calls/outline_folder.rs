@@ -17,9 +17,9 @@ const MAX_NAMES: usize = 24;
 pub struct FolderQuery {
     /// Path of the folder relative to the root; `None` for the root itself.
     pub path: Option<String>,
-    /// Number of folder levels to expand. Files at most this deep are listed one by one, deeper files are
-    /// summed up by folder; 1 lists the folder's direct files only. `None` expands as many levels as `limit`
-    /// allows.
+    /// Number of folder levels to expand, at least 1. Files at most this deep are listed one by one, deeper files are
+    /// summed up by folder; 1 lists the folder's direct files and its subfolders. `None` expands as many levels as
+    /// `limit` allows, at least one.
     pub depth: Option<usize>,
     /// Number of entries to skip.
     pub offset: usize,
@@ -54,7 +54,7 @@ pub enum FolderEntry {
         /// Number of further names that are not listed.
         more_names: usize,
     },
-    /// A folder below the expanded levels.
+    /// A folder whose files are below the expanded levels.
     Folder { path: String, files: usize },
 }
 
@@ -88,8 +88,8 @@ impl Engine {
     /// Returns the outline of a folder.
     ///
     /// # Errors
-    /// [`EngineError::Path`] if nothing in the folder is indexed; [`EngineError::NotIndexed`];
-    /// [`EngineError::Cancelled`]; an error of the store.
+    /// [`EngineError::Path`] if the path is missing or outside of the root, or nothing in the folder is indexed;
+    /// [`EngineError::NotIndexed`]; [`EngineError::Cancelled`]; an error of the store.
     pub fn outline_folder(&self, query: &FolderQuery, cancel: &CancelToken) -> Result<FolderOutline, EngineError> {
         let path = match &query.path {
             Some(path) => self.resolve_path(path)?.to_string(),

@@ -17,7 +17,8 @@ use types::{ContentHash, Language, RepoPath, Span, Symbol};
 pub struct ReadRequest {
     /// Path of the file, absolute or relative to the root; optional if `symbol` is given.
     pub path: Option<String>,
-    /// First and last line, 1-based; a range that ends after the file is cut off.
+    /// First and last line, 1-based; a range that ends after the file is cut off. `None` for the whole file. Ignored if
+    /// `symbol` is given.
     pub lines: Option<(u32, u32)>,
     /// Name of a definition, in the form that [`SymbolQuery::name`](crate::SymbolQuery::name) describes.
     pub symbol: Option<String>,
@@ -32,7 +33,7 @@ pub enum Freshness {
     Indexed,
     /// The file has changed since it was indexed.
     Changed,
-    /// The file is not in the index.
+    /// The file is not in the index, or the index cannot be read.
     Unknown,
 }
 
@@ -47,16 +48,17 @@ pub struct CodeExcerpt {
     pub lines: u32,
     /// The text of the lines, without the last line ending.
     pub text: String,
-    /// The requested definition.
+    /// The requested definition; `None` if lines were requested.
     pub symbol: Option<Symbol>,
-    /// The definitions that enclose the whole excerpt, outermost first.
+    /// The definitions that enclose the requested lines or definition, outermost first. The context lines may extend
+    /// beyond them.
     pub inside: Vec<Symbol>,
     pub freshness: Freshness,
     /// The credentials that are masked in `text`: their lines and the rules that found them.
     pub masked: Vec<(u32, &'static str)>,
-    /// Other definitions of the same name.
+    /// At most five other definitions that match the name equally well; empty if a path was given.
     pub also: Vec<SymbolHit>,
-    /// Whether the definition lies in the container that the name requests. If none does, this is false.
+    /// False if the definition does not lie in the container that the name requests; otherwise true.
     pub is_qualified: bool,
 }
 
@@ -102,7 +104,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Path`] for a path that is missing, outside of the root, excluded or not text, and for a
-    /// line that does not exist; [`EngineError::Request`] for an unknown name; [`EngineError::Cancelled`].
+    /// line that does not exist; [`EngineError::Request`] for an unknown name, or without a path and a name;
+    /// [`EngineError::Cancelled`]; without a path, also like [`Engine::find_symbol`].
     pub fn read_code(&self, request: &ReadRequest, cancel: &CancelToken) -> Result<CodeExcerpt, EngineError> {
         fail_if_cancelled(cancel)?;
         match (&request.path, &request.symbol) {

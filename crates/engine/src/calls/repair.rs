@@ -45,8 +45,8 @@ impl Engine {
         }
     }
 
-    /// Checks a whole commit and returns what is damaged, in a few words; `None` if it is intact. A commit that was
-    /// found intact is not checked again for a while.
+    /// Checks a whole commit and describes its damage in a few words; `None` if it is intact. A commit that was found
+    /// intact is not checked again for ten minutes, unless a repair is requested.
     ///
     /// # Errors
     /// When the store cannot be read; damage is not an error.

@@ -15,8 +15,8 @@ impl Engine {
         Ok(check_query(query)?)
     }
 
-    /// Searches the last commit of any process. While another search is loading that commit, the one before it
-    /// is searched.
+    /// Searches the last commit of any process. While another search loads that commit, or an index run of this process
+    /// refreshes the snapshot, the loaded snapshot is searched.
     ///
     /// # Errors
     /// [`EngineError::NotIndexed`], [`EngineError::Request`], [`EngineError::Cancelled`], or an error of the

@@ -17,7 +17,7 @@ use types::{FileOutcome, Project, RepoPath};
 pub struct IndexStatus {
     pub root: PathBuf,
     pub index_dir: PathBuf,
-    /// Whether anything is indexed. If false, all fields that describe the index are empty.
+    /// Whether the index has a commit that can be opened. If not, the fields that describe its content are empty.
     pub exists: bool,
     pub coverage: IndexCoverage,
     pub size_bytes: u64,
@@ -33,19 +33,20 @@ pub struct IndexStatus {
     pub skipped: BTreeMap<String, u64>,
     /// Indexed files that had a problem, and ignore files that cannot be used, each with a description.
     pub problems: Vec<(RepoPath, String)>,
-    /// The running or last index run of any process; `None` if no run was recorded.
+    /// The running or last index run of any process; `None` if no run was recorded or its record cannot be used.
     pub run: Option<RunRecord>,
     /// The reason why the record of the last index run cannot be used; `None` if it can be used or does not exist.
     pub run_problem: Option<String>,
-    /// The device that computes embeddings in this process, or that computed them in the last run; `None` for a model
-    /// that needs no device.
+    /// The device that computes embeddings in this process, or else that computed them in the last run; `None` if there
+    /// is neither.
     pub device: Option<DeviceReport>,
-    /// The reason why the next index run rebuilds the index; `None` if it does not.
+    /// The reason why the next index run fails or rebuilds the index: its model is not available, or it is out of date.
+    /// `None` if neither is the case.
     pub redo_because: Option<String>,
     /// The damage of the index, in a few words; `None` if it is intact, or was not checked because an index run is
     /// under way. The next index run repairs it.
     pub damage: Option<String>,
-    /// The tuned model that `codescry tune` made for this folder.
+    /// The tuned model in use; see [`Engine::tuned_model`].
     pub tuned: Option<TunedModel>,
 }
 
@@ -53,7 +54,7 @@ impl Engine {
     /// Returns the state of the index; a missing index is not an error.
     ///
     /// # Errors
-    /// When the store cannot be read; damage is not an error.
+    /// When the store cannot be read, or the index belongs to another folder; damage is not an error.
     pub fn status(&self) -> Result<IndexStatus, EngineError> {
         let mut status = IndexStatus {
             root: self.root().to_owned(),
@@ -124,10 +125,11 @@ impl Engine {
         Ok(status)
     }
 
-    /// Returns whether the last index run completed, so that the index covers the whole folder; false without an index.
+    /// Returns whether the last commit completed an index run, so that the index covered the whole folder; false
+    /// without an index.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or the index belongs to another folder.
     pub fn is_complete(&self) -> Result<bool, EngineError> {
         Ok(self.open_view()?.is_some_and(|view| view.manifest().complete))
     }

@@ -102,8 +102,8 @@ pub fn remove_stored_index(index: &StoredIndex) -> Result<(), EngineError> {
     Ok(LanceStore::remove(&index.dir)?)
 }
 
-/// Removes what an index keeps of replaced commits, such as the tables before a rebuild or a change of the model, and
-/// returns the freed bytes.
+/// Removes the tables and segments of an index that its current commit does not use, such as those before a rebuild or
+/// a change of the model, and returns their size in bytes.
 ///
 /// # Errors
 /// When a process is writing the index, or its manifest cannot be read or written.

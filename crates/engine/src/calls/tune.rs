@@ -14,7 +14,8 @@ impl Engine {
     /// [`Engine::keep_tuned`] for that.
     ///
     /// # Errors
-    /// When the folder cannot be read or has too little code to learn from, or when tuning is cancelled.
+    /// When the index uses another model, the folder cannot be read or has too little code to learn from, or tuning is
+    /// cancelled.
     pub fn tune(&self, cancel: &CancelToken, observe: &mut dyn FnMut(TuneStep)) -> Result<TuneResult, EngineError> {
         Ok(self.train_tuned_model(cancel, observe)?)
     }
@@ -64,8 +65,8 @@ impl Engine {
         self.models.current().embedder.model_id().to_owned()
     }
 
-    /// Returns the device that the settings name, if the model cannot use it: only transformers run on devices other than
-    /// the CPU.
+    /// Returns the device that the settings name, if the model cannot use it: only transformers run on devices other
+    /// than the CPU.
     pub fn unused_device(&self) -> Option<String> {
         let device = &self.settings.models.device;
         let is_other = matches!(device, DeviceChoice::Named { provider, .. } if *provider != Provider::Cpu);
@@ -115,7 +116,7 @@ mod tests {
         engine.search(&query, &CancelToken::default()).expect("an answer").hits.len() == 1
     }
 
-    /// Returns a small model that stands for the result of a training run.
+    /// Returns a made-up result of a training run with a small model.
     fn other(factor: f32) -> TuneResult {
         let tokens = ["backoff", "retry", "with"];
         let rows: Vec<f32> = (0..3 * 256_u16).map(|at| (f32::from(at) * factor).sin()).collect();

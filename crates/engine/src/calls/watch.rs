@@ -30,8 +30,8 @@ pub enum RemainingWork {
 
 impl Engine {
     /// Watches the folder until `stop` is cancelled. Once the watch has started, calls `refresh` for the whole folder,
-    /// and then for each batch of changes. The second argument of `refresh` is the reason why parts of the folder are
-    /// not watched, if there is one; changes in these parts are found late.
+    /// and then for each batch of changes and for retries. The second argument of `refresh` is the reason why parts of
+    /// the folder are not watched, if there is one; the whole folder is then refreshed once a minute as well.
     ///
     /// # Errors
     /// When the folder cannot be watched.

@@ -49,7 +49,7 @@ struct VectorCacheOptions {
 pub(crate) struct IndexModels {
     index_dir: PathBuf,
     cache_options: VectorCacheOptions,
-    /// The model named by the settings, or by default the model that made the index.
+    /// The model named by the settings; by default the model that made the index, or the built-in one without an index.
     configured: Arc<EmbeddingModel>,
     /// The reason why the model that made the index is not available; `configured` is then the built-in model.
     unavailable: Option<Arc<ModelError>>,
@@ -67,7 +67,7 @@ struct LoadedTunedModel {
 
 impl IndexModels {
     /// Opens the model named by the settings, or by default the model that made the index of `view`. If the model of
-    /// the index is not available, [`IndexModels::check_available`] returns the reason.
+    /// the index is not available, opens the built-in one, and [`IndexModels::check_available`] returns the reason.
     ///
     /// # Errors
     /// When the model named by the settings is not available.
@@ -101,7 +101,8 @@ impl IndexModels {
         }
     }
 
-    /// Checks that the model that made the index is available.
+    /// Checks that the model of the index was available when these models were opened; succeeds if the settings name
+    /// one.
     ///
     /// # Errors
     /// [`EngineError::IndexModel`] if the model is not available.
@@ -158,7 +159,8 @@ impl IndexModels {
         };
         let mut wanted = index::index_fingerprint(settings, model.embedder.as_ref());
         if stored.is_readable() {
-            // An index of an earlier layout or with chunks of an earlier version answers until the next run rebuilds it.
+            // An index of an earlier layout or with chunks of an earlier version answers until the next run rebuilds
+            // it.
             wanted.schema_version = stored.schema_version;
             wanted.chunker_version = wanted.chunker_version.min(stored.chunker_version);
         }

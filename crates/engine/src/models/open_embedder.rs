@@ -35,7 +35,8 @@ pub(super) fn open_embedder(settings: &Settings, choice: &EmbedderChoice) -> Res
     })
 }
 
-/// Opens the model that made the stored rows; `None` for the synthetic embedder of the benchmarks.
+/// Opens the model that made the stored rows: the built-in one if their model id contains no model reference; `None`
+/// for the synthetic embedder of the benchmarks.
 pub(super) fn open_stored_embedder(
     settings: &Settings,
     stored: &IndexFingerprint,
@@ -59,7 +60,7 @@ pub(super) fn open_stored_embedder(
     by_folder.or_else(|problem| by_name.map_err(|_| problem)).map(Some)
 }
 
-/// Records the folder that the index's model was loaded from, if its name is not enough to find it again.
+/// Records the folder of the index's model, if the settings name the model by a path that exists.
 ///
 /// # Errors
 /// When the file cannot be written; the user then has to name the model again.

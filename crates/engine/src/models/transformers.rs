@@ -29,7 +29,7 @@ pub(crate) fn open_transformer(settings: &Settings, model: InstalledModel) -> Re
     Ok(Arc::new(OnnxEmbedder::new(model, options)))
 }
 
-/// Predicts the provider that models will run on, without loading anything.
+/// Predicts the provider that models will run on, without loading ONNX Runtime.
 pub(crate) fn predict_provider(settings: &ModelSettings) -> Provider {
     onnx::expected_provider(&settings.device, &settings.library, &visible_gpus(settings))
 }

@@ -5,8 +5,8 @@
 //! INDEX_DIR/tuned/MODEL.model    the model file; see `embed::static_model`
 //! ```
 //!
-//! `tuned.json` is replaced by a rename after the model file is written. A model file is used only if its
-//! checksum matches.
+//! `tuned.json` is replaced by a rename after the model file is written. The model that it names is used only if the
+//! file's checksum matches.
 
 use std::fs;
 use std::io::{self, ErrorKind};

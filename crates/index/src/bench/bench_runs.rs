@@ -24,7 +24,8 @@ pub enum BenchKind {
     SerialBatches,
 }
 
-/// Rebuilds the index in the given way.
+/// Runs a benchmark of this kind. It rebuilds the index, except with [`BenchKind::ParseAlone`] and
+/// [`BenchKind::TreeSitterAlone`], which write nothing.
 ///
 /// # Errors
 /// Fails like [`Indexer::run`].

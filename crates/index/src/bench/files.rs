@@ -30,7 +30,7 @@ pub(super) fn list_entries(indexer: &Indexer<'_>, cancel: &CancelToken) -> Resul
     Ok(entries)
 }
 
-/// Reads a file; `None` if the pipeline would skip it.
+/// Reads a file; `None` if it cannot be read, or the pipeline would skip it.
 pub(super) fn read_source(indexer: &Indexer<'_>, entry: &WalkEntry) -> Option<SourceFile> {
     let bytes =
         indexer.files.read(&entry.abs, walk::max_bytes_of(&entry.path, indexer.settings.max_file_bytes)).ok()?.bytes;

@@ -51,7 +51,8 @@ impl BatchTuner {
         self.size
     }
 
-    /// Records the time of a call. Calls with fewer chunks than the current size are ignored.
+    /// Records the time of a call. Ignores calls with another number of chunks than the current size, and all calls
+    /// once the choice is final.
     pub fn record_call(&mut self, chunks: usize, bytes: u64, time: Duration) {
         let Some((best, best_rate)) = self.trying.filter(|_| chunks == self.size) else { return };
         self.calls += 1;

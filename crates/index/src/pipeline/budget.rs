@@ -60,15 +60,15 @@ impl MemoryBudget {
         Arc::new(Self { ceiling_bytes, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// Acquires `bytes` if they are free and no other thread waits.
+    /// Acquires `bytes` if they are free and no other thread waits; otherwise returns `None`.
     pub fn try_acquire(self: &Arc<Self>, bytes: u64) -> Option<MemoryPermit> {
         let mut state = self.state.lock();
         let fits = state.used_bytes + bytes <= self.ceiling_bytes && state.waiting_tickets.is_empty();
         fits.then(|| self.grant(&mut state, bytes))
     }
 
-    /// Waits until `bytes` are free and acquires them; `None` if the run is cancelled. A request above the
-    /// ceiling is granted when nothing else is in flight.
+    /// Waits until `bytes` are free and acquires them; `None` if the run is cancelled before they are free. A request
+    /// above the ceiling is granted when nothing else is in flight.
     pub fn acquire(self: &Arc<Self>, bytes: u64, cancel: &CancelToken) -> Option<MemoryPermit> {
         let budget = Arc::clone(self);
         let _listener = cancel.on_cancel(move || {

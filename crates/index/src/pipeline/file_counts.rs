@@ -9,7 +9,7 @@ pub(crate) struct FileCounts {
     pub changed: AtomicU64,
     /// Changed files that have been embedded, were skipped or deleted, or turned out to have the same content.
     pub redone: AtomicU64,
-    /// Files that have been embedded or skipped, or are unchanged.
+    /// Files that have been embedded, were skipped or deleted, or are unchanged.
     pub done: AtomicU64,
 }
 

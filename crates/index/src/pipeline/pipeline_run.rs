@@ -42,8 +42,8 @@ pub(crate) struct PipelineRun<'e> {
 /// Counts from the last run; interim commits store them until this run completes.
 #[derive(Default)]
 pub(crate) struct RunBaseline {
-    /// Number of files stored before the run; `None` if it is not known. Interim commits give it as the number of files
-    /// found until the walk ends.
+    /// Number of files stored before the run; `None` for a run over the whole folder. Until the walk ends, interim
+    /// commits give it as the number of files found.
     pub stored_files: Option<u64>,
     /// Number of stored files outside of the run's scope.
     pub out_of_scope_files: u64,
@@ -76,7 +76,7 @@ impl<'e> PipelineRun<'e> {
         }
     }
 
-    /// Records that the walk has found all files.
+    /// Records that the walk has ended.
     pub fn set_walk_ended(&self) {
         self.walk_ended.store(true, Ordering::Relaxed);
     }
@@ -117,7 +117,8 @@ impl<'e> PipelineRun<'e> {
         *self.peak_memory_bytes.lock()
     }
 
-    /// Returns the mean number of chunks per call; `None` unless the embedder makes its own batches.
+    /// Returns the mean number of texts per batch of the device, rounded up; `None` if it has run no batch, or the
+    /// embedder does not make its own batches.
     pub fn mean_batch_chunks(&self) -> Option<usize> {
         let device = self.device().filter(|device| device.batches > 0 && self.embedder.batches_internally())?;
         usize::try_from(device.texts.div_ceil(device.batches)).ok()

@@ -52,8 +52,8 @@ impl<T> StageReceiver<'_, T> {
         }
     }
 
-    /// Waits for the next item, a signal on one of the `wakes` channels, or the deadline. Ends when one of the
-    /// channels is disconnected.
+    /// Waits for the next item, a signal on one of the `wakes` channels, or the deadline. Returns [`Received::End`]
+    /// when one of the channels is disconnected or the run is cancelled.
     pub fn next_or_woken(&self, wakes: [&Receiver<()>; 2], deadline: Option<Instant>) -> Received<T> {
         if self.cancel.is_cancelled() {
             return Received::End;

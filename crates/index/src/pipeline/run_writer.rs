@@ -6,8 +6,8 @@ use platform::cancel::CancelToken;
 use store::{ChunkStore, Commit, CommitStatus, Generation, IndexFingerprint, StoreError, StoreView, StoreWriter};
 use types::RepoPath;
 
-/// The writer of one run. It takes the store's lock with the first commit, so a run that changes nothing needs
-/// no lock.
+/// The writer of one run. It takes the store's lock when it is first needed, so an update that changes nothing needs no
+/// lock.
 pub(crate) struct RunWriter<'s> {
     store: &'s dyn ChunkStore,
     fingerprint: IndexFingerprint,
@@ -70,7 +70,7 @@ impl<'s> RunWriter<'s> {
         self.writer.is_some()
     }
 
-    /// Removes deleted files from the store and marks the run as complete.
+    /// Removes the files `removed` from the store and marks the run as complete.
     ///
     /// # Errors
     /// When the lock cannot be taken or the store cannot be written.

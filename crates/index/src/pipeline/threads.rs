@@ -90,7 +90,7 @@ impl<'scope, 'env> StageThreads<'scope, 'env> {
 /// Runs `work` while another thread runs `observe`, which must end when its channel is disconnected.
 ///
 /// # Errors
-/// When the thread cannot be started or panics.
+/// When the thread cannot be started or panics; otherwise the error of `work`.
 pub(super) fn run_beside<T, E: From<IndexError>>(
     name: &'static str,
     observe: impl FnOnce(&crossbeam_channel::Receiver<()>) + Send,

@@ -8,16 +8,16 @@ use super::stage::{Stage, StageReport};
 /// Minimum elapsed time of a run for finding a bottleneck.
 const MIN_ELAPSED: Duration = Duration::from_millis(50);
 
-/// The slowest stage, and the stage that waits for it most.
+/// The busiest stage, and the embedder or the parsers if they wait for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bottleneck {
     pub stage: Stage,
     /// Share of the elapsed time that the threads of the stage worked, from 0 to 1.
     pub busy: f64,
-    /// The stage that waits most, with the share of the elapsed time that it waits, from 0 to 1; `None` if no stage
-    /// waits.
+    /// The embedder if it comes after the busiest stage, or the parsers if they come before it, with the share of the
+    /// elapsed time that they wait, from 0 to 1; `None` below 0.01.
     pub waiting: Option<(Stage, f64)>,
-    /// Whether the waiting stage comes after the slowest one and lacks input; otherwise it comes before the slowest one
+    /// Whether the waiting stage comes after the busiest one and lacks input; otherwise it comes before the busiest one
     /// and cannot pass on its output.
     pub waits_for_input: bool,
 }

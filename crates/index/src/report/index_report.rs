@@ -16,9 +16,9 @@ pub struct IndexReport {
     pub files_found: u64,
     /// Number of files that were parsed, embedded and written.
     pub files_indexed: u64,
-    /// Number of files whose content equals the indexed content.
+    /// Number of files whose indexed content was kept, because they are unchanged or cannot be read.
     pub files_unchanged: u64,
-    /// Number of files that were deleted from the folder and then removed from the index.
+    /// Number of files that were removed from the index, because they were deleted or are excluded now.
     pub files_removed: u64,
     /// Number of files that were deleted after the walk found them and before they were read.
     pub files_vanished: u64,
@@ -29,24 +29,24 @@ pub struct IndexReport {
     pub problems: Vec<(RepoPath, String)>,
     /// Files and folders that could not be read, sorted by path. A later run may be able to read them.
     pub unread: Vec<RepoPath>,
-    /// The files that were indexed and removed, by name.
+    /// The names of files that were indexed, skipped after they were read, or removed.
     pub changed: ChangedFiles,
-    /// Suggestions for the user, one sentence each.
+    /// Notes for the user, one sentence each.
     pub notes: Vec<String>,
     /// Number of chunks that were written.
     pub chunks: u64,
     /// Number of bytes of source that were parsed.
     pub bytes: u64,
-    /// The reason why unchanged files were indexed again; `None` if none were.
+    /// The reason why stored data was discarded, so that unchanged files may be indexed again; `None` if all was kept.
     pub redone_because: Option<String>,
     pub elapsed: Duration,
     /// The stages in pipeline order.
     pub stages: Vec<StageReport>,
-    /// Number of vectors computed in this run.
+    /// Number of chunks whose vector was computed in this run.
     pub vectors_computed: u64,
-    /// Number of vectors taken from the cache.
+    /// Number of chunks whose vector was taken from the cache or from a chunk with the same passage.
     pub vectors_reused: u64,
-    /// Number of chunks per call of the embedder; the mean if the embedder makes its own batches.
+    /// Number of chunks per call of the embedder; the mean number of texts if the embedder makes its own batches.
     pub embed_batch: usize,
     /// Estimated peak of the memory taken by files in flight, in bytes.
     pub in_flight_peak_bytes: u64,
@@ -56,7 +56,7 @@ pub struct IndexReport {
     pub device: Option<DeviceReport>,
 }
 
-/// The first files that a run has indexed and removed.
+/// The first files that a run has written, indexed or skipped, and the first files that it has removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangedFiles {
     pub indexed: FileList,
@@ -85,7 +85,8 @@ impl FileList {
 }
 
 impl IndexReport {
-    /// Returns the files and folders to index again later because they could not be read; `None` if all could be read.
+    /// Returns the files and folders to index again later because they could not be read: the whole folder if one of
+    /// them affects the ignore rules, `None` if all could be read.
     pub fn retry_scope(&self) -> Option<IndexScope> {
         if self.unread.is_empty() {
             None

@@ -22,7 +22,7 @@ pub struct IndexProgress {
     pub files_found: u64,
     /// Whether the walk has ended, so that `files_found` is final.
     pub walk_ended: bool,
-    /// Files that need only to be committed: indexed, skipped or unchanged.
+    /// Files that need only to be committed: indexed, skipped, deleted or unchanged.
     pub files_done: u64,
     /// Files found so far whose metadata differs from the index, or that were seen to change.
     pub files_changed: u64,

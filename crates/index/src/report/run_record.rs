@@ -39,7 +39,7 @@ pub enum RunStatus {
     Done,
     Cancelled,
     Failed,
-    /// The run's process ended without recording the end of the run.
+    /// The record of a running run was not written for ten seconds, so its process has probably ended.
     Died,
 }
 
@@ -125,7 +125,7 @@ pub enum RunRecordError {
 /// Reads the record of the last run of any process that wrote to `index_dir`; `None` if there is none.
 ///
 /// # Errors
-/// When the record cannot be read, is damaged, or was written by a newer program.
+/// When the record cannot be read, is damaged, or has another format.
 pub fn read_run_record(index_dir: &Path) -> Result<Option<RunRecord>, RunRecordError> {
     let path = index_dir.join(FILE_NAME);
     let bytes = match fs::read(&path) {
@@ -152,7 +152,7 @@ pub fn read_run_record(index_dir: &Path) -> Result<Option<RunRecord>, RunRecordE
 #[derive(Default)]
 struct LastRecord {
     record: Option<RunRecord>,
-    /// The time when the record was written; `None` if it was not written.
+    /// The time when a record was last written; `None` if none was.
     written: Option<Instant>,
 }
 
@@ -168,7 +168,7 @@ impl<'r> RunRecorder<'r> {
         Self { index_dir, last: Mutex::default() }
     }
 
-    /// Records the progress of the run. Writes nothing before the first file is parsed.
+    /// Records the progress of the run. Writes nothing before the first file is parsed, and soon after the last write.
     pub fn record_progress(&self, progress: &IndexProgress) {
         let mut last = self.last.lock();
         if last.written.is_some_and(|at| at.elapsed() < WRITE_INTERVAL) {
@@ -192,7 +192,8 @@ impl<'r> RunRecorder<'r> {
         last.record = Some(record);
     }
 
-    /// Records the end of the run. A run that changed nothing keeps the record of the previous run.
+    /// Records the end of the run. A run that changed nothing, or that another process kept from writing, leaves the
+    /// previous record in place.
     pub fn record_end(&self, ended: &Result<IndexReport, IndexError>) {
         let last = self.last.lock();
         let ended = match ended {

@@ -108,7 +108,7 @@ fn an_unreadable_file_is_recorded_and_indexed_by_the_next_run() {
     }
 }
 
-/// A file system in which one call that lists or examines a folder fails.
+/// A file system in which one call that lists a folder or reads metadata fails.
 struct FaultyFolders {
     fails: usize,
     calls: AtomicUsize,

@@ -1,9 +1,8 @@
 //! Parses and checks the arguments of a call.
 //!
 //! Models and clients spell arguments in many ways: numbers as text, lists as JSON in a text, names in other cases, and
-//! further arguments of the client's own. Every unambiguous spelling is accepted. An argument that is not known is
-//! ignored, with a note if its name is close to a known one; a value without a meaning is an error that names the
-//! argument.
+//! further arguments of the client's own. Unambiguous spellings are accepted. An argument that is not known is ignored,
+//! with a note if its name is close to a known one; a value without a meaning is an error that names the argument.
 
 use std::ops::RangeInclusive;
 
@@ -24,13 +23,13 @@ use crate::wire::argument::{Argument, DETAIL, HIT_LIMIT, MAX_TOKENS};
 const DEFAULT_HITS: u32 = 10;
 const HITS_RANGE: RangeInclusive<u32> = 1..=50;
 
-/// Allowed sizes of an answer, in tokens.
+/// Allowed token limits of an answer.
 const MAX_TOKENS_RANGE: RangeInclusive<u32> = 500..=20_000;
 
 /// Arguments that may differ between the pages of one answer.
 const UNBOUND_ARGUMENTS: [&str; 4] = ["cursor", "detail", "limit", "max_tokens"];
 
-/// Maximum length of a name in a query, in bytes.
+/// Maximum length of a name that a call looks up, in bytes.
 const MAX_NAME_BYTES: usize = 500;
 
 /// Maximum length of an argument's name in a message, in characters.
@@ -104,7 +103,8 @@ impl KnownArguments {
         Ok(parsed)
     }
 
-    /// Returns the argument with this name in any case, and whether the name is its own rather than an alias.
+    /// Returns the argument with this name or alias, ignoring case and separators, and whether it is the name rather
+    /// than an alias; `None` if there is none.
     fn find(&self, name: &str) -> Option<(&'static Argument, bool)> {
         let own = self.all().find(|argument| is_same_name(argument.name, name)).map(|argument| (argument, true));
         let is_alias = |argument: &&Argument| argument.aliases.iter().any(|alias| is_same_name(alias, name));
@@ -156,7 +156,7 @@ impl GivenArguments {
         }
     }
 
-    /// Returns the value of a number.
+    /// Returns the value of a number; `None` if it is absent.
     pub fn number(&self, argument: &Argument) -> Option<u32> {
         match self.get(argument)? {
             ArgumentValue::Number(number) => Some(*number),
@@ -169,7 +169,7 @@ impl GivenArguments {
         matches!(self.get(argument), Some(ArgumentValue::Flag(true)))
     }
 
-    /// Returns ranges of lines, each with its first and its last one; empty if they are absent.
+    /// Returns ranges of lines, each as its first and its last line; empty if they are absent.
     pub fn lines(&self, argument: &Argument) -> Vec<(u32, u32)> {
         match self.get(argument) {
             Some(ArgumentValue::Lines(ranges)) => ranges.clone(),
@@ -208,8 +208,8 @@ impl GivenArguments {
         self.text(&DETAIL).and_then(Detail::parse_detail).unwrap_or_default()
     }
 
-    /// Returns the budget of the answer, of `default` tokens unless the call gives another number, which is brought into
-    /// the allowed range.
+    /// Returns the budget of the answer, of `default` tokens unless the call gives another number, which is brought
+    /// into the allowed range.
     pub fn token_budget(&self, default: u32, context: &CallContext) -> TokenBudget {
         let (least, most) = MAX_TOKENS_RANGE.into_inner();
         let max_tokens = self.number(&MAX_TOKENS).map_or(default, |given| given.clamp(least, most)) as usize;

@@ -1,5 +1,5 @@
-//! Runs the blocking work of calls on as many threads as there are cores, but at least two, so that many calls do not
-//! slow each other down.
+//! Runs the blocking work of calls on at most as many threads as there are cores, but on at least two, so that many
+//! calls do not slow each other down.
 
 use std::sync::LazyLock;
 use std::thread;

@@ -14,7 +14,7 @@ use crate::wire::argument::CURSOR;
 /// The position of a page within an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PageCursor {
-    /// Hash of the arguments of the call, from [`GivenArguments::fingerprint`].
+    /// Hash of the arguments of the call, from [`GivenArguments::fingerprint`], folded to 32 bits.
     arguments_hash: u32,
     /// Generation of the index that gave the previous page, folded to 32 bits.
     generation: u32,

@@ -52,7 +52,7 @@ pub fn parse_value(kind: ArgumentKind, value: Value) -> Result<Option<ArgumentVa
     Ok(Some(value).filter(|value| *value != ArgumentValue::List(Vec::new())))
 }
 
-/// Returns a text, also from a number, a boolean, or a list of one text.
+/// Returns a text, also from a number, a boolean, or a list of one of these; `None` for another value.
 fn to_text(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
@@ -62,7 +62,8 @@ fn to_text(value: Value) -> Option<String> {
     }
 }
 
-/// Returns the texts of a list; a text is split, unless it is JSON of a list.
+/// Returns the texts of a list. A text is split unless it is a list in JSON; a number or a boolean is a list of one
+/// text. `None` for a value that [`to_text`] cannot convert.
 fn to_list(value: Value, split: impl Fn(&str) -> Vec<String>) -> Option<Vec<String>> {
     let list = match value {
         Value::Array(list) => list,
@@ -77,7 +78,7 @@ fn to_list(value: Value, split: impl Fn(&str) -> Vec<String>) -> Option<Vec<Stri
     Some(texts?.into_iter().filter(|text| !is_blank(text)).collect())
 }
 
-/// Parses JSON of a list of texts or numbers. A glob such as `[ab]*.rs` is not one.
+/// Parses a list in JSON; `None` for another text, such as the glob `[ab]*.rs`.
 fn parse_json_list(text: &str) -> Option<Vec<Value>> {
     let text = text.trim();
     if !text.starts_with('[') {
@@ -103,7 +104,8 @@ fn split_symbols(text: &str) -> Vec<String> {
     names.iter().map(|name| name.trim_matches(['"', '\'', '`']).trim().to_owned()).collect()
 }
 
-/// Splits a text at `separators` outside of brackets; empty parts are left out.
+/// Splits a text at `separators` outside of brackets; empty parts are left out. A line break among the separators also
+/// splits inside of brackets.
 fn split_outside(text: &str, open: &str, close: &str, separators: &[char]) -> Vec<String> {
     let (mut parts, mut depth, mut start) = (Vec::new(), 0_i32, 0);
     let mut previous = ' ';
@@ -180,7 +182,7 @@ fn to_flag(value: &Value) -> Option<bool> {
     }
 }
 
-/// Parses ranges of lines: `10-40`, `L10-L40`, `10`, `10-40,60-80`, `[10, 40]`, `[[10, 40], [60, 80]]`, or the number 10.
+/// Parses ranges of lines: `10-40`, `L10-L40`, `10`, `10-40,60-80`, `[10, 40]`, `[[10, 40], [60, 80]]`, or a number.
 /// Two numbers are one range.
 fn to_lines(value: &Value) -> Option<Vec<(u32, u32)>> {
     let from_list = |list: &[Value]| match list {
@@ -208,7 +210,8 @@ fn to_lines(value: &Value) -> Option<Vec<(u32, u32)>> {
     lines.filter(|ranges| !ranges.is_empty() && ranges.iter().all(|(first, last)| *first > 0 && *last > 0))
 }
 
-/// Parses the first and last line of `10-40`, `L10-L40` or `10`; `None` when the text has another form or a line is 0.
+/// Parses the first and last line of `10-40`, `L10-L40` or `10`; `,`, `:` and an en dash may stand for the hyphen.
+/// `None` when the text has another form or a line is 0.
 pub fn parse_line_range(text: &str) -> Option<(u32, u32)> {
     let number = |text: &str| text.trim().trim_start_matches(['L', 'l']).parse::<u32>().ok().filter(|line| *line > 0);
     match text.split_once(['-', ',', ':', '–']) {
@@ -218,6 +221,7 @@ pub fn parse_line_range(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Splits a path from the lines after it, as in `src/a.rs:10-40`, `src/a.rs#L10-L40` or `src/a.rs:10:5` with a column.
+/// Returns the normalized path, and `None` if no lines follow it.
 pub fn split_line_suffix(path: &str) -> (String, Option<(u32, u32)>) {
     let path = path.trim();
     let cut = |path: &str| {

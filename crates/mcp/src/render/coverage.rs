@@ -5,7 +5,7 @@ use engine::IndexCoverage;
 
 use crate::wire::parts::CoverageOutput;
 
-/// Converts a coverage to its wire type.
+/// Converts a coverage to its wire type, in which 0 stands for an unknown number of found files.
 pub fn to_coverage_output(coverage: &IndexCoverage) -> CoverageOutput {
     CoverageOutput {
         complete: coverage.complete,

@@ -5,7 +5,7 @@ use text::display::sanitize_line;
 
 use crate::wire::project::DeviceOutput;
 
-/// Converts a device report to its wire type; times become percentages of the run.
+/// Converts a device report to its wire type; times become percentages of their sum.
 pub fn to_device_output(report: &DeviceReport) -> DeviceOutput {
     let waits = [report.waits_for_chunks_seconds, report.waits_for_tokens_seconds, report.waits_for_output_seconds];
     let total_seconds = report.busy_seconds + waits.iter().sum::<f64>();

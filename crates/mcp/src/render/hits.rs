@@ -29,7 +29,8 @@ const SIGNED_HITS: usize = 5;
 /// The limits on the text of the hits of an answer.
 #[derive(Clone, Copy, Debug)]
 struct DetailLevel {
-    /// Maximum number of lines of the first hit; in a brief answer, the second hit shows half of them.
+    /// Maximum number of lines of each of the first [`FIRST_HITS`] hits of a full answer, and of the first hit of a
+    /// brief answer, in which the second hit shows half of them.
     first_lines: usize,
     /// Maximum number of lines of each further hit of a full answer; with 1, a further hit takes one line in all.
     other_lines: usize,

@@ -8,7 +8,7 @@ use crate::roots::runs::IndexRunState;
 use crate::wire::project::{ActiveRunOutput, RunReportOutput};
 
 /// Formats a finished run, such as `3 files indexed, 120 unchanged, 1 removed, 45 chunks in 0.8 s`, followed by the
-/// device that ran the model.
+/// device that ran the model, if it needed one.
 pub fn format_run_report(report: &IndexReport) -> String {
     let device = report.device.as_ref().map(|report| format!("; {}", device::format_device(report)));
     format!(
@@ -22,7 +22,7 @@ pub fn format_run_report(report: &IndexReport) -> String {
     )
 }
 
-/// Returns the wire type of the run in progress.
+/// Returns the wire type of the run in progress; `None` if there is none.
 pub fn to_active_run_output(state: &IndexRunState) -> Option<ActiveRunOutput> {
     let running = state.running.as_ref()?;
     let progress = running.progress.as_ref();

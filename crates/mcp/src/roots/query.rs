@@ -123,9 +123,10 @@ pub enum QueryOutcome<T> {
 }
 
 /// Queries the engine, after waiting for a recently started index run to end, or for the first commit of the first run.
+/// Starts an index run if the index may be stale or needs repair.
 ///
-/// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names the
-/// other `roots`, which were not searched.
+/// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names
+/// the other `roots`, which were not searched.
 ///
 /// # Errors
 /// When the query fails, or there is no index and no run in progress.
@@ -196,7 +197,7 @@ fn other_roots_note(roots: &ServedRoots, root: &ServedRoot) -> Option<String> {
     (!others.is_empty()).then(|| format!("other roots were not searched: {named}{more}"))
 }
 
-/// Returns a note for an answer from an incomplete index, or after a failed run.
+/// Returns a note for an answer from an incomplete index, or after a failed run; `None` for another answer.
 fn coverage_note(coverage: &IndexCoverage, state: &IndexRunState) -> Option<String> {
     match (&state.running, &state.last_outcome) {
         (Some(_), _) if !coverage.complete => Some(format!("indexing is in progress ({})", state.format_progress())),

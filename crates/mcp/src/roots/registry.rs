@@ -1,9 +1,9 @@
 //! The folders of a server, and the rules by which further folders are served.
 //!
-//! A server starts with the folders that the user or the client gave. With `--within`, a call may name any project below
-//! an allowed folder. A server without a folder takes the roots that its client offers. Every folder passes the checks
-//! of [`FolderAccess::resolve`], whether a user, a call or a client names it; a folder below an allowed one is compared
-//! by components after symbolic links are resolved.
+//! A server starts with the folders that the user or the client gave. With `--within`, a call may name any project
+//! below an allowed folder. A server without a folder takes the roots that its client offers. Every folder passes the
+//! checks of [`FolderAccess::resolve`], whether a user, a call or a client names it; a folder below an allowed one is
+//! compared by components after symbolic links are resolved.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -126,7 +126,8 @@ impl RootRegistry {
         &self.access
     }
 
-    /// Watches the served folders until the returned value is dropped, and added ones until they are closed.
+    /// Watches the served folders until the returned value is dropped, and folders that are added until the registry is
+    /// closed.
     pub fn watch_folders(&self) -> FolderWatchers {
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner).is_enabled = true;
         FolderWatchers::start(&self.served().list)
@@ -215,7 +216,7 @@ impl RootRegistry {
         refused
     }
 
-    /// Waits until the client has answered the request for its roots.
+    /// Waits until the client has answered the request for its roots, at most [`CLIENT_ROOTS_WAIT`].
     async fn wait_for_client_roots(&self) {
         let mut awaits = self.awaits_client.subscribe();
         // After the timeout, the call says that no folder is served.
@@ -233,7 +234,8 @@ impl RootRegistry {
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ServedRoots { list, advice });
     }
 
-    /// Cancels the index runs and waits at most `timeout` for them to end, then stops the watchers of added folders.
+    /// Cancels the index runs and waits at most `timeout` for them to end, then stops the watchers of added folders
+    /// without waiting for them.
     pub async fn close(&self, timeout: Duration) {
         let served = self.served();
         futures::future::join_all(served.list.iter().map(|root| root.runs.close(timeout))).await;
@@ -250,7 +252,7 @@ pub fn start_root(root: &ServedRoot) {
     root.runs.start_or_join(false);
 }
 
-/// Returns the path of a `file:` URI; `None` for another URI.
+/// Returns the path of a `file:` URI; `None` for another URI, or one that is not encoded correctly.
 fn path_of_uri(uri: &str) -> Option<PathBuf> {
     let path = percent_decode(uri.strip_prefix("file://")?)?;
     // file:///C:/code names the drive after the slash.

@@ -48,7 +48,8 @@ pub struct IndexRunState {
 }
 
 impl IndexRunState {
-    /// Returns the time since the last run of this server ended, which is when the folder was last scanned.
+    /// Returns the time since the last run of this server ended, which is when the folder was last scanned; `None` if
+    /// no run has ended.
     pub fn time_since_last_run(&self) -> Option<Duration> {
         self.last_run_ended_at.map(|ended_at| ended_at.elapsed())
     }
@@ -204,9 +205,9 @@ impl IndexRuns {
         });
     }
 
-    /// Indexes the changes within `scope` on this thread, once no other run is in progress here or in another
-    /// process, and returns the scope that is left to index. Returns early when `stop` is cancelled or the
-    /// server closes.
+    /// Indexes the changes within `scope` on this thread, once no other run is in progress here or in another process,
+    /// and returns the scope that is left to index. If a run is cancelled, its scope waits for the next change. Returns
+    /// early when `stop` is cancelled or the server closes.
     pub fn index_scope(&self, scope: IndexScope, stop: &CancelToken) -> RemainingWork {
         while !stop.is_cancelled() {
             let Some(ticket) = self.claim_run(false) else { return RemainingWork::Nothing };
@@ -273,7 +274,8 @@ impl IndexRuns {
         self.state.borrow().clone()
     }
 
-    /// Waits for run `number` to end, and returns its outcome, or that of a later run that has ended by then.
+    /// Waits for run `number` to end, and returns its outcome, or that of a later run that has ended by then. If no run
+    /// has ended, returns [`RunOutcome::Cancelled`].
     pub async fn wait_for_end(&self, number: u64) -> RunOutcome {
         let mut states = self.subscribe();
         let ended = states.wait_for(|state| state.running.is_none() || state.number > number).await;

@@ -1,8 +1,8 @@
 //! Resolves the root of a call and the paths inside it.
 //!
-//! The roots of a call are fixed before it starts. Every path returned from here is relative, stays below its root by
-//! components, and does not leave the root through a symbolic link. The engine checks paths again when
-//! it reads them.
+//! The roots of a call are fixed before it starts. Every path inside a root that is returned from here is relative,
+//! stays below the root by components, and does not leave it through a symbolic link. The engine checks paths again
+//! when it reads them.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub struct ServedRoots {
 }
 
 impl ServedRoots {
-    /// Creates the served folders.
+    /// Creates the list of these served roots, without advice.
     pub fn new(roots: impl IntoIterator<Item = ServedRoot>) -> Self {
         Self { list: roots.into_iter().map(Arc::new).collect(), advice: String::new() }
     }
@@ -87,7 +87,7 @@ impl ServedRoots {
     /// Returns `path` relative to `root`, with `/` between its components; `None` when it is the root itself.
     ///
     /// # Errors
-    /// When the path leads out of `root`, directly or through a symbolic link.
+    /// When the path contains `..`, leads out of `root`, directly or through a symbolic link, or is a broken link.
     pub fn relative_path(&self, root: &ServedRoot, path: &str) -> Result<Option<String>, ToolError> {
         let outside = || self.outside_error(path);
         let mut parts = Vec::new();

@@ -1,7 +1,6 @@
 //! Watches the served folders for file changes and indexes each change.
 //!
-//! Each root has one thread for as long as it is served. For a folder that cannot be watched, searches start
-//! incremental index runs instead.
+//! Each root has its own thread. For a folder that cannot be watched, searches start incremental index runs instead.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};

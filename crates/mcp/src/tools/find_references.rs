@@ -202,8 +202,8 @@ fn next_position(answer: &ReferenceAnswer, cursor: &PageCursor, count: usize) ->
     answer.next.unwrap_or_default()
 }
 
-/// Formats the remarks on the uses: that the requested container is missing, that there are no uses, and that not all
-/// files were read.
+/// Formats the remarks on the uses: that the requested container is missing, that no use is shown, that not all files
+/// were read, and that time ran out.
 fn format_reference_head(answer: &ReferenceAnswer, count: usize) -> Vec<String> {
     let mut head = Vec::new();
     let name = escape_name_to_length(&answer.name, MAX_NAME_CHARS);

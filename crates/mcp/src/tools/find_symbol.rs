@@ -132,7 +132,7 @@ fn parse_symbol_kinds(names: &[String]) -> Result<Vec<SymbolKind>, ToolError> {
 
 /// The parts of an answer other than its definitions.
 struct SymbolFrame {
-    /// The requested name.
+    /// The requested name; empty if there are several.
     name: String,
     container: Option<String>,
     cursor: PageCursor,
@@ -162,7 +162,7 @@ fn render_symbols(
     fit_to_budget(answer.symbols.len(), budget, |count| render_first_symbols(answer, frame, count))
 }
 
-/// Renders the definitions of several names, each below its name, as many as fit into the budget.
+/// Renders the definitions of several names, each after its name, as many as fit into the budget.
 fn render_names(
     answers: &[SymbolAnswer],
     names: &[String],
@@ -205,7 +205,8 @@ fn render_names(
     })
 }
 
-/// Renders the first `count` definitions of a page. Consecutive definitions in one file share a line with its path.
+/// Renders the first `count` definitions of a page. Consecutive definitions in one file are listed below one line with
+/// its path.
 fn render_first_symbols(answer: &SymbolAnswer, frame: &SymbolFrame, count: usize) -> RenderedAnswer<FindSymbolOutput> {
     let cursor = &frame.cursor;
     let all = answer.symbols.len();

@@ -1,7 +1,7 @@
 //! The tool `index_project`: brings the index up to date, and reports progress and the state of the index.
 //!
-//! A call waits at most [`MAX_WAIT`], well below the timeouts of clients; after that, the run continues in
-//! the background and cannot be cancelled. A request that is cancelled while it waits cancels the run, even
+//! A call waits at most [`MAX_WAIT`], well below the timeouts of clients; after that, the run continues in the
+//! background, and the call can no longer cancel it. A request that is cancelled while it waits cancels the run, even
 //! if another request started it, unless another request waits for the same run.
 
 use std::sync::Arc;

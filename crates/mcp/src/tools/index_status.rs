@@ -69,7 +69,7 @@ async fn call_index_status(roots: &ServedRoots, given: GivenArguments, context: 
     to_tool_result(RenderedAnswer { text, structured }, context.form)
 }
 
-/// Renders the state of a root's index.
+/// Renders the state of a root's index, and starts a run if the index needs repair.
 ///
 /// # Errors
 /// When reading the state panics; an index that cannot be read is part of the state.
@@ -94,7 +94,8 @@ pub async fn render_root_status(root: &ServedRoot) -> Result<RenderedAnswer<Root
     Ok(RenderedAnswer { text, structured })
 }
 
-/// Converts the status of a root to its wire type; `error` says why the status could not be read.
+/// Converts the status of a root to its wire type; `error` says that the status could not be read or the index is
+/// damaged.
 fn to_root_status_output(
     root: &ServedRoot,
     status: IndexStatus,

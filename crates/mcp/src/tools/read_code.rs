@@ -161,7 +161,8 @@ struct RenderedPart {
 }
 
 /// Renders the parts within the budget: each may take an equal share of what is left, so that a short part leaves more
-/// to those after it. Parts for which there is no room, the last ones first, are named in place of their code.
+/// to those after it. Parts for which there is no room, the last ones first, are named in place of their code; the
+/// first part is always shown.
 fn render_parts(
     parts: &[ReadPart],
     not_read: &[String],
@@ -196,7 +197,8 @@ fn render_parts(
     }
 }
 
-/// Joins the parts of an answer, and names those that are `left_out` of it for its length, and those that were not read.
+/// Joins the parts of an answer, and names those that are `left_out` of it for its length, and those that were not
+/// read.
 fn join_parts(parts: &[RenderedPart], left_out: &[&str], not_read: &[String]) -> RenderedAnswer<ReadCodesOutput> {
     let mut remarks = Vec::new();
     if !left_out.is_empty() {

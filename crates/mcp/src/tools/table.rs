@@ -24,11 +24,11 @@ pub const TOOLS: [ToolEntry; 8] = [
     index_status::TOOL,
 ];
 
-/// Length of an answer, in characters, up to which a client should show it rather than write it to a file. The largest
-/// budget has fewer characters.
+/// Length of an answer, in characters, up to which a client should show it rather than write it to a file. An answer of
+/// the largest budget usually has fewer characters.
 const MAX_RESULT_CHARS: u32 = 100_000;
 
-/// Whether a call names its root.
+/// Whether a call must or may name its root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootArgument {
     /// At most one root is served.
@@ -81,7 +81,7 @@ fn client_hints(tool: &ToolEntry) -> MetaObject {
     MetaObject(hints)
 }
 
-/// Returns the schema of the tool's arguments, with the root as far as calls name it.
+/// Returns the schema of the tool's arguments, including `root` if calls must or may name it.
 fn input_schema(tool: &ToolEntry, root: RootArgument) -> JsonObject {
     let (mut required, mut optional) = (tool.arguments.required.to_vec(), tool.arguments.optional.to_vec());
     match root {

@@ -7,7 +7,7 @@ use crate::call::cursor::PageCursor;
 use crate::tools::table::TOOLS;
 use crate::transport::json_lines::{parse_json, parse_message, repair_message};
 
-/// Reads a line as a message, its arguments as those of each tool, and its text as a cursor.
+/// Reads a line as a message, as the arguments of each tool, and as a cursor.
 pub fn read_message(line: &[u8]) {
     _ = parse_message(line);
     if let Some(repaired) = repair_message(line) {

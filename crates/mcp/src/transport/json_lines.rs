@@ -113,7 +113,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for JsonLines
     }
 }
 
-/// Reads messages until the input ends or the receiver is dropped.
+/// Reads messages, and answers invalid ones with errors, until the input ends or the receiver is dropped.
 async fn read_messages<R, W>(
     mut reader: BufReader<R>,
     writer: &LineWriter<W>,
@@ -155,7 +155,7 @@ pub enum LineRead {
     Line,
     /// A line longer than [`MAX_LINE_BYTES`], which was skipped.
     TooLong,
-    /// The end of the input; the buffer holds the rest, which has no line end.
+    /// The end of the input; the buffer holds the rest, which has no line end, or nothing if the rest is too long.
     End,
 }
 
@@ -195,7 +195,8 @@ pub async fn read_bounded_line<R: AsyncRead + Unpin>(
 /// Parses the message of a line; `None` for a blank line and for an unknown notification.
 ///
 /// # Errors
-/// When the line is not a message; holds the id, code and text of the error response.
+/// When the line is not a message, or is a tool call with a missing field or one of a wrong type; holds the id, code
+/// and text of the error response.
 pub fn parse_message(line: &[u8]) -> Result<Option<ClientMessage>, (Value, ErrorCode, String)> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
     if line.is_empty() {
@@ -281,8 +282,8 @@ fn normalize_call(mut message: Value) -> Value {
     message
 }
 
-/// Adds the required fields that an `initialize` request lacks: some clients send no name, or no version. Since protocol
-/// version 2026-07-28 there is no such request: one with that version in its metadata stays as it is.
+/// Adds the required fields that an `initialize` request lacks: some clients send no name, or no version. Since
+/// protocol version 2026-07-28 there is no such request: one with that version in its metadata stays as it is.
 fn complete_greeting(message: &mut Value) {
     let is_greeting = message.get("method").is_some_and(|method| method == "initialize");
     let has_version = message.pointer("/params/_meta/io.modelcontextprotocol~1protocolVersion").is_some();
@@ -318,8 +319,8 @@ fn complete_greeting(message: &mut Value) {
 /// Maximum length of a value in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 60;
 
-/// Describes the first field of a tool call that has a wrong type; `None` if there is none, or the message is not a
-/// call.
+/// Describes the first field of a tool call that is missing or has a wrong type; `None` if there is none, or the
+/// message is not a call.
 fn find_call_fault(message: &Value) -> Option<String> {
     if message.get("method")? != "tools/call" {
         return None;

@@ -102,7 +102,8 @@ impl<S: ServerHandler + Clone> LegacySse<S> {
         response.map(|_| BodyWithGuard::boxed(event_stream_body(first, events), guard))
     }
 
-    /// Answers `POST /messages?sessionId=…`: passes a message to its session, within `limit`.
+    /// Answers `POST /messages?sessionId=…`: passes a message to its session, after waiting at most `limit` for room in
+    /// the session's queue.
     pub async fn post_message(
         &self,
         query: Option<&str>,

@@ -1,6 +1,6 @@
 //! The life of a server: its async runtime, its clients, the signals that stop it, and its shutdown.
 //!
-//! A shutdown answers the calls in progress, cancels the index runs, and waits a limited time for the threads.
+//! A shutdown cancels the index runs, and waits a limited time for the threads.
 
 use std::sync::mpsc;
 use std::thread;
@@ -53,7 +53,7 @@ pub fn shut_down_server(runtime: Runtime, server: &McpServer, watchers: Option<F
     runtime.shutdown_timeout(THREAD_STOP_TIMEOUT);
 }
 
-/// Serves one client until it disconnects and its last call is answered.
+/// Serves one client until it disconnects, and then waits a few seconds for the calls in progress to be answered.
 ///
 /// # Errors
 /// When the handshake fails, or the serving task ends unexpectedly.

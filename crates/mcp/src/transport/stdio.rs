@@ -1,4 +1,4 @@
-//! Serves one client over standard input and output, until the input ends.
+//! Serves one client over standard input and output.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::server::McpServer;
 /// Returns when the input ends, when the parent process ends, or on SIGTERM or ctrl-c.
 ///
 /// # Errors
-/// When the server cannot start or its handshake fails. An invalid message from the client is answered
-/// and is not an error.
+/// When the server cannot start, its handshake fails, or it stops unexpectedly. An invalid message from the client is
+/// answered and is not an error.
 pub fn serve_stdio(
     engines: Vec<Arc<Engine>>,
     access: FolderAccess,

@@ -44,7 +44,7 @@ pub struct ReadCodeOutput {
     /// The file is not in the index.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub not_indexed: bool,
-    /// Other definitions of the name, as `path:first-last name`.
+    /// Other definitions of the name, as `path:first-last kind name`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// Note on this answer.

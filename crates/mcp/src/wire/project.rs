@@ -37,7 +37,7 @@ pub struct IndexStatusOutput {
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct RootStatusOutput {
     pub root: String,
-    /// Why the index cannot be read; the fields about the index are empty then.
+    /// Why the index cannot be read, with the fields about it empty; or how it is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Whether anything can be searched.
@@ -84,7 +84,7 @@ pub struct RootStatusOutput {
     /// Report of the last run of this server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_run: Option<RunReportOutput>,
-    /// Why the last run of this server failed.
+    /// Why the last run of this server failed, or `cancelled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<String>,
 }
@@ -102,7 +102,7 @@ pub struct DeviceOutput {
     pub library: String,
     /// Number of texts embedded in the run.
     pub texts: u64,
-    /// Share of the time in which there were texts to embed; the next three are shares of the same time.
+    /// Share of the time in which the model ran; the next three are shares of the same time.
     pub busy_percent: f64,
     pub waiting_for_chunks_percent: f64,
     pub waiting_for_tokenizer_percent: f64,

@@ -13,7 +13,7 @@ pub struct FindReferencesOutput {
     /// Definitions of the name, as `path:first-last kind name`; only on the first page.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub definitions: Vec<String>,
-    /// Number of definitions of the name in these files that are not listed.
+    /// Number of definitions of the name in the files of this page that are not listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub definitions_left_out: Option<usize>,
     /// Number of files that contain the name; absent once all of them have been searched.

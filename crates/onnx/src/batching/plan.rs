@@ -41,7 +41,8 @@ pub fn intermediate_bytes(rows: usize, row_tokens: usize, width: usize) -> u64 {
 }
 
 impl BatchLimits {
-    /// Returns whether a batch of this shape is within the limits. A single row always is.
+    /// Returns whether a batch of this shape is within the limits. A single row always is. If the model fixes the
+    /// number of rows, only that number counts.
     fn allows(&self, rows: usize, row_tokens: usize) -> bool {
         if let Some(max_rows) = self.rows {
             return rows <= max_rows;

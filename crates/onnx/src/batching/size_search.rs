@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-/// Time after which the search stops and does not try larger sizes.
+/// Total time of the measured calls after which the search ends.
 const MAX_SEARCH_TIME: Duration = Duration::from_secs(3);
 
 /// Minimum speedup (a ratio of rates) for which a larger size is preferred, since it takes more memory.
@@ -13,8 +13,8 @@ const MIN_SPEEDUP: f64 = 1.03;
 
 /// A search for the batch size with the highest throughput, from small to large sizes.
 ///
-/// Each size is run twice. The search ends after two consecutive sizes without improvement, after the
-/// largest size, or when `MAX_SEARCH_TIME` has passed.
+/// Each size is measured twice. The search ends after two consecutive sizes without improvement, after the
+/// largest size, after [`BatchSizeSearch::stop`], or when the measured calls have taken `MAX_SEARCH_TIME`.
 pub struct BatchSizeSearch {
     sizes: &'static [usize],
     /// The number of calls so far. The first is not measured, because a session's first call is slower.
@@ -103,7 +103,7 @@ impl ProbePicker {
         Self { done: middle..middle, takes_above: true }
     }
 
-    /// Returns texts for a batch of `size` tokens including padding; `None` if too few are left.
+    /// Returns texts for a batch of about `size` tokens including padding; `None` if too few are left.
     pub fn pick(&self, lengths: &[usize], size: usize, row_tokens: Option<usize>) -> Option<Range<usize>> {
         let rows = |longest: usize| (size / row_tokens.unwrap_or(longest).max(1)).max(1);
         let batch = if self.takes_above {

@@ -128,11 +128,11 @@ impl OrtSessionOpener<'_> {
         Encoder::new(session, run_options(provider, id).map_err(device_error)?, self.model).map_err(misfit)
     }
 
-    /// Makes `encoder` pool its output in device memory. Does nothing for a model that pools by itself, and for an
-    /// output type without a pooling graph.
+    /// Makes `encoder` pool its output in device memory. Does nothing for a model that pools by itself, for an output
+    /// type without a pooling graph, and if the model cannot run the test rows.
     ///
     /// # Errors
-    /// Fails if the pooling session cannot be opened, fails or returns other vectors.
+    /// Fails if the pooling session cannot be opened or run, or if its vectors differ from those pooled on the CPU.
     pub fn attach_device_pooler(
         &self,
         encoder: &mut Encoder,
@@ -219,8 +219,8 @@ fn run_options(provider: Provider, id: u32) -> ort::Result<[RunOptions<NoSelecte
 /// Maximum number of sessions on a CPU, since all sessions share the memory for batches.
 const MAX_SESSIONS: usize = 4;
 
-/// Returns the number of sessions for a model on a CPU: as many as fit in a quarter of the memory, but at most
-/// four and at most one per thread.
+/// Returns the number of sessions for a model on a CPU: as many as fit in a quarter of the memory, but at least one, at
+/// most four and at most one per thread.
 pub fn session_count(weights_bytes: u64, max_memory_bytes: u64, threads: usize) -> usize {
     let room = max_memory_bytes / 4 / weights_bytes.max(1);
     let most = MAX_SESSIONS.min(threads).max(1);

@@ -1,4 +1,4 @@
-//! Prediction of the provider that a model will run on, before anything is loaded.
+//! Prediction of the provider that a model will run on, before ONNX Runtime is loaded.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub fn wanted_provider(choice: &DeviceChoice, visible_gpus: &VisibleGpus) -> Opt
     }
 }
 
-/// Predicts the provider that a model will run on, without loading anything.
+/// Predicts the provider that a model will run on, without loading ONNX Runtime.
 pub fn expected_provider(
     choice: &DeviceChoice,
     search_paths: &LibrarySearchPaths,

@@ -161,7 +161,8 @@ impl DeviceQueue {
         Ok(())
     }
 
-    /// Runs one batch and passes its vectors on after releasing the device. Returns false to stop.
+    /// Runs one batch and passes its vectors on after releasing the device. `is_last` marks the last batch of the
+    /// window. Returns false to stop.
     fn run_batch(
         &self,
         run: &mut WindowRun<'_, '_>,
@@ -200,7 +201,7 @@ impl DeviceQueue {
     }
 
     /// Waits for the device and runs one call. The part of the idle time that overlaps this window's `last_step` is
-    /// attributed to that step.
+    /// attributed to that step. `is_last` marks the last call of a window.
     fn run_in_turn(
         &self,
         rows: &[&[u32]],
@@ -268,7 +269,7 @@ impl DeviceQueue {
         Ok(continues.then(|| picker.done()))
     }
 
-    /// Runs one query, ahead of waiting batches.
+    /// Runs one query, ahead of waiting batches. With `is_last`, the sessions release their memory afterwards.
     ///
     /// # Errors
     /// Fails if the device fails.

@@ -1,7 +1,7 @@
 //! The devices of a model, and the assignment of windows and queries to them.
 //!
-//! A window is the set of texts that the pipeline embeds in one call. It stays on one device, and a device serves at most
-//! two windows at a time (see `device_queue`). The pipeline runs one thread more than the devices have places for
+//! A window is the set of texts that the pipeline embeds in one call. It stays on one device, and a device serves at
+//! most two windows at a time (see `device_queue`). The pipeline runs one thread more than the devices have places for
 //! windows, so the next window is already tokenized when a place becomes free. A query runs on a device between two
 //! batches of a window.
 
@@ -46,7 +46,7 @@ pub struct DeviceFacts {
     /// A text that names the model, the device, the library and the number of threads; the key of the [`ProbeFile`]
     /// begins with it.
     pub probe_key: String,
-    /// Free memory of the device in bytes, if it has its own memory.
+    /// Free memory of the device in bytes, if it is known.
     pub free_bytes: Option<u64>,
 }
 
@@ -157,8 +157,8 @@ impl DeviceQueues {
         Ok(vectors.swap_remove(0))
     }
 
-    /// Returns whether a query is faster on the CPU than on the device. Measures this unless a result is stored, and
-    /// stores the result unless the CPU fails.
+    /// Returns whether a query is faster on the CPU than on the device; false if the CPU fails. Measures this unless a
+    /// result is stored, and stores the result unless the CPU fails.
     ///
     /// # Errors
     /// Fails if the device fails.

@@ -72,7 +72,8 @@ impl DevicePooler {
         fill_token_weights(&mut self.token_weights, rows, shape, self.pooling);
     }
 
-    /// Runs `model` and pools its output named `output`. Returns a tensor of shape `[rows, width]`.
+    /// Runs `model` and pools its output named `output` with the weights of the last [`DevicePooler::fill`]. Returns a
+    /// tensor of shape `[rows, width]`. `is_last` marks the last call of a window.
     ///
     /// # Errors
     /// Fails if the device fails, or the model's output is not in device memory.

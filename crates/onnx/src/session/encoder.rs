@@ -87,11 +87,12 @@ impl Encoder {
         device_pooler::pooling_graph_for(outlet.dtype().tensor_type())
     }
 
-    /// Makes later calls pool on the device, after checking that this does not change the vectors of two test rows.
-    /// Does nothing if the test rows cannot be run at all.
+    /// Makes later calls pool on the device, after checking that this does not change the vectors of one or two test
+    /// rows. Does nothing if the test rows cannot be run at all.
     ///
     /// # Errors
-    /// Fails if pooling fails or returns other vectors; the pooler is then not used.
+    /// Fails if the pooling session cannot be run, or if its vectors differ from those pooled on the CPU; the pooler is
+    /// then not used.
     pub fn attach_pooler(&mut self, pooler: DevicePooler, model: &ModelDescription) -> Result<(), String> {
         let texts: [&[u32]; 2] = [&[1], &[0, 1]];
         let rows = &texts[..self.fixed_rows.unwrap_or(2).clamp(1, 2)];

@@ -45,7 +45,7 @@ pub trait OutputValues: Send {
     fn read(&self) -> Result<(Vec<i64>, Cow<'_, [f32]>), SessionRunError>;
 }
 
-/// The raw output of a call. It is pooled later, while the device runs its next call.
+/// The raw output of a call. Unless it is pooled already, it is pooled later, while the device runs its next call.
 pub struct SessionOutput {
     pub values: Box<dyn OutputValues>,
     /// The number of rows, including rows of padding.
@@ -62,7 +62,7 @@ impl SessionOutput {
     /// Returns the vectors of `rows`, in order. `rows` must be the input of the call.
     ///
     /// # Errors
-    /// Fails if the output does not have the shape that the model's description implies.
+    /// Fails if the output cannot be read, or does not have the shape that the model's description implies.
     pub fn vectors(&self, rows: &[&[u32]], model: &ModelDescription) -> Result<Vec<Vec<f32>>, SessionRunError> {
         let (shape, values) = self.values.read()?;
         let width = model.dimensions;

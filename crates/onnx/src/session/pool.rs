@@ -35,7 +35,7 @@ impl PoolOutput {
     /// Returns the vectors of `rows`, in order. `rows` must be the input of the call.
     ///
     /// # Errors
-    /// Fails if the output does not have the shape that the model's description implies.
+    /// Fails if the output cannot be read, or does not have the shape that the model's description implies.
     pub fn vectors(&self, mut rows: &[&[u32]], model: &ModelDescription) -> Result<Vec<Vec<f32>>, SessionRunError> {
         let mut vectors = Vec::with_capacity(rows.len());
         for (ran, count) in &self.parts {

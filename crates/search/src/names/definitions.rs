@@ -1,9 +1,10 @@
 //! Finds definitions by name.
 //!
 //! The kinds of matches, best first, are: the same spelling, the same letters in another case or with other separators,
-//! names that begin with the query or contain its words, and names with one or two typos. Approximate matches are
-//! returned only if there are no better ones. Names are looked up in the snapshot's column blocks; there is no separate
-//! index. For equal input, the order of results is always the same.
+//! names that begin with the query or contain its words, and names with one or two typos. The last two kinds are looked
+//! up only if the query ends with `*`, or no allowed file has a name of the first two; names with typos are returned
+//! only if there is nothing better. Names are looked up in the snapshot's column blocks; there is no separate index.
+//! For equal input, the order of results is always the same.
 
 use super::name_query::NameQuery;
 use crate::snapshot::Snapshot;
@@ -38,8 +39,8 @@ pub struct NamedDefinition {
 
 /// Returns the definitions that match `query`, in files that pass `is_allowed`, best first.
 ///
-/// Qualifiers are checked only roughly, because containers are known only for chunks with one definition. Definitions
-/// whose qualifiers may match come first, then other definitions in chunks with several; [`NameQuery::fits`] checks
+/// Qualifiers are checked only roughly, because a chunk names only the container of its first definition. Definitions
+/// whose qualifiers may match come first, then others in chunks with several definitions; [`NameQuery::fits`] checks
 /// qualifiers exactly.
 pub fn find_definitions(
     snapshot: &Snapshot,
@@ -66,7 +67,8 @@ pub fn find_definitions(
     found
 }
 
-/// Returns the definitions whose names have the same letters and digits as the query, ignoring case.
+/// Returns the definitions whose names are the query's whole text or have the same letters and digits as the queried
+/// name, ignoring case.
 fn find_same_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefinition> {
     let mut found = Vec::new();
     let mut add = |name: &str, name_match, matches: &dyn Fn(&str) -> bool| {
@@ -84,7 +86,7 @@ fn find_same_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefinitio
     found
 }
 
-/// Returns the definitions whose names contain the words of the query or differ from it by a few typos.
+/// Returns the definitions that match the query as [`NameMatch::Partial`] or [`NameMatch::Fuzzy`].
 fn find_similar_names(snapshot: &Snapshot, query: &NameQuery) -> Vec<NamedDefinition> {
     let pattern = NamePattern::new(query);
     let names = snapshot.match_names(|profile| pattern.may_match(profile), |name| pattern.matches(name));
@@ -145,7 +147,8 @@ impl NamePattern {
         Some((NameMatch::Fuzzy, typos))
     }
 
-    /// Returns whether the name contains words that begin with the words of the query, in the same order.
+    /// Returns whether the name contains words that begin with the words of the query, in the same order. For a prefix,
+    /// the first of them must begin the name.
     fn has_words(&self, name: &[u8]) -> bool {
         let mut from = 0;
         for (number, word) in self.words.iter().enumerate() {

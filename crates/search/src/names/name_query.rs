@@ -9,7 +9,8 @@ use types::RepoPath;
 /// A parsed query for a name: `bar`, `Foo::bar`, `Foo.bar`, `Foo#bar`, `bar*`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameQuery {
-    /// The full text of the query, for definitions whose names contain a separator.
+    /// The text of the query without quotation marks, brackets and a final `*`, `()` or `!`, for definitions whose
+    /// names contain a separator.
     pub(super) full_text: String,
     /// The last part of the text.
     pub name: String,
@@ -26,8 +27,8 @@ const MAX_NAME_BYTES: usize = 200;
 const RELATIVE: [&str; 6] = ["crate", "self", "Self", "super", "this", "cls"];
 
 impl NameQuery {
-    /// Parses a query; returns `None` if it contains no name. Decodes the escapes that [`unescape_name`] knows, such as
-    /// `\u{3164}`.
+    /// Parses a query; returns `None` if it contains no name, or a very long one. Decodes the escapes that
+    /// [`unescape_name`] knows, such as `\u{3164}`.
     pub fn parse(text: &str) -> Option<Self> {
         let text = unescape_name(text);
         let text = compose(&text);
@@ -54,12 +55,13 @@ impl NameQuery {
         self
     }
 
-    /// Returns whether a definition with this name, container and file matches the qualifiers.
+    /// Returns whether the qualifiers match the container and the file of a definition, or its name contains them
+    /// itself.
     pub fn fits(&self, name: &str, container: &str, path: &RepoPath) -> bool {
         self.is_full_text(name) || self.contains_qualifiers(container.rsplit(['.', ':']), path)
     }
 
-    /// Returns whether `name` contains the qualifiers itself, such as `M.open` in Lua.
+    /// Returns whether `name` is the text of the query with its qualifiers, such as `M.open` in Lua.
     fn is_full_text(&self, name: &str) -> bool {
         self.full_text != self.name && self.full_text == name
     }

@@ -24,8 +24,8 @@ const MIN_LETTERS_FOR_TWO_ERRORS: usize = 8;
 /// names.
 const MIN_CONTAINER_LETTERS: usize = 3;
 
-/// Returns the container most similar to `container` among the containers of definitions of `name`. Other definitions
-/// in the same chunk count as containers.
+/// Returns the container most similar to `container` among the containers of definitions of `name`; `None` if none is
+/// similar enough. Other definitions in the same chunk count as containers.
 pub(crate) fn find_nearest_container(snapshot: &Snapshot, name: &str, container: &str) -> Option<String> {
     let wanted = FuzzyName::with_min_letters(container, MIN_CONTAINER_LETTERS)?;
     let around = snapshot.chunks_defining(name).map(|chunk| snapshot.chunk(chunk)).flat_map(|chunk| {
@@ -36,7 +36,8 @@ pub(crate) fn find_nearest_container(snapshot: &Snapshot, name: &str, container:
     near.min().map(|(_, other)| other.to_owned())
 }
 
-/// Returns the most similar file name with the same extension; of equally similar names, the alphabetically first.
+/// Returns the most similar name of an `allowed` file with the same extension; `None` if none is similar enough. Of
+/// equally similar names, the alphabetically first.
 ///
 /// Names of common words, such as `Node.js`, are not corrected.
 pub(crate) fn find_nearest_file(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> {
@@ -53,8 +54,8 @@ pub(crate) fn find_nearest_file(snapshot: &Snapshot, name: &str, allowed: &[bool
     names.filter_map(|other| Some((near(other)?, other))).min().map(|(_, other)| other.to_owned())
 }
 
-/// Returns the most similar word that occurs in defined names and has the same first letter; of equally similar words,
-/// the most frequent.
+/// Returns the most similar word that occurs in defined names and has the same first letter; `None` if none is similar
+/// enough. Of equally similar words, the one in the most names.
 pub(crate) fn find_nearest_word(snapshot: &Snapshot, word: &str) -> Option<String> {
     let wanted = FuzzyName::new(word)?;
     let nearest = |name: &str| {
@@ -95,8 +96,9 @@ pub(crate) fn occurs_in_index(snapshot: &Snapshot, name: &str) -> Result<bool, S
     Ok(false)
 }
 
-/// Returns the most similar defined name. Of equally similar names, prefers one with the same first letter, then the
-/// most often defined one, then the alphabetically first.
+/// Returns the most similar name of a definition in an `allowed` file; `None` if none is similar enough. Of equally
+/// similar names, prefers one with the same first letter, then the most often defined one, then the alphabetically
+/// first.
 pub(crate) fn find_nearest_name(snapshot: &Snapshot, name: &str, allowed: &[bool]) -> Option<String> {
     let wanted = FuzzyName::new(name)?;
     let near = snapshot.match_names(|profile| wanted.may_match(profile), |other| wanted.bounded_distance(other));
@@ -127,7 +129,8 @@ impl FuzzyName {
         Self::with_min_letters(name, MIN_NAME_LETTERS)
     }
 
-    /// Prepares a name; returns `None` if it has fewer than `min_letters` or too many letters.
+    /// Prepares a name; returns `None` if it has fewer than `min_letters` or more than [`MAX_NAME_LETTERS`] letters and
+    /// digits.
     fn with_min_letters(name: &str, min_letters: usize) -> Option<Self> {
         let key: String = name_key(name).collect();
         let letters = key.chars().count();

@@ -130,7 +130,7 @@ fn is_correctable_word(word: &str) -> bool {
         && !inflections(word).iter().any(|form| is_common_word(form))
 }
 
-/// Returns whether a word is part of a name or a file name in the query.
+/// Returns whether a word is part of a name, of its container, or of a missing file's name in the query.
 fn is_part_of_name(terms: &QueryTerms, word: &str) -> bool {
     let names = terms.names.iter().flat_map(|name| [&name.text, &name.container]);
     let mut is = false;

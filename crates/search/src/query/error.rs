@@ -40,7 +40,7 @@ pub enum QueryError {
 /// Maximum number of languages listed in the error for an unknown one.
 const MAX_LISTED: usize = 5;
 
-/// Maximum length of a name that is compared with the names of languages, in bytes.
+/// Maximum length of the beginning of a name that is compared with the names of languages, in bytes.
 const MAX_COMPARED_BYTES: usize = 64;
 
 impl QueryError {

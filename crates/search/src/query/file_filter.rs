@@ -93,20 +93,20 @@ impl FileFilter {
         self
     }
 
-    /// Adapts the filter to the files of a snapshot: a pattern that is the path or the name of an indexed file or
-    /// folder matches literally, even if it contains glob characters.
+    /// Adapts the filter to the files of a snapshot: an included path pattern that is the path or the name of an
+    /// indexed file or folder matches literally, even if it contains glob characters.
     pub fn for_snapshot(mut self, snapshot: &Snapshot) -> Self {
         self.paths.iter_mut().flatten().for_each(|pattern| pattern.prefer_literal(snapshot));
         self
     }
 
-    /// Returns the path patterns of the request and of the query text.
+    /// Returns the patterns of included paths of the request and of the query text.
     pub(crate) fn path_patterns(&self) -> impl Iterator<Item = &PathPattern> {
         self.paths.iter().flatten()
     }
 
-    /// Describes the filters by language, content, included kind and path class that leave out files of the snapshot or
-    /// chunks.
+    /// Describes the filters by language, included kind and path class. Without included languages, also describes the
+    /// content filter if it leaves out files of the snapshot.
     pub(crate) fn describe_limits(&self, snapshot: &Snapshot) -> Vec<String> {
         let mut limits = Vec::new();
         let names = |languages: &[Language]| languages.iter().map(|one| one.0).collect::<Vec<_>>().join(" and ");
@@ -127,7 +127,7 @@ impl FileFilter {
             let files = has(kind);
             if self.languages.is_empty() && files > 0 && !self.has_content_kind(kind) {
                 let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-                // A caller that searches names chooses the content, not the user.
+                // `CodeAndConfig` is chosen by a caller that searches names, not by the user.
                 let is_chosen = self.content == ContentFilter::CodeAndConfig;
                 let remedy = if is_chosen { "" } else { "; content all includes them" };
                 limits.push(format!("{what} not searched ({files}{remedy})"));
@@ -176,9 +176,10 @@ impl FileFilter {
         self.has_language(file.language) && (!self.depends_on_paths() || self.matches_path(file))
     }
 
-    /// Returns whether a file passes because the query names it.
+    /// Returns whether a file passes if the query names it and neither a content filter nor an included language is
+    /// set; `false` otherwise.
     ///
-    /// Without language and content filters, a configuration file passes only if the query names it.
+    /// With these defaults, a configuration file passes only if the query names it.
     pub(crate) fn allows_named(&self, file: &FileChunks) -> bool {
         let has_default_content = self.languages.is_empty() && self.content == ContentFilter::CodeAndDocs;
         let language_allowed = has_default_content && !self.exclusions.languages.contains(&file.language);
@@ -221,13 +222,13 @@ impl FileFilter {
             && self.folders.contains_folder(file.path.folder())
     }
 
-    /// Returns whether a chunk passes; its file passes and is in `language`.
+    /// Returns whether a chunk passes, given that its file passes and is in `language`.
     pub(crate) fn allows_chunk(&self, chunk: &ChunkMeta<'_>, language: Language) -> bool {
         let wanted = self.kinds.is_empty() || self.kinds.contains(&chunk.kind);
         wanted && !self.exclusions.kinds.contains(&chunk.kind) && !(self.no_tests && is_test_chunk(chunk, language))
     }
 
-    /// Returns whether [`FileFilter::allows_chunk`] is true for every chunk.
+    /// Returns whether the filter has no conditions on chunks, so that every chunk passes [`FileFilter::allows_chunk`].
     pub(crate) fn allows_all_chunks(&self) -> bool {
         self.kinds.is_empty() && self.exclusions.kinds.is_empty() && !self.no_tests
     }

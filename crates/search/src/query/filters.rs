@@ -22,7 +22,7 @@ pub struct QueryFilters {
     pub no_vendored: bool,
     /// Phrases that a chunk must contain, ignoring case and white space.
     pub phrases: Vec<String>,
-    /// Words with the form of a filter and an unknown value; they remain in the query.
+    /// Words of a one-line query with the form of a filter and an unknown value; they remain in the query.
     pub invalid: Vec<InvalidFilter>,
 }
 
@@ -82,7 +82,7 @@ impl QueryFilters {
         if filters == Self::default() { (filters, text.to_owned()) } else { (filters, rest.join(" ")) }
     }
 
-    /// Formats the filters in query syntax, for `--explain`.
+    /// Formats the valid filters and the phrases in query syntax.
     pub fn to_query_syntax(&self) -> String {
         let mut written = Vec::new();
         for (sign, values) in [("", &self.include), ("-", &self.exclude)] {
@@ -159,7 +159,7 @@ impl FilterValues {
     }
 }
 
-/// Returns the word as an [`InvalidFilter`] if it has the form of a filter and an unknown value.
+/// Returns the first unknown language or kind in a word with the form of a filter; `None` if there is none.
 fn find_invalid_value(word: &str) -> Option<InvalidFilter> {
     let (name, value) = word.strip_prefix('-').unwrap_or(word).split_once(':')?;
     let mut values = value.trim_matches('"').split(',').map(str::trim).filter(|one| !one.is_empty());

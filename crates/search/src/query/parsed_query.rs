@@ -50,9 +50,9 @@ pub fn check_query(query: &SearchQuery) -> Result<CheckedQuery, QueryError> {
 
 /// A parsed query, together with the names, files and corrections looked up in a snapshot.
 pub(crate) struct ParsedQuery {
-    /// The query text without its filters, as written.
+    /// The query text without its filters, before corrections.
     pub text: String,
-    /// The words, names and locations of the text, after corrections.
+    /// The words, names and locations of the text, or of the title of a report, after corrections.
     pub terms: QueryTerms,
     /// Further parts of a report, which are searched for beside `terms`.
     pub further_terms: Vec<QueryTerms>,
@@ -73,8 +73,8 @@ pub(crate) struct ParsedQuery {
 }
 
 impl ParsedQuery {
-    /// Parses the text of a query, and corrects names that do not occur in the snapshot. `folders` are the folders of
-    /// the projects in the filter.
+    /// Parses the text of a query. Unless the mode is dense, corrects names that do not occur in the snapshot.
+    /// `folders` restricts the search to projects and to a folder.
     ///
     /// # Errors
     /// If the inverted index cannot be read, or a stop was requested.

@@ -17,7 +17,8 @@ use types::is_below;
 /// The characters with a special meaning in globs.
 const GLOB_CHARS: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 
-/// Number of bytes of an unmatched path for each edit by which a suggested path with another name may differ from it.
+/// Length of an unmatched path, in bytes, for each edit by which a suggested path with another last component may
+/// differ from it.
 const BYTES_PER_EDIT: usize = 3;
 
 /// A path filter.
@@ -78,8 +79,8 @@ impl PathPattern {
     }
 }
 
-/// Returns the path of an indexed file or of a folder that is nearest to a path or a glob that matches nothing: one with
-/// the same name in another folder or another case, or one that is spelled alike.
+/// Returns the path of an indexed file or of a folder that is nearest to a path or a glob that matches nothing: one
+/// with the same name in another folder or another case, or one that is spelled alike; `None` if there is no such path.
 pub fn find_nearest_path(snapshot: &Snapshot, pattern: &str) -> Option<String> {
     let parts: Vec<&str> = trim_pattern(pattern).split('/').take_while(|part| !part.contains(GLOB_CHARS)).collect();
     let wanted = compose(&parts.join("/").to_lowercase()).into_owned();

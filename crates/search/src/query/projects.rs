@@ -9,7 +9,7 @@ use types::Project;
 /// Maximum number of projects listed in the error for an unknown project.
 const MAX_LISTED: usize = 10;
 
-/// Maximum length of a name that is compared with the names of projects, in bytes.
+/// Maximum length of the beginning of a name that is compared with the names of projects, in bytes.
 const MAX_COMPARED_BYTES: usize = 200;
 
 /// Returns the folder of the project at the path `name`, or else the folders of all projects with that name,

@@ -47,8 +47,8 @@ pub struct Filter {
 /// The engine resolves project names to these folders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderScope {
-    /// The folder that a search is narrowed to, which path patterns may be relative to; empty for the whole root. The
-    /// folder is also one of the lists in `inside`.
+    /// The folder that a search is narrowed to; empty for the whole root. Path patterns may be relative to the folder
+    /// or to the root. One of the lists in `inside` consists of this folder.
     pub base: String,
     /// Lists of folders; a file must be below at least one folder of every list.
     pub inside: Vec<Vec<String>>,
@@ -62,7 +62,8 @@ impl FolderScope {
         self.inside.is_empty() && self.outside.is_empty()
     }
 
-    /// Returns the part of a path below the folder that the search is narrowed to.
+    /// Returns `path` relative to [`FolderScope::base`]; `None` if it is not below the base, or the base is the whole
+    /// root.
     pub(crate) fn path_below_base<'p>(&self, path: &'p str) -> Option<&'p str> {
         if self.base.is_empty() {
             return None;

@@ -16,7 +16,7 @@ pub struct SearchScope {
     pub indexed: usize,
     /// Path filters that match no indexed file.
     pub unmatched_paths: Vec<UnmatchedPath>,
-    /// The filters that leave out files, in words, such as `only rust`.
+    /// Descriptions of the filters other than included paths, such as `only rust`.
     pub limits: Vec<String>,
 }
 
@@ -24,12 +24,12 @@ pub struct SearchScope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnmatchedPath {
     pub pattern: String,
-    /// The nearest path of an indexed file or of a folder.
+    /// The nearest path of an indexed file or of a folder; `None` if no path is near.
     pub nearest: Option<String>,
 }
 
 /// Describes which files of the snapshot pass a request's filter and the filters in its query text. `folders` are the
-/// folders of the projects that they name.
+/// folders of the projects that they name, and the folder that the search is narrowed to.
 ///
 /// # Errors
 /// If a filter is invalid.

@@ -32,9 +32,9 @@ pub(crate) fn is_stop_word(word: &str) -> bool {
 /// The kind of a query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QueryKind {
-    /// A name, or a name and one other word.
+    /// A name, alone or with one other word.
     Name,
-    /// A file name or a path.
+    /// A file name or a path, alone or with one other word.
     Path,
     /// A stack trace, or a message with a location.
     Trace,
@@ -50,7 +50,7 @@ pub enum QueryKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct QueryTerms {
     pub kind: QueryKind,
-    /// The distinct words in lower case, in order, without stop words.
+    /// The distinct words in lower case, in order; without stop words unless there are no others.
     pub words: Vec<String>,
     /// The terms to look up in the inverted index: words and whole identifiers.
     pub lexical_words: Vec<QueryWord>,
@@ -58,13 +58,14 @@ pub(crate) struct QueryTerms {
     pub compounds: Vec<String>,
     /// The stems of `words`.
     pub stems: StemSet<'static>,
-    /// The text to embed: the query without stop words.
+    /// The text to embed: the words of the query, without stop words unless there are no others.
     pub embedding_text: String,
-    /// Names written as in code: `parseHeader`, `parse_header`, `Foo::bar`, or a single word.
+    /// Names written as in code: `parseHeader`, `parse_header`, `Foo::bar`; or the only word of the query.
     pub names: Vec<QueryName>,
-    /// Files named in the query, with lines; the most important first.
+    /// Files named in the query, possibly with lines: those of stack traces, innermost first, then others in their
+    /// order.
     pub locations: Vec<QueryLocation>,
-    /// File names that are not in the index.
+    /// File names in the query that are not in the index.
     pub missing_files: Vec<String>,
 }
 
@@ -172,7 +173,8 @@ impl QueryTerms {
         Self { kind, names, locations, missing_files, ..Self::from_words(text) }
     }
 
-    /// Parses a stack trace: the words come from its message, the names from its functions.
+    /// Parses a stack trace: the words and the names come from its message and its functions. If it has neither, the
+    /// words come from its paths.
     fn from_trace(trace: &stack_trace::StackTrace, known: &dyn IndexLookup) -> Self {
         let mut names = identifiers::find_names(&trace.message, |token| {
             matches!(TokenReading::classify(token, known), TokenReading::Name)
@@ -238,8 +240,8 @@ impl QueryTerms {
         if parts.is_empty() { kind.to_owned() } else { format!("{kind} ({})", parts.join(", ")) }
     }
 
-    /// Returns the texts of a query that the code may contain word for word: the query itself, or the message of a
-    /// trace.
+    /// Returns the texts of a query that the code may contain word for word: a query of words itself, or lines of the
+    /// message of a trace.
     pub fn pasted_texts(&self, text: &str) -> Vec<String> {
         match self.kind {
             QueryKind::Words => vec![text.to_owned()],
@@ -256,8 +258,9 @@ impl QueryTerms {
         matches!(self.kind, QueryKind::Name | QueryKind::Path)
     }
 
-    /// Returns whether the query contains the name of a file with this stem, ignoring case and separators:
-    /// `path_router` for "PathRouter" or "path router".
+    /// Returns whether the query names a file with this stem, ignoring case and separators: `path_router` for
+    /// "PathRouter" or "path router". A single plain word counts only if it is the only word besides stop words. The
+    /// stem of a path in the query must be equal.
     pub fn names_file(&self, stem: &str) -> bool {
         let sole = if self.words.len() == 1 { self.words.first() } else { None };
         let location_stem = |location: &'_ QueryLocation| RepoPath::new(location.path.as_str()).stem().to_owned();

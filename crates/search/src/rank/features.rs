@@ -1,4 +1,4 @@
-//! Computes the features of candidate files. The weighted sum of a file's features is its score.
+//! Computes the features of candidate files. Their weighted sum is the main part of a file's score.
 
 use std::collections::HashSet;
 

@@ -9,7 +9,7 @@ pub const JUDGED_HITS: usize = 10;
 /// A file, or lines of a file, relevant to a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelevanceTarget {
-    /// The path below the index root, or the end of it.
+    /// The path relative to the index root. It matches if it ends with the path of a hit, or the other way round.
     pub path: String,
     /// The relevant lines; `None` for the whole file.
     pub lines: Option<Span>,
@@ -18,7 +18,8 @@ pub struct RelevanceTarget {
 /// Metrics of one answer, from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RetrievalMetrics {
-    /// nDCG@10 with gains of 1 or 0 (Järvelin and Kekäläinen 2002). Each target counts once, at its first hit.
+    /// nDCG@10 with gains of 1 or 0 (Järvelin and Kekäläinen 2002). Each target counts once, at its first hit, and each
+    /// hit at most once.
     pub ndcg: f64,
     /// One divided by the rank of the first relevant hit; 0 if none of the first ten is relevant.
     pub reciprocal_rank: f64,
@@ -71,7 +72,7 @@ pub fn mean_metrics<'m>(metrics: impl IntoIterator<Item = &'m RetrievalMetrics>)
     }
 }
 
-/// Returns the mean of paired differences and its 95 % bootstrap confidence interval.
+/// Returns the mean of paired differences and its 95 % bootstrap confidence interval; zeros for no input.
 ///
 /// Draws samples of equal size with replacement (Efron and Tibshirani 1993; Sakai 2006 for retrieval metrics). For
 /// equal input, the interval is always the same.

@@ -1,9 +1,10 @@
 //! Ranks places: chunks, each by the score of its file and by its own score.
 //!
 //! A file's score is the weighted sum of its features; see [`RankingWeights`]. The chunks of a file are ordered by a
-//! weighted sum of their own features. The best chunk has the score of the file, plus a share of the evidence in the
-//! chunk. Every further chunk loses a fixed cost for each place of the file before it and a part of the gap to the best
-//! one, so that one file fills an answer only if nothing else fits.
+//! weighted sum of their own features. In hybrid mode, every chunk has the score of its file, plus a share of the
+//! evidence in the file's best chunk. Every further chunk loses a fixed cost for each place of the file before it and a
+//! part of the gap to the best one, so that one file fills an answer only if nothing else fits. In the other modes,
+//! further chunks come after the best chunks of all files.
 
 use super::chunk_features::{ChunkFeature, ChunkFeatures, measure_chunks};
 use super::evidence::QueryEvidence;
@@ -51,7 +52,7 @@ struct ScoredChunk {
     score: f32,
     /// The part of the score that compares the chunk with the query.
     evidence: f32,
-    /// The terms of the score; in hybrid mode, empty unless the query asks for explanations.
+    /// The terms of the score; complete only if the query asks for explanations.
     terms: Vec<ScoreTerm>,
 }
 
@@ -114,7 +115,8 @@ impl PlaceDraft<'_> {
     }
 }
 
-/// Returns the term that the evidence in the best chunk of a file adds to all places of the file.
+/// Returns the term that the evidence in the best chunk of a file adds to all places of the file; `None` if it adds
+/// nothing.
 fn lift_term(mode: RetrievalMode, weights: &PartWeights<'_>, value: f32) -> Option<ScoreTerm> {
     let share = value * weights.chunk_share;
     let is_added = mode == RetrievalMode::Hybrid && share != 0.0;
@@ -176,7 +178,7 @@ fn file_terms(features: &Features, weights: &[f32; Feature::ALL.len()]) -> impl 
     Feature::ALL.iter().map(term).filter(|term| term.share != 0.0)
 }
 
-/// Returns the chunks of each file that may become places, in order.
+/// Returns, for each of `files`, its chunks that may become places.
 pub(crate) fn chunks_of_files(
     snapshot: &Snapshot,
     parts: &[PartCandidates<'_>],
@@ -198,7 +200,7 @@ pub(crate) fn chunks_of_files(
     files.iter().map(of_file).collect()
 }
 
-/// Scores the chunks of the files, in order.
+/// Returns the chunks of all files, in the order of `chunks`, with their scores.
 fn score_chunks(
     snapshot: &Snapshot,
     query: &ParsedQuery,

@@ -29,7 +29,7 @@ pub struct ClassWeights<const COUNT: usize> {
     pub report: [[f32; COUNT]; REPORT_PARTS],
 }
 
-/// A weight for each class of queries that combines the scores of files and chunks.
+/// For each class of queries, a weight with which the scores of files and chunks are combined.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlaceWeights {
     pub names: f32,
@@ -44,13 +44,14 @@ pub struct RankingWeights {
     pub chunks: ClassWeights<CHUNK_FEATURE_COUNT>,
     /// The penalty on a place for each place of the same file that ranks above it.
     pub repeat_cost: PlaceWeights,
-    /// The penalty on a place for the gap between its chunk's score and that of the file's best chunk, as a factor.
+    /// The factor of the gap between the score of a place's chunk and that of the file's best chunk; the product is a
+    /// penalty on the place.
     pub repeat_slope: PlaceWeights,
     /// The factor of the evidence in a file's best chunk; the product is added to the score of each place of the file.
     pub chunk_share: PlaceWeights,
 }
 
-/// The weights for one query; one entry per part.
+/// The weights for one query. `files` and `chunks` have one entry for each part of the query.
 pub(crate) struct PartWeights<'w> {
     pub files: &'w [[f32; FEATURE_COUNT]],
     pub chunks: &'w [[f32; CHUNK_FEATURE_COUNT]],
@@ -139,7 +140,7 @@ impl RankingWeights {
         Ok(weights)
     }
 
-    /// Formats the weights as [`RankingWeights::parse`] reads them.
+    /// Formats the weights, rounded to four decimals, as [`RankingWeights::parse`] reads them.
     pub fn to_text(&self) -> String {
         let line = |name: String, columns: [f32; 5]| {
             let [names, words, title, prose, identifiers] = columns;

@@ -7,7 +7,7 @@ use crate::snapshot::Snapshot;
 pub(crate) struct CandidateFilter<'f> {
     /// For each file, whether it passes.
     pub files: Vec<bool>,
-    /// The filter of chunks by kind; `None` if every chunk passes.
+    /// The filter that excludes some chunks, such as by kind; `None` if every chunk passes.
     pub kinds: Option<&'f FileFilter>,
     /// The only chunks that pass, sorted; `None` if any chunk may pass.
     pub only: Option<Vec<u32>>,

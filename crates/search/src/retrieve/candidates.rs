@@ -21,7 +21,7 @@ const MAX_RETRIEVED_CHUNKS: usize = 400;
 /// Maximum number of files retrieved because their mean vectors are near the query.
 const MAX_DENSE_FILES: usize = 60;
 
-/// Minimum cosine of a candidate that contains no word of the query.
+/// Minimum cosine at which a retrieved chunk that contains no word of the query is a candidate.
 pub(crate) const MIN_COSINE: f32 = 0.1;
 
 /// Maximum number of chunks that define a name in a report. A name with more definitions adds no candidates.
@@ -45,7 +45,7 @@ pub(crate) struct CandidateFile {
     pub coverage_file: f32,
     /// IDF-weighted share of the query words found in names that the file defines.
     pub coverage_names: f32,
-    /// The sum of the weights of the query's names that the file defines; see [`PartCandidates::defined`].
+    /// The sum of [`PartCandidates::defined`] over the file's chunks.
     pub rare: f32,
     /// The retrieved chunks, sorted by number.
     pub chunks: Vec<CandidateChunk>,
@@ -75,12 +75,12 @@ pub(crate) struct PartCandidates<'s> {
 }
 
 impl PartCandidates<'_> {
-    /// Returns the cosine of a chunk and the part.
+    /// Returns the cosine of a chunk and the part; 0 without dense retrieval.
     pub fn cosine(&self, chunk: u32) -> f32 {
         self.dense.as_ref().map_or(0.0, |dense| dense.cosine(chunk))
     }
 
-    /// Returns the BM25F score of a chunk.
+    /// Returns the BM25F score of a chunk; 0 without lexical retrieval.
     pub fn lexical_score(&self, chunk: u32) -> f32 {
         self.lexical.as_ref().map_or(0.0, |lexical| lexical.score(chunk))
     }

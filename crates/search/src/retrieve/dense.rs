@@ -15,11 +15,11 @@ use crate::snapshot::quantized_matrix::QuantizedQuery;
 /// Maximum number of vectors of which all are compared.
 const MAX_EXHAUSTIVE: usize = 8_192;
 
-/// Number of vectors compared per requested result if there are more than [`MAX_EXHAUSTIVE`].
+/// Number of vectors compared per requested result if there are more than [`MAX_EXHAUSTIVE`]; see [`comparison_count`].
 const COMPARED_PER_RESULT: usize = 8;
 
-/// Maximum number of chunks of a file of which all are compared. In a larger file, this many plus an eighth of its
-/// chunks are compared.
+/// Number of chunks of a file that are compared in addition to an eighth of its chunks. In a small file, all are
+/// compared.
 const MAX_EXHAUSTIVE_IN_FILE: usize = 8;
 
 /// A scorer that compares the vectors of a snapshot with a query vector.
@@ -43,6 +43,8 @@ impl<'s> DenseScorer<'s> {
 
     /// Returns the `count` nearest chunks that pass `filter`, best first. Chunks with equal cosines are sorted by
     /// number.
+    ///
+    /// If there are many chunks, only the ones with the nearest binary quantizations are compared.
     pub fn nearest(&self, count: usize, filter: &CandidateFilter<'_>) -> Vec<u32> {
         let all = self.snapshot.chunk_count();
         let compared = if all <= MAX_EXHAUSTIVE {
@@ -61,6 +63,8 @@ impl<'s> DenseScorer<'s> {
     }
 
     /// Returns the `count` files with the nearest mean vectors that pass `filter`, best first.
+    ///
+    /// If there are many files, only the ones with the nearest binary quantizations are compared.
     pub fn nearest_files(&self, count: usize, filter: &CandidateFilter<'_>) -> Vec<u32> {
         let all = self.snapshot.files.len();
         let compared = if all <= MAX_EXHAUSTIVE {
@@ -113,7 +117,7 @@ fn select_nearest(compared: Vec<u32>, count: usize, score: impl Fn(u32) -> f32) 
     select_top(compared.into_iter().map(|index| (index, score(index))), count, f32::MIN, |_| true)
 }
 
-/// Returns the number of vectors to compare for `count` requested results.
+/// Returns the number of vectors to compare for `count` requested results if not all are compared.
 fn comparison_count(count: usize) -> usize {
     (count * COMPARED_PER_RESULT).max(MAX_EXHAUSTIVE / 8)
 }

@@ -61,8 +61,8 @@ impl<'s> LexicalScores<'s> {
         Ok(scores)
     }
 
-    /// Adds the matches of the query word at `index`, or of an inflection of it, and returns the inverse
-    /// document frequency.
+    /// Adds the matches of the query word at `index`, or of an inflection of it, and returns the inverse document
+    /// frequency of this word or inflection.
     fn add_matches(&mut self, index: usize, hash: u64, weight: f32) -> Result<f32, StoreError> {
         let Self { snapshot, tallies, touched, .. } = self;
         let bit = 1 << index.min(MAX_WORD_BITS - 1);

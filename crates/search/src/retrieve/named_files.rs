@@ -110,8 +110,8 @@ pub(crate) fn find_named_files(
 
 /// Returns the number of trailing components that two paths share; 0 if they are too few.
 ///
-/// A path in a stack trace may belong to another program, so two components must match, or all components of one of the
-/// paths.
+/// A path in a stack trace may belong to another program, so two components must match, or all components of that path.
+/// All components of the indexed path suffice if the other path is not in a folder of installed software.
 fn matching_components(location: &QueryLocation, path: &str) -> usize {
     let matching =
         location.path.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| is_same_ignoring_ascii_case(a, b)).count();

@@ -34,10 +34,10 @@ const MIN_FURTHER: usize = 2;
 /// Maximum distance of a further run from the longest one, in words.
 const MAX_DISTANCE: usize = 40;
 
-/// Minimum share of a pasted text that a chunk contains in a string.
+/// Minimum share of a pasted text that counts if a string of a chunk contains it.
 const MIN_SHARE: f32 = 0.5;
 
-/// Minimum share of a pasted text that a chunk contains outside of a string.
+/// Minimum share of a pasted text that counts if a chunk contains it outside of strings.
 const WHOLE_SHARE: f32 = 0.9;
 
 /// Minimum share of a pasted text that a whole string in the code makes up. The rest is taken for the values of
@@ -47,9 +47,10 @@ const MIN_WHOLE_STRING: f32 = 0.4;
 /// Weight of a stop word, relative to another word.
 const STOP_WORD_WEIGHT: f32 = 0.3;
 
-/// Returns the share of `text` that each of `chunks` contains word for word, by chunk number. Leaves out chunks with
-/// less than half of it, unless they have a whole string of it, which counts as 1. `lexical` contains the scores of the
-/// words of `text`.
+/// Returns the share of `text` that chunks contain word for word, by chunk number. Reads the [`MAX_CHUNKS`] of `chunks`
+/// that contain the most of its words, and leaves out those with a small share. A chunk with a whole string that occurs
+/// in `text` has the share 1. Empty if `text` is very short or very long. `lexical` contains the scores of the words of
+/// `text`.
 ///
 /// # Errors
 /// If a text cannot be read.
@@ -122,7 +123,7 @@ fn pasted_share(pasted: &[String], text: &str, is_prose: bool) -> Option<f32> {
     (matched.len() >= MIN_WORDS && share >= MIN_SHARE && is_text).then_some(share)
 }
 
-/// Returns whether `start..end` has all words of a string in the code, other than placeholders such as `{name}` and `%s`.
+/// Returns whether `start..end` has all words of a string in the code, except placeholders such as `{name}` and `%s`.
 fn is_whole_string(text: &str, start: usize, end: usize) -> bool {
     let line = text[..start].rfind('\n').map_or(0, |end| end + 1);
     let Some(quote) = text[line..start].rfind(['"', '\'', '`']).map(|at| line + at) else { return false };
@@ -155,7 +156,8 @@ fn remove_placeholders(part: &str) -> String {
     kept + rest
 }
 
-/// Returns the longest run of words that two texts share: its start in each, and its length.
+/// Returns the longest run of words that two texts share: its start in each, and its length; `None` if they share no
+/// word.
 fn find_longest_run(a: &[String], b: &[String]) -> Option<(usize, usize, usize)> {
     let mut best: Option<(usize, usize, usize)> = None;
     let mut lengths = vec![0_usize; b.len() + 1];

@@ -14,7 +14,7 @@ pub(crate) struct PhraseMatches {
     pub chunks: Vec<u32>,
     /// Number of chunks whose text was read.
     pub texts_read: usize,
-    /// Number of chunks that contain all words of the phrases, in any order.
+    /// Number of chunks that pass the filter and contain all words of the phrases, in any order.
     pub chunks_with_words: usize,
 }
 

@@ -23,7 +23,7 @@ const MAX_MESSAGE_CHUNKS: usize = 200;
 pub(crate) struct QueryCandidates<'s> {
     /// The candidates as each part of the query scores them, in the order of [`ParsedQuery::parts`].
     pub parts: Vec<PartCandidates<'s>>,
-    /// The share of a pasted text that a chunk contains word for word, by chunk number.
+    /// The highest share of a pasted text that a chunk contains word for word, by chunk number.
     pub pasted: HashMap<u32, f32>,
     /// The filter that the candidates passed.
     pub filter: CandidateFilter<'s>,
@@ -33,11 +33,12 @@ pub(crate) struct QueryCandidates<'s> {
     pub note: Option<String>,
 }
 
-/// Retrieves the candidates of `query`: chunks with near vectors or matching words, definitions of its names, and files
-/// named in it.
+/// Retrieves the candidates of `query`: chunks with near vectors or matching words, and definitions of its names. In
+/// hybrid mode, also files named in it and chunks that contain a message of a trace or a report.
 ///
 /// # Errors
-/// If the inverted index or a text cannot be read, the query cannot be embedded, or a stop was requested.
+/// If the inverted index or a text cannot be read, the query cannot be embedded, its vector differs in width from those
+/// of the snapshot, or a stop was requested.
 pub(crate) fn retrieve<'s>(
     snapshot: &'s Snapshot,
     embedder: &dyn Embedder,
@@ -96,7 +97,7 @@ fn add_shares(all: &mut HashMap<u32, f32>, shares: HashMap<u32, f32>) {
     }
 }
 
-/// Finds the files that the query names.
+/// Finds the indexed files that the query names.
 fn find_query_files(snapshot: &Snapshot, query: &ParsedQuery) -> HashMap<usize, NamedFile> {
     let is_allowed = |file: usize| query.allowed_files[file] || query.filter.allows_named(&snapshot.files[file]);
     let mut named = find_named_files(snapshot, &query.terms, is_allowed);

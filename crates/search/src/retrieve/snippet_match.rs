@@ -39,7 +39,7 @@ pub(crate) fn measure_snippet_shares(
     Ok(numbers.into_iter().zip(texts.iter().map(share)).collect())
 }
 
-/// Returns every run of [`RUN_TOKENS`] consecutive tokens; for a shorter text, all its tokens as one run.
+/// Returns every run of [`RUN_TOKENS`] consecutive tokens; for a text of fewer tokens, all of them as one run.
 fn token_runs(text: &str) -> HashSet<Vec<&str>> {
     let tokens = tokenize_code(text);
     let length = RUN_TOKENS.min(tokens.len()).max(1);

@@ -3,8 +3,8 @@
 /// Returns the numbers of the `count` highest scores above `min_score` that pass `is_allowed`, best first. Equal scores
 /// are sorted by number.
 ///
-/// Makes one pass. Once enough scores are kept, `is_allowed` is called only for scores that are at least as high as the
-/// lowest kept score.
+/// Makes one pass. Once enough scores are kept, `is_allowed` is called only for scores that may still be among the
+/// highest.
 pub(crate) fn select_top(
     scores: impl Iterator<Item = (u32, f32)>,
     count: usize,

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 pub(crate) struct KeyIndex<K>(Vec<(K, u32)>);
 
 impl<K: Ord + Copy + Send> KeyIndex<K> {
-    /// Creates an index from pairs in any order. If the pairs consist of sorted runs, this takes little more than one
-    /// pass.
+    /// Creates an index from pairs in any order; equal pairs count once. If the pairs consist of sorted runs, this
+    /// takes little more than one pass.
     pub fn new(mut pairs: Vec<(K, u32)>) -> Self {
         pairs.par_sort();
         pairs.dedup();

@@ -24,8 +24,8 @@ const MIN_CACHED_CHUNKS: usize = if cfg!(test) { 1 } else { 2_000 };
 impl Snapshot {
     /// Loads the snapshot of `view`, from the snapshot cache if there is a valid one.
     ///
-    /// Changes since the cache was written are read from the store. Without a cache, everything is read from the store,
-    /// and the cache is written unless the snapshot is small.
+    /// Changes since the cache was written are read from the store. Without a valid cache, everything is read from the
+    /// store, and a cache is written unless the snapshot is small or chunks in the store are damaged.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -38,7 +38,8 @@ impl Snapshot {
         Self::read_from_store(view)
     }
 
-    /// Loads the snapshot of `view` from the store, and writes the snapshot cache unless the snapshot is small.
+    /// Loads the snapshot of `view` from the store, and writes the snapshot cache unless the snapshot is small or
+    /// chunks in the store are damaged.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -69,8 +70,8 @@ impl Snapshot {
 
     /// Returns the snapshot of a later view of the same store.
     ///
-    /// Reads only chunks that are not in this snapshot, or all chunks if the store has renumbered its rows or there are
-    /// too many changes.
+    /// Reads only chunks that are not in this snapshot. If the store has renumbered its rows or there are too many
+    /// changes, loads all chunks again.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -210,7 +211,8 @@ impl Snapshot {
     }
 }
 
-/// Reads the block with all chunks of the store, at `view` or at an earlier generation, from the snapshot cache.
+/// Reads the block with all chunks of the store, at `view` or at an earlier generation, from the snapshot cache, and
+/// the number of the generation; `None` if there is no valid cache.
 fn read_cached_block(view: &dyn StoreView) -> Option<(ColumnBlock, u64)> {
     let path = view.snapshot_cache_path()?;
     // An unreadable cache is not an error: reading the store only takes longer.

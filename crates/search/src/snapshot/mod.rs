@@ -105,7 +105,8 @@ impl Snapshot {
         self.starts[index]..self.starts[index + 1]
     }
 
-    /// Returns the smallest chunk that contains a line of the file at `path`, or otherwise the next chunk after the line.
+    /// Returns the smallest chunk that contains a line of the file at `path`, or otherwise the next chunk after the
+    /// line; `None` if there is neither.
     pub fn chunk_at_line(&self, path: &str, line: u32) -> Option<u32> {
         let mut chunks = self.chunks_of_file(self.file_index(path)?);
         let around = chunks.clone().filter(|chunk| self.chunk(*chunk).span.contains(line));
@@ -188,7 +189,7 @@ impl Snapshot {
         }
     }
 
-    /// Scans the chunks of one file as [`Snapshot::scan_chunks`] does, numbered from its first chunk.
+    /// Scans `chunks`, which belong to one file, as [`Snapshot::scan_chunks`] does, but numbers them from 0.
     pub(crate) fn scan_chunks_of_file(
         &self,
         chunks: Range<u32>,
@@ -238,7 +239,7 @@ impl Snapshot {
         self.view.inverted_index().any_posting(hash, is_live).map_err(|error| self.view.inverted_index_error(&error))
     }
 
-    /// Returns the chunk of a row in the store.
+    /// Returns the chunk of a row in the store; `None` if the snapshot does not contain the row.
     pub fn chunk_of_row(&self, row: RowKey) -> Option<u32> {
         self.rows.chunks_of(row).next()
     }
@@ -289,7 +290,7 @@ impl Snapshot {
         blocks
     }
 
-    /// Returns the index of the file at `path`.
+    /// Returns the index of the file at `path`; `None` if no file with chunks has this path.
     pub fn file_index(&self, path: &str) -> Option<usize> {
         self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()
     }
@@ -305,8 +306,8 @@ impl Snapshot {
         found.filter(move |file| is_same_ignoring_ascii_case(self.files[*file].path.file_name(), name))
     }
 
-    /// Returns the path of the indexed file or folder that equals `path` once both are in NFC; `None` for an ASCII
-    /// path.
+    /// Returns the path of the indexed file or folder that equals `path` once both are in NFC; `None` if there is none,
+    /// or `path` is ASCII.
     pub fn find_composed_path(&self, path: &str) -> Option<&str> {
         if path.is_ascii() {
             return None;

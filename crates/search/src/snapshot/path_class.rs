@@ -54,10 +54,10 @@ impl PathClass {
         class
     }
 
-    /// Applies the rules for whole components and for the last part of the file name.
+    /// Applies the rules for whole folder names, for the file name, and for its extension and the part before that.
     ///
-    /// As single words these would match too much: `gen` is part of many generator names, and `t` is a common
-    /// word.
+    /// As single words, names such as these would match too much: `gen` is part of many generator names, and `t` is a
+    /// common word.
     fn apply_component_rules(&mut self, path: &RepoPath) {
         for folder in path.folder().split('/') {
             match folder {
@@ -82,7 +82,7 @@ const BOILERPLATE_STEMS: &str = "license licence copying notice changelog change
 
 /// Returns whether a file of this name is a licence, a policy, a list of changes, a dump of an interface or a wrapper.
 ///
-/// Files of code are never boilerplate: `changes.rs` may be about anything.
+/// Other files of code are never boilerplate: `changes.rs` may be about anything.
 fn is_boilerplate(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));

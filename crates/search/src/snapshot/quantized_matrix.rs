@@ -22,7 +22,7 @@ pub(crate) struct QuantizedMatrix {
     dimensions: usize,
     /// The int8 values, stored as bytes: `[rows, dimensions]`.
     data: Vec<u8>,
-    /// The scale of each row: an int8 value times the scale is the original value.
+    /// The scale of each row: an int8 value times the scale is the original value, up to rounding.
     scales: Vec<f32>,
     /// The sign bits: `[rows, sign_words(dimensions)]`.
     signs: Vec<u64>,
@@ -204,7 +204,7 @@ impl QuantizedQuery {
         Self { values, scale, sign_bits: quantize_signs(&bytes).collect(), level }
     }
 
-    /// Returns the largest possible number of differing bits.
+    /// Returns an upper bound of the number of differing bits.
     pub fn max_bits(&self) -> usize {
         self.sign_bits.len() * BITS_PER_WORD
     }

@@ -84,7 +84,8 @@ fn write_u32(out: &mut impl Write, number: u32) -> io::Result<()> {
 
 /// Reads the block at `path` and the generation it belongs to.
 ///
-/// Returns `None` if the file is missing or damaged, or has another rows generation or vector width.
+/// Returns `None` if the file is missing, damaged, or of another format version, or has another rows generation or
+/// vector width.
 ///
 /// # Errors
 /// If the file exists but cannot be opened.
@@ -171,7 +172,8 @@ fn decode_u64s(bytes: &[u8]) -> Vec<u64> {
     bytes.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect()
 }
 
-/// A reader of the parts of a file of `size` bytes, which returns `None` for a part that is longer than the file.
+/// A reader of the parts of a file of `size` bytes, which returns `None` for a part that is longer than the file or
+/// cannot be read.
 struct BlockReader<R> {
     input: ChecksumReader<R>,
     size: u64,

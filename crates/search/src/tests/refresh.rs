@@ -129,7 +129,7 @@ fn commit_to(store: &dyn ChunkStore, commit: Commit, fresh: bool) {
     store.writer(&recipe(), fresh).expect("a writer").commit(commit, &CommitStatus::default()).expect("a commit");
 }
 
-/// Compares all observable properties of two snapshots.
+/// Asserts that two snapshots have equal chunks, file records and search results.
 fn assert_snapshots_equal(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
     assert_eq!(refreshed.view.generation(), loaded.view.generation());
     assert_eq!((refreshed.chunk_count(), refreshed.files_indexed()), (loaded.chunk_count(), loaded.files_indexed()));

@@ -38,7 +38,7 @@ pub(super) struct TokenRule {
 #[derive(Default)]
 struct Allowlist {
     patterns: Vec<LazyRegex>,
-    /// Parts of texts that are not credentials. Their case counts.
+    /// A match that contains one of these is not a credential. Case-sensitive.
     stopwords: Vec<String>,
 }
 
@@ -141,7 +141,7 @@ impl TokenRule {
         }
     }
 
-    /// Returns whether the rule is for the file.
+    /// Returns whether the rule applies to the file at `path`.
     pub fn is_for(&self, path: &str) -> bool {
         self.path.as_ref().is_none_or(|pattern| pattern.get().is_match(path))
     }

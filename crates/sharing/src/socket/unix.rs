@@ -100,8 +100,8 @@ impl PeerStream {
         if reply == WELCOME { Ok(self) } else { Err(io::Error::other("the owner refused the connection")) }
     }
 
-    /// Waits for the first line of a joining process, and confirms it if it has `key`. Returns the form of answers in
-    /// it.
+    /// Waits for the first line of a joining process, and confirms it if it has `key`. Returns the stream and the form
+    /// of answers in the line.
     async fn confirm_key(mut self, key: &str) -> io::Result<(Self, AnswerForm)> {
         let hello = tokio::time::timeout(HELLO_TIMEOUT, self.read_first_line()).await??;
         let (word, given) = hello.strip_prefix(HELLO).and_then(|rest| rest.split_once(' ')).unwrap_or_default();

@@ -14,7 +14,7 @@ pub enum ShareListener {}
 pub enum ConnectionCloser {}
 
 impl ConnectionCloser {
-    /// Closes the connection.
+    /// Cannot be called, because there is no connection.
     pub fn close(self) {
         match self {}
     }

@@ -75,7 +75,7 @@ pub fn language_grammar(language: Language) -> Option<&'static Grammar> {
 }
 
 /// Returns a number that differs between versions of a language's grammar, of its query and of this program; `None` for
-/// a language that has no grammar and whose files cannot embed code in other languages.
+/// a language that has neither a grammar nor a scanner that finds its definitions.
 pub fn grammar_fingerprint(language: Language) -> Option<u64> {
     let scanned = || embedded::is_scanned(language.0).then(|| checksum64(env!("CARGO_PKG_VERSION").as_bytes()));
     language_grammar(language).map(Grammar::fingerprint).or_else(scanned)

@@ -19,7 +19,8 @@ pub struct PatternRoots {
 type PatternRoot<'q> = (&'q str, bool);
 
 impl PatternRoots {
-    /// Parses the roots of the patterns in `source`; `None` if a pattern can begin at any node.
+    /// Parses the roots of the patterns in `source`; `None` if a pattern can begin at any node, or its roots cannot be
+    /// determined.
     pub(super) fn parse(
         source: &str,
         language: &Language,
@@ -70,7 +71,7 @@ impl PatternRoots {
         self.searched.get(usize::from(kind_id)).copied().unwrap_or(true)
     }
 
-    /// Returns the capture of nodes of this kind if they are captured unconditionally.
+    /// Returns the capture of all nodes of this kind; `None` if they are not captured unconditionally.
     pub fn plain_capture(&self, kind_id: u16) -> Option<QueryCapture> {
         self.plain_captures.get(usize::from(kind_id)).copied().flatten()
     }
@@ -106,7 +107,8 @@ impl<'q> QueryReader<'q> {
         Some(Some((roots, is_bare.then(|| captures[0]))))
     }
 
-    /// Reads a node, alternation or group. Returns whether it consists only of node kinds.
+    /// Reads a node, alternation or group. Returns whether it consists only of node kinds; `None` if its roots cannot
+    /// be determined.
     fn read_node(&mut self, roots: &mut Vec<PatternRoot<'q>>) -> Option<bool> {
         if let Some(rest) = self.rest.strip_prefix('[') {
             self.rest = rest;

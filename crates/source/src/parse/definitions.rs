@@ -12,7 +12,7 @@ use types::{Language, SymbolKind};
 /// Maximum nesting depth of definitions; deeper ones are part of the definition around them.
 const MAX_NESTING: usize = 32;
 
-/// Number of comments and attributes before a definition that are searched for an attribute around a comment.
+/// Maximum number of comments and attributes before a definition that are searched for an attribute around a comment.
 const MAX_INNER_COMMENTS: usize = 16;
 
 /// Maximum length of a name, in bytes.
@@ -138,7 +138,8 @@ fn separate_parts(
 /// redefinitions, or implementations for the same type.
 const HAS_CLAUSES: [&str; 3] = ["haskell", "elixir", "erlang"];
 
-/// Keeps one match per name node: the match with the widest definition node or, if equal, the later pattern.
+/// Keeps one match per name node: the match with the widest definition node or, if equal, the later pattern. It gets a
+/// missing body and receiver from the others.
 fn keep_widest(matches: Vec<DefinitionMatch>) -> Vec<DefinitionMatch> {
     let mut by_name: HashMap<Range<usize>, DefinitionMatch> = HashMap::new();
     for one in matches {
@@ -204,7 +205,7 @@ fn build_definition(
     }
 }
 
-/// Returns the comments and attributes that begin from byte `start` up to byte `end`.
+/// Returns the comments and attributes that begin at byte `start` or later, and before byte `end`.
 fn attachable_between(attachable: &[AttachableNode], start: usize, end: usize) -> &[AttachableNode] {
     let first = attachable.partition_point(|one| one.range.start < start);
     let last = attachable.partition_point(|one| one.range.start < end);
@@ -352,7 +353,8 @@ fn join_clauses(found: Vec<Definition>) -> Vec<Definition> {
     kept
 }
 
-/// Returns the names of the definitions around a definition, outermost first, and its receiver, joined with `.`.
+/// Returns the names of the definitions around a definition, outermost first, joined with `.`, with its receiver at the
+/// end unless it is there already.
 pub(in crate::parse) fn container_path(definition: &Definition, all: &[Definition]) -> String {
     let outer = definition.parent.map(|parent| qualified_path(parent, all)).unwrap_or_default();
     match &definition.receiver {

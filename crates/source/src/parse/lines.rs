@@ -14,7 +14,8 @@ pub(super) struct LineIndex<'t> {
     blank: Vec<bool>,
     /// Number of bytes before each line, and of the whole text, with shortened lines; empty if no line is shortened.
     shown: Vec<usize>,
-    /// Nesting depth of the syntax tree at the start of each line; a lower depth makes a cut cheaper.
+    /// Nesting depth of the syntax tree at the start of each line or, without a tree, a depth derived from the
+    /// indentation; a lower depth makes a cut cheaper.
     depths: Vec<u32>,
 }
 
@@ -67,7 +68,7 @@ impl<'t> LineIndex<'t> {
         self.text
     }
 
-    /// Returns the line that contains a byte.
+    /// Returns the line that contains a byte; the last line for a byte after the text.
     pub fn line_at_byte(&self, byte: usize) -> usize {
         let line = self.starts.partition_point(|start| *start <= byte);
         line.saturating_sub(1).min(self.count().saturating_sub(1))
@@ -113,7 +114,8 @@ impl<'t> LineIndex<'t> {
 
     /// Returns the cost of a cut before `line`; 0 is best.
     ///
-    /// The cost is high before a closing bracket or keyword, and lower after a blank line.
+    /// The cost is high before a line that begins with a closing bracket, `end` or `else`, and lower after a blank
+    /// line.
     pub fn cut_cost(&self, line: usize) -> u32 {
         let text = self.text(line, line + 1).trim_start();
         if text.starts_with(['}', ')', ']']) || text == "end" || text.starts_with("end ") || text.starts_with("else") {

@@ -22,12 +22,13 @@ pub struct ParsedFile {
     /// Chunks in line order, which together contain every non-blank line once.
     pub chunks: Vec<Chunk>,
     definitions: Vec<Definition>,
-    /// Message about a time-out, a grammar that does not load or another problem.
+    /// Message about a time-out, a grammar that does not load or another problem, except
+    /// [`SyntaxProblem::MuchUnparsed`].
     pub problem: Option<String>,
 }
 
 impl ParsedFile {
-    /// Returns the definitions of the file, by first line.
+    /// Returns the definitions of the file, in the order of the text.
     pub fn symbols(&self) -> Vec<Symbol> {
         symbols::build_symbols(&self.definitions)
     }

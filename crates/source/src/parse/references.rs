@@ -23,7 +23,7 @@ pub struct ReferenceSite {
 pub struct FileReferences {
     /// References in the order of the text.
     pub sites: Vec<ReferenceSite>,
-    /// Definitions of the file, by first line.
+    /// Definitions of the file, in the order of the text.
     pub symbols: Vec<Symbol>,
     /// Message if time ran out or the file could not be parsed; then `sites` is incomplete or has plain occurrences
     /// of the word.
@@ -34,8 +34,9 @@ pub struct FileReferences {
 const MAX_OCCURRENCES: usize = 10_000;
 
 /// Builds the references to `name` from the facts about a file, which must fit its text; `facts` is `None` if
-/// [`SourceFile::syntax_request`] returns `None`. If the file could not be parsed, and in Markdown, the references are
-/// the occurrences of `name` as a whole word. In fenced code of Markdown they have the kinds of the facts.
+/// [`SourceFile::syntax_request`] returns `None`. If the file has no facts or could not be parsed, and in Markdown, the
+/// references are the occurrences of `name` as a whole word. In fenced code of Markdown they have the kinds of the
+/// facts.
 pub fn build_references(
     file: &SourceFile,
     name: &str,

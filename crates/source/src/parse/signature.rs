@@ -15,8 +15,8 @@ const MAX_SOURCE_BYTES: usize = 4_000;
 /// name.
 const MAX_BYTES_BEFORE_NAME: usize = 16_000;
 
-/// Returns the signature of a definition: its source without comments and leading annotations, up to its body or, if it
-/// has a value instead, up to the end of the line of its name.
+/// Returns the signature of a definition: its source without comments and leading annotations, up to its body. Without
+/// a body, up to the end of the line of its name if it has a value, otherwise to its end.
 pub(super) fn build_signature(
     language: Language,
     text: &str,
@@ -65,9 +65,9 @@ pub(super) fn build_signature(
     signature.trim_end_matches(['{', '=', ':', ';', ',', ' ', '\\']).to_owned()
 }
 
-/// Returns the type signature that is written above a definition: `parse :: Text -> Int` in Haskell,
-/// `parse : String -> Int` in Elm and `-spec parse(binary()) -> integer().` in Erlang. `above` are the comments and
-/// attributes of the definition.
+/// Returns the type signature that is written above a definition: `parse :: Text -> Int` in Haskell, `parse : String ->
+/// Int` in Elm and `-spec parse(binary()) -> integer().` in Erlang. `above` are the comments and attributes of the
+/// definition. `None` if no such signature is among them.
 pub(super) fn written_signature(
     language: Language,
     text: &str,
@@ -99,7 +99,7 @@ fn has_value(language: Language, kind: SymbolKind) -> bool {
         || matches!(language.0, "bazel" | "cmake" | "gradle" | "groovy" | "powershell" | "r" | "starlark")
 }
 
-/// Copies code with a space in place of each comment.
+/// Copies code with a space in place of each comment, or a line end if the comment includes it.
 fn copy_code(text: &str, range: Range<usize>, attachable: &[AttachableNode]) -> String {
     let end = text.floor_char_boundary(range.end);
     let mut out = String::new();
@@ -198,7 +198,7 @@ fn initializers_start(text: &str) -> usize {
     bytes.len()
 }
 
-/// Collapses white space to single spaces and cuts the text to at most `max_bytes` at a character boundary.
+/// Collapses white space to single spaces. Cuts a longer text to at most `max_bytes + 4` bytes, with `…` at its end.
 pub(super) fn collapse_whitespace(text: &str, max_bytes: usize) -> String {
     let mut out = String::new();
     for word in text.split_whitespace() {

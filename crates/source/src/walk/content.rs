@@ -16,10 +16,10 @@ use types::{ContentKind, RepoPath, SkipReason};
 /// Size in bytes up to which a file never counts as minified.
 const MINIFIED_MIN_BYTES: usize = 4 * 1024;
 
-/// Mean line length, in bytes, above which a file counts as minified.
+/// Mean line length, in bytes, above which a file may be minified.
 const MINIFIED_MEAN_BYTES: usize = 250;
 
-/// Length of a single line, in bytes, above which a file counts as minified.
+/// Length of a single line, in bytes, above which a file may be minified.
 const MINIFIED_LINE_BYTES: usize = 20 * 1024;
 
 /// File extensions of prose.
@@ -49,7 +49,8 @@ pub fn inspect_published_content(path: &RepoPath, bytes: &[u8]) -> Option<SkipRe
     inspect_text(path, cells.as_deref().map_or(bytes, str::as_bytes), is_data)
 }
 
-/// Returns the text of a notebook's cells, without their outputs; `None` for any other file.
+/// Returns the text of a notebook's cells, without their outputs; `None` for any other file, and for a notebook that
+/// cannot be read.
 fn notebook_text(path: &RepoPath, bytes: &[u8]) -> Option<String> {
     is_notebook(path).then(|| Notebook::decode(bytes)).flatten().map(|notebook| notebook.text)
 }
@@ -118,7 +119,8 @@ const PAGE_MEAN_BYTES: usize = 1_500;
 /// Length above which a line is data, in bytes, except in a page.
 const DATA_LINE_BYTES: usize = 2_000;
 
-/// Returns whether the lines that are not data are hand-written code.
+/// Returns whether the lines that are not data are hand-written code. False for prose other than a page, and for text
+/// in no known language.
 fn has_code_between_data<'b>(path: &RepoPath, extension: &str, lines: impl Iterator<Item = &'b [u8]>) -> bool {
     let language = language::detect_language(path, None);
     let is_page = PAGE_EXTENSIONS.contains(&extension);

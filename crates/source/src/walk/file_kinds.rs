@@ -130,7 +130,7 @@ const CONFIG_JSON_ENDS: &[&str] = &[
 /// Prefixes of the names of JSON files that are configuration.
 const CONFIG_JSON_STARTS: &[&str] = &["tsconfig", "jsconfig", "appsettings", "openapi", "swagger"];
 
-/// Words in the path of a JSON file that may be a contract; its keys decide.
+/// Words, also with an `s` at the end, in the path of a JSON file that may be a contract; its keys decide.
 const CONTRACT_WORDS: &[&str] =
     &["openapi", "swagger", "schema", "api", "spec", "contract", "cloudformation", "template"];
 

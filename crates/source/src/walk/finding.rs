@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use types::{FileStat, RepoPath, SkipReason};
 
-/// A file that is not skipped by its name, kind or size.
+/// A file that a walk does not skip. Its content is not examined yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalkEntry {
     pub path: RepoPath,
@@ -21,7 +21,7 @@ pub struct SkippedPath {
     pub reason: SkipReason,
 }
 
-/// A file or folder that a walk visits.
+/// A file that a walk finds, or a path that it skips.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WalkFinding {
     File(WalkEntry),

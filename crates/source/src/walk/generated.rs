@@ -50,7 +50,8 @@ const PREAMBLE: &[&str] = &[
 /// Warning words that may precede a statement.
 const ATTENTION: &[&str] = &["warning", "attention", "important", "caution", "note", "notice"];
 
-/// Starts of a statement of origin. It counts if its line and the next one contain `generated` and one of [`FORBIDS`].
+/// Starts of a statement of origin. It counts if its line and the next one together contain `generated` and one of
+/// [`FORBIDS`].
 const ORIGINS: &[&str] = &[
     "code generated",
     "file generated",
@@ -101,7 +102,8 @@ fn starts_with_any(line: &str, starts: &[&str]) -> bool {
     starts.iter().any(|start| strip_attention(&lower).starts_with(start))
 }
 
-/// Returns the text of the comment lines before the first line of code; empty for a line without words.
+/// Returns the text of the comment lines before the first line of code; empty for a line without words or of the
+/// [`PREAMBLE`].
 fn opening_comments(head: &str) -> Vec<&str> {
     let mut comments = Vec::new();
     let mut closes = None;

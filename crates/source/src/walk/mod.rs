@@ -5,10 +5,10 @@
 //! make a folder a project. The walker of the crate `ignore` does not report skipped files and differs from git, so
 //! this module walks the folders and uses only its matcher for `.ignore`. The order is by name and thus reproducible.
 //! Symbolic links are not followed. An unreadable file is skipped with a reason and never an error. The first of these
-//! that matches decides: secret, `.codescryignore` and `.ignore`, tracked by git, ignore rules of git, folders of
-//! packages, hidden, symbolic links and special files and other file systems, copies of the repository, lock file,
-//! data, binary, minified name, size. In a folder that rules of git leave out, that holds packages or that is hidden,
-//! tracked files are in.
+//! that matches decides: secret, `.codescryignore` and `.ignore`, tracked by git, ignore rules of git, names of folders
+//! of packages, hidden, symbolic links and special files and other file systems, copies of the repository, markers of
+//! folders of packages, lock file, data, binary, minified name, size. In a folder that rules of git leave out, that
+//! holds packages or that is hidden, tracked files are in.
 
 mod content;
 mod disk;

@@ -139,7 +139,7 @@ fn find_beside(folder: &Path, pattern: &str) -> Option<String> {
     names.find(|name| matches_name(pattern, name))
 }
 
-/// Returns whether a name is the pattern, in which one `*` stands for any text.
+/// Returns whether a name matches the pattern, in which one `*` stands for any text.
 fn matches_name(pattern: &str, name: &str) -> bool {
     pattern
         .split_once('*')

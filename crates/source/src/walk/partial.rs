@@ -53,7 +53,7 @@ pub fn walk_scope(
     }
 }
 
-/// Calls `enter` with each folder at or below one of `paths` that a walk enters; the empty path is the root.
+/// Calls `enter` with each folder at or below one of `paths` that a walk lists; the empty path is the root.
 ///
 /// The call precedes the listing of the folder, so a file system watch set by `enter` misses no file
 /// created in between. A folder for which `enter` returns false is not entered.
@@ -91,8 +91,8 @@ pub fn enters_folder(root: &AbsPath, folder: &RepoPath) -> Result<bool, WalkErro
     Ok(is_entered)
 }
 
-/// Returns the finding of a walk at this path or, if a folder above it is skipped, at that folder; `None` if a
-/// walk does not reach the path.
+/// Returns the finding of a walk at this path or, if a folder above it is skipped, at that folder; `None` for a folder
+/// that is not skipped, and if a walk does not reach the path.
 ///
 /// # Errors
 /// When the root itself cannot be read.
@@ -116,7 +116,8 @@ pub fn judge_path(
     Ok(found)
 }
 
-/// Returns whether a change of this file may change which other files a walk skips.
+/// Returns whether a file has ignore rules or is the `.git` of a repository, so that a change of it may change which
+/// other files a walk skips.
 pub fn affects_ignore_rules(path: &RepoPath) -> bool {
     let name = path.file_name();
     IGNORE_FILES.contains(&name) || name == ".git" || (name == "exclude" && path.folder().ends_with(".git/info"))
@@ -137,7 +138,8 @@ pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
     FolderRules::files_outside(root.as_path())
 }
 
-/// Returns the state of git's index for `root`. A change of its digest may change which files a walk skips.
+/// Returns the state of git's index of the repository that contains `root`; `None` if there is no repository. A change
+/// of its digest may change which files a walk skips.
 pub fn tracked_state(root: &AbsPath) -> Option<TrackedState> {
     FolderRules::tracked_state(root.as_path())
 }

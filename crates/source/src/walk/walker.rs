@@ -38,7 +38,8 @@ pub fn max_bytes_of(path: &RepoPath, max_file_bytes: u64) -> u64 {
     if embedded::is_notebook(path) { max_file_bytes.saturating_mul(NOTEBOOK_FACTOR) } else { max_file_bytes }
 }
 
-/// Visits every file and every skipped path below `root`, until `visit` breaks or the walk is cancelled.
+/// Visits every file that is not skipped, and every skipped path, below `root`, until `visit` breaks or the walk is
+/// cancelled.
 ///
 /// # Errors
 /// When the root itself cannot be read.
@@ -244,8 +245,9 @@ enum NameVerdict {
     Out(SkipReason),
 }
 
-/// Judges a path. The first match decides: secret, ignore files made for search, tracked by git, ignore files of git,
-/// folders of packages, hidden. `within` is the reason why the folder above is left out, except for tracked files.
+/// Judges a path. The first match decides: secret, unusable ignore file, ignore files made for search, tracked by git,
+/// ignore files of git, folders of packages, hidden. `within` is the reason why the folder above is left out, except
+/// for tracked files.
 fn judge_name(step: &WalkStep, is_dir: bool) -> NameVerdict {
     let WalkStep { path, abs, rules, within, .. } = step;
     let secret = if is_dir { secret_folder_pattern(path) } else { secret_pattern(path) };

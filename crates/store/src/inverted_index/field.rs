@@ -25,7 +25,7 @@ pub enum ChunkField {
 pub const FIELDS: usize = 6;
 
 impl ChunkField {
-    /// Every field, in the order of its number.
+    /// Every field, in the order of their numbers.
     pub const ALL: [Self; FIELDS] =
         [Self::Body, Self::Comment, Self::Name, Self::Signature, Self::Container, Self::Path];
 }

@@ -1,12 +1,12 @@
 //! The inverted index: which chunks contain a term, how often, and in which field.
 //!
 //! [`Terms`] are the terms of a chunk, [`IndexSegment`] is the segment format on disk, and
-//! [`InvertedIndex`] scores several segments by BM25F. A segment holds the chunks of one commit under
-//! their document numbers, which the store assigns in ascending order and never reuses. A segment never
+//! [`InvertedIndex`] scores several segments by BM25F. A segment holds the chunks of one commit, or of several after a
+//! merge, under their document numbers, which the store assigns in ascending order and never reuses. A segment never
 //! changes; deleted chunks stay in it until it is merged, so the caller filters them out.
 //!
-//! Terms are stored as 64-bit hashes. About one in thirty million indexes with a million terms contains a
-//! collision.
+//! Terms are stored as 64-bit hashes whose lowest three bits are 0. About one in five million indexes with a million
+//! terms contains a collision.
 
 mod counts;
 mod field;

@@ -73,16 +73,17 @@ impl InvertedIndex {
         self.docs
     }
 
-    /// Returns whether a damaged posting list has been left out of a result.
+    /// Returns whether a damaged posting list has been left out of a result since the last successful check of its
+    /// segment.
     pub fn has_met_damage(&self) -> bool {
         self.segments.iter().any(|segment| segment.has_met_damage())
     }
 
     /// Calls `each` with every posting of the term with this hash, and returns the term's inverse document frequency; 0
-    /// for a term without postings. Leaves out damaged posting lists.
+    /// for a term without postings. Leaves out posting lists whose checksum does not match.
     ///
     /// # Errors
-    /// When a segment cannot be read.
+    /// When a segment cannot be read, or a posting has an ordinal beyond the segment's documents.
     #[expect(clippy::cast_precision_loss, reason = "a frequency needs no more than 24 bits")]
     pub fn score_postings(&self, hash: u64, mut each: impl FnMut(ScoredPosting)) -> Result<f32, SegmentError> {
         let lists = self.read_postings(hash)?;

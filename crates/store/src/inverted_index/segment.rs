@@ -49,7 +49,7 @@ const COUNTS_BYTES: usize = 16;
 /// Size of the checksum of the part before the postings, in bytes.
 const HEAD_CHECKSUM_BYTES: usize = 8;
 
-/// The error of reading a segment. Each message names the file.
+/// The error of reading a segment. Each message names the file, if the segment is in one.
 #[derive(Debug, thiserror::Error)]
 pub enum SegmentError {
     #[error("{segment}: {source}")]
@@ -69,7 +69,7 @@ pub struct IndexSegment {
     /// Whether each posting list ends with a checksum.
     is_checked: bool,
     postings: PostingsSource,
-    /// Whether a damaged posting list has been left out of a result.
+    /// Whether a damaged posting list has been left out of a result since the last successful [`IndexSegment::verify`].
     has_met_damage: AtomicBool,
 }
 
@@ -105,7 +105,7 @@ impl IndexSegment {
     /// Opens a segment on disk. On Unix it stays readable after its file is deleted.
     ///
     /// # Errors
-    /// When the file cannot be read, is not a segment or is damaged.
+    /// When the file cannot be read, is not a segment, or is damaged before its postings.
     pub fn open(path: &Path) -> Result<Self, SegmentError> {
         let segment = || path.display().to_string();
         let io_error = |source| SegmentError::Io { segment: segment(), source };
@@ -124,7 +124,7 @@ impl IndexSegment {
     /// Decodes a segment in memory.
     ///
     /// # Errors
-    /// When `bytes` is not a segment or is damaged.
+    /// When `bytes` is not a segment, or is damaged before its postings.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SegmentError> {
         let format_error = |source| PostingsSource::Memory(Vec::new()).format_error(source);
         let header = SegmentHeader::parse(bytes, bytes.len() as u64).map_err(format_error)?;
@@ -251,7 +251,8 @@ impl IndexSegment {
         }
     }
 
-    /// Returns whether a damaged posting list has been left out of a result.
+    /// Returns whether a damaged posting list has been left out of a result since the last successful
+    /// [`IndexSegment::verify`].
     pub(super) fn has_met_damage(&self) -> bool {
         self.has_met_damage.load(MemoryOrdering::Relaxed)
     }
@@ -334,7 +335,7 @@ impl SegmentHeader {
 pub(super) struct PostingReader<'b> {
     bytes: &'b [u8],
     left: u32,
-    /// The last returned ordinal plus one.
+    /// The last returned ordinal plus one; 0 at first.
     next: u32,
 }
 

@@ -68,13 +68,12 @@ impl TermCounter {
         self.finish()
     }
 
-    /// Counts the terms of `text` in one field, and calls `each` with every word that is neither a part of another word
-    /// nor a joined identifier.
+    /// Counts the terms of `text` in one field, and calls `each` with every [`WordForm::Word`].
     fn add(&mut self, text: &str, field: ChunkField, each: &mut impl FnMut(SplitWord<'_>)) {
         let mut added = 0;
         words::split_search_words(text, &mut self.buffers, |word| {
             self.keys.push(fold_hash(word.hash) | u64::from(field as u8));
-            // A character of a pair is indexed beside the pair, and makes the text no longer.
+            // A character of a pair is indexed in addition to the pair, and does not count towards the length.
             added += u32::from(word.form != WordForm::Character);
             if word.form == WordForm::Word {
                 each(word);

@@ -36,7 +36,7 @@ fn build_index(parts: &[Vec<u8>]) -> InvertedIndex {
     )
 }
 
-/// Returns the document numbers and scores of a word, best first.
+/// Returns the numbers of the documents that contain a word, with their scores, best first.
 fn scored_docs(index: &InvertedIndex, word: &str) -> Vec<(DocNumber, f32)> {
     let mut found = Vec::new();
     let each = |matched: ScoredPosting| {

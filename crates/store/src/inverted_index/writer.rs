@@ -70,7 +70,7 @@ fn partition_by_hash(occurrences: &[TermOccurrence]) -> (Vec<TermOccurrence>, Ve
 /// `is_live` is true. Returns `None` when the postings would take 4 GiB or more.
 ///
 /// # Errors
-/// When a segment cannot be read.
+/// When a segment cannot be read or is damaged.
 pub fn merge_segments(
     segments: &[&IndexSegment],
     is_live: impl Fn(DocNumber) -> bool,
@@ -120,7 +120,7 @@ struct SegmentBuffer {
 }
 
 impl SegmentBuffer {
-    /// Appends a term with its postings; `None` when the postings exceed 4 GiB.
+    /// Appends a term with its postings; `None` when all postings together take 4 GiB or more.
     fn push_term(&mut self, hash: u64, postings: impl ExactSizeIterator<Item = (u32, TermCounts)>) -> Option<()> {
         let start = self.postings.len();
         self.push_leb128(to_u32(postings.len()));

@@ -25,7 +25,7 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
 /// Number of threads for blocking calls that must be available in addition to the threads of the runtimes.
 const SPARE_THREADS: usize = 4;
 
-/// Location of a store: the index folder and the indexed folder. Errors name the index folder.
+/// Location of a store: the index folder and the indexed folder. Errors name the index folder, not the indexed one.
 #[derive(Clone, Debug)]
 pub(super) struct IndexLocation {
     pub dir: PathBuf,
@@ -33,7 +33,7 @@ pub(super) struct IndexLocation {
 }
 
 impl IndexLocation {
-    /// Returns the location of a store, after the runtime has started.
+    /// Starts the runtime if it does not run yet, and returns the location of a store.
     ///
     /// # Errors
     /// When the runtime cannot be started.
@@ -89,7 +89,7 @@ impl IndexLocation {
         self.block_on(operation, work).map_err(StoreError::into_damage)
     }
 
-    /// Runs `work` on this module's runtime.
+    /// Runs `work` on this module's runtime. A panic of `work` is an error.
     fn run<T>(
         &self,
         operation: &'static str,

@@ -1,7 +1,7 @@
 //! The writer lock: one writer at a time, across processes.
 //!
-//! The operating system releases the lock when its holder ends, even after a crash. The lock file is
-//! never removed; otherwise two writers could lock two different files of the same name.
+//! The operating system releases the lock when its holder ends, even after a crash. The lock file is removed only with
+//! the whole store; otherwise two writers could lock two different files of the same name.
 
 use std::fs::{self, File, TryLockError};
 
@@ -21,10 +21,11 @@ pub(super) struct WriterLock {
 }
 
 impl WriterLock {
-    /// Acquires the lock of a store's folder, creating the folder (mode 0700) if it does not exist.
+    /// Acquires the lock of a store's folder, creating the folder (on Unix with mode 0700) if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] when another process holds the lock.
+    /// [`StoreError::Locked`] when another writer holds the lock; otherwise when the folder or the files of the lock
+    /// cannot be written.
     pub fn acquire(location: &IndexLocation) -> Result<Self, StoreError> {
         create_private_folder(location).map_err(|error| location.io_error("create", "", error))?;
         let open = || File::options().create(true).truncate(false).write(true).open(location.dir.join(LOCK));
@@ -42,7 +43,7 @@ impl WriterLock {
     }
 }
 
-/// Returns the text that describes this process in [`HOLDER`]: its number, the time, and their checksum.
+/// Returns the text that describes this process in [`HOLDER`]: its process id, the time, and a checksum of both.
 fn describe_self() -> String {
     let text = format!("{} {}", std::process::id(), now_ms());
     format!("{text} {:08x}", checksum32(text.as_bytes()))
@@ -64,7 +65,7 @@ fn parse_holder(text: &str) -> Option<String> {
     Some(format!("process {pid} since {seconds} s"))
 }
 
-/// Creates the store's folder, readable only by its owner, if it does not exist.
+/// Creates the store's folder if it does not exist; on Unix, only its owner can read it.
 fn create_private_folder(location: &IndexLocation) -> std::io::Result<()> {
     if location.dir.is_dir() {
         return Ok(());

@@ -113,8 +113,8 @@ fn first_segment_version() -> u32 {
 pub(super) struct TableVersion {
     pub name: String,
     pub version: u64,
-    /// Checksums of the metadata in the version's files, by name relative to the table's folder; empty in manifests that
-    /// predate the field, and for retired commits.
+    /// Checksums of the metadata in the version's files, by name relative to the table's folder; empty in manifests
+    /// that predate the field, and for retired commits.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, u64>,
 }
@@ -155,8 +155,8 @@ impl CommitRecord {
         needed.filter(|table| table.name == name).map(|table| table.version).min()
     }
 
-    /// Returns the dropped segments of the next commit, which consists of the segments `words`: the segments
-    /// that only this commit uses, and the segments dropped less than `keep_ms` ago.
+    /// Returns the dropped segments of the next commit, which consists of the segments `words`: the segments of this
+    /// commit that are not in `words`, and the segments dropped less than `keep_ms` ago.
     pub fn dropped_segments(&self, words: &[String], keep_ms: u64) -> Vec<DroppedSegment> {
         let now = now_ms();
         let recent = self.dropped_words.iter().filter(|dropped| dropped.at_ms.abs_diff(now) < keep_ms).cloned();
@@ -164,8 +164,8 @@ impl CommitRecord {
         recent.chain(gone.map(|name| DroppedSegment { name: name.clone(), at_ms: now })).collect()
     }
 
-    /// Returns the retired commits of the next commit: this one, and the commits replaced less than
-    /// `keep_ms` ago.
+    /// Returns the retired commits of the next commit: the commits replaced less than `keep_ms` ago, and this one
+    /// unless the last of them represents it.
     pub fn retired_commits(&self, keep_ms: u64) -> Vec<RetiredCommit> {
         let now = now_ms();
         let recent = |retired: &&RetiredCommit| retired.at_ms.abs_diff(now) < keep_ms;
@@ -203,7 +203,7 @@ struct OutlineFingerprint {
 ///
 /// # Errors
 /// When the file cannot be read, is not a manifest, or was written by a newer program; [`StoreError::Damaged`] when it
-/// and its copy are damaged.
+/// is damaged and its copy cannot be used.
 pub(super) fn read_manifest(location: &IndexLocation) -> Result<Option<CommitRecord>, StoreError> {
     let Some(bytes) = read_manifest_file(location)? else { return Ok(None) };
     let damaged = match parse_manifest(location, &bytes) {

@@ -9,9 +9,9 @@
 //!
 //! Arrow and LanceDB types stay inside this module. The manifest names the exact versions of both
 //! tables that belong together, and readers open exactly these versions; the next writer rolls back later
-//! versions that a crash left behind. A replaced commit stays readable for at least ten minutes, until a
-//! later run ends; after a rebuild, this is the whole old index. LanceDB does not sync its files, so the
-//! writer syncs them before the manifest names them. Calls block on this module's own runtime; never call
+//! versions that a crash left behind. A replaced commit stays readable for at least ten minutes, unless
+//! [`LanceStore::remove_replaced`] removes it; after a rebuild, this is the whole old index. LanceDB does not sync its
+//! files, so the writer syncs them before the manifest names them. Calls block on this module's own runtime; never call
 //! them from asynchronous code.
 
 mod location;
@@ -45,7 +45,7 @@ use writer::LanceWriter;
 /// A store in a folder, which the first writer creates.
 pub struct LanceStore {
     location: IndexLocation,
-    /// The view of the generation that was last read.
+    /// The view that was last opened.
     view: Mutex<Option<Arc<LanceView>>>,
     limits: MaintenanceLimits,
 }
@@ -68,7 +68,7 @@ impl LanceStore {
         Ok(manifest::read_manifest(&any_location(dir))?.map(|committed| committed.manifest))
     }
 
-    /// Returns whether `dir` has the files of a store, even if its manifest is missing or damaged.
+    /// Returns whether `dir` has the lock file of a store. The manifest may be missing or damaged.
     pub fn is_store(dir: &Path) -> bool {
         dir.join(lock::LOCK).is_file()
     }
@@ -78,8 +78,8 @@ impl LanceStore {
         folder_size_bytes(dir)
     }
 
-    /// Removes the tables and segments that only replaced commits use, at once instead of ten minutes after the commit, and
-    /// returns their size in bytes. Readers that still have such a commit open load the current one.
+    /// Removes the tables and segments that the current commit does not use, without waiting ten minutes for readers of
+    /// replaced commits, and returns their size in bytes. Does nothing before the first commit.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written.

@@ -32,7 +32,7 @@ use types::{FileOutcome, FileRecord, RepoPath};
 /// Receives a batch of rows with their keys.
 type BatchVisitor<'v> = dyn FnMut(&RecordBatch, &[RowKey]) -> Result<(), ArrowError> + 'v;
 
-/// Maximum number of rows read from a table at once.
+/// Maximum number of rows that [`StoreView::chunks_by_key`] reads at once.
 const TAKE_ROWS: usize = 8_192;
 
 /// A read-only view of one commit: both tables at its versions, and its segments.
@@ -42,7 +42,7 @@ pub(super) struct LanceView {
     layout: RowLayout,
     tables: Tables,
     segments: SegmentList,
-    /// Number of damaged rows that reads have left out, counted again in each read.
+    /// Number of damaged rows that reads have met, counted again in each read; reset by a check that finds no damage.
     damaged_rows: AtomicU64,
 }
 
@@ -73,7 +73,7 @@ impl LanceView {
         Ok(Self { location, committed, layout, tables, segments, damaged_rows: AtomicU64::new(0) })
     }
 
-    /// Stores the digest of the chunks' row keys in the commit record, and returns the record.
+    /// Sets the digest of the chunks' row keys in the commit record in memory, and returns the record.
     ///
     /// # Errors
     /// When the keys cannot be read.
@@ -85,7 +85,7 @@ impl LanceView {
     /// Returns every file record with the hash of its row, in any order.
     ///
     /// # Errors
-    /// When the table cannot be read.
+    /// When the table cannot be read, or a record is damaged or missing.
     pub fn read_files(&self) -> Result<Vec<(FileRecord, u64)>, StoreError> {
         let operation = "read the files";
         let batches = self.location.block_on_read(operation, async {
@@ -101,7 +101,10 @@ impl LanceView {
         Ok(files)
     }
 
-    /// Compares the digest of the rows that were read with that of the commit.
+    /// Compares the digest of the rows that were read with that of the commit, if it has one.
+    ///
+    /// # Errors
+    /// When they differ.
     fn check_digest(
         &self,
         operation: &'static str,
@@ -148,10 +151,11 @@ impl LanceView {
         })
     }
 
-    /// Reads everything and returns the files with damaged texts; stops early with none when cancelled.
+    /// Verifies the rows and the segments, and returns the files with damaged texts; none if it is cancelled before it
+    /// reads the texts.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] for all other damage.
+    /// [`StoreError::Damaged`] for all other damage; otherwise when the data cannot be read.
     fn find_damaged_texts(&self, cancel: &CancelToken) -> Result<BTreeSet<RepoPath>, StoreError> {
         let operation = "read the chunks";
         let mut counts: HashMap<RepoPath, u32> = HashMap::new();

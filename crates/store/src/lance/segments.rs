@@ -77,10 +77,10 @@ impl SegmentList {
         &self.index
     }
 
-    /// Numbers `chunks` and writes a segment of their terms. Returns the number of the first chunk.
+    /// Numbers `chunks` and writes a segment of their terms, if there are any. Returns the number of the first chunk.
     ///
     /// # Errors
-    /// When the segment cannot be written, or all document numbers are used up.
+    /// When the segment cannot be written, its postings would take 4 GiB or more, or all document numbers are used up.
     pub fn append(
         &mut self,
         location: &IndexLocation,
@@ -109,7 +109,7 @@ impl SegmentList {
         Ok(first)
     }
 
-    /// Returns how many of the last segments to merge; 0 while there are at most `max_segments`.
+    /// Returns how many of the last segments to merge; 0 while there are at most `max_segments`, otherwise at least 2.
     ///
     /// Counts from the end through the farthest segment that has at most twice as many documents as all
     /// segments after it together.
@@ -128,7 +128,8 @@ impl SegmentList {
         count.max(2)
     }
 
-    /// Merges the last `count` segments into one, keeping only the documents in `live`.
+    /// Merges the last `count` segments into one, keeping only the documents in `live`. Leaves them unmerged if the
+    /// merged postings would take 4 GiB or more.
     ///
     /// # Errors
     /// When a segment cannot be read or written, or when `cancel` is cancelled.
@@ -192,8 +193,8 @@ pub(super) fn read_error(location: &IndexLocation, error: &SegmentError) -> Stor
     location.damage_error("read the inverted index", error)
 }
 
-/// Deletes segments that neither `committed` nor a commit that a reader may have open uses, including
-/// leftovers of a crash. The caller holds the writer lock.
+/// Deletes segments that `committed` neither uses nor lists as dropped, including leftovers of a crash; all segments if
+/// there is no commit. The caller holds the writer lock.
 pub(super) fn remove_unused_segments(location: &IndexLocation, committed: Option<&CommitRecord>) {
     let needed = |name: &str| {
         committed.is_some_and(|committed| {

@@ -118,7 +118,7 @@ impl Tables {
         Ok((version(&self.chunks, known.0)?, version(&self.files, known.1)?))
     }
 
-    /// Appends `chunks` as one version, numbered from `first`.
+    /// Numbers `chunks` from `first` and appends them as one version.
     pub async fn add_chunks(
         &self,
         chunks: Vec<EmbeddedChunk>,

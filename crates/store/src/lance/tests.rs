@@ -115,7 +115,7 @@ fn best_chunks(view: &dyn StoreView, words: &[String], limit: usize) -> Vec<(Row
     best
 }
 
-/// Returns the texts of the chunks that contain a word, sorted.
+/// Returns the texts of the ten best chunks that contain a word, sorted.
 fn texts_with(store: &LanceStore, word: &str) -> Vec<String> {
     let view = store.view().expect("a view").expect("a commit");
     let rows: Vec<_> = best_chunks(view.as_ref(), &[word.to_owned()], 10).into_iter().map(|(row, _)| row).collect();

@@ -36,7 +36,7 @@ pub(super) struct LanceWriter {
     tables: Tables,
     /// The segments of the next commit.
     segments: SegmentList,
-    /// The generation that this writer extends.
+    /// The commit that the next commit extends, published or not.
     base: Option<Arc<LanceView>>,
     /// The last published commit, even if this writer does not extend it.
     last: Option<CommitRecord>,
@@ -178,7 +178,8 @@ impl LanceWriter {
         Ok(())
     }
 
-    /// Writes the rows and the segment of a commit.
+    /// Deletes and appends the rows of a commit and writes its segment. Compacts fragments and merges segments if there
+    /// are too many.
     fn write_changes(&mut self, change: TableChange) -> Result<(), StoreError> {
         let TableChange { deleted_chunks, deleted_records, records, chunks, .. } = change;
         let first = self.segments.append(&self.location, self.generation + 1, &chunks)?;
@@ -212,8 +213,8 @@ impl LanceWriter {
         self.segments.merge_last(&self.location, self.generation + 1, count, live, &self.cancel)
     }
 
-    /// Builds the next commit record, opens its view, and publishes it unless publication is deferred. `file_rows` is the
-    /// digest of the rows in the files table.
+    /// Builds the next commit record, opens its view, and publishes it unless publication is deferred
+    /// and the run is not complete. `file_rows` is the digest of the rows in the files table.
     fn publish_commit(&mut self, state: &CommitStatus, file_rows: RowDigest) -> Result<Manifest, StoreError> {
         let tables = &self.tables;
         let known = self.base.as_ref().map(|base| base.committed());
@@ -273,7 +274,8 @@ impl LanceWriter {
         records.iter().map(hash).collect()
     }
 
-    /// Returns the rows generation of the next commit: the base's rows generation, incremented if row keys changed.
+    /// Returns the rows generation of the next commit: the base's rows generation, incremented if row keys may have
+    /// changed; a random one if the base has none.
     fn next_rows_generation(&self) -> u64 {
         match self.base.as_ref().map(|base| base.committed().rows_generation) {
             Some(last) if last > 0 => last.wrapping_add(u64::from(self.renumbered)),
@@ -281,8 +283,8 @@ impl LanceWriter {
         }
     }
 
-    /// Removes tables, segments and versions that no reader needs. A failure is logged and not returned, because
-    /// it only wastes disk space.
+    /// Removes tables, segments and versions that no reader needs. A failure is not returned, because it only wastes
+    /// disk space.
     fn remove_unused(&mut self) {
         let Some(committed) = &self.last else { return };
         maintenance::remove_unused_tables(&self.location, Some(&self.tables), Some(committed));

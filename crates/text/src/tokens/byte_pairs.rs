@@ -1,5 +1,6 @@
 //! Counts the tokens of a piece by byte-pair encoding (Sennrich, Haddow and Birch, 2016): starting from single bytes,
-//! the neighbours that together are the token of the lowest rank are joined, until no two neighbours are a token.
+//! the neighbours that together are the token of the lowest rank are joined, until no two neighbours together are a
+//! token.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The alternatives of the `o200k` pattern that need no look-ahead, tried in this order at the start of a text. Source:
-/// `tiktoken_ext/openai_public.py` of the tiktoken project.
+/// The alternatives of the `o200k` pattern that need no look-ahead, and `\s+$` for spaces at the end, tried in this
+/// order at the start of a text. Source: `tiktoken_ext/openai_public.py` of the tiktoken project.
 static PIECE: LazyLock<Regex> = LazyLock::new(|| {
     let alternatives = [
         r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",

@@ -69,8 +69,9 @@ pub(crate) fn add_scaled(sum: &mut [f32], factor: f32, vector: &[f32]) {
     }
 }
 
-/// Rows and columns of the product that are computed in registers at a time.
+/// Number of rows of the product that are computed in registers at a time.
 const TILE_ROWS: usize = 4;
+/// Number of columns of the product that are computed in registers at a time.
 const TILE_COLUMNS: usize = 16;
 
 /// Returns `one × other`. Each value is summed in ascending order of the inner index.

@@ -9,7 +9,7 @@ pub struct TrainingOptions {
     pub decay_epochs: Option<usize>,
     pub seed: u64,
     pub threads: usize,
-    /// Number of repositories in a batch. `batch_pairs` is the number of pairs from each of them.
+    /// Number of runs of pairs in a batch. Each run is from one repository and has at most `batch_pairs` pairs.
     pub batch_repositories: usize,
     pub batch_pairs: usize,
     /// Maximum number of pairs of one kind and repository in an epoch. Each epoch draws new ones.
@@ -20,7 +20,7 @@ pub struct TrainingOptions {
     /// Strength of the pull towards the initial table: the share of the difference from its initial value by which a
     /// step of size 1 moves a row back.
     pub pull: f32,
-    /// Share of pairs whose passage is embedded with its path.
+    /// Probability that a passage of a batch is embedded with its path.
     pub path_share: f32,
     /// Number of hard negatives per query; 0 for none.
     pub hard_negatives: usize,

@@ -21,7 +21,7 @@ const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
-/// A run of pairs from one repository: the index of its group and of its examples.
+/// A run of pairs from one repository: the index of its group, and the indices of the examples in the group.
 type PairRun = (usize, Vec<usize>);
 
 /// The trainer of a table, which runs one epoch at a time.

@@ -12,7 +12,7 @@ use source::walk::{self, Disk, FileSystem as _, WalkEntry, WalkError, WalkFindin
 use types::{AbsPath, RepoPath, Symbol};
 use workers::ParserPool;
 
-/// Size in bytes above which a file is treated as data.
+/// Maximum size of a file in bytes; larger files are skipped.
 const MAX_FILE_BYTES: u64 = 500_000;
 
 /// The origin of the code that is read.

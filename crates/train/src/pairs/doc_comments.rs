@@ -62,7 +62,7 @@ fn line_comment_markers(language: Language) -> &'static [&'static str] {
     }
 }
 
-/// Splits off the comment lines at the beginning of a text. In Elixir, other attributes may follow them.
+/// Splits off the comment lines at the beginning of a text. In Elixir, other attributes may stand among them.
 fn split_leading_comment(text: &str, language: Language) -> Option<(String, String)> {
     let (mut comment, mut rest) = (String::new(), String::new());
     let mut until: Option<&str> = None;
@@ -140,7 +140,7 @@ fn is_list_heading(line: &str) -> bool {
     )
 }
 
-/// Removes everything in angle brackets.
+/// Replaces each text in angle brackets by a space.
 fn remove_tags(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;

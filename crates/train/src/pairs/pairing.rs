@@ -1,6 +1,6 @@
 //! Pairs of texts with the same meaning, from the definitions of a repository.
 //!
-//! Equal folders give equal pairs, in the order of the walk.
+//! Equal folders give equal pairs in the same order.
 
 use std::collections::HashMap;
 

@@ -9,7 +9,8 @@ use crate::cli::json_output::bench::{RefusedRunJson, VariantRunsJson};
 use crate::cli::json_output::index::MeasuredRunJson;
 use crate::cli::text_output::terminal_text;
 
-/// Formats the median runs of all variants as a table.
+/// Formats the variants as a table: for each the run with the median time, or the reason why the pipeline refused its
+/// settings.
 pub fn bench_table(rows: &[VariantRunsJson]) -> Vec<String> {
     let mut lines = vec![format!(
         "{:<30}{:>9}{:>7}{:>9}{:>10}{:>10}  parse, embed, write: busy/waits for input/waits for output, percent of the run",
@@ -40,14 +41,15 @@ pub fn bench_table(rows: &[VariantRunsJson]) -> Vec<String> {
 }
 
 /// Returns a table line with the parse time of the "tree-sitter alone" run, without the walk and the reads; `None` for
-/// other variants.
+/// other variants, and without a measurement of parsing.
 fn tree_sitter_line(row: &VariantRunsJson, ran: &MeasuredRunJson, first: f64) -> Option<String> {
     let parse = ran.stages.iter().find(|stage| stage.stage == Stage::Parse && row.name == TREE_SITTER_ALONE)?;
     let seconds = parse.busy_seconds / parse.threads.max(1) as f64;
     Some(format!("{:<30}{:>9.2}{:>7.2}", "… without walk and reads", seconds, seconds / first))
 }
 
-/// Returns the run with the median time.
+/// Returns the run with the median time, the slower of the two in the middle of an even number; `None` if no run was
+/// measured.
 fn median_run(row: &VariantRunsJson) -> Option<MeasuredRunJson> {
     let mut runs: Vec<MeasuredRunJson> =
         row.runs.iter().filter_map(|run| serde_json::from_value(run.clone()).ok()).collect();
@@ -55,8 +57,8 @@ fn median_run(row: &VariantRunsJson) -> Option<MeasuredRunJson> {
     runs.get(runs.len() / 2).cloned()
 }
 
-/// Formats the time shares of a stage in percent, such as `parse 98/1/0`:
-/// busy / waiting for input / waiting for output.
+/// Formats the time shares of a stage in percent, such as `parse 98/1/0`: busy / waiting for input / waiting for
+/// output. Empty if the run has no such stage.
 fn stage_percentages(ran: &MeasuredRunJson, name: Stage) -> String {
     let Some(stage) = ran.stages.iter().find(|stage| stage.stage == name) else { return String::new() };
     let percent = |seconds: f64| (seconds / ran.seconds / stage.threads.max(1) as f64 * 100.0).min(100.0);

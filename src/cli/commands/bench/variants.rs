@@ -16,7 +16,7 @@ pub struct BenchVariant {
     flags: &'static [&'static str],
 }
 
-/// The name of the variant that only parses.
+/// The name of the variant that parses with tree-sitter alone, and stores nothing.
 pub const TREE_SITTER_ALONE: &str = "tree-sitter alone";
 
 /// The variants, in the order of the table: lower bounds, the whole pipeline, the pipeline with one
@@ -39,7 +39,7 @@ pub const VARIANTS: &[BenchVariant] = &[
     BenchVariant { name: "one batch after another", kind: "serial-batches", flags: &[] },
 ];
 
-/// A temporary folder for the indexes of the runs, removed on drop.
+/// A temporary folder for the indexes and the vector caches of the runs, removed on drop.
 pub struct ScratchFolder(PathBuf);
 
 impl ScratchFolder {
@@ -63,7 +63,7 @@ impl Drop for ScratchFolder {
 /// Runs a variant once in a separate process, and returns the JSON that it prints.
 ///
 /// # Errors
-/// If the run cannot be started or fails.
+/// If the run cannot be started or fails, or its output is not JSON.
 pub fn run_variant(
     shared: &SharedArguments,
     root: &Path,

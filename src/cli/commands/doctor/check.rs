@@ -21,7 +21,7 @@ pub struct DoctorCheck {
     pub message: String,
     /// The remedy; `None` if none is needed.
     pub remedy: Option<String>,
-    /// The duration of the check in milliseconds.
+    /// The duration of the check in milliseconds; 0 if it was not measured.
     pub ms: u64,
 }
 

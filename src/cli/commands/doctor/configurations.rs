@@ -13,7 +13,8 @@ use super::servers::handshakes::EntryHandshakes;
 /// The time limit for `--version` of another program.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Checks the user's client configurations, and the configurations in the folder that have the entry.
+/// Checks the configurations of the user's clients, and those in the folder that have the entry or cannot be read. Then
+/// checks that each distinct entry without a problem that starts this program answers.
 pub fn check_configurations(user: &UserEnvironment, root: &Path) -> Vec<DoctorCheck> {
     let mut checks = Vec::new();
     let mut entries = EntryHandshakes::default();
@@ -65,7 +66,7 @@ pub fn check_configurations(user: &UserEnvironment, root: &Path) -> Vec<DoctorCh
     checks
 }
 
-/// Checks an entry, and adds it to `entries` for a handshake if it starts this program.
+/// Checks an entry, and adds it to `entries` for a handshake if it starts this program and the check found no problem.
 fn check_entry(
     user: &UserEnvironment,
     config_file: &ClientConfigFile,
@@ -81,7 +82,7 @@ fn check_entry(
     check
 }
 
-/// Returns the path of the program that a client's command starts.
+/// Returns the path of the program that a client's command starts; `None` if there is no such program.
 fn resolve_command(user: &UserEnvironment, command: &str) -> Option<PathBuf> {
     match Path::new(command) {
         path if path.is_absolute() => Some(path.to_owned()).filter(|path| path.is_file()),
@@ -147,7 +148,8 @@ fn read_other_version(user: &UserEnvironment, program: &Path) -> Option<Result<S
     }))
 }
 
-/// Returns the output of a program for `--version`; the program is killed after [`VERSION_TIMEOUT`].
+/// Returns the standard output of a program for `--version`, or why there is none. Kills the program after
+/// [`VERSION_TIMEOUT`].
 fn read_version_output(program: &Path) -> Result<String, String> {
     let cannot_start = |error: std::io::Error| format!("cannot be started: {error}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_start)?;

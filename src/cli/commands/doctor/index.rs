@@ -76,7 +76,8 @@ fn check_last_run(status: &IndexStatus) -> Option<DoctorCheck> {
     Some(DoctorCheck::warn("last run", format!("{problem}{why}"), "codescry index"))
 }
 
-/// Counts the changes since the last commit, and checks whether the folders can be watched.
+/// Counts the files that were changed, added or removed since the last commit, and checks whether the folders can be
+/// watched.
 fn check_freshness(engine: &Engine, status: &IndexStatus) -> Vec<DoctorCheck> {
     let start = Instant::now();
     let found = match engine.dry_run(&engine::CancelToken::default()) {

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::check::DoctorCheck;
 
-/// A file in the folder above the program's. Packagers write it: the first line names the package, the second one is
-/// the command that updates the program.
+/// The path of a file that packagers write, relative to the parent of the program's folder. Its first line that is not
+/// blank says how the program was installed, such as `as an image`; the second one is the command that updates it.
 const MARKER: &str = "share/codescry/installed-by";
 
 /// Maximum size of a file beside the program that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The source of the program.
+/// The way in which the program was installed, and how to update it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Installation {
     /// The way in which the program was installed, such as "by pip".
@@ -71,7 +71,7 @@ fn detect_marker(above: &Path) -> Option<Installation> {
     Some(Installation::new(lines.next()?, lines.next()?))
 }
 
-/// Recognizes `node_modules/@codescry/PLATFORM/bin/codescry`.
+/// Recognizes a path below `node_modules/@codescry`, such as `node_modules/@codescry/PLATFORM/bin/codescry`.
 fn detect_node_package(program: &Path) -> Option<Installation> {
     let names = list_names(program);
     if !names.windows(2).any(|pair| pair[0] == "node_modules" && pair[1] == "@codescry") {
@@ -115,7 +115,8 @@ fn detect_wheel(program: &Path, above: &Path) -> Option<Installation> {
     })
 }
 
-/// Returns the name of the program that installed the package into the Python environment in this folder.
+/// Returns the name of the program that installed the package into the Python environment in this folder: empty if it
+/// is not recorded, `None` if the package is not installed there.
 fn read_installer(environment: &Path) -> Option<String> {
     let mut packages = vec![environment.join("Lib/site-packages")];
     for version in list_folder(&environment.join("lib")) {
@@ -140,7 +141,7 @@ fn detect_system_package(program: &Path) -> Option<Installation> {
     has(&["scoop", "apps", "codescry"]).then(|| Installation::new("by Scoop", "scoop update codescry"))
 }
 
-/// Recognizes the folder `bin` of `cargo install`, whose record says where the package came from.
+/// Recognizes the folder `bin` of `cargo install`, whose record names the source of the package.
 fn detect_cargo(folder: &Path, above: &Path) -> Option<Installation> {
     if folder.file_name()? != "bin" {
         return None;
@@ -175,8 +176,8 @@ fn describe_build() -> Installation {
     Installation::new("built from source", "git pull, then build it again")
 }
 
-/// Returns whether the program is in a Cargo build folder, such as `…/target/release/codescry`. Cargo keeps a lock file in
-/// such a folder.
+/// Returns whether the program is in a build folder of Cargo: one with Cargo's lock file, or one such as
+/// `…/target/release`.
 pub fn is_build_folder(program: &Path) -> bool {
     let Some(folder) = program.parent() else { return false };
     let is_profile = ["release", "debug", "dist"].iter().any(|profile| folder.ends_with(profile));
@@ -184,7 +185,7 @@ pub fn is_build_folder(program: &Path) -> bool {
     folder.join(".cargo-lock").is_file() || is_profile && names.iter().any(|name| name.starts_with("target"))
 }
 
-/// Returns whether a file on `$PATH` is the launcher that npm installs with the program.
+/// Returns whether `found`, a file on `$PATH`, is the launcher that npm installs with `program`.
 pub fn is_launcher_of(found: &Path, program: &Path) -> bool {
     let (Ok(found), Ok(program)) = (found.canonicalize(), program.canonicalize()) else { return false };
     let modules =
@@ -207,7 +208,7 @@ fn list_folder(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Reads a text file; `None` if it is missing, unreadable or large.
+/// Reads a text file; `None` if it is missing or unreadable, is not UTF-8, or has more than [`MAX_FILE_BYTES`].
 fn read_small_file(path: &Path) -> Option<String> {
     let is_small = fs::metadata(path).is_ok_and(|data| data.is_file() && data.len() <= MAX_FILE_BYTES);
     if is_small { fs::read_to_string(path).ok() } else { None }

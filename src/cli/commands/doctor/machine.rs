@@ -65,7 +65,7 @@ fn check_disk(dir: &Path, free: u64) -> DoctorCheck {
     }
 }
 
-/// Checks that the folder is writable and closed to other users, because it holds the indexed code.
+/// Checks that the folder is writable and not accessible to other users, because it holds the indexed code.
 fn check_access(name: &'static str, flag: &str, dir: &Path) -> DoctorCheck {
     let probe = dir.join(format!(".codescry-doctor-{}", std::process::id()));
     let written = File::create_new(&probe).and_then(|_| fs::remove_file(&probe));
@@ -80,7 +80,7 @@ fn check_access(name: &'static str, flag: &str, dir: &Path) -> DoctorCheck {
     DoctorCheck::ok(name, dir.display().to_string())
 }
 
-/// Returns the permission bits of a folder that other users can access.
+/// Returns the permission bits of a folder if other users can access it.
 #[cfg(unix)]
 fn mode_open_to_others(dir: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -4,7 +4,7 @@ use super::check::DoctorCheck;
 use config::ModelSettings;
 use engine::models::{self, ModelSource};
 
-/// Reports the models on this machine, or the first installed one that cannot be used.
+/// Reports the models on this machine, or the problem of the first installed one that cannot be used.
 pub fn check_models(models: &ModelSettings) -> DoctorCheck {
     let listed = match models::list_models(models) {
         Ok(listed) => listed,

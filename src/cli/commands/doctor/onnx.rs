@@ -45,7 +45,8 @@ fn join_providers(providers: &[Provider]) -> String {
     providers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs a small computation on each device; a library built for a device may still fail there.
+/// Runs a small computation on each requested device, or on the one that `auto` chooses; a library built for a device
+/// may still fail there. Returns no checks unless the library is loaded.
 fn check_devices(models: &ModelSettings) -> Vec<DoctorCheck> {
     let name = "onnx device";
     let is_auto = models.device == DeviceChoice::Auto;

@@ -65,8 +65,8 @@ pub fn comparison_notes(comparison: &ComparisonJson) -> Vec<String> {
     notes
 }
 
-/// Prints the counts, the mean change with its confidence interval, and the changed questions, or all of them
-/// if `all`.
+/// Prints the counts, the mean change with its confidence interval, and the changed questions, or all questions if
+/// `all` is set.
 ///
 /// # Errors
 /// If standard output cannot be written.

@@ -32,8 +32,8 @@ const OPTIONS_WITH_VALUE: &[&str] = &[
 /// Minimum number of letters and digits of a word that is searched for.
 const MIN_WORD_LETTERS: usize = 3;
 
-/// Returns the pattern that a shell command searches files for; `None` for other commands, and for a program that
-/// filters another one's output.
+/// Returns the pattern of the first search of files in a shell command; `None` if there is none. A program that
+/// searches the output of another one does not count.
 pub fn pattern_of_command(command: &str) -> Option<String> {
     let mut is_fed = false;
     for segment in split_commands(command) {
@@ -45,7 +45,8 @@ pub fn pattern_of_command(command: &str) -> Option<String> {
     None
 }
 
-/// Returns the words to search for in a regular expression; `None` if it has no word.
+/// Returns the words of a regular expression that have at least [`MIN_WORD_LETTERS`] letters and digits, separated by
+/// spaces; `None` if there are none.
 pub fn words_of_pattern(pattern: &str) -> Option<String> {
     let mut words = String::new();
     let mut letters = pattern.chars();
@@ -115,7 +116,7 @@ fn split_commands(command: &str) -> Vec<Segment> {
     segments
 }
 
-/// Returns the pattern in the words of one command.
+/// Returns the pattern in the words of one command; `None` if the command does not search, or has no pattern.
 fn pattern_of_words(words: &[String]) -> Option<String> {
     let mut words = words.iter().map(String::as_str).skip_while(|word| word.contains('=') && !word.starts_with('-'));
     let program = words.next()?.rsplit('/').next()?;

@@ -28,7 +28,8 @@ pub fn print_dry_run(engine: &Engine, json: bool) -> anyhow::Result<CommandExit>
     Ok(CommandExit::Done)
 }
 
-/// Returns included and excluded paths as lines in path order, then the totals per reason.
+/// Returns the included and excluded paths, the masked credentials and the problems as lines in path order, then the
+/// totals.
 fn dry_run_lines(found: &DryRun) -> Vec<String> {
     let mut rows = Vec::with_capacity(found.included.len() + found.excluded.len());
     let mut totals: BTreeMap<&str, u64> = BTreeMap::new();

@@ -34,7 +34,7 @@ pub fn resolve_folder(path: &Path) -> anyhow::Result<PathBuf> {
 /// Returns the configuration files that the arguments select.
 ///
 /// # Errors
-/// If a named client has no configuration in projects.
+/// If `--project` is given, and a named client has no configuration in projects.
 pub fn select_configurations(
     selection: &ClientSelectionArguments,
     root: &Path,
@@ -64,7 +64,8 @@ pub struct ConfigurationEditor<'a> {
 }
 
 impl ConfigurationEditor<'_> {
-    /// Shows the changes and applies them if confirmed; returns the number of files written.
+    /// Shows the changes and applies them if confirmed, but not with `--dry-run`. Returns the outcome, and the number
+    /// of files written or removed.
     ///
     /// # Errors
     /// If standard input or output fails, or the changes cannot be confirmed.

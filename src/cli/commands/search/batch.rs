@@ -1,7 +1,7 @@
 //! `codescry search --batch`: reads one query per line and writes one answer per line, in order.
 //!
-//! Invariants: every input line that is not blank gets exactly one line of output, an answer or an error with the number
-//! of the line, which is flushed before the next line is read; at most [`MAX_QUERY_LINE_BYTES`] of a line are
+//! Invariants: every input line that is not blank gets exactly one line of output, an answer or an error with the
+//! number of the line, which is flushed before the next line is read; at most [`MAX_QUERY_LINE_BYTES`] of a line are
 //! held in memory.
 
 use std::io::{self, BufRead, Read as _};
@@ -17,7 +17,7 @@ use crate::cli::json_output::search::{BatchErrorJson, SearchJson};
 use crate::cli::printer::Printer;
 use crate::cli::text_output::remedies::for_command_line;
 
-/// Maximum length of an input line; longer lines are answered with an error.
+/// Maximum length of an input line with its line end, in bytes; longer lines are answered with an error.
 const MAX_QUERY_LINE_BYTES: u64 = 1 << 20;
 
 /// One line of the input. Unknown fields are ignored.

@@ -22,7 +22,7 @@ const NO_FOLDER: &str = "the client has named none; open a folder in the client,
 /// refused; then the client's roots are served, unless `--within` is given.
 ///
 /// # Errors
-/// If a folder given as an argument does not exist or is refused.
+/// If a folder given as an argument or with `--within` does not exist or is refused.
 pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> anyhow::Result<SharedFolders> {
     let checks = FolderChecks { shared: shared.clone() };
     let within = resolve_allowed(&checks, &arguments.within)?;

@@ -1,4 +1,5 @@
-//! The MCP bundle (`.mcpb`): a zip archive with the program, for one platform, since the format does not name processors.
+//! The MCP bundle (`.mcpb`): a zip archive with the program, for one platform, since the format does not name
+//! processors.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use super::project::PackagedProject;
 /// Builds the bundle of a program.
 ///
 /// # Errors
-/// If the manifest of bundles has no command.
+/// If the manifest of bundles has no `mcp_config`.
 pub fn build_bundle(program: &ProgramFile, project: &PackagedProject) -> Result<ReleaseFile> {
     let system = program.node_system();
     let inside = format!("server/{}", program.file_name());

@@ -53,7 +53,7 @@ impl CollectedPackages {
         self.npm_platform(name).is_some()
     }
 
-    /// Returns the platform of an npm package, such as `linux-x64`.
+    /// Returns the platform of an npm package, such as `linux-x64`; `None` for another file.
     fn npm_platform<'name>(&self, file: &'name str) -> Option<&'name str> {
         let platform = file.strip_prefix(NPM_SCOPE)?.strip_prefix('-')?;
         let platform = platform.strip_suffix(&format!("-{}.tgz", self.version))?;
@@ -66,7 +66,7 @@ impl CollectedPackages {
         platforms.map(|platform| format!("@{NPM_SCOPE}/{platform}")).collect()
     }
 
-    /// Returns the archive for a target of Rust, such as `x86_64-unknown-linux-gnu`.
+    /// Returns the archive for a target of Rust, such as `x86_64-unknown-linux-gnu`, if there is one.
     pub fn find_archive(&self, target: &str) -> Option<&CollectedPackage> {
         let name = format!("codescry-{}-{target}", self.version);
         self.packages.iter().find(|package| {

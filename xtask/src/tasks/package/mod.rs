@@ -4,9 +4,9 @@
 //! its file ([`program`]), so that no package claims a platform on which the program does not run. Equal input gives
 //! equal packages, byte for byte: entries are sorted, and their dates and modes are fixed ([`archive`]).
 //!
-//! Packages of one platform: a Python wheel, an npm package, an archive for `cargo binstall`, Homebrew and Scoop, and an
-//! MCP bundle. Files of a whole release: the npm launcher, the Homebrew formula, the Scoop manifest, the entry of the MCP
-//! registry, and the checksums. They are written from the packages that are in the folder.
+//! Packages of one platform: a Python wheel, an npm package, an archive for `cargo binstall`, Homebrew and Scoop, and
+//! an MCP bundle. Files of a whole release: the npm launcher, the Homebrew formula, the Scoop manifest, the entry of
+//! the MCP registry, and the checksums. They are written from the packages that are in the folder.
 
 #![expect(clippy::print_stdout, reason = "a command's answer")]
 
@@ -148,7 +148,7 @@ fn write_file(folder: &Path, file: &ReleaseFile) -> Result<()> {
     Ok(())
 }
 
-/// Builds the program in the default target folder, and returns its path.
+/// Builds the program with the release profile, and returns its path.
 fn build_program(root: &Path) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

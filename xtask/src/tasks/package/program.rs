@@ -183,7 +183,7 @@ fn detect_platform(content: &[u8]) -> Result<(ProgramSystem, Processor)> {
     Ok((system, processor))
 }
 
-/// Returns the lowest version of glibc that has all symbols which the program requires.
+/// Returns the lowest version of glibc, not below [`OLDEST_GLIBC`], that has all symbols which the program requires.
 fn read_needed_glibc(content: &[u8]) -> Result<Version> {
     let file: ElfFile64<'_, Endianness> = ElfFile64::parse(content)?;
     let (sections, endian) = (file.elf_section_table(), file.endian());

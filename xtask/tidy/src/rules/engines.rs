@@ -67,7 +67,7 @@ fn owns_home(package: &Package, home: &str) -> bool {
     if package.folder.is_empty() { is_below(home, "src") } else { is_below(home, &package.folder) }
 }
 
-/// Returns the first line of a file that names the engine's crate.
+/// Returns the number of the first line of a file that names the engine's crate; `None` if no line does.
 fn find_use(package: &Package, file: &CodeFile, engine: &EngineRule) -> Option<usize> {
     let names = |path: &[String], inside: &[String]| {
         let Some(first) = path.first().filter(|first| is_engine(engine, first)) else { return false };

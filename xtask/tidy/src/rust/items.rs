@@ -10,7 +10,8 @@ pub struct FileItems {
     pub definitions: Vec<ItemDefinition>,
     pub imports: Vec<Import>,
     pub paths: Vec<PathUse>,
-    /// Each word of the file with its first line and the inline modules around it.
+    /// The words of the file outside of `use` items, of a path only the first one. Each has its first line and the
+    /// inline modules around it.
     pub words: BTreeMap<String, (usize, Vec<String>)>,
 }
 
@@ -77,7 +78,7 @@ enum Scope {
     Trait {
         is_public: bool,
     },
-    /// The body of a `macro_rules!`, or the argument of a macro call: its items count as items around it.
+    /// The body of a `macro_rules!`, or the argument of a macro call: its items count as items of the scope around it.
     Macro,
     Other,
 }

@@ -1,4 +1,4 @@
-//! The byte ranges of an object or an array and of its members, which are edited alike.
+//! The byte ranges of an object or an array and of its members. Both are edited in the same way.
 
 use std::ops::Range;
 

@@ -3,7 +3,7 @@
 use super::container::Container;
 use crate::formats::splice::{Splice, line_start};
 
-/// Returns the splices that remove the member `at`, with its line and one comma.
+/// Returns the splices that remove the member `at` and one comma, and the line of the member if nothing else is on it.
 pub(super) fn cut_member(text: &str, container: &Container, at: usize) -> Vec<Splice> {
     let (start, end) = (container.members[at].start, container.members[at].end);
     let after = next_token_start(text, end);
@@ -34,7 +34,8 @@ pub(super) fn cut_member(text: &str, container: &Container, at: usize) -> Vec<Sp
     splices
 }
 
-/// Returns the splice that removes `start..end`, where `end` follows the comma in front of another member.
+/// Returns the splice that removes `start..end`, and the line if nothing else is on it. `end` is the position after the
+/// comma that separates the member from the next one.
 fn cut_before_next(text: &str, start: usize, end: usize) -> Splice {
     let line = line_start(text, start);
     let rest = text[end..].trim_start_matches([' ', '\t', '\r']);
@@ -45,7 +46,8 @@ fn cut_before_next(text: &str, start: usize, end: usize) -> Splice {
     Splice::cut(start, end + spaces)
 }
 
-/// Returns the start of the next token at or after `at`, behind white space and comments.
+/// Returns the start of the next token at or after `at`, after white space and comments; the end of the text if there
+/// is none.
 pub(super) fn next_token_start(text: &str, mut at: usize) -> usize {
     loop {
         let rest = text[at..].trim_start();

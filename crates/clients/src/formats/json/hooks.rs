@@ -81,7 +81,7 @@ fn find_hooks<'v, 't>(
     }
 }
 
-/// Returns the command of a hook that runs codescry.
+/// Returns the command by which a hook runs codescry; `None` if it does not.
 fn our_command(hook: &Plain) -> Option<String> {
     let mut commands = hook[HOOKS].as_array()?.iter().filter_map(|command| command["command"].as_str());
     let is_ours = |command: &&str| {

@@ -127,12 +127,13 @@ fn update_json_entry(
     Ok(splices)
 }
 
-/// Returns the text of the property `name`; `None` if its value is not a text.
+/// Returns the text of the property `name`; `None` if it is missing or its value is not a text.
 fn read_text(object: &Object<'_>, name: &str) -> Option<String> {
     object.get_string(name).map(|text| text.value.to_string())
 }
 
-/// Returns the texts of the array in the property `name`; other elements become empty texts.
+/// Returns the texts of the array in the property `name`, with empty texts for other elements; `None` if it is missing
+/// or its value is not an array.
 fn read_list(object: &Object<'_>, name: &str) -> Option<Vec<String>> {
     let array = object.get_array(name)?;
     let word = |word: &Value<'_>| word.as_string_lit().map_or_else(String::new, |word| word.value.to_string());

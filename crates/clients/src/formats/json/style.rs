@@ -15,11 +15,11 @@ pub(super) struct JsonStyle {
     pub line_end: &'static str,
     /// One step of indentation.
     step: String,
-    /// Whether everything is on one line.
+    /// Whether members are written on one line, as in a text of one line.
     compact: bool,
 }
 
-/// Formats a member in the given style.
+/// A function that formats a member in the given style.
 pub(super) type RenderMember<'r> = &'r dyn Fn(&JsonStyle) -> String;
 
 impl JsonStyle {

@@ -9,7 +9,7 @@ use super::style::JsonStyle;
 use crate::error::EditError;
 use crate::formats::splice::apply_splices;
 
-/// Returns `text` with a new value at `path`, whose last name does not exist yet.
+/// Returns `text` with a new value at `path`, whose last name does not exist yet. Adds the missing objects on the way.
 ///
 /// # Errors
 /// When a value on the way is not an object.

@@ -101,7 +101,7 @@ fn find_member<'n>(root: &'n Node, servers: &str, is_list: bool) -> Option<(usiz
     pairs.find(|(_, (name, _))| name.text() == Some(SERVER_NAME)).map(|(at, (_, value))| (at, value))
 }
 
-/// Returns the bytes of each member of a mapping or a sequence.
+/// Returns the byte range (start, end) of each member of a mapping or a sequence.
 fn member_ranges(value: &Node) -> Vec<(usize, usize)> {
     let pairs = value.pairs().into_iter().flatten().map(|(name, value)| (name.start, value.end.max(name.end)));
     pairs.chain(value.items().into_iter().flatten().map(|item| (item.start, item.end))).collect()
@@ -236,7 +236,7 @@ impl YamlStyle {
     }
 }
 
-/// Returns a value on one line. Texts are quoted unless they are simple words.
+/// Returns a value on one line. Texts are quoted, except simple words outside of a list.
 fn format_value(value: &FieldValue) -> String {
     let quote = |text: &str| serde_json::Value::String(text.to_owned()).to_string();
     match value {
@@ -263,7 +263,8 @@ fn format_value(value: &FieldValue) -> String {
     }
 }
 
-/// Returns the position after the line end behind `at`, or `at` if it follows one.
+/// Returns the start of the line after the one that contains `at`, or the end of the text if that line is the last one.
+/// Returns `at` itself if it follows a line end.
 fn end_of_line(text: &str, at: usize) -> usize {
     if at > 0 && text[..at].ends_with('\n') {
         return at;
@@ -271,7 +272,7 @@ fn end_of_line(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |end| at + end + 1)
 }
 
-/// Returns `text` with a line end behind its last line.
+/// Returns `text` with a line end after its last line, unless it is empty.
 fn complete_line(text: &str, line_end: &str) -> String {
     let missing = if text.is_empty() || text.ends_with('\n') { "" } else { line_end };
     format!("{text}{missing}")
@@ -300,7 +301,7 @@ fn check_yaml_edit(
     Err(EditError::at(text, 0, format!("codescry cannot edit {servers} in this form")))
 }
 
-/// Returns the top-level pairs without the entry, and without `servers` if nothing else is in there.
+/// Returns the top-level pairs without the entry, and without `servers` if it is empty then.
 fn strip_entry(root: Option<&Node>, servers: &str, is_list: bool) -> Vec<(PlainNode, PlainNode)> {
     let Some(PlainNode::Mapping(mut pairs)) = root.map(Node::to_plain) else { return Vec::new() };
     let ours = root.and_then(|root| find_member(root, servers, is_list)).map(|(at, _)| at);

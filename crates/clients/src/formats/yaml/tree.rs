@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub start: usize,
-    /// The end of the content: of the last scalar in a block, of the closing bracket otherwise.
+    /// The position after the content: after the last scalar of a block, otherwise after the closing bracket.
     pub end: usize,
     pub kind: NodeKind,
 }
@@ -36,7 +36,7 @@ pub(super) enum PlainNode {
 }
 
 impl Node {
-    /// Returns the text of a scalar.
+    /// Returns the text of a scalar; `None` for another value.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {
             NodeKind::Scalar { text, .. } => Some(text),
@@ -49,7 +49,7 @@ impl Node {
         matches!(&self.kind, NodeKind::Scalar { text, is_plain: true } if ["", "~", "null"].contains(&text.as_str()))
     }
 
-    /// Returns the pairs of a mapping.
+    /// Returns the pairs of a mapping; `None` for another value.
     pub fn pairs(&self) -> Option<&[(Self, Self)]> {
         match &self.kind {
             NodeKind::Mapping(pairs) => Some(pairs),
@@ -57,7 +57,7 @@ impl Node {
         }
     }
 
-    /// Returns the items of a sequence.
+    /// Returns the items of a sequence; `None` for another value.
     pub fn items(&self) -> Option<&[Self]> {
         match &self.kind {
             NodeKind::Sequence(items) => Some(items),
@@ -65,7 +65,7 @@ impl Node {
         }
     }
 
-    /// Returns the value of a key of a mapping.
+    /// Returns the value of a key of a mapping; `None` if there is no such key, or for another value than a mapping.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.pairs()?.iter().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value)
     }
@@ -178,7 +178,7 @@ impl<'t> Events<'t> {
         Node { start, end, kind: NodeKind::Scalar { text: text.into_owned(), is_plain } }
     }
 
-    /// Returns the end of a collection: past its bracket, or with the content of its last member.
+    /// Returns the end of a collection: after its closing bracket, or after the content of its last member.
     fn end_of_collection(&self, start: usize, past: usize, last: usize) -> usize {
         if self.text[start..].starts_with(['{', '[']) { past } else { last }
     }

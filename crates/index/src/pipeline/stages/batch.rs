@@ -11,7 +11,7 @@ use super::parse::ParseOutcome;
 /// Files whose chunks are embedded together, in calls with texts of similar length.
 pub(crate) struct ChunkBatch(pub Vec<ParseOutcome>);
 
-/// Number of chunks that make a batch full, unless the embedder requests more.
+/// Number of chunks that make a batch full, unless the embedder requests another number.
 pub(crate) const WINDOW_CHUNKS: usize = 1_024;
 
 /// Number of files that make a batch full, even if they have few chunks.
@@ -38,8 +38,8 @@ struct PendingBatch {
 }
 
 impl BatchStage<'_> {
-    /// Gathers files until the input ends. An incomplete batch is sent when nothing more is ready and the
-    /// embedder would be idle or files wait for memory.
+    /// Gathers files until the input ends, and sends full batches. Sends an incomplete batch when the queues before and
+    /// after the stage are empty and it is a quarter full or files wait for memory, and at the end of the input.
     pub fn run(&self, input: &StageReceiver<'_, Vec<ParseOutcome>>, output: &StageSender<'_, ChunkBatch>) {
         let shortage = self.budget.subscribe_to_shortage();
         let nothing = never();

@@ -1,8 +1,8 @@
 //! Stage `embed`: computes the vectors of chunks.
 //!
-//! Several threads embed one window of chunks each. Each call of the embedder receives texts of similar length, from
-//! any files of the window. A file is passed on as soon as all of its chunks have vectors. Cached passages are not
-//! embedded again.
+//! Several threads embed one window of chunks each. Unless the embedder makes its own batches, each call receives texts
+//! of similar length, from any files of the window. Files are passed on in groups once all of their chunks have
+//! vectors. Cached passages are not embedded again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Once;
@@ -48,7 +48,7 @@ pub(crate) struct EmbedStage<'r> {
     computed: AtomicU64,
     reused: AtomicU64,
     failure: Mutex<Option<EmbedError>>,
-    /// Loads, once per run, the vectors that other processes have cached.
+    /// Loads, once per run, the keys of the vectors that other processes have cached.
     cache_refresh: Once,
 }
 
@@ -82,10 +82,11 @@ impl<'r> EmbedStage<'r> {
     }
 }
 
-/// Counts of computed and cached vectors.
+/// Counts of computed and reused vectors of chunks.
 #[derive(Default)]
 pub(crate) struct EmbedSummary {
     pub computed: u64,
+    /// Number of chunks whose vector comes from the cache or from a chunk with the same passage.
     pub reused: u64,
     /// Number of chunks per call, as chosen by the tuner.
     pub batch_chunks: usize,
@@ -147,7 +148,8 @@ impl EmbedStage<'_> {
         Ok(true)
     }
 
-    /// Embeds a window with an embedder that makes its own batches. Files are passed on as they are completed.
+    /// Embeds a window with an embedder that makes its own batches. Passes completed files on during the call. Returns
+    /// false if the run should end.
     fn embed_with_own_batches(
         &self,
         window: &mut ChunkWindow,
@@ -167,7 +169,7 @@ impl EmbedStage<'_> {
         Ok(goes_on)
     }
 
-    /// Rounds a computed vector to half precision and caches it. `halves` is a reused buffer.
+    /// Rounds a computed vector to half precision, and caches it if there is a cache. `halves` is a reused buffer.
     fn round_and_cache(&self, key: Option<VectorKey>, vector: &mut [f32], halves: &mut HalfVector) {
         cache::round_to_half(vector, halves);
         if let (Some(cache), Some(key)) = (self.cache, key) {
@@ -176,7 +178,7 @@ impl EmbedStage<'_> {
     }
 
     /// Fills in cached vectors. Returns the remaining chunks, sorted by text length. Of several chunks with the same
-    /// passage, only the first is returned; the others get its vector.
+    /// cache key, only the first is returned; the others get its vector.
     fn fill_from_cache(&self, window: &mut ChunkWindow) -> VecDeque<ChunkPosition> {
         let mut left: Vec<ChunkPosition> = Vec::new();
         let (mut firsts, mut vector) = (HashMap::new(), Vec::new());

@@ -39,7 +39,7 @@ impl ParseOutcome {
 pub(crate) struct FileReplacement {
     pub record: FileRecord,
     pub chunks: Vec<PreparedChunk>,
-    /// Length of the source, in bytes.
+    /// Length of the decoded source, in bytes; 0 for a skipped file.
     pub bytes: u64,
     /// `None` for a skipped file.
     pub permit: Option<MemoryPermit>,
@@ -117,7 +117,7 @@ impl ParseStage<'_> {
         }
     }
 
-    /// Parses the files of a batch; stops early if the run is cancelled.
+    /// Parses the files of a batch; returns nothing if the run is cancelled.
     fn parse_batch(
         &self,
         batch: Vec<ReadOutcome>,

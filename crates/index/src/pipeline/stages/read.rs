@@ -191,8 +191,8 @@ fn keep_indexed_record(known: &FileRecord, message: &str) -> Option<FileRecord> 
 
 const GREW_DURING_READ: &str = "it grew while it was read; the next run reads it again";
 
-/// Returns whether a record stays valid as long as the content is unchanged. Files that were unreadable or too large
-/// are tried again in each run.
+/// Returns whether a record stays valid as long as the content is unchanged: its file was neither unreadable nor too
+/// large.
 fn is_final(known: &FileRecord) -> bool {
     !known.is_unread() && !matches!(known.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }))
 }
@@ -211,8 +211,9 @@ fn skipped_record(entry: &WalkEntry, stat: FileStat, reason: SkipReason) -> File
     }
 }
 
-/// Returns the modification time to record. The time of the last change counts too, because a program may set the
-/// modification time to an old one after each of two changes.
+/// Returns the modification time to record; [`FileStat::CHANGED_TOO_RECENTLY_NS`] if it or the change time (ctime) is
+/// too recent. The change time counts because a program may set the modification time to an old one after each of two
+/// changes.
 fn trusted_mtime_ns(stat: &FileStat) -> i64 {
     let changed_ns = stat.mtime_ns.max(stat.ctime_ns);
     if now_ns().saturating_sub(changed_ns) < UNTRUSTED_AGE_NS {

@@ -31,7 +31,7 @@ pub(crate) struct WalkSummary {
     pub skipped: BTreeMap<String, u64>,
     /// Files and folders that could not be read.
     pub unread: PathSet,
-    /// A description for each path in `unread`.
+    /// A description for each path in `unread`, and the problems of ignore files that the walk does not visit.
     pub problems: Vec<(RepoPath, String)>,
 }
 

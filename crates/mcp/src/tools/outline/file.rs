@@ -32,7 +32,7 @@ pub fn render_outline(
     fit_to_budget(left, budget, |count| render_first_definitions(outline, cursor, count, format_compactly))
 }
 
-/// Renders the first `count` definitions of a page, each as `format` does.
+/// Renders the first `count` definitions of a page, formatted by `format`.
 fn render_first_definitions(
     outline: &FileOutline,
     cursor: &PageCursor,

@@ -22,7 +22,8 @@ const MAX_NAME_CHARS: usize = 100;
 /// Maximum number of names listed per file.
 const MAX_NAMES: usize = 24;
 
-/// Minimum number of names listed per file; if the budget has no room for them, the depth is reduced.
+/// Minimum number of names listed per file; if the budget has no room for them, the depth is reduced, or files are left
+/// for the next page.
 const MIN_NAMES: usize = 4;
 
 /// Estimated minimum number of tokens per file.

@@ -5,7 +5,7 @@ use engine::ReadRequest;
 
 use crate::call::values::split_line_suffix;
 
-/// Code to read: a request to the engine, and the text it was given as, for messages.
+/// Code to read: a request to the engine, and the part of the arguments that it comes from, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadTarget {
     pub given: String,
@@ -22,10 +22,12 @@ pub struct GivenTargets {
 }
 
 impl GivenTargets {
-    /// Returns the code to read, in the order given. `is_file` tells whether a path is that of a file.
+    /// Returns the code to read: paths, then symbols, each in the order given. `is_file` tells whether a path is that
+    /// of a file.
     ///
     /// # Errors
-    /// A message when there is nothing to read, or lines without a single path that they belong to.
+    /// A message when there is nothing to read, or lines are given together with symbols or without a single path that
+    /// they belong to.
     pub fn to_targets(&self, is_file: &dyn Fn(&str) -> bool) -> Result<Vec<ReadTarget>, String> {
         let target = |given: &str, request: ReadRequest| ReadTarget {
             given: given.to_owned(),
@@ -70,8 +72,8 @@ impl GivenTargets {
     }
 }
 
-/// Parses a name or a place as a tool prints it: `Config.load`, `src/a.rs:10-40`, `src/a.rs:12`, `src/a.rs Config.load`,
-/// `src/a.rs:10-40 method Config.load(path)`, `method Config.load`, or a file.
+/// Parses a name or a place as a tool prints it: `Config.load`, `src/a.rs:10-40`, `src/a.rs:12`,
+/// `src/a.rs Config.load`, `src/a.rs:10-40 method Config.load(path)`, `method Config.load`, or a file.
 fn parse_target(text: &str, is_file: &dyn Fn(&str) -> bool) -> ReadRequest {
     let text = text.trim();
     let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));

@@ -1,8 +1,8 @@
 //! Accepts connections, limits their number and shuts them down.
 //!
-//! Invariants: the number of open connections never exceeds the limit. At the limit, a new connection
-//! replaces the one that has been idle longest, so clients that open connections and send nothing lock no
-//! other client out.
+//! Invariants: the number of open connections never exceeds the limit. At the limit, a new connection replaces the one
+//! that has been idle longest, so clients that open connections and send nothing lock no other client out; it is
+//! refused if every connection is busy.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

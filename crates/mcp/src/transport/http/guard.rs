@@ -30,7 +30,8 @@ impl RequestGuard {
         }
     }
 
-    /// Checks that `Host` names this server and that `Origin`, if present, is this server.
+    /// Checks that `Host` names this server, that the URL does not name another host, and that `Origin`, if present, is
+    /// this server.
     ///
     /// # Errors
     /// The reason, as text for the response.
@@ -57,8 +58,8 @@ impl RequestGuard {
         })
     }
 
-    /// Returns whether `authority` names this server: a listed name, `localhost`, or an IP address that the
-    /// server can be reached at.
+    /// Returns whether `authority` names this server: a listed name, `localhost`, or a loopback address; any other IP
+    /// address too, unless the server listens on a loopback address.
     fn accepts_host(&self, authority: &Authority) -> bool {
         let host = authority.host().to_ascii_lowercase();
         if authority.as_str().contains('@') {
@@ -83,7 +84,7 @@ impl RequestGuard {
     }
 }
 
-/// Returns the value of a header that is present exactly once.
+/// Returns the value of a header that is present exactly once; `None` for another header, or a value that is not text.
 fn single_header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;

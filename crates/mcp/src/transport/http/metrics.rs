@@ -108,7 +108,7 @@ impl HttpMetrics {
         }
     }
 
-    /// Reads the current size of every index.
+    /// Sets the gauges to the current size of each index, and removes those of an index that cannot be read.
     async fn update_index_sizes(&self) {
         for (root, engine) in self.server.iter().flat_map(McpServer::engines_by_name) {
             let label = RootLabel { root };

@@ -17,7 +17,7 @@ const MIN_TOKEN_CHARS: usize = 16;
 pub struct HttpOptions {
     /// The address to listen on; with port 0, the system chooses one.
     pub address: SocketAddr,
-    /// The secret that every request must carry; optional on a loopback address.
+    /// The secret that requests other than for `/healthz` must carry; optional on a loopback address.
     pub token: Option<BearerToken>,
     /// Names that the `Host` header may hold besides IP addresses and `localhost`.
     pub hosts: Vec<String>,
@@ -29,11 +29,14 @@ pub struct HttpOptions {
 /// The limits of the HTTP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpLimits {
-    /// Maximum number of open connections; at the limit, a new one replaces the one idle longest.
+    /// Maximum number of open connections; at the limit, a new one replaces the one idle longest, or is refused if none
+    /// is idle.
     pub connections: usize,
-    /// Maximum number of sessions of both transports; at the limit, a new one replaces the one idle longest.
+    /// Maximum number of sessions of both transports; at the limit, a new one replaces the session of streamable HTTP
+    /// idle longest, or is refused if none is idle.
     pub sessions: usize,
-    /// Maximum number of requests per second from one client address, with bursts of twice that; more are refused.
+    /// Maximum number of requests per second from one client address, with bursts of twice that; more are refused. The
+    /// limit is lower for requests without the required token.
     pub requests_per_second: u32,
     /// Maximum size of a request body, in bytes.
     pub max_body_bytes: usize,
@@ -43,7 +46,7 @@ pub struct HttpLimits {
     pub head_timeout: Duration,
     /// Time that the server waits for the body of a request.
     pub body_timeout: Duration,
-    /// Time without a message after which a session ends.
+    /// Time without a message after which a session of streamable HTTP ends.
     pub session_timeout: Duration,
     /// Time that a shutdown waits, at most, for requests in flight.
     pub close_timeout: Duration,

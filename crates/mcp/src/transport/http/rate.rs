@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Number of buckets above which buckets that are full again are dropped.
+/// Maximum number of buckets. Before another one is added, buckets that are full again are dropped; if there are none,
+/// the request is refused.
 const MAX_BUCKETS: usize = 4_096;
 
 /// Divisor of the allowed rate for requests without the token.
@@ -38,7 +39,8 @@ impl RateLimiter {
         Self { per_second: f64::from(per_second), buckets: Mutex::default() }
     }
 
-    /// Takes a token for a request of `from` at `now`; returns `false` if none is left.
+    /// Takes a token for a request of `from` at `now`; returns `false` if none is left, or there are too many other
+    /// clients.
     pub fn try_acquire(&self, from: IpAddr, is_authorized: bool, now: Instant) -> bool {
         let rate = if is_authorized { self.per_second } else { (self.per_second / UNAUTHORIZED_DIVISOR).max(1.0) };
         let capacity = (rate * BURST_SECONDS).max(1.0);

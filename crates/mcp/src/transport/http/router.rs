@@ -170,7 +170,7 @@ impl<S: ServerHandler + Clone> RequestRouter<S> {
     /// Parses the JSON-RPC message of a body.
     ///
     /// # Errors
-    /// The response to send when the body holds no message.
+    /// The response to send when the body holds no message, or an unknown notification.
     fn parse_message(bytes: &[u8]) -> Result<ClientJsonRpcMessage, Box<Response<ResponseBody>>> {
         match json_lines::parse_message(bytes) {
             Ok(Some(message)) => Ok(message),

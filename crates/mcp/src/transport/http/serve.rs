@@ -23,7 +23,7 @@ use crate::transport::lifecycle::{RUN_STOP_TIMEOUT, THREAD_STOP_TIMEOUT, build_r
 ///
 /// # Errors
 /// When there is neither an engine nor a folder that calls may name, the address needs a token, or the server cannot
-/// listen. Client input is never an error.
+/// listen or start its threads. Client input is never an error.
 pub fn serve_http(
     engines: Vec<Arc<Engine>>,
     access: FolderAccess,
@@ -63,7 +63,7 @@ pub fn serve_http(
 /// Lets conformance tests exercise protocol features that codescry's own server does not use.
 ///
 /// # Errors
-/// The errors of [`serve_http`].
+/// When the address needs a token, or the server cannot listen or start its threads.
 pub fn serve_service<S>(service: S, options: &HttpOptions, announce: impl FnOnce(SocketAddr)) -> Result<(), McpError>
 where
     S: ServerHandler + Clone,

@@ -1,9 +1,9 @@
 //! MCP sessions of both HTTP transports, under one limit.
 //!
-//! Invariants: the number of sessions never exceeds the limit, even when several are created at once. At
-//! the limit, a new session replaces the one that has been idle longest, so clients that disappear without
-//! closing their session lock no other client out. Protocol versions from 2026-07-28 on have no sessions
-//! and do not count.
+//! Invariants: the number of sessions never exceeds the limit, even when several are created at once. At the limit, a
+//! new session replaces the session of streamable HTTP that has been idle longest, so clients that disappear without
+//! closing such a session lock no other client out; it is refused if none is idle. Protocol versions from 2026-07-28 on
+//! have no sessions and do not count.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -135,7 +135,7 @@ impl HttpSessions {
         (self.local.sessions.read().await.len(), self.legacy_sse.load(Ordering::Relaxed))
     }
 
-    /// Closes idle sessions until there is room for one more; returns `false` if all are in use.
+    /// Closes idle sessions of streamable HTTP until there is room for one more; returns `false` if none is idle.
     pub async fn make_room(&self) -> bool {
         loop {
             let (streamable, legacy_sse) = self.count_by_transport().await;
@@ -149,7 +149,7 @@ impl HttpSessions {
         }
     }
 
-    /// Reserves a slot for a legacy SSE session; `None` if all sessions are in use.
+    /// Reserves a slot for a legacy SSE session; `None` if there is no room and no idle session to close.
     pub async fn reserve_legacy_sse(self: &Arc<Self>) -> Option<LegacySseSession> {
         let _lock = self.creation_lock.lock().await;
         if !self.make_room().await {

@@ -35,9 +35,9 @@ const MAX_MESSAGE_WORDS: usize = 50;
 /// A report, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
-    /// The first line.
+    /// The first line, or the first sentence of a report of one line.
     pub title: String,
-    /// The sentences, without code, logs, traces, comments and descriptions of the environment.
+    /// The first words after the title, without code, logs, traces, comments and descriptions of the environment.
     pub prose: String,
     /// The names in the title, in the prose, in traces and in code, in this order.
     pub names: Vec<QueryName>,
@@ -73,7 +73,7 @@ impl Report {
     }
 }
 
-/// Parses a report; returns `None` if the text is a question, a name, code or a trace alone.
+/// Parses a report; returns `None` if the text is no report, such as a question, a name, code or a trace alone.
 pub(super) fn parse_report(text: &str) -> Option<Report> {
     let parts = ReportParts::split(text);
     if !is_report(text, &parts) {
@@ -109,7 +109,8 @@ pub(super) fn parse_report(text: &str) -> Option<Report> {
     Some(Report { title, prose: words.join(" "), names, locations, messages })
 }
 
-/// Returns texts that may occur in the code: quoted texts, lines of logs and code that mention an error, and the title.
+/// Returns at most [`MAX_MESSAGES`] texts that may occur in the code: quoted texts, lines of logs and code that mention
+/// an error, and the title; without very short and very long ones.
 fn find_messages(parts: &ReportParts, title: &str, prose: &str) -> Vec<String> {
     let is_long = |text: &&str| (MIN_MESSAGE_WORDS..=MAX_MESSAGE_WORDS).contains(&text.split_whitespace().count());
     let lines = parts.logs.iter().chain(&parts.code).flat_map(|log| log.lines()).map(str::trim);

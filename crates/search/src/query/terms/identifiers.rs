@@ -13,9 +13,9 @@ pub(crate) struct QueryName {
 /// Separators in qualified names.
 const SEPARATORS: &[&str] = &["::", "->", "#", ".", "\\"];
 
-/// Returns the names in the tokens of a text that are written as code and pass `is_allowed`.
+/// Returns the distinct names in the tokens of a text that are written as code and pass `is_allowed`.
 ///
-/// A query of one token counts as code. `is_allowed` rejects other tokens, such as file names.
+/// A query of one token counts as code. `is_allowed` rejects tokens that are no names, such as file names.
 pub(crate) fn find_names(text: &str, is_allowed: impl Fn(&str) -> bool) -> Vec<QueryName> {
     let tokens: Vec<&str> = text.split_whitespace().collect();
     let mut found: Vec<QueryName> = Vec::new();
@@ -37,7 +37,7 @@ pub(crate) fn find_names(text: &str, is_allowed: impl Fn(&str) -> bool) -> Vec<Q
     found
 }
 
-/// Removes quotes, brackets and call arguments around a name.
+/// Removes the characters around a name that are no part of it, and the arguments of a call.
 fn trim_name(token: &str) -> &str {
     let token = token.trim_start_matches(|c| !is_identifier_char(c));
     let end = token.find('(').filter(|end| *end > 0).unwrap_or(token.len());

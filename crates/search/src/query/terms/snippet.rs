@@ -13,13 +13,12 @@ const KEYWORDS: &str = "abstract and as assert async await begin bool boolean br
     super switch template then this throw throws trait true try type typedef typeof union unless unsafe unsigned until \
     use using val var virtual void when where while with yield";
 
-/// Symbols that occur in code and not in prose.
+/// Symbols that are common in code and rare in prose.
 const CODE_SYMBOLS: &[&str] =
     &["{", "}", ";", "=>", "->", "==", "!=", ":=", "&&", "||", " = ", "+=", "</", "/>", "](", "::<"];
 
 /// Returns whether a text is code: one line that has two code symbols, begins a function definition or is a call, or
-/// several lines of which half, and at least two, have a code symbol or are one of these. Text that ends with `?` is
-/// not code.
+/// several lines of which at least half have a code symbol or are one of these. Text that ends with `?` is not code.
 pub(crate) fn is_code(text: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if text.trim_end().ends_with('?') {

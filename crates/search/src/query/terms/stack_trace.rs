@@ -12,10 +12,11 @@ use types::RepoPath;
 /// A location in a query: a file, possibly with a line and a function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct QueryLocation {
-    /// The path as written, with `/` as separator.
+    /// The path of the file, with `/` as separator and without a scheme; from a Java frame, with the folders of the
+    /// package.
     pub path: String,
     pub line: Option<u32>,
-    /// The function of a stack frame; empty if unknown.
+    /// The function in the file, such as that of a stack frame; empty if unknown.
     pub function: String,
     /// Whether the location comes from a stack trace, in which most paths belong to other programs.
     pub from_trace: bool,
@@ -128,7 +129,8 @@ fn is_trace(text: &str, location_count: usize) -> bool {
         || text.contains("rror")
 }
 
-/// Returns the message beside the location in a line such as `a.c:4:2: error: no such name`.
+/// Returns the message beside the location in a line such as `a.c:4:2: error: no such name`; `None` for a stack frame,
+/// or if there is no message.
 fn message_beside_location(line: &str) -> Option<String> {
     if FRAME_PREFIXES.iter().any(|start| line.starts_with(start)) || line.ends_with("in main chunk") {
         return None;
@@ -158,7 +160,7 @@ fn starts_frame(line: &str) -> bool {
         || location.is_some_and(|location| location.line.is_some() || line.contains(": line "))
 }
 
-/// Parses the frame on `line`. Its function may be on the line before it, `above`.
+/// Parses the frame on `line`; `None` if it is no frame. Its function may be on the line before it, `above`.
 fn parse_frame(line: &str, above: &str) -> Option<QueryLocation> {
     if let Some(location) = parse_java_frame(line).or_else(|| parse_python_frame(line)) {
         return location.line.is_some().then_some(location);
@@ -213,7 +215,7 @@ fn parse_python_frame(line: &str) -> Option<QueryLocation> {
     })
 }
 
-/// Parses a token that is a location; returns `None` if it is not a path.
+/// Parses a token that is a location; returns `None` if it is not a path of a file with a known extension.
 ///
 /// Examples: `src/search/snapshot.rs:120:7`, `Program.cs:line`, `pool.ts(42,7)`,
 /// `tests/test_pool.py::test_get`, `snapshot.rs`.
@@ -267,7 +269,7 @@ fn strip_scheme(token: &str) -> Option<(String, bool)> {
     }
 }
 
-/// Returns whether the last component of a path is a file name with the extension of a known language.
+/// Returns whether the last component of a path is a file name with the extension of a known language or data format.
 fn is_file_name(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let Some((stem, extension)) = name.rsplit_once('.') else { return false };

@@ -20,7 +20,7 @@ pub(super) struct ChunkPiece {
     pub scope: Option<usize>,
     /// Indexes of the definitions whose names are in these lines, in order.
     pub defines: Vec<usize>,
-    /// Whether the piece is one of several parts of a large definition.
+    /// Whether the piece is a part of a large definition without members.
     pub is_part: bool,
 }
 

@@ -98,7 +98,7 @@ impl<'t> DataTree<'t> {
         self.nodes[node].children.iter().copied()
     }
 
-    /// Returns the range of a node. The range of a YAML document begins after its line `---`.
+    /// Returns the range of a node. The range of a YAML document with a line `---` begins at its first pair or item.
     pub fn node_range(&self, node: usize) -> Range<usize> {
         let DataNode { range, children, .. } = &self.nodes[node];
         match children.first() {
@@ -117,7 +117,7 @@ impl<'t> DataTree<'t> {
         self.slice(self.key_range(node))
     }
 
-    /// Returns the pair at the end of a path of keys, such as `metadata.name`.
+    /// Returns the pair at the end of a path of keys, such as `metadata.name`; `None` if a key is missing.
     pub fn find(&self, node: usize, path: &str) -> Option<usize> {
         path.split('.').try_fold(node, |at, key| {
             self.children(at).find(|child| self.shape(*child) == DataShape::Pair && self.pair_key(*child) == key)

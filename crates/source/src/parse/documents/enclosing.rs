@@ -12,7 +12,7 @@ use crate::parse::source_file::SourceFile;
 /// Maximum length of a cell's signature, in bytes.
 const MAX_SIGNATURE_BYTES: usize = 120;
 
-/// Returns the component that a whole file defines, or the cells of a notebook.
+/// Returns the component that a whole file defines, or the cells of a notebook; nothing for any other file.
 pub(super) fn find_enclosing(file: &SourceFile, lines: &LineIndex<'_>) -> Vec<Definition> {
     let text = file.text.as_str();
     if embedded::is_notebook(&file.path) {

@@ -31,7 +31,7 @@ pub(super) struct DefinitionRule {
 pub(super) enum NameSource {
     /// The key of the pair.
     Key,
-    /// The first of these fields, each a path of keys, that is a scalar.
+    /// The first of these fields, each a path of keys, that is a scalar with text outside of template actions.
     Fields(&'static [&'static str]),
     /// The method and the path of an HTTP request: the key, in capitals, and the key above.
     Request,

@@ -93,8 +93,8 @@ fn literal_name(name: &str) -> String {
     out.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '.' | '_' | '/' | ':')).to_owned()
 }
 
-/// Returns the signature of a definition: its name for a document, a request or a pair with a name field, and otherwise
-/// the start of its source.
+/// Returns the signature of a definition: made from its name for a document, a request (with its summary) and a pair
+/// with a name field, and otherwise the start of its source.
 fn build_signature(
     tree: &DataTree<'_>,
     node: usize,

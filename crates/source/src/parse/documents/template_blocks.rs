@@ -38,7 +38,7 @@ pub(super) fn find_blocks(lines: &LineIndex<'_>) -> Vec<Definition> {
     definitions::nest(found)
 }
 
-/// Returns the range of the first quoted text of an action.
+/// Returns the range of the first quoted text of an action, or `None` if it is missing or empty.
 fn quoted_name(text: &str, start: usize, end: usize) -> Option<std::ops::Range<usize>> {
     let open = start + text[start..end].find(['"', '`'])? + 1;
     let close = open + text[open..end].find(['"', '`'])?;

@@ -27,7 +27,7 @@ impl ProgressCounter {
 }
 
 /// The time limit of an analysis. It counts the processor time of the calling thread, so that the result does not
-/// depend on the load of the machine.
+/// depend on the load of the machine; if the system does not report it, the time on the clock.
 pub(super) struct TimeLimit {
     duration: Duration,
     /// The processor time of the thread at the start; `None` if the system does not report it.
@@ -66,7 +66,8 @@ impl TimeLimit {
         }
     }
 
-    /// Returns the time that is left; none once the work must end.
+    /// Returns the time that is left; zero once the work must end. The whole limit, if the system does not report
+    /// processor time.
     pub fn remaining(&self) -> Duration {
         if self.is_exceeded() {
             return Duration::ZERO;

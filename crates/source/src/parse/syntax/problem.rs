@@ -14,7 +14,7 @@ pub enum ParserFault {
     Hung,
     /// It needed more memory than it may use.
     OutOfMemory,
-    /// Its answer does not fit the text.
+    /// Its answer cannot be read or does not fit the text.
     DamagedAnswer,
     /// It gave no answer in time, and did not compute either: it was stopped, or the machine is very busy.
     Late,
@@ -46,9 +46,9 @@ impl ParserFault {
 /// The reason why a text is not analyzed, or only in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyntaxProblem {
-    /// The time limit was exceeded.
+    /// The time limit was exceeded, or the analysis was cancelled.
     TimedOut,
-    /// The grammar cannot be used by this version of tree-sitter.
+    /// There is no grammar, or this version of tree-sitter cannot use it.
     UnusableGrammar,
     /// The grammar's scanner is known to fail on such a text.
     KnownScannerFault,

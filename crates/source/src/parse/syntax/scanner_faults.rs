@@ -24,7 +24,7 @@ pub(super) fn crashes_bash_scanner(grammar: &Grammar, text: &str) -> bool {
 /// Maximum number of lines of YAML. The scanner of tree-sitter-yaml 0.7 counts them with 15 bits and stops at more.
 const MAX_YAML_LINES: usize = 32_000;
 
-/// Returns whether a text has more lines than the scanner of its language can count.
+/// Returns whether a text is YAML with more lines than [`MAX_YAML_LINES`].
 pub(super) fn exceeds_scanner(language: &str, text: &str) -> bool {
     language == "yaml" && memchr::memchr_iter(b'\n', text.as_bytes()).count() > MAX_YAML_LINES
 }
@@ -39,7 +39,8 @@ pub(super) fn fails_in_scanner(language: &str, text: &str) -> bool {
     }
 }
 
-/// Returns whether a text has a Ruby heredoc, or a string that the scanner takes for one, with a very long word.
+/// Returns whether a text has a Ruby heredoc, or a string that the scanner takes for one, with a word longer than
+/// [`MAX_HEREDOC_WORD_BYTES`].
 fn has_long_heredoc_word(text: &str) -> bool {
     text.match_indices("<<").any(|(at, _)| {
         let word = text[at + 2..].trim_start_matches(['-', '~']);
@@ -51,7 +52,7 @@ fn has_long_heredoc_word(text: &str) -> bool {
     })
 }
 
-/// Returns whether blocks of YAML are nested deeper than the scanner can store.
+/// Returns whether blocks of YAML are nested deeper than [`MAX_YAML_BLOCKS`].
 fn has_deep_blocks(text: &str) -> bool {
     let mut columns: Vec<usize> = Vec::new();
     text.lines().any(|line| {

@@ -45,7 +45,7 @@ fn skip_subtree(cursor: &mut TreeCursor<'_>) -> bool {
     true
 }
 
-/// Returns the class of a node; `None` if its children are classified instead.
+/// Returns the class of a node; `None` if it has no class, so that its children are classified instead.
 fn classify_node(node: Node<'_>, text: &str) -> Option<TokenClass> {
     let kind = node.kind();
     if !node.is_named() {

@@ -110,8 +110,8 @@ mod by_handles {
         Ok(length > MAX_SHALLOW_BYTES)
     }
 
-    /// Returns the path of `path` below `folder`, in time that depends little on their lengths; `None` if it is not
-    /// below.
+    /// Returns the path of `path` below `folder`, in time that depends little on their lengths; empty if they are
+    /// equal, `None` if it is not below.
     fn below<'p>(folder: &Path, path: &'p Path) -> Option<&'p Path> {
         let rest = path.as_os_str().as_bytes().strip_prefix(folder.as_os_str().as_bytes())?;
         match rest.split_first() {

@@ -46,7 +46,8 @@ pub(in crate::walk) enum IgnoreVerdict {
     Out { rule: Option<String>, source: String },
 }
 
-/// The ignore files of a folder and of all folders above it.
+/// The ignore files that apply in a folder: its own, those of the folders above it up to the top of the repository, and
+/// the user's.
 pub(in crate::walk) struct FolderRules {
     /// The deepest file of each kind: of [`IGNORE_FILES`], then `info/exclude`, then the user's excludes.
     kinds: [Option<Arc<IgnoreFile>>; KINDS],
@@ -107,7 +108,7 @@ impl FolderRules {
         Self::load_with_global(root, find_git_excludes().and_then(|file| file.canonicalize().ok()))
     }
 
-    /// Loads the rules like [`Self::load_root`], with these excludes of the user.
+    /// Loads the rules like [`Self::load_root`], with the file `global` as the user's excludes.
     pub fn load_with_global(root: &Path, global: Option<PathBuf>) -> Arc<Self> {
         let top = find_top(root);
         let tree = Arc::new(TreeFolders { top: top.to_owned(), root: root.to_owned() });
@@ -156,8 +157,8 @@ impl FolderRules {
         &self.faults
     }
 
-    /// Adds the rules of `folder` to those above it; `None` if it can have none. Accesses only files for which
-    /// `may_have` is true.
+    /// Adds the rules of `folder` to those above it; `None` if `folder` can have no rules. Accesses only files for
+    /// which `may_have` is true.
     pub fn extend(&self, folder: &Path, may_have: &dyn Fn(&str) -> bool) -> Option<Self> {
         let has_git = may_have(".git");
         if !has_git && !IGNORE_FILES.iter().any(|name| may_have(name)) {
@@ -260,7 +261,7 @@ impl FolderRules {
         built.ok().filter(|rules| !rules.is_empty())
     }
 
-    /// Returns why `file` cannot be read, if it is an unreadable ignore file of this folder.
+    /// Returns why `file` cannot be used, if it is an ignore file or the `.git` of this folder that cannot be used.
     pub fn read_error(&self, file: &Path) -> Option<&str> {
         self.faults.iter().find(|(path, _)| path == file).map(|(_, message)| message.as_str())
     }

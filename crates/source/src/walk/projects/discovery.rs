@@ -21,7 +21,7 @@ const MAX_ENTRIES: usize = 20_000;
 /// Maximum length of a project's name, in characters.
 const MAX_NAME_CHARS: usize = 120;
 
-/// Finds the projects that contain `folders`, ordered by descending number of files, then by folder.
+/// Finds the projects that contain at least one of `folders`, ordered by descending number of files, then by folder.
 ///
 /// `folders` has one entry per file. A file counts for the deepest project that contains it.
 pub fn find_projects<'f>(root: &Path, folders: impl Iterator<Item = &'f str>) -> Vec<Project> {
@@ -118,7 +118,8 @@ impl<'f> Discovery<'f> {
     }
 }
 
-/// Returns the project whose top is this folder, named by the first manifest that has a name, or after the folder.
+/// Returns the project whose top is this folder, named by the first manifest that has a name, or after the folder;
+/// `None` if no manifest makes it a project.
 fn read_project(handle: &FolderHandle, folder: &str, folder_name: &str) -> Option<Project> {
     let mut kind = None;
     for (manifest, file) in list_manifests(handle, folder.is_empty()) {

@@ -111,14 +111,15 @@ fn json_name(manifest: &Value) -> Option<String> {
     manifest.get("name").and_then(Value::as_str).filter(|name| !name.trim().is_empty()).map(str::to_owned)
 }
 
-/// Evaluates a `package.json`. One with only a module type (`{"type": "module"}`) does not make a project.
+/// Evaluates a `package.json`. An empty object, and one with only a module type (`{"type": "module"}`), do not make a
+/// project.
 fn evaluate_npm(text: &str) -> ProjectClaim {
     let manifest = parse_json(text);
     let only_type = manifest.as_object().is_some_and(|fields| fields.keys().all(|key| key == "type"));
     if only_type { ProjectClaim::NotAProject } else { claim_with(json_name(&manifest)) }
 }
 
-/// Returns the trimmed lines that are not comments in any of the formats.
+/// Returns the trimmed lines that do not begin with the mark of a comment in any of the formats.
 fn lines_without_comments(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !["#", "//", "--", ";"].iter().any(|marker| line.starts_with(marker)))
 }
@@ -139,7 +140,8 @@ fn name_in_section(text: &str, sections: &[&str]) -> Option<String> {
     None
 }
 
-/// Returns the last element of the Go module path that is not a version such as `v2`.
+/// Returns the last element of the Go module path that is not a version such as `v2`, or `None`
+/// without such an element.
 fn go_module_name(text: &str) -> Option<String> {
     let path = lines_without_comments(text).find_map(|line| line.strip_prefix("module "))?.split_whitespace().next()?;
     let is_version = |part: &&str| {
@@ -177,7 +179,7 @@ fn name_field(text: &str) -> Option<String> {
     values.map(str::trim).find_map(|value| quoted_value(value).or_else(|| bare_value(value)))
 }
 
-/// Returns the first word after `marker`.
+/// Returns the word after `marker`, from the first line that has both.
 fn word_after(text: &str, marker: &str) -> Option<String> {
     lines_without_comments(text).find_map(|line| {
         let rest = line[line.find(marker)? + marker.len()..].trim_start();
@@ -186,7 +188,8 @@ fn word_after(text: &str, marker: &str) -> Option<String> {
     })
 }
 
-/// Returns the content of a quoted string at the start of `value`, unless it contains a variable.
+/// Returns the content of a quoted string at the start of `value`, unless it is empty or contains a variable or an
+/// escape.
 fn quoted_value(value: &str) -> Option<String> {
     let quote = value.chars().next().filter(|c| ['"', '\''].contains(c))?;
     let inside = value[1..].split(quote).next().map(str::trim)?;
@@ -194,7 +197,7 @@ fn quoted_value(value: &str) -> Option<String> {
     constant.then(|| inside.to_owned())
 }
 
-/// Returns an unquoted value up to a comment, unless it contains a variable.
+/// Returns an unquoted value up to a comment, unless it is empty or contains a variable, a quote or a bracket.
 fn bare_value(value: &str) -> Option<String> {
     let value = value.split(" #").next().unwrap_or_default().trim();
     let constant = !value.is_empty() && !value.contains(['"', '\'', '$', '{', '[']);

@@ -1,8 +1,8 @@
 //! Rows of the chunks table.
 //!
-//! A row has two checksums, because a snapshot reads only its head and a hit reads only its text. The checksum of the
-//! text and the definitions are stored in the column of the signature: reading one more column makes reading a hit
-//! almost 50 % slower.
+//! A row has two checksums, because a snapshot reads only its head and a hit reads only its text. The column of the
+//! signature also holds the definitions and the checksum of the text, because reading one more column makes reading a
+//! hit almost 50 % slower.
 //! Batches stay below Arrow's limit of 2 GiB per column.
 
 use std::ops::Range;
@@ -36,7 +36,8 @@ const HEAD_COLUMNS: [&str; 10] =
 /// Column with the byte ranges of the text that are masked.
 pub(in crate::lance) const MASKED: &str = "masked";
 
-/// Separator of the names in `defines`; names contain no line breaks.
+/// Separator of the names in `defines` and of the lines of [`CHECKED_SIGNATURE`]; names and signatures contain no line
+/// breaks.
 const SEPARATOR: &str = "\n";
 
 /// Separator of the fields of a definition; names and signatures contain no tabs.
@@ -228,7 +229,7 @@ fn add_text_columns(bytes: &mut RowBytes, text: &str, signature: &str) {
 /// Consecutive chunks of a file share its path.
 ///
 /// # Errors
-/// When a column is missing or has another type, or the batch does not have one row per key.
+/// When a column is missing, has another type or is too short, or the batch does not have one row per key.
 pub(in crate::lance) fn decode_chunks(
     batch: &RecordBatch,
     layout: RowLayout,
@@ -297,7 +298,7 @@ pub(in crate::lance) fn decode_chunks(
     Ok(damaged)
 }
 
-/// Decodes a batch of [`RowLayout::text_columns`]. Marks damaged texts.
+/// Decodes a batch of [`RowLayout::text_columns`]. Marks damaged texts; leaves [`ChunkText::is_masked`] false.
 ///
 /// # Errors
 /// When a column is missing or has another type.

@@ -79,8 +79,8 @@ impl<'b> RowVerifier<'b> {
     }
 }
 
-/// The input of a row's checksum: each column with its length, so that no two different rows have the
-/// same bytes.
+/// The input of a row's checksum: its columns, each text with its length, so that no two different rows have the same
+/// bytes.
 #[derive(Default)]
 pub(super) struct RowBytes(Vec<u8>);
 

@@ -159,7 +159,7 @@ pub(in crate::lance) fn decode_files(
     Ok(records)
 }
 
-/// The columns that schema 3 does not have.
+/// The columns besides the checksum that schema 3 does not have; `None` for a batch of schema 3.
 struct AddedColumns<'b>(Option<(&'b StringArray, &'b Int64Array, &'b UInt64Array)>);
 
 impl<'b> AddedColumns<'b> {

@@ -1,9 +1,9 @@
 //! Checksums of the metadata that LanceDB parses before any row is read.
 //!
-//! LanceDB has no checksums. A flipped bit in a length makes it read somewhere else, panic, or ask for so much memory that
-//! the process is aborted. So the manifest of a table's version, its deletion files, and the end of each data file, where
-//! pages and columns are described, are compared with their checksums before LanceDB opens them. They are small; the
-//! rows have checksums of their own.
+//! LanceDB has no checksums. A flipped bit in a length makes it read somewhere else, panic, or ask for so much memory
+//! that the process is aborted. So the manifest of a table's version, its deletion files, and the end of each data
+//! file, where pages and columns are described, are compared with their checksums before LanceDB opens them. They are
+//! small; the rows have checksums of their own.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -26,7 +26,7 @@ const BUFFER_ENTRY_BYTES: usize = 16;
 /// Maximum size of the metadata of a data file, in bytes.
 const MAX_METADATA_BYTES: u64 = 64 << 20;
 
-/// Returns the names of the files with metadata of a table's version, relative to the table's folder.
+/// Returns the names of the files of a table's version that contain metadata, relative to the table's folder.
 pub fn list_metadata_files(dataset: &Dataset) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     names.extend(dataset.manifest_location().path.filename().map(|name| format!("_versions/{name}")));
@@ -40,7 +40,8 @@ pub fn list_metadata_files(dataset: &Dataset) -> Vec<String> {
     names
 }
 
-/// Returns the checksums of the files `names` of a table. Files never change, so those in `known` are not read again.
+/// Returns the checksums of the metadata in the files `names` of a table. Files never change, so those in `known` are
+/// not read again.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -60,8 +61,8 @@ pub fn sum_metadata(
     names.into_iter().map(sum).collect()
 }
 
-/// Compares the files with metadata of a table's version with their checksums, except those that were already compared for
-/// the version `before`.
+/// Compares the metadata in the files of a table's version with its checksums, except for files that were already
+/// compared for the version `before`.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] for a file that is missing or has changed.

@@ -235,7 +235,8 @@ fn an_index_folder_whose_path_is_not_utf8_is_refused() {
     assert!(error.contains("--index-dir"), "{error}");
 }
 
-/// Changes the first occurrence of `from` in the data files of a table, which have no compression in the tests.
+/// Replaces the first occurrence of `from` by `to` in the data files of a table. What the tests write is not
+/// compressed.
 fn change_stored_bytes(folder: &Path, table: &str, from: &[u8], to: &[u8]) {
     assert_eq!(from.len(), to.len());
     let data = folder.join("index/data").join(table).join("data");

@@ -1,7 +1,8 @@
 //! Handshakes with the configured servers, started as clients start them: with the arguments of the
 //! entry and a minimal environment.
 //!
-//! The servers write to a temporary folder, so that they neither create nor open the user's index.
+//! The servers keep their indexes and caches in a temporary folder instead of the user's, unless the entry names other
+//! folders.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
-//! A minimal MCP client over standard input and output, with a time limit on every wait.
+//! A minimal MCP client over standard input and output, with time limits for answers and for the server's exit.
 //!
-//! Owns the server process; dropping the client waits for its exit.
+//! Owns the server process. Dropping the client waits for its exit, and kills it after [`EXIT_TIMEOUT`].
 
 use std::io;
 use std::process::Stdio;
@@ -63,7 +63,7 @@ impl StdioClient {
     /// Initializes the session, and returns the server's `initialize` result.
     ///
     /// # Errors
-    /// If [`send_request`](Self::send_request) fails.
+    /// If the server ends, returns an error, or does not answer within `time_limit`.
     pub fn initialize(&mut self, time_limit: Duration) -> Result<Value, String> {
         let client = json!({ "name": "codescry-doctor", "version": env!("CARGO_PKG_VERSION") });
         let params = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
@@ -76,7 +76,8 @@ impl StdioClient {
     /// Sends a request and waits for its result.
     ///
     /// # Errors
-    /// If the server ends, returns an error, or does not answer within `time_limit`.
+    /// If the server ends, returns an error, does not answer within `time_limit`, or writes something else than JSON to
+    /// its output.
     pub fn send_request(&mut self, method: &str, params: &Value, time_limit: Duration) -> Result<Value, String> {
         self.runtime.block_on(self.connection.send_request(method, params, time_limit))
     }
@@ -130,7 +131,8 @@ impl Connection {
         if sent { Ok(()) } else { Err(self.exit_reason().await) }
     }
 
-    /// Closes the connection, and returns the server's error output as the reason for its exit.
+    /// Closes the connection, and returns a message with the start of the server's error output as the reason for its
+    /// exit.
     async fn exit_reason(&mut self) -> String {
         self.close().await;
         let output = match self.error_output.take() {

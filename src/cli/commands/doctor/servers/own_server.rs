@@ -13,7 +13,7 @@ use super::sample_folder::SampleFolder;
 use crate::cli::commands::doctor::check::DoctorCheck;
 use crate::cli::text_output::terminal_text;
 
-/// The time limit for the server's initialization; clients give up soon after.
+/// The time limit for the server's initialization, and for its list of tools; clients give up soon after.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The time limit of a tool call; clients give up after a minute.
@@ -41,7 +41,8 @@ pub fn check_server(user: &UserEnvironment, settings: &Settings, is_indexed: boo
     }
 }
 
-/// Initializes a server, lists its tools and searches; the first hit must be `wanted`, if given.
+/// Initializes a server, lists its tools and searches. If `wanted` is given, another first hit fails the check, and no
+/// hit is a warning.
 fn check_session(user: &UserEnvironment, folders: [&Path; 3], query: &str, wanted: Option<&str>) -> Vec<DoctorCheck> {
     let start = Instant::now();
     let mut command = Command::new(&user.program);

@@ -22,7 +22,7 @@ impl FileGraph {
         self.edges.len()
     }
 
-    /// Describes a shortest cycle for each file that is part of one. Files of a described cycle are not repeated.
+    /// Describes a shortest cycle through each file that is part of one, except the files of cycles described before.
     pub fn describe_cycles(&self, paths: &[&str]) -> Vec<String> {
         let mut described = BTreeSet::new();
         let mut cycles = Vec::new();

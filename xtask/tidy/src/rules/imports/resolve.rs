@@ -76,7 +76,7 @@ impl ModuleTree {
         self.modules.get(module).is_some_and(|module| module.definitions.contains(name))
     }
 
-    /// Returns whether the module defines or imports the name.
+    /// Returns whether the module defines the name or imports it by name.
     pub fn exports(&self, module: &[String], name: &str) -> bool {
         let imports = |module: &Module| module.imports.iter().any(|(imported, _)| imported == name);
         self.modules.get(module).is_some_and(|module| module.definitions.contains(name) || imports(module))

@@ -21,7 +21,7 @@ const LOG_PREFIXES: &[&str] =
 pub(super) struct ReportParts {
     /// The first line, without Markdown's markers of headings and bold text.
     pub title: String,
-    /// Whether the title looks like code.
+    /// Whether the title looks like code or a line of a log.
     pub title_is_code: bool,
     /// Lines of prose.
     pub prose: Vec<String>,
@@ -29,7 +29,7 @@ pub(super) struct ReportParts {
     pub code: Vec<String>,
     /// Blocks of traces, logs and console output.
     pub logs: Vec<String>,
-    /// Whether the text has code fences, HTML comments or `#` headings.
+    /// Whether the text has code fences, HTML comments, or headings with `#` below the title.
     pub has_markdown: bool,
 }
 
@@ -108,7 +108,7 @@ impl ReportParts {
         parts
     }
 
-    /// Removes HTML comments.
+    /// Removes HTML comments, and sets `has_markdown` if there are any.
     fn remove_comments(&mut self, text: &str) -> String {
         let mut kept = String::with_capacity(text.len());
         let mut rest = text;
@@ -141,7 +141,7 @@ fn is_log_line(line: &str) -> bool {
     LOG_PREFIXES.iter().any(|prefix| line.starts_with(prefix)) && (!line.starts_with("at ") || line.ends_with(')'))
 }
 
-/// Returns the text of a heading: `## Text`, `**Text**`, `Text:`.
+/// Returns the text of a heading of at most eight words: `## Text`, `**Text**`, `Text:`.
 fn heading_of(line: &str) -> Option<&str> {
     let text = if line.starts_with('#') {
         line.trim_matches(['#', ' ', ':'])

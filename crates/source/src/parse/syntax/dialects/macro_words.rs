@@ -230,8 +230,8 @@ fn skip_comments(text: &[u8]) -> &[u8] {
     }
 }
 
-/// Returns whether a text declares something: two words before any other sign than `*` and `&`, or one word and a
-/// declarator in parentheses.
+/// Returns whether a text looks like a declaration: of a type and a name, a type and a declarator in parentheses, a
+/// class, a template or a namespace.
 fn is_declaration(text: &[u8]) -> bool {
     let (mut at, mut words) = (0, 0);
     loop {

@@ -108,7 +108,7 @@ fn near_text(text: &str, at: usize) -> Option<&str> {
     text.get(at..text.floor_char_boundary(at.saturating_add(300)).max(at))
 }
 
-/// Returns the last part of a qualified name, without its brackets or quotes.
+/// Returns the byte range of the last part of the qualified name at `at`, without its brackets or quotes.
 fn last_name_part(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = near_text(text, at)?;
     let mut start = at + rest.len() - rest.trim_start().len();

@@ -43,7 +43,8 @@ fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Returns the byte positions at which `name` occurs in `text` as a whole word.
+/// Returns the byte positions at which `name` occurs in `text` as a whole word. A word also ends after the `!` or `?`
+/// of a name.
 pub fn find_whole_word<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
     let found = if name.is_empty() { None } else { Some(text.match_indices(name)) };
     found.into_iter().flatten().map(|(at, _)| at).filter(move |at| {
@@ -62,7 +63,8 @@ struct NameOccurrence<'t> {
 }
 
 impl NameOccurrence<'_> {
-    /// Returns the kind of the occurrence, whose smallest node is `leaf`; `None` in a comment or string.
+    /// Returns the kind of the occurrence, whose smallest node is `leaf`; `None` if it is not a use, such as in a
+    /// comment or string.
     fn kind(&self, leaf: Node<'_>) -> Option<ReferenceKind> {
         let text = self.text.get(leaf.byte_range())?;
         if ancestors(leaf).chain([leaf]).any(is_comment) {
@@ -120,7 +122,7 @@ impl NameOccurrence<'_> {
     }
 }
 
-/// Returns the ancestors of a node, innermost first.
+/// Returns at most [`MAX_ANCESTORS`] ancestors of a node, innermost first.
 fn ancestors(node: Node<'_>) -> impl Iterator<Item = Node<'_>> {
     std::iter::successors(node.parent(), |node| node.parent()).take(MAX_ANCESTORS)
 }
