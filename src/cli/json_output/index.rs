@@ -24,7 +24,7 @@ pub struct IndexReportJson<'a> {
     files_per_second: f64,
     skipped: &'a BTreeMap<String, u64>,
     problems: Vec<ProblemJson<'a>>,
-    /// Recommendations, one sentence each.
+    /// Notes for the user, one sentence each.
     notes: &'a [String],
     redone_because: Option<&'a str>,
     vectors_computed: u64,

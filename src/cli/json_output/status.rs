@@ -77,7 +77,7 @@ impl<'a> StatusJson<'a> {
     }
 }
 
-/// The indexed part of the folder.
+/// The indexed part of the folder; `files_found` is 0 if it is unknown.
 #[derive(Serialize)]
 pub struct CoverageJson {
     files_indexed: u64,
