@@ -32,12 +32,12 @@ pub struct IndexReportJson<'a> {
     /// Chunks per call of the embedder.
     embed_batch: usize,
     in_flight_peak_bytes: u64,
-    /// The peak memory of the process in bytes; 0 if the system does not report it.
+    /// The peak memory of the process and its parsers in bytes; 0 if the system does not report it.
     peak_memory_bytes: u64,
     /// The bottleneck in one sentence; `null` if the run was too short to determine it.
     bottleneck: Option<String>,
     stages: Vec<StageRecord>,
-    /// The report of the embedder's device; `null` if it has none.
+    /// The report of the embedder's device; `null` if it was not used.
     device: Option<&'a DeviceReport>,
 }
 
