@@ -42,7 +42,7 @@ pub enum ConfigFormat {
     Yaml { servers: &'static str, is_list: bool },
 }
 
-/// A field of an entry.
+/// A field of an entry: its name, and its value if that is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryField {
     /// The program.

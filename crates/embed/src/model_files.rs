@@ -3,8 +3,8 @@
 use crate::error::EmbedError;
 use hub::InstalledModel;
 
-/// Compares the model's files with the checksums that were written when it was installed, so that a damaged file gives an
-/// error and no wrong vectors. A folder without checksums is not checked.
+/// Compares the model's files with the checksums that were written when it was installed, so that a damaged file gives
+/// an error and no wrong vectors. A folder without checksums is not checked.
 ///
 /// # Errors
 ///

@@ -293,7 +293,7 @@ async fn write_to_server<S: AsyncWrite + Unpin>(server: &tokio::sync::Mutex<S>, 
     server.flush().await
 }
 
-/// Forwards the server's messages to the client, until one of them ends.
+/// Forwards the server's messages to the client, except those that the replay buffer drops, until one of them ends.
 async fn forward_to_client<R, W>(mut server: R, client: &LineWriter<W>, state: &RelayState) -> ConversationEnd
 where
     R: AsyncBufRead + Unpin,

@@ -28,7 +28,7 @@ const MAX_PENDING_BYTES: usize = 64 << 20;
 /// The state of a conversation that another server needs to continue it.
 #[derive(Default)]
 pub struct ReplayBuffer {
-    /// The `initialize` request, once it has been answered.
+    /// The `initialize` request, once it has been answered without an error.
     initialize: Option<PendingRequest>,
     /// The client's `notifications/initialized` message.
     initialized: Option<Arc<[u8]>>,

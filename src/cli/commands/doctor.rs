@@ -31,8 +31,8 @@ use crate::cli::text_output::terminal_text;
 /// Runs `codescry doctor`.
 ///
 /// # Errors
-/// If the home folder or the working folder cannot be determined, or standard output cannot be written. A failed check
-/// is not an error.
+/// If the home folder, the working folder or the program's own file cannot be determined, or standard output cannot be
+/// written. A failed check is not an error.
 pub fn run_doctor(shared: &SharedArguments, arguments: &DoctorArguments) -> anyhow::Result<CommandExit> {
     let user = UserEnvironment::detect()?;
     let mut report = DoctorReport {

@@ -33,7 +33,7 @@ const MAX_INPUT_BYTES: u64 = 8 << 20;
 /// Maximum number of places in an answer.
 const PLACES: usize = 5;
 
-/// The file whose presence shows that a folder of the data directory is an index.
+/// The file whose presence shows that a folder is an index.
 const INDEX_MANIFEST: &str = "manifest.json";
 
 /// The input of a hook. Clients add more fields.

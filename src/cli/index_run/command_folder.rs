@@ -61,7 +61,8 @@ impl CommandFolder {
     /// Opens the engine, narrowed to the named folder.
     ///
     /// # Errors
-    /// If the index cannot be opened, or the working folder cannot be determined.
+    /// If the index cannot be opened, or the home folder, the working folder or the program's own file cannot be
+    /// determined.
     pub fn open(self) -> anyhow::Result<(Engine, ShownPaths)> {
         let working = UserEnvironment::detect()?.working;
         let working = working.canonicalize().unwrap_or(working);

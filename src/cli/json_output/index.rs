@@ -24,7 +24,7 @@ pub struct IndexReportJson<'a> {
     files_per_second: f64,
     skipped: &'a BTreeMap<String, u64>,
     problems: Vec<ProblemJson<'a>>,
-    /// Recommendations, one sentence each.
+    /// Notes for the user, one sentence each.
     notes: &'a [String],
     redone_because: Option<&'a str>,
     vectors_computed: u64,
@@ -32,12 +32,12 @@ pub struct IndexReportJson<'a> {
     /// Chunks per call of the embedder.
     embed_batch: usize,
     in_flight_peak_bytes: u64,
-    /// The peak memory of the process in bytes; 0 if the system does not report it.
+    /// The peak memory of the process and its parsers in bytes; 0 if the system does not report it.
     peak_memory_bytes: u64,
     /// The bottleneck in one sentence; `null` if the run was too short to determine it.
     bottleneck: Option<String>,
     stages: Vec<StageRecord>,
-    /// The report of the embedder's device; `null` if it has none.
+    /// The report of the embedder's device; `null` if it was not used.
     device: Option<&'a DeviceReport>,
 }
 

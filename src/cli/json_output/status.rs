@@ -24,7 +24,8 @@ pub struct StatusJson<'a> {
     projects: Vec<ProjectJson<'a>>,
     skipped: &'a BTreeMap<String, u64>,
     problems: Vec<ProblemJson<'a>>,
-    /// The device that runs the model, or ran it in the last run; `null` if the model needs none.
+    /// The device that computes embeddings in this process, or else the one of the last run; `null` if there is
+    /// neither.
     device: Option<&'a DeviceReport>,
     redo_because: Option<&'a str>,
     /// The damage of the index; `null` if it is intact.
@@ -77,7 +78,7 @@ impl<'a> StatusJson<'a> {
     }
 }
 
-/// The indexed part of the folder.
+/// The indexed part of the folder; `files_found` is 0 if it is unknown.
 #[derive(Serialize)]
 pub struct CoverageJson {
     files_indexed: u64,

@@ -107,8 +107,8 @@ pub fn problem_lines(problems: &[(RepoPath, String)], palette: Palette) -> Vec<S
     lines
 }
 
-/// Returns a table of the time that each stage was busy, starved (waiting for input) and blocked (waiting for output), in
-/// percent of the run, and of the mean length of the queue in front of it.
+/// Returns a table of the time that each stage was busy, starved (waiting for input) and blocked (waiting for output),
+/// in percent of the run, and of the mean length of the queue in front of it.
 pub fn stage_table(stages: &[StageRecord], elapsed: Duration) -> Vec<String> {
     let mut lines = vec![format!(
         "{:<6}{:>8}{:>9}{:>7}{:>9}{:>9}{:>11}",

@@ -64,7 +64,7 @@ struct Teacher {
     vectors: Vec<Vec<f64>>,
 }
 
-/// The eigenvectors of a symmetric matrix as rows, the largest eigenvalue first.
+/// The eigenvectors of a symmetric matrix as rows, and their eigenvalues, the largest eigenvalue first.
 struct Eigen {
     vectors: Vec<Vec<f64>>,
     values: Vec<f64>,

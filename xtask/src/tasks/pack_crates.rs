@@ -25,7 +25,8 @@ const PROTOC_FEATURE: &str = "protoc";
 /// Packs the crates as the Rust registry receives them, and fails if one exceeds the limit
 #[derive(clap::Args)]
 pub struct PackCratesArguments {
-    /// The folder for the copy of the workspace (`source`) and the packed crates (`target/package`); it is emptied
+    /// The folder for the copy of the workspace (`source`) and the packed crates (`target/package`), which replace
+    /// older ones
     #[arg(long)]
     out: PathBuf,
     /// Only write the copy of the workspace

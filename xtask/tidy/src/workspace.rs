@@ -13,7 +13,8 @@ use crate::rust::tokens::{Token, tokenize};
 /// The packages of a workspace.
 pub struct Workspace {
     pub packages: Vec<Package>,
-    /// All Rust files of the packages, including tests and benchmarks: path from the root, and text.
+    /// The Rust files in the packages' `src`, `tests`, `benches` and `examples`, without fixtures: path from the root,
+    /// and text.
     pub all_files: Vec<(String, String)>,
 }
 

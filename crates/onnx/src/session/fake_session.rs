@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::model_session::{ModelSession, OutputValues, SessionOutput, SessionRunError};
 use super::pool::SessionPool;
 
-/// A function that a fake session calls on each run, with the rows and whether the run is the last one. Its error becomes
-/// the run's error.
+/// A function that a fake session calls on each run, with the rows and whether the run is the last one. Its error
+/// becomes the run's error.
 pub type FakeCall = Box<dyn FnMut(&[&[u32]], bool) -> Result<(), SessionRunError> + Send>;
 
 /// Token vectors of width 1, `[rows, tokens, 1]`.

@@ -1,7 +1,7 @@
 //! The store on LanceDB: one folder per project, no server.
 //!
 //! ```text
-//! INDEX_DIR/manifest.json   the commit point, replaced by a rename; manifest.copy.json takes its place if it is damaged
+//! INDEX_DIR/manifest.json   the commit point, replaced by a rename; if damaged, manifest.copy.json takes its place
 //!           lock            held by the writer; writer.txt names the holder
 //!           data/           LanceDB tables chunks_N and files_N
 //!           words/          segments of the inverted index

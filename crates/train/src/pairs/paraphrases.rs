@@ -21,7 +21,8 @@ pub struct InvalidParaphrase {
 ///
 /// # Errors
 ///
-/// Fails at the first line that is not a phrase, a tab and terms. Blank lines and lines that start with `#` are skipped.
+/// Fails at the first line that is not a phrase, a tab and terms. Blank lines and lines that start with `#` are
+/// skipped.
 pub fn read_paraphrases(text: &str) -> Result<Vec<TrainingRepository>, InvalidParaphrase> {
     let mut pairs = Vec::new();
     for (line, text) in (1..).zip(text.lines()) {

@@ -24,7 +24,7 @@ pub struct PackagedProject {
     pub launcher: String,
     /// The manifest of MCP bundles, for all platforms.
     pub bundle_manifest: Value,
-    /// The entry of the MCP registry, without packages.
+    /// The entry of the MCP registry, with all packages that a release can have, and without checksums.
     pub registry_entry: Value,
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn remove_json_hook(text: &str, event: &str) -> Result<String, EditEr
 /// Returns the array of hooks of an event, if there is one.
 ///
 /// # Errors
-/// When there is something else.
+/// When the root or `hooks` is not an object, the event's value is not an array, or a key occurs twice.
 fn find_hooks<'v, 't>(
     text: &str,
     root: Option<&'v Value<'t>>,
