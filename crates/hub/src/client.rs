@@ -225,7 +225,7 @@ impl<'h> HubClient<'h> {
     }
 
     fn describe_timeout(&self) -> String {
-        format!("the hub sent nothing for {} s", self.settings.hub_time_limit.as_secs_f64())
+        format!("the hub did not send an answer, or all of it, within {} s", self.settings.hub_time_limit.as_secs_f64())
     }
 
     fn hub_error(&self, url: &str, problem: String) -> ModelError {

@@ -87,11 +87,22 @@ fn parse_location<'t>(
     }
 }
 
+/// Reads code from standard input, at most [`MAX_CODE_BYTES`] of it.
 fn read_code_from_stdin() -> anyhow::Result<String> {
-    let mut code = String::new();
-    let read = io::stdin().lock().take(MAX_CODE_BYTES).read_to_string(&mut code);
-    read.context("cannot read the code from standard input; give it in UTF-8")?;
-    Ok(code)
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .take(MAX_CODE_BYTES)
+        .read_to_end(&mut bytes)
+        .context("cannot read the code from standard input")?;
+    match std::str::from_utf8(&bytes) {
+        // The limit is inside of a character.
+        Err(error) if bytes.len() as u64 == MAX_CODE_BYTES && error.error_len().is_none() => {
+            bytes.truncate(error.valid_up_to());
+        }
+        _ => {}
+    }
+    String::from_utf8(bytes).context("cannot read the code from standard input; give it in UTF-8")
 }
 
 #[cfg(test)]

@@ -96,12 +96,13 @@ fn merge_vector_segments(folder: &Path, parts: &[&SegmentFile], format: &RecordF
         Err(TryLockError::Error(error)) => return Err(error),
     }
     let path = folder.join(format!("{}-{}-joined.{VECTORS}", now_ms(), std::process::id()));
-    let (mut joined, mut keys) = (PendingFile::create(&path)?, Vec::new());
+    let (mut joined, mut keys, mut merged) = (PendingFile::create(&path)?, Vec::new(), Vec::new());
     joined.write_all(&format.header())?;
     for part in parts {
         let mut bytes = fs::read(&part.path)?;
         let Some((header, records)) = bytes.split_first_chunk_mut::<HEADER_BYTES>() else { continue };
         let Some(checksum) = format.record_checksum(header) else { continue };
+        merged.push(&part.path);
         for record in records.chunks_exact_mut(format.record_bytes()) {
             // Replacing the checksum of a damaged record would hide the damage.
             if checksum == RecordChecksum::Blake3 {
@@ -114,8 +115,12 @@ fn merge_vector_segments(folder: &Path, parts: &[&SegmentFile], format: &RecordF
             keys.extend_from_slice(&record[..KEY_BYTES]);
         }
     }
+    if merged.len() < 2 {
+        return Ok(false);
+    }
     // Write the keys first, since a segment without a file of keys has to be scanned.
     replace_with_bytes(&path.with_extension(KEYS), Durability::Unsynced, &keys)?;
     joined.commit(Durability::Synced)?;
-    parts.iter().try_for_each(|part| remove_segment(&part.path)).map(|()| true)
+    // A segment of another format may be of use to another version of the program.
+    merged.into_iter().try_for_each(|path| remove_segment(path)).map(|()| true)
 }

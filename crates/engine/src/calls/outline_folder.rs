@@ -144,7 +144,7 @@ fn group_files(snapshot: &Snapshot, files: std::ops::Range<usize>, start: usize,
     let mut rows: Vec<OutlineRow> = Vec::new();
     for index in files {
         let path = snapshot.files[index].path.as_str();
-        let folder = path[start..].match_indices('/').nth(depth - 1).map(|(at, _)| start + at);
+        let folder = path[start..].match_indices('/').nth(depth.saturating_sub(1)).map(|(at, _)| start + at);
         if let (Some(end), Some(last)) = (folder, rows.last_mut())
             && last.folder == folder
             && snapshot.files[last.first].path.as_str()[..=end] == path[..=end]

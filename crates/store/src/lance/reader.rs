@@ -319,7 +319,7 @@ impl StoreView for LanceView {
         let is_manifest_damaged = manifest::is_manifest_damaged(&self.location)?;
         match self.find_damaged_texts(cancel) {
             Ok(files) => {
-                if files.is_empty() {
+                if files.is_empty() && !cancel.is_cancelled() {
                     self.damaged_rows.store(0, Ordering::Relaxed);
                 }
                 Ok(StoreDamage { files, whole: None, is_manifest_damaged })
