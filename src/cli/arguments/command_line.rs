@@ -15,7 +15,7 @@ use super::completions::{CompletionsArguments, ManArguments};
 use super::doctor::DoctorArguments;
 use super::eval::EvalArguments;
 use super::index::{IndexArguments, StatusArguments, WatchArguments};
-use super::indexes::IndexesArguments;
+use super::indexes::{GcArguments, IndexesArguments};
 use super::install::{InstallArguments, UninstallArguments};
 use super::models::ModelsArguments;
 use super::names::{ReferencesArguments, SymbolArguments};
@@ -79,6 +79,8 @@ pub enum CliCommand {
     Status(StatusArguments),
     /// List, remove and prune the indexes of all folders
     Indexes(IndexesArguments),
+    /// Remove the indexes of deleted folders and worktrees, and what other indexes no longer need
+    Gc(GcArguments),
     /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),
     /// Watch a folder and keep its index up to date, until Ctrl-C

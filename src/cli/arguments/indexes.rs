@@ -11,6 +11,14 @@ pub struct IndexesArguments {
     pub command: IndexesCommand,
 }
 
+/// The arguments of `codescry gc`.
+#[derive(Debug, Args)]
+pub struct GcArguments {
+    /// List what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// The subcommands of `codescry indexes`.
 #[derive(Debug, Subcommand)]
 pub enum IndexesCommand {

@@ -27,7 +27,7 @@ pub use eval::{EvalArguments, EvalBaseline, EvalSetting};
 #[cfg(feature = "http")]
 pub use http::HttpArguments;
 pub use index::{IndexArguments, StatusArguments, WatchArguments};
-pub use indexes::IndexesCommand;
+pub use indexes::{GcArguments, IndexesCommand};
 pub use install::{ClientSelectionArguments, InstallArguments, UninstallArguments};
 pub use models::ModelsCommand;
 pub use names::{ReferencesArguments, SymbolArguments};

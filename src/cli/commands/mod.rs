@@ -4,6 +4,7 @@ pub mod bench;
 pub mod completions;
 pub mod doctor;
 pub mod eval;
+pub mod gc;
 pub mod hook;
 pub mod index;
 pub mod indexes;

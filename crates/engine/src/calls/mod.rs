@@ -1,10 +1,14 @@
 //! The calls of an engine, one file each.
 
+#[cfg(feature = "lance")]
+mod base;
 mod dry_run;
 mod explain_empty;
 mod find_references;
 mod find_similar;
 mod find_symbol;
+#[cfg(feature = "lance")]
+mod gone_worktrees;
 mod highlight_tokens;
 mod index;
 mod list_files;
@@ -24,6 +28,8 @@ mod watch;
 pub use find_references::{CodeReference, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile};
 pub use find_similar::SimilarTarget;
 pub use find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery};
+#[cfg(feature = "lance")]
+pub use gone_worktrees::FolderState;
 pub use list_files::IndexedFile;
 pub use outline_file::FileOutline;
 pub use outline_folder::{FolderEntry, FolderOutline, FolderQuery};

@@ -5,6 +5,7 @@
 //!           lock            held by the writer; writer.txt names the holder
 //!           data/           LanceDB tables chunks_N and files_N
 //!           words/          segments of the inverted index
+//!           tree-stats      in a copy of another index: the metadata of the files in this folder
 //! ```
 //!
 //! Arrow and LanceDB types stay inside this module. The manifest names the exact versions of both
@@ -18,11 +19,13 @@ mod location;
 mod lock;
 mod maintenance;
 mod manifest;
+mod parts;
 mod reader;
 mod rows;
 mod segments;
 mod sync;
 mod tables;
+mod tree_stats;
 mod writer;
 
 #[cfg(test)]
@@ -41,6 +44,11 @@ use maintenance::MaintenanceLimits;
 use manifest::CommitRecord;
 use reader::LanceView;
 use writer::LanceWriter;
+
+pub use parts::{IndexPart, IndexParts, OBJECTS, write_side_file};
+
+/// The file of the snapshot cache ([`StoreView::snapshot_cache_path`]), which is replaced by a rename.
+const SNAPSHOT_CACHE: &str = "resident";
 
 /// A store in a folder, which the first writer creates.
 pub struct LanceStore {

@@ -19,6 +19,7 @@ use super::manifest::{self, CommitRecord, RowDigest};
 use super::rows::{self, RowLayout};
 use super::segments::{self, SegmentList};
 use super::tables::{self, Tables};
+use super::tree_stats::TreeStats;
 use crate::chunk_store::StoreView;
 use crate::commit::{ChunkText, RowKey, StoredChunk};
 use crate::damage::StoreDamage;
@@ -53,7 +54,8 @@ impl LanceView {
     /// When a table, its version or a segment is missing or damaged.
     pub fn open(location: IndexLocation, committed: CommitRecord, before: Option<&Self>) -> Result<Self, StoreError> {
         // Another index in the same folder may have different segments of the same names.
-        let before = before.filter(|view| view.committed.rows_generation == committed.rows_generation);
+        let lineage = |committed: &CommitRecord| (committed.rows_generation, committed.manifest.origin_id());
+        let before = before.filter(|view| lineage(&view.committed) == lineage(&committed));
         let known = before.map(|view| &view.committed);
         tables::check_metadata(&location, &committed.chunks, known.map(|known| &known.chunks))?;
         tables::check_metadata(&location, &committed.files, known.map(|known| &known.files))?;
@@ -82,7 +84,8 @@ impl LanceView {
         Ok(self.committed.clone())
     }
 
-    /// Returns every file record with the hash of its row, in any order.
+    /// Returns every file record with the hash of its row, in any order. The metadata in a copied index is that in the
+    /// rows.
     ///
     /// # Errors
     /// When the table cannot be read, or a record is damaged or missing.
@@ -228,6 +231,9 @@ impl StoreView for LanceView {
 
     fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
         let mut files: Vec<FileRecord> = self.read_files()?.into_iter().map(|(record, _)| record).collect();
+        if self.committed.manifest.origin.is_some() {
+            TreeStats::read(&self.location).apply(&mut files);
+        }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
@@ -244,7 +250,7 @@ impl StoreView for LanceView {
     }
 
     fn snapshot_cache_path(&self) -> Option<PathBuf> {
-        Some(self.location.dir.join("resident"))
+        Some(self.location.dir.join(super::SNAPSHOT_CACHE))
     }
 
     fn row_keys(&self) -> Result<Vec<RowKey>, StoreError> {

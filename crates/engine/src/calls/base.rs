@@ -1,0 +1,125 @@
+//! The first index of a folder: a copy of the index of another working tree of the same project, if there is one.
+//!
+//! The copy shares the files of that index on disk. The run that follows compares it with the folder like any other run, so
+//! a poorly chosen index costs time and nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::EngineError;
+use crate::state::Engine;
+use git_rules::{GitProject, ProjectRelation};
+use index::KnownObjects;
+use platform::atomic_file::{Durability, replace_with_bytes};
+use platform::sealed_json::{JsonSeal, check_json_seal, seal_json};
+#[cfg(feature = "lance")]
+use store::lance::LanceStore;
+use store::{ChunkStore as _, IndexFingerprint, Manifest};
+
+/// The file beside an index that names the repository of its folder.
+const PROJECT_FILE: &str = "git-project.json";
+
+/// Maximum number of indexes that are tried, if copying the better ones fails.
+const MAX_TRIED: usize = 3;
+
+/// An index that another one can begin as a copy of.
+struct BaseIndex {
+    dir: PathBuf,
+    manifest: Manifest,
+    relation: ProjectRelation,
+    has_same_commit: bool,
+}
+
+impl Engine {
+    /// Makes the index of this folder a copy of that of another working tree of the same project. Returns whether there is
+    /// one; without one, and if copying fails, the run indexes the folder from its files.
+    pub(crate) fn copy_related_index(&self, fingerprint: &IndexFingerprint) -> bool {
+        let Some(project) = GitProject::find(self.root()) else { return false };
+        let Ok(data) = config::data_folder() else { return false };
+        let mut bases = self.find_bases(&data, &project, fingerprint);
+        bases.sort_by_key(|base| (base.relation, base.has_same_commit, base.manifest.committed_at_ms));
+        for base in bases.iter().rev().take(MAX_TRIED) {
+            match self.copy_index(base) {
+                Ok(()) => {
+                    super::gone_worktrees::remove_gone_worktrees(&data);
+                    return true;
+                }
+                Err(error) => tracing::debug!("cannot start from the index in {}: {error}", base.dir.display()),
+            }
+        }
+        false
+    }
+
+    /// Lists the complete indexes of other working trees of a project that were made with the same settings.
+    fn find_bases(&self, data: &Path, project: &GitProject, fingerprint: &IndexFingerprint) -> Vec<BaseIndex> {
+        let own = &self.settings.index_dir;
+        let dirs = fs::read_dir(data).into_iter().flatten().flatten().map(|entry| entry.path());
+        let read = |dir: PathBuf| {
+            let manifest = LanceStore::read_manifest(&dir).ok()??;
+            let is_usable =
+                manifest.complete && !manifest.is_unconfirmed_copy() && manifest.fingerprint == *fingerprint;
+            if !is_usable || manifest.root == self.root() {
+                return None;
+            }
+            let other = GitProject::find(&manifest.root).or_else(|| read_git_project(&dir))?;
+            let has_same_commit = project.commit.is_some() && project.commit == other.commit;
+            Some(BaseIndex { relation: project.relation(&other)?, manifest, dir, has_same_commit })
+        };
+        dirs.filter(|dir| dir != own).filter_map(read).collect()
+    }
+
+    fn copy_index(&self, base: &BaseIndex) -> Result<(), EngineError> {
+        let (index_dir, root) = (&self.settings.index_dir, &base.manifest.root);
+        // What git knows of the other tree's files is read while the copy is made.
+        let (objects, copied) = std::thread::scope(|scope| {
+            let objects = || {
+                let view = LanceStore::open(&base.dir, root)?.view()?;
+                let records = view.map(|view| view.files()).transpose()?.unwrap_or_default();
+                Ok::<_, EngineError>(KnownObjects::find(&base.dir, root, &records))
+            };
+            let reader = std::thread::Builder::new().name("objects".to_owned()).spawn_scoped(scope, objects);
+            let copied = LanceStore::clone_index(&base.dir, index_dir, self.root());
+            let objects = reader.ok().and_then(|reader| reader.join().ok()).and_then(Result::ok);
+            (objects.unwrap_or_default(), copied)
+        });
+        copied?;
+        tracing::debug!("started from the index of {}: {} objects are known", root.display(), objects.count());
+        if let Err(error) = objects.write(index_dir) {
+            tracing::debug!("cannot write the object ids of {}: {error}", index_dir.display());
+        }
+        Ok(())
+    }
+
+    /// Records beside the index which repository its folder is in, and which object ids its files have, after a run that has
+    /// indexed `files_indexed` files. Both are only for later copies of the index, so a failure is logged.
+    pub(crate) fn record_git_project(&self, files_indexed: u64) {
+        let index_dir = &self.settings.index_dir;
+        let Some(project) = GitProject::find(self.root()) else { return };
+        if read_git_project(index_dir).as_ref() != Some(&project)
+            && let Err(error) = write_git_project(index_dir, &project)
+        {
+            tracing::debug!("cannot record the repository of {}: {error}", self.root().display());
+        }
+        let Ok(Some(view)) = self.open_view() else { return };
+        if view.manifest().origin.is_some() {
+            // A confirmed copy does not need them any more.
+            KnownObjects::remove(index_dir);
+        } else if files_indexed * 20 > view.manifest().files_found {
+            let records = view.files().unwrap_or_default();
+            if let Err(error) = KnownObjects::find(index_dir, self.root(), &records).write(index_dir) {
+                tracing::debug!("cannot write the object ids of {}: {error}", index_dir.display());
+            }
+        }
+    }
+}
+
+/// Reads which repository the folder of an index is in, as the last run found it; `None` if that is not known.
+pub(super) fn read_git_project(index_dir: &Path) -> Option<GitProject> {
+    let bytes = fs::read(index_dir.join(PROJECT_FILE)).ok()?;
+    (check_json_seal(&bytes) == JsonSeal::Intact).then(|| serde_json::from_slice(&bytes).ok()).flatten()
+}
+
+fn write_git_project(index_dir: &Path, project: &GitProject) -> std::io::Result<()> {
+    let json = seal_json(&serde_json::to_string_pretty(project)?);
+    replace_with_bytes(&index_dir.join(PROJECT_FILE), Durability::Unsynced, json.as_bytes())
+}

@@ -1,0 +1,38 @@
+//! `codescry gc`: removes the indexes of deleted folders, and what other indexes no longer need.
+
+use engine::{FolderState, StoredIndex};
+
+use super::indexes::{Change, change_indexes, find_indexes, folder_text, remove_index, remove_replaced_tables};
+use crate::cli::arguments::{GcArguments, SharedArguments};
+use crate::cli::exit::CommandExit;
+use crate::cli::printer;
+
+/// Runs `codescry gc`.
+///
+/// # Errors
+/// If the data folder cannot be listed.
+pub fn run_gc(shared: &SharedArguments, arguments: &GcArguments) -> anyhow::Result<CommandExit> {
+    let indexes = find_indexes(shared)?;
+    let all: Vec<&StoredIndex> = indexes.iter().collect();
+    change_indexes(&all, arguments.dry_run, |index| collect_index(index, shared.quiet, arguments.dry_run))
+}
+
+/// Removes an index whose folder was deleted or that no run has written, and what another one keeps of replaced tables;
+/// `None` if there is nothing to remove.
+fn collect_index(index: &StoredIndex, is_quiet: bool, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
+    match index.folder_state() {
+        FolderState::Gone { .. } => return remove_index(index, is_dry_run).map(Some),
+        FolderState::Missing if !is_quiet => {
+            let folder = folder_text(index);
+            printer::print_note(&format!(
+                "kept the index of {folder}: the folder may be on a disk that is not mounted; if it is gone, run \
+                 `codescry indexes remove {}`",
+                index.name()
+            ));
+        }
+        FolderState::Missing => {}
+        FolderState::There if index.is_empty() => return remove_index(index, is_dry_run).map(Some),
+        FolderState::There => return remove_replaced_tables(index, is_dry_run),
+    }
+    Ok(None)
+}
