@@ -114,7 +114,7 @@ impl McpServer {
         match self.registry.served().list.len() {
             _ if self.registry.access().is_open() => RootArgument::Optional,
             0 | 1 => RootArgument::Absent,
-            _ => RootArgument::Required,
+            _ => RootArgument::Optional,
         }
     }
 
@@ -266,18 +266,22 @@ impl ServerHandler for McpServer {
 /// Returns the server's instructions for the model, ending with the names of the roots.
 fn format_instructions(roots: &ServedRoots, access: &FolderAccess) -> String {
     let mut named = String::new();
-    let mut left = roots.list.len();
-    for root in &roots.list {
-        let name = root.name();
+    let call_names = roots.call_names();
+    let names = match roots.list.as_slice() {
+        [only] => vec![only.name()],
+        _ => call_names.clone(),
+    };
+    let mut left = names.len();
+    for name in &names {
         if !named.is_empty() && named.len() + name.len() > MAX_ROOTS_BYTES {
             break;
         }
         let comma = if named.is_empty() { "" } else { ", " };
-        named.push_str(&format!("{comma}{}", sanitize_to_length(&name, MAX_ROOTS_BYTES / 2)));
+        named.push_str(&format!("{comma}{}", sanitize_to_length(name, MAX_ROOTS_BYTES / 2)));
         left -= 1;
     }
     let more = if left > 0 { format!(" and {left} more") } else { String::new() };
-    match (roots.short_names().as_slice(), access.within.first()) {
+    match (call_names.as_slice(), access.within.first()) {
         ([], None) => format!("{INSTRUCTIONS}No folder is served yet; each answer says what to do."),
         ([], Some(within)) => {
             let within = sanitize_to_length(&within.to_string_lossy(), MAX_ROOTS_BYTES / 2);
@@ -285,7 +289,10 @@ fn format_instructions(roots: &ServedRoots, access: &FolderAccess) -> String {
         }
         ([first, _, ..], _) => {
             let first = sanitize_to_length(first, MAX_ROOTS_BYTES / 4);
-            format!("{INSTRUCTIONS}The roots are {named}{more}. Name one in the root argument, like \"{first}\".")
+            format!(
+                "{INSTRUCTIONS}The roots are {named}{more}. Calls search all of them, or the one in the argument root; paths \
+                 begin with a root, like {first}/README.md."
+            )
         }
         ([_], _) => format!("{INSTRUCTIONS}The root is {named}."),
     }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use codescry_engine::{Engine, IndexRequest, Options, SearchQuery, Settings};
+use codescry_engine::{Engine, IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
 use codescry_platform::cancel::CancelToken;
 
 /// Returns an engine over a folder with one file per language of a query's examples.

@@ -130,6 +130,7 @@ fn is_too_broad(root: &Path) -> bool {
 }
 
 /// How a command shows and reads paths.
+#[derive(Default)]
 pub struct ShownPaths {
     root: PathBuf,
     working: PathBuf,
@@ -137,6 +138,11 @@ pub struct ShownPaths {
 }
 
 impl ShownPaths {
+    /// Returns the paths of a group, which begin with the name of a repository.
+    pub fn of_group() -> Self {
+        Self::default()
+    }
+
     /// Returns a path as it is shown: relative to the indexed folder, or to the working folder if the command works on a
     /// part of an indexed folder.
     pub fn show(&self, path: &RepoPath) -> RepoPath {

@@ -19,10 +19,10 @@ impl Engine {
     /// Returns the features of every candidate file; [`RankingWeights`] are learned from them.
     ///
     /// # Errors
-    /// Fails like [`Engine::search`].
+    /// Fails like [`QueryCalls::search`](crate::QueryCalls::search).
     pub fn measure_features(&self, query: &SearchQuery) -> Result<QueryFeatures, EngineError> {
         let query = check_query(query)?;
-        let snapshot = self.snapshot()?;
+        let snapshot = self.current_snapshot()?;
         let model = self.model_of_snapshot(&snapshot)?;
         let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
         let (embedder, weights, cancel) =
@@ -33,9 +33,9 @@ impl Engine {
     /// Returns every name that the index defines, sorted.
     ///
     /// # Errors
-    /// Fails like [`Engine::search`].
+    /// Fails like [`QueryCalls::search`](crate::QueryCalls::search).
     pub fn defined_names(&self) -> Result<Vec<DefinedName>, EngineError> {
-        let snapshot = self.snapshot()?;
+        let snapshot = self.current_snapshot()?;
         let mut defined = Vec::new();
         for file in &snapshot.files {
             for chunk in file.chunks() {

@@ -55,13 +55,13 @@ impl PathPattern {
     /// Makes the pattern stand for the files below a path of its text, if there are any.
     pub fn prefer_literal(&mut self, snapshot: &Snapshot) {
         if self.text.contains(GLOB_CHARS) {
-            self.is_literal = snapshot.files.iter().any(|file| self.matches_literally(file.path.as_str()));
+            self.is_literal = snapshot.files.iter().any(|file| file.any_path(|path| self.matches_literally(path)));
         }
     }
 
     /// Returns whether a file matches.
     pub fn matches_any(&self, snapshot: &Snapshot) -> bool {
-        snapshot.files.iter().any(|file| self.matches(file.path.as_str()))
+        snapshot.files.iter().any(|file| file.any_path(|path| self.matches(path)))
     }
 
     /// Returns the pattern without its decoration.

@@ -58,6 +58,8 @@ pub fn describe_scope(
     }
     let projects = filter.project.iter().chain(&query_filters.include.projects);
     limits.extend(projects.map(|project| format!("only project {project}")));
+    let repositories = &query_filters.include.repositories;
+    limits.extend((!repositories.is_empty()).then(|| format!("only repository {}", repositories.join(" and "))));
     limits.extend(query_filters.phrases.iter().map(|phrase| format!("only chunks with {phrase:?}")));
     Ok(SearchScope { searched, indexed: snapshot.files.len(), unmatched_paths, limits })
 }
