@@ -267,17 +267,14 @@ impl ServerHandler for McpServer {
 fn format_instructions(roots: &ServedRoots, access: &FolderAccess) -> String {
     let mut named = String::new();
     let call_names = roots.call_names();
-    let names = match roots.list.as_slice() {
-        [only] => vec![only.name()],
-        _ => call_names.clone(),
-    };
-    let mut left = names.len();
-    for name in &names {
+    let mut left = roots.list.len();
+    for root in &roots.list {
+        let name = root.name();
         if !named.is_empty() && named.len() + name.len() > MAX_ROOTS_BYTES {
             break;
         }
         let comma = if named.is_empty() { "" } else { ", " };
-        named.push_str(&format!("{comma}{}", sanitize_to_length(name, MAX_ROOTS_BYTES / 2)));
+        named.push_str(&format!("{comma}{}", sanitize_to_length(&name, MAX_ROOTS_BYTES / 2)));
         left -= 1;
     }
     let more = if left > 0 { format!(" and {left} more") } else { String::new() };
@@ -290,8 +287,8 @@ fn format_instructions(roots: &ServedRoots, access: &FolderAccess) -> String {
         ([first, _, ..], _) => {
             let first = sanitize_to_length(first, MAX_ROOTS_BYTES / 4);
             format!(
-                "{INSTRUCTIONS}The roots are {named}{more}. Calls search all of them, or the one in the argument root; paths \
-                 begin with a root, like {first}/README.md."
+                "{INSTRUCTIONS}The roots are {named}{more}. Calls search all of them, or the one in the argument root. Paths \
+                 begin with the name of a root, like {first}/README.md."
             )
         }
         ([_], _) => format!("{INSTRUCTIONS}The root is {named}."),
