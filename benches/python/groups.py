@@ -3,8 +3,8 @@
 
 usage: groups.py EVAL CORPORA OUT -- PROGRAM [OPTION ...]
 
-EVAL holds score.py, repos.json and annotations/; CORPORA holds the repositories. PROGRAM is codescry, with options that
-apply to every command, such as --no-index. The indexes must be there, or are made by the first question.
+EVAL holds score.py, repos.json and annotations/; CORPORA holds the repositories. PROGRAM is codescry, with options of
+`search` such as --no-index. The indexes must be there, or are made by the first question.
 
 Each question is asked three times in turn, of processes that stay open: the repository's own index, the group of all
 repositories, and the group with the filter repo:NAME. A result counts only if it is of the repository of the question.
@@ -67,10 +67,10 @@ def main(folder, corpora, out, command):
     score = load_score(folder)
     specs = json.load(open(os.path.join(folder, "repos.json")))
     roots = {s["name"]: os.path.realpath(os.path.join(corpora, s["name"], s.get("benchmark_root") or "")) for s in specs}
-    batch = command + ["search", "--batch", "--json", "--limit", "10", "--quiet"]
+    search = command[:1] + ["search", "--json", "--quiet"] + command[1:]
+    batch = search + ["--batch", "--limit", "10"]
     inside = [f"--in={root}" for root in roots.values()]
-    named = subprocess.run(command + ["search", "--json", "--quiet", "--limit", "1"] + inside + ["main"],
-                           capture_output=True, text=True, check=False)
+    named = subprocess.run(search + ["--limit", "1"] + inside + ["main"], capture_output=True, text=True, check=False)
     by_folder = {root: name for name, root in json.loads(named.stdout)["repositories"].items()}
     start = time.perf_counter()
     group = Batch(batch + inside)
@@ -89,7 +89,7 @@ def main(folder, corpora, out, command):
                 questions.append((spec["name"], task["query"], targets))
     random.Random(7).shuffle(questions)
     rows = []
-    with open(out, "w") as written:
+    with open(out, "w", buffering=1) as written:
         written.write("repository\town\town_by_file\tgroup\tgroup_by_file\tfilter\tfilter_by_file\t"
                       "own_ms\tgroup_ms\tfilter_ms\tfirst_own_rank\tsame_as_own\tquery\n")
         for repository, query, targets in questions:

@@ -287,8 +287,8 @@ fn format_instructions(roots: &ServedRoots, access: &FolderAccess) -> String {
         ([first, _, ..], _) => {
             let first = sanitize_to_length(first, MAX_ROOTS_BYTES / 4);
             format!(
-                "{INSTRUCTIONS}The roots are {named}{more}. Calls search all of them, or the one in the argument root. Paths \
-                 begin with the name of a root, like {first}/README.md."
+                "{INSTRUCTIONS}The roots are {named}{more}. Calls search all of them, or the argument root. Paths begin with a \
+                 root's name, like {first}/README.md."
             )
         }
         ([_], _) => format!("{INSTRUCTIONS}The root is {named}."),
