@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use engine::{CancelToken, Engine, IndexRequest, Options, SearchQuery, Settings};
+use engine::{CancelToken, Engine, IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1);

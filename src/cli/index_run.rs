@@ -1,15 +1,16 @@
 //! An index run for a command, with a progress bar and Ctrl-C.
 
 pub mod command_folder;
+pub mod searched;
 
-use std::path::Path;
 use std::time::Duration;
 
 use engine::{Engine, EngineError, IndexError, IndexReport, IndexRequest};
 
-use self::command_folder::{CommandFolder, ShownPaths, check_device};
+use self::command_folder::ShownPaths;
+use self::searched::{Searched, open_searched};
 
-use super::arguments::SharedArguments;
+use super::arguments::{ChosenFolders, SharedArguments};
 use super::interrupts::Interrupts;
 use super::printer;
 use super::progress::IndexProgressBar;
@@ -92,52 +93,76 @@ fn retry_while_busy(
     }
 }
 
-/// Makes a call of `engine`. If it meets damage of the index, repairs the index, unless `no_index` is set, and makes
-/// the call again.
+/// Updates the indexes of what is searched, like [`update_index_if_free`]. A folder of a group whose index cannot be updated
+/// is searched as it is, or left out, with a note.
+///
+/// # Errors
+/// If the index of a single folder cannot be updated, or Ctrl-C ends the run.
+pub fn update_searched(
+    searched: &Searched,
+    interrupts: &Interrupts,
+    shared: &SharedArguments,
+) -> Result<(), EngineError> {
+    for engine in searched.engines() {
+        match update_index_if_free(engine, interrupts, shared) {
+            Err(error) if searched.is_group() && !matches!(error, EngineError::Index(IndexError::Cancelled { .. })) => {
+                if !shared.quiet {
+                    printer::print_note(&format!("{} was not updated: {error}", engine.root().display()));
+                }
+            }
+            updated => updated?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes a call. If it meets damage of an index, repairs the index, unless `no_index` is set, and makes the call again.
 ///
 /// # Errors
 /// If the call or [`Engine::index`] fails.
 pub fn call_with_repair<T>(
-    engine: &Engine,
+    searched: &Searched,
     interrupts: &Interrupts,
     shared: &SharedArguments,
     no_index: bool,
     call: impl Fn() -> Result<T, EngineError>,
 ) -> Result<T, EngineError> {
     let answered = call();
-    if no_index || !engine.needs_repair() {
+    let damaged: Vec<&Engine> = searched.engines().into_iter().filter(|engine| engine.needs_repair()).collect();
+    if no_index || damaged.is_empty() {
         return answered;
     }
-    if !shared.quiet {
-        printer::print_note("the index is damaged; repairing it from the files");
+    for engine in damaged {
+        if !shared.quiet {
+            printer::print_note("the index is damaged; repairing it from the files");
+        }
+        update_index_if_free(engine, interrupts, shared)?;
     }
-    update_index_if_free(engine, interrupts, shared)?;
     call()
 }
 
-/// An opened folder, ready to be searched.
+/// An opened folder, or a group of folders, whose indexes are up to date.
 pub struct OpenedFolder {
-    pub engine: Engine,
+    pub searched: Searched,
     pub paths: ShownPaths,
     pub interrupts: Interrupts,
 }
 
-/// Opens the engine of a folder or of the indexed folder above it, and updates the index unless `no_index` is set. A
-/// complete index that another process is writing is used as it is.
+/// Opens the engine of a folder or of the indexed folder above it, or those of a group, and updates the indexes unless
+/// `no_index` is set.
 ///
 /// # Errors
 /// If the folder is too broad, the folder or the index is invalid, the model cannot use the device of `--device`, or
 /// the index cannot be updated.
 pub fn open_updated_folder(
     shared: &SharedArguments,
-    path: Option<&Path>,
+    folders: &ChosenFolders,
     no_index: bool,
 ) -> anyhow::Result<OpenedFolder> {
-    let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open()?;
-    check_device(shared, &engine)?;
+    let (searched, paths) = open_searched(shared, folders)?;
     let interrupts = Interrupts::listen()?;
     if !no_index {
-        update_index_if_free(&engine, &interrupts, shared)?;
+        update_searched(&searched, &interrupts, shared)?;
     }
-    Ok(OpenedFolder { engine, paths, interrupts })
+    Ok(OpenedFolder { searched, paths, interrupts })
 }

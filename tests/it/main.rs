@@ -12,6 +12,7 @@ mod embedded_files;
 mod eval;
 #[cfg(target_os = "linux")]
 mod fuzz;
+mod groups;
 mod guard;
 mod guidance;
 mod ignore_files;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use embed::cache::{VectorCache, VectorKey, round_to_half};
 use embed::static_model::{StaticModel, encode_model};
-use engine::{Engine, IndexRequest, Options, SearchQuery, Settings};
+use engine::{Engine, IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
 use platform::cancel::CancelToken;
 use platform::file_format::{HEADER_BYTES, checksum32, checksum64};
 use platform::sealed_json::seal_json;

@@ -26,6 +26,15 @@ pub enum ConfigError {
     /// The file of `--token-file` contains only white space.
     #[error("{path} contains no token; write one into it, such as the output of `openssl rand -hex 32`")]
     NoTokenInFile { path: PathBuf },
+    /// The user's settings cannot be read.
+    #[error("cannot read {path}: {source}; check its permissions")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    /// A line of the user's settings is wrong.
+    #[error("{path}:{line}: {problem}")]
+    Invalid { path: PathBuf, line: usize, problem: String },
+    /// The user's settings have no such group.
+    #[error("there is no group {name}; {known}")]
+    UnknownGroup { name: String, known: String },
     /// A variable is not a whole number above zero.
     #[error("{name}={value} is not a whole number above zero; correct or unset it")]
     Number { name: &'static str, value: String },

@@ -6,6 +6,7 @@
 mod device;
 mod environment;
 mod error;
+mod groups;
 mod http;
 mod library_paths;
 mod models;
@@ -20,6 +21,7 @@ pub use environment::{
     data_folder, find_git_excludes, is_parse_worker, own_program, program_arguments,
 };
 pub use error::ConfigError;
+pub use groups::find_group;
 pub use http::read_http_token;
 pub use library_paths::LibrarySearchPaths;
 pub use models::{ModelOptions, ModelSettings};

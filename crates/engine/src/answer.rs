@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::damage::TextState;
 use crate::error::{EngineError, fail_if_cancelled};
-use crate::state::Engine;
+use crate::query_source::{QuerySource, compare_texts, request_repair};
 use platform::cancel::CancelToken;
 use search::{Hit, SearchResults, Snapshot};
 use store::Manifest;
 use text::display::escape_name;
 use types::RepoPath;
+
+/// Note on an answer of an index with damaged parts. Clients show only its first words.
+const DAMAGE_NOTE: &str = "part of the index is damaged and was left out; call index_project to repair it";
 
 /// The part of the folder that an answer covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub struct IndexCoverage {
 impl IndexCoverage {
     /// Returns the coverage of a snapshot.
     pub(crate) fn of_snapshot(snapshot: &Snapshot) -> Self {
-        let manifest = snapshot.view.manifest();
+        let manifest = snapshot.manifest();
         Self {
             files_indexed: snapshot.files_indexed(),
             files_found: known_files_found(manifest),
@@ -59,7 +62,7 @@ pub struct SearchAnswer {
 /// Returns a note on an answer from a copy of another folder's index that no run has compared with this folder yet;
 /// `left_out` is the number of results that files of this folder do not have.
 pub(crate) fn copy_note(snapshot: &Snapshot, left_out: usize) -> Option<String> {
-    let manifest = snapshot.view.manifest();
+    let manifest = snapshot.manifest();
     let origin = manifest.origin.as_ref().filter(|origin| !origin.is_confirmed)?;
     let mut note = format!(
         "this answer is for {}, from a copy of the index of {} that is being compared with it",
@@ -72,49 +75,57 @@ pub(crate) fn copy_note(snapshot: &Snapshot, left_out: usize) -> Option<String> 
     Some(note)
 }
 
-impl Engine {
-    /// Completes the results of a search: marks hits whose file has changed since it was indexed, leaves out hits whose
-    /// text is damaged, and sets the project of each hit.
-    ///
-    /// # Errors
-    /// [`EngineError::Cancelled`] if the call is cancelled.
-    pub(crate) fn build_answer(
-        &self,
-        snapshot: &Snapshot,
-        results: SearchResults,
-        cancel: &CancelToken,
-    ) -> Result<SearchAnswer, EngineError> {
-        let SearchResults { mut hits, mut notes, understood } = results;
-        let states = self.compare_hits(snapshot, &hits, cancel)?;
-        hits.iter_mut().zip(&states).for_each(|(hit, state)| hit.stale = *state != TextState::Current);
-        // In a copy that no run has compared with this folder yet, a text that the file does not have is of another tree.
-        let is_copy = snapshot.view.manifest().is_unconfirmed_copy();
-        let is_shown = |state: TextState| state == TextState::Current || (state == TextState::Stale && !is_copy);
-        let mut shown = states.iter().map(|state| is_shown(*state));
-        hits.retain(|_| shown.next().unwrap_or(true));
-        notes.extend(copy_note(snapshot, states.iter().filter(|state| **state == TextState::Stale).count()));
-        notes.extend(self.damage_note(snapshot, states.contains(&TextState::Damaged)));
-        self.set_project_names(&mut hits);
-        let coverage = IndexCoverage::of_snapshot(snapshot);
-        Ok(SearchAnswer { hits, coverage, generation: snapshot.view.generation().stable_hash(), notes, understood })
-    }
+/// Completes the results of a search: marks hits whose file has changed since it was indexed, leaves out hits whose text
+/// is damaged, and sets the project of each hit.
+///
+/// # Errors
+/// [`EngineError::Cancelled`] if the call is cancelled.
+pub(crate) fn build_answer<S: QuerySource + ?Sized>(
+    source: &S,
+    snapshot: &Snapshot,
+    results: SearchResults,
+    cancel: &CancelToken,
+) -> Result<SearchAnswer, EngineError> {
+    let SearchResults { mut hits, mut notes, understood } = results;
+    let states = compare_hits(source, snapshot, &hits, cancel)?;
+    hits.iter_mut().zip(&states).for_each(|(hit, state)| hit.stale = *state != TextState::Current);
+    // In a copy that no run has compared with this folder yet, a text that the file does not have is of another tree.
+    let is_copy = snapshot.manifest().is_unconfirmed_copy();
+    let is_shown = |state: TextState| state == TextState::Current || (state == TextState::Stale && !is_copy);
+    let mut shown = states.iter().map(|state| is_shown(*state));
+    hits.retain(|_| shown.next().unwrap_or(true));
+    notes.extend(copy_note(snapshot, states.iter().filter(|state| **state == TextState::Stale).count()));
+    notes.extend(damage_note(source, snapshot, states.contains(&TextState::Damaged)));
+    notes.extend(source.left_out_notes());
+    source.set_projects(&mut hits);
+    let coverage = IndexCoverage::of_snapshot(snapshot);
+    Ok(SearchAnswer { hits, coverage, generation: snapshot.generation().stable_hash(), notes, understood })
+}
 
-    /// Compares the texts of hits with the files on disk.
-    fn compare_hits(
-        &self,
-        snapshot: &Snapshot,
-        hits: &[Hit],
-        cancel: &CancelToken,
-    ) -> Result<Vec<TextState>, EngineError> {
-        let mut files: BTreeMap<&RepoPath, Vec<usize>> = BTreeMap::new();
-        hits.iter().enumerate().for_each(|(index, hit)| files.entry(&hit.path).or_default().push(index));
-        let mut states = vec![TextState::Stale; hits.len()];
-        for (path, indices) in files {
-            fail_if_cancelled(cancel)?;
-            let texts: Vec<_> = indices.iter().map(|index| (hits[*index].span, hits[*index].text.as_str())).collect();
-            let compared = self.compare_texts(snapshot.record(path), &texts);
-            indices.into_iter().zip(compared).for_each(|(index, state)| states[index] = state);
-        }
-        Ok(states)
+/// Compares the texts of hits with the files on disk.
+fn compare_hits<S: QuerySource + ?Sized>(
+    source: &S,
+    snapshot: &Snapshot,
+    hits: &[Hit],
+    cancel: &CancelToken,
+) -> Result<Vec<TextState>, EngineError> {
+    let mut files: BTreeMap<&RepoPath, Vec<usize>> = BTreeMap::new();
+    hits.iter().enumerate().for_each(|(index, hit)| files.entry(&hit.path).or_default().push(index));
+    let mut states = vec![TextState::Stale; hits.len()];
+    for (path, indices) in files {
+        fail_if_cancelled(cancel)?;
+        let texts: Vec<_> = indices.iter().map(|index| (hits[*index].span, hits[*index].text.as_str())).collect();
+        let compared = compare_texts(source, snapshot, path, &texts);
+        indices.into_iter().zip(compared).for_each(|(index, state)| states[index] = state);
     }
+    Ok(states)
+}
+
+/// Returns a note for an answer from `snapshot` if parts of it are damaged, and requests a repair.
+fn damage_note<S: QuerySource + ?Sized>(source: &S, snapshot: &Snapshot, has_damaged_hits: bool) -> Option<String> {
+    if !has_damaged_hits && !snapshot.has_met_damage() {
+        return None;
+    }
+    request_repair(source);
+    Some(DAMAGE_NOTE.to_owned())
 }

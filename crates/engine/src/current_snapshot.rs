@@ -51,17 +51,17 @@ impl Engine {
     }
 
     /// Returns the snapshot to search: the loaded one while an index run refreshes it, else the newest.
-    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
+    pub(crate) fn current_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         self.held_snapshot().filter(|_| self.is_refreshed_by_run()).map_or_else(|| self.latest_snapshot(), Ok)
     }
 
-    /// Returns the snapshot like [`Engine::snapshot`], for answers that are not compared with the files.
+    /// Returns the snapshot like [`Engine::current_snapshot`], for answers that are not compared with the files.
     ///
     /// # Errors
     /// [`EngineError::NotIndexed`] for a copy of another folder's index that no run has compared with this folder yet.
     pub(crate) fn confirmed_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
-        let snapshot = self.snapshot()?;
-        match snapshot.view.manifest().is_unconfirmed_copy() {
+        let snapshot = self.current_snapshot()?;
+        match snapshot.manifest().is_unconfirmed_copy() {
             true => Err(EngineError::NotIndexed { root: self.root().to_owned() }),
             false => Ok(snapshot),
         }
@@ -91,6 +91,16 @@ impl Engine {
         }
     }
 
+    /// Returns whether a read of the loaded snapshot has met damage.
+    pub(crate) fn has_met_damage(&self) -> bool {
+        self.held_snapshot().is_some_and(|held| held.has_met_damage())
+    }
+
+    /// Returns whether a snapshot is loaded.
+    pub(crate) fn has_snapshot(&self) -> bool {
+        self.held_snapshot().is_some()
+    }
+
     fn held_snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -98,7 +108,7 @@ impl Engine {
     /// Returns the loaded snapshot if it is of the last commit.
     fn held_if_current(&self) -> Result<Option<Arc<Snapshot>>, EngineError> {
         let generation = self.track_damage(self.store.generation().map_err(EngineError::from))?;
-        Ok(self.held_snapshot().filter(|held| Some(held.view.generation()) == generation))
+        Ok(self.held_snapshot().filter(|held| Some(held.generation()) == generation))
     }
 
     /// Loads the last commit, reusing the unchanged rows of the loaded snapshot.
@@ -118,7 +128,7 @@ impl Engine {
             None => Snapshot::load(view)?,
         });
         tracing::debug!("loaded {} chunks for searches in {:.1?}", snapshot.chunk_count(), begun.elapsed());
-        if snapshot.view.has_met_damage() {
+        if snapshot.has_met_damage() {
             self.request_repair();
         }
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));

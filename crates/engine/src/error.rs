@@ -64,6 +64,12 @@ pub enum EngineError {
     /// The root has no index yet.
     #[error("nothing is indexed yet for {root}; run `codescry index` or call index_project first")]
     NotIndexed { root: PathBuf },
+    /// A filter names a repository of a group that is not searched.
+    #[error("{name} is not searched: {reason}")]
+    LeftOut { name: String, reason: String },
+    /// No folder of the group can be opened.
+    #[error("no folder of the group can be searched; give folders that exist")]
+    EmptyGroup,
     /// The caller cancelled the call.
     #[error("the call was cancelled; send it again for an answer")]
     Cancelled,
@@ -147,6 +153,16 @@ pub enum PathError {
     OutsideRoot { path: String, root: PathBuf },
     #[error("cannot read {shown}: {source}", shown = escape_name(.path.as_str()))]
     Unresolved { path: String, source: std::io::Error },
+    /// No repository of a group has the path.
+    #[error(
+        "{shown} is in none of the repositories; begin the path with one of {}",
+        join_names(names),
+        shown = escape_name(.path.as_str())
+    )]
+    InNoRepository { path: String, names: Vec<String> },
+    /// Several repositories of a group have the path.
+    #[error("{shown} is in several repositories; give one of {}", join_names(paths), shown = escape_name(.path.as_str()))]
+    InSeveralRepositories { path: String, paths: Vec<String> },
     #[error(
         "{shown}:{line} is not in the index; search for the file, or index it first",
         shown = escape_name(.path.as_str())

@@ -38,7 +38,7 @@ impl Engine {
             match source.kind() {
                 _ if leads_outside => outside(),
                 ErrorKind::NotFound | ErrorKind::NotADirectory => {
-                    let snapshot = self.snapshot().ok();
+                    let snapshot = self.current_snapshot().ok();
                     let nearest = snapshot.and_then(|snapshot| search::find_nearest_path(&snapshot, path));
                     PathError::Missing { path: path.to_owned(), root: root.to_owned(), nearest }
                 }
@@ -55,7 +55,7 @@ impl Engine {
             return None;
         }
         let below = Path::new(path).strip_prefix(self.root()).ok().and_then(Path::to_str).unwrap_or(path);
-        let snapshot = self.snapshot().ok()?;
+        let snapshot = self.current_snapshot().ok()?;
         snapshot.find_composed_path(below.trim_start_matches("./").trim_end_matches('/')).map(str::to_owned)
     }
 

@@ -10,9 +10,11 @@ mod current_snapshot;
 mod damage;
 mod error;
 mod files_on_disk;
+mod group;
 pub mod models;
 mod project_cache;
 mod project_scope;
+mod query_source;
 mod state;
 
 #[cfg(test)]
@@ -23,13 +25,15 @@ pub use answer::{IndexCoverage, SearchAnswer};
 pub use calls::FolderState;
 pub use calls::{
     CodeExcerpt, CodeReference, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery, Freshness,
-    IndexStatus, IndexedFile, ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile,
-    RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery, find_indexed_folder,
-    is_source_name, list_stored_indexes, measure_replaced, prune_stored_index, remove_stored_index,
+    IndexStatus, IndexedFile, QueryCalls, ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery,
+    ReferencedFile, RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery,
+    find_indexed_folder, is_source_name, list_stored_indexes, measure_replaced, prune_stored_index,
+    remove_stored_index,
 };
 pub use config::{Options, Settings};
 pub use embed::DeviceReport;
 pub use error::{EngineError, PathError, RequestError, TunedError, TuningError};
+pub use group::{EngineGroup, LeftOutFolder, Repository};
 pub use index::{
     BenchKind, Bottleneck, ChangedFiles, DryRun, FileList, IndexError, IndexPhase, IndexProgress, IndexReport,
     IndexRequest, IndexScope, QueueReport, RunRecord, RunRecordError, RunStatus, Stage, StageRecord, StageReport,

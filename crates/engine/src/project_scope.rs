@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::error::EngineError;
 use crate::state::Engine;
-use search::{FileFilter, Filter, FolderScope, Hit, QueryError, QueryFilters, Snapshot, resolve_project_folders};
+use search::{Filter, FilterValues, FolderScope, Hit, QueryError, QueryFilters, Snapshot, resolve_project_folders};
 use source::walk;
-use types::{FileRecord, Project};
+use types::{FileRecord, Project, RepoPath};
 
 impl Engine {
     /// Returns the projects that contain the files of `records`, which belong to `generation`.
@@ -29,16 +29,19 @@ impl Engine {
         filter: &Filter,
         query_filters: &QueryFilters,
     ) -> Result<FolderScope, EngineError> {
-        let (only, without) = (&query_filters.include.projects, &query_filters.exclude.projects);
+        // Outside of a group, a repository is a project of the folder.
+        let named = |values: &FilterValues| [values.projects.clone(), values.repositories.clone()].concat();
+        let (only, without) = (&query_filters.include.projects, named(&query_filters.exclude));
+        let only_repositories = &query_filters.include.repositories;
         let mut folders = FolderScope::default();
         if let Some(part) = &self.part {
             folders.base = part.as_str().to_owned();
             folders.inside.push(vec![part.as_str().to_owned()]);
         }
-        if filter.project.is_none() && only.is_empty() && without.is_empty() {
+        if filter.project.is_none() && only.is_empty() && only_repositories.is_empty() && without.is_empty() {
             return Ok(folders);
         }
-        let manifest = snapshot.view.manifest();
+        let manifest = snapshot.manifest();
         let projects = self.projects_of(manifest.generation, snapshot.records().iter());
         let resolve = |name: &String| {
             resolve_project_folders(&projects, name).map_err(|error| match error {
@@ -59,30 +62,20 @@ impl Engine {
         if !only.is_empty() {
             folders.inside.push(resolve_all(only)?);
         }
-        folders.outside = resolve_all(without)?;
+        if !only_repositories.is_empty() {
+            folders.inside.push(resolve_all(only_repositories)?);
+        }
+        folders.outside = resolve_all(&without)?;
         Ok(folders)
     }
 
-    /// Compiles a filter and the filters of a query text for the files of a snapshot.
-    ///
-    /// # Errors
-    /// If a filter is invalid or names an unknown project.
-    pub(crate) fn compile_filter(
-        &self,
-        snapshot: &Snapshot,
-        filter: &Filter,
-        query_filters: &QueryFilters,
-    ) -> Result<FileFilter, EngineError> {
-        let folders = self.resolve_folder_scope(snapshot, filter, query_filters)?;
-        Ok(FileFilter::with_query_filters(filter, query_filters)?.in_folders(&folders).for_snapshot(snapshot))
-    }
-
-    /// Sets the project of each hit. Examines only the folders of the hits and their ancestors, because most searches
-    /// have no project filter.
-    pub(crate) fn set_project_names(&self, hits: &mut [Hit]) {
-        let projects = walk::find_projects(self.root(), hits.iter().map(|hit| hit.path.folder()));
-        for hit in hits {
-            let holding = projects.iter().filter(|project| project.contains_folder(hit.path.folder()));
+    /// Sets the project of each hit; `path_of` returns the path below the root for that of a hit. Examines only the folders
+    /// of the hits and their ancestors, because most searches have no project filter.
+    pub(crate) fn set_project_names(&self, hits: &mut [&mut Hit], path_of: impl Fn(&RepoPath) -> RepoPath) {
+        let paths: Vec<RepoPath> = hits.iter().map(|hit| path_of(&hit.path)).collect();
+        let projects = walk::find_projects(self.root(), paths.iter().map(RepoPath::folder));
+        for (hit, path) in hits.iter_mut().zip(&paths) {
+            let holding = projects.iter().filter(|project| project.contains_folder(path.folder()));
             hit.project = holding.max_by_key(|project| project.folder.len()).map(|project| project.name.clone());
         }
     }

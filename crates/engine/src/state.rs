@@ -125,7 +125,7 @@ impl Engine {
     /// # Errors
     /// Fails like [`IndexModels::require_stored`].
     pub(crate) fn model_of_snapshot(&self, snapshot: &Snapshot) -> Result<Arc<EmbeddingModel>, EngineError> {
-        self.models.require_stored(&self.settings, &snapshot.view.manifest().fingerprint)
+        self.models.require_stored(&self.settings, &snapshot.manifest().fingerprint)
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::models::IndexModels;
 use crate::{
-    CancelToken, Engine, EngineError, Filter, FolderQuery, IndexRequest, Options, ReadRequest, RetrievalMode,
-    SearchQuery, Settings, SimilarTarget, SymbolQuery,
+    CancelToken, Engine, EngineError, Filter, FolderQuery, IndexRequest, Options, QueryCalls as _, ReadRequest,
+    RetrievalMode, SearchQuery, Settings, SimilarTarget, SymbolQuery,
 };
 use embed::static_model::StaticModel;
 use store::memory::MemoryStore;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::{CodeExcerpt, EngineError, IndexedFile, ReadRequest};
+use engine::{CodeExcerpt, EngineError, IndexedFile, QueryCalls as _, ReadRequest};
 use platform::cancel::CancelToken;
 use rmcp::ErrorData;
 use rmcp::model::{
@@ -110,9 +110,8 @@ pub async fn read_resource(
 /// Replaces the path of the request by the path inside the root.
 fn resolve_path(roots: &ServedRoots, root: &ServedRoot, request: ReadRequest) -> Result<ReadRequest, ToolError> {
     let path = request.path.as_deref().unwrap_or_default();
-    let path = roots
-        .relative_path(root, path)?
-        .ok_or_else(|| ToolError("it is the root; give a file inside it".to_owned()))?;
+    let path =
+        roots.path_in_root(root, path)?.ok_or_else(|| ToolError("it is the root; give a file inside it".to_owned()))?;
     Ok(ReadRequest { path: Some(path), ..request })
 }
 

@@ -115,7 +115,7 @@ impl McpServer {
         match self.registry.served().list.len() {
             _ if self.registry.access().is_open() => RootArgument::Optional,
             0 | 1 => RootArgument::Absent,
-            _ => RootArgument::Required,
+            _ => RootArgument::Optional,
         }
     }
 
@@ -268,6 +268,7 @@ impl ServerHandler for McpServer {
 /// none.
 fn format_instructions(roots: &ServedRoots, access: &FolderAccess) -> String {
     let mut named = String::new();
+    let call_names = roots.call_names();
     let mut left = roots.list.len();
     for root in &roots.list {
         let name = root.name();
@@ -279,7 +280,7 @@ fn format_instructions(roots: &ServedRoots, access: &FolderAccess) -> String {
         left -= 1;
     }
     let more = if left > 0 { format!(" and {left} more") } else { String::new() };
-    match (roots.short_names().as_slice(), access.within.first()) {
+    match (call_names.as_slice(), access.within.first()) {
         ([], None) => format!("{INSTRUCTIONS}No folder is served yet; each answer says what to do."),
         ([], Some(within)) => {
             let within = sanitize_to_length(&within.to_string_lossy(), MAX_ROOTS_BYTES / 2);
@@ -287,7 +288,10 @@ fn format_instructions(roots: &ServedRoots, access: &FolderAccess) -> String {
         }
         ([first, _, ..], _) => {
             let first = sanitize_to_length(first, MAX_ROOTS_BYTES / 4);
-            format!("{INSTRUCTIONS}The roots are {named}{more}. Name one in the root argument, like \"{first}\".")
+            format!(
+                "{INSTRUCTIONS}The roots are {named}{more}. Calls search all of them, or the argument root. Paths begin with a \
+                 root's name, like {first}/README.md."
+            )
         }
         ([_], _) => format!("{INSTRUCTIONS}The root is {named}."),
     }

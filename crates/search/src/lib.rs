@@ -26,7 +26,7 @@ pub use query::file_filter::FileFilter;
 pub use query::filters::{FilterValues, InvalidFilter, QueryFilters, strip_query_filters};
 pub use query::parsed_query::{CheckedQuery, check_query};
 pub use query::path_pattern::find_nearest_path;
-pub use query::projects::resolve_project_folders;
+pub use query::projects::{resolve_project_folders, resolve_repository};
 pub use query::request::{ContentFilter, Filter, FolderScope, MAX_LIMIT, RetrievalMode, SearchQuery};
 pub use query::scope::{SearchScope, UnmatchedPath, describe_scope};
 pub use query::terms::QueryKind;
@@ -42,4 +42,5 @@ pub use search::{
 pub use similar::find_nearest_chunks;
 pub use snapshot::Snapshot;
 pub use snapshot::column_block::ChunkMeta;
+pub use snapshot::group::GroupMember;
 pub use threads::{SearchThreadsError, run_on_refresh_pool, start_search_threads};

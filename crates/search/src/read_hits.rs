@@ -48,6 +48,7 @@ pub(crate) fn read_hits(
             score: place.score,
             also: find_related_chunks(snapshot, &place.related, &shown),
             project: None,
+            repository: snapshot.repository_of_file(snapshot.file_of_chunk(place.chunk)).map(str::to_owned),
             stale: false,
             explanation: query.explain.then(|| place.explanation.clone()),
         }

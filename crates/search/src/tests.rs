@@ -1,6 +1,7 @@
 //! Tests of searches over small in-memory stores.
 
 mod failures;
+mod groups;
 mod questions;
 mod refresh;
 mod scores;

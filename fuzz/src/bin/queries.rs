@@ -5,7 +5,7 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use codescry_engine::{Engine, IndexRequest, Options, SearchQuery, Settings};
+use codescry_engine::{Engine, IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
 use codescry_platform::cancel::CancelToken;
 
 /// Returns an engine with an index of a folder with three small source files.

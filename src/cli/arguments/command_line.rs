@@ -145,7 +145,7 @@ fn check_arguments(arguments: &CliArguments) -> Result<(), clap::Error> {
     let mut refuse = |kind, message: String| Err(command.error(kind, message));
     match (&arguments.command, arguments.stdio, arguments.paths.first()) {
         (Some(CliCommand::Search(search)), false, _)
-            if search.batch && search.words.len() + usize::from(search.folder.is_some()) > 1 =>
+            if search.batch && search.words.len() + usize::from(search.folders.are_given()) > 1 =>
         {
             let message = "--batch reads the queries from standard input; give only the folder";
             refuse(ErrorKind::ArgumentConflict, message.to_owned())

@@ -20,6 +20,9 @@ const WATCH_EXIT_CODES: &str =
 pub struct IndexArguments {
     /// The folder to index [default: the working folder]
     pub path: Option<PathBuf>,
+    /// Index the folders of this group, which the user's config.toml names
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["path", "dry_run"])]
+    pub group: Option<String>,
     /// Index all files again, including unchanged ones
     #[arg(long, conflicts_with = "dry_run")]
     pub rebuild: bool,

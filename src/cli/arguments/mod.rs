@@ -5,6 +5,7 @@ mod command_line;
 mod completions;
 mod doctor;
 mod eval;
+mod folders;
 mod http;
 mod index;
 mod indexes;
@@ -24,6 +25,7 @@ pub use bench::{BenchCommand, BenchRunArguments, PipelineBenchArguments};
 pub use command_line::{CliArguments, CliCommand, parse_command_line};
 pub use doctor::DoctorArguments;
 pub use eval::{EvalArguments, EvalBaseline, EvalSetting};
+pub use folders::{ChosenFolders, FolderArguments};
 #[cfg(feature = "http")]
 pub use http::HttpArguments;
 pub use index::{IndexArguments, StatusArguments, WatchArguments};

@@ -1,20 +1,19 @@
 //! The arguments of `codescry symbol` and `codescry references`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::Args;
 
 use engine::Filter;
 
+use super::folders::FolderArguments;
 use super::values::{EXIT_CODES, parse_limit};
 
 /// The arguments that `codescry symbol` and `codescry references` share.
 #[derive(Debug, Args)]
 pub struct NameFilterArguments {
-    /// The folder to search; all other arguments are names [default: the working folder]
-    #[arg(long = "in", value_name = "FOLDER")]
-    pub folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub folders: FolderArguments,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

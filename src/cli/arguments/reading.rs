@@ -1,10 +1,10 @@
 //! The arguments of the commands that start from a place in the code: read, outline, similar.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::Args;
 
+use super::folders::FolderArguments;
 use super::values::{EXIT_CODES, parse_limit};
 
 /// Examples of places to read.
@@ -21,9 +21,8 @@ pub struct ReadArguments {
     /// stand for the definition in this file
     #[arg(value_name = "PLACE", required = true)]
     pub places: Vec<OsString>,
-    /// The folder that the places are in [default: the working folder]
-    #[arg(long = "in", value_name = "FOLDER")]
-    pub folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub folders: FolderArguments,
     /// Show N more lines before and after each place
     #[arg(long, short = 'C', value_name = "N", default_value_t = 0)]
     pub context: u32,
@@ -43,9 +42,8 @@ pub struct OutlineArguments {
     /// define [default: the working folder]
     #[arg(value_name = "PATH")]
     pub paths: Vec<OsString>,
-    /// The folder that the paths are in [default: the working folder]
-    #[arg(long = "in", value_name = "FOLDER")]
-    pub folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub folders: FolderArguments,
     /// Maximum number of files of a folder that are listed
     #[arg(long, short = 'n', value_name = "N", default_value_t = 200, value_parser = super::values::parse_positive::<usize>)]
     pub limit: usize,
@@ -65,9 +63,8 @@ pub struct SimilarArguments {
     /// standard input. Exactly two arguments of which the second is a folder are the code and the folder to search
     #[arg(value_name = "PLACE|CODE", required = true)]
     pub words: Vec<OsString>,
-    /// The folder to search; all other arguments are code [default: the working folder]
-    #[arg(long = "in", value_name = "FOLDER")]
-    pub folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub folders: FolderArguments,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

@@ -1,10 +1,10 @@
 //! The arguments of `codescry search`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::Args;
 
+use super::folders::FolderArguments;
 use super::values::{ContentName, EXIT_CODES, ModeName, parse_limit};
 
 /// The arguments of `codescry search`.
@@ -16,9 +16,8 @@ pub struct SearchArguments {
     /// a query and the folder to search (with --batch: the folder alone)
     #[arg(value_name = "QUERY", required_unless_present = "batch")]
     pub words: Vec<OsString>,
-    /// The folder to search; all other arguments are words [default: the working folder]
-    #[arg(long = "in", value_name = "FOLDER")]
-    pub folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub folders: FolderArguments,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

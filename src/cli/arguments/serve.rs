@@ -15,6 +15,9 @@ pub struct ServeArguments {
     /// CLAUDE_PROJECT_DIR or WORKSPACE_FOLDER_PATHS, the working folder, or the client's roots]
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Serve the folders of this group, which the user's config.toml names
+    #[arg(long, value_name = "NAME", conflicts_with = "paths")]
+    pub group: Option<String>,
     /// Let calls name any project below this folder in their argument root; may be repeated
     #[arg(long, value_name = "DIR")]
     pub within: Vec<PathBuf>,

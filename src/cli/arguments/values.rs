@@ -7,6 +7,8 @@ use clap::ValueEnum;
 
 use engine::{ContentFilter, MAX_LIMIT, RetrievalMode};
 
+use super::folders::FolderArguments;
+
 /// The last line of the help of commands that search.
 pub const EXIT_CODES: &str = "Exit codes: 0 found or done, 1 nothing found, 2 error, 130 interrupted.";
 
@@ -75,12 +77,12 @@ impl From<ContentName> for ContentFilter {
     }
 }
 
-/// Splits arguments into words and a folder: `named` is the value of `--in`. Without it, exactly two arguments of which
-/// the second is an existing folder are one word and the folder; otherwise all are words.
-pub fn split_folder<'a>(words: &'a [OsString], named: Option<&'a Path>) -> (Vec<&'a OsStr>, Option<&'a Path>) {
-    match (words, named) {
-        ([word, folder], None) if Path::new(folder).is_dir() => (vec![word], Some(Path::new(folder))),
-        _ => (words.iter().map(OsString::as_os_str).collect(), named),
+/// Splits arguments into words and a folder. Unless an option names the folders, exactly two arguments of which the second
+/// is an existing folder are one word and the folder; otherwise all are words.
+pub fn split_folder<'a>(words: &'a [OsString], options: &FolderArguments) -> (Vec<&'a OsStr>, Option<&'a Path>) {
+    match words {
+        [word, folder] if !options.are_given() && Path::new(folder).is_dir() => (vec![word], Some(Path::new(folder))),
+        _ => (words.iter().map(OsString::as_os_str).collect(), None),
     }
 }
 

@@ -10,7 +10,7 @@ const CLASS_FILTERS: [&str; 9] =
     ["test", "tests", "example", "examples", "generated", "vendored", "vendor", "doc", "docs"];
 
 /// The filters with a value.
-const KEY_FILTERS: [&str; 6] = ["lang:", "path:", "file:", "kind:", "project:", "language:"];
+const KEY_FILTERS: [&str; 8] = ["lang:", "path:", "file:", "kind:", "project:", "language:", "repo:", "repository:"];
 
 /// Puts a space in front of each argument after one of these commands for which [`is_dash_filter`] holds, so that it is
 /// not taken for an option. Arguments after `--` stay as they are. The parser of queries ignores the space.

@@ -9,8 +9,8 @@ use std::path::Path;
 use anyhow::{anyhow, bail};
 
 use engine::{
-    ContentFilter, Engine, Filter, JUDGED_HITS, RetrievalMetrics, RetrievalMode, SearchQuery, compute_metrics,
-    mean_metrics,
+    ContentFilter, Engine, Filter, JUDGED_HITS, QueryCalls as _, RetrievalMetrics, RetrievalMode, SearchQuery,
+    compute_metrics, mean_metrics,
 };
 
 use self::comparison::{compare_evaluations, comparison_notes, print_comparison};

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use config::UserEnvironment;
-use engine::{CancelToken, Engine, Filter, Hit, RetrievalMode, SearchQuery};
+use engine::{CancelToken, Engine, Filter, Hit, QueryCalls as _, RetrievalMode, SearchQuery};
 
 use self::grep_pattern::{pattern_of_command, words_of_pattern};
 use crate::cli::arguments::SharedArguments;

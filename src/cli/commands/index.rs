@@ -5,7 +5,7 @@ mod dry_run;
 use engine::IndexRequest;
 
 use crate::cli::arguments::{IndexArguments, SharedArguments};
-use crate::cli::exit::CommandExit;
+use crate::cli::exit::{CommandExit, report_failure};
 use crate::cli::index_run::command_folder::open_to_index;
 use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
@@ -19,6 +19,22 @@ use crate::cli::text_output::report;
 /// # Errors
 /// If the folder or the index is invalid, or the run fails or is cancelled.
 pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow::Result<CommandExit> {
+    let Some(name) = &arguments.group else { return index_folder(shared, arguments) };
+    let mut exit = CommandExit::Done;
+    for folder in config::find_group(name)? {
+        let of_folder = IndexArguments { path: Some(folder), group: None, ..*arguments };
+        // The other folders of the group are indexed.
+        if let Err(error) = index_folder(shared, &of_folder) {
+            exit = report_failure(&error);
+            if exit == CommandExit::Interrupted {
+                break;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn index_folder(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow::Result<CommandExit> {
     let engine = open_to_index(shared, arguments.path.as_deref())?;
     if arguments.dry_run {
         return dry_run::print_dry_run(&engine, arguments.json);

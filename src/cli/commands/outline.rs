@@ -5,13 +5,14 @@ use std::io;
 use anyhow::Context as _;
 
 use answer::location::format_lines;
-use engine::{CancelToken, Engine, FileOutline, FolderEntry, FolderOutline, FolderQuery, RepoPath, Symbol};
+use engine::{CancelToken, FileOutline, FolderEntry, FolderOutline, FolderQuery, RepoPath, Symbol};
 use text::display::escape_name;
 
 use crate::cli::arguments::{OutlineArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::{CommandFolder, ShownPaths, refuse_broad};
-use crate::cli::index_run::update_index_if_free;
+use crate::cli::index_run::command_folder::ShownPaths;
+use crate::cli::index_run::searched::{Searched, open_to_read};
+use crate::cli::index_run::update_searched;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::outline::{FileOutlineJson, FolderOutlineJson};
 use crate::cli::printer::{self, Printer};
@@ -23,9 +24,7 @@ use crate::cli::text_output::terminal_text;
 /// # Errors
 /// If the folder or a path is invalid, or the index cannot be updated.
 pub fn run_outline(shared: &SharedArguments, arguments: &OutlineArguments) -> anyhow::Result<CommandExit> {
-    let folder = CommandFolder::resolve(shared, arguments.folder.as_deref())?;
-    let broad = refuse_broad(shared, &folder.settings, "index");
-    let (engine, paths) = folder.open()?;
+    let (searched, paths, broad) = open_to_read(shared, &arguments.folders.choose(None)?)?;
     let mut targets = Vec::new();
     for path in &arguments.paths {
         let path = path.to_str().context("the path is not UTF-8; name it as `codescry search` shows it")?;
@@ -34,13 +33,13 @@ pub fn run_outline(shared: &SharedArguments, arguments: &OutlineArguments) -> an
     if targets.is_empty() {
         targets.push("");
     }
-    let is_folder = |path: &str| Ok::<_, engine::EngineError>((path.to_owned(), engine.is_folder(path)?));
+    let is_folder = |path: &str| Ok::<_, engine::EngineError>((path.to_owned(), searched.is_folder(path)?));
     let resolved: Vec<(String, bool)> =
         targets.iter().map(|path| paths.read(path, is_folder)).collect::<Result<_, _>>()?;
     if resolved.iter().any(|(_, is_folder)| *is_folder) {
         broad.map_err(anyhow::Error::msg)?;
         if !arguments.no_index {
-            update_index_if_free(&engine, &Interrupts::listen()?, shared)?;
+            update_searched(&searched, &Interrupts::listen()?, shared)?;
         }
     }
     let palette = Palette::for_stdout(shared);
@@ -50,8 +49,8 @@ pub fn run_outline(shared: &SharedArguments, arguments: &OutlineArguments) -> an
             printer.line("")?;
         }
         match is_folder {
-            true => outline_folder(&mut printer, &engine, &paths, arguments, path, palette)?,
-            false => outline_file(&mut printer, &engine, &paths, arguments, &path, palette)?,
+            true => outline_folder(&mut printer, &searched, &paths, arguments, path, palette)?,
+            false => outline_file(&mut printer, &searched, &paths, arguments, &path, palette)?,
         }
     }
     printer.finish()?;
@@ -60,13 +59,13 @@ pub fn run_outline(shared: &SharedArguments, arguments: &OutlineArguments) -> an
 
 fn outline_file(
     printer: &mut Printer,
-    engine: &Engine,
+    searched: &Searched,
     paths: &ShownPaths,
     arguments: &OutlineArguments,
     path: &str,
     palette: Palette,
 ) -> anyhow::Result<()> {
-    let mut outline = engine.outline(path)?;
+    let mut outline = searched.outline(path)?;
     outline.path = paths.show(&outline.path);
     if arguments.json {
         return Ok(printer.json(&FileOutlineJson::new(&outline))?);
@@ -102,7 +101,7 @@ fn symbol_line(symbol: &Symbol, width: usize, palette: Palette) -> String {
 
 fn outline_folder(
     printer: &mut Printer,
-    engine: &Engine,
+    searched: &Searched,
     paths: &ShownPaths,
     arguments: &OutlineArguments,
     path: String,
@@ -110,7 +109,7 @@ fn outline_folder(
 ) -> anyhow::Result<()> {
     let path = Some(path).filter(|path| !path.is_empty());
     let query = FolderQuery { path, depth: None, offset: 0, limit: arguments.limit };
-    let mut outline = engine.outline_folder(&query, &CancelToken::default())?;
+    let mut outline = searched.outline_folder(&query, &CancelToken::default())?;
     show_paths(&mut outline, paths);
     if arguments.json {
         return Ok(printer.json(&FolderOutlineJson::new(&outline))?);
@@ -140,6 +139,15 @@ fn print_folder(printer: &mut Printer, outline: &FolderOutline, palette: Palette
     let name = |path: &str| if path.is_empty() { "./".to_owned() } else { format!("{}/", escape_name(path)) };
     let files = terminal_text::pluralize(outline.files as u64, "indexed file");
     printer.line(&format!("{}  {files}", palette.paint(TextRole::Path, &name(&outline.path))))?;
+    for repository in &outline.repositories {
+        let folder = escape_name(&repository.folder.to_string_lossy()).into_owned();
+        let state = match &repository.left_out {
+            Some(reason) => palette.paint(TextRole::Warning, &format!("not searched: {reason}")),
+            None => terminal_text::pluralize(repository.files, "file"),
+        };
+        printer
+            .line(&format!("{}  {folder}  {state}", palette.paint(TextRole::Name, &escape_name(&repository.name))))?;
+    }
     let mut last: Option<&str> = None;
     for entry in &outline.entries {
         match entry {

@@ -6,12 +6,13 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use answer::location::format_location;
-use engine::{CancelToken, CodeExcerpt, Engine, EngineError, PathError, ReadRequest, RequestError};
+use engine::{CancelToken, CodeExcerpt, EngineError, PathError, ReadRequest, RequestError};
 
 use crate::cli::arguments::{ReadArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::{CommandFolder, ShownPaths, refuse_broad};
-use crate::cli::index_run::update_index_if_free;
+use crate::cli::index_run::command_folder::ShownPaths;
+use crate::cli::index_run::searched::{Searched, open_to_read};
+use crate::cli::index_run::update_searched;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::read::ExcerptJson;
 use crate::cli::printer::{self, Printer};
@@ -25,25 +26,23 @@ use crate::cli::text_output::terminal_text;
 /// If the folder is invalid, a place cannot be read, or the index cannot be updated. A name without a definition is not
 /// an error.
 pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::Result<CommandExit> {
-    let folder = CommandFolder::resolve(shared, arguments.folder.as_deref())?;
-    let broad = refuse_broad(shared, &folder.settings, "index");
-    let (engine, paths) = folder.open()?;
-    let requests = parse_places(&engine, &paths, arguments)?;
+    let (searched, paths, broad) = open_to_read(shared, &arguments.folders.choose(None)?)?;
+    let requests = parse_places(&searched, &paths, arguments)?;
     let has_names = requests.iter().any(|request| request.path.is_none());
-    let may_be_missing = |name: &str| matches!(is_missing(&engine, &paths, name), Ok(true));
+    let may_be_missing = |name: &str| matches!(is_missing(&searched, &paths, name), Ok(true));
     let may_have_names = has_names || requests.iter().filter_map(name_in_place_of).any(may_be_missing);
     if has_names {
         broad.clone().map_err(anyhow::Error::msg)?;
     }
     if may_have_names && broad.is_ok() && !arguments.no_index {
-        update_index_if_free(&engine, &Interrupts::listen()?, shared)?;
+        update_searched(&searched, &Interrupts::listen()?, shared)?;
     }
     // Long lines are wrapped rather than cut: this command shows all of the code.
     let palette = Palette { columns: usize::MAX, ..Palette::for_stdout(shared) };
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
     for (at, request) in requests.iter().enumerate() {
-        let excerpt = match read_place_or_name(&engine, &paths, request) {
+        let excerpt = match read_place_or_name(&searched, &paths, request) {
             Err(EngineError::Request(error @ RequestError::UnknownName { .. })) => {
                 printer.flush()?;
                 printer::print_note(&error.to_string());
@@ -60,7 +59,7 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
             printer.line("")?;
         }
         printer.line(&header_line(&excerpt, palette))?;
-        let lines = hits::numbered_lines(&engine, excerpt.language, &excerpt.text, excerpt.span.start_line, palette);
+        let lines = hits::numbered_lines(&searched, excerpt.language, &excerpt.text, excerpt.span.start_line, palette);
         lines.iter().try_for_each(|line| printer.line(line))?;
         if !shared.quiet && !excerpt.also.is_empty() {
             printer.flush()?;
@@ -72,14 +71,18 @@ pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::
     Ok(exit)
 }
 
-/// Parses the places: files with or without lines, and names of definitions. A name that follows a file without lines
-/// stands for the definition in that file.
-fn parse_places(engine: &Engine, paths: &ShownPaths, arguments: &ReadArguments) -> anyhow::Result<Vec<ReadRequest>> {
+/// Parses the places: files with or without lines, and names of definitions. A name behind a file stands for the
+/// definition in that file.
+fn parse_places(
+    searched: &Searched,
+    paths: &ShownPaths,
+    arguments: &ReadArguments,
+) -> anyhow::Result<Vec<ReadRequest>> {
     let mut requests: Vec<ReadRequest> = Vec::new();
     let request = ReadRequest { context_lines: arguments.context, ..ReadRequest::default() };
     for place in &arguments.places {
         let text = place_text(place)?;
-        let is_there = |path: &str| !matches!(is_missing(engine, paths, path), Ok(true));
+        let is_there = |path: &str| !matches!(is_missing(searched, paths, path), Ok(true));
         let (path, lines) = match split_lines(text) {
             // A file may have such a name.
             Some((path, lines)) if !is_there(text) => (path, Some(lines)),
@@ -102,8 +105,8 @@ fn place_text(place: &OsStr) -> anyhow::Result<&str> {
 }
 
 /// Returns whether there is no file or folder of this path.
-fn is_missing(engine: &Engine, paths: &ShownPaths, path: &str) -> Result<bool, EngineError> {
-    match paths.read(path, |path| engine.is_folder(path)) {
+fn is_missing(searched: &Searched, paths: &ShownPaths, path: &str) -> Result<bool, EngineError> {
+    match paths.read(path, |path| searched.is_folder(path)) {
         Ok(_) => Ok(false),
         Err(EngineError::Path(PathError::Missing { .. })) => Ok(true),
         Err(error) => Err(error),
@@ -133,13 +136,16 @@ pub(super) fn split_lines(place: &str) -> Option<(&str, (u32, u32))> {
     }
 }
 
-/// Reads a place. If the place looks like a file, such as `Big.go`, and no such file exists, reads the definition with
-/// that name, here a method `go`.
-fn read_place_or_name(engine: &Engine, paths: &ShownPaths, request: &ReadRequest) -> Result<CodeExcerpt, EngineError> {
-    match (read_place(engine, paths, request), name_in_place_of(request)) {
+/// Reads a place. A place that looks like a file, such as `Big.go`, but names none may be a name, such as of a method `go`.
+fn read_place_or_name(
+    searched: &Searched,
+    paths: &ShownPaths,
+    request: &ReadRequest,
+) -> Result<CodeExcerpt, EngineError> {
+    match (read_place(searched, paths, request), name_in_place_of(request)) {
         (Err(missing @ EngineError::Path(PathError::Missing { .. })), Some(name)) => {
             let named = ReadRequest { path: None, symbol: Some(name.to_owned()), ..request.clone() };
-            read_place(engine, paths, &named).map_err(|_| missing)
+            read_place(searched, paths, &named).map_err(|_| missing)
         }
         (read, _) => read,
     }
@@ -153,12 +159,12 @@ fn name_in_place_of(request: &ReadRequest) -> Option<&str> {
     (is_dotted && !name.contains(['/', '\\', ':', ' '])).then_some(name)
 }
 
-fn read_place(engine: &Engine, paths: &ShownPaths, request: &ReadRequest) -> Result<CodeExcerpt, EngineError> {
+fn read_place(searched: &Searched, paths: &ShownPaths, request: &ReadRequest) -> Result<CodeExcerpt, EngineError> {
     let cancel = CancelToken::default();
     let mut excerpt = match &request.path {
-        None => engine.read_code(request, &cancel)?,
+        None => searched.read_code(request, &cancel)?,
         Some(path) => paths.read(path, |path| {
-            engine.read_code(&ReadRequest { path: Some(path.to_owned()), ..request.clone() }, &cancel)
+            searched.read_code(&ReadRequest { path: Some(path.to_owned()), ..request.clone() }, &cancel)
         })?,
     };
     excerpt.path = paths.show(&excerpt.path);

@@ -31,7 +31,7 @@ pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments)
         })
     };
     let filters = &arguments.filters;
-    let (names, folder) = split_names(&arguments.names, filters.folder.as_deref())?;
+    let (names, folders) = split_names(&arguments.names, &filters.folders)?;
     let like = ReferenceQuery {
         name: String::new(),
         kinds: arguments.kinds.iter().map(kind).collect::<Result<_, _>>()?,
@@ -41,13 +41,13 @@ pub fn run_references(shared: &SharedArguments, arguments: &ReferencesArguments)
         limit: filters.offset + filters.limit,
         time_limit: TIME_LIMIT,
     };
-    let OpenedFolder { engine, paths, interrupts } = open_updated_folder(shared, folder, filters.no_index)?;
+    let OpenedFolder { searched, paths, interrupts } = open_updated_folder(shared, &folders, filters.no_index)?;
     let palette = Palette::for_stdout(shared);
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
     for name in names {
         let query = ReferenceQuery { name: name.to_owned(), ..like.clone() };
-        let mut answer = interrupts.run_cancellable(|cancel| engine.find_references(&query, cancel))?;
+        let mut answer = interrupts.run_cancellable(|cancel| searched.find_references(&query, cancel))?;
         leave_out_first(&mut answer, filters.offset);
         answer.files.iter_mut().for_each(|file| file.path = paths.show(&file.path));
         if filters.json {

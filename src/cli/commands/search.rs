@@ -10,10 +10,10 @@ use anyhow::Context as _;
 use engine::{ContentFilter, Filter, SearchAnswer, SearchQuery};
 
 use super::result_page::{ResultPage, show_hit_paths};
-use crate::cli::arguments::{SearchArguments, SharedArguments, split_folder};
+use crate::cli::arguments::{ChosenFolders, SearchArguments, SharedArguments, split_folder};
 use crate::cli::exit::CommandExit;
-use crate::cli::index_run::command_folder::{CommandFolder, check_device};
-use crate::cli::index_run::{call_with_repair, update_index_if_free};
+use crate::cli::index_run::searched::open_searched;
+use crate::cli::index_run::{call_with_repair, update_searched};
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::search::SearchJson;
 use crate::cli::printer::{self, Printer};
@@ -29,29 +29,28 @@ const BATCH_LIMIT: usize = 10;
 /// # Errors
 /// If the folder, the index, the query or a setting is invalid, or the index cannot be updated.
 pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyhow::Result<CommandExit> {
-    let (words, path) = split_query(arguments);
+    let (words, folders) = split_query(arguments)?;
     let page = ResultPage::new(arguments.limit, arguments.offset)?;
     let query = build_search_query(arguments, &words, &page)?;
-    let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open()?;
-    check_device(shared, &engine)?;
+    let (searched, paths) = open_searched(shared, &folders)?;
     // An invalid query fails before the index is updated, which may take minutes.
     if !arguments.batch {
-        engine.check_query(&query)?;
+        searched.check_query(&query)?;
     }
     let interrupts = Interrupts::listen()?;
     if !arguments.no_index {
         std::thread::scope(|scope| {
             // The search loads the index itself if this thread cannot be started.
             let warm_up = std::thread::Builder::new().name("warm up".to_owned());
-            _ = warm_up.spawn_scoped(scope, || engine.warm_up());
-            update_index_if_free(&engine, &interrupts, shared)
+            _ = warm_up.spawn_scoped(scope, || searched.warm_up());
+            update_searched(&searched, &interrupts, shared)
         })?;
     }
     if arguments.batch {
-        return batch::answer_batch(&engine, &paths, &query);
+        return batch::answer_batch(&searched, &paths, &query);
     }
-    let search = || engine.search(&query, &engine::CancelToken::default());
-    let mut answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
+    let search = || searched.search(&query, &engine::CancelToken::default());
+    let mut answer = call_with_repair(&searched, &interrupts, shared, arguments.no_index, search)?;
     let more = page.cut(&mut answer.hits);
     // The notes come before the results.
     if !shared.quiet {
@@ -60,10 +59,12 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     if arguments.json {
         let mut printer = Printer::new();
         show_hit_paths(&mut answer, &paths);
-        printer.json(&SearchJson::new(&query.text, &answer))?;
+        let repositories = searched.list_repositories();
+        printer.json(&SearchJson::new(&query.text, &answer, &repositories))?;
         printer.finish()?;
     } else {
-        let view = HitView { engine: &engine, paths: &paths, full: arguments.full, context_lines: arguments.context };
+        let view =
+            HitView { searched: &searched, paths: &paths, full: arguments.full, context_lines: arguments.context };
         hits::print_hits(Palette::for_stdout(shared), &view, &query.text, &answer)?;
     }
     if !shared.quiet {
@@ -72,13 +73,13 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     Ok(if answer.hits.is_empty() { CommandExit::NothingFound } else { CommandExit::Done })
 }
 
-/// Returns the words of the query and the folder to search.
-fn split_query(arguments: &SearchArguments) -> (Vec<&OsStr>, Option<&Path>) {
-    if arguments.batch {
-        let folder = arguments.words.first().map(|word| Path::new(word.as_os_str()));
-        return (Vec::new(), arguments.folder.as_deref().or(folder));
-    }
-    split_folder(&arguments.words, arguments.folder.as_deref())
+/// Returns the words of the query and the folders to search.
+fn split_query(arguments: &SearchArguments) -> anyhow::Result<(Vec<&OsStr>, ChosenFolders)> {
+    let (words, folder) = match arguments.batch {
+        true => (Vec::new(), arguments.words.first().map(|word| Path::new(word.as_os_str()))),
+        false => split_folder(&arguments.words, &arguments.folders),
+    };
+    Ok((words, arguments.folders.choose(folder)?))
 }
 
 /// Builds the query from the arguments.

@@ -24,31 +24,33 @@ const MAX_CODE_BYTES: u64 = 1 << 20;
 /// # Errors
 /// If the folder, the index or the place is invalid, or the index cannot be updated.
 pub fn run_similar(shared: &SharedArguments, arguments: &SimilarArguments) -> anyhow::Result<CommandExit> {
-    let (words, folder) = split_folder(&arguments.words, arguments.folder.as_deref());
+    let (words, folder) = split_folder(&arguments.words, &arguments.folders);
+    let folders = arguments.folders.choose(folder)?;
     let page = ResultPage::new(arguments.limit, arguments.offset)?;
     let text = words.join(OsStr::new(" "));
     let text = text.to_str().context("the code is not UTF-8; give it in UTF-8")?.trim().to_owned();
     let text = if text == "-" { read_code_from_stdin()? } else { text };
     anyhow::ensure!(!text.trim().is_empty(), "no code was given; give a line such as src/a.rs:10, or code");
-    let OpenedFolder { engine, paths, interrupts } = open_updated_folder(shared, folder, arguments.no_index)?;
+    let OpenedFolder { searched, paths, interrupts } = open_updated_folder(shared, &folders, arguments.no_index)?;
     let (languages, path) = (arguments.languages.clone(), arguments.glob.clone());
     let filter = Filter { languages, path, ..Filter::default() };
-    let location = parse_location(&text, &|path| paths.read(path, |path| engine.is_folder(path)))?;
+    let location = parse_location(&text, &|path| paths.read(path, |path| searched.is_folder(path)))?;
     let find =
-        |target: &SimilarTarget| engine.find_similar(target, page.ranked(), &filter, &engine::CancelToken::default());
+        |target: &SimilarTarget| searched.find_similar(target, page.ranked(), &filter, &engine::CancelToken::default());
     let search = || match location {
         Some((path, line)) => paths.read(path, |path| find(&SimilarTarget::Location { path: path.to_owned(), line })),
         None => find(&SimilarTarget::Snippet(text.clone())),
     };
-    let mut answer = call_with_repair(&engine, &interrupts, shared, arguments.no_index, search)?;
+    let mut answer = call_with_repair(&searched, &interrupts, shared, arguments.no_index, search)?;
     let more = page.cut(&mut answer.hits);
     if arguments.json {
         show_hit_paths(&mut answer, &paths);
         let mut printer = Printer::new();
-        printer.json(&SearchJson::new(&text, &answer))?;
+        printer.json(&SearchJson::new(&text, &answer, &searched.list_repositories()))?;
         printer.finish()?;
     } else {
-        let view = HitView { engine: &engine, paths: &paths, full: arguments.full, context_lines: arguments.context };
+        let view =
+            HitView { searched: &searched, paths: &paths, full: arguments.full, context_lines: arguments.context };
         hits::print_hits(Palette::for_stdout(shared), &view, "", &answer)?;
     }
     if !shared.quiet {

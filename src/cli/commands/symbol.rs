@@ -25,7 +25,7 @@ pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyh
         })
     };
     let filters = &arguments.filters;
-    let (names, folder) = split_names(&arguments.names, filters.folder.as_deref())?;
+    let (names, folders) = split_names(&arguments.names, &filters.folders)?;
     let like = SymbolQuery {
         name: String::new(),
         container: arguments.container.clone(),
@@ -34,14 +34,14 @@ pub fn run_symbol(shared: &SharedArguments, arguments: &SymbolArguments) -> anyh
         offset: filters.offset,
         limit: arguments.filters.limit,
     };
-    let OpenedFolder { engine, paths, interrupts } = open_updated_folder(shared, folder, filters.no_index)?;
+    let OpenedFolder { searched, paths, interrupts } = open_updated_folder(shared, &folders, filters.no_index)?;
     let palette = Palette::for_stdout(shared);
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
     for name in names {
         let query = SymbolQuery { name: name.to_owned(), ..like.clone() };
-        let find = || engine.find_symbol(&query, &engine::CancelToken::default());
-        let mut answer = call_with_repair(&engine, &interrupts, shared, filters.no_index, find)?;
+        let find = || searched.find_symbol(&query, &engine::CancelToken::default());
+        let mut answer = call_with_repair(&searched, &interrupts, shared, filters.no_index, find)?;
         answer.symbols.iter_mut().for_each(|found| found.path = paths.show(&found.path));
         if filters.json {
             printer.json(&DefinitionsJson::new(name, &answer))?;

@@ -132,7 +132,8 @@ fn is_too_broad(root: &Path) -> bool {
     root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))
 }
 
-/// The conversion between the paths that a command shows or reads and those of the engine.
+/// How a command shows and reads paths.
+#[derive(Default)]
 pub struct ShownPaths {
     root: PathBuf,
     working: PathBuf,
@@ -140,8 +141,13 @@ pub struct ShownPaths {
 }
 
 impl ShownPaths {
-    /// Returns a path as it is shown: relative to the indexed folder if the command works on all of it. Otherwise
-    /// relative to the working folder, or absolute if that is neither inside nor above the indexed folder.
+    /// Returns the paths of a group, which begin with the name of a repository.
+    pub fn of_group() -> Self {
+        Self::default()
+    }
+
+    /// Returns a path as it is shown: relative to the indexed folder, or to the working folder if the command works on a
+    /// part of an indexed folder.
     pub fn show(&self, path: &RepoPath) -> RepoPath {
         if self.part.is_none() {
             return path.clone();

@@ -1,9 +1,12 @@
 //! The output of `codescry search --json` and `codescry search --batch`.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use answer::{Place, QueryWords};
-use engine::{Hit, SearchAnswer};
+use engine::{Hit, Repository, SearchAnswer};
 
 use super::status::CoverageJson;
 
@@ -19,6 +22,9 @@ pub struct SearchJson<'a> {
     notes: &'a [String],
     /// The hits, best first.
     results: Vec<HitJson<'a>>,
+    /// The folders of the repositories of a group, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    repositories: BTreeMap<&'a str, Cow<'a, str>>,
     coverage: CoverageJson,
 }
 
@@ -35,6 +41,9 @@ pub struct BatchErrorJson {
 #[derive(Serialize)]
 struct HitJson<'a> {
     path: &'a str,
+    /// The repository of a group, with which the path begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repository: Option<&'a str>,
     start_line: u32,
     end_line: u32,
     /// The project of the file; `null` if it belongs to none.
@@ -65,14 +74,15 @@ struct TermJson {
 }
 
 impl<'a> SearchJson<'a> {
-    /// Converts the answer to `query`.
-    pub fn new(query: &'a str, answer: &'a SearchAnswer) -> Self {
+    /// Converts the answer to `query`; `repositories` are those of a group.
+    pub fn new(query: &'a str, answer: &'a SearchAnswer, repositories: &'a [Repository]) -> Self {
         let explained = answer.hits.iter().any(|hit| hit.explanation.is_some());
         Self {
             query,
             understood: explained.then_some(answer.understood.as_str()),
             notes: &answer.notes,
             results: answer.hits.iter().map(HitJson::new).collect(),
+            repositories: repositories.iter().map(|one| (one.name.as_str(), one.folder.to_string_lossy())).collect(),
             coverage: CoverageJson::new(&answer.coverage),
         }
     }
@@ -83,6 +93,7 @@ impl<'a> HitJson<'a> {
         let term = |term: &engine::ScoreTerm| TermJson { name: term.name, value: term.value, share: term.share };
         Self {
             path: hit.path.as_str(),
+            repository: hit.repository.as_deref(),
             start_line: hit.span.start_line,
             end_line: hit.span.end_line,
             project: hit.project.as_deref(),

@@ -6,11 +6,12 @@ use std::ops::Range;
 use super::highlight;
 use super::palette::{Palette, TextRole};
 use crate::cli::index_run::command_folder::ShownPaths;
+use crate::cli::index_run::searched::Searched;
 use crate::cli::printer::Printer;
 use ::text::display::escape_name;
 use answer::place::PlaceRow;
 use answer::{Place, QueryWords};
-use engine::{CodeExcerpt, Engine, Explanation, Hit, Language, ReadRequest, RepoPath, SearchAnswer, Span, TokenClass};
+use engine::{CodeExcerpt, Explanation, Hit, Language, ReadRequest, RepoPath, SearchAnswer, Span, TokenClass};
 
 /// Maximum number of lines of a snippet.
 const SNIPPET_LINES: usize = 12;
@@ -20,7 +21,7 @@ const GAP: &str = "⋯";
 
 /// The options for showing hits.
 pub struct HitView<'e> {
-    pub engine: &'e Engine,
+    pub searched: &'e Searched,
     pub paths: &'e ShownPaths,
     /// Whether every line of a hit is shown.
     pub full: bool,
@@ -54,7 +55,7 @@ fn hit_lines(hit: &Hit, view: &HitView<'_>, words: &QueryWords, palette: Palette
     let digits = last.to_string().len().max(3);
     let mut show = |text: &str, first_line: u32, rows: &[PlaceRow<'_>]| {
         let highlighted = palette.is_coloured;
-        let tokens = if highlighted { view.engine.highlight_tokens(hit.language, text) } else { Vec::new() };
+        let tokens = if highlighted { view.searched.highlight_tokens(hit.language, text) } else { Vec::new() };
         lines.extend(snippet_lines(text, first_line, rows, &tokens, digits, palette));
     };
     for (context, is_before) in [(&before, true), (&after, false)] {
@@ -74,13 +75,13 @@ fn hit_lines(hit: &Hit, view: &HitView<'_>, words: &QueryWords, palette: Palette
 
 /// Returns the lines of a text with line numbers, highlighted.
 pub fn numbered_lines(
-    engine: &Engine,
+    searched: &Searched,
     language: Language,
     text: &str,
     first_line: u32,
     palette: Palette,
 ) -> Vec<String> {
-    let tokens = if palette.is_coloured { engine.highlight_tokens(language, text) } else { Vec::new() };
+    let tokens = if palette.is_coloured { searched.highlight_tokens(language, text) } else { Vec::new() };
     let rows = whole_rows(text);
     let last = first_line.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
     snippet_lines(text, first_line, &rows, &tokens, last.to_string().len().max(3), palette)
@@ -96,7 +97,7 @@ fn context_of(hit: &Hit, view: &HitView<'_>) -> (Option<CodeExcerpt>, Option<Cod
         }
         let path = Some(hit.path.as_str().to_owned());
         let request = ReadRequest { path, lines: Some((from, to)), ..ReadRequest::default() };
-        view.engine.read_code(&request, &engine::CancelToken::default()).ok()
+        view.searched.read_code(&request, &engine::CancelToken::default()).ok()
     };
     let before = read(start_line.saturating_sub(view.context_lines).max(1), start_line.saturating_sub(1));
     (before, read(end_line.saturating_add(1), end_line.saturating_add(view.context_lines)))

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use embed::build_path_passage;
-use engine::{CancelToken, Engine, IndexRequest, Options, RetrievalMode, SearchQuery, Settings, SymbolKind};
+use engine::{
+    CancelToken, Engine, IndexRequest, Options, QueryCalls as _, RetrievalMode, SearchQuery, Settings, SymbolKind,
+};
 use serde_json::{Value, json};
 use text::words;
 use train::pairs::{CodeDefinition, read_definitions};

@@ -3,73 +3,71 @@
 use std::path::{Component, Path};
 
 use crate::error::EngineError;
+use crate::query_source::QuerySource;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{Filter, FolderScope, QueryFilters, SearchScope, Snapshot, UnmatchedPath, describe_scope};
 use source::walk::{self, Disk, FileContents, WalkFinding, WalkOptions};
 use types::{RepoPath, SkipReason};
 
+/// Explains why a request finds nothing, after resolving the projects of its filters.
+pub(crate) fn explain_empty_filter<S: QuerySource + ?Sized>(
+    source: &S,
+    snapshot: &Snapshot,
+    filter: &Filter,
+    query_filters: &QueryFilters,
+) -> Result<Vec<String>, EngineError> {
+    let folders = source.find_folders(snapshot, filter, query_filters)?;
+    explain_empty(source, snapshot, filter, query_filters, &folders)
+}
+
+/// Explains why a request finds nothing: a path that is not indexed with the rule that leaves it out, the filters, and the
+/// files that are not indexed, by reason. Each sentence stands for itself.
+pub(crate) fn explain_empty<S: QuerySource + ?Sized>(
+    source: &S,
+    snapshot: &Snapshot,
+    filter: &Filter,
+    query_filters: &QueryFilters,
+    folders: &FolderScope,
+) -> Result<Vec<String>, EngineError> {
+    let scope = describe_scope(snapshot, filter, query_filters, folders)?;
+    if !scope.unmatched_paths.is_empty() {
+        let explain = |path: &UnmatchedPath| explain_unmatched_path(source, snapshot, path);
+        return Ok(scope.unmatched_paths.iter().map(explain).collect());
+    }
+    let SearchScope { searched, indexed, limits, .. } = scope;
+    let mut notes = Vec::new();
+    if searched < indexed || !limits.is_empty() {
+        let colon = if limits.is_empty() { "" } else { ": " };
+        notes.push(format!("searched {searched} of {indexed} indexed files{colon}{}", limits.join(", ")));
+    }
+    let mut skipped: Vec<(&String, &u64)> = snapshot.manifest().skipped.iter().collect();
+    skipped.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    if !skipped.is_empty() {
+        let counts: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+        let listed = "`codescry index --dry-run` lists each with its reason";
+        notes.push(format!("not indexed: {} ({listed})", counts.join(", ")));
+    }
+    Ok(notes)
+}
+
+/// Explains why no indexed file matches a path filter.
+fn explain_unmatched_path<S: QuerySource + ?Sized>(
+    source: &S,
+    snapshot: &Snapshot,
+    unmatched: &UnmatchedPath,
+) -> String {
+    let UnmatchedPath { pattern, nearest } = unmatched;
+    if let Some(why) = source.find_exclusion(snapshot, pattern) {
+        return why;
+    }
+    let nearest = nearest.as_ref().map(|path| format!("; the nearest is {path}"));
+    format!("no indexed file matches path {pattern}{}", nearest.unwrap_or_default())
+}
+
 impl Engine {
-    /// Explains why a request finds nothing, after resolving the projects of its filters.
-    ///
-    /// # Errors
-    /// If a filter is invalid or names an unknown project.
-    pub(crate) fn explain_empty_filter(
-        &self,
-        snapshot: &Snapshot,
-        filter: &Filter,
-        query_filters: &QueryFilters,
-    ) -> Result<Vec<String>, EngineError> {
-        let folders = self.resolve_folder_scope(snapshot, filter, query_filters)?;
-        self.explain_empty(snapshot, filter, query_filters, &folders)
-    }
-
-    /// Explains why a request finds nothing. If path filters match no indexed file, says why for each of them;
-    /// otherwise describes the filters and counts the files that are not indexed, by reason. Each sentence is
-    /// understandable alone.
-    ///
-    /// # Errors
-    /// If a filter is invalid.
-    pub(crate) fn explain_empty(
-        &self,
-        snapshot: &Snapshot,
-        filter: &Filter,
-        query_filters: &QueryFilters,
-        folders: &FolderScope,
-    ) -> Result<Vec<String>, EngineError> {
-        let scope = describe_scope(snapshot, filter, query_filters, folders)?;
-        if !scope.unmatched_paths.is_empty() {
-            return Ok(scope.unmatched_paths.iter().map(|path| self.explain_unmatched_path(snapshot, path)).collect());
-        }
-        let SearchScope { searched, indexed, limits, .. } = scope;
-        let mut notes = Vec::new();
-        if searched < indexed || !limits.is_empty() {
-            let colon = if limits.is_empty() { "" } else { ": " };
-            notes.push(format!("searched {searched} of {indexed} indexed files{colon}{}", limits.join(", ")));
-        }
-        let mut skipped: Vec<(&String, &u64)> = snapshot.view.manifest().skipped.iter().collect();
-        skipped.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        if !skipped.is_empty() {
-            let counts: Vec<String> = skipped.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-            let listed = "`codescry index --dry-run` lists each with its reason";
-            notes.push(format!("not indexed: {} ({listed})", counts.join(", ")));
-        }
-        Ok(notes)
-    }
-
-    /// Explains why no indexed file matches a path filter.
-    fn explain_unmatched_path(&self, snapshot: &Snapshot, unmatched: &UnmatchedPath) -> String {
-        let UnmatchedPath { pattern, nearest } = unmatched;
-        if let Some(why) = self.why_not_indexed(snapshot, pattern) {
-            return why;
-        }
-        let nearest = nearest.as_ref().map(|path| format!("; the nearest is {path}"));
-        format!("no indexed file matches path {pattern}{}", nearest.unwrap_or_default())
-    }
-
-    /// Returns why an existing path is not indexed; `None` if it does not exist, is not a plain relative path, or
-    /// cannot be judged.
-    fn why_not_indexed(&self, snapshot: &Snapshot, pattern: &str) -> Option<String> {
+    /// Returns why an existing path is not indexed; `None` for a path that does not exist or that leads outside.
+    pub(crate) fn why_not_indexed(&self, pattern: &str, is_recorded: impl Fn(&RepoPath) -> bool) -> Option<String> {
         let is_plain = Path::new(pattern).components().all(|part| matches!(part, Component::Normal(_)));
         let path = RepoPath::new(pattern);
         let on_disk = path.under(self.root());
@@ -92,7 +90,7 @@ impl Engine {
                 let read = FileContents::read_beneath(self.root(), &path, walk::max_bytes_of(&path, max_bytes)).ok();
                 match read.and_then(|read| walk::inspect_content(&path, &read.bytes)) {
                     Some(reason) => format!("it is {}", describe(&reason)),
-                    None if snapshot.record(&path).is_some() => "it has no code or text".to_owned(),
+                    None if is_recorded(&path) => "it has no code or text".to_owned(),
                     None => "it is new; run `codescry index` or call index_project".to_owned(),
                 }
             }
@@ -128,7 +126,7 @@ fn describe(reason: &SkipReason) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{IndexRequest, Options, SearchQuery, Settings};
+    use crate::{IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
     use search::ContentFilter;
 
     fn engine(folder: &Path) -> Engine {

@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, split_name_filters};
+use super::explain_empty::explain_empty_filter;
+use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in, split_name_filters};
 use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, RequestError};
+use crate::query_source::{LocatedPath, QuerySource, compile_filter};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use platform::threads::run_on_threads;
@@ -138,73 +140,69 @@ struct ScannedFile {
     other_kinds: BTreeMap<ReferenceKind, usize>,
 }
 
-impl Engine {
-    /// Finds the uses of a name. If the call is cancelled while files are read, the answer has the uses found
-    /// so far.
-    ///
-    /// # Errors
-    /// [`EngineError::Request`] if there is no name in the text or a filter is invalid;
-    /// [`EngineError::NotIndexed`]; an error of the store.
-    pub fn find_references(
-        &self,
-        query: &ReferenceQuery,
-        cancel: &CancelToken,
-    ) -> Result<ReferenceAnswer, EngineError> {
-        let (in_text, rest) = split_use_kinds(&query.name);
-        let (query_filters, text) = split_name_filters(&rest);
-        let NameQuery { name, qualifiers, .. } = NameQuery::parse(&text)
-            .ok_or_else(|| RequestError::NoName { text: text.clone(), example: "an identifier like `parse`" })?;
-        let kinds = query.kinds.iter().copied().chain(in_text).collect();
-        let query = &ReferenceQuery { kinds, ..query.clone() };
-        // In Ruby and Elixir these characters are part of a name, but the index holds the word without them.
-        let mark = if text.trim_end().ends_with('!') && !name.ends_with('!') { "!" } else { "" };
-        let name = format!("{}{mark}", name.trim_end_matches('='));
-        let word = name.trim_end_matches(['?', '!']);
-        let snapshot = self.snapshot()?;
-        // The time for loading the snapshot does not count, because later queries use the snapshot too.
-        let deadline = Instant::now() + query.time_limit;
-        let mut filter = query.filter.clone();
-        let is_default = filter.content == ContentFilter::CodeAndDocs;
-        if is_default {
-            filter.content = ContentFilter::CodeAndConfig;
-        }
-        let compiled = self.compile_filter(&snapshot, &filter, &query_filters)?;
-        // Of configuration without a grammar, only the words are known.
-        let is_read = |language: Language| {
-            !is_default
-                || language::language_content(language) == ContentKind::Code
-                || language::language_grammar(language).is_some()
-                || language.0 == "just"
-        };
-        let files =
-            find_files_with_identifier(&snapshot, word, |file| is_read(file.language) && compiled.allows(file))?;
-        let files: Vec<(&RepoPath, Language)> =
-            files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
-        let mut answer = ReferenceAnswer {
-            files_with_name: files.len(),
-            coverage: IndexCoverage::of_snapshot(&snapshot),
-            generation: snapshot.view.generation().stable_hash(),
-            ..ReferenceAnswer::default()
-        };
-        let scan =
-            ReferenceScan { engine: self, name: &name, query, languages: self.language_choices(), deadline, cancel };
-        scan.fill_page(&files, &mut answer);
-        if answer.files.is_empty() && answer.next.is_none() && query.from == ReferencePosition::default() {
-            answer.notes = self.explain_empty_filter(&snapshot, &filter, &query_filters)?;
-        }
-        if query.from == ReferencePosition::default() {
-            let named = QualifiedName { text: &text, filtered: &rest, is_qualified: !qualifiers.is_empty() };
-            match self.add_definitions(&mut answer, &named, &query.filter, cancel) {
-                // The uses found so far are still an answer.
-                Err(EngineError::Cancelled) => answer.out_of_time = true,
-                added => added?,
-            }
-        }
-        answer.notes.extend(search::masked_note(answer.masked));
-        answer.name = name;
-        answer.kinds = query.kinds.clone();
-        Ok(answer)
+/// Finds the uses of a name. If the call is cancelled while files are read, the answer has the uses found so far.
+///
+/// # Errors
+/// Fails like [`QueryCalls::find_references`](crate::QueryCalls::find_references).
+pub(crate) fn find_references_in<S: QuerySource + ?Sized>(
+    source: &S,
+    query: &ReferenceQuery,
+    cancel: &CancelToken,
+) -> Result<ReferenceAnswer, EngineError> {
+    let (in_text, rest) = split_use_kinds(&query.name);
+    let (query_filters, text) = split_name_filters(&rest);
+    let NameQuery { name, qualifiers, .. } = NameQuery::parse(&text)
+        .ok_or_else(|| RequestError::NoName { text: text.clone(), example: "an identifier like `parse`" })?;
+    let kinds = query.kinds.iter().copied().chain(in_text).collect();
+    let query = &ReferenceQuery { kinds, ..query.clone() };
+    // In Ruby and Elixir these characters are part of a name, but the index holds the word without them.
+    let mark = if text.trim_end().ends_with('!') && !name.ends_with('!') { "!" } else { "" };
+    let name = format!("{}{mark}", name.trim_end_matches('='));
+    let word = name.trim_end_matches(['?', '!']);
+    let snapshot = source.snapshot()?;
+    // The time for loading the snapshot does not count, because later queries use the snapshot too.
+    let deadline = Instant::now() + query.time_limit;
+    let mut filter = query.filter.clone();
+    let is_default = filter.content == ContentFilter::CodeAndDocs;
+    if is_default {
+        filter.content = ContentFilter::CodeAndConfig;
     }
+    let compiled = compile_filter(source, &snapshot, &filter, &query_filters)?;
+    // Of configuration without a grammar, only the words are known.
+    let is_read = |language: Language| {
+        !is_default
+            || language::language_content(language) == ContentKind::Code
+            || language::language_grammar(language).is_some()
+            || language.0 == "just"
+    };
+    let files = find_files_with_identifier(&snapshot, word, |file| is_read(file.language) && compiled.allows(file))?;
+    let files: Vec<(&RepoPath, Language)> =
+        files.iter().map(|file| (&snapshot.files[*file].path, snapshot.files[*file].language)).collect();
+    let mut answer = ReferenceAnswer {
+        files_with_name: files.len(),
+        coverage: IndexCoverage::of_snapshot(&snapshot),
+        generation: snapshot.generation().stable_hash(),
+        ..ReferenceAnswer::default()
+    };
+    let languages = source.engines().into_iter().map(|engine| (engine, engine.language_choices())).collect();
+    let scan = ReferenceScan { source, name: &name, query, languages, deadline, cancel };
+    scan.fill_page(&files, &mut answer);
+    if answer.files.is_empty() && answer.next.is_none() && query.from == ReferencePosition::default() {
+        answer.notes = explain_empty_filter(source, &snapshot, &filter, &query_filters)?;
+    }
+    if query.from == ReferencePosition::default() {
+        let named = QualifiedName { text: &text, filtered: &rest, is_qualified: !qualifiers.is_empty() };
+        match add_definitions(source, &mut answer, &named, &query.filter, cancel) {
+            // What was found before stays an answer.
+            Err(EngineError::Cancelled) => answer.out_of_time = true,
+            added => added?,
+        }
+    }
+    answer.notes.extend(search::masked_note(answer.masked));
+    answer.notes.extend(source.left_out_notes());
+    answer.name = name;
+    answer.kinds = query.kinds.clone();
+    Ok(answer)
 }
 
 /// The name of a query for uses.
@@ -216,34 +214,31 @@ struct QualifiedName<'q> {
     is_qualified: bool,
 }
 
-impl Engine {
-    /// Adds the definitions of a name, a similar name if no file spells the name, and the qualified name if its
-    /// container has no such definition.
-    fn add_definitions(
-        &self,
-        answer: &mut ReferenceAnswer,
-        named: &QualifiedName<'_>,
-        filter: &Filter,
-        cancel: &CancelToken,
-    ) -> Result<(), EngineError> {
-        let QualifiedName { text, filtered, is_qualified } = *named;
-        let plain = NameQuery::parse(text).map_or_else(|| text.to_owned(), |parsed| parsed.name);
-        let find = |name: String, limit: usize| {
-            let query = SymbolQuery { name, filter: filter.clone(), limit, ..SymbolQuery::default() };
-            self.find_symbol(&query, cancel)
-        };
-        let SymbolAnswer { symbols, more, .. } = find(filtered.replacen(text, &plain, 1), MAX_DEFINITIONS)?;
-        if answer.files_spelled == 0 && answer.next.is_none() {
-            let other = symbols.iter().map(|hit| &hit.symbol.name).find(|name| **name != plain);
-            answer.similar_name = other.cloned();
-        }
-        answer.definitions = symbols.into_iter().filter(|hit| hit.how == NameMatch::Exact).collect();
-        answer.has_more_definitions = more && answer.definitions.len() == MAX_DEFINITIONS;
-        if is_qualified && !find(text.to_owned(), 1)?.is_qualified {
-            answer.missing_container = Some(text.trim().to_owned());
-        }
-        Ok(())
+/// Adds the definitions of a name.
+fn add_definitions<S: QuerySource + ?Sized>(
+    source: &S,
+    answer: &mut ReferenceAnswer,
+    named: &QualifiedName<'_>,
+    filter: &Filter,
+    cancel: &CancelToken,
+) -> Result<(), EngineError> {
+    let QualifiedName { text, filtered, is_qualified } = *named;
+    let plain = NameQuery::parse(text).map_or_else(|| text.to_owned(), |parsed| parsed.name);
+    let find = |name: String, limit: usize| {
+        let query = SymbolQuery { name, filter: filter.clone(), limit, ..SymbolQuery::default() };
+        find_symbol_in(source, &query, cancel)
+    };
+    let SymbolAnswer { symbols, more, .. } = find(filtered.replacen(text, &plain, 1), MAX_DEFINITIONS)?;
+    if answer.files_spelled == 0 && answer.next.is_none() {
+        let other = symbols.iter().map(|hit| &hit.symbol.name).find(|name| **name != plain);
+        answer.similar_name = other.cloned();
     }
+    answer.definitions = symbols.into_iter().filter(|hit| hit.how == NameMatch::Exact).collect();
+    answer.has_more_definitions = more && answer.definitions.len() == MAX_DEFINITIONS;
+    if is_qualified && !find(text.to_owned(), 1)?.is_qualified {
+        answer.missing_container = Some(text.trim().to_owned());
+    }
+    Ok(())
 }
 
 /// Splits the kinds of uses, such as `kind:call`, from a query for a name.
@@ -258,16 +253,17 @@ fn split_use_kinds(text: &str) -> (Vec<ReferenceKind>, String) {
 }
 
 /// A search for uses that is under way.
-struct ReferenceScan<'s> {
-    engine: &'s Engine,
+struct ReferenceScan<'s, S: ?Sized> {
+    source: &'s S,
     name: &'s str,
     query: &'s ReferenceQuery,
-    languages: LanguageChoices,
+    /// The languages that each engine's user and project choose.
+    languages: Vec<(&'s Engine, LanguageChoices)>,
     deadline: Instant,
     cancel: &'s CancelToken,
 }
 
-impl ReferenceScan<'_> {
+impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
     /// Scans files until the page is full, the time is up, or no file is left.
     fn fill_page(&self, files: &[(&RepoPath, Language)], answer: &mut ReferenceAnswer) {
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);
@@ -341,7 +337,9 @@ impl ReferenceScan<'_> {
         let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
         let mut scanned =
             ScannedFile { file, definitions_left_out: 0, is_spelled: false, masked: 0, other_kinds: BTreeMap::new() };
-        let read = match self.engine.read_included_file(path) {
+        let Some(LocatedPath { engine, path: inner, .. }) = self.source.locate_file(path) else { return scanned };
+        let inner = RepoPath::new(inner);
+        let read = match engine.read_included_file(&inner) {
             Ok(read) => read,
             Err(PathError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return scanned,
             Err(error) => {
@@ -349,12 +347,14 @@ impl ReferenceScan<'_> {
                 return scanned;
             }
         };
-        let source = decode_source_as(path, read.bytes, &self.languages);
+        let chosen = self.languages.iter().find(|(other, _)| std::ptr::eq(*other, engine));
+        let none = LanguageChoices::default();
+        let source = decode_source_as(&inner, read.bytes, chosen.map_or(&none, |(_, languages)| languages));
         let Some(name) = spelling_in(&source.text, self.name) else { return scanned };
         scanned.is_spelled = true;
         let left = self.deadline.saturating_duration_since(Instant::now()).max(MIN_FILE_TIME);
-        let limit = left.min(self.engine.settings.parse_time_limit);
-        let FileReferences { sites, symbols, problem } = self.engine.parsers.find_name_in_file(&source, &name, limit);
+        let limit = left.min(engine.settings.parse_time_limit);
+        let FileReferences { sites, symbols, problem } = engine.parsers.find_name_in_file(&source, &name, limit);
         let lines: Vec<&str> = source.text.lines().collect();
         for site in &sites {
             let is_requested = match self.query.kinds.as_slice() {
@@ -403,7 +403,7 @@ fn describe_reference(site: &ReferenceSite, symbols: &[Symbol], lines: &[&str], 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{IndexRequest, Options, Settings};
+    use crate::{IndexRequest, Options, QueryCalls as _, Settings};
 
     fn engine(folder: &std::path::Path, files: usize) -> Engine {
         for n in 0..files {

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use crate::answer::{IndexCoverage, copy_note};
+use super::explain_empty::explain_empty_filter;
+use crate::answer::IndexCoverage;
 use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
-use crate::state::Engine;
+use crate::query_source::{QuerySource, compare_texts, compile_filter, request_repair, track_damage};
 use platform::cancel::CancelToken;
 use search::{
     ChunkMeta, ContentFilter, Filter, NameMatch, NameQuery, NamedDefinition, QueryFilters, Snapshot, find_definitions,
@@ -68,68 +69,68 @@ const TEXTS_PER_READ: usize = 32;
 /// Maximum number of matches examined for a page; matches that are skipped unread do not count.
 const MAX_EXAMINED: usize = 2_000;
 
-impl Engine {
-    /// Finds the definitions of a name. Exact matches come first, then names with the same letters in another case or
-    /// with other separators. Only without such matches, names that begin with the name or contain its words follow, or
-    /// else names with one or two typos.
-    ///
-    /// # Errors
-    /// [`EngineError::Request`] if there is no name in the text or a filter is invalid;
-    /// [`EngineError::NotIndexed`]; [`EngineError::Cancelled`]; an error of the store.
-    pub fn find_symbol(&self, query: &SymbolQuery, cancel: &CancelToken) -> Result<SymbolAnswer, EngineError> {
-        let (filters, text) = split_name_filters(&query.name);
-        let name = NameQuery::parse(&text)
-            .ok_or_else(|| RequestError::NoName { text: text.clone(), example: "one like `parse` or `Foo::bar`" })?;
-        let in_text = filters.include.kinds.iter().filter_map(|word| SymbolKind::from_word(word));
-        let kinds = query.kinds.iter().copied().chain(in_text).collect();
-        let query = &SymbolQuery { kinds, ..query.clone() };
-        let name = query.container.iter().fold(name, |name, container| name.inside(container));
-        let snapshot = self.snapshot()?;
-        // Targets, jobs and resources are definitions too.
-        let mut all = query.filter.clone();
-        if all.content == ContentFilter::CodeAndDocs {
-            all.content = ContentFilter::All;
-        }
-        let query = &SymbolQuery { filter: all, ..query.clone() };
-        let filter = self.compile_filter(&snapshot, &query.filter, &filters)?;
-        let find = |name: &NameQuery, query: &SymbolQuery| {
-            fail_if_cancelled(cancel)?;
-            let found = find_definitions(&snapshot, name, |file| filter.allows(file));
-            page_of_symbols(&snapshot, &found, name, query, cancel)
-        };
-        let find = |name: &NameQuery, query: &SymbolQuery| self.track_damage(find(name, query));
-        let (mut found, mut more) = find(&name, query)?;
-        let mut is_qualified = true;
-        let first = SymbolQuery { offset: 0, limit: 1, ..query.clone() };
-        if found.is_empty() && !name.qualifiers.is_empty() && find(&name, &first)?.0.is_empty() {
-            (found, more) = find(&name.anywhere(), query)?;
-            is_qualified = found.is_empty();
-        }
-        let (mut left_out, is_copy) = (0, snapshot.view.manifest().is_unconfirmed_copy());
-        let mut symbols = Vec::with_capacity(found.len());
-        for DescribedSymbol { mut hit, span, text } in found {
-            fail_if_cancelled(cancel)?;
-            let state = self.compare_texts(snapshot.record(&hit.path), &[(span, &text)]);
-            hit.stale = state != [TextState::Current];
-            match state == [TextState::Damaged] {
-                true => self.request_repair(),
-                // In a copy of another folder's index, a file with another text is of that folder.
-                false if hit.stale && is_copy => left_out += 1,
-                false => symbols.push(hit),
-            }
-        }
-        if snapshot.view.has_met_damage() {
-            self.request_repair();
-        }
-        let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.view.generation().stable_hash());
-        let is_empty = symbols.is_empty() && query.offset == 0;
-        let mut notes =
-            if is_empty { self.explain_empty_filter(&snapshot, &query.filter, &filters)? } else { Vec::new() };
-        let masked = symbols.iter().filter(|hit| hit.symbol.signature.contains(MASK)).count();
-        notes.extend(search::masked_note(masked));
-        notes.extend(copy_note(&snapshot, left_out));
-        Ok(SymbolAnswer { symbols, more, is_qualified, notes, coverage, generation })
+/// Finds the definitions of a name.
+///
+/// # Errors
+/// Fails like [`QueryCalls::find_symbol`](crate::QueryCalls::find_symbol).
+pub(crate) fn find_symbol_in<S: QuerySource + ?Sized>(
+    source: &S,
+    query: &SymbolQuery,
+    cancel: &CancelToken,
+) -> Result<SymbolAnswer, EngineError> {
+    let (filters, text) = split_name_filters(&query.name);
+    let name = NameQuery::parse(&text)
+        .ok_or_else(|| RequestError::NoName { text: text.clone(), example: "one like `parse` or `Foo::bar`" })?;
+    let in_text = filters.include.kinds.iter().filter_map(|word| SymbolKind::from_word(word));
+    let kinds = query.kinds.iter().copied().chain(in_text).collect();
+    let query = &SymbolQuery { kinds, ..query.clone() };
+    let name = query.container.iter().fold(name, |name, container| name.inside(container));
+    let snapshot = source.snapshot()?;
+    // Targets, jobs and resources are definitions too.
+    let mut all = query.filter.clone();
+    if all.content == ContentFilter::CodeAndDocs {
+        all.content = ContentFilter::All;
     }
+    let query = &SymbolQuery { filter: all, ..query.clone() };
+    let filter = compile_filter(source, &snapshot, &query.filter, &filters)?;
+    let find = |name: &NameQuery, query: &SymbolQuery| {
+        fail_if_cancelled(cancel)?;
+        let found = find_definitions(&snapshot, name, |file| filter.allows(file));
+        page_of_symbols(&snapshot, &found, name, query, cancel)
+    };
+    let find = |name: &NameQuery, query: &SymbolQuery| track_damage(source, find(name, query));
+    let (mut found, mut more) = find(&name, query)?;
+    let mut is_qualified = true;
+    let first = SymbolQuery { offset: 0, limit: 1, ..query.clone() };
+    if found.is_empty() && !name.qualifiers.is_empty() && find(&name, &first)?.0.is_empty() {
+        (found, more) = find(&name.anywhere(), query)?;
+        is_qualified = found.is_empty();
+    }
+    let (mut left_out, is_copy) = (0, snapshot.manifest().is_unconfirmed_copy());
+    let mut symbols = Vec::with_capacity(found.len());
+    for DescribedSymbol { mut hit, span, text } in found {
+        fail_if_cancelled(cancel)?;
+        let state = compare_texts(source, &snapshot, &hit.path, &[(span, &text)]);
+        hit.stale = state != [TextState::Current];
+        match state == [TextState::Damaged] {
+            true => request_repair(source),
+            // In a copy of another folder's index, a file with another text is of that folder.
+            false if hit.stale && is_copy => left_out += 1,
+            false => symbols.push(hit),
+        }
+    }
+    if snapshot.has_met_damage() {
+        request_repair(source);
+    }
+    let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.generation().stable_hash());
+    let is_empty = symbols.is_empty() && query.offset == 0;
+    let mut notes =
+        if is_empty { explain_empty_filter(source, &snapshot, &query.filter, &filters)? } else { Vec::new() };
+    let masked = symbols.iter().filter(|hit| hit.symbol.signature.contains(MASK)).count();
+    notes.extend(search::masked_note(masked));
+    notes.extend(copy_note(&snapshot, left_out));
+    notes.extend(source.left_out_notes());
+    Ok(SymbolAnswer { symbols, more, is_qualified, notes, coverage, generation })
 }
 
 /// Splits a name from the filters that are written with it; a text of filters alone is a name.
@@ -165,8 +166,8 @@ fn page_of_symbols(
     let mut symbols = Vec::new();
     for step in rest[..rest.len().min(MAX_EXAMINED)].chunks(TEXTS_PER_READ) {
         fail_if_cancelled(cancel)?;
-        let rows: Vec<_> = step.iter().map(|named| snapshot.chunk(named.chunk).row).collect();
-        let texts = snapshot.view.chunk_texts(&rows)?;
+        let chunks: Vec<_> = step.iter().map(|named| named.chunk).collect();
+        let texts = snapshot.read_texts(&chunks)?;
         for (named, text) in step.iter().zip(texts).filter(|(_, text)| !text.is_damaged) {
             let file = &snapshot.files[snapshot.file_of_chunk(named.chunk)];
             let symbol = describe_match(snapshot, named, &text);

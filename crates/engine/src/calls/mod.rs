@@ -16,6 +16,7 @@ mod list_projects;
 mod outline_file;
 mod outline_folder;
 mod parser_state;
+mod query_calls;
 mod read_code;
 mod repair;
 mod search;
@@ -33,6 +34,7 @@ pub use gone_worktrees::FolderState;
 pub use list_files::IndexedFile;
 pub use outline_file::FileOutline;
 pub use outline_folder::{FolderEntry, FolderOutline, FolderQuery};
+pub use query_calls::QueryCalls;
 pub use read_code::{CodeExcerpt, Freshness, ReadRequest, is_source_name};
 pub use status::IndexStatus;
 pub use stored_indexes::{

@@ -2,6 +2,7 @@
 
 use super::read_code::describe_masks;
 use crate::error::EngineError;
+use crate::query_source::QuerySource;
 use crate::state::Engine;
 use source::secrets::MASK;
 use source::{count_lines, decode_source_as};
@@ -22,12 +23,18 @@ pub struct FileOutline {
     pub masked_note: Option<String>,
 }
 
+/// Parses the current contents of a file on disk and returns its definitions.
+///
+/// # Errors
+/// Fails like [`QueryCalls::outline`](crate::QueryCalls::outline).
+pub(crate) fn outline_in<S: QuerySource + ?Sized>(source: &S, path: &str) -> Result<FileOutline, EngineError> {
+    let located = source.locate(path)?;
+    let outline = located.engine.outline_file(&located.path)?;
+    Ok(FileOutline { path: located.to_group_path(&outline.path), ..outline })
+}
+
 impl Engine {
-    /// Parses the current contents of a file on disk and returns its definitions.
-    ///
-    /// # Errors
-    /// [`EngineError::Path`] if the path is missing, outside of the root, excluded, or not a text file.
-    pub fn outline(&self, path: &str) -> Result<FileOutline, EngineError> {
+    fn outline_file(&self, path: &str) -> Result<FileOutline, EngineError> {
         let (path, read) = self.read_visible_file(path)?;
         let file = decode_source_as(&path, read.bytes, &self.language_choices());
         let lines = count_lines(&file.text);

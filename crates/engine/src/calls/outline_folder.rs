@@ -4,7 +4,8 @@
 
 use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, fail_if_cancelled};
-use crate::state::Engine;
+use crate::group::Repository;
+use crate::query_source::{LocatedPath, QuerySource};
 use platform::cancel::CancelToken;
 use search::Snapshot;
 use types::RepoPath;
@@ -39,6 +40,8 @@ pub struct FolderOutline {
     pub entries: Vec<FolderEntry>,
     /// Number of entries on all pages.
     pub total: usize,
+    /// The repositories of a group, in the outline of the whole group.
+    pub repositories: Vec<Repository>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
     pub generation: u64,
@@ -76,46 +79,63 @@ struct OutlineRow {
     folder: Option<usize>,
 }
 
-impl Engine {
-    /// Returns whether the path is a folder.
-    ///
-    /// # Errors
-    /// [`EngineError::Path`] if the path is missing or outside of the root.
-    pub fn is_folder(&self, path: &str) -> Result<bool, EngineError> {
-        Ok(self.resolve_path(path)?.under(self.root()).is_dir())
+/// Returns whether the path is a folder.
+///
+/// # Errors
+/// Fails like [`QueryCalls::is_folder`](crate::QueryCalls::is_folder).
+pub(crate) fn is_folder_in<S: QuerySource + ?Sized>(source: &S, path: &str) -> Result<bool, EngineError> {
+    if is_whole(path) {
+        return Ok(true);
     }
+    let LocatedPath { engine, path, .. } = source.locate(path)?;
+    Ok(engine.resolve_path(&path)?.under(engine.root()).is_dir())
+}
 
-    /// Returns the outline of a folder.
-    ///
-    /// # Errors
-    /// [`EngineError::Path`] if the path is missing or outside of the root, or nothing in the folder is indexed;
-    /// [`EngineError::NotIndexed`]; [`EngineError::Cancelled`]; an error of the store.
-    pub fn outline_folder(&self, query: &FolderQuery, cancel: &CancelToken) -> Result<FolderOutline, EngineError> {
-        let path = match &query.path {
-            Some(path) => self.resolve_path(path)?.to_string(),
-            None => String::new(),
-        };
-        let snapshot = self.confirmed_snapshot()?;
-        let start = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let from = snapshot.files.partition_point(|file| file.path.as_str() < start.as_str());
-        let below = snapshot.files[from..].iter().take_while(|file| file.path.as_str().starts_with(&start)).count();
-        if below == 0 && !path.is_empty() {
-            return Err(PathError::NothingIndexed { path }.into());
+/// Returns whether a path stands for the whole folder or group.
+fn is_whole(path: &str) -> bool {
+    matches!(path.trim_end_matches('/'), "" | ".") && !path.starts_with('/')
+}
+
+/// Returns the outline of a folder.
+///
+/// # Errors
+/// Fails like [`QueryCalls::outline_folder`](crate::QueryCalls::outline_folder).
+pub(crate) fn outline_folder_in<S: QuerySource + ?Sized>(
+    source: &S,
+    query: &FolderQuery,
+    cancel: &CancelToken,
+) -> Result<FolderOutline, EngineError> {
+    let path = match query.path.as_deref().filter(|path| !is_whole(path)) {
+        Some(path) => {
+            let located = source.locate(path)?;
+            located.to_group_path(&located.engine.resolve_path(&located.path)?).to_string()
         }
-        let files = from..from + below;
-        let (depth, rows) = match query.depth {
-            Some(depth) => (depth, group_files(&snapshot, files, start.len(), depth)),
-            None => expand_within_limit(&snapshot, &files, start.len(), query.limit),
-        };
-        let shown = rows.iter().skip(query.offset).take(query.limit);
-        let outline = |row: &OutlineRow| {
-            fail_if_cancelled(cancel)?;
-            outline_entry(&snapshot, row)
-        };
-        let entries = shown.map(outline).collect::<Result<_, _>>()?;
-        let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.view.generation().stable_hash());
-        Ok(FolderOutline { path, files: below, depth, entries, total: rows.len(), coverage, generation })
+        None => String::new(),
+    };
+    let snapshot = source.snapshot()?;
+    if snapshot.manifest().is_unconfirmed_copy() {
+        return Err(EngineError::NotIndexed { root: snapshot.manifest().root.clone() });
     }
+    let start = if path.is_empty() { String::new() } else { format!("{path}/") };
+    let from = snapshot.files.partition_point(|file| file.path.as_str() < start.as_str());
+    let below = snapshot.files[from..].iter().take_while(|file| file.path.as_str().starts_with(&start)).count();
+    if below == 0 && !path.is_empty() {
+        return Err(PathError::NothingIndexed { path }.into());
+    }
+    let files = from..from + below;
+    let (depth, rows) = match query.depth {
+        Some(depth) => (depth, group_files(&snapshot, files, start.len(), depth)),
+        None => expand_within_limit(&snapshot, &files, start.len(), query.limit),
+    };
+    let shown = rows.iter().skip(query.offset).take(query.limit);
+    let outline = |row: &OutlineRow| {
+        fail_if_cancelled(cancel)?;
+        outline_entry(&snapshot, row)
+    };
+    let entries = shown.map(outline).collect::<Result<_, _>>()?;
+    let (coverage, generation) = (IndexCoverage::of_snapshot(&snapshot), snapshot.generation().stable_hash());
+    let repositories = if path.is_empty() { source.list_repositories() } else { Vec::new() };
+    Ok(FolderOutline { path, files: below, depth, entries, total: rows.len(), repositories, coverage, generation })
 }
 
 /// Expands as many levels as fit in `limit` rows, at least one. Returns the depth and the rows.
@@ -172,17 +192,17 @@ fn outline_entry(snapshot: &Snapshot, row: &OutlineRow) -> Result<FolderEntry, E
 fn top_level_names(snapshot: &Snapshot, index: usize) -> Result<Vec<String>, EngineError> {
     let top: Vec<_> = snapshot
         .chunks_of_file(index)
-        .map(|chunk| snapshot.chunk(chunk))
-        .filter(|chunk| chunk.container.is_empty() && chunk.defines().next().is_some())
+        .map(|number| (number, snapshot.chunk(number)))
+        .filter(|(_, chunk)| chunk.container.is_empty() && chunk.defines().next().is_some())
         .collect();
     // A container chunk also lists the names of its members.
-    let is_mixed = |chunk: &&search::ChunkMeta<'_>| chunk.kind.is_container() && chunk.defines().nth(1).is_some();
-    let rows: Vec<_> = top.iter().filter(is_mixed).map(|chunk| chunk.row).collect();
-    let mut texts = snapshot.view.chunk_texts(&rows)?.into_iter();
+    let is_mixed = |chunk: &search::ChunkMeta<'_>| chunk.kind.is_container() && chunk.defines().nth(1).is_some();
+    let mixed: Vec<u32> = top.iter().filter(|(_, chunk)| is_mixed(chunk)).map(|(number, _)| *number).collect();
+    let mut texts = snapshot.read_texts(&mixed)?.into_iter();
     let mut names: Vec<String> = Vec::new();
-    for chunk in &top {
+    for (_, chunk) in &top {
         let mut found: Vec<String> = chunk.defines().map(str::to_owned).collect();
-        if is_mixed(&chunk) {
+        if is_mixed(chunk) {
             // An index of schema 3 stores only the names.
             let stored = texts.next().expect("the store returns one text per row").definitions;
             let is_outer = |name: &String| stored.iter().any(|one| one.container.is_empty() && one.name == *name);

@@ -1,7 +1,8 @@
 //! Reads a range of lines or a definition from disk.
 
-use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery};
+use super::find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery, find_symbol_in};
 use crate::error::{EngineError, PathError, RequestError, fail_if_cancelled};
+use crate::query_source::QuerySource;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::NameQuery;
@@ -99,62 +100,74 @@ const MAX_ALSO: usize = 5;
 /// Maximum number of names listed in an error.
 const MAX_LISTED_NAMES: usize = 20;
 
-impl Engine {
-    /// Reads a range of lines or a definition.
-    ///
-    /// # Errors
-    /// [`EngineError::Path`] for a path that is missing, outside of the root, excluded or not text, and for a
-    /// line that does not exist; [`EngineError::Request`] for an unknown name, or without a path and a name;
-    /// [`EngineError::Cancelled`]; without a path, also like [`Engine::find_symbol`].
-    pub fn read_code(&self, request: &ReadRequest, cancel: &CancelToken) -> Result<CodeExcerpt, EngineError> {
-        fail_if_cancelled(cancel)?;
-        match (&request.path, &request.symbol) {
-            (Some(path), Some(name)) => {
-                let opened = self.open_source(path)?;
-                let found = find_symbol_in_file(&opened.symbols, name).ok_or_else(|| {
-                    let defined = opened.symbols.iter().take(MAX_LISTED_NAMES).map(|symbol| symbol.name.clone());
-                    RequestError::NotDefined {
-                        path: opened.path.clone(),
-                        name: name.to_owned(),
-                        defined: defined.collect(),
-                    }
-                })?;
-                let is_qualified =
-                    NameQuery::parse(name).is_none_or(|query| query.fits(&found.name, &found.container, &opened.path));
-                let found = found.clone();
-                let excerpt = opened.cut_excerpt(found.span, request.context_lines, Some(found));
-                Ok(CodeExcerpt { is_qualified, ..excerpt })
-            }
-            (None, Some(name)) => {
-                let query = SymbolQuery { name: name.clone(), limit: MAX_ALSO + 1, ..SymbolQuery::default() };
-                let SymbolAnswer { symbols: mut found, is_qualified, .. } = self.find_symbol(&query, cancel)?;
-                if found.is_empty() {
-                    return Err(RequestError::UnknownName { name: name.clone() }.into());
+/// Reads a range of lines or a definition.
+///
+/// # Errors
+/// Fails like [`QueryCalls::read_code`](crate::QueryCalls::read_code).
+pub(crate) fn read_code_in<S: QuerySource + ?Sized>(
+    source: &S,
+    request: &ReadRequest,
+    cancel: &CancelToken,
+) -> Result<CodeExcerpt, EngineError> {
+    fail_if_cancelled(cancel)?;
+    match (&request.path, &request.symbol) {
+        (Some(path), Some(name)) => {
+            let opened = open_source_in(source, path)?;
+            let found = find_symbol_in_file(&opened.symbols, name).ok_or_else(|| {
+                let defined = opened.symbols.iter().take(MAX_LISTED_NAMES).map(|symbol| symbol.name.clone());
+                RequestError::NotDefined {
+                    path: opened.path.clone(),
+                    name: name.to_owned(),
+                    defined: defined.collect(),
                 }
-                fail_if_cancelled(cancel)?;
-                let best = found.remove(0);
-                let also = found.into_iter().filter(|other| other.how == best.how).collect();
-                let opened = self.open_source(best.path.as_str())?;
-                // The file may have changed since it was indexed.
-                let found = find_same_definition(&opened.symbols, &best.symbol).cloned().unwrap_or(best.symbol);
-                let excerpt = opened.cut_excerpt(found.span, request.context_lines, Some(found));
-                Ok(CodeExcerpt { also, is_qualified, ..excerpt })
+            })?;
+            let is_qualified =
+                NameQuery::parse(name).is_none_or(|query| query.fits(&found.name, &found.container, &opened.path));
+            let found = found.clone();
+            let excerpt = opened.cut_excerpt(found.span, request.context_lines, Some(found));
+            Ok(CodeExcerpt { is_qualified, ..excerpt })
+        }
+        (None, Some(name)) => {
+            let query = SymbolQuery { name: name.clone(), limit: MAX_ALSO + 1, ..SymbolQuery::default() };
+            let SymbolAnswer { symbols: mut found, is_qualified, .. } = find_symbol_in(source, &query, cancel)?;
+            if found.is_empty() {
+                return Err(RequestError::UnknownName { name: name.clone() }.into());
             }
-            (Some(path), None) => self.read_lines(path, request),
-            (None, None) => Err(RequestError::NothingToRead.into()),
+            fail_if_cancelled(cancel)?;
+            let best = found.remove(0);
+            let also = found.into_iter().filter(|other| other.how == best.how).collect();
+            let opened = open_source_in(source, best.path.as_str())?;
+            // The file may have changed since it was indexed.
+            let found = find_same_definition(&opened.symbols, &best.symbol).cloned().unwrap_or(best.symbol);
+            let excerpt = opened.cut_excerpt(found.span, request.context_lines, Some(found));
+            Ok(CodeExcerpt { also, is_qualified, ..excerpt })
         }
+        (Some(path), None) => read_lines(source, path, request),
+        (None, None) => Err(RequestError::NothingToRead.into()),
     }
+}
 
-    fn read_lines(&self, path: &str, request: &ReadRequest) -> Result<CodeExcerpt, EngineError> {
-        let opened = self.open_source(path)?;
-        let last = opened.lines.max(1);
-        let (from, to) = request.lines.unwrap_or((1, last));
-        if from == 0 || from > last || from > to {
-            return Err(PathError::NoSuchLines { path: opened.path, last, from, to }.into());
-        }
-        Ok(opened.cut_excerpt(Span { start_line: from, end_line: to.min(last) }, request.context_lines, None))
+fn read_lines<S: QuerySource + ?Sized>(
+    source: &S,
+    path: &str,
+    request: &ReadRequest,
+) -> Result<CodeExcerpt, EngineError> {
+    let opened = open_source_in(source, path)?;
+    let last = opened.lines.max(1);
+    let (from, to) = request.lines.unwrap_or((1, last));
+    if from == 0 || from > last || from > to {
+        return Err(PathError::NoSuchLines { path: opened.path, last, from, to }.into());
     }
+    Ok(opened.cut_excerpt(Span { start_line: from, end_line: to.min(last) }, request.context_lines, None))
+}
 
+fn open_source_in<S: QuerySource + ?Sized>(source: &S, path: &str) -> Result<OpenedSource, EngineError> {
+    let located = source.locate(path)?;
+    let opened = located.engine.open_source(&located.path)?;
+    Ok(OpenedSource { path: located.to_group_path(&opened.path), ..opened })
+}
+
+impl Engine {
     fn open_source(&self, path: &str) -> Result<OpenedSource, EngineError> {
         let (path, read) = self.read_visible_file(path)?;
         let freshness = self.freshness(&path, &read);
@@ -167,7 +180,7 @@ impl Engine {
 
     /// Compares a file with its indexed record. Returns [`Freshness::Unknown`] if the index cannot be read.
     fn freshness(&self, path: &RepoPath, read: &FileContents) -> Freshness {
-        let snapshot = self.snapshot().inspect_err(|error| match error {
+        let snapshot = self.current_snapshot().inspect_err(|error| match error {
             EngineError::NotIndexed { .. } | EngineError::Outdated { .. } | EngineError::IndexModel(_) => {}
             other => tracing::warn!("cannot compare {path} with the index: {other}"),
         });

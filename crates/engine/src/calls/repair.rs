@@ -3,11 +3,7 @@
 use crate::error::EngineError;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::Snapshot;
 use store::StoreView;
-
-/// Note on an answer of an index with damaged parts. Clients show only its first words.
-const DAMAGE_NOTE: &str = "part of the index is damaged and was left out; call index_project to repair it";
 
 impl Engine {
     /// Returns whether the next index run checks the whole index, because a call has met damage or asked for it.
@@ -27,15 +23,6 @@ impl Engine {
                 self.request_repair();
             }
         })
-    }
-
-    /// Returns a note for an answer from `snapshot` if parts of it are damaged, and requests a repair.
-    pub(crate) fn damage_note(&self, snapshot: &Snapshot, has_damaged_hits: bool) -> Option<String> {
-        if !has_damaged_hits && !snapshot.view.has_met_damage() {
-            return None;
-        }
-        self.request_repair();
-        Some(DAMAGE_NOTE.to_owned())
     }
 
     /// Remembers that a run has checked and repaired the index.

@@ -1,60 +1,56 @@
 //! Searches the index.
 
-use crate::answer::SearchAnswer;
+use super::explain_empty::explain_empty;
+use crate::answer::{SearchAnswer, build_answer};
 use crate::error::EngineError;
+use crate::query_source::{QuerySource, track_damage};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{CheckedQuery, RankingWeights, SearchContext, SearchQuery, check_query, search};
+use search::{RankingWeights, SearchContext, SearchQuery, check_query, search};
 
 impl Engine {
-    /// Parses the filters of a query and checks that the query is valid, without searching.
+    /// Searches like [`QueryCalls::search`](crate::QueryCalls::search), with other ranking weights.
     ///
     /// # Errors
-    /// [`EngineError::Request`] if the query is invalid.
-    pub fn check_query(&self, query: &SearchQuery) -> Result<CheckedQuery, EngineError> {
-        Ok(check_query(query)?)
-    }
-
-    /// Searches the last commit of any process. While another search loads that commit, or an index run of this process
-    /// refreshes the snapshot, the loaded snapshot is searched.
-    ///
-    /// # Errors
-    /// [`EngineError::NotIndexed`], [`EngineError::Request`], [`EngineError::Cancelled`], or an error of the
-    /// store or the model.
-    pub fn search(&self, query: &SearchQuery, cancel: &CancelToken) -> Result<SearchAnswer, EngineError> {
-        self.search_with_weights(query, RankingWeights::default(), cancel)
-    }
-
-    /// Searches like [`Engine::search`], with other ranking weights.
-    ///
-    /// # Errors
-    /// Fails like [`Engine::search`].
+    /// Fails like [`QueryCalls::search`](crate::QueryCalls::search).
     pub fn search_with_weights(
         &self,
         query: &SearchQuery,
         weights: RankingWeights,
         cancel: &CancelToken,
     ) -> Result<SearchAnswer, EngineError> {
-        self.track_damage(self.search_snapshot(query, &weights, cancel))
+        search_in(self, query, &weights, cancel)
     }
+}
 
-    fn search_snapshot(
-        &self,
-        query: &SearchQuery,
-        weights: &RankingWeights,
-        cancel: &CancelToken,
-    ) -> Result<SearchAnswer, EngineError> {
-        let query = check_query(query)?;
-        let snapshot = self.snapshot()?;
-        let model = self.model_of_snapshot(&snapshot)?;
-        let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
-        let embedder = model.embedder.as_ref();
-        let context = SearchContext { snapshot: &snapshot, embedder, weights, cancel };
-        let (filter, query_filters) = (query.filter.clone(), query.query_filters.clone());
-        let mut results = search(&context, query, &folders)?;
-        if results.hits.is_empty() {
-            results.notes.extend(self.explain_empty(&snapshot, &filter, &query_filters, &folders)?);
-        }
-        self.build_answer(&snapshot, results, cancel)
+/// Searches the last commit of any process, or of a group the last commits of its repositories.
+///
+/// # Errors
+/// Fails like [`QueryCalls::search`](crate::QueryCalls::search).
+pub(crate) fn search_in<S: QuerySource + ?Sized>(
+    source: &S,
+    query: &SearchQuery,
+    weights: &RankingWeights,
+    cancel: &CancelToken,
+) -> Result<SearchAnswer, EngineError> {
+    track_damage(source, search_snapshot(source, query, weights, cancel))
+}
+
+fn search_snapshot<S: QuerySource + ?Sized>(
+    source: &S,
+    query: &SearchQuery,
+    weights: &RankingWeights,
+    cancel: &CancelToken,
+) -> Result<SearchAnswer, EngineError> {
+    let query = check_query(query)?;
+    let snapshot = source.snapshot()?;
+    let embedder = source.embedder_of(&snapshot)?;
+    let folders = source.find_folders(&snapshot, &query.filter, &query.query_filters)?;
+    let context = SearchContext { snapshot: &snapshot, embedder: embedder.as_ref(), weights, cancel };
+    let (filter, query_filters) = (query.filter.clone(), query.query_filters.clone());
+    let mut results = search(&context, query, &folders)?;
+    if results.hits.is_empty() {
+        results.notes.extend(explain_empty(source, &snapshot, &filter, &query_filters, &folders)?);
     }
+    build_answer(source, &snapshot, results, cancel)
 }

@@ -19,7 +19,7 @@ impl Engine {
     /// Returns the features of every candidate file; [`RankingWeights`] are learned from them.
     ///
     /// # Errors
-    /// Fails like [`Engine::search`].
+    /// Fails like [`QueryCalls::search`](crate::QueryCalls::search).
     pub fn measure_features(&self, query: &SearchQuery) -> Result<QueryFeatures, EngineError> {
         let query = check_query(query)?;
         let snapshot = self.confirmed_snapshot()?;
@@ -33,7 +33,7 @@ impl Engine {
     /// Returns every name that the index defines, sorted.
     ///
     /// # Errors
-    /// Fails like [`Engine::search`].
+    /// Fails like [`QueryCalls::search`](crate::QueryCalls::search).
     pub fn defined_names(&self) -> Result<Vec<DefinedName>, EngineError> {
         let snapshot = self.confirmed_snapshot()?;
         let mut defined = Vec::new();

@@ -88,7 +88,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{IndexRequest, Options, SearchQuery, Settings};
+    use crate::{IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
     use embed::Embedder as _;
     use embed::static_model::encode_model;
     use train::evaluate::RetrievalScores;

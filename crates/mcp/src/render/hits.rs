@@ -10,7 +10,7 @@ use answer::location::format_lines;
 use answer::place::{BriefLengths, PlaceDetail};
 use answer::{AnswerError, AnswerForm, Detail, Place, QueryWords, RenderedAnswer, TokenBudget, find_largest};
 use engine::{Hit, SearchAnswer};
-use text::display::{escape_code, sanitize_to_length};
+use text::display::{escape_code, escape_name, sanitize_to_length};
 
 use super::coverage::{render_not_indexed, to_incomplete_coverage};
 use crate::call::blocking::run_blocking;
@@ -231,6 +231,7 @@ fn to_hit_output(place: &Place<'_>, detail: PlaceDetail, brief: Option<BriefLeng
     };
     HitOutput {
         path: place.path(),
+        repository: place.hit.repository.as_deref().map(|name| escape_name(name).into_owned()),
         start_line: span.start_line,
         end_line: span.end_line,
         kind: place.kind().to_string(),

@@ -1,17 +1,18 @@
-//! Queries the engine of a root, after waiting until its index can answer.
+//! Queries the engine of a root, or all roots as one, after waiting until their indexes can answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    CodeExcerpt, Engine, EngineError, FolderOutline, IndexCoverage, ReferenceAnswer, SearchAnswer, SymbolAnswer,
+    CodeExcerpt, EngineError, FolderOutline, IndexCoverage, QueryCalls, ReferenceAnswer, SearchAnswer, SymbolAnswer,
 };
+use futures::future::{join_all, select_all};
 use platform::cancel::CancelToken;
 use text::display::sanitize_to_length;
 use tokio::time::Instant;
 
 use super::runs::{IndexRunState, RunOutcome};
-use super::served::{ServedRoot, ServedRoots};
+use super::served::{CallTarget, ServedRoot, ServedRoots};
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
 use crate::call::result::ToolError;
@@ -122,43 +123,49 @@ pub enum QueryOutcome<T> {
     NotIndexedYet(String),
 }
 
-/// Queries the engine, after waiting for a recently started index run to end, or for the first commit of the first run.
-/// Starts an index run if the index may be stale or needs repair.
+/// Queries the engine of a root, or all roots as one, after waiting for recently started index runs to end, or for the first
+/// commit of the first run.
 ///
-/// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names
-/// the other `roots`, which were not searched.
+/// `query` receives the cancellation token of the call, which ends its work early. The note of an empty answer names the
+/// other roots, which were not searched.
 ///
 /// # Errors
 /// When the query fails, or there is no index and no run in progress.
 pub async fn query_engine<T, F>(
     roots: &ServedRoots,
-    root: &ServedRoot,
+    target: CallTarget<'_>,
     context: &CallContext,
     query: F,
 ) -> Result<QueryOutcome<T>, ToolError>
 where
     T: IndexAnswer + Send + 'static,
-    F: Fn(&Engine, &CancelToken) -> Result<T, EngineError> + Send + Sync + 'static,
+    F: Fn(&dyn QueryCalls, &CancelToken) -> Result<T, EngineError> + Send + Sync + 'static,
 {
-    root.runs.start_if_stale();
-    root.runs.wait_for_young_run(MAX_AWAITED_RUN_AGE).await;
-    let query = Arc::new(query);
+    let served = target.roots();
+    served.iter().for_each(|(_, root)| root.runs.start_if_stale());
+    join_all(served.iter().map(|(_, root)| root.runs.wait_for_young_run(MAX_AWAITED_RUN_AGE))).await;
+    let (calls, query) = (target.calls(), Arc::new(query));
     let deadline = Instant::now() + FIRST_COMMIT_WAIT;
-    let mut states = root.runs.subscribe();
+    let mut receivers: Vec<_> = served.iter().map(|(_, root)| root.runs.subscribe()).collect();
     let mut is_repaired = false;
     loop {
-        let state = states.borrow_and_update().clone();
-        let (engine, query, cancel) = (Arc::clone(&root.engine), Arc::clone(&query), context.cancel.clone());
-        let error = match run_blocking(move || query(&engine, &cancel)).await? {
+        let states: Vec<IndexRunState> =
+            receivers.iter_mut().map(|receiver| receiver.borrow_and_update().clone()).collect();
+        let named = || served.iter().map(|(name, _)| *name).zip(&states);
+        let (calls, query, cancel) = (Arc::clone(&calls), Arc::clone(&query), context.cancel.clone());
+        let error = match run_blocking(move || query(calls.as_ref(), &cancel)).await? {
             Ok(answer) => {
-                if root.engine.needs_repair() {
-                    root.runs.start_or_join(false);
-                }
-                let own_note = answer.coverage().and_then(|coverage| coverage_note(coverage, &state));
-                let notes = own_note
+                repair_damaged(&served);
+                let own_notes = answer.coverage().map(|coverage| coverage_notes(coverage, answer.notes(), named()));
+                let other_roots = match target {
+                    CallTarget::Root(root) if answer.is_empty() => other_roots_note(roots, root),
+                    _ => None,
+                };
+                let notes = own_notes
+                    .unwrap_or_default()
                     .into_iter()
                     .chain(answer.notes().iter().map(|note| sanitize_to_length(note, MAX_NOTE_CHARS)))
-                    .chain(if answer.is_empty() { other_roots_note(roots, root) } else { None });
+                    .chain(other_roots);
                 let note = notes.collect::<Vec<_>>().join("; ");
                 return Ok(QueryOutcome::Answer(answer, Some(note).filter(|note| !note.is_empty())));
             }
@@ -166,24 +173,34 @@ where
             Err(error) if error.is_damage() && !is_repaired => {
                 // The run repairs the index, which this call waits for.
                 is_repaired = true;
-                root.runs.start_or_join(false);
+                served.iter().for_each(|(_, root)| _ = root.runs.start_or_join(false));
                 ToolError::from(error)
             }
             Err(error) => return Err(error.into()),
         };
-        if state.running.is_none() && !states.has_changed().unwrap_or(false) {
-            return Err(match &state.last_outcome {
+        let is_idle = states.iter().all(|state| state.running.is_none());
+        if is_idle && !receivers.iter().any(|receiver| receiver.has_changed().unwrap_or(false)) {
+            return Err(match states.iter().find_map(|state| state.last_outcome.as_ref()) {
                 Some(RunOutcome::Failed(message)) => ToolError(format!("{}; the last run failed: {message}", error.0)),
                 _ => error,
             });
         }
-        // Tries again after every progress report of the run, because a commit may have come with it.
-        if tokio::time::timeout_at(deadline, states.changed()).await.is_err() {
-            let progress = state.format_progress();
+        // Tries again after every progress report of a run, because a commit may have come with it.
+        let changed = select_all(receivers.iter_mut().map(|receiver| Box::pin(receiver.changed())));
+        if tokio::time::timeout_at(deadline, changed).await.is_err() {
+            let progress: Vec<String> = states.iter().map(IndexRunState::format_progress).collect();
             return Ok(QueryOutcome::NotIndexedYet(format!(
-                "indexing has just started: {progress}; try again in a few seconds"
+                "indexing has just started: {}; try again in a few seconds",
+                progress.join(", ")
             )));
         }
+    }
+}
+
+/// Starts a run for each root whose index is damaged.
+fn repair_damaged(served: &[(Option<&str>, &ServedRoot)]) {
+    for (_, root) in served.iter().filter(|(_, root)| root.engine.needs_repair()) {
+        root.runs.start_or_join(false);
     }
 }
 
@@ -197,14 +214,32 @@ fn other_roots_note(roots: &ServedRoots, root: &ServedRoot) -> Option<String> {
     (!others.is_empty()).then(|| format!("other roots were not searched: {named}{more}"))
 }
 
-/// Returns a note for an answer from an incomplete index, or after a failed run; `None` for another answer.
-fn coverage_note(coverage: &IndexCoverage, state: &IndexRunState) -> Option<String> {
-    match (&state.running, &state.last_outcome) {
-        (Some(_), _) if !coverage.complete => Some(format!("indexing is in progress ({})", state.format_progress())),
-        (None, Some(RunOutcome::Failed(_))) => {
-            Some("the last index run failed: call index_project for the reason".to_owned())
+/// Returns notes for an answer from incomplete indexes, or after failed runs. `notes` are those of the answer, which name the
+/// roots of a group that it leaves out.
+fn coverage_notes<'s>(
+    coverage: &IndexCoverage,
+    notes: &[String],
+    states: impl Iterator<Item = (Option<&'s str>, &'s IndexRunState)>,
+) -> Vec<String> {
+    let note = |(name, state): (Option<&str>, &IndexRunState)| {
+        let is_left_out =
+            name.is_some_and(|name| notes.iter().any(|note| note.starts_with(&format!("{name} was not "))));
+        let (of_root, in_root) = match name {
+            Some(name) => (format!(" of {name}"), format!(" in {name}")),
+            None => (String::new(), String::new()),
+        };
+        match (&state.running, &state.last_outcome) {
+            (Some(_), _) if !coverage.complete || is_left_out => {
+                Some(format!("indexing is in progress{in_root} ({})", state.format_progress()))
+            }
+            (None, Some(RunOutcome::Failed(_))) => {
+                Some(format!("the last index run{of_root} failed: call index_project for the reason"))
+            }
+            (None, _) if name.is_none() && !coverage.complete => {
+                Some("call index_project to complete the index".to_owned())
+            }
+            _ => None,
         }
-        (None, _) if !coverage.complete => Some("call index_project to complete the index".to_owned()),
-        _ => None,
-    }
+    };
+    states.filter_map(note).collect()
 }

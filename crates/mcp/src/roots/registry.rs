@@ -106,7 +106,7 @@ struct AddedWatchers {
 impl RootRegistry {
     /// Creates a registry of these folders.
     pub fn new(roots: Vec<ServedRoot>, access: FolderAccess) -> Self {
-        let served = ServedRoots { advice: access.advice.clone(), ..ServedRoots::new(roots) };
+        let served = ServedRoots::with_advice(roots.into_iter().map(Arc::new).collect(), access.advice.clone());
         Self {
             served: RwLock::new(Arc::new(served)),
             access,
@@ -143,7 +143,7 @@ impl RootRegistry {
         let Some(name) = raw_text(given, &ROOT).filter(|_| !self.access.within.is_empty()) else {
             return Ok(served);
         };
-        if served.select_root(Some(name), None).is_ok() {
+        if served.select_root(Some(name)).is_ok() {
             return Ok(served);
         }
         let refuse = |why: String| ToolError(format!("root {}: {why}", sanitize_line(name)));
@@ -151,7 +151,7 @@ impl RootRegistry {
         self.add_folder(&folder).await.map_err(refuse)?;
         // The call may name the folder in a way that only leads to it.
         let named: Vec<_> = self.served().list.iter().filter(|root| root.path() == folder).cloned().collect();
-        Ok(Arc::new(ServedRoots { list: named, advice: self.access.advice.clone() }))
+        Ok(Arc::new(ServedRoots::with_advice(named, self.access.advice.clone())))
     }
 
     /// Serves a folder that has passed the access check, unless it is served already.
@@ -231,7 +231,7 @@ impl RootRegistry {
     fn replace_with_advice(&self, list: Vec<Arc<ServedRoot>>, refused: &[String]) {
         let mut advice = self.access.advice.clone();
         refused.iter().for_each(|why| advice.push_str(&format!("; {why}")));
-        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ServedRoots { list, advice });
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ServedRoots::with_advice(list, advice));
     }
 
     /// Cancels the index runs and waits at most `timeout` for them to end, then stops the watchers of added folders

@@ -7,7 +7,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use engine::{Engine, Filter};
+use engine::{Engine, EngineGroup, Filter, QueryCalls};
 use text::display::escape_name;
 
 use super::percent::percent_encode;
@@ -39,33 +39,99 @@ impl ServedRoot {
     }
 }
 
+/// What a call works on: one root, or all of them as one.
+#[derive(Clone, Copy)]
+pub enum CallTarget<'r> {
+    Root(&'r ServedRoot),
+    /// All roots; paths begin with the name of one.
+    Group(&'r ServedRoots, &'r Arc<EngineGroup>),
+}
+
+impl<'r> CallTarget<'r> {
+    /// Returns the engine of the root, or the group.
+    pub fn calls(self) -> Arc<dyn QueryCalls> {
+        match self {
+            Self::Root(root) => Arc::clone(&root.engine) as Arc<dyn QueryCalls>,
+            Self::Group(_, group) => Arc::clone(group) as Arc<dyn QueryCalls>,
+        }
+    }
+
+    /// Returns the roots with their names in the group; without one for a single root.
+    pub fn roots(self) -> Vec<(Option<&'r str>, &'r ServedRoot)> {
+        match self {
+            Self::Root(root) => vec![(None, root)],
+            Self::Group(roots, group) => roots.named_in(group).map(|(name, root)| (Some(name), root)).collect(),
+        }
+    }
+}
+
 /// The folders that a call may use.
 #[derive(Default)]
 pub struct ServedRoots {
     pub list: Vec<Arc<ServedRoot>>,
+    /// The roots as one, if there are several.
+    group: Option<Arc<EngineGroup>>,
     /// Advice for a call while no folder is served, or when it names one that is not.
     pub advice: String,
 }
 
 impl ServedRoots {
-    /// Creates the list of these served roots, without advice.
+    /// Creates the served folders.
+    #[cfg(test)]
     pub fn new(roots: impl IntoIterator<Item = ServedRoot>) -> Self {
-        Self { list: roots.into_iter().map(Arc::new).collect(), advice: String::new() }
+        Self::with_advice(roots.into_iter().map(Arc::new).collect(), String::new())
     }
 
-    /// Returns the root of a call: the one named by `root`, the only one, or the innermost one that contains the
-    /// absolute `path`.
+    /// Creates the served folders with advice for calls that find none.
+    pub fn with_advice(list: Vec<Arc<ServedRoot>>, advice: String) -> Self {
+        let engines = || list.iter().map(|root| Arc::clone(&root.engine)).collect();
+        let group = (list.len() > 1).then(|| Arc::new(EngineGroup::new(engines(), Vec::new())));
+        Self { list, group, advice }
+    }
+
+    /// Returns the roots that are members of the group, each with its name.
+    fn named_in<'r>(&'r self, group: &'r EngineGroup) -> impl Iterator<Item = (&'r str, &'r ServedRoot)> {
+        group.members().iter().filter_map(|(name, engine)| {
+            let root = self.list.iter().find(|root| Arc::ptr_eq(&root.engine, engine))?;
+            Some((name.as_str(), root.as_ref()))
+        })
+    }
+
+    /// Returns the names of the roots as paths and calls give them, in the order in which they are served.
+    pub fn call_names(&self) -> Vec<String> {
+        match &self.group {
+            Some(group) => self.named_in(group).map(|(name, _)| name.to_owned()).collect(),
+            None => self.short_names(),
+        }
+    }
+
+    /// Returns what a call works on: the root named by `root`, or else the only root, or all of them as one.
     ///
     /// # Errors
-    /// When no root is served under the given name, or the arguments do not determine a root.
-    pub fn select_root(&self, root: Option<&str>, path: Option<&str>) -> Result<&ServedRoot, ToolError> {
+    /// When no root is served under the given name, or none is served.
+    pub fn select_target(&self, root: Option<&str>) -> Result<CallTarget<'_>, ToolError> {
+        match &self.group {
+            Some(group) if root.is_none() => Ok(CallTarget::Group(self, group)),
+            _ => self.select_root(root).map(CallTarget::Root),
+        }
+    }
+
+    /// Returns the root of a call: the one named by `root`, or the only one.
+    ///
+    /// # Errors
+    /// When no root is served under the given name, or several are served and none is named.
+    pub fn select_root(&self, root: Option<&str>) -> Result<&ServedRoot, ToolError> {
         if self.list.is_empty() && root.is_none() {
             return Err(ToolError(format!("no folder is served; {}", self.advice)));
         }
         if let Some(name) = root.map(str::trim) {
             let by_path = self.list.iter().find(|root| root.path() == Path::new(name));
             let by_name = || self.list.get(self.short_names().iter().position(|short| *short == name)?);
-            let named = by_path.or_else(by_name);
+            let in_group = || {
+                let found = self.named_in(self.group.as_ref()?).find(|(known, _)| *known == name)?;
+                self.list.iter().find(|root| std::ptr::eq(root.as_ref(), found.1))
+            };
+            let named = by_path.or_else(in_group).or_else(by_name);
             return named
                 .map(Arc::as_ref)
                 .ok_or_else(|| ToolError(format!("root {} is not served; {}", escape_name(name), self.list_served())));
@@ -73,64 +139,92 @@ impl ServedRoots {
         if let [only] = self.list.as_slice() {
             return Ok(only);
         }
-        let Some(path) = path.map(Path::new).filter(|path| path.is_absolute()) else {
-            return Err(ToolError(format!(
-                "several roots are served; name one in the root argument; {}",
-                self.list_served()
-            )));
-        };
-        let holds = |root: &&Arc<ServedRoot>| path.starts_with(root.path());
-        let innermost = self.list.iter().filter(holds).max_by_key(|root| root.path().components().count());
-        innermost.map(Arc::as_ref).ok_or_else(|| self.outside_error(&path.to_string_lossy()))
+        Err(ToolError(format!("several roots are served; name one in the root argument; {}", self.list_served())))
     }
 
     /// Returns `path` relative to `root`, with `/` between its components; `None` when it is the root itself.
     ///
     /// # Errors
-    /// When the path contains `..`, leads out of `root`, directly or through a symbolic link, or is a broken link.
-    pub fn relative_path(&self, root: &ServedRoot, path: &str) -> Result<Option<String>, ToolError> {
+    /// When the path leads out of `root`, directly or through a symbolic link.
+    pub fn path_in_root(&self, root: &ServedRoot, path: &str) -> Result<Option<String>, ToolError> {
         let outside = || self.outside_error(path);
-        let mut parts = Vec::new();
-        for component in strip_root(root.path(), Path::new(path)).ok_or_else(outside)?.components() {
-            match component {
-                Component::CurDir => {}
-                Component::Normal(name) => parts.push(name.to_string_lossy().into_owned()),
-                Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
-                    return Err(outside());
-                }
-            }
-        }
+        let relative = strip_root(root.path(), Path::new(path)).ok_or_else(outside)?;
+        let parts = split_relative(&relative).ok_or_else(outside)?;
         if path.contains('\0') || leads_out_of_root(root.path(), &parts) {
             return Err(outside());
         }
         Ok((!parts.is_empty()).then(|| parts.join("/")))
     }
 
-    /// Returns the filter of a call: languages, the paths of the argument `below` inside `root`, and a project.
+    /// Returns `path` relative to what a call works on; `None` when it is the whole of it. In a group, a path begins with the
+    /// name of its root, unless it is one that several roots may have, such as `src/**`.
     ///
     /// # Errors
-    /// When a path leads out of `root`.
+    /// When the path leads out of the roots, directly or through a symbolic link.
+    pub fn relative_path(&self, target: CallTarget<'_>, path: &str) -> Result<Option<String>, ToolError> {
+        let group = match target {
+            CallTarget::Root(root) => return self.path_in_root(root, path),
+            CallTarget::Group(_, group) => group,
+        };
+        let outside = || self.outside_error(path);
+        let join = |name: &str, inner: Option<String>| match inner {
+            Some(inner) => Some(format!("{name}/{inner}")),
+            None => Some(name.to_owned()),
+        };
+        if Path::new(path).is_absolute() {
+            let holds = |(_, root): &(&str, &ServedRoot)| strip_root(root.path(), Path::new(path)).is_some();
+            let depth = |(_, root): &(&str, &ServedRoot)| root.path().components().count();
+            let (name, root) = self.named_in(group).filter(holds).max_by_key(depth).ok_or_else(outside)?;
+            return Ok(join(name, self.path_in_root(root, path)?));
+        }
+        let parts = split_relative(Path::new(path)).filter(|_| !path.contains('\0')).ok_or_else(outside)?;
+        let Some((first, rest)) = parts.split_first() else { return Ok(None) };
+        if let Some((name, root)) = self.named_in(group).find(|(name, _)| name == first) {
+            return Ok(join(name, self.path_in_root(root, &rest.join("/"))?));
+        }
+        if self.named_in(group).any(|(_, root)| leads_out_of_root(root.path(), &parts)) {
+            return Err(outside());
+        }
+        Ok(Some(parts.join("/")))
+    }
+
+    /// Returns whether a path of a call is that of a file.
+    pub fn is_file(&self, target: CallTarget<'_>, path: &str) -> bool {
+        let Ok(Some(relative)) = self.relative_path(target, path) else { return false };
+        match target {
+            CallTarget::Root(root) => root.path().join(relative).is_file(),
+            CallTarget::Group(_, group) => self.named_in(group).any(|(name, root)| {
+                let inner = relative.strip_prefix(name).and_then(|rest| rest.strip_prefix('/'));
+                root.path().join(inner.unwrap_or(&relative)).is_file()
+            }),
+        }
+    }
+
+    /// Returns the filter of a call: languages, the paths of the argument `below`, and a project.
+    ///
+    /// # Errors
+    /// When a path leads out of the roots.
     pub fn build_filter(
         &self,
-        root: &ServedRoot,
+        target: CallTarget<'_>,
         given: &GivenArguments,
         below: &Argument,
     ) -> Result<Filter, ToolError> {
         let paths: Vec<Option<String>> =
-            given.list(below).iter().map(|path| self.relative_path(root, path)).collect::<Result<_, _>>()?;
-        // The root itself holds all other paths.
+            given.list(below).iter().map(|path| self.relative_path(target, path)).collect::<Result<_, _>>()?;
+        // The whole holds all other paths.
         let paths: Option<Vec<String>> = paths.into_iter().collect();
         let path = paths.filter(|paths| !paths.is_empty()).map(|paths| paths.join(","));
         let project = given.text(&PROJECT).map(str::to_owned);
         Ok(Filter { languages: given.list(&LANGUAGE), path, project, ..Filter::default() })
     }
 
-    /// Returns the path of a file of `root`, relative to it.
+    /// Returns the path of a file, like [`ServedRoots::relative_path`].
     ///
     /// # Errors
-    /// When the path leads out of `root` or is the root itself.
-    pub fn relative_file(&self, root: &ServedRoot, path: &str) -> Result<String, ToolError> {
-        let path = self.relative_path(root, path)?;
+    /// When the path leads out of the roots or is no file in them.
+    pub fn relative_file(&self, target: CallTarget<'_>, path: &str) -> Result<String, ToolError> {
+        let path = self.relative_path(target, path)?;
         path.ok_or_else(|| ToolError("path is the root; give a file inside it".to_owned()))
     }
 
@@ -167,6 +261,19 @@ impl ServedRoots {
         let served = format!("served: {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") });
         if self.advice.is_empty() { served } else { format!("{served}; {}", self.advice) }
     }
+}
+
+/// Returns the components of a relative path; `None` if it leads upwards or is absolute.
+fn split_relative(path: &Path) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::Normal(name) => parts.push(name.to_string_lossy().into_owned()),
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(parts)
 }
 
 /// Returns `path` without `root`: a relative path unchanged, `None` for an absolute path outside the root.
@@ -223,32 +330,37 @@ mod tests {
         let base = dir.path().canonicalize().expect("it is there");
         let text = |path: &str| base.join(path).to_string_lossy().into_owned();
         let roots = serve_folders(&base, &["a", "b"]);
-        let select = |root: Option<&str>, path: Option<&str>| {
-            let selected = roots.select_root(root, path).map_err(|error| error.0)?;
+        let select = |root: &str| {
+            let selected = roots.select_root(Some(root)).map_err(|error| error.0)?;
             Ok::<_, String>(selected.path().to_owned())
         };
-        assert_eq!(select(Some(&text("b")), None), Ok(base.join("b")));
-        assert_eq!(select(None, Some(&text("b/src/x.rs"))), Ok(base.join("b")));
-        assert_eq!(select(Some("b"), None), Ok(base.join("b")));
+        assert_eq!(select(&text("b")), Ok(base.join("b")));
+        assert_eq!(select("b"), Ok(base.join("b")));
         let namesakes = serve_folders(&base, &["x/app", "y/app"]);
-        let second = namesakes.select_root(Some("app~2"), None).map(|root| root.path().to_owned());
-        assert!(second.is_ok_and(|path| path == base.join("y/app")));
-        for (root, path) in [
-            (None, None),
-            (None, Some("src/x.rs".to_owned())),
-            (None, Some(text("b-evil/x.rs"))),
-            (Some(text("c")), None),
-            (Some(text("a/src")), None),
-        ] {
-            let refused = select(root.as_deref(), path.as_deref()).expect_err("it is not clear");
+        for name in ["app~2", "y-app"] {
+            let second = namesakes.select_root(Some(name)).map(|root| root.path().to_owned());
+            assert!(second.is_ok_and(|path| path == base.join("y/app")), "{name}");
+        }
+        for root in [text("c"), text("a/src")] {
+            let refused = select(&root).expect_err("it is not served");
+            assert!(refused.contains(&text("a")) && refused.contains(&text("b")), "{refused}");
+        }
+        let all = roots.select_target(None).unwrap_or_else(|error| panic!("{}", error.0));
+        let in_all = |path: &str| roots.relative_path(all, path).map_err(|error| error.0);
+        assert_eq!(in_all(&text("b/src/x.rs")), Ok(Some("b/src/x.rs".to_owned())));
+        assert_eq!(in_all("b/./src/x.rs"), Ok(Some("b/src/x.rs".to_owned())));
+        assert_eq!(in_all("src/**"), Ok(Some("src/**".to_owned())));
+        assert_eq!((in_all("."), in_all(&text("a"))), (Ok(None), Ok(Some("a".to_owned()))));
+        for path in [text("b-evil/x.rs"), "b/../../x.rs".to_owned(), "../x.rs".to_owned(), "/etc/passwd".to_owned()] {
+            let refused = in_all(&path).expect_err("it is outside");
             assert!(refused.contains(&text("a")) && refused.contains(&text("b")), "{refused}");
         }
         let none = ServedRoots { advice: "give one".to_owned(), ..ServedRoots::default() };
-        let refused = none.select_root(None, None).map(|_| ()).map_err(|error| error.0);
+        let refused = none.select_target(None).map(|_| ()).map_err(|error| error.0);
         assert_eq!(refused, Err("no folder is served; give one".to_owned()));
         let only = serve_folders(&base, &["a"]);
-        assert!(only.select_root(None, Some("src/x.rs")).is_ok());
-        let relative = |path: &str| only.relative_path(&only.list[0], path).map_err(|error| error.0);
+        assert!(matches!(only.select_target(None), Ok(CallTarget::Root(_))));
+        let relative = |path: &str| only.path_in_root(&only.list[0], path).map_err(|error| error.0);
         assert_eq!(relative(&text("a/./src//x.rs")), Ok(Some("src/x.rs".to_owned())));
         assert_eq!(relative("./"), Ok(None));
         assert!(relative("src/../x.rs").is_err() && relative(&text("b/x.rs")).is_err());

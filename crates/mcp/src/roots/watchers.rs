@@ -66,7 +66,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use engine::{Engine, Options, SearchQuery, Settings};
+    use engine::{Engine, Options, QueryCalls as _, SearchQuery, Settings};
 
     use super::*;
     use crate::roots::runs::{IndexRunState, RunOutcome};

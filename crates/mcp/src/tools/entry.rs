@@ -21,8 +21,6 @@ pub struct ToolEntry {
     pub output_schema: fn() -> JsonObject,
     pub is_read_only: bool,
     pub listing: ToolListing,
-    /// Whether a call must name its root when several are served.
-    pub needs_root: bool,
     pub call: CallFunction,
 }
 

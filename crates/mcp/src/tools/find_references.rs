@@ -39,7 +39,6 @@ pub const TOOL: ToolEntry = ToolEntry {
     output_schema: generate_output_schema::<FindReferencesOutput>,
     is_read_only: true,
     listing: ToolListing::Always,
-    needs_root: true,
     call: |roots, given, context| Box::pin(call_find_references(roots, given, context)),
 };
 
@@ -68,10 +67,10 @@ const MAX_LINE_CHARS: usize = 160;
 /// Answers a call of `find_references`.
 async fn call_find_references(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let cursor = PageCursor::of_call(&given)?;
-    let root = roots.select_root(given.text(&ROOT), given.list(&BELOW_PATH).first().map(String::as_str))?;
+    let target = roots.select_target(given.text(&ROOT))?;
     let budget = given.token_budget(DEFAULT_TOKENS, context);
     let query = ReferenceQuery {
-        filter: roots.build_filter(root, &given, &BELOW_PATH)?,
+        filter: roots.build_filter(target, &given, &BELOW_PATH)?,
         name: check_name(given.required_text(&USED_NAME))?,
         kinds: parse_use_kinds(&given.list(&USE_KIND))?,
         include_definitions: given.flag(&INCLUDE_DEFINITION),
@@ -80,7 +79,7 @@ async fn call_find_references(roots: &ServedRoots, given: GivenArguments, contex
         time_limit: TIME_LIMIT,
     };
     let includes_definitions = query.include_definitions;
-    match query_engine(roots, root, context, move |engine, cancel| engine.find_references(&query, cancel)).await? {
+    match query_engine(roots, target, context, move |engine, cancel| engine.find_references(&query, cancel)).await? {
         QueryOutcome::Answer(answer, mut note) => {
             cursor.note_index_change(answer.generation, &mut note);
             // A kind that was asked for need not be repeated with every use.

@@ -35,7 +35,6 @@ pub const TOOL: ToolEntry = ToolEntry {
     output_schema: generate_output_schema::<SearchOutput>,
     is_read_only: true,
     listing: ToolListing::OnDemand,
-    needs_root: true,
     call: |roots, given, context| Box::pin(call_find_similar(roots, given, context)),
 };
 
@@ -57,17 +56,15 @@ fn split_place(place: &str, line: Option<u32>) -> (String, Option<u32>) {
 /// Answers a call of `find_similar`.
 async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let cursor = PageCursor::of_call(&given)?;
-    let below = given.list(&BELOW);
     let place = given.text(&FILE_OF_LINE).map(|path| split_place(path, given.number(&LINE)));
-    let file = place.as_ref().map(|(path, _)| path.as_str());
-    let root = roots.select_root(given.text(&ROOT), file.or(below.first().map(String::as_str)))?;
+    let target = roots.select_target(given.text(&ROOT))?;
     let limit = given.hit_limit()?;
     let detail = given.detail();
     let budget = given.token_budget(default_hit_tokens(detail, context.form), context);
-    let filter = roots.build_filter(root, &given, &BELOW)?;
+    let filter = roots.build_filter(target, &given, &BELOW)?;
     let similar = match (&place, given.text(&SNIPPET)) {
         (Some((path, Some(line))), None) if *line > 0 => {
-            SimilarTarget::Location { path: roots.relative_file(root, path)?, line: *line }
+            SimilarTarget::Location { path: roots.relative_file(target, path)?, line: *line }
         }
         (Some((path, None)), None) => {
             let path = escape_name_to_length(path, MAX_PATH_CHARS);
@@ -87,7 +84,7 @@ async fn call_find_similar(roots: &ServedRoots, given: GivenArguments, context: 
     let offset = cursor.hits_before()?;
     // One hit beyond the page is requested, to find out whether there is another page.
     let max_hits = (offset + limit + 1).min(MAX_LIMIT);
-    let outcome = query_engine(roots, root, context, move |engine, cancel| {
+    let outcome = query_engine(roots, target, context, move |engine, cancel| {
         engine.find_similar(&similar, max_hits, &filter, cancel)
     });
     let page = HitPage { noun: "similar places", words: QueryWords::default(), detail, cursor, limit, budget };

@@ -3,7 +3,7 @@
 use answer::caveats::format_caveats;
 use answer::location::format_lines;
 use answer::{AnswerError, RenderedAnswer, TokenBudget, fit_to_budget};
-use engine::{CancelToken, Engine, NameMatch, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
+use engine::{CancelToken, NameMatch, QueryCalls, SymbolAnswer, SymbolHit, SymbolKind, SymbolQuery};
 use text::display::{escape_name_to_length, sanitize_to_length};
 
 use super::entry::{ToolEntry, ToolListing};
@@ -37,7 +37,6 @@ pub const TOOL: ToolEntry = ToolEntry {
     output_schema: generate_output_schema::<FindSymbolOutput>,
     is_read_only: true,
     listing: ToolListing::Always,
-    needs_root: true,
     call: |roots, given, context| Box::pin(call_find_symbol(roots, given, context)),
 };
 
@@ -62,12 +61,12 @@ const MAX_PATH_CHARS: usize = 200;
 /// Answers a call of `find_symbol`.
 async fn call_find_symbol(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let cursor = PageCursor::of_call(&given)?;
-    let root = roots.select_root(given.text(&ROOT), given.list(&BELOW_PATH).first().map(String::as_str))?;
+    let target = roots.select_target(given.text(&ROOT))?;
     let budget = given.token_budget(DEFAULT_TOKENS, context);
     let names = given.list(&NAME).iter().map(|name| check_name(name)).collect::<Result<Vec<_>, _>>()?;
     let limit = given.number_within(&SYMBOL_LIMIT, DEFAULT_LIMIT, LIMIT_RANGE)?;
     let query = SymbolQuery {
-        filter: roots.build_filter(root, &given, &BELOW_PATH)?,
+        filter: roots.build_filter(target, &given, &BELOW_PATH)?,
         name: String::new(),
         container: given.text(&CONTAINER).map(str::to_owned),
         kinds: parse_symbol_kinds(&given.list(&SYMBOL_KIND))?,
@@ -76,11 +75,11 @@ async fn call_find_symbol(roots: &ServedRoots, given: GivenArguments, context: &
         limit: limit.div_ceil(names.len().max(1)).max(limit.min(MIN_PER_NAME)),
     };
     let asked = names.clone();
-    let find_all = move |engine: &Engine, cancel: &CancelToken| {
+    let find_all = move |engine: &dyn QueryCalls, cancel: &CancelToken| {
         let find = |name: &String| engine.find_symbol(&SymbolQuery { name: name.clone(), ..query.clone() }, cancel);
         asked.iter().take(MAX_NAMES).map(find).collect::<Result<Vec<_>, _>>()
     };
-    match query_engine(roots, root, context, find_all).await? {
+    match query_engine(roots, target, context, find_all).await? {
         QueryOutcome::Answer(mut answers, mut note) if answers.len() == 1 => {
             let answer = answers.remove(0);
             cursor.note_index_change(answer.generation, &mut note);

@@ -39,26 +39,67 @@ pub const TOOL: ToolEntry = ToolEntry {
     output_schema: generate_output_schema::<IndexProjectOutput>,
     is_read_only: false,
     listing: ToolListing::OnDemand,
-    needs_root: true,
     call: |roots, given, context| Box::pin(call_index_project(roots, given, context)),
 };
 
 /// Time that a call waits, at most, for the run.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// Answers a call of `index_project`.
+/// Answers a call of `index_project`. Without a root, all of them are indexed.
 async fn call_index_project(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
-    let root = roots.select_root(given.text(&ROOT), None)?;
     let rebuild = given.flag(&REBUILD);
-    let start = || root.runs.start_or_join(rebuild).ok_or_else(|| ToolError("the server is closing".to_owned()));
-    root.engine.request_repair();
+    let selected: Vec<&ServedRoot> = match given.text(&ROOT) {
+        None if roots.list.len() > 1 => roots.list.iter().map(Arc::as_ref).collect(),
+        name => vec![roots.select_root(name)?],
+    };
     let mut awaiter = RunAwaiter::new(context);
-    let mut ticket = start()?;
+    // All runs are started before the first one is awaited.
+    let mut runs = Vec::new();
+    for root in selected {
+        root.engine.request_repair();
+        runs.push((root, start_run(root, rebuild)?));
+    }
+    let is_single = runs.len() == 1;
+    let (mut texts, mut outputs) = (Vec::new(), Vec::new());
+    for (root, ticket) in runs {
+        match finish_run(&mut awaiter, root, ticket, rebuild).await {
+            Ok(RenderedAnswer { text, structured }) => {
+                texts.push(if is_single { text } else { format!("{}: {text}", root.name()) });
+                outputs.push(structured);
+            }
+            Err(error) if is_single || context.cancel.is_cancelled() => return Err(error),
+            Err(ToolError(message)) => texts.push(format!("{}: {message}", root.name())),
+        }
+    }
+    let mut outputs = outputs.into_iter();
+    let Some(first) = outputs.next() else { return Err(ToolError(texts.join("\n"))) };
+    let structured = IndexProjectOutput { others: outputs.collect(), ..first };
+    to_tool_result(RenderedAnswer { text: texts.join("\n"), structured }, context.form)
+}
+
+/// Starts a run of a root, or joins the one in progress.
+///
+/// # Errors
+/// When the server is closing.
+fn start_run(root: &ServedRoot, rebuild: bool) -> Result<RunTicket, ToolError> {
+    root.runs.start_or_join(rebuild).ok_or_else(|| ToolError("the server is closing".to_owned()))
+}
+
+/// Waits for a run of a root and renders its outcome.
+///
+/// # Errors
+/// When the run fails or is cancelled.
+async fn finish_run(
+    awaiter: &mut RunAwaiter<'_>,
+    root: &ServedRoot,
+    mut ticket: RunTicket,
+    rebuild: bool,
+) -> Result<RenderedAnswer<IndexProjectOutput>, ToolError> {
     let joined = ticket.joined;
     let mut outcome = awaiter.wait_for_run(root, &ticket).await;
     if ticket.joined && matches!(outcome, WaitOutcome::Ended(_)) {
         // The joined run may have missed changes made after its start; another run over unchanged files is fast.
-        ticket = start()?;
+        ticket = start_run(root, rebuild)?;
         outcome = awaiter.wait_for_run(root, &ticket).await;
     }
     match outcome {
@@ -67,8 +108,8 @@ async fn call_index_project(roots: &ServedRoots, given: GivenArguments, context:
         WaitOutcome::Ended(RunOutcome::Cancelled) => Err(ToolError(
             "the run was cancelled; the files indexed so far are kept, call index_project to continue".to_owned(),
         )),
-        WaitOutcome::Ended(RunOutcome::Done(report)) => build_answer(root, joined, Some(&report), context).await,
-        WaitOutcome::TimedOut => build_answer(root, joined, None, context).await,
+        WaitOutcome::Ended(RunOutcome::Done(report)) => build_answer(root, joined, Some(&report)).await,
+        WaitOutcome::TimedOut => build_answer(root, joined, None).await,
     }
 }
 
@@ -156,8 +197,7 @@ async fn build_answer(
     root: &ServedRoot,
     joined: bool,
     report: Option<&IndexReport>,
-    context: &CallContext,
-) -> ToolResult {
+) -> Result<RenderedAnswer<IndexProjectOutput>, ToolError> {
     let engine = Arc::clone(&root.engine);
     let coverage = match run_blocking(move || engine.status()).await? {
         Ok(status) => status.coverage,
@@ -195,6 +235,7 @@ async fn build_answer(
         running: report.map_or_else(|| to_active_run_output(&state), |_| None),
         report: report.map(to_run_report_output),
         status: status.map(|status| status.structured),
+        others: Vec::new(),
     };
-    to_tool_result(RenderedAnswer { text, structured }, context.form)
+    Ok(RenderedAnswer { text, structured })
 }

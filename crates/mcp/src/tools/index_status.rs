@@ -38,7 +38,6 @@ pub const TOOL: ToolEntry = ToolEntry {
     output_schema: generate_output_schema::<IndexStatusOutput>,
     is_read_only: true,
     listing: ToolListing::Never,
-    needs_root: false,
     call: |roots, given, context| Box::pin(call_index_status(roots, given, context)),
 };
 
@@ -54,8 +53,8 @@ const MAX_TEXT_CHARS: usize = 160;
 /// Answers a call of `index_status`.
 async fn call_index_status(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let selected: Vec<&ServedRoot> = match given.text(&ROOT) {
-        Some(name) => vec![roots.select_root(Some(name), None)?],
-        None if roots.list.is_empty() => vec![roots.select_root(None, None)?],
+        Some(name) => vec![roots.select_root(Some(name))?],
+        None if roots.list.is_empty() => vec![roots.select_root(None)?],
         None => roots.list.iter().map(Arc::as_ref).collect(),
     };
     let mut text = String::new();

@@ -3,8 +3,6 @@
 mod file;
 mod folder;
 
-use std::sync::Arc;
-
 use super::entry::{ToolEntry, ToolListing};
 use crate::call::arguments::{GivenArguments, KnownArguments};
 use crate::call::blocking::run_blocking;
@@ -31,7 +29,6 @@ pub const TOOL: ToolEntry = ToolEntry {
     output_schema: generate_output_schema::<OutlineOutput>,
     is_read_only: true,
     listing: ToolListing::OnDemand,
-    needs_root: true,
     call: |roots, given, context| Box::pin(call_outline(roots, given, context)),
 };
 
@@ -45,14 +42,14 @@ const DEPTH_RANGE: std::ops::RangeInclusive<u32> = 1..=50;
 async fn call_outline(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let cursor = PageCursor::of_call(&given)?;
     let path = given.required_text(&FILE_OR_FOLDER).trim();
-    let root = roots.select_root(given.text(&ROOT), Some(path))?;
+    let target = roots.select_target(given.text(&ROOT))?;
     let budget = given.token_budget(DEFAULT_TOKENS, context);
     let depth = given.number(&DEPTH).map(|depth| given.number_within(&DEPTH, depth, DEPTH_RANGE)).transpose()?;
-    let path = roots.relative_path(root, path)?;
-    let engine = Arc::clone(&root.engine);
+    let path = roots.relative_path(target, path)?;
+    let engine = target.calls();
     let Some(file) = path.clone() else {
         let page = folder::FolderPage { path: None, depth, cursor, budget };
-        return folder::answer_folder_outline(roots, root, context, page).await;
+        return folder::answer_folder_outline(roots, target, context, page).await;
     };
     let outlined = run_blocking(move || match engine.is_folder(&file)? {
         true => Ok(None),
@@ -65,7 +62,7 @@ async fn call_outline(roots: &ServedRoots, given: GivenArguments, context: &Call
         }
         None => {
             let page = folder::FolderPage { path, depth, cursor, budget };
-            folder::answer_folder_outline(roots, root, context, page).await
+            folder::answer_folder_outline(roots, target, context, page).await
         }
     }
 }

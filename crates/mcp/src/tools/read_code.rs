@@ -2,8 +2,6 @@
 
 mod targets;
 
-use std::sync::Arc;
-
 use answer::caveats::append_note;
 use answer::excerpt::{Excerpt, fit_part_of_first_line, fit_whole_lines, number_lines};
 use answer::fence::format_code_block;
@@ -21,7 +19,7 @@ use crate::call::context::CallContext;
 use crate::call::result::{ToolError, ToolResult, to_tool_result};
 use crate::render::symbol::{format_other_definition, format_symbol, to_symbol_output};
 use crate::roots::query::{QueryOutcome, query_engine};
-use crate::roots::served::{ServedRoot, ServedRoots};
+use crate::roots::served::{CallTarget, ServedRoots};
 use crate::wire::argument::{CONTEXT, FILE, LINES, MAX_TOKENS, ROOT, SYMBOL};
 use crate::wire::code::{ReadCodeOutput, ReadCodesOutput};
 use crate::wire::parts::SymbolOutput;
@@ -42,7 +40,6 @@ pub const TOOL: ToolEntry = ToolEntry {
     output_schema: generate_output_schema::<ReadCodesOutput>,
     is_read_only: true,
     listing: ToolListing::Always,
-    needs_root: true,
     call: |roots, given, context| Box::pin(call_read_code(roots, given, context)),
 };
 
@@ -78,21 +75,19 @@ async fn call_read_code(roots: &ServedRoots, given: GivenArguments, context: &Ca
     let paths = given.list(&FILE);
     let symbols = given.list(&SYMBOL);
     let symbols = symbols.iter().map(|name| check_name(name.trim())).collect::<Result<Vec<_>, _>>()?;
-    let root = roots.select_root(given.text(&ROOT), paths.first().map(String::as_str))?;
+    let target = roots.select_target(given.text(&ROOT))?;
     let context_lines = given.number(&CONTEXT).unwrap_or(0);
     let targets = GivenTargets { paths, symbols, lines: given.lines(&LINES), context_lines };
-    let is_file = |path: &str| {
-        let inside = roots.relative_file(root, path);
-        inside.is_ok_and(|path| root.path().join(path).is_file())
-    };
+    let is_file = |path: &str| roots.is_file(target, path);
     let mut targets = targets.to_targets(&is_file).map_err(ToolError)?;
     let not_read: Vec<String> = targets.drain(targets.len().min(MAX_TARGETS)..).map(|target| target.given).collect();
     let default = DEFAULT_TOKENS + FURTHER_TOKENS * u32::try_from(targets.len() - 1).unwrap_or(u32::MAX);
     let budget = given.token_budget(default.min(MAX_DEFAULT_TOKENS), context);
     let is_single = targets.len() == 1;
+    let read_in = target;
     let mut parts = Vec::new();
     for target in targets {
-        let code = match read_target(roots, root, context, target.request).await {
+        let code = match read_target(roots, read_in, context, target.request).await {
             Err(error) if is_single => return Err(error),
             outcome => outcome.map_err(|ToolError(message)| message),
         };
@@ -123,21 +118,21 @@ struct ReadPart {
 /// Reads one target.
 async fn read_target(
     roots: &ServedRoots,
-    root: &ServedRoot,
+    target: CallTarget<'_>,
     context: &CallContext,
     request: ReadRequest,
 ) -> Result<ReadCode, ToolError> {
-    let path = request.path.as_deref().map(|path| roots.relative_file(root, path)).transpose()?;
+    let path = request.path.as_deref().map(|path| roots.relative_file(target, path)).transpose()?;
     let by_name = path.is_none();
     let name = request.symbol.clone();
     let request = ReadRequest { path, ..request };
     let (mut read, mut note) = if by_name {
-        match query_engine(roots, root, context, move |engine, cancel| engine.read_code(&request, cancel)).await? {
+        match query_engine(roots, target, context, move |engine, cancel| engine.read_code(&request, cancel)).await? {
             QueryOutcome::Answer(read, note) => (read, note),
             QueryOutcome::NotIndexedYet(text) => return Err(ToolError(text)),
         }
     } else {
-        let (engine, cancel) = (Arc::clone(&root.engine), context.cancel.clone());
+        let (engine, cancel) = (target.calls(), context.cancel.clone());
         (run_blocking(move || engine.read_code(&request, &cancel)).await??, None)
     };
     if let Some(name) = name.filter(|_| !read.is_qualified) {

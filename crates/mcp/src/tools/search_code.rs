@@ -10,7 +10,7 @@ use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolError, ToolResult};
 use crate::render::hits::{HitPage, answer_with_hits, default_hit_tokens};
 use crate::roots::query::query_engine;
-use crate::roots::served::{ServedRoot, ServedRoots};
+use crate::roots::served::{CallTarget, ServedRoots};
 use crate::wire::argument::{
     BELOW_PATH, CONTENT, CURSOR, DETAIL, HIT_LIMIT, HIT_TOKENS, LANGUAGE, MODE, PROJECT, QUERY, ROOT,
 };
@@ -32,7 +32,6 @@ pub const TOOL: ToolEntry = ToolEntry {
     output_schema: generate_output_schema::<SearchOutput>,
     is_read_only: true,
     listing: ToolListing::Always,
-    needs_root: true,
     call: |roots, given, context| Box::pin(call_search_code(roots, given, context)),
 };
 
@@ -42,20 +41,20 @@ const MAX_QUERY_BYTES: usize = 10_000;
 /// Answers a call of `search_code`.
 async fn call_search_code(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let cursor = PageCursor::of_call(&given)?;
-    let root = roots.select_root(given.text(&ROOT), given.list(&BELOW_PATH).first().map(String::as_str))?;
+    let target = roots.select_target(given.text(&ROOT))?;
     let detail = given.detail();
     let budget = given.token_budget(default_hit_tokens(detail, context.form), context);
-    let mut query = build_query(roots, root, &given)?;
+    let mut query = build_query(roots, target, &given)?;
     let words = QueryWords::parse(&query.text);
     let (offset, limit) = (cursor.hits_before()?, query.limit);
     // One hit more than a page shows whether there is another page.
     query.limit = (offset + limit + 1).min(MAX_LIMIT);
-    let outcome = query_engine(roots, root, context, move |engine, cancel| engine.search(&query, cancel)).await?;
+    let outcome = query_engine(roots, target, context, move |engine, cancel| engine.search(&query, cancel)).await?;
     answer_with_hits(outcome, HitPage { noun: "hits", words, detail, cursor, limit, budget }).await
 }
 
 /// Builds the engine's query from the arguments of a call.
-fn build_query(roots: &ServedRoots, root: &ServedRoot, given: &GivenArguments) -> Result<SearchQuery, ToolError> {
+fn build_query(roots: &ServedRoots, target: CallTarget<'_>, given: &GivenArguments) -> Result<SearchQuery, ToolError> {
     let text = given.required_text(&QUERY);
     if text.trim().is_empty() {
         return Err(ToolError(
@@ -79,7 +78,7 @@ fn build_query(roots: &ServedRoots, root: &ServedRoot, given: &GivenArguments) -
         Some("all") => ContentFilter::All,
         _ => ContentFilter::CodeAndDocs,
     };
-    let filter = roots.build_filter(root, given, &BELOW_PATH)?;
+    let filter = roots.build_filter(target, given, &BELOW_PATH)?;
     Ok(SearchQuery {
         text: text.to_owned(),
         limit: given.hit_limit()?,

@@ -33,10 +33,8 @@ const MAX_RESULT_CHARS: u32 = 100_000;
 pub enum RootArgument {
     /// At most one root is served.
     Absent,
-    /// More roots may be served later.
+    /// Several are served, or more may be served later.
     Optional,
-    /// Several roots are served.
-    Required,
 }
 
 /// Returns the tool with this name. Some clients send the name of the server in front of it, as in
@@ -83,13 +81,12 @@ fn client_hints(tool: &ToolEntry) -> MetaObject {
 
 /// Returns the schema of the tool's arguments, including `root` if calls must or may name it.
 fn input_schema(tool: &ToolEntry, root: RootArgument) -> JsonObject {
-    let (mut required, mut optional) = (tool.arguments.required.to_vec(), tool.arguments.optional.to_vec());
+    let mut optional = tool.arguments.optional.to_vec();
     match root {
         RootArgument::Absent => {}
-        RootArgument::Required if tool.needs_root => required.push(&ROOT),
-        RootArgument::Required | RootArgument::Optional => optional.push(&ROOT),
+        RootArgument::Optional => optional.push(&ROOT),
     }
-    build_input_schema(&required, &optional)
+    build_input_schema(tool.arguments.required, &optional)
 }
 
 #[cfg(test)]
@@ -98,7 +95,7 @@ mod tests {
 
     #[test]
     fn the_list_of_tools_is_short() {
-        for root in [RootArgument::Absent, RootArgument::Required] {
+        for root in [RootArgument::Absent, RootArgument::Optional] {
             let listed = serde_json::to_string(&json!({ "tools": describe_tools(root, AnswerForm::Text) }));
             let listed = listed.expect("JSON");
             let tokens = text::tokens::count_tokens(&listed);

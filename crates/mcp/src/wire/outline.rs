@@ -28,6 +28,9 @@ pub struct OutlineOutput {
     /// Number of indexed files below a folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<usize>,
+    /// The roots, in the outline of all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<RepositoryOutput>,
     /// The folder and its subfolders, sorted by path.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub folders: Vec<FolderOutput>,
@@ -37,6 +40,19 @@ pub struct OutlineOutput {
     /// Note on this answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// A root of several that are searched as one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RepositoryOutput {
+    /// The first part of its paths.
+    pub name: String,
+    pub folder: String,
+    /// Number of indexed files.
+    pub files: u64,
+    /// Why it is not searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
 }
 
 /// A folder of an outline.

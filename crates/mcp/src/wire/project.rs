@@ -25,6 +25,9 @@ pub struct IndexProjectOutput {
     /// State of the index, once the run has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<RootStatusOutput>,
+    /// The other roots, if all are indexed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<IndexProjectOutput>,
 }
 
 /// Answer of `index_status`.

@@ -27,8 +27,11 @@ pub struct SearchOutput {
 /// A place that matches the query.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HitOutput {
-    /// Relative to the root.
+    /// Relative to the root; it begins with the name of a root if all are searched.
     pub path: String,
+    /// The root, if all are searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
     pub start_line: u32,
     pub end_line: u32,
     /// Kind of definition: function, class, section, block and so on.

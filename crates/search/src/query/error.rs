@@ -27,6 +27,8 @@ pub enum QueryError {
     InvalidGlob { pattern: String, message: String },
     #[error("unknown project {name}; {known}")]
     UnknownProject { name: String, known: String },
+    #[error("unknown repository {name}; {known}")]
+    UnknownRepository { name: String, known: String },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]

@@ -204,7 +204,6 @@ impl FileFilter {
     }
 
     fn matches_path(&self, file: &FileChunks) -> bool {
-        let path = file.path.as_str();
         let has_excluded_class = || {
             let path_class = file.path_class();
             (self.no_tests && path_class.test)
@@ -212,13 +211,13 @@ impl FileFilter {
                 || (self.no_vendored && path_class.vendored)
         };
         let filters_path_class = self.no_tests || self.no_examples || self.no_vendored;
-        let below_base = self.folders.path_below_base(path);
-        let is_named = |is_match: &dyn Fn(&str) -> bool| is_match(path) || below_base.is_some_and(is_match);
+        let below_base = self.folders.path_below_base(file.path.as_str());
+        let is_named = |is_match: &dyn Fn(&str) -> bool| file.any_path(is_match) || below_base.is_some_and(is_match);
         let unwanted = self.exclusions.paths.iter().any(|globs| is_named(&|path| matches_globs(globs, path)))
             || (filters_path_class && has_excluded_class());
         !unwanted
             && self.paths.iter().all(|patterns| patterns.iter().any(|pattern| is_named(&|path| pattern.matches(path))))
-            && self.files.iter().all(|globs| matches_globs(globs, path))
+            && self.files.iter().all(|globs| is_named(&|path| matches_globs(globs, path)))
             && self.folders.contains_folder(file.path.folder())
     }
 

@@ -45,6 +45,8 @@ pub struct FilterValues {
     pub files: Vec<String>,
     pub kinds: Vec<String>,
     pub projects: Vec<String>,
+    /// Repositories of a group.
+    pub repositories: Vec<String>,
 }
 
 /// Returns a query text without the filters in it.
@@ -121,6 +123,7 @@ impl QueryFilters {
                     "lang" | "language" => values.languages.extend(list()),
                     "kind" => values.kinds.extend(list()),
                     "project" => values.projects.push(value.to_owned()),
+                    "repo" | "repository" => values.repositories.extend(list()),
                     "path" => values.paths.push(value.to_owned()),
                     "file" => values.files.push(value.to_owned()),
                     _ => return false,
@@ -148,13 +151,14 @@ impl QueryFilters {
 }
 
 impl FilterValues {
-    fn by_filter_name(&self) -> [(&'static str, &[String]); 5] {
+    fn by_filter_name(&self) -> [(&'static str, &[String]); 6] {
         [
             ("lang", &self.languages),
             ("path", &self.paths),
             ("file", &self.files),
             ("kind", &self.kinds),
             ("project", &self.projects),
+            ("repo", &self.repositories),
         ]
     }
 }
@@ -208,6 +212,7 @@ mod tests {
             ("path:\"my docs/**\" open", "path:my docs/**", "open"),
             ("kind:function file:pool.rs acquire", "file:pool.rs kind:function", "acquire"),
             ("project:api -test -generated login", "project:api -test -generated", "login"),
+            ("repo:api,web -repository:old login", "repo:api repo:web -repo:old", "login"),
             ("-examples how to log in", "-example", "how to log in"),
             ("say \"connection refused\" twice", "\"connection refused\"", "say connection refused twice"),
             (

@@ -56,13 +56,13 @@ impl PathPattern {
     /// Makes a pattern with glob characters literal if an indexed file or folder has that path or name.
     pub fn prefer_literal(&mut self, snapshot: &Snapshot) {
         if self.text.contains(GLOB_CHARS) {
-            self.is_literal = snapshot.files.iter().any(|file| self.matches_literally(file.path.as_str()));
+            self.is_literal = snapshot.files.iter().any(|file| file.any_path(|path| self.matches_literally(path)));
         }
     }
 
     /// Returns whether any indexed file matches.
     pub fn matches_any(&self, snapshot: &Snapshot) -> bool {
-        snapshot.files.iter().any(|file| self.matches(file.path.as_str()))
+        snapshot.files.iter().any(|file| file.any_path(|path| self.matches(path)))
     }
 
     /// Returns the pattern in NFC, without a leading `./` and a trailing `/`.

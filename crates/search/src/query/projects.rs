@@ -1,4 +1,4 @@
-//! Resolves project names to folders.
+//! Resolves the names of projects and repositories to folders.
 
 use std::cmp::Reverse;
 
@@ -34,6 +34,30 @@ pub fn resolve_project_folders(projects: &[Project], name: &str) -> Result<Vec<S
         return Err(QueryError::UnknownProject { name: name.to_owned(), known: list_similar(projects, &lowercase) });
     }
     Ok(found.into_iter().map(|project| project.folder.clone()).collect())
+}
+
+/// Returns the repository of a group with this name, ignoring case.
+///
+/// # Errors
+/// [`QueryError::UnknownRepository`] if there is none; the error lists the repositories with the most similar names.
+pub fn resolve_repository<'n>(names: &[&'n str], name: &str) -> Result<&'n str, QueryError> {
+    let wanted = name.trim().trim_end_matches('/').to_lowercase();
+    if let Some(found) = names.iter().find(|known| known.to_lowercase() == wanted) {
+        return Ok(found);
+    }
+    let compared = &wanted[..wanted.floor_char_boundary(MAX_COMPARED_BYTES)];
+    let mut nearest = names.to_vec();
+    nearest.sort_by_cached_key(|known| {
+        let known = known.to_lowercase();
+        (!known.contains(&wanted), count_edits(compared, &known), known)
+    });
+    let more = match nearest.len().saturating_sub(MAX_LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    nearest.truncate(MAX_LISTED);
+    let known = format!("known: {}{more}", nearest.join(", "));
+    Err(QueryError::UnknownRepository { name: name.to_owned(), known })
 }
 
 /// Lists the projects with the most similar names, best first.
@@ -85,6 +109,15 @@ mod tests {
             (folders("mono"), folders("."), folders("./")),
             (vec![String::new()], vec![String::new()], vec![String::new()])
         );
+    }
+
+    #[test]
+    fn a_repository_is_named_in_any_case_and_an_unknown_one_lists_similar_ones() {
+        let names = ["api", "Web", "web-admin"];
+        let resolve = |name| resolve_repository(&names, name).map_err(|error| error.to_string());
+        assert_eq!((resolve("API"), resolve(" web/ ")), (Ok("api"), Ok("Web")));
+        let unknown = "unknown repository admin; known: web-admin, api, Web".to_owned();
+        assert_eq!(resolve("admin"), Err(unknown));
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub fn describe_scope(
     ] {
         limits.extend((!names.is_empty()).then(|| format!("{label} {}", names.join(" or "))));
     }
+    let repositories = &query_filters.include.repositories;
+    limits.extend((!repositories.is_empty()).then(|| format!("only repository {}", repositories.join(" and "))));
     limits.extend(query_filters.phrases.iter().map(|phrase| format!("only chunks with {phrase:?}")));
     Ok(SearchScope { searched, indexed: snapshot.files.len(), unmatched_paths, limits })
 }

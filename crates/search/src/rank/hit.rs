@@ -53,6 +53,8 @@ pub struct Hit {
     pub also: Vec<RelatedChunk>,
     /// The name of the innermost project that contains the file. Set by the engine.
     pub project: Option<String>,
+    /// The repository of a group that contains the file: the first part of its path; `None` outside of a group.
+    pub repository: Option<String>,
     /// Whether the file on disk has changed or is gone since it was indexed. Set by the engine.
     pub stale: bool,
     pub explanation: Option<Explanation>,

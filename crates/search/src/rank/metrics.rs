@@ -117,6 +117,7 @@ mod tests {
             score: 0.0,
             also: Vec::new(),
             project: None,
+            repository: None,
             stale: false,
             explanation: None,
         }

@@ -83,7 +83,8 @@ pub(crate) fn find_named_files(
         // The largest number of matching components, and the files that reach it.
         let (mut best, mut files) = (1, Vec::new());
         for file in snapshot.files_named(location.path.rsplit('/').next().unwrap_or_default()) {
-            let matching = matching_components(location, snapshot.files[file].path.as_str());
+            let (path, inner) = (snapshot.files[file].path.as_str(), snapshot.files[file].path_in_repository());
+            let matching = matching_components(location, path, inner);
             if matching >= best && is_allowed(file) {
                 if matching > best {
                     files.clear();
@@ -108,16 +109,17 @@ pub(crate) fn find_named_files(
     named
 }
 
-/// Returns the number of trailing components that two paths share; 0 if they are too few.
+/// Returns the number of trailing components that two paths share; 0 if they are too few. `inner` is the part of `path` in
+/// its repository.
 ///
-/// A path in a stack trace may belong to another program, so two components must match, or all components of that path.
-/// All components of the indexed path suffice if the other path is not in a folder of installed software.
-fn matching_components(location: &QueryLocation, path: &str) -> usize {
+/// A path in a stack trace may belong to another program, so two components must match, or all components of one of the
+/// paths.
+fn matching_components(location: &QueryLocation, path: &str, inner: &str) -> usize {
     let matching =
         location.path.rsplit('/').zip(path.rsplit('/')).take_while(|(a, b)| is_same_ignoring_ascii_case(a, b)).count();
-    let all_of = |path: &str| matching == path.split('/').filter(|part| !part.is_empty()).count();
+    let all_of = |path: &str| matching >= path.split('/').filter(|part| !part.is_empty()).count();
     let is_installed = location.path.split('/').any(|part| INSTALLED_FOLDERS.contains(&part));
-    if !location.from_trace || matching >= 2 || all_of(&location.path) || (all_of(path) && !is_installed) {
+    if !location.from_trace || matching >= 2 || all_of(&location.path) || (all_of(inner) && !is_installed) {
         matching
     } else {
         0
@@ -142,9 +144,12 @@ mod tests {
             ("/home/me/app/net/pool.rs", "src/pool.rs", 0),
             ("/x/site-packages/requests/models.py", "src/requests/models.py", 2),
         ] {
-            assert_eq!(matching_components(&from_trace(location), path), matching, "{location} {path}");
+            assert_eq!(matching_components(&from_trace(location), path, path), matching, "{location} {path}");
         }
         let typed = QueryLocation { path: "net/pool.rs".to_owned(), ..QueryLocation::default() };
-        assert_eq!(matching_components(&typed, "src/pool.rs"), 1, "the folder of a typed path may be wrong");
+        let components = |location, path, inner| matching_components(location, path, inner);
+        assert_eq!(components(&typed, "src/pool.rs", "src/pool.rs"), 1, "the folder of a typed path may be wrong");
+        let whole = from_trace("/home/me/checkout/main.py");
+        assert_eq!(components(&whole, "app/main.py", "main.py"), 1, "the whole path in a repository of a group");
     }
 }

@@ -18,6 +18,8 @@ pub struct FileChunks {
     pub(super) block: Arc<ColumnBlock>,
     /// The index of the file in the block.
     pub(super) index: usize,
+    /// Length in bytes of the repository's name at the start of `path` with the slash after it; 0 outside of a group.
+    repository_len: usize,
     path_class: OnceLock<PathClass>,
     path_stems: OnceLock<Box<PathStems>>,
 }
@@ -36,6 +38,29 @@ impl FileChunks {
         self.range().len()
     }
 
+    /// Returns this file as one of a group, below the folder of its repository.
+    pub(super) fn in_repository(&self, name: &str) -> Self {
+        Self {
+            path: RepoPath::new(format!("{name}/{}", self.path)),
+            language: self.language,
+            block: Arc::clone(&self.block),
+            index: self.index,
+            repository_len: name.len() + 1,
+            path_class: self.path_class.clone(),
+            path_stems: OnceLock::new(),
+        }
+    }
+
+    /// Returns the path in the repository of the file; outside of a group, the whole path.
+    pub(crate) fn path_in_repository(&self) -> &str {
+        &self.path.as_str()[self.repository_len..]
+    }
+
+    /// Returns whether a test holds for the path, or, in a group, for the path in its repository.
+    pub(crate) fn any_path(&self, is_match: impl Fn(&str) -> bool) -> bool {
+        is_match(self.path.as_str()) || (self.repository_len > 0 && is_match(self.path_in_repository()))
+    }
+
     /// Returns the range of the chunks in the block.
     fn range(&self) -> Range<usize> {
         self.block.chunks_of_file(self.index)
@@ -46,9 +71,12 @@ impl FileChunks {
         self.range().map(|at| self.block.chunk(at))
     }
 
-    /// Returns the class of the path.
+    /// Returns the class of the path in its repository: the name of a repository says nothing about its files.
     pub(crate) fn path_class(&self) -> PathClass {
-        *self.path_class.get_or_init(|| PathClass::from_path(&self.path))
+        *self.path_class.get_or_init(|| match self.repository_len {
+            0 => PathClass::from_path(&self.path),
+            _ => PathClass::from_path(&RepoPath::new(self.path_in_repository())),
+        })
     }
 
     /// Returns whether the file is a test, an example, a benchmark or a fixture.
@@ -99,7 +127,8 @@ pub(super) fn split_into_files(block: ColumnBlock) -> Vec<Arc<FileChunks>> {
     let block = Arc::new(block);
     let to_file = |(index, file): (usize, &BlockFile)| {
         let (path, language, block) = (file.path.clone(), file.language, Arc::clone(&block));
-        Arc::new(FileChunks { path, language, block, index, path_class: OnceLock::new(), path_stems: OnceLock::new() })
+        let (repository_len, path_class, path_stems) = (0, OnceLock::new(), OnceLock::new());
+        Arc::new(FileChunks { path, language, block, index, repository_len, path_class, path_stems })
     };
     block.files.iter().enumerate().map(to_file).collect()
 }

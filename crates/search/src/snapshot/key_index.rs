@@ -5,6 +5,13 @@ use rayon::prelude::*;
 /// An index of chunks by key, as sorted pairs of a key and a chunk number.
 pub(crate) struct KeyIndex<K>(Vec<(K, u32)>);
 
+impl<K> Default for KeyIndex<K> {
+    /// Returns an index without chunks.
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
 impl<K: Ord + Copy + Send> KeyIndex<K> {
     /// Creates an index from pairs in any order; equal pairs count once. If the pairs consist of sorted runs, this
     /// takes little more than one pass.

@@ -3,14 +3,15 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::Snapshot;
 use super::chunk_keys::ChunkKeys;
 use super::column_block::{ColumnBlock, ColumnBlockBuilder};
 use super::file_chunks::{BlockRun, FileChunks, split_into_files, with_first_chunks};
 use super::key_index::{KeyIndex, NO_CHUNK, to_number};
 use super::snapshot_cache;
 use super::word_tallies::TallyPool;
+use super::{DocumentChunks, Snapshot, SnapshotStores};
 use crate::threads::run_on_search_pool;
+use store::inverted_index::DocNumber;
 use store::{RowKey, StoreError, StoreView};
 use types::{FileOutcome, FileRecord};
 
@@ -85,8 +86,11 @@ impl Snapshot {
 
     fn read_changes(&self, view: Arc<dyn StoreView>) -> Result<Self, StoreError> {
         let dimensions = vector_width(view.as_ref());
-        let is_other_copy = view.manifest().origin_id() != self.view.manifest().origin_id();
-        if is_other_copy || view.rows_generation() != self.view.rows_generation() || dimensions != self.dimensions() {
+        let is_other_copy = view.manifest().origin_id() != self.manifest().origin_id();
+        if is_other_copy
+            || view.rows_generation() != self.generation().rows_generation
+            || dimensions != self.dimensions()
+        {
             return Self::load(view);
         }
         let live = view.row_keys()?;
@@ -175,7 +179,20 @@ impl Snapshot {
     ) -> Self {
         let (rows, numbers, names) = (KeyIndex::new(keys.rows), KeyIndex::new(keys.numbers), KeyIndex::new(keys.names));
         let segments = view.inverted_index().segments();
-        let documents = segments.iter().map(|segment| numbers.first_chunks(segment.docs())).collect();
+        let chunks_of = |docs: &[DocNumber]| DocumentChunks { chunks: Arc::new(numbers.first_chunks(docs)), first: 0 };
+        let documents = segments.iter().map(|segment| chunks_of(segment.docs())).collect();
+        let indexed = records.iter().filter(|record| matches!(record.content.outcome, FileOutcome::Indexed { .. }));
+        let files_indexed = indexed.count() as u64;
+        let snapshot = Self::assemble(SnapshotStores::One(view), files, documents);
+        Self { records, chunks_in_memory, files_indexed, rows, numbers, names, ..snapshot }
+    }
+
+    /// Numbers the chunks of files, which are sorted by path. Sets neither the records nor the keys of chunks.
+    pub(super) fn assemble(
+        stores: SnapshotStores,
+        files: Vec<Arc<FileChunks>>,
+        documents: Vec<DocumentChunks>,
+    ) -> Self {
         let mut runs: Vec<BlockRun> = Vec::new();
         for (first, file) in with_first_chunks(&files) {
             if !runs.last_mut().is_some_and(|last| last.try_extend(file)) {
@@ -183,28 +200,26 @@ impl Snapshot {
             }
         }
         let mut starts: Vec<u32> = with_first_chunks(&files).map(|(first, _)| first).collect();
-        let mut file_indices = Vec::with_capacity(rows.pairs().len());
+        let mut file_indices = Vec::with_capacity(files.iter().map(|file| file.len()).sum());
         for (index, file) in (0_u32..).zip(&files) {
             file_indices.resize(file_indices.len() + file.len(), index);
         }
         starts.push(to_number(file_indices.len()));
-        let indexed = records.iter().filter(|record| matches!(record.content.outcome, FileOutcome::Indexed { .. }));
-        let files_indexed = indexed.count() as u64;
         let (tally_pool, languages) = (TallyPool::default(), files.iter().map(|file| file.language).collect());
         Self {
-            view,
+            stores,
             files,
             languages,
-            records,
+            records: Vec::new(),
             starts,
             file_indices,
             runs,
-            chunks_in_memory,
-            files_indexed,
-            rows,
-            numbers,
+            chunks_in_memory: 0,
+            files_indexed: 0,
+            rows: KeyIndex::default(),
+            numbers: KeyIndex::default(),
             documents,
-            names,
+            names: KeyIndex::default(),
             tally_pool,
             project_folders: OnceLock::new(),
             file_names: OnceLock::new(),

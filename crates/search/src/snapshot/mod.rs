@@ -4,10 +4,13 @@
 //! indexes over all chunks are small and are rebuilt each time. Files that were read together share a [`ColumnBlock`],
 //! so that a scan reads long contiguous parts of memory. Separate blocks for a hundred thousand small files double the
 //! scan time.
+//!
+//! The snapshot of a group joins those of several repositories; see [`group`].
 
 mod chunk_keys;
 pub(crate) mod column_block;
 pub(crate) mod file_chunks;
+pub(crate) mod group;
 pub(crate) mod key_index;
 mod loading;
 pub(crate) mod path_class;
@@ -24,24 +27,25 @@ use rayon::prelude::*;
 use crate::threads::run_on_search_pool;
 use column_block::{ChunkMeta, ColumnBlock};
 use file_chunks::{BlockRun, FileChunks};
+use group::{GroupMember, GroupStores};
 use key_index::{KeyIndex, NO_CHUNK, to_number};
 use path_class::marks_project_root;
 use quantized_matrix::QuantizedQuery;
-use store::inverted_index::{DocNumber, ScoredPosting};
-use store::{ChunkText, RowKey, StoreError, StoreView};
+use store::inverted_index::{DocNumber, InvertedIndex, ScoredPosting, SegmentError};
+use store::{ChunkText, Manifest, RowKey, StoreError, StoreView};
 use text::name_key::{LetterProfile, is_same_name, name_hash};
 use text::unicode::{compose, is_same_ignoring_ascii_case};
-use types::{FileRecord, Language, RepoPath};
+use types::{FileRecord, Generation, Language, RepoPath};
 use word_tallies::TallyPool;
 
 /// An immutable view of all chunks and files, shared between threads.
 pub struct Snapshot {
-    pub view: Arc<dyn StoreView>,
+    stores: SnapshotStores,
     /// The files with chunks, sorted by path. Chunks are numbered from 0 in this order.
     pub files: Vec<Arc<FileChunks>>,
     /// The language of each file, in one array so that filters need not read every [`FileChunks`].
     pub(crate) languages: Vec<Language>,
-    /// The records of all files, including files without chunks, sorted by path.
+    /// The records of all files, including files without chunks, sorted by path; empty in a group.
     records: Vec<FileRecord>,
     /// The number of each file's first chunk, followed by the number of chunks.
     starts: Vec<u32>,
@@ -56,9 +60,9 @@ pub struct Snapshot {
     rows: KeyIndex<RowKey>,
     /// Chunks by document number in the inverted index.
     numbers: KeyIndex<DocNumber>,
-    /// For each segment of the inverted index, the chunk of each document; [`NO_CHUNK`] for a removed one.
-    documents: Vec<Vec<u32>>,
-    /// Chunks by [`name_hash`] of the names they define.
+    /// For each segment of the inverted index, the chunks of its documents.
+    documents: Vec<DocumentChunks>,
+    /// Chunks by [`name_hash`] of the names they define; empty in a group, whose repositories have them.
     names: KeyIndex<u64>,
     pub(crate) tally_pool: TallyPool,
     /// Root folders of projects; computed on first use.
@@ -67,7 +71,81 @@ pub struct Snapshot {
     file_names: OnceLock<KeyIndex<u64>>,
 }
 
+/// The store that the chunks of a snapshot are in, or those of a group.
+enum SnapshotStores {
+    One(Arc<dyn StoreView>),
+    Group(GroupStores),
+}
+
+/// The chunks of the documents of a segment.
+#[derive(Clone)]
+struct DocumentChunks {
+    /// The chunk of each document, counted from `first`; [`NO_CHUNK`] for a removed one.
+    chunks: Arc<Vec<u32>>,
+    first: u32,
+}
+
+impl DocumentChunks {
+    /// Returns the chunk of a document; `None` for a removed one.
+    fn chunk(&self, ordinal: u32) -> Option<u32> {
+        let chunk = self.chunks[ordinal as usize];
+        (chunk != NO_CHUNK).then(|| self.first + chunk)
+    }
+}
+
 impl Snapshot {
+    /// Returns the manifest of the store; that of a group joins those of its repositories.
+    pub fn manifest(&self) -> &Manifest {
+        match &self.stores {
+            SnapshotStores::One(view) => view.manifest(),
+            SnapshotStores::Group(group) => &group.manifest,
+        }
+    }
+
+    /// Returns the identity of the commit; that of a group changes with every commit to a repository.
+    pub fn generation(&self) -> Generation {
+        match &self.stores {
+            SnapshotStores::One(view) => view.generation(),
+            SnapshotStores::Group(group) => group.generation,
+        }
+    }
+
+    /// Returns whether a read has left out a damaged row or posting list.
+    pub fn has_met_damage(&self) -> bool {
+        match &self.stores {
+            SnapshotStores::One(view) => view.has_met_damage(),
+            SnapshotStores::Group(group) => group.members.iter().any(|member| member.snapshot.has_met_damage()),
+        }
+    }
+
+    /// Returns the repositories of a group, sorted by path; empty for the snapshot of one store.
+    pub fn members(&self) -> &[GroupMember] {
+        match &self.stores {
+            SnapshotStores::One(_) => &[],
+            SnapshotStores::Group(group) => &group.members,
+        }
+    }
+
+    /// Returns the repository of a group that a file is in.
+    pub fn repository_of_file(&self, index: usize) -> Option<&str> {
+        let path = self.files[index].path.as_str();
+        self.members().first().and_then(|_| path.split_once('/')).map(|(name, _)| name)
+    }
+
+    fn inverted_index(&self) -> &InvertedIndex {
+        match &self.stores {
+            SnapshotStores::One(view) => view.inverted_index(),
+            SnapshotStores::Group(group) => &group.inverted_index,
+        }
+    }
+
+    fn inverted_index_error(&self, error: &SegmentError) -> StoreError {
+        match &self.stores {
+            SnapshotStores::One(view) => view.inverted_index_error(error),
+            SnapshotStores::Group(group) => group.inverted_index_error(error),
+        }
+    }
+
     /// Returns the number of chunks.
     pub fn chunk_count(&self) -> usize {
         self.file_indices.len()
@@ -85,9 +163,14 @@ impl Snapshot {
     /// If the store cannot be read.
     pub fn warm_up_texts(&self) -> Result<(), StoreError> {
         const TEXTS: usize = 128;
-        let rows = self.rows.pairs();
-        let spread: Vec<RowKey> = rows.iter().step_by(rows.len() / TEXTS + 1).map(|(row, _)| *row).collect();
-        self.view.chunk_texts(&spread).map(drop)
+        match &self.stores {
+            SnapshotStores::One(view) => {
+                let rows = self.rows.pairs();
+                let spread: Vec<RowKey> = rows.iter().step_by(rows.len() / TEXTS + 1).map(|(row, _)| *row).collect();
+                view.chunk_texts(&spread).map(drop)
+            }
+            SnapshotStores::Group(group) => group.members.iter().try_for_each(|member| member.snapshot.warm_up_texts()),
+        }
     }
 
     /// Computes the stems of all names in advance, for processes that answer many queries.
@@ -130,21 +213,27 @@ impl Snapshot {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub(crate) fn read_texts(&self, chunks: &[u32]) -> Result<Vec<ChunkText>, StoreError> {
-        let rows: Vec<RowKey> = chunks.iter().map(|chunk| self.chunk(*chunk).row).collect();
-        self.view.chunk_texts(&rows)
+    pub fn read_texts(&self, chunks: &[u32]) -> Result<Vec<ChunkText>, StoreError> {
+        match &self.stores {
+            SnapshotStores::One(view) => {
+                let rows: Vec<RowKey> = chunks.iter().map(|chunk| self.chunk(*chunk).row).collect();
+                view.chunk_texts(&rows)
+            }
+            SnapshotStores::Group(group) => group.read_texts(chunks),
+        }
     }
 
     /// Returns the number of values in a vector.
     pub(crate) fn dimensions(&self) -> usize {
-        self.view.manifest().fingerprint.dimensions as usize
+        self.manifest().fingerprint.dimensions as usize
     }
 
-    /// Returns the root folders of projects: all folders with a manifest or a readme.
+    /// Returns the root folders of projects: all folders with a manifest or a readme, and the repositories of a group.
     pub(crate) fn project_folders(&self) -> &HashSet<String> {
         self.project_folders.get_or_init(|| {
             let marker_files = self.files.iter().filter(|file| marks_project_root(file.path.file_name()));
-            marker_files.map(|file| file.path.folder().to_owned()).collect()
+            let repositories = self.members().iter().map(|member| member.name.clone());
+            marker_files.map(|file| file.path.folder().to_owned()).chain(repositories).collect()
         })
     }
 
@@ -219,15 +308,11 @@ impl Snapshot {
     /// If the inverted index cannot be read.
     pub fn match_word(&self, hash: u64, mut each: impl FnMut(u32, ScoredPosting)) -> Result<f32, StoreError> {
         let with_chunk = |matched: ScoredPosting| {
-            let chunk = self.documents[matched.segment][matched.ordinal as usize];
-            if chunk != NO_CHUNK {
+            if let Some(chunk) = self.documents[matched.segment].chunk(matched.ordinal) {
                 each(chunk, matched);
             }
         };
-        self.view
-            .inverted_index()
-            .score_postings(hash, with_chunk)
-            .map_err(|error| self.view.inverted_index_error(&error))
+        self.inverted_index().score_postings(hash, with_chunk).map_err(|error| self.inverted_index_error(&error))
     }
 
     /// Returns whether any chunk contains the word with this hash.
@@ -235,11 +320,11 @@ impl Snapshot {
     /// # Errors
     /// If the inverted index cannot be read.
     pub(crate) fn has_word(&self, hash: u64) -> Result<bool, StoreError> {
-        let is_live = |segment: usize, position: u32| self.documents[segment][position as usize] != NO_CHUNK;
-        self.view.inverted_index().any_posting(hash, is_live).map_err(|error| self.view.inverted_index_error(&error))
+        let is_live = |segment: usize, ordinal: u32| self.documents[segment].chunk(ordinal).is_some();
+        self.inverted_index().any_posting(hash, is_live).map_err(|error| self.inverted_index_error(&error))
     }
 
-    /// Returns the chunk of a row in the store; `None` if the snapshot does not contain the row.
+    /// Returns the chunk of a row in the store; `None` in a group.
     pub fn chunk_of_row(&self, row: RowKey) -> Option<u32> {
         self.rows.chunks_of(row).next()
     }
@@ -247,13 +332,19 @@ impl Snapshot {
     /// Returns the chunks that define a name equal to `name` in letters and digits, ignoring case.
     pub fn chunks_defining(&self, name: &str) -> impl Iterator<Item = u32> {
         let defines = move |chunk: &u32| self.chunk(*chunk).defines().any(|other| is_same_name(other, name));
-        self.names.chunks_of(name_hash(name)).filter(defines)
+        self.chunks_with_name(name_hash(name)).filter(defines)
+    }
+
+    /// Returns the chunks that define a name with this [`name_hash`], in ascending order.
+    fn chunks_with_name(&self, hash: u64) -> impl Iterator<Item = u32> {
+        let of_member = move |member: &'_ GroupMember| member.chunks_with_name(hash).collect::<Vec<_>>();
+        self.names.chunks_of(hash).chain(self.members().iter().flat_map(of_member))
     }
 
     /// Returns the chunks that define a name with exactly this spelling, each with the index of the name in
     /// [`ChunkMeta::defines`].
     pub(crate) fn definitions_spelled(&self, name: &str) -> Vec<(u32, usize)> {
-        let mut chunks: Vec<u32> = self.names.chunks_of(name_hash(name)).collect();
+        let mut chunks: Vec<u32> = self.chunks_with_name(name_hash(name)).collect();
         chunks.sort_unstable();
         chunks.dedup();
         let positions = |chunk: u32| {
@@ -320,13 +411,17 @@ impl Snapshot {
         })
     }
 
-    /// Returns the record of the file at `path`.
+    /// Returns the record of the file at `path`. In a group, the path in the record is that in its repository.
     pub fn record(&self, path: &RepoPath) -> Option<&FileRecord> {
+        if let SnapshotStores::Group(group) = &self.stores {
+            let (member, inner) = group.find_member(path.as_str())?;
+            return member.snapshot.record(&RepoPath::new(inner));
+        }
         let index = self.records.binary_search_by(|record| record.path.cmp(path)).ok()?;
         Some(&self.records[index])
     }
 
-    /// Returns all records, sorted by path.
+    /// Returns all records, sorted by path; none for a group, whose repositories have them.
     pub fn records(&self) -> &[FileRecord] {
         &self.records
     }

@@ -131,7 +131,7 @@ fn commit_to(store: &dyn ChunkStore, commit: Commit, fresh: bool) {
 
 /// Asserts that two snapshots have equal chunks, file records and search results.
 fn assert_snapshots_equal(refreshed: &Arc<Snapshot>, loaded: &Arc<Snapshot>) {
-    assert_eq!(refreshed.view.generation(), loaded.view.generation());
+    assert_eq!(refreshed.generation(), loaded.generation());
     assert_eq!((refreshed.chunk_count(), refreshed.files_indexed()), (loaded.chunk_count(), loaded.files_indexed()));
     let chunks = |snapshot: &Snapshot| {
         let chunks = 0..u32::try_from(snapshot.chunk_count()).expect("few");
@@ -190,7 +190,7 @@ fn check_refresh(store: &dyn ChunkStore, steps: &[StoreStep]) {
                     old.chunk_of_row(snapshot.chunk(first).row).is_some()
                 };
                 let kept = (0..snapshot.files.len()).filter(is_old).count();
-                let is_same_rows_generation = old.view.rows_generation() == snapshot.view.rows_generation();
+                let is_same_rows_generation = old.generation().rows_generation == snapshot.generation().rows_generation;
                 assert_eq!(shared_files(&old, &snapshot).len(), if is_same_rows_generation { kept } else { 0 });
                 assert_snapshots_equal(&snapshot, &Arc::new(Snapshot::load(latest_view(store)).expect("a snapshot")));
                 assert_snapshots_equal(

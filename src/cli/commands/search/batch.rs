@@ -8,11 +8,12 @@ use std::io::{self, BufRead, Read as _};
 
 use serde::Deserialize;
 
-use engine::{Engine, SearchAnswer, SearchQuery};
+use engine::{SearchAnswer, SearchQuery};
 
 use crate::cli::commands::result_page::show_hit_paths;
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::command_folder::ShownPaths;
+use crate::cli::index_run::searched::Searched;
 use crate::cli::json_output::search::{BatchErrorJson, SearchJson};
 use crate::cli::printer::Printer;
 use crate::cli::text_output::remedies::for_command_line;
@@ -32,7 +33,7 @@ struct BatchQuery {
 /// # Errors
 /// If standard input or output fails. An invalid line is answered with an error object and makes
 /// the outcome [`CommandExit::Failed`].
-pub fn answer_batch(engine: &Engine, paths: &ShownPaths, defaults: &SearchQuery) -> anyhow::Result<CommandExit> {
+pub fn answer_batch(searched: &Searched, paths: &ShownPaths, defaults: &SearchQuery) -> anyhow::Result<CommandExit> {
     let mut input = io::stdin().lock();
     let mut printer = Printer::new();
     let mut exit = CommandExit::Done;
@@ -43,10 +44,10 @@ pub fn answer_batch(engine: &Engine, paths: &ShownPaths, defaults: &SearchQuery)
             continue;
         }
         let query = line.and_then(|line| parse_query_line(&line, defaults));
-        match query.and_then(|query| answer_query(engine, query)) {
+        match query.and_then(|query| answer_query(searched, query)) {
             Ok((query, mut answer)) => {
                 show_hit_paths(&mut answer, paths);
-                printer.json(&SearchJson::new(&query.text, &answer))?;
+                printer.json(&SearchJson::new(&query.text, &answer, &[]))?;
             }
             Err(error) => {
                 exit = CommandExit::Failed;
@@ -58,8 +59,8 @@ pub fn answer_batch(engine: &Engine, paths: &ShownPaths, defaults: &SearchQuery)
     Ok(exit)
 }
 
-fn answer_query(engine: &Engine, query: SearchQuery) -> Result<(SearchQuery, SearchAnswer), String> {
-    let answer = engine.search(&query, &engine::CancelToken::default()).map_err(|error| error.to_string())?;
+fn answer_query(searched: &Searched, query: SearchQuery) -> Result<(SearchQuery, SearchAnswer), String> {
+    let answer = searched.search(&query, &engine::CancelToken::default()).map_err(|error| error.to_string())?;
     Ok((query, answer))
 }
 

@@ -12,6 +12,7 @@ use sharing::SharedFolders;
 
 use crate::cli::arguments::{ServeArguments, SharedArguments};
 use crate::cli::index_run::command_folder::refuse_broad;
+use crate::cli::printer;
 
 /// Advice for calls of a server without a folder.
 const NO_FOLDER: &str = "the client has named none; open a folder in the client, or give the folder with your code as \
@@ -28,7 +29,11 @@ pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> 
     let within = resolve_allowed(&checks, &arguments.within)?;
     let mut served: Vec<Settings> = Vec::new();
     let mut refusals = Vec::new();
-    if arguments.paths.is_empty() {
+    let paths = match &arguments.group {
+        Some(name) => config::find_group(name)?,
+        None => arguments.paths.clone(),
+    };
+    if paths.is_empty() {
         for named in config::client_folders() {
             for folder in &named.folders {
                 if let Err(why) = checks.check(folder).and_then(|settings| add_folder(&mut served, settings)) {
@@ -40,12 +45,16 @@ pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> 
             }
         }
     } else {
-        for path in &arguments.paths {
-            let settings = shared.settings(Some(path))?;
-            refuse_broad(shared, &settings, "serve")
-                .and_then(|()| add_folder(&mut served, settings))
-                .map_err(anyhow::Error::msg)?;
+        for path in &paths {
+            let checked = checks.check(path).and_then(|settings| add_folder(&mut served, settings));
+            match checked {
+                // The other folders of a group are served.
+                Err(why) if arguments.group.is_some() => refusals.push(why),
+                checked => checked.map_err(anyhow::Error::msg)?,
+            }
         }
+        anyhow::ensure!(!served.is_empty(), "no folder of the group can be served: {}", refusals.join("; "));
+        refusals.iter().for_each(|why| printer::print_note(&format!("a folder of the group is not served: {why}")));
     }
     let mut advice = String::new();
     if let Some(first) = arguments.within.first() {

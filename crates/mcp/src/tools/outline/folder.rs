@@ -4,8 +4,8 @@
 
 use answer::caveats::format_caveats;
 use answer::{AnswerError, RenderedAnswer, TokenBudget, find_largest};
-use engine::{FolderEntry, FolderOutline, FolderQuery};
-use text::display::escape_name_to_length;
+use engine::{FolderEntry, FolderOutline, FolderQuery, Repository};
+use text::display::{escape_name_to_length, sanitize_to_length};
 
 use crate::call::blocking::run_blocking;
 use crate::call::context::CallContext;
@@ -13,8 +13,8 @@ use crate::call::cursor::PageCursor;
 use crate::call::result::{ToolResult, to_tool_result};
 use crate::render::coverage::render_not_indexed;
 use crate::roots::query::{QueryOutcome, query_engine};
-use crate::roots::served::{ServedRoot, ServedRoots};
-use crate::wire::outline::{FolderOutput, OutlineOutput, OutlinedFileOutput};
+use crate::roots::served::{CallTarget, ServedRoots};
+use crate::wire::outline::{FolderOutput, OutlineOutput, OutlinedFileOutput, RepositoryOutput};
 
 /// Maximum length of the name of a file or a definition in an answer, in characters.
 const MAX_NAME_CHARS: usize = 100;
@@ -32,6 +32,9 @@ const MIN_FILE_TOKENS: usize = 12;
 /// Maximum length of a folder's path in an answer, in characters.
 const MAX_PATH_CHARS: usize = 200;
 
+/// Maximum length of the reason why a root is not searched, in characters.
+const MAX_REASON_CHARS: usize = 200;
+
 /// A request for a page of a folder's outline.
 pub struct FolderPage {
     /// The folder; `None` for the root.
@@ -45,7 +48,7 @@ pub struct FolderPage {
 /// Answers a call of `outline` for a folder.
 pub async fn answer_folder_outline(
     roots: &ServedRoots,
-    root: &ServedRoot,
+    target: CallTarget<'_>,
     context: &CallContext,
     page: FolderPage,
 ) -> ToolResult {
@@ -53,7 +56,7 @@ pub async fn answer_folder_outline(
     let shown = path.clone().unwrap_or_else(|| ".".to_owned());
     // Every page has the depth of the first one, which its cursor holds.
     let depth = depth.or(Some(cursor.start[1]).filter(|depth| *depth > 0));
-    let outcome = query_engine(roots, root, context, move |engine, cancel| {
+    let outcome = query_engine(roots, target, context, move |engine, cancel| {
         let limit = (budget.max_tokens / MIN_FILE_TOKENS).max(1);
         let query = FolderQuery { path: path.clone(), depth, offset: cursor.start[0], limit };
         let mut map = engine.outline_folder(&query, cancel)?;
@@ -125,6 +128,8 @@ fn render_first_entries(
     if let Some(caveats) = format_caveats(&map.coverage, 0, note) {
         text.push_str(&format!("; {caveats}"));
     }
+    let repositories: Vec<RepositoryOutput> = map.repositories.iter().map(to_repository_output).collect();
+    repositories.iter().for_each(|repository| text.push_str(&format_repository_line(repository)));
     let mut folders: Vec<FolderOutput> = Vec::new();
     for entry in &map.entries[..count] {
         let folder = escape_name_to_length(entry.folder(), MAX_PATH_CHARS);
@@ -153,7 +158,25 @@ fn render_first_entries(
     let (files, note) = (Some(map.files), note.map(str::to_owned));
     RenderedAnswer {
         text,
-        structured: OutlineOutput { path, files, folders, next_cursor, note, ..OutlineOutput::default() },
+        structured: OutlineOutput { path, files, repositories, folders, next_cursor, note, ..OutlineOutput::default() },
+    }
+}
+
+fn to_repository_output(repository: &Repository) -> RepositoryOutput {
+    RepositoryOutput {
+        name: escape_name_to_length(&repository.name, MAX_NAME_CHARS),
+        folder: escape_name_to_length(&repository.folder.to_string_lossy(), MAX_PATH_CHARS),
+        files: repository.files,
+        left_out: repository.left_out.as_ref().map(|reason| sanitize_to_length(reason, MAX_REASON_CHARS)),
+    }
+}
+
+/// Formats a line such as `root api is /srv/api, 340 files`.
+fn format_repository_line(repository: &RepositoryOutput) -> String {
+    let RepositoryOutput { name, folder, files, left_out } = repository;
+    match left_out {
+        Some(reason) => format!("\nroot {name} is {folder}, not searched: {reason}"),
+        None => format!("\nroot {name} is {folder}, {files} files"),
     }
 }
 

@@ -1,0 +1,110 @@
+//! The calls that read an index: the same for a folder and for a group of folders.
+
+use super::find_references::{ReferenceAnswer, ReferenceQuery, find_references_in};
+use super::find_similar::{SimilarTarget, find_similar_in};
+use super::find_symbol::{SymbolAnswer, SymbolQuery, find_symbol_in};
+use super::outline_file::{FileOutline, outline_in};
+use super::outline_folder::{FolderOutline, FolderQuery, is_folder_in, outline_folder_in};
+use super::read_code::{CodeExcerpt, ReadRequest, read_code_in};
+use super::search::search_in;
+use crate::answer::SearchAnswer;
+use crate::error::EngineError;
+use crate::group::EngineGroup;
+use crate::query_source::QuerySource;
+use crate::state::Engine;
+use platform::cancel::CancelToken;
+use search::{CheckedQuery, Filter, RankingWeights, SearchQuery, check_query};
+
+/// The calls that read the index of a folder, or those of a group of folders as one.
+///
+/// In a group, each repository is a folder named like it: paths in calls and answers begin with its name.
+pub trait QueryCalls: QuerySource {
+    /// Parses the filters of a query and checks that the query is valid, without searching.
+    ///
+    /// # Errors
+    /// [`EngineError::Request`] if the query is invalid.
+    fn check_query(&self, query: &SearchQuery) -> Result<CheckedQuery, EngineError> {
+        Ok(check_query(query)?)
+    }
+
+    /// Searches the last commit of any process. While another search is loading that commit, the one before it
+    /// is searched.
+    ///
+    /// # Errors
+    /// [`EngineError::NotIndexed`], [`EngineError::Request`], [`EngineError::Cancelled`], or an error of the
+    /// store or the model.
+    fn search(&self, query: &SearchQuery, cancel: &CancelToken) -> Result<SearchAnswer, EngineError> {
+        search_in(self, query, &RankingWeights::default(), cancel)
+    }
+
+    /// Finds the definitions of a name. Exact matches come first, then matches that ignore case, then names with the
+    /// same words, then names that differ by a typo.
+    ///
+    /// # Errors
+    /// [`EngineError::Request`] if there is no name in the text or a filter is invalid;
+    /// [`EngineError::NotIndexed`]; [`EngineError::Cancelled`]; an error of the store.
+    fn find_symbol(&self, query: &SymbolQuery, cancel: &CancelToken) -> Result<SymbolAnswer, EngineError> {
+        find_symbol_in(self, query, cancel)
+    }
+
+    /// Finds the uses of a name. If the call is cancelled while files are read, the answer has the uses found
+    /// so far.
+    ///
+    /// # Errors
+    /// [`EngineError::Request`] if there is no name in the text or a filter is invalid;
+    /// [`EngineError::NotIndexed`]; an error of the store.
+    fn find_references(&self, query: &ReferenceQuery, cancel: &CancelToken) -> Result<ReferenceAnswer, EngineError> {
+        find_references_in(self, query, cancel)
+    }
+
+    /// Finds the chunks whose vectors are nearest to the vector of `target`.
+    ///
+    /// # Errors
+    /// Fails like [`QueryCalls::search`]; [`EngineError::Path`] for a location that is not indexed.
+    fn find_similar(
+        &self,
+        target: &SimilarTarget,
+        limit: usize,
+        filter: &Filter,
+        cancel: &CancelToken,
+    ) -> Result<SearchAnswer, EngineError> {
+        find_similar_in(self, target, limit, filter, cancel)
+    }
+
+    /// Reads a range of lines or a definition.
+    ///
+    /// # Errors
+    /// [`EngineError::Path`] for a path that is missing, outside of the root, excluded or not text, and for a
+    /// line that does not exist; [`EngineError::Request`] for an unknown name; [`EngineError::Cancelled`].
+    fn read_code(&self, request: &ReadRequest, cancel: &CancelToken) -> Result<CodeExcerpt, EngineError> {
+        read_code_in(self, request, cancel)
+    }
+
+    /// Parses the current contents of a file on disk and returns its definitions.
+    ///
+    /// # Errors
+    /// [`EngineError::Path`] if the path is missing, outside of the root, or not a text file.
+    fn outline(&self, path: &str) -> Result<FileOutline, EngineError> {
+        outline_in(self, path)
+    }
+
+    /// Returns whether the path is a folder.
+    ///
+    /// # Errors
+    /// [`EngineError::Path`] if the path is missing or outside of the root.
+    fn is_folder(&self, path: &str) -> Result<bool, EngineError> {
+        is_folder_in(self, path)
+    }
+
+    /// Returns the outline of a folder.
+    ///
+    /// # Errors
+    /// [`EngineError::Path`] if nothing in the folder is indexed; [`EngineError::NotIndexed`];
+    /// [`EngineError::Cancelled`]; an error of the store.
+    fn outline_folder(&self, query: &FolderQuery, cancel: &CancelToken) -> Result<FolderOutline, EngineError> {
+        outline_folder_in(self, query, cancel)
+    }
+}
+
+impl QueryCalls for Engine {}
+impl QueryCalls for EngineGroup {}

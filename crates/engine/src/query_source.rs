@@ -1,0 +1,173 @@
+//! What the calls that read need: an index of one folder, or a group of them.
+
+use std::sync::Arc;
+
+use crate::damage::TextState;
+use crate::error::{EngineError, PathError};
+use crate::group::Repository;
+use crate::state::Engine;
+use embed::Embedder;
+use search::{FileFilter, Filter, FolderScope, Hit, QueryFilters, Snapshot};
+use types::{RepoPath, Span};
+
+/// A file or folder that a call names: the engine that it belongs to, and its path there.
+#[derive(Clone)]
+pub struct LocatedPath<'e> {
+    pub engine: &'e Engine,
+    /// The path as the engine resolves it.
+    pub path: String,
+    /// The repository of a group; `None` outside of a group.
+    pub repository: Option<&'e str>,
+}
+
+impl LocatedPath<'_> {
+    /// Returns the path in the group of a path in the engine.
+    pub fn to_group_path(&self, path: &RepoPath) -> RepoPath {
+        match self.repository {
+            Some(name) if path.as_str().is_empty() => RepoPath::new(name),
+            Some(name) => RepoPath::new(format!("{name}/{path}")),
+            None => path.clone(),
+        }
+    }
+}
+
+/// The index of a folder, or those of a group, as the calls of [`QueryCalls`](crate::QueryCalls) use them.
+pub trait QuerySource: Send + Sync {
+    /// Returns the snapshot to search.
+    ///
+    /// # Errors
+    /// [`EngineError::NotIndexed`], or an error of the store or the model.
+    fn snapshot(&self) -> Result<Arc<Snapshot>, EngineError>;
+
+    /// Returns the model that made the vectors of a snapshot.
+    ///
+    /// # Errors
+    /// When the model is not available.
+    fn embedder_of(&self, snapshot: &Snapshot) -> Result<Arc<dyn Embedder>, EngineError>;
+
+    /// Returns the folders that a filter and the filters of a query text stand for.
+    ///
+    /// # Errors
+    /// When a project or a repository is unknown.
+    fn find_folders(
+        &self,
+        snapshot: &Snapshot,
+        filter: &Filter,
+        query_filters: &QueryFilters,
+    ) -> Result<FolderScope, EngineError>;
+
+    /// Returns the engine of a path that a call names.
+    ///
+    /// # Errors
+    /// When it is in no repository of a group, or in several of them.
+    fn locate(&self, path: &str) -> Result<LocatedPath<'_>, PathError>;
+
+    /// Returns the engine of an indexed file.
+    fn locate_file(&self, path: &RepoPath) -> Option<LocatedPath<'_>>;
+
+    /// Returns the engines of all folders.
+    fn engines(&self) -> Vec<&Engine>;
+
+    /// Returns the repositories of a group; empty for one folder.
+    fn list_repositories(&self) -> Vec<Repository>;
+
+    /// Returns the folders of a group that the last snapshot leaves out, each with the reason.
+    fn left_out_notes(&self) -> Vec<String>;
+
+    /// Returns why an existing path is not indexed; `None` for a path that does not exist or that leads outside.
+    fn find_exclusion(&self, snapshot: &Snapshot, path: &str) -> Option<String>;
+
+    /// Sets the project of each hit.
+    fn set_projects(&self, hits: &mut [Hit]);
+}
+
+/// Compiles a filter and the filters of a query text for the files of a snapshot.
+pub(crate) fn compile_filter<S: QuerySource + ?Sized>(
+    source: &S,
+    snapshot: &Snapshot,
+    filter: &Filter,
+    query_filters: &QueryFilters,
+) -> Result<FileFilter, EngineError> {
+    let folders = source.find_folders(snapshot, filter, query_filters)?;
+    Ok(FileFilter::with_query_filters(filter, query_filters)?.in_folders(&folders).for_snapshot(snapshot))
+}
+
+/// Compares texts from the index with the lines of the file at `path`.
+pub(crate) fn compare_texts<S: QuerySource + ?Sized>(
+    source: &S,
+    snapshot: &Snapshot,
+    path: &RepoPath,
+    texts: &[(Span, &str)],
+) -> Vec<TextState> {
+    match source.locate_file(path) {
+        Some(located) => located.engine.compare_texts(snapshot.record(path), texts),
+        None => vec![TextState::Stale; texts.len()],
+    }
+}
+
+/// Requests a repair of the indexes that may be damaged, if the call failed because of damage.
+pub(crate) fn track_damage<S: QuerySource + ?Sized, T>(
+    source: &S,
+    result: Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    result.inspect_err(|error| {
+        if error.is_damage() {
+            request_repair(source);
+        }
+    })
+}
+
+/// Has the next index run check the indexes that may be damaged: those in which a read has met damage, or all.
+pub(crate) fn request_repair<S: QuerySource + ?Sized>(source: &S) {
+    let engines = source.engines();
+    let damaged: Vec<&Engine> = engines.iter().copied().filter(|engine| engine.has_met_damage()).collect();
+    let suspects = if damaged.is_empty() { engines } else { damaged };
+    suspects.into_iter().for_each(Engine::request_repair);
+}
+
+impl QuerySource for Engine {
+    fn snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
+        self.current_snapshot()
+    }
+
+    fn embedder_of(&self, snapshot: &Snapshot) -> Result<Arc<dyn Embedder>, EngineError> {
+        Ok(Arc::clone(&self.model_of_snapshot(snapshot)?.embedder))
+    }
+
+    fn find_folders(
+        &self,
+        snapshot: &Snapshot,
+        filter: &Filter,
+        query_filters: &QueryFilters,
+    ) -> Result<FolderScope, EngineError> {
+        self.resolve_folder_scope(snapshot, filter, query_filters)
+    }
+
+    fn locate(&self, path: &str) -> Result<LocatedPath<'_>, PathError> {
+        Ok(LocatedPath { engine: self, path: path.to_owned(), repository: None })
+    }
+
+    fn locate_file(&self, path: &RepoPath) -> Option<LocatedPath<'_>> {
+        Some(LocatedPath { engine: self, path: path.as_str().to_owned(), repository: None })
+    }
+
+    fn engines(&self) -> Vec<&Engine> {
+        vec![self]
+    }
+
+    fn list_repositories(&self) -> Vec<Repository> {
+        Vec::new()
+    }
+
+    fn left_out_notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn find_exclusion(&self, snapshot: &Snapshot, path: &str) -> Option<String> {
+        self.why_not_indexed(path, |path| snapshot.record(path).is_some())
+    }
+
+    fn set_projects(&self, hits: &mut [Hit]) {
+        self.set_project_names(&mut hits.iter_mut().collect::<Vec<_>>(), RepoPath::clone);
+    }
+}
