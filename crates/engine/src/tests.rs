@@ -1,5 +1,8 @@
 //! Concurrent searches while the store changes, and calls that are cancelled.
 
+#[cfg(feature = "lance")]
+mod copies;
+
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
