@@ -1,5 +1,8 @@
 //! Tests of concurrent searches while the store changes, of cancelled calls, and of damaged and stale texts.
 
+#[cfg(feature = "lance")]
+mod copies;
+
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};

@@ -5,9 +5,11 @@
 //! entry says that this content has this id, which stays true; so the file belongs to no commit, and copies of the index
 //! share it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use git_rules::{ObjectId, TreeObjects};
 use platform::atomic_file::{Durability, replace_with_bytes};
@@ -44,6 +46,8 @@ impl KnownObjects {
                 known.0.insert(key_of(&record.path, &record.content.hash), id);
             }
         }
+        let live: HashSet<u64> = records.iter().map(|record| key_of(&record.path, &record.content.hash)).collect();
+        known.0.retain(|key, _| live.contains(key));
         known
     }
 
@@ -64,7 +68,7 @@ impl KnownObjects {
     /// When the file cannot be written.
     pub fn write(&self, index_dir: &Path) -> std::io::Result<()> {
         if self.0.is_empty() {
-            Self::remove(index_dir);
+            _ = fs::remove_file(index_dir.join(NAME));
             return Ok(());
         }
         let mut entries: Vec<(&u64, &ObjectId)> = self.0.iter().collect();
@@ -74,15 +78,35 @@ impl KnownObjects {
         replace_with_bytes(&index_dir.join(NAME), Durability::Unsynced, &FORMAT.seal(&bytes))
     }
 
-    /// Removes the file beside an index.
-    pub fn remove(index_dir: &Path) {
-        _ = fs::remove_file(index_dir.join(NAME));
+    /// Returns the age of the file beside an index; `None` if there is none.
+    pub fn file_age(index_dir: &Path) -> Option<Duration> {
+        let written = fs::metadata(index_dir.join(NAME)).and_then(|metadata| metadata.modified()).ok()?;
+        Some(written.elapsed().unwrap_or_default())
+    }
+
+    /// Removes the file beside an index, unless another index shares it.
+    pub fn remove_unshared(index_dir: &Path) {
+        let path = index_dir.join(NAME);
+        if !fs::metadata(&path).is_ok_and(|metadata| is_shared(&metadata)) {
+            _ = fs::remove_file(path);
+        }
     }
 
     /// Returns the number of files whose ids are known.
     pub fn count(&self) -> usize {
         self.0.len()
     }
+}
+
+/// Returns whether a file has several names.
+#[cfg(unix)]
+fn is_shared(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) > 1
+}
+
+#[cfg(not(unix))]
+fn is_shared(_: &fs::Metadata) -> bool {
+    false
 }
 
 /// Which files of a folder have the contents that the records of a copied index say, as far as git knows.
@@ -93,8 +117,13 @@ pub(crate) struct SharedContents {
 }
 
 impl SharedContents {
+    /// Starts to read what is known of the folder `root`, whose index in `index_dir` is a copy.
+    pub fn start_reading(index_dir: PathBuf, root: PathBuf) -> Option<JoinHandle<Self>> {
+        std::thread::Builder::new().name("objects".to_owned()).spawn(move || Self::read(&index_dir, &root)).ok()
+    }
+
     /// Reads what is known of the folder `root`, whose index in `index_dir` is a copy.
-    pub fn read(index_dir: &Path, root: &Path) -> Self {
+    fn read(index_dir: &Path, root: &Path) -> Self {
         let known = KnownObjects::read(index_dir);
         let tree = if known.0.is_empty() { None } else { TreeObjects::read(root) };
         Self { known, tree: tree.unwrap_or_default() }

@@ -129,11 +129,14 @@ impl Indexer<'_> {
         fingerprint.settings += &languages.to_setting();
         let view = self.open_view(request, damage.is_some())?;
         let before = view.as_ref().map(|view| view.manifest());
+        let is_copy = before.is_some_and(Manifest::is_unconfirmed_copy) && !request.rebuild && damage.is_none();
+        let shared = is_copy.then(|| {
+            SharedContents::start_reading(self.settings.index_dir.clone(), self.settings.root.as_path().to_owned())
+        });
         let mut plan = plan::plan_run(view.as_ref(), &fingerprint, request.rebuild, damage)?;
         plan.languages = languages;
-        if before.is_some_and(Manifest::is_unconfirmed_copy) && !plan.fresh {
-            plan.shared = Some(SharedContents::read(&self.settings.index_dir, self.settings.root.as_path()));
-        }
+        // Without it, every file is read.
+        plan.shared = shared.flatten().and_then(|reader| reader.join().ok());
         if let Some(view) = view.as_ref().filter(|_| request.verify && !plan.fresh) {
             let found = view.verify(cancel)?;
             if let Some(reason) = found.whole {

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::EngineError;
 use crate::state::Engine;
@@ -21,6 +22,12 @@ const PROJECT_FILE: &str = "git-project.json";
 
 /// Maximum number of indexes that are tried, if copying the better ones fails.
 const MAX_TRIED: usize = 3;
+
+/// Time after which a run that indexes something writes the object ids again.
+const OBJECTS_AGE: Duration = Duration::from_secs(24 * 3_600);
+
+/// A run that indexes more than one of so many files writes the object ids again.
+const OBJECTS_SHARE: u64 = 20;
 
 /// An index that another one can begin as a copy of.
 struct BaseIndex {
@@ -70,6 +77,11 @@ impl Engine {
 
     fn copy_index(&self, base: &BaseIndex) -> Result<(), EngineError> {
         let (index_dir, root) = (&self.settings.index_dir, &base.manifest.root);
+        if KnownObjects::file_age(&base.dir).is_some() {
+            // The copy shares the ids that are recorded there. Those of files that changed since are not among them.
+            LanceStore::clone_index(&base.dir, index_dir, self.root())?;
+            return Ok(());
+        }
         // What git knows of the other tree's files is read while the copy is made.
         let (objects, copied) = std::thread::scope(|scope| {
             let objects = || {
@@ -102,9 +114,12 @@ impl Engine {
         }
         let Ok(Some(view)) = self.open_view() else { return };
         if view.manifest().origin.is_some() {
-            // A confirmed copy does not need them any more.
-            KnownObjects::remove(index_dir);
-        } else if files_indexed * 20 > view.manifest().files_found {
+            // A confirmed copy does not need them any more, but a file that other indexes share costs nothing.
+            KnownObjects::remove_unshared(index_dir);
+            return;
+        }
+        let is_much = files_indexed * OBJECTS_SHARE > view.manifest().files_found;
+        if is_much || KnownObjects::file_age(index_dir).is_none_or(|age| age > OBJECTS_AGE) {
             let records = view.files().unwrap_or_default();
             if let Err(error) = KnownObjects::find(index_dir, self.root(), &records).write(index_dir) {
                 tracing::debug!("cannot write the object ids of {}: {error}", index_dir.display());

@@ -81,7 +81,7 @@ impl LanceStore {
         dir.join(lock::LOCK).is_file()
     }
 
-    /// Returns the size of the files of a store, in bytes.
+    /// Returns the size of the files of a store, in bytes. Indexes that share a file count equal parts of it.
     pub fn measure(dir: &Path) -> u64 {
         folder_size_bytes(dir)
     }
@@ -173,7 +173,18 @@ fn any_location(dir: &Path) -> IndexLocation {
     IndexLocation { dir: dir.to_owned(), root: dir.to_owned() }
 }
 
-/// Returns the total size of the files below `folder`, in bytes.
+/// Returns the number of indexes that share a file, and other names of it.
+#[cfg(unix)]
+fn link_count(metadata: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(metadata).max(1)
+}
+
+#[cfg(not(unix))]
+fn link_count(_: &std::fs::Metadata) -> u64 {
+    1
+}
+
+/// Returns the total size of the files below `folder`, in bytes. Indexes that share a file count equal parts of it.
 fn folder_size_bytes(folder: &Path) -> u64 {
     let mut total = 0;
     let mut folders = vec![folder.to_owned()];
@@ -181,7 +192,7 @@ fn folder_size_bytes(folder: &Path) -> u64 {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             match entry.metadata() {
                 Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
-                Ok(metadata) => total += metadata.len(),
+                Ok(metadata) => total += metadata.len() / link_count(&metadata),
                 Err(_) => {}
             }
         }
