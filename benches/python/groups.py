@@ -8,7 +8,7 @@ EVAL holds score.py, repos.json and annotations/; CORPORA holds the repositories
 
 Each question is asked three times in turn, of processes that stay open: the repository's own index, the group of all
 repositories, and the group with the filter repo:NAME. A result counts only if it is of the repository of the question.
-Writes one line a question to OUT: repository, nDCG@10 and nDCG@10 by file of each, milliseconds of each, and the rank of
+Writes one line a question to OUT: repository, number of the question in its file, nDCG@10 and nDCG@10 by file of each, milliseconds of each, and the rank of
 the first result of the right repository in the group. Prints means, medians and the memory of the processes.
 """
 import importlib.util, json, os, random, statistics, subprocess, sys, time
@@ -83,16 +83,16 @@ def main(folder, corpora, out, command):
     questions = []
     for spec in specs:
         tasks = json.load(open(os.path.join(folder, "annotations", spec["name"] + ".json")))
-        for task in tasks:
+        for number, task in enumerate(tasks):
             targets = task.get("relevant", []) + task.get("secondary", [])
             if targets:
-                questions.append((spec["name"], task["query"], targets))
+                questions.append((spec["name"], number, task["query"], targets))
     random.Random(7).shuffle(questions)
     rows = []
     with open(out, "w", buffering=1) as written:
-        written.write("repository\town\town_by_file\tgroup\tgroup_by_file\tfilter\tfilter_by_file\t"
-                      "own_ms\tgroup_ms\tfilter_ms\tfirst_own_rank\tsame_as_own\tquery\n")
-        for repository, query, targets in questions:
+        written.write("repository\tquestion\town\town_by_file\tgroup\tgroup_by_file\tfilter\tfilter_by_file\t"
+                      "own_ms\tgroup_ms\tfilter_ms\tfirst_own_rank\tsame_as_own\n")
+        for repository, number, query, targets in questions:
             name = by_folder[roots[repository]]
             own, own_ms = singles[repository].ask(query)
             all_found, group_ms = group.ask(query)
@@ -105,7 +105,7 @@ def main(folder, corpora, out, command):
             is_same = [place(r, r["path"]) for r in own] == [place(r, r["path"]) for r in of_repository(filtered, name)]
             rows.append((repository, row))
             numbers = "\t".join(f"{value:.4f}" for value in row)
-            written.write(f"{repository}\t{numbers}\t{ranks[0] if ranks else 0}\t{int(is_same)}\t{json.dumps(query)}\n")
+            written.write(f"{repository}\t{number}\t{numbers}\t{ranks[0] if ranks else 0}\t{int(is_same)}\n")
     labels = ["own index", "group", "group, repo:"]
     for at, label in enumerate(labels):
         means = [statistics.mean(row[2 * at + part] for _, row in rows) for part in (0, 1)]

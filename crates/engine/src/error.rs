@@ -214,6 +214,13 @@ pub enum PathError {
     Walk { path: RepoPath, source: WalkError },
 }
 
+impl PathError {
+    /// Returns whether there is no such path.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::InNoRepository { .. })
+    }
+}
+
 fn advise_lines(from: u32, to: u32) -> String {
     if from > to {
         format!("give the first line first, such as {to}-{from}")

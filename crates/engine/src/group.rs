@@ -393,6 +393,52 @@ fn name_folders(folders: &[&Path]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
+    use config::{EmbedderChoice, PipelineOptions};
+    use platform::cancel::CancelToken;
+
+    /// Creates and indexes a folder with a function of its name.
+    fn index_folder(base: &Path, name: &str, embedder: &str) -> Arc<Engine> {
+        let root = base.join(name);
+        std::fs::create_dir_all(&root).expect("a folder");
+        std::fs::write(root.join("lib.rs"), format!("pub fn open_{name}() {{}}\n")).expect("a file");
+        let embedder = Some(embedder.parse::<EmbedderChoice>().unwrap_or_else(|_| panic!("a model: {embedder}")));
+        let options = Options {
+            path: Some(root),
+            index_dir: Some(base.join(format!("{name}-index"))),
+            max_cache_bytes: Some(0),
+            pipeline: PipelineOptions { embedder, ..PipelineOptions::default() },
+            ..Options::default()
+        };
+        let engine = Engine::open(Settings::resolve(&options).expect("settings")).expect("it opens");
+        engine.index(&IndexRequest::default(), &CancelToken::default(), &|_| ()).expect("an index");
+        Arc::new(engine)
+    }
+
+    #[test]
+    fn a_repository_of_another_model_is_left_out_with_the_reason() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let base = folder.path().canonicalize().expect("it is there");
+        let engines = ["api", "web"].map(|name| index_folder(&base, name, "builtin"));
+        let other = index_folder(&base, "old", "synthetic:100000");
+        let group = EngineGroup::new(engines.into_iter().chain([other]).collect(), Vec::new());
+        let query = SearchQuery { text: "open".to_owned(), limit: 9, ..SearchQuery::default() };
+        let answer = group.search(&query, &CancelToken::default()).expect("an answer");
+        let mut found: Vec<&str> = answer.hits.iter().filter_map(|hit| hit.repository.as_deref()).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["api", "web"]);
+        let notes = answer.notes.join("; ");
+        assert!(notes.contains("old was not searched: its index was made by the model synthetic"), "{notes}");
+        assert!(notes.contains("--embedder"), "{notes}");
+        let filtered = SearchQuery { text: "repo:old open".to_owned(), ..query };
+        let refused = group.search(&filtered, &CancelToken::default()).expect_err("it is left out").to_string();
+        assert!(refused.starts_with("old is not searched: its index was made by the model"), "{refused}");
+        let left_out = |name: &str| {
+            let all = group.list_repositories();
+            all.iter().any(|one| one.name == name && one.left_out.is_some())
+        };
+        assert!(left_out("old") && !left_out("api"));
+    }
 
     #[test]
     fn folders_of_the_same_name_are_told_apart_by_the_folder_above() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use answer::location::format_location;
-use engine::{CancelToken, CodeExcerpt, EngineError, PathError, ReadRequest, RequestError};
+use engine::{CancelToken, CodeExcerpt, EngineError, ReadRequest, RequestError};
 
 use crate::cli::arguments::{ReadArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
@@ -108,7 +108,7 @@ fn place_text(place: &OsStr) -> anyhow::Result<&str> {
 fn is_missing(searched: &Searched, paths: &ShownPaths, path: &str) -> Result<bool, EngineError> {
     match paths.read(path, |path| searched.is_folder(path)) {
         Ok(_) => Ok(false),
-        Err(EngineError::Path(PathError::Missing { .. })) => Ok(true),
+        Err(EngineError::Path(error)) if error.is_missing() => Ok(true),
         Err(error) => Err(error),
     }
 }
@@ -143,9 +143,9 @@ fn read_place_or_name(
     request: &ReadRequest,
 ) -> Result<CodeExcerpt, EngineError> {
     match (read_place(searched, paths, request), name_in_place_of(request)) {
-        (Err(missing @ EngineError::Path(PathError::Missing { .. })), Some(name)) => {
+        (Err(EngineError::Path(missing)), Some(name)) if missing.is_missing() => {
             let named = ReadRequest { path: None, symbol: Some(name.to_owned()), ..request.clone() };
-            read_place(searched, paths, &named).map_err(|_| missing)
+            read_place(searched, paths, &named).map_err(|_| missing.into())
         }
         (read, _) => read,
     }
