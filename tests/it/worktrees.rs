@@ -317,7 +317,7 @@ fn indexes_of_deleted_worktrees_are_removed() {
     let trees = Trees::new();
     for name in ["a", "b", "c", "locked"] {
         trees.git("main", &["worktree", "add", "-q", "-b", name, &format!("../{name}")]);
-        trees.index_from(name, if name == "a" { "main" } else { &newest_tree(name) });
+        trees.index_from(name, if name == "a" { "main" } else { newest_tree(name) });
     }
     trees.git("main", &["worktree", "lock", "../locked"]);
     trees.git("main", &["worktree", "remove", "../a"]);
@@ -352,13 +352,12 @@ fn indexes_of_deleted_worktrees_are_removed() {
 }
 
 /// Returns the tree whose index is the newest one when the tree `name` is indexed.
-fn newest_tree(name: &str) -> String {
+fn newest_tree(name: &str) -> &'static str {
     match name {
         "b" => "a",
         "c" => "b",
         _ => "c",
     }
-    .to_owned()
 }
 
 #[test]
