@@ -63,8 +63,11 @@ fn resolve_folder(folder: &str, home: &Path, base: &Path) -> PathBuf {
     }
 }
 
-/// Parses the groups of a file, each with its folders. An error is a line, from 1, and what is wrong with it.
-fn parse_groups(text: &str) -> Result<Vec<(String, Vec<String>)>, (usize, String)> {
+/// The names of groups, each with its folders.
+type NamedGroups = Vec<(String, Vec<String>)>;
+
+/// Parses the groups of a file. An error is a line, from 1, and what is wrong with it.
+fn parse_groups(text: &str) -> Result<NamedGroups, (usize, String)> {
     let line_at = |span: Option<Range<usize>>| {
         1 + text.bytes().take(span.map_or(0, |span| span.start)).filter(|byte| *byte == b'\n').count()
     };

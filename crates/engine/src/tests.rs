@@ -252,7 +252,7 @@ fn a_deleted_and_rebuilt_index_is_noticed() {
     assert_eq!(fixture.finds("alpha"), ["a.rs"]);
     let generation = fixture.store.generation_number().expect("a generation");
     *fixture.store.store.lock().expect("the store") = MemoryStore::new(fixture.engine.root().to_owned());
-    assert!(matches!(fixture.engine.snapshot(), Err(EngineError::NotIndexed { .. })));
+    assert!(matches!(fixture.engine.current_snapshot(), Err(EngineError::NotIndexed { .. })));
     fs::remove_file(fixture.folder.path().join("a.rs")).expect("a file");
     fixture.index("b.rs", "fn alpha() {}\n");
     assert_eq!(fixture.store.generation_number().expect("a generation"), generation);

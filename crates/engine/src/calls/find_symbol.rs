@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::explain_empty::explain_empty_filter;
-use crate::answer::IndexCoverage;
+use crate::answer::{IndexCoverage, copy_note};
 use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
 use crate::query_source::{QuerySource, compare_texts, compile_filter, request_repair, track_damage};

@@ -1,5 +1,6 @@
 //! Answers from a copy of another folder's index that no run has compared with its own folder.
 
+use crate::QueryCalls as _;
 use std::fs;
 
 use crate::{

@@ -117,12 +117,12 @@ impl Snapshot {
             segments.extend(member.snapshot.inverted_index().segments().iter().cloned());
         }
         let files_indexed = members.iter().map(|member| member.snapshot.files_indexed).sum();
-        let stores = SnapshotStores::Group(GroupStores {
+        let stores = SnapshotStores::Group(Box::new(GroupStores {
             manifest: join_manifests(&members),
             generation: join_generations(&members),
             inverted_index: InvertedIndex::new(segments),
             members,
-        });
+        }));
         Self { files_indexed, ..Self::assemble(stores, files, documents) }
     }
 
@@ -151,6 +151,7 @@ fn join_manifests(members: &[GroupMember]) -> Manifest {
         files_found: if is_known { manifests().map(|manifest| manifest.files_found).sum() } else { 0 },
         skipped,
         committed_at_ms: manifests().map(|manifest| manifest.committed_at_ms).max().unwrap_or_default(),
+        origin: None,
         is_empty: manifests().all(|manifest| manifest.is_empty),
     }
 }

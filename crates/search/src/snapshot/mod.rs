@@ -74,7 +74,7 @@ pub struct Snapshot {
 /// The store that the chunks of a snapshot are in, or those of a group.
 enum SnapshotStores {
     One(Arc<dyn StoreView>),
-    Group(GroupStores),
+    Group(Box<GroupStores>),
 }
 
 /// The chunks of the documents of a segment.
