@@ -35,7 +35,7 @@ impl Trees {
         fs::create_dir(trees.path("main")).expect("a folder");
         trees.git("main", &["init", "-q", "-b", "main"]);
         for number in 0..40 {
-            trees.write("main", &format!("src/m{number}.rs"), &module(&format!("m{number}"), "weight"));
+            trees.write("main", &format!("src/m{number}.rs"), module(&format!("m{number}"), "weight"));
         }
         trees.git("main", &["add", "-A"]);
         trees.git("main", &["commit", "-qm", "one"]);
@@ -175,7 +175,7 @@ fn a_branch_with_other_files_and_a_clone_start_from_the_index_too() {
     let trees = Trees::new();
     trees.git("main", &["checkout", "-q", "-b", "other"]);
     for number in 0..20 {
-        trees.write("main", &format!("src/m{number}.rs"), &module(&format!("m{number}"), "height"));
+        trees.write("main", &format!("src/m{number}.rs"), module(&format!("m{number}"), "height"));
     }
     trees.git("main", &["commit", "-qam", "two"]);
     trees.git("main", &["checkout", "-q", "main"]);
@@ -255,7 +255,7 @@ fn a_repository_with_sha_256_and_indexes_of_every_version_work() {
         trees.git("main", &["init", "-q", "-b", "main", &format!("--object-format={format}")]);
         trees.git("main", &["config", "index.version", version]);
         for number in 0..9 {
-            trees.write("main", &format!("src/m{number}.rs"), &module(&format!("m{number}"), "weight"));
+            trees.write("main", &format!("src/m{number}.rs"), module(&format!("m{number}"), "weight"));
         }
         trees.git("main", &["add", "-A"]);
         trees.git("main", &["commit", "-qm", "one"]);

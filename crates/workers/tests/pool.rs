@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use codescry_workers::{ParserPool, PoolOptions, PoolState, WorkerSetup, encode_request, write_frame, write_header};
 use config::ParserProgram;
-use engine::{Engine, IndexRequest, Options, SearchQuery, Settings};
+use engine::{Engine, IndexRequest, Options, QueryCalls as _, SearchQuery, Settings};
 use platform::cancel::CancelToken;
 use source::parse::syntax::{ParserFault, SyntaxFacts, SyntaxProblem, SyntaxRequest, SyntaxTask};
 use types::Language;
