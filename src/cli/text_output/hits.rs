@@ -200,6 +200,7 @@ mod tests {
             deciding_lines: Vec::new(),
             also: Vec::new(),
             project: None,
+            repository: None,
             stale: true,
             explanation: None,
         }
@@ -236,6 +237,7 @@ mod tests {
         let json = serde_json::to_value(crate::cli::json_output::search::SearchJson::new(
             "save_config",
             &engine::SearchAnswer { hits: vec![hit], ..engine::SearchAnswer::default() },
+            &[],
         ));
         let names = json.expect("JSON")["results"][0]["names"].clone();
         assert_eq!(names, serde_json::json!(["load_config", "save_config"]));
