@@ -204,6 +204,7 @@ mod tests {
             deciding_lines: Vec::new(),
             also: Vec::new(),
             project: None,
+            repository: None,
             stale: false,
             explanation: None,
         }

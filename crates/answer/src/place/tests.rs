@@ -31,6 +31,7 @@ fn hit(text: &str) -> Hit {
             related(90, "third", SymbolKind::Function),
         ],
         project: None,
+        repository: None,
         stale: false,
         explanation: None,
     }

@@ -22,6 +22,7 @@ fn hit(path: &str, text: String) -> Hit {
         score: 0.5,
         also: Vec::new(),
         project: None,
+        repository: None,
         stale: false,
         explanation: None,
     }
