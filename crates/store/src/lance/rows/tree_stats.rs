@@ -15,8 +15,8 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 
-use super::location::IndexLocation;
 use crate::error::StoreError;
+use crate::lance::location::IndexLocation;
 use platform::atomic_file::{Durability, replace_with_bytes};
 use platform::file_format::{FileFormat, checksum64};
 use types::{ContentHash, FileRecord, FileStat, RepoPath};
@@ -27,7 +27,7 @@ const FORMAT: FileFormat = FileFormat { magic: *b"CSCRYTRE", version: 1 };
 
 /// The metadata of files by their paths and contents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct TreeStats {
+pub(in crate::lance) struct TreeStats {
     entries: HashMap<u64, TreeStat>,
     is_changed: bool,
 }
