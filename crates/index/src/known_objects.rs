@@ -1,5 +1,5 @@
-//! Object ids that git gives to the contents of indexed files, so that a copy of an index need not read files of its own
-//! folder whose contents git knows.
+//! Object ids that git gives to the contents of indexed files, so that a copy of an index need not read the files
+//! of its folder whose contents git knows.
 //!
 //! The file `objects` beside an index has them: sorted pairs of the key of a path with a content and of an object id. An
 //! entry says that this content has this id, which stays true; so the file belongs to no commit, and copies of the index

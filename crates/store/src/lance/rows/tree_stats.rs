@@ -2,7 +2,7 @@
 //!
 //! The rows that a copy shares with the index it began as have the metadata of that index's folder. So a copy keeps the
 //! metadata of its files in this file, which says: with this metadata, this path had this content. It is not part of a
-//! commit, because what it says stays true. A file without an entry is read again by the next run; so the file may be
+//! commit, because its statements stay true. A file without an entry is read again by the next run; so the file may be
 //! lost. Its size is about 16 bytes a file.
 //!
 //! ```text

@@ -1,7 +1,7 @@
 //! The files of a commit, and copies of an index that share them.
 //!
 //! Every file that a manifest names is immutable, so a copy of an index consists of hard links to the files of one
-//! commit and of a manifest of its own. Neither index changes when the other one commits, compacts or is removed: their
+//! commit and of another manifest. Neither index changes when the other one commits, compacts or is removed: their
 //! writers only add files and remove names.
 
 use std::collections::BTreeSet;
