@@ -14,7 +14,7 @@ struct Trees {
     home: Project,
 }
 
-/// A file of some functions, so that a tree has files enough to tell what was read.
+/// A file of some functions, for trees of many files.
 fn module(name: &str, word: &str) -> String {
     format!(
         "/// Finds the {word} of {name}.\npub fn find_{word}_{name}(input: &str) -> usize {{\n    input.len()\n}}\n"
@@ -230,7 +230,7 @@ fn contents_that_git_converts_are_read() {
 fn a_file_that_changed_right_after_git_saw_it_is_read() {
     let trees = Trees::new();
     trees.git("main", &["worktree", "add", "-q", "-b", "topic", "../topic"]);
-    // The same size and time as what git has seen.
+    // The same size and time as git has seen.
     let path = trees.path("topic").join("src/m3.rs");
     let time = fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("a time");
     fs::write(&path, module("m3", "height")).expect("a file");

@@ -188,7 +188,7 @@ fn read_pattern(line: &[u8]) -> (Vec<u8>, &[u8]) {
     (escape_pattern(text), rest)
 }
 
-/// Escapes what only ignore files give a meaning: `#` and `!` at the start, and spaces.
+/// Escapes the characters with a meaning in ignore files only: `#` and `!` at the start, and spaces.
 fn escape_pattern(pattern: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(pattern.len() + 1);
     for (at, byte) in pattern.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Object ids that git gives to the contents of indexed files, so that a copy of an index need not read files of its own
-//! folder whose contents git knows.
+//! Object ids that git gives to the contents of indexed files, so that a copy of an index need not read the files
+//! of its folder whose contents git knows.
 //!
 //! The file `objects` beside an index has them: sorted pairs of the key of a path with a content and of an object id. An
 //! entry says that this content has this id, which stays true; so the file belongs to no commit, and copies of the index
@@ -66,7 +66,7 @@ impl KnownObjects {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write(&self, index_dir: &Path) -> std::io::Result<()> {
+    pub fn save(&self, index_dir: &Path) -> std::io::Result<()> {
         if self.0.is_empty() {
             _ = fs::remove_file(index_dir.join(NAME));
             return Ok(());
@@ -117,12 +117,12 @@ pub(crate) struct SharedContents {
 }
 
 impl SharedContents {
-    /// Starts to read what is known of the folder `root`, whose index in `index_dir` is a copy.
+    /// Starts to read the ids of the files in the folder `root`, whose index in `index_dir` is a copy.
     pub fn start_reading(index_dir: PathBuf, root: PathBuf) -> Option<JoinHandle<Self>> {
         std::thread::Builder::new().name("objects".to_owned()).spawn(move || Self::read(&index_dir, &root)).ok()
     }
 
-    /// Reads what is known of the folder `root`, whose index in `index_dir` is a copy.
+    /// Reads the ids of the files in the folder `root`, whose index in `index_dir` is a copy.
     fn read(index_dir: &Path, root: &Path) -> Self {
         let known = KnownObjects::read(index_dir);
         let tree = if known.0.is_empty() { None } else { TreeObjects::read(root) };

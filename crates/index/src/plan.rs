@@ -33,7 +33,7 @@ pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexF
 pub(crate) struct RunPlan {
     /// Records of files that are processed only if they have changed.
     pub known: HashMap<RepoPath, FileRecord>,
-    /// What git knows of the files of an index that is a copy of another folder's and not yet compared with its own.
+    /// Contents known from git's index, for the files of an index that is a copy of another folder's and not yet compared with its own.
     pub shared: Option<SharedContents>,
     /// Files that are read although their metadata matches their record, because they were seen to change.
     pub reread: PathSet,

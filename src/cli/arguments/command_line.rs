@@ -79,7 +79,7 @@ pub enum CliCommand {
     Status(StatusArguments),
     /// List, remove and prune the indexes of all folders
     Indexes(IndexesArguments),
-    /// Remove the indexes of deleted folders and worktrees, and what other indexes no longer need
+    /// Remove the indexes of deleted folders and worktrees, and replaced tables of the others
     Gc(GcArguments),
     /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),

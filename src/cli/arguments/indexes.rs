@@ -14,7 +14,7 @@ pub struct IndexesArguments {
 /// The arguments of `codescry gc`.
 #[derive(Debug, Args)]
 pub struct GcArguments {
-    /// List what would be removed, and remove nothing
+    /// List the removals, and remove nothing
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -1,4 +1,4 @@
-//! `codescry gc`: removes the indexes of deleted folders, and what other indexes no longer need.
+//! `codescry gc`: removes the indexes of deleted folders, and replaced tables of the others.
 
 use engine::{FolderState, StoredIndex};
 
@@ -17,7 +17,7 @@ pub fn run_gc(shared: &SharedArguments, arguments: &GcArguments) -> anyhow::Resu
     change_indexes(&all, arguments.dry_run, |index| collect_index(index, shared.quiet, arguments.dry_run))
 }
 
-/// Removes an index whose folder was deleted or that no run has written, and what another one keeps of replaced tables;
+/// Removes an index whose folder was deleted or that no run has written, and the replaced tables of another one;
 /// `None` if there is nothing to remove.
 fn collect_index(index: &StoredIndex, is_quiet: bool, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
     match index.folder_state() {

@@ -169,7 +169,7 @@ fn prune_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Option<C
     remove_replaced_tables(index, is_dry_run)
 }
 
-/// Removes what an index keeps of replaced tables; `None` if there is nothing.
+/// Removes the replaced tables of an index; `None` if there are none.
 pub(super) fn remove_replaced_tables(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
     if index.problem.is_some() {
         // `codescry index` repairs it, or a newer program can read it.

@@ -7,18 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::gone_worktrees::remove_gone_worktrees;
+use super::stored_indexes::{read_git_project, write_git_project};
 use crate::error::EngineError;
 use crate::state::Engine;
 use git_rules::{GitProject, ProjectRelation};
 use index::KnownObjects;
-use platform::atomic_file::{Durability, replace_with_bytes};
-use platform::sealed_json::{JsonSeal, check_json_seal, seal_json};
 #[cfg(feature = "lance")]
 use store::lance::LanceStore;
 use store::{ChunkStore as _, IndexFingerprint, Manifest};
-
-/// The file beside an index that names the repository of its folder.
-const PROJECT_FILE: &str = "git-project.json";
 
 /// Maximum number of indexes that are tried, if copying the better ones fails.
 const MAX_TRIED: usize = 3;
@@ -48,7 +45,7 @@ impl Engine {
         for base in bases.iter().rev().take(MAX_TRIED) {
             match self.copy_index(base) {
                 Ok(()) => {
-                    super::gone_worktrees::remove_gone_worktrees(&data);
+                    remove_gone_worktrees(&data);
                     return true;
                 }
                 Err(error) => tracing::debug!("cannot start from the index in {}: {error}", base.dir.display()),
@@ -82,7 +79,7 @@ impl Engine {
             LanceStore::clone_index(&base.dir, index_dir, self.root())?;
             return Ok(());
         }
-        // What git knows of the other tree's files is read while the copy is made.
+        // The object ids of the other tree's files are read while the copy is made.
         let (objects, copied) = std::thread::scope(|scope| {
             let objects = || {
                 let view = LanceStore::open(&base.dir, root)?.view()?;
@@ -96,7 +93,7 @@ impl Engine {
         });
         copied?;
         tracing::debug!("started from the index of {}: {} objects are known", root.display(), objects.count());
-        if let Err(error) = objects.write(index_dir) {
+        if let Err(error) = objects.save(index_dir) {
             tracing::debug!("cannot write the object ids of {}: {error}", index_dir.display());
         }
         Ok(())
@@ -121,20 +118,9 @@ impl Engine {
         let is_much = files_indexed * OBJECTS_SHARE > view.manifest().files_found;
         if is_much || KnownObjects::file_age(index_dir).is_none_or(|age| age > OBJECTS_AGE) {
             let records = view.files().unwrap_or_default();
-            if let Err(error) = KnownObjects::find(index_dir, self.root(), &records).write(index_dir) {
+            if let Err(error) = KnownObjects::find(index_dir, self.root(), &records).save(index_dir) {
                 tracing::debug!("cannot write the object ids of {}: {error}", index_dir.display());
             }
         }
     }
-}
-
-/// Reads which repository the folder of an index is in, as the last run found it; `None` if that is not known.
-pub(super) fn read_git_project(index_dir: &Path) -> Option<GitProject> {
-    let bytes = fs::read(index_dir.join(PROJECT_FILE)).ok()?;
-    (check_json_seal(&bytes) == JsonSeal::Intact).then(|| serde_json::from_slice(&bytes).ok()).flatten()
-}
-
-fn write_git_project(index_dir: &Path, project: &GitProject) -> std::io::Result<()> {
-    let json = seal_json(&serde_json::to_string_pretty(project)?);
-    replace_with_bytes(&index_dir.join(PROJECT_FILE), Durability::Unsynced, json.as_bytes())
 }

@@ -6,8 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::base::read_git_project;
-use super::stored_indexes::{StoredIndex, list_stored_indexes, remove_stored_index};
+use super::stored_indexes::{StoredIndex, list_stored_indexes, read_git_project, remove_stored_index};
 
 /// The file in the data folder whose time is that of the last removal.
 const STAMP: &str = "worktrees-checked";
@@ -40,7 +39,7 @@ impl StoredIndex {
             .and_then(|parent| fs::read_dir(parent).ok())
             .is_some_and(|mut entries| entries.next().is_some());
         let is_gone = match project {
-            // Git keeps what it knows of a locked worktree, because it may be on another disk.
+            // Git keeps its data of a locked worktree, because it may be on another disk.
             Some(project) if is_worktree => {
                 let is_unknown = is_absent(&project.own_folder);
                 is_unknown || (has_neighbours && !project.own_folder.join("locked").exists())

@@ -6,7 +6,17 @@ use std::path::{Path, PathBuf};
 
 use crate::error::EngineError;
 #[cfg(feature = "lance")]
+use git_rules::GitProject;
+#[cfg(feature = "lance")]
+use platform::atomic_file::{Durability, replace_with_bytes};
+#[cfg(feature = "lance")]
+use platform::sealed_json::{JsonSeal, check_json_seal, seal_json};
+#[cfg(feature = "lance")]
 use store::lance::LanceStore;
+
+/// The file beside an index that names the repository of its folder.
+#[cfg(feature = "lance")]
+const PROJECT_FILE: &str = "git-project.json";
 
 /// The problem of an index without a commit.
 const NO_COMMIT: &str = "no index run has written anything yet";
@@ -119,6 +129,23 @@ pub fn prune_stored_index(index: &StoredIndex) -> Result<u64, EngineError> {
 #[cfg(feature = "lance")]
 pub fn measure_replaced(index: &StoredIndex) -> Result<u64, EngineError> {
     Ok(LanceStore::measure_replaced(&index.dir)?)
+}
+
+/// Reads which repository the folder of an index is in, as the last run found it; `None` if that is not known.
+#[cfg(feature = "lance")]
+pub(super) fn read_git_project(index_dir: &Path) -> Option<GitProject> {
+    let bytes = fs::read(index_dir.join(PROJECT_FILE)).ok()?;
+    (check_json_seal(&bytes) == JsonSeal::Intact).then(|| serde_json::from_slice(&bytes).ok()).flatten()
+}
+
+/// Records which repository the folder of an index is in.
+///
+/// # Errors
+/// When the file cannot be written.
+#[cfg(feature = "lance")]
+pub(super) fn write_git_project(index_dir: &Path, project: &GitProject) -> std::io::Result<()> {
+    let json = seal_json(&serde_json::to_string_pretty(project)?);
+    replace_with_bytes(&index_dir.join(PROJECT_FILE), Durability::Unsynced, json.as_bytes())
 }
 
 // Without LanceDB, no index is on disk.

@@ -25,6 +25,9 @@ static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
 /// Number of threads for blocking calls that must be available in addition to the threads of the runtimes.
 const SPARE_THREADS: usize = 4;
 
+/// The file of the snapshot cache ([`crate::StoreView::snapshot_cache_path`]), which is replaced by a rename.
+pub(super) const SNAPSHOT_CACHE: &str = "resident";
+
 /// Location of a store: the index folder and the indexed folder. Errors name the index folder, not the indexed one.
 #[derive(Clone, Debug)]
 pub(super) struct IndexLocation {
@@ -43,6 +46,11 @@ impl IndexLocation {
             Ok(_) => Ok(location),
             Err(error) => Err(threads_error(error)),
         }
+    }
+
+    /// Returns the location of a store whose indexed folder does not matter.
+    pub fn of_any_root(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), root: dir.to_owned() }
     }
 
     /// Returns the folder of the tables.

@@ -19,13 +19,11 @@ mod location;
 mod lock;
 mod maintenance;
 mod manifest;
-mod parts;
 mod reader;
 mod rows;
 mod segments;
 mod sync;
 mod tables;
-mod tree_stats;
 mod writer;
 
 #[cfg(test)]
@@ -45,10 +43,7 @@ use manifest::CommitRecord;
 use reader::LanceView;
 use writer::LanceWriter;
 
-pub use parts::{IndexPart, IndexParts, OBJECTS, write_side_file};
-
-/// The file of the snapshot cache ([`StoreView::snapshot_cache_path`]), which is replaced by a rename.
-const SNAPSHOT_CACHE: &str = "resident";
+pub use tables::parts::{IndexPart, IndexParts, OBJECTS};
 
 /// A store in a folder, which the first writer creates.
 pub struct LanceStore {
@@ -73,7 +68,7 @@ impl LanceStore {
     /// # Errors
     /// When the manifest cannot be read, is damaged, or was written by a newer program.
     pub fn read_manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> {
-        Ok(manifest::read_manifest(&any_location(dir))?.map(|committed| committed.manifest))
+        Ok(manifest::read_manifest(&IndexLocation::of_any_root(dir))?.map(|committed| committed.manifest))
     }
 
     /// Returns whether `dir` has the lock file of a store. The manifest may be missing or damaged.
@@ -92,7 +87,7 @@ impl LanceStore {
     /// # Errors
     /// [`StoreError::Locked`] when a writer holds the lock; otherwise when the manifest cannot be read or written.
     pub fn remove_replaced(dir: &Path) -> Result<u64, StoreError> {
-        let location = any_location(dir);
+        let location = IndexLocation::of_any_root(dir);
         let _lock = lock::WriterLock::acquire(&location)?;
         let Some(mut committed) = manifest::read_manifest(&location)? else { return Ok(0) };
         let freed = measure_unused(&location, &committed);
@@ -111,8 +106,33 @@ impl LanceStore {
     /// # Errors
     /// When the manifest cannot be read.
     pub fn measure_replaced(dir: &Path) -> Result<u64, StoreError> {
-        let location = any_location(dir);
+        let location = IndexLocation::of_any_root(dir);
         Ok(manifest::read_manifest(&location)?.map_or(0, |committed| measure_unused(&location, &committed)))
+    }
+
+    /// Lists the files of the last commit of the store in `dir`; `None` before the first commit, and for a commit of an
+    /// older program, whose manifest does not name its files.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read, or a file that it names is missing.
+    pub fn list_parts(dir: &Path) -> Result<Option<IndexParts>, StoreError> {
+        tables::parts::list_parts(&IndexLocation::of_any_root(dir))
+    }
+
+    /// Makes the folder `to` an index of `root` with the last commit of the index in `from`, sharing its files by hard
+    /// links, or copying them where links are refused. The clone is incomplete ([`Manifest::complete`]) and has an
+    /// [`IndexOrigin`] that is not confirmed, until an index run has compared it with `root`. It keeps the generation,
+    /// so that the snapshot cache stays valid: row keys mean the same in both until one of them commits.
+    ///
+    /// The manifest is written last. If `to` already has a commit, that commit is kept and its manifest returned. A writer
+    /// of `from` may run in the meantime.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when a process writes to `to`; otherwise when `from` has no commit whose files are known, or
+    /// when a file cannot be read or written.
+    pub fn clone_index(from: &Path, to: &Path, root: &Path) -> Result<Manifest, StoreError> {
+        let (source, target) = (IndexLocation::of_any_root(from), IndexLocation::of_any_root(to));
+        tables::parts::clone_index(&source, &target, root)
     }
 
     /// Removes the folder of a store.
@@ -120,7 +140,7 @@ impl LanceStore {
     /// # Errors
     /// [`StoreError::Locked`] when a writer holds the lock; otherwise when a file cannot be removed.
     pub fn remove(dir: &Path) -> Result<(), StoreError> {
-        let location = any_location(dir);
+        let location = IndexLocation::of_any_root(dir);
         let _lock = lock::WriterLock::acquire(&location)?;
         std::fs::remove_dir_all(dir).map_err(|error| location.io_error("remove", "", error))
     }
@@ -166,11 +186,6 @@ impl ChunkStore for LanceStore {
     fn size_bytes(&self) -> u64 {
         folder_size_bytes(&self.location.dir)
     }
-}
-
-/// Returns the location of a store whose indexed folder does not matter.
-fn any_location(dir: &Path) -> IndexLocation {
-    IndexLocation { dir: dir.to_owned(), root: dir.to_owned() }
 }
 
 /// Returns the number of indexes that share a file, and other names of it.

@@ -14,12 +14,11 @@ use lance::Dataset;
 use lance::dataset::ProjectionRequest;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 
-use super::location::IndexLocation;
+use super::location::{IndexLocation, SNAPSHOT_CACHE};
 use super::manifest::{self, CommitRecord, RowDigest};
-use super::rows::{self, RowLayout};
+use super::rows::{self, RowLayout, TreeStats};
 use super::segments::{self, SegmentList};
 use super::tables::{self, Tables};
-use super::tree_stats::TreeStats;
 use crate::chunk_store::StoreView;
 use crate::commit::{ChunkText, RowKey, StoredChunk};
 use crate::damage::StoreDamage;
@@ -250,7 +249,7 @@ impl StoreView for LanceView {
     }
 
     fn snapshot_cache_path(&self) -> Option<PathBuf> {
-        Some(self.location.dir.join(super::SNAPSHOT_CACHE))
+        Some(self.location.dir.join(SNAPSHOT_CACHE))
     }
 
     fn row_keys(&self) -> Result<Vec<RowKey>, StoreError> {

@@ -3,6 +3,7 @@
 //! New tables get names that do not exist on disk, so that a table that a reader has open is never overwritten.
 
 mod metadata_sums;
+pub mod parts;
 
 use std::collections::HashSet;
 use std::fs;

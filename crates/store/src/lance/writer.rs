@@ -13,11 +13,10 @@ use super::lock::WriterLock;
 use super::maintenance::{self, MaintenanceLimits};
 use super::manifest::{self, CommitRecord, RowDigest};
 use super::reader::LanceView;
-use super::rows;
+use super::rows::{self, TreeStats};
 use super::segments::{self, SegmentList};
 use super::sync::SyncedFiles;
 use super::tables::{self, Tables};
-use super::tree_stats::TreeStats;
 use crate::chunk_store::{StoreView, StoreWriter};
 use crate::commit::{Commit, CommitStatus, EmbeddedChunk};
 use crate::error::StoreError;
@@ -49,7 +48,7 @@ pub(super) struct LanceWriter {
     stored: HashMap<RepoPath, u64>,
     /// The digest of the rows in the files table.
     file_rows: RowDigest,
-    /// What a copy of another index knows of the files in its own folder.
+    /// The metadata of the own files of a copy of another index.
     own_tree: Option<OwnTree>,
     /// Whether row keys may have changed since the last commit.
     renumbered: bool,

@@ -1,6 +1,7 @@
 //! Tests of the files of a commit, and of indexes that share them.
 
 use super::*;
+use location::SNAPSHOT_CACHE;
 
 /// Returns every row of an index: the paths, texts and vectors of its chunks.
 fn rows_of(store: &LanceStore) -> Vec<(String, String, Vec<f32>)> {

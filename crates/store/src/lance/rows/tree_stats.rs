@@ -2,7 +2,7 @@
 //!
 //! The rows that a copy shares with the index it began as have the metadata of that index's folder. So a copy keeps the
 //! metadata of its files in this file, which says: with this metadata, this path had this content. It is not part of a
-//! commit, because what it says stays true. A file without an entry is read again by the next run; so the file may be
+//! commit, because its statements stay true. A file without an entry is read again by the next run; so the file may be
 //! lost. Its size is about 16 bytes a file.
 //!
 //! ```text
@@ -15,8 +15,8 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 
-use super::location::IndexLocation;
 use crate::error::StoreError;
+use crate::lance::location::IndexLocation;
 use platform::atomic_file::{Durability, replace_with_bytes};
 use platform::file_format::{FileFormat, checksum64};
 use types::{ContentHash, FileRecord, FileStat, RepoPath};
@@ -27,7 +27,7 @@ const FORMAT: FileFormat = FileFormat { magic: *b"CSCRYTRE", version: 1 };
 
 /// The metadata of files by their paths and contents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct TreeStats {
+pub(in crate::lance) struct TreeStats {
     entries: HashMap<u64, TreeStat>,
     is_changed: bool,
 }

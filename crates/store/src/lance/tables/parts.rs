@@ -1,7 +1,7 @@
 //! The files of a commit, and copies of an index that share them.
 //!
 //! Every file that a manifest names is immutable, so a copy of an index consists of hard links to the files of one
-//! commit and of a manifest of its own. Neither index changes when the other one commits, compacts or is removed: their
+//! commit and of another manifest. Neither index changes when the other one commits, compacts or is removed: their
 //! writers only add files and remove names.
 
 use std::collections::BTreeSet;
@@ -10,14 +10,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::location::IndexLocation;
-use super::lock::WriterLock;
-use super::manifest::{self, CommitRecord, TableVersion};
-use super::segments::SEGMENTS_FOLDER;
-use super::{LanceStore, SNAPSHOT_CACHE, any_location};
 use crate::error::StoreError;
+use crate::lance::location::{IndexLocation, SNAPSHOT_CACHE};
+use crate::lance::lock::WriterLock;
+use crate::lance::manifest::{self, CommitRecord, TableVersion};
+use crate::lance::segments::SEGMENTS_FOLDER;
 use crate::manifest::{IndexOrigin, Manifest};
-use platform::atomic_file::{self, Durability};
+use platform::atomic_file;
 use platform::clock::now_ms;
 use platform::file_format::HEADER_BYTES;
 
@@ -47,78 +46,63 @@ pub struct IndexPart {
 
 impl IndexParts {
     /// Returns the contents of a `manifest.json` for a folder that has only these files. The indexed folder in it is
-    /// `root`, which [`LanceStore::clone_index`] records as the origin of a clone.
+    /// `root`, which [`crate::lance::LanceStore::clone_index`] records as the origin of a clone.
     ///
     /// # Errors
     /// When the manifest cannot be encoded.
     pub fn manifest_file(&self, root: &Path) -> Result<Vec<u8>, StoreError> {
         let mut commit = self.commit.clone();
         root.clone_into(&mut commit.manifest.root);
-        manifest::encode_manifest(&any_location(root), &commit)
+        manifest::encode_manifest(&IndexLocation::of_any_root(root), &commit)
     }
 }
 
-impl LanceStore {
-    /// Lists the files of the last commit of the store in `dir`; `None` before the first commit, and for a commit of an
-    /// older program, whose manifest does not name its files.
-    ///
-    /// # Errors
-    /// When the manifest cannot be read, or a file that it names is missing.
-    pub fn list_parts(dir: &Path) -> Result<Option<IndexParts>, StoreError> {
-        let location = any_location(dir);
-        for attempt in 1.. {
-            let Some(commit) = manifest::read_manifest(&location)?.map(without_replaced) else { return Ok(None) };
-            let Some(names) = list_commit_files(&commit) else { return Ok(None) };
-            match measure_parts(&location, &names) {
-                Ok(mut files) => {
-                    files
-                        .extend([OBJECTS, SNAPSHOT_CACHE].iter().filter_map(|name| measure_part(&location, name).ok()));
-                    files.sort();
-                    return Ok(Some(IndexParts { manifest: commit.manifest.clone(), files, commit }));
-                }
-                Err(error) if attempt == MAX_ATTEMPTS || is_current(&location, &commit)? => return Err(error),
-                Err(_) => {}
+/// Lists the files of the last commit of a store; see [`crate::lance::LanceStore::list_parts`].
+pub(in crate::lance) fn list_parts(location: &IndexLocation) -> Result<Option<IndexParts>, StoreError> {
+    for attempt in 1.. {
+        let Some(commit) = manifest::read_manifest(location)?.map(without_replaced) else { return Ok(None) };
+        let Some(names) = list_commit_files(&commit) else { return Ok(None) };
+        match measure_parts(location, &names) {
+            Ok(mut files) => {
+                files.extend([OBJECTS, SNAPSHOT_CACHE].iter().filter_map(|name| measure_part(location, name).ok()));
+                files.sort();
+                return Ok(Some(IndexParts { manifest: commit.manifest.clone(), files, commit }));
             }
+            Err(error) if attempt == MAX_ATTEMPTS || is_current(location, &commit)? => return Err(error),
+            Err(_) => {}
         }
-        Ok(None)
     }
+    Ok(None)
+}
 
-    /// Makes the folder `to` an index of `root` with the last commit of the index in `from`, sharing its files by hard
-    /// links, or copying them where links are refused. The clone is incomplete ([`Manifest::complete`]) and has an
-    /// [`IndexOrigin`] that is not confirmed, until an index run has compared it with `root`. It keeps the generation,
-    /// so that the snapshot cache stays valid: row keys mean the same in both until one of them commits.
-    ///
-    /// The manifest is written last. If `to` already has a commit, that commit is kept and its manifest returned. A writer
-    /// of `from` may run in the meantime.
-    ///
-    /// # Errors
-    /// [`StoreError::Locked`] when a process writes to `to`; otherwise when `from` has no commit whose files are known, or
-    /// when a file cannot be read or written.
-    pub fn clone_index(from: &Path, to: &Path, root: &Path) -> Result<Manifest, StoreError> {
-        let (source, target) = (any_location(from), any_location(to));
-        let _lock = WriterLock::acquire(&target)?;
-        if let Some(committed) = manifest::read_manifest(&target)? {
-            return Ok(committed.manifest);
-        }
-        for attempt in 1.. {
-            let no_parts = || source.engine_error("share the index", &"it has no commit whose files are known");
-            let read = manifest::read_manifest(&source)?.map(without_replaced);
-            let (commit, names) =
-                read.and_then(|commit| list_commit_files(&commit).map(|names| (commit, names))).ok_or_else(no_parts)?;
-            match link_files(&source, &target, &names) {
-                Ok(()) => return publish_clone(&source, &target, commit, &names, root),
-                Err(error) => {
-                    let is_gone =
-                        matches!(&error, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
-                    if !is_gone || attempt == MAX_ATTEMPTS || is_current(&source, &commit)? {
-                        remove_linked(&target);
-                        return Err(error);
-                    }
+/// Makes `target` a copy of `source`; see [`crate::lance::LanceStore::clone_index`].
+pub(in crate::lance) fn clone_index(
+    source: &IndexLocation,
+    target: &IndexLocation,
+    root: &Path,
+) -> Result<Manifest, StoreError> {
+    let _lock = WriterLock::acquire(target)?;
+    if let Some(committed) = manifest::read_manifest(target)? {
+        return Ok(committed.manifest);
+    }
+    for attempt in 1.. {
+        let no_parts = || source.engine_error("share the index", &"it has no commit whose files are known");
+        let read = manifest::read_manifest(source)?.map(without_replaced);
+        let (commit, names) =
+            read.and_then(|commit| list_commit_files(&commit).map(|names| (commit, names))).ok_or_else(no_parts)?;
+        match link_files(source, target, &names) {
+            Ok(()) => return publish_clone(source, target, commit, &names, root),
+            Err(error) => {
+                let is_gone =
+                    matches!(&error, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
+                if !is_gone || attempt == MAX_ATTEMPTS || is_current(source, &commit)? {
+                    remove_linked(target);
+                    return Err(error);
                 }
             }
         }
-        Err(source.engine_error("share the index", &"its writer replaced every commit"))
     }
+    Err(source.engine_error("share the index", &"its writer replaced every commit"))
 }
 
 /// Returns a commit without the earlier commits that its readers may have open.
@@ -161,7 +145,7 @@ fn measure_part(location: &IndexLocation, name: &str) -> io::Result<IndexPart> {
     Ok(IndexPart { path: name.to_owned(), size_bytes })
 }
 
-/// Links the files `names` of `source` into `target`, after what an interrupted clone left there is removed.
+/// Links the files `names` of `source` into `target`, after the leftovers of an interrupted clone are removed.
 fn link_files(source: &IndexLocation, target: &IndexLocation, names: &BTreeSet<String>) -> Result<(), StoreError> {
     remove_linked(target);
     let folders: BTreeSet<PathBuf> = names.iter().map(|name| folder_of(target, name)).collect();
@@ -192,7 +176,7 @@ fn link_file(source: &IndexLocation, target: &IndexLocation, name: &str) -> Resu
     }
 }
 
-/// Removes what a clone links, from an index without a commit.
+/// Removes the links of a clone from an index without a commit.
 fn remove_linked(target: &IndexLocation) {
     for folder in [target.data_dir(), target.dir.join(SEGMENTS_FOLDER)] {
         _ = fs::remove_dir_all(folder);
@@ -245,13 +229,4 @@ fn is_cache_of(path: &Path, commit: &CommitRecord) -> bool {
     let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok();
     let number = |at: usize| start[at..at + 8].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
     is_read && number(HEADER_BYTES) == commit.rows_generation && number(HEADER_BYTES + 8) <= commit.manifest.generation
-}
-
-/// Writes a file that a commit does not name beside an index, such as [`OBJECTS`].
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn write_side_file(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    atomic_file::replace_with_bytes(&dir.join(name), Durability::Unsynced, bytes)
-        .map_err(|error| any_location(dir).io_error("write", name, error))
 }
