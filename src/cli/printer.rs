@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::text_output::palette::find_columns;
 use super::text_output::remedies::for_command_line;
-use super::text_output::terminal_text;
 
 /// A buffered writer to standard output.
 pub struct Printer {

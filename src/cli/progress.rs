@@ -13,7 +13,6 @@ use engine::{IndexPhase, IndexProgress, StageReport, TuneStep, find_bottleneck};
 use super::arguments::SharedArguments;
 use super::printer;
 use super::text_output::palette::find_columns;
-use super::text_output::terminal_text;
 
 /// Delay before the progress bar of an index run is shown; runs over unchanged files are usually shorter.
 const SHOW_AFTER: Duration = Duration::from_millis(300);

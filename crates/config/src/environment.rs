@@ -3,6 +3,7 @@
 //! They are read from the environment once and passed down, so that tests can simulate any operating system.
 
 mod git_settings;
+pub(crate) mod groups;
 
 use std::collections::BTreeMap;
 use std::env;

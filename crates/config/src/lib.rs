@@ -6,7 +6,6 @@
 mod device;
 mod environment;
 mod error;
-mod groups;
 mod http;
 mod library_paths;
 mod models;
@@ -16,12 +15,12 @@ mod sharing;
 mod variables;
 
 pub use device::{DeviceChoice, Provider};
+pub use environment::groups::find_group;
 pub use environment::{
     ClientFolders, GitSetting, GitSettings, OperatingSystem, PARSE_WORKER_COMMAND, UserEnvironment, client_folders,
     data_folder, find_git_excludes, is_parse_worker, own_program, program_arguments,
 };
 pub use error::ConfigError;
-pub use groups::find_group;
 pub use http::read_http_token;
 pub use library_paths::LibrarySearchPaths;
 pub use models::{ModelOptions, ModelSettings};

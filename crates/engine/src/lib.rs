@@ -10,9 +10,7 @@ mod current_snapshot;
 mod damage;
 mod error;
 mod files_on_disk;
-mod group;
 pub mod models;
-mod project_cache;
 mod project_scope;
 mod query_source;
 mod state;
@@ -33,7 +31,6 @@ pub use calls::{
 pub use config::{Options, Settings};
 pub use embed::DeviceReport;
 pub use error::{EngineError, PathError, RequestError, TunedError, TuningError};
-pub use group::{EngineGroup, LeftOutFolder, Repository};
 pub use index::{
     BenchKind, Bottleneck, ChangedFiles, DryRun, FileList, IndexError, IndexPhase, IndexProgress, IndexReport,
     IndexRequest, IndexScope, QueueReport, RunRecord, RunRecordError, RunStatus, Stage, StageRecord, StageReport,
@@ -42,6 +39,8 @@ pub use index::{
 pub use models::TunedModel;
 pub use platform::cancel::CancelToken;
 pub use platform::process::lower_thread_priority;
+pub use query_source::GroupRepository;
+pub use query_source::group::{EngineGroup, LeftOutFolder};
 pub use search::metrics::{
     JUDGED_HITS, RelevanceTarget, RetrievalMetrics, bootstrap_interval, compute_metrics, mean_metrics,
 };

@@ -1,14 +1,28 @@
 //! What the calls that read need: an index of one folder, or a group of them.
 
+pub(crate) mod group;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::damage::TextState;
 use crate::error::{EngineError, PathError};
-use crate::group::Repository;
 use crate::state::Engine;
 use embed::Embedder;
 use search::{FileFilter, Filter, FolderScope, Hit, QueryFilters, Snapshot};
 use types::{RepoPath, Span};
+
+/// A repository of a group, for display.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRepository {
+    /// The first part of its paths in the group.
+    pub name: String,
+    pub folder: PathBuf,
+    /// Number of indexed files; 0 if it is left out.
+    pub files: u64,
+    /// The reason why it is not searched; `None` if it is.
+    pub left_out: Option<String>,
+}
 
 /// A file or folder that a call names: the engine that it belongs to, and its path there.
 #[derive(Clone)]
@@ -69,7 +83,7 @@ pub trait QuerySource: Send + Sync {
     fn engines(&self) -> Vec<&Engine>;
 
     /// Returns the repositories of a group; empty for one folder.
-    fn list_repositories(&self) -> Vec<Repository>;
+    fn list_repositories(&self) -> Vec<GroupRepository>;
 
     /// Returns the folders of a group that the last snapshot leaves out, each with the reason.
     fn left_out_notes(&self) -> Vec<String>;
@@ -155,7 +169,7 @@ impl QuerySource for Engine {
         vec![self]
     }
 
-    fn list_repositories(&self) -> Vec<Repository> {
+    fn list_repositories(&self) -> Vec<GroupRepository> {
         Vec::new()
     }
 

@@ -1,5 +1,7 @@
 //! The state of an engine: its settings, its store, its models, and the snapshot it keeps between calls.
 
+mod project_cache;
+
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
@@ -7,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use crate::damage::{CurrentTexts, DamageState};
 use crate::error::EngineError;
 use crate::models::{EmbeddingModel, IndexModels};
-use crate::project_cache::ProjectCache;
 use config::Settings;
+use project_cache::ProjectCache;
 use search::Snapshot;
 use source::language::LanguageChoices;
 use store::{ChunkStore, StoreView};

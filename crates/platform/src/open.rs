@@ -1,10 +1,8 @@
 //! Reads files without following symbolic links.
 //!
 //! [`read_without_links`] takes a canonical path, [`read_beneath`] a root and a path below it, [`FolderHandle`] one
-//! name at a time. The functions for small files read settings and the like: whole, or not at all. If a symbolic link
-//! is placed into the path after the check, the read fails. Only regular files are read, opening never waits for a pipe
-//! or device, and a read returns at most its limit of bytes, even if the file grows meanwhile.
-//!
+//! name at a time. The functions for small files read whole files or nothing. Only regular files are read, opening never
+//! waits for a pipe or device, and a read returns at most its limit of bytes, even if the file grows meanwhile.
 //! This module uses `rustix`, because `cap-std` would add ten more crates and follows symbolic links inside the root.
 
 use std::borrow::Cow;

@@ -29,7 +29,6 @@ use super::values::EXIT_CODES;
 use super::words::mark_dash_filters;
 use crate::cli::printer;
 use crate::cli::text_output::palette::find_columns;
-use crate::cli::text_output::terminal_text;
 
 /// The usage line: a command, or the short form by which clients start the server.
 const USAGE: &str = "codescry [OPTIONS] COMMAND\n       codescry --stdio [PATH]...";

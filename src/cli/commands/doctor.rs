@@ -26,7 +26,6 @@ use crate::cli::exit::CommandExit;
 use crate::cli::json_output::doctor::DoctorJson;
 use crate::cli::printer::Printer;
 use crate::cli::text_output::palette::{Palette, TextRole};
-use crate::cli::text_output::terminal_text;
 
 /// Runs `codescry doctor`.
 ///

@@ -22,7 +22,6 @@ use crate::cli::index_run::update_index_if_free;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::eval::{ComparisonJson, EvalJson, EvaluationJson, JudgedQueryJson};
 use crate::cli::printer::{self, Printer};
-use crate::cli::text_output::terminal_text;
 
 /// Runs `codescry eval`.
 ///

@@ -21,7 +21,6 @@ use self::grep_pattern::{pattern_of_command, words_of_pattern};
 use crate::cli::arguments::SharedArguments;
 use crate::cli::exit::CommandExit;
 use crate::cli::printer::Printer;
-use crate::cli::text_output::terminal_text;
 
 /// The time limit of an answer, from the start of the command. The rest of 300 ms is for starting and ending the
 /// program.

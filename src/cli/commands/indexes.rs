@@ -10,7 +10,6 @@ use crate::cli::exit::CommandExit;
 use crate::cli::json_output::indexes::IndexesJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::palette::{Palette, TextRole};
-use crate::cli::text_output::terminal_text;
 
 /// Runs `codescry indexes`.
 ///

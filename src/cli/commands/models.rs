@@ -12,7 +12,6 @@ use crate::cli::json_output::models::ModelJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::progress::DownloadProgress;
 use crate::cli::text_output::palette::Palette;
-use crate::cli::text_output::terminal_text;
 
 /// Minimum width of a terminal, in columns, on which models are listed with their descriptions on the same line.
 const TABLE_COLUMNS: usize = 120;

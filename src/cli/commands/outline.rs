@@ -17,7 +17,6 @@ use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::outline::{FileOutlineJson, FolderOutlineJson};
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::palette::{Palette, TextRole};
-use crate::cli::text_output::terminal_text;
 
 /// Runs `codescry outline`.
 ///

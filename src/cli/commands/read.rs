@@ -18,7 +18,6 @@ use crate::cli::json_output::read::ExcerptJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::hits;
 use crate::cli::text_output::palette::{Palette, TextRole};
-use crate::cli::text_output::terminal_text;
 
 /// Runs `codescry read`.
 ///

@@ -14,7 +14,6 @@ use crate::cli::index_run::{OpenedFolder, open_updated_folder};
 use crate::cli::json_output::references::ReferencesJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::palette::{Palette, TextRole};
-use crate::cli::text_output::terminal_text;
 
 /// The time limit of a reference search, longer than over MCP: users at a terminal wait longer.
 const TIME_LIMIT: Duration = Duration::from_secs(20);

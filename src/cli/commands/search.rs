@@ -19,7 +19,6 @@ use crate::cli::json_output::search::SearchJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::hits::{self, HitView};
 use crate::cli::text_output::palette::Palette;
-use crate::cli::text_output::terminal_text;
 
 /// Default number of results for each line of a batch.
 const BATCH_LIMIT: usize = 10;

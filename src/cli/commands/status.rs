@@ -13,7 +13,6 @@ use crate::cli::json_output::status::StatusJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::palette::{Palette, TextRole};
 use crate::cli::text_output::report;
-use crate::cli::text_output::terminal_text;
 
 /// Maximum number of projects listed.
 const MAX_PROJECTS: usize = 10;

@@ -11,7 +11,6 @@ use crate::cli::index_run::{OpenedFolder, call_with_repair, open_updated_folder}
 use crate::cli::json_output::symbol::DefinitionsJson;
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::palette::{Palette, TextRole};
-use crate::cli::text_output::terminal_text;
 
 /// Runs `codescry symbol`.
 ///

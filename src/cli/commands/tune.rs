@@ -13,7 +13,6 @@ use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::tune::{TuneJson, TuneMeasurementsJson};
 use crate::cli::printer::{self, Printer};
 use crate::cli::progress::TuneProgressBar;
-use crate::cli::text_output::terminal_text;
 
 /// Runs `codescry tune`.
 ///

@@ -17,7 +17,6 @@ use crate::cli::printer::{self, Printer};
 use crate::cli::progress::IndexProgressBar;
 use crate::cli::text_output::palette::Palette;
 use crate::cli::text_output::report;
-use crate::cli::text_output::terminal_text;
 
 /// The interval between attempts while another process writes the same index.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);

@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use engine::{DeviceReport, DryRun, IndexReport, RepoPath, Stage, StageRecord, find_bottleneck};
 
-use crate::cli::text_output::terminal_text;
-
 /// The output of `codescry index --json`.
 #[derive(Serialize)]
 pub struct IndexReportJson<'a> {

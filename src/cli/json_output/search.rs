@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use answer::{Place, QueryWords};
-use engine::{Hit, Repository, SearchAnswer};
+use engine::{GroupRepository, Hit, SearchAnswer};
 
 use super::status::CoverageJson;
 
@@ -75,7 +75,7 @@ struct TermJson {
 
 impl<'a> SearchJson<'a> {
     /// Converts the answer to `query`; `repositories` are those of a group.
-    pub fn new(query: &'a str, answer: &'a SearchAnswer, repositories: &'a [Repository]) -> Self {
+    pub fn new(query: &'a str, answer: &'a SearchAnswer, repositories: &'a [GroupRepository]) -> Self {
         let explained = answer.hits.iter().any(|hit| hit.explanation.is_some());
         Self {
             query,

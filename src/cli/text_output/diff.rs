@@ -1,7 +1,6 @@
 //! A line diff of small texts: one block of changed lines with two lines of context.
 
 use super::palette::{Palette, TextRole};
-use super::terminal_text;
 
 /// Number of unchanged lines shown before and after the change.
 const CONTEXT: usize = 2;

@@ -6,7 +6,6 @@
 use std::ops::Range;
 
 use super::palette::{Palette, TextRole};
-use super::terminal_text;
 use engine::TokenClass;
 
 /// A run of a line: its byte range within the line, and its token class.

@@ -6,4 +6,3 @@ pub mod hits;
 pub mod palette;
 pub mod remedies;
 pub mod report;
-pub mod terminal_text;

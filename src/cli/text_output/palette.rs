@@ -4,10 +4,8 @@ use std::io::IsTerminal as _;
 
 use console::Term;
 
-use engine::TokenClass;
-
-use super::terminal_text;
 use crate::cli::arguments::{ColorChoice, SharedArguments};
+use engine::TokenClass;
 
 /// Line width in columns if the width of the terminal is unknown.
 const DEFAULT_COLUMNS: usize = 160;

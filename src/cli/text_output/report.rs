@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::palette::{Palette, TextRole};
-use super::terminal_text;
 use ::text::display::escape_name;
 use engine::{IndexReport, RepoPath, StageRecord, find_bottleneck};
 

@@ -26,7 +26,7 @@ const ENGINES: &[EngineRule] = &[
     EngineRule { crate_name: "clap", homes: &["src/cli", "xtask"] },
     EngineRule { crate_name: "clap_complete", homes: &["src/cli"] },
     EngineRule { crate_name: "clap_mangen", homes: &["src/cli"] },
-    EngineRule { crate_name: "console", homes: &["src/cli"] },
+    EngineRule { crate_name: "console", homes: &["src/cli", "crates/terminal-text"] },
     EngineRule { crate_name: "cpu_time", homes: &["crates/platform"] },
     EngineRule { crate_name: "etcetera", homes: &["crates/config"] },
     EngineRule { crate_name: "fearless_simd", homes: &["crates/search/src/snapshot/quantized_matrix.rs"] },
@@ -80,6 +80,7 @@ const ENGINES: &[EngineRule] = &[
         crate_name: "toml_edit",
         homes: &[
             "crates/clients",
+            "crates/config/src/environment/groups.rs",
             "crates/hub",
             "crates/source/src/language/choices.rs",
             "crates/secrets",

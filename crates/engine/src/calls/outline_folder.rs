@@ -4,8 +4,7 @@
 
 use crate::answer::IndexCoverage;
 use crate::error::{EngineError, PathError, fail_if_cancelled};
-use crate::group::Repository;
-use crate::query_source::{LocatedPath, QuerySource};
+use crate::query_source::{GroupRepository, LocatedPath, QuerySource};
 use platform::cancel::CancelToken;
 use search::Snapshot;
 use types::RepoPath;
@@ -41,7 +40,7 @@ pub struct FolderOutline {
     /// Number of entries on all pages.
     pub total: usize,
     /// The repositories of a group, in the outline of the whole group.
-    pub repositories: Vec<Repository>,
+    pub repositories: Vec<GroupRepository>,
     pub coverage: IndexCoverage,
     /// Hash of the commit; see [`crate::SearchAnswer::generation`].
     pub generation: u64,

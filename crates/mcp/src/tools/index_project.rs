@@ -24,7 +24,7 @@ use crate::render::run_report::{format_run_report, to_active_run_output, to_run_
 use crate::roots::runs::{RunOutcome, RunTicket};
 use crate::roots::served::{ServedRoot, ServedRoots};
 use crate::wire::argument::{REBUILD, ROOT};
-use crate::wire::project::IndexProjectOutput;
+use crate::wire::project::{IndexProjectOutput, OtherRunOutput};
 use crate::wire::schema::generate_output_schema;
 
 /// The `index_project` tool.
@@ -60,20 +60,30 @@ async fn call_index_project(roots: &ServedRoots, given: GivenArguments, context:
         runs.push((root, start_run(root, rebuild)?));
     }
     let is_single = runs.len() == 1;
-    let (mut texts, mut outputs) = (Vec::new(), Vec::new());
+    let (mut texts, mut first, mut others) = (Vec::new(), None, Vec::new());
     for (root, ticket) in runs {
         match finish_run(&mut awaiter, root, ticket, rebuild).await {
             Ok(RenderedAnswer { text, structured }) => {
                 texts.push(if is_single { text } else { format!("{}: {text}", root.name()) });
-                outputs.push(structured);
+                match first {
+                    None => first = Some(structured),
+                    Some(_) => others.push(OtherRunOutput {
+                        root: structured.root,
+                        ended: structured.ended,
+                        coverage: Some(structured.coverage),
+                        error: None,
+                    }),
+                }
             }
             Err(error) if is_single || context.cancel.is_cancelled() => return Err(error),
-            Err(ToolError(message)) => texts.push(format!("{}: {message}", root.name())),
+            Err(ToolError(message)) => {
+                texts.push(format!("{}: {message}", root.name()));
+                others.push(OtherRunOutput { root: root.name(), ended: true, coverage: None, error: Some(message) });
+            }
         }
     }
-    let mut outputs = outputs.into_iter();
-    let Some(first) = outputs.next() else { return Err(ToolError(texts.join("\n"))) };
-    let structured = IndexProjectOutput { others: outputs.collect(), ..first };
+    let Some(first) = first else { return Err(ToolError(texts.join("\n"))) };
+    let structured = IndexProjectOutput { others, ..first };
     to_tool_result(RenderedAnswer { text: texts.join("\n"), structured }, context.form)
 }
 

@@ -27,7 +27,20 @@ pub struct IndexProjectOutput {
     pub status: Option<RootStatusOutput>,
     /// The other roots, if all are indexed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<IndexProjectOutput>,
+    pub others: Vec<OtherRunOutput>,
+}
+
+/// The run of another root.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OtherRunOutput {
+    pub root: String,
+    /// Whether the run has ended.
+    pub ended: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<CoverageOutput>,
+    /// Why the run failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// Answer of `index_status`.

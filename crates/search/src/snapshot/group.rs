@@ -10,21 +10,10 @@ use std::sync::Arc;
 
 use super::file_chunks::FileChunks;
 use super::key_index::to_number;
-use super::{DocumentChunks, Snapshot, SnapshotStores};
+use super::{DocumentChunks, GroupMember, GroupStores, Snapshot, SnapshotStores};
 use store::inverted_index::{InvertedIndex, SegmentError};
 use store::{ChunkText, Manifest, StoreError};
 use types::Generation;
-
-/// A repository of a group.
-#[derive(Clone)]
-pub struct GroupMember {
-    /// The name of its folder in the group, without slashes.
-    pub name: String,
-    pub snapshot: Arc<Snapshot>,
-    /// The number of its first file, and of its first chunk, in the snapshot of the group.
-    first_file: usize,
-    first_chunk: u32,
-}
 
 impl GroupMember {
     /// Creates a member that is not yet part of a group.
@@ -46,16 +35,6 @@ impl GroupMember {
     fn files(&self) -> std::ops::Range<usize> {
         self.first_file..self.first_file + self.snapshot.files.len()
     }
-}
-
-/// The stores of a group.
-pub(super) struct GroupStores {
-    /// The repositories, sorted by the paths of their files.
-    pub members: Vec<GroupMember>,
-    pub manifest: Manifest,
-    pub generation: Generation,
-    /// The segments of all repositories.
-    pub inverted_index: InvertedIndex,
 }
 
 impl GroupStores {

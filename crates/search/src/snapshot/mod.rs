@@ -5,12 +5,12 @@
 //! so that a scan reads long contiguous parts of memory. Separate blocks for a hundred thousand small files double the
 //! scan time.
 //!
-//! The snapshot of a group joins those of several repositories; see [`group`].
+//! The snapshot of a group joins those of several repositories; see `group`.
 
 mod chunk_keys;
 pub(crate) mod column_block;
 pub(crate) mod file_chunks;
-pub(crate) mod group;
+mod group;
 pub(crate) mod key_index;
 mod loading;
 pub(crate) mod path_class;
@@ -27,7 +27,6 @@ use rayon::prelude::*;
 use crate::threads::run_on_search_pool;
 use column_block::{ChunkMeta, ColumnBlock};
 use file_chunks::{BlockRun, FileChunks};
-use group::{GroupMember, GroupStores};
 use key_index::{KeyIndex, NO_CHUNK, to_number};
 use path_class::marks_project_root;
 use quantized_matrix::QuantizedQuery;
@@ -75,6 +74,27 @@ pub struct Snapshot {
 enum SnapshotStores {
     One(Arc<dyn StoreView>),
     Group(Box<GroupStores>),
+}
+
+/// The stores of a group.
+struct GroupStores {
+    /// The repositories, sorted by the paths of their files.
+    members: Vec<GroupMember>,
+    manifest: Manifest,
+    generation: Generation,
+    /// The segments of all repositories.
+    inverted_index: InvertedIndex,
+}
+
+/// A repository of a group.
+#[derive(Clone)]
+pub struct GroupMember {
+    /// The name of its folder in the group, without slashes.
+    pub name: String,
+    pub snapshot: Arc<Snapshot>,
+    /// The number of its first file, and of its first chunk, in the snapshot of the group.
+    first_file: usize,
+    first_chunk: u32,
 }
 
 /// The chunks of the documents of a segment.

@@ -7,7 +7,6 @@ use engine::Stage;
 use super::variants::TREE_SITTER_ALONE;
 use crate::cli::json_output::bench::{RefusedRunJson, VariantRunsJson};
 use crate::cli::json_output::index::MeasuredRunJson;
-use crate::cli::text_output::terminal_text;
 
 /// Formats the variants as a table: for each the run with the median time, or the reason why the pipeline refused its
 /// settings.

@@ -7,7 +7,6 @@ use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use crate::cli::arguments::SharedArguments;
-use crate::cli::text_output::terminal_text;
 
 /// A pipeline variant: a kind of run and its flags.
 pub struct BenchVariant {

@@ -8,7 +8,6 @@ use config::Settings;
 use engine::{Engine, EngineError, IndexStatus, RunStatus};
 
 use super::check::DoctorCheck;
-use crate::cli::text_output::terminal_text;
 
 /// The file with the maximum number of folders that a user may watch on Linux.
 const MAX_WATCHES_FILE: &str = "/proc/sys/fs/inotify/max_user_watches";

@@ -8,7 +8,6 @@ use config::Settings;
 use platform::process;
 
 use super::check::DoctorCheck;
-use crate::cli::text_output::terminal_text;
 
 /// Minimum free disk space without a warning: 1 GiB.
 const LOW_DISK_BYTES: u64 = 1 << 30;

@@ -7,7 +7,6 @@ use engine::bootstrap_interval;
 
 use crate::cli::json_output::eval::{ComparisonJson, EvaluationJson, JudgedQueryJson, QueryChangeJson};
 use crate::cli::printer::Printer;
-use crate::cli::text_output::terminal_text;
 
 /// Changes of nDCG@10 below this count as no change.
 const MIN_CHANGE: f64 = 0.0005;

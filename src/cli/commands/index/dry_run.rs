@@ -8,7 +8,6 @@ use text::display::escape_name;
 use crate::cli::exit::CommandExit;
 use crate::cli::json_output::index::DryRunJson;
 use crate::cli::printer::Printer;
-use crate::cli::text_output::terminal_text;
 
 /// Prints the listing of the engine's folder.
 ///

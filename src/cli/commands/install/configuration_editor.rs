@@ -15,7 +15,6 @@ use crate::cli::exit::CommandExit;
 use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::diff;
 use crate::cli::text_output::palette::{Palette, TextRole};
-use crate::cli::text_output::terminal_text;
 
 /// Returns the absolute path of an existing folder.
 ///

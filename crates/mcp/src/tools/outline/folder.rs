@@ -4,7 +4,7 @@
 
 use answer::caveats::format_caveats;
 use answer::{AnswerError, RenderedAnswer, TokenBudget, find_largest};
-use engine::{FolderEntry, FolderOutline, FolderQuery, Repository};
+use engine::{FolderEntry, FolderOutline, FolderQuery, GroupRepository};
 use text::display::{escape_name_to_length, sanitize_to_length};
 
 use crate::call::blocking::run_blocking;
@@ -162,7 +162,7 @@ fn render_first_entries(
     }
 }
 
-fn to_repository_output(repository: &Repository) -> RepositoryOutput {
+fn to_repository_output(repository: &GroupRepository) -> RepositoryOutput {
     RepositoryOutput {
         name: escape_name_to_length(&repository.name, MAX_NAME_CHARS),
         folder: escape_name_to_length(&repository.folder.to_string_lossy(), MAX_PATH_CHARS),

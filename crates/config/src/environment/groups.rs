@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use platform::open::read_small_file;
 use toml_edit::{Document, Item, TableLike};
 
-use super::environment::user_folder;
-use super::error::ConfigError;
+use super::user_folder;
+use crate::error::ConfigError;
 
 /// Maximum size of `config.toml`, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 10;

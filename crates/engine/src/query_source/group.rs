@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use super::{GroupRepository, LocatedPath, QuerySource};
 use crate::error::{EngineError, PathError};
-use crate::query_source::{LocatedPath, QuerySource};
 use crate::state::Engine;
 use embed::Embedder;
 use platform::threads::run_on_threads;
@@ -23,18 +23,6 @@ use types::{Project, RepoPath};
 
 /// The kind of the project that stands for a repository of a group.
 const REPOSITORY_KIND: &str = "repository";
-
-/// A repository of a group, for display.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repository {
-    /// The first part of its paths in the group.
-    pub name: String,
-    pub folder: PathBuf,
-    /// Number of indexed files; 0 if it is left out.
-    pub files: u64,
-    /// The reason why it is not searched; `None` if it is.
-    pub left_out: Option<String>,
-}
 
 /// A folder of a group that cannot be searched, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -277,20 +265,20 @@ impl QuerySource for EngineGroup {
         self.members.iter().map(|(_, engine)| engine.as_ref()).collect()
     }
 
-    fn list_repositories(&self) -> Vec<Repository> {
+    fn list_repositories(&self) -> Vec<GroupRepository> {
         let state = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let files_of = |name: &str| {
             let members = state.snapshot.as_ref().map_or(&[][..], |snapshot| snapshot.members());
             members.iter().find(|member| member.name == name).map_or(0, |member| member.snapshot.files_indexed())
         };
-        let repository = |(name, engine): &(String, Arc<Engine>)| Repository {
+        let repository = |(name, engine): &(String, Arc<Engine>)| GroupRepository {
             name: name.clone(),
             folder: engine.root().to_owned(),
             files: files_of(name),
             left_out: state.left_out.get(name).cloned(),
         };
-        let mut all: Vec<Repository> = self.members.iter().map(repository).collect();
-        all.extend(self.unopened.iter().map(|unopened| Repository {
+        let mut all: Vec<GroupRepository> = self.members.iter().map(repository).collect();
+        all.extend(self.unopened.iter().map(|unopened| GroupRepository {
             name: unopened.folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             folder: unopened.folder.clone(),
             files: 0,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ::text::display::{is_shown_escaped, push_escape};
+use text::display::{is_shown_escaped, push_escape};
 
 /// The distance of tab stops in columns.
 const TAB: usize = 4;
