@@ -19,11 +19,9 @@ mod state;
 mod tests;
 
 pub use answer::{IndexCoverage, SearchAnswer};
-#[cfg(feature = "lance")]
-pub use calls::FolderState;
 pub use calls::{
-    CodeExcerpt, CodeReference, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery, Freshness,
-    IndexStatus, IndexedFile, QueryCalls, ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery,
+    CodeExcerpt, CodeReference, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery, FolderState,
+    Freshness, IndexStatus, IndexedFile, QueryCalls, ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery,
     ReferencedFile, RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery,
     find_indexed_folder, is_source_name, list_stored_indexes, measure_replaced, prune_stored_index,
     remove_stored_index,

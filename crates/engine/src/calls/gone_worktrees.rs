@@ -6,24 +6,13 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::stored_indexes::{StoredIndex, list_stored_indexes, read_git_project, remove_stored_index};
+use super::stored_indexes::{FolderState, StoredIndex, list_stored_indexes, read_git_project, remove_stored_index};
 
 /// The file in the data folder whose time is that of the last removal.
 const STAMP: &str = "worktrees-checked";
 
 /// Time between two removals without a request.
 const INTERVAL: Duration = Duration::from_secs(24 * 3_600);
-
-/// Whether the folder of an index is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FolderState {
-    /// It exists, cannot be examined, or is unknown.
-    There,
-    /// It does not exist, but it may be on a disk that is not mounted.
-    Missing,
-    /// It was deleted. With `is_worktree`, it was a worktree beside the main working tree, which is there.
-    Gone { is_worktree: bool },
-}
 
 impl StoredIndex {
     /// Returns whether the indexed folder is there, is missing, or was deleted.

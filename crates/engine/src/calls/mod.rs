@@ -29,8 +29,6 @@ mod watch;
 pub use find_references::{CodeReference, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile};
 pub use find_similar::SimilarTarget;
 pub use find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery};
-#[cfg(feature = "lance")]
-pub use gone_worktrees::FolderState;
 pub use list_files::IndexedFile;
 pub use outline_file::FileOutline;
 pub use outline_folder::{FolderEntry, FolderOutline, FolderQuery};
@@ -38,7 +36,8 @@ pub use query_calls::QueryCalls;
 pub use read_code::{CodeExcerpt, Freshness, ReadRequest, is_source_name};
 pub use status::IndexStatus;
 pub use stored_indexes::{
-    StoredIndex, find_indexed_folder, list_stored_indexes, measure_replaced, prune_stored_index, remove_stored_index,
+    FolderState, StoredIndex, find_indexed_folder, list_stored_indexes, measure_replaced, prune_stored_index,
+    remove_stored_index,
 };
 pub use training_data::DefinedName;
 pub use watch::RemainingWork;

@@ -57,6 +57,17 @@ impl StoredIndex {
     }
 }
 
+/// Whether the folder of an index is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FolderState {
+    /// It exists, cannot be examined, or is unknown.
+    There,
+    /// It does not exist, but it may be on a disk that is not mounted.
+    Missing,
+    /// It was deleted. With `is_worktree`, it was a worktree beside the main working tree, which is there.
+    Gone { is_worktree: bool },
+}
+
 /// Lists the indexes in a data folder, sorted by name. Other folders and files in it are left out.
 ///
 /// # Errors
@@ -157,6 +168,14 @@ pub(super) fn write_git_project(index_dir: &Path, project: &GitProject) -> std::
 #[cfg(not(feature = "lance"))]
 pub fn measure_replaced(_: &StoredIndex) -> Result<u64, EngineError> {
     Ok(0)
+}
+
+#[cfg(not(feature = "lance"))]
+impl StoredIndex {
+    /// Returns [`FolderState::There`]: without LanceDB, no index is on disk.
+    pub fn folder_state(&self) -> FolderState {
+        FolderState::There
+    }
 }
 
 #[cfg(not(feature = "lance"))]
