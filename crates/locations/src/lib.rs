@@ -1,0 +1,1 @@
+//! Reads and writes index locations: folders and object stores.
