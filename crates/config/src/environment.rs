@@ -3,6 +3,7 @@
 //! They are read from the environment once and passed down, so that tests can simulate any operating system.
 
 mod git_settings;
+mod locations;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use super::error::ConfigError;
 use super::variables::variable_path;
 pub use git_settings::{GitSetting, find_git_excludes};
+pub use locations::LocationSettings;
 
 /// The operating system whose conventions apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
