@@ -60,4 +60,34 @@ pub struct Manifest {
     pub committed_at_ms: u64,
     /// Whether the store holds no chunks.
     pub is_empty: bool,
+    /// The index that this one began as a copy of; `None` if it was made from the files alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<IndexOrigin>,
+}
+
+impl Manifest {
+    /// Returns whether the index is a copy of another folder's index that no run has compared with its own folder yet.
+    pub fn is_unconfirmed_copy(&self) -> bool {
+        self.origin.as_ref().is_some_and(|origin| !origin.is_confirmed)
+    }
+
+    /// Returns the identity of the copy; 0 if the index is none. Row keys of two copies of one index may mean different
+    /// chunks.
+    pub fn origin_id(&self) -> u64 {
+        self.origin.as_ref().map_or(0, |origin| origin.id)
+    }
+}
+
+/// The index that another one began as a copy of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexOrigin {
+    /// The folder of that index, or the place that it was fetched from.
+    pub root: PathBuf,
+    /// Its generation at the time of the copy.
+    pub generation: u64,
+    /// A random number that tells copies apart.
+    pub id: u64,
+    /// Whether an index run has compared the copy with its folder and completed.
+    #[serde(rename = "confirmed")]
+    pub is_confirmed: bool,
 }

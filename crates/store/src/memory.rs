@@ -117,6 +117,7 @@ impl MemoryWriter {
             skipped: state.skipped.clone(),
             committed_at_ms: now_ms(),
             is_empty: rows.values().all(|(_, chunks)| chunks.is_empty()),
+            origin: None,
         };
         let view = Arc::new(MemoryView::new(manifest.clone(), self.rows_generation, rows)?);
         if state.complete || !self.defers_publication {

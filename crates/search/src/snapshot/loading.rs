@@ -83,7 +83,8 @@ impl Snapshot {
 
     fn read_changes(&self, view: Arc<dyn StoreView>) -> Result<Self, StoreError> {
         let dimensions = vector_width(view.as_ref());
-        if view.rows_generation() != self.view.rows_generation() || dimensions != self.dimensions() {
+        let is_other_copy = view.manifest().origin_id() != self.view.manifest().origin_id();
+        if is_other_copy || view.rows_generation() != self.view.rows_generation() || dimensions != self.dimensions() {
             return Self::load(view);
         }
         let live = view.row_keys()?;

@@ -276,18 +276,26 @@ pub(super) fn random_rows_generation() -> u64 {
     RandomState::new().hash_one(now_ms()).max(1)
 }
 
+/// Returns the contents of a manifest.
+///
+/// # Errors
+/// When `committed` cannot be encoded.
+pub(super) fn encode_manifest(location: &IndexLocation, committed: &CommitRecord) -> Result<Vec<u8>, StoreError> {
+    let json = serde_json::to_string_pretty(committed)
+        .map_err(|error| location.engine_error("write manifest.json", &error))?;
+    Ok(seal_json(&json).into_bytes())
+}
+
 /// Makes `committed` the current generation for every process at once.
 ///
 /// # Errors
 /// When the file cannot be written; then the previous generation stays current.
 pub(super) fn publish_manifest(location: &IndexLocation, committed: &CommitRecord) -> Result<(), StoreError> {
-    let json = serde_json::to_string_pretty(committed)
-        .map_err(|error| location.engine_error("write manifest.json", &error))?;
-    let sealed = seal_json(&json);
-    replace_with_bytes(&location.dir.join(MANIFEST_FILE), Durability::Synced, sealed.as_bytes())
+    let sealed = encode_manifest(location, committed)?;
+    replace_with_bytes(&location.dir.join(MANIFEST_FILE), Durability::Synced, &sealed)
         .map_err(|error| location.io_error("write", MANIFEST_FILE, error))?;
     // The commit is visible. A crash before the next line leaves a copy of the commit before, which is readable too.
-    if let Err(error) = replace_with_bytes(&location.dir.join(MANIFEST_COPY), Durability::Unsynced, sealed.as_bytes()) {
+    if let Err(error) = replace_with_bytes(&location.dir.join(MANIFEST_COPY), Durability::Unsynced, &sealed) {
         tracing::warn!("{}", location.io_error("write", MANIFEST_COPY, error));
     }
     Ok(())

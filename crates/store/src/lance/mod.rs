@@ -18,6 +18,7 @@ mod location;
 mod lock;
 mod maintenance;
 mod manifest;
+mod parts;
 mod reader;
 mod rows;
 mod segments;
@@ -41,6 +42,11 @@ use maintenance::MaintenanceLimits;
 use manifest::CommitRecord;
 use reader::LanceView;
 use writer::LanceWriter;
+
+pub use parts::{IndexPart, IndexParts, OBJECTS, write_side_file};
+
+/// The file of the snapshot cache ([`StoreView::snapshot_cache_path`]), which is replaced by a rename.
+const SNAPSHOT_CACHE: &str = "resident";
 
 /// A store in a folder, which the first writer creates.
 pub struct LanceStore {

@@ -53,7 +53,8 @@ impl LanceView {
     /// When a table, its version or a segment is missing or damaged.
     pub fn open(location: IndexLocation, committed: CommitRecord, before: Option<&Self>) -> Result<Self, StoreError> {
         // Another index in the same folder may have different segments of the same names.
-        let before = before.filter(|view| view.committed.rows_generation == committed.rows_generation);
+        let lineage = |committed: &CommitRecord| (committed.rows_generation, committed.manifest.origin_id());
+        let before = before.filter(|view| lineage(&view.committed) == lineage(&committed));
         let known = before.map(|view| &view.committed);
         tables::check_metadata(&location, &committed.chunks, known.map(|known| &known.chunks))?;
         tables::check_metadata(&location, &committed.files, known.map(|known| &known.files))?;
@@ -240,7 +241,7 @@ impl StoreView for LanceView {
     }
 
     fn snapshot_cache_path(&self) -> Option<PathBuf> {
-        Some(self.location.dir.join("resident"))
+        Some(self.location.dir.join(super::SNAPSHOT_CACHE))
     }
 
     fn row_keys(&self) -> Result<Vec<RowKey>, StoreError> {

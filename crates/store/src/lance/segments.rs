@@ -176,8 +176,10 @@ fn write_segment(
     // The name is unique: a generation writes one segment of new chunks, and merges once, starting at an earlier
     // document.
     let name = format!("{generation}-{first}.{EXTENSION}");
+    // Never truncates a file: another index may share it. A commit that failed can have left one of this name.
+    _ = fs::remove_file(folder.join(&name));
     let mut file =
-        File::create(folder.join(&name)).map_err(|error| location.io_error("create", SEGMENTS_FOLDER, error))?;
+        File::create_new(folder.join(&name)).map_err(|error| location.io_error("create", SEGMENTS_FOLDER, error))?;
     file.write_all(bytes).map_err(|error| location.io_error("write", SEGMENTS_FOLDER, error))?;
     let segment = IndexSegment::open(&segment_path(location, &name)).map_err(|error| read_error(location, &error))?;
     Ok((name, Arc::new(segment)))

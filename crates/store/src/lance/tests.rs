@@ -3,6 +3,7 @@
 mod damage;
 mod keys;
 mod maintenance;
+mod parts;
 mod retrieval;
 mod schema_3;
 

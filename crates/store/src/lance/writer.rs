@@ -21,7 +21,7 @@ use crate::chunk_store::{StoreView, StoreWriter};
 use crate::commit::{Commit, CommitStatus, EmbeddedChunk};
 use crate::error::StoreError;
 use crate::inverted_index::SEGMENT_VERSION;
-use crate::manifest::{IndexFingerprint, Manifest};
+use crate::manifest::{IndexFingerprint, IndexOrigin, Manifest};
 use platform::atomic_file;
 use platform::cancel::CancelToken;
 use platform::clock::now_ms;
@@ -228,6 +228,7 @@ impl LanceWriter {
             skipped: state.skipped.clone(),
             committed_at_ms: now_ms(),
             is_empty: rows == 0,
+            origin: self.next_origin(state.complete),
         };
         let retired = self.last.as_ref().map(|last| last.retired_commits(self.limits.keep_ms)).unwrap_or_default();
         let words = self.segments.names().to_vec();
@@ -279,6 +280,12 @@ impl LanceWriter {
             Some(last) if last > 0 => last.wrapping_add(u64::from(self.renumbered)),
             _ => manifest::random_rows_generation(),
         }
+    }
+
+    /// Returns the origin of the next commit: that of the base, confirmed by a run that completes.
+    fn next_origin(&self, is_complete: bool) -> Option<IndexOrigin> {
+        let origin = self.base.as_ref()?.committed().manifest.origin.clone()?;
+        Some(IndexOrigin { is_confirmed: origin.is_confirmed || is_complete, ..origin })
     }
 
     /// Removes tables, segments and versions that no reader needs. A failure is logged and not returned, because
