@@ -1,6 +1,7 @@
 //! An index run for a command, with a progress bar and Ctrl-C.
 
 pub mod command_folder;
+pub mod published_base;
 
 use std::path::Path;
 use std::time::Duration;
@@ -54,6 +55,9 @@ pub fn update_index_if_free(
     interrupts: &Interrupts,
     shared: &SharedArguments,
 ) -> Result<(), EngineError> {
+    if engine.trusts_base() || engine.missing_base_model().is_some() {
+        return Ok(());
+    }
     let is_searchable = || engine.is_complete().unwrap_or(false);
     retry_while_busy(engine, &IndexRequest::default(), interrupts, shared, is_searchable).map(drop)
 }
@@ -130,7 +134,7 @@ pub fn open_updated_folder(
     path: Option<&Path>,
     no_index: bool,
 ) -> anyhow::Result<OpenedFolder> {
-    let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open()?;
+    let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open(shared)?;
     check_device(shared, &engine)?;
     let interrupts = Interrupts::listen()?;
     if !no_index {

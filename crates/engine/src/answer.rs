@@ -74,7 +74,17 @@ impl Engine {
         hits.retain(|_| is_shown.next().unwrap_or(true));
         notes.extend(self.damage_note(snapshot, states.contains(&TextState::Damaged)));
         self.set_project_names(&mut hits);
-        let coverage = IndexCoverage::of_snapshot(snapshot);
+        let mut coverage = IndexCoverage::of_snapshot(snapshot);
+        if self.trusts_base()
+            && let Some(base) = self.base_origin()
+        {
+            notes.push(format!("answered from {}, whose files are not compared with this folder", base.describe()));
+            coverage.complete = true;
+        } else if self.missing_base_model().is_some() {
+            // No index run follows the base to this folder, so only what both have is an answer.
+            hits.retain(|hit| !hit.stale);
+            coverage.complete = true;
+        }
         Ok(SearchAnswer { hits, coverage, generation: snapshot.view.generation().stable_hash(), notes, understood })
     }
 

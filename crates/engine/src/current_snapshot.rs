@@ -98,7 +98,9 @@ impl Engine {
         let begun = Instant::now();
         let view = self.require_view()?;
         // This call fails if the model that made the rows is not available.
-        self.models.require_stored(&self.settings, &view.manifest().fingerprint)?;
+        if self.missing_base_model().is_none() {
+            self.models.require_stored(&self.settings, &view.manifest().fingerprint)?;
+        }
         let snapshot = Arc::new(match self.held_snapshot() {
             Some(held) if self.is_refreshed_by_run() => search::run_on_refresh_pool(|| held.refresh(view))?,
             // Another process made the commit and a search waits for it, so this runs with the priority of a search.

@@ -20,10 +20,11 @@ mod tests;
 
 pub use answer::{IndexCoverage, SearchAnswer};
 pub use calls::{
-    CodeExcerpt, CodeReference, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery, Freshness,
-    IndexStatus, IndexedFile, ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile,
-    RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery, find_indexed_folder,
-    is_source_name, list_stored_indexes, measure_replaced, prune_stored_index, remove_stored_index,
+    BaseOrigin, BaseReport, CodeExcerpt, CodeReference, CollectedLocation, DefinedName, FileOutline, FolderEntry,
+    FolderOutline, FolderQuery, Freshness, IndexStatus, IndexedFile, PublishedBase, ReadRequest, ReferenceAnswer,
+    ReferencePosition, ReferenceQuery, ReferencedFile, RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer,
+    SymbolHit, SymbolQuery, TransferState, collect_location, fetch_base, find_indexed_folder, is_source_name,
+    list_stored_indexes, measure_replaced, prune_stored_index, remove_stored_index,
 };
 pub use config::{Options, Settings};
 pub use embed::DeviceReport;

@@ -11,14 +11,13 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
-use codescry_locations::{
-    FetchRequest, LocationError, LocationUrl, PublishRequest, collect_garbage, fetch, publish,
-};
+use codescry_locations::{FetchRequest, LocationError, LocationUrl, PublishRequest, collect_garbage, fetch, publish};
 use config::LocationSettings;
 use platform::cancel::CancelToken;
 
 fn main() {
-    let words: Vec<String> = config::program_arguments().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<String> =
+        config::program_arguments().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     match run(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
         Ok(line) => report(&line),
         Err(error) => {
@@ -44,7 +43,7 @@ fn run(words: &[&str]) -> Result<String, LocationError> {
             let request = PublishRequest {
                 dir: folder,
                 files: &files,
-                index: serde_json::json!({ "of": commit }),
+                index: format!("{{ \"of\": {commit:?} }}"),
                 project,
                 commit: Some(commit),
                 is_modified: false,

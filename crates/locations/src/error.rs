@@ -30,7 +30,9 @@ pub enum LocationError {
     #[error("{location} refuses {operation}{}: {}", describe_code(code), advise_credentials(code))]
     Denied { location: String, operation: &'static str, code: String },
     /// No answer came from the store.
-    #[error("cannot reach {location}: {problem}; check the network, the proxy and the address, then run the command again")]
+    #[error(
+        "cannot reach {location}: {problem}; check the network, the proxy and the address, then run the command again"
+    )]
     Unreachable { location: String, problem: String },
     /// The store failed, again and again.
     #[error("{location} cannot {operation} now{}; run the command again later", describe_code(code))]
@@ -39,10 +41,14 @@ pub enum LocationError {
     #[error("{object} at {location} is damaged: {problem}; publish the index again with `codescry publish {location}`")]
     Damaged { location: String, object: String, problem: String },
     /// An object that a manifest names is not there.
-    #[error("{object} is missing at {location}; run the command again, or publish the index again with `codescry publish {location}`")]
+    #[error(
+        "{object} is missing at {location}; run the command again, or publish the index again with `codescry publish {location}`"
+    )]
     Missing { location: String, object: String },
     /// Other publishers were faster each time.
-    #[error("others changed the list of {project} at {location} {attempts} times in a row; run `codescry publish` again")]
+    #[error(
+        "others changed the list of {project} at {location} {attempts} times in a row; run `codescry publish` again"
+    )]
     Contended { location: String, project: String, attempts: u32 },
     /// A file of the index that is published changed or vanished.
     #[error("the index in {dir} changed while it was published ({file}); run `codescry publish` again")]
@@ -107,16 +113,15 @@ pub fn translate(location: &str, operation: &'static str, error: &object_store::
     let location = location.to_owned();
     let text = error.to_string();
     let code = find_code(&text);
-    if let Some(kind) = find_http_kind(error) {
+    if let Some(kind) = find_cause(error).map(HttpError::kind) {
         let problem = describe_http(kind, error).to_owned();
         let error = LocationError::Unreachable { location, problem };
         return if kind == HttpErrorKind::Connect { StoreFailure::Failed(error) } else { StoreFailure::Unknown(error) };
     }
     match error {
-        Store::NotFound { .. } if code.contains("NoSuchBucket") => StoreFailure::Failed(LocationError::Setup {
-            location,
-            problem: "there is no such bucket".to_owned(),
-        }),
+        Store::NotFound { .. } if code.contains("NoSuchBucket") => {
+            StoreFailure::Failed(LocationError::Setup { location, problem: "there is no such bucket".to_owned() })
+        }
         Store::NotFound { .. } => StoreFailure::NotFound,
         Store::AlreadyExists { .. } | Store::Precondition { .. } | Store::NotModified { .. } => {
             StoreFailure::LostCondition
@@ -132,7 +137,7 @@ pub fn translate(location: &str, operation: &'static str, error: &object_store::
         _ if text.contains("169.254.169.254") || text.contains("metadata.google") || text.contains("169.254.170.2") => {
             StoreFailure::Failed(LocationError::Denied { location, operation, code: "no credentials".to_owned() })
         }
-        _ => match find_io(error) {
+        _ => match find_cause::<std::io::Error>(error) {
             Some(source) => StoreFailure::Failed(LocationError::Io {
                 operation,
                 path: location.into(),
@@ -161,16 +166,16 @@ fn find_code(text: &str) -> String {
     status.map(|status| format!("HTTP status {status}")).unwrap_or_default()
 }
 
-fn chain(error: &object_store::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(Some(error as &(dyn Error + 'static)), |error| error.source())
-}
-
-fn find_http_kind(error: &object_store::Error) -> Option<HttpErrorKind> {
-    chain(error).find_map(|error| error.downcast_ref::<HttpError>().map(HttpError::kind))
-}
-
-fn find_io(error: &object_store::Error) -> Option<&std::io::Error> {
-    chain(error).find_map(|error| error.downcast_ref::<std::io::Error>())
+/// Returns the first error of a type among an error and its causes.
+fn find_cause<T: Error + 'static>(error: &object_store::Error) -> Option<&T> {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
 
 fn describe_http(kind: HttpErrorKind, error: &object_store::Error) -> &'static str {

@@ -40,6 +40,9 @@ const CONCURRENT_PARTS: usize = 8;
 /// Name of the file with the manifest of a fetched base.
 const BASE_FILE: &str = "base.json";
 
+/// Name of the manifest in an index folder.
+const INDEX_MANIFEST: &str = "manifest.json";
+
 /// Number of fetched bases of a project that stay in the cache.
 const KEPT_BASES: usize = 2;
 
@@ -60,7 +63,7 @@ pub struct FetchRequest<'f> {
 
 /// A base in the cache.
 pub struct FetchedBase {
-    /// Its folder, in the layout of an index folder without a manifest.
+    /// Its folder, in the layout of an index folder.
     pub dir: PathBuf,
     pub base: BaseManifest,
     pub fetched_parts: u64,
@@ -138,6 +141,8 @@ async fn fetch_from(
         .buffer_unordered(CONCURRENT_PARTS)
         .try_collect()
         .await?;
+    let path = fetching.join(INDEX_MANIFEST);
+    replace_with_bytes(&path, Durability::Unsynced, base.index.as_bytes()).map_err(io_error("write", &path))?;
     let text = serde_json::to_vec_pretty(&base).expect("the layout is valid JSON");
     let path = fetching.join(BASE_FILE);
     replace_with_bytes(&path, Durability::Unsynced, &text).map_err(io_error("write", &path))?;
@@ -160,11 +165,7 @@ fn io_error(operation: &'static str, path: &Path) -> impl Fn(io::Error) -> Locat
 
 /// Returns the list of a project's bases, and the name of the project: the one in the URL, the wanted one, or the only one
 /// that the location has.
-async fn find_list(
-    storage: &Storage,
-    url: &LocationUrl,
-    wanted: &str,
-) -> Result<(String, BaseList), LocationError> {
+async fn find_list(storage: &Storage, url: &LocationUrl, wanted: &str) -> Result<(String, BaseList), LocationError> {
     let named = url.project.as_deref().unwrap_or(wanted);
     if let Some(list) = read::<BaseList>(storage, &base_object(named, CURRENT)).await?
         && !list.bases.is_empty()
@@ -251,7 +252,8 @@ fn read_cached(dir: &Path) -> Option<BaseManifest> {
 fn list_cached(folder: &Path) -> Vec<(PathBuf, BaseManifest)> {
     let folders = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_complete = |path: &PathBuf| path.extension().is_none_or(|extension| extension != "fetching");
-    let mut bases: Vec<_> = folders.filter(is_complete).filter_map(|dir| Some((dir.clone(), read_cached(&dir)?))).collect();
+    let mut bases: Vec<_> =
+        folders.filter(is_complete).filter_map(|dir| Some((dir.clone(), read_cached(&dir)?))).collect();
     bases.sort_by_key(|(_, base)| std::cmp::Reverse(base.published_at_ms));
     bases
 }
@@ -271,9 +273,9 @@ fn find_cached(cache: &Path, project: &str, model_id: Option<&str>) -> Option<(P
 
 /// Returns the files of a project's bases in the cache, by their checksums.
 fn list_cached_parts(folder: &Path) -> HashMap<String, PathBuf> {
-    let parts = list_cached(folder).into_iter().flat_map(|(dir, base)| {
-        base.parts.into_iter().map(move |part| (part.sha256, dir.join(part.path)))
-    });
+    let parts = list_cached(folder)
+        .into_iter()
+        .flat_map(|(dir, base)| base.parts.into_iter().map(move |part| (part.sha256, dir.join(part.path))));
     parts.collect()
 }
 

@@ -147,12 +147,10 @@ fn to_http_error(error: ureq::Error) -> HttpError {
     use std::io::ErrorKind;
     // An error of the body is wrapped into one of the reader.
     let error = match error {
-        ureq::Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<ureq::Error>()) => {
-            io.into_inner().and_then(|inner| inner.downcast::<ureq::Error>().ok()).map_or(
-                ureq::Error::ConnectionFailed,
-                |inner| *inner,
-            )
-        }
+        ureq::Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<ureq::Error>()) => io
+            .into_inner()
+            .and_then(|inner| inner.downcast::<ureq::Error>().ok())
+            .map_or(ureq::Error::ConnectionFailed, |inner| *inner),
         other => other,
     };
     let kind = match &error {

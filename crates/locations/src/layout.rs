@@ -60,8 +60,8 @@ pub struct BaseManifest {
     pub published_at_ms: u64,
     /// The model of the vectors; the id contains a checksum of the model's files.
     pub model_id: String,
-    /// The manifest of the index, without its folder.
-    pub index: serde_json::Value,
+    /// The text of the index's `manifest.json`.
+    pub index: String,
     pub parts: Vec<Part>,
 }
 
@@ -190,7 +190,8 @@ pub fn project_name(text: &str) -> String {
 /// [`LocationError::Newer`] if a newer program wrote it, [`LocationError::Damaged`] if it cannot be parsed.
 pub fn parse<T: DeserializeOwned>(storage: &Storage, name: &str, object: &StoredObject) -> Result<T, LocationError> {
     let location = storage.shown().to_owned();
-    let damaged = |problem: String| LocationError::Damaged { location: location.clone(), object: name.to_owned(), problem };
+    let damaged =
+        |problem: String| LocationError::Damaged { location: location.clone(), object: name.to_owned(), problem };
     let header: LocationHeader =
         serde_json::from_slice(&object.bytes).map_err(|_| damaged("it cannot be read".to_owned()))?;
     if header.format > LOCATION_FORMAT {
@@ -257,7 +258,7 @@ mod tests {
             is_modified: false,
             published_at_ms: 0,
             model_id: "m".to_owned(),
-            index: serde_json::Value::Null,
+            index: String::new(),
             parts: vec![Part { path: path.to_owned(), bytes: 0, sha256: "0".repeat(64) }],
         };
         assert_eq!(part("data/chunks_1.lance/_versions/18446744073709551614.manifest").check(), Ok(()));

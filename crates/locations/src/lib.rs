@@ -16,10 +16,10 @@ mod runtime;
 mod storage;
 mod url;
 
+pub use self::url::LocationUrl;
 pub use collect::{CollectReport, collect_garbage};
 pub use error::LocationError;
 pub use fetch::{FetchRequest, FetchedBase, fetch};
 pub use layout::{BaseManifest, project_name};
 pub use progress::{TransferObserver, TransferProgress};
 pub use publish::{PublishReport, PublishRequest, publish};
-pub use self::url::LocationUrl;

@@ -44,8 +44,8 @@ pub struct PublishRequest<'p> {
     pub dir: &'p Path,
     /// The files of the index by their paths with slashes, and their sizes in bytes.
     pub files: &'p [(String, u64)],
-    /// The manifest of the index, without its folder.
-    pub index: serde_json::Value,
+    /// The text of a `manifest.json` for a folder with these files.
+    pub index: String,
     /// The name of the project, as [`crate::project_name`] returns it.
     pub project: &'p str,
     pub commit: Option<&'p str>,
@@ -94,10 +94,11 @@ async fn publish_to(
 ) -> Result<PublishReport, LocationError> {
     write_header(storage).await?;
     let uploader = Uploader::new(storage, request, observe);
-    let uploaded: Vec<UploadedPart> = stream::iter(request.files.iter().map(|(path, bytes)| uploader.upload(path, *bytes)))
-        .buffered(CONCURRENT_PARTS)
-        .try_collect()
-        .await?;
+    let uploaded: Vec<UploadedPart> =
+        stream::iter(request.files.iter().map(|(path, bytes)| uploader.upload(path, *bytes)))
+            .buffered(CONCURRENT_PARTS)
+            .try_collect()
+            .await?;
     let base = BaseManifest {
         format: LOCATION_FORMAT,
         project: request.project.to_owned(),
@@ -240,12 +241,7 @@ impl<'u> Uploader<'u> {
 }
 
 /// Reads a file of the index and hashes it.
-async fn read_file(
-    file: PathBuf,
-    path: &str,
-    dir: &Path,
-    bytes: u64,
-) -> Result<(Bytes, String), LocationError> {
+async fn read_file(file: PathBuf, path: &str, dir: &Path, bytes: u64) -> Result<(Bytes, String), LocationError> {
     let changed = || LocationError::Changed { dir: dir.to_owned(), file: path.to_owned() };
     let work = move || {
         let content = std::fs::read(&file)?;

@@ -70,7 +70,9 @@ impl Storage {
         };
         let setup = |error: object_store::Error| match translate(&shown, "open", &error) {
             // The messages of a builder name variables and quote none of their values but those that cannot be parsed.
-            StoreFailure::Unknown(_) => LocationError::Setup { location: shown.clone(), problem: describe_setup(&error) },
+            StoreFailure::Unknown(_) => {
+                LocationError::Setup { location: shown.clone(), problem: describe_setup(&error) }
+            }
             other => other.into_error(&shown, "the bucket"),
         };
         let retry = RetryConfig {
@@ -84,9 +86,11 @@ impl Storage {
         };
         let connector = UreqConnector { time_limit: settings.time_limit };
         let variables = |prefix: &'static str| {
-            settings.variables.iter().filter(move |(name, _)| name.starts_with(prefix)).map(|(name, value)| {
-                (name.to_ascii_lowercase(), value.clone())
-            })
+            settings
+                .variables
+                .iter()
+                .filter(move |(name, _)| name.starts_with(prefix))
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
         };
         let address = format!("{scheme}://{bucket}");
         let store: Arc<dyn ObjectStore> = match scheme {
@@ -128,8 +132,11 @@ impl Storage {
 
     fn open_folder(folder: &FilePath, shown: String, create: bool) -> Result<Self, LocationError> {
         if create {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| LocationError::Io { operation: "create", path: folder.to_owned(), source })?;
+            std::fs::create_dir_all(folder).map_err(|source| LocationError::Io {
+                operation: "create",
+                path: folder.to_owned(),
+                source,
+            })?;
         } else if !folder.is_dir() {
             return Err(LocationError::Nothing { location: shown });
         }
@@ -186,8 +193,7 @@ impl Storage {
         let got = got.map_err(|error| self.fail("to read", &error).into_error(&self.shown, name))?;
         let (storage, name) = (self.clone(), name.to_owned());
         let pieces = got.into_stream();
-        let pieces =
-            pieces.map_err(move |error| storage.fail("to read", &error).into_error(&storage.shown, &name));
+        let pieces = pieces.map_err(move |error| storage.fail("to read", &error).into_error(&storage.shown, &name));
         Ok(Box::pin(pieces))
     }
 

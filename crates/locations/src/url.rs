@@ -24,7 +24,11 @@ pub struct LocationUrl {
 pub(crate) enum Place {
     Folder(PathBuf),
     /// A bucket with the scheme of its store, and the folder in it without slashes at its ends.
-    Bucket { scheme: &'static str, bucket: String, folder: String },
+    Bucket {
+        scheme: &'static str,
+        bucket: String,
+        folder: String,
+    },
 }
 
 impl LocationUrl {

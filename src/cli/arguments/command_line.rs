@@ -17,6 +17,7 @@ use super::eval::EvalArguments;
 use super::index::{IndexArguments, StatusArguments, WatchArguments};
 use super::indexes::IndexesArguments;
 use super::install::{InstallArguments, UninstallArguments};
+use super::locations::{GcArguments, PublishArguments};
 use super::models::ModelsArguments;
 use super::names::{ReferencesArguments, SymbolArguments};
 use super::reading::{OutlineArguments, ReadArguments, SimilarArguments};
@@ -78,6 +79,10 @@ pub enum CliCommand {
     Status(StatusArguments),
     /// List, remove and prune the indexes of all folders
     Indexes(IndexesArguments),
+    /// Index a folder and publish its index at a location, for other machines to start from
+    Publish(PublishArguments),
+    /// Remove from a location what no published index needs any more
+    Gc(GcArguments),
     /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),
     /// Watch a folder and keep its index up to date, until Ctrl-C

@@ -7,6 +7,7 @@ use engine::IndexRequest;
 use crate::cli::arguments::{IndexArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
 use crate::cli::index_run::command_folder::open_to_index;
+use crate::cli::index_run::published_base::publish_index;
 use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::index::IndexReportJson;
@@ -35,6 +36,9 @@ pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow
         }
     }
     printer.finish()?;
+    if let Some(location) = engine.publish_location() {
+        publish_index(shared, &engine, &location, &interrupts)?.print_note(shared);
+    }
     if done.files_indexed > 0 {
         // Builds and saves the data that the first search of a large index would otherwise compute.
         engine.warm_up();

@@ -25,7 +25,7 @@ use crate::cli::text_output::terminal_text;
 pub fn run_outline(shared: &SharedArguments, arguments: &OutlineArguments) -> anyhow::Result<CommandExit> {
     let folder = CommandFolder::resolve(shared, arguments.folder.as_deref())?;
     let broad = refuse_broad(shared, &folder.settings, "index");
-    let (engine, paths) = folder.open()?;
+    let (engine, paths) = folder.open(shared)?;
     let mut targets = Vec::new();
     for path in &arguments.paths {
         let path = path.to_str().context("the path is not UTF-8; name it as `codescry search` shows it")?;

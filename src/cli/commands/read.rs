@@ -26,7 +26,7 @@ use crate::cli::text_output::terminal_text;
 pub fn run_read(shared: &SharedArguments, arguments: &ReadArguments) -> anyhow::Result<CommandExit> {
     let folder = CommandFolder::resolve(shared, arguments.folder.as_deref())?;
     let broad = refuse_broad(shared, &folder.settings, "index");
-    let (engine, paths) = folder.open()?;
+    let (engine, paths) = folder.open(shared)?;
     let requests = parse_places(&engine, &paths, arguments)?;
     let has_names = requests.iter().any(|request| request.path.is_none());
     let may_be_missing = |name: &str| matches!(is_missing(&engine, &paths, name), Ok(true));

@@ -32,7 +32,7 @@ pub fn run_search(shared: &SharedArguments, arguments: &SearchArguments) -> anyh
     let (words, path) = split_query(arguments);
     let page = ResultPage::new(arguments.limit, arguments.offset)?;
     let query = build_search_query(arguments, &words, &page)?;
-    let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open()?;
+    let (engine, paths) = CommandFolder::resolve_to_index(shared, path)?.open(shared)?;
     check_device(shared, &engine)?;
     // An invalid query fails before the index is updated, which may take minutes.
     if !arguments.batch {

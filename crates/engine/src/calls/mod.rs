@@ -1,5 +1,6 @@
 //! The calls of an engine, one file each.
 
+mod base;
 mod dry_run;
 mod explain_empty;
 mod find_references;
@@ -12,6 +13,7 @@ mod list_projects;
 mod outline_file;
 mod outline_folder;
 mod parser_state;
+mod publish;
 mod read_code;
 mod repair;
 mod search;
@@ -21,12 +23,14 @@ mod training_data;
 mod tune;
 mod watch;
 
+pub use base::{BaseOrigin, BaseReport, TransferState, fetch_base};
 pub use find_references::{CodeReference, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile};
 pub use find_similar::SimilarTarget;
 pub use find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery};
 pub use list_files::IndexedFile;
 pub use outline_file::FileOutline;
 pub use outline_folder::{FolderEntry, FolderOutline, FolderQuery};
+pub use publish::{CollectedLocation, PublishedBase, collect_location};
 pub use read_code::{CodeExcerpt, Freshness, ReadRequest, is_source_name};
 pub use status::IndexStatus;
 pub use stored_indexes::{

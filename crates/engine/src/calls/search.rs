@@ -4,7 +4,7 @@ use crate::answer::SearchAnswer;
 use crate::error::EngineError;
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{CheckedQuery, RankingWeights, SearchContext, SearchQuery, check_query, search};
+use search::{CheckedQuery, RankingWeights, RetrievalMode, SearchContext, SearchQuery, check_query, search};
 
 impl Engine {
     /// Parses the filters of a query and checks that the query is valid, without searching.
@@ -44,9 +44,15 @@ impl Engine {
         weights: &RankingWeights,
         cancel: &CancelToken,
     ) -> Result<SearchAnswer, EngineError> {
-        let query = check_query(query)?;
+        let missing_model = self.missing_base_model();
+        let mode = if missing_model.is_some() { RetrievalMode::Lexical } else { query.mode };
+        let query = check_query(&SearchQuery { mode, ..query.clone() })?;
         let snapshot = self.snapshot()?;
-        let model = self.model_of_snapshot(&snapshot)?;
+        // Retrieval by words needs no vectors of the base's model.
+        let model = match missing_model {
+            Some(_) => self.models.current(),
+            None => self.model_of_snapshot(&snapshot)?,
+        };
         let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
         let embedder = model.embedder.as_ref();
         let context = SearchContext { snapshot: &snapshot, embedder, weights, cancel };
@@ -55,6 +61,7 @@ impl Engine {
         if results.hits.is_empty() {
             results.notes.extend(self.explain_empty(&snapshot, &filter, &query_filters, &folders)?);
         }
+        results.notes.extend(missing_model);
         self.build_answer(&snapshot, results, cancel)
     }
 }

@@ -12,6 +12,7 @@ use sharing::SharedFolders;
 
 use crate::cli::arguments::{ServeArguments, SharedArguments};
 use crate::cli::index_run::command_folder::refuse_broad;
+use crate::cli::index_run::published_base::fetch_base;
 
 /// Advice for calls of a server without a folder.
 const NO_FOLDER: &str = "the client has named none; open a folder in the client, or give the folder with your code as \
@@ -43,7 +44,10 @@ pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> 
         for path in &arguments.paths {
             let settings = shared.settings(Some(path))?;
             refuse_broad(shared, &settings, "serve")
-                .and_then(|()| add_folder(&mut served, settings))
+                .and_then(|()| {
+                    fetch_base(shared, &settings).map_err(|error| error.to_string())?;
+                    add_folder(&mut served, settings)
+                })
                 .map_err(anyhow::Error::msg)?;
         }
     }
@@ -107,6 +111,8 @@ impl FolderChecks {
     /// If it does not exist or is too broad to serve.
     fn check(&self, folder: &Path) -> Result<Settings, String> {
         let settings = self.shared.settings(Some(folder)).map_err(|error| error.to_string())?;
-        refuse_broad(&self.shared, &settings, "serve").map(|()| settings)
+        refuse_broad(&self.shared, &settings, "serve")?;
+        fetch_base(&self.shared, &settings).map_err(|error| error.to_string())?;
+        Ok(settings)
     }
 }
