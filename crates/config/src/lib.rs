@@ -28,4 +28,4 @@ pub use pipeline::{
 };
 pub use settings::{BaseSettings, Options, Settings};
 pub use sharing::{is_sharing_enabled, runtime_dir};
-pub use variables::{exported_columns, parse_bytes, parse_bytes_or_zero};
+pub use variables::{exported_columns, parse_age, parse_bytes, parse_bytes_or_zero};

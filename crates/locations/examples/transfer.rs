@@ -48,6 +48,7 @@ fn run(words: &[&str]) -> Result<String, LocationError> {
                 commit: Some(commit),
                 is_modified: false,
                 model_id: "test",
+                again: false,
             };
             let done = publish(&url, &settings, &request, &cancel, &|_| ())?;
             Ok(format!("published {} of {} parts, {} bytes", done.uploaded_parts, done.parts, done.uploaded_bytes))

@@ -1,4 +1,4 @@
-//! Removal of what no list of bases names any more, after a grace period.
+//! Removal of objects that no list of bases names any more, after a grace period.
 //!
 //! Everything is listed before the lists of bases are read, so that what is published in the meantime stays. A manifest
 //! that no list names yet protects its parts during the grace period, because its publisher may be about to add it.
@@ -24,7 +24,7 @@ use platform::clock::{duration_ms, now_ms};
 /// Number of objects that are removed or read at the same time.
 const CONCURRENT_REQUESTS: usize = 8;
 
-/// What was removed, or would be.
+/// The report on a removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CollectReport {
     pub removed_parts: u64,

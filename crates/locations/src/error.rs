@@ -35,10 +35,12 @@ pub enum LocationError {
     )]
     Unreachable { location: String, problem: String },
     /// The store failed, again and again.
-    #[error("{location} cannot {operation} now{}; run the command again later", describe_code(code))]
+    #[error("{location} fails {operation}{}; run the command again later", describe_code(code))]
     Failing { location: String, operation: &'static str, code: String },
     /// What is stored there is not what was published.
-    #[error("{object} at {location} is damaged: {problem}; publish the index again with `codescry publish {location}`")]
+    #[error(
+        "{object} at {location} is damaged: {problem}; publish the index again with `codescry publish --again {location}`"
+    )]
     Damaged { location: String, object: String, problem: String },
     /// An object that a manifest names is not there.
     #[error(

@@ -23,8 +23,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use self::part_file::{fetch_part, is_intact};
 use crate::error::LocationError;
 use crate::layout::{
-    BASES, BaseEntry, BaseList, BaseManifest, CURRENT, LOCATION_FILE, LocationHeader, Part, base_object, hash, read,
-    read_base,
+    BASES, BaseEntry, BaseList, BaseManifest, BasePart, CURRENT, LOCATION_FILE, LocationHeader, base_object, hash,
+    read, read_base,
 };
 use crate::progress::{TransferObserver, TransferProgress};
 use crate::runtime::run_until;
@@ -244,7 +244,7 @@ fn lock_folder(folder: &Path, cancel: &CancelToken) -> Result<File, LocationErro
 /// Returns the manifest of a base that is in the cache completely.
 fn read_cached(dir: &Path) -> Option<BaseManifest> {
     let base: BaseManifest = serde_json::from_slice(&fs::read(dir.join(BASE_FILE)).ok()?).ok()?;
-    let is_whole = |part: &Part| dir.join(&part.path).metadata().is_ok_and(|found| found.len() == part.bytes);
+    let is_whole = |part: &BasePart| dir.join(&part.path).metadata().is_ok_and(|found| found.len() == part.bytes);
     base.parts.iter().all(is_whole).then_some(base)
 }
 
@@ -302,7 +302,7 @@ struct Fetcher<'f> {
 
 impl Fetcher<'_> {
     /// Brings one part, and returns the number of bytes that were fetched.
-    async fn bring(&self, part: &Part) -> Result<u64, LocationError> {
+    async fn bring(&self, part: &BasePart) -> Result<u64, LocationError> {
         let path = self.dir.join(&part.path);
         let folder = path.parent().unwrap_or(self.dir);
         fs::create_dir_all(folder).map_err(io_error("create", folder))?;

@@ -39,7 +39,7 @@ pub struct LocationHeader {
 
 /// A file of an index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct BasePart {
     /// The path in the index folder, with slashes.
     pub path: String,
     pub bytes: u64,
@@ -62,7 +62,7 @@ pub struct BaseManifest {
     pub model_id: String,
     /// The text of the index's `manifest.json`.
     pub index: String,
-    pub parts: Vec<Part>,
+    pub parts: Vec<BasePart>,
 }
 
 /// An entry of the list of a project's published indexes.
@@ -103,7 +103,7 @@ impl BaseList {
 
 impl BaseManifest {
     /// Returns the name of the manifest's object: the commit, and a checksum of what was published.
-    pub fn file_name(&self) -> String {
+    pub fn object_name(&self) -> String {
         let content = serde_json::json!([self.index, self.parts]).to_string();
         let commit = self.commit.as_deref().unwrap_or("tree");
         format!("{commit}-{}.json", &hash(content.as_bytes())[..16])
@@ -112,7 +112,7 @@ impl BaseManifest {
     /// Returns the entry of the list.
     pub fn entry(&self) -> BaseEntry {
         BaseEntry {
-            file: self.file_name(),
+            file: self.object_name(),
             commit: self.commit.clone(),
             is_modified: self.is_modified,
             published_at_ms: self.published_at_ms,
@@ -259,7 +259,7 @@ mod tests {
             published_at_ms: 0,
             model_id: "m".to_owned(),
             index: String::new(),
-            parts: vec![Part { path: path.to_owned(), bytes: 0, sha256: "0".repeat(64) }],
+            parts: vec![BasePart { path: path.to_owned(), bytes: 0, sha256: "0".repeat(64) }],
         };
         assert_eq!(part("data/chunks_1.lance/_versions/18446744073709551614.manifest").check(), Ok(()));
         for path in ["../a", "/etc/passwd", "a/../b", "a//b", ".ssh", "", "a\\b", "lock", "manifest.json"] {

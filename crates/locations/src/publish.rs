@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 
 use crate::error::LocationError;
 use crate::layout::{
-    BaseList, BaseManifest, CURRENT, LOCATION_FILE, LOCATION_FORMAT, LocationHeader, Part, base_object, hash, parse,
-    part_object, read,
+    BaseList, BaseManifest, BasePart, CURRENT, LOCATION_FILE, LOCATION_FORMAT, LocationHeader, base_object, hash,
+    parse, part_object, read,
 };
 use crate::progress::{TransferObserver, TransferProgress};
 use crate::runtime::run_until;
@@ -51,9 +51,11 @@ pub struct PublishRequest<'p> {
     pub commit: Option<&'p str>,
     pub is_modified: bool,
     pub model_id: &'p str,
+    /// Whether parts are uploaded although they are there, because some of them are damaged.
+    pub again: bool,
 }
 
-/// What was published.
+/// The report on a published index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PublishReport {
     pub project: String,
@@ -110,7 +112,7 @@ async fn publish_to(
         parts: uploaded.iter().map(|uploaded| uploaded.part.clone()).collect(),
     };
     let text = to_json(&base);
-    storage.create(&base_object(request.project, &base.file_name()), text).await?;
+    storage.create(&base_object(request.project, &base.object_name()), text).await?;
     let (was_there, rebases) = add_to_list(storage, &base).await?;
     // Parts that were there before could be removed until the list named them.
     for old in uploaded.iter().filter(|uploaded| uploaded.was_old) {
@@ -182,7 +184,7 @@ fn pause_before(attempt: u32) -> Duration {
 }
 
 struct UploadedPart {
-    part: Part,
+    part: BasePart,
     /// Whether it was not there before.
     is_new: bool,
     /// Whether it was there, and for so long that it could be removed.
@@ -194,6 +196,7 @@ struct Uploader<'u> {
     storage: &'u Storage,
     dir: PathBuf,
     observe: &'u TransferObserver<'u>,
+    again: bool,
     memory: Arc<Semaphore>,
     total: TransferProgress,
     done_parts: AtomicU64,
@@ -206,6 +209,7 @@ impl<'u> Uploader<'u> {
             storage,
             dir: request.dir.to_owned(),
             observe,
+            again: request.again,
             memory: Arc::new(Semaphore::new(UPLOAD_MIB as usize)),
             total: TransferProgress {
                 parts: request.files.len() as u64,
@@ -223,7 +227,7 @@ impl<'u> Uploader<'u> {
         let (content, sha256) = read_file(self.dir.join(path), path, &self.dir, bytes).await?;
         let object = part_object(&sha256);
         let found = self.storage.find(&object).await?;
-        let is_whole = found.as_ref().is_some_and(|found| found.bytes == bytes);
+        let is_whole = found.as_ref().is_some_and(|found| found.bytes == bytes) && !self.again;
         if found.is_none() {
             self.storage.create(&object, content).await?;
         } else if !is_whole {
@@ -233,7 +237,7 @@ impl<'u> Uploader<'u> {
         let done_bytes = self.done_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         (self.observe)(&TransferProgress { done_parts, done_bytes, ..self.total });
         Ok(UploadedPart {
-            part: Part { path: path.to_owned(), bytes, sha256 },
+            part: BasePart { path: path.to_owned(), bytes, sha256 },
             is_new: !is_whole,
             was_old: found.is_some_and(|found| found.written_ms + YOUNG_MS < now_ms()),
         })

@@ -21,11 +21,15 @@ use object_store::{
 
 use crate::error::{LocationError, StoreFailure, translate};
 use crate::http::UreqConnector;
-use crate::url::{LocationUrl, Place};
+use crate::url::{LocationPlace, LocationUrl};
 use config::LocationSettings;
 
 /// Maximum number of times that object_store repeats a request, with pauses from a tenth of a second to two seconds.
 const RETRIES: usize = 5;
+
+/// Number of attempts to write an object that is not there, and the pause after the first one.
+const CREATE_ATTEMPTS: u32 = 4;
+const CREATE_PAUSE: Duration = Duration::from_millis(100);
 
 /// The objects of a location.
 #[derive(Clone)]
@@ -65,8 +69,8 @@ impl Storage {
     pub fn open(url: &LocationUrl, settings: &LocationSettings, create: bool) -> Result<Self, LocationError> {
         let shown = url.to_string();
         let (scheme, bucket, path) = match &url.place {
-            Place::Folder(folder) => return Self::open_folder(folder, shown, create),
-            Place::Bucket { scheme, bucket, folder } => (*scheme, bucket, folder),
+            LocationPlace::Folder(folder) => return Self::open_folder(folder, shown, create),
+            LocationPlace::Bucket { scheme, bucket, folder } => (*scheme, bucket, folder),
         };
         let setup = |error: object_store::Error| match translate(&shown, "open", &error) {
             // The messages of a builder name variables and quote none of their values but those that cannot be parsed.
@@ -218,20 +222,21 @@ impl Storage {
         let mut attempt = 0;
         loop {
             let put = self.store.put_opts(&self.path(name), payload(&bytes), PutMode::Create.into()).await;
-            match put.map_err(|error| self.fail("to write", &error)) {
-                Ok(_) | Err(StoreFailure::LostCondition) => return Ok(()),
-                // The request may have been carried out, although no answer came.
-                Err(StoreFailure::Unknown(error)) => {
-                    attempt += 1;
-                    if self.find(name).await.ok().flatten().is_some_and(|found| found.bytes == length) {
-                        return Ok(());
-                    }
-                    if attempt >= 3 {
-                        return Err(error);
-                    }
-                }
-                Err(other) => return Err(other.into_error(&self.shown, name)),
+            let error = match put.map_err(|error| self.fail("to write", &error)) {
+                Ok(_) => return Ok(()),
+                Err(StoreFailure::Failed(error)) => return Err(error),
+                // The request may have been carried out, although no answer came. A lost condition says that the object is
+                // there, or that another writer is writing it.
+                Err(other) => other.into_error(&self.shown, name),
+            };
+            attempt += 1;
+            if self.find(name).await?.is_some_and(|found| found.bytes == length) {
+                return Ok(());
             }
+            if attempt == CREATE_ATTEMPTS {
+                return Err(error);
+            }
+            tokio::time::sleep(CREATE_PAUSE * attempt).await;
         }
     }
 

@@ -14,14 +14,14 @@ const STORES: [&str; 3] = ["s3", "gs", "az"];
 /// The address of a location: a folder, or a URL of an object store without credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocationUrl {
-    pub(crate) place: Place,
+    pub(crate) place: LocationPlace,
     /// The project that the fragment of the URL names.
     pub project: Option<String>,
 }
 
 /// The place of a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum LocationPlace {
     Folder(PathBuf),
     /// A bucket with the scheme of its store, and the folder in it without slashes at its ends.
     Bucket {
@@ -48,7 +48,7 @@ impl LocationUrl {
                 location: word.to_string_lossy().into_owned(),
                 problem: error.to_string(),
             })?;
-            return Ok(Self { place: Place::Folder(folder), project: None });
+            return Ok(Self { place: LocationPlace::Folder(folder), project: None });
         };
         // A message names no credentials, not even in a URL that is refused for them.
         let shown = match text.split_once("://") {
@@ -67,20 +67,20 @@ impl LocationUrl {
         let project = url.fragment().filter(|name| !name.is_empty()).map(str::to_owned);
         if url.scheme() == "file" {
             let folder = url.to_file_path().map_err(|()| refuse("it names no folder of this machine"))?;
-            return Ok(Self { place: Place::Folder(folder), project });
+            return Ok(Self { place: LocationPlace::Folder(folder), project });
         }
         let scheme = STORES.into_iter().find(|scheme| *scheme == url.scheme());
         let scheme = scheme.ok_or_else(|| refuse("the schemes are file, s3, gs and az"))?;
         let bucket = url.host_str().filter(|bucket| !bucket.is_empty()).ok_or_else(|| refuse("it names no bucket"))?;
         let folder = url.path().trim_matches('/').to_owned();
-        Ok(Self { place: Place::Bucket { scheme, bucket: bucket.to_owned(), folder }, project })
+        Ok(Self { place: LocationPlace::Bucket { scheme, bucket: bucket.to_owned(), folder }, project })
     }
 
     /// Returns the folder, if the location is one of this machine.
     pub fn folder(&self) -> Option<&Path> {
         match &self.place {
-            Place::Folder(folder) => Some(folder),
-            Place::Bucket { .. } => None,
+            LocationPlace::Folder(folder) => Some(folder),
+            LocationPlace::Bucket { .. } => None,
         }
     }
 }
@@ -88,9 +88,9 @@ impl LocationUrl {
 impl fmt::Display for LocationUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Folder(folder) => write!(f, "{}", folder.display()),
-            Place::Bucket { scheme, bucket, folder } if folder.is_empty() => write!(f, "{scheme}://{bucket}"),
-            Place::Bucket { scheme, bucket, folder } => write!(f, "{scheme}://{bucket}/{folder}"),
+            LocationPlace::Folder(folder) => write!(f, "{}", folder.display()),
+            LocationPlace::Bucket { scheme, bucket, folder } if folder.is_empty() => write!(f, "{scheme}://{bucket}"),
+            LocationPlace::Bucket { scheme, bucket, folder } => write!(f, "{scheme}://{bucket}/{folder}"),
         }
     }
 }

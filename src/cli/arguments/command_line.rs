@@ -81,7 +81,7 @@ pub enum CliCommand {
     Indexes(IndexesArguments),
     /// Index a folder and publish its index at a location, for other machines to start from
     Publish(PublishArguments),
-    /// Remove from a location what no published index needs any more
+    /// Remove unused parts from a location
     Gc(GcArguments),
     /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),

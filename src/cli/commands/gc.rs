@@ -1,13 +1,12 @@
-//! `codescry gc`: removes from a location what no published index needs any more.
+//! `codescry gc`: removes unused parts from a location.
 
 use config::LocationSettings;
 
 use crate::cli::arguments::{GcArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
 use crate::cli::interrupts::Interrupts;
-use crate::cli::json_output::locations::GcJson;
 use crate::cli::printer::Printer;
-use crate::cli::text_output::terminal_text::{escape_controls, format_bytes, pluralize};
+use crate::cli::text_output::terminal_text::escape_controls;
 
 /// Runs `codescry gc`.
 ///
@@ -21,23 +20,9 @@ pub fn run_gc(_shared: &SharedArguments, arguments: &GcArguments) -> anyhow::Res
     })?;
     let mut printer = Printer::new();
     if arguments.json {
-        printer.json(&GcJson::new(&done, arguments.dry_run))?;
+        printer.json(&done)?;
     } else {
-        let removed = if arguments.dry_run { "would remove" } else { "removed" };
-        printer.line(&escape_controls(&format!(
-            "{removed} {} and {} with {} from {}",
-            pluralize(done.removed_parts, "part"),
-            pluralize(done.removed_bases, "manifest"),
-            format_bytes(done.removed_bytes),
-            done.location
-        )))?;
-        printer.line(&format!(
-            "{} and {} with {} are in use, {} may be in use soon",
-            pluralize(done.kept_parts, "part"),
-            pluralize(done.kept_bases, "manifest"),
-            format_bytes(done.kept_bytes),
-            pluralize(done.young_objects, "object")
-        ))?;
+        done.describe(arguments.dry_run).iter().try_for_each(|line| printer.line(&escape_controls(line)))?;
     }
     printer.finish()?;
     Ok(CommandExit::Done)

@@ -11,7 +11,7 @@ use crate::cli::index_run::published_base::publish_index;
 use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::json_output::index::IndexReportJson;
-use crate::cli::printer::Printer;
+use crate::cli::printer::{Printer, print_note};
 use crate::cli::text_output::palette::Palette;
 use crate::cli::text_output::report;
 
@@ -37,7 +37,10 @@ pub fn run_index(shared: &SharedArguments, arguments: &IndexArguments) -> anyhow
     }
     printer.finish()?;
     if let Some(location) = engine.publish_location() {
-        publish_index(shared, &engine, &location, &interrupts)?.print_note(shared);
+        let published = publish_index(shared, &engine, &location, false, &interrupts)?;
+        if !shared.quiet {
+            published.describe().iter().for_each(|line| print_note(line));
+        }
     }
     if done.files_indexed > 0 {
         // Builds and saves the data that the first search of a large index would otherwise compute.

@@ -8,7 +8,6 @@ use crate::cli::index_run::command_folder::open_to_index;
 use crate::cli::index_run::published_base::publish_index;
 use crate::cli::index_run::update_index_or_wait;
 use crate::cli::interrupts::Interrupts;
-use crate::cli::json_output::locations::PublishJson;
 use crate::cli::printer::Printer;
 use crate::cli::text_output::terminal_text;
 
@@ -22,12 +21,12 @@ pub fn run_publish(shared: &SharedArguments, arguments: &PublishArguments) -> an
     update_index_or_wait(&engine, &IndexRequest::default(), &interrupts, shared)?;
     // The data that the first search would otherwise compute is published too.
     engine.warm_up();
-    let published = publish_index(shared, &engine, &arguments.location, &interrupts)?;
+    let published = publish_index(shared, &engine, &arguments.location, arguments.again, &interrupts)?;
     let mut printer = Printer::new();
     if arguments.json {
-        printer.json(&PublishJson::new(&published.0))?;
+        printer.json(&published)?;
     } else {
-        published.lines().iter().try_for_each(|line| printer.line(&terminal_text::escape_controls(line)))?;
+        published.describe().iter().try_for_each(|line| printer.line(&terminal_text::escape_controls(line)))?;
     }
     printer.finish()?;
     Ok(CommandExit::Done)

@@ -15,7 +15,7 @@ use crate::cli::text_output::terminal_text::{format_bytes, pluralize};
 ///
 /// # Errors
 /// If the location cannot be read and nothing was fetched from it before, or Ctrl-C ends the transfer.
-pub fn fetch_base(shared: &SharedArguments, settings: &Settings) -> anyhow::Result<()> {
+pub fn bring_base(shared: &SharedArguments, settings: &Settings) -> anyhow::Result<()> {
     if settings.base.is_none() {
         return Ok(());
     }
@@ -39,44 +39,6 @@ fn advise_without_base(error: EngineError) -> anyhow::Error {
     anyhow::anyhow!("{error}; or leave out --base (CODESCRY_BASE) to index the folder here")
 }
 
-/// What was published, to be shown.
-pub struct PublishNote(pub PublishedBase);
-
-impl PublishNote {
-    /// Returns the lines that describe what was published.
-    pub fn lines(&self) -> Vec<String> {
-        let done = &self.0;
-        let of = match &done.commit {
-            Some(commit) => format!("{} at commit {}", done.project, commit.get(..12).unwrap_or(commit)),
-            None => format!("{}, which is in no git repository", done.project),
-        };
-        let state = if done.was_there { "is there already:" } else { "published at" };
-        let mut lines = vec![
-            format!("{of} {state} {}", done.location),
-            format!(
-                "{} with {}, of these {} with {} new; model {}",
-                pluralize(done.parts, "part"),
-                format_bytes(done.bytes),
-                done.uploaded_parts,
-                format_bytes(done.uploaded_bytes),
-                done.model_id
-            ),
-        ];
-        if done.rebases > 0 {
-            let others = pluralize(u64::from(done.rebases), "time");
-            lines.push(format!("others published at the same time; added to their list after they won {others}"));
-        }
-        lines
-    }
-
-    /// Prints what was published on standard error.
-    pub fn print_note(&self, shared: &SharedArguments) {
-        if !shared.quiet {
-            self.lines().iter().for_each(|line| printer::print_note(line));
-        }
-    }
-}
-
 /// Publishes the index of a folder at a location, with a warning if the files differ from the commit that names it.
 ///
 /// # Errors
@@ -85,10 +47,11 @@ pub fn publish_index(
     shared: &SharedArguments,
     engine: &Engine,
     location: &OsStr,
+    again: bool,
     interrupts: &Interrupts,
-) -> anyhow::Result<PublishNote> {
+) -> anyhow::Result<PublishedBase> {
     let bar = TransferProgressBar::new(shared, "publishing");
-    let done = interrupts.run_cancellable(|cancel| engine.publish(location, cancel, &|state| bar.show(state)));
+    let done = interrupts.run_cancellable(|cancel| engine.publish(location, again, cancel, &|state| bar.show(state)));
     drop(bar);
     let done = done?;
     if !shared.quiet && done.commit.is_some() && done.is_modified != Some(false) {
@@ -97,5 +60,5 @@ pub fn publish_index(
             None => "git cannot tell whether files differ from the commit; the published index says that they may",
         });
     }
-    Ok(PublishNote(done))
+    Ok(done)
 }

@@ -7,7 +7,6 @@ pub mod doctor;
 pub mod eval;
 pub mod index;
 pub mod indexes;
-pub mod locations;
 pub mod models;
 pub mod outline;
 pub mod read;

@@ -69,7 +69,7 @@ pub struct TransferState {
 #[derive(Clone, Debug)]
 pub struct BaseReport {
     pub origin: BaseOrigin,
-    /// What came over the network; the rest was in the cache.
+    /// Bytes that came over the network; the rest was in the cache.
     pub fetched_bytes: u64,
     /// The reason why the location could not be read, so that an index that was fetched before is used.
     pub offline: Option<String>,

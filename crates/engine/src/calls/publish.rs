@@ -1,7 +1,9 @@
-//! Publishes the index of an engine's folder, and removes what nothing published needs any more.
+//! Publishes the index of an engine's folder, and removes unused parts from locations.
 
 use std::ffi::OsStr;
 use std::time::Duration;
+
+use serde::Serialize;
 
 use super::base::TransferState;
 use crate::error::EngineError;
@@ -9,8 +11,8 @@ use crate::state::Engine;
 use config::LocationSettings;
 use platform::cancel::CancelToken;
 
-/// A published index.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A published index, and its output as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PublishedBase {
     /// The address of the location.
     pub location: String,
@@ -29,8 +31,8 @@ pub struct PublishedBase {
     pub rebases: u32,
 }
 
-/// What was removed from a location, or would be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The report on a removal of unused parts from a location, and its output as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CollectedLocation {
     /// The address of the location.
     pub location: String,
@@ -44,8 +46,51 @@ pub struct CollectedLocation {
     pub young_objects: u64,
 }
 
+impl PublishedBase {
+    /// Describes what was published in two lines, such as `app at commit 0123456789ab published at s3://bucket`.
+    pub fn describe(&self) -> [String; 2] {
+        let of = match &self.commit {
+            Some(commit) => format!("{} at commit {}", self.project, commit.get(..12).unwrap_or(commit)),
+            None => format!("{}, which is in no git repository,", self.project),
+        };
+        let state = if self.was_there { "is there already:" } else { "published at" };
+        let rebased = if self.rebases > 0 { ", beside others who published at the same time" } else { "" };
+        let new = format!("{} with {:.1} MB", self.uploaded_parts, megabytes(self.uploaded_bytes));
+        [
+            format!("{of} {state} {}{rebased}", self.location),
+            format!(
+                "{} parts with {:.1} MB, of these {new} new; model {}",
+                self.parts,
+                megabytes(self.bytes),
+                self.model_id
+            ),
+        ]
+    }
+}
+
+impl CollectedLocation {
+    /// Describes what was removed, or would be, in two lines.
+    pub fn describe(&self, dry_run: bool) -> [String; 2] {
+        let removed = if dry_run { "would remove" } else { "removed" };
+        let (parts, bases, size) = (self.removed_parts, self.removed_bases, megabytes(self.removed_bytes));
+        let (kept_parts, kept_bases, kept) = (self.kept_parts, self.kept_bases, megabytes(self.kept_bytes));
+        [
+            format!("{removed} {parts} parts and {bases} manifests with {size:.1} MB from {}", self.location),
+            format!(
+                "{kept_parts} parts and {kept_bases} manifests with {kept:.1} MB are in use; {} unused objects are too young",
+                self.young_objects
+            ),
+        ]
+    }
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
 impl Engine {
-    /// Publishes the last commit of the index at a location.
+    /// Publishes the last commit of the index at a location. `again` uploads parts although they are there, which repairs
+    /// damaged ones.
     ///
     /// # Errors
     /// When the index is missing or not complete, or the location refuses or fails.
@@ -53,6 +98,7 @@ impl Engine {
     pub fn publish(
         &self,
         location: &OsStr,
+        again: bool,
         cancel: &CancelToken,
         observe: &(dyn Fn(TransferState) + Send + Sync),
     ) -> Result<PublishedBase, EngineError> {
@@ -79,6 +125,7 @@ impl Engine {
             commit: checkout.commit.as_deref(),
             is_modified: is_modified.unwrap_or(true),
             model_id: &parts.manifest.fingerprint.model_id,
+            again,
         };
         let seen = |progress: &locations::TransferProgress| {
             observe(TransferState { done_bytes: progress.done_bytes, bytes: progress.bytes });
@@ -107,6 +154,7 @@ impl Engine {
     pub fn publish(
         &self,
         _: &OsStr,
+        _: bool,
         _: &CancelToken,
         _: &(dyn Fn(TransferState) + Send + Sync),
     ) -> Result<PublishedBase, EngineError> {

@@ -8,14 +8,14 @@ use futures::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::LocationError;
-use crate::layout::{Part, part_object, to_hex};
+use crate::layout::{BasePart, part_object, to_hex};
 use crate::storage::Storage;
 
 /// Number of attempts to fetch a part. Requests that fail are repeated below this.
 const ATTEMPTS: u32 = 3;
 
 /// Returns whether the file at `path` has the content of the part.
-pub fn is_intact(path: &Path, part: &Part) -> bool {
+pub fn is_intact(path: &Path, part: &BasePart) -> bool {
     let is_whole = path.metadata().is_ok_and(|found| found.len() == part.bytes);
     is_whole && hash_file(path).is_ok_and(|hasher| to_hex(&hasher.finalize()) == part.sha256)
 }
@@ -38,7 +38,7 @@ fn hash_file(path: &Path) -> io::Result<Sha256> {
 /// When the location fails or refuses, or what it sends does not have the checksum of the part.
 pub async fn fetch_part(
     storage: &Storage,
-    part: &Part,
+    part: &BasePart,
     path: &Path,
     seen: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<u64, LocationError> {
@@ -70,7 +70,7 @@ pub async fn fetch_part(
 /// Fetches what is missing in the temporary file, and returns the checksum of the whole.
 async fn fetch_rest(
     storage: &Storage,
-    part: &Part,
+    part: &BasePart,
     partial: &Path,
     fetched: &mut u64,
     seen: &(dyn Fn(u64) + Send + Sync),

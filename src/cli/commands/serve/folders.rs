@@ -12,7 +12,7 @@ use sharing::SharedFolders;
 
 use crate::cli::arguments::{ServeArguments, SharedArguments};
 use crate::cli::index_run::command_folder::refuse_broad;
-use crate::cli::index_run::published_base::fetch_base;
+use crate::cli::index_run::published_base::bring_base;
 
 /// Advice for calls of a server without a folder.
 const NO_FOLDER: &str = "the client has named none; open a folder in the client, or give the folder with your code as \
@@ -45,7 +45,7 @@ pub fn resolve_folders(shared: &SharedArguments, arguments: &ServeArguments) -> 
             let settings = shared.settings(Some(path))?;
             refuse_broad(shared, &settings, "serve")
                 .and_then(|()| {
-                    fetch_base(shared, &settings).map_err(|error| error.to_string())?;
+                    bring_base(shared, &settings).map_err(|error| error.to_string())?;
                     add_folder(&mut served, settings)
                 })
                 .map_err(anyhow::Error::msg)?;
@@ -112,7 +112,7 @@ impl FolderChecks {
     fn check(&self, folder: &Path) -> Result<Settings, String> {
         let settings = self.shared.settings(Some(folder)).map_err(|error| error.to_string())?;
         refuse_broad(&self.shared, &settings, "serve")?;
-        fetch_base(&self.shared, &settings).map_err(|error| error.to_string())?;
+        bring_base(&self.shared, &settings).map_err(|error| error.to_string())?;
         Ok(settings)
     }
 }
