@@ -9,10 +9,7 @@ use clap::Args;
 const PUBLISH_HELP: &str = "\
 A location is a folder or a URL: file:///folder, s3://bucket/folder, gs://bucket/folder, az://container/folder. Addresses \
 and credentials come from the variables of these stores, such as AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL; profiles and \
-single sign-on are not read. The project is named by its git origin, or by a fragment: s3://bucket/folder#name.
-
-Other machines start from the published index with `codescry search --base LOCATION`. Whoever can read the location can \
-read the indexed code.";
+single sign-on are not read. Whoever can read the location can read the indexed code. docs/sharing.md says more.";
 
 /// The arguments of `codescry publish`.
 #[derive(Debug, Args)]

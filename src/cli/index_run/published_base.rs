@@ -3,13 +3,12 @@
 use std::ffi::OsStr;
 
 use config::Settings;
-use engine::{Engine, EngineError, PublishedBase};
+use engine::{Engine, PublishedBase};
 
 use crate::cli::arguments::SharedArguments;
 use crate::cli::interrupts::Interrupts;
 use crate::cli::printer;
 use crate::cli::progress::TransferProgressBar;
-use crate::cli::text_output::terminal_text::{format_bytes, pluralize};
 
 /// Makes the index of a folder of the published one that `--base` names, if the folder has no index yet.
 ///
@@ -23,20 +22,12 @@ pub fn bring_base(shared: &SharedArguments, settings: &Settings) -> anyhow::Resu
     let bar = TransferProgressBar::new(shared, "fetching the published index");
     let fetched = interrupts.run_cancellable(|cancel| engine::fetch_base(settings, cancel, &|state| bar.show(state)));
     drop(bar);
-    let Some(report) = fetched.map_err(advise_without_base)? else { return Ok(()) };
+    let remedy = "or leave out --base (CODESCRY_BASE) to index the folder here";
+    let Some(report) = fetched.map_err(|error| anyhow::anyhow!("{error}; {remedy}"))? else { return Ok(()) };
     if !shared.quiet {
-        let base = report.origin.describe();
-        printer::print_note(&match &report.offline {
-            Some(problem) => format!("{problem}; going on with {base}"),
-            None => format!("starting from {base}; {} fetched", format_bytes(report.fetched_bytes)),
-        });
+        printer::print_note(&report.describe());
     }
     Ok(())
-}
-
-/// Adds the remedy that always helps.
-fn advise_without_base(error: EngineError) -> anyhow::Error {
-    anyhow::anyhow!("{error}; or leave out --base (CODESCRY_BASE) to index the folder here")
 }
 
 /// Publishes the index of a folder at a location, with a warning if the files differ from the commit that names it.

@@ -75,6 +75,17 @@ pub struct BaseReport {
     pub offline: Option<String>,
 }
 
+impl BaseReport {
+    /// Describes where the index came from, or why an older one is used.
+    pub fn describe(&self) -> String {
+        let base = self.origin.describe();
+        match &self.offline {
+            Some(problem) => format!("{problem}; going on with {base}"),
+            None => format!("starting from {base}; {:.1} MB fetched", self.fetched_bytes as f64 / 1e6),
+        }
+    }
+}
+
 impl Engine {
     /// Returns the published index that this index was made of; `None` if there is none.
     pub fn base_origin(&self) -> Option<BaseOrigin> {
