@@ -124,6 +124,7 @@ async fn fetch_from(
         return Ok(FetchedBase { dir, base, fetched_parts: 0, fetched_bytes: 0, offline: None });
     }
     let fetching = folder.join(format!("{}.fetching", entry.file.trim_end_matches(".json")));
+    fs::create_dir_all(&fetching).map_err(io_error("create", &fetching))?;
     let fetcher = Fetcher {
         storage,
         dir: &fetching,
