@@ -136,7 +136,7 @@ fn a_newer_format_is_refused_and_a_vanished_file_published_not_at_all() {
     let request = team.try_publish("app", "c1", &[]);
     assert!(request.is_ok_and(|report| report.parts == 0));
     fs::write(team.path("location/codescry-location.json"), "{\"format\": 2}").expect("written");
-    let error = team.try_publish("app", "c2", &[("a", "a")]).err().expect("too new").to_string();
+    let error = team.try_publish("app", "c2", &[("a", "a")]).expect_err("too new").to_string();
     assert!(error.contains("format 2") && error.contains("update codescry"), "{error}");
     fs::write(team.path("location/codescry-location.json"), "{\"format\": 1}").expect("written");
     fs::create_dir_all(team.path("index")).expect("made");
