@@ -53,3 +53,4 @@ mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod tune;
+mod worktrees;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
 use super::variables::variable_path;
-pub use git_settings::{GitSetting, find_git_excludes};
+pub use git_settings::{GitSetting, GitSettings, find_git_excludes};
 pub use locations::LocationSettings;
 
 /// The operating system whose conventions apply.

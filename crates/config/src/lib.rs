@@ -16,7 +16,7 @@ mod variables;
 
 pub use device::{DeviceChoice, Provider};
 pub use environment::{
-    ClientFolders, GitSetting, LocationSettings, OperatingSystem, PARSE_WORKER_COMMAND, UserEnvironment,
+    ClientFolders, GitSetting, GitSettings, LocationSettings, OperatingSystem, PARSE_WORKER_COMMAND, UserEnvironment,
     client_folders, data_folder, find_git_excludes, is_parse_worker, own_program, program_arguments,
 };
 pub use error::ConfigError;

@@ -8,6 +8,7 @@ use crate::state::Engine;
 use platform::cancel::CancelToken;
 use search::{Hit, SearchResults, Snapshot};
 use store::Manifest;
+use text::display::escape_name;
 use types::RepoPath;
 
 /// The part of the folder that an answer covers.
@@ -55,6 +56,22 @@ pub struct SearchAnswer {
     pub understood: String,
 }
 
+/// Returns a note on an answer from a copy of another folder's index that no run has compared with this folder yet;
+/// `left_out` is the number of results that files of this folder do not have.
+pub(crate) fn copy_note(snapshot: &Snapshot, left_out: usize) -> Option<String> {
+    let manifest = snapshot.view.manifest();
+    let origin = manifest.origin.as_ref().filter(|origin| !origin.is_confirmed)?;
+    let mut note = format!(
+        "this answer is for {}, from a copy of the index of {} that is being compared with it",
+        escape_name(&manifest.root.to_string_lossy()),
+        escape_name(&origin.root.to_string_lossy())
+    );
+    if left_out > 0 {
+        note.push_str(&format!("; left out {left_out} results in files that differ"));
+    }
+    Some(note)
+}
+
 impl Engine {
     /// Completes the results of a search: marks hits whose file has changed since it was indexed, leaves out hits whose
     /// text is damaged, and sets the project of each hit.
@@ -70,8 +87,14 @@ impl Engine {
         let SearchResults { mut hits, mut notes, understood } = results;
         let states = self.compare_hits(snapshot, &hits, cancel)?;
         hits.iter_mut().zip(&states).for_each(|(hit, state)| hit.stale = *state != TextState::Current);
-        let mut is_shown = states.iter().map(|state| *state != TextState::Damaged);
-        hits.retain(|_| is_shown.next().unwrap_or(true));
+        // In a copy that no run has compared with this folder yet, a text that the file does not have is of another tree.
+        let is_copy = snapshot.view.manifest().is_unconfirmed_copy() && !self.trusts_base();
+        let is_shown = |state: TextState| state == TextState::Current || (state == TextState::Stale && !is_copy);
+        let mut shown = states.iter().map(|state| is_shown(*state));
+        hits.retain(|_| shown.next().unwrap_or(true));
+        let left_out = states.iter().filter(|state| **state == TextState::Stale).count();
+        let is_base_alone = self.trusts_base() || self.missing_base_model().is_some();
+        notes.extend(copy_note(snapshot, left_out).filter(|_| !is_base_alone));
         notes.extend(self.damage_note(snapshot, states.contains(&TextState::Damaged)));
         self.set_project_names(&mut hits);
         let mut coverage = IndexCoverage::of_snapshot(snapshot);

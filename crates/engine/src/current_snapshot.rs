@@ -55,6 +55,18 @@ impl Engine {
         self.held_snapshot().filter(|_| self.is_refreshed_by_run()).map_or_else(|| self.latest_snapshot(), Ok)
     }
 
+    /// Returns the snapshot like [`Engine::snapshot`], for answers that are not compared with the files.
+    ///
+    /// # Errors
+    /// [`EngineError::NotIndexed`] for a copy of another folder's index that no run has compared with this folder yet.
+    pub(crate) fn confirmed_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
+        let snapshot = self.snapshot()?;
+        match snapshot.view.manifest().is_unconfirmed_copy() {
+            true => Err(EngineError::NotIndexed { root: self.root().to_owned() }),
+            false => Ok(snapshot),
+        }
+    }
+
     /// Returns whether an index run of this process refreshes the snapshot.
     fn is_refreshed_by_run(&self) -> bool {
         self.refreshing_runs.load(Ordering::SeqCst) > 0

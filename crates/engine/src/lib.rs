@@ -19,6 +19,8 @@ mod state;
 mod tests;
 
 pub use answer::{IndexCoverage, SearchAnswer};
+#[cfg(feature = "lance")]
+pub use calls::FolderState;
 pub use calls::{
     BaseOrigin, BaseReport, CodeExcerpt, CodeReference, CollectedLocation, DefinedName, FileOutline, FolderEntry,
     FolderOutline, FolderQuery, Freshness, IndexStatus, IndexedFile, PublishedBase, ReadRequest, ReferenceAnswer,

@@ -56,6 +56,35 @@ impl GitFiles {
         self.folder.join("info").canonicalize().unwrap_or_else(|_| self.folder.join("info")).join("exclude")
     }
 
+    /// Returns the folder that all worktrees share.
+    pub fn common_folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the folder of this worktree.
+    pub fn own_folder(&self) -> &Path {
+        &self.own
+    }
+
+    /// Returns the files with settings of the repository and of this worktree, which need not exist.
+    pub fn setting_files(&self) -> [PathBuf; 2] {
+        [self.folder.join("config"), self.own.join("config.worktree")]
+    }
+
+    /// Returns the path of `info/attributes`, which need not exist.
+    pub fn attributes_file(&self) -> PathBuf {
+        self.folder.join("info/attributes")
+    }
+
+    /// Returns the address of the origin in the form in which addresses of one repository are equal: the path of a
+    /// folder of this machine, or an address without scheme and user. `None` without an origin.
+    pub fn origin(&self, top: &Path) -> Option<String> {
+        let address = self.setting("remote.origin.url")?.value?;
+        let path = address.strip_prefix("file://").unwrap_or(&address);
+        let local = top.join(path).canonicalize().ok();
+        Some(local.map_or_else(|| normalize_url(&address), |path| path.to_string_lossy().into_owned()))
+    }
+
     /// Returns the path of the index, which need not exist.
     pub fn index_file(&self) -> PathBuf {
         self.own.join("index")
@@ -108,7 +137,7 @@ impl GitFiles {
     }
 
     /// Returns the commit that is checked out, in hexadecimal.
-    fn head_commit(&self) -> Option<String> {
+    pub fn head_commit(&self) -> Option<String> {
         let head = read_pointer(&self.own.join("HEAD")).ok()?;
         let is_hash = |text: &str| text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let Some(name) = head.strip_prefix("ref:").map(str::trim) else {

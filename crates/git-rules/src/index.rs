@@ -13,14 +13,30 @@ const SUBMODULE_MODE: u32 = 0o160_000;
 /// The mode of an entry that stands for a whole folder, in a sparse index.
 const FOLDER_MODE: u32 = 0o040_000;
 
+/// The mode of an entry that is a regular file, without permissions.
+const FILE_MODE: u32 = 0o100_000;
+
 /// The part of a mode that is the kind of an entry.
 const KIND_BITS: u32 = 0o170_000;
 
 /// Bytes of an entry before its hash: times, device, inode, mode, user, group and size.
-const STAT_BYTES: usize = 40;
+pub const STAT_BYTES: usize = 40;
 
 /// Position of the mode in [`STAT_BYTES`].
 const MODE_AT: usize = 24;
+
+/// Bits of the first byte of an entry's flags: assume the file to be unchanged, more flags follow, and two bits that are
+/// set while files are merged.
+const FLAG_BITS: u8 = 0b1111_0000;
+
+/// The bit of [`FLAG_BITS`] that says that more flags follow.
+const EXTENDED_FLAG: u8 = 0x40;
+
+/// Bits of the first byte of the further flags: one without a meaning, not in the working tree, and still to be added.
+const EXTENDED_FLAG_BITS: u8 = 0b1110_0000;
+
+/// Extensions whose meaning this module knows, of those that a reader must understand: entries for whole folders.
+const KNOWN_EXTENSIONS: [&[u8]; 1] = [b"sdir"];
 
 /// The paths in an index, sorted.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,6 +54,8 @@ pub enum IndexFault {
     Malformed,
     #[error("its version {0} is unknown")]
     UnknownVersion(u32),
+    #[error("it has an extension that is unknown")]
+    UnknownExtension,
     #[error("it is split into two files; `git update-index --no-split-index` joins them")]
     Split,
 }
@@ -49,33 +67,19 @@ impl TrackedPaths {
     /// When the index is malformed, of an unknown version or split.
     pub fn parse(index: &[u8], hash_bytes: usize) -> Result<Self, IndexFault> {
         let mut reader = IndexReader { rest: index };
-        if reader.take(4)? != b"DIRC" {
-            return Err(IndexFault::Malformed);
-        }
-        let (version, count) = (reader.number()?, reader.number()?);
-        if !(2..=4).contains(&version) {
-            return Err(IndexFault::UnknownVersion(version));
-        }
+        let (version, count) = reader.header()?;
         let mut paths = Self::default();
         let (mut path, mut is_sorted) = (Vec::new(), true);
         for _ in 0..count {
             let before = std::mem::take(&mut path);
-            let mode = reader.entry(version, hash_bytes, &before, &mut path)?;
+            let mode = reader.entry(version, hash_bytes, &before, &mut path)?.mode;
             // Before and after a merge, a path has several entries.
             is_sorted &= before <= path || paths.ends.is_empty();
             if mode & KIND_BITS != FOLDER_MODE && (before != path || paths.ends.is_empty()) {
                 paths.push(&path, mode & KIND_BITS == SUBMODULE_MODE)?;
             }
         }
-        // Extensions follow, and the checksum of the file.
-        while reader.rest.len() >= hash_bytes + 8 {
-            let signature = reader.take(4)?;
-            let size = reader.number()? as usize;
-            if signature == b"link" {
-                return Err(IndexFault::Split);
-            }
-            reader.take(size)?;
-        }
+        reader.extensions(hash_bytes)?;
         if is_sorted { Ok(paths) } else { paths.sort() }
     }
 
@@ -139,6 +143,46 @@ impl TrackedPaths {
     }
 }
 
+/// An entry of an index without its path.
+#[derive(Clone, Copy)]
+pub struct IndexEntry<'i> {
+    pub mode: u32,
+    /// Times, device, inode, mode, user, group and size of the file when git last examined it.
+    pub stat: &'i [u8; STAT_BYTES],
+    /// The object id: 20 or 32 bytes.
+    pub id: &'i [u8],
+    /// Whether the entry stands for a file in the working tree that git compares with it: no merge is under way, and
+    /// no bit tells git to assume that the file is unchanged, absent or still to be added.
+    pub is_plain: bool,
+}
+
+/// Calls `each` with the path of every entry of an index that is a regular file, and with the entry.
+///
+/// # Errors
+/// When the index is malformed, of an unknown version or split, or has an extension that must be understood and is not.
+pub fn visit_file_entries<'i>(
+    index: &'i [u8],
+    hash_bytes: usize,
+    each: &mut dyn FnMut(&[u8], IndexEntry<'i>),
+) -> Result<(), IndexFault> {
+    let mut reader = IndexReader { rest: index };
+    let (version, count) = reader.header()?;
+    let mut path = Vec::new();
+    for _ in 0..count {
+        let before = std::mem::take(&mut path);
+        let entry = reader.entry(version, hash_bytes, &before, &mut path)?;
+        if entry.mode & KIND_BITS == FILE_MODE {
+            each(&path, entry);
+        }
+    }
+    reader.extensions(hash_bytes)
+}
+
+/// Returns the number at a position of an entry's metadata.
+pub fn stat_number(stat: &[u8; STAT_BYTES], at: usize) -> u32 {
+    stat[at..at + 4].iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))
+}
+
 /// Reads an index from its start to its end.
 struct IndexReader<'i> {
     rest: &'i [u8],
@@ -156,6 +200,32 @@ impl<'i> IndexReader<'i> {
         Ok(u32::from_be_bytes(bytes.try_into().map_err(|_| IndexFault::Malformed)?))
     }
 
+    /// Reads the version and the number of entries.
+    fn header(&mut self) -> Result<(u32, u32), IndexFault> {
+        if self.take(4)? != b"DIRC" {
+            return Err(IndexFault::Malformed);
+        }
+        let (version, count) = (self.number()?, self.number()?);
+        if (2..=4).contains(&version) { Ok((version, count)) } else { Err(IndexFault::UnknownVersion(version)) }
+    }
+
+    /// Reads the extensions after the entries. The checksum of the file follows.
+    fn extensions(&mut self, hash_bytes: usize) -> Result<(), IndexFault> {
+        while self.rest.len() >= hash_bytes + 8 {
+            let signature = self.take(4)?;
+            let size = self.number()? as usize;
+            if signature == b"link" {
+                return Err(IndexFault::Split);
+            }
+            // An extension whose name begins with a lower-case letter changes what the entries mean.
+            if !signature[0].is_ascii_uppercase() && !KNOWN_EXTENSIONS.contains(&signature) {
+                return Err(IndexFault::UnknownExtension);
+            }
+            self.take(size)?;
+        }
+        Ok(())
+    }
+
     /// Takes the bytes up to the next zero, and the zero.
     fn take_text(&mut self) -> Result<&'i [u8], IndexFault> {
         let end = memchr::memchr(0, self.rest).ok_or(IndexFault::Malformed)?;
@@ -164,15 +234,22 @@ impl<'i> IndexReader<'i> {
         Ok(text)
     }
 
-    /// Reads an entry and returns its mode. Sets `path`, which may share its start with the path `before`.
-    fn entry(&mut self, version: u32, hash_bytes: usize, before: &[u8], path: &mut Vec<u8>) -> Result<u32, IndexFault> {
+    /// Reads an entry. Sets `path`, which may share its start with the path `before`.
+    fn entry(
+        &mut self,
+        version: u32,
+        hash_bytes: usize,
+        before: &[u8],
+        path: &mut Vec<u8>,
+    ) -> Result<IndexEntry<'i>, IndexFault> {
         let start = self.rest.len();
-        let mode = &self.take(STAT_BYTES)?[MODE_AT..MODE_AT + 4];
-        let mode = u32::from_be_bytes(mode.try_into().map_err(|_| IndexFault::Malformed)?);
-        self.take(hash_bytes)?;
+        let stat: &[u8; STAT_BYTES] = self.take(STAT_BYTES)?.try_into().map_err(|_| IndexFault::Malformed)?;
+        let mode = stat_number(stat, MODE_AT);
+        let id = self.take(hash_bytes)?;
         let flags = self.take(2)?;
-        if version >= 3 && flags[0] & 0x40 != 0 {
-            self.take(2)?;
+        let mut is_plain = flags[0] & !EXTENDED_FLAG & FLAG_BITS == 0;
+        if version >= 3 && flags[0] & EXTENDED_FLAG != 0 {
+            is_plain &= self.take(2)?[0] & EXTENDED_FLAG_BITS == 0;
         }
         if version == 4 {
             let kept = before.len().checked_sub(self.offset()?).ok_or(IndexFault::Malformed)?;
@@ -185,7 +262,7 @@ impl<'i> IndexReader<'i> {
             self.take(length.next_multiple_of(8) - length)?;
         }
         // Only the entries of a split index that replace others have no path.
-        if path.is_empty() { Err(IndexFault::Split) } else { Ok(mode) }
+        if path.is_empty() { Err(IndexFault::Split) } else { Ok(IndexEntry { mode, stat, id, is_plain }) }
     }
 
     /// Reads a number of variable length, as offsets in packs have it.

@@ -10,7 +10,7 @@ use platform::open::read_small_file;
 use types::{CopyKind, FileStat};
 
 /// Maximum size of git's index, in bytes: some three million files.
-const MAX_INDEX_BYTES: u64 = 512 << 20;
+pub const MAX_INDEX_BYTES: u64 = 512 << 20;
 
 /// Number of indexes that are kept in memory.
 const MAX_CACHED: usize = 8;

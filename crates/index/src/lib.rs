@@ -15,6 +15,7 @@
 mod bench;
 mod error;
 mod finished_run;
+mod known_objects;
 mod pipeline;
 mod plan;
 mod report;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use bench::{BenchKind, collect_passages, run_benchmark};
 pub use error::IndexError;
+pub use known_objects::KnownObjects;
 pub use plan::{index_fingerprint, rebuild_reason};
 pub use report::{
     Bottleneck, ChangedFiles, DryRun, FileList, IndexPhase, IndexProgress, IndexReport, QueueReport, RunRecord,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::known_objects::SharedContents;
 use config::Settings;
 use embed::Embedder;
 use source::language::LanguageChoices;
@@ -31,6 +32,8 @@ pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexF
 pub(crate) struct RunPlan {
     /// Records of files that are processed only if they have changed.
     pub known: HashMap<RepoPath, FileRecord>,
+    /// What git knows of the files of an index that is a copy of another folder's and not yet compared with its own.
+    pub shared: Option<SharedContents>,
     /// Files that are read although their metadata matches their record, because they were seen to change.
     pub reread: PathSet,
     /// The languages that the user and the project choose.
@@ -49,10 +52,13 @@ pub(crate) struct RunPlan {
 }
 
 impl RunPlan {
-    /// Returns whether the metadata of a file matches its record, so it need not be read.
+    /// Returns whether the metadata of a file matches its record, or git knows that it has the content of its record, so
+    /// that it need not be read.
     pub fn is_unchanged(&self, entry: &WalkEntry) -> bool {
         let known = self.known.get(&entry.path).filter(|_| !self.reread.has_entry(&entry.path));
-        known.is_some_and(|known| known.stat == entry.stat)
+        known.is_some_and(|known| {
+            known.stat == entry.stat || self.shared.as_ref().is_some_and(|shared| shared.has_content(known, entry))
+        })
     }
 
     /// Has the run repair `damage`, which does not concern the whole index: the damaged files are indexed again.
@@ -72,6 +78,7 @@ pub(crate) fn plan_run(
 ) -> Result<RunPlan, StoreError> {
     let mut plan = RunPlan {
         known: HashMap::new(),
+        shared: None,
         reread: PathSet::default(),
         languages: LanguageChoices::default(),
         stored: Vec::new(),

@@ -7,6 +7,7 @@ use std::thread;
 
 use crate::error::IndexError;
 use crate::finished_run::{FinishedRun, StageResults};
+use crate::known_objects::SharedContents;
 use crate::pipeline::stages::batch::{BatchStage, WINDOW_CHUNKS};
 use crate::pipeline::stages::embed::EmbedStage;
 use crate::pipeline::stages::parse::{ParseStage, PrepareOptions};
@@ -126,8 +127,12 @@ impl Indexer<'_> {
         let mut fingerprint = plan::index_fingerprint(self.settings, self.embedder);
         fingerprint.settings += &languages.to_setting();
         let view = self.open_view(request, damage.is_some())?;
+        let before = view.as_ref().map(|view| view.manifest());
         let mut plan = plan::plan_run(view.as_ref(), &fingerprint, request.rebuild, damage)?;
         plan.languages = languages;
+        if before.is_some_and(Manifest::is_unconfirmed_copy) && !plan.fresh {
+            plan.shared = Some(SharedContents::read(&self.settings.index_dir, self.settings.root.as_path()));
+        }
         if let Some(view) = view.as_ref().filter(|_| request.verify && !plan.fresh) {
             let found = view.verify(cancel)?;
             if let Some(reason) = found.whole {
@@ -136,7 +141,6 @@ impl Indexer<'_> {
             plan.repair(found);
         }
         plan.reread = request.scope.path_set().unwrap_or_default();
-        let before = view.as_ref().map(|view| view.manifest());
         let is_complete = before.is_some_and(|manifest| manifest.complete);
         // A part of the folder can be updated alone only if the rest is up to date.
         let is_current = is_complete && plan.redo_reason.is_none() && plan.repaired.is_empty();

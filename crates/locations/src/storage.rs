@@ -27,6 +27,9 @@ use config::LocationSettings;
 /// Maximum number of times that object_store repeats a request, with pauses from a tenth of a second to two seconds.
 const RETRIES: usize = 5;
 
+/// Number of attempts to read a small object.
+const READ_ATTEMPTS: u32 = 2;
+
 /// Number of attempts to write an object that is not there, and the pause after the first one.
 const CREATE_ATTEMPTS: u32 = 4;
 const CREATE_PAUSE: Duration = Duration::from_millis(100);
@@ -171,16 +174,21 @@ impl Storage {
     /// # Errors
     /// When the store fails or refuses.
     pub async fn read(&self, name: &str) -> Result<Option<StoredObject>, LocationError> {
-        let got = async {
+        let got = async || {
             let got = self.store.get(&self.path(name)).await?;
             let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
             Ok(StoredObject { bytes: got.bytes().await?, version })
         };
-        match got.await.map_err(|error| self.fail("to read", &error)) {
-            Ok(object) => Ok(Some(object)),
-            Err(StoreFailure::NotFound) => Ok(None),
-            Err(other) => Err(other.into_error(&self.shown, name)),
+        // object_store does not repeat a request whose answer breaks off in the middle of an error's text.
+        for attempt in 1.. {
+            match got().await.map_err(|error| self.fail("to read", &error)) {
+                Ok(object) => return Ok(Some(object)),
+                Err(StoreFailure::NotFound) => return Ok(None),
+                Err(StoreFailure::Unknown(_)) if attempt < READ_ATTEMPTS => {}
+                Err(other) => return Err(other.into_error(&self.shown, name)),
+            }
         }
+        Ok(None)
     }
 
     /// Streams the bytes of an object from `offset` on.
@@ -206,7 +214,14 @@ impl Storage {
     /// # Errors
     /// When the store fails or refuses.
     pub async fn find(&self, name: &str) -> Result<Option<ListedObject>, LocationError> {
-        match self.store.head(&self.path(name)).await.map_err(|error| self.fail("to read", &error)) {
+        let path = self.path(name);
+        let mut found = self.store.head(&path).await;
+        if let Err(object_store::Error::PermissionDenied { .. }) = &found {
+            // The answer to this kind of request has no text that says why, such as that the credentials have expired.
+            let first_byte = GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() };
+            found = self.store.get_opts(&path, first_byte).await.map(|got| got.meta);
+        }
+        match found.map_err(|error| self.fail("to read", &error)) {
             Ok(meta) => Ok(Some(listed(name, &meta))),
             Err(StoreFailure::NotFound) => Ok(None),
             Err(other) => Err(other.into_error(&self.shown, name)),

@@ -49,6 +49,13 @@ pub struct Commit {
     pub chunks: Vec<EmbeddedChunk>,
 }
 
+impl Commit {
+    /// Returns whether the commit changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.replace.is_empty() && self.touch.is_empty() && self.chunks.is_empty()
+    }
+}
+
 /// The progress of an index run, stored with a commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitStatus {

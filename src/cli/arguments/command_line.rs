@@ -81,7 +81,8 @@ pub enum CliCommand {
     Indexes(IndexesArguments),
     /// Index a folder and publish its index at a location, for other machines to start from
     Publish(PublishArguments),
-    /// Remove unused parts from a location
+    /// Remove the indexes of deleted folders and worktrees, and what other indexes no longer need; or unused parts from a
+    /// location
     Gc(GcArguments),
     /// Serve the Model Context Protocol over standard input and output, or over HTTP
     Serve(ServeArguments),

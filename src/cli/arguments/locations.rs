@@ -30,15 +30,15 @@ pub struct PublishArguments {
 /// The arguments of `codescry gc`.
 #[derive(Debug, Args)]
 pub struct GcArguments {
-    /// The location to clean
-    pub location: OsString,
-    /// Keep objects that were written less than this ago, such as 90m, 12h or 7d; a publisher that is slower loses parts
-    #[arg(long, value_name = "AGE", default_value = "7d", value_parser = config::parse_age)]
+    /// The location to clean [default: the indexes on this machine]
+    pub location: Option<OsString>,
+    /// Keep objects of the location that were written less than this ago, such as 90m, 12h or 7d; a publisher that is slower loses parts
+    #[arg(long, value_name = "AGE", default_value = "7d", requires = "location", value_parser = config::parse_age)]
     pub grace: Duration,
-    /// Count the unused parts, and remove nothing
+    /// Show what would be removed, and remove nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Print one JSON object instead of text
-    #[arg(long)]
+    #[arg(long, requires = "location")]
     pub json: bool,
 }

@@ -1,22 +1,57 @@
-//! `codescry gc`: removes unused parts from a location.
+//! `codescry gc`: removes the indexes of deleted folders, and what other indexes no longer need; or unused parts from a
+//! location.
+
+use std::ffi::OsStr;
 
 use config::LocationSettings;
+use engine::{FolderState, StoredIndex};
 
+use super::indexes::{Change, change_indexes, find_indexes, folder_text, remove_index, remove_replaced_tables};
 use crate::cli::arguments::{GcArguments, SharedArguments};
 use crate::cli::exit::CommandExit;
 use crate::cli::interrupts::Interrupts;
-use crate::cli::printer::Printer;
+use crate::cli::printer::{self, Printer};
 use crate::cli::text_output::terminal_text::escape_controls;
 
 /// Runs `codescry gc`.
 ///
 /// # Errors
-/// If the location refuses or fails, or Ctrl-C ends the command.
-pub fn run_gc(_shared: &SharedArguments, arguments: &GcArguments) -> anyhow::Result<CommandExit> {
+/// If the data folder cannot be listed, or the location refuses or fails.
+pub fn run_gc(shared: &SharedArguments, arguments: &GcArguments) -> anyhow::Result<CommandExit> {
+    if let Some(location) = &arguments.location {
+        return collect_location(location, arguments);
+    }
+    let indexes = find_indexes(shared)?;
+    let all: Vec<&StoredIndex> = indexes.iter().collect();
+    change_indexes(&all, arguments.dry_run, |index| collect_index(index, shared.quiet, arguments.dry_run))
+}
+
+/// Removes an index whose folder was deleted or that no run has written, and what another one keeps of replaced tables;
+/// `None` if there is nothing to remove.
+fn collect_index(index: &StoredIndex, is_quiet: bool, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
+    match index.folder_state() {
+        FolderState::Gone { .. } => return remove_index(index, is_dry_run).map(Some),
+        FolderState::Missing if !is_quiet => {
+            let folder = folder_text(index);
+            printer::print_note(&format!(
+                "kept the index of {folder}: the folder may be on a disk that is not mounted; if it is gone, run \
+                 `codescry indexes remove {}`",
+                index.name()
+            ));
+        }
+        FolderState::Missing => {}
+        FolderState::There if index.is_empty() => return remove_index(index, is_dry_run).map(Some),
+        FolderState::There => return remove_replaced_tables(index, is_dry_run),
+    }
+    Ok(None)
+}
+
+/// Removes unused parts and manifests from a location.
+fn collect_location(location: &OsStr, arguments: &GcArguments) -> anyhow::Result<CommandExit> {
     let settings = LocationSettings::detect()?;
     let interrupts = Interrupts::listen()?;
     let done = interrupts.run_cancellable(|cancel| {
-        engine::collect_location(&arguments.location, &settings, arguments.grace, arguments.dry_run, cancel)
+        engine::collect_location(location, &settings, arguments.grace, arguments.dry_run, cancel)
     })?;
     let mut printer = Printer::new();
     if arguments.json {

@@ -41,7 +41,7 @@ pub fn run_indexes(shared: &SharedArguments, command: &IndexesCommand) -> anyhow
 }
 
 /// Returns the indexes in the data folder, and the one of `--index-dir`.
-fn find_indexes(shared: &SharedArguments) -> anyhow::Result<Vec<StoredIndex>> {
+pub(super) fn find_indexes(shared: &SharedArguments) -> anyhow::Result<Vec<StoredIndex>> {
     let data = config::data_folder()?;
     let list = |folder: &Path| {
         engine::list_stored_indexes(folder)
@@ -109,7 +109,7 @@ fn index_state(index: &StoredIndex, now: Duration) -> IndexState {
     IndexState { text: format!("{size}, written {age} ago, {}{problem}", index.model_id), is_good: problem.is_empty() }
 }
 
-fn folder_text(index: &StoredIndex) -> String {
+pub(super) fn folder_text(index: &StoredIndex) -> String {
     index
         .root
         .as_ref()
@@ -118,7 +118,7 @@ fn folder_text(index: &StoredIndex) -> String {
 
 /// Applies `change` to indexes and prints its reports; an index that fails does not keep the others from being
 /// changed.
-fn change_indexes(
+pub(super) fn change_indexes(
     indexes: &[&StoredIndex],
     is_dry_run: bool,
     change: impl Fn(&StoredIndex) -> anyhow::Result<Option<Change>>,
@@ -148,12 +148,12 @@ fn change_indexes(
 }
 
 /// A change of an index, and the bytes it frees.
-struct Change {
+pub(super) struct Change {
     text: String,
     bytes: u64,
 }
 
-fn remove_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Change> {
+pub(super) fn remove_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Change> {
     if !is_dry_run {
         engine::remove_stored_index(index)?;
     }
@@ -166,6 +166,11 @@ fn prune_index(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Option<C
     if index.is_orphan() || index.is_empty() {
         return remove_index(index, is_dry_run).map(Some);
     }
+    remove_replaced_tables(index, is_dry_run)
+}
+
+/// Removes what an index keeps of replaced tables; `None` if there is nothing.
+pub(super) fn remove_replaced_tables(index: &StoredIndex, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
     if index.problem.is_some() {
         // `codescry index` repairs it, or a newer program can read it.
         return Ok(None);

@@ -96,6 +96,9 @@ fn status_lines(status: &IndexStatus, now: Duration, verbose: bool, palette: Pal
     lines.push(row("model", &format!("{} ({} dimensions)", status.model_id, status.dimensions)));
     let ago = now.saturating_sub(Duration::from_millis(status.committed_at_ms));
     lines.push(row("written", &format!("{} ago", terminal_text::format_age(ago))));
+    lines.extend(
+        status.started_from.as_ref().map(|root| row("began as", &format!("a copy of the index of {}", root.display()))),
+    );
     let mut languages: Vec<(&String, &u64)> = status.languages.iter().collect();
     languages.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
     let languages: Vec<String> = languages.iter().map(|(name, count)| format!("{name} {count}")).collect();

@@ -29,6 +29,8 @@ pub struct StatusJson<'a> {
     redo_because: Option<&'a str>,
     /// The damage of the index; `null` if it is intact.
     damage: Option<&'a str>,
+    /// The folder whose index this one began as a copy of; `null` if it was made from the files alone.
+    started_from: Option<String>,
     /// The tuned model of the folder, from `codescry tune`.
     tuned: Option<&'a TunedModel>,
     /// The current or last index run, by any process.
@@ -71,6 +73,7 @@ impl<'a> StatusJson<'a> {
             device: status.device.as_ref(),
             redo_because: status.redo_because.as_deref(),
             damage: status.damage.as_deref(),
+            started_from: status.started_from.as_ref().map(|root| root.display().to_string()),
             tuned: status.tuned.as_ref(),
             run: status.run.as_ref(),
         }

@@ -3,6 +3,7 @@
 //! Only files of the user and the machine name the excludes. A repository's own settings could name any file.
 
 use std::env;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::variables::variable_path;
@@ -164,6 +165,32 @@ pub fn find_git_excludes() -> Option<PathBuf> {
     GitUserFiles::detect().find_excludes()
 }
 
+/// All settings that may apply to a repository: those of the machine, of the user and of the repository, with all files
+/// that they include under any condition.
+#[derive(Clone, Debug, Default)]
+pub struct GitSettings {
+    settings: Vec<GitSetting>,
+    /// Files with attributes that apply to every repository; they need not exist.
+    pub attribute_files: Vec<PathBuf>,
+    /// Whether a file with settings exists and could not be read.
+    pub has_unread_file: bool,
+}
+
+impl GitSettings {
+    /// Reads the settings. `repository` are the files of the repository, which need not exist.
+    pub fn read(repository: &[PathBuf]) -> Self {
+        GitUserFiles::detect().read_all(repository)
+    }
+
+    /// Returns all values of a setting, in any order; `None` is a value too ([`GitSetting::value`]).
+    pub fn values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s GitSetting> {
+        self.settings.iter().filter(move |setting| setting.name == name)
+    }
+}
+
+/// Folders in which git keeps settings of the machine, depending on how it was installed.
+const MACHINE_FOLDERS: [&str; 3] = ["/etc", "/usr/local/etc", "/opt/homebrew/etc"];
+
 /// The files of git outside of repositories.
 #[derive(Debug, Default)]
 struct GitUserFiles {
@@ -192,6 +219,47 @@ impl GitUserFiles {
             }
         }
         Self { home, configurations, default_excludes: settings.map(|folder| folder.join("ignore")) }
+    }
+
+    fn read_all(&self, repository: &[PathBuf]) -> GitSettings {
+        let mut all = GitSettings::default();
+        let machine = MACHINE_FOLDERS.map(|folder| Path::new(folder).join("gitconfig"));
+        for file in machine.iter().chain(&self.configurations).chain(repository) {
+            self.read_settings(file, MAX_INCLUDE_DEPTH, &mut all);
+        }
+        let named: Vec<PathBuf> =
+            all.values("core.attributesfile").filter_map(|setting| self.expand(setting.value.as_deref()?)).collect();
+        all.attribute_files = MACHINE_FOLDERS.map(|folder| Path::new(folder).join("gitattributes")).into();
+        all.attribute_files.extend(self.default_excludes.as_ref().map(|file| file.with_file_name("attributes")));
+        all.attribute_files.extend(named);
+        all
+    }
+
+    /// Adds the settings of a file and of all files that it includes under any condition.
+    fn read_settings(&self, file: &Path, depth: usize, all: &mut GitSettings) {
+        let text = match file.canonicalize() {
+            Err(error) => {
+                all.has_unread_file |= !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+                return;
+            }
+            Ok(file) => read_small_file(&file, MAX_FILE_BYTES),
+        };
+        let Ok(text) = text else {
+            all.has_unread_file = true;
+            return;
+        };
+        for setting in GitSetting::parse_all(&String::from_utf8_lossy(&text)) {
+            let is_include = setting.name == "include.path"
+                || (setting.name.starts_with("includeif.") && setting.name.ends_with(".path"));
+            if is_include && let Some(path) = setting.value.as_deref().and_then(|value| self.expand(value)) {
+                let path = file.parent().map_or_else(|| path.clone(), |folder| folder.join(&path));
+                all.has_unread_file |= depth == 0;
+                if depth > 0 {
+                    self.read_settings(&path, depth - 1, all);
+                }
+            }
+            all.settings.push(setting);
+        }
     }
 
     fn find_excludes(&self) -> Option<PathBuf> {

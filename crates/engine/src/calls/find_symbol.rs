@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::answer::IndexCoverage;
+use crate::answer::{IndexCoverage, copy_note};
 use crate::damage::TextState;
 use crate::error::{EngineError, RequestError, fail_if_cancelled};
 use crate::state::Engine;
@@ -105,6 +105,7 @@ impl Engine {
             (found, more) = find(&name.anywhere(), query)?;
             is_qualified = found.is_empty();
         }
+        let (mut left_out, is_copy) = (0, snapshot.view.manifest().is_unconfirmed_copy());
         let mut symbols = Vec::with_capacity(found.len());
         for DescribedSymbol { mut hit, span, text } in found {
             fail_if_cancelled(cancel)?;
@@ -112,6 +113,8 @@ impl Engine {
             hit.stale = state != [TextState::Current];
             match state == [TextState::Damaged] {
                 true => self.request_repair(),
+                // In a copy of another folder's index, a file with another text is of that folder.
+                false if hit.stale && is_copy => left_out += 1,
                 false => symbols.push(hit),
             }
         }
@@ -124,6 +127,7 @@ impl Engine {
             if is_empty { self.explain_empty_filter(&snapshot, &query.filter, &filters)? } else { Vec::new() };
         let masked = symbols.iter().filter(|hit| hit.symbol.signature.contains(MASK)).count();
         notes.extend(search::masked_note(masked));
+        notes.extend(copy_note(&snapshot, left_out));
         Ok(SymbolAnswer { symbols, more, is_qualified, notes, coverage, generation })
     }
 }

@@ -6,6 +6,7 @@ use crate::state::Engine;
 use index::{BenchKind, IndexProgress, IndexReport, IndexRequest, Indexer, RunRecorder};
 use platform::cancel::CancelToken;
 use source::walk::Disk;
+use store::IndexFingerprint;
 
 impl Engine {
     /// Updates the index to match the folder. One thread calls `observe` several times a second and once at
@@ -20,13 +21,16 @@ impl Engine {
         observe: &(dyn Fn(&IndexProgress) + Sync),
     ) -> Result<IndexReport, EngineError> {
         self.models.check_available()?;
+        let model = self.models.current();
+        let fingerprint = index::index_fingerprint(&self.settings, model.embedder.as_ref());
         let view = match self.open_view() {
             _ if request.rebuild => None,
             Err(error) if error.is_damage() => None,
+            Ok(None) if self.start_from_related_index(&fingerprint) => self.open_view()?,
             opened => opened?, // fails for an index of another folder
         };
-        let model = self.models.current();
-        let fingerprint = index::index_fingerprint(&self.settings, model.embedder.as_ref());
+        let origin = view.as_ref().map(|view| view.manifest()).filter(|manifest| manifest.is_unconfirmed_copy());
+        let started_from = origin.and_then(|manifest| Some(manifest.origin.as_ref()?.root.clone()));
         if view.is_none_or(|view| index::rebuild_reason(&view.manifest().fingerprint, &fingerprint).is_some()) {
             // Every chunk will be embedded, so an unusable model is reported before the run starts.
             model.embedder.prepare()?;
@@ -34,13 +38,21 @@ impl Engine {
         let recorder = RunRecorder::new(&self.settings.index_dir);
         let is_suspect = self.damage.take_suspicion();
         let request = IndexRequest { verify: request.verify || is_suspect, ..request.clone() };
-        let ended = self.new_indexer(&model).run(&request, cancel, &|progress| {
+        let mut ended = self.new_indexer(&model).run(&request, cancel, &|progress| {
             recorder.record_progress(progress);
             observe(progress);
         });
         recorder.record_end(&ended);
+        if let (Ok(report), Some(root)) = (&mut ended, &started_from) {
+            report.notes.insert(0, format!("started from the index of {}", root.display()));
+        }
         match &ended {
-            Ok(_) => self.tidy_models(model.embedder.model_id()),
+            Ok(report) => {
+                self.tidy_models(model.embedder.model_id());
+                if started_from.is_some() || report.files_indexed > 0 {
+                    self.record_git_project(report.files_indexed);
+                }
+            }
             Err(_) if request.verify => self.request_repair(),
             Err(_) => {}
         }
@@ -66,6 +78,23 @@ impl Engine {
     pub fn passages(&self) -> Result<Vec<String>, EngineError> {
         Ok(index::collect_passages(&self.new_indexer(&self.models.current()))?)
     }
+
+    /// Makes the index a copy of that of another working tree of the same project; returns whether there is one.
+    #[cfg(feature = "lance")]
+    fn start_from_related_index(&self, fingerprint: &IndexFingerprint) -> bool {
+        let languages = self.language_choices().to_setting();
+        let settings = format!("{}{languages}", fingerprint.settings);
+        self.copy_related_index(&IndexFingerprint { settings, ..fingerprint.clone() })
+    }
+
+    /// Returns that there is no index of another working tree: without LanceDB, no index is on disk.
+    #[cfg(not(feature = "lance"))]
+    fn start_from_related_index(&self, _: &IndexFingerprint) -> bool {
+        false
+    }
+
+    #[cfg(not(feature = "lance"))]
+    fn record_git_project(&self, _: u64) {}
 
     /// Records the folder of the model, and removes tuned models that are no longer needed. The index is complete
     /// without these steps, so a failure is only logged.

@@ -19,7 +19,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotIndexed`], or an error of the store.
     pub fn top_files(&self, limit: usize) -> Result<Vec<IndexedFile>, EngineError> {
-        let snapshot = self.snapshot()?;
+        let snapshot = self.confirmed_snapshot()?;
         let at_top = snapshot.files.iter().filter(|file| file.path.folder().is_empty()).take(limit);
         let files = at_top.map(|file| IndexedFile {
             path: file.path.clone(),

@@ -12,6 +12,9 @@ impl Engine {
     /// [`EngineError::NotIndexed`], or an error of the store.
     pub fn projects(&self) -> Result<Vec<Project>, EngineError> {
         let view = self.require_view()?;
+        if view.manifest().is_unconfirmed_copy() {
+            return Err(EngineError::NotIndexed { root: self.root().to_owned() });
+        }
         let records = view.files()?;
         Ok(self.projects_of(view.manifest().generation, records.iter()).to_vec())
     }

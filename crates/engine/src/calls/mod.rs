@@ -1,11 +1,14 @@
 //! The calls of an engine, one file each.
 
+#[cfg(feature = "lance")]
 mod base;
 mod dry_run;
 mod explain_empty;
 mod find_references;
 mod find_similar;
 mod find_symbol;
+#[cfg(feature = "lance")]
+mod gone_worktrees;
 mod highlight_tokens;
 mod index;
 mod list_files;
@@ -14,6 +17,7 @@ mod outline_file;
 mod outline_folder;
 mod parser_state;
 mod publish;
+mod published_base;
 mod read_code;
 mod repair;
 mod search;
@@ -23,14 +27,16 @@ mod training_data;
 mod tune;
 mod watch;
 
-pub use base::{BaseOrigin, BaseReport, TransferState, fetch_base};
 pub use find_references::{CodeReference, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile};
 pub use find_similar::SimilarTarget;
 pub use find_symbol::{SymbolAnswer, SymbolHit, SymbolQuery};
+#[cfg(feature = "lance")]
+pub use gone_worktrees::FolderState;
 pub use list_files::IndexedFile;
 pub use outline_file::FileOutline;
 pub use outline_folder::{FolderEntry, FolderOutline, FolderQuery};
 pub use publish::{CollectedLocation, PublishedBase, collect_location};
+pub use published_base::{BaseOrigin, BaseReport, TransferState, fetch_base};
 pub use read_code::{CodeExcerpt, Freshness, ReadRequest, is_source_name};
 pub use status::IndexStatus;
 pub use stored_indexes::{

@@ -95,7 +95,7 @@ impl Engine {
             Some(path) => self.resolve_path(path)?.to_string(),
             None => String::new(),
         };
-        let snapshot = self.snapshot()?;
+        let snapshot = self.confirmed_snapshot()?;
         let start = if path.is_empty() { String::new() } else { format!("{path}/") };
         let from = snapshot.files.partition_point(|file| file.path.as_str() < start.as_str());
         let below = snapshot.files[from..].iter().take_while(|file| file.path.as_str().starts_with(&start)).count();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::base::TransferState;
+use super::published_base::TransferState;
 use crate::error::EngineError;
 use crate::state::Engine;
 use config::LocationSettings;
@@ -102,7 +102,7 @@ impl Engine {
         cancel: &CancelToken,
         observe: &(dyn Fn(TransferState) + Send + Sync),
     ) -> Result<PublishedBase, EngineError> {
-        use super::base::checkout::{Checkout, has_changes};
+        use super::published_base::checkout::{Checkout, has_changes};
         use locations::{LocationUrl, PublishRequest};
         use store::lance::LanceStore;
 

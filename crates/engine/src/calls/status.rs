@@ -44,6 +44,8 @@ pub struct IndexStatus {
     pub redo_because: Option<String>,
     /// What is damaged in the index, in a few words; `None` if it is intact. The next index run repairs it.
     pub damage: Option<String>,
+    /// The folder whose index this one began as a copy of; `None` if it was made from the files alone.
+    pub started_from: Option<PathBuf>,
     /// The tuned model that `codescry tune` made for this folder.
     pub tuned: Option<TunedModel>,
 }
@@ -85,6 +87,7 @@ impl Engine {
         status.dimensions = manifest.fingerprint.dimensions;
         status.committed_at_ms = manifest.committed_at_ms;
         status.skipped.clone_from(&manifest.skipped);
+        status.started_from = manifest.origin.as_ref().map(|origin| origin.root.clone());
         status.coverage = IndexCoverage {
             files_found: known_files_found(manifest),
             complete: manifest.complete,

@@ -22,7 +22,7 @@ impl Engine {
     /// Fails like [`Engine::search`].
     pub fn measure_features(&self, query: &SearchQuery) -> Result<QueryFeatures, EngineError> {
         let query = check_query(query)?;
-        let snapshot = self.snapshot()?;
+        let snapshot = self.confirmed_snapshot()?;
         let model = self.model_of_snapshot(&snapshot)?;
         let folders = self.resolve_folder_scope(&snapshot, &query.filter, &query.query_filters)?;
         let (embedder, weights, cancel) =
@@ -35,7 +35,7 @@ impl Engine {
     /// # Errors
     /// Fails like [`Engine::search`].
     pub fn defined_names(&self) -> Result<Vec<DefinedName>, EngineError> {
-        let snapshot = self.snapshot()?;
+        let snapshot = self.confirmed_snapshot()?;
         let mut defined = Vec::new();
         for file in &snapshot.files {
             for chunk in file.chunks() {

@@ -5,6 +5,7 @@
 //!           lock            held by the writer; writer.txt names the holder
 //!           data/           LanceDB tables chunks_N and files_N
 //!           words/          segments of the inverted index
+//!           tree-stats      in a copy of another index: the metadata of the files in this folder
 //! ```
 //!
 //! Arrow and LanceDB types stay inside this module. The manifest names the exact versions of both
@@ -24,6 +25,7 @@ mod rows;
 mod segments;
 mod sync;
 mod tables;
+mod tree_stats;
 mod writer;
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use super::manifest::{self, CommitRecord, RowDigest};
 use super::rows::{self, RowLayout};
 use super::segments::{self, SegmentList};
 use super::tables::{self, Tables};
+use super::tree_stats::TreeStats;
 use crate::chunk_store::StoreView;
 use crate::commit::{ChunkText, RowKey, StoredChunk};
 use crate::damage::StoreDamage;
@@ -83,7 +84,8 @@ impl LanceView {
         Ok(self.committed.clone())
     }
 
-    /// Returns every file record with the hash of its row, in any order.
+    /// Returns every file record with the hash of its row, in any order. The metadata in a copied index is that in the
+    /// rows.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -225,6 +227,9 @@ impl StoreView for LanceView {
 
     fn files(&self) -> Result<Vec<FileRecord>, StoreError> {
         let mut files: Vec<FileRecord> = self.read_files()?.into_iter().map(|(record, _)| record).collect();
+        if self.committed.manifest.origin.is_some() {
+            TreeStats::read(&self.location).apply(&mut files);
+        }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }

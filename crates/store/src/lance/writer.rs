@@ -17,6 +17,7 @@ use super::rows;
 use super::segments::{self, SegmentList};
 use super::sync::SyncedFiles;
 use super::tables::{self, Tables};
+use super::tree_stats::TreeStats;
 use crate::chunk_store::{StoreView, StoreWriter};
 use crate::commit::{Commit, CommitStatus, EmbeddedChunk};
 use crate::error::StoreError;
@@ -25,7 +26,7 @@ use crate::manifest::{IndexFingerprint, IndexOrigin, Manifest};
 use platform::atomic_file;
 use platform::cancel::CancelToken;
 use platform::clock::now_ms;
-use types::{FileRecord, RepoPath};
+use types::{FileRecord, FileStat, RepoPath};
 
 /// Writes commits to a LanceDB store, and holds the writer lock until it is dropped.
 pub(super) struct LanceWriter {
@@ -48,6 +49,8 @@ pub(super) struct LanceWriter {
     stored: HashMap<RepoPath, u64>,
     /// The digest of the rows in the files table.
     file_rows: RowDigest,
+    /// What a copy of another index knows of the files in its own folder.
+    own_tree: Option<OwnTree>,
     /// Whether row keys may have changed since the last commit.
     renumbered: bool,
     /// Whether a retired commit has expired since old versions were last removed.
@@ -58,6 +61,13 @@ pub(super) struct LanceWriter {
     defers_publication: bool,
     cancel: CancelToken,
     _lock: WriterLock,
+}
+
+/// The files of a copied index in its own folder.
+struct OwnTree {
+    stats: TreeStats,
+    /// The hashes of the files' content records, as their rows have them.
+    contents: HashMap<RepoPath, u64>,
 }
 
 /// The table changes of a commit.
@@ -123,10 +133,10 @@ impl LanceWriter {
         };
         let kept = last.clone().filter(|last| !fresh && same_table_layout(&last.manifest.fingerprint, &fingerprint));
         let base = kept.map(|kept| LanceView::open(location.clone(), kept, None).map(Arc::new)).transpose()?;
-        let stored: HashMap<RepoPath, u64> = match &base {
-            Some(view) => view.read_files()?.into_iter().map(|(file, hash)| (file.path, hash)).collect(),
-            None => HashMap::new(),
-        };
+        let files = base.as_ref().map(|view| view.read_files()).transpose()?.unwrap_or_default();
+        let is_copy = base.as_ref().is_some_and(|view| view.committed().manifest.origin.is_some());
+        let own_tree = is_copy.then(|| OwnTree::read(&location, &files)).transpose()?;
+        let stored: HashMap<RepoPath, u64> = files.into_iter().map(|(file, hash)| (file.path, hash)).collect();
         let file_rows = RowDigest::of_hashes(stored.values().copied());
         atomic_file::remove_leftovers(&location.dir);
         let synced = SyncedFiles::list_existing(&location)?;
@@ -151,6 +161,7 @@ impl LanceWriter {
             synced,
             stored,
             file_rows,
+            own_tree,
             renumbered,
             expired,
             dirty,
@@ -258,6 +269,7 @@ impl LanceWriter {
             let kept = |retired| committed.retired.contains(retired);
             self.expired |= self.last.as_ref().is_some_and(|last| !last.retired.iter().all(kept));
             self.last = Some(committed);
+            self.save_own_tree();
         }
         self.base = Some(Arc::new(view));
         (self.dirty, self.renumbered) = (false, false);
@@ -279,6 +291,40 @@ impl LanceWriter {
         match self.base.as_ref().map(|base| base.committed().rows_generation) {
             Some(last) if last > 0 => last.wrapping_add(u64::from(self.renumbered)),
             _ => manifest::random_rows_generation(),
+        }
+    }
+
+    /// Stores the metadata of the records of a commit of a copied index beside it, and takes out of the commit those whose
+    /// rows already have the same content.
+    fn keep_own_stats(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
+        let Some(own) = &mut self.own_tree else { return Ok(()) };
+        commit.touch.iter().chain(&commit.replace).for_each(|record| own.stats.insert(record));
+        let mut changed = Vec::new();
+        for record in std::mem::take(&mut commit.touch) {
+            let content = hash_content(&self.location, &record)?;
+            if own.contents.get(&record.path) != Some(&content) {
+                own.contents.insert(record.path.clone(), content);
+                changed.push(record);
+            }
+        }
+        commit.touch = changed;
+        for record in &commit.replace {
+            own.contents.insert(record.path.clone(), hash_content(&self.location, record)?);
+        }
+        commit.remove.iter().for_each(|path| _ = own.contents.remove(path));
+        Ok(())
+    }
+
+    /// Writes the metadata of a copied index's files. A failure is logged and not returned, because the next run only reads
+    /// these files again.
+    fn save_own_tree(&mut self) {
+        match &mut self.own_tree {
+            Some(own) => {
+                if let Err(error) = own.stats.save(&self.location) {
+                    tracing::warn!("{error}");
+                }
+            }
+            None => TreeStats::remove(&self.location),
         }
     }
 
@@ -310,7 +356,12 @@ impl StoreWriter for LanceWriter {
         self.base.clone().map(|view| view as Arc<dyn StoreView>)
     }
 
-    fn commit(&mut self, commit: Commit, state: &CommitStatus) -> Result<Manifest, StoreError> {
+    fn commit(&mut self, mut commit: Commit, state: &CommitStatus) -> Result<Manifest, StoreError> {
+        self.keep_own_stats(&mut commit)?;
+        if let Some(base) = self.base.as_ref().filter(|_| self.own_tree.is_some() && commit.is_empty()) {
+            // Nothing that a reader sees has changed. The metadata is written with the next commit.
+            return Ok(base.committed().manifest.clone());
+        }
         self.begin_commit()?;
         let mut change = TableChange::from_commit(commit, &self.stored);
         let (removed, hashes) = (std::mem::take(&mut change.removed), self.hash_records(&change.records)?);
@@ -343,6 +394,25 @@ impl StoreWriter for LanceWriter {
         self.remove_unused();
         Ok(manifest)
     }
+}
+
+impl OwnTree {
+    /// Reads the metadata beside a copied index, whose rows are `files`.
+    fn read(location: &IndexLocation, files: &[(FileRecord, u64)]) -> Result<Self, StoreError> {
+        let mut stats = TreeStats::read(location);
+        stats.retain(files.iter().map(|(record, _)| record));
+        let content = |record: &FileRecord| Ok((record.path.clone(), hash_content(location, record)?));
+        let contents = files.iter().map(|(record, _)| content(record)).collect::<Result<_, StoreError>>()?;
+        Ok(Self { stats, contents })
+    }
+}
+
+/// Returns the hash of a record without its metadata.
+fn hash_content(location: &IndexLocation, record: &FileRecord) -> Result<u64, StoreError> {
+    let is_unread = record.stat.mtime_ns == FileStat::UNREAD_NS;
+    let mtime_ns = if is_unread { FileStat::UNREAD_NS } else { 0 };
+    let record = FileRecord { stat: FileStat { mtime_ns, ..FileStat::default() }, ..record.clone() };
+    rows::hash_file_record(&record).map_err(|error| location.engine_error("read the files", &error))
 }
 
 /// Returns whether rows with the fingerprint `now` fit into tables with the fingerprint `stored`.

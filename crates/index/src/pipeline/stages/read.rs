@@ -89,10 +89,10 @@ impl ReadStage<'_> {
         let was_too_large =
             |record: &FileRecord| matches!(record.content.outcome, FileOutcome::Skipped(SkipReason::TooLarge { .. }));
         if entry.stat.size_bytes <= self.largest_bytes_of(entry) {
-            return same.filter(|known| !was_too_large(known)).map(|_| ReadOutcome::Unchanged { touch: None });
+            return same.filter(|known| !was_too_large(known)).map(|known| unchanged(known, entry));
         }
-        if same.is_some_and(was_too_large) {
-            return Some(ReadOutcome::Unchanged { touch: None });
+        if let Some(known) = same.filter(|known| was_too_large(known)) {
+            return Some(unchanged(known, entry));
         }
         Some(ReadOutcome::Skipped(skipped_record(
             entry,
@@ -173,6 +173,13 @@ impl ReadStage<'_> {
             (false, false) => ReadOutcome::Skipped(record),
         }
     }
+}
+
+/// Returns the outcome for a file that has the content of its record, which gets the file's metadata.
+fn unchanged(known: &FileRecord, entry: &WalkEntry) -> ReadOutcome {
+    let stat = FileStat { mtime_ns: trusted_mtime_ns(&entry.stat), ..entry.stat };
+    let touch = (known.stat != entry.stat).then(|| FileRecord { stat, ..known.clone() });
+    ReadOutcome::Unchanged { touch }
 }
 
 /// Returns the record of an indexed file that can no longer be read; `None` if it has no chunks.

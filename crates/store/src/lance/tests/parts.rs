@@ -91,6 +91,45 @@ fn neither_index_sees_what_the_other_one_writes() {
 }
 
 #[test]
+fn a_copy_keeps_the_metadata_of_its_own_files_beside_the_shared_rows() {
+    let copies = Copies::new();
+    copies.clone_index().expect("a clone");
+    let mtimes = |store: &LanceStore| -> Vec<i64> {
+        let view = store.view().expect("a view").expect("a commit");
+        view.files().expect("files").into_iter().map(|record| record.stat.mtime_ns).collect()
+    };
+    let unknown = FileStat::CHANGED_TOO_RECENTLY_NS;
+    assert_eq!(mtimes(&copies.copy), [unknown; 3], "another tree's metadata does not count");
+    let mut writer = copies.copy.writer(&fingerprint(), false).expect("a writer");
+    let touch = vec![with_mtime(record("a.rs", "alpha shared"), 70), with_mtime(record("b.rs", "gamma shared"), 80)];
+    let before = copies.copy.generation_number().expect("a generation");
+    writer.commit(Commit { touch, ..Commit::default() }, &status(false)).expect("a commit");
+    assert_eq!(copies.copy.generation_number().expect("a generation"), before, "no reader sees a difference");
+    writer.commit(commit(&[("d.rs", "new")]), &status(false)).expect("a commit");
+    writer.finish(&status(true)).expect("a finish");
+    drop(writer);
+    assert_eq!(mtimes(&copies.copy), [70, 80, unknown, 7]);
+    assert_eq!(mtimes(&copies.original), [7; 3]);
+
+    let mut problem = with_mtime(record("b.rs", "gamma shared"), FileStat::UNREAD_NS);
+    problem.content.outcome = FileOutcome::Indexed { chunks: 1, problem: Some("unread".into()) };
+    let mut writer = copies.copy.writer(&fingerprint(), false).expect("a writer");
+    writer.commit(Commit { touch: vec![problem], ..Commit::default() }, &status(true)).expect("a commit");
+    assert_eq!(mtimes(&copies.copy), [70, FileStat::UNREAD_NS, unknown, 7]);
+    let touch = vec![with_mtime(record("b.rs", "gamma shared"), 90)];
+    writer.commit(Commit { touch, ..Commit::default() }, &status(true)).expect("a commit");
+    assert_eq!(mtimes(&copies.copy), [70, 90, unknown, 7]);
+    writer.commit(commit(&[("a.rs", "other")]), &status(true)).expect("a commit");
+    assert_eq!(mtimes(&copies.copy), [7, 90, unknown, 7]);
+    drop(writer);
+
+    let mut writer = copies.copy.writer(&fingerprint(), true).expect("a rebuild");
+    writer.commit(commit(&[("a.rs", "alpha")]), &status(true)).expect("a commit");
+    assert!(!copies.copy.location.dir.join("tree-stats").exists());
+    assert_eq!(mtimes(&copies.copy), [7]);
+}
+
+#[test]
 fn an_interrupted_clone_is_no_index_and_is_made_again() {
     let copies = Copies::new();
     let to = &copies.copy.location.dir;
