@@ -1,6 +1,7 @@
 //! An index run for a command, with a progress bar and Ctrl-C.
 
 pub mod command_folder;
+pub mod published_base;
 pub mod searched;
 
 use std::time::Duration;
@@ -55,6 +56,9 @@ pub fn update_index_if_free(
     interrupts: &Interrupts,
     shared: &SharedArguments,
 ) -> Result<(), EngineError> {
+    if engine.trusts_base() || engine.missing_base_model().is_some() {
+        return Ok(());
+    }
     let is_searchable = || engine.is_complete().unwrap_or(false);
     retry_while_busy(engine, &IndexRequest::default(), interrupts, shared, is_searchable).map(drop)
 }

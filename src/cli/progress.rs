@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use console::Term;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use engine::{IndexPhase, IndexProgress, StageReport, TuneStep, find_bottleneck};
+use engine::{IndexPhase, IndexProgress, StageReport, TransferState, TuneStep, find_bottleneck};
 
 use super::arguments::SharedArguments;
 use super::printer;
@@ -118,6 +118,24 @@ impl TuneProgressBar {
             }
         };
         self.0.show(done as u64, Some(all as u64), message);
+    }
+}
+
+/// The progress bar of a transfer from or to a location.
+pub struct TransferProgressBar {
+    bar: TerminalBar,
+    what: &'static str,
+}
+
+impl TransferProgressBar {
+    /// Creates the bar of one transfer, which `what` describes.
+    pub fn new(shared: &SharedArguments, what: &'static str) -> Self {
+        Self { bar: TerminalBar::new(shared, "{bar:12} {bytes}/{total_bytes} {wide_msg}"), what }
+    }
+
+    /// Updates the bar.
+    pub fn show(&self, state: TransferState) {
+        self.bar.show(state.done_bytes, Some(state.bytes), self.what.to_owned());
     }
 }
 

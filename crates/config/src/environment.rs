@@ -4,6 +4,7 @@
 
 mod git_settings;
 pub(crate) mod groups;
+mod locations;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use super::error::ConfigError;
 use super::variables::variable_path;
 pub use git_settings::{GitSetting, GitSettings, find_git_excludes};
+pub use locations::LocationSettings;
 
 /// The operating system whose conventions apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -61,7 +61,7 @@ impl Engine {
     /// [`EngineError::NotIndexed`] for a copy of another folder's index that no run has compared with this folder yet.
     pub(crate) fn confirmed_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         let snapshot = self.current_snapshot()?;
-        match snapshot.manifest().is_unconfirmed_copy() {
+        match snapshot.manifest().is_unconfirmed_copy() && !self.trusts_base() {
             true => Err(EngineError::NotIndexed { root: self.root().to_owned() }),
             false => Ok(snapshot),
         }
@@ -120,7 +120,9 @@ impl Engine {
         let begun = Instant::now();
         let view = self.require_view()?;
         // This call fails if the model that made the rows is not available.
-        self.models.require_stored(&self.settings, &view.manifest().fingerprint)?;
+        if self.missing_base_model().is_none() {
+            self.models.require_stored(&self.settings, &view.manifest().fingerprint)?;
+        }
         let snapshot = Arc::new(match self.held_snapshot() {
             Some(held) if self.is_refreshed_by_run() => search::run_on_refresh_pool(|| held.refresh(view))?,
             // Another process made the commit and a search waits for it, so this runs with the priority of a search.

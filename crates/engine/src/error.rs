@@ -61,6 +61,18 @@ pub enum EngineError {
         "the index in {index_dir} belongs to {indexed}, not to {root}; give another --index-dir, or replace it with `codescry index --rebuild`"
     )]
     OtherRoot { index_dir: PathBuf, indexed: PathBuf, root: PathBuf },
+    /// A location cannot be read or written.
+    #[cfg(feature = "locations")]
+    #[error(transparent)]
+    Location(#[from] locations::LocationError),
+    /// The program cannot read locations.
+    #[error(
+        "this program was built without the feature `locations`; build it with that feature, or leave out {option}"
+    )]
+    NoLocations { option: &'static str },
+    /// An index that is not complete is not published.
+    #[error("the index of {root} is not complete, so it is not published; run `codescry index` until it is")]
+    Unpublishable { root: PathBuf },
     /// The root has no index yet.
     #[error("nothing is indexed yet for {root}; run `codescry index` or call index_project first")]
     NotIndexed { root: PathBuf },
@@ -245,6 +257,11 @@ pub enum TuningError {
     Walk(#[from] WalkError),
     #[error(transparent)]
     Stored(#[from] TunedError),
+    #[error(
+        "the index is made over {base}: with a tuned model, every vector of it would have to be made again here; tune where \
+         that index is published, or remove this one (`codescry indexes remove`) and index without --base"
+    )]
+    OverBase { base: String },
     #[error("only the built-in model can be tuned, and this index uses another one; leave out --embedder")]
     OtherModel,
 }

@@ -20,9 +20,10 @@ mod tests;
 
 pub use answer::{IndexCoverage, SearchAnswer};
 pub use calls::{
-    CodeExcerpt, CodeReference, DefinedName, FileOutline, FolderEntry, FolderOutline, FolderQuery, FolderState,
-    Freshness, IndexStatus, IndexedFile, QueryCalls, ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery,
-    ReferencedFile, RemainingWork, SimilarTarget, StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery,
+    BaseOrigin, BaseReport, CodeExcerpt, CodeReference, CollectedLocation, DefinedName, FileOutline, FolderEntry,
+    FolderOutline, FolderQuery, FolderState, Freshness, IndexStatus, IndexedFile, PublishedBase, QueryCalls,
+    ReadRequest, ReferenceAnswer, ReferencePosition, ReferenceQuery, ReferencedFile, RemainingWork, SimilarTarget,
+    StoredIndex, SymbolAnswer, SymbolHit, SymbolQuery, TransferState, collect_location, fetch_base,
     find_indexed_folder, is_source_name, list_stored_indexes, measure_replaced, prune_stored_index,
     remove_stored_index,
 };

@@ -59,6 +59,10 @@ pub trait QuerySource: Send + Sync {
     /// When the model is not available.
     fn embedder_of(&self, snapshot: &Snapshot) -> Result<Arc<dyn Embedder>, EngineError>;
 
+    /// Returns why searches go without vectors: the model of the published index that the index was made of is not on this
+    /// machine. `None` for a group, which leaves out such an index.
+    fn missing_base_model(&self) -> Option<String>;
+
     /// Returns the folders that a filter and the filters of a query text stand for.
     ///
     /// # Errors
@@ -145,7 +149,16 @@ impl QuerySource for Engine {
     }
 
     fn embedder_of(&self, snapshot: &Snapshot) -> Result<Arc<dyn Embedder>, EngineError> {
-        Ok(Arc::clone(&self.model_of_snapshot(snapshot)?.embedder))
+        // Retrieval by words needs no vectors of the base's model.
+        let model = match Engine::missing_base_model(self) {
+            Some(_) => self.models.current(),
+            None => self.model_of_snapshot(snapshot)?,
+        };
+        Ok(Arc::clone(&model.embedder))
+    }
+
+    fn missing_base_model(&self) -> Option<String> {
+        Engine::missing_base_model(self)
     }
 
     fn find_folders(

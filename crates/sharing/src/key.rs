@@ -31,6 +31,9 @@ fn describe_settings(settings: &Settings) -> String {
     let Settings {
         root,
         index_dir,
+        base,
+        // Credentials change no answer, and locations are read before the server starts.
+        locations: _,
         max_file_bytes,
         cross_file_systems,
         parse_time_limit,
@@ -57,7 +60,9 @@ fn describe_settings(settings: &Settings) -> String {
     // The built-in model needs no files, so the search paths matter only for a named model.
     let is_named = matches!(pipeline.embedder, Some(EmbedderChoice::Model(_)));
     let search_paths = is_named.then_some((library, hub_cache, visible_gpus));
-    format!("{root:?} {index_dir:?} {cache_dir:?} {limits:?} {pipeline:?} {device:?} {models_dir:?} {search_paths:?}")
+    format!(
+        "{root:?} {index_dir:?} {base:?} {cache_dir:?} {limits:?} {pipeline:?} {device:?} {models_dir:?} {search_paths:?}"
+    )
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use config::{Settings, UserEnvironment};
 use engine::{Engine, EngineError, RepoPath};
 
+use super::published_base::bring_base;
 use crate::cli::arguments::SharedArguments;
 use crate::cli::printer;
 
@@ -63,9 +64,10 @@ impl CommandFolder {
     /// # Errors
     /// If the index cannot be opened, or the home folder, the working folder or the program's own file cannot be
     /// determined.
-    pub fn open(self) -> anyhow::Result<(Engine, ShownPaths)> {
+    pub fn open(self, shared: &SharedArguments) -> anyhow::Result<(Engine, ShownPaths)> {
         let working = UserEnvironment::detect()?.working;
         let working = working.canonicalize().unwrap_or(working);
+        bring_base(shared, &self.settings)?;
         let root = self.settings.root.as_path().to_owned();
         let shown = ShownPaths { root, working, part: self.part.clone() };
         Ok((Engine::open(self.settings)?.narrowed_to(self.part), shown))
@@ -87,7 +89,9 @@ pub fn settings_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyho
 /// # Errors
 /// If the folder is too broad, the index or a setting is invalid, or the model cannot use the device of `--device`.
 pub fn open_to_index(shared: &SharedArguments, path: Option<&Path>) -> anyhow::Result<Engine> {
-    let engine = Engine::open(settings_to_index(shared, path)?)?;
+    let settings = settings_to_index(shared, path)?;
+    bring_base(shared, &settings)?;
+    let engine = Engine::open(settings)?;
     check_device(shared, &engine)?;
     Ok(engine)
 }

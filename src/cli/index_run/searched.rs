@@ -7,6 +7,7 @@ use std::sync::Arc;
 use engine::{Engine, EngineGroup, Language, LeftOutFolder, QueryCalls, TokenClass};
 
 use super::command_folder::{CommandFolder, ShownPaths, check_device, refuse_broad, settings_to_index};
+use super::published_base::bring_base;
 use crate::cli::arguments::{ChosenFolders, SharedArguments};
 use crate::cli::printer;
 
@@ -59,7 +60,7 @@ impl Searched {
 pub fn open_searched(shared: &SharedArguments, folders: &ChosenFolders) -> anyhow::Result<(Searched, ShownPaths)> {
     match folders {
         ChosenFolders::One(folder) => {
-            let (engine, paths) = CommandFolder::resolve_to_index(shared, folder.as_deref())?.open()?;
+            let (engine, paths) = CommandFolder::resolve_to_index(shared, folder.as_deref())?.open(shared)?;
             check_device(shared, &engine)?;
             Ok((Searched::Folder(Box::new(engine)), paths))
         }
@@ -80,7 +81,10 @@ pub fn open_searched(shared: &SharedArguments, folders: &ChosenFolders) -> anyho
 pub fn open_group(shared: &SharedArguments, folders: &[PathBuf]) -> anyhow::Result<EngineGroup> {
     let (mut engines, mut unopened) = (Vec::<Arc<Engine>>::new(), Vec::new());
     for folder in folders {
-        let opened = settings_to_index(shared, Some(folder)).and_then(|settings| Ok(Engine::open(settings)?));
+        let opened = settings_to_index(shared, Some(folder)).and_then(|settings| {
+            bring_base(shared, &settings)?;
+            Ok(Engine::open(settings)?)
+        });
         match opened {
             Ok(engine) => {
                 let is_other = |other: &&Arc<Engine>| other.root() != engine.root();
@@ -122,7 +126,7 @@ pub fn open_to_read(
         ChosenFolders::One(folder) => {
             let folder = CommandFolder::resolve(shared, folder.as_deref())?;
             let broad = refuse_broad(shared, &folder.settings, "index");
-            let (engine, paths) = folder.open()?;
+            let (engine, paths) = folder.open(shared)?;
             Ok((Searched::Folder(Box::new(engine)), paths, broad))
         }
         ChosenFolders::Group(folders) => {

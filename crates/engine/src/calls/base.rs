@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::gone_worktrees::remove_gone_worktrees;
+use super::published_base::BaseOrigin;
 use super::stored_indexes::{read_git_project, write_git_project};
 use crate::error::EngineError;
 use crate::state::Engine;
@@ -45,6 +46,7 @@ impl Engine {
         for base in bases.iter().rev().take(MAX_TRIED) {
             match self.copy_index(base) {
                 Ok(()) => {
+                    BaseOrigin::copy(&base.dir, &self.settings.index_dir);
                     remove_gone_worktrees(&data);
                     return true;
                 }

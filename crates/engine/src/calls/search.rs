@@ -6,7 +6,7 @@ use crate::error::EngineError;
 use crate::query_source::{QuerySource, track_damage};
 use crate::state::Engine;
 use platform::cancel::CancelToken;
-use search::{RankingWeights, SearchContext, SearchQuery, check_query, search};
+use search::{RankingWeights, RetrievalMode, SearchContext, SearchQuery, check_query, search};
 
 impl Engine {
     /// Searches like [`QueryCalls::search`](crate::QueryCalls::search), with other ranking weights.
@@ -42,7 +42,9 @@ fn search_snapshot<S: QuerySource + ?Sized>(
     weights: &RankingWeights,
     cancel: &CancelToken,
 ) -> Result<SearchAnswer, EngineError> {
-    let query = check_query(query)?;
+    let missing_model = source.missing_base_model();
+    let mode = if missing_model.is_some() { RetrievalMode::Lexical } else { query.mode };
+    let query = check_query(&SearchQuery { mode, ..query.clone() })?;
     let snapshot = source.snapshot()?;
     let embedder = source.embedder_of(&snapshot)?;
     let folders = source.find_folders(&snapshot, &query.filter, &query.query_filters)?;
@@ -52,5 +54,6 @@ fn search_snapshot<S: QuerySource + ?Sized>(
     if results.hits.is_empty() {
         results.notes.extend(explain_empty(source, &snapshot, &filter, &query_filters, &folders)?);
     }
+    results.notes.extend(missing_model);
     build_answer(source, &snapshot, results, cancel)
 }

@@ -159,6 +159,10 @@ impl QuerySource for EngineGroup {
         for ((name, engine), loaded) in self.members.iter().zip(self.member_snapshots()) {
             match loaded {
                 Ok(snapshot) => {
+                    if let Some(reason) = engine.missing_base_model() {
+                        left_out.insert(name.clone(), reason);
+                        continue;
+                    }
                     let model = |snapshot: &Snapshot| snapshot.manifest().fingerprint.clone();
                     match parts.first().filter(|first| !is_same_model(&model(&first.snapshot), &model(&snapshot))) {
                         Some(first) => {
@@ -192,6 +196,10 @@ impl QuerySource for EngineGroup {
         let first = snapshot.members().first().ok_or(EngineError::EmptyGroup)?;
         let (_, engine) = self.find_member(&first.name).ok_or(EngineError::EmptyGroup)?;
         Ok(Arc::clone(&engine.model_of_snapshot(&first.snapshot)?.embedder))
+    }
+
+    fn missing_base_model(&self) -> Option<String> {
+        None
     }
 
     fn find_folders(

@@ -12,6 +12,7 @@ use sharing::SharedFolders;
 
 use crate::cli::arguments::{ServeArguments, SharedArguments};
 use crate::cli::index_run::command_folder::refuse_broad;
+use crate::cli::index_run::published_base::bring_base;
 use crate::cli::printer;
 
 /// Advice for calls of a server without a folder.
@@ -116,6 +117,8 @@ impl FolderChecks {
     /// If it does not exist or is too broad to serve.
     fn check(&self, folder: &Path) -> Result<Settings, String> {
         let settings = self.shared.settings(Some(folder)).map_err(|error| error.to_string())?;
-        refuse_broad(&self.shared, &settings, "serve").map(|()| settings)
+        refuse_broad(&self.shared, &settings, "serve")?;
+        bring_base(&self.shared, &settings).map_err(|error| error.to_string())?;
+        Ok(settings)
     }
 }

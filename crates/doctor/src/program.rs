@@ -4,8 +4,8 @@ use std::path::Path;
 
 use config::UserEnvironment;
 
-use super::check::DoctorCheck;
-use super::installation::{self, Installation};
+use crate::check::DoctorCheck;
+use crate::installation::{self, Installation};
 
 /// Checks the running program.
 pub fn check_program(user: &UserEnvironment) -> Vec<DoctorCheck> {

@@ -10,7 +10,7 @@ use config::{Settings, UserEnvironment};
 
 use super::mcp_client::StdioClient;
 use super::sample_folder::SampleFolder;
-use crate::cli::commands::doctor::check::DoctorCheck;
+use crate::check::DoctorCheck;
 
 /// The time limit for the server's initialization, and for its list of tools; clients give up soon after.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(20);

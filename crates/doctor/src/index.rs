@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use config::Settings;
 use engine::{Engine, EngineError, IndexStatus, RunStatus};
 
-use super::check::DoctorCheck;
+use crate::check::DoctorCheck;
 
 /// The file with the maximum number of folders that a user may watch on Linux.
 const MAX_WATCHES_FILE: &str = "/proc/sys/fs/inotify/max_user_watches";

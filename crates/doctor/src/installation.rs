@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::check::DoctorCheck;
+use crate::check::DoctorCheck;
 
 /// The path of a file that packagers write, relative to the parent of the program's folder. Its first line that is not
 /// blank says how the program was installed, such as `as an image`; the second one is the command that updates it.

@@ -1,6 +1,6 @@
 //! The check of the installed models.
 
-use super::check::DoctorCheck;
+use crate::check::DoctorCheck;
 use config::ModelSettings;
 use engine::models::{self, ModelSource};
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use config::Settings;
 use workers::{ParserPool, PoolState};
 
-use super::check::DoctorCheck;
+use crate::check::DoctorCheck;
 
 /// Checks whether files are parsed in processes of their own, by starting one.
 pub fn check_parsers(settings: &Settings) -> DoctorCheck {
@@ -37,8 +37,8 @@ fn describe_state(state: &PoolState) -> DoctorCheck {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::CheckState;
     use super::*;
+    use crate::check::CheckState;
 
     #[test]
     fn parsing_in_process_is_a_warning_with_its_reason() {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use clients::{ClientConfigFile, InstalledEntry};
 use config::UserEnvironment;
 
-use super::check::{CheckState, DoctorCheck};
-use super::servers::handshakes::EntryHandshakes;
+use crate::check::{CheckState, DoctorCheck};
+use crate::servers::handshakes::EntryHandshakes;
 
 /// The time limit for `--version` of another program.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);

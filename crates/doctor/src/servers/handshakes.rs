@@ -15,7 +15,7 @@ use config::UserEnvironment;
 
 use super::mcp_client::StdioClient;
 use super::sample_folder::SampleFolder;
-use crate::cli::commands::doctor::check::DoctorCheck;
+use crate::check::DoctorCheck;
 
 /// The time limit for the server's initialization, and for its list of tools.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);

@@ -8,7 +8,7 @@ use std::time::Instant;
 use config::{DeviceChoice, EmbedderChoice, ModelSettings, Provider, Settings};
 use engine::models::{self, LibraryLocation};
 
-use super::check::DoctorCheck;
+use crate::check::DoctorCheck;
 
 /// Checks the ONNX Runtime libraries and the devices.
 pub fn check_onnx(settings: &Settings) -> Vec<DoctorCheck> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use config::Settings;
 use platform::process;
 
-use super::check::DoctorCheck;
+use crate::check::DoctorCheck;
 
 /// Minimum free disk space without a warning: 1 GiB.
 const LOW_DISK_BYTES: u64 = 1 << 30;
@@ -27,7 +27,7 @@ pub fn check_machine(settings: &Settings) -> Vec<DoctorCheck> {
         }
         let Some(existing) = dir.ancestors().find(|folder| folder.exists()) else { continue };
         if let Some(free) = process::free_disk_bytes(existing)
-            && disks.insert(free)
+            && disks.insert(name_disk(existing))
         {
             checks.push(check_disk(existing, free));
         }
@@ -90,4 +90,16 @@ fn mode_open_to_others(dir: &Path) -> Option<u32> {
 #[cfg(not(unix))]
 fn mode_open_to_others(_dir: &Path) -> Option<u32> {
     None
+}
+
+/// Returns a name for the disk that a folder is on, to tell disks apart.
+#[cfg(unix)]
+fn name_disk(folder: &Path) -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    folder.metadata().map_or_else(|_| String::new(), |metadata| metadata.dev().to_string())
+}
+
+#[cfg(not(unix))]
+fn name_disk(folder: &Path) -> String {
+    folder.components().next().map_or_else(String::new, |drive| drive.as_os_str().to_string_lossy().into_owned())
 }
