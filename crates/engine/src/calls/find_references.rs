@@ -99,7 +99,7 @@ pub struct ReferenceAnswer {
     /// Number of uses of the kinds that were not requested, by kind, in files that begin on this page; definitions are
     /// not among them.
     pub other_kinds: BTreeMap<ReferenceKind, usize>,
-    /// Number of files whose words contain the name, in any case and with any separators.
+    /// Number of files that pass the filter and whose words contain the name, in any case and with any separators.
     pub files_with_name: usize,
     /// Number of files whose uses this page and the earlier pages cover completely.
     pub files_read: usize,
@@ -332,7 +332,7 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
         parts
     }
 
-    /// Finds the uses in one file; none if it does not exist or cannot be read.
+    /// Finds the uses in one file. A file that does not exist has none; if it cannot be read, `problem` is set.
     fn scan_file(&self, path: &RepoPath, language: Language) -> ScannedFile {
         let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
         let mut scanned =

@@ -133,7 +133,7 @@ pub(crate) fn find_symbol_in<S: QuerySource + ?Sized>(
     Ok(SymbolAnswer { symbols, more, is_qualified, notes, coverage, generation })
 }
 
-/// Splits a name from the filters that are written with it; a text of filters alone is a name.
+/// Splits a name from the filters that are written with it. A text that consists only of filters is taken as a name.
 pub(crate) fn split_name_filters(text: &str) -> (QueryFilters, String) {
     match QueryFilters::parse(text) {
         (filters, name) if !name.trim().is_empty() => (filters, name),
