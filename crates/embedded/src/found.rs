@@ -22,8 +22,8 @@ pub struct EmbeddedText {
 }
 
 impl EmbeddedText {
-    /// Returns the program to parse: the frame around the part, with filled holes. The part begins after the first
-    /// text of the frame and has its own length.
+    /// Returns the program to parse: the part, between the two texts of its frame and with its holes filled. `text` is
+    /// the whole text that contains the part. The part keeps its length in bytes.
     pub fn program<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let part = &text[self.range.clone()];
         if self.holes.is_empty() && self.frame == ("", "") {
