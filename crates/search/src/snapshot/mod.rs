@@ -344,7 +344,7 @@ impl Snapshot {
         self.inverted_index().any_posting(hash, is_live).map_err(|error| self.inverted_index_error(&error))
     }
 
-    /// Returns the chunk of a row in the store; `None` in a group.
+    /// Returns the chunk of a row in the store; `None` if no chunk has this row, and in a group.
     pub fn chunk_of_row(&self, row: RowKey) -> Option<u32> {
         self.rows.chunks_of(row).next()
     }
