@@ -45,7 +45,7 @@ pub enum FileChanges {
     Everything { reason: String },
 }
 
-/// A folder that cannot be watched.
+/// The reason why a folder cannot be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// The root could not be walked.
