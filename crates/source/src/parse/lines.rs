@@ -105,7 +105,7 @@ impl<'t> LineIndex<'t> {
         &self.depths
     }
 
-    /// Makes a cut before `line` more expensive, because it belongs to the line above.
+    /// Makes a cut before `line` more expensive, because the line belongs to the one above it.
     pub fn tie_to_previous(&mut self, line: usize) {
         if let Some(depth) = self.depths.get_mut(line) {
             *depth = depth.saturating_add(50);
