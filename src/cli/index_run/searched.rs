@@ -109,8 +109,8 @@ pub fn open_group(shared: &SharedArguments, folders: &[PathBuf]) -> anyhow::Resu
     Ok(group)
 }
 
-/// Opens what [`open_searched`] opens, for a command that may read files without an index: a folder that is too broad to
-/// index is no error, but returned as one.
+/// Opens what [`open_searched`] opens, for a command that may read files without an index. Also opens a folder that is
+/// too broad to index; the third value is then the error for a call that needs the index.
 ///
 /// # Errors
 /// If the folder or the index is invalid; of a group, if that holds for every folder.
