@@ -143,7 +143,7 @@ fn class_of(byte: u8) -> u8 {
     }
 }
 
-/// Returns whether a character belongs to Base64.
+/// Returns whether a byte can occur in standard Base64, including its padding.
 pub fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)
 }
