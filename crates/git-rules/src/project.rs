@@ -1,4 +1,4 @@
-//! Which folders are working trees of one project: worktrees of a repository, and clones of it.
+//! Finds the folders that are working trees of one project: worktrees of a repository, and clones of it.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub struct GitProject {
     pub commit: Option<String>,
 }
 
-/// How two folders belong to one project; a better relation is greater.
+/// The way in which two folders belong to one project; a closer one is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProjectRelation {
     /// They have the same origin, or one is the origin of the other, or the same commit is checked out.
