@@ -71,7 +71,8 @@ pub struct HostScan {
     pub comments: Vec<Range<usize>>,
     /// Uses of the requested name: byte position and kind.
     pub uses: Vec<(usize, HostUse)>,
-    /// The nesting depth from a byte on, in order; [`INSIDE_DEPTH`] inside of a tag or a statement.
+    /// The bytes at which the nesting depth changes, in order, each with the depth from there on; [`INSIDE_DEPTH`]
+    /// inside of a tag or a statement.
     pub depths: Vec<(usize, u32)>,
 }
 
