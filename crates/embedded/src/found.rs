@@ -10,9 +10,10 @@ use types::SymbolKind;
 pub struct EmbeddedText {
     /// Byte range of the part.
     pub range: Range<usize>,
-    /// Name of its language in the language table.
+    /// Name of the part's language in the language table.
     pub language: &'static str,
-    /// Whether it is only evaluated where it stands, so that it defines nothing: `save(item)` in `@click="save(item)"`.
+    /// Whether the part is only evaluated where it stands, so that it defines nothing: `save(item)` in
+    /// `@click="save(item)"`.
     pub is_expression: bool,
     /// Code that makes the part a whole program, before and after it.
     pub frame: (&'static str, &'static str),
