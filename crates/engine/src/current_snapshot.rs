@@ -73,8 +73,8 @@ impl Engine {
         self.refreshing_runs.load(Ordering::SeqCst) > 0
     }
 
-    /// Returns a snapshot of the last commit of any process. While another search loads that commit, returns the
-    /// snapshot loaded before, or waits if there is none.
+    /// Returns a snapshot of the last commit, whichever process made it. While another search loads that commit,
+    /// returns the snapshot loaded before, or waits if there is none.
     fn latest_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         if let Some(current) = self.held_if_current()? {
             return Ok(current);

@@ -193,7 +193,7 @@ pub enum PathError {
     Credentials { path: RepoPath, found: String },
     #[error("cannot read {shown}: it is left out: {reason}", shown = escape_name(.path.as_str()))]
     LeftOut { path: RepoPath, reason: SkipReason },
-    /// The walk does not reach the path for an unknown reason.
+    /// No walk reaches the path, and the reason is not known.
     #[error("cannot read {shown}: it is left out", shown = escape_name(.path.as_str()))]
     Unreachable { path: RepoPath },
     #[error(

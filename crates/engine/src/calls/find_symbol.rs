@@ -219,8 +219,8 @@ fn kind_inside(around: SymbolKind) -> SymbolKind {
     }
 }
 
-/// Describes a definition by the first line of the chunk that contains its name, for an index of schema 3, which stores
-/// only the names.
+/// Describes a definition by the first line with its name in the chunk, for an index of schema 3, which stores only the
+/// names.
 fn symbol_by_line(chunk: &ChunkMeta<'_>, name: &str, text: &str) -> Symbol {
     let last = name.rsplit(['.', ':']).next().unwrap_or(name);
     let at = parse::find_whole_word(text, last).next().unwrap_or(0);

@@ -27,8 +27,8 @@ pub trait QueryCalls: QuerySource {
         Ok(check_query(query)?)
     }
 
-    /// Searches the newest commit of the index, of whichever process. While another call loads that commit, or an index
-    /// run of this process refreshes the snapshot, the commit loaded before is searched.
+    /// Searches the newest commit of the index, whichever process made it. While another call loads that commit, or an
+    /// index run of this process refreshes the snapshot, the commit loaded before is searched.
     ///
     /// # Errors
     /// [`EngineError::NotIndexed`], [`EngineError::Request`], [`EngineError::Cancelled`], or an error of the
