@@ -17,7 +17,7 @@ use platform::file_format::{FileFormat, checksum64};
 use source::walk::WalkEntry;
 use types::{ContentHash, FileRecord, RepoPath};
 
-/// The name of the file in the folder of an index.
+/// The name of the file of object ids in the folder of an index.
 const NAME: &str = "objects";
 
 const FORMAT: FileFormat = FileFormat { magic: *b"CSCRYOBJ", version: 1 };

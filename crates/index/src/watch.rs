@@ -375,8 +375,8 @@ impl PendingChanges {
     }
 }
 
-/// Returns whether an event means that a file was created, deleted or written. Reads and changed permissions
-/// do not count.
+/// Returns whether an event may mean that a file or folder was created, deleted, renamed or written. Reads do not
+/// count, nor do changes of metadata other than the time of the last write.
 fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),

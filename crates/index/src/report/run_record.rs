@@ -122,7 +122,8 @@ pub enum RunRecordError {
     Damaged { path: PathBuf, problem: String },
 }
 
-/// Reads the record of the last run of any process that wrote to `index_dir`; `None` if there is none.
+/// Reads the record of the last run of any process that wrote to `index_dir`; `None` if there is none. A run whose
+/// record says that it is running, but was not written for `MAX_SILENCE`, counts as [`RunStatus::Died`].
 ///
 /// # Errors
 /// When the record cannot be read, is damaged, or has another format.
@@ -168,7 +169,7 @@ impl<'r> RunRecorder<'r> {
         Self { index_dir, last: Mutex::default() }
     }
 
-    /// Records the progress of the run. Writes nothing before the first file is parsed, nor within [`WRITE_INTERVAL`]
+    /// Records the progress of the run. Writes nothing before the first file is parsed, nor within `WRITE_INTERVAL`
     /// of the last write.
     pub fn record_progress(&self, progress: &IndexProgress) {
         let mut last = self.last.lock();
