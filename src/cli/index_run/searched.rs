@@ -1,4 +1,4 @@
-//! What a command searches: an indexed folder, or a group of folders.
+//! The folders that a command searches: an indexed folder, or a group.
 
 use std::ops::{Deref, Range};
 use std::path::PathBuf;
@@ -55,7 +55,8 @@ impl Searched {
 /// Opens the engine of a folder or of the indexed folder above it, or those of a group.
 ///
 /// # Errors
-/// If the folder is too broad, or the folder or the index is invalid; of a group, if that holds for every folder.
+/// If the folder is too broad, the folder or the index is invalid, or the model cannot use the device of `--device`;
+/// for a group, also like [`open_group`].
 pub fn open_searched(shared: &SharedArguments, folders: &ChosenFolders) -> anyhow::Result<(Searched, ShownPaths)> {
     match folders {
         ChosenFolders::One(folder) => {
