@@ -160,7 +160,7 @@ fn is_identifier(word: &str) -> bool {
     false
 }
 
-/// Returns whether a line is a comment in most languages, or documentation.
+/// Returns whether a line begins with a mark of a comment or a doc string in a common language.
 pub(crate) fn is_comment(line: &str) -> bool {
     let line = line.trim_start();
     ["//", "#", "/*", "* ", "*/", "--", "\"\"\"", ";;", "%"].iter().any(|mark| line.starts_with(mark)) || line == "*"

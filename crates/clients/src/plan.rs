@@ -413,7 +413,8 @@ impl FileChange {
     /// removed file.
     ///
     /// # Errors
-    /// When the file has changed since the plan, or cannot be written. The file is unchanged then.
+    /// When the file has changed since the plan, or cannot be backed up, written or removed. The file is unchanged
+    /// then.
     pub fn apply(&self) -> Result<AppliedChange, ClientError> {
         let mut applied = AppliedChange::default();
         match (&self.before, &self.after) {

@@ -36,7 +36,7 @@ pub struct UserEnvironment {
     pub home: PathBuf,
     /// The folder for programs' settings: `~/.config`, `~/Library/Application Support` or `%APPDATA%`.
     pub settings: PathBuf,
-    /// `$XDG_CONFIG_HOME` or `~/.config`, for programs that use it on every system but Windows.
+    /// `$XDG_CONFIG_HOME` or `~/.config`, on every system.
     pub dot_config: PathBuf,
     /// The folder for settings that stay on this machine: `%LOCALAPPDATA%` on Windows, otherwise `dot_config`.
     pub local_settings: PathBuf,

@@ -75,8 +75,8 @@ fn check_last_run(status: &IndexStatus) -> Option<DoctorCheck> {
     Some(DoctorCheck::warn("last run", format!("{problem}{why}"), "codescry index"))
 }
 
-/// Counts the files that were changed, added or removed since the last commit, and checks whether the folders can be
-/// watched.
+/// Estimates how many files were changed, added or removed since the last commit, by the times of the files and their
+/// number, and checks whether the folders can be watched.
 fn check_freshness(engine: &Engine, status: &IndexStatus) -> Vec<DoctorCheck> {
     let start = Instant::now();
     let found = match engine.dry_run(&engine::CancelToken::default()) {

@@ -25,7 +25,7 @@ pub struct IndexCoverage {
     pub files_found: Option<u64>,
     /// Chunks in the index.
     pub chunks: u64,
-    /// Whether the last index run completed.
+    /// Whether the commit completed an index run.
     pub complete: bool,
 }
 
@@ -62,7 +62,7 @@ pub struct SearchAnswer {
 }
 
 /// Returns a note on an answer from a copy of another folder's index that no run has compared with this folder yet;
-/// `left_out` is the number of results that files of this folder do not have.
+/// `None` for any other answer. `left_out` is the number of results left out because their file differs in this folder.
 pub(crate) fn copy_note(snapshot: &Snapshot, left_out: usize) -> Option<String> {
     let manifest = snapshot.manifest();
     let origin = manifest.origin.as_ref().filter(|origin| !origin.is_confirmed)?;
@@ -77,8 +77,9 @@ pub(crate) fn copy_note(snapshot: &Snapshot, left_out: usize) -> Option<String> 
     Some(note)
 }
 
-/// Completes the results of a search: marks hits whose file has changed since it was indexed, leaves out hits whose text
-/// is damaged, and sets the project of each hit.
+/// Completes the results of a search: marks hits whose file has changed since it was indexed, leaves out hits whose
+/// text is damaged, and sets the project of each hit. In a copy of another folder's index that no run has compared with
+/// this folder yet, hits in changed files are left out too.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`] if the call is cancelled.

@@ -25,8 +25,8 @@ impl Engine {
         }
     }
 
-    /// Runs `run` and refreshes the snapshot when it ends. In the meantime, searches use the loaded snapshot
-    /// and never wait for a newer one; `run` calls [`Engine::refresh_snapshot`] after each commit.
+    /// Runs `run` and refreshes the snapshot when it ends. In the meantime, searches use the loaded snapshot, if there
+    /// is one, and never wait for a newer one; `run` calls [`Engine::refresh_snapshot`] after each commit.
     pub fn refresh_snapshot_during<T>(&self, run: impl FnOnce() -> T) -> T {
         self.refreshing_runs.fetch_add(1, Ordering::SeqCst);
         let done = catch_unwind(AssertUnwindSafe(run));
@@ -58,7 +58,8 @@ impl Engine {
     /// Returns the snapshot like [`Engine::current_snapshot`], for answers that are not compared with the files.
     ///
     /// # Errors
-    /// [`EngineError::NotIndexed`] for a copy of another folder's index that no run has compared with this folder yet.
+    /// [`EngineError::NotIndexed`] for a copy of another folder's index that no run has compared with this folder yet;
+    /// otherwise like [`Engine::current_snapshot`].
     pub(crate) fn confirmed_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         let snapshot = self.current_snapshot()?;
         match snapshot.manifest().is_unconfirmed_copy() && !self.trusts_base() {
@@ -72,8 +73,8 @@ impl Engine {
         self.refreshing_runs.load(Ordering::SeqCst) > 0
     }
 
-    /// Returns a snapshot of the last commit of any process. While another search loads that commit, returns the
-    /// snapshot loaded before, or waits if there is none.
+    /// Returns a snapshot of the last commit, whichever process made it. While another search loads that commit,
+    /// returns the snapshot loaded before, or waits if there is none.
     fn latest_snapshot(&self) -> Result<Arc<Snapshot>, EngineError> {
         if let Some(current) = self.held_if_current()? {
             return Ok(current);

@@ -18,8 +18,8 @@ impl Engine {
         self.projects.find(self.root(), generation, records)
     }
 
-    /// Resolves the projects that a filter and the filters of a query text name to their folders. Adds the folder that
-    /// the engine is narrowed to.
+    /// Returns the folders of the projects that a filter and the filters of a query text name, and the folder that the
+    /// engine is narrowed to.
     ///
     /// # Errors
     /// If a project is unknown.

@@ -1,4 +1,4 @@
-//! What the calls that read need: an index of one folder, or a group of them.
+//! The source that queries read from: the index of one folder, or those of a group.
 
 pub(crate) mod group;
 
@@ -28,7 +28,7 @@ pub struct GroupRepository {
 #[derive(Clone)]
 pub struct LocatedPath<'e> {
     pub engine: &'e Engine,
-    /// The path as the engine resolves it.
+    /// The path to pass to the engine, which resolves it.
     pub path: String,
     /// The repository of a group; `None` outside of a group.
     pub repository: Option<&'e str>,
@@ -135,7 +135,8 @@ pub(crate) fn track_damage<S: QuerySource + ?Sized, T>(
     })
 }
 
-/// Has the next index run check the indexes that may be damaged: those in which a read has met damage, or all.
+/// Requests a repair of the indexes that may be damaged: those in which a read has met damage, or all if there are
+/// none.
 pub(crate) fn request_repair<S: QuerySource + ?Sized>(source: &S) {
     let engines = source.engines();
     let damaged: Vec<&Engine> = engines.iter().copied().filter(|engine| engine.has_met_damage()).collect();

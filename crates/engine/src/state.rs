@@ -140,8 +140,8 @@ const ADDRESS_SPACE_PER_CORE: u64 = 192 << 20;
 /// Maximum address space that is required, however many cores there are, in bytes.
 const MAX_NEEDED_ADDRESS_SPACE: u64 = 4 << 30;
 
-/// Checks that a limit of the address space (`ulimit -v`) leaves room for the threads. Without room, threads fail to
-/// start and allocations abort the process.
+/// Checks that a limit of the address space (`ulimit -v`), if there is one, leaves room for the threads. Without room,
+/// threads fail to start and allocations abort the process.
 fn check_address_space() -> Result<(), EngineError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let least = (LEAST_ADDRESS_SPACE + cores * ADDRESS_SPACE_PER_CORE).min(MAX_NEEDED_ADDRESS_SPACE);

@@ -30,7 +30,7 @@ pub struct GitFiles {
 
 impl GitFiles {
     /// Finds the files of the repository whose working tree begins at `top`, also if `.git` is a file that points
-    /// elsewhere. Returns `None` if there is no repository.
+    /// elsewhere. Returns `None` if there is no repository, or if `.git` points to a folder that does not exist.
     ///
     /// # Errors
     /// When `.git` or `commondir` cannot be read or is too large.

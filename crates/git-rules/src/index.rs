@@ -68,7 +68,8 @@ impl TrackedPaths {
     /// Parses an index whose hashes have `hash_bytes` bytes: 20 for SHA-1, 32 for SHA-256.
     ///
     /// # Errors
-    /// When the index is malformed, of an unknown version or split.
+    /// When the index is malformed, of an unknown version or split, or has an extension that must be understood and is
+    /// not.
     pub fn parse(index: &[u8], hash_bytes: usize) -> Result<Self, IndexFault> {
         let mut reader = IndexReader { rest: index };
         let (version, count) = reader.header()?;

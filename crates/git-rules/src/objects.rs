@@ -50,10 +50,10 @@ pub struct TreeObjects {
 
 #[derive(Clone, Copy, Debug)]
 struct TreeEntry {
-    /// Seconds and nanoseconds.
+    /// Change time, in seconds and nanoseconds.
     ctime: (u32, u32),
     mtime: (u32, u32),
-    /// The low 32 bits.
+    /// The low 32 bits of the inode number.
     inode: u32,
     size: u32,
     id: ObjectId,

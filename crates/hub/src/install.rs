@@ -82,7 +82,8 @@ pub fn install_model(
 ///
 /// # Errors
 ///
-/// Fails if files are missing or cannot be copied, or if the folder has no description and `name` is not a known model.
+/// Fails if the description cannot be read, if files are missing or cannot be copied, or if the folder has no
+/// description and `name` is not a known model.
 pub fn add_model(settings: &ModelSettings, from: &Path, name: Option<&str>) -> Result<InstalledModel, ModelError> {
     let described = ModelDescription::read(from)?;
     let mut description = match (described, name) {

@@ -74,7 +74,7 @@ impl<'r> FinishedRun<'r> {
         &self.unseen.gone
     }
 
-    /// Returns whether the manifest must be written again although nothing else has changed.
+    /// Returns whether the stored manifest was damaged, so that it must be written even if nothing else has changed.
     pub fn replaces_manifest(&self) -> bool {
         self.plan.repaired.is_manifest_damaged
     }

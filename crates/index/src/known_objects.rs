@@ -17,7 +17,7 @@ use platform::file_format::{FileFormat, checksum64};
 use source::walk::WalkEntry;
 use types::{ContentHash, FileRecord, RepoPath};
 
-/// The name of the file in the folder of an index.
+/// The name of the file of object ids in the folder of an index.
 const NAME: &str = "objects";
 
 const FORMAT: FileFormat = FileFormat { magic: *b"CSCRYOBJ", version: 1 };
@@ -98,7 +98,7 @@ impl KnownObjects {
     }
 }
 
-/// Returns whether a file has several names.
+/// Returns whether a file has several hard links.
 #[cfg(unix)]
 fn is_shared(metadata: &fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::nlink(metadata) > 1
@@ -109,7 +109,7 @@ fn is_shared(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Which files of a folder have the contents that the records of a copied index say, as far as git knows.
+/// Knows from git's index which files of a folder have the contents that the records of a copied index state.
 #[derive(Debug, Default)]
 pub(crate) struct SharedContents {
     known: KnownObjects,
@@ -117,7 +117,8 @@ pub(crate) struct SharedContents {
 }
 
 impl SharedContents {
-    /// Starts to read the ids of the files in the folder `root`, whose index in `index_dir` is a copy.
+    /// Starts a thread that reads the ids of the files in the folder `root`, whose index in `index_dir` is a copy.
+    /// Returns `None` if the thread cannot be started.
     pub fn start_reading(index_dir: PathBuf, root: PathBuf) -> Option<JoinHandle<Self>> {
         std::thread::Builder::new().name("objects".to_owned()).spawn(move || Self::read(&index_dir, &root)).ok()
     }

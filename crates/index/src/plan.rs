@@ -33,7 +33,8 @@ pub fn index_fingerprint(settings: &Settings, embedder: &dyn Embedder) -> IndexF
 pub(crate) struct RunPlan {
     /// Records of files that are processed only if they have changed.
     pub known: HashMap<RepoPath, FileRecord>,
-    /// Contents known from git's index, for the files of an index that is a copy of another folder's and not yet compared with its own.
+    /// The contents of files that git's index knows; `None` unless the index began as a copy of another folder's and no
+    /// run has compared it with this folder yet.
     pub shared: Option<SharedContents>,
     /// Files that are read although their metadata matches their record, because they were seen to change.
     pub reread: PathSet,
@@ -44,7 +45,7 @@ pub(crate) struct RunPlan {
     /// Whether the run starts with an empty index.
     pub fresh: bool,
     /// Whether the old index stays searchable until this run completes. This is true for a complete index if no rebuild
-    /// was requested and only the model, the layout or the chunker has changed, or the index is damaged.
+    /// was requested, and the index is only damaged, or only the model, the layout or the chunker has changed.
     pub keeps_old_index: bool,
     /// The reason why stored data is discarded, as a sentence; `None` if all of it is kept.
     pub redo_reason: Option<String>,

@@ -45,7 +45,7 @@ pub enum FileChanges {
     Everything { reason: String },
 }
 
-/// A folder that cannot be watched.
+/// The reason why a folder cannot be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// The root could not be walked.
@@ -264,7 +264,7 @@ struct PendingChanges {
 }
 
 impl WatcherShared {
-    /// Records an event of the system.
+    /// Records what an event of the system's file watcher reports.
     fn record_event(&self, event: notify::Result<Event>, now: Instant) {
         let mut state = self.state.lock();
         let was_pending = state.pending.times.is_some();
@@ -375,8 +375,8 @@ impl PendingChanges {
     }
 }
 
-/// Returns whether an event means that a file was created, deleted or written. Reads and changed permissions
-/// do not count.
+/// Returns whether an event may mean that a file or folder was created, deleted, renamed or written. Reads do not
+/// count, nor do changes of metadata other than the time of the last write.
 fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),

@@ -110,7 +110,7 @@ impl McpServer {
         self.registry.close(timeout).await;
     }
 
-    /// Returns whether calls must, may or need not name their root.
+    /// Returns whether calls may name their root.
     fn root_argument(&self) -> RootArgument {
         match self.registry.served().list.len() {
             _ if self.registry.access().is_open() => RootArgument::Optional,

@@ -1,8 +1,9 @@
 //! The table of names of files and folders that hold credentials.
 //!
-//! Names are compared in lower case, as they are, without the marks of copies and backups, and without leading dots:
-//! `server.key.bak`, `.env~`, `.server.key.swp`, `terraform.tfstate.1700000000.backup`. A file pattern never matches a
-//! folder, because `commands/credentials/` is source code. The reported reason is the pattern.
+//! Names are compared in lower case and in three forms: whole, without the marks of copies and backups, and without
+//! both these marks and leading dots. So `server.key.bak`, `.env~`, `.server.key.swp` and
+//! `terraform.tfstate.1700000000.backup` match. A file pattern never matches a folder, because `commands/credentials/`
+//! is source code. The reported reason is the pattern.
 
 use types::RepoPath;
 

@@ -63,6 +63,7 @@ pub fn mask_tokens(path: &str, text: String) -> (String, Vec<TextMask>) {
 }
 
 /// Returns the credentials in a text: byte ranges in order that do not overlap, each within one line, and their rules.
+/// Leaves out those in lines with [`ALLOW_MARKER`].
 pub fn find_credential_tokens(path: &str, text: &str) -> Vec<(Range<usize>, &'static str)> {
     let rules = TokenRules::get();
     // If several rules find a credential at the same start, the first one in `rules.toml` gives its name.

@@ -22,7 +22,8 @@ use crate::rendezvous::Rendezvous;
 /// possible, acts as [`mcp::serve_stdio`].
 ///
 /// # Errors
-/// When there is no folder or the server cannot be started. Client input is never an error.
+/// When there is no folder, or a server cannot be started or stopped. Where sharing is not possible, also when
+/// [`mcp::serve_stdio`] fails.
 pub fn serve_shared(folders: SharedFolders, watch: bool, form: AnswerForm) -> Result<(), McpError> {
     if folders.served.is_empty() && folders.within.is_empty() {
         return Err(McpError::NoRoots);

@@ -36,7 +36,7 @@ pub enum WordForm {
     Word,
     /// A part of the next [`WordForm::Word`], which is in a script without spaces between words.
     Segment,
-    /// A character of a pair of characters that is a segment.
+    /// A segment of one character that is also in a segment of two.
     Character,
     /// A whole identifier that consists of several words.
     Joined,

@@ -52,7 +52,7 @@ pub enum SkipReason {
     Unreadable { message: String },
 }
 
-/// How a folder is a copy of another repository.
+/// The way in which a folder is a copy of another repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum CopyKind {
     /// It is another working tree of the same repository.

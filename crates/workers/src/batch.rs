@@ -22,7 +22,8 @@ const ATTEMPTS: u32 = 3;
 /// Maximum time for which a text that needs much memory waits for it.
 const MEMORY_WAIT: Duration = Duration::from_secs(30);
 
-/// Maximum time for which any other text waits for the memory of a second attempt, before it is tried with less.
+/// Maximum time for which a text that does not need much memory waits for the memory of a second attempt, before it is
+/// tried with less.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 
 /// The error of a batch that ended early because it was cancelled.

@@ -114,7 +114,7 @@ impl FailedTexts {
         Some(AttemptRecord { path })
     }
 
-    /// Remembers the texts that processes were parsing themselves when they ended.
+    /// Remembers the texts that ended processes were parsing without a worker when they ended.
     pub fn adopt_attempts(&self) {
         let folder = self.file.as_ref().and_then(|file| file.parent());
         let Some(entries) = folder.and_then(|folder| fs::read_dir(folder).ok()) else { return };

@@ -44,7 +44,7 @@ pub struct PoolOptions {
     pub index_dir: Option<PathBuf>,
 }
 
-/// How a pool parses.
+/// The place where a pool parses: in other processes or in this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PoolState {
     /// In processes of their own.
@@ -207,7 +207,7 @@ impl ParserPool {
         }
     }
 
-    /// Returns the definitions of a file, and a problem, if there is one.
+    /// Returns the definitions of a file, and the problem of parsing it, if there is one.
     pub fn outline_file(&self, file: &SourceFile, time_limit: Duration) -> (Vec<Symbol>, Option<String>) {
         let facts = self.find_facts(file, SyntaxTask::Definitions, time_limit);
         parse::build_outline(file, facts, time_limit)
@@ -274,7 +274,8 @@ impl ParserPool {
         self.program == ParserProgram::InProcess || (has_failed && !state.has_started)
     }
 
-    /// Remembers the texts that ended earlier processes, which parsed them themselves.
+    /// Remembers the texts that earlier processes were parsing without a worker when they ended. Only the first call
+    /// does anything.
     pub(crate) fn adopt_attempts_once(&self) {
         self.adopted.call_once(|| self.failed.adopt_attempts());
     }

@@ -15,7 +15,8 @@ use crate::cli::printer::{self, Printer};
 /// Runs `codescry gc`.
 ///
 /// # Errors
-/// If the data folder cannot be listed, or the location refuses or fails.
+/// If the data folder or the folder of `--index-dir` cannot be listed, or the location refuses or fails. An index that
+/// cannot be removed is reported and does not keep the others from being removed.
 pub fn run_gc(shared: &SharedArguments, arguments: &GcArguments) -> anyhow::Result<CommandExit> {
     if let Some(location) = &arguments.location {
         return collect_location(location, arguments);
@@ -25,8 +26,9 @@ pub fn run_gc(shared: &SharedArguments, arguments: &GcArguments) -> anyhow::Resu
     change_indexes(&all, arguments.dry_run, |index| collect_index(index, shared.quiet, arguments.dry_run))
 }
 
-/// Removes an index whose folder was deleted or that no run has written, and the replaced tables of another one;
-/// `None` if there is nothing to remove.
+/// Removes an index whose folder was deleted or that no run has written, and the replaced tables of another one. Keeps
+/// the index of a folder that may be on an unmounted disk, with a note. A dry run only measures. Returns `None` if
+/// there is nothing to remove.
 fn collect_index(index: &StoredIndex, is_quiet: bool, is_dry_run: bool) -> anyhow::Result<Option<Change>> {
     match index.folder_state() {
         FolderState::Gone { .. } => return remove_index(index, is_dry_run).map(Some),

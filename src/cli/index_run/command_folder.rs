@@ -136,7 +136,7 @@ fn is_too_broad(root: &Path) -> bool {
     root.parent().is_none() || home.is_some_and(|home| home.starts_with(root))
 }
 
-/// How a command shows and reads paths.
+/// The rules by which a command shows paths and reads those of its arguments.
 #[derive(Default)]
 pub struct ShownPaths {
     root: PathBuf,
@@ -150,8 +150,9 @@ impl ShownPaths {
         Self::default()
     }
 
-    /// Returns a path as it is shown: relative to the indexed folder, or to the working folder if the command works on a
-    /// part of an indexed folder.
+    /// Returns a path as it is shown: relative to the indexed folder, or to the working folder if the command works on
+    /// a part of an indexed folder. In the latter case, it is absolute if the working folder is neither in the indexed
+    /// folder nor above the path.
     pub fn show(&self, path: &RepoPath) -> RepoPath {
         if self.part.is_none() {
             return path.clone();
@@ -169,8 +170,9 @@ impl ShownPaths {
         RepoPath::new(format!("{}{}", "../".repeat(ups), rest.display()))
     }
 
-    /// Calls `read` with a path relative to the named folder. If nothing is there, calls it again with the path as
-    /// given, which the engine takes as relative to the indexed folder. An absolute path is read as given.
+    /// Calls `read` with a path relative to the named folder. If nothing is there, or the path leads out of the indexed
+    /// folder, calls it again with the path as given, which the engine takes as relative to the indexed folder. An
+    /// absolute path is read as given.
     ///
     /// # Errors
     /// The error of `read`.

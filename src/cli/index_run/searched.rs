@@ -1,4 +1,4 @@
-//! What a command searches: an indexed folder, or a group of folders.
+//! The folders that a command searches: an indexed folder, or a group.
 
 use std::ops::{Deref, Range};
 use std::path::PathBuf;
@@ -56,7 +56,8 @@ impl Searched {
 /// Opens the engine of a folder or of the indexed folder above it, or those of a group.
 ///
 /// # Errors
-/// If the folder is too broad, or the folder or the index is invalid; of a group, if that holds for every folder.
+/// If the folder is too broad, the folder or the index is invalid, or the model cannot use the device of `--device`;
+/// for a group, also like [`open_group`].
 pub fn open_searched(shared: &SharedArguments, folders: &ChosenFolders) -> anyhow::Result<(Searched, ShownPaths)> {
     match folders {
         ChosenFolders::One(folder) => {
@@ -113,8 +114,8 @@ pub fn open_group(shared: &SharedArguments, folders: &[PathBuf]) -> anyhow::Resu
     Ok(group)
 }
 
-/// Opens what [`open_searched`] opens, for a command that may read files without an index: a folder that is too broad to
-/// index is no error, but returned as one.
+/// Opens what [`open_searched`] opens, for a command that may read files without an index. Also opens a folder that is
+/// too broad to index; the third value is then the error for a call that needs the index.
 ///
 /// # Errors
 /// If the folder or the index is invalid; of a group, if that holds for every folder.

@@ -108,8 +108,8 @@ fn whole_rows(text: &str) -> Vec<PlaceRow<'_>> {
     text.split('\n').enumerate().map(|(index, text)| PlaceRow::Line { index, number: 0, text }).collect()
 }
 
-/// Formats the header of a hit as `path:start-end  container.symbol, other  [kind]  stale`: a hit that holds several
-/// definitions has their names, so that it is not taken for the first one alone.
+/// Formats the header of a hit as `path:start-end  container.symbol, other  [kind]  stale`. The names are those of
+/// [`Place::name`]; `stale` is there only if the hit is stale.
 fn header_line(hit: &Hit, words: &QueryWords, path: &RepoPath, palette: Palette) -> String {
     let path = escape_name(path.as_str());
     let place = format!("{path}:{}-{}", hit.span.start_line, hit.span.end_line);

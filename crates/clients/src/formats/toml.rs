@@ -182,7 +182,8 @@ fn end_of_content(text: &str, start: usize, next: usize) -> usize {
     end
 }
 
-/// Extends a range by the blank line in front of it if two blank lines would be left after removing it.
+/// Extends a range by the blank line in front of it if its removal would leave two blank lines, or a blank line at the
+/// end of the text.
 fn include_blank_line(text: &str, block: Range<usize>) -> Range<usize> {
     let rest = &text[block.end..];
     let is_followed_by_blank = rest.is_empty() || rest.starts_with('\n') || rest.starts_with("\r\n");

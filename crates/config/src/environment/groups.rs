@@ -18,7 +18,7 @@ use crate::error::ConfigError;
 /// Maximum size of `config.toml`, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 10;
 
-/// What a group looks like, for messages.
+/// An example of a group, for messages.
 const EXAMPLE: &str = "write it as [group.NAME] with a line such as folders = [\"~/src/api\", \"~/src/web\"]";
 
 /// Returns the folders of a group, in the order in which `config.toml` names them. Some of them may not exist.

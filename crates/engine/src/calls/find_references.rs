@@ -3,7 +3,7 @@
 //! Files are scanned several at a time, but reported in a fixed order without gaps, so the next page starts where this
 //! one ends. A time limit ends a page early.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -99,7 +99,7 @@ pub struct ReferenceAnswer {
     /// Number of uses of the kinds that were not requested, by kind, in files that begin on this page; definitions are
     /// not among them.
     pub other_kinds: BTreeMap<ReferenceKind, usize>,
-    /// Number of files whose words contain the name, in any case and with any separators.
+    /// Number of files that pass the filter and whose words contain the name, in any case and with any separators.
     pub files_with_name: usize,
     /// Number of files whose uses this page and the earlier pages cover completely.
     pub files_read: usize,
@@ -135,8 +135,8 @@ struct ScannedFile {
     file: ReferencedFile,
     definitions_left_out: usize,
     is_spelled: bool,
-    /// Number of the references whose line has masked credentials.
-    masked: usize,
+    /// The lines with masked credentials.
+    masked_lines: BTreeSet<u32>,
     other_kinds: BTreeMap<ReferenceKind, usize>,
 }
 
@@ -294,7 +294,8 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
                 scanned.file.references.truncate(room);
                 let shown = scanned.file.references.len();
                 room -= shown;
-                answer.masked += scanned.masked.min(shown);
+                let is_masked = |found: &&CodeReference| scanned.masked_lines.contains(&found.line);
+                answer.masked += scanned.file.references.iter().filter(is_masked).count();
                 if shown > 0 || scanned.file.problem.is_some() {
                     answer.files.push(scanned.file);
                 }
@@ -332,11 +333,16 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
         parts
     }
 
-    /// Finds the uses in one file; none if it does not exist or cannot be read.
+    /// Finds the uses in one file. A file that does not exist has none; if it cannot be read, `problem` is set.
     fn scan_file(&self, path: &RepoPath, language: Language) -> ScannedFile {
         let file = ReferencedFile { path: path.clone(), language, position: 0, references: Vec::new(), problem: None };
-        let mut scanned =
-            ScannedFile { file, definitions_left_out: 0, is_spelled: false, masked: 0, other_kinds: BTreeMap::new() };
+        let mut scanned = ScannedFile {
+            file,
+            definitions_left_out: 0,
+            is_spelled: false,
+            masked_lines: BTreeSet::new(),
+            other_kinds: BTreeMap::new(),
+        };
         let Some(LocatedPath { engine, path: inner, .. }) = self.source.locate_file(path) else { return scanned };
         let inner = RepoPath::new(inner);
         let read = match engine.read_included_file(&inner) {
@@ -365,7 +371,6 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
                 }
             };
             if is_requested {
-                scanned.masked += usize::from(source.masks.iter().any(|mask| mask.line == site.line));
                 scanned.file.references.push(describe_reference(site, &symbols, &lines, &name));
             } else if site.kind == ReferenceKind::Definition {
                 scanned.definitions_left_out += 1;
@@ -373,6 +378,7 @@ impl<S: QuerySource + ?Sized> ReferenceScan<'_, S> {
                 *scanned.other_kinds.entry(site.kind).or_default() += 1;
             }
         }
+        scanned.masked_lines = source.masks.iter().map(|mask| mask.line).collect();
         scanned.file.problem = problem;
         scanned
     }

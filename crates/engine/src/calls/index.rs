@@ -80,7 +80,7 @@ impl Engine {
         Ok(index::collect_passages(&self.new_indexer(&self.models.current()))?)
     }
 
-    /// Makes the index a copy of that of another working tree of the same project; returns whether there is one.
+    /// Makes the index a copy of that of another working tree of the same project; returns whether it was copied.
     #[cfg(feature = "lance")]
     fn start_from_related_index(&self, fingerprint: &IndexFingerprint) -> bool {
         let languages = self.language_choices().to_setting();

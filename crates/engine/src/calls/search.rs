@@ -23,7 +23,7 @@ impl Engine {
     }
 }
 
-/// Searches the last commit of any process, or of a group the last commits of its repositories.
+/// Searches the index of a folder, or the indexes of a group as one.
 ///
 /// # Errors
 /// Fails like [`QueryCalls::search`](crate::QueryCalls::search).

@@ -32,7 +32,7 @@ pub struct StoredIndex {
     pub model_id: String,
     /// Time of the last commit, in milliseconds since 1970.
     pub committed_at_ms: u64,
-    /// Whether the last index run completed.
+    /// Whether the last commit completed an index run.
     pub complete: bool,
     /// The reason why the index cannot be read; `None` if it can.
     pub problem: Option<String>,
@@ -64,7 +64,7 @@ pub enum FolderState {
     There,
     /// It does not exist, but it may be on a disk that is not mounted.
     Missing,
-    /// It was deleted. With `is_worktree`, it was a worktree beside the main working tree, which is there.
+    /// It was deleted. With `is_worktree`, it was a linked worktree of a git repository that still exists.
     Gone { is_worktree: bool },
 }
 

@@ -99,7 +99,8 @@ impl EngineGroup {
         self.members.iter().find(|(known, _)| known == name)
     }
 
-    /// Returns the snapshot of each member, or the reason why there is none. Loads several at once if none is loaded.
+    /// Returns the snapshot of each member, or the reason why there is none. Unless all members have loaded a snapshot
+    /// before, loads them in parallel.
     fn member_snapshots(&self) -> Vec<Result<Arc<Snapshot>, EngineError>> {
         if self.members.iter().all(|(_, engine)| engine.has_snapshot()) {
             return self.members.iter().map(|(_, engine)| engine.confirmed_snapshot()).collect();
@@ -119,7 +120,8 @@ impl EngineGroup {
         loaded.into_iter().map(|(_, snapshot)| snapshot).collect()
     }
 
-    /// Returns the projects of all repositories, with their folders in the group, and each repository as a project.
+    /// Returns the projects of all repositories, with their folders in the group. A repository without a project in its
+    /// root folder is a project itself.
     fn find_projects(&self, snapshot: &Snapshot) -> Vec<Project> {
         let mut all = Vec::new();
         for member in snapshot.members() {
@@ -358,8 +360,8 @@ fn other_model_reason(engine: &Engine, fingerprint: &IndexFingerprint, first: &G
     )
 }
 
-/// Returns a unique name without slashes for each folder: its own, after that of the folder above it where several have the
-/// same one, and with a number where that is not enough.
+/// Returns a unique name without slashes for each folder: its own name, as in `api`. If several folders have that name,
+/// their parents' names precede it, as in `shop-api`. A number follows if the name is still taken, as in `shop-api~2`.
 fn name_folders(folders: &[&Path]) -> Vec<String> {
     let own = |folder: &Path| {
         folder.file_name().map_or_else(|| "root".to_owned(), |name| name.to_string_lossy().into_owned())

@@ -39,7 +39,7 @@ impl ServedRoot {
     }
 }
 
-/// What a call works on: one root, or all of them as one.
+/// The root that a call works on, or all roots as one.
 #[derive(Clone, Copy)]
 pub enum CallTarget<'r> {
     Root(&'r ServedRoot),
@@ -222,7 +222,7 @@ impl ServedRoots {
     /// Returns the path of a file, like [`ServedRoots::relative_path`].
     ///
     /// # Errors
-    /// When the path leads out of the roots or is no file in them.
+    /// When the path leads out of the roots, or is a root itself.
     pub fn relative_file(&self, target: CallTarget<'_>, path: &str) -> Result<String, ToolError> {
         let path = self.relative_path(target, path)?;
         path.ok_or_else(|| ToolError("path is the root; give a file inside it".to_owned()))

@@ -192,8 +192,8 @@ fn render_parts(
     }
 }
 
-/// Joins the parts of an answer, and names those that are `left_out` of it for its length, and those that were not
-/// read.
+/// Joins the parts of an answer into one. Adds a remark that names the parts in `left_out`, for which the budget has no
+/// room, and one that names the places in `not_read`, which exceed the maximum of one call.
 fn join_parts(parts: &[RenderedPart], left_out: &[&str], not_read: &[String]) -> RenderedAnswer<ReadCodesOutput> {
     let mut remarks = Vec::new();
     if !left_out.is_empty() {

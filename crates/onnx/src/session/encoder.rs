@@ -42,8 +42,8 @@ impl Encoder {
     /// Wraps a session after checking the model's inputs and outputs.
     ///
     /// # Errors
-    /// Fails if the model contradicts its description: it has an unsupported input, lacks an output, or has another
-    /// width.
+    /// Fails if the model has an unsupported input or no `input_ids`, or if it contradicts its description: it lacks
+    /// the output, or the output has another width or another number of axes.
     pub fn new(
         session: Session,
         options: [RunOptions<NoSelectedOutputs>; 2],

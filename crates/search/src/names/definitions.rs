@@ -1,10 +1,12 @@
 //! Finds definitions by name.
 //!
-//! The kinds of matches, best first, are: the same spelling, the same letters in another case or with other separators,
-//! names that begin with the query or contain its words, and names with one or two typos. The last two kinds are looked
-//! up only if the query ends with `*`, or no allowed file has a name of the first two; names with typos are returned
-//! only if there is nothing better. Names are looked up in the snapshot's column blocks; there is no separate index.
-//! For equal input, the order of results is always the same.
+//! Names with the same spelling are found first, then those with the same letters in another case or with other
+//! separators. Only if no allowed file defines such a name, names that begin with the query or contain its words are
+//! found, or else names with one or two typos. If the query ends with `*`, only names that begin with its first word
+//! and contain its other words are found.
+//!
+//! Names are looked up in the snapshot's column blocks; there is no separate index. For equal input, the order of
+//! results is always the same.
 
 use super::name_query::NameQuery;
 use crate::snapshot::Snapshot;

@@ -176,10 +176,10 @@ impl FileFilter {
         self.has_language(file.language) && (!self.depends_on_paths() || self.matches_path(file))
     }
 
-    /// Returns whether a file passes if the query names it and neither a content filter nor an included language is
-    /// set; `false` otherwise.
+    /// Returns whether a file passes if the query names it: without a content filter and included languages, it passes
+    /// whatever its kind of content. Returns `false` if one of these is set.
     ///
-    /// With these defaults, a configuration file passes only if the query names it.
+    /// So a configuration file, which the default content filter leaves out, passes if the query names it.
     pub(crate) fn allows_named(&self, file: &FileChunks) -> bool {
         let has_default_content = self.languages.is_empty() && self.content == ContentFilter::CodeAndDocs;
         let language_allowed = has_default_content && !self.exclusions.languages.contains(&file.language);

@@ -63,7 +63,7 @@ pub(crate) struct CandidateChunk {
     pub defines: bool,
 }
 
-/// The candidates as one part of a query scores them. Every part of a query has the same files and chunks.
+/// The candidates of a query with their scores for one part of it. The files and chunks are the same for every part.
 pub(crate) struct PartCandidates<'s> {
     pub dense: Option<DenseScorer<'s>>,
     pub lexical: Option<LexicalScores<'s>>,

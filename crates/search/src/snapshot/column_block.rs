@@ -138,7 +138,7 @@ impl<'b> ChunkMeta<'b> {
         self.names.iter().map(|name| strings.stems(*name))
     }
 
-    /// Returns the stems of the container's name; empty if the chunk defines no name.
+    /// Returns the stems of the name of the chunk's container; empty if the chunk defines no name.
     pub(crate) fn container_stems(&self) -> StemSet<'b> {
         if self.names.is_empty() { StemSet::default() } else { self.strings.stems(self.container_number) }
     }

@@ -105,9 +105,9 @@ pub(super) struct BlockRun {
     pub block: Arc<ColumnBlock>,
     /// The number of the first chunk in the snapshot.
     pub first: u32,
-    /// The chunk range in the block.
+    /// The positions of the run's chunks in the block.
     pub chunks: Range<usize>,
-    /// The file range in the block.
+    /// The positions of the run's files in the block.
     pub files: Range<usize>,
 }
 

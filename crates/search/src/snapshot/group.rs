@@ -31,7 +31,7 @@ impl GroupMember {
         self.snapshot.names.chunks_of(hash).map(|chunk| self.first_chunk + chunk)
     }
 
-    /// Returns the indices of its files in the snapshot of the group.
+    /// Returns the indices of the member's files in the snapshot of the group.
     fn files(&self) -> std::ops::Range<usize> {
         self.first_file..self.first_file + self.snapshot.files.len()
     }

@@ -217,8 +217,8 @@ impl Snapshot {
         around.min_by_key(lines).or_else(|| chunks.find(|chunk| self.chunk(*chunk).span.start_line > line))
     }
 
-    /// Returns the chunks of the definition that a chunk belongs to: itself, the other parts of a long definition, and
-    /// the chunks that share lines with it.
+    /// Returns the chunks of the definition that a chunk belongs to: the chunk itself, the other parts of a long
+    /// definition, and the chunks that share lines with the chunk.
     pub(crate) fn chunks_of_definition(&self, chunk: u32) -> Vec<u32> {
         let own = self.chunk(chunk);
         let is_part = |other: &u32| {
@@ -344,7 +344,7 @@ impl Snapshot {
         self.inverted_index().any_posting(hash, is_live).map_err(|error| self.inverted_index_error(&error))
     }
 
-    /// Returns the chunk of a row in the store; `None` in a group.
+    /// Returns the chunk of a row in the store; `None` if no chunk has this row, and in a group.
     pub fn chunk_of_row(&self, row: RowKey) -> Option<u32> {
         self.rows.chunks_of(row).next()
     }

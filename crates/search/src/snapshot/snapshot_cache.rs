@@ -88,7 +88,7 @@ fn write_u32(out: &mut impl Write, number: u32) -> io::Result<()> {
 /// vector width.
 ///
 /// # Errors
-/// If the file exists but cannot be opened.
+/// If the file exists but cannot be opened, or its size cannot be determined.
 pub(super) fn read_snapshot_cache(
     path: &Path,
     rows_generation: u64,

@@ -29,7 +29,7 @@ pub(super) struct TokenRule {
     /// The paths of files that the rule is for; `None` for every file.
     path: Option<LazyRegex>,
     check: Check,
-    /// Minimum entropy of the secret in bits for each character.
+    /// Minimum entropy of the secret, in bits per byte; see [`entropy_bits`].
     min_entropy: f64,
     allowed: Allowlist,
 }
@@ -281,7 +281,7 @@ fn is_url_password(whole: &str, password: &str) -> bool {
     !is_placeholder
 }
 
-/// Returns the Shannon entropy of a text, in bits for each character.
+/// Returns the Shannon entropy of the distribution of a text's bytes, in bits per byte; 0 for an empty text.
 fn entropy_bits(text: &str) -> f64 {
     let mut counts = [0_u32; 256];
     text.bytes().for_each(|byte| counts[usize::from(byte)] += 1);

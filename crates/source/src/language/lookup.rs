@@ -10,7 +10,7 @@ use platform::file_format::checksum64;
 use super::grammar::Grammar;
 use super::table::{LanguageRow, ROWS};
 
-/// The language of files that match no row of the table; they are split by lines.
+/// The language of files that match no other row of the table; they are split by lines.
 pub(super) const TEXT: Language = Language("text");
 
 /// Indexes of the language table, built once because every file of a walk is looked up.
@@ -54,7 +54,7 @@ pub fn language_by_name(name: &str) -> Option<Language> {
     Some(Language(row.name))
 }
 
-/// Returns the language of files that match no row of the table.
+/// Returns the language of files that match no other row of the table.
 pub fn text_language() -> Language {
     TEXT
 }

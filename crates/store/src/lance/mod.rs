@@ -66,7 +66,7 @@ impl LanceStore {
     /// Reads the manifest of the store in `dir`, whichever folder it indexes; `None` before the first commit.
     ///
     /// # Errors
-    /// When the manifest cannot be read, is damaged, or was written by a newer program.
+    /// When the manifest cannot be read, is damaged together with its copy, or was written by a newer program.
     pub fn read_manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> {
         Ok(manifest::read_manifest(&IndexLocation::of_any_root(dir))?.map(|committed| committed.manifest))
     }
@@ -188,7 +188,7 @@ impl ChunkStore for LanceStore {
     }
 }
 
-/// Returns the number of indexes that share a file, and other names of it.
+/// Returns the number of hard links to a file. Each index that shares the file has one.
 #[cfg(unix)]
 fn link_count(metadata: &std::fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(metadata).max(1)

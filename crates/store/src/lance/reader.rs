@@ -83,8 +83,8 @@ impl LanceView {
         Ok(self.committed.clone())
     }
 
-    /// Returns every file record with the hash of its row, in any order. The metadata in a copied index is that in the
-    /// rows.
+    /// Returns every file record with the hash of its row, in any order. In a copied index, the metadata of some
+    /// records is that in the folder of the other index.
     ///
     /// # Errors
     /// When the table cannot be read, or a record is damaged or missing.

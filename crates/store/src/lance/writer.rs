@@ -295,8 +295,8 @@ impl LanceWriter {
         }
     }
 
-    /// Stores the metadata of the records of a commit of a copied index beside it, and takes out of the commit those whose
-    /// rows already have the same content.
+    /// In a copied index, keeps the metadata of the commit's records for `tree-stats`, and removes the touched records
+    /// from the commit whose rows already have the same content.
     fn keep_own_stats(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
         let Some(own) = &mut self.own_tree else { return Ok(()) };
         commit.touch.iter().chain(&commit.replace).for_each(|record| own.stats.insert(record));
@@ -316,8 +316,8 @@ impl LanceWriter {
         Ok(())
     }
 
-    /// Writes the metadata of a copied index's files. A failure is logged and not returned, because the next run only reads
-    /// these files again.
+    /// Writes the metadata of a copied index's files; removes `tree-stats` from an index that is no copy. A failure is
+    /// logged and not returned, because the next run only reads these files again.
     fn save_own_tree(&mut self) {
         match &mut self.own_tree {
             Some(own) => {

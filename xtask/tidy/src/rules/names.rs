@@ -31,7 +31,7 @@ pub struct AmbiguousName {
     pub name: String,
     /// The definitions as `path:line`.
     pub places: Vec<String>,
-    /// The reason in `names.toml`.
+    /// The reason in `names.toml` why several definitions have this name; `None` if the file has no row for it.
     pub reason: Option<String>,
 }
 

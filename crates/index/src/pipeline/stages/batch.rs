@@ -21,7 +21,7 @@ const WINDOW_FILES: usize = 1_024;
 /// queue in front of `write` with few chunks, and the embedder would wait during a commit.
 const MIN_FILL_FRACTION: usize = 4;
 
-/// The options of the `batch` stage.
+/// The options of the `batch` stage, and the memory budget whose shortages it relieves.
 #[derive(Clone, Copy)]
 pub(crate) struct BatchStage<'r> {
     /// Whether to gather all files before sending any, unless memory runs out.

@@ -51,7 +51,7 @@ pub(in crate::walk) enum IgnoreVerdict {
 pub(in crate::walk) struct FolderRules {
     /// The deepest file of each kind: of [`IGNORE_FILES`], then `info/exclude`, then the user's excludes.
     kinds: [Option<Arc<IgnoreFile>>; KINDS],
-    /// Size of all these files, in bytes.
+    /// Total size of the ignore files that apply in the folder, in bytes.
     chain_bytes: u64,
     /// Files of this folder that cannot be used, and why. For the root, also those that a walk does not visit.
     faults: Vec<(PathBuf, String)>,

@@ -66,8 +66,8 @@ impl TreeStats {
         _ = fs::remove_file(location.dir.join(NAME));
     }
 
-    /// Replaces the metadata in records of the shared rows by that of this tree. Records without an entry get metadata that
-    /// no file has.
+    /// Replaces the metadata in `records`, which may be that of another folder, by that of this folder. Records without
+    /// an entry get metadata that no file has. The records of unread files are not changed.
     pub fn apply(&self, records: &mut [FileRecord]) {
         for FileRecord { path, content, stat } in records {
             if stat.mtime_ns == FileStat::UNREAD_NS {
@@ -84,7 +84,7 @@ impl TreeStats {
     pub fn insert(&mut self, record: &FileRecord) {
         let FileStat { mtime_ns, ctime_ns, inode, .. } = record.stat;
         let key = key_of(&record.path, &record.content.hash);
-        // Metadata that must not be compared is that of a file without an entry.
+        // A file whose metadata must not be compared has no entry.
         let before = match mtime_ns < 0 {
             true => self.entries.remove(&key),
             false => self.entries.insert(key, TreeStat { mtime_ns, ctime_ns, inode }),
@@ -92,7 +92,7 @@ impl TreeStats {
         self.is_changed |= before != self.entries.get(&key).copied();
     }
 
-    /// Drops entries of other contents than those of `records`.
+    /// Drops the entries of paths with contents that are not in `records`.
     pub fn retain<'r>(&mut self, records: impl Iterator<Item = &'r FileRecord>) {
         let live: HashSet<u64> = records.map(|record| key_of(&record.path, &record.content.hash)).collect();
         self.entries.retain(|key, _| live.contains(key));
