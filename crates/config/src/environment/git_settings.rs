@@ -212,7 +212,10 @@ impl GitUserFiles {
         let is_set =
             |name| env::var(name).is_ok_and(|text| GitSetting { name: String::new(), value: Some(text) }.is_true());
         if !is_set("GIT_CONFIG_NOSYSTEM") {
-            configurations.push(variable_path("GIT_CONFIG_SYSTEM").unwrap_or_else(|| "/etc/gitconfig".into()));
+            match variable_path("GIT_CONFIG_SYSTEM") {
+                Some(file) => configurations.push(file),
+                None => configurations.extend(MACHINE_FOLDERS.map(|folder| Path::new(folder).join("gitconfig"))),
+            }
         }
         match env::var_os("GIT_CONFIG_GLOBAL") {
             Some(file) => configurations.push(file.into()),

@@ -64,6 +64,15 @@ impl BaseOrigin {
         }
     }
 
+    /// Forgets the origin of the index in `index_dir`, which was built again from its files. A failure is logged.
+    pub(crate) fn forget(index_dir: &Path) {
+        if let Err(error) = fs::remove_file(index_dir.join(ORIGIN_FILE))
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::warn!("cannot remove {ORIGIN_FILE} in {}: {error}", index_dir.display());
+        }
+    }
+
     /// Reads the origin of the index in `index_dir`; `None` if it was made without a published index.
     fn read(index_dir: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(index_dir.join(ORIGIN_FILE)).ok()?).ok()
@@ -143,13 +152,19 @@ pub fn fetch_base(
     use crate::models::IndexModels;
     use locations::{FetchRequest, LocationError, LocationUrl};
     use platform::atomic_file::{Durability, replace_with_bytes};
+    use store::Manifest;
     use store::lance::LanceStore;
 
     let Some(base) = &settings.base else { return Ok(None) };
     let url = LocationUrl::parse(&base.location)?;
     // An index that cannot be read is reported when it is opened.
-    if !LanceStore::read_manifest(&settings.index_dir).is_ok_and(|manifest| manifest.is_none()) {
-        return Ok(None);
+    let Ok(stored) = LanceStore::read_manifest(&settings.index_dir) else { return Ok(None) };
+    if let Some(manifest) = &stored {
+        // A copy without its origin was interrupted before the origin was recorded.
+        let is_interrupted = manifest.is_unconfirmed_copy() && BaseOrigin::read(&settings.index_dir).is_none();
+        if !is_interrupted {
+            return Ok(None);
+        }
     }
     let checkout = checkout::Checkout::find(settings.root.as_path());
     let model_id = match &settings.pipeline.embedder {
@@ -169,6 +184,12 @@ pub fn fetch_base(
         Err(LocationError::Nothing { .. } | LocationError::NoProject { .. }) if base.publishes => return Ok(None),
         fetched => fetched?,
     };
+    let origin_root = |manifest: Manifest| manifest.origin.map(|origin| origin.root);
+    if let Some(origin) = stored.and_then(origin_root)
+        && LanceStore::read_manifest(&fetched.dir)?.is_none_or(|base| base.root != origin)
+    {
+        return Ok(None);
+    }
     LanceStore::clone_index(&fetched.dir, &settings.index_dir, settings.root.as_path())?;
     let origin = BaseOrigin {
         location: url.to_string(),
