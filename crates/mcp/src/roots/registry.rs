@@ -143,7 +143,9 @@ impl RootRegistry {
         let Some(name) = raw_text(given, &ROOT).filter(|_| !self.access.within.is_empty()) else {
             return Ok(served);
         };
-        if served.select_root(Some(name), None).is_ok() {
+        // Here a relative name, `.` included, is below an allowed folder.
+        let is_folder_itself = matches!(name.trim(), "." | "./");
+        if !is_folder_itself && served.select_root(Some(name), None).is_ok() {
             return Ok(served);
         }
         let refuse = |why: String| ToolError(format!("root {}: {why}", sanitize_line(name)));

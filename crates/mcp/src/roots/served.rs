@@ -65,7 +65,9 @@ impl ServedRoots {
         if let Some(name) = root.map(str::trim) {
             let by_path = self.list.iter().find(|root| root.path() == Path::new(name));
             let by_name = || self.list.get(self.short_names().iter().position(|short| *short == name)?);
-            let named = by_path.or_else(by_name);
+            // The folder that a client works in, as it names it itself.
+            let only = || self.list.first().filter(|_| self.list.len() == 1 && matches!(name, "." | "./"));
+            let named = by_path.or_else(by_name).or_else(only);
             return named
                 .map(Arc::as_ref)
                 .ok_or_else(|| ToolError(format!("root {} is not served; {}", escape_name(name), self.list_served())));
@@ -87,7 +89,7 @@ impl ServedRoots {
     /// Returns `path` relative to `root`, with `/` between its components; `None` when it is the root itself.
     ///
     /// # Errors
-    /// When the path contains `..`, leads out of `root`, directly or through a symbolic link, or is a broken link.
+    /// When the path leads out of `root`, by `..`, as an absolute path or through a symbolic link, or is a broken link.
     pub fn relative_path(&self, root: &ServedRoot, path: &str) -> Result<Option<String>, ToolError> {
         let outside = || self.outside_error(path);
         let mut parts = Vec::new();
@@ -95,6 +97,8 @@ impl ServedRoots {
             match component {
                 Component::CurDir => {}
                 Component::Normal(name) => parts.push(name.to_string_lossy().into_owned()),
+                // As in a shell that follows no links: `a/../b` is `b`. Above the root is outside.
+                Component::ParentDir if parts.pop().is_some() => {}
                 Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
                     return Err(outside());
                 }
@@ -174,12 +178,26 @@ fn strip_root(root: &Path, path: &Path) -> Option<PathBuf> {
     if path.is_relative() {
         return Some(path.to_owned());
     }
-    if let Ok(relative) = path.strip_prefix(root) {
+    // A `..` may lead out of the root and back into it.
+    let has_parent = path.components().any(|component| component == Component::ParentDir);
+    let plain = if has_parent { remove_parents(path) } else { path.to_owned() };
+    if let Ok(relative) = plain.strip_prefix(root) {
         return Some(relative.to_owned());
     }
     // The path may reach the root through a link: on macOS, /tmp is a link to /private/tmp.
     let resolved = path.canonicalize().ok()?;
     resolved.strip_prefix(root).ok().map(Path::to_owned)
+}
+
+/// Returns an absolute path without `..`: each one removes the component before it.
+fn remove_parents(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut plain, component| {
+        match component {
+            Component::ParentDir => _ = plain.pop(),
+            other => plain.push(other),
+        }
+        plain
+    })
 }
 
 /// Returns whether the existing part of the path resolves to a folder or file outside `root`, or is a broken link.
@@ -251,7 +269,16 @@ mod tests {
         let relative = |path: &str| only.relative_path(&only.list[0], path).map_err(|error| error.0);
         assert_eq!(relative(&text("a/./src//x.rs")), Ok(Some("src/x.rs".to_owned())));
         assert_eq!(relative("./"), Ok(None));
-        assert!(relative("src/../x.rs").is_err() && relative(&text("b/x.rs")).is_err());
+        for inside in
+            ["src/../x.rs", "src/net/../../x.rs", "src/./../x.rs", &text("a/src/../x.rs"), &text("b/../a/x.rs")]
+        {
+            assert_eq!(relative(inside), Ok(Some("x.rs".to_owned())), "{inside}");
+        }
+        assert_eq!(relative("src/.."), Ok(None));
+        for outside in ["../x.rs", "src/../../x.rs", "src/../../a/x.rs", "..", &text("b/x.rs"), &text("a/../b/x.rs")] {
+            assert!(relative(outside).is_err(), "{outside}");
+        }
+        assert!(only.select_root(Some("."), None).is_ok() && roots.select_root(Some("."), None).is_err());
     }
 
     #[cfg(unix)]
@@ -266,6 +293,8 @@ mod tests {
         std::os::unix::fs::symlink(base.join("nowhere"), root.join("broken")).expect("a link");
         let out = |path: &str| leads_out_of_root(&root, &path.split('/').map(str::to_owned).collect::<Vec<_>>());
         assert!(out("out") && out("out/x/y.rs") && out("broken"));
+        let served = serve_folders(&base, &["root"]);
+        assert!(served.relative_path(&served.list[0], "src/../out/x.rs").is_err(), "a link is followed after `..`");
         assert!(!out("src") && !out("in") && !out("src/**/*.rs") && !out("nothing/here.rs"));
     }
 }
