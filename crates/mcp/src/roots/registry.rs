@@ -15,7 +15,7 @@ use text::display::sanitize_line;
 use tokio::sync::watch;
 
 use super::percent::percent_decode;
-use super::served::{ServedRoot, ServedRoots};
+use super::served::{ServedRoot, ServedRoots, is_current_folder};
 use super::watchers::FolderWatchers;
 use crate::call::arguments::raw_text;
 use crate::call::blocking::run_blocking;
@@ -143,7 +143,8 @@ impl RootRegistry {
         let Some(name) = raw_text(given, &ROOT).filter(|_| !self.access.within.is_empty()) else {
             return Ok(served);
         };
-        if served.select_root(Some(name)).is_ok() {
+        // Here a relative name, `.` included, is below an allowed folder.
+        if !is_current_folder(name) && served.select_root(Some(name)).is_ok() {
             return Ok(served);
         }
         let refuse = |why: String| ToolError(format!("root {}: {why}", sanitize_line(name)));

@@ -137,3 +137,22 @@ fn a_long_line_costs_that_line() {
     let icon = parsed.chunks.iter().find(|chunk| chunk.symbol == "icon").expect("a chunk");
     assert!(icon.text.contains("return base64") && icon.text.len() < 1_500, "{}", icon.text.len());
 }
+
+#[test]
+fn a_script_in_an_expression_of_a_template_is_read() {
+    use ReferenceKind::{Call, Definition, Other};
+    let text = "---\nconst isShown = true\nconst list = [1]\n---\n<main>\n{isShown && <script is:inline>\n  class Tabs { restore() { return '}' } }\n  function inExpression(a) { return new Tabs(a) }\n</script>}\n{list.map((item) => <p>{item}<style>.wide { color: red }</style></p>)}\n</main>\n";
+    let symbols = listed(&parse("src/Page.astro", text).symbols());
+    for (name, line) in [("Page.Tabs", 7), ("Page.Tabs.restore", 7), ("Page.inExpression", 8), ("Page.wide", 10)] {
+        assert!(symbols.contains(&(name.to_owned(), line)), "{name}: {symbols:?}");
+    }
+    let of = |name| uses("src/Page.astro", text, name);
+    assert_eq!(of("isShown"), [(2, Definition), (6, Other)]);
+    assert_eq!(of("inExpression"), [(8, Definition)]);
+    assert_eq!(of("list"), [(3, Definition), (10, Other)]);
+    assert_eq!(uses("src/Page.astro", text, "restore"), [(7, Definition)]);
+    assert!(of("Tabs").contains(&(8, Call)));
+    let unclosed =
+        "<main>{isShown && <script>\nfunction lost() {}\n}</main>\n<script>\nfunction found() {}\n</script>\n";
+    assert!(listed(&parse("src/Odd.astro", unclosed).symbols()).contains(&("Odd.found".to_owned(), 5)));
+}
