@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::attributes::{self, Attribute};
+use super::component_members;
 use super::dialect::{Braces, Dialect, script_language, style_language};
 use super::headings::{PageHeading, heading_level, longest_words, section_definitions};
 use super::razor;
@@ -25,6 +26,16 @@ pub(crate) fn scan_markup(text: &str, dialect: Dialect, name: Option<&str>) -> H
     scanner.scan();
     let MarkupScanner { state: MarkupState { mut found, .. }, headings, .. } = scanner;
     found.texts.sort_by_key(|one| one.range.start);
+    if dialect.has_props {
+        let is_script = |one: &&EmbeddedText| !one.is_expression && one.language != "css";
+        let scripts: Vec<_> = found.texts.iter().filter(is_script).map(|one| one.range.clone()).collect();
+        let members = component_members::find_members(text, &scripts);
+        // A member may be a string, in which the script's language sees no name.
+        let named = members.iter().filter(|one| Some(&text[one.name.clone()]) == name);
+        found.uses.extend(named.map(|one| (one.name.start, HostUse::Other)));
+        found.uses.extend(name.into_iter().flat_map(|name| component_members::find_emitted(text, name)));
+        found.definitions.extend(members);
+    }
     found.depths.sort_by_key(|(at, _)| *at);
     found.definitions.extend(section_definitions(&headings, &found.texts, text.len()));
     found
