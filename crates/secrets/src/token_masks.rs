@@ -233,6 +233,11 @@ mod tests {
             "set -gx API_KEY @",
             "$env:CLIENT_SECRET = \"@\"",
             "env MY_API_KEY=@ ./run",
+            "MY_API_KEY=@ ./run",
+            "deploy --auth-token @ --fast",
+            "deploy --password=@",
+            "curl -H 'Authorization: Bearer @' https://a.example",
+            "GET /a?user=b&access_token=@ 200",
         ] {
             let text = format!("ls\n{}\nmake\n", line.replace('@', &value));
             let expected = format!("ls\n{}\nmake\n", line.replace('@', MASK));
@@ -251,6 +256,9 @@ mod tests {
             "export KEYBOARD=Layout12us",
             "export PATH=/opt/Tools1/bin",
             "the token Abc12345x is exported",
+            "deploy --token-file conf/Token12.txt",
+            "curl -H \"Authorization: Bearer $TOKEN12345\"",
+            "sort --key=2,2nr12345 --password-stdin",
         ] {
             assert_eq!(mask_tokens("history.txt", line.to_owned()).0, line);
         }
