@@ -227,7 +227,8 @@ pub enum LineRead {
     Line,
     /// A line longer than [`MAX_LINE_BYTES`], which was skipped.
     TooLong,
-    /// The end of the input; the buffer holds the rest, which has no line end, or nothing if the rest is too long.
+    /// The end of the input; the buffer holds the rest, which has no line end. A rest that is too long comes before it, as
+    /// [`LineRead::TooLong`].
     End,
 }
 
@@ -256,6 +257,7 @@ pub async fn read_bounded_line<R: AsyncRead + Unpin>(
         }
         reader.consume(used);
         match (end, too_long) {
+            (_, true) if input_ended => return Ok(LineRead::TooLong),
             _ if input_ended => return Ok(LineRead::End),
             (Some(_), true) => return Ok(LineRead::TooLong),
             (Some(_), false) => return Ok(LineRead::Line),

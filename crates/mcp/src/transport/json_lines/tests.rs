@@ -192,3 +192,22 @@ fn the_connection_ends_at_once_when_all_requests_are_answered() {
         given_up.await.expect_err("nothing was given up");
     });
 }
+
+#[test]
+fn an_overlong_last_line_without_an_end_gets_an_error() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let mut input = PING.as_bytes().to_vec();
+        input.push(b'\n');
+        input.resize(input.len() + MAX_LINE_BYTES + 1, b'x');
+        let (mut answers, writer) = duplex(1 << 20);
+        let mut transport = JsonLinesTransport::new(std::io::Cursor::new(input), writer);
+        assert!(transport.receive().await.is_some());
+        assert!(transport.receive().await.is_none());
+        drop(transport);
+        let mut text = String::new();
+        answers.read_to_string(&mut text).await.expect("it is text");
+        assert!(text.contains(&format!("the message has more than {MAX_LINE_BYTES} bytes")), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    });
+}
