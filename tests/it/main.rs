@@ -10,6 +10,7 @@ mod crash;
 mod doctor;
 mod embedded_files;
 mod eval;
+mod field_faults;
 #[cfg(target_os = "linux")]
 mod fuzz;
 mod groups;

@@ -207,8 +207,8 @@ impl ServerHandler for McpServer {
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let listed = resources::list_templates(&self.registry.served());
-        // The templates have the names of the folders.
-        Ok(listed.with_ttl_ms(FIXED_TTL_MS).with_cache_scope(CacheScope::Private))
+        // The templates have the names of the folders, which may change.
+        Ok(listed.with_ttl_ms(RESOURCES_TTL_MS).with_cache_scope(CacheScope::Private))
     }
 
     async fn read_resource(

@@ -99,8 +99,8 @@ fn reference_line(path: &str, one: &CodeReference, palette: Palette) -> String {
 fn print_reference_notes(answer: &ReferenceAnswer, offset: usize, limit: usize) {
     if answer.files.is_empty() && offset == 0 {
         printer::print_note(&describe_no_use(answer));
-        answer.notes.iter().for_each(|note| printer::print_note(note));
     }
+    answer.notes.iter().for_each(|note| printer::print_note(note));
     if answer.definitions_left_out > 0 {
         let count = terminal_text::pluralize(answer.definitions_left_out as u64, "definition");
         printer::print_note(&format!("{count} not shown; give --definitions to show them"));

@@ -6,8 +6,9 @@ use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
+use mcp::transport::json_lines::{LineRead, read_bounded_line};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::runtime::{self, Runtime};
 use tokio::task::JoinHandle;
@@ -33,7 +34,9 @@ pub struct StdioClient {
 struct Connection {
     child: Child,
     stdin: Option<ChildStdin>,
-    lines: Lines<BufReader<ChildStdout>>,
+    output: BufReader<ChildStdout>,
+    /// The last line of the output.
+    line: Vec<u8>,
     /// The task that reads the error output to its end, so that the server never blocks on a full pipe.
     error_output: Option<JoinHandle<String>>,
     last_id: u64,
@@ -55,7 +58,8 @@ impl StdioClient {
         };
         let error_output = Some(runtime.spawn(read_error_output(err)));
         let stdin = child.stdin.take();
-        let connection = Connection { child, stdin, lines: BufReader::new(out).lines(), error_output, last_id: 0 };
+        let connection =
+            Connection { child, stdin, output: BufReader::new(out), line: Vec::new(), error_output, last_id: 0 };
         drop(guard);
         Ok(Self { runtime, connection })
     }
@@ -69,7 +73,8 @@ impl StdioClient {
         let params = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
         let answer = self.send_request("initialize", &params, time_limit)?;
         let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        self.runtime.block_on(self.connection.send_message(&initialized))?;
+        let sent = self.runtime.block_on(timeout(time_limit, self.connection.send_message(&initialized)));
+        sent.unwrap_or_else(|_| Err("the server does not read its input".to_owned()))?;
         Ok(answer)
     }
 
@@ -103,12 +108,13 @@ impl Connection {
         let too_late = || format!("the server does not answer {method} within {} s", time_limit.as_secs());
         timeout_at(deadline, self.send_message(&request)).await.map_err(|_| too_late())??;
         loop {
-            let line = match timeout_at(deadline, self.lines.next_line()).await {
-                Ok(Ok(Some(line))) => line,
-                Ok(Ok(None) | Err(_)) => return Err(self.exit_reason().await),
+            match timeout_at(deadline, read_bounded_line(&mut self.output, &mut self.line)).await {
+                Ok(Ok(LineRead::Line)) => {}
+                Ok(Ok(LineRead::TooLong)) => return Err("the server writes an endless line".to_owned()),
+                Ok(Ok(LineRead::End) | Err(_)) => return Err(self.exit_reason().await),
                 Err(_) => return Err(too_late()),
-            };
-            let message: Value = serde_json::from_str(&line)
+            }
+            let message: Value = serde_json::from_slice(&self.line)
                 .map_err(|_| "the server writes text other than MCP messages to standard output".to_owned())?;
             if message["id"] != id {
                 continue;
@@ -152,7 +158,7 @@ impl Connection {
         drop(self.stdin.take());
         let wait_for_exit = async {
             // Output must be read to its end: the server cannot exit while it waits for room in the pipe.
-            while let Ok(Some(_)) = self.lines.next_line().await {}
+            _ = tokio::io::copy(&mut self.output, &mut tokio::io::sink()).await;
             self.child.wait().await
         };
         if timeout(EXIT_TIMEOUT, wait_for_exit).await.is_ok_and(|exited| exited.is_ok()) {

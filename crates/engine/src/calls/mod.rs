@@ -4,6 +4,7 @@
 mod base;
 mod dry_run;
 mod explain_empty;
+mod explain_missed;
 mod find_references;
 mod find_similar;
 mod find_symbol;

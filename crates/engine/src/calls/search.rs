@@ -1,6 +1,7 @@
 //! Searches the index.
 
 use super::explain_empty::explain_empty;
+use super::explain_missed::note_missed_files;
 use crate::answer::{SearchAnswer, build_answer};
 use crate::error::EngineError;
 use crate::query_source::{QuerySource, track_damage};
@@ -49,10 +50,13 @@ fn search_snapshot<S: QuerySource + ?Sized>(
     let embedder = source.embedder_of(&snapshot)?;
     let folders = source.find_folders(&snapshot, &query.filter, &query.query_filters)?;
     let context = SearchContext { snapshot: &snapshot, embedder: embedder.as_ref(), weights, cancel };
-    let (filter, query_filters) = (query.filter.clone(), query.query_filters.clone());
+    let (text, filter, query_filters) = (query.text.clone(), query.filter.clone(), query.query_filters.clone());
     let mut results = search(&context, query, &folders)?;
     if results.hits.is_empty() {
         results.notes.extend(explain_empty(source, &snapshot, &filter, &query_filters, &folders)?);
+    } else {
+        let filters = (&filter, &query_filters, &folders);
+        results.notes.extend(note_missed_files(source, &snapshot, &text, filters, &results.hits)?);
     }
     results.notes.extend(missing_model);
     build_answer(source, &snapshot, results, cancel)

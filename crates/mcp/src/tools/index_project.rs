@@ -48,10 +48,7 @@ const MAX_WAIT: Duration = Duration::from_secs(20);
 /// Answers a call of `index_project`. Without a root, all of them are indexed.
 async fn call_index_project(roots: &ServedRoots, given: GivenArguments, context: &CallContext) -> ToolResult {
     let rebuild = given.flag(&REBUILD);
-    let selected: Vec<&ServedRoot> = match given.text(&ROOT) {
-        None if roots.list.len() > 1 => roots.list.iter().map(Arc::as_ref).collect(),
-        name => vec![roots.select_root(name)?],
-    };
+    let selected = roots.select_roots(given.text(&ROOT))?;
     let mut awaiter = RunAwaiter::new(context);
     // All runs are started before the first one is awaited.
     let mut runs = Vec::new();

@@ -256,7 +256,7 @@ fn is_test_chunk(chunk: &ChunkMeta<'_>, language: Language) -> bool {
         || language.0 == "rust" && (is_module || chunk.container.split(['.', ':']).any(is_tests))
 }
 
-/// Parses names of languages. `typescript` includes TSX, which has its own grammar.
+/// Parses names of languages. `typescript` includes TSX, which has its own grammar; `react` is TSX and JSX.
 fn parse_languages(names: &[String]) -> Result<Vec<Language>, QueryError> {
     let mut languages = Vec::new();
     for name in names {
@@ -264,6 +264,9 @@ fn parse_languages(names: &[String]) -> Result<Vec<Language>, QueryError> {
         languages.push(found);
         if found.0 == "typescript" {
             languages.extend(language::language_by_name("tsx"));
+        }
+        if name.trim().eq_ignore_ascii_case("react") {
+            languages.extend(language::language_by_name("jsx"));
         }
     }
     Ok(languages)

@@ -8,7 +8,7 @@ use types::{ContentKind, Language};
 use platform::file_format::checksum64;
 
 use super::grammar::Grammar;
-use super::table::{LanguageRow, ROWS};
+use super::table::{ALIASES, LanguageRow, ROWS};
 
 /// The language of files that match no other row of the table; they are split by lines.
 pub(super) const TEXT: Language = Language("text");
@@ -34,24 +34,22 @@ pub(super) static LOOKUP: LazyLock<LanguageLookup> = LazyLock::new(|| {
 });
 
 /// Returns every row, in the order of the table.
-pub fn all_languages() -> impl Iterator<Item = &'static LanguageRow> {
+pub fn all_languages() -> impl Iterator<Item = &'static LanguageRow> + Clone {
     ROWS.iter()
 }
 
 /// Returns the language with this name (`rust`), extension (`rs`) or common alias (`c++`), ignoring case.
 pub fn language_by_name(name: &str) -> Option<Language> {
     let name = name.to_ascii_lowercase();
-    let alias = match name.as_str() {
-        "c++" => "cpp",
-        "c#" => "csharp",
-        "golang" => "go",
-        "shell" | "zsh" => "bash",
-        "pwsh" => "powershell",
-        "bzl" => "starlark",
-        other => other,
-    };
-    let row = LOOKUP.by_name.get(alias).or_else(|| LOOKUP.by_extension.get(alias))?;
+    let alias = language_aliases().find(|(alias, _)| *alias == name).map(|(_, known)| known);
+    let wanted = alias.unwrap_or(name.as_str());
+    let row = LOOKUP.by_name.get(wanted).or_else(|| LOOKUP.by_extension.get(wanted))?;
     Some(Language(row.name))
+}
+
+/// Returns the names of languages that are neither in the table nor extensions, each with its name in the table.
+pub fn language_aliases() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALIASES.iter().flat_map(|(name, aliases)| aliases.iter().map(move |alias| (*alias, *name)))
 }
 
 /// Returns the language of files that match no other row of the table.

@@ -116,6 +116,12 @@
 (export_statement declaration: (lexical_declaration
   (variable_declarator name: (identifier) @name value: (class body: (_) @body)))) @definition.class
 
+; Named class expressions that are passed or returned, as in `define("x-a", class A extends B {…})`.
+(arguments (class name: (_) @name body: (_) @body) @definition.class)
+(return_statement (class name: (_) @name body: (_) @body) @definition.class)
+(arrow_function body: (class name: (_) @name body: (_) @body) @definition.class)
+(arrow_function body: (parenthesized_expression (class name: (_) @name body: (_) @body) @definition.class))
+
 ; Functions in an object that is the value of a variable, also with `as` and `satisfies`.
 (program [
   (lexical_declaration (variable_declarator value: [

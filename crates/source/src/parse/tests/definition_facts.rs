@@ -256,3 +256,18 @@ fn macros_of_unreal_do_not_hide_definitions() {
         ],
     );
 }
+
+#[test]
+fn a_class_that_is_passed_or_returned_contains_its_members() {
+    let text = "customElements.define(\n  'x-restore',\n  class Restore extends HTMLElement {\n    load() {}\n  }\n);\nconst mixin = (Base) => class Mixed extends Base { join() {} };\nfunction make() {\n  return class Made { build() {} };\n}\n";
+    for path in ["src/a.js", "src/a.ts", "src/a.tsx"] {
+        let symbols = parse(path, text).symbols();
+        let names: Vec<_> = symbols.iter().map(|one| types::qualified_name(&one.container, &one.name)).collect();
+        for name in ["Restore", "Restore.load", "make.Made", "make.Made.build"] {
+            assert!(names.iter().any(|found| found == name), "{path} {name}: {names:?}");
+        }
+        assert!(names.iter().any(|found| found.ends_with("Mixed.join")), "{path}: {names:?}");
+        let restore = symbols.iter().find(|one| one.name == "Restore").expect("it is defined");
+        assert_eq!((restore.kind, restore.span.start_line, restore.span.end_line), (types::SymbolKind::Class, 3, 5));
+    }
+}
