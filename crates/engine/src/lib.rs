@@ -13,6 +13,7 @@ mod files_on_disk;
 pub mod models;
 mod project_cache;
 mod project_scope;
+mod snapshot_slot;
 mod state;
 
 #[cfg(test)]

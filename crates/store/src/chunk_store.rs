@@ -35,6 +35,9 @@ pub trait ChunkStore: Send + Sync {
     /// When the store cannot be opened.
     fn view(&self) -> Result<Option<Arc<dyn StoreView>>, StoreError>;
 
+    /// Closes what the store keeps open of the last view, to free memory. Views in use stay as they are.
+    fn release_view(&self) {}
+
     /// Opens the store for writing and takes the writer lock.
     ///
     /// With `fresh`, or when the existing tables have another layout, the writer starts from an empty

@@ -95,10 +95,9 @@ impl BlockRun {
 }
 
 /// Splits a block into its files.
-pub(super) fn split_into_files(block: ColumnBlock) -> Vec<Arc<FileChunks>> {
-    let block = Arc::new(block);
+pub(super) fn split_into_files(block: &Arc<ColumnBlock>) -> Vec<Arc<FileChunks>> {
     let to_file = |(index, file): (usize, &BlockFile)| {
-        let (path, language, block) = (file.path.clone(), file.language, Arc::clone(&block));
+        let (path, language, block) = (file.path.clone(), file.language, Arc::clone(block));
         Arc::new(FileChunks { path, language, block, index, path_class: OnceLock::new(), path_stems: OnceLock::new() })
     };
     block.files.iter().enumerate().map(to_file).collect()

@@ -5,8 +5,9 @@
 //! so that a scan reads long contiguous parts of memory. Separate blocks for a hundred thousand small files double the
 //! scan time.
 
-mod chunk_keys;
+mod base_block;
 pub(crate) mod column_block;
+mod columns;
 pub(crate) mod file_chunks;
 pub(crate) mod key_index;
 mod loading;
@@ -22,45 +23,51 @@ use std::sync::{Arc, OnceLock};
 use rayon::prelude::*;
 
 use crate::threads::run_on_search_pool;
+use base_block::BaseBlock;
 use column_block::{ChunkMeta, ColumnBlock};
+use columns::SnapshotColumns;
 use file_chunks::{BlockRun, FileChunks};
 use key_index::{KeyIndex, NO_CHUNK, to_number};
 use path_class::marks_project_root;
 use quantized_matrix::QuantizedQuery;
-use store::inverted_index::{DocNumber, ScoredPosting};
+use store::inverted_index::ScoredPosting;
 use store::{ChunkText, RowKey, StoreError, StoreView};
 use text::name_key::{LetterProfile, is_same_name, name_hash};
 use text::unicode::{compose, is_same_ignoring_ascii_case};
 use types::{FileRecord, Language, RepoPath};
-use word_tallies::TallyPool;
+
+/// The memory that a snapshot uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotMemory {
+    /// Identifies the block that other snapshots may share. Snapshots with equal numbers share it.
+    pub base: usize,
+    /// Size of that block, in bytes.
+    pub base_bytes: usize,
+    /// Size of all else, in bytes, which no other snapshot shares.
+    pub own_bytes: usize,
+}
 
 /// An immutable view of all chunks and files, shared between threads.
 pub struct Snapshot {
     pub view: Arc<dyn StoreView>,
     /// The files with chunks, sorted by path. Chunks are numbered from 0 in this order.
-    pub files: Vec<Arc<FileChunks>>,
+    pub files: Arc<Vec<Arc<FileChunks>>>,
     /// The language of each file, in one array so that filters need not read every [`FileChunks`].
-    pub(crate) languages: Vec<Language>,
+    pub(crate) languages: Arc<Vec<Language>>,
+    columns: Arc<SnapshotColumns>,
+    /// The block that the snapshots of other trees may share.
+    base: Arc<BaseBlock>,
     /// The records of all files, including files without chunks, sorted by path.
     records: Vec<FileRecord>,
-    /// The number of each file's first chunk, followed by the number of chunks.
-    starts: Vec<u32>,
-    /// The file index of each chunk.
-    file_indices: Vec<u32>,
-    /// The files in order, as runs of consecutive files in one block.
-    runs: Vec<BlockRun>,
+    /// Files of an earlier generation, kept after a change of many files. A refresh finds them here when they come back,
+    /// such as after a switch to another branch and back.
+    earlier_files: Vec<Arc<FileChunks>>,
     /// The number of chunks in memory, including chunks that are no longer used.
     chunks_in_memory: usize,
     /// The number of indexed files, including files that yield no chunks.
     files_indexed: u64,
-    rows: KeyIndex<RowKey>,
-    /// Chunks by document number in the inverted index.
-    numbers: KeyIndex<DocNumber>,
     /// For each segment of the inverted index, the chunk of each document; [`NO_CHUNK`] for a removed one.
     documents: Vec<Vec<u32>>,
-    /// Chunks by [`name_hash`] of the names they define.
-    names: KeyIndex<u64>,
-    pub(crate) tally_pool: TallyPool,
     /// Root folders of projects; computed on first use.
     project_folders: OnceLock<HashSet<String>>,
     /// Files by [`name_hash`] of their file names; computed on first use.
@@ -70,7 +77,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Returns the number of chunks.
     pub fn chunk_count(&self) -> usize {
-        self.file_indices.len()
+        self.columns.file_indices.len()
     }
 
     /// Returns the chunk with number `chunk`.
@@ -85,7 +92,7 @@ impl Snapshot {
     /// If the store cannot be read.
     pub fn warm_up_texts(&self) -> Result<(), StoreError> {
         const TEXTS: usize = 128;
-        let rows = self.rows.pairs();
+        let rows = self.columns.rows.pairs();
         let spread: Vec<RowKey> = rows.iter().step_by(rows.len() / TEXTS + 1).map(|(row, _)| *row).collect();
         self.view.chunk_texts(&spread).map(drop)
     }
@@ -97,12 +104,12 @@ impl Snapshot {
 
     /// Returns the file index of a chunk.
     pub fn file_of_chunk(&self, chunk: u32) -> usize {
-        self.file_indices[chunk as usize] as usize
+        self.columns.file_indices[chunk as usize] as usize
     }
 
     /// Returns the chunk numbers of the file at `index`.
     pub fn chunks_of_file(&self, index: usize) -> Range<u32> {
-        self.starts[index]..self.starts[index + 1]
+        self.columns.starts[index]..self.columns.starts[index + 1]
     }
 
     /// Returns the smallest chunk that contains a line of the file at `path`, or otherwise the next chunk after the line.
@@ -155,8 +162,8 @@ impl Snapshot {
 
     /// Returns the block of a chunk and the chunk's index in the block.
     fn locate_chunk(&self, chunk: u32) -> (&ColumnBlock, usize) {
-        let after = self.runs.partition_point(|run| run.first <= chunk);
-        let run = &self.runs[after - 1];
+        let after = self.columns.runs.partition_point(|run| run.first <= chunk);
+        let run = &self.columns.runs[after - 1];
         (&run.block, run.chunks.start + (chunk - run.first) as usize)
     }
 
@@ -180,7 +187,7 @@ impl Snapshot {
     /// [`QuantizedMatrix::scan_signs`]: quantized_matrix::QuantizedMatrix::scan_signs
     pub(crate) fn scan_chunks(&self, query: &QuantizedQuery, each: &mut impl FnMut(u32, u16) -> u16) {
         let mut max_bits = u16::MAX;
-        for BlockRun { block, first, chunks, .. } in &self.runs {
+        for BlockRun { block, first, chunks, .. } in &self.columns.runs {
             block.chunks.scan_signs(chunks.clone(), query, max_bits, &mut |at, bits| {
                 max_bits = each(first + at, bits);
                 max_bits
@@ -202,7 +209,7 @@ impl Snapshot {
     /// Scans the mean vectors of all files as [`Snapshot::scan_chunks`] does.
     pub(crate) fn scan_files(&self, query: &QuantizedQuery, each: &mut impl FnMut(u32, u16) -> u16) {
         let (mut first, mut max_bits) = (0, u16::MAX);
-        for BlockRun { block, files, .. } in &self.runs {
+        for BlockRun { block, files, .. } in &self.columns.runs {
             block.means.scan_signs(files.clone(), query, max_bits, &mut |at, bits| {
                 max_bits = each(first + at, bits);
                 max_bits
@@ -240,19 +247,19 @@ impl Snapshot {
 
     /// Returns the chunk of a row in the store.
     pub fn chunk_of_row(&self, row: RowKey) -> Option<u32> {
-        self.rows.chunks_of(row).next()
+        self.columns.rows.chunks_of(row).next()
     }
 
     /// Returns the chunks that define a name equal to `name` in letters and digits, ignoring case.
     pub fn chunks_defining(&self, name: &str) -> impl Iterator<Item = u32> {
         let defines = move |chunk: &u32| self.chunk(*chunk).defines().any(|other| is_same_name(other, name));
-        self.names.chunks_of(name_hash(name)).filter(defines)
+        self.columns.names.chunks_of(name_hash(name)).filter(defines)
     }
 
     /// Returns the chunks that define a name with exactly this spelling, each with the index of the name in
     /// [`ChunkMeta::defines`].
     pub(crate) fn definitions_spelled(&self, name: &str) -> Vec<(u32, usize)> {
-        let mut chunks: Vec<u32> = self.names.chunks_of(name_hash(name)).collect();
+        let mut chunks: Vec<u32> = self.columns.names.chunks_of(name_hash(name)).collect();
         chunks.sort_unstable();
         chunks.dedup();
         let positions = |chunk: u32| {
@@ -281,9 +288,23 @@ impl Snapshot {
         found
     }
 
+    /// Returns the memory that this snapshot uses, approximately.
+    pub fn memory(&self) -> SnapshotMemory {
+        // Texts and the tables of the store that stay open.
+        const VIEW_BYTES: usize = 1 << 20;
+        const RECORD_BYTES: usize = size_of::<FileRecord>() + 32;
+        let base = Arc::as_ptr(&self.base.block);
+        let own_blocks = self.blocks().into_iter().filter(|block| !std::ptr::eq(*block, base));
+        let blocks: usize = own_blocks.map(ColumnBlock::bytes).sum();
+        let columns = if Arc::ptr_eq(&self.files, &self.base.files) { 0 } else { self.columns.bytes() };
+        let documents: usize = self.documents.iter().map(|documents| size_of_val(&documents[..])).sum();
+        let own_bytes = VIEW_BYTES + blocks + columns + documents + self.records.len() * RECORD_BYTES;
+        SnapshotMemory { base: base.addr(), base_bytes: self.base.block.bytes(), own_bytes }
+    }
+
     /// Returns the distinct blocks.
     fn blocks(&self) -> Vec<&ColumnBlock> {
-        let mut blocks: Vec<&ColumnBlock> = self.runs.iter().map(|run| run.block.as_ref()).collect();
+        let mut blocks: Vec<&ColumnBlock> = self.columns.runs.iter().map(|run| run.block.as_ref()).collect();
         blocks.sort_by_key(|block| std::ptr::from_ref(*block));
         blocks.dedup_by_key(|block| std::ptr::from_ref(*block));
         blocks

@@ -151,6 +151,10 @@ impl ChunkStore for LanceStore {
         Ok(Some(view))
     }
 
+    fn release_view(&self) {
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn writer(&self, fingerprint: &IndexFingerprint, fresh: bool) -> Result<Box<dyn StoreWriter>, StoreError> {
         Ok(Box::new(LanceWriter::open(self.location.clone(), fingerprint.clone(), self.limits, fresh)?))
     }

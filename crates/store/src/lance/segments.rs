@@ -42,9 +42,7 @@ impl SegmentList {
             let held = before.and_then(|before| before.segment(name)).cloned();
             held.map_or_else(
                 || {
-                    IndexSegment::open(&segment_path(location, name))
-                        .map(Arc::new)
-                        .map_err(|error| read_error(location, &error))
+                    IndexSegment::open_shared(&segment_path(location, name)).map_err(|error| read_error(location, &error))
                 },
                 Ok,
             )
@@ -179,8 +177,8 @@ fn write_segment(
     let mut file =
         File::create(folder.join(&name)).map_err(|error| location.io_error("create", SEGMENTS_FOLDER, error))?;
     file.write_all(bytes).map_err(|error| location.io_error("write", SEGMENTS_FOLDER, error))?;
-    let segment = IndexSegment::open(&segment_path(location, &name)).map_err(|error| read_error(location, &error))?;
-    Ok((name, Arc::new(segment)))
+    let segment = IndexSegment::open_shared(&segment_path(location, &name));
+    Ok((name, segment.map_err(|error| read_error(location, &error))?))
 }
 
 fn segment_path(location: &IndexLocation, name: &str) -> PathBuf {
