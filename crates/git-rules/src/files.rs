@@ -107,8 +107,8 @@ impl GitFiles {
         settings.into_iter().rfind(|setting| setting.name == name)
     }
 
-    /// Returns the commit that is checked out, in hexadecimal.
-    fn head_commit(&self) -> Option<String> {
+    /// Returns the commit that is checked out, in hexadecimal; `None` if it is not found.
+    pub fn head_commit(&self) -> Option<String> {
         let head = read_pointer(&self.own.join("HEAD")).ok()?;
         let is_hash = |text: &str| text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let Some(name) = head.strip_prefix("ref:").map(str::trim) else {

@@ -15,4 +15,4 @@ mod wildcard;
 
 pub use files::GitFiles;
 pub use patterns::{GitMatch, GitPatterns};
-pub use repository::{Repository, TrackedState, is_worktree_of_another, read_tracked_state};
+pub use repository::{Repository, TrackedState, is_worktree_of_another, read_head_commit, read_tracked_state};

@@ -81,6 +81,11 @@ pub fn read_tracked_state(top: &Path) -> Option<TrackedState> {
     Some(TrackedState { file: files.index_file(), digest })
 }
 
+/// Returns the commit that is checked out in the working tree that begins at `top`; `None` if it is not known.
+pub fn read_head_commit(top: &Path) -> Option<String> {
+    GitFiles::find(top).ok()??.head_commit()
+}
+
 /// Reads the index of a repository; `None` if it has none.
 fn read_index(files: &GitFiles) -> Result<Option<Arc<TrackedPaths>>, String> {
     let file = files.index_file();

@@ -20,6 +20,7 @@ mod plan;
 mod report;
 mod request;
 mod run;
+mod saved_tree;
 mod watch;
 
 #[cfg(test)]

@@ -60,4 +60,17 @@ pub struct Manifest {
     pub committed_at_ms: u64,
     /// Whether the store holds no chunks.
     pub is_empty: bool,
+    /// The commit of git that the folder was at when the run began, in hexadecimal; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+}
+
+/// A tree that the store has saved: an earlier commit that stays readable, because the folder may return to it, such as
+/// with a switch to another branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedTree {
+    /// The commit of git that the folder was at, in hexadecimal.
+    pub head: String,
+    /// Some of the files that differed when the folder left this tree: paths, and content hashes in hexadecimal.
+    pub sample: Vec<(String, String)>,
 }

@@ -61,6 +61,7 @@ impl NullWriter {
             files_found: 0,
             skipped: std::collections::BTreeMap::new(),
             committed_at_ms: 0,
+            head: None,
             is_empty: true,
         }
     }

@@ -136,6 +136,11 @@ pub fn ignore_files_outside(root: &AbsPath) -> Vec<PathBuf> {
     FolderRules::files_outside(root.as_path())
 }
 
+/// Returns the commit of git that `root` is at, in hexadecimal; `None` if it is not known.
+pub fn head_commit(root: &AbsPath) -> Option<String> {
+    FolderRules::head_commit(root.as_path())
+}
+
 /// Returns the state of git's index for `root`. A change of its digest may change which files a walk skips.
 pub fn tracked_state(root: &AbsPath) -> Option<TrackedState> {
     FolderRules::tracked_state(root.as_path())

@@ -197,6 +197,7 @@ pub(super) fn remove_unused_segments(location: &IndexLocation, committed: Option
         committed.is_some_and(|committed| {
             committed.words.iter().any(|other| other == name)
                 || committed.dropped_words.iter().any(|dropped| dropped.name == name)
+                || committed.saved.iter().any(|saved| saved.words.iter().any(|other| other == name))
         })
     };
     for (_, file) in list_segment_files(location).into_iter().filter(|(name, _)| !needed(name)) {

@@ -12,7 +12,7 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use config::find_git_excludes;
-use git_rules::{GitFiles, GitPatterns, Repository, TrackedState, is_worktree_of_another, read_tracked_state};
+use git_rules::{GitFiles, GitPatterns, Repository, TrackedState, is_worktree_of_another, read_head_commit, read_tracked_state};
 use platform::open::read_small_file;
 use types::{CopyKind, RepoPath};
 
@@ -99,6 +99,11 @@ impl FolderRules {
     /// Returns the state of the index of the repository that contains `root`.
     pub fn tracked_state(root: &Path) -> Option<TrackedState> {
         read_tracked_state(find_top(root))
+    }
+
+    /// Returns the commit that the repository with the folder `root` is at.
+    pub fn head_commit(root: &Path) -> Option<String> {
+        read_head_commit(find_top(root))
     }
 
     /// Loads the rules of `root` and of the folders above it up to the top of its repository.
